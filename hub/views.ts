@@ -1,0 +1,41 @@
+import type { Digest } from "../model/digest.ts";
+import type { WasmFilter } from "../model/gen/wasmfilter.ts";
+
+/** One filter on one proxy, as `weir proxies -o json` and GET /api/v1/proxies print it. */
+export interface ProxyFilterView {
+  readonly namespace: string;
+  readonly name: string;
+  readonly revision: number;
+  readonly digest: Digest;
+  readonly wasmDigest: Digest;
+  readonly state: "pending" | "updated" | "rejected";
+  readonly message: string;
+}
+
+export interface ProxyView {
+  readonly id: string;
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly connected: boolean;
+  readonly slots: readonly { readonly name: string; readonly filters: readonly ProxyFilterView[] }[];
+}
+
+/** A change worth telling a person who watches: the payload of GET /api/v1/events (server-sent events). */
+export interface ChangeEvent {
+  readonly time: string;
+  readonly filter: string;
+  readonly type: "Normal" | "Warning";
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What the hub reads: the running operator, seen from outside. */
+export interface Views {
+  filters(): readonly WasmFilter[];
+  proxies(): readonly ProxyView[];
+  /** Prometheus text exposition format. */
+  metrics(): string;
+  /** True once the desired state was listed and every filter had its first pass. */
+  ready(): boolean;
+  onEvent(listener: (event: ChangeEvent) => void): () => void;
+}

@@ -1,0 +1,104 @@
+import type { Digest } from "./digest.ts";
+import type { FilterKey, FilterType } from "./filter.ts";
+import type { PluginSettings } from "./revision.ts";
+
+/** One filter of a chain, complete: what the xds room needs to encode it. */
+export interface ChainEntry {
+  readonly filter: FilterKey;
+  readonly type: FilterType;
+  readonly revision: number;
+  readonly digest: Digest;
+  readonly wasmDigest: Digest;
+  /** The revision's hash. Two entries of a filter with equal hashes encode to the same bytes. */
+  readonly hash: string;
+  readonly settings: PluginSettings;
+  /** Capabilities in force: what `settings.capabilities` says, or what the module imports and exports. */
+  readonly capabilities: readonly string[];
+  /** The module's bytes. The same array for every entry with the same wasmDigest. */
+  readonly code: Uint8Array;
+}
+
+/** The filters of one slot of one proxy, in the order a request meets them. */
+export type Chain = readonly ChainEntry[];
+
+/** Which revision a chain entry was, without its bytes: what the ledger remembers. */
+export interface DeliveredFilter {
+  readonly filter: FilterKey;
+  readonly revision: number;
+  readonly digest: Digest;
+  readonly wasmDigest: Digest;
+  readonly hash: string;
+}
+
+/** What a proxy answered to a chain that it could not load. */
+export interface Rejection {
+  /** The filters of the rejected chain. */
+  readonly filters: readonly DeliveredFilter[];
+  /** The one at fault, read from the plugin named in the message or from the only change; `undefined` when neither tells. */
+  readonly culprit: DeliveredFilter | undefined;
+  /** Envoy's own words. */
+  readonly message: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** The state of one slot on one proxy. */
+export interface SlotDelivery {
+  readonly slot: string;
+  /** What the proxy is meant to run. */
+  readonly desired: readonly DeliveredFilter[];
+  /** What the proxy acknowledged last and runs now. `undefined`: nothing yet on any connection. */
+  readonly running: readonly DeliveredFilter[] | undefined;
+  /** Milliseconds since the epoch of the acknowledgement behind `running`. */
+  readonly runningSince: number | undefined;
+  /** Set when the desired chain was rejected, until something else is desired. */
+  readonly rejection: Rejection | undefined;
+}
+
+/** A proxy that has (or lately had) a stream. */
+export interface Proxy {
+  /** node.id of the xDS node message. */
+  readonly id: string;
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly connected: boolean;
+  /** Milliseconds since the epoch: of the connection, or of its loss. */
+  readonly since: number;
+  /** Envoy's version as it reports it, e.g. `1.40.0`. */
+  readonly version: string;
+  /** Slots the proxy subscribed to, with what they hold. */
+  readonly slots: ReadonlyMap<string, SlotDelivery>;
+}
+
+/** Counters of one proxy since it started, as its metrics stream reported them. */
+export interface ProxyHealth {
+  /** Milliseconds since the epoch of the last report. */
+  readonly at: number;
+  readonly requests: number;
+  readonly errors5xx: number;
+  /** Sum of request durations in milliseconds and their count. */
+  readonly latencySumMs: number;
+  readonly latencyCount: number;
+  /** Plugin name (`namespace/name`) -> VM failures and reloads. */
+  readonly vmFailures: ReadonlyMap<string, number>;
+}
+
+/**
+ * The fleet as the xds room shows it. The operator reads who is there and says who gets what; the server does the rest.
+ * `assign` is idempotent and cheap when nothing changed: chains are compared by the hashes of their entries.
+ */
+export interface Fleet {
+  proxies(): Iterable<Proxy>;
+  proxy(id: string): Proxy | undefined;
+  health(id: string): ProxyHealth | undefined;
+  /**
+   * Sets what a proxy's slots hold. A subscribed slot that the map lacks gets the empty chain; the value "hold" answers nothing
+   * and leaves the proxy with what it has (a chain that cannot be built now, e.g. a module missing after a restart).
+   * A proxy never assigned gets no answer: nothing is served before the desired state is known.
+   */
+  assign(id: string, slots: ReadonlyMap<string, Chain | "hold">): void;
+  /** Forgets a proxy that has been gone long enough. No effect on a connected one. */
+  forget(id: string): void;
+  /** Called (in a later turn of the event loop, coalesced) with the ids of proxies that connected, left, subscribed, acknowledged or rejected. */
+  onChange(listener: (ids: ReadonlySet<string>) => void): () => void;
+}

@@ -1,0 +1,99 @@
+import type { Digest } from "./digest.ts";
+
+/** Names a WasmFilter. */
+export interface FilterKey {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** `namespace/name`: the filter's name in maps, in messages and as the plugin's name inside Envoy. */
+export function filterId(key: FilterKey): string {
+  return `${key.namespace}/${key.name}`;
+}
+
+export type FilterType = "HTTP" | "Network";
+export type PullPolicy = "IfNotPresent" | "Always";
+export type FailurePolicy = "Reload" | "Closed" | "Open";
+
+/** Where the module comes from: an OCI reference, or a plain HTTP(S) URL with the sha256 of what it must return. */
+export type ModuleSource =
+  | { readonly kind: "image"; readonly image: string }
+  | { readonly kind: "url"; readonly url: string; readonly sha256: Digest };
+
+/** Where the plugin configuration comes from. `inline` is the very text the plugin receives. */
+export type ConfigSource =
+  | { readonly kind: "none" }
+  | { readonly kind: "inline"; readonly text: string }
+  | { readonly kind: "secret"; readonly name: string; readonly key: string }
+  | { readonly kind: "configMap"; readonly name: string; readonly key: string };
+
+/** A cosign public key that must have signed the image: the PEM itself, or the Secret that holds it. */
+export interface SignaturePolicy {
+  readonly publicKey: string | { readonly secretName: string; readonly key: string };
+}
+
+export interface LabelRequirement {
+  readonly key: string;
+  readonly operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
+  readonly values: readonly string[];
+}
+
+/** A Kubernetes label selector. Empty selects everything. https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/ */
+export interface LabelSelector {
+  readonly matchLabels: Readonly<Record<string, string>>;
+  readonly matchExpressions: readonly LabelRequirement[];
+}
+
+export interface RolloutStep {
+  /** Share of the matched proxies, 1 to 100, rising from step to step. */
+  readonly percent: number;
+  /** Milliseconds to hold after every proxy of this wave acknowledged, before the next step. */
+  readonly holdMs: number;
+  /** True: wait for a person's `weir rollout promote` instead of a time. */
+  readonly pause?: boolean;
+}
+
+/** Thresholds that a wave is judged by against the proxies still on stable. */
+export interface Analysis {
+  /** Requests the wave must have served before it is judged. */
+  readonly minRequests: number;
+  /** Rise of the 5xx share, in percentage points, that fails the wave. */
+  readonly max5xxRisePercent: number;
+  /** Rise of the mean latency, as a ratio to stable, that fails the wave. */
+  readonly maxLatencyRatio: number;
+}
+
+export interface RolloutPolicy {
+  readonly steps: readonly RolloutStep[];
+  readonly progressDeadlineMs: number;
+  readonly autoRollback: boolean;
+  readonly analysis: Analysis;
+}
+
+/** A WasmFilter after parsing: defaults filled in, durations in milliseconds, nothing left to check but the world outside. */
+export interface Filter {
+  readonly key: FilterKey;
+  /** Kubernetes uid; in a manifest folder, the filter's id. Changes when the object is deleted and made again. */
+  readonly uid: string;
+  readonly generation: number;
+  readonly type: FilterType;
+  readonly source: ModuleSource;
+  /** `spec.digest`: wins over the tag. */
+  readonly pin: Digest | undefined;
+  readonly pullPolicy: PullPolicy;
+  readonly intervalMs: number;
+  readonly pullSecrets: readonly string[];
+  readonly verify: readonly SignaturePolicy[];
+  readonly config: ConfigSource;
+  readonly rootId: string;
+  readonly slot: string;
+  readonly priority: number;
+  readonly selector: LabelSelector;
+  readonly failurePolicy: FailurePolicy;
+  readonly env: readonly { readonly name: string; readonly value: string }[];
+  /** `undefined`: exactly what the module imports. */
+  readonly capabilities: readonly string[] | undefined;
+  readonly rollout: RolloutPolicy;
+  readonly revisionHistoryLimit: number;
+  readonly suspend: boolean;
+}

@@ -1,0 +1,45 @@
+import type { Digest } from "./digest.ts";
+import type { Result } from "./result.ts";
+
+/** A module that is in the store: verified against its digests. */
+export interface Module {
+  /** Digest of the image manifest (for `url:` sources, of the module itself). */
+  readonly digest: Digest;
+  /** sha256 of the module's bytes: what Envoy runs. */
+  readonly wasmDigest: Digest;
+  /** Size of the module in bytes. */
+  readonly size: number;
+  /** Media type of the layer it came from, for people. */
+  readonly mediaType: string;
+}
+
+/** Credentials for one registry host, from dockerconfigjson. Held in memory only. */
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** `host[:port]` -> credentials. */
+export type Keychain = ReadonlyMap<string, Credentials>;
+
+export interface PullOptions {
+  readonly keychain: Keychain;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Resolves references and brings modules into the content-addressed store.
+ * One pull per digest however many ask at once; a digest already in the store needs no network.
+ */
+export interface ModuleRegistry {
+  /** Tag or digest -> manifest digest. An index digest or tag resolves to its one wasm-bearing manifest. */
+  resolve(image: string, pin: Digest | undefined, options: PullOptions): Promise<Result<Digest>>;
+  /** Brings the module of this manifest into the store (or finds it there). */
+  pull(image: string, digest: Digest, options: PullOptions): Promise<Result<Module>>;
+  /** Brings a module from a plain URL whose bytes must have this sha256. */
+  pullUrl(url: string, sha256: Digest, options: PullOptions): Promise<Result<Module>>;
+  /** The module's bytes, verified on read. `undefined` when the store does not hold it or its file was damaged. */
+  read(wasmDigest: Digest): Promise<Uint8Array | undefined>;
+  /** Digests that must survive eviction: everything a live revision names. Replaces the previous set. */
+  retain(digests: ReadonlySet<Digest>): void;
+}

@@ -1,0 +1,25 @@
+/** Why something a person asked for could not be done. Expected failures are values of this shape; exceptions are for bugs. */
+export interface Failure {
+  /** CamelCase word, fit for a condition's `reason`. */
+  readonly reason: string;
+  /** What, where, and what to do about it, in one or two sentences. Never holds a secret. */
+  readonly message: string;
+  /** True when the same attempt may succeed later with nothing changed by a person (a registry that is down). */
+  readonly retryable: boolean;
+}
+
+export type Result<T, E = Failure> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: E };
+
+export function ok<T>(value: T): { readonly ok: true; readonly value: T } {
+  return { ok: true, value };
+}
+
+/** A failure that only a person can mend (a wrong reference, a module that cannot load). */
+export function fail(reason: string, message: string): { readonly ok: false; readonly error: Failure } {
+  return { ok: false, error: { reason, message, retryable: false } };
+}
+
+/** A failure that may pass by itself (network, registry, conflict). */
+export function failForNow(reason: string, message: string): { readonly ok: false; readonly error: Failure } {
+  return { ok: false, error: { reason, message, retryable: true } };
+}
