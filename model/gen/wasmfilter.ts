@@ -1,0 +1,345 @@
+// Generated from crds/wasmfilters.weir.dev.yaml by scripts/generate-crd-types.ts. Do not edit; run: npm run generate
+
+export const API_VERSION = "weir.dev/v1alpha1";
+export const KIND = "WasmFilter";
+
+/** The part of Kubernetes' ObjectMeta that Weir reads. https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/ */
+export interface ObjectMeta {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly uid?: string;
+  readonly generation?: number;
+  readonly resourceVersion?: string;
+  /** RFC 3339. */
+  readonly creationTimestamp?: string;
+  /** RFC 3339; set once deletion was asked for. */
+  readonly deletionTimestamp?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/**
+ * A WasmFilter puts one WebAssembly filter into the Envoy proxies of its namespace. Weir resolves the image to a digest, proves that the
+ * module loads, serves it over xDS, and reports in the status which proxy runs which digest.
+ */
+export interface WasmFilter {
+  /** The version of this API, weir.dev/v1alpha1. */
+  readonly apiVersion?: string;
+  /** The kind of this object, WasmFilter. */
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+  /** What the proxies should run. */
+  readonly spec: WasmFilterSpec;
+  /** What the proxies really run. Written by Weir alone. */
+  readonly status?: WasmFilterStatus;
+}
+
+/** What the proxies should run. */
+export interface WasmFilterSpec {
+  /**
+   * The kind of filter that the module implements: HTTP (streams of requests and responses) or Network (bytes of a TCP connection).
+   * Default: "HTTP".
+   */
+  readonly type?: "HTTP" | "Network";
+  /**
+   * OCI reference of the module, as registry/repository:tag, registry/repository@sha256:..., or oci-layout:DIR:TAG for an OCI image layout
+   * folder on the operator's disk. Set exactly one of image and url.
+   */
+  readonly image?: string;
+  /** HTTP or HTTPS address of the module itself, for modules that are in no registry. Needs sha256. */
+  readonly url?: string;
+  /** SHA-256 of the module that url returns, as 64 hex digits with or without "sha256:" before them. Anything else is refused. */
+  readonly sha256?: string;
+  /**
+   * Digest of the image manifest (or image index) to run, whatever the tag points to. Setting it rolls the filter back or forward to that
+   * digest; removing it follows the tag again.
+   */
+  readonly digest?: string;
+  /**
+   * IfNotPresent resolves the tag once for each change of the spec. Always resolves it again every interval and rolls out what it then
+   * points to. Default: "IfNotPresent".
+   */
+  readonly pullPolicy?: "IfNotPresent" | "Always";
+  /** How often the tag is resolved again when pullPolicy is Always, as a duration such as 60s or 1h30m. At least 1s. Default: "60s". */
+  readonly interval?: string;
+  /** Secrets of type kubernetes.io/dockerconfigjson in the filter's namespace, with the credentials of the registry. */
+  readonly pullSecrets?: readonly WasmFilterSpecPullSecret[];
+  /** Signatures that the image must carry. Every entry must hold; otherwise the image is refused and nothing changes. */
+  readonly verify?: readonly WasmFilterSpecVerifyItem[];
+  /**
+   * The plugin's configuration. A string reaches the plugin as it is; an object (or any other JSON value) reaches it as JSON text. Leave it
+   * out when configFrom is set.
+   */
+  readonly config?: unknown;
+  /**
+   * Takes the plugin's configuration from a Secret or a ConfigMap of the filter's namespace. A change there is rolled out like any other.
+   */
+  readonly configFrom?: WasmFilterSpecConfigFrom;
+  /** Root context id, for modules that register several root contexts. Default: "". */
+  readonly rootId?: string;
+  /** The slot of the proxy's own config that the filter goes into: the HTTP filter named weir/<slot>. Default: "default". */
+  readonly slot?: string;
+  /** Filters of a slot run from the highest priority to the lowest; equal ones by namespace and name. Default: 0. */
+  readonly priority?: number;
+  /**
+   * Which proxies of the filter's namespace run the filter, by their labels. Absent or empty selects them all. In the operator's own
+   * namespace it selects among the proxies of every namespace.
+   */
+  readonly selector?: WasmFilterSpecSelector;
+  /**
+   * What a proxy does with requests when the filter's VM has failed at run time: Reload starts a new VM and answers 503 until it is up,
+   * Closed answers 503 for good, Open lets requests pass without the filter. Default: "Reload".
+   */
+  readonly failurePolicy?: "Reload" | "Closed" | "Open";
+  /** Environment variables that the module sees. */
+  readonly env?: readonly WasmFilterSpecEnvItem[];
+  /** Restricts what the module may call and which of its callbacks run. Absent: exactly what the module imports and exports. */
+  readonly capabilities?: WasmFilterSpecCapabilities;
+  /** How a new revision moves through the proxies. Absent, it goes to all of them at once. */
+  readonly rollout?: WasmFilterSpecRollout;
+  /** How many past revisions are kept to roll back to. Default: 10. */
+  readonly revisionHistoryLimit?: number;
+  /** true: keep serving what is served and take no change. Default: false. */
+  readonly suspend?: boolean;
+}
+
+/** One Secret with registry credentials. */
+export interface WasmFilterSpecPullSecret {
+  /** Name of the Secret. */
+  readonly name: string;
+}
+
+/** One signature that must be there. */
+export interface WasmFilterSpecVerifyItem {
+  /** A signature made by cosign with a key pair, stored beside the image in its registry. */
+  readonly cosign: WasmFilterSpecVerifyItemCosign;
+}
+
+/** A signature made by cosign with a key pair, stored beside the image in its registry. */
+export interface WasmFilterSpecVerifyItemCosign {
+  /** The public key in PEM form. */
+  readonly publicKey?: string;
+  /** The Secret of the filter's namespace that holds the public key in PEM form. */
+  readonly publicKeySecret?: WasmFilterSpecVerifyItemCosignPublicKeySecret;
+}
+
+/** The Secret of the filter's namespace that holds the public key in PEM form. */
+export interface WasmFilterSpecVerifyItemCosignPublicKeySecret {
+  /** Name of the Secret. */
+  readonly name: string;
+  /** Key inside the Secret, e.g. cosign.pub. */
+  readonly key: string;
+}
+
+/** Takes the plugin's configuration from a Secret or a ConfigMap of the filter's namespace. A change there is rolled out like any other. */
+export interface WasmFilterSpecConfigFrom {
+  /** A key of a Secret. Its text is held in memory only and never written into a revision. */
+  readonly secretKeyRef?: WasmFilterSpecConfigFromSecretKeyRef;
+  /** A key of a ConfigMap. */
+  readonly configMapKeyRef?: WasmFilterSpecConfigFromConfigMapKeyRef;
+}
+
+/** A key of a Secret. Its text is held in memory only and never written into a revision. */
+export interface WasmFilterSpecConfigFromSecretKeyRef {
+  /** Name of the Secret. */
+  readonly name: string;
+  /** Key inside the Secret. */
+  readonly key: string;
+}
+
+/** A key of a ConfigMap. */
+export interface WasmFilterSpecConfigFromConfigMapKeyRef {
+  /** Name of the ConfigMap. */
+  readonly name: string;
+  /** Key inside the ConfigMap. */
+  readonly key: string;
+}
+
+/**
+ * Which proxies of the filter's namespace run the filter, by their labels. Absent or empty selects them all. In the operator's own
+ * namespace it selects among the proxies of every namespace.
+ */
+export interface WasmFilterSpecSelector {
+  /** Labels that a proxy must have, with these values. */
+  readonly matchLabels?: Readonly<Record<string, string>>;
+  /** Requirements on a proxy's labels. All of them must hold. */
+  readonly matchExpressions?: readonly WasmFilterSpecSelectorMatchExpression[];
+}
+
+/** One requirement on a label. */
+export interface WasmFilterSpecSelectorMatchExpression {
+  /** The label's key. */
+  readonly key: string;
+  /** How the label is compared with values. */
+  readonly operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
+  /** Values for In and NotIn; none for Exists and DoesNotExist. */
+  readonly values?: readonly string[];
+}
+
+/** One environment variable. */
+export interface WasmFilterSpecEnvItem {
+  /** Name of the variable. */
+  readonly name: string;
+  /** Value of the variable. */
+  readonly value: string;
+}
+
+/** Restricts what the module may call and which of its callbacks run. Absent: exactly what the module imports and exports. */
+export interface WasmFilterSpecCapabilities {
+  /** Names of host functions and callbacks that are allowed, e.g. proxy_log or proxy_on_request_headers. */
+  readonly allow: readonly string[];
+}
+
+/** How a new revision moves through the proxies. Absent, it goes to all of them at once. */
+export interface WasmFilterSpecRollout {
+  /** Waves, each with a larger share of the proxies than the one before; the last is 100 percent. Absent: one wave with all of them. */
+  readonly steps?: readonly WasmFilterSpecRolloutStep[];
+  /** How long a wave may take until all its proxies acknowledged, before the rollout counts as failed. Default: "10m". */
+  readonly progressDeadline?: string;
+  /** true: a failed rollout returns to the stable revision by itself. false: it stops where it is. Default: true. */
+  readonly autoRollback?: boolean;
+  /** When a wave counts as failed by what it does to requests, measured against the proxies still on the stable revision. Default: {}. */
+  readonly analysis?: WasmFilterSpecRolloutAnalysis;
+}
+
+/** One wave. */
+export interface WasmFilterSpecRolloutStep {
+  /** Share of the selected proxies that run the new revision in this wave. */
+  readonly percent: number;
+  /** How long to watch the wave, once all its proxies acknowledged, before the next one starts. Default: "0s". */
+  readonly hold?: string;
+  /** true: after this wave wait for a person (weir rollout promote) instead of a time. Default: false. */
+  readonly pause?: boolean;
+}
+
+/** When a wave counts as failed by what it does to requests, measured against the proxies still on the stable revision. Default: {}. */
+export interface WasmFilterSpecRolloutAnalysis {
+  /** Requests that the wave must have served before it is judged. Default: 50. */
+  readonly minRequests?: number;
+  /** Rise of the share of 5xx responses, in percentage points, that fails the wave. Default: 5. */
+  readonly max5xxRisePercent?: number;
+  /** Ratio of the mean latency to that of the stable revision that fails the wave. Default: 3. */
+  readonly maxLatencyRatio?: number;
+}
+
+/** What the proxies really run. Written by Weir alone. */
+export interface WasmFilterStatus {
+  /** The metadata.generation that this status describes. */
+  readonly observedGeneration?: number;
+  /** Digest of the image manifest that is served (of the stable revision). */
+  readonly digest?: string;
+  /** SHA-256 of the module's bytes, which is what Envoy runs. */
+  readonly wasmDigest?: string;
+  /** Number of the revision that the proxies are meant to run. */
+  readonly revision?: number;
+  /** Number of the last revision that every selected proxy acknowledged. */
+  readonly stableRevision?: number;
+  /** Short texts for kubectl get. */
+  readonly summary?: WasmFilterStatusSummary;
+  /** How many proxies there are, by what they do with the revision. */
+  readonly proxies?: WasmFilterStatusProxies;
+  /** The first 10 proxies that refused the revision, with what they said. */
+  readonly rejections?: readonly WasmFilterStatusRejection[];
+  /** Progress of the rollout that is under way, or of the last one. */
+  readonly rollout?: WasmFilterStatusRollout;
+  /** Past and present revisions, the newest first. */
+  readonly history?: readonly WasmFilterStatusHistoryItem[];
+  /**
+   * Accepted (the spec is valid), Resolved (the reference has a digest), Verified (signatures hold), Validated (the module passed
+   * preflight), Programmed (every selected proxy acknowledged), Progressing, RolledBack, and Ready, which sums them up.
+   */
+  readonly conditions?: readonly WasmFilterStatusCondition[];
+}
+
+/** Short texts for kubectl get. */
+export interface WasmFilterStatusSummary {
+  /** The first 12 hex digits of digest. */
+  readonly digest?: string;
+  /** Updated of matched proxies, e.g. 12/40. */
+  readonly proxies?: string;
+}
+
+/** How many proxies there are, by what they do with the revision. */
+export interface WasmFilterStatusProxies {
+  /** Proxies that the selector matches and that have the slot. */
+  readonly matched: number;
+  /** Connected proxies that acknowledged the revision. */
+  readonly updated: number;
+  /** Proxies that refused the revision and run what they ran before. */
+  readonly rejected: number;
+  /** Proxies that have not answered yet, wait for their wave, or lost their connection. */
+  readonly pending: number;
+}
+
+/** One proxy's refusal. */
+export interface WasmFilterStatusRejection {
+  /** The proxy's node id. */
+  readonly proxy: string;
+  /** Envoy's own words. */
+  readonly message: string;
+}
+
+/** Progress of the rollout that is under way, or of the last one. */
+export interface WasmFilterStatusRollout {
+  /**
+   * Progressing (a wave awaits its proxies), Holding (a wave is being watched), Paused (waits for a person), Succeeded, RolledBack (failed,
+   * the stable revision serves), Rejected (failed with no revision to go back to) or Failed (stopped where it is, autoRollback being off).
+   */
+  readonly state: "Progressing" | "Holding" | "Paused" | "Succeeded" | "RolledBack" | "Rejected" | "Failed";
+  /** The present wave, from 1. */
+  readonly step?: number;
+  /** How many waves there are. */
+  readonly steps?: number;
+  /** Share of the proxies that may run the revision now. */
+  readonly percent?: number;
+  /** When the rollout started. */
+  readonly startTime?: string;
+  /** Proxies whose position on the wave line (a hash of filter and node id, 0 to 4294967295) is below it may run the revision. */
+  readonly threshold?: number;
+  /** When the present wave started. */
+  readonly stepTime?: string;
+  /** When every proxy of the present wave had acknowledged; the hold counts from here. */
+  readonly holdTime?: string;
+  /** When the next wave starts at the earliest, while a wave is held. */
+  readonly nextStepTime?: string;
+  /** What it waits for, or why it ended. */
+  readonly message?: string;
+}
+
+/** One revision. */
+export interface WasmFilterStatusHistoryItem {
+  /** Number of the revision. */
+  readonly revision: number;
+  /** Digest of its image manifest. */
+  readonly digest: string;
+  /** SHA-256 of its module. */
+  readonly wasmDigest: string;
+  /** The reference as the manifest wrote it then. */
+  readonly image: string;
+  /** When the revision was made. */
+  readonly time: string;
+  /** What became of it. */
+  readonly result: "Progressing" | "Succeeded" | "RolledBack" | "Rejected" | "Superseded";
+  /** Why, in words. */
+  readonly message?: string;
+  /** The metadata.generation when it was decided. A failed revision is not tried again while it is the same. */
+  readonly generation?: number;
+  /** When it was decided. */
+  readonly endTime?: string;
+}
+
+/** One aspect of the filter's state. */
+export interface WasmFilterStatusCondition {
+  /** Which aspect. */
+  readonly type: string;
+  /** Whether it holds. */
+  readonly status: "True" | "False" | "Unknown";
+  /** The cause as one CamelCase word. */
+  readonly reason: string;
+  /** The cause in words, and what to do about it. */
+  readonly message: string;
+  /** The metadata.generation that the condition describes. */
+  readonly observedGeneration?: number;
+  /** When status changed last. */
+  readonly lastTransitionTime: string;
+}
