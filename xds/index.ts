@@ -1,0 +1,1 @@
+export { type Address, type BootstrapOptions, bootstrapDefaults, renderBootstrap } from "./bootstrap.ts";

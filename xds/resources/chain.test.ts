@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import wabt from "wabt";
+import { TypedExtensionConfig } from "../gen/envoy/config/core/v3/extension.ts";
+import { FilterChainConfig } from "../gen/envoy/extensions/filters/http/filter_chain/v3/filter_chain.ts";
+import { Wasm } from "../gen/envoy/extensions/filters/http/wasm/v3/wasm.ts";
+import { Any } from "../gen/google/protobuf/any.ts";
+import { type Resource, typeUrls } from "../resource.ts";
+import {
+  chainResource,
+  chainVersion,
+  FILTER_CHAIN_TYPE,
+  HTTP_WASM_TYPE,
+  NETWORK_WASM_TYPE,
+  parseName,
+  passThroughResource,
+  wasmResource,
+} from "./chain.ts";
+import { entryFixture } from "./fixture.ts";
+import { passThroughModule } from "./pass-through.ts";
+
+function open(resource: Resource): { name: string; typeUrl: string; value: Uint8Array } {
+  const outer = Any.decode(resource.any);
+  assert.equal(outer.typeUrl, typeUrls.extensionConfig);
+  const extension = TypedExtensionConfig.decode(outer.value ?? new Uint8Array());
+  return {
+    name: extension.name ?? "",
+    typeUrl: extension.typedConfig?.typeUrl ?? "",
+    value: extension.typedConfig?.value ?? new Uint8Array(),
+  };
+}
+
+test("a chain is one FilterChainConfig that holds its HTTP filters in order", () => {
+  const chain = [entryFixture("b"), entryFixture("tcp", { type: "Network" }), entryFixture("a")];
+  const resource = chainResource("edge", chain);
+  assert.equal(resource.name, "weir/edge");
+  const extension = open(resource);
+  assert.equal(extension.name, "weir/edge");
+  assert.equal(extension.typeUrl, FILTER_CHAIN_TYPE);
+  const filters = FilterChainConfig.decode(extension.value).defaultFilterChain?.filters ?? [];
+  assert.deepEqual(
+    filters.map((filter) => [filter.name, filter.typedConfig?.typeUrl]),
+    [
+      ["shop/b", HTTP_WASM_TYPE],
+      ["shop/a", HTTP_WASM_TYPE],
+    ],
+  );
+  assert.equal(Wasm.decode(filters[0]?.typedConfig?.value ?? new Uint8Array()).config?.name, "shop/b");
+});
+
+test("the empty chain has no default_filter_chain at all", () => {
+  const extension = open(chainResource("default", []));
+  assert.equal(FilterChainConfig.decode(extension.value).defaultFilterChain, undefined);
+});
+
+test("a version follows slot, order and content of the HTTP filters, and is known without encoding", () => {
+  const [a, b] = [entryFixture("a"), entryFixture("b")];
+  const version = chainResource("default", [a, b]).version;
+  assert.equal(chainVersion("default", [entryFixture("a"), entryFixture("b")]), version);
+  assert.equal(chainVersion("default", [a, entryFixture("tcp", { type: "Network" }), b]), version);
+  const others = [
+    chainVersion("other", [a, b]),
+    chainVersion("default", [b, a]),
+    chainVersion("default", [a]),
+    chainVersion("default", []),
+    chainVersion("default", [a, entryFixture("b", { config: "x" })]),
+  ];
+  assert.equal(new Set([version, ...others]).size, 6);
+});
+
+test("one filter is its own resource, of the type its filter has", () => {
+  const http = wasmResource("default", entryFixture("a"));
+  assert.equal(http.name, "weir/default/shop/a");
+  assert.equal(open(http).name, "weir/default/shop/a");
+  assert.equal(open(http).typeUrl, HTTP_WASM_TYPE);
+  assert.equal(open(wasmResource("default", entryFixture("a", { type: "Network" }))).typeUrl, NETWORK_WASM_TYPE);
+});
+
+test("the pass-through module is the one its comment shows", async () => {
+  const { parseWat } = await wabt();
+  const text = `(module
+    (func (export "proxy_abi_version_0_2_1"))
+    (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 0))
+    (memory (export "memory") 1))`;
+  assert.deepEqual(Buffer.from(parseWat("pass-through.wat", text).toBinary({}).buffer), Buffer.from(passThroughModule));
+  const config = Wasm.decode(open(passThroughResource("default", { namespace: "shop", name: "a" }, "HTTP")).value).config;
+  assert.equal(config?.name, "shop/a");
+});
+
+test("resource names are read back, foreign ones are not", () => {
+  assert.deepEqual(parseName("weir/default"), { slot: "default", filter: undefined });
+  assert.deepEqual(parseName("weir/default/shop/a"), { slot: "default", filter: { namespace: "shop", name: "a" } });
+  for (const name of ["", "*", "weir", "weir/", "other/default", "weir/default/shop", "weir/default//a", "weir/default/shop/a/b"]) {
+    assert.equal(parseName(name), undefined, name);
+  }
+});
+
+test("a chain with a large module is encoded with one copy of it", () => {
+  const code = new Uint8Array(16 << 20);
+  const chain = [entryFixture("a", {}, code)];
+  chainResource("default", chain);
+  const started = process.cpuUsage();
+  for (let i = 0; i < 5; i++) chainResource("default", chain);
+  const perChainMs = process.cpuUsage(started).user / 5_000;
+  assert.ok(perChainMs < 200, `${perChainMs} ms for 16 MiB`);
+});

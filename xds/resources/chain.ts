@@ -1,0 +1,94 @@
+import { createHash } from "node:crypto";
+import type { Chain, ChainEntry } from "../../model/delivery.ts";
+import { type FilterKey, type FilterType, filterId } from "../../model/filter.ts";
+import { type Resource, typeUrls } from "../resource.ts";
+import { passThrough } from "./pass-through.ts";
+import { pluginConfig } from "./plugin.ts";
+import { any, field, join, type Rope, typedExtensionConfig } from "./wire.ts";
+
+/** Types inside the extension configs. */
+export const FILTER_CHAIN_TYPE = "type.googleapis.com/envoy.extensions.filters.http.filter_chain.v3.FilterChainConfig";
+export const HTTP_WASM_TYPE = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+export const NETWORK_WASM_TYPE = "type.googleapis.com/envoy.extensions.filters.network.wasm.v3.Wasm";
+
+/** Part of every version: raise it when the same entry encodes to other bytes than before, so that proxies take the new ones. */
+const ENCODING = 1;
+/** FilterChainConfig.default_filter_chain, FilterChain.filters, Wasm.config. */
+const DEFAULT_FILTER_CHAIN = 1;
+const FILTERS = 1;
+const WASM_CONFIG = 1;
+
+/** `weir/<slot>`: the name of a slot's chain. */
+export function chainName(slot: string): string {
+  return `weir/${slot}`;
+}
+
+/** `weir/<slot>/<namespace>/<name>`: the name of one filter where each has its own resource. */
+export function wasmName(slot: string, filter: FilterKey): string {
+  return `${chainName(slot)}/${filterId(filter)}`;
+}
+
+/** What a resource name asks for: a slot's chain, or one filter of a slot. `undefined`: not one of ours. */
+export function parseName(name: string): { readonly slot: string; readonly filter: FilterKey | undefined } | undefined {
+  const [prefix, slot, namespace, filter, ...rest] = name.split("/");
+  if (prefix !== "weir" || !slot || rest.length > 0) return undefined;
+  if (namespace === undefined) return { slot, filter: undefined };
+  return namespace && filter ? { slot, filter: { namespace, name: filter } } : undefined;
+}
+
+/** The version of `chainResource(slot, chain)`, at no cost in bytes copied or hashed. */
+export function chainVersion(slot: string, chain: Chain): string {
+  return version(chainName(slot), httpEntries(chain));
+}
+
+/** The HTTP filters of a slot as one resource: FilterChainConfig in their order. Network filters of the chain are not part of it. */
+export function chainResource(slot: string, chain: Chain): Resource {
+  const name = chainName(slot);
+  const entries = httpEntries(chain);
+  const filters = entries.map((entry) => field(FILTERS, typedExtensionConfig(filterId(entry.filter), HTTP_WASM_TYPE, wasm(entry))));
+  // A chain with no filters is refused: no chain at all is the valid form of an empty one.
+  const config = filters.length === 0 ? [] : field(DEFAULT_FILTER_CHAIN, filters.flat());
+  return extension(name, version(name, entries), FILTER_CHAIN_TYPE, config);
+}
+
+/** The version of `wasmResource(slot, entry)`. */
+export function wasmVersion(slot: string, entry: ChainEntry): string {
+  return version(wasmName(slot, entry.filter), [entry]);
+}
+
+/** One filter as its own resource, for proxies without filter_chain and for network filters. */
+export function wasmResource(slot: string, entry: ChainEntry): Resource {
+  return extension(wasmName(slot, entry.filter), wasmVersion(slot, entry), wasmType(entry.type), wasm(entry));
+}
+
+/**
+ * Fills a slot of one filter whose filter is gone or not meant for this proxy: a plugin that lets everything pass. The resource must not
+ * be removed instead: Envoy would answer 5xx for as long as its listener names it.
+ */
+export function passThroughResource(slot: string, filter: FilterKey, type: FilterType): Resource {
+  const entry = passThrough(filter, type);
+  return wasmResource(slot, { ...entry, settings: { ...entry.settings, slot } });
+}
+
+function wasmType(type: FilterType): string {
+  return type === "HTTP" ? HTTP_WASM_TYPE : NETWORK_WASM_TYPE;
+}
+
+function wasm(entry: ChainEntry): Rope {
+  return field(WASM_CONFIG, pluginConfig(entry));
+}
+
+function httpEntries(chain: Chain): Chain {
+  return chain.filter((entry) => entry.type === "HTTP");
+}
+
+function extension(name: string, version: string, typeUrl: string, config: Rope): Resource {
+  const bytes = join(any(typeUrls.extensionConfig, typedExtensionConfig(name, typeUrl, config)));
+  return { typeUrl: typeUrls.extensionConfig, name, version, any: bytes };
+}
+
+/** An entry's hash stands for its module and settings; its capabilities follow from them. */
+function version(name: string, entries: Chain): string {
+  const content = JSON.stringify([ENCODING, name, entries.map((entry) => [filterId(entry.filter), entry.type, entry.hash])]);
+  return createHash("sha256").update(content).digest("hex").slice(0, 32);
+}
