@@ -56,7 +56,7 @@ export interface SlotDelivery {
 }
 
 /** A proxy that has (or lately had) a stream. */
-export interface Proxy {
+export interface ProxyNode {
   /** node.id of the xDS node message. */
   readonly id: string;
   readonly namespace: string;
@@ -88,8 +88,8 @@ export interface ProxyHealth {
  * `assign` is idempotent and cheap when nothing changed: chains are compared by the hashes of their entries.
  */
 export interface Fleet {
-  proxies(): Iterable<Proxy>;
-  proxy(id: string): Proxy | undefined;
+  proxies(): Iterable<ProxyNode>;
+  proxy(id: string): ProxyNode | undefined;
   health(id: string): ProxyHealth | undefined;
   /**
    * Sets what a proxy's slots hold. A subscribed slot that the map lacks gets the empty chain; the value "hold" answers nothing

@@ -24,6 +24,8 @@ export interface Revision {
   readonly digest: Digest;
   readonly wasmDigest: Digest;
   readonly settings: PluginSettings;
+  /** Function names the plugin may call or be called by: what the settings say, or what the module imports and exports. */
+  readonly capabilities: readonly string[];
   /** Set when `settings.config` comes from a Secret: the text itself is then never written anywhere. */
   readonly secretConfig?: { readonly name: string; readonly key: string };
   /** Hash over digest, wasmDigest and settings: the revision's identity. */

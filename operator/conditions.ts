@@ -1,0 +1,178 @@
+import type { Condition, ConditionType } from "../model/condition.ts";
+import { shortDigest } from "../model/digest.ts";
+import type { Failure } from "../model/result.ts";
+import type { Revision } from "../model/revision.ts";
+import type { Measurements } from "../model/verdict.ts";
+import type { Counts } from "./counts.ts";
+import type { Stage } from "./resolve.ts";
+import type { RolloutState } from "./rollout/state.ts";
+
+/** Everything the conditions are decided from. */
+export interface Facts {
+  readonly generation: number;
+  /** `pending` until the first answer for this spec. */
+  readonly resolution:
+    | { readonly state: "pending" }
+    | { readonly state: "done" }
+    | {
+        readonly state: "failed";
+        readonly stage: Stage;
+        readonly error: Failure;
+        /** True when the same spec was resolved before: a registry that is down now takes nothing away. */
+        readonly heldOver: boolean;
+      };
+  readonly verifies: boolean;
+  readonly suspended: boolean;
+  readonly measurements: Measurements | undefined;
+  readonly rollout: RolloutState;
+  readonly target: Revision | undefined;
+  readonly stable: Revision | undefined;
+  readonly counts: Counts;
+  readonly paused: boolean;
+  readonly deadlineExceeded: boolean;
+}
+
+interface Verdict {
+  readonly status: Condition["status"];
+  readonly reason: string;
+  readonly message: string;
+}
+
+const STAGES: readonly Stage[] = ["Accepted", "Resolved", "Verified", "Validated"];
+
+/** True when resolving got past `stage`, false when it stopped there, undefined when it did not get there. */
+function passed(facts: Facts, stage: Stage): boolean | undefined {
+  const { resolution } = facts;
+  if (resolution.state === "done") return true;
+  if (resolution.state === "pending") return undefined;
+  const order = STAGES.indexOf(stage) - STAGES.indexOf(resolution.stage);
+  return order < 0 ? true : order === 0 ? false : undefined;
+}
+
+/** The condition of a stage that did not pass: False for what a person must mend, Unknown for what may pass by itself while something serves. */
+function stopped(facts: Facts, stage: Stage): Verdict {
+  const { resolution } = facts;
+  if (resolution.state !== "failed" || resolution.stage !== stage) {
+    return { status: "Unknown", reason: "Pending", message: "not reached yet" };
+  }
+  const { reason, message, retryable } = resolution.error;
+  const passing = retryable && resolution.heldOver;
+  const serving = facts.stable === undefined ? "" : `; revision ${facts.stable.number} keeps serving`;
+  const retry = retryable ? "; tried again with backoff" : "";
+  return { status: passing ? "Unknown" : "False", reason, message: `${message}${retry}${serving}` };
+}
+
+function accepted(facts: Facts): Verdict {
+  if (passed(facts, "Accepted") === false) return stopped(facts, "Accepted");
+  return { status: "True", reason: "Accepted", message: "the spec is valid" };
+}
+
+function resolved(facts: Facts): Verdict {
+  if (passed(facts, "Resolved") !== true) return stopped(facts, "Resolved");
+  const { target } = facts;
+  const message = target === undefined ? "the module is in the store" : `${target.image} is ${target.digest}`;
+  return { status: "True", reason: "Resolved", message };
+}
+
+function verified(facts: Facts): Verdict {
+  if (passed(facts, "Verified") !== true) return stopped(facts, "Verified");
+  return { status: "True", reason: "Verified", message: "every signature that spec.verify asks for holds" };
+}
+
+function validated(facts: Facts): Verdict {
+  if (passed(facts, "Validated") !== true) return stopped(facts, "Validated");
+  const { measurements: m, target } = facts;
+  if (m === undefined) {
+    return { status: "True", reason: "Validated", message: `revision ${target?.number ?? "?"} passed preflight when it was made` };
+  }
+  const did = m.effects.length === 0 ? "" : `; on a synthetic request: ${m.effects.join(", ")}`;
+  const message =
+    `ABI ${m.abi}, ${m.size} bytes, compiled in ${m.compileMs.toFixed(0)} ms, started in ${m.startMs.toFixed(0)} ms, ` +
+    `${m.memoryPages} memory pages, imports ${m.imports.join(" ") || "nothing"}${did}`;
+  return { status: "True", reason: "Validated", message: message.slice(0, 2048) };
+}
+
+function programmed({ counts, stable, rollout, target }: Facts): Verdict {
+  const { matched, updated, rejected, pending } = counts;
+  if (target === undefined || (stable === undefined && rollout.phase === "Rejected")) {
+    return { status: "False", reason: "NothingToServe", message: "no revision can be served" };
+  }
+  if (matched === 0) return { status: "True", reason: "NoProxies", message: "no proxy matches; the next one that does gets it" };
+  if (rejected > 0)
+    return { status: "False", reason: "Rejected", message: `${rejected} of ${matched} proxies rejected revision ${target.number}` };
+  if (pending > 0)
+    return { status: "False", reason: "Pending", message: `${updated} of ${matched} proxies acknowledged, ${pending} to go` };
+  return { status: "True", reason: "Acknowledged", message: `${updated} of ${matched} proxies acknowledged` };
+}
+
+function progressing({ rollout, deadlineExceeded, paused, suspended }: Facts): Verdict {
+  if (rollout.phase !== "Progressing") {
+    const reason = rollout.phase === "Succeeded" ? "Complete" : rollout.phase === "Idle" ? "NoRevision" : rollout.phase;
+    const message = rollout.phase === "Succeeded" ? `revision ${rollout.target} reached every wave` : "no rollout is under way";
+    return { status: "False", reason, message };
+  }
+  if (deadlineExceeded) {
+    const message = `revision ${rollout.target} stopped at wave ${rollout.step + 1}: not every proxy acknowledged in time, and autoRollback is off`;
+    return { status: "False", reason: "ProgressDeadlineExceeded", message };
+  }
+  const wave = `revision ${rollout.target}, wave ${rollout.step + 1}`;
+  if (suspended) return { status: "Unknown", reason: "Suspended", message: `${wave}, suspended` };
+  if (paused) return { status: "Unknown", reason: "Paused", message: `${wave}, paused` };
+  return { status: "True", reason: rollout.heldSince === undefined ? "WaveInProgress" : "WaveHolding", message: wave };
+}
+
+function rolledBack({ rollout }: Facts): Verdict {
+  const outcome = rollout.target === undefined ? undefined : rollout.outcomes.get(rollout.target);
+  if (rollout.phase === "RolledBack" || rollout.phase === "Rejected") {
+    const message = outcome?.message ?? "the target failed";
+    const reason = /^([A-Z]\w+):/.exec(message)?.[1] ?? "Failed";
+    const back = rollout.stable === undefined ? "there was no earlier revision" : `revision ${rollout.stable} serves`;
+    return { status: "True", reason, message: `revision ${rollout.target} failed, ${back}: ${message}` };
+  }
+  return { status: "False", reason: "NotRolledBack", message: "the target is not known to fail" };
+}
+
+function ready(facts: Facts, others: readonly (readonly [ConditionType, Verdict])[]): Verdict {
+  const find = (type: ConditionType) => others.find(([name]) => name === type)?.[1];
+  for (const type of ["Accepted", "Resolved", "Verified", "Validated"] as const) {
+    const verdict = find(type);
+    const heldOver = facts.resolution.state === "failed" && facts.resolution.heldOver;
+    if (verdict !== undefined && (verdict.status === "False" || (verdict.status === "Unknown" && !heldOver))) {
+      return { status: "False", reason: verdict.reason, message: verdict.message };
+    }
+  }
+  const back = find("RolledBack");
+  if (back?.status === "True") return { status: "False", reason: facts.rollout.phase, message: back.message };
+  const done = find("Programmed");
+  if (facts.rollout.phase === "Progressing") {
+    const verdict = find("Progressing");
+    return { status: "False", reason: verdict?.reason ?? "Progressing", message: `${verdict?.message ?? ""}: ${done?.message ?? ""}` };
+  }
+  if (done !== undefined && done.status !== "True") return { status: "False", reason: done.reason, message: done.message };
+  const digest = shortDigest(facts.stable?.digest);
+  return { status: "True", reason: "Ready", message: `revision ${facts.stable?.number ?? "?"} (${digest}): ${done?.message ?? ""}` };
+}
+
+/**
+ * The conditions of a filter, in the order a reader wants them. Each is decided by one small function from the same facts; a condition keeps
+ * its lastTransitionTime while its status stays.
+ */
+export function conditionsOf(facts: Facts, previous: readonly Partial<Condition>[], now: string): readonly Condition[] {
+  const verdicts: [ConditionType, Verdict][] = [
+    ["Accepted", accepted(facts)],
+    ["Resolved", resolved(facts)],
+  ];
+  if (facts.verifies) verdicts.push(["Verified", verified(facts)]);
+  verdicts.push(
+    ["Validated", validated(facts)],
+    ["Programmed", programmed(facts)],
+    ["Progressing", progressing(facts)],
+    ["RolledBack", rolledBack(facts)],
+  );
+  verdicts.push(["Ready", ready(facts, verdicts)]);
+  return verdicts.map(([type, verdict]) => {
+    const before = previous.find((condition) => condition.type === type);
+    const lastTransitionTime = before?.status === verdict.status && before.lastTransitionTime ? before.lastTransitionTime : now;
+    return { type, ...verdict, observedGeneration: facts.generation, lastTransitionTime };
+  });
+}

@@ -1,0 +1,173 @@
+import type { RolloutPolicy, RolloutStep } from "../../model/filter.ts";
+import type { FilterEvent } from "../source/source.ts";
+import type { Outcome, RolloutState } from "./state.ts";
+import { EVERYONE, threshold } from "./wave.ts";
+
+/** A fault that speaks against the target: a rejection, a vanished proxy, failing VMs, a rise of errors. */
+export interface Fault {
+  readonly reason: "Rejected" | "ProxyVanished" | "VmFailed" | "ErrorsRose" | "LatencyRose";
+  readonly message: string;
+}
+
+/** What is seen of the fleet at one moment, for one filter. */
+export interface Observation {
+  readonly now: number;
+  readonly generation: number;
+  /** False right after a start, while proxies are still coming back: nothing moves forward then. */
+  readonly settled: boolean;
+  /** Positions of all matched proxies (wave.ts), connected or lately lost. */
+  readonly positions: readonly number[];
+  /** Matched proxies in the wave that do not run the target now: not yet acknowledged, rejected, or lost. */
+  readonly outstanding: number;
+  readonly fault: Fault | undefined;
+  readonly paused: boolean;
+  /** A person's word that this revision may leave this step (1-based) and those before it without waiting for hold or pause. */
+  readonly promote: { readonly revision: number; readonly step: number } | undefined;
+  /** Revision number that a person aborted. */
+  readonly abort: number | undefined;
+}
+
+export interface Advance {
+  readonly state: RolloutState;
+  readonly events: readonly FilterEvent[];
+  /** Milliseconds since the epoch at which to look again though nothing happened; `undefined`: no need. */
+  readonly wakeAt: number | undefined;
+}
+
+const ALL_AT_ONCE: RolloutStep = { percent: 100, holdMs: 0 };
+
+function stepOf(policy: RolloutPolicy, index: number): RolloutStep {
+  return policy.steps[index] ?? ALL_AT_ONCE;
+}
+
+export function stepCount(policy: RolloutPolicy): number {
+  return Math.max(1, policy.steps.length);
+}
+
+function withOutcome(state: RolloutState, revision: number, outcome: Outcome): ReadonlyMap<number, Outcome> {
+  return new Map(state.outcomes).set(revision, outcome);
+}
+
+/**
+ * Points the rollout at a revision. Nothing moves when it is the target already, or when it failed before under the same generation.
+ * A revision that succeeded once in this filter's history is proven: it goes to everyone at once, which is what rolling back by hand wants.
+ */
+export function retarget(
+  state: RolloutState,
+  revision: number,
+  policy: RolloutPolicy,
+  seen: Pick<Observation, "now" | "generation" | "positions">,
+): RolloutState {
+  const outcome = state.outcomes.get(revision);
+  const failedBefore = outcome?.result === "RolledBack" || outcome?.result === "Rejected";
+  if (failedBefore && outcome.generation === seen.generation) return state.target === revision ? state : failedAgain(state, revision);
+  if (state.target === revision && !failedBefore) return state;
+  const outcomes = new Map(state.outcomes);
+  if (state.phase === "Progressing" && state.target !== undefined) {
+    const message = `replaced by revision ${revision} before it had reached every proxy`;
+    outcomes.set(state.target, { result: "Superseded", message, generation: seen.generation, at: seen.now });
+  }
+  if (revision === state.stable)
+    return { ...state, phase: "Succeeded", target: revision, threshold: EVERYONE, heldSince: undefined, outcomes };
+  const proven = outcome?.result === "Succeeded";
+  outcomes.set(revision, { result: "Progressing", message: "", generation: seen.generation, at: seen.now });
+  const step = proven ? stepCount(policy) - 1 : 0;
+  return {
+    phase: "Progressing",
+    target: revision,
+    stable: state.stable,
+    step,
+    threshold: proven ? EVERYONE : threshold(stepOf(policy, step).percent, seen.positions, 0),
+    startedAt: seen.now,
+    stepAt: seen.now,
+    heldSince: undefined,
+    outcomes,
+  };
+}
+
+/** The spec asks for a revision that is known to fail: remember it as the target, serve stable. */
+function failedAgain(state: RolloutState, revision: number): RolloutState {
+  return { ...state, target: revision, phase: state.stable === undefined ? "Rejected" : "RolledBack", heldSince: undefined };
+}
+
+/** Moves a rollout by at most one transition. Pure: the same state and observation give the same answer. See docs/rollout.md for the states. */
+export function advance(state: RolloutState, policy: RolloutPolicy, seen: Observation): Advance {
+  if (state.phase !== "Progressing" || state.target === undefined) return { state, events: [], wakeAt: undefined };
+  const failure = failureOf(state, policy, seen);
+  if (failure !== undefined) return fail(state, failure, seen);
+  if (!seen.settled) return { state, events: [], wakeAt: undefined };
+  const deadline = state.stepAt + policy.progressDeadlineMs;
+  if (seen.outstanding > 0) {
+    const waiting = state.heldSince === undefined ? state : { ...state, heldSince: undefined };
+    return { state: waiting, events: [], wakeAt: deadline > seen.now ? deadline : undefined };
+  }
+  const step = stepOf(policy, state.step);
+  const heldSince = state.heldSince ?? seen.now;
+  const held: RolloutState = state.heldSince === heldSince ? state : { ...state, heldSince };
+  const promoted = seen.promote?.revision === state.target && state.step < seen.promote.step;
+  if (seen.paused || (step.pause === true && !promoted)) return { state: held, events: [], wakeAt: undefined };
+  if (!promoted && seen.now < heldSince + step.holdMs) return { state: held, events: [], wakeAt: heldSince + step.holdMs };
+  return state.step + 1 < stepCount(policy) ? nextWave(held, policy, seen) : succeed(held, seen);
+}
+
+function failureOf(state: RolloutState, policy: RolloutPolicy, seen: Observation): { reason: string; message: string } | undefined {
+  if (seen.abort === state.target) return { reason: "Aborted", message: "aborted by hand" };
+  if (!policy.autoRollback) return undefined;
+  if (seen.fault !== undefined) return seen.fault;
+  if (seen.settled && !seen.paused && seen.outstanding > 0 && seen.now >= state.stepAt + policy.progressDeadlineMs) {
+    const message = `${seen.outstanding} proxies had not acknowledged within the progress deadline of ${policy.progressDeadlineMs / 1000} s`;
+    return { reason: "ProgressDeadlineExceeded", message };
+  }
+  return undefined;
+}
+
+function fail(state: RolloutState, failure: { reason: string; message: string }, seen: Observation): Advance {
+  const { target, stable } = state;
+  if (target === undefined) return { state, events: [], wakeAt: undefined };
+  const rolledBack = stable !== undefined;
+  const result = rolledBack ? "RolledBack" : "Rejected";
+  const message = `${failure.reason}: ${failure.message}`;
+  const outcomes = withOutcome(state, target, { result, message, generation: seen.generation, at: seen.now });
+  const where = rolledBack ? `back to revision ${stable}` : "no earlier revision to go back to: the filter is out of every chain";
+  return {
+    state: { ...state, phase: result, heldSince: undefined, outcomes },
+    events: [{ type: "Warning", reason: result, message: `revision ${target} failed, ${where}: ${message}` }],
+    wakeAt: undefined,
+  };
+}
+
+function nextWave(state: RolloutState, policy: RolloutPolicy, seen: Observation): Advance {
+  const index = state.step + 1;
+  const step = stepOf(policy, index);
+  const next: RolloutState = {
+    ...state,
+    step: index,
+    threshold: threshold(step.percent, seen.positions, state.threshold),
+    stepAt: seen.now,
+    heldSince: undefined,
+  };
+  const passed = `revision ${state.target}: wave ${index} of ${stepCount(policy)} passed (${stepOf(policy, state.step).percent}%)`;
+  return {
+    state: next,
+    events: [
+      { type: "Normal", reason: "WavePassed", message: passed },
+      {
+        type: "Normal",
+        reason: "WaveStarted",
+        message: `revision ${state.target}: wave ${index + 1} of ${stepCount(policy)} started (${step.percent}%)`,
+      },
+    ],
+    wakeAt: undefined,
+  };
+}
+
+function succeed(state: RolloutState, seen: Observation): Advance {
+  const target = state.target;
+  if (target === undefined) return { state, events: [], wakeAt: undefined };
+  const outcomes = withOutcome(state, target, { result: "Succeeded", message: "", generation: seen.generation, at: seen.now });
+  return {
+    state: { ...state, phase: "Succeeded", stable: target, threshold: EVERYONE, outcomes },
+    events: [{ type: "Normal", reason: "Succeeded", message: `revision ${target} runs on every matched proxy (${seen.positions.length})` }],
+    wakeAt: undefined,
+  };
+}

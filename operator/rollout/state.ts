@@ -1,0 +1,66 @@
+import type { RevisionResult } from "../../model/revision.ts";
+
+/**
+ * Where a filter's rollout stands.
+ * - `Idle`: no revision yet.
+ * - `Progressing`: the target is going out, wave by wave.
+ * - `Succeeded`: every wave passed; target and stable are the same.
+ * - `RolledBack`: the target failed; everyone is on stable.
+ * - `Rejected`: the target failed and there was no stable to go back to.
+ */
+export type Phase = "Idle" | "Progressing" | "Succeeded" | "RolledBack" | "Rejected";
+
+/** What became of a revision. */
+export interface Outcome {
+  readonly result: RevisionResult;
+  readonly message: string;
+  /** metadata.generation when it was decided: a failed revision is not tried again while the spec is the same. */
+  readonly generation: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** All that has to survive a restart. Kept in the filter's status; times in milliseconds since the epoch. */
+export interface RolloutState {
+  readonly phase: Phase;
+  /** Revision numbers. */
+  readonly target: number | undefined;
+  readonly stable: number | undefined;
+  /** Index into the policy's steps. */
+  readonly step: number;
+  /** Proxies whose position is below it get the target. See wave.ts. */
+  readonly threshold: number;
+  readonly startedAt: number;
+  /** When the current step began. */
+  readonly stepAt: number;
+  /** When every proxy of the wave had acknowledged; the hold counts from here. */
+  readonly heldSince: number | undefined;
+  /** Revision number -> what became of it. */
+  readonly outcomes: ReadonlyMap<number, Outcome>;
+}
+
+export const idle: RolloutState = {
+  phase: "Idle",
+  target: undefined,
+  stable: undefined,
+  step: 0,
+  threshold: 0,
+  startedAt: 0,
+  stepAt: 0,
+  heldSince: undefined,
+  outcomes: new Map(),
+};
+
+/** Which of a filter's revisions a proxy gets; `undefined`: none, the filter is not in its chain. */
+export function assigned(state: RolloutState, position: number, rejectedTarget: boolean): number | undefined {
+  switch (state.phase) {
+    case "Idle":
+    case "Rejected":
+      return undefined;
+    case "Succeeded":
+    case "RolledBack":
+      return state.stable;
+    case "Progressing":
+      return position < state.threshold && !rejectedTarget ? state.target : state.stable;
+  }
+}

@@ -1,0 +1,34 @@
+/** Positions on the wave line run from 0 to this number, exclusive. */
+export const LINE = 2 ** 32;
+
+/** The threshold that takes in every proxy, now and later. */
+export const EVERYONE = LINE;
+
+/**
+ * Where a proxy stands on a filter's wave line, in [0, 2^32). The same proxy and filter always give the same position, so the same proxies
+ * go first within a rollout; mixing in the filter's id makes other proxies go first for other filters.
+ * FNV-1a with a final avalanche: short ids that differ in one digit must not end up side by side.
+ */
+export function position(filterId: string, proxyId: string): number {
+  let hash = 0x811c9dc5;
+  const text = `${filterId}\n${proxyId}`;
+  for (let i = 0; i < text.length; i++) {
+    hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/**
+ * The threshold of a wave of `percent` of the proxies: everyone whose position is below it is in. Takes in at least one proxy when there is
+ * one, and never more than the percentage allows beyond that first one. Never lower than `atLeast`: nobody leaves a wave by arithmetic.
+ */
+export function threshold(percent: number, positions: readonly number[], atLeast: number): number {
+  if (percent >= 100) return EVERYONE;
+  if (positions.length === 0) return Math.max(atLeast, Math.floor((percent / 100) * LINE));
+  const sorted = [...positions].sort((a, b) => a - b);
+  const size = Math.max(1, Math.floor((percent / 100) * sorted.length));
+  const last = sorted[size - 1] ?? 0;
+  return Math.max(atLeast, last + 1);
+}
