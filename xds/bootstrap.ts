@@ -140,7 +140,8 @@ function listener(options: BootstrapOptions): string {
               domains: ["*"]
               routes:
               - match: {prefix: "/"}
-                route: {cluster: app}
+                route: {cluster: app, timeout: 0s}
+          upgrade_configs: [{upgrade_type: websocket}]
           http_filters:   # a slot may stand anywhere among filters of your own, before the router
 ${options.slots.map((slot) => slotFilter(slot, options)).join("")}          - name: envoy.filters.http.router
             typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}

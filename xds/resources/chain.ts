@@ -66,11 +66,16 @@ export function wasmResource(slot: string, entry: ChainEntry): Resource {
  * be removed instead: Envoy would answer 5xx for as long as its listener names it.
  */
 export function passThroughResource(slot: string, filter: FilterKey, type: FilterType): Resource {
-  const entry = passThrough(filter, type);
-  return wasmResource(slot, { ...entry, settings: { ...entry.settings, slot } });
+  return wasmResource(slot, passThrough(filter, type));
 }
 
-function wasmType(type: FilterType): string {
+/** The config inside `passThroughResource`, encoded without its Any. */
+export function passThroughConfig(filter: FilterKey, type: FilterType): Uint8Array {
+  return join(wasm(passThrough(filter, type)));
+}
+
+/** The type of a filter's config. */
+export function wasmType(type: FilterType): string {
   return type === "HTTP" ? HTTP_WASM_TYPE : NETWORK_WASM_TYPE;
 }
 
