@@ -1,0 +1,26 @@
+import { installEnvoy } from "./tools/envoy.ts";
+import { GO_TOOLS, installGoTool } from "./tools/go.ts";
+import { isMain } from "./tools/main.ts";
+import { ToolError } from "./tools/run.ts";
+
+/** Fetches or builds every real part that the tests need, one line each. Throws a ToolError on the first that cannot be had. */
+export async function installTools(print: (line: string) => void): Promise<void> {
+  await timed("envoy", installEnvoy, print);
+  for (const tool of GO_TOOLS) await timed(tool, () => installGoTool(tool), print);
+}
+
+async function timed(name: string, install: () => Promise<string>, print: (line: string) => void): Promise<void> {
+  const start = performance.now();
+  const path = await install();
+  print(`${name.padEnd(15)} ${((performance.now() - start) / 1000).toFixed(1).padStart(6)} s  ${path}`);
+}
+
+if (isMain(import.meta.url)) {
+  try {
+    await installTools(console.log);
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}
