@@ -1,0 +1,33 @@
+import type { Schema } from "./schema.ts";
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+export function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * A copy of `value` as the API server would store it: nulls of optional fields dropped and defaults of the schema filled in.
+ * https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#defaulting
+ */
+export function withDefaults(schema: Schema, value: unknown): unknown {
+  if (schema["x-kubernetes-preserve-unknown-fields"] === true) return value;
+  if (Array.isArray(value)) {
+    const { items } = schema;
+    return items === undefined ? value : value.map((item) => withDefaults(items, item));
+  }
+  if (!isFields(value) || schema.properties === undefined) return value;
+  const { properties } = schema;
+  const fields: [string, unknown][] = [];
+  for (const [key, field] of Object.entries(value)) {
+    const property = Object.hasOwn(properties, key) ? properties[key] : undefined;
+    if (property === undefined) fields.push([key, field]);
+    else if (field !== null) fields.push([key, withDefaults(property, field)]);
+  }
+  for (const [key, property] of Object.entries(properties)) {
+    if (property.default !== undefined && (value[key] ?? undefined) === undefined)
+      fields.push([key, withDefaults(property, property.default)]);
+  }
+  // Not by assignment: a key such as __proto__ must stay a field, to be refused as unknown.
+  return Object.fromEntries(fields);
+}

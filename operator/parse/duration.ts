@@ -1,0 +1,9 @@
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** `30s`, `1h30m`, `500ms` -> milliseconds, rounded. `undefined` for anything else. The forms that Go's time.ParseDuration shares. */
+export function parseDuration(text: string): number | undefined {
+  if (!/^([0-9]+([.][0-9]+)?(ms|s|m|h))+$/.test(text)) return undefined;
+  let total = 0;
+  for (const [, amount, unit] of text.matchAll(/([0-9.]+)(ms|s|m|h)/g)) total += Number(amount) * (UNITS[unit ?? ""] ?? 0);
+  return Math.round(total);
+}

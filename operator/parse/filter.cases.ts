@@ -1,0 +1,303 @@
+/** Objects to parse, good and bad, one for every rule of the CRD. The unit tests and the tests against a real API server share them. */
+
+const DIGEST = `sha256:${"a1".repeat(32)}`;
+const PEM = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n";
+const IMAGE = "registry.example/filters/add-header:1.2";
+const NOT_REFERENCE =
+  "not an OCI reference; write registry/repository:tag, registry/repository@sha256:<64 lower-case hex digits> or oci-layout:DIR:TAG";
+const NOT_INTERVAL = "not a duration from 1s to 8760h; write it like 30s, 10m or 1h30m";
+const PERCENTS_RISE = "spec.rollout.steps: percent must rise from step to step";
+const LAST_IS_100 = "spec.rollout.steps: the last step must be percent 100";
+
+export interface Case {
+  readonly name: string;
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
+export interface BadCase extends Case {
+  /** What parsing reports, as `path: message`, in any order. */
+  readonly problems: readonly string[];
+  /** What the API server says where its words are its own (a plain schema, no CEL rule). Defaults to the messages of `problems`. */
+  readonly apiServer?: readonly string[];
+}
+
+export const GOOD: readonly Case[] = [
+  { name: "an image by tag", spec: { image: IMAGE } },
+  { name: "an image by digest", spec: { image: `registry.example:5000/a/b-c__d.e@${DIGEST}` } },
+  { name: "an image by tag and digest, on a registry with an IPv6 address", spec: { image: `[::1]:5000/a:1@${DIGEST}` } },
+  { name: "an image with no registry", spec: { image: "library/add-header" } },
+  { name: "an OCI layout folder", spec: { image: "oci-layout:./build/Out Of.dir:v1".replaceAll(" ", "_") } },
+  { name: "a pinned image", spec: { image: IMAGE, digest: DIGEST, pullPolicy: "Always", interval: "1h30m" } },
+  { name: "a url with its sha256", spec: { url: "https://host.example:8443/a.wasm?x=1", sha256: DIGEST } },
+  { name: "a url with bare hex digits", spec: { url: "http://127.0.0.1/a.wasm", sha256: "0".repeat(64) } },
+  { name: "a config object", spec: { image: IMAGE, config: { z: 1, a: [true, null, { b: "c" }] } } },
+  { name: "a config string", spec: { image: IMAGE, config: "key=value" } },
+  { name: "a config list", spec: { image: IMAGE, config: [1, 2] } },
+  { name: "a null config is none", spec: { image: IMAGE, config: null, configFrom: { secretKeyRef: { name: "s", key: "k" } } } },
+  { name: "nulls are absent fields", spec: { image: IMAGE, url: null, digest: null, slot: null, rollout: null } },
+  { name: "config from a Secret", spec: { image: IMAGE, configFrom: { secretKeyRef: { name: "s", key: "k" } } } },
+  { name: "config from a ConfigMap", spec: { image: IMAGE, configFrom: { configMapKeyRef: { name: "c", key: "k" } } } },
+  { name: "a public key", spec: { image: IMAGE, verify: [{ cosign: { publicKey: PEM } }] } },
+  { name: "a public key in a Secret", spec: { image: IMAGE, verify: [{ cosign: { publicKeySecret: { name: "s", key: "cosign.pub" } } }] } },
+  { name: "two pull secrets", spec: { image: IMAGE, pullSecrets: [{ name: "a" }, { name: "b" }] } },
+  {
+    name: "a selector with every operator",
+    spec: {
+      image: IMAGE,
+      selector: {
+        matchLabels: { app: "web", "example.com/tier": "" },
+        matchExpressions: [
+          { key: "a", operator: "In", values: ["x", "y"] },
+          { key: "b", operator: "NotIn", values: ["x"] },
+          { key: "c", operator: "Exists" },
+          { key: "d", operator: "DoesNotExist", values: [] },
+        ],
+      },
+    },
+  },
+  {
+    name: "a rollout in steps",
+    spec: { image: IMAGE, rollout: { steps: [{ percent: 10, hold: "500ms" }, { percent: 50, pause: true }, { percent: 100 }] } },
+  },
+  { name: "an empty rollout", spec: { image: IMAGE, rollout: {} } },
+  {
+    name: "a rollout's other settings",
+    spec: { image: IMAGE, rollout: { progressDeadline: "90s", autoRollback: false, analysis: { maxLatencyRatio: 1.5 } } },
+  },
+  {
+    name: "everything else",
+    spec: {
+      image: IMAGE,
+      type: "Network",
+      rootId: "root",
+      slot: "edge-2",
+      priority: -5,
+      failurePolicy: "Open",
+      env: [
+        { name: "A_1", value: "" },
+        { name: "_b", value: "x" },
+      ],
+      capabilities: { allow: ["proxy_log", "proxy_on_request_headers"] },
+      revisionHistoryLimit: 1,
+      suspend: true,
+    },
+  },
+];
+
+export const BAD: readonly BadCase[] = [
+  { name: "no source", spec: {}, problems: ["spec: the module has no source; set image (an OCI reference) or url with sha256"] },
+  {
+    name: "two sources",
+    spec: { image: IMAGE, url: "https://host/a.wasm", sha256: DIGEST },
+    problems: ["spec: image and url are both set; keep the one that the module comes from"],
+  },
+  {
+    name: "a url without sha256",
+    spec: { url: "https://host/a.wasm" },
+    problems: ["spec.url: url needs sha256, the digest that the downloaded module must have"],
+  },
+  {
+    name: "sha256 with an image",
+    spec: { image: IMAGE, sha256: DIGEST },
+    problems: ["spec.sha256: sha256 goes with url only; pin an image with digest"],
+  },
+  {
+    name: "a url that is none",
+    spec: { url: "ftp://host/a.wasm", sha256: DIGEST },
+    problems: ["spec.url: not an http:// or https:// URL"],
+  },
+  {
+    name: "a sha256 that is none",
+    spec: { url: "https://host/a.wasm", sha256: "A".repeat(64) },
+    problems: ["spec.sha256: not a sha256 digest; write its 64 lower-case hex digits"],
+  },
+  {
+    name: "an image with a scheme",
+    spec: { image: "oci://registry.example/a:1" },
+    problems: ["spec.image: an OCI reference has no scheme; write registry/repository:tag, or use url for a plain download"],
+  },
+  { name: "an image in capitals", spec: { image: "registry.example/Add-Header:1" }, problems: [`spec.image: ${NOT_REFERENCE}`] },
+  { name: "an image with a short digest", spec: { image: "registry.example/a@sha256:abc" }, problems: [`spec.image: ${NOT_REFERENCE}`] },
+  { name: "an image with a blank", spec: { image: "registry.example/a: 1" }, problems: [`spec.image: ${NOT_REFERENCE}`] },
+  { name: "an OCI layout with no folder", spec: { image: "oci-layout:" }, problems: [`spec.image: ${NOT_REFERENCE}`] },
+  {
+    name: "an empty image",
+    spec: { image: "" },
+    problems: ["spec.image: must not be empty", `spec.image: ${NOT_REFERENCE}`],
+    apiServer: ["spec.image"],
+  },
+  {
+    name: "a digest that is none",
+    spec: { image: IMAGE, digest: "sha256:abc" },
+    problems: ["spec.digest: not a digest; write sha256:<64 lower-case hex digits>"],
+  },
+  { name: "an interval without a unit", spec: { image: IMAGE, interval: "60" }, problems: [`spec.interval: ${NOT_INTERVAL}`] },
+  { name: "an interval below a second", spec: { image: IMAGE, interval: "999ms" }, problems: [`spec.interval: ${NOT_INTERVAL}`] },
+  { name: "an interval in days", spec: { image: IMAGE, interval: "1d" }, problems: [`spec.interval: ${NOT_INTERVAL}`] },
+  {
+    name: "config and configFrom",
+    spec: { image: IMAGE, config: { a: 1 }, configFrom: { secretKeyRef: { name: "s", key: "k" } } },
+    problems: ['spec.configFrom: unsupported value; supported: "nothing, as config is set"'],
+    apiServer: ["spec.configFrom", "nothing, as config is set"],
+  },
+  {
+    name: "an empty configFrom",
+    spec: { image: IMAGE, configFrom: {} },
+    problems: ["spec.configFrom: set exactly one of secretKeyRef and configMapKeyRef"],
+  },
+  {
+    name: "configFrom with both",
+    spec: { image: IMAGE, configFrom: { secretKeyRef: { name: "s", key: "k" }, configMapKeyRef: { name: "s", key: "k" } } },
+    problems: ["spec.configFrom: set exactly one of secretKeyRef and configMapKeyRef"],
+  },
+  {
+    name: "configFrom without a key",
+    spec: { image: IMAGE, configFrom: { secretKeyRef: { name: "s" } } },
+    problems: ["spec.configFrom.secretKeyRef.key: required, but missing"],
+    apiServer: ["spec.configFrom.secretKeyRef.key", "Required value"],
+  },
+  {
+    name: "no public key",
+    spec: { image: IMAGE, verify: [{ cosign: {} }] },
+    problems: ["spec.verify[0].cosign: set exactly one of publicKey and publicKeySecret"],
+  },
+  {
+    name: "two public keys",
+    spec: { image: IMAGE, verify: [{ cosign: { publicKey: PEM, publicKeySecret: { name: "s", key: "k" } } }] },
+    problems: ["spec.verify[0].cosign: set exactly one of publicKey and publicKeySecret"],
+  },
+  {
+    name: "a public key that is none",
+    spec: { image: IMAGE, verify: [{ cosign: { publicKey: "cosign.pub" } }] },
+    problems: ["spec.verify[0].cosign.publicKey: not a PEM public key; it begins with -----BEGIN PUBLIC KEY-----"],
+  },
+  {
+    name: "a slot in capitals",
+    spec: { image: IMAGE, slot: "Edge" },
+    problems: ["spec.slot: not a slot name; use lower-case letters, digits and '-'"],
+  },
+  {
+    name: "In without values",
+    spec: { image: IMAGE, selector: { matchExpressions: [{ key: "a", operator: "In" }] } },
+    problems: ["spec.selector.matchExpressions[0].values: operator In and NotIn need at least one of values"],
+  },
+  {
+    name: "Exists with values",
+    spec: { image: IMAGE, selector: { matchExpressions: [{ key: "a", operator: "Exists", values: ["x"] }] } },
+    problems: ["spec.selector.matchExpressions[0].values: operator Exists and DoesNotExist take no values"],
+  },
+  {
+    name: "an unknown operator",
+    spec: { image: IMAGE, selector: { matchExpressions: [{ key: "a", operator: "Equals", values: ["x"] }] } },
+    problems: ['spec.selector.matchExpressions[0].operator: unsupported value; supported: "In", "NotIn", "Exists", "DoesNotExist"'],
+    apiServer: ["spec.selector.matchExpressions[0].operator", "Unsupported value"],
+  },
+  {
+    name: "a variable name with a digit first",
+    spec: { image: IMAGE, env: [{ name: "1A", value: "x" }] },
+    problems: ["spec.env[0].name: not a variable name; use letters, digits and '_', no digit first"],
+  },
+  {
+    name: "a variable twice",
+    spec: {
+      image: IMAGE,
+      env: [
+        { name: "A", value: "x" },
+        { name: "A", value: "y" },
+      ],
+    },
+    problems: ["spec.env[1]: duplicate name; an earlier entry has it"],
+    apiServer: ["spec.env[1]", "Duplicate value"],
+  },
+  {
+    name: "a capability twice",
+    spec: { image: IMAGE, capabilities: { allow: ["proxy_log", "proxy_log"] } },
+    problems: ["spec.capabilities.allow[1]: duplicate value"],
+    apiServer: ["spec.capabilities.allow[1]", "Duplicate value"],
+  },
+  {
+    name: "steps that fall",
+    spec: { image: IMAGE, rollout: { steps: [{ percent: 50 }, { percent: 20 }, { percent: 100 }] } },
+    problems: [PERCENTS_RISE],
+  },
+  {
+    name: "steps that stand still",
+    spec: { image: IMAGE, rollout: { steps: [{ percent: 100 }, { percent: 100 }] } },
+    problems: [PERCENTS_RISE],
+  },
+  { name: "steps that end early", spec: { image: IMAGE, rollout: { steps: [{ percent: 10 }, { percent: 20 }] } }, problems: [LAST_IS_100] },
+  {
+    name: "no steps",
+    spec: { image: IMAGE, rollout: { steps: [] } },
+    problems: ["spec.rollout.steps: must have 1 or more entries"],
+    apiServer: ["spec.rollout.steps", "should have at least 1 items"],
+  },
+  {
+    name: "a step of 0 percent",
+    spec: { image: IMAGE, rollout: { steps: [{ percent: 0 }, { percent: 100 }] } },
+    problems: ["spec.rollout.steps[0].percent: must be 1 or more"],
+    apiServer: ["spec.rollout.steps[0].percent", "should be greater than or equal to 1"],
+  },
+  {
+    name: "a hold that is none",
+    spec: { image: IMAGE, rollout: { steps: [{ percent: 100, hold: "soon" }] } },
+    problems: ["spec.rollout.steps[0].hold: not a duration up to 8760h; write it like 30s, 10m or 1h30m"],
+  },
+  {
+    name: "a deadline that is none",
+    spec: { image: IMAGE, rollout: { progressDeadline: "0s" } },
+    problems: [`spec.rollout.progressDeadline: ${NOT_INTERVAL}`],
+  },
+  {
+    name: "a latency ratio below 1",
+    spec: { image: IMAGE, rollout: { analysis: { maxLatencyRatio: 0.5 } } },
+    problems: ["spec.rollout.analysis.maxLatencyRatio: must be 1 or more"],
+    apiServer: ["spec.rollout.analysis.maxLatencyRatio", "should be greater than or equal to 1"],
+  },
+  {
+    name: "a history limit of 0",
+    spec: { image: IMAGE, revisionHistoryLimit: 0 },
+    problems: ["spec.revisionHistoryLimit: must be 1 or more"],
+    apiServer: ["spec.revisionHistoryLimit", "should be greater than or equal to 1"],
+  },
+  {
+    name: "wrong types",
+    spec: { image: IMAGE, priority: "high", suspend: "yes", env: {} },
+    problems: [
+      "spec.priority: must be an integer, not a string",
+      "spec.suspend: must be a boolean, not a string",
+      "spec.env: must be an array, not an object",
+    ],
+    apiServer: ["spec.priority", "spec.suspend", "spec.env"],
+  },
+  {
+    name: "an unknown policy",
+    spec: { image: IMAGE, pullPolicy: "Never", failurePolicy: "FailOpen" },
+    problems: [
+      'spec.pullPolicy: unsupported value; supported: "IfNotPresent", "Always"',
+      'spec.failurePolicy: unsupported value; supported: "Reload", "Closed", "Open"',
+    ],
+    apiServer: ["spec.pullPolicy", "spec.failurePolicy"],
+  },
+  {
+    name: "unknown fields",
+    spec: { imagee: IMAGE, image: IMAGE, rollout: { step: [] }, selector: { zzz: 1 } },
+    problems: [
+      "spec.imagee: unknown field; did you mean image?",
+      "spec.rollout.step: unknown field; did you mean steps?",
+      "spec.selector.zzz: unknown field; remove it",
+    ],
+    apiServer: ["unknown field", "spec.imagee", "spec.rollout.step", "spec.selector.zzz"],
+  },
+  {
+    name: "several things at once",
+    spec: { digest: "x", interval: "x", rollout: { steps: [{ percent: 20 }, { percent: 10 }] } },
+    problems: [
+      "spec: the module has no source; set image (an OCI reference) or url with sha256",
+      "spec.digest: not a digest; write sha256:<64 lower-case hex digits>",
+      `spec.interval: ${NOT_INTERVAL}`,
+      PERCENTS_RISE,
+      LAST_IS_100,
+    ],
+  },
+];

@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { BAD, GOOD } from "./filter.cases.ts";
+import { parseFilter, problemsOf } from "./filter.ts";
+
+const wasmFilter = (spec: unknown, metadata: unknown = { name: "add-header", namespace: "shop" }) => ({
+  apiVersion: "weir.dev/v1alpha1",
+  kind: "WasmFilter",
+  metadata,
+  spec,
+});
+
+function parsed(spec: unknown) {
+  const result = parseFilter(wasmFilter(spec));
+  assert.ok(result.ok, JSON.stringify(result));
+  return result.value;
+}
+
+function refusal(raw: unknown): string {
+  const result = parseFilter(raw);
+  assert.ok(!result.ok);
+  assert.equal(result.error.reason, "InvalidSpec");
+  assert.equal(result.error.retryable, false);
+  return result.error.message;
+}
+
+for (const { name, spec } of GOOD) {
+  test(`accepts ${name}`, () => assert.deepEqual(problemsOf(wasmFilter(spec)), []));
+}
+
+for (const { name, spec, problems } of BAD) {
+  test(`refuses ${name}`, () => {
+    const found = problemsOf(wasmFilter(spec)).map(({ path, message }) => `${path}: ${message}`);
+    assert.deepEqual(found.sort(), [...problems].sort());
+    for (const problem of problems) assert.ok(refusal(wasmFilter(spec)).includes(problem));
+  });
+}
+
+test("fills in every default", () => {
+  assert.deepEqual(parsed({ image: "a/b:1" }), {
+    key: { namespace: "shop", name: "add-header" },
+    uid: "",
+    generation: 0,
+    type: "HTTP",
+    source: { kind: "image", image: "a/b:1" },
+    pin: undefined,
+    pullPolicy: "IfNotPresent",
+    intervalMs: 60_000,
+    pullSecrets: [],
+    verify: [],
+    config: { kind: "none" },
+    rootId: "",
+    slot: "default",
+    priority: 0,
+    selector: { matchLabels: {}, matchExpressions: [] },
+    failurePolicy: "Reload",
+    env: [],
+    capabilities: undefined,
+    rollout: {
+      steps: [{ percent: 100, holdMs: 0, pause: false }],
+      progressDeadlineMs: 600_000,
+      autoRollback: true,
+      analysis: { minRequests: 50, max5xxRisePercent: 5, maxLatencyRatio: 3 },
+    },
+    revisionHistoryLimit: 10,
+    suspend: false,
+  });
+});
+
+test("reads durations as milliseconds", () => {
+  const { intervalMs, rollout } = parsed({
+    image: "a/b:1",
+    interval: "1h30m",
+    rollout: {
+      steps: [
+        { percent: 5, hold: "500ms" },
+        { percent: 100, hold: "1.5s" },
+      ],
+      progressDeadline: "2m",
+    },
+  });
+  assert.equal(intervalMs, 5_400_000);
+  assert.equal(rollout.progressDeadlineMs, 120_000);
+  assert.deepEqual(rollout.steps, [
+    { percent: 5, holdMs: 500, pause: false },
+    { percent: 100, holdMs: 1_500, pause: false },
+  ]);
+});
+
+test("hands the plugin a config string as it is and an object as JSON in the order it was written", () => {
+  const text = (config: unknown) => parsed({ image: "a/b:1", config }).config;
+  assert.deepEqual(text("a = b\n"), { kind: "inline", text: "a = b\n" });
+  assert.deepEqual(text({ z: 1, a: { y: [1, null], b: true } }), { kind: "inline", text: '{"z":1,"a":{"y":[1,null],"b":true}}' });
+  assert.deepEqual(text([1, "x"]), { kind: "inline", text: '[1,"x"]' });
+  assert.deepEqual(text(""), { kind: "inline", text: "" });
+});
+
+test("reads where config, keys and module come from", () => {
+  assert.deepEqual(parsed({ image: "a/b:1", configFrom: { secretKeyRef: { name: "s", key: "k" } } }).config, {
+    kind: "secret",
+    name: "s",
+    key: "k",
+  });
+  assert.deepEqual(parsed({ image: "a/b:1", configFrom: { configMapKeyRef: { name: "s", key: "k" } } }).config, {
+    kind: "configMap",
+    name: "s",
+    key: "k",
+  });
+  assert.deepEqual(parsed({ image: "a/b:1", verify: [{ cosign: { publicKeySecret: { name: "s", key: "k" } } }] }).verify, [
+    { publicKey: { secretName: "s", key: "k" } },
+  ]);
+  const hex = "0f".repeat(32);
+  const url = "https://host/a.wasm";
+  assert.deepEqual(parsed({ url, sha256: hex }).source, { kind: "url", url, sha256: `sha256:${hex}` });
+  assert.deepEqual(parsed({ url, sha256: `sha256:${hex}` }).source, { kind: "url", url, sha256: `sha256:${hex}` });
+});
+
+test("an empty list of capabilities allows none; none at all means what the module imports", () => {
+  assert.deepEqual(parsed({ image: "a/b:1", capabilities: { allow: [] } }).capabilities, []);
+  assert.equal(parsed({ image: "a/b:1" }).capabilities, undefined);
+});
+
+test("refuses whole numbers that JavaScript would round", () => {
+  assert.match(refusal(wasmFilter({ image: "a/b:1", config: { ids: [1, 2 ** 53] } })), /^spec\.config\.ids\[1\]: .*too large/);
+});
+
+test("refuses things that are no WasmFilter", () => {
+  for (const raw of [undefined, null, 3, "text", [], {}, { metadata: 1, spec: 2 }]) refusal(raw);
+  assert.match(refusal({ ...wasmFilter({ image: "a/b:1" }), apiVersion: "weir.dev/v9" }), /^apiVersion: must be weir\.dev\/v1alpha1$/);
+  assert.match(refusal({ ...wasmFilter({ image: "a/b:1" }), kind: "Filter" }), /^kind: must be WasmFilter$/);
+  assert.match(refusal({ ...wasmFilter({ image: "a/b:1" }), specs: {} }), /^specs: unknown field; did you mean spec\?$/);
+  assert.match(refusal({ ...wasmFilter({ image: "a/b:1" }), spec: undefined }), /^spec: required, but missing$/);
+  assert.match(refusal(wasmFilter({ image: "a/b:1" }, {})), /^metadata\.name: must be a name/);
+  assert.match(refusal(wasmFilter({ image: "a/b:1" }, { name: "A_b", namespace: "x.y" })), /^metadata\.name: .* \| metadata\.namespace: /);
+});
+
+test("refuses field names that JavaScript objects inherit", () => {
+  const spec = JSON.parse('{"image": "a/b:1", "__proto__": {"suspend": true}, "constructor": 1, "toString": 2}') as unknown;
+  assert.match(
+    refusal(wasmFilter(spec)),
+    /spec\.__proto__: unknown field.*spec\.constructor: unknown field.*spec\.toString: unknown field/,
+  );
+});
+
+test("does not look at the status that comes with the object", () => {
+  assert.deepEqual(problemsOf({ ...wasmFilter({ image: "a/b:1" }), status: { anything: [1] } }), []);
+});
+
+test("never repeats the value of a config or of an environment variable", () => {
+  const message = refusal(wasmFilter({ image: "a/b:1", env: [{ name: "A", value: 31337 }], config: { password: 2 ** 60, a: "hunter2" } }));
+  assert.ok(!message.includes("31337") && !message.includes("hunter2") && !message.includes(String(2 ** 60)));
+});

@@ -1,0 +1,129 @@
+import type { Digest } from "../../model/digest.ts";
+import type { ConfigSource, Filter, LabelSelector, ModuleSource, RolloutPolicy, SignaturePolicy } from "../../model/filter.ts";
+import { API_VERSION, KIND, type WasmFilter, type WasmFilterSpec, type WasmFilterSpecRollout } from "../../model/gen/wasmfilter.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
+import { configText, inexactNumbers } from "./config.ts";
+import { isFields, withDefaults } from "./defaults.ts";
+import { parseDuration } from "./duration.ts";
+import { describeProblems, type Problem } from "./problem.ts";
+import { ruleProblems } from "./rules.ts";
+import { wasmFilterSchema } from "./schema.ts";
+import { structuralProblems } from "./structural.ts";
+
+const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+
+/** Everything that is wrong with a WasmFilter, by the CRD's own schema and rules. Empty: the API server would take it. */
+export function problemsOf(raw: unknown): Problem[] {
+  return check(raw).problems;
+}
+
+/**
+ * A raw WasmFilter, which may be wrong in any way -> a Filter with defaults filled in and durations in milliseconds. Fails with reason
+ * `InvalidSpec` and a message that holds every problem, each with its path and what to do. Never throws. Its status is not looked at.
+ */
+export function parseFilter(raw: unknown): Result<Filter> {
+  const { object, problems } = check(raw);
+  if (problems.length > 0) return fail("InvalidSpec", describeProblems(problems));
+  return ok(toFilter(object as WasmFilter));
+}
+
+function check(raw: unknown): { readonly object: unknown; readonly problems: Problem[] } {
+  if (!isFields(raw))
+    return { object: raw, problems: [{ path: "", message: "not an object; a WasmFilter has apiVersion, kind, metadata and spec" }] };
+  const { status: _, ...rest } = raw;
+  const schema = wasmFilterSchema();
+  const object = withDefaults(schema, rest);
+  const structural = structuralProblems(object);
+  const rules = ruleProblems(schema, object, structural.length === 0);
+  return { object, problems: [...identityProblems(raw), ...structural, ...rules, ...inexactNumbers(raw.spec)] };
+}
+
+/** What the API server checks outside the schema: version, kind, and names. */
+function identityProblems({ apiVersion, kind, metadata }: Readonly<Record<string, unknown>>): Problem[] {
+  const problems: Problem[] = [];
+  if (apiVersion !== API_VERSION) problems.push({ path: "apiVersion", message: `must be ${API_VERSION}` });
+  if (kind !== KIND) problems.push({ path: "kind", message: `must be ${KIND}` });
+  const { name, namespace } = isFields(metadata) ? metadata : {};
+  if (typeof name !== "string" || name.length > 253 || !DNS_SUBDOMAIN.test(name)) {
+    problems.push({ path: "metadata.name", message: "must be a name of lower-case letters, digits, '-' and '.', at most 253 characters" });
+  }
+  if (namespace !== undefined && (typeof namespace !== "string" || namespace.length > 63 || !DNS_LABEL.test(namespace))) {
+    problems.push({ path: "metadata.namespace", message: "must be a name of lower-case letters, digits and '-', at most 63 characters" });
+  }
+  return problems;
+}
+
+/** An object that passed every check, its defaults in place. */
+function toFilter({ metadata, spec }: WasmFilter): Filter {
+  return {
+    key: { namespace: metadata.namespace ?? "default", name: metadata.name },
+    uid: metadata.uid ?? "",
+    generation: metadata.generation ?? 0,
+    type: spec.type ?? "HTTP",
+    source: toSource(spec),
+    pin: spec.digest as Digest | undefined,
+    pullPolicy: spec.pullPolicy ?? "IfNotPresent",
+    intervalMs: milliseconds(spec.interval),
+    pullSecrets: (spec.pullSecrets ?? []).map(({ name }) => name),
+    verify: (spec.verify ?? []).map(({ cosign }) => toPolicy(cosign)),
+    config: toConfig(spec),
+    rootId: spec.rootId ?? "",
+    slot: spec.slot ?? "default",
+    priority: spec.priority ?? 0,
+    selector: toSelector(spec),
+    failurePolicy: spec.failurePolicy ?? "Reload",
+    env: spec.env ?? [],
+    capabilities: spec.capabilities?.allow,
+    rollout: toRollout(spec.rollout),
+    revisionHistoryLimit: spec.revisionHistoryLimit ?? 10,
+    suspend: spec.suspend ?? false,
+  };
+}
+
+function toSource({ image, url, sha256 = "" }: WasmFilterSpec): ModuleSource {
+  if (url === undefined) return { kind: "image", image: image ?? "" };
+  return { kind: "url", url, sha256: `sha256:${sha256.replace(/^sha256:/, "")}` };
+}
+
+function toPolicy({ publicKey, publicKeySecret }: NonNullable<WasmFilterSpec["verify"]>[number]["cosign"]): SignaturePolicy {
+  if (publicKeySecret === undefined) return { publicKey: publicKey ?? "" };
+  return { publicKey: { secretName: publicKeySecret.name, key: publicKeySecret.key } };
+}
+
+function toConfig({ config, configFrom }: WasmFilterSpec): ConfigSource {
+  if (configFrom?.secretKeyRef !== undefined) return { kind: "secret", ...configFrom.secretKeyRef };
+  if (configFrom?.configMapKeyRef !== undefined) return { kind: "configMap", ...configFrom.configMapKeyRef };
+  return config === undefined || config === null ? { kind: "none" } : { kind: "inline", text: configText(config) };
+}
+
+function toSelector({ selector }: WasmFilterSpec): LabelSelector {
+  return {
+    matchLabels: selector?.matchLabels ?? {},
+    matchExpressions: (selector?.matchExpressions ?? []).map(({ key, operator, values }) => ({ key, operator, values: values ?? [] })),
+  };
+}
+
+/** Absent, a rollout is one wave with every proxy; its other settings are the schema's defaults then too. */
+function toRollout(given: WasmFilterSpecRollout | undefined): RolloutPolicy {
+  const schema = wasmFilterSchema().properties?.spec?.properties?.rollout ?? {};
+  const { steps, progressDeadline, autoRollback, analysis } = withDefaults(schema, given ?? {}) as WasmFilterSpecRollout;
+  return {
+    steps: (steps ?? [{ percent: 100 }]).map(({ percent, hold, pause }) => ({
+      percent,
+      holdMs: milliseconds(hold),
+      pause: pause ?? false,
+    })),
+    progressDeadlineMs: milliseconds(progressDeadline),
+    autoRollback: autoRollback ?? true,
+    analysis: {
+      minRequests: analysis?.minRequests ?? 0,
+      max5xxRisePercent: analysis?.max5xxRisePercent ?? 0,
+      maxLatencyRatio: analysis?.maxLatencyRatio ?? 0,
+    },
+  };
+}
+
+function milliseconds(duration: string | undefined): number {
+  return duration === undefined ? 0 : (parseDuration(duration) ?? 0);
+}

@@ -1,0 +1,42 @@
+import { readFileSync } from "node:fs";
+import { parse } from "yaml";
+
+/** A CEL rule of the schema. https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation-rules */
+export interface Rule {
+  readonly rule: string;
+  readonly message?: string;
+  readonly messageExpression?: string;
+  readonly fieldPath?: string;
+}
+
+/** The parts of a structural schema that Weir's CRD uses. */
+export interface Schema {
+  readonly type?: "object" | "array" | "string" | "integer" | "number" | "boolean";
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly additionalProperties?: Schema;
+  readonly items?: Schema;
+  readonly "x-kubernetes-validations"?: readonly Rule[];
+  readonly "x-kubernetes-preserve-unknown-fields"?: boolean;
+  readonly "x-kubernetes-list-type"?: "atomic" | "set" | "map";
+  readonly "x-kubernetes-list-map-keys"?: readonly string[];
+}
+
+const CRD = new URL("../../crds/wasmfilters.weir.dev.yaml", import.meta.url);
+
+let schema: Schema | undefined;
+
+/** The schema of a WasmFilter without its status, from the CRD itself: manifests in a folder and in a cluster obey one truth. Read once. */
+export function wasmFilterSchema(): Schema {
+  schema ??= readSchema();
+  return schema;
+}
+
+function readSchema(): Schema {
+  const crd = parse(readFileSync(CRD, "utf8")) as { spec: { versions: { schema: { openAPIV3Schema: Schema } }[] } };
+  const root = crd.spec.versions[0]?.schema.openAPIV3Schema;
+  if (root === undefined) throw new Error(`${CRD.pathname} has no version with a schema`);
+  const { status: _, ...properties } = root.properties ?? {};
+  return { ...root, properties };
+}
