@@ -16,6 +16,8 @@ export interface Finished {
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Written to stdin, which is closed after. */
+  readonly input?: string;
   /** Bytes to keep of each of stdout and stderr; the newest are kept. 4 MiB by default. */
   readonly maxBytes?: number;
   readonly timeoutMs?: number;
@@ -28,11 +30,13 @@ export function run(command: string, args: readonly string[], options: RunOption
     const child = spawn(command, args, {
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     });
+    child.stdin?.on("error", () => {});
+    child.stdin?.end(options.input);
     const kept = { stdout: "", stderr: "" };
     for (const name of ["stdout", "stderr"] as const) {
-      child[name].setEncoding("utf8").on("data", (text: string) => {
+      child[name]?.setEncoding("utf8").on("data", (text: string) => {
         kept[name] = (kept[name] + text).slice(-maxBytes);
       });
     }

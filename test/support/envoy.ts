@@ -1,0 +1,70 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { installEnvoy } from "../../scripts/tools/envoy.ts";
+import { type Exit, type Process, startProcess } from "./process.ts";
+import { tempFolder } from "./temp.ts";
+
+/** A running Envoy whose admin interface answers. */
+export interface Envoy {
+  readonly pid: number;
+  /** `http://127.0.0.1:PORT` of the admin interface. */
+  readonly admin: string;
+  readonly exited: Promise<Exit>;
+  readonly waitFor: Process["waitFor"];
+  logs(): string;
+  /** GET of a path of the admin interface, such as `/stats?filter=wasm`. Throws on a status other than 200. */
+  get(path: string): Promise<string>;
+  stop(): Promise<void>;
+}
+
+export interface EnvoyOptions {
+  /** The bootstrap, YAML or JSON. An admin interface on a free port of 127.0.0.1 is added when it has none. */
+  readonly config: string;
+  /** Envoy's `--log-level` (`info` by default), or a component list for `--component-log-level` when it holds a colon. */
+  readonly log?: string;
+  /** Worker threads; 2 by default. */
+  readonly concurrency?: number;
+  readonly args?: readonly string[];
+}
+
+const ADMIN = "admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}";
+
+/** Starts a real Envoy, beside any others on this machine, and waits until its admin interface answers (listeners may still be warming). */
+export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
+  const binary = await installEnvoy();
+  const folder = await tempFolder("envoy");
+  const config = join(folder.path, "envoy.yaml");
+  const adminFile = join(folder.path, "admin");
+  await writeFile(config, options.config, { mode: 0o600 });
+  const log = options.log ?? "info";
+  const args = [
+    ...["--config-path", config, "--admin-address-path", adminFile, "--disable-hot-restart"],
+    ...(parse(options.config)?.admin === undefined ? ["--config-yaml", ADMIN] : []),
+    ...["--concurrency", String(options.concurrency ?? 2)],
+    ...(log.includes(":") ? ["--component-log-level", log] : ["--log-level", log]),
+    ...(options.args ?? []),
+  ];
+  const envoy = await startProcess(binary, args, { name: "envoy" });
+  const stop = async () => {
+    await envoy.stop();
+    await folder.remove();
+  };
+  const get = async (admin: string, path: string) => {
+    const response = await fetch(`${admin}${path}`, { signal: AbortSignal.timeout(10_000) });
+    if (response.status !== 200) throw new Error(`Envoy's ${path} answered ${response.status}`);
+    return response.text();
+  };
+  try {
+    const admin = await envoy.waitFor("an answer from its admin interface", async () => {
+      const address = (await readFile(adminFile, "utf8")).trim();
+      if (address === "") return undefined;
+      await get(`http://${address}`, "/server_info");
+      return `http://${address}`;
+    });
+    return { pid: envoy.pid, admin, exited: envoy.exited, waitFor: envoy.waitFor, logs: envoy.logs, get: (path) => get(admin, path), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

@@ -1,0 +1,132 @@
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { installGoTool } from "../../scripts/tools/go.ts";
+import { run } from "../../scripts/tools/run.ts";
+import { freePort } from "./ports.ts";
+import { type Process, startProcess } from "./process.ts";
+import { tempFolder } from "./temp.ts";
+
+/** A real etcd and kube-apiserver (RBAC on, no controllers, no nodes) on loopback. */
+export interface Cluster {
+  /** Path of a kubeconfig for an administrator. */
+  readonly kubeconfig: string;
+  /** `https://127.0.0.1:PORT`, with the certificate that the kubeconfig trusts. */
+  readonly server: string;
+  /** A kubeconfig for another user: one that has no right until RBAC grants it. */
+  kubeconfigFor(user: string): Promise<string>;
+  /** Stops the API server and starts it again on the same port, with what etcd holds. */
+  restartServer(): Promise<void>;
+  logs(): string;
+  stop(): Promise<void>;
+}
+
+const ADMIN = "admin";
+
+/** Starts a cluster and waits until the API server says that it is ready: 2 to 4 seconds. `users` besides the administrator have no rights. */
+export async function startCluster(options: { readonly users?: readonly string[] } = {}): Promise<Cluster> {
+  const [etcdBinary, serverBinary] = [await installGoTool("etcd"), await installGoTool("kube-apiserver")];
+  const folder = await tempFolder("cluster");
+  const started: Process[] = [];
+  const stop = async () => {
+    await Promise.all(started.map((process) => process.stop(2_000)));
+    await folder.remove();
+  };
+  try {
+    const tokens = new Map([ADMIN, ...(options.users ?? [])].map((user) => [user, randomBytes(16).toString("hex")]));
+    const port = await freePort();
+    const etcd = await startEtcd(etcdBinary, folder.path);
+    started.push(etcd.process);
+    const flags = await serverFlags(folder.path, port, etcd.url, tokens);
+    const startServer = async () => {
+      const process = await startProcess(serverBinary, flags, { name: "kube-apiserver" });
+      started[1] = process;
+      return process;
+    };
+    let apiServer = await startServer();
+    const certificate = await apiServer.waitFor("its certificate", () => readFile(join(folder.path, "certs/apiserver.crt"), "utf8"));
+    const server = `https://127.0.0.1:${port}`;
+    const kubeconfigFor = async (user: string) => {
+      const path = join(folder.path, `${user}.kubeconfig`);
+      const token = tokens.get(user);
+      if (token === undefined) throw new Error(`start the cluster with users: ["${user}"]`);
+      await writeFile(path, kubeconfigText(server, certificate, user, token), { mode: 0o600 });
+      return path;
+    };
+    const kubeconfig = await kubeconfigFor(ADMIN);
+    const ready = (process: Process) =>
+      process.waitFor("readiness", async () => (await kubectl(["get", "--raw", "/readyz"], { kubeconfig })) === "ok", 60_000);
+    await ready(apiServer);
+    const restartServer = async () => {
+      await apiServer.stop(2_000);
+      apiServer = await startServer();
+      await ready(apiServer);
+    };
+    return { kubeconfig, server, kubeconfigFor, restartServer, logs: () => apiServer.logs(), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startEtcd(binary: string, folder: string): Promise<{ process: Process; url: string }> {
+  const [client, peer] = [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
+  const process = await startProcess(
+    binary,
+    [
+      ...["--data-dir", join(folder, "etcd"), "--unsafe-no-fsync", "--log-level", "warn"],
+      ...["--listen-client-urls", client, "--advertise-client-urls", client],
+      ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", `default=${peer}`],
+    ],
+    { name: "etcd" },
+  );
+  await process.waitFor("health", async () => (await fetch(`${client}/health`)).ok);
+  return { process, url: client };
+}
+
+async function serverFlags(folder: string, port: number, etcd: string, tokens: ReadonlyMap<string, string>): Promise<string[]> {
+  const certificates = join(folder, "certs");
+  await mkdir(certificates);
+  const keys = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const signingKey = join(folder, "service-accounts.key");
+  await writeFile(signingKey, keys.privateKey.export({ type: "sec1", format: "pem" }), { mode: 0o600 });
+  const tokenFile = join(folder, "tokens.csv");
+  const lines = [...tokens].map(([user, token]) => `${token},${user},${user}${user === ADMIN ? ",system:masters" : ""}`);
+  await writeFile(tokenFile, `${lines.join("\n")}\n`, { mode: 0o600 });
+  return [
+    `--etcd-servers=${etcd}`,
+    `--secure-port=${port}`,
+    ...["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", `--cert-dir=${certificates}`],
+    ...[`--token-auth-file=${tokenFile}`, "--authorization-mode=RBAC"],
+    ...[
+      "--service-account-issuer=https://kubernetes.default.svc",
+      `--service-account-signing-key-file=${signingKey}`,
+      `--service-account-key-file=${signingKey}`,
+    ],
+    ...["--service-cluster-ip-range=10.96.0.0/24", "--endpoint-reconciler-type=none", "--disable-admission-plugins=ServiceAccount"],
+  ];
+}
+
+function kubeconfigText(server: string, certificate: string, user: string, token: string): string {
+  return stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "test", cluster: { server, "certificate-authority-data": Buffer.from(certificate).toString("base64") } }],
+    users: [{ name: user, user: { token } }],
+    contexts: [{ name: "test", context: { cluster: "test", user, namespace: "default" } }],
+    "current-context": "test",
+  });
+}
+
+/** Runs the real kubectl and gives what it printed on stdout. Throws with its stderr when it fails. */
+export async function kubectl(args: readonly string[], options: { readonly kubeconfig: string; readonly input?: string }): Promise<string> {
+  const binary = await installGoTool("kubectl");
+  const cache = join(options.kubeconfig, "..", "kubectl-cache");
+  const done = await run(binary, ["--kubeconfig", options.kubeconfig, "--cache-dir", cache, ...args], {
+    timeoutMs: 60_000,
+    ...(options.input === undefined ? {} : { input: options.input }),
+  });
+  if (done.code !== 0) throw new Error(`kubectl ${args.join(" ")}: ${done.stderr.trim()}`);
+  return done.stdout;
+}

@@ -1,0 +1,61 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { hash } from "bcryptjs";
+import { installGoTool } from "../../scripts/tools/go.ts";
+import { freePort } from "./ports.ts";
+import { startProcess } from "./process.ts";
+import { tempFolder } from "./temp.ts";
+
+/** A running OCI registry (CNCF distribution) on loopback, over plain HTTP. */
+export interface Registry {
+  /** `127.0.0.1:PORT`, as it stands in a reference. */
+  readonly host: string;
+  readonly port: number;
+  logs(): string;
+  /** Ends it; what was pushed is gone unless `storage` was given. */
+  stop(): Promise<void>;
+}
+
+export interface RegistryOptions {
+  /** Demands these credentials, as HTTP Basic, for every request. */
+  readonly auth?: { readonly username: string; readonly password: string };
+  /** For one that comes back at the same place, with what it held. */
+  readonly port?: number;
+  /** Folder of the blobs; a temporary one by default. */
+  readonly storage?: string;
+}
+
+export async function startRegistry(options: RegistryOptions = {}): Promise<Registry> {
+  const binary = await installGoTool("registry");
+  const folder = await tempFolder("registry");
+  const port = options.port ?? (await freePort());
+  const storage = options.storage ?? join(folder.path, "storage");
+  await mkdir(storage, { recursive: true });
+  const passwords = join(folder.path, "htpasswd");
+  if (options.auth !== undefined) {
+    const cheap = 4; // bcrypt rounds: a test password needs no strength
+    await writeFile(passwords, `${options.auth.username}:${await hash(options.auth.password, cheap)}\n`, { mode: 0o600 });
+  }
+  const config = {
+    version: 0.1,
+    log: { level: "info", accesslog: { disabled: false } },
+    storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
+    http: { addr: `127.0.0.1:${port}`, secret: "loopback only" },
+    ...(options.auth === undefined ? {} : { auth: { htpasswd: { realm: "weir-test", path: passwords } } }),
+  };
+  const configFile = join(folder.path, "config.yml");
+  await writeFile(configFile, JSON.stringify(config));
+  const registry = await startProcess(binary, ["serve", configFile], { name: "registry", env: { OTEL_TRACES_EXPORTER: "none" } });
+  const stop = async () => {
+    await registry.stop();
+    await folder.remove();
+  };
+  try {
+    const host = `127.0.0.1:${port}`;
+    await registry.waitFor("an answer on /v2/", async () => [200, 401].includes((await fetch(`http://${host}/v2/`)).status));
+    return { host, port, logs: registry.logs, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
