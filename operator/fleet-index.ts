@@ -2,6 +2,8 @@ import type { ProxyNode } from "../model/delivery.ts";
 import { type Filter, filterId } from "../model/filter.ts";
 import { selects } from "../model/selector.ts";
 
+type Selecting = Pick<Filter, "key" | "selector">;
+
 /** Proxies with the same namespace and labels: every selector answers the same for all of them. */
 interface ProxyClass {
   readonly namespace: string;
@@ -19,7 +21,7 @@ export interface FleetIndex {
   setProxy(proxy: Pick<ProxyNode, "id" | "namespace" | "labels">): void;
   removeProxy(id: string): void;
   /** Adds a filter or its new selector. Returns the proxies that it concerned before or concerns now. */
-  setFilter(filter: Filter): ReadonlySet<string>;
+  setFilter(filter: Selecting): ReadonlySet<string>;
   /** Returns the proxies that it concerned. */
   removeFilter(id: string): ReadonlySet<string>;
   /** Ids of the filters that select this proxy. */
@@ -32,13 +34,13 @@ export interface FleetIndex {
 export function createFleetIndex(everywhere: string | undefined): FleetIndex {
   const classes = new Map<string, ProxyClass>();
   const classOf = new Map<string, ProxyClass>();
-  const filters = new Map<string, Filter>();
+  const filters = new Map<string, Selecting>();
   const classesOf = new Map<string, Set<ProxyClass>>();
 
-  const concerns = (filter: Filter, group: ProxyClass) =>
+  const concerns = (filter: Selecting, group: ProxyClass) =>
     (filter.key.namespace === group.namespace || filter.key.namespace === everywhere) && selects(filter.selector, group.labels);
 
-  function link(id: string, filter: Filter, group: ProxyClass): void {
+  function link(id: string, filter: Selecting, group: ProxyClass): void {
     if (!concerns(filter, group)) return;
     group.filters.add(id);
     const linked = classesOf.get(id) ?? new Set();

@@ -1,0 +1,98 @@
+import type { Clock } from "../model/clock.ts";
+import type { Fleet, ProxyNode } from "../model/delivery.ts";
+import { filterId } from "../model/filter.ts";
+import { type Bisection, createBisection } from "./bisect.ts";
+import type { FleetIndex } from "./fleet-index.ts";
+import type { FilterRecord } from "./record.ts";
+
+export interface FleetWatchOptions {
+  readonly fleet: Fleet;
+  readonly index: FleetIndex;
+  readonly clock: Clock;
+  readonly record: (id: string) => FilterRecord | undefined;
+  /** How long a lost proxy stays in the counts, as pending. */
+  readonly forgetProxyMs: number;
+  /** These proxies may be due other chains. */
+  readonly due: (ids: ReadonlySet<string>) => void;
+  /** These filters see their proxies differently. */
+  readonly concerned: (records: ReadonlySet<FilterRecord>) => void;
+}
+
+/** Follows the fleet: keeps the index, remembers who refused what, and lets go of proxies that are gone for good. */
+export interface FleetWatch {
+  changed(ids: Iterable<string>): void;
+  /** Hashes of revisions to keep from this proxy for now. */
+  withheld: Bisection["withheld"];
+  stop(): void;
+}
+
+export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
+  const { fleet, index, clock, record } = options;
+  const bisection = createBisection();
+  const forgetting = new Map<string, () => void>();
+
+  function recordsOf(proxyId: string): FilterRecord[] {
+    return [...index.filtersOf(proxyId)].map(record).filter((known) => known !== undefined);
+  }
+
+  function changed(ids: Iterable<string>): void {
+    const concerned = new Set<FilterRecord>();
+    const due = new Set<string>();
+    for (const id of ids) {
+      const proxy = fleet.proxy(id);
+      if (proxy === undefined) continue;
+      index.setProxy(proxy);
+      watchAbsence(proxy);
+      noteRefusals(proxy);
+      if (bisection.observe(proxy) || proxy.connected) due.add(id);
+      for (const known of recordsOf(id)) concerned.add(known);
+    }
+    options.due(due);
+    options.concerned(concerned);
+  }
+
+  function noteRefusals(proxy: ProxyNode): void {
+    for (const { rejection, running } of proxy.slots.values()) {
+      for (const entry of running ?? []) {
+        const known = record(filterId(entry.filter));
+        if (rejection === undefined && known?.refusals.get(proxy.id)?.hash === entry.hash) known.refusals.delete(proxy.id);
+      }
+      const culprit = rejection?.culprit;
+      if (rejection === undefined || culprit === undefined) continue;
+      const known = record(filterId(culprit.filter));
+      if (known === undefined || known.refusals.get(proxy.id)?.hash === culprit.hash) continue;
+      known.refusals.set(proxy.id, { hash: culprit.hash, message: rejection.message, at: rejection.at });
+    }
+  }
+
+  function watchAbsence(proxy: ProxyNode): void {
+    if (proxy.connected) {
+      forgetting.get(proxy.id)?.();
+      forgetting.delete(proxy.id);
+    } else if (!forgetting.has(proxy.id)) {
+      forgetting.set(
+        proxy.id,
+        clock.after(options.forgetProxyMs, () => forget(proxy.id)),
+      );
+    }
+  }
+
+  function forget(id: string): void {
+    forgetting.delete(id);
+    const concerned = recordsOf(id);
+    fleet.forget(id);
+    index.removeProxy(id);
+    bisection.forget(id);
+    for (const known of concerned) known.refusals.delete(id);
+    options.concerned(new Set(concerned));
+  }
+
+  return {
+    changed,
+    withheld: bisection.withheld,
+    stop() {
+      for (const cancel of forgetting.values()) cancel();
+      forgetting.clear();
+    },
+  };
+}

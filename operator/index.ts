@@ -1,0 +1,5 @@
+/** Watching WasmFilters, deciding what every proxy gets, and saying in the status what it really runs. */
+export { createOperator, type Operator, type OperatorOptions } from "./operator.ts";
+export { parseFilter, problemsOf } from "./parse/filter.ts";
+export type { FilterRecord } from "./record.ts";
+export type { FilterEvent, Source } from "./source/source.ts";

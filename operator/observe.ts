@@ -1,0 +1,45 @@
+import type { Fleet, ProxyNode } from "../model/delivery.ts";
+import { type Counts, runningOf, stateOf } from "./counts.ts";
+import { type FilterRecord, goalOf, positionOf, refusesTarget, revisionOf } from "./record.ts";
+
+/** What the fleet does with one filter, at one moment. */
+export interface FleetView {
+  readonly counts: Counts;
+  readonly positions: readonly number[];
+  /** Proxies in the wave that do not run the target. */
+  readonly outstanding: number;
+  readonly rejections: readonly { readonly proxy: string; readonly message: string }[];
+}
+
+/** The proxies that a filter's status speaks of: selected, and with the slot in their configuration. */
+export function* matchedProxies(record: FilterRecord, fleet: Pick<Fleet, "proxy">, ids: Iterable<string>): Iterable<ProxyNode> {
+  const slot = goalOf(record)?.settings.slot ?? record.filter?.slot;
+  if (slot === undefined) return;
+  for (const id of ids) {
+    const proxy = fleet.proxy(id);
+    if (proxy?.slots.has(slot)) yield proxy;
+  }
+}
+
+/** Counts a filter's proxies. `ids`: the proxies that its selector matches. */
+export function viewFleet(record: FilterRecord, fleet: Pick<Fleet, "proxy">, ids: Iterable<string>): FleetView {
+  const goal = goalOf(record);
+  const target = revisionOf(record, record.rollout.target);
+  const counts = { matched: 0, updated: 0, rejected: 0, pending: 0 };
+  const positions: number[] = [];
+  const rejections: { proxy: string; message: string }[] = [];
+  let outstanding = 0;
+  for (const proxy of matchedProxies(record, fleet, ids)) {
+    const position = positionOf(record, proxy.id);
+    const refused = refusesTarget(record, proxy.id);
+    const running = runningOf(proxy, record.key, goal?.settings.slot ?? "");
+    counts.matched++;
+    counts[goal === undefined && !refused ? "pending" : stateOf(proxy, running, goal?.hash ?? "", refused)]++;
+    positions.push(position);
+    if (refused) rejections.push({ proxy: proxy.id, message: record.refusals.get(proxy.id)?.message ?? "" });
+    const inWave = position < record.rollout.threshold;
+    if (inWave && (refused || !proxy.connected || running?.hash !== target?.hash)) outstanding++;
+  }
+  rejections.sort((a, b) => (a.proxy < b.proxy ? -1 : 1));
+  return { counts, positions, outstanding, rejections };
+}

@@ -1,0 +1,161 @@
+import type { Clock } from "../model/clock.ts";
+import type { Fleet } from "../model/delivery.ts";
+import type { Log } from "../model/log.ts";
+import { type EntryDeps, ensureEntry, releaseEntries } from "./entries.ts";
+import { type FleetView, viewFleet } from "./observe.ts";
+import { type FilterRecord, revisionOf, wishesOf } from "./record.ts";
+import { surplus, withoutSecrets } from "./revisions.ts";
+import { type Advance, advance, type Fault, type Observation, retarget } from "./rollout/advance.ts";
+import type { RolloutState } from "./rollout/state.ts";
+import type { FilterEvent, Source } from "./source/source.ts";
+import type { StatusWriter } from "./status-writer.ts";
+
+export interface StepperOptions extends EntryDeps {
+  readonly source: Source;
+  readonly fleet: Fleet;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly statuses: StatusWriter;
+  readonly proxiesOf: (id: string) => Iterable<string>;
+  /** False while proxies are still coming back after a start. */
+  readonly settled: (record: FilterRecord, view: FleetView) => boolean;
+  /** Faults seen at run time; rejections are added here. */
+  readonly fault: (record: FilterRecord) => Fault | undefined;
+  readonly emit: (record: FilterRecord, event: FilterEvent) => void;
+  /** The record's rollout moved: its proxies may be due other chains. */
+  readonly moved: (record: FilterRecord) => void;
+}
+
+/** Moves one filter's rollout as far as what is known now allows. */
+export interface Stepper {
+  step(record: FilterRecord): Promise<void>;
+  forget(id: string): void;
+}
+
+const RETRY_MS = 1_000;
+
+/**
+ * A step forward (a new target, the next wave, success) is written to the status before any proxy sees it, so that an operator killed at any
+ * point goes on from a state that covers all it had handed out. A step back (a rollback) is acted on first: stable is always safe.
+ */
+function goesForward(before: RolloutState, after: RolloutState): boolean {
+  return after.phase === "Progressing" || (after.phase === "Succeeded" && before.phase !== "Succeeded");
+}
+
+export function createStepper(options: StepperOptions): Stepper {
+  const { source, fleet, clock, statuses, proxiesOf } = options;
+  const busy = new Map<string, { again: boolean }>();
+  const timers = new Map<string, () => void>();
+
+  function wakeIn(record: FilterRecord, ms: number): void {
+    timers.get(record.id)?.();
+    timers.set(
+      record.id,
+      clock.after(Math.max(0, ms), () => void step(record)),
+    );
+  }
+
+  async function step(record: FilterRecord): Promise<void> {
+    const current = busy.get(record.uid);
+    if (current !== undefined) {
+      current.again = true;
+      return;
+    }
+    const turn = { again: true };
+    busy.set(record.uid, turn);
+    try {
+      while (turn.again) {
+        turn.again = false;
+        if (await stepOnce(record)) turn.again = true;
+      }
+    } catch (error) {
+      options.log.error("a rollout step failed unexpectedly; tried again", { filter: record.id, error: String(error) });
+      wakeIn(record, RETRY_MS);
+    } finally {
+      busy.delete(record.uid);
+    }
+  }
+
+  function next(record: FilterRecord, view: FleetView): Advance {
+    const { filter, candidate } = record;
+    if (filter === undefined || filter.suspend) return { state: record.rollout, events: [], wakeAt: undefined };
+    const refused = view.rejections[0];
+    const fault: Fault | undefined =
+      refused === undefined ? options.fault(record) : { reason: "Rejected", message: `proxy ${refused.proxy}: ${refused.message}` };
+    const seen: Observation = {
+      now: clock.now(),
+      generation: record.object.metadata.generation ?? 1,
+      settled: options.settled(record, view),
+      positions: view.positions,
+      outstanding: view.outstanding,
+      fault,
+      ...wishesOf(record.object),
+    };
+    if (candidate !== undefined) {
+      const state = retarget(record.rollout, candidate.number, filter.rollout, seen);
+      if (state !== record.rollout) return { state, events: started(record.rollout, state), wakeAt: undefined };
+    }
+    return advance(record.rollout, filter.rollout, seen);
+  }
+
+  /** Returns true when the state moved, so that the next step may follow at once. */
+  async function stepOnce(record: FilterRecord): Promise<boolean> {
+    if (!record.loaded) return false;
+    const view = viewFleet(record, fleet, proxiesOf(record.id));
+    const { state, events, wakeAt } = next(record, view);
+    statuses.setWake(record, wakeAt);
+    if (state === record.rollout) {
+      if (wakeAt !== undefined) wakeIn(record, wakeAt - clock.now());
+      statuses.touch(record);
+      return false;
+    }
+    if (state.phase === "Progressing" && !(await ensureEntry(record, state.target, options))) {
+      wakeIn(record, RETRY_MS);
+      return false;
+    }
+    if (goesForward(record.rollout, state) && !(await statuses.persist(record, state))) {
+      wakeIn(record, RETRY_MS);
+      return false;
+    }
+    record.rollout = state;
+    for (const event of events) options.emit(record, event);
+    releaseEntries(record);
+    options.moved(record);
+    statuses.touch(record);
+    await prune(record);
+    return true;
+  }
+
+  /** Drops the revisions beyond spec.revisionHistoryLimit. */
+  async function prune(record: FilterRecord): Promise<void> {
+    if (record.filter === undefined) return;
+    const { target, stable } = record.rollout;
+    const inUse = new Set([target, stable, record.candidate?.number].filter((number) => number !== undefined));
+    for (const number of surplus(record.revisions, record.filter.revisionHistoryLimit, inUse)) {
+      const deleted = await source.deleteRevision(record.key, record.uid, number);
+      if (!deleted.ok) return;
+      record.revisions = record.revisions.filter((revision) => revision.number !== number);
+    }
+  }
+
+  return {
+    step,
+    forget(id) {
+      timers.get(id)?.();
+      timers.delete(id);
+    },
+  };
+}
+
+function started(before: RolloutState, after: RolloutState): readonly FilterEvent[] {
+  if (after.phase !== "Progressing" || after.target === before.target) return [];
+  const from = after.stable === undefined ? "" : ` from revision ${after.stable}`;
+  return [{ type: "Normal", reason: "RolloutStarted", message: `revision ${after.target} goes out${from}` }];
+}
+
+/** Keeps a revision in the source's history and in the record. Returns false when it could not be written now. */
+export async function keepRevision(record: FilterRecord, number: number, source: Source): Promise<boolean> {
+  const revision = revisionOf(record, number);
+  if (revision === undefined) return false;
+  return (await source.saveRevision(record.key, record.uid, withoutSecrets(revision))).ok;
+}
