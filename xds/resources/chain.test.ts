@@ -69,11 +69,11 @@ test("a version follows slot, order and content of the HTTP filters, and is know
 });
 
 test("one filter is its own resource, of the type its filter has", () => {
-  const http = wasmResource("default", entryFixture("a"));
+  const http = wasmResource("default", entryFixture("a"), "filters");
   assert.equal(http.name, "weir/default/shop/a");
   assert.equal(open(http).name, "weir/default/shop/a");
   assert.equal(open(http).typeUrl, HTTP_WASM_TYPE);
-  assert.equal(open(wasmResource("default", entryFixture("a", { type: "Network" }))).typeUrl, NETWORK_WASM_TYPE);
+  assert.equal(open(wasmResource("default", entryFixture("a", { type: "Network" }), "chain")).typeUrl, NETWORK_WASM_TYPE);
 });
 
 test("the pass-through module is the one its comment shows", async () => {
@@ -83,7 +83,7 @@ test("the pass-through module is the one its comment shows", async () => {
     (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 0))
     (memory (export "memory") 1))`;
   assert.deepEqual(Buffer.from(parseWat("pass-through.wat", text).toBinary({}).buffer), Buffer.from(passThroughModule));
-  const config = Wasm.decode(open(passThroughResource("default", { namespace: "shop", name: "a" }, "HTTP")).value).config;
+  const config = Wasm.decode(open(passThroughResource("default", { namespace: "shop", name: "a" }, "HTTP", "filters")).value).config;
   assert.equal(config?.name, "shop/a");
 });
 

@@ -8,8 +8,9 @@ import { Any } from "../gen/google/protobuf/any.ts";
 import type { Resource } from "../resource.ts";
 import { typeUrls } from "../resource.ts";
 import { entryFixture } from "./fixture.ts";
-import { managedResources, slotForm } from "./managed.ts";
+import { managedResources } from "./managed.ts";
 import type { ManagedSidecar } from "./managed-sidecar.ts";
+import { slotForm } from "./slot-form.ts";
 
 const sidecar: ManagedSidecar = {
   listenHost: "0.0.0.0",

@@ -18,20 +18,13 @@ import type { Any } from "../gen/google/protobuf/any.ts";
 import { type Resource, typeUrls } from "../resource.ts";
 import { chainName, FILTER_CHAIN_TYPE, passThroughConfig, wasmName, wasmType } from "./chain.ts";
 import type { ManagedSidecar } from "./managed-sidecar.ts";
+import type { SlotForm } from "./slot-form.ts";
 import { any, join } from "./wire.ts";
 
 const LISTENER = "weir/inbound";
 const ROUTE = "weir/inbound";
 const CLUSTER = "weir/app";
 const ADS: ConfigSource = { configSourceSpecifier: { $case: "ads", ads: {} }, resourceApiVersion: ApiVersion.V3 };
-
-/** How a proxy takes the HTTP filters of a slot: as one chain, or one by one where Envoy has no filter_chain. */
-export type SlotForm = "chain" | "filters";
-
-/** The form for a proxy whose node message lists these extensions. */
-export function slotForm(extensions: readonly { readonly name?: string | undefined }[]): SlotForm {
-  return extensions.some(({ name }) => name === "envoy.filters.http.filter_chain") ? "chain" : "filters";
-}
 
 /**
  * Listener, route, cluster and endpoints of a managed sidecar, in the order in which a proxy must learn of them: the cluster before the listener
@@ -106,7 +99,7 @@ function inbound(sidecar: ManagedSidecar, form: SlotForm, chains: ReadonlyMap<st
       typedConfig: packed("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", manager),
     },
   };
-  const network = sidecar.slots.flatMap((slot) => filterSlots(slot, "Network", chains.get(slot) ?? [], sidecar));
+  const network = sidecar.slots.flatMap((slot) => filterSlots(slot, "Network", chains.get(slot) ?? [], form, sidecar));
   return {
     name: LISTENER,
     address: socketAddress(sidecar.listenHost, sidecar.listenPort),
@@ -115,14 +108,14 @@ function inbound(sidecar: ManagedSidecar, form: SlotForm, chains: ReadonlyMap<st
 }
 
 function httpSlot(slot: string, form: SlotForm, chain: Chain, sidecar: ManagedSidecar): HttpFilter[] {
-  if (form === "filters") return filterSlots(slot, "HTTP", chain, sidecar);
+  if (form === "filters") return filterSlots(slot, "HTTP", chain, form, sidecar);
   return [discovered(chainName(slot), FILTER_CHAIN_TYPE, new Uint8Array(), sidecar)];
 }
 
-function filterSlots(slot: string, type: FilterType, chain: Chain, sidecar: ManagedSidecar) {
+function filterSlots(slot: string, type: FilterType, chain: Chain, form: SlotForm, sidecar: ManagedSidecar) {
   return chain
     .filter((entry) => entry.type === type)
-    .map((entry) => discovered(wasmName(slot, entry.filter), wasmType(type), passThroughConfig(entry.filter, type), sidecar));
+    .map((entry) => discovered(wasmName(slot, entry.filter), wasmType(type), passThroughConfig(entry.filter, type, form), sidecar));
 }
 
 /** A filter that ECDS fills. `neutral`: the encoded config that does nothing, for a proxy that is to open when nothing comes. */

@@ -12,7 +12,7 @@ test("a plugin carries its name, code, configuration, environment and policy", (
     { config: '{"a":"é"}', rootId: "root", failurePolicy: "Open", env: [{ name: "A", value: "b" }] },
     Buffer.from([0, 1, 2]),
   );
-  const plugin = PluginConfig.decode(join(pluginConfig(entry)));
+  const plugin = PluginConfig.decode(join(pluginConfig(entry, "filters")));
   assert.equal(plugin.name, "shop/add-header");
   assert.equal(plugin.rootId, "root");
   assert.equal(plugin.failurePolicy, FailurePolicy.FAIL_OPEN);
@@ -21,6 +21,7 @@ test("a plugin carries its name, code, configuration, environment and policy", (
   assert.equal(Buffer.from(plugin.configuration?.value ?? []).toString("latin1"), `\n\x0a${Buffer.from('{"a":"é"}').toString("latin1")}`);
   assert.deepEqual(Object.keys(plugin.capabilityRestrictionConfig?.allowedCapabilities ?? {}), allowedNames(entry.capabilities));
   const vm = plugin.vm?.vmConfig;
+  assert.equal(vm?.capabilityRestrictionConfig, undefined);
   assert.equal(vm?.vmId, vmId(entry));
   assert.equal(vm?.runtime, "envoy.wasm.runtime.v8");
   assert.deepEqual(vm?.environmentVariables?.keyValues, { A: "b" });
@@ -30,11 +31,18 @@ test("a plugin carries its name, code, configuration, environment and policy", (
   assert.deepEqual(code?.$case === "inlineBytes" && Buffer.from(code.inlineBytes), Buffer.from([0, 1, 2]));
 });
 
-test("a plugin that reloads backs off between one second and thirty", () => {
-  const plugin = PluginConfig.decode(join(pluginConfig(entryFixture("a", { failurePolicy: "Reload" }))));
+test("a plugin that reloads backs off between a quarter of a second and thirty seconds", () => {
+  const plugin = PluginConfig.decode(join(pluginConfig(entryFixture("a", { failurePolicy: "Reload" }), "chain")));
   assert.equal(plugin.failurePolicy, FailurePolicy.FAIL_RELOAD);
-  assert.equal(plugin.reloadConfig?.backoff?.baseInterval?.seconds, 1);
+  assert.equal(plugin.reloadConfig?.backoff?.baseInterval?.nanos, 250_000_000);
   assert.equal(plugin.reloadConfig?.backoff?.maxInterval?.seconds, 30);
+});
+
+test("the capability restriction stands where the proxy looks for it", () => {
+  const plugin = PluginConfig.decode(join(pluginConfig(entryFixture("a"), "chain")));
+  assert.equal(plugin.capabilityRestrictionConfig, undefined);
+  const allowed = plugin.vm?.vmConfig.capabilityRestrictionConfig?.allowedCapabilities;
+  assert.deepEqual(Object.keys(allowed ?? {}), allowedNames(["proxy_log", "proxy_on_request_headers"]));
 });
 
 test("the VM id changes with what Envoy's own VM key leaves out, and with nothing else", () => {

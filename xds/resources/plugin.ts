@@ -1,8 +1,14 @@
 import { createHash } from "node:crypto";
 import type { ChainEntry } from "../../model/delivery.ts";
 import { type FailurePolicy, filterId } from "../../model/filter.ts";
-import { FailurePolicy as EnvoyFailurePolicy, PluginConfig, VmConfig } from "../gen/envoy/extensions/wasm/v3/wasm.ts";
+import {
+  type CapabilityRestrictionConfig,
+  FailurePolicy as EnvoyFailurePolicy,
+  PluginConfig,
+  VmConfig,
+} from "../gen/envoy/extensions/wasm/v3/wasm.ts";
 import { allowedNames } from "./capabilities.ts";
+import type { SlotForm } from "./slot-form.ts";
 import { field, join, type Rope } from "./wire.ts";
 
 const STRING_VALUE = "type.googleapis.com/google.protobuf.StringValue";
@@ -18,11 +24,14 @@ const failurePolicies: Record<FailurePolicy, EnvoyFailurePolicy> = {
   Open: EnvoyFailurePolicy.FAIL_OPEN,
 };
 
-/** How long Envoy waits before it builds a new VM for one that failed: the least and the most it takes. */
-const reloadConfig = { backoff: { baseInterval: { seconds: 1, nanos: 0 }, maxInterval: { seconds: 30, nanos: 0 } } };
+/** How long Envoy answers 503 before it builds a new VM for one that failed: short the first time (its own default is 1 s), longer each time after. */
+const reloadConfig = { backoff: { baseInterval: { seconds: 0, nanos: 250_000_000 }, maxInterval: { seconds: 30, nanos: 0 } } };
 
-/** The encoded envoy.extensions.wasm.v3.PluginConfig of a filter. */
-export function pluginConfig(entry: ChainEntry): Rope {
+/**
+ * The encoded envoy.extensions.wasm.v3.PluginConfig of a filter. Envoy moved the capability restriction from the plugin to its VM: a proxy of
+ * the `chain` form knows the new place (and warns of the old one), an older one knows the old place only.
+ */
+export function pluginConfig(entry: ChainEntry, form: SlotForm): Rope {
   const { settings } = entry;
   const plugin = PluginConfig.encode({
     name: filterId(entry.filter),
@@ -30,20 +39,25 @@ export function pluginConfig(entry: ChainEntry): Rope {
     configuration: settings.config === "" ? undefined : { typeUrl: STRING_VALUE, value: stringValue(settings.config) },
     failurePolicy: failurePolicies[settings.failurePolicy],
     reloadConfig: settings.failurePolicy === "Reload" ? reloadConfig : undefined,
-    capabilityRestrictionConfig: { allowedCapabilities: Object.fromEntries(allowedNames(entry.capabilities).map((name) => [name, {}])) },
+    capabilityRestrictionConfig: form === "filters" ? restriction(entry) : undefined,
   }).finish();
-  return [plugin, ...field(PLUGIN_VM_CONFIG, vmConfig(entry))];
+  return [plugin, ...field(PLUGIN_VM_CONFIG, vmConfig(entry, form))];
 }
 
-function vmConfig(entry: ChainEntry): Rope {
+function vmConfig(entry: ChainEntry, form: SlotForm): Rope {
   const { env } = entry.settings;
   const vm = VmConfig.encode({
     vmId: vmId(entry),
     runtime: "envoy.wasm.runtime.v8",
     environmentVariables: env.length === 0 ? undefined : { keyValues: Object.fromEntries(env.map(({ name, value }) => [name, value])) },
+    capabilityRestrictionConfig: form === "chain" ? restriction(entry) : undefined,
   }).finish();
   const code = field(ASYNC_DATA_SOURCE_LOCAL, field(DATA_SOURCE_INLINE_BYTES, [entry.code]));
   return [vm, ...field(VM_CODE, code)];
+}
+
+function restriction(entry: ChainEntry): CapabilityRestrictionConfig {
+  return { allowedCapabilities: Object.fromEntries(allowedNames(entry.capabilities).map((name) => [name, {}])) };
 }
 
 /**

@@ -50,6 +50,7 @@ export interface VmConfig {
   allowPrecompiled?: boolean | undefined;
   nackOnCodeCacheMiss?: boolean | undefined;
   environmentVariables?: EnvironmentVariables | undefined;
+  capabilityRestrictionConfig?: CapabilityRestrictionConfig | undefined;
 }
 
 export interface EnvironmentVariables {
@@ -280,6 +281,7 @@ function createBaseVmConfig(): VmConfig {
     allowPrecompiled: false,
     nackOnCodeCacheMiss: false,
     environmentVariables: undefined,
+    capabilityRestrictionConfig: undefined,
   };
 }
 
@@ -305,6 +307,9 @@ export const VmConfig: MessageFns<VmConfig> = {
     }
     if (message.environmentVariables !== undefined) {
       EnvironmentVariables.encode(message.environmentVariables, writer.uint32(58).fork()).join();
+    }
+    if (message.capabilityRestrictionConfig !== undefined) {
+      CapabilityRestrictionConfig.encode(message.capabilityRestrictionConfig, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -376,6 +381,14 @@ export const VmConfig: MessageFns<VmConfig> = {
             }
 
             message.environmentVariables = EnvironmentVariables.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.capabilityRestrictionConfig = CapabilityRestrictionConfig.decode(reader, reader.uint32());
             continue;
           }
         }
