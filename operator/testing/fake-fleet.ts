@@ -1,0 +1,147 @@
+import type { Chain, ChainEntry, DeliveredFilter, Fleet, ProxyNode, Rejection, SlotDelivery } from "../../model/delivery.ts";
+import { filterId } from "../../model/filter.ts";
+
+/**
+ * A fleet in memory that keeps the port's promises: atomic chains, the old one kept on a rejection, nothing rejected sent twice. Proxies answer
+ * only when the test says so, which no real Envoy does.
+ */
+export interface FakeFleet extends Fleet {
+  connect(id: string, options?: { namespace?: string; labels?: Record<string, string>; slots?: readonly string[] }): void;
+  disconnect(id: string): void;
+  /** The proxy answers what it was sent last: it rejects a chain that holds a revision for which `rejects` gives a message. */
+  answer(id: string): void;
+  /** Every connected proxy answers until nothing is left to answer. */
+  answerAll(): void;
+  /** Message with which proxies reject this entry; undefined: they load it. */
+  rejects: (entry: ChainEntry, proxyId: string) => string | undefined;
+  /** Called for every chain that a proxy acknowledged. */
+  onAck: (proxyId: string, chain: Chain) => void;
+  running(id: string, slot?: string): readonly DeliveredFilter[];
+}
+
+interface FakeSlot {
+  desired: Chain | "hold" | undefined;
+  sent: Chain | undefined;
+  running: Chain | undefined;
+  rejection: Rejection | undefined;
+  refused: Set<string>;
+}
+
+interface FakeProxy {
+  id: string;
+  namespace: string;
+  labels: Record<string, string>;
+  connected: boolean;
+  slots: Map<string, FakeSlot>;
+}
+
+function delivered(chain: Chain): DeliveredFilter[] {
+  return chain.map(({ filter, revision, digest, wasmDigest, hash }) => ({ filter, revision, digest, wasmDigest, hash }));
+}
+
+function fingerprint(chain: Chain): string {
+  return chain.map(({ filter, hash }) => `${filterId(filter)}=${hash}`).join(",");
+}
+
+export function createFakeFleet(): FakeFleet {
+  const proxies = new Map<string, FakeProxy>();
+  const listeners = new Set<(ids: ReadonlySet<string>) => void>();
+  let changed = new Set<string>();
+
+  function touch(id: string): void {
+    if (changed.size === 0) {
+      setImmediate(() => {
+        const ids = changed;
+        changed = new Set();
+        for (const listener of listeners) listener(ids);
+      });
+    }
+    changed.add(id);
+  }
+
+  function send(slot: FakeSlot): void {
+    const { desired } = slot;
+    if (desired === undefined || desired === "hold" || slot.refused.has(fingerprint(desired))) return;
+    const last = slot.sent ?? slot.running;
+    if (last === undefined || fingerprint(last) !== fingerprint(desired)) {
+      slot.sent = desired;
+      slot.rejection = undefined;
+    }
+  }
+
+  function view(proxy: FakeProxy): ProxyNode {
+    const slots = new Map<string, SlotDelivery>();
+    for (const [name, slot] of proxy.slots) {
+      const desired = slot.desired === undefined || slot.desired === "hold" ? [] : delivered(slot.desired);
+      const running = slot.running === undefined ? undefined : delivered(slot.running);
+      slots.set(name, { slot: name, desired, running, runningSince: undefined, rejection: slot.rejection });
+    }
+    const { id, namespace, labels, connected } = proxy;
+    return { id, namespace, labels, connected, since: 0, version: "1.40.0", slots };
+  }
+
+  function answer(id: string): void {
+    const proxy = proxies.get(id);
+    if (proxy?.connected !== true) return;
+    for (const slot of proxy.slots.values()) {
+      const sent = slot.sent;
+      if (sent === undefined) continue;
+      slot.sent = undefined;
+      const culprit = sent.find((entry) => fleet.rejects(entry, id) !== undefined);
+      if (culprit === undefined) {
+        slot.running = sent;
+        fleet.onAck(id, sent);
+      } else {
+        slot.refused.add(fingerprint(sent));
+        const message = fleet.rejects(culprit, id) ?? "";
+        slot.rejection = { filters: delivered(sent), culprit: delivered([culprit])[0], message, at: 0 };
+      }
+      touch(id);
+    }
+  }
+
+  const fleet: FakeFleet = {
+    rejects: () => undefined,
+    onAck: () => {},
+    proxies: () => [...proxies.values()].map(view),
+    proxy(id) {
+      const proxy = proxies.get(id);
+      return proxy === undefined ? undefined : view(proxy);
+    },
+    health: () => undefined,
+    assign(id, slots) {
+      const proxy = proxies.get(id);
+      if (proxy === undefined) return;
+      for (const [name, slot] of proxy.slots) {
+        slot.desired = slots.get(name) ?? [];
+        if (proxy.connected) send(slot);
+      }
+    },
+    forget(id) {
+      if (proxies.get(id)?.connected === false) proxies.delete(id);
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    connect(id, { namespace = "default", labels = {}, slots = ["default"] } = {}) {
+      const known = proxies.get(id);
+      const fresh = () => ({ desired: undefined, sent: undefined, running: undefined, rejection: undefined, refused: new Set<string>() });
+      proxies.set(id, { id, namespace, labels, connected: true, slots: known?.slots ?? new Map(slots.map((name) => [name, fresh()])) });
+      touch(id);
+    },
+    disconnect(id) {
+      const proxy = proxies.get(id);
+      if (proxy === undefined) return;
+      proxy.connected = false;
+      for (const slot of proxy.slots.values()) slot.sent = undefined;
+      touch(id);
+    },
+    answer,
+    answerAll() {
+      for (const id of proxies.keys()) answer(id);
+    },
+    running: (id, slot = "default") => delivered(proxies.get(id)?.slots.get(slot)?.running ?? []),
+  };
+  return fleet;
+}

@@ -1,0 +1,63 @@
+import { createHash } from "node:crypto";
+import type { Digest } from "../../model/digest.ts";
+import type { ModuleRegistry } from "../../model/module.ts";
+import { fail, failForNow, ok } from "../../model/result.ts";
+
+/** A registry with a store in memory: images are named by their tags, modules are their own text. */
+export interface FakeRegistry extends ModuleRegistry {
+  /** Points `image` at a module with this text; returns the manifest's digest. */
+  push(image: string, text: string): Digest;
+  /** True: the network is away; what was pulled before is still in the store. */
+  down: boolean;
+  /** Pulls that went to the network. */
+  pulls: number;
+  /** Empties the store, as a lost disk would. */
+  loseStore(): void;
+}
+
+function sha256(text: string): Digest {
+  return `sha256:${createHash("sha256").update(text).digest("hex")}`;
+}
+
+export function createFakeRegistry(): FakeRegistry {
+  const tags = new Map<string, Digest>();
+  const manifests = new Map<Digest, string>();
+  const store = new Map<Digest, Uint8Array>();
+  const pulled = new Map<Digest, string>();
+  const registry: FakeRegistry = {
+    down: false,
+    pulls: 0,
+    push(image, text) {
+      const digest = sha256(`manifest of ${text}`);
+      manifests.set(digest, text);
+      tags.set(image, digest);
+      return digest;
+    },
+    loseStore() {
+      store.clear();
+      pulled.clear();
+    },
+    async resolve(image, pin) {
+      if (pin !== undefined && pulled.has(pin)) return ok(pin);
+      if (registry.down) return failForNow("RegistryUnavailable", `${image}: the registry does not answer`);
+      const digest = pin ?? tags.get(image);
+      return digest === undefined || !manifests.has(digest) ? fail("ImageNotFound", `${image} does not exist`) : ok(digest);
+    },
+    async pull(image, digest) {
+      let text = pulled.get(digest);
+      if (text === undefined) {
+        if (registry.down) return failForNow("RegistryUnavailable", `${image}: the registry does not answer`);
+        text = manifests.get(digest);
+        if (text === undefined) return fail("ImageNotFound", `${image} does not exist`);
+        registry.pulls++;
+        pulled.set(digest, text);
+        store.set(sha256(text), Buffer.from(text));
+      }
+      return ok({ digest, wasmDigest: sha256(text), size: text.length, mediaType: "application/wasm" });
+    },
+    pullUrl: async (url) => fail("NotFound", url),
+    read: async (wasmDigest) => store.get(wasmDigest),
+    retain() {},
+  };
+  return registry;
+}

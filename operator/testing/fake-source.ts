@@ -1,0 +1,102 @@
+import type { WasmFilter, WasmFilterSpec, WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
+import { fail, failForNow, ok } from "../../model/result.ts";
+import type { Revision } from "../../model/revision.ts";
+import type { FilterEvent, Source, SourceChange } from "../source/source.ts";
+
+/** A source in memory that outlives the operators using it, as an API server would. */
+export interface FakeSource extends Source {
+  /** Makes the object or replaces its spec (generation moves on) and annotations. */
+  apply(name: string, spec: WasmFilterSpec, options?: { namespace?: string; annotations?: Record<string, string> }): void;
+  remove(name: string, namespace?: string): void;
+  setSecret(name: string, data: Record<string, string> | undefined): void;
+  statusOf(name: string, namespace?: string): WasmFilterStatus | undefined;
+  readonly events: { filter: string; event: FilterEvent }[];
+  /** True: every write fails, as with an API server that is down. */
+  down: boolean;
+}
+
+export function createFakeSource(): FakeSource {
+  const objects = new Map<string, WasmFilter>();
+  const statuses = new Map<string, WasmFilterStatus>();
+  const revisions = new Map<string, Revision[]>();
+  const secrets = new Map<string, ReadonlyMap<string, Buffer>>();
+  const listeners = new Set<(change: SourceChange) => void>();
+  const events: { filter: string; event: FilterEvent }[] = [];
+  let uids = 0;
+
+  function notify(filters: string[], references: string[] = []): void {
+    for (const listener of [...listeners]) listener({ filters: new Set(filters), references: new Set(references) });
+  }
+
+  const source: FakeSource = {
+    down: false,
+    events,
+    description: "memory",
+    start: async () => {},
+    stop: async () => {},
+    filters() {
+      const all = new Map<string, WasmFilter>();
+      for (const [id, object] of objects) {
+        const status = statuses.get(id);
+        all.set(id, status === undefined ? object : { ...object, status });
+      }
+      return all;
+    },
+    async secret(namespace, name) {
+      const data = secrets.get(name);
+      return data === undefined ? fail("SecretNotFound", `Secret ${namespace}/${name} does not exist`) : ok(data);
+    },
+    configMap: async (namespace, name) => fail("ConfigMapNotFound", `ConfigMap ${namespace}/${name} does not exist`),
+    revisions: async (_key, uid) => ok([...(revisions.get(uid) ?? [])]),
+    async saveRevision(_key, uid, revision) {
+      if (source.down) return failForNow("Down", "the source is down");
+      revisions.set(uid, [...(revisions.get(uid) ?? []).filter(({ number }) => number !== revision.number), revision]);
+      return ok(undefined);
+    },
+    async deleteRevision(_key, uid, number) {
+      revisions.set(
+        uid,
+        (revisions.get(uid) ?? []).filter((revision) => revision.number !== number),
+      );
+      return ok(undefined);
+    },
+    async writeStatus(key, uid, status) {
+      if (source.down) return failForNow("Down", "the source is down");
+      const id = `${key.namespace}/${key.name}`;
+      if (objects.get(id)?.metadata.uid !== uid) return fail("Gone", "the object is gone");
+      statuses.set(id, structuredClone(status));
+      return ok(undefined);
+    },
+    async event(key, _uid, event) {
+      events.push({ filter: `${key.namespace}/${key.name}`, event });
+    },
+    problems: () => new Map(),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    apply(name, spec, { namespace = "default", annotations = {} } = {}) {
+      const id = `${namespace}/${name}`;
+      const before = objects.get(id);
+      const changed = before === undefined || JSON.stringify(before.spec) !== JSON.stringify(spec);
+      const generation = (before?.metadata.generation ?? 0) + (changed ? 1 : 0);
+      const uid = before?.metadata.uid ?? `uid-${uids++}`;
+      const metadata = { name, namespace, uid, generation, annotations };
+      objects.set(id, { apiVersion: "weir.dev/v1alpha1", kind: "WasmFilter", metadata, spec });
+      notify([id]);
+    },
+    remove(name, namespace = "default") {
+      const id = `${namespace}/${name}`;
+      objects.delete(id);
+      statuses.delete(id);
+      notify([id]);
+    },
+    setSecret(name, data) {
+      if (data === undefined) secrets.delete(name);
+      else secrets.set(name, new Map(Object.entries(data).map(([key, value]) => [key, Buffer.from(value)])));
+      notify([], [`secret/default/${name}`]);
+    },
+    statusOf: (name, namespace = "default") => statuses.get(`${namespace}/${name}`),
+  };
+  return source;
+}

@@ -1,0 +1,86 @@
+import type { WasmFilterSpec } from "../../model/gen/wasmfilter.ts";
+import { silentLog } from "../../model/log.ts";
+import { fail, ok } from "../../model/result.ts";
+import type { Preflight } from "../../model/verdict.ts";
+import { createOperator, type Operator } from "../operator.ts";
+import { createFakeClock, type FakeClock, settle } from "./fake-clock.ts";
+import { createFakeFleet, type FakeFleet } from "./fake-fleet.ts";
+import { createFakeRegistry, type FakeRegistry } from "./fake-registry.ts";
+import { createFakeSource, type FakeSource } from "./fake-source.ts";
+
+/** Everything around an operator, in memory, with an operator that can be killed and started again. */
+export interface World {
+  readonly clock: FakeClock;
+  readonly fleet: FakeFleet;
+  readonly source: FakeSource;
+  readonly registry: FakeRegistry;
+  operator: Operator;
+  /** Preflights run so far. */
+  validations: number;
+  start(): Promise<void>;
+  /** Starts another operator on the same source, store and fleet; the old one is stopped without a last word. */
+  restart(): Promise<void>;
+  /** Lets proxies answer and the operator react until nothing moves any more. Time stands still but for `ms`. */
+  run(ms?: number): Promise<void>;
+}
+
+/** Refuses modules whose text starts with "junk". */
+function createFakePreflight(world: () => World): Preflight {
+  return {
+    async validate(code) {
+      world().validations++;
+      const text = Buffer.from(code).toString();
+      if (text.startsWith("junk")) return fail("NotWasm", "the module is not WebAssembly");
+      const measured = { size: text.length, compileMs: 1, startMs: 1, memoryPages: 1, abi: "0.2.1", effects: [] };
+      return ok({ ...measured, imports: ["proxy_log"], exports: ["proxy_on_vm_start"] });
+    },
+  };
+}
+
+export function createWorld(ownNamespace?: string): World {
+  const clock = createFakeClock();
+  const fleet = createFakeFleet();
+  const source = createFakeSource();
+  const registry = createFakeRegistry();
+  const make = () =>
+    createOperator({
+      ...{ source, fleet, clock, registry, ownNamespace },
+      preflight: createFakePreflight(() => world),
+      parseKeychain: () => ok(new Map()),
+      log: silentLog,
+      random: () => 0.5,
+    });
+  const world: World = {
+    ...{ clock, fleet, source, registry },
+    operator: make(),
+    validations: 0,
+    async start() {
+      const started = world.operator.start();
+      await settle();
+      await started;
+      await settle();
+    },
+    async restart() {
+      const stopping = world.operator.stop();
+      await settle();
+      await stopping;
+      world.operator = make();
+      await world.start();
+    },
+    async run(ms = 300) {
+      for (let i = 0; i < 6; i++) {
+        await settle();
+        fleet.answerAll();
+      }
+      await clock.advance(ms);
+      fleet.answerAll();
+      await settle();
+    },
+  };
+  return world;
+}
+
+/** A spec with nothing but an image that is pulled when the spec says so. */
+export function specOf(image: string, more: Partial<WasmFilterSpec> = {}): WasmFilterSpec {
+  return { image, ...more };
+}
