@@ -1,0 +1,120 @@
+import type { Credentials } from "../model/module.ts";
+import { fail, failForNow, ok, type Result } from "../model/result.ts";
+import { type HttpOptions, Interrupted, readBody, schemeFor, send, unavailable } from "./http.ts";
+import { isRecord } from "./manifest.ts";
+
+/** One challenge of a WWW-Authenticate header. The scheme and the parameters' names are lower case. */
+export interface Challenge {
+  readonly scheme: string;
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+const MAX_HEADER = 8192;
+const MAX_TOKEN_BYTES = 1 << 20;
+const PART = /\s*(?:([a-zA-Z0-9!#$%&'*+.^_`|~-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))|(?=\s|,|$)))\s*,?/y;
+
+/** Reads the challenges of a WWW-Authenticate header; what cannot be read is left out. https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1 */
+export function parseChallenges(header: string): readonly Challenge[] {
+  const challenges: { scheme: string; parameters: Record<string, string> }[] = [];
+  const text = header.slice(0, MAX_HEADER);
+  PART.lastIndex = 0;
+  for (let match = PART.exec(text); match !== null && match[0] !== ""; match = PART.exec(text)) {
+    const [, name = "", quoted, plain] = match;
+    const value = quoted?.replace(/\\(.)/g, "$1") ?? plain;
+    if (value === undefined) challenges.push({ scheme: name.toLowerCase(), parameters: {} });
+    else Object.assign(challenges.at(-1)?.parameters ?? {}, { [name.toLowerCase()]: value });
+  }
+  return challenges;
+}
+
+export function basicAuthorization({ username, password }: Credentials): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+}
+
+export interface ChallengedRequest {
+  /** Where the 401 came from: must be the registry itself. */
+  readonly url: URL;
+  readonly wwwAuthenticate: string;
+  readonly credentials: Credentials | undefined;
+  /** What the request needs, when the challenge does not say: `repository:NAME:pull`. */
+  readonly scope: string;
+  /** The reference as people know it, for messages. */
+  readonly where: string;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Turns a registry's 401 into an Authorization header for the next try: Basic with the credentials, or a Bearer token from the realm
+ * that the registry names (asked with the credentials, or anonymously without). Credentials go only to the registry that challenged
+ * and to the realm it names, and to a realm only over HTTPS unless the registry itself is spoken to in plain HTTP.
+ * Fails with `AccessDenied`, or retryable when the realm is down. https://distribution.github.io/distribution/spec/auth/token/
+ */
+export async function answerChallenge(http: HttpOptions, request: ChallengedRequest): Promise<Result<string>> {
+  const challenges = parseChallenges(request.wwwAuthenticate);
+  const bearer = challenges.find(({ scheme }) => scheme === "bearer");
+  if (bearer !== undefined) return fetchToken(http, request, bearer.parameters);
+  if (challenges.some(({ scheme }) => scheme === "basic")) {
+    if (request.credentials !== undefined) return ok(basicAuthorization(request.credentials));
+    return denied(request, "it asks for credentials and none are given for this registry");
+  }
+  return denied(request, "it asks for a kind of authentication that is neither Basic nor Bearer");
+}
+
+async function fetchToken(http: HttpOptions, request: ChallengedRequest, parameters: Challenge["parameters"]): Promise<Result<string>> {
+  const realm = URL.parse(parameters.realm ?? "");
+  if (realm === null) return denied(request, "its token realm is not a URL");
+  const allowed =
+    realm.protocol === "https:" || (realm.protocol === "http:" && request.url.protocol === "http:" && isPlainRealm(http, realm, request));
+  if (!allowed) return denied(request, `its token realm ${realm.protocol}//${realm.host} is not HTTPS, so no credentials are sent there`);
+  if (parameters.service !== undefined) realm.searchParams.set("service", parameters.service);
+  for (const scope of (parameters.scope ?? request.scope).split(" ")) realm.searchParams.append("scope", scope);
+  if (request.credentials !== undefined) realm.searchParams.set("account", request.credentials.username);
+  const answer = await send(http, {
+    method: "GET",
+    url: realm,
+    authorization: request.credentials === undefined ? undefined : basicAuthorization(request.credentials),
+    signal: request.signal,
+  });
+  if (!answer.ok) return answer;
+  const { status } = answer.value;
+  if (status !== 200) {
+    await answer.value.discard();
+    if (status === 429)
+      return failForNow(
+        "RateLimited",
+        `${realm.host}, which issues tokens for ${request.where}, asks for fewer requests (429); try later.`,
+      );
+    if (status >= 500) return unavailable(realm, `it answers ${status}`);
+    return denied(request, `${realm.host} gave no token (${status})`);
+  }
+  return readToken(request, realm, () => readBody(answer.value, MAX_TOKEN_BYTES));
+}
+
+async function readToken(request: ChallengedRequest, realm: URL, read: () => Promise<Uint8Array | undefined>): Promise<Result<string>> {
+  let document: unknown;
+  try {
+    document = JSON.parse(new TextDecoder().decode((await read()) ?? new Uint8Array()));
+  } catch (error) {
+    if (error instanceof Interrupted) return { ok: false, error: error.failure };
+    return denied(request, `${realm.host} answered with something that is not a token`);
+  }
+  const token = isRecord(document) ? (document.token ?? document.access_token) : undefined;
+  // A header cannot carry anything else, and fetch's complaint would quote the token.
+  if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token))
+    return denied(request, `${realm.host} answered with something that is not a token`);
+  return ok(`Bearer ${token}`);
+}
+
+/** A plain-HTTP registry on this machine or asked for by name may name a realm of the same kind. */
+function isPlainRealm(http: HttpOptions, realm: URL, request: ChallengedRequest): boolean {
+  return realm.host === request.url.host || schemeFor(realm.host, http.plainHttp) === "http:";
+}
+
+/** Wrong or missing credentials, said so that a person knows which of the two. */
+export function denied(request: Pick<ChallengedRequest, "where" | "credentials">, why: string) {
+  const advice =
+    request.credentials === undefined
+      ? "Name a pull secret for this registry if the image is private."
+      : `The credentials of user ${JSON.stringify(request.credentials.username)} were used; check them and what they may read.`;
+  return fail("AccessDenied", `Access to ${request.where} is denied: ${why}. ${advice}`);
+}

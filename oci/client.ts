@@ -1,0 +1,301 @@
+import { createHash } from "node:crypto";
+import { type Digest, isDigest } from "../model/digest.ts";
+import type { Credentials } from "../model/module.ts";
+import { fail, failForNow, ok, type Result } from "../model/result.ts";
+import { answerChallenge, denied } from "./auth.ts";
+import { type HttpOptions, type HttpRequest, type HttpResponse, Interrupted, readBody, schemeFor, send } from "./http.ts";
+import { type Descriptor, isRecord, MAX_MANIFEST_BYTES, manifestTypes, type RawManifest, sha256 } from "./manifest.ts";
+import type { RegistryReference } from "./reference.ts";
+import { repositoryName } from "./reference.ts";
+import type { Repository } from "./repository.ts";
+
+const ACCEPT = Object.values(manifestTypes).join(", ");
+const MAX_ERROR_BYTES = 64 << 10;
+const MAX_TAG_PAGES = 100;
+const MAX_TAG_PAGE_BYTES = 4 << 20;
+/** How often a blob that breaks off is taken up again. */
+const MAX_RESUMES = 4;
+
+export interface RemoteOptions {
+  readonly http: HttpOptions;
+  readonly credentials: Credentials | undefined;
+}
+
+/**
+ * A repository in a registry that speaks the OCI distribution API. Holds the token of its session, so make one per operation and
+ * caller: tokens are never shared between callers with different credentials.
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md
+ */
+export function createRemoteRepository(reference: RegistryReference, options: RemoteOptions): Repository {
+  const session = createSession(reference, options);
+  return {
+    name: session.name,
+    peek: (tag, signal) => peek(session, tag, signal),
+    manifest: (wanted, signal) => fetchManifest(session, wanted, signal),
+    blob: (descriptor, limit, signal) => fetchBlob(session, descriptor, limit, signal),
+    tags: (signal) => listTags(session, signal),
+    putBlob: (bytes, digest, signal) => putBlob(session, bytes, digest, signal),
+    putManifest: (bytes, mediaType, tag, signal) => putManifest(session, bytes, mediaType, tag, signal),
+  };
+}
+
+interface Session {
+  readonly name: string;
+  /** The API URL of a path under the repository. */
+  url(path: string): URL;
+  /** Sends with the session's authorization, answering one challenge of the registry. */
+  request(request: Omit<HttpRequest, "authorization">, access?: "pull" | "pull,push"): Promise<Result<HttpResponse>>;
+  /** The failure behind a status that is none of those the caller expected. Reads the body. */
+  unexpected(response: HttpResponse, what: string): Promise<{ readonly ok: false; readonly error: ReturnType<typeof fail>["error"] }>;
+}
+
+function createSession(reference: RegistryReference, { http, credentials }: RemoteOptions): Session {
+  const name = repositoryName(reference);
+  const host = reference.registry === "docker.io" ? "registry-1.docker.io" : reference.registry;
+  const base = new URL(`${schemeFor(host, http.plainHttp)}//${host}/v2/${reference.repository}/`);
+  let authorization: string | undefined;
+  return {
+    name,
+    url: (path) => new URL(path, base),
+    async request(request, access = "pull") {
+      const own = request.url.origin === base.origin;
+      const first = await send(http, { ...request, authorization: own ? authorization : undefined });
+      // Only the registry itself may ask for credentials, not a host that it redirected to.
+      if (!first.ok || first.value.status !== 401 || first.value.url.origin !== base.origin) return first;
+      const wwwAuthenticate = first.value.headers.get("www-authenticate");
+      if (wwwAuthenticate === null) return first;
+      await first.value.discard();
+      const scope = `repository:${reference.repository}:${access}`;
+      const answer = await answerChallenge(http, {
+        url: base,
+        wwwAuthenticate,
+        credentials,
+        scope,
+        where: name,
+        signal: request.signal ?? undefined,
+      });
+      if (!answer.ok) return answer;
+      authorization = answer.value;
+      return send(http, { ...request, authorization });
+    },
+    async unexpected(response, what) {
+      const { status } = response;
+      const said = await readErrorCodes(response);
+      if (status === 401 || status === 403) return denied({ where: name, credentials }, `${host} refuses ${what} (${status}${said})`);
+      if (status === 429) {
+        const after = /^\d{1,6}$/.exec(response.headers.get("retry-after") ?? "")?.[0];
+        return failForNow(
+          "RateLimited",
+          `${host} asks for fewer requests (429${said})${after === undefined ? "; try later" : `; try again in ${after} s`}.`,
+        );
+      }
+      if (status >= 500 || status === 408)
+        return failForNow("RegistryUnavailable", `${host} fails on ${what} of ${name} (${status}${said}).`);
+      return fail("RegistryRefused", `${host} refuses ${what} of ${name} (${status}${said}).`);
+    },
+  };
+}
+
+/** `: MANIFEST_UNKNOWN` from an error body. The codes only: free text of a foreign server has no place in a status. */
+async function readErrorCodes(response: HttpResponse): Promise<string> {
+  try {
+    const body = await readBody(response, MAX_ERROR_BYTES);
+    const document: unknown = JSON.parse(new TextDecoder().decode(body));
+    const errors = isRecord(document) && Array.isArray(document.errors) ? document.errors : [];
+    const codes = errors.flatMap((error) => (isRecord(error) && typeof error.code === "string" ? error.code.match(/^[A-Z_]{1,60}$/) : []));
+    return codes.length > 0 ? `: ${codes.slice(0, 3).join(", ")}` : "";
+  } catch {
+    return "";
+  }
+}
+
+async function peek(session: Session, tag: string, signal?: AbortSignal): Promise<Result<Digest | undefined>> {
+  const answer = await session.request({ method: "HEAD", url: session.url(`manifests/${tag}`), headers: { accept: ACCEPT }, signal });
+  if (!answer.ok) return answer;
+  await answer.value.discard();
+  if (answer.value.status === 404) return imageNotFound(session, tag);
+  // Any other trouble shows again, with a body that explains it, on the GET that follows.
+  const digest = answer.value.status === 200 ? answer.value.headers.get("docker-content-digest") : null;
+  return ok(digest !== null && isDigest(digest) ? digest : undefined);
+}
+
+function imageNotFound(session: Session, reference: string) {
+  return fail("ImageNotFound", `${session.name} has no image ${reference}. Check the name and the tag, or push it first.`);
+}
+
+async function fetchManifest(session: Session, wanted: string, signal?: AbortSignal): Promise<Result<RawManifest>> {
+  const answer = await session.request({ method: "GET", url: session.url(`manifests/${wanted}`), headers: { accept: ACCEPT }, signal });
+  if (!answer.ok) return answer;
+  const response = answer.value;
+  if (response.status === 404) {
+    await response.discard();
+    return imageNotFound(session, wanted);
+  }
+  if (response.status !== 200) return session.unexpected(response, `the manifest ${wanted}`);
+  const bytes = await bodyOf(response, MAX_MANIFEST_BYTES);
+  if (!bytes.ok) return bytes;
+  if (bytes.value === undefined)
+    return fail("InvalidManifest", `The manifest ${wanted} of ${session.name} is larger than ${MAX_MANIFEST_BYTES} bytes.`);
+  const digest = sha256(bytes.value);
+  const claimed = isDigest(wanted) ? wanted : response.headers.get("docker-content-digest");
+  if (claimed !== null && isDigest(claimed) && claimed !== digest) {
+    return fail(
+      "DigestMismatch",
+      `The registry answered for manifest ${claimed} of ${session.name} with content whose digest is ${digest}.`,
+    );
+  }
+  return ok({ bytes: bytes.value, digest, mediaType: response.headers.get("content-type")?.split(";")[0]?.trim() ?? "" });
+}
+
+async function bodyOf(response: HttpResponse, limit: number): Promise<Result<Uint8Array | undefined>> {
+  try {
+    return ok(await readBody(response, limit));
+  } catch (error) {
+    if (error instanceof Interrupted) return { ok: false, error: error.failure };
+    throw error;
+  }
+}
+
+/** Fetches a blob into memory, takes it up where it broke off, and proves its digest. https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-blobs */
+async function fetchBlob(
+  session: Session,
+  { digest, size }: Descriptor,
+  limit: number,
+  signal?: AbortSignal,
+): Promise<Result<Uint8Array<ArrayBuffer>>> {
+  if (size > limit) return fail("ModuleTooLarge", `Layer ${digest} of ${session.name} has ${size} bytes; the limit is ${limit}.`);
+  const blob = new Uint8Array(size);
+  let hash = createHash("sha256");
+  let received = 0;
+  let cause = "";
+  for (let attempt = 0; attempt <= MAX_RESUMES; attempt++) {
+    const headers: Record<string, string> = received > 0 ? { range: `bytes=${received}-` } : {};
+    const answer = await session.request({ method: "GET", url: session.url(`blobs/${digest}`), headers, signal });
+    if (!answer.ok) return answer;
+    const response = answer.value;
+    const start = startOf(response, received);
+    if (start === undefined) return blobRefused(session, response, digest, received, size);
+    if (start === 0 && received > 0) {
+      hash = createHash("sha256");
+      received = 0;
+    }
+    try {
+      for await (const chunk of response.chunks()) {
+        if (received + chunk.byteLength > size) {
+          return fail("DigestMismatch", `Layer ${digest} of ${session.name} goes on after the ${size} bytes that its manifest names.`);
+        }
+        blob.set(chunk, received);
+        hash.update(chunk);
+        received += chunk.byteLength;
+      }
+    } catch (error) {
+      if (!(error instanceof Interrupted)) throw error;
+      if (error.failure.reason === "Canceled") return { ok: false, error: error.failure };
+      cause = ` ${error.failure.message}`;
+    }
+    if (received === size) return proven(session, blob, digest, `sha256:${hash.digest("hex")}`);
+  }
+  return truncated(session, digest, received, size, cause);
+}
+
+/** Where in the blob this answer begins: `undefined` when it is no part of it. */
+function startOf(response: HttpResponse, asked: number): number | undefined {
+  if (response.status === 200) return 0;
+  const range = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "");
+  return response.status === 206 && asked > 0 && Number(range?.[1]) === asked ? asked : undefined;
+}
+
+async function blobRefused(session: Session, response: HttpResponse, digest: Digest, received: number, size: number) {
+  if (response.status === 404) {
+    await response.discard();
+    return fail("BlobNotFound", `${session.name} lacks layer ${digest}, which its manifest names. Push the image again.`);
+  }
+  if (response.status === 416 || response.status === 206) {
+    await response.discard();
+    return truncated(session, digest, received, size, "");
+  }
+  return session.unexpected(response, `layer ${digest}`);
+}
+
+function proven(session: Session, blob: Uint8Array<ArrayBuffer>, digest: Digest, actual: string): Result<Uint8Array<ArrayBuffer>> {
+  if (actual === digest) return ok(blob);
+  return fail("DigestMismatch", `The registry answered for layer ${digest} of ${session.name} with content whose digest is ${actual}.`);
+}
+
+function truncated(session: Session, digest: Digest, received: number, size: number, cause: string) {
+  return failForNow("TruncatedBlob", `Layer ${digest} of ${session.name} ended after ${received} of ${size} bytes.${cause}`);
+}
+
+async function listTags(session: Session, signal?: AbortSignal): Promise<Result<readonly string[]>> {
+  const tags: string[] = [];
+  let url: URL | null = session.url("tags/list");
+  for (let page = 0; url !== null && page < MAX_TAG_PAGES; page++) {
+    const answer: Result<HttpResponse> = await session.request({ method: "GET", url, signal });
+    if (!answer.ok) return answer;
+    const response = answer.value;
+    if (response.status === 404) {
+      await response.discard();
+      return fail("ImageNotFound", `${session.name} does not exist in the registry.`);
+    }
+    if (response.status !== 200) return session.unexpected(response, "the list of tags");
+    const body = await bodyOf(response, MAX_TAG_PAGE_BYTES);
+    if (!body.ok) return body;
+    const found = readTags(body.value);
+    if (found === undefined) return fail("RegistryRefused", `The list of tags of ${session.name} is not what a registry answers.`);
+    tags.push(...found);
+    const next = /<([^>]+)>\s*;\s*rel="?next"?/.exec(response.headers.get("link") ?? "")?.[1];
+    const nextUrl: URL | null = next === undefined ? null : URL.parse(next, url.href);
+    url = nextUrl?.origin === url.origin ? nextUrl : null;
+  }
+  return ok([...new Set(tags)].sort());
+}
+
+function readTags(body: Uint8Array | undefined): string[] | undefined {
+  try {
+    const document: unknown = JSON.parse(new TextDecoder().decode(body));
+    const tags = isRecord(document) ? (document.tags ?? []) : undefined;
+    return Array.isArray(tags) ? tags.filter((tag) => typeof tag === "string") : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** One POST for a place, one PUT with the bytes. https://github.com/opencontainers/distribution-spec/blob/main/spec.md#post-then-put */
+async function putBlob(session: Session, bytes: Uint8Array<ArrayBuffer>, digest: Digest, signal?: AbortSignal): Promise<Result<void>> {
+  const there = await session.request({ method: "HEAD", url: session.url(`blobs/${digest}`), signal }, "pull,push");
+  if (!there.ok) return there;
+  await there.value.discard();
+  if (there.value.status === 200) return ok(undefined);
+  const started = await session.request({ method: "POST", url: session.url("blobs/uploads/"), signal }, "pull,push");
+  if (!started.ok) return started;
+  const place = started.value.headers.get("location");
+  if (started.value.status !== 202 || place === null) return session.unexpected(started.value, "an upload");
+  await started.value.discard();
+  const url = URL.parse(place, started.value.url.href);
+  if (url === null) return fail("RegistryRefused", `The registry of ${session.name} names no usable place for an upload.`);
+  url.searchParams.set("digest", digest);
+  const headers = { "content-type": "application/octet-stream" };
+  const done = await session.request({ method: "PUT", url, headers, body: bytes, signal }, "pull,push");
+  if (!done.ok) return done;
+  if (done.value.status !== 201) return session.unexpected(done.value, `the upload of ${digest}`);
+  await done.value.discard();
+  return ok(undefined);
+}
+
+async function putManifest(
+  session: Session,
+  bytes: Uint8Array<ArrayBuffer>,
+  mediaType: string,
+  tag: string | undefined,
+  signal?: AbortSignal,
+): Promise<Result<void>> {
+  const digest = sha256(bytes);
+  const url = session.url(`manifests/${tag ?? digest}`);
+  const answer = await session.request({ method: "PUT", url, headers: { "content-type": mediaType }, body: bytes, signal }, "pull,push");
+  if (!answer.ok) return answer;
+  if (answer.value.status !== 201) return session.unexpected(answer.value, `the manifest ${tag ?? digest}`);
+  const stored = answer.value.headers.get("docker-content-digest");
+  await answer.value.discard();
+  if (stored === null || stored === digest) return ok(undefined);
+  return fail("DigestMismatch", `The registry of ${session.name} stored the manifest as ${stored}, not as ${digest}.`);
+}

@@ -1,0 +1,136 @@
+import { Readable, Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGunzip, createZstdDecompress } from "node:zlib";
+import { type Extract, extract, type Header } from "tar-stream";
+import { type Failure, fail, ok, type Result } from "../model/result.ts";
+
+export interface ExtractLimits {
+  /** Most bytes a module may have. */
+  readonly moduleBytes: number;
+  /** Most bytes an archive may have once inflated. */
+  readonly inflatedBytes: number;
+}
+
+/** Carries an expected failure out of the stream machinery; never leaves this file. */
+class Refusal extends Error {
+  readonly failure: Failure;
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+type Entry = Extract extends AsyncIterable<infer E> ? E : never;
+
+interface Found {
+  readonly name: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * Takes the module out of a layer that is a tar, plain, gzip or zstd (told by its first bytes: the media type of a layer is at times
+ * wrong about compression). The module is the file named plugin.wasm, else the only `*.wasm`. Inflates no further than the limits, in
+ * memory; writes nothing to disk. Fails with `NoWasmFile`, `SeveralWasmFiles`, `UnsafeArchive`, `CorruptLayer`, `ModuleTooLarge` or
+ * `LayerTooLarge`. https://github.com/opencontainers/image-spec/blob/main/layer.md
+ */
+export async function extractModule(
+  layer: Uint8Array,
+  limits: ExtractLimits,
+  where: string,
+  signal?: AbortSignal,
+): Promise<Result<Uint8Array<ArrayBuffer>>> {
+  const tar = extract();
+  const found: Found[] = [];
+  const source = Readable.from(chunks(layer));
+  const through = [decompressor(layer), meter(limits.inflatedBytes, where)] as const;
+  try {
+    await Promise.all([
+      pipeline([source, ...through.filter((stream) => stream !== undefined), tar], signal === undefined ? {} : { signal }),
+      collect(tar, found, limits, where),
+    ]);
+  } catch (error) {
+    if (error instanceof Refusal) return { ok: false, error: error.failure };
+    if (signal?.aborted) throw error;
+    return fail("CorruptLayer", `${where} is not a readable tar archive (${error instanceof Error ? error.message : String(error)}).`);
+  }
+  return choose(found, where);
+}
+
+async function collect(tar: AsyncIterable<Entry>, found: Found[], limits: ExtractLimits, where: string): Promise<void> {
+  for await (const entry of tar) {
+    const name = safeName(entry.header, where);
+    if (name.endsWith(".wasm") && entry.header.type !== "directory") {
+      found.push({ name, bytes: await readModule(entry, name, limits, where) });
+    } else {
+      entry.resume();
+    }
+  }
+}
+
+async function readModule(entry: Entry, name: string, limits: ExtractLimits, where: string): Promise<Uint8Array<ArrayBuffer>> {
+  const { type, size } = entry.header;
+  if (type !== "file" && type !== "contiguous-file") {
+    throw refusal("UnsafeArchive", `${where}: ${JSON.stringify(name)} is a ${type}, not a file.`);
+  }
+  if (size > limits.moduleBytes) {
+    throw refusal("ModuleTooLarge", `${where}: ${JSON.stringify(name)} has ${size} bytes; the limit is ${limits.moduleBytes}.`);
+  }
+  const bytes = new Uint8Array(size);
+  let offset = 0;
+  for await (const chunk of entry as AsyncIterable<Uint8Array>) {
+    bytes.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return bytes;
+}
+
+/** The entry's name without a leading `./`; refuses what could point outside the archive, though nothing is ever written by that name. */
+function safeName({ name }: Header, where: string): string {
+  const unsafe = name.startsWith("/") || name.includes("\\") || name.includes("\0") || name.split("/").includes("..");
+  if (unsafe)
+    throw refusal(
+      "UnsafeArchive",
+      `${where} holds an entry named ${JSON.stringify(name.slice(0, 200))}, which points outside the archive.`,
+    );
+  return name.replace(/^(?:\.\/+)+/, "");
+}
+
+function choose(found: readonly Found[], where: string): Result<Uint8Array<ArrayBuffer>> {
+  const plugins = found.filter(({ name }) => name.split("/").at(-1) === "plugin.wasm");
+  const claimants = plugins.length > 0 ? plugins : found;
+  const [first] = claimants;
+  if (first === undefined) return fail("NoWasmFile", `${where} holds no *.wasm file; put the module there as plugin.wasm.`);
+  if (claimants.length === 1) return ok(first.bytes);
+  const names = claimants.slice(0, 5).map(({ name }) => JSON.stringify(name));
+  return fail("SeveralWasmFiles", `${where} holds ${claimants.length} modules (${names.join(", ")}); keep one, as plugin.wasm.`);
+}
+
+function decompressor(layer: Uint8Array): Transform | undefined {
+  if (startsWith(layer, [0x1f, 0x8b])) return createGunzip();
+  if (startsWith(layer, [0x28, 0xb5, 0x2f, 0xfd])) return createZstdDecompress();
+  return undefined;
+}
+
+function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
+  return magic.every((byte, i) => bytes[i] === byte);
+}
+
+/** Lets through `limit` bytes and refuses the rest: what stops an archive that inflates without end. */
+function meter(limit: number, where: string): Transform {
+  let passed = 0;
+  return new Transform({
+    transform(chunk: Uint8Array, _encoding, done) {
+      passed += chunk.byteLength;
+      if (passed > limit) done(refusal("LayerTooLarge", `${where} inflates to more than ${limit} bytes.`));
+      else done(null, chunk);
+    },
+  });
+}
+
+function refusal(reason: string, message: string): Refusal {
+  return new Refusal({ reason, message, retryable: false });
+}
+
+function* chunks(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let i = 0; i < bytes.byteLength; i += 1 << 16) yield bytes.subarray(i, i + (1 << 16));
+}

@@ -1,0 +1,205 @@
+import type { Clock } from "../model/clock.ts";
+import { type Failure, failForNow, ok, type Result } from "../model/result.ts";
+
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+export interface HttpOptions {
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  /** `host[:port]`s that are spoken to over plain HTTP. Loopback hosts always are. */
+  readonly plainHttp: ReadonlySet<string>;
+  /** Milliseconds without a sign of life from the server before a request is given up. */
+  readonly idleTimeoutMs: number;
+  /** Milliseconds for one exchange as a whole, so that a server which drips a byte now and then holds nobody up for good. */
+  readonly totalTimeoutMs: number;
+}
+
+export interface HttpRequest {
+  readonly method: "GET" | "HEAD" | "POST" | "PUT";
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent to the origin of `url` only: a redirect to any other origin goes without it. */
+  readonly authorization?: string | undefined;
+  readonly body?: Uint8Array<ArrayBuffer>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A response whose body has not been read. Exactly one of `chunks` and `discard` must be called. */
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Where the answer came from, after redirects. */
+  readonly url: URL;
+  /** The body as it arrives. Throws `Interrupted` when the connection breaks, falls silent, or the caller's signal fires. */
+  chunks(): AsyncGenerator<Uint8Array>;
+  discard(): Promise<void>;
+}
+
+/** A body that ended before its end. `failure` says why. */
+export class Interrupted extends Error {
+  readonly failure: Failure;
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+const MAX_REDIRECTS = 5;
+
+/**
+ * One exchange over HTTP: follows redirects of GET and HEAD, keeps credentials from other hosts, gives up on a silent server.
+ * A status of 4xx or 5xx is an answer, not a failure. Fails with `RegistryUnavailable` (retryable) or `Canceled`.
+ */
+export async function send(options: HttpOptions, request: HttpRequest): Promise<Result<HttpResponse>> {
+  let url = request.url;
+  let authorization = request.authorization;
+  for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+    const answer = await exchange(options, { ...request, url, authorization });
+    if (!answer.ok) return answer;
+    const location = answer.value.headers.get("location");
+    const redirects = [301, 302, 303, 307, 308].includes(answer.value.status) && location !== null;
+    if (!redirects || (request.method !== "GET" && request.method !== "HEAD")) return answer;
+    await answer.value.discard();
+    const next = URL.parse(location, url.href);
+    if (next === null) return unavailable(url, "it redirects to something that is not a URL");
+    // Plain HTTP may lead on to plain HTTP; HTTPS may not, or a registry could point at services inside this network.
+    if (next.protocol !== "https:" && !(next.protocol === "http:" && url.protocol === "http:")) {
+      return unavailable(url, `it redirects to ${next.protocol}//${next.host}, which is not HTTPS`);
+    }
+    if (next.origin !== url.origin) authorization = undefined;
+    url = next;
+  }
+  return unavailable(request.url, `it redirects more than ${MAX_REDIRECTS} times`);
+}
+
+async function exchange(options: HttpOptions, request: HttpRequest): Promise<Result<HttpResponse>> {
+  const watch = createWatch(options, request);
+  const headers: Record<string, string> = { "accept-encoding": "identity", "user-agent": "weir", ...request.headers };
+  if (request.authorization !== undefined) headers.authorization = request.authorization;
+  try {
+    const response = await options.fetch(request.url.href, {
+      method: request.method,
+      headers,
+      redirect: "manual",
+      signal: watch.signal,
+      ...(request.body !== undefined && { body: request.body }),
+    });
+    return ok({
+      status: response.status,
+      headers: response.headers,
+      url: request.url,
+      chunks: () => readChunks(response, request.url, watch),
+      async discard() {
+        watch.stop();
+        await response.body?.cancel().catch(() => {});
+      },
+    });
+  } catch (error) {
+    watch.stop();
+    return { ok: false, error: explain(error, request.url, watch) };
+  }
+}
+
+async function* readChunks(response: Response, url: URL, watch: Watch): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of response.body ?? []) {
+      watch.alive();
+      yield chunk;
+    }
+  } catch (error) {
+    throw new Interrupted(explain(error, url, watch));
+  } finally {
+    watch.stop();
+  }
+}
+
+interface Watch {
+  readonly signal: AbortSignal;
+  readonly reason: "silent" | "canceled" | undefined;
+  alive(): void;
+  stop(): void;
+}
+
+/** An upload shows no sign of life until it is done: it gets a second more for every so many bytes. */
+const UPLOAD_BYTES_PER_MS = 50;
+
+/** Aborts when the caller does, when `alive` was not called for the idle time, or when the total time is over. */
+function createWatch({ clock, idleTimeoutMs, totalTimeoutMs }: HttpOptions, { signal: outer, body }: HttpRequest): Watch {
+  const controller = new AbortController();
+  const uploadMs = (body?.byteLength ?? 0) / UPLOAD_BYTES_PER_MS;
+  let reason: Watch["reason"];
+  const give = (why: "silent" | "canceled") => {
+    reason ??= why;
+    controller.abort();
+  };
+  const onAbort = () => give("canceled");
+  if (outer?.aborted) onAbort();
+  outer?.addEventListener("abort", onAbort, { once: true });
+  const cancelTotal = clock.after(totalTimeoutMs + uploadMs, () => give("silent"));
+  let cancelIdle = clock.after(idleTimeoutMs + uploadMs, () => give("silent"));
+  return {
+    signal: controller.signal,
+    get reason() {
+      return reason;
+    },
+    alive() {
+      cancelIdle();
+      cancelIdle = clock.after(idleTimeoutMs, () => give("silent"));
+    },
+    stop() {
+      cancelIdle();
+      cancelTotal();
+      outer?.removeEventListener("abort", onAbort);
+    },
+  };
+}
+
+function explain(error: unknown, url: URL, watch: Watch): Failure {
+  if (watch.reason === "canceled") return failForNow("Canceled", `The request to ${url.host} was canceled.`).error;
+  if (watch.reason === "silent") return unavailable(url, "it did not answer in time").error;
+  return unavailable(url, causeOf(error)).error;
+}
+
+/** fetch says "fetch failed" and hides the cause. */
+function causeOf(error: unknown): string {
+  let cause = error;
+  while (cause instanceof Error && cause.cause !== undefined) cause = cause.cause;
+  if (cause instanceof AggregateError && cause.errors.length > 0) cause = cause.errors[0];
+  if (!(cause instanceof Error)) return String(cause);
+  const code = "code" in cause && typeof cause.code === "string" ? cause.code : "";
+  return cause.message.includes(code) ? cause.message || code : `${cause.message} (${code})`;
+}
+
+/** A retryable failure that names the host and never the path or query, which may carry a signature. */
+export function unavailable(url: URL, why: string) {
+  return failForNow("RegistryUnavailable", `${url.host} cannot be reached: ${why}.`);
+}
+
+/** `http:` for loopback hosts and those listed, else `https:`. */
+export function schemeFor(host: string, plainHttp: ReadonlySet<string>): "http:" | "https:" {
+  return isPlain(host, plainHttp) ? "http:" : "https:";
+}
+
+function isPlain(host: string, plainHttp: ReadonlySet<string>): boolean {
+  if (plainHttp.has(host)) return true;
+  const name = host.replace(/:\d+$/, "");
+  return name === "localhost" || name === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(name);
+}
+
+/** The whole body, at most `limit` bytes; `undefined` when it has more. Throws `Interrupted`. */
+export async function readBody(response: HttpResponse, limit: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.chunks()) {
+    size += chunk.byteLength;
+    if (size > limit) return undefined;
+    parts.push(chunk);
+  }
+  const whole = new Uint8Array(size);
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.byteLength;
+  }
+  return whole;
+}

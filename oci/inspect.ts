@@ -1,0 +1,45 @@
+import type { Digest } from "../model/digest.ts";
+import type { Keychain, Module } from "../model/module.ts";
+import { ok, type Result } from "../model/result.ts";
+import { defaultLimits, fetchModule, findImage, type OciOptions } from "./images.ts";
+import type { Descriptor, Manifest } from "./manifest.ts";
+import { formatReference } from "./reference.ts";
+import { open } from "./registry.ts";
+
+export interface InspectOptions extends OciOptions {
+  readonly keychain: Keychain;
+  readonly signal?: AbortSignal;
+}
+
+/** An image as it lies in its registry or folder, with the module that it carries. Four digests, kept apart. */
+export interface InspectedImage {
+  /** The reference in full. */
+  readonly reference: string;
+  /** The index that led to the manifest, when the reference names one. */
+  readonly indexDigest: Digest | undefined;
+  /** `manifest.digest` is what `status.digest` shows. */
+  readonly manifest: Manifest;
+  /** The layer that carries the module: the module itself or an archive that holds it. */
+  readonly layer: Descriptor;
+  readonly module: Module;
+  readonly bytes: Uint8Array;
+}
+
+/** Fetches an image and its module without touching the store. Fails as `ModuleRegistry.resolve` and `pull` do. */
+export async function inspectImage(text: string, options: InspectOptions): Promise<Result<InspectedImage>> {
+  const opened = open(text, options.keychain, options);
+  if (!opened.ok) return opened;
+  const { reference, repository } = opened.value;
+  const image = await findImage(repository, reference.digest ?? reference.tag ?? "latest", options.signal);
+  if (!image.ok) return image;
+  const fetched = await fetchModule(repository, image.value, options.limits ?? defaultLimits, options.signal);
+  if (!fetched.ok) return fetched;
+  const { manifest, index, moduleLayer } = image.value;
+  return ok({ reference: formatReference(reference), indexDigest: index?.digest, manifest, layer: moduleLayer.layer, ...fetched.value });
+}
+
+/** The tags of the repository that a reference names (its own tag does not matter), sorted. */
+export async function listTags(text: string, options: InspectOptions): Promise<Result<readonly string[]>> {
+  const opened = open(text, options.keychain, options);
+  return opened.ok ? opened.value.repository.tags(options.signal) : opened;
+}

@@ -1,0 +1,124 @@
+import { createHash } from "node:crypto";
+import { type Digest, isDigest } from "../model/digest.ts";
+import { fail, ok, type Result } from "../model/result.ts";
+
+/** https://github.com/opencontainers/image-spec/blob/main/media-types.md and Docker's image manifest v2, schema 2. */
+export const manifestTypes = {
+  ociManifest: "application/vnd.oci.image.manifest.v1+json",
+  ociIndex: "application/vnd.oci.image.index.v1+json",
+  dockerManifest: "application/vnd.docker.distribution.manifest.v2+json",
+  dockerList: "application/vnd.docker.distribution.manifest.list.v2+json",
+} as const;
+
+/** Points at content by digest. https://github.com/opencontainers/image-spec/blob/main/descriptor.md */
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Of an index's entries. */
+  readonly platform?: { readonly architecture: string; readonly os: string };
+  readonly artifactType?: string;
+}
+
+/** A manifest or index as fetched, before a look inside. `digest` is that of `bytes`, computed here and not believed from a header. */
+export interface RawManifest {
+  readonly bytes: Uint8Array;
+  readonly digest: Digest;
+  /** What the registry or descriptor called it; the document itself may say otherwise. */
+  readonly mediaType: string;
+}
+
+export interface Manifest {
+  readonly kind: "manifest";
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly artifactType: string | undefined;
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+export interface Index {
+  readonly kind: "index";
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly manifests: readonly Descriptor[];
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** Registries accept at least this much. https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests */
+export const MAX_MANIFEST_BYTES = 4 << 20;
+const MAX_DESCRIPTORS = 512;
+
+export function sha256(bytes: Uint8Array): Digest {
+  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+}
+
+/** Reads a manifest or an index. `where` names it in messages. Fails with reason `InvalidManifest`. */
+export function parseManifest(raw: RawManifest, where: string): Result<Manifest | Index> {
+  const invalid = (why: string) => fail("InvalidManifest", `${where} is not a usable image manifest: ${why}.`);
+  let document: unknown;
+  try {
+    document = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(raw.bytes));
+  } catch {
+    return invalid("it is not JSON");
+  }
+  if (!isRecord(document)) return invalid("it is not a JSON object");
+  if (document.schemaVersion === 1)
+    return invalid("it is Docker's schema 1, which no longer is supported; push the image again with a current tool");
+  if (document.schemaVersion !== 2) return invalid("its schemaVersion is not 2");
+  // One digest must not mean two things to two readers: https://github.com/opencontainers/distribution-spec/security/advisories/GHSA-mc8v-mgrf-8f4m
+  if ("layers" in document && "manifests" in document) return invalid("it has both layers and manifests");
+  const mediaType = typeof document.mediaType === "string" ? document.mediaType : raw.mediaType;
+  const common = { mediaType, digest: raw.digest, annotations: stringMap(document.annotations) };
+  if (Array.isArray(document.manifests)) {
+    const manifests = readDescriptors(document.manifests);
+    return typeof manifests === "string" ? invalid(manifests) : ok({ kind: "index", ...common, manifests });
+  }
+  if (!Array.isArray(document.layers)) return invalid(`it has neither layers nor manifests (media type ${JSON.stringify(mediaType)})`);
+  const layers = readDescriptors(document.layers);
+  if (typeof layers === "string") return invalid(layers);
+  const config = readDescriptor(document.config);
+  if (typeof config === "string") return invalid(`config ${config}`);
+  const artifactType = typeof document.artifactType === "string" ? document.artifactType : undefined;
+  return ok({ kind: "manifest", ...common, artifactType, config, layers });
+}
+
+function readDescriptors(values: readonly unknown[]): Descriptor[] | string {
+  if (values.length > MAX_DESCRIPTORS) return `it lists more than ${MAX_DESCRIPTORS} entries`;
+  const descriptors: Descriptor[] = [];
+  for (const [i, value] of values.entries()) {
+    const descriptor = readDescriptor(value);
+    if (typeof descriptor === "string") return `entry ${i} ${descriptor}`;
+    descriptors.push(descriptor);
+  }
+  return descriptors;
+}
+
+/** The descriptor, or what is wrong with it. */
+function readDescriptor(value: unknown): Descriptor | string {
+  if (!isRecord(value)) return "is not a descriptor";
+  const { mediaType, digest, size, platform, artifactType } = value;
+  if (typeof mediaType !== "string") return "has no mediaType";
+  if (typeof digest !== "string" || !isDigest(digest)) return `has no sha256 digest (${JSON.stringify(digest)?.slice(0, 100)})`;
+  if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) return "has no size";
+  return {
+    mediaType,
+    digest,
+    size,
+    annotations: stringMap(value.annotations),
+    ...(isRecord(platform) && { platform: { architecture: String(platform.architecture ?? ""), os: String(platform.os ?? "") } }),
+    ...(typeof artifactType === "string" && { artifactType }),
+  };
+}
+
+function stringMap(value: unknown): Record<string, string> {
+  if (!isRecord(value)) return {};
+  return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === "string"));
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

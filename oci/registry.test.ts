@@ -1,0 +1,388 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import type { Digest } from "../model/digest.ts";
+import type { Log } from "../model/log.ts";
+import type { ModuleRegistry, PullOptions } from "../model/module.ts";
+import type { Result } from "../model/result.ts";
+import { sha256 } from "./manifest.ts";
+import { createModuleRegistry, type ModuleRegistryOptions } from "./registry.ts";
+import { type FakeRegistry, reply, startFakeRegistry } from "./testing/fake-registry.ts";
+import {
+  addArtifact,
+  addBlob,
+  addIndex,
+  addManifest,
+  type Content,
+  compress,
+  createContent,
+  type TestDescriptor,
+  tar,
+  wasm,
+} from "./testing/images.ts";
+
+const anonymous: PullOptions = { keychain: new Map() };
+const base = await mkdtemp(join(tmpdir(), "weir-oci-"));
+after(() => rm(base, { recursive: true, force: true }));
+
+async function registryOn(options: Partial<ModuleRegistryOptions> = {}): Promise<{ registry: ModuleRegistry; dataDir: string }> {
+  const dataDir = options.dataDir ?? (await mkdtemp(join(base, "data-")));
+  return { registry: createModuleRegistry({ ...options, dataDir }), dataDir };
+}
+
+async function withFake(content: Content, run: (fake: FakeRegistry) => Promise<void>): Promise<void> {
+  const fake = await startFakeRegistry(content);
+  try {
+    await run(fake);
+  } finally {
+    await fake.stop();
+  }
+}
+
+function valueOf<T>(result: Result<T>): T {
+  assert.ok(result.ok, result.ok ? "" : `${result.error.reason}: ${result.error.message}`);
+  return result.value;
+}
+
+const MODULE = wasm("the module", 5000);
+
+/** Every layout that a module may come in: how to build it, and the media type its layer has. */
+const layouts: Record<string, (content: Content) => Promise<TestDescriptor>> = {
+  "Docker image FROM scratch": async (content) =>
+    addManifest(
+      content,
+      "application/vnd.docker.container.image.v1+json",
+      [
+        addBlob(
+          content,
+          "application/vnd.docker.image.rootfs.diff.tar.gzip",
+          compress.gzip(await tar([{ name: "other.txt", bytes: wasm("no") }])),
+        ),
+        addBlob(
+          content,
+          "application/vnd.docker.image.rootfs.diff.tar.gzip",
+          compress.gzip(await tar([{ name: "plugin.wasm", bytes: MODULE }])),
+        ),
+      ],
+      "v1",
+    ),
+  "OCI image, plain tar": async (content) =>
+    addManifest(
+      content,
+      "application/vnd.oci.image.config.v1+json",
+      [addBlob(content, "application/vnd.oci.image.layer.v1.tar", await tar([{ name: "./plugin.wasm", bytes: MODULE }]))],
+      "v1",
+    ),
+  "OCI image, gzip, the only *.wasm": async (content) =>
+    addManifest(
+      content,
+      "application/vnd.oci.image.config.v1+json",
+      [
+        addBlob(
+          content,
+          "application/vnd.oci.image.layer.v1.tar+gzip",
+          compress.gzip(await tar([{ name: "filters/a.wasm", bytes: MODULE }])),
+        ),
+      ],
+      "v1",
+    ),
+  "OCI image, zstd": async (content) =>
+    addManifest(
+      content,
+      "application/vnd.oci.image.config.v1+json",
+      [addBlob(content, "application/vnd.oci.image.layer.v1.tar+zstd", compress.zstd(await tar([{ name: "plugin.wasm", bytes: MODULE }])))],
+      "v1",
+    ),
+  "Solo Wasm artifact with other layers beside": async (content) =>
+    addManifest(
+      content,
+      "application/vnd.module.wasm.config.v1+json",
+      [
+        addBlob(
+          content,
+          "application/vnd.oci.image.layer.v1.tar+gzip",
+          compress.gzip(await tar([{ name: "plugin.wasm", bytes: wasm("wrong") }])),
+        ),
+        addBlob(content, "application/vnd.module.wasm.content.layer.v1+wasm", MODULE),
+        addBlob(content, "application/vnd.module.wasm.runtime.layer.v1+json", Buffer.from("{}")),
+      ],
+      "v1",
+    ),
+  "wasm-to-oci": async (content) =>
+    addManifest(
+      content,
+      "application/vnd.wasm.config.v1+json",
+      [addBlob(content, "application/vnd.wasm.content.layer.v1+wasm", MODULE)],
+      "v1",
+    ),
+  "CNCF Wasm artifact": async (content) => addArtifact(content, MODULE, "v1"),
+};
+
+for (const [name, build] of Object.entries(layouts)) {
+  test(`a module comes out of: ${name}`, async () => {
+    const content = createContent();
+    const { digest } = await build(content);
+    await withFake(content, async (fake) => {
+      const { registry } = await registryOn();
+      const image = `${fake.host}/filters/f:v1`;
+      assert.equal(valueOf(await registry.resolve(image, undefined, anonymous)), digest);
+      const module = valueOf(await registry.pull(image, digest, anonymous));
+      assert.equal(module.digest, digest);
+      assert.equal(module.wasmDigest, sha256(MODULE));
+      assert.equal(module.size, MODULE.byteLength);
+      assert.deepEqual(await registry.read(module.wasmDigest), MODULE);
+    });
+  });
+}
+
+test("an index is followed to its one wasm-bearing manifest, and either digest works as a pin", async () => {
+  const content = createContent();
+  const artifact = addArtifact(content, MODULE);
+  const attestation = addManifest(content, "application/vnd.oci.image.config.v1+json", [
+    addBlob(content, "application/vnd.in-toto+json", Buffer.from("{}")),
+  ]);
+  const index = addIndex(
+    content,
+    [
+      { ...attestation, annotations: { "vnd.docker.reference.type": "attestation-manifest" } },
+      { ...artifact, platform: { architecture: "wasm", os: "wasip1" } },
+    ],
+    "multi",
+  );
+  await withFake(content, async (fake) => {
+    const { registry, dataDir } = await registryOn();
+    const image = `${fake.host}/f:multi`;
+    for (const pin of [undefined, index.digest, artifact.digest]) {
+      assert.equal(valueOf(await registry.resolve(image, pin, anonymous)), artifact.digest);
+    }
+    const module = valueOf(await registry.pull(image, artifact.digest, anonymous));
+    assert.equal(module.digest, artifact.digest);
+    assert.notEqual(module.digest, index.digest);
+    await fake.stop();
+    const { registry: restarted } = await registryOn({ dataDir });
+    assert.equal(valueOf(await restarted.resolve(image, index.digest, anonymous)), artifact.digest);
+    assert.equal(valueOf(await restarted.pull(image, index.digest, anonymous)).wasmDigest, sha256(MODULE));
+  });
+});
+
+test("an index whose images carry different modules is refused with their digests", async () => {
+  const content = createContent();
+  const [a, b] = [addArtifact(content, wasm("a")), addArtifact(content, wasm("b"))];
+  addIndex(content, [a, b], "two");
+  await withFake(content, async (fake) => {
+    const { registry } = await registryOn();
+    const result = await registry.resolve(`${fake.host}/f:two`, undefined, anonymous);
+    assert.ok(!result.ok);
+    assert.equal(result.error.reason, "AmbiguousIndex");
+    assert.ok(result.error.message.includes(a.digest) && result.error.message.includes(b.digest));
+  });
+});
+
+test("a moved tag is seen at the next resolve, and a known digest costs one HEAD", async () => {
+  const content = createContent();
+  const first = addArtifact(content, wasm("one"), "latest");
+  await withFake(content, async (fake) => {
+    const { registry } = await registryOn();
+    const image = `${fake.host}/f`;
+    assert.equal(valueOf(await registry.resolve(image, undefined, anonymous)), first.digest);
+    valueOf(await registry.pull(image, first.digest, anonymous));
+    fake.requests.length = 0;
+    assert.equal(valueOf(await registry.resolve(image, undefined, anonymous)), first.digest);
+    assert.deepEqual(
+      fake.requests.map(({ method }) => method),
+      ["HEAD"],
+    );
+    const second = addArtifact(content, wasm("two"), "latest");
+    assert.equal(valueOf(await registry.resolve(image, undefined, anonymous)), second.digest);
+    assert.equal(valueOf(await registry.resolve(image, first.digest, anonymous)), first.digest);
+  });
+});
+
+test("many askers share one pull, and read hands out one array", async () => {
+  const content = createContent();
+  const { digest } = addArtifact(content, MODULE, "v1");
+  await withFake(content, async (fake) => {
+    const { registry } = await registryOn();
+    const pulls = Array.from({ length: 20 }, (_, i) => registry.pull(`${fake.host}/team-${i}/f:v1`, digest, anonymous));
+    for (const pulled of await Promise.all(pulls)) valueOf(pulled);
+    assert.equal(fake.requests.filter(({ path }) => path.includes("/blobs/")).length, 1);
+    const [a, b] = await Promise.all([registry.read(sha256(MODULE)), registry.read(sha256(MODULE))]);
+    assert.ok(a !== undefined && a === b);
+    assert.equal(await registry.read(sha256(MODULE)), a);
+  });
+});
+
+test("after a restart many reads at once still hand out one array", async () => {
+  const content = createContent();
+  const { digest } = addArtifact(content, MODULE, "v1");
+  await withFake(content, async (fake) => {
+    const { registry, dataDir } = await registryOn();
+    valueOf(await registry.pull(`${fake.host}/f:v1`, digest, anonymous));
+    const { registry: restarted } = await registryOn({ dataDir });
+    const arrays = await Promise.all(Array.from({ length: 5 }, () => restarted.read(sha256(MODULE))));
+    assert.deepEqual(arrays[0], MODULE);
+    assert.equal(new Set(arrays).size, 1);
+  });
+});
+
+test("a digest in the store is served when the registry is gone and the process was restarted", async () => {
+  const content = createContent();
+  const { digest } = addArtifact(content, MODULE, "v1");
+  await withFake(content, async (fake) => {
+    const image = `${fake.host}/f:v1`;
+    const { registry, dataDir } = await registryOn();
+    valueOf(await registry.pull(image, digest, anonymous));
+    await fake.stop();
+    const { registry: restarted } = await registryOn({ dataDir });
+    assert.equal(valueOf(await restarted.resolve(image, digest, anonymous)), digest);
+    assert.equal(valueOf(await restarted.pull(image, digest, anonymous)).wasmDigest, sha256(MODULE));
+    assert.deepEqual(await restarted.read(sha256(MODULE)), MODULE);
+    const byTag = await restarted.resolve(image, undefined, anonymous);
+    assert.ok(!byTag.ok && byTag.error.reason === "RegistryUnavailable" && byTag.error.retryable);
+  });
+});
+
+test("a damaged file in the store is removed, reported, and pulled again", async () => {
+  const content = createContent();
+  const { digest } = addArtifact(content, MODULE, "v1");
+  await withFake(content, async (fake) => {
+    const image = `${fake.host}/f:v1`;
+    const { registry, dataDir } = await registryOn();
+    valueOf(await registry.pull(image, digest, anonymous));
+    const file = join(dataDir, "modules", "blobs", "sha256", sha256(MODULE).slice(7));
+    const warnings: unknown[] = [];
+    const log: Log = { debug() {}, info() {}, error() {}, warn: (message, facts) => warnings.push([message, facts]) };
+    for (const damage of [() => truncate(file, 100), () => writeFile(file, wasm("changed", 5000))]) {
+      await damage();
+      const { registry: restarted } = await registryOn({ dataDir, log });
+      assert.equal(await restarted.read(sha256(MODULE)), undefined);
+      valueOf(await restarted.pull(image, digest, anonymous));
+      assert.deepEqual(await restarted.read(sha256(MODULE)), MODULE);
+    }
+    assert.equal(warnings.length, 2);
+    assert.match(JSON.stringify(warnings), new RegExp(sha256(MODULE)));
+    const record = join(dataDir, "modules", "modules", `${digest.slice(7)}.json`);
+    await writeFile(record, "{ not json");
+    const { registry: again } = await registryOn({ dataDir, log });
+    valueOf(await again.pull(image, digest, anonymous));
+    assert.equal(warnings.length, 3);
+  });
+});
+
+test("one caller's wrong credentials do not fail another's pull of the same digest", async () => {
+  const content = createContent();
+  const { digest } = addArtifact(content, MODULE, "v1");
+  await withFake(content, async (fake) => {
+    const authorized = `Basic ${Buffer.from("right:pw").toString("base64")}`;
+    fake.intercept = (request, response) => {
+      if (request.headers.authorization === authorized) return false;
+      reply(response, 401, { "www-authenticate": 'Basic realm="r"' });
+      return true;
+    };
+    const { registry } = await registryOn();
+    const image = `${fake.host}/f:v1`;
+    const as = (username: string) => registry.pull(image, digest, { keychain: new Map([[fake.host, { username, password: "pw" }]]) });
+    const [wrong, right] = await Promise.all([as("wrong"), as("right")]);
+    assert.ok(!wrong.ok);
+    assert.equal(wrong.error.reason, "AccessDenied");
+    assert.equal(valueOf(right).digest, digest);
+  });
+});
+
+test("a caller that cancels leaves the pull to the others", async () => {
+  const content = createContent();
+  const { digest } = addArtifact(content, MODULE, "v1");
+  await withFake(content, async (fake) => {
+    const asked = Promise.withResolvers<void>();
+    const release = Promise.withResolvers<void>();
+    fake.intercept = (request, response) => {
+      if (!request.url?.includes("/blobs/")) return false;
+      asked.resolve();
+      void release.promise.then(() => reply(response, 200, {}, MODULE));
+      return true;
+    };
+    const { registry } = await registryOn();
+    const controller = new AbortController();
+    const leaver = registry.pull(`${fake.host}/f:v1`, digest, { ...anonymous, signal: controller.signal });
+    const stayer = registry.pull(`${fake.host}/f:v1`, digest, anonymous);
+    await asked.promise;
+    controller.abort();
+    const left = await leaver;
+    assert.ok(!left.ok && left.error.reason === "Canceled");
+    release.resolve();
+    assert.equal(valueOf(await stayer).digest, digest);
+    assert.equal(fake.requests.filter(({ path }) => path.includes("/blobs/")).length, 1);
+  });
+});
+
+test("evicts the least recently used beyond the limit, never what is retained, and nothing before it is told", async () => {
+  const content = createContent();
+  const modules = ["a", "b", "c", "d"].map((name) => ({
+    bytes: wasm(name, 1000),
+    digest: addArtifact(content, wasm(name, 1000), name).digest,
+  }));
+  await withFake(content, async (fake) => {
+    const { registry, dataDir } = await registryOn({ maxStoreBytes: 2100 });
+    for (const { digest } of modules) valueOf(await registry.pull(`${fake.host}/f:x`, digest, anonymous));
+    const present = async () => {
+      const { registry: fresh } = await registryOn({ dataDir });
+      const found: string[] = [];
+      for (const [i, { bytes }] of modules.entries()) if ((await fresh.read(sha256(bytes))) !== undefined) found.push("abcd"[i] ?? "");
+      return found.join("");
+    };
+    assert.equal(await present(), "abcd");
+    const first = modules[0]?.digest as Digest;
+    registry.retain(new Set([first]));
+    await until(async () => (await present()).length === 2);
+    assert.equal(await present(), "ad");
+  });
+});
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 5000;
+  while (!(await condition())) {
+    assert.ok(Date.now() < deadline, "condition not met in time");
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+test("a url source is pulled once, proven by its sha256, and served from the store afterwards", async () => {
+  const content = createContent();
+  const layer = addBlob(content, "application/wasm", MODULE);
+  await withFake(content, async (fake) => {
+    const { registry } = await registryOn();
+    const url = `http://${fake.host}/v2/f/blobs/${layer.digest}?token=hunter2`;
+    const module = valueOf(await registry.pullUrl(url, layer.digest, anonymous));
+    assert.deepEqual([module.digest, module.wasmDigest], [layer.digest, layer.digest]);
+    const wrong = await registry.pullUrl(url, sha256(wasm("other")), anonymous);
+    assert.ok(!wrong.ok);
+    assert.equal(wrong.error.reason, "DigestMismatch");
+    assert.ok(!wrong.error.message.includes("hunter2"));
+    const missing = await registry.pullUrl(`http://${fake.host}/nowhere?token=hunter2`, sha256(wasm("other")), anonymous);
+    assert.ok(!missing.ok);
+    assert.equal(missing.error.reason, "ModuleNotFound");
+    assert.ok(!missing.error.message.includes("hunter2"));
+    await fake.stop();
+    assert.equal(valueOf(await registry.pullUrl(url, layer.digest, anonymous)).wasmDigest, layer.digest);
+  });
+});
+
+test("a url that is no http(s) URL, or holds a password, is refused without quoting it", async () => {
+  const { registry } = await registryOn();
+  for (const url of ["file:///etc/passwd", "not a url", "https://user:hunter2@r.example/x.wasm"]) {
+    const result = await registry.pullUrl(url, sha256(MODULE), anonymous);
+    assert.ok(!result.ok);
+    assert.equal(result.error.reason, "InvalidURL");
+    assert.ok(!result.error.message.includes("hunter2"));
+  }
+});
+
+test("oci-layout folders are refused unless they are allowed", async () => {
+  const { registry } = await registryOn();
+  const result = await registry.resolve("oci-layout:/etc:passwd", undefined, anonymous);
+  assert.ok(!result.ok);
+  assert.equal(result.error.reason, "InvalidReference");
+  assert.match(result.error.message, /not available here/);
+});

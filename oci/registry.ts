@@ -1,0 +1,122 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import type { Digest } from "../model/digest.ts";
+import { type Log, silentLog } from "../model/log.ts";
+import type { Module, ModuleRegistry, PullOptions } from "../model/module.ts";
+import { ok, type Result } from "../model/result.ts";
+import { createFlights, createLimiter } from "./flights.ts";
+import { defaultLimits, type FetchedModule, fetchModule, findImage, httpOptions, type OciOptions, openRepository } from "./images.ts";
+import { findCredentials } from "./keychain.ts";
+import { parseReference, type Reference, repositoryName } from "./reference.ts";
+import type { Repository } from "./repository.ts";
+import { createStore, type Store } from "./store.ts";
+import { fetchUrl } from "./url-source.ts";
+
+export interface ModuleRegistryOptions extends OciOptions {
+  /** The server's data folder; modules are kept in its `modules` folder. */
+  readonly dataDir: string;
+  /** Bytes of modules to keep on disk; what `retain` names is kept beyond it. Default 2 GiB. */
+  readonly maxStoreBytes?: number;
+  readonly log?: Log;
+}
+
+/** Modules fetched and unpacked at a time: what bounds memory when a restart asks for everything at once. */
+const PARALLEL_FETCHES = 4;
+
+/**
+ * The port `ModuleRegistry` on registries, image layout folders and plain URLs. A module that one filter brought into the store is
+ * handed to every filter that names its digest, with no question of credentials, as nodes hand out images with IfNotPresent.
+ */
+export function createModuleRegistry(options: ModuleRegistryOptions): ModuleRegistry {
+  const { log = silentLog, limits = defaultLimits } = options;
+  const store = createStore({ directory: join(options.dataDir, "modules"), maxBytes: options.maxStoreBytes ?? 2 * 2 ** 30, log });
+  const flights = createFlights<Module>();
+  const limited = createLimiter(PARALLEL_FETCHES);
+
+  async function bring(
+    digest: Digest,
+    identity: string,
+    signal: AbortSignal | undefined,
+    get: (signal: AbortSignal) => Promise<Result<FetchedModule>>,
+  ) {
+    const stored = await findStored(store, digest);
+    if (stored !== undefined) return ok(stored);
+    return flights.join(digest, identity, signal, async (own) => {
+      const fetched = await get(own);
+      if (!fetched.ok) return fetched;
+      const kept = await store.put(fetched.value.module, fetched.value.bytes);
+      if (kept.ok) log.info("Module pulled.", { digest, wasmDigest: kept.value.wasmDigest, bytes: kept.value.size });
+      return kept;
+    });
+  }
+
+  return {
+    async resolve(image, pin, { keychain, signal }) {
+      const opened = open(image, keychain, options);
+      if (!opened.ok) return opened;
+      const { reference, repository } = opened.value;
+      const wanted = await wantedDigest(repository, pin ?? reference.digest, reference.tag, signal);
+      if (!wanted.ok) return wanted;
+      const known = wanted.value === undefined ? undefined : await knownManifest(store, wanted.value);
+      if (known !== undefined) return ok(known);
+      const found = await findImage(repository, wanted.value ?? reference.tag ?? "latest", signal);
+      if (!found.ok) return found;
+      const { index, manifest } = found.value;
+      if (index !== undefined) {
+        const noted = await store.putIndex(index.digest, manifest.digest);
+        if (!noted.ok) return noted;
+      }
+      return ok(manifest.digest);
+    },
+    async pull(image, digest, { keychain, signal }) {
+      const opened = open(image, keychain, options);
+      if (!opened.ok) return opened;
+      const { reference, repository } = opened.value;
+      const manifest = (await store.manifestOf(digest)) ?? digest;
+      return bring(manifest, identityOf(reference, keychain), signal, async (own) => {
+        const found = await findImage(repository, manifest, own);
+        return found.ok ? limited(() => fetchModule(repository, found.value, limits, own)) : found;
+      });
+    },
+    pullUrl: (url, sha256, { signal }) =>
+      bring(sha256, url, signal, (own) => limited(() => fetchUrl(httpOptions(options), url, sha256, limits.moduleBytes, own))),
+    read: (wasmDigest) => store.read(wasmDigest),
+    retain: (digests) => store.retain(digests),
+  };
+}
+
+/** The reference and its repository. */
+export function open(
+  image: string,
+  keychain: PullOptions["keychain"],
+  options: OciOptions,
+): Result<{ readonly reference: Reference; readonly repository: Repository }> {
+  const reference = parseReference(image);
+  if (!reference.ok) return reference;
+  const repository = openRepository(reference.value, keychain, options);
+  return repository.ok ? ok({ reference: reference.value, repository: repository.value }) : repository;
+}
+
+/** The pinned digest, else what the tag points at now where a cheap look tells. */
+async function wantedDigest(repository: Repository, pin: Digest | undefined, tag: string | undefined, signal?: AbortSignal) {
+  return pin !== undefined ? ok(pin) : repository.peek(tag ?? "latest", signal);
+}
+
+/** The manifest digest if the store has met this digest, be it a manifest's or an index's. */
+async function knownManifest(store: Store, digest: Digest): Promise<Digest | undefined> {
+  return (await store.module(digest))?.digest ?? store.manifestOf(digest);
+}
+
+/** The module, if its record and its proven bytes are both there. */
+async function findStored(store: Store, digest: Digest): Promise<Module | undefined> {
+  const module = await store.module(digest);
+  if (module === undefined) return undefined;
+  return (await store.read(module.wasmDigest)) === undefined ? undefined : module;
+}
+
+/** What the outcome of a pull depends on besides the digest, without holding the password. */
+function identityOf(reference: Reference, keychain: PullOptions["keychain"]): string {
+  const credentials = reference.kind === "registry" ? findCredentials(keychain, reference.registry, reference.repository) : undefined;
+  const text = JSON.stringify([repositoryName(reference), credentials?.username, credentials?.password]);
+  return createHash("sha256").update(text).digest("hex");
+}

@@ -1,0 +1,25 @@
+import type { Digest } from "../model/digest.ts";
+import type { Result } from "../model/result.ts";
+import type { Descriptor, RawManifest } from "./manifest.ts";
+
+/**
+ * One repository of images, wherever it lies: in a registry or in an image layout folder. Everything it hands out has the digest that
+ * was asked for. Failures: `ImageNotFound`, `BlobNotFound`, `DigestMismatch`, `TruncatedBlob`, `ModuleTooLarge`; from a registry also
+ * `AccessDenied`, `RateLimited`, `RegistryUnavailable`, `Canceled`.
+ */
+export interface Repository {
+  /** For messages: the reference without tag and digest. */
+  readonly name: string;
+  /** The digest behind a tag without fetching the document, where that is cheap; `undefined` when only a fetch tells. */
+  peek(tag: string, signal?: AbortSignal): Promise<Result<Digest | undefined>>;
+  /** The manifest or index behind a tag or digest. */
+  manifest(reference: string, signal?: AbortSignal): Promise<Result<RawManifest>>;
+  /** The content of a descriptor, at most `limit` bytes. */
+  blob(descriptor: Descriptor, limit: number, signal?: AbortSignal): Promise<Result<Uint8Array<ArrayBuffer>>>;
+  /** Every tag, sorted. */
+  tags(signal?: AbortSignal): Promise<Result<readonly string[]>>;
+  /** Stores a blob unless it is there. */
+  putBlob(bytes: Uint8Array<ArrayBuffer>, digest: Digest, signal?: AbortSignal): Promise<Result<void>>;
+  /** Stores a manifest and points the tag at it; without a tag it is found by digest only. */
+  putManifest(bytes: Uint8Array<ArrayBuffer>, mediaType: string, tag: string | undefined, signal?: AbortSignal): Promise<Result<void>>;
+}
