@@ -1,6 +1,6 @@
 import { installEnvoy } from "./tools/envoy.ts";
 import { GO_TOOLS, installGoTool } from "./tools/go.ts";
-import { isMain } from "./tools/main.ts";
+
 import { ToolError } from "./tools/run.ts";
 
 /** Fetches or builds every real part that the tests need, one line each. Throws a ToolError on the first that cannot be had. */
@@ -15,7 +15,7 @@ async function timed(name: string, install: () => Promise<string>, print: (line:
   print(`${name.padEnd(15)} ${((performance.now() - start) / 1000).toFixed(1).padStart(6)} s  ${path}`);
 }
 
-if (isMain(import.meta.url)) {
+if (import.meta.main) {
   try {
     await installTools(console.log);
   } catch (error) {

@@ -1,5 +1,4 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { isMain } from "./tools/main.ts";
 
 /**
  * npm leaves an optional package out of the lockfile when the registry at hand does not carry it (a mirror with one platform's binaries),
@@ -54,7 +53,7 @@ export async function checkLockfile(): Promise<string[]> {
   return Object.keys(missingEntries(lock)).map((path) => `package-lock.json lacks ${path}: run \`node scripts/lockfile.ts --write\``);
 }
 
-if (isMain(import.meta.url)) {
+if (import.meta.main) {
   if (process.argv.includes("--write")) {
     const lock: Lockfile = JSON.parse(await readFile(LOCKFILE, "utf8"));
     await writeFile(LOCKFILE, `${JSON.stringify(completed(lock), null, 2)}\n`);

@@ -1,0 +1,4 @@
+export * from "@solo-io/proxy-runtime/proxy";
+import { registerAddHeader } from "./filter";
+
+registerAddHeader("v2");

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { before, type TestContext, test } from "node:test";
+import { stringify } from "yaml";
+import { buildExamples, type Examples } from "../scripts/build-examples.ts";
+import { type Envoy, startEnvoy } from "./support/envoy.ts";
+import { freePort } from "./support/ports.ts";
+import { eventually } from "./support/process.ts";
+
+let examples: Examples;
+before(async () => {
+  examples = await buildExamples();
+});
+
+for (const language of ["addHeaderAs", "addHeaderGo"] as const) {
+  test(`${language} adds its version's header in a real Envoy, or what the configuration says`, async (t) => {
+    assert.equal(await headerOf(t, examples[language].v1), "v1");
+    assert.equal(await headerOf(t, examples[language].v2), "v2");
+    assert.equal(await headerOf(t, examples[language].v1, '{ "other": {"value": "no"}, "value" : "a\\u0062\\"c" }'), 'ab"c');
+    assert.equal(await headerOf(t, examples[language].v1, '{"header":"x-other"}', "x-other"), "v1");
+  });
+
+  test(`${language} refuses a configuration that is not an object`, async () => {
+    await assert.rejects(startFilter(examples[language].v1, "[1, 2]"), /add-header: [\s\S]*Unable to create Wasm plugin/);
+  });
+}
+
+test("the two versions are different modules", async () => {
+  const digests = await Promise.all(
+    [examples.addHeaderAs, examples.addHeaderGo]
+      .flatMap(({ v1, v2 }) => [v1, v2])
+      .map(async (path) =>
+        createHash("sha256")
+          .update(await readFile(path))
+          .digest("hex"),
+      ),
+  );
+  assert.equal(new Set(digests).size, 4);
+});
+
+test("Envoy cannot load the module with a missing import", async () => {
+  await assert.rejects(startFilter(examples.missingImport), /proxy_open_the_pod_bay_doors/);
+});
+
+async function headerOf(t: TestContext, module: string, configuration?: string, header = "x-weir"): Promise<string | null> {
+  const { envoy, url } = await startFilter(module, configuration);
+  t.after(() => envoy.stop());
+  return eventually("a response", async () => {
+    const response = await fetch(url);
+    assert.equal(response.status, 200);
+    return response.headers.get(header) ?? undefined;
+  });
+}
+
+async function startFilter(module: string, configuration?: string): Promise<{ envoy: Envoy; url: string }> {
+  const port = await freePort();
+  const plugin = {
+    name: "example",
+    ...(configuration === undefined
+      ? {}
+      : { configuration: { "@type": "type.googleapis.com/google.protobuf.StringValue", value: configuration } }),
+    vm_config: { runtime: "envoy.wasm.runtime.v8", code: { local: { filename: module } } },
+  };
+  const manager = {
+    "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+    stat_prefix: "in",
+    route_config: {
+      virtual_hosts: [{ name: "all", domains: ["*"], routes: [{ match: { prefix: "/" }, direct_response: { status: 200 } }] }],
+    },
+    http_filters: [
+      { name: "example", typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", config: plugin } },
+      { name: "router", typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" } },
+    ],
+  };
+  const listener = {
+    address: { socket_address: { address: "127.0.0.1", port_value: port } },
+    filter_chains: [{ filters: [{ name: "http", typed_config: manager }] }],
+  };
+  const envoy = await startEnvoy({ config: stringify({ static_resources: { listeners: [listener] } }), concurrency: 1 });
+  return { envoy, url: `http://127.0.0.1:${port}/` };
+}
