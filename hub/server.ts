@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIP } from "node:net";
 import type { Log } from "../model/log.ts";
+import { fail, ok, type Result } from "../model/result.ts";
 import { createEventStream, type EventStream } from "./events.ts";
 import { type Answer, failure, route } from "./routes.ts";
 import type { Views } from "./views.ts";
@@ -16,8 +17,8 @@ export interface HubOptions {
 
 /** The read API over HTTP: health, metrics, filters, proxies, events. It changes nothing and holds no state of its own. */
 export interface Hub {
-  /** Starts listening; resolves with the address in use. Rejects when the address cannot be bound (`EADDRINUSE`, ...). */
-  listen(): Promise<{ readonly host: string; readonly port: number }>;
+  /** Starts listening; gives the address in use. Fails with `AddressUnavailable` when it cannot be bound. */
+  listen(): Promise<Result<{ readonly host: string; readonly port: number }>>;
   /** Ends event streams, refuses new connections and gives answers under way one second to finish. */
   close(): Promise<void>;
 }
@@ -63,13 +64,17 @@ export function createHub({ views, address, log, events }: HubOptions): Hub {
   };
 }
 
-function listen(server: Server, host: string, port: number): Promise<{ host: string; port: number }> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
+function listen(server: Server, host: string, port: number): Promise<Result<{ host: string; port: number }>> {
+  return new Promise((resolve) => {
+    const refused = ({ code, message }: NodeJS.ErrnoException) => {
+      const why = code === "EADDRINUSE" ? "another process has that port" : (code ?? message);
+      resolve(fail("AddressUnavailable", `cannot serve the read API on ${host}:${port}: ${why}; choose another address`));
+    };
+    server.once("error", refused);
     server.listen(port, host, () => {
-      server.off("error", reject);
+      server.off("error", refused);
       const bound = server.address();
-      resolve(bound !== null && typeof bound === "object" ? { host: bound.address, port: bound.port } : { host, port });
+      resolve(ok(bound !== null && typeof bound === "object" ? { host: bound.address, port: bound.port } : { host, port }));
     });
   });
 }
