@@ -5,13 +5,11 @@ import { fail, ok, type Result } from "../../model/result.ts";
 import { configText, inexactNumbers } from "./config.ts";
 import { isFields, withDefaults } from "./defaults.ts";
 import { parseDuration } from "./duration.ts";
+import { isNamespace, isObjectName } from "./names.ts";
 import { describeProblems, type Problem } from "./problem.ts";
 import { ruleProblems } from "./rules.ts";
 import { wasmFilterSchema } from "./schema.ts";
 import { structuralProblems } from "./structural.ts";
-
-const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 
 /** Everything that is wrong with a WasmFilter, by the CRD's own schema and rules. Empty: the API server would take it. */
 export function problemsOf(raw: unknown): Problem[] {
@@ -45,10 +43,10 @@ function identityProblems({ apiVersion, kind, metadata }: Readonly<Record<string
   if (apiVersion !== API_VERSION) problems.push({ path: "apiVersion", message: `must be ${API_VERSION}` });
   if (kind !== KIND) problems.push({ path: "kind", message: `must be ${KIND}` });
   const { name, namespace } = isFields(metadata) ? metadata : {};
-  if (typeof name !== "string" || name.length > 253 || !DNS_SUBDOMAIN.test(name)) {
+  if (!isObjectName(name)) {
     problems.push({ path: "metadata.name", message: "must be a name of lower-case letters, digits, '-' and '.', at most 253 characters" });
   }
-  if (namespace !== undefined && (typeof namespace !== "string" || namespace.length > 63 || !DNS_LABEL.test(namespace))) {
+  if (namespace !== undefined && !isNamespace(namespace)) {
     problems.push({ path: "metadata.namespace", message: "must be a name of lower-case letters, digits and '-', at most 63 characters" });
   }
   return problems;

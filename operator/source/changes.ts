@@ -1,0 +1,42 @@
+import type { SourceChange } from "./source.ts";
+
+/** Gathers what changed and tells the listeners once per turn of the event loop. */
+export interface Changes {
+  filter(id: string): void;
+  reference(id: string): void;
+  onChange(listener: (change: SourceChange) => void): () => void;
+}
+
+export function createChanges(): Changes {
+  const listeners = new Set<(change: SourceChange) => void>();
+  let filters = new Set<string>();
+  let references = new Set<string>();
+  let scheduled = false;
+
+  function schedule(): void {
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(() => {
+      const change = { filters, references };
+      filters = new Set();
+      references = new Set();
+      scheduled = false;
+      for (const listener of listeners) listener(change);
+    });
+  }
+
+  return {
+    filter(id) {
+      filters.add(id);
+      schedule();
+    },
+    reference(id) {
+      references.add(id);
+      schedule();
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import type { Fields } from "../../parse/defaults.ts";
+import { isFields } from "../../parse/defaults.ts";
+import type { ManifestObject } from "./manifest.ts";
+
+/** What is known of one manifest file: its objects as of the last time it could be read, and what is wrong with it now. */
+export interface ManifestFile {
+  readonly objects: readonly ManifestObject[];
+  readonly problems: readonly string[];
+}
+
+export interface Placed {
+  readonly file: string;
+  readonly fields: Fields;
+}
+
+/** The objects that all files together describe, each by `namespace/name`. */
+export interface Assembly {
+  readonly filters: ReadonlyMap<string, Placed>;
+  readonly secrets: ReadonlyMap<string, ReadonlyMap<string, Buffer>>;
+  readonly configMaps: ReadonlyMap<string, ReadonlyMap<string, Buffer>>;
+  /** File -> what is wrong in it. */
+  readonly problems: ReadonlyMap<string, string>;
+}
+
+/** Puts the files together. An object that several files hold counts as the first of them, by path, has it; the others are reported. */
+export function assemble(files: ReadonlyMap<string, ManifestFile>): Assembly {
+  const filters = new Map<string, Placed>();
+  const secrets = new Map<string, ReadonlyMap<string, Buffer>>();
+  const configMaps = new Map<string, ReadonlyMap<string, Buffer>>();
+  const problems = new Map<string, string>();
+  const owners = new Map<string, string>();
+  for (const [file, { objects, problems: found }] of [...files].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const messages = [...found];
+    for (const { kind, namespace, name, fields, line } of objects) {
+      const id = `${namespace}/${name}`;
+      const owner = owners.get(`${kind} ${id}`);
+      if (owner !== undefined) {
+        messages.push(`line ${line}: ${kind} ${id} is in ${owner} already; that one counts, remove one of the two`);
+        continue;
+      }
+      owners.set(`${kind} ${id}`, file);
+      const report = (message: string): void => void messages.push(`line ${line}: ${kind} ${id}: ${message}`);
+      if (kind === "WasmFilter") filters.set(id, { file, fields });
+      else if (kind === "Secret") secrets.set(id, secretData(fields, report));
+      else configMaps.set(id, configMapData(fields, report));
+    }
+    if (messages.length > 0) problems.set(file, messages.join(" | "));
+  }
+  return { filters, secrets, configMaps, problems };
+}
+
+/** https://kubernetes.io/docs/concepts/configuration/secret/#restriction-names-data: stringData wins over data. */
+function secretData(fields: Fields, report: (message: string) => void): ReadonlyMap<string, Buffer> {
+  const data = new Map<string, Buffer>();
+  decode(fields.data, "data", data, report);
+  plain(fields.stringData, "stringData", data, report);
+  return data;
+}
+
+function configMapData(fields: Fields, report: (message: string) => void): ReadonlyMap<string, Buffer> {
+  const data = new Map<string, Buffer>();
+  decode(fields.binaryData, "binaryData", data, report);
+  plain(fields.data, "data", data, report);
+  return data;
+}
+
+function decode(values: unknown, path: string, data: Map<string, Buffer>, report: (message: string) => void): void {
+  for (const [key, value] of entries(values, path, report)) {
+    const text = typeof value === "string" ? value.replace(/\s/g, "") : undefined;
+    if (text === undefined || !/^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text))
+      report(`${path}.${key} is not base64`);
+    else data.set(key, Buffer.from(text, "base64"));
+  }
+}
+
+function plain(values: unknown, path: string, data: Map<string, Buffer>, report: (message: string) => void): void {
+  for (const [key, value] of entries(values, path, report)) {
+    if (typeof value === "string") data.set(key, Buffer.from(value));
+    else report(`${path}.${key} is not a string; put it in quotes`);
+  }
+}
+
+function entries(values: unknown, path: string, report: (message: string) => void): [string, unknown][] {
+  if (isFields(values)) return Object.entries(values);
+  if (values !== undefined && values !== null) report(`${path} is not an object`);
+  return [];
+}

@@ -1,0 +1,125 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { FilterKey } from "../../../model/filter.ts";
+import type { ObjectMeta, WasmFilterSpec, WasmFilterStatus } from "../../../model/gen/wasmfilter.ts";
+import type { Revision } from "../../../model/revision.ts";
+import { isFields } from "../../parse/defaults.ts";
+import { isNamespace, isObjectName } from "../../parse/names.ts";
+import { fromRecord, toRecord } from "../revision-record.ts";
+
+/** What an API server would keep about a WasmFilter: its identity, the last good spec and the status. */
+export interface StoredFilter {
+  /** The manifest that it comes from. */
+  readonly file: string;
+  readonly metadata: ObjectMeta & { readonly namespace: string; readonly uid: string; readonly generation: number };
+  readonly spec: WasmFilterSpec;
+  readonly status: WasmFilterStatus | undefined;
+}
+
+/**
+ * Keeps WasmFilters and their revisions under `dataDir/filters/NAMESPACE/NAME/`, each write atomic and on the disk when its promise
+ * resolves. Secrets never come here. Methods reject when the disk fails.
+ */
+export interface FolderStore {
+  /** Everything stored; damaged files are left out and told to `onDamage`. */
+  load(onDamage: (path: string) => void): Promise<StoredFilter[]>;
+  save(filter: StoredFilter): Promise<void>;
+  /** Forgets a filter with its revisions. */
+  remove(key: FilterKey): Promise<void>;
+  revisions(key: FilterKey, onDamage: (path: string) => void): Promise<Revision[]>;
+  saveRevision(key: FilterKey, revision: Revision): Promise<void>;
+  deleteRevision(key: FilterKey, number: number): Promise<void>;
+}
+
+export function createFolderStore(dataDir: string): FolderStore {
+  const root = join(dataDir, "filters");
+  const filterDir = (key: FilterKey): string => join(root, key.namespace, key.name);
+  const revisionFile = (key: FilterKey, number: number): string => join(filterDir(key), "revisions", `${number}.json`);
+
+  return {
+    async load(onDamage) {
+      const filters: StoredFilter[] = [];
+      for (const namespace of (await names(root)).filter(isNamespace)) {
+        for (const name of (await names(join(root, namespace))).filter(isObjectName)) {
+          const path = join(filterDir({ namespace, name }), "filter.json");
+          const value = await readJson(path);
+          if (isStoredFilter(value)) filters.push(value);
+          else if (value !== undefined) onDamage(path);
+        }
+      }
+      return filters;
+    },
+    async save(filter) {
+      await writeAtomically(join(filterDir(filter.metadata), "filter.json"), JSON.stringify(filter, undefined, 1));
+    },
+    async remove(key) {
+      await rm(filterDir(key), { recursive: true, force: true });
+    },
+    async revisions(key, onDamage) {
+      const dir = join(filterDir(key), "revisions");
+      const revisions: Revision[] = [];
+      for (const name of (await names(dir)).filter((entry) => /^\d+[.]json$/.test(entry))) {
+        const revision = fromRecord(await readJson(join(dir, name)));
+        if (revision === undefined) onDamage(join(dir, name));
+        else revisions.push(revision);
+      }
+      return revisions.sort((a, b) => a.number - b.number);
+    },
+    async saveRevision(key, revision) {
+      await writeAtomically(revisionFile(key, revision.number), JSON.stringify(toRecord(revision), undefined, 1));
+    },
+    async deleteRevision(key, number) {
+      await rm(revisionFile(key, number), { force: true });
+    },
+  };
+}
+
+/** Writes beside the file, then renames over it, so that a reader (or a crash) finds the old contents or the new, never a part. */
+export async function writeAtomically(path: string, text: string, mode?: number): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = join(dirname(path), `.${randomUUID()}.tmp`);
+  try {
+    const file = await open(temporary, "wx", mode);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+async function names(dir: string): Promise<string[]> {
+  try {
+    return await readdir(dir);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT" || (error as NodeJS.ErrnoException).code === "ENOTDIR") return [];
+    throw error;
+  }
+}
+
+/** `undefined` when there is no such file, `null` when it is not JSON. */
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, "utf8")) as unknown;
+  } catch (error) {
+    return error instanceof SyntaxError ? null : undefined;
+  }
+}
+
+function isStoredFilter(value: unknown): value is StoredFilter {
+  if (!isFields(value)) return false;
+  const { file, metadata, spec } = value;
+  if (typeof file !== "string" || !isFields(metadata) || spec === undefined) return false;
+  return (
+    isObjectName(metadata.name) &&
+    isNamespace(metadata.namespace) &&
+    typeof metadata.uid === "string" &&
+    Number.isInteger(metadata.generation)
+  );
+}
