@@ -20,5 +20,9 @@ export interface Measurements {
 
 /** Proves that a module loads, before any proxy sees it. Same inputs, same verdict: callers cache by digest and settings. */
 export interface Preflight {
-  validate(code: Uint8Array, settings: PluginSettings, signal?: AbortSignal): Promise<Result<Measurements>>;
+  /**
+   * `secretConfig`: the configuration comes from a Secret, so nothing of it may show in the verdict.
+   * Fails with `retryable` only when it was stopped by the signal or the sandbox itself broke.
+   */
+  validate(code: Uint8Array, settings: PluginSettings, signal?: AbortSignal, secretConfig?: boolean): Promise<Result<Measurements>>;
 }

@@ -1,3 +1,3 @@
 export { type AbiVersion, hostFunction, hostFunctions } from "./abi.ts";
 export { inspectModule, type ModuleFacts } from "./facts.ts";
-export { createPreflight, type PreflightOptions } from "./preflight.ts";
+export { createPreflight, type Examination, examine, type PreflightOptions } from "./preflight.ts";

@@ -1,51 +1,109 @@
-import { fail, ok, type Result } from "../model/result.ts";
+import { type Failure, fail, failForNow, ok, type Result } from "../model/result.ts";
 import type { PluginSettings } from "../model/revision.ts";
 import type { Measurements, Preflight } from "../model/verdict.ts";
-import { readWasm } from "./binary.ts";
-import { factsOf } from "./facts.ts";
+import { readWasm, type WasmBinary } from "./binary.ts";
+import { abiOf, factsOf, type ModuleFacts } from "./facts.ts";
+import { createGate } from "./gate.ts";
 import { checkLoadable } from "./loadable.ts";
+import { createRedactor } from "./redact.ts";
+import { runSandbox, type SandboxLimits } from "./sandbox/sandbox.ts";
+import type { TrialInput, TrialReport } from "./sandbox/trial.ts";
+import { createVerdicts, verdictKey } from "./verdicts.ts";
 
 /** Bounds of a preflight. All optional; the defaults suit an operator. */
 export interface PreflightOptions {
   /** Largest module that is looked at, in bytes. Default 64 MiB. */
   readonly maxModuleBytes?: number;
+  /** Most memory that a module may take, in pages of 64 KiB. Default 2048 (128 MiB); Envoy's own bound is 16384. */
+  readonly maxMemoryPages?: number;
+  /** Milliseconds for each phase. Default 60 s to compile, 5 s for each of the others. */
+  readonly phaseMs?: Partial<SandboxLimits["phaseMs"]>;
+  /** Sandboxes at a time. Default 2. */
+  readonly concurrency?: number;
+  /** Verdicts remembered. Default 256. */
+  readonly remembered?: number;
 }
 
-/** Proves that modules load, before any proxy sees them. */
+/** A verdict that tells apart what Envoy does at load from what it does under traffic: for tests and `weir inspect`. */
+export interface Examination {
+  readonly facts: ModuleFacts;
+  readonly report: TrialReport;
+}
+
+const DEFAULTS = {
+  maxModuleBytes: 64 * 1024 * 1024,
+  maxMemoryPages: 2048,
+  concurrency: 2,
+  remembered: 256,
+};
+
+const PHASE_MS = { compile: 60_000, start: 5000, configure: 5000, traffic: 5000 };
+
+/** Proves that modules load and survive traffic, before any proxy sees them. Each runs in a sandbox of its own; see runSandbox. */
 export function createPreflight(options: PreflightOptions = {}): Preflight {
-  const maxModuleBytes = options.maxModuleBytes ?? 64 * 1024 * 1024;
+  const { concurrency, remembered } = { ...DEFAULTS, ...options };
+  const gate = createGate(concurrency);
+  const verdicts = createVerdicts(remembered);
   return {
-    async validate(code, settings) {
-      if (code.length > maxModuleBytes) {
-        return fail("ModuleTooLarge", `The module has ${code.length} bytes; the limit is ${maxModuleBytes}.`);
-      }
-      return validateStatically(code, settings);
+    async validate(code, settings, signal, secretConfig = false) {
+      const key = verdictKey(code, settings, secretConfig);
+      const known = verdicts.get(key);
+      if (known !== undefined) return known;
+      const examined = await gate.run(() => examine(code, settings, options, signal));
+      const verdict = verdictOf(examined, secretConfig ? createRedactor(settings.config) : (text) => text);
+      if (verdict.ok || !verdict.error.retryable) verdicts.set(key, verdict);
+      return verdict;
     },
   };
 }
 
-async function validateStatically(code: Uint8Array, settings: PluginSettings): Promise<Result<Measurements>> {
+/** Reads the module, refuses what Envoy refuses unseen, and runs the rest in the sandbox. Problems of the run are in the report. */
+export async function examine(
+  code: Uint8Array,
+  settings: PluginSettings,
+  options: PreflightOptions = {},
+  signal?: AbortSignal,
+): Promise<Result<Examination>> {
+  const { maxModuleBytes, maxMemoryPages } = { ...DEFAULTS, ...options };
+  if (code.length > maxModuleBytes) return fail("ModuleTooLarge", `The module has ${code.length} bytes; the limit is ${maxModuleBytes}.`);
   const read = readWasm(code);
   if (!read.ok) return read;
-  const facts = factsOf(code, read.value);
-  const loadable = checkLoadable(code, read.value, facts.abi, settings.capabilities);
+  const loadable = checkLoadable(code, read.value, abiOf(read.value), settings.capabilities);
   if (!loadable.ok) return loadable;
-  const before = performance.now();
-  try {
-    await WebAssembly.compile(code.slice());
-  } catch (error) {
-    return fail("CompileFailed", `V8 cannot compile the module: ${error instanceof Error ? error.message : String(error)}.`);
-  }
-  const { size, imports, exports } = facts;
-  const compileMs = performance.now() - before;
-  return ok({
-    size,
-    compileMs,
-    startMs: 0,
-    memoryPages: facts.memory?.initialPages ?? 0,
-    imports,
-    exports,
+  const memory = checkStartingMemory(read.value, maxMemoryPages);
+  if (memory !== undefined) return { ok: false, error: memory };
+  const { type, config, rootId, env, capabilities = [] } = settings;
+  const input: TrialInput = {
+    code,
     abi: loadable.value,
-    effects: [],
-  });
+    name: "preflight",
+    type,
+    config,
+    rootId,
+    env,
+    capabilities,
+    maxPages: maxMemoryPages,
+  };
+  const report = await runSandbox(input, { phaseMs: { ...PHASE_MS, ...options.phaseMs }, heapMb: 128 }, signal);
+  if (report === undefined) return failForNow("Stopped", "Preflight was stopped before it came to a verdict.");
+  return ok({ facts: factsOf(code, read.value), report });
+}
+
+function checkStartingMemory(binary: WasmBinary, maxPages: number): Failure | undefined {
+  const pages = binary.memories[0]?.min ?? 0;
+  if (pages <= maxPages) return undefined;
+  return { reason: "MemoryLimit", message: `The module starts with ${pages} pages of memory; the limit is ${maxPages}.`, retryable: false };
+}
+
+function verdictOf(examined: Result<Examination>, redact: (text: string) => string): Result<Measurements> {
+  if (!examined.ok) return examined;
+  const { facts, report } = examined.value;
+  const problem = report.load ?? report.traffic;
+  if (problem !== undefined) {
+    const retryable = problem.reason === "SandboxFailed";
+    return { ok: false, error: { reason: problem.reason, message: redact(problem.message), retryable } };
+  }
+  const { compileMs, startMs, memoryPages, effects } = report;
+  const { size, imports, exports, abi = "" } = facts;
+  return ok({ size, compileMs, startMs, memoryPages, imports, exports, abi, effects: effects.map(redact) });
 }

@@ -1,0 +1,28 @@
+import type { Limits, WasmBinary } from "./binary.ts";
+
+/**
+ * The module with the maximum of its own memories lowered to `maxPages` (64 KiB each), so that V8 lets it grow no further; everything else
+ * stays byte for byte. A memory that starts above the bound is left alone: refuse it first.
+ */
+export function boundMemory(bytes: Uint8Array, binary: WasmBinary, maxPages: number): Uint8Array {
+  const section = binary.memorySection;
+  if (section === undefined) return bytes;
+  const imported = binary.imports.filter((entry) => entry.kind === "memory").length;
+  const own = binary.memories.slice(imported);
+  const content = [...leb(own.length), ...own.flatMap((limits) => encodeLimits(limits, maxPages))];
+  const rewritten = Uint8Array.from([5, ...leb(content.length), ...content]);
+  return Buffer.concat([bytes.subarray(0, section.start), rewritten, bytes.subarray(section.end)]);
+}
+
+function encodeLimits(limits: Limits, maxPages: number): number[] {
+  const max = Math.max(limits.min, Math.min(limits.max ?? maxPages, maxPages));
+  const flags = 1 | (limits.shared ? 2 : 0) | (limits.wide ? 4 : 0);
+  return [flags, ...leb(limits.min), ...leb(max)];
+}
+
+function leb(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
+  return [...bytes, rest];
+}

@@ -1,0 +1,106 @@
+import { randomBytes } from "node:crypto";
+import type { AbiVersion } from "../abi.ts";
+import type { WasmBinary } from "../binary.ts";
+import { deliver, tick } from "./delivery.ts";
+import type { Fault } from "./faults.ts";
+import { createHost } from "./host.ts";
+import { type Exchange, type ExchangeResult, runExchange } from "./http.ts";
+import { createJournal, type LogLine } from "./journal.ts";
+import type { Metric } from "./metrics.ts";
+import { cannedReplies, type Replies } from "./replies.ts";
+import { type StartProblem, startRoot, startVm } from "./start.ts";
+import { type Connection, type ConnectionResult, runConnection } from "./tcp.ts";
+
+export interface PluginOptions {
+  /** The plugin's configuration, as it receives it. Default: empty. */
+  readonly config?: string;
+  /** Envoy's name for the plugin. */
+  readonly name?: string;
+  readonly rootId?: string;
+  readonly env?: readonly { readonly name: string; readonly value: string }[];
+  /** Envoy's `allowed_capabilities`; absent or empty: everything. */
+  readonly capabilities?: readonly string[];
+  /** What clusters and gRPC services answer. Default: 200 with `{}`, and an empty message with OK. */
+  readonly replies?: Replies;
+  /** Nanoseconds since the epoch. Default: the system's clock. */
+  readonly now?: () => bigint;
+  readonly random?: (size: number) => Uint8Array;
+  /** Most memory, in pages of 64 KiB, of a memory that the module imports. Default: Envoy's own bound, 1 GiB. */
+  readonly maxPages?: number;
+  /** Bytes that the host keeps for the plugin. Default 64 MiB. */
+  readonly maxHostBytes?: number;
+  /** Told as each phase begins, before any code of it runs. */
+  readonly onPhase?: (phase: "start" | "configure") => void;
+}
+
+/** A plugin that runs in this process, on the engine that Envoy runs it on. Everything is synchronous: a callback that never returns never returns here either. */
+export interface Plugin {
+  /** Why Envoy would reject it when it loads; `undefined`: it is up. */
+  readonly problem: StartProblem | undefined;
+  /** The first trap. A plugin with one answers nothing any more. */
+  fault(): Fault | undefined;
+  /** Sends one request and its response through the plugin. */
+  exchange(exchange: Exchange): ExchangeResult;
+  /** The same for a network filter. */
+  connection(connection: Connection): ConnectionResult;
+  /** Fires the timers once and answers what the plugin asks for then. */
+  tick(): void;
+  /** Ends the plugin: `proxy_on_done` and `proxy_on_delete` of its root. */
+  shutdown(): void;
+  memoryPages(): number;
+  logs(): readonly LogLine[];
+  logCount(): number;
+  /** What it did besides answering: calls, timers, refused host functions. */
+  notes(): readonly string[];
+  metrics(): readonly Metric[];
+  /** Shared data under this key. */
+  sharedData(key: string): Uint8Array | undefined;
+}
+
+const ENVOY_MAX_PAGES = 16_384;
+
+/** Starts a compiled module as Envoy does: start functions, `proxy_on_context_create`, `proxy_on_vm_start`, `proxy_on_configure`. Never throws for what the module does. */
+export function startPlugin(module: WebAssembly.Module, binary: WasmBinary, abi: AbiVersion, options: PluginOptions = {}): Plugin {
+  const journal = createJournal({ lines: 200, lineLength: 400 });
+  const host = createHost({
+    abi,
+    name: options.name ?? "",
+    rootId: options.rootId ?? "",
+    configuration: Buffer.from(options.config ?? ""),
+    env: options.env ?? [],
+    capabilities: options.capabilities ?? [],
+    replies: options.replies ?? cannedReplies,
+    journal,
+    now: options.now ?? (() => BigInt(Date.now()) * 1_000_000n),
+    random: options.random ?? randomBytes,
+    maxBytes: options.maxHostBytes ?? 64 * 1024 * 1024,
+  });
+  options.onPhase?.("start");
+  const vmProblem = startVm(host, module, binary, options.maxPages ?? ENVOY_MAX_PAGES);
+  options.onPhase?.("configure");
+  const { root, problem } = vmProblem === undefined ? startRoot(host) : { root: host.vmContext, problem: vmProblem };
+  const end = (name: string): void => {
+    if (host.fault === undefined) host.call(root, name, root.id);
+    host.runDeferred();
+  };
+  return {
+    problem,
+    fault: () => host.fault,
+    exchange: (exchange) => runExchange(host, root, exchange),
+    connection: (connection) => runConnection(host, root, connection),
+    tick() {
+      tick(host);
+      deliver(host);
+    },
+    shutdown() {
+      end("proxy_on_done");
+      end("proxy_on_delete");
+    },
+    memoryPages: () => host.memory.pages(),
+    logs: () => journal.logs(),
+    logCount: () => journal.logCount(),
+    notes: () => journal.notes(),
+    metrics: () => host.metrics.list(),
+    sharedData: (key) => host.sharedData.get(key)?.value,
+  };
+}

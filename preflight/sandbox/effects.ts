@@ -1,0 +1,44 @@
+import { bodyOf, type Exchange, type ExchangeResult, type Message, type Pairs } from "../host/index.ts";
+
+/** What an exchange shows that the plugin did, one line each. Empty: it let everything through untouched. */
+export function effectsOf(exchange: Exchange, result: ExchangeResult): string[] {
+  const lines: string[] = [];
+  if (result.request !== undefined) lines.push(...changes("request", exchange.request, result.request));
+  if (result.localReply !== undefined) lines.push(describeReply(result.localReply));
+  else if (result.response !== undefined) lines.push(...changes("response", exchange.response, result.response));
+  if (result.held !== undefined)
+    lines.push(`holds the ${result.held.direction} at its ${result.held.in}; nothing in the sandbox let it go on`);
+  if (result.reset) lines.push("resets the stream");
+  return lines;
+}
+
+function describeReply({ status, details, body }: NonNullable<ExchangeResult["localReply"]>): string {
+  const why = details === "" ? "" : ` (${details})`;
+  const text = body.length === 0 ? "" : `: ${Buffer.from(body).toString("utf8").slice(0, 60).trim()}`;
+  return `answers ${status} by itself${why}${text}`;
+}
+
+function changes(what: string, before: Message, after: Message): string[] {
+  const [old, now] = [bodyOf(before), bodyOf(after)];
+  const body = old.equals(now) ? [] : [`${what} body: ${old.length} bytes become ${now.length}`];
+  return [
+    ...pairChanges(`${what} header`, before.headers, after.headers),
+    ...body,
+    ...pairChanges(`${what} trailer`, before.trailers, after.trailers),
+  ];
+}
+
+function pairChanges(what: string, before: Pairs, after: Pairs): string[] {
+  const values = (pairs: Pairs, name: string): string =>
+    pairs
+      .filter(([key]) => key === name)
+      .map(([, value]) => value)
+      .join(", ");
+  const names = [...new Set([...before, ...after].map(([name]) => name))];
+  return names.flatMap((name) => {
+    const [old, now] = [values(before, name), values(after, name)];
+    if (old === now) return [];
+    if (!after.some(([key]) => key === name)) return [`${what} removed: ${name}`];
+    return [before.some(([key]) => key === name) ? `${what} ${name}: ${old} becomes ${now}` : `${what} added: ${name}: ${now}`];
+  });
+}

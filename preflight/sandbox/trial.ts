@@ -1,0 +1,114 @@
+import type { AbiVersion } from "../abi.ts";
+import { readWasm } from "../binary.ts";
+import { boundMemory } from "../bound.ts";
+import { describeFault, type Plugin, startPlugin } from "../host/index.ts";
+import { ENVOY_MAX_PAGES } from "../loadable.ts";
+import { effectsOf } from "./effects.ts";
+import { CONNECTION, EXCHANGES } from "./traffic.ts";
+
+export type Phase = "compile" | "start" | "configure" | "traffic";
+
+export interface TrialInput {
+  readonly code: Uint8Array;
+  readonly abi: AbiVersion;
+  readonly type: "HTTP" | "Network";
+  readonly name: string;
+  readonly config: string;
+  readonly rootId: string;
+  readonly env: readonly { readonly name: string; readonly value: string }[];
+  readonly capabilities: readonly string[];
+  /** Memory, in pages of 64 KiB, beyond which a module is refused. V8 itself stops it at twice that, or at Envoy's own bound. */
+  readonly maxPages: number;
+}
+
+export interface Problem {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What a trial found. `load`: Envoy rejects the module. `traffic`: it loads, and then fails requests. */
+export interface TrialReport {
+  readonly load: Problem | undefined;
+  readonly traffic: Problem | undefined;
+  readonly compileMs: number;
+  readonly startMs: number;
+  readonly memoryPages: number;
+  readonly effects: readonly string[];
+}
+
+const MAX_EFFECTS = 24;
+const MAX_EFFECT = 160;
+
+/** Compiles the module and runs it from its start to the end of the synthetic traffic, in this thread. `enter` is told as each phase begins. */
+export function runTrial(input: TrialInput, enter: (phase: Phase) => void): TrialReport {
+  const failed = { traffic: undefined, compileMs: 0, startMs: 0, memoryPages: 0, effects: [] };
+  const read = readWasm(input.code);
+  if (!read.ok) return { ...failed, load: read.error };
+  const hardPages = Math.min(input.maxPages * 2, ENVOY_MAX_PAGES);
+  enter("compile");
+  const before = performance.now();
+  let module: WebAssembly.Module;
+  try {
+    module = new WebAssembly.Module(boundMemory(input.code, read.value, hardPages));
+  } catch (error) {
+    return {
+      ...failed,
+      load: { reason: "CompileFailed", message: `V8 cannot compile the module: ${error instanceof Error ? error.message : error}` },
+    };
+  }
+  const compiled = performance.now();
+  const { abi, ...options } = input;
+  const plugin = startPlugin(module, read.value, abi, { ...options, maxPages: hardPages, onPhase: enter });
+  const started = performance.now();
+  const load = plugin.problem ?? memoryProblem(plugin, input.maxPages);
+  const times = { compileMs: compiled - before, startMs: started - compiled };
+  if (load !== undefined) return { ...failed, ...times, load, memoryPages: plugin.memoryPages() };
+  const memoryPages = plugin.memoryPages();
+  enter("traffic");
+  const effects = runTraffic(plugin, input.type);
+  const fault = plugin.fault();
+  const traffic = fault === undefined ? memoryProblem(plugin, input.maxPages) : { reason: "TrafficFailed", message: describeFault(fault) };
+  if (traffic === undefined) {
+    plugin.shutdown();
+    const late = plugin.fault();
+    if (late !== undefined) effects.push(describeFault(late));
+  }
+  return { load, traffic, ...times, memoryPages, effects: shorten(effects) };
+}
+
+/** Noticed after a phase: the engine's own bound leaves room above the limit, so that a module growing step by step is seen to pass it. */
+function memoryProblem(plugin: Plugin, maxPages: number): Problem | undefined {
+  if (plugin.memoryPages() < maxPages || maxPages >= ENVOY_MAX_PAGES) return undefined;
+  return {
+    reason: "MemoryLimit",
+    message: `The module took all ${maxPages} pages (${maxPages / 16} MiB) of memory that the sandbox allows.`,
+  };
+}
+
+function runTraffic(plugin: Plugin, type: TrialInput["type"]): string[] {
+  const effects: string[] = [];
+  plugin.tick();
+  if (type === "Network") {
+    const { downstream, upstream } = plugin.connection(CONNECTION);
+    if (downstream === undefined) effects.push("connection: holds or closes it before the upstream");
+    else if (!CONNECTION.downstream.every((byte, index) => downstream[index] === byte))
+      effects.push("connection: changes what the client sends");
+    if (downstream !== undefined && upstream === undefined) effects.push("connection: holds or closes it before the client");
+  } else {
+    for (const { title, exchange } of EXCHANGES) {
+      if (plugin.fault() !== undefined) break;
+      effects.push(...effectsOf(exchange, plugin.exchange(exchange)).map((line) => `${title}: ${line}`));
+    }
+  }
+  plugin.tick();
+  const logged = plugin.logCount();
+  effects.push(...plugin.notes(), ...plugin.metrics().map(({ type: kind, name }) => `defines ${kind} ${name}`));
+  if (logged > 0) effects.push(`logs ${logged} line${logged === 1 ? "" : "s"}; the last: ${plugin.logs().at(-1)?.text ?? ""}`);
+  return effects;
+}
+
+function shorten(effects: readonly string[]): string[] {
+  const lines = effects.map((line) => line.replace(/\s+/g, " ").slice(0, MAX_EFFECT));
+  if (lines.length <= MAX_EFFECTS) return lines;
+  return [...lines.slice(0, MAX_EFFECTS - 1), `and ${lines.length - MAX_EFFECTS + 1} more`];
+}
