@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { chainVersion } from "../xds/resources/chain.ts";
+import { chainEntry } from "./support/chain-entry.ts";
+import { startControl } from "./support/control.ts";
+import { startEchoApp } from "./support/echo.ts";
+import { eventually } from "./support/process.ts";
+import { type Scene, startProxy, startScene, stat } from "./support/scene.ts";
+import { echoed, get, startTraffic } from "./support/traffic.ts";
+import { badModules, headerFilter } from "./support/wat.ts";
+import { startXdsTap } from "./support/xds-tap.ts";
+
+/** In every chain of a test, so that each answer tells whether it was filtered. */
+const guard = chainEntry("guard", await headerFilter({ name: "x-guard", value: "on" }));
+/** A filter that leaves its mark on the request: the app sees the marks in the order of the chain. */
+const mark = async (name: string, text = name) => chainEntry(name, await headerFilter({ name: "x-order", value: text, on: "request" }));
+const [a, b] = [await mark("a"), await mark("b")];
+
+async function order({ get }: Scene): Promise<string[]> {
+  return echoed(await get(), "x-order");
+}
+
+async function guardedTraffic(t: TestContext, scene: Scene) {
+  await scene.control.apply({ default: [guard] });
+  await eventually("the proxy to serve", async () => (await scene.get()).headers["x-guard"] === "on");
+  const traffic = startTraffic({ port: scene.port, filtered: ({ headers }) => headers["x-guard"] === "on" });
+  t.after(() => traffic.stop());
+  return traffic;
+}
+
+test("filters come, go, move and change under traffic: no request fails, none goes unfiltered, no connection is drained", async (t) => {
+  const scene = await startScene(t);
+  const traffic = await guardedTraffic(t, scene);
+  const held = scene.get({ "x-hold": "1" });
+  await eventually("a request that lasts over all changes", () => scene.app.held() === 1);
+
+  const steps = [
+    { chain: [guard, a, b], marks: ["a", "b"] },
+    { chain: [b, guard, a], marks: ["b", "a"] },
+    { chain: [b, guard, await mark("a", "a2")], marks: ["b", "a2"] },
+    { chain: [guard, a], marks: ["a"] },
+    { chain: [guard], marks: [] },
+  ];
+  for (const { chain, marks } of steps) {
+    await scene.control.apply({ default: chain });
+    assert.deepEqual(await order(scene), marks, "what is acknowledged is in force");
+    await traffic.more(200);
+  }
+  scene.app.release();
+  assert.equal((await held).status, 200);
+  const { sent, failed, unfiltered, samples } = await traffic.stop();
+  t.diagnostic(`${sent} requests over ${steps.length} changes, ${failed} failed, ${unfiltered} unfiltered`);
+  assert.deepEqual({ failed, unfiltered, samples }, { failed: 0, unfiltered: 0, samples: [] });
+  assert.equal(await scene.stat("listener_manager.listener_modified"), 0);
+});
+
+test("a chain with a module that cannot load is refused whole, with the plugin named, and the last good one stays in force", async (t) => {
+  const scene = await startScene(t);
+  const traffic = await guardedTraffic(t, scene);
+  for (const [kind, module] of Object.entries(badModules)) {
+    const good = [guard, await mark("a", `before ${kind}`)];
+    await scene.control.apply({ default: good });
+    const bad = chainEntry("bad", await module());
+    const rejection = await scene.control.refused({ default: [b, guard, bad] });
+    assert.deepEqual(rejection.culprit?.filter, bad.filter, kind);
+    assert.match(rejection.message, /shop\/bad/);
+    assert.deepEqual(await order(scene), [`before ${kind}`]);
+    assert.deepEqual(
+      scene.control.slot("web-1")?.running?.map(({ filter }) => filter.name),
+      ["guard", "a"],
+    );
+    // Envoy keeps a refused config for its next listener rebuild: the last good one must have taken its place.
+    const version = chainVersion("default", good);
+    await eventually("the last good chain in Envoy's own view", async () =>
+      (await scene.envoy.get("/config_dump?resource=ecds_filters")).includes(`"version_info": "${version}"`),
+    );
+    assert.deepEqual(await order(scene), [`before ${kind}`]);
+  }
+  await scene.control.apply({ default: [b, guard] });
+  assert.deepEqual(await order(scene), ["b"]);
+  const { sent, failed, unfiltered, samples } = await traffic.stop();
+  t.diagnostic(`${sent} requests over ${Object.keys(badModules).length} refused modules, ${failed} failed, ${unfiltered} unfiltered`);
+  assert.deepEqual({ failed, unfiltered, samples }, { failed: 0, unfiltered: 0, samples: [] });
+});
+
+test("a refused chain is sent once, and once more only when its content changes", async (t) => {
+  const app = await startEchoApp();
+  const control = await startControl();
+  const tap = await startXdsTap({ target: control.port });
+  t.after(async () => {
+    await tap.stop();
+    await control.stop();
+    await app.stop();
+  });
+  const { port } = await startProxy(t, { app, bootstrap: { xds: { host: "127.0.0.1", port: tap.port }, stats: false } });
+  const sent = (version: string) =>
+    tap.passed.filter(({ from, message }) => from === "server" && message.resources?.some((resource) => resource.version === version))
+      .length;
+  await control.apply({ default: [guard] });
+  const bad = [guard, chainEntry("bad", await badModules.junk())];
+  await control.refused({ default: bad });
+  control.desire({ default: [...bad] });
+  await control.apply({ default: [guard, a] });
+  await control.refused({ default: bad });
+  assert.deepEqual(echoed(await get(port), "x-order"), ["a"]);
+  assert.equal(sent(chainVersion("default", bad)), 1);
+});
+
+test("an empty chain lets everything pass, and filters come back", async (t) => {
+  const scene = await startScene(t);
+  await scene.control.apply({ default: [] });
+  assert.equal((await scene.get()).status, 200);
+  await scene.control.apply({ default: [guard] });
+  assert.equal((await scene.get()).headers["x-guard"], "on");
+  await scene.control.apply({ default: [] });
+  const answer = await scene.get();
+  assert.deepEqual([answer.status, answer.headers["x-guard"]], [200, undefined]);
+});
+
+test("a change of environment, capabilities or configuration alone takes effect", async (t) => {
+  const scene = await startScene(t);
+  const header = async (...entries: Parameters<typeof chainEntry>[]) => {
+    await scene.control.apply({ default: entries.map((entry) => chainEntry(...entry)) });
+    return (await scene.get()).headers["x-value"];
+  };
+  const fromEnv = await headerFilter({ name: "x-value", value: { from: "env", name: "MODE" } });
+  assert.equal(await header(["e", fromEnv, { env: [{ name: "MODE", value: "one" }] }]), "one");
+  assert.equal(await header(["e", fromEnv, { env: [{ name: "MODE", value: "two" }] }]), "two");
+
+  const fromConfig = await headerFilter({ name: "x-value", value: { from: "configuration" } });
+  assert.equal(await header(["c", fromConfig, { config: "one" }]), "one");
+  assert.equal(await header(["c", fromConfig, { config: "two" }]), "two");
+
+  const fixed = await headerFilter({ name: "x-value", value: "on" });
+  assert.equal(await header(["f", fixed]), "on");
+  assert.equal(await header(["f", fixed, { capabilities: ["proxy_log"] }]), undefined, "a host function that is not allowed");
+  assert.equal(await header(["f", fixed, { capabilities: ["proxy_add_header_map_value"] }]), "on", "callbacks need not be listed");
+  assert.equal(await header(["f", fixed, { capabilities: [] }]), undefined, "an empty list allows nothing");
+});
+
+test("a filter that traps does what its failure policy says", async (t) => {
+  const scene = await startScene(t);
+  const code = await headerFilter({ name: "x-value", value: "on", trapOnDemand: true });
+  const trap = async (failurePolicy: "Reload" | "Closed" | "Open") => {
+    await scene.control.apply({ default: [chainEntry("trap", code, { failurePolicy })] });
+    assert.equal((await scene.get()).headers["x-value"], "on");
+    // Each worker has a VM of its own: the connections of a few requests reach them all.
+    for (let i = 0; i < 20; i++) await scene.get({ "x-trap": "1" });
+    const after = await Promise.all(Array.from({ length: 20 }, () => scene.get()));
+    return after.map(({ status, headers }) => `${status} ${headers["x-value"] ?? "unfiltered"}`);
+  };
+  assert.ok((await trap("Closed")).includes("503 unfiltered"));
+  assert.ok((await trap("Open")).includes("200 unfiltered"));
+  assert.ok((await trap("Reload")).includes("503 unfiltered"));
+  await eventually("new VMs on every worker", async () => {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => scene.get()));
+    return answers.every(({ status, headers }) => status === 200 && headers["x-value"] === "on");
+  });
+});
+
+test("filters that share a module do not share a VM: one that traps takes no other with it", async (t) => {
+  const scene = await startScene(t);
+  const code = await headerFilter({ name: "x-value", value: { from: "configuration" }, trapOnDemand: true });
+  const open = chainEntry("open", code, { failurePolicy: "Open", config: "open" });
+  const twin = chainEntry("twin", await headerFilter({ name: "x-value", value: { from: "configuration" } }), { config: "twin" });
+  await scene.control.apply({ default: [open, twin] });
+  for (let i = 0; i < 20; i++) await scene.get({ "x-trap": "1" });
+  const answers = await Promise.all(Array.from({ length: 20 }, () => scene.get()));
+  for (const { status, headers } of answers) assert.match(`${status} ${headers["x-value"]}`, /^200 .*twin/);
+});
+
+test("a proxy keeps its filters while the server is away, and is sent nothing again when it is back", async (t) => {
+  const app = await startEchoApp();
+  t.after(() => app.stop());
+  let control = await startControl();
+  t.after(() => control.stop());
+  const tap = await startXdsTap({ target: control.port });
+  t.after(() => tap.stop());
+  const { envoy, port } = await startProxy(t, { app, bootstrap: { xds: { host: "127.0.0.1", port: tap.port }, stats: false } });
+  await control.apply({ default: [guard, a] });
+  const traffic = startTraffic({ port, filtered: ({ headers }) => headers["x-guard"] === "on" });
+  t.after(() => traffic.stop());
+
+  await control.stop();
+  await eventually("the proxy to notice", async () => (await stat(envoy, "control_plane.connected_state")) === 0);
+  await traffic.more(100);
+  const before = tap.passed.length;
+  control = await startControl({ port: control.port });
+  await control.apply({ default: [guard, a] });
+  await traffic.more(100);
+  const resent = tap.passed.slice(before).flatMap(({ from, message }) => (from === "server" ? (message.resources ?? []) : []));
+  assert.deepEqual(resent, []);
+
+  await control.apply({ default: [guard, b] });
+  assert.deepEqual(echoed(await get(port), "x-order"), ["b"]);
+  const { failed, unfiltered, samples } = await traffic.stop();
+  assert.deepEqual({ failed, unfiltered, samples }, { failed: 0, unfiltered: 0, samples: [] });
+});

@@ -1,0 +1,63 @@
+import type { TestContext } from "node:test";
+import { type BootstrapOptions, bootstrapDefaults, renderBootstrap } from "../../xds/index.ts";
+import { type Control, startControl } from "./control.ts";
+import { type EchoApp, startEchoApp } from "./echo.ts";
+import { type Envoy, startEnvoy } from "./envoy.ts";
+import { freePort } from "./ports.ts";
+import { type Answer, get } from "./traffic.ts";
+
+/** A server, an app, and a proxy between them that was started with what `weir bootstrap` prints. */
+export interface Scene {
+  readonly control: Control;
+  readonly app: EchoApp;
+  readonly envoy: Envoy;
+  /** Where the proxy listens. */
+  readonly port: number;
+  get(headers?: Readonly<Record<string, string>>): Promise<Answer>;
+  /** The value of one of Envoy's counters and gauges; `undefined` when it has none of this name. */
+  stat(name: string): Promise<number | undefined>;
+}
+
+export interface SceneOptions {
+  readonly bootstrap?: Partial<BootstrapOptions>;
+  /** Changes the bootstrap, as its owner would by hand. */
+  readonly edit?: (bootstrap: string) => string;
+}
+
+/** Everything is stopped when the test ends, the proxy first. */
+export async function startScene(t: TestContext, { bootstrap = {}, edit = (text) => text }: SceneOptions = {}): Promise<Scene> {
+  const control = await startControl();
+  const app = await startEchoApp();
+  t.after(async () => {
+    await control.stop();
+    await app.stop();
+  });
+  const { envoy, port } = await startProxy(t, { bootstrap: { xds: { host: "127.0.0.1", port: control.port }, ...bootstrap }, edit, app });
+  return { control, app, envoy, port, get: (headers) => get(port, headers), stat: (name) => stat(envoy, name) };
+}
+
+/** One more proxy, for an app. `bootstrap.xds` says where its server is. */
+export async function startProxy(
+  t: TestContext,
+  options: SceneOptions & { readonly app: EchoApp },
+): Promise<{ envoy: Envoy; port: number }> {
+  const port = await freePort();
+  const text = renderBootstrap({
+    ...bootstrapDefaults,
+    node: "web-1",
+    namespace: "shop",
+    labels: { app: "web" },
+    listen: { host: "127.0.0.1", port },
+    upstream: { host: "127.0.0.1", port: options.app.port },
+    ...options.bootstrap,
+  });
+  const envoy = await startEnvoy({ config: options.edit?.(text) ?? text, log: "warning" });
+  t.after(() => envoy.stop());
+  return { envoy, port };
+}
+
+export async function stat(envoy: Envoy, name: string): Promise<number | undefined> {
+  const lines = (await envoy.get("/stats")).split("\n");
+  const line = lines.find((candidate) => candidate.startsWith(`${name}: `));
+  return line === undefined ? undefined : Number(line.slice(name.length + 2));
+}
