@@ -129,7 +129,7 @@ async function find(file: string): Promise<string> {
 }
 
 async function run(command: string, args: readonly string[], cwd: string): Promise<void> {
-  const path = `${dirname(process.execPath)}:${process.env["PATH"] ?? ""}`;
+  const path = `${dirname(process.execPath)}:${process.env.PATH ?? ""}`;
   await promisify(execFile)(join(cwd, command), args, { cwd, env: { ...process.env, PATH: path }, maxBuffer: 1 << 26 });
 }
 

@@ -1,0 +1,65 @@
+import type { Cache } from "./cache.ts";
+import { createEncoder } from "./response.ts";
+import { createStream, type StreamLimits, type StreamObserver, status, type Wire, type XdsStream } from "./stream.ts";
+import type { Request } from "./subscription.ts";
+
+/** All open discovery streams, whatever carries them. */
+export interface Discovery {
+  /** `typeUrl`: of a separate service; `undefined` on the aggregated one. */
+  open(variant: Request["variant"], typeUrl: string | undefined, wire: Wire): XdsStream;
+  streams(): Iterable<XdsStream>;
+  /** Ends every stream with status UNAVAILABLE, so that clients go elsewhere. */
+  close(): void;
+}
+
+/** Milliseconds that sending may take at a stretch before requests are read again. */
+const SLICE_MS = 10;
+
+/** `observer` hears of every stream; `limits` bound each of them. */
+export function createDiscovery(cache: Cache, observer: StreamObserver, limits: StreamLimits): Discovery {
+  const encoder = createEncoder();
+  const streams = new Map<XdsStream, Wire>();
+  const due = new Set<XdsStream>();
+  let lastId = 0;
+  let scheduled = false;
+
+  // Changes of one turn are sent together in the next, each stream's in the order of their dependencies.
+  function schedule(stream: XdsStream): void {
+    due.add(stream);
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(flush);
+  }
+
+  function flush(): void {
+    const end = performance.now() + SLICE_MS;
+    for (const stream of due) {
+      due.delete(stream);
+      stream.flush();
+      if (performance.now() > end) break;
+    }
+    scheduled = due.size > 0;
+    if (scheduled) setImmediate(flush);
+  }
+
+  function ended(stream: XdsStream): void {
+    streams.delete(stream);
+    due.delete(stream);
+  }
+
+  return {
+    open(variant, typeUrl, wire) {
+      lastId += 1;
+      const stream = createStream({ id: lastId, variant, typeUrl, wire, cache, encoder, observer, limits, schedule, ended });
+      streams.set(stream, wire);
+      return stream;
+    },
+    streams: () => streams.keys(),
+    close() {
+      for (const [stream, wire] of [...streams]) {
+        stream.close();
+        wire.fail(status.unavailable, "the server is shutting down");
+      }
+    },
+  };
+}

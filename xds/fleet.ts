@@ -1,0 +1,261 @@
+import type { Clock } from "../model/clock.ts";
+import type { Chain, Fleet, ProxyHealth, ProxyNode } from "../model/delivery.ts";
+import type { FilterType } from "../model/filter.ts";
+import type { Cache } from "./cache.ts";
+import { createDelivery, type Delivery, type Offer } from "./ledger.ts";
+import type { NodeInfo } from "./node.ts";
+import { createOffers, type Offers } from "./offers.ts";
+import { viewOf } from "./proxy-view.ts";
+import { typeUrls } from "./resource.ts";
+import { parseName } from "./resources/chain.ts";
+import { managedResources } from "./resources/managed.ts";
+import type { StreamObserver, Subscribed, XdsStream } from "./stream.ts";
+import type { Answer } from "./subscription.ts";
+
+/** What is known of one proxy. */
+export interface ProxyRecord {
+  node: NodeInfo;
+  readonly streams: Set<number>;
+  /** By resource name. Those without subscribers are kept for what they remember, but not shown while the proxy is connected. */
+  readonly deliveries: Map<string, Delivery>;
+  /** Resource name -> type of the filter it held last: what fills its place must be of the same. */
+  readonly types: Map<string, FilterType>;
+  /** Resource name -> ids of the streams that subscribe to it. */
+  readonly subscribers: Map<string, Set<number>>;
+  assigned: ReadonlyMap<string, Chain | "hold"> | undefined;
+  since: number;
+  health: ProxyHealth | undefined;
+  /** What `proxy` returned last, until something changes. */
+  view: ProxyNode | undefined;
+}
+
+export interface FleetOptions {
+  readonly cache: Cache;
+  readonly clock: Clock;
+}
+
+export interface FleetCore {
+  readonly fleet: Fleet;
+  readonly observer: StreamObserver;
+  reportHealth(id: string, health: ProxyHealth): void;
+  /** Encoded extension configs in memory. */
+  encoded(): number;
+}
+
+const ECDS = typeUrls.extensionConfig;
+
+/** The fleet: who is connected, what each proxy should hold and what it said to it. It fills the cache, which the streams serve from. */
+export function createFleet({ cache, clock }: FleetOptions): FleetCore {
+  const proxies = new Map<string, ProxyRecord>();
+  const offers = createOffers();
+  const changes = createChanges();
+
+  function touch(record: ProxyRecord): void {
+    record.view = undefined;
+    changes.note(record.node.id);
+  }
+
+  function opened({ id, node }: XdsStream): void {
+    if (node === undefined) return;
+    const record = proxies.get(node.id) ?? createRecord(node, clock.now());
+    proxies.set(node.id, record);
+    if (record.node.version !== node.version) for (const delivery of record.deliveries.values()) delivery.forgive();
+    if (record.streams.size === 0) record.since = clock.now();
+    const managedAnew = JSON.stringify(record.node.managed) !== JSON.stringify(node.managed) || record.node.form !== node.form;
+    record.node = node;
+    record.streams.add(id);
+    if (managedAnew && record.assigned !== undefined) serveManaged(cache, record);
+    touch(record);
+  }
+
+  function subscribed(stream: XdsStream, typeUrl: string, added: readonly Subscribed[], removed: readonly string[], resuming: boolean) {
+    const record = recordOf(stream);
+    if (record === undefined || typeUrl !== ECDS) return;
+    for (const name of removed) record.subscribers.get(name)?.delete(stream.id);
+    for (const { name, claimed } of added) {
+      const parsed = parseName(name);
+      if (parsed === undefined) continue;
+      const streams = record.subscribers.get(name) ?? new Set();
+      record.subscribers.set(name, streams.add(stream.id));
+      const delivery = record.deliveries.get(name) ?? createDelivery(name, parsed.slot, parsed.filter);
+      record.deliveries.set(name, delivery);
+      if (!resuming) delivery.claimed(claimed);
+      if (record.assigned !== undefined) serve(cache, offers, record, delivery);
+    }
+    touch(record);
+  }
+
+  function answered(stream: XdsStream, typeUrl: string, { items, error }: Answer): void {
+    const record = recordOf(stream);
+    if (record === undefined || typeUrl !== ECDS) return;
+    for (const { name, version } of items) {
+      const delivery = record.deliveries.get(name);
+      if (delivery === undefined || version === undefined || !isNewest(record, name, stream.id)) continue;
+      const news = error === undefined ? delivery.acked(version, clock.now()) : delivery.rejected(version, error, clock.now());
+      if (!news) continue;
+      if (error !== undefined) serve(cache, offers, record, delivery);
+      touch(record);
+    }
+  }
+
+  function closed({ id, node }: XdsStream): void {
+    const record = proxies.get(node?.id ?? "");
+    if (record === undefined || !record.streams.delete(id)) return;
+    if (record.streams.size === 0) {
+      // What the proxy had when it left stays in view; what it gave up earlier goes.
+      for (const [name, streams] of record.subscribers) if (streams.size === 0) record.deliveries.delete(name);
+      record.since = clock.now();
+    }
+    for (const [name, streams] of record.subscribers) {
+      streams.delete(id);
+      if (streams.size === 0) record.subscribers.delete(name);
+    }
+    touch(record);
+  }
+
+  function recordOf({ node }: XdsStream): ProxyRecord | undefined {
+    return node && proxies.get(node.id);
+  }
+
+  function proxy(id: string): ProxyNode | undefined {
+    const record = proxies.get(id);
+    if (record !== undefined) record.view ??= viewOf(record);
+    return record?.view;
+  }
+
+  const fleet: Fleet = {
+    *proxies() {
+      for (const id of proxies.keys()) {
+        const found = proxy(id);
+        if (found !== undefined) yield found;
+      }
+    },
+    proxy,
+    health: (id) => proxies.get(id)?.health,
+    assign(id, slots) {
+      const record = proxies.get(id);
+      if (record === undefined || record.assigned === slots) return;
+      const before = record.assigned;
+      record.assigned = slots;
+      let changed = before === undefined;
+      for (const delivery of record.deliveries.values()) {
+        if (before !== undefined && slots.get(delivery.slot) === before.get(delivery.slot)) continue;
+        changed = serve(cache, offers, record, delivery) || changed;
+      }
+      if (before === undefined) cache.open(id, ECDS);
+      if (changed || record.node.form === "filters") serveManaged(cache, record);
+      if (changed) touch(record);
+    },
+    forget(id) {
+      if (proxies.get(id)?.streams.size !== 0) return;
+      proxies.delete(id);
+      cache.clear(id);
+      changes.note(id);
+    },
+    onChange: changes.listen,
+  };
+
+  return {
+    fleet,
+    observer: {
+      opened,
+      subscribed,
+      answered,
+      settled: (stream, typeUrl, item) => answered(stream, typeUrl, { items: [item], error: undefined }),
+      closed,
+    },
+    reportHealth(id, health) {
+      const record = proxies.get(id);
+      if (record !== undefined) record.health = health;
+    },
+    encoded: offers.size,
+  };
+}
+
+function createRecord(node: NodeInfo, now: number): ProxyRecord {
+  return {
+    node,
+    streams: new Set(),
+    deliveries: new Map(),
+    types: new Map(),
+    subscribers: new Map(),
+    assigned: undefined,
+    since: now,
+    health: undefined,
+    view: undefined,
+  };
+}
+
+/** Where a node has several streams for a name, the newest speaks for it. */
+function isNewest(record: ProxyRecord, name: string, streamId: number): boolean {
+  for (const id of record.subscribers.get(name) ?? []) if (id > streamId) return false;
+  return true;
+}
+
+/** Puts into the cache what this name should be served now. True when what is desired changed. */
+function serve(cache: Cache, offers: Offers, record: ProxyRecord, delivery: Delivery): boolean {
+  const id = record.node.id;
+  const chain = record.assigned?.get(delivery.slot) ?? [];
+  if (chain === "hold") {
+    // Nothing new; but a stream that came back with what it should have is told so.
+    if (delivery.served === undefined) cache.hold(id, ECDS, delivery.name);
+    return false;
+  }
+  const before = delivery.desired;
+  delivery.desire(offerFor(offers, record, delivery, chain));
+  const { served } = delivery;
+  if (served !== undefined) cache.put(id, served);
+  else cache.hold(id, ECDS, delivery.name);
+  return before?.resource.version !== delivery.desired?.resource.version;
+}
+
+function offerFor(offers: Offers, { node, types }: ProxyRecord, delivery: Delivery, chain: Chain): Offer {
+  const { name, slot, filter } = delivery;
+  if (filter === undefined) return offers.chain(slot, chain);
+  const entry = chain.find((each) => each.filter.namespace === filter.namespace && each.filter.name === filter.name);
+  if (entry !== undefined) {
+    types.set(name, entry.type);
+    return offers.filter(slot, entry, node.form);
+  }
+  const empty = offers.empty(slot, filter, types.get(name) ?? "HTTP", node.form);
+  // A name does not tell which type its place takes: the proxy does, by rejecting the wrong one.
+  const wrong = !types.has(name) && delivery.rejects(empty.resource.version);
+  return wrong ? offers.empty(slot, filter, "Network", node.form) : empty;
+}
+
+/** The listener, route and cluster of a managed sidecar. */
+function serveManaged(cache: Cache, { node, assigned }: ProxyRecord): void {
+  if (node.managed === undefined || assigned === undefined) return;
+  const chains = new Map<string, Chain>();
+  for (const [slot, chain] of assigned) if (chain !== "hold") chains.set(slot, chain);
+  const resources = managedResources(node.managed, node.form, chains);
+  for (const typeUrl of [typeUrls.cluster, typeUrls.endpoint, typeUrls.listener, typeUrls.route]) {
+    cache.set(
+      node.id,
+      typeUrl,
+      resources.filter((resource) => resource.typeUrl === typeUrl),
+    );
+  }
+}
+
+/** Collects ids and tells the listeners in a later turn. */
+function createChanges() {
+  const listeners = new Set<(ids: ReadonlySet<string>) => void>();
+  let pending = new Set<string>();
+  return {
+    note(id: string): void {
+      if (pending.size === 0) {
+        setImmediate(() => {
+          const ids = pending;
+          pending = new Set();
+          for (const listener of listeners) listener(ids);
+        });
+      }
+      pending.add(id);
+    },
+    listen(listener: (ids: ReadonlySet<string>) => void): () => void {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import type { Chain, ChainEntry, DeliveredFilter } from "../model/delivery.ts";
+import type { FilterKey, FilterType } from "../model/filter.ts";
+import type { Offer } from "./ledger.ts";
+import type { Resource } from "./resource.ts";
+import { chainResource, chainVersion, passThroughResource, wasmResource, wasmVersion } from "./resources/chain.ts";
+import type { SlotForm } from "./resources/slot-form.ts";
+
+/** Makes offers out of chains. However many proxies hold the same chain, it is encoded once and kept for as long as one of them does. */
+export interface Offers {
+  chain(slot: string, chain: Chain): Offer;
+  filter(slot: string, entry: ChainEntry, form: SlotForm): Offer;
+  /** What fills the place of a filter that is not there. */
+  empty(slot: string, filter: FilterKey, type: FilterType, form: SlotForm): Offer;
+  /** Encoded resources in memory. */
+  size(): number;
+}
+
+export function createOffers(): Offers {
+  const encoded = new Map<string, WeakRef<Resource>>();
+  const released = new FinalizationRegistry<string>((version) => {
+    if (encoded.get(version)?.deref() === undefined) encoded.delete(version);
+  });
+
+  function once(version: string, encode: () => Resource): Resource {
+    const known = encoded.get(version)?.deref();
+    if (known !== undefined) return known;
+    const resource = encode();
+    encoded.set(version, new WeakRef(resource));
+    released.register(resource, version);
+    return resource;
+  }
+
+  return {
+    chain(slot, chain) {
+      const resource = once(chainVersion(slot, chain), () => chainResource(slot, chain));
+      return { resource, filters: chain.filter(({ type }) => type === "HTTP").map(delivered) };
+    },
+    filter(slot, entry, form) {
+      const resource = once(wasmVersion(slot, entry, form), () => wasmResource(slot, entry, form));
+      return { resource, filters: [delivered(entry)] };
+    },
+    empty(slot, filter, type, form) {
+      const key = `empty ${type} ${form} ${slot}/${filter.namespace}/${filter.name}`;
+      const resource = once(key, () => passThroughResource(slot, filter, type, form));
+      return { resource, filters: [] };
+    },
+    size: () => encoded.size,
+  };
+}
+
+export function delivered({ filter, revision, digest, wasmDigest, hash }: ChainEntry): DeliveredFilter {
+  return { filter, revision, digest, wasmDigest, hash };
+}

@@ -1,0 +1,84 @@
+import { createHash } from "node:crypto";
+import { DeltaDiscoveryResponse, DiscoveryResponse, Resource as ResourceMessage } from "./gen/envoy/service/discovery/v3/discovery.ts";
+import type { Resource } from "./resource.ts";
+import { field, join } from "./resources/wire.ts";
+import type { Request } from "./subscription.ts";
+
+export interface Response {
+  readonly nonce: string;
+  /** The encoded discovery response. Shared between streams: never written to. */
+  readonly bytes: Uint8Array;
+}
+
+export interface Content {
+  readonly typeUrl: string;
+  readonly resources: readonly Resource[];
+  /** Delta only. */
+  readonly removed: readonly string[];
+  /** For `version_info`; absent: made from the resources' versions. */
+  readonly version?: string | undefined;
+}
+
+/**
+ * Encodes responses. Nonces are ids of pushes that rise over all streams, so a response with one resource is encoded once and
+ * the same bytes go to every stream that wants it.
+ */
+export interface Encoder {
+  /** `after` is the highest push id the stream has seen: the response's is higher, so no nonce comes twice on a stream. */
+  encode(variant: Request["variant"], content: Content, after: number): Response & { readonly id: number };
+}
+
+interface Encoded extends Response {
+  readonly id: number;
+}
+
+/** Number of the field `resources` in both responses, and of `resource` in a delta resource. */
+const RESOURCES = 2;
+
+export function createEncoder(): Encoder {
+  const encoded = { sotw: new WeakMap<Resource, Encoded>(), delta: new WeakMap<Resource, Encoded>() };
+  let lastId = 0;
+
+  function encodeFresh(variant: Request["variant"], content: Content): Encoded {
+    lastId += 1;
+    const nonce = lastId.toString(36);
+    return { id: lastId, nonce, bytes: variant === "delta" ? delta(content, nonce) : sotw(content, nonce) };
+  }
+
+  return {
+    encode(variant, content, after) {
+      const [only] = content.resources;
+      if (only === undefined || content.resources.length > 1 || content.removed.length > 0 || content.version !== undefined) {
+        return encodeFresh(variant, content);
+      }
+      const known = encoded[variant].get(only);
+      if (known !== undefined && known.id > after) return known;
+      const fresh = encodeFresh(variant, content);
+      encoded[variant].set(only, fresh);
+      return fresh;
+    },
+  };
+}
+
+function sotw({ typeUrl, resources, version }: Content, nonce: string): Uint8Array {
+  const head = DiscoveryResponse.encode({ typeUrl, nonce, versionInfo: version ?? versionOf(resources) }).finish();
+  return join([head, ...resources.flatMap(({ any }) => field(RESOURCES, [any]))]);
+}
+
+function delta({ typeUrl, resources, removed, version }: Content, nonce: string): Uint8Array {
+  const systemVersionInfo = version ?? versionOf(resources);
+  const head = DeltaDiscoveryResponse.encode({ typeUrl, nonce, systemVersionInfo, removedResources: [...removed] }).finish();
+  return join([head, ...resources.flatMap((resource) => field(RESOURCES, deltaResource(resource)))]);
+}
+
+function deltaResource({ name, version, any }: Resource) {
+  return [ResourceMessage.encode({ name, version }).finish(), ...field(RESOURCES, [any])];
+}
+
+/** The version they share, or one made from all of theirs. */
+function versionOf(resources: readonly Resource[]): string {
+  const [first, ...rest] = resources;
+  if (first !== undefined && rest.every(({ version }) => version === first.version)) return first.version;
+  const names = resources.map(({ name, version }) => [name, version]).sort();
+  return createHash("sha256").update(JSON.stringify(names)).digest("hex").slice(0, 32);
+}

@@ -1,0 +1,60 @@
+import type { ServerCredentials } from "@grpc/grpc-js";
+import type { Clock } from "../model/clock.ts";
+import type { Fleet } from "../model/delivery.ts";
+import type { Log } from "../model/log.ts";
+import { createCache } from "./cache.ts";
+import { createDiscovery } from "./discovery.ts";
+import { createFleet } from "./fleet.ts";
+import { createGrpcServer } from "./server.ts";
+
+export interface XdsServerOptions {
+  /** `host:port`; port 0 takes a free one. */
+  readonly address: string;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** TLS; absent: plaintext. */
+  readonly credentials?: ServerCredentials;
+  /** Largest request, in bytes. Default 4 MiB. */
+  readonly maxRequestSize?: number;
+  /** Names and resources that one stream may have the server remember. Default 10,000. */
+  readonly maxNames?: number;
+  /** Milliseconds after which a connection is asked to come back, maybe to another replica. Default 0: never. */
+  readonly maxConnectionAgeMs?: number;
+}
+
+export interface XdsServer {
+  readonly fleet: Fleet;
+  listen(): Promise<{ readonly host: string; readonly port: number }>;
+  /** Ends every stream and frees the port. */
+  close(): Promise<void>;
+  stats(): XdsStats;
+}
+
+export interface XdsStats {
+  readonly streams: number;
+  /** Proxies known, connected or not. */
+  readonly proxies: number;
+  /** Encoded extension configs in memory. */
+  readonly encoded: number;
+}
+
+/** The xDS server of Weir: the fleet on one side, discovery streams on the other. */
+export function createXdsServer(options: XdsServerOptions): XdsServer {
+  const cache = createCache();
+  const { fleet, observer, encoded } = createFleet({ cache, clock: options.clock });
+  const discovery = createDiscovery(cache, observer, { names: options.maxNames ?? 10_000, types: 32 });
+  const server = createGrpcServer({
+    address: options.address,
+    credentials: options.credentials,
+    discovery,
+    log: options.log,
+    maxRequestSize: options.maxRequestSize ?? 4 * 1024 * 1024,
+    maxConnectionAgeMs: options.maxConnectionAgeMs ?? 0,
+  });
+  return {
+    fleet,
+    listen: server.listen,
+    close: server.close,
+    stats: () => ({ streams: [...discovery.streams()].length, proxies: [...fleet.proxies()].length, encoded: encoded() }),
+  };
+}
