@@ -83,7 +83,10 @@ export function createFilters({ store, clock, log, newUid, onChange }: FiltersOp
         stored.set(filterId(filter.metadata), filter);
         const { file, metadata, spec } = filter;
         const { namespace, name } = metadata;
-        return { file, object: { kind: KIND, namespace, name, fields: { apiVersion: API_VERSION, kind: KIND, metadata, spec }, line: 1 } };
+        return {
+          file,
+          object: { kind: KIND, namespace, name, fields: { apiVersion: API_VERSION, kind: KIND, metadata, spec }, line: 1, document: 0 },
+        };
       });
     },
     async replace(placed) {

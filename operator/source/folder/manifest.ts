@@ -11,8 +11,10 @@ export interface ManifestObject {
   readonly namespace: string;
   readonly name: string;
   readonly fields: Fields;
-  /** Where the document starts, from 1. */
+  /** Where its document starts, from 1. */
   readonly line: number;
+  /** Which document of the file it is, from 0; `undefined` for an item of a List. */
+  readonly document: number | undefined;
 }
 
 export interface Manifest {
@@ -35,7 +37,7 @@ export function readManifest(text: string, format: "yaml" | "json"): Result<Mani
   if (!documents.ok) return documents;
   const objects: ManifestObject[] = [];
   const problems: string[] = [];
-  for (const { value, line } of documents.value) collect(value, line, objects, problems);
+  documents.value.forEach(({ value, line }, document) => void collect(value, { line, document }, { objects, problems }));
   return ok({ objects, problems });
 }
 
@@ -80,7 +82,11 @@ function withoutQuotes(message: string): string {
   return message.replace(/:? *["'`][\s\S]*$/, "");
 }
 
-function collect(value: unknown, line: number, objects: ManifestObject[], problems: string[]): void {
+type Place = Pick<ManifestObject, "line" | "document">;
+
+function collect(value: unknown, place: Place, found: { objects: ManifestObject[]; problems: string[] }): void {
+  const { line } = place;
+  const { objects, problems } = found;
   if (value === null || value === undefined) return;
   if (!isFields(value)) {
     problems.push(`line ${line}: not a Kubernetes object; it needs apiVersion, kind and metadata`);
@@ -88,7 +94,7 @@ function collect(value: unknown, line: number, objects: ManifestObject[], proble
   }
   const { apiVersion, kind, metadata, items } = value;
   if (typeof kind === "string" && kind.endsWith("List") && Array.isArray(items)) {
-    for (const item of items) collect(item, line, objects, problems);
+    for (const item of items) collect(item, { line, document: undefined }, found);
     return;
   }
   if (typeof apiVersion !== "string" || typeof kind !== "string") {
@@ -100,7 +106,7 @@ function collect(value: unknown, line: number, objects: ManifestObject[], proble
   if (!isObjectName(name)) problems.push(`line ${line}: ${kind} without a valid metadata.name`);
   else if (namespace !== undefined && namespace !== null && !isNamespace(namespace)) {
     problems.push(`line ${line}: ${kind} ${name} has no valid metadata.namespace`);
-  } else objects.push({ kind, namespace: namespace ?? DEFAULT_NAMESPACE, name, fields: value, line });
+  } else objects.push({ kind, namespace: namespace ?? DEFAULT_NAMESPACE, name, fields: value, ...place });
 }
 
 function isKnown(kind: string): kind is ManifestKind {

@@ -1,12 +1,12 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { FilterKey } from "../../../model/filter.ts";
 import type { ObjectMeta, WasmFilterSpec, WasmFilterStatus } from "../../../model/gen/wasmfilter.ts";
 import type { Revision } from "../../../model/revision.ts";
 import { isFields } from "../../parse/defaults.ts";
 import { isNamespace, isObjectName } from "../../parse/names.ts";
 import { fromRecord, toRecord } from "../revision-record.ts";
+import { writeAtomically } from "./atomic.ts";
 
 /** What an API server would keep about a WasmFilter: its identity, the last good spec and the status. */
 export interface StoredFilter {
@@ -73,25 +73,6 @@ export function createFolderStore(dataDir: string): FolderStore {
       await rm(revisionFile(key, number), { force: true });
     },
   };
-}
-
-/** Writes beside the file, then renames over it, so that a reader (or a crash) finds the old contents or the new, never a part. */
-export async function writeAtomically(path: string, text: string, mode?: number): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = join(dirname(path), `.${randomUUID()}.tmp`);
-  try {
-    const file = await open(temporary, "wx", mode);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
 }
 
 async function names(dir: string): Promise<string[]> {

@@ -1,0 +1,106 @@
+import { isDeepStrictEqual } from "node:util";
+import { CST, type Document, isMap, isScalar, type Pair, Parser, parseDocument, type YAMLMap } from "yaml";
+
+/** A YAML file cut into its documents, so that one can change while every byte of the others stays. */
+export interface YamlFile {
+  /** Texts of the documents, each with its `---` line and the comments before it. Together they are the file. */
+  readonly documents: readonly string[];
+  /** The file with document `index` replaced, or left out. */
+  with(index: number, text: string | undefined): string;
+}
+
+export function cutYaml(text: string): YamlFile {
+  const documents: string[] = [];
+  let lead = "";
+  for (const token of new Parser().parse(text)) {
+    lead += CST.stringify(token);
+    if (token.type !== "document") continue;
+    documents.push(lead);
+    lead = "";
+  }
+  documents.push((documents.pop() ?? "") + lead);
+  return {
+    documents,
+    with: (index, replacement) => documents.map((document, position) => (position === index ? (replacement ?? "") : document)).join(""),
+  };
+}
+
+const BEFORE = String.raw`^((?:[ \t]*(?:#.*)?\r?\n)*)---`;
+const MARKER = new RegExp(String.raw`${BEFORE}(?=\s|$)`);
+const MARKER_LINE = new RegExp(String.raw`${BEFORE}[ \t]*(?:#.*)?(?:\r?\n|$)`);
+
+/** The document's text without the line that starts it. */
+export function withoutMarker(text: string): string {
+  return text.replace(MARKER_LINE, "$1");
+}
+
+export function hasMarker(text: string): boolean {
+  return MARKER.test(text);
+}
+
+/**
+ * The document with the field at `path` set, or removed (`undefined`). Nothing else of the text changes where the field, or a
+ * neighbour to put it beside, stands on a line of its own or in braces; else the document is written anew with its comments.
+ */
+export function patchYaml(text: string, path: readonly string[], value: unknown): string {
+  const wanted = parseDocument(text, { merge: true });
+  if (value === undefined) wanted.deleteIn(path);
+  else wanted.setIn(path, value);
+  const spliced = splice(text, path, value);
+  if (spliced !== undefined && isDeepStrictEqual(toJs(parseDocument(spliced, { merge: true })), toJs(wanted))) return spliced;
+  return wanted.toString({ lineWidth: 0, flowCollectionPadding: /\{ /.test(text) });
+}
+
+function toJs(document: Document.Parsed): unknown {
+  return document.errors.length > 0 ? undefined : document.toJS();
+}
+
+/** The text with the one change made in place; the caller checks that it means what it should. `undefined` when there is no simple place. */
+function splice(text: string, path: readonly string[], value: unknown): string | undefined {
+  const document = parseDocument(text);
+  const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1));
+  const key = path.at(-1) ?? "";
+  if (!isMap(parent)) return undefined;
+  const pair = find(parent, key);
+  const json = JSON.stringify(value);
+  if (pair !== undefined && value !== undefined) {
+    const range = isScalar(pair.value) ? pair.value.range : undefined;
+    return range ? text.slice(0, range[0]) + json + text.slice(range[1]) : undefined;
+  }
+  if (pair !== undefined) return withoutLine(text, pair);
+  if (value === undefined) return text;
+  return parent.flow === true ? insertInBraces(text, parent, `${key}: ${json}`) : insertLine(text, parent, `${key}: ${json}`);
+}
+
+function find(map: YAMLMap, key: string): Pair | undefined {
+  return map.items.find((item) => isScalar(item.key) && item.key.value === key);
+}
+
+function withoutLine(text: string, { key, value }: Pair): string | undefined {
+  if (!isScalar(key) || !isScalar(value) || !key.range || !value.range) return undefined;
+  const start = text.lastIndexOf("\n", key.range[0]) + 1;
+  const newline = text.indexOf("\n", value.range[1]);
+  return text.slice(0, start) + (newline === -1 ? "" : text.slice(newline + 1));
+}
+
+function insertInBraces(text: string, map: YAMLMap, entry: string): string | undefined {
+  if (!map.range) return undefined;
+  const after = map.range[0] + 1;
+  return `${text.slice(0, after)}${entry}${map.items.length > 0 ? ", " : ""}${text.slice(after)}`;
+}
+
+/** Puts the entry below a neighbour: `image` where there is one (a digest belongs beside it), else the first that fills one line. */
+function insertLine(text: string, map: YAMLMap, entry: string): string | undefined {
+  const oneLiners = map.items.filter(
+    ({ value }) => isScalar(value) && value.range && !text.slice(value.range[0], value.range[1]).includes("\n"),
+  );
+  const neighbour = find(map, "image") ?? oneLiners[0];
+  if (neighbour === undefined || !isScalar(neighbour.key) || !isScalar(neighbour.value)) return undefined;
+  const { range } = neighbour.key;
+  const end = neighbour.value.range?.[1];
+  if (!range || end === undefined) return undefined;
+  const indent = range[0] - (text.lastIndexOf("\n", range[0]) + 1);
+  const newline = text.indexOf("\n", end);
+  const line = `${" ".repeat(indent)}${entry}\n`;
+  return newline === -1 ? `${text}\n${line}` : text.slice(0, newline + 1) + line + text.slice(newline + 1);
+}

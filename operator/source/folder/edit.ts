@@ -1,0 +1,227 @@
+import { readdir, readFile, realpath, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { type FilterKey, filterId } from "../../../model/filter.ts";
+import { fail, failForNow, ok, type Result } from "../../../model/result.ts";
+import { isFields } from "../../parse/defaults.ts";
+import { problemsOf } from "../../parse/filter.ts";
+import { describeProblems } from "../../parse/problem.ts";
+import { writeAtomically } from "./atomic.ts";
+import { cutYaml, hasMarker, patchYaml, withoutMarker } from "./document.ts";
+import { DEFAULT_NAMESPACE, type ManifestKind, type ManifestObject, readManifest } from "./manifest.ts";
+
+/** What an edit did to one object. */
+export interface Edited {
+  readonly kind: ManifestKind;
+  readonly namespace: string;
+  readonly name: string;
+  /** File inside the folder. */
+  readonly file: string;
+  readonly change: "created" | "configured" | "unchanged" | "deleted";
+}
+
+/**
+ * Takes the objects of a manifest (YAML with one or more documents, or JSON) into the folder: an object that some file holds is
+ * replaced there, with the comments of the new text, all else in that file untouched; a new one gets a file of its own. Objects without
+ * a namespace go to `namespace`. Fails with nothing changed when one of them is wrong in any way (`InvalidManifest`, `InvalidSpec`).
+ */
+export async function applyManifest(
+  dir: string,
+  text: string,
+  format: "yaml" | "json",
+  namespace: string = DEFAULT_NAMESPACE,
+): Promise<Result<readonly Edited[]>> {
+  const incoming = format === "json" ? jsonToYaml(text) : ok(text);
+  if (!incoming.ok) return incoming;
+  const placed = withNamespaces(incoming.value, namespace);
+  const manifest = readManifest(placed, "yaml");
+  if (!manifest.ok) return manifest;
+  const { objects, problems } = manifest.value;
+  if (problems.length > 0) return fail("InvalidManifest", problems.join(" | "));
+  if (objects.length === 0) return fail("InvalidManifest", "no WasmFilter, Secret or ConfigMap in it");
+  for (const object of objects) {
+    const found = object.kind === "WasmFilter" ? problemsOf(object.fields) : [];
+    if (found.length > 0) return fail("InvalidSpec", `WasmFilter ${filterId(object)}: ${describeProblems(found)}`);
+    if (object.document === undefined)
+      return fail("InvalidManifest", "a List cannot be taken apart; write its items as documents of their own, with --- between them");
+  }
+  const { documents } = cutYaml(placed);
+  const edited: Edited[] = [];
+  for (const object of objects) {
+    const result = await applyOne(dir, object, `${withoutMarker(documents[object.document ?? 0] ?? "").trimEnd()}\n`);
+    if (!result.ok) return result;
+    edited.push(result.value);
+  }
+  return ok(edited);
+}
+
+/**
+ * Sets one field of a WasmFilter, e.g. `["spec", "digest"]`, or removes it (`undefined`), leaving the rest of the file as it is. Fails
+ * with `FilterNotFound`, or with `InvalidSpec` when the object would be wrong afterwards.
+ */
+export async function patchManifest(dir: string, key: FilterKey, path: readonly string[], value: unknown): Promise<Result<Edited>> {
+  const located = await locate(dir, "WasmFilter", key);
+  if (!located.ok) return located;
+  if (located.value === undefined) return fail("FilterNotFound", `no manifest in ${dir} holds WasmFilter ${filterId(key)}`);
+  const { file, text, object } = located.value;
+  const changed = isJson(file) ? patchJson(text, path, value) : patchDocument(text, object.document ?? 0, path, value);
+  const after = readManifest(changed, isJson(file) ? "json" : "yaml");
+  const patched = after.ok ? after.value.objects.find((candidate) => same(candidate, object)) : undefined;
+  if (patched === undefined) return fail("InvalidManifest", `${file} cannot be edited; change ${path.join(".")} by hand`);
+  const problems = problemsOf(patched.fields);
+  if (problems.length > 0) return fail("InvalidSpec", `WasmFilter ${filterId(key)}: ${describeProblems(problems)}`);
+  return save(dir, file, text, changed, object);
+}
+
+/** Takes an object out of the folder; a file that held nothing else goes too. Fails with `FilterNotFound` when no file holds it. */
+export async function deleteManifest(dir: string, kind: ManifestKind, key: FilterKey): Promise<Result<Edited>> {
+  const located = await locate(dir, kind, key);
+  if (!located.ok) return located;
+  if (located.value === undefined) return fail("FilterNotFound", `no manifest in ${dir} holds ${kind} ${filterId(key)}`);
+  const { file, text, object } = located.value;
+  const rest = isJson(file) ? "" : cutYaml(text).with(object.document ?? 0, undefined);
+  if (rest.replaceAll(/^(---.*|#.*)$/gm, "").trim() === "") {
+    await rm(join(dir, file));
+    return ok({ ...identity(object), file, change: "deleted" });
+  }
+  const saved = await save(dir, file, text, rest, object);
+  return saved.ok ? ok({ ...saved.value, change: "deleted" }) : saved;
+}
+
+async function applyOne(dir: string, object: ManifestObject, text: string): Promise<Result<Edited>> {
+  const located = await locate(dir, object.kind, object);
+  if (!located.ok) return located;
+  if (located.value === undefined) {
+    const file = await freeName(dir, object);
+    await writeAtomically(join(dir, file), text);
+    return ok({ ...identity(object), file, change: "created" });
+  }
+  const { file, text: before, object: old } = located.value;
+  if (isJson(file)) return save(dir, file, before, `${JSON.stringify(object.fields, undefined, 2)}\n`, object);
+  const cut = cutYaml(before);
+  const index = old.document ?? 0;
+  const marker = hasMarker(cut.documents[index] ?? "") ? "---\n" : "";
+  return save(dir, file, before, cut.with(index, marker + text), object);
+}
+
+interface Located {
+  readonly file: string;
+  readonly text: string;
+  readonly object: ManifestObject;
+}
+
+/** The first file by path that holds the object, as the server reads the folder. */
+async function locate(dir: string, kind: ManifestKind, key: FilterKey): Promise<Result<Located | undefined>> {
+  const unreadable: string[] = [];
+  let names: string[];
+  try {
+    names = (await readdir(dir)).filter((name) => /^[^.].*[.](ya?ml|json)$/.test(name)).sort();
+  } catch (error) {
+    return fail("FolderUnreadable", `the folder ${dir} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
+  }
+  for (const file of names) {
+    const text = await readFile(join(dir, file), "utf8");
+    const manifest = readManifest(text, isJson(file) ? "json" : "yaml");
+    if (!manifest.ok) {
+      unreadable.push(`${file} (${manifest.error.message})`);
+      continue;
+    }
+    const object = manifest.value.objects.find((candidate) => same(candidate, { kind, ...key }));
+    if (object === undefined) continue;
+    if (object.document === undefined)
+      return fail("InvalidManifest", `${kind} ${filterId(key)} is an item of a List in ${file}; edit that by hand`);
+    return ok({ file, text, object });
+  }
+  if (unreadable.length > 0) return fail("InvalidManifest", `mend ${unreadable.join(", ")} first: it may hold ${kind} ${filterId(key)}`);
+  return ok(undefined);
+}
+
+async function save(dir: string, file: string, before: string, after: string, object: ManifestObject): Promise<Result<Edited>> {
+  if (before === after) return ok({ ...identity(object), file, change: "unchanged" });
+  if (!isDeepStrictEqual(others(file, before, object), others(file, after, object))) {
+    return fail(
+      "InvalidManifest",
+      `${file} cannot be edited without touching its other documents; change ${object.kind} ${filterId(object)} there by hand`,
+    );
+  }
+  try {
+    const path = await realpath(join(dir, file));
+    await writeAtomically(path, after, (await stat(path)).mode & 0o777);
+  } catch (error) {
+    return failForNow(
+      "FolderUnwritable",
+      `${join(dir, file)} cannot be written (${(error as NodeJS.ErrnoException).code ?? String(error)})`,
+    );
+  }
+  return ok({ ...identity(object), file, change: "configured" });
+}
+
+/** The objects of a file but this one. */
+function others(file: string, text: string, object: ManifestObject): unknown {
+  const manifest = readManifest(text, isJson(file) ? "json" : "yaml");
+  return manifest.ok ? manifest.value.objects.filter((candidate) => !same(candidate, object)).map(({ fields }) => fields) : manifest;
+}
+
+async function freeName(dir: string, { kind, namespace, name }: ManifestObject): Promise<string> {
+  const taken = new Set(await readdir(dir));
+  const base = [...(namespace === DEFAULT_NAMESPACE ? [] : [namespace]), name, ...(kind === "WasmFilter" ? [] : [kind.toLowerCase()])].join(
+    "-",
+  );
+  let file = `${base}.yaml`;
+  for (let count = 2; taken.has(file); count++) file = `${base}-${count}.yaml`;
+  return file;
+}
+
+function patchDocument(text: string, document: number, path: readonly string[], value: unknown): string {
+  const cut = cutYaml(text);
+  return cut.with(document, patchYaml(cut.documents[document] ?? "", path, value));
+}
+
+function patchJson(text: string, path: readonly string[], value: unknown): string {
+  const root = JSON.parse(text) as Record<string, unknown>;
+  let parent = root;
+  for (const key of path.slice(0, -1)) {
+    const next = Object.hasOwn(parent, key) ? parent[key] : undefined;
+    const child: Record<string, unknown> = isFields(next) ? (next as Record<string, unknown>) : {};
+    parent[key] = child;
+    parent = child;
+  }
+  parent[path.at(-1) ?? ""] = value;
+  const indent = /^[ \t]+/m.exec(text)?.[0];
+  return JSON.stringify(root, undefined, indent) + (text.endsWith("\n") ? "\n" : "");
+}
+
+/** JSON is YAML but for its ways of breaking lines; written anew it is surely both. */
+function jsonToYaml(text: string): Result<string> {
+  try {
+    return ok(`${JSON.stringify(JSON.parse(text), undefined, 2)}\n`);
+  } catch {
+    return fail("InvalidManifest", "not JSON");
+  }
+}
+
+/** Writes the namespace into documents that have none, unless it is the default one. */
+function withNamespaces(text: string, namespace: string): string {
+  if (namespace === DEFAULT_NAMESPACE) return text;
+  const manifest = readManifest(text, "yaml");
+  if (!manifest.ok) return text;
+  let result = text;
+  for (const { document, fields } of manifest.value.objects) {
+    const { metadata } = fields;
+    if (document !== undefined && isFields(metadata) && metadata.namespace === undefined)
+      result = patchDocument(result, document, ["metadata", "namespace"], namespace);
+  }
+  return result;
+}
+
+function same(a: Pick<ManifestObject, "kind" | "namespace" | "name">, b: Pick<ManifestObject, "kind" | "namespace" | "name">): boolean {
+  return a.kind === b.kind && a.namespace === b.namespace && a.name === b.name;
+}
+
+function identity({ kind, namespace, name }: ManifestObject): Pick<Edited, "kind" | "namespace" | "name"> {
+  return { kind, namespace, name };
+}
+
+function isJson(file: string): boolean {
+  return file.endsWith(".json");
+}
