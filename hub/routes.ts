@@ -1,4 +1,5 @@
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
+import type { Revision } from "../model/revision.ts";
 import type { Views } from "./views.ts";
 
 /** A whole HTTP answer. */
@@ -13,7 +14,16 @@ const TEXT = "text/plain; charset=utf-8";
 const JSON_TYPE = "application/json; charset=utf-8";
 /** https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format */
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
-const PATHS = ["/healthz", "/readyz", "/metrics", "/api/v1/filters", "/api/v1/filters/NAMESPACE/NAME", "/api/v1/proxies", "/api/v1/events"];
+const PATHS = [
+  "/healthz",
+  "/readyz",
+  "/metrics",
+  "/api/v1/filters",
+  "/api/v1/filters/NAMESPACE/NAME",
+  "/api/v1/filters/NAMESPACE/NAME/revisions",
+  "/api/v1/proxies",
+  "/api/v1/events",
+];
 
 /** Picks and builds the answer to a request; `"events"` stands for the stream, which has no end to build. `target` is the request line's. */
 export function route(method: string, target: string, views: Views): Answer | "events" {
@@ -53,13 +63,19 @@ function resource(path: string, views: Views): (() => Answer) | "events" | undef
 }
 
 function oneFilter(path: string, views: Views): (() => Answer) | undefined {
-  const match = /^\/api\/v1\/filters\/([a-z0-9][a-z0-9-]{0,62})\/([a-z0-9][a-z0-9.-]{0,252})$/.exec(path);
+  const match = /^\/api\/v1\/filters\/([a-z0-9][a-z0-9-]{0,62})\/([a-z0-9][a-z0-9.-]{0,252})(\/revisions)?$/.exec(path);
   if (match === null) return undefined;
-  const [, namespace, name] = match;
+  const [, namespace = "", name = "", revisions] = match;
   return () => {
     const filter = views.filters().find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
-    return filter === undefined ? failure(404, `no WasmFilter ${namespace}/${name} here`) : json(filter);
+    if (filter === undefined) return failure(404, `no WasmFilter ${namespace}/${name} here`);
+    return json(revisions === undefined ? filter : views.revisions({ namespace, name }).map(withoutSecret));
   };
+}
+
+/** Text that came from a Secret never leaves the process. */
+function withoutSecret(revision: Revision): Revision {
+  return revision.secretConfig === undefined ? revision : { ...revision, settings: { ...revision.settings, config: "" } };
 }
 
 /** A Kubernetes List: what `kubectl get wf -o json` prints. */

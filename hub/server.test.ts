@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { afterEach, beforeEach, test } from "node:test";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import { silentLog } from "../model/log.ts";
+import type { Revision } from "../model/revision.ts";
 import { createHub, type Hub } from "./server.ts";
 import type { ChangeEvent, Views } from "./views.ts";
 
@@ -19,8 +20,29 @@ let listeners: Set<(event: ChangeEvent) => void>;
 let hub: Hub;
 let port: number;
 
+const REVISION: Revision = {
+  number: 1,
+  image: "registry.example/add-header:1",
+  digest: `sha256:${"a".repeat(64)}`,
+  wasmDigest: `sha256:${"b".repeat(64)}`,
+  settings: {
+    ...{ type: "HTTP", slot: "default", priority: 0, config: "plain", rootId: "", failurePolicy: "Reload", env: [] },
+    capabilities: undefined,
+  },
+  capabilities: [],
+  hash: "1",
+  time: "2026-01-01T00:00:00Z",
+};
+const SECRET_REVISION: Revision = {
+  ...REVISION,
+  number: 2,
+  settings: { ...REVISION.settings, config: "hunter2" },
+  secretConfig: { name: "s", key: "k" },
+};
+
 const views: Views = {
   filters: () => [FILTER],
+  revisions: ({ name }) => (name === "add-header" ? [REVISION, SECRET_REVISION] : []),
   proxies: () => [{ id: "web-1", namespace: "shop", labels: { app: "web" }, connected: true, slots: [] }],
   metrics: () => "# TYPE weir_filters gauge\nweir_filters 1\n",
   ready: () => ready,
@@ -115,6 +137,16 @@ test("filters come as a Kubernetes List, and one by one", async () => {
   const missing = await ask("/api/v1/filters/shop/other");
   assert.equal(missing.status, 404);
   assert.match(JSON.parse(missing.body).error, /no WasmFilter shop\/other/);
+});
+
+test("revisions come in full, but for text that is from a Secret", async () => {
+  const reply = await ask("/api/v1/filters/shop/add-header/revisions");
+  assert.doesNotMatch(reply.body, /hunter2/);
+  const [first, second] = JSON.parse(reply.body);
+  assert.equal(first.settings.config, "plain");
+  assert.equal(second.settings.config, "");
+  assert.deepEqual(second.secretConfig, { name: "s", key: "k" });
+  assert.equal((await ask("/api/v1/filters/shop/other/revisions")).status, 404);
 });
 
 test("proxies come as an array", async () => {

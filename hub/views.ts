@@ -1,5 +1,7 @@
 import type { Digest } from "../model/digest.ts";
+import type { FilterKey } from "../model/filter.ts";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
+import type { Revision } from "../model/revision.ts";
 
 /** One filter on one proxy, as `weir proxies -o json` and GET /api/v1/proxies print it. */
 export interface ProxyFilterView {
@@ -32,6 +34,8 @@ export interface ChangeEvent {
 /** What the hub reads: the running operator, seen from outside. */
 export interface Views {
   filters(): readonly WasmFilter[];
+  /** Full records of a filter's revisions, in rising order; none for a filter that is not there. */
+  revisions(key: FilterKey): readonly Revision[];
   proxies(): readonly ProxyView[];
   /** Prometheus text exposition format. */
   metrics(): string;

@@ -1,0 +1,22 @@
+import type { Result } from "../model/result.ts";
+import { ok } from "../model/result.ts";
+import { usage } from "./terminal.ts";
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Reads `HOST:PORT` (`127.0.0.1:18000`, `[::1]:18000`, `weir.mesh:18000`); `flag` is named in the message. */
+export function parseAddress(text: string, flag: string): Result<Address> {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65535) return usage(`${flag} is HOST:PORT, for example 127.0.0.1:18000, not "${text}"`);
+  return ok({ host: match[1] ?? match[2] ?? "", port });
+}
+
+/** Reads a port number, 1 to 65535; `flag` is named in the message. */
+export function parsePort(text: string, flag: string): Result<number> {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  return port >= 1 && port <= 65535 ? ok(port) : usage(`${flag} is a port from 1 to 65535, not "${text}"`);
+}

@@ -1,0 +1,53 @@
+import { ok } from "../../model/result.ts";
+import { defineCommand } from "../command.ts";
+import type { Applied } from "../fleet/client.ts";
+import { fleetFlags, openFleet, outputFlag } from "../fleet/flags.ts";
+import { readManifests } from "../fleet/manifests.ts";
+import { printJson } from "../output.ts";
+import { usage } from "../terminal.ts";
+
+export const apply = defineCommand({
+  name: "apply",
+  summary: "Make or change filters as manifests say",
+  about: `Takes WasmFilters and the Secrets and ConfigMaps they refer to. In a cluster this is a server-side apply; in a folder each object replaces the one of its
+    name where it stands, or gets a file of its own. The work of resolving, proving and rolling out is the server's: \`weir describe NAME\` shows how it goes.`,
+  args: {},
+  flags: {
+    file: { type: "string", short: "f", multiple: true, value: "FILE", help: "a manifest, a folder of manifests, or - for stdin" },
+    ...fleetFlags,
+    ...outputFlag,
+  },
+  examples: [
+    { does: "to the cluster", command: "weir apply -f examples/add-header.yaml" },
+    { does: "to a folder that weir serve watches", command: "weir apply -f add-header.yaml --filters ./filters" },
+  ],
+  async run({ flags }, terminal) {
+    if (flags.file.length === 0) return usage("-f is missing: name a manifest, for example -f filter.yaml");
+    const manifests = [];
+    for (const path of flags.file) {
+      const read = await readManifests(path, terminal);
+      if (!read.ok) return read;
+      manifests.push(...read.value);
+    }
+    const fleet = await openFleet(flags, terminal.env);
+    if (!fleet.ok) return fleet;
+    const done: Applied[] = [];
+    for (const manifest of manifests) {
+      const applied = await fleet.value.apply(manifest);
+      if (!applied.ok) {
+        const before = done.length === 0 ? "" : ` (${done.length} of ${manifests.length} objects were applied before it)`;
+        return { ok: false, error: { ...applied.error, message: `${manifest.where}: ${applied.error.message}${before}` } };
+      }
+      done.push(applied.value);
+      if (flags.output !== "json") terminal.out(line(applied.value));
+    }
+    if (flags.output === "json") printJson(done, terminal);
+    return ok(undefined);
+  },
+});
+
+function line({ kind, namespace, name, action, file, pin }: Applied): string {
+  const where = file === undefined ? "" : ` (${file})`;
+  const pinned = pin === undefined ? "" : `\n  it stays pinned to ${pin}; \`weir rollback ${name} --unpin\` lets it follow its image`;
+  return `${kind} ${namespace}/${name} ${action}${where}${pinned}\n`;
+}

@@ -1,0 +1,107 @@
+import { ok, type Result } from "../../model/result.ts";
+import { parseAddress, parsePort } from "../address.ts";
+import { defineCommand } from "../command.ts";
+import { usage } from "../terminal.ts";
+
+export const bootstrap = defineCommand({
+  name: "bootstrap",
+  summary: "Print an Envoy configuration whose filters come from Weir",
+  about: `Writes YAML to stdout, to start Envoy with or to copy the slot from into a configuration of your own: a slot is one entry of http_filters, placed wherever you
+    want it among other filters. With --managed the file holds the connection to Weir only, and Weir serves the listener too.
+
+    --when-missing says what a proxy does that starts while Weir is away: closed answers 500 until its filters are there, open goes on without them.`,
+  args: {},
+  flags: {
+    node: { type: "string", value: "ID", help: "the proxy's name, unique in the fleet" },
+    namespace: { type: "string", short: "n", value: "NAMESPACE", help: "the namespace whose filters it takes", fallback: "default" },
+    label: { type: "string", multiple: true, value: "KEY=VALUE", help: "a label that filters may select by" },
+    xds: { type: "string", value: "HOST:PORT", help: "where weir serve answers proxies", fallback: "127.0.0.1:18000" },
+    listen: { type: "string", value: "[HOST:]PORT", help: "where the proxy takes requests", fallback: "10000" },
+    upstream: { type: "string", value: "HOST:PORT", help: "where it sends them", fallback: "127.0.0.1:8080" },
+    slot: {
+      type: "string",
+      multiple: true,
+      value: "NAME",
+      help: "a slot for filters, in the order a request meets them (default: one named default)",
+    },
+    managed: { type: "boolean", help: "take listener, route and cluster from Weir as well" },
+    "when-missing": {
+      type: "string",
+      value: "closed|open",
+      help: "what to do without an answer from Weir",
+      fallback: "closed",
+      choices: ["closed", "open"],
+    },
+    admin: { type: "string", value: "HOST:PORT", help: "Envoy's admin interface; port 0 takes any free one", fallback: "127.0.0.1:0" },
+  },
+  examples: [
+    {
+      does: "a proxy before an app on port 8080",
+      command: "weir bootstrap --node web-1 --label app=web --upstream 127.0.0.1:8080 > envoy.yaml",
+    },
+    {
+      does: "two slots, and no filters rather than errors while Weir is away",
+      command: "weir bootstrap --node web-1 --slot edge --slot app --when-missing open",
+    },
+  ],
+  async run({ flags }, terminal) {
+    if (flags.node === undefined) return usage("--node is missing: every proxy needs a name of its own, for example --node web-1");
+    const xds = parseAddress(flags.xds, "--xds");
+    if (!xds.ok) return xds;
+    const upstream = parseAddress(flags.upstream, "--upstream");
+    if (!upstream.ok) return upstream;
+    const admin = parseAddress(flags.admin, "--admin");
+    if (!admin.ok) return admin;
+    const labels = parseLabels(flags.label);
+    if (!labels.ok) return labels;
+    const slots = parseSlots(flags.slot);
+    if (!slots.ok) return slots;
+    const { bootstrapDefaults, renderBootstrap } = await import("../../xds/index.ts");
+    const listen = parseListen(flags.listen, bootstrapDefaults.listen.host);
+    if (!listen.ok) return listen;
+    terminal.out(
+      renderBootstrap({
+        ...bootstrapDefaults,
+        node: flags.node,
+        namespace: flags.namespace,
+        labels: labels.value,
+        xds: xds.value,
+        listen: listen.value,
+        upstream: upstream.value,
+        slots: slots.value,
+        managed: flags.managed,
+        whenMissing: flags["when-missing"] === "open" ? "open" : "closed",
+        admin: admin.value,
+      }),
+    );
+    return ok(undefined);
+  },
+});
+
+function parseListen(text: string, host: string) {
+  if (text.includes(":")) return parseAddress(text, "--listen");
+  const port = parsePort(text, "--listen");
+  return port.ok ? ok({ host, port: port.value }) : port;
+}
+
+/** Keys and values as Kubernetes allows them. https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set */
+function parseLabels(texts: readonly string[]): Result<Readonly<Record<string, string>>> {
+  const labels: Record<string, string> = {};
+  for (const text of texts) {
+    const match =
+      /^((?:[a-z0-9.-]{1,253}\/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)=([A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$/.exec(
+        text,
+      );
+    if (match?.[1] === undefined) return usage(`--label is KEY=VALUE, for example app=web, not "${text}"`);
+    labels[match[1]] = match[2] ?? "";
+  }
+  return ok(labels);
+}
+
+function parseSlots(names: readonly string[]): Result<readonly string[]> {
+  if (names.length === 0) return ok(["default"]);
+  const wrong = names.find((name) => !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name));
+  if (wrong !== undefined) return usage(`--slot is a name of lower-case letters, digits and '-', not "${wrong}"`);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  return twice === undefined ? ok(names) : usage(`--slot ${twice} is given twice`);
+}

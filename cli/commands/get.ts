@@ -1,0 +1,45 @@
+import { ok } from "../../model/result.ts";
+import { defineCommand } from "../command.ts";
+import { allNamespaces, filterKey, fleetFlags, openFleet, outputFlag } from "../fleet/flags.ts";
+import { printJson, printList, printNotes } from "../output.ts";
+import { renderFilters } from "../render/filters.ts";
+
+export const get = defineCommand({
+  name: "get",
+  summary: "List filters: image, digest, revision, how many proxies run it, ready or not",
+  about: `PROXIES is how many proxies run the revision they are meant to run, of all that the filter selects. REASON says in one word why a filter
+    is not ready; \`weir describe NAME\` says it in full.`,
+  args: { name: { value: "NAME", help: "one filter (default: all of the namespace)", optional: true } },
+  flags: { ...fleetFlags, ...allNamespaces, ...outputFlag },
+  examples: [
+    { does: "every filter of the namespace", command: "weir get" },
+    { does: "every filter there is, from a folder of manifests", command: "weir get -A --filters ./filters" },
+    { does: "for programs: a Kubernetes List of WasmFilters with status", command: "weir get -o json" },
+  ],
+  async run({ flags, args }, terminal) {
+    const fleet = await openFleet(flags, terminal.env);
+    if (!fleet.ok) return fleet;
+    const { value: client } = fleet;
+    if (args.name !== undefined) {
+      const key = filterKey(args.name, client.namespace);
+      if (!key.ok) return key;
+      const filter = await client.get(key.value);
+      if (!filter.ok) return filter;
+      printNotes(client, terminal);
+      if (flags.output === "json") printJson(filter.value, terminal);
+      else terminal.out(renderFilters([filter.value], { now: terminal.now(), namespaces: false }));
+      return ok(undefined);
+    }
+    const filters = await client.list(flags["all-namespaces"] ? undefined : client.namespace);
+    if (!filters.ok) return filters;
+    printNotes(client, terminal);
+    if (flags.output === "json") printList(filters.value, terminal);
+    else if (filters.value.length > 0)
+      terminal.out(renderFilters(filters.value, { now: terminal.now(), namespaces: flags["all-namespaces"] }));
+    else
+      terminal.err(
+        `No filters in ${flags["all-namespaces"] ? "any namespace" : `namespace ${client.namespace}`} of ${client.description}.\n`,
+      );
+    return ok(undefined);
+  },
+});

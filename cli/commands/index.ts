@@ -1,0 +1,25 @@
+import type { Section } from "../help.ts";
+import { apply } from "./apply.ts";
+import { bootstrap } from "./bootstrap.ts";
+import { remove } from "./delete.ts";
+import { describe } from "./describe.ts";
+import { get } from "./get.ts";
+import { history } from "./history.ts";
+import { inspect } from "./inspect.ts";
+import { list } from "./list.ts";
+import { proxies } from "./proxies.ts";
+import { pull } from "./pull.ts";
+import { push } from "./push.ts";
+import { rollback } from "./rollback.ts";
+import { rollout } from "./rollout.ts";
+import { serve } from "./serve.ts";
+import { verify } from "./verify.ts";
+import { version } from "./version.ts";
+
+/** Every command, in the order and under the headings of `weir --help`. */
+export const SECTIONS: readonly Section[] = [
+  { title: "Server and proxies", commands: [serve, bootstrap] },
+  { title: "Filters, for their authors", commands: [verify, inspect, push, pull, list] },
+  { title: "Fleet", commands: [apply, get, describe, proxies, history, rollback, ...rollout, remove] },
+  { title: "This program", commands: [version] },
+];

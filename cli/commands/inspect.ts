@@ -1,0 +1,36 @@
+import { createHash } from "node:crypto";
+import { ok } from "../../model/result.ts";
+import { defineCommand } from "../command.ts";
+import { outputFlag } from "../fleet/flags.ts";
+import { findModule, registryFlags } from "../modules.ts";
+import { printJson } from "../output.ts";
+import { renderModule } from "../render/module.ts";
+
+export const inspect = defineCommand({
+  name: "inspect",
+  summary: "Show what a module or an image is: digests, ABI, what it imports, whether Envoy can load it",
+  about: `Reads the module and runs nothing of it; \`weir verify\` runs it. Of an image it shows the digests apart: index, manifest (what spec.digest takes and
+    status.digest shows), layer, and module (what Envoy runs).`,
+  args: { target: { value: "REF|FILE", help: "a .wasm file, or an image reference" } },
+  flags: { ...registryFlags, ...outputFlag },
+  examples: [
+    { does: "a file", command: "weir inspect add-header.wasm" },
+    { does: "an image", command: "weir inspect registry.example/filters/add-header:1.2" },
+  ],
+  async run({ flags, args }, terminal) {
+    const found = await findModule(args.target, flags, terminal.env);
+    if (!found.ok) return found;
+    const { bytes, image } = found.value;
+    const { inspectModule } = await import("../../preflight/index.ts");
+    const facts = inspectModule(bytes);
+    if (!facts.ok) return { ok: false, error: { ...facts.error, message: `${args.target}: ${facts.error.message}` } };
+    const wasmDigest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+    if (flags.output === "json") {
+      const { bytes: _, ...shown } = image ?? { bytes };
+      printJson({ ...(image === undefined ? { file: args.target } : { image: shown }), wasmDigest, ...facts.value }, terminal);
+    } else {
+      terminal.out(renderModule({ name: image?.reference ?? args.target, wasmDigest, image, facts: facts.value }));
+    }
+    return ok(undefined);
+  },
+});

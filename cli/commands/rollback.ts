@@ -1,0 +1,73 @@
+import { shortDigest } from "../../model/digest.ts";
+import { type FilterKey, filterId } from "../../model/filter.ts";
+import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { ok, type Result } from "../../model/result.ts";
+import { defineCommand } from "../command.ts";
+import type { FleetClient } from "../fleet/client.ts";
+import { filterKey, fleetFlags, openFleet } from "../fleet/flags.ts";
+import { chooseRollback, type RollbackTarget } from "../fleet/rollback.ts";
+import { printNotes } from "../output.ts";
+import { type Terminal, usage } from "../terminal.ts";
+
+export const rollback = defineCommand({
+  name: "rollback",
+  summary: "Put a filter back on the digest of an earlier revision",
+  about: `Sets spec.digest, which wins over the image's tag, so the filter stays there whatever the tag does. Needs no registry: the modules of kept revisions
+    are in the server's store. Without --to it goes to the last revision before the present one that succeeded.
+
+    Only the digest goes back; configuration and policy stay as the spec has them. --unpin takes the pin away again.`,
+  args: { name: { value: "NAME", help: "the filter, or NAMESPACE/NAME" } },
+  flags: {
+    to: {
+      type: "string",
+      value: "DIGEST|REVISION",
+      help: "a revision number, a digest, or the first 4 or more digits of one (weir history NAME)",
+    },
+    unpin: { type: "boolean", help: "remove spec.digest: follow the image's tag again" },
+    ...fleetFlags,
+  },
+  examples: [
+    { does: "to the last good revision", command: "weir rollback add-header" },
+    { does: "to a digest", command: "weir rollback add-header --to sha256:3f2a..." },
+    { does: "follow the tag again", command: "weir rollback add-header --unpin" },
+  ],
+  async run({ flags, args }, terminal) {
+    if (flags.unpin && flags.to !== undefined) return usage("--to pins a digest and --unpin removes the pin: give one of them");
+    const fleet = await openFleet(flags, terminal.env);
+    if (!fleet.ok) return fleet;
+    const key = filterKey(args.name, fleet.value.namespace);
+    if (!key.ok) return key;
+    const filter = await fleet.value.get(key.value);
+    if (!filter.ok) return filter;
+    if (flags.unpin) return unpin(fleet.value, key.value, filter.value, terminal);
+    const target = chooseRollback(filter.value, flags.to);
+    if (!target.ok) {
+      printNotes(fleet.value, terminal);
+      return target;
+    }
+    const done = await fleet.value.patch(key.value, { digest: target.value.digest });
+    if (done.ok) report(key.value, target.value, terminal);
+    return done;
+  },
+});
+
+function report(key: FilterKey, { digest, item }: RollbackTarget, terminal: Terminal): void {
+  const what = item === undefined ? "a digest that is in none of its revisions" : `revision ${item.revision}`;
+  terminal.out(`${filterId(key)} is pinned to ${digest} (${what})\n`);
+  if (item !== undefined && (item.result === "RolledBack" || item.result === "Rejected")) {
+    terminal.err(
+      `note: revision ${item.revision} failed before (${item.result}${item.message ? `: ${item.message}` : ""}); it goes out again, in waves\n`,
+    );
+  }
+}
+
+async function unpin(client: FleetClient, key: FilterKey, filter: WasmFilter, terminal: Terminal): Promise<Result<void>> {
+  const { digest, image } = filter.spec;
+  if (digest === undefined) {
+    terminal.out(`${filterId(key)} is not pinned: it follows ${image ?? "its URL"}\n`);
+    return ok(undefined);
+  }
+  const done = await client.patch(key, { digest: null });
+  if (done.ok) terminal.out(`${filterId(key)} is no longer pinned to ${shortDigest(digest)}: it follows ${image ?? "its URL"}\n`);
+  return done;
+}

@@ -1,0 +1,116 @@
+import { filterId } from "../../model/filter.ts";
+import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
+import { type Command, defineCommand } from "../command.ts";
+import { ROLLOUT_ABORT, ROLLOUT_PAUSED, ROLLOUT_PROMOTE } from "../fleet/annotations.ts";
+import { type FleetFlagValues, filterKey, fleetFlags, openFleet } from "../fleet/flags.ts";
+import type { Terminal } from "../terminal.ts";
+
+/** The annotations to set, and what to tell. */
+type Steering = Result<{ readonly annotations: Readonly<Record<string, string | null>>; readonly said: string }>;
+
+const args = { name: { value: "NAME", help: "the filter, or NAMESPACE/NAME" } } as const;
+
+const pause = defineCommand({
+  name: "rollout pause",
+  summary: "Hold a filter's rollout where it is",
+  about: `No further wave starts until \`weir rollout resume\`. Proxies keep what they have, and a fault still rolls back by itself. A rollout that begins
+    later is held too.`,
+  args,
+  flags: fleetFlags,
+  examples: [{ does: "stop and think", command: "weir rollout pause add-header" }],
+  run: (input, terminal) =>
+    steer(input.flags, input.args.name, terminal, () =>
+      ok({ annotations: { [ROLLOUT_PAUSED]: "true" }, said: "paused; `weir rollout resume` goes on" }),
+    ),
+});
+
+const resume = defineCommand({
+  name: "rollout resume",
+  summary: "Go on with a paused rollout",
+  about: "Takes back `weir rollout pause`. A step with `pause: true` in the spec waits for `weir rollout promote` instead.",
+  args,
+  flags: fleetFlags,
+  examples: [{ does: "go on", command: "weir rollout resume add-header" }],
+  run: (input, terminal) =>
+    steer(input.flags, input.args.name, terminal, () => ok({ annotations: { [ROLLOUT_PAUSED]: null }, said: "resumed" })),
+});
+
+const promote = defineCommand({
+  name: "rollout promote",
+  summary: "Let the next wave start without waiting for this one's hold or pause",
+  about: `Every proxy of the present wave must still acknowledge before the next one starts; what is skipped is the time to watch them, or the wait for a person
+    that a step with \`pause: true\` asks for. With --full no later wave waits either.`,
+  args,
+  flags: { full: { type: "boolean", help: "skip the holds and pauses of all later waves as well" }, ...fleetFlags },
+  examples: [
+    { does: "the wave looks good", command: "weir rollout promote add-header" },
+    { does: "to everyone, as fast as they acknowledge", command: "weir rollout promote add-header --full" },
+  ],
+  run: (input, terminal) => steer(input.flags, input.args.name, terminal, (filter) => promotion(filter, input.flags.full)),
+});
+
+const abort = defineCommand({
+  name: "rollout abort",
+  summary: "Give a rollout up: back to the stable revision",
+  about: "The proxies that took the new revision go back at once, and it is not tried again until the spec or its digest changes.",
+  args,
+  flags: fleetFlags,
+  examples: [{ does: "this was a mistake", command: "weir rollout abort add-header" }],
+  run: (input, terminal) => steer(input.flags, input.args.name, terminal, abortion),
+});
+
+export const rollout: readonly Command[] = [pause, resume, promote, abort];
+
+async function steer(
+  flags: FleetFlagValues,
+  name: string,
+  terminal: Terminal,
+  decide: (filter: WasmFilter) => Steering,
+): Promise<Result<void>> {
+  const fleet = await openFleet(flags, terminal.env);
+  if (!fleet.ok) return fleet;
+  const key = filterKey(name, fleet.value.namespace);
+  if (!key.ok) return key;
+  const filter = await fleet.value.get(key.value);
+  if (!filter.ok) return filter;
+  const decided = decide(filter.value);
+  if (!decided.ok) return decided;
+  const done = await fleet.value.patch(key.value, { annotations: decided.value.annotations });
+  if (done.ok) terminal.out(`${filterId(key.value)}: ${decided.value.said}\n`);
+  return done;
+}
+
+/** The value names revision and wave (from 1), so that it says nothing about later waves or another revision: `4/1`. */
+function promotion(filter: WasmFilter, full: boolean): Steering {
+  const revision = underWay(filter);
+  if (!revision.ok) return revision;
+  const step = filter.status?.rollout?.step ?? 1;
+  const paused = filter.metadata.annotations?.[ROLLOUT_PAUSED] === "true";
+  const past = full ? "past every wave" : `past wave ${step} of ${filter.status?.rollout?.steps ?? 1}`;
+  return ok({
+    annotations: { [ROLLOUT_PROMOTE]: full ? `${revision.value}` : `${revision.value}/${step}` },
+    said: `revision ${revision.value} may go ${past}${paused ? ", once `weir rollout resume` takes the pause back" : ""}`,
+  });
+}
+
+function abortion(filter: WasmFilter): Steering {
+  const revision = underWay(filter);
+  if (!revision.ok) return revision;
+  const stable = filter.status?.stableRevision;
+  const back = stable === undefined ? "there is no stable revision: the filter leaves every proxy" : `back to revision ${stable}`;
+  return ok({ annotations: { [ROLLOUT_ABORT]: `${revision.value}` }, said: `revision ${revision.value} aborted; ${back}` });
+}
+
+/** The revision that is on its way, for the commands that make no sense without one. */
+function underWay(filter: WasmFilter): Result<number> {
+  const { status, metadata } = filter;
+  const state = status?.rollout?.state;
+  const going = state === "Progressing" || state === "Holding" || state === "Paused" || state === "Failed";
+  if (going && status?.revision !== undefined) return ok(status.revision);
+  const now = status === undefined ? "no status is known" : `the last one is ${state ?? "not begun"}`;
+  return fail(
+    "NoRollout",
+    `${metadata.namespace}/${metadata.name} has no rollout under way (${now}); \`weir describe ${metadata.name}\` shows it`,
+  );
+}

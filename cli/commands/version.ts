@@ -1,0 +1,21 @@
+import { readFileSync } from "node:fs";
+import { ok } from "../../model/result.ts";
+import { defineCommand } from "../command.ts";
+import { outputFlag } from "../fleet/flags.ts";
+import { printJson } from "../output.ts";
+
+export const version = defineCommand({
+  name: "version",
+  summary: "Print the version of weir and of the Node it runs on",
+  about: "Put this into bug reports.",
+  args: {},
+  flags: outputFlag,
+  examples: [],
+  async run({ flags }, terminal) {
+    const { version: weir } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+    const { node, v8 } = process.versions;
+    if (flags.output === "json") printJson({ weir, node, v8 }, terminal);
+    else terminal.out(`weir ${weir} (Node ${node}, V8 ${v8})\n`);
+    return ok(undefined);
+  },
+});

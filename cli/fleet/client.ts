@@ -1,0 +1,49 @@
+import type { Digest } from "../../model/digest.ts";
+import type { FilterKey } from "../../model/filter.ts";
+import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import type { Result } from "../../model/result.ts";
+import type { ManifestText } from "./manifests.ts";
+
+/** What became of one manifest. */
+export interface Applied {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly action: "created" | "configured" | "unchanged";
+  /** The folder's file, where there is one. */
+  readonly file?: string;
+  /** A digest that an earlier rollback pinned and the manifest says nothing about: it is still in force. */
+  readonly pin?: string;
+}
+
+/** Fields that commands set one by one; `null` takes a field away. */
+export interface FilterPatch {
+  readonly digest?: Digest | null;
+  readonly annotations?: Readonly<Record<string, string | null>>;
+}
+
+/** Where the desired state is kept: a cluster, or a folder of manifests. Commands work on either through this. */
+export interface FleetClient {
+  /** For messages: `cluster https://...` or `folder ./filters`. */
+  readonly description: string;
+  /** Where names without a namespace belong. */
+  readonly namespace: string;
+  /** WasmFilters with what is known of their status, by namespace and name; `undefined` lists every namespace. */
+  list(namespace: string | undefined): Promise<Result<readonly WasmFilter[]>>;
+  /** Fails with `NotFound`. */
+  get(key: FilterKey): Promise<Result<WasmFilter>>;
+  /** Makes or changes one object. */
+  apply(manifest: ManifestText): Promise<Result<Applied>>;
+  /** Fails with `NotFound`. */
+  patch(key: FilterKey, patch: FilterPatch): Promise<Result<void>>;
+  /** Fails with `NotFound`. */
+  remove(key: FilterKey): Promise<Result<void>>;
+  /** Things a person should know about what was read (a server that does not answer, a file that is no YAML). */
+  notes(): readonly string[];
+}
+
+/** By namespace, then name, as every listing shows them. */
+export function byName(a: WasmFilter, b: WasmFilter): number {
+  const [left, right] = [`${a.metadata.namespace}/${a.metadata.name}`, `${b.metadata.namespace}/${b.metadata.name}`];
+  return left < right ? -1 : left > right ? 1 : 0;
+}

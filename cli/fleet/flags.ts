@@ -1,0 +1,63 @@
+import type { FilterKey } from "../../model/filter.ts";
+import { ok, type Result } from "../../model/result.ts";
+import type { Flag, FlagValues } from "../command.ts";
+import { usage } from "../terminal.ts";
+import type { FleetClient } from "./client.ts";
+
+/** Flags of every command that works on the fleet. */
+export const fleetFlags = {
+  filters: { type: "string", value: "DIR", help: "work on this folder of manifests instead of a cluster (or $WEIR_FILTERS)" },
+  kubeconfig: { type: "string", value: "FILE", help: "work on this kubeconfig's cluster (or $KUBECONFIG, else ~/.kube/config)" },
+  context: { type: "string", value: "NAME", help: "context of the kubeconfig to use" },
+  server: {
+    type: "string",
+    value: "URL",
+    help: "read API of the running `weir serve`, which knows the proxies",
+    env: "WEIR_SERVER",
+    fallback: "http://127.0.0.1:18001",
+  },
+  namespace: { type: "string", short: "n", value: "NAMESPACE", help: "namespace to work in (default: the context's, else `default`)" },
+} as const satisfies Record<string, Flag>;
+
+export const allNamespaces = {
+  "all-namespaces": { type: "boolean", short: "A", help: "list every namespace" },
+} as const satisfies Record<string, Flag>;
+
+export const outputFlag = {
+  output: { type: "string", short: "o", value: "FORMAT", help: "print JSON for programs instead of text for people", choices: ["json"] },
+} as const satisfies Record<string, Flag>;
+
+export type FleetFlagValues = FlagValues<typeof fleetFlags>;
+
+/** What the flags and the environment choose. An explicit flag wins over any variable; two flags that exclude each other are wrong usage. */
+export function chooseFleet(
+  flags: Pick<FleetFlagValues, "filters" | "kubeconfig" | "context">,
+  env: Readonly<Record<string, string | undefined>>,
+): Result<{ readonly kind: "folder"; readonly dir: string } | { readonly kind: "cluster" }> {
+  const cluster = flags.kubeconfig !== undefined || flags.context !== undefined;
+  if (flags.filters !== undefined && cluster)
+    return usage("--filters works on a folder, --kubeconfig and --context on a cluster: give one of them");
+  const dir = flags.filters ?? (cluster ? undefined : env.WEIR_FILTERS || undefined);
+  return ok(dir === undefined ? { kind: "cluster" } : { kind: "folder", dir });
+}
+
+/** Opens the folder or the cluster that the flags choose. */
+export async function openFleet(flags: FleetFlagValues, env: Readonly<Record<string, string | undefined>>): Promise<Result<FleetClient>> {
+  const choice = chooseFleet(flags, env);
+  if (!choice.ok) return choice;
+  // Each side is loaded when it is used: a folder needs no Kubernetes client.
+  if (choice.value.kind === "folder") {
+    const { openFolder } = await import("./folder.ts");
+    return openFolder(choice.value.dir, { namespace: flags.namespace, server: flags.server });
+  }
+  const { openCluster } = await import("./cluster.ts");
+  return openCluster({ kubeconfig: flags.kubeconfig, context: flags.context, namespace: flags.namespace, env });
+}
+
+/** The filter a command names: `NAME` in the chosen namespace, or `NAMESPACE/NAME`. */
+export function filterKey(text: string, namespace: string): Result<FilterKey> {
+  const [first = "", second, ...rest] = text.split("/");
+  const key = second === undefined ? { namespace, name: first } : { namespace: first, name: second };
+  const fine = rest.length === 0 && [key.namespace, key.name].every((part) => /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(part));
+  return fine ? ok(key) : usage(`"${text}" is no filter's name: write NAME or NAMESPACE/NAME`);
+}

@@ -1,0 +1,83 @@
+import { type Digest, isDigest, shortDigest } from "../../model/digest.ts";
+import type { WasmFilter, WasmFilterStatusHistoryItem } from "../../model/gen/wasmfilter.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
+
+/** Where a rollback goes. `item` is `undefined` for a digest that the filter's history does not have. */
+export interface RollbackTarget {
+  readonly digest: Digest;
+  readonly item: WasmFilterStatusHistoryItem | undefined;
+}
+
+/**
+ * Picks the digest to pin. Without `to` it is that of the last revision before the present one that succeeded; `to` is a revision number,
+ * a digest, or the first digits of one (at least 4) that only one digest of the history begins with. Reads nothing but the filter's status.
+ */
+export function chooseRollback(filter: WasmFilter, to: string | undefined): Result<RollbackTarget> {
+  const name = `${filter.metadata.namespace}/${filter.metadata.name}`;
+  if (filter.spec.url !== undefined) {
+    return fail(
+      "NotAnImage",
+      `${name} takes its module from a URL, which no digest moves: set spec.url and spec.sha256 to the earlier ones (weir history ${filter.metadata.name})`,
+    );
+  }
+  const history = filter.status?.history ?? [];
+  if (to !== undefined)
+    return isDigest(to) ? ok({ digest: to, item: history.find(({ digest }) => digest === to) }) : search(name, history, to);
+  return previous(filter, name, history);
+}
+
+function previous(filter: WasmFilter, name: string, history: readonly WasmFilterStatusHistoryItem[]): Result<RollbackTarget> {
+  if (filter.status === undefined) {
+    return fail(
+      "NoHistory",
+      `nothing is known of the history of ${name}: no Weir has written a status; is \`weir serve\` running? With --to sha256:... no history is needed`,
+    );
+  }
+  const current = filter.status.revision ?? Number.POSITIVE_INFINITY;
+  const [item] = history
+    .filter(({ revision, result }) => revision < current && result === "Succeeded")
+    .sort((a, b) => b.revision - a.revision);
+  if (item === undefined) {
+    return fail(
+      "NoEarlierRevision",
+      `${name} has no earlier revision that succeeded; choose one with --to (weir history ${filter.metadata.name})`,
+    );
+  }
+  const now = history.find(({ revision }) => revision === current);
+  if (now?.digest === item.digest) {
+    return fail(
+      "SameDigest",
+      `revisions ${item.revision} and ${current} of ${name} run the same digest and differ in their settings only: change the spec back, or choose another with --to (weir history ${filter.metadata.name})`,
+    );
+  }
+  return target(item);
+}
+
+function search(name: string, history: readonly WasmFilterStatusHistoryItem[], to: string): Result<RollbackTarget> {
+  const numbered = /^\d{1,9}$/.test(to) ? history.find(({ revision }) => revision === Number(to)) : undefined;
+  if (numbered !== undefined) return target(numbered);
+  const prefix = to.replace(/^sha256:/, "");
+  if (!/^[a-f0-9]{4,64}$/.test(prefix)) {
+    if (/^\d+$/.test(to)) return notFound(name, history, `revision ${to}`);
+    return fail("BadTarget", `--to is a revision number, a digest (sha256:...) or at least the first 4 digits of one, not "${to}"`);
+  }
+  // People copy what they see, and the module's digest is shown beside the manifest's.
+  const matches = history.filter(
+    ({ digest, wasmDigest }) => digest.startsWith(`sha256:${prefix}`) || wasmDigest.startsWith(`sha256:${prefix}`),
+  );
+  const digests = new Set(matches.map(({ digest }) => digest));
+  if (digests.size > 1) return fail("Ambiguous", `"${to}" begins more than one digest of ${name}: ${[...digests].join(", ")}`);
+  const [item] = [...matches].sort((a, b) => b.revision - a.revision);
+  return item === undefined ? notFound(name, history, `digest that begins with ${prefix}`) : target(item);
+}
+
+function notFound(name: string, history: readonly WasmFilterStatusHistoryItem[], what: string) {
+  const kept = history.map(({ revision, digest }) => `${revision} (${shortDigest(digest)})`).join(", ") || "none";
+  return fail("NotInHistory", `${name} has no ${what}; it has ${kept}. A full sha256:... digest needs no history`);
+}
+
+function target(item: WasmFilterStatusHistoryItem): Result<RollbackTarget> {
+  return isDigest(item.digest)
+    ? ok({ digest: item.digest, item })
+    : fail("BadHistory", `revision ${item.revision} has no well-formed digest in the status`);
+}

@@ -1,0 +1,116 @@
+import type { ProxyView } from "../../hub/index.ts";
+import type { FilterKey } from "../../model/filter.ts";
+import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { fail, failForNow, ok, type Result } from "../../model/result.ts";
+import type { Revision } from "../../model/revision.ts";
+import { usage } from "../terminal.ts";
+
+/** What only a running server knows, read from its API. */
+export interface ServerClient {
+  readonly url: string;
+  filters(): Promise<Result<readonly WasmFilter[]>>;
+  proxies(): Promise<Result<readonly ProxyView[]>>;
+  /** Full records of a filter's revisions. */
+  revisions(key: FilterKey): Promise<Result<readonly Revision[]>>;
+}
+
+const TIMEOUT_MS = 10_000;
+/** Ten thousand proxies with ten filters each fit many times over. */
+const MAX_BYTES = 256 * 1024 * 1024;
+
+/** Reads `url` (`http://HOST:PORT`); wrong usage when it is none. Nothing is sent before the first call. */
+export function createServerClient(url: string): Result<ServerClient> {
+  const base = URL.parse(url);
+  if (base === null || !/^https?:$/.test(base.protocol)) return usage(`--server is a URL such as http://127.0.0.1:18001, not "${url}"`);
+  return ok({
+    url,
+    async filters() {
+      const body = await read(base, "/api/v1/filters");
+      if (!body.ok) return body;
+      const items = (body.value as { items?: unknown } | null)?.items;
+      return isArrayOf(items, isFilter) ? ok(items) : notWeir(base);
+    },
+    async revisions({ namespace, name }) {
+      const body = await read(base, `/api/v1/filters/${namespace}/${name}/revisions`);
+      if (!body.ok) return body;
+      return isArrayOf(body.value, isRevision) ? ok(body.value) : notWeir(base);
+    },
+    async proxies() {
+      const body = await read(base, "/api/v1/proxies");
+      if (!body.ok) return body;
+      return isArrayOf(body.value, isProxy) ? ok(body.value) : notWeir(base);
+    },
+  });
+}
+
+async function read(base: URL, path: string): Promise<Result<unknown>> {
+  const url = new URL(`${base.pathname.replace(/\/$/, "")}${path}`, base);
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: "error" });
+    if (!response.ok) {
+      await response.body?.cancel();
+      return fail(
+        "ServerAnswer",
+        `${url.href} answered ${response.status} ${response.statusText}; is --server (or WEIR_SERVER) the address of weir serve?`,
+      );
+    }
+    const text = await bounded(response);
+    return text === undefined ? fail("ServerAnswer", `${url.href} answered with more than ${MAX_BYTES} bytes`) : parse(text, base);
+  } catch (error) {
+    return failForNow(
+      "ServerUnreachable",
+      `no Weir answers at ${base.origin} (${cause(error)}); start \`weir serve\`, or name its address with --server or WEIR_SERVER`,
+    );
+  }
+}
+
+async function bounded(response: Response): Promise<string | undefined> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length;
+    if (size > MAX_BYTES) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function parse(text: string, base: URL): Result<unknown> {
+  try {
+    return ok(JSON.parse(text));
+  } catch {
+    return notWeir(base);
+  }
+}
+
+function notWeir(base: URL) {
+  return fail("ServerAnswer", `what answers at ${base.origin} is no Weir of this version; check --server (or WEIR_SERVER)`);
+}
+
+/** Undici says "fetch failed" and hides the reason one level down. */
+function cause(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const inner = error.cause as { code?: string; message?: string } | undefined;
+  return inner?.code ?? inner?.message ?? error.message;
+}
+
+function isArrayOf<T>(value: unknown, is: (item: unknown) => item is T): value is T[] {
+  return Array.isArray(value) && value.every(is);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isFilter(value: unknown): value is WasmFilter {
+  return isObject(value) && isObject(value.metadata) && typeof value.metadata.name === "string" && isObject(value.spec);
+}
+
+function isRevision(value: unknown): value is Revision {
+  return isObject(value) && typeof value.number === "number" && isObject(value.settings);
+}
+
+function isProxy(value: unknown): value is ProxyView {
+  if (!isObject(value) || typeof value.id !== "string" || typeof value.namespace !== "string") return false;
+  return isArrayOf(value.slots, (slot): slot is { filters: unknown[] } => isObject(slot) && isArrayOf(slot.filters, isObject));
+}

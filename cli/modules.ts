@@ -1,0 +1,76 @@
+import { existsSync } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { Keychain } from "../model/module.ts";
+import { fail, ok, type Result } from "../model/result.ts";
+import type { InspectedImage, OciOptions } from "../oci/index.ts";
+import type { Flag, FlagValues } from "./command.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Flags of every command that speaks to a registry. */
+export const registryFlags = {
+  "plain-http": { type: "boolean", help: "speak HTTP to this registry (loopback registries are always spoken to so)" },
+} as const satisfies Record<string, Flag>;
+
+/** Credentials as `docker login` keeps them: $DOCKER_CONFIG/config.json, else ~/.docker/config.json. Without the file there are none. */
+async function loadKeychain(env: Environment): Promise<Result<Keychain>> {
+  const file = join(env.DOCKER_CONFIG || join(env.HOME ?? homedir(), ".docker"), "config.json");
+  if (!existsSync(file)) return ok(new Map());
+  const { parseDockerConfig } = await import("../oci/index.ts");
+  try {
+    const keychain = parseDockerConfig(await readFile(file));
+    return keychain.ok ? keychain : fail("BadDockerConfig", `${file} cannot be used: ${keychain.error.message}`);
+  } catch (error) {
+    return fail("BadDockerConfig", `${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+  }
+}
+
+/** What a person's own reference may do: their credentials, folders from where they stand, HTTP where they say so. */
+export async function registryAccess(reference: string, flags: FlagValues<typeof registryFlags>, env: Environment) {
+  const keychain = await loadKeychain(env);
+  if (!keychain.ok) return keychain;
+  const host = reference.split("/", 1)[0] ?? "";
+  const options: OciOptions = { layoutBase: process.cwd(), ...(flags["plain-http"] ? { plainHttp: [host] } : {}) };
+  return ok({ ...options, keychain: keychain.value });
+}
+
+/** A module to look at, from a file or from an image. */
+export interface FoundModule {
+  readonly bytes: Uint8Array;
+  /** `undefined` for a file. */
+  readonly image: InspectedImage | undefined;
+}
+
+const MAX_MODULE_BYTES = 64 * 1024 * 1024;
+
+/** Reads a module file of at most 64 MiB, the largest that Weir ships. */
+export async function readModule(path: string): Promise<Result<Uint8Array>> {
+  try {
+    const { size } = await stat(path);
+    if (size > MAX_MODULE_BYTES) return fail("ModuleTooLarge", `${path} has ${size} bytes; Weir ships modules up to ${MAX_MODULE_BYTES}`);
+    return ok(await readFile(path));
+  } catch (error) {
+    return fail("CannotRead", `cannot read ${path}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+  }
+}
+
+/** A file of this name wins; anything else is taken for a reference. */
+export async function findModule(name: string, flags: FlagValues<typeof registryFlags>, env: Environment): Promise<Result<FoundModule>> {
+  if (existsSync(name)) {
+    const bytes = await readModule(name);
+    return bytes.ok ? ok({ bytes: bytes.value, image: undefined }) : bytes;
+  }
+  // A name without registry and tag is far more often a mistyped file than an image of Docker Hub.
+  if (!/[:@]/.test(name))
+    return fail(
+      "NotFound",
+      `there is no file ${name}, and it is no reference either (those hold a tag or digest: registry/repository:tag)`,
+    );
+  const access = await registryAccess(name, flags, env);
+  if (!access.ok) return access;
+  const { inspectImage } = await import("../oci/index.ts");
+  const image = await inspectImage(name, access.value);
+  return image.ok ? ok({ bytes: image.value.bytes, image: image.value }) : image;
+}

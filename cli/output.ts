@@ -1,0 +1,17 @@
+import type { WasmFilter } from "../model/gen/wasmfilter.ts";
+import type { FleetClient } from "./fleet/client.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** A Kubernetes List, as `kubectl get -o json` prints it and GET /api/v1/filters answers. */
+export function printList(filters: readonly WasmFilter[], terminal: Terminal): void {
+  printJson({ apiVersion: "v1", kind: "List", metadata: { resourceVersion: "" }, items: filters }, terminal);
+}
+
+export function printJson(value: unknown, terminal: Terminal): void {
+  terminal.out(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** On stderr, so that output for programs stays whole. */
+export function printNotes(client: Pick<FleetClient, "notes">, terminal: Terminal): void {
+  for (const note of client.notes()) terminal.err(`note: ${note}\n`);
+}

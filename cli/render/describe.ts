@@ -1,0 +1,121 @@
+import type { ProxyView } from "../../hub/index.ts";
+import { shortDigest } from "../../model/digest.ts";
+import type { WasmFilter, WasmFilterSpecSelector } from "../../model/gen/wasmfilter.ts";
+import type { Revision } from "../../model/revision.ts";
+import { condition, sourceOf } from "./filters.ts";
+import { history, renderHistory } from "./history.ts";
+import type { Paint } from "./paint.ts";
+import { groupProxies, renderGroups } from "./proxies.ts";
+import { renderRollout } from "./rollout.ts";
+import { oneLine, table } from "./table.ts";
+import { age } from "./time.ts";
+
+export interface DescribeInput {
+  readonly filter: WasmFilter;
+  /** Full records of the revisions, where they can be read. */
+  readonly revisions: readonly Revision[];
+  /** What the server knows of its proxies; a text says why nothing is known. */
+  readonly proxies: readonly ProxyView[] | string;
+  readonly now: number;
+}
+
+/** What a person on call reads first: what runs where, and why. Every section is left out when it has nothing to say. */
+export function renderDescribe({ filter, revisions, proxies, now }: DescribeInput, paint: Paint): string {
+  const sections = [
+    headline(filter, paint),
+    facts(filter),
+    titled("Rollout", rolloutTitle(filter), renderRollout(filter, now, paint), paint),
+    titled("Rejections", "", rejections(filter), paint),
+    titled("Proxies", "", fleet(filter, proxies), paint),
+    titled("History", "", historyLines(filter, revisions, now), paint),
+    titled("Conditions", "", conditions(filter, now), paint),
+  ];
+  return `${sections
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join("\n"))
+    .join("\n\n")}\n`;
+}
+
+function titled(title: string, note: string, lines: readonly string[], paint: Paint): string[] {
+  return lines.length === 0 ? [] : [`${paint.strong(title)}${note}`, ...lines];
+}
+
+function headline(filter: WasmFilter, paint: Paint): string[] {
+  const name = paint.strong(`${filter.metadata.namespace ?? ""}/${filter.metadata.name}`);
+  const ready = condition(filter, "Ready");
+  if (ready === undefined) return [`${name}  ${paint.busy("no status yet")}: no Weir has written one`];
+  if (ready.status === "True") return [`${name}  ${paint.good("Ready")}: ${oneLine(ready.message)}`];
+  const word = ready.status === "False" ? paint.bad("Not ready") : paint.busy("Not known");
+  return [`${name}  ${word} (${ready.reason}): ${oneLine(ready.message)}`];
+}
+
+function facts(filter: WasmFilter): string[] {
+  const { spec, status } = filter;
+  const stale = status?.observedGeneration !== undefined && (filter.metadata.generation ?? 0) > status.observedGeneration;
+  const rows = [
+    ["Image", sourceOf(filter)],
+    ...(spec.digest === undefined ? [] : [["Pinned", `${spec.digest} (spec.digest: the tag is not followed)`]]),
+    ["Serves", serving(filter)],
+    ...target(filter),
+    ["Slot", `${spec.slot ?? "default"}, priority ${spec.priority ?? 0}, ${spec.type ?? "HTTP"}`],
+    ["Selects", selection(spec.selector)],
+    ["On failure", spec.failurePolicy ?? "Reload"],
+    ...(stale ? [["Status", `describes generation ${status?.observedGeneration}; the spec is at ${filter.metadata.generation}`]] : []),
+  ];
+  return table(undefined, rows, "  ");
+}
+
+function serving({ status }: WasmFilter): string {
+  if (status?.digest === undefined) return "nothing yet";
+  const revision = status.stableRevision ?? status.revision;
+  return `revision ${revision ?? "?"}, digest ${shortDigest(status.digest)}, module ${shortDigest(status.wasmDigest)}`;
+}
+
+function target({ status }: WasmFilter): string[][] {
+  if (status?.revision === undefined || status.revision === status.stableRevision) return [];
+  const item = status.history?.find(({ revision }) => revision === status.revision);
+  const digest = item === undefined ? "" : `, digest ${shortDigest(item.digest)}, module ${shortDigest(item.wasmDigest)}`;
+  return [["Wanted", `revision ${status.revision}${digest}`]];
+}
+
+function selection(selector: WasmFilterSpecSelector | undefined): string {
+  const labels = Object.entries(selector?.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`);
+  const expressions = (selector?.matchExpressions ?? []).map(
+    ({ key, operator, values }) => `${key} ${operator}${values?.length ? ` (${values.join(", ")})` : ""}`,
+  );
+  const all = [...labels, ...expressions];
+  return all.length === 0 ? "every proxy of the namespace" : `proxies with ${all.join(", ")}`;
+}
+
+function rolloutTitle({ status }: WasmFilter): string {
+  return status?.revision === undefined ? "" : ` of revision ${status.revision}`;
+}
+
+function rejections({ status }: WasmFilter): string[] {
+  const listed = status?.rejections ?? [];
+  const more = (status?.proxies?.rejected ?? 0) - listed.length;
+  const rows = listed.map(({ proxy, message }) => [proxy, oneLine(message)]);
+  return [...table(undefined, rows, "  "), ...(listed.length > 0 && more > 0 ? [`  and ${more} more`] : [])];
+}
+
+function fleet({ metadata }: WasmFilter, proxies: DescribeInput["proxies"]): string[] {
+  if (typeof proxies === "string") return [`  ${proxies}`];
+  const groups = groupProxies(proxies, { namespace: metadata.namespace ?? "", name: metadata.name });
+  return groups.length === 0 ? ["  none has it"] : renderGroups(groups, "  ");
+}
+
+function historyLines(filter: WasmFilter, revisions: readonly Revision[], now: number): string[] {
+  const entries = history(filter, revisions);
+  return entries.length === 0 ? [] : renderHistory(entries, { now, current: filter.status?.stableRevision, indent: "  " });
+}
+
+function conditions(filter: WasmFilter, now: number): string[] {
+  const rows = (filter.status?.conditions ?? []).map(({ type, status, reason, message, lastTransitionTime }) => [
+    type,
+    status,
+    age(lastTransitionTime, now),
+    reason,
+    oneLine(message),
+  ]);
+  return rows.length === 0 ? [] : table(["TYPE", "STATUS", "SINCE", "REASON", "MESSAGE"], rows, "  ");
+}

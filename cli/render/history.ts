@@ -1,0 +1,86 @@
+import { shortDigest } from "../../model/digest.ts";
+import type { WasmFilter, WasmFilterStatusHistoryItem } from "../../model/gen/wasmfilter.ts";
+import type { PluginSettings, Revision } from "../../model/revision.ts";
+import { clip, oneLine, table } from "./table.ts";
+import { age } from "./time.ts";
+
+/** One revision and how it differs from the one before it. */
+export interface HistoryEntry extends WasmFilterStatusHistoryItem {
+  /** E.g. `digest`, `config {"a":1} -> {"a":2}`, `priority 0 -> 5`; empty for the first one known. */
+  readonly changed: readonly string[];
+}
+
+/**
+ * The filter's history, the newest first, with what changed from revision to revision. `revisions` are the full records where they can be
+ * read; without them only digest and image can be compared.
+ */
+export function history(filter: WasmFilter, revisions: readonly Revision[]): readonly HistoryEntry[] {
+  const items = [...(filter.status?.history ?? [])].sort((a, b) => b.revision - a.revision);
+  const records = new Map(revisions.map((revision) => [revision.number, revision]));
+  return items.map((item, index) => {
+    const before = items[index + 1];
+    if (before === undefined) return { ...item, changed: [] };
+    const pair = [records.get(before.revision), records.get(item.revision)] as const;
+    const settings = pair[0] === undefined || pair[1] === undefined ? [] : settingsChanges(pair[0], pair[1]);
+    return { ...item, changed: [...sourceChanges(before, item), ...settings] };
+  });
+}
+
+function sourceChanges(before: WasmFilterStatusHistoryItem, after: WasmFilterStatusHistoryItem): string[] {
+  if (before.digest !== after.digest) return [`digest ${shortDigest(before.digest)} -> ${shortDigest(after.digest)}`];
+  return [];
+}
+
+const TEXT = 48;
+
+function settingsChanges(before: Revision, after: Revision): string[] {
+  const [a, b] = [before.settings, after.settings];
+  const changes: string[] = [];
+  for (const field of ["type", "slot", "priority", "rootId", "failurePolicy"] as const satisfies readonly (keyof PluginSettings)[]) {
+    if (a[field] !== b[field]) changes.push(`${field} ${show(a[field])} -> ${show(b[field])}`);
+  }
+  const config = configChange(before, after);
+  if (config !== undefined) changes.push(config);
+  if (JSON.stringify(a.env) !== JSON.stringify(b.env)) changes.push("env");
+  if (JSON.stringify(a.capabilities) !== JSON.stringify(b.capabilities)) changes.push("capabilities");
+  const sameRest = changes.length === 0 && before.digest === after.digest;
+  // The text of a Secret is in no record: where nothing else explains the new hash, it is what changed.
+  if (sameRest && before.hash !== after.hash && after.secretConfig !== undefined)
+    changes.push(`config in ${secretName(after.secretConfig)}`);
+  return changes;
+}
+
+function configChange(before: Revision, after: Revision): string | undefined {
+  const [a, b] = [describeConfig(before), describeConfig(after)];
+  return a === b ? undefined : `config ${a} -> ${b}`;
+}
+
+function describeConfig({ settings, secretConfig }: Revision): string {
+  return secretConfig === undefined ? show(settings.config) : secretName(secretConfig);
+}
+
+function secretName({ name, key }: { readonly name: string; readonly key: string }): string {
+  return `Secret ${name} (${key})`;
+}
+
+function show(value: string | number): string {
+  return value === "" ? "none" : clip(oneLine(String(value)), TEXT);
+}
+
+/** The table of `weir history`; the revision that runs is starred. */
+export function renderHistory(
+  entries: readonly HistoryEntry[],
+  options: { readonly now: number; readonly current: number | undefined; readonly indent?: string },
+): string[] {
+  const rows = entries.map(({ revision, digest, result, time, image, changed, message }) => [
+    `${revision}${revision === options.current ? "*" : ""}`,
+    shortDigest(digest),
+    result,
+    age(time, options.now),
+    image,
+    [changed.join(", "), message === undefined || message === "" ? "" : `(${clip(oneLine(message), 160)})`]
+      .filter((part) => part !== "")
+      .join(" ") || "-",
+  ]);
+  return table(["REVISION", "DIGEST", "RESULT", "AGE", "IMAGE", "CHANGED"], rows, options.indent ?? "");
+}

@@ -1,0 +1,53 @@
+import type { InspectedImage } from "../../oci/index.ts";
+import type { ModuleFacts } from "../../preflight/index.ts";
+import { wrap } from "../help.ts";
+import { table } from "./table.ts";
+
+export interface ModuleInput {
+  readonly name: string;
+  readonly wasmDigest: string;
+  readonly image: Omit<InspectedImage, "bytes"> | undefined;
+  readonly facts: ModuleFacts;
+}
+
+/** What `weir inspect` prints. */
+export function renderModule({ name, wasmDigest, image, facts }: ModuleInput): string {
+  const { size, abi, memory, hasStart, problem, imports, exports } = facts;
+  const rows = [
+    ...(image === undefined ? [] : imageRows(image)),
+    ["module", `${wasmDigest} (${size} bytes)`],
+    ["ABI", abi === undefined ? "none: no proxy-wasm module" : `proxy-wasm ${abi}`],
+    ["memory", memory === undefined ? "none" : pages(memory)],
+    ...(hasStart ? [["start", "runs code when it is instantiated"]] : []),
+    [
+      "Envoy",
+      problem === undefined
+        ? "nothing speaks against loading it; `weir verify` runs it"
+        : `cannot load it (${problem.reason}): ${problem.message}`,
+    ],
+  ];
+  return `${[name, ...table(undefined, rows, "  "), ...names("imports", imports), ...names("exports", exports)].join("\n")}\n`;
+}
+
+function imageRows({ indexDigest, manifest, layer }: Omit<InspectedImage, "bytes">): string[][] {
+  return [
+    ...(indexDigest === undefined ? [] : [["index", indexDigest]]),
+    ["digest", `${manifest.digest} (${manifest.artifactType ?? manifest.config.mediaType})`],
+    ["layer", `${layer.digest} (${layer.mediaType}, ${layer.size} bytes)`],
+  ];
+}
+
+function pages({ initialPages, maximumPages }: NonNullable<ModuleFacts["memory"]>): string {
+  const limit = maximumPages === undefined ? "no limit of its own" : `at most ${maximumPages}`;
+  return `${initialPages} pages of 64 KiB at the start, ${limit}`;
+}
+
+function names(title: string, all: readonly string[]): string[] {
+  if (all.length === 0) return [];
+  return [
+    `  ${title} (${all.length})`,
+    ...wrap(all.join(" "), 96)
+      .split("\n")
+      .map((line) => `    ${line}`),
+  ];
+}

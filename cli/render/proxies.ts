@@ -1,0 +1,83 @@
+import type { ProxyFilterView, ProxyView } from "../../hub/index.ts";
+import { shortDigest } from "../../model/digest.ts";
+import type { FilterKey } from "../../model/filter.ts";
+import { clip, oneLine, table } from "./table.ts";
+
+/** What `weir proxies` prints: one line for each filter on each proxy. */
+export function renderProxies(proxies: readonly ProxyView[], options: { readonly namespaces: boolean }): string {
+  const rows = proxies.flatMap((proxy) => {
+    const lead = [...(options.namespaces ? [proxy.namespace] : []), proxy.id, proxy.connected ? "yes" : "no"];
+    const filters = proxy.slots.flatMap((slot) => slot.filters.map((filter) => [slot.name, ...filterCells(filter)]));
+    const empty = [proxy.slots.map(({ name }) => name).join(",") || "-", "-", "-", "-", "-", ""];
+    return (filters.length === 0 ? [empty] : filters).map((cells) => [...lead, ...cells]);
+  });
+  const head = [
+    ...(options.namespaces ? ["NAMESPACE"] : []),
+    "PROXY",
+    "CONNECTED",
+    "SLOT",
+    "FILTER",
+    "REVISION",
+    "DIGEST",
+    "STATE",
+    "MESSAGE",
+  ];
+  return `${table(head, rows).join("\n")}\n`;
+}
+
+function filterCells({ namespace, name, revision, digest, state, message }: ProxyFilterView): string[] {
+  return [`${namespace}/${name}`, String(revision), shortDigest(digest), state, clip(oneLine(message), 100)];
+}
+
+/** Proxies that do the same with a filter. */
+export interface ProxyGroup {
+  /** What they run; for a proxy that runs none yet, what it is to get. */
+  readonly revision: number;
+  readonly digest: string;
+  readonly state: ProxyFilterView["state"] | "lost";
+  /** What all of them wait for or said; empty when they differ. */
+  readonly message: string;
+  /** Node ids, sorted. */
+  readonly ids: readonly string[];
+}
+
+/** The proxies of one filter, by revision (the newest first) and by what they do with it. A proxy that left counts as lost, whatever it ran. */
+export function groupProxies(proxies: readonly ProxyView[], filter: FilterKey): readonly ProxyGroup[] {
+  const groups = new Map<string, { view: ProxyFilterView; state: ProxyGroup["state"]; ids: string[]; messages: Set<string> }>();
+  for (const proxy of proxies) {
+    for (const view of proxy.slots.flatMap((slot) => slot.filters)) {
+      if (view.namespace !== filter.namespace || view.name !== filter.name) continue;
+      const state = proxy.connected ? view.state : "lost";
+      const key = `${view.revision} ${view.digest} ${state}`;
+      const group = groups.get(key) ?? { view, state, ids: [], messages: new Set() };
+      group.ids.push(proxy.id);
+      group.messages.add(view.message);
+      groups.set(key, group);
+    }
+  }
+  const plain = [...groups.values()].map(({ view, state, ids, messages }) => ({
+    revision: view.revision,
+    digest: view.digest,
+    state,
+    message: messages.size === 1 ? view.message : "",
+    ids: ids.sort((a, b) => a.localeCompare(b, "en", { numeric: true })),
+  }));
+  return plain.sort((a, b) => b.revision - a.revision || a.state.localeCompare(b.state));
+}
+
+const NAMES = 6;
+
+export function renderGroups(groups: readonly ProxyGroup[], indent: string): string[] {
+  const rows = groups.map(({ revision, digest, state, message, ids }) => {
+    const more = ids.length > NAMES ? `, and ${ids.length - NAMES} more` : "";
+    const names = `${ids.slice(0, NAMES).join(", ")}${more}`;
+    return [
+      String(revision),
+      shortDigest(digest),
+      state,
+      String(ids.length),
+      message === "" ? names : `${names} (${clip(oneLine(message), 80)})`,
+    ];
+  });
+  return table(["REVISION", "DIGEST", "STATE", "COUNT", "PROXIES"], rows, indent);
+}

@@ -1,0 +1,129 @@
+import type { WasmFilter, WasmFilterStatusProxies, WasmFilterStatusRollout } from "../../model/gen/wasmfilter.ts";
+import { ROLLOUT_PAUSED } from "../fleet/annotations.ts";
+import type { Paint } from "./paint.ts";
+import { oneLine } from "./table.ts";
+import { clock, duration } from "./time.ts";
+
+/** Width of the bar in cells. */
+const CELLS = 40;
+
+/**
+ * The fleet as a bar: `#` runs the target, `x` refused it, `.` does not have it (yet); `|` marks where a wave ends.
+ * Each cell is a share of the matched proxies; one refusal or one update always shows.
+ */
+export function bar({ matched, updated, rejected }: WasmFilterStatusProxies, waves: readonly number[]): string {
+  const share = (count: number) => (matched === 0 || count === 0 ? 0 : Math.max(1, Math.floor((count / matched) * CELLS)));
+  const refused = share(rejected);
+  const done = Math.min(share(updated), CELLS - refused);
+  const cells = "#".repeat(done) + "x".repeat(refused) + ".".repeat(CELLS - done - refused);
+  const ends = new Set(
+    waves.filter((percent) => percent < 100).map((percent) => Math.min(CELLS - 1, Math.max(1, Math.round((percent / 100) * CELLS)))),
+  );
+  const marked = [...cells].map((cell, index) => (ends.has(index) ? `|${cell}` : cell));
+  return `[${marked.join("")}]`;
+}
+
+/** `10% done > 50% now > 100%`: the waves and where the rollout stands. */
+export function waves(filter: WasmFilter): string {
+  const { step = 1, state } = filter.status?.rollout ?? {};
+  const steps = percents(filter);
+  return steps
+    .map((percent, index) => {
+      const number = index + 1;
+      if (state === "Succeeded" || number < step) return `${percent}% done`;
+      return number === step ? `${percent}% ${isActive(state) ? "now" : "stopped"}` : `${percent}%`;
+    })
+    .join(" > ");
+}
+
+/** Ends of the waves in percent, rising; one wave of everyone when the spec names none. */
+export function percents(filter: WasmFilter): readonly number[] {
+  const steps = filter.spec.rollout?.steps?.map(({ percent }) => percent) ?? [];
+  return steps.length === 0 ? [100] : steps;
+}
+
+function isActive(state: WasmFilterStatusRollout["state"] | undefined): boolean {
+  return state === "Progressing" || state === "Holding" || state === "Paused";
+}
+
+/** What happens next without anybody doing anything, and when; or what a person has to do. */
+export function nextStep(filter: WasmFilter, now: number): string {
+  const { status, metadata } = filter;
+  const rollout = status?.rollout;
+  if (filter.spec.suspend) return "nothing: spec.suspend is true, changes wait until it is taken away";
+  if (rollout === undefined) return "";
+  const following = percents(filter)[rollout.step ?? 1];
+  const nextWave = following === undefined ? "the rollout is complete" : `wave ${(rollout.step ?? 1) + 1} (${following}%) starts`;
+  switch (rollout.state) {
+    case "Progressing": {
+      const deadline = deadlineOf(filter, now);
+      return `${nextWave} once every proxy of this wave acknowledged${deadline === undefined ? "" : `; ${deadline}`}`;
+    }
+    case "Holding":
+      return rollout.nextStepTime === undefined
+        ? `${nextWave} after the hold`
+        : `${nextWave} ${moment(Date.parse(rollout.nextStepTime), now)}`;
+    case "Paused":
+      return metadata.annotations?.[ROLLOUT_PAUSED] === "true"
+        ? `nothing until \`weir rollout resume ${metadata.name}\``
+        : `nothing until \`weir rollout promote ${metadata.name}\``;
+    case "Succeeded":
+      return "nothing: the rollout is complete";
+    case "RolledBack":
+    case "Rejected":
+    case "Failed":
+      return "nothing until the spec or its digest changes: this revision is not tried again";
+  }
+}
+
+/** When the wave counts as failed, after `spec.rollout.progressDeadline`. */
+function deadlineOf(filter: WasmFilter, now: number): string | undefined {
+  const started = Date.parse(filter.status?.rollout?.stepTime ?? "");
+  const allowed = parseDuration(filter.spec.rollout?.progressDeadline ?? "10m");
+  if (Number.isNaN(started) || allowed === undefined) return undefined;
+  const consequence = filter.spec.rollout?.autoRollback === false ? "the rollout counts as failed" : "it rolls back by itself";
+  return `otherwise ${consequence} ${moment(started + allowed, now)}`;
+}
+
+function moment(at: number, now: number): string {
+  const wait = at > now ? `in ${duration(at - now)}` : "any moment";
+  return `at ${clock(at, now)} (${wait})`;
+}
+
+/** A duration of the spec (`30s`, `1h30m`) in milliseconds; `undefined` for anything else. */
+export function parseDuration(text: string): number | undefined {
+  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) return undefined;
+  const unit: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+  return [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)].reduce(
+    (sum, [, count, name]) => sum + Number(count) * (unit[name ?? ""] ?? 0),
+    0,
+  );
+}
+
+/** The lines of the rollout in `weir describe`. Empty before the first rollout. */
+export function renderRollout(filter: WasmFilter, now: number, paint: Paint): string[] {
+  const { status } = filter;
+  const { rollout, proxies } = status ?? {};
+  if (proxies === undefined) return [];
+  const counts = [`${proxies.updated} of ${proxies.matched} updated`, `${proxies.pending} pending`, `${proxies.rejected} rejected`].join(
+    ", ",
+  );
+  const lines = [`  ${paintBar(bar(proxies, percents(filter)), paint)}  ${counts}`];
+  if (rollout === undefined) return lines;
+  const since = rollout.startTime === undefined ? "" : `, started ${duration(now - Date.parse(rollout.startTime))} ago`;
+  const wave = rollout.step === undefined ? "" : `, wave ${rollout.step} of ${rollout.steps ?? percents(filter).length}`;
+  if (percents(filter).length > 1) lines.push(`  waves  ${waves(filter)}`);
+  lines.push(`  state  ${paintState(rollout.state, paint)}${wave}${since}${rollout.message ? `: ${oneLine(rollout.message)}` : ""}`);
+  const next = nextStep(filter, now);
+  if (next !== "") lines.push(`  next   ${next}`);
+  return lines;
+}
+
+function paintBar(text: string, paint: Paint): string {
+  return text.replace(/#+/g, (cells) => paint.good(cells)).replace(/x+/g, (cells) => paint.bad(cells));
+}
+
+function paintState(state: WasmFilterStatusRollout["state"], paint: Paint): string {
+  if (state === "Succeeded") return paint.good(state);
+  return isActive(state) ? paint.busy(state) : paint.bad(state);
+}

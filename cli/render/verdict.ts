@@ -1,0 +1,27 @@
+import type { Measurements } from "../../model/verdict.ts";
+import { wrap } from "../help.ts";
+import { table } from "./table.ts";
+
+/** What `weir verify` prints about a module that passed. */
+export function renderVerdict(
+  name: string,
+  { size, compileMs, startMs, memoryPages, imports, exports, abi, effects }: Measurements,
+): string {
+  const rows = [
+    ["ABI", `proxy-wasm ${abi}`],
+    ["size", `${size} bytes`],
+    ["compiled in", `${compileMs.toFixed(1)} ms`],
+    ["started in", `${startMs.toFixed(1)} ms`],
+    ["memory", `${memoryPages} pages of 64 KiB`],
+    ["callbacks", String(exports.length)],
+    ["imports", String(imports.length)],
+  ];
+  const used =
+    imports.length === 0
+      ? []
+      : wrap(imports.join(" "), 96)
+          .split("\n")
+          .map((line) => `    ${line}`);
+  const did = effects.length === 0 ? [] : ["  on a synthetic request", ...effects.map((effect) => `    ${effect}`)];
+  return `${[`${name} loads`, ...table(undefined, rows, "  "), ...used, ...did].join("\n")}\n`;
+}
