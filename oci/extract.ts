@@ -2,7 +2,7 @@ import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { type Extract, extract, type Header } from "tar-stream";
-import { type Failure, fail, ok, type Result } from "../model/result.ts";
+import { type Failure, fail, failForNow, ok, type Result } from "../model/result.ts";
 
 export interface ExtractLimits {
   /** Most bytes a module may have. */
@@ -50,7 +50,7 @@ export async function extractModule(
     ]);
   } catch (error) {
     if (error instanceof Refusal) return { ok: false, error: error.failure };
-    if (signal?.aborted) throw error;
+    if (signal?.aborted) return failForNow("Canceled", `Unpacking ${where} was canceled.`);
     return fail("CorruptLayer", `${where} is not a readable tar archive (${error instanceof Error ? error.message : String(error)}).`);
   }
   return choose(found, where);

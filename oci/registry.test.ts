@@ -6,7 +6,6 @@ import { after, test } from "node:test";
 import type { Digest } from "../model/digest.ts";
 import type { Log } from "../model/log.ts";
 import type { ModuleRegistry, PullOptions } from "../model/module.ts";
-import type { Result } from "../model/result.ts";
 import { sha256 } from "./manifest.ts";
 import { createModuleRegistry, type ModuleRegistryOptions } from "./registry.ts";
 import { type FakeRegistry, reply, startFakeRegistry } from "./testing/fake-registry.ts";
@@ -22,6 +21,7 @@ import {
   tar,
   wasm,
 } from "./testing/images.ts";
+import { failed, valued } from "./testing/result.ts";
 
 const anonymous: PullOptions = { keychain: new Map() };
 const base = await mkdtemp(join(tmpdir(), "weir-oci-"));
@@ -39,11 +39,6 @@ async function withFake(content: Content, run: (fake: FakeRegistry) => Promise<v
   } finally {
     await fake.stop();
   }
-}
-
-function valueOf<T>(result: Result<T>): T {
-  assert.ok(result.ok, result.ok ? "" : `${result.error.reason}: ${result.error.message}`);
-  return result.value;
 }
 
 const MODULE = wasm("the module", 5000);
@@ -127,8 +122,8 @@ for (const [name, build] of Object.entries(layouts)) {
     await withFake(content, async (fake) => {
       const { registry } = await registryOn();
       const image = `${fake.host}/filters/f:v1`;
-      assert.equal(valueOf(await registry.resolve(image, undefined, anonymous)), digest);
-      const module = valueOf(await registry.pull(image, digest, anonymous));
+      assert.equal(valued(await registry.resolve(image, undefined, anonymous)), digest);
+      const module = valued(await registry.pull(image, digest, anonymous));
       assert.equal(module.digest, digest);
       assert.equal(module.wasmDigest, sha256(MODULE));
       assert.equal(module.size, MODULE.byteLength);
@@ -155,15 +150,15 @@ test("an index is followed to its one wasm-bearing manifest, and either digest w
     const { registry, dataDir } = await registryOn();
     const image = `${fake.host}/f:multi`;
     for (const pin of [undefined, index.digest, artifact.digest]) {
-      assert.equal(valueOf(await registry.resolve(image, pin, anonymous)), artifact.digest);
+      assert.equal(valued(await registry.resolve(image, pin, anonymous)), artifact.digest);
     }
-    const module = valueOf(await registry.pull(image, artifact.digest, anonymous));
+    const module = valued(await registry.pull(image, artifact.digest, anonymous));
     assert.equal(module.digest, artifact.digest);
     assert.notEqual(module.digest, index.digest);
     await fake.stop();
     const { registry: restarted } = await registryOn({ dataDir });
-    assert.equal(valueOf(await restarted.resolve(image, index.digest, anonymous)), artifact.digest);
-    assert.equal(valueOf(await restarted.pull(image, index.digest, anonymous)).wasmDigest, sha256(MODULE));
+    assert.equal(valued(await restarted.resolve(image, index.digest, anonymous)), artifact.digest);
+    assert.equal(valued(await restarted.pull(image, index.digest, anonymous)).wasmDigest, sha256(MODULE));
   });
 });
 
@@ -174,9 +169,8 @@ test("an index whose images carry different modules is refused with their digest
   await withFake(content, async (fake) => {
     const { registry } = await registryOn();
     const result = await registry.resolve(`${fake.host}/f:two`, undefined, anonymous);
-    assert.ok(!result.ok);
-    assert.equal(result.error.reason, "AmbiguousIndex");
-    assert.ok(result.error.message.includes(a.digest) && result.error.message.includes(b.digest));
+    const resultFailure = failed(result, "AmbiguousIndex");
+    assert.ok(resultFailure.message.includes(a.digest) && resultFailure.message.includes(b.digest));
   });
 });
 
@@ -186,17 +180,17 @@ test("a moved tag is seen at the next resolve, and a known digest costs one HEAD
   await withFake(content, async (fake) => {
     const { registry } = await registryOn();
     const image = `${fake.host}/f`;
-    assert.equal(valueOf(await registry.resolve(image, undefined, anonymous)), first.digest);
-    valueOf(await registry.pull(image, first.digest, anonymous));
+    assert.equal(valued(await registry.resolve(image, undefined, anonymous)), first.digest);
+    valued(await registry.pull(image, first.digest, anonymous));
     fake.requests.length = 0;
-    assert.equal(valueOf(await registry.resolve(image, undefined, anonymous)), first.digest);
+    assert.equal(valued(await registry.resolve(image, undefined, anonymous)), first.digest);
     assert.deepEqual(
       fake.requests.map(({ method }) => method),
       ["HEAD"],
     );
     const second = addArtifact(content, wasm("two"), "latest");
-    assert.equal(valueOf(await registry.resolve(image, undefined, anonymous)), second.digest);
-    assert.equal(valueOf(await registry.resolve(image, first.digest, anonymous)), first.digest);
+    assert.equal(valued(await registry.resolve(image, undefined, anonymous)), second.digest);
+    assert.equal(valued(await registry.resolve(image, first.digest, anonymous)), first.digest);
   });
 });
 
@@ -206,7 +200,7 @@ test("many askers share one pull, and read hands out one array", async () => {
   await withFake(content, async (fake) => {
     const { registry } = await registryOn();
     const pulls = Array.from({ length: 20 }, (_, i) => registry.pull(`${fake.host}/team-${i}/f:v1`, digest, anonymous));
-    for (const pulled of await Promise.all(pulls)) valueOf(pulled);
+    for (const pulled of await Promise.all(pulls)) valued(pulled);
     assert.equal(fake.requests.filter(({ path }) => path.includes("/blobs/")).length, 1);
     const [a, b] = await Promise.all([registry.read(sha256(MODULE)), registry.read(sha256(MODULE))]);
     assert.ok(a !== undefined && a === b);
@@ -219,7 +213,7 @@ test("after a restart many reads at once still hand out one array", async () => 
   const { digest } = addArtifact(content, MODULE, "v1");
   await withFake(content, async (fake) => {
     const { registry, dataDir } = await registryOn();
-    valueOf(await registry.pull(`${fake.host}/f:v1`, digest, anonymous));
+    valued(await registry.pull(`${fake.host}/f:v1`, digest, anonymous));
     const { registry: restarted } = await registryOn({ dataDir });
     const arrays = await Promise.all(Array.from({ length: 5 }, () => restarted.read(sha256(MODULE))));
     assert.deepEqual(arrays[0], MODULE);
@@ -233,14 +227,14 @@ test("a digest in the store is served when the registry is gone and the process 
   await withFake(content, async (fake) => {
     const image = `${fake.host}/f:v1`;
     const { registry, dataDir } = await registryOn();
-    valueOf(await registry.pull(image, digest, anonymous));
+    valued(await registry.pull(image, digest, anonymous));
     await fake.stop();
     const { registry: restarted } = await registryOn({ dataDir });
-    assert.equal(valueOf(await restarted.resolve(image, digest, anonymous)), digest);
-    assert.equal(valueOf(await restarted.pull(image, digest, anonymous)).wasmDigest, sha256(MODULE));
+    assert.equal(valued(await restarted.resolve(image, digest, anonymous)), digest);
+    assert.equal(valued(await restarted.pull(image, digest, anonymous)).wasmDigest, sha256(MODULE));
     assert.deepEqual(await restarted.read(sha256(MODULE)), MODULE);
     const byTag = await restarted.resolve(image, undefined, anonymous);
-    assert.ok(!byTag.ok && byTag.error.reason === "RegistryUnavailable" && byTag.error.retryable);
+    assert.ok(failed(byTag, "RegistryUnavailable").retryable);
   });
 });
 
@@ -250,7 +244,7 @@ test("a damaged file in the store is removed, reported, and pulled again", async
   await withFake(content, async (fake) => {
     const image = `${fake.host}/f:v1`;
     const { registry, dataDir } = await registryOn();
-    valueOf(await registry.pull(image, digest, anonymous));
+    valued(await registry.pull(image, digest, anonymous));
     const file = join(dataDir, "modules", "blobs", "sha256", sha256(MODULE).slice(7));
     const warnings: unknown[] = [];
     const log: Log = { debug() {}, info() {}, error() {}, warn: (message, facts) => warnings.push([message, facts]) };
@@ -258,7 +252,7 @@ test("a damaged file in the store is removed, reported, and pulled again", async
       await damage();
       const { registry: restarted } = await registryOn({ dataDir, log });
       assert.equal(await restarted.read(sha256(MODULE)), undefined);
-      valueOf(await restarted.pull(image, digest, anonymous));
+      valued(await restarted.pull(image, digest, anonymous));
       assert.deepEqual(await restarted.read(sha256(MODULE)), MODULE);
     }
     assert.equal(warnings.length, 2);
@@ -266,7 +260,7 @@ test("a damaged file in the store is removed, reported, and pulled again", async
     const record = join(dataDir, "modules", "modules", `${digest.slice(7)}.json`);
     await writeFile(record, "{ not json");
     const { registry: again } = await registryOn({ dataDir, log });
-    valueOf(await again.pull(image, digest, anonymous));
+    valued(await again.pull(image, digest, anonymous));
     assert.equal(warnings.length, 3);
   });
 });
@@ -285,9 +279,8 @@ test("one caller's wrong credentials do not fail another's pull of the same dige
     const image = `${fake.host}/f:v1`;
     const as = (username: string) => registry.pull(image, digest, { keychain: new Map([[fake.host, { username, password: "pw" }]]) });
     const [wrong, right] = await Promise.all([as("wrong"), as("right")]);
-    assert.ok(!wrong.ok);
-    assert.equal(wrong.error.reason, "AccessDenied");
-    assert.equal(valueOf(right).digest, digest);
+    failed(wrong, "AccessDenied");
+    assert.equal(valued(right).digest, digest);
   });
 });
 
@@ -309,10 +302,9 @@ test("a caller that cancels leaves the pull to the others", async () => {
     const stayer = registry.pull(`${fake.host}/f:v1`, digest, anonymous);
     await asked.promise;
     controller.abort();
-    const left = await leaver;
-    assert.ok(!left.ok && left.error.reason === "Canceled");
+    failed(await leaver, "Canceled");
     release.resolve();
-    assert.equal(valueOf(await stayer).digest, digest);
+    assert.equal(valued(await stayer).digest, digest);
     assert.equal(fake.requests.filter(({ path }) => path.includes("/blobs/")).length, 1);
   });
 });
@@ -325,7 +317,7 @@ test("evicts the least recently used beyond the limit, never what is retained, a
   }));
   await withFake(content, async (fake) => {
     const { registry, dataDir } = await registryOn({ maxStoreBytes: 2100 });
-    for (const { digest } of modules) valueOf(await registry.pull(`${fake.host}/f:x`, digest, anonymous));
+    for (const { digest } of modules) valued(await registry.pull(`${fake.host}/f:x`, digest, anonymous));
     const present = async () => {
       const { registry: fresh } = await registryOn({ dataDir });
       const found: string[] = [];
@@ -354,18 +346,16 @@ test("a url source is pulled once, proven by its sha256, and served from the sto
   await withFake(content, async (fake) => {
     const { registry } = await registryOn();
     const url = `http://${fake.host}/v2/f/blobs/${layer.digest}?token=hunter2`;
-    const module = valueOf(await registry.pullUrl(url, layer.digest, anonymous));
+    const module = valued(await registry.pullUrl(url, layer.digest, anonymous));
     assert.deepEqual([module.digest, module.wasmDigest], [layer.digest, layer.digest]);
     const wrong = await registry.pullUrl(url, sha256(wasm("other")), anonymous);
-    assert.ok(!wrong.ok);
-    assert.equal(wrong.error.reason, "DigestMismatch");
-    assert.ok(!wrong.error.message.includes("hunter2"));
+    const wrongFailure = failed(wrong, "DigestMismatch");
+    assert.ok(!wrongFailure.message.includes("hunter2"));
     const missing = await registry.pullUrl(`http://${fake.host}/nowhere?token=hunter2`, sha256(wasm("other")), anonymous);
-    assert.ok(!missing.ok);
-    assert.equal(missing.error.reason, "ModuleNotFound");
-    assert.ok(!missing.error.message.includes("hunter2"));
+    const missingFailure = failed(missing, "ModuleNotFound");
+    assert.ok(!missingFailure.message.includes("hunter2"));
     await fake.stop();
-    assert.equal(valueOf(await registry.pullUrl(url, layer.digest, anonymous)).wasmDigest, layer.digest);
+    assert.equal(valued(await registry.pullUrl(url, layer.digest, anonymous)).wasmDigest, layer.digest);
   });
 });
 
@@ -373,16 +363,14 @@ test("a url that is no http(s) URL, or holds a password, is refused without quot
   const { registry } = await registryOn();
   for (const url of ["file:///etc/passwd", "not a url", "https://user:hunter2@r.example/x.wasm"]) {
     const result = await registry.pullUrl(url, sha256(MODULE), anonymous);
-    assert.ok(!result.ok);
-    assert.equal(result.error.reason, "InvalidURL");
-    assert.ok(!result.error.message.includes("hunter2"));
+    const resultFailure = failed(result, "InvalidURL");
+    assert.ok(!resultFailure.message.includes("hunter2"));
   }
 });
 
 test("oci-layout folders are refused unless they are allowed", async () => {
   const { registry } = await registryOn();
   const result = await registry.resolve("oci-layout:/etc:passwd", undefined, anonymous);
-  assert.ok(!result.ok);
-  assert.equal(result.error.reason, "InvalidReference");
-  assert.match(result.error.message, /not available here/);
+  const resultFailure = failed(result, "InvalidReference");
+  assert.match(resultFailure.message, /not available here/);
 });

@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Keychain } from "../model/module.ts";
+import type { Failure, Result } from "../model/result.ts";
+import { createModuleRegistry, inspectImage, listTags, parseDockerConfig, pushModule } from "../oci/index.ts";
+import { type Registry, startRegistry } from "./support/registry.ts";
+import { tempFolder } from "./support/temp.ts";
+import { headerFilter } from "./support/wat.ts";
+
+const auth = { username: "robot", password: "s3cret:with colon" };
+const anonymous: Keychain = new Map();
+
+let registry: Registry;
+let storage: Awaited<ReturnType<typeof tempFolder>>;
+let keychain: Keychain;
+
+before(async () => {
+  storage = await tempFolder("oci-registry");
+  registry = await startRegistry({ auth, storage: `${storage.path}/registry` });
+  keychain = keychainOf(auth.username, auth.password);
+});
+
+after(async () => {
+  await registry?.stop();
+  await storage?.remove();
+});
+
+/** As it comes out of a kubernetes.io/dockerconfigjson Secret. */
+function keychainOf(username: string, password: string): Keychain {
+  const basic = Buffer.from(`${username}:${password}`).toString("base64");
+  return valued(parseDockerConfig(JSON.stringify({ auths: { [`http://${registry.host}`]: { auth: basic } } })));
+}
+
+function valued<T>(result: Result<T>): T {
+  assert.ok(result.ok, result.ok ? "" : `${result.error.reason}: ${result.error.message}`);
+  return result.value;
+}
+
+function failed(result: Result<unknown>, reason: string): Failure {
+  assert.ok(!result.ok, `expected ${reason}, got a success`);
+  assert.equal(result.error.reason, reason, result.error.message);
+  return result.error;
+}
+
+const modules = createCounter();
+function createCounter() {
+  let count = 0;
+  return async (padding = 0) => headerFilter({ name: "x-filter", value: `v${++count}`, padding });
+}
+
+async function registryPort() {
+  const data = await tempFolder("oci-data");
+  after(() => data.remove());
+  return { port: createModuleRegistry({ dataDir: data.path }), reopen: () => createModuleRegistry({ dataDir: data.path }) };
+}
+
+test("a pushed module is resolved, pulled and read back, and a moved tag is seen", async () => {
+  const image = `${registry.host}/filters/add-header:1.2`;
+  const [one, two] = [await modules(2_000_000), await modules()];
+  const pushed = valued(await pushModule(image, one, { keychain }));
+  const { port } = await registryPort();
+  assert.equal(valued(await port.resolve(image, undefined, { keychain })), pushed.digest);
+  const module = valued(await port.pull(image, pushed.digest, { keychain }));
+  assert.equal(module.wasmDigest, pushed.wasmDigest);
+  assert.notEqual(module.wasmDigest, module.digest);
+  assert.deepEqual(Buffer.from((await port.read(module.wasmDigest)) ?? []), Buffer.from(one));
+
+  const moved = valued(await pushModule(image, two, { keychain }));
+  assert.notEqual(moved.digest, pushed.digest);
+  assert.equal(valued(await port.resolve(image, undefined, { keychain })), moved.digest);
+  assert.equal(valued(await port.resolve(image, pushed.digest, { keychain })), pushed.digest);
+  const { port: elsewhere } = await registryPort();
+  assert.equal(
+    valued(await elsewhere.pull(image, pushed.digest, { keychain })).wasmDigest,
+    pushed.wasmDigest,
+    "the old digest is still there",
+  );
+});
+
+test("pushing the same module twice changes nothing and gives the same digest", async () => {
+  const module = await modules();
+  const first = valued(await pushModule(`${registry.host}/filters/same:a`, module, { keychain }));
+  const second = valued(await pushModule(`${registry.host}/filters/same:b`, module, { keychain }));
+  assert.equal(first.digest, second.digest);
+  assert.deepEqual(valued(await listTags(`${registry.host}/filters/same`, { keychain })), ["a", "b"]);
+});
+
+test("inspect shows manifest, layer and module with their digests", async () => {
+  const module = await modules();
+  const image = `${registry.host}/filters/inspected:v1`;
+  const pushed = valued(await pushModule(image, module, { keychain, annotations: { "org.opencontainers.image.title": "inspected" } }));
+  const seen = valued(await inspectImage(image, { keychain }));
+  assert.equal(seen.manifest.digest, pushed.digest);
+  assert.equal(seen.manifest.config.mediaType, "application/vnd.wasm.config.v0+json");
+  assert.deepEqual(seen.manifest.annotations, { "org.opencontainers.image.title": "inspected" });
+  assert.equal(seen.layer.digest, pushed.wasmDigest);
+  assert.equal(seen.module.size, module.byteLength);
+  assert.equal(seen.indexDigest, undefined);
+});
+
+test("wrong, missing and another registry's credentials are denied, and no message holds the password", async () => {
+  const image = `${registry.host}/filters/private:v1`;
+  const { digest } = valued(await pushModule(image, await modules(), { keychain }));
+  const { port } = await registryPort();
+  const other: Keychain = new Map([["other.example", auth]]);
+  for (const wrong of [keychainOf("robot", "hunter2"), keychainOf("nobody", "hunter2"), anonymous, other]) {
+    for (const result of [
+      await port.resolve(image, undefined, { keychain: wrong }),
+      await port.pull(image, digest, { keychain: wrong }),
+      await pushModule(image, await modules(), { keychain: wrong }),
+    ]) {
+      const failure = failed(result, "AccessDenied");
+      assert.equal(failure.retryable, false);
+      assert.ok(!failure.message.includes("hunter2") && !failure.message.includes(auth.password));
+    }
+  }
+});
+
+test("an unknown repository, tag and digest are not found", async () => {
+  const { port } = await registryPort();
+  const { digest } = valued(await pushModule(`${registry.host}/filters/known:v1`, await modules(), { keychain }));
+  failed(await port.resolve(`${registry.host}/filters/unknown:v1`, undefined, { keychain }), "ImageNotFound");
+  failed(await port.resolve(`${registry.host}/filters/known:v2`, undefined, { keychain }), "ImageNotFound");
+  failed(await port.pull(`${registry.host}/filters/unknown:v1`, digest, { keychain }), "ImageNotFound");
+});
+
+test("with the registry stopped a known digest is served, a tag waits, and both work again when it is back", async () => {
+  const image = `${registry.host}/filters/outage:v1`;
+  const { digest, wasmDigest } = valued(await pushModule(image, await modules(), { keychain }));
+  const { port, reopen } = await registryPort();
+  valued(await port.pull(image, digest, { keychain }));
+  await registry.stop();
+  const restarted = reopen();
+  assert.equal(valued(await restarted.resolve(image, digest, { keychain: anonymous })), digest);
+  assert.equal(valued(await restarted.pull(image, digest, { keychain: anonymous })).wasmDigest, wasmDigest);
+  assert.ok((await restarted.read(wasmDigest)) !== undefined);
+  assert.ok(failed(await restarted.resolve(image, undefined, { keychain }), "RegistryUnavailable").retryable);
+  assert.ok(failed(await pushModule(image, await modules(), { keychain }), "RegistryUnavailable").retryable);
+  registry = await startRegistry({ auth, storage: `${storage.path}/registry`, port: registry.port });
+  assert.equal(valued(await restarted.resolve(image, undefined, { keychain })), digest);
+});
