@@ -1,0 +1,104 @@
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { ProxyView } from "../../hub/index.ts";
+import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { type EchoApp, startEchoApp } from "../../test/support/echo.ts";
+import { type Envoy, startEnvoy } from "../../test/support/envoy.ts";
+import { freePort } from "../../test/support/ports.ts";
+import { type Process, startProcess } from "../../test/support/process.ts";
+import { buildExamples, type Examples } from "../build-examples.ts";
+import type { Narrator } from "./narrator.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const WEIR = join(ROOT, "bin", "weir");
+
+/** The real parts of the demo: the server on a manifest folder, one Envoy before an app, and the CLI. */
+export interface Stage {
+  /** Folder that `oci-layout:` references are relative to, and that manifests are written in. */
+  readonly folder: string;
+  readonly examples: Examples;
+  readonly envoy: Envoy;
+  /** Where Envoy takes requests. */
+  readonly port: number;
+  /** Runs `weir ARGS` against the demo's folder and server; tells the command line unless `quiet`. Throws when it fails. */
+  weir(args: readonly string[], options?: { quiet?: boolean }): Promise<string>;
+  writeManifest(name: string, text: string): Promise<string>;
+  filter(name: string): Promise<WasmFilter | undefined>;
+  proxies(): Promise<readonly ProxyView[]>;
+  /** How a person goes on from here. */
+  describe(): string;
+  close(): Promise<void>;
+}
+
+export async function openStage(narrator: Narrator): Promise<Stage> {
+  narrator.step("Getting ready: a real Envoy, the example filters built from source, an app to protect");
+  const examples = await buildExamples();
+  const folder = join(ROOT, ".weir", "demo");
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(join(folder, "filters"), { recursive: true });
+  const open: { stop(): Promise<unknown> }[] = [];
+  const close = async () => {
+    for (const part of open.reverse()) await part.stop();
+  };
+  try {
+    const app: EchoApp = await startEchoApp();
+    open.push(app);
+    const [xdsPort, httpPort, port] = [await freePort(), await freePort(), await freePort()];
+    const server = await startServer(folder, xdsPort, httpPort);
+    open.push(server);
+    const url = `http://127.0.0.1:${httpPort}`;
+    const weir = createCli(folder, url, narrator);
+    const bootstrap = ["bootstrap", "--node", "web-1", "--namespace", "shop", "--label", "app=web"];
+    const ports = ["--xds", `127.0.0.1:${xdsPort}`, "--listen", String(port), "--upstream", `127.0.0.1:${app.port}`];
+    const config = await weir([...bootstrap, ...ports]);
+    const envoy = await startEnvoy({ config, log: "warning" });
+    open.push(envoy);
+    narrator.say(`Envoy runs as process ${envoy.pid} with what that printed, before an app on port ${app.port}.`);
+    return {
+      ...{ folder, examples, envoy, port, weir, close },
+      async writeManifest(name, text) {
+        await writeFile(join(folder, name), text);
+        return name;
+      },
+      filter: async (name) => (await read<{ items: WasmFilter[] }>(url, "filters")).items.find(({ metadata }) => metadata.name === name),
+      proxies: () => read<ProxyView[]>(url, "proxies"),
+      describe: () =>
+        [
+          `Envoy: http://127.0.0.1:${port}, admin ${envoy.admin}; read API: ${url}/api/v1/filters`,
+          `export WEIR_FILTERS=${join(folder, "filters")} WEIR_SERVER=${url}`,
+          `${WEIR} describe add-header -n shop`,
+        ].join("\n"),
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function startServer(folder: string, xdsPort: number, httpPort: number): Promise<Process> {
+  const addresses = ["--xds-address", `127.0.0.1:${xdsPort}`, "--http-address", `127.0.0.1:${httpPort}`];
+  const server = await startProcess(WEIR, ["serve", "--filters", "filters", "--data", "data", ...addresses], {
+    cwd: folder,
+    name: "weir serve",
+  });
+  await server.waitFor("weir serve to be ready", async () => (await fetch(`http://127.0.0.1:${httpPort}/readyz`)).ok);
+  return server;
+}
+
+function createCli(folder: string, url: string, narrator: Narrator): Stage["weir"] {
+  return async (args, { quiet = false } = {}) => {
+    if (!quiet) narrator.command(`weir ${args.join(" ")}`);
+    const env = { WEIR_FILTERS: join(folder, "filters"), WEIR_SERVER: url };
+    const run = await startProcess(WEIR, args, { cwd: folder, env, name: `weir ${args[0]}` });
+    const { code } = await run.exited;
+    if (code !== 0) throw new Error(`weir ${args.join(" ")} failed:\n${run.logs()}`);
+    return run.logs();
+  };
+}
+
+async function read<T>(url: string, what: string): Promise<T> {
+  const response = await fetch(`${url}/api/v1/${what}`);
+  if (!response.ok) throw new Error(`GET /api/v1/${what} answered ${response.status}`);
+  return (await response.json()) as T;
+}
