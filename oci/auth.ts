@@ -1,6 +1,7 @@
 import type { Credentials } from "../model/module.ts";
 import { fail, failForNow, ok, type Result } from "../model/result.ts";
-import { type HttpOptions, Interrupted, readBody, schemeFor, send, unavailable } from "./http.ts";
+import { type HttpOptions, type HttpRequest, Interrupted, readBody, schemeFor, send, unavailable } from "./http.ts";
+import { IDENTITY_TOKEN_USER } from "./keychain.ts";
 import { isRecord } from "./manifest.ts";
 
 /** One challenge of a WWW-Authenticate header. The scheme and the parameters' names are lower case. */
@@ -66,15 +67,7 @@ async function fetchToken(http: HttpOptions, request: ChallengedRequest, paramet
   const allowed =
     realm.protocol === "https:" || (realm.protocol === "http:" && request.url.protocol === "http:" && isPlainRealm(http, realm, request));
   if (!allowed) return denied(request, `its token realm ${realm.protocol}//${realm.host} is not HTTPS, so no credentials are sent there`);
-  if (parameters.service !== undefined) realm.searchParams.set("service", parameters.service);
-  for (const scope of (parameters.scope ?? request.scope).split(" ")) realm.searchParams.append("scope", scope);
-  if (request.credentials !== undefined) realm.searchParams.set("account", request.credentials.username);
-  const answer = await send(http, {
-    method: "GET",
-    url: realm,
-    authorization: request.credentials === undefined ? undefined : basicAuthorization(request.credentials),
-    signal: request.signal,
-  });
+  const answer = await send(http, tokenRequest(realm, request, parameters));
   if (!answer.ok) return answer;
   const { status } = answer.value;
   if (status !== 200) {
@@ -88,6 +81,28 @@ async function fetchToken(http: HttpOptions, request: ChallengedRequest, paramet
     return denied(request, `${realm.host} gave no token (${status})`);
   }
   return readToken(request, realm, () => readBody(answer.value, MAX_TOKEN_BYTES));
+}
+
+/** A GET with Basic credentials or none; for an identity token the OAuth2 POST. https://distribution.github.io/distribution/spec/auth/oauth/ */
+function tokenRequest(realm: URL, { credentials, scope, signal }: ChallengedRequest, parameters: Challenge["parameters"]): HttpRequest {
+  const scopes = parameters.scope ?? scope;
+  if (credentials?.username === IDENTITY_TOKEN_USER) {
+    const form = new URLSearchParams({
+      grant_type: "refresh_token",
+      refresh_token: credentials.password,
+      client_id: "weir",
+      scope: scopes,
+    });
+    if (parameters.service !== undefined) form.set("service", parameters.service);
+    const headers = { "content-type": "application/x-www-form-urlencoded" };
+    return { method: "POST", url: realm, headers, body: new TextEncoder().encode(form.toString()), signal };
+  }
+  const url = new URL(realm);
+  if (parameters.service !== undefined) url.searchParams.set("service", parameters.service);
+  for (const one of scopes.split(" ")) url.searchParams.append("scope", one);
+  if (credentials === undefined) return { method: "GET", url, signal };
+  url.searchParams.set("account", credentials.username);
+  return { method: "GET", url, authorization: basicAuthorization(credentials), signal };
 }
 
 async function readToken(request: ChallengedRequest, realm: URL, read: () => Promise<Uint8Array | undefined>): Promise<Result<string>> {

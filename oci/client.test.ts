@@ -365,6 +365,37 @@ test("the token flow: credentials go to the realm, the token to the registry, on
   }
 });
 
+test("an identity token is exchanged by POST and never sent as a password", async () => {
+  const issuer = await startFakeRegistry();
+  let form = "";
+  issuer.intercept = (request, response) => {
+    request.on("data", (chunk) => {
+      form += chunk;
+    });
+    request.on("end", () => json(response, 200, { access_token: "t0ken" }));
+    return true;
+  };
+  try {
+    await bench(
+      tokenRegistry(() => `http://${issuer.host}/token`),
+      async ({ module, open }) => {
+        assert.deepEqual(valued(await module(open({ credentials: { username: "<token>", password: "refresh" } }))), MODULE);
+        const [asked] = issuer.requests;
+        assert.deepEqual([asked?.method, asked?.path, asked?.headers.authorization], ["POST", "/token", undefined]);
+        assert.deepEqual(Object.fromEntries(new URLSearchParams(form)), {
+          grant_type: "refresh_token",
+          refresh_token: "refresh",
+          client_id: "weir",
+          scope: "repository:team/filter:pull",
+          service: "reg.example",
+        });
+      },
+    );
+  } finally {
+    await issuer.stop();
+  }
+});
+
 test("a realm that refuses, fails, or answers nonsense each has its reason, and nothing secret is quoted", async () => {
   const issuer = await startFakeRegistry();
   const table: [(response: ServerResponse) => void, string][] = [

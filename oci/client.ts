@@ -112,9 +112,13 @@ async function readErrorCodes(response: HttpResponse): Promise<string> {
 async function peek(session: Session, tag: string, signal?: AbortSignal): Promise<Result<Digest | undefined>> {
   const answer = await session.request({ method: "HEAD", url: session.url(`manifests/${tag}`), headers: { accept: ACCEPT }, signal });
   if (!answer.ok) return answer;
-  await answer.value.discard();
-  if (answer.value.status === 404) return imageNotFound(session, tag);
+  if (answer.value.status === 404) {
+    await answer.value.discard();
+    return imageNotFound(session, tag);
+  }
+  if (answer.value.status === 429 || answer.value.status >= 500) return session.unexpected(answer.value, `the tag ${tag}`);
   // Any other trouble shows again, with a body that explains it, on the GET that follows.
+  await answer.value.discard();
   const digest = answer.value.status === 200 ? answer.value.headers.get("docker-content-digest") : null;
   return ok(digest !== null && isDigest(digest) ? digest : undefined);
 }

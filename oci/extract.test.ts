@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { extractModule } from "./extract.ts";
 import { compress, tar, wasm } from "./testing/images.ts";
 import { failed, valued } from "./testing/result.ts";
@@ -90,4 +91,27 @@ test("refuses junk, a cut tar and a cut compression as a corrupt layer", async (
 test("a canceled extraction ends", async () => {
   const layer = compress.gzip(await tar([{ name: "plugin.wasm", bytes: MODULE }]));
   failed(await extractModule(layer, limits, "L", AbortSignal.abort()), "Canceled");
+});
+
+test("whatever bytes a layer holds, it is read or refused in bounded time", async () => {
+  const whole = await tar([
+    { name: "plugin.wasm", bytes: wasm("module", 3000) },
+    { name: "b.txt", bytes: new Uint8Array(100) },
+  ]);
+  const gzip = compress.gzip(whole);
+  const change = fc.record({
+    zipped: fc.boolean(),
+    edits: fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 8 }),
+    keep: fc.nat(),
+  });
+  await fc.assert(
+    fc.asyncProperty(change, async ({ zipped, edits, keep }) => {
+      const layer = (zipped ? gzip : whole).slice();
+      for (const [place, byte] of edits) layer[place % layer.length] = byte;
+      const cut = keep % 4 === 0 ? layer.subarray(0, keep % layer.length) : layer;
+      const result = await extracted(cut);
+      assert.ok(result.ok || /^[A-Z][A-Za-z]+$/.test(result.error.reason));
+    }),
+    { numRuns: 200, endOnFailure: true },
+  );
 });

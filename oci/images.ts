@@ -9,7 +9,7 @@ import type { Fetch, HttpOptions } from "./http.ts";
 import { findCredentials } from "./keychain.ts";
 import { createLayoutRepository } from "./layout-dir.ts";
 import { candidates, type IndexEntry, type ModuleLayer, selectEntry, selectLayer } from "./layouts.ts";
-import { type Index, type Manifest, parseManifest, sha256 } from "./manifest.ts";
+import { type Index, type Manifest, parseManifest, sha256Aside } from "./manifest.ts";
 import { type Reference, repositoryName } from "./reference.ts";
 import type { Repository } from "./repository.ts";
 
@@ -132,7 +132,7 @@ export async function fetchModule(
   const caps = { moduleBytes: limits.moduleBytes, inflatedBytes: limits.archiveBytes };
   const bytes = form === "wasm" ? blob : await extractModule(blob.value, caps, where, signal);
   if (!bytes.ok) return bytes;
-  const wasmDigest: Digest = form === "wasm" ? layer.digest : sha256(bytes.value);
+  const wasmDigest: Digest = form === "wasm" ? layer.digest : await sha256Aside(bytes.value);
   return ok({
     module: { digest: manifest.digest, wasmDigest, size: bytes.value.byteLength, mediaType: layer.mediaType },
     bytes: bytes.value,

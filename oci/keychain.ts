@@ -6,6 +6,9 @@ export const emptyKeychain: Keychain = new Map();
 
 const MAX_BYTES = 1 << 20;
 
+/** The user name that says that the password is an OAuth2 refresh token: the convention of Docker's credential helpers. */
+export const IDENTITY_TOKEN_USER = "<token>";
+
 /**
  * Reads a `.dockerconfigjson` (what a kubernetes.io/dockerconfigjson Secret and `~/.docker/config.json` hold).
  * Keys of the result are `host[:port]` or, where the file narrows an entry to a path, `host[:port]/path`.
@@ -38,6 +41,7 @@ export function parseDockerConfig(text: string | Uint8Array): Result<Keychain> {
 function readEntry(entry: unknown): Credentials | undefined | string {
   if (!isRecord(entry)) return "is not an object";
   const { username, password, auth, identitytoken } = entry;
+  if (typeof identitytoken === "string" && identitytoken !== "") return { username: IDENTITY_TOKEN_USER, password: identitytoken };
   if (typeof username === "string" && typeof password === "string" && username !== "") return { username, password };
   if (typeof auth === "string" && auth !== "") {
     const decoded = Buffer.from(auth, "base64").toString("utf8").replaceAll("\0", "");
@@ -45,7 +49,6 @@ function readEntry(entry: unknown): Credentials | undefined | string {
     if (colon < 1) return "has an `auth` that is not base64 of username:password";
     return { username: decoded.slice(0, colon), password: decoded.slice(colon + 1) };
   }
-  if (typeof identitytoken === "string" && identitytoken !== "") return "has only an identity token; give username and password";
   return undefined;
 }
 

@@ -3,7 +3,16 @@ import { join } from "node:path";
 import { type Digest, isDigest } from "../model/digest.ts";
 import { type Failure, fail, ok, type Result } from "../model/result.ts";
 import { writeFileAtomically } from "./atomic-file.ts";
-import { type Descriptor, type Index, isRecord, MAX_MANIFEST_BYTES, manifestTypes, parseManifest, sha256 } from "./manifest.ts";
+import {
+  type Descriptor,
+  type Index,
+  isRecord,
+  MAX_MANIFEST_BYTES,
+  manifestTypes,
+  parseManifest,
+  sha256,
+  sha256Aside,
+} from "./manifest.ts";
 import type { Repository } from "./repository.ts";
 
 const TAG_ANNOTATION = "org.opencontainers.image.ref.name";
@@ -56,7 +65,7 @@ export function createLayoutRepository(directory: string, name: string): Reposit
       if (!bytes.ok) return bytes;
       const { byteLength } = bytes.value;
       if (byteLength < size) return fail("TruncatedBlob", `Layer ${digest} of ${name} ended after ${byteLength} of ${size} bytes.`);
-      const actual = sha256(bytes.value);
+      const actual = await sha256Aside(bytes.value);
       return actual === digest ? bytes : mismatch(name, digest, actual);
     },
     async tags() {

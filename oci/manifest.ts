@@ -52,8 +52,14 @@ export interface Index {
 export const MAX_MANIFEST_BYTES = 4 << 20;
 const MAX_DESCRIPTORS = 512;
 
+/** Of small documents: at once. */
 export function sha256(bytes: Uint8Array): Digest {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+}
+
+/** Of modules: on another thread, so that tens of megabytes hold nobody up. */
+export async function sha256Aside(bytes: Uint8Array<ArrayBuffer>): Promise<Digest> {
+  return `sha256:${Buffer.from(await crypto.subtle.digest("SHA-256", bytes)).toString("hex")}`;
 }
 
 /** Reads a manifest or an index. `where` names it in messages. Fails with reason `InvalidManifest`. */

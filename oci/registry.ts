@@ -33,15 +33,16 @@ export function createModuleRegistry(options: ModuleRegistryOptions): ModuleRegi
   const flights = createFlights<Module>();
   const limited = createLimiter(PARALLEL_FETCHES);
 
-  async function bring(
+  /** The module from the store, else by `get`; one such task per digest, however many ask. */
+  function bring(
     digest: Digest,
     identity: string,
     signal: AbortSignal | undefined,
     get: (signal: AbortSignal) => Promise<Result<FetchedModule>>,
   ) {
-    const stored = await findStored(store, digest);
-    if (stored !== undefined) return ok(stored);
     return flights.join(digest, identity, signal, async (own) => {
+      const stored = await findStored(store, digest);
+      if (stored !== undefined) return ok(stored);
       const fetched = await get(own);
       if (!fetched.ok) return fetched;
       const kept = await store.put(fetched.value.module, fetched.value.bytes);
@@ -64,16 +65,16 @@ export function createModuleRegistry(options: ModuleRegistryOptions): ModuleRegi
       const { index, manifest } = found.value;
       if (index !== undefined) {
         const noted = await store.putIndex(index.digest, manifest.digest);
-        if (!noted.ok) return noted;
+        if (!noted.ok) log.warn(noted.error.message, { digest: index.digest }); // the answer stands without the note
       }
       return ok(manifest.digest);
     },
     async pull(image, digest, { keychain, signal }) {
-      const opened = open(image, keychain, options);
-      if (!opened.ok) return opened;
-      const { reference, repository } = opened.value;
       const manifest = (await store.manifestOf(digest)) ?? digest;
-      return bring(manifest, identityOf(reference, keychain), signal, async (own) => {
+      return bring(manifest, identityOf(image, keychain), signal, async (own) => {
+        const opened = open(image, keychain, options);
+        if (!opened.ok) return opened;
+        const { repository } = opened.value;
         const found = await findImage(repository, manifest, own);
         return found.ok ? limited(() => fetchModule(repository, found.value, limits, own)) : found;
       });
@@ -115,7 +116,10 @@ async function findStored(store: Store, digest: Digest): Promise<Module | undefi
 }
 
 /** What the outcome of a pull depends on besides the digest, without holding the password. */
-function identityOf(reference: Reference, keychain: PullOptions["keychain"]): string {
+function identityOf(image: string, keychain: PullOptions["keychain"]): string {
+  const parsed = parseReference(image);
+  if (!parsed.ok) return image;
+  const reference = parsed.value;
   const credentials = reference.kind === "registry" ? findCredentials(keychain, reference.registry, reference.repository) : undefined;
   const text = JSON.stringify([repositoryName(reference), credentials?.username, credentials?.password]);
   return createHash("sha256").update(text).digest("hex");

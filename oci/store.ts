@@ -7,7 +7,7 @@ import type { Module } from "../model/module.ts";
 import { failForNow, ok, type Result } from "../model/result.ts";
 import { TEMPORARY_PREFIX, writeFileAtomically } from "./atomic-file.ts";
 import { chooseEvictions, type StoredBlob } from "./eviction.ts";
-import { isRecord, sha256 } from "./manifest.ts";
+import { isRecord, sha256Aside } from "./manifest.ts";
 
 export interface StoreOptions {
   /** Made when missing. One process writes to it at a time; any number may read. */
@@ -178,8 +178,8 @@ function createBlobs({ directory, log }: StoreOptions) {
       reading.set(digest, started);
       return started;
     },
-    async write(digest: Digest, bytes: Uint8Array): Promise<void> {
-      if (sha256(bytes) !== digest) throw new Error(`these are not the bytes of ${digest}`);
+    async write(digest: Digest, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+      if ((await sha256Aside(bytes)) !== digest) throw new Error(`these are not the bytes of ${digest}`);
       await writeFileAtomically(pathOf(digest), bytes);
       if (alive.get(digest)?.deref() === undefined) alive.set(digest, new WeakRef(bytes));
     },

@@ -2,7 +2,7 @@ import type { Digest } from "../model/digest.ts";
 import { fail, failForNow, ok, type Result } from "../model/result.ts";
 import { type HttpOptions, Interrupted, readBody, send, unavailable } from "./http.ts";
 import type { FetchedModule } from "./images.ts";
-import { sha256 } from "./manifest.ts";
+import { sha256Aside } from "./manifest.ts";
 
 /**
  * Fetches a module from a plain URL; its bytes must have the given sha256. No credentials are ever sent. Messages leave out the URL's
@@ -38,7 +38,7 @@ export async function fetchUrl(
   try {
     const bytes = await readBody(answer.value, limit);
     if (bytes === undefined) return fail("ModuleTooLarge", `${where} has more than ${limit} bytes.`);
-    const actual = sha256(bytes);
+    const actual = await sha256Aside(bytes);
     if (actual !== digest) return fail("DigestMismatch", `${where} returns content whose digest is ${actual}, not ${digest}.`);
     const mediaType = answer.value.headers.get("content-type")?.split(";")[0]?.trim() ?? "";
     return ok({ module: { digest, wasmDigest: digest, size: bytes.byteLength, mediaType }, bytes });
