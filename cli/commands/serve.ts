@@ -1,0 +1,131 @@
+import { mkdir, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { systemClock } from "../../model/clock.ts";
+import type { Log } from "../../model/log.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
+import type { Source } from "../../operator/index.ts";
+import { parseAddress } from "../address.ts";
+import { defineCommand, type Flag, type FlagValues } from "../command.ts";
+import { chooseFleet, fleetFlags } from "../fleet/flags.ts";
+import { createLog, LEVELS, type Level } from "../serve/log.ts";
+import type { Terminal } from "../terminal.ts";
+
+const flags = {
+  filters: { ...fleetFlags.filters, help: "take filters from this folder of manifests; no cluster is needed (or $WEIR_FILTERS)" },
+  kubeconfig: { ...fleetFlags.kubeconfig, help: "take filters from this cluster (default: the pod's own, $KUBECONFIG, ~/.kube/config)" },
+  context: fleetFlags.context,
+  "xds-address": {
+    type: "string",
+    value: "HOST:PORT",
+    help: "where proxies connect",
+    fallback: "127.0.0.1:18000",
+    env: "WEIR_XDS_ADDRESS",
+  },
+  "http-address": {
+    type: "string",
+    value: "HOST:PORT",
+    help: "where people and programs read: /api/v1, /metrics, /healthz, /readyz",
+    fallback: "127.0.0.1:18001",
+    env: "WEIR_HTTP_ADDRESS",
+  },
+  data: {
+    type: "string",
+    value: "DIR",
+    help: "folder for modules and, without a cluster, for history",
+    fallback: ".weir/data",
+    env: "WEIR_DATA",
+  },
+  "own-namespace": {
+    type: "string",
+    value: "NAMESPACE",
+    help: "filters of this namespace reach the proxies of every namespace",
+    env: "WEIR_NAMESPACE",
+  },
+  "plain-http": { type: "string", multiple: true, value: "HOST:PORT", help: "a registry to speak HTTP to (loopback ones always are)" },
+  "log-level": { type: "string", value: LEVELS.join("|"), help: "the least level that is written", fallback: "info", choices: LEVELS },
+  "log-format": { type: "string", value: "text|json", help: "how log lines look", fallback: "text", choices: ["text", "json"] },
+} as const satisfies Record<string, Flag>;
+
+export const serve = defineCommand({
+  name: "serve",
+  summary: "Run Weir: watch filters, prove modules, serve them to proxies",
+  about: `Watches WasmFilters in a cluster or in a folder, resolves each image to a digest, proves that its module loads, and serves it over xDS to every matching
+    proxy. Logs go to stderr. SIGTERM or SIGINT ends it in order; proxies keep what they have while it is away.`,
+  args: {},
+  flags,
+  examples: [
+    { does: "with a folder of manifests", command: "weir serve --filters ./filters" },
+    { does: "beside a cluster", command: "weir serve --kubeconfig ~/.kube/config" },
+  ],
+  async run(input, terminal) {
+    const log = createLog(input.flags["log-format"] as "text" | "json", input.flags["log-level"] as Level, terminal.err, terminal.now);
+    const xds = parseAddress(input.flags["xds-address"], "--xds-address");
+    if (!xds.ok) return xds;
+    const http = parseAddress(input.flags["http-address"], "--http-address");
+    if (!http.ok) return http;
+    const dataDir = resolve(input.flags.data);
+    const made = await makeFolder(dataDir);
+    if (!made.ok) return made;
+    const chosen = await openSource(input.flags, terminal, dataDir, log);
+    if (!chosen.ok) return chosen;
+    const { source, layoutBase } = chosen.value;
+    const ownNamespace = input.flags["own-namespace"];
+    const { startServer } = await import("../serve/serve.ts");
+    const server = await startServer({
+      ...{ source, xds: xds.value, http: http.value, dataDir, ownNamespace, layoutBase, log },
+      plainHttp: input.flags["plain-http"],
+    });
+    if (!server.ok) return server;
+    const signal = await stopSignal();
+    log.info("stopping", { signal });
+    await server.value.close();
+    return ok(undefined);
+  },
+});
+
+async function makeFolder(dir: string): Promise<Result<void>> {
+  try {
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    return ok(undefined);
+  } catch (error) {
+    return fail("DataFolder", `--data ${dir} cannot be made: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+interface Chosen {
+  readonly source: Source;
+  readonly layoutBase: string | undefined;
+}
+
+async function openSource(values: FlagValues<typeof flags>, terminal: Terminal, dataDir: string, log: Log): Promise<Result<Chosen>> {
+  const choice = chooseFleet(values, terminal.env);
+  if (!choice.ok) return choice;
+  // Loaded here: no other command should wait for the server's parts.
+  const { createFolderSource, createKubernetesSource } = await import("../../operator/index.ts");
+  if (choice.value.kind === "folder") {
+    const dir = resolve(choice.value.dir);
+    const isFolder = await stat(dir).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+    if (!isFolder) return fail("NoFolder", `--filters ${dir} is not a folder; make it, or name the one that holds the manifests`);
+    const source = createFolderSource({ dir, dataDir: join(dataDir, "folder"), log, clock: systemClock });
+    return ok({ source, layoutBase: process.cwd() });
+  }
+  const { loadKubeconfig } = await import("../fleet/kubeconfig.ts");
+  const config = loadKubeconfig({ kubeconfig: values.kubeconfig, context: values.context, env: terminal.env });
+  if (!config.ok) return config;
+  return ok({ source: createKubernetesSource({ kubeConfig: config.value, log, clock: systemClock }), layoutBase: undefined });
+}
+
+/** Resolves with the first signal that asks for an end; a second one ends the process at once, as people expect of Ctrl-C. */
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    const stop = (signal: NodeJS.Signals) => {
+      process.once("SIGINT", () => process.exit(130));
+      resolve(signal);
+    };
+    process.once("SIGTERM", stop);
+    process.once("SIGINT", stop);
+  });
+}

@@ -1,0 +1,42 @@
+import type { ChangeEvent, Views } from "../../hub/index.ts";
+import type { Fleet } from "../../model/delivery.ts";
+import type { FilterRecord, Operator } from "../../operator/index.ts";
+import { refusesTarget, revisionOf } from "../../operator/index.ts";
+import { metricsText } from "./metrics.ts";
+import { type RefusedFilter, viewProxy } from "./proxy-views.ts";
+
+/** The running operator and its fleet as the read API shows them. */
+export function createViews(operator: Operator, fleet: Fleet, now: () => number): Views {
+  return {
+    filters: () => operator.filters(),
+    revisions: ({ namespace, name }) =>
+      [...operator.records()].find(({ key }) => key.namespace === namespace && key.name === name)?.revisions ?? [],
+    proxies() {
+      const refused = refusals(operator.records());
+      const all = [...fleet.proxies()].map((proxy) => viewProxy(proxy, refused.get(proxy.id) ?? []));
+      return all.sort((a, b) => (a.id < b.id ? -1 : 1));
+    },
+    metrics: () => metricsText(operator.filters(), fleet),
+    ready: () => operator.ready(),
+    onEvent: (listener) =>
+      operator.onEvent((record, { type, reason, message }) => {
+        const event: ChangeEvent = { time: new Date(now()).toISOString(), filter: record.id, type, reason, message };
+        listener(event);
+      }),
+  };
+}
+
+function refusals(records: Iterable<FilterRecord>): Map<string, RefusedFilter[]> {
+  const all = new Map<string, RefusedFilter[]>();
+  for (const record of records) {
+    const target = revisionOf(record, record.rollout.target);
+    if (target === undefined) continue;
+    const { number: revision, digest, wasmDigest, settings } = target;
+    for (const [proxy, { message }] of record.refusals) {
+      if (!refusesTarget(record, proxy)) continue;
+      const refused = { key: record.key, revision, digest, wasmDigest, slot: settings.slot, message };
+      all.set(proxy, [...(all.get(proxy) ?? []), refused]);
+    }
+  }
+  return all;
+}
