@@ -1,5 +1,6 @@
 /** Watching WasmFilters, deciding what every proxy gets, and saying in the status what it really runs. */
 export { createOperator, type Operator, type OperatorOptions } from "./operator.ts";
 export { parseFilter, problemsOf } from "./parse/filter.ts";
-export type { FilterRecord } from "./record.ts";
+export { type FilterRecord, refusesTarget, revisionOf } from "./record.ts";
+export { createFolderSource } from "./source/folder/folder.ts";
 export type { FilterEvent, Source } from "./source/source.ts";

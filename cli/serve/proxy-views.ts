@@ -1,0 +1,70 @@
+import type { ProxyFilterView, ProxyView } from "../../hub/index.ts";
+import type { DeliveredFilter, ProxyNode, SlotDelivery } from "../../model/delivery.ts";
+import { type FilterKey, filterId } from "../../model/filter.ts";
+
+/** What a proxy refused of a filter, as the operator remembers it. */
+export interface RefusedFilter {
+  readonly key: FilterKey;
+  readonly revision: number;
+  readonly digest: DeliveredFilter["digest"];
+  readonly wasmDigest: DeliveredFilter["wasmDigest"];
+  readonly slot: string;
+  readonly message: string;
+}
+
+/**
+ * A proxy as the read API shows it. Revision and digest of a filter are those that the proxy runs by its own acknowledgement; only where it
+ * runs none yet are they those it is to get. `state` says whether that is what it is meant to run, `message` what is missing.
+ */
+export function viewProxy(proxy: ProxyNode, refused: readonly RefusedFilter[]): ProxyView {
+  const { id, namespace, labels, connected } = proxy;
+  const slots = [...proxy.slots.values()].map((slot) => ({ name: slot.slot, filters: viewSlot(slot, connected, refused) }));
+  return { id, namespace, labels, connected, slots: slots.sort((a, b) => (a.name < b.name ? -1 : 1)) };
+}
+
+function viewSlot(slot: SlotDelivery, connected: boolean, refused: readonly RefusedFilter[]): ProxyFilterView[] {
+  const running = new Map((slot.running ?? []).map((entry) => [filterId(entry.filter), entry]));
+  const views = slot.desired.map((desired) => {
+    const id = filterId(desired.filter);
+    const now = running.get(id);
+    running.delete(id);
+    return viewFilter(
+      desired,
+      now,
+      connected,
+      refused.find((entry) => filterId(entry.key) === id && entry.slot === slot.slot),
+    );
+  });
+  for (const leaving of running.values()) {
+    if (!refused.some((entry) => filterId(entry.key) === filterId(leaving.filter))) {
+      views.push(show(leaving, "pending", "is to be taken out of the chain"));
+    }
+  }
+  for (const entry of refused) {
+    if (entry.slot !== slot.slot || views.some((view) => view.name === entry.key.name && view.namespace === entry.key.namespace)) continue;
+    const { key, revision, digest, wasmDigest } = entry;
+    views.push({ ...key, revision, digest, wasmDigest, state: "rejected", message: entry.message });
+  }
+  return views;
+}
+
+function viewFilter(
+  desired: DeliveredFilter,
+  running: DeliveredFilter | undefined,
+  connected: boolean,
+  refused: RefusedFilter | undefined,
+): ProxyFilterView {
+  if (refused !== undefined) return show(running ?? desired, "rejected", `revision ${refused.revision} rejected: ${refused.message}`);
+  if (!connected) return show(running ?? desired, "pending", "the proxy is not connected");
+  if (running?.hash === desired.hash) return show(running, "updated", "");
+  if (running === undefined) return show(desired, "pending", "not acknowledged yet");
+  return show(running, "pending", `waits for revision ${desired.revision}`);
+}
+
+function show(
+  { filter, revision, digest, wasmDigest }: DeliveredFilter,
+  state: ProxyFilterView["state"],
+  message: string,
+): ProxyFilterView {
+  return { namespace: filter.namespace, name: filter.name, revision, digest, wasmDigest, state, message };
+}

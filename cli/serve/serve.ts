@@ -1,0 +1,81 @@
+import { createHub } from "../../hub/index.ts";
+import { systemClock } from "../../model/clock.ts";
+import type { Log } from "../../model/log.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
+import { createModuleRegistry, parseDockerConfig } from "../../oci/index.ts";
+import { createOperator, type Source } from "../../operator/index.ts";
+import { createPreflight } from "../../preflight/index.ts";
+import { createXdsServer } from "../../xds/index.ts";
+import type { Address } from "../address.ts";
+import { createViews } from "./views.ts";
+
+export interface ServeOptions {
+  readonly source: Source;
+  readonly xds: Address;
+  readonly http: Address;
+  readonly dataDir: string;
+  /** Namespace whose filters reach the proxies of every namespace. */
+  readonly ownNamespace: string | undefined;
+  /** Registries spoken to without TLS, besides those on loopback. */
+  readonly plainHttp: readonly string[];
+  /** Where relative `oci-layout:` references start from; `undefined` refuses such references. */
+  readonly layoutBase: string | undefined;
+  readonly log: Log;
+}
+
+/** A running Weir. */
+export interface Server {
+  readonly xds: Address;
+  readonly http: Address;
+  /** Ends streams and watches in order; resolves when everything is let go. */
+  close(): Promise<void>;
+}
+
+/**
+ * The composition root: every room is made and wired here and nowhere else. The xDS port opens last, when the desired state is known, so that
+ * proxies that come back after a restart are answered at once and rightly.
+ */
+export async function startServer(options: ServeOptions): Promise<Result<Server>> {
+  const { source, log } = options;
+  const clock = systemClock;
+  const layouts = options.layoutBase === undefined ? {} : { layoutBase: options.layoutBase };
+  const registry = createModuleRegistry({ dataDir: options.dataDir, log, plainHttp: options.plainHttp, ...layouts });
+  const xds = createXdsServer({ address: `${options.xds.host}:${options.xds.port}`, log, clock });
+  const preflight = createPreflight();
+  const operator = createOperator({
+    ...{ source, fleet: xds.fleet, registry, preflight, clock, log, ownNamespace: options.ownNamespace },
+    parseKeychain: parseDockerConfig,
+    random: Math.random,
+  });
+  const views = createViews(operator, xds.fleet, clock.now);
+  const hub = createHub({ views, address: options.http, log });
+  const http = await hub.listen();
+  if (!http.ok) return http;
+  log.info("reading the desired state", { source: source.description });
+  await operator.start();
+  const bound = await bind(xds, options.xds);
+  if (!bound.ok) {
+    await hub.close();
+    await operator.stop();
+    return bound;
+  }
+  log.info("serving", { xds: `${bound.value.host}:${bound.value.port}`, http: `http://${http.value.host}:${http.value.port}` });
+  return ok({
+    xds: bound.value,
+    http: http.value,
+    async close() {
+      await xds.close();
+      await operator.stop();
+      await hub.close();
+    },
+  });
+}
+
+async function bind(server: { listen(): Promise<Address> }, { host, port }: Address): Promise<Result<Address>> {
+  try {
+    return ok(await server.listen());
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    return fail("AddressUnavailable", `--xds-address ${host}:${port} cannot be listened on: ${cause}`);
+  }
+}
