@@ -44,7 +44,7 @@ export function headerFilter(filter: HeaderFilter): Promise<Uint8Array> {
       (i32.const 0)))`);
 }
 
-/** A network filter: counts connections in the metric `metric`, and puts `prefix` before the first thing the app says. */
+/** A network filter: counts connections in the metric `metric`, and puts `prefix` before what the app says. */
 export function networkFilter({ metric, prefix = "" }: { readonly metric: string; readonly prefix?: string }): Promise<Uint8Array> {
   const prepend = `(drop (call $set (i32.const ${UPSTREAM_DATA}) (i32.const 0) (i32.const 0) (i32.const ${VALUE_AT}) (i32.const ${Buffer.byteLength(prefix)})))`;
   return assemble(`(module
@@ -61,8 +61,8 @@ export function networkFilter({ metric, prefix = "" }: { readonly metric: string
     (func (export "proxy_on_new_connection") (param i32) (result i32)
       (drop (call $increment (i32.load (i32.const ${RESULT_AT})) (i64.const 1)))
       (i32.const 0))
-    (func (export "proxy_on_upstream_data") (param i32 i32 i32) (result i32)
-      ${prefix === "" ? "" : prepend}
+    (func (export "proxy_on_upstream_data") (param i32) (param $size i32) (param i32) (result i32)
+      ${prefix === "" ? "" : `(if (local.get $size) (then ${prepend}))`}
       (i32.const 0)))`);
 }
 
