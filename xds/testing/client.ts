@@ -48,6 +48,10 @@ export interface TestClient {
   /** Subscribes to these names on top of what is subscribed, as each variant says it. */
   subscribe(typeUrl: string, names: readonly string[], initial?: Readonly<Record<string, string>>): void;
   unsubscribe(typeUrl: string, names: readonly string[]): void;
+  /** A first request without names. */
+  wildcard(typeUrl: string): void;
+  /** Acknowledges everything until the server falls silent. */
+  settle(): Promise<void>;
   ack(response: Received): void;
   nack(response: Received, message?: string): void;
   /** The next response. Rejects when the stream ends or none comes in time. */
@@ -206,6 +210,17 @@ export function connect(options: TestClientOptions): TestClient {
     sendRaw,
     subscribe: (typeUrl, names, initial = {}) => change(typeUrl, names, true, initial),
     unsubscribe: (typeUrl, names) => change(typeUrl, names, false, {}),
+    wildcard: (typeUrl) => change(typeUrl, [], true, {}),
+    async settle() {
+      for (let turn = 0; turn < 100; turn++) {
+        await roundTrip();
+        await roundTrip();
+        if (broken !== undefined) throw broken;
+        if (unread.length === 0) return;
+        for (const response of unread.splice(0)) answer(response, undefined);
+      }
+      throw new Error("the server never falls silent");
+    },
     ack: (response) => answer(response, undefined),
     nack(response, message = "rejected by the test") {
       for (const [name, { version }] of response.resources) rejected.add(`${response.typeUrl} ${name} ${version}`);
@@ -238,7 +253,8 @@ export function connect(options: TestClientOptions): TestClient {
 function readDelta(bytes: Buffer): Received {
   const message = DeltaDiscoveryResponse.decode(bytes);
   const resources = new Map<string, { version: string; value: Buffer }>();
-  for (const { name = "", version = "", resource } of message.resources ?? []) {
+  for (const { name = "", version = "", resource, ttl } of message.resources ?? []) {
+    assert.equal(ttl, undefined, "a time to live only for clients that say they know it");
     assert(!resources.has(name), `${name} comes twice in a response`);
     assert.equal(resource?.typeUrl, message.typeUrl);
     resources.set(name, { version, value: resource?.value ?? Buffer.alloc(0) });

@@ -1,7 +1,7 @@
 import type { TestContext } from "node:test";
 import { silentLog } from "../../model/log.ts";
-import { createCache } from "../cache.ts";
-import { createDiscovery } from "../discovery.ts";
+import { type Cache, createCache } from "../cache.ts";
+import { createDiscovery, type Discovery } from "../discovery.ts";
 import { type Resource, typeUrls } from "../resource.ts";
 import { any, field, join } from "../resources/wire.ts";
 import { createGrpcServer } from "../server.ts";
@@ -18,7 +18,7 @@ export interface Way {
 }
 
 /** Every variant, aggregated and separate, for every type. */
-export const variants: readonly Way[] = Object.entries(typeUrls).flatMap(([type, typeUrl]) =>
+export const everyWay: readonly Way[] = Object.entries(typeUrls).flatMap(([type, typeUrl]) =>
   (["sotw", "delta"] as const).flatMap((variant) => [
     { name: `${type}, ${variant}, aggregated`, variant, typeUrl },
     { name: `${type}, ${variant}, separate`, variant, typeUrl, separate: typeUrl },
@@ -33,32 +33,54 @@ export function resourceOf(typeUrl: string, name: string, version: string, size 
 
 const ignore: StreamObserver = { opened() {}, subscribed() {}, answered() {}, settled() {}, closed() {} };
 
+export interface DiscoveryOptions {
+  readonly observer?: StreamObserver;
+  readonly names?: number;
+  readonly maxRequestSize?: number;
+}
+
+export interface StartedDiscovery {
+  readonly cache: Cache;
+  readonly discovery: Discovery;
+  readonly port: number;
+  /** A client that is closed when the test ends. */
+  connect(settings: Omit<TestClientOptions, "port">): TestClient;
+  /** Another server in its place, which knows nothing. */
+  restart(): Promise<StartedDiscovery>;
+}
+
 /** A discovery server on a free port over an empty cache, gone when the test is. */
-export async function startDiscovery(
-  t: TestContext,
-  {
-    observer = ignore,
-    names = 10_000,
-    maxRequestSize = 4 * 1024 * 1024,
-  }: { observer?: StreamObserver; names?: number; maxRequestSize?: number } = {},
-) {
+export async function startDiscovery(t: TestContext, options: DiscoveryOptions = {}): Promise<StartedDiscovery> {
   const cache = createCache();
-  const discovery = createDiscovery(cache, observer, { names, types: 32 });
-  const server = createGrpcServer({ address: "127.0.0.1:0", discovery, log: silentLog, maxRequestSize, maxConnectionAgeMs: 0 });
+  const discovery = createDiscovery(cache, options.observer ?? ignore, { names: options.names ?? 10_000, types: 32 });
+  const maxRequestSize = options.maxRequestSize ?? 4 * 1024 * 1024;
+  const server = createGrpcServer({
+    address: "127.0.0.1:0",
+    discovery,
+    metrics() {},
+    log: silentLog,
+    maxRequestSize,
+    maxConnectionAgeMs: 0,
+  });
   const { port } = await server.listen();
   const clients: TestClient[] = [];
-  t.after(async () => {
+  const stop = async () => {
     for (const client of clients) client.close();
     await server.close();
-  });
+  };
+  t.after(stop);
   return {
     cache,
     discovery,
     port,
-    connect(options: Omit<TestClientOptions, "port">): TestClient {
-      const client = connect({ ...options, port });
+    connect(settings) {
+      const client = connect({ ...settings, port });
       clients.push(client);
       return client;
+    },
+    async restart() {
+      await stop();
+      return startDiscovery(t, options);
     },
   };
 }
