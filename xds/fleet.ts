@@ -1,10 +1,12 @@
 import type { Clock } from "../model/clock.ts";
-import type { Chain, Fleet, ProxyHealth, ProxyNode } from "../model/delivery.ts";
+import type { Chain, Fleet, ProxyNode } from "../model/delivery.ts";
 import type { FilterType } from "../model/filter.ts";
 import type { Cache } from "./cache.ts";
+import type { MetricFamily } from "./gen/io/prometheus/client/metrics.ts";
 import { createDelivery, type Delivery, type Offer } from "./ledger.ts";
 import type { NodeInfo } from "./node.ts";
 import { createOffers, type Offers } from "./offers.ts";
+import { createProxyStats, type ProxyStats } from "./proxy-stats.ts";
 import { viewOf } from "./proxy-view.ts";
 import { typeUrls } from "./resource.ts";
 import { parseName } from "./resources/chain.ts";
@@ -24,7 +26,8 @@ export interface ProxyRecord {
   readonly subscribers: Map<string, Set<number>>;
   assigned: ReadonlyMap<string, Chain | "hold"> | undefined;
   since: number;
-  health: ProxyHealth | undefined;
+  /** From its metrics stream. */
+  stats: ProxyStats | undefined;
   /** What `proxy` returned last, until something changes. */
   view: ProxyNode | undefined;
 }
@@ -37,7 +40,8 @@ export interface FleetOptions {
 export interface FleetCore {
   readonly fleet: Fleet;
   readonly observer: StreamObserver;
-  reportHealth(id: string, health: ProxyHealth): void;
+  /** Takes in stats that a proxy streamed; those of unknown proxies are dropped. `isFirst`: what was known before is void. */
+  reportStats(id: string, families: readonly MetricFamily[], isFirst: boolean): void;
   /** Encoded extension configs in memory. */
   encoded(): number;
 }
@@ -131,7 +135,7 @@ export function createFleet({ cache, clock }: FleetOptions): FleetCore {
       }
     },
     proxy,
-    health: (id) => proxies.get(id)?.health,
+    health: (id) => proxies.get(id)?.stats?.health(),
     assign(id, slots) {
       const record = proxies.get(id);
       if (record === undefined || record.assigned === slots) return;
@@ -164,9 +168,11 @@ export function createFleet({ cache, clock }: FleetOptions): FleetCore {
       settled: (stream, typeUrl, item) => answered(stream, typeUrl, { items: [item], error: undefined }),
       closed,
     },
-    reportHealth(id, health) {
+    reportStats(id, families, isFirst) {
       const record = proxies.get(id);
-      if (record !== undefined) record.health = health;
+      if (record === undefined) return;
+      if (isFirst || record.stats === undefined) record.stats = createProxyStats();
+      record.stats.take(families, clock.now());
     },
     encoded: offers.size,
   };
@@ -181,7 +187,7 @@ function createRecord(node: NodeInfo, now: number): ProxyRecord {
     subscribers: new Map(),
     assigned: undefined,
     since: now,
-    health: undefined,
+    stats: undefined,
     view: undefined,
   };
 }

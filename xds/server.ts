@@ -9,6 +9,7 @@ import {
 import type { Log } from "../model/log.ts";
 import type { Discovery } from "./discovery.ts";
 import { HealthCheckResponse, HealthCheckResponse_ServingStatus } from "./gen/grpc/health/v1/health.ts";
+import { type MetricsSink, registerMetricsService } from "./metrics-service.ts";
 import { discoveryServices } from "./services.ts";
 import type { Wire } from "./stream.ts";
 import type { Request } from "./subscription.ts";
@@ -18,6 +19,8 @@ export interface GrpcServerOptions {
   readonly address: string;
   readonly credentials?: ServerCredentials | undefined;
   readonly discovery: Discovery;
+  /** Takes the stats that proxies stream. */
+  readonly metrics: MetricsSink;
   readonly log: Log;
   /** Bytes. */
   readonly maxRequestSize: number;
@@ -57,6 +60,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     register(`/${name}/${delta}`, "bidi", (call: ServerDuplexStream<Buffer, Uint8Array>) => serveStream(discovery, "delta", typeUrl, call));
   }
   registerHealth();
+  registerMetricsService(server, options.metrics);
 
   function register(path: string, kind: "unary" | "bidi" | "serverStream", handler: unknown): void {
     type Handler = handleBidiStreamingCall<Buffer, Uint8Array> &

@@ -41,12 +41,13 @@ export interface XdsStats {
 /** The xDS server of Weir: the fleet on one side, discovery streams on the other. */
 export function createXdsServer(options: XdsServerOptions): XdsServer {
   const cache = createCache();
-  const { fleet, observer, encoded } = createFleet({ cache, clock: options.clock });
+  const { fleet, observer, encoded, reportStats } = createFleet({ cache, clock: options.clock });
   const discovery = createDiscovery(cache, observer, { names: options.maxNames ?? 10_000, types: 32 });
   const server = createGrpcServer({
     address: options.address,
     credentials: options.credentials,
     discovery,
+    metrics: (id, families, isFirst) => reportStats(id, families, isFirst),
     log: options.log,
     maxRequestSize: options.maxRequestSize ?? 4 * 1024 * 1024,
     maxConnectionAgeMs: options.maxConnectionAgeMs ?? 0,
