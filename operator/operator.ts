@@ -8,13 +8,13 @@ import { slotsOf } from "./assignment.ts";
 import { ensureEntry } from "./entries.ts";
 import { createFleetIndex } from "./fleet-index.ts";
 import { createFleetWatch } from "./fleet-watch.ts";
+import { createHealthWatch } from "./health-watch.ts";
 import type { FleetView } from "./observe.ts";
 import { parseFilter } from "./parse/filter.ts";
 import { createRecord, type FilterRecord } from "./record.ts";
 import type { Resolution, ResolveDeps } from "./resolve.ts";
 import { createResolver } from "./resolver.ts";
 import { findOrMake } from "./revisions.ts";
-import type { Fault } from "./rollout/advance.ts";
 import type { FilterEvent, Source, SourceChange } from "./source/source.ts";
 import { rolloutFrom } from "./status.ts";
 import { createStatusWriter } from "./status-writer.ts";
@@ -62,9 +62,10 @@ export function createOperator(options: OperatorOptions): Operator {
   const proxiesOf = (id: string) => index.proxiesOf(id);
   const statuses = createStatusWriter({ source, fleet, clock, log, proxiesOf });
   const resolver = createResolver({ deps: options, clock, random: options.random, done: resolved });
+  const healthWatch = createHealthWatch(fleet, clock, proxiesOf);
   const stepper = createStepper({
     ...{ source, fleet, clock, log, statuses, proxiesOf, settled, emit, registry: options.registry },
-    fault: (): Fault | undefined => undefined,
+    fault: healthWatch.fault,
     moved(record) {
       assign(proxiesOf(record.id));
       retain();
@@ -179,6 +180,7 @@ export function createOperator(options: OperatorOptions): Operator {
     resolver.cancel(record.id);
     stepper.forget(record.id);
     statuses.forget(record);
+    healthWatch.forget(record);
     const concerned = index.removeFilter(record.id);
     assign(concerned);
     retain();

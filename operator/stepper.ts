@@ -33,6 +33,8 @@ export interface Stepper {
 }
 
 const RETRY_MS = 1_000;
+/** How often a rollout under way is looked at though no proxy said anything: stats arrive about once a second. */
+const WATCH_MS = 500;
 
 /**
  * A step forward (a new target, the next wave, success) is written to the status before any proxy sees it, so that an operator killed at any
@@ -105,7 +107,9 @@ export function createStepper(options: StepperOptions): Stepper {
     const { state, events, wakeAt } = next(record, view);
     statuses.setWake(record, wakeAt);
     if (state === record.rollout) {
-      if (wakeAt !== undefined) wakeIn(record, wakeAt - clock.now());
+      const watched = state.phase === "Progressing" ? WATCH_MS : Number.POSITIVE_INFINITY;
+      const wait = Math.min(watched, (wakeAt ?? Number.POSITIVE_INFINITY) - clock.now());
+      if (Number.isFinite(wait)) wakeIn(record, wait);
       statuses.touch(record);
       return false;
     }

@@ -23,6 +23,10 @@ export function createProxyStats(): ProxyStats {
     if (values.has(name) || values.size < MAX_NAMES) values.set(name, value);
   }
 
+  function add(name: string, value: number): void {
+    keep(name, (values.get(name) ?? 0) + value);
+  }
+
   function sum(suffix: string): number {
     let total = 0;
     for (const [name, value] of values) if (name.endsWith(suffix)) total += value;
@@ -37,8 +41,9 @@ export function createProxyStats(): ProxyStats {
         const sample: Metric | undefined = metric?.[0];
         if (sample?.counter !== undefined) keep(name, sample.counter.value ?? 0);
         if (sample?.summary !== undefined) {
-          keep(`${name}.count`, Number(sample.summary.sampleCount ?? 0));
-          keep(`${name}.sum`, sample.summary.sampleSum ?? 0);
+          // Unlike counters, a summary covers one flush interval only.
+          add(`${name}.count`, Number(sample.summary.sampleCount ?? 0));
+          add(`${name}.sum`, sample.summary.sampleSum ?? 0);
         }
       }
     },

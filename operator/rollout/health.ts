@@ -1,0 +1,106 @@
+import type { ProxyHealth } from "../../model/delivery.ts";
+import type { Analysis } from "../../model/filter.ts";
+import type { Fault } from "./advance.ts";
+
+/** Counters over some time, summed over some proxies. */
+export interface Tally {
+  readonly requests: number;
+  readonly errors5xx: number;
+  readonly latencySumMs: number;
+  readonly latencyCount: number;
+}
+
+/** How a group of proxies fared since they took up what they run. */
+export interface GroupHealth extends Tally {
+  /** Proxies that took it up. */
+  readonly proxies: number;
+  /** Of those, the ones that were then lost and stayed away. */
+  readonly vanished: readonly string[];
+  readonly vmFailures: number;
+  /** The proxy with the most VM failures, for the message. */
+  readonly worst: string | undefined;
+}
+
+export const noTally: Tally = { requests: 0, errors5xx: 0, latencySumMs: 0, latencyCount: 0 };
+
+export function addTally(a: Tally, b: Tally): Tally {
+  return {
+    requests: a.requests + b.requests,
+    errors5xx: a.errors5xx + b.errors5xx,
+    latencySumMs: a.latencySumMs + b.latencySumMs,
+    latencyCount: a.latencyCount + b.latencyCount,
+  };
+}
+
+/** What was counted between two reports. Counters that went down started anew: what they say now is all since then. */
+export function tallySince(before: Tally | undefined, now: ProxyHealth): Tally {
+  if (before === undefined || now.requests < before.requests) return now;
+  return {
+    requests: now.requests - before.requests,
+    errors5xx: Math.max(0, now.errors5xx - before.errors5xx),
+    latencySumMs: Math.max(0, now.latencySumMs - before.latencySumMs),
+    latencyCount: Math.max(0, now.latencyCount - before.latencyCount),
+  };
+}
+
+/** A share of vanished proxies above stable's share by more than this speaks against the target: some come and go in any fleet. */
+const VANISHED_RISE = 0.25;
+/** Mean latencies below this are noise, whatever their ratio. */
+const LATENCY_FLOOR_MS = 5;
+
+const percent = (tally: Tally) => (tally.requests === 0 ? 0 : (100 * tally.errors5xx) / tally.requests);
+const meanMs = (tally: Tally) => (tally.latencyCount === 0 ? 0 : tally.latencySumMs / tally.latencyCount);
+
+/**
+ * Judges a wave by what its proxies report of themselves, against those still on stable in the same time, or, where there are none with enough
+ * requests, against the wave's own proxies before they took the target.
+ */
+export function judge(wave: GroupHealth, stable: GroupHealth, before: Tally, analysis: Analysis): Fault | undefined {
+  return (
+    vanished(wave, stable) ??
+    vmFailed(wave, stable) ??
+    errorsRose(wave, stable, before, analysis) ??
+    latencyRose(wave, stable, before, analysis)
+  );
+}
+
+function vanished(wave: GroupHealth, stable: GroupHealth): Fault | undefined {
+  if (wave.vanished.length === 0) return undefined;
+  const share = wave.vanished.length / wave.proxies;
+  const usual = stable.proxies === 0 ? 0 : stable.vanished.length / stable.proxies;
+  if (share <= usual + VANISHED_RISE) return undefined;
+  const message = `${wave.vanished.length} of ${wave.proxies} proxies vanished after they took it: ${wave.vanished.slice(0, 5).join(", ")}`;
+  return { reason: "ProxyVanished", message };
+}
+
+function vmFailed(wave: GroupHealth, stable: GroupHealth): Fault | undefined {
+  if (wave.vmFailures === 0) return undefined;
+  const usual = stable.proxies === 0 ? 0 : stable.vmFailures / stable.proxies;
+  if (wave.vmFailures / wave.proxies <= usual) return undefined;
+  return { reason: "VmFailed", message: `its VM failed ${wave.vmFailures} times, most on proxy ${wave.worst ?? "?"}` };
+}
+
+/** What to compare the wave with: stable at the same time when it had enough requests, else the wave's proxies before. */
+function reference(stable: GroupHealth, before: Tally, analysis: Analysis): { tally: Tally; name: string } {
+  if (stable.requests >= analysis.minRequests) return { tally: stable, name: "on stable" };
+  return { tally: before, name: "before" };
+}
+
+function errorsRose(wave: GroupHealth, stable: GroupHealth, before: Tally, analysis: Analysis): Fault | undefined {
+  if (wave.requests < analysis.minRequests) return undefined;
+  const { tally, name } = reference(stable, before, analysis);
+  if (percent(wave) - percent(tally) <= analysis.max5xxRisePercent) return undefined;
+  const message = `${percent(wave).toFixed(1)}% of ${wave.requests} requests got a 5xx, against ${percent(tally).toFixed(1)}% ${name}`;
+  return { reason: "ErrorsRose", message };
+}
+
+function latencyRose(wave: GroupHealth, stable: GroupHealth, before: Tally, analysis: Analysis): Fault | undefined {
+  const { tally, name } = reference(stable, before, analysis);
+  if (wave.latencyCount < analysis.minRequests || tally.latencyCount < analysis.minRequests) return undefined;
+  const usual = Math.max(meanMs(tally), LATENCY_FLOOR_MS);
+  if (meanMs(wave) <= usual * analysis.maxLatencyRatio) return undefined;
+  return {
+    reason: "LatencyRose",
+    message: `requests take ${meanMs(wave).toFixed(1)} ms on average, against ${meanMs(tally).toFixed(1)} ms ${name}`,
+  };
+}
