@@ -140,14 +140,14 @@ async function apply({ manifest, text }: ManifestText, { dir, namespace, find }:
   const found = await find(id);
   if (!found.ok) return found;
   if (found.value === undefined) {
-    const added = await addObject(dir, id, document);
+    const added = await addObject(dir, id, document, text);
     return added.ok ? ok({ ...id, action: "created", file: added.value }) : added;
   }
   const { file, object } = found.value;
   const pin = keep(document, object);
   const applied = { ...id, file: file.path, ...(pin === undefined ? {} : { pin }) };
   if (JSON.stringify(document.toJS()) === JSON.stringify(object)) return ok({ ...applied, action: "unchanged" });
-  const written = await replaceObject(found.value, document);
+  const written = await replaceObject(found.value, document, text);
   return written.ok ? ok({ ...applied, action: "configured" }) : written;
 }
 

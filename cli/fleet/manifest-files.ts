@@ -3,6 +3,7 @@ import { readdir, readFile, realpath, rename, rm, stat, writeFile } from "node:f
 import { basename, dirname, join } from "node:path";
 import { type Document, isMap, isScalar, parseAllDocuments, type ToStringOptions } from "yaml";
 import { fail, ok, type Result } from "../../model/result.ts";
+import { sourcesOf } from "./manifests.ts";
 
 /** The same files that a folder source reads: of the folder itself, not hidden. */
 const MANIFEST = /^[^.].*[.](ya?ml|json)$/;
@@ -31,7 +32,7 @@ export interface Placed {
 export interface ManifestFile {
   readonly path: string;
   readonly text: string;
-  readonly documents: readonly Document[];
+  readonly documents: readonly Document.Parsed[];
 }
 
 export interface Folder {
@@ -121,9 +122,9 @@ function setField(document: Document, path: Path, value: string | undefined): vo
   document.setIn(path, value);
 }
 
-/** Puts another document in the object's place and writes the file. */
-export function replaceObject(placed: Placed, replacement: Document): Promise<Result<void>> {
-  if (placed.path.length === 0) return write(placed.file, placed.document, replacement);
+/** Puts another document in the object's place, in the style of `source`, and writes the file. */
+export function replaceObject(placed: Placed, replacement: Document, source: string): Promise<Result<void>> {
+  if (placed.path.length === 0) return write(placed.file, placed.document, { document: replacement, source });
   placed.document.setIn(placed.path, replacement.contents);
   return write(placed.file, placed.document);
 }
@@ -135,13 +136,22 @@ export async function removeObject({ file, document, path }: Placed): Promise<Re
   return write(file, document);
 }
 
-/** Writes a new file for an object, named after it. Secrets are for their owner's eyes only. */
-export async function addObject(dir: string, { kind, namespace, name }: ObjectId, document: Document): Promise<Result<string>> {
+/** Writes a new file for an object, named after it, in the style of `source`. Secrets are for their owner's eyes only. */
+export async function addObject(
+  dir: string,
+  { kind, namespace, name }: ObjectId,
+  document: Document,
+  source: string,
+): Promise<Result<string>> {
   const stem = kind === "WasmFilter" ? name : `${kind.toLowerCase()}-${name}`;
   const taken = new Set(await readdir(dir).catch(() => []));
   const choices = [`${stem}.yaml`, `${namespace}-${stem}.yaml`, `${namespace}-${stem}-${randomUUID().slice(0, 8)}.yaml`];
   const path = join(dir, choices.find((choice) => !taken.has(choice)) ?? `${randomUUID()}.yaml`);
-  const written = await writeAtomically(path, bare(textOf(document, "", path)), kind === "Secret" ? 0o600 : 0o644);
+  const written = await writeAtomically(
+    path,
+    textOf(document, source.replace(/^---[ \t]*\n/, ""), path),
+    kind === "Secret" ? 0o600 : 0o644,
+  );
   return written.ok ? ok(path) : written;
 }
 
@@ -149,15 +159,12 @@ export async function addObject(dir: string, { kind, namespace, name }: ObjectId
 async function write(
   file: ManifestFile,
   edited: Document,
-  replacement: Document | "remove" | undefined = undefined,
+  replacement: { readonly document: Document; readonly source: string } | "remove" | undefined = undefined,
 ): Promise<Result<void>> {
-  let start = 0;
-  const parts = file.documents.map((document, index) => {
-    const end = index === file.documents.length - 1 ? file.text.length : (document.range?.[2] ?? start);
-    const text = file.text.slice(start, end);
-    start = end;
-    if (document !== edited) return text;
-    return replacement === "remove" ? "" : textOf(replacement ?? document, text, file.path);
+  const parts = sourcesOf(file.text, file.documents).map((text, index) => {
+    if (file.documents[index] !== edited) return text;
+    if (replacement === "remove") return "";
+    return replacement === undefined ? textOf(edited, text, file.path) : textOf(replacement.document, replacement.source, file.path);
   });
   const first = parts.findIndex((part) => part.trim() !== "");
   const texts = parts.slice(Math.max(0, first)).filter((part) => part !== "");
@@ -176,7 +183,7 @@ function textOf(document: Document, style: string, path: string): string {
     indentSeq: !/^( *)[^ #-][^\n]*:[ \t]*\n\1- /m.test(style),
   };
   const text = document.toString(options);
-  return style.startsWith("---") || style === "" ? text : bare(text);
+  return style.startsWith("---") ? text : bare(text);
 }
 
 function bare(text: string): string {

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { parseAllDocuments } from "yaml";
+import { type Document, parseAllDocuments } from "yaml";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -54,7 +54,9 @@ async function filesOf(dir: string): Promise<readonly string[]> {
 /** The objects of a YAML stream (JSON is YAML). Empty documents are skipped; a stream of nothing is a failure. */
 export function parseManifests(text: string, where: string): Result<readonly ManifestText[]> {
   const found: ManifestText[] = [];
-  for (const [index, document] of parseAllDocuments(text).entries()) {
+  const documents = [...parseAllDocuments(text, { merge: true })];
+  const sources = sourcesOf(text, documents);
+  for (const [index, document] of documents.entries()) {
     const here = index === 0 ? where : `${where}, document ${index + 1}`;
     const [error] = document.errors;
     if (error !== undefined) return fail("NotYaml", `${here} is no valid YAML: ${error.message.split("\n")[0]}`);
@@ -63,9 +65,20 @@ export function parseManifests(text: string, where: string): Result<readonly Man
     if (value.value === null || value.value === undefined) continue;
     const manifest = checkManifest(value.value, here);
     if (!manifest.ok) return manifest;
-    found.push({ manifest: manifest.value, text: String(document), where: here });
+    found.push({ manifest: manifest.value, text: sources[index] ?? String(document), where: here });
   }
   return found.length === 0 ? fail("NoManifests", `${where} holds no object`) : ok(found);
+}
+
+/** The text of each document of a stream, the comments before it and its markers included: put together they are the stream again. */
+export function sourcesOf(text: string, documents: readonly Document.Parsed[]): readonly string[] {
+  let start = 0;
+  return documents.map((document, index) => {
+    const end = index === documents.length - 1 ? text.length : document.range[2];
+    const source = text.slice(start, end);
+    start = end;
+    return source;
+  });
 }
 
 /** Reading aliases may fail by design: a few bytes of YAML can stand for gigabytes. */

@@ -68,7 +68,7 @@ export function nextStep(filter: WasmFilter, now: number): string {
         ? `nothing until \`weir rollout resume ${metadata.name}\``
         : `nothing until \`weir rollout promote ${metadata.name}\``;
     case "Succeeded":
-      return "nothing: the rollout is complete";
+      return "";
     case "RolledBack":
     case "Rejected":
     case "Failed":
