@@ -141,13 +141,14 @@ export function createFleet({ cache, clock }: FleetOptions): FleetCore {
       if (record === undefined || record.assigned === slots) return;
       const before = record.assigned;
       record.assigned = slots;
+      record.view = undefined;
       let changed = before === undefined;
       for (const delivery of record.deliveries.values()) {
         if (before !== undefined && slots.get(delivery.slot) === before.get(delivery.slot)) continue;
         changed = serve(cache, offers, record, delivery) || changed;
       }
       if (before === undefined) cache.open(id, ECDS);
-      if (changed || record.node.form === "filters") serveManaged(cache, record);
+      serveManaged(cache, record);
       if (changed) touch(record);
     },
     forget(id) {
@@ -229,11 +230,15 @@ function offerFor(offers: Offers, { node, types }: ProxyRecord, delivery: Delive
   return wrong ? offers.empty(slot, filter, "Network", node.form) : empty;
 }
 
-/** The listener, route and cluster of a managed sidecar. */
+/** The listener, route and cluster of a managed sidecar. While one of its slots is on hold they stay as they are: a listener may name its filters. */
 function serveManaged(cache: Cache, { node, assigned }: ProxyRecord): void {
   if (node.managed === undefined || assigned === undefined) return;
   const chains = new Map<string, Chain>();
-  for (const [slot, chain] of assigned) if (chain !== "hold") chains.set(slot, chain);
+  for (const slot of node.managed.slots) {
+    const chain = assigned.get(slot) ?? [];
+    if (chain === "hold") return;
+    chains.set(slot, chain);
+  }
   const resources = managedResources(node.managed, node.form, chains);
   for (const typeUrl of [typeUrls.cluster, typeUrls.endpoint, typeUrls.listener, typeUrls.route]) {
     cache.set(

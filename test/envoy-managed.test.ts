@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import type { Chain } from "../model/delivery.ts";
+import { typeUrls } from "../xds/resource.ts";
+import { chainEntry } from "./support/chain-entry.ts";
+import { startControl } from "./support/control.ts";
+import { startEchoApp } from "./support/echo.ts";
+import { eventually } from "./support/process.ts";
+import { startProxy, stat } from "./support/scene.ts";
+import { soon } from "./support/soon.ts";
+import { echoed, get, startTraffic } from "./support/traffic.ts";
+import { badModules, headerFilter, networkFilter } from "./support/wat.ts";
+import { hideFilterChain, startXdsTap } from "./support/xds-tap.ts";
+
+const guard = chainEntry("guard", await headerFilter({ name: "x-guard", value: "on" }));
+const mark = async (name: string, text = name) => chainEntry(name, await headerFilter({ name: "x-order", value: text, on: "request" }));
+const countConnections = chainEntry("count", await networkFilter({ metric: "counted_connections" }), { type: "Network" });
+
+/** A sidecar with nothing but ADS in its bootstrap, and a tap that sees what goes over it. */
+async function startSidecar(t: TestContext, form: "chain" | "filters") {
+  const app = await startEchoApp();
+  const control = await startControl();
+  const tap = await startXdsTap({ target: control.port, ...(form === "filters" && { edit: hideFilterChain }) });
+  t.after(async () => {
+    await tap.stop();
+    await control.stop();
+    await app.stop();
+  });
+  const bootstrap = { managed: true, xds: { host: "127.0.0.1", port: tap.port }, stats: false };
+  const { envoy, port } = await startProxy(t, { app, bootstrap });
+  return {
+    app,
+    control,
+    tap,
+    envoy,
+    port,
+    order: async () => echoed(await get(port), "x-order"),
+    modified: () => stat(envoy, "listener_manager.listener_modified"),
+    async serving(chain: Chain) {
+      control.desire({ default: chain });
+      await eventually("the listener", async () => (await get(port)).status === 200);
+    },
+    guarded() {
+      const traffic = startTraffic({ port, filtered: ({ headers }) => headers["x-guard"] === "on" });
+      t.after(() => traffic.stop());
+      return traffic;
+    },
+  };
+}
+
+type Sidecar = Awaited<ReturnType<typeof startSidecar>>;
+
+/** Types of the resources sent, in the order they went over the wire. */
+function sentTypes({ tap }: Sidecar): string[] {
+  return tap.passed.flatMap(({ from, message }) => (from === "server" ? (message.resources ?? []).map(() => message.typeUrl ?? "") : []));
+}
+
+async function assertSpotless(t: TestContext, traffic: ReturnType<typeof startTraffic>): Promise<void> {
+  const { sent, failed, unfiltered, samples } = await traffic.stop();
+  t.diagnostic(`${sent} requests, ${failed} failed, ${unfiltered} unfiltered`);
+  assert.deepEqual({ failed, unfiltered, samples }, { failed: 0, unfiltered: 0, samples: [] });
+}
+
+test("a managed sidecar gets cluster, endpoints, listener, filters and route in this order", async (t) => {
+  const sidecar = await startSidecar(t, "chain");
+  await sidecar.serving([guard]);
+  assert.equal((await get(sidecar.port)).headers["x-guard"], "on", "the listener takes requests only with its filters in place");
+  const types = sentTypes(sidecar);
+  assert.deepEqual([...types].sort(), [...Object.values(typeUrls)].sort(), "each is sent once");
+  const at = (type: keyof typeof typeUrls) => types.indexOf(typeUrls[type]);
+  assert.ok(at("cluster") < at("endpoint") && at("cluster") < at("listener"), String(types));
+  assert.ok(at("listener") < at("route") && at("listener") < at("extensionConfig"), String(types));
+});
+
+test("filters of a managed sidecar change with its listener untouched", async (t) => {
+  const sidecar = await startSidecar(t, "chain");
+  await sidecar.serving([guard]);
+  const traffic = sidecar.guarded();
+  const before = sentTypes(sidecar).length;
+  for (const [chain, marks] of [
+    [
+      [guard, await mark("a"), await mark("b")],
+      ["a", "b"],
+    ],
+    [
+      [await mark("b"), guard, await mark("a", "a2")],
+      ["b", "a2"],
+    ],
+    [[guard], []],
+  ] as const) {
+    await sidecar.control.apply({ default: chain });
+    await soon(sidecar.order, [...marks]);
+    await traffic.more(200);
+  }
+  await sidecar.control.refused({ default: [guard, chainEntry("bad", await badModules.junk())] });
+  await traffic.more(100);
+  await assertSpotless(t, traffic);
+  assert.deepEqual([...new Set(sentTypes(sidecar).slice(before))], [typeUrls.extensionConfig], "nothing but filters is sent");
+  assert.equal(await sidecar.modified(), 0);
+});
+
+test("where filters are resources of their own, an update leaves the listener alone and others change it in place, under traffic", async (t) => {
+  const sidecar = await startSidecar(t, "filters");
+  await sidecar.serving([guard, await mark("a")]);
+  const traffic = sidecar.guarded();
+  for (const [chain, marks, modified] of [
+    [[guard, await mark("a", "a2")], ["a2"], 0],
+    [[guard, await mark("a", "a2"), await mark("b")], ["a2", "b"], 1],
+    [[await mark("b"), guard, await mark("a", "a2")], ["b", "a2"], 2],
+    [[await mark("b"), guard, await mark("a", "a3")], ["b", "a3"], 2],
+    [[guard, await mark("a", "a3")], ["a3"], 3],
+    [[guard], [], 4],
+  ] as const) {
+    await sidecar.control.apply({ default: chain });
+    await soon(sidecar.order, [...marks]);
+    await traffic.more(200);
+    assert.equal(await sidecar.modified(), modified);
+  }
+  await assertSpotless(t, traffic);
+  assert.equal(await stat(sidecar.envoy, "listener_manager.listener_in_place_updated"), 4, "no listener was replaced whole");
+});
+
+test("a filter that cannot load is refused alone where filters are resources of their own", async (t) => {
+  const sidecar = await startSidecar(t, "filters");
+  await sidecar.serving([guard, await mark("a")]);
+  const traffic = sidecar.guarded();
+  const rejection = await sidecar.control.refused({ default: [guard, chainEntry("a", await badModules.missingImport())] });
+  assert.equal(rejection.culprit?.filter.name, "a");
+  await traffic.more(100);
+  assert.deepEqual(await sidecar.order(), ["a"]);
+  await sidecar.control.apply({ default: [guard, await mark("a", "mended")] });
+  await soon(sidecar.order, ["mended"]);
+  await assertSpotless(t, traffic);
+});
+
+for (const form of ["chain", "filters"] as const) {
+  test(`a network filter comes to a managed sidecar's listener and goes (${form})`, async (t) => {
+    const sidecar = await startSidecar(t, form);
+    const counted = () => stat(sidecar.envoy, "wasmcustom.counted_connections");
+    await sidecar.serving([guard]);
+    const traffic = sidecar.guarded();
+    sidecar.control.desire({ default: [guard, countConnections] });
+    await eventually("connections to be counted", async () => {
+      await get(sidecar.port);
+      return ((await counted()) ?? 0) > 0;
+    });
+    await sidecar.control.apply({ default: [guard, await mark("a")] });
+    await soon(sidecar.order, ["a"]);
+    await eventually("the old listener config to be out of use", async () => {
+      const before = await counted();
+      await get(sidecar.port);
+      return (await counted()) === before;
+    });
+    await assertSpotless(t, traffic);
+  });
+
+  test(`a slot that cannot be filled now keeps what it has, listener included (${form})`, async (t) => {
+    const sidecar = await startSidecar(t, form);
+    await sidecar.serving([guard, await mark("a"), countConnections]);
+    const modified = await sidecar.modified();
+    const traffic = sidecar.guarded();
+    sidecar.control.desire({ default: "hold" });
+    await traffic.more(200);
+    assert.deepEqual(await sidecar.order(), ["a"]);
+    assert.equal(await sidecar.modified(), modified);
+    await sidecar.control.apply({ default: [guard, await mark("a", "a2"), countConnections] });
+    await soon(sidecar.order, ["a2"]);
+    await assertSpotless(t, traffic);
+    assert.equal(await sidecar.modified(), modified);
+  });
+}
+
+test("an app known by name is reached through a cluster that resolves it", async (t) => {
+  const app = await startEchoApp();
+  const control = await startControl();
+  t.after(async () => {
+    await control.stop();
+    await app.stop();
+  });
+  const bootstrap = { managed: true, upstream: { host: "localhost", port: app.port }, xds: { host: "localhost", port: control.port } };
+  const { port } = await startProxy(t, { app, bootstrap });
+  control.desire({ default: [guard] });
+  await eventually("the listener", async () => (await get(port)).status === 200);
+  assert.equal((await get(port)).headers["x-guard"], "on");
+});
