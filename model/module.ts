@@ -19,7 +19,7 @@ export interface Credentials {
   readonly password: string;
 }
 
-/** `host[:port]` -> credentials. */
+/** `host[:port]`, or `host[:port]/path` where a secret narrows an entry to some repositories -> credentials. */
 export type Keychain = ReadonlyMap<string, Credentials>;
 
 export interface PullOptions {

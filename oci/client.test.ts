@@ -295,7 +295,7 @@ test("a blob may come from another host, which never sees the Authorization head
       assert.ok(elsewhere.requests.every(({ headers }) => headers.authorization === undefined));
     });
     elsewhere.intercept = (_request, response) => {
-      reply(response, 401, { "www-authenticate": `Basic realm="give me"` });
+      reply(response, 401, { "www-authenticate": `Bearer realm="http://${elsewhere.host}/token"` });
       return true;
     };
     elsewhere.requests.length = 0;
@@ -303,6 +303,7 @@ test("a blob may come from another host, which never sees the Authorization head
       const failure = failed(await module(), "AccessDenied");
       assert.ok(!failure.message.includes("s3cret"));
       assert.ok(elsewhere.requests.length > 0 && elsewhere.requests.every(({ headers }) => headers.authorization === undefined));
+      assert.ok(!elsewhere.requests.some(({ path }) => path.startsWith("/token")), "its realm is not asked");
     });
   } finally {
     await elsewhere.stop();

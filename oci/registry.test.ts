@@ -1,26 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import type { Digest } from "../model/digest.ts";
 import type { Log } from "../model/log.ts";
 import type { ModuleRegistry, PullOptions } from "../model/module.ts";
 import { sha256 } from "./manifest.ts";
 import { createModuleRegistry, type ModuleRegistryOptions } from "./registry.ts";
 import { type FakeRegistry, reply, startFakeRegistry } from "./testing/fake-registry.ts";
-import {
-  addArtifact,
-  addBlob,
-  addIndex,
-  addManifest,
-  type Content,
-  compress,
-  createContent,
-  type TestDescriptor,
-  tar,
-  wasm,
-} from "./testing/images.ts";
+import { addArtifact, addBlob, addIndex, addManifest, type Content, createContent, wasm } from "./testing/images.ts";
+import { layouts } from "./testing/layouts.ts";
 import { failed, valued } from "./testing/result.ts";
 
 const anonymous: PullOptions = { keychain: new Map() };
@@ -43,82 +32,10 @@ async function withFake(content: Content, run: (fake: FakeRegistry) => Promise<v
 
 const MODULE = wasm("the module", 5000);
 
-/** Every layout that a module may come in: how to build it, and the media type its layer has. */
-const layouts: Record<string, (content: Content) => Promise<TestDescriptor>> = {
-  "Docker image FROM scratch": async (content) =>
-    addManifest(
-      content,
-      "application/vnd.docker.container.image.v1+json",
-      [
-        addBlob(
-          content,
-          "application/vnd.docker.image.rootfs.diff.tar.gzip",
-          compress.gzip(await tar([{ name: "other.txt", bytes: wasm("no") }])),
-        ),
-        addBlob(
-          content,
-          "application/vnd.docker.image.rootfs.diff.tar.gzip",
-          compress.gzip(await tar([{ name: "plugin.wasm", bytes: MODULE }])),
-        ),
-      ],
-      "v1",
-    ),
-  "OCI image, plain tar": async (content) =>
-    addManifest(
-      content,
-      "application/vnd.oci.image.config.v1+json",
-      [addBlob(content, "application/vnd.oci.image.layer.v1.tar", await tar([{ name: "./plugin.wasm", bytes: MODULE }]))],
-      "v1",
-    ),
-  "OCI image, gzip, the only *.wasm": async (content) =>
-    addManifest(
-      content,
-      "application/vnd.oci.image.config.v1+json",
-      [
-        addBlob(
-          content,
-          "application/vnd.oci.image.layer.v1.tar+gzip",
-          compress.gzip(await tar([{ name: "filters/a.wasm", bytes: MODULE }])),
-        ),
-      ],
-      "v1",
-    ),
-  "OCI image, zstd": async (content) =>
-    addManifest(
-      content,
-      "application/vnd.oci.image.config.v1+json",
-      [addBlob(content, "application/vnd.oci.image.layer.v1.tar+zstd", compress.zstd(await tar([{ name: "plugin.wasm", bytes: MODULE }])))],
-      "v1",
-    ),
-  "Solo Wasm artifact with other layers beside": async (content) =>
-    addManifest(
-      content,
-      "application/vnd.module.wasm.config.v1+json",
-      [
-        addBlob(
-          content,
-          "application/vnd.oci.image.layer.v1.tar+gzip",
-          compress.gzip(await tar([{ name: "plugin.wasm", bytes: wasm("wrong") }])),
-        ),
-        addBlob(content, "application/vnd.module.wasm.content.layer.v1+wasm", MODULE),
-        addBlob(content, "application/vnd.module.wasm.runtime.layer.v1+json", Buffer.from("{}")),
-      ],
-      "v1",
-    ),
-  "wasm-to-oci": async (content) =>
-    addManifest(
-      content,
-      "application/vnd.wasm.config.v1+json",
-      [addBlob(content, "application/vnd.wasm.content.layer.v1+wasm", MODULE)],
-      "v1",
-    ),
-  "CNCF Wasm artifact": async (content) => addArtifact(content, MODULE, "v1"),
-};
-
 for (const [name, build] of Object.entries(layouts)) {
   test(`a module comes out of: ${name}`, async () => {
     const content = createContent();
-    const { digest } = await build(content);
+    const { digest } = await build(content, MODULE);
     await withFake(content, async (fake) => {
       const { registry } = await registryOn();
       const image = `${fake.host}/filters/f:v1`;
@@ -312,23 +229,31 @@ test("a caller that cancels leaves the pull to the others", async () => {
 test("evicts the least recently used beyond the limit, never what is retained, and nothing before it is told", async () => {
   const content = createContent();
   const modules = ["a", "b", "c", "d"].map((name) => ({
-    bytes: wasm(name, 1000),
-    digest: addArtifact(content, wasm(name, 1000), name).digest,
+    name,
+    wasm: wasm(name, 1000),
+    digest: addArtifact(content, wasm(name, 1000)).digest,
   }));
   await withFake(content, async (fake) => {
     const { registry, dataDir } = await registryOn({ maxStoreBytes: 2100 });
     for (const { digest } of modules) valued(await registry.pull(`${fake.host}/f:x`, digest, anonymous));
+    const folder = join(dataDir, "modules", "blobs", "sha256");
     const present = async () => {
-      const { registry: fresh } = await registryOn({ dataDir });
-      const found: string[] = [];
-      for (const [i, { bytes }] of modules.entries()) if ((await fresh.read(sha256(bytes))) !== undefined) found.push("abcd"[i] ?? "");
-      return found.join("");
+      const files = new Set(await readdir(folder));
+      return modules.flatMap(({ name, wasm }) => (files.has(sha256(wasm).slice(7)) ? [name] : [])).join("");
     };
     assert.equal(await present(), "abcd");
-    const first = modules[0]?.digest as Digest;
-    registry.retain(new Set([first]));
+    for (const [i, { wasm }] of modules.entries()) await utimes(join(folder, sha256(wasm).slice(7)), 1000 + i, 1000 + i);
+    const { registry: reader } = await registryOn({ dataDir });
+    const [a, b, c] = modules;
+    assert.ok(a && b && c && (await reader.read(sha256(b.wasm))) !== undefined);
+    registry.retain(new Set([a.digest]));
     await until(async () => (await present()).length === 2);
-    assert.equal(await present(), "ad");
+    assert.equal(await present(), "ab");
+    fake.requests.length = 0;
+    valued(await registry.pull(`${fake.host}/f:x`, c.digest, anonymous));
+    await until(async () => (await present()).length === 2);
+    assert.equal(await present(), "ac", "what was just pulled stays");
+    assert.equal(fake.requests.filter(({ path }) => path.includes("/blobs/")).length, 1);
   });
 });
 

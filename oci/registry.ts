@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { systemClock } from "../model/clock.ts";
 import type { Digest } from "../model/digest.ts";
 import { type Log, silentLog } from "../model/log.ts";
 import type { Module, ModuleRegistry, PullOptions } from "../model/module.ts";
@@ -28,8 +29,8 @@ const PARALLEL_FETCHES = 4;
  * handed to every filter that names its digest, with no question of credentials, as nodes hand out images with IfNotPresent.
  */
 export function createModuleRegistry(options: ModuleRegistryOptions): ModuleRegistry {
-  const { log = silentLog, limits = defaultLimits } = options;
-  const store = createStore({ directory: join(options.dataDir, "modules"), maxBytes: options.maxStoreBytes ?? 2 * 2 ** 30, log });
+  const { log = silentLog, limits = defaultLimits, clock = systemClock } = options;
+  const store = createStore({ directory: join(options.dataDir, "modules"), maxBytes: options.maxStoreBytes ?? 2 * 2 ** 30, log, clock });
   const flights = createFlights<Module>();
   const limited = createLimiter(PARALLEL_FETCHES);
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { Clock } from "../model/clock.ts";
 import { type Digest, isDigest } from "../model/digest.ts";
 import type { Log } from "../model/log.ts";
 import type { Module } from "../model/module.ts";
@@ -15,6 +16,7 @@ export interface StoreOptions {
   /** Modules beyond this many bytes in total are evicted, least recently used first. */
   readonly maxBytes: number;
   readonly log: Log;
+  readonly clock: Clock;
 }
 
 /**
@@ -149,7 +151,7 @@ function createRecords({ directory, log }: StoreOptions) {
 }
 
 /** The modules' bytes, laid out as in an OCI image layout. */
-function createBlobs({ directory, log }: StoreOptions) {
+function createBlobs({ directory, log, clock }: StoreOptions) {
   const folder = join(directory, "blobs", "sha256");
   const pathOf = (digest: Digest) => join(folder, hex(digest));
   const alive = new Map<Digest, WeakRef<Uint8Array>>();
@@ -157,7 +159,7 @@ function createBlobs({ directory, log }: StoreOptions) {
 
   async function readFromDisk(digest: Digest): Promise<Uint8Array | undefined> {
     try {
-      const { content, actual } = await readHashed(pathOf(digest));
+      const { content, actual } = await readHashed(pathOf(digest), clock.now());
       if (actual === digest) {
         alive.set(digest, new WeakRef(content));
         return content;
@@ -193,7 +195,7 @@ function createBlobs({ directory, log }: StoreOptions) {
         const digest = `sha256:${file}`;
         const stats = isDigest(digest) ? await stat(join(folder, file)).catch(() => undefined) : undefined;
         if (isDigest(digest) && stats !== undefined) found.push({ digest, size: stats.size, usedAt: stats.mtimeMs });
-        else if (file.startsWith(TEMPORARY_PREFIX)) await removeAbandoned(join(folder, file));
+        else if (file.startsWith(TEMPORARY_PREFIX)) await removeAbandoned(join(folder, file), clock.now());
       }
       return found;
     },
@@ -201,13 +203,13 @@ function createBlobs({ directory, log }: StoreOptions) {
 }
 
 /** A temporary file that no write of the last hour can own. */
-async function removeAbandoned(path: string): Promise<void> {
+async function removeAbandoned(path: string, now: number): Promise<void> {
   const stats = await stat(path).catch(() => undefined);
-  if (stats !== undefined && Date.now() - stats.mtimeMs > 3_600_000) await rm(path, { force: true });
+  if (stats !== undefined && now - stats.mtimeMs > 3_600_000) await rm(path, { force: true });
 }
 
-/** The file and its digest, read in pieces so that other work goes on. Marks it as used now. */
-async function readHashed(path: string): Promise<{ content: Uint8Array; actual: Digest }> {
+/** The file and its digest, read in pieces so that other work goes on. Marks it as used `now` (milliseconds since the epoch). */
+async function readHashed(path: string, now: number): Promise<{ content: Uint8Array; actual: Digest }> {
   const file = await open(path, "r");
   try {
     const content = new Uint8Array((await file.stat()).size);
@@ -219,8 +221,7 @@ async function readHashed(path: string): Promise<{ content: Uint8Array; actual: 
       hash.update(content.subarray(offset, offset + bytesRead));
       offset += bytesRead;
     }
-    const now = new Date();
-    await file.utimes(now, now).catch(() => {}); // a read-only folder still serves
+    await file.utimes(now / 1000, now / 1000).catch(() => {}); // a read-only folder still serves
     return { content, actual: `sha256:${hash.digest("hex")}` };
   } finally {
     await file.close();
