@@ -1,0 +1,20 @@
+import { ok } from "../model/result.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** A terminal that keeps what was written. For tests. */
+export function fakeTerminal(given: { readonly env?: Record<string, string>; readonly input?: string; readonly now?: number } = {}) {
+  const written = { out: "", err: "" };
+  const terminal: Terminal = {
+    env: given.env ?? {},
+    color: false,
+    now: () => given.now ?? 0,
+    out(text) {
+      written.out += typeof text === "string" ? text : Buffer.from(text).toString("latin1");
+    },
+    err(text) {
+      written.err += text;
+    },
+    readInput: async () => ok(given.input ?? ""),
+  };
+  return { terminal, written };
+}
