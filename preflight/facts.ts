@@ -1,7 +1,7 @@
 import { type Failure, ok, type Result } from "../model/result.ts";
 import { ABI_MARKERS, type AbiVersion, callback, hostFunction, isCapability } from "./abi.ts";
 import { readWasm, type WasmBinary } from "./binary.ts";
-import { checkLoadable } from "./loadable.ts";
+import { checkHazards, checkLoadable } from "./loadable.ts";
 
 /** What a module says about itself, and what Envoy would say to it without running it. */
 export interface ModuleFacts {
@@ -21,7 +21,7 @@ export interface ModuleFacts {
   readonly hasStart: boolean;
   /** Custom sections by name and size in bytes, in the order of the binary. */
   readonly customSections: readonly { readonly name: string; readonly size: number }[];
-  /** Why Envoy cannot load it, as far as reading tells; `undefined`: nothing speaks against it. */
+  /** Why Envoy cannot load or run it, as far as reading tells; `undefined`: nothing speaks against it. */
   readonly problem: Failure | undefined;
 }
 
@@ -51,7 +51,7 @@ export function factsOf(bytes: Uint8Array, binary: WasmBinary): ModuleFacts {
     memory: memory && { initialPages: memory.min, maximumPages: memory.max },
     hasStart: binary.hasStart,
     customSections: binary.custom.map(({ name, start, end }) => ({ name, size: end - start })),
-    problem: loadable.ok ? undefined : loadable.error,
+    problem: loadable.ok ? checkHazards(binary) : loadable.error,
   };
 }
 

@@ -1,4 +1,4 @@
-import { fail, ok, type Result } from "../model/result.ts";
+import { type Failure, fail, ok, type Result } from "../model/result.ts";
 import { ABI_MARKERS, type AbiVersion, callback, hostFunction, hostFunctions, isCapability } from "./abi.ts";
 import type { Import, WasmBinary } from "./binary.ts";
 import { createReader, MalformedError } from "./reader.ts";
@@ -66,16 +66,17 @@ function checkNames(bytes: Uint8Array, binary: WasmBinary): Refusal | undefined 
 
 function checkMemory(binary: WasmBinary): Refusal | undefined {
   const memory = binary.memories[0];
-  if (memory !== undefined && memory.min > ENVOY_MAX_PAGES) {
-    return fail("MemoryLimit", `The module starts with ${memory.min} pages of memory; Envoy allows ${ENVOY_MAX_PAGES} (1 GiB).`);
-  }
-  const reachable = binary.exports.some((entry) => entry.kind === "memory") || binary.imports.some((entry) => entry.kind === "memory");
+  if (memory === undefined || memory.min <= ENVOY_MAX_PAGES) return undefined;
+  return fail("MemoryLimit", `The module starts with ${memory.min} pages of memory; Envoy allows ${ENVOY_MAX_PAGES} (1 GiB).`);
+}
+
+/** What Envoy loads and then dies of: a module that calls host functions and shows no memory for them to read. `undefined`: nothing of the kind. */
+export function checkHazards(binary: WasmBinary): Failure | undefined {
+  const reachable = [...binary.exports, ...binary.imports].some((entry) => entry.kind === "memory");
   const reader = binary.imports.find((entry) => entry.kind === "function" && (entry.type?.params.length ?? 0) > 0);
   if (reachable || reader === undefined) return undefined;
-  return fail(
-    "NoMemory",
-    `The module exports no memory; Envoy crashes when ${reader.module}.${reader.name} reads its arguments. Export it as "memory".`,
-  );
+  const message = `The module exports no memory; Envoy crashes when ${reader.module}.${reader.name} reads its arguments. Export it as "memory".`;
+  return fail("NoMemory", message).error;
 }
 
 function checkImports(binary: WasmBinary, abi: AbiVersion): Refusal | undefined {

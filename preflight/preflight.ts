@@ -4,7 +4,7 @@ import type { Measurements, Preflight } from "../model/verdict.ts";
 import { readWasm, type WasmBinary } from "./binary.ts";
 import { abiOf, factsOf, type ModuleFacts } from "./facts.ts";
 import { createGate } from "./gate.ts";
-import { checkLoadable } from "./loadable.ts";
+import { checkHazards, checkLoadable } from "./loadable.ts";
 import { createRedactor } from "./redact.ts";
 import { runSandbox, type SandboxLimits } from "./sandbox/sandbox.ts";
 import type { TrialInput, TrialReport } from "./sandbox/trial.ts";
@@ -86,7 +86,8 @@ export async function examine(
   };
   const report = await runSandbox(input, { phaseMs: { ...PHASE_MS, ...options.phaseMs }, heapMb: 128 }, signal);
   if (report === undefined) return failForNow("Stopped", "Preflight was stopped before it came to a verdict.");
-  return ok({ facts: factsOf(code, read.value), report });
+  const hazard = report.load === undefined && report.traffic === undefined ? checkHazards(read.value) : undefined;
+  return ok({ facts: factsOf(code, read.value), report: hazard === undefined ? report : { ...report, traffic: hazard } });
 }
 
 function checkStartingMemory(binary: WasmBinary, maxPages: number): Failure | undefined {

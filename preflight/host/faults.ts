@@ -23,7 +23,7 @@ const FRAME = /^\s*at (.+?) \(wasm:\/\/[^)]*\)/;
 /** The fault behind an exception that left a call into the module. */
 export function faultOf(error: unknown, callback: string): Fault {
   const kind = error instanceof ProxyCrash ? "crash" : error instanceof HostLimit ? "limit" : "trap";
-  const message = error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : "an exception that nothing in the module caught";
   const stack = error instanceof Error ? (error.stack ?? "") : "";
   const backtrace = stack.split("\n").flatMap((line) => FRAME.exec(line)?.[1]?.replace(/^.*?\.wasm\./, "") ?? []);
   return { kind, callback, message, backtrace: backtrace.slice(0, 5) };

@@ -43,7 +43,7 @@ export function instantiate(host: Host, module: WebAssembly.Module, binary: Wasm
     }
   }
   const { exports } = new WebAssembly.Instance(module, imports);
-  const exported = Object.values(exports).find((value) => value instanceof WebAssembly.Memory);
+  const exported = Object.values(exports).findLast((value) => value instanceof WebAssembly.Memory);
   host.attach(exports, exported ?? imported);
 }
 

@@ -78,11 +78,10 @@ export function runTrial(input: TrialInput, enter: (phase: Phase) => void): Tria
 
 /** Noticed after a phase: the engine's own bound leaves room above the limit, so that a module growing step by step is seen to pass it. */
 function memoryProblem(plugin: Plugin, maxPages: number): Problem | undefined {
-  if (plugin.memoryPages() < maxPages || maxPages >= ENVOY_MAX_PAGES) return undefined;
-  return {
-    reason: "MemoryLimit",
-    message: `The module took all ${maxPages} pages (${maxPages / 16} MiB) of memory that the sandbox allows.`,
-  };
+  const pages = plugin.memoryPages();
+  if (pages <= maxPages) return undefined;
+  const size = (count: number): string => `${count} pages of memory (${Math.round(count / 16)} MiB)`;
+  return { reason: "MemoryLimit", message: `The module took ${size(pages)}; the limit is ${size(maxPages)}.` };
 }
 
 function runTraffic(plugin: Plugin, type: TrialInput["type"]): string[] {

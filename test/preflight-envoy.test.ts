@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import type { Result } from "../model/result.ts";
+import { minimal, ROWS, type Row } from "../preflight/fixtures/modules.ts";
+import { type Examination, examine, inspectModule } from "../preflight/index.ts";
+import { buildExamples } from "../scripts/build-examples.ts";
+import { type Judge, type Judgement, plainSettings, startJudge } from "./support/judge.ts";
+
+/** Envoy's own memory bound, so that both sides judge by the same one; shorter phases, since the loops in the table are real. */
+const OPTIONS = { maxMemoryPages: 16_384, phaseMs: { start: 4000, configure: 4000, traffic: 4000 } };
+
+/** A module that Envoy should accept and that then adds this header to responses. */
+const HEADER = /response header added: ([\w-]+): (\S+)/;
+
+interface Verdict {
+  readonly title: string;
+  readonly ours: Result<Examination>;
+  readonly envoys: Judgement;
+  /** What differs; empty: the verdicts are equal. */
+  readonly differences: readonly string[];
+}
+
+async function compare(judge: Judge, row: Row): Promise<Verdict> {
+  const code = await row.code();
+  const settings = { ...plainSettings, config: row.config ?? "", capabilities: row.capabilities };
+  const ours = await examine(code, settings, OPTIONS);
+  const envoys = await judge.judge(code, settings);
+  return { title: row.title, ours, envoys, differences: differencesOf(ours, envoys) };
+}
+
+function differencesOf(ours: Result<Examination>, envoys: Judgement): string[] {
+  const accepted = ours.ok && ours.value.report.load === undefined;
+  if (accepted !== (envoys.load === "accepted")) return [`load: sandbox ${accepted ? "accepts" : "refuses"}, Envoy ${envoys.load}`];
+  if (!ours.ok || !accepted) return missingImport(ours, envoys);
+  const { traffic, effects } = ours.value.report;
+  const envoyFails = envoys.answers === undefined || envoys.answers.some(({ status }) => status === 503);
+  if ((traffic !== undefined) !== envoyFails) return [`traffic: sandbox ${traffic?.message ?? "passes"}, Envoy ${statuses(envoys)}`];
+  return traffic === undefined ? effectDifferences(effects, envoys) : [];
+}
+
+/** Where Envoy's log names an import, the sandbox must name the same one. */
+function missingImport(ours: Result<Examination>, envoys: Judgement): string[] {
+  const named = /(?:missing import|import type mismatch): ([\w.]+)/.exec(envoys.log)?.[1];
+  if (named === undefined || (!ours.ok && ours.error.message.includes(named))) return [];
+  return [`import: Envoy names ${named}, the sandbox does not`];
+}
+
+/** The first header and the local reply that the sandbox foretells must show in Envoy's answers. */
+function effectDifferences(effects: readonly string[], envoys: Judgement): string[] {
+  const [first] = envoys.answers ?? [];
+  const [, name = "", value = ""] = HEADER.exec(effects.find((line) => HEADER.test(line)) ?? "") ?? [];
+  if (name !== "" && first?.headers[name] !== value)
+    return [`effect: the sandbox adds ${name}: ${value}, Envoy answers ${JSON.stringify(first?.headers)}`];
+  const reply = /answers (\d+) by itself/.exec(effects.join("\n"))?.[1];
+  const expected = reply === undefined ? 200 : Number(reply);
+  return first?.status === expected ? [] : [`effect: the sandbox expects ${expected}, Envoy answers ${first?.status}`];
+}
+
+function statuses({ answers }: Judgement): string {
+  return answers === undefined ? "hangs or dies" : answers.map(({ status }) => status).join(", ");
+}
+
+function line({ title, ours, envoys, differences }: Verdict): string {
+  const report = ours.ok ? ours.value.report : undefined;
+  const load = ours.ok ? report?.load : ours.error;
+  const sandbox = load !== undefined ? `refuses: ${load.reason}` : report?.traffic ? `loads, then ${report.traffic.reason}` : "passes";
+  const envoy = envoys.load === "accepted" ? `accepts, answers ${statuses(envoys)}` : envoys.load;
+  return `${differences.length === 0 ? "=" : "≠"} ${title.padEnd(58)} ${sandbox.padEnd(28)} ${envoy}`;
+}
+
+async function exampleRows(): Promise<Row[]> {
+  const { addHeaderAs, addHeaderGo, missingImport: bad } = await buildExamples();
+  const filter = (title: string, path: string, config?: string): Row => ({ title, code: () => readFile(path), ...(config && { config }) });
+  return [
+    filter("AssemblyScript: adds a header", addHeaderAs.v1),
+    filter("AssemblyScript: the header of its configuration", addHeaderAs.v2, '{"header":"x-from-config","value":"yes"}'),
+    filter("AssemblyScript: a configuration that is no JSON", addHeaderAs.v1, "{"),
+    filter("AssemblyScript: imports what no proxy has", bad),
+    filter("Go: adds a header", addHeaderGo.v1),
+    filter("Go: the header of its configuration", addHeaderGo.v2, '{"header":"x-from-config","value":"yes"}'),
+    filter("Go: a configuration that is no JSON", addHeaderGo.v1, "{"),
+    { ...filter("Go: may do everything but log", addHeaderGo.v1), capabilities: await allBut("proxy_log", addHeaderGo.v1) },
+    { title: "Go: cut short", code: async () => (await readFile(addHeaderGo.v1)).subarray(0, 1_000_000) },
+  ];
+}
+
+async function allBut(name: string, path: string): Promise<readonly string[]> {
+  const facts = inspectModule(await readFile(path));
+  assert.ok(facts.ok);
+  return facts.value.capabilities.filter((capability) => capability !== name);
+}
+
+test("the sandbox's verdict equals Envoy's on every good and bad module of the table", { timeout: 300_000 }, async (t) => {
+  const judge = await startJudge(await minimal());
+  t.after(() => judge.stop());
+  const verdicts: Verdict[] = [];
+  for (const row of [...ROWS, ...(await exampleRows())]) {
+    const verdict = await compare(judge, row);
+    verdicts.push(verdict);
+    t.diagnostic(line(verdict));
+  }
+  const accepted = verdicts.filter(({ envoys }) => envoys.load === "accepted").length;
+  t.diagnostic(
+    `${verdicts.length} modules: Envoy accepts ${accepted} and refuses ${verdicts.length - accepted}; ${judge.starts()} Envoys were needed`,
+  );
+  const different = verdicts.filter(({ differences }) => differences.length > 0);
+  assert.deepEqual(
+    different.map(({ title, differences }) => [title, ...differences]),
+    [],
+  );
+  assert.ok(verdicts.length >= 30 && accepted >= 10 && accepted <= verdicts.length - 10, "the table holds good and bad modules");
+});
+
+test("preflight of the Go filter is a fraction of Envoy's own load time", { timeout: 120_000 }, async (t) => {
+  const judge = await startJudge(await minimal());
+  t.after(() => judge.stop());
+  const { addHeaderGo } = await buildExamples();
+  const code = await readFile(addHeaderGo.v1);
+  const began = performance.now();
+  const ours = await examine(code, plainSettings);
+  const whole = performance.now() - began;
+  const { load, loadMs } = await judge.judge(code, plainSettings);
+  assert.ok(ours.ok && ours.value.report.load === undefined && load === "accepted");
+  const { compileMs, startMs } = ours.value.report;
+  const parts = `compile ${compileMs.toFixed(0)} ms, start and configure ${startMs.toFixed(0)} ms`;
+  t.diagnostic(`${(code.length / 1e6).toFixed(1)} MB of Go: preflight ${whole.toFixed(0)} ms (${parts}), Envoy ${loadMs.toFixed(0)} ms`);
+});

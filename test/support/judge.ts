@@ -1,0 +1,237 @@
+import { createHash } from "node:crypto";
+import { rename, writeFile } from "node:fs/promises";
+import { request } from "node:http";
+import { join } from "node:path";
+import type { PluginSettings } from "../../model/revision.ts";
+import { type EchoApp, startEchoApp } from "./echo.ts";
+import { type Envoy, startEnvoy } from "./envoy.ts";
+import { freePort } from "./ports.ts";
+import { tempFolder } from "./temp.ts";
+
+/** What a real Envoy did with one module. */
+export interface Judgement {
+  /** `hung`: its main thread never came back; `crashed`: the process died. */
+  readonly load: "accepted" | "rejected" | "hung" | "crashed";
+  readonly loadMs: number;
+  /** Answers to GET / and to a POST with body and trailers, in order; only after `accepted`. `undefined`: Envoy hung or died over one. */
+  readonly answers: readonly { readonly status: number; readonly headers: Readonly<Record<string, unknown>> }[] | undefined;
+  /** What Envoy logged meanwhile about Wasm. */
+  readonly log: string;
+}
+
+/** Asks a real Envoy for its verdict on modules, one after the other: each is an update of one extension config that Envoy watches. */
+export interface Judge {
+  judge(code: Uint8Array, settings: PluginSettings): Promise<Judgement>;
+  /** How many Envoys were needed: one, and one more after each that hung or died. */
+  starts(): number;
+  stop(): Promise<void>;
+}
+
+const NAME = "filter";
+const WASM = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+/** After this long (and more for each megabyte, which Envoy compiles first) its main thread counts as hung. */
+const HUNG_MS = 12_000;
+const HUNG_MS_PER_MB = 15_000;
+/** After this long a request without an answer counts as hung. */
+const ANSWER_MS = 8000;
+
+interface Running {
+  readonly envoy: Envoy;
+  readonly port: number;
+}
+
+/** `healthy`: a module that loads, for Envoy to start with. */
+export async function startJudge(healthy: Uint8Array): Promise<Judge> {
+  const folder = await tempFolder("judge");
+  const app = await startEchoApp();
+  const healthyFile = join(folder.path, "healthy.wasm");
+  await writeFile(healthyFile, healthy);
+  let running: Running | undefined;
+  let starts = 0;
+  let row = 0;
+
+  const ensure = async (): Promise<Running> => {
+    if (running !== undefined) return running;
+    starts += 1;
+    await writeResource(folder.path, "healthy", healthyFile, plainSettings);
+    running = await start(folder.path, app);
+    return running;
+  };
+  const discard = async (): Promise<void> => {
+    await running?.envoy.stop();
+    running = undefined;
+  };
+  return {
+    starts: () => starts,
+    async judge(code, settings) {
+      const { envoy, port } = await ensure();
+      row += 1;
+      const file = join(folder.path, `${createHash("sha256").update(code).digest("hex").slice(0, 12)}-${row}.wasm`);
+      await writeFile(file, code);
+      const from = envoy.logs().length;
+      const before = await counters(envoy);
+      const began = performance.now();
+      await writeResource(folder.path, `row-${row}`, file, settings);
+      const load = await waitForLoad(envoy, before, HUNG_MS + (code.length / 1e6) * HUNG_MS_PER_MB);
+      const loadMs = performance.now() - began;
+      const answers = load === "accepted" ? await exchange(port) : undefined;
+      const log = envoy.logs().slice(from);
+      if (load === "hung" || load === "crashed" || (load === "accepted" && (answers === undefined || !(await alive(envoy)))))
+        await discard();
+      return { load, loadMs, answers, log };
+    },
+    async stop() {
+      await discard();
+      await app.stop();
+      await folder.remove();
+    },
+  };
+}
+
+export const plainSettings: PluginSettings = {
+  type: "HTTP",
+  slot: "default",
+  priority: 0,
+  config: "",
+  rootId: "",
+  failurePolicy: "Closed",
+  env: [],
+  capabilities: undefined,
+};
+
+async function start(folder: string, app: EchoApp): Promise<Running> {
+  const port = await freePort();
+  const manager = {
+    "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+    stat_prefix: "judge",
+    http_protocol_options: { enable_trailers: true },
+    route_config: {
+      virtual_hosts: [{ name: "all", domains: ["*"], routes: [{ match: { prefix: "/" }, route: { cluster: "app" } }] }],
+    },
+    http_filters: [
+      {
+        name: NAME,
+        config_discovery: { config_source: { path_config_source: { path: join(folder, "resource.json") } }, type_urls: [WASM] },
+      },
+      { name: "router", typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" } },
+    ],
+  };
+  const address = (value: number) => ({ socket_address: { address: "127.0.0.1", port_value: value } });
+  const config = {
+    node: { id: "judge", cluster: "judge" },
+    static_resources: {
+      listeners: [{ name: "in", address: address(port), filter_chains: [{ filters: [{ name: "hcm", typed_config: manager }] }] }],
+      clusters: [
+        {
+          name: "app",
+          connect_timeout: "2s",
+          load_assignment: { cluster_name: "app", endpoints: [{ lb_endpoints: [{ endpoint: { address: address(app.port) } }] }] },
+        },
+      ],
+    },
+  };
+  const envoy = await startEnvoy({ config: JSON.stringify(config), concurrency: 1, log: "wasm:info" });
+  await envoy.waitFor("its listener", async () => (await exchange(port))?.every(({ status }) => status === 200));
+  return { envoy, port };
+}
+
+/** Envoy follows the file by its name: a rename over it is one update. */
+async function writeResource(folder: string, name: string, file: string, settings: PluginSettings): Promise<void> {
+  const { rootId, config, env, capabilities = [] } = settings;
+  const allowed = Object.fromEntries(capabilities.map((capability) => [capability, {}]));
+  const plugin = {
+    name,
+    root_id: rootId,
+    fail_open: false,
+    configuration: { "@type": "type.googleapis.com/google.protobuf.StringValue", value: config },
+    capability_restriction_config: { allowed_capabilities: allowed },
+    vm_config: {
+      vm_id: name,
+      runtime: "envoy.wasm.runtime.v8",
+      code: { local: { filename: file } },
+      environment_variables: { key_values: Object.fromEntries(env.map((entry) => [entry.name, entry.value])) },
+    },
+  };
+  const resource = {
+    "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+    name: NAME,
+    typed_config: { "@type": WASM, config: plugin },
+  };
+  const next = join(folder, "resource.next.json");
+  await writeFile(next, JSON.stringify({ version_info: name, resources: [resource] }));
+  await rename(next, join(folder, "resource.json"));
+}
+
+interface Counters {
+  readonly reloads: number;
+  readonly failures: number;
+}
+
+async function counters(envoy: Envoy): Promise<Counters> {
+  const text = await envoy.get("/stats?filter=extension_config_discovery.http_filter.filter");
+  const value = (name: string): number => Number(new RegExp(`\\.${name}: (\\d+)`).exec(text)?.[1] ?? 0);
+  return { reloads: value("config_reload"), failures: value("config_fail") };
+}
+
+async function waitForLoad(envoy: Envoy, before: Counters, patienceMs: number): Promise<Judgement["load"]> {
+  let gone = false;
+  envoy.exited.then(() => {
+    gone = true;
+  });
+  const deadline = performance.now() + patienceMs;
+  while (performance.now() < deadline) {
+    if (gone) return "crashed";
+    const late = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), patienceMs / 2).unref());
+    const now = await Promise.race([counters(envoy).catch(() => undefined), late]);
+    if (now !== undefined && now.failures > before.failures) return "rejected";
+    if (now !== undefined && now.reloads > before.reloads) return "accepted";
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return gone ? "crashed" : "hung";
+}
+
+async function alive(envoy: Envoy): Promise<boolean> {
+  return counters(envoy).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The first two of the sandbox's synthetic requests; `undefined` when one stays without an answer. */
+async function exchange(port: number): Promise<Judgement["answers"]> {
+  const answers: { status: number; headers: Record<string, unknown> }[] = [];
+  for (const body of [undefined, ['{"name":"weir",', '"size":3}']]) {
+    const answer = await send(port, body);
+    if (answer === undefined) return undefined;
+    answers.push(answer);
+  }
+  return answers;
+}
+
+function send(
+  port: number,
+  body: readonly string[] | undefined,
+): Promise<{ status: number; headers: Record<string, unknown> } | undefined> {
+  return new Promise((resolve) => {
+    const headers = body === undefined ? {} : { "content-type": "application/json", trailer: "x-checksum", "transfer-encoding": "chunked" };
+    const options = {
+      host: "127.0.0.1",
+      port,
+      path: body ? "/submit?kind=test" : "/",
+      method: body ? "POST" : "GET",
+      headers,
+      agent: false,
+      timeout: ANSWER_MS,
+    } as const;
+    const outgoing = request(options, (response) => {
+      response.resume();
+      response.once("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers }));
+      response.once("error", () => resolve(undefined));
+    });
+    outgoing.once("timeout", () => outgoing.destroy());
+    outgoing.once("error", () => resolve(undefined));
+    for (const chunk of body ?? []) outgoing.write(chunk);
+    if (body !== undefined) outgoing.addTrailers({ "x-checksum": "0" });
+    outgoing.end();
+  });
+}
