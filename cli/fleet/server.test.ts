@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { test } from "node:test";
+import { createHub, type Views } from "../../hub/index.ts";
+import { silentLog } from "../../model/log.ts";
+import { proxy, revision, rolling } from "../render/fixtures.ts";
+import { createServerClient, type ServerClient } from "./server.ts";
+
+function client(url: string): ServerClient {
+  const made = createServerClient(url);
+  assert.ok(made.ok);
+  return made.value;
+}
+
+/** Runs `use` against a server that answers everything with `answer`. */
+async function against(answer: RequestListener, use: (client: ServerClient) => Promise<void>): Promise<void> {
+  const server = createServer(answer);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    await use(client(`http://127.0.0.1:${(server.address() as AddressInfo).port}`));
+  } finally {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+test("reads what a hub serves", async () => {
+  const views: Views = {
+    ...{ filters: () => [rolling], proxies: () => [proxy("web-1", [{}])], revisions: () => [revision(1, "aa")] },
+    ...{ metrics: () => "", ready: () => true, onEvent: () => () => {} },
+  };
+  const hub = createHub({ views, log: silentLog });
+  const bound = await hub.listen();
+  assert.ok(bound.ok);
+  const weir = client(`http://127.0.0.1:${bound.value.port}/`);
+  const plain = (value: unknown) => JSON.parse(JSON.stringify(value));
+  assert.deepEqual(await weir.filters(), { ok: true, value: plain([rolling]) });
+  assert.deepEqual(await weir.proxies(), { ok: true, value: plain([proxy("web-1", [{}])]) });
+  assert.deepEqual(await weir.revisions({ namespace: "shop", name: "add-header" }), { ok: true, value: plain([revision(1, "aa")]) });
+  await hub.close();
+});
+
+test("a server that is not there is a failure that says how to reach one", async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  const answer = await client(`http://127.0.0.1:${port}`).proxies();
+  assert.ok(!answer.ok);
+  assert.match(answer.error.message, new RegExp(`no Weir answers at http://127\\.0\\.0\\.1:${port} \\(ECONNREFUSED\\); start .weir serve`));
+  assert.equal(answer.error.retryable, true);
+});
+
+test("what answers but is no Weir is told apart", async () => {
+  const bodies = ["<html>", "{}", '{"items":[1]}', "[1]", '[{"id":1}]', '[{"id":"a","namespace":"b","slots":[{}]}]', "null"];
+  for (const body of bodies) {
+    await against(
+      (_, response) => response.end(body),
+      async (weir) => {
+        for (const answer of [await weir.filters(), await weir.proxies()]) {
+          assert.ok(!answer.ok, body);
+          assert.match(answer.error.message, /is no Weir of this version/);
+        }
+      },
+    );
+  }
+  await against(
+    (_, response) => response.writeHead(404).end(),
+    async (weir) => {
+      const answer = await weir.filters();
+      assert.ok(!answer.ok);
+      assert.match(answer.error.message, /answered 404 Not Found; is --server/);
+    },
+  );
+});
+
+test("a redirect is not followed", async () => {
+  await against(
+    (_, response) => response.writeHead(302, { location: "http://127.0.0.1:1/" }).end(),
+    async (weir) => assert.equal((await weir.filters()).ok, false),
+  );
+});
+
+test("what is no URL is wrong usage", () => {
+  for (const wrong of ["", "localhost:18001", "ftp://x", "127.0.0.1:18001"]) {
+    const made = createServerClient(wrong);
+    assert.ok(!made.ok, wrong);
+    assert.equal(made.error.reason, "Usage");
+  }
+});
