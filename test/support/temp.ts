@@ -4,10 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const folders = new Set<string>();
+let guarded = false;
 
 /** A new empty folder, removed by `remove` or, at the latest, when this process exits. */
 export async function tempFolder(name: string): Promise<{ readonly path: string; remove(): Promise<void> }> {
-  if (folders.size === 0) process.once("exit", removeAll);
+  if (!guarded) process.once("exit", removeAll);
+  guarded = true;
   const path = await mkdtemp(join(tmpdir(), `weir-${name}-`));
   folders.add(path);
   return {

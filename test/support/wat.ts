@@ -1,3 +1,4 @@
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import createWabt from "wabt";
 
 /** Real proxy-wasm modules of a few hundred bytes, written in the text format and assembled on the spot: no tool chain, no wait. */
@@ -9,15 +10,15 @@ export interface HeaderFilter {
   readonly on?: "request" | "response";
   /** True: a request that carries the header `x-trap` makes the plugin trap. */
   readonly trapOnDemand?: boolean;
-  /** Bytes of padding inside the module, to make it as large as a real one. */
+  /** Bytes of padding (a custom section), to make it as large as a real one. */
   readonly padding?: number;
 }
 
 /** Adds a header to every request or response that passes. */
-export function headerFilter(filter: HeaderFilter): Promise<Uint8Array> {
+export async function headerFilter(filter: HeaderFilter): Promise<Uint8Array> {
   const { name, value, on = "response" } = filter;
   const literal = typeof value === "string" ? value : "";
-  return assemble(`(module
+  const module = await assemble(`(module
     (import "env" "proxy_add_header_map_value" (func $add (param i32 i32 i32 i32 i32) (result i32)))
     ${typeof value === "string" ? "" : value.from === "configuration" ? configurationImport : environmentImports}
     ${filter.trapOnDemand ? '(import "env" "proxy_get_header_map_value" (func $get (param i32 i32 i32 i32 i32) (result i32)))' : ""}
@@ -25,7 +26,6 @@ export function headerFilter(filter: HeaderFilter): Promise<Uint8Array> {
     ${data(NAME_AT, name)}
     ${data(VALUE_AT, literal)}
     ${data(TRAP_AT, "x-trap")}
-    ${filter.padding ? `(data (i32.const ${PADDING_AT}) "${noise(filter.padding)}")` : ""}
     (global $value (mut i32) (i32.const ${VALUE_AT}))
     (global $valueSize (mut i32) (i32.const ${Buffer.byteLength(literal)}))
     (func (export "proxy_on_configure") (param i32 i32) (result i32)
@@ -42,6 +42,7 @@ export function headerFilter(filter: HeaderFilter): Promise<Uint8Array> {
     (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
       ${on === "response" ? `(call $addHeader (i32.const ${RESPONSE_HEADERS}))` : ""}
       (i32.const 0)))`);
+  return filter.padding ? Buffer.concat([module, customSection(filter.padding)]) : module;
 }
 
 /** A network filter: counts connections in the metric `metric`, and puts `prefix` before what the app says. */
@@ -81,13 +82,13 @@ export const badModules = {
       (func (export "proxy_on_vm_start") (param i32 i32) (result i32) unreachable))`),
 } as const;
 
-const [NAME_AT, VALUE_AT, TRAP_AT, RESULT_AT, ENVIRON_AT, PADDING_AT] = [0, 1024, 2048, 2112, 3072, 4096];
+const [NAME_AT, VALUE_AT, TRAP_AT, RESULT_AT, ENVIRON_AT] = [0, 1024, 2048, 2112, 3072];
 const [REQUEST_HEADERS, RESPONSE_HEADERS, UPSTREAM_DATA, PLUGIN_CONFIGURATION] = [0, 2, 3, 7];
 
 /** What every module must export. Memory handed to the host is never given back: it is asked for at configuration only. */
 const common = `
-    (memory (export "memory") 512)
-    (global $heap (mut i32) (i32.const 16777216))
+    (memory (export "memory") 4)
+    (global $heap (mut i32) (i32.const 65536))
     (func (export "proxy_abi_version_0_2_1"))
     (func $allocate (export "proxy_on_memory_allocate") (param $size i32) (result i32)
       (global.get $heap)
@@ -123,15 +124,16 @@ function escaped(bytes: Uint8Array): string {
   return [...bytes].map((byte) => `\\${byte.toString(16).padStart(2, "0")}`).join("");
 }
 
-/** Bytes that do not compress well, always the same ones. */
-function noise(size: number): string {
-  const bytes = new Uint8Array(size);
-  let state = 1;
-  for (let i = 0; i < size; i++) {
+/** A custom section, which every engine skips, with bytes that do not compress well. https://webassembly.github.io/spec/core/binary/modules.html#custom-section */
+function customSection(size: number): Uint8Array {
+  const content = new Uint8Array(size);
+  content[0] = 0; // an empty name
+  for (let i = 1, state = 1; i < size; i++) {
     state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    bytes[i] = state >>> 16;
+    content[i] = state >>> 16;
   }
-  return escaped(bytes);
+  const length = new BinaryWriter().uint32(size).finish();
+  return Buffer.concat([Uint8Array.of(0), length, content]);
 }
 
 async function assemble(text: string): Promise<Uint8Array> {
