@@ -3,4 +3,5 @@ export { createOperator, type Operator, type OperatorOptions } from "./operator.
 export { parseFilter, problemsOf } from "./parse/filter.ts";
 export { type FilterRecord, refusesTarget, revisionOf } from "./record.ts";
 export { createFolderSource } from "./source/folder/folder.ts";
+export { createKubernetesSource } from "./source/kubernetes/source.ts";
 export type { FilterEvent, Source } from "./source/source.ts";

@@ -80,7 +80,9 @@ export function createResolver({ deps, clock, random, done }: ResolverOptions): 
     job.failures = 0;
     const filter = job.record.filter;
     const follows = filter?.pullPolicy === "Always" && filter.pin === undefined && filter.source.kind === "image";
-    return follows ? filter.intervalMs : undefined;
+    // What is missing or denied now may be pushed or granted later, and no watch tells of that.
+    const mayAppear = !resolution.ok && resolution.stage === "Resolved";
+    return follows || mayAppear ? filter?.intervalMs : undefined;
   }
 
   function cancel(id: string): void {
