@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { run } from "./tools/run.ts";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+const BIOME = join(ROOT, "node_modules/@biomejs/biome/bin/biome");
+const ROOMS = ["model", "operator", "oci", "preflight", "xds", "hub", "cli"] as const;
+
+/** What each room may import besides Node, its own files and `model/`; the table of docs/architecture.md. */
+const PACKAGES: Record<(typeof ROOMS)[number], readonly string[]> = {
+  model: [],
+  operator: ["@kubernetes/client-node", "yaml", "ajv", "@bufbuild/cel"],
+  oci: ["tar-stream"],
+  preflight: [],
+  xds: ["@grpc/grpc-js", "@bufbuild/protobuf/wire", "yaml"],
+  hub: [],
+  cli: ["@kubernetes/client-node", "yaml"],
+};
+
+interface Case {
+  readonly file: string;
+  readonly specifier: string;
+  readonly allowed: boolean;
+}
+
+test("the linter lets a room import what the table of rooms allows, and nothing else", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "weir-boundaries-"));
+  t.after(() => rm(folder, { recursive: true }));
+  for (const name of ["biome.json", ".gitignore"]) await cp(join(ROOT, name), join(folder, name));
+  const cases = [...allCases()];
+  for (const { file, specifier } of cases) {
+    await mkdir(dirname(join(folder, file)), { recursive: true });
+    await writeFile(join(folder, file), `import { a } from "${specifier}";\nconsole.log(a);\n`);
+  }
+  const dynamic = "oci/dynamic.ts";
+  const forms = `export * from "../xds/index.ts";\nexport const b = await import("../xds/index.ts");\n`;
+  await writeFile(join(folder, dynamic), forms);
+
+  const refused = await refusals(folder);
+  const wrong = cases.filter(({ file, allowed }) => allowed === refused.has(file));
+  assert.deepEqual(wrong, [], "cases that the linter judges otherwise than the table");
+  assert.equal(refused.get(dynamic), 2, "re-exports and dynamic imports count as imports");
+});
+
+function* allCases(): Generator<Case> {
+  let number = 0;
+  const packages = new Set(["left-pad", "@scope/package", ...Object.values(PACKAGES).flat()]);
+  for (const room of ROOMS) {
+    for (const [below, up] of [
+      ["", "../"],
+      ["deep/er/", "../../../"],
+    ] as const) {
+      const make = (specifier: string, allowed: boolean): Case => ({ file: `${room}/${below}case${number++}.ts`, specifier, allowed });
+      yield make(`${up}model/result.ts`, true);
+      yield make("./beside.ts", true);
+      yield make("node:fs", true);
+      for (const outside of ["test/support/x.ts", "scripts/x.ts", "bench/x.ts"]) yield make(`${up}${outside}`, false);
+      for (const other of ROOMS) {
+        if (other === room || other === "model") continue;
+        yield make(`${up}${other}/index.ts`, room === "cli");
+        yield make(`${up}${other}/inner.ts`, false);
+        yield make(`${up}${other}/inner/deep.ts`, false);
+      }
+      for (const name of packages) yield make(name, PACKAGES[room].includes(name));
+    }
+  }
+}
+
+/** Files with refused imports, and how many. */
+async function refusals(folder: string): Promise<Map<string, number>> {
+  const args = ["lint", "--only=style/noRestrictedImports", "--reporter=json", "--max-diagnostics=none", "."];
+  const done = await run(process.execPath, [BIOME, ...args], { cwd: folder });
+  const report: { diagnostics: { category: string; location: { path: string | { file: string } } }[] } = JSON.parse(done.stdout);
+  const counts = new Map<string, number>();
+  for (const { category, location } of report.diagnostics) {
+    if (category !== "lint/style/noRestrictedImports") continue;
+    const file = typeof location.path === "string" ? location.path : location.path.file;
+    counts.set(file, (counts.get(file) ?? 0) + 1);
+  }
+  return counts;
+}
+
+test("what runs in production imports no development dependency, and no room's tests", async () => {
+  const { devDependencies } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
+  const wrong: string[] = [];
+  for (const room of ROOMS) {
+    for (const file of await productionFiles(room)) {
+      for (const [, specifier = ""] of (await readFile(join(ROOT, file), "utf8")).matchAll(/(?:from|import\() ?"([^"]+)"/g)) {
+        const inProduction =
+          !(specifier in devDependencies) && !specifier.startsWith("node:test") && !/\.test\.ts$|\/(testing|fixtures)\//.test(specifier);
+        if (!inProduction) wrong.push(`${file}: ${specifier}`);
+      }
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+async function productionFiles(room: string): Promise<string[]> {
+  const files = await readdir(join(ROOT, room), { recursive: true });
+  return files
+    .filter((file) => file.endsWith(".ts") && !/\.(test|cases)\.ts$|(^|\/)(testing|fixtures|gen)\//.test(file))
+    .map((file) => join(room, file));
+}
