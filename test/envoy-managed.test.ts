@@ -128,7 +128,12 @@ test("a filter that cannot load is refused alone where filters are resources of 
   assert.equal(rejection.culprit?.filter.name, "a");
   await traffic.more(100);
   assert.deepEqual(await sidecar.order(), ["a"]);
-  await sidecar.control.apply({ default: [guard, await mark("a", "mended")] });
+  // A rebuilt listener takes its filters from what Envoy received last: the last good one, not the refused one.
+  sidecar.control.desire({ default: [chainEntry("a", await badModules.missingImport()), guard] });
+  await eventually("the listener to be rebuilt", async () => (await sidecar.modified()) === 1);
+  await traffic.more(100);
+  assert.deepEqual(await sidecar.order(), ["a"]);
+  await sidecar.control.apply({ default: [await mark("a", "mended"), guard] });
   await soon(sidecar.order, ["mended"]);
   await assertSpotless(t, traffic);
 });

@@ -167,7 +167,6 @@ function xdsCluster({ xds }: BootstrapOptions): string {
   return `  - name: weir_xds
     ${endpoint("weir_xds", xds)}
     connect_timeout: 5s
-    per_connection_buffer_limit_bytes: 67108864   # modules travel inside the configuration
     upstream_connection_options: {tcp_keepalive: {keepalive_time: 30, keepalive_interval: 10, keepalive_probes: 3}}
     typed_extension_protocol_options:
       envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
