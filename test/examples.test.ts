@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { before, type TestContext, test } from "node:test";
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
+import { parseFilter } from "../operator/index.ts";
 import { buildExamples, type Examples } from "../scripts/build-examples.ts";
 import { type Envoy, startEnvoy } from "./support/envoy.ts";
 import { freePort } from "./support/ports.ts";
@@ -41,6 +42,16 @@ test("the two versions are different modules", async () => {
 
 test("Envoy cannot load the module with a missing import", async () => {
   await assert.rejects(startFilter(examples.missingImport), /proxy_open_the_pod_bay_doors/);
+});
+
+test("every example manifest is one that the API server takes", async () => {
+  const folder = new URL("../examples/", import.meta.url);
+  const manifests = (await readdir(folder)).filter((name) => name.endsWith(".yaml"));
+  assert.ok(manifests.length >= 3);
+  for (const name of manifests) {
+    const parsed = parseFilter(parse(await readFile(new URL(name, folder), "utf8")));
+    assert.ok(parsed.ok, `${name}: ${parsed.ok ? "" : parsed.error.message}`);
+  }
 });
 
 async function headerOf(t: TestContext, module: string, configuration?: string, header = "x-weir"): Promise<string | null> {
