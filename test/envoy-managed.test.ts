@@ -128,7 +128,7 @@ test("a filter that cannot load is refused alone where filters are resources of 
   assert.equal(rejection.culprit?.filter.name, "a");
   await traffic.more(100);
   assert.deepEqual(await sidecar.order(), ["a"]);
-  // A rebuilt listener takes its filters from what Envoy received last: the last good one, not the refused one.
+  // Nor does a rebuilt listener take up the refused one.
   sidecar.control.desire({ default: [chainEntry("a", await badModules.missingImport()), guard] });
   await eventually("the listener to be rebuilt", async () => (await sidecar.modified()) === 1);
   await traffic.more(100);
