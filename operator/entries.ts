@@ -1,17 +1,14 @@
 import type { ChainEntry } from "../model/delivery.ts";
-import type { Keychain, ModuleRegistry } from "../model/module.ts";
+import type { ModuleRegistry } from "../model/module.ts";
 import type { Revision } from "../model/revision.ts";
 import type { FilterRecord } from "./record.ts";
 import { revisionOf } from "./record.ts";
+import { pullKeychain, type ResolveDeps } from "./resolve.ts";
 import { restore } from "./revisions.ts";
-import type { Source } from "./source/source.ts";
 
-export interface EntryDeps {
-  readonly source: Pick<Source, "secret">;
+export interface EntryDeps extends Pick<ResolveDeps, "source" | "parseKeychain"> {
   readonly registry: Pick<ModuleRegistry, "read" | "pull" | "pullUrl">;
 }
-
-const NO_CREDENTIALS: Keychain = new Map();
 
 function entryOf(record: FilterRecord, revision: Revision, code: Uint8Array): ChainEntry {
   const { number, digest, wasmDigest, hash, settings, capabilities } = revision;
@@ -28,7 +25,7 @@ export async function ensureEntry(record: FilterRecord, number: number | undefin
   if (record.entries.has(stored.number)) return true;
   const revision = await whole(record, stored, deps);
   if (revision === undefined) return false;
-  const code = (await deps.registry.read(revision.wasmDigest)) ?? (await fetchAgain(revision, deps));
+  const code = (await deps.registry.read(revision.wasmDigest)) ?? (await fetchAgain(record, revision, deps));
   if (code === undefined) return false;
   record.entries.set(revision.number, entryOf(record, revision, code));
   return true;
@@ -42,13 +39,15 @@ async function whole(record: FilterRecord, stored: Revision, deps: EntryDeps): P
   return restore(record.key, stored, text);
 }
 
-/** A module that the store lost (a new disk): anonymous, by digest; a registry that asks for credentials is served by the next resolution. */
-async function fetchAgain(revision: Revision, { registry }: EntryDeps): Promise<Uint8Array | undefined> {
+/** A module that the store lost (a new disk) comes again by its digest, with the credentials that the filter names now. */
+async function fetchAgain({ filter }: FilterRecord, revision: Revision, deps: EntryDeps): Promise<Uint8Array | undefined> {
+  const named = filter === undefined ? undefined : await pullKeychain(filter, deps);
+  const keychain = named?.ok ? named.value : new Map<string, never>();
   const isUrl = /^https?:\/\//.test(revision.image);
   const pulled = isUrl
-    ? await registry.pullUrl(revision.image, revision.wasmDigest, { keychain: NO_CREDENTIALS })
-    : await registry.pull(revision.image, revision.digest, { keychain: NO_CREDENTIALS });
-  return pulled.ok ? registry.read(revision.wasmDigest) : undefined;
+    ? await deps.registry.pullUrl(revision.image, revision.wasmDigest, { keychain })
+    : await deps.registry.pull(revision.image, revision.digest, { keychain });
+  return pulled.ok ? deps.registry.read(revision.wasmDigest) : undefined;
 }
 
 /** Drops modules from memory that no wave can ask for any more. */

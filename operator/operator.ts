@@ -64,7 +64,7 @@ export function createOperator(options: OperatorOptions): Operator {
   const resolver = createResolver({ deps: options, clock, random: options.random, done: resolved });
   const healthWatch = createHealthWatch(fleet, clock, proxiesOf);
   const stepper = createStepper({
-    ...{ source, fleet, clock, log, statuses, proxiesOf, settled, emit, registry: options.registry },
+    ...{ source, fleet, clock, log, statuses, proxiesOf, settled, emit, registry: options.registry, parseKeychain: options.parseKeychain },
     fault: healthWatch.fault,
     moved(record) {
       assign(proxiesOf(record.id));

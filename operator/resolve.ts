@@ -109,7 +109,8 @@ async function configText(filter: Filter, source: ResolveDeps["source"]): Promis
   );
 }
 
-async function pullKeychain(filter: Filter, deps: ResolveDeps): Promise<Result<Keychain>> {
+/** The credentials of spec.pullSecrets; where two name a registry, the first counts. */
+export async function pullKeychain(filter: Filter, deps: Pick<ResolveDeps, "source" | "parseKeychain">): Promise<Result<Keychain>> {
   const all = new Map<string, { username: string; password: string }>();
   for (const name of filter.pullSecrets) {
     const secret = await deps.source.secret(filter.key.namespace, name);
