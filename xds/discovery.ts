@@ -1,6 +1,7 @@
 import type { Cache } from "./cache.ts";
+import { status } from "./grpc/status.ts";
 import { createEncoder } from "./response.ts";
-import { createStream, type StreamLimits, type StreamObserver, status, type Wire, type XdsStream } from "./stream.ts";
+import { createStream, type StreamLimits, type StreamObserver, type Wire, type XdsStream } from "./stream.ts";
 import type { Request } from "./subscription.ts";
 
 /** All open discovery streams, whatever carries them. */

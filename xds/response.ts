@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import { DeltaDiscoveryResponse, DiscoveryResponse, Resource as ResourceMessage } from "./gen/envoy/service/discovery/v3/discovery.ts";
+import { frame } from "./grpc/frame.ts";
 import type { Resource } from "./resource.ts";
-import { field, join } from "./resources/wire.ts";
+import { field } from "./resources/wire.ts";
 import type { Request } from "./subscription.ts";
 
 export interface Response {
   readonly nonce: string;
-  /** The encoded discovery response. Shared between streams: never written to. */
-  readonly bytes: Uint8Array;
+  /** The encoded discovery response as it goes on the wire. Shared between streams: never written to. */
+  readonly frame: Uint8Array;
 }
 
 export interface Content {
@@ -42,7 +43,7 @@ export function createEncoder(): Encoder {
   function encodeFresh(variant: Request["variant"], content: Content): Encoded {
     lastId += 1;
     const nonce = lastId.toString(36);
-    return { id: lastId, nonce, bytes: variant === "delta" ? delta(content, nonce) : sotw(content, nonce) };
+    return { id: lastId, nonce, frame: variant === "delta" ? delta(content, nonce) : sotw(content, nonce) };
   }
 
   return {
@@ -62,13 +63,13 @@ export function createEncoder(): Encoder {
 
 function sotw({ typeUrl, resources, version }: Content, nonce: string): Uint8Array {
   const head = DiscoveryResponse.encode({ typeUrl, nonce, versionInfo: version ?? versionOf(resources) }).finish();
-  return join([head, ...resources.flatMap(({ any }) => field(RESOURCES, [any]))]);
+  return frame([head, ...resources.flatMap(({ any }) => field(RESOURCES, [any]))]);
 }
 
 function delta({ typeUrl, resources, removed, version }: Content, nonce: string): Uint8Array {
   const systemVersionInfo = version ?? versionOf(resources);
   const head = DeltaDiscoveryResponse.encode({ typeUrl, nonce, systemVersionInfo, removedResources: [...removed] }).finish();
-  return join([head, ...resources.flatMap((resource) => field(RESOURCES, deltaResource(resource)))]);
+  return frame([head, ...resources.flatMap((resource) => field(RESOURCES, deltaResource(resource)))]);
 }
 
 function deltaResource({ name, version, any }: Resource) {

@@ -1,18 +1,16 @@
 import type { Cache } from "./cache.ts";
 import { DeltaDiscoveryRequest, DiscoveryRequest } from "./gen/envoy/service/discovery/v3/discovery.ts";
+import { status } from "./grpc/status.ts";
 import { type NodeInfo, parseNode } from "./node.ts";
 import { typeUrls } from "./resource.ts";
 import type { Encoder } from "./response.ts";
 import { type Answer, createSubscription, type Item, type Lookup, type Request, type Subscription } from "./subscription.ts";
 import { byDependency, rulesOf } from "./type-rules.ts";
 
-/** gRPC status codes that streams end with. https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
-export const status = { invalidArgument: 3, resourceExhausted: 8, permissionDenied: 7, unavailable: 14 } as const;
-
 /** Where a stream's responses go. */
 export interface Wire {
-  /** Sends an encoded message. False: take no more until `drained` is called. */
-  send(message: Uint8Array): boolean;
+  /** Sends a framed message. False: take no more until `drained` is called. */
+  send(frame: Uint8Array): boolean;
   /** Ends the call with a status; nothing is sent after it. */
   fail(code: number, message: string): void;
 }
@@ -193,7 +191,7 @@ export function createStream(options: StreamOptions): XdsStream {
       lastPush = response.id;
       subscription.sent(push, response.nonce);
       if (push.updated.length > 0) followUp(typeUrl);
-      blocked = !wire.send(response.bytes);
+      blocked = !wire.send(response.frame);
       if (over || blocked) return false;
     }
   }

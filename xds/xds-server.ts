@@ -1,11 +1,13 @@
-import type { ServerCredentials } from "@grpc/grpc-js";
+import type { SecureServerOptions } from "node:http2";
 import type { Clock } from "../model/clock.ts";
 import type { Fleet } from "../model/delivery.ts";
 import type { Log } from "../model/log.ts";
 import { createCache } from "./cache.ts";
 import { createDiscovery } from "./discovery.ts";
 import { createFleet } from "./fleet.ts";
-import { createGrpcServer } from "./server.ts";
+import { createGrpcServer } from "./grpc/server.ts";
+import { discoveryMethods, healthMethods } from "./methods.ts";
+import { metricsMethod } from "./metrics-service.ts";
 
 export interface XdsServerOptions {
   /** `host:port`; port 0 takes a free one. */
@@ -13,7 +15,7 @@ export interface XdsServerOptions {
   readonly log: Log;
   readonly clock: Clock;
   /** TLS; absent: plaintext. */
-  readonly credentials?: ServerCredentials;
+  readonly tls?: SecureServerOptions;
   /** Largest request, in bytes. Default 4 MiB. */
   readonly maxRequestSize?: number;
   /** Names and resources that one stream may have the server remember. Default 10,000. */
@@ -44,18 +46,22 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   const { fleet, observer, encoded, reportStats } = createFleet({ cache, clock: options.clock });
   const discovery = createDiscovery(cache, observer, { names: options.maxNames ?? 10_000, types: 32 });
   const server = createGrpcServer({
-    address: options.address,
-    credentials: options.credentials,
-    discovery,
-    metrics: (id, families, isFirst) => reportStats(id, families, isFirst),
-    log: options.log,
+    methods: new Map([...discoveryMethods(discovery), ...healthMethods(), metricsMethod(reportStats)]),
+    tls: options.tls,
     maxRequestSize: options.maxRequestSize ?? 4 * 1024 * 1024,
     maxConnectionAgeMs: options.maxConnectionAgeMs ?? 0,
   });
   return {
     fleet,
-    listen: server.listen,
-    close: server.close,
+    async listen() {
+      const bound = await server.listen(options.address);
+      options.log.info("xds server listens", { address: `${bound.host}:${bound.port}` });
+      return bound;
+    },
+    async close() {
+      discovery.close();
+      await server.close();
+    },
     stats: () => ({ streams: [...discovery.streams()].length, proxies: [...fleet.proxies()].length, encoded: encoded() }),
   };
 }

@@ -1,10 +1,10 @@
 import type { TestContext } from "node:test";
-import { silentLog } from "../../model/log.ts";
 import { type Cache, createCache } from "../cache.ts";
 import { createDiscovery, type Discovery } from "../discovery.ts";
+import { createGrpcServer } from "../grpc/server.ts";
+import { discoveryMethods, healthMethods } from "../methods.ts";
 import { type Resource, typeUrls } from "../resource.ts";
 import { any, field, join } from "../resources/wire.ts";
-import { createGrpcServer } from "../server.ts";
 import type { StreamObserver } from "../stream.ts";
 import { connect, type TestClient, type TestClientOptions, type Variant } from "./client.ts";
 
@@ -54,18 +54,13 @@ export async function startDiscovery(t: TestContext, options: DiscoveryOptions =
   const cache = createCache();
   const discovery = createDiscovery(cache, options.observer ?? ignore, { names: options.names ?? 10_000, types: 32 });
   const maxRequestSize = options.maxRequestSize ?? 4 * 1024 * 1024;
-  const server = createGrpcServer({
-    address: "127.0.0.1:0",
-    discovery,
-    metrics() {},
-    log: silentLog,
-    maxRequestSize,
-    maxConnectionAgeMs: 0,
-  });
-  const { port } = await server.listen();
+  const methods = new Map([...discoveryMethods(discovery), ...healthMethods()]);
+  const server = createGrpcServer({ methods, maxRequestSize, maxConnectionAgeMs: 0 });
+  const { port } = await server.listen("127.0.0.1:0");
   const clients: TestClient[] = [];
   const stop = async () => {
     for (const client of clients) client.close();
+    discovery.close();
     await server.close();
   };
   t.after(stop);

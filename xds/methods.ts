@@ -1,0 +1,61 @@
+import type { Discovery } from "./discovery.ts";
+import { HealthCheckResponse, HealthCheckResponse_ServingStatus } from "./gen/grpc/health/v1/health.ts";
+import type { Call, CallHandler, Method } from "./grpc/call.ts";
+import { frame } from "./grpc/frame.ts";
+import { status } from "./grpc/status.ts";
+import { discoveryServices } from "./services.ts";
+import type { Request } from "./subscription.ts";
+
+/** Both methods of every discovery service. */
+export function discoveryMethods(discovery: Discovery): [string, Method][] {
+  const serve =
+    (variant: Request["variant"], typeUrl: string | undefined): Method =>
+    (call) =>
+      discover(discovery, variant, typeUrl, call);
+  return discoveryServices.flatMap(({ name, sotw, delta, typeUrl }): [string, Method][] => [
+    [`/${name}/${sotw}`, serve("sotw", typeUrl)],
+    [`/${name}/${delta}`, serve("delta", typeUrl)],
+  ]);
+}
+
+function discover(discovery: Discovery, variant: Request["variant"], typeUrl: string | undefined, call: Call): CallHandler {
+  const stream = discovery.open(variant, typeUrl, { send: call.send, fail: call.end });
+  return {
+    message: stream.receive,
+    drained: stream.drained,
+    halfClosed() {
+      stream.close();
+      call.end(status.ok);
+    },
+    closed: stream.close,
+  };
+}
+
+/** Answers one request with one message. `answer` returns the encoded response, or throws when the request is not a valid one. */
+export function unary(answer: (request: Buffer) => Uint8Array): Method {
+  return (call) => ({
+    message(request) {
+      let response: Uint8Array;
+      try {
+        response = answer(request);
+      } catch (error) {
+        call.end(status.invalidArgument, `the request cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+        return;
+      }
+      call.send(frame([response]));
+      call.end(status.ok);
+    },
+    halfClosed: () => call.end(status.internal, "no request came"),
+    closed() {},
+  });
+}
+
+/** https://github.com/grpc/grpc/blob/master/doc/health-checking.md */
+export function healthMethods(): [string, Method][] {
+  const serving = HealthCheckResponse.encode({ status: HealthCheckResponse_ServingStatus.SERVING }).finish();
+  const watch: Method = (call) => ({ message: () => void call.send(frame([serving])), halfClosed() {}, closed() {} });
+  return [
+    ["/grpc.health.v1.Health/Check", unary(() => serving)],
+    ["/grpc.health.v1.Health/Watch", watch],
+  ];
+}
