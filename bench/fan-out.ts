@@ -1,0 +1,103 @@
+/**
+ * One resource changes, N proxies take it: `node bench/fan-out.ts [--clients 100,1000,4000] [--sizes 1024,65536,2411724] [--runs 5]`.
+ * The servers take turns, and each run starts with another of them. Writes bench/results/fan-out.json and prints the medians.
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { buildGo, median, type ServerName, serverNames, start, startServer, usage } from "./processes.ts";
+
+export interface FanOutRun {
+  readonly server: ServerName;
+  readonly variant: string;
+  readonly clients: number;
+  readonly size: number;
+  /** Milliseconds from the change to the acknowledgement of the median, of 99%, of the last. */
+  readonly p50: number;
+  readonly p99: number;
+  readonly last: number;
+  /** Of the server, microseconds for each stream and change. */
+  readonly cpuPerStream: number;
+  /** Of the load, microseconds for each stream and change. */
+  readonly loadCpuPerStream: number;
+  /** Of the server with everybody connected, bytes for each stream. */
+  readonly rssPerStream: number;
+  /** Of the server after the changes, bytes. */
+  readonly peak: number;
+}
+
+/** Changes measured in each run, after one that warms up. */
+const CHANGES = 5;
+
+async function run(go: string, name: ServerName, variant: string, clients: number, size: number): Promise<FanOutRun> {
+  const server = startServer(name, go, size);
+  const { port } = await server.wait("listening");
+  const idle = await usage(server.pid);
+  const load = start(go, ["load", "-address", `127.0.0.1:${port}`, "-clients", String(clients), "-variant", variant]);
+  await load.wait("synced");
+  const connected = await usage(server.pid);
+  const times: { p50: number; p99: number; last: number }[] = [];
+  let before = connected;
+  let loadBefore = await usage(load.pid);
+  for (let change = 0; change <= CHANGES; change++) {
+    if (change === 1) {
+      before = await usage(server.pid);
+      loadBefore = await usage(load.pid);
+    }
+    server.say("change");
+    const at = Number((await server.wait("changed")).at);
+    const synced = await load.wait("synced");
+    const since = (quantile: string) => (Number(synced[quantile]) - at) / 1e6;
+    if (change > 0) times.push({ p50: since("p50"), p99: since("p99"), last: since("last") });
+    // The last acknowledgements are still on their way to the server.
+    await new Promise((done) => setTimeout(done, 200));
+  }
+  const after = await usage(server.pid);
+  const loadAfter = await usage(load.pid);
+  await Promise.all([server.kill(), load.kill()]);
+  const perStream = (cpuMs: number) => (cpuMs * 1000) / clients / CHANGES;
+  return {
+    ...{ server: name, variant, clients, size },
+    p50: median(times.map(({ p50 }) => p50)),
+    p99: median(times.map(({ p99 }) => p99)),
+    last: median(times.map(({ last }) => last)),
+    cpuPerStream: perStream(after.cpuMs - before.cpuMs),
+    loadCpuPerStream: perStream(loadAfter.cpuMs - loadBefore.cpuMs),
+    rssPerStream: (connected.rss - idle.rss) / clients,
+    peak: after.peak,
+  };
+}
+
+const numbers = (text: string) => text.split(",").map(Number);
+const { values } = parseArgs({
+  options: {
+    clients: { type: "string", default: "100,1000,4000" },
+    sizes: { type: "string", default: "1024,65536,2411724" },
+    runs: { type: "string", default: "5" },
+    variant: { type: "string", default: "delta" },
+    out: { type: "string", default: "fan-out" },
+  },
+});
+const go = await buildGo();
+const runs: FanOutRun[] = [];
+for (const size of numbers(values.sizes)) {
+  for (const clients of numbers(values.clients)) {
+    if (size > 1_000_000 && clients > 200) continue;
+    for (let turn = 0; turn < Number(values.runs); turn++) {
+      for (let place = 0; place < serverNames.length; place++) {
+        const name = serverNames[(turn + place) % serverNames.length] ?? "weir";
+        runs.push(await run(go, name, values.variant, clients, size));
+      }
+    }
+    for (const name of serverNames) {
+      const of = runs.filter((each) => each.server === name && each.clients === clients && each.size === size);
+      const at = (pick: (run: FanOutRun) => number) => median(of.map(pick)).toFixed(1).padStart(9);
+      console.log(
+        `${String(size).padStart(8)} B ${String(clients).padStart(5)} clients ${name.padEnd(9)}`,
+        `p50 ${at((r) => r.p50)} ms  p99 ${at((r) => r.p99)} ms  last ${at((r) => r.last)} ms  cpu ${at((r) => r.cpuPerStream)} us/stream`,
+        `load ${at((r) => r.loadCpuPerStream)} us/stream  rss ${at((r) => r.rssPerStream / 1024)} KB/stream  peak ${at((r) => r.peak / 1048576)} MB`,
+      );
+    }
+  }
+}
+await mkdir(new URL("results/", import.meta.url), { recursive: true });
+await writeFile(new URL(`results/${values.out}.json`, import.meta.url), `${JSON.stringify(runs, undefined, 1)}\n`);

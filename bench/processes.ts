@@ -1,0 +1,111 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+
+export interface Event {
+  readonly event: string;
+  readonly [fact: string]: unknown;
+}
+
+/** A process that speaks lines of JSON. */
+export interface Part {
+  readonly pid: number;
+  /** The next event of this kind that comes after now, or came since the last call. */
+  wait(event: string, holds?: (event: Event) => boolean): Promise<Event>;
+  say(word: string): void;
+  /** SIGKILL, and gone. */
+  kill(): Promise<void>;
+}
+
+/** CPU time in milliseconds and memory in bytes of a process. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+export interface Usage {
+  readonly cpuMs: number;
+  readonly rss: number;
+  /** Highest `rss` so far. */
+  readonly peak: number;
+}
+
+const here = import.meta.dirname;
+const DEADLINE_MS = 180_000;
+/** Of the clock that /proc counts in. */
+const TICK_MS = 10;
+
+export async function usage(pid: number): Promise<Usage> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  const kilobytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0) * 1024;
+  return { cpuMs: (Number(fields[11]) + Number(fields[12])) * TICK_MS, rss: kilobytes("VmRSS"), peak: kilobytes("VmHWM") };
+}
+
+/** Builds the Go side once; returns the path of the binary. */
+export async function buildGo(): Promise<string> {
+  const binary = join(tmpdir(), `weir-bench-gcp-${process.pid}`);
+  await promisify(execFile)("go", ["build", "-o", binary, "."], { cwd: resolve(here, "gcp") });
+  return binary;
+}
+
+export function start(command: string, args: readonly string[]): Part {
+  const child: ChildProcess = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
+  const events: Event[] = [];
+  const waiters = new Set<() => void>();
+  const wake = () => {
+    for (const waiter of waiters) waiter();
+    waiters.clear();
+  };
+  const gone = new Promise<void>((done) => child.once("exit", () => done()));
+  void gone.then(wake);
+  process.once("exit", () => child.kill("SIGKILL"));
+  if (child.stdout !== null) {
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      events.push(JSON.parse(line));
+      wake();
+    });
+  }
+
+  async function wait(event: string, holds: (event: Event) => boolean = () => true): Promise<Event> {
+    const deadline = Date.now() + DEADLINE_MS;
+    for (;;) {
+      const index = events.findIndex((each) => each.event === event && holds(each));
+      const [found] = index < 0 ? [] : events.splice(0, index + 1).slice(-1);
+      if (found !== undefined) return found;
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${command} is gone, and no ${event} came`);
+      if (Date.now() > deadline) throw new Error(`no ${event} from ${command} in ${DEADLINE_MS} ms`);
+      await new Promise<void>((done) => {
+        const timer = setTimeout(done, DEADLINE_MS);
+        waiters.add(() => {
+          clearTimeout(timer);
+          done();
+        });
+      });
+    }
+  }
+
+  return {
+    pid: child.pid ?? 0,
+    wait,
+    say: (word) => void child.stdin?.write(`${word}\n`),
+    async kill() {
+      child.kill("SIGKILL");
+      await gone;
+    },
+  };
+}
+
+export type ServerName = "weir" | "snapshot" | "linear";
+export const serverNames: readonly ServerName[] = ["weir", "snapshot", "linear"];
+
+/** Starts one of the servers that are compared, with a resource of this many bytes. */
+export function startServer(name: ServerName, go: string, size: number, address = "127.0.0.1:0"): Part {
+  if (name === "weir") return start(process.execPath, [resolve(here, "weir-server.ts"), String(size), address]);
+  return start(go, ["serve", "-cache", name, "-size", String(size), "-address", address]);
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? Number.NaN) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+}
