@@ -2,6 +2,9 @@
 export { createOperator, type Operator, type OperatorOptions } from "./operator.ts";
 export { parseFilter, problemsOf } from "./parse/filter.ts";
 export { type FilterRecord, refusesTarget, revisionOf } from "./record.ts";
+export { applyManifest, deleteManifest, type Edited, patchManifest } from "./source/folder/edit.ts";
 export { createFolderSource } from "./source/folder/folder.ts";
+export { type ApiFailure, createKubeApi, type KubeApi } from "./source/kubernetes/api.ts";
+export { createRevisionStore } from "./source/kubernetes/revisions.ts";
 export { createKubernetesSource } from "./source/kubernetes/source.ts";
 export type { FilterEvent, Source } from "./source/source.ts";

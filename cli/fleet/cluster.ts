@@ -74,9 +74,15 @@ async function listAll(api: KubernetesObjectApi, namespace: string | undefined):
     const page = await api.list(API_VERSION, KIND, namespace, undefined, undefined, undefined, undefined, undefined, PAGE, next);
     // A list's items come without the two fields that every item of it shares.
     for (const item of page.items) found.push({ ...(plain(item) as WasmFilter), apiVersion: API_VERSION, kind: KIND });
-    next = page.metadata?._continue || undefined;
+    next = continuation(page.metadata);
   } while (next !== undefined);
   return found.sort(byName);
+}
+
+/** The client renames `continue` for the kinds that it has classes for, and leaves it alone for all others. */
+function continuation(metadata: object | undefined): string | undefined {
+  const { _continue, continue: plain } = (metadata ?? {}) as { _continue?: string; continue?: string };
+  return _continue || plain || undefined;
 }
 
 type Attempt = <T>(what: string, run: () => Promise<T>) => Promise<Result<T>>;

@@ -1,20 +1,11 @@
-import { type Document, parseDocument } from "yaml";
+import { join } from "node:path";
+import { parseDocument } from "yaml";
 import { type FilterKey, filterId } from "../../model/filter.ts";
 import { API_VERSION, KIND, type ObjectMeta, type WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { ROLLOUT_ABORT, ROLLOUT_PAUSED, ROLLOUT_PROMOTE } from "./annotations.ts";
-import { type Applied, byName, type FilterPatch, type FleetClient } from "./client.ts";
-import {
-  addObject,
-  editObject,
-  type Folder,
-  type ObjectId,
-  type Path,
-  type Placed,
-  readFolder,
-  removeObject,
-  replaceObject,
-} from "./manifest-files.ts";
+import { type Applied, byName, type FleetClient } from "./client.ts";
+import { type ObjectId, readFolder } from "./manifest-files.ts";
 import type { ManifestText } from "./manifests.ts";
 import { createServerClient, type ServerClient } from "./server.ts";
 
@@ -27,33 +18,17 @@ export function openFolder(dir: string, options: { readonly namespace: string | 
 export function createFolderClient(dir: string, namespace: string, server: Pick<ServerClient, "filters">): FleetClient {
   const notes: string[] = [];
 
-  async function read(): Promise<Result<Folder>> {
-    const folder = await readFolder(dir);
-    if (folder.ok) notes.push(...folder.value.problems);
-    return folder;
-  }
-
   async function filters(): Promise<Result<WasmFilter[]>> {
-    const [folder, running] = await Promise.all([read(), server.filters()]);
+    const [folder, running] = await Promise.all([readFolder(dir), server.filters()]);
     if (!folder.ok) return folder;
+    notes.push(...folder.value.problems);
     if (!running.ok) notes.push(`no status: ${running.error.message}`);
     const known = new Map((running.ok ? running.value : []).map((filter) => [filterId(keyOf(filter)), filter]));
     const first = new Map<string, WasmFilter>();
-    for (const { id, object } of folder.value.placed) {
+    for (const { id, object } of folder.value.objects) {
       if (id.kind === KIND && !first.has(filterId(id))) first.set(filterId(id), joinStatus(id, object, known.get(filterId(id))));
     }
     return ok([...first.values()].sort(byName));
-  }
-
-  async function find(id: ObjectId): Promise<Result<Placed | undefined>> {
-    const folder = await read();
-    return folder.ok ? ok(folder.value.placed.find(({ id: each }) => sameId(each, id))) : folder;
-  }
-
-  async function change(key: FilterKey, run: (placed: Placed) => Promise<Result<void>>): Promise<Result<void>> {
-    const placed = await find({ kind: KIND, ...key });
-    if (!placed.ok) return placed;
-    return placed.value === undefined ? notFound(dir, key) : run(placed.value);
   }
 
   return {
@@ -69,26 +44,32 @@ export function createFolderClient(dir: string, namespace: string, server: Pick<
       const filter = all.value.find((each) => filterId(keyOf(each)) === filterId(key));
       return filter === undefined ? notFound(dir, key) : ok(filter);
     },
-    apply: (manifest) => apply(manifest, { dir, namespace, find }),
-    patch: (key, patch) => change(key, (placed) => editObject(placed, changesOf(patch))),
-    remove: (key) => change(key, removeObject),
+    apply: (manifest) => apply(manifest, dir, namespace),
+    async patch(key, { digest, annotations = {} }) {
+      const { patchManifest } = await import("../../operator/index.ts");
+      const annotated = Object.entries(annotations).map(([name, value]) => ({ path: ["metadata", "annotations", name], value }));
+      const changes = digest === undefined ? annotated : [{ path: ["spec", "digest"], value: digest }, ...annotated];
+      for (const { path, value } of changes) {
+        const done = await patchManifest(dir, key, path, value ?? undefined);
+        if (!done.ok) return done;
+      }
+      return ok(undefined);
+    },
+    async remove(key) {
+      const { deleteManifest } = await import("../../operator/index.ts");
+      const done = await deleteManifest(dir, KIND, key);
+      return done.ok ? ok(undefined) : done;
+    },
     notes: () => notes,
   };
 }
 
 function notFound(dir: string, key: FilterKey): Result<never> {
-  return fail(
-    "NotFound",
-    `no WasmFilter ${filterId(key)} in the manifests of ${dir}; \`weir get -A\` lists them, -n chooses the namespace`,
-  );
+  return fail("NotFound", `no manifest in ${dir} holds WasmFilter ${filterId(key)}; \`weir get -A\` lists them, -n chooses the namespace`);
 }
 
 function keyOf({ metadata }: WasmFilter): FilterKey {
   return { namespace: metadata.namespace ?? "default", name: metadata.name };
-}
-
-function sameId(a: ObjectId, b: ObjectId): boolean {
-  return a.kind === b.kind && a.namespace === b.namespace && a.name === b.name;
 }
 
 /**
@@ -117,56 +98,40 @@ function joinStatus({ namespace, name }: ObjectId, object: Readonly<Record<strin
   };
 }
 
-function changesOf({ digest, annotations }: FilterPatch): { readonly path: Path; readonly value: string | undefined }[] {
-  const fields = Object.entries(annotations ?? {}).map(([name, value]) => ({
-    path: ["metadata", "annotations", name],
-    value: value ?? undefined,
-  }));
-  return digest === undefined ? fields : [{ path: ["spec", "digest"], value: digest ?? undefined }, ...fields];
+async function apply({ manifest, text, where }: ManifestText, dir: string, namespace: string): Promise<Result<Applied>> {
+  const folder = await readFolder(dir);
+  if (!folder.ok) return folder;
+  const id: ObjectId = { kind: manifest.kind, namespace: manifest.metadata.namespace ?? namespace, name: manifest.metadata.name };
+  const before = folder.value.objects.find(
+    ({ id: each }) => each.kind === id.kind && each.namespace === id.namespace && each.name === id.name,
+  );
+  const kept = before !== undefined && id.kind === KIND ? keep(text, before.object as unknown as WasmFilter) : { text, pin: undefined };
+  const { applyManifest } = await import("../../operator/index.ts");
+  // Only a file of one JSON object is JSON to the letter.
+  const edited = await applyManifest(dir, kept.text, where.endsWith(".json") && kept.text === text ? "json" : "yaml", namespace);
+  if (!edited.ok) return edited;
+  const [done] = edited.value;
+  const action = done?.change === "created" || done?.change === "unchanged" ? done.change : "configured";
+  return ok({
+    ...id,
+    action,
+    ...(done === undefined ? {} : { file: join(dir, done.file) }),
+    ...(kept.pin === undefined ? {} : { pin: kept.pin }),
+  });
 }
 
-interface ApplyTo {
-  readonly dir: string;
-  readonly namespace: string;
-  find(id: ObjectId): Promise<Result<Placed | undefined>>;
-}
-
-async function apply({ manifest, text }: ManifestText, { dir, namespace, find }: ApplyTo): Promise<Result<Applied>> {
-  const id = { kind: manifest.kind, namespace: manifest.metadata.namespace ?? namespace, name: manifest.metadata.name };
+/** What people set through commands stays when a manifest does not mention it, as in a cluster. */
+function keep(text: string, { spec, metadata }: WasmFilter): { readonly text: string; readonly pin: string | undefined } {
   const document = parseDocument(text, { merge: true });
-  if (id.namespace !== "default" && manifest.metadata.namespace === undefined) document.setIn(["metadata", "namespace"], id.namespace);
-  const refused = await refusal(id, document.toJS());
-  if (refused !== undefined) return refused;
-  const found = await find(id);
-  if (!found.ok) return found;
-  if (found.value === undefined) {
-    const added = await addObject(dir, id, document, text);
-    return added.ok ? ok({ ...id, action: "created", file: added.value }) : added;
-  }
-  const { file, object } = found.value;
-  const pin = keep(document, object);
-  const applied = { ...id, file: file.path, ...(pin === undefined ? {} : { pin }) };
-  if (JSON.stringify(document.toJS()) === JSON.stringify(object)) return ok({ ...applied, action: "unchanged" });
-  const written = await replaceObject(found.value, document, text);
-  return written.ok ? ok({ ...applied, action: "configured" }) : written;
-}
-
-/** What an API server would refuse is refused before it is written. */
-async function refusal(id: ObjectId, object: unknown): Promise<Result<never> | undefined> {
-  if (id.kind !== KIND) return undefined;
-  const { parseFilter } = await import("../../operator/index.ts");
-  const parsed = parseFilter(object);
-  return parsed.ok ? undefined : parsed;
-}
-
-/** What people set through commands stays when a manifest does not mention it, as in a cluster. Returns the pin that stays. */
-function keep(document: Document, before: Readonly<Record<string, unknown>>): string | undefined {
-  const { spec, metadata } = before as unknown as WasmFilter;
-  for (const name of [ROLLOUT_PAUSED, ROLLOUT_PROMOTE, ROLLOUT_ABORT]) {
-    const value = metadata.annotations?.[name];
-    if (value !== undefined && !document.hasIn(["metadata", "annotations", name])) document.setIn(["metadata", "annotations", name], value);
-  }
-  if (spec?.digest === undefined || document.hasIn(["spec", "digest"])) return undefined;
-  document.setIn(["spec", "digest"], spec.digest);
-  return spec.digest;
+  const annotations = [ROLLOUT_PAUSED, ROLLOUT_PROMOTE, ROLLOUT_ABORT].map((name) => ({
+    path: ["metadata", "annotations", name],
+    value: metadata.annotations?.[name],
+  }));
+  const pin = document.hasIn(["spec", "digest"]) ? undefined : spec?.digest;
+  const missing = [{ path: ["spec", "digest"], value: pin }, ...annotations].filter(
+    ({ path, value }) => value !== undefined && !document.hasIn(path),
+  );
+  if (missing.length === 0) return { text, pin };
+  for (const { path, value } of missing) document.setIn(path, value);
+  return { text: document.toString({ lineWidth: 0 }), pin };
 }

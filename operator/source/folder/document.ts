@@ -41,14 +41,24 @@ export function hasMarker(text: string): boolean {
 /**
  * The document with the field at `path` set, or removed (`undefined`). Nothing else of the text changes where the field, or a
  * neighbour to put it beside, stands on a line of its own or in braces; else the document is written anew with its comments.
+ * Throws when a part of the path is no map (a text, or an alias).
  */
 export function patchYaml(text: string, path: readonly string[], value: unknown): string {
   const wanted = parseDocument(text, { merge: true });
   if (value === undefined) wanted.deleteIn(path);
-  else wanted.setIn(path, value);
+  else setIn(wanted, path, value);
   const spliced = splice(text, path, value);
   if (spliced !== undefined && isDeepStrictEqual(toJs(parseDocument(spliced, { merge: true })), toJs(wanted))) return spliced;
   return wanted.toString({ lineWidth: 0, flowCollectionPadding: /\{ /.test(text) });
+}
+
+/** A field that is there with nothing in it (`annotations:`) is a map to be. */
+function setIn(document: Document.Parsed, path: readonly string[], value: unknown): void {
+  for (let length = 1; length < path.length; length++) {
+    const parent = path.slice(0, length);
+    if (document.getIn(parent) === null) document.setIn(parent, document.createNode({}));
+  }
+  document.setIn(path, value);
 }
 
 function toJs(document: Document.Parsed): unknown {

@@ -64,10 +64,16 @@ export async function patchManifest(dir: string, key: FilterKey, path: readonly 
   if (!located.ok) return located;
   if (located.value === undefined) return fail("FilterNotFound", `no manifest in ${dir} holds WasmFilter ${filterId(key)}`);
   const { file, text, object } = located.value;
-  const changed = isJson(file) ? patchJson(text, path, value) : patchDocument(text, object.document ?? 0, path, value);
+  const byHand = fail("InvalidManifest", `${file} cannot be edited; change ${path.join(".")} of WasmFilter ${filterId(key)} by hand`);
+  let changed: string;
+  try {
+    changed = isJson(file) ? patchJson(text, path, value) : patchDocument(text, object.document ?? 0, path, value);
+  } catch {
+    return byHand;
+  }
   const after = readManifest(changed, isJson(file) ? "json" : "yaml");
   const patched = after.ok ? after.value.objects.find((candidate) => same(candidate, object)) : undefined;
-  if (patched === undefined) return fail("InvalidManifest", `${file} cannot be edited; change ${path.join(".")} by hand`);
+  if (patched === undefined) return byHand;
   const problems = problemsOf(patched.fields);
   if (problems.length > 0) return fail("InvalidSpec", `WasmFilter ${filterId(key)}: ${describeProblems(problems)}`);
   return save(dir, file, text, changed, object);
@@ -93,7 +99,8 @@ async function applyOne(dir: string, object: ManifestObject, text: string): Prom
   if (!located.ok) return located;
   if (located.value === undefined) {
     const file = await freeName(dir, object);
-    await writeAtomically(join(dir, file), text);
+    // A Secret is for its owner's eyes only.
+    await writeAtomically(join(dir, file), text, object.kind === "Secret" ? 0o600 : undefined);
     return ok({ ...identity(object), file, change: "created" });
   }
   const { file, text: before, object: old } = located.value;
