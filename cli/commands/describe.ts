@@ -28,7 +28,7 @@ export const describe = defineCommand({
     if (!key.ok) return key;
     const filter = await client.get(key.value);
     if (!filter.ok) return filter;
-    const [revisions, proxies] = await Promise.all([server.value.revisions(key.value), server.value.proxies()]);
+    const [revisions, proxies] = await Promise.all([client.revisions(filter.value), server.value.proxies()]);
     printNotes(client, terminal);
     const { value } = filter;
     const records = revisions.ok ? revisions.value : [];

@@ -1,7 +1,6 @@
 import { ok } from "../../model/result.ts";
 import { defineCommand } from "../command.ts";
 import { filterKey, fleetFlags, openFleet, outputFlag } from "../fleet/flags.ts";
-import { createServerClient } from "../fleet/server.ts";
 import { printJson, printNotes } from "../output.ts";
 import { history as entriesOf, renderHistory } from "../render/history.ts";
 
@@ -14,15 +13,13 @@ export const history = defineCommand({
   flags: { ...fleetFlags, ...outputFlag },
   examples: [{ does: "what was there before", command: "weir history add-header" }],
   async run({ flags, args }, terminal) {
-    const server = createServerClient(flags.server);
-    if (!server.ok) return server;
     const fleet = await openFleet(flags, terminal.env);
     if (!fleet.ok) return fleet;
     const key = filterKey(args.name, fleet.value.namespace);
     if (!key.ok) return key;
     const filter = await fleet.value.get(key.value);
     if (!filter.ok) return filter;
-    const revisions = await server.value.revisions(key.value);
+    const revisions = await fleet.value.revisions(filter.value);
     const entries = entriesOf(filter.value, revisions.ok ? revisions.value : []);
     printNotes(fleet.value, terminal);
     if (!revisions.ok) terminal.err(`note: changes other than the digest are not known: ${revisions.error.message}\n`);

@@ -2,6 +2,7 @@ import type { Digest } from "../../model/digest.ts";
 import type { FilterKey } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import type { Result } from "../../model/result.ts";
+import type { Revision } from "../../model/revision.ts";
 import type { ManifestText } from "./manifests.ts";
 
 /** What became of one manifest. */
@@ -38,6 +39,8 @@ export interface FleetClient {
   patch(key: FilterKey, patch: FilterPatch): Promise<Result<void>>;
   /** Fails with `NotFound`. */
   remove(key: FilterKey): Promise<Result<void>>;
+  /** Full records of a filter's revisions: the cluster's ControllerRevisions, or what the running server keeps for its folder. */
+  revisions(filter: WasmFilter): Promise<Result<readonly Revision[]>>;
   /** Things a person should know about what was read (a server that does not answer, a file that is no YAML). */
   notes(): readonly string[];
 }

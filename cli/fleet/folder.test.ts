@@ -40,7 +40,7 @@ let client: FleetClient;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "weir-folder-"));
   running = failForNow("ServerUnreachable", "nobody is there");
-  client = createFolderClient(dir, "default", { filters: async () => running });
+  client = createFolderClient(dir, "default", { filters: async () => running, revisions: async () => ok([]) });
 });
 
 afterEach(() => rmSync(dir, { recursive: true }));
@@ -211,7 +211,10 @@ test("what is not there is not found, with where to look", async () => {
 });
 
 test("a folder that is not there is a failure; a broken file is a note", async () => {
-  const missing = await createFolderClient(join(dir, "nope"), "default", { filters: async () => running }).list(undefined);
+  const missing = await createFolderClient(join(dir, "nope"), "default", {
+    filters: async () => running,
+    revisions: async () => ok([]),
+  }).list(undefined);
   assert.ok(!missing.ok);
   assert.match(missing.error.message, /cannot read the manifest folder .*nope \(ENOENT\)/);
   put("broken.yaml", "a: [\n");

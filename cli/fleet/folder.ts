@@ -15,7 +15,7 @@ export function openFolder(dir: string, options: { readonly namespace: string | 
 }
 
 /** A folder of manifests as the place of the desired state. Statuses come from the server; when it does not answer they are left out, and a note says so. */
-export function createFolderClient(dir: string, namespace: string, server: Pick<ServerClient, "filters">): FleetClient {
+export function createFolderClient(dir: string, namespace: string, server: Pick<ServerClient, "filters" | "revisions">): FleetClient {
   const notes: string[] = [];
 
   async function filters(): Promise<Result<WasmFilter[]>> {
@@ -60,6 +60,7 @@ export function createFolderClient(dir: string, namespace: string, server: Pick<
       const done = await deleteManifest(dir, KIND, key);
       return done.ok ? ok(undefined) : done;
     },
+    revisions: (filter) => server.revisions(keyOf(filter)),
     notes: () => notes,
   };
 }
