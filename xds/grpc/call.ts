@@ -39,7 +39,7 @@ export function serveCall(stream: ServerHttp2Stream, headers: IncomingHttpHeader
   const call: Call = {
     headers,
     send(frame) {
-      if (over || stream.destroyed) return false;
+      if (over || stream.destroyed || stream.closed) return false;
       if (!stream.headersSent) stream.respond(RESPONSE, { waitForTrailers: true });
       inFlight += frame.byteLength;
       stream.write(frame, () => {
@@ -56,17 +56,26 @@ export function serveCall(stream: ServerHttp2Stream, headers: IncomingHttpHeader
     },
   };
 
-  stream.on("error", () => {});
-  stream.on("close", () => {
+  /** Ends the call for a fault of the client's that only this level can see. */
+  function refuse(code: number, message: string): void {
+    call.end(code, message);
+    closed();
+  }
+
+  function closed(): void {
     over = true;
     handler?.closed();
-  });
+    handler = undefined;
+  }
+
+  stream.on("error", () => {});
+  stream.on("close", closed);
   stream.on("data", (bytes: Buffer) => {
     if (over) return;
     const { messages, problem } = unframer.push(bytes);
     for (const message of messages) if (!over) handler?.message(message);
-    if (problem === "tooLarge") call.end(status.resourceExhausted, `a request may have at most ${maxRequestSize} bytes`);
-    if (problem === "compressed") call.end(status.unimplemented, "requests must not be compressed");
+    if (problem === "tooLarge") refuse(status.resourceExhausted, `a request may have at most ${maxRequestSize} bytes`);
+    if (problem === "compressed") refuse(status.unimplemented, "requests must not be compressed");
   });
   stream.on("end", () => {
     if (!over) handler?.halfClosed();
@@ -76,7 +85,7 @@ export function serveCall(stream: ServerHttp2Stream, headers: IncomingHttpHeader
 
 /** Ends a stream that may have sent messages with a status. */
 export function endStream(stream: ServerHttp2Stream, code: number, message: string): void {
-  if (stream.destroyed) return;
+  if (stream.destroyed || stream.closed) return;
   const trailers = { "grpc-status": String(code), "grpc-message": encodeMessage(message) };
   if (!stream.headersSent) stream.respond({ ...RESPONSE, ...trailers }, { endStream: true });
   else {
