@@ -1,0 +1,150 @@
+import { HttpMethod, IsomorphicFetchHttpLibrary, type KubeConfig, RequestContext, type ResponseContext } from "@kubernetes/client-node";
+import { type Failure, ok, type Result } from "../../../model/result.ts";
+import { type Fields, isFields } from "../../parse/defaults.ts";
+
+/** A refusal of the API server, or that it was not reached (`status` 0). */
+export interface ApiFailure extends Failure {
+  /** HTTP status. */
+  readonly status: number;
+}
+
+export interface ApiRequest {
+  readonly method?: keyof typeof HttpMethod;
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  /** Default `application/json`. */
+  readonly contentType?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes */
+export interface WatchEvent {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
+  readonly object: Fields;
+}
+
+/** The Kubernetes REST API as far as Weir needs it, with the credentials of a kubeconfig. Never throws for what the server or network does. */
+export interface KubeApi {
+  /** `https://host:port` */
+  readonly server: string;
+  /** One request, answered within `timeoutMs`. */
+  request(request: ApiRequest): Promise<Result<Fields, ApiFailure>>;
+  /**
+   * Calls `onEvent` for each event until the server ends the stream (a normal thing, every few minutes), it breaks, or nothing comes for
+   * `idleMs` although bookmarks are due. The failure says which; status 410 means that the resource version is too old: list again.
+   */
+  watch(request: ApiRequest, onEvent: (event: WatchEvent) => void): Promise<Result<void, ApiFailure>>;
+}
+
+export interface KubeApiOptions {
+  readonly kubeConfig: KubeConfig;
+  /** Default 10 s. */
+  readonly timeoutMs?: number;
+  /** Default 90 s: the API server sends a bookmark about every minute. */
+  readonly idleMs?: number;
+}
+
+/** No object is larger than etcd's request limit of 1.5 MiB; a line far beyond it is no event. */
+const MAX_LINE = 16 * 1024 * 1024;
+
+export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 }: KubeApiOptions): KubeApi {
+  const server = (kubeConfig.getCurrentCluster()?.server ?? "").replace(/\/+$/, "");
+  const http = new IsomorphicFetchHttpLibrary();
+
+  async function send(request: ApiRequest, signal: AbortSignal): Promise<ResponseContext> {
+    const context = new RequestContext(server + request.path, HttpMethod[request.method ?? "GET"]);
+    for (const [name, value] of Object.entries(request.query ?? {})) context.setQueryParam(name, value);
+    context.setHeaderParam("accept", "application/json");
+    context.setHeaderParam("user-agent", "weir");
+    if (request.body !== undefined) {
+      context.setHeaderParam("content-type", request.contentType ?? "application/json");
+      context.setBody(JSON.stringify(request.body));
+    }
+    context.setSignal(signal);
+    await kubeConfig.applySecurityAuthentication(context);
+    return http.send(context).toPromise();
+  }
+
+  return {
+    server,
+    async request(request) {
+      const timeout = AbortSignal.timeout(timeoutMs);
+      try {
+        const response = await send(request, request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]));
+        const text = await response.body.text();
+        const body = parse(text);
+        return response.httpStatusCode < 300 && body !== undefined ? ok(body) : refused(response.httpStatusCode, body);
+      } catch (error) {
+        return timeout.aborted ? unreachable(server, `no answer within ${timeoutMs / 1_000} s`) : unreachable(server, cause(error));
+      }
+    },
+    async watch(request, onEvent) {
+      const idle = new AbortController();
+      const timer = setTimeout(() => idle.abort(), idleMs).unref();
+      try {
+        const response = await send(request, request.signal === undefined ? idle.signal : AbortSignal.any([idle.signal, request.signal]));
+        if (response.httpStatusCode !== 200) return refused(response.httpStatusCode, parse(await response.body.text()));
+        for await (const line of lines(response, () => timer.refresh())) {
+          const event = parse(line);
+          if (event === undefined || !isFields(event.object)) continue;
+          if (event.type === "ERROR") return refused(typeof event.object.code === "number" ? event.object.code : 500, event.object);
+          onEvent(event as unknown as WatchEvent);
+        }
+        return ok(undefined);
+      } catch (error) {
+        return unreachable(server, idle.signal.aborted ? "the watch went silent" : cause(error));
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+  };
+}
+
+async function* lines(response: ResponseContext, onData: () => void): AsyncGenerator<string> {
+  const stream = response.body.stream();
+  if (stream === null) return;
+  const decoder = new TextDecoder();
+  let pending = "";
+  for await (const chunk of stream) {
+    onData();
+    pending += decoder.decode(chunk, { stream: true });
+    let newline = pending.indexOf("\n");
+    while (newline >= 0) {
+      yield pending.slice(0, newline);
+      pending = pending.slice(newline + 1);
+      newline = pending.indexOf("\n");
+    }
+    if (pending.length > MAX_LINE) throw new Error("an event without end");
+  }
+}
+
+function parse(text: string): Fields | undefined {
+  try {
+    const value = JSON.parse(text) as unknown;
+    return isFields(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/ */
+function refused(status: number, body: Fields | undefined): { readonly ok: false; readonly error: ApiFailure } {
+  const reason = typeof body?.reason === "string" && /^[A-Z][A-Za-z]+$/.test(body.reason) ? body.reason : `Http${status}`;
+  const message = typeof body?.message === "string" && body.message !== "" ? body.message : `the API server answered ${status}`;
+  return { ok: false, error: { status, reason, message, retryable: status === 429 || status >= 500 || status === 409 } };
+}
+
+function unreachable(server: string, why: string): { readonly ok: false; readonly error: ApiFailure } {
+  return {
+    ok: false,
+    error: { status: 0, reason: "ApiServerUnreachable", message: `the API server ${server} cannot be reached: ${why}`, retryable: true },
+  };
+}
+
+/** fetch hides the reason in `cause`. */
+function cause(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code } = (error.cause ?? error) as NodeJS.ErrnoException;
+  return code ?? (error.cause instanceof Error ? error.cause.message : error.message);
+}

@@ -1,0 +1,111 @@
+import type { Clock } from "../../../model/clock.ts";
+import { type FilterKey, filterId } from "../../../model/filter.ts";
+import { API_VERSION, KIND } from "../../../model/gen/wasmfilter.ts";
+import type { Log } from "../../../model/log.ts";
+import type { FilterEvent } from "../source.ts";
+import type { KubeApi } from "./api.ts";
+
+/**
+ * Kubernetes Events, as `kubectl describe` shows them. The same thing said again soon counts up on the Event that is there; one filter
+ * may say only so much in a while. Best effort, as Events are: a failure is logged and forgotten.
+ */
+export interface EventWriter {
+  write(key: FilterKey, uid: string, event: FilterEvent): Promise<void>;
+}
+
+export interface EventWriterOptions {
+  readonly api: KubeApi;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** 0 to 1, for names. */
+  readonly random: () => number;
+}
+
+/** How long an Event is counted up instead of made anew. */
+const SAME_MS = 10 * 60_000;
+const MAX_REMEMBERED = 4_096;
+/** Events that one filter may make in a row, and how long until it may make one more. */
+const BURST = 25;
+const REFILL_MS = 12_000;
+/** Limit of `note` in events.k8s.io/v1, the same objects' other form. */
+const MAX_MESSAGE = 1_024;
+
+interface Said {
+  readonly name: string;
+  readonly firstTimestamp: string;
+  readonly at: number;
+  count: number;
+}
+
+export function createEventWriter({ api, clock, log, random }: EventWriterOptions): EventWriter {
+  const said = new Map<string, Said>();
+  const budgets = new Map<string, { tokens: number; at: number }>();
+
+  function mayMake(uid: string): boolean {
+    const now = clock.now();
+    const { tokens, at } = budgets.get(uid) ?? { tokens: BURST, at: now };
+    const left = Math.min(BURST, tokens + (now - at) / REFILL_MS);
+    remember(budgets, uid, { tokens: left >= 1 ? left - 1 : left, at: now });
+    return left >= 1;
+  }
+
+  async function countUp(key: FilterKey, before: Said): Promise<boolean> {
+    before.count += 1;
+    const patched = await api.request({
+      method: "PATCH",
+      path: `${collection(key)}/${before.name}`,
+      contentType: "application/merge-patch+json",
+      body: { count: before.count, lastTimestamp: timestamp(clock) },
+    });
+    return patched.ok;
+  }
+
+  async function make(key: FilterKey, uid: string, { type, reason, message }: FilterEvent, identity: string): Promise<void> {
+    const time = timestamp(clock);
+    const name = `${key.name.slice(0, 200).replace(/[-.]+$/, "")}.${clock.now().toString(16)}${Math.floor(random() * 0xffff).toString(16)}`;
+    const made = await api.request({
+      method: "POST",
+      path: collection(key),
+      body: {
+        apiVersion: "v1",
+        kind: "Event",
+        metadata: { name, namespace: key.namespace },
+        involvedObject: { apiVersion: API_VERSION, kind: KIND, namespace: key.namespace, name: key.name, uid },
+        ...{ type, reason, message, count: 1, firstTimestamp: time, lastTimestamp: time },
+        source: { component: "weir" },
+        reportingComponent: "weir.dev/operator",
+      },
+    });
+    if (made.ok) remember(said, identity, { name, firstTimestamp: time, at: clock.now(), count: 1 });
+    else log.warn("an Event could not be written", { filter: filterId(key), event: reason, message: made.error.message });
+  }
+
+  return {
+    async write(key, uid, event) {
+      const short = {
+        ...event,
+        message: event.message.length > MAX_MESSAGE ? `${event.message.slice(0, MAX_MESSAGE - 1)}…` : event.message,
+      };
+      const identity = JSON.stringify([uid, short.type, short.reason, short.message]);
+      const before = said.get(identity);
+      if (before !== undefined && clock.now() - before.at < SAME_MS && (await countUp(key, before))) return;
+      if (mayMake(uid)) await make(key, uid, short, identity);
+      else log.debug("too many Events; one left out", { filter: filterId(key), event: event.reason });
+    },
+  };
+}
+
+function collection({ namespace }: FilterKey): string {
+  return `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`;
+}
+
+function timestamp(clock: Clock): string {
+  return new Date(clock.now()).toISOString().replace(/\.\d+Z$/, "Z");
+}
+
+/** Keeps the map small by dropping what was remembered first. */
+function remember<V>(map: Map<string, V>, key: string, value: V): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size > MAX_REMEMBERED) map.delete(map.keys().next().value ?? key);
+}

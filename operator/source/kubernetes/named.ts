@@ -1,0 +1,20 @@
+import type { WasmFilter } from "../../../model/gen/wasmfilter.ts";
+import { isFields } from "../../parse/defaults.ts";
+
+/** The ids (`secret/namespace/name`, `configmap/namespace/name`) that a raw WasmFilter names. Parts of a wrong shape name nothing. */
+export function namedBy({ metadata: { namespace = "default" }, spec }: WasmFilter): string[] {
+  const ids: string[] = [];
+  const add = (kind: "secret" | "configmap", reference: unknown): void => {
+    if (isFields(reference) && typeof reference.name === "string") ids.push(`${kind}/${namespace}/${reference.name}`);
+  };
+  if (!isFields(spec)) return ids;
+  const { configFrom, pullSecrets, verify } = spec as Readonly<Record<string, unknown>>;
+  if (isFields(configFrom)) {
+    add("secret", configFrom.secretKeyRef);
+    add("configmap", configFrom.configMapKeyRef);
+  }
+  for (const secret of Array.isArray(pullSecrets) ? pullSecrets : []) add("secret", secret);
+  for (const entry of Array.isArray(verify) ? verify : [])
+    if (isFields(entry) && isFields(entry.cosign)) add("secret", entry.cosign.publicKeySecret);
+  return ids;
+}

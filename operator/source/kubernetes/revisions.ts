@@ -1,0 +1,72 @@
+import { type FilterKey, filterId } from "../../../model/filter.ts";
+import { API_VERSION, KIND } from "../../../model/gen/wasmfilter.ts";
+import type { Log } from "../../../model/log.ts";
+import { fail, ok, type Result } from "../../../model/result.ts";
+import type { Revision } from "../../../model/revision.ts";
+import { isFields } from "../../parse/defaults.ts";
+import { fromRecord, toRecord } from "../revision-record.ts";
+import type { KubeApi } from "./api.ts";
+
+export const UID_LABEL = "weir.dev/filter-uid";
+
+/**
+ * Revisions as ControllerRevisions, as StatefulSets and DaemonSets keep theirs: owned by the WasmFilter, so that the cluster's garbage
+ * collector takes them away with it. https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/controller-revision-v1/
+ */
+export interface RevisionStore {
+  list(key: FilterKey, uid: string): Promise<Result<readonly Revision[]>>;
+  save(key: FilterKey, uid: string, revision: Revision): Promise<Result<void>>;
+  remove(key: FilterKey, uid: string, number: number): Promise<Result<void>>;
+}
+
+export function createRevisionStore({ api, log }: { api: KubeApi; log: Log }): RevisionStore {
+  const collection = ({ namespace }: FilterKey): string => `/apis/apps/v1/namespaces/${encodeURIComponent(namespace)}/controllerrevisions`;
+
+  return {
+    async list(key, uid) {
+      const found = await api.request({ path: collection(key), query: { labelSelector: `${UID_LABEL}=${uid}` } });
+      if (!found.ok) return found;
+      const revisions: Revision[] = [];
+      for (const item of Array.isArray(found.value.items) ? found.value.items : []) {
+        const revision = isFields(item) ? fromRecord(item.data) : undefined;
+        if (revision !== undefined) revisions.push(revision);
+        else
+          log.error("a ControllerRevision that cannot be read is ignored", {
+            filter: filterId(key),
+            name: isFields(item) && isFields(item.metadata) ? item.metadata.name : "",
+          });
+      }
+      return ok(revisions.sort((a, b) => a.number - b.number));
+    },
+    async save(key, uid, revision) {
+      const made = await api.request({ method: "POST", path: collection(key), body: toControllerRevision(key, uid, revision) });
+      if (made.ok || made.error.reason === "AlreadyExists") return ok(undefined);
+      if (made.error.status === 404) return fail("ObjectGone", `the namespace of WasmFilter ${filterId(key)} is gone`);
+      return made;
+    },
+    async remove(key, uid, number) {
+      const removed = await api.request({ method: "DELETE", path: `${collection(key)}/${revisionName(key, uid, number)}` });
+      return removed.ok || removed.error.status === 404 ? ok(undefined) : removed;
+    },
+  };
+}
+
+/** Names the same revision of the same object alike, always: making one twice is refused by the API server. At most 253 characters. */
+export function revisionName({ name }: FilterKey, uid: string, number: number): string {
+  return `${name.slice(0, 200).replace(/[-.]+$/, "")}-${uid.slice(0, 8)}-${number}`;
+}
+
+function toControllerRevision(key: FilterKey, uid: string, revision: Revision): unknown {
+  return {
+    apiVersion: "apps/v1",
+    kind: "ControllerRevision",
+    metadata: {
+      name: revisionName(key, uid, revision.number),
+      namespace: key.namespace,
+      labels: { [UID_LABEL]: uid, "app.kubernetes.io/managed-by": "weir" },
+      ownerReferences: [{ apiVersion: API_VERSION, kind: KIND, name: key.name, uid, controller: true }],
+    },
+    revision: revision.number,
+    data: toRecord(revision),
+  };
+}

@@ -1,0 +1,47 @@
+import { isDeepStrictEqual } from "node:util";
+import { type FilterKey, filterId } from "../../../model/filter.ts";
+import type { WasmFilter, WasmFilterStatus } from "../../../model/gen/wasmfilter.ts";
+import { fail, failForNow, ok, type Result } from "../../../model/result.ts";
+import type { KubeApi } from "./api.ts";
+
+const MAX_CONFLICTS = 5;
+
+export interface StatusWriteOptions {
+  readonly api: KubeApi;
+  /** Path of the object. */
+  readonly path: string;
+  readonly key: FilterKey;
+  readonly uid: string;
+  /** The object as it was watched last. */
+  readonly known: WasmFilter;
+  readonly status: WasmFilterStatus;
+}
+
+/**
+ * Writes the status through the status subresource unless it is there already. When somebody else wrote meanwhile, tries again on the
+ * newest object as long as that is the same object (uid) with the same spec (generation); a status made for an older spec is not written.
+ * Returns the object as the API server has it then.
+ */
+export async function writeStatus({ api, path, key, uid, known, status }: StatusWriteOptions): Promise<Result<WasmFilter>> {
+  const wanted = JSON.parse(JSON.stringify(status)) as WasmFilterStatus;
+  let object = known;
+  for (let attempt = 0; attempt < MAX_CONFLICTS; attempt++) {
+    if (object.metadata.uid !== uid) return fail("ObjectGone", `WasmFilter ${filterId(key)} was removed or replaced`);
+    if (object.metadata.generation !== known.metadata.generation)
+      return failForNow("ObjectChanged", `the spec of WasmFilter ${filterId(key)} changed meanwhile`);
+    if (isDeepStrictEqual(object.status, wanted)) return ok(object);
+    const written = await api.request({
+      method: "PUT",
+      path: `${path}/status`,
+      query: { fieldManager: "weir" },
+      body: { ...object, status: wanted },
+    });
+    if (written.ok) return ok(written.value as unknown as WasmFilter);
+    if (written.error.status === 404) return fail("ObjectGone", `WasmFilter ${filterId(key)} was removed`);
+    if (written.error.status !== 409) return written;
+    const newest = await api.request({ path });
+    if (!newest.ok) return newest.error.status === 404 ? fail("ObjectGone", `WasmFilter ${filterId(key)} was removed`) : newest;
+    object = newest.value as unknown as WasmFilter;
+  }
+  return failForNow("Conflict", `the status of WasmFilter ${filterId(key)} is written by somebody else all the time`);
+}
