@@ -35,6 +35,7 @@ test("a revision with the same digest is no rollback by digest, and the message 
 
 test("there must be an earlier revision", () => {
   assert.equal(refusal(at(1)).reason, "NoEarlierRevision");
+  assert.match(refusal(at(1)).message, /choose another with --to: 4 \(aaaa11112222, Progressing\), 3 \(3f2a9c01d2e4, Succeeded\)/);
   const { status: _, ...fresh } = rolling;
   assert.equal(refusal(fresh).reason, "NoHistory");
 });

@@ -38,10 +38,11 @@ function previous(filter: WasmFilter, name: string, history: readonly WasmFilter
     .filter(({ revision, result }) => revision < current && result === "Succeeded")
     .sort((a, b) => b.revision - a.revision);
   if (item === undefined) {
-    return fail(
-      "NoEarlierRevision",
-      `${name} has no earlier revision that succeeded; choose one with --to (weir history ${filter.metadata.name})`,
-    );
+    const others = history
+      .filter(({ revision }) => revision !== current)
+      .map(({ revision, digest, result }) => `${revision} (${shortDigest(digest)}, ${result})`);
+    const choice = others.length === 0 ? "it has no other" : `choose another with --to: ${others.join(", ")}`;
+    return fail("NoEarlierRevision", `${name} has no earlier revision that succeeded; ${choice}`);
   }
   const now = history.find(({ revision }) => revision === current);
   if (now?.digest === item.digest) {

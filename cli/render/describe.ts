@@ -7,7 +7,7 @@ import { history, renderHistory } from "./history.ts";
 import type { Paint } from "./paint.ts";
 import { groupProxies, renderGroups } from "./proxies.ts";
 import { renderRollout } from "./rollout.ts";
-import { oneLine, table } from "./table.ts";
+import { clip, oneLine, table } from "./table.ts";
 import { age } from "./time.ts";
 
 export interface DescribeInput {
@@ -66,7 +66,7 @@ function facts(filter: WasmFilter): string[] {
 }
 
 function serving({ status }: WasmFilter): string {
-  if (status?.digest === undefined) return "nothing yet";
+  if (status?.digest === undefined) return status?.revision === undefined ? "nothing yet" : "no revision is stable yet";
   const revision = status.stableRevision ?? status.revision;
   return `revision ${revision ?? "?"}, digest ${shortDigest(status.digest)}, module ${shortDigest(status.wasmDigest)}`;
 }
@@ -109,13 +109,16 @@ function historyLines(filter: WasmFilter, revisions: readonly Revision[], now: n
   return entries.length === 0 ? [] : renderHistory(entries, { now, current: filter.status?.stableRevision, indent: "  " });
 }
 
+/** A condition that holds needs no long story; one that does not is told in full. */
+const STORY = 160;
+
 function conditions(filter: WasmFilter, now: number): string[] {
   const rows = (filter.status?.conditions ?? []).map(({ type, status, reason, message, lastTransitionTime }) => [
     type,
     status,
     age(lastTransitionTime, now),
     reason,
-    oneLine(message),
+    status === "True" ? clip(oneLine(message), STORY) : message,
   ]);
   return rows.length === 0 ? [] : table(["TYPE", "STATUS", "SINCE", "REASON", "MESSAGE"], rows, "  ");
 }
