@@ -12,16 +12,24 @@ const ALL_TESTS = ["{model,operator,oci,preflight,xds,cli,hub,scripts,bench}/**/
 /** Files at a time. Each may run Envoys of its own, and waits for what they do. */
 const CONCURRENCY = 2;
 /** For one file; no test comes near it unless something hangs. */
-const TIMEOUT_MS = 10 * 60_000;
+const FILE_MS = 10 * 60_000;
+/** For all of them. */
+const TOTAL_MS = 30 * 60_000;
 
 async function main(): Promise<number> {
   if (!(await check(console.log, { unitTests: false }))) return 1;
   await installTools(console.log);
   await buildExamples();
-  const flags = ["--test", `--test-concurrency=${CONCURRENCY}`, `--test-timeout=${TIMEOUT_MS}`, "--test-reporter=spec"];
+  const flags = ["--test", `--test-concurrency=${CONCURRENCY}`, `--test-timeout=${FILE_MS}`, "--test-reporter=spec"];
   const child = spawn(process.execPath, [...flags, ...ALL_TESTS], { cwd: new URL("../", import.meta.url).pathname, stdio: "inherit" });
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
-  return new Promise((resolve) => child.once("close", (code) => resolve(code ?? 1)));
+  const timer = setTimeout(() => {
+    console.error(`the tests did not end within ${TOTAL_MS / 60_000} minutes`);
+    child.kill("SIGTERM");
+  }, TOTAL_MS);
+  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  clearTimeout(timer);
+  return code ?? 1;
 }
 
 try {
