@@ -1,0 +1,66 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+
+/** A TCP relay on loopback whose connections a test can break or freeze. */
+export interface TcpProxy {
+  readonly port: number;
+  /** Breaks every connection and refuses new ones until `mend`. */
+  cut(): Promise<void>;
+  /** Passes no more bytes, keeps connections open, and accepts new ones, until `mend`. */
+  freeze(): void;
+  mend(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts a relay to `target`, a port on 127.0.0.1. */
+export async function startTcpProxy(target: number): Promise<TcpProxy> {
+  const pairs = new Set<readonly [Socket, Socket]>();
+  let frozen = false;
+  const server = createServer((near) => {
+    const far = connect(target, "127.0.0.1");
+    const pair = [near, far] as const;
+    pairs.add(pair);
+    for (const socket of pair) {
+      socket.on("error", () => {});
+      socket.on("close", () => {
+        for (const other of pair) other.destroy();
+        pairs.delete(pair);
+      });
+      if (frozen) socket.pause();
+    }
+    near.on("data", (chunk) => void far.write(chunk));
+    far.on("data", (chunk) => void near.write(chunk));
+    if (frozen) for (const socket of pair) socket.pause();
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+
+  function breakAll(): void {
+    for (const pair of pairs) for (const socket of pair) socket.destroy();
+  }
+
+  async function cut(): Promise<void> {
+    const closed = server.listening ? once(server, "close") : undefined;
+    server.close();
+    breakAll();
+    await closed;
+  }
+
+  return {
+    port,
+    cut,
+    freeze() {
+      frozen = true;
+      for (const pair of pairs) for (const socket of pair) socket.pause();
+    },
+    async mend() {
+      if (frozen) breakAll();
+      frozen = false;
+      if (server.listening) return;
+      server.listen(port, "127.0.0.1");
+      await once(server, "listening");
+    },
+    stop: cut,
+  };
+}
