@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants as modes } from "node:fs";
+import { constants } from "node:os";
 
 /** A process that a test or the demo started, and stops. */
 export interface Process {
@@ -48,10 +49,9 @@ function guardRunning(): void {
     for (const child of running) child.kill("SIGKILL");
   });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    // A signal by itself would end us without the "exit" event, and so without stopping anything. Who handles it otherwise decides when to end.
     process.once(signal, () => {
-      for (const child of running) child.kill("SIGKILL");
-      // Nobody else handles it: end as the signal would have ended us.
-      if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+      if (process.listenerCount(signal) === 0) process.exit(128 + constants.signals[signal]);
     });
   }
 }
@@ -61,7 +61,7 @@ function withDeathSignal(command: string, args: readonly string[]): [string, rea
   const setpriv = "/usr/bin/setpriv";
   if (process.platform !== "linux") return [command, args];
   try {
-    accessSync(setpriv, constants.X_OK);
+    accessSync(setpriv, modes.X_OK);
   } catch {
     return [command, args];
   }
