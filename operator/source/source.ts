@@ -3,7 +3,7 @@ import type { WasmFilter, WasmFilterStatus } from "../../model/gen/wasmfilter.ts
 import type { Result } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 
-/** Something a person should see in `kubectl describe`: a Kubernetes Event, or a log line where there is no cluster. */
+/** Something a person should see in `kubectl describe`: a Kubernetes Event. The operator logs each one besides. */
 export interface FilterEvent {
   readonly type: "Normal" | "Warning";
   /** CamelCase, e.g. `RolledBack`. */

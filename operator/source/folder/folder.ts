@@ -163,9 +163,8 @@ export function createFolderSource(options: FolderSourceOptions): Source {
       if (!filters.owns(key, uid)) return gone(key);
       return disk(() => filters.setStatus(filterId(key), status));
     },
-    async event(key, _uid, { type, reason, message }) {
-      log[type === "Warning" ? "warn" : "info"](message, { filter: filterId(key), reason });
-    },
+    // There is nobody to keep events for people here: the operator's own log line is all.
+    async event() {},
     problems() {
       return failure === undefined ? assembly.problems : new Map([...assembly.problems, [dir, failure]]);
     },
