@@ -2,6 +2,7 @@ import type { Clock } from "../model/clock.ts";
 import type { Chain, Fleet, ProxyNode } from "../model/delivery.ts";
 import type { FilterType } from "../model/filter.ts";
 import type { Cache } from "./cache.ts";
+import type { Problem } from "./csds.ts";
 import type { MetricFamily } from "./gen/io/prometheus/client/metrics.ts";
 import { createDelivery, type Delivery, type Offer } from "./ledger.ts";
 import type { NodeInfo } from "./node.ts";
@@ -42,6 +43,8 @@ export interface FleetCore {
   readonly observer: StreamObserver;
   /** Takes in stats that a proxy streamed; those of unknown proxies are dropped. `isFirst`: what was known before is void. */
   reportStats(id: string, families: readonly MetricFamily[], isFirst: boolean): void;
+  /** Why a proxy does not hold under this name what it is meant to. */
+  problemOf(id: string, typeUrl: string, name: string): Problem | undefined;
   /** Encoded extension configs in memory. */
   encoded(): number;
 }
@@ -174,6 +177,11 @@ export function createFleet({ cache, clock }: FleetOptions): FleetCore {
       if (record === undefined) return;
       if (isFirst || record.stats === undefined) record.stats = createProxyStats();
       record.stats.take(families, clock.now());
+    },
+    problemOf(id, typeUrl, name) {
+      const delivery = typeUrl === ECDS ? proxies.get(id)?.deliveries.get(name) : undefined;
+      const rejection = delivery?.rejection;
+      return rejection && { version: delivery?.desired?.resource.version ?? "", message: rejection.message, at: rejection.at };
     },
     encoded: offers.size,
   };

@@ -3,6 +3,7 @@ import type { Clock } from "../model/clock.ts";
 import type { Fleet } from "../model/delivery.ts";
 import type { Log } from "../model/log.ts";
 import { createCache } from "./cache.ts";
+import { csdsMethods } from "./csds.ts";
 import { createDiscovery } from "./discovery.ts";
 import { createFleet } from "./fleet.ts";
 import { createGrpcServer } from "./grpc/server.ts";
@@ -43,10 +44,15 @@ export interface XdsStats {
 /** The xDS server of Weir: the fleet on one side, discovery streams on the other. */
 export function createXdsServer(options: XdsServerOptions): XdsServer {
   const cache = createCache();
-  const { fleet, observer, encoded, reportStats } = createFleet({ cache, clock: options.clock });
+  const { fleet, observer, encoded, problemOf, reportStats } = createFleet({ cache, clock: options.clock });
   const discovery = createDiscovery(cache, observer, { names: options.maxNames ?? 10_000, types: 32 });
   const server = createGrpcServer({
-    methods: new Map([...discoveryMethods(discovery), ...healthMethods(), metricsMethod(reportStats)]),
+    methods: new Map([
+      ...discoveryMethods(discovery),
+      ...csdsMethods({ discovery, cache, problemOf }),
+      ...healthMethods(),
+      metricsMethod(reportStats),
+    ]),
     tls: options.tls,
     maxRequestSize: options.maxRequestSize ?? 4 * 1024 * 1024,
     maxConnectionAgeMs: options.maxConnectionAgeMs ?? 0,
