@@ -2,7 +2,7 @@ import { cp, readdir, readFile, rm } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cached, keyOf } from "./tools/cache.ts";
-import { needGo } from "./tools/machine.ts";
+import { needGo, needNpm } from "./tools/machine.ts";
 import { outsideNpm, runOk, ToolError } from "./tools/run.ts";
 
 /** Paths of the example modules, built from `examples/filters/`. */
@@ -36,6 +36,7 @@ async function buildAssemblyScript(): Promise<string> {
   const source = join(FILTERS, "add-header-as");
   const key = keyOf(...(await contentsOf(source)), ASC_FLAGS.join(" "));
   return cached(`add-header-as-${key}`, async (folder) => {
+    await needNpm();
     const work = join(folder, "work");
     await cp(source, work, { recursive: true, filter: isSource });
     await runOk("npm", ["ci", "--no-audit", "--no-fund"], { cwd: work, env: outsideNpm() });

@@ -26,6 +26,19 @@ const PYTHON: Requirement = {
   install: "install Python 3.8 or newer with pip (Debian: python3 python3-pip)",
 };
 
+const NPM: Requirement = {
+  command: "npm",
+  versionArgs: ["--version"],
+  version: /^(\d+\.\d+)/m,
+  atLeast: "9.0",
+  install: "install npm 9 or newer (it comes with Node, https://nodejs.org) and put it on the PATH",
+};
+
+/** Throws a ToolError, one line, when there is no `npm`. */
+export async function needNpm(): Promise<void> {
+  await need(NPM);
+}
+
 /**
  * Throws a ToolError, one line, when there is no `go` that can build the module in `folder` (a newer toolchain that Go fetches by itself counts).
  * Gives its version, `1.26.8`.
