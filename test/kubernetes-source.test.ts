@@ -247,6 +247,21 @@ test("an API server that hangs is given up on in time, and taken up again when i
   await proxy.stop();
 });
 
+test("a watch that goes silent, as when a connection is lost without a word, is given up", async () => {
+  const proxy = await startTcpProxy(Number(new URL(cluster.server).port));
+  const api = createKubeApi({ kubeConfig: await config(OPERATOR, proxy.port), idleMs: 500 });
+  const path = "/apis/weir.dev/v1alpha1/wasmfilters";
+  const found = await api.request({ path });
+  assert.ok(found.ok);
+  const { resourceVersion } = found.value.metadata as { resourceVersion: string };
+  const watching = api.watch({ path, query: { watch: "true", resourceVersion } }, () => {});
+  proxy.freeze();
+  const watched = await watching;
+  assert.ok(!watched.ok && watched.error.retryable);
+  assert.match(watched.error.message, /the watch went silent/);
+  await proxy.stop();
+});
+
 test("a version that is too old to watch from is told as 410, by the real API server", async () => {
   const api = createKubeApi({ kubeConfig: await config(OPERATOR) });
   const watched = await api.watch(

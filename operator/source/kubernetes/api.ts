@@ -1,4 +1,4 @@
-import { HttpMethod, IsomorphicFetchHttpLibrary, type KubeConfig, RequestContext, type ResponseContext } from "@kubernetes/client-node";
+import type { KubeConfig, ResponseContext } from "@kubernetes/client-node";
 import { type Failure, ok, type Result } from "../../../model/result.ts";
 import { type Fields, isFields } from "../../parse/defaults.ts";
 
@@ -9,7 +9,7 @@ export interface ApiFailure extends Failure {
 }
 
 export interface ApiRequest {
-  readonly method?: keyof typeof HttpMethod;
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
@@ -50,9 +50,10 @@ const MAX_LINE = 16 * 1024 * 1024;
 
 export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 }: KubeApiOptions): KubeApi {
   const server = (kubeConfig.getCurrentCluster()?.server ?? "").replace(/\/+$/, "");
-  const http = new IsomorphicFetchHttpLibrary();
 
   async function send(request: ApiRequest, signal: AbortSignal): Promise<ResponseContext> {
+    // Loaded when first needed: it takes half a second, which commands that ask no cluster need not spend.
+    const { HttpMethod, IsomorphicFetchHttpLibrary, RequestContext } = await import("@kubernetes/client-node");
     const context = new RequestContext(server + request.path, HttpMethod[request.method ?? "GET"]);
     for (const [name, value] of Object.entries(request.query ?? {})) context.setQueryParam(name, value);
     context.setHeaderParam("accept", "application/json");
@@ -63,7 +64,7 @@ export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 
     }
     context.setSignal(signal);
     await kubeConfig.applySecurityAuthentication(context);
-    return http.send(context).toPromise();
+    return new IsomorphicFetchHttpLibrary().send(context).toPromise();
   }
 
   return {
