@@ -3,6 +3,7 @@ import type { Clock } from "../model/clock.ts";
 import type { Fleet } from "../model/delivery.ts";
 import type { Log } from "../model/log.ts";
 import { createCache } from "./cache.ts";
+import { createComplaints } from "./complaints.ts";
 import { csdsMethods } from "./csds.ts";
 import { createDiscovery } from "./discovery.ts";
 import { createFleet } from "./fleet.ts";
@@ -56,6 +57,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     tls: options.tls,
     maxRequestSize: options.maxRequestSize ?? 4 * 1024 * 1024,
     maxConnectionAgeMs: options.maxConnectionAgeMs ?? 0,
+    refused: createComplaints(options.log, options.clock),
   });
   return {
     fleet,

@@ -29,8 +29,25 @@ const HIGH_WATER = 256 * 1024;
 const END_GRACE_MS = 5_000;
 const RESPONSE = { ":status": 200, "content-type": "application/grpc" };
 
+/** Statuses that say that the client is at fault. */
+const FAULTS: ReadonlySet<number> = new Set([
+  status.invalidArgument,
+  status.permissionDenied,
+  status.resourceExhausted,
+  status.unimplemented,
+  status.unauthenticated,
+]);
+
+export interface CallOptions {
+  /** Bytes of a message. */
+  readonly maxRequestSize: number;
+  /** Told when the client is refused. */
+  readonly refused: (why: string) => void;
+}
+
 /** Carries one call on an HTTP/2 stream. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
-export function serveCall(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, method: Method, maxRequestSize: number): void {
+export function serveCall(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, method: Method, options: CallOptions): void {
+  const { maxRequestSize, refused } = options;
   const unframer = createUnframer(maxRequestSize);
   let inFlight = 0;
   let over = false;
@@ -52,6 +69,7 @@ export function serveCall(stream: ServerHttp2Stream, headers: IncomingHttpHeader
     end(code, message = "") {
       if (over) return;
       over = true;
+      if (FAULTS.has(code)) refused(message);
       endStream(stream, code, message);
     },
   };

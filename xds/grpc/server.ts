@@ -3,6 +3,7 @@ import {
   createSecureServer,
   createServer,
   type Http2Server,
+  type Http2Session,
   type SecureServerOptions,
   type ServerHttp2Session,
 } from "node:http2";
@@ -20,6 +21,8 @@ export interface GrpcServerOptions {
   /** Milliseconds after which a connection is asked to come back, maybe to another replica; 0: never. */
   readonly maxConnectionAgeMs: number;
   readonly keepaliveMs?: number;
+  /** Told when a client is refused: its address, and why. */
+  readonly refused?: (peer: string, why: string) => void;
 }
 
 export interface GrpcServer {
@@ -36,12 +39,17 @@ const KEEPALIVE_TIMEOUT_MS = 20_000;
 /** Milliseconds that open calls have to end once their connection is to close. */
 const CLOSE_GRACE_MS = 2_000;
 const MAX_CONCURRENT_CALLS = 1_000;
+/** Of a path in messages. */
+const LONGEST_PATH = 200;
 /** Requests are small: this much of one may be on its way before the server has read it. */
 const WINDOW = 256 * 1024;
 
 /** A gRPC server for streams of encoded messages. docs/decisions/0006-grpc-transport.md says why it stands on node:http2. */
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
+  const { maxRequestSize, refused = () => {} } = options;
   const sessions = new Set<ServerHttp2Session>();
+  const peers = new WeakMap<Http2Session, string>();
+  const peerOf = (session: Http2Session | undefined) => (session && peers.get(session)) ?? "unknown";
   const settings = { maxConcurrentStreams: MAX_CONCURRENT_CALLS, initialWindowSize: WINDOW, enablePush: false };
   // What a stream may have on its way is bounded per call; the bound of the session would refuse new calls instead.
   const common = { settings, maxSessionMemory: Number.MAX_SAFE_INTEGER };
@@ -50,7 +58,12 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   server.on("sessionError", () => {});
   server.on("session", (session) => {
     sessions.add(session);
-    session.on("error", () => {});
+    const { remoteAddress, remotePort } = session.socket;
+    peers.set(session, `${remoteAddress}:${remotePort}`);
+    session.on("error", (error: NodeJS.ErrnoException) => {
+      // Other errors are broken connections: those come and go.
+      if (error.code === "ERR_HTTP2_ERROR") refused(peerOf(session), `it does not speak HTTP/2, as gRPC does: ${error.message}`);
+    });
     const stop = keepWatch(session, options);
     session.once("close", () => {
       sessions.delete(session);
@@ -60,13 +73,19 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   server.on("stream", (stream, headers) => {
     const contentType = headers["content-type"] ?? "";
     if (headers[":method"] !== "POST" || !contentType.startsWith("application/grpc")) {
+      refused(peerOf(stream.session), "it speaks HTTP/2, but not gRPC");
       stream.respond({ ":status": 415 }, { endStream: true });
       return;
     }
     const path = headers[":path"] ?? "";
     const method = options.methods.get(path);
-    if (method !== undefined) serveCall(stream, headers, method, options.maxRequestSize);
-    else endStream(stream, status.unimplemented, `there is no method ${path}`);
+    const peer = peerOf(stream.session);
+    if (method !== undefined) serveCall(stream, headers, method, { maxRequestSize, refused: (why) => refused(peer, why) });
+    else {
+      const why = `there is no method ${path.slice(0, LONGEST_PATH)}`;
+      refused(peer, why);
+      endStream(stream, status.unimplemented, why);
+    }
   });
 
   return {
