@@ -11,6 +11,9 @@ import { echoed, get, startTraffic } from "./support/traffic.ts";
 import { badModules, headerFilter } from "./support/wat.ts";
 import { startXdsTap } from "./support/xds-tap.ts";
 
+/** Of the Envoy that the tests run. */
+const DIALECT = { form: "chain", restriction: "vm" } as const;
+
 /** In every chain of a test, so that each answer tells whether it was filtered. */
 const guard = chainEntry("guard", await headerFilter({ name: "x-guard", value: "on" }));
 /** A filter that leaves its mark on the request: the app sees the marks in the order of the chain. */
@@ -72,7 +75,7 @@ test("a chain with a module that cannot load is refused whole, with the plugin n
       ["guard", "a"],
     );
     // Envoy keeps a refused config for its next listener rebuild: the last good one must have taken its place.
-    const version = chainVersion("default", good);
+    const version = chainVersion("default", good, DIALECT);
     await eventually("the last good chain in Envoy's own view", async () =>
       (await scene.envoy.get("/config_dump?resource=ecds_filters")).includes(`"version_info": "${version}"`),
     );
@@ -105,7 +108,7 @@ test("a refused chain is sent once, and once more only when its content changes"
   await control.apply({ default: [guard, a] });
   await control.refused({ default: bad });
   await soon(async () => echoed(await get(port), "x-order"), ["a"]);
-  assert.equal(sent(chainVersion("default", bad)), 1);
+  assert.equal(sent(chainVersion("default", bad, DIALECT)), 1);
 });
 
 test("an empty chain lets everything pass, and filters come back", async (t) => {

@@ -8,8 +8,12 @@ import { status } from "./grpc/status.ts";
 import { createXdsServer } from "./index.ts";
 import { typeUrls } from "./resource.ts";
 import { chainName, chainVersion } from "./resources/chain.ts";
+import { dialectOf } from "./resources/dialect.ts";
 import { entryFixture } from "./resources/fixture.ts";
 import { connect } from "./testing/client.ts";
+
+/** Of proxies that tell no version. */
+const dialect = dialectOf([], "");
 
 const ECDS = typeUrls.extensionConfig;
 const SERVICE = "/envoy.service.status.v3.ClientStatusDiscoveryService";
@@ -55,7 +59,7 @@ test("CSDS tells of each resource whether the client has it, is being sent it, o
   assign("web-1", [a]);
   const response = await client.next();
   const sent = await statusOf("web-1");
-  assert.deepEqual([sent?.typeUrl, sent?.name, sent?.versionInfo], [ECDS, slot, chainVersion("default", [a])]);
+  assert.deepEqual([sent?.typeUrl, sent?.name, sent?.versionInfo], [ECDS, slot, chainVersion("default", [a], dialect)]);
   assert.equal(sent?.configStatus, ConfigStatus.STALE);
   client.ack(response);
   await client.expectSilence();
@@ -68,9 +72,9 @@ test("CSDS tells of each resource whether the client has it, is being sent it, o
   await client.expectSilence();
   const rejected = await statusOf("web-1");
   assert.equal(rejected?.configStatus, ConfigStatus.ERROR);
-  assert.equal(rejected?.versionInfo, chainVersion("default", [a]), "what it holds is the last good one");
+  assert.equal(rejected?.versionInfo, chainVersion("default", [a], dialect), "what it holds is the last good one");
   assert.equal(rejected?.errorState?.details, "Unable to create Wasm plugin shop/a");
-  assert.equal(rejected?.errorState?.versionInfo, chainVersion("default", bad));
+  assert.equal(rejected?.errorState?.versionInfo, chainVersion("default", bad, dialect));
   assert.equal(rejected?.errorState?.lastUpdateAttempt?.getTime(), 5_000);
 });
 

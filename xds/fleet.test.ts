@@ -6,8 +6,12 @@ import { silentLog } from "../model/log.ts";
 import { createXdsServer } from "./index.ts";
 import { typeUrls } from "./resource.ts";
 import { chainName, chainVersion, wasmName, wasmVersion } from "./resources/chain.ts";
+import { dialectOf } from "./resources/dialect.ts";
 import { entryFixture } from "./resources/fixture.ts";
 import { connect, type TestClient, type Variant } from "./testing/client.ts";
+
+/** Of proxies that tell no version. */
+const dialect = dialectOf([], "");
 
 const ECDS = typeUrls.extensionConfig;
 const variants: readonly Variant[] = ["sotw", "delta"];
@@ -64,7 +68,7 @@ for (const variant of variants) {
     await client.expectSilence();
     fleet.assign("web-1", new Map([["default", [a, b]]]));
     const response = await client.next();
-    assert.equal(response.version, chainVersion("default", [a, b]));
+    assert.equal(response.version, chainVersion("default", [a, b], dialect));
     assert.equal(fleet.proxy("web-1")?.slots.get("default")?.running, undefined);
     client.ack(response);
     const proxy = await until(({ slots }) => slots.get("default")?.running !== undefined);
@@ -80,9 +84,9 @@ for (const variant of variants) {
     await until(({ slots }) => slots.has("default"));
     fleet.assign("web-1", new Map());
     const response = await client.next();
-    assert.equal(response.version, chainVersion("default", []));
+    assert.equal(response.version, chainVersion("default", [], dialect));
     client.subscribe(ECDS, [chainName("other")]);
-    assert.equal((await client.next()).version, chainVersion("other", []));
+    assert.equal((await client.next()).version, chainVersion("other", [], dialect));
   });
 
   test(`a rejected chain is replaced by the last good one, is never resent, and names its culprit (${variant})`, async (t) => {
@@ -112,7 +116,7 @@ for (const variant of variants) {
     await client.expectSilence();
     fleet.assign("web-1", new Map([["default", [a]]]));
     const next = await client.next();
-    assert.equal(next.version, chainVersion("default", [a]));
+    assert.equal(next.version, chainVersion("default", [a], dialect));
     client.ack(next);
     const settled = await until((proxy) => proxy.slots.get("default")?.running?.length === 1);
     assert.equal(settled.slots.get("default")?.rejection, undefined);
@@ -141,7 +145,7 @@ for (const variant of variants) {
     fleet.assign("web-1", new Map([["default", [a, b]]]));
     for (const entry of [a, b]) {
       const response = await client.next();
-      assert.equal(response.version, wasmVersion("default", entry, "filters"));
+      assert.equal(response.version, wasmVersion("default", entry, dialect));
       client.ack(response);
     }
     const proxy = await until(({ slots }) => slots.get("default")?.running?.length === 2);
@@ -187,7 +191,7 @@ for (const variant of variants) {
 test("a proxy that comes back over delta with what it should have counts as running it, without a byte sent", async (t) => {
   const { fleet, open, until } = await start(t);
   const client = open("delta");
-  client.subscribe(ECDS, [slot], { [slot]: chainVersion("default", [a]) });
+  client.subscribe(ECDS, [slot], { [slot]: chainVersion("default", [a], dialect) });
   await until(({ slots }) => slots.has("default"));
   assert.equal(fleet.proxy("web-1")?.slots.get("default")?.running, undefined);
   fleet.assign("web-1", new Map([["default", [a]]]));

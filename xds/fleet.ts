@@ -68,7 +68,7 @@ export function createFleet({ cache, clock }: FleetOptions): FleetCore {
     proxies.set(node.id, record);
     if (record.node.version !== node.version) for (const delivery of record.deliveries.values()) delivery.forgive();
     if (record.streams.size === 0) record.since = clock.now();
-    const managedAnew = JSON.stringify(record.node.managed) !== JSON.stringify(node.managed) || record.node.form !== node.form;
+    const managedAnew = managedKey(record.node) !== managedKey(node);
     record.node = node;
     record.streams.add(id);
     if (managedAnew && record.assigned !== undefined) serveManaged(cache, record);
@@ -226,16 +226,21 @@ function serve(cache: Cache, offers: Offers, record: ProxyRecord, delivery: Deli
 
 function offerFor(offers: Offers, { node, types }: ProxyRecord, delivery: Delivery, chain: Chain): Offer {
   const { name, slot, filter } = delivery;
-  if (filter === undefined) return offers.chain(slot, chain);
+  if (filter === undefined) return offers.chain(slot, chain, node.dialect);
   const entry = chain.find((each) => each.filter.namespace === filter.namespace && each.filter.name === filter.name);
   if (entry !== undefined) {
     types.set(name, entry.type);
-    return offers.filter(slot, entry, node.form);
+    return offers.filter(slot, entry, node.dialect);
   }
-  const empty = offers.empty(slot, filter, types.get(name) ?? "HTTP", node.form);
+  const empty = offers.empty(slot, filter, types.get(name) ?? "HTTP", node.dialect);
   // A name does not tell which type its place takes: the proxy does, by rejecting the wrong one.
   const wrong = !types.has(name) && delivery.rejects(empty.resource.version);
-  return wrong ? offers.empty(slot, filter, "Network", node.form) : empty;
+  return wrong ? offers.empty(slot, filter, "Network", node.dialect) : empty;
+}
+
+/** Changes with everything in a node that the listener of a managed sidecar depends on. */
+function managedKey({ managed, dialect }: NodeInfo): string {
+  return JSON.stringify([managed, dialect]);
 }
 
 /** The listener, route and cluster of a managed sidecar. While one of its slots is on hold they stay as they are: a listener may name its filters. */
@@ -247,7 +252,7 @@ function serveManaged(cache: Cache, { node, assigned }: ProxyRecord): void {
     if (chain === "hold") return;
     chains.set(slot, chain);
   }
-  const resources = managedResources(node.managed, node.form, chains);
+  const resources = managedResources(node.managed, node.dialect, chains);
   for (const typeUrl of [typeUrls.cluster, typeUrls.endpoint, typeUrls.listener, typeUrls.route]) {
     cache.set(
       node.id,

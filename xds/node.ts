@@ -1,8 +1,8 @@
 import type { Result } from "../model/result.ts";
 import { fail, ok } from "../model/result.ts";
 import type { Node } from "./gen/envoy/config/core/v3/base.ts";
+import { type Dialect, dialectOf } from "./resources/dialect.ts";
 import { MANAGED_KEY, type ManagedSidecar, parseManagedSidecar } from "./resources/managed-sidecar.ts";
-import { type SlotForm, slotForm } from "./resources/slot-form.ts";
 
 /** Who opened a stream, as its first request says. */
 export interface NodeInfo {
@@ -13,7 +13,7 @@ export interface NodeInfo {
   readonly labels: Readonly<Record<string, string>>;
   /** Envoy's version, e.g. `1.40.0`; empty when the client is another. */
   readonly version: string;
-  readonly form: SlotForm;
+  readonly dialect: Dialect;
   /** Set for a sidecar whose listener, route and cluster come from here too. */
   readonly managed: ManagedSidecar | undefined;
 }
@@ -27,14 +27,15 @@ export function parseNode(node: Node | undefined): Result<NodeInfo> {
   if (id === "") return fail("NodeIdRequired", "the first request of a stream must carry node.id: set `node: {id: ...}` in the bootstrap");
   if (id.length > MAX_ID_LENGTH) return fail("NodeIdTooLong", `node.id has ${id.length} characters, at most ${MAX_ID_LENGTH} are taken`);
   const metadata = node?.metadata ?? {};
-  const version =
+  const build =
     node?.userAgentVersionType?.$case === "userAgentBuildVersion" ? node.userAgentVersionType.userAgentBuildVersion.version : undefined;
+  const version = build === undefined ? "" : `${build.majorNumber ?? 0}.${build.minorNumber ?? 0}.${build.patch ?? 0}`;
   return ok({
     id,
     namespace: typeof metadata.NAMESPACE === "string" ? metadata.NAMESPACE : "",
     labels: parseLabels(metadata.LABELS),
-    version: version === undefined ? "" : `${version.majorNumber ?? 0}.${version.minorNumber ?? 0}.${version.patch ?? 0}`,
-    form: slotForm(node?.extensions ?? []),
+    version,
+    dialect: dialectOf(node?.extensions ?? [], version),
     managed: parseManagedSidecar(metadata[MANAGED_KEY]),
   });
 }

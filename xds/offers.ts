@@ -3,14 +3,14 @@ import type { FilterKey, FilterType } from "../model/filter.ts";
 import type { Offer } from "./ledger.ts";
 import type { Resource } from "./resource.ts";
 import { chainResource, chainVersion, passThroughResource, wasmResource, wasmVersion } from "./resources/chain.ts";
-import type { SlotForm } from "./resources/slot-form.ts";
+import type { Dialect } from "./resources/dialect.ts";
 
 /** Makes offers out of chains. However many proxies hold the same chain, it is encoded once and kept for as long as one of them does. */
 export interface Offers {
-  chain(slot: string, chain: Chain): Offer;
-  filter(slot: string, entry: ChainEntry, form: SlotForm): Offer;
+  chain(slot: string, chain: Chain, dialect: Dialect): Offer;
+  filter(slot: string, entry: ChainEntry, dialect: Dialect): Offer;
   /** What fills the place of a filter that is not there. */
-  empty(slot: string, filter: FilterKey, type: FilterType, form: SlotForm): Offer;
+  empty(slot: string, filter: FilterKey, type: FilterType, dialect: Dialect): Offer;
   /** Encoded resources in memory. */
   size(): number;
 }
@@ -31,17 +31,17 @@ export function createOffers(): Offers {
   }
 
   return {
-    chain(slot, chain) {
-      const resource = once(chainVersion(slot, chain), () => chainResource(slot, chain));
+    chain(slot, chain, dialect) {
+      const resource = once(chainVersion(slot, chain, dialect), () => chainResource(slot, chain, dialect));
       return { resource, filters: chain.filter(({ type }) => type === "HTTP").map(delivered) };
     },
-    filter(slot, entry, form) {
-      const resource = once(wasmVersion(slot, entry, form), () => wasmResource(slot, entry, form));
+    filter(slot, entry, dialect) {
+      const resource = once(wasmVersion(slot, entry, dialect), () => wasmResource(slot, entry, dialect));
       return { resource, filters: [delivered(entry)] };
     },
-    empty(slot, filter, type, form) {
-      const key = `empty ${type} ${form} ${slot}/${filter.namespace}/${filter.name}`;
-      const resource = once(key, () => passThroughResource(slot, filter, type, form));
+    empty(slot, filter, type, dialect) {
+      const key = `empty ${type} ${dialect.restriction} ${slot}/${filter.namespace}/${filter.name}`;
+      const resource = once(key, () => passThroughResource(slot, filter, type, dialect));
       return { resource, filters: [] };
     },
     size: () => encoded.size,

@@ -16,8 +16,11 @@ import {
   passThroughResource,
   wasmResource,
 } from "./chain.ts";
+import type { Dialect } from "./dialect.ts";
 import { entryFixture } from "./fixture.ts";
 import { passThroughModule } from "./pass-through.ts";
+
+const dialect: Dialect = { form: "chain", restriction: "vm" };
 
 function open(resource: Resource): { name: string; typeUrl: string; value: Uint8Array } {
   const outer = Any.decode(resource.any);
@@ -32,7 +35,7 @@ function open(resource: Resource): { name: string; typeUrl: string; value: Uint8
 
 test("a chain is one FilterChainConfig that holds its HTTP filters in order", () => {
   const chain = [entryFixture("b"), entryFixture("tcp", { type: "Network" }), entryFixture("a")];
-  const resource = chainResource("edge", chain);
+  const resource = chainResource("edge", chain, dialect);
   assert.equal(resource.name, "weir/edge");
   const extension = open(resource);
   assert.equal(extension.name, "weir/edge");
@@ -49,31 +52,31 @@ test("a chain is one FilterChainConfig that holds its HTTP filters in order", ()
 });
 
 test("the empty chain has no default_filter_chain at all", () => {
-  const extension = open(chainResource("default", []));
+  const extension = open(chainResource("default", [], dialect));
   assert.equal(FilterChainConfig.decode(extension.value).defaultFilterChain, undefined);
 });
 
 test("a version follows slot, order and content of the HTTP filters, and is known without encoding", () => {
   const [a, b] = [entryFixture("a"), entryFixture("b")];
-  const version = chainResource("default", [a, b]).version;
-  assert.equal(chainVersion("default", [entryFixture("a"), entryFixture("b")]), version);
-  assert.equal(chainVersion("default", [a, entryFixture("tcp", { type: "Network" }), b]), version);
+  const version = chainResource("default", [a, b], dialect).version;
+  assert.equal(chainVersion("default", [entryFixture("a"), entryFixture("b")], dialect), version);
+  assert.equal(chainVersion("default", [a, entryFixture("tcp", { type: "Network" }), b], dialect), version);
   const others = [
-    chainVersion("other", [a, b]),
-    chainVersion("default", [b, a]),
-    chainVersion("default", [a]),
-    chainVersion("default", []),
-    chainVersion("default", [a, entryFixture("b", { config: "x" })]),
+    chainVersion("other", [a, b], dialect),
+    chainVersion("default", [b, a], dialect),
+    chainVersion("default", [a], dialect),
+    chainVersion("default", [], dialect),
+    chainVersion("default", [a, entryFixture("b", { config: "x" })], dialect),
   ];
   assert.equal(new Set([version, ...others]).size, 6);
 });
 
 test("one filter is its own resource, of the type its filter has", () => {
-  const http = wasmResource("default", entryFixture("a"), "filters");
+  const http = wasmResource("default", entryFixture("a"), dialect);
   assert.equal(http.name, "weir/default/shop/a");
   assert.equal(open(http).name, "weir/default/shop/a");
   assert.equal(open(http).typeUrl, HTTP_WASM_TYPE);
-  assert.equal(open(wasmResource("default", entryFixture("a", { type: "Network" }), "chain")).typeUrl, NETWORK_WASM_TYPE);
+  assert.equal(open(wasmResource("default", entryFixture("a", { type: "Network" }), dialect)).typeUrl, NETWORK_WASM_TYPE);
 });
 
 test("the pass-through module is the one its comment shows", async () => {
@@ -83,7 +86,7 @@ test("the pass-through module is the one its comment shows", async () => {
     (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 0))
     (memory (export "memory") 1))`;
   assert.deepEqual(Buffer.from(parseWat("pass-through.wat", text).toBinary({}).buffer), Buffer.from(passThroughModule));
-  const config = Wasm.decode(open(passThroughResource("default", { namespace: "shop", name: "a" }, "HTTP", "filters")).value).config;
+  const config = Wasm.decode(open(passThroughResource("default", { namespace: "shop", name: "a" }, "HTTP", dialect)).value).config;
   assert.equal(config?.name, "shop/a");
 });
 
@@ -98,9 +101,9 @@ test("resource names are read back, foreign ones are not", () => {
 test("a chain with a large module is encoded with one copy of it", () => {
   const code = new Uint8Array(16 << 20);
   const chain = [entryFixture("a", {}, code)];
-  chainResource("default", chain);
+  chainResource("default", chain, dialect);
   const started = process.cpuUsage();
-  for (let i = 0; i < 5; i++) chainResource("default", chain);
+  for (let i = 0; i < 5; i++) chainResource("default", chain, dialect);
   const perChainMs = process.cpuUsage(started).user / 5_000;
   assert.ok(perChainMs < 200, `${perChainMs} ms for 16 MiB`);
 });

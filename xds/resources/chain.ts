@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import type { Chain, ChainEntry } from "../../model/delivery.ts";
 import { type FilterKey, type FilterType, filterId } from "../../model/filter.ts";
 import { type Resource, typeUrls } from "../resource.ts";
+import type { Dialect } from "./dialect.ts";
 import { passThrough } from "./pass-through.ts";
 import { pluginConfig } from "./plugin.ts";
-import type { SlotForm } from "./slot-form.ts";
 import { any, field, join, type Rope, typedExtensionConfig } from "./wire.ts";
 
 /** Types inside the extension configs. */
@@ -37,44 +37,44 @@ export function parseName(name: string): { readonly slot: string; readonly filte
   return namespace && filter ? { slot, filter: { namespace, name: filter } } : undefined;
 }
 
-/** The version of `chainResource(slot, chain)`, at no cost in bytes copied or hashed. */
-export function chainVersion(slot: string, chain: Chain): string {
-  return version(chainName(slot), httpEntries(chain), "chain");
+/** The version of `chainResource(slot, chain, dialect)`, at no cost in bytes copied or hashed. */
+export function chainVersion(slot: string, chain: Chain, dialect: Dialect): string {
+  return version(chainName(slot), httpEntries(chain), dialect);
 }
 
 /** The HTTP filters of a slot as one resource: FilterChainConfig in their order. Network filters of the chain are not part of it. */
-export function chainResource(slot: string, chain: Chain): Resource {
+export function chainResource(slot: string, chain: Chain, dialect: Dialect): Resource {
   const name = chainName(slot);
   const entries = httpEntries(chain);
   const filters = entries.map((entry) =>
-    field(FILTERS, typedExtensionConfig(filterId(entry.filter), HTTP_WASM_TYPE, wasm(entry, "chain"))),
+    field(FILTERS, typedExtensionConfig(filterId(entry.filter), HTTP_WASM_TYPE, wasm(entry, dialect))),
   );
   // A chain with no filters is refused: no chain at all is the valid form of an empty one.
   const config = filters.length === 0 ? [] : field(DEFAULT_FILTER_CHAIN, filters.flat());
-  return extension(name, version(name, entries, "chain"), FILTER_CHAIN_TYPE, config);
+  return extension(name, version(name, entries, dialect), FILTER_CHAIN_TYPE, config);
 }
 
-/** The version of `wasmResource(slot, entry, form)`. */
-export function wasmVersion(slot: string, entry: ChainEntry, form: SlotForm): string {
-  return version(wasmName(slot, entry.filter), [entry], form);
+/** The version of `wasmResource(slot, entry, dialect)`. */
+export function wasmVersion(slot: string, entry: ChainEntry, dialect: Dialect): string {
+  return version(wasmName(slot, entry.filter), [entry], dialect);
 }
 
 /** One filter as its own resource: every filter of a proxy of the `filters` form, and the network filters of any proxy. */
-export function wasmResource(slot: string, entry: ChainEntry, form: SlotForm): Resource {
-  return extension(wasmName(slot, entry.filter), wasmVersion(slot, entry, form), wasmType(entry.type), wasm(entry, form));
+export function wasmResource(slot: string, entry: ChainEntry, dialect: Dialect): Resource {
+  return extension(wasmName(slot, entry.filter), wasmVersion(slot, entry, dialect), wasmType(entry.type), wasm(entry, dialect));
 }
 
 /**
  * Fills a slot of one filter whose filter is gone or not meant for this proxy: a plugin that lets everything pass. The resource must not
  * be removed instead: Envoy would answer 5xx for as long as its listener names it.
  */
-export function passThroughResource(slot: string, filter: FilterKey, type: FilterType, form: SlotForm): Resource {
-  return wasmResource(slot, passThrough(filter, type), form);
+export function passThroughResource(slot: string, filter: FilterKey, type: FilterType, dialect: Dialect): Resource {
+  return wasmResource(slot, passThrough(filter, type), dialect);
 }
 
 /** The config inside `passThroughResource`, encoded without its Any. */
-export function passThroughConfig(filter: FilterKey, type: FilterType, form: SlotForm): Uint8Array {
-  return join(wasm(passThrough(filter, type), form));
+export function passThroughConfig(filter: FilterKey, type: FilterType, dialect: Dialect): Uint8Array {
+  return join(wasm(passThrough(filter, type), dialect));
 }
 
 /** The type of a filter's config. */
@@ -82,8 +82,8 @@ export function wasmType(type: FilterType): string {
   return type === "HTTP" ? HTTP_WASM_TYPE : NETWORK_WASM_TYPE;
 }
 
-function wasm(entry: ChainEntry, form: SlotForm): Rope {
-  return field(WASM_CONFIG, pluginConfig(entry, form));
+function wasm(entry: ChainEntry, dialect: Dialect): Rope {
+  return field(WASM_CONFIG, pluginConfig(entry, dialect));
 }
 
 function httpEntries(chain: Chain): Chain {
@@ -96,7 +96,7 @@ function extension(name: string, version: string, typeUrl: string, config: Rope)
 }
 
 /** An entry's hash stands for its module and settings; its capabilities follow from them. */
-function version(name: string, entries: Chain, form: SlotForm): string {
-  const content = JSON.stringify([ENCODING, form, name, entries.map((entry) => [filterId(entry.filter), entry.type, entry.hash])]);
+function version(name: string, entries: Chain, { restriction }: Dialect): string {
+  const content = JSON.stringify([ENCODING, restriction, name, entries.map((entry) => [filterId(entry.filter), entry.type, entry.hash])]);
   return createHash("sha256").update(content).digest("hex").slice(0, 32);
 }

@@ -7,10 +7,10 @@ import { HttpConnectionManager } from "../gen/envoy/extensions/filters/network/h
 import { Any } from "../gen/google/protobuf/any.ts";
 import type { Resource } from "../resource.ts";
 import { typeUrls } from "../resource.ts";
+import { type Dialect, dialectOf } from "./dialect.ts";
 import { entryFixture } from "./fixture.ts";
 import { managedResources } from "./managed.ts";
 import type { ManagedSidecar } from "./managed-sidecar.ts";
-import { slotForm } from "./slot-form.ts";
 
 const sidecar: ManagedSidecar = {
   listenHost: "0.0.0.0",
@@ -20,6 +20,8 @@ const sidecar: ManagedSidecar = {
   slots: ["first", "second"],
   whenMissing: "closed",
 };
+const chain: Dialect = { form: "chain", restriction: "vm" };
+const filters: Dialect = { form: "filters", restriction: "plugin" };
 const chains = new Map<string, Chain>([
   ["first", [entryFixture("b"), entryFixture("tcp", { type: "Network" })]],
   ["second", [entryFixture("a")]],
@@ -45,30 +47,30 @@ function filterNames(resources: readonly Resource[]) {
 }
 
 test("the cluster and its endpoints come before the listener, the listener before its route", () => {
-  const types = managedResources(sidecar, "chain", chains).map(({ typeUrl }) => typeUrl);
+  const types = managedResources(sidecar, chain, chains).map(({ typeUrl }) => typeUrl);
   assert.deepEqual(types, [typeUrls.cluster, typeUrls.endpoint, typeUrls.listener, typeUrls.route]);
 });
 
 test("in the chain form the listener names the slots, and stays the same whatever HTTP filters they hold", () => {
-  const full = managedResources(sidecar, "chain", chains);
+  const full = managedResources(sidecar, chain, chains);
   assert.deepEqual(filterNames(full).http, ["weir/first", "weir/second", "envoy.filters.http.router"]);
   assert.deepEqual(filterNames(full).network, ["weir/first/shop/tcp"]);
   const other = new Map<string, Chain>([["first", [entryFixture("tcp", { type: "Network", config: "new" }), entryFixture("x")]]]);
-  assert.deepEqual(managedResources(sidecar, "chain", other), full);
+  assert.deepEqual(managedResources(sidecar, chain, other), full);
 });
 
 test("in the filters form the listener names each filter in order, and changes only when one comes, goes or moves", () => {
-  const listed = managedResources(sidecar, "filters", chains);
+  const listed = managedResources(sidecar, filters, chains);
   assert.deepEqual(filterNames(listed).http, ["weir/first/shop/b", "weir/second/shop/a", "envoy.filters.http.router"]);
   const updated = new Map<string, Chain>([...chains, ["second", [entryFixture("a", { config: "new" })]]]);
-  assert.deepEqual(managedResources(sidecar, "filters", updated), listed);
+  assert.deepEqual(managedResources(sidecar, filters, updated), listed);
   const added = new Map<string, Chain>([...chains, ["second", [entryFixture("a"), entryFixture("c")]]]);
-  assert.notEqual(find(managedResources(sidecar, "filters", added), typeUrls.listener).version, find(listed, typeUrls.listener).version);
+  assert.notEqual(find(managedResources(sidecar, filters, added), typeUrls.listener).version, find(listed, typeUrls.listener).version);
 });
 
 test("a slot has a default only where a proxy is to open when nothing comes", () => {
   const defaults = (whenMissing: "closed" | "open") =>
-    filterNames(managedResources({ ...sidecar, whenMissing }, "filters", chains)).filters?.map(({ configType }) =>
+    filterNames(managedResources({ ...sidecar, whenMissing }, filters, chains)).filters?.map(({ configType }) =>
       configType?.$case === "configDiscovery" ? configType.configDiscovery.defaultConfig?.typeUrl : "none",
     );
   assert.deepEqual(defaults("closed"), [undefined, undefined, "none"]);
@@ -77,13 +79,18 @@ test("a slot has a default only where a proxy is to open when nothing comes", ()
 });
 
 test("an app known by name gets a cluster that resolves it, and no endpoints", () => {
-  const resources = managedResources({ ...sidecar, appHost: "app.local" }, "chain", chains);
+  const resources = managedResources({ ...sidecar, appHost: "app.local" }, chain, chains);
   assert.ok(!resources.some(({ typeUrl }) => typeUrl === typeUrls.endpoint));
   const cluster = Cluster.decode(Any.decode(find(resources, typeUrls.cluster).any).value ?? new Uint8Array());
   assert.equal(cluster.loadAssignment?.clusterName, "weir/app");
 });
 
-test("a proxy has the chain form when it lists filter_chain among its extensions", () => {
-  assert.equal(slotForm([{ name: "envoy.filters.http.wasm" }, { name: "envoy.filters.http.filter_chain" }]), "chain");
-  assert.equal(slotForm([{ name: "envoy.filters.http.wasm" }]), "filters");
+test("a proxy's dialect follows from its extensions and its version", () => {
+  const both = [{ name: "envoy.filters.http.wasm" }, { name: "envoy.filters.http.filter_chain" }];
+  const old = [{ name: "envoy.filters.http.wasm" }];
+  assert.deepEqual(dialectOf(both, "1.40.0"), { form: "chain", restriction: "vm" });
+  assert.deepEqual(dialectOf(both, "1.39.3"), { form: "chain", restriction: "plugin" });
+  assert.deepEqual(dialectOf(old, "1.36.4"), { form: "filters", restriction: "plugin" });
+  assert.deepEqual(dialectOf(old, "2.0.0"), { form: "filters", restriction: "vm" });
+  assert.deepEqual(dialectOf([], ""), { form: "filters", restriction: "plugin" });
 });

@@ -17,8 +17,8 @@ import {
 import type { Any } from "../gen/google/protobuf/any.ts";
 import { type Resource, typeUrls } from "../resource.ts";
 import { chainName, FILTER_CHAIN_TYPE, passThroughConfig, wasmName, wasmType } from "./chain.ts";
+import type { Dialect } from "./dialect.ts";
 import type { ManagedSidecar } from "./managed-sidecar.ts";
-import type { SlotForm } from "./slot-form.ts";
 import { any, join } from "./wire.ts";
 
 const LISTENER = "weir/inbound";
@@ -33,12 +33,12 @@ const ADS: ConfigSource = { configSourceSpecifier: { $case: "ads", ads: {} }, re
  *
  * `chains` holds what each slot is meant to hold; a slot it lacks has no filters.
  */
-export function managedResources(sidecar: ManagedSidecar, form: SlotForm, chains: ReadonlyMap<string, Chain>): Resource[] {
+export function managedResources(sidecar: ManagedSidecar, dialect: Dialect, chains: ReadonlyMap<string, Chain>): Resource[] {
   const address = socketAddress(sidecar.appHost, sidecar.appPort);
   const assignment = { clusterName: CLUSTER, endpoints: [{ lbEndpoints: [lbEndpoint(address)] }] };
   const cluster = resource(typeUrls.cluster, CLUSTER, Cluster.encode(appCluster(sidecar, assignment)).finish());
   const endpoints = resource(typeUrls.endpoint, CLUSTER, ClusterLoadAssignment.encode(assignment).finish());
-  const listener = resource(typeUrls.listener, LISTENER, Listener.encode(inbound(sidecar, form, chains)).finish());
+  const listener = resource(typeUrls.listener, LISTENER, Listener.encode(inbound(sidecar, dialect, chains)).finish());
   const route = resource(typeUrls.route, ROUTE, RouteConfiguration.encode(toApp).finish());
   return isNamed(sidecar) ? [cluster, listener, route] : [cluster, endpoints, listener, route];
 }
@@ -85,11 +85,11 @@ const toApp: RouteConfiguration = {
   ],
 };
 
-function inbound(sidecar: ManagedSidecar, form: SlotForm, chains: ReadonlyMap<string, Chain>): Listener {
+function inbound(sidecar: ManagedSidecar, dialect: Dialect, chains: ReadonlyMap<string, Chain>): Listener {
   const manager = HttpConnectionManager.encode({
     statPrefix: "inbound",
     routeSpecifier: { $case: "rds", rds: { configSource: ADS, routeConfigName: ROUTE } },
-    httpFilters: [...sidecar.slots.flatMap((slot) => httpSlot(slot, form, chains.get(slot) ?? [], sidecar)), router],
+    httpFilters: [...sidecar.slots.flatMap((slot) => httpSlot(slot, dialect, chains.get(slot) ?? [], sidecar)), router],
     upgradeConfigs: [{ upgradeType: "websocket" }],
   }).finish();
   const http: Filter = {
@@ -99,7 +99,7 @@ function inbound(sidecar: ManagedSidecar, form: SlotForm, chains: ReadonlyMap<st
       typedConfig: packed("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", manager),
     },
   };
-  const network = sidecar.slots.flatMap((slot) => filterSlots(slot, "Network", chains.get(slot) ?? [], form, sidecar));
+  const network = sidecar.slots.flatMap((slot) => filterSlots(slot, "Network", chains.get(slot) ?? [], dialect, sidecar));
   return {
     name: LISTENER,
     address: socketAddress(sidecar.listenHost, sidecar.listenPort),
@@ -107,15 +107,15 @@ function inbound(sidecar: ManagedSidecar, form: SlotForm, chains: ReadonlyMap<st
   };
 }
 
-function httpSlot(slot: string, form: SlotForm, chain: Chain, sidecar: ManagedSidecar): HttpFilter[] {
-  if (form === "filters") return filterSlots(slot, "HTTP", chain, form, sidecar);
+function httpSlot(slot: string, dialect: Dialect, chain: Chain, sidecar: ManagedSidecar): HttpFilter[] {
+  if (dialect.form === "filters") return filterSlots(slot, "HTTP", chain, dialect, sidecar);
   return [discovered(chainName(slot), FILTER_CHAIN_TYPE, new Uint8Array(), sidecar)];
 }
 
-function filterSlots(slot: string, type: FilterType, chain: Chain, form: SlotForm, sidecar: ManagedSidecar) {
+function filterSlots(slot: string, type: FilterType, chain: Chain, dialect: Dialect, sidecar: ManagedSidecar) {
   return chain
     .filter((entry) => entry.type === type)
-    .map((entry) => discovered(wasmName(slot, entry.filter), wasmType(type), passThroughConfig(entry.filter, type, form), sidecar));
+    .map((entry) => discovered(wasmName(slot, entry.filter), wasmType(type), passThroughConfig(entry.filter, type, dialect), sidecar));
 }
 
 /** A filter that ECDS fills. `neutral`: the encoded config that does nothing, for a proxy that is to open when nothing comes. */

@@ -6,13 +6,16 @@ import { entryFixture } from "./fixture.ts";
 import { pluginConfig, vmId } from "./plugin.ts";
 import { join } from "./wire.ts";
 
+const OLD = { form: "filters", restriction: "plugin" } as const;
+const NEW = { form: "chain", restriction: "vm" } as const;
+
 test("a plugin carries its name, code, configuration, environment and policy", () => {
   const entry = entryFixture(
     "add-header",
     { config: '{"a":"é"}', rootId: "root", failurePolicy: "Open", env: [{ name: "A", value: "b" }] },
     Buffer.from([0, 1, 2]),
   );
-  const plugin = PluginConfig.decode(join(pluginConfig(entry, "filters")));
+  const plugin = PluginConfig.decode(join(pluginConfig(entry, OLD)));
   assert.equal(plugin.name, "shop/add-header");
   assert.equal(plugin.rootId, "root");
   assert.equal(plugin.failurePolicy, FailurePolicy.FAIL_OPEN);
@@ -32,14 +35,14 @@ test("a plugin carries its name, code, configuration, environment and policy", (
 });
 
 test("a plugin that reloads backs off between a quarter of a second and thirty seconds", () => {
-  const plugin = PluginConfig.decode(join(pluginConfig(entryFixture("a", { failurePolicy: "Reload" }), "chain")));
+  const plugin = PluginConfig.decode(join(pluginConfig(entryFixture("a", { failurePolicy: "Reload" }), NEW)));
   assert.equal(plugin.failurePolicy, FailurePolicy.FAIL_RELOAD);
   assert.equal(plugin.reloadConfig?.backoff?.baseInterval?.nanos, 250_000_000);
   assert.equal(plugin.reloadConfig?.backoff?.maxInterval?.seconds, 30);
 });
 
 test("the capability restriction stands where the proxy looks for it", () => {
-  const plugin = PluginConfig.decode(join(pluginConfig(entryFixture("a"), "chain")));
+  const plugin = PluginConfig.decode(join(pluginConfig(entryFixture("a"), NEW)));
   assert.equal(plugin.capabilityRestrictionConfig, undefined);
   const allowed = plugin.vm?.vmConfig.capabilityRestrictionConfig?.allowedCapabilities;
   assert.deepEqual(Object.keys(allowed ?? {}), allowedNames(["proxy_log", "proxy_on_request_headers"]));

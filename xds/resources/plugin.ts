@@ -8,7 +8,7 @@ import {
   VmConfig,
 } from "../gen/envoy/extensions/wasm/v3/wasm.ts";
 import { allowedNames } from "./capabilities.ts";
-import type { SlotForm } from "./slot-form.ts";
+import type { Dialect } from "./dialect.ts";
 import { field, join, type Rope } from "./wire.ts";
 
 const STRING_VALUE = "type.googleapis.com/google.protobuf.StringValue";
@@ -27,11 +27,8 @@ const failurePolicies: Record<FailurePolicy, EnvoyFailurePolicy> = {
 /** How long Envoy answers 503 before it builds a new VM for one that failed: short the first time (its own default is 1 s), longer each time after. */
 const reloadConfig = { backoff: { baseInterval: { seconds: 0, nanos: 250_000_000 }, maxInterval: { seconds: 30, nanos: 0 } } };
 
-/**
- * The encoded envoy.extensions.wasm.v3.PluginConfig of a filter. Envoy moved the capability restriction from the plugin to its VM: a proxy of
- * the `chain` form knows the new place (and warns of the old one), an older one knows the old place only.
- */
-export function pluginConfig(entry: ChainEntry, form: SlotForm): Rope {
+/** The encoded envoy.extensions.wasm.v3.PluginConfig of a filter. */
+export function pluginConfig(entry: ChainEntry, dialect: Dialect): Rope {
   const { settings } = entry;
   const plugin = PluginConfig.encode({
     name: filterId(entry.filter),
@@ -39,18 +36,18 @@ export function pluginConfig(entry: ChainEntry, form: SlotForm): Rope {
     configuration: settings.config === "" ? undefined : { typeUrl: STRING_VALUE, value: stringValue(settings.config) },
     failurePolicy: failurePolicies[settings.failurePolicy],
     reloadConfig: settings.failurePolicy === "Reload" ? reloadConfig : undefined,
-    capabilityRestrictionConfig: form === "filters" ? restriction(entry) : undefined,
+    capabilityRestrictionConfig: dialect.restriction === "plugin" ? restriction(entry) : undefined,
   }).finish();
-  return [plugin, ...field(PLUGIN_VM_CONFIG, vmConfig(entry, form))];
+  return [plugin, ...field(PLUGIN_VM_CONFIG, vmConfig(entry, dialect))];
 }
 
-function vmConfig(entry: ChainEntry, form: SlotForm): Rope {
+function vmConfig(entry: ChainEntry, dialect: Dialect): Rope {
   const { env } = entry.settings;
   const vm = VmConfig.encode({
     vmId: vmId(entry),
     runtime: "envoy.wasm.runtime.v8",
     environmentVariables: env.length === 0 ? undefined : { keyValues: Object.fromEntries(env.map(({ name, value }) => [name, value])) },
-    capabilityRestrictionConfig: form === "chain" ? restriction(entry) : undefined,
+    capabilityRestrictionConfig: dialect.restriction === "vm" ? restriction(entry) : undefined,
   }).finish();
   const code = field(ASYNC_DATA_SOURCE_LOCAL, field(DATA_SOURCE_INLINE_BYTES, [entry.code]));
   return [vm, ...field(VM_CODE, code)];

@@ -1,0 +1,22 @@
+/**
+ * How a proxy takes the HTTP filters of a slot: as one chain, or, where Envoy has no filter_chain (before 1.39), each filter as a resource
+ * of its own.
+ */
+export type SlotForm = "chain" | "filters";
+
+/** What a proxy understands. An Envoy refuses a filter config with a field that it does not know, and warns of one that is deprecated. */
+export interface Dialect {
+  readonly form: SlotForm;
+  /** Where it looks for a plugin's capability restriction: Envoy 1.40 moved it from the plugin to its VM. */
+  readonly restriction: "vm" | "plugin";
+}
+
+/**
+ * The dialect of a proxy whose node message lists these extensions and this version (`1.40.0`; empty when it tells none, which is taken
+ * for an old one: the old place is still read everywhere).
+ */
+export function dialectOf(extensions: readonly { readonly name?: string | undefined }[], version: string): Dialect {
+  const hasChain = extensions.some(({ name }) => name === "envoy.filters.http.filter_chain");
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return { form: hasChain ? "chain" : "filters", restriction: major > 1 || (major === 1 && minor >= 40) ? "vm" : "plugin" };
+}
