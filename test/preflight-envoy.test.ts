@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import type { Result } from "../model/result.ts";
 import { minimal, ROWS, type Row } from "../preflight/fixtures/modules.ts";
 import { type Examination, examine, inspectModule } from "../preflight/index.ts";
@@ -33,10 +34,14 @@ function differencesOf(ours: Result<Examination>, envoys: Judgement): string[] {
   const accepted = ours.ok && ours.value.report.load === undefined;
   if (accepted !== (envoys.load === "accepted")) return [`load: sandbox ${accepted ? "accepts" : "refuses"}, Envoy ${envoys.load}`];
   if (!ours.ok || !accepted) return missingImport(ours, envoys);
-  const { traffic, effects } = ours.value.report;
-  const envoyFails = envoys.answers === undefined || envoys.answers.some(({ status }) => status === 503);
-  if ((traffic !== undefined) !== envoyFails) return [`traffic: sandbox ${traffic?.message ?? "passes"}, Envoy ${statuses(envoys)}`];
-  return traffic === undefined ? effectDifferences(effects, envoys) : [];
+  const { traffic, effects, answers } = ours.value.report;
+  const dies = traffic?.reason === "ProxyCrash";
+  if (dies !== envoys.died) return [`traffic: sandbox ${traffic?.message ?? "passes"}, Envoy ${envoys.died ? "dies" : "lives"}`];
+  if (dies) return [];
+  const expected = traffic?.reason === "Timeout" ? [undefined, undefined] : answers.slice(0, 2);
+  const got = envoys.answers.map((answer) => answer?.status);
+  if (!isDeepStrictEqual(expected, got)) return [`answers: sandbox ${expected.join(", ")}, Envoy ${got.join(", ")}`];
+  return traffic === undefined ? headerDifference(effects, envoys) : [];
 }
 
 /** Where Envoy's log names an import, the sandbox must name the same one. */
@@ -46,26 +51,22 @@ function missingImport(ours: Result<Examination>, envoys: Judgement): string[] {
   return [`import: Envoy names ${named}, the sandbox does not`];
 }
 
-/** The first header and the local reply that the sandbox foretells must show in Envoy's answers. */
-function effectDifferences(effects: readonly string[], envoys: Judgement): string[] {
-  const [first] = envoys.answers ?? [];
-  const [, name = "", value = ""] = HEADER.exec(effects.find((line) => HEADER.test(line)) ?? "") ?? [];
-  if (name !== "" && first?.headers[name] !== value)
-    return [`effect: the sandbox adds ${name}: ${value}, Envoy answers ${JSON.stringify(first?.headers)}`];
-  const reply = /answers (\d+) by itself/.exec(effects.join("\n"))?.[1];
-  const expected = reply === undefined ? 200 : Number(reply);
-  return first?.status === expected ? [] : [`effect: the sandbox expects ${expected}, Envoy answers ${first?.status}`];
+/** The first header that the sandbox foretells must show in Envoy's first answer. */
+function headerDifference(effects: readonly string[], { answers: [first] }: Judgement): string[] {
+  const [, name, value] = HEADER.exec(effects.find((line) => HEADER.test(line)) ?? "") ?? [];
+  if (name === undefined || first === undefined || first.headers[name] === value) return [];
+  return [`effect: the sandbox adds ${name}: ${value}, Envoy answers ${JSON.stringify(first.headers)}`];
 }
 
-function statuses({ answers }: Judgement): string {
-  return answers === undefined ? "hangs or dies" : answers.map(({ status }) => status).join(", ");
+function statuses({ answers, died }: Judgement): string {
+  return died ? "dies" : answers.map((answer) => answer?.status ?? "nothing").join(", ");
 }
 
 function line({ title, ours, envoys, differences }: Verdict): string {
   const report = ours.ok ? ours.value.report : undefined;
   const load = ours.ok ? report?.load : ours.error;
   const sandbox = load !== undefined ? `refuses: ${load.reason}` : report?.traffic ? `loads, then ${report.traffic.reason}` : "passes";
-  const envoy = envoys.load === "accepted" ? `accepts, answers ${statuses(envoys)}` : envoys.load;
+  const envoy = envoys.load === "accepted" ? `accepts, then ${statuses(envoys)}` : envoys.load;
   return `${differences.length === 0 ? "=" : "≠"} ${title.padEnd(58)} ${sandbox.padEnd(28)} ${envoy}`;
 }
 

@@ -14,6 +14,8 @@ export type FlowEnd =
 
 /** What a flow needs of the stream that it belongs to. */
 export interface FlowControl {
+  /** The headers' callback returned and Envoy did what it asked for. */
+  headersDone(direction: Direction): void;
   /** A local reply or a reset came, or the VM failed: the message goes no further. */
   interrupted(): boolean;
   /** Lets the world go on (calls are answered, timers fire) until the direction is resumed or nothing happens any more. True: resumed. */
@@ -53,6 +55,7 @@ export function runFlow(host: Host, context: Context, direction: Direction, mess
   context.maps.set(names.headers, headers);
   context.endOfStream = end;
   const status = call(host, context, `${names.callback}headers`, headers.size, end ? 1 : 0);
+  control.headersDone(direction);
   if (control.interrupted()) return { kind: "interrupted" };
   if (status !== CONTINUE && status !== CONTINUE_AND_END && !control.waitForResume(direction)) {
     return control.interrupted() ? { kind: "interrupted" } : { kind: "held", in: "headers" };

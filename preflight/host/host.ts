@@ -64,6 +64,8 @@ export interface Host {
   give(data: Uint8Array, pointerTo: number, sizeTo: number): boolean;
   /** Memory from the module's allocator; 0: none. */
   allocate(size: number): number;
+  /** The plugin did what takes Envoy down; after the callback, when Envoy acts on it. */
+  crash(message: string): void;
   /** Runs after the current call into the VM. */
   defer(action: () => void): void;
   runDeferred(): void;
@@ -95,6 +97,7 @@ export function createHost(options: HostOptions): Host {
   let current = vmContext;
   let effective = 0;
   let nextId = 1;
+  let lastCallback = "";
   let window: ReadonlySet<string> | undefined;
   let deferred: (() => void)[] = [];
   let charged = 0;
@@ -131,6 +134,7 @@ export function createHost(options: HostOptions): Host {
       if (typeof run !== "function" || !host.isAllowed(name)) return undefined;
       const saved = [current, effective] as const;
       [current, effective] = [context, 0];
+      if (window === undefined) lastCallback = name;
       try {
         const result: unknown = run(...args);
         return typeof result === "number" ? result >>> 0 : 0;
@@ -155,6 +159,9 @@ export function createHost(options: HostOptions): Host {
       const pointer = data.length === 0 ? 0 : host.allocate(data.length);
       if (data.length > 0 && (pointer === 0 || !memory.write(pointer, data))) return false;
       return memory.setWord(pointerTo, pointer) && memory.setWord(sizeTo, data.length);
+    },
+    crash(message) {
+      host.fault ??= { kind: "crash", callback: lastCallback, message, backtrace: [] };
     },
     defer(action) {
       deferred.push(action);

@@ -1,3 +1,4 @@
+import { type BrokenMessage, brokenRequest, brokenResponse } from "./broken.ts";
 import type { Context, LocalReply, StreamControl } from "./context.ts";
 import { deliver, tick } from "./delivery.ts";
 import { type Direction, type FlowControl, type FlowEnd, runFlow } from "./flow.ts";
@@ -16,13 +17,16 @@ export interface Exchange {
 export interface ExchangeResult {
   /** What the upstream received; `undefined`: the request never got there. */
   readonly request: Message | undefined;
-  /** What the client received; `undefined`: the stream was reset, held, or the VM failed. */
+  /** What the client received; `undefined`: the stream was reset or held, the VM failed, or the proxy died. */
   readonly response: Message | undefined;
   /** The plugin answered by itself. */
   readonly localReply: LocalReply | undefined;
   /** Where the plugin held the stream with nothing left that would let it go on. */
   readonly held: { readonly direction: Direction; readonly in: "headers" | "body" | "trailers" } | undefined;
+  /** The plugin closed the stream, or answered by itself when the response was already on its way. */
   readonly reset: boolean;
+  /** The plugin made a message that cannot be sent, and Envoy answers for it. */
+  readonly broken: BrokenMessage | undefined;
 }
 
 const MAX_WAITS = 8;
@@ -34,16 +38,20 @@ export function runExchange(host: Host, root: Context, exchange: Exchange): Exch
   host.call(stream.context, "proxy_on_context_create", stream.context.id, root.id);
   host.runDeferred();
   const result = runBoth(host, stream, exchange);
-  endStream(host, stream.context, exchange.request, result);
+  endStream(host, stream, exchange.request, result);
   return result;
 }
 
 interface Stream {
   readonly context: Context;
   readonly control: FlowControl;
+  phase: StreamPhase;
   reply: LocalReply | undefined;
   reset: boolean;
+  broken: BrokenMessage | undefined;
 }
+
+type StreamPhase = "request" | "response headers" | "response body" | "ended";
 
 function createStream(host: Host, root: Context): Stream {
   const resumed = { request: false, response: false };
@@ -52,23 +60,20 @@ function createStream(host: Host, root: Context): Stream {
     resumed[direction] = false;
     return was;
   };
-  const control: StreamControl = {
-    resume(direction) {
-      resumed[direction] = true;
-    },
-    reset() {
-      stream.reset = true;
-    },
-    reply(reply) {
-      stream.reply ??= reply;
-    },
-  };
-  const interrupted = (): boolean => stream.reply !== undefined || stream.reset || host.fault !== undefined;
+  const interrupted = (): boolean => stream.reply !== undefined || stream.reset || stream.broken !== undefined || host.fault !== undefined;
   const stream: Stream = {
-    context: host.newContext(root, control),
+    context: host.newContext(
+      root,
+      createStreamControl(host, () => stream, resumed),
+    ),
+    phase: "request",
     reply: undefined,
     reset: false,
+    broken: undefined,
     control: {
+      headersDone(direction) {
+        if (direction === "response") stream.phase = "response body";
+      },
       interrupted,
       takeResume,
       waitForResume(direction) {
@@ -83,25 +88,74 @@ function createStream(host: Host, root: Context): Stream {
   return stream;
 }
 
+/** What Envoy does when a plugin acts on its stream. It survives none of the acts that end in `crash` here: each was seen to kill Envoy 1.40. */
+function createStreamControl(host: Host, streamOf: () => Stream, resumed: Record<Direction, boolean>): StreamControl {
+  return {
+    resume(direction) {
+      const stream = streamOf();
+      if (direction === "response" && stream.phase === "request")
+        host.crash("proxy_continue_stream lets a response go on that is not there");
+      if (direction === "response" && stream.phase === "response headers") {
+        stream.broken = {
+          message: "proxy_continue_stream in the response headers' own callback: the client gets no answer",
+          status: undefined,
+        };
+      }
+      resumed[direction] = true;
+    },
+    reset() {
+      const stream = streamOf();
+      if (stream.phase === "ended") host.crash("proxy_close_stream closes a stream that has ended");
+      else if (endedTwice(stream)) host.crash("proxy_close_stream closes a stream for the second time");
+      stream.reset = true;
+    },
+    reply(reply) {
+      const stream = streamOf();
+      if (stream.phase === "ended") host.crash("proxy_send_local_response answers on a stream that has ended");
+      else if (endedTwice(stream)) host.crash("proxy_send_local_response answers a second time");
+      if (stream.phase === "response body") stream.reset = true;
+      stream.reply ??= reply;
+    },
+  };
+}
+
+/** Acting on a stream that was closed is a use of freed memory: what Envoy does then is a matter of luck. */
+function endedTwice({ phase, reply, reset }: Stream): boolean {
+  return reset || (phase !== "request" && reply !== undefined);
+}
+
+const NOTHING: ExchangeResult = {
+  request: undefined,
+  response: undefined,
+  localReply: undefined,
+  held: undefined,
+  reset: false,
+  broken: undefined,
+};
+
 function runBoth(host: Host, stream: Stream, exchange: Exchange): ExchangeResult {
-  const nothing: ExchangeResult = { request: undefined, response: undefined, localReply: undefined, held: undefined, reset: false };
   const up = runFlow(host, stream.context, "request", exchange.request, stream.control);
-  if (up.kind === "held") return { ...nothing, held: { direction: "request", in: up.in } };
+  if (up.kind === "held") return { ...NOTHING, held: { direction: "request", in: up.in } };
+  if (up.kind === "interrupted" && (stream.reset || stream.reply === undefined)) return { ...NOTHING, reset: stream.reset };
   const request = up.kind === "passed" ? up.message : undefined;
-  if (up.kind === "interrupted" && stream.reply === undefined) return { ...nothing, reset: stream.reset };
   const early = stream.reply;
   stream.reply = undefined;
+  stream.phase = "response headers";
   const upstream = early === undefined ? exchange.response : messageOf(early);
   const down = runFlow(host, stream.context, "response", upstream, stream.control);
-  const localReply = early ?? stream.reply;
-  if (down.kind === "held") return { ...nothing, request, localReply, held: { direction: "response", in: down.in } };
-  return { ...nothing, request, localReply, response: responseOf(down, stream), reset: stream.reset };
+  const localReply = stream.reset ? undefined : (stream.reply ?? early);
+  const broken = stream.broken ?? (request && brokenRequest(request));
+  const common = { ...NOTHING, request, localReply, reset: stream.reset, broken };
+  if (down.kind === "held") return { ...common, held: { direction: "response", in: down.in } };
+  const response = responseOf(down, stream);
+  return { ...common, response, broken: broken ?? (response && brokenResponse(response)) };
 }
 
 /** A local reply during the response replaces it and does not pass the plugin again. */
 function responseOf(down: FlowEnd, stream: Stream): Message | undefined {
+  if (stream.reset) return undefined;
   if (down.kind === "passed") return down.message;
-  return stream.reply === undefined || stream.reset ? undefined : messageOf(stream.reply);
+  return stream.reply && messageOf(stream.reply);
 }
 
 function messageOf(reply: LocalReply): Message {
@@ -111,7 +165,9 @@ function messageOf(reply: LocalReply): Message {
 }
 
 /** Envoy logs first, then tells the plugin that the stream is done, then deletes it. */
-function endStream(host: Host, context: Context, sent: Message, result: ExchangeResult): void {
+function endStream(host: Host, stream: Stream, sent: Message, result: ExchangeResult): void {
+  const { context } = stream;
+  stream.phase = "ended";
   context.maps.clear();
   context.buffers.clear();
   const finish = (name: string): void => {

@@ -2,6 +2,7 @@
  * A proxy-wasm host in this process: starts a filter, sends requests through it and shows what it did. Preflight runs it in a
  * sandbox; unit tests of filters can use it as it is.
  */
+export type { BrokenMessage } from "./broken.ts";
 export { describeFault, type Fault } from "./faults.ts";
 export type { Pairs } from "./headers.ts";
 export type { Exchange, ExchangeResult } from "./http.ts";

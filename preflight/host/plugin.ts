@@ -29,6 +29,8 @@ export interface PluginOptions {
   readonly maxPages?: number;
   /** Bytes that the host keeps for the plugin. Default 64 MiB. */
   readonly maxHostBytes?: number;
+  /** Log lines that are kept, the newest ones. Default 200. */
+  readonly maxLogLines?: number;
   /** Told as each phase begins, before any code of it runs. */
   readonly onPhase?: (phase: "start" | "configure") => void;
 }
@@ -61,7 +63,7 @@ const ENVOY_MAX_PAGES = 16_384;
 
 /** Starts a compiled module as Envoy does: start functions, `proxy_on_context_create`, `proxy_on_vm_start`, `proxy_on_configure`. Never throws for what the module does. */
 export function startPlugin(module: WebAssembly.Module, binary: WasmBinary, abi: AbiVersion, options: PluginOptions = {}): Plugin {
-  const journal = createJournal({ lines: 200, lineLength: 400 });
+  const journal = createJournal({ lines: options.maxLogLines ?? 200, lineLength: 400 });
   const host = createHost({
     abi,
     name: options.name ?? "",

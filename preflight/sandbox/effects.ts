@@ -1,4 +1,4 @@
-import { bodyOf, type Exchange, type ExchangeResult, type Message, type Pairs } from "../host/index.ts";
+import { bodyOf, type Exchange, type ExchangeResult, type Fault, type Message, type Pairs } from "../host/index.ts";
 
 /** What an exchange shows that the plugin did, one line each. Empty: it let everything through untouched. */
 export function effectsOf(exchange: Exchange, result: ExchangeResult): string[] {
@@ -9,6 +9,7 @@ export function effectsOf(exchange: Exchange, result: ExchangeResult): string[] 
   if (result.held !== undefined)
     lines.push(`holds the ${result.held.direction} at its ${result.held.in}; nothing in the sandbox let it go on`);
   if (result.reset) lines.push("resets the stream");
+  if (result.broken !== undefined) lines.push(`breaks it: ${result.broken.message}`);
   return lines;
 }
 
@@ -41,4 +42,13 @@ function pairChanges(what: string, before: Pairs, after: Pairs): string[] {
     if (!after.some(([key]) => key === name)) return [`${what} removed: ${name}`];
     return [before.some(([key]) => key === name) ? `${what} ${name}: ${old} becomes ${now}` : `${what} added: ${name}: ${now}`];
   });
+}
+
+/** The status that the client gets; `undefined`: none. A failed VM answers 503 as long as no response is on its way. */
+export function answerOf(result: ExchangeResult, fault: Fault | undefined): number | undefined {
+  if (result.broken !== undefined) return result.broken.status;
+  const status = result.response?.headers.find(([name]) => name === ":status")?.[1];
+  if (status !== undefined) return Number(status);
+  const early = fault?.kind === "trap" && !/response_(body|trailers)/.test(fault.callback);
+  return early ? 503 : undefined;
 }

@@ -76,6 +76,6 @@ function crash(error: Error & { code?: string }): Problem {
 }
 
 function failure(phase: Phase | undefined, problem: Problem): TrialReport {
-  const nothing = { load: undefined, traffic: undefined, compileMs: 0, startMs: 0, memoryPages: 0, effects: [] };
+  const nothing = { load: undefined, traffic: undefined, compileMs: 0, startMs: 0, memoryPages: 0, effects: [], answers: [] };
   return phase === "traffic" ? { ...nothing, traffic: problem } : { ...nothing, load: problem };
 }

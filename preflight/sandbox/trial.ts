@@ -1,9 +1,9 @@
 import type { AbiVersion } from "../abi.ts";
 import { readWasm } from "../binary.ts";
 import { boundMemory } from "../bound.ts";
-import { describeFault, type Plugin, startPlugin } from "../host/index.ts";
+import { describeFault, type Fault, type Plugin, startPlugin } from "../host/index.ts";
 import { ENVOY_MAX_PAGES } from "../loadable.ts";
-import { effectsOf } from "./effects.ts";
+import { answerOf, effectsOf } from "./effects.ts";
 import { CONNECTION, EXCHANGES } from "./traffic.ts";
 
 export type Phase = "compile" | "start" | "configure" | "traffic";
@@ -34,6 +34,8 @@ export interface TrialReport {
   readonly startMs: number;
   readonly memoryPages: number;
   readonly effects: readonly string[];
+  /** Status of each synthetic exchange as a client would see it; `undefined`: no answer. Empty for network filters. */
+  readonly answers: readonly (number | undefined)[];
 }
 
 const MAX_EFFECTS = 24;
@@ -41,7 +43,7 @@ const MAX_EFFECT = 160;
 
 /** Compiles the module and runs it from its start to the end of the synthetic traffic, in this thread. `enter` is told as each phase begins. */
 export function runTrial(input: TrialInput, enter: (phase: Phase) => void): TrialReport {
-  const failed = { traffic: undefined, compileMs: 0, startMs: 0, memoryPages: 0, effects: [] };
+  const failed = { traffic: undefined, compileMs: 0, startMs: 0, memoryPages: 0, effects: [], answers: [] };
   const read = readWasm(input.code);
   if (!read.ok) return { ...failed, load: read.error };
   const hardPages = Math.min(input.maxPages * 2, ENVOY_MAX_PAGES);
@@ -65,15 +67,19 @@ export function runTrial(input: TrialInput, enter: (phase: Phase) => void): Tria
   if (load !== undefined) return { ...failed, ...times, load, memoryPages: plugin.memoryPages() };
   const memoryPages = plugin.memoryPages();
   enter("traffic");
-  const effects = runTraffic(plugin, input.type);
+  const { effects, answers, broken } = runTraffic(plugin, input.type);
   const fault = plugin.fault();
-  const traffic = fault === undefined ? memoryProblem(plugin, input.maxPages) : { reason: "TrafficFailed", message: describeFault(fault) };
+  const traffic = fault === undefined ? (broken ?? memoryProblem(plugin, input.maxPages)) : faultProblem(fault);
   if (traffic === undefined) {
     plugin.shutdown();
     const late = plugin.fault();
     if (late !== undefined) effects.push(describeFault(late));
   }
-  return { load, traffic, ...times, memoryPages, effects: shorten(effects) };
+  return { load, traffic, ...times, memoryPages, effects: shorten(effects), answers };
+}
+
+function faultProblem(fault: Fault): Problem {
+  return { reason: fault.kind === "crash" ? "ProxyCrash" : "TrafficFailed", message: describeFault(fault) };
 }
 
 /** Noticed after a phase: the engine's own bound leaves room above the limit, so that a module growing step by step is seen to pass it. */
@@ -84,26 +90,50 @@ function memoryProblem(plugin: Plugin, maxPages: number): Problem | undefined {
   return { reason: "MemoryLimit", message: `The module took ${size(pages)}; the limit is ${size(maxPages)}.` };
 }
 
-function runTraffic(plugin: Plugin, type: TrialInput["type"]): string[] {
-  const effects: string[] = [];
+interface Traffic {
+  readonly effects: string[];
+  readonly answers: (number | undefined)[];
+  /** A message that the plugin made and that cannot be sent. */
+  readonly broken: Problem | undefined;
+}
+
+function runTraffic(plugin: Plugin, type: TrialInput["type"]): Traffic {
   plugin.tick();
-  if (type === "Network") {
-    const { downstream, upstream } = plugin.connection(CONNECTION);
-    if (downstream === undefined) effects.push("connection: holds or closes it before the upstream");
-    else if (!CONNECTION.downstream.every((byte, index) => downstream[index] === byte))
-      effects.push("connection: changes what the client sends");
-    if (downstream !== undefined && upstream === undefined) effects.push("connection: holds or closes it before the client");
-  } else {
-    for (const { title, exchange } of EXCHANGES) {
-      if (plugin.fault() !== undefined) break;
-      effects.push(...effectsOf(exchange, plugin.exchange(exchange)).map((line) => `${title}: ${line}`));
-    }
-  }
+  const traffic = type === "Network" ? runTcp(plugin) : runHttp(plugin);
   plugin.tick();
   const logged = plugin.logCount();
+  const { effects } = traffic;
   effects.push(...plugin.notes(), ...plugin.metrics().map(({ type: kind, name }) => `defines ${kind} ${name}`));
   if (logged > 0) effects.push(`logs ${logged} line${logged === 1 ? "" : "s"}; the last: ${plugin.logs().at(-1)?.text ?? ""}`);
-  return effects;
+  return traffic;
+}
+
+function runTcp(plugin: Plugin): Traffic {
+  const effects: string[] = [];
+  const { downstream, upstream } = plugin.connection(CONNECTION);
+  if (downstream === undefined) effects.push("connection: holds or closes it before the upstream");
+  else if (Buffer.compare(downstream, CONNECTION.downstream) !== 0) effects.push("connection: changes what the client sends");
+  if (downstream !== undefined && upstream === undefined) effects.push("connection: holds or closes it before the client");
+  else if (upstream !== undefined && Buffer.compare(upstream, CONNECTION.upstream) !== 0)
+    effects.push("connection: changes what the upstream sends");
+  return { effects, answers: [], broken: undefined };
+}
+
+function runHttp(plugin: Plugin): Traffic {
+  const effects: string[] = [];
+  const answers: (number | undefined)[] = [];
+  let broken: Problem | undefined;
+  for (const { title, exchange } of EXCHANGES) {
+    if (plugin.fault() !== undefined) {
+      answers.push(plugin.fault()?.kind === "crash" ? undefined : 503);
+      continue;
+    }
+    const result = plugin.exchange(exchange);
+    effects.push(...effectsOf(exchange, result).map((line) => `${title}: ${line}`));
+    answers.push(answerOf(result, plugin.fault()));
+    if (result.broken !== undefined) broken ??= { reason: "BrokenMessage", message: `${title}: ${result.broken.message}` };
+  }
+  return { effects, answers, broken };
 }
 
 function shorten(effects: readonly string[]): string[] {

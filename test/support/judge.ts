@@ -5,7 +5,6 @@ import { join } from "node:path";
 import type { PluginSettings } from "../../model/revision.ts";
 import { type EchoApp, startEchoApp } from "./echo.ts";
 import { type Envoy, startEnvoy } from "./envoy.ts";
-import { freePort } from "./ports.ts";
 import { tempFolder } from "./temp.ts";
 
 /** What a real Envoy did with one module. */
@@ -13,10 +12,17 @@ export interface Judgement {
   /** `hung`: its main thread never came back; `crashed`: the process died. */
   readonly load: "accepted" | "rejected" | "hung" | "crashed";
   readonly loadMs: number;
-  /** Answers to GET / and to a POST with body and trailers, in order; only after `accepted`. `undefined`: Envoy hung or died over one. */
-  readonly answers: readonly { readonly status: number; readonly headers: Readonly<Record<string, unknown>> }[] | undefined;
+  /** Answers to GET / and to a POST with body and trailers, in order; only after `accepted`. `undefined`: none, or none that is HTTP. */
+  readonly answers: readonly (Answer | undefined)[];
+  /** The process died, at load or under traffic. */
+  readonly died: boolean;
   /** What Envoy logged meanwhile about Wasm. */
   readonly log: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
 }
 
 /** Asks a real Envoy for its verdict on modules, one after the other: each is an update of one extension config that Envoy watches. */
@@ -74,11 +80,13 @@ export async function startJudge(healthy: Uint8Array): Promise<Judge> {
       await writeResource(folder.path, `row-${row}`, file, settings);
       const load = await waitForLoad(envoy, before, HUNG_MS + (code.length / 1e6) * HUNG_MS_PER_MB);
       const loadMs = performance.now() - began;
-      const answers = load === "accepted" ? await exchange(port) : undefined;
+      const answers = load === "accepted" ? await exchange(port) : [];
+      const answered = answers.every((answer) => answer !== undefined);
+      if (answered) await waitForQuiet(envoy);
+      const died = load === "crashed" || (load === "accepted" && (await isGone(envoy)));
       const log = envoy.logs().slice(from);
-      if (load === "hung" || load === "crashed" || (load === "accepted" && (answers === undefined || !(await alive(envoy)))))
-        await discard();
-      return { load, loadMs, answers, log };
+      if (died || load === "hung" || !answered) await discard();
+      return { load, loadMs, answers, died, log };
     },
     async stop() {
       await discard();
@@ -100,7 +108,6 @@ export const plainSettings: PluginSettings = {
 };
 
 async function start(folder: string, app: EchoApp): Promise<Running> {
-  const port = await freePort();
   const manager = {
     "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
     stat_prefix: "judge",
@@ -120,7 +127,7 @@ async function start(folder: string, app: EchoApp): Promise<Running> {
   const config = {
     node: { id: "judge", cluster: "judge" },
     static_resources: {
-      listeners: [{ name: "in", address: address(port), filter_chains: [{ filters: [{ name: "hcm", typed_config: manager }] }] }],
+      listeners: [{ name: "in", address: address(0), filter_chains: [{ filters: [{ name: "hcm", typed_config: manager }] }] }],
       clusters: [
         {
           name: "app",
@@ -131,7 +138,10 @@ async function start(folder: string, app: EchoApp): Promise<Running> {
     },
   };
   const envoy = await startEnvoy({ config: JSON.stringify(config), concurrency: 1, log: "wasm:info" });
-  await envoy.waitFor("its listener", async () => (await exchange(port))?.every(({ status }) => status === 200));
+  const port = await envoy.waitFor("the port of its listener", async () =>
+    Number(/in::127\.0\.0\.1:(\d+)/.exec(await envoy.get("/listeners"))?.[1]),
+  );
+  await envoy.waitFor("its listener", async () => (await exchange(port)).every((answer) => answer?.status === 200));
   return { envoy, port };
 }
 
@@ -190,22 +200,26 @@ async function waitForLoad(envoy: Envoy, before: Counters, patienceMs: number): 
   return gone ? "crashed" : "hung";
 }
 
-async function alive(envoy: Envoy): Promise<boolean> {
-  return counters(envoy).then(
+/** Until every stream is gone, its last callbacks done. */
+async function waitForQuiet(envoy: Envoy): Promise<void> {
+  const quiet = async () => /downstream_rq_active: 0\n/.test(await envoy.get("/stats?filter=http.judge.downstream_rq_active"));
+  await envoy.waitFor("the end of every stream", quiet, ANSWER_MS).catch(() => undefined);
+}
+
+/** A process that answers is alive; one that does not is given a moment to be gone. */
+async function isGone(envoy: Envoy): Promise<boolean> {
+  const answers = await counters(envoy).then(
     () => true,
     () => false,
   );
+  if (answers) return false;
+  const moment = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 2000).unref());
+  return Promise.race([envoy.exited.then(() => true), moment]);
 }
 
-/** The first two of the sandbox's synthetic requests; `undefined` when one stays without an answer. */
-async function exchange(port: number): Promise<Judgement["answers"]> {
-  const answers: { status: number; headers: Record<string, unknown> }[] = [];
-  for (const body of [undefined, ['{"name":"weir",', '"size":3}']]) {
-    const answer = await send(port, body);
-    if (answer === undefined) return undefined;
-    answers.push(answer);
-  }
-  return answers;
+/** The first two of the sandbox's synthetic requests. */
+async function exchange(port: number): Promise<(Answer | undefined)[]> {
+  return [await send(port, undefined), await send(port, ['{"name":"weir",', '"size":3}'])];
 }
 
 function send(
@@ -213,7 +227,11 @@ function send(
   body: readonly string[] | undefined,
 ): Promise<{ status: number; headers: Record<string, unknown> } | undefined> {
   return new Promise((resolve) => {
-    const headers = body === undefined ? {} : { "content-type": "application/json", trailer: "x-checksum", "transfer-encoding": "chunked" };
+    const common = { "x-given": "yes" };
+    const headers =
+      body === undefined
+        ? common
+        : { ...common, "content-type": "application/json", trailer: "x-checksum", "transfer-encoding": "chunked" };
     const options = {
       host: "127.0.0.1",
       port,
