@@ -12,7 +12,21 @@ const isSorted = celMethod("isSorted", listType(CelScalar.DYN), [], CelScalar.BO
   });
 });
 
-const env = celEnv({ funcs: [isSorted] });
+const patterns = new Map<string, RegExp>();
+
+/**
+ * The patterns of the CRD mean the same to RE2 and to JavaScript, and none of them backtracks far; compiled once, they are many times
+ * faster than the evaluator's own engine, which compiles at each use.
+ */
+const re2 = {
+  compile(pattern: string): RegExp {
+    const known = patterns.get(pattern) ?? new RegExp(pattern, "u");
+    patterns.set(pattern, known);
+    return known;
+  },
+};
+
+const env = celEnv({ funcs: [isSorted], re2 });
 
 type Expression = (bindings: { self: CelInput }) => CelResult;
 

@@ -58,9 +58,12 @@ export function createScanner({ dir, known, clock, settleMs }: ScannerOptions): 
   async function list(): Promise<Map<string, string>> {
     const names = (await readdir(dir)).filter((name) => MANIFEST.test(name)).sort();
     const found = new Map<string, string>();
-    for (const name of names.slice(0, MAX_FILES)) {
-      const stats = await stat(join(dir, name), { bigint: true }).catch(() => undefined);
-      if (stats?.isFile() === true) found.set(name, `${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`);
+    const stats = await Promise.all(
+      names.slice(0, MAX_FILES).map((name) => stat(join(dir, name), { bigint: true }).catch(() => undefined)),
+    );
+    for (const [index, name] of names.entries()) {
+      const file = stats[index];
+      if (file?.isFile() === true) found.set(name, `${file.ino}:${file.size}:${file.mtimeNs}:${file.ctimeNs}`);
     }
     return found;
   }
