@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import type { Chain } from "../model/delivery.ts";
 import { chainVersion } from "../xds/resources/chain.ts";
+import { dialectOf } from "../xds/resources/dialect.ts";
 import { chainEntry } from "./support/chain-entry.ts";
-import { startControl } from "./support/control.ts";
+import { type Control, startControl } from "./support/control.ts";
 import { startEchoApp } from "./support/echo.ts";
 import { eventually } from "./support/process.ts";
 import { type Scene, startProxy, startScene, stat } from "./support/scene.ts";
@@ -11,8 +13,11 @@ import { echoed, get, startTraffic } from "./support/traffic.ts";
 import { badModules, headerFilter } from "./support/wat.ts";
 import { startXdsTap } from "./support/xds-tap.ts";
 
-/** Of the Envoy that the tests run. */
-const DIALECT = { form: "chain", restriction: "vm" } as const;
+/** The version under which a proxy gets a chain of its default slot. */
+function versionFor({ fleet }: Control, chain: Chain): string {
+  const dialect = dialectOf([{ name: "envoy.filters.http.filter_chain" }], fleet.proxy("web-1")?.version ?? "");
+  return chainVersion("default", chain, dialect);
+}
 
 /** In every chain of a test, so that each answer tells whether it was filtered. */
 const guard = chainEntry("guard", await headerFilter({ name: "x-guard", value: "on" }));
@@ -75,7 +80,7 @@ test("a chain with a module that cannot load is refused whole, with the plugin n
       ["guard", "a"],
     );
     // Envoy keeps a refused config for its next listener rebuild: the last good one must have taken its place.
-    const version = chainVersion("default", good, DIALECT);
+    const version = versionFor(scene.control, good);
     await eventually("the last good chain in Envoy's own view", async () =>
       (await scene.envoy.get("/config_dump?resource=ecds_filters")).includes(`"version_info": "${version}"`),
     );
@@ -108,7 +113,7 @@ test("a refused chain is sent once, and once more only when its content changes"
   await control.apply({ default: [guard, a] });
   await control.refused({ default: bad });
   await soon(async () => echoed(await get(port), "x-order"), ["a"]);
-  assert.equal(sent(chainVersion("default", bad, DIALECT)), 1);
+  assert.equal(sent(versionFor(control, bad)), 1);
 });
 
 test("an empty chain lets everything pass, and filters come back", async (t) => {
