@@ -152,6 +152,29 @@ for (const [whenMissing, expected] of [
   });
 }
 
+for (const api_type of ["DELTA_GRPC", "GRPC"]) {
+  test(`a slot may have a connection of its own, beside whatever else configures the proxy (${api_type})`, async (t) => {
+    const edit = (text: string): string => {
+      const bootstrap = parse(text);
+      const manager = bootstrap.static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
+      const grpc_services = [{ envoy_grpc: { cluster_name: "weir_xds" } }];
+      const source = { api_type, transport_api_version: "V3", grpc_services };
+      manager.http_filters[0].config_discovery.config_source = { api_config_source: source, resource_api_version: "V3" };
+      delete bootstrap.dynamic_resources;
+      return stringify(bootstrap);
+    };
+    const { control, get, stat } = await startScene(t, { edit });
+    const order = async () => echoed(await get(), "x-order");
+    await control.apply({ default: [await mark("a")] });
+    await soon(order, ["a"]);
+    await control.refused({ default: [await mark("b"), chainEntry("bad", await badModules.junk())] });
+    assert.deepEqual(await order(), ["a"]);
+    await control.apply({ default: [await mark("b"), await mark("a")] });
+    await soon(order, ["b", "a"]);
+    assert.equal(await stat("listener_manager.listener_modified"), 0);
+  });
+}
+
 /** One slot for one filter, as a proxy without filter_chain writes it into its own config. */
 function slotOfOne(name: string, type: FilterType) {
   const config_source = { ads: {}, resource_api_version: "V3" };
