@@ -1,6 +1,6 @@
 import type { Clock } from "../model/clock.ts";
-import type { Chain, Fleet, ProxyNode } from "../model/delivery.ts";
-import type { FilterType } from "../model/filter.ts";
+import type { Chain, ChainEntry, Fleet, ProxyNode } from "../model/delivery.ts";
+import { type FilterType, filterId } from "../model/filter.ts";
 import type { Cache } from "./cache.ts";
 import type { Problem } from "./csds.ts";
 import type { MetricFamily } from "./gen/io/prometheus/client/metrics.ts";
@@ -144,15 +144,13 @@ export function createFleet({ cache, clock }: FleetOptions): FleetCore {
       if (record === undefined || record.assigned === slots) return;
       const before = record.assigned;
       record.assigned = slots;
+      if (before !== undefined && !differ(before, slots)) return;
       record.view = undefined;
-      let changed = before === undefined;
       for (const delivery of record.deliveries.values()) {
-        if (before !== undefined && slots.get(delivery.slot) === before.get(delivery.slot)) continue;
-        changed = serve(cache, offers, record, delivery) || changed;
+        if (before === undefined || differs(before.get(delivery.slot), slots.get(delivery.slot))) serve(cache, offers, record, delivery);
       }
       if (before === undefined) cache.open(id, ECDS);
       serveManaged(cache, record);
-      if (changed) touch(record);
     },
     forget(id) {
       if (proxies.get(id)?.streams.size !== 0) return;
@@ -207,21 +205,35 @@ function isNewest(record: ProxyRecord, name: string, streamId: number): boolean 
   return true;
 }
 
-/** Puts into the cache what this name should be served now. True when what is desired changed. */
-function serve(cache: Cache, offers: Offers, record: ProxyRecord, delivery: Delivery): boolean {
+type Assigned = Chain | "hold" | undefined;
+
+/** True when two assignments differ in what they mean. Almost always they are the same objects, or equal in a few comparisons. */
+function differ(a: ReadonlyMap<string, Assigned>, b: ReadonlyMap<string, Assigned>): boolean {
+  for (const [slot, chain] of a) if (differs(chain, b.get(slot))) return true;
+  for (const [slot, chain] of b) if (!a.has(slot) && differs(undefined, chain)) return true;
+  return false;
+}
+
+/** A slot that is not assigned holds the empty chain. */
+function differs(a: Assigned = [], b: Assigned = []): boolean {
+  if (a === b) return false;
+  if (a === "hold" || b === "hold" || a.length !== b.length) return true;
+  return a.some((entry, index) => !isSame(entry, b[index]));
+}
+
+function isSame(a: ChainEntry, b: ChainEntry | undefined): boolean {
+  return a === b || (a.hash === b?.hash && a.revision === b.revision && a.type === b.type && filterId(a.filter) === filterId(b.filter));
+}
+
+/** Puts into the cache what this name should be served now. */
+function serve(cache: Cache, offers: Offers, record: ProxyRecord, delivery: Delivery): void {
   const id = record.node.id;
   const chain = record.assigned?.get(delivery.slot) ?? [];
-  if (chain === "hold") {
-    // Nothing new; but a stream that came back with what it should have is told so.
-    if (delivery.served === undefined) cache.hold(id, ECDS, delivery.name);
-    return false;
-  }
-  const before = delivery.desired;
-  delivery.desire(offerFor(offers, record, delivery, chain));
+  // Held: nothing new is said, and what was served before may be said to a stream that comes back.
+  if (chain !== "hold") delivery.desire(offerFor(offers, record, delivery, chain));
   const { served } = delivery;
   if (served !== undefined) cache.put(id, served);
   else cache.hold(id, ECDS, delivery.name);
-  return before?.resource.version !== delivery.desired?.resource.version;
 }
 
 function offerFor(offers: Offers, { node, types }: ProxyRecord, delivery: Delivery, chain: Chain): Offer {

@@ -17,6 +17,8 @@ export interface Offers {
 
 export function createOffers(): Offers {
   const encoded = new Map<string, WeakRef<Resource>>();
+  /** The offers of a chain by slot and dialect, for as long as the chain itself is in use: proxies that share it cost nothing more. */
+  const ofChain = new WeakMap<Chain, Map<string, Offer>>();
   const released = new FinalizationRegistry<string>((version) => {
     if (encoded.get(version)?.deref() === undefined) encoded.delete(version);
   });
@@ -32,8 +34,13 @@ export function createOffers(): Offers {
 
   return {
     chain(slot, chain, dialect) {
-      const resource = once(chainVersion(slot, chain, dialect), () => chainResource(slot, chain, dialect));
-      return { resource, filters: chain.filter(({ type }) => type === "HTTP").map(delivered) };
+      const known = ofChain.get(chain) ?? new Map<string, Offer>();
+      ofChain.set(chain, known);
+      const key = `${dialect.restriction} ${slot}`;
+      const resource = known.get(key)?.resource ?? once(chainVersion(slot, chain, dialect), () => chainResource(slot, chain, dialect));
+      const offer = known.get(key) ?? { resource, filters: chain.filter(({ type }) => type === "HTTP").map(delivered) };
+      known.set(key, offer);
+      return offer;
     },
     filter(slot, entry, dialect) {
       const resource = once(wasmVersion(slot, entry, dialect), () => wasmResource(slot, entry, dialect));

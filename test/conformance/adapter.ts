@@ -1,0 +1,108 @@
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { type Cache, createCache } from "../../xds/cache.ts";
+import { createDiscovery } from "../../xds/discovery.ts";
+import { createGrpcServer } from "../../xds/grpc/server.ts";
+import { discoveryMethods, healthMethods, unary } from "../../xds/methods.ts";
+import { type Resource, typeUrls } from "../../xds/resource.ts";
+import { any, field, join } from "../../xds/resources/wire.ts";
+
+/** A discovery server, and beside it a service through which a conformance suite sets what the server holds. */
+export interface ConformanceTarget {
+  /** Of the discovery services. */
+  readonly port: number;
+  /** Of `adapter.Adapter`. */
+  readonly adapterPort: number;
+  close(): Promise<void>;
+}
+
+/** Fields of a message by number, as far as they are length-delimited. */
+type Fields = ReadonlyMap<number, readonly Buffer[]>;
+
+const TYPES = [typeUrls.cluster, typeUrls.endpoint, typeUrls.listener, typeUrls.route];
+/** `{success: true}` and `{response: "ok"}`: answers of the adapter's methods. */
+const SUCCESS = Buffer.from([0x08, 0x01]);
+const CLEARED = Buffer.from([0x0a, 0x02, 0x6f, 0x6b]);
+
+/** Ports 0 take free ones. */
+export async function startConformanceTarget(port = 0, adapterPort = 0): Promise<ConformanceTarget> {
+  const cache = createCache();
+  const observer = { opened() {}, subscribed() {}, answered() {}, settled() {}, closed() {} };
+  const discovery = createDiscovery(cache, observer, { names: 10_000, types: 32 });
+  const limits = { maxRequestSize: 4 * 1024 * 1024, maxConnectionAgeMs: 0 };
+  const target = createGrpcServer({ methods: new Map([...discoveryMethods(discovery), ...healthMethods()]), ...limits });
+  const adapter = createGrpcServer({ methods: new Map(adapterMethods(cache)), ...limits });
+  const bound = await target.listen(`127.0.0.1:${port}`);
+  const beside = await adapter.listen(`127.0.0.1:${adapterPort}`);
+  return {
+    port: bound.port,
+    adapterPort: beside.port,
+    async close() {
+      discovery.close();
+      await Promise.all([target.close(), adapter.close()]);
+    },
+  };
+}
+
+function adapterMethods(cache: Cache) {
+  const change = (edit: (resources: Map<string, Resource>, name: string, resource: Resource) => void) =>
+    unary((request) => {
+      const fields = fieldsOf(request);
+      const [node, typeUrl, name, version] = [text(fields, 1), text(fields, 2), text(fields, 3), text(fields, 4)];
+      const resources = new Map(cache.lookup(node, typeUrl).all());
+      edit(resources, name, named(typeUrl, name, version));
+      cache.set(node, typeUrl, resources.values(), version);
+      return SUCCESS;
+    });
+  const setState = unary((request) => {
+    const fields = fieldsOf(request);
+    const [node, version] = [text(fields, 1), text(fields, 2)];
+    const resources = (fields.get(3) ?? []).map((bytes) => unpack(bytes, version));
+    for (const typeUrl of TYPES) {
+      const ofType = resources.filter((resource) => resource.typeUrl === typeUrl);
+      cache.set(node, typeUrl, ofType, version);
+    }
+    return SUCCESS;
+  });
+  const clearState = unary((request) => {
+    cache.clear(text(fieldsOf(request), 1));
+    return CLEARED;
+  });
+  const put = change((resources, name, resource) => resources.set(name, resource));
+  const remove = change((resources, name) => resources.delete(name));
+  return Object.entries({ SetState: setState, ClearState: clearState, AddResource: put, UpdateResource: put, RemoveResource: remove }).map(
+    ([name, method]) => [`/adapter.Adapter/${name}`, method] as const,
+  );
+}
+
+/** A resource that is nothing but its name (field 1 of every type here); its version is what tells it from another of that name. */
+function named(typeUrl: string, name: string, version: string): Resource {
+  return { typeUrl, name, version, any: join(any(typeUrl, field(1, [Buffer.from(name)]))) };
+}
+
+/** A google.protobuf.Any as a resource of this version. */
+function unpack(bytes: Buffer, version: string): Resource {
+  const fields = fieldsOf(bytes);
+  const message = fields.get(2)?.[0] ?? Buffer.alloc(0);
+  return { typeUrl: text(fields, 1), name: text(fieldsOf(message), 1), version, any: bytes };
+}
+
+function fieldsOf(message: Buffer): Fields {
+  const reader = new BinaryReader(message);
+  const fields = new Map<number, Buffer[]>();
+  while (reader.pos < reader.len) {
+    const [number, wireType] = reader.tag();
+    if (wireType === 2) fields.set(number, [...(fields.get(number) ?? []), Buffer.from(reader.bytes())]);
+    else reader.skip(wireType, number);
+  }
+  return fields;
+}
+
+function text(fields: Fields, number: number): string {
+  return fields.get(number)?.at(-1)?.toString() ?? "";
+}
+
+if (import.meta.main) {
+  const [port = "18000", adapterPort = "17000"] = process.argv.slice(2);
+  const target = await startConformanceTarget(Number(port), Number(adapterPort));
+  console.log(`discovery on 127.0.0.1:${target.port}, adapter on 127.0.0.1:${target.adapterPort}`);
+}
