@@ -15,7 +15,7 @@ const PACKAGES: Record<(typeof ROOMS)[number], readonly string[]> = {
   model: [],
   operator: ["@kubernetes/client-node", "yaml", "ajv", "@bufbuild/cel"],
   oci: ["tar-stream"],
-  preflight: [],
+  preflight: ["@bufbuild/cel"],
   xds: ["@grpc/grpc-js", "@bufbuild/protobuf/wire", "yaml"],
   hub: [],
   cli: ["@kubernetes/client-node", "yaml"],

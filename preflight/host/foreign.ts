@@ -28,15 +28,28 @@ export function foreignFunction(host: Host, name: string): ForeignFunction | und
     case "set_envoy_filter_state":
       return (argument) => setFilterState(host, argument);
     case "expr_create":
+      return (text) => {
+        host.charge(text.length);
+        const token = host.expressions.create(Buffer.from(text).toString("utf8"));
+        return token === undefined ? badArgument : { status: Status.Ok, result: word(token) };
+      };
     case "expr_evaluate":
+      return (argument) => (argument.length === 4 ? host.expressions.evaluate(Buffer.from(argument).readUInt32LE()) : badArgument);
     case "expr_delete":
-      return () => {
-        host.options.journal.note(`calls ${name}; the sandbox evaluates no CEL expressions`);
-        return { status: Status.InternalFailure };
+      return (argument) => {
+        if (argument.length !== 4) return badArgument;
+        host.expressions.remove(Buffer.from(argument).readUInt32LE());
+        return { status: Status.Ok };
       };
     default:
       return undefined;
   }
+}
+
+function word(value: number): Uint8Array {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
 }
 
 const inflate: ForeignFunction = (data) => {
@@ -126,12 +139,12 @@ function declareProperty(host: Host, argument: Uint8Array): { status: number } {
   return { status: Status.Ok };
 }
 
-/** SetEnvoyFilterStateArguments {path 1, value 2, span 3}. Which paths there are depends on the proxy's build; the sandbox takes all. */
+/** SetEnvoyFilterStateArguments {path 1, value 2, span 3}. Which paths there are depends on the proxy's build; the sandbox takes all of Envoy's own. */
 function setFilterState(host: Host, argument: Uint8Array): { status: number } {
   const fields = readFields(argument);
   if (fields === undefined) return badArgument;
   const context = host.context();
-  if (context.stream === undefined) return { status: Status.NotFound };
+  if (context.stream === undefined || !textOf(fields, 1).startsWith("envoy.")) return { status: Status.NotFound };
   const value = bytesOf(fields, 2);
   host.charge(value.length);
   host.options.journal.note(`sets filter state ${textOf(fields, 1)}`);

@@ -1,14 +1,17 @@
+import { attributesOf } from "./attributes.ts";
 import { rootOf } from "./context.ts";
 import { foreignFunction } from "./foreign.ts";
 import type { Host, HostFunction } from "./host.ts";
 import { readProperty } from "./properties.ts";
 import { LOG_LEVELS, Status } from "./status.ts";
 
-const DEBUG = 1;
+/** Envoy's default level. */
+const INFO = 2;
 
 /** Logs, clocks, timers, properties, configuration and the life cycle. */
 export function generalFunctions(host: Host): Record<string, HostFunction> {
   const { memory, options } = host;
+  let dnsTokens = 1;
   return {
     proxy_log(level: number, pointer: number, size: number) {
       const name = LOG_LEVELS[level];
@@ -19,7 +22,7 @@ export function generalFunctions(host: Host): Record<string, HostFunction> {
       options.journal.log(name, text);
       return Status.Ok;
     },
-    proxy_get_log_level: (result: number) => (memory.setWord(result, DEBUG) ? Status.Ok : Status.InvalidMemoryAccess),
+    proxy_get_log_level: (result: number) => (memory.setWord(result, INFO) ? Status.Ok : Status.InvalidMemoryAccess),
     proxy_get_current_time_nanoseconds: (result: number) =>
       memory.setLong(result, options.now()) ? Status.Ok : Status.InvalidMemoryAccess,
     proxy_set_tick_period_milliseconds(period: number) {
@@ -41,6 +44,7 @@ export function generalFunctions(host: Host): Record<string, HostFunction> {
       if (path === undefined) return Status.InvalidMemoryAccess;
       const value = lookUp(host, path);
       if (value === undefined) return Status.NotFound;
+      if (value === "opaque") return Status.SerializationFailure;
       return host.give(value, pointerTo, sizeTo) ? Status.Ok : Status.InvalidMemoryAccess;
     },
     proxy_set_property(pathPointer: number, pathSize: number, pointer: number, size: number) {
@@ -76,16 +80,16 @@ export function generalFunctions(host: Host): Record<string, HostFunction> {
     pthread_equal: (left: number, right: number) => (left === right ? 1 : 0),
     emscripten_notify_memory_growth: () => undefined,
     /** Envoy resolves in the background; the sandbox has no names to look up, so the answer never comes. */
-    envoy_resolve_dns: (_pointer: number, _size: number, tokenTo: number) =>
-      memory.setWord(tokenTo, 1) ? Status.Ok : Status.InvalidMemoryAccess,
+    envoy_resolve_dns: (_pointer: number, _size: number, tokenTo: number) => {
+      dnsTokens += 1;
+      return memory.setWord(tokenTo, dnsTokens) ? Status.Ok : Status.InvalidMemoryAccess;
+    },
   };
 }
 
 /** Attributes first, then what the plugin itself set under this name. */
-function lookUp(host: Host, path: string): Uint8Array | undefined {
+function lookUp(host: Host, path: string): Uint8Array | "opaque" | undefined {
   const context = host.context();
-  const { name, rootId } = host.options;
-  const common = { plugin_name: name, plugin_root_id: rootId, plugin_vm_id: "" };
   const first = path.split("\0")[0] ?? "";
-  return readProperty({ ...context.attributes(), ...common }, path) ?? context.state.get(path) ?? context.state.get(first);
+  return readProperty(attributesOf(host, context), path) ?? context.state.get(first);
 }

@@ -2,6 +2,7 @@ import { type AbiVersion, isCapability } from "../abi.ts";
 import type { FunctionType } from "../types.ts";
 import { type CallTable, createCallTable } from "./calls.ts";
 import { type Context, createContext, type StreamControl } from "./context.ts";
+import { createExpressions, type Expressions } from "./expressions.ts";
 import { type Fault, faultOf, HostLimit, RestrictedCall } from "./faults.ts";
 import type { HeaderMap } from "./headers.ts";
 import type { Journal } from "./journal.ts";
@@ -42,6 +43,7 @@ export interface Host {
   readonly calls: CallTable;
   /** Tick period of root contexts in ms; 0 or absent: no ticks. */
   readonly tickPeriods: Map<number, number>;
+  readonly expressions: Expressions;
   /** Properties declared through the foreign function declare_property. */
   readonly declared: Set<string>;
   /** The plugin's configuration is readable: during creation and configuration of the root. */
@@ -101,9 +103,14 @@ export function createHost(options: HostOptions): Host {
   let window: ReadonlySet<string> | undefined;
   let deferred: (() => void)[] = [];
   let charged = 0;
+  let expressions: Expressions | undefined;
 
   const host: Host = {
     options,
+    get expressions() {
+      expressions ??= createExpressions(host);
+      return expressions;
+    },
     memory,
     contexts,
     vmContext,

@@ -1,11 +1,11 @@
+import { streamAttributes } from "./attributes.ts";
 import { type BrokenMessage, brokenRequest, brokenResponse } from "./broken.ts";
 import type { Context, LocalReply, StreamControl } from "./context.ts";
 import { deliver, tick } from "./delivery.ts";
 import { type Direction, type FlowControl, type FlowEnd, runFlow } from "./flow.ts";
 import { createHeaderMap } from "./headers.ts";
 import type { Host } from "./host.ts";
-import { bodyOf, type Message } from "./message.ts";
-import type { Property } from "./properties.ts";
+import type { Message } from "./message.ts";
 import { MapType } from "./status.ts";
 
 /** A request and the response that the upstream gives to it. */
@@ -34,7 +34,7 @@ const MAX_WAITS = 8;
 /** Runs a request and its response through one stream of the plugin, in Envoy's order, down to log, done and delete. */
 export function runExchange(host: Host, root: Context, exchange: Exchange): ExchangeResult {
   const stream = createStream(host, root);
-  stream.context.attributes = () => attributesOf(stream.context.id, exchange);
+  stream.context.attributes = () => streamAttributes(stream.context.id, exchange, stream.phase !== "request");
   host.call(stream.context, "proxy_on_context_create", stream.context.id, root.id);
   host.runDeferred();
   const result = runBoth(host, stream, exchange);
@@ -184,39 +184,4 @@ function endStream(host: Host, stream: Stream, sent: Message, result: ExchangeRe
   finish("proxy_on_done");
   finish("proxy_on_delete");
   host.contexts.delete(context.id);
-}
-
-/** https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/advanced/attributes */
-function attributesOf(id: number, { request, response }: Exchange): Record<string, Property> {
-  const headers = createHeaderMap(request.headers);
-  const path = headers.get(":path") ?? "";
-  const status = createHeaderMap(response.headers).get(":status") ?? "0";
-  const size = BigInt(bodyOf(request).length);
-  return {
-    request: {
-      path,
-      url_path: path.split("?")[0] ?? "",
-      query: path.split("?")[1] ?? "",
-      host: headers.get(":authority") ?? "",
-      scheme: headers.get(":scheme") ?? "http",
-      method: headers.get(":method") ?? "",
-      protocol: "HTTP/1.1",
-      id: headers.get("x-request-id") ?? "",
-      useragent: headers.get("user-agent") ?? "",
-      referer: headers.get("referer") ?? "",
-      headers: Object.fromEntries(headers.pairs()),
-      size,
-      total_size: size + BigInt(headers.byteSize()),
-    },
-    response: { code: BigInt(status), headers: Object.fromEntries(response.headers), size: BigInt(bodyOf(response).length), flags: 0n },
-    source: { address: "127.0.0.1:40000", port: 40_000n },
-    destination: { address: "127.0.0.1:10000", port: 10_000n },
-    upstream: { address: "127.0.0.1:8080", port: 8080n },
-    connection: { id: BigInt(id), mtls: false },
-    connection_id: BigInt(id),
-    listener_direction: 1n,
-    route_name: "default",
-    cluster_name: "upstream",
-    node: { id: "preflight", cluster: "preflight", metadata: {} },
-  };
 }

@@ -113,7 +113,7 @@ async function start(folder: string, app: EchoApp): Promise<Running> {
     stat_prefix: "judge",
     http_protocol_options: { enable_trailers: true },
     route_config: {
-      virtual_hosts: [{ name: "all", domains: ["*"], routes: [{ match: { prefix: "/" }, route: { cluster: "app" } }] }],
+      virtual_hosts: [{ name: "all", domains: ["*"], routes: [{ name: "default", match: { prefix: "/" }, route: { cluster: "app" } }] }],
     },
     http_filters: [
       {
