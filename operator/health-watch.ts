@@ -1,88 +1,171 @@
 import type { Clock } from "../model/clock.ts";
-import type { Fleet, ProxyHealth, ProxyNode } from "../model/delivery.ts";
-import { runningOf } from "./counts.ts";
-import { matchedProxies } from "./observe.ts";
+import type { Fleet, ProxyHealth, ProxyNode, SlotDelivery } from "../model/delivery.ts";
+import { filterId } from "../model/filter.ts";
+import { isLost, matchedProxies } from "./observe.ts";
 import { type FilterRecord, revisionOf } from "./record.ts";
 import type { Fault } from "./rollout/advance.ts";
-import { addTally, type GroupHealth, judge, noTally, type Tally, tallySince } from "./rollout/health.ts";
+import { addTally, type GroupHealth, judge, noTally, tallySince } from "./rollout/health.ts";
 
-/** A proxy that is gone this long after it had taken the target counts as vanished: longer than a reconnect, shorter than a deadline. */
-const VANISHED_AFTER_MS = 5_000;
-
-/** Where a proxy's counters stood when it took up what it runs. */
-interface Baseline {
-  /** Hash of the revision it runs; "" for none. */
-  readonly hash: string;
-  readonly health: ProxyHealth | undefined;
+/** What is known of one proxy since it took up the chain that it runs. */
+interface Watched {
+  /** Hashes of that chain, in order; `undefined`: it runs none yet. */
+  chain: string | undefined;
+  /** Its counters then: by the last report before, or by the first report there was. */
+  health: ProxyHealth | undefined;
+  /** How often it came back as a new process while it was meant to run the target. */
+  restarts: number;
 }
 
-/** Follows how proxies fare from the moment they take up a revision. Kept in memory only: after a restart the comparison starts anew. */
+/** What is heard of a wave. */
+export interface WaveHealth {
+  /** What speaks against the record's target now. */
+  readonly fault: Fault | undefined;
+  /** Milliseconds since the epoch up to which its proxies have reported; infinite when none reports. */
+  readonly heardUntil: number;
+}
+
+/** Follows how proxies fare from the moment they take up a chain. Kept in memory only: after a restart the comparison starts anew. */
 export interface HealthWatch {
-  /** What speaks against a record's target now. Costs a look at each matched proxy; asked while a rollout is under way. */
-  fault(record: FilterRecord): Fault | undefined;
+  /** Costs a look at each matched proxy; meant for rollouts that are under way. */
+  look(record: FilterRecord): WaveHealth;
   forget(record: FilterRecord): void;
 }
 
-interface Group {
-  tally: Tally;
-  proxies: number;
-  vanished: string[];
-  vmFailures: number;
-  worst: string | undefined;
-  worstFailures: number;
+export interface HealthWatchOptions {
+  readonly fleet: Fleet;
+  readonly clock: Clock;
+  readonly proxiesOf: (id: string) => Iterable<string>;
+  readonly record: (id: string) => FilterRecord | undefined;
 }
 
-const newGroup = (): Group => ({ tally: noTally, proxies: 0, vanished: [], vmFailures: 0, worst: undefined, worstFailures: 0 });
+const UNHEARD: WaveHealth = { fault: undefined, heardUntil: Number.POSITIVE_INFINITY };
 
-export function createHealthWatch(fleet: Fleet, clock: Clock, proxiesOf: (id: string) => Iterable<string>): HealthWatch {
-  const baselines = new Map<string, { target: string; proxies: Map<string, Baseline> }>();
+export function createHealthWatch({ fleet, clock, proxiesOf, record: recordOf }: HealthWatchOptions): HealthWatch {
+  const watches = new Map<string, { rollout: string; proxies: Map<string, Watched> }>();
 
-  /** The record's baselines, emptied when another target started. */
-  function baselinesOf(record: FilterRecord, target: string): Map<string, Baseline> {
-    const known = baselines.get(record.uid);
-    if (known?.target === target) return known.proxies;
-    const fresh = { target, proxies: new Map<string, Baseline>() };
-    baselines.set(record.uid, fresh);
-    return fresh.proxies;
+  /** What was noted of the record's proxies, emptied when another rollout started. */
+  function watchOf(record: FilterRecord): Map<string, Watched> {
+    const rollout = `${record.rollout.target} ${record.rollout.startedAt}`;
+    const known = watches.get(record.uid);
+    if (known?.rollout === rollout) return known.proxies;
+    const proxies = new Map<string, Watched>();
+    watches.set(record.uid, { rollout, proxies });
+    return proxies;
   }
 
-  function account(group: Group, proxy: ProxyNode, baseline: Baseline, record: FilterRecord): void {
-    group.proxies++;
-    if (!proxy.connected && clock.now() - proxy.since >= VANISHED_AFTER_MS) group.vanished.push(proxy.id);
+  /** Brings what is known of a proxy up to date. */
+  function follow(known: Watched | undefined, proxy: ProxyNode, slot: SlotDelivery | undefined, given: boolean): Watched {
+    const chain = slot?.running?.map(({ hash }) => hash).join(" ");
     const health = fleet.health(proxy.id);
-    if (health === undefined) return;
-    group.tally = addTally(group.tally, tallySince(baseline.health, health));
-    const before = baseline.health?.vmFailures.get(record.id) ?? 0;
-    const failures = Math.max(0, (health.vmFailures.get(record.id) ?? 0) - before);
+    if (known === undefined) return { chain, health, restarts: 0 };
+    // A process that comes back says what it holds; one that holds nothing is new.
+    if (proxy.connected && chain === undefined && known.chain !== undefined && given) known.restarts++;
+    if (known.chain !== chain) Object.assign(known, { chain, health });
+    else known.health ??= health;
+    return known;
+  }
+
+  /** Other filters whose unproven target this proxy runs too: what it suffers may be their fault. */
+  function othersUnderWay(record: FilterRecord, slots: ProxyNode["slots"]): FilterRecord[] {
+    const others: FilterRecord[] = [];
+    for (const { running } of slots.values()) {
+      for (const { filter, hash } of running ?? []) {
+        const other = recordOf(filterId(filter));
+        if (other === undefined || other === record || other.rollout.phase !== "Progressing") continue;
+        if (revisionOf(other, other.rollout.target)?.hash === hash) others.push(other);
+      }
+    }
+    return others;
+  }
+
+  function account(group: Group, proxy: ProxyNode, watched: Watched, id: string): void {
+    group.proxies++;
+    group.restarts += watched.restarts;
+    if (isLost(proxy, clock.now())) group.vanished.push(proxy.id);
+    else if (watched.restarts > 0) group.restarted.push(proxy.id);
+    const health = fleet.health(proxy.id);
+    if (health === undefined || watched.health === undefined) return;
+    group.heardUntil = proxy.connected ? Math.min(group.heardUntil, health.at) : group.heardUntil;
+    group.tally = addTally(group.tally, tallySince(watched.health, health));
+    group.before = addTally(group.before, watched.health);
+    const failures = Math.max(0, (health.vmFailures.get(id) ?? 0) - (watched.health.vmFailures.get(id) ?? 0));
     group.vmFailures += failures;
     if (failures > group.worstFailures) Object.assign(group, { worst: proxy.id, worstFailures: failures });
   }
 
   return {
-    fault(record) {
+    look(record) {
       const { filter, rollout } = record;
       const target = revisionOf(record, rollout.target);
-      if (filter === undefined || target === undefined || rollout.phase !== "Progressing") return undefined;
-      const known = baselinesOf(record, target.hash);
-      const [wave, stable] = [newGroup(), newGroup()];
-      let before = noTally;
+      if (filter === undefined || target === undefined || rollout.phase !== "Progressing") return UNHEARD;
+      const known = watchOf(record);
+      const [wave, stable, mixed] = [newGroup(), newGroup(), newGroup()];
+      const rivals = new Set<FilterRecord>();
       for (const proxy of matchedProxies(record, fleet, proxiesOf(record.id))) {
-        const hash = runningOf(proxy, record.key, target.settings.slot)?.hash ?? "";
-        let baseline = known.get(proxy.id);
-        if (baseline === undefined || baseline.hash !== hash) {
-          baseline = { hash, health: fleet.health(proxy.id) };
-          known.set(proxy.id, baseline);
+        const slot = proxy.slots.get(target.settings.slot);
+        const runs = slot?.running?.some(({ hash }) => hash === target.hash) === true;
+        const meant = slot?.desired.some(({ hash }) => hash === target.hash) === true;
+        const given = (runs || meant) && proxy.since >= rollout.startedAt;
+        const watched = follow(known.get(proxy.id), proxy, slot, meant);
+        known.set(proxy.id, watched);
+        const inWave = proxy.connected ? runs || watched.restarts > 0 : given;
+        const others = othersUnderWay(record, proxy.slots);
+        if (others.length === 0) account(inWave ? wave : stable, proxy, watched, record.id);
+        else if (inWave) {
+          account(mixed, proxy, watched, record.id);
+          for (const other of others) rivals.add(other);
         }
-        const inWave = hash === target.hash;
-        account(inWave ? wave : stable, proxy, baseline, record);
-        if (inWave && baseline.health !== undefined) before = addTally(before, baseline.health);
       }
-      return wave.proxies === 0 ? undefined : judge(groupHealth(wave), groupHealth(stable), before, filter.rollout.analysis);
+      const heardUntil = Math.min(wave.heardUntil, mixed.heardUntil);
+      return { fault: judgeGroups(wave, stable, mixed, record, rivals), heardUntil };
     },
-    forget: (record) => void baselines.delete(record.uid),
+    forget: (record) => void watches.delete(record.uid),
+  };
+
+  /**
+   * A proxy that takes part in several rollouts says nothing of one filter alone, but for the VM failures that name it. Proxies with this target
+   * only decide; where they have not served enough, the filter that set out last is held responsible.
+   */
+  function judgeGroups(wave: Group, stable: Group, mixed: Group, record: FilterRecord, rivals: ReadonlySet<FilterRecord>) {
+    const analysis = record.filter?.rollout.analysis;
+    if (analysis === undefined || wave.proxies + mixed.proxies === 0) return undefined;
+    const own = wave.proxies === 0 ? undefined : judge(healthOf(wave), healthOf(stable), wave.before, analysis);
+    if (own !== undefined || mixed.proxies === 0) return own;
+    const shared = judge(healthOf(mixed), healthOf(stable), mixed.before, analysis);
+    if (shared === undefined || shared.reason === "VmFailed") return shared;
+    const isLast = [...rivals].every((rival) => isEarlier(rival, record));
+    if (!isLast || wave.tally.requests >= analysis.minRequests) return undefined;
+    const names = [...rivals].map(({ id }) => id).join(", ");
+    return { ...shared, message: `${shared.message}; ${names} went out to the same proxies earlier, this one is taken back first` };
+  }
+}
+
+function isEarlier(a: FilterRecord, b: FilterRecord): boolean {
+  const [x, y] = [a.rollout.startedAt, b.rollout.startedAt];
+  return x === y ? a.id < b.id : x < y;
+}
+
+interface Group extends Omit<GroupHealth, keyof typeof noTally> {
+  tally: typeof noTally;
+  /** Counters of its proxies when they took up what they run. */
+  before: typeof noTally;
+  proxies: number;
+  restarts: number;
+  readonly vanished: string[];
+  readonly restarted: string[];
+  vmFailures: number;
+  worst: string | undefined;
+  worstFailures: number;
+  heardUntil: number;
+}
+
+function newGroup(): Group {
+  return {
+    ...{ tally: noTally, before: noTally, proxies: 0, restarts: 0, vanished: [], restarted: [] },
+    ...{ vmFailures: 0, worst: undefined, worstFailures: 0, heardUntil: Number.POSITIVE_INFINITY },
   };
 }
 
-function groupHealth({ tally, proxies, vanished, vmFailures, worst }: Group): GroupHealth {
-  return { ...tally, proxies, vanished, vmFailures, worst };
+function healthOf({ tally, proxies, restarts, vanished, restarted, vmFailures, worst }: Group): GroupHealth {
+  return { ...tally, proxies, restarts, vanished, restarted, vmFailures, worst };
 }

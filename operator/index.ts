@@ -2,6 +2,7 @@
 export { createOperator, type Operator, type OperatorOptions } from "./operator.ts";
 export { parseFilter, problemsOf } from "./parse/filter.ts";
 export { type FilterRecord, refusesTarget, revisionOf } from "./record.ts";
+export { position, threshold } from "./rollout/wave.ts";
 export { applyManifest, deleteManifest, type Edited, patchManifest } from "./source/folder/edit.ts";
 export { createFolderSource } from "./source/folder/folder.ts";
 export { type ApiFailure, createKubeApi, type KubeApi } from "./source/kubernetes/api.ts";

@@ -5,10 +5,21 @@ import { type FilterRecord, goalOf, positionOf, refusesTarget, revisionOf } from
 /** What the fleet does with one filter, at one moment. */
 export interface FleetView {
   readonly counts: Counts;
+  /** On the wave line: of the connected proxies, or of all while none is connected. */
   readonly positions: readonly number[];
-  /** Proxies in the wave that do not run the target. */
+  /** Proxies in the wave that do not run the target; of those that are lost, the ones that were lost just now. */
   readonly outstanding: number;
   readonly rejections: readonly { readonly proxy: string; readonly message: string }[];
+}
+
+/**
+ * A proxy that is gone this long is not waited for any more, and counts as vanished when it had been given the target: longer than a reconnect,
+ * shorter than a deadline.
+ */
+export const LOST_AFTER_MS = 5_000;
+
+export function isLost(proxy: ProxyNode, now: number): boolean {
+  return !proxy.connected && now - proxy.since >= LOST_AFTER_MS;
 }
 
 /** The proxies that a filter's status speaks of: selected, and with the slot in their configuration. */
@@ -22,11 +33,12 @@ export function* matchedProxies(record: FilterRecord, fleet: Pick<Fleet, "proxy"
 }
 
 /** Counts a filter's proxies. `ids`: the proxies that its selector matches. */
-export function viewFleet(record: FilterRecord, fleet: Pick<Fleet, "proxy">, ids: Iterable<string>): FleetView {
+export function viewFleet(record: FilterRecord, fleet: Pick<Fleet, "proxy">, ids: Iterable<string>, now: number): FleetView {
   const goal = goalOf(record);
   const target = revisionOf(record, record.rollout.target);
   const counts = { matched: 0, updated: 0, rejected: 0, pending: 0 };
   const positions: number[] = [];
+  const connected: number[] = [];
   const rejections: { proxy: string; message: string }[] = [];
   let outstanding = 0;
   for (const proxy of matchedProxies(record, fleet, ids)) {
@@ -36,10 +48,11 @@ export function viewFleet(record: FilterRecord, fleet: Pick<Fleet, "proxy">, ids
     counts.matched++;
     counts[goal === undefined && !refused ? "pending" : stateOf(proxy, running, goal?.hash ?? "", refused)]++;
     positions.push(position);
+    if (proxy.connected) connected.push(position);
     if (refused) rejections.push({ proxy: proxy.id, message: record.refusals.get(proxy.id)?.message ?? "" });
-    const inWave = position < record.rollout.threshold;
+    const inWave = position < record.rollout.threshold && !isLost(proxy, now);
     if (inWave && (refused || !proxy.connected || running?.hash !== target?.hash)) outstanding++;
   }
   rejections.sort((a, b) => (a.proxy < b.proxy ? -1 : 1));
-  return { counts, positions, outstanding, rejections };
+  return { counts, positions: connected.length > 0 ? connected : positions, outstanding, rejections };
 }

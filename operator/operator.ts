@@ -11,7 +11,7 @@ import { createFleetWatch } from "./fleet-watch.ts";
 import { createHealthWatch } from "./health-watch.ts";
 import type { FleetView } from "./observe.ts";
 import { parseFilter } from "./parse/filter.ts";
-import { createRecord, type FilterRecord } from "./record.ts";
+import { createRecord, type FilterRecord, refusalsFrom } from "./record.ts";
 import type { Resolution, ResolveDeps } from "./resolve.ts";
 import { createResolver } from "./resolver.ts";
 import { findOrMake } from "./revisions.ts";
@@ -60,12 +60,13 @@ export function createOperator(options: OperatorOptions): Operator {
   let onPass = () => {};
 
   const proxiesOf = (id: string) => index.proxiesOf(id);
-  const statuses = createStatusWriter({ source, fleet, clock, log, proxiesOf });
+  const statuses = createStatusWriter({ source, fleet, clock, log, proxiesOf, watchedSince: () => startedAt });
   const resolver = createResolver({ deps: options, clock, random: options.random, done: resolved });
-  const healthWatch = createHealthWatch(fleet, clock, proxiesOf);
+  const healthWatch = createHealthWatch({ fleet, clock, proxiesOf, record: (id) => records.get(id) });
   const stepper = createStepper({
     ...{ source, fleet, clock, log, statuses, proxiesOf, settled, emit, registry: options.registry, parseKeychain: options.parseKeychain },
-    fault: healthWatch.fault,
+    health: healthWatch.look,
+    watchedSince: () => startedAt,
     moved(record) {
       assign(proxiesOf(record.id));
       retain();
@@ -167,6 +168,7 @@ export function createOperator(options: OperatorOptions): Operator {
     }
     record.revisions = kept.value;
     record.rollout = rolloutFrom(record.object.status, kept.value);
+    refusalsFrom(record);
     record.loaded = true;
     const { target, stable, phase } = record.rollout;
     const stableReady = await ensureEntry(record, stable, options);

@@ -84,17 +84,29 @@ export interface RolloutWishes {
   readonly abort: number | undefined;
 }
 
-/** `weir.dev/rollout-paused: "true"`, `weir.dev/rollout-promote: "REVISION/STEP"` (or `REVISION`: to the end), `weir.dev/rollout-abort: "REVISION"`. */
-export function wishesOf(object: WasmFilter): RolloutWishes {
-  const annotations = object.metadata.annotations ?? {};
-  const promote = /^(\d+)(?:\/(\d+))?$/.exec(annotations["weir.dev/rollout-promote"] ?? "");
-  const abort = /^\d+$/.exec(annotations["weir.dev/rollout-abort"] ?? "");
+/**
+ * `weir.dev/rollout-paused: "true"`, `weir.dev/rollout-promote: "REVISION/STEP"` (or `REVISION`: to the end), `weir.dev/rollout-abort: "REVISION"`.
+ * The last two may end in `@GENERATION`: they then say nothing about a later spec, under which the same revision may go out again.
+ */
+export function wishesOf({ metadata }: WasmFilter): RolloutWishes {
+  const annotations = metadata.annotations ?? {};
+  const inForce = (generation: string | undefined) => generation === undefined || Number(generation) === metadata.generation;
+  const promote = /^(\d+)(?:\/(\d+))?(?:@(\d+))?$/.exec(annotations["weir.dev/rollout-promote"] ?? "");
+  const abort = /^(\d+)(?:@(\d+))?$/.exec(annotations["weir.dev/rollout-abort"] ?? "");
   return {
     paused: annotations["weir.dev/rollout-paused"] === "true",
     promote:
-      promote === null
+      promote === null || !inForce(promote[3])
         ? undefined
         : { revision: Number(promote[1]), step: promote[2] === undefined ? Number.POSITIVE_INFINITY : Number(promote[2]) },
-    abort: abort === null ? undefined : Number(abort[0]),
+    abort: abort === null || !inForce(abort[2]) ? undefined : Number(abort[1]),
   };
+}
+
+/** The rejections that an earlier operator wrote into the status, so that it goes on saying so and offers nothing to a proxy that refused it. */
+export function refusalsFrom(record: FilterRecord): void {
+  const hash = revisionOf(record, record.rollout.target)?.hash;
+  const { status } = record.object;
+  if (hash === undefined || status === undefined || record.rollout.target !== status.revision) return;
+  for (const { proxy, message } of status.rejections ?? []) record.refusals.set(proxy, { hash, message, at: 0 });
 }

@@ -5,7 +5,7 @@ import type { WasmFilterStatus } from "../model/gen/wasmfilter.ts";
 import type { Log } from "../model/log.ts";
 import { viewFleet } from "./observe.ts";
 import { type FilterRecord, revisionOf, wishesOf } from "./record.ts";
-import { stepCount } from "./rollout/advance.ts";
+import { deadlineOf, stepCount } from "./rollout/advance.ts";
 import type { RolloutState } from "./rollout/state.ts";
 import type { Source } from "./source/source.ts";
 import { statusOf } from "./status.ts";
@@ -34,23 +34,33 @@ export interface StatusWriterOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly proxiesOf: (id: string) => Iterable<string>;
+  /** Since when rollouts are watched; milliseconds since the epoch. */
+  readonly watchedSince: () => number;
 }
 
-export function createStatusWriter({ source, fleet, clock, log, proxiesOf }: StatusWriterOptions): StatusWriter {
+export function createStatusWriter({ source, fleet, clock, log, proxiesOf, watchedSince }: StatusWriterOptions): StatusWriter {
   const timers = new Map<string, () => void>();
   const wakes = new Map<string, number>();
   const gone = new WeakSet<FilterRecord>();
-  const writing = new Set<Promise<boolean>>();
+  const promised = new WeakMap<FilterRecord, RolloutState>();
+  const lastWrites = new Map<string, Promise<boolean>>();
+
+  /** The rollout to write when nobody waits for it: one that was promised already is about to be the record's. */
+  function newest(record: FilterRecord): RolloutState {
+    const ahead = promised.get(record);
+    if (ahead === record.rollout) promised.delete(record);
+    return ahead ?? record.rollout;
+  }
 
   function build(record: FilterRecord, rollout: RolloutState): WasmFilterStatus {
     const shown: FilterRecord = rollout === record.rollout ? record : { ...record, rollout };
-    const view = viewFleet(shown, fleet, proxiesOf(record.id));
+    const view = viewFleet(shown, fleet, proxiesOf(record.id), clock.now());
     const wakeAt = wakes.get(record.uid);
     const filter = record.filter;
     const policy = filter?.rollout ?? { steps: [], progressDeadlineMs: 0, autoRollback: true, analysis: NO_ANALYSIS };
     const now = clock.now();
     const late =
-      rollout.phase === "Progressing" && !policy.autoRollback && view.outstanding > 0 && now >= rollout.stepAt + policy.progressDeadlineMs;
+      rollout.phase === "Progressing" && !policy.autoRollback && view.outstanding > 0 && now >= deadlineOf(rollout, policy, watchedSince());
     const pausedStep = policy.steps[rollout.step]?.pause === true && rollout.heldSince !== undefined;
     const facts = {
       generation: record.object.metadata.generation ?? 1,
@@ -69,8 +79,10 @@ export function createStatusWriter({ source, fleet, clock, log, proxiesOf }: Sta
     return statusOf(input, record.status);
   }
 
-  async function write(record: FilterRecord, rollout: RolloutState): Promise<boolean> {
-    const status = build(record, rollout);
+  /** One write of a filter after the other: an older status that arrives late would undo what a newer one promised. */
+  async function write(record: FilterRecord, rollout: () => RolloutState): Promise<boolean> {
+    await lastWrites.get(record.uid)?.catch(() => {});
+    const status = build(record, rollout());
     if (isDeepStrictEqual(status, record.status)) return true;
     const written = await source.writeStatus(record.key, record.uid, status);
     if (written.ok) record.status = status;
@@ -79,9 +91,11 @@ export function createStatusWriter({ source, fleet, clock, log, proxiesOf }: Sta
     return written.ok;
   }
 
-  function tracked(record: FilterRecord, rollout: RolloutState): Promise<boolean> {
-    const job = write(record, rollout).finally(() => writing.delete(job));
-    writing.add(job);
+  function tracked(record: FilterRecord, rollout: () => RolloutState): Promise<boolean> {
+    const job = write(record, rollout).finally(() => {
+      if (lastWrites.get(record.uid) === job) lastWrites.delete(record.uid);
+    });
+    lastWrites.set(record.uid, job);
     return job;
   }
 
@@ -90,7 +104,7 @@ export function createStatusWriter({ source, fleet, clock, log, proxiesOf }: Sta
     timers.set(
       record.uid,
       clock.after(ms, () => {
-        void tracked(record, record.rollout).then((written) => {
+        void tracked(record, () => newest(record)).then((written) => {
           timers.delete(record.uid);
           if (!written) schedule(record, RETRY_MS);
           else if (!isDeepStrictEqual(build(record, record.rollout), record.status)) schedule(record, PACE_MS);
@@ -102,7 +116,12 @@ export function createStatusWriter({ source, fleet, clock, log, proxiesOf }: Sta
   return {
     current: (record) => build(record, record.rollout),
     touch: (record) => schedule(record, PACE_MS),
-    persist: tracked,
+    async persist(record, rollout) {
+      promised.set(record, rollout);
+      const written = await tracked(record, () => rollout);
+      if (!written && promised.get(record) === rollout) promised.delete(record);
+      return written;
+    },
     setWake(record, at) {
       if (at === undefined) wakes.delete(record.uid);
       else wakes.set(record.uid, at);
@@ -116,7 +135,7 @@ export function createStatusWriter({ source, fleet, clock, log, proxiesOf }: Sta
     async stop() {
       for (const cancel of timers.values()) cancel();
       timers.clear();
-      await Promise.allSettled(writing);
+      await Promise.allSettled(lastWrites.values());
     },
   };
 }

@@ -1,11 +1,13 @@
 import type { Clock } from "../model/clock.ts";
 import type { Fleet } from "../model/delivery.ts";
+import type { RolloutPolicy } from "../model/filter.ts";
 import type { Log } from "../model/log.ts";
 import { type EntryDeps, ensureEntry, releaseEntries } from "./entries.ts";
+import type { WaveHealth } from "./health-watch.ts";
 import { type FleetView, viewFleet } from "./observe.ts";
 import { type FilterRecord, revisionOf, wishesOf } from "./record.ts";
 import { surplus, withoutSecrets } from "./revisions.ts";
-import { type Advance, advance, type Fault, type Observation, retarget } from "./rollout/advance.ts";
+import { type Advance, advance, type Fault, type Observation, retarget, startEvents } from "./rollout/advance.ts";
 import type { RolloutState } from "./rollout/state.ts";
 import type { FilterEvent, Source } from "./source/source.ts";
 import type { StatusWriter } from "./status-writer.ts";
@@ -19,8 +21,10 @@ export interface StepperOptions extends EntryDeps {
   readonly proxiesOf: (id: string) => Iterable<string>;
   /** False while proxies are still coming back after a start. */
   readonly settled: (record: FilterRecord, view: FleetView) => boolean;
-  /** Faults seen at run time; rejections are added here. */
-  readonly fault: (record: FilterRecord) => Fault | undefined;
+  /** Since when rollouts are watched; milliseconds since the epoch. */
+  readonly watchedSince: () => number;
+  /** What is heard of the wave at run time; rejections are added here. */
+  readonly health: (record: FilterRecord) => WaveHealth;
   readonly emit: (record: FilterRecord, event: FilterEvent) => void;
   /** The record's rollout moved: its proxies may be due other chains. */
   readonly moved: (record: FilterRecord) => void;
@@ -34,12 +38,18 @@ export interface Stepper {
 
 const RETRY_MS = 1_000;
 /** How often a rollout under way is looked at though no proxy said anything: stats arrive about once a second. */
-const WATCH_MS = 500;
+const WATCH_MS = 250;
+/** How long a step back waits for its record. */
+const RECORD_MS = 250;
 
-/**
- * A step forward (a new target, the next wave, success) is written to the status before any proxy sees it, so that an operator killed at any
- * point goes on from a state that covers all it had handed out. A step back (a rollback) is acted on first: stable is always safe.
- */
+/** In force while no spec of the filter parses: its rollout stays where it is, and a fault still takes it back. */
+const NO_POLICY: RolloutPolicy = {
+  steps: [],
+  progressDeadlineMs: Number.POSITIVE_INFINITY,
+  autoRollback: true,
+  analysis: { minRequests: 50, max5xxRisePercent: 5, maxLatencyRatio: 3 },
+};
+
 function goesForward(before: RolloutState, after: RolloutState): boolean {
   return after.phase === "Progressing" || (after.phase === "Succeeded" && before.phase !== "Succeeded");
 }
@@ -80,30 +90,35 @@ export function createStepper(options: StepperOptions): Stepper {
 
   function next(record: FilterRecord, view: FleetView): Advance {
     const { filter, candidate } = record;
-    if (filter === undefined || filter.suspend) return { state: record.rollout, events: [], wakeAt: undefined };
+    const policy = filter?.rollout ?? NO_POLICY;
+    const frozen = filter === undefined || filter.suspend;
     const refused = view.rejections[0];
-    const fault: Fault | undefined =
-      refused === undefined ? options.fault(record) : { reason: "Rejected", message: `proxy ${refused.proxy}: ${refused.message}` };
+    const { fault, heardUntil } = options.health(record);
+    const rejected: Fault | undefined = refused && { reason: "Rejected", message: `proxy ${refused.proxy}: ${refused.message}` };
+    const wishes = wishesOf(record.object);
     const seen: Observation = {
       now: clock.now(),
       generation: record.object.metadata.generation ?? 1,
       settled: options.settled(record, view),
+      watchedSince: options.watchedSince(),
       positions: view.positions,
       outstanding: view.outstanding,
-      fault,
-      ...wishesOf(record.object),
+      heardUntil,
+      fault: rejected ?? fault,
+      ...wishes,
+      paused: wishes.paused || frozen,
     };
-    if (candidate !== undefined) {
-      const state = retarget(record.rollout, candidate.number, filter.rollout, seen);
-      if (state !== record.rollout) return { state, events: started(record.rollout, state), wakeAt: undefined };
+    if (candidate !== undefined && !frozen) {
+      const state = retarget(record.rollout, candidate.number, policy, seen);
+      if (state !== record.rollout) return { state, events: startEvents(record.rollout, state, policy), wakeAt: undefined };
     }
-    return advance(record.rollout, filter.rollout, seen);
+    return advance(record.rollout, policy, seen);
   }
 
   /** Returns true when the state moved, so that the next step may follow at once. */
   async function stepOnce(record: FilterRecord): Promise<boolean> {
     if (!record.loaded) return false;
-    const view = viewFleet(record, fleet, proxiesOf(record.id));
+    const view = viewFleet(record, fleet, proxiesOf(record.id), clock.now());
     const { state, events, wakeAt } = next(record, view);
     statuses.setWake(record, wakeAt);
     if (state === record.rollout) {
@@ -117,16 +132,35 @@ export function createStepper(options: StepperOptions): Stepper {
       wakeIn(record, RETRY_MS);
       return false;
     }
-    if (goesForward(record.rollout, state) && !(await statuses.persist(record, state))) {
+    if (!(await written(record, state))) {
       wakeIn(record, RETRY_MS);
       return false;
     }
+    // A content that is tried again is judged by what proxies say to it now.
+    if (state.phase === "Progressing" && state.startedAt !== record.rollout.startedAt) record.refusals.clear();
     record.rollout = state;
     for (const event of events) options.emit(record, event);
     releaseEntries(record);
     options.moved(record);
     statuses.touch(record);
     await prune(record);
+    return true;
+  }
+
+  /**
+   * A step forward (a new target, the next wave, success) is written to the status before any proxy sees it, so that an operator killed at any
+   * point goes on from a state that covers all it had handed out. A step back waits for its record too, lest an operator killed just then hand
+   * the failed revision out again, but not for long: stable is always safe.
+   */
+  async function written(record: FilterRecord, state: RolloutState): Promise<boolean> {
+    const persisted = statuses.persist(record, state);
+    if (goesForward(record.rollout, state)) return persisted;
+    let cancel = () => {};
+    const patience = new Promise<void>((resolve) => {
+      cancel = clock.after(RECORD_MS, resolve);
+    });
+    await Promise.race([persisted, patience]);
+    cancel();
     return true;
   }
 
@@ -149,12 +183,6 @@ export function createStepper(options: StepperOptions): Stepper {
       timers.delete(id);
     },
   };
-}
-
-function started(before: RolloutState, after: RolloutState): readonly FilterEvent[] {
-  if (after.phase !== "Progressing" || after.target === before.target) return [];
-  const from = after.stable === undefined ? "" : ` from revision ${after.stable}`;
-  return [{ type: "Normal", reason: "RolloutStarted", message: `revision ${after.target} goes out${from}` }];
 }
 
 /** Keeps a revision in the source's history and in the record. Returns false when it could not be written now. */

@@ -15,10 +15,14 @@ export interface Observation {
   readonly generation: number;
   /** False right after a start, while proxies are still coming back: nothing moves forward then. */
   readonly settled: boolean;
-  /** Positions of all matched proxies (wave.ts), connected or lately lost. */
+  /** Since when this operator has been watching; what happened before was seen by nobody. */
+  readonly watchedSince: number;
+  /** Positions of the matched proxies (wave.ts), those that are connected if any is. */
   readonly positions: readonly number[];
-  /** Matched proxies in the wave that do not run the target now: not yet acknowledged, rejected, or lost. */
+  /** Matched proxies in the wave that do not run the target now: not yet acknowledged, rejected, or just lost. */
   readonly outstanding: number;
+  /** Up to when the wave's proxies have reported how they fare; infinite when none of them reports. */
+  readonly heardUntil: number;
   readonly fault: Fault | undefined;
   readonly paused: boolean;
   /** A person's word that this revision may leave this step (1-based) and those before it without waiting for hold or pause. */
@@ -35,6 +39,10 @@ export interface Advance {
 }
 
 const ALL_AT_ONCE: RolloutStep = { percent: 100, holdMs: 0 };
+/** After a start a hold that was under way lasts at least this long (or its whole time, if that is shorter): somebody must have looked. */
+const LEAST_WATCH_MS = 10_000;
+/** How long after a hold the last reports of its proxies are waited for. Envoy sends one a second. */
+const LAST_REPORTS_MS = 3_000;
 
 function stepOf(policy: RolloutPolicy, index: number): RolloutStep {
   return policy.steps[index] ?? ALL_AT_ONCE;
@@ -91,30 +99,59 @@ function failedAgain(state: RolloutState, revision: number): RolloutState {
 }
 
 /** Moves a rollout by at most one transition. Pure: the same state and observation give the same answer. See docs/rollout.md for the states. */
-export function advance(state: RolloutState, policy: RolloutPolicy, seen: Observation): Advance {
-  if (state.phase !== "Progressing" || state.target === undefined) return { state, events: [], wakeAt: undefined };
+export function advance(before: RolloutState, policy: RolloutPolicy, seen: Observation): Advance {
+  if (before.phase !== "Progressing" || before.target === undefined) return stay(before);
+  const state = withoutFuture(before, seen.now);
   const failure = failureOf(state, policy, seen);
   if (failure !== undefined) return fail(state, failure, seen);
-  if (!seen.settled) return { state, events: [], wakeAt: undefined };
-  const deadline = state.stepAt + policy.progressDeadlineMs;
-  if (seen.outstanding > 0) {
-    const waiting = state.heldSince === undefined ? state : { ...state, heldSince: undefined };
-    return { state: waiting, events: [], wakeAt: deadline > seen.now ? deadline : undefined };
-  }
+  if (!seen.settled) return stay(state);
+  const waiting = seen.outstanding > 0;
+  if (waiting && state.heldSince === undefined) return stay(state, later(deadlineOf(state, policy, seen.watchedSince), seen.now));
+  const held: RolloutState = state.heldSince === undefined ? { ...state, heldSince: seen.now } : state;
   const step = stepOf(policy, state.step);
-  const heldSince = state.heldSince ?? seen.now;
-  const held: RolloutState = state.heldSince === heldSince ? state : { ...state, heldSince };
-  const promoted = seen.promote?.revision === state.target && state.step < seen.promote.step;
-  if (seen.paused || (step.pause === true && !promoted)) return { state: held, events: [], wakeAt: undefined };
-  if (!promoted && seen.now < heldSince + step.holdMs) return { state: held, events: [], wakeAt: heldSince + step.holdMs };
+  const promoted = seen.promote !== undefined && seen.promote.revision === state.target && state.step < seen.promote.step;
+  if (seen.paused || (step.pause === true && !promoted)) return stay(held);
+  const until = promoted ? seen.now : holdEnd(held, step, seen.watchedSince);
+  if (seen.now < until) return stay(held, until);
+  const unheard = !promoted && step.holdMs > 0 && seen.heardUntil < until;
+  if (unheard && seen.now < until + LAST_REPORTS_MS) return stay(held, until + LAST_REPORTS_MS);
+  if (waiting) return stay(held, later(deadlineOf(held, policy, seen.watchedSince), seen.now));
   return state.step + 1 < stepCount(policy) ? nextWave(held, policy, seen) : succeed(held, seen);
+}
+
+function stay(state: RolloutState, wakeAt?: number): Advance {
+  return { state, events: [], wakeAt };
+}
+
+function later(at: number, now: number): number | undefined {
+  return at > now ? at : undefined;
+}
+
+/** A clock that was set back must not make anything wait for the time it came from. */
+function withoutFuture(state: RolloutState, now: number): RolloutState {
+  const { stepAt, heldSince } = state;
+  if (stepAt <= now && (heldSince === undefined || heldSince <= now)) return state;
+  return { ...state, stepAt: Math.min(stepAt, now), heldSince: heldSince === undefined ? undefined : Math.min(heldSince, now) };
+}
+
+function holdEnd(state: RolloutState, { holdMs }: RolloutStep, watchedSince: number): number {
+  return Math.max((state.heldSince ?? 0) + holdMs, watchedSince + Math.min(holdMs, LEAST_WATCH_MS));
+}
+
+/**
+ * When a wave that still waits for proxies counts as failed: `progressDeadline` after it began, or, where all had acknowledged once (proxies came
+ * or were lost since), after its hold. Time that no operator was there for does not count.
+ */
+export function deadlineOf(state: RolloutState, policy: RolloutPolicy, watchedSince: number): number {
+  const from = state.heldSince === undefined ? state.stepAt : holdEnd(state, stepOf(policy, state.step), watchedSince);
+  return Math.max(from, watchedSince) + policy.progressDeadlineMs;
 }
 
 function failureOf(state: RolloutState, policy: RolloutPolicy, seen: Observation): { reason: string; message: string } | undefined {
   if (seen.abort === state.target) return { reason: "Aborted", message: "aborted by hand" };
   if (!policy.autoRollback) return undefined;
   if (seen.fault !== undefined) return seen.fault;
-  if (seen.settled && !seen.paused && seen.outstanding > 0 && seen.now >= state.stepAt + policy.progressDeadlineMs) {
+  if (seen.settled && !seen.paused && seen.outstanding > 0 && seen.now >= deadlineOf(state, policy, seen.watchedSince)) {
     const message = `${seen.outstanding} proxies had not acknowledged within the progress deadline of ${policy.progressDeadlineMs / 1000} s`;
     return { reason: "ProgressDeadlineExceeded", message };
   }
@@ -123,7 +160,7 @@ function failureOf(state: RolloutState, policy: RolloutPolicy, seen: Observation
 
 function fail(state: RolloutState, failure: { reason: string; message: string }, seen: Observation): Advance {
   const { target, stable } = state;
-  if (target === undefined) return { state, events: [], wakeAt: undefined };
+  if (target === undefined) return stay(state);
   const rolledBack = stable !== undefined;
   const result = rolledBack ? "RolledBack" : "Rejected";
   const message = `${failure.reason}: ${failure.message}`;
@@ -138,36 +175,40 @@ function fail(state: RolloutState, failure: { reason: string; message: string },
 
 function nextWave(state: RolloutState, policy: RolloutPolicy, seen: Observation): Advance {
   const index = state.step + 1;
-  const step = stepOf(policy, index);
   const next: RolloutState = {
     ...state,
     step: index,
-    threshold: threshold(step.percent, seen.positions, state.threshold),
+    threshold: threshold(stepOf(policy, index).percent, seen.positions, state.threshold),
     stepAt: seen.now,
     heldSince: undefined,
   };
   const passed = `revision ${state.target}: wave ${index} of ${stepCount(policy)} passed (${stepOf(policy, state.step).percent}%)`;
-  return {
-    state: next,
-    events: [
-      { type: "Normal", reason: "WavePassed", message: passed },
-      {
-        type: "Normal",
-        reason: "WaveStarted",
-        message: `revision ${state.target}: wave ${index + 1} of ${stepCount(policy)} started (${step.percent}%)`,
-      },
-    ],
-    wakeAt: undefined,
-  };
+  return { state: next, events: [{ type: "Normal", reason: "WavePassed", message: passed }, waveStarted(next, policy)], wakeAt: undefined };
+}
+
+function waveStarted({ target, step }: RolloutState, policy: RolloutPolicy): FilterEvent {
+  const message = `revision ${target}: wave ${step + 1} of ${stepCount(policy)} started (${stepOf(policy, step).percent}%)`;
+  return { type: "Normal", reason: "WaveStarted", message };
+}
+
+/** What to tell when a rollout was pointed at another revision. */
+export function startEvents(before: RolloutState, after: RolloutState, policy: RolloutPolicy): readonly FilterEvent[] {
+  if (after.phase !== "Progressing") return [];
+  const from = after.stable === undefined ? "" : ` from revision ${after.stable}`;
+  const proven = before.outcomes.get(after.target ?? 0)?.result === "Succeeded" ? ", to every proxy at once as it succeeded before" : "";
+  const started: FilterEvent = { type: "Normal", reason: "RolloutStarted", message: `revision ${after.target} goes out${from}${proven}` };
+  return stepCount(policy) === 1 || proven !== "" ? [started] : [started, waveStarted(after, policy)];
 }
 
 function succeed(state: RolloutState, seen: Observation): Advance {
   const target = state.target;
-  if (target === undefined) return { state, events: [], wakeAt: undefined };
+  if (target === undefined) return stay(state);
   const outcomes = withOutcome(state, target, { result: "Succeeded", message: "", generation: seen.generation, at: seen.now });
   return {
     state: { ...state, phase: "Succeeded", stable: target, threshold: EVERYONE, outcomes },
-    events: [{ type: "Normal", reason: "Succeeded", message: `revision ${target} runs on every matched proxy (${seen.positions.length})` }],
+    events: [
+      { type: "Normal", reason: "Succeeded", message: `revision ${target} runs on every connected proxy (${seen.positions.length})` },
+    ],
     wakeAt: undefined,
   };
 }

@@ -16,6 +16,9 @@ export interface GroupHealth extends Tally {
   readonly proxies: number;
   /** Of those, the ones that were then lost and stayed away. */
   readonly vanished: readonly string[];
+  /** The ones that came back as a new process, and how often they did in all. */
+  readonly restarted: readonly string[];
+  readonly restarts: number;
   readonly vmFailures: number;
   /** The proxy with the most VM failures, for the message. */
   readonly worst: string | undefined;
@@ -64,12 +67,13 @@ export function judge(wave: GroupHealth, stable: GroupHealth, before: Tally, ana
   );
 }
 
+/** One restart may be anything; a module that ends its proxy does it again. */
 function vanished(wave: GroupHealth, stable: GroupHealth): Fault | undefined {
-  if (wave.vanished.length === 0) return undefined;
-  const share = wave.vanished.length / wave.proxies;
-  const usual = stable.proxies === 0 ? 0 : stable.vanished.length / stable.proxies;
-  if (share <= usual + VANISHED_RISE) return undefined;
-  const message = `${wave.vanished.length} of ${wave.proxies} proxies vanished after they took it: ${wave.vanished.slice(0, 5).join(", ")}`;
+  const lost = (group: GroupHealth) => (group.proxies === 0 ? 0 : (group.vanished.length + group.restarted.length) / group.proxies);
+  if (wave.vanished.length === 0 && wave.restarts < 2) return undefined;
+  if (lost(wave) <= lost(stable) + VANISHED_RISE) return undefined;
+  const names = [...wave.vanished, ...wave.restarted];
+  const message = `${names.length} of ${wave.proxies} proxies vanished or started anew when they had it: ${names.slice(0, 5).join(", ")}`;
   return { reason: "ProxyVanished", message };
 }
 
@@ -80,23 +84,26 @@ function vmFailed(wave: GroupHealth, stable: GroupHealth): Fault | undefined {
   return { reason: "VmFailed", message: `its VM failed ${wave.vmFailures} times, most on proxy ${wave.worst ?? "?"}` };
 }
 
-/** What to compare the wave with: stable at the same time when it had enough requests, else the wave's proxies before. */
-function reference(stable: GroupHealth, before: Tally, analysis: Analysis): { tally: Tally; name: string } {
+/** What to compare the wave with: stable at the same time, else the wave's own proxies before; whichever has enough requests. */
+function reference(stable: GroupHealth, before: Tally, analysis: Analysis): { tally: Tally; name: string } | undefined {
   if (stable.requests >= analysis.minRequests) return { tally: stable, name: "on stable" };
-  return { tally: before, name: "before" };
+  return before.requests >= analysis.minRequests ? { tally: before, name: "before" } : undefined;
 }
 
 function errorsRose(wave: GroupHealth, stable: GroupHealth, before: Tally, analysis: Analysis): Fault | undefined {
-  if (wave.requests < analysis.minRequests) return undefined;
-  const { tally, name } = reference(stable, before, analysis);
+  const compared = reference(stable, before, analysis);
+  if (wave.requests < analysis.minRequests || compared === undefined) return undefined;
+  const { tally, name } = compared;
   if (percent(wave) - percent(tally) <= analysis.max5xxRisePercent) return undefined;
   const message = `${percent(wave).toFixed(1)}% of ${wave.requests} requests got a 5xx, against ${percent(tally).toFixed(1)}% ${name}`;
   return { reason: "ErrorsRose", message };
 }
 
 function latencyRose(wave: GroupHealth, stable: GroupHealth, before: Tally, analysis: Analysis): Fault | undefined {
-  const { tally, name } = reference(stable, before, analysis);
-  if (wave.latencyCount < analysis.minRequests || tally.latencyCount < analysis.minRequests) return undefined;
+  const compared = reference(stable, before, analysis);
+  if (wave.latencyCount < analysis.minRequests || compared === undefined) return undefined;
+  const { tally, name } = compared;
+  if (tally.latencyCount === 0) return undefined;
   const usual = Math.max(meanMs(tally), LATENCY_FLOOR_MS);
   if (meanMs(wave) <= usual * analysis.maxLatencyRatio) return undefined;
   return {

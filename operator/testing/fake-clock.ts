@@ -4,19 +4,22 @@ import type { Clock } from "../../model/clock.ts";
 export interface FakeClock extends Clock {
   /** Moves time on, running what is due in order, and lets the promises that follow settle. */
   advance(ms: number): Promise<void>;
+  /** Sets the time of day, as an operator of machines (or NTP) may; timers are not moved by it. */
+  jump(ms: number): void;
 }
 
 /** Lets everything that can happen without time passing happen. */
 export async function settle(): Promise<void> {
-  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+  for (let i = 0; i < 6; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 export function createFakeClock(start = Date.parse("2026-01-01T00:00:00Z")): FakeClock {
-  let now = start;
+  let now = 0;
+  let epoch = start;
   let order = 0;
   const timers = new Map<number, { at: number; run: () => void }>();
   return {
-    now: () => now,
+    now: () => epoch + now,
     after(ms, run) {
       const id = order++;
       timers.set(id, { at: now + ms, run });
@@ -35,6 +38,9 @@ export function createFakeClock(start = Date.parse("2026-01-01T00:00:00Z")): Fak
       }
       now = end;
       await settle();
+    },
+    jump(ms) {
+      epoch += ms;
     },
   };
 }

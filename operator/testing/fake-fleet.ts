@@ -1,4 +1,4 @@
-import type { Chain, ChainEntry, DeliveredFilter, Fleet, ProxyNode, Rejection, SlotDelivery } from "../../model/delivery.ts";
+import type { Chain, ChainEntry, DeliveredFilter, Fleet, ProxyHealth, ProxyNode, Rejection, SlotDelivery } from "../../model/delivery.ts";
 import { filterId } from "../../model/filter.ts";
 
 /**
@@ -8,12 +8,18 @@ import { filterId } from "../../model/filter.ts";
 export interface FakeFleet extends Fleet {
   connect(id: string, options?: { namespace?: string; labels?: Record<string, string>; slots?: readonly string[] }): void;
   disconnect(id: string): void;
+  /** The proxy is back as a new process, which holds nothing. */
+  renew(id: string): void;
   /** The proxy answers what it was sent last: it rejects a chain that holds a revision for which `rejects` gives a message. */
   answer(id: string): void;
   /** Every connected proxy answers until nothing is left to answer. */
   answerAll(): void;
   /** Message with which proxies reject this entry; undefined: they load it. */
   rejects: (entry: ChainEntry, proxyId: string) => string | undefined;
+  /** True: a rejection names no plugin. */
+  anonymous: boolean;
+  /** What the proxy reports of itself. */
+  report(id: string, health: ProxyHealth | undefined): void;
   /** Called for every chain that a proxy acknowledged. */
   onAck: (proxyId: string, chain: Chain) => void;
   running(id: string, slot?: string): readonly DeliveredFilter[];
@@ -23,8 +29,8 @@ interface FakeSlot {
   desired: Chain | "hold" | undefined;
   sent: Chain | undefined;
   running: Chain | undefined;
-  rejection: Rejection | undefined;
-  refused: Set<string>;
+  /** What was refused, by fingerprint: never sent again to the same process. */
+  refused: Map<string, Rejection>;
 }
 
 interface FakeProxy {
@@ -32,6 +38,8 @@ interface FakeProxy {
   namespace: string;
   labels: Record<string, string>;
   connected: boolean;
+  since: number;
+  health: ProxyHealth | undefined;
   slots: Map<string, FakeSlot>;
 }
 
@@ -43,7 +51,7 @@ function fingerprint(chain: Chain): string {
   return chain.map(({ filter, hash }) => `${filterId(filter)}=${hash}`).join(",");
 }
 
-export function createFakeFleet(): FakeFleet {
+export function createFakeFleet(now: () => number): FakeFleet {
   const proxies = new Map<string, FakeProxy>();
   const listeners = new Set<(ids: ReadonlySet<string>) => void>();
   let changed = new Set<string>();
@@ -65,7 +73,6 @@ export function createFakeFleet(): FakeFleet {
     const last = slot.sent ?? slot.running;
     if (last === undefined || fingerprint(last) !== fingerprint(desired)) {
       slot.sent = desired;
-      slot.rejection = undefined;
     }
   }
 
@@ -74,10 +81,11 @@ export function createFakeFleet(): FakeFleet {
     for (const [name, slot] of proxy.slots) {
       const desired = slot.desired === undefined || slot.desired === "hold" ? [] : delivered(slot.desired);
       const running = slot.running === undefined ? undefined : delivered(slot.running);
-      slots.set(name, { slot: name, desired, running, runningSince: undefined, rejection: slot.rejection });
+      const rejection = Array.isArray(slot.desired) ? slot.refused.get(fingerprint(slot.desired)) : undefined;
+      slots.set(name, { slot: name, desired, running, runningSince: undefined, rejection });
     }
-    const { id, namespace, labels, connected } = proxy;
-    return { id, namespace, labels, connected, since: 0, version: "1.40.0", slots };
+    const { id, namespace, labels, connected, since } = proxy;
+    return { id, namespace, labels, connected, since, version: "1.40.0", slots };
   }
 
   function answer(id: string): void {
@@ -92,15 +100,28 @@ export function createFakeFleet(): FakeFleet {
         slot.running = sent;
         fleet.onAck(id, sent);
       } else {
-        slot.refused.add(fingerprint(sent));
-        const message = fleet.rejects(culprit, id) ?? "";
-        slot.rejection = { filters: delivered(sent), culprit: delivered([culprit])[0], message, at: 0 };
+        const message = fleet.anonymous ? "the chain cannot be loaded" : (fleet.rejects(culprit, id) ?? "");
+        slot.refused.set(fingerprint(sent), {
+          filters: delivered(sent),
+          culprit: culpritOf(sent, slot.running, culprit),
+          message,
+          at: now(),
+        });
       }
       touch(id);
     }
   }
 
+  /** As the xds room tells it: by name, or where there is no name, by there being one change only. */
+  function culpritOf(sent: Chain, running: Chain | undefined, culprit: ChainEntry): DeliveredFilter | undefined {
+    const before = new Set(running?.map(({ hash }) => hash));
+    const changed = sent.filter(({ hash }) => !before.has(hash));
+    const known = fleet.anonymous ? (changed.length === 1 ? changed[0] : undefined) : culprit;
+    return known && delivered([known])[0];
+  }
+
   const fleet: FakeFleet = {
+    anonymous: false,
     rejects: () => undefined,
     onAck: () => {},
     proxies: () => [...proxies.values()].map(view),
@@ -108,13 +129,20 @@ export function createFakeFleet(): FakeFleet {
       const proxy = proxies.get(id);
       return proxy === undefined ? undefined : view(proxy);
     },
-    health: () => undefined,
+    health: (id) => proxies.get(id)?.health,
+    report(id, health) {
+      const proxy = proxies.get(id);
+      if (proxy !== undefined) proxy.health = health;
+    },
     assign(id, slots) {
       const proxy = proxies.get(id);
       if (proxy === undefined) return;
       for (const [name, slot] of proxy.slots) {
+        const before = slot.desired;
         slot.desired = slots.get(name) ?? [];
         if (proxy.connected) send(slot);
+        if (before === undefined || before === "hold" || slot.desired === "hold") continue;
+        if (fingerprint(before) !== fingerprint(slot.desired)) touch(id);
       }
     },
     forget(id) {
@@ -126,15 +154,29 @@ export function createFakeFleet(): FakeFleet {
     },
     connect(id, { namespace = "default", labels = {}, slots = ["default"] } = {}) {
       const known = proxies.get(id);
-      const fresh = () => ({ desired: undefined, sent: undefined, running: undefined, rejection: undefined, refused: new Set<string>() });
-      proxies.set(id, { id, namespace, labels, connected: true, slots: known?.slots ?? new Map(slots.map((name) => [name, fresh()])) });
+      const since = known?.connected ? known.since : now();
+      const fresh = () => ({ desired: undefined, sent: undefined, running: undefined, refused: new Map<string, Rejection>() });
+      const held = known?.slots ?? new Map(slots.map((name) => [name, fresh()]));
+      proxies.set(id, { id, namespace, labels, connected: true, since, health: known?.health, slots: held });
       touch(id);
     },
     disconnect(id) {
       const proxy = proxies.get(id);
       if (proxy === undefined) return;
+      if (proxy.connected) proxy.since = now();
       proxy.connected = false;
       for (const slot of proxy.slots.values()) slot.sent = undefined;
+      touch(id);
+    },
+    renew(id) {
+      const proxy = proxies.get(id);
+      if (proxy === undefined) return;
+      Object.assign(proxy, { connected: true, since: now(), health: undefined });
+      for (const slot of proxy.slots.values()) {
+        Object.assign(slot, { sent: undefined, running: undefined });
+        slot.refused.clear();
+        send(slot);
+      }
       touch(id);
     },
     answer,

@@ -39,7 +39,7 @@ function createFakePreflight(world: () => World): Preflight {
 
 export function createWorld(ownNamespace?: string): World {
   const clock = createFakeClock();
-  const fleet = createFakeFleet();
+  const fleet = createFakeFleet(clock.now);
   const source = createFakeSource();
   const registry = createFakeRegistry();
   const make = () =>

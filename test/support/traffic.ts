@@ -31,8 +31,11 @@ export interface TrafficOptions {
   readonly clients?: number;
   /** Pause of each client between two requests. */
   readonly pauseMs?: number;
+  readonly headers?: Readonly<Record<string, string>>;
   /** True when the answer shows that the filters were in place. */
   readonly filtered: (answer: Answer) => boolean;
+  /** Called with every answer and the milliseconds it took. */
+  readonly onAnswer?: (answer: Answer, ms: number) => void;
 }
 
 const TIMEOUT_MS = 15_000;
@@ -62,7 +65,7 @@ export function echoed(answer: Answer, name: string): string[] {
   return headers.filter((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === name);
 }
 
-export function startTraffic({ port, clients = 4, pauseMs = 2, filtered }: TrafficOptions): Traffic {
+export function startTraffic({ port, clients = 4, pauseMs = 2, headers = {}, filtered, onAnswer = () => {} }: TrafficOptions): Traffic {
   const samples: string[] = [];
   let [sent, failed, unfiltered, running] = [0, 0, 0, true];
 
@@ -77,7 +80,10 @@ export function startTraffic({ port, clients = 4, pauseMs = 2, filtered }: Traff
   async function client(): Promise<void> {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     while (running) {
-      note(await get(port, {}, agent));
+      const started = performance.now();
+      const answer = await get(port, headers, agent);
+      note(answer);
+      onAnswer(answer, performance.now() - started);
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
     agent.destroy();

@@ -136,7 +136,8 @@ function customSection(size: number): Uint8Array {
   return Buffer.concat([Uint8Array.of(0), length, content]);
 }
 
-async function assemble(text: string): Promise<Uint8Array> {
+/** Assembles a module written in the text format. */
+export async function assemble(text: string): Promise<Uint8Array> {
   const { parseWat } = await createWabt();
   const module = parseWat("filter.wat", text);
   try {

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { position, threshold } from "../operator/index.ts";
+import { type Fault, faults, SLOW_MS, shows } from "./support/faulty.ts";
+import { FILTER, type Release, type RolloutScene, startRolloutScene, type WatchedProxy } from "./support/rollout-scene.ts";
+
+const PROXIES = 8;
+const ROLLOUTS = Number(process.env.WEIR_ROLLOUTS ?? 100);
+const SEED = Number(process.env.WEIR_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const STEPS = [{ percent: 25, hold: "2s" }, { percent: 100 }];
+
+/** Every fault in turn, in an order of its own each round, half of all rollouts good. */
+function plan(): Fault[] {
+  const bad = faults.filter((fault) => fault !== "good");
+  const round = fc.shuffledSubarray([...bad, ...bad.map(() => "good" as const)], { minLength: 2 * bad.length });
+  return fc
+    .sample(round, { seed: SEED, numRuns: Math.ceil(ROLLOUTS / (2 * bad.length)) })
+    .flat()
+    .slice(0, ROLLOUTS);
+}
+
+/** The proxies of the first wave, by the rule that docs/rollout.md gives. */
+function firstWave(scene: RolloutScene): readonly WatchedProxy[] {
+  const at = ({ node }: WatchedProxy) => position(`default/${FILTER}`, node);
+  const end = threshold(25, scene.proxies.map(at), 0);
+  return scene.proxies.filter((proxy) => at(proxy) < end);
+}
+
+interface Story {
+  readonly release: Release;
+  readonly outcome: string;
+  readonly failed: number;
+  /** From the first faulty answer to the first good one of the last proxy, in milliseconds; `undefined` when no request met the fault. */
+  readonly faultyMs: number | undefined;
+  readonly ms: number;
+}
+
+/** What the clients of one proxy saw of a release that was to be taken back: from the first sign of it to the last. */
+function faultyTime({ sights }: WatchedProxy, from: number, release: Release): readonly [number, number] | undefined {
+  const seen = sights.slice(from).filter(({ value }) => value === "failed" || value === `${release.number}`);
+  const [first, last] = [seen[0], seen.at(-1)];
+  if (first === undefined || last === undefined) return undefined;
+  return [first.at, sights[sights.indexOf(last) + 1]?.at ?? Number.POSITIVE_INFINITY];
+}
+
+async function rollOut(scene: RolloutScene, wave: readonly WatchedProxy[], number: number, fault: Fault, good: Release): Promise<Story> {
+  const before = scene.proxies.map(({ sights, traffic }) => ({ sight: sights.length, failed: traffic.totals().failed }));
+  const started = performance.now();
+  const release = await scene.release(number, fault);
+  const outcome = await scene.outcome(release);
+  const what = `release ${number} (${fault})`;
+  const expected = { never: "Succeeded", preflight: "Refused", proxy: "RolledBack", traffic: "RolledBack" }[shows[fault]];
+  assert.equal(outcome, expected, `${what}\n${scene.server.logs().slice(-3_000)}`);
+  await scene.allRun(fault === "good" ? release : good);
+  let failed = 0;
+  const faulty: (readonly [number, number])[] = [];
+  for (const [i, proxy] of scene.proxies.entries()) {
+    const was = before[i];
+    assert.ok(was);
+    const failures = proxy.traffic.totals().failed - was.failed;
+    failed += failures;
+    const mayFail = shows[fault] === "traffic" && wave.includes(proxy);
+    assert.ok(mayFail || failures === 0, `${what}: ${failures} requests failed on ${proxy.node}: ${proxy.traffic.totals().samples}`);
+    const time = fault === "good" ? undefined : faultyTime(proxy, was.sight, release);
+    if (time === undefined) continue;
+    assert.ok(mayFail, `${what} was in force on ${proxy.node}`);
+    faulty.push(time);
+  }
+  assert.equal(faulty.length > 0, shows[fault] === "traffic", `${what}: its fault shows under traffic and nowhere else`);
+  const faultyMs =
+    faulty.length === 0 ? undefined : Math.max(...faulty.map(([, end]) => end)) - Math.min(...faulty.map(([start]) => start));
+  return { release, outcome, failed, faultyMs, ms: performance.now() - started };
+}
+
+function figures(values: readonly number[]): string {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]?.toFixed(0);
+  return `median ${at(0.5)} ms, p90 ${at(0.9)} ms, longest ${at(1)} ms`;
+}
+
+test(`${ROLLOUTS} rollouts, good and bad, to ${PROXIES} Envoys under traffic`, { timeout: 900_000 }, async (t) => {
+  t.diagnostic(`seed ${SEED} (WEIR_SEED repeats it)`);
+  const scene = await startRolloutScene({ proxies: PROXIES, pauseMs: 25, rollout: { steps: STEPS, analysis: { minRequests: 15 } } });
+  t.after(scene.stop);
+  const wave = firstWave(scene);
+  assert.equal(wave.length, 2);
+  const stories: Story[] = [];
+  let good = scene.first;
+  for (const [i, fault] of plan().entries()) {
+    const story = await rollOut(scene, wave, i + 1, fault, good);
+    stories.push(story);
+    if (fault === "good") good = story.release;
+  }
+  const totals = await Promise.all(scene.proxies.map(({ traffic }) => traffic.stop()));
+  const sum = (pick: (of: (typeof totals)[number]) => number) => totals.reduce((total, of) => total + pick(of), 0);
+  t.diagnostic(
+    `${sum(({ sent }) => sent)} requests, ${sum(({ failed }) => failed)} failed, ${sum(({ unfiltered }) => unfiltered)} unfiltered`,
+  );
+  for (const fault of faults) {
+    const of = stories.filter(({ release }) => release.fault === fault);
+    const times = of.flatMap(({ faultyMs }) => (faultyMs === undefined ? [] : [faultyMs]));
+    const back = times.length === 0 ? "" : `; first fault to last proxy back: ${figures(times)}`;
+    const failed = of.reduce((total, story) => total + story.failed, 0);
+    t.diagnostic(`${fault} x ${of.length}: ${of[0]?.outcome} after ${figures(of.map(({ ms }) => ms))}; ${failed} requests failed${back}`);
+  }
+  assert.equal(
+    sum(({ unfiltered }) => unfiltered),
+    0,
+    JSON.stringify(totals.map(({ samples }) => samples)),
+  );
+  const slowest = Math.max(...stories.map(({ faultyMs }) => faultyMs ?? 0));
+  assert.ok(slowest < 20_000, `a fault was in force for ${slowest} ms`);
+  assert.ok(
+    wave.every(({ sights }) => sights.some(({ longest }) => longest >= SLOW_MS)),
+    "no request met a slow module",
+  );
+});

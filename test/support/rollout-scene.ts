@@ -1,0 +1,171 @@
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { WasmFilter, WasmFilterSpec } from "../../model/gen/wasmfilter.ts";
+import { pushModule } from "../../oci/index.ts";
+import { bootstrapDefaults, renderBootstrap } from "../../xds/index.ts";
+import { type EchoApp, startEchoApp } from "./echo.ts";
+import { type Envoy, startEnvoy } from "./envoy.ts";
+import { customer, type Fault, faultyFilter } from "./faulty.ts";
+import { freePort } from "./ports.ts";
+import { eventually } from "./process.ts";
+import { tempFolder } from "./temp.ts";
+import { type Answer, startTraffic, type Traffic } from "./traffic.ts";
+import { startWeir, type Weir } from "./weir.ts";
+
+/** What a proxy's clients saw, compressed: one entry for each change of what was seen. */
+export interface Sight {
+  /** `performance.now()` of the first answer of this kind. */
+  readonly at: number;
+  /** `x-weir` of the answer, "" when it came unfiltered; "failed" for anything but a 200. */
+  readonly value: string;
+  /** How many answers in a row. */
+  count: number;
+  /** `performance.now()` of the last one. */
+  until: number;
+  /** The longest of them took, in milliseconds. */
+  longest: number;
+}
+
+export interface WatchedProxy {
+  readonly node: string;
+  readonly port: number;
+  readonly envoy: Envoy;
+  readonly traffic: Traffic;
+  readonly sights: Sight[];
+}
+
+export interface Release {
+  readonly number: number;
+  readonly fault: Fault;
+  readonly digest: string;
+  readonly image: string;
+}
+
+/** A real `weir serve` on a folder, real Envoys under traffic, and modules to roll out to them. */
+export interface RolloutScene {
+  readonly server: Weir;
+  readonly proxies: readonly WatchedProxy[];
+  /** The good release that everything starts from. */
+  readonly first: Release;
+  /** Makes a module that marks responses with the release's number, and asks for it in the manifest. */
+  release(number: number, fault: Fault): Promise<Release>;
+  /** What became of it, as soon as the status says: `Refused` by preflight, or the result of its rollout. */
+  outcome(release: Release): Promise<"Refused" | "Succeeded" | "RolledBack">;
+  /** Waits until every proxy acknowledged this digest and answers with this release's mark. */
+  allRun(release: Release): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export const FILTER = "rolling";
+
+export interface RolloutSceneOptions {
+  readonly proxies: number;
+  readonly rollout: NonNullable<WasmFilterSpec["rollout"]>;
+  readonly pauseMs: number;
+}
+
+export async function startRolloutScene({ proxies: count, rollout, pauseMs }: RolloutSceneOptions): Promise<RolloutScene> {
+  const open: (() => Promise<unknown>)[] = [];
+  const folder = await tempFolder("rollout");
+  open.push(folder.remove);
+  await mkdir(join(folder.path, "filters"));
+  const app = await startEchoApp();
+  open.push(app.stop);
+  const server = await startWeir({ source: ["--filters", "filters"], data: "data", cwd: folder.path });
+  open.push(server.stop);
+  const proxies: WatchedProxy[] = [];
+  const stop = async () => {
+    await Promise.all(proxies.map(({ traffic }) => traffic.stop()));
+    for (const close of open.reverse()) await close();
+  };
+
+  async function release(number: number, fault: Fault): Promise<Release> {
+    const image = `oci-layout:images:r${number}`;
+    const pushed = await pushModule(image, await faultyFilter(fault, `${number}`), { keychain: new Map(), layoutBase: folder.path });
+    if (!pushed.ok) throw new Error(pushed.error.message);
+    const manifest = { apiVersion: "weir.dev/v1alpha1", kind: "WasmFilter", metadata: { name: FILTER }, spec: { image, rollout } };
+    await writeFile(join(folder.path, "new"), JSON.stringify(manifest));
+    await rename(join(folder.path, "new"), join(folder.path, "filters", "filter.json"));
+    return { number, fault, image, digest: pushed.value.digest };
+  }
+
+  async function outcome({ image, digest }: Release) {
+    let result: "Refused" | "Succeeded" | "RolledBack" | undefined;
+    await server.until(`${image} to be decided`, FILTER, (filter) => {
+      result = filter.spec.image === image ? decided(filter, digest) : undefined;
+      return result !== undefined;
+    });
+    if (result === undefined) throw new Error("undecided");
+    return result;
+  }
+
+  async function allRun({ digest, number }: Release): Promise<void> {
+    await eventually(
+      `every proxy to run release ${number}`,
+      async () => {
+        const views = await server.proxies();
+        const acknowledged = views.filter(({ connected, slots }) => {
+          const [filter] = slots[0]?.filters ?? [];
+          // One that refused the release before says so for as long as that is the target, and runs this one.
+          return connected && filter?.digest === digest && filter.state !== "pending";
+        });
+        return acknowledged.length === count && proxies.every(({ sights }) => sights.at(-1)?.value === `${number}`);
+      },
+      30_000,
+    );
+  }
+
+  try {
+    const first = await release(0, "good");
+    for (let i = 0; i < count; i++) {
+      const proxy = await startProxy(`edge-${i}`, server.xdsPort, app);
+      open.push(proxy.envoy.stop);
+      proxies.push({ ...proxy, ...watchTraffic(proxy.port, pauseMs) });
+    }
+    await server.until(
+      "the first release everywhere",
+      FILTER,
+      ({ status }) => status?.proxies?.updated === count && decided({ status }, first.digest) === "Succeeded",
+    );
+    return { server, proxies, first, release, outcome, allRun, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function decided({ status }: Pick<WasmFilter, "status">, digest: string): "Refused" | "Succeeded" | "RolledBack" | undefined {
+  const refused = status?.conditions?.some(({ type, status: value }) => type === "Validated" && value === "False");
+  if (refused) return "Refused";
+  const result = status?.history?.find((item) => item.digest === digest)?.result;
+  return result === "Succeeded" || result === "RolledBack" ? result : undefined;
+}
+
+async function startProxy(node: string, xdsPort: number, app: EchoApp) {
+  const port = await freePort();
+  const config = renderBootstrap({
+    ...bootstrapDefaults,
+    node,
+    xds: { host: "127.0.0.1", port: xdsPort },
+    listen: { host: "127.0.0.1", port },
+    upstream: { host: "127.0.0.1", port: app.port },
+  });
+  const envoy = await startEnvoy({ config, log: "warning", concurrency: 1 });
+  // Its filters are there by then: the listener waits for them.
+  await eventually("its listener", async () => (await envoy.get("/ready")).startsWith("LIVE"), 30_000);
+  return { node, port, envoy };
+}
+
+function watchTraffic(port: number, pauseMs: number): Pick<WatchedProxy, "traffic" | "sights"> {
+  const sights: Sight[] = [];
+  const note = ({ status, headers }: Answer, took: number) => {
+    const value = status === 200 ? String(headers["x-weir"] ?? "") : "failed";
+    const last = sights.at(-1);
+    const now = performance.now();
+    if (last?.value === value) Object.assign(last, { count: last.count + 1, until: now, longest: Math.max(last.longest, took) });
+    else sights.push({ at: now, value, count: 1, until: now, longest: took });
+  };
+  const filtered = ({ headers }: Answer) => headers["x-weir"] !== undefined;
+  const traffic = startTraffic({ port, clients: 1, pauseMs, headers: customer, filtered, onAnswer: note });
+  return { traffic, sights };
+}
