@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
+import { parse, stringify } from "yaml";
 import { installEnvoy } from "../scripts/tools/envoy.ts";
 import { type BootstrapOptions, bootstrapDefaults, renderBootstrap } from "../xds/index.ts";
 import { chainEntry } from "./support/chain-entry.ts";
@@ -12,10 +13,19 @@ import { tempFolder } from "./support/temp.ts";
 import { startTraffic } from "./support/traffic.ts";
 import { headerFilter } from "./support/wat.ts";
 
-test("Envoy accepts every bootstrap that is printed", async (t) => {
+/** What Envoy has to say against a configuration; empty when it accepts it without a word about deprecation. */
+async function complaints(t: TestContext, config: string): Promise<string> {
   const folder = await tempFolder("bootstrap");
   t.after(() => folder.remove());
-  const envoy = await installEnvoy();
+  const file = join(folder.path, "envoy.yaml");
+  await writeFile(file, config);
+  const args = ["--mode", "validate", "--config-path", file, "--log-level", "error"];
+  const validation = await startProcess(await installEnvoy(), args, { name: "envoy" });
+  const { code } = await validation.exited;
+  return code === 0 && !/deprecated/i.test(validation.logs()) ? "" : validation.logs();
+}
+
+test("Envoy accepts every bootstrap that is printed", async (t) => {
   const variants: Readonly<Record<string, Partial<BootstrapOptions>>> = {
     plain: {},
     "odd names": { node: 'q"uo\\te: {#\u2028é', namespace: "shop", labels: { "app.kubernetes.io/name": "yes", empty: "" } },
@@ -26,12 +36,20 @@ test("Envoy accepts every bootstrap that is printed", async (t) => {
     "managed, open, no statistics": { managed: true, whenMissing: "open", stats: false },
   };
   for (const [name, options] of Object.entries(variants)) {
-    const file = join(folder.path, "envoy.yaml");
-    await writeFile(file, renderBootstrap({ ...bootstrapDefaults, node: "web-1", ...options }));
-    const validation = await startProcess(envoy, ["--mode", "validate", "--config-path", file, "--log-level", "error"], { name: "envoy" });
-    const { code } = await validation.exited;
-    assert.equal(code, 0, `${name}: ${validation.logs()}`);
-    assert.doesNotMatch(validation.logs(), /deprecated/i, name);
+    assert.equal(await complaints(t, renderBootstrap({ ...bootstrapDefaults, node: "web-1", ...options })), "", name);
+  }
+});
+
+test("Envoy accepts every slot that the documentation shows", async (t) => {
+  const text = await readFile(new URL("../docs/proxies.md", import.meta.url), "utf8");
+  const blocks = [...text.matchAll(/^```yaml (http_filters|filters)\n(.*?)^```$/gms)];
+  assert.ok(blocks.length >= 4);
+  for (const [, place, yaml = ""] of blocks) {
+    const bootstrap = parse(renderBootstrap({ ...bootstrapDefaults, node: "web-1", slots: [] }));
+    const { filters } = bootstrap.static_resources.listeners[0].filter_chains[0];
+    if (place === "filters") filters.unshift(...parse(yaml));
+    else filters[0].typed_config.http_filters.unshift(...parse(yaml));
+    assert.equal(await complaints(t, stringify(bootstrap)), "", yaml);
   }
 });
 
