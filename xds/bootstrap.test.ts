@@ -8,6 +8,12 @@ function render(options: Partial<BootstrapOptions>) {
   return parse(renderBootstrap({ ...bootstrapDefaults, node: "web-1", ...options }));
 }
 
+function sidecarOf(metadata: unknown) {
+  const parsed = parseManagedSidecar(metadata);
+  assert.ok(parsed.ok);
+  return parsed.value;
+}
+
 test("a bootstrap names the proxy as Istio's proxies name themselves, whatever characters are in it", () => {
   const node = 'we"ird: {#\n\u2028}';
   const { node: printed } = render({ node, namespace: "shop", labels: { "app.kubernetes.io/name": "yes", on: "1" } });
@@ -37,7 +43,7 @@ test("a managed sidecar has ADS only and says in its metadata what it wants", ()
   assert.equal(bootstrap.static_resources.listeners, undefined);
   assert.equal(bootstrap.static_resources.clusters.length, 1);
   assert.deepEqual(Object.keys(bootstrap.dynamic_resources), ["ads_config", "lds_config", "cds_config"]);
-  assert.deepEqual(parseManagedSidecar(bootstrap.node.metadata.WEIR_MANAGED), {
+  assert.deepEqual(sidecarOf(bootstrap.node.metadata.WEIR_MANAGED), {
     listenHost: "0.0.0.0",
     listenPort: 15006,
     appHost: "127.0.0.1",
@@ -47,26 +53,29 @@ test("a managed sidecar has ADS only and says in its metadata what it wants", ()
   });
 });
 
-test("metadata that no listener can be built from makes no managed sidecar", () => {
+test("metadata that no listener can be built from is refused with the field named", () => {
   const good = { listenPort: 10000, appPort: 8080 };
-  assert.ok(parseManagedSidecar(good));
-  const bad = [
-    undefined,
-    null,
-    "x",
-    {},
-    { ...good, listenPort: 0 },
-    { ...good, appPort: 70_000 },
-    { ...good, appPort: "8080" },
-    { ...good, listenHost: "not-an-ip" },
-    { ...good, appHost: "a b" },
-    { ...good, slots: "default" },
-    { ...good, slots: ["a", "a"] },
-    { ...good, slots: ["a/b"] },
-    { ...good, slots: Array.from({ length: 17 }, (_, i) => `s${i}`) },
-    { ...good, whenMissing: "maybe" },
+  assert.ok(sidecarOf(good));
+  assert.equal(sidecarOf(undefined), undefined, "no managed sidecar");
+  const bad: [unknown, RegExp][] = [
+    [null, /no object/],
+    ["x", /no object/],
+    [{}, /listenPort/],
+    [{ ...good, listenPort: 0 }, /listenPort/],
+    [{ ...good, appPort: 70_000 }, /appPort/],
+    [{ ...good, appPort: "8080" }, /appPort/],
+    [{ ...good, listenHost: "not-an-ip" }, /listenHost/],
+    [{ ...good, appHost: "a b" }, /appHost/],
+    [{ ...good, slots: "default" }, /slots/],
+    [{ ...good, slots: ["a", "a"] }, /slots/],
+    [{ ...good, slots: ["a/b"] }, /slots/],
+    [{ ...good, slots: Array.from({ length: 17 }, (_, i) => `s${i}`) }, /at most 16/],
+    [{ ...good, whenMissing: "maybe" }, /whenMissing/],
   ];
-  for (const value of bad) assert.equal(parseManagedSidecar(value), undefined, JSON.stringify(value));
+  for (const [value, problem] of bad) {
+    const parsed = parseManagedSidecar(value);
+    assert.match(parsed.ok ? "" : parsed.error.message, problem, JSON.stringify(value));
+  }
 });
 
 test("statistics can be left out", () => {

@@ -21,7 +21,7 @@ export interface NodeInfo {
 const MAX_ID_LENGTH = 1024;
 const MAX_LABELS = 256;
 
-/** Reads a node message. Fails with reason `NodeIdRequired` or `NodeIdTooLong`, worded for the status of the stream. */
+/** Reads a node message. Fails with reason `NodeIdRequired`, `NodeIdTooLong` or `InvalidManagedSidecar`, worded for the status of the stream. */
 export function parseNode(node: Node | undefined): Result<NodeInfo> {
   const id = node?.id ?? "";
   if (id === "") return fail("NodeIdRequired", "the first request of a stream must carry node.id: set `node: {id: ...}` in the bootstrap");
@@ -30,13 +30,15 @@ export function parseNode(node: Node | undefined): Result<NodeInfo> {
   const build =
     node?.userAgentVersionType?.$case === "userAgentBuildVersion" ? node.userAgentVersionType.userAgentBuildVersion.version : undefined;
   const version = build === undefined ? "" : `${build.majorNumber ?? 0}.${build.minorNumber ?? 0}.${build.patch ?? 0}`;
+  const managed = parseManagedSidecar(metadata[MANAGED_KEY]);
+  if (!managed.ok) return managed;
   return ok({
     id,
     namespace: typeof metadata.NAMESPACE === "string" ? metadata.NAMESPACE : "",
     labels: parseLabels(metadata.LABELS),
     version,
     dialect: dialectOf(node?.extensions ?? [], version),
-    managed: parseManagedSidecar(metadata[MANAGED_KEY]),
+    managed: managed.value,
   });
 }
 
