@@ -85,6 +85,7 @@ test("wrong usage is status 2 with the mistake and where to read on, on stderr",
     [["bootstrap"], /--node is missing/],
     [["bootstrap", "--node", "a", "--xds", "nowhere"], /--xds is HOST:PORT/],
     [["bootstrap", "--node", "a", "--listen", "70000"], /--listen is a port from 1 to 65535/],
+    [["bootstrap", "--node", "a", "--listen", "localhost:10000"], /--listen takes an IP address/],
     [["bootstrap", "--node", "a", "--label", "app"], /--label is KEY=VALUE/],
     [["bootstrap", "--node", "a", "--slot", "A"], /--slot is a name of lower-case letters/],
     [["bootstrap", "--node", "a", "--slot", "b", "--slot", "b"], /--slot b is given twice/],
@@ -189,6 +190,8 @@ test("bootstrap prints YAML that says what was asked", async () => {
   assert.deepEqual(listener.address.socket_address, { address: "127.0.0.1", port_value: 80 });
   const filters = listener.filter_chains[0].filters[0].typed_config.http_filters.map(({ name }: { name: string }) => name);
   assert.deepEqual(filters, ["weir/edge", "weir/app", "envoy.filters.http.router"]);
+  assert.ok(parse(out).stats_sinks);
+  assert.equal(parse((await weir([...argv, "--no-stats"])).out).stats_sinks, undefined);
   assert.match(out, /"::1", port_value: 9/);
   assert.match(out, /"app\.local", port_value: 81/);
 });

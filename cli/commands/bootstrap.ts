@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { ok, type Result } from "../../model/result.ts";
 import { parseAddress, parsePort } from "../address.ts";
 import { defineCommand } from "../command.ts";
@@ -32,6 +33,7 @@ export const bootstrap = defineCommand({
       fallback: "closed",
       choices: ["closed", "open"],
     },
+    "no-stats": { type: "boolean", help: "do not stream Envoy's statistics to Weir (rollouts are then judged by acknowledgements alone)" },
     admin: { type: "string", value: "HOST:PORT", help: "Envoy's admin interface; port 0 takes any free one", fallback: "127.0.0.1:0" },
   },
   examples: [
@@ -72,14 +74,20 @@ export const bootstrap = defineCommand({
         managed: flags.managed,
         whenMissing: flags["when-missing"] === "open" ? "open" : "closed",
         admin: admin.value,
+        stats: !flags["no-stats"],
       }),
     );
     return ok(undefined);
   },
 });
 
+/** An address to bind, which a name is not. */
 function parseListen(text: string, host: string) {
-  if (text.includes(":")) return parseAddress(text, "--listen");
+  if (text.includes(":")) {
+    const address = parseAddress(text, "--listen");
+    if (!address.ok || isIP(address.value.host) !== 0) return address;
+    return usage(`--listen takes an IP address, for example 127.0.0.1:10000, not the name "${address.value.host}"`);
+  }
   const port = parsePort(text, "--listen");
   return port.ok ? ok({ host, port: port.value }) : port;
 }
