@@ -54,6 +54,7 @@ export async function openStage(narrator: Narrator): Promise<Stage> {
     const config = await weir([...bootstrap, ...ports]);
     const envoy = await startEnvoy({ config, log: "warning" });
     open.push(envoy);
+    await envoy.ready();
     narrator.say(`Envoy runs as process ${envoy.pid} with what that printed, before an app on port ${app.port}.`);
     return {
       ...{ folder, examples, envoy, port, weir, close },

@@ -15,6 +15,8 @@ export interface Envoy {
   logs(): string;
   /** GET of a path of the admin interface, such as `/stats?filter=wasm`. Throws on a status other than 200. */
   get(path: string): Promise<string>;
+  /** Waits until its first listeners accept connections, which is later than the admin interface does. Needs what they wait for, such as an xDS server. */
+  ready(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -62,7 +64,21 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
       await get(`http://${address}`, "/server_info");
       return `http://${address}`;
     });
-    return { pid: envoy.pid, admin, exited: envoy.exited, waitFor: envoy.waitFor, logs: envoy.logs, get: (path) => get(admin, path), stop };
+    const ready = async () => {
+      await envoy.waitFor("its workers to listen", async () =>
+        (await get(admin, "/stats?filter=workers_started")).includes("workers_started: 1"),
+      );
+    };
+    return {
+      pid: envoy.pid,
+      admin,
+      ready,
+      exited: envoy.exited,
+      waitFor: envoy.waitFor,
+      logs: envoy.logs,
+      get: (path) => get(admin, path),
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

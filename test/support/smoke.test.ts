@@ -79,6 +79,7 @@ static_resources:
   assert.match(await one.get("/server_info"), /"state": "LIVE"/);
   assert.match(await two.get("/server_info"), /"concurrency": 1/);
   assert.notEqual(one.admin, two.admin);
+  await one.ready();
   assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), "hello");
   await one.stop();
   assert.throws(() => process.kill(one.pid, 0));
