@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 import wabt from "wabt";
 import { TypedExtensionConfig } from "../gen/envoy/config/core/v3/extension.ts";
@@ -69,6 +70,16 @@ test("a version follows slot, order and content of the HTTP filters, and is know
     chainVersion("default", [a, entryFixture("b", { config: "x" })], dialect),
   ];
   assert.equal(new Set([version, ...others]).size, 6);
+});
+
+test("what is encoded changes only together with its version", () => {
+  const entry = entryFixture("a", { config: "c", rootId: "r", env: [{ name: "A", value: "b" }] });
+  const digest = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+  const encoded = (["vm", "plugin"] as const).map((restriction) =>
+    digest(chainResource("default", [entry], { form: "chain", restriction }).any),
+  );
+  // When these change on purpose, raise ENCODING: proxies that hold the old bytes under the same version would never get the new ones.
+  assert.deepEqual(encoded, ["f35cfce266faf7d8", "78c26e5bd8653589"]);
 });
 
 test("one filter is its own resource, of the type its filter has", () => {

@@ -95,8 +95,13 @@ function extension(name: string, version: string, typeUrl: string, config: Rope)
   return { typeUrl: typeUrls.extensionConfig, name, version, any: bytes };
 }
 
-/** An entry's hash stands for its module and settings; its capabilities follow from them. */
+/** An entry's hash stands for its module and settings. Its capabilities follow from them, but how may differ from one Weir to the next. */
 function version(name: string, entries: Chain, { restriction }: Dialect): string {
-  const content = JSON.stringify([ENCODING, restriction, name, entries.map((entry) => [filterId(entry.filter), entry.type, entry.hash])]);
+  const content = JSON.stringify([
+    ENCODING,
+    restriction,
+    name,
+    entries.map((entry) => [filterId(entry.filter), entry.type, entry.hash, entry.capabilities]),
+  ]);
   return createHash("sha256").update(content).digest("hex").slice(0, 32);
 }
