@@ -207,7 +207,7 @@ test("no credentials at a private registry is said as such", async () => {
   };
   await bench(asking, async ({ open }) => {
     const failure = failed(await findImage(open({ credentials: undefined }), "v1"), "AccessDenied");
-    assert.match(failure.message, /Name a pull secret/);
+    assert.match(failure.message, /name a pull secret .* in spec\.pullSecrets/);
   });
 });
 

@@ -3,6 +3,7 @@ import { type Digest, isDigest } from "../model/digest.ts";
 import type { Credentials } from "../model/module.ts";
 import { fail, failForNow, ok, type Result } from "../model/result.ts";
 import { answerChallenge, denied } from "./auth.ts";
+import { printBytes, tooLarge } from "./bytes.ts";
 import { type HttpOptions, type HttpRequest, type HttpResponse, Interrupted, readBody, schemeFor, send } from "./http.ts";
 import { type Descriptor, isRecord, MAX_MANIFEST_BYTES, manifestTypes, type RawManifest, sha256 } from "./manifest.ts";
 import type { RegistryReference } from "./reference.ts";
@@ -15,6 +16,8 @@ const MAX_TAG_PAGES = 100;
 const MAX_TAG_PAGE_BYTES = 4 << 20;
 /** How often a blob that breaks off is taken up again. */
 const MAX_RESUMES = 4;
+/** What to do when a registry returns something else than was asked for. */
+const UNTRUE = "Nothing of it was used. Push the image again, or check the registry's storage and any cache before it.";
 
 export interface RemoteOptions {
   readonly http: HttpOptions;
@@ -139,13 +142,16 @@ async function fetchManifest(session: Session, wanted: string, signal?: AbortSig
   const bytes = await bodyOf(response, MAX_MANIFEST_BYTES);
   if (!bytes.ok) return bytes;
   if (bytes.value === undefined)
-    return fail("InvalidManifest", `The manifest ${wanted} of ${session.name} is larger than ${MAX_MANIFEST_BYTES} bytes.`);
+    return fail(
+      "InvalidManifest",
+      `The manifest ${wanted} of ${session.name} is larger than ${printBytes(MAX_MANIFEST_BYTES)}: it is not an image's. Check the reference.`,
+    );
   const digest = sha256(bytes.value);
   const claimed = isDigest(wanted) ? wanted : response.headers.get("docker-content-digest");
   if (claimed !== null && isDigest(claimed) && claimed !== digest) {
     return fail(
       "DigestMismatch",
-      `The registry answered for manifest ${claimed} of ${session.name} with content whose digest is ${digest}.`,
+      `The registry answered for manifest ${claimed} of ${session.name} with content whose digest is ${digest}. ${UNTRUE}`,
     );
   }
   return ok({ bytes: bytes.value, digest, mediaType: response.headers.get("content-type")?.split(";")[0]?.trim() ?? "" });
@@ -167,7 +173,7 @@ async function fetchBlob(
   limit: number,
   signal?: AbortSignal,
 ): Promise<Result<Uint8Array<ArrayBuffer>>> {
-  if (size > limit) return fail("ModuleTooLarge", `Layer ${digest} of ${session.name} has ${size} bytes; the limit is ${limit}.`);
+  if (size > limit) return fail("ModuleTooLarge", tooLarge(`Layer ${digest} of ${session.name}`, size, limit));
   const blob = new Uint8Array(size);
   let hash = createHash("sha256");
   let received = 0;
@@ -186,7 +192,10 @@ async function fetchBlob(
     try {
       for await (const chunk of response.chunks()) {
         if (received + chunk.byteLength > size) {
-          return fail("DigestMismatch", `Layer ${digest} of ${session.name} goes on after the ${size} bytes that its manifest names.`);
+          return fail(
+            "DigestMismatch",
+            `Layer ${digest} of ${session.name} goes on after the ${size} bytes that its manifest names. ${UNTRUE}`,
+          );
         }
         blob.set(chunk, received);
         hash.update(chunk);
@@ -223,7 +232,8 @@ async function blobRefused(session: Session, response: HttpResponse, digest: Dig
 
 function proven(session: Session, blob: Uint8Array<ArrayBuffer>, digest: Digest, actual: string): Result<Uint8Array<ArrayBuffer>> {
   if (actual === digest) return ok(blob);
-  return fail("DigestMismatch", `The registry answered for layer ${digest} of ${session.name} with content whose digest is ${actual}.`);
+  const message = `The registry answered for layer ${digest} of ${session.name} with content whose digest is ${actual}. ${UNTRUE}`;
+  return fail("DigestMismatch", message);
 }
 
 function truncated(session: Session, digest: Digest, received: number, size: number, cause: string) {

@@ -3,6 +3,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { type Extract, extract, type Header } from "tar-stream";
 import { type Failure, fail, failForNow, ok, type Result } from "../model/result.ts";
+import { printBytes, tooLarge } from "./bytes.ts";
 
 export interface ExtractLimits {
   /** Most bytes a module may have. */
@@ -51,7 +52,10 @@ export async function extractModule(
   } catch (error) {
     if (error instanceof Refusal) return { ok: false, error: error.failure };
     if (signal?.aborted) return failForNow("Canceled", `Unpacking ${where} was canceled.`);
-    return fail("CorruptLayer", `${where} is not a readable tar archive (${error instanceof Error ? error.message : String(error)}).`);
+    return fail(
+      "CorruptLayer",
+      `${where} is not a readable tar archive (${error instanceof Error ? error.message : String(error)}). Push the image again.`,
+    );
   }
   return choose(found, where);
 }
@@ -70,10 +74,13 @@ async function collect(tar: AsyncIterable<Entry>, found: Found[], limits: Extrac
 async function readModule(entry: Entry, name: string, limits: ExtractLimits, where: string): Promise<Uint8Array<ArrayBuffer>> {
   const { type, size } = entry.header;
   if (type !== "file" && type !== "contiguous-file") {
-    throw refusal("UnsafeArchive", `${where}: ${JSON.stringify(name)} is a ${type}, not a file.`);
+    throw refusal(
+      "UnsafeArchive",
+      `${where}: ${JSON.stringify(name)} is a ${type}, not a file. Build the image with the module itself there.`,
+    );
   }
   if (size > limits.moduleBytes) {
-    throw refusal("ModuleTooLarge", `${where}: ${JSON.stringify(name)} has ${size} bytes; the limit is ${limits.moduleBytes}.`);
+    throw refusal("ModuleTooLarge", tooLarge(`${JSON.stringify(name)} in ${where}`, size, limits.moduleBytes));
   }
   const bytes = new Uint8Array(size);
   let offset = 0;
@@ -90,7 +97,7 @@ function safeName({ name }: Header, where: string): string {
   if (unsafe)
     throw refusal(
       "UnsafeArchive",
-      `${where} holds an entry named ${JSON.stringify(name.slice(0, 200))}, which points outside the archive.`,
+      `${where} holds an entry named ${JSON.stringify(name.slice(0, 200))}, which points outside the archive. Build the image without it.`,
     );
   return name.replace(/^(?:\.\/+)+/, "");
 }
@@ -121,7 +128,13 @@ function meter(limit: number, where: string): Transform {
   return new Transform({
     transform(chunk: Uint8Array, _encoding, done) {
       passed += chunk.byteLength;
-      if (passed > limit) done(refusal("LayerTooLarge", `${where} inflates to more than ${limit} bytes.`));
+      if (passed > limit)
+        done(
+          refusal(
+            "LayerTooLarge",
+            `${where} inflates to more than ${printBytes(limit)}. Keep only the module in it, or push the module itself with \`weir push\`.`,
+          ),
+        );
       else done(null, chunk);
     },
   });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Digest, isDigest } from "../model/digest.ts";
 import { type Failure, fail, ok, type Result } from "../model/result.ts";
 import { writeFileAtomically } from "./atomic-file.ts";
+import { printBytes, tooLarge } from "./bytes.ts";
 import {
   type Descriptor,
   type Index,
@@ -32,7 +33,7 @@ export function createLayoutRepository(directory: string, name: string): Reposit
       index.value.manifests.filter(({ annotations }) => annotations[TAG_ANNOTATION] === tag).map(({ digest }) => digest),
     );
     const [digest] = found;
-    if (digest === undefined) return fail("ImageNotFound", `${name} has no image tagged ${tag}.`);
+    if (digest === undefined) return fail("ImageNotFound", `${name} has no image tagged ${tag}. Check the tag, or push it first.`);
     if (found.size > 1) return fail("AmbiguousTag", `${name} has ${found.size} images tagged ${tag}; name one by digest.`);
     return ok(digest);
   }
@@ -40,7 +41,7 @@ export function createLayoutRepository(directory: string, name: string): Reposit
   async function read(digest: Digest, limit: number, missing: Failure): Promise<Result<Uint8Array<ArrayBuffer>>> {
     try {
       const content = await readBounded(pathOf(digest), limit);
-      if (content === undefined) return fail("ModuleTooLarge", `${digest} of ${name} has more than ${limit} bytes.`);
+      if (content === undefined) return fail("ModuleTooLarge", tooLarge(`${digest} of ${name}`, undefined, limit));
       return ok(content);
     } catch (error) {
       return hasCode(error, "ENOENT") ? { ok: false, error: missing } : unreadable(error);
@@ -60,11 +61,16 @@ export function createLayoutRepository(directory: string, name: string): Reposit
       return ok({ bytes: bytes.value, digest: actual, mediaType: manifestTypes.ociManifest });
     },
     async blob({ digest, size }, limit) {
-      if (size > limit) return fail("ModuleTooLarge", `Layer ${digest} of ${name} has ${size} bytes; the limit is ${limit}.`);
-      const bytes = await read(digest, limit, fail("BlobNotFound", `${name} lacks layer ${digest}, which its manifest names.`).error);
+      if (size > limit) return fail("ModuleTooLarge", tooLarge(`Layer ${digest} of ${name}`, size, limit));
+      const bytes = await read(
+        digest,
+        limit,
+        fail("BlobNotFound", `${name} lacks layer ${digest}, which its manifest names. Push the image again.`).error,
+      );
       if (!bytes.ok) return bytes;
       const { byteLength } = bytes.value;
-      if (byteLength < size) return fail("TruncatedBlob", `Layer ${digest} of ${name} ended after ${byteLength} of ${size} bytes.`);
+      if (byteLength < size)
+        return fail("TruncatedBlob", `Layer ${digest} of ${name} ended after ${byteLength} of ${size} bytes. Push the image again.`);
       const actual = await sha256Aside(bytes.value);
       return actual === digest ? bytes : mismatch(name, digest, actual);
     },
@@ -104,7 +110,11 @@ async function readIndex(directory: string, name: string): Promise<Result<Index>
       return fail("LayoutUnreadable", `${name} cannot be read (${messageOf(error)}).`);
     return fail("ImageNotFound", `${name} is not an OCI image layout: ${directory} has no index.json.`);
   }
-  if (bytes === undefined) return fail("InvalidManifest", `The index.json of ${name} is larger than ${MAX_MANIFEST_BYTES} bytes.`);
+  if (bytes === undefined)
+    return fail(
+      "InvalidManifest",
+      `The index.json of ${name} is larger than ${printBytes(MAX_MANIFEST_BYTES)}. Remove entries that nothing needs.`,
+    );
   const parsed = parseManifest({ bytes, digest: sha256(bytes), mediaType: manifestTypes.ociIndex }, `The index.json of ${name}`);
   if (!parsed.ok) return parsed;
   return parsed.value.kind === "index" ? ok(parsed.value) : fail("InvalidManifest", `The index.json of ${name} is not an image index.`);

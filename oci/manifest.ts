@@ -64,7 +64,11 @@ export async function sha256Aside(bytes: Uint8Array<ArrayBuffer>): Promise<Diges
 
 /** Reads a manifest or an index. `where` names it in messages. Fails with reason `InvalidManifest`. */
 export function parseManifest(raw: RawManifest, where: string): Result<Manifest | Index> {
-  const invalid = (why: string) => fail("InvalidManifest", `${where} is not a usable image manifest: ${why}.`);
+  const invalid = (why: string) =>
+    fail(
+      "InvalidManifest",
+      `${where} is not a usable image manifest: ${why}. Check the reference, or push the image again with a current tool.`,
+    );
   let document: unknown;
   try {
     document = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(raw.bytes));
@@ -72,8 +76,7 @@ export function parseManifest(raw: RawManifest, where: string): Result<Manifest 
     return invalid("it is not JSON");
   }
   if (!isRecord(document)) return invalid("it is not a JSON object");
-  if (document.schemaVersion === 1)
-    return invalid("it is Docker's schema 1, which no longer is supported; push the image again with a current tool");
+  if (document.schemaVersion === 1) return invalid("it is Docker's schema 1, which is no longer supported");
   if (document.schemaVersion !== 2) return invalid("its schemaVersion is not 2");
   // One digest must not mean two things to two readers: https://github.com/opencontainers/distribution-spec/security/advisories/GHSA-mc8v-mgrf-8f4m
   if ("layers" in document && "manifests" in document) return invalid("it has both layers and manifests");

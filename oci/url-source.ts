@@ -1,5 +1,6 @@
 import type { Digest } from "../model/digest.ts";
 import { fail, failForNow, ok, type Result } from "../model/result.ts";
+import { tooLarge } from "./bytes.ts";
 import { type HttpOptions, Interrupted, readBody, send, unavailable } from "./http.ts";
 import type { FetchedModule } from "./images.ts";
 import { sha256Aside } from "./manifest.ts";
@@ -28,7 +29,7 @@ export async function fetchUrl(
   const { status } = answer.value;
   if (status !== 200) {
     await answer.value.discard();
-    if (status === 404 || status === 410) return fail("ModuleNotFound", `${where} does not exist (${status}).`);
+    if (status === 404 || status === 410) return fail("ModuleNotFound", `${where} does not exist (${status}). Check spec.url.`);
     if (status === 401 || status === 403)
       return fail("AccessDenied", `Access to ${where} is denied (${status}); a url must be readable without credentials.`);
     if (status === 429) return failForNow("RateLimited", `${url.host} asks for fewer requests (429); try later.`);
@@ -37,9 +38,13 @@ export async function fetchUrl(
   }
   try {
     const bytes = await readBody(answer.value, limit);
-    if (bytes === undefined) return fail("ModuleTooLarge", `${where} has more than ${limit} bytes.`);
+    if (bytes === undefined) return fail("ModuleTooLarge", tooLarge(where, undefined, limit));
     const actual = await sha256Aside(bytes);
-    if (actual !== digest) return fail("DigestMismatch", `${where} returns content whose digest is ${actual}, not ${digest}.`);
+    if (actual !== digest)
+      return fail(
+        "DigestMismatch",
+        `${where} returns content whose digest is ${actual}, not ${digest}. If it was changed on purpose, put the new digest into spec.sha256.`,
+      );
     const mediaType = answer.value.headers.get("content-type")?.split(";")[0]?.trim() ?? "";
     return ok({ module: { digest, wasmDigest: digest, size: bytes.byteLength, mediaType }, bytes });
   } catch (error) {

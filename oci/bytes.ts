@@ -1,0 +1,21 @@
+const UNITS = [
+  ["MiB", 1 << 20],
+  ["KiB", 1 << 10],
+] as const;
+
+/** A size for people, rounded down: `64 MiB`, `65.2 MiB`, `380 bytes`. */
+export function printBytes(bytes: number): string {
+  const [unit, size] = UNITS.find(([, each]) => bytes >= each) ?? ["bytes", 1];
+  return `${Math.floor((bytes / size) * 10) / 10} ${unit}`;
+}
+
+/** Why something is refused for its size, and what to do. `size`: bytes; `undefined` when only the limit is known to be passed. */
+export function tooLarge(what: string, size: number | undefined, limit: number): string {
+  return `${what} has ${compared(size, limit)}. Build the module smaller: optimize for size and strip debug information.`;
+}
+
+function compared(size: number | undefined, limit: number): string {
+  if (size === undefined) return `more than ${printBytes(limit)}, which is the limit`;
+  const [shown, allowed] = [printBytes(size), printBytes(limit)];
+  return shown === allowed ? `${size} bytes; the limit is ${limit} bytes` : `${shown}; the limit is ${allowed}`;
+}
