@@ -109,21 +109,23 @@ function inbound(sidecar: ManagedSidecar, dialect: Dialect, chains: ReadonlyMap<
 
 function httpSlot(slot: string, dialect: Dialect, chain: Chain, sidecar: ManagedSidecar): HttpFilter[] {
   if (dialect.form === "filters") return filterSlots(slot, "HTTP", chain, dialect, sidecar);
-  return [discovered(chainName(slot), FILTER_CHAIN_TYPE, new Uint8Array(), sidecar)];
+  return [discovered(chainName(slot), FILTER_CHAIN_TYPE, () => new Uint8Array(), sidecar)];
 }
 
 function filterSlots(slot: string, type: FilterType, chain: Chain, dialect: Dialect, sidecar: ManagedSidecar) {
   return chain
     .filter((entry) => entry.type === type)
-    .map((entry) => discovered(wasmName(slot, entry.filter), wasmType(type), passThroughConfig(entry.filter, type, dialect), sidecar));
+    .map((entry) =>
+      discovered(wasmName(slot, entry.filter), wasmType(type), () => passThroughConfig(entry.filter, type, dialect), sidecar),
+    );
 }
 
 /** A filter that ECDS fills. `neutral`: the encoded config that does nothing, for a proxy that is to open when nothing comes. */
-function discovered(name: string, typeUrl: string, neutral: Uint8Array, { whenMissing }: ManagedSidecar) {
+function discovered(name: string, typeUrl: string, neutral: () => Uint8Array, { whenMissing }: ManagedSidecar) {
   const configDiscovery: ExtensionConfigSource = {
     configSource: ADS,
     typeUrls: [typeUrl],
-    defaultConfig: whenMissing === "open" ? { typeUrl, value: Buffer.from(neutral) } : undefined,
+    defaultConfig: whenMissing === "open" ? { typeUrl, value: Buffer.from(neutral()) } : undefined,
   };
   return { name, configType: { $case: "configDiscovery" as const, configDiscovery } };
 }
