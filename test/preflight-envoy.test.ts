@@ -92,7 +92,7 @@ async function allBut(name: string, path: string): Promise<readonly string[]> {
   return facts.value.capabilities.filter((capability) => capability !== name);
 }
 
-test("the sandbox's verdict equals Envoy's on every good and bad module of the table", { timeout: 300_000 }, async (t) => {
+test("the sandbox's verdict equals Envoy's on every good and bad module of the table", { timeout: 540_000 }, async (t) => {
   const judge = await startJudge(await minimal());
   t.after(() => judge.stop());
   const verdicts: Verdict[] = [];

@@ -80,12 +80,11 @@ export async function startJudge(healthy: Uint8Array): Promise<Judge> {
       await writeResource(folder.path, `row-${row}`, file, settings);
       const load = await waitForLoad(envoy, before, HUNG_MS + (code.length / 1e6) * HUNG_MS_PER_MB);
       const loadMs = performance.now() - began;
-      const answers = load === "accepted" ? await exchange(port) : [];
-      const answered = answers.every((answer) => answer !== undefined);
-      if (answered) await waitForQuiet(envoy);
+      const { answers, hung } = load === "accepted" ? await exchange(port) : { answers: [], hung: false };
+      if (!hung) await waitForQuiet(envoy);
       const died = load === "crashed" || (load === "accepted" && (await isGone(envoy)));
       const log = envoy.logs().slice(from);
-      if (died || load === "hung" || !answered) await discard();
+      if (died || load === "hung" || hung) await discard();
       return { load, loadMs, answers, died, log };
     },
     async stop() {
@@ -141,7 +140,7 @@ async function start(folder: string, app: EchoApp): Promise<Running> {
   const port = await envoy.waitFor("the port of its listener", async () =>
     Number(/in::127\.0\.0\.1:(\d+)/.exec(await envoy.get("/listeners"))?.[1]),
   );
-  await envoy.waitFor("its listener", async () => (await exchange(port)).every((answer) => answer?.status === 200));
+  await envoy.waitFor("its listener", async () => (await exchange(port)).answers.every((answer) => answer?.status === 200));
   return { envoy, port };
 }
 
@@ -217,15 +216,22 @@ async function isGone(envoy: Envoy): Promise<boolean> {
   return Promise.race([envoy.exited.then(() => true), moment]);
 }
 
-/** The first two of the sandbox's synthetic requests. */
-async function exchange(port: number): Promise<(Answer | undefined)[]> {
-  return [await send(port, undefined), await send(port, ['{"name":"weir",', '"size":3}'])];
+interface Exchanged {
+  readonly answers: readonly (Answer | undefined)[];
+  /** A request was left without an answer, its connection open: there is no use in a second one. */
+  readonly hung: boolean;
 }
 
-function send(
-  port: number,
-  body: readonly string[] | undefined,
-): Promise<{ status: number; headers: Record<string, unknown> } | undefined> {
+/** The first two of the sandbox's synthetic requests. */
+async function exchange(port: number): Promise<Exchanged> {
+  const first = await send(port, undefined);
+  const second = first === "timeout" ? first : await send(port, ['{"name":"weir",', '"size":3}']);
+  const answers = [first, second].map((answer) => (typeof answer === "object" ? answer : undefined));
+  return { answers, hung: second === "timeout" };
+}
+
+/** `timeout`: the connection is open and nothing comes; `undefined`: it broke, or what came is no HTTP. */
+function send(port: number, body: readonly string[] | undefined): Promise<Answer | "timeout" | undefined> {
   return new Promise((resolve) => {
     const common = { "x-given": "yes" };
     const headers =
@@ -246,7 +252,10 @@ function send(
       response.once("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers }));
       response.once("error", () => resolve(undefined));
     });
-    outgoing.once("timeout", () => outgoing.destroy());
+    outgoing.once("timeout", () => {
+      resolve("timeout");
+      outgoing.destroy();
+    });
     outgoing.once("error", () => resolve(undefined));
     for (const chunk of body ?? []) outgoing.write(chunk);
     if (body !== undefined) outgoing.addTrailers({ "x-checksum": "0" });
