@@ -55,10 +55,11 @@ function stopped(facts: Facts, stage: Stage): Verdict {
   if (resolution.state !== "failed" || resolution.stage !== stage) {
     return { status: "Unknown", reason: "Pending", message: "not reached yet" };
   }
-  const { reason, message, retryable } = resolution.error;
+  const { reason, retryable } = resolution.error;
+  const message = resolution.error.message.replace(/\.$/, "");
   const passing = retryable && resolution.heldOver;
   const serving = facts.stable === undefined ? "" : `; revision ${facts.stable.number} keeps serving`;
-  const retry = retryable ? "; tried again with backoff" : "";
+  const retry = retryable ? "; tried again with backoff" : stage === "Resolved" ? "; tried again every spec.interval" : "";
   return { status: passing ? "Unknown" : "False", reason, message: `${message}${retry}${serving}` };
 }
 
@@ -97,7 +98,10 @@ function programmed({ counts, stable, rollout, target }: Facts): Verdict {
   if (target === undefined || (stable === undefined && rollout.phase === "Rejected")) {
     return { status: "False", reason: "NothingToServe", message: "no revision can be served" };
   }
-  if (matched === 0) return { status: "True", reason: "NoProxies", message: "no proxy matches; the next one that does gets it" };
+  if (matched === 0) {
+    const slot = JSON.stringify(target.settings.slot);
+    return { status: "True", reason: "NoProxies", message: `no proxy that it selects has slot ${slot}; the next one that has gets it` };
+  }
   if (rejected > 0)
     return { status: "False", reason: "Rejected", message: `${rejected} of ${matched} proxies rejected revision ${target.number}` };
   if (pending > 0)

@@ -1,14 +1,17 @@
 import type { Clock } from "../model/clock.ts";
 import type { Fleet, ProxyNode } from "../model/delivery.ts";
 import { filterId } from "../model/filter.ts";
+import type { Log } from "../model/log.ts";
 import { type Bisection, createBisection } from "./bisect.ts";
 import type { FleetIndex } from "./fleet-index.ts";
 import type { FilterRecord } from "./record.ts";
+import { createSlotNotices } from "./slot-notices.ts";
 
 export interface FleetWatchOptions {
   readonly fleet: Fleet;
   readonly index: FleetIndex;
   readonly clock: Clock;
+  readonly log: Log;
   readonly record: (id: string) => FilterRecord | undefined;
   /** How long a lost proxy stays in the counts, as pending. */
   readonly forgetProxyMs: number;
@@ -29,6 +32,7 @@ export interface FleetWatch {
 export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
   const { fleet, index, clock, record } = options;
   const bisection = createBisection();
+  const noticeSlots = createSlotNotices(options.log);
   const forgetting = new Map<string, () => void>();
 
   function recordsOf(proxyId: string): FilterRecord[] {
@@ -45,7 +49,9 @@ export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
       watchAbsence(proxy);
       noteRefusals(proxy);
       if (bisection.observe(proxy) || proxy.connected) due.add(id);
-      for (const known of recordsOf(id)) concerned.add(known);
+      const records = recordsOf(id);
+      noticeSlots(proxy, new Set(records.flatMap(({ filter }) => (filter === undefined ? [] : [filter.slot]))));
+      for (const known of records) concerned.add(known);
     }
     options.due(due);
     options.concerned(concerned);

@@ -74,7 +74,7 @@ export function createOperator(options: OperatorOptions): Operator {
   });
 
   const watch = createFleetWatch({
-    ...{ fleet, index, clock, forgetProxyMs, record: (id) => records.get(id), due: assign },
+    ...{ fleet, index, clock, log, forgetProxyMs, record: (id) => records.get(id), due: assign },
     concerned: (all) => void [...all].map(stepper.step),
   });
 

@@ -59,7 +59,7 @@ export async function resolveFilter(
   const code = await deps.registry.read(wasmDigest);
   if (code === undefined) return { ok: false, stage: "Resolved", error: { ...damaged(wasmDigest), retryable: true } };
   const verdict = await deps.preflight.validate(code, settings, signal);
-  if (!verdict.ok) return { ok: false, stage: "Validated", error: verdict.error };
+  if (!verdict.ok) return { ok: false, stage: "Validated", error: about(exactly(image, digest), verdict.error) };
   const capabilities = settings.capabilities ?? [...verdict.value.imports, ...verdict.value.exports];
   return ok({
     content: { image, digest, wasmDigest, settings, capabilities, ...secretConfig },
@@ -77,6 +77,16 @@ function settingsOf(filter: Filter, config: string): PluginSettings {
 function referenceOf(filter: Filter, digest: Digest): string {
   if (filter.source.kind === "url") return filter.source.url;
   return filter.pin === undefined ? filter.source.image : `${filter.source.image.replace(/@sha256:.*$/, "")}@${digest}`;
+}
+
+/** The failure with what it is about in front. */
+function about(what: string, error: Failure): Failure {
+  return { ...error, message: `${what}: ${error.message}` };
+}
+
+/** A reference with the digest that a tag stood for: what a person can look at even when the tag has moved on. */
+function exactly(image: string, digest: Digest): string {
+  return image.includes("@") || /^https?:\/\//.test(image) ? image : `${image}@${digest}`;
 }
 
 function damaged(wasmDigest: Digest): Omit<Failure, "retryable"> {
@@ -99,13 +109,13 @@ async function configText(filter: Filter, source: ResolveDeps["source"]): Promis
   const isSecret = config.kind === "secret";
   const kind = isSecret ? "Secret" : "ConfigMap";
   const data = isSecret ? await source.secret(key.namespace, config.name) : await source.configMap(key.namespace, config.name);
-  if (!data.ok) return data;
+  if (!data.ok) return { ok: false, error: about("spec.configFrom", data.error) };
   const value = data.value.get(config.key);
   if (value !== undefined) return ok(value.toString("utf8"));
   const keys = [...data.value.keys()].sort().join(", ") || "none";
   return fail(
     `${kind}KeyNotFound`,
-    `spec.configFrom: ${kind} ${key.namespace}/${config.name} has no key "${config.key}" (it has: ${keys})`,
+    `spec.configFrom: ${kind} ${key.namespace}/${config.name} has no key "${config.key}" (it has: ${keys}); add it or name one of those`,
   );
 }
 
@@ -114,12 +124,12 @@ export async function pullKeychain(filter: Filter, deps: Pick<ResolveDeps, "sour
   const all = new Map<string, { username: string; password: string }>();
   for (const name of filter.pullSecrets) {
     const secret = await deps.source.secret(filter.key.namespace, name);
-    if (!secret.ok) return secret;
+    if (!secret.ok) return { ok: false, error: about("spec.pullSecrets", secret.error) };
     const json = secret.value.get(".dockerconfigjson");
     if (json === undefined) {
       return fail(
         "PullSecretInvalid",
-        `spec.pullSecrets: Secret ${filter.key.namespace}/${name} is not of type kubernetes.io/dockerconfigjson`,
+        `spec.pullSecrets: Secret ${filter.key.namespace}/${name} is not of type kubernetes.io/dockerconfigjson; make one with kubectl create secret docker-registry`,
       );
     }
     const keychain = deps.parseKeychain(json.toString("utf8"));

@@ -95,7 +95,10 @@ function checkImport(entry: Import, abi: AbiVersion): Refusal | undefined {
   if (entry.kind !== "function") return undefined;
   const offered = hostFunction(abi, entry.module, entry.name);
   if (offered === undefined)
-    return fail("MissingImport", `missing import: ${name}: Envoy offers no such function to ABI ${abi}.${elsewhere(entry, abi)} Build the module without it.`);
+    return fail(
+      "MissingImport",
+      `missing import: ${name}: Envoy offers no such function to ABI ${abi}.${elsewhere(entry, abi)} Build the module without it.`,
+    );
   if (entry.type !== undefined && sameType(entry.type, offered)) return undefined;
   const wanted = entry.type ? printType(entry.type) : "an unknown type";
   return fail("ImportTypeMismatch", `import type mismatch: ${name}: the module wants ${wanted}, Envoy offers ${printType(offered)}.`);
