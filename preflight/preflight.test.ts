@@ -129,6 +129,14 @@ test("a preflight that is called off says so, may be tried again, and is not rem
   assert.equal(second.ok ? "" : second.error.reason, "Timeout");
 });
 
+test("capabilities that name host functions only leave the callbacks alone", async () => {
+  const code = await wasm(script({ proxy_on_response_headers: { steps: [["proxy_add_header_map_value", 2, "x-weir", "v1"]] } }));
+  const verdict = await createPreflight().validate(code, { ...settings, capabilities: ["proxy_add_header_map_value"] });
+  assert.ok(verdict.ok);
+  assert.equal(verdict.value.effects[0], "GET /: response header added: x-weir: v1");
+  assert.ok(verdict.value.effects.includes("calls proxy_log, which its capabilities forbid"));
+});
+
 test("capabilities keep a module from what they do not name, as in Envoy", async () => {
   const code = await wasm(script({ proxy_on_response_headers: { steps: [["proxy_add_header_map_value", 2, "x-weir", "v1"]] } }));
   const verdict = await createPreflight().validate(code, { ...settings, capabilities: ["proxy_on_response_headers", "proxy_log"] });

@@ -1,3 +1,4 @@
+import { allowedNames } from "../model/capabilities.ts";
 import { type Failure, fail, failForNow, ok, type Result } from "../model/result.ts";
 import type { PluginSettings } from "../model/revision.ts";
 import type { Measurements, Preflight } from "../model/verdict.ts";
@@ -49,7 +50,8 @@ export function createPreflight(options: PreflightOptions = {}): Preflight {
       const key = verdictKey(code, settings, secretConfig);
       const known = verdicts.get(key);
       if (known !== undefined) return known;
-      const examined = await gate.run(() => examine(code, settings, options, signal));
+      const capabilities = settings.capabilities && allowedNames(settings.capabilities);
+      const examined = await gate.run(() => examine(code, { ...settings, capabilities }, options, signal));
       const verdict = verdictOf(examined, secretConfig ? createRedactor(settings.config) : (text) => text);
       if (verdict.ok || !verdict.error.retryable) verdicts.set(key, verdict);
       return verdict;
@@ -57,7 +59,10 @@ export function createPreflight(options: PreflightOptions = {}): Preflight {
   };
 }
 
-/** Reads the module, refuses what Envoy refuses unseen, and runs the rest in the sandbox. Problems of the run are in the report. */
+/**
+ * Reads the module, refuses what Envoy refuses unseen, and runs the rest in the sandbox. Problems of the run are in the report.
+ * `settings.capabilities` are the names exactly as Envoy gets them.
+ */
 export async function examine(
   code: Uint8Array,
   settings: PluginSettings,
