@@ -50,13 +50,18 @@ export function createFolderSource(options: FolderSourceOptions): Source {
   let stopped = true;
 
   function take({ changed, removed, failure: reason }: Scan): void {
-    if (reason !== undefined && reason !== failure) log.error("manifest folder", { dir, problem: reason });
+    if (reason !== undefined && reason !== failure)
+      log.error("the manifest folder has a problem; what was read of it before stays in force", { dir, problem: reason });
     failure = reason;
     for (const [name, content] of changed) {
       const manifest =
         "problem" in content ? fail("Unreadable", content.problem) : readManifest(content.text, name.endsWith(".json") ? "json" : "yaml");
       if (manifest.ok) files.set(name, manifest.value);
-      else files.set(name, { objects: files.get(name)?.objects ?? [], problems: [manifest.error.message] });
+      else {
+        const objects = files.get(name)?.objects ?? [];
+        const inForce = objects.length === 0 ? "nothing of it is in force" : "what it held before stays in force";
+        files.set(name, { objects, problems: [`${manifest.error.message}; ${inForce}`] });
+      }
     }
     for (const name of removed) files.delete(name);
   }
@@ -74,7 +79,7 @@ export function createFolderSource(options: FolderSourceOptions): Source {
     const before = assembly;
     assembly = assemble(files);
     for (const [file, message] of assembly.problems)
-      if (before.problems.get(file) !== message) log.error("manifest", { file, problem: message });
+      if (before.problems.get(file) !== message) log.error("a manifest has a problem", { file, problem: message });
     tellReferences("secret", before.secrets, assembly.secrets);
     tellReferences("configmap", before.configMaps, assembly.configMaps);
     await filters.replace(assembly.filters);

@@ -50,10 +50,20 @@ function readJson(text: string): Result<Document[]> {
   try {
     return ok([{ value: JSON.parse(text) as unknown, line: 1 }]);
   } catch (error) {
-    const position = /line (\d+) column (\d+)/.exec(error instanceof Error ? error.message : "");
-    const where = position === null ? "" : `line ${position[1]}, column ${position[2]}: `;
+    const position = /line (\d+) column (\d+)/.exec(error instanceof Error ? error.message : "")?.slice(1) ?? yamlError(text);
+    const where = position === undefined ? "" : `line ${position[0]}, column ${position[1]}: `;
     return fail("InvalidManifest", `${where}not JSON`);
   }
+}
+
+/** JSON is YAML: the line and column where the other parser stumbles, as JSON's own does not always tell. */
+function yamlError(text: string): readonly [number, number] | undefined {
+  const lineCounter = new LineCounter();
+  const [document] = parseAllDocuments(text, { lineCounter, prettyErrors: false });
+  const error = document?.errors[0];
+  if (error === undefined) return undefined;
+  const { line, col } = lineCounter.linePos(error.pos[0]);
+  return [line, col];
 }
 
 function readYaml(text: string): Result<Document[]> {
@@ -79,7 +89,7 @@ function readYaml(text: string): Result<Document[]> {
 
 /** The parser quotes the offending token at the end of some messages. */
 function withoutQuotes(message: string): string {
-  return message.replace(/:? *["'`][\s\S]*$/, "");
+  return message.replace(/:? *["'`][\s\S]*$/, "").replace(/^Missing closing$/, "Missing closing quote");
 }
 
 type Place = Pick<ManifestObject, "line" | "document">;
