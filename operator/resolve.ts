@@ -58,7 +58,7 @@ export async function resolveFilter(
   }
   const code = await deps.registry.read(wasmDigest);
   if (code === undefined) return { ok: false, stage: "Resolved", error: { ...damaged(wasmDigest), retryable: true } };
-  const verdict = await deps.preflight.validate(code, settings, signal);
+  const verdict = await deps.preflight.validate(code, settings, signal, filter.config.kind === "secret");
   if (!verdict.ok) return { ok: false, stage: "Validated", error: about(exactly(image, digest), verdict.error) };
   const capabilities = settings.capabilities ?? [...verdict.value.imports, ...verdict.value.exports];
   return ok({
