@@ -4,7 +4,7 @@ import type { PluginSettings } from "../model/revision.ts";
 import { minimal } from "./fixtures/modules.ts";
 import { OUT, script } from "./fixtures/script.ts";
 import { wasm } from "./fixtures/wat.ts";
-import { createPreflight } from "./index.ts";
+import { createPreflight, loadPlugin } from "./index.ts";
 
 const settings: PluginSettings = {
   type: "HTTP",
@@ -144,3 +144,20 @@ test("capabilities keep a module from what they do not name, as in Envoy", async
   assert.ok(verdict.value.effects.includes("calls proxy_add_header_map_value, which its capabilities forbid"));
   assert.ok(!verdict.value.effects.some((line) => line.includes("header added")));
 });
+
+test("a plugin can be loaded without a sandbox, and what Envoy cannot load is a failure", async () => {
+  const plugin = loadPlugin(await minimal());
+  assert.ok(plugin.ok);
+  assert.equal(plugin.value.problem, undefined);
+  const missing = loadPlugin(await wasm(`(module (import "env" "nope" (func)) ${HEAD})`));
+  assert.equal(missing.ok ? "" : missing.error.reason, "MissingImport");
+  const invalid = loadPlugin(await wasm(`(module ${HEAD} (func (result i32) (i32.const 1)))`).then((code) => flipLastConstant(code)));
+  assert.equal(invalid.ok ? "" : invalid.error.reason, "CompileFailed");
+});
+
+/** Turns the last i32.const into an i64.const: well-formed and not valid. */
+function flipLastConstant(code: Uint8Array): Uint8Array {
+  const flipped = code.slice();
+  flipped[flipped.lastIndexOf(0x41)] = 0x42;
+  return flipped;
+}

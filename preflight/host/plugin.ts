@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { AbiVersion } from "../abi.ts";
 import type { WasmBinary } from "../binary.ts";
+import { ENVOY_MAX_PAGES } from "../loadable.ts";
 import { deliver, tick } from "./delivery.ts";
 import type { Fault } from "./faults.ts";
 import { createHost } from "./host.ts";
@@ -58,8 +59,6 @@ export interface Plugin {
   /** Shared data under this key. */
   sharedData(key: string): Uint8Array | undefined;
 }
-
-const ENVOY_MAX_PAGES = 16_384;
 
 /** Starts a compiled module as Envoy does: start functions, `proxy_on_context_create`, `proxy_on_vm_start`, `proxy_on_configure`. Never throws for what the module does. */
 export function startPlugin(module: WebAssembly.Module, binary: WasmBinary, abi: AbiVersion, options: PluginOptions = {}): Plugin {
