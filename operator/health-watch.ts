@@ -10,7 +10,9 @@ import { addTally, type GroupHealth, judge, noTally, tallySince } from "./rollou
 interface Watched {
   /** Hashes of that chain, in order; `undefined`: it runs none yet. */
   chain: string | undefined;
-  /** Its counters then: by the last report before, or by the first report there was. */
+  /** Milliseconds since the epoch. */
+  since: number;
+  /** The first report after that. An earlier one would count what happened under the chain before. */
   health: ProxyHealth | undefined;
   /** How often it came back as a new process while it was meant to run the target. */
   restarts: number;
@@ -56,13 +58,14 @@ export function createHealthWatch({ fleet, clock, proxiesOf, record: recordOf }:
   /** Brings what is known of a proxy up to date. */
   function follow(known: Watched | undefined, proxy: ProxyNode, slot: SlotDelivery | undefined, given: boolean): Watched {
     const chain = slot?.running?.map(({ hash }) => hash).join(" ");
-    const health = fleet.health(proxy.id);
-    if (known === undefined) return { chain, health, restarts: 0 };
+    const watched = known ?? { chain, since: slot?.runningSince ?? clock.now(), health: undefined, restarts: 0 };
     // A process that comes back says what it holds; one that holds nothing is new.
-    if (proxy.connected && chain === undefined && known.chain !== undefined && given) known.restarts++;
-    if (known.chain !== chain) Object.assign(known, { chain, health });
-    else known.health ??= health;
-    return known;
+    if (proxy.connected && chain === undefined && watched.chain !== undefined && given) watched.restarts++;
+    if (watched.chain !== chain) Object.assign(watched, { chain, since: slot?.runningSince ?? clock.now(), health: undefined });
+    watched.since = Math.min(watched.since, clock.now());
+    const health = fleet.health(proxy.id);
+    if (health !== undefined && health.at > watched.since) watched.health ??= health;
+    return watched;
   }
 
   /** Other filters whose unproven target this proxy runs too: what it suffers may be their fault. */
@@ -84,8 +87,10 @@ export function createHealthWatch({ fleet, clock, proxiesOf, record: recordOf }:
     if (isLost(proxy, clock.now())) group.vanished.push(proxy.id);
     else if (watched.restarts > 0) group.restarted.push(proxy.id);
     const health = fleet.health(proxy.id);
-    if (health === undefined || watched.health === undefined) return;
-    group.heardUntil = proxy.connected ? Math.min(group.heardUntil, health.at) : group.heardUntil;
+    if (health === undefined) return;
+    const heard = health.at > (watched.health?.at ?? health.at) ? health.at : watched.since;
+    if (proxy.connected) group.heardUntil = Math.min(group.heardUntil, heard);
+    if (watched.health === undefined) return;
     group.tally = addTally(group.tally, tallySince(watched.health, health));
     group.before = addTally(group.before, watched.health);
     const failures = Math.max(0, (health.vmFailures.get(id) ?? 0) - (watched.health.vmFailures.get(id) ?? 0));

@@ -60,13 +60,18 @@ export function createOperator(options: OperatorOptions): Operator {
   let onPass = () => {};
 
   const proxiesOf = (id: string) => index.proxiesOf(id);
-  const statuses = createStatusWriter({ source, fleet, clock, log, proxiesOf, watchedSince: () => startedAt });
+  /** Of a clock that was set back, not later than now. */
+  const watchedSince = () => {
+    startedAt = Math.min(startedAt, clock.now());
+    return startedAt;
+  };
+  const statuses = createStatusWriter({ source, fleet, clock, log, proxiesOf, watchedSince });
   const resolver = createResolver({ deps: options, clock, random: options.random, done: resolved });
   const healthWatch = createHealthWatch({ fleet, clock, proxiesOf, record: (id) => records.get(id) });
   const stepper = createStepper({
     ...{ source, fleet, clock, log, statuses, proxiesOf, settled, emit, registry: options.registry, parseKeychain: options.parseKeychain },
     health: healthWatch.look,
-    watchedSince: () => startedAt,
+    watchedSince,
     moved(record) {
       assign(proxiesOf(record.id));
       retain();
@@ -87,8 +92,7 @@ export function createOperator(options: OperatorOptions): Operator {
 
   /** After a start, nothing moves forward until the proxies that the last status counted are back, or had their time to be. */
   function settled(record: FilterRecord, view: FleetView): boolean {
-    const before = record.object.status?.proxies?.matched ?? 0;
-    return clock.now() >= startedAt + settleMs || view.counts.matched >= before;
+    return clock.now() >= watchedSince() + settleMs || view.counts.matched >= record.expected;
   }
 
   function assign(ids: Iterable<string>): void {

@@ -13,6 +13,8 @@ export interface FilterRecord {
   readonly id: string;
   readonly key: FilterKey;
   readonly uid: string;
+  /** How many proxies the last status counted when this record was made: those that an operator just started may expect back. */
+  readonly expected: number;
   /** The object as the source showed it last. */
   object: WasmFilter;
   /** The last spec that parsed: it stays in force while a newer one does not. */
@@ -41,6 +43,7 @@ export function createRecord(object: WasmFilter): FilterRecord {
     id: filterId(key),
     key,
     uid: object.metadata.uid ?? filterId(key),
+    expected: object.status?.proxies?.matched ?? 0,
     object,
     filter: undefined,
     resolution: { state: "pending" },

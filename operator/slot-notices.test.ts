@@ -18,7 +18,7 @@ function started() {
 test("a slot that no filter names is told once, however many proxies have it, with the slots that filters do name", () => {
   const { lines, notice } = started();
   for (const id of ["web-1", "web-2"]) notice(proxy(id, "edgee", "app"), new Set(["edge", "app"]));
-  assert.deepEqual(lines, ['{"slot":"edgee","proxy":"web-1","namespace":"shop","slots with filters":"app,edge"}']);
+  assert.deepEqual(lines, ['{"slot":"edgee","proxy":"web-1","namespace":"shop","slotsWithFilters":"app,edge"}']);
 });
 
 test("without any filter for a proxy there is nothing to compare with", () => {

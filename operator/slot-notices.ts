@@ -19,7 +19,7 @@ export function createSlotNotices(log: Log): SlotNotices {
       if (named.has(slot) || told.has(key) || told.size >= MOST_TOLD) continue;
       told.add(key);
       log.warn("a proxy has a slot that no filter names, so requests pass it unfiltered; check spec.slot and the proxy's bootstrap", {
-        ...{ slot, proxy: id, namespace, "slots with filters": [...named].sort().join(",") },
+        ...{ slot, proxy: id, namespace, slotsWithFilters: [...named].sort().join(",") },
       });
     }
   };

@@ -64,12 +64,17 @@ export function retarget(
   state: RolloutState,
   revision: number,
   policy: RolloutPolicy,
-  seen: Pick<Observation, "now" | "generation" | "positions">,
+  seen: Pick<Observation, "now" | "generation" | "positions" | "settled">,
 ): RolloutState {
   const outcome = state.outcomes.get(revision);
   const failedBefore = outcome?.result === "RolledBack" || outcome?.result === "Rejected";
   if (failedBefore && outcome.generation === seen.generation) return state.target === revision ? state : failedAgain(state, revision);
   if (state.target === revision && !failedBefore) return state;
+  const proven = outcome?.result === "Succeeded";
+  const step = proven ? stepCount(policy) - 1 : 0;
+  const reach = proven ? EVERYONE : threshold(stepOf(policy, step).percent, seen.positions, 0);
+  // A wave cut out of a part of the fleet would not be the share that was asked for.
+  if (!seen.settled && reach !== EVERYONE && revision !== state.stable) return state;
   const outcomes = new Map(state.outcomes);
   if (state.phase === "Progressing" && state.target !== undefined) {
     const message = `replaced by revision ${revision} before it had reached every proxy`;
@@ -77,15 +82,13 @@ export function retarget(
   }
   if (revision === state.stable)
     return { ...state, phase: "Succeeded", target: revision, threshold: EVERYONE, heldSince: undefined, outcomes };
-  const proven = outcome?.result === "Succeeded";
   outcomes.set(revision, { result: "Progressing", message: "", generation: seen.generation, at: seen.now });
-  const step = proven ? stepCount(policy) - 1 : 0;
   return {
     phase: "Progressing",
     target: revision,
     stable: state.stable,
     step,
-    threshold: proven ? EVERYONE : threshold(stepOf(policy, step).percent, seen.positions, 0),
+    threshold: reach,
     startedAt: seen.now,
     stepAt: seen.now,
     heldSince: undefined,

@@ -9,7 +9,7 @@ import { customer, type Fault, faultyFilter } from "./faulty.ts";
 import { freePort } from "./ports.ts";
 import { eventually } from "./process.ts";
 import { tempFolder } from "./temp.ts";
-import { type Answer, startTraffic, type Traffic } from "./traffic.ts";
+import { type Answer, get, startTraffic, type Traffic } from "./traffic.ts";
 import { startWeir, type Weir } from "./weir.ts";
 
 /** What a proxy's clients saw, compressed: one entry for each change of what was seen. */
@@ -117,6 +117,8 @@ export async function startRolloutScene({ proxies: count, rollout, pauseMs }: Ro
 
   try {
     const first = await release(0, "good");
+    // A first release goes out in waves too: proxies that come earlier may rightly be given an empty chain.
+    await server.until("the first release to be stable", FILTER, ({ status }) => status?.stableRevision === 1);
     for (let i = 0; i < count; i++) {
       const proxy = await startProxy(`edge-${i}`, server.xdsPort, app);
       open.push(proxy.envoy.stop);
@@ -151,8 +153,7 @@ async function startProxy(node: string, xdsPort: number, app: EchoApp) {
     upstream: { host: "127.0.0.1", port: app.port },
   });
   const envoy = await startEnvoy({ config, log: "warning", concurrency: 1 });
-  // Its filters are there by then: the listener waits for them.
-  await eventually("its listener", async () => (await envoy.get("/ready")).startsWith("LIVE"), 30_000);
+  await eventually("its listener", async () => (await get(port)).status === 200, 30_000);
   return { node, port, envoy };
 }
 
