@@ -80,7 +80,7 @@ async function readModule(entry: Entry, name: string, limits: ExtractLimits, whe
     );
   }
   if (size > limits.moduleBytes) {
-    throw refusal("ModuleTooLarge", tooLarge(`${JSON.stringify(name)} in ${where}`, size, limits.moduleBytes));
+    throw refusal("ModuleTooLarge", tooLarge(`${where}: ${JSON.stringify(name)}`, size, limits.moduleBytes));
   }
   const bytes = new Uint8Array(size);
   let offset = 0;

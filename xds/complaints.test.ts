@@ -4,7 +4,7 @@ import type { Clock } from "../model/clock.ts";
 import { silentLog } from "../model/log.ts";
 import { createComplaints } from "./complaints.ts";
 
-test("each refused client is a line, until there are ten in a minute: the rest is one number", () => {
+test("each refused client is a line, until there are twenty in a minute: the rest is one number", () => {
   const lines: string[] = [];
   const timers: (() => void)[] = [];
   const clock: Clock = {
@@ -17,11 +17,11 @@ test("each refused client is a line, until there are ten in a minute: the rest i
   const log = { ...silentLog, warn: (message: string, facts?: object) => void lines.push(`${message} ${JSON.stringify(facts)}`) };
   const complain = createComplaints(log, clock);
   for (let i = 0; i < 25; i++) complain(`10.0.0.1:${i}`, "it does not speak HTTP/2");
-  assert.equal(lines.length, 10);
+  assert.equal(lines.length, 20);
   assert.equal(lines[0], 'a client was refused {"peer":"10.0.0.1:0","why":"it does not speak HTTP/2"}');
   assert.equal(timers.length, 1);
   timers[0]?.();
-  assert.equal(lines.at(-1), 'more clients were refused {"clients":15,"seconds":60}');
+  assert.equal(lines.at(-1), 'more clients were refused {"clients":5,"seconds":60}');
   complain("10.0.0.2:1", "again");
-  assert.equal(lines.length, 12);
+  assert.equal(lines.length, 22);
 });

@@ -5,9 +5,9 @@ import type { Log } from "../model/log.ts";
 export type Complain = (peer: string, why: string) => void;
 
 const WINDOW_MS = 60_000;
-const LINES = 10;
+const LINES = 20;
 
-/** Writes a line for each client that had to be refused, at most ten a minute: anybody who reaches the port can cause them. */
+/** Writes a line for each client that had to be refused, at most twenty a minute: anybody who reaches the port can cause them. */
 export function createComplaints(log: Log, clock: Clock): Complain {
   let written = 0;
   let left = 0;

@@ -50,20 +50,10 @@ function readJson(text: string): Result<Document[]> {
   try {
     return ok([{ value: JSON.parse(text) as unknown, line: 1 }]);
   } catch (error) {
-    const position = /line (\d+) column (\d+)/.exec(error instanceof Error ? error.message : "")?.slice(1) ?? yamlError(text);
-    const where = position === undefined ? "" : `line ${position[0]}, column ${position[1]}: `;
+    const position = /line (\d+) column (\d+)/.exec(error instanceof Error ? error.message : "");
+    const where = position === null ? "" : `line ${position[1]}, column ${position[2]}: `;
     return fail("InvalidManifest", `${where}not JSON`);
   }
-}
-
-/** JSON is YAML: the line and column where the other parser stumbles, as JSON's own does not always tell. */
-function yamlError(text: string): readonly [number, number] | undefined {
-  const lineCounter = new LineCounter();
-  const [document] = parseAllDocuments(text, { lineCounter, prettyErrors: false });
-  const error = document?.errors[0];
-  if (error === undefined) return undefined;
-  const { line, col } = lineCounter.linePos(error.pos[0]);
-  return [line, col];
 }
 
 function readYaml(text: string): Result<Document[]> {
