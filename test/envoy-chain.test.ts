@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { Chain } from "../model/delivery.ts";
+import type { DeltaDiscoveryRequest } from "../xds/gen/envoy/service/discovery/v3/discovery.ts";
 import { chainVersion } from "../xds/resources/chain.ts";
 import { dialectOf } from "../xds/resources/dialect.ts";
 import { chainEntry } from "./support/chain-entry.ts";
@@ -114,6 +115,42 @@ test("a refused chain is sent once, and once more only when its content changes"
   await control.refused({ default: bad });
   await soon(async () => echoed(await get(port), "x-order"), ["a"]);
   assert.equal(sent(versionFor(control, bad)), 1);
+});
+
+test("a refusal that is lost with its connection is asked for again, not taken for consent", async (t) => {
+  const app = await startEchoApp();
+  t.after(() => app.stop());
+  let control = await startControl();
+  t.after(() => control.stop());
+  let loseNext = false;
+  const edit = (request: DeltaDiscoveryRequest) => {
+    if (request.errorDetail === undefined || !loseNext) return request;
+    loseNext = false;
+    return "lost";
+  };
+  const tap = await startXdsTap({ target: control.port, edit });
+  t.after(() => tap.stop());
+  const { port } = await startProxy(t, { app, bootstrap: { xds: { host: "127.0.0.1", port: tap.port }, stats: false } });
+  const order = async () => echoed(await get(port), "x-order");
+  await control.apply({ default: [a] });
+
+  const bad = async (name: string) => [a, b, chainEntry(name, await badModules.missingImport())];
+  loseNext = true;
+  assert.equal((await control.refused({ default: await bad("bad-1") })).culprit?.filter.name, "bad-1");
+  assert.equal(loseNext, false, "a refusal was lost");
+  assert.deepEqual(await order(), ["a"]);
+
+  // The same, with a server that knows nothing of what the one before it sent.
+  const desired = { default: await bad("bad-2") };
+  loseNext = true;
+  control.desire(desired);
+  await eventually("a refusal to be lost", () => !loseNext);
+  await control.stop();
+  control = await startControl({ port: control.port });
+  assert.equal((await control.refused(desired)).culprit?.filter.name, "bad-2");
+  assert.deepEqual(await order(), ["a"]);
+  await control.apply({ default: [b] });
+  await soon(order, ["b"]);
 });
 
 test("an empty chain lets everything pass, and filters come back", async (t) => {

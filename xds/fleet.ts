@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { Clock } from "../model/clock.ts";
 import type { Chain, ChainEntry, Fleet, ProxyNode } from "../model/delivery.ts";
 import { type FilterType, filterId } from "../model/filter.ts";
@@ -36,6 +37,8 @@ export interface ProxyRecord {
 export interface FleetOptions {
   readonly cache: Cache;
   readonly clock: Clock;
+  /** Differs from that of every server before this one. */
+  readonly epoch?: string;
 }
 
 export interface FleetCore {
@@ -52,9 +55,9 @@ export interface FleetCore {
 const ECDS = typeUrls.extensionConfig;
 
 /** The fleet: who is connected, what each proxy should hold and what it said to it. It fills the cache, which the streams serve from. */
-export function createFleet({ cache, clock }: FleetOptions): FleetCore {
+export function createFleet({ cache, clock, epoch = randomBytes(6).toString("hex") }: FleetOptions): FleetCore {
   const proxies = new Map<string, ProxyRecord>();
-  const offers = createOffers();
+  const offers = createOffers(epoch);
   const changes = createChanges();
 
   function touch(record: ProxyRecord): void {
@@ -86,7 +89,7 @@ export function createFleet({ cache, clock }: FleetOptions): FleetCore {
       record.subscribers.set(name, streams.add(stream.id));
       const delivery = record.deliveries.get(name) ?? createDelivery(name, parsed.slot, parsed.filter);
       record.deliveries.set(name, delivery);
-      if (!resuming) delivery.claimed(claimed);
+      delivery.claimed(resuming ? delivery.running?.version : claimed);
       if (record.assigned !== undefined) serve(cache, offers, record, delivery);
     }
     touch(record);
@@ -237,17 +240,17 @@ function serve(cache: Cache, offers: Offers, record: ProxyRecord, delivery: Deli
 }
 
 function offerFor(offers: Offers, { node, types }: ProxyRecord, delivery: Delivery, chain: Chain): Offer {
-  const { name, slot, filter } = delivery;
-  if (filter === undefined) return offers.chain(slot, chain, node.dialect);
+  const { name, slot, filter, attempt } = delivery;
+  if (filter === undefined) return offers.chain(slot, chain, node.dialect, attempt);
   const entry = chain.find((each) => each.filter.namespace === filter.namespace && each.filter.name === filter.name);
   if (entry !== undefined) {
     types.set(name, entry.type);
-    return offers.filter(slot, entry, node.dialect);
+    return offers.filter(slot, entry, node.dialect, attempt);
   }
-  const empty = offers.empty(slot, filter, types.get(name) ?? "HTTP", node.dialect);
+  const empty = offers.empty(slot, filter, types.get(name) ?? "HTTP", node.dialect, attempt);
   // A name does not tell which type its place takes: the proxy does, by rejecting the wrong one.
   const wrong = !types.has(name) && delivery.rejects(empty.resource.version);
-  return wrong ? offers.empty(slot, filter, "Network", node.dialect) : empty;
+  return wrong ? offers.empty(slot, filter, "Network", node.dialect, attempt) : empty;
 }
 
 /** Changes with everything in a node that the listener of a managed sidecar depends on. */

@@ -38,12 +38,14 @@ export interface Delivery {
   readonly rejection: Rejection | undefined;
   /** What the proxy should be served: the desired offer, the last good one when that was rejected, or nothing new. */
   readonly served: Resource | undefined;
+  /** How often an answer to what is desired may have been lost. */
+  readonly attempt: number;
   desire(offer: Offer): void;
   /** True when it changed what is known. */
   acked(version: string, now: number): boolean;
   rejected(version: string, message: string, now: number): boolean;
   rejects(version: string): boolean;
-  /** The proxy is connected anew and says that it holds this version (`undefined`: nothing). */
+  /** The proxy is connected anew and says that it holds this version (`undefined`: nothing). An answer that it owed is lost. */
   claimed(version: string | undefined): void;
   /** The proxy is another program than the one that rejected: everything may be tried again. */
   forgive(): void;
@@ -55,6 +57,7 @@ export function createDelivery(name: string, slot: string, filter: FilterKey | u
   let desired: Offer | undefined;
   let lastGood: Offer | undefined;
   let running: Running | undefined;
+  let attempt = 0;
 
   function remember<T>(map: Map<string, T>, version: string, value: T, limit: number): void {
     map.delete(version);
@@ -104,7 +107,12 @@ export function createDelivery(name: string, slot: string, filter: FilterKey | u
       return true;
     },
     rejects: (version) => rejections.has(version),
+    get attempt() {
+      return attempt;
+    },
     claimed(version) {
+      const open = desired?.resource.version;
+      if (open !== undefined && open !== version && open !== running?.version && !rejections.has(open)) attempt += 1;
       if (version === undefined || version !== running?.version) running = undefined;
     },
     forgive() {

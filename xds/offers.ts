@@ -5,50 +5,58 @@ import type { Resource } from "./resource.ts";
 import { chainResource, chainVersion, passThroughResource, wasmResource, wasmVersion } from "./resources/chain.ts";
 import type { Dialect } from "./resources/dialect.ts";
 
-/** Makes offers out of chains. However many proxies hold the same chain, it is encoded once and kept for as long as one of them does. */
+/**
+ * Makes offers out of chains. `attempt` counts how often an answer of the proxy to what it is offered may have been lost.
+ * However many proxies hold the same chain, it is encoded once and kept for as long as one of them does.
+ */
 export interface Offers {
-  chain(slot: string, chain: Chain, dialect: Dialect): Offer;
-  filter(slot: string, entry: ChainEntry, dialect: Dialect): Offer;
+  chain(slot: string, chain: Chain, dialect: Dialect, attempt: number): Offer;
+  filter(slot: string, entry: ChainEntry, dialect: Dialect, attempt: number): Offer;
   /** What fills the place of a filter that is not there. */
-  empty(slot: string, filter: FilterKey, type: FilterType, dialect: Dialect): Offer;
+  empty(slot: string, filter: FilterKey, type: FilterType, dialect: Dialect, attempt: number): Offer;
   /** Encoded resources in memory. */
   size(): number;
 }
 
-export function createOffers(): Offers {
+/** `epoch` differs from that of every server before: what one of them sent, and a proxy refused unheard, is told apart from what is sent now. */
+export function createOffers(epoch: string): Offers {
   const encoded = new Map<string, WeakRef<Resource>>();
   /** The offers of a chain by slot and dialect, for as long as the chain itself is in use: proxies that share it cost nothing more. */
   const ofChain = new WeakMap<Chain, Map<string, Offer>>();
-  const released = new FinalizationRegistry<string>((version) => {
-    if (encoded.get(version)?.deref() === undefined) encoded.delete(version);
+  const released = new FinalizationRegistry<string>((key) => {
+    if (encoded.get(key)?.deref() === undefined) encoded.delete(key);
   });
 
-  function once(version: string, encode: () => Resource): Resource {
-    const known = encoded.get(version)?.deref();
+  function once(key: string, encode: () => Resource): Resource {
+    const known = encoded.get(key)?.deref();
     if (known !== undefined) return known;
     const resource = encode();
-    encoded.set(version, new WeakRef(resource));
-    released.register(resource, version);
+    encoded.set(key, new WeakRef(resource));
+    released.register(resource, key);
     return resource;
   }
 
   return {
-    chain(slot, chain, dialect) {
+    chain(slot, chain, dialect, attempt) {
       const known = ofChain.get(chain) ?? new Map<string, Offer>();
       ofChain.set(chain, known);
-      const key = `${dialect.restriction} ${slot}`;
-      const resource = known.get(key)?.resource ?? once(chainVersion(slot, chain, dialect), () => chainResource(slot, chain, dialect));
+      const key = `${dialect.restriction} ${attempt} ${slot}`;
+      const resource =
+        known.get(key)?.resource ??
+        once(`${chainVersion(slot, chain, dialect)} ${attempt}`, () => chainResource(slot, chain, dialect, `${epoch}_${attempt}`));
       const offer = known.get(key) ?? { resource, filters: chain.filter(({ type }) => type === "HTTP").map(delivered) };
       known.set(key, offer);
       return offer;
     },
-    filter(slot, entry, dialect) {
-      const resource = once(wasmVersion(slot, entry, dialect), () => wasmResource(slot, entry, dialect));
+    filter(slot, entry, dialect, attempt) {
+      const resource = once(`${wasmVersion(slot, entry, dialect)} ${attempt}`, () =>
+        wasmResource(slot, entry, dialect, `${epoch}_${attempt}`),
+      );
       return { resource, filters: [delivered(entry)] };
     },
-    empty(slot, filter, type, dialect) {
-      const key = `empty ${type} ${dialect.restriction} ${slot}/${filter.namespace}/${filter.name}`;
-      const resource = once(key, () => passThroughResource(slot, filter, type, dialect));
+    empty(slot, filter, type, dialect, attempt) {
+      const key = `empty ${type} ${dialect.restriction} ${attempt} ${slot}/${filter.namespace}/${filter.name}`;
+      const resource = once(key, () => passThroughResource(slot, filter, type, dialect, `${epoch}_${attempt}`));
       return { resource, filters: [] };
     },
     size: () => encoded.size,

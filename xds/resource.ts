@@ -3,7 +3,7 @@ export interface Resource {
   /** Type URL of the resource inside `any`. https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#resource-types */
   readonly typeUrl: string;
   readonly name: string;
-  /** A content hash: equal names and versions mean equal bytes, across restarts and replicas. */
+  /** A content hash: equal names and versions mean the same to a proxy, across restarts and replicas. */
   readonly version: string;
   /** The encoded google.protobuf.Any. */
   readonly any: Uint8Array;

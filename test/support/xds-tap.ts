@@ -21,8 +21,8 @@ export interface XdsTap {
 export interface XdsTapOptions {
   /** Port of the xDS server on 127.0.0.1. */
   readonly target: number;
-  /** What the proxy's request becomes before the server sees it. */
-  readonly edit?: (request: DeltaDiscoveryRequest) => DeltaDiscoveryRequest;
+  /** What the proxy's request becomes before the server sees it; `"lost"`: the connection breaks on its way. */
+  readonly edit?: (request: DeltaDiscoveryRequest) => DeltaDiscoveryRequest | "lost";
 }
 
 /** Makes a proxy look like one that is older than filter_chain. */
@@ -54,6 +54,7 @@ export async function startXdsTap({ target, edit = (request) => request }: XdsTa
     streams.add(cut);
     incoming.on("data", (bytes: Buffer) => {
       const message = edit(DeltaDiscoveryRequest.decode(bytes));
+      if (message === "lost") return cut();
       passed.push({ from: "proxy", message });
       outgoing.write(Buffer.from(DeltaDiscoveryRequest.encode(message).finish()));
     });

@@ -36,7 +36,7 @@ function open(resource: Resource): { name: string; typeUrl: string; value: Uint8
 
 test("a chain is one FilterChainConfig that holds its HTTP filters in order", () => {
   const chain = [entryFixture("b"), entryFixture("tcp", { type: "Network" }), entryFixture("a")];
-  const resource = chainResource("edge", chain, dialect);
+  const resource = chainResource("edge", chain, dialect, "1");
   assert.equal(resource.name, "weir/edge");
   const extension = open(resource);
   assert.equal(extension.name, "weir/edge");
@@ -53,13 +53,13 @@ test("a chain is one FilterChainConfig that holds its HTTP filters in order", ()
 });
 
 test("the empty chain has no default_filter_chain at all", () => {
-  const extension = open(chainResource("default", [], dialect));
+  const extension = open(chainResource("default", [], dialect, "1"));
   assert.equal(FilterChainConfig.decode(extension.value).defaultFilterChain, undefined);
 });
 
 test("a version follows slot, order and content of the HTTP filters, and is known without encoding", () => {
   const [a, b] = [entryFixture("a"), entryFixture("b")];
-  const version = chainResource("default", [a, b], dialect).version;
+  const version = chainResource("default", [a, b], dialect, "1").version;
   assert.equal(chainVersion("default", [entryFixture("a"), entryFixture("b")], dialect), version);
   assert.equal(chainVersion("default", [a, entryFixture("tcp", { type: "Network" }), b], dialect), version);
   const others = [
@@ -72,22 +72,28 @@ test("a version follows slot, order and content of the HTTP filters, and is know
   assert.equal(new Set([version, ...others]).size, 6);
 });
 
+test("another attempt at the same content has other bytes and the same version", () => {
+  const [first, second] = ["1", "2"].map((attempt) => chainResource("default", [entryFixture("a")], dialect, attempt));
+  assert.equal(first?.version, second?.version);
+  assert.notDeepEqual(first?.any, second?.any);
+});
+
 test("what is encoded changes only together with its version", () => {
   const entry = entryFixture("a", { config: "c", rootId: "r", env: [{ name: "A", value: "b" }] });
   const digest = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex").slice(0, 16);
   const encoded = (["vm", "plugin"] as const).map((restriction) =>
-    digest(chainResource("default", [entry], { form: "chain", restriction }).any),
+    digest(chainResource("default", [entry], { form: "chain", restriction }, "1").any),
   );
   // When these change on purpose, raise ENCODING: proxies that hold the old bytes under the same version would never get the new ones.
-  assert.deepEqual(encoded, ["f35cfce266faf7d8", "78c26e5bd8653589"]);
+  assert.deepEqual(encoded, ["a4b687f844070627", "e134b63d89f06f63"]);
 });
 
 test("one filter is its own resource, of the type its filter has", () => {
-  const http = wasmResource("default", entryFixture("a"), dialect);
+  const http = wasmResource("default", entryFixture("a"), dialect, "1");
   assert.equal(http.name, "weir/default/shop/a");
   assert.equal(open(http).name, "weir/default/shop/a");
   assert.equal(open(http).typeUrl, HTTP_WASM_TYPE);
-  assert.equal(open(wasmResource("default", entryFixture("a", { type: "Network" }), dialect)).typeUrl, NETWORK_WASM_TYPE);
+  assert.equal(open(wasmResource("default", entryFixture("a", { type: "Network" }), dialect, "1")).typeUrl, NETWORK_WASM_TYPE);
 });
 
 test("the pass-through module is the one its comment shows", async () => {
@@ -97,7 +103,7 @@ test("the pass-through module is the one its comment shows", async () => {
     (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 0))
     (memory (export "memory") 1))`;
   assert.deepEqual(Buffer.from(parseWat("pass-through.wat", text).toBinary({}).buffer), Buffer.from(passThroughModule));
-  const config = Wasm.decode(open(passThroughResource("default", { namespace: "shop", name: "a" }, "HTTP", dialect)).value).config;
+  const config = Wasm.decode(open(passThroughResource("default", { namespace: "shop", name: "a" }, "HTTP", dialect, "1")).value).config;
   assert.equal(config?.name, "shop/a");
 });
 
@@ -112,9 +118,9 @@ test("resource names are read back, foreign ones are not", () => {
 test("a chain with a large module is encoded with one copy of it", () => {
   const code = new Uint8Array(16 << 20);
   const chain = [entryFixture("a", {}, code)];
-  chainResource("default", chain, dialect);
+  chainResource("default", chain, dialect, "1");
   const started = process.cpuUsage();
-  for (let i = 0; i < 5; i++) chainResource("default", chain, dialect);
+  for (let i = 0; i < 5; i++) chainResource("default", chain, dialect, "1");
   const perChainMs = process.cpuUsage(started).user / 5_000;
   assert.ok(perChainMs < 200, `${perChainMs} ms for 16 MiB`);
 });

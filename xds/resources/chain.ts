@@ -37,44 +37,49 @@ export function parseName(name: string): { readonly slot: string; readonly filte
   return namespace && filter ? { slot, filter: { namespace, name: filter } } : undefined;
 }
 
-/** The version of `chainResource(slot, chain, dialect)`, at no cost in bytes copied or hashed. */
+/** The version of `chainResource` of these, at no cost in bytes copied or hashed. */
 export function chainVersion(slot: string, chain: Chain, dialect: Dialect): string {
   return version(chainName(slot), httpEntries(chain), dialect);
 }
 
-/** The HTTP filters of a slot as one resource: FilterChainConfig in their order. Network filters of the chain are not part of it. */
-export function chainResource(slot: string, chain: Chain, dialect: Dialect): Resource {
+/**
+ * The HTTP filters of a slot as one resource: FilterChainConfig in their order. Network filters of the chain are not part of it.
+ *
+ * Envoy remembers the last config it was sent, also when it refused it, and acknowledges the same again without looking. Where the refusal may have been
+ * lost with its connection, the same content must therefore go out under another `attempt`: it changes the bytes, not the version.
+ */
+export function chainResource(slot: string, chain: Chain, dialect: Dialect, attempt: string): Resource {
   const name = chainName(slot);
   const entries = httpEntries(chain);
   const filters = entries.map((entry) =>
-    field(FILTERS, typedExtensionConfig(filterId(entry.filter), HTTP_WASM_TYPE, wasm(entry, dialect))),
+    field(FILTERS, typedExtensionConfig(filterId(entry.filter), HTTP_WASM_TYPE, wasm(entry, dialect, attempt))),
   );
   // A chain with no filters is refused: no chain at all is the valid form of an empty one.
   const config = filters.length === 0 ? [] : field(DEFAULT_FILTER_CHAIN, filters.flat());
   return extension(name, version(name, entries, dialect), FILTER_CHAIN_TYPE, config);
 }
 
-/** The version of `wasmResource(slot, entry, dialect)`. */
+/** The version of `wasmResource` of these. */
 export function wasmVersion(slot: string, entry: ChainEntry, dialect: Dialect): string {
   return version(wasmName(slot, entry.filter), [entry], dialect);
 }
 
-/** One filter as its own resource: every filter of a proxy of the `filters` form, and the network filters of any proxy. */
-export function wasmResource(slot: string, entry: ChainEntry, dialect: Dialect): Resource {
-  return extension(wasmName(slot, entry.filter), wasmVersion(slot, entry, dialect), wasmType(entry.type), wasm(entry, dialect));
+/** One filter as its own resource: every filter of a proxy of the `filters` form, and the network filters of any proxy. `attempt`: see `chainResource`. */
+export function wasmResource(slot: string, entry: ChainEntry, dialect: Dialect, attempt: string): Resource {
+  return extension(wasmName(slot, entry.filter), wasmVersion(slot, entry, dialect), wasmType(entry.type), wasm(entry, dialect, attempt));
 }
 
 /**
  * Fills a slot of one filter whose filter is gone or not meant for this proxy: a plugin that lets everything pass. The resource must not
  * be removed instead: Envoy would answer 5xx for as long as its listener names it.
  */
-export function passThroughResource(slot: string, filter: FilterKey, type: FilterType, dialect: Dialect): Resource {
-  return wasmResource(slot, passThrough(filter, type), dialect);
+export function passThroughResource(slot: string, filter: FilterKey, type: FilterType, dialect: Dialect, attempt: string): Resource {
+  return wasmResource(slot, passThrough(filter, type), dialect, attempt);
 }
 
 /** The config inside `passThroughResource`, encoded without its Any. */
 export function passThroughConfig(filter: FilterKey, type: FilterType, dialect: Dialect): Uint8Array {
-  return join(wasm(passThrough(filter, type), dialect));
+  return join(wasm(passThrough(filter, type), dialect, "none"));
 }
 
 /** The type of a filter's config. */
@@ -82,8 +87,8 @@ export function wasmType(type: FilterType): string {
   return type === "HTTP" ? HTTP_WASM_TYPE : NETWORK_WASM_TYPE;
 }
 
-function wasm(entry: ChainEntry, dialect: Dialect): Rope {
-  return field(WASM_CONFIG, pluginConfig(entry, dialect));
+function wasm(entry: ChainEntry, dialect: Dialect, attempt: string): Rope {
+  return field(WASM_CONFIG, pluginConfig(entry, dialect, attempt));
 }
 
 function httpEntries(chain: Chain): Chain {

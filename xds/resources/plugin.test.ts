@@ -15,14 +15,17 @@ test("a plugin carries its name, code, configuration, environment and policy", (
     { config: '{"a":"é"}', rootId: "root", failurePolicy: "Open", env: [{ name: "A", value: "b" }] },
     Buffer.from([0, 1, 2]),
   );
-  const plugin = PluginConfig.decode(join(pluginConfig(entry, OLD)));
+  const plugin = PluginConfig.decode(join(pluginConfig(entry, OLD, "1")));
   assert.equal(plugin.name, "shop/add-header");
   assert.equal(plugin.rootId, "root");
   assert.equal(plugin.failurePolicy, FailurePolicy.FAIL_OPEN);
   assert.equal(plugin.reloadConfig, undefined);
   assert.equal(plugin.configuration?.typeUrl, "type.googleapis.com/google.protobuf.StringValue");
   assert.equal(Buffer.from(plugin.configuration?.value ?? []).toString("latin1"), `\n\x0a${Buffer.from('{"a":"é"}').toString("latin1")}`);
-  assert.deepEqual(Object.keys(plugin.capabilityRestrictionConfig?.allowedCapabilities ?? {}), allowedNames(entry.capabilities));
+  assert.deepEqual(Object.keys(plugin.capabilityRestrictionConfig?.allowedCapabilities ?? {}), [
+    ...allowedNames(entry.capabilities),
+    "weir_attempt_1",
+  ]);
   const vm = plugin.vm?.vmConfig;
   assert.equal(vm?.capabilityRestrictionConfig, undefined);
   assert.equal(vm?.vmId, vmId(entry));
@@ -35,17 +38,17 @@ test("a plugin carries its name, code, configuration, environment and policy", (
 });
 
 test("a plugin that reloads backs off between a quarter of a second and thirty seconds", () => {
-  const plugin = PluginConfig.decode(join(pluginConfig(entryFixture("a", { failurePolicy: "Reload" }), NEW)));
+  const plugin = PluginConfig.decode(join(pluginConfig(entryFixture("a", { failurePolicy: "Reload" }), NEW, "1")));
   assert.equal(plugin.failurePolicy, FailurePolicy.FAIL_RELOAD);
   assert.equal(plugin.reloadConfig?.backoff?.baseInterval?.nanos, 250_000_000);
   assert.equal(plugin.reloadConfig?.backoff?.maxInterval?.seconds, 30);
 });
 
 test("the capability restriction stands where the proxy looks for it", () => {
-  const plugin = PluginConfig.decode(join(pluginConfig(entryFixture("a"), NEW)));
+  const plugin = PluginConfig.decode(join(pluginConfig(entryFixture("a"), NEW, "1")));
   assert.equal(plugin.capabilityRestrictionConfig, undefined);
   const allowed = plugin.vm?.vmConfig.capabilityRestrictionConfig?.allowedCapabilities;
-  assert.deepEqual(Object.keys(allowed ?? {}), allowedNames(["proxy_log", "proxy_on_request_headers"]));
+  assert.deepEqual(Object.keys(allowed ?? {}), [...allowedNames(["proxy_log", "proxy_on_request_headers"]), "weir_attempt_1"]);
 });
 
 test("the VM id changes with what Envoy's own VM key leaves out, and with nothing else", () => {
