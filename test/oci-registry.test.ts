@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Keychain } from "../model/module.ts";
-import { createRemoteRepository } from "../oci/client.ts";
-import { httpOptions } from "../oci/images.ts";
 import { createModuleRegistry, inspectImage, listTags, parseDockerConfig, pushModule } from "../oci/index.ts";
-import { addIndex, type Content, createContent } from "../oci/testing/images.ts";
+import { addIndex, createContent } from "../oci/testing/images.ts";
 import { layouts } from "../oci/testing/layouts.ts";
 import { failed, valued } from "../oci/testing/result.ts";
+import { upload } from "../oci/testing/upload.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
 import { tempFolder } from "./support/temp.ts";
 import { headerFilter } from "./support/wat.ts";
@@ -78,7 +77,7 @@ test("every layout, and an index over one, is taken by a real registry and gives
     const image = await build(content, module);
     const index = addIndex(content, [{ ...image, platform: { architecture: "wasm", os: "wasip1" } }], "multi");
     const repository = `filters/layout-${i}`;
-    await upload(repository, content);
+    await upload(registry.host, repository, content, auth);
     for (const [tag, pin] of [["v1"], ["multi"], ["multi", index.digest], ["v1", image.digest]] as const) {
       const reference = `${registry.host}/${repository}:${tag}`;
       assert.equal(valued(await port.resolve(reference, pin, { keychain })), image.digest, `${name} as ${tag}`);
@@ -87,17 +86,6 @@ test("every layout, and an index over one, is taken by a real registry and gives
     assert.deepEqual(Buffer.from((await port.read(pulled.wasmDigest)) ?? []), Buffer.from(module), name);
   }
 });
-
-/** Puts everything into a repository: what other tools would have pushed. */
-async function upload(repository: string, content: Content): Promise<void> {
-  const reference = { kind: "registry", registry: registry.host, repository, tag: undefined, digest: undefined } as const;
-  const target = createRemoteRepository(reference, { http: httpOptions({}), credentials: auth });
-  for (const [digest, bytes] of content.blobs) valued(await target.putBlob(bytes, digest));
-  for (const [digest, { bytes, mediaType }] of content.manifests) {
-    valued(await target.putManifest(bytes, mediaType, undefined));
-    for (const [tag, tagged] of content.tags) if (tagged === digest) valued(await target.putManifest(bytes, mediaType, tag));
-  }
-}
 
 test("pushing the same module twice changes nothing and gives the same digest", async () => {
   const module = await modules();
