@@ -20,6 +20,8 @@ export interface Running {
 /** How many of the last offers are remembered, to tell what a late acknowledgement was about. */
 const MAX_OFFERED = 8;
 const MAX_REJECTED = 32;
+/** Envoy remembers the last config it was sent only, so a few are enough to tell the next from it. */
+const ATTEMPTS = 16;
 
 /**
  * The book of one resource name on one proxy: what it is meant to hold, what it acknowledged, what it rejected. Pure.
@@ -38,7 +40,7 @@ export interface Delivery {
   readonly rejection: Rejection | undefined;
   /** What the proxy should be served: the desired offer, the last good one when that was rejected, or nothing new. */
   readonly served: Resource | undefined;
-  /** How often an answer to what is desired may have been lost. */
+  /** Changes each time that an answer to what is desired may have been lost. */
   readonly attempt: number;
   desire(offer: Offer): void;
   /** True when it changed what is known. */
@@ -112,7 +114,7 @@ export function createDelivery(name: string, slot: string, filter: FilterKey | u
     },
     claimed(version) {
       const open = desired?.resource.version;
-      if (open !== undefined && open !== version && open !== running?.version && !rejections.has(open)) attempt += 1;
+      if (open !== undefined && open !== version && open !== running?.version && !rejections.has(open)) attempt = (attempt + 1) % ATTEMPTS;
       if (version === undefined || version !== running?.version) running = undefined;
     },
     forgive() {

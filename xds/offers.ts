@@ -6,7 +6,7 @@ import { chainResource, chainVersion, passThroughResource, wasmResource, wasmVer
 import type { Dialect } from "./resources/dialect.ts";
 
 /**
- * Makes offers out of chains. `attempt` counts how often an answer of the proxy to what it is offered may have been lost.
+ * Makes offers out of chains. `attempt` changes when an answer of the proxy to what it was offered may have been lost.
  * However many proxies hold the same chain, it is encoded once and kept for as long as one of them does.
  */
 export interface Offers {
@@ -40,12 +40,13 @@ export function createOffers(epoch: string): Offers {
     chain(slot, chain, dialect, attempt) {
       const known = ofChain.get(chain) ?? new Map<string, Offer>();
       ofChain.set(chain, known);
-      const key = `${dialect.restriction} ${attempt} ${slot}`;
-      const resource =
-        known.get(key)?.resource ??
-        once(`${chainVersion(slot, chain, dialect)} ${attempt}`, () => chainResource(slot, chain, dialect, `${epoch}_${attempt}`));
-      const offer = known.get(key) ?? { resource, filters: chain.filter(({ type }) => type === "HTTP").map(delivered) };
-      known.set(key, offer);
+      const key = `${dialect.restriction} ${slot}`;
+      const first = attempt === 0 ? known.get(key) : undefined;
+      if (first !== undefined) return first;
+      const version = chainVersion(slot, chain, dialect);
+      const resource = once(`${version} ${attempt}`, () => chainResource(slot, chain, dialect, `${epoch}_${attempt}`));
+      const offer = { resource, filters: chain.filter(({ type }) => type === "HTTP").map(delivered) };
+      if (attempt === 0) known.set(key, offer);
       return offer;
     },
     filter(slot, entry, dialect, attempt) {
