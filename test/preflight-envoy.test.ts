@@ -7,6 +7,7 @@ import { minimal, ROWS, type Row } from "../preflight/fixtures/modules.ts";
 import { type Examination, examine, inspectModule } from "../preflight/index.ts";
 import { buildExamples } from "../scripts/build-examples.ts";
 import { type Judge, type Judgement, plainSettings, startJudge } from "./support/judge.ts";
+import { buildMisbehaving, MISBEHAVIOURS } from "./support/misbehave.ts";
 
 /** Envoy's own memory bound, so that both sides judge by the same one; shorter phases, since the loops in the table are real. */
 const OPTIONS = { maxMemoryPages: 16_384, phaseMs: { start: 4000, configure: 4000, traffic: 4000 } };
@@ -92,11 +93,16 @@ async function allBut(name: string, path: string): Promise<readonly string[]> {
   return facts.value.capabilities.filter((capability) => capability !== name);
 }
 
+async function goRows(): Promise<Row[]> {
+  const code = await buildMisbehaving();
+  return MISBEHAVIOURS.map((act) => ({ title: `Go: ${act}`, code: async () => code, config: act }));
+}
+
 test("the sandbox's verdict equals Envoy's on every good and bad module of the table", { timeout: 540_000 }, async (t) => {
   const judge = await startJudge(await minimal());
   t.after(() => judge.stop());
   const verdicts: Verdict[] = [];
-  for (const row of [...ROWS, ...(await exampleRows())]) {
+  for (const row of [...ROWS, ...(await exampleRows()), ...(await goRows())]) {
     const verdict = await compare(judge, row);
     verdicts.push(verdict);
     t.diagnostic(line(verdict));

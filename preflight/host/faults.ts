@@ -5,6 +5,8 @@ export interface Fault {
   readonly callback: string;
   /** The trap in V8's words, or what the host could not do. */
   readonly message: string;
+  /** What the plugin logged as an error in that callback: the text of a panic. May be empty. */
+  readonly complaint: string;
   /** Innermost functions of the module first, where it carries names. */
   readonly backtrace: readonly string[];
 }
@@ -21,17 +23,18 @@ export class RestrictedCall extends Error {}
 const FRAME = /^\s*at (.+?) \(wasm:\/\/[^)]*\)/;
 
 /** The fault behind an exception that left a call into the module. */
-export function faultOf(error: unknown, callback: string): Fault {
+export function faultOf(error: unknown, callback: string, complaint: string): Fault {
   const kind = error instanceof ProxyCrash ? "crash" : error instanceof HostLimit ? "limit" : "trap";
   const message = error instanceof Error ? error.message : "an exception that nothing in the module caught";
   const stack = error instanceof Error ? (error.stack ?? "") : "";
   const backtrace = stack.split("\n").flatMap((line) => FRAME.exec(line)?.[1]?.replace(/^.*?\.wasm\./, "") ?? []);
-  return { kind, callback, message, backtrace: backtrace.slice(0, 5) };
+  return { kind, callback, message, complaint, backtrace: backtrace.slice(0, 5) };
 }
 
 /** `proxy_on_tick trapped: unreachable (in runtime.throw < main.main)`. */
 export function describeFault(fault: Fault): string {
   const verb = { trap: "trapped", crash: "would crash the proxy", limit: "went over a limit of the sandbox" }[fault.kind];
   const where = fault.backtrace.length === 0 ? "" : ` (in ${fault.backtrace.join(" < ")})`;
-  return `${fault.callback} ${verb}: ${fault.message}${where}`;
+  const said = fault.complaint === "" ? "" : `; it said: ${fault.complaint}`;
+  return `${fault.callback} ${verb}: ${fault.message}${where}${said}`;
 }

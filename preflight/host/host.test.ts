@@ -287,6 +287,18 @@ test("a network filter sees both directions and may hold the connection", async 
   assert.deepEqual(held.connection(connection), { downstream: undefined, upstream: undefined });
 });
 
+test("a panic is told in the plugin's own words, up to its first empty line", async () => {
+  const panic = `(module (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1) (func (export "malloc") (param i32) (result i32) (i32.const 64)) (func (export "proxy_abi_version_0_2_1"))
+    (data (i32.const 0) "\\20\\00\\00\\00\\07\\00\\00\\00\\30\\00\\00\\00\\14\\00\\00\\00")
+    (data (i32.const 32) "panic: ") (data (i32.const 48) "no luck\\n\\nstack trace")
+    (func (export "proxy_on_vm_start") (param i32 i32) (result i32)
+      (drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 128)))
+      (drop (call $write (i32.const 2) (i32.const 8) (i32.const 1) (i32.const 128))) unreachable))`;
+  const { problem } = await start(panic);
+  assert.deepEqual(problem, { reason: "VmStartFailed", message: "proxy_on_vm_start trapped: unreachable; it said: panic: no luck" });
+});
+
 test("a plugin that hands over more than the host keeps is stopped", async () => {
   const flood = `(module (import "env" "proxy_set_shared_data" (func $set (param i32 i32 i32 i32 i32) (result i32)))
     (memory (export "memory") 16) (func (export "malloc") (param i32) (result i32) (i32.const 64)) (func (export "proxy_abi_version_0_2_1"))

@@ -105,6 +105,7 @@ export function createHost(options: HostOptions): Host {
   let charged = 0;
   let expressions: Expressions | undefined;
 
+  const allocator = (): string => (typeof exports.malloc === "function" ? "malloc" : "proxy_on_memory_allocate");
   const host: Host = {
     options,
     get expressions() {
@@ -141,12 +142,15 @@ export function createHost(options: HostOptions): Host {
       if (typeof run !== "function" || !host.isAllowed(name)) return undefined;
       const saved = [current, effective] as const;
       [current, effective] = [context, 0];
-      if (window === undefined) lastCallback = name;
+      if (name !== allocator()) {
+        lastCallback = name;
+        options.journal.listen();
+      }
       try {
         const result: unknown = run(...args);
         return typeof result === "number" ? result >>> 0 : 0;
       } catch (error) {
-        host.fault ??= faultOf(error, name);
+        host.fault ??= faultOf(error, name, options.journal.complaint());
         return undefined;
       } finally {
         [current, effective] = saved;
@@ -159,8 +163,7 @@ export function createHost(options: HostOptions): Host {
       return result;
     },
     allocate(size) {
-      const name = typeof exports.malloc === "function" ? "malloc" : "proxy_on_memory_allocate";
-      return host.callRestricted(WHILE_ALLOCATING, vmContext, name, size) ?? 0;
+      return host.callRestricted(WHILE_ALLOCATING, vmContext, allocator(), size) ?? 0;
     },
     give(data, pointerTo, sizeTo) {
       const pointer = data.length === 0 ? 0 : host.allocate(data.length);
@@ -168,7 +171,7 @@ export function createHost(options: HostOptions): Host {
       return memory.setWord(pointerTo, pointer) && memory.setWord(sizeTo, data.length);
     },
     crash(message) {
-      host.fault ??= { kind: "crash", callback: lastCallback, message, backtrace: [] };
+      host.fault ??= { kind: "crash", callback: lastCallback, message, complaint: "", backtrace: [] };
     },
     defer(action) {
       deferred.push(action);

@@ -28,7 +28,7 @@ export function startVm(host: Host, module: WebAssembly.Module, binary: WasmBina
   try {
     instantiate(host, module, binary, maxPages);
   } catch (error) {
-    host.fault ??= faultOf(error, binary.hasStart ? "The start section" : "Instantiation");
+    host.fault ??= faultOf(error, binary.hasStart ? "The start section" : "Instantiation", host.options.journal.complaint());
     return { reason: "StartFailed", message: describeFault(host.fault) };
   }
   const run = (name: string, ...args: number[]): void => {

@@ -59,7 +59,10 @@ function descriptorFunctions(host: Host): Record<string, HostFunction> {
     if (!isOutput(descriptor)) return Errno.BadDescriptor;
     const text = gather(host, vectors, count);
     if (text === undefined) return Errno.Fault;
-    if (text.length > 0) host.options.journal.log(descriptor === STDOUT ? "info" : "error", text.toString("utf8").replace(/\n$/, ""));
+    if (text.length > 0) {
+      const raw = text.toString("utf8");
+      host.options.journal.log(descriptor === STDOUT ? "info" : "error", raw.replace(/\n$/, ""), raw);
+    }
     return memory.setWord(writtenTo, text.length) ? Errno.Success : Errno.Fault;
   };
   return {

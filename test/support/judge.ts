@@ -155,7 +155,7 @@ async function writeResource(folder: string, name: string, file: string, setting
     configuration: { "@type": "type.googleapis.com/google.protobuf.StringValue", value: config },
     capability_restriction_config: { allowed_capabilities: allowed },
     vm_config: {
-      vm_id: name,
+      vm_id: vmId(settings),
       runtime: "envoy.wasm.runtime.v8",
       code: { local: { filename: file } },
       environment_variables: { key_values: Object.fromEntries(env.map((entry) => [entry.name, entry.value])) },
@@ -169,6 +169,14 @@ async function writeResource(folder: string, name: string, file: string, setting
   const next = join(folder, "resource.next.json");
   await writeFile(next, JSON.stringify({ version_info: name, resources: [resource] }));
   await rename(next, join(folder, "resource.json"));
+}
+
+/** Envoy keeps a compiled VM by its id and code: the same for rows that differ in configuration only, so that a large module is compiled once. */
+function vmId({ env, capabilities = [] }: PluginSettings): string {
+  return createHash("sha256")
+    .update(JSON.stringify([env, capabilities]))
+    .digest("hex")
+    .slice(0, 8);
 }
 
 interface Counters {
