@@ -9,6 +9,7 @@ export const bootstrap = defineCommand({
   summary: "Print an Envoy configuration whose filters come from Weir",
   about: `Writes YAML to stdout, to start Envoy with or to copy the slot from into a configuration of your own: a slot is one entry of http_filters, placed wherever you
     want it among other filters. With --managed the file holds the connection to Weir only, and Weir serves the listener too.
+    A slot needs Envoy 1.39 or newer; --managed works with older ones as well.
 
     --when-missing says what a proxy does that starts while Weir is away: closed answers 500 until its filters are there, open goes on without them.`,
   args: {},
