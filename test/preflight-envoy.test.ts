@@ -9,8 +9,8 @@ import { buildExamples } from "../scripts/build-examples.ts";
 import { type Judge, type Judgement, plainSettings, startJudge } from "./support/judge.ts";
 import { buildMisbehaving, MISBEHAVIOURS } from "./support/misbehave.ts";
 
-/** Envoy's own memory bound, so that both sides judge by the same one; shorter phases, since the loops in the table are real. */
-const OPTIONS = { maxMemoryPages: 16_384, phaseMs: { start: 4000, configure: 4000, traffic: 4000 } };
+/** Envoy's own memory bound, so that both sides judge by the same one; longer phases, since a busy machine is no endless loop. */
+const OPTIONS = { maxMemoryPages: 16_384, phaseMs: { start: 8000, configure: 8000, traffic: 8000 } };
 
 /** A module that Envoy should accept and that then adds this header to responses. */
 const HEADER = /response header added: ([\w-]+): (\S+)/;
