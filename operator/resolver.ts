@@ -1,4 +1,5 @@
 import type { Clock } from "../model/clock.ts";
+import type { Failure } from "../model/result.ts";
 import type { FilterRecord } from "./record.ts";
 import { type Resolution, type ResolveDeps, resolveFilter } from "./resolve.ts";
 
@@ -8,6 +9,12 @@ const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
 /** One resolution, download included, may take this long. */
 const TIMEOUT_MS = 300_000;
+/** What was under way when the time was over says only that it was canceled. */
+const TOO_LATE: Failure = {
+  reason: "ResolveTimeout",
+  message: `fetching and proving the module took longer than ${TIMEOUT_MS / 60_000} minutes; check how fast the registry answers`,
+  retryable: true,
+};
 
 /**
  * Runs resolutions: at once when a spec or something it refers to changed, again with backoff when one failed in a way that may pass, and every
@@ -63,9 +70,13 @@ export function createResolver({ deps, clock, random, done }: ResolverOptions): 
     const { record, abort } = job;
     const filter = record.filter;
     if (filter === undefined) return;
-    const signal = AbortSignal.any([abort.signal, AbortSignal.timeout(TIMEOUT_MS)]);
-    const resolution = await resolveFilter(filter, record.revisions, deps, signal).catch(unexpected);
+    const late = new AbortController();
+    const cancelLate = clock.after(TIMEOUT_MS, () => late.abort());
+    const signal = AbortSignal.any([abort.signal, late.signal]);
+    const outcome = await resolveFilter(filter, record.revisions, deps, signal).catch(unexpected);
+    cancelLate();
     if (abort.signal.aborted) return;
+    const resolution = !outcome.ok && late.signal.aborted ? { ...outcome, error: TOO_LATE } : outcome;
     await done(record, resolution);
     if (abort.signal.aborted) return;
     const delay = nextDelay(job, resolution);
