@@ -38,7 +38,11 @@ async function startSidecar(t: TestContext, form: "chain" | "filters") {
     modified: () => stat(envoy, "listener_manager.listener_modified"),
     async serving(chain: Chain) {
       control.desire({ default: chain });
-      await eventually("the listener", async () => (await get(port)).status === 200);
+      const first = await eventually("the listener", async () => {
+        const answer = await get(port);
+        return answer.status === 200 ? answer : undefined;
+      });
+      if (chain.includes(guard)) assert.equal(first.headers["x-guard"], "on", "no request passes before the filters are in place");
     },
     guarded() {
       const traffic = startTraffic({ port, filtered: ({ headers }) => headers["x-guard"] === "on" });
@@ -137,6 +141,27 @@ test("a filter that cannot load is refused alone where filters are resources of 
   await soon(sidecar.order, ["mended"]);
   await assertSpotless(t, traffic);
 });
+
+for (const [form, type, before] of [
+  ["filters", "HTTP", [guard]],
+  ["filters", "HTTP", []],
+  ["filters", "Network", [guard]],
+  ["chain", "Network", [guard]],
+] as const) {
+  test(`a new ${type} filter that cannot load, beside ${before.length} others, fails no request (${form})`, async (t) => {
+    const sidecar = await startSidecar(t, form);
+    await sidecar.serving(before);
+    const traffic = startTraffic({ port: sidecar.port, filtered: ({ headers }) => before.length === 0 || headers["x-guard"] === "on" });
+    t.after(() => traffic.stop());
+    const rejection = await sidecar.control.refused({ default: [...before, chainEntry("bad", await badModules.junk(), { type })] });
+    assert.equal(rejection.culprit?.filter.name, "bad");
+    for (let i = 0; i < 5; i++) assert.equal((await get(sidecar.port)).status, 200, "on a new connection");
+    await traffic.more(200);
+    await sidecar.control.apply({ default: [...before, await mark("a")] });
+    await soon(sidecar.order, ["a"]);
+    await assertSpotless(t, traffic);
+  });
+}
 
 for (const form of ["chain", "filters"] as const) {
   test(`a network filter comes to a managed sidecar's listener and goes (${form})`, async (t) => {

@@ -47,8 +47,12 @@ export interface Delivery {
   acked(version: string, now: number): boolean;
   rejected(version: string, message: string, now: number): boolean;
   rejects(version: string): boolean;
-  /** The proxy is connected anew and says that it holds this version (`undefined`: nothing). An answer that it owed is lost. */
+  /** True while the proxy holds nothing under this name, as it said itself, and has acknowledged nothing since. */
+  readonly vacant: boolean;
+  /** The proxy asks for this name anew and says that it holds this version (`undefined`: nothing). An answer that it owed is lost. */
   claimed(version: string | undefined): void;
+  /** The same, from a proxy that does not say what it holds. */
+  resumed(): void;
   /** The proxy is another program than the one that rejected: everything may be tried again. */
   forgive(): void;
 }
@@ -60,6 +64,12 @@ export function createDelivery(name: string, slot: string, filter: FilterKey | u
   let lastGood: Offer | undefined;
   let running: Running | undefined;
   let attempt = 0;
+  let vacant = false;
+
+  function lose(held: string | undefined): void {
+    const open = desired?.resource.version;
+    if (open !== undefined && open !== held && open !== running?.version && !rejections.has(open)) attempt = (attempt + 1) % ATTEMPTS;
+  }
 
   function remember<T>(map: Map<string, T>, version: string, value: T, limit: number): void {
     map.delete(version);
@@ -112,9 +122,13 @@ export function createDelivery(name: string, slot: string, filter: FilterKey | u
     get attempt() {
       return attempt;
     },
+    get vacant() {
+      return vacant && running === undefined;
+    },
+    resumed: () => lose(running?.version),
     claimed(version) {
-      const open = desired?.resource.version;
-      if (open !== undefined && open !== version && open !== running?.version && !rejections.has(open)) attempt = (attempt + 1) % ATTEMPTS;
+      lose(version);
+      vacant = version === undefined;
       if (version === undefined || version !== running?.version) running = undefined;
     },
     forgive() {

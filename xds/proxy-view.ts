@@ -1,8 +1,8 @@
 import type { DeliveredFilter, ProxyNode, Rejection, SlotDelivery } from "../model/delivery.ts";
 import { filterId } from "../model/filter.ts";
-import type { ProxyRecord } from "./fleet.ts";
 import type { Delivery, Running } from "./ledger.ts";
 import { delivered } from "./offers.ts";
+import type { ProxyRecord } from "./proxy-record.ts";
 
 /** What the rest of Weir sees of a proxy. */
 export function viewOf(record: ProxyRecord): ProxyNode {
