@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
@@ -166,6 +166,15 @@ async function refusal({ what, condition: type, reason, says, retried = false }:
   assert.deepEqual([victim.status?.digest, victim.status?.stableRevision], [world.fake.content.tags.get("victim"), 1]);
   assert.ok(world.server.logs().includes(`event=${reason}`), "stderr tells it too");
 }
+
+test("docs/images.md tells what to do about each of these reasons", async () => {
+  const page = await readFile(new URL("../docs/images.md", import.meta.url), "utf8");
+  const told = (reason: string) => page.split("\n").some((line) => line.startsWith("| `") && line.includes(`\`${reason}\``));
+  assert.deepEqual(
+    world.inputs.filter(({ reason }) => !told(reason)),
+    [],
+  );
+});
 
 test("files that cannot be read leave what they held in force, and stderr tells file, line and what is wrong", async () => {
   for (const [name, content, expected] of brokenFiles) {
