@@ -175,6 +175,21 @@ for (const api_type of ["DELTA_GRPC", "GRPC"]) {
   });
 }
 
+for (const [whenMissing, expected] of [
+  ["closed", 500],
+  ["open", 200],
+] as const) {
+  for (const managed of [false, true]) {
+    test(`a proxy whose very first chain cannot load answers ${expected} when told ${whenMissing}${managed ? " (managed)" : ""}`, async (t) => {
+      const { control, get } = await startScene(t, { bootstrap: { whenMissing, managed } });
+      await control.refused({ default: [chainEntry("bad", await badModules.junk())] });
+      await soon(async () => (await get()).status, expected);
+      await control.apply({ default: [await mark("a")] });
+      await soon(async () => echoed(await get(), "x-order"), ["a"]);
+    });
+  }
+}
+
 /** One slot for one filter, as a proxy without filter_chain writes it into its own config. */
 function slotOfOne(name: string, type: FilterType) {
   const config_source = { ads: {}, resource_api_version: "V3" };
