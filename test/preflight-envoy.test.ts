@@ -26,8 +26,7 @@ interface Verdict {
 async function compare(judge: Judge, row: Row): Promise<Verdict> {
   const code = await row.code();
   const settings = { ...plainSettings, config: row.config ?? "", capabilities: row.capabilities };
-  const ours = await examine(code, settings, OPTIONS);
-  const envoys = await judge.judge(code, settings);
+  const [ours, envoys] = await Promise.all([examine(code, settings, OPTIONS), judge.judge(code, settings)]);
   return { title: row.title, ours, envoys, differences: differencesOf(ours, envoys) };
 }
 

@@ -25,6 +25,7 @@ const BOOT_MS = 30_000;
  * `undefined`: stopped by the signal. Nothing that the module does reaches this thread.
  */
 export function runSandbox(input: TrialInput, limits: SandboxLimits, signal?: AbortSignal): Promise<TrialReport | undefined> {
+  if (signal?.aborted) return Promise.resolve(undefined);
   return new Promise((resolve) => {
     let phase: Phase | undefined;
     let timer: NodeJS.Timeout | undefined;
@@ -51,7 +52,6 @@ export function runSandbox(input: TrialInput, limits: SandboxLimits, signal?: Ab
       timer = setTimeout(late, ms);
     };
     expect(BOOT_MS);
-    if (signal?.aborted) return abort();
     signal?.addEventListener("abort", abort);
     worker.on("message", (message: FromWorker) => {
       if ("report" in message) return finish(message.report);

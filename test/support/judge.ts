@@ -36,10 +36,10 @@ export interface Judge {
 const NAME = "filter";
 const WASM = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 /** After this long (and more for each megabyte, which Envoy compiles first) its main thread counts as hung. */
-const HUNG_MS = 12_000;
+const HUNG_MS = 10_000;
 const HUNG_MS_PER_MB = 15_000;
 /** After this long a request without an answer counts as hung. */
-const ANSWER_MS = 8000;
+const ANSWER_MS = 6000;
 
 interface Running {
   readonly envoy: Envoy;
