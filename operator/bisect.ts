@@ -13,9 +13,22 @@ export interface Bisection {
   forget(proxyId: string): void;
 }
 
-function changedFilters(proposed: readonly DeliveredFilter[], running: readonly DeliveredFilter[]): readonly string[] {
+function changes(proposed: readonly DeliveredFilter[], running: readonly DeliveredFilter[]): readonly DeliveredFilter[] {
   const before = new Map(running.map((entry) => [filterId(entry.filter), entry.hash]));
-  return proposed.filter((entry) => before.get(filterId(entry.filter)) !== entry.hash).map(({ hash }) => hash);
+  return proposed.filter((entry) => before.get(filterId(entry.filter)) !== entry.hash);
+}
+
+function changedFilters(proposed: readonly DeliveredFilter[], running: readonly DeliveredFilter[]): readonly string[] {
+  return changes(proposed, running).map(({ hash }) => hash);
+}
+
+/** The one filter in which a rejected chain differs from what the proxy runs by now: the rest of it was proved innocent. */
+export function soleChange(
+  rejected: readonly DeliveredFilter[],
+  running: readonly DeliveredFilter[] | undefined,
+): DeliveredFilter | undefined {
+  const [only, ...others] = changes(rejected, running ?? []);
+  return others.length === 0 ? only : undefined;
 }
 
 export function createBisection(): Bisection {

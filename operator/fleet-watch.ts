@@ -2,7 +2,7 @@ import type { Clock } from "../model/clock.ts";
 import type { Fleet, ProxyNode } from "../model/delivery.ts";
 import { filterId } from "../model/filter.ts";
 import type { Log } from "../model/log.ts";
-import { type Bisection, createBisection } from "./bisect.ts";
+import { type Bisection, createBisection, soleChange } from "./bisect.ts";
 import type { FleetIndex } from "./fleet-index.ts";
 import type { FilterRecord } from "./record.ts";
 import { createSlotNotices } from "./slot-notices.ts";
@@ -63,8 +63,9 @@ export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
         const known = record(filterId(entry.filter));
         if (rejection === undefined && known?.refusals.get(proxy.id)?.hash === entry.hash) known.refusals.delete(proxy.id);
       }
-      const culprit = rejection?.culprit;
-      if (rejection === undefined || culprit === undefined) continue;
+      if (rejection === undefined) continue;
+      const culprit = rejection.culprit ?? soleChange(rejection.filters, running);
+      if (culprit === undefined) continue;
       const known = record(filterId(culprit.filter));
       if (known === undefined || known.refusals.get(proxy.id)?.hash === culprit.hash) continue;
       known.refusals.set(proxy.id, { hash: culprit.hash, message: rejection.message, at: rejection.at });

@@ -4,7 +4,7 @@ import { filterId } from "../model/filter.ts";
 import { isLost, matchedProxies } from "./observe.ts";
 import { type FilterRecord, revisionOf } from "./record.ts";
 import type { Fault } from "./rollout/advance.ts";
-import { addTally, type GroupHealth, judge, noTally, tallySince } from "./rollout/health.ts";
+import { addTally, type GroupHealth, judge, noTally, type Tally, tallySince } from "./rollout/health.ts";
 
 /** What is known of one proxy since it took up the chain that it runs. */
 interface Watched {
@@ -16,6 +16,12 @@ interface Watched {
   health: ProxyHealth | undefined;
   /** How often it came back as a new process while it was meant to run the target. */
   restarts: number;
+  /** True when it runs the target or is to run it; of a lost proxy: was or did when it was lost. */
+  given: boolean;
+  /** True when nothing that it ran at the last look was unproven. */
+  onStable: boolean;
+  /** What it counted in this rollout under chains before this one, while on stable. */
+  past: Tally;
 }
 
 /** What is heard of a wave. */
@@ -40,6 +46,9 @@ export interface HealthWatchOptions {
   readonly record: (id: string) => FilterRecord | undefined;
 }
 
+/** A proxy that has been connected for this long without a report sends none. */
+const MUTE_AFTER_MS = 10_000;
+
 const UNHEARD: WaveHealth = { fault: undefined, heardUntil: Number.POSITIVE_INFINITY };
 
 export function createHealthWatch({ fleet, clock, proxiesOf, record: recordOf }: HealthWatchOptions): HealthWatch {
@@ -55,27 +64,32 @@ export function createHealthWatch({ fleet, clock, proxiesOf, record: recordOf }:
     return proxies;
   }
 
-  /** Brings what is known of a proxy up to date. */
-  function follow(known: Watched | undefined, proxy: ProxyNode, slot: SlotDelivery | undefined, given: boolean): Watched {
+  /** Brings what is known of a proxy up to date. `runs`, `meant`: whether it runs the target, is to run it. */
+  function follow(known: Watched | undefined, proxy: ProxyNode, slot: SlotDelivery | undefined, runs: boolean, meant: boolean): Watched {
     const chain = slot?.running?.map(({ hash }) => hash).join(" ");
-    const watched = known ?? { chain, since: slot?.runningSince ?? clock.now(), health: undefined, restarts: 0 };
-    // A process that comes back says what it holds; one that holds nothing is new.
-    if (proxy.connected && chain === undefined && watched.chain !== undefined && given) watched.restarts++;
-    if (watched.chain !== chain) Object.assign(watched, { chain, since: slot?.runningSince ?? clock.now(), health: undefined });
-    watched.since = Math.min(watched.since, clock.now());
+    const since = slot?.runningSince ?? clock.now();
+    const watched = known ?? { chain, since, health: undefined, restarts: 0, given: false, onStable: false, past: noTally };
     const health = fleet.health(proxy.id);
+    // A process that comes back says what it holds; one that holds nothing is new.
+    if (proxy.connected && chain === undefined && watched.chain !== undefined && meant) watched.restarts++;
+    if (watched.chain !== chain) {
+      if (watched.onStable && health !== undefined) watched.past = addTally(watched.past, tallySince(watched.health ?? health, health));
+      Object.assign(watched, { chain, since, health: undefined });
+    }
+    if (proxy.connected) watched.given = runs || meant;
+    watched.since = Math.min(watched.since, clock.now());
     if (health !== undefined && health.at > watched.since) watched.health ??= health;
     return watched;
   }
 
-  /** Other filters whose unproven target this proxy runs too: what it suffers may be their fault. */
-  function othersUnderWay(record: FilterRecord, slots: ProxyNode["slots"]): FilterRecord[] {
+  /** Other filters of which this proxy runs something unproven too: what it suffers may be their fault. */
+  function othersUnproven(record: FilterRecord, slots: ProxyNode["slots"]): FilterRecord[] {
     const others: FilterRecord[] = [];
     for (const { running } of slots.values()) {
       for (const { filter, hash } of running ?? []) {
         const other = recordOf(filterId(filter));
-        if (other === undefined || other === record || other.rollout.phase !== "Progressing") continue;
-        if (revisionOf(other, other.rollout.target)?.hash === hash) others.push(other);
+        if (other === undefined || other === record) continue;
+        if (revisionOf(other, other.rollout.stable)?.hash !== hash) others.push(other);
       }
     }
     return others;
@@ -87,10 +101,10 @@ export function createHealthWatch({ fleet, clock, proxiesOf, record: recordOf }:
     if (isLost(proxy, clock.now())) group.vanished.push(proxy.id);
     else if (watched.restarts > 0) group.restarted.push(proxy.id);
     const health = fleet.health(proxy.id);
-    if (health === undefined) return;
-    const heard = health.at > (watched.health?.at ?? health.at) ? health.at : watched.since;
-    if (proxy.connected) group.heardUntil = Math.min(group.heardUntil, heard);
-    if (watched.health === undefined) return;
+    const mute = health === undefined && clock.now() - proxy.since >= MUTE_AFTER_MS;
+    const heard = health !== undefined && watched.health !== undefined && health.at > watched.health.at ? health.at : watched.since;
+    if (proxy.connected && !mute) group.heardUntil = Math.min(group.heardUntil, heard);
+    if (health === undefined || watched.health === undefined) return;
     group.tally = addTally(group.tally, tallySince(watched.health, health));
     group.before = addTally(group.before, watched.health);
     const failures = Math.max(0, (health.vmFailures.get(id) ?? 0) - (watched.health.vmFailures.get(id) ?? 0));
@@ -110,11 +124,12 @@ export function createHealthWatch({ fleet, clock, proxiesOf, record: recordOf }:
         const slot = proxy.slots.get(target.settings.slot);
         const runs = slot?.running?.some(({ hash }) => hash === target.hash) === true;
         const meant = slot?.desired.some(({ hash }) => hash === target.hash) === true;
-        const given = (runs || meant) && proxy.since >= rollout.startedAt;
-        const watched = follow(known.get(proxy.id), proxy, slot, meant);
+        const watched = follow(known.get(proxy.id), proxy, slot, runs, meant);
         known.set(proxy.id, watched);
-        const inWave = proxy.connected ? runs || watched.restarts > 0 : given;
-        const others = othersUnderWay(record, proxy.slots);
+        const inWave = proxy.connected ? runs || watched.restarts > 0 : watched.given;
+        stable.tally = addTally(stable.tally, watched.past);
+        const others = othersUnproven(record, proxy.slots);
+        watched.onStable = !runs && others.length === 0;
         if (others.length === 0) account(inWave ? wave : stable, proxy, watched, record.id);
         else if (inWave) {
           account(mixed, proxy, watched, record.id);

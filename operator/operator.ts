@@ -60,18 +60,12 @@ export function createOperator(options: OperatorOptions): Operator {
   let onPass = () => {};
 
   const proxiesOf = (id: string) => index.proxiesOf(id);
-  /** Of a clock that was set back, not later than now. */
-  const watchedSince = () => {
-    startedAt = Math.min(startedAt, clock.now());
-    return startedAt;
-  };
-  const statuses = createStatusWriter({ source, fleet, clock, log, proxiesOf, watchedSince });
+  const statuses = createStatusWriter({ source, fleet, clock, log, proxiesOf });
   const resolver = createResolver({ deps: options, clock, random: options.random, done: resolved });
   const healthWatch = createHealthWatch({ fleet, clock, proxiesOf, record: (id) => records.get(id) });
   const stepper = createStepper({
     ...{ source, fleet, clock, log, statuses, proxiesOf, settled, emit, registry: options.registry, parseKeychain: options.parseKeychain },
     health: healthWatch.look,
-    watchedSince,
     moved(record) {
       assign(proxiesOf(record.id));
       retain();
@@ -92,7 +86,10 @@ export function createOperator(options: OperatorOptions): Operator {
 
   /** After a start, nothing moves forward until the proxies that the last status counted are back, or had their time to be. */
   function settled(record: FilterRecord, view: FleetView): boolean {
-    return clock.now() >= watchedSince() + settleMs || view.counts.matched >= record.expected;
+    startedAt = Math.min(startedAt, clock.now()); // a clock that was set back
+    if (clock.now() < startedAt + settleMs && view.counts.matched < record.expected) return false;
+    record.watchedSince = Math.min(record.watchedSince ?? clock.now(), clock.now());
+    return true;
   }
 
   function assign(ids: Iterable<string>): void {

@@ -15,6 +15,8 @@ export interface FilterRecord {
   readonly uid: string;
   /** How many proxies the last status counted when this record was made: those that an operator just started may expect back. */
   readonly expected: number;
+  /** When they were back, or had their time to be: milliseconds since the epoch. What happened before was seen by nobody. */
+  watchedSince: number | undefined;
   /** The object as the source showed it last. */
   object: WasmFilter;
   /** The last spec that parsed: it stays in force while a newer one does not. */
@@ -44,6 +46,7 @@ export function createRecord(object: WasmFilter): FilterRecord {
     key,
     uid: object.metadata.uid ?? filterId(key),
     expected: object.status?.proxies?.matched ?? 0,
+    watchedSince: undefined,
     object,
     filter: undefined,
     resolution: { state: "pending" },

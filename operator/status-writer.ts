@@ -34,11 +34,9 @@ export interface StatusWriterOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly proxiesOf: (id: string) => Iterable<string>;
-  /** Since when rollouts are watched; milliseconds since the epoch. */
-  readonly watchedSince: () => number;
 }
 
-export function createStatusWriter({ source, fleet, clock, log, proxiesOf, watchedSince }: StatusWriterOptions): StatusWriter {
+export function createStatusWriter({ source, fleet, clock, log, proxiesOf }: StatusWriterOptions): StatusWriter {
   const timers = new Map<string, () => void>();
   const wakes = new Map<string, number>();
   const gone = new WeakSet<FilterRecord>();
@@ -60,13 +58,16 @@ export function createStatusWriter({ source, fleet, clock, log, proxiesOf, watch
     const policy = filter?.rollout ?? { steps: [], progressDeadlineMs: 0, autoRollback: true, analysis: NO_ANALYSIS };
     const now = clock.now();
     const late =
-      rollout.phase === "Progressing" && !policy.autoRollback && view.outstanding > 0 && now >= deadlineOf(rollout, policy, watchedSince());
+      rollout.phase === "Progressing" &&
+      !policy.autoRollback &&
+      view.outstanding > 0 &&
+      now >= deadlineOf(rollout, policy, record.watchedSince ?? now);
     const pausedStep = policy.steps[rollout.step]?.pause === true && rollout.heldSince !== undefined;
     const facts = {
       generation: record.object.metadata.generation ?? 1,
       resolution: record.resolution,
       verifies: (filter?.verify.length ?? 0) > 0,
-      suspended: filter?.suspend ?? false,
+      suspended: filter?.suspend === true,
       measurements: record.measurements,
       rollout: { ...rollout, step: Math.min(rollout.step, stepCount(policy) - 1) },
       target: revisionOf(record, rollout.target),

@@ -51,8 +51,8 @@ export function statusOf(input: StatusInput, previous: WasmFilterStatus | undefi
 }
 
 function rolloutStatus({ facts, policy, wakeAt }: StatusInput): WasmFilterStatusRollout {
-  const { rollout, paused, deadlineExceeded } = facts;
-  const state = rolloutStateName(rollout, paused, deadlineExceeded);
+  const { rollout, paused, suspended, deadlineExceeded } = facts;
+  const state = rolloutStateName(rollout, paused || suspended, deadlineExceeded);
   const outcome = rollout.target === undefined ? undefined : rollout.outcomes.get(rollout.target);
   const holding = rollout.phase === "Progressing" && rollout.heldSince !== undefined;
   const steps = stepCount(policy);

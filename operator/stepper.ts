@@ -19,10 +19,8 @@ export interface StepperOptions extends EntryDeps {
   readonly log: Log;
   readonly statuses: StatusWriter;
   readonly proxiesOf: (id: string) => Iterable<string>;
-  /** False while proxies are still coming back after a start. */
+  /** False while proxies are still coming back after a start; from the first true on, the record's `watchedSince` is set. */
   readonly settled: (record: FilterRecord, view: FleetView) => boolean;
-  /** Since when rollouts are watched; milliseconds since the epoch. */
-  readonly watchedSince: () => number;
   /** What is heard of the wave at run time; rejections are added here. */
   readonly health: (record: FilterRecord) => WaveHealth;
   readonly emit: (record: FilterRecord, event: FilterEvent) => void;
@@ -100,7 +98,7 @@ export function createStepper(options: StepperOptions): Stepper {
       now: clock.now(),
       generation: record.object.metadata.generation ?? 1,
       settled: options.settled(record, view),
-      watchedSince: options.watchedSince(),
+      watchedSince: record.watchedSince ?? clock.now(),
       positions: view.positions,
       outstanding: view.outstanding,
       heardUntil,

@@ -58,7 +58,7 @@ function firstSight({ node, sights }: WatchedProxy, from: number, release: Relea
     what,
   );
   const failed = seen.find(({ value }) => value === "failed");
-  assert.ok(failed === undefined || mayFail, `${what}: a request failed`);
+  assert.ok(failed === undefined || mayFail, `${what}: ${failed?.count} requests failed: ${failed?.detail}`);
   return failed?.at ?? seen.find(({ value }) => value === t)?.at;
 }
 

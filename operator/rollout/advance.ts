@@ -15,7 +15,7 @@ export interface Observation {
   readonly generation: number;
   /** False right after a start, while proxies are still coming back: nothing moves forward then. */
   readonly settled: boolean;
-  /** Since when this operator has been watching; what happened before was seen by nobody. */
+  /** Since when this operator has been watching this filter's proxies; what happened before was seen by nobody. */
   readonly watchedSince: number;
   /** Positions of the matched proxies (wave.ts), those that are connected if any is. */
   readonly positions: readonly number[];
@@ -41,8 +41,8 @@ export interface Advance {
 const ALL_AT_ONCE: RolloutStep = { percent: 100, holdMs: 0 };
 /** After a start a hold that was under way lasts at least this long (or its whole time, if that is shorter): somebody must have looked. */
 const LEAST_WATCH_MS = 10_000;
-/** How long after a hold the last reports of its proxies are waited for. Envoy sends one a second. */
-const LAST_REPORTS_MS = 3_000;
+/** How long after a hold the last reports of its proxies are waited for. Envoy sends one a second, a little later after a reconnect. */
+const LAST_REPORTS_MS = 5_000;
 
 function stepOf(policy: RolloutPolicy, index: number): RolloutStep {
   return policy.steps[index] ?? ALL_AT_ONCE;

@@ -12,6 +12,8 @@ export interface FakeFleet extends Fleet {
   renew(id: string): void;
   /** The proxy answers what it was sent last: it rejects a chain that holds a revision for which `rejects` gives a message. */
   answer(id: string): void;
+  /** True: the proxy is sent things but does not answer. */
+  deaf(id: string, deaf: boolean): void;
   /** Every connected proxy answers until nothing is left to answer. */
   answerAll(): void;
   /** Message with which proxies reject this entry; undefined: they load it. */
@@ -53,6 +55,7 @@ function fingerprint(chain: Chain): string {
 
 export function createFakeFleet(now: () => number): FakeFleet {
   const proxies = new Map<string, FakeProxy>();
+  const deaf = new Set<string>();
   const listeners = new Set<(ids: ReadonlySet<string>) => void>();
   let changed = new Set<string>();
 
@@ -90,7 +93,7 @@ export function createFakeFleet(now: () => number): FakeFleet {
 
   function answer(id: string): void {
     const proxy = proxies.get(id);
-    if (proxy?.connected !== true) return;
+    if (proxy?.connected !== true || deaf.has(id)) return;
     for (const slot of proxy.slots.values()) {
       const sent = slot.sent;
       if (sent === undefined) continue;
@@ -178,6 +181,10 @@ export function createFakeFleet(now: () => number): FakeFleet {
         send(slot);
       }
       touch(id);
+    },
+    deaf(id, isDeaf) {
+      if (isDeaf) deaf.add(id);
+      else deaf.delete(id);
     },
     answer,
     answerAll() {

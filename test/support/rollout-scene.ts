@@ -18,6 +18,8 @@ export interface Sight {
   readonly at: number;
   /** `x-weir` of the answer, "" when it came unfiltered; "failed" for anything but a 200. */
   readonly value: string;
+  /** Of a failure: its status, headers and body. */
+  readonly detail: string;
   /** How many answers in a row. */
   count: number;
   /** `performance.now()` of the last one. */
@@ -159,12 +161,15 @@ async function startProxy(node: string, xdsPort: number, app: EchoApp) {
 
 function watchTraffic(port: number, pauseMs: number): Pick<WatchedProxy, "traffic" | "sights"> {
   const sights: Sight[] = [];
-  const note = ({ status, headers }: Answer, took: number) => {
+  const note = ({ status, headers, body }: Answer, took: number) => {
     const value = status === 200 ? String(headers["x-weir"] ?? "") : "failed";
     const last = sights.at(-1);
     const now = performance.now();
     if (last?.value === value) Object.assign(last, { count: last.count + 1, until: now, longest: Math.max(last.longest, took) });
-    else sights.push({ at: now, value, count: 1, until: now, longest: took });
+    else {
+      const detail = value === "failed" ? `${status} ${JSON.stringify(headers)} ${body.slice(0, 200)}` : "";
+      sights.push({ at: now, value, detail, count: 1, until: now, longest: took });
+    }
   };
   const filtered = ({ headers }: Answer) => headers["x-weir"] !== undefined;
   const traffic = startTraffic({ port, clients: 1, pauseMs, headers: customer, filtered, onAnswer: note });

@@ -1,0 +1,200 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { WasmFilterSpec } from "../model/gen/wasmfilter.ts";
+import { createWorld, specOf, type World } from "./testing/world.ts";
+
+const IMAGE = "registry.example/filters/add-header:1";
+const IDS = Array.from({ length: 8 }, (_, i) => `web-${i}`);
+const ROLLOUT = { steps: [{ percent: 25, hold: "30s" }, { percent: 100 }] };
+
+/** What a proxy does in one second; the defaults are a healthy one. */
+interface Second {
+  readonly requests?: number;
+  readonly errors?: number;
+  readonly ms?: number;
+  readonly vmFailures?: number;
+}
+
+/** Lets `seconds` pass in which every proxy reports once a second, as Envoy does. */
+async function live(world: World, seconds: number, of: (id: string) => Second = () => ({})): Promise<void> {
+  for (let i = 0; i < seconds; i++) {
+    for (const { id, connected } of world.fleet.proxies()) {
+      const { requests = 20, errors = 0, ms = 10, vmFailures = 0 } = of(id);
+      const before = world.fleet.health(id);
+      if (!connected) continue;
+      world.fleet.report(id, {
+        at: world.clock.now(),
+        requests: (before?.requests ?? 0) + requests,
+        errors5xx: (before?.errors5xx ?? 0) + errors,
+        latencySumMs: (before?.latencySumMs ?? 0) + requests * ms,
+        latencyCount: (before?.latencyCount ?? 0) + requests,
+        vmFailures: new Map([["default/f", (before?.vmFailures.get("default/f") ?? 0) + vmFailures]]),
+      });
+    }
+    await world.run(1_000);
+  }
+}
+
+async function underWay(more: Partial<WasmFilterSpec> = {}): Promise<{ world: World; first: string; second: string; wave: string[] }> {
+  const world = createWorld();
+  const first = world.registry.push(IMAGE, "v1");
+  await world.start();
+  world.source.apply("f", specOf(IMAGE, { pullPolicy: "Always", interval: "5s", rollout: ROLLOUT, ...more }));
+  await world.run(31_000);
+  for (const id of IDS) world.fleet.connect(id);
+  await live(world, 10);
+  const second = world.registry.push(IMAGE, "v2");
+  await live(world, 6);
+  const wave = IDS.filter((id) => world.fleet.running(id)[0]?.digest === second);
+  assert.equal(wave.length, 2);
+  return { world, first, second, wave };
+}
+
+const message = (world: World) => world.source.statusOf("f")?.rollout?.message ?? "";
+const state = (world: World) => world.source.statusOf("f")?.rollout?.state;
+
+test("a wave that fares like stable passes", async () => {
+  const { world } = await underWay();
+  await live(world, 40, (id) => ({ errors: id === "web-1" ? 1 : 0, ms: 10 + id.length }));
+  assert.equal(state(world), "Succeeded");
+});
+
+const faults: readonly [name: string, second: Second, reason: RegExp][] = [
+  ["requests that get a 5xx", { errors: 5 }, /^ErrorsRose: 25\.0% of \d+ requests got a 5xx, against 0\.0% on stable$/],
+  ["requests that take longer", { ms: 80 }, /^LatencyRose: requests take 80\.0 ms on average, against 10\.0 ms on stable$/],
+  ["a VM that fails", { vmFailures: 1 }, /^VmFailed: its VM failed \d+ times, most on proxy web-\d$/],
+];
+for (const [name, second, reason] of faults) {
+  test(`${name} on the wave's proxies take the revision back within seconds`, async () => {
+    const { world, first, wave } = await underWay();
+    await live(world, 6, (id) => (wave.includes(id) ? second : {}));
+    assert.equal(state(world), "RolledBack");
+    assert.match(message(world), reason);
+    await world.run();
+    for (const id of IDS) assert.equal(world.fleet.running(id)[0]?.digest, first);
+  });
+}
+
+test("what every proxy suffers is not the target's fault", async () => {
+  const { world } = await underWay();
+  await live(world, 40, () => ({ errors: 10, ms: 500 }));
+  assert.equal(state(world), "Succeeded", message(world));
+});
+
+test("what happened before a proxy took the target is not the target's fault", async () => {
+  const world = createWorld();
+  world.registry.push(IMAGE, "v1");
+  await world.start();
+  world.source.apply("f", specOf(IMAGE, { pullPolicy: "Always", interval: "5s", rollout: ROLLOUT }));
+  await world.run(31_000);
+  for (const id of IDS) world.fleet.connect(id);
+  // Some proxies had a bad time, and say so in the very second in which the target reaches them.
+  await live(world, 4, (id) => ({ errors: Number(id.at(-1)) % 2 === 0 ? 20 : 0, vmFailures: Number(id.at(-1)) % 2 }));
+  world.registry.push(IMAGE, "v2");
+  await live(world, 2, (id) => ({ errors: Number(id.at(-1)) % 2 === 0 ? 20 : 0, vmFailures: Number(id.at(-1)) % 2 }));
+  await live(world, 40);
+  assert.equal(state(world), "Succeeded");
+});
+
+test("a wave is not judged by errors before it served enough requests", async () => {
+  const { world, wave } = await underWay({ rollout: { ...ROLLOUT, analysis: { minRequests: 1_000 } } });
+  await live(world, 10, (id) => (wave.includes(id) ? { errors: 20 } : {}));
+  assert.equal(state(world), "Holding");
+  await live(world, 19, (id) => (wave.includes(id) ? { errors: 20 } : {}));
+  assert.equal(state(world), "RolledBack");
+});
+
+test("a hold does not end before the reports that cover it are in, and does not wait for them for ever", async () => {
+  const { world, second } = await underWay();
+  await live(world, 22);
+  const on = () => IDS.filter((id) => world.fleet.running(id)[0]?.digest === second).length;
+  await world.run(6_000);
+  assert.equal(on(), 2, "the wave passed on old reports");
+  await world.run(5_000);
+  await world.run();
+  assert.equal(on(), 8);
+});
+
+test("proxies that vanish after they took the target take it back, those that come back with it do not", async () => {
+  for (const stays of [true, false]) {
+    const { world, first, wave } = await underWay();
+    const [lost = ""] = wave;
+    world.fleet.disconnect(lost);
+    await live(world, 3);
+    assert.equal(state(world), "Holding");
+    if (stays) {
+      world.fleet.connect(lost);
+      await live(world, 40);
+      assert.equal(state(world), "Succeeded");
+      continue;
+    }
+    await live(world, 4);
+    assert.equal(state(world), "RolledBack");
+    assert.match(message(world), /^ProxyVanished: 1 of 2 proxies/);
+    world.fleet.renew(lost);
+    await world.run();
+    assert.equal(world.fleet.running(lost)[0]?.digest, first);
+  }
+});
+
+test("a proxy that starts anew again and again when it is given the target takes it back, though it is never gone for long", async () => {
+  const { world, wave } = await underWay();
+  const [unlucky = ""] = wave;
+  world.fleet.deaf(unlucky, true);
+  world.fleet.renew(unlucky);
+  await live(world, 2);
+  assert.equal(state(world), "Holding", "one restart may be anything");
+  world.fleet.deaf(unlucky, false);
+  await live(world, 2);
+  world.fleet.deaf(unlucky, true);
+  world.fleet.renew(unlucky);
+  await live(world, 2);
+  assert.equal(state(world), "RolledBack");
+  assert.match(message(world), /^ProxyVanished: 1 of 2 proxies vanished or started anew/);
+});
+
+test("proxies that come and go everywhere are no fault", async () => {
+  const { world, wave } = await underWay();
+  const gone = [wave[0] ?? "", ...IDS.filter((id) => !wave.includes(id)).slice(0, 3)];
+  for (const id of gone) world.fleet.disconnect(id);
+  await live(world, 60);
+  assert.equal(state(world), "Succeeded");
+});
+
+test("suspend freezes the waves, not the watch", async () => {
+  const { world, wave } = await underWay();
+  world.source.apply("f", specOf(IMAGE, { pullPolicy: "Always", interval: "5s", rollout: ROLLOUT, suspend: true }));
+  await live(world, 60);
+  assert.equal(state(world), "Paused");
+  await live(world, 6, (id) => (wave.includes(id) ? { vmFailures: 1 } : {}));
+  assert.equal(state(world), "RolledBack");
+});
+
+test("without autoRollback a fault is left to people", async () => {
+  const { world, second } = await underWay({ rollout: { ...ROLLOUT, autoRollback: false } });
+  await live(world, 10, () => ({ vmFailures: 1 }));
+  assert.equal(IDS.filter((id) => world.fleet.running(id)[0]?.digest === second).length, 2);
+});
+
+test("of two rollouts that share their proxies the innocent one goes on, told apart by the proxies that have one only", async () => {
+  const world = createWorld();
+  const image = { f: "registry.example/f:1", g: "registry.example/g:1" };
+  await world.start();
+  for (const name of ["f", "g"] as const) {
+    world.registry.push(image[name], `${name} v1`);
+    world.source.apply(
+      name,
+      specOf(image[name], { pullPolicy: "Always", interval: "5s", rollout: { steps: [{ percent: 50, hold: "30s" }, { percent: 100 }] } }),
+    );
+  }
+  await world.run(31_000);
+  for (const id of Array.from({ length: 16 }, (_, i) => `web-${i}`)) world.fleet.connect(id);
+  await live(world, 6);
+  const bad = world.registry.push(image.f, "f v2");
+  world.registry.push(image.g, "g v2");
+  const suffers = (id: string) => world.fleet.running(id).some(({ digest }) => digest === bad);
+  await live(world, 12, (id) => (suffers(id) ? { errors: 10 } : {}));
+  assert.equal(world.source.statusOf("f")?.rollout?.state, "RolledBack");
+  await live(world, 40);
+  assert.equal(world.source.statusOf("g")?.rollout?.state, "Succeeded", world.source.statusOf("g")?.rollout?.message);
+});
