@@ -2,9 +2,8 @@
  * One resource changes, N proxies take it: `node bench/fan-out.ts [--clients 100,1000,4000] [--sizes 1024,65536,2411724] [--runs 5]`.
  * The servers take turns, and each run starts with another of them. Writes bench/results/fan-out.json and prints the medians.
  */
-import { mkdir, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { buildGo, median, type ServerName, serverNames, start, startServer, usage } from "./processes.ts";
+import { buildGo, median, type ServerName, serverNames, start, startServer, usage, writeResults } from "./processes.ts";
 
 export interface FanOutRun {
   readonly server: ServerName;
@@ -25,8 +24,10 @@ export interface FanOutRun {
   readonly peak: number;
 }
 
-/** Changes measured in each run, after one that warms up. */
+/** Changes measured in each run. */
 const CHANGES = 5;
+/** Pushes that each server has behind it before it is measured: all of them are programs that run for long. */
+const WARM_UP = 3_000;
 
 async function run(go: string, name: ServerName, variant: string, clients: number, size: number): Promise<FanOutRun> {
   const server = startServer(name, go, size);
@@ -38,8 +39,9 @@ async function run(go: string, name: ServerName, variant: string, clients: numbe
   const times: { p50: number; p99: number; last: number }[] = [];
   let before = connected;
   let loadBefore = await usage(load.pid);
-  for (let change = 0; change <= CHANGES; change++) {
-    if (change === 1) {
+  const warmUp = Math.ceil(WARM_UP / clients);
+  for (let change = 0; change < warmUp + CHANGES; change++) {
+    if (change === warmUp) {
       before = await usage(server.pid);
       loadBefore = await usage(load.pid);
     }
@@ -47,7 +49,7 @@ async function run(go: string, name: ServerName, variant: string, clients: numbe
     const at = Number((await server.wait("changed")).at);
     const synced = await load.wait("synced");
     const since = (quantile: string) => (Number(synced[quantile]) - at) / 1e6;
-    if (change > 0) times.push({ p50: since("p50"), p99: since("p99"), last: since("last") });
+    if (change >= warmUp) times.push({ p50: since("p50"), p99: since("p99"), last: since("last") });
     // The last acknowledgements are still on their way to the server.
     await new Promise((done) => setTimeout(done, 200));
   }
@@ -99,5 +101,4 @@ for (const size of numbers(values.sizes)) {
     }
   }
 }
-await mkdir(new URL("results/", import.meta.url), { recursive: true });
-await writeFile(new URL(`results/${values.out}.json`, import.meta.url), `${JSON.stringify(runs, undefined, 1)}\n`);
+await writeResults(values.out, runs);

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -48,6 +48,11 @@ export async function buildGo(): Promise<string> {
   return binary;
 }
 
+const children = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of children) child.kill("SIGKILL");
+});
+
 export function start(command: string, args: readonly string[]): Part {
   const child: ChildProcess = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
   const events: Event[] = [];
@@ -58,7 +63,8 @@ export function start(command: string, args: readonly string[]): Part {
   };
   const gone = new Promise<void>((done) => child.once("exit", () => done()));
   void gone.then(wake);
-  process.once("exit", () => child.kill("SIGKILL"));
+  children.add(child);
+  void gone.then(() => children.delete(child));
   if (child.stdout !== null) {
     createInterface({ input: child.stdout }).on("line", (line) => {
       events.push(JSON.parse(line));
@@ -102,6 +108,12 @@ export const serverNames: readonly ServerName[] = ["weir", "snapshot", "linear"]
 export function startServer(name: ServerName, go: string, size: number, address = "127.0.0.1:0"): Part {
   if (name === "weir") return start(process.execPath, [resolve(here, "weir-server.ts"), String(size), address]);
   return start(go, ["serve", "-cache", name, "-size", String(size), "-address", address]);
+}
+
+/** Every run, as it was measured, for whoever wants to look closer. */
+export async function writeResults(name: string, runs: readonly unknown[]): Promise<void> {
+  await mkdir(new URL("results/", import.meta.url), { recursive: true });
+  await writeFile(new URL(`results/${name}.json`, import.meta.url), `${JSON.stringify(runs, undefined, 1)}\n`);
 }
 
 export function median(values: readonly number[]): number {

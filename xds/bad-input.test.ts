@@ -121,8 +121,7 @@ for (const variant of variants) {
     assert.match(details, /at most 10000 resources/);
     assert.equal([...started.discovery.streams()].length, 1, "only the bystander is left");
     const grown = memory() - before;
-    // Most of it is the client's: its 14 MB request, in two copies.
-    assert(grown < 40 * MIB, `${mib(grown)} more in use`);
+    assert(grown < 24 * MIB, `${mib(grown)} more in use`);
     figure(t, `${mib(grown)} more in use after; a bystander's change took ${ms(await unaffected())}`);
   });
 

@@ -1,4 +1,4 @@
-import type { SecureServerOptions } from "node:http2";
+import type { TlsOptions } from "node:tls";
 import type { Clock } from "../model/clock.ts";
 import type { Fleet } from "../model/delivery.ts";
 import type { Log } from "../model/log.ts";
@@ -17,7 +17,7 @@ export interface XdsServerOptions {
   readonly log: Log;
   readonly clock: Clock;
   /** TLS; absent: plaintext. */
-  readonly tls?: SecureServerOptions;
+  readonly tls?: TlsOptions;
   /** Largest request, in bytes. Default 4 MiB. */
   readonly maxRequestSize?: number;
   /** Names and resources that one stream may have the server remember. Default 10,000. */

@@ -1,8 +1,11 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { type Cache, createCache } from "../../xds/cache.ts";
 import { createDiscovery } from "../../xds/discovery.ts";
+import type { Method } from "../../xds/grpc/call.ts";
+import { frame } from "../../xds/grpc/frame.ts";
 import { createGrpcServer } from "../../xds/grpc/server.ts";
-import { discoveryMethods, healthMethods, unary } from "../../xds/methods.ts";
+import { status } from "../../xds/grpc/status.ts";
+import { discoveryMethods, healthMethods } from "../../xds/methods.ts";
 import { type Resource, typeUrls } from "../../xds/resource.ts";
 import { any, field, join } from "../../xds/resources/wire.ts";
 
@@ -22,6 +25,12 @@ const TYPES = [typeUrls.cluster, typeUrls.endpoint, typeUrls.listener, typeUrls.
 /** `{success: true}` and `{response: "ok"}`: answers of the adapter's methods. */
 const SUCCESS = Buffer.from([0x08, 0x01]);
 const CLEARED = Buffer.from([0x0a, 0x02, 0x6f, 0x6b]);
+
+/**
+ * Milliseconds that a change of state waits. The suite sends a request on a stream and tells the adapter of a change right after, on
+ * another connection: nothing else makes sure that the server has seen the first when the second comes.
+ */
+const SETTLE_MS = 100;
 
 /** Ports 0 take free ones. */
 export async function startConformanceTarget(port = 0, adapterPort = 0): Promise<ConformanceTarget> {
@@ -45,7 +54,7 @@ export async function startConformanceTarget(port = 0, adapterPort = 0): Promise
 
 function adapterMethods(cache: Cache) {
   const change = (edit: (resources: Map<string, Resource>, name: string, resource: Resource) => void) =>
-    unary((request) => {
+    later((request) => {
       const fields = fieldsOf(request);
       const [node, typeUrl, name, version] = [text(fields, 1), text(fields, 2), text(fields, 3), text(fields, 4)];
       const resources = new Map(cache.lookup(node, typeUrl).all());
@@ -53,7 +62,7 @@ function adapterMethods(cache: Cache) {
       cache.set(node, typeUrl, resources.values(), version);
       return SUCCESS;
     });
-  const setState = unary((request) => {
+  const setState = later((request) => {
     const fields = fieldsOf(request);
     const [node, version] = [text(fields, 1), text(fields, 2)];
     const resources = (fields.get(3) ?? []).map((bytes) => unpack(bytes, version));
@@ -63,7 +72,7 @@ function adapterMethods(cache: Cache) {
     }
     return SUCCESS;
   });
-  const clearState = unary((request) => {
+  const clearState = later((request) => {
     cache.clear(text(fieldsOf(request), 1));
     return CLEARED;
   });
@@ -72,6 +81,20 @@ function adapterMethods(cache: Cache) {
   return Object.entries({ SetState: setState, ClearState: clearState, AddResource: put, UpdateResource: put, RemoveResource: remove }).map(
     ([name, method]) => [`/adapter.Adapter/${name}`, method] as const,
   );
+}
+
+/** Answers a request a moment later. */
+function later(answer: (request: Buffer) => Uint8Array): Method {
+  return (call) => ({
+    message(request) {
+      setTimeout(() => {
+        call.send(frame([answer(request)]));
+        call.end(status.ok);
+      }, SETTLE_MS);
+    },
+    halfClosed() {},
+    closed() {},
+  });
 }
 
 /** A resource that is nothing but its name (field 1 of every type here); its version is what tells it from another of that name. */

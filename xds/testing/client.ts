@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { Client, type ClientDuplexStream, credentials, type StatusObject } from "@grpc/grpc-js";
 import type { Node } from "../gen/envoy/config/core/v3/base.ts";
 import {
   DeltaDiscoveryRequest,
@@ -10,6 +9,7 @@ import {
 import { discoveryServices } from "../services.ts";
 import type { Request } from "../subscription.ts";
 import { rulesOf } from "../type-rules.ts";
+import { connectGrpc, type Status } from "./grpc-client.ts";
 
 export type Variant = Request["variant"];
 
@@ -32,7 +32,6 @@ export interface TestClientOptions {
   readonly node?: Node;
   /** Reads the name of a resource out of its bytes (the state-of-the-world variant does not carry it). */
   readonly nameOf?: (typeUrl: string, value: Buffer) => string;
-  readonly maxMessageSize?: number;
 }
 
 /**
@@ -63,7 +62,7 @@ export interface TestClient {
   /** All responses so far. */
   readonly responses: readonly Received[];
   /** How the stream ended. */
-  readonly ended: Promise<StatusObject>;
+  readonly ended: Promise<Status>;
   pause(): void;
   resume(): void;
   close(): void;
@@ -71,22 +70,13 @@ export interface TestClient {
 
 const DEADLINE_MS = 10_000;
 const HEALTH = "/grpc.health.v1.Health/Check";
-const identity = (bytes: Buffer) => bytes;
 
 export function connect(options: TestClientOptions): TestClient {
   const { variant } = options;
-  const client = new Client(`127.0.0.1:${options.port}`, credentials.createInsecure(), {
-    "grpc.max_receive_message_length": options.maxMessageSize ?? -1,
-    "grpc.use_local_subchannel_pool": 1,
-    "grpc.enable_channelz": 0,
-  });
+  const connection = connectGrpc(options.port);
   const service = discoveryServices.find(({ typeUrl }) => typeUrl === options.separate);
   assert(service, `no service for ${options.separate}`);
-  const call: ClientDuplexStream<Uint8Array, Buffer> = client.makeBidiStreamRequest(
-    `/${service.name}/${service[variant]}`,
-    identity as (bytes: Uint8Array) => Buffer,
-    identity,
-  );
+  const call = connection.call(`/${service.name}/${service[variant]}`, receive);
   const node: Node = options.node ?? { id: "test" };
   const subscribed = new Map<string, Set<string>>();
   const held = new Map<string, Map<string, string>>();
@@ -97,19 +87,18 @@ export function connect(options: TestClientOptions): TestClient {
   const unread: Received[] = [];
   const waiters: (() => void)[] = [];
   let first = true;
+  let lastWrite: Promise<unknown> = Promise.resolve();
   let broken: Error | undefined;
-  let status: StatusObject | undefined;
+  let status: Status | undefined;
 
-  const ended = new Promise<StatusObject>((resolve) => {
-    call.on("status", (how: StatusObject) => {
-      status = how;
-      wake();
-      client.close();
-      resolve(how);
-    });
+  const ended = call.ended.then((how) => {
+    status = how;
+    wake();
+    connection.close();
+    return how;
   });
-  call.on("error", () => {});
-  call.on("data", (bytes: Buffer) => {
+
+  function receive(bytes: Buffer): void {
     try {
       const response = variant === "delta" ? readDelta(bytes) : readSotw(bytes, options.nameOf ?? firstField);
       judge(response);
@@ -120,7 +109,7 @@ export function connect(options: TestClientOptions): TestClient {
       broken ??= error as Error;
     }
     wake();
-  });
+  }
 
   function wake(): void {
     for (const waiter of waiters.splice(0)) waiter();
@@ -157,7 +146,7 @@ export function connect(options: TestClientOptions): TestClient {
   }
 
   function sendRaw(bytes: Uint8Array): void {
-    call.write(Buffer.from(bytes));
+    lastWrite = call.write(bytes);
   }
 
   function answer({ typeUrl, nonce, version }: Received, message: string | undefined): void {
@@ -199,9 +188,10 @@ export function connect(options: TestClientOptions): TestClient {
 
   /** One connection keeps its order: what the server sent before it saw this call has come when the call is answered. */
   async function roundTrip(): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      client.makeUnaryRequest(HEALTH, identity, identity, Buffer.alloc(0), (error) => (error ? reject(error) : resolve()));
-    });
+    await Promise.race([lastWrite, ended]);
+    const check = connection.call(HEALTH, () => {});
+    void check.write(Buffer.alloc(0));
+    assert.equal((await check.ended).code, 0);
   }
 
   return {
@@ -241,11 +231,11 @@ export function connect(options: TestClientOptions): TestClient {
     held: (typeUrl) => held.get(typeUrl) ?? new Map(),
     responses,
     ended,
-    pause: () => void call.pause(),
-    resume: () => void call.resume(),
+    pause: call.pause,
+    resume: call.resume,
     close() {
       call.cancel();
-      client.close();
+      connection.close();
     },
   };
 }

@@ -1,0 +1,248 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type ClientHttp2Session, connect as connectHttp2, constants } from "node:http2";
+import { connect as connectTcp, type Socket } from "node:net";
+import { type TestContext, test } from "node:test";
+import { Client, credentials, type StatusObject } from "@grpc/grpc-js";
+import type { Call, Method } from "./call.ts";
+import { createUnframer, frame } from "./frame.ts";
+import { errorCode, FRAME_HEADER, flag, frameType, makeFrame, PREFACE, settingsFrame, words } from "./frames.ts";
+import { encodeHeaders } from "./hpack.ts";
+import { createGrpcServer, type GrpcServerOptions } from "./server.ts";
+import { status } from "./status.ts";
+
+const ECHO = "/test.Test/Echo";
+const MIB = 1024 * 1024;
+
+/** What clients there are go first when a test ends. */
+const ends: (() => void)[] = [];
+
+/** Sends every message back. */
+const echo: Method = (call) => ({
+  message: (bytes) => void call.send(frame([bytes])),
+  halfClosed: () => call.end(status.ok),
+  closed() {},
+});
+
+async function start(t: TestContext, methods: Record<string, Method> = { [ECHO]: echo }, options: Partial<GrpcServerOptions> = {}) {
+  const refusals: string[] = [];
+  const refused = (_peer: string, why: string) => void refusals.push(why);
+  const server = createGrpcServer({
+    methods: new Map(Object.entries(methods)),
+    maxRequestSize: 8 * MIB,
+    maxConnectionAgeMs: 0,
+    refused,
+    ...options,
+  });
+  const { port } = await server.listen("127.0.0.1:0");
+  t.after(async () => {
+    for (const end of ends.splice(0)) end();
+    await server.close();
+  });
+  return { server, port, refusals };
+}
+
+function session(port: number, settings: { initialWindowSize?: number } = {}): ClientHttp2Session {
+  const client = connectHttp2(`http://127.0.0.1:${port}`, { settings });
+  client.on("error", () => {});
+  ends.push(() => client.destroy());
+  return client;
+}
+
+function request(client: ClientHttp2Session, path = ECHO) {
+  const stream = client.request({ ":method": "POST", ":path": path, "content-type": "application/grpc", te: "trailers" });
+  stream.on("error", () => {});
+  return stream;
+}
+
+/** A connection that says what it likes: the frames that it gets back, as [type, flags, stream, payload]. */
+function raw(port: number): { socket: Socket; frames: [number, number, number, Buffer][]; closed: Promise<unknown> } {
+  const socket = connectTcp(port, "127.0.0.1");
+  const frames: [number, number, number, Buffer][] = [];
+  let pending = Buffer.alloc(0);
+  socket.on("data", (bytes) => {
+    pending = Buffer.concat([pending, bytes]);
+    while (pending.length >= FRAME_HEADER && pending.length >= FRAME_HEADER + pending.readUIntBE(0, 3)) {
+      const end = FRAME_HEADER + pending.readUIntBE(0, 3);
+      frames.push([pending[3] ?? 0, pending[4] ?? 0, pending.readUInt32BE(5), pending.subarray(FRAME_HEADER, end)]);
+      pending = pending.subarray(end);
+    }
+  });
+  socket.on("error", () => {});
+  ends.push(() => socket.destroy());
+  return { socket, frames, closed: once(socket, "close") };
+}
+
+const goodRequest = encodeHeaders({ ":method": "POST", ":scheme": "http", ":path": ECHO, "content-type": "application/grpc" });
+
+test("grpc-js talks to it: messages both ways, and a status with its words", async (t) => {
+  const greet: Method = (call) => ({ message: () => call.end(status.notFound, "nothing hereß at 100%"), halfClosed() {}, closed() {} });
+  const { port } = await start(t, { [ECHO]: echo, "/test.Test/Fail": greet });
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+  ends.push(() => client.close());
+  const identity = (bytes: Buffer) => bytes;
+  const call = client.makeBidiStreamRequest(ECHO, identity, identity);
+  call.on("error", () => {});
+  for (const text of ["one", "two", "x".repeat(100_000)]) {
+    call.write(Buffer.from(text));
+    const [answer] = await once(call, "data");
+    assert.equal(String(answer), text);
+  }
+  call.end();
+  call.resume();
+  const how = await new Promise<StatusObject>((done) => call.on("status", done));
+  assert.equal(how.code, status.ok);
+  const failed = client.makeBidiStreamRequest("/test.Test/Fail", identity, identity);
+  failed.on("error", () => {});
+  failed.write(Buffer.from("x"));
+  failed.resume();
+  const why = await new Promise<StatusObject>((done) => failed.on("status", done));
+  assert.deepEqual([why.code, why.details], [status.notFound, "nothing hereß at 100%"]);
+});
+
+test("a message larger than the client's windows arrives whole, as the client takes it", async (t) => {
+  const { port } = await start(t);
+  const client = session(port, { initialWindowSize: 1_000 });
+  const stream = request(client);
+  const message = Buffer.alloc(3 * MIB, "abcdefg");
+  stream.write(frame([message]));
+  const unframer = createUnframer(8 * MIB);
+  for await (const bytes of stream) {
+    const [whole] = unframer.push(bytes).messages;
+    if (whole === undefined) continue;
+    assert(whole.equals(message));
+    break;
+  }
+});
+
+test("a call that is held back is told when it may go on", async (t) => {
+  let call: Call | undefined;
+  let drained = 0;
+  const method: Method = (opened) => {
+    call = opened;
+    return { message() {}, drained: () => drained++, halfClosed() {}, closed() {} };
+  };
+  const { port } = await start(t, { [ECHO]: method });
+  const client = session(port, { initialWindowSize: 10_000 });
+  const stream = request(client);
+  while (call === undefined) await new Promise((done) => setImmediate(done));
+  assert.equal(call.send(frame([Buffer.alloc(5_000)])), true);
+  assert.equal(call.send(frame([Buffer.alloc(50_000)])), false);
+  let received = 0;
+  stream.on("data", (bytes: Buffer) => {
+    received += bytes.length;
+  });
+  while (received < 55_010) await new Promise((done) => setImmediate(done));
+  assert.equal(drained, 1);
+});
+
+test("a connection that is old is asked to go, one that is dead is cut", async (t) => {
+  const { port, server } = await start(t, undefined, { maxConnectionAgeMs: 50 });
+  const client = session(port);
+  const [code] = await once(client, "goaway");
+  assert.equal(code, constants.NGHTTP2_NO_ERROR);
+  await once(client, "close");
+  const deaf = await start(t, undefined, { keepaliveMs: 50 });
+  const { socket, closed } = raw(deaf.port);
+  socket.write(Buffer.concat([PREFACE, settingsFrame([])]));
+  await closed;
+  while (deaf.server.connections() + server.connections() > 0) await new Promise((done) => setImmediate(done));
+});
+
+test("a live connection answers pings and stays", async (t) => {
+  const { port, server } = await start(t, undefined, { keepaliveMs: 20 });
+  const client = session(port);
+  let pings = 0;
+  client.on("ping", () => pings++);
+  while (pings < 5) await once(client, "ping");
+  assert.equal(server.connections(), 1);
+});
+
+const faults: Record<string, { readonly bytes: Buffer; readonly code: number }> = {
+  "no SETTINGS first": { bytes: makeFrame(frameType.ping, 0, 0, Buffer.alloc(8)), code: errorCode.protocol },
+  "a frame too large": {
+    bytes: Buffer.concat([settingsFrame([]), Buffer.from([0, 0x40, 1, 0, 0, 0, 0, 0, 1])]),
+    code: errorCode.frameSize,
+  },
+  "data on a stream that was never opened": {
+    bytes: Buffer.concat([settingsFrame([]), makeFrame(frameType.data, 0, 1, Buffer.alloc(1))]),
+    code: errorCode.protocol,
+  },
+  "a stream with an even number": {
+    bytes: Buffer.concat([settingsFrame([]), makeFrame(frameType.headers, flag.endHeaders, 2, goodRequest)]),
+    code: errorCode.protocol,
+  },
+  "a broken header block": {
+    bytes: Buffer.concat([settingsFrame([]), makeFrame(frameType.headers, flag.endHeaders, 1, Buffer.from([0xff, 0xff]))]),
+    code: errorCode.compression,
+  },
+  "a frame amid a header block": {
+    bytes: Buffer.concat([
+      settingsFrame([]),
+      makeFrame(frameType.headers, 0, 1, goodRequest),
+      makeFrame(frameType.ping, 0, 0, Buffer.alloc(8)),
+    ]),
+    code: errorCode.protocol,
+  },
+  "a header block without end": {
+    bytes: Buffer.concat([
+      settingsFrame([]),
+      makeFrame(frameType.headers, 0, 1, goodRequest),
+      ...Array.from({ length: 10 }, () => makeFrame(frameType.continuation, 0, 1, Buffer.alloc(16_000))),
+    ]),
+    code: errorCode.enhanceYourCalm,
+  },
+  "a window that grows beyond its bound": {
+    bytes: Buffer.concat([settingsFrame([]), makeFrame(frameType.windowUpdate, 0, 0, words(2 ** 31 - 1))]),
+    code: errorCode.flowControl,
+  },
+  "pings without end": {
+    bytes: Buffer.concat([settingsFrame([]), ...Array.from({ length: 2_000 }, () => makeFrame(frameType.ping, 0, 0, Buffer.alloc(8)))]),
+    code: errorCode.enhanceYourCalm,
+  },
+  "empty data without end": {
+    bytes: Buffer.concat([
+      settingsFrame([]),
+      makeFrame(frameType.headers, flag.endHeaders, 1, goodRequest),
+      ...Array.from({ length: 2_000 }, () => makeFrame(frameType.data, 0, 1, Buffer.alloc(0))),
+    ]),
+    code: errorCode.enhanceYourCalm,
+  },
+  "a push": {
+    bytes: Buffer.concat([settingsFrame([]), makeFrame(frameType.pushPromise, 0, 1, Buffer.alloc(4))]),
+    code: errorCode.protocol,
+  },
+};
+
+for (const [what, { bytes, code }] of Object.entries(faults)) {
+  test(`${what}: the connection ends, and the client is told why`, async (t) => {
+    const { port, refusals } = await start(t);
+    const { socket, frames, closed } = raw(port);
+    socket.write(Buffer.concat([PREFACE, bytes]));
+    await closed;
+    const [type, , , payload] = frames.at(-1) ?? [0, 0, 0, Buffer.alloc(8)];
+    assert.equal(type, frameType.goaway);
+    assert.equal(payload.readUInt32BE(4), code);
+    assert.equal(refusals.length, 1);
+  });
+}
+
+test("bytes are taken however they are cut", async (t) => {
+  const { port } = await start(t);
+  const { socket, frames } = raw(port);
+  const message = frame([Buffer.from("cut to pieces")]);
+  const all = Buffer.concat([
+    PREFACE,
+    settingsFrame([]),
+    makeFrame(frameType.headers, flag.endHeaders, 1, goodRequest),
+    makeFrame(frameType.data, flag.endStream, 1, message),
+  ]);
+  socket.setNoDelay(true);
+  for (const byte of all) {
+    socket.write(Buffer.from([byte]));
+    await new Promise((done) => setImmediate(done));
+  }
+  while (!frames.some(([type, flags]) => type === frameType.headers && flags & flag.endStream)) await once(socket, "data");
+  const data = frames.find(([type]) => type === frameType.data)?.[3];
+  assert(data?.equals(message));
+});
