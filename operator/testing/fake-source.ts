@@ -10,6 +10,8 @@ export interface FakeSource extends Source {
   remove(name: string, namespace?: string): void;
   setSecret(name: string, data: Record<string, string> | undefined): void;
   statusOf(name: string, namespace?: string): WasmFilterStatus | undefined;
+  /** Called with every status that is written. */
+  onStatus: (filter: string, status: WasmFilterStatus) => void;
   readonly events: { filter: string; event: FilterEvent }[];
   /** True: every write fails, as with an API server that is down. */
   down: boolean;
@@ -30,6 +32,7 @@ export function createFakeSource(): FakeSource {
 
   const source: FakeSource = {
     down: false,
+    onStatus: () => {},
     events,
     description: "memory",
     start: async () => {},
@@ -64,6 +67,7 @@ export function createFakeSource(): FakeSource {
       if (source.down) return failForNow("Down", "the source is down");
       const id = `${key.namespace}/${key.name}`;
       if (objects.get(id)?.metadata.uid !== uid) return fail("Gone", "the object is gone");
+      source.onStatus(id, status);
       statuses.set(id, structuredClone(status));
       return ok(undefined);
     },
