@@ -26,8 +26,23 @@ for (let length = 0, code = 0, count = 0; length <= MAX_LENGTH; length++, code <
   count += ofLength;
 }
 
+/** Texts decoded lately, by their code: the same few come on every connection. */
+const lately = new Map<string, string>();
+const MAX_LATELY = 256;
+const MAX_REMEMBERED = 256;
+
 /** The text, one character a byte; `undefined` when the bits are no code or their padding is not what it must be. */
-export function decodeHuffman(bytes: Uint8Array): string | undefined {
+export function decodeHuffman(bytes: Buffer): string | undefined {
+  const code = bytes.toString("latin1");
+  const known = lately.get(code);
+  if (known !== undefined || bytes.length > MAX_REMEMBERED) return known ?? decode(bytes);
+  const text = decode(bytes);
+  if (lately.size >= MAX_LATELY) lately.clear();
+  if (text !== undefined) lately.set(code, text);
+  return text;
+}
+
+function decode(bytes: Buffer): string | undefined {
   const decoded: number[] = [];
   let code = 0;
   let length = 0;
