@@ -136,10 +136,13 @@ test("rollout commands write the annotations that the operator reads, and nothin
   assert.equal((await weir(["rollout", "pause", "add-header"])).status, 0);
   assert.equal((await weir(["rollout", "promote", "add-header"])).status, 0);
   assert.equal((await weir(["rollout", "abort", "add-header"])).status, 0);
-  const { annotations = {} } = (await stored()).metadata;
+  const { metadata, status } = await stored();
+  const { annotations = {} } = metadata;
+  const generation = status?.observedGeneration;
+  assert.ok(generation !== undefined);
   assert.equal(annotations["weir.dev/rollout-paused"], "true");
-  assert.equal(annotations["weir.dev/rollout-promote"], "2/1");
-  assert.equal(annotations["weir.dev/rollout-abort"], "2");
+  assert.equal(annotations["weir.dev/rollout-promote"], `2/1@${generation}`);
+  assert.equal(annotations["weir.dev/rollout-abort"], `2@${generation}`);
   assert.equal((await weir(["rollout", "resume", "add-header"])).status, 0);
   const now = await stored();
   assert.equal(now.metadata.annotations?.["weir.dev/rollout-paused"], undefined);

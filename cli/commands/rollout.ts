@@ -81,7 +81,7 @@ async function steer(
   return done;
 }
 
-/** The value names revision and wave (from 1), so that it says nothing about later waves or another revision: `4/1`. */
+/** The value names revision, wave (from 1) and generation, so that it says nothing about later waves, another revision or another spec: `4/1@7`. */
 function promotion(filter: WasmFilter, full: boolean): Steering {
   const revision = underWay(filter);
   if (!revision.ok) return revision;
@@ -89,7 +89,7 @@ function promotion(filter: WasmFilter, full: boolean): Steering {
   const paused = filter.metadata.annotations?.[ROLLOUT_PAUSED] === "true";
   const past = full ? "past every wave" : `past wave ${step} of ${filter.status?.rollout?.steps ?? 1}`;
   return ok({
-    annotations: { [ROLLOUT_PROMOTE]: full ? `${revision.value}` : `${revision.value}/${step}` },
+    annotations: { [ROLLOUT_PROMOTE]: `${full ? revision.value : `${revision.value}/${step}`}${underSpec(filter)}` },
     said: `revision ${revision.value} may go ${past}${paused ? ", once `weir rollout resume` takes the pause back" : ""}`,
   });
 }
@@ -99,7 +99,15 @@ function abortion(filter: WasmFilter): Steering {
   if (!revision.ok) return revision;
   const stable = filter.status?.stableRevision;
   const back = stable === undefined ? "there is no stable revision: the filter leaves every proxy" : `back to revision ${stable}`;
-  return ok({ annotations: { [ROLLOUT_ABORT]: `${revision.value}` }, said: `revision ${revision.value} aborted; ${back}` });
+  return ok({
+    annotations: { [ROLLOUT_ABORT]: `${revision.value}${underSpec(filter)}` },
+    said: `revision ${revision.value} aborted; ${back}`,
+  });
+}
+
+/** `@GENERATION`: under a later spec the same revision may go out again. */
+function underSpec({ status }: WasmFilter): string {
+  return status?.observedGeneration === undefined ? "" : `@${status.observedGeneration}`;
 }
 
 /** The revision that is on its way, for the commands that make no sense without one. */
