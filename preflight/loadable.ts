@@ -20,9 +20,7 @@ export function checkLoadable(
 ): Result<AbiVersion> {
   if (abi === undefined) return noAbi(binary);
   const allowed = capabilities === undefined || capabilities.length === 0 ? undefined : new Set(capabilities);
-  const problem =
-    checkNames(bytes, binary) ?? checkMemory(binary) ?? checkImports(binary, abi) ?? checkExports(binary, abi, allowed) ?? undefined;
-  return problem ?? ok(abi);
+  return checkNames(bytes, binary) ?? checkMemory(binary) ?? checkImports(binary, abi) ?? checkExports(binary, abi, allowed) ?? ok(abi);
 }
 
 type Refusal = ReturnType<typeof fail>;
