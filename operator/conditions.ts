@@ -52,6 +52,10 @@ function passed(facts: Facts, stage: Stage): boolean | undefined {
 /** The condition of a stage that did not pass: False for what a person must mend, Unknown for what may pass by itself while something serves. */
 function stopped(facts: Facts, stage: Stage): Verdict {
   const { resolution } = facts;
+  if (resolution.state === "pending" && facts.suspended) {
+    const serving = facts.stable === undefined ? "nothing is served" : `revision ${facts.stable.number} keeps serving`;
+    return { status: "Unknown", reason: "Suspended", message: `spec.suspend is true: changes wait, ${serving}` };
+  }
   if (resolution.state !== "failed" || resolution.stage !== stage) {
     return { status: "Unknown", reason: "Pending", message: "not reached yet" };
   }

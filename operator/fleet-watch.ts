@@ -33,6 +33,8 @@ export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
   const { fleet, index, clock, record } = options;
   const bisection = createBisection();
   const noticeSlots = createSlotNotices(options.log);
+  /** Ids of the proxies that were seen to run something. */
+  const holding = new Set<string>();
   const forgetting = new Map<string, () => void>();
 
   function recordsOf(proxyId: string): FilterRecord[] {
@@ -57,7 +59,15 @@ export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
     options.concerned(concerned);
   }
 
+  /** A proxy that ran something and holds nothing now is another process: what the old one refused says nothing of it. */
+  function forgiveNewProcess(proxy: ProxyNode): void {
+    const runs = [...proxy.slots.values()].some(({ running }) => running !== undefined);
+    if (runs) holding.add(proxy.id);
+    else if (proxy.connected && holding.delete(proxy.id)) for (const known of recordsOf(proxy.id)) known.refusals.delete(proxy.id);
+  }
+
   function noteRefusals(proxy: ProxyNode): void {
+    forgiveNewProcess(proxy);
     for (const { rejection, running } of proxy.slots.values()) {
       for (const entry of running ?? []) {
         const known = record(filterId(entry.filter));
@@ -90,6 +100,7 @@ export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
     fleet.forget(id);
     index.removeProxy(id);
     bisection.forget(id);
+    holding.delete(id);
     for (const known of concerned) known.refusals.delete(id);
     options.concerned(new Set(concerned));
   }

@@ -197,6 +197,11 @@ test("after a restart the wave is the same, its hold goes on but is watched for 
   await world.run();
   assert.deepEqual(status(world)?.rejections, before?.rejections);
   assert.deepEqual(status(world)?.proxies, before?.proxies);
+  const [again] = status(world)?.rejections ?? [];
+  world.fleet.renew(again?.proxy ?? "");
+  await world.run();
+  await world.run();
+  assert.equal(status(world)?.proxies?.rejected, 3, "a new process is held to what the old one refused");
 });
 
 test("a filter whose rollout fails takes no other one down that goes out at the same time", async () => {

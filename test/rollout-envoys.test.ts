@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
+import { rename } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
+import { pushModule } from "../oci/index.ts";
 import { position, threshold } from "../operator/index.ts";
-import { type Fault, faults, SLOW_MS, shows } from "./support/faulty.ts";
+import { type Fault, faults, faultyFilter, SLOW_MS, shows } from "./support/faulty.ts";
 import { FILTER, type Release, type RolloutScene, startRolloutScene, type WatchedProxy } from "./support/rollout-scene.ts";
+import { weir } from "./support/weir.ts";
 
 const PROXIES = 8;
 const ROLLOUTS = Number(process.env.WEIR_ROLLOUTS ?? 100);
@@ -116,3 +120,37 @@ test(`${ROLLOUTS} rollouts, good and bad, to ${PROXIES} Envoys under traffic`, {
     "no request met a slow module",
   );
 });
+
+test("going back by hand: registry gone, operator just started, tag moved meanwhile", { timeout: 120_000 }, async (t) => {
+  const scene = await startRolloutScene({ proxies: PROXIES, pauseMs: 25, rollout: { steps: STEPS } });
+  t.after(scene.stop);
+  const { server, folder, proxies, first } = scene;
+  const second = await scene.release(1, "good");
+  assert.equal(await scene.outcome(second), "Succeeded");
+  await scene.allRun(second);
+  await pushTo(second.image, folder);
+  await rename(join(folder, "images"), join(folder, "gone"));
+  await server.kill();
+  await server.start();
+  const started = performance.now();
+  const said = await weir(["rollback", FILTER, "--to", "1", "--filters", "filters", "--server", server.url], { cwd: folder });
+  const told = performance.now();
+  await scene.allRun(first);
+  const back = Math.max(...proxies.map(({ sights }) => sights.at(-1)?.at ?? 0));
+  t.diagnostic(
+    `${PROXIES} proxies back ${(back - told).toFixed(0)} ms after \`weir rollback\` said so, which took ${(told - started).toFixed(0)} ms`,
+  );
+  assert.match(said, new RegExp(first.digest));
+  await server.until("the old revision to be stable", FILTER, ({ status }) => status?.stableRevision === 1);
+  assert.equal((await server.filter(FILTER))?.status?.history?.length, 2);
+  for (const { traffic } of proxies) {
+    const { failed, unfiltered, samples } = await traffic.stop();
+    assert.deepEqual({ failed, unfiltered, samples }, { failed: 0, unfiltered: 0, samples: [] });
+  }
+});
+
+/** Another module under the tag that the manifest names. */
+async function pushTo(image: string, folder: string): Promise<void> {
+  const pushed = await pushModule(image, await faultyFilter("good", "moved"), { keychain: new Map(), layoutBase: folder });
+  assert.ok(pushed.ok);
+}

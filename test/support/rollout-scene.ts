@@ -45,6 +45,8 @@ export interface Release {
 
 /** A real `weir serve` on a folder, real Envoys under traffic, and modules to roll out to them. */
 export interface RolloutScene {
+  /** Holds the manifests in `filters` and the images in `images`. */
+  readonly folder: string;
   readonly server: Weir;
   readonly proxies: readonly WatchedProxy[];
   /** The good release that everything starts from. */
@@ -131,7 +133,7 @@ export async function startRolloutScene({ proxies: count, rollout, pauseMs }: Ro
       FILTER,
       ({ status }) => status?.proxies?.updated === count && decided({ status }, first.digest) === "Succeeded",
     );
-    return { server, proxies, first, release, outcome, allRun, stop };
+    return { folder: folder.path, server, proxies, first, release, outcome, allRun, stop };
   } catch (error) {
     await stop();
     throw error;
