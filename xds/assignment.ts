@@ -1,5 +1,4 @@
 import type { Chain, ChainEntry } from "../model/delivery.ts";
-import { filterId } from "../model/filter.ts";
 
 /** What a slot is to hold; `undefined` is the empty chain. */
 export type Assigned = Chain | "hold" | undefined;
@@ -19,5 +18,7 @@ export function differs(a: Assigned = [], b: Assigned = []): boolean {
 }
 
 function isSame(a: ChainEntry, b: ChainEntry | undefined): boolean {
-  return a === b || (a.hash === b?.hash && a.revision === b.revision && a.type === b.type && filterId(a.filter) === filterId(b.filter));
+  if (a === b || b === undefined) return a === b;
+  const sameFilter = a.filter.name === b.filter.name && a.filter.namespace === b.filter.namespace;
+  return sameFilter && a.hash === b.hash && a.revision === b.revision && a.type === b.type;
 }
