@@ -51,7 +51,7 @@ async function run(go: string, name: ServerName, variant: string, clients: numbe
     const since = (quantile: string) => (Number(synced[quantile]) - at) / 1e6;
     if (change >= warmUp) times.push({ p50: since("p50"), p99: since("p99"), last: since("last") });
     // The last acknowledgements are still on their way to the server.
-    await new Promise((done) => setTimeout(done, 200));
+    await new Promise((done) => setTimeout(done, 50));
   }
   const after = await usage(server.pid);
   const loadAfter = await usage(load.pid);

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -20,7 +20,7 @@ export interface Part {
   kill(): Promise<void>;
 }
 
-/** CPU time in milliseconds and memory in bytes of a process. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+/** CPU time in milliseconds, to the nanosecond, and memory in bytes of a process. https://docs.kernel.org/scheduler/sched-stats.html#proc-pid-schedstat */
 export interface Usage {
   readonly cpuMs: number;
   readonly rss: number;
@@ -30,15 +30,17 @@ export interface Usage {
 
 const here = import.meta.dirname;
 const DEADLINE_MS = 180_000;
-/** Of the clock that /proc counts in. */
-const TICK_MS = 10;
 
 export async function usage(pid: number): Promise<Usage> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const status = await readFile(`/proc/${pid}/status`, "utf8");
   const kilobytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0) * 1024;
-  return { cpuMs: (Number(fields[11]) + Number(fields[12])) * TICK_MS, rss: kilobytes("VmRSS"), peak: kilobytes("VmHWM") };
+  const threads = await readdir(`/proc/${pid}/task`);
+  const times = await Promise.all(threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/schedstat`, "utf8").catch(() => "0")));
+  return {
+    cpuMs: times.reduce((sum, text) => sum + Number(text.split(" ")[0]) / 1e6, 0),
+    rss: kilobytes("VmRSS"),
+    peak: kilobytes("VmHWM"),
+  };
 }
 
 /** Builds the Go side once; returns the path of the binary. */
