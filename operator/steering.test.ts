@@ -178,6 +178,20 @@ test("proxies that come and go neither stop a held wave nor start its hold again
   assert.equal(status(world)?.rollout?.step, 2, "the hold of 30 s began anew");
 });
 
+test("a clock that is set back stops nothing, one that is set forward breaks no rule", async () => {
+  const { world, second } = await underWay();
+  await world.run(10_000);
+  world.clock.jump(-3_600_000);
+  await world.run(36_000);
+  await world.run();
+  assert.equal(on(world, second).length, 4);
+  world.clock.jump(3_600_000);
+  await world.run(1_000);
+  await world.run();
+  assert.equal(on(world, second).length, 8);
+  assert.equal(state(world), "Succeeded");
+});
+
 test("after a restart the wave is the same, its hold goes on but is watched for a while, and rejections are still told", async () => {
   const { world, first, second, wave } = await underWay();
   await world.run(29_000);

@@ -121,10 +121,10 @@ function checkStable(run: Run): void {
 }
 
 /**
- * The rules of a status that is written. A new wave takes in no more of the connected proxies than its step says (one at least), whatever came before it;
+ * The rules of a status that is written. A new wave takes in no more of the living proxies than its step says (one at least), whatever came before it;
  * the present wave keeps its end and its start, over restarts too.
  */
-function checkStatus({ world, told }: Run, filter: Name, status: WasmFilterStatus): void {
+function checkStatus({ told, connected }: Run, filter: Name, status: WasmFilterStatus): void {
   const before = told.get(filter)?.rollout;
   const { rollout, revision = 0 } = status;
   const again = before?.startTime === rollout?.startTime && told.get(filter)?.revision === revision;
@@ -140,7 +140,7 @@ function checkStatus({ world, told }: Run, filter: Name, status: WasmFilterStatu
   if (isProven(known, revision)) return;
   assert.ok(step === 1 || (again && step === (before?.step ?? 0) + 1), `${filter}: from wave ${before?.step} to wave ${step}`);
   const { percent } = ROLLOUT.steps[step - 1] ?? { percent: 0 };
-  const ids = [...world.fleet.proxies()].filter(({ connected }) => connected).map(({ id }) => id);
+  const ids = [...connected];
   const inside = ids.filter((id) => position(`default/${filter}`, id) < threshold).length;
   const allowed = Math.max(1, Math.floor((ids.length * percent) / 100));
   if (ids.length > 0 && threshold !== before?.threshold)
@@ -182,14 +182,25 @@ function onFilter(run: Run, kind: OfFilter, filter: Name): void {
   apply(run, filter);
 }
 
-async function onWorld({ world, taken }: Run, kind: OfWorld): Promise<void> {
+/** Proxies lose their streams, and come back one after the other. */
+async function restart({ world, taken, connected }: Run): Promise<void> {
+  // A rollback that could not be recorded is not known to the next operator: the one thing that may go out twice.
+  if (world.source.down) taken.clear();
+  world.fleet.loseMemory();
+  await world.restart();
+  for (const id of connected) {
+    world.fleet.connect(id);
+    world.fleet.answer(id);
+    await world.clock.advance(300);
+  }
+}
+
+async function onWorld(run: Run, kind: OfWorld): Promise<void> {
+  const { world } = run;
   if (kind === "live") await world.run(21_000);
   if (kind === "anonymous" || kind === "named") world.fleet.anonymous = kind === "anonymous";
   if (kind === "outage" || kind === "recovery") world.source.down = kind === "outage";
-  if (kind !== "restart") return;
-  // A rollback that could not be recorded is not known to the next operator: the one thing that may go out twice.
-  if (world.source.down) taken.clear();
-  await world.restart();
+  if (kind === "restart") await restart(run);
 }
 
 async function perform(run: Run, action: Step): Promise<void> {

@@ -8,6 +8,8 @@ import { filterId } from "../../model/filter.ts";
 export interface FakeFleet extends Fleet {
   connect(id: string, options?: { namespace?: string; labels?: Record<string, string>; slots?: readonly string[] }): void;
   disconnect(id: string): void;
+  /** What a server that is started anew knows: nothing, until proxies `connect` again, with what they run. */
+  loseMemory(): void;
   /** The proxy is back as a new process, which holds nothing. */
   renew(id: string): void;
   /** The proxy answers what it was sent last: it rejects a chain that holds a revision for which `rejects` gives a message. */
@@ -55,6 +57,7 @@ function fingerprint(chain: Chain): string {
 
 export function createFakeFleet(now: () => number): FakeFleet {
   const proxies = new Map<string, FakeProxy>();
+  const unseen = new Map<string, FakeProxy>();
   const deaf = new Set<string>();
   const listeners = new Set<(ids: ReadonlySet<string>) => void>();
   let changed = new Set<string>();
@@ -156,7 +159,8 @@ export function createFakeFleet(now: () => number): FakeFleet {
       return () => void listeners.delete(listener);
     },
     connect(id, { namespace = "default", labels = {}, slots = ["default"] } = {}) {
-      const known = proxies.get(id);
+      const known = proxies.get(id) ?? unseen.get(id);
+      unseen.delete(id);
       const since = known?.connected ? known.since : now();
       const fresh = () => ({ desired: undefined, sent: undefined, running: undefined, refused: new Map<string, Rejection>() });
       const held = known?.slots ?? new Map(slots.map((name) => [name, fresh()]));
@@ -170,6 +174,14 @@ export function createFakeFleet(now: () => number): FakeFleet {
       proxy.connected = false;
       for (const slot of proxy.slots.values()) slot.sent = undefined;
       touch(id);
+    },
+    loseMemory() {
+      for (const [id, proxy] of proxies) {
+        proxy.connected = false;
+        for (const slot of proxy.slots.values()) Object.assign(slot, { sent: undefined, desired: undefined });
+        unseen.set(id, proxy);
+      }
+      proxies.clear();
     },
     renew(id) {
       const proxy = proxies.get(id);
