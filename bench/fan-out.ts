@@ -26,10 +26,8 @@ export interface FanOutRun {
 
 /** Changes measured in each run. */
 const CHANGES = 5;
-/** Pushes that each server has behind it before it is measured: all of them are programs that run for long. */
-const WARM_UP = 3_000;
 
-async function run(go: string, name: ServerName, variant: string, clients: number, size: number): Promise<FanOutRun> {
+async function run(go: string, name: ServerName, variant: string, clients: number, size: number, pushes: number): Promise<FanOutRun> {
   const server = startServer(name, go, size);
   const { port } = await server.wait("listening");
   const idle = await usage(server.pid);
@@ -39,7 +37,7 @@ async function run(go: string, name: ServerName, variant: string, clients: numbe
   const times: { p50: number; p99: number; last: number }[] = [];
   let before = connected;
   let loadBefore = await usage(load.pid);
-  const warmUp = Math.ceil(WARM_UP / clients);
+  const warmUp = Math.ceil(pushes / clients);
   for (let change = 0; change < warmUp + CHANGES; change++) {
     if (change === warmUp) {
       before = await usage(server.pid);
@@ -76,6 +74,8 @@ const { values } = parseArgs({
     sizes: { type: "string", default: "1024,65536,2411724" },
     runs: { type: "string", default: "5" },
     variant: { type: "string", default: "delta" },
+    // Pushes that each server has behind it before it is measured: all of them are programs that run for long.
+    "warm-up": { type: "string", default: "6000" },
     out: { type: "string", default: "fan-out" },
   },
 });
@@ -87,7 +87,7 @@ for (const size of numbers(values.sizes)) {
     for (let turn = 0; turn < Number(values.runs); turn++) {
       for (let place = 0; place < serverNames.length; place++) {
         const name = serverNames[(turn + place) % serverNames.length] ?? "weir";
-        runs.push(await run(go, name, values.variant, clients, size));
+        runs.push(await run(go, name, values.variant, clients, size, Number(values["warm-up"])));
       }
     }
     for (const name of serverNames) {

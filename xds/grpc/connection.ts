@@ -108,7 +108,6 @@ export function createConnection(socket: Socket, options: ConnectionOptions): Co
 
   const outlet: Outlet = {
     window: DEFAULT_WINDOW,
-    maxFrame: MAX_FRAME,
     backlog: () => socket.writableLength,
     write(...parts) {
       if (over) return;
@@ -334,10 +333,7 @@ export function createConnection(socket: Socket, options: ConnectionOptions): Co
 
   function applySetting(key: number, value: number): Fault {
     if (key === setting.enablePush && value > 1) return errorCode.protocol;
-    if (key === setting.maxFrameSize) {
-      if (value < MAX_FRAME || value > 2 ** 24 - 1) return errorCode.protocol;
-      outlet.maxFrame = value;
-    }
+    if (key === setting.maxFrameSize && (value < MAX_FRAME || value > 2 ** 24 - 1)) return errorCode.protocol;
     if (key !== setting.initialWindowSize) return undefined;
     if (value > MAX_WINDOW) return errorCode.flowControl;
     const more = value - peerStreamWindow;

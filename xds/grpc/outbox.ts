@@ -4,8 +4,6 @@ import { FRAME_HEADER, flag, frameType, MAX_FRAME, makeFrame, writeFrameHeader }
 export interface Outlet {
   /** How much data the peer takes on the whole connection, in bytes. Streams take from it what they send. */
   window: number;
-  /** The largest payload of a frame that the peer takes. */
-  maxFrame: number;
   /** Bytes handed over that have not left this process. */
   backlog(): number;
   /** Hands bytes over in one go. They must not change afterwards. */
@@ -25,6 +23,31 @@ export interface Outbox {
   waiting(): number;
   /** True when the stream has ended on the way out. */
   ended(): boolean;
+}
+
+/**
+ * Messages as DATA frames, for the stream number they were last sent on: almost every client has one stream, and it has the same
+ * number everywhere, so that a message for a thousand of them is cut up once.
+ */
+const shared = new WeakMap<Uint8Array, { readonly streamId: number; frames: Buffer | undefined }>();
+
+/** `undefined` for a message that was not sent on a stream of this number before. */
+function sharedFrames(message: Uint8Array, streamId: number): Buffer | undefined {
+  const known = shared.get(message);
+  if (known?.streamId !== streamId) {
+    shared.set(message, { streamId, frames: undefined });
+    return undefined;
+  }
+  known.frames ??= cut(message, streamId);
+  return known.frames;
+}
+
+function cut(message: Uint8Array, streamId: number): Buffer {
+  const frames: Buffer[] = [];
+  for (let at = 0; at < message.byteLength; at += MAX_FRAME) {
+    frames.push(makeFrame(frameType.data, 0, streamId, message.subarray(at, at + MAX_FRAME)));
+  }
+  return Buffer.concat(frames);
 }
 
 /** Below this many bytes a message is copied beside its frame's header rather than handed over on its own. */
@@ -49,7 +72,7 @@ export function createOutbox(streamId: number, outlet: Outlet, opening: Buffer, 
       parts.push(makeFrame(frameType.headers, flag.endHeaders, streamId, opening));
       opened = true;
     }
-    while (waiting > 0 && window > 0 && outlet.window > 0) parts.push(...nextFrame());
+    while (waiting > 0 && window > 0 && outlet.window > 0) parts.push(...(nextMessage() ?? nextFrame()));
     if (trailers !== undefined && waiting === 0) {
       parts.push(makeFrame(frameType.headers, flag.endHeaders | flag.endStream, streamId, trailers));
       ended = true;
@@ -57,14 +80,29 @@ export function createOutbox(streamId: number, outlet: Outlet, opening: Buffer, 
     if (parts.length > 0) outlet.write(...parts);
   }
 
-  function nextFrame(): Uint8Array[] {
-    const [message = new Uint8Array()] = queue;
-    const length = Math.min(message.byteLength - offset, window, outlet.window, outlet.maxFrame, MAX_FRAME);
-    const chunk = message.subarray(offset, offset + length);
-    offset += length;
+  /** The whole next message, if the windows allow it and other streams have sent it too. */
+  function nextMessage(): Uint8Array[] | undefined {
+    const [message] = queue;
+    if (message === undefined || offset > 0 || message.byteLength > Math.min(window, outlet.window)) return undefined;
+    const frames = sharedFrames(message, streamId);
+    if (frames === undefined) return undefined;
+    queue.shift();
+    leave(message.byteLength);
+    return [frames];
+  }
+
+  function leave(length: number): void {
     waiting -= length;
     window -= length;
     outlet.window -= length;
+  }
+
+  function nextFrame(): Uint8Array[] {
+    const [message = new Uint8Array()] = queue;
+    const length = Math.min(message.byteLength - offset, window, outlet.window, MAX_FRAME);
+    const chunk = message.subarray(offset, offset + length);
+    offset += length;
+    leave(length);
     if (offset === message.byteLength) {
       queue.shift();
       offset = 0;
