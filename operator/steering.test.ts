@@ -178,6 +178,21 @@ test("proxies that come and go neither stop a held wave nor start its hold again
   assert.equal(status(world)?.rollout?.step, 2, "the hold of 30 s began anew");
 });
 
+test("a rollout that begins right after a start is cut from the whole fleet, not from the first proxies that are back", async () => {
+  const { world, wave } = await underWay();
+  for (let i = 0; i < 4; i++) await world.run(31_000);
+  const third = world.registry.push(IMAGE, "v3");
+  world.fleet.loseMemory();
+  await world.restart();
+  for (const id of IDS.toReversed()) {
+    assert.deepEqual(on(world, third), []);
+    world.fleet.connect(id);
+    await world.run(300);
+  }
+  await world.run();
+  assert.deepEqual(on(world, third), wave);
+});
+
 test("a clock that is set back stops nothing, one that is set forward breaks no rule", async () => {
   const { world, second } = await underWay();
   await world.run(10_000);

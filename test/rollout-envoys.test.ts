@@ -149,6 +149,29 @@ test("going back by hand: registry gone, operator just started, tag moved meanwh
   }
 });
 
+test("a proxy that dies when it has the revision takes it back", { timeout: 120_000 }, async (t) => {
+  const scene = await startRolloutScene({ proxies: 4, pauseMs: 25, rollout: { steps: [{ percent: 25, hold: "15s" }, { percent: 100 }] } });
+  t.after(scene.stop);
+  const [victim] = firstWave(scene);
+  assert.ok(victim !== undefined);
+  const release = await scene.release(1, "good");
+  await scene.server.until("the first wave", FILTER, ({ status }) => status?.rollout?.state === "Holding" && status.revision === 2);
+  const killed = performance.now();
+  process.kill(victim.envoy.pid, "SIGKILL");
+  assert.equal(await scene.outcome(release), "RolledBack");
+  t.diagnostic(`rolled back ${(performance.now() - killed).toFixed(0)} ms after the proxy was killed`);
+  const status = (await scene.server.filter(FILTER))?.status;
+  assert.match(status?.rollout?.message ?? "", new RegExp(`^ProxyVanished: 1 of 1 proxies .*${victim.node}`));
+  assert.deepEqual(status?.proxies, { matched: 4, updated: 3, rejected: 0, pending: 1 });
+  for (const { node, sights } of scene.proxies)
+    if (node !== victim.node)
+      assert.deepEqual(
+        sights.map(({ value }) => value),
+        ["0"],
+        node,
+      );
+});
+
 /** Another module under the tag that the manifest names. */
 async function pushTo(image: string, folder: string): Promise<void> {
   const pushed = await pushModule(image, await faultyFilter("good", "moved"), { keychain: new Map(), layoutBase: folder });

@@ -22,7 +22,7 @@ interface Attempt {
 }
 
 const attempt: fc.Arbitrary<Attempt> = fc.record({
-  fault: fc.constantFrom("good", "good", "trapsOnTraffic", "answers500", "refusesOnProxy", "trapsOnProxy"),
+  fault: fc.constantFrom("good", "good", "trapsOnTraffic", "answers500", "refusesOnProxy", "refusesLateOnProxy"),
   killAfterMs: fc.integer({ min: 0, max: LATEST_KILL_MS }),
 });
 

@@ -4,12 +4,12 @@ import { assemble } from "./wat.ts";
  * What a module does wrong. All but `good` do it where only a real proxy under real traffic shows it, or (`junk`, `trapsAtStart`, `refusesConfiguration`)
  * so plainly that it must never leave the operator.
  * - `trapsOnTraffic`, `answers500`, `slow`: for requests with the header `x-customer`.
- * - `refusesOnProxy`, `trapsOnProxy`: at configuration, in a proxy whose node.id begins with `edge`.
+ * - `refusesOnProxy`, `trapsOnProxy`, `refusesLateOnProxy` (it takes its time): at configuration, in a proxy whose node.id begins with `edge`.
  */
 export type Fault = (typeof faults)[number];
 
 export const faults = [
-  ...["good", "trapsOnTraffic", "answers500", "slow", "refusesOnProxy", "trapsOnProxy"],
+  ...["good", "trapsOnTraffic", "answers500", "slow", "refusesOnProxy", "trapsOnProxy", "refusesLateOnProxy"],
   ...["trapsAtStart", "refusesConfiguration", "junk"],
 ] as const;
 
@@ -21,6 +21,7 @@ export const shows: Readonly<Record<Fault, "never" | "preflight" | "proxy" | "tr
   slow: "traffic",
   refusesOnProxy: "proxy",
   trapsOnProxy: "proxy",
+  refusesLateOnProxy: "proxy",
   trapsAtStart: "preflight",
   refusesConfiguration: "preflight",
   junk: "preflight",
@@ -28,6 +29,9 @@ export const shows: Readonly<Record<Fault, "never" | "preflight" | "proxy" | "tr
 
 /** Every request that is to meet a module's fault carries this. */
 export const customer = { "x-customer": "1" } as const;
+
+/** How long a `refusesLateOnProxy` module thinks about its configuration, in milliseconds. */
+const LATE_MS = 1_500;
 
 /** How long a `slow` module keeps a request, in milliseconds. */
 export const SLOW_MS = 120;
@@ -79,6 +83,8 @@ export async function faultyFilter(fault: Fault, value: string): Promise<Uint8Ar
 function atConfiguration(fault: Fault): string {
   if (fault === "refusesConfiguration") return "(return (i32.const 0))";
   if (fault === "refusesOnProxy") return "(if (call $onProxy) (then (return (i32.const 0))))";
+  if (fault === "refusesLateOnProxy")
+    return `(if (call $onProxy) (then (call $wait (i64.add (call $now) (i64.const ${LATE_MS}000000))) (return (i32.const 0))))`;
   if (fault === "trapsOnProxy") return "(if (call $onProxy) (then unreachable))";
   return "";
 }
