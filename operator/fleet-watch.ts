@@ -4,6 +4,7 @@ import { filterId } from "../model/filter.ts";
 import type { Log } from "../model/log.ts";
 import { type Bisection, createBisection, soleChange } from "./bisect.ts";
 import type { FleetIndex } from "./fleet-index.ts";
+import { changedFilters } from "./proxy-changes.ts";
 import type { FilterRecord } from "./record.ts";
 import { createSlotNotices } from "./slot-notices.ts";
 
@@ -36,6 +37,8 @@ export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
   /** Ids of the proxies that were seen to run something. */
   const holding = new Set<string>();
   const forgetting = new Map<string, () => void>();
+  /** Every proxy as it was looked at last. */
+  const seen = new Map<string, ProxyNode>();
 
   function recordsOf(proxyId: string): FilterRecord[] {
     return [...index.filtersOf(proxyId)].map(record).filter((known) => known !== undefined);
@@ -49,11 +52,15 @@ export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
       if (proxy === undefined) continue;
       index.setProxy(proxy);
       watchAbsence(proxy);
-      noteRefusals(proxy);
+      noteRefusals(proxy, concerned);
       if (bisection.observe(proxy) || proxy.connected) due.add(id);
       const records = recordsOf(id);
       noticeSlots(proxy, new Set(records.flatMap(({ filter }) => (filter === undefined ? [] : [filter.slot]))));
-      for (const known of records) concerned.add(known);
+      const news = changedFilters(seen.get(id), proxy);
+      seen.set(id, proxy);
+      for (const known of records) {
+        if (news === undefined || news.has(known.id) || known.rollout.phase === "Progressing") concerned.add(known);
+      }
     }
     options.due(due);
     options.concerned(concerned);
@@ -66,12 +73,15 @@ export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
     else if (proxy.connected && holding.delete(proxy.id)) for (const known of recordsOf(proxy.id)) known.refusals.delete(proxy.id);
   }
 
-  function noteRefusals(proxy: ProxyNode): void {
+  /** Adds to `concerned` whose refusals changed. */
+  function noteRefusals(proxy: ProxyNode, concerned: Set<FilterRecord>): void {
     forgiveNewProcess(proxy);
     for (const { rejection, running } of proxy.slots.values()) {
       for (const entry of running ?? []) {
         const known = record(filterId(entry.filter));
-        if (rejection === undefined && known?.refusals.get(proxy.id)?.hash === entry.hash) known.refusals.delete(proxy.id);
+        if (rejection !== undefined || known?.refusals.get(proxy.id)?.hash !== entry.hash) continue;
+        known.refusals.delete(proxy.id);
+        concerned.add(known);
       }
       if (rejection === undefined) continue;
       const culprit = rejection.culprit ?? soleChange(rejection.filters, running);
@@ -79,6 +89,7 @@ export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
       const known = record(filterId(culprit.filter));
       if (known === undefined || known.refusals.get(proxy.id)?.hash === culprit.hash) continue;
       known.refusals.set(proxy.id, { hash: culprit.hash, message: rejection.message, at: rejection.at });
+      concerned.add(known);
     }
   }
 
@@ -101,6 +112,7 @@ export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
     index.removeProxy(id);
     bisection.forget(id);
     holding.delete(id);
+    seen.delete(id);
     for (const known of concerned) known.refusals.delete(id);
     options.concerned(new Set(concerned));
   }

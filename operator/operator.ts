@@ -15,6 +15,7 @@ import { createRecord, type FilterRecord, refusalsFrom } from "./record.ts";
 import type { Resolution, ResolveDeps } from "./resolve.ts";
 import { createResolver } from "./resolver.ts";
 import { findOrMake } from "./revisions.ts";
+import { createSharedSlots } from "./shared-slots.ts";
 import type { FilterEvent, Source, SourceChange } from "./source/source.ts";
 import { rolloutFrom } from "./status.ts";
 import { createStatusWriter } from "./status-writer.ts";
@@ -53,6 +54,7 @@ export function createOperator(options: OperatorOptions): Operator {
   const { forgetProxyMs = 60_000, settleMs = 10_000, startupMs = 15_000 } = options;
   const records = new Map<string, FilterRecord>();
   const index = createFleetIndex(options.ownNamespace);
+  const shared = createSharedSlots();
   const listeners = new Set<(record: FilterRecord, event: FilterEvent) => void>();
   const unsubscribe: (() => void)[] = [];
   let serving = false;
@@ -74,7 +76,9 @@ export function createOperator(options: OperatorOptions): Operator {
 
   const watch = createFleetWatch({
     ...{ fleet, index, clock, log, forgetProxyMs, record: (id) => records.get(id), due: assign },
-    concerned: (all) => void [...all].map(stepper.step),
+    concerned(all) {
+      for (const record of all) stepper.noticed(record);
+    },
   });
 
   function emit(record: FilterRecord, event: FilterEvent): void {
@@ -100,7 +104,7 @@ export function createOperator(options: OperatorOptions): Operator {
         const record = records.get(filter);
         if (record !== undefined) concerned.push(record);
       }
-      fleet.assign(id, slotsOf(id, concerned, watch.withheld(id)));
+      fleet.assign(id, shared.of(slotsOf(id, concerned, watch.withheld(id))));
     }
   }
 

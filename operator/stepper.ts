@@ -31,12 +31,19 @@ export interface StepperOptions extends EntryDeps {
 /** Moves one filter's rollout as far as what is known now allows. */
 export interface Stepper {
   step(record: FilterRecord): Promise<void>;
+  /** A proxy of this filter did something: takes a step, soon where there are many proxies to look at. */
+  noticed(record: FilterRecord): void;
   forget(id: string): void;
 }
 
 const RETRY_MS = 1_000;
 /** How often a rollout under way is looked at though no proxy said anything: stats arrive about once a second. */
 const WATCH_MS = 250;
+/**
+ * How long news of proxies are collected after a step, for each proxy that the step looked at. Ten thousand acknowledgements that trickle in are so
+ * counted a few times and not ten thousand times.
+ */
+const REST_MS_PER_PROXY = 0.02;
 /** How long a step back waits for its record. */
 const RECORD_MS = 250;
 
@@ -56,6 +63,18 @@ export function createStepper(options: StepperOptions): Stepper {
   const { source, fleet, clock, statuses, proxiesOf } = options;
   const busy = new Map<string, { again: boolean }>();
   const timers = new Map<string, () => void>();
+  const resting = new Map<string, { again: boolean; cancel: () => void }>();
+
+  function rest(record: FilterRecord, proxies: number): void {
+    const ms = proxies * REST_MS_PER_PROXY;
+    if (ms < 1 || resting.has(record.id)) return;
+    const cancel = clock.after(ms, () => {
+      const turn = resting.get(record.id);
+      resting.delete(record.id);
+      if (turn?.again) void step(record);
+    });
+    resting.set(record.id, { again: false, cancel });
+  }
 
   function wakeIn(record: FilterRecord, ms: number): void {
     timers.get(record.id)?.();
@@ -117,6 +136,7 @@ export function createStepper(options: StepperOptions): Stepper {
   async function stepOnce(record: FilterRecord): Promise<boolean> {
     if (!record.loaded) return false;
     const view = viewFleet(record, fleet, proxiesOf(record.id), clock.now());
+    rest(record, view.counts.matched);
     const { state, events, wakeAt } = next(record, view);
     statuses.setWake(record, wakeAt);
     if (state === record.rollout) {
@@ -176,9 +196,16 @@ export function createStepper(options: StepperOptions): Stepper {
 
   return {
     step,
+    noticed(record) {
+      const turn = resting.get(record.id);
+      if (turn === undefined) void step(record);
+      else turn.again = true;
+    },
     forget(id) {
       timers.get(id)?.();
       timers.delete(id);
+      resting.get(id)?.cancel();
+      resting.delete(id);
     },
   };
 }
