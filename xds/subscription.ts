@@ -121,6 +121,8 @@ export function createSubscription(variant: Request["variant"], rules: TypeRules
   /** Names that must not be sent again before this nonce is answered. */
   const waiting = new Map<string, string>();
   const dirty = new Set<string>();
+  /** Names that an overtaken request left out. */
+  const dropped = new Set<string>();
   const forced = new Set<string>();
   const fullState = variant === "sotw" && rules.fullState;
   let wildcard = false;
@@ -131,23 +133,31 @@ export function createSubscription(variant: Request["variant"], rules: TypeRules
   let forceAll = false;
   let mustAnswer = false;
   let lastNonce = "";
+  /** True when the newest response was rejected. */
+  let refused = false;
 
   const covers = (name: string) => wildcard || names.has(name);
 
   function receive(request: Request): Received {
-    const answer = request.nonce === "" ? undefined : settle(request.nonce, request.error);
     const change = { added: [] as string[], removed: [] as string[] };
+    if (request.nonce !== "" && request.nonce === lastNonce && unanswered.has(lastNonce)) refused = request.error !== undefined;
     if (request.variant === "delta") applyDelta(request, change);
     // A request that answers an older response is overtaken: the answer to the newest one carries the names that count.
     else if (request.nonce === "" || lastNonce === "" || request.nonce === lastNonce) applySotw(request, change);
+    // It is no reason to respond; but what it leaves out the client has dropped, and will have to get again if it comes back to it.
+    else for (const name of names) if (!request.names.includes(name)) dropped.add(name);
+    // After the names, which say what of the answer still counts.
+    const answer = request.nonce === "" ? undefined : settle(request);
     started = true;
     return { answer, ...change };
   }
 
-  function settle(nonce: string, error: string | undefined): Answer | undefined {
+  function settle(request: Request): Answer | undefined {
+    const { nonce, error } = request;
     const response = unanswered.get(nonce);
     if (response === undefined) return undefined;
     unanswered.delete(nonce);
+    const wanted = (name: string) => covers(name) || (request.variant === "sotw" && request.names.includes(name));
     if (error !== undefined && response.whole !== undefined) remember("", response.whole, error);
     for (const { name, version } of response.items) {
       if (waiting.get(name) === nonce) {
@@ -155,9 +165,9 @@ export function createSubscription(variant: Request["variant"], rules: TypeRules
         dirty.add(name);
       }
       const now = held.get(name);
-      if (version === undefined || now === undefined) continue;
-      if (error !== undefined && !fullState) remember(name, version, error);
-      if (now.version === version && now.state !== "rejected")
+      if (version === undefined) continue;
+      if (error !== undefined && !fullState && wanted(name)) remember(name, version, error);
+      if (now?.version === version && now.state !== "rejected")
         held.set(name, { ...now, state: error === undefined ? "acked" : "rejected" });
     }
     return { items: response.items, error };
@@ -183,7 +193,16 @@ export function createSubscription(variant: Request["variant"], rules: TypeRules
     setWildcard(everything);
     for (const name of change.removed) unsubscribe(name);
     for (const name of change.added) subscribe(name);
-    if (fullState && (change.added.length > 0 || (!started && wildcard))) mustAnswer = true;
+    for (const name of dropped) {
+      if (!names.has(name) || change.added.includes(name)) continue;
+      forget(name, true);
+      change.removed.push(name);
+      change.added.push(name);
+    }
+    dropped.clear();
+    if (!fullState) return;
+    // Of a response that was refused the client took nothing: without what it has dropped, it may take the rest.
+    if (change.added.length > 0 || (!started && wildcard) || (refused && change.removed.length > 0)) mustAnswer = true;
   }
 
   function applyDelta(request: DeltaRequest, change: { added: string[]; removed: string[] }): void {
@@ -239,8 +258,10 @@ export function createSubscription(variant: Request["variant"], rules: TypeRules
     }
   }
 
-  function forget(name: string): void {
+  /** `again`: the name is wanted all the same. */
+  function forget(name: string, again = false): void {
     for (const map of [held, rejected, waiting, dirty, forced]) map.delete(name);
+    if (again) dirty.add(name);
   }
 
   function resend(): void {
@@ -356,6 +377,7 @@ export function createSubscription(variant: Request["variant"], rules: TypeRules
     for (const name of push.retained) dirty.add(name);
     mustAnswer = false;
     lastNonce = nonce;
+    refused = false;
     unanswered.set(nonce, { items, whole: fullState ? contentOf(push) : undefined });
     if (unanswered.size > MAX_UNANSWERED) unanswered.delete(unanswered.keys().next().value ?? "");
   }
