@@ -48,8 +48,8 @@ export function tallySince(before: Tally | undefined, now: ProxyHealth): Tally {
 
 /** A share of vanished proxies above stable's share by more than this speaks against the target: some come and go in any fleet. */
 const VANISHED_RISE = 0.25;
-/** Mean latencies below this are noise, whatever their ratio. */
-const LATENCY_FLOOR_MS = 5;
+/** A usual mean latency below this counts as this: a few milliseconds more are noise, whatever their ratio. */
+const LATENCY_FLOOR_MS = 20;
 
 const percent = (tally: Tally) => (tally.requests === 0 ? 0 : (100 * tally.errors5xx) / tally.requests);
 const meanMs = (tally: Tally) => (tally.latencyCount === 0 ? 0 : tally.latencySumMs / tally.latencyCount);
