@@ -12,6 +12,7 @@ import { createHealthWatch } from "./health-watch.ts";
 import type { FleetView } from "./observe.ts";
 import { parseFilter } from "./parse/filter.ts";
 import { createRecord, type FilterRecord, refusalsFrom } from "./record.ts";
+import { refersTo } from "./references.ts";
 import type { Resolution, ResolveDeps } from "./resolve.ts";
 import { createResolver } from "./resolver.ts";
 import { findOrMake } from "./revisions.ts";
@@ -203,14 +204,15 @@ export function createOperator(options: OperatorOptions): Operator {
     statuses.touch(record);
   }
 
-  async function resolved(record: FilterRecord, resolution: Resolution): Promise<void> {
-    if (records.get(record.id) !== record) return;
+  /** Returns false when the answer could not be made use of and is wanted again. */
+  async function resolved(record: FilterRecord, resolution: Resolution): Promise<boolean> {
+    if (records.get(record.id) !== record) return true;
     const { resolution: before } = record;
     const heldOver = record.candidate !== undefined && (before.state === "done" || (before.state === "failed" && before.heldOver));
     if (!resolution.ok) {
       failed(record, resolution, heldOver);
       passed(record);
-      return;
+      return true;
     }
     const { content, measurements } = resolution.value;
     const { revision, isNew } = findOrMake(record.key, record.revisions, content, clock.now());
@@ -220,7 +222,7 @@ export function createOperator(options: OperatorOptions): Operator {
         record.revisions = record.revisions.filter((kept) => kept !== revision);
         const error = { reason: "RevisionNotKept", message: "the new revision could not be recorded", retryable: true };
         failed(record, { ok: false, stage: "Resolved", error }, heldOver);
-        return;
+        return false;
       }
       const detail = measurements === undefined ? "" : `, proved in ${(measurements.compileMs + measurements.startMs).toFixed(0)} ms`;
       emit(record, {
@@ -238,6 +240,7 @@ export function createOperator(options: OperatorOptions): Operator {
     await stepper.step(record);
     passed(record);
     assign(proxiesOf(record.id));
+    return true;
   }
 
   function sourceChanged(change: SourceChange): void {
@@ -293,16 +296,4 @@ export function createOperator(options: OperatorOptions): Operator {
 function salvageSelector(object: WasmFilter): LabelSelector {
   const probe = parseFilter({ ...object, spec: { image: "probe.invalid/probe:1", selector: object.spec?.selector } });
   return probe.ok ? probe.value.selector : { matchLabels: {}, matchExpressions: [] };
-}
-
-function refersTo(record: FilterRecord, references: ReadonlySet<string>): boolean {
-  const { filter, key } = record;
-  if (filter === undefined) return false;
-  const names = filter.pullSecrets.map((name) => `secret/${key.namespace}/${name}`);
-  if (filter.config.kind === "secret") names.push(`secret/${key.namespace}/${filter.config.name}`);
-  if (filter.config.kind === "configMap") names.push(`configmap/${key.namespace}/${filter.config.name}`);
-  for (const { publicKey } of filter.verify) {
-    if (typeof publicKey === "object") names.push(`secret/${key.namespace}/${publicKey.secretName}`);
-  }
-  return names.some((name) => references.has(name));
 }

@@ -39,8 +39,11 @@ export interface ResolverOptions {
   readonly clock: Clock;
   /** A number in [0, 1) for jitter. */
   readonly random: () => number;
-  /** Called with each answer. A record that was requested again or cancelled meanwhile gets none for the older request. */
-  readonly done: (record: FilterRecord, resolution: Resolution) => Promise<void>;
+  /**
+   * Called with each answer. A record that was requested again or cancelled meanwhile gets none for the older request. False: the answer could
+   * not be made use of now, and is wanted again.
+   */
+  readonly done: (record: FilterRecord, resolution: Resolution) => Promise<boolean>;
 }
 
 export function createResolver({ deps, clock, random, done }: ResolverOptions): Resolver {
@@ -77,17 +80,18 @@ export function createResolver({ deps, clock, random, done }: ResolverOptions): 
     cancelLate();
     if (abort.signal.aborted) return;
     const resolution = !outcome.ok && late.signal.aborted ? { ...outcome, error: TOO_LATE } : outcome;
-    await done(record, resolution);
+    const used = await done(record, resolution);
     if (abort.signal.aborted) return;
-    const delay = nextDelay(job, resolution);
+    const delay = used ? nextDelay(job, resolution) : backoff(job);
     if (delay !== undefined) job.cancelTimer = clock.after(delay, () => enqueue(job));
   }
 
+  function backoff(job: Job): number {
+    return Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** job.failures++) * (0.75 + random() / 2);
+  }
+
   function nextDelay(job: Job, resolution: Resolution): number | undefined {
-    if (!resolution.ok && resolution.error.retryable) {
-      const backoff = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** job.failures++);
-      return backoff * (0.75 + random() / 2);
-    }
+    if (!resolution.ok && resolution.error.retryable) return backoff(job);
     job.failures = 0;
     const filter = job.record.filter;
     const follows = filter?.pullPolicy === "Always" && filter.pin === undefined && filter.source.kind === "image";

@@ -15,6 +15,8 @@ export interface FakeSource extends Source {
   readonly events: { filter: string; event: FilterEvent }[];
   /** True: every write fails, as with an API server that is down. */
   down: boolean;
+  /** Set: a write of a status is answered when this resolves. */
+  hanging: Promise<void> | undefined;
 }
 
 export function createFakeSource(): FakeSource {
@@ -32,6 +34,7 @@ export function createFakeSource(): FakeSource {
 
   const source: FakeSource = {
     down: false,
+    hanging: undefined,
     onStatus: () => {},
     events,
     description: "memory",
@@ -64,6 +67,7 @@ export function createFakeSource(): FakeSource {
       return ok(undefined);
     },
     async writeStatus(key, uid, status) {
+      await source.hanging;
       if (source.down) return failForNow("Down", "the source is down");
       const id = `${key.namespace}/${key.name}`;
       if (objects.get(id)?.metadata.uid !== uid) return fail("Gone", "the object is gone");

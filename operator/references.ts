@@ -1,0 +1,14 @@
+import type { FilterRecord } from "./record.ts";
+
+/** True when what the filter asks for depends on one of these (`secret/namespace/name`, `configmap/namespace/name`). */
+export function refersTo(record: FilterRecord, references: ReadonlySet<string>): boolean {
+  const { filter, key } = record;
+  if (filter === undefined) return false;
+  const names = filter.pullSecrets.map((name) => `secret/${key.namespace}/${name}`);
+  if (filter.config.kind === "secret") names.push(`secret/${key.namespace}/${filter.config.name}`);
+  if (filter.config.kind === "configMap") names.push(`configmap/${key.namespace}/${filter.config.name}`);
+  for (const { publicKey } of filter.verify) {
+    if (typeof publicKey === "object") names.push(`secret/${key.namespace}/${publicKey.secretName}`);
+  }
+  return names.some((name) => references.has(name));
+}
