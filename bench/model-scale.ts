@@ -1,155 +1,177 @@
 /**
- * A fleet in memory, 10,000 proxies with ten of 1,000 filters each, no sockets: one filter changes. `node bench/model-scale.ts`.
- * What it takes to say what everybody is to hold and to hand the bytes out must follow the proxies concerned, not fleet times filters.
+ * One filter of a large fleet changes, all of it in memory: operator, rollout, status, and the xDS server with a stream for each proxy. Only
+ * sockets, API server, registry and Envoy are left out. `node bench/model-scale.ts [--fleets 1000,10000] [--runs 5]`.
+ *
+ * A namespace has a hundred proxies and ten filters, so 10,000 proxies have 1,000 filters. The filter that changes concerns 10 proxies (by a label),
+ * 100 (a namespace), a tenth of the fleet or all of it (the operator's own namespace). What it costs must follow that number, not the fleet.
  * Writes bench/results/model-scale.json.
  */
 import { parseArgs } from "node:util";
 import { systemClock } from "../model/clock.ts";
-import type { Chain, ChainEntry } from "../model/delivery.ts";
-import { createCache } from "../xds/cache.ts";
-import { createDiscovery } from "../xds/discovery.ts";
-import { createFleet } from "../xds/fleet.ts";
-import { DeltaDiscoveryRequest } from "../xds/gen/envoy/service/discovery/v3/discovery.ts";
-import { typeUrls } from "../xds/resource.ts";
-import type { XdsStream } from "../xds/stream.ts";
+import { silentLog } from "../model/log.ts";
+import { ok } from "../model/result.ts";
+import type { Preflight } from "../model/verdict.ts";
+import { createOperator } from "../operator/index.ts";
+import { createFakeRegistry } from "../operator/testing/fake-registry.ts";
+import { createFakeSource, type FakeSource } from "../operator/testing/fake-source.ts";
 import { median, writeResults } from "./processes.ts";
+import { createSimulatedFleet, type SimulatedFleet } from "./simulated-fleet.ts";
+
+/** One change of one filter. */
+interface ScaleRun {
+  readonly proxies: number;
+  readonly filters: number;
+  /** Which filter changed. */
+  readonly filter: string;
+  readonly concerned: number;
+  /** Milliseconds from the change of the object until the last acknowledgement was taken in. */
+  readonly acknowledgedMs: number;
+  /** Milliseconds from the change until the status that was written says that all of them run it. */
+  readonly statusMs: number;
+  /** Milliseconds of CPU from the change until nothing was left to do. */
+  readonly cpuMs: number;
+}
+
+interface Scene {
+  readonly source: FakeSource;
+  readonly proxies: SimulatedFleet;
+  readonly size: number;
+  /** Statuses written so far. */
+  writes: number;
+}
+
+const IMAGE = "registry.example/filters/bench:1";
+/** Bytes. Each chain that differs from the others is encoded with the modules in it. */
+const MODULE_SIZE = 1_024;
+/** The operator's own namespace, whose filters reach the proxies of every other. */
+const OWN = "namespace-0";
+const IN_NAMESPACE = 100;
+const GROUPS = 10;
+/** Nothing is left to do when nothing was written and sent for this long: more than the pace of status writes. */
+const QUIET_MS = 600;
+
+const everyone = {};
+const group = (index: number) => ({ matchLabels: { group: `group-${index}` } });
+
+/** The filters that change, one of each reach. */
+const changing = [
+  { name: "narrow-3", namespace: "namespace-1", selector: group(3), concerned: () => IN_NAMESPACE / GROUPS },
+  { name: "wide-3", namespace: "namespace-1", selector: everyone, concerned: () => IN_NAMESPACE },
+  { name: "narrow-3", namespace: OWN, selector: group(3), concerned: (size: number) => size / GROUPS },
+  { name: "wide-3", namespace: OWN, selector: everyone, concerned: (size: number) => size },
+] as const;
+
+const preflight: Preflight = {
+  async validate(code) {
+    const measured = { size: code.length, compileMs: 1, startMs: 1, memoryPages: 1, abi: "0.2.1", effects: [] };
+    return ok({ ...measured, imports: ["proxy_log"], exports: ["proxy_on_vm_start"] });
+  },
+};
+
+async function startScene(size: number): Promise<Scene> {
+  const source = createFakeSource();
+  const proxies = createSimulatedFleet();
+  const registry = createFakeRegistry();
+  registry.push(IMAGE, "x".repeat(MODULE_SIZE));
+  const scene: Scene = { source, proxies, size, writes: 0 };
+  source.onStatus = () => void scene.writes++;
+  for (let n = 0; n < size / IN_NAMESPACE; n++) {
+    const namespace = `namespace-${n}`;
+    for (let index = 0; index < 5; index++) {
+      source.apply(`wide-${index}`, { image: IMAGE, selector: everyone }, { namespace });
+      source.apply(`narrow-${index}`, { image: IMAGE, selector: group(index) }, { namespace });
+    }
+    for (let p = 0; p < IN_NAMESPACE; p++) {
+      proxies.connect(`proxy-${n}-${p}`, namespace, { app: namespace, group: `group-${p % GROUPS}` });
+    }
+  }
+  const parts = { source, fleet: proxies.fleet, registry, preflight, clock: systemClock, log: silentLog, ownNamespace: OWN };
+  const operator = createOperator({ ...parts, parseKeychain: () => ok(new Map()), random: Math.random, startupMs: 120_000 });
+  await operator.start();
+  const isReady = () => operator.filters().every(({ status }) => status?.rollout?.state === "Succeeded" && status.proxies?.pending === 0);
+  do await quiet(scene);
+  while (!isReady());
+  return scene;
+}
+
+async function quiet(scene: Scene): Promise<void> {
+  for (;;) {
+    const before = scene.writes + scene.proxies.responses();
+    await new Promise((done) => setTimeout(done, QUIET_MS));
+    if (before === scene.writes + scene.proxies.responses()) return;
+  }
+}
+
+async function change(scene: Scene, turn: number, { name, namespace, selector, concerned }: (typeof changing)[number]): Promise<ScaleRun> {
+  const { source, proxies, size } = scene;
+  const [responses, acknowledged] = [proxies.responses(), proxies.acknowledged()];
+  const cpu = process.cpuUsage();
+  const began = performance.now();
+  const done = new Promise<number>((resolve) => {
+    source.onStatus = (filter, status) => {
+      scene.writes++;
+      const isDone = status.observedGeneration === turn && status.rollout?.state === "Succeeded";
+      if (filter === `${namespace}/${name}` && isDone && status.proxies?.updated === concerned(size)) resolve(performance.now());
+    };
+  });
+  source.apply(name, { image: IMAGE, selector, config: { turn } }, { namespace });
+  const statusAt = await done;
+  await quiet(scene);
+  const { user, system } = process.cpuUsage(cpu);
+  const sent = proxies.responses() - responses;
+  if (sent !== concerned(size) || proxies.acknowledged() - acknowledged !== sent)
+    throw new Error(`${sent} responses for ${concerned(size)} proxies`);
+  return {
+    ...{ proxies: size, filters: size / GROUPS, filter: `${namespace}/${name}`, concerned: concerned(size) },
+    acknowledgedMs: proxies.lastAt() - began,
+    statusMs: statusAt - began,
+    cpuMs: (user + system) / 1_000,
+  };
+}
 
 const { values } = parseArgs({
   options: {
-    proxies: { type: "string", default: "10000" },
-    filters: { type: "string", default: "1000" },
-    chain: { type: "string", default: "10" },
+    fleets: { type: "string", default: "1000,10000" },
     runs: { type: "string", default: "5" },
     out: { type: "string", default: "model-scale" },
   },
 });
-const PROXIES = Number(values.proxies);
-const FILTERS = Number(values.filters);
-const CHAIN = Number(values.chain);
-const digest = `sha256:${"0".repeat(64)}` as const;
-const code = Buffer.alloc(1024);
-
-function entryOf(filter: number, revision: number): ChainEntry {
-  const settings = {
-    slot: "default",
-    priority: 0,
-    config: "",
-    rootId: "",
-    failurePolicy: "Reload",
-    env: [],
-    capabilities: undefined,
-  } as const;
-  const key = { namespace: "bench", name: `filter-${filter}` };
-  const common = { filter: key, type: "HTTP", revision, digest, wasmDigest: digest, capabilities: [], code } as const;
-  return { ...common, hash: `${filter}@${revision}`, settings: { ...settings, type: "HTTP" } };
+// The operator's own timers keep no process alive.
+const alive = setInterval(() => {}, 60_000);
+const runs: ScaleRun[] = [];
+const scenes: Scene[] = [];
+for (const size of values.fleets.split(",")) {
+  const began = performance.now();
+  scenes.push(await startScene(Number(size)));
+  console.log(`${size} proxies with ${Number(size) / GROUPS} filters were served in ${((performance.now() - began) / 1_000).toFixed(1)} s`);
 }
-
-const cache = createCache();
-const { fleet, observer, encoded } = createFleet({ cache, clock: systemClock });
-const discovery = createDiscovery(cache, observer, { names: 10_000, types: 32 });
-let frames = 0;
-let bytes = 0;
-
-/** Acknowledges what it is sent, in a later turn. */
-function connect(id: string): void {
-  const subscribe = { node: { id }, typeUrl: typeUrls.extensionConfig, resourceNamesSubscribe: ["weir/default"] };
-  const stream: XdsStream = discovery.open("delta", undefined, {
-    send(frame) {
-      frames += 1;
-      bytes += frame.byteLength;
-      const nonce = nonceOf(Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength));
-      setImmediate(() =>
-        stream.receive(DeltaDiscoveryRequest.encode({ typeUrl: typeUrls.extensionConfig, responseNonce: nonce }).finish()),
-      );
-      return true;
-    },
-    fail(_code, message) {
-      throw new Error(message);
-    },
-  });
-  stream.receive(DeltaDiscoveryRequest.encode(subscribe).finish());
-}
-
-/** The nonce (field 5) is among the first fields of a response; the resource is the last. */
-function nonceOf(frame: Buffer): string {
-  for (let at = 5; at < frame.length; ) {
-    const [field, length] = [(frame[at] ?? 0) >> 3, frame[at + 1] ?? 0];
-    if (field === 5) return frame.toString("latin1", at + 2, at + 2 + length);
-    at += 2 + length;
-  }
-  throw new Error("a response without a nonce");
-}
-
-/** Resolves when nothing is left to do. */
-async function quiet(): Promise<void> {
-  let last = -1;
-  while (last !== frames) {
-    last = frames;
-    for (let turn = 0; turn < 20; turn++) await new Promise((done) => setImmediate(done));
+// The first turn warms the code up, and each turn visits every fleet and every reach.
+for (let turn = 0; turn <= Number(values.runs); turn++) {
+  for (const scene of scenes) {
+    for (const each of changing) {
+      const run = await change(scene, turn + 2, each);
+      if (turn > 0) runs.push(run);
+    }
   }
 }
-
-/** Which filters each group of proxies holds: groups share a chain. The first filter is the one that changes, held by `concerned` proxies. */
-function chainsFor(concerned: number, revision: number): Map<string, ReadonlyMap<string, Chain>> {
-  const entries = Array.from({ length: FILTERS }, (_, filter) => entryOf(filter, filter === 0 ? revision : 1));
-  const desired = new Map<string, ReadonlyMap<string, Chain>>();
-  const groups = new Map<string, ReadonlyMap<string, Chain>>();
-  for (let proxy = 0; proxy < PROXIES; proxy++) {
-    const group = proxy % 100;
-    const key = `${group} ${proxy < concerned}`;
-    const own = Array.from({ length: CHAIN - 1 }, (_, place) => entries[1 + ((group * (CHAIN - 1) + place) % (FILTERS - 1))]);
-    const chain = [...(proxy < concerned ? [entries[0]] : []), ...own].filter((entry) => entry !== undefined);
-    const slots = groups.get(key) ?? new Map([["default", chain]]);
-    groups.set(key, slots);
-    desired.set(`proxy-${proxy}`, slots);
+for (const { size } of scenes) {
+  let least: number | undefined;
+  for (const { name, namespace, concerned } of changing) {
+    const of = runs.filter((run) => run.proxies === size && run.filter === `${namespace}/${name}`);
+    const at = (pick: (run: ScaleRun) => number) => median(of.map(pick));
+    const cpu = at((run) => run.cpuMs);
+    least ??= cpu;
+    console.log(
+      `${String(size).padStart(6)} proxies, ${String(concerned(size)).padStart(5)} concerned:`,
+      `last acknowledgement ${at((run) => run.acknowledgedMs)
+        .toFixed(1)
+        .padStart(7)} ms, status ${at((run) => run.statusMs)
+        .toFixed(1)
+        .padStart(7)} ms,`,
+      `cpu ${cpu.toFixed(1).padStart(7)} ms, ${((cpu * 1_000) / concerned(size)).toFixed(0).padStart(5)} us a proxy, ${(cpu / least).toFixed(1).padStart(6)} times the first`,
+    );
   }
-  return desired;
 }
-
-for (let proxy = 0; proxy < PROXIES; proxy++) connect(`proxy-${proxy}`);
-await quiet();
-const runs: unknown[] = [];
-for (const concerned of [10, 100, 1_000, PROXIES]) {
-  const times: { assign: number; push: number; nothing: number }[] = [];
-  for (let turn = 0; turn <= Number(values.runs); turn++) {
-    const before = chainsFor(concerned, 2 * turn);
-    for (const [id, slots] of before) fleet.assign(id, slots);
-    await quiet();
-    const after = chainsFor(concerned, 2 * turn + 1);
-    frames = 0;
-    const began = performance.now();
-    for (const [id, slots] of after) fleet.assign(id, slots);
-    const assigned = performance.now();
-    await quiet();
-    const pushed = performance.now();
-    if (frames !== concerned) throw new Error(`${frames} responses for ${concerned} proxies`);
-    // The same once more, as an operator's loop says it: nothing may come of it.
-    for (const [id, slots] of chainsFor(concerned, 2 * turn + 1)) fleet.assign(id, slots);
-    const nothingFrom = performance.now();
-    for (const [id, slots] of after) fleet.assign(id, slots);
-    const nothing = performance.now() - nothingFrom;
-    await quiet();
-    if (frames !== concerned) throw new Error("an assignment of the same led to a response");
-    if (turn > 0) times.push({ assign: assigned - began, push: pushed - assigned, nothing });
-  }
-  const of = (pick: (time: { assign: number; push: number; nothing: number }) => number) => median(times.map(pick));
-  const { rss } = process.memoryUsage();
-  runs.push({
-    proxies: PROXIES,
-    filters: FILTERS,
-    concerned,
-    assignMs: of((t) => t.assign),
-    pushMs: of((t) => t.push),
-    nothingMs: of((t) => t.nothing),
-    encoded: encoded(),
-    rss,
-    times,
-  });
-  console.log(
-    `${PROXIES} proxies, ${FILTERS} filters, ${String(concerned).padStart(5)} concerned: assign all ${of((t) => t.assign).toFixed(1)} ms, push and acknowledge ${of((t) => t.push).toFixed(1)} ms,`,
-    `assign the same again ${of((t) => t.nothing).toFixed(1)} ms, ${encoded()} resources encoded, ${(rss / 1048576).toFixed(0)} MB`,
-  );
-}
-if (bytes === 0) throw new Error("nothing was sent");
 await writeResults(values.out, runs);
+clearInterval(alive);
 process.exit(0);

@@ -43,7 +43,7 @@ const WATCH_MS = 250;
  * How long news of proxies are collected after a step, for each proxy that the step looked at. Ten thousand acknowledgements that trickle in are so
  * counted a few times and not ten thousand times.
  */
-const REST_MS_PER_PROXY = 0.02;
+const REST_MS_PER_PROXY = 0.05;
 /** How long a step back waits for its record. */
 const RECORD_MS = 250;
 
@@ -140,7 +140,8 @@ export function createStepper(options: StepperOptions): Stepper {
     const { state, events, wakeAt } = next(record, view);
     statuses.setWake(record, wakeAt);
     if (state === record.rollout) {
-      const watched = state.phase === "Progressing" ? WATCH_MS : Number.POSITIVE_INFINITY;
+      const pace = Math.max(WATCH_MS, view.counts.matched * REST_MS_PER_PROXY);
+      const watched = state.phase === "Progressing" ? pace : Number.POSITIVE_INFINITY;
       const wait = Math.min(watched, (wakeAt ?? Number.POSITIVE_INFINITY) - clock.now());
       if (Number.isFinite(wait)) wakeIn(record, wait);
       statuses.touch(record);
