@@ -117,7 +117,7 @@ export function createStream(options: StreamOptions): XdsStream {
     if (over) return;
     const problem = accept(bytes);
     if (problem !== undefined) refuse(problem);
-    else options.schedule(stream);
+    else if (types.some(({ subscription }) => subscription.pending())) options.schedule(stream);
   }
 
   /** Takes a request; returns why the stream must end, if it must. */

@@ -98,6 +98,8 @@ export interface Subscription {
   touchAll(): void;
   /** Sends every subscribed resource again, changed or not. */
   resend(): void;
+  /** False when there is nothing that `next` could be asked for. */
+  pending(): boolean;
   /**
    * The next response, if one is due. With `removals` false, what is gone stays with the client for now.
    * `settled` is called with the names that the client claimed to hold when it connected, once that proves to be the current version.
@@ -160,10 +162,8 @@ export function createSubscription(variant: Request["variant"], rules: TypeRules
     const wanted = (name: string) => covers(name) || (request.variant === "sotw" && request.names.includes(name));
     if (error !== undefined && response.whole !== undefined) remember("", response.whole, error);
     for (const { name, version } of response.items) {
-      if (waiting.get(name) === nonce) {
-        waiting.delete(name);
-        dirty.add(name);
-      }
+      // What changed meanwhile is still marked.
+      if (waiting.get(name) === nonce) waiting.delete(name);
       const now = held.get(name);
       if (version === undefined) continue;
       if (error !== undefined && !fullState && wanted(name)) remember(name, version, error);
@@ -424,6 +424,7 @@ export function createSubscription(variant: Request["variant"], rules: TypeRules
       checkAll = true;
     },
     resend,
+    pending: () => dirty.size > 0 || checkAll || mustAnswer,
     next,
     sent,
     owns: (nonce) => nonce !== "" && (nonce === lastNonce || unanswered.has(nonce)),
