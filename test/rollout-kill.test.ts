@@ -97,7 +97,7 @@ async function attemptOne(scene: RolloutScene, waves: Map<WatchedProxy, number>,
 
 test(`an operator killed ${KILLS} times during rollouts goes on where it was`, { timeout: 1_500_000 }, async (t) => {
   t.diagnostic(`seed ${SEED} (WEIR_SEED repeats it)`);
-  const scene = await startRolloutScene({ proxies: PROXIES, pauseMs: 20, rollout: { steps: STEPS, analysis: { minRequests: 15 } } });
+  const scene = await startRolloutScene({ proxies: PROXIES, pauseMs: 20, rollout: { steps: STEPS, analysis: { minRequests: 10 } } });
   t.after(scene.stop);
   const waves = wavesOf(scene);
   assert.deepEqual([...waves.values()].sort(), [0, 1, 2, 2]);
