@@ -111,6 +111,21 @@ rule(
   },
 );
 
+rule("what an answer to an overtaken response leaves out is unsubscribed at once", sotw, async (way, { cache, connect }) => {
+  for (const name of ["a", "b"]) cache.put("test", resourceOf(way.typeUrl, name, "1"));
+  const client = connect(way);
+  client.subscribe(way.typeUrl, ["a"]);
+  const first = await client.next();
+  client.ack(first);
+  client.subscribe(way.typeUrl, ["b"]);
+  client.ack(await client.next());
+  client.send({ typeUrl: way.typeUrl, responseNonce: first.nonce, versionInfo: first.version, resourceNames: [""] });
+  await client.expectSilence();
+  cache.put("test", resourceOf(way.typeUrl, "a", "2"));
+  cache.put("test", resourceOf(way.typeUrl, "b", "2"));
+  await client.expectSilence();
+});
+
 rule("a subscription counts whatever nonce comes with it", delta, async (way, { cache, connect }) => {
   for (const name of ["a", "b"]) cache.put("test", resourceOf(way.typeUrl, name, "1"));
   const client = connect(way);

@@ -191,7 +191,7 @@ function stale(m: Model): void {
   const nonce = String(Math.max(0, m.nonces - 2));
   if (m.variant === "sotw") {
     if (m.nonces > 2 && m.lastNonce !== nonce && m.lastNonce !== "")
-      m.toServer.push({ variant: "sotw", names: ["a", "zzz"], nonce, error: undefined });
+      m.toServer.push({ variant: "sotw", names: [...m.wanted, "zzz"], nonce, error: undefined });
   } else m.toServer.push({ variant: "delta", subscribe: [], unsubscribe: [], initial: new Map(), nonce, error: undefined });
 }
 

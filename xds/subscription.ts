@@ -123,8 +123,6 @@ export function createSubscription(variant: Request["variant"], rules: TypeRules
   /** Names that must not be sent again before this nonce is answered. */
   const waiting = new Map<string, string>();
   const dirty = new Set<string>();
-  /** Names that an overtaken request left out. */
-  const dropped = new Set<string>();
   const forced = new Set<string>();
   const fullState = variant === "sotw" && rules.fullState;
   let wildcard = false;
@@ -146,8 +144,7 @@ export function createSubscription(variant: Request["variant"], rules: TypeRules
     if (request.variant === "delta") applyDelta(request, change);
     // A request that answers an older response is overtaken: the answer to the newest one carries the names that count.
     else if (request.nonce === "" || lastNonce === "" || request.nonce === lastNonce) applySotw(request, change);
-    // It is no reason to respond; but what it leaves out the client has dropped, and will have to get again if it comes back to it.
-    else for (const name of names) if (!request.names.includes(name)) dropped.add(name);
+    else narrow(request, change);
     // After the names, which say what of the answer still counts.
     const answer = request.nonce === "" ? undefined : settle(request);
     started = true;
@@ -193,16 +190,16 @@ export function createSubscription(variant: Request["variant"], rules: TypeRules
     setWildcard(everything);
     for (const name of change.removed) unsubscribe(name);
     for (const name of change.added) subscribe(name);
-    for (const name of dropped) {
-      if (!names.has(name) || change.added.includes(name)) continue;
-      forget(name, true);
-      change.removed.push(name);
-      change.added.push(name);
-    }
-    dropped.clear();
     if (!fullState) return;
     // Of a response that was refused the client took nothing: without what it has dropped, it may take the rest.
     if (change.added.length > 0 || (!started && wildcard) || (refused && change.removed.length > 0)) mustAnswer = true;
+  }
+
+  /** An overtaken request is no reason to respond, but it is newer than the last: what it leaves out the client has dropped. */
+  function narrow(request: SotwRequest, change: { added: string[]; removed: string[] }): void {
+    const wanted = new Set(request.names);
+    for (const name of names) if (!wanted.has(name)) change.removed.push(name);
+    for (const name of change.removed) unsubscribe(name);
   }
 
   function applyDelta(request: DeltaRequest, change: { added: string[]; removed: string[] }): void {
@@ -258,10 +255,8 @@ export function createSubscription(variant: Request["variant"], rules: TypeRules
     }
   }
 
-  /** `again`: the name is wanted all the same. */
-  function forget(name: string, again = false): void {
+  function forget(name: string): void {
     for (const map of [held, rejected, waiting, dirty, forced]) map.delete(name);
-    if (again) dirty.add(name);
   }
 
   function resend(): void {
