@@ -34,7 +34,7 @@ export const customer = { "x-customer": "1" } as const;
 const LATE_MS = 1_500;
 
 /** How long a `slow` module keeps a request, in milliseconds. */
-export const SLOW_MS = 300;
+export const SLOW_MS = 120;
 
 /** A module that puts `x-weir: VALUE` on every response, with one fault. */
 export async function faultyFilter(fault: Fault, value: string): Promise<Uint8Array> {
