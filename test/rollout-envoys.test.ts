@@ -13,7 +13,7 @@ const PROXIES = 8;
 const ROLLOUTS = Number(process.env.WEIR_ROLLOUTS ?? 100);
 const SEED = Number(process.env.WEIR_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const STEPS = [{ percent: 25, hold: "3s" }, { percent: 100 }];
-/** Two proxies with a slow module serve some 6 requests a second, and the first second is not counted. */
+/** Two proxies with a slow module serve some 9 requests a second, and the first second is not counted. */
 const ANALYSIS = { minRequests: 10 };
 
 /** Every fault in turn, in an order of its own each round, half of all rollouts good. */

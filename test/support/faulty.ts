@@ -33,8 +33,8 @@ export const customer = { "x-customer": "1" } as const;
 /** How long a `refusesLateOnProxy` module thinks about its configuration, in milliseconds. */
 const LATE_MS = 1_500;
 
-/** How long a `slow` module keeps a request, in milliseconds. */
-export const SLOW_MS = 120;
+/** How long a `slow` module keeps a request, in milliseconds: it burns a core meanwhile, so stable proxies beside it get slower too. */
+export const SLOW_MS = 200;
 
 /** A module that puts `x-weir: VALUE` on every response, with one fault. */
 export async function faultyFilter(fault: Fault, value: string): Promise<Uint8Array> {
