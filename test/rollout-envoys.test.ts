@@ -10,7 +10,7 @@ import { FILTER, type Release, type RolloutScene, startRolloutScene, type Watche
 import { weir } from "./support/weir.ts";
 
 const PROXIES = 8;
-const ROLLOUTS = Number(process.env.WEIR_ROLLOUTS ?? 100);
+const ROLLOUTS = Number(process.env.WEIR_ROLLOUTS ?? 50);
 const SEED = Number(process.env.WEIR_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const STEPS = [{ percent: 25, hold: "3s" }, { percent: 100 }];
 /** Two proxies with a slow module serve some 9 requests a second, and the first second is not counted. */

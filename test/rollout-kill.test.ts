@@ -7,7 +7,7 @@ import { type Fault, shows } from "./support/faulty.ts";
 import { FILTER, type Release, type RolloutScene, startRolloutScene, type WatchedProxy } from "./support/rollout-scene.ts";
 
 const PROXIES = 4;
-const KILLS = Number(process.env.WEIR_KILLS ?? 50);
+const KILLS = Number(process.env.WEIR_KILLS ?? 15);
 const SEED = Number(process.env.WEIR_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const HOLD_MS = 1_000;
 const STEPS = [{ percent: 25, hold: `${HOLD_MS}ms` }, { percent: 50, hold: `${HOLD_MS}ms` }, { percent: 100 }];
