@@ -75,7 +75,7 @@ const { values } = parseArgs({
     runs: { type: "string", default: "5" },
     variant: { type: "string", default: "delta" },
     // Pushes that each server has behind it before it is measured: all of them are programs that run for long.
-    "warm-up": { type: "string", default: "6000" },
+    "warm-up": { type: "string", default: "20000" },
     out: { type: "string", default: "fan-out" },
   },
 });
