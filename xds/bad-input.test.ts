@@ -173,7 +173,13 @@ for (const variant of variants) {
     const first = await client.next();
     for (let count = 0; count < 2_000; count++) {
       const errorDetail = count % 2 === 0 ? {} : { errorDetail: { code: count, message: "nonsense" } };
-      client.send({ typeUrl: ECDS, responseNonce: `nonsense-${count}`, versionInfo: "nonsense", resourceNames: ["a", "x"], ...errorDetail });
+      client.send({
+        typeUrl: ECDS,
+        responseNonce: `nonsense-${count}`,
+        versionInfo: "nonsense",
+        resourceNames: ["a", "x"],
+        ...errorDetail,
+      });
     }
     await client.expectSilence();
     client.ack(first);
