@@ -110,7 +110,7 @@ test("a hold does not end before the reports that cover it are in, and does not 
   const on = () => IDS.filter((id) => world.fleet.running(id)[0]?.digest === second).length;
   await world.run(6_000);
   assert.equal(on(), 2, "the wave passed on old reports");
-  await world.run(5_000);
+  await world.run(15_000);
   await world.run();
   assert.equal(on(), 8);
 });

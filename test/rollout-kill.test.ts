@@ -62,12 +62,23 @@ function firstSight({ node, sights }: WatchedProxy, from: number, release: Relea
   return failed?.at ?? seen.find(({ value }) => value === t)?.at;
 }
 
+/** Runs a check; when it fails, its message begins with what was going on. */
+function told<T>(what: string, check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    if (error instanceof assert.AssertionError) error.message = `${error.message}\n${what}`;
+    throw error;
+  }
+}
+
 async function attemptOne(scene: RolloutScene, waves: Map<WatchedProxy, number>, number: number, plan: Attempt, good: Release) {
   const { server, proxies } = scene;
   const from = proxies.map(({ sights }) => sights.length);
   const release = await scene.release(number, plan.fault);
   await pause(plan.killAfterMs);
   const before = await server.filter(FILTER);
+  const killed = server.logs().slice(-2_000);
   await server.kill();
   await server.start();
   const what = `release ${number} (${plan.fault}), killed after ${plan.killAfterMs} ms at wave ${before?.status?.rollout?.step} (${before?.status?.rollout?.state})`;
@@ -75,10 +86,12 @@ async function attemptOne(scene: RolloutScene, waves: Map<WatchedProxy, number>,
   const outcome = await scene.outcome(release);
   assert.equal(outcome, plan.fault === "good" ? "Succeeded" : "RolledBack", what);
   await scene.allRun(plan.fault === "good" ? release : good);
+  const history = `before:\n${killed}\nafter:\n${server.logs().slice(-3_000)}`;
   const firstOfWave = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
   for (const [i, proxy] of proxies.entries()) {
     const wave = waves.get(proxy) ?? 0;
-    const at = firstSight(proxy, from[i] ?? 0, release, good, shows[plan.fault] === "traffic" && wave === 0);
+    const mayFail = shows[plan.fault] === "traffic" && wave === 0;
+    const at = told(`${what}\n${history}`, () => firstSight(proxy, from[i] ?? 0, release, good, mayFail));
     if (at !== undefined) firstOfWave[wave] = Math.min(firstOfWave[wave] ?? at, at);
   }
   if (plan.fault !== "good") {

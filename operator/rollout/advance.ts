@@ -42,7 +42,7 @@ const ALL_AT_ONCE: RolloutStep = { percent: 100, holdMs: 0 };
 /** After a start a hold that was under way lasts at least this long (or its whole time, if that is shorter): somebody must have looked. */
 const LEAST_WATCH_MS = 10_000;
 /** How long after a hold the last reports of its proxies are waited for. Envoy sends one a second, a little later after a reconnect. */
-const LAST_REPORTS_MS = 5_000;
+const LAST_REPORTS_MS = 15_000;
 
 function stepOf(policy: RolloutPolicy, index: number): RolloutStep {
   return policy.steps[index] ?? ALL_AT_ONCE;
