@@ -6,7 +6,7 @@ import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { type EchoApp, startEchoApp } from "../../test/support/echo.ts";
 import { type Envoy, startEnvoy } from "../../test/support/envoy.ts";
 import { freePort } from "../../test/support/ports.ts";
-import { type Process, startProcess } from "../../test/support/process.ts";
+import { startWeir, weir } from "../../test/support/weir.ts";
 import { buildExamples, type Examples } from "../build-examples.ts";
 import type { Narrator } from "./narrator.ts";
 
@@ -44,30 +44,31 @@ export async function openStage(narrator: Narrator): Promise<Stage> {
   try {
     const app: EchoApp = await startEchoApp();
     open.push(app);
-    const [xdsPort, httpPort, port] = [await freePort(), await freePort(), await freePort()];
-    const server = await startServer(folder, xdsPort, httpPort);
+    const port = await freePort();
+    const server = await startWeir({ source: ["--filters", "filters"], data: "data", cwd: folder });
     open.push(server);
-    const url = `http://127.0.0.1:${httpPort}`;
-    const weir = createCli(folder, url, narrator);
+    const env = { WEIR_FILTERS: join(folder, "filters"), WEIR_SERVER: server.url };
+    const told: Stage["weir"] = (args, { quiet = false } = {}) => {
+      if (!quiet) narrator.command(`weir ${args.join(" ")}`);
+      return weir(args, { cwd: folder, env });
+    };
     const bootstrap = ["bootstrap", "--node", "web-1", "--namespace", "shop", "--label", "app=web"];
-    const ports = ["--xds", `127.0.0.1:${xdsPort}`, "--listen", String(port), "--upstream", `127.0.0.1:${app.port}`];
-    const config = await weir([...bootstrap, ...ports]);
+    const ports = ["--xds", `127.0.0.1:${server.xdsPort}`, "--listen", String(port), "--upstream", `127.0.0.1:${app.port}`];
+    const config = await told([...bootstrap, ...ports]);
     const envoy = await startEnvoy({ config, log: "warning" });
     open.push(envoy);
     await envoy.ready();
     narrator.say(`Envoy runs as process ${envoy.pid} with what that printed, before an app on port ${app.port}.`);
     return {
-      ...{ folder, examples, envoy, port, weir, close },
+      ...{ folder, examples, envoy, port, close, weir: told, filter: server.filter, proxies: server.proxies },
       async writeManifest(name, text) {
         await writeFile(join(folder, name), text);
         return name;
       },
-      filter: async (name) => (await read<{ items: WasmFilter[] }>(url, "filters")).items.find(({ metadata }) => metadata.name === name),
-      proxies: () => read<ProxyView[]>(url, "proxies"),
       describe: () =>
         [
-          `Envoy: http://127.0.0.1:${port}, admin ${envoy.admin}; read API: ${url}/api/v1/filters`,
-          `export WEIR_FILTERS=${join(folder, "filters")} WEIR_SERVER=${url}`,
+          `Envoy: http://127.0.0.1:${port}, admin ${envoy.admin}; read API: ${server.url}/api/v1/filters`,
+          `export WEIR_FILTERS=${join(folder, "filters")} WEIR_SERVER=${server.url}`,
           `${WEIR} describe add-header -n shop`,
         ].join("\n"),
     };
@@ -75,31 +76,4 @@ export async function openStage(narrator: Narrator): Promise<Stage> {
     await close();
     throw error;
   }
-}
-
-async function startServer(folder: string, xdsPort: number, httpPort: number): Promise<Process> {
-  const addresses = ["--xds-address", `127.0.0.1:${xdsPort}`, "--http-address", `127.0.0.1:${httpPort}`];
-  const server = await startProcess(WEIR, ["serve", "--filters", "filters", "--data", "data", ...addresses], {
-    cwd: folder,
-    name: "weir serve",
-  });
-  await server.waitFor("weir serve to be ready", async () => (await fetch(`http://127.0.0.1:${httpPort}/readyz`)).ok);
-  return server;
-}
-
-function createCli(folder: string, url: string, narrator: Narrator): Stage["weir"] {
-  return async (args, { quiet = false } = {}) => {
-    if (!quiet) narrator.command(`weir ${args.join(" ")}`);
-    const env = { WEIR_FILTERS: join(folder, "filters"), WEIR_SERVER: url };
-    const run = await startProcess(WEIR, args, { cwd: folder, env, name: `weir ${args[0]}` });
-    const { code } = await run.exited;
-    if (code !== 0) throw new Error(`weir ${args.join(" ")} failed:\n${run.logs()}`);
-    return run.logs();
-  };
-}
-
-async function read<T>(url: string, what: string): Promise<T> {
-  const response = await fetch(`${url}/api/v1/${what}`);
-  if (!response.ok) throw new Error(`GET /api/v1/${what} answered ${response.status}`);
-  return (await response.json()) as T;
 }
