@@ -1,14 +1,12 @@
 import type { Context } from "./context.ts";
 import { createHeaderMap } from "./headers.ts";
-import type { Host } from "./host.ts";
 import { bodyOf, type Message } from "./message.ts";
 import type { Property } from "./properties.ts";
 
 export type Attributes = Readonly<Record<string, Property>>;
 
-/** Everything that proxy_get_property and CEL expressions can see from this context, but for what the plugin set itself. */
-export function attributesOf(host: Host, context: Context): Attributes {
-  const { name, rootId } = host.options;
+/** Everything that proxy_get_property and CEL expressions can see from this context of the plugin, but for what it set itself. */
+export function attributesOf({ name, rootId }: { readonly name: string; readonly rootId: string }, context: Context): Attributes {
   return { ...context.attributes(), plugin_name: name, plugin_root_id: rootId, plugin_vm_id: "" };
 }
 

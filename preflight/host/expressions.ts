@@ -1,6 +1,5 @@
 import { type CelInput, celEnv, isCelError, isCelUint, parse, plan } from "@bufbuild/cel";
-import { attributesOf } from "./attributes.ts";
-import type { Host } from "./host.ts";
+import type { Attributes } from "./attributes.ts";
 import { encodeProperty, type Property } from "./properties.ts";
 import { Status } from "./status.ts";
 
@@ -12,7 +11,8 @@ export interface Expressions {
   remove(token: number): void;
 }
 
-export function createExpressions(host: Host): Expressions {
+/** `attributes` gives what an expression sees at the moment it is evaluated. */
+export function createExpressions(attributes: () => Attributes): Expressions {
   const environment = celEnv();
   const compiled = new Map<number, ReturnType<typeof plan>>();
   let next = 0;
@@ -29,7 +29,7 @@ export function createExpressions(host: Host): Expressions {
     evaluate(token) {
       const run = compiled.get(token);
       if (run === undefined) return { status: Status.NotFound };
-      const value = run(attributesOf(host, host.context()) as Record<string, CelInput>);
+      const value = run(attributes() as Record<string, CelInput>);
       const property = isCelError(value) ? undefined : propertyOf(value);
       return property === undefined ? { status: Status.InternalFailure } : { status: Status.Ok, result: encodeProperty(property) };
     },

@@ -91,5 +91,5 @@ export function generalFunctions(host: Host): Record<string, HostFunction> {
 function lookUp(host: Host, path: string): Uint8Array | "opaque" | undefined {
   const context = host.context();
   const first = path.split("\0")[0] ?? "";
-  return readProperty(attributesOf(host, context), path) ?? context.state.get(first);
+  return readProperty(attributesOf(host.options, context), path) ?? context.state.get(first);
 }

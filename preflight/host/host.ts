@@ -1,5 +1,6 @@
 import { type AbiVersion, isCapability } from "../abi.ts";
 import type { FunctionType } from "../types.ts";
+import { attributesOf } from "./attributes.ts";
 import { type CallTable, createCallTable } from "./calls.ts";
 import { type Context, createContext, type StreamControl } from "./context.ts";
 import { createExpressions, type Expressions } from "./expressions.ts";
@@ -109,7 +110,7 @@ export function createHost(options: HostOptions): Host {
   const host: Host = {
     options,
     get expressions() {
-      expressions ??= createExpressions(host);
+      expressions ??= createExpressions(() => attributesOf(options, host.context()));
       return expressions;
     },
     memory,
