@@ -1,6 +1,6 @@
 import { ok } from "../../model/result.ts";
 import { defineCommand } from "../command.ts";
-import { filterKey, fleetFlags, openFleet, outputFlag } from "../fleet/flags.ts";
+import { fleetFlags, openFilter, outputFlag } from "../fleet/flags.ts";
 import { createServerClient } from "../fleet/server.ts";
 import { printJson, printNotes } from "../output.ts";
 import { renderDescribe } from "../render/describe.ts";
@@ -21,25 +21,17 @@ export const describe = defineCommand({
   async run({ flags, args }, terminal) {
     const server = createServerClient(flags.server);
     if (!server.ok) return server;
-    const fleet = await openFleet(flags, terminal.env);
-    if (!fleet.ok) return fleet;
-    const { value: client } = fleet;
-    const key = filterKey(args.name, client.namespace);
-    if (!key.ok) return key;
-    const filter = await client.get(key.value);
-    if (!filter.ok) return filter;
-    const [revisions, proxies] = await Promise.all([client.revisions(filter.value), server.value.proxies()]);
-    printNotes(client, terminal);
-    const { value } = filter;
+    const opened = await openFilter(args.name, flags, terminal.env);
+    if (!opened.ok) return opened;
+    const { fleet, key, filter } = opened.value;
+    const [revisions, proxies] = await Promise.all([fleet.revisions(filter), server.value.proxies()]);
+    printNotes(fleet, terminal);
     const records = revisions.ok ? revisions.value : [];
     if (flags.output === "json") {
-      printJson(
-        { filter: value, history: history(value, records), proxies: proxies.ok ? proxies.value.filter(runs(key.value)) : null },
-        terminal,
-      );
+      printJson({ filter, history: history(filter, records), proxies: proxies.ok ? proxies.value.filter(runs(key)) : null }, terminal);
     } else {
       const known = proxies.ok ? proxies.value : `not known: ${proxies.error.message}`;
-      terminal.out(renderDescribe({ filter: value, revisions: records, proxies: known, now: terminal.now() }, createPaint(terminal.color)));
+      terminal.out(renderDescribe({ filter, revisions: records, proxies: known, now: terminal.now() }, createPaint(terminal.color)));
     }
     return ok(undefined);
   },

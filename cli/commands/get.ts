@@ -1,6 +1,6 @@
 import { ok } from "../../model/result.ts";
 import { defineCommand } from "../command.ts";
-import { allNamespaces, filterKey, fleetFlags, openFleet, outputFlag } from "../fleet/flags.ts";
+import { allNamespaces, fleetFlags, openFilter, openFleet, outputFlag } from "../fleet/flags.ts";
 import { printJson, printList, printNotes } from "../output.ts";
 import { renderFilters } from "../render/filters.ts";
 
@@ -17,19 +17,18 @@ export const get = defineCommand({
     { does: "for programs: a Kubernetes List of WasmFilters with status", command: "weir get -o json" },
   ],
   async run({ flags, args }, terminal) {
+    if (args.name !== undefined) {
+      const opened = await openFilter(args.name, flags, terminal.env);
+      if (!opened.ok) return opened;
+      const { fleet, filter } = opened.value;
+      printNotes(fleet, terminal);
+      if (flags.output === "json") printJson(filter, terminal);
+      else terminal.out(renderFilters([filter], { now: terminal.now(), namespaces: false }));
+      return ok(undefined);
+    }
     const fleet = await openFleet(flags, terminal.env);
     if (!fleet.ok) return fleet;
     const { value: client } = fleet;
-    if (args.name !== undefined) {
-      const key = filterKey(args.name, client.namespace);
-      if (!key.ok) return key;
-      const filter = await client.get(key.value);
-      if (!filter.ok) return filter;
-      printNotes(client, terminal);
-      if (flags.output === "json") printJson(filter.value, terminal);
-      else terminal.out(renderFilters([filter.value], { now: terminal.now(), namespaces: false }));
-      return ok(undefined);
-    }
     const filters = await client.list(flags["all-namespaces"] ? undefined : client.namespace);
     if (!filters.ok) return filters;
     printNotes(client, terminal);

@@ -1,6 +1,6 @@
 import { ok } from "../../model/result.ts";
 import { defineCommand } from "../command.ts";
-import { filterKey, fleetFlags, openFleet, outputFlag } from "../fleet/flags.ts";
+import { fleetFlags, openFilter, outputFlag } from "../fleet/flags.ts";
 import { printJson, printNotes } from "../output.ts";
 import { history as entriesOf, renderHistory } from "../render/history.ts";
 
@@ -13,19 +13,16 @@ export const history = defineCommand({
   flags: { ...fleetFlags, ...outputFlag },
   examples: [{ does: "what was there before", command: "weir history add-header" }],
   async run({ flags, args }, terminal) {
-    const fleet = await openFleet(flags, terminal.env);
-    if (!fleet.ok) return fleet;
-    const key = filterKey(args.name, fleet.value.namespace);
-    if (!key.ok) return key;
-    const filter = await fleet.value.get(key.value);
-    if (!filter.ok) return filter;
-    const revisions = await fleet.value.revisions(filter.value);
-    const entries = entriesOf(filter.value, revisions.ok ? revisions.value : []);
-    printNotes(fleet.value, terminal);
+    const opened = await openFilter(args.name, flags, terminal.env);
+    if (!opened.ok) return opened;
+    const { fleet, filter } = opened.value;
+    const revisions = await fleet.revisions(filter);
+    const entries = entriesOf(filter, revisions.ok ? revisions.value : []);
+    printNotes(fleet, terminal);
     if (!revisions.ok) terminal.err(`note: changes other than the digest are not known: ${revisions.error.message}\n`);
     if (flags.output === "json") printJson(entries, terminal);
     else if (entries.length === 0) terminal.err(`${args.name} has no revision yet; \`weir describe ${args.name}\` says why.\n`);
-    else terminal.out(`${renderHistory(entries, { now: terminal.now(), current: filter.value.status?.stableRevision }).join("\n")}\n`);
+    else terminal.out(`${renderHistory(entries, { now: terminal.now(), current: filter.status?.stableRevision }).join("\n")}\n`);
     return ok(undefined);
   },
 });

@@ -4,7 +4,7 @@ import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { ok, type Result } from "../../model/result.ts";
 import { defineCommand } from "../command.ts";
 import type { FleetClient } from "../fleet/client.ts";
-import { filterKey, fleetFlags, openFleet } from "../fleet/flags.ts";
+import { fleetFlags, openFilter } from "../fleet/flags.ts";
 import { chooseRollback, type RollbackTarget } from "../fleet/rollback.ts";
 import { printNotes } from "../output.ts";
 import { type Terminal, usage } from "../terminal.ts";
@@ -33,20 +33,17 @@ export const rollback = defineCommand({
   ],
   async run({ flags, args }, terminal) {
     if (flags.unpin && flags.to !== undefined) return usage("--to pins a digest and --unpin removes the pin: give one of them");
-    const fleet = await openFleet(flags, terminal.env);
-    if (!fleet.ok) return fleet;
-    const key = filterKey(args.name, fleet.value.namespace);
-    if (!key.ok) return key;
-    const filter = await fleet.value.get(key.value);
-    if (!filter.ok) return filter;
-    if (flags.unpin) return unpin(fleet.value, key.value, filter.value, terminal);
-    const target = chooseRollback(filter.value, flags.to);
+    const opened = await openFilter(args.name, flags, terminal.env);
+    if (!opened.ok) return opened;
+    const { fleet, key, filter } = opened.value;
+    if (flags.unpin) return unpin(fleet, key, filter, terminal);
+    const target = chooseRollback(filter, flags.to);
     if (!target.ok) {
-      printNotes(fleet.value, terminal);
+      printNotes(fleet, terminal);
       return target;
     }
-    const done = await fleet.value.patch(key.value, { digest: target.value.digest });
-    if (done.ok) report(key.value, target.value, terminal);
+    const done = await fleet.patch(key, { digest: target.value.digest });
+    if (done.ok) report(key, target.value, terminal);
     return done;
   },
 });

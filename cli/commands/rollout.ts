@@ -3,7 +3,7 @@ import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { ROLLOUT_ABORT, ROLLOUT_PAUSED, ROLLOUT_PROMOTE } from "../fleet/annotations.ts";
-import { type FleetFlagValues, filterKey, fleetFlags, openFleet } from "../fleet/flags.ts";
+import { type FleetFlagValues, fleetFlags, openFilter } from "../fleet/flags.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** The annotations to set, and what to tell. */
@@ -68,16 +68,13 @@ async function steer(
   terminal: Terminal,
   decide: (filter: WasmFilter) => Steering,
 ): Promise<Result<void>> {
-  const fleet = await openFleet(flags, terminal.env);
-  if (!fleet.ok) return fleet;
-  const key = filterKey(name, fleet.value.namespace);
-  if (!key.ok) return key;
-  const filter = await fleet.value.get(key.value);
-  if (!filter.ok) return filter;
-  const decided = decide(filter.value);
+  const opened = await openFilter(name, flags, terminal.env);
+  if (!opened.ok) return opened;
+  const { fleet, key, filter } = opened.value;
+  const decided = decide(filter);
   if (!decided.ok) return decided;
-  const done = await fleet.value.patch(key.value, { annotations: decided.value.annotations });
-  if (done.ok) terminal.out(`${filterId(key.value)}: ${decided.value.said}\n`);
+  const done = await fleet.patch(key, { annotations: decided.value.annotations });
+  if (done.ok) terminal.out(`${filterId(key)}: ${decided.value.said}\n`);
   return done;
 }
 

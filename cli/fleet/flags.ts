@@ -1,4 +1,5 @@
 import type { FilterKey } from "../../model/filter.ts";
+import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { ok, type Result } from "../../model/result.ts";
 import type { Flag, FlagValues } from "../command.ts";
 import { usage } from "../terminal.ts";
@@ -52,6 +53,27 @@ export async function openFleet(flags: FleetFlagValues, env: Readonly<Record<str
   }
   const { openCluster } = await import("./cluster.ts");
   return openCluster({ kubeconfig: flags.kubeconfig, context: flags.context, namespace: flags.namespace, env });
+}
+
+/** A filter that a command names, with what works on it. */
+export interface OpenedFilter {
+  readonly fleet: FleetClient;
+  readonly key: FilterKey;
+  readonly filter: WasmFilter;
+}
+
+/** Opens the folder or the cluster that the flags choose, and reads the filter that is named `NAME` or `NAMESPACE/NAME` there. */
+export async function openFilter(
+  name: string,
+  flags: FleetFlagValues,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Result<OpenedFilter>> {
+  const fleet = await openFleet(flags, env);
+  if (!fleet.ok) return fleet;
+  const key = filterKey(name, fleet.value.namespace);
+  if (!key.ok) return key;
+  const filter = await fleet.value.get(key.value);
+  return filter.ok ? ok({ fleet: fleet.value, key: key.value, filter: filter.value }) : filter;
 }
 
 /** The filter a command names: `NAME` in the chosen namespace, or `NAMESPACE/NAME`. */
