@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import { systemClock } from "../model/clock.ts";
 import type { ChainEntry } from "../model/delivery.ts";
 import { silentLog } from "../model/log.ts";
+import { DEFAULT_SETTINGS } from "../model/revision.ts";
 import { createXdsServer } from "../xds/index.ts";
 
 const [size = "1024", address = "127.0.0.1:0"] = process.argv.slice(2);
@@ -14,27 +15,19 @@ const digest = `sha256:${"0".repeat(64)}` as const;
 function chainOf(revision: number): readonly ChainEntry[] {
   const code = Buffer.alloc(Number(size));
   code.write(`revision ${revision}`);
-  const settings = {
-    slot: "default",
-    priority: 0,
-    config: "",
-    rootId: "",
-    failurePolicy: "Reload",
-    env: [],
-    capabilities: undefined,
-  } as const;
-  const filter = { namespace: "bench", name: "filter" };
-  const common = {
-    filter,
-    type: "HTTP",
-    revision,
-    digest,
-    wasmDigest: digest,
-    hash: `revision ${revision}`,
-    capabilities: [],
-    code,
-  } as const;
-  return [{ ...common, settings: { ...settings, type: "HTTP" } }];
+  return [
+    {
+      filter: { namespace: "bench", name: "filter" },
+      type: "HTTP",
+      revision,
+      digest,
+      wasmDigest: digest,
+      hash: `revision ${revision}`,
+      settings: DEFAULT_SETTINGS,
+      capabilities: [],
+      code,
+    },
+  ];
 }
 
 function emit(event: Record<string, unknown>): void {

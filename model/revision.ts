@@ -15,6 +15,18 @@ export interface PluginSettings {
   readonly capabilities: readonly string[] | undefined;
 }
 
+/** Settings where the spec asks for nothing: the CRD's defaults. */
+export const DEFAULT_SETTINGS: PluginSettings = {
+  type: "HTTP",
+  slot: "default",
+  priority: 0,
+  config: "",
+  rootId: "",
+  failurePolicy: "Reload",
+  env: [],
+  capabilities: undefined,
+};
+
 /** An immutable record of what a filter is at one point of its history. */
 export interface Revision {
   /** 1, 2, 3, ... in the order of first appearance. A revision is never renumbered. */

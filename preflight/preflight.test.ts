@@ -1,21 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { PluginSettings } from "../model/revision.ts";
+import { DEFAULT_SETTINGS as settings } from "../model/revision.ts";
 import { minimal } from "./fixtures/modules.ts";
 import { OUT, script } from "./fixtures/script.ts";
 import { wasm } from "./fixtures/wat.ts";
 import { createPreflight, loadPlugin } from "./index.ts";
-
-const settings: PluginSettings = {
-  type: "HTTP",
-  slot: "default",
-  priority: 0,
-  config: "",
-  rootId: "",
-  failurePolicy: "Reload",
-  env: [],
-  capabilities: undefined,
-};
 
 const HEAD = `(memory (export "memory") 1) (func (export "malloc") (param i32) (result i32) (i32.const 4096)) (func (export "proxy_abi_version_0_2_1"))`;
 

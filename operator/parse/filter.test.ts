@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { DEFAULT_SETTINGS } from "../../model/revision.ts";
 import { BAD, GOOD } from "./filter.cases.ts";
 import { parseFilter, problemsOf } from "./filter.ts";
 
@@ -65,6 +66,12 @@ test("fills in every default", () => {
     revisionHistoryLimit: 10,
     suspend: false,
   });
+});
+
+test("the model's default settings are those of a spec that asks for nothing", () => {
+  const { config, ...settings } = DEFAULT_SETTINGS;
+  assert.equal(config, "");
+  assert.partialDeepStrictEqual(parsed({ image: "a/b:1" }), settings);
 });
 
 test("reads durations as milliseconds", () => {

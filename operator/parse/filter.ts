@@ -2,6 +2,7 @@ import type { Digest } from "../../model/digest.ts";
 import type { ConfigSource, Filter, LabelSelector, ModuleSource, RolloutPolicy, SignaturePolicy } from "../../model/filter.ts";
 import { API_VERSION, KIND, type WasmFilter, type WasmFilterSpec, type WasmFilterSpecRollout } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
+import { DEFAULT_SETTINGS } from "../../model/revision.ts";
 import { configText, inexactNumbers } from "./config.ts";
 import { isFields, withDefaults } from "./defaults.ts";
 import { parseDuration } from "./duration.ts";
@@ -58,7 +59,7 @@ function toFilter({ metadata, spec }: WasmFilter): Filter {
     key: { namespace: metadata.namespace ?? "default", name: metadata.name },
     uid: metadata.uid ?? "",
     generation: metadata.generation ?? 0,
-    type: spec.type ?? "HTTP",
+    type: spec.type ?? DEFAULT_SETTINGS.type,
     source: toSource(spec),
     pin: spec.digest as Digest | undefined,
     pullPolicy: spec.pullPolicy ?? "IfNotPresent",
@@ -66,12 +67,12 @@ function toFilter({ metadata, spec }: WasmFilter): Filter {
     pullSecrets: (spec.pullSecrets ?? []).map(({ name }) => name),
     verify: (spec.verify ?? []).map(({ cosign }) => toPolicy(cosign)),
     config: toConfig(spec),
-    rootId: spec.rootId ?? "",
-    slot: spec.slot ?? "default",
-    priority: spec.priority ?? 0,
+    rootId: spec.rootId ?? DEFAULT_SETTINGS.rootId,
+    slot: spec.slot ?? DEFAULT_SETTINGS.slot,
+    priority: spec.priority ?? DEFAULT_SETTINGS.priority,
     selector: toSelector(spec),
-    failurePolicy: spec.failurePolicy ?? "Reload",
-    env: spec.env ?? [],
+    failurePolicy: spec.failurePolicy ?? DEFAULT_SETTINGS.failurePolicy,
+    env: spec.env ?? DEFAULT_SETTINGS.env,
     capabilities: spec.capabilities?.allow,
     rollout: toRollout(spec.rollout),
     revisionHistoryLimit: spec.revisionHistoryLimit ?? 10,

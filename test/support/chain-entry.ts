@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ChainEntry } from "../../model/delivery.ts";
 import type { Digest } from "../../model/digest.ts";
-import type { PluginSettings } from "../../model/revision.ts";
+import { DEFAULT_SETTINGS, type PluginSettings } from "../../model/revision.ts";
 import { inspectModule } from "../../preflight/index.ts";
 
 export interface EntryOptions extends Partial<PluginSettings> {
@@ -12,17 +12,7 @@ export interface EntryOptions extends Partial<PluginSettings> {
 /** A filter complete as the operator would hand it to the fleet: its capabilities are what the module imports and exports unless `capabilities` says otherwise. */
 export function chainEntry(name: string, code: Uint8Array, options: EntryOptions = {}): ChainEntry {
   const { namespace = "shop", revision = 1, ...given } = options;
-  const settings: PluginSettings = {
-    type: "HTTP",
-    slot: "default",
-    priority: 0,
-    config: "",
-    rootId: "",
-    failurePolicy: "Reload",
-    env: [],
-    capabilities: undefined,
-    ...given,
-  };
+  const settings: PluginSettings = { ...DEFAULT_SETTINGS, ...given };
   const wasmDigest = sha256(code);
   return {
     filter: { namespace, name },

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ChainEntry } from "../../model/delivery.ts";
 import type { FilterKey, FilterType } from "../../model/filter.ts";
+import { DEFAULT_SETTINGS } from "../../model/revision.ts";
 
 /**
  * The smallest plugin that Envoy loads. It has no callbacks, so every request and connection passes unseen:
@@ -26,7 +27,7 @@ export function passThrough(filter: FilterKey, type: FilterType): ChainEntry {
     digest,
     wasmDigest: digest,
     hash: digest,
-    settings: { type, slot: "", priority: 0, config: "", rootId: "", failurePolicy: "Reload", env: [], capabilities: undefined },
+    settings: { ...DEFAULT_SETTINGS, type, slot: "" },
     capabilities: [],
     code: passThroughModule,
   };
