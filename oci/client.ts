@@ -1,17 +1,14 @@
 import { createHash } from "node:crypto";
 import { type Digest, isDigest } from "../model/digest.ts";
-import type { Credentials } from "../model/module.ts";
 import { fail, failForNow, ok, type Result } from "../model/result.ts";
-import { answerChallenge, denied } from "./auth.ts";
 import { printBytes, tooLarge } from "./bytes.ts";
-import { type HttpOptions, type HttpRequest, type HttpResponse, Interrupted, readBody, schemeFor, send } from "./http.ts";
+import { type HttpResponse, Interrupted, readBody } from "./http.ts";
 import { type Descriptor, isRecord, MAX_MANIFEST_BYTES, manifestTypes, type RawManifest, sha256 } from "./manifest.ts";
 import type { RegistryReference } from "./reference.ts";
-import { repositoryName } from "./reference.ts";
 import type { Repository } from "./repository.ts";
+import { createSession, type Session, type SessionOptions } from "./session.ts";
 
 const ACCEPT = Object.values(manifestTypes).join(", ");
-const MAX_ERROR_BYTES = 64 << 10;
 const MAX_TAG_PAGES = 100;
 const MAX_TAG_PAGE_BYTES = 4 << 20;
 /** How often a blob that breaks off is taken up again. */
@@ -19,17 +16,11 @@ const MAX_RESUMES = 4;
 /** What to do when a registry returns something else than was asked for. */
 const UNTRUE = "Nothing of it was used. Push the image again, or check the registry's storage and any cache before it.";
 
-export interface RemoteOptions {
-  readonly http: HttpOptions;
-  readonly credentials: Credentials | undefined;
-}
-
 /**
- * A repository in a registry that speaks the OCI distribution API. Holds the token of its session, so make one per operation and
- * caller: tokens are never shared between callers with different credentials.
+ * A repository in a registry that speaks the OCI distribution API. Make one per operation and caller: its session holds a token.
  * https://github.com/opencontainers/distribution-spec/blob/main/spec.md
  */
-export function createRemoteRepository(reference: RegistryReference, options: RemoteOptions): Repository {
+export function createRemoteRepository(reference: RegistryReference, options: SessionOptions): Repository {
   const session = createSession(reference, options);
   return {
     name: session.name,
@@ -40,76 +31,6 @@ export function createRemoteRepository(reference: RegistryReference, options: Re
     putBlob: (bytes, digest, signal) => putBlob(session, bytes, digest, signal),
     putManifest: (bytes, mediaType, tag, signal) => putManifest(session, bytes, mediaType, tag, signal),
   };
-}
-
-interface Session {
-  readonly name: string;
-  /** The API URL of a path under the repository. */
-  url(path: string): URL;
-  /** Sends with the session's authorization, answering one challenge of the registry. */
-  request(request: Omit<HttpRequest, "authorization">, access?: "pull" | "pull,push"): Promise<Result<HttpResponse>>;
-  /** The failure behind a status that is none of those the caller expected. Reads the body. */
-  unexpected(response: HttpResponse, what: string): Promise<{ readonly ok: false; readonly error: ReturnType<typeof fail>["error"] }>;
-}
-
-function createSession(reference: RegistryReference, { http, credentials }: RemoteOptions): Session {
-  const name = repositoryName(reference);
-  const host = reference.registry === "docker.io" ? "registry-1.docker.io" : reference.registry;
-  const base = new URL(`${schemeFor(host, http.plainHttp)}//${host}/v2/${reference.repository}/`);
-  let authorization: string | undefined;
-  return {
-    name,
-    url: (path) => new URL(path, base),
-    async request(request, access = "pull") {
-      const own = request.url.origin === base.origin;
-      const first = await send(http, { ...request, authorization: own ? authorization : undefined });
-      // Only the registry itself may ask for credentials, not a host that it redirected to.
-      if (!first.ok || first.value.status !== 401 || first.value.url.origin !== base.origin) return first;
-      const wwwAuthenticate = first.value.headers.get("www-authenticate");
-      if (wwwAuthenticate === null) return first;
-      await first.value.discard();
-      const scope = `repository:${reference.repository}:${access}`;
-      const answer = await answerChallenge(http, {
-        url: base,
-        wwwAuthenticate,
-        credentials,
-        scope,
-        where: name,
-        signal: request.signal ?? undefined,
-      });
-      if (!answer.ok) return answer;
-      authorization = answer.value;
-      return send(http, { ...request, authorization });
-    },
-    async unexpected(response, what) {
-      const { status } = response;
-      const said = await readErrorCodes(response);
-      if (status === 401 || status === 403) return denied({ where: name, credentials }, `${host} refuses ${what} (${status}${said})`);
-      if (status === 429) {
-        const after = /^\d{1,6}$/.exec(response.headers.get("retry-after") ?? "")?.[0];
-        return failForNow(
-          "RateLimited",
-          `${host} asks for fewer requests (429${said})${after === undefined ? "; try later" : `; try again in ${after} s`}.`,
-        );
-      }
-      if (status >= 500 || status === 408)
-        return failForNow("RegistryUnavailable", `${host} fails on ${what} of ${name} (${status}${said}).`);
-      return fail("RegistryRefused", `${host} refuses ${what} of ${name} (${status}${said}).`);
-    },
-  };
-}
-
-/** `: MANIFEST_UNKNOWN` from an error body. The codes only: free text of a foreign server has no place in a status. */
-async function readErrorCodes(response: HttpResponse): Promise<string> {
-  try {
-    const body = await readBody(response, MAX_ERROR_BYTES);
-    const document: unknown = JSON.parse(new TextDecoder().decode(body));
-    const errors = isRecord(document) && Array.isArray(document.errors) ? document.errors : [];
-    const codes = errors.flatMap((error) => (isRecord(error) && typeof error.code === "string" ? error.code.match(/^[A-Z_]{1,60}$/) : []));
-    return codes.length > 0 ? `: ${codes.slice(0, 3).join(", ")}` : "";
-  } catch {
-    return "";
-  }
 }
 
 async function peek(session: Session, tag: string, signal?: AbortSignal): Promise<Result<Digest | undefined>> {

@@ -1,0 +1,87 @@
+import type { Credentials } from "../model/module.ts";
+import { fail, failForNow, type Result } from "../model/result.ts";
+import { answerChallenge, denied } from "./auth.ts";
+import { type HttpOptions, type HttpRequest, type HttpResponse, readBody, schemeFor, send } from "./http.ts";
+import { isRecord } from "./manifest.ts";
+import { type RegistryReference, repositoryName } from "./reference.ts";
+
+const MAX_ERROR_BYTES = 64 << 10;
+
+export interface SessionOptions {
+  readonly http: HttpOptions;
+  readonly credentials: Credentials | undefined;
+}
+
+/**
+ * Requests to one repository of a registry, with what it takes to be let in. Holds the token that it was given, so make one per operation
+ * and caller: tokens are never shared between callers with different credentials.
+ */
+export interface Session {
+  readonly name: string;
+  /** The API URL of a path under the repository. */
+  url(path: string): URL;
+  /** Sends with the session's authorization, answering one challenge of the registry. */
+  request(request: Omit<HttpRequest, "authorization">, access?: "pull" | "pull,push"): Promise<Result<HttpResponse>>;
+  /** The failure behind a status that is none of those the caller expected. Reads the body. */
+  unexpected(response: HttpResponse, what: string): Promise<{ readonly ok: false; readonly error: ReturnType<typeof fail>["error"] }>;
+}
+
+export function createSession(reference: RegistryReference, { http, credentials }: SessionOptions): Session {
+  const name = repositoryName(reference);
+  const host = reference.registry === "docker.io" ? "registry-1.docker.io" : reference.registry;
+  const base = new URL(`${schemeFor(host, http.plainHttp)}//${host}/v2/${reference.repository}/`);
+  let authorization: string | undefined;
+  return {
+    name,
+    url: (path) => new URL(path, base),
+    async request(request, access = "pull") {
+      const own = request.url.origin === base.origin;
+      const first = await send(http, { ...request, authorization: own ? authorization : undefined });
+      // Only the registry itself may ask for credentials, not a host that it redirected to.
+      if (!first.ok || first.value.status !== 401 || first.value.url.origin !== base.origin) return first;
+      const wwwAuthenticate = first.value.headers.get("www-authenticate");
+      if (wwwAuthenticate === null) return first;
+      await first.value.discard();
+      const scope = `repository:${reference.repository}:${access}`;
+      const answer = await answerChallenge(http, {
+        url: base,
+        wwwAuthenticate,
+        credentials,
+        scope,
+        where: name,
+        signal: request.signal ?? undefined,
+      });
+      if (!answer.ok) return answer;
+      authorization = answer.value;
+      return send(http, { ...request, authorization });
+    },
+    async unexpected(response, what) {
+      const { status } = response;
+      const said = await readErrorCodes(response);
+      if (status === 401 || status === 403) return denied({ where: name, credentials }, `${host} refuses ${what} (${status}${said})`);
+      if (status === 429) {
+        const after = /^\d{1,6}$/.exec(response.headers.get("retry-after") ?? "")?.[0];
+        return failForNow(
+          "RateLimited",
+          `${host} asks for fewer requests (429${said})${after === undefined ? "; try later" : `; try again in ${after} s`}.`,
+        );
+      }
+      if (status >= 500 || status === 408)
+        return failForNow("RegistryUnavailable", `${host} fails on ${what} of ${name} (${status}${said}).`);
+      return fail("RegistryRefused", `${host} refuses ${what} of ${name} (${status}${said}).`);
+    },
+  };
+}
+
+/** `: MANIFEST_UNKNOWN` from an error body. The codes only: free text of a foreign server has no place in a status. */
+async function readErrorCodes(response: HttpResponse): Promise<string> {
+  try {
+    const body = await readBody(response, MAX_ERROR_BYTES);
+    const document: unknown = JSON.parse(new TextDecoder().decode(body));
+    const errors = isRecord(document) && Array.isArray(document.errors) ? document.errors : [];
+    const codes = errors.flatMap((error) => (isRecord(error) && typeof error.code === "string" ? error.code.match(/^[A-Z_]{1,60}$/) : []));
+    return codes.length > 0 ? `: ${codes.slice(0, 3).join(", ")}` : "";
+  } catch {
+    return "";
+  }
+}
