@@ -61,6 +61,23 @@ test("answers to what was never offered mean nothing", () => {
   assert.equal(running(delivery), undefined);
 });
 
+test("a late acknowledgement counts for an offer that was overtaken, not for one that was before what runs", () => {
+  const delivery = open();
+  for (const version of ["1", "2", "3"]) delivery.desire(offer(version));
+  assert.equal(delivery.acked("2", 10), true);
+  assert.equal(running(delivery)?.version, "2");
+  assert.equal(delivery.acked("1", 20), false, "acknowledgements come in order: this one cannot be");
+  assert.equal(delivery.acked("3", 30), true);
+  assert.equal(running(delivery)?.version, "3");
+});
+
+test("only the last offers are remembered", () => {
+  const delivery = open();
+  for (let version = 0; version <= 8; version++) delivery.desire(offer(String(version)));
+  assert.equal(delivery.acked("0", 10), false);
+  assert.equal(delivery.acked("1", 10), true);
+});
+
 test("a proxy that comes back with something else runs nothing that is known, until it acknowledges", () => {
   const delivery = open();
   delivery.desire(offer("1"));

@@ -1,5 +1,6 @@
 import type { DeliveredFilter, Rejection } from "../model/delivery.ts";
 import type { FilterKey } from "../model/filter.ts";
+import { remember } from "./bounded.ts";
 import { findCulprit } from "./culprit.ts";
 import type { Resource } from "./resource.ts";
 
@@ -58,81 +59,113 @@ export interface Delivery {
 }
 
 export function createDelivery(name: string, slot: string, filter: FilterKey | undefined): Delivery {
-  const offered = new Map<string, Offer>();
-  const rejections = new Map<string, Rejection>();
-  let desired: Offer | undefined;
-  let lastGood: Offer | undefined;
-  let running: Running | undefined;
-  let attempt = 0;
-  let vacant = false;
+  return new Ledger(name, slot, filter);
+}
 
-  function lose(held: string | undefined): void {
-    const open = desired?.resource.version;
-    if (open !== undefined && open !== held && open !== running?.version && !rejections.has(open)) attempt = (attempt + 1) % ATTEMPTS;
+class Ledger implements Delivery {
+  readonly name: string;
+  readonly slot: string;
+  readonly filter: FilterKey | undefined;
+  desired: Offer | undefined;
+  running: Running | undefined;
+  attempt = 0;
+  private lastGood: Offer | undefined;
+  /** Version -> an offer before the desired one that may still be acknowledged; the oldest comes first. Made when needed, as the next. */
+  private overtaken: Map<string, Offer> | undefined;
+  /** Rejected version -> why. */
+  private rejections: Map<string, Rejection> | undefined;
+  private saidVacant = false;
+
+  constructor(name: string, slot: string, filter: FilterKey | undefined) {
+    this.name = name;
+    this.slot = slot;
+    this.filter = filter;
   }
 
-  function remember<T>(map: Map<string, T>, version: string, value: T, limit: number): void {
-    map.delete(version);
-    map.set(version, value);
-    if (map.size > limit) map.delete(map.keys().next().value ?? "");
+  get rejection(): Rejection | undefined {
+    return this.desired && this.rejections?.get(this.desired.resource.version);
   }
 
-  return {
-    name,
-    slot,
-    filter,
-    get desired() {
-      return desired;
-    },
-    get running() {
-      return running;
-    },
-    get rejection() {
-      return desired && rejections.get(desired.resource.version);
-    },
-    get served() {
-      if (desired === undefined || !rejections.has(desired.resource.version)) return desired?.resource;
-      return lastGood !== undefined && !rejections.has(lastGood.resource.version) ? lastGood.resource : undefined;
-    },
-    desire(offer) {
-      desired = offer;
-      remember(offered, offer.resource.version, offer, MAX_OFFERED);
-      if (running?.version === offer.resource.version) running = { ...running, filters: offer.filters };
-    },
-    acked(version, now) {
-      const offer = offered.get(version) ?? (lastGood?.resource.version === version ? lastGood : undefined);
-      if (offer === undefined || rejections.has(version)) return false;
-      lastGood = offer;
-      if (running?.version === version) return false;
-      running = { version, filters: offer.filters, since: now };
-      for (const older of offered.keys()) {
-        if (older === version) break;
-        if (older !== desired?.resource.version) offered.delete(older);
-      }
-      return true;
-    },
-    rejected(version, message, now) {
-      const offer = offered.get(version) ?? (lastGood?.resource.version === version ? lastGood : undefined);
-      if (offer === undefined || rejections.has(version)) return false;
-      const culprit = findCulprit(offer.filters, running?.filters ?? lastGood?.filters, message);
-      remember(rejections, version, { filters: offer.filters, culprit, message, at: now }, MAX_REJECTED);
-      return true;
-    },
-    rejects: (version) => rejections.has(version),
-    get attempt() {
-      return attempt;
-    },
-    get vacant() {
-      return vacant && running === undefined;
-    },
-    resumed: () => lose(running?.version),
-    claimed(version) {
-      lose(version);
-      vacant = version === undefined;
-      if (version === undefined || version !== running?.version) running = undefined;
-    },
-    forgive() {
-      rejections.clear();
-    },
-  };
+  get served(): Resource | undefined {
+    const { desired, lastGood } = this;
+    if (desired === undefined || !this.rejects(desired.resource.version)) return desired?.resource;
+    return lastGood !== undefined && !this.rejects(lastGood.resource.version) ? lastGood.resource : undefined;
+  }
+
+  get vacant(): boolean {
+    return this.saidVacant && this.running === undefined;
+  }
+
+  desire(offer: Offer): void {
+    const { desired, running } = this;
+    const { version } = offer.resource;
+    this.overtaken?.delete(version);
+    if (desired !== undefined && desired.resource.version !== version) {
+      this.overtaken ??= new Map();
+      remember(this.overtaken, desired.resource.version, desired, MAX_OFFERED - 1);
+    }
+    this.desired = offer;
+    if (running?.version === version && running.filters !== offer.filters) this.running = { ...running, filters: offer.filters };
+  }
+
+  acked(version: string, now: number): boolean {
+    const offer = this.find(version);
+    if (offer === undefined || this.rejects(version)) return false;
+    this.lastGood = offer;
+    if (this.running?.version === version) return false;
+    this.running = { version, filters: offer.filters, since: now };
+    this.dropBefore(version);
+    return true;
+  }
+
+  rejected(version: string, message: string, now: number): boolean {
+    const offer = this.find(version);
+    if (offer === undefined || this.rejects(version)) return false;
+    const culprit = findCulprit(offer.filters, this.running?.filters ?? this.lastGood?.filters, message);
+    this.rejections ??= new Map();
+    remember(this.rejections, version, { filters: offer.filters, culprit, message, at: now }, MAX_REJECTED);
+    return true;
+  }
+
+  rejects(version: string): boolean {
+    return this.rejections?.has(version) ?? false;
+  }
+
+  claimed(version: string | undefined): void {
+    this.lose(version);
+    this.saidVacant = version === undefined;
+    if (version === undefined || version !== this.running?.version) this.running = undefined;
+  }
+
+  resumed(): void {
+    this.lose(this.running?.version);
+  }
+
+  forgive(): void {
+    this.rejections = undefined;
+  }
+
+  /** What was offered under this version. */
+  private find(version: string): Offer | undefined {
+    const { desired, overtaken, lastGood } = this;
+    if (desired?.resource.version === version) return desired;
+    return overtaken?.get(version) ?? (lastGood?.resource.version === version ? lastGood : undefined);
+  }
+
+  /** Forgets the offers before this version, all but the desired one. */
+  private dropBefore(version: string): void {
+    const { overtaken } = this;
+    if (overtaken === undefined) return;
+    for (const older of overtaken.keys()) {
+      if (older === version) return;
+      overtaken.delete(older);
+    }
+    this.overtaken = undefined;
+  }
+
+  private lose(held: string | undefined): void {
+    const open = this.desired?.resource.version;
+    if (open === undefined || open === held || open === this.running?.version || this.rejects(open)) return;
+    this.attempt = (this.attempt + 1) % ATTEMPTS;
+  }
 }

@@ -229,3 +229,12 @@ for (const variant of ["sotw", "delta"] as const) {
     });
   }
 }
+
+test("a state-of-the-world request that names one thing twice in the place of another drops that", () => {
+  const subscription = createSubscription("sotw", rulesOf(typeUrls.extensionConfig));
+  const ask = (...names: string[]) => subscription.receive({ variant: "sotw", names, nonce: "", error: undefined });
+  assert.deepEqual(ask("a", "b").added, ["a", "b"]);
+  assert.deepEqual(ask("b", "a").removed, [], "the order means nothing");
+  assert.deepEqual(ask("a", "a").removed, ["b"]);
+  assert.deepEqual([...subscription.names], ["a"]);
+});

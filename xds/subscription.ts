@@ -1,5 +1,8 @@
+import { ClientState, type Held, NONE } from "./client-state.ts";
+import { contentOf, dropAbsent, wholeOf } from "./full-state.ts";
 import type { Resource } from "./resource.ts";
 import type { TypeRules } from "./type-rules.ts";
+import { type SentResponse, Unanswered } from "./unanswered.ts";
 
 /** What a node may see of one type. */
 export interface Lookup {
@@ -61,27 +64,13 @@ export interface Push {
   readonly retained: readonly string[];
 }
 
-/** What the client holds under a name. */
-interface Held {
-  /** `undefined`: it was told that there is none. */
-  readonly version: string | undefined;
-  /** Kept for full-state responses only, which must repeat it while its removal waits. */
-  readonly resource: Resource | undefined;
-  /** `claimed`: the client said so when it connected; nothing was sent. */
-  readonly state: "claimed" | "sent" | "acked" | "rejected";
-}
-
 export interface NameStatus {
   readonly name: string;
   readonly version: string | undefined;
-  readonly state: Held["state"];
+  /** `claimed`: the client said so when it connected; nothing was sent. */
+  readonly state: "claimed" | "sent" | "acked" | "rejected";
   readonly error: string | undefined;
 }
-
-/** How many rejected contents of a name are remembered, so that none of them is sent again. */
-const MAX_REJECTED = 32;
-/** How many responses may be without an answer before the oldest is given up on. */
-const MAX_UNANSWERED = 1024;
 
 /**
  * What one stream wants of one type, what it was sent and what it said about it: the protocol's rules, for both variants, with no I/O.
@@ -115,320 +104,206 @@ export interface Subscription {
 }
 
 export function createSubscription(variant: Request["variant"], rules: TypeRules): Subscription {
-  const names = new Set<string>();
-  const held = new Map<string, Held>();
-  /** Name -> rejected version -> what the client said. In full-state responses the name is empty and the version stands for all of it. */
-  const rejected = new Map<string, Map<string, string>>();
-  const unanswered = new Map<string, { readonly items: readonly Item[]; readonly whole: string | undefined }>();
-  /** Names that must not be sent again before this nonce is answered. */
-  const waiting = new Map<string, string>();
-  const dirty = new Set<string>();
-  const forced = new Set<string>();
-  const fullState = variant === "sotw" && rules.fullState;
-  let wildcard = false;
-  let explicit = false;
-  let everNamed = false;
-  let started = false;
-  let checkAll = false;
-  let forceAll = false;
-  let mustAnswer = false;
-  let lastNonce = "";
+  return new StreamSubscription(variant, rules);
+}
+
+class StreamSubscription implements Subscription {
+  private readonly client: ClientState;
+  private readonly unanswered = new Unanswered();
   /** True when the newest response was rejected. */
-  let refused = false;
+  private refused = false;
 
-  const covers = (name: string) => wildcard || names.has(name);
-
-  function receive(request: Request): Received {
-    const change = { added: [] as string[], removed: [] as string[] };
-    if (request.nonce !== "" && request.nonce === lastNonce && unanswered.has(lastNonce)) refused = request.error !== undefined;
-    if (request.variant === "delta") applyDelta(request, change);
-    // A request that answers an older response is overtaken: the answer to the newest one carries the names that count.
-    else if (request.nonce === "" || lastNonce === "" || request.nonce === lastNonce) applySotw(request, change);
-    else narrow(request, change);
-    // After the names, which say what of the answer still counts.
-    const answer = request.nonce === "" ? undefined : settle(request);
-    started = true;
-    return { answer, ...change };
+  constructor(variant: Request["variant"], rules: TypeRules) {
+    this.client = new ClientState(variant, rules);
   }
 
-  function settle(request: Request): Answer | undefined {
+  get names(): ReadonlySet<string> {
+    return this.client.names;
+  }
+
+  get wildcard(): boolean {
+    return this.client.wildcard;
+  }
+
+  receive(request: Request): Received {
     const { nonce, error } = request;
-    const response = unanswered.get(nonce);
-    if (response === undefined) return undefined;
-    unanswered.delete(nonce);
-    const wanted = (name: string) => covers(name) || (request.variant === "sotw" && request.names.includes(name));
-    if (error !== undefined && response.whole !== undefined) remember("", response.whole, error);
-    for (const { name, version } of response.items) {
-      // What changed meanwhile is still marked.
-      if (waiting.get(name) === nonce) waiting.delete(name);
-      const now = held.get(name);
-      if (version === undefined) continue;
-      if (error !== undefined && !fullState && wanted(name)) remember(name, version, error);
-      if (now?.version === version && now.state !== "rejected")
-        held.set(name, { ...now, state: error === undefined ? "acked" : "rejected" });
-    }
-    return { items: response.items, error };
+    const response = nonce === "" ? undefined : this.unanswered.take(nonce);
+    if (response !== undefined && nonce === this.unanswered.lastNonce) this.refused = error !== undefined;
+    const { added, removed } = request.variant === "delta" ? this.client.applyDelta(request) : this.applySotw(request);
+    // After the names, which say what of the answer still counts.
+    const answer = response && this.settle(response, request);
+    this.client.started = true;
+    return { answer, added, removed };
   }
 
-  function remember(name: string, version: string, error: string): void {
-    const versions = rejected.get(name) ?? new Map<string, string>();
-    rejected.set(name, versions);
-    versions.delete(version);
-    versions.set(version, error);
-    for (const oldest of versions.keys()) {
-      if (versions.size <= MAX_REJECTED) break;
-      versions.delete(oldest);
-    }
+  touch(names: Iterable<string>): void {
+    this.client.touch(names);
   }
 
-  function applySotw(request: SotwRequest, change: { added: string[]; removed: string[] }): void {
-    if (request.names.length > 0) everNamed = true;
-    const wanted = new Set(request.names.filter((name) => name !== ""));
-    const everything = rules.wildcard && (wanted.delete("*") || !everNamed);
-    for (const name of names) if (!wanted.has(name)) change.removed.push(name);
-    for (const name of wanted) if (!names.has(name)) change.added.push(name);
-    setWildcard(everything);
-    for (const name of change.removed) unsubscribe(name);
-    for (const name of change.added) subscribe(name);
-    if (!fullState) return;
-    // Of a response that was refused the client took nothing: without what it has dropped, it may take the rest.
-    if (change.added.length > 0 || (!started && wildcard) || (refused && change.removed.length > 0)) mustAnswer = true;
+  touchAll(): void {
+    this.client.checkAll = true;
   }
 
-  /** An overtaken request is no reason to respond, but it is newer than the last: what it leaves out the client has dropped. */
-  function narrow(request: SotwRequest, change: { added: string[]; removed: string[] }): void {
-    const wanted = new Set(request.names);
-    for (const name of names) if (!wanted.has(name)) change.removed.push(name);
-    for (const name of change.removed) unsubscribe(name);
+  resend(): void {
+    this.client.resend();
   }
 
-  function applyDelta(request: DeltaRequest, change: { added: string[]; removed: string[] }): void {
-    if (!started) for (const [name, version] of request.initial) held.set(name, { version, resource: undefined, state: "claimed" });
-    const named = request.subscribe.length > 0 || request.unsubscribe.length > 0;
-    if (!started && !named && rules.wildcard) setWildcard(true);
-    for (const name of request.unsubscribe) {
-      if (name === "*" && rules.wildcard) setWildcard(false);
-      else if (names.has(name)) {
-        change.removed.push(name);
-        unsubscribe(name);
-      }
-    }
-    for (const name of request.subscribe) {
-      if (name === "") continue;
-      if (name === "*" && rules.wildcard) {
-        if (explicit) resend();
-        explicit = true;
-        setWildcard(true);
-        continue;
-      }
-      if (!names.has(name)) change.added.push(name);
-      subscribe(name);
-    }
-    if (!started) for (const name of [...held.keys()]) covers(name) ? dirty.add(name) : held.delete(name);
-    if (!started && wildcard && held.size === 0) mustAnswer = true;
+  pending(): boolean {
+    const { dirty, checkAll, mustAnswer } = this.client;
+    return dirty.size > 0 || checkAll || mustAnswer;
   }
 
-  function setWildcard(on: boolean): void {
-    if (on && !wildcard) checkAll = true;
-    if (!on) explicit = false;
-    if (!on && wildcard) {
-      checkAll = false;
-      for (const name of held.keys()) if (!names.has(name)) forget(name);
-    }
-    wildcard = on;
-  }
-
-  function subscribe(name: string): void {
-    names.add(name);
-    dirty.add(name);
-    // In a stream's first request the versions that the client claims count; later it may have forgotten what it once had.
-    if (started) forced.add(name);
-  }
-
-  function unsubscribe(name: string): void {
-    names.delete(name);
-    if (!wildcard) forget(name);
-    // The client cannot know whether the wildcard still covers it: it is told. https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#xds-protocol-unsubscribe
-    else if (variant === "delta") {
-      dirty.add(name);
-      forced.add(name);
-    }
-  }
-
-  function forget(name: string): void {
-    for (const map of [held, rejected, waiting, dirty, forced]) map.delete(name);
-  }
-
-  function resend(): void {
-    forceAll = true;
-    checkAll = true;
-  }
-
-  function spreadCheckAll(lookup: Lookup): boolean {
-    const everything = wildcard ? lookup.all() : new Map<string, Resource>();
-    if (everything === undefined) return false;
-    for (const name of names) dirty.add(name);
-    for (const name of held.keys()) dirty.add(name);
-    for (const name of everything.keys()) dirty.add(name);
-    if (forceAll) for (const name of dirty) forced.add(name);
-    checkAll = false;
-    forceAll = false;
-    return true;
-  }
-
-  function next(lookup: Lookup, removals: boolean, settled: (item: Item) => void): Push | undefined {
-    if (checkAll && !spreadCheckAll(lookup) && names.size === 0) return undefined;
-    const gone: string[] = [];
+  next(lookup: Lookup, removals: boolean, settled: (item: Item) => void): Push | undefined {
+    const { client } = this;
+    if (client.checkAll && !this.markAll(lookup) && client.names.size === 0) return undefined;
+    if (client.dirty.size === 0 && !client.mustAnswer) return undefined;
+    let gone: string[] | undefined;
     let changed = false;
-    for (const name of dirty) {
-      const verdict = check(name, lookup, settled);
+    for (const name of client.dirty) {
+      const verdict = this.check(name, lookup, settled);
       if (verdict === "later") continue;
-      if (verdict === "done") dirty.delete(name);
+      if (verdict === "done") client.dirty.delete(name);
       else if (verdict !== "gone") {
         // One resource in a response, where the type allows it: a rejection then concerns no other, and its bytes serve every stream.
-        if (!fullState) return { resources: [verdict], removed: [], updated: updatedAmong([verdict]), retained: [] };
+        if (!client.fullState)
+          return { resources: [verdict], removed: NONE, updated: client.isUpdate(verdict) ? [name] : NONE, retained: NONE };
         changed = true;
-      } else if (removals || held.get(name)?.version === undefined) gone.push(name);
+      } else if (removals || client.held.get(name)?.version === undefined) {
+        gone ??= [];
+        gone.push(name);
+      }
     }
-    if (fullState) return nextFullState(lookup, removals, changed || gone.length > 0);
-    const empty = mustAnswer && lookup.all() !== undefined;
-    return gone.length > 0 || empty ? { resources: [], removed: gone, updated: [], retained: [] } : undefined;
+    if (client.fullState) return this.nextFullState(lookup, removals, changed || gone !== undefined);
+    const empty = client.mustAnswer && lookup.all() !== undefined;
+    return gone !== undefined || empty ? { resources: NONE, removed: gone ?? NONE, updated: NONE, retained: NONE } : undefined;
   }
 
-  function check(name: string, lookup: Lookup, settled: (item: Item) => void): Resource | "gone" | "done" | "later" {
-    if (!covers(name)) return "done";
-    if (waiting.has(name)) return "later";
-    const found = lookup.get(name);
-    if (found === "unknown") return "done";
-    const now = held.get(name);
-    if (found === "absent") return checkAbsent(name, now);
-    if (rejected.get(name)?.has(found.version)) {
-      forced.delete(name);
-      return "done";
-    }
-    if (now?.version !== found.version || forced.has(name)) return found;
-    if (now.state === "claimed") {
-      held.set(name, { ...now, state: "acked" });
-      settled({ name, version: now.version });
-    }
-    return "done";
-  }
-
-  function checkAbsent(name: string, now: Held | undefined): "gone" | "done" {
-    const known = now?.version !== undefined;
-    if (variant === "delta") return known || forced.has(name) || (now === undefined && names.has(name)) ? "gone" : "done";
-    if (fullState && known) return "gone";
-    // State of the world has no words for the absence of these: the client waits, and gets it should it ever come to be.
-    held.set(name, { version: undefined, resource: undefined, state: "acked" });
-    forced.delete(name);
-    return "done";
-  }
-
-  function nextFullState(lookup: Lookup, removals: boolean, due: boolean): Push | undefined {
-    const everything = lookup.all();
-    if (everything === undefined || (!due && !mustAnswer)) return undefined;
-    const resources = new Map<string, Resource>();
-    for (const name of wildcard ? everything.keys() : names) {
-      const found = everything.get(name);
-      if (found !== undefined) resources.set(name, found);
-    }
-    const retained: string[] = [];
-    for (const [name, { resource }] of removals ? [] : held) {
-      if (resource === undefined || !covers(name) || resources.has(name)) continue;
-      resources.set(name, resource);
-      retained.push(name);
-    }
-    const push = { resources: [...resources.values()], removed: [], updated: updatedAmong(resources.values()), retained };
-    if (!rejected.get("")?.has(contentOf(push))) return push;
-    for (const name of dirty) if (removals || everything.has(name)) dirty.delete(name);
-    forced.clear();
-    mustAnswer = false;
-    return undefined;
-  }
-
-  function updatedAmong(resources: Iterable<Resource>): string[] {
-    const updated: string[] = [];
-    for (const { name, version } of resources) {
-      const before = held.get(name)?.version;
-      if (before !== undefined && before !== version) updated.push(name);
-    }
-    return updated;
-  }
-
-  function sent(push: Push, nonce: string): void {
-    const items: Item[] = [];
+  sent(push: Push, nonce: string): void {
+    const { client } = this;
+    const { fullState } = client;
+    const items: Item[] = push.resources.map(itemOf);
+    const waitsFor = client.rules.inTurn ? nonce : "";
     for (const resource of push.resources) {
-      held.set(resource.name, { version: resource.version, resource: fullState ? resource : undefined, state: "sent" });
-      items.push({ name: resource.name, version: resource.version });
-      done(resource.name, nonce);
+      client.hold(resource.name, resource.version, fullState ? resource : undefined, "sent", waitsFor);
+      client.done(resource.name);
     }
     for (const name of push.removed) {
-      if (names.has(name)) held.set(name, { version: undefined, resource: undefined, state: "sent" });
-      else held.delete(name);
+      if (client.names.has(name)) client.hold(name, undefined, undefined, "sent", waitsFor);
+      else client.held.delete(name);
       items.push({ name, version: undefined });
-      done(name, nonce);
+      client.done(name);
     }
-    if (fullState) dropAbsent(push);
-    for (const name of push.retained) dirty.add(name);
-    mustAnswer = false;
-    lastNonce = nonce;
-    refused = false;
-    unanswered.set(nonce, { items, whole: fullState ? contentOf(push) : undefined });
-    if (unanswered.size > MAX_UNANSWERED) unanswered.delete(unanswered.keys().next().value ?? "");
+    if (fullState) dropAbsent(client, push);
+    for (const name of push.retained) client.dirty.add(name);
+    client.mustAnswer = false;
+    this.refused = false;
+    this.unanswered.add({ nonce, items, whole: fullState ? contentOf(push) : undefined });
   }
 
-  function done(name: string, nonce: string): void {
-    dirty.delete(name);
-    forced.delete(name);
-    if (rules.inTurn) waiting.set(name, nonce);
+  owns(nonce: string): boolean {
+    return nonce !== "" && (nonce === this.unanswered.lastNonce || this.unanswered.has(nonce));
   }
 
-  function dropAbsent(push: Push): void {
-    const present = new Set(push.resources.map(({ name }) => name));
-    for (const [name, { version }] of held) if (version !== undefined && !present.has(name)) held.delete(name);
-    for (const name of names) {
-      if (present.has(name)) continue;
-      held.set(name, { version: undefined, resource: undefined, state: "sent" });
-      dirty.delete(name);
-      forced.delete(name);
-    }
+  size(): number {
+    return this.client.names.size + this.client.held.size;
   }
 
-  function* statuses(): IterableIterator<NameStatus> {
+  *statuses(): IterableIterator<NameStatus> {
+    const { names, held, rejections } = this.client;
     for (const [name, { version, state }] of held) {
-      const error = state === "rejected" && version !== undefined ? (rejected.get(name)?.get(version) ?? lastWhole()) : undefined;
+      const rejected = state === "rejected" && version !== undefined;
+      const error = rejected ? (rejections.message(name, version) ?? rejections.lastMessage("")) : undefined;
       yield { name, version, state, error };
     }
     for (const name of names) if (!held.has(name)) yield { name, version: undefined, state: "sent", error: undefined };
   }
 
-  function lastWhole(): string | undefined {
-    return [...(rejected.get("")?.values() ?? [])].at(-1);
+  private applySotw(request: SotwRequest) {
+    const { lastNonce } = this.unanswered;
+    // A request that answers an older response is overtaken: the answer to the newest one carries the names that count.
+    const overtaken = request.nonce !== "" && lastNonce !== "" && request.nonce !== lastNonce;
+    return overtaken ? this.client.narrow(request) : this.client.applySotw(request, this.refused);
   }
 
-  return {
-    names,
-    get wildcard() {
-      return wildcard;
-    },
-    receive,
-    touch(changed) {
-      for (const name of changed) if (wildcard || names.has(name) || held.has(name)) dirty.add(name);
-    },
-    touchAll() {
-      checkAll = true;
-    },
-    resend,
-    pending: () => dirty.size > 0 || checkAll || mustAnswer,
-    next,
-    sent,
-    owns: (nonce) => nonce !== "" && (nonce === lastNonce || unanswered.has(nonce)),
-    size: () => names.size + held.size,
-    statuses,
-  };
+  private settle({ nonce, items, whole }: SentResponse, request: Request): Answer {
+    const { error } = request;
+    if (error !== undefined) this.reject(items, whole, request, error);
+    for (const { name, version } of items) {
+      const held = this.client.held.get(name);
+      if (held === undefined) continue;
+      // What changed meanwhile is still marked.
+      if (held.waitsFor === nonce) held.waitsFor = "";
+      if (version === undefined || held.version !== version || held.state === "rejected") continue;
+      held.state = error === undefined ? "acked" : "rejected";
+    }
+    return { items, error };
+  }
+
+  private reject(items: readonly Item[], whole: string | undefined, request: Request, error: string): void {
+    const { client } = this;
+    if (whole !== undefined) {
+      client.rejections.add("", whole, error);
+      return;
+    }
+    for (const { name, version } of items) {
+      const wanted = client.covers(name) || (request.variant === "sotw" && request.names.includes(name));
+      if (version !== undefined && wanted) client.rejections.add(name, version, error);
+    }
+  }
+
+  /** False while it is not decided what the wildcard stands for. */
+  private markAll(lookup: Lookup): boolean {
+    const everything = this.client.wildcard ? lookup.all() : undefined;
+    if (this.client.wildcard && everything === undefined) return false;
+    this.client.markAll(everything);
+    return true;
+  }
+
+  private check(name: string, lookup: Lookup, settled: (item: Item) => void): Resource | "gone" | "done" | "later" {
+    const { client } = this;
+    if (!client.covers(name)) return "done";
+    const held = client.held.get(name);
+    if (held !== undefined && held.waitsFor !== "") return "later";
+    const found = lookup.get(name);
+    if (found === "unknown") return "done";
+    if (found === "absent") return this.checkAbsent(name, held);
+    if (client.rejections.has(name, found.version)) {
+      client.unforce(name);
+      return "done";
+    }
+    if (held?.version !== found.version || client.isForced(name)) return found;
+    if (held.state === "claimed") {
+      held.state = "acked";
+      settled(found);
+    }
+    return "done";
+  }
+
+  private checkAbsent(name: string, held: Held | undefined): "gone" | "done" {
+    const { client } = this;
+    const known = held?.version !== undefined;
+    if (client.variant === "delta")
+      return known || client.isForced(name) || (held === undefined && client.names.has(name)) ? "gone" : "done";
+    if (client.fullState && known) return "gone";
+    // State of the world has no words for the absence of these: the client waits, and gets it should it ever come to be.
+    client.hold(name, undefined, undefined, "acked", "");
+    client.unforce(name);
+    return "done";
+  }
+
+  private nextFullState(lookup: Lookup, removals: boolean, due: boolean): Push | undefined {
+    const { client } = this;
+    const everything = lookup.all();
+    if (everything === undefined || (!due && !client.mustAnswer)) return undefined;
+    const push = wholeOf(client, everything, removals);
+    if (!client.rejections.has("", contentOf(push))) return push;
+    for (const name of client.dirty) if (removals || everything.has(name)) client.dirty.delete(name);
+    client.unforceAll();
+    client.mustAnswer = false;
+    return undefined;
+  }
 }
 
-/** Stands for the content of a whole response. */
-function contentOf(push: Push): string {
-  return JSON.stringify(push.resources.map(({ name, version }) => [name, version]).sort());
+function itemOf({ name, version }: Resource): Item {
+  return { name, version };
 }

@@ -1,0 +1,246 @@
+import { Rejections } from "./rejections.ts";
+import type { Resource } from "./resource.ts";
+import type { DeltaRequest, NameStatus, Request, SotwRequest } from "./subscription.ts";
+import type { TypeRules } from "./type-rules.ts";
+
+/** What the client holds under a name. Written in place: it changes with each response and each answer. */
+export interface Held {
+  /** `undefined`: it was told that there is none. */
+  version: string | undefined;
+  /** Kept for full-state responses only, which must repeat it while its removal waits. */
+  resource: Resource | undefined;
+  state: NameStatus["state"];
+  /**
+   * The name must not be sent again before this nonce is answered; empty: it need not wait. Every name that waits is held: only those subscribed
+   * one by one do (no type has both turns and a wildcard).
+   */
+  waitsFor: string;
+}
+
+/** The names that a request added to the client's own and took from them. */
+export interface Change {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+}
+
+/** Shared: nearly every request is a plain acknowledgement, and nearly every response has something of one kind only. */
+export const NONE: readonly never[] = Object.freeze([]);
+const NO_CHANGE: Change = Object.freeze({ added: NONE, removed: NONE });
+
+/**
+ * What is known of the client of one subscription: what it wants, what it holds, what it rejected, and which names must be looked at for the
+ * next response. Requests change it by the rules of their variant.
+ */
+export class ClientState {
+  readonly rules: TypeRules;
+  readonly variant: Request["variant"];
+  /** True where each response holds everything. */
+  readonly fullState: boolean;
+  /** Names subscribed one by one. */
+  readonly names = new Set<string>();
+  readonly held = new Map<string, Held>();
+  /** In full-state responses the name is empty and the version stands for all of it. */
+  readonly rejections = new Rejections();
+  /** Names that may be due. */
+  readonly dirty = new Set<string>();
+  /** True from the end of the first request. */
+  started = false;
+  wildcard = false;
+  /** Everything must be looked at; what that is, is yet to be asked. */
+  checkAll = false;
+  /** A response is due even if it is empty or says nothing new. */
+  mustAnswer = false;
+  /** Names to send again, changed or not. Made when needed. */
+  private forced: Set<string> | undefined;
+  private forceAll = false;
+  /** The wildcard was asked for by name. */
+  private explicit = false;
+  private everNamed = false;
+
+  constructor(variant: Request["variant"], rules: TypeRules) {
+    this.variant = variant;
+    this.rules = rules;
+    this.fullState = variant === "sotw" && rules.fullState;
+  }
+
+  covers(name: string): boolean {
+    return this.wildcard || this.names.has(name);
+  }
+
+  touch(changed: Iterable<string>): void {
+    for (const name of changed) if (this.wildcard || this.names.has(name) || this.held.has(name)) this.dirty.add(name);
+  }
+
+  resend(): void {
+    this.forceAll = true;
+    this.checkAll = true;
+  }
+
+  isForced(name: string): boolean {
+    return this.forced?.has(name) ?? false;
+  }
+
+  /** From now on the name is sent if it changed only. */
+  unforce(name: string): void {
+    this.forced?.delete(name);
+  }
+
+  unforceAll(): void {
+    this.forced = undefined;
+  }
+
+  /** Nothing is due under this name. */
+  done(name: string): void {
+    this.dirty.delete(name);
+    this.forced?.delete(name);
+  }
+
+  /** True when the resource replaces another version that the client has. */
+  isUpdate({ name, version }: Resource): boolean {
+    const before = this.held.get(name)?.version;
+    return before !== undefined && before !== version;
+  }
+
+  hold(name: string, version: string | undefined, resource: Resource | undefined, state: Held["state"], waitsFor: string): void {
+    const held = this.held.get(name);
+    if (held === undefined) {
+      this.held.set(name, { version, resource, state, waitsFor });
+      return;
+    }
+    held.version = version;
+    held.resource = resource;
+    held.state = state;
+    held.waitsFor = waitsFor;
+  }
+
+  /** Marks every name that there is; `everything`: what the wildcard stands for. */
+  markAll(everything: ReadonlyMap<string, Resource> | undefined): void {
+    for (const name of this.names) this.dirty.add(name);
+    for (const name of this.held.keys()) this.dirty.add(name);
+    if (everything !== undefined) for (const name of everything.keys()) this.dirty.add(name);
+    if (this.forceAll) for (const name of this.dirty) this.force(name);
+    this.checkAll = false;
+    this.forceAll = false;
+  }
+
+  /** `refused`: the newest response was rejected. */
+  applySotw(request: SotwRequest, refused: boolean): Change {
+    const { names, fullState } = this;
+    if (this.repeats(request.names)) return NO_CHANGE;
+    if (request.names.length > 0) this.everNamed = true;
+    const wanted = new Set(request.names);
+    wanted.delete("");
+    const everything = this.rules.wildcard && (wanted.delete("*") || !this.everNamed);
+    const added: string[] = [];
+    const removed: string[] = [];
+    for (const name of names) if (!wanted.has(name)) removed.push(name);
+    for (const name of wanted) if (!names.has(name)) added.push(name);
+    this.setWildcard(everything);
+    for (const name of removed) this.unsubscribe(name);
+    for (const name of added) this.subscribe(name);
+    // Of a response that was refused the client took nothing: without what it has dropped, it may take the rest.
+    const due = added.length > 0 || (!this.started && this.wildcard) || (refused && removed.length > 0);
+    if (fullState && due) this.mustAnswer = true;
+    return { added, removed };
+  }
+
+  /** An overtaken request is no reason to respond, but it is newer than the last: what it leaves out the client has dropped. */
+  narrow(request: SotwRequest): Change {
+    const wanted = new Set(request.names);
+    const removed: string[] = [];
+    for (const name of this.names) if (!wanted.has(name)) removed.push(name);
+    for (const name of removed) this.unsubscribe(name);
+    return { added: NONE, removed };
+  }
+
+  applyDelta(request: DeltaRequest): Change {
+    const { subscribe, unsubscribe, initial } = request;
+    const unnamed = subscribe.length === 0 && unsubscribe.length === 0;
+    if (this.started) return unnamed ? NO_CHANGE : this.applyNames(subscribe, unsubscribe);
+    for (const [name, version] of initial) this.hold(name, version, undefined, "claimed", "");
+    if (unnamed && this.rules.wildcard) this.setWildcard(true);
+    const change = this.applyNames(subscribe, unsubscribe);
+    for (const name of this.held.keys()) {
+      if (this.covers(name)) this.dirty.add(name);
+      else this.held.delete(name);
+    }
+    if (this.wildcard && this.held.size === 0) this.mustAnswer = true;
+    return change;
+  }
+
+  /**
+   * True for the names that are subscribed already, in their order. Every plain acknowledgement repeats them, and there is one for each resource:
+   * to compare them is all that can be afforded for a client with many.
+   */
+  private repeats(requested: readonly string[]): boolean {
+    if (this.wildcard || requested.length === 0 || requested.length !== this.names.size) return false;
+    let index = 0;
+    for (const name of this.names) {
+      if (name !== requested[index]) return false;
+      index += 1;
+    }
+    return true;
+  }
+
+  private applyNames(subscribe: readonly string[], unsubscribe: readonly string[]): Change {
+    const added: string[] = [];
+    const removed: string[] = [];
+    for (const name of unsubscribe) {
+      if (name === "*" && this.rules.wildcard) this.setWildcard(false);
+      else if (this.names.has(name)) {
+        removed.push(name);
+        this.unsubscribe(name);
+      }
+    }
+    for (const name of subscribe) {
+      if (name === "") continue;
+      if (name === "*" && this.rules.wildcard) {
+        if (this.explicit) this.resend();
+        this.explicit = true;
+        this.setWildcard(true);
+        continue;
+      }
+      if (!this.names.has(name)) added.push(name);
+      this.subscribe(name);
+    }
+    return { added, removed };
+  }
+
+  private setWildcard(on: boolean): void {
+    if (on && !this.wildcard) this.checkAll = true;
+    if (!on) this.explicit = false;
+    if (!on && this.wildcard) {
+      this.checkAll = false;
+      for (const name of this.held.keys()) if (!this.names.has(name)) this.forget(name);
+    }
+    this.wildcard = on;
+  }
+
+  private subscribe(name: string): void {
+    this.names.add(name);
+    this.dirty.add(name);
+    // In a stream's first request the versions that the client claims count; later it may have forgotten what it once had.
+    if (this.started) this.force(name);
+  }
+
+  private unsubscribe(name: string): void {
+    this.names.delete(name);
+    if (!this.wildcard) this.forget(name);
+    // The client cannot know whether the wildcard still covers it: it is told. https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#xds-protocol-unsubscribe
+    else if (this.variant === "delta") {
+      this.dirty.add(name);
+      this.force(name);
+    }
+  }
+
+  private force(name: string): void {
+    this.forced ??= new Set();
+    this.forced.add(name);
+  }
+
+  private forget(name: string): void {
+    this.held.delete(name);
+    this.rejections.forget(name);
+    this.done(name);
+  }
+}

@@ -1,0 +1,49 @@
+import { remember } from "./bounded.ts";
+import type { Item } from "./subscription.ts";
+
+/** A response as it was sent. */
+export interface SentResponse {
+  readonly nonce: string;
+  readonly items: readonly Item[];
+  /** Stands for the content of a full-state response, which is accepted or rejected as a whole; `undefined` for the others. */
+  readonly whole: string | undefined;
+}
+
+/** How many responses may be without an answer before the oldest is given up on. */
+const MAX_UNANSWERED = 1024;
+
+/** The responses of one subscription that wait for their answer. */
+export class Unanswered {
+  /** Nonce of the newest response, with or without an answer; empty before the first. */
+  lastNonce = "";
+  private newest: SentResponse | undefined;
+  /** Nonce -> a response sent before the newest; the oldest comes first. Made when needed: mostly the newest is the only one. */
+  private older: Map<string, SentResponse> | undefined;
+
+  add(response: SentResponse): void {
+    if (this.newest !== undefined) this.overtake(this.newest);
+    this.newest = response;
+    this.lastNonce = response.nonce;
+  }
+
+  has(nonce: string): boolean {
+    return this.newest?.nonce === nonce || (this.older?.has(nonce) ?? false);
+  }
+
+  /** The response that this nonce answers, which then waits no more. */
+  take(nonce: string): SentResponse | undefined {
+    const { newest, older } = this;
+    if (newest?.nonce === nonce) {
+      this.newest = undefined;
+      return newest;
+    }
+    const found = older?.get(nonce);
+    if (older?.delete(nonce) && older.size === 0) this.older = undefined;
+    return found;
+  }
+
+  private overtake(response: SentResponse): void {
+    this.older ??= new Map();
+    remember(this.older, response.nonce, response, MAX_UNANSWERED - 1);
+  }
+}
