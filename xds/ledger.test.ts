@@ -63,12 +63,13 @@ test("answers to what was never offered mean nothing", () => {
 
 test("a late acknowledgement counts for an offer that was overtaken, not for one that was before what runs", () => {
   const delivery = open();
-  for (const version of ["1", "2", "3"]) delivery.desire(offer(version));
+  for (const version of ["1", "2", "3", "4"]) delivery.desire(offer(version));
   assert.equal(delivery.acked("2", 10), true);
   assert.equal(running(delivery)?.version, "2");
   assert.equal(delivery.acked("1", 20), false, "acknowledgements come in order: this one cannot be");
   assert.equal(delivery.acked("3", 30), true);
-  assert.equal(running(delivery)?.version, "3");
+  assert.equal(delivery.acked("4", 40), true);
+  assert.equal(running(delivery)?.version, "4");
 });
 
 test("only the last offers are remembered", () => {
