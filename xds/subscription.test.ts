@@ -238,3 +238,56 @@ test("a state-of-the-world request that names one thing twice in the place of an
   assert.deepEqual(ask("a", "a").removed, ["b"]);
   assert.deepEqual([...subscription.names], ["a"]);
 });
+
+const delta = {
+  variant: "delta",
+  subscribe: [],
+  unsubscribe: [],
+  initial: new Map<string, string>(),
+  nonce: "",
+  error: undefined,
+} as const;
+
+/** A server that has exactly these, at version 1. */
+function having(...names: string[]): Lookup {
+  const all = new Map(names.map((name): [string, Resource] => [name, { typeUrl: "t", name, version: "1", any: Buffer.alloc(0) }]));
+  return { get: (name) => all.get(name) ?? "absent", all: () => all };
+}
+
+/** Sends the next response under this nonce and returns the names in it. */
+function respond(subscription: Subscription, lookup: Lookup, nonce: string): string[] | undefined {
+  const push = subscription.next(lookup, true, () => {});
+  if (push !== undefined) subscription.sent(push, nonce);
+  return push?.resources.map(({ name }) => name);
+}
+
+test("who drops a name that it rejected and comes back to it is answered anew", () => {
+  const subscription = createSubscription("delta", rulesOf(typeUrls.extensionConfig));
+  subscription.receive({ ...delta, subscribe: ["a"] });
+  assert.deepEqual(respond(subscription, having("a"), "1"), ["a"]);
+  subscription.receive({ ...delta, nonce: "1", error: "no" });
+  subscription.touch(["a"]);
+  assert.equal(respond(subscription, having("a"), "2"), undefined);
+  subscription.receive({ ...delta, unsubscribe: ["a"] });
+  subscription.receive({ ...delta, subscribe: ["a"] });
+  assert.deepEqual(respond(subscription, having("a"), "2"), ["a"]);
+});
+
+test("a client that rejects a whole response and drops a name of it is sent the rest", () => {
+  const subscription = createSubscription("sotw", rulesOf(typeUrls.cluster));
+  const ask = (names: string[], nonce: string, error?: string) => subscription.receive({ variant: "sotw", names, nonce, error });
+  ask(["a", "b"], "");
+  assert.deepEqual(respond(subscription, having("a", "b"), "1"), ["a", "b"]);
+  ask(["a"], "1", "b is bad");
+  assert.deepEqual(respond(subscription, having("a", "b"), "2"), ["a"]);
+});
+
+test("what a client claims to hold and does not ask for is not remembered", () => {
+  const subscription = createSubscription("delta", rulesOf(typeUrls.extensionConfig));
+  subscription.receive({ ...delta, subscribe: ["a"], initial: new Map(Object.entries({ a: "1", b: "1" })) });
+  assert.deepEqual(
+    [...subscription.statuses()].map(({ name }) => name),
+    ["a"],
+  );
+  assert.equal(subscription.size(), 2, "a as a name and as a resource");
+});
