@@ -45,7 +45,7 @@ export function createSimulatedFleet(): SimulatedFleet {
 
   function deliver(): void {
     for (const { stream, answer } of pending.splice(0, BATCH)) {
-      stream.receive(answer);
+      stream.message(answer);
       acknowledged += 1;
     }
     lastAt = performance.now();
@@ -62,13 +62,13 @@ export function createSimulatedFleet(): SimulatedFleet {
           pending.push({ stream, answer: answerTo(frame) });
           return true;
         },
-        fail(_code, message) {
+        end(_code, message) {
           throw new Error(message);
         },
       });
       const node = { id, metadata: { NAMESPACE: namespace, LABELS: labels } };
       const subscribe = { node, typeUrl: typeUrls.extensionConfig, resourceNamesSubscribe: ["weir/default"] };
-      stream.receive(DeltaDiscoveryRequest.encode(subscribe).finish());
+      stream.message(DeltaDiscoveryRequest.encode(subscribe).finish());
     },
     responses: () => responses,
     acknowledged: () => acknowledged,

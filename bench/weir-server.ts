@@ -63,6 +63,6 @@ for await (const word of createInterface({ input: process.stdin })) {
   const at = now();
   slots = new Map([["default", chainOf(revision)]]);
   for (const id of seen) fleet.assign(id, slots);
-  emit({ event: "changed", revision, at });
+  setImmediate(emit, { event: "changed", revision, at });
 }
 process.exit(0);

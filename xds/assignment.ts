@@ -5,8 +5,8 @@ export type Assigned = Chain | "hold" | undefined;
 
 /** True when two assignments differ in what they mean. Almost always they are the same objects, or equal in a few comparisons. */
 export function differ(a: ReadonlyMap<string, Assigned>, b: ReadonlyMap<string, Assigned>): boolean {
-  for (const [slot, chain] of a) if (differs(chain, b.get(slot))) return true;
-  for (const [slot, chain] of b) if (!a.has(slot) && differs(undefined, chain)) return true;
+  for (const slot of a.keys()) if (differs(a.get(slot), b.get(slot))) return true;
+  for (const slot of b.keys()) if (!a.has(slot) && differs(undefined, b.get(slot))) return true;
   return false;
 }
 

@@ -24,8 +24,8 @@ export interface Cache {
   set(nodeId: string, typeUrl: string, resources: Iterable<Resource>, version?: string): void;
   /** Back to nothing decided. Streams keep what they have. */
   clear(nodeId: string): void;
-  /** Returns the end of the watch. */
-  watch(nodeId: string, watcher: Watcher): () => void;
+  watch(nodeId: string, watcher: Watcher): void;
+  unwatch(nodeId: string, watcher: Watcher): void;
   /** How many nodes it holds anything for. */
   size(): number;
 }
@@ -46,27 +46,30 @@ export function createCache(): Cache {
   const nodes = new Map<string, NodeState>();
 
   function node(nodeId: string): NodeState {
-    const found = nodes.get(nodeId) ?? { views: new Map(), watchers: new Set() };
-    nodes.set(nodeId, found);
-    return found;
+    const found = nodes.get(nodeId);
+    if (found !== undefined) return found;
+    const added: NodeState = { views: new Map(), watchers: new Set() };
+    nodes.set(nodeId, added);
+    return added;
   }
 
-  function view(nodeId: string, typeUrl: string): View {
-    const { views } = node(nodeId);
-    const found = views.get(typeUrl) ?? { resources: new Map(), held: new Set(), open: false, version: undefined };
-    views.set(typeUrl, found);
-    return found;
+  function view({ views }: NodeState, typeUrl: string): View {
+    const found = views.get(typeUrl);
+    if (found !== undefined) return found;
+    const added: View = { resources: new Map(), held: new Set(), open: false, version: undefined };
+    views.set(typeUrl, added);
+    return added;
   }
 
-  function notify(nodeId: string, typeUrl: string, names: Iterable<string> | "all"): void {
-    for (const watcher of nodes.get(nodeId)?.watchers ?? []) watcher.changed(typeUrl, names);
+  function notify({ watchers }: NodeState, typeUrl: string, names: Iterable<string> | "all"): void {
+    for (const watcher of watchers) watcher.changed(typeUrl, names);
   }
 
-  function open(nodeId: string, typeUrl: string): View {
-    const found = view(nodeId, typeUrl);
+  function open(state: NodeState, typeUrl: string): View {
+    const found = view(state, typeUrl);
     if (!found.open) {
       found.open = true;
-      notify(nodeId, typeUrl, "all");
+      notify(state, typeUrl, "all");
     }
     return found;
   }
@@ -77,7 +80,8 @@ export function createCache(): Cache {
   }
 
   function set(nodeId: string, typeUrl: string, resources: Iterable<Resource>, version?: string): void {
-    const target = view(nodeId, typeUrl);
+    const state = node(nodeId);
+    const target = view(state, typeUrl);
     const next = new Map(Array.from(resources, (resource) => [resource.name, resource]));
     const changed = [...target.resources.keys(), ...target.held].filter((name) => !next.has(name));
     for (const [name, resource] of next) if (target.resources.get(name)?.version !== resource.version) changed.push(name);
@@ -85,51 +89,68 @@ export function createCache(): Cache {
     target.held.clear();
     for (const [name, resource] of next) target.resources.set(name, resource);
     target.version = version;
-    if (target.open) notify(nodeId, typeUrl, changed);
-    else open(nodeId, typeUrl);
+    if (target.open) notify(state, typeUrl, changed);
+    else open(state, typeUrl);
   }
 
   return {
-    lookup: (nodeId, typeUrl) => ({
-      get(name) {
-        const found = nodes.get(nodeId)?.views.get(typeUrl);
-        return found?.resources.get(name) ?? (found === undefined || !found.open || found.held.has(name) ? "unknown" : "absent");
-      },
-      all() {
-        const found = nodes.get(nodeId)?.views.get(typeUrl);
-        return found?.open ? found.resources : undefined;
-      },
-    }),
+    lookup: (nodeId, typeUrl) => new NodeLookup(nodes, nodeId, typeUrl),
     version: (nodeId, typeUrl) => nodes.get(nodeId)?.views.get(typeUrl)?.version,
-    open,
+    open: (nodeId, typeUrl) => void open(node(nodeId), typeUrl),
     put(nodeId, resource) {
-      const target = open(nodeId, resource.typeUrl);
+      const state = node(nodeId);
+      const target = open(state, resource.typeUrl);
       const same = target.resources.get(resource.name)?.version === resource.version;
       target.held.delete(resource.name);
       target.resources.set(resource.name, resource);
-      if (!same) notify(nodeId, resource.typeUrl, [resource.name]);
+      if (!same) notify(state, resource.typeUrl, [resource.name]);
     },
     hold(nodeId, typeUrl, name) {
-      const target = view(nodeId, typeUrl);
+      const target = view(node(nodeId), typeUrl);
       target.resources.delete(name);
       target.held.add(name);
     },
     remove(nodeId, typeUrl, name) {
-      const target = open(nodeId, typeUrl);
-      if (target.held.delete(name) || target.resources.delete(name)) notify(nodeId, typeUrl, [name]);
+      const state = node(nodeId);
+      const target = open(state, typeUrl);
+      if (target.held.delete(name) || target.resources.delete(name)) notify(state, typeUrl, [name]);
     },
     set,
     clear(nodeId) {
       nodes.get(nodeId)?.views.clear();
       release(nodeId);
     },
-    watch(nodeId, watcher) {
-      node(nodeId).watchers.add(watcher);
-      return () => {
-        nodes.get(nodeId)?.watchers.delete(watcher);
-        release(nodeId);
-      };
+    watch: (nodeId, watcher) => void node(nodeId).watchers.add(watcher),
+    unwatch(nodeId, watcher) {
+      nodes.get(nodeId)?.watchers.delete(watcher);
+      release(nodeId);
     },
     size: () => nodes.size,
   };
+}
+
+class NodeLookup implements Lookup {
+  private readonly nodes: ReadonlyMap<string, NodeState>;
+  private readonly nodeId: string;
+  private readonly typeUrl: string;
+
+  constructor(nodes: ReadonlyMap<string, NodeState>, nodeId: string, typeUrl: string) {
+    this.nodes = nodes;
+    this.nodeId = nodeId;
+    this.typeUrl = typeUrl;
+  }
+
+  get(name: string): Resource | "absent" | "unknown" {
+    const view = this.view();
+    return view?.resources.get(name) ?? (view === undefined || !view.open || view.held.has(name) ? "unknown" : "absent");
+  }
+
+  all(): ReadonlyMap<string, Resource> | undefined {
+    const view = this.view();
+    return view?.open ? view.resources : undefined;
+  }
+
+  private view(): View | undefined {
+    return this.nodes.get(this.nodeId)?.views.get(this.typeUrl);
+  }
 }

@@ -11,7 +11,7 @@ import {
 import type { NodeMatcher } from "./gen/envoy/type/matcher/v3/node.ts";
 import type { StringMatcher } from "./gen/envoy/type/matcher/v3/string.ts";
 import type { Method } from "./grpc/call.ts";
-import { frame } from "./grpc/frame.ts";
+import { frame } from "./grpc/message.ts";
 import { status } from "./grpc/status.ts";
 import { unary } from "./methods.ts";
 import type { NodeInfo } from "./node.ts";
@@ -72,8 +72,8 @@ function clientConfigs({ discovery, cache, problemOf }: CsdsOptions, matchers: r
   return [...nodes.values()].map(({ node, streams }) => {
     // Where several streams of a node ask for one name, the newest speaks for it.
     const configs = new Map<string, ClientConfig_GenericXdsConfig>();
-    for (const { subscriptions } of streams.sort((a, b) => a.id - b.id)) {
-      for (const [typeUrl, subscription] of subscriptions) {
+    for (const { types } of streams.sort((a, b) => a.id - b.id)) {
+      for (const { typeUrl, subscription } of types) {
         const lookup = cache.lookup(node.id, typeUrl);
         for (const each of subscription.statuses()) {
           const current = lookup.get(each.name);

@@ -1,7 +1,7 @@
 import type { Cache } from "./cache.ts";
 import { status } from "./grpc/status.ts";
 import { createEncoder } from "./response.ts";
-import { createStream, type StreamLimits, type StreamObserver, type Wire, type XdsStream } from "./stream.ts";
+import { type StreamLimits, type StreamObserver, type StreamOwner, type Wire, XdsStream } from "./stream.ts";
 import type { Request } from "./subscription.ts";
 
 /** All open discovery streams, whatever carries them. */
@@ -13,8 +13,11 @@ export interface Discovery {
   close(): void;
 }
 
-/** Milliseconds that sending may take at a stretch before requests are read again. */
-const SLICE_MS = 10;
+/**
+ * Milliseconds that sending may take at a stretch before requests are read again. A fleet's answers to what it was sent can wait: reading them between
+ * the sends would only let the last proxies wait longer for theirs.
+ */
+const SLICE_MS = 100;
 
 /** `observer` hears of every stream; `limits` bound each of them. */
 export function createDiscovery(cache: Cache, observer: StreamObserver, limits: StreamLimits): Discovery {
@@ -48,18 +51,20 @@ export function createDiscovery(cache: Cache, observer: StreamObserver, limits: 
     due.delete(stream);
   }
 
+  const owner: StreamOwner = { cache, encoder, observer, limits, schedule, ended };
+
   return {
     open(variant, typeUrl, wire) {
       lastId += 1;
-      const stream = createStream({ id: lastId, variant, typeUrl, wire, cache, encoder, observer, limits, schedule, ended });
+      const stream = new XdsStream(lastId, variant, typeUrl, wire, owner);
       streams.set(stream, wire);
       return stream;
     },
     streams: () => streams.keys(),
     close() {
       for (const [stream, wire] of [...streams]) {
-        stream.close();
-        wire.fail(status.unavailable, "the server is shutting down");
+        stream.closed();
+        wire.end(status.unavailable, "the server is shutting down");
       }
     },
   };

@@ -56,7 +56,7 @@ export function createFleet({ cache, clock, epoch = randomBytes(6).toString("hex
       record.since = clock.now();
       record.listening = false;
     }
-    const managedAnew = managedKey(record.node) !== managedKey(node);
+    const managedAnew = (record.node.managed ?? node.managed) !== undefined && managedKey(record.node) !== managedKey(node);
     record.node = node;
     record.streams.add(id);
     if (managedAnew && record.assigned !== undefined) serveManaged(cache, record);

@@ -1,7 +1,7 @@
 import type { Discovery } from "./discovery.ts";
 import { HealthCheckResponse, HealthCheckResponse_ServingStatus } from "./gen/grpc/health/v1/health.ts";
-import type { Call, CallHandler, Method } from "./grpc/call.ts";
-import { frame } from "./grpc/frame.ts";
+import type { Method } from "./grpc/call.ts";
+import { frame } from "./grpc/message.ts";
 import { status } from "./grpc/status.ts";
 import { discoveryServices } from "./services.ts";
 import type { Request } from "./subscription.ts";
@@ -11,24 +11,11 @@ export function discoveryMethods(discovery: Discovery): [string, Method][] {
   const serve =
     (variant: Request["variant"], typeUrl: string | undefined): Method =>
     (call) =>
-      discover(discovery, variant, typeUrl, call);
+      discovery.open(variant, typeUrl, call);
   return discoveryServices.flatMap(({ name, sotw, delta, typeUrl }): [string, Method][] => [
     [`/${name}/${sotw}`, serve("sotw", typeUrl)],
     [`/${name}/${delta}`, serve("delta", typeUrl)],
   ]);
-}
-
-function discover(discovery: Discovery, variant: Request["variant"], typeUrl: string | undefined, call: Call): CallHandler {
-  const stream = discovery.open(variant, typeUrl, { send: call.send, fail: call.end });
-  return {
-    message: stream.receive,
-    drained: stream.drained,
-    halfClosed() {
-      stream.close();
-      call.end(status.ok);
-    },
-    closed: stream.close,
-  };
 }
 
 /** Answers one request with one message. `answer` returns the encoded response, or throws when the request is not a valid one. */

@@ -1,7 +1,7 @@
 import { StreamMetricsMessage } from "./gen/envoy/service/metrics/v3/metrics_service.ts";
 import type { MetricFamily } from "./gen/io/prometheus/client/metrics.ts";
 import type { Method } from "./grpc/call.ts";
-import { frame } from "./grpc/frame.ts";
+import { frame } from "./grpc/message.ts";
 import { status } from "./grpc/status.ts";
 
 /** Takes what a proxy reports of itself. `id`: its node id, from the stream's first message; `isFirst`: counters may have started anew. */

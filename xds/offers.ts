@@ -21,8 +21,8 @@ export interface Offers {
 /** `epoch` differs from that of every server before: what one of them sent, and a proxy refused unheard, is told apart from what is sent now. */
 export function createOffers(epoch: string): Offers {
   const encoded = new Map<string, WeakRef<Resource>>();
-  /** The offers of a chain by slot and dialect, for as long as the chain itself is in use: proxies that share it cost nothing more. */
-  const ofChain = new WeakMap<Chain, Map<string, Offer>>();
+  /** The first offers of a chain by dialect and slot, for as long as the chain itself is in use: proxies that share it cost nothing more. */
+  const firsts: Record<Dialect["restriction"], WeakMap<Chain, Map<string, Offer>>> = { vm: new WeakMap(), plugin: new WeakMap() };
   const released = new FinalizationRegistry<string>((key) => {
     if (encoded.get(key)?.deref() === undefined) encoded.delete(key);
   });
@@ -36,17 +36,21 @@ export function createOffers(epoch: string): Offers {
     return resource;
   }
 
+  function encodeChain(slot: string, chain: Chain, dialect: Dialect, attempt: number): Offer {
+    const version = chainVersion(slot, chain, dialect);
+    const resource = once(`${version} ${attempt}`, () => chainResource(slot, chain, dialect, `${epoch}_${attempt}`, version));
+    return { resource, filters: chain.filter(({ type }) => type === "HTTP").map(delivered) };
+  }
+
   return {
     chain(slot, chain, dialect, attempt) {
-      const known = ofChain.get(chain) ?? new Map<string, Offer>();
-      ofChain.set(chain, known);
-      const key = `${dialect.restriction} ${slot}`;
-      const first = attempt === 0 ? known.get(key) : undefined;
-      if (first !== undefined) return first;
-      const version = chainVersion(slot, chain, dialect);
-      const resource = once(`${version} ${attempt}`, () => chainResource(slot, chain, dialect, `${epoch}_${attempt}`));
-      const offer = { resource, filters: chain.filter(({ type }) => type === "HTTP").map(delivered) };
-      if (attempt === 0) known.set(key, offer);
+      if (attempt > 0) return encodeChain(slot, chain, dialect, attempt);
+      const bySlot = firsts[dialect.restriction].get(chain);
+      const known = bySlot?.get(slot);
+      if (known !== undefined) return known;
+      const offer = encodeChain(slot, chain, dialect, 0);
+      if (bySlot === undefined) firsts[dialect.restriction].set(chain, new Map([[slot, offer]]));
+      else bySlot.set(slot, offer);
       return offer;
     },
     filter(slot, entry, dialect, attempt) {

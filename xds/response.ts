@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { DeltaDiscoveryResponse, DiscoveryResponse, Resource as ResourceMessage } from "./gen/envoy/service/discovery/v3/discovery.ts";
-import { frame } from "./grpc/frame.ts";
+import { frame } from "./grpc/message.ts";
 import type { Resource } from "./resource.ts";
 import { field } from "./resources/wire.ts";
 import type { Request } from "./subscription.ts";
@@ -81,5 +81,5 @@ function versionOf(resources: readonly Resource[]): string {
   const [first, ...rest] = resources;
   if (first !== undefined && rest.every(({ version }) => version === first.version)) return first.version;
   const names = resources.map(({ name, version }) => [name, version]).sort();
-  return createHash("sha256").update(JSON.stringify(names)).digest("hex").slice(0, 32);
+  return hash("sha256", JSON.stringify(names)).slice(0, 32);
 }

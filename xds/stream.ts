@@ -1,5 +1,6 @@
-import type { Cache } from "./cache.ts";
-import { DeltaDiscoveryRequest, DiscoveryRequest } from "./gen/envoy/service/discovery/v3/discovery.ts";
+import type { Cache, Watcher } from "./cache.ts";
+import { type DiscoveryMessage, decodeRequest } from "./discovery-request.ts";
+import type { CallHandler } from "./grpc/call.ts";
 import { status } from "./grpc/status.ts";
 import { type NodeInfo, parseNode } from "./node.ts";
 import { typeUrls } from "./resource.ts";
@@ -10,9 +11,9 @@ import { byDependency, rulesOf } from "./type-rules.ts";
 /** Where a stream's responses go. */
 export interface Wire {
   /** Sends a framed message. False: take no more until `drained` is called. */
-  send(frame: Uint8Array): boolean;
+  send(message: Uint8Array): boolean;
   /** Ends the call with a status; nothing is sent after it. */
-  fail(code: number, message: string): void;
+  end(code: number, message: string): void;
 }
 
 /** A name subscribed by a request, and the version that the client says it holds. */
@@ -39,35 +40,18 @@ export interface StreamLimits {
   readonly types: number;
 }
 
-export interface StreamOptions {
-  /** Rises with each stream: the newest of a node has the highest. */
-  readonly id: number;
-  readonly variant: Request["variant"];
-  /** The one type of a separate service; `undefined` on the aggregated one. */
-  readonly typeUrl: string | undefined;
-  readonly wire: Wire;
+/** What all streams of a server share. */
+export interface StreamOwner {
   readonly cache: Cache;
   readonly encoder: Encoder;
   readonly observer: StreamObserver;
   readonly limits: StreamLimits;
   /** Has `flush` called soon. */
-  readonly schedule: (stream: XdsStream) => void;
-  readonly ended: (stream: XdsStream) => void;
+  schedule(stream: XdsStream): void;
+  ended(stream: XdsStream): void;
 }
 
-/** One discovery stream. Requests and changes mark what is due; `flush` sends what is due at that time, so what was overtaken is never sent. */
-export interface XdsStream {
-  readonly id: number;
-  /** Known after the first request. */
-  readonly node: NodeInfo | undefined;
-  readonly subscriptions: ReadonlyMap<string, Subscription>;
-  receive(message: Uint8Array): void;
-  drained(): void;
-  flush(): void;
-  /** The call is over, whoever ended it. Safe to call again. */
-  close(): void;
-}
-
+/** What a stream has of one resource type. */
 interface Typed {
   readonly typeUrl: string;
   readonly subscription: Subscription;
@@ -80,141 +64,173 @@ interface Problem {
   readonly message: string;
 }
 
-interface Message {
-  readonly typeUrl: string;
-  readonly request: Request;
-  readonly node: Parameters<typeof parseNode>[0];
-  readonly resuming: boolean;
-}
-
-export function createStream(options: StreamOptions): XdsStream {
-  const { variant, wire, cache, encoder, observer, limits } = options;
-  const subscriptions = new Map<string, Subscription>();
+/** One discovery stream. Requests and changes mark what is due; `flush` sends what is due at that time, so what was overtaken is never sent. */
+export class XdsStream implements CallHandler, Watcher {
+  /** Rises with each stream: the newest of a node has the highest. */
+  readonly id: number;
+  private readonly variant: Request["variant"];
+  /** The one type of a separate service; `undefined` on the aggregated one. */
+  private readonly typeUrl: string | undefined;
+  private readonly wire: Wire;
+  private readonly owner: StreamOwner;
   /** In the order of their dependencies. */
-  let types: readonly Typed[] = [];
-  let node: NodeInfo | undefined;
-  let unwatch: (() => void) | undefined;
-  let lastPush = 0;
-  let blocked = false;
-  let over = false;
+  private typed: readonly Typed[] = [];
+  private opener: NodeInfo | undefined = undefined;
+  private lastPush = 0;
+  private blocked = false;
+  private over = false;
 
-  const stream: XdsStream = {
-    id: options.id,
-    get node() {
-      return node;
-    },
-    subscriptions,
-    receive,
-    drained() {
-      blocked = false;
-      options.schedule(stream);
-    },
-    flush,
-    close,
-  };
-
-  function receive(bytes: Uint8Array): void {
-    if (over) return;
-    const problem = accept(bytes);
-    if (problem !== undefined) refuse(problem);
-    else if (types.some(({ subscription }) => subscription.pending())) options.schedule(stream);
+  constructor(id: number, variant: Request["variant"], typeUrl: string | undefined, wire: Wire, owner: StreamOwner) {
+    this.id = id;
+    this.variant = variant;
+    this.typeUrl = typeUrl;
+    this.wire = wire;
+    this.owner = owner;
   }
 
-  /** Takes a request; returns why the stream must end, if it must. */
-  function accept(bytes: Uint8Array): Problem | undefined {
-    const message = decode(variant, bytes);
-    if (message === undefined) return invalid(`the request is not a valid ${variant === "delta" ? "Delta" : ""}DiscoveryRequest`);
-    const problem = node === undefined ? open(message) : undefined;
-    if (problem !== undefined) return problem;
-    const typeUrl = message.typeUrl || options.typeUrl;
-    if (typeUrl === undefined) return invalid("a request on the aggregated service must carry type_url");
-    // A request for another type than the service's, or an answer to another type's response, is a client's slip: no reason to cut it off.
-    if (options.typeUrl !== undefined && typeUrl !== options.typeUrl) return undefined;
-    if (types.some((other) => other.typeUrl !== typeUrl && other.subscription.owns(message.request.nonce))) return undefined;
-    const typed = find(typeUrl, message.request);
-    if (typed === undefined) return exhausted(`a stream may carry at most ${limits.types} resource types`);
-    apply(typed, message);
-    const remembered = types.reduce((sum, { subscription }) => sum + subscription.size(), 0);
-    return remembered > limits.names ? exhausted(`a stream may subscribe to at most ${limits.names} resources`) : undefined;
+  /** Known after the first request. */
+  get node(): NodeInfo | undefined {
+    return this.opener;
   }
 
-  function open(message: Message): Problem | undefined {
-    const parsed = parseNode(message.node);
-    if (!parsed.ok) return invalid(parsed.error.message);
-    node = parsed.value;
-    unwatch = cache.watch(node.id, {
-      changed(typeUrl, names) {
-        const subscription = subscriptions.get(typeUrl);
-        if (subscription === undefined) return;
-        if (names === "all") subscription.touchAll();
-        else subscription.touch(names);
-        options.schedule(stream);
-      },
-    });
-    observer.opened(stream);
-    return undefined;
+  /** What it has of each type. */
+  get types(): readonly Pick<Typed, "typeUrl" | "subscription">[] {
+    return this.typed;
   }
 
-  function find(typeUrl: string, request: Request): Typed | undefined {
-    const found = types.find((typed) => typed.typeUrl === typeUrl);
-    if (found !== undefined || types.length >= limits.types) return found;
-    const subscription = createSubscription(request.variant, rulesOf(typeUrl));
-    const typed = { typeUrl, subscription, lookup: cache.lookup(node?.id ?? "", typeUrl) };
-    subscriptions.set(typeUrl, subscription);
-    types = [...types, typed].sort((a, b) => byDependency(a.typeUrl, b.typeUrl));
-    return typed;
+  /** A request. */
+  message(bytes: Uint8Array): void {
+    if (this.over) return;
+    const problem = this.accept(bytes);
+    if (problem !== undefined) this.refuse(problem);
+    else if (this.isDue()) this.owner.schedule(this);
   }
 
-  function apply({ typeUrl, subscription }: Typed, { request, resuming }: Message): void {
-    const { answer, added, removed } = subscription.receive(request);
-    if (answer !== undefined) observer.answered(stream, typeUrl, answer);
-    if (added.length === 0 && removed.length === 0) return;
-    const claims = request.variant === "delta" ? request.initial : undefined;
-    const claimed = added.map((name) => ({ name, claimed: claims?.get(name) }));
-    observer.subscribed(stream, typeUrl, claimed, removed, resuming);
+  drained(): void {
+    this.blocked = false;
+    this.owner.schedule(this);
   }
 
-  function flush(): void {
-    if (over || blocked) return;
-    for (const typed of types) if (!drain(typed, false)) return;
-    for (const typed of types.toReversed()) if (!drain(typed, true)) return;
+  halfClosed(): void {
+    this.closed();
+    this.wire.end(status.ok, "");
   }
 
-  /** False when the wire takes no more. */
-  function drain(typed: Typed, removals: boolean): boolean {
-    const { typeUrl, subscription, lookup } = typed;
-    for (;;) {
-      const push = subscription.next(lookup, removals, (item) => observer.settled(stream, typeUrl, item));
-      if (push === undefined) return true;
-      const version = node && cache.version(node.id, typeUrl);
-      const response = encoder.encode(variant, { typeUrl, resources: push.resources, removed: push.removed, version }, lastPush);
-      lastPush = response.id;
-      subscription.sent(push, response.nonce);
-      if (push.updated.length > 0) followUp(typeUrl);
-      blocked = !wire.send(response.frame);
-      if (over || blocked) return false;
+  /** The call is over, whoever ended it. Safe to call again. */
+  closed(): void {
+    if (this.over) return;
+    this.over = true;
+    if (this.opener !== undefined) {
+      this.owner.cache.unwatch(this.opener.id, this);
+      this.owner.observer.closed(this);
+    }
+    this.owner.ended(this);
+  }
+
+  /** The cache has something new for its node. */
+  changed(typeUrl: string, names: Iterable<string> | "all"): void {
+    const subscription = this.find(typeUrl)?.subscription;
+    if (subscription === undefined) return;
+    if (names === "all") subscription.touchAll();
+    else subscription.touch(names);
+    this.owner.schedule(this);
+  }
+
+  flush(): void {
+    if (this.over || this.blocked) return;
+    const { typed } = this;
+    for (const each of typed) if (!this.drain(each, false)) return;
+    for (let index = typed.length - 1; index >= 0; index--) {
+      const each = typed[index];
+      if (each !== undefined && !this.drain(each, true)) return;
     }
   }
 
+  private isDue(): boolean {
+    for (const { subscription } of this.typed) if (subscription.pending()) return true;
+    return false;
+  }
+
+  /** Takes a request; returns why the stream must end, if it must. */
+  private accept(bytes: Uint8Array): Problem | undefined {
+    const message = decodeRequest(this.variant, bytes);
+    if (message === undefined) return invalid(`the request is not a valid ${this.variant === "delta" ? "Delta" : ""}DiscoveryRequest`);
+    const problem = this.opener === undefined ? this.open(message) : undefined;
+    if (problem !== undefined) return problem;
+    const typeUrl = message.typeUrl || this.typeUrl;
+    if (typeUrl === undefined) return invalid("a request on the aggregated service must carry type_url");
+    // A request for another type than the service's, or an answer to another type's response, is a client's slip: no reason to cut it off.
+    if (this.typeUrl !== undefined && typeUrl !== this.typeUrl) return undefined;
+    const { limits } = this.owner;
+    for (const other of this.typed) if (other.typeUrl !== typeUrl && other.subscription.owns(message.request.nonce)) return undefined;
+    const typed = this.find(typeUrl) ?? this.add(typeUrl);
+    if (typed === undefined) return exhausted(`a stream may carry at most ${limits.types} resource types`);
+    this.apply(typed, message);
+    let remembered = 0;
+    for (const { subscription } of this.typed) remembered += subscription.size();
+    return remembered > limits.names ? exhausted(`a stream may subscribe to at most ${limits.names} resources`) : undefined;
+  }
+
+  private open(message: DiscoveryMessage): Problem | undefined {
+    const parsed = parseNode(message.node);
+    if (!parsed.ok) return invalid(parsed.error.message);
+    this.opener = parsed.value;
+    this.owner.cache.watch(parsed.value.id, this);
+    this.owner.observer.opened(this);
+    return undefined;
+  }
+
+  private find(typeUrl: string): Typed | undefined {
+    for (const typed of this.typed) if (typed.typeUrl === typeUrl) return typed;
+    return undefined;
+  }
+
+  /** `undefined`: it has as many types as it may have. */
+  private add(typeUrl: string): Typed | undefined {
+    const { cache, limits } = this.owner;
+    if (this.typed.length >= limits.types) return undefined;
+    const subscription = createSubscription(this.variant, rulesOf(typeUrl));
+    const added = { typeUrl, subscription, lookup: cache.lookup(this.opener?.id ?? "", typeUrl) };
+    this.typed = this.typed.length === 0 ? [added] : [...this.typed, added].sort((a, b) => byDependency(a.typeUrl, b.typeUrl));
+    return added;
+  }
+
+  private apply({ typeUrl, subscription }: Typed, { request, resuming }: DiscoveryMessage): void {
+    const { observer } = this.owner;
+    const { answer, added, removed } = subscription.receive(request);
+    if (answer !== undefined) observer.answered(this, typeUrl, answer);
+    if (added.length === 0 && removed.length === 0) return;
+    const claims = request.variant === "delta" ? request.initial : undefined;
+    const claimed = added.map((name) => ({ name, claimed: claims?.get(name) }));
+    observer.subscribed(this, typeUrl, claimed, removed, resuming);
+  }
+
+  /** Sends what is due of one type. False when the wire takes no more. */
+  private drain({ typeUrl, subscription, lookup }: Typed, removals: boolean): boolean {
+    const { cache, encoder, observer } = this.owner;
+    while (subscription.pending()) {
+      const push = subscription.next(lookup, removals, (item) => observer.settled(this, typeUrl, item));
+      if (push === undefined) break;
+      const version = cache.version(this.opener?.id ?? "", typeUrl);
+      const response = encoder.encode(this.variant, { typeUrl, resources: push.resources, removed: push.removed, version }, this.lastPush);
+      this.lastPush = response.id;
+      subscription.sent(push, response.nonce);
+      if (push.updated.length > 0) this.followUp(typeUrl);
+      this.blocked = !this.wire.send(response.frame);
+      if (this.over || this.blocked) return false;
+    }
+    return true;
+  }
+
   /** A cluster that changes warms until its endpoints come again. https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#resource-warming */
-  function followUp(typeUrl: string): void {
-    if (typeUrl === typeUrls.cluster) subscriptions.get(typeUrls.endpoint)?.resend();
+  private followUp(typeUrl: string): void {
+    if (typeUrl === typeUrls.cluster) this.find(typeUrls.endpoint)?.subscription.resend();
   }
 
-  function refuse({ code, message }: Problem): void {
-    close();
-    wire.fail(code, message);
+  private refuse({ code, message }: Problem): void {
+    this.closed();
+    this.wire.end(code, message);
   }
-
-  function close(): void {
-    if (over) return;
-    over = true;
-    unwatch?.();
-    if (node !== undefined) observer.closed(stream);
-    options.ended(stream);
-  }
-
-  return stream;
 }
 
 function invalid(message: string): Problem {
@@ -223,45 +239,4 @@ function invalid(message: string): Problem {
 
 function exhausted(message: string): Problem {
   return { code: status.resourceExhausted, message };
-}
-
-/** `undefined` when the bytes are no request. */
-function decode(variant: Request["variant"], bytes: Uint8Array): Message | undefined {
-  try {
-    return variant === "delta" ? decodeDelta(bytes) : decodeSotw(bytes);
-  } catch {
-    return undefined;
-  }
-}
-
-function decodeSotw(bytes: Uint8Array): Message {
-  const message = DiscoveryRequest.decode(bytes);
-  return {
-    typeUrl: message.typeUrl ?? "",
-    node: message.node,
-    resuming: (message.versionInfo ?? "") !== "",
-    request: {
-      variant: "sotw",
-      names: message.resourceNames ?? [],
-      nonce: message.responseNonce ?? "",
-      error: message.errorDetail && (message.errorDetail.message ?? ""),
-    },
-  };
-}
-
-function decodeDelta(bytes: Uint8Array): Message {
-  const message = DeltaDiscoveryRequest.decode(bytes);
-  return {
-    typeUrl: message.typeUrl ?? "",
-    node: message.node,
-    resuming: false,
-    request: {
-      variant: "delta",
-      subscribe: message.resourceNamesSubscribe ?? [],
-      unsubscribe: message.resourceNamesUnsubscribe ?? [],
-      initial: new Map(Object.entries(message.initialResourceVersions ?? {})),
-      nonce: message.responseNonce ?? "",
-      error: message.errorDetail && (message.errorDetail.message ?? ""),
-    },
-  };
 }

@@ -291,3 +291,14 @@ test("what a client claims to hold and does not ask for is not remembered", () =
   );
   assert.equal(subscription.size(), 2, "a as a name and as a resource");
 });
+
+test("a name does not wait for an answer that was given up on", () => {
+  const subscription = createSubscription("delta", rulesOf(typeUrls.extensionConfig));
+  const names = Array.from({ length: 10_002 }, (_, index) => `n${index}`);
+  const lookup = having(...names);
+  subscription.receive({ ...delta, subscribe: names });
+  for (const name of names) assert.deepEqual(respond(subscription, lookup, name), [name]);
+  const newer: Lookup = { ...lookup, get: (name) => ({ typeUrl: "t", name, version: "2", any: Buffer.alloc(0) }) };
+  subscription.touch(["n5", "n0"]);
+  assert.deepEqual(respond(subscription, newer, "again"), ["n0"], "n5 waits for its answer, of n0 none will count");
+});

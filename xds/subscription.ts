@@ -197,7 +197,8 @@ class StreamSubscription implements Subscription {
     for (const name of push.retained) client.dirty.add(name);
     client.mustAnswer = false;
     this.refused = false;
-    this.unanswered.add({ nonce, items, whole: fullState ? contentOf(push) : undefined });
+    const lost = this.unanswered.add({ nonce, items, whole: fullState ? contentOf(push) : undefined });
+    if (lost !== undefined) this.giveUp(lost);
   }
 
   owns(nonce: string): boolean {
@@ -237,6 +238,14 @@ class StreamSubscription implements Subscription {
       held.state = error === undefined ? "acked" : "rejected";
     }
     return { items, error };
+  }
+
+  /** No answer to this response will count: its names need not wait for it. */
+  private giveUp({ nonce, items }: SentResponse): void {
+    for (const { name } of items) {
+      const held = this.client.held.get(name);
+      if (held?.waitsFor === nonce) held.waitsFor = "";
+    }
   }
 
   private reject(items: readonly Item[], whole: string | undefined, request: Request, error: string): void {

@@ -9,8 +9,8 @@ export interface SentResponse {
   readonly whole: string | undefined;
 }
 
-/** How many responses may be without an answer before the oldest is given up on. */
-const MAX_UNANSWERED = 1024;
+/** How many responses may be without an answer before the oldest is given up on: each of the names that a stream may have can be on its way alone. */
+const MAX_UNANSWERED = 10_000;
 
 /** The responses of one subscription that wait for their answer. */
 export class Unanswered {
@@ -20,10 +20,14 @@ export class Unanswered {
   /** Nonce -> a response sent before the newest; the oldest comes first. Made when needed: mostly the newest is the only one. */
   private older: Map<string, SentResponse> | undefined;
 
-  add(response: SentResponse): void {
-    if (this.newest !== undefined) this.overtake(this.newest);
+  /** Returns the response that is given up on for it, if one is. */
+  add(response: SentResponse): SentResponse | undefined {
+    const overtaken = this.newest;
     this.newest = response;
     this.lastNonce = response.nonce;
+    if (overtaken === undefined) return undefined;
+    this.older ??= new Map();
+    return remember(this.older, overtaken.nonce, overtaken, MAX_UNANSWERED - 1);
   }
 
   has(nonce: string): boolean {
@@ -40,10 +44,5 @@ export class Unanswered {
     const found = older?.get(nonce);
     if (older?.delete(nonce) && older.size === 0) this.older = undefined;
     return found;
-  }
-
-  private overtake(response: SentResponse): void {
-    this.older ??= new Map();
-    remember(this.older, response.nonce, response, MAX_UNANSWERED - 1);
   }
 }

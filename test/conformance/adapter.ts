@@ -2,7 +2,7 @@ import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { type Cache, createCache } from "../../xds/cache.ts";
 import { createDiscovery } from "../../xds/discovery.ts";
 import type { Method } from "../../xds/grpc/call.ts";
-import { frame } from "../../xds/grpc/frame.ts";
+import { frame } from "../../xds/grpc/message.ts";
 import { createGrpcServer } from "../../xds/grpc/server.ts";
 import { status } from "../../xds/grpc/status.ts";
 import { discoveryMethods, healthMethods } from "../../xds/methods.ts";

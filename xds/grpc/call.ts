@@ -4,7 +4,7 @@ import type { Headers } from "./hpack.ts";
 export interface Call {
   readonly headers: Headers;
   /** Sends a framed message. False: hold back until `drained` is called. */
-  send(frame: Uint8Array): boolean;
+  send(message: Uint8Array): boolean;
   /** Ends the call with this status; nothing is sent or received after it. Safe to call again. */
   end(code: number, message?: string): void;
 }

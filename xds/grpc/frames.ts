@@ -39,7 +39,9 @@ export const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 
 /** Writes a frame's header into `target` at `at`. */
 export function writeFrameHeader(target: Buffer, at: number, length: number, type: number, flags: number, streamId: number): void {
-  target.writeUIntBE(length, at, 3);
+  target[at] = length >> 16;
+  target[at + 1] = length >> 8;
+  target[at + 2] = length;
   target[at + 3] = type;
   target[at + 4] = flags;
   target.writeUInt32BE(streamId, at + 5);

@@ -32,21 +32,23 @@ const MAX_LATELY = 256;
 const MAX_REMEMBERED = 256;
 
 /** The text, one character a byte; `undefined` when the bits are no code or their padding is not what it must be. */
-export function decodeHuffman(bytes: Buffer): string | undefined {
-  const code = bytes.toString("latin1");
+export function decodeHuffman(bytes: Buffer, start: number, end: number): string | undefined {
+  if (end - start > MAX_REMEMBERED) return decode(bytes, start, end);
+  const code = bytes.toString("latin1", start, end);
   const known = lately.get(code);
-  if (known !== undefined || bytes.length > MAX_REMEMBERED) return known ?? decode(bytes);
-  const text = decode(bytes);
+  if (known !== undefined) return known;
+  const text = decode(bytes, start, end);
   if (lately.size >= MAX_LATELY) lately.clear();
   if (text !== undefined) lately.set(code, text);
   return text;
 }
 
-function decode(bytes: Buffer): string | undefined {
+function decode(bytes: Buffer, start: number, end: number): string | undefined {
   const decoded: number[] = [];
   let code = 0;
   let length = 0;
-  for (const byte of bytes) {
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] ?? 0;
     for (let bit = 7; bit >= 0; bit--) {
       code = (code << 1) | ((byte >> bit) & 1);
       length += 1;

@@ -1,28 +1,116 @@
-import { FRAME_HEADER, flag, frameType, MAX_FRAME, makeFrame, writeFrameHeader } from "./frames.ts";
+import { FRAME_HEADER, flag, frameType, MAX_FRAME, MAX_WINDOW, makeFrame, writeFrameHeader } from "./frames.ts";
+import type { Outlet } from "./outlet.ts";
 
-/** What the streams of a connection share on the way out. */
-export interface Outlet {
-  /** How much data the peer takes on the whole connection, in bytes. Streams take from it what they send. */
-  window: number;
-  /** Bytes handed over that have not left this process. */
-  backlog(): number;
-  /** Hands bytes over in one go. They must not change afterwards. */
-  write(...parts: readonly Uint8Array[]): void;
-}
+/** Below this many bytes a message is copied beside its frame's header rather than handed over on its own. */
+const SMALL = 4096;
 
 /** What a stream has to send, held back by the windows of stream and connection. Messages are referred to, never copied, until they leave. */
-export interface Outbox {
-  push(message: Uint8Array): void;
-  /** Ends the stream once everything before has left. `block`: encoded trailers. */
-  finish(block: Buffer): void;
-  /** The peer takes this much more (or less, when it changes its settings). False: more than any window may hold. */
-  widen(bytes: number): boolean;
-  /** Sends what the windows allow. */
-  pump(): void;
+export class Outbox {
+  private readonly streamId: number;
+  private readonly outlet: Outlet;
+  private readonly opening: Buffer;
+  private readonly queue: Uint8Array[] = [];
+  /** Bytes of the first message that have left. */
+  private offset = 0;
+  private size = 0;
+  private window: number;
+  private opened = false;
+  private trailers: Buffer | undefined;
+  private finished = false;
+
+  /** `opening`: the encoded headers that go before the first message. `window`: what the peer takes on this stream, in bytes. */
+  constructor(streamId: number, outlet: Outlet, opening: Buffer, window: number) {
+    this.streamId = streamId;
+    this.outlet = outlet;
+    this.opening = opening;
+    this.window = window;
+  }
+
   /** Bytes that wait for a window. */
-  waiting(): number;
+  waiting(): number {
+    return this.size;
+  }
+
   /** True when the stream has ended on the way out. */
-  ended(): boolean;
+  ended(): boolean {
+    return this.finished;
+  }
+
+  push(message: Uint8Array): void {
+    this.queue.push(message);
+    this.size += message.byteLength;
+    this.pump();
+  }
+
+  /** Ends the stream once everything before has left. `block`: encoded trailers. */
+  finish(block: Buffer): void {
+    this.trailers = block;
+    this.pump();
+  }
+
+  /** The peer takes this much more (or less, when it changes its settings). False: more than any window may hold. */
+  widen(bytes: number): boolean {
+    this.window += bytes;
+    return this.window <= MAX_WINDOW;
+  }
+
+  /** Sends what the windows allow. */
+  pump(): void {
+    if (this.finished || (this.size === 0 && this.trailers === undefined)) return;
+    const { outlet, streamId } = this;
+    const first = outlet.cork();
+    if (!this.opened && this.size > 0) {
+      outlet.write(makeFrame(frameType.headers, flag.endHeaders, streamId, this.opening));
+      this.opened = true;
+    }
+    while (this.size > 0 && this.window > 0 && outlet.window > 0) if (!this.sendMessage()) this.sendFrame();
+    if (this.trailers !== undefined && this.size === 0) {
+      outlet.write(makeFrame(frameType.headers, flag.endHeaders | flag.endStream, streamId, this.trailers));
+      this.finished = true;
+    }
+    if (first) outlet.uncork();
+  }
+
+  /** Sends the whole next message, if the windows allow it and other streams have sent it too. */
+  private sendMessage(): boolean {
+    const message = this.queue[0];
+    if (message === undefined || this.offset > 0 || message.byteLength > Math.min(this.window, this.outlet.window)) return false;
+    const frames = sharedFrames(message, this.streamId);
+    if (frames === undefined) return false;
+    this.queue.shift();
+    this.take(message.byteLength);
+    this.outlet.write(frames);
+    return true;
+  }
+
+  private sendFrame(): void {
+    const { outlet, offset, streamId } = this;
+    const message = this.queue[0];
+    if (message === undefined) return;
+    const length = Math.min(message.byteLength - offset, this.window, outlet.window, MAX_FRAME);
+    const chunk = message.subarray(offset, offset + length);
+    this.take(length);
+    this.offset += length;
+    if (this.offset === message.byteLength) {
+      this.queue.shift();
+      this.offset = 0;
+    }
+    if (length <= SMALL) {
+      outlet.write(makeFrame(frameType.data, 0, streamId, chunk));
+      return;
+    }
+    const header = Buffer.allocUnsafe(FRAME_HEADER);
+    writeFrameHeader(header, 0, length, frameType.data, 0, streamId);
+    outlet.write(header);
+    outlet.write(chunk);
+  }
+
+  /** These many bytes leave. */
+  private take(length: number): void {
+    this.size -= length;
+    this.window -= length;
+    this.outlet.window -= length;
+  }
 }
 
 /**
@@ -48,87 +136,4 @@ function cut(message: Uint8Array, streamId: number): Buffer {
     frames.push(makeFrame(frameType.data, 0, streamId, message.subarray(at, at + MAX_FRAME)));
   }
   return Buffer.concat(frames);
-}
-
-/** Below this many bytes a message is copied beside its frame's header rather than handed over on its own. */
-const SMALL = 4096;
-const MAX_WINDOW = 2 ** 31 - 1;
-
-/** `opening`: the encoded headers that go before the first message. */
-export function createOutbox(streamId: number, outlet: Outlet, opening: Buffer, initialWindow: number): Outbox {
-  const queue: Uint8Array[] = [];
-  /** Bytes of the first message that have left. */
-  let offset = 0;
-  let waiting = 0;
-  let window = initialWindow;
-  let opened = false;
-  let trailers: Buffer | undefined;
-  let ended = false;
-
-  function pump(): void {
-    if (ended) return;
-    const parts: Uint8Array[] = [];
-    if (!opened && queue.length > 0) {
-      parts.push(makeFrame(frameType.headers, flag.endHeaders, streamId, opening));
-      opened = true;
-    }
-    while (waiting > 0 && window > 0 && outlet.window > 0) parts.push(...(nextMessage() ?? nextFrame()));
-    if (trailers !== undefined && waiting === 0) {
-      parts.push(makeFrame(frameType.headers, flag.endHeaders | flag.endStream, streamId, trailers));
-      ended = true;
-    }
-    if (parts.length > 0) outlet.write(...parts);
-  }
-
-  /** The whole next message, if the windows allow it and other streams have sent it too. */
-  function nextMessage(): Uint8Array[] | undefined {
-    const [message] = queue;
-    if (message === undefined || offset > 0 || message.byteLength > Math.min(window, outlet.window)) return undefined;
-    const frames = sharedFrames(message, streamId);
-    if (frames === undefined) return undefined;
-    queue.shift();
-    leave(message.byteLength);
-    return [frames];
-  }
-
-  function leave(length: number): void {
-    waiting -= length;
-    window -= length;
-    outlet.window -= length;
-  }
-
-  function nextFrame(): Uint8Array[] {
-    const [message = new Uint8Array()] = queue;
-    const length = Math.min(message.byteLength - offset, window, outlet.window, MAX_FRAME);
-    const chunk = message.subarray(offset, offset + length);
-    offset += length;
-    leave(length);
-    if (offset === message.byteLength) {
-      queue.shift();
-      offset = 0;
-    }
-    if (length <= SMALL) return [makeFrame(frameType.data, 0, streamId, chunk)];
-    const header = Buffer.allocUnsafe(FRAME_HEADER);
-    writeFrameHeader(header, 0, length, frameType.data, 0, streamId);
-    return [header, chunk];
-  }
-
-  return {
-    push(message) {
-      queue.push(message);
-      waiting += message.byteLength;
-      pump();
-    },
-    finish(block) {
-      trailers = block;
-      pump();
-    },
-    widen(bytes) {
-      window += bytes;
-      return window <= MAX_WINDOW;
-    },
-    pump,
-    waiting: () => waiting,
-    ended: () => ended,
-  };
 }

@@ -1,17 +1,21 @@
 /** Bears so much at once, then so much a second. */
-export interface Patience {
-  /** False when it is used up. `now` in milliseconds. */
-  take(now: number): boolean;
-}
+export class Patience {
+  private readonly burst: number;
+  private readonly perSecond: number;
+  private left: number;
+  private at: number | undefined;
 
-export function createPatience(burst: number, perSecond: number, start: number): Patience {
-  let left = burst;
-  let at = start;
-  return {
-    take(now) {
-      left = Math.min(burst, left + ((now - at) / 1000) * perSecond) - 1;
-      at = now;
-      return left > 0;
-    },
-  };
+  constructor(burst: number, perSecond: number) {
+    this.burst = burst;
+    this.perSecond = perSecond;
+    this.left = burst;
+  }
+
+  /** False when it is used up. `now` in milliseconds. */
+  take(now: number): boolean {
+    const passed = now - (this.at ?? now);
+    this.left = Math.min(this.burst, this.left + (passed / 1000) * this.perSecond) - 1;
+    this.at = now;
+    return this.left > 0;
+  }
 }

@@ -1,36 +1,22 @@
 import type { Call, CallHandler, Method } from "./call.ts";
-import { createUnframer } from "./frame.ts";
 import { errorCode, MAX_WINDOW } from "./frames.ts";
 import { encodeHeaders, type Headers } from "./hpack.ts";
-import { createOutbox, type Outlet } from "./outbox.ts";
+import { MessageReader } from "./message.ts";
+import { Outbox } from "./outbox.ts";
+import type { Outlet } from "./outlet.ts";
 import { encodeMessage, status } from "./status.ts";
 
 /** What a stream needs of its connection. */
 export interface StreamOwner {
   readonly outlet: Outlet;
+  /** Bytes of a message. */
   readonly maxRequestSize: number;
   /** Told when the client is refused, and why. */
-  readonly refused: (why: string) => void;
+  refused(why: string): void;
   /** Ends the stream with an RST_STREAM of this code. */
   reset(streamId: number, code: number): void;
   /** Both directions have ended: the stream may be forgotten. */
   finished(streamId: number): void;
-}
-
-/** One call on an HTTP/2 stream. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
-export interface ServerStream {
-  /** Bytes the client may still send before it is told that it may send more. Kept by the connection. */
-  receiveWindow: number;
-  readonly remoteClosed: boolean;
-  data(bytes: Buffer): void;
-  /** The client has ended its direction. */
-  end(): void;
-  /** False: the window grows beyond what a window may be. */
-  widen(bytes: number): boolean;
-  /** The connection takes more: sends what waits. */
-  pump(): void;
-  /** The stream is gone: reset, or its connection is. */
-  closed(): void;
 }
 
 /** Bytes on their way to a client beyond which its call holds back. */
@@ -50,110 +36,128 @@ const FAULTS: ReadonlySet<number> = new Set([
 const LONGEST_PATH = 200;
 const OPENING = encodeHeaders(RESPONSE);
 
-export function createServerStream(
-  streamId: number,
-  headers: Headers,
-  method: Method | undefined,
-  owner: StreamOwner,
-  windows: { readonly send: number; readonly receive: number },
-): ServerStream {
-  const { outlet } = owner;
-  const outbox = createOutbox(streamId, outlet, OPENING, windows.send);
-  const unframer = createUnframer(owner.maxRequestSize);
-  let handler: CallHandler | undefined;
-  let sent = false;
-  let over = false;
-  let held = false;
-  let remoteClosed = false;
-  let late: NodeJS.Timeout | undefined;
+/** One call on an HTTP/2 stream. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
+export class ServerStream implements Call {
+  readonly headers: Headers;
+  /** Bytes the client may still send before it is told that it may send more. Kept by the connection. */
+  receiveWindow: number;
+  remoteClosed = false;
+  private readonly id: number;
+  private readonly owner: StreamOwner;
+  private readonly outbox: Outbox;
+  private readonly messages: MessageReader;
+  private handler: CallHandler | undefined = undefined;
+  private sent = false;
+  private over = false;
+  private held = false;
+  private late: NodeJS.Timeout | undefined = undefined;
 
-  const full = () => outbox.waiting() > 0 || outlet.backlog() >= HIGH_WATER;
+  /** `sendWindow`, `receiveWindow`: the stream's windows at first, in bytes. */
+  constructor(id: number, headers: Headers, owner: StreamOwner, sendWindow: number, receiveWindow: number) {
+    this.id = id;
+    this.headers = headers;
+    this.owner = owner;
+    this.receiveWindow = receiveWindow;
+    this.outbox = new Outbox(id, owner.outlet, OPENING, sendWindow);
+    this.messages = new MessageReader(owner.maxRequestSize);
+  }
 
-  const call: Call = {
-    headers,
-    send(frame) {
-      if (over) return false;
-      sent = true;
-      outbox.push(frame);
-      held = full();
-      return !held;
-    },
-    end(code, message = "") {
-      if (over) return;
-      over = true;
-      if (FAULTS.has(code)) owner.refused(message);
-      const trailers = { "grpc-status": String(code), "grpc-message": encodeMessage(message) };
-      outbox.finish(encodeHeaders(sent ? trailers : { ...RESPONSE, ...trailers }));
-      if (outbox.ended()) settle();
-      else late = setTimeout(() => owner.reset(streamId, errorCode.cancel), END_GRACE_MS);
-    },
-  };
+  /** Called once, first. `method`: what serves the path of the call; `ended`: the client sends nothing more. */
+  start(method: Method | undefined, ended: boolean): void {
+    this.remoteClosed = ended;
+    const { headers } = this;
+    if (headers.get(":method") !== "POST" || !headers.get("content-type")?.startsWith("application/grpc")) {
+      this.over = true;
+      this.owner.refused("its request is no gRPC call");
+      this.outbox.finish(encodeHeaders({ ":status": "415" }));
+      this.settle();
+    } else if (method === undefined) {
+      this.end(status.unimplemented, `there is no method ${headers.get(":path")?.slice(0, LONGEST_PATH)}`);
+    } else {
+      this.handler = method(this);
+      if (ended) this.halfClose();
+    }
+  }
+
+  send(message: Uint8Array): boolean {
+    if (this.over) return false;
+    this.sent = true;
+    this.outbox.push(message);
+    this.held = this.isFull();
+    return !this.held;
+  }
+
+  end(code: number, message = ""): void {
+    if (this.over) return;
+    this.over = true;
+    if (FAULTS.has(code)) this.owner.refused(message);
+    const trailers = { "grpc-status": String(code), "grpc-message": encodeMessage(message) };
+    this.outbox.finish(encodeHeaders(this.sent ? trailers : { ...RESPONSE, ...trailers }));
+    if (this.outbox.ended()) this.settle();
+    else this.late = setTimeout(() => this.owner.reset(this.id, errorCode.cancel), END_GRACE_MS);
+  }
+
+  /** Bytes from the client. */
+  receive(bytes: Buffer): void {
+    if (this.over) return;
+    this.messages.push(bytes);
+    for (let message = this.messages.next(); message !== undefined; message = this.messages.next()) {
+      if (message === "tooLarge") this.refuse(status.resourceExhausted, `a request may have at most ${this.owner.maxRequestSize} bytes`);
+      else if (message === "compressed") this.refuse(status.unimplemented, "requests must not be compressed");
+      else this.handler?.message(message);
+      if (this.over) return;
+    }
+  }
+
+  /** The client has ended its direction. */
+  halfClose(): void {
+    this.remoteClosed = true;
+    if (this.outbox.ended()) this.owner.finished(this.id);
+    else if (!this.over) this.handler?.halfClosed();
+  }
+
+  /** The client takes this much more. False: the window grows beyond what a window may be. */
+  widen(bytes: number): boolean {
+    const fits = this.outbox.widen(bytes);
+    if (fits && bytes > 0) this.pump();
+    return fits && bytes <= MAX_WINDOW;
+  }
+
+  /** The connection takes more: sends what waits. */
+  pump(): void {
+    this.outbox.pump();
+    if (this.over && this.outbox.ended()) this.settle();
+    else if (this.held && !this.isFull()) {
+      this.held = false;
+      this.handler?.drained?.();
+    }
+  }
+
+  /** The stream is gone: reset, or its connection is. */
+  closed(): void {
+    this.over = true;
+    clearTimeout(this.late);
+    const { handler } = this;
+    this.handler = undefined;
+    handler?.closed();
+  }
+
+  private isFull(): boolean {
+    return this.outbox.waiting() > 0 || this.owner.outlet.backlog() >= HIGH_WATER;
+  }
 
   /** Our direction has ended. A client that still sends is told that nothing more is wanted of it. */
-  function settle(): void {
-    clearTimeout(late);
-    if (remoteClosed) owner.finished(streamId);
-    else owner.reset(streamId, errorCode.none);
+  private settle(): void {
+    clearTimeout(this.late);
+    if (this.remoteClosed) this.owner.finished(this.id);
+    else this.owner.reset(this.id, errorCode.none);
   }
 
   /** Ends the call for a fault of the client's that only this level can see. */
-  function refuse(code: number, message: string): void {
-    call.end(code, message);
-    closeHandler();
+  private refuse(code: number, message: string): void {
+    this.end(code, message);
+    const { handler } = this;
+    this.handler = undefined;
+    handler?.closed();
   }
-
-  function closeHandler(): void {
-    const ending = handler;
-    handler = undefined;
-    ending?.closed();
-  }
-
-  const stream: ServerStream = {
-    receiveWindow: windows.receive,
-    get remoteClosed() {
-      return remoteClosed;
-    },
-    data(bytes) {
-      if (over) return;
-      const { messages, problem } = unframer.push(bytes);
-      for (const message of messages) if (!over) handler?.message(message);
-      if (problem === "tooLarge") refuse(status.resourceExhausted, `a request may have at most ${owner.maxRequestSize} bytes`);
-      if (problem === "compressed") refuse(status.unimplemented, "requests must not be compressed");
-    },
-    end() {
-      remoteClosed = true;
-      if (outbox.ended()) owner.finished(streamId);
-      else if (!over) handler?.halfClosed();
-    },
-    widen(bytes) {
-      const fits = outbox.widen(bytes);
-      if (fits && bytes > 0) stream.pump();
-      return fits && bytes <= MAX_WINDOW;
-    },
-    pump() {
-      outbox.pump();
-      if (over && outbox.ended()) settle();
-      else if (held && !full()) {
-        held = false;
-        handler?.drained?.();
-      }
-    },
-    closed() {
-      over = true;
-      clearTimeout(late);
-      closeHandler();
-    },
-  };
-
-  if (headers.get(":method") !== "POST" || !headers.get("content-type")?.startsWith("application/grpc")) {
-    over = true;
-    owner.refused("its request is no gRPC call");
-    outbox.finish(encodeHeaders({ ":status": "415" }));
-    queueMicrotask(settle);
-  } else if (method === undefined) {
-    queueMicrotask(() => call.end(status.unimplemented, `there is no method ${headers.get(":path")?.slice(0, LONGEST_PATH)}`));
-  } else {
-    handler = method(call);
-  }
-  return stream;
 }

@@ -5,9 +5,9 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { Client, credentials, type StatusObject } from "@grpc/grpc-js";
 import type { Call, Method } from "./call.ts";
-import { createUnframer, frame } from "./frame.ts";
 import { errorCode, FRAME_HEADER, flag, frameType, makeFrame, PREFACE, settingsFrame, words } from "./frames.ts";
 import { encodeHeaders } from "./hpack.ts";
+import { frame, MessageReader } from "./message.ts";
 import { createGrpcServer, type GrpcServerOptions } from "./server.ts";
 import { status } from "./status.ts";
 
@@ -106,10 +106,11 @@ test("a message larger than the client's windows arrives whole, as the client ta
   const stream = request(client);
   const message = Buffer.alloc(3 * MIB, "abcdefg");
   stream.write(frame([message]));
-  const unframer = createUnframer(8 * MIB);
+  const messages = new MessageReader(8 * MIB);
   for await (const bytes of stream) {
-    const [whole] = unframer.push(bytes).messages;
-    if (whole === undefined) continue;
+    messages.push(bytes);
+    const whole = messages.next();
+    if (typeof whole !== "object") continue;
     assert(whole.equals(message));
     break;
   }

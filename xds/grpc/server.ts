@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import type { Method } from "./call.ts";
-import { type Connection, createConnection } from "./connection.ts";
+import { Connection, type ConnectionOwner } from "./connection.ts";
 
 export interface GrpcServerOptions {
   /** `/package.Service/Method` -> what serves it. */
@@ -34,17 +34,18 @@ const BACKLOG = 4096;
 /** A gRPC server for streams of encoded messages. docs/decisions/0006-grpc-transport.md says why it is our own. */
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const { methods, maxRequestSize } = options;
-  const connections = new Map<Connection, { readonly retireAt: number }>();
-  const accept = (socket: Socket) => {
-    const peer = `${socket.remoteAddress}:${socket.remotePort}`;
-    const refused = (why: string) => options.refused?.(peer, why);
-    const closed = () => void connections.delete(connection);
-    const connection = createConnection(socket, { methods, maxRequestSize, refused, closed });
-    connections.set(connection, { retireAt: retirement(options.maxConnectionAgeMs) });
+  /** When each is to be retired. */
+  const connections = new Map<Connection, number>();
+  const owner: ConnectionOwner = {
+    methods,
+    maxRequestSize,
+    refused: ({ socket }, why) => options.refused?.(peerOf(socket), why),
+    closed: (connection) => void connections.delete(connection),
   };
+  const accept = (socket: Socket) => void connections.set(new Connection(socket, owner), retirement(options.maxConnectionAgeMs));
   const server: Server = options.tls
     ? createTlsServer({ ...options.tls, ALPNProtocols: ["h2"] }, accept).on("tlsClientError", (error, socket) => {
-        options.refused?.(`${socket.remoteAddress}:${socket.remotePort}`, `the TLS handshake failed: ${error.message}`);
+        options.refused?.(peerOf(socket), `the TLS handshake failed: ${error.message}`);
       })
     : createServer({ noDelay: true }, accept);
 
@@ -52,7 +53,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     for (const connection of connections.keys()) if (connection.ping()) connection.destroy();
   }, options.keepaliveMs ?? KEEPALIVE_MS);
   const ageing = setInterval(() => {
-    for (const [connection, { retireAt }] of connections) {
+    for (const [connection, retireAt] of connections) {
       if (retireAt > Date.now()) continue;
       connection.retire();
       if (retireAt + CLOSE_GRACE_MS < Date.now()) connection.destroy();
@@ -85,6 +86,11 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     },
     connections: () => connections.size,
   };
+}
+
+/** Asked for when it is needed only: it costs a call of the kernel for each connection. */
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return remoteAddress === undefined ? "a client that is gone" : `${remoteAddress}:${remotePort}`;
 }
 
 /** Ten percent more or less, so that what came together does not come back together. */

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Chain, ChainEntry } from "../../model/delivery.ts";
 import { type FilterKey, type FilterType, filterId } from "../../model/filter.ts";
 import { type Resource, typeUrls } from "../resource.ts";
@@ -47,16 +47,21 @@ export function chainVersion(slot: string, chain: Chain, dialect: Dialect): stri
  *
  * Envoy remembers the last config it was sent, also when it refused it, and acknowledges the same again without looking. Where the refusal may have been
  * lost with its connection, the same content must therefore go out under another `attempt`: it changes the bytes, not the version.
+ * `version`: what `chainVersion` says, for those who have asked it.
  */
-export function chainResource(slot: string, chain: Chain, dialect: Dialect, attempt: string): Resource {
-  const name = chainName(slot);
-  const entries = httpEntries(chain);
-  const filters = entries.map((entry) =>
+export function chainResource(
+  slot: string,
+  chain: Chain,
+  dialect: Dialect,
+  attempt: string,
+  version = chainVersion(slot, chain, dialect),
+): Resource {
+  const filters = httpEntries(chain).map((entry) =>
     field(FILTERS, typedExtensionConfig(filterId(entry.filter), HTTP_WASM_TYPE, wasm(entry, dialect, attempt))),
   );
   // A chain with no filters is refused: no chain at all is the valid form of an empty one.
   const config = filters.length === 0 ? [] : field(DEFAULT_FILTER_CHAIN, filters.flat());
-  return extension(name, version(name, entries, dialect), FILTER_CHAIN_TYPE, config);
+  return extension(chainName(slot), version, FILTER_CHAIN_TYPE, config);
 }
 
 /** The version of `wasmResource` of these. */
@@ -108,5 +113,5 @@ function version(name: string, entries: Chain, { restriction }: Dialect): string
     name,
     entries.map((entry) => [filterId(entry.filter), entry.type, entry.hash, entry.capabilities]),
   ]);
-  return createHash("sha256").update(content).digest("hex").slice(0, 32);
+  return hash("sha256", content).slice(0, 32);
 }

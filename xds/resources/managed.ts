@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { isIP } from "node:net";
 import type { Chain } from "../../model/delivery.ts";
 import type { FilterType } from "../../model/filter.ts";
@@ -149,5 +149,5 @@ function lbEndpoint(address: Address) {
 
 function resource(typeUrl: string, name: string, message: Uint8Array): Resource {
   const bytes = join(any(typeUrl, [message]));
-  return { typeUrl, name, version: createHash("sha256").update(bytes).digest("hex").slice(0, 32), any: bytes };
+  return { typeUrl, name, version: hash("sha256", bytes).slice(0, 32), any: bytes };
 }

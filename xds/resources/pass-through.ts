@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { ChainEntry } from "../../model/delivery.ts";
 import type { FilterKey, FilterType } from "../../model/filter.ts";
 import { DEFAULT_SETTINGS } from "../../model/revision.ts";
@@ -16,7 +16,7 @@ export const passThroughModule: Uint8Array = Buffer.from(
   "base64",
 );
 
-const digest = `sha256:${createHash("sha256").update(passThroughModule).digest("hex")}` as const;
+const digest = `sha256:${hash("sha256", passThroughModule)}` as const;
 
 /** A chain entry that stands where `filter` would, and does nothing. */
 export function passThrough(filter: FilterKey, type: FilterType): ChainEntry {

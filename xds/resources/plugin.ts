@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { ChainEntry } from "../../model/delivery.ts";
 import { type FailurePolicy, filterId } from "../../model/filter.ts";
 import {
@@ -67,7 +67,7 @@ function restriction(entry: ChainEntry, attempt: string): CapabilityRestrictionC
 export function vmId(entry: ChainEntry): string {
   const { env, failurePolicy } = entry.settings;
   const built = JSON.stringify([env.map(({ name, value }) => [name, value]), allowedNames(entry.capabilities), failurePolicy]);
-  return `${filterId(entry.filter)}/${createHash("sha256").update(built).digest("hex").slice(0, 16)}`;
+  return `${filterId(entry.filter)}/${hash("sha256", built).slice(0, 16)}`;
 }
 
 /** google.protobuf.StringValue: Envoy hands its text to the plugin as it is. */

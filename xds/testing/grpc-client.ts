@@ -1,5 +1,5 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants, type IncomingHttpHeaders } from "node:http2";
-import { createUnframer, frame } from "../grpc/frame.ts";
+import { frame, MessageReader } from "../grpc/message.ts";
 import { status } from "../grpc/status.ts";
 
 export interface Status {
@@ -32,7 +32,7 @@ export function connectGrpc(port: number): TestConnection {
 }
 
 function open(session: ClientHttp2Session, path: string, onMessage: (message: Buffer) => void): TestCall {
-  const unframer = createUnframer(2 ** 31);
+  const messages = new MessageReader(2 ** 31);
   const stream: ClientHttp2Stream = session.request({
     ":method": "POST",
     ":path": path,
@@ -48,7 +48,8 @@ function open(session: ClientHttp2Session, path: string, onMessage: (message: Bu
   stream.on("trailers", take);
   stream.on("error", () => {});
   stream.on("data", (bytes: Buffer) => {
-    for (const message of unframer.push(bytes).messages) onMessage(message);
+    messages.push(bytes);
+    for (let next = messages.next(); typeof next === "object"; next = messages.next()) onMessage(next);
   });
   return {
     write: (message) => new Promise((done) => stream.write(frame([message]), () => done())),
