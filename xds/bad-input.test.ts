@@ -291,7 +291,7 @@ test("what is no gRPC call is told so", async (t) => {
 
 test("labels are taken for what they are, whatever their names", () => {
   const labels = JSON.parse('{"__proto__": "polluted", "constructor": "x", "number": 1, "app": "web"}');
-  const node = parseNode({ id: "a", metadata: { LABELS: labels, NAMESPACE: 7 } });
+  const node = parseNode({ id: "a", hasFilterChain: false, metadata: { LABELS: labels, NAMESPACE: 7 } });
   assert(node.ok);
   assert.equal(node.value.namespace, "");
   assert.equal(Object.getPrototypeOf(node.value.labels), Object.prototype);

@@ -13,7 +13,7 @@ import { entryFixture } from "./resources/fixture.ts";
 import { connect } from "./testing/client.ts";
 
 /** Of proxies that tell no version. */
-const dialect = dialectOf([], "");
+const dialect = dialectOf(false, "");
 
 const ECDS = typeUrls.extensionConfig;
 const SERVICE = "/envoy.service.status.v3.ClientStatusDiscoveryService";

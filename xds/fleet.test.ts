@@ -11,7 +11,7 @@ import { entryFixture } from "./resources/fixture.ts";
 import { connect, type TestClient, type Variant } from "./testing/client.ts";
 
 /** Of proxies that tell no version. */
-const dialect = dialectOf([], "");
+const dialect = dialectOf(false, "");
 
 const ECDS = typeUrls.extensionConfig;
 const variants: readonly Variant[] = ["sotw", "delta"];

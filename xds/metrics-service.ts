@@ -3,10 +3,15 @@ import type { MetricFamily } from "./gen/io/prometheus/client/metrics.ts";
 import type { Method } from "./grpc/call.ts";
 import { frame } from "./grpc/message.ts";
 import { status } from "./grpc/status.ts";
+import { decodeNode } from "./node.ts";
+import { takeOut } from "./resources/wire.ts";
 
 /** Takes what a proxy reports of itself. `id`: its node id, from the stream's first message; `isFirst`: counters may have started anew. */
 export type MetricsSink = (id: string, families: readonly MetricFamily[], isFirst: boolean) => void;
 
+/** Number of the field `identifier`, and of `node` in it. */
+const IDENTIFIER = 1;
+const NODE = 1;
 const PATH = "/envoy.service.metrics.v3.MetricsService/StreamMetrics";
 
 /**
@@ -20,10 +25,12 @@ export function metricsMethod(sink: MetricsSink): [string, Method] {
     return {
       message(bytes) {
         try {
-          const message = StreamMetricsMessage.decode(bytes);
           const isFirst = id === undefined;
-          id ??= message.identifier?.node?.id ?? "";
-          if (id !== "") sink(id, message.envoyMetrics ?? [], isFirst);
+          const metrics = takeOut(bytes, IDENTIFIER, (start, end) => {
+            id ??= nodeIdOf(bytes.subarray(start, end));
+          });
+          id ??= "";
+          if (id !== "") sink(id, StreamMetricsMessage.decode(metrics).envoyMetrics ?? [], isFirst);
         } catch (error) {
           call.end(status.invalidArgument, `not a StreamMetricsMessage: ${error instanceof Error ? error.message : String(error)}`);
         }
@@ -36,4 +43,12 @@ export function metricsMethod(sink: MetricsSink): [string, Method] {
     };
   };
   return [PATH, method];
+}
+
+function nodeIdOf(identifier: Uint8Array): string | undefined {
+  let id: string | undefined;
+  takeOut(identifier, NODE, (start, end) => {
+    id = decodeNode(identifier.subarray(start, end)).id;
+  });
+  return id;
 }

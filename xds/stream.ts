@@ -153,7 +153,7 @@ export class XdsStream implements CallHandler, Watcher {
 
   /** Takes a request; returns why the stream must end, if it must. */
   private accept(bytes: Uint8Array): Problem | undefined {
-    const message = decodeRequest(this.variant, bytes);
+    const message = decodeRequest(this.variant, bytes, this.opener === undefined);
     if (message === undefined) return invalid(`the request is not a valid ${this.variant === "delta" ? "Delta" : ""}DiscoveryRequest`);
     const problem = this.opener === undefined ? this.open(message) : undefined;
     if (problem !== undefined) return problem;

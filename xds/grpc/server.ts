@@ -43,10 +43,17 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     closed: (connection) => void connections.delete(connection),
   };
   const accept = (socket: Socket) => void connections.set(new Connection(socket, owner), retirement(options.maxConnectionAgeMs));
+  /** What TLS runs on: a client that never completes its handshake is no connection, but keeps the server from closing. */
+  const carriers = new Set<Socket>();
   const server: Server = options.tls
-    ? createTlsServer({ ...options.tls, ALPNProtocols: ["h2"] }, accept).on("tlsClientError", (error, socket) => {
-        options.refused?.(peerOf(socket), `the TLS handshake failed: ${error.message}`);
-      })
+    ? createTlsServer({ ...options.tls, ALPNProtocols: ["h2"], noDelay: true }, accept)
+        .on("connection", (socket: Socket) => {
+          carriers.add(socket);
+          socket.once("close", () => carriers.delete(socket));
+        })
+        .on("tlsClientError", (error: Error & { readonly reason?: string }, socket) => {
+          options.refused?.(peerOf(socket), `the TLS handshake failed: ${error.reason ?? error.message}`);
+        })
     : createServer({ noDelay: true }, accept);
 
   const keepalive = setInterval(() => {
@@ -80,6 +87,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       for (const connection of connections.keys()) connection.retire();
       const late = setTimeout(() => {
         for (const connection of connections.keys()) connection.destroy();
+        for (const carrier of carriers) carrier.destroy();
       }, CLOSE_GRACE_MS);
       await closed;
       clearTimeout(late);

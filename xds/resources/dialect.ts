@@ -4,6 +4,9 @@
  */
 export type SlotForm = "chain" | "filters";
 
+/** The name by which a proxy lists filter_chain among its extensions. */
+export const FILTER_CHAIN_EXTENSION = "envoy.filters.http.filter_chain";
+
 /** What a proxy understands. An Envoy refuses a filter config with a field that it does not know, and warns of one that is deprecated. */
 export interface Dialect {
   readonly form: SlotForm;
@@ -12,11 +15,10 @@ export interface Dialect {
 }
 
 /**
- * The dialect of a proxy whose node message lists these extensions and this version (`1.40.0`; empty when it tells none, which is taken
- * for an old one: the old place is still read everywhere).
+ * The dialect of a proxy whose node message lists filter_chain among its extensions or not, and this version (`1.40.0`; empty when it tells none,
+ * which is taken for an old one: the old place is still read everywhere).
  */
-export function dialectOf(extensions: readonly { readonly name?: string | undefined }[], version: string): Dialect {
-  const hasChain = extensions.some(({ name }) => name === "envoy.filters.http.filter_chain");
+export function dialectOf(hasFilterChain: boolean, version: string): Dialect {
   const [major = 0, minor = 0] = version.split(".").map(Number);
-  return { form: hasChain ? "chain" : "filters", restriction: major > 1 || (major === 1 && minor >= 40) ? "vm" : "plugin" };
+  return { form: hasFilterChain ? "chain" : "filters", restriction: major > 1 || (major === 1 && minor >= 40) ? "vm" : "plugin" };
 }

@@ -86,11 +86,9 @@ test("an app known by name gets a cluster that resolves it, and no endpoints", (
 });
 
 test("a proxy's dialect follows from its extensions and its version", () => {
-  const both = [{ name: "envoy.filters.http.wasm" }, { name: "envoy.filters.http.filter_chain" }];
-  const old = [{ name: "envoy.filters.http.wasm" }];
-  assert.deepEqual(dialectOf(both, "1.40.0"), { form: "chain", restriction: "vm" });
-  assert.deepEqual(dialectOf(both, "1.39.3"), { form: "chain", restriction: "plugin" });
-  assert.deepEqual(dialectOf(old, "1.36.4"), { form: "filters", restriction: "plugin" });
-  assert.deepEqual(dialectOf(old, "2.0.0"), { form: "filters", restriction: "vm" });
-  assert.deepEqual(dialectOf([], ""), { form: "filters", restriction: "plugin" });
+  assert.deepEqual(dialectOf(true, "1.40.0"), { form: "chain", restriction: "vm" });
+  assert.deepEqual(dialectOf(true, "1.39.3"), { form: "chain", restriction: "plugin" });
+  assert.deepEqual(dialectOf(false, "1.36.4"), { form: "filters", restriction: "plugin" });
+  assert.deepEqual(dialectOf(false, "2.0.0"), { form: "filters", restriction: "vm" });
+  assert.deepEqual(dialectOf(false, ""), { form: "filters", restriction: "plugin" });
 });

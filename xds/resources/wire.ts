@@ -1,4 +1,4 @@
-import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
 /**
  * An encoded message as a list of parts that are joined once, at the end: nesting a module of megabytes in ten messages
@@ -27,6 +27,38 @@ export function typedExtensionConfig(name: string, typeUrl: string, message: Rop
 /** Joins the parts: the only place where they are copied. */
 export function join(rope: Rope): Uint8Array {
   return Buffer.concat(rope);
+}
+
+/**
+ * Takes the length-delimited fields of this number out of an encoded message, without decoding them or anything else: `taken` is told where the content of
+ * each begins and ends. Returns the other fields. Throws when the bytes are no message.
+ */
+export function takeOut(message: Uint8Array, number: number, taken: (start: number, end: number) => void): Uint8Array {
+  const reader = new BinaryReader(message);
+  const others: Uint8Array[] = [];
+  let kept = 0;
+  while (reader.pos < reader.len) {
+    const at = reader.pos;
+    const tag = reader.uint32();
+    if (tag !== ((number << 3) | LENGTH_DELIMITED)) {
+      reader.skip(tag & 7, tag >>> 3);
+      continue;
+    }
+    const length = reader.uint32();
+    const start = reader.pos;
+    if (length > message.length - start) throw new RangeError("a field goes beyond its message");
+    if (at > kept) others.push(message.subarray(kept, at));
+    kept = start + length;
+    reader.pos = kept;
+    taken(start, kept);
+  }
+  if (kept < message.length) others.push(message.subarray(kept));
+  return others.length === 1 && others[0] ? others[0] : Buffer.concat(others);
+}
+
+/** For a BinaryReader: several times faster than its own TextDecoder for short strings, of which requests are made. */
+export function decodeUtf8(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
 }
 
 function byteLength(rope: Rope): number {
