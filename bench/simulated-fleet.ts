@@ -5,7 +5,9 @@ import { createCache } from "../xds/cache.ts";
 import { createDiscovery } from "../xds/discovery.ts";
 import { createFleet } from "../xds/fleet.ts";
 import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from "../xds/gen/envoy/service/discovery/v3/discovery.ts";
+import type { Message } from "../xds/grpc/message.ts";
 import { typeUrls } from "../xds/resource.ts";
+import { join } from "../xds/resources/wire.ts";
 import type { XdsStream } from "../xds/stream.ts";
 
 /** A fleet whose proxies acknowledge all that they are sent, in later turns of the event loop and a few at a time, as sockets would hand it over. */
@@ -23,23 +25,23 @@ export interface SimulatedFleet {
 /** Acknowledgements that come within one turn. */
 const BATCH = 64;
 /** Of a gRPC message: one byte of flags, four of length. */
-const FRAME_HEAD = 5;
+const PREFIX = 5;
 
 export function createSimulatedFleet(): SimulatedFleet {
   const cache = createCache();
   const { fleet, observer } = createFleet({ cache, clock: systemClock });
   const discovery = createDiscovery(cache, observer, { names: 10_000, types: 32 });
-  const answers = new WeakMap<Uint8Array, Uint8Array>();
+  const answers = new WeakMap<Message, Uint8Array>();
   const pending: { stream: XdsStream; answer: Uint8Array }[] = [];
   let [responses, acknowledged, lastAt] = [0, 0, 0];
 
   /** Proxies with the same chain are sent the very same bytes, so what to answer is worked out once: the clients' work is not what is measured. */
-  function answerTo(frame: Uint8Array): Uint8Array {
-    const known = answers.get(frame);
+  function answerTo(message: Message): Uint8Array {
+    const known = answers.get(message);
     if (known !== undefined) return known;
-    const { nonce } = DeltaDiscoveryResponse.decode(frame.subarray(FRAME_HEAD));
+    const { nonce } = DeltaDiscoveryResponse.decode(join(message.parts).subarray(PREFIX));
     const answer = DeltaDiscoveryRequest.encode({ typeUrl: typeUrls.extensionConfig, responseNonce: nonce ?? "" }).finish();
-    answers.set(frame, answer);
+    answers.set(message, answer);
     return answer;
   }
 
@@ -56,10 +58,10 @@ export function createSimulatedFleet(): SimulatedFleet {
     fleet,
     connect(id, namespace, labels) {
       const stream = discovery.open("delta", undefined, {
-        send(frame) {
+        send(message) {
           responses += 1;
           if (pending.length === 0) setImmediate(deliver);
-          pending.push({ stream, answer: answerTo(frame) });
+          pending.push({ stream, answer: answerTo(message) });
           return true;
         },
         end(_code, message) {

@@ -7,7 +7,7 @@ import { createDelivery, type Delivery, type Offer } from "./ledger.ts";
 function offer(version: string): Offer {
   const digest = `sha256:${"0".repeat(64)}` as const;
   const filter: DeliveredFilter = { filter: { namespace: "shop", name: "a" }, revision: 1, digest, wasmDigest: digest, hash: version };
-  return { resource: { typeUrl: "t", name: "weir/default", version, any: Buffer.alloc(0) }, filters: [filter] };
+  return { resource: { typeUrl: "t", name: "weir/default", version, any: [] }, filters: [filter] };
 }
 
 /** Through functions: the compiler takes what was asserted of a property to hold for good. */

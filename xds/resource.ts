@@ -1,3 +1,5 @@
+import type { Rope } from "./resources/wire.ts";
+
 /** One xDS resource, encoded once: every stream that wants it sends the same bytes. */
 export interface Resource {
   /** Type URL of the resource inside `any`. https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#resource-types */
@@ -5,8 +7,8 @@ export interface Resource {
   readonly name: string;
   /** A content hash: equal names and versions mean the same to a proxy, across restarts and replicas. */
   readonly version: string;
-  /** The encoded google.protobuf.Any. */
-  readonly any: Uint8Array;
+  /** The encoded google.protobuf.Any. A module in it is not a copy: as long as the resource is served, its code is in memory once. */
+  readonly any: Rope;
 }
 
 /** The type URLs Weir serves. */

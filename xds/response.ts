@@ -1,14 +1,14 @@
 import { hash } from "node:crypto";
 import { DeltaDiscoveryResponse, DiscoveryResponse, Resource as ResourceMessage } from "./gen/envoy/service/discovery/v3/discovery.ts";
-import { frame } from "./grpc/message.ts";
+import { frame, type Message } from "./grpc/message.ts";
 import type { Resource } from "./resource.ts";
 import { field } from "./resources/wire.ts";
 import type { Request } from "./subscription.ts";
 
 export interface Response {
   readonly nonce: string;
-  /** The encoded discovery response as it goes on the wire. Shared between streams: never written to. */
-  readonly frame: Uint8Array;
+  /** The encoded discovery response. Shared between streams: never written to. */
+  readonly message: Message;
 }
 
 export interface Content {
@@ -37,13 +37,14 @@ interface Encoded extends Response {
 const RESOURCES = 2;
 
 export function createEncoder(): Encoder {
-  const encoded = { sotw: new WeakMap<Resource, Encoded>(), delta: new WeakMap<Resource, Encoded>() };
+  // Held weakly: what is on its way is kept by those who send it, and nothing is kept for those who may never ask.
+  const encoded = { sotw: new WeakMap<Resource, WeakRef<Encoded>>(), delta: new WeakMap<Resource, WeakRef<Encoded>>() };
   let lastId = 0;
 
   function encodeFresh(variant: Request["variant"], content: Content): Encoded {
     lastId += 1;
     const nonce = lastId.toString(36);
-    return { id: lastId, nonce, frame: variant === "delta" ? delta(content, nonce) : sotw(content, nonce) };
+    return { id: lastId, nonce, message: variant === "delta" ? delta(content, nonce) : sotw(content, nonce) };
   }
 
   return {
@@ -52,28 +53,28 @@ export function createEncoder(): Encoder {
       if (only === undefined || content.resources.length > 1 || content.removed.length > 0 || content.version !== undefined) {
         return encodeFresh(variant, content);
       }
-      const known = encoded[variant].get(only);
+      const known = encoded[variant].get(only)?.deref();
       if (known !== undefined && known.id > after) return known;
       const fresh = encodeFresh(variant, content);
-      encoded[variant].set(only, fresh);
+      encoded[variant].set(only, new WeakRef(fresh));
       return fresh;
     },
   };
 }
 
-function sotw({ typeUrl, resources, version }: Content, nonce: string): Uint8Array {
+function sotw({ typeUrl, resources, version }: Content, nonce: string): Message {
   const head = DiscoveryResponse.encode({ typeUrl, nonce, versionInfo: version ?? versionOf(resources) }).finish();
-  return frame([head, ...resources.flatMap(({ any }) => field(RESOURCES, [any]))]);
+  return frame([head, ...resources.flatMap(({ any }) => field(RESOURCES, any))]);
 }
 
-function delta({ typeUrl, resources, removed, version }: Content, nonce: string): Uint8Array {
+function delta({ typeUrl, resources, removed, version }: Content, nonce: string): Message {
   const systemVersionInfo = version ?? versionOf(resources);
   const head = DeltaDiscoveryResponse.encode({ typeUrl, nonce, systemVersionInfo, removedResources: [...removed] }).finish();
   return frame([head, ...resources.flatMap((resource) => field(RESOURCES, deltaResource(resource)))]);
 }
 
 function deltaResource({ name, version, any }: Resource) {
-  return [ResourceMessage.encode({ name, version }).finish(), ...field(RESOURCES, [any])];
+  return [ResourceMessage.encode({ name, version }).finish(), ...field(RESOURCES, any)];
 }
 
 /** The version they share, or one made from all of theirs. */

@@ -1,6 +1,7 @@
 import type { Cache, Watcher } from "./cache.ts";
 import { type DiscoveryMessage, decodeRequest } from "./discovery-request.ts";
 import type { CallHandler } from "./grpc/call.ts";
+import type { Message } from "./grpc/message.ts";
 import { status } from "./grpc/status.ts";
 import { type NodeInfo, parseNode } from "./node.ts";
 import { typeUrls } from "./resource.ts";
@@ -10,8 +11,8 @@ import { byDependency, rulesOf } from "./type-rules.ts";
 
 /** Where a stream's responses go. */
 export interface Wire {
-  /** Sends a framed message. False: take no more until `drained` is called. */
-  send(message: Uint8Array): boolean;
+  /** Sends a message. False: take no more until `drained` is called. */
+  send(message: Message): boolean;
   /** Ends the call with a status; nothing is sent after it. */
   end(code: number, message: string): void;
 }
@@ -216,7 +217,7 @@ export class XdsStream implements CallHandler, Watcher {
       this.lastPush = response.id;
       subscription.sent(push, response.nonce);
       if (push.updated.length > 0) this.followUp(typeUrl);
-      this.blocked = !this.wire.send(response.frame);
+      this.blocked = !this.wire.send(response.message);
       if (this.over || this.blocked) return false;
     }
     return true;

@@ -73,7 +73,7 @@ function model(variant: Variant, typeUrl: string, bad: readonly string[]): Model
 }
 
 function lookup({ content, typeUrl }: Model): Lookup {
-  const resource = (name: string, version: string): Resource => ({ typeUrl, name, version, any: Buffer.alloc(0) });
+  const resource = (name: string, version: string): Resource => ({ typeUrl, name, version, any: [] });
   return {
     get(name) {
       const version = content.get(name);
@@ -250,7 +250,7 @@ const delta = {
 
 /** A server that has exactly these, at version 1. */
 function having(...names: string[]): Lookup {
-  const all = new Map(names.map((name): [string, Resource] => [name, { typeUrl: "t", name, version: "1", any: Buffer.alloc(0) }]));
+  const all = new Map(names.map((name): [string, Resource] => [name, { typeUrl: "t", name, version: "1", any: [] }]));
   return { get: (name) => all.get(name) ?? "absent", all: () => all };
 }
 
@@ -298,7 +298,7 @@ test("a name does not wait for an answer that was given up on", () => {
   const lookup = having(...names);
   subscription.receive({ ...delta, subscribe: names });
   for (const name of names) assert.deepEqual(respond(subscription, lookup, name), [name]);
-  const newer: Lookup = { ...lookup, get: (name) => ({ typeUrl: "t", name, version: "2", any: Buffer.alloc(0) }) };
+  const newer: Lookup = { ...lookup, get: (name) => ({ typeUrl: "t", name, version: "2", any: [] }) };
   subscription.touch(["n5", "n0"]);
   assert.deepEqual(respond(subscription, newer, "again"), ["n0"], "n5 waits for its answer, of n0 none will count");
 });

@@ -7,7 +7,7 @@ import { createGrpcServer } from "../../xds/grpc/server.ts";
 import { status } from "../../xds/grpc/status.ts";
 import { discoveryMethods, healthMethods } from "../../xds/methods.ts";
 import { type Resource, typeUrls } from "../../xds/resource.ts";
-import { any, field, join } from "../../xds/resources/wire.ts";
+import { any, field } from "../../xds/resources/wire.ts";
 
 /** A discovery server, and beside it a service through which a conformance suite sets what the server holds. */
 export interface ConformanceTarget {
@@ -99,14 +99,14 @@ function later(answer: (request: Buffer) => Uint8Array): Method {
 
 /** A resource that is nothing but its name (field 1 of every type here); its version is what tells it from another of that name. */
 function named(typeUrl: string, name: string, version: string): Resource {
-  return { typeUrl, name, version, any: join(any(typeUrl, field(1, [Buffer.from(name)]))) };
+  return { typeUrl, name, version, any: any(typeUrl, field(1, [Buffer.from(name)])) };
 }
 
 /** A google.protobuf.Any as a resource of this version. */
 function unpack(bytes: Buffer, version: string): Resource {
   const fields = fieldsOf(bytes);
   const message = fields.get(2)?.[0] ?? Buffer.alloc(0);
-  return { typeUrl: text(fields, 1), name: text(fieldsOf(message), 1), version, any: bytes };
+  return { typeUrl: text(fields, 1), name: text(fieldsOf(message), 1), version, any: [bytes] };
 }
 
 function fieldsOf(message: Buffer): Fields {

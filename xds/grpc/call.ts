@@ -1,10 +1,11 @@
 import type { Headers } from "./hpack.ts";
+import type { Message } from "./message.ts";
 
 /** One call, seen from the server. */
 export interface Call {
   readonly headers: Headers;
-  /** Sends a framed message. False: hold back until `drained` is called. */
-  send(message: Uint8Array): boolean;
+  /** Sends a message, which must not change afterwards. False: hold back until `drained` is called. */
+  send(message: Message): boolean;
   /** Ends the call with this status; nothing is sent or received after it. Safe to call again. */
   end(code: number, message?: string): void;
 }

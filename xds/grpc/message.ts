@@ -1,16 +1,20 @@
-import type { Rope } from "../resources/wire.ts";
+import { byteLength, type Rope } from "../resources/wire.ts";
 
 /** Bytes of a message's length prefix. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests */
 const PREFIX = 5;
 
-/** A message as it goes on the wire, uncompressed. */
-export function frame(message: Rope): Buffer {
+/** A message as it goes on the wire, uncompressed, in parts: a module in it is referred to, and copied no sooner than it is sent. */
+export interface Message {
+  readonly parts: Rope;
+  /** Bytes of all parts. */
+  readonly size: number;
+}
+
+export function frame(message: Rope): Message {
+  const length = byteLength(message);
   const prefix = Buffer.alloc(PREFIX);
-  prefix.writeUInt32BE(
-    message.reduce((sum, part) => sum + part.byteLength, 0),
-    1,
-  );
-  return Buffer.concat([prefix, ...message]);
+  prefix.writeUInt32BE(length, 1);
+  return { parts: [prefix, ...message], size: PREFIX + length };
 }
 
 /** Cuts the bytes of a call into gRPC messages: `push` bytes as they come, then call `next` until there is no message. */

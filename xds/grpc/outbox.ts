@@ -1,4 +1,6 @@
+import { slice } from "../resources/wire.ts";
 import { FRAME_HEADER, flag, frameType, MAX_FRAME, MAX_WINDOW, makeFrame, writeFrameHeader } from "./frames.ts";
+import type { Message } from "./message.ts";
 import type { Outlet } from "./outlet.ts";
 
 /** Below this many bytes a message is copied beside its frame's header rather than handed over on its own. */
@@ -9,7 +11,7 @@ export class Outbox {
   private readonly streamId: number;
   private readonly outlet: Outlet;
   private readonly opening: Buffer;
-  private readonly queue: Uint8Array[] = [];
+  private readonly queue: Message[] = [];
   /** Bytes of the first message that have left. */
   private offset = 0;
   private size = 0;
@@ -36,9 +38,9 @@ export class Outbox {
     return this.finished;
   }
 
-  push(message: Uint8Array): void {
+  push(message: Message): void {
     this.queue.push(message);
-    this.size += message.byteLength;
+    this.size += message.size;
     this.pump();
   }
 
@@ -74,11 +76,11 @@ export class Outbox {
   /** Sends the whole next message, if the windows allow it and other streams have sent it too. */
   private sendMessage(): boolean {
     const message = this.queue[0];
-    if (message === undefined || this.offset > 0 || message.byteLength > Math.min(this.window, this.outlet.window)) return false;
+    if (message === undefined || this.offset > 0 || message.size > Math.min(this.window, this.outlet.window)) return false;
     const frames = sharedFrames(message, this.streamId);
     if (frames === undefined) return false;
     this.queue.shift();
-    this.take(message.byteLength);
+    this.take(message.size);
     this.outlet.write(frames);
     return true;
   }
@@ -87,11 +89,11 @@ export class Outbox {
     const { outlet, offset, streamId } = this;
     const message = this.queue[0];
     if (message === undefined) return;
-    const length = Math.min(message.byteLength - offset, this.window, outlet.window, MAX_FRAME);
-    const chunk = message.subarray(offset, offset + length);
+    const length = Math.min(message.size - offset, this.window, outlet.window, MAX_FRAME);
+    const chunk = slice(message.parts, offset, offset + length);
     this.take(length);
     this.offset += length;
-    if (this.offset === message.byteLength) {
+    if (this.offset === message.size) {
       this.queue.shift();
       this.offset = 0;
     }
@@ -117,10 +119,10 @@ export class Outbox {
  * Messages as DATA frames, for the stream number they were last sent on: almost every client has one stream, and it has the same
  * number everywhere, so that a message for a thousand of them is cut up once.
  */
-const shared = new WeakMap<Uint8Array, { readonly streamId: number; frames: Buffer | undefined }>();
+const shared = new WeakMap<Message, { readonly streamId: number; frames: Buffer | undefined }>();
 
 /** `undefined` for a message that was not sent on a stream of this number before. */
-function sharedFrames(message: Uint8Array, streamId: number): Buffer | undefined {
+function sharedFrames(message: Message, streamId: number): Buffer | undefined {
   const known = shared.get(message);
   if (known?.streamId !== streamId) {
     shared.set(message, { streamId, frames: undefined });
@@ -130,10 +132,27 @@ function sharedFrames(message: Uint8Array, streamId: number): Buffer | undefined
   return known.frames;
 }
 
-function cut(message: Uint8Array, streamId: number): Buffer {
-  const frames: Buffer[] = [];
-  for (let at = 0; at < message.byteLength; at += MAX_FRAME) {
-    frames.push(makeFrame(frameType.data, 0, streamId, message.subarray(at, at + MAX_FRAME)));
+/** The one copy of a message that is made for all of them. */
+function cut({ parts, size }: Message, streamId: number): Buffer {
+  const frames = Buffer.allocUnsafeSlow(size + Math.ceil(size / MAX_FRAME) * FRAME_HEADER);
+  let at = 0;
+  /** Bytes of the message that are in frames, and room that is left in the last of them. */
+  let done = 0;
+  let room = 0;
+  for (const part of parts) {
+    for (let from = 0; from < part.byteLength; ) {
+      if (room === 0) {
+        room = Math.min(MAX_FRAME, size - done);
+        writeFrameHeader(frames, at, room, frameType.data, 0, streamId);
+        at += FRAME_HEADER;
+      }
+      const length = Math.min(room, part.byteLength - from);
+      frames.set(part.subarray(from, from + length), at);
+      at += length;
+      from += length;
+      done += length;
+      room -= length;
+    }
   }
-  return Buffer.concat(frames);
+  return frames;
 }

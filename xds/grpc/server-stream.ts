@@ -1,7 +1,7 @@
 import type { Call, CallHandler, Method } from "./call.ts";
 import { errorCode, MAX_WINDOW } from "./frames.ts";
 import { encodeHeaders, type Headers } from "./hpack.ts";
-import { MessageReader } from "./message.ts";
+import { type Message, MessageReader } from "./message.ts";
 import { Outbox } from "./outbox.ts";
 import type { Outlet } from "./outlet.ts";
 import { encodeMessage, status } from "./status.ts";
@@ -79,7 +79,7 @@ export class ServerStream implements Call {
     }
   }
 
-  send(message: Uint8Array): boolean {
+  send(message: Message): boolean {
     if (this.over) return false;
     this.sent = true;
     this.outbox.push(message);

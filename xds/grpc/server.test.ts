@@ -4,6 +4,7 @@ import { type ClientHttp2Session, connect as connectHttp2, constants } from "nod
 import { connect as connectTcp, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { Client, credentials, type StatusObject } from "@grpc/grpc-js";
+import { join } from "../resources/wire.ts";
 import type { Call, Method } from "./call.ts";
 import { errorCode, FRAME_HEADER, flag, frameType, makeFrame, PREFACE, settingsFrame, words } from "./frames.ts";
 import { encodeHeaders } from "./hpack.ts";
@@ -105,7 +106,7 @@ test("a message larger than the client's windows arrives whole, as the client ta
   const client = session(port, { initialWindowSize: 1_000 });
   const stream = request(client);
   const message = Buffer.alloc(3 * MIB, "abcdefg");
-  stream.write(frame([message]));
+  stream.write(join(frame([message]).parts));
   const messages = new MessageReader(8 * MIB);
   for await (const bytes of stream) {
     messages.push(bytes);
@@ -113,6 +114,32 @@ test("a message larger than the client's windows arrives whole, as the client ta
     if (typeof whole !== "object") continue;
     assert(whole.equals(message));
     break;
+  }
+});
+
+test("one message for many arrives whole at each, whatever its parts are", async (t) => {
+  const calls: Call[] = [];
+  const method: Method = (call) => {
+    calls.push(call);
+    return { message() {}, halfClosed() {}, closed() {} };
+  };
+  const { port } = await start(t, { [ECHO]: method });
+  for (const sizes of [[], [1], [16_379], [16_380, 1], [3, 40_000, 0, 5, 16_384], [200_000]]) {
+    const parts = sizes.map((size, index) => Buffer.alloc(size, index + 1));
+    const streams = [1, 2, 3].map(() => request(session(port)));
+    while (calls.length < streams.length) await new Promise((done) => setImmediate(done));
+    const message = frame(parts);
+    for (const call of calls.splice(0)) call.send(message);
+    for (const stream of streams) {
+      const messages = new MessageReader(MIB);
+      let whole = messages.next();
+      for await (const bytes of stream) {
+        messages.push(bytes);
+        whole = messages.next();
+        if (whole !== undefined) break;
+      }
+      assert(typeof whole === "object" && whole.equals(Buffer.concat(parts)), `parts of ${sizes.join(", ")} bytes`);
+    }
   }
 });
 
@@ -231,7 +258,7 @@ for (const [what, { bytes, code }] of Object.entries(faults)) {
 test("bytes are taken however they are cut", async (t) => {
   const { port } = await start(t);
   const { socket, frames } = raw(port);
-  const message = frame([Buffer.from("cut to pieces")]);
+  const message = join(frame([Buffer.from("cut to pieces")]).parts);
   const all = Buffer.concat([
     PREFACE,
     settingsFrame([]),

@@ -101,8 +101,12 @@ function httpEntries(chain: Chain): Chain {
 }
 
 function extension(name: string, version: string, typeUrl: string, config: Rope): Resource {
-  const bytes = join(any(typeUrls.extensionConfig, typedExtensionConfig(name, typeUrl, config)));
-  return { typeUrl: typeUrls.extensionConfig, name, version, any: bytes };
+  return {
+    typeUrl: typeUrls.extensionConfig,
+    name,
+    version,
+    any: any(typeUrls.extensionConfig, typedExtensionConfig(name, typeUrl, config)),
+  };
 }
 
 /** An entry's hash stands for its module and settings. Its capabilities follow from them, but how may differ from one Weir to the next. */

@@ -11,6 +11,7 @@ import { type Dialect, dialectOf } from "./dialect.ts";
 import { entryFixture } from "./fixture.ts";
 import { managedResources } from "./managed.ts";
 import type { ManagedSidecar } from "./managed-sidecar.ts";
+import { join } from "./wire.ts";
 
 const sidecar: ManagedSidecar = {
   listenHost: "0.0.0.0",
@@ -34,7 +35,7 @@ function find(resources: readonly Resource[], typeUrl: string): Resource {
 }
 
 function filterNames(resources: readonly Resource[]) {
-  const listener = Listener.decode(Any.decode(find(resources, typeUrls.listener).any).value ?? new Uint8Array());
+  const listener = Listener.decode(Any.decode(join(find(resources, typeUrls.listener).any)).value ?? new Uint8Array());
   const network = listener.filterChains?.[0]?.filters ?? [];
   const manager = network.at(-1)?.configType;
   assert.equal(manager?.$case, "typedConfig");
@@ -81,7 +82,7 @@ test("a slot has a default only where a proxy is to open when nothing comes", ()
 test("an app known by name gets a cluster that resolves it, and no endpoints", () => {
   const resources = managedResources({ ...sidecar, appHost: "app.local" }, chain, chains);
   assert.ok(!resources.some(({ typeUrl }) => typeUrl === typeUrls.endpoint));
-  const cluster = Cluster.decode(Any.decode(find(resources, typeUrls.cluster).any).value ?? new Uint8Array());
+  const cluster = Cluster.decode(Any.decode(join(find(resources, typeUrls.cluster).any)).value ?? new Uint8Array());
   assert.equal(cluster.loadAssignment?.clusterName, "weir/app");
 });
 

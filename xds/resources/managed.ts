@@ -149,5 +149,5 @@ function lbEndpoint(address: Address) {
 
 function resource(typeUrl: string, name: string, message: Uint8Array): Resource {
   const bytes = join(any(typeUrl, [message]));
-  return { typeUrl, name, version: hash("sha256", bytes).slice(0, 32), any: bytes };
+  return { typeUrl, name, version: hash("sha256", bytes).slice(0, 32), any: [bytes] };
 }

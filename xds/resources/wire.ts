@@ -24,9 +24,22 @@ export function typedExtensionConfig(name: string, typeUrl: string, message: Rop
   return [...field(1, [Buffer.from(name)]), ...field(2, any(typeUrl, message))];
 }
 
-/** Joins the parts: the only place where they are copied. */
+/** Joins the parts, which copies them. */
 export function join(rope: Rope): Uint8Array {
   return Buffer.concat(rope);
+}
+
+/** The bytes from `start` to `end`, which are copied only where they are in several parts. */
+export function slice(rope: Rope, start: number, end: number): Uint8Array {
+  const pieces: Uint8Array[] = [];
+  let at = 0;
+  for (const part of rope) {
+    const next = at + part.byteLength;
+    if (next > start && at < end) pieces.push(part.subarray(Math.max(0, start - at), end - at));
+    if (next >= end) break;
+    at = next;
+  }
+  return pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces);
 }
 
 /**
@@ -61,6 +74,7 @@ export function decodeUtf8(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
 }
 
-function byteLength(rope: Rope): number {
+/** Bytes of all parts. */
+export function byteLength(rope: Rope): number {
   return rope.reduce((sum, part) => sum + part.byteLength, 0);
 }

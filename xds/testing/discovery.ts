@@ -4,7 +4,7 @@ import { createDiscovery, type Discovery } from "../discovery.ts";
 import { createGrpcServer } from "../grpc/server.ts";
 import { discoveryMethods, healthMethods } from "../methods.ts";
 import { type Resource, typeUrls } from "../resource.ts";
-import { any, field, join } from "../resources/wire.ts";
+import { any, field } from "../resources/wire.ts";
 import type { StreamObserver } from "../stream.ts";
 import { connect, type TestClient, type TestClientOptions, type Variant } from "./client.ts";
 
@@ -28,7 +28,7 @@ export const everyWay: readonly Way[] = Object.entries(typeUrls).flatMap(([type,
 /** A resource that is nothing but its name and some content. Same version, same bytes. */
 export function resourceOf(typeUrl: string, name: string, version: string, size = 0): Resource {
   const message = [...field(1, [Buffer.from(name)]), ...field(1000, [Buffer.from(version)]), ...field(1001, [Buffer.alloc(size)])];
-  return { typeUrl, name, version, any: join(any(typeUrl, message)) };
+  return { typeUrl, name, version, any: any(typeUrl, message) };
 }
 
 const ignore: StreamObserver = { opened() {}, subscribed() {}, answered() {}, settled() {}, closed() {} };
