@@ -1,5 +1,5 @@
 /**
- * One resource changes, N proxies take it: `node bench/fan-out.ts [--clients 100,1000,4000] [--sizes 1024,65536,2411724] [--runs 5]`.
+ * One resource changes, N proxies take it: `node bench/fan-out.ts [--sizes 1024,65536,2411724] [--clients N,N] [--runs 5]`.
  * The servers take turns, and each run starts with another of them. Writes bench/results/fan-out.json and prints the medians.
  */
 import { parseArgs } from "node:util";
@@ -67,27 +67,30 @@ async function run(go: string, name: ServerName, variant: string, clients: numbe
   };
 }
 
+/** What is measured of each size, and the pushes that each server has behind it before that: all of them are programs that run for long. */
+const plan = [
+  { size: 1024, fleets: [100, 1000, 4000], warmUp: 20_000 },
+  { size: 65_536, fleets: [100, 1000, 4000], warmUp: 6_000 },
+  { size: 2_411_724, fleets: [100, 200], warmUp: 600 },
+];
 const numbers = (text: string) => text.split(",").map(Number);
 const { values } = parseArgs({
   options: {
-    clients: { type: "string", default: "100,1000,4000" },
-    sizes: { type: "string", default: "1024,65536,2411724" },
+    sizes: { type: "string", default: plan.map(({ size }) => size).join(",") },
+    clients: { type: "string" },
     runs: { type: "string", default: "5" },
     variant: { type: "string", default: "delta" },
-    // Pushes that each server has behind it before it is measured: all of them are programs that run for long.
-    "warm-up": { type: "string", default: "20000" },
     out: { type: "string", default: "fan-out" },
   },
 });
 const go = await buildGo();
 const runs: FanOutRun[] = [];
-for (const size of numbers(values.sizes)) {
-  for (const clients of numbers(values.clients)) {
-    if (size > 1_000_000 && clients > 200) continue;
+for (const { size, fleets, warmUp } of plan.filter(({ size }) => numbers(values.sizes).includes(size))) {
+  for (const clients of values.clients === undefined ? fleets : numbers(values.clients)) {
     for (let turn = 0; turn < Number(values.runs); turn++) {
       for (let place = 0; place < serverNames.length; place++) {
         const name = serverNames[(turn + place) % serverNames.length] ?? "weir";
-        runs.push(await run(go, name, values.variant, clients, size, Number(values["warm-up"])));
+        runs.push(await run(go, name, values.variant, clients, size, warmUp));
       }
     }
     for (const name of serverNames) {

@@ -86,15 +86,15 @@ ${body}
 }
 
 const size = (row: Row) => (Number(row.size) >= 1e6 ? `${(Number(row.size) / 1e6).toFixed(1)} MB` : `${Number(row.size) / 1024} KB`);
-const fanOut = [...(await rows("fan-out")), ...(await rows("fan-out-modules"))];
+const fanOut = await rows("fan-out");
 const reach = (row: Row) => `${size(row)} to ${row.clients}`;
 await write("fan-out", [
   panel("From the change to the last acknowledgement", "ms", fanOut, reach, (row) => Number(row.last)),
   panel("Server CPU for each stream and change", "µs", fanOut, reach, (row) => Number(row.cpuPerStream)),
   panel("Server memory at its peak", "MB", fanOut, reach, (row) => Number(row.peak) / 1048576),
 ]);
-const reconnect = [...(await rows("reconnect")), ...(await rows("reconnect-modules"))];
-const how = (row: Row) => `${row.variant}, ${size(row)} to ${row.clients}`;
+const reconnect = await rows("reconnect");
+const how = (row: Row) => `${row.variant}, ${row.extensions} extensions`;
 await write("reconnect", [
   panel("From the restart to the last subscription", "ms", reconnect, how, (row) => Number(row.last)),
   panel("Server CPU for each stream", "µs", reconnect, how, (row) => Number(row.cpuPerStream)),

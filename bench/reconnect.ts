@@ -1,5 +1,5 @@
 /**
- * The server dies with N proxies connected, another comes up in its place: `node bench/reconnect.ts [--clients 1000] [--size 65536] [--runs 5]`.
+ * The server dies with N proxies connected, another comes up in its place: `node bench/reconnect.ts [--clients 1000] [--size 65536] [--runs 5] [--extensions 0,516]`.
  * Measures until every proxy's subscription was taken in, what was sent again, and the CPU it took. Writes bench/results/reconnect.json.
  */
 import { parseArgs } from "node:util";
@@ -10,6 +10,8 @@ export interface ReconnectRun {
   readonly variant: string;
   readonly clients: number;
   readonly size: number;
+  /** What each client lists in its node message: an Envoy 1.40 lists 516. */
+  readonly extensions: number;
   /** Milliseconds from the new server's first moment to the last subscription. */
   readonly last: number;
   /** Of the new server, microseconds for each stream, start-up left out. */
@@ -24,11 +26,19 @@ async function totals(load: Part): Promise<number> {
   return Number((await load.wait("totals")).bytes);
 }
 
-async function run(go: string, name: ServerName, variant: string, clients: number, size: number): Promise<ReconnectRun> {
+async function run(
+  go: string,
+  name: ServerName,
+  variant: string,
+  clients: number,
+  size: number,
+  extensions: number,
+): Promise<ReconnectRun> {
   const before = startServer(name, go, size);
   const { port } = await before.wait("listening");
   const address = `127.0.0.1:${port}`;
-  const load = start(go, ["load", "-address", address, "-clients", String(clients), "-variant", variant]);
+  const flags = ["-address", address, "-clients", String(clients), "-variant", variant, "-extensions", String(extensions)];
+  const load = start(go, ["load", ...flags]);
   await load.wait("synced");
   const had = await totals(load);
   await before.kill();
@@ -48,7 +58,7 @@ async function run(go: string, name: ServerName, variant: string, clients: numbe
   await load.wait("synced");
   await Promise.all([after.kill(), load.kill()]);
   return {
-    ...{ server: name, variant, clients, size, resent },
+    ...{ server: name, variant, clients, size, extensions, resent },
     last: (Number(done.at) - began) / 1e6,
     cpuPerStream: ((settled.cpuMs - fresh.cpuMs) * 1000) / clients,
     loadCpuPerStream: ((loadSettled.cpuMs - loadFresh.cpuMs) * 1000) / clients,
@@ -60,6 +70,7 @@ const { values } = parseArgs({
     clients: { type: "string", default: "1000" },
     size: { type: "string", default: "65536" },
     runs: { type: "string", default: "5" },
+    extensions: { type: "string", default: "0,516" },
     variants: { type: "string", default: "delta,sotw" },
     servers: { type: "string", default: serverNames.join(",") },
     out: { type: "string", default: "reconnect" },
@@ -69,20 +80,23 @@ const go = await buildGo();
 const clients = Number(values.clients);
 const servers = serverNames.filter((name) => values.servers.split(",").includes(name));
 const runs: ReconnectRun[] = [];
+const numbers = (text: string) => text.split(",").map(Number);
 for (const variant of values.variants.split(",")) {
-  for (let turn = 0; turn < Number(values.runs); turn++) {
-    for (let place = 0; place < servers.length; place++) {
-      const name = servers[(turn + place) % servers.length] ?? "weir";
-      runs.push(await run(go, name, variant, clients, Number(values.size)));
+  for (const extensions of numbers(values.extensions)) {
+    for (let turn = 0; turn < Number(values.runs); turn++) {
+      for (let place = 0; place < servers.length; place++) {
+        const name = servers[(turn + place) % servers.length] ?? "weir";
+        runs.push(await run(go, name, variant, clients, Number(values.size), extensions));
+      }
     }
-  }
-  for (const name of servers) {
-    const of = runs.filter((each) => each.server === name && each.variant === variant);
-    const at = (pick: (run: ReconnectRun) => number) => median(of.map(pick)).toFixed(1).padStart(9);
-    console.log(
-      `${variant.padEnd(5)} ${clients} clients ${name.padEnd(9)} last ${at((r) => r.last)} ms  cpu ${at((r) => r.cpuPerStream)} us/stream`,
-      `load ${at((r) => r.loadCpuPerStream)} us/stream  resent ${at((r) => r.resent / 1024)} KB`,
-    );
+    for (const name of servers) {
+      const of = runs.filter((each) => each.server === name && each.variant === variant && each.extensions === extensions);
+      const at = (pick: (run: ReconnectRun) => number) => median(of.map(pick)).toFixed(1).padStart(9);
+      console.log(
+        `${variant.padEnd(5)} ${clients} clients with ${extensions} extensions ${name.padEnd(9)} last ${at((r) => r.last)} ms`,
+        `cpu ${at((r) => r.cpuPerStream)} us/stream  load ${at((r) => r.loadCpuPerStream)} us/stream  resent ${at((r) => r.resent / 1024)} KB`,
+      );
+    }
   }
 }
 await writeResults(values.out, runs);

@@ -24,7 +24,7 @@ const typeURL = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
 // raw hands encoded messages through: the load spends its time on the wire, not in decoding payloads.
 type raw struct{}
 
-func (raw) Name() string { return "proto" }
+func (raw) Name() string                  { return "proto" }
 func (raw) Marshal(v any) ([]byte, error) { return *v.(*[]byte), nil }
 func (raw) Unmarshal(data []byte, v any) error {
 	*v.(*[]byte) = data
@@ -72,6 +72,9 @@ func (f *fleet) took(size int, rejected bool) {
 	}
 }
 
+// listed is what every client lists as its extensions.
+var listed []*core.Extension
+
 type behaviour int
 
 const (
@@ -88,7 +91,15 @@ func load(args []string) error {
 	variant := flags.String("variant", "delta", "delta or sotw")
 	slowOnes := flags.Int("slow", 0, "clients that read nothing after their first response")
 	rejecters := flags.Int("rejecters", 0, "clients that reject everything after their first response")
+	extensions := flags.Int("extensions", 0, "how many extensions each client lists in its node message; an Envoy 1.40 lists 516")
 	flags.Parse(args)
+	for i := range *extensions {
+		listed = append(listed, &core.Extension{
+			Name:     fmt.Sprintf("envoy.filters.http.extension_%d", i),
+			Category: "envoy.filters.http",
+			TypeUrls: []string{fmt.Sprintf("envoy.extensions.filters.http.extension_%d.v3.ExtensionConfig", i)},
+		})
+	}
 
 	f := &fleet{counted: *clients - *slowOnes - *rejecters, arrivals: map[string][]int64{}}
 	gate := make(chan struct{}, 64)
@@ -175,7 +186,7 @@ func converse(f *fleet, address, node string, delta bool, how behaviour, held st
 }
 
 func subscribe(node string, delta bool, held string) []byte {
-	who := &core.Node{Id: node}
+	who := &core.Node{Id: node, Extensions: listed}
 	if !delta {
 		return encode(&discovery.DiscoveryRequest{Node: who, TypeUrl: typeURL, ResourceNames: []string{name}, VersionInfo: held})
 	}
