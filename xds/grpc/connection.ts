@@ -311,6 +311,8 @@ export class Connection implements StreamOwner {
     const known = this.settled;
     this.settled = true;
     this.outlet.write(SETTINGS_ACK);
+    // Not before: a client takes more than its old windows allow only once its new ones are acknowledged.
+    this.pumpAll();
     return known ? this.bear() : undefined;
   }
 
@@ -342,7 +344,10 @@ export class Connection implements StreamOwner {
     if (streamId > this.lastStreamId) return errorCode.protocol;
     if (streamId !== 0) {
       if (more === 0) return this.streamFault(streamId, errorCode.protocol);
-      return this.streams.get(streamId)?.widen(more) === false ? this.streamFault(streamId, errorCode.flowControl) : undefined;
+      const stream = this.streams.get(streamId);
+      if (stream?.widen(more) === false) return this.streamFault(streamId, errorCode.flowControl);
+      stream?.pump();
+      return undefined;
     }
     if (more === 0) return errorCode.protocol;
     this.outlet.window += more;

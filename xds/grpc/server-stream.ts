@@ -118,9 +118,7 @@ export class ServerStream implements Call {
 
   /** The client takes this much more. False: the window grows beyond what a window may be. */
   widen(bytes: number): boolean {
-    const fits = this.outbox.widen(bytes);
-    if (fits && bytes > 0) this.pump();
-    return fits && bytes <= MAX_WINDOW;
+    return this.outbox.widen(bytes) && bytes <= MAX_WINDOW;
   }
 
   /** The connection takes more: sends what waits. */
