@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import type { Method } from "./call.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { errorCode, flag, frameType, MAX_FRAME, MAX_WINDOW, makeFrame, setting, settingsFrame, unpad, words } from "./frames.ts";
-import { HeaderDecoder } from "./hpack.ts";
+import { type HeaderBlock, HeaderBlocks } from "./header-blocks.ts";
 import { Outlet } from "./outlet.ts";
 import { Patience } from "./patience.ts";
 import { isRequest } from "./request.ts";
@@ -24,8 +24,6 @@ const DEFAULT_WINDOW = 65_535;
 const STREAM_WINDOW = 256 * 1024;
 const CONNECTION_WINDOW = 1024 * 1024;
 const MAX_CONCURRENT_CALLS = 1_000;
-/** Bytes of an encoded header block, over all its frames. */
-const MAX_HEADER_BLOCK = 64 * 1024;
 /** Calls that a client may break off, and frames that oblige the server to answer or do nothing: this many at once, then this many a second. */
 const NUISANCE_BURST = 1_000;
 const NUISANCE_RATE = 33;
@@ -44,19 +42,13 @@ const PING = makeFrame(frameType.ping, 0, 0, Buffer.from("are you?"));
 /** The error code that the connection must end with, if it must. */
 type Fault = number | undefined;
 
-interface HeaderBlock {
-  readonly streamId: number;
-  readonly flags: number;
-  readonly parts: Buffer[];
-}
-
 /** The server's end of an HTTP/2 connection that carries gRPC calls. https://www.rfc-editor.org/rfc/rfc9113 */
 export class Connection implements StreamOwner {
   readonly socket: Socket;
   readonly outlet: Outlet;
   private readonly owner: ConnectionOwner;
   private readonly reader = new FrameReader();
-  private readonly decoder = new HeaderDecoder();
+  private readonly blocks = new HeaderBlocks();
   private readonly patience = new Patience(NUISANCE_BURST, NUISANCE_RATE);
   private readonly streams = new Map<number, ServerStream>();
   /** True once its client has sent its preface, and its settings. */
@@ -68,7 +60,6 @@ export class Connection implements StreamOwner {
   private lastStreamId = 0;
   private receiveWindow = CONNECTION_WINDOW;
   private peerStreamWindow = DEFAULT_WINDOW;
-  private block: HeaderBlock | undefined = undefined;
 
   constructor(socket: Socket, owner: ConnectionOwner) {
     this.socket = socket;
@@ -183,7 +174,7 @@ export class Connection implements StreamOwner {
   private takeFrame(frame: FrameReader): Fault {
     const { type } = frame;
     if (!this.settled && (type !== frameType.settings || frame.flags & flag.ack)) return errorCode.protocol;
-    if (this.block !== undefined && (type !== frameType.continuation || frame.streamId !== this.block.streamId)) return errorCode.protocol;
+    if (!this.blocks.allows(frame, type === frameType.continuation)) return errorCode.protocol;
     switch (type) {
       case frameType.data:
         return this.takeData(frame);
@@ -239,41 +230,19 @@ export class Connection implements StreamOwner {
   }
 
   private takeHeaders(frame: FrameReader): Fault {
-    const { flags, streamId } = frame;
-    let content = unpad(frame.payload(), flags);
-    if (streamId % 2 === 0 || content === undefined) return errorCode.protocol;
-    if (flags & flag.priority) {
-      if (content.length < 5 || (content.readUInt32BE(0) & 0x7fffffff) === streamId) return errorCode.protocol;
-      content = content.subarray(5);
-    }
-    if (flags & flag.endHeaders) return this.completeHeaders(streamId, flags, content);
-    this.block = { streamId, flags, parts: [content] };
+    return this.takeBlock(this.blocks.begin(frame));
   }
 
   private takeContinuation(frame: FrameReader): Fault {
-    const { block } = this;
-    if (block === undefined) return errorCode.protocol;
-    block.parts.push(frame.payload());
-    const size = block.parts.reduce((sum, part) => sum + part.length, 0);
-    if (size > MAX_HEADER_BLOCK || (frame.length === 0 && this.bear() !== undefined)) return errorCode.enhanceYourCalm;
-    if (!(frame.flags & flag.endHeaders)) return undefined;
-    this.block = undefined;
-    return this.completeHeaders(block.streamId, block.flags, Buffer.concat(block.parts));
+    if (frame.length === 0 && this.bear() !== undefined) return errorCode.enhanceYourCalm;
+    return this.takeBlock(this.blocks.continue(frame));
   }
 
-  private completeHeaders(streamId: number, flags: number, block: Buffer): Fault {
-    const headers = this.decoder.decode(block);
-    if (headers === "malformed") return errorCode.compression;
+  private takeBlock(block: HeaderBlock | number | undefined): Fault {
+    if (typeof block !== "object") return block;
+    const { streamId, endStream, headers } = block;
     const stream = this.streams.get(streamId);
-    if (stream !== undefined) {
-      if (stream.remoteClosed) return this.streamFault(streamId, errorCode.streamClosed);
-      // Trailers of a request: they end it, and hold nothing of use.
-      if (!(flags & flag.endStream) || headers === "tooLarge" || [...headers.keys()].some((name) => name.startsWith(":"))) {
-        return this.streamFault(streamId, errorCode.protocol);
-      }
-      stream.halfClose();
-      return undefined;
-    }
+    if (stream !== undefined) return this.takeTrailers(stream, block);
     if (streamId <= this.lastStreamId) return errorCode.streamClosed;
     this.lastStreamId = streamId;
     if (headers === "tooLarge") return this.streamFault(streamId, errorCode.enhanceYourCalm);
@@ -281,7 +250,16 @@ export class Connection implements StreamOwner {
     if (this.retired || this.streams.size >= MAX_CONCURRENT_CALLS) return this.streamFault(streamId, errorCode.refusedStream);
     const opened = new ServerStream(streamId, headers, this, this.peerStreamWindow, STREAM_WINDOW);
     this.streams.set(streamId, opened);
-    opened.start(this.owner.methods.get(headers.get(":path") ?? ""), (flags & flag.endStream) !== 0);
+    opened.start(this.owner.methods.get(headers.get(":path") ?? ""), endStream);
+  }
+
+  /** Trailers of a request end it, and hold nothing of use. */
+  private takeTrailers(stream: ServerStream, { streamId, endStream, headers }: HeaderBlock): Fault {
+    if (stream.remoteClosed) return this.streamFault(streamId, errorCode.streamClosed);
+    if (!endStream || headers === "tooLarge" || [...headers.keys()].some((name) => name.startsWith(":"))) {
+      return this.streamFault(streamId, errorCode.protocol);
+    }
+    stream.halfClose();
   }
 
   private takePriority(frame: FrameReader): Fault {
