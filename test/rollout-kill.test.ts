@@ -67,13 +67,14 @@ function told<T>(what: string, check: () => T): T {
   try {
     return check();
   } catch (error) {
-    if (error instanceof assert.AssertionError) error.message = `${error.message}\n${what}`;
-    throw error;
+    throw error instanceof assert.AssertionError ? new Error(`${error.message}\n${what}`) : error;
   }
 }
 
 async function attemptOne(scene: RolloutScene, waves: Map<WatchedProxy, number>, number: number, plan: Attempt, good: Release) {
   const { server, proxies } = scene;
+  // After a start waves wait for as many proxies as the last status counted. One that came back a moment ago may not be in it yet.
+  await server.until("the status to count every proxy", FILTER, ({ status }) => status?.proxies?.matched === PROXIES);
   const from = proxies.map(({ sights }) => sights.length);
   const release = await scene.release(number, plan.fault);
   await pause(plan.killAfterMs);
@@ -99,7 +100,9 @@ async function attemptOne(scene: RolloutScene, waves: Map<WatchedProxy, number>,
   } else {
     for (const wave of [1, 2]) {
       const gap = (firstOfWave[wave] ?? 0) - (firstOfWave[wave - 1] ?? 0);
-      assert.ok(gap >= HOLD_MS - SIGHT_MS, `${what}: wave ${wave + 1} began ${gap} ms after the one before`);
+      told(history, () =>
+        assert.ok(gap >= HOLD_MS - SIGHT_MS, `${what}: wave ${wave + 1} began ${gap} ms after the one before: ${firstOfWave}`),
+      );
     }
   }
   return {
