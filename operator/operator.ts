@@ -63,7 +63,7 @@ export function createOperator(options: OperatorOptions): Operator {
   let onPass = () => {};
 
   const proxiesOf = (id: string) => index.proxiesOf(id);
-  const statuses = createStatusWriter({ source, fleet, clock, log, proxiesOf });
+  const statuses = createStatusWriter({ source, fleet, clock, log, proxiesOf, missing });
   const resolver = createResolver({ deps: options, clock, random: options.random, done: resolved });
   const healthWatch = createHealthWatch({ fleet, clock, proxiesOf, record: (id) => records.get(id) });
   const stepper = createStepper({
@@ -92,9 +92,14 @@ export function createOperator(options: OperatorOptions): Operator {
   /** After a start, nothing moves forward until the proxies that the last status counted are back, or had their time to be. */
   function settled(record: FilterRecord, view: FleetView): boolean {
     startedAt = Math.min(startedAt, clock.now()); // a clock that was set back
-    if (clock.now() < startedAt + settleMs && view.counts.matched < record.expected) return false;
+    if (missing(record, view) > 0) return false;
     record.watchedSince = Math.min(record.watchedSince ?? clock.now(), clock.now());
     return true;
+  }
+
+  /** How many proxies that the last status counted are not back yet and may still be on their way. */
+  function missing(record: FilterRecord, { counts }: FleetView): number {
+    return clock.now() < startedAt + settleMs ? Math.max(0, record.expected - counts.matched) : 0;
   }
 
   function assign(ids: Iterable<string>): void {

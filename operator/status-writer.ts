@@ -3,7 +3,7 @@ import type { Clock } from "../model/clock.ts";
 import type { Fleet } from "../model/delivery.ts";
 import type { WasmFilterStatus } from "../model/gen/wasmfilter.ts";
 import type { Log } from "../model/log.ts";
-import { viewFleet } from "./observe.ts";
+import { type FleetView, viewFleet } from "./observe.ts";
 import { type FilterRecord, revisionOf, wishesOf } from "./record.ts";
 import { deadlineOf, stepCount } from "./rollout/advance.ts";
 import type { RolloutState } from "./rollout/state.ts";
@@ -34,9 +34,11 @@ export interface StatusWriterOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly proxiesOf: (id: string) => Iterable<string>;
+  /** How many proxies are expected beyond those in view: they count as pending, so that an operator killed again before they are back still waits for them. */
+  readonly missing: (record: FilterRecord, view: FleetView) => number;
 }
 
-export function createStatusWriter({ source, fleet, clock, log, proxiesOf }: StatusWriterOptions): StatusWriter {
+export function createStatusWriter({ source, fleet, clock, log, proxiesOf, missing }: StatusWriterOptions): StatusWriter {
   const timers = new Map<string, () => void>();
   const wakes = new Map<string, number>();
   const gone = new WeakSet<FilterRecord>();
@@ -53,6 +55,9 @@ export function createStatusWriter({ source, fleet, clock, log, proxiesOf }: Sta
   function build(record: FilterRecord, rollout: RolloutState): WasmFilterStatus {
     const shown: FilterRecord = rollout === record.rollout ? record : { ...record, rollout };
     const view = viewFleet(shown, fleet, proxiesOf(record.id), clock.now());
+    const absent = missing(record, view);
+    const counts =
+      absent === 0 ? view.counts : { ...view.counts, matched: view.counts.matched + absent, pending: view.counts.pending + absent };
     const wakeAt = wakes.get(record.uid);
     const filter = record.filter;
     const policy = filter?.rollout ?? { steps: [], progressDeadlineMs: 0, autoRollback: true, analysis: NO_ANALYSIS };
@@ -72,7 +77,7 @@ export function createStatusWriter({ source, fleet, clock, log, proxiesOf }: Sta
       rollout: { ...rollout, step: Math.min(rollout.step, stepCount(policy) - 1) },
       target: revisionOf(record, rollout.target),
       stable: revisionOf(record, rollout.stable),
-      counts: view.counts,
+      counts,
       paused: wishesOf(record.object).paused || pausedStep,
       deadlineExceeded: late,
     };

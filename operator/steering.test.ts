@@ -193,6 +193,37 @@ test("a rollout that begins right after a start is cut from the whole fleet, not
   assert.deepEqual(on(world, third), wave);
 });
 
+test("an operator that is killed while proxies are still coming back leaves word of all of them", async () => {
+  const { world, wave } = await underWay();
+  for (let i = 0; i < 4; i++) await world.run(31_000);
+  const third = world.registry.push(IMAGE, "v3");
+  for (let kill = 0; kill < 3; kill++) {
+    world.fleet.loseMemory();
+    await world.restart();
+    world.fleet.connect("web-7");
+    await world.run(1_000);
+    assert.deepEqual(status(world)?.proxies, { matched: 8, updated: 1, rejected: 0, pending: 7 });
+    assert.deepEqual(on(world, third), []);
+  }
+  for (const id of IDS) world.fleet.connect(id);
+  await world.run();
+  await world.run();
+  assert.deepEqual(on(world, third), wave);
+});
+
+test("proxies that do not come back after a start are counted out", async () => {
+  const { world } = await underWay();
+  for (let i = 0; i < 4; i++) await world.run(31_000);
+  world.fleet.loseMemory();
+  await world.restart();
+  world.fleet.connect("web-7");
+  await world.run(9_000);
+  assert.equal(status(world)?.proxies?.matched, 8);
+  await world.run(1_500);
+  await world.run();
+  assert.deepEqual(status(world)?.proxies, { matched: 1, updated: 1, rejected: 0, pending: 0 });
+});
+
 test("a clock that is set back stops nothing, one that is set forward breaks no rule", async () => {
   const { world, second } = await underWay();
   await world.run(10_000);
