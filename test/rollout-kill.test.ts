@@ -73,7 +73,7 @@ function told<T>(what: string, check: () => T): T {
 
 async function attemptOne(scene: RolloutScene, waves: Map<WatchedProxy, number>, number: number, plan: Attempt, good: Release) {
   const { server, proxies } = scene;
-  // After a start waves wait for as many proxies as the last status counted. One that came back a moment ago may not be in it yet.
+  // After a start waves wait for as many proxies as the last status counted.
   await server.until("the status to count every proxy", FILTER, ({ status }) => status?.proxies?.matched === PROXIES);
   const from = proxies.map(({ sights }) => sights.length);
   const release = await scene.release(number, plan.fault);
