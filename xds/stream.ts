@@ -6,7 +6,8 @@ import { status } from "./grpc/status.ts";
 import { type NodeInfo, parseNode } from "./node.ts";
 import { typeUrls } from "./resource.ts";
 import type { Encoder } from "./response.ts";
-import { type Answer, createSubscription, type Item, type Lookup, type Request, type Subscription } from "./subscription.ts";
+import { createSubscription } from "./stream-subscription.ts";
+import type { Answer, Item, Lookup, Request, Subscription } from "./subscription.ts";
 import { byDependency, rulesOf } from "./type-rules.ts";
 
 /** Where a stream's responses go. */

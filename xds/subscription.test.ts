@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { type Resource, typeUrls } from "./resource.ts";
-import { createSubscription, type Lookup, type Request, type Subscription } from "./subscription.ts";
+import { createSubscription } from "./stream-subscription.ts";
+import type { Lookup, Request, Subscription } from "./subscription.ts";
 import { rulesOf } from "./type-rules.ts";
 
 type Variant = Request["variant"];
