@@ -3,7 +3,7 @@
  * The servers take turns, and each run starts with another of them. Writes bench/results/fan-out.json and prints the medians.
  */
 import { parseArgs } from "node:util";
-import { buildGo, median, type ServerName, serverNames, start, startServer, usage, writeResults } from "./processes.ts";
+import { buildGo, median, numbers, type ServerName, serverNames, start, startServer, takeTurns, usage, writeResults } from "./processes.ts";
 
 export interface FanOutRun {
   readonly server: ServerName;
@@ -73,7 +73,6 @@ const plan = [
   { size: 65_536, fleets: [100, 1000, 4000], warmUp: 6_000 },
   { size: 2_411_724, fleets: [100, 200], warmUp: 600 },
 ];
-const numbers = (text: string) => text.split(",").map(Number);
 const { values } = parseArgs({
   options: {
     sizes: { type: "string", default: plan.map(({ size }) => size).join(",") },
@@ -87,12 +86,9 @@ const go = await buildGo();
 const runs: FanOutRun[] = [];
 for (const { size, fleets, warmUp } of plan.filter(({ size }) => numbers(values.sizes).includes(size))) {
   for (const clients of values.clients === undefined ? fleets : numbers(values.clients)) {
-    for (let turn = 0; turn < Number(values.runs); turn++) {
-      for (let place = 0; place < serverNames.length; place++) {
-        const name = serverNames[(turn + place) % serverNames.length] ?? "weir";
-        runs.push(await run(go, name, values.variant, clients, size, warmUp));
-      }
-    }
+    await takeTurns(Number(values.runs), serverNames, async (name) => {
+      runs.push(await run(go, name, values.variant, clients, size, warmUp));
+    });
     for (const name of serverNames) {
       const of = runs.filter((each) => each.server === name && each.clients === clients && each.size === size);
       const at = (pick: (run: FanOutRun) => number) => median(of.map(pick)).toFixed(1).padStart(9);

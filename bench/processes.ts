@@ -106,6 +106,19 @@ export function start(command: string, args: readonly string[]): Part {
 export type ServerName = "weir" | "snapshot" | "linear";
 export const serverNames: readonly ServerName[] = ["weir", "snapshot", "linear"];
 
+/** As many runs with each server, one after the other; each round begins with another of them. */
+export async function takeTurns(rounds: number, servers: readonly ServerName[], run: (server: ServerName) => Promise<void>): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
+    const first = round % servers.length;
+    for (const server of [...servers.slice(first), ...servers.slice(0, first)]) await run(server);
+  }
+}
+
+/** `1,2,3` of a command line. */
+export function numbers(text: string): number[] {
+  return text.split(",").map(Number);
+}
+
 /** Starts one of the servers that are compared, with a resource of this many bytes. */
 export function startServer(name: ServerName, go: string, size: number, address = "127.0.0.1:0"): Part {
   if (name === "weir") return start(process.execPath, [resolve(here, "weir-server.ts"), String(size), address]);

@@ -3,7 +3,19 @@
  * Measures until every proxy's subscription was taken in, what was sent again, and the CPU it took. Writes bench/results/reconnect.json.
  */
 import { parseArgs } from "node:util";
-import { buildGo, median, type Part, type ServerName, serverNames, start, startServer, usage, writeResults } from "./processes.ts";
+import {
+  buildGo,
+  median,
+  numbers,
+  type Part,
+  type ServerName,
+  serverNames,
+  start,
+  startServer,
+  takeTurns,
+  usage,
+  writeResults,
+} from "./processes.ts";
 
 export interface ReconnectRun {
   readonly server: ServerName;
@@ -80,15 +92,11 @@ const go = await buildGo();
 const clients = Number(values.clients);
 const servers = serverNames.filter((name) => values.servers.split(",").includes(name));
 const runs: ReconnectRun[] = [];
-const numbers = (text: string) => text.split(",").map(Number);
 for (const variant of values.variants.split(",")) {
   for (const extensions of numbers(values.extensions)) {
-    for (let turn = 0; turn < Number(values.runs); turn++) {
-      for (let place = 0; place < servers.length; place++) {
-        const name = servers[(turn + place) % servers.length] ?? "weir";
-        runs.push(await run(go, name, variant, clients, Number(values.size), extensions));
-      }
-    }
+    await takeTurns(Number(values.runs), servers, async (name) => {
+      runs.push(await run(go, name, variant, clients, Number(values.size), extensions));
+    });
     for (const name of servers) {
       const of = runs.filter((each) => each.server === name && each.variant === variant && each.extensions === extensions);
       const at = (pick: (run: ReconnectRun) => number) => median(of.map(pick)).toFixed(1).padStart(9);

@@ -3,7 +3,7 @@
  * Each server is measured with and without them, in turn. Writes bench/results/slow-readers.json.
  */
 import { parseArgs } from "node:util";
-import { buildGo, median, type ServerName, serverNames, start, startServer, usage, writeResults } from "./processes.ts";
+import { buildGo, median, type ServerName, serverNames, start, startServer, takeTurns, usage, writeResults } from "./processes.ts";
 
 export interface SlowReadersRun {
   readonly server: ServerName;
@@ -72,12 +72,9 @@ const troubled = [
   { slow: Math.round(clients * 0.05), rejecters: Math.round(clients * 0.01) },
 ];
 const runs: SlowReadersRun[] = [];
-for (let turn = 0; turn < Number(values.runs); turn++) {
-  for (let place = 0; place < serverNames.length; place++) {
-    const name = serverNames[(turn + place) % serverNames.length] ?? "weir";
-    for (const { slow, rejecters } of troubled) runs.push(await run(go, name, clients, Number(values.size), slow, rejecters));
-  }
-}
+await takeTurns(Number(values.runs), serverNames, async (name) => {
+  for (const { slow, rejecters } of troubled) runs.push(await run(go, name, clients, Number(values.size), slow, rejecters));
+});
 for (const name of serverNames) {
   for (const { slow, rejecters } of troubled) {
     const of = runs.filter((each) => each.server === name && each.slow === slow);
