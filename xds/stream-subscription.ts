@@ -24,10 +24,6 @@ class StreamSubscription implements Subscription {
     return this.client.names;
   }
 
-  get wildcard(): boolean {
-    return this.client.wildcard;
-  }
-
   receive(request: Request): Received {
     const { nonce, error } = request;
     const response = nonce === "" ? undefined : this.unanswered.take(nonce);

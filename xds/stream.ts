@@ -1,7 +1,6 @@
 import type { Cache, Watcher } from "./cache.ts";
 import { type DiscoveryMessage, decodeRequest } from "./discovery-request.ts";
-import type { CallHandler } from "./grpc/call.ts";
-import type { Message } from "./grpc/message.ts";
+import type { Call, CallHandler } from "./grpc/call.ts";
 import { status } from "./grpc/status.ts";
 import { type NodeInfo, parseNode } from "./node.ts";
 import { typeUrls } from "./resource.ts";
@@ -10,13 +9,8 @@ import { createSubscription } from "./stream-subscription.ts";
 import type { Answer, Item, Lookup, Request, Subscription } from "./subscription.ts";
 import { byDependency, rulesOf } from "./type-rules.ts";
 
-/** Where a stream's responses go. */
-export interface Wire {
-  /** Sends a message. False: take no more until `drained` is called. */
-  send(message: Message): boolean;
-  /** Ends the call with a status; nothing is sent after it. */
-  end(code: number, message: string): void;
-}
+/** Where a stream's responses go: its call. */
+export type Wire = Pick<Call, "send" | "end">;
 
 /** A name subscribed by a request, and the version that the client says it holds. */
 export interface Subscribed {
@@ -115,7 +109,7 @@ export class XdsStream implements CallHandler, Watcher {
 
   halfClosed(): void {
     this.closed();
-    this.wire.end(status.ok, "");
+    this.wire.end(status.ok);
   }
 
   /** The call is over, whoever ended it. Safe to call again. */

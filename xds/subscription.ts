@@ -76,7 +76,6 @@ export interface NameStatus {
 export interface Subscription {
   /** Names subscribed one by one. */
   readonly names: ReadonlySet<string>;
-  readonly wildcard: boolean;
   receive(request: Request): Received;
   /** These resources may have changed. */
   touch(names: Iterable<string>): void;

@@ -38,19 +38,28 @@ const TABLE_SIZE = 4096;
 /** Bytes of names and values of one message. */
 const MAX_HEADERS_SIZE = 64 * 1024;
 
+const NOTHING = Buffer.alloc(0);
+
 /** Decodes header blocks; keeps the table that they build up along a connection. https://www.rfc-editor.org/rfc/rfc7541 */
 export class HeaderDecoder {
   /** Newest last. */
   private readonly table: Entry[] = [];
   private tableSize = 0;
   private limit = TABLE_SIZE;
-  private block: Buffer = Buffer.alloc(0);
+  private block: Buffer = NOTHING;
   private at = 0;
 
   /** `malformed`: the connection cannot go on. `tooLarge`: this message cannot, the connection can. */
   decode(block: Buffer): Headers | "malformed" | "tooLarge" {
     this.block = block;
     this.at = 0;
+    const headers = this.decodeBlock(block);
+    // It would keep all that came with it in memory for as long as the connection lasts.
+    this.block = NOTHING;
+    return headers;
+  }
+
+  private decodeBlock(block: Buffer): Headers | "malformed" | "tooLarge" {
     const headers = new Map<string, string>();
     let size = 0;
     while (this.at < block.length) {

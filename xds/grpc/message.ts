@@ -10,6 +10,7 @@ export interface Message {
   readonly size: number;
 }
 
+/** Puts the length prefix before an encoded message. */
 export function frame(message: Rope): Message {
   const length = byteLength(message);
   const prefix = Buffer.alloc(PREFIX);
