@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { closest } from "../base/closest.ts";
 import { ok } from "../model/result.ts";
-import { closest } from "./closest.ts";
 import { defineCommand } from "./command.ts";
 import { renderCommand } from "./help.ts";
 import { fakeTerminal } from "./testing.ts";

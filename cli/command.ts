@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
+import { closest } from "../base/closest.ts";
 import type { Result } from "../model/result.ts";
 import { ok } from "../model/result.ts";
-import { closest } from "./closest.ts";
 import { type Terminal, usage } from "./terminal.ts";
 
 /** One flag of a command. The same record parses it and prints its help. */

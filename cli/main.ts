@@ -1,6 +1,6 @@
 import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { closest } from "./closest.ts";
+import { closest } from "../base/closest.ts";
 import type { Command } from "./command.ts";
 import { SECTIONS } from "./commands/index.ts";
 import { renderCommand, renderGroup, renderOverview } from "./help.ts";

@@ -83,14 +83,17 @@ export interface ProxyHealth {
   readonly vmFailures: ReadonlyMap<string, number>;
 }
 
-/**
- * The fleet as the xds room shows it. The operator reads who is there and says who gets what; the server does the rest.
- * `assign` is idempotent and cheap when nothing changed: chains are compared by the hashes of their entries.
- */
-export interface Fleet {
+/** Who is there and what each proxy said. Several servers' views can be merged into one. */
+export interface FleetView {
   proxies(): Iterable<ProxyNode>;
   proxy(id: string): ProxyNode | undefined;
   health(id: string): ProxyHealth | undefined;
+  /** Called (in a later turn of the event loop, coalesced) with the ids of proxies that connected, left, subscribed, acknowledged or rejected. */
+  onChange(listener: (ids: ReadonlySet<string>) => void): () => void;
+}
+
+/** Tells one server's proxies what they are due. `assign` is idempotent and cheap when nothing changed: chains are compared by the hashes of their entries. */
+export interface Assigner {
   /**
    * Sets what a proxy's slots hold. A subscribed slot that the map lacks gets the empty chain; the value "hold" answers nothing
    * and leaves the proxy with what it has (a chain that cannot be built now, e.g. a module missing after a restart).
@@ -99,6 +102,7 @@ export interface Fleet {
   assign(id: string, slots: ReadonlyMap<string, Chain | "hold">): void;
   /** Forgets a proxy that has been gone long enough. No effect on a connected one. */
   forget(id: string): void;
-  /** Called (in a later turn of the event loop, coalesced) with the ids of proxies that connected, left, subscribed, acknowledged or rejected. */
-  onChange(listener: (ids: ReadonlySet<string>) => void): () => void;
 }
+
+/** A server's own fleet: both. */
+export interface Fleet extends FleetView, Assigner {}
