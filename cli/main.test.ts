@@ -10,7 +10,7 @@ import createWabt from "wabt";
 import { parse } from "yaml";
 import { SECTIONS } from "./commands/index.ts";
 import { main } from "./main.ts";
-import { fakeTerminal } from "./testing.ts";
+import { fakeTerminal } from "./testing/terminal.ts";
 
 /** The least that Envoy loads: an ABI marker, memory, and a way to hand data over. */
 const GOOD = `(module

@@ -1,10 +1,11 @@
 import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { closest } from "../base/closest.ts";
-import type { Command } from "./command.ts";
+import type { Command } from "./args/command.ts";
+import { renderCommand, renderGroup, renderOverview } from "./args/help.ts";
+import { USAGE } from "./args/usage.ts";
 import { SECTIONS } from "./commands/index.ts";
-import { renderCommand, renderGroup, renderOverview } from "./help.ts";
-import { processTerminal, type Terminal, USAGE } from "./terminal.ts";
+import { processTerminal, type Terminal } from "./terminal.ts";
 
 /** Exit statuses, the same for every command. */
 const DONE = 0;

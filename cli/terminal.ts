@@ -1,4 +1,4 @@
-import type { Failure, Result } from "../model/result.ts";
+import type { Result } from "../model/result.ts";
 import { fail, ok } from "../model/result.ts";
 
 /** What a command sees of the world it was started in. Tests hand in their own. */
@@ -41,10 +41,3 @@ async function readInput(maxBytes: number): Promise<Result<string>> {
   }
   return ok(Buffer.concat(chunks).toString("utf8"));
 }
-
-/** A failure of how the command was called: exit status 2. */
-export function usage(message: string): { readonly ok: false; readonly error: Failure } {
-  return fail(USAGE, message);
-}
-
-export const USAGE = "Usage";

@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { KubeConfig } from "@kubernetes/client-node";
 import { main } from "../cli/main.ts";
-import { fakeTerminal } from "../cli/testing.ts";
+import { fakeTerminal } from "../cli/testing/terminal.ts";
 import type { WasmFilter, WasmFilterStatus } from "../model/gen/wasmfilter.ts";
 import { silentLog } from "../model/log.ts";
 import type { Revision } from "../model/revision.ts";

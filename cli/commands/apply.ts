@@ -1,10 +1,11 @@
 import { ok } from "../../model/result.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../args/command.ts";
+import { usage } from "../args/usage.ts";
 import type { Applied } from "../fleet/client.ts";
-import { fleetFlags, openFleet, outputFlag } from "../fleet/flags.ts";
+import { fleetFlags, outputFlag } from "../fleet/flags.ts";
 import { readManifests } from "../fleet/manifests.ts";
+import { openFleet } from "../fleet/open.ts";
 import { printJson } from "../output.ts";
-import { usage } from "../terminal.ts";
 
 export const apply = defineCommand({
   name: "apply",

@@ -1,8 +1,8 @@
 import { isIP } from "node:net";
 import { ok, type Result } from "../../model/result.ts";
-import { parseAddress, parsePort } from "../address.ts";
-import { defineCommand } from "../command.ts";
-import { usage } from "../terminal.ts";
+import { parseAddress, parsePort } from "../args/address.ts";
+import { defineCommand } from "../args/command.ts";
+import { usage } from "../args/usage.ts";
 
 export const bootstrap = defineCommand({
   name: "bootstrap",

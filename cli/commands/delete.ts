@@ -1,6 +1,7 @@
 import { filterId } from "../../model/filter.ts";
-import { defineCommand } from "../command.ts";
-import { filterKey, fleetFlags, openFleet } from "../fleet/flags.ts";
+import { defineCommand } from "../args/command.ts";
+import { fleetFlags } from "../fleet/flags.ts";
+import { filterKey, openFleet } from "../fleet/open.ts";
 
 export const remove = defineCommand({
   name: "delete",

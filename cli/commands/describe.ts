@@ -1,6 +1,7 @@
 import { ok } from "../../model/result.ts";
-import { defineCommand } from "../command.ts";
-import { fleetFlags, openFilter, outputFlag } from "../fleet/flags.ts";
+import { defineCommand } from "../args/command.ts";
+import { fleetFlags, outputFlag } from "../fleet/flags.ts";
+import { openFilter } from "../fleet/open.ts";
 import { createServerClient } from "../fleet/server.ts";
 import { printJson, printNotes } from "../output.ts";
 import { renderDescribe } from "../render/describe.ts";

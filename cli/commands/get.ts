@@ -1,6 +1,7 @@
 import { ok } from "../../model/result.ts";
-import { defineCommand } from "../command.ts";
-import { allNamespaces, fleetFlags, openFilter, openFleet, outputFlag } from "../fleet/flags.ts";
+import { defineCommand } from "../args/command.ts";
+import { allNamespaces, fleetFlags, outputFlag } from "../fleet/flags.ts";
+import { openFilter, openFleet } from "../fleet/open.ts";
 import { printJson, printList, printNotes } from "../output.ts";
 import { renderFilters } from "../render/filters.ts";
 

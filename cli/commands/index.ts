@@ -1,4 +1,4 @@
-import type { Section } from "../help.ts";
+import type { Section } from "../args/help.ts";
 import { apply } from "./apply.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { remove } from "./delete.ts";

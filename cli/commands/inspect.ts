@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { ok } from "../../model/result.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../args/command.ts";
 import { outputFlag } from "../fleet/flags.ts";
 import { findModule, registryFlags } from "../modules.ts";
 import { printJson } from "../output.ts";

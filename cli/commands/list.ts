@@ -1,5 +1,5 @@
 import { ok } from "../../model/result.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../args/command.ts";
 import { outputFlag } from "../fleet/flags.ts";
 import { registryAccess, registryFlags } from "../modules.ts";
 import { printJson } from "../output.ts";

@@ -1,5 +1,5 @@
 import { fail, ok } from "../../model/result.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../args/command.ts";
 import { allNamespaces, fleetFlags, outputFlag } from "../fleet/flags.ts";
 import { createServerClient } from "../fleet/server.ts";
 import { printJson } from "../output.ts";

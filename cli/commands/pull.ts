@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { fail, ok } from "../../model/result.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../args/command.ts";
 import { registryAccess, registryFlags } from "../modules.ts";
 
 export const pull = defineCommand({

@@ -2,12 +2,14 @@ import { shortDigest } from "../../model/digest.ts";
 import { type FilterKey, filterId } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { ok, type Result } from "../../model/result.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../args/command.ts";
+import { usage } from "../args/usage.ts";
 import type { FleetClient } from "../fleet/client.ts";
-import { fleetFlags, openFilter } from "../fleet/flags.ts";
+import { fleetFlags } from "../fleet/flags.ts";
+import { openFilter } from "../fleet/open.ts";
 import { chooseRollback, type RollbackTarget } from "../fleet/rollback.ts";
 import { printNotes } from "../output.ts";
-import { type Terminal, usage } from "../terminal.ts";
+import type { Terminal } from "../terminal.ts";
 
 export const rollback = defineCommand({
   name: "rollback",

@@ -4,9 +4,10 @@ import { systemClock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Source } from "../../operator/index.ts";
-import { parseAddress } from "../address.ts";
-import { defineCommand, type Flag, type FlagValues } from "../command.ts";
-import { chooseFleet, fleetFlags } from "../fleet/flags.ts";
+import { parseAddress } from "../args/address.ts";
+import { defineCommand, type Flag, type FlagValues } from "../args/command.ts";
+import { fleetFlags } from "../fleet/flags.ts";
+import { chooseFleet } from "../fleet/open.ts";
 import { createLog, LEVELS, type Level } from "../serve/log.ts";
 import type { Terminal } from "../terminal.ts";
 

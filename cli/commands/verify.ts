@@ -2,12 +2,12 @@ import { readFile } from "node:fs/promises";
 import type { FilterType } from "../../model/filter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { PluginSettings } from "../../model/revision.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../args/command.ts";
+import { usage } from "../args/usage.ts";
 import { outputFlag } from "../fleet/flags.ts";
 import { findModule, registryFlags } from "../modules.ts";
 import { printJson } from "../output.ts";
 import { renderVerdict } from "../render/verdict.ts";
-import { usage } from "../terminal.ts";
 
 export const verify = defineCommand({
   name: "verify",

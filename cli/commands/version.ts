@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { ok } from "../../model/result.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../args/command.ts";
 import { outputFlag } from "../fleet/flags.ts";
 import { printJson } from "../output.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { failForNow, ok, type Result } from "../../model/result.ts";
-import { digest } from "../render/fixtures.ts";
+import { digest } from "../testing/fixtures.ts";
 import type { FleetClient } from "./client.ts";
 import { createFolderClient } from "./folder.ts";
 import { parseManifests } from "./manifests.ts";

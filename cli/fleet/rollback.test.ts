@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
-import { digest, rolling } from "../render/fixtures.ts";
+import { digest, rolling } from "../testing/fixtures.ts";
 import { chooseRollback } from "./rollback.ts";
 
 function chosen(filter: WasmFilter, to?: string): string {

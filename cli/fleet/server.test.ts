@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { createHub, type Views } from "../../hub/index.ts";
 import { silentLog } from "../../model/log.ts";
-import { proxy, revision, rolling } from "../render/fixtures.ts";
+import { proxy, revision, rolling } from "../testing/fixtures.ts";
 import { createServerClient, type ServerClient } from "./server.ts";
 
 function client(url: string): ServerClient {

@@ -3,7 +3,7 @@ import type { FilterKey } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, failForNow, ok, type Result } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
-import { usage } from "../terminal.ts";
+import { usage } from "../args/usage.ts";
 
 /** What only a running server knows, read from its API. */
 export interface ServerClient {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { digest, NOW, proxy, revision, rolling, settled } from "../testing/fixtures.ts";
 import { renderDescribe } from "./describe.ts";
-import { digest, NOW, proxy, revision, rolling, settled } from "./fixtures.ts";
 import { createPaint } from "./paint.ts";
 
 const plain = createPaint(false);

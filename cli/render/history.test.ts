@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { digest, revision, rolling } from "./fixtures.ts";
+import { digest, revision, rolling } from "../testing/fixtures.ts";
 import { history } from "./history.ts";
 
 const changed = (revisions: Parameters<typeof history>[1]) => history(rolling, revisions).map((entry) => entry.changed);

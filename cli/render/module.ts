@@ -1,6 +1,6 @@
+import { wrap } from "../../base/wrap.ts";
 import type { InspectedImage } from "../../oci/index.ts";
 import type { ModuleFacts } from "../../preflight/index.ts";
-import { wrap } from "../help.ts";
 import { table } from "./table.ts";
 
 export interface ModuleInput {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { WasmFilter, WasmFilterStatusRollout } from "../../model/gen/wasmfilter.ts";
 import { ROLLOUT_PAUSED } from "../fleet/annotations.ts";
-import { ago, NOW, rolling } from "./fixtures.ts";
+import { ago, NOW, rolling } from "../testing/fixtures.ts";
 import { bar, nextStep, parseDuration, waves } from "./rollout.ts";
 import { age, clock, duration } from "./time.ts";
 

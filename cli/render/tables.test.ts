@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { digest, NOW, proxy, rolling, settled } from "../testing/fixtures.ts";
 import { renderFilters } from "./filters.ts";
-import { digest, NOW, proxy, rolling, settled } from "./fixtures.ts";
 import { groupProxies, renderProxies } from "./proxies.ts";
 import { table } from "./table.ts";
 

@@ -1,5 +1,5 @@
+import { wrap } from "../../base/wrap.ts";
 import type { Measurements } from "../../model/verdict.ts";
-import { wrap } from "../help.ts";
 import { table } from "./table.ts";
 
 /** What `weir verify` prints about a module that passed. */

@@ -6,7 +6,7 @@ import { createModuleRegistry, parseDockerConfig } from "../../oci/index.ts";
 import { createOperator, type Source } from "../../operator/index.ts";
 import { createPreflight } from "../../preflight/index.ts";
 import { createXdsServer } from "../../xds/index.ts";
-import type { Address } from "../address.ts";
+import type { Address } from "../args/address.ts";
 import { createViews } from "./views.ts";
 
 export interface ServeOptions {

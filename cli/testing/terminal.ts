@@ -1,5 +1,5 @@
-import { ok } from "../model/result.ts";
-import type { Terminal } from "./terminal.ts";
+import { ok } from "../../model/result.ts";
+import type { Terminal } from "../terminal.ts";
 
 /** A terminal that keeps what was written. For tests. */
 export function fakeTerminal(given: { readonly env?: Record<string, string>; readonly input?: string; readonly now?: number } = {}) {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { closest } from "../base/closest.ts";
-import { ok } from "../model/result.ts";
+import { closest } from "../../base/closest.ts";
+import { ok } from "../../model/result.ts";
+import { fakeTerminal } from "../testing/terminal.ts";
 import { defineCommand } from "./command.ts";
 import { renderCommand } from "./help.ts";
-import { fakeTerminal } from "./testing.ts";
 
 function parse(argv: readonly string[], env: Record<string, string> = {}) {
   let seen: unknown;

@@ -1,8 +1,9 @@
 import { parseArgs } from "node:util";
-import { closest } from "../base/closest.ts";
-import type { Result } from "../model/result.ts";
-import { ok } from "../model/result.ts";
-import { type Terminal, usage } from "./terminal.ts";
+import { closest } from "../../base/closest.ts";
+import type { Result } from "../../model/result.ts";
+import { ok } from "../../model/result.ts";
+import type { Terminal } from "../terminal.ts";
+import { usage } from "./usage.ts";
 
 /** One flag of a command. The same record parses it and prints its help. */
 export interface Flag {

@@ -1,6 +1,6 @@
-import type { Result } from "../model/result.ts";
-import { ok } from "../model/result.ts";
-import { usage } from "./terminal.ts";
+import type { Result } from "../../model/result.ts";
+import { ok } from "../../model/result.ts";
+import { usage } from "./usage.ts";
 
 export interface Address {
   readonly host: string;

@@ -1,0 +1,60 @@
+import type { FilterKey } from "../../model/filter.ts";
+import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { ok, type Result } from "../../model/result.ts";
+import { usage } from "../args/usage.ts";
+import type { FleetClient } from "./client.ts";
+import type { FleetFlagValues } from "./flags.ts";
+
+/** What the flags and the environment choose. An explicit flag wins over any variable; two flags that exclude each other are wrong usage. */
+export function chooseFleet(
+  flags: Pick<FleetFlagValues, "filters" | "kubeconfig" | "context">,
+  env: Readonly<Record<string, string | undefined>>,
+): Result<{ readonly kind: "folder"; readonly dir: string } | { readonly kind: "cluster" }> {
+  const cluster = flags.kubeconfig !== undefined || flags.context !== undefined;
+  if (flags.filters !== undefined && cluster)
+    return usage("--filters works on a folder, --kubeconfig and --context on a cluster: give one of them");
+  const dir = flags.filters ?? (cluster ? undefined : env.WEIR_FILTERS || undefined);
+  return ok(dir === undefined ? { kind: "cluster" } : { kind: "folder", dir });
+}
+
+/** Opens the folder or the cluster that the flags choose. */
+export async function openFleet(flags: FleetFlagValues, env: Readonly<Record<string, string | undefined>>): Promise<Result<FleetClient>> {
+  const choice = chooseFleet(flags, env);
+  if (!choice.ok) return choice;
+  // Each side is loaded when it is used: a folder needs no Kubernetes client.
+  if (choice.value.kind === "folder") {
+    const { openFolder } = await import("./folder.ts");
+    return openFolder(choice.value.dir, { namespace: flags.namespace, server: flags.server });
+  }
+  const { openCluster } = await import("./cluster.ts");
+  return openCluster({ kubeconfig: flags.kubeconfig, context: flags.context, namespace: flags.namespace, env });
+}
+
+/** A filter that a command names, with what works on it. */
+export interface OpenedFilter {
+  readonly fleet: FleetClient;
+  readonly key: FilterKey;
+  readonly filter: WasmFilter;
+}
+
+/** Opens the folder or the cluster that the flags choose, and reads the filter that is named `NAME` or `NAMESPACE/NAME` there. */
+export async function openFilter(
+  name: string,
+  flags: FleetFlagValues,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Result<OpenedFilter>> {
+  const fleet = await openFleet(flags, env);
+  if (!fleet.ok) return fleet;
+  const key = filterKey(name, fleet.value.namespace);
+  if (!key.ok) return key;
+  const filter = await fleet.value.get(key.value);
+  return filter.ok ? ok({ fleet: fleet.value, key: key.value, filter: filter.value }) : filter;
+}
+
+/** The filter a command names: `NAME` in the chosen namespace, or `NAMESPACE/NAME`. */
+export function filterKey(text: string, namespace: string): Result<FilterKey> {
+  const [first = "", second, ...rest] = text.split("/");
+  const key = second === undefined ? { namespace, name: first } : { namespace: first, name: second };
+  const fine = rest.length === 0 && [key.namespace, key.name].every((part) => /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(part));
+  return fine ? ok(key) : usage(`"${text}" is no filter's name: write NAME or NAMESPACE/NAME`);
+}
