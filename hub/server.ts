@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIP } from "node:net";
+import { messageOf } from "../base/error.ts";
 import type { Log } from "../model/log.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import { createEventStream, type EventStream } from "./events.ts";
@@ -42,7 +43,7 @@ export function createHub({ views, address, log, events }: HubOptions): Hub {
     try {
       answer(request, response, { views, stream, loopback: isLoopback(host) });
     } catch (error) {
-      log.error("the read API could not answer", { path: request.url, error: error instanceof Error ? error.message : String(error) });
+      log.error("the read API could not answer", { path: request.url, error: messageOf(error) });
       if (response.headersSent) response.destroy();
       else send(request, response, failure(500, "the server failed to answer; its log says why"));
     }

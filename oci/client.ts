@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
+import { isRecord } from "../base/json.ts";
 import { type Digest, isDigest } from "../model/digest.ts";
 import { fail, failForNow, ok, type Result } from "../model/result.ts";
 import { printBytes, tooLarge } from "./bytes.ts";
 import { type HttpResponse, Interrupted, readBody } from "./http.ts";
-import { type Descriptor, isRecord, MAX_MANIFEST_BYTES, manifestTypes, type RawManifest, sha256 } from "./manifest.ts";
+import { type Descriptor, MAX_MANIFEST_BYTES, manifestTypes, type RawManifest, sha256 } from "./manifest.ts";
 import type { RegistryReference } from "./reference.ts";
 import type { Repository } from "./repository.ts";
 import { createSession, type Session, type SessionOptions } from "./session.ts";

@@ -2,6 +2,7 @@ import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { type Extract, extract, type Header } from "tar-stream";
+import { messageOf } from "../base/error.ts";
 import { type Failure, fail, failForNow, ok, type Result } from "../model/result.ts";
 import { printBytes, tooLarge } from "./bytes.ts";
 
@@ -52,10 +53,7 @@ export async function extractModule(
   } catch (error) {
     if (error instanceof Refusal) return { ok: false, error: error.failure };
     if (signal?.aborted) return failForNow("Canceled", `Unpacking ${where} was canceled.`);
-    return fail(
-      "CorruptLayer",
-      `${where} is not a readable tar archive (${error instanceof Error ? error.message : String(error)}). Push the image again.`,
-    );
+    return fail("CorruptLayer", `${where} is not a readable tar archive (${messageOf(error)}). Push the image again.`);
   }
   return choose(found, where);
 }

@@ -1,3 +1,4 @@
+import { isRecord } from "../base/json.ts";
 import type { Credentials, Keychain } from "../model/module.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import { dockerHubAliases } from "./reference.ts";
@@ -92,8 +93,4 @@ export function mergeKeychains(keychains: Iterable<Keychain>): Keychain {
     for (const [server, credentials] of keychain) if (!merged.has(server)) merged.set(server, credentials);
   }
   return merged;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

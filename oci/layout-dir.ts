@@ -1,19 +1,12 @@
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { writeFileAtomically } from "../base/atomic-file.ts";
+import { hasCode, messageOf } from "../base/error.ts";
+import { isRecord } from "../base/json.ts";
 import { type Digest, isDigest } from "../model/digest.ts";
 import { type Failure, fail, ok, type Result } from "../model/result.ts";
-import { writeFileAtomically } from "./atomic-file.ts";
 import { printBytes, tooLarge } from "./bytes.ts";
-import {
-  type Descriptor,
-  type Index,
-  isRecord,
-  MAX_MANIFEST_BYTES,
-  manifestTypes,
-  parseManifest,
-  sha256,
-  sha256Aside,
-} from "./manifest.ts";
+import { type Descriptor, type Index, MAX_MANIFEST_BYTES, manifestTypes, parseManifest, sha256, sha256Aside } from "./manifest.ts";
 import type { Repository } from "./repository.ts";
 
 const TAG_ANNOTATION = "org.opencontainers.image.ref.name";
@@ -106,8 +99,7 @@ async function readIndex(directory: string, name: string): Promise<Result<Index>
   try {
     bytes = await readBounded(join(directory, "index.json"), MAX_MANIFEST_BYTES);
   } catch (error) {
-    if (!hasCode(error, "ENOENT") && !hasCode(error, "ENOTDIR"))
-      return fail("LayoutUnreadable", `${name} cannot be read (${messageOf(error)}).`);
+    if (!hasCode(error, "ENOENT", "ENOTDIR")) return fail("LayoutUnreadable", `${name} cannot be read (${messageOf(error)}).`);
     return fail("ImageNotFound", `${name} is not an OCI image layout: ${directory} has no index.json.`);
   }
   if (bytes === undefined)
@@ -169,12 +161,4 @@ async function readBounded(path: string, limit: number): Promise<Uint8Array<Arra
 
 function mismatch(name: string, digest: Digest, actual: Digest) {
   return fail("DigestMismatch", `The file of ${digest} in ${name} is damaged: its digest is ${actual}.`);
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

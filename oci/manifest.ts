@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isRecord } from "../base/json.ts";
 import { type Digest, isDigest } from "../model/digest.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 
@@ -126,8 +127,4 @@ function readDescriptor(value: unknown): Descriptor | string {
 function stringMap(value: unknown): Record<string, string> {
   if (!isRecord(value)) return {};
   return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === "string"));
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import pLimit from "p-limit";
+import { createSingleFlight } from "../base/single-flight.ts";
 import { systemClock } from "../model/clock.ts";
 import type { Digest } from "../model/digest.ts";
 import { type Log, silentLog } from "../model/log.ts";
 import type { Module, ModuleRegistry, PullOptions } from "../model/module.ts";
-import { ok, type Result } from "../model/result.ts";
-import { createFlights, createLimiter } from "./flights.ts";
+import { failForNow, ok, type Result } from "../model/result.ts";
 import { defaultLimits, type FetchedModule, fetchModule, findImage, httpOptions, type OciOptions, openRepository } from "./images.ts";
 import { findCredentials } from "./keychain.ts";
 import { parseReference, type Reference, repositoryName } from "./reference.ts";
@@ -31,17 +32,17 @@ const PARALLEL_FETCHES = 4;
 export function createModuleRegistry(options: ModuleRegistryOptions): ModuleRegistry {
   const { log = silentLog, limits = defaultLimits, clock = systemClock } = options;
   const store = createStore({ directory: join(options.dataDir, "modules"), maxBytes: options.maxStoreBytes ?? 2 * 2 ** 30, log, clock });
-  const flights = createFlights<Module>();
-  const limited = createLimiter(PARALLEL_FETCHES);
+  const pulls = createSingleFlight<Result<Module>>({ isForAll: ({ ok }) => ok });
+  const limited = pLimit(PARALLEL_FETCHES);
 
   /** The module from the store, else by `get`; one such task per digest, however many ask. */
-  function bring(
+  async function bring(
     digest: Digest,
     identity: string,
     signal: AbortSignal | undefined,
     get: (signal: AbortSignal) => Promise<Result<FetchedModule>>,
-  ) {
-    return flights.join(digest, identity, signal, async (own) => {
+  ): Promise<Result<Module>> {
+    const outcome = await pulls.run(digest, identity, signal, async (own) => {
       const stored = await findStored(store, digest);
       if (stored !== undefined) return ok(stored);
       const fetched = await get(own);
@@ -50,6 +51,7 @@ export function createModuleRegistry(options: ModuleRegistryOptions): ModuleRegi
       if (kept.ok) log.info("Module pulled.", { digest, wasmDigest: kept.value.wasmDigest, bytes: kept.value.size });
       return kept;
     });
+    return outcome ?? failForNow("Canceled", "The request was canceled.");
   }
 
   return {

@@ -1,14 +1,16 @@
 import { createHash } from "node:crypto";
 import { open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { TEMPORARY_PREFIX, writeFileAtomically } from "../base/atomic-file.ts";
+import { hasCode } from "../base/error.ts";
+import { isRecord } from "../base/json.ts";
 import type { Clock } from "../model/clock.ts";
 import { type Digest, isDigest } from "../model/digest.ts";
 import type { Log } from "../model/log.ts";
 import type { Module } from "../model/module.ts";
 import { failForNow, ok, type Result } from "../model/result.ts";
-import { TEMPORARY_PREFIX, writeFileAtomically } from "./atomic-file.ts";
 import { chooseEvictions, type StoredBlob } from "./eviction.ts";
-import { isRecord, sha256Aside } from "./manifest.ts";
+import { sha256Aside } from "./manifest.ts";
 
 export interface StoreOptions {
   /** Made when missing. One process writes to it at a time; any number may read. */
@@ -121,7 +123,7 @@ function createRecords({ directory, log }: StoreOptions) {
     try {
       text = await readFile(pathOf(kind, digest), "utf8");
     } catch (error) {
-      if (!isMissing(error)) log.error("A record of the module store cannot be read.", { digest, error: String(error) });
+      if (!hasCode(error, "ENOENT")) log.error("A record of the module store cannot be read.", { digest, error: String(error) });
       return undefined;
     }
     try {
@@ -167,7 +169,7 @@ function createBlobs({ directory, log, clock }: StoreOptions) {
       log.warn("A damaged module was removed from the store; it will be pulled again.", { digest, actual });
       await rm(pathOf(digest), { force: true });
     } catch (error) {
-      if (!isMissing(error)) log.error("A module of the store cannot be read.", { digest, error: String(error) });
+      if (!hasCode(error, "ENOENT")) log.error("A module of the store cannot be read.", { digest, error: String(error) });
     }
     return undefined;
   }
@@ -232,7 +234,7 @@ async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);
   } catch (error) {
-    if (isMissing(error)) return [];
+    if (hasCode(error, "ENOENT")) return [];
     throw error;
   }
 }
@@ -247,8 +249,4 @@ function isDigestValue(value: unknown): value is Digest {
 
 function isFileError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && "syscall" in error;
-}
-
-function isMissing(error: unknown): boolean {
-  return isFileError(error) && error.code === "ENOENT";
 }

@@ -1,15 +1,16 @@
+import { LRUCache } from "lru-cache";
+import pLimit from "p-limit";
 import { allowedNames } from "../model/capabilities.ts";
 import { type Failure, fail, failForNow, ok, type Result } from "../model/result.ts";
 import type { PluginSettings } from "../model/revision.ts";
 import type { Measurements, Preflight } from "../model/verdict.ts";
 import { readWasm, type WasmBinary } from "./binary.ts";
 import { abiOf, factsOf, type ModuleFacts } from "./facts.ts";
-import { createGate } from "./gate.ts";
 import { checkHazards, checkLoadable } from "./loadable.ts";
 import { createRedactor } from "./redact.ts";
 import { runSandbox, type SandboxLimits } from "./sandbox/sandbox.ts";
 import type { TrialInput, TrialReport } from "./sandbox/trial.ts";
-import { createVerdicts, verdictKey } from "./verdicts.ts";
+import { verdictKey } from "./verdict-key.ts";
 
 /** Bounds of a preflight. All optional; the defaults suit an operator. */
 export interface PreflightOptions {
@@ -43,15 +44,15 @@ const PHASE_MS = { compile: 60_000, start: 5000, configure: 5000, traffic: 5000 
 /** Proves that modules load and survive traffic, before any proxy sees them. Each runs in a sandbox of its own; see runSandbox. */
 export function createPreflight(options: PreflightOptions = {}): Preflight {
   const { concurrency, remembered } = { ...DEFAULTS, ...options };
-  const gate = createGate(concurrency);
-  const verdicts = createVerdicts(remembered);
+  const limited = pLimit(concurrency);
+  const verdicts = new LRUCache<string, Result<Measurements>>({ max: remembered });
   return {
     async validate(code, settings, signal, secretConfig = false) {
       const key = verdictKey(code, settings, secretConfig);
       const known = verdicts.get(key);
       if (known !== undefined) return known;
       const capabilities = settings.capabilities && allowedNames(settings.capabilities);
-      const examined = await gate.run(() => examine(code, { ...settings, capabilities }, options, signal));
+      const examined = await limited(() => examine(code, { ...settings, capabilities }, options, signal));
       const verdict = verdictOf(examined, secretConfig ? createRedactor(settings.config) : (text) => text);
       if (verdict.ok || !verdict.error.retryable) verdicts.set(key, verdict);
       return verdict;

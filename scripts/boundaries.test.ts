@@ -14,9 +14,9 @@ const ROOMS = ["model", "base", "operator", "oci", "preflight", "xds", "hub", "c
 const PACKAGES: Record<(typeof ROOMS)[number], readonly string[]> = {
   model: [],
   base: [],
-  operator: ["@kubernetes/client-node", "yaml", "ajv", "@bufbuild/cel"],
+  operator: ["@kubernetes/client-node", "yaml", "ajv", "@bufbuild/cel", "p-limit"],
   oci: ["tar-stream", "lru-cache", "p-limit"],
-  preflight: ["@bufbuild/cel", "p-limit"],
+  preflight: ["@bufbuild/cel", "lru-cache", "p-limit"],
   xds: ["@bufbuild/protobuf/wire", "yaml", "lru-cache"],
   hub: ["hono", "@hono/node-server"],
   cli: ["@kubernetes/client-node", "yaml", "pino", "pino-pretty", "prom-client"],

@@ -11,7 +11,7 @@ interface Step {
 const STEP_MS = 3 * 60_000;
 /** For one file of unit tests: one that takes longer hangs. */
 const UNIT_TEST_FILE_MS = 60_000;
-const UNIT_TESTS = "{model,operator,oci,preflight,xds,cli,hub,scripts}/**/*.test.ts";
+const UNIT_TESTS = "{model,base,operator,oci,preflight,xds,cli,hub,scripts}/**/*.test.ts";
 const ROOT = new URL("../", import.meta.url).pathname;
 const node = (script: string, ...args: string[]): [string, ...string[]] => [process.execPath, script, ...args];
 

@@ -8,7 +8,7 @@ import { ToolError } from "./tools/run.ts";
  * Every check and every test: the static checks, then the real parts that the tests need, then all tests in one run of node's test runner, whose summary
  * comes last. Exit status 0 when all pass, 1 when one does not, or the machine lacks a tool.
  */
-const ALL_TESTS = ["{model,operator,oci,preflight,xds,cli,hub,scripts,bench}/**/*.test.ts", "test/**/*.test.ts"];
+const ALL_TESTS = ["{model,base,operator,oci,preflight,xds,cli,hub,scripts,bench}/**/*.test.ts", "test/**/*.test.ts"];
 /** Files at a time. Each may run Envoys of its own, and waits for what they do. */
 const CONCURRENCY = 2;
 /** For one file; no test comes near it unless something hangs. */

@@ -1,3 +1,4 @@
+import { messageOf } from "../base/error.ts";
 import type { Cache } from "./cache.ts";
 import type { Discovery } from "./discovery.ts";
 import { ClientResourceStatus } from "./gen/envoy/admin/v3/config_dump_shared.ts";
@@ -49,7 +50,7 @@ export function csdsMethods(options: CsdsOptions): [string, Method][] {
       try {
         call.send(frame([answer(bytes)]));
       } catch (error) {
-        call.end(status.invalidArgument, error instanceof Error ? error.message : String(error));
+        call.end(status.invalidArgument, messageOf(error));
       }
     },
     halfClosed: () => call.end(status.ok),

@@ -1,6 +1,6 @@
+import { setBounded } from "../base/bounded-map.ts";
 import type { DeliveredFilter, Rejection } from "../model/delivery.ts";
 import type { FilterKey } from "../model/filter.ts";
-import { remember } from "./bounded.ts";
 import { findCulprit } from "./culprit.ts";
 import type { Resource } from "./resource.ts";
 
@@ -102,7 +102,7 @@ class Ledger implements Delivery {
     this.overtaken?.delete(version);
     if (desired !== undefined && desired.resource.version !== version) {
       this.overtaken ??= new Map();
-      remember(this.overtaken, desired.resource.version, desired, MAX_OFFERED - 1);
+      setBounded(this.overtaken, desired.resource.version, desired, MAX_OFFERED - 1);
     }
     this.desired = offer;
     if (running?.version === version && running.filters !== offer.filters) this.running = { ...running, filters: offer.filters };
@@ -123,7 +123,7 @@ class Ledger implements Delivery {
     if (offer === undefined || this.rejects(version)) return false;
     const culprit = findCulprit(offer.filters, this.running?.filters ?? this.lastGood?.filters, message);
     this.rejections ??= new Map();
-    remember(this.rejections, version, { filters: offer.filters, culprit, message, at: now }, MAX_REJECTED);
+    setBounded(this.rejections, version, { filters: offer.filters, culprit, message, at: now }, MAX_REJECTED);
     return true;
   }
 

@@ -1,3 +1,4 @@
+import { messageOf } from "../base/error.ts";
 import type { Discovery } from "./discovery.ts";
 import { HealthCheckResponse, HealthCheckResponse_ServingStatus } from "./gen/grpc/health/v1/health.ts";
 import type { Method } from "./grpc/call.ts";
@@ -26,7 +27,7 @@ export function unary(answer: (request: Buffer) => Uint8Array): Method {
       try {
         response = answer(request);
       } catch (error) {
-        call.end(status.invalidArgument, `the request cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+        call.end(status.invalidArgument, `the request cannot be read: ${messageOf(error)}`);
         return;
       }
       call.send(frame([response]));

@@ -1,3 +1,4 @@
+import { messageOf } from "../base/error.ts";
 import { StreamMetricsMessage } from "./gen/envoy/service/metrics/v3/metrics_service.ts";
 import type { MetricFamily } from "./gen/io/prometheus/client/metrics.ts";
 import type { Method } from "./grpc/call.ts";
@@ -32,7 +33,7 @@ export function metricsMethod(sink: MetricsSink): [string, Method] {
           id ??= "";
           if (id !== "") sink(id, StreamMetricsMessage.decode(metrics).envoyMetrics ?? [], isFirst);
         } catch (error) {
-          call.end(status.invalidArgument, `not a StreamMetricsMessage: ${error instanceof Error ? error.message : String(error)}`);
+          call.end(status.invalidArgument, `not a StreamMetricsMessage: ${messageOf(error)}`);
         }
       },
       halfClosed() {

@@ -1,4 +1,4 @@
-import { remember } from "./bounded.ts";
+import { setBounded } from "../base/bounded-map.ts";
 
 /** How many rejected contents of a name are remembered, so that none of them is sent again. */
 const MAX_REJECTED = 32;
@@ -12,7 +12,7 @@ export class Rejections {
     this.byName ??= new Map();
     const versions = this.byName.get(name) ?? new Map<string, string>();
     this.byName.set(name, versions);
-    remember(versions, version, message, MAX_REJECTED);
+    setBounded(versions, version, message, MAX_REJECTED);
   }
 
   has(name: string, version: string): boolean {

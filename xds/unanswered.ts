@@ -1,4 +1,4 @@
-import { remember } from "./bounded.ts";
+import { setBounded } from "../base/bounded-map.ts";
 import type { Item } from "./subscription.ts";
 
 /** A response as it was sent. */
@@ -27,7 +27,7 @@ export class Unanswered {
     this.lastNonce = response.nonce;
     if (overtaken === undefined) return undefined;
     this.older ??= new Map();
-    return remember(this.older, overtaken.nonce, overtaken, MAX_UNANSWERED - 1);
+    return setBounded(this.older, overtaken.nonce, overtaken, MAX_UNANSWERED - 1);
   }
 
   has(nonce: string): boolean {

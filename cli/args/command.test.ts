@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { closest } from "../../base/closest.ts";
 import { ok } from "../../model/result.ts";
 import { fakeTerminal } from "../testing/terminal.ts";
 import { defineCommand } from "./command.ts";
@@ -80,13 +79,6 @@ test("help shows usage, arguments, flags with their defaults and variables, and 
 
 test("no help line is wider than 100 columns", () => {
   for (const line of renderCommand(parse([]).command).split("\n")) assert.ok(line.length <= 100, line);
-});
-
-test("a word that is nearly a command finds it, one that is not does not", () => {
-  assert.equal(closest("gte", ["get", "apply"]), "get");
-  assert.equal(closest("desc", ["delete", "describe"]), "describe");
-  assert.equal(closest("xyz", ["get", "apply"]), undefined);
-  assert.equal(closest("", ["get"]), undefined);
 });
 
 const HELP = `Try things.

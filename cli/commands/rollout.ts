@@ -1,8 +1,8 @@
+import { ROLLOUT_ABORT, ROLLOUT_PAUSED, ROLLOUT_PROMOTE } from "../../model/annotations.ts";
 import { filterId } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { type Command, defineCommand } from "../args/command.ts";
-import { ROLLOUT_ABORT, ROLLOUT_PAUSED, ROLLOUT_PROMOTE } from "../fleet/annotations.ts";
 import { type FleetFlagValues, fleetFlags } from "../fleet/flags.ts";
 import { openFilter } from "../fleet/open.ts";
 import type { Terminal } from "../terminal.ts";

@@ -1,5 +1,6 @@
 import { mkdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { messageOf } from "../../base/error.ts";
 import { systemClock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
@@ -89,7 +90,7 @@ async function makeFolder(dir: string): Promise<Result<void>> {
     await mkdir(dir, { recursive: true, mode: 0o700 });
     return ok(undefined);
   } catch (error) {
-    return fail("DataFolder", `--data ${dir} cannot be made: ${error instanceof Error ? error.message : String(error)}`);
+    return fail("DataFolder", `--data ${dir} cannot be made: ${messageOf(error)}`);
   }
 }
 

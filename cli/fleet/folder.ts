@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { parseDocument } from "yaml";
+import { ROLLOUT_ABORT, ROLLOUT_PAUSED, ROLLOUT_PROMOTE } from "../../model/annotations.ts";
 import { type FilterKey, filterId } from "../../model/filter.ts";
 import { API_VERSION, KIND, type ObjectMeta, type WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import { ROLLOUT_ABORT, ROLLOUT_PAUSED, ROLLOUT_PROMOTE } from "./annotations.ts";
 import { type Applied, byName, type FleetClient } from "./client.ts";
 import { type ObjectId, readFolder } from "./manifest-files.ts";
 import type { ManifestText } from "./manifests.ts";

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
+import { messageOf } from "../../base/error.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -30,10 +31,7 @@ export function loadKubeconfig({ kubeconfig, context, env }: KubeconfigChoice): 
     if (inCluster) config.loadFromCluster();
     for (const [index, file] of files.entries()) load(config, file, index > 0);
   } catch (error) {
-    return fail(
-      "BadKubeconfig",
-      `the kubeconfig ${files.join(", ")} cannot be used: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    return fail("BadKubeconfig", `the kubeconfig ${files.join(", ")} cannot be used: ${messageOf(error)}`);
   }
   return choose(config, context, files);
 }

@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
+import { isRecord } from "../../base/json.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 
 /** The same files that a folder source reads: of the folder itself, not hidden. */
@@ -59,14 +60,10 @@ async function readObjects(path: string): Promise<Result<readonly FolderObject[]
 }
 
 function objectsIn(value: unknown): FolderObject[] {
-  if (!isFields(value)) return [];
+  if (!isRecord(value)) return [];
   if (Array.isArray(value.items)) return value.items.flatMap(objectsIn);
-  if (typeof value.kind !== "string" || !isFields(value.metadata)) return [];
+  if (typeof value.kind !== "string" || !isRecord(value.metadata)) return [];
   const { name, namespace } = value.metadata;
   if (typeof name !== "string") return [];
   return [{ id: { kind: value.kind, namespace: typeof namespace === "string" ? namespace : "default", name }, object: value }];
-}
-
-function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

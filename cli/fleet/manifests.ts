@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Document, parseAllDocuments } from "yaml";
+import { messageOf } from "../../base/error.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -86,7 +87,7 @@ function toValue(document: { toJS(options: { maxAliasCount: number }): unknown }
   try {
     return ok(document.toJS({ maxAliasCount: 100 }));
   } catch (error) {
-    return fail("NotYaml", error instanceof Error ? error.message : String(error));
+    return fail("NotYaml", messageOf(error));
   }
 }
 

@@ -1,3 +1,4 @@
+import { isRecord } from "../../base/json.ts";
 import type { ProxyView } from "../../hub/index.ts";
 import type { FilterKey } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
@@ -98,19 +99,15 @@ function isArrayOf<T>(value: unknown, is: (item: unknown) => item is T): value i
   return Array.isArray(value) && value.every(is);
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function isFilter(value: unknown): value is WasmFilter {
-  return isObject(value) && isObject(value.metadata) && typeof value.metadata.name === "string" && isObject(value.spec);
+  return isRecord(value) && isRecord(value.metadata) && typeof value.metadata.name === "string" && isRecord(value.spec);
 }
 
 function isRevision(value: unknown): value is Revision {
-  return isObject(value) && typeof value.number === "number" && isObject(value.settings);
+  return isRecord(value) && typeof value.number === "number" && isRecord(value.settings);
 }
 
 function isProxy(value: unknown): value is ProxyView {
-  if (!isObject(value) || typeof value.id !== "string" || typeof value.namespace !== "string") return false;
-  return isArrayOf(value.slots, (slot): slot is { filters: unknown[] } => isObject(slot) && isArrayOf(slot.filters, isObject));
+  if (!isRecord(value) || typeof value.id !== "string" || typeof value.namespace !== "string") return false;
+  return isArrayOf(value.slots, (slot): slot is { filters: unknown[] } => isRecord(slot) && isArrayOf(slot.filters, isRecord));
 }

@@ -1,3 +1,4 @@
+import { clip, oneLine } from "../../base/text.ts";
 import type { ProxyView } from "../../hub/index.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { WasmFilter, WasmFilterSpecSelector } from "../../model/gen/wasmfilter.ts";
@@ -7,7 +8,7 @@ import { history, renderHistory } from "./history.ts";
 import type { Paint } from "./paint.ts";
 import { groupProxies, renderGroups } from "./proxies.ts";
 import { renderRollout } from "./rollout.ts";
-import { clip, oneLine, table } from "./table.ts";
+import { table } from "./table.ts";
 import { age } from "./time.ts";
 
 export interface DescribeInput {

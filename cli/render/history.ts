@@ -1,7 +1,8 @@
+import { clip, oneLine } from "../../base/text.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { WasmFilter, WasmFilterStatusHistoryItem } from "../../model/gen/wasmfilter.ts";
 import type { PluginSettings, Revision } from "../../model/revision.ts";
-import { clip, oneLine, table } from "./table.ts";
+import { table } from "./table.ts";
 import { age } from "./time.ts";
 
 /** One revision and how it differs from the one before it. */

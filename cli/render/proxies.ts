@@ -1,7 +1,8 @@
+import { clip, oneLine } from "../../base/text.ts";
 import type { ProxyFilterView, ProxyView } from "../../hub/index.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { FilterKey } from "../../model/filter.ts";
-import { clip, oneLine, table } from "./table.ts";
+import { table } from "./table.ts";
 
 /** What `weir proxies` prints: one line for each filter on each proxy. */
 export function renderProxies(proxies: readonly ProxyView[], options: { readonly namespaces: boolean }): string {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ROLLOUT_PAUSED } from "../../model/annotations.ts";
 import type { WasmFilter, WasmFilterStatusRollout } from "../../model/gen/wasmfilter.ts";
-import { ROLLOUT_PAUSED } from "../fleet/annotations.ts";
 import { ago, NOW, rolling } from "../testing/fixtures.ts";
-import { bar, nextStep, parseDuration, waves } from "./rollout.ts";
+import { bar, nextStep, waves } from "./rollout.ts";
 import { age, clock, duration } from "./time.ts";
 
 function withRollout(rollout: Partial<WasmFilterStatusRollout>, annotations: Record<string, string> = {}): WasmFilter {
@@ -64,12 +64,6 @@ test("a paused rollout names the command that goes on: resume for a person's pau
 test("a failed rollout says what it takes to try again; suspend says that nothing moves", () => {
   assert.match(nextStep(withRollout({ state: "RolledBack" }), NOW), /until the spec or its digest changes/);
   assert.match(nextStep({ ...rolling, spec: { ...rolling.spec, suspend: true } }, NOW), /spec\.suspend/);
-});
-
-test("durations of the spec are read, anything else is not", () => {
-  assert.equal(parseDuration("1h30m"), 5_400_000);
-  assert.equal(parseDuration("1.5s"), 1_500);
-  for (const wrong of ["", "5", "m", "-5s", "5 s"]) assert.equal(parseDuration(wrong), undefined);
 });
 
 test("ages read as kubectl's", () => {

@@ -1,7 +1,8 @@
+import { parseDuration } from "../../base/duration.ts";
+import { oneLine } from "../../base/text.ts";
+import { ROLLOUT_PAUSED } from "../../model/annotations.ts";
 import type { WasmFilter, WasmFilterStatusProxies, WasmFilterStatusRollout } from "../../model/gen/wasmfilter.ts";
-import { ROLLOUT_PAUSED } from "../fleet/annotations.ts";
 import type { Paint } from "./paint.ts";
-import { oneLine } from "./table.ts";
 import { clock, duration } from "./time.ts";
 
 /** Width of the bar in cells. */
@@ -88,16 +89,6 @@ function deadlineOf(filter: WasmFilter, now: number): string | undefined {
 function moment(at: number, now: number): string {
   const wait = at > now ? `in ${duration(at - now)}` : "any moment";
   return `at ${clock(at, now)} (${wait})`;
-}
-
-/** A duration of the spec (`30s`, `1h30m`) in milliseconds; `undefined` for anything else. */
-export function parseDuration(text: string): number | undefined {
-  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) return undefined;
-  const unit: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-  return [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)].reduce(
-    (sum, [, count, name]) => sum + Number(count) * (unit[name ?? ""] ?? 0),
-    0,
-  );
 }
 
 /** The lines of the rollout in `weir describe`. Empty before the first rollout. */

@@ -1,3 +1,4 @@
+import { messageOf } from "../../base/error.ts";
 import { createHub } from "../../hub/index.ts";
 import { systemClock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
@@ -75,7 +76,7 @@ async function bind(server: { listen(): Promise<Address> }, { host, port }: Addr
   try {
     return ok(await server.listen());
   } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
+    const cause = messageOf(error);
     return fail("AddressUnavailable", `--xds-address ${host}:${port} cannot be listened on: ${cause}`);
   }
 }

@@ -1,9 +1,10 @@
+import { isRecord } from "../../base/json.ts";
 import type { Schema } from "./schema.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
 
 export function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isRecord(value);
 }
 
 /**

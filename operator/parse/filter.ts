@@ -1,3 +1,4 @@
+import { parseDuration } from "../../base/duration.ts";
 import type { Digest } from "../../model/digest.ts";
 import type { ConfigSource, Filter, LabelSelector, ModuleSource, RolloutPolicy, SignaturePolicy } from "../../model/filter.ts";
 import { API_VERSION, KIND, type WasmFilter, type WasmFilterSpec, type WasmFilterSpecRollout } from "../../model/gen/wasmfilter.ts";
@@ -5,7 +6,6 @@ import { fail, ok, type Result } from "../../model/result.ts";
 import { DEFAULT_SETTINGS } from "../../model/revision.ts";
 import { configText, inexactNumbers } from "./config.ts";
 import { isFields, withDefaults } from "./defaults.ts";
-import { parseDuration } from "./duration.ts";
 import { isNamespace, isObjectName } from "./names.ts";
 import { describeProblems, type Problem } from "./problem.ts";
 import { ruleProblems } from "./rules.ts";

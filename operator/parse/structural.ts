@@ -1,4 +1,5 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import { closest } from "../../base/closest.ts";
 import { isFields } from "./defaults.ts";
 import { joinPath, type Problem } from "./problem.ts";
 import { type Schema, wasmFilterSchema } from "./schema.ts";
@@ -43,7 +44,7 @@ function toProblem(error: ErrorObject, schema: Schema): Problem {
   switch (error.keyword) {
     case "additionalProperties": {
       const unknown = String(params.additionalProperty);
-      const near = nearest(unknown, Object.keys(fields?.properties ?? {}));
+      const near = closest(unknown, Object.keys(fields?.properties ?? {}), Math.max(1, Math.floor(unknown.length / 3)));
       return {
         path: joinPath(at, unknown),
         message: near === undefined ? "unknown field; remove it" : `unknown field; did you mean ${near}?`,
@@ -124,29 +125,4 @@ function typeName(value: unknown): string {
 function article(type: string): string {
   if (type === "null") return type;
   return /^[aeio]/.test(type) ? `an ${type}` : `a ${type}`;
-}
-
-/** The candidate that a typing slip away is `word`, if any. */
-function nearest(word: string, candidates: readonly string[]): string | undefined {
-  const limit = Math.max(1, Math.floor(word.length / 3));
-  const ranked = candidates.map((candidate) => ({
-    candidate,
-    distance: editDistance(word.slice(0, 64).toLowerCase(), candidate.toLowerCase()),
-  }));
-  const best = ranked.sort((a, b) => a.distance - b.distance)[0];
-  return best !== undefined && best.distance <= limit ? best.candidate : undefined;
-}
-
-/** Levenshtein distance. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, substitution));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

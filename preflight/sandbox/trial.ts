@@ -1,3 +1,4 @@
+import { messageOf } from "../../base/error.ts";
 import type { AbiVersion } from "../abi.ts";
 import { readWasm } from "../binary.ts";
 import { boundMemory } from "../bound.ts";
@@ -55,7 +56,7 @@ export function runTrial(input: TrialInput, enter: (phase: Phase) => void): Tria
   } catch (error) {
     return {
       ...failed,
-      load: { reason: "CompileFailed", message: `V8 cannot compile the module: ${error instanceof Error ? error.message : error}` },
+      load: { reason: "CompileFailed", message: `V8 cannot compile the module: ${messageOf(error)}` },
     };
   }
   const compiled = performance.now();

@@ -1,12 +1,12 @@
 import { readdir, readFile, realpath, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { writeFileAtomically } from "../../../base/atomic-file.ts";
 import { type FilterKey, filterId } from "../../../model/filter.ts";
 import { fail, failForNow, ok, type Result } from "../../../model/result.ts";
 import { isFields } from "../../parse/defaults.ts";
 import { problemsOf } from "../../parse/filter.ts";
 import { describeProblems } from "../../parse/problem.ts";
-import { writeAtomically } from "./atomic.ts";
 import { cutYaml, hasMarker, patchYaml, withoutMarker } from "./document.ts";
 import { DEFAULT_NAMESPACE, type ManifestKind, type ManifestObject, readManifest } from "./manifest.ts";
 
@@ -100,7 +100,7 @@ async function applyOne(dir: string, object: ManifestObject, text: string): Prom
   if (located.value === undefined) {
     const file = await freeName(dir, object);
     // A Secret is for its owner's eyes only.
-    await writeAtomically(join(dir, file), text, object.kind === "Secret" ? 0o600 : undefined);
+    await writeFileAtomically(join(dir, file), text, object.kind === "Secret" ? { mode: 0o600 } : {});
     return ok({ ...identity(object), file, change: "created" });
   }
   const { file, text: before, object: old } = located.value;
@@ -153,7 +153,7 @@ async function save(dir: string, file: string, before: string, after: string, ob
   }
   try {
     const path = await realpath(join(dir, file));
-    await writeAtomically(path, after, (await stat(path)).mode & 0o777);
+    await writeFileAtomically(path, after, { mode: (await stat(path)).mode & 0o777 });
   } catch (error) {
     return failForNow(
       "FolderUnwritable",

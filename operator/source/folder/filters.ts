@@ -1,3 +1,4 @@
+import pLimit from "p-limit";
 import type { Clock } from "../../../model/clock.ts";
 import { type FilterKey, filterId } from "../../../model/filter.ts";
 import {
@@ -41,6 +42,9 @@ export interface FiltersOptions {
   readonly newUid: () => string;
   readonly onChange: (id: string) => void;
 }
+
+/** A disk takes several writes at once; a thousand first writes one after the other would take seconds. */
+const PARALLEL_WRITES = 16;
 
 export function createFilters({ store, clock, log, newUid, onChange }: FiltersOptions): Filters {
   const stored = new Map<string, StoredFilter>();
@@ -97,14 +101,14 @@ export function createFilters({ store, clock, log, newUid, onChange }: FiltersOp
         stored.delete(id);
         unsaved.add(id);
       }
-      await inParallel([...unsaved], async (id) => {
+      await pLimit(PARALLEL_WRITES).map(unsaved, async (id) => {
         await persist(id).catch((error: unknown) => {
           log.error("the data folder cannot be written; trying again", { filter: id, error: String(error) });
         });
       });
       objects = new Map([...now].map(([id, object]) => [id, unlessSame(before.get(id), withStatus(object, stored.get(id)?.status))]));
       for (const id of new Set([...before.keys(), ...objects.keys()])) {
-        if (!same(sansStatus(before.get(id)), sansStatus(objects.get(id)))) onChange(id);
+        if (!same(withoutStatus(before.get(id)), withoutStatus(objects.get(id)))) onChange(id);
       }
     },
     all: () => objects,
@@ -161,14 +165,6 @@ function createWriter(save: (id: string) => Promise<void>): Writer {
   };
 }
 
-/** A disk takes several writes at once; a thousand first writes one after the other would take seconds. */
-async function inParallel(ids: string[], work: (id: string) => Promise<void>): Promise<void> {
-  const worker = async (): Promise<void> => {
-    for (let id = ids.pop(); id !== undefined; id = ids.pop()) await work(id);
-  };
-  await Promise.all(Array.from({ length: 16 }, worker));
-}
-
 function keyOf(id: string): FilterKey {
   const slash = id.indexOf("/");
   return { namespace: id.slice(0, slash), name: id.slice(slash + 1) };
@@ -203,7 +199,7 @@ function unlessSame(before: WasmFilter | undefined, now: WasmFilter): WasmFilter
   return before !== undefined && same(before, now) ? before : now;
 }
 
-function sansStatus(object: WasmFilter | undefined): unknown {
+function withoutStatus(object: WasmFilter | undefined): unknown {
   return object === undefined ? undefined : { ...object, status: undefined };
 }
 

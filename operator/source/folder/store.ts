@@ -1,12 +1,13 @@
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { writeFileAtomically } from "../../../base/atomic-file.ts";
+import { hasCode } from "../../../base/error.ts";
 import type { FilterKey } from "../../../model/filter.ts";
 import type { ObjectMeta, WasmFilterSpec, WasmFilterStatus } from "../../../model/gen/wasmfilter.ts";
 import type { Revision } from "../../../model/revision.ts";
 import { isFields } from "../../parse/defaults.ts";
 import { isNamespace, isObjectName } from "../../parse/names.ts";
 import { fromRecord, toRecord } from "../revision-record.ts";
-import { writeAtomically } from "./atomic.ts";
 
 /** What an API server would keep about a WasmFilter: its identity, the last good spec and the status. */
 export interface StoredFilter {
@@ -51,7 +52,7 @@ export function createFolderStore(dataDir: string): FolderStore {
       return filters;
     },
     async save(filter) {
-      await writeAtomically(join(filterDir(filter.metadata), "filter.json"), JSON.stringify(filter, undefined, 1));
+      await writeFileAtomically(join(filterDir(filter.metadata), "filter.json"), JSON.stringify(filter, undefined, 1));
     },
     async remove(key) {
       await rm(filterDir(key), { recursive: true, force: true });
@@ -67,7 +68,7 @@ export function createFolderStore(dataDir: string): FolderStore {
       return revisions.sort((a, b) => a.number - b.number);
     },
     async saveRevision(key, revision) {
-      await writeAtomically(revisionFile(key, revision.number), JSON.stringify(toRecord(revision), undefined, 1));
+      await writeFileAtomically(revisionFile(key, revision.number), JSON.stringify(toRecord(revision), undefined, 1));
     },
     async deleteRevision(key, number) {
       await rm(revisionFile(key, number), { force: true });
@@ -79,7 +80,7 @@ async function names(dir: string): Promise<string[]> {
   try {
     return await readdir(dir);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT" || (error as NodeJS.ErrnoException).code === "ENOTDIR") return [];
+    if (hasCode(error, "ENOENT", "ENOTDIR")) return [];
     throw error;
   }
 }

@@ -1,3 +1,6 @@
+import { setBounded } from "../../../base/bounded-map.ts";
+import { clip } from "../../../base/text.ts";
+import { TokenBucket } from "../../../base/token-bucket.ts";
 import type { Clock } from "../../../model/clock.ts";
 import { type FilterKey, filterId } from "../../../model/filter.ts";
 import { API_VERSION, KIND } from "../../../model/gen/wasmfilter.ts";
@@ -39,14 +42,12 @@ interface Said {
 
 export function createEventWriter({ api, clock, log, random }: EventWriterOptions): EventWriter {
   const said = new Map<string, Said>();
-  const budgets = new Map<string, { tokens: number; at: number }>();
+  const budgets = new Map<string, TokenBucket>();
 
   function mayMake(uid: string): boolean {
-    const now = clock.now();
-    const { tokens, at } = budgets.get(uid) ?? { tokens: BURST, at: now };
-    const left = Math.min(BURST, tokens + (now - at) / REFILL_MS);
-    remember(budgets, uid, { tokens: left >= 1 ? left - 1 : left, at: now });
-    return left >= 1;
+    const budget = budgets.get(uid) ?? new TokenBucket(BURST, 1_000 / REFILL_MS);
+    setBounded(budgets, uid, budget, MAX_REMEMBERED);
+    return budget.take(clock.now());
   }
 
   async function countUp(key: FilterKey, before: Said): Promise<boolean> {
@@ -76,16 +77,13 @@ export function createEventWriter({ api, clock, log, random }: EventWriterOption
         reportingComponent: "weir.dev/operator",
       },
     });
-    if (made.ok) remember(said, identity, { name, firstTimestamp: time, at: clock.now(), count: 1 });
+    if (made.ok) setBounded(said, identity, { name, firstTimestamp: time, at: clock.now(), count: 1 }, MAX_REMEMBERED);
     else log.warn("an Event could not be written", { filter: filterId(key), event: reason, message: made.error.message });
   }
 
   return {
     async write(key, uid, event) {
-      const short = {
-        ...event,
-        message: event.message.length > MAX_MESSAGE ? `${event.message.slice(0, MAX_MESSAGE - 1)}…` : event.message,
-      };
+      const short = { ...event, message: clip(event.message, MAX_MESSAGE) };
       const identity = JSON.stringify([uid, short.type, short.reason, short.message]);
       const before = said.get(identity);
       if (before !== undefined && clock.now() - before.at < SAME_MS && (await countUp(key, before))) return;
@@ -101,11 +99,4 @@ function collection({ namespace }: FilterKey): string {
 
 function timestamp(clock: Clock): string {
   return new Date(clock.now()).toISOString().replace(/\.\d+Z$/, "Z");
-}
-
-/** Keeps the map small by dropping what was remembered first. */
-function remember<V>(map: Map<string, V>, key: string, value: V): void {
-  map.delete(key);
-  map.set(key, value);
-  if (map.size > MAX_REMEMBERED) map.delete(map.keys().next().value ?? key);
 }

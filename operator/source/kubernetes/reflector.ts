@@ -1,3 +1,4 @@
+import { type BackoffPolicy, backoff } from "../../../base/backoff.ts";
 import type { Clock } from "../../../model/clock.ts";
 import { type Fields, isFields } from "../../parse/defaults.ts";
 import type { ApiFailure, KubeApi } from "./api.ts";
@@ -34,8 +35,7 @@ export interface Reflector {
 }
 
 const PAGE = "500";
-const FIRST_DELAY_MS = 200;
-const LAST_DELAY_MS = 30_000;
+const PAUSE: BackoffPolicy = { firstMs: 200, longestMs: 30_000, jitter: [0.5, 1] };
 /** A watch that lasted this long was a good one: the next break starts with the short delay again. */
 const STEADY_MS = 5_000;
 const WATCH_SECONDS = 300;
@@ -51,7 +51,7 @@ export function startReflector(options: ReflectorOptions): Reflector {
   const { signal } = stopping;
   const query = fieldSelector === undefined ? {} : { fieldSelector };
   const first = Promise.withResolvers<void>();
-  let delay = FIRST_DELAY_MS;
+  let failures = 0;
   let troubled = false;
 
   function trouble(failure: ApiFailure | undefined): void {
@@ -94,17 +94,17 @@ export function startReflector(options: ReflectorOptions): Reflector {
         if (type !== "BOOKMARK" && type !== "ERROR" && isKubeObject(object)) onEvent(type, object);
       });
       const steady = clock.now() - since >= STEADY_MS;
-      if (steady) delay = FIRST_DELAY_MS;
+      if (steady) failures = 0;
       if (!result.ok) return result.error;
       if (!steady) await pause();
     }
     return undefined;
   }
 
-  /** Waits, longer each time: between half and the whole of a delay that doubles. */
+  /** Waits, longer each time. */
   function pause(): Promise<void> {
-    const ms = delay * (0.5 + random() / 2);
-    delay = Math.min(delay * 2, LAST_DELAY_MS);
+    failures += 1;
+    const ms = backoff(PAUSE, failures, random);
     return new Promise((resolve) => {
       const cancel = clock.after(ms, done);
       function done(): void {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { remember } from "./bounded.ts";
+import { setBounded } from "./bounded-map.ts";
 
 test("beyond the limit the oldest key goes, and a key that is set again is the newest", () => {
   const map = new Map<string, number>();
-  for (const [index, key] of ["a", "b", "a", "c", "d"].entries()) remember(map, key, index, 3);
+  for (const [index, key] of ["a", "b", "a", "c", "d"].entries()) setBounded(map, key, index, 3);
   assert.deepEqual(
     [...map],
     [

@@ -1,6 +1,9 @@
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
-/** `30s`, `1h30m`, `500ms` -> milliseconds, rounded. `undefined` for anything else. The forms that Go's time.ParseDuration shares. */
+/**
+ * `30s`, `1h30m`, `1.5s`, `500ms` -> whole milliseconds. `undefined` for anything else.
+ * A part of what Go's time.ParseDuration reads: no sign, nothing below a millisecond. https://pkg.go.dev/time#ParseDuration
+ */
 export function parseDuration(text: string): number | undefined {
   if (!/^([0-9]+([.][0-9]+)?(ms|s|m|h))+$/.test(text)) return undefined;
   let total = 0;

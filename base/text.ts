@@ -1,0 +1,10 @@
+/** One line from any text. Control characters go, escape sequences with them: they could move the cursor of a person who reads. */
+export function oneLine(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must go
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ").trim();
+}
+
+/** At most `max` characters. A cut is marked with `…`, which counts. */
+export function clip(text: string, max: number): string {
+  return text.length <= max ? text : `${text.slice(0, max - 1)}…`;
+}

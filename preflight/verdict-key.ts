@@ -1,0 +1,11 @@
+import { createHash } from "node:crypto";
+import type { PluginSettings } from "../model/revision.ts";
+
+/** A hash over the module and those settings that a plugin can tell apart; slot, priority and failure policy are not among them. */
+export function verdictKey(code: Uint8Array, settings: PluginSettings, secretConfig: boolean): string {
+  const { type, config, rootId, env, capabilities } = settings;
+  return createHash("sha256")
+    .update(code)
+    .update(JSON.stringify([type, config, rootId, env, capabilities, secretConfig]))
+    .digest("hex");
+}
