@@ -6,6 +6,8 @@ export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** True when stdout is a screen that takes colours (https://no-color.org is honoured). */
   readonly color: boolean;
+  /** True when stderr is a screen. */
+  readonly errIsScreen: boolean;
   /** Milliseconds since the epoch. */
   now(): number;
   /** Writes to stdout as it is. */
@@ -24,6 +26,7 @@ export function processTerminal(): Terminal {
   return {
     env: process.env,
     color: process.stdout.isTTY === true && (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb",
+    errIsScreen: process.stderr.isTTY === true,
     now: () => Date.now(),
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),

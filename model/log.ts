@@ -1,9 +1,14 @@
-/** One line per event: a level, a message, and facts as key=value. */
+/** Facts of a log line: `key=value` in text, fields in JSON. docs/logging.md lists the keys that mean the same everywhere. */
+export type Facts = Readonly<Record<string, unknown>>;
+
+/** One line per event: a level, a message, and facts. */
 export interface Log {
-  debug(message: string, facts?: Record<string, unknown>): void;
-  info(message: string, facts?: Record<string, unknown>): void;
-  warn(message: string, facts?: Record<string, unknown>): void;
-  error(message: string, facts?: Record<string, unknown>): void;
+  debug(message: string, facts?: Facts): void;
+  info(message: string, facts?: Facts): void;
+  warn(message: string, facts?: Facts): void;
+  error(message: string, facts?: Facts): void;
+  /** A log whose lines carry these facts too: `log.child({ filter, rollout })`. */
+  child(bindings: Facts): Log;
 }
 
-export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
+export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silentLog };

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, truncate, utimes, writeFile } from "node:fs/promi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import type { Log } from "../model/log.ts";
+import { type Log, silentLog } from "../model/log.ts";
 import type { ModuleRegistry, PullOptions } from "../model/module.ts";
 import { sha256 } from "./manifest.ts";
 import { createModuleRegistry, type ModuleRegistryOptions } from "./registry.ts";
@@ -164,7 +164,7 @@ test("a damaged file in the store is removed, reported, and pulled again", async
     valued(await registry.pull(image, digest, anonymous));
     const file = join(dataDir, "modules", "blobs", "sha256", sha256(MODULE).slice(7));
     const warnings: unknown[] = [];
-    const log: Log = { debug() {}, info() {}, error() {}, warn: (message, facts) => warnings.push([message, facts]) };
+    const log: Log = { ...silentLog, warn: (message, facts) => warnings.push([message, facts]) };
     for (const damage of [() => truncate(file, 100), () => writeFile(file, wasm("changed", 5000))]) {
       await damage();
       const { registry: restarted } = await registryOn({ dataDir, log });

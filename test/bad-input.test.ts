@@ -186,7 +186,7 @@ test("files that cannot be read leave what they held in force, and stderr tells 
         .find((text) => expected.test(text)),
     );
     console.log(`${name}\n    ${line}`);
-    assert.match(line, / ERROR /);
+    assert.match(line, / ERROR: /);
   }
   await world.traffic.more(50);
   await undisturbed();
@@ -292,7 +292,7 @@ test("a slot that no filter names is empty, is told on stderr, and leaves the pr
       .find((text) => text.includes("edgee")),
   );
   console.log(`a proxy with an unknown slot\n    ${line}`);
-  assert.match(line, /WARN .*slot.*edgee.*shop.*default/);
+  assert.match(line, /WARN: .*slot.*edgee.*shop.*default/);
   await apply("newcomer", { ...goodSpec("harmless"), slot: "edgy" });
   const nobody = await world.server.until("nobody", "newcomer", (filter) => condition(filter, "Programmed") === "True NoProxies");
   console.log(`a filter with an unknown slot\n    ${messageOf(nobody, "Programmed")}`);
@@ -305,7 +305,7 @@ test("a proxy that sends garbage is cut off and told why; nobody else notices", 
   const { server } = world;
   const pid = server.pid();
   const told = async (what: string, why: RegExp) => {
-    const refusal = new RegExp(` WARN .*peer=127\\.0\\.0\\.1:\\d+ why=.*(${why.source})`);
+    const refusal = new RegExp(` WARN: .*peer=127\\.0\\.0\\.1:\\d+ why=.*(${why.source})`);
     await eventually(`${what} on stderr`, () =>
       world.server
         .logs()

@@ -9,7 +9,7 @@ import { parseAddress } from "../args/address.ts";
 import { defineCommand, type Flag, type FlagValues } from "../args/command.ts";
 import { fleetFlags } from "../fleet/flags.ts";
 import { chooseFleet } from "../fleet/open.ts";
-import { createLog, LEVELS, type Level } from "../serve/log.ts";
+import { FORMATS, type Format, LEVELS, type Level } from "../serve/levels.ts";
 import type { Terminal } from "../terminal.ts";
 
 const flags = {
@@ -45,7 +45,13 @@ const flags = {
   },
   "plain-http": { type: "string", multiple: true, value: "HOST:PORT", help: "a registry to speak HTTP to (loopback ones always are)" },
   "log-level": { type: "string", value: LEVELS.join("|"), help: "the least level that is written", fallback: "info", choices: LEVELS },
-  "log-format": { type: "string", value: "text|json", help: "how log lines look", fallback: "text", choices: ["text", "json"] },
+  "log-format": {
+    type: "string",
+    value: FORMATS.join("|"),
+    help: "how log lines look; auto is text on a screen and JSON otherwise",
+    fallback: "auto",
+    choices: FORMATS,
+  },
 } as const satisfies Record<string, Flag>;
 
 export const serve = defineCommand({
@@ -60,7 +66,7 @@ export const serve = defineCommand({
     { does: "beside a cluster", command: "weir serve --kubeconfig ~/.kube/config" },
   ],
   async run(input, terminal) {
-    const log = createLog(input.flags["log-format"] as "text" | "json", input.flags["log-level"] as Level, terminal.err, terminal.now);
+    const log = await openLog(input.flags["log-level"] as Level, input.flags["log-format"] as Format, terminal);
     const xds = parseAddress(input.flags["xds-address"], "--xds-address");
     if (!xds.ok) return xds;
     const http = parseAddress(input.flags["http-address"], "--http-address");
@@ -84,6 +90,14 @@ export const serve = defineCommand({
     return ok(undefined);
   },
 });
+
+/** Loads the logger here: no other command should wait for it. */
+async function openLog(level: Level, wanted: Format, { errIsScreen, env, now, err }: Terminal): Promise<Log> {
+  const { createLog } = await import("../serve/log.ts");
+  const format = wanted === "auto" ? (errIsScreen ? "text" : "json") : wanted;
+  const color = errIsScreen && (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb";
+  return createLog({ format, level, color, now, write: err });
+}
 
 async function makeFolder(dir: string): Promise<Result<void>> {
   try {

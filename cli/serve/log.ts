@@ -1,29 +1,54 @@
-import type { Log } from "../../model/log.ts";
+import pino from "pino";
+import type { Facts, Log } from "../../model/log.ts";
+import type { Level } from "./levels.ts";
+import { SECRET_PATHS, tidy, tidyText } from "./log-facts.ts";
 
-export const LEVELS = ["debug", "info", "warn", "error"] as const;
-export type Level = (typeof LEVELS)[number];
-
-/** Longest value written of one fact: a log line stays a line. */
-const LONGEST = 2_000;
-
-function text(value: unknown): string {
-  const plain = typeof value === "string" ? value : (JSON.stringify(value) ?? "undefined");
-  const short = plain.length > LONGEST ? `${plain.slice(0, LONGEST)}…` : plain;
-  return /^[\w./:@+-]+$/.test(short) ? short : JSON.stringify(short);
+export interface LogOptions {
+  readonly format: "text" | "json";
+  /** The least level that is written. */
+  readonly level: Level;
+  /** Colours, in text only. */
+  readonly color?: boolean;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Takes whole lines. Called synchronously: the last line before the process ends is not lost. */
+  write(line: string): void;
 }
 
-/** Log lines as `TIME LEVEL message key=value …`, or as one JSON object a line. */
-export function createLog(format: "text" | "json", lowest: Level, write: (line: string) => void, now: () => number): Log {
-  const line =
-    (level: Level) =>
-    (message: string, facts: Record<string, unknown> = {}) => {
-      if (LEVELS.indexOf(level) < LEVELS.indexOf(lowest)) return;
-      const time = new Date(now()).toISOString();
-      if (format === "json") write(`${JSON.stringify({ time, level, message, ...facts })}\n`);
-      else {
-        const pairs = Object.entries(facts).map(([key, value]) => ` ${key}=${text(value)}`);
-        write(`${time} ${level.toUpperCase().padEnd(5)} ${message}${pairs.join("")}\n`);
-      }
-    };
-  return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
+/**
+ * The port `Log` on pino. JSON: one object a line, `{"level":"info","time":"2026-...","msg":"...", facts}`. Text, for people: one line too, with
+ * what was not written by Weir escaped. Values under the names of secrets, and credentials inside texts, are never written.
+ */
+export async function createLog({ format, level, color = false, now, write }: LogOptions): Promise<Log> {
+  const line = format === "text" ? await prettyLine(color) : (json: string) => json;
+  const logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: () => `,"time":"${new Date(now()).toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: { paths: SECRET_PATHS, censor: "[redacted]" },
+    },
+    { write: (json: string) => write(line(json)) },
+  );
+  return portOf(logger);
+}
+
+/** pino-pretty is loaded only where it is used. */
+async function prettyLine(color: boolean): Promise<(json: string) => string> {
+  const { createPretty } = await import("./log-pretty.ts");
+  return createPretty(color);
+}
+
+function portOf(logger: pino.Logger): Log {
+  const writer = (level: Level) => (message: string, facts?: Facts) => {
+    if (logger.isLevelEnabled(level)) logger[level](tidy(facts ?? {}), tidyText(message));
+  };
+  return {
+    debug: writer("debug"),
+    info: writer("info"),
+    warn: writer("warn"),
+    error: writer("error"),
+    child: (bindings) => portOf(logger.child(tidy(bindings))),
+  };
 }

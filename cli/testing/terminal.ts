@@ -7,6 +7,7 @@ export function fakeTerminal(given: { readonly env?: Record<string, string>; rea
   const terminal: Terminal = {
     env: given.env ?? {},
     color: false,
+    errIsScreen: false,
     now: () => given.now ?? 0,
     out(text) {
       written.out += typeof text === "string" ? text : Buffer.from(text).toString("latin1");

@@ -40,7 +40,7 @@ export async function startWeir({ source, data, cwd, flags = [] }: WeirOptions):
   const addresses = ["--xds-address", `127.0.0.1:${xdsPort}`, "--http-address", `127.0.0.1:${httpPort}`];
   const launch = async () => {
     const options = { name: "weir serve", ...(cwd === undefined ? {} : { cwd }) };
-    const started = await startProcess(WEIR, ["serve", ...source, "--data", data, ...addresses, ...flags], options);
+    const started = await startProcess(WEIR, ["serve", ...source, "--data", data, ...addresses, "--log-format", "text", ...flags], options);
     await started.waitFor("readiness", async () => (await fetch(`${url}/readyz`)).ok, 60_000);
     return started;
   };
