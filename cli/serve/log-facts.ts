@@ -1,3 +1,4 @@
+import { clip } from "../../base/text.ts";
 import type { Facts } from "../../model/log.ts";
 
 /** Longest text that is written of one fact, in characters: a log line stays a line. */
@@ -30,8 +31,7 @@ export function tidy(facts: Facts): Record<string, unknown> {
 
 /** At most `LONGEST` characters, and without credentials: those of a URL, and what follows `Bearer` or `Basic`. */
 export function tidyText(text: string): string {
-  const short = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
-  return short
+  return clip(text, LONGEST)
     .replace(/\b(bearer|basic)\s+[\w.~+/=-]{6,}/gi, "$1 [redacted]")
     .replace(/([a-z][a-z0-9+.-]{1,20}:\/\/)[^\s/?#@]{1,500}@/gi, "$1[redacted]@");
 }
