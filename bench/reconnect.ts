@@ -3,6 +3,7 @@
  * Measures until every proxy's subscription was taken in, what was sent again, and the CPU it took. Writes bench/results/reconnect.json.
  */
 import { parseArgs } from "node:util";
+import { reservePort } from "../test/support/ports.ts";
 import {
   buildGo,
   median,
@@ -46,9 +47,9 @@ async function run(
   size: number,
   extensions: number,
 ): Promise<ReconnectRun> {
-  const before = startServer(name, go, size);
-  const { port } = await before.wait("listening");
-  const address = `127.0.0.1:${port}`;
+  const address = `127.0.0.1:${await reservePort()}`;
+  const before = startServer(name, go, size, address);
+  await before.wait("listening");
   const flags = ["-address", address, "-clients", String(clients), "-variant", variant, "-extensions", String(extensions)];
   const load = start(go, ["load", ...flags]);
   await load.wait("synced");

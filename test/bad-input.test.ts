@@ -13,7 +13,6 @@ import { type BadInput, badInputs, brokenFiles } from "./support/bad-inputs.ts";
 import { type EchoApp, startEchoApp } from "./support/echo.ts";
 import { type Envoy, startEnvoy } from "./support/envoy.ts";
 import { badStreams, noise, sendNoise, sendStream } from "./support/garbage.ts";
-import { freePort } from "./support/ports.ts";
 import { eventually } from "./support/process.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
 import { tempFolder } from "./support/temp.ts";
@@ -85,11 +84,11 @@ after(async () => {
 });
 
 async function startProxy({ server, app }: Pick<World, "server" | "app">, node: string, ...slots: string[]) {
-  const port = await freePort();
   const who = ["--node", node, "--namespace", "shop", ...slots.flatMap((slot) => ["--slot", slot])];
-  const where = ["--xds", `127.0.0.1:${server.xdsPort}`, "--listen", String(port), "--upstream", `127.0.0.1:${app.port}`];
+  const where = ["--xds", `127.0.0.1:${server.xdsPort}`, "--listen", "127.0.0.1:0", "--upstream", `127.0.0.1:${app.port}`];
   const envoy = await startEnvoy({ config: await weir(["bootstrap", ...who, ...where]), log: "warning" });
   open.push(envoy.stop);
+  const port = await envoy.port();
   return { envoy, port };
 }
 

@@ -11,7 +11,7 @@ import { silentLog } from "../model/log.ts";
 import type { Revision } from "../model/revision.ts";
 import { createKubeApi, createRevisionStore } from "../operator/index.ts";
 import { type Cluster, kubectl, startCluster } from "./support/kube.ts";
-import { freePort } from "./support/ports.ts";
+import { reservePort } from "./support/ports.ts";
 import { tempFolder } from "./support/temp.ts";
 
 const CRD = fileURLToPath(new URL("../crds/wasmfilters.weir.dev.yaml", import.meta.url));
@@ -208,7 +208,7 @@ test("someone without rights, a wrong token and a dead server are three differen
   assert.match(unauthorized.err, /does not accept the credentials/);
   assert.doesNotMatch(unauthorized.err, /nonsense/);
   const dead = join(folder.path, "dead.kubeconfig");
-  await writeFile(dead, text.replaceAll(cluster.server, `https://127.0.0.1:${await freePort()}`));
+  await writeFile(dead, text.replaceAll(cluster.server, `https://127.0.0.1:${await reservePort()}`));
   assert.match(
     (await weir(["get"], { kubeconfig: dead })).err,
     /https:\/\/127\.0\.0\.1:\d+ cannot be reached: ECONNREFUSED; check the kubeconfig/,

@@ -10,7 +10,7 @@ import { chainEntry } from "./support/chain-entry.ts";
 import { startControl } from "./support/control.ts";
 import { startEchoApp } from "./support/echo.ts";
 import { startEnvoy } from "./support/envoy.ts";
-import { freePort } from "./support/ports.ts";
+import { reservePort } from "./support/ports.ts";
 import { eventually } from "./support/process.ts";
 import { startProxy, startScene, stat } from "./support/scene.ts";
 import { soon } from "./support/soon.ts";
@@ -137,7 +137,7 @@ for (const [whenMissing, expected] of [
   test(`a proxy that starts while the server is away answers ${expected} when told ${whenMissing}, and is filtered once it is there`, async (t) => {
     const app = await startEchoApp();
     t.after(() => app.stop());
-    const xds = { host: "127.0.0.1", port: await freePort() };
+    const xds = { host: "127.0.0.1", port: await reservePort() };
     const { port } = await startProxy(t, { app, bootstrap: { xds, whenMissing, fetchTimeoutMs: 1_000 } });
     const answer = async () => {
       const { status, headers } = await get(port);
@@ -254,12 +254,11 @@ async function startTcpProxy(t: TestContext, xdsPort: number) {
   const app = createServer((socket) => void socket.end("hello"));
   await new Promise<void>((resolve) => app.listen(0, "127.0.0.1", resolve));
   t.after(() => app.close());
-  const port = await freePort();
   const text = renderBootstrap({
     ...bootstrapDefaults,
     node: "tcp-1",
     xds: { host: "127.0.0.1", port: xdsPort },
-    listen: { host: "127.0.0.1", port },
+    listen: { host: "127.0.0.1", port: 0 },
     upstream: { host: "127.0.0.1", port: (app.address() as AddressInfo).port },
   });
   const bootstrap = parse(text);
@@ -274,7 +273,7 @@ async function startTcpProxy(t: TestContext, xdsPort: number) {
   ];
   const envoy = await startEnvoy({ config: stringify(bootstrap), log: "warning" });
   t.after(() => envoy.stop());
-  return { envoy, port };
+  return { envoy, port: await envoy.port() };
 }
 
 /** Everything that the other end says before it closes; the error's message when there is none. */

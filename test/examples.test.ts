@@ -6,7 +6,6 @@ import { parse, stringify } from "yaml";
 import { parseFilter } from "../operator/index.ts";
 import { buildExamples, type Examples } from "../scripts/build-examples.ts";
 import { type Envoy, startEnvoy } from "./support/envoy.ts";
-import { freePort } from "./support/ports.ts";
 import { eventually } from "./support/process.ts";
 
 let examples: Examples;
@@ -65,7 +64,6 @@ async function headerOf(t: TestContext, module: string, configuration?: string, 
 }
 
 async function startFilter(module: string, configuration?: string): Promise<{ envoy: Envoy; url: string }> {
-  const port = await freePort();
   const plugin = {
     name: "example",
     ...(configuration === undefined
@@ -85,9 +83,10 @@ async function startFilter(module: string, configuration?: string): Promise<{ en
     ],
   };
   const listener = {
-    address: { socket_address: { address: "127.0.0.1", port_value: port } },
+    name: "inbound",
+    address: { socket_address: { address: "127.0.0.1", port_value: 0 } },
     filter_chains: [{ filters: [{ name: "http", typed_config: manager }] }],
   };
   const envoy = await startEnvoy({ config: stringify({ static_resources: { listeners: [listener] } }), concurrency: 1 });
-  return { envoy, url: `http://127.0.0.1:${port}/` };
+  return { envoy, url: `http://127.0.0.1:${await envoy.port()}/` };
 }

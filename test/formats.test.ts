@@ -12,7 +12,6 @@ import { layouts } from "../oci/testing/layouts.ts";
 import { upload } from "../oci/testing/upload.ts";
 import { startEchoApp } from "./support/echo.ts";
 import { type Envoy, startEnvoy } from "./support/envoy.ts";
-import { freePort } from "./support/ports.ts";
 import { eventually } from "./support/process.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
 import { tempFolder } from "./support/temp.ts";
@@ -56,10 +55,10 @@ before(async () => {
   open.push(server.stop);
   const app = await startEchoApp();
   open.push(app.stop);
-  const port = await freePort();
-  const where = ["--xds", `127.0.0.1:${server.xdsPort}`, "--listen", String(port), "--upstream", `127.0.0.1:${app.port}`];
+  const where = ["--xds", `127.0.0.1:${server.xdsPort}`, "--listen", "127.0.0.1:0", "--upstream", `127.0.0.1:${app.port}`];
   const envoy = await startEnvoy({ config: await weir(["bootstrap", "--node", "web-1", ...where]), log: "warning" });
   open.push(envoy.stop);
+  const port = await envoy.port();
   world = { filters, registry, server, envoy, port, images };
 });
 

@@ -5,7 +5,6 @@ import type { ProxyView } from "../../hub/index.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { type EchoApp, startEchoApp } from "../../test/support/echo.ts";
 import { type Envoy, startEnvoy } from "../../test/support/envoy.ts";
-import { freePort } from "../../test/support/ports.ts";
 import { startWeir, weir } from "../../test/support/weir.ts";
 import { buildExamples, type Examples } from "../build-examples.ts";
 import type { Narrator } from "./narrator.ts";
@@ -44,7 +43,6 @@ export async function openStage(narrator: Narrator): Promise<Stage> {
   try {
     const app: EchoApp = await startEchoApp();
     open.push(app);
-    const port = await freePort();
     const server = await startWeir({ source: ["--filters", "filters"], data: "data", cwd: folder });
     open.push(server);
     const env = { WEIR_FILTERS: join(folder, "filters"), WEIR_SERVER: server.url };
@@ -53,11 +51,12 @@ export async function openStage(narrator: Narrator): Promise<Stage> {
       return weir(args, { cwd: folder, env });
     };
     const bootstrap = ["bootstrap", "--node", "web-1", "--namespace", "shop", "--label", "app=web"];
-    const ports = ["--xds", `127.0.0.1:${server.xdsPort}`, "--listen", String(port), "--upstream", `127.0.0.1:${app.port}`];
+    const ports = ["--xds", `127.0.0.1:${server.xdsPort}`, "--listen", "127.0.0.1:0", "--upstream", `127.0.0.1:${app.port}`];
     const config = await told([...bootstrap, ...ports]);
     const envoy = await startEnvoy({ config, log: "warning" });
     open.push(envoy);
     await envoy.ready();
+    const port = await envoy.port();
     narrator.say(`Envoy runs as process ${envoy.pid} with what that printed, before an app on port ${app.port}.`);
     return {
       ...{ folder, examples, envoy, port, close, weir: told, filter: server.filter, proxies: server.proxies },

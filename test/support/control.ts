@@ -2,12 +2,13 @@ import { systemClock } from "../../model/clock.ts";
 import type { Chain, ChainEntry, DeliveredFilter, Fleet, Rejection, SlotDelivery } from "../../model/delivery.ts";
 import { silentLog } from "../../model/log.ts";
 import { createXdsServer } from "../../xds/index.ts";
+import { startOnReservedPort } from "./ports.ts";
 import { eventually } from "./process.ts";
 
 /** What each slot is to hold: the same for every proxy, or by node.id. */
 export type Desired<T = Chain> = Readonly<Record<string, T>> | ((proxy: string) => Readonly<Record<string, T>>);
 
-/** A real xDS server on a free port, and in the operator's place a test that says what every proxy is to hold. */
+/** A real xDS server, and in the operator's place a test that says what every proxy is to hold. */
 export interface Control {
   readonly port: number;
   readonly fleet: Fleet;
@@ -22,11 +23,15 @@ export interface Control {
 }
 
 export interface ControlOptions {
-  /** 0 (default) takes a free one. */
+  /** For one that comes back at the same place; a reserved port by default. */
   readonly port?: number;
 }
 
-export async function startControl({ port = 0 }: ControlOptions = {}): Promise<Control> {
+export function startControl({ port }: ControlOptions = {}): Promise<Control> {
+  return port === undefined ? startOnReservedPort(listen) : listen(port);
+}
+
+async function listen(port: number): Promise<Control> {
   const server = createXdsServer({ address: `127.0.0.1:${port}`, clock: systemClock, log: silentLog });
   const { fleet } = server;
   let desired: Desired<Chain | "hold"> | undefined;

@@ -15,6 +15,8 @@ export interface Envoy {
   logs(): string;
   /** GET of a path of the admin interface, such as `/stats?filter=wasm`. Throws on a status other than 200. */
   get(path: string): Promise<string>;
+  /** The port of a listener of its own bootstrap, `inbound` unless `weir bootstrap` did not write it: write port 0 there, and ask. */
+  port(listener?: string): Promise<number>;
   /** Waits until its first listeners accept connections, which is later than the admin interface does. Needs what they wait for, such as an xDS server. */
   ready(): Promise<void>;
   stop(): Promise<void>;
@@ -72,6 +74,7 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
     return {
       pid: envoy.pid,
       admin,
+      port: async (listener = "inbound") => portOf(await get(admin, "/listeners?format=json"), listener),
       ready,
       exited: envoy.exited,
       waitFor: envoy.waitFor,
@@ -83,4 +86,19 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
     await stop();
     throw error;
   }
+}
+
+interface Listeners {
+  readonly listener_statuses?: readonly {
+    readonly name: string;
+    readonly local_address: { readonly socket_address: { readonly port_value: number } };
+  }[];
+}
+
+/** https://www.envoyproxy.io/docs/envoy/latest/operations/admin#get--listeners?format=json */
+function portOf(listeners: string, name: string): number {
+  const { listener_statuses = [] }: Listeners = JSON.parse(listeners);
+  const found = listener_statuses.find((status) => status.name === name);
+  if (found === undefined) throw new Error(`Envoy has no listener "${name}": ${listeners}`);
+  return found.local_address.socket_address.port_value;
 }

@@ -137,9 +137,7 @@ async function start(folder: string, app: EchoApp): Promise<Running> {
     },
   };
   const envoy = await startEnvoy({ config: JSON.stringify(config), concurrency: 1, log: "wasm:info" });
-  const port = await envoy.waitFor("the port of its listener", async () =>
-    Number(/in::127\.0\.0\.1:(\d+)/.exec(await envoy.get("/listeners"))?.[1]),
-  );
+  const port = await envoy.port("in");
   await envoy.waitFor("its listener", async () => (await exchange(port)).answers.every((answer) => answer?.status === 200));
   return { envoy, port };
 }

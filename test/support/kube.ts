@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { installGoTool } from "../../scripts/tools/go.ts";
 import { run } from "../../scripts/tools/run.ts";
-import { freePort } from "./ports.ts";
+import { startOnReservedPort } from "./ports.ts";
 import { type Process, startProcess } from "./process.ts";
 import { tempFolder } from "./temp.ts";
 
@@ -35,17 +35,17 @@ export async function startCluster(options: { readonly users?: readonly string[]
   };
   try {
     const tokens = new Map([ADMIN, ...(options.users ?? [])].map((user) => [user, randomBytes(16).toString("hex")]));
-    const port = await freePort();
     const etcd = await startEtcd(etcdBinary, folder.path);
     started.push(etcd.process);
-    const flags = await serverFlags(folder.path, port, etcd.url, tokens);
-    const startServer = async () => {
-      const process = await startProcess(serverBinary, flags, { name: "kube-apiserver" });
+    const flags = await serverFlags(folder.path, etcd.url, tokens);
+    const startServer = async (port: number) => {
+      const process = await startProcess(serverBinary, [...flags, `--secure-port=${port}`], { name: "kube-apiserver" });
       started[1] = process;
-      return process;
+      await process.waitFor("its port", (logs) => logs.includes(`Serving securely on 127.0.0.1:${port}`), 60_000);
+      return { process, port };
     };
-    let apiServer = await startServer();
-    const certificate = await apiServer.waitFor("its certificate", () => readFile(join(folder.path, "certs/apiserver.crt"), "utf8"));
+    let { process: apiServer, port } = await startOnReservedPort(startServer);
+    const certificate = await readFile(join(folder.path, "certs/apiserver.crt"), "utf8");
     const server = `https://127.0.0.1:${port}`;
     const kubeconfigFor = async (user: string) => {
       const path = join(folder.path, `${user}.kubeconfig`);
@@ -60,7 +60,7 @@ export async function startCluster(options: { readonly users?: readonly string[]
     await ready(apiServer);
     const restartServer = async () => {
       await apiServer.stop(2_000);
-      apiServer = await startServer();
+      apiServer = (await startServer(port)).process;
       await ready(apiServer);
     };
     return { kubeconfig, server, kubeconfigFor, restartServer, logs: () => apiServer.logs(), stop };
@@ -71,21 +71,23 @@ export async function startCluster(options: { readonly users?: readonly string[]
 }
 
 async function startEtcd(binary: string, folder: string): Promise<{ process: Process; url: string }> {
-  const [client, peer] = [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
+  const anyPort = "http://127.0.0.1:0";
   const process = await startProcess(
     binary,
     [
-      ...["--data-dir", join(folder, "etcd"), "--unsafe-no-fsync", "--log-level", "warn"],
-      ...["--listen-client-urls", client, "--advertise-client-urls", client],
-      ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", `default=${peer}`],
+      ...["--data-dir", join(folder, "etcd"), "--unsafe-no-fsync"],
+      ...["--listen-client-urls", anyPort, "--advertise-client-urls", anyPort],
+      ...["--listen-peer-urls", anyPort, "--initial-advertise-peer-urls", anyPort, "--initial-cluster", `default=${anyPort}`],
     ],
     { name: "etcd" },
   );
-  await process.waitFor("health", async () => (await fetch(`${client}/health`)).ok);
-  return { process, url: client };
+  const address = await process.waitFor("its port", (logs) => /"serving client traffic[^"]*",.*"address":"([^"]+)"/.exec(logs)?.[1]);
+  const url = `http://${address}`;
+  await process.waitFor("health", async () => (await fetch(`${url}/health`)).ok);
+  return { process, url };
 }
 
-async function serverFlags(folder: string, port: number, etcd: string, tokens: ReadonlyMap<string, string>): Promise<string[]> {
+async function serverFlags(folder: string, etcd: string, tokens: ReadonlyMap<string, string>): Promise<string[]> {
   const certificates = join(folder, "certs");
   await mkdir(certificates);
   const keys = generateKeyPairSync("ec", { namedCurve: "P-256" });
@@ -96,7 +98,6 @@ async function serverFlags(folder: string, port: number, etcd: string, tokens: R
   await writeFile(tokenFile, `${lines.join("\n")}\n`, { mode: 0o600 });
   return [
     `--etcd-servers=${etcd}`,
-    `--secure-port=${port}`,
     ...["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", `--cert-dir=${certificates}`],
     ...[`--token-auth-file=${tokenFile}`, "--authorization-mode=RBAC"],
     ...[

@@ -1,27 +1,94 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 
-const given = new Set<number>();
+/** Below are the ports that services on a developer's machine are known by. */
+const LOWEST = 10_000;
+const HIGHEST = 65_535;
+/** What IANA sets aside, and every system but Linux uses. https://www.rfc-editor.org/rfc/rfc6335#section-6 */
+const IANA_EPHEMERAL: Range = [49_152, HIGHEST];
+const ATTEMPTS = 100;
+const STARTS = 3;
 
-/** A port on 127.0.0.1 that nobody listens on now and that this process has not been given before. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = await probe();
-    if (given.has(port)) continue;
-    given.add(port);
-    return port;
+/** First and last port. */
+type Range = readonly [number, number];
+
+/**
+ * A TCP port on 127.0.0.1 that stays free for this process until it ends, whether something listens on it or not. For servers that must know their port
+ * before they start, or that come back at the same one; a server that can bind port 0 and say what it got does not need this.
+ * - The kernel gives the port to nobody: it is outside the range that outgoing connections and port 0 are served from.
+ * - No other test takes it: this process holds the UDP port of the same number, which does not hinder a TCP server.
+ */
+export async function reservePort(): Promise<number> {
+  const ranges = reservable(await ephemeralRange());
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const port = pick(ranges);
+    if ((await claim(port)) && (await isFree(port))) return port;
+  }
+  throw new Error(`no free port found in ${ranges.map((range) => range.join("-")).join(", ")}`);
+}
+
+/** Starts a server on a reserved port. When its error says that the port is taken (by something that is no test), starts it on another one. */
+export async function startOnReservedPort<T>(start: (port: number) => Promise<T>): Promise<T> {
+  for (let left = STARTS - 1; ; left--) {
+    try {
+      return await start(await reservePort());
+    } catch (error) {
+      if (left === 0 || !/address already in use|EADDRINUSE/.test(String(error))) throw error;
+    }
   }
 }
 
-function probe(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => {
-        if (address === null || typeof address === "string") reject(new Error("no TCP address"));
-        else resolve(address.port);
-      });
-    });
-  });
+/** The ports from `LOWEST` up that the kernel gives to nobody; all of them where it gives any. */
+export function reservable([first, last]: Range): readonly Range[] {
+  const ranges: readonly Range[] = [
+    [LOWEST, Math.min(first - 1, HIGHEST)],
+    [Math.max(last + 1, LOWEST), HIGHEST],
+  ];
+  const some = ranges.filter(([from, to]) => from <= to);
+  return some.length > 0 ? some : [[LOWEST, HIGHEST]];
+}
+
+/** https://docs.kernel.org/networking/ip-sysctl.html, ip_local_port_range */
+async function ephemeralRange(): Promise<Range> {
+  const text = await readFile("/proc/sys/net/ipv4/ip_local_port_range", "utf8").catch(() => "");
+  const [first = 0, last = 0] = text.split(/\s+/).map(Number);
+  return first > 0 && last >= first ? [first, last] : IANA_EPHEMERAL;
+}
+
+function pick(ranges: readonly Range[]): number {
+  let index = Math.floor(Math.random() * ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0));
+  for (const [from, to] of ranges) {
+    if (index <= to - from) return from + index;
+    index -= to - from + 1;
+  }
+  return HIGHEST;
+}
+
+/** True when the UDP port is ours from now on; the kernel lets go of it when this process ends. */
+async function claim(port: number): Promise<boolean> {
+  const socket = createSocket("udp4");
+  try {
+    socket.bind({ port, address: "127.0.0.1", exclusive: true });
+    await once(socket, "listening");
+    socket.unref();
+    return true;
+  } catch {
+    socket.close();
+    return false;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    server.listen(port, "127.0.0.1");
+    await once(server, "listening");
+    server.close();
+    await once(server, "close");
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hash } from "bcryptjs";
 import { installGoTool } from "../../scripts/tools/go.ts";
-import { freePort } from "./ports.ts";
+import { startOnReservedPort } from "./ports.ts";
 import { startProcess } from "./process.ts";
 import { tempFolder } from "./temp.ts";
 
@@ -19,16 +19,19 @@ export interface Registry {
 export interface RegistryOptions {
   /** Demands these credentials, as HTTP Basic, for every request. */
   readonly auth?: { readonly username: string; readonly password: string };
-  /** For one that comes back at the same place, with what it held. */
+  /** For one that comes back at the same place, with what it held; a reserved port by default. */
   readonly port?: number;
   /** Folder of the blobs; a temporary one by default. */
   readonly storage?: string;
 }
 
-export async function startRegistry(options: RegistryOptions = {}): Promise<Registry> {
+export function startRegistry(options: RegistryOptions = {}): Promise<Registry> {
+  return options.port === undefined ? startOnReservedPort((port) => start(port, options)) : start(options.port, options);
+}
+
+async function start(port: number, options: RegistryOptions): Promise<Registry> {
   const binary = await installGoTool("registry");
   const folder = await tempFolder("registry");
-  const port = options.port ?? (await freePort());
   const storage = options.storage ?? join(folder.path, "storage");
   await mkdir(storage, { recursive: true });
   const passwords = join(folder.path, "htpasswd");

@@ -6,7 +6,6 @@ import { bootstrapDefaults, renderBootstrap } from "../../xds/index.ts";
 import { type EchoApp, startEchoApp } from "./echo.ts";
 import { type Envoy, startEnvoy } from "./envoy.ts";
 import { customer, type Fault, faultyFilter } from "./faulty.ts";
-import { freePort } from "./ports.ts";
 import { eventually } from "./process.ts";
 import { tempFolder } from "./temp.ts";
 import { type Answer, get, startTraffic, type Traffic } from "./traffic.ts";
@@ -148,15 +147,15 @@ function decided({ status }: Pick<WasmFilter, "status">, digest: string): "Refus
 }
 
 async function startProxy(node: string, xdsPort: number, app: EchoApp) {
-  const port = await freePort();
   const config = renderBootstrap({
     ...bootstrapDefaults,
     node,
     xds: { host: "127.0.0.1", port: xdsPort },
-    listen: { host: "127.0.0.1", port },
+    listen: { host: "127.0.0.1", port: 0 },
     upstream: { host: "127.0.0.1", port: app.port },
   });
   const envoy = await startEnvoy({ config, log: "warning", concurrency: 1 });
+  const port = await envoy.port();
   await eventually("its listener", async () => (await get(port)).status === 200, 30_000);
   return { node, port, envoy };
 }

@@ -3,7 +3,7 @@ import { type BootstrapOptions, bootstrapDefaults, renderBootstrap } from "../..
 import { type Control, startControl } from "./control.ts";
 import { type EchoApp, startEchoApp } from "./echo.ts";
 import { type Envoy, startEnvoy } from "./envoy.ts";
-import { freePort } from "./ports.ts";
+import { reservePort } from "./ports.ts";
 import { type Answer, get } from "./traffic.ts";
 
 /** A server, an app, and a proxy between them that was started with what `weir bootstrap` prints. */
@@ -41,19 +41,20 @@ export async function startProxy(
   t: TestContext,
   options: SceneOptions & { readonly app: EchoApp },
 ): Promise<{ envoy: Envoy; port: number }> {
-  const port = await freePort();
+  // A managed sidecar is told its port by the server, which can tell no other than the one that stands in the bootstrap.
+  const reserved = options.bootstrap?.managed ? await reservePort() : 0;
   const text = renderBootstrap({
     ...bootstrapDefaults,
     node: "web-1",
     namespace: "shop",
     labels: { app: "web" },
-    listen: { host: "127.0.0.1", port },
+    listen: { host: "127.0.0.1", port: reserved },
     upstream: { host: "127.0.0.1", port: options.app.port },
     ...options.bootstrap,
   });
   const envoy = await startEnvoy({ config: options.edit?.(text) ?? text, log: "warning" });
   t.after(() => envoy.stop());
-  return { envoy, port };
+  return { envoy, port: reserved === 0 ? await envoy.port() : reserved };
 }
 
 export async function stat(envoy: Envoy, name: string): Promise<number | undefined> {

@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { startEnvoy } from "./envoy.ts";
 import { kubectl, startCluster } from "./kube.ts";
-import { freePort } from "./ports.ts";
 import { eventually, startProcess } from "./process.ts";
 import { startRegistry } from "./registry.ts";
 import { tempFolder } from "./temp.ts";
@@ -60,11 +59,11 @@ function isGone(pid: number): boolean {
 }
 
 test("two real Envoys run side by side and answer on their admin interfaces", async (t) => {
-  const port = await freePort();
   const config = `
 static_resources:
   listeners:
-  - address: {socket_address: {address: 127.0.0.1, port_value: ${port}}}
+  - name: inbound
+    address: {socket_address: {address: 127.0.0.1, port_value: 0}}
     filter_chains:
     - filters:
       - name: envoy.filters.network.http_connection_manager
@@ -80,7 +79,7 @@ static_resources:
   assert.match(await two.get("/server_info"), /"concurrency": 1/);
   assert.notEqual(one.admin, two.admin);
   await one.ready();
-  assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), "hello");
+  assert.equal(await (await fetch(`http://127.0.0.1:${await one.port()}/`)).text(), "hello");
   await one.stop();
   assert.throws(() => process.kill(one.pid, 0));
   await assert.rejects(startEnvoy({ config: "nonsense: true" }), /envoy ended \(1\)[\s\S]*nonsense/);

@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
+import { startOnReservedPort } from "./ports.ts";
 
 /** A TCP relay on loopback whose connections a test can break or freeze. */
 export interface TcpProxy {
@@ -13,7 +14,11 @@ export interface TcpProxy {
 }
 
 /** Starts a relay to `target`, a port on 127.0.0.1. */
-export async function startTcpProxy(target: number): Promise<TcpProxy> {
+export function startTcpProxy(target: number): Promise<TcpProxy> {
+  return startOnReservedPort((port) => relay(port, target));
+}
+
+async function relay(port: number, target: number): Promise<TcpProxy> {
   const pairs = new Set<readonly [Socket, Socket]>();
   let frozen = false;
   const server = createServer((near) => {
@@ -32,9 +37,8 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     far.on("data", (chunk) => void near.write(chunk));
     if (frozen) for (const socket of pair) socket.pause();
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(port, "127.0.0.1");
   await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
 
   function breakAll(): void {
     for (const pair of pairs) for (const socket of pair) socket.destroy();

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { ProxyView } from "../../hub/index.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
-import { freePort } from "./ports.ts";
+import { reservePort, startOnReservedPort } from "./ports.ts";
 import { eventually, startProcess } from "./process.ts";
 
 const WEIR = fileURLToPath(new URL("../../bin/weir", import.meta.url));
@@ -33,9 +33,12 @@ export interface WeirOptions {
   readonly flags?: readonly string[];
 }
 
-/** Starts `weir serve` on free ports and waits until it is ready. */
-export async function startWeir({ source, data, cwd, flags = [] }: WeirOptions): Promise<Weir> {
-  const [xdsPort, httpPort] = [await freePort(), await freePort()];
+/** Starts `weir serve` on reserved ports, so that it can come back at the same ones, and waits until it is ready. */
+export function startWeir(options: WeirOptions): Promise<Weir> {
+  return startOnReservedPort(async (xdsPort) => start(xdsPort, await reservePort(), options));
+}
+
+async function start(xdsPort: number, httpPort: number, { source, data, cwd, flags = [] }: WeirOptions): Promise<Weir> {
   const url = `http://127.0.0.1:${httpPort}`;
   const addresses = ["--xds-address", `127.0.0.1:${xdsPort}`, "--http-address", `127.0.0.1:${httpPort}`];
   const launch = async () => {
