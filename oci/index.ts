@@ -1,8 +1,9 @@
 /** Images and modules: references, registries, layout folders, the store. What other rooms may use of this one. */
-export { defaultLimits, type Limits, type OciOptions } from "./images.ts";
+export { defaultLimits, type Limits } from "./image/image.ts";
 export { type InspectedImage, type InspectOptions, inspectImage, listTags } from "./inspect.ts";
-export { emptyKeychain, mergeKeychains, parseDockerConfig } from "./keychain.ts";
-export type { Descriptor, Manifest } from "./manifest.ts";
+export type { OciOptions } from "./open.ts";
 export { type Pushed, type PushOptions, pushModule } from "./push.ts";
-export { formatReference, type LayoutReference, parseReference, type Reference, type RegistryReference } from "./reference.ts";
+export { emptyKeychain, mergeKeychains, parseDockerConfig } from "./registry/keychain.ts";
 export { createModuleRegistry, type ModuleRegistryOptions } from "./registry.ts";
+export type { Descriptor, Manifest } from "./repository/manifest.ts";
+export { formatReference, type LayoutReference, parseReference, type Reference, type RegistryReference } from "./repository/reference.ts";

@@ -1,10 +1,10 @@
 import type { Digest } from "../model/digest.ts";
 import type { Keychain, Module } from "../model/module.ts";
 import { ok, type Result } from "../model/result.ts";
-import { defaultLimits, fetchModule, findImage, type OciOptions } from "./images.ts";
-import type { Descriptor, Manifest } from "./manifest.ts";
-import { formatReference } from "./reference.ts";
-import { open } from "./registry.ts";
+import { defaultLimits, fetchModule, findImage } from "./image/image.ts";
+import { type OciOptions, openReference } from "./open.ts";
+import type { Descriptor, Manifest } from "./repository/manifest.ts";
+import { formatReference } from "./repository/reference.ts";
 
 export interface InspectOptions extends OciOptions {
   readonly keychain: Keychain;
@@ -27,7 +27,7 @@ export interface InspectedImage {
 
 /** Fetches an image and its module without touching the store. Fails as `ModuleRegistry.resolve` and `pull` do. */
 export async function inspectImage(text: string, options: InspectOptions): Promise<Result<InspectedImage>> {
-  const opened = open(text, options.keychain, options);
+  const opened = openReference(text, options.keychain, options);
   if (!opened.ok) return opened;
   const { reference, repository } = opened.value;
   const image = await findImage(repository, reference.digest ?? reference.tag ?? "latest", options.signal);
@@ -40,6 +40,6 @@ export async function inspectImage(text: string, options: InspectOptions): Promi
 
 /** The tags of the repository that a reference names (its own tag does not matter), sorted. */
 export async function listTags(text: string, options: InspectOptions): Promise<Result<readonly string[]>> {
-  const opened = open(text, options.keychain, options);
+  const opened = openReference(text, options.keychain, options);
   return opened.ok ? opened.value.repository.tags(options.signal) : opened;
 }

@@ -1,10 +1,10 @@
-import type { Digest } from "../model/digest.ts";
+import { type Digest, digestOf } from "../model/digest.ts";
 import type { Keychain } from "../model/module.ts";
 import { fail, ok, type Result } from "../model/result.ts";
-import { type OciOptions, openRepository } from "./images.ts";
-import { WASM_CONFIG_TYPE, WASM_LAYER_TYPE } from "./layouts.ts";
-import { manifestTypes, sha256 } from "./manifest.ts";
-import { formatReference, parseReference } from "./reference.ts";
+import { WASM_CONFIG_TYPE, WASM_LAYER_TYPE } from "./image/select.ts";
+import { type OciOptions, openRepository } from "./open.ts";
+import { manifestTypes } from "./repository/manifest.ts";
+import { formatReference, parseReference } from "./repository/reference.ts";
 
 export interface PushOptions extends OciOptions {
   readonly keychain: Keychain;
@@ -74,7 +74,7 @@ function createArtifact(module: Uint8Array, { annotations, created }: Pick<PushO
 }
 
 function content(mediaType: string, bytes: Uint8Array<ArrayBuffer>) {
-  return { mediaType, bytes, digest: sha256(bytes) };
+  return { mediaType, bytes, digest: digestOf(bytes) };
 }
 
 function json(mediaType: string, document: object) {

@@ -3,9 +3,9 @@ import { mkdtemp, readdir, rm, truncate, utimes, writeFile } from "node:fs/promi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { digestOf } from "../model/digest.ts";
 import { type Log, silentLog } from "../model/log.ts";
 import type { ModuleRegistry, PullOptions } from "../model/module.ts";
-import { sha256 } from "./manifest.ts";
 import { createModuleRegistry, type ModuleRegistryOptions } from "./registry.ts";
 import { type FakeRegistry, reply, startFakeRegistry } from "./testing/fake-registry.ts";
 import { addArtifact, addBlob, addIndex, addManifest, type Content, createContent, wasm } from "./testing/images.ts";
@@ -42,7 +42,7 @@ for (const [name, build] of Object.entries(layouts)) {
       assert.equal(valued(await registry.resolve(image, undefined, anonymous)), digest);
       const module = valued(await registry.pull(image, digest, anonymous));
       assert.equal(module.digest, digest);
-      assert.equal(module.wasmDigest, sha256(MODULE));
+      assert.equal(module.wasmDigest, digestOf(MODULE));
       assert.equal(module.size, MODULE.byteLength);
       assert.deepEqual(await registry.read(module.wasmDigest), MODULE);
     });
@@ -75,7 +75,7 @@ test("an index is followed to its one wasm-bearing manifest, and either digest w
     await fake.stop();
     const { registry: restarted } = await registryOn({ dataDir });
     assert.equal(valued(await restarted.resolve(image, index.digest, anonymous)), artifact.digest);
-    assert.equal(valued(await restarted.pull(image, index.digest, anonymous)).wasmDigest, sha256(MODULE));
+    assert.equal(valued(await restarted.pull(image, index.digest, anonymous)).wasmDigest, digestOf(MODULE));
   });
 });
 
@@ -119,9 +119,9 @@ test("many askers share one pull, and read hands out one array", async () => {
     const pulls = Array.from({ length: 20 }, (_, i) => registry.pull(`${fake.host}/team-${i}/f:v1`, digest, anonymous));
     for (const pulled of await Promise.all(pulls)) valued(pulled);
     assert.equal(fake.requests.filter(({ path }) => path.includes("/blobs/")).length, 1);
-    const [a, b] = await Promise.all([registry.read(sha256(MODULE)), registry.read(sha256(MODULE))]);
+    const [a, b] = await Promise.all([registry.read(digestOf(MODULE)), registry.read(digestOf(MODULE))]);
     assert.ok(a !== undefined && a === b);
-    assert.equal(await registry.read(sha256(MODULE)), a);
+    assert.equal(await registry.read(digestOf(MODULE)), a);
   });
 });
 
@@ -132,7 +132,7 @@ test("after a restart many reads at once still hand out one array", async () => 
     const { registry, dataDir } = await registryOn();
     valued(await registry.pull(`${fake.host}/f:v1`, digest, anonymous));
     const { registry: restarted } = await registryOn({ dataDir });
-    const arrays = await Promise.all(Array.from({ length: 5 }, () => restarted.read(sha256(MODULE))));
+    const arrays = await Promise.all(Array.from({ length: 5 }, () => restarted.read(digestOf(MODULE))));
     assert.deepEqual(arrays[0], MODULE);
     assert.equal(new Set(arrays).size, 1);
   });
@@ -148,8 +148,8 @@ test("a digest in the store is served when the registry is gone and the process 
     await fake.stop();
     const { registry: restarted } = await registryOn({ dataDir });
     assert.equal(valued(await restarted.resolve(image, digest, anonymous)), digest);
-    assert.equal(valued(await restarted.pull(image, digest, anonymous)).wasmDigest, sha256(MODULE));
-    assert.deepEqual(await restarted.read(sha256(MODULE)), MODULE);
+    assert.equal(valued(await restarted.pull(image, digest, anonymous)).wasmDigest, digestOf(MODULE));
+    assert.deepEqual(await restarted.read(digestOf(MODULE)), MODULE);
     const byTag = await restarted.resolve(image, undefined, anonymous);
     assert.ok(failed(byTag, "RegistryUnavailable").retryable);
   });
@@ -162,18 +162,18 @@ test("a damaged file in the store is removed, reported, and pulled again", async
     const image = `${fake.host}/f:v1`;
     const { registry, dataDir } = await registryOn();
     valued(await registry.pull(image, digest, anonymous));
-    const file = join(dataDir, "modules", "blobs", "sha256", sha256(MODULE).slice(7));
+    const file = join(dataDir, "modules", "blobs", "sha256", digestOf(MODULE).slice(7));
     const warnings: unknown[] = [];
     const log: Log = { ...silentLog, warn: (message, facts) => warnings.push([message, facts]) };
     for (const damage of [() => truncate(file, 100), () => writeFile(file, wasm("changed", 5000))]) {
       await damage();
       const { registry: restarted } = await registryOn({ dataDir, log });
-      assert.equal(await restarted.read(sha256(MODULE)), undefined);
+      assert.equal(await restarted.read(digestOf(MODULE)), undefined);
       valued(await restarted.pull(image, digest, anonymous));
-      assert.deepEqual(await restarted.read(sha256(MODULE)), MODULE);
+      assert.deepEqual(await restarted.read(digestOf(MODULE)), MODULE);
     }
     assert.equal(warnings.length, 2);
-    assert.match(JSON.stringify(warnings), new RegExp(sha256(MODULE)));
+    assert.match(JSON.stringify(warnings), new RegExp(digestOf(MODULE)));
     const record = join(dataDir, "modules", "modules", `${digest.slice(7)}.json`);
     await writeFile(record, "{ not json");
     const { registry: again } = await registryOn({ dataDir, log });
@@ -239,13 +239,13 @@ test("evicts the least recently used beyond the limit, never what is retained, a
     const folder = join(dataDir, "modules", "blobs", "sha256");
     const present = async () => {
       const files = new Set(await readdir(folder));
-      return modules.flatMap(({ name, wasm }) => (files.has(sha256(wasm).slice(7)) ? [name] : [])).join("");
+      return modules.flatMap(({ name, wasm }) => (files.has(digestOf(wasm).slice(7)) ? [name] : [])).join("");
     };
     assert.equal(await present(), "abcd");
-    for (const [i, { wasm }] of modules.entries()) await utimes(join(folder, sha256(wasm).slice(7)), 1000 + i, 1000 + i);
+    for (const [i, { wasm }] of modules.entries()) await utimes(join(folder, digestOf(wasm).slice(7)), 1000 + i, 1000 + i);
     const { registry: reader } = await registryOn({ dataDir });
     const [a, b, c] = modules;
-    assert.ok(a && b && c && (await reader.read(sha256(b.wasm))) !== undefined);
+    assert.ok(a && b && c && (await reader.read(digestOf(b.wasm))) !== undefined);
     registry.retain(new Set([a.digest]));
     await until(async () => (await present()).length === 2);
     assert.equal(await present(), "ab");
@@ -273,10 +273,10 @@ test("a url source is pulled once, proven by its sha256, and served from the sto
     const url = `http://${fake.host}/v2/f/blobs/${layer.digest}?token=hunter2`;
     const module = valued(await registry.pullUrl(url, layer.digest, anonymous));
     assert.deepEqual([module.digest, module.wasmDigest], [layer.digest, layer.digest]);
-    const wrong = await registry.pullUrl(url, sha256(wasm("other")), anonymous);
+    const wrong = await registry.pullUrl(url, digestOf(wasm("other")), anonymous);
     const wrongFailure = failed(wrong, "DigestMismatch");
     assert.ok(!wrongFailure.message.includes("hunter2"));
-    const missing = await registry.pullUrl(`http://${fake.host}/nowhere?token=hunter2`, sha256(wasm("other")), anonymous);
+    const missing = await registry.pullUrl(`http://${fake.host}/nowhere?token=hunter2`, digestOf(wasm("other")), anonymous);
     const missingFailure = failed(missing, "ModuleNotFound");
     assert.ok(!missingFailure.message.includes("hunter2"));
     await fake.stop();
@@ -287,7 +287,7 @@ test("a url source is pulled once, proven by its sha256, and served from the sto
 test("a url that is no http(s) URL, or holds a password, is refused without quoting it", async () => {
   const { registry } = await registryOn();
   for (const url of ["file:///etc/passwd", "not a url", "https://user:hunter2@r.example/x.wasm"]) {
-    const result = await registry.pullUrl(url, sha256(MODULE), anonymous);
+    const result = await registry.pullUrl(url, digestOf(MODULE), anonymous);
     const resultFailure = failed(result, "InvalidURL");
     assert.ok(!resultFailure.message.includes("hunter2"));
   }

@@ -7,10 +7,11 @@ import type { Digest } from "../model/digest.ts";
 import { type Log, silentLog } from "../model/log.ts";
 import type { Module, ModuleRegistry, PullOptions } from "../model/module.ts";
 import { failForNow, ok, type Result } from "../model/result.ts";
-import { defaultLimits, type FetchedModule, fetchModule, findImage, httpOptions, type OciOptions, openRepository } from "./images.ts";
-import { findCredentials } from "./keychain.ts";
-import { parseReference, type Reference, repositoryName } from "./reference.ts";
-import type { Repository } from "./repository.ts";
+import { defaultLimits, type FetchedModule, fetchModule, findImage } from "./image/image.ts";
+import { httpOptions, type OciOptions, openReference } from "./open.ts";
+import { findCredentials } from "./registry/keychain.ts";
+import { parseReference, repositoryName } from "./repository/reference.ts";
+import type { Repository } from "./repository/repository.ts";
 import { createStore, type Store } from "./store.ts";
 import { fetchUrl } from "./url-source.ts";
 
@@ -56,7 +57,7 @@ export function createModuleRegistry(options: ModuleRegistryOptions): ModuleRegi
 
   return {
     async resolve(image, pin, { keychain, signal }) {
-      const opened = open(image, keychain, options);
+      const opened = openReference(image, keychain, options);
       if (!opened.ok) return opened;
       const { reference, repository } = opened.value;
       const wanted = await wantedDigest(repository, pin ?? reference.digest, reference.tag, signal);
@@ -75,7 +76,7 @@ export function createModuleRegistry(options: ModuleRegistryOptions): ModuleRegi
     async pull(image, digest, { keychain, signal }) {
       const manifest = (await store.manifestOf(digest)) ?? digest;
       return bring(manifest, identityOf(image, keychain), signal, async (own) => {
-        const opened = open(image, keychain, options);
+        const opened = openReference(image, keychain, options);
         if (!opened.ok) return opened;
         const { repository } = opened.value;
         const found = await findImage(repository, manifest, own);
@@ -87,18 +88,6 @@ export function createModuleRegistry(options: ModuleRegistryOptions): ModuleRegi
     read: (wasmDigest) => store.read(wasmDigest),
     retain: (digests) => store.retain(digests),
   };
-}
-
-/** The reference and its repository. */
-export function open(
-  image: string,
-  keychain: PullOptions["keychain"],
-  options: OciOptions,
-): Result<{ readonly reference: Reference; readonly repository: Repository }> {
-  const reference = parseReference(image);
-  if (!reference.ok) return reference;
-  const repository = openRepository(reference.value, keychain, options);
-  return repository.ok ? ok({ reference: reference.value, repository: repository.value }) : repository;
 }
 
 /** The pinned digest, else what the tag points at now where a cheap look tells. */

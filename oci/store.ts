@@ -5,12 +5,11 @@ import { TEMPORARY_PREFIX, writeFileAtomically } from "../base/atomic-file.ts";
 import { hasCode } from "../base/error.ts";
 import { isRecord } from "../base/json.ts";
 import type { Clock } from "../model/clock.ts";
-import { type Digest, isDigest } from "../model/digest.ts";
+import { type Digest, digestAside, isDigest } from "../model/digest.ts";
 import type { Log } from "../model/log.ts";
 import type { Module } from "../model/module.ts";
 import { failForNow, ok, type Result } from "../model/result.ts";
 import { chooseEvictions, type StoredBlob } from "./eviction.ts";
-import { sha256Aside } from "./manifest.ts";
 
 export interface StoreOptions {
   /** Made when missing. One process writes to it at a time; any number may read. */
@@ -183,7 +182,7 @@ function createBlobs({ directory, log, clock }: StoreOptions) {
       return started;
     },
     async write(digest: Digest, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-      if ((await sha256Aside(bytes)) !== digest) throw new Error(`these are not the bytes of ${digest}`);
+      if ((await digestAside(bytes)) !== digest) throw new Error(`these are not the bytes of ${digest}`);
       await writeFileAtomically(pathOf(digest), bytes);
       if (alive.get(digest)?.deref() === undefined) alive.set(digest, new WeakRef(bytes));
     },

@@ -1,9 +1,8 @@
-import type { Digest } from "../model/digest.ts";
+import { type Digest, digestAside } from "../model/digest.ts";
 import { fail, failForNow, ok, type Result } from "../model/result.ts";
-import { tooLarge } from "./bytes.ts";
-import { type HttpOptions, Interrupted, readBody, send, unavailable } from "./http.ts";
-import type { FetchedModule } from "./images.ts";
-import { sha256Aside } from "./manifest.ts";
+import type { FetchedModule } from "./image/image.ts";
+import { type HttpOptions, Interrupted, readBody, send, unavailable } from "./registry/http.ts";
+import { tooLarge } from "./repository/bytes.ts";
 
 /**
  * Fetches a module from a plain URL; its bytes must have the given sha256. No credentials are ever sent. Messages leave out the URL's
@@ -39,7 +38,7 @@ export async function fetchUrl(
   try {
     const bytes = await readBody(answer.value, limit);
     if (bytes === undefined) return fail("ModuleTooLarge", tooLarge(where, undefined, limit));
-    const actual = await sha256Aside(bytes);
+    const actual = await digestAside(bytes);
     if (actual !== digest)
       return fail(
         "DigestMismatch",

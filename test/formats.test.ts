@@ -5,8 +5,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { stringify } from "yaml";
-import type { Digest } from "../model/digest.ts";
-import { sha256 } from "../oci/manifest.ts";
+import { type Digest, digestOf } from "../model/digest.ts";
 import { addBlob, addIndex, addManifest, createContent, type TestDescriptor } from "../oci/testing/images.ts";
 import { layouts } from "../oci/testing/layouts.ts";
 import { upload } from "../oci/testing/upload.ts";
@@ -128,7 +127,7 @@ for (const way of ways) {
       const ready = await world.server.until(
         `${layout} by ${way}`,
         `format-${i}`,
-        ({ metadata, status }) => status?.observedGeneration === metadata.generation && status?.wasmDigest === sha256(module),
+        ({ metadata, status }) => status?.observedGeneration === metadata.generation && status?.wasmDigest === digestOf(module),
       );
       assert.equal(ready.status?.digest, manifest, `${layout}: status.digest is the manifest's`);
       assert.equal(new Set([index, manifest, ready.status?.wasmDigest]).size, 3);
@@ -153,7 +152,7 @@ test("weir inspect tells index, manifest, layer and module apart", async () => {
     wasmDigest: Digest;
   };
   assert.match(layout, /^Docker/);
-  assert.deepEqual([shown.image.indexDigest, shown.image.manifest.digest, shown.wasmDigest], [index, manifest, sha256(module)]);
+  assert.deepEqual([shown.image.indexDigest, shown.image.manifest.digest, shown.wasmDigest], [index, manifest, digestOf(module)]);
   assert.equal(shown.image.layer.mediaType, "application/vnd.docker.image.rootfs.diff.tar.gzip");
   assert.notEqual(shown.image.layer.digest, shown.wasmDigest);
 });
@@ -164,9 +163,9 @@ test("a module at a plain URL, named with its sha256, becomes a header too", { t
   await new Promise<void>((resolve) => files.listen(0, "127.0.0.1", resolve));
   open.push(async () => files.close());
   const { port } = files.address() as AddressInfo;
-  await write("url", { url: `http://127.0.0.1:${port}/add-header.wasm`, sha256: sha256(module) });
+  await write("url", { url: `http://127.0.0.1:${port}/add-header.wasm`, sha256: digestOf(module) });
   const { status } = await world.server.until("Ready", "url", (filter) => condition(filter, "Ready") === "True Ready");
-  assert.equal(status?.wasmDigest, sha256(module));
+  assert.equal(status?.wasmDigest, digestOf(module));
   await eventually("the header", async () => (await get(world.port)).headers["x-url"] === "downloaded");
 });
 

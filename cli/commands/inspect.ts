@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { digestOf } from "../../model/digest.ts";
 import { ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { outputFlag } from "../fleet/flags.ts";
@@ -24,7 +24,7 @@ export const inspect = defineCommand({
     const { inspectModule } = await import("../../preflight/index.ts");
     const facts = inspectModule(bytes);
     if (!facts.ok) return { ok: false, error: { ...facts.error, message: `${args.target}: ${facts.error.message}` } };
-    const wasmDigest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+    const wasmDigest = digestOf(bytes);
     if (flags.output === "json") {
       const { bytes: _, ...shown } = image ?? { bytes };
       printJson({ ...(image === undefined ? { file: args.target } : { image: shown }), wasmDigest, ...facts.value }, terminal);

@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type Digest, isDigest } from "../../model/digest.ts";
-import { sha256 } from "../manifest.ts";
+import { type Digest, digestOf, isDigest } from "../../model/digest.ts";
 import { type Content, createContent } from "./images.ts";
 
 export interface SeenRequest {
@@ -56,12 +55,12 @@ async function serve(content: Content, request: IncomingMessage, response: Serve
   if (kind === "blobs/uploads" || (kind === "blobs" && name === "uploads")) {
     if (request.method === "POST") return reply(response, 202, { location: `${url.pathname}session?state=x` });
     const digest = url.searchParams.get("digest") ?? "";
-    if (sha256(body) !== digest) return json(response, 400, { errors: [{ code: "DIGEST_INVALID" }] });
+    if (digestOf(body) !== digest) return json(response, 400, { errors: [{ code: "DIGEST_INVALID" }] });
     content.blobs.set(digest, body);
     return reply(response, 201, {});
   }
   if (kind === "manifests" && request.method === "PUT") {
-    const digest = sha256(body);
+    const digest = digestOf(body);
     content.manifests.set(digest, { bytes: body, mediaType: request.headers["content-type"] ?? "" });
     if (name !== undefined && !isDigest(name)) content.tags.set(name, digest);
     return reply(response, 201, { "docker-content-digest": digest });

@@ -1,7 +1,7 @@
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { pack } from "tar-stream";
-import type { Digest } from "../../model/digest.ts";
-import { manifestTypes, sha256 } from "../manifest.ts";
+import { type Digest, digestOf } from "../../model/digest.ts";
+import { manifestTypes } from "../repository/manifest.ts";
 
 /** Images built in memory for tests: what a registry or a layout folder would hold. */
 export interface Content {
@@ -34,14 +34,14 @@ export function wasm(name: string, padding = 0): Uint8Array<ArrayBuffer> {
 
 export function addBlob(content: Content, mediaType: string, bytes: Uint8Array): TestDescriptor {
   const own = new Uint8Array(bytes);
-  const digest = sha256(own);
+  const digest = digestOf(own);
   content.blobs.set(digest, own);
   return { mediaType, digest, size: own.byteLength };
 }
 
 export function addDocument(content: Content, mediaType: string, document: object, tag?: string): TestDescriptor {
   const bytes = new TextEncoder().encode(JSON.stringify(document));
-  const digest = sha256(bytes);
+  const digest = digestOf(bytes);
   content.manifests.set(digest, { bytes, mediaType });
   if (tag !== undefined) content.tags.set(tag, digest);
   return { mediaType, digest, size: bytes.byteLength };

@@ -1,6 +1,6 @@
 import type { Credentials } from "../../model/module.ts";
-import { createRemoteRepository } from "../client.ts";
-import { httpOptions } from "../images.ts";
+import { httpOptions } from "../open.ts";
+import { createRemoteRepository } from "../registry/client.ts";
 import type { Content } from "./images.ts";
 import { valued } from "./result.ts";
 

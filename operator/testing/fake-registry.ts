@@ -1,5 +1,4 @@
-import { createHash } from "node:crypto";
-import type { Digest } from "../../model/digest.ts";
+import { type Digest, digestOf } from "../../model/digest.ts";
 import type { ModuleRegistry } from "../../model/module.ts";
 import { fail, failForNow, ok } from "../../model/result.ts";
 
@@ -15,10 +14,6 @@ export interface FakeRegistry extends ModuleRegistry {
   loseStore(): void;
 }
 
-function sha256(text: string): Digest {
-  return `sha256:${createHash("sha256").update(text).digest("hex")}`;
-}
-
 export function createFakeRegistry(): FakeRegistry {
   const tags = new Map<string, Digest>();
   const manifests = new Map<Digest, string>();
@@ -28,7 +23,7 @@ export function createFakeRegistry(): FakeRegistry {
     down: false,
     pulls: 0,
     push(image, text) {
-      const digest = sha256(`manifest of ${text}`);
+      const digest = digestOf(`manifest of ${text}`);
       manifests.set(digest, text);
       tags.set(image, digest);
       return digest;
@@ -51,9 +46,9 @@ export function createFakeRegistry(): FakeRegistry {
         if (text === undefined) return fail("ImageNotFound", `${image} does not exist`);
         registry.pulls++;
         pulled.set(digest, text);
-        store.set(sha256(text), Buffer.from(text));
+        store.set(digestOf(text), Buffer.from(text));
       }
-      return ok({ digest, wasmDigest: sha256(text), size: text.length, mediaType: "application/wasm" });
+      return ok({ digest, wasmDigest: digestOf(text), size: text.length, mediaType: "application/wasm" });
     },
     pullUrl: async (url) => fail("NotFound", url),
     read: async (wasmDigest) => store.get(wasmDigest),

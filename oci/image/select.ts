@@ -1,5 +1,5 @@
-import { fail, ok, type Result } from "../model/result.ts";
-import type { Descriptor, Index, Manifest } from "./manifest.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
+import type { Descriptor, Index, Manifest } from "../repository/manifest.ts";
 
 /** Which layer of an image carries the module, and whether it is the module itself or an archive that holds it. */
 export interface ModuleLayer {

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
-import { isRecord } from "../base/json.ts";
-import { type Digest, isDigest } from "../model/digest.ts";
-import { fail, failForNow, ok, type Result } from "../model/result.ts";
-import { printBytes, tooLarge } from "./bytes.ts";
+import { isRecord } from "../../base/json.ts";
+import { type Digest, digestOf, isDigest } from "../../model/digest.ts";
+import { fail, failForNow, ok, type Result } from "../../model/result.ts";
+import { printBytes, tooLarge } from "../repository/bytes.ts";
+import { type Descriptor, MAX_MANIFEST_BYTES, manifestTypes, type RawManifest } from "../repository/manifest.ts";
+import type { RegistryReference } from "../repository/reference.ts";
+import type { Repository } from "../repository/repository.ts";
 import { type HttpResponse, Interrupted, readBody } from "./http.ts";
-import { type Descriptor, MAX_MANIFEST_BYTES, manifestTypes, type RawManifest, sha256 } from "./manifest.ts";
-import type { RegistryReference } from "./reference.ts";
-import type { Repository } from "./repository.ts";
 import { createSession, type Session, type SessionOptions } from "./session.ts";
 
 const ACCEPT = Object.values(manifestTypes).join(", ");
@@ -68,7 +68,7 @@ async function fetchManifest(session: Session, wanted: string, signal?: AbortSig
       "InvalidManifest",
       `The manifest ${wanted} of ${session.name} is larger than ${printBytes(MAX_MANIFEST_BYTES)}: it is not an image's. Check the reference.`,
     );
-  const digest = sha256(bytes.value);
+  const digest = digestOf(bytes.value);
   const claimed = isDigest(wanted) ? wanted : response.headers.get("docker-content-digest");
   if (claimed !== null && isDigest(claimed) && claimed !== digest) {
     return fail(
@@ -225,7 +225,7 @@ async function putManifest(
   tag: string | undefined,
   signal?: AbortSignal,
 ): Promise<Result<void>> {
-  const digest = sha256(bytes);
+  const digest = digestOf(bytes);
   const url = session.url(`manifests/${tag ?? digest}`);
   const answer = await session.request({ method: "PUT", url, headers: { "content-type": mediaType }, body: bytes, signal }, "pull,push");
   if (!answer.ok) return answer;

@@ -1,9 +1,9 @@
-import { isRecord } from "../base/json.ts";
-import type { Credentials } from "../model/module.ts";
-import { fail, failForNow, type Result } from "../model/result.ts";
+import { isRecord } from "../../base/json.ts";
+import type { Credentials } from "../../model/module.ts";
+import { fail, failForNow, type Result } from "../../model/result.ts";
+import { type RegistryReference, repositoryName } from "../repository/reference.ts";
 import { answerChallenge, denied } from "./auth.ts";
 import { type HttpOptions, type HttpRequest, type HttpResponse, readBody, schemeFor, send } from "./http.ts";
-import { type RegistryReference, repositoryName } from "./reference.ts";
 
 const MAX_ERROR_BYTES = 64 << 10;
 

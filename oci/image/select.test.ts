@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Digest } from "../model/digest.ts";
-import { candidates, type IndexEntry, selectEntry, selectLayer } from "./layouts.ts";
-import type { Descriptor, Manifest } from "./manifest.ts";
-import { failed, valued } from "./testing/result.ts";
+import type { Digest } from "../../model/digest.ts";
+import type { Descriptor, Manifest } from "../repository/manifest.ts";
+import { failed, valued } from "../testing/result.ts";
+import { candidates, type IndexEntry, selectEntry, selectLayer } from "./select.ts";
 
 let counter = 0;
 const digest = (): Digest => `sha256:${(++counter).toString(16).padStart(64, "0")}`;

@@ -1,17 +1,10 @@
-import { resolve as resolvePath } from "node:path";
-import { type Clock, systemClock } from "../model/clock.ts";
-import type { Digest } from "../model/digest.ts";
-import type { Keychain, Module } from "../model/module.ts";
-import { fail, ok, type Result } from "../model/result.ts";
-import { createRemoteRepository } from "./client.ts";
+import { type Digest, digestAside } from "../../model/digest.ts";
+import type { Module } from "../../model/module.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
+import { type Index, type Manifest, parseManifest } from "../repository/manifest.ts";
+import type { Repository } from "../repository/repository.ts";
 import { extractModule } from "./extract.ts";
-import type { Fetch, HttpOptions } from "./http.ts";
-import { findCredentials } from "./keychain.ts";
-import { createLayoutRepository } from "./layout-dir.ts";
-import { candidates, type IndexEntry, type ModuleLayer, selectEntry, selectLayer } from "./layouts.ts";
-import { type Index, type Manifest, parseManifest, sha256Aside } from "./manifest.ts";
-import { type Reference, repositoryName } from "./reference.ts";
-import type { Repository } from "./repository.ts";
+import { candidates, type IndexEntry, type ModuleLayer, selectEntry, selectLayer } from "./select.ts";
 
 /** How far untrusted input may go. Bytes. */
 export interface Limits {
@@ -23,49 +16,7 @@ export interface Limits {
 
 export const defaultLimits: Limits = { moduleBytes: 64 << 20, archiveBytes: 128 << 20 };
 
-/** What every use of this room may set. */
-export interface OciOptions {
-  readonly limits?: Limits;
-  /** `host[:port]`s spoken to over plain HTTP. Loopback hosts always are. */
-  readonly plainHttp?: Iterable<string>;
-  /**
-   * Folder that relative `oci-layout:` references start from. Without it such references are refused: whoever may write a WasmFilter
-   * into a cluster must not be able to read the operator's files.
-   */
-  readonly layoutBase?: string;
-  /** Default 30 s without a sign of life, 15 min for one exchange. */
-  readonly idleTimeoutMs?: number;
-  readonly totalTimeoutMs?: number;
-  readonly clock?: Clock;
-  readonly fetch?: Fetch;
-}
-
 const MAX_INDEX_ENTRIES = 64;
-
-export function httpOptions(options: OciOptions): HttpOptions {
-  return {
-    fetch: options.fetch ?? fetch,
-    clock: options.clock ?? systemClock,
-    plainHttp: new Set(options.plainHttp ?? []),
-    idleTimeoutMs: options.idleTimeoutMs ?? 30_000,
-    totalTimeoutMs: options.totalTimeoutMs ?? 900_000,
-  };
-}
-
-/** The repository that a reference names. Makes no contact yet. */
-export function openRepository(reference: Reference, keychain: Keychain, options: OciOptions): Result<Repository> {
-  if (reference.kind === "registry") {
-    const credentials = findCredentials(keychain, reference.registry, reference.repository);
-    return ok(createRemoteRepository(reference, { http: httpOptions(options), credentials }));
-  }
-  if (options.layoutBase === undefined) {
-    return fail(
-      "InvalidReference",
-      `${repositoryName(reference)}: oci-layout folders are not available here; push the image to a registry.`,
-    );
-  }
-  return ok(createLayoutRepository(resolvePath(options.layoutBase, reference.directory), repositoryName(reference)));
-}
 
 /** A manifest that carries a module. */
 export interface Image {
@@ -132,7 +83,7 @@ export async function fetchModule(
   const caps = { moduleBytes: limits.moduleBytes, inflatedBytes: limits.archiveBytes };
   const bytes = form === "wasm" ? blob : await extractModule(blob.value, caps, where, signal);
   if (!bytes.ok) return bytes;
-  const wasmDigest: Digest = form === "wasm" ? layer.digest : await sha256Aside(bytes.value);
+  const wasmDigest: Digest = form === "wasm" ? layer.digest : await digestAside(bytes.value);
   return ok({
     module: { digest: manifest.digest, wasmDigest, size: bytes.value.byteLength, mediaType: layer.mediaType },
     bytes: bytes.value,

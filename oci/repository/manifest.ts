@@ -1,7 +1,6 @@
-import { createHash } from "node:crypto";
-import { isRecord } from "../base/json.ts";
-import { type Digest, isDigest } from "../model/digest.ts";
-import { fail, ok, type Result } from "../model/result.ts";
+import { isRecord } from "../../base/json.ts";
+import { type Digest, isDigest } from "../../model/digest.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
 
 /** https://github.com/opencontainers/image-spec/blob/main/media-types.md and Docker's image manifest v2, schema 2. */
 export const manifestTypes = {
@@ -52,16 +51,6 @@ export interface Index {
 /** Registries accept at least this much. https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests */
 export const MAX_MANIFEST_BYTES = 4 << 20;
 const MAX_DESCRIPTORS = 512;
-
-/** Of small documents: at once. */
-export function sha256(bytes: Uint8Array): Digest {
-  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-}
-
-/** Of modules: on another thread, so that tens of megabytes hold nobody up. */
-export async function sha256Aside(bytes: Uint8Array<ArrayBuffer>): Promise<Digest> {
-  return `sha256:${Buffer.from(await crypto.subtle.digest("SHA-256", bytes)).toString("hex")}`;
-}
 
 /** Reads a manifest or an index. `where` names it in messages. Fails with reason `InvalidManifest`. */
 export function parseManifest(raw: RawManifest, where: string): Result<Manifest | Index> {

@@ -1,5 +1,5 @@
-import type { Clock } from "../model/clock.ts";
-import { type Failure, failForNow, ok, type Result } from "../model/result.ts";
+import type { Clock } from "../../model/clock.ts";
+import { type Failure, failForNow, ok, type Result } from "../../model/result.ts";
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 

@@ -1,6 +1,6 @@
-import { isRecord } from "../base/json.ts";
-import type { Credentials } from "../model/module.ts";
-import { fail, failForNow, ok, type Result } from "../model/result.ts";
+import { isRecord } from "../../base/json.ts";
+import type { Credentials } from "../../model/module.ts";
+import { fail, failForNow, ok, type Result } from "../../model/result.ts";
 import { type HttpOptions, type HttpRequest, Interrupted, readBody, schemeFor, send, unavailable } from "./http.ts";
 import { IDENTITY_TOKEN_USER } from "./keychain.ts";
 

@@ -3,12 +3,13 @@ import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/pro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { inspectImage, listTags } from "./inspect.ts";
-import { manifestTypes, sha256 } from "./manifest.ts";
-import { pushModule } from "./push.ts";
-import { createModuleRegistry } from "./registry.ts";
-import { wasm } from "./testing/images.ts";
-import { failed, valued } from "./testing/result.ts";
+import { digestOf } from "../../model/digest.ts";
+import { inspectImage, listTags } from "../inspect.ts";
+import { pushModule } from "../push.ts";
+import { createModuleRegistry } from "../registry.ts";
+import { manifestTypes } from "../repository/manifest.ts";
+import { wasm } from "../testing/images.ts";
+import { failed, valued } from "../testing/result.ts";
 
 const base = await mkdtemp(join(tmpdir(), "weir-layout-"));
 after(() => rm(base, { recursive: true, force: true }));
@@ -30,19 +31,19 @@ test("what is pushed into a folder is a valid image layout and a CNCF Wasm artif
   assert.equal(index.manifests[0].annotations["org.opencontainers.image.ref.name"], "1.0");
   assert.equal(index.manifests[0].digest, pushed.digest);
   for (const file of await readdir(join(path, "blobs", "sha256"))) {
-    assert.equal(sha256(await readFile(join(path, "blobs", "sha256", file))), `sha256:${file}`);
+    assert.equal(digestOf(await readFile(join(path, "blobs", "sha256", file))), `sha256:${file}`);
   }
   const blob = async (digest: string) => readFile(join(path, "blobs", "sha256", digest.slice(7)));
   const manifest = JSON.parse(String(await blob(pushed.digest)));
   assert.equal(manifest.config.mediaType, "application/vnd.wasm.config.v0+json");
-  assert.deepEqual(manifest.layers, [{ mediaType: "application/wasm", digest: sha256(MODULE), size: MODULE.byteLength }]);
+  assert.deepEqual(manifest.layers, [{ mediaType: "application/wasm", digest: digestOf(MODULE), size: MODULE.byteLength }]);
   assert.deepEqual(manifest.annotations, { "org.example.a": "b" });
   assert.deepEqual(JSON.parse(String(await blob(manifest.config.digest))), {
     architecture: "wasm",
     os: "wasip1",
-    layerDigests: [sha256(MODULE)],
+    layerDigests: [digestOf(MODULE)],
   });
-  assert.equal(pushed.wasmDigest, sha256(MODULE));
+  assert.equal(pushed.wasmDigest, digestOf(MODULE));
   assert.equal(pushed.reference, `oci-layout:./${folder}:1.0@${pushed.digest}`);
 });
 
@@ -63,7 +64,7 @@ test("a moved tag points at the new image, and the old one is still found by dig
   const image = valued(await inspectImage(`oci-layout:${folder}:latest`, options));
   assert.equal(image.manifest.digest, moved.digest);
   assert.deepEqual(image.bytes, wasm("two"));
-  assert.equal(valued(await inspectImage(`oci-layout:${folder}@${old.digest}`, options)).module.wasmDigest, sha256(MODULE));
+  assert.equal(valued(await inspectImage(`oci-layout:${folder}@${old.digest}`, options)).module.wasmDigest, digestOf(MODULE));
   const index = JSON.parse(await readFile(join(base, folder, "index.json"), "utf8"));
   assert.equal(index.manifests.length, 2);
   valued(await pushModule(`oci-layout:${folder}:v1`, wasm("three"), options));
@@ -99,8 +100,8 @@ test("a damaged, cut or missing file, tag or folder each has its own reason", as
   failed(await inspectImage(image, options), "ImageNotFound");
   const { digest } = valued(await pushModule(image, MODULE, options));
   failed(await inspectImage(`oci-layout:${folder}:v2`, options), "ImageNotFound");
-  failed(await inspectImage(`oci-layout:${folder}@${sha256(wasm("none"))}`, options), "ImageNotFound");
-  const layer = join(base, folder, "blobs", "sha256", sha256(MODULE).slice(7));
+  failed(await inspectImage(`oci-layout:${folder}@${digestOf(wasm("none"))}`, options), "ImageNotFound");
+  const layer = join(base, folder, "blobs", "sha256", digestOf(MODULE).slice(7));
   await truncate(layer, 100);
   failed(await inspectImage(image, options), "TruncatedBlob");
   await writeFile(layer, wasm("two", 1000));
@@ -117,6 +118,6 @@ test("a damaged, cut or missing file, tag or folder each has its own reason", as
 
 test("a push needs a tag and takes no digest", async () => {
   const { folder, options } = fresh();
-  failed(await pushModule(`oci-layout:${folder}:a@${sha256(MODULE)}`, MODULE, options), "InvalidReference");
-  failed(await pushModule(`oci-layout:${folder}@${sha256(MODULE)}`, MODULE, options), "InvalidReference");
+  failed(await pushModule(`oci-layout:${folder}:a@${digestOf(MODULE)}`, MODULE, options), "InvalidReference");
+  failed(await pushModule(`oci-layout:${folder}@${digestOf(MODULE)}`, MODULE, options), "InvalidReference");
 });

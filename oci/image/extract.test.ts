@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { compress, tar, wasm } from "../testing/images.ts";
+import { failed, valued } from "../testing/result.ts";
 import { extractModule } from "./extract.ts";
-import { compress, tar, wasm } from "./testing/images.ts";
-import { failed, valued } from "./testing/result.ts";
 
 const limits = { moduleBytes: 1 << 20, inflatedBytes: 2 << 20 };
 const extracted = (layer: Uint8Array) => extractModule(layer, limits, "Layer L of r.example/f");

@@ -1,5 +1,5 @@
-import type { Digest } from "../model/digest.ts";
-import type { Result } from "../model/result.ts";
+import type { Digest } from "../../model/digest.ts";
+import type { Result } from "../../model/result.ts";
 import type { Descriptor, RawManifest } from "./manifest.ts";
 
 /**

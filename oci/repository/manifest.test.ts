@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { parseManifest, sha256, sha256Aside } from "./manifest.ts";
+import { digestAside, digestOf } from "../../model/digest.ts";
+import { parseManifest } from "./manifest.ts";
 
 const raw = (document: unknown) => {
   const bytes = new TextEncoder().encode(JSON.stringify(document));
-  return { bytes, digest: sha256(bytes), mediaType: "application/json" };
+  return { bytes, digest: digestOf(bytes), mediaType: "application/json" };
 };
 
 test("whatever JSON a registry answers is read or refused, never thrown on", () => {
@@ -50,6 +51,6 @@ test("a manifest of absurd length is refused", () => {
 test("both ways of hashing agree with the published test vector", async () => {
   const abc = new TextEncoder().encode("abc");
   const expected = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-  assert.equal(sha256(abc), expected);
-  assert.equal(await sha256Aside(abc), expected);
+  assert.equal(digestOf(abc), expected);
+  assert.equal(await digestAside(abc), expected);
 });

@@ -2,9 +2,9 @@ import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { type Extract, extract, type Header } from "tar-stream";
-import { messageOf } from "../base/error.ts";
-import { type Failure, fail, failForNow, ok, type Result } from "../model/result.ts";
-import { printBytes, tooLarge } from "./bytes.ts";
+import { messageOf } from "../../base/error.ts";
+import { type Failure, fail, failForNow, ok, type Result } from "../../model/result.ts";
+import { printBytes, tooLarge } from "../repository/bytes.ts";
 
 export interface ExtractLimits {
   /** Most bytes a module may have. */

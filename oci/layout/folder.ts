@@ -1,13 +1,13 @@
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { writeFileAtomically } from "../base/atomic-file.ts";
-import { hasCode, messageOf } from "../base/error.ts";
-import { isRecord } from "../base/json.ts";
-import { type Digest, isDigest } from "../model/digest.ts";
-import { type Failure, fail, ok, type Result } from "../model/result.ts";
-import { printBytes, tooLarge } from "./bytes.ts";
-import { type Descriptor, type Index, MAX_MANIFEST_BYTES, manifestTypes, parseManifest, sha256, sha256Aside } from "./manifest.ts";
-import type { Repository } from "./repository.ts";
+import { writeFileAtomically } from "../../base/atomic-file.ts";
+import { hasCode, messageOf } from "../../base/error.ts";
+import { isRecord } from "../../base/json.ts";
+import { type Digest, digestAside, digestOf, isDigest } from "../../model/digest.ts";
+import { type Failure, fail, ok, type Result } from "../../model/result.ts";
+import { printBytes, tooLarge } from "../repository/bytes.ts";
+import { type Descriptor, type Index, MAX_MANIFEST_BYTES, manifestTypes, parseManifest } from "../repository/manifest.ts";
+import type { Repository } from "../repository/repository.ts";
 
 const TAG_ANNOTATION = "org.opencontainers.image.ref.name";
 
@@ -49,7 +49,7 @@ export function createLayoutRepository(directory: string, name: string): Reposit
       if (!digest.ok) return digest;
       const bytes = await read(digest.value, MAX_MANIFEST_BYTES, fail("ImageNotFound", `${name} has no image ${digest.value}.`).error);
       if (!bytes.ok) return bytes;
-      const actual = sha256(bytes.value);
+      const actual = digestOf(bytes.value);
       if (actual !== digest.value) return mismatch(name, digest.value, actual);
       return ok({ bytes: bytes.value, digest: actual, mediaType: manifestTypes.ociManifest });
     },
@@ -64,7 +64,7 @@ export function createLayoutRepository(directory: string, name: string): Reposit
       const { byteLength } = bytes.value;
       if (byteLength < size)
         return fail("TruncatedBlob", `Layer ${digest} of ${name} ended after ${byteLength} of ${size} bytes. Push the image again.`);
-      const actual = await sha256Aside(bytes.value);
+      const actual = await digestAside(bytes.value);
       return actual === digest ? bytes : mismatch(name, digest, actual);
     },
     async tags() {
@@ -81,7 +81,7 @@ export function createLayoutRepository(directory: string, name: string): Reposit
       }
     },
     async putManifest(bytes, mediaType, tag) {
-      const digest = sha256(bytes);
+      const digest = digestOf(bytes);
       try {
         await writeFileAtomically(pathOf(digest), bytes);
         await writeFileAtomically(join(directory, "oci-layout"), Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
@@ -107,7 +107,7 @@ async function readIndex(directory: string, name: string): Promise<Result<Index>
       "InvalidManifest",
       `The index.json of ${name} is larger than ${printBytes(MAX_MANIFEST_BYTES)}. Remove entries that nothing needs.`,
     );
-  const parsed = parseManifest({ bytes, digest: sha256(bytes), mediaType: manifestTypes.ociIndex }, `The index.json of ${name}`);
+  const parsed = parseManifest({ bytes, digest: digestOf(bytes), mediaType: manifestTypes.ociIndex }, `The index.json of ${name}`);
   if (!parsed.ok) return parsed;
   return parsed.value.kind === "index" ? ok(parsed.value) : fail("InvalidManifest", `The index.json of ${name} is not an image index.`);
 }

@@ -1,5 +1,5 @@
-import { type Digest, isDigest } from "../model/digest.ts";
-import { fail, ok, type Result } from "../model/result.ts";
+import { type Digest, isDigest } from "../../model/digest.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
 
 /** An image in a registry. Without a digest, `tag` is set (`latest` when the text named neither). With both, the digest wins. */
 export interface RegistryReference {

@@ -1,7 +1,7 @@
-import { isRecord } from "../base/json.ts";
-import type { Credentials, Keychain } from "../model/module.ts";
-import { fail, ok, type Result } from "../model/result.ts";
-import { dockerHubAliases } from "./reference.ts";
+import { isRecord } from "../../base/json.ts";
+import type { Credentials, Keychain } from "../../model/module.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
+import { dockerHubAliases } from "../repository/reference.ts";
 
 export const emptyKeychain: Keychain = new Map();
 

@@ -1,16 +1,17 @@
 import assert from "node:assert/strict";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { test } from "node:test";
-import type { Clock } from "../model/clock.ts";
-import type { Credentials } from "../model/module.ts";
-import type { Result } from "../model/result.ts";
+import type { Clock } from "../../model/clock.ts";
+import { digestOf } from "../../model/digest.ts";
+import type { Credentials } from "../../model/module.ts";
+import type { Result } from "../../model/result.ts";
+import { fetchModule, findImage, type Image } from "../image/image.ts";
+import { httpOptions, type OciOptions } from "../open.ts";
+import type { Repository } from "../repository/repository.ts";
+import { type FakeRegistry, json, reply, sendBlob, startFakeRegistry } from "../testing/fake-registry.ts";
+import { addArtifact, addBlob, addDocument, addManifest, createContent, wasm } from "../testing/images.ts";
+import { failed, valued } from "../testing/result.ts";
 import { createRemoteRepository } from "./client.ts";
-import { fetchModule, findImage, httpOptions, type Image, type OciOptions } from "./images.ts";
-import { sha256 } from "./manifest.ts";
-import type { Repository } from "./repository.ts";
-import { type FakeRegistry, json, reply, sendBlob, startFakeRegistry } from "./testing/fake-registry.ts";
-import { addArtifact, addBlob, addDocument, addManifest, createContent, wasm } from "./testing/images.ts";
-import { failed, valued } from "./testing/result.ts";
 
 const MODULE = wasm("module", 300_000);
 const credentials: Credentials = { username: "robot", password: "hunter2" };
@@ -111,7 +112,7 @@ test("a truncated blob is told from a wrong one", async () => {
   const wrong = onBlob((request, response) => sendBlob(request, response, changed));
   await bench(wrong, async ({ module }) => {
     const failure = failed(await module(), "DigestMismatch");
-    assert.ok(failure.message.includes(sha256(MODULE)) && failure.message.includes(sha256(changed)));
+    assert.ok(failure.message.includes(digestOf(MODULE)) && failure.message.includes(digestOf(changed)));
     assert.ok(!failure.retryable);
   });
 });

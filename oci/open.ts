@@ -1,0 +1,65 @@
+import { resolve as resolvePath } from "node:path";
+import { type Clock, systemClock } from "../model/clock.ts";
+import type { Keychain } from "../model/module.ts";
+import { fail, ok, type Result } from "../model/result.ts";
+import type { Limits } from "./image/image.ts";
+import { createLayoutRepository } from "./layout/folder.ts";
+import { createRemoteRepository } from "./registry/client.ts";
+import type { Fetch, HttpOptions } from "./registry/http.ts";
+import { findCredentials } from "./registry/keychain.ts";
+import { parseReference, type Reference, repositoryName } from "./repository/reference.ts";
+import type { Repository } from "./repository/repository.ts";
+
+/** What every use of this room may set. */
+export interface OciOptions {
+  readonly limits?: Limits;
+  /** `host[:port]`s spoken to over plain HTTP. Loopback hosts always are. */
+  readonly plainHttp?: Iterable<string>;
+  /**
+   * Folder that relative `oci-layout:` references start from. Without it such references are refused: whoever may write a WasmFilter
+   * into a cluster must not be able to read the operator's files.
+   */
+  readonly layoutBase?: string;
+  /** Default 30 s without a sign of life, 15 min for one exchange. */
+  readonly idleTimeoutMs?: number;
+  readonly totalTimeoutMs?: number;
+  readonly clock?: Clock;
+  readonly fetch?: Fetch;
+}
+
+export function httpOptions(options: OciOptions): HttpOptions {
+  return {
+    fetch: options.fetch ?? fetch,
+    clock: options.clock ?? systemClock,
+    plainHttp: new Set(options.plainHttp ?? []),
+    idleTimeoutMs: options.idleTimeoutMs ?? 30_000,
+    totalTimeoutMs: options.totalTimeoutMs ?? 900_000,
+  };
+}
+
+/** The repository that a reference names. Makes no contact yet. */
+export function openRepository(reference: Reference, keychain: Keychain, options: OciOptions): Result<Repository> {
+  if (reference.kind === "registry") {
+    const credentials = findCredentials(keychain, reference.registry, reference.repository);
+    return ok(createRemoteRepository(reference, { http: httpOptions(options), credentials }));
+  }
+  if (options.layoutBase === undefined) {
+    return fail(
+      "InvalidReference",
+      `${repositoryName(reference)}: oci-layout folders are not available here; push the image to a registry.`,
+    );
+  }
+  return ok(createLayoutRepository(resolvePath(options.layoutBase, reference.directory), repositoryName(reference)));
+}
+
+/** Parses a reference and opens its repository. */
+export function openReference(
+  image: string,
+  keychain: Keychain,
+  options: OciOptions,
+): Result<{ readonly reference: Reference; readonly repository: Repository }> {
+  const reference = parseReference(image);
+  if (!reference.ok) return reference;
+  const repository = openRepository(reference.value, keychain, options);
+  return repository.ok ? ok({ reference: reference.value, repository: repository.value }) : repository;
+}
