@@ -1,5 +1,5 @@
 import type { ChainEntry } from "../../model/delivery.ts";
-import { type Digest, digestOf } from "../../model/digest.ts";
+import { digestOf } from "../../model/digest.ts";
 import { DEFAULT_SETTINGS, type PluginSettings } from "../../model/revision.ts";
 import { inspectModule } from "../../preflight/index.ts";
 
