@@ -31,6 +31,8 @@ export interface WeirOptions {
   readonly data: string;
   readonly cwd?: string;
   readonly flags?: readonly string[];
+  /** The `bin/weir` to run, where that is not this checkout's. */
+  readonly bin?: string;
 }
 
 /** Starts `weir serve` on reserved ports, so that it can come back at the same ones, and waits until it is ready. */
@@ -38,12 +40,12 @@ export function startWeir(options: WeirOptions): Promise<Weir> {
   return startOnReservedPort(async (xdsPort) => start(xdsPort, await reservePort(), options));
 }
 
-async function start(xdsPort: number, httpPort: number, { source, data, cwd, flags = [] }: WeirOptions): Promise<Weir> {
+async function start(xdsPort: number, httpPort: number, { source, data, cwd, flags = [], bin = WEIR }: WeirOptions): Promise<Weir> {
   const url = `http://127.0.0.1:${httpPort}`;
   const addresses = ["--xds-address", `127.0.0.1:${xdsPort}`, "--http-address", `127.0.0.1:${httpPort}`];
   const launch = async () => {
     const options = { name: "weir serve", ...(cwd === undefined ? {} : { cwd }) };
-    const started = await startProcess(WEIR, ["serve", ...source, "--data", data, ...addresses, "--log-format", "text", ...flags], options);
+    const started = await startProcess(bin, ["serve", ...source, "--data", data, ...addresses, "--log-format", "text", ...flags], options);
     await started.waitFor("readiness", async () => (await fetch(`${url}/readyz`)).ok, 60_000);
     return started;
   };
