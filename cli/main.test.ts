@@ -111,7 +111,7 @@ test("what cannot be done is status 1, with what, where and what to do on stderr
     [["delete", "ghost", "--filters", dir], /no manifest in .* holds WasmFilter default\/ghost/],
     [["inspect", "nope.wasm"], /there is no file nope\.wasm, and it is no reference either/],
     [["verify", join(dir, "bad.wasm")], /bad\.wasm would be refused \(MissingImport\): .*proxy_does_not_exist/],
-    [["push", join(dir, "bad.wasm"), `oci-layout:${dir}/images:1`], /proxy_does_not_exist.* Nothing was pushed; --force/],
+    [["push", join(dir, "bad.wasm"), `oci-layout:${dir}/images:1`], /proxy_does_not_exist.*; nothing was pushed: --force/],
     [["push", join(dir, "good.wasm"), "Not A Reference"], /not an image reference/],
     [["pull", `oci-layout:${dir}/nothing:1`], /nothing/],
   ];

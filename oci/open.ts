@@ -46,7 +46,7 @@ export function openRepository(reference: Reference, keychain: Keychain, options
   if (options.layoutBase === undefined) {
     return fail(
       "InvalidReference",
-      `${repositoryName(reference)}: oci-layout folders are not available here; push the image to a registry.`,
+      `${repositoryName(reference)}: oci-layout folders are not available here; push the image to a registry`,
     );
   }
   return ok(createLayoutRepository(resolvePath(options.layoutBase, reference.directory), repositoryName(reference)));

@@ -35,7 +35,7 @@ export async function pushModule(text: string, module: Uint8Array, options: Push
   if (!reference.ok) return reference;
   const { tag, digest: named } = reference.value;
   if (tag === undefined || named !== undefined)
-    return fail("InvalidReference", `${JSON.stringify(text)}: push to a tag; the digest follows from the content.`);
+    return fail("InvalidReference", `${JSON.stringify(text)}: push to a tag; the digest follows from the content`);
   const repository = openRepository(reference.value, options.keychain, options);
   if (!repository.ok) return repository;
   const artifact = createArtifact(module, options);

@@ -18,22 +18,22 @@ export async function fetchUrl(
 ): Promise<Result<FetchedModule>> {
   const url = URL.parse(text);
   if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) {
-    return fail("InvalidURL", `${JSON.stringify(text.split("?")[0]?.slice(0, 200))} is not an http:// or https:// URL.`);
+    return fail("InvalidURL", `${JSON.stringify(text.split("?")[0]?.slice(0, 200))} is not an http:// or https:// URL`);
   }
   if (url.username !== "" || url.password !== "")
-    return fail("InvalidURL", `The URL at ${url.host} holds a username or password; these are not supported.`);
+    return fail("InvalidURL", `the URL at ${url.host} holds a username or password; these are not supported`);
   const where = `${url.origin}${url.pathname}`;
   const answer = await send(http, { method: "GET", url, signal });
   if (!answer.ok) return answer;
   const { status } = answer.value;
   if (status !== 200) {
     await answer.value.discard();
-    if (status === 404 || status === 410) return fail("ModuleNotFound", `${where} does not exist (${status}). Check spec.url.`);
+    if (status === 404 || status === 410) return fail("ModuleNotFound", `${where} does not exist (${status}); check spec.url`);
     if (status === 401 || status === 403)
-      return fail("AccessDenied", `Access to ${where} is denied (${status}); a url must be readable without credentials.`);
-    if (status === 429) return failForNow("RateLimited", `${url.host} asks for fewer requests (429); try later.`);
+      return fail("AccessDenied", `access to ${where} is denied (${status}); a url must be readable without credentials`);
+    if (status === 429) return failForNow("RateLimited", `${url.host} asks for fewer requests (429); try later`);
     if (status >= 500 || status === 408) return unavailable(url, `it answers ${status}`);
-    return fail("RegistryRefused", `${where} answers ${status}.`);
+    return fail("RegistryRefused", `${where} answers ${status}`);
   }
   try {
     const bytes = await readBody(answer.value, limit);
@@ -42,13 +42,13 @@ export async function fetchUrl(
     if (actual !== digest)
       return fail(
         "DigestMismatch",
-        `${where} returns content whose digest is ${actual}, not ${digest}. If it was changed on purpose, put the new digest into spec.sha256.`,
+        `${where} returns content whose digest is ${actual}, not ${digest}; if it was changed on purpose, put the new digest into spec.sha256`,
       );
     const mediaType = answer.value.headers.get("content-type")?.split(";")[0]?.trim() ?? "";
     return ok({ module: { digest, wasmDigest: digest, size: bytes.byteLength, mediaType }, bytes });
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     if (error.failure.reason === "Canceled") return { ok: false, error: error.failure };
-    return failForNow("TruncatedBlob", `${where} ended before its end. ${error.failure.message}`);
+    return failForNow("TruncatedBlob", `${where} broke off: ${error.failure.message}`);
   }
 }

@@ -75,7 +75,7 @@ export function readWasm(bytes: Uint8Array): Result<WasmBinary> {
     if (!(error instanceof MalformedError)) throw error;
     return fail(
       "MalformedModule",
-      `The module is malformed at byte ${error.offset} of ${bytes.length}: ${error.message}. It may be cut short; build or push it again.`,
+      `the module is malformed at byte ${error.offset} of ${bytes.length}: ${error.message}; it may be cut short: build or push it again`,
     );
   }
 }
@@ -84,19 +84,19 @@ export function readWasm(bytes: Uint8Array): Result<WasmBinary> {
 function checkPreamble(bytes: Uint8Array): Result<never> | undefined {
   if (bytes.length < 8 || MAGIC.some((value, index) => bytes[index] !== value)) {
     const found = [...bytes.subarray(0, 4)].map((value) => value.toString(16).padStart(2, "0")).join(" ");
-    const what = bytes.length === 0 ? "The module is empty" : `The file is not WebAssembly: it starts with ${found}, not 00 61 73 6d`;
-    return fail("NotWasm", `${what} (${bytes.length} bytes). Check what the image layer holds.`);
+    const what = bytes.length === 0 ? "the module is empty" : `the file is not WebAssembly: it starts with ${found}, not 00 61 73 6d`;
+    return fail("NotWasm", `${what} (${bytes.length} bytes); check what the image layer holds`);
   }
   const version = (bytes[4] ?? 0) | ((bytes[5] ?? 0) << 8);
   const layer = (bytes[6] ?? 0) | ((bytes[7] ?? 0) << 8);
   if (layer === 1) {
     return fail(
       "WasmComponent",
-      "This is a WebAssembly component; Envoy runs core modules only. Build for a core target, e.g. wasm32-wasip1 as a reactor, without wrapping it as a component.",
+      "this is a WebAssembly component, and Envoy runs core modules only; build for a core target, e.g. wasm32-wasip1 as a reactor, without wrapping it as a component",
     );
   }
   if (version !== 1 || layer !== 0) {
-    return fail("NotWasm", `Unknown WebAssembly binary version ${version}, layer ${layer}; Envoy knows version 1, layer 0.`);
+    return fail("NotWasm", `unknown WebAssembly binary version ${version}, layer ${layer}; Envoy knows version 1, layer 0`);
   }
   return undefined;
 }

@@ -28,11 +28,13 @@ type Refusal = ReturnType<typeof fail>;
 function noAbi(binary: WasmBinary): Refusal {
   const other = binary.exports.find((entry) => entry.name.startsWith("proxy_abi_version_"));
   const known = [...ABI_MARKERS.values()].join(", ");
-  if (other !== undefined) return fail("UnknownAbi", `The module exports ${other.name}; Envoy knows proxy-wasm ABI ${known}.`);
-  const command = binary.exports.some((entry) => entry.name === "_start") ? " It exports _start: it may be an ordinary WASI command." : "";
+  if (other !== undefined) return fail("UnknownAbi", `the module exports ${other.name}; Envoy knows proxy-wasm ABI ${known}`);
+  const command = binary.exports.some((entry) => entry.name === "_start")
+    ? "; it exports _start, so it may be an ordinary WASI command"
+    : "";
   return fail(
     "NoAbi",
-    `The module is no proxy-wasm filter: it exports no proxy_abi_version_... function.${command} Build it with a proxy-wasm SDK.`,
+    `the module is no proxy-wasm filter: it exports no proxy_abi_version_... function${command}; build it with a proxy-wasm SDK`,
   );
 }
 
@@ -57,7 +59,7 @@ function checkNames(bytes: Uint8Array, binary: WasmBinary): Refusal | undefined 
     if (!(error instanceof MalformedError)) throw error;
     return fail(
       "MalformedModule",
-      `The custom section "name" is malformed at byte ${error.offset}: ${error.message}. Envoy refuses it; strip or rebuild the module.`,
+      `the custom section "name" is malformed at byte ${error.offset}: ${error.message}; Envoy refuses it: strip or rebuild the module`,
     );
   }
 }
@@ -65,7 +67,7 @@ function checkNames(bytes: Uint8Array, binary: WasmBinary): Refusal | undefined 
 function checkMemory(binary: WasmBinary): Refusal | undefined {
   const memory = binary.memories[0];
   if (memory === undefined || memory.min <= ENVOY_MAX_PAGES) return undefined;
-  return fail("MemoryLimit", `The module starts with ${memory.min} pages of memory; Envoy allows ${ENVOY_MAX_PAGES} (1 GiB).`);
+  return fail("MemoryLimit", `the module starts with ${memory.min} pages of memory; Envoy allows ${ENVOY_MAX_PAGES} (1 GiB)`);
 }
 
 /** What Envoy loads and then dies of: a module that calls host functions and shows no memory for them to read. `undefined`: nothing of the kind. */
@@ -73,7 +75,7 @@ export function checkHazards(binary: WasmBinary): Failure | undefined {
   const reachable = [...binary.exports, ...binary.imports].some((entry) => entry.kind === "memory");
   const reader = binary.imports.find((entry) => entry.kind === "function" && (entry.type?.params.length ?? 0) > 0);
   if (reachable || reader === undefined) return undefined;
-  const message = `The module exports no memory; Envoy crashes when ${reader.module}.${reader.name} reads its arguments. Export it as "memory".`;
+  const message = `the module exports no memory, and Envoy crashes when ${reader.module}.${reader.name} reads its arguments; export it as "memory"`;
   return fail("NoMemory", message).error;
 }
 
@@ -88,26 +90,26 @@ function checkImports(binary: WasmBinary, abi: AbiVersion): Refusal | undefined 
 function checkImport(entry: Import, abi: AbiVersion): Refusal | undefined {
   const name = `${entry.module}.${entry.name}`;
   if (entry.kind === "global" || entry.kind === "tag") {
-    return fail("MissingImport", `missing import: ${name} (a ${entry.kind}): Envoy offers functions only.`);
+    return fail("MissingImport", `missing import: ${name} (a ${entry.kind}): Envoy offers functions only`);
   }
   if (entry.kind !== "function") return undefined;
   const offered = hostFunction(abi, entry.module, entry.name);
   if (offered === undefined)
     return fail(
       "MissingImport",
-      `missing import: ${name}: Envoy offers no such function to ABI ${abi}.${elsewhere(entry, abi)} Build the module without it.`,
+      `missing import: ${name}: Envoy offers no such function to ABI ${abi}${elsewhere(entry, abi)}; build the module without it`,
     );
   if (entry.type !== undefined && sameType(entry.type, offered)) return undefined;
   const wanted = entry.type ? printType(entry.type) : "an unknown type";
-  return fail("ImportTypeMismatch", `import type mismatch: ${name}: the module wants ${wanted}, Envoy offers ${printType(offered)}.`);
+  return fail("ImportTypeMismatch", `import type mismatch: ${name}: the module wants ${wanted}, Envoy offers ${printType(offered)}`);
 }
 
 /** Where else the name exists, for a person who mixed up ABI versions or module names. */
 function elsewhere(entry: Import, abi: AbiVersion): string {
   const module = hostFunctions(abi).find((offered) => offered.name === entry.name)?.module;
-  if (module !== undefined) return ` It is in module ${module}.`;
+  if (module !== undefined) return `; it is in module ${module}`;
   const other = [...ABI_MARKERS.values()].filter((version) => hostFunction(version, entry.module, entry.name) !== undefined);
-  return other.length === 0 ? "" : ` It belongs to ABI ${other.join(" and ")}.`;
+  return other.length === 0 ? "" : `; it belongs to ABI ${other.join(" and ")}`;
 }
 
 function checkExports(binary: WasmBinary, abi: AbiVersion, allowed: ReadonlySet<string> | undefined): Refusal | undefined {
@@ -117,10 +119,10 @@ function checkExports(binary: WasmBinary, abi: AbiVersion, allowed: ReadonlySet<
     if (wanted === undefined || !isLookedAt(name, functions, allowed)) continue;
     if (type !== undefined && sameType(type, wanted)) continue;
     const found = type ? printType(type) : "an unknown type";
-    return fail("ExportTypeMismatch", `export type mismatch: ${name}: Envoy wants ${printType(wanted)}, the module exports ${found}.`);
+    return fail("ExportTypeMismatch", `export type mismatch: ${name}: Envoy wants ${printType(wanted)}, the module exports ${found}`);
   }
   if (functions.has("malloc") || functions.has("proxy_on_memory_allocate")) return undefined;
-  return fail("NoMalloc", "The module exports neither proxy_on_memory_allocate nor malloc; Envoy needs one to hand data over.");
+  return fail("NoMalloc", "the module exports neither proxy_on_memory_allocate nor malloc; Envoy needs one to hand data over");
 }
 
 function isLookedAt(name: string, functions: ReadonlyMap<string, unknown>, allowed: ReadonlySet<string> | undefined): boolean {

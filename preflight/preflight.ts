@@ -71,7 +71,7 @@ export async function examine(
   signal?: AbortSignal,
 ): Promise<Result<Examination>> {
   const { maxModuleBytes, maxMemoryPages } = { ...DEFAULTS, ...options };
-  if (code.length > maxModuleBytes) return fail("ModuleTooLarge", `The module has ${code.length} bytes; the limit is ${maxModuleBytes}.`);
+  if (code.length > maxModuleBytes) return fail("ModuleTooLarge", `the module has ${code.length} bytes; the limit is ${maxModuleBytes}`);
   const read = readWasm(code);
   if (!read.ok) return read;
   const loadable = checkLoadable(code, read.value, abiOf(read.value), settings.capabilities);
@@ -91,7 +91,7 @@ export async function examine(
     maxPages: maxMemoryPages,
   };
   const report = await runSandbox(input, { phaseMs: { ...PHASE_MS, ...options.phaseMs }, heapMb: 128 }, signal);
-  if (report === undefined) return failForNow("Stopped", "Preflight was stopped before it came to a verdict.");
+  if (report === undefined) return failForNow("Stopped", "preflight was stopped before it came to a verdict");
   const hazard = report.load === undefined && report.traffic === undefined ? checkHazards(read.value) : undefined;
   return ok({ facts: factsOf(code, read.value), report: hazard === undefined ? report : { ...report, traffic: hazard } });
 }
@@ -99,7 +99,7 @@ export async function examine(
 function checkStartingMemory(binary: WasmBinary, maxPages: number): Failure | undefined {
   const pages = binary.memories[0]?.min ?? 0;
   if (pages <= maxPages) return undefined;
-  return { reason: "MemoryLimit", message: `The module starts with ${pages} pages of memory; the limit is ${maxPages}.`, retryable: false };
+  return { reason: "MemoryLimit", message: `the module starts with ${pages} pages of memory; the limit is ${maxPages}`, retryable: false };
 }
 
 function verdictOf(examined: Result<Examination>, redact: (text: string) => string): Result<Measurements> {

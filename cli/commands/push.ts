@@ -27,7 +27,7 @@ export const push = defineCommand({
     if (problem !== undefined && !flags.force) {
       return {
         ok: false,
-        error: { ...problem, message: `${args.file}: ${problem.message} Nothing was pushed; --force pushes it all the same.` },
+        error: { ...problem, message: `${args.file}: ${problem.message}; nothing was pushed: --force pushes it all the same` },
       };
     }
     const access = await registryAccess(args.reference, flags, terminal.env);

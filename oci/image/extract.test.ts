@@ -6,7 +6,7 @@ import { failed, valued } from "../testing/result.ts";
 import { extractModule } from "./extract.ts";
 
 const limits = { moduleBytes: 1 << 20, inflatedBytes: 2 << 20 };
-const extracted = (layer: Uint8Array) => extractModule(layer, limits, "Layer L of r.example/f");
+const extracted = (layer: Uint8Array) => extractModule(layer, limits, "layer L of r.example/f");
 const MODULE = wasm("module", 200_000);
 
 for (const [name, pack] of Object.entries(compress)) {

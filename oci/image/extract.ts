@@ -52,8 +52,8 @@ export async function extractModule(
     ]);
   } catch (error) {
     if (error instanceof Refusal) return { ok: false, error: error.failure };
-    if (signal?.aborted) return failForNow("Canceled", `Unpacking ${where} was canceled.`);
-    return fail("CorruptLayer", `${where} is not a readable tar archive (${messageOf(error)}). Push the image again.`);
+    if (signal?.aborted) return failForNow("Canceled", `unpacking ${where} was canceled`);
+    return fail("CorruptLayer", `${where} is not a readable tar archive (${messageOf(error)}); push the image again`);
   }
   return choose(found, where);
 }
@@ -74,7 +74,7 @@ async function readModule(entry: Entry, name: string, limits: ExtractLimits, whe
   if (type !== "file" && type !== "contiguous-file") {
     throw refusal(
       "UnsafeArchive",
-      `${where}: ${JSON.stringify(name)} is a ${type}, not a file. Build the image with the module itself there.`,
+      `${where}: ${JSON.stringify(name)} is a ${type}, not a file; build the image with the module itself there`,
     );
   }
   if (size > limits.moduleBytes) {
@@ -95,7 +95,7 @@ function safeName({ name }: Header, where: string): string {
   if (unsafe)
     throw refusal(
       "UnsafeArchive",
-      `${where} holds an entry named ${JSON.stringify(name.slice(0, 200))}, which points outside the archive. Build the image without it.`,
+      `${where} holds an entry named ${JSON.stringify(name.slice(0, 200))}, which points outside the archive; build the image without it`,
     );
   return name.replace(/^(?:\.\/+)+/, "");
 }
@@ -104,10 +104,10 @@ function choose(found: readonly Found[], where: string): Result<Uint8Array<Array
   const plugins = found.filter(({ name }) => name.split("/").at(-1) === "plugin.wasm");
   const claimants = plugins.length > 0 ? plugins : found;
   const [first] = claimants;
-  if (first === undefined) return fail("NoWasmFile", `${where} holds no *.wasm file; put the module there as plugin.wasm.`);
+  if (first === undefined) return fail("NoWasmFile", `${where} holds no *.wasm file; put the module there as plugin.wasm`);
   if (claimants.length === 1) return ok(first.bytes);
   const names = claimants.slice(0, 5).map(({ name }) => JSON.stringify(name));
-  return fail("SeveralWasmFiles", `${where} holds ${claimants.length} modules (${names.join(", ")}); keep one, as plugin.wasm.`);
+  return fail("SeveralWasmFiles", `${where} holds ${claimants.length} modules (${names.join(", ")}); keep one, as plugin.wasm`);
 }
 
 function decompressor(layer: Uint8Array): Transform | undefined {
@@ -130,7 +130,7 @@ function meter(limit: number, where: string): Transform {
         done(
           refusal(
             "LayerTooLarge",
-            `${where} inflates to more than ${printBytes(limit)}. Keep only the module in it, or push the module itself with \`weir push\`.`,
+            `${where} inflates to more than ${printBytes(limit)}; keep only the module in it, or push the module itself with \`weir push\``,
           ),
         );
       else done(null, chunk);

@@ -49,7 +49,7 @@ async function fetchDocument(
 async function followIndex(repository: Repository, index: Index, where: string, signal?: AbortSignal): Promise<Result<Image>> {
   const descriptors = candidates(index);
   if (descriptors.length > MAX_INDEX_ENTRIES) {
-    return fail("AmbiguousIndex", `${where} is an index of ${descriptors.length} images; name the one that carries the module by digest.`);
+    return fail("AmbiguousIndex", `${where} is an index of ${descriptors.length} images; name the one that carries the module by digest`);
   }
   const entries: IndexEntry[] = [];
   for (const descriptor of descriptors) {
@@ -79,7 +79,7 @@ export async function fetchModule(
 ): Promise<Result<FetchedModule>> {
   const blob = await repository.blob(layer, form === "wasm" ? limits.moduleBytes : limits.archiveBytes, signal);
   if (!blob.ok) return blob;
-  const where = `Layer ${layer.digest} of ${repository.name}`;
+  const where = `layer ${layer.digest} of ${repository.name}`;
   const caps = { moduleBytes: limits.moduleBytes, inflatedBytes: limits.archiveBytes };
   const bytes = form === "wasm" ? blob : await extractModule(blob.value, caps, where, signal);
   if (!bytes.ok) return bytes;

@@ -34,7 +34,7 @@ const archiveTypes: ReadonlySet<string> = new Set([
 export function selectLayer(manifest: Manifest, where: string): Result<ModuleLayer> {
   const wasm = uniqueByDigest(manifest.layers.filter((layer) => wasmTypes.has(layer.mediaType)));
   if (wasm.length > 1) {
-    return fail("SeveralWasmLayers", `${where} has ${wasm.length} WebAssembly layers; an image must carry exactly one module.`);
+    return fail("SeveralWasmLayers", `${where} has ${wasm.length} WebAssembly layers; an image must carry exactly one module`);
   }
   if (wasm[0] !== undefined) return ok({ form: "wasm", layer: wasm[0] });
   const archive = manifest.layers.findLast((layer) => archiveTypes.has(layer.mediaType));
@@ -42,7 +42,7 @@ export function selectLayer(manifest: Manifest, where: string): Result<ModuleLay
   const seen = [...new Set(manifest.layers.map((layer) => layer.mediaType))].slice(0, 5).join(", ") || "none";
   return fail(
     "NoWasmLayer",
-    `${where} carries no WebAssembly module (layers: ${seen}). Push one with \`weir push\`, or an image whose last layer holds plugin.wasm.`,
+    `${where} carries no WebAssembly module (layers: ${seen}); push one with \`weir push\`, or an image whose last layer holds plugin.wasm`,
   );
 }
 
@@ -82,10 +82,10 @@ export function selectEntry(entries: readonly IndexEntry[], where: string): Resu
       `${where} is an index of ${found.length} images that carry different modules (${found
         .map(({ entry }) => entry.manifest.digest)
         .slice(0, 4)
-        .join(", ")}); name one of them by digest.`,
+        .join(", ")}); name one of them by digest`,
     );
   }
-  return fail("NoWasmLayer", `${where} is an index of ${entries.length} images, none of which carries a WebAssembly module.`);
+  return fail("NoWasmLayer", `${where} is an index of ${entries.length} images, none of which carries a WebAssembly module`);
 }
 
 function saysWasm({ platform }: Descriptor): boolean {

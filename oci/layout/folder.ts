@@ -17,7 +17,7 @@ const TAG_ANNOTATION = "org.opencontainers.image.ref.name";
  */
 export function createLayoutRepository(directory: string, name: string): Repository {
   const pathOf = (digest: Digest) => join(directory, "blobs", "sha256", digest.slice("sha256:".length));
-  const unreadable = (error: unknown) => fail("LayoutUnreadable", `${name} cannot be read or written (${messageOf(error)}).`);
+  const unreadable = (error: unknown) => fail("LayoutUnreadable", `${name} cannot be read or written (${messageOf(error)})`);
 
   async function find(tag: string): Promise<Result<Digest>> {
     const index = await readIndex(directory, name);
@@ -26,8 +26,8 @@ export function createLayoutRepository(directory: string, name: string): Reposit
       index.value.manifests.filter(({ annotations }) => annotations[TAG_ANNOTATION] === tag).map(({ digest }) => digest),
     );
     const [digest] = found;
-    if (digest === undefined) return fail("ImageNotFound", `${name} has no image tagged ${tag}. Check the tag, or push it first.`);
-    if (found.size > 1) return fail("AmbiguousTag", `${name} has ${found.size} images tagged ${tag}; name one by digest.`);
+    if (digest === undefined) return fail("ImageNotFound", `${name} has no image tagged ${tag}; check the tag, or push it first`);
+    if (found.size > 1) return fail("AmbiguousTag", `${name} has ${found.size} images tagged ${tag}; name one by digest`);
     return ok(digest);
   }
 
@@ -47,23 +47,23 @@ export function createLayoutRepository(directory: string, name: string): Reposit
     async manifest(wanted) {
       const digest = isDigest(wanted) ? ok(wanted) : await find(wanted);
       if (!digest.ok) return digest;
-      const bytes = await read(digest.value, MAX_MANIFEST_BYTES, fail("ImageNotFound", `${name} has no image ${digest.value}.`).error);
+      const bytes = await read(digest.value, MAX_MANIFEST_BYTES, fail("ImageNotFound", `${name} has no image ${digest.value}`).error);
       if (!bytes.ok) return bytes;
       const actual = digestOf(bytes.value);
       if (actual !== digest.value) return mismatch(name, digest.value, actual);
       return ok({ bytes: bytes.value, digest: actual, mediaType: manifestTypes.ociManifest });
     },
     async blob({ digest, size }, limit) {
-      if (size > limit) return fail("ModuleTooLarge", tooLarge(`Layer ${digest} of ${name}`, size, limit));
+      if (size > limit) return fail("ModuleTooLarge", tooLarge(`layer ${digest} of ${name}`, size, limit));
       const bytes = await read(
         digest,
         limit,
-        fail("BlobNotFound", `${name} lacks layer ${digest}, which its manifest names. Push the image again.`).error,
+        fail("BlobNotFound", `${name} lacks layer ${digest}, which its manifest names; push the image again`).error,
       );
       if (!bytes.ok) return bytes;
       const { byteLength } = bytes.value;
       if (byteLength < size)
-        return fail("TruncatedBlob", `Layer ${digest} of ${name} ended after ${byteLength} of ${size} bytes. Push the image again.`);
+        return fail("TruncatedBlob", `layer ${digest} of ${name} ended after ${byteLength} of ${size} bytes; push the image again`);
       const actual = await digestAside(bytes.value);
       return actual === digest ? bytes : mismatch(name, digest, actual);
     },
@@ -99,17 +99,17 @@ async function readIndex(directory: string, name: string): Promise<Result<Index>
   try {
     bytes = await readBounded(join(directory, "index.json"), MAX_MANIFEST_BYTES);
   } catch (error) {
-    if (!hasCode(error, "ENOENT", "ENOTDIR")) return fail("LayoutUnreadable", `${name} cannot be read (${messageOf(error)}).`);
-    return fail("ImageNotFound", `${name} is not an OCI image layout: ${directory} has no index.json.`);
+    if (!hasCode(error, "ENOENT", "ENOTDIR")) return fail("LayoutUnreadable", `${name} cannot be read (${messageOf(error)})`);
+    return fail("ImageNotFound", `${name} is not an OCI image layout: ${directory} has no index.json`);
   }
   if (bytes === undefined)
     return fail(
       "InvalidManifest",
-      `The index.json of ${name} is larger than ${printBytes(MAX_MANIFEST_BYTES)}. Remove entries that nothing needs.`,
+      `the index.json of ${name} is larger than ${printBytes(MAX_MANIFEST_BYTES)}; remove entries that nothing needs`,
     );
-  const parsed = parseManifest({ bytes, digest: digestOf(bytes), mediaType: manifestTypes.ociIndex }, `The index.json of ${name}`);
+  const parsed = parseManifest({ bytes, digest: digestOf(bytes), mediaType: manifestTypes.ociIndex }, `the index.json of ${name}`);
   if (!parsed.ok) return parsed;
-  return parsed.value.kind === "index" ? ok(parsed.value) : fail("InvalidManifest", `The index.json of ${name} is not an image index.`);
+  return parsed.value.kind === "index" ? ok(parsed.value) : fail("InvalidManifest", `the index.json of ${name} is not an image index`);
 }
 
 /** Adds or moves the tag. The image that had it stays listed without a tag, so that it is found by digest and survives other tools' cleaning. */
@@ -160,5 +160,5 @@ async function readBounded(path: string, limit: number): Promise<Uint8Array<Arra
 }
 
 function mismatch(name: string, digest: Digest, actual: Digest) {
-  return fail("DigestMismatch", `The file of ${digest} in ${name} is damaged: its digest is ${actual}.`);
+  return fail("DigestMismatch", `the file of ${digest} in ${name} is damaged: its digest is ${actual}`);
 }

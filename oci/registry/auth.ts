@@ -73,10 +73,7 @@ async function fetchToken(http: HttpOptions, request: ChallengedRequest, paramet
   if (status !== 200) {
     await answer.value.discard();
     if (status === 429)
-      return failForNow(
-        "RateLimited",
-        `${realm.host}, which issues tokens for ${request.where}, asks for fewer requests (429); try later.`,
-      );
+      return failForNow("RateLimited", `${realm.host}, which issues tokens for ${request.where}, asks for fewer requests (429); try later`);
     if (status >= 500) return unavailable(realm, `it answers ${status}`);
     return denied(request, `${realm.host} gave no token (${status})`);
   }
@@ -129,7 +126,7 @@ function isPlainRealm(http: HttpOptions, realm: URL, request: ChallengedRequest)
 export function denied(request: Pick<ChallengedRequest, "where" | "credentials">, why: string) {
   const advice =
     request.credentials === undefined
-      ? "Check the name; if the image is private, name a pull secret for this registry in spec.pullSecrets (on the command line: docker login)."
-      : `The credentials of user ${JSON.stringify(request.credentials.username)} were used; check them and what they may read.`;
-  return fail("AccessDenied", `Access to ${request.where} is denied: ${why}. ${advice}`);
+      ? "check the name; if the image is private, name a pull secret for this registry in spec.pullSecrets (on the command line: docker login)"
+      : `the credentials of user ${JSON.stringify(request.credentials.username)} were used; check them and what they may read`;
+  return fail("AccessDenied", `access to ${request.where} is denied: ${why}; ${advice}`);
 }

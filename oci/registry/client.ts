@@ -15,7 +15,7 @@ const MAX_TAG_PAGE_BYTES = 4 << 20;
 /** How often a blob that breaks off is taken up again. */
 const MAX_RESUMES = 4;
 /** What to do when a registry returns something else than was asked for. */
-const UNTRUE = "Nothing of it was used. Push the image again, or check the registry's storage and any cache before it.";
+const UNTRUE = "nothing of it was used; push the image again, or check the registry's storage and any cache before it";
 
 /**
  * A repository in a registry that speaks the OCI distribution API. Make one per operation and caller: its session holds a token.
@@ -49,7 +49,7 @@ async function peek(session: Session, tag: string, signal?: AbortSignal): Promis
 }
 
 function imageNotFound(session: Session, reference: string) {
-  return fail("ImageNotFound", `${session.name} has no image ${reference}. Check the name and the tag, or push it first.`);
+  return fail("ImageNotFound", `${session.name} has no image ${reference}; check the name and the tag, or push it first`);
 }
 
 async function fetchManifest(session: Session, wanted: string, signal?: AbortSignal): Promise<Result<RawManifest>> {
@@ -66,14 +66,14 @@ async function fetchManifest(session: Session, wanted: string, signal?: AbortSig
   if (bytes.value === undefined)
     return fail(
       "InvalidManifest",
-      `The manifest ${wanted} of ${session.name} is larger than ${printBytes(MAX_MANIFEST_BYTES)}: it is not an image's. Check the reference.`,
+      `the manifest ${wanted} of ${session.name} is larger than ${printBytes(MAX_MANIFEST_BYTES)}: it is not an image's; check the reference`,
     );
   const digest = digestOf(bytes.value);
   const claimed = isDigest(wanted) ? wanted : response.headers.get("docker-content-digest");
   if (claimed !== null && isDigest(claimed) && claimed !== digest) {
     return fail(
       "DigestMismatch",
-      `The registry answered for manifest ${claimed} of ${session.name} with content whose digest is ${digest}. ${UNTRUE}`,
+      `the registry answered for manifest ${claimed} of ${session.name} with content whose digest is ${digest}; ${UNTRUE}`,
     );
   }
   return ok({ bytes: bytes.value, digest, mediaType: response.headers.get("content-type")?.split(";")[0]?.trim() ?? "" });
@@ -95,7 +95,7 @@ async function fetchBlob(
   limit: number,
   signal?: AbortSignal,
 ): Promise<Result<Uint8Array<ArrayBuffer>>> {
-  if (size > limit) return fail("ModuleTooLarge", tooLarge(`Layer ${digest} of ${session.name}`, size, limit));
+  if (size > limit) return fail("ModuleTooLarge", tooLarge(`layer ${digest} of ${session.name}`, size, limit));
   const blob = new Uint8Array(size);
   let hash = createHash("sha256");
   let received = 0;
@@ -116,7 +116,7 @@ async function fetchBlob(
         if (received + chunk.byteLength > size) {
           return fail(
             "DigestMismatch",
-            `Layer ${digest} of ${session.name} goes on after the ${size} bytes that its manifest names. ${UNTRUE}`,
+            `layer ${digest} of ${session.name} goes on after the ${size} bytes that its manifest names; ${UNTRUE}`,
           );
         }
         blob.set(chunk, received);
@@ -126,7 +126,7 @@ async function fetchBlob(
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
       if (error.failure.reason === "Canceled") return { ok: false, error: error.failure };
-      cause = ` ${error.failure.message}`;
+      cause = `: ${error.failure.message}`;
     }
     if (received === size) return proven(session, blob, digest, `sha256:${hash.digest("hex")}`);
   }
@@ -143,7 +143,7 @@ function startOf(response: HttpResponse, asked: number): number | undefined {
 async function blobRefused(session: Session, response: HttpResponse, digest: Digest, received: number, size: number) {
   if (response.status === 404) {
     await response.discard();
-    return fail("BlobNotFound", `${session.name} lacks layer ${digest}, which its manifest names. Push the image again.`);
+    return fail("BlobNotFound", `${session.name} lacks layer ${digest}, which its manifest names; push the image again`);
   }
   if (response.status === 416 || response.status === 206) {
     await response.discard();
@@ -154,12 +154,12 @@ async function blobRefused(session: Session, response: HttpResponse, digest: Dig
 
 function proven(session: Session, blob: Uint8Array<ArrayBuffer>, digest: Digest, actual: string): Result<Uint8Array<ArrayBuffer>> {
   if (actual === digest) return ok(blob);
-  const message = `The registry answered for layer ${digest} of ${session.name} with content whose digest is ${actual}. ${UNTRUE}`;
+  const message = `the registry answered for layer ${digest} of ${session.name} with content whose digest is ${actual}; ${UNTRUE}`;
   return fail("DigestMismatch", message);
 }
 
 function truncated(session: Session, digest: Digest, received: number, size: number, cause: string) {
-  return failForNow("TruncatedBlob", `Layer ${digest} of ${session.name} ended after ${received} of ${size} bytes.${cause}`);
+  return failForNow("TruncatedBlob", `layer ${digest} of ${session.name} ended after ${received} of ${size} bytes${cause}`);
 }
 
 async function listTags(session: Session, signal?: AbortSignal): Promise<Result<readonly string[]>> {
@@ -171,13 +171,13 @@ async function listTags(session: Session, signal?: AbortSignal): Promise<Result<
     const response = answer.value;
     if (response.status === 404) {
       await response.discard();
-      return fail("ImageNotFound", `${session.name} does not exist in the registry.`);
+      return fail("ImageNotFound", `${session.name} does not exist in the registry`);
     }
     if (response.status !== 200) return session.unexpected(response, "the list of tags");
     const body = await bodyOf(response, MAX_TAG_PAGE_BYTES);
     if (!body.ok) return body;
     const found = readTags(body.value);
-    if (found === undefined) return fail("RegistryRefused", `The list of tags of ${session.name} is not what a registry answers.`);
+    if (found === undefined) return fail("RegistryRefused", `the list of tags of ${session.name} is not what a registry answers`);
     tags.push(...found);
     const next = /<([^>]+)>\s*;\s*rel="?next"?/.exec(response.headers.get("link") ?? "")?.[1];
     const nextUrl: URL | null = next === undefined ? null : URL.parse(next, url.href);
@@ -208,7 +208,7 @@ async function putBlob(session: Session, bytes: Uint8Array<ArrayBuffer>, digest:
   if (started.value.status !== 202 || place === null) return session.unexpected(started.value, "an upload");
   await started.value.discard();
   const url = URL.parse(place, started.value.url.href);
-  if (url === null) return fail("RegistryRefused", `The registry of ${session.name} names no usable place for an upload.`);
+  if (url === null) return fail("RegistryRefused", `the registry of ${session.name} names no usable place for an upload`);
   url.searchParams.set("digest", digest);
   const headers = { "content-type": "application/octet-stream" };
   const done = await session.request({ method: "PUT", url, headers, body: bytes, signal }, "pull,push");
@@ -233,5 +233,5 @@ async function putManifest(
   const stored = answer.value.headers.get("docker-content-digest");
   await answer.value.discard();
   if (stored === null || stored === digest) return ok(undefined);
-  return fail("DigestMismatch", `The registry of ${session.name} stored the manifest as ${stored}, not as ${digest}.`);
+  return fail("DigestMismatch", `the registry of ${session.name} stored the manifest as ${stored}, not as ${digest}`);
 }

@@ -155,7 +155,7 @@ function createWatch({ clock, idleTimeoutMs, totalTimeoutMs }: HttpOptions, { si
 }
 
 function explain(error: unknown, url: URL, watch: Watch): Failure {
-  if (watch.reason === "canceled") return failForNow("Canceled", `The request to ${url.host} was canceled.`).error;
+  if (watch.reason === "canceled") return failForNow("Canceled", `the request to ${url.host} was canceled`).error;
   if (watch.reason === "silent") return unavailable(url, "it did not answer in time").error;
   return unavailable(url, causeOf(error)).error;
 }
@@ -172,7 +172,7 @@ function causeOf(error: unknown): string {
 
 /** A retryable failure that names the host and never the path or query, which may carry a signature. */
 export function unavailable(url: URL, why: string) {
-  return failForNow("RegistryUnavailable", `${url.host} cannot be reached: ${why}.`);
+  return failForNow("RegistryUnavailable", `${url.host} cannot be reached: ${why}`);
 }
 
 /** `http:` for loopback hosts and those listed, else `https:`. */

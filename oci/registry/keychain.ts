@@ -17,7 +17,7 @@ export const IDENTITY_TOKEN_USER = "<token>";
  * https://kubernetes.io/docs/concepts/containers/images/#config-json
  */
 export function parseDockerConfig(text: string | Uint8Array): Result<Keychain> {
-  const invalid = (why: string) => fail("InvalidPullSecret", `The pull secret is not a valid .dockerconfigjson: ${why}`);
+  const invalid = (why: string) => fail("InvalidPullSecret", `the pull secret is not a valid .dockerconfigjson: ${why}`);
   if (text.length > MAX_BYTES) return invalid("it is larger than 1 MiB");
   let document: unknown;
   try {

@@ -63,12 +63,12 @@ export function createSession(reference: RegistryReference, { http, credentials 
         const after = /^\d{1,6}$/.exec(response.headers.get("retry-after") ?? "")?.[0];
         return failForNow(
           "RateLimited",
-          `${host} asks for fewer requests (429${said})${after === undefined ? "; try later" : `; try again in ${after} s`}.`,
+          `${host} asks for fewer requests (429${said})${after === undefined ? "; try later" : `; try again in ${after} s`}`,
         );
       }
       if (status >= 500 || status === 408)
-        return failForNow("RegistryUnavailable", `${host} fails on ${what} of ${name} (${status}${said}).`);
-      return fail("RegistryRefused", `${host} refuses ${what} of ${name} (${status}${said}).`);
+        return failForNow("RegistryUnavailable", `${host} fails on ${what} of ${name} (${status}${said})`);
+      return fail("RegistryRefused", `${host} refuses ${what} of ${name} (${status}${said})`);
     },
   };
 }

@@ -11,7 +11,7 @@ export function printBytes(bytes: number): string {
 
 /** Why something is refused for its size, and what to do. `size`: bytes; `undefined` when only the limit is known to be passed. */
 export function tooLarge(what: string, size: number | undefined, limit: number): string {
-  return `${what} has ${compared(size, limit)}. Build the module smaller: optimize for size and strip debug information.`;
+  return `${what} has ${compared(size, limit)}; build the module smaller: optimize for size and strip debug information`;
 }
 
 function compared(size: number | undefined, limit: number): string {

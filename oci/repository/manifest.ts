@@ -57,7 +57,7 @@ export function parseManifest(raw: RawManifest, where: string): Result<Manifest 
   const invalid = (why: string) =>
     fail(
       "InvalidManifest",
-      `${where} is not a usable image manifest: ${why}. Check the reference, or push the image again with a current tool.`,
+      `${where} is not a usable image manifest: ${why}; check the reference, or push the image again with a current tool`,
     );
   let document: unknown;
   try {

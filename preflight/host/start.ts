@@ -28,7 +28,7 @@ export function startVm(host: Host, module: WebAssembly.Module, binary: WasmBina
   try {
     instantiate(host, module, binary, maxPages);
   } catch (error) {
-    host.fault ??= faultOf(error, binary.hasStart ? "The start section" : "Instantiation", host.options.journal.complaint());
+    host.fault ??= faultOf(error, binary.hasStart ? "the start section" : "instantiation", host.options.journal.complaint());
     return { reason: "StartFailed", message: describeFault(host.fault) };
   }
   const run = (name: string, ...args: number[]): void => {
@@ -68,6 +68,6 @@ function refusal(host: Host, reason: StartProblem["reason"], callback: string): 
   if (host.fault !== undefined) return { reason, message: describeFault(host.fault) };
   const last = host.options.journal.logs().at(-1);
   const said = last === undefined ? "it logged nothing" : `its last log line: ${last.text}`;
-  const advice = reason === "ConfigureFailed" ? "Check spec.config against what the module expects" : "The module refuses to start";
+  const advice = reason === "ConfigureFailed" ? "check spec.config against what the module expects" : "the module refuses to start";
   return { reason, message: `${advice}: ${callback} returned false; ${said}` };
 }

@@ -60,19 +60,19 @@ export function runSandbox(input: TrialInput, limits: SandboxLimits, signal?: Ab
     });
     worker.on("error", (error: Error & { code?: string }) => finish(failure(phase, crash(error))));
     worker.on("exit", (code) =>
-      finish(failure(phase, { reason: "SandboxFailed", message: `The sandbox ended by itself with status ${code}.` })),
+      finish(failure(phase, { reason: "SandboxFailed", message: `the sandbox ended by itself with status ${code}` })),
     );
   });
 }
 
 function timeout(phase: Phase | undefined, ms: number): Problem {
   const what = phase === undefined ? "the sandbox's own start" : DOING[phase];
-  return { reason: "Timeout", message: `The module was stopped after ${ms} ms in ${what}: an endless loop would hang the proxy.` };
+  return { reason: "Timeout", message: `the module was stopped after ${ms} ms in ${what}: an endless loop would hang the proxy` };
 }
 
 function crash(error: Error & { code?: string }): Problem {
-  if (error.code !== "ERR_WORKER_OUT_OF_MEMORY") return { reason: "SandboxFailed", message: `The sandbox failed: ${error.message}` };
-  return { reason: "MemoryLimit", message: "The module made its host run out of memory." };
+  if (error.code !== "ERR_WORKER_OUT_OF_MEMORY") return { reason: "SandboxFailed", message: `the sandbox failed: ${error.message}` };
+  return { reason: "MemoryLimit", message: "the module made its host run out of memory" };
 }
 
 function failure(phase: Phase | undefined, problem: Problem): TrialReport {

@@ -88,7 +88,7 @@ function memoryProblem(plugin: Plugin, maxPages: number): Problem | undefined {
   const pages = plugin.memoryPages();
   if (pages <= maxPages) return undefined;
   const size = (count: number): string => `${count} pages of memory (${Math.round(count / 16)} MiB)`;
-  return { reason: "MemoryLimit", message: `The module took ${size(pages)}; the limit is ${size(maxPages)}.` };
+  return { reason: "MemoryLimit", message: `the module took ${size(pages)}; the limit is ${size(maxPages)}` };
 }
 
 interface Traffic {
