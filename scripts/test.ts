@@ -1,39 +1,57 @@
-import { spawn } from "node:child_process";
+import { availableParallelism } from "node:os";
 import { buildExamples } from "./build-examples.ts";
 import { check } from "./check.ts";
 import { installTools } from "./install-tools.ts";
+import { type Kind, testFiles } from "./tests/files.ts";
+import { type RunOptions, runTests } from "./tests/run.ts";
+import { SOAK, SOAK_FILES, writeSoak } from "./tests/soak.ts";
 import { ToolError } from "./tools/run.ts";
 
 /**
- * Every check and every test: the static checks, then the real parts that the tests need, then all tests in one run of node's test runner, whose summary
- * comes last. Exit status 0 when all pass, 1 when one does not, or the machine lacks a tool.
+ * `node scripts/test.ts [unit|e2e|soak]`: without a word every check and every test, the unit tests among the checks and those on real parts after.
+ * Each file runs once. Exit status 0 when all pass, 1 when one does not, or the machine lacks a tool.
  */
-const ALL_TESTS = ["{model,base,operator,oci,preflight,xds,cli,hub,scripts,bench}/**/*.test.ts", "test/**/*.test.ts"];
-/** Files at a time. Each may run Envoys of its own, and waits for what they do. */
-const CONCURRENCY = 2;
-/** For one file; no test comes near it unless something hangs. */
-const FILE_MS = 10 * 60_000;
-/** For all of them. */
-const TOTAL_MS = 30 * 60_000;
+const MINUTE_MS = 60_000;
+const LIMITS: Readonly<Record<Kind | "soak", RunOptions>> = {
+  unit: { concurrency: availableParallelism(), fileMs: MINUTE_MS, totalMs: 10 * MINUTE_MS },
+  // Each file may run Envoys of its own, and waits for what they do.
+  e2e: { concurrency: 2, fileMs: 10 * MINUTE_MS, totalMs: 30 * MINUTE_MS },
+  soak: { concurrency: 1, fileMs: 40 * MINUTE_MS, totalMs: 60 * MINUTE_MS },
+};
 
-async function main(): Promise<number> {
-  if (!(await check(console.log, { unitTests: false }))) return 1;
+async function main(what: string): Promise<boolean> {
+  switch (what) {
+    case "unit":
+      return (await runTests(await testFiles("unit"), LIMITS.unit)).passed;
+    case "e2e":
+      return endToEnd();
+    case "soak":
+      return soak();
+    case "all":
+      return (await check(console.log)) && (await endToEnd());
+    default:
+      throw new ToolError(`node scripts/test.ts [unit|e2e|soak], not "${what}"`);
+  }
+}
+
+async function endToEnd(): Promise<boolean> {
   await installTools(console.log);
   await buildExamples();
-  const flags = ["--test", `--test-concurrency=${CONCURRENCY}`, `--test-timeout=${FILE_MS}`, "--test-reporter=spec"];
-  const child = spawn(process.execPath, [...flags, ...ALL_TESTS], { cwd: new URL("../", import.meta.url).pathname, stdio: "inherit" });
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
-  const timer = setTimeout(() => {
-    console.error(`the tests did not end within ${TOTAL_MS / 60_000} minutes`);
-    child.kill("SIGTERM");
-  }, TOTAL_MS);
-  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
-  clearTimeout(timer);
-  return code ?? 1;
+  return (await runTests(await testFiles("e2e"), LIMITS.e2e)).passed;
+}
+
+async function soak(): Promise<boolean> {
+  await installTools(console.log);
+  Object.assign(process.env, { WEIR_ROLLOUTS: String(SOAK.rollouts), WEIR_KILLS: String(SOAK.kills) });
+  const start = performance.now();
+  const done = await runTests(SOAK_FILES, LIMITS.soak);
+  const path = await writeSoak(done, (performance.now() - start) / 1000, new Date());
+  console.log(`\nkept in ${path}`);
+  return done.passed;
 }
 
 try {
-  process.exitCode = await main();
+  process.exitCode = (await main(process.argv[2] ?? "all")) ? 0 : 1;
 } catch (error) {
   if (!(error instanceof ToolError)) throw error;
   console.error(error.message);

@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { kindOf, ROOT, testFiles } from "./files.ts";
+import { readAllowedSkips, type Skip, skipProblems } from "./skips.ts";
+
+const skip: Skip = { file: "test/a.test.ts", test: "as root", reason: "needs root" };
+
+describe("skipped tests", () => {
+  test("with a reason are fine on a developer's machine, and fail in CI unless they are listed", () => {
+    assert.deepEqual(skipProblems([skip], [], false), []);
+    assert.deepEqual(skipProblems([skip], [skip], true), []);
+    assert.deepEqual(skipProblems([skip], [{ ...skip, test: "another" }], true), [
+      'test/a.test.ts: "as root" is skipped (needs root) and not in test/skips.json',
+    ]);
+  });
+
+  test("without a reason fail everywhere, listed or not", () => {
+    assert.deepEqual(skipProblems([{ ...skip, reason: "" }], [skip], false), ['test/a.test.ts: "as root" is skipped without a reason']);
+  });
+
+  test("that are listed are in files that exist", async () => {
+    for (const { file } of await readAllowedSkips()) assert.ok(await stat(join(ROOT, file)), file);
+  });
+});
+
+describe("test files", () => {
+  test("are unit tests beside what they test, or tests on real parts in test/, and none is both", async () => {
+    const [unit, e2e] = [await testFiles("unit"), await testFiles("e2e")];
+    assert.ok(unit.includes("scripts/tests/skips.test.ts") && e2e.includes("test/demo.test.ts"));
+    assert.ok(unit.every((file) => kindOf(file) === "unit" && !file.includes("node_modules")));
+    assert.ok(e2e.every((file) => kindOf(file) === "e2e"));
+  });
+});

@@ -1,0 +1,33 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { envoyVersion, installEnvoy } from "../tools/envoy.ts";
+import { runOk } from "../tools/run.ts";
+import { ROOT } from "./files.ts";
+import type { TestRun } from "./run.ts";
+
+/** How often `npm run test:soak` does what `npm test` does a few times. */
+export const SOAK = { rollouts: 100, kills: 50 } as const;
+export const SOAK_FILES = ["test/rollout-envoys.test.ts", "test/rollout-kill.test.ts"];
+
+/**
+ * Keeps the figures of a soak run as `test/results/soak-DATE-COMMIT.json`; gives that path. The file is committed with the change that it speaks for.
+ * A commit that ends in `+` had changes that were not committed.
+ */
+export async function writeSoak({ passed, figures }: TestRun, seconds: number, now: Date): Promise<string> {
+  const date = now.toISOString().slice(0, 10);
+  const commit = await commitNow();
+  const path = join("test", "results", `soak-${date}-${commit.replace("+", "-changed")}.json`);
+  const machine = `${cpus().length} cores, ${process.platform} ${process.arch}`;
+  const parts = { node: process.version, envoy: await envoyVersion(await installEnvoy()) };
+  const result = { date, commit, machine, ...parts, ...SOAK, passed, seconds: Math.round(seconds), figures };
+  await mkdir(join(ROOT, "test", "results"), { recursive: true });
+  await writeFile(join(ROOT, path), `${JSON.stringify(result, null, 1)}\n`);
+  return path;
+}
+
+async function commitNow(): Promise<string> {
+  const commit = await runOk("git", ["rev-parse", "--short=10", "HEAD"], { cwd: ROOT });
+  const changes = await runOk("git", ["status", "--porcelain", "--untracked-files=no"], { cwd: ROOT });
+  return `${commit.trim()}${changes === "" ? "" : "+"}`;
+}
