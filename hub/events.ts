@@ -1,9 +1,10 @@
-import type { ServerResponse } from "node:http";
+import { type SSEStreamingApi, streamSSE } from "hono/streaming";
+import { failure, type HubContext } from "./answers.ts";
 import type { ChangeEvent, Views } from "./views.ts";
 
 export interface EventStream {
-  /** Takes over the response as a server-sent event stream. False: too many readers, and the response is untouched. */
-  open(response: ServerResponse): boolean;
+  /** Answers with a server-sent event stream; 503 when there are too many readers. */
+  open(context: HubContext): Response;
   /** Ends every stream and stops listening to the views. */
   close(): void;
 }
@@ -16,35 +17,35 @@ export interface EventLimits {
   readonly keepAliveMs: number;
 }
 
+const encoder = new TextEncoder();
+
 /** Fans `views`' changes out as server-sent events. https://html.spec.whatwg.org/multipage/server-sent-events.html */
 export function createEventStream(views: Views, limits: EventLimits): EventStream {
-  const readers = new Set<ServerResponse>();
+  const readers = new Set<Reader>();
   const unsubscribe = views.onEvent((event) => broadcast(encode(event)));
   const timer = setInterval(() => broadcast(": still here\n\n"), limits.keepAliveMs);
   timer.unref();
 
-  function broadcast(frame: string): void {
-    for (const reader of readers) {
-      // Buffered bytes are counted before the write: one long event alone never drops a reader that keeps up.
-      if (reader.writableLength > limits.maxBufferedBytes) drop(reader);
-      else reader.write(frame);
-    }
-  }
-
-  function drop(reader: ServerResponse): void {
-    readers.delete(reader);
-    reader.destroy();
+  function broadcast(text: string): void {
+    // Encoded once, whoever reads it.
+    const frame = encoder.encode(text);
+    for (const reader of readers) if (!reader.write(frame)) readers.delete(reader);
   }
 
   return {
-    open(response) {
-      if (readers.size >= limits.maxClients) return false;
-      readers.add(response);
-      response.on("close", () => readers.delete(response));
-      response.on("error", () => drop(response));
-      response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store", "x-content-type-options": "nosniff" });
-      response.write(": changes from now on\n\n");
-      return true;
+    open(context) {
+      if (readers.size >= limits.maxClients) {
+        return failure(503, "TooManyReaders", "too many readers of the event stream; try again later", { "retry-after": "5" });
+      }
+      const response = streamSSE(context, async (stream) => {
+        const reader = new Reader(stream, context.env.outgoing, limits.maxBufferedBytes);
+        readers.add(reader);
+        reader.write(encoder.encode(": changes from now on\n\n"));
+        await reader.ended;
+        readers.delete(reader);
+      });
+      response.headers.set("cache-control", "no-store");
+      return response;
     },
     close() {
       clearInterval(timer);
@@ -53,6 +54,42 @@ export function createEventStream(views: Views, limits: EventLimits): EventStrea
       readers.clear();
     },
   };
+}
+
+/** One open stream, and what it has not taken yet. */
+class Reader {
+  /** Resolves when the reader left or was dropped, or the server ended the stream. */
+  readonly ended: Promise<void>;
+  readonly end: () => void;
+  private readonly stream: SSEStreamingApi;
+  private readonly socket: HubContext["env"]["outgoing"];
+  private readonly maxUnread: number;
+  /** Bytes written that have not reached the socket's buffer. */
+  private waiting = 0;
+
+  constructor(stream: SSEStreamingApi, socket: HubContext["env"]["outgoing"], maxUnread: number) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.ended = promise;
+    this.end = resolve;
+    this.stream = stream;
+    this.socket = socket;
+    this.maxUnread = maxUnread;
+    stream.onAbort(resolve);
+  }
+
+  /** False: it had too much unread, or is gone, and was dropped. What is unread is counted before the write: one long event alone never drops a reader that keeps up. */
+  write(frame: Uint8Array): boolean {
+    if (this.stream.aborted || this.waiting + this.socket.writableLength > this.maxUnread) {
+      this.socket.destroy();
+      this.end();
+      return false;
+    }
+    this.waiting += frame.byteLength;
+    void this.stream.write(frame).then(() => {
+      this.waiting -= frame.byteLength;
+    });
+    return true;
+  }
 }
 
 /** JSON holds no raw line break, so one `data:` line carries any message. */

@@ -1,76 +1,123 @@
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import type { Revision } from "../model/revision.ts";
+import { document, failure, type HubContext, JSON_TYPE, TEXT, text } from "./answers.ts";
+import type { EventStream } from "./events.ts";
+import { openApi } from "./openapi.ts";
+import type { Answer, Route } from "./route.ts";
+import { ref, type Schema } from "./schemas.ts";
 import type { Views } from "./views.ts";
 
-/** A whole HTTP answer. */
-export interface Answer {
-  readonly status: number;
-  readonly type: string;
-  readonly body: string;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-const TEXT = "text/plain; charset=utf-8";
-const JSON_TYPE = "application/json; charset=utf-8";
 /** https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format */
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
-const PATHS = [
-  "/healthz",
-  "/readyz",
-  "/metrics",
-  "/api/v1/filters",
-  "/api/v1/filters/NAMESPACE/NAME",
-  "/api/v1/filters/NAMESPACE/NAME/revisions",
-  "/api/v1/proxies",
-  "/api/v1/events",
-];
 
-/** Picks and builds the answer to a request; `"events"` stands for the stream, which has no end to build. `target` is the request line's. */
-export function route(method: string, target: string, views: Views): Answer | "events" {
-  const path = target.split("?", 1)[0] ?? "/";
-  const known = resource(path, views);
-  if (known === undefined) return failure(404, `no such path; this server has ${PATHS.join(", ")}`);
-  if (method !== "GET" && method !== "HEAD") {
-    return failure(405, `${printable(method)} is not possible here: the API is read-only, change the WasmFilter instead`, {
-      allow: "GET, HEAD",
-    });
-  }
-  return known === "events" ? known : known();
+const NO_FILTER: Answer = { description: "There is no such filter.", type: JSON_TYPE, schema: ref("Error") };
+
+export function createRoutes(views: Views, events: EventStream): readonly Route[] {
+  const routes: Route[] = [...healthRoutes(views), ...filterRoutes(views)];
+  routes.push({
+    path: "/api/v1/proxies",
+    operation: "listProxies",
+    summary: "What every proxy runs, slot by slot",
+    answers: { 200: json("The proxies, by id.", { type: "array", items: ref("Proxy") }) },
+    isDocument: true,
+    get: () => document(views.proxies()),
+  });
+  routes.push({
+    path: "/api/v1/events",
+    operation: "watchEvents",
+    summary: "Changes as server-sent events, from now on",
+    answers: {
+      200: {
+        description: "Events named `change`; their data is a ChangeEvent as JSON.",
+        type: "text/event-stream",
+        schema: ref("ChangeEvent"),
+      },
+      503: { description: "Too many readers.", type: JSON_TYPE, schema: ref("Error") },
+    },
+    get: (context) => {
+      if (context.req.method === "HEAD")
+        return new Response(null, { headers: { "content-type": "text/event-stream", "cache-control": "no-store" } });
+      return events.open(context);
+    },
+  });
+  routes.push({
+    path: "/openapi.json",
+    operation: "getOpenApi",
+    summary: "This document",
+    answers: { 200: json("OpenAPI 3.1.", { type: "object" }) },
+    isDocument: true,
+    get: () => document(openApi(routes)),
+  });
+  return routes;
 }
 
-/** A refusal as JSON: `{"error": "..."}`. */
-export function failure(status: number, error: string, headers?: Readonly<Record<string, string>>): Answer {
-  return { ...json({ error }, status), ...(headers === undefined ? {} : { headers }) };
+function healthRoutes(views: Views): readonly Route[] {
+  return [
+    {
+      path: "/healthz",
+      operation: "getHealth",
+      summary: "Whether the process answers",
+      answers: { 200: plain("It does.") },
+      get: () => text("ok\n"),
+    },
+    {
+      path: "/readyz",
+      operation: "getReadiness",
+      summary: "Whether the desired state was read and every filter had its first pass",
+      answers: { 200: plain("Ready."), 503: plain("Not yet.") },
+      get: () => (views.ready() ? text("ok\n") : text("not ready: the desired state is still being read\n", 503)),
+    },
+    {
+      path: "/metrics",
+      operation: "getMetrics",
+      summary: "Metrics in the Prometheus text format; docs/metrics.md lists them",
+      answers: { 200: { ...plain("The metrics."), type: METRICS_TYPE } },
+      get: async () => text(await views.metrics(), 200, METRICS_TYPE),
+    },
+  ];
 }
 
-function resource(path: string, views: Views): (() => Answer) | "events" | undefined {
-  switch (path) {
-    case "/healthz":
-      return () => text("ok\n");
-    case "/readyz":
-      return () => (views.ready() ? text("ok\n") : text("not ready: the desired state is still being read\n", 503));
-    case "/metrics":
-      return () => ({ status: 200, type: METRICS_TYPE, body: views.metrics() });
-    case "/api/v1/filters":
-      return () => json(filterList(views.filters()));
-    case "/api/v1/proxies":
-      return () => json(views.proxies());
-    case "/api/v1/events":
-      return "events";
-    default:
-      return oneFilter(path, views);
-  }
+function filterRoutes(views: Views): readonly Route[] {
+  return [
+    {
+      path: "/api/v1/filters",
+      operation: "listFilters",
+      summary: "The filters with their status, as `kubectl get wf -o json` prints them",
+      answers: { 200: json("A Kubernetes List.", ref("WasmFilterList")) },
+      isDocument: true,
+      get: () => document(filterList(views.filters())),
+    },
+    {
+      path: "/api/v1/filters/{namespace}/{name}",
+      operation: "getFilter",
+      summary: "One filter with its status",
+      answers: { 200: json("The filter.", ref("WasmFilter")), 404: NO_FILTER },
+      isDocument: true,
+      get: (context) => oneFilter(context, views, (filter) => document(filter)),
+    },
+    {
+      path: "/api/v1/filters/{namespace}/{name}/revisions",
+      operation: "listRevisions",
+      summary: "The revisions of a filter in full, in rising order",
+      answers: { 200: json("The revisions.", { type: "array", items: ref("Revision") }), 404: NO_FILTER },
+      isDocument: true,
+      get: (context) =>
+        oneFilter(context, views, ({ metadata: { namespace = "", name } }) =>
+          document(views.revisions({ namespace, name }).map(withoutSecret)),
+        ),
+    },
+  ];
 }
 
-function oneFilter(path: string, views: Views): (() => Answer) | undefined {
-  const match = /^\/api\/v1\/filters\/([a-z0-9][a-z0-9-]{0,62})\/([a-z0-9][a-z0-9.-]{0,252})(\/revisions)?$/.exec(path);
-  if (match === null) return undefined;
-  const [, namespace = "", name = "", revisions] = match;
-  return () => {
-    const filter = views.filters().find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
-    if (filter === undefined) return failure(404, `no WasmFilter ${namespace}/${name} here`);
-    return json(revisions === undefined ? filter : views.revisions({ namespace, name }).map(withoutSecret));
-  };
+const NAMESPACE = /^[a-z0-9][a-z0-9-]{0,62}$/;
+const NAME = /^[a-z0-9][a-z0-9.-]{0,252}$/;
+
+function oneFilter(context: HubContext, views: Views, answer: (filter: WasmFilter) => Response): Response | undefined {
+  const namespace = context.req.param("namespace") ?? "";
+  const name = context.req.param("name") ?? "";
+  if (!NAMESPACE.test(namespace) || !NAME.test(name)) return undefined;
+  const filter = views.filters().find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
+  return filter === undefined ? failure(404, "NotFound", `no WasmFilter ${namespace}/${name} here`) : answer(filter);
 }
 
 /** Text that came from a Secret never leaves the process. */
@@ -79,18 +126,14 @@ function withoutSecret(revision: Revision): Revision {
 }
 
 /** A Kubernetes List: what `kubectl get wf -o json` prints. */
-export function filterList(filters: readonly WasmFilter[]): object {
+function filterList(filters: readonly WasmFilter[]): object {
   return { apiVersion: "v1", kind: "List", metadata: { resourceVersion: "" }, items: filters };
 }
 
-function json(value: unknown, status = 200): Answer {
-  return { status, type: JSON_TYPE, body: `${JSON.stringify(value)}\n` };
+function json(description: string, schema: Schema): Answer {
+  return { description, type: JSON_TYPE, schema };
 }
 
-function text(body: string, status = 200): Answer {
-  return { status, type: TEXT, body };
-}
-
-function printable(method: string): string {
-  return /^[A-Z]{1,16}$/.test(method) ? method : "this method";
+function plain(description: string): Answer {
+  return { description, type: TEXT, schema: { type: "string" } };
 }

@@ -1,10 +1,12 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { isIP } from "node:net";
-import { messageOf } from "../base/error.ts";
+import { createServer, type Server } from "node:http";
+import { getRequestListener } from "@hono/node-server";
 import type { Log } from "../model/log.ts";
 import { fail, ok, type Result } from "../model/result.ts";
-import { createEventStream, type EventStream } from "./events.ts";
-import { type Answer, failure, route } from "./routes.ts";
+import { failure } from "./answers.ts";
+import { createApp } from "./app.ts";
+import { createEventStream } from "./events.ts";
+import { isLoopback } from "./origin.ts";
+import { createRoutes } from "./routes.ts";
 import type { Views } from "./views.ts";
 
 export interface HubOptions {
@@ -30,24 +32,24 @@ const LIMITS = { headerBytes: 16 * 1024, headersMs: 5_000, requestMs: 10_000, id
 export function createHub({ views, address, log, events }: HubOptions): Hub {
   const host = address?.host ?? "127.0.0.1";
   const stream = createEventStream(views, { maxClients: 64, maxBufferedBytes: 64 * 1024, keepAliveMs: 15_000, ...events });
-  const server = createServer({
-    maxHeaderSize: LIMITS.headerBytes,
-    headersTimeout: LIMITS.headersMs,
-    requestTimeout: LIMITS.requestMs,
-    connectionsCheckingInterval: LIMITS.headersMs,
-  });
+  const app = createApp({ routes: createRoutes(views, stream), log, loopback: isLoopback(host) });
+  const server = createServer(
+    {
+      maxHeaderSize: LIMITS.headerBytes,
+      headersTimeout: LIMITS.headersMs,
+      requestTimeout: LIMITS.requestMs,
+      connectionsCheckingInterval: LIMITS.headersMs,
+    },
+    getRequestListener(app.fetch, {
+      // For HTTP/1.0 clients, which send no Host.
+      hostname: host,
+      // The process's own Request and Response stay what Node made them: the rest of it uses fetch too.
+      overrideGlobalObjects: false,
+      errorHandler: () => failure(400, "BadRequest", "the request's target or Host is not valid"),
+    }),
+  );
   server.keepAliveTimeout = LIMITS.idleMs;
   server.maxConnections = LIMITS.connections;
-  server.on("request", (request, response) => {
-    // Answers are JSON of the caller's own state: a fault there must cost one request, not the operator.
-    try {
-      answer(request, response, { views, stream, loopback: isLoopback(host) });
-    } catch (error) {
-      log.error("the read API could not answer", { path: request.url, error: messageOf(error) });
-      if (response.headersSent) response.destroy();
-      else send(request, response, failure(500, "the server failed to answer; its log says why"));
-    }
-  });
   return {
     listen: () => listen(server, host, address?.port ?? 0),
     close() {
@@ -78,52 +80,4 @@ function listen(server: Server, host: string, port: number): Promise<Result<{ ho
       resolve(ok(bound !== null && typeof bound === "object" ? { host: bound.address, port: bound.port } : { host, port }));
     });
   });
-}
-
-interface Serving {
-  readonly views: Views;
-  readonly stream: EventStream;
-  readonly loopback: boolean;
-}
-
-function answer(request: IncomingMessage, response: ServerResponse, { views, stream, loopback }: Serving): void {
-  // A web page may point a name of its own at 127.0.0.1 (DNS rebinding) and would then be allowed to read the answers.
-  const foreign = loopback && !isLocalName(request.headers.host);
-  const found = foreign
-    ? failure(421, "this server listens on loopback and answers to localhost or an IP address only")
-    : dispatch(request, views);
-  if (found !== "events") {
-    send(request, response, found);
-  } else if (request.method === "HEAD") {
-    send(request, response, { status: 200, type: "text/event-stream", body: "" });
-  } else if (!stream.open(response)) {
-    send(request, response, failure(503, "too many readers of the event stream; try again later", { "retry-after": "5" }));
-  }
-}
-
-function dispatch(request: IncomingMessage, views: Views): Answer | "events" {
-  return route(request.method ?? "GET", request.url ?? "/", views);
-}
-
-function send(request: IncomingMessage, response: ServerResponse, { status, type, body, headers }: Answer): void {
-  const bytes = Buffer.from(body);
-  response.writeHead(status, {
-    "content-type": type,
-    "content-length": bytes.length,
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-    ...headers,
-  });
-  response.end(request.method === "HEAD" ? undefined : bytes);
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\./.test(host);
-}
-
-/** `localhost` or an IP address, with or without a port. HTTP/1.0 clients send no Host and are no browsers. */
-function isLocalName(host: string | undefined): boolean {
-  if (host === undefined) return true;
-  const name = host.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
-  return name === "localhost" || isIP(name) !== 0;
 }

@@ -38,7 +38,7 @@ export interface Views {
   revisions(key: FilterKey): readonly Revision[];
   proxies(): readonly ProxyView[];
   /** Prometheus text exposition format. */
-  metrics(): string;
+  metrics(): Promise<string>;
   /** True once the desired state was listed and every filter had its first pass. */
   ready(): boolean;
   onEvent(listener: (event: ChangeEvent) => void): () => void;

@@ -1,25 +1,31 @@
 import type { Result } from "./result.ts";
 
 /** Work whose duration is measured. */
-export type Work = "reconcile" | "resolve" | "pull" | "prove";
+export const WORK = ["reconcile", "resolve", "pull", "prove"] as const;
+export type Work = (typeof WORK)[number];
 
 /** How work ended. `retry`: it failed for now and will be tried again. */
 export type Outcome = "success" | "retry" | "failure";
 
-/** Work that is tried again by itself after a failure. */
-export type Retried = "reconcile" | "status" | "http";
+/** Work that is tried again by itself after a failure: of a filter, of writing its status, of a request to a registry. */
+export const RETRIED = ["reconcile", "status", "registry"] as const;
+export type Retried = (typeof RETRIED)[number];
 
 /** A kind of resource; what is none of Weir's types counts as `other`. */
-export type PushType = "extension_config" | "listener" | "route" | "cluster" | "endpoint" | "other";
+export const PUSH_TYPES = ["extension_config", "listener", "route", "cluster", "endpoint", "other"] as const;
+export type PushType = (typeof PUSH_TYPES)[number];
 
-/** Why a proxy rejected what it was sent, as far as its message tells. */
-export type NackReason = "module" | "configuration" | "type" | "other";
+/** Why a proxy rejected what it was sent, as far as its message tells: the module does not load, the plugin refused its configuration, or the message itself. */
+export const NACK_REASONS = ["module", "configuration", "resource", "other"] as const;
+export type NackReason = (typeof NACK_REASONS)[number];
 
-/** Why a client was cut off: not gRPC, a request that is not valid, or a bound that it passed. */
-export type RefusalReason = "protocol" | "request" | "limit";
+/** Why a client was cut off: it speaks no gRPC, its request is not valid, or it passed a bound. */
+export const REFUSAL_REASONS = ["protocol", "request", "limit"] as const;
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
 /** A number that is read when somebody looks. `queue_depth`: filters that wait for their reconcile. */
-export type Gauge = "proxies" | "streams" | "queue_depth" | "store_bytes";
+export const GAUGES = ["proxies", "streams", "queue_depth", "store_bytes"] as const;
+export type Gauge = (typeof GAUGES)[number];
 
 /**
  * What the rooms tell of their work. Every argument is one of a fixed set or a number, so the number of time series is bounded.

@@ -28,7 +28,7 @@ async function against(answer: RequestListener, use: (client: ServerClient) => P
 test("reads what a hub serves", async () => {
   const views: Views = {
     ...{ filters: () => [rolling], proxies: () => [proxy("web-1", [{}])], revisions: () => [revision(1, "aa")] },
-    ...{ metrics: () => "", ready: () => true, onEvent: () => () => {} },
+    ...{ metrics: async () => "", ready: () => true, onEvent: () => () => {} },
   };
   const hub = createHub({ views, log: silentLog });
   const bound = await hub.listen();

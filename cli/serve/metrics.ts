@@ -1,36 +1,111 @@
-import type { Fleet } from "../../model/delivery.ts";
-import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import {
+  type Gauge as GaugeName,
+  type Metrics,
+  NACK_REASONS,
+  PUSH_TYPES,
+  REFUSAL_REASONS,
+  RETRIED,
+  type Work,
+} from "../../model/metrics.ts";
 
-function label(value: string): string {
-  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+/** The port `Metrics` on prom-client, with the registry that it writes to. */
+export interface Prometheus {
+  readonly metrics: Metrics;
+  /** Of its own, never the library's global one: two servers in one process do not meet. */
+  readonly registry: Registry;
 }
 
-function family(name: string, help: string, samples: readonly string[]): string {
-  return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${samples.map((sample) => `${name}${sample}\n`).join("")}`;
+const WORK_HELP: Readonly<Record<Work, string>> = {
+  reconcile: "Time of one reconcile of a filter.",
+  resolve: "Time to resolve a filter's references to digests, with pull and proof where needed.",
+  pull: "Time to fetch a module that the store did not have.",
+  prove: "Time to prove that a module loads.",
+};
+
+const GAUGE_HELP: Readonly<Record<GaugeName, string>> = {
+  proxies: "Proxies known, connected or lately lost.",
+  streams: "Open discovery streams.",
+  queue_depth: "Filters that wait for their reconcile.",
+  store_bytes: "Bytes of modules on disk.",
+};
+
+/** From a memory lookup to a registry that hardly answers. */
+const WORK_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+/** Envoy compiles a module before it answers. */
+const ACK_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+export function createPrometheus(): Prometheus {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: "weir_" });
+  const counters = createCounters(registry);
+  const durations = createDurations(registry);
+  const readers = createGauges(registry);
+  const metrics: Metrics = {
+    start(work) {
+      const stop = durations.work[work].startTimer();
+      return (outcome) => void stop({ outcome });
+    },
+    retried: (work) => counters.retries.inc({ work }),
+    pushed: (type) => counters.pushes.inc({ type }),
+    acknowledged: (type, seconds) => durations.acks.observe({ type }, seconds),
+    rejected: (reason) => counters.nacks.inc({ reason }),
+    refusedClient: (reason) => counters.refusals.inc({ reason }),
+    gauge: (name, read) => void readers.set(name, read),
+  };
+  return { metrics, registry };
 }
 
-/** Gauges in the Prometheus text format. https://prometheus.io/docs/instrumenting/exposition_formats/ */
-export function metricsText(filters: readonly WasmFilter[], fleet: Pick<Fleet, "proxies">): string {
-  const proxies: string[] = [];
-  const ready: string[] = [];
-  const revisions: string[] = [];
-  for (const { metadata, status } of filters) {
-    const name = `namespace="${label(metadata.namespace ?? "default")}",name="${label(metadata.name)}"`;
-    for (const state of ["updated", "rejected", "pending"] as const) {
-      proxies.push(`{${name},state="${state}"} ${status?.proxies?.[state] ?? 0}`);
-    }
-    const isReady = status?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True");
-    ready.push(`{${name}} ${isReady ? 1 : 0}`);
-    if (status?.revision !== undefined) revisions.push(`{${name},which="target"} ${status.revision}`);
-    if (status?.stableRevision !== undefined) revisions.push(`{${name},which="stable"} ${status.stableRevision}`);
+function createCounters(registry: Registry) {
+  const registers = [registry];
+  const counter = <L extends string>(name: string, help: string, label: L, values: readonly string[]) => {
+    const made = new Counter({ name, help, registers, labelNames: [label] });
+    // From the start at zero: a rate over the first event is then right.
+    for (const value of values) made.inc({ [label]: value } as Record<L, string>, 0);
+    return made;
+  };
+  return {
+    pushes: counter("weir_pushes_total", "Responses sent to proxies.", "type", PUSH_TYPES),
+    nacks: counter("weir_nacks_total", "Responses that proxies rejected.", "reason", NACK_REASONS),
+    retries: counter("weir_retries_total", "Work tried again after it failed for now.", "work", RETRIED),
+    refusals: counter("weir_refused_clients_total", "Clients of the xDS port that were cut off.", "reason", REFUSAL_REASONS),
+  };
+}
+
+function createDurations(registry: Registry) {
+  const registers = [registry];
+  const work = (name: Work) =>
+    new Histogram({
+      name: `weir_${name}_duration_seconds`,
+      help: WORK_HELP[name],
+      registers,
+      labelNames: ["outcome"],
+      buckets: WORK_BUCKETS,
+    });
+  return {
+    work: { reconcile: work("reconcile"), resolve: work("resolve"), pull: work("pull"), prove: work("prove") },
+    acks: new Histogram({
+      name: "weir_push_ack_duration_seconds",
+      help: "Time from sending a response to its acknowledgement.",
+      registers,
+      labelNames: ["type"],
+      buckets: ACK_BUCKETS,
+    }),
+  };
+}
+
+/** A gauge is 0 until a room says where it is read. */
+function createGauges(registry: Registry): Map<GaugeName, () => number> {
+  const readers = new Map<GaugeName, () => number>();
+  for (const [name, help] of Object.entries(GAUGE_HELP) as [GaugeName, string][]) {
+    const gauge = new Gauge({
+      name: `weir_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        gauge.set(readers.get(name)?.() ?? 0);
+      },
+    });
   }
-  let connected = 0;
-  for (const proxy of fleet.proxies()) if (proxy.connected) connected++;
-  return [
-    family("weir_filter_proxies", "Matched proxies of a filter by what they do with its revision.", proxies),
-    family("weir_filter_ready", "1 when a filter's Ready condition is True.", ready),
-    family("weir_filter_revision", "Number of a filter's target and stable revision.", revisions),
-    family("weir_proxies_connected", "Proxies with an xDS stream.", [` ${connected}`]),
-    family("weir_process_resident_memory_bytes", "Memory of this process.", [` ${process.memoryUsage.rss()}`]),
-  ].join("");
+  return readers;
 }

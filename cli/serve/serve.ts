@@ -8,6 +8,8 @@ import { createOperator, type Source } from "../../operator/index.ts";
 import { createPreflight } from "../../preflight/index.ts";
 import { createXdsServer } from "../../xds/index.ts";
 import type { Address } from "../args/address.ts";
+import { registerFilterMetrics } from "./filter-metrics.ts";
+import { createPrometheus } from "./metrics.ts";
 import { createViews } from "./views.ts";
 
 export interface ServeOptions {
@@ -39,16 +41,18 @@ export interface Server {
 export async function startServer(options: ServeOptions): Promise<Result<Server>> {
   const { source, log } = options;
   const clock = systemClock;
+  const { metrics, registry } = createPrometheus();
   const layouts = options.layoutBase === undefined ? {} : { layoutBase: options.layoutBase };
-  const registry = createModuleRegistry({ dataDir: options.dataDir, log, plainHttp: options.plainHttp, ...layouts });
+  const modules = createModuleRegistry({ dataDir: options.dataDir, log, plainHttp: options.plainHttp, ...layouts });
   const xds = createXdsServer({ address: `${options.xds.host}:${options.xds.port}`, log, clock });
   const preflight = createPreflight();
   const operator = createOperator({
-    ...{ source, fleet: xds.fleet, registry, preflight, clock, log, ownNamespace: options.ownNamespace },
+    ...{ source, fleet: xds.fleet, registry: modules, preflight, clock, log, ownNamespace: options.ownNamespace },
     parseKeychain: parseDockerConfig,
     random: Math.random,
   });
-  const views = createViews(operator, xds.fleet, clock.now);
+  registerFilterMetrics(registry, operator.filters, xds.fleet);
+  const views = createViews(operator, xds.fleet, () => registry.metrics(), clock.now);
   const hub = createHub({ views, address: options.http, log });
   const http = await hub.listen();
   if (!http.ok) return http;

@@ -2,11 +2,10 @@ import type { ChangeEvent, Views } from "../../hub/index.ts";
 import type { Fleet } from "../../model/delivery.ts";
 import type { FilterRecord, Operator } from "../../operator/index.ts";
 import { refusesTarget, revisionOf } from "../../operator/index.ts";
-import { metricsText } from "./metrics.ts";
 import { type RefusedFilter, viewProxy } from "./proxy-views.ts";
 
 /** The running operator and its fleet as the read API shows them. */
-export function createViews(operator: Operator, fleet: Fleet, now: () => number): Views {
+export function createViews(operator: Operator, fleet: Fleet, metrics: () => Promise<string>, now: () => number): Views {
   return {
     filters: () => operator.filters(),
     revisions: ({ namespace, name }) =>
@@ -16,7 +15,7 @@ export function createViews(operator: Operator, fleet: Fleet, now: () => number)
       const all = [...fleet.proxies()].map((proxy) => viewProxy(proxy, refused.get(proxy.id) ?? []));
       return all.sort((a, b) => (a.id < b.id ? -1 : 1));
     },
-    metrics: () => metricsText(operator.filters(), fleet),
+    metrics,
     ready: () => operator.ready(),
     onEvent: (listener) =>
       operator.onEvent((record, { type, reason, message }) => {

@@ -1,0 +1,78 @@
+import type { HttpBindings } from "@hono/node-server";
+import { Hono, type MiddlewareHandler } from "hono";
+import { compress } from "hono/compress";
+import { etag } from "hono/etag";
+import { secureHeaders } from "hono/secure-headers";
+import type { Log } from "../model/log.ts";
+import { failure } from "./answers.ts";
+import { isCrossOrigin, isLocalName, isSafe } from "./origin.ts";
+import type { Route } from "./route.ts";
+
+export interface AppOptions {
+  readonly routes: readonly Route[];
+  readonly log: Log;
+  /** The server listens on an address that only this machine reaches. */
+  readonly loopback: boolean;
+}
+
+type App = Hono<{ Bindings: HttpBindings }>;
+type Guard = MiddlewareHandler<{ Bindings: HttpBindings }>;
+
+/** HTTP as clients expect it, around a table of routes: HEAD, ETag, compression, 404, 405 with Allow, and errors of one shape. */
+export function createApp({ routes, log, loopback }: AppOptions): App {
+  const app: App = new Hono();
+  app.use(
+    secureHeaders({
+      contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+      xFrameOptions: "DENY",
+      // Whether this host is HTTPS alone is for the TLS endpoint before it to say.
+      strictTransportSecurity: false,
+    }),
+  );
+  if (loopback) app.use(localNamesOnly);
+  app.use(sameOriginWrites);
+  app.use(compress());
+  const paths = routes.map(({ path }) => path).join(", ");
+  const unknown = () => failure(404, "NotFound", `no such path; this server has ${paths}`);
+  for (const { path, isDocument, get } of routes) {
+    const pattern = path.replace(/\{(\w+)\}/g, ":$1");
+    // Only where the answer carries its ETag: hono would read any other to its end to make one, and a stream has none.
+    if (isDocument) app.get(pattern, etag());
+    // hono answers HEAD by what GET answers, without the body.
+    app.get(pattern, async (context) => (await get(context)) ?? unknown());
+    app.all(pattern, ({ req }) =>
+      failure(
+        405,
+        "MethodNotAllowed",
+        `${printable(req.method)} is not possible here: the API is read-only, change the WasmFilter instead`,
+        {
+          allow: "GET, HEAD",
+        },
+      ),
+    );
+  }
+  app.notFound(unknown);
+  app.onError((error, { req }) => {
+    // Answers are JSON of this process's own state: a fault there costs one request, not the operator.
+    log.error("the read API could not answer", { path: req.path, error: error.message });
+    return failure(500, "InternalError", "the server failed to answer; its log says why");
+  });
+  return app;
+}
+
+/** A web page may point a name of its own at 127.0.0.1 (DNS rebinding) and would then be allowed to read the answers. */
+const localNamesOnly: Guard = async ({ env }, next) => {
+  if (isLocalName(env.incoming.headers.host)) return next();
+  return failure(421, "MisdirectedRequest", "this server listens on loopback and answers to localhost or an IP address only");
+};
+
+/** A page of another origin may send what changes something, with the network position of the person who looks at it: it is refused. */
+const sameOriginWrites: Guard = async ({ req, env }, next) => {
+  const source = { host: env.incoming.headers.host, origin: req.header("origin"), site: req.header("sec-fetch-site") };
+  if (isSafe(req.method) || !isCrossOrigin(source)) return next();
+  return failure(403, "CrossOrigin", `${printable(req.method)} from a page of another origin is refused`);
+};
+
+function printable(method: string): string {
+  return /^[A-Z]{1,16}$/.test(method) ? method : "this method";
+}

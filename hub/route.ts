@@ -1,0 +1,24 @@
+import type { HubContext } from "./answers.ts";
+import type { Schema } from "./schemas.ts";
+
+/** One answer of a route, as the OpenAPI document describes it. */
+export interface Answer {
+  readonly description: string;
+  readonly type: string;
+  readonly schema: Schema;
+}
+
+/** A path of the server. The table of these drives both the routing and the OpenAPI document. */
+export interface Route {
+  /** As OpenAPI writes it: `/api/v1/filters/{namespace}/{name}`. */
+  readonly path: string;
+  /** Names the route for generated clients. */
+  readonly operation: string;
+  readonly summary: string;
+  /** By status. */
+  readonly answers: Readonly<Record<number, Answer>>;
+  /** It answers with a `document`, which a client may ask about again by its ETag. */
+  readonly isDocument?: true;
+  /** Answers GET and HEAD. `undefined`: the path's parameters are none that can exist. */
+  get(context: HubContext): Response | Promise<Response> | undefined;
+}

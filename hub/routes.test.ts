@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import { FILTER, type HubScene, openHub } from "./testing/scene.ts";
+
+let scene: HubScene;
+
+beforeEach(async () => {
+  scene = await openHub();
+});
+
+afterEach(() => scene.hub.close());
+
+describe("health and metrics", () => {
+  test("healthz answers at once; readyz only when the views are ready", async () => {
+    assert.equal((await scene.ask("/healthz")).status, 200);
+    scene.setReady(false);
+    assert.equal((await scene.ask("/healthz")).status, 200);
+    assert.equal((await scene.ask("/readyz")).status, 503);
+    scene.setReady(true);
+    assert.equal((await scene.ask("/readyz")).status, 200);
+  });
+
+  test("metrics come in the Prometheus text format", async () => {
+    const reply = await scene.ask("/metrics");
+    assert.match(String(reply.headers["content-type"]), /^text\/plain; version=0\.0\.4/);
+    assert.equal(reply.body, await scene.views.metrics());
+  });
+});
+
+describe("documents of the read API", () => {
+  test("filters come as a Kubernetes List, and one by one", async () => {
+    const list = JSON.parse((await scene.ask("/api/v1/filters")).body);
+    assert.equal(list.kind, "List");
+    assert.deepEqual(list.items, [FILTER]);
+    assert.deepEqual(JSON.parse((await scene.ask("/api/v1/filters/shop/add-header")).body), FILTER);
+    const missing = await scene.ask("/api/v1/filters/shop/other");
+    assert.equal(missing.status, 404);
+    assert.match(JSON.parse(missing.body).error.message, /no WasmFilter shop\/other/);
+  });
+
+  test("revisions come in full, but for text that is from a Secret", async () => {
+    const reply = await scene.ask("/api/v1/filters/shop/add-header/revisions");
+    assert.doesNotMatch(reply.body, /hunter2/);
+    const [first, second] = JSON.parse(reply.body);
+    assert.equal(first.settings.config, "plain");
+    assert.equal(second.settings.config, "");
+    assert.deepEqual(second.secretConfig, { name: "s", key: "k" });
+    assert.equal((await scene.ask("/api/v1/filters/shop/other/revisions")).status, 404);
+  });
+
+  test("proxies come as an array", async () => {
+    assert.deepEqual(JSON.parse((await scene.ask("/api/v1/proxies?x=1")).body), scene.views.proxies());
+  });
+});

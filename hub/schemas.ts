@@ -1,0 +1,105 @@
+/**
+ * Schemas of what the read API answers, in the JSON Schema of OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.0#schema-object). They say what a
+ * client may rely on; more fields may come. The WasmFilter's own fields are those of the CRD (crds/wasmfilters.weir.dev.yaml).
+ */
+export type Schema = Readonly<Record<string, unknown>>;
+
+const STRING: Schema = { type: "string" };
+const INTEGER: Schema = { type: "integer" };
+const DIGEST: Schema = { type: "string", pattern: "^sha256:[0-9a-f]{64}$" };
+const TIME: Schema = { type: "string", format: "date-time" };
+
+export function ref(name: keyof typeof schemas): Schema {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+/** Every property is required, but for those named after it. */
+function object(properties: Readonly<Record<string, Schema>>, ...optional: readonly string[]): Schema {
+  return { type: "object", required: Object.keys(properties).filter((name) => !optional.includes(name)), properties };
+}
+
+function list(items: Schema): Schema {
+  return { type: "array", items };
+}
+
+const condition = object(
+  {
+    type: STRING,
+    status: { enum: ["True", "False", "Unknown"] },
+    reason: STRING,
+    message: STRING,
+    observedGeneration: INTEGER,
+    lastTransitionTime: TIME,
+  },
+  "observedGeneration",
+);
+
+const filterStatus = object(
+  {
+    observedGeneration: INTEGER,
+    digest: DIGEST,
+    wasmDigest: DIGEST,
+    revision: INTEGER,
+    stableRevision: INTEGER,
+    proxies: object({ matched: INTEGER, updated: INTEGER, rejected: INTEGER, pending: INTEGER }),
+    conditions: list(condition),
+  },
+  ...["observedGeneration", "digest", "wasmDigest", "revision", "stableRevision", "proxies", "conditions"],
+);
+
+const filter = object(
+  {
+    apiVersion: { const: "weir.dev/v1alpha1" },
+    kind: { const: "WasmFilter" },
+    metadata: object({ name: STRING, namespace: STRING }, "namespace"),
+    spec: { type: "object" },
+    status: filterStatus,
+  },
+  "status",
+);
+
+const proxyFilter = object({
+  namespace: STRING,
+  name: STRING,
+  revision: INTEGER,
+  digest: DIGEST,
+  wasmDigest: DIGEST,
+  state: { enum: ["pending", "updated", "rejected"] },
+  message: STRING,
+});
+
+const proxy = object({
+  id: STRING,
+  namespace: STRING,
+  labels: { type: "object", additionalProperties: STRING },
+  connected: { type: "boolean" },
+  slots: list(object({ name: STRING, filters: list(proxyFilter) })),
+});
+
+const revision = object({
+  number: INTEGER,
+  image: STRING,
+  digest: DIGEST,
+  wasmDigest: DIGEST,
+  settings: {
+    type: "object",
+    description: "What reaches the proxy besides the module. A configuration that comes from a Secret is empty.",
+  },
+  capabilities: list(STRING),
+  hash: STRING,
+  time: TIME,
+});
+
+export const schemas = {
+  WasmFilter: filter,
+  WasmFilterList: object({
+    apiVersion: { const: "v1" },
+    kind: { const: "List" },
+    metadata: { type: "object" },
+    items: list({ $ref: "#/components/schemas/WasmFilter" }),
+  }),
+  Revision: revision,
+  Proxy: proxy,
+  ChangeEvent: object({ time: TIME, filter: STRING, type: { enum: ["Normal", "Warning"] }, reason: STRING, message: STRING }),
+  Error: object({ error: object({ status: INTEGER, reason: STRING, message: STRING }) }),
+} satisfies Record<string, Schema>;

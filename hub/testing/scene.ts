@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { type ClientRequest, get, type IncomingMessage, request } from "node:http";
+import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { silentLog } from "../../model/log.ts";
+import type { Revision } from "../../model/revision.ts";
+import { createHub, type Hub } from "../server.ts";
+import type { ChangeEvent, Views } from "../views.ts";
+
+export const FILTER = {
+  apiVersion: "weir.dev/v1alpha1",
+  kind: "WasmFilter",
+  metadata: { name: "add-header", namespace: "shop" },
+  spec: { image: "registry.example/add-header:1" },
+} as unknown as WasmFilter;
+
+const REVISION: Revision = {
+  number: 1,
+  image: "registry.example/add-header:1",
+  digest: `sha256:${"a".repeat(64)}`,
+  wasmDigest: `sha256:${"b".repeat(64)}`,
+  settings: {
+    type: "HTTP",
+    slot: "default",
+    priority: 0,
+    config: "plain",
+    rootId: "",
+    failurePolicy: "Reload",
+    env: [],
+    capabilities: undefined,
+  },
+  capabilities: [],
+  hash: "1",
+  time: "2026-01-01T00:00:00Z",
+};
+
+const SECRET_REVISION: Revision = {
+  ...REVISION,
+  number: 2,
+  settings: { ...REVISION.settings, config: "hunter2" },
+  secretConfig: { name: "s", key: "k" },
+};
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: string;
+}
+
+export interface Asking {
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+}
+
+/** A hub on fixed views, and its clients. */
+export interface HubScene {
+  readonly hub: Hub;
+  readonly port: number;
+  readonly views: Views;
+  /** Who listens to the views' events. */
+  readonly listeners: ReadonlySet<(event: ChangeEvent) => void>;
+  setReady(ready: boolean): void;
+  ask(path: string, options?: Asking): Promise<Reply>;
+  openStream(): Promise<{ readonly call: ClientRequest; readonly response: IncomingMessage }>;
+}
+
+/** Starts a hub on a free port, with small bounds for its event stream. `overrides` replace single views. */
+export async function openHub(overrides: Partial<Views> = {}): Promise<HubScene> {
+  const listeners = new Set<(event: ChangeEvent) => void>();
+  let ready = true;
+  const views: Views = {
+    filters: () => [FILTER],
+    revisions: ({ name }) => (name === "add-header" ? [REVISION, SECRET_REVISION] : []),
+    proxies: () => [{ id: "web-1", namespace: "shop", labels: { app: "web" }, connected: true, slots: [] }],
+    metrics: async () => "# TYPE weir_filters gauge\nweir_filters 1\n",
+    ready: () => ready,
+    onEvent(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    ...overrides,
+  };
+  const hub = createHub({ views, log: silentLog, events: { maxClients: 2, maxBufferedBytes: 4096 } });
+  const bound = await hub.listen();
+  assert.ok(bound.ok);
+  const { port } = bound.value;
+  return {
+    hub,
+    port,
+    views,
+    listeners,
+    setReady(value) {
+      ready = value;
+    },
+    ask: (path, options = {}) => ask(port, path, options),
+    openStream: () => openStream(port),
+  };
+}
+
+function ask(port: number, path: string, options: Asking): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const call = request({ host: "127.0.0.1", port, path, agent: false, ...options }, (response) => {
+      let body = "";
+      response.setEncoding("latin1");
+      response.on("data", (chunk) => {
+        body += chunk;
+      });
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
+    });
+    call.on("error", reject);
+    call.end();
+  });
+}
+
+function openStream(port: number): Promise<{ call: ClientRequest; response: IncomingMessage }> {
+  return new Promise((resolve, reject) => {
+    const call = get({ host: "127.0.0.1", port, path: "/api/v1/events", agent: false }, (response) => resolve({ call, response }));
+    call.on("error", reject);
+  });
+}
