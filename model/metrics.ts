@@ -41,7 +41,7 @@ export interface Metrics {
   rejected(reason: NackReason): void;
   refusedClient(reason: RefusalReason): void;
   /** Says where a gauge is read. A later call for the same gauge takes its place. */
-  gauge(name: Gauge, read: () => number): void;
+  gauge(name: Gauge, read: () => number | Promise<number>): void;
 }
 
 export const silentMetrics: Metrics = {

@@ -1,5 +1,6 @@
 import { resolve as resolvePath } from "node:path";
 import { type Clock, systemClock } from "../model/clock.ts";
+import { type Metrics, silentMetrics } from "../model/metrics.ts";
 import type { Keychain } from "../model/module.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import type { Limits } from "./image/image.ts";
@@ -25,6 +26,7 @@ export interface OciOptions {
   readonly totalTimeoutMs?: number;
   readonly clock?: Clock;
   readonly fetch?: Fetch;
+  readonly metrics?: Metrics;
 }
 
 export function httpOptions(options: OciOptions): HttpOptions {
@@ -34,6 +36,7 @@ export function httpOptions(options: OciOptions): HttpOptions {
     plainHttp: new Set(options.plainHttp ?? []),
     idleTimeoutMs: options.idleTimeoutMs ?? 30_000,
     totalTimeoutMs: options.totalTimeoutMs ?? 900_000,
+    metrics: options.metrics ?? silentMetrics,
   };
 }
 

@@ -5,6 +5,7 @@ import { createSingleFlight } from "../base/single-flight.ts";
 import { systemClock } from "../model/clock.ts";
 import type { Digest } from "../model/digest.ts";
 import { type Log, silentLog } from "../model/log.ts";
+import { outcomeOf, silentMetrics } from "../model/metrics.ts";
 import type { Module, ModuleRegistry, PullOptions } from "../model/module.ts";
 import { failForNow, ok, type Result } from "../model/result.ts";
 import { defaultLimits, type FetchedModule, fetchModule, findImage } from "./image/image.ts";
@@ -31,10 +32,11 @@ const PARALLEL_FETCHES = 4;
  * handed to every filter that names its digest, with no question of credentials, as nodes hand out images with IfNotPresent.
  */
 export function createModuleRegistry(options: ModuleRegistryOptions): ModuleRegistry {
-  const { log = silentLog, limits = defaultLimits, clock = systemClock } = options;
+  const { log = silentLog, limits = defaultLimits, clock = systemClock, metrics = silentMetrics } = options;
   const store = createStore({ directory: join(options.dataDir, "modules"), maxBytes: options.maxStoreBytes ?? 2 * 2 ** 30, log, clock });
   const pulls = createSingleFlight<Result<Module>>({ isForAll: ({ ok }) => ok });
   const limited = pLimit(PARALLEL_FETCHES);
+  metrics.gauge("store_bytes", () => store.bytes());
 
   /** The module from the store, else by `get`; one such task per digest, however many ask. */
   async function bring(
@@ -46,7 +48,9 @@ export function createModuleRegistry(options: ModuleRegistryOptions): ModuleRegi
     const outcome = await pulls.run(digest, identity, signal, async (own) => {
       const stored = await findStored(store, digest);
       if (stored !== undefined) return ok(stored);
+      const stop = metrics.start("pull");
       const fetched = await get(own);
+      stop(outcomeOf(fetched));
       if (!fetched.ok) return fetched;
       const kept = await store.put(fetched.value.module, fetched.value.bytes);
       if (kept.ok) log.info("Module pulled.", { digest, wasmDigest: kept.value.wasmDigest, bytes: kept.value.size });

@@ -36,6 +36,8 @@ export interface Store {
   read(wasmDigest: Digest): Promise<Uint8Array | undefined>;
   /** Digests of manifests or modules to keep. Nothing is evicted before the first call: until then nobody has said what is needed. */
   retain(digests: ReadonlySet<Digest>): void;
+  /** Bytes of modules on disk, looked up now. */
+  bytes(): Promise<number>;
   /** Resolves when the evictions under way are done. */
   settled(): Promise<void>;
 }
@@ -50,7 +52,7 @@ export function createStore(options: StoreOptions): Store {
   async function evict(newest: Digest | undefined): Promise<void> {
     if (retained === undefined) return;
     const stored = await blobs.list();
-    if (stored.reduce((sum, { size }) => sum + size, 0) <= options.maxBytes) return;
+    if (sumOf(stored) <= options.maxBytes) return;
     const keep = new Set(retained);
     if (newest !== undefined) keep.add(newest);
     const known = await records.list("modules");
@@ -97,8 +99,13 @@ export function createStore(options: StoreOptions): Store {
       retained = digests;
       evictSoon();
     },
+    bytes: async () => sumOf(await blobs.list()),
     settled: () => evicting,
   };
+}
+
+function sumOf(blobs: readonly StoredBlob[]): number {
+  return blobs.reduce((sum, { size }) => sum + size, 0);
 }
 
 async function writing<T>(write: () => Promise<T>): Promise<Result<T>> {

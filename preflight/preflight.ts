@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import pLimit from "p-limit";
 import { allowedNames } from "../model/capabilities.ts";
+import { type Metrics, outcomeOf, silentMetrics } from "../model/metrics.ts";
 import { type Failure, fail, failForNow, ok, type Result } from "../model/result.ts";
 import type { PluginSettings } from "../model/revision.ts";
 import type { Measurements, Preflight } from "../model/verdict.ts";
@@ -24,6 +25,7 @@ export interface PreflightOptions {
   readonly concurrency?: number;
   /** Verdicts remembered. Default 256. */
   readonly remembered?: number;
+  readonly metrics?: Metrics;
 }
 
 /** A verdict that tells apart what Envoy does at load from what it does under traffic: for tests and `weir inspect`. */
@@ -44,6 +46,7 @@ const PHASE_MS = { compile: 60_000, start: 5000, configure: 5000, traffic: 5000 
 /** Proves that modules load and survive traffic, before any proxy sees them. Each runs in a sandbox of its own; see runSandbox. */
 export function createPreflight(options: PreflightOptions = {}): Preflight {
   const { concurrency, remembered } = { ...DEFAULTS, ...options };
+  const { metrics = silentMetrics } = options;
   const limited = pLimit(concurrency);
   const verdicts = new LRUCache<string, Result<Measurements>>({ max: remembered });
   return {
@@ -52,8 +55,13 @@ export function createPreflight(options: PreflightOptions = {}): Preflight {
       const known = verdicts.get(key);
       if (known !== undefined) return known;
       const capabilities = settings.capabilities && allowedNames(settings.capabilities);
-      const examined = await limited(() => examine(code, { ...settings, capabilities }, options, signal));
-      const verdict = verdictOf(examined, secretConfig ? createRedactor(settings.config) : (text) => text);
+      const redact = secretConfig ? createRedactor(settings.config) : (text: string) => text;
+      const verdict = await limited(async () => {
+        const stop = metrics.start("prove");
+        const found = verdictOf(await examine(code, { ...settings, capabilities }, options, signal), redact);
+        stop(outcomeOf(found));
+        return found;
+      });
       if (verdict.ok || !verdict.error.retryable) verdicts.set(key, verdict);
       return verdict;
     },

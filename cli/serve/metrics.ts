@@ -94,16 +94,18 @@ function createDurations(registry: Registry) {
   };
 }
 
+type GaugeReader = Parameters<Metrics["gauge"]>[1];
+
 /** A gauge is 0 until a room says where it is read. */
-function createGauges(registry: Registry): Map<GaugeName, () => number> {
-  const readers = new Map<GaugeName, () => number>();
+function createGauges(registry: Registry): Map<GaugeName, GaugeReader> {
+  const readers = new Map<GaugeName, GaugeReader>();
   for (const [name, help] of Object.entries(GAUGE_HELP) as [GaugeName, string][]) {
     const gauge = new Gauge({
       name: `weir_${name}`,
       help,
       registers: [registry],
-      collect() {
-        gauge.set(readers.get(name)?.() ?? 0);
+      async collect() {
+        gauge.set((await readers.get(name)?.()) ?? 0);
       },
     });
   }

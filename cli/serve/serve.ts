@@ -43,9 +43,9 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
   const clock = systemClock;
   const { metrics, registry } = createPrometheus();
   const layouts = options.layoutBase === undefined ? {} : { layoutBase: options.layoutBase };
-  const modules = createModuleRegistry({ dataDir: options.dataDir, log, plainHttp: options.plainHttp, ...layouts });
+  const modules = createModuleRegistry({ dataDir: options.dataDir, log, metrics, plainHttp: options.plainHttp, ...layouts });
   const xds = createXdsServer({ address: `${options.xds.host}:${options.xds.port}`, log, clock });
-  const preflight = createPreflight();
+  const preflight = createPreflight({ metrics });
   const operator = createOperator({
     ...{ source, fleet: xds.fleet, registry: modules, preflight, clock, log, ownNamespace: options.ownNamespace },
     parseKeychain: parseDockerConfig,

@@ -101,6 +101,7 @@ async function fetchBlob(
   let received = 0;
   let cause = "";
   for (let attempt = 0; attempt <= MAX_RESUMES; attempt++) {
+    if (attempt > 0) session.retried();
     const headers: Record<string, string> = received > 0 ? { range: `bytes=${received}-` } : {};
     const answer = await session.request({ method: "GET", url: session.url(`blobs/${digest}`), headers, signal });
     if (!answer.ok) return answer;

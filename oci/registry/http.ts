@@ -1,4 +1,5 @@
 import type { Clock } from "../../model/clock.ts";
+import type { Metrics } from "../../model/metrics.ts";
 import { type Failure, failForNow, ok, type Result } from "../../model/result.ts";
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -12,6 +13,7 @@ export interface HttpOptions {
   readonly idleTimeoutMs: number;
   /** Milliseconds for one exchange as a whole, so that a server which drips a byte now and then holds nobody up for good. */
   readonly totalTimeoutMs: number;
+  readonly metrics: Metrics;
 }
 
 export interface HttpRequest {

@@ -22,6 +22,8 @@ export interface Session {
   url(path: string): URL;
   /** Sends with the session's authorization, answering one challenge of the registry. */
   request(request: Omit<HttpRequest, "authorization">, access?: "pull" | "pull,push"): Promise<Result<HttpResponse>>;
+  /** Counts a request that is made once more after it broke off. */
+  retried(): void;
   /** The failure behind a status that is none of those the caller expected. Reads the body. */
   unexpected(response: HttpResponse, what: string): Promise<{ readonly ok: false; readonly error: ReturnType<typeof fail>["error"] }>;
 }
@@ -55,6 +57,7 @@ export function createSession(reference: RegistryReference, { http, credentials 
       authorization = answer.value;
       return send(http, { ...request, authorization });
     },
+    retried: () => http.metrics.retried("registry"),
     async unexpected(response, what) {
       const { status } = response;
       const said = await readErrorCodes(response);

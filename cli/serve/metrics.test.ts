@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { describe, test } from "node:test";
+import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { rolling } from "../testing/fixtures.ts";
+import { registerFilterMetrics } from "./filter-metrics.ts";
+import { createPrometheus } from "./metrics.ts";
+
+function withFilters(filters: readonly WasmFilter[]) {
+  const made = createPrometheus();
+  const proxies = [true, true, false].map((connected, i) => ({
+    id: `web-${i}`,
+    namespace: "shop",
+    labels: {},
+    connected,
+    since: 0,
+    version: "1.40.0",
+    slots: new Map(),
+  }));
+  registerFilterMetrics(made.registry, () => filters, { proxies: () => proxies });
+  return { ...made, samples: async () => (await made.registry.metrics()).split("\n").filter((line) => !line.startsWith("#")) };
+}
+
+describe("metrics", () => {
+  test("docs/metrics.md lists every metric with its kind and labels, and no other", async () => {
+    const { registry } = withFilters([]);
+    const page = await readFile(new URL("../../docs/metrics.md", import.meta.url), "utf8");
+    const told = [...page.matchAll(/^\| `(\w+)` \| (\w+) \|([^|]*)\|/gm)].map(
+      ([, name, kind, labels = ""]) => `${name} ${kind} ${labels.trim()}`,
+    );
+    const made = registry.getMetricsAsArray().map((metric) => {
+      // The library's types leave out what every metric has.
+      const { name, type, labelNames } = metric as unknown as { name: string; type: string; labelNames: string[] };
+      return `${name} ${type} ${labelNames.map((label) => `\`${label}\``).join(", ")}`.trimEnd();
+    });
+    assert.deepEqual(told.map((line) => line.trimEnd()).sort(), made.sort());
+  });
+
+  test("names have the prefix and the unit, and counters end in _total", () => {
+    for (const metric of withFilters([]).registry.getMetricsAsArray()) {
+      const { name, type } = metric as unknown as { name: string; type: string };
+      assert.match(name, /^weir_[a-z0-9_]+$/);
+      if (type === "counter") assert.match(name, /_total$/);
+      if (type === "histogram") assert.match(name, /_seconds$/);
+    }
+  });
+
+  test("counters begin at zero for every value of their label", async () => {
+    const lines = await withFilters([]).samples();
+    for (const line of [
+      'weir_pushes_total{type="extension_config"} 0',
+      'weir_nacks_total{reason="module"} 0',
+      'weir_retries_total{work="registry"} 0',
+      'weir_refused_clients_total{reason="limit"} 0',
+    ]) {
+      assert.ok(lines.includes(line), line);
+    }
+  });
+
+  test("what rooms tell is counted, and gauges are read when somebody looks", async () => {
+    const { metrics, samples } = withFilters([]);
+    metrics.start("pull")("retry");
+    metrics.pushed("listener");
+    metrics.acknowledged("listener", 0.02);
+    metrics.rejected("module");
+    metrics.refusedClient("protocol");
+    metrics.retried("status");
+    let depth = 1;
+    metrics.gauge("queue_depth", () => depth);
+    depth = 7;
+    const lines = await samples();
+    for (const line of [
+      'weir_pull_duration_seconds_count{outcome="retry"} 1',
+      'weir_pushes_total{type="listener"} 1',
+      'weir_push_ack_duration_seconds_bucket{le="0.025",type="listener"} 1',
+      'weir_nacks_total{reason="module"} 1',
+      'weir_refused_clients_total{reason="protocol"} 1',
+      'weir_retries_total{work="status"} 1',
+      "weir_queue_depth 7",
+    ]) {
+      assert.ok(lines.includes(line), line);
+    }
+  });
+
+  test("filters have their proxies, readiness and revisions; a filter that is gone has none", async () => {
+    const filters = [rolling];
+    const { samples } = withFilters(filters);
+    const lines = await samples();
+    for (const line of [
+      'weir_filter_proxies{namespace="shop",name="add-header",state="updated"} 12',
+      'weir_filter_proxies{namespace="shop",name="add-header",state="pending"} 27',
+      'weir_filter_ready{namespace="shop",name="add-header"} 0',
+      'weir_filter_revision{namespace="shop",name="add-header",which="target"} 4',
+      'weir_filter_revision{namespace="shop",name="add-header",which="stable"} 3',
+      "weir_proxies_connected 2",
+    ]) {
+      assert.ok(lines.includes(line), line);
+    }
+    filters.length = 0;
+    assert.ok(!(await samples()).some((line) => line.includes("add-header")));
+  });
+
+  test("a name that needs it is escaped", async () => {
+    const odd = { ...rolling, metadata: { ...rolling.metadata, name: 'a"b\\c\nd' } };
+    assert.ok((await withFilters([odd]).samples()).includes('weir_filter_ready{namespace="shop",name="a\\"b\\\\c\\nd"} 0'));
+  });
+});
