@@ -70,7 +70,7 @@ const preflight: Preflight = {
 
 async function startScene(size: number): Promise<Scene> {
   const source = createFakeSource();
-  const proxies = createSimulatedFleet();
+  const proxies = createSimulatedFleet(Buffer.alloc(MODULE_SIZE, "x"));
   const registry = createFakeRegistry();
   registry.push(IMAGE, "x".repeat(MODULE_SIZE));
   const scene: Scene = { source, proxies, size, writes: 0 };

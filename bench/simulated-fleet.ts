@@ -1,6 +1,7 @@
 /** Weir's xDS room with its clients in the same process: everything but sockets and gRPC. */
 import { systemClock } from "../model/clock.ts";
 import type { Fleet } from "../model/delivery.ts";
+import type { ModuleBytes } from "../model/module.ts";
 import { createCache } from "../xds/cache.ts";
 import { createDiscovery } from "../xds/discovery.ts";
 import { createFleet } from "../xds/fleet.ts";
@@ -27,10 +28,12 @@ const BATCH = 64;
 /** Of a gRPC message: one byte of flags, four of length. */
 const PREFIX = 5;
 
-export function createSimulatedFleet(): SimulatedFleet {
+/** `code`: what every module is. */
+export function createSimulatedFleet(code: Uint8Array): SimulatedFleet {
   const cache = createCache();
+  const modules: ModuleBytes = { peek: () => code, load: async () => code };
   const { fleet, observer } = createFleet({ cache, clock: systemClock });
-  const discovery = createDiscovery(cache, observer, { names: 10_000, types: 32 });
+  const discovery = createDiscovery({ cache, modules, observer, limits: { names: 10_000, types: 32 } });
   const answers = new WeakMap<Message, Uint8Array>();
   const pending: { stream: XdsStream; answer: Uint8Array }[] = [];
   let [responses, acknowledged, lastAt] = [0, 0, 0];

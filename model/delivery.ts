@@ -8,14 +8,13 @@ export interface ChainEntry {
   readonly type: FilterType;
   readonly revision: number;
   readonly digest: Digest;
+  /** sha256 of the module's bytes, which are read when they are sent. */
   readonly wasmDigest: Digest;
   /** The revision's hash. Two entries of a filter with equal hashes encode to the same bytes. */
   readonly hash: string;
   readonly settings: PluginSettings;
   /** Capabilities in force: what `settings.capabilities` says, or what the module imports and exports. */
   readonly capabilities: readonly string[];
-  /** The module's bytes. The same array for every entry with the same wasmDigest. */
-  readonly code: Uint8Array;
 }
 
 /** The filters of one slot of one proxy, in the order a request meets them. */
@@ -102,6 +101,11 @@ export interface Assigner {
   assign(id: string, slots: ReadonlyMap<string, Chain | "hold">): void;
   /** Forgets a proxy that has been gone long enough. No effect on a connected one. */
   forget(id: string): void;
+  /**
+   * Called (in a later turn of the event loop, once for all proxies that wait for it) with the digest of a module that was to be sent and is not in the
+   * store any more, or is damaged. Nothing is sent under the names that need it: bring it back, then `assign` again, changed or not.
+   */
+  onMissing(listener: (wasmDigest: Digest) => void): () => void;
 }
 
 /** A server's own fleet: both. */

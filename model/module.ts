@@ -27,19 +27,33 @@ export interface PullOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Hands out modules by digest: the store on this machine's disk, and whatever may be asked before a registry is. */
+export interface StoreSource {
+  /** The module's bytes, verified on read. `undefined` when the source does not hold it or its file was damaged. */
+  read(wasmDigest: Digest): Promise<Uint8Array | undefined>;
+}
+
+/** Modules' bytes for those who send them. They are in memory while they are sent and a little longer, not for as long as they are known. */
+export interface ModuleBytes {
+  /** The bytes, if they are in memory now. They must not be written to. */
+  peek(wasmDigest: Digest): Uint8Array | undefined;
+  /** Reads the bytes into memory; callers at the same time share one read. `undefined`: they are lost or damaged. Never rejects. */
+  load(wasmDigest: Digest): Promise<Uint8Array | undefined>;
+}
+
 /**
  * Resolves references and brings modules into the content-addressed store.
  * One pull per digest however many ask at once; a digest already in the store needs no network.
  */
-export interface ModuleRegistry {
+export interface ModuleRegistry extends StoreSource {
   /** Tag or digest -> manifest digest. An index digest or tag resolves to its one wasm-bearing manifest. */
   resolve(image: string, pin: Digest | undefined, options: PullOptions): Promise<Result<Digest>>;
   /** Brings the module of this manifest into the store (or finds it there). */
   pull(image: string, digest: Digest, options: PullOptions): Promise<Result<Module>>;
   /** Brings a module from a plain URL whose bytes must have this sha256. */
   pullUrl(url: string, sha256: Digest, options: PullOptions): Promise<Result<Module>>;
-  /** The module's bytes, verified on read. `undefined` when the store does not hold it or its file was damaged. */
-  read(wasmDigest: Digest): Promise<Uint8Array | undefined>;
+  /** True when the store holds the module: its file was verified before in this process, or is now. Keeps no bytes in memory. */
+  has(wasmDigest: Digest): Promise<boolean>;
   /** Digests that must survive eviction: everything a live revision names. Replaces the previous set. */
   retain(digests: ReadonlySet<Digest>): void;
 }

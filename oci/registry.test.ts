@@ -155,6 +155,27 @@ test("a digest in the store is served when the registry is gone and the process 
   });
 });
 
+test("whether a module is in the store is told after a restart too, and not of a file that is damaged or gone", async () => {
+  const content = createContent();
+  const { digest } = addArtifact(content, MODULE, "v1");
+  await withFake(content, async (fake) => {
+    const image = `${fake.host}/f:v1`;
+    const { registry, dataDir } = await registryOn();
+    assert.equal(await registry.has(digestOf(MODULE)), false);
+    valued(await registry.pull(image, digest, anonymous));
+    assert.equal(await registry.has(digestOf(MODULE)), true);
+    const { registry: restarted } = await registryOn({ dataDir });
+    assert.equal(await restarted.has(digestOf(MODULE)), true);
+    const file = join(dataDir, "modules", "blobs", "sha256", digestOf(MODULE).slice(7));
+    await writeFile(file, wasm("changed", 5000));
+    const { registry: suspicious } = await registryOn({ dataDir });
+    assert.equal(await suspicious.has(digestOf(MODULE)), false);
+    assert.equal(await restarted.has(digestOf(MODULE)), false, "the damaged file was removed");
+    valued(await restarted.pull(image, digest, anonymous));
+    assert.equal(await restarted.has(digestOf(MODULE)), true);
+  });
+});
+
 test("a damaged file in the store is removed, reported, and pulled again", async () => {
   const content = createContent();
   const { digest } = addArtifact(content, MODULE, "v1");

@@ -90,6 +90,7 @@ export function createModuleRegistry(options: ModuleRegistryOptions): ModuleRegi
     pullUrl: (url, sha256, { signal }) =>
       bring(sha256, url, signal, (own) => limited(() => fetchUrl(httpOptions(options), url, sha256, limits.moduleBytes, own))),
     read: (wasmDigest) => store.read(wasmDigest),
+    has: (wasmDigest) => store.has(wasmDigest),
     retain: (digests) => store.retain(digests),
   };
 }
@@ -104,11 +105,11 @@ async function knownManifest(store: Store, digest: Digest): Promise<Digest | und
   return (await store.module(digest))?.digest ?? store.manifestOf(digest);
 }
 
-/** The module, if its record and its proven bytes are both there. */
+/** The module, if its record and its verified file are both there. */
 async function findStored(store: Store, digest: Digest): Promise<Module | undefined> {
   const module = await store.module(digest);
   if (module === undefined) return undefined;
-  return (await store.read(module.wasmDigest)) === undefined ? undefined : module;
+  return (await store.has(module.wasmDigest)) ? module : undefined;
 }
 
 /** What the outcome of a pull depends on besides the digest, without holding the password. */

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { open, readdir, readFile, rm, stat } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { open, readdir, readFile, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { TEMPORARY_PREFIX, writeFileAtomically } from "../base/atomic-file.ts";
 import { hasCode } from "../base/error.ts";
@@ -34,6 +35,8 @@ export interface Store {
   putIndex(index: Digest, manifest: Digest): Promise<Result<void>>;
   /** The bytes, proven; the same array as long as anyone holds it. A damaged file is removed and logged. */
   read(wasmDigest: Digest): Promise<Uint8Array | undefined>;
+  /** True when the module is there: its file was verified before by this store, or is now, without its bytes staying in memory. */
+  has(wasmDigest: Digest): Promise<boolean>;
   /** Digests of manifests or modules to keep. Nothing is evicted before the first call: until then nobody has said what is needed. */
   retain(digests: ReadonlySet<Digest>): void;
   /** Bytes of modules on disk, looked up now. */
@@ -95,6 +98,7 @@ export function createStore(options: StoreOptions): Store {
     },
     putIndex: (index, manifest) => writing(() => records.write("indexes", index, { manifest })),
     read: (digest) => blobs.read(digest),
+    has: (digest) => blobs.has(digest),
     retain(digests) {
       retained = digests;
       evictSoon();
@@ -165,14 +169,19 @@ function createBlobs({ directory, log, clock }: StoreOptions) {
   const alive = new Map<Digest, WeakRef<Uint8Array>>();
   const reading = new Map<Digest, Promise<Uint8Array | undefined>>();
 
-  async function readFromDisk(digest: Digest): Promise<Uint8Array | undefined> {
+  /** Files whose bytes had their digest when they were written or read last. */
+  const verified = new Set<Digest>();
+
+  /** What `read` makes of the file; `undefined` when it is missing or damaged, and then it is removed. */
+  async function verify<T extends { readonly actual: Digest }>(digest: Digest, read: (path: string) => Promise<T>): Promise<T | undefined> {
+    verified.delete(digest);
     try {
-      const { content, actual } = await readHashed(pathOf(digest), clock.now());
-      if (actual === digest) {
-        alive.set(digest, new WeakRef(content));
-        return content;
+      const result = await read(pathOf(digest));
+      if (result.actual === digest) {
+        verified.add(digest);
+        return result;
       }
-      log.warn("A damaged module was removed from the store; it will be pulled again.", { digest, actual });
+      log.warn("A damaged module was removed from the store; it will be pulled again.", { digest, actual: result.actual });
       await rm(pathOf(digest), { force: true });
     } catch (error) {
       if (!hasCode(error, "ENOENT")) log.error("A module of the store cannot be read.", { digest, error: String(error) });
@@ -180,7 +189,17 @@ function createBlobs({ directory, log, clock }: StoreOptions) {
     return undefined;
   }
 
+  async function readFromDisk(digest: Digest): Promise<Uint8Array | undefined> {
+    const read = await verify(digest, (path) => readHashed(path, clock.now()));
+    if (read !== undefined) alive.set(digest, new WeakRef(read.content));
+    return read?.content;
+  }
+
   return {
+    async has(digest: Digest): Promise<boolean> {
+      if (!verified.has(digest)) return (await verify(digest, (path) => hashFile(path, clock.now()))) !== undefined;
+      return markUsed(pathOf(digest), clock.now());
+    },
     async read(digest: Digest): Promise<Uint8Array | undefined> {
       const held = alive.get(digest)?.deref();
       if (held !== undefined) return held;
@@ -191,10 +210,12 @@ function createBlobs({ directory, log, clock }: StoreOptions) {
     async write(digest: Digest, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
       if ((await digestAside(bytes)) !== digest) throw new Error(`these are not the bytes of ${digest}`);
       await writeFileAtomically(pathOf(digest), bytes);
+      verified.add(digest);
       if (alive.get(digest)?.deref() === undefined) alive.set(digest, new WeakRef(bytes));
     },
     async remove(digest: Digest): Promise<void> {
       alive.delete(digest);
+      verified.delete(digest);
       await rm(pathOf(digest), { force: true });
     },
     async list(): Promise<StoredBlob[]> {
@@ -216,7 +237,10 @@ async function removeAbandoned(path: string, now: number): Promise<void> {
   if (stats !== undefined && now - stats.mtimeMs > 3_600_000) await rm(path, { force: true });
 }
 
-/** The file and its digest, read in pieces so that other work goes on. Marks it as used `now` (milliseconds since the epoch). */
+/** Read in pieces of this many bytes, so that other work goes on. */
+const PIECE = 1 << 20;
+
+/** The file and its digest. Marks it as used `now` (milliseconds since the epoch). */
 async function readHashed(path: string, now: number): Promise<{ content: Uint8Array; actual: Digest }> {
   const file = await open(path, "r");
   try {
@@ -224,7 +248,7 @@ async function readHashed(path: string, now: number): Promise<{ content: Uint8Ar
     const hash = createHash("sha256");
     let offset = 0;
     while (offset < content.byteLength) {
-      const { bytesRead } = await file.read(content, offset, Math.min(1 << 20, content.byteLength - offset));
+      const { bytesRead } = await file.read(content, offset, Math.min(PIECE, content.byteLength - offset));
       if (bytesRead === 0) break;
       hash.update(content.subarray(offset, offset + bytesRead));
       offset += bytesRead;
@@ -233,6 +257,24 @@ async function readHashed(path: string, now: number): Promise<{ content: Uint8Ar
     return { content, actual: `sha256:${hash.digest("hex")}` };
   } finally {
     await file.close();
+  }
+}
+
+/** The file's digest alone, with one piece of it in memory at a time. Marks it as used. */
+async function hashFile(path: string, now: number): Promise<{ actual: Digest }> {
+  const hash = createHash("sha256");
+  for await (const piece of createReadStream(path, { highWaterMark: PIECE })) hash.update(piece);
+  await markUsed(path, now);
+  return { actual: `sha256:${hash.digest("hex")}` };
+}
+
+/** False when there is no such file. */
+async function markUsed(path: string, now: number): Promise<boolean> {
+  try {
+    await utimes(path, now / 1000, now / 1000);
+    return true;
+  } catch (error) {
+    return !hasCode(error, "ENOENT"); // a read-only folder still serves
   }
 }
 

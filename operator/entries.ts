@@ -7,16 +7,16 @@ import { pullKeychain, type ResolveDeps } from "./resolve.ts";
 import { restore } from "./revisions.ts";
 
 export interface EntryDeps extends Pick<ResolveDeps, "source" | "parseKeychain"> {
-  readonly registry: Pick<ModuleRegistry, "read" | "pull" | "pullUrl">;
+  readonly registry: Pick<ModuleRegistry, "has" | "pull" | "pullUrl">;
 }
 
-function entryOf(record: FilterRecord, revision: Revision, code: Uint8Array): ChainEntry {
+function entryOf(record: FilterRecord, revision: Revision): ChainEntry {
   const { number, digest, wasmDigest, hash, settings, capabilities } = revision;
-  return { filter: record.key, type: settings.type, revision: number, digest, wasmDigest, hash, settings, capabilities, code };
+  return { filter: record.key, type: settings.type, revision: number, digest, wasmDigest, hash, settings, capabilities };
 }
 
 /**
- * Brings a revision to the point where it can be delivered: its settings whole (a text from a Secret filled in), its module in memory.
+ * Brings a revision to the point where it can be delivered: its settings whole (a text from a Secret filled in), its module in the store.
  * Returns false when that is not possible now; the slots that need it are then held.
  */
 export async function ensureEntry(record: FilterRecord, number: number | undefined, deps: EntryDeps): Promise<boolean> {
@@ -25,9 +25,8 @@ export async function ensureEntry(record: FilterRecord, number: number | undefin
   if (record.entries.has(stored.number)) return true;
   const revision = await whole(record, stored, deps);
   if (revision === undefined) return false;
-  const code = (await deps.registry.read(revision.wasmDigest)) ?? (await fetchAgain(record, revision, deps));
-  if (code === undefined) return false;
-  record.entries.set(revision.number, entryOf(record, revision, code));
+  if (!(await deps.registry.has(revision.wasmDigest)) && !(await fetchAgain(record, revision, deps))) return false;
+  record.entries.set(revision.number, entryOf(record, revision));
   return true;
 }
 
@@ -40,17 +39,17 @@ async function whole(record: FilterRecord, stored: Revision, deps: EntryDeps): P
 }
 
 /** A module that the store lost (a new disk) comes again by its digest, with the credentials that the filter names now. */
-async function fetchAgain({ filter }: FilterRecord, revision: Revision, deps: EntryDeps): Promise<Uint8Array | undefined> {
+async function fetchAgain({ filter }: FilterRecord, revision: Revision, deps: EntryDeps): Promise<boolean> {
   const named = filter === undefined ? undefined : await pullKeychain(filter, deps);
   const keychain = named?.ok ? named.value : new Map<string, never>();
   const isUrl = /^https?:\/\//.test(revision.image);
   const pulled = isUrl
     ? await deps.registry.pullUrl(revision.image, revision.wasmDigest, { keychain })
     : await deps.registry.pull(revision.image, revision.digest, { keychain });
-  return pulled.ok ? deps.registry.read(revision.wasmDigest) : undefined;
+  return pulled.ok && (await deps.registry.has(revision.wasmDigest));
 }
 
-/** Drops modules from memory that no wave can ask for any more. */
+/** Drops entries that no wave can ask for any more. */
 export function releaseEntries(record: FilterRecord): void {
   const { target, stable } = record.rollout;
   for (const number of record.entries.keys()) {

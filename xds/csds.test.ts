@@ -11,6 +11,7 @@ import { chainName, chainVersion } from "./resources/chain.ts";
 import { dialectOf } from "./resources/dialect.ts";
 import { entryFixture } from "./resources/fixture.ts";
 import { connect } from "./testing/client.ts";
+import { oneModule } from "./testing/modules.ts";
 
 /** Of proxies that tell no version. */
 const dialect = dialectOf(false, "");
@@ -22,7 +23,8 @@ const a = entryFixture("a");
 const identity = (bytes: Buffer) => bytes;
 
 async function start(t: TestContext) {
-  const server = createXdsServer({ address: "127.0.0.1:0", log: silentLog, clock: { now: () => 5_000, after: () => () => {} } });
+  const clock = { now: () => 5_000, after: () => () => {} };
+  const server = createXdsServer({ address: "127.0.0.1:0", log: silentLog, clock, modules: oneModule() });
   const { port } = await server.listen();
   const tool = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
   t.after(async () => {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { typeUrls } from "./resource.ts";
 import type { Received } from "./testing/client.ts";
 import { everyWay, resourceOf, type StartedDiscovery, startDiscovery, type Way } from "./testing/discovery.ts";
+import { digestFixture, slowModules } from "./testing/modules.ts";
 import { rulesOf } from "./type-rules.ts";
 
 const { extensionConfig: ECDS, cluster: CDS, endpoint: EDS, listener: LDS, route: RDS } = typeUrls;
@@ -434,3 +435,26 @@ rule(
     await client.expectSilence();
   },
 );
+
+for (const variant of ["sotw", "delta"] as const) {
+  test(`while a module is loaded, what depends on its resource waits, and what comes before it does not (${variant})`, async (t) => {
+    const modules = slowModules();
+    const { cache, connect } = await startDiscovery(t, { modules });
+    const [wasmDigest, code] = [digestFixture("a"), Buffer.from("code")];
+    const put = (typeUrl: string, version: string) => cache.put("test", resourceOf(typeUrl, "a", version));
+    for (const typeUrl of [CDS, ECDS, LDS]) put(typeUrl, "1");
+    const client = connect({ variant });
+    for (const typeUrl of [CDS, ECDS, LDS]) client.subscribe(typeUrl, ["a"]);
+    await client.settle();
+    cache.put("test", { ...resourceOf(ECDS, "a", "2"), modules: [wasmDigest] });
+    put(LDS, "2");
+    put(CDS, "2");
+    assert.equal((await client.next()).typeUrl, CDS);
+    await client.expectSilence();
+    put(CDS, "3");
+    assert.equal((await client.next()).version, "3");
+    await modules.finish(wasmDigest, code);
+    assert.equal((await client.next()).typeUrl, ECDS);
+    assert.equal((await client.next()).typeUrl, LDS);
+  });
+}

@@ -1,5 +1,7 @@
+import type { ModuleBytes } from "../model/module.ts";
 import type { Cache } from "./cache.ts";
 import { status } from "./grpc/status.ts";
+import { ModuleLoads } from "./module-loads.ts";
 import { createEncoder } from "./response.ts";
 import { type StreamLimits, type StreamObserver, type StreamOwner, type Wire, XdsStream } from "./stream.ts";
 import type { Request } from "./subscription.ts";
@@ -19,9 +21,22 @@ export interface Discovery {
  */
 const SLICE_MS = 100;
 
-/** `observer` hears of every stream; `limits` bound each of them. */
-export function createDiscovery(cache: Cache, observer: StreamObserver, limits: StreamLimits): Discovery {
-  const encoder = createEncoder();
+export interface DiscoveryOptions {
+  readonly cache: Cache;
+  /** The modules that resources of the cache hold. */
+  readonly modules: ModuleBytes;
+  /** Hears of every stream. */
+  readonly observer: StreamObserver;
+  /** Of each stream. */
+  readonly limits: StreamLimits;
+}
+
+export function createDiscovery({ cache, modules, observer, limits }: DiscoveryOptions): Discovery {
+  const loads = new ModuleLoads<XdsStream>(modules, (stream, { resource, missing }) => {
+    if (missing !== undefined) stream.missing(resource, missing);
+    schedule(stream);
+  });
+  const encoder = createEncoder((wasmDigest) => loads.peek(wasmDigest));
   const streams = new Map<XdsStream, Wire>();
   const due = new Set<XdsStream>();
   let lastId = 0;
@@ -39,7 +54,9 @@ export function createDiscovery(cache: Cache, observer: StreamObserver, limits: 
     const end = performance.now() + SLICE_MS;
     for (const stream of due) {
       due.delete(stream);
-      stream.flush();
+      const halt = stream.flush();
+      if (typeof halt === "object") loads.wait(stream, halt);
+      else loads.leave(stream);
       if (performance.now() > end) break;
     }
     scheduled = due.size > 0;
@@ -49,6 +66,7 @@ export function createDiscovery(cache: Cache, observer: StreamObserver, limits: 
   function ended(stream: XdsStream): void {
     streams.delete(stream);
     due.delete(stream);
+    loads.leave(stream);
   }
 
   const owner: StreamOwner = { cache, encoder, observer, limits, schedule, ended };

@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import type { ChainEntry, ProxyNode } from "../model/delivery.ts";
 import { filterId } from "../model/filter.ts";
 import { silentLog } from "../model/log.ts";
+import type { ModuleBytes } from "../model/module.ts";
 import { createXdsServer } from "./index.ts";
 import { typeUrls } from "./resource.ts";
 import { chainName, chainVersion, wasmName, wasmVersion } from "./resources/chain.ts";
 import { dialectOf } from "./resources/dialect.ts";
 import { entryFixture } from "./resources/fixture.ts";
 import { connect, type TestClient, type Variant } from "./testing/client.ts";
+import { digestFixture, oneModule, slowModules } from "./testing/modules.ts";
 
 /** Of proxies that tell no version. */
 const dialect = dialectOf(false, "");
@@ -16,10 +18,10 @@ const dialect = dialectOf(false, "");
 const ECDS = typeUrls.extensionConfig;
 const variants: readonly Variant[] = ["sotw", "delta"];
 
-async function start(t: TestContext) {
+async function start(t: TestContext, modules: ModuleBytes = oneModule()) {
   let time = 1_000;
   const clock = { now: () => time++, after: () => () => {} };
-  const server = createXdsServer({ address: "127.0.0.1:0", log: silentLog, clock });
+  const server = createXdsServer({ address: "127.0.0.1:0", log: silentLog, clock, modules });
   const { port } = await server.listen();
   const clients: TestClient[] = [];
   t.after(async () => {
@@ -49,7 +51,7 @@ async function start(t: TestContext) {
 
 /** Another revision of a filter. */
 function revise(entry: ChainEntry, revision: number): ChainEntry {
-  return { ...entry, revision, hash: `${entry.hash}#${revision}`, code: Buffer.from(`code ${revision}`) };
+  return { ...entry, revision, hash: `${entry.hash}#${revision}` };
 }
 
 const a = entryFixture("a");
@@ -222,4 +224,120 @@ test("proxies with the same chain share its bytes", async (t) => {
     assert.equal((await client.next()).nonce, "1", "the very same response, nonce included");
   }
   assert.equal(server.stats().encoded, 1);
+});
+
+/** A filter with a module of its own. */
+const withModule = (name: string, letter: string): ChainEntry => ({ ...entryFixture(name), wasmDigest: digestFixture(letter) });
+const CODE = Buffer.from("code");
+
+describe("modules that are not in memory", () => {
+  for (const variant of variants) {
+    test(`a chain is sent once its modules are loaded, once for all proxies, and those without them do not wait (${variant})`, async (t) => {
+      const modules = slowModules();
+      const { fleet, server, open, until } = await start(t, modules);
+      const clients = ["web-1", "web-2", "web-3"].map((id) => ({ id, client: open(variant, id) }));
+      for (const { id, client } of clients) {
+        client.subscribe(ECDS, [slot]);
+        await until(({ slots }) => slots.has("default"), id);
+      }
+      const chain = [withModule("a", "a"), withModule("b", "b")];
+      fleet.assign("web-1", new Map([["default", chain]]));
+      fleet.assign("web-2", new Map([["default", chain]]));
+      fleet.assign("web-3", new Map());
+      await clients[2]?.client.next();
+      assert.deepEqual(
+        modules.loading(),
+        chain.map(({ wasmDigest }) => wasmDigest),
+      );
+      await modules.finish(digestFixture("a"), CODE);
+      await clients[0]?.client.expectSilence();
+      await modules.finish(digestFixture("b"), CODE);
+      const [first, second] = [await clients[0]?.client.next(), await clients[1]?.client.next()];
+      assert.equal(first?.version, chainVersion("default", chain, dialect));
+      assert.equal(second?.nonce, first?.nonce);
+      assert.equal(server.stats().encoded, 2);
+    });
+
+    test(`what is overtaken while its modules are loaded is never sent (${variant})`, async (t) => {
+      const modules = slowModules();
+      const { fleet, open, until } = await start(t, modules);
+      const client = open(variant);
+      client.subscribe(ECDS, [slot]);
+      await until(({ slots }) => slots.has("default"));
+      fleet.assign("web-1", new Map([["default", [withModule("a", "a")]]]));
+      await client.expectSilence();
+      fleet.assign("web-1", new Map());
+      assert.equal((await client.next()).version, chainVersion("default", [], dialect));
+      await modules.finish(digestFixture("a"), CODE);
+      await client.expectSilence();
+    });
+
+    test(`a module that is lost holds its slot and no other, is told once, and comes when the chain is assigned again (${variant})`, async (t) => {
+      const modules = slowModules();
+      const { fleet, open, until } = await start(t, modules);
+      const missing: string[] = [];
+      fleet.onMissing((wasmDigest) => missing.push(wasmDigest));
+      const clients = ["web-1", "web-2"].map((id) => ({ id, client: open(variant, id) }));
+      const chain = [withModule("a", "a")];
+      for (const { id, client } of clients) {
+        client.subscribe(ECDS, [slot, chainName("other")]);
+        await until(({ slots }) => slots.has("other"), id);
+        fleet.assign(id, new Map([["default", chain]]));
+        await client.expectSilence();
+      }
+      await modules.finish(digestFixture("a"), undefined);
+      for (const { id, client } of clients) {
+        assert.equal((await client.next()).version, chainVersion("other", [], dialect));
+        await client.expectSilence();
+        fleet.assign(id, new Map([["default", "hold"]]));
+        await client.expectSilence();
+      }
+      assert.deepEqual(missing, [digestFixture("a")]);
+      assert.deepEqual(modules.loading(), []);
+      for (const { id, client } of clients) {
+        fleet.assign(id, new Map([["default", chain]]));
+        await client.expectSilence();
+      }
+      await modules.finish(digestFixture("a"), CODE);
+      for (const { client } of clients) assert.equal((await client.next()).version, chainVersion("default", chain, dialect));
+    });
+  }
+
+  test("the same chain assigned again is enough for a module that is back", async (t) => {
+    const modules = slowModules();
+    const { fleet, open, until } = await start(t, modules);
+    const client = open("delta");
+    client.subscribe(ECDS, [slot]);
+    await until(({ slots }) => slots.has("default"));
+    const slots = new Map([["default", [withModule("a", "a")]]]);
+    fleet.assign("web-1", slots);
+    await client.expectSilence();
+    await modules.finish(digestFixture("a"), undefined);
+    await client.expectSilence();
+    assert.deepEqual(modules.loading(), []);
+    fleet.assign("web-1", slots);
+    await client.expectSilence();
+    await modules.finish(digestFixture("a"), CODE);
+    await client.next();
+  });
+
+  test("a stream that closes while a module is loaded is no trouble, and a proxy that has the version needs no module", async (t) => {
+    const modules = slowModules();
+    const { fleet, open, until } = await start(t, modules);
+    const client = open("delta");
+    client.subscribe(ECDS, [slot]);
+    await until(({ slots }) => slots.has("default"));
+    const chain = [withModule("a", "a")];
+    fleet.assign("web-1", new Map([["default", chain]]));
+    await client.expectSilence();
+    client.close();
+    await until(({ connected }) => !connected);
+    await modules.finish(digestFixture("a"), CODE);
+    modules.forget();
+    const back = open("delta");
+    back.subscribe(ECDS, [slot], { [slot]: chainVersion("default", chain, dialect) });
+    await until(({ slots }) => slots.get("default")?.running !== undefined);
+    await back.expectSilence();
+    assert.deepEqual(modules.loading(), []);
+  });
 });

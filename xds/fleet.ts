@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../model/clock.ts";
 import type { Fleet, ProxyNode } from "../model/delivery.ts";
+import type { Digest } from "../model/digest.ts";
 import { differ, differs } from "./assignment.ts";
 import type { Cache } from "./cache.ts";
 import type { Problem } from "./csds.ts";
@@ -40,7 +41,8 @@ const ECDS = typeUrls.extensionConfig;
 export function createFleet({ cache, clock, epoch = randomBytes(6).toString("hex") }: FleetOptions): FleetCore {
   const proxies = new Map<string, ProxyRecord>();
   const offers = createOffers(epoch);
-  const changes = createChanges();
+  const changes = createChanges<string>();
+  const missing = createChanges<Digest>();
 
   function touch(record: ProxyRecord): void {
     record.view = undefined;
@@ -131,10 +133,16 @@ export function createFleet({ cache, clock, epoch = randomBytes(6).toString("hex
     health: (id) => proxies.get(id)?.stats?.health(),
     assign(id, slots) {
       const record = proxies.get(id);
-      if (record === undefined || record.assigned === slots) return;
+      if (record === undefined) return;
       const before = record.assigned;
       record.assigned = slots;
-      if (before !== undefined && !differ(before, slots)) return;
+      // What is lacking may be there by now.
+      for (const name of [...record.lacking]) {
+        const delivery = record.deliveries.get(name);
+        if (delivery === undefined) record.lacking.delete(name);
+        else serve(cache, offers, record, delivery);
+      }
+      if (before === slots || (before !== undefined && !differ(before, slots))) return;
       record.view = undefined;
       for (const delivery of record.deliveries.values()) {
         if (before === undefined || differs(before.get(delivery.slot), slots.get(delivery.slot))) serve(cache, offers, record, delivery);
@@ -149,6 +157,7 @@ export function createFleet({ cache, clock, epoch = randomBytes(6).toString("hex
       changes.note(id);
     },
     onChange: changes.listen,
+    onMissing: (listener) => missing.listen((digests) => [...digests].forEach(listener)),
   };
 
   return {
@@ -157,6 +166,10 @@ export function createFleet({ cache, clock, epoch = randomBytes(6).toString("hex
       opened,
       subscribed,
       answered,
+      missing(stream, { name }, wasmDigest) {
+        recordOf(stream)?.lacking.add(name);
+        missing.note(wasmDigest);
+      },
       settled: (stream, typeUrl, item) => answered(stream, typeUrl, { items: [item], error: undefined }),
       closed,
     },
@@ -176,11 +189,11 @@ export function createFleet({ cache, clock, epoch = randomBytes(6).toString("hex
 }
 
 /** Collects ids and tells the listeners in a later turn. */
-function createChanges() {
-  const listeners = new Set<(ids: ReadonlySet<string>) => void>();
-  let pending = new Set<string>();
+function createChanges<T>() {
+  const listeners = new Set<(ids: ReadonlySet<T>) => void>();
+  let pending = new Set<T>();
   return {
-    note(id: string): void {
+    note(id: T): void {
       if (pending.size === 0) {
         setImmediate(() => {
           const ids = pending;
@@ -190,7 +203,7 @@ function createChanges() {
       }
       pending.add(id);
     },
-    listen(listener: (ids: ReadonlySet<string>) => void): () => void {
+    listen(listener: (ids: ReadonlySet<T>) => void): () => void {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },

@@ -3,11 +3,12 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { DeliveredFilter } from "../model/delivery.ts";
 import { createDelivery, type Delivery, type Offer } from "./ledger.ts";
+import { plainResource } from "./resource.ts";
 
 function offer(version: string): Offer {
   const digest = `sha256:${"0".repeat(64)}` as const;
   const filter: DeliveredFilter = { filter: { namespace: "shop", name: "a" }, revision: 1, digest, wasmDigest: digest, hash: version };
-  return { resource: { typeUrl: "t", name: "weir/default", version, any: [] }, filters: [filter] };
+  return { resource: plainResource("t", "weir/default", version, []), filters: [filter] };
 }
 
 /** Through functions: the compiler takes what was asserted of a property to hold for good. */

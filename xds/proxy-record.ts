@@ -16,6 +16,8 @@ export interface ProxyRecord {
   readonly types: Map<string, FilterType>;
   /** Resource name -> ids of the streams that subscribe to it. */
   readonly subscribers: Map<string, Set<number>>;
+  /** Resource names that are held in the cache because a module could not be loaded. */
+  readonly lacking: Set<string>;
   assigned: ReadonlyMap<string, Chain | "hold"> | undefined;
   since: number;
   /** From its metrics stream. */
@@ -32,6 +34,7 @@ export function createRecord(node: NodeInfo, now: number): ProxyRecord {
     deliveries: new Map(),
     types: new Map(),
     subscribers: new Map(),
+    lacking: new Set(),
     assigned: undefined,
     since: now,
     stats: undefined,

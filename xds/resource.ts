@@ -1,14 +1,23 @@
-import type { Rope } from "./resources/wire.ts";
+import type { Digest } from "../model/digest.ts";
+import { any, type Rope } from "./resources/wire.ts";
 
-/** One xDS resource, encoded once: every stream that wants it sends the same bytes. */
+/** One xDS resource. Every stream that wants it sends the same bytes, which are made when it is sent: the modules in it are not in memory before. */
 export interface Resource {
-  /** Type URL of the resource inside `any`. https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#resource-types */
+  /** Type URL of the resource inside the Any. https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#resource-types */
   readonly typeUrl: string;
   readonly name: string;
   /** A content hash: equal names and versions mean the same to a proxy, across restarts and replicas. */
   readonly version: string;
-  /** The encoded google.protobuf.Any. A module in it is not a copy: as long as the resource is served, its code is in memory once. */
-  readonly any: Rope;
+  /** The modules in it, each once. */
+  readonly modules: readonly Digest[];
+  /** The encoded google.protobuf.Any. `code`: the bytes of each of `modules`, which are referred to and not copied. */
+  encode(code: ReadonlyMap<Digest, Uint8Array>): Rope;
+}
+
+/** A resource without modules: this encoded message. */
+export function plainResource(typeUrl: string, name: string, version: string, message: Rope): Resource {
+  const encoded = any(typeUrl, message);
+  return { typeUrl, name, version, modules: [], encode: () => encoded };
 }
 
 /** The type URLs Weir serves. */

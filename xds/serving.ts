@@ -13,6 +13,8 @@ export function serve(cache: Cache, offers: Offers, record: ProxyRecord, deliver
   const chain = record.assigned?.get(delivery.slot) ?? [];
   // Held: nothing new is said, and what was served before may be said to a stream that comes back.
   if (chain !== "hold") delivery.desire(offerFor(offers, record, delivery, chain));
+  else if (record.lacking.has(delivery.name)) return;
+  record.lacking.delete(delivery.name);
   const { served } = delivery;
   if (served !== undefined) cache.put(id, served);
   else cache.hold(id, typeUrls.extensionConfig, delivery.name);

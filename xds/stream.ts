@@ -1,9 +1,10 @@
+import type { Digest } from "../model/digest.ts";
 import type { Cache, Watcher } from "./cache.ts";
 import { type DiscoveryMessage, decodeRequest } from "./discovery-request.ts";
 import type { Call, CallHandler } from "./grpc/call.ts";
 import { status } from "./grpc/status.ts";
 import { type NodeInfo, parseNode } from "./node.ts";
-import { typeUrls } from "./resource.ts";
+import { type Resource, typeUrls } from "./resource.ts";
 import type { Encoder } from "./response.ts";
 import { createSubscription } from "./stream-subscription.ts";
 import type { Answer, Item, Lookup, Request, Subscription } from "./subscription.ts";
@@ -26,6 +27,8 @@ export interface StreamObserver {
   answered(stream: XdsStream, typeUrl: string, answer: Answer): void;
   /** The client holds the current version since before it connected: nothing had to be sent. */
   settled(stream: XdsStream, typeUrl: string, item: Item): void;
+  /** A resource that was due is held in the cache, because this module in it cannot be had. */
+  missing(stream: XdsStream, resource: Resource, wasmDigest: Digest): void;
   closed(stream: XdsStream): void;
 }
 
@@ -59,6 +62,9 @@ interface Problem {
   readonly code: number;
   readonly message: string;
 }
+
+/** Why a stream sends no more for now: the wire is full, or the modules of this resource must be loaded first. */
+type Halt = "full" | Resource;
 
 /** One discovery stream. Requests and changes mark what is due; `flush` sends what is due at that time, so what was overtaken is never sent. */
 export class XdsStream implements CallHandler, Watcher {
@@ -132,14 +138,30 @@ export class XdsStream implements CallHandler, Watcher {
     this.owner.schedule(this);
   }
 
-  flush(): void {
-    if (this.over || this.blocked) return;
+  /** Sends what is due. `undefined`: nothing is left. */
+  flush(): Halt | undefined {
+    if (this.over || this.blocked) return "full";
     const { typed } = this;
-    for (const each of typed) if (!this.drain(each, false)) return;
-    for (let index = typed.length - 1; index >= 0; index--) {
-      const each = typed[index];
-      if (each !== undefined && !this.drain(each, true)) return;
+    let halt: Halt | undefined;
+    for (const each of typed) {
+      halt = this.drain(each, false);
+      if (halt !== undefined) return halt;
     }
+    for (const each of typed.toReversed()) {
+      halt = this.drain(each, true);
+      if (halt !== undefined) return halt;
+    }
+    return undefined;
+  }
+
+  /** A module of this resource cannot be had. If the resource is still due, nothing is said under its name until it is put into the cache anew. */
+  missing(resource: Resource, wasmDigest: Digest): void {
+    const { cache, observer } = this.owner;
+    const { typeUrl, name, version } = resource;
+    const current = this.find(typeUrl)?.lookup.get(name);
+    if (this.over || this.opener === undefined || typeof current !== "object" || current.version !== version) return;
+    cache.hold(this.opener.id, typeUrl, name);
+    observer.missing(this, resource, wasmDigest);
   }
 
   private isDue(): boolean {
@@ -201,21 +223,22 @@ export class XdsStream implements CallHandler, Watcher {
     observer.subscribed(this, typeUrl, claimed, removed, resuming);
   }
 
-  /** Sends what is due of one type. False when the wire takes no more. */
-  private drain({ typeUrl, subscription, lookup }: Typed, removals: boolean): boolean {
+  /** Sends what is due of one type. */
+  private drain({ typeUrl, subscription, lookup }: Typed, removals: boolean): Halt | undefined {
     const { cache, encoder, observer } = this.owner;
     while (subscription.pending()) {
       const push = subscription.next(lookup, removals, (item) => observer.settled(this, typeUrl, item));
       if (push === undefined) break;
       const version = cache.version(this.opener?.id ?? "", typeUrl);
       const response = encoder.encode(this.variant, { typeUrl, resources: push.resources, removed: push.removed, version }, this.lastPush);
+      if (response === undefined) return push.resources.find(({ modules }) => modules.length > 0);
       this.lastPush = response.id;
       subscription.sent(push, response.nonce);
       if (push.updated.length > 0) this.followUp(typeUrl);
       this.blocked = !this.wire.send(response.message);
-      if (this.over || this.blocked) return false;
+      if (this.over || this.blocked) return "full";
     }
-    return true;
+    return undefined;
   }
 
   /** A cluster that changes warms until its endpoints come again. https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#resource-warming */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Resource, typeUrls } from "./resource.ts";
+import { plainResource, type Resource, typeUrls } from "./resource.ts";
 import { createSubscription } from "./stream-subscription.ts";
 import type { Lookup, Request, Subscription } from "./subscription.ts";
 import { rulesOf } from "./type-rules.ts";
@@ -74,7 +74,7 @@ function model(variant: Variant, typeUrl: string, bad: readonly string[]): Model
 }
 
 function lookup({ content, typeUrl }: Model): Lookup {
-  const resource = (name: string, version: string): Resource => ({ typeUrl, name, version, any: [] });
+  const resource = (name: string, version: string): Resource => plainResource(typeUrl, name, version, []);
   return {
     get(name) {
       const version = content.get(name);
@@ -251,7 +251,7 @@ const delta = {
 
 /** A server that has exactly these, at version 1. */
 function having(...names: string[]): Lookup {
-  const all = new Map(names.map((name): [string, Resource] => [name, { typeUrl: "t", name, version: "1", any: [] }]));
+  const all = new Map(names.map((name): [string, Resource] => [name, plainResource("t", name, "1", [])]));
   return { get: (name) => all.get(name) ?? "absent", all: () => all };
 }
 
@@ -299,7 +299,7 @@ test("a name does not wait for an answer that was given up on", () => {
   const lookup = having(...names);
   subscription.receive({ ...delta, subscribe: names });
   for (const name of names) assert.deepEqual(respond(subscription, lookup, name), [name]);
-  const newer: Lookup = { ...lookup, get: (name) => ({ typeUrl: "t", name, version: "2", any: [] }) };
+  const newer: Lookup = { ...lookup, get: (name) => plainResource("t", name, "2", []) };
   subscription.touch(["n5", "n0"]);
   assert.deepEqual(respond(subscription, newer, "again"), ["n0"], "n5 waits for its answer, of n0 none will count");
 });

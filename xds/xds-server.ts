@@ -2,6 +2,7 @@ import type { TlsOptions } from "node:tls";
 import type { Clock } from "../model/clock.ts";
 import type { Fleet } from "../model/delivery.ts";
 import type { Log } from "../model/log.ts";
+import type { ModuleBytes } from "../model/module.ts";
 import { createCache } from "./cache.ts";
 import { createComplaints } from "./complaints.ts";
 import { csdsMethods } from "./csds.ts";
@@ -16,6 +17,8 @@ export interface XdsServerOptions {
   readonly address: string;
   readonly log: Log;
   readonly clock: Clock;
+  /** The modules of the chains that the fleet is assigned. */
+  readonly modules: ModuleBytes;
   /** TLS; absent: plaintext. */
   readonly tls?: TlsOptions;
   /** Largest request, in bytes. Default 4 MiB. */
@@ -46,7 +49,12 @@ export interface XdsStats {
 export function createXdsServer(options: XdsServerOptions): XdsServer {
   const cache = createCache();
   const { fleet, observer, encoded, problemOf, reportStats } = createFleet({ cache, clock: options.clock });
-  const discovery = createDiscovery(cache, observer, { names: options.maxNames ?? 10_000, types: 32 });
+  const discovery = createDiscovery({
+    cache,
+    modules: options.modules,
+    observer,
+    limits: { names: options.maxNames ?? 10_000, types: 32 },
+  });
   const server = createGrpcServer({
     methods: new Map([
       ...discoveryMethods(discovery),

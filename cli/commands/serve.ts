@@ -6,6 +6,7 @@ import type { Log } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Source } from "../../operator/index.ts";
 import { parseAddress } from "../args/address.ts";
+import { parseByteSize } from "../args/byte-size.ts";
 import { defineCommand, type Flag, type FlagValues } from "../args/command.ts";
 import { fleetFlags } from "../fleet/flags.ts";
 import { chooseFleet } from "../fleet/open.ts";
@@ -36,6 +37,13 @@ const flags = {
     help: "folder for modules and, without a cluster, for history",
     fallback: ".weir/data",
     env: "WEIR_DATA",
+  },
+  "module-cache-size": {
+    type: "string",
+    value: "SIZE",
+    help: "memory for modules that were sent lately, in bytes or as 128Mi; others are read from --data when they are sent",
+    fallback: "128Mi",
+    env: "WEIR_MODULE_CACHE_SIZE",
   },
   "own-namespace": {
     type: "string",
@@ -71,6 +79,8 @@ export const serve = defineCommand({
     if (!xds.ok) return xds;
     const http = parseAddress(input.flags["http-address"], "--http-address");
     if (!http.ok) return http;
+    const moduleCache = parseByteSize(input.flags["module-cache-size"], "--module-cache-size");
+    if (!moduleCache.ok) return moduleCache;
     const dataDir = resolve(input.flags.data);
     const made = await makeFolder(dataDir);
     if (!made.ok) return made;
@@ -82,6 +92,7 @@ export const serve = defineCommand({
     const server = await startServer({
       ...{ source, xds: xds.value, http: http.value, dataDir, ownNamespace, layoutBase, log },
       plainHttp: input.flags["plain-http"],
+      moduleCacheBytes: moduleCache.value,
     });
     if (!server.ok) return server;
     const signal = await stopSignal();

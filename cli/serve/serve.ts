@@ -3,7 +3,7 @@ import { createHub } from "../../hub/index.ts";
 import { systemClock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import { createModuleRegistry, parseDockerConfig } from "../../oci/index.ts";
+import { createModuleCache, createModuleRegistry, parseDockerConfig } from "../../oci/index.ts";
 import { createOperator, type Source } from "../../operator/index.ts";
 import { createPreflight } from "../../preflight/index.ts";
 import { createXdsServer } from "../../xds/index.ts";
@@ -23,6 +23,8 @@ export interface ServeOptions {
   readonly plainHttp: readonly string[];
   /** Where relative `oci-layout:` references start from; `undefined` refuses such references. */
   readonly layoutBase: string | undefined;
+  /** Bytes of modules to keep in memory beyond those that are being sent. */
+  readonly moduleCacheBytes: number;
   readonly log: Log;
 }
 
@@ -44,7 +46,8 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
   const { metrics, registry } = createPrometheus();
   const layouts = options.layoutBase === undefined ? {} : { layoutBase: options.layoutBase };
   const modules = createModuleRegistry({ dataDir: options.dataDir, log, metrics, plainHttp: options.plainHttp, ...layouts });
-  const xds = createXdsServer({ address: `${options.xds.host}:${options.xds.port}`, log, clock });
+  const cache = createModuleCache({ source: modules, maxBytes: options.moduleCacheBytes, log });
+  const xds = createXdsServer({ address: `${options.xds.host}:${options.xds.port}`, log, clock, modules: cache });
   const preflight = createPreflight({ metrics });
   const operator = createOperator({
     ...{ source, fleet: xds.fleet, registry: modules, preflight, clock, log, ownNamespace: options.ownNamespace },

@@ -1,4 +1,5 @@
 import type { Chain, ChainEntry, DeliveredFilter, Fleet, ProxyHealth, ProxyNode, Rejection, SlotDelivery } from "../../model/delivery.ts";
+import type { Digest } from "../../model/digest.ts";
 import { filterId } from "../../model/filter.ts";
 
 /**
@@ -24,6 +25,8 @@ export interface FakeFleet extends Fleet {
   anonymous: boolean;
   /** What the proxy reports of itself. */
   report(id: string, health: ProxyHealth | undefined): void;
+  /** Tells the listeners that a module is not in the store any more. */
+  miss(wasmDigest: Digest): void;
   /** Called for every chain that a proxy acknowledged. */
   onAck: (proxyId: string, chain: Chain) => void;
   running(id: string, slot?: string): readonly DeliveredFilter[];
@@ -60,6 +63,7 @@ export function createFakeFleet(now: () => number): FakeFleet {
   const unseen = new Map<string, FakeProxy>();
   const deaf = new Set<string>();
   const listeners = new Set<(ids: ReadonlySet<string>) => void>();
+  const onMissing = new Set<(wasmDigest: Digest) => void>();
   let changed = new Set<string>();
 
   function touch(id: string): void {
@@ -157,6 +161,13 @@ export function createFakeFleet(now: () => number): FakeFleet {
     onChange(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
+    },
+    onMissing(listener) {
+      onMissing.add(listener);
+      return () => void onMissing.delete(listener);
+    },
+    miss(wasmDigest) {
+      for (const listener of onMissing) listener(wasmDigest);
     },
     connect(id, { namespace = "default", labels = {}, slots = ["default"] } = {}) {
       const known = proxies.get(id) ?? unseen.get(id);

@@ -52,6 +52,7 @@ export function createFakeRegistry(): FakeRegistry {
     },
     pullUrl: async (url) => fail("NotFound", url),
     read: async (wasmDigest) => store.get(wasmDigest),
+    has: async (wasmDigest) => store.has(wasmDigest),
     retain() {},
   };
   return registry;

@@ -6,8 +6,8 @@ import { frame } from "../../xds/grpc/message.ts";
 import { createGrpcServer } from "../../xds/grpc/server.ts";
 import { status } from "../../xds/grpc/status.ts";
 import { discoveryMethods, healthMethods } from "../../xds/methods.ts";
-import { type Resource, typeUrls } from "../../xds/resource.ts";
-import { any, field } from "../../xds/resources/wire.ts";
+import { plainResource, type Resource, typeUrls } from "../../xds/resource.ts";
+import { field } from "../../xds/resources/wire.ts";
 
 /** A discovery server, and beside it a service through which a conformance suite sets what the server holds. */
 export interface ConformanceTarget {
@@ -35,8 +35,9 @@ const SETTLE_MS = 100;
 /** Ports 0 take free ones. */
 export async function startConformanceTarget(port = 0, adapterPort = 0): Promise<ConformanceTarget> {
   const cache = createCache();
-  const observer = { opened() {}, subscribed() {}, answered() {}, settled() {}, closed() {} };
-  const discovery = createDiscovery(cache, observer, { names: 10_000, types: 32 });
+  const observer = { opened() {}, subscribed() {}, answered() {}, settled() {}, missing() {}, closed() {} };
+  const modules = { peek: () => undefined, load: async () => undefined };
+  const discovery = createDiscovery({ cache, modules, observer, limits: { names: 10_000, types: 32 } });
   const limits = { maxRequestSize: 4 * 1024 * 1024, maxConnectionAgeMs: 0 };
   const target = createGrpcServer({ methods: new Map([...discoveryMethods(discovery), ...healthMethods()]), ...limits });
   const adapter = createGrpcServer({ methods: new Map(adapterMethods(cache)), ...limits });
@@ -99,14 +100,14 @@ function later(answer: (request: Buffer) => Uint8Array): Method {
 
 /** A resource that is nothing but its name (field 1 of every type here); its version is what tells it from another of that name. */
 function named(typeUrl: string, name: string, version: string): Resource {
-  return { typeUrl, name, version, any: any(typeUrl, field(1, [Buffer.from(name)])) };
+  return plainResource(typeUrl, name, version, field(1, [Buffer.from(name)]));
 }
 
 /** A google.protobuf.Any as a resource of this version. */
 function unpack(bytes: Buffer, version: string): Resource {
   const fields = fieldsOf(bytes);
   const message = fields.get(2)?.[0] ?? Buffer.alloc(0);
-  return { typeUrl: text(fields, 1), name: text(fieldsOf(message), 1), version, any: [bytes] };
+  return plainResource(text(fields, 1), text(fieldsOf(message), 1), version, [message]);
 }
 
 function fieldsOf(message: Buffer): Fields {

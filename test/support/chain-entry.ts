@@ -1,5 +1,6 @@
 import type { ChainEntry } from "../../model/delivery.ts";
-import { digestOf } from "../../model/digest.ts";
+import { type Digest, digestOf } from "../../model/digest.ts";
+import type { ModuleBytes } from "../../model/module.ts";
 import { DEFAULT_SETTINGS, type PluginSettings } from "../../model/revision.ts";
 import { inspectModule } from "../../preflight/index.ts";
 
@@ -8,11 +9,20 @@ export interface EntryOptions extends Partial<PluginSettings> {
   readonly revision?: number;
 }
 
+const modules = new Map<Digest, Uint8Array>();
+
+/** The modules of all entries that `chainEntry` made. */
+export const entryModules: ModuleBytes = {
+  peek: (wasmDigest) => modules.get(wasmDigest),
+  load: async (wasmDigest) => modules.get(wasmDigest),
+};
+
 /** A filter complete as the operator would hand it to the fleet: its capabilities are what the module imports and exports unless `capabilities` says otherwise. */
 export function chainEntry(name: string, code: Uint8Array, options: EntryOptions = {}): ChainEntry {
   const { namespace = "shop", revision = 1, ...given } = options;
   const settings: PluginSettings = { ...DEFAULT_SETTINGS, ...given };
   const wasmDigest = digestOf(code);
+  modules.set(wasmDigest, code);
   return {
     filter: { namespace, name },
     type: settings.type,
@@ -22,7 +32,6 @@ export function chainEntry(name: string, code: Uint8Array, options: EntryOptions
     hash: digestOf(JSON.stringify([wasmDigest, settings])),
     settings,
     capabilities: settings.capabilities ?? names(code),
-    code,
   };
 }
 

@@ -2,6 +2,7 @@ import { systemClock } from "../../model/clock.ts";
 import type { Chain, ChainEntry, DeliveredFilter, Fleet, Rejection, SlotDelivery } from "../../model/delivery.ts";
 import { silentLog } from "../../model/log.ts";
 import { createXdsServer } from "../../xds/index.ts";
+import { entryModules } from "./chain-entry.ts";
 import { startOnReservedPort } from "./ports.ts";
 import { eventually } from "./process.ts";
 
@@ -32,7 +33,7 @@ export function startControl({ port }: ControlOptions = {}): Promise<Control> {
 }
 
 async function listen(port: number): Promise<Control> {
-  const server = createXdsServer({ address: `127.0.0.1:${port}`, clock: systemClock, log: silentLog });
+  const server = createXdsServer({ address: `127.0.0.1:${port}`, clock: systemClock, log: silentLog, modules: entryModules });
   const { fleet } = server;
   let desired: Desired<Chain | "hold"> | undefined;
   fleet.onChange((ids) => assign(ids));

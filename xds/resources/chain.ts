@@ -1,9 +1,10 @@
 import { hash } from "node:crypto";
 import type { Chain, ChainEntry } from "../../model/delivery.ts";
+import type { Digest } from "../../model/digest.ts";
 import { type FilterKey, type FilterType, filterId } from "../../model/filter.ts";
 import { type Resource, typeUrls } from "../resource.ts";
 import type { Dialect } from "./dialect.ts";
-import { passThrough } from "./pass-through.ts";
+import { passThrough, passThroughModule } from "./pass-through.ts";
 import { pluginConfig } from "./plugin.ts";
 import { any, field, join, type Rope, typedExtensionConfig } from "./wire.ts";
 
@@ -56,12 +57,15 @@ export function chainResource(
   attempt: string,
   version = chainVersion(slot, chain, dialect),
 ): Resource {
-  const filters = httpEntries(chain).map((entry) =>
-    field(FILTERS, typedExtensionConfig(filterId(entry.filter), HTTP_WASM_TYPE, wasm(entry, dialect, attempt))),
-  );
-  // A chain with no filters is refused: no chain at all is the valid form of an empty one.
-  const config = filters.length === 0 ? [] : field(DEFAULT_FILTER_CHAIN, filters.flat());
-  return extension(chainName(slot), version, FILTER_CHAIN_TYPE, config);
+  const entries = httpEntries(chain);
+  return extension(chainName(slot), version, FILTER_CHAIN_TYPE, entries, (code) => {
+    const filters = entries.map((entry) => {
+      const config = wasm(entry, codeOf(entry, code), dialect, attempt);
+      return field(FILTERS, typedExtensionConfig(filterId(entry.filter), HTTP_WASM_TYPE, config));
+    });
+    // A chain with no filters is refused: no chain at all is the valid form of an empty one.
+    return filters.length === 0 ? [] : field(DEFAULT_FILTER_CHAIN, filters.flat());
+  });
 }
 
 /** The version of `wasmResource` of these. */
@@ -71,7 +75,9 @@ export function wasmVersion(slot: string, entry: ChainEntry, dialect: Dialect): 
 
 /** One filter as its own resource: every filter of a proxy of the `filters` form, and the network filters of any proxy. `attempt`: see `chainResource`. */
 export function wasmResource(slot: string, entry: ChainEntry, dialect: Dialect, attempt: string): Resource {
-  return extension(wasmName(slot, entry.filter), wasmVersion(slot, entry, dialect), wasmType(entry.type), wasm(entry, dialect, attempt));
+  return extension(wasmName(slot, entry.filter), wasmVersion(slot, entry, dialect), wasmType(entry.type), [entry], (code) =>
+    wasm(entry, codeOf(entry, code), dialect, attempt),
+  );
 }
 
 /**
@@ -79,12 +85,15 @@ export function wasmResource(slot: string, entry: ChainEntry, dialect: Dialect, 
  * be removed instead: Envoy would answer 5xx for as long as its listener names it.
  */
 export function passThroughResource(slot: string, filter: FilterKey, type: FilterType, dialect: Dialect, attempt: string): Resource {
-  return wasmResource(slot, passThrough(filter, type), dialect, attempt);
+  const entry = passThrough(filter, type);
+  return extension(wasmName(slot, filter), wasmVersion(slot, entry, dialect), wasmType(type), [], () =>
+    wasm(entry, passThroughModule, dialect, attempt),
+  );
 }
 
 /** The config inside `passThroughResource`, encoded without its Any. */
 export function passThroughConfig(filter: FilterKey, type: FilterType, dialect: Dialect): Uint8Array {
-  return join(wasm(passThrough(filter, type), dialect, "none"));
+  return join(wasm(passThrough(filter, type), passThroughModule, dialect, "none"));
 }
 
 /** The type of a filter's config. */
@@ -92,20 +101,30 @@ export function wasmType(type: FilterType): string {
   return type === "HTTP" ? HTTP_WASM_TYPE : NETWORK_WASM_TYPE;
 }
 
-function wasm(entry: ChainEntry, dialect: Dialect, attempt: string): Rope {
-  return field(WASM_CONFIG, pluginConfig(entry, dialect, attempt));
+function wasm(entry: ChainEntry, code: Uint8Array, dialect: Dialect, attempt: string): Rope {
+  return field(WASM_CONFIG, pluginConfig(entry, code, dialect, attempt));
+}
+
+type Code = ReadonlyMap<Digest, Uint8Array>;
+
+function codeOf({ wasmDigest }: ChainEntry, code: Code): Uint8Array {
+  const bytes = code.get(wasmDigest);
+  if (bytes === undefined) throw new Error(`a resource is encoded without its module ${wasmDigest}`);
+  return bytes;
 }
 
 function httpEntries(chain: Chain): Chain {
   return chain.filter((entry) => entry.type === "HTTP");
 }
 
-function extension(name: string, version: string, typeUrl: string, config: Rope): Resource {
+/** A TypedExtensionConfig with a config of this type. `entries`: those whose modules `config` needs. */
+function extension(name: string, version: string, typeUrl: string, entries: Chain, config: (code: Code) => Rope): Resource {
   return {
     typeUrl: typeUrls.extensionConfig,
     name,
     version,
-    any: any(typeUrls.extensionConfig, typedExtensionConfig(name, typeUrl, config)),
+    modules: [...new Set(entries.map(({ wasmDigest }) => wasmDigest))],
+    encode: (code) => any(typeUrls.extensionConfig, typedExtensionConfig(name, typeUrl, config(code))),
   };
 }
 

@@ -2,9 +2,15 @@ import type { ChainEntry } from "../../model/delivery.ts";
 import type { Digest } from "../../model/digest.ts";
 import { DEFAULT_SETTINGS, type PluginSettings } from "../../model/revision.ts";
 
-/** A chain entry for unit tests: `code` need not be a module. */
-export function entryFixture(name: string, given: Partial<PluginSettings> = {}, code: Uint8Array = Buffer.from("code")): ChainEntry {
-  const digest: Digest = `sha256:${"0".repeat(64)}`;
+const digest: Digest = `sha256:${"0".repeat(64)}`;
+
+/** What `entryFixture`s are encoded with: `code` need not be a module. */
+export function codeFixture(code: Uint8Array = Buffer.from("code")): ReadonlyMap<Digest, Uint8Array> {
+  return new Map([[digest, code]]);
+}
+
+/** A chain entry for unit tests. */
+export function entryFixture(name: string, given: Partial<PluginSettings> = {}): ChainEntry {
   const settings: PluginSettings = { ...DEFAULT_SETTINGS, ...given };
   return {
     filter: { namespace: "shop", name },
@@ -15,6 +21,5 @@ export function entryFixture(name: string, given: Partial<PluginSettings> = {}, 
     hash: JSON.stringify([name, settings]),
     settings,
     capabilities: settings.capabilities ?? ["proxy_log", "proxy_on_request_headers"],
-    code,
   };
 }

@@ -15,7 +15,7 @@ import {
   type HttpFilter,
 } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
 import type { Any } from "../gen/google/protobuf/any.ts";
-import { type Resource, typeUrls } from "../resource.ts";
+import { plainResource, type Resource, typeUrls } from "../resource.ts";
 import { chainName, FILTER_CHAIN_TYPE, passThroughConfig, wasmName, wasmType } from "./chain.ts";
 import type { Dialect } from "./dialect.ts";
 import type { ManagedSidecar } from "./managed-sidecar.ts";
@@ -148,6 +148,6 @@ function lbEndpoint(address: Address) {
 }
 
 function resource(typeUrl: string, name: string, message: Uint8Array): Resource {
-  const bytes = join(any(typeUrl, [message]));
-  return { typeUrl, name, version: hash("sha256", bytes).slice(0, 32), any: [bytes] };
+  const version = hash("sha256", join(any(typeUrl, [message]))).slice(0, 32);
+  return plainResource(typeUrl, name, version, [message]);
 }

@@ -18,7 +18,7 @@ export const passThroughModule: Uint8Array = Buffer.from(
 
 const digest = `sha256:${hash("sha256", passThroughModule)}` as const;
 
-/** A chain entry that stands where `filter` would, and does nothing. */
+/** A chain entry that stands where `filter` would, and does nothing. Its module is `passThroughModule`: no store knows it. */
 export function passThrough(filter: FilterKey, type: FilterType): ChainEntry {
   return {
     filter,
@@ -29,6 +29,5 @@ export function passThrough(filter: FilterKey, type: FilterType): ChainEntry {
     hash: digest,
     settings: { ...DEFAULT_SETTINGS, type, slot: "" },
     capabilities: [],
-    code: passThroughModule,
   };
 }

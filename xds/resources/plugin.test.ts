@@ -7,15 +7,13 @@ import { pluginConfig, vmId } from "./plugin.ts";
 import { join } from "./wire.ts";
 
 const OLD = { form: "filters", restriction: "plugin" } as const;
+const CODE = Buffer.from("code");
 const NEW = { form: "chain", restriction: "vm" } as const;
 
 test("a plugin carries its name, code, configuration, environment and policy", () => {
-  const entry = entryFixture(
-    "add-header",
-    { config: '{"a":"é"}', rootId: "root", failurePolicy: "Open", env: [{ name: "A", value: "b" }] },
-    Buffer.from([0, 1, 2]),
-  );
-  const plugin = PluginConfig.decode(join(pluginConfig(entry, OLD, "1")));
+  const settings = { config: '{"a":"é"}', rootId: "root", failurePolicy: "Open", env: [{ name: "A", value: "b" }] } as const;
+  const entry = entryFixture("add-header", settings);
+  const plugin = PluginConfig.decode(join(pluginConfig(entry, Buffer.from([0, 1, 2]), OLD, "1")));
   assert.equal(plugin.name, "shop/add-header");
   assert.equal(plugin.rootId, "root");
   assert.equal(plugin.failurePolicy, FailurePolicy.FAIL_OPEN);
@@ -38,14 +36,14 @@ test("a plugin carries its name, code, configuration, environment and policy", (
 });
 
 test("a plugin that reloads backs off between a quarter of a second and thirty seconds", () => {
-  const plugin = PluginConfig.decode(join(pluginConfig(entryFixture("a", { failurePolicy: "Reload" }), NEW, "1")));
+  const plugin = PluginConfig.decode(join(pluginConfig(entryFixture("a", { failurePolicy: "Reload" }), CODE, NEW, "1")));
   assert.equal(plugin.failurePolicy, FailurePolicy.FAIL_RELOAD);
   assert.equal(plugin.reloadConfig?.backoff?.baseInterval?.nanos, 250_000_000);
   assert.equal(plugin.reloadConfig?.backoff?.maxInterval?.seconds, 30);
 });
 
 test("the capability restriction stands where the proxy looks for it", () => {
-  const plugin = PluginConfig.decode(join(pluginConfig(entryFixture("a"), NEW, "1")));
+  const plugin = PluginConfig.decode(join(pluginConfig(entryFixture("a"), CODE, NEW, "1")));
   assert.equal(plugin.capabilityRestrictionConfig, undefined);
   const allowed = plugin.vm?.vmConfig.capabilityRestrictionConfig?.allowedCapabilities;
   assert.deepEqual(Object.keys(allowed ?? {}), [...allowedNames(["proxy_log", "proxy_on_request_headers"]), "weir_attempt_1"]);

@@ -27,8 +27,8 @@ const failurePolicies: Record<FailurePolicy, EnvoyFailurePolicy> = {
 /** How long Envoy answers 503 before it builds a new VM for one that failed: short the first time (its own default is 1 s), longer each time after. */
 const reloadConfig = { backoff: { baseInterval: { seconds: 0, nanos: 250_000_000 }, maxInterval: { seconds: 30, nanos: 0 } } };
 
-/** The encoded envoy.extensions.wasm.v3.PluginConfig of a filter. `attempt`: see `chainResource`. */
-export function pluginConfig(entry: ChainEntry, dialect: Dialect, attempt: string): Rope {
+/** The encoded envoy.extensions.wasm.v3.PluginConfig of a filter. `code`: its module; `attempt`: see `chainResource`. */
+export function pluginConfig(entry: ChainEntry, code: Uint8Array, dialect: Dialect, attempt: string): Rope {
   const { settings } = entry;
   const plugin = PluginConfig.encode({
     name: filterId(entry.filter),
@@ -38,10 +38,10 @@ export function pluginConfig(entry: ChainEntry, dialect: Dialect, attempt: strin
     reloadConfig: settings.failurePolicy === "Reload" ? reloadConfig : undefined,
     capabilityRestrictionConfig: dialect.restriction === "plugin" ? restriction(entry, attempt) : undefined,
   }).finish();
-  return [plugin, ...field(PLUGIN_VM_CONFIG, vmConfig(entry, dialect, attempt))];
+  return [plugin, ...field(PLUGIN_VM_CONFIG, vmConfig(entry, code, dialect, attempt))];
 }
 
-function vmConfig(entry: ChainEntry, dialect: Dialect, attempt: string): Rope {
+function vmConfig(entry: ChainEntry, code: Uint8Array, dialect: Dialect, attempt: string): Rope {
   const { env } = entry.settings;
   const vm = VmConfig.encode({
     vmId: vmId(entry),
@@ -49,8 +49,8 @@ function vmConfig(entry: ChainEntry, dialect: Dialect, attempt: string): Rope {
     environmentVariables: env.length === 0 ? undefined : { keyValues: Object.fromEntries(env.map(({ name, value }) => [name, value])) },
     capabilityRestrictionConfig: dialect.restriction === "vm" ? restriction(entry, attempt) : undefined,
   }).finish();
-  const code = field(ASYNC_DATA_SOURCE_LOCAL, field(DATA_SOURCE_INLINE_BYTES, [entry.code]));
-  return [vm, ...field(VM_CODE, code)];
+  const source = field(ASYNC_DATA_SOURCE_LOCAL, field(DATA_SOURCE_INLINE_BYTES, [code]));
+  return [vm, ...field(VM_CODE, source)];
 }
 
 /** The attempt stands among the names: nothing has that name, so it changes the bytes and nothing else. */

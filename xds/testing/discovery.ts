@@ -1,12 +1,14 @@
 import type { TestContext } from "node:test";
+import type { ModuleBytes } from "../../model/module.ts";
 import { type Cache, createCache } from "../cache.ts";
 import { createDiscovery, type Discovery } from "../discovery.ts";
 import { createGrpcServer } from "../grpc/server.ts";
 import { discoveryMethods, healthMethods } from "../methods.ts";
-import { type Resource, typeUrls } from "../resource.ts";
-import { any, field } from "../resources/wire.ts";
+import { plainResource, type Resource, typeUrls } from "../resource.ts";
+import { field } from "../resources/wire.ts";
 import type { StreamObserver } from "../stream.ts";
 import { connect, type TestClient, type TestClientOptions, type Variant } from "./client.ts";
+import { heldModules } from "./modules.ts";
 
 /** One way to speak xDS about one type. */
 export interface Way {
@@ -28,15 +30,17 @@ export const everyWay: readonly Way[] = Object.entries(typeUrls).flatMap(([type,
 /** A resource that is nothing but its name and some content. Same version, same bytes. */
 export function resourceOf(typeUrl: string, name: string, version: string, size = 0): Resource {
   const message = [...field(1, [Buffer.from(name)]), ...field(1000, [Buffer.from(version)]), ...field(1001, [Buffer.alloc(size)])];
-  return { typeUrl, name, version, any: any(typeUrl, message) };
+  return plainResource(typeUrl, name, version, message);
 }
 
-const ignore: StreamObserver = { opened() {}, subscribed() {}, answered() {}, settled() {}, closed() {} };
+const ignore: StreamObserver = { opened() {}, subscribed() {}, answered() {}, settled() {}, missing() {}, closed() {} };
 
 export interface DiscoveryOptions {
   readonly observer?: StreamObserver;
   readonly names?: number;
   readonly maxRequestSize?: number;
+  /** Default: none is there. */
+  readonly modules?: ModuleBytes;
 }
 
 export interface StartedDiscovery {
@@ -52,7 +56,8 @@ export interface StartedDiscovery {
 /** A discovery server on a free port over an empty cache, gone when the test is. */
 export async function startDiscovery(t: TestContext, options: DiscoveryOptions = {}): Promise<StartedDiscovery> {
   const cache = createCache();
-  const discovery = createDiscovery(cache, options.observer ?? ignore, { names: options.names ?? 10_000, types: 32 });
+  const { observer = ignore, modules = heldModules(new Map()), names = 10_000 } = options;
+  const discovery = createDiscovery({ cache, modules, observer, limits: { names, types: 32 } });
   const maxRequestSize = options.maxRequestSize ?? 4 * 1024 * 1024;
   const methods = new Map([...discoveryMethods(discovery), ...healthMethods()]);
   const server = createGrpcServer({ methods, maxRequestSize, maxConnectionAgeMs: 0 });
