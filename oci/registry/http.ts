@@ -205,3 +205,13 @@ export async function readBody(response: HttpResponse, limit: number): Promise<U
   }
   return whole;
 }
+
+/** As `readBody`, with a connection that breaks as a failure. */
+export async function boundedBody(response: HttpResponse, limit: number): Promise<Result<Uint8Array | undefined>> {
+  try {
+    return ok(await readBody(response, limit));
+  } catch (error) {
+    if (error instanceof Interrupted) return { ok: false, error: error.failure };
+    throw error;
+  }
+}

@@ -1,4 +1,5 @@
 import { isRecord } from "../../base/json.ts";
+import type { Digest } from "../../model/digest.ts";
 import type { Credentials } from "../../model/module.ts";
 import { fail, failForNow, type Result } from "../../model/result.ts";
 import { type RegistryReference, repositoryName } from "../repository/reference.ts";
@@ -74,6 +75,15 @@ export function createSession(reference: RegistryReference, { http, credentials 
       return fail("RegistryRefused", `${host} refuses ${what} of ${name} (${status}${said})`);
     },
   };
+}
+
+/** What to do when a registry returns something else than was asked for. */
+export const CHECK_REGISTRY = "nothing of it was used; push the image again, or check the registry's storage and any cache before it";
+
+/** The registry answered for `what` (`layer sha256:...`) with content of another digest. */
+export function wrongContent(session: Session, what: string, actual: Digest) {
+  const message = `the registry answered for ${what} of ${session.name} with content whose digest is ${actual}; ${CHECK_REGISTRY}`;
+  return fail("DigestMismatch", message);
 }
 
 /** `: MANIFEST_UNKNOWN` from an error body. The codes only: free text of a foreign server has no place in a status. */

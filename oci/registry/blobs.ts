@@ -1,0 +1,111 @@
+import { createHash } from "node:crypto";
+import type { Digest } from "../../model/digest.ts";
+import { fail, failForNow, ok, type Result } from "../../model/result.ts";
+import { tooLarge } from "../repository/bytes.ts";
+import type { Descriptor } from "../repository/manifest.ts";
+import { type HttpResponse, Interrupted } from "./http.ts";
+import { CHECK_REGISTRY, type Session, wrongContent } from "./session.ts";
+
+/** How often a blob that breaks off is resumed. */
+const MAX_RESUMES = 4;
+
+/** Fetches a blob into memory, resumes it where it broke off, and verifies its digest. https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-blobs */
+export async function fetchBlob(
+  session: Session,
+  { digest, size }: Descriptor,
+  limit: number,
+  signal?: AbortSignal,
+): Promise<Result<Uint8Array<ArrayBuffer>>> {
+  if (size > limit) return fail("ModuleTooLarge", tooLarge(`layer ${digest} of ${session.name}`, size, limit));
+  const blob = new Uint8Array(size);
+  let hash = createHash("sha256");
+  let received = 0;
+  let cause = "";
+  for (let attempt = 0; attempt <= MAX_RESUMES; attempt++) {
+    if (attempt > 0) session.retried();
+    const headers: Record<string, string> = received > 0 ? { range: `bytes=${received}-` } : {};
+    const answer = await session.request({ method: "GET", url: session.url(`blobs/${digest}`), headers, signal });
+    if (!answer.ok) return answer;
+    const response = answer.value;
+    const start = startOf(response, received);
+    if (start === undefined) return blobRefused(session, response, digest, received, size);
+    if (start === 0 && received > 0) {
+      hash = createHash("sha256");
+      received = 0;
+    }
+    try {
+      for await (const chunk of response.chunks()) {
+        if (received + chunk.byteLength > size) {
+          return fail(
+            "DigestMismatch",
+            `layer ${digest} of ${session.name} goes on after the ${size} bytes that its manifest names; ${CHECK_REGISTRY}`,
+          );
+        }
+        blob.set(chunk, received);
+        hash.update(chunk);
+        received += chunk.byteLength;
+      }
+    } catch (error) {
+      if (!(error instanceof Interrupted)) throw error;
+      if (error.failure.reason === "Canceled") return { ok: false, error: error.failure };
+      cause = `: ${error.failure.message}`;
+    }
+    if (received === size) return verified(session, blob, digest, `sha256:${hash.digest("hex")}`);
+  }
+  return truncated(session, digest, received, size, cause);
+}
+
+/** Where in the blob this answer begins: `undefined` when it is no part of it. */
+function startOf(response: HttpResponse, asked: number): number | undefined {
+  if (response.status === 200) return 0;
+  const range = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "");
+  return response.status === 206 && asked > 0 && Number(range?.[1]) === asked ? asked : undefined;
+}
+
+async function blobRefused(session: Session, response: HttpResponse, digest: Digest, received: number, size: number) {
+  if (response.status === 404) {
+    await response.discard();
+    return fail("BlobNotFound", `${session.name} lacks layer ${digest}, which its manifest names; push the image again`);
+  }
+  if (response.status === 416 || response.status === 206) {
+    await response.discard();
+    return truncated(session, digest, received, size, "");
+  }
+  return session.unexpected(response, `layer ${digest}`);
+}
+
+function verified(session: Session, blob: Uint8Array<ArrayBuffer>, digest: Digest, actual: Digest): Result<Uint8Array<ArrayBuffer>> {
+  if (actual === digest) return ok(blob);
+  return wrongContent(session, `layer ${digest}`, actual);
+}
+
+function truncated(session: Session, digest: Digest, received: number, size: number, cause: string) {
+  return failForNow("TruncatedBlob", `layer ${digest} of ${session.name} ended after ${received} of ${size} bytes${cause}`);
+}
+
+/** One POST for a place, one PUT with the bytes. https://github.com/opencontainers/distribution-spec/blob/main/spec.md#post-then-put */
+export async function putBlob(
+  session: Session,
+  bytes: Uint8Array<ArrayBuffer>,
+  digest: Digest,
+  signal?: AbortSignal,
+): Promise<Result<void>> {
+  const there = await session.request({ method: "HEAD", url: session.url(`blobs/${digest}`), signal }, "pull,push");
+  if (!there.ok) return there;
+  await there.value.discard();
+  if (there.value.status === 200) return ok(undefined);
+  const started = await session.request({ method: "POST", url: session.url("blobs/uploads/"), signal }, "pull,push");
+  if (!started.ok) return started;
+  const place = started.value.headers.get("location");
+  if (started.value.status !== 202 || place === null) return session.unexpected(started.value, "an upload");
+  await started.value.discard();
+  const url = URL.parse(place, started.value.url.href);
+  if (url === null) return fail("RegistryRefused", `the registry of ${session.name} names no usable place for an upload`);
+  url.searchParams.set("digest", digest);
+  const headers = { "content-type": "application/octet-stream" };
+  const done = await session.request({ method: "PUT", url, headers, body: bytes, signal }, "pull,push");
+  if (!done.ok) return done;
+  if (done.value.status !== 201) return session.unexpected(done.value, `the upload of ${digest}`);
+  await done.value.discard();
+  return ok(undefined);
+}
