@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { KubeConfig } from "@kubernetes/client-node";
 import { main } from "../cli/main.ts";
@@ -64,31 +64,33 @@ test("a cluster without the CRD is told from one without the filter", async () =
   assert.match(missing.err, /cannot read WasmFilter default\/add-header: .*not found/);
 });
 
-test("apply creates, leaves alone and changes, as kubectl would say it", async () => {
-  const apply = (input: string) => weir(["apply", "-f", "-"], { input });
-  assert.equal((await apply(MANIFEST)).out, "WasmFilter default/add-header created\n");
-  assert.equal((await apply(MANIFEST)).out, "WasmFilter default/add-header unchanged\n");
-  assert.equal((await apply(MANIFEST.replace("x-weir", "x-other"))).out, "WasmFilter default/add-header configured\n");
-  assert.deepEqual((await stored()).spec.config, { header: "x-other" });
-  const secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: creds}\nstringData: {password: x}\n";
-  assert.equal((await apply(secret)).out, "Secret default/creds created\n");
-});
-
-test("what kubectl applied before is no obstacle", async () => {
-  await kubectl(["apply", "-f", "-"], { ...cluster, input: MANIFEST.replace("add-header, ", "from-kubectl, ") });
-  const { status, out, err } = await weir(["apply", "-f", "-"], {
-    input: MANIFEST.replace("add-header, ", "from-kubectl, ").replace(":1", ":2"),
+describe("apply", () => {
+  test("apply creates, leaves alone and changes, as kubectl would say it", async () => {
+    const apply = (input: string) => weir(["apply", "-f", "-"], { input });
+    assert.equal((await apply(MANIFEST)).out, "WasmFilter default/add-header created\n");
+    assert.equal((await apply(MANIFEST)).out, "WasmFilter default/add-header unchanged\n");
+    assert.equal((await apply(MANIFEST.replace("x-weir", "x-other"))).out, "WasmFilter default/add-header configured\n");
+    assert.deepEqual((await stored()).spec.config, { header: "x-other" });
+    const secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: creds}\nstringData: {password: x}\n";
+    assert.equal((await apply(secret)).out, "Secret default/creds created\n");
   });
-  assert.equal(status, 0, err);
-  assert.equal(out, "WasmFilter default/from-kubectl configured\n");
-  assert.match((await weir(["delete", "from-kubectl"])).out, /default\/from-kubectl deleted/);
-  assert.match((await weir(["delete", "from-kubectl"])).err, /not found/);
-});
 
-test("what the CRD refuses is refused with its words", async () => {
-  const { status, err } = await weir(["apply", "-f", "-"], { input: MANIFEST.replace("  config", "  url: https://x/y.wasm\n  config") });
-  assert.equal(status, 1);
-  assert.match(err, /stdin: cannot apply WasmFilter default\/add-header: .*image/);
+  test("what kubectl applied before is no obstacle", async () => {
+    await kubectl(["apply", "-f", "-"], { ...cluster, input: MANIFEST.replace("add-header, ", "from-kubectl, ") });
+    const { status, out, err } = await weir(["apply", "-f", "-"], {
+      input: MANIFEST.replace("add-header, ", "from-kubectl, ").replace(":1", ":2"),
+    });
+    assert.equal(status, 0, err);
+    assert.equal(out, "WasmFilter default/from-kubectl configured\n");
+    assert.match((await weir(["delete", "from-kubectl"])).out, /default\/from-kubectl deleted/);
+    assert.match((await weir(["delete", "from-kubectl"])).err, /not found/);
+  });
+
+  test("what the CRD refuses is refused with its words", async () => {
+    const { status, err } = await weir(["apply", "-f", "-"], { input: MANIFEST.replace("  config", "  url: https://x/y.wasm\n  config") });
+    assert.equal(status, 1);
+    assert.match(err, /stdin: cannot apply WasmFilter default\/add-header: .*image/);
+  });
 });
 
 test("get shows the columns of kubectl get wf with the same cells", async () => {
@@ -121,81 +123,85 @@ test("get shows the columns of kubectl get wf with the same cells", async () => 
   assert.equal(list.items[0].metadata.creationTimestamp, (await stored()).metadata.creationTimestamp);
 });
 
-test("rollback pins the digest of the earlier revision, apply leaves the pin and says so, unpin takes it away", async () => {
-  assert.match((await weir(["rollback", "add-header"])).out, /pinned to sha256:a{64} \(revision 1\)/);
-  assert.equal((await stored()).spec.digest, digest("a"));
-  assert.match((await weir(["apply", "-f", "-"], { input: MANIFEST })).out, /configured\n {2}it stays pinned to sha256:a{64}/);
-  assert.equal((await stored()).spec.digest, digest("a"));
-  assert.match((await weir(["rollback", "add-header", "--to", "bbbb"])).out, /revision 2/);
-  assert.match((await weir(["rollback", "default/add-header", "--unpin"])).out, /no longer pinned/);
-  assert.equal((await stored()).spec.digest, undefined);
+describe("rollback and rollout", () => {
+  test("rollback pins the digest of the earlier revision, apply leaves the pin and says so, unpin takes it away", async () => {
+    assert.match((await weir(["rollback", "add-header"])).out, /pinned to sha256:a{64} \(revision 1\)/);
+    assert.equal((await stored()).spec.digest, digest("a"));
+    assert.match((await weir(["apply", "-f", "-"], { input: MANIFEST })).out, /configured\n {2}it stays pinned to sha256:a{64}/);
+    assert.equal((await stored()).spec.digest, digest("a"));
+    assert.match((await weir(["rollback", "add-header", "--to", "bbbb"])).out, /revision 2/);
+    assert.match((await weir(["rollback", "default/add-header", "--unpin"])).out, /no longer pinned/);
+    assert.equal((await stored()).spec.digest, undefined);
+  });
+
+  test("rollout commands write the annotations that the operator reads, and nothing else", async () => {
+    const { spec } = await stored();
+    assert.equal((await weir(["rollout", "pause", "add-header"])).status, 0);
+    assert.equal((await weir(["rollout", "promote", "add-header"])).status, 0);
+    assert.equal((await weir(["rollout", "abort", "add-header"])).status, 0);
+    const { metadata, status } = await stored();
+    const { annotations = {} } = metadata;
+    const generation = status?.observedGeneration;
+    assert.ok(generation !== undefined);
+    assert.equal(annotations["weir.dev/rollout-paused"], "true");
+    assert.equal(annotations["weir.dev/rollout-promote"], `2/1@${generation}`);
+    assert.equal(annotations["weir.dev/rollout-abort"], `2@${generation}`);
+    assert.equal((await weir(["rollout", "resume", "add-header"])).status, 0);
+    const now = await stored();
+    assert.equal(now.metadata.annotations?.["weir.dev/rollout-paused"], undefined);
+    assert.deepEqual(now.spec, spec);
+  });
 });
 
-test("rollout commands write the annotations that the operator reads, and nothing else", async () => {
-  const { spec } = await stored();
-  assert.equal((await weir(["rollout", "pause", "add-header"])).status, 0);
-  assert.equal((await weir(["rollout", "promote", "add-header"])).status, 0);
-  assert.equal((await weir(["rollout", "abort", "add-header"])).status, 0);
-  const { metadata, status } = await stored();
-  const { annotations = {} } = metadata;
-  const generation = status?.observedGeneration;
-  assert.ok(generation !== undefined);
-  assert.equal(annotations["weir.dev/rollout-paused"], "true");
-  assert.equal(annotations["weir.dev/rollout-promote"], `2/1@${generation}`);
-  assert.equal(annotations["weir.dev/rollout-abort"], `2@${generation}`);
-  assert.equal((await weir(["rollout", "resume", "add-header"])).status, 0);
-  const now = await stored();
-  assert.equal(now.metadata.annotations?.["weir.dev/rollout-paused"], undefined);
-  assert.deepEqual(now.spec, spec);
-});
+describe("reading", () => {
+  test("describe and history need the API server alone; only which proxies there are is the running server's to know", async () => {
+    const { metadata } = await stored();
+    const api = createKubeApi({ kubeConfig: kubeConfig() });
+    const store = createRevisionStore({ api, log: silentLog });
+    for (const [number, config] of [
+      [1, "{}"],
+      [2, '{"a":1}'],
+    ] as const) {
+      const saved = await store.save({ namespace: "default", name: "add-header" }, metadata.uid ?? "", record(number, config));
+      assert.ok(saved.ok);
+    }
+    const described = await weir(["describe", "add-header"]);
+    assert.equal(described.status, 0, described.err);
+    assert.match(described.out, /^default\/add-header {2}Not ready \(Pending\): 1 to go\n/);
+    assert.match(described.out, /Proxies\n {2}not known: no Weir answers at http:\/\/127\.0\.0\.1:1 /);
+    const history = await weir(["history", "add-header"]);
+    assert.equal(history.err, "");
+    assert.match(history.out, /^REVISION .*\n2\* +b{12} +Succeeded .*digest a{12} -> b{12}, config {} -> {"a":1}\n1 +a{12} /);
+  });
 
-test("describe and history need the API server alone; only which proxies there are is the running server's to know", async () => {
-  const { metadata } = await stored();
-  const api = createKubeApi({ kubeConfig: kubeConfig() });
-  const store = createRevisionStore({ api, log: silentLog });
-  for (const [number, config] of [
-    [1, "{}"],
-    [2, '{"a":1}'],
-  ] as const) {
-    const saved = await store.save({ namespace: "default", name: "add-header" }, metadata.uid ?? "", record(number, config));
-    assert.ok(saved.ok);
+  function kubeConfig(): KubeConfig {
+    const config = new KubeConfig();
+    config.loadFromFile(cluster.kubeconfig);
+    return config;
   }
-  const described = await weir(["describe", "add-header"]);
-  assert.equal(described.status, 0, described.err);
-  assert.match(described.out, /^default\/add-header {2}Not ready \(Pending\): 1 to go\n/);
-  assert.match(described.out, /Proxies\n {2}not known: no Weir answers at http:\/\/127\.0\.0\.1:1 /);
-  const history = await weir(["history", "add-header"]);
-  assert.equal(history.err, "");
-  assert.match(history.out, /^REVISION .*\n2\* +b{12} +Succeeded .*digest a{12} -> b{12}, config {} -> {"a":1}\n1 +a{12} /);
-});
 
-function kubeConfig(): KubeConfig {
-  const config = new KubeConfig();
-  config.loadFromFile(cluster.kubeconfig);
-  return config;
-}
+  function record(number: number, config: string): Revision {
+    const settings = { ...{ slot: "default", priority: 0, rootId: "", env: [], capabilities: undefined }, config };
+    return {
+      ...{ number, image: "registry.example/add-header:1", digest: `sha256:${"a".repeat(64)}`, wasmDigest: `sha256:${"c".repeat(64)}` },
+      ...{
+        settings: { ...settings, type: "HTTP", failurePolicy: "Reload" },
+        capabilities: [],
+        hash: String(number),
+        time: "2026-01-01T00:00:00Z",
+      },
+    };
+  }
 
-function record(number: number, config: string): Revision {
-  const settings = { ...{ slot: "default", priority: 0, rootId: "", env: [], capabilities: undefined }, config };
-  return {
-    ...{ number, image: "registry.example/add-header:1", digest: `sha256:${"a".repeat(64)}`, wasmDigest: `sha256:${"c".repeat(64)}` },
-    ...{
-      settings: { ...settings, type: "HTTP", failurePolicy: "Reload" },
-      capabilities: [],
-      hash: String(number),
-      time: "2026-01-01T00:00:00Z",
-    },
-  };
-}
-
-test("a list longer than a page is whole", async () => {
-  const item = (index: number) => MANIFEST.replace("add-header, namespace: default", `many-${index}, namespace: kube-public`);
-  const all = Array.from({ length: 600 }, (_, index) => item(index)).join("---\n");
-  const file = join(folder.path, "many.yaml");
-  await writeFile(file, all);
-  await kubectl(["create", "-f", file], cluster);
-  const list = JSON.parse((await weir(["get", "-n", "kube-public", "-o", "json"])).out);
-  assert.equal(new Set(list.items.map((each: WasmFilter) => each.metadata.name)).size, 600);
+  test("a list longer than a page is whole", async () => {
+    const item = (index: number) => MANIFEST.replace("add-header, namespace: default", `many-${index}, namespace: kube-public`);
+    const all = Array.from({ length: 600 }, (_, index) => item(index)).join("---\n");
+    const file = join(folder.path, "many.yaml");
+    await writeFile(file, all);
+    await kubectl(["create", "-f", file], cluster);
+    const list = JSON.parse((await weir(["get", "-n", "kube-public", "-o", "json"])).out);
+    assert.equal(new Set(list.items.map((each: WasmFilter) => each.metadata.name)).size, 600);
+  });
 });
 
 test("someone without rights, a wrong token and a dead server are three different failures", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import type { Chain } from "../model/delivery.ts";
 import { typeUrls } from "../xds/resource.ts";
 import { chainEntry } from "./support/chain-entry.ts";
@@ -65,140 +65,146 @@ async function assertSpotless(t: TestContext, traffic: ReturnType<typeof startTr
   assert.deepEqual({ failed, unfiltered, samples }, { failed: 0, unfiltered: 0, samples: [] });
 }
 
-test("a managed sidecar gets cluster, endpoints, listener, filters and route in this order", async (t) => {
-  const sidecar = await startSidecar(t, "chain");
-  await sidecar.serving([guard]);
-  assert.equal((await get(sidecar.port)).headers["x-guard"], "on", "the listener takes requests only with its filters in place");
-  const types = sentTypes(sidecar);
-  assert.deepEqual([...types].sort(), [...Object.values(typeUrls)].sort(), "each is sent once");
-  const at = (type: keyof typeof typeUrls) => types.indexOf(typeUrls[type]);
-  assert.ok(at("cluster") < at("endpoint") && at("cluster") < at("listener"), String(types));
-  assert.ok(at("listener") < at("route") && at("listener") < at("extensionConfig"), String(types));
-});
-
-test("filters of a managed sidecar change with its listener untouched", async (t) => {
-  const sidecar = await startSidecar(t, "chain");
-  await sidecar.serving([guard]);
-  const traffic = sidecar.guarded();
-  const before = sentTypes(sidecar).length;
-  for (const [chain, marks] of [
-    [
-      [guard, await mark("a"), await mark("b")],
-      ["a", "b"],
-    ],
-    [
-      [await mark("b"), guard, await mark("a", "a2")],
-      ["b", "a2"],
-    ],
-    [[guard], []],
-  ] as const) {
-    await sidecar.control.apply({ default: chain });
-    await soon(sidecar.order, [...marks]);
-    await traffic.more(200);
-  }
-  await sidecar.control.refused({ default: [guard, chainEntry("bad", await badModules.junk())] });
-  await traffic.more(100);
-  await assertSpotless(t, traffic);
-  assert.deepEqual([...new Set(sentTypes(sidecar).slice(before))], [typeUrls.extensionConfig], "nothing but filters is sent");
-  assert.equal(await sidecar.modified(), 0);
-});
-
-test("where filters are resources of their own, an update leaves the listener alone and others change it in place, under traffic", async (t) => {
-  const sidecar = await startSidecar(t, "filters");
-  await sidecar.serving([guard, await mark("a")]);
-  const traffic = sidecar.guarded();
-  for (const [chain, marks, modified] of [
-    [[guard, await mark("a", "a2")], ["a2"], 0],
-    [[guard, await mark("a", "a2"), await mark("b")], ["a2", "b"], 1],
-    [[await mark("b"), guard, await mark("a", "a2")], ["b", "a2"], 2],
-    [[await mark("b"), guard, await mark("a", "a3")], ["b", "a3"], 2],
-    [[guard, await mark("a", "a3")], ["a3"], 3],
-    [[guard], [], 4],
-  ] as const) {
-    await sidecar.control.apply({ default: chain });
-    await soon(sidecar.order, [...marks]);
-    await traffic.more(200);
-    assert.equal(await sidecar.modified(), modified);
-  }
-  await assertSpotless(t, traffic);
-  assert.equal(await stat(sidecar.envoy, "listener_manager.listener_in_place_updated"), 4, "no listener was replaced whole");
-});
-
-test("a filter that cannot load is refused alone where filters are resources of their own", async (t) => {
-  const sidecar = await startSidecar(t, "filters");
-  await sidecar.serving([guard, await mark("a")]);
-  const traffic = sidecar.guarded();
-  const rejection = await sidecar.control.refused({ default: [guard, chainEntry("a", await badModules.missingImport())] });
-  assert.equal(rejection.culprit?.filter.name, "a");
-  await traffic.more(100);
-  assert.deepEqual(await sidecar.order(), ["a"]);
-  // Nor does a rebuilt listener take up the refused one.
-  sidecar.control.desire({ default: [chainEntry("a", await badModules.missingImport()), guard] });
-  await eventually("the listener to be rebuilt", async () => (await sidecar.modified()) === 1);
-  await traffic.more(100);
-  assert.deepEqual(await sidecar.order(), ["a"]);
-  await sidecar.control.apply({ default: [await mark("a", "mended"), guard] });
-  await soon(sidecar.order, ["mended"]);
-  await assertSpotless(t, traffic);
-});
-
-for (const [form, type, before] of [
-  ["filters", "HTTP", [guard]],
-  ["filters", "HTTP", []],
-  ["filters", "Network", [guard]],
-  ["chain", "Network", [guard]],
-] as const) {
-  test(`a new ${type} filter that cannot load, beside ${before.length} others, fails no request (${form})`, async (t) => {
-    const sidecar = await startSidecar(t, form);
-    await sidecar.serving(before);
-    const traffic = startTraffic({ port: sidecar.port, filtered: ({ headers }) => before.length === 0 || headers["x-guard"] === "on" });
-    t.after(() => traffic.stop());
-    const rejection = await sidecar.control.refused({ default: [...before, chainEntry("bad", await badModules.junk(), { type })] });
-    assert.equal(rejection.culprit?.filter.name, "bad");
-    for (let i = 0; i < 5; i++) assert.equal((await get(sidecar.port)).status, 200, "on a new connection");
-    await traffic.more(200);
-    await sidecar.control.apply({ default: [...before, await mark("a")] });
-    await soon(sidecar.order, ["a"]);
-    await assertSpotless(t, traffic);
+describe("what a managed sidecar is served", () => {
+  test("a managed sidecar gets cluster, endpoints, listener, filters and route in this order", async (t) => {
+    const sidecar = await startSidecar(t, "chain");
+    await sidecar.serving([guard]);
+    assert.equal((await get(sidecar.port)).headers["x-guard"], "on", "the listener takes requests only with its filters in place");
+    const types = sentTypes(sidecar);
+    assert.deepEqual([...types].sort(), [...Object.values(typeUrls)].sort(), "each is sent once");
+    const at = (type: keyof typeof typeUrls) => types.indexOf(typeUrls[type]);
+    assert.ok(at("cluster") < at("endpoint") && at("cluster") < at("listener"), String(types));
+    assert.ok(at("listener") < at("route") && at("listener") < at("extensionConfig"), String(types));
   });
-}
 
-for (const form of ["chain", "filters"] as const) {
-  test(`a network filter comes to a managed sidecar's listener and goes (${form})`, async (t) => {
-    const sidecar = await startSidecar(t, form);
-    const counted = () => stat(sidecar.envoy, "wasmcustom.counted_connections");
+  test("filters of a managed sidecar change with its listener untouched", async (t) => {
+    const sidecar = await startSidecar(t, "chain");
     await sidecar.serving([guard]);
     const traffic = sidecar.guarded();
-    sidecar.control.desire({ default: [guard, countConnections] });
-    await eventually("connections to be counted", async () => {
-      await get(sidecar.port);
-      return ((await counted()) ?? 0) > 0;
-    });
-    await sidecar.control.apply({ default: [guard, await mark("a")] });
-    await soon(sidecar.order, ["a"]);
-    await eventually("the old listener config to be out of use", async () => {
-      const before = await counted();
-      await get(sidecar.port);
-      return (await counted()) === before;
-    });
+    const before = sentTypes(sidecar).length;
+    for (const [chain, marks] of [
+      [
+        [guard, await mark("a"), await mark("b")],
+        ["a", "b"],
+      ],
+      [
+        [await mark("b"), guard, await mark("a", "a2")],
+        ["b", "a2"],
+      ],
+      [[guard], []],
+    ] as const) {
+      await sidecar.control.apply({ default: chain });
+      await soon(sidecar.order, [...marks]);
+      await traffic.more(200);
+    }
+    await sidecar.control.refused({ default: [guard, chainEntry("bad", await badModules.junk())] });
+    await traffic.more(100);
     await assertSpotless(t, traffic);
+    assert.deepEqual([...new Set(sentTypes(sidecar).slice(before))], [typeUrls.extensionConfig], "nothing but filters is sent");
+    assert.equal(await sidecar.modified(), 0);
+  });
+});
+
+describe("filters as resources of their own", () => {
+  test("where filters are resources of their own, an update leaves the listener alone and others change it in place, under traffic", async (t) => {
+    const sidecar = await startSidecar(t, "filters");
+    await sidecar.serving([guard, await mark("a")]);
+    const traffic = sidecar.guarded();
+    for (const [chain, marks, modified] of [
+      [[guard, await mark("a", "a2")], ["a2"], 0],
+      [[guard, await mark("a", "a2"), await mark("b")], ["a2", "b"], 1],
+      [[await mark("b"), guard, await mark("a", "a2")], ["b", "a2"], 2],
+      [[await mark("b"), guard, await mark("a", "a3")], ["b", "a3"], 2],
+      [[guard, await mark("a", "a3")], ["a3"], 3],
+      [[guard], [], 4],
+    ] as const) {
+      await sidecar.control.apply({ default: chain });
+      await soon(sidecar.order, [...marks]);
+      await traffic.more(200);
+      assert.equal(await sidecar.modified(), modified);
+    }
+    await assertSpotless(t, traffic);
+    assert.equal(await stat(sidecar.envoy, "listener_manager.listener_in_place_updated"), 4, "no listener was replaced whole");
   });
 
-  test(`a slot that cannot be filled now keeps what it has, listener included (${form})`, async (t) => {
-    const sidecar = await startSidecar(t, form);
-    await sidecar.serving([guard, await mark("a"), countConnections]);
-    const modified = await sidecar.modified();
+  test("a filter that cannot load is refused alone where filters are resources of their own", async (t) => {
+    const sidecar = await startSidecar(t, "filters");
+    await sidecar.serving([guard, await mark("a")]);
     const traffic = sidecar.guarded();
-    sidecar.control.desire({ default: "hold" });
-    await traffic.more(200);
+    const rejection = await sidecar.control.refused({ default: [guard, chainEntry("a", await badModules.missingImport())] });
+    assert.equal(rejection.culprit?.filter.name, "a");
+    await traffic.more(100);
     assert.deepEqual(await sidecar.order(), ["a"]);
-    assert.equal(await sidecar.modified(), modified);
-    await sidecar.control.apply({ default: [guard, await mark("a", "a2"), countConnections] });
-    await soon(sidecar.order, ["a2"]);
+    // Nor does a rebuilt listener take up the refused one.
+    sidecar.control.desire({ default: [chainEntry("a", await badModules.missingImport()), guard] });
+    await eventually("the listener to be rebuilt", async () => (await sidecar.modified()) === 1);
+    await traffic.more(100);
+    assert.deepEqual(await sidecar.order(), ["a"]);
+    await sidecar.control.apply({ default: [await mark("a", "mended"), guard] });
+    await soon(sidecar.order, ["mended"]);
     await assertSpotless(t, traffic);
-    assert.equal(await sidecar.modified(), modified);
   });
-}
+});
+
+describe("a listener in use", () => {
+  for (const [form, type, before] of [
+    ["filters", "HTTP", [guard]],
+    ["filters", "HTTP", []],
+    ["filters", "Network", [guard]],
+    ["chain", "Network", [guard]],
+  ] as const) {
+    test(`a new ${type} filter that cannot load, beside ${before.length} others, fails no request (${form})`, async (t) => {
+      const sidecar = await startSidecar(t, form);
+      await sidecar.serving(before);
+      const traffic = startTraffic({ port: sidecar.port, filtered: ({ headers }) => before.length === 0 || headers["x-guard"] === "on" });
+      t.after(() => traffic.stop());
+      const rejection = await sidecar.control.refused({ default: [...before, chainEntry("bad", await badModules.junk(), { type })] });
+      assert.equal(rejection.culprit?.filter.name, "bad");
+      for (let i = 0; i < 5; i++) assert.equal((await get(sidecar.port)).status, 200, "on a new connection");
+      await traffic.more(200);
+      await sidecar.control.apply({ default: [...before, await mark("a")] });
+      await soon(sidecar.order, ["a"]);
+      await assertSpotless(t, traffic);
+    });
+  }
+
+  for (const form of ["chain", "filters"] as const) {
+    test(`a network filter comes to a managed sidecar's listener and goes (${form})`, async (t) => {
+      const sidecar = await startSidecar(t, form);
+      const counted = () => stat(sidecar.envoy, "wasmcustom.counted_connections");
+      await sidecar.serving([guard]);
+      const traffic = sidecar.guarded();
+      sidecar.control.desire({ default: [guard, countConnections] });
+      await eventually("connections to be counted", async () => {
+        await get(sidecar.port);
+        return ((await counted()) ?? 0) > 0;
+      });
+      await sidecar.control.apply({ default: [guard, await mark("a")] });
+      await soon(sidecar.order, ["a"]);
+      await eventually("the old listener config to be out of use", async () => {
+        const before = await counted();
+        await get(sidecar.port);
+        return (await counted()) === before;
+      });
+      await assertSpotless(t, traffic);
+    });
+
+    test(`a slot that cannot be filled now keeps what it has, listener included (${form})`, async (t) => {
+      const sidecar = await startSidecar(t, form);
+      await sidecar.serving([guard, await mark("a"), countConnections]);
+      const modified = await sidecar.modified();
+      const traffic = sidecar.guarded();
+      sidecar.control.desire({ default: "hold" });
+      await traffic.more(200);
+      assert.deepEqual(await sidecar.order(), ["a"]);
+      assert.equal(await sidecar.modified(), modified);
+      await sidecar.control.apply({ default: [guard, await mark("a", "a2"), countConnections] });
+      await soon(sidecar.order, ["a2"]);
+      await assertSpotless(t, traffic);
+      assert.equal(await sidecar.modified(), modified);
+    });
+  }
+});
 
 test("an app known by name is reached through a cluster that resolves it", async (t) => {
   const app = await startEchoApp();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
-import { before, type TestContext, test } from "node:test";
+import { before, describe, type TestContext, test } from "node:test";
 import { parse, stringify } from "yaml";
 import { parseFilter } from "../operator/index.ts";
 import { buildExamples, type Examples } from "../scripts/build-examples.ts";
@@ -13,34 +13,36 @@ before(async () => {
   examples = await buildExamples();
 });
 
-for (const language of ["addHeaderAs", "addHeaderGo"] as const) {
-  test(`${language} adds its version's header in a real Envoy, or what the configuration says`, async (t) => {
-    assert.equal(await headerOf(t, examples[language].v1), "v1");
-    assert.equal(await headerOf(t, examples[language].v2), "v2");
-    assert.equal(await headerOf(t, examples[language].v1, '{ "other": {"value": "no"}, "value" : "a\\u0062\\"c" }'), 'ab"c');
-    assert.equal(await headerOf(t, examples[language].v1, '{"header":"x-other"}', "x-other"), "v1");
+describe("example filters", () => {
+  for (const language of ["addHeaderAs", "addHeaderGo"] as const) {
+    test(`${language} adds its version's header in a real Envoy, or what the configuration says`, async (t) => {
+      assert.equal(await headerOf(t, examples[language].v1), "v1");
+      assert.equal(await headerOf(t, examples[language].v2), "v2");
+      assert.equal(await headerOf(t, examples[language].v1, '{ "other": {"value": "no"}, "value" : "a\\u0062\\"c" }'), 'ab"c');
+      assert.equal(await headerOf(t, examples[language].v1, '{"header":"x-other"}', "x-other"), "v1");
+    });
+
+    test(`${language} refuses a configuration that is not an object`, async () => {
+      await assert.rejects(startFilter(examples[language].v1, "[1, 2]"), /add-header: [\s\S]*Unable to create Wasm plugin/);
+    });
+  }
+
+  test("the two versions are different modules", async () => {
+    const digests = await Promise.all(
+      [examples.addHeaderAs, examples.addHeaderGo]
+        .flatMap(({ v1, v2 }) => [v1, v2])
+        .map(async (path) =>
+          createHash("sha256")
+            .update(await readFile(path))
+            .digest("hex"),
+        ),
+    );
+    assert.equal(new Set(digests).size, 4);
   });
 
-  test(`${language} refuses a configuration that is not an object`, async () => {
-    await assert.rejects(startFilter(examples[language].v1, "[1, 2]"), /add-header: [\s\S]*Unable to create Wasm plugin/);
+  test("Envoy cannot load the module with a missing import", async () => {
+    await assert.rejects(startFilter(examples.missingImport), /proxy_open_the_pod_bay_doors/);
   });
-}
-
-test("the two versions are different modules", async () => {
-  const digests = await Promise.all(
-    [examples.addHeaderAs, examples.addHeaderGo]
-      .flatMap(({ v1, v2 }) => [v1, v2])
-      .map(async (path) =>
-        createHash("sha256")
-          .update(await readFile(path))
-          .digest("hex"),
-      ),
-  );
-  assert.equal(new Set(digests).size, 4);
-});
-
-test("Envoy cannot load the module with a missing import", async () => {
-  await assert.rejects(startFilter(examples.missingImport), /proxy_open_the_pod_bay_doors/);
 });
 
 test("every example manifest is one that the API server takes", async () => {

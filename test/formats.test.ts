@@ -120,7 +120,7 @@ const write = (name: string, spec: object) =>
   );
 
 for (const way of ways) {
-  test(`a module in every layout, named by ${way}, becomes a header of the proxy's answers`, { timeout: 120_000 }, async () => {
+  test(`a module in every layout, named by ${way}, becomes a header of the proxy's answers`, { timeout: 120_000 }, async (t) => {
     for (const [i, images] of [...world.images.values()].entries()) await write(`format-${i}`, specOf(way, i, imageOf(images, way)));
     for (const [i, [layout, images]] of [...world.images].entries()) {
       const { module, index, manifest } = imageOf(images, way);
@@ -133,7 +133,7 @@ for (const way of ways) {
       assert.equal(new Set([index, manifest, ready.status?.wasmDigest]).size, 3);
       await world.server.until(`${layout} Ready`, `format-${i}`, (filter) => condition(filter, "Ready") === "True Ready");
       await eventually(`${layout} by ${way}`, async () => (await get(world.port)).headers[headerOf(i)] === way);
-      console.log(`${layout}: ${headerOf(i)}: ${way}, ${manifest}`);
+      t.diagnostic(`${layout}: ${headerOf(i)}: ${way}, ${manifest}`);
     }
   });
 }
@@ -169,9 +169,9 @@ test("a module at a plain URL, named with its sha256, becomes a header too", { t
   await eventually("the header", async () => (await get(world.port)).headers["x-url"] === "downloaded");
 });
 
-test("all of them were changed in one proxy, which refused nothing", async () => {
+test("all of them were changed in one proxy, which refused nothing", async (t) => {
   const stats = await world.envoy.get("/stats?filter=extension_config_discovery.*config_(reload|fail|conflict)");
-  console.log(stats.trim());
+  for (const line of stats.trim().split("\n")) t.diagnostic(line);
   assert.match(stats, /config_reload: [1-9]/);
   assert.match(stats, /config_fail: 0/);
 });

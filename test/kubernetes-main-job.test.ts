@@ -129,13 +129,13 @@ test("a module that cannot load changes nothing and the status names the missing
   assert.match(events, /MissingImport|Refused/i);
 });
 
-test("with the registry gone, kubectl patch rolls back by digest", { timeout: 120_000 }, async () => {
+test("with the registry gone, kubectl patch rolls back by digest", { timeout: 120_000 }, async (t) => {
   await world.registry.stop();
   const started = performance.now();
   const patch = JSON.stringify({ spec: { digest: world.digests[0] } });
   await run("-n", "shop", "patch", "wf", "add-header", "--type", "merge", "-p", patch);
   await headerIs("v1");
-  console.log(
+  t.diagnostic(
     `rollback by digest with the registry gone: ${(performance.now() - started).toFixed(0)} ms from kubectl's start to the old header`,
   );
   const filter = await world.server.until("Ready", "add-header", (found) => condition(found, "Ready") === "True Ready");
@@ -149,7 +149,7 @@ test("with the registry gone, kubectl patch rolls back by digest", { timeout: 12
   );
 });
 
-test("an operator that is killed and started again changes no request and sends no module again", { timeout: 120_000 }, async () => {
+test("an operator that is killed and started again changes no request and sends no module again", { timeout: 120_000 }, async (t) => {
   const received = async () =>
     Number(/rx_bytes_total: (\d+)/.exec(await world.envoy.get("/stats?filter=cluster.weir_xds.upstream_cx_rx_bytes_total"))?.[1]);
   const before = await received();
@@ -167,15 +167,15 @@ test("an operator that is killed and started again changes no request and sends 
   await world.server.until("Ready", "add-header", (found) => condition(found, "Ready") === "True Ready");
   await world.traffic?.more(200);
   const bytes = (await received()) - before;
-  console.log(`bytes sent to the proxy by the restarted operator: ${bytes} (the module has about 3,000,000)`);
+  t.diagnostic(`bytes sent to the proxy by the restarted operator: ${bytes} (the module has about 3,000,000)`);
   assert.ok(bytes < 10_000, `${bytes} bytes were sent again`);
   await headerIs("v1");
 });
 
-test("no request failed and none went unfiltered through all of it", async () => {
+test("no request failed and none went unfiltered through all of it", async (t) => {
   const totals = await world.traffic?.stop();
   world.traffic = undefined;
-  console.log(`requests: ${totals?.sent}, failed: ${totals?.failed}, unfiltered: ${totals?.unfiltered}`);
+  t.diagnostic(`requests: ${totals?.sent}, failed: ${totals?.failed}, unfiltered: ${totals?.unfiltered}`);
   assert.ok((totals?.sent ?? 0) > 1_000);
   assert.deepEqual(
     { failed: totals?.failed, unfiltered: totals?.unfiltered, samples: totals?.samples },

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import type { Keychain } from "../model/module.ts";
 import { createModuleRegistry, inspectImage, listTags, parseDockerConfig, pushModule } from "../oci/index.ts";
 import { addIndex, createContent } from "../oci/testing/images.ts";
@@ -46,106 +46,110 @@ async function registryPort() {
   return { port: createModuleRegistry({ dataDir: data.path }), reopen: () => createModuleRegistry({ dataDir: data.path }) };
 }
 
-test("a pushed module is resolved, pulled and read back, and a moved tag is seen", async () => {
-  const image = `${registry.host}/filters/add-header:1.2`;
-  const [one, two] = [await modules(2_000_000), await modules()];
-  const pushed = valued(await pushModule(image, one, { keychain }));
-  const { port } = await registryPort();
-  assert.equal(valued(await port.resolve(image, undefined, { keychain })), pushed.digest);
-  const module = valued(await port.pull(image, pushed.digest, { keychain }));
-  assert.equal(module.wasmDigest, pushed.wasmDigest);
-  assert.notEqual(module.wasmDigest, module.digest);
-  assert.deepEqual(Buffer.from((await port.read(module.wasmDigest)) ?? []), Buffer.from(one));
+describe("push, pull and inspect", () => {
+  test("a pushed module is resolved, pulled and read back, and a moved tag is seen", async () => {
+    const image = `${registry.host}/filters/add-header:1.2`;
+    const [one, two] = [await modules(2_000_000), await modules()];
+    const pushed = valued(await pushModule(image, one, { keychain }));
+    const { port } = await registryPort();
+    assert.equal(valued(await port.resolve(image, undefined, { keychain })), pushed.digest);
+    const module = valued(await port.pull(image, pushed.digest, { keychain }));
+    assert.equal(module.wasmDigest, pushed.wasmDigest);
+    assert.notEqual(module.wasmDigest, module.digest);
+    assert.deepEqual(Buffer.from((await port.read(module.wasmDigest)) ?? []), Buffer.from(one));
 
-  const moved = valued(await pushModule(image, two, { keychain }));
-  assert.notEqual(moved.digest, pushed.digest);
-  assert.equal(valued(await port.resolve(image, undefined, { keychain })), moved.digest);
-  assert.equal(valued(await port.resolve(image, pushed.digest, { keychain })), pushed.digest);
-  const { port: elsewhere } = await registryPort();
-  assert.equal(
-    valued(await elsewhere.pull(image, pushed.digest, { keychain })).wasmDigest,
-    pushed.wasmDigest,
-    "the old digest is still there",
-  );
-});
+    const moved = valued(await pushModule(image, two, { keychain }));
+    assert.notEqual(moved.digest, pushed.digest);
+    assert.equal(valued(await port.resolve(image, undefined, { keychain })), moved.digest);
+    assert.equal(valued(await port.resolve(image, pushed.digest, { keychain })), pushed.digest);
+    const { port: elsewhere } = await registryPort();
+    assert.equal(
+      valued(await elsewhere.pull(image, pushed.digest, { keychain })).wasmDigest,
+      pushed.wasmDigest,
+      "the old digest is still there",
+    );
+  });
 
-test("every layout, and an index over one, is taken by a real registry and gives its module back", async () => {
-  const { port } = await registryPort();
-  for (const [i, [name, build]] of Object.entries(layouts).entries()) {
+  test("every layout, and an index over one, is taken by a real registry and gives its module back", async () => {
+    const { port } = await registryPort();
+    for (const [i, [name, build]] of Object.entries(layouts).entries()) {
+      const module = await modules();
+      const content = createContent();
+      const image = await build(content, module);
+      const index = addIndex(content, [{ ...image, platform: { architecture: "wasm", os: "wasip1" } }], "multi");
+      const repository = `filters/layout-${i}`;
+      await upload(registry.host, repository, content, auth);
+      for (const [tag, pin] of [["v1"], ["multi"], ["multi", index.digest], ["v1", image.digest]] as const) {
+        const reference = `${registry.host}/${repository}:${tag}`;
+        assert.equal(valued(await port.resolve(reference, pin, { keychain })), image.digest, `${name} as ${tag}`);
+      }
+      const pulled = valued(await port.pull(`${registry.host}/${repository}:multi`, image.digest, { keychain }));
+      assert.deepEqual(Buffer.from((await port.read(pulled.wasmDigest)) ?? []), Buffer.from(module), name);
+    }
+  });
+
+  test("pushing the same module twice changes nothing and gives the same digest", async () => {
     const module = await modules();
-    const content = createContent();
-    const image = await build(content, module);
-    const index = addIndex(content, [{ ...image, platform: { architecture: "wasm", os: "wasip1" } }], "multi");
-    const repository = `filters/layout-${i}`;
-    await upload(registry.host, repository, content, auth);
-    for (const [tag, pin] of [["v1"], ["multi"], ["multi", index.digest], ["v1", image.digest]] as const) {
-      const reference = `${registry.host}/${repository}:${tag}`;
-      assert.equal(valued(await port.resolve(reference, pin, { keychain })), image.digest, `${name} as ${tag}`);
+    const first = valued(await pushModule(`${registry.host}/filters/same:a`, module, { keychain }));
+    const second = valued(await pushModule(`${registry.host}/filters/same:b`, module, { keychain }));
+    assert.equal(first.digest, second.digest);
+    assert.deepEqual(valued(await listTags(`${registry.host}/filters/same`, { keychain })), ["a", "b"]);
+  });
+
+  test("inspect shows manifest, layer and module with their digests", async () => {
+    const module = await modules();
+    const image = `${registry.host}/filters/inspected:v1`;
+    const pushed = valued(await pushModule(image, module, { keychain, annotations: { "org.opencontainers.image.title": "inspected" } }));
+    const seen = valued(await inspectImage(image, { keychain }));
+    assert.equal(seen.manifest.digest, pushed.digest);
+    assert.equal(seen.manifest.config.mediaType, "application/vnd.wasm.config.v0+json");
+    assert.deepEqual(seen.manifest.annotations, { "org.opencontainers.image.title": "inspected" });
+    assert.equal(seen.layer.digest, pushed.wasmDigest);
+    assert.equal(seen.module.size, module.byteLength);
+    assert.equal(seen.indexDigest, undefined);
+  });
+});
+
+describe("what a registry refuses or does not have", () => {
+  test("wrong, missing and another registry's credentials are denied, and no message holds the password", async () => {
+    const image = `${registry.host}/filters/private:v1`;
+    const { digest } = valued(await pushModule(image, await modules(), { keychain }));
+    const { port } = await registryPort();
+    const other: Keychain = new Map([["other.example", auth]]);
+    for (const wrong of [keychainOf("robot", "hunter2"), keychainOf("nobody", "hunter2"), anonymous, other]) {
+      for (const result of [
+        await port.resolve(image, undefined, { keychain: wrong }),
+        await port.pull(image, digest, { keychain: wrong }),
+        await pushModule(image, await modules(), { keychain: wrong }),
+      ]) {
+        const failure = failed(result, "AccessDenied");
+        assert.equal(failure.retryable, false);
+        assert.ok(!failure.message.includes("hunter2") && !failure.message.includes(auth.password));
+      }
     }
-    const pulled = valued(await port.pull(`${registry.host}/${repository}:multi`, image.digest, { keychain }));
-    assert.deepEqual(Buffer.from((await port.read(pulled.wasmDigest)) ?? []), Buffer.from(module), name);
-  }
-});
+  });
 
-test("pushing the same module twice changes nothing and gives the same digest", async () => {
-  const module = await modules();
-  const first = valued(await pushModule(`${registry.host}/filters/same:a`, module, { keychain }));
-  const second = valued(await pushModule(`${registry.host}/filters/same:b`, module, { keychain }));
-  assert.equal(first.digest, second.digest);
-  assert.deepEqual(valued(await listTags(`${registry.host}/filters/same`, { keychain })), ["a", "b"]);
-});
+  test("an unknown repository, tag and digest are not found", async () => {
+    const { port } = await registryPort();
+    const { digest } = valued(await pushModule(`${registry.host}/filters/known:v1`, await modules(), { keychain }));
+    failed(await port.resolve(`${registry.host}/filters/unknown:v1`, undefined, { keychain }), "ImageNotFound");
+    failed(await port.resolve(`${registry.host}/filters/known:v2`, undefined, { keychain }), "ImageNotFound");
+    failed(await port.pull(`${registry.host}/filters/unknown:v1`, digest, { keychain }), "ImageNotFound");
+  });
 
-test("inspect shows manifest, layer and module with their digests", async () => {
-  const module = await modules();
-  const image = `${registry.host}/filters/inspected:v1`;
-  const pushed = valued(await pushModule(image, module, { keychain, annotations: { "org.opencontainers.image.title": "inspected" } }));
-  const seen = valued(await inspectImage(image, { keychain }));
-  assert.equal(seen.manifest.digest, pushed.digest);
-  assert.equal(seen.manifest.config.mediaType, "application/vnd.wasm.config.v0+json");
-  assert.deepEqual(seen.manifest.annotations, { "org.opencontainers.image.title": "inspected" });
-  assert.equal(seen.layer.digest, pushed.wasmDigest);
-  assert.equal(seen.module.size, module.byteLength);
-  assert.equal(seen.indexDigest, undefined);
-});
-
-test("wrong, missing and another registry's credentials are denied, and no message holds the password", async () => {
-  const image = `${registry.host}/filters/private:v1`;
-  const { digest } = valued(await pushModule(image, await modules(), { keychain }));
-  const { port } = await registryPort();
-  const other: Keychain = new Map([["other.example", auth]]);
-  for (const wrong of [keychainOf("robot", "hunter2"), keychainOf("nobody", "hunter2"), anonymous, other]) {
-    for (const result of [
-      await port.resolve(image, undefined, { keychain: wrong }),
-      await port.pull(image, digest, { keychain: wrong }),
-      await pushModule(image, await modules(), { keychain: wrong }),
-    ]) {
-      const failure = failed(result, "AccessDenied");
-      assert.equal(failure.retryable, false);
-      assert.ok(!failure.message.includes("hunter2") && !failure.message.includes(auth.password));
-    }
-  }
-});
-
-test("an unknown repository, tag and digest are not found", async () => {
-  const { port } = await registryPort();
-  const { digest } = valued(await pushModule(`${registry.host}/filters/known:v1`, await modules(), { keychain }));
-  failed(await port.resolve(`${registry.host}/filters/unknown:v1`, undefined, { keychain }), "ImageNotFound");
-  failed(await port.resolve(`${registry.host}/filters/known:v2`, undefined, { keychain }), "ImageNotFound");
-  failed(await port.pull(`${registry.host}/filters/unknown:v1`, digest, { keychain }), "ImageNotFound");
-});
-
-test("with the registry stopped a known digest is served, a tag waits, and both work again when it is back", async () => {
-  const image = `${registry.host}/filters/outage:v1`;
-  const { digest, wasmDigest } = valued(await pushModule(image, await modules(), { keychain }));
-  const { port, reopen } = await registryPort();
-  valued(await port.pull(image, digest, { keychain }));
-  await registry.stop();
-  const restarted = reopen();
-  assert.equal(valued(await restarted.resolve(image, digest, { keychain: anonymous })), digest);
-  assert.equal(valued(await restarted.pull(image, digest, { keychain: anonymous })).wasmDigest, wasmDigest);
-  assert.ok((await restarted.read(wasmDigest)) !== undefined);
-  assert.ok(failed(await restarted.resolve(image, undefined, { keychain }), "RegistryUnavailable").retryable);
-  assert.ok(failed(await pushModule(image, await modules(), { keychain }), "RegistryUnavailable").retryable);
-  registry = await startRegistry({ auth, storage: `${storage.path}/registry`, port: registry.port });
-  assert.equal(valued(await restarted.resolve(image, undefined, { keychain })), digest);
+  test("with the registry stopped a known digest is served, a tag waits, and both work again when it is back", async () => {
+    const image = `${registry.host}/filters/outage:v1`;
+    const { digest, wasmDigest } = valued(await pushModule(image, await modules(), { keychain }));
+    const { port, reopen } = await registryPort();
+    valued(await port.pull(image, digest, { keychain }));
+    await registry.stop();
+    const restarted = reopen();
+    assert.equal(valued(await restarted.resolve(image, digest, { keychain: anonymous })), digest);
+    assert.equal(valued(await restarted.pull(image, digest, { keychain: anonymous })).wasmDigest, wasmDigest);
+    assert.ok((await restarted.read(wasmDigest)) !== undefined);
+    assert.ok(failed(await restarted.resolve(image, undefined, { keychain }), "RegistryUnavailable").retryable);
+    assert.ok(failed(await pushModule(image, await modules(), { keychain }), "RegistryUnavailable").retryable);
+    registry = await startRegistry({ auth, storage: `${storage.path}/registry`, port: registry.port });
+    assert.equal(valued(await restarted.resolve(image, undefined, { keychain })), digest);
+  });
 });
