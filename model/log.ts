@@ -7,8 +7,10 @@ export interface Log {
   info(message: string, facts?: Facts): void;
   warn(message: string, facts?: Facts): void;
   error(message: string, facts?: Facts): void;
+  /** False when debug lines are not written: their facts need not be gathered. */
+  readonly isDebug: boolean;
   /** A log whose lines carry these facts too: `log.child({ filter, rollout })`. */
   child(bindings: Facts): Log;
 }
 
-export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silentLog };
+export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, isDebug: false, child: () => silentLog };

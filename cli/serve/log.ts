@@ -49,6 +49,7 @@ function portOf(logger: pino.Logger): Log {
     info: writer("info"),
     warn: writer("warn"),
     error: writer("error"),
+    isDebug: logger.isLevelEnabled("debug"),
     child: (bindings) => portOf(logger.child(tidy(bindings))),
   };
 }
