@@ -1,5 +1,5 @@
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
-import type { Revision } from "../model/revision.ts";
+import { withoutSecretText } from "../model/revision.ts";
 import { document, failure, type HubContext, JSON_TYPE, TEXT, text } from "./answers.ts";
 import type { EventStream } from "./events.ts";
 import { openApi } from "./openapi.ts";
@@ -103,7 +103,7 @@ function filterRoutes(views: Views): readonly Route[] {
       isDocument: true,
       get: (context) =>
         oneFilter(context, views, ({ metadata: { namespace = "", name } }) =>
-          document(views.revisions({ namespace, name }).map(withoutSecret)),
+          document(views.revisions({ namespace, name }).map(withoutSecretText)),
         ),
     },
   ];
@@ -118,11 +118,6 @@ function oneFilter(context: HubContext, views: Views, answer: (filter: WasmFilte
   if (!NAMESPACE.test(namespace) || !NAME.test(name)) return undefined;
   const filter = views.filters().find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
   return filter === undefined ? failure(404, "NotFound", `no WasmFilter ${namespace}/${name} here`) : answer(filter);
-}
-
-/** Text that came from a Secret never leaves the process. */
-function withoutSecret(revision: Revision): Revision {
-  return revision.secretConfig === undefined ? revision : { ...revision, settings: { ...revision.settings, config: "" } };
 }
 
 /** A Kubernetes List: what `kubectl get wf -o json` prints. */

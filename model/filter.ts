@@ -1,4 +1,5 @@
 import type { Digest } from "./digest.ts";
+import type { PluginSettings } from "./settings.ts";
 
 /** Names a WasmFilter. */
 export interface FilterKey {
@@ -20,12 +21,12 @@ export type ModuleSource =
   | { readonly kind: "image"; readonly image: string }
   | { readonly kind: "url"; readonly url: string; readonly sha256: Digest };
 
-/** Where the plugin configuration comes from. `inline` is the very text the plugin receives. */
-export type ConfigSource =
-  | { readonly kind: "none" }
-  | { readonly kind: "inline"; readonly text: string }
-  | { readonly kind: "secret"; readonly name: string; readonly key: string }
-  | { readonly kind: "configMap"; readonly name: string; readonly key: string };
+/** Where a configuration text is that the spec does not hold: a key of a Secret or of a ConfigMap in the filter's namespace. */
+export interface ConfigReference {
+  readonly kind: "secret" | "configMap";
+  readonly name: string;
+  readonly key: string;
+}
 
 /** A cosign public key that must have signed the image: the PEM itself, or the Secret that holds it. */
 export interface SignaturePolicy {
@@ -76,7 +77,6 @@ export interface Filter {
   /** Kubernetes uid; in a manifest folder, the filter's id. Changes when the object is deleted and made again. */
   readonly uid: string;
   readonly generation: number;
-  readonly type: FilterType;
   readonly source: ModuleSource;
   /** `spec.digest`: wins over the tag. */
   readonly pin: Digest | undefined;
@@ -84,15 +84,11 @@ export interface Filter {
   readonly intervalMs: number;
   readonly pullSecrets: readonly string[];
   readonly verify: readonly SignaturePolicy[];
-  readonly config: ConfigSource;
-  readonly rootId: string;
-  readonly slot: string;
-  readonly priority: number;
+  /** What reaches the proxy. Without the configuration text where `configFrom` says where that is. */
+  readonly settings: PluginSettings;
+  /** `undefined`: the spec has the text, or there is none. */
+  readonly configFrom: ConfigReference | undefined;
   readonly selector: LabelSelector;
-  readonly failurePolicy: FailurePolicy;
-  readonly env: readonly { readonly name: string; readonly value: string }[];
-  /** `undefined`: exactly what the module imports. */
-  readonly capabilities: readonly string[] | undefined;
   readonly rollout: RolloutPolicy;
   readonly revisionHistoryLimit: number;
   readonly suspend: boolean;

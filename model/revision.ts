@@ -1,31 +1,13 @@
 import type { Digest } from "./digest.ts";
-import type { FailurePolicy, FilterType } from "./filter.ts";
+import type { PluginSettings } from "./settings.ts";
 
-/** Everything that reaches the proxy besides the module: with the module's digest it is what a revision pins. */
-export interface PluginSettings {
-  readonly type: FilterType;
-  readonly slot: string;
-  readonly priority: number;
-  /** The configuration text the plugin receives. Kept out of the record when it comes from a Secret. */
-  readonly config: string;
-  readonly rootId: string;
-  readonly failurePolicy: FailurePolicy;
-  readonly env: readonly { readonly name: string; readonly value: string }[];
-  /** Function names the plugin may call or be called by; `undefined` = no restriction was asked: exactly what it imports. */
-  readonly capabilities: readonly string[] | undefined;
+export { DEFAULT_SETTINGS, type PluginSettings } from "./settings.ts";
+
+/** Names a key of a Secret. */
+export interface SecretKey {
+  readonly name: string;
+  readonly key: string;
 }
-
-/** Settings where the spec asks for nothing: the CRD's defaults. */
-export const DEFAULT_SETTINGS: PluginSettings = {
-  type: "HTTP",
-  slot: "default",
-  priority: 0,
-  config: "",
-  rootId: "",
-  failurePolicy: "Reload",
-  env: [],
-  capabilities: undefined,
-};
 
 /** An immutable record of what a filter is at one point of its history. */
 export interface Revision {
@@ -39,11 +21,16 @@ export interface Revision {
   /** Function names the plugin may call or be called by: what the settings say, or what the module imports and exports. */
   readonly capabilities: readonly string[];
   /** Set when `settings.config` comes from a Secret: the text itself is then never written anywhere. */
-  readonly secretConfig?: { readonly name: string; readonly key: string };
-  /** Hash over digest, wasmDigest and settings: the revision's identity. */
+  readonly secretConfig?: SecretKey;
+  /** The revision's identity (operator/revision-identity.ts). Kept as it was first written: the versions that proxies hold are made from it. */
   readonly hash: string;
   /** RFC 3339. */
   readonly time: string;
 }
 
 export type RevisionResult = "Progressing" | "Succeeded" | "RolledBack" | "Rejected" | "Superseded";
+
+/** What may be written down or shown of a revision: never a text that came from a Secret. */
+export function withoutSecretText(revision: Revision): Revision {
+  return revision.secretConfig === undefined ? revision : { ...revision, settings: { ...revision.settings, config: "" } };
+}

@@ -55,7 +55,7 @@ export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
       noteRefusals(proxy, concerned);
       if (bisection.observe(proxy) || proxy.connected) due.add(id);
       const records = recordsOf(id);
-      noticeSlots(proxy, new Set(records.flatMap(({ filter }) => (filter === undefined ? [] : [filter.slot]))));
+      noticeSlots(proxy, new Set(records.flatMap(({ filter }) => (filter === undefined ? [] : [filter.settings.slot]))));
       const news = changedFilters(seen.get(id), proxy);
       seen.set(id, proxy);
       for (const known of records) {

@@ -24,7 +24,7 @@ export function isLost(proxy: ProxyNode, now: number): boolean {
 
 /** The proxies that a filter's status speaks of: selected, and with the slot in their configuration. */
 export function* matchedProxies(record: FilterRecord, fleet: Pick<Fleet, "proxy">, ids: Iterable<string>): Iterable<ProxyNode> {
-  const slot = goalOf(record)?.settings.slot ?? record.filter?.slot;
+  const slot = goalOf(record)?.settings.slot ?? record.filter?.settings.slot;
   if (slot === undefined) return;
   for (const id of ids) {
     const proxy = fleet.proxy(id);

@@ -5,8 +5,8 @@ export function refersTo(record: FilterRecord, references: ReadonlySet<string>):
   const { filter, key } = record;
   if (filter === undefined) return false;
   const names = filter.pullSecrets.map((name) => `secret/${key.namespace}/${name}`);
-  if (filter.config.kind === "secret") names.push(`secret/${key.namespace}/${filter.config.name}`);
-  if (filter.config.kind === "configMap") names.push(`configmap/${key.namespace}/${filter.config.name}`);
+  const { configFrom } = filter;
+  if (configFrom !== undefined) names.push(`${configFrom.kind.toLowerCase()}/${key.namespace}/${configFrom.name}`);
   for (const { publicKey } of filter.verify) {
     if (typeof publicKey === "object") names.push(`secret/${key.namespace}/${publicKey.secretName}`);
   }

@@ -2,7 +2,7 @@ import type { Digest } from "../model/digest.ts";
 import type { Filter } from "../model/filter.ts";
 import type { Keychain, Module, ModuleRegistry } from "../model/module.ts";
 import { type Failure, fail, ok, type Result } from "../model/result.ts";
-import type { PluginSettings, Revision } from "../model/revision.ts";
+import type { Revision } from "../model/revision.ts";
 import type { Measurements, Preflight } from "../model/verdict.ts";
 import { findRevision, type RevisionContent, rememberedDigest } from "./revisions.ts";
 import type { Source } from "./source/source.ts";
@@ -48,17 +48,17 @@ export async function resolveFilter(
   if (!module.ok) return { ok: false, stage: "Resolved", error: module.error };
   if (filter.verify.length > 0) return { ok: false, stage: "Verified", error: unverifiable(filter) };
   const { digest, wasmDigest } = module.value;
-  const settings = settingsOf(filter, config.value);
-  const secretConfig = filter.config.kind === "secret" ? { secretConfig: { name: filter.config.name, key: filter.config.key } } : {};
+  const settings = { ...filter.settings, config: config.value };
+  const secretConfig = secretKeyOf(filter);
   const image = referenceOf(filter, digest);
-  const known = findRevision(filter.key, revisions, { digest, wasmDigest, settings });
+  const known = findRevision(filter.key, revisions, { digest, wasmDigest, settings, ...secretConfig });
   if (known !== undefined) {
     const content = { image, digest, wasmDigest, settings, capabilities: known.capabilities, ...secretConfig };
     return ok({ content, module: module.value, measurements: undefined });
   }
   const code = await deps.registry.read(wasmDigest);
   if (code === undefined) return { ok: false, stage: "Resolved", error: { ...damaged(wasmDigest), retryable: true } };
-  const verdict = await deps.preflight.validate(code, settings, signal, filter.config.kind === "secret");
+  const verdict = await deps.preflight.validate(code, settings, signal, filter.configFrom?.kind === "secret");
   if (!verdict.ok) return { ok: false, stage: "Validated", error: about(exactly(image, digest), verdict.error) };
   const capabilities = settings.capabilities ?? [...verdict.value.imports, ...verdict.value.exports];
   return ok({
@@ -68,9 +68,8 @@ export async function resolveFilter(
   });
 }
 
-function settingsOf(filter: Filter, config: string): PluginSettings {
-  const { type, slot, priority, rootId, failurePolicy, env, capabilities } = filter;
-  return { type, slot, priority, config, rootId, failurePolicy, env, capabilities };
+function secretKeyOf({ configFrom }: Filter): Pick<Revision, "secretConfig"> {
+  return configFrom?.kind === "secret" ? { secretConfig: { name: configFrom.name, key: configFrom.key } } : {};
 }
 
 /** The reference to keep in the record: as the manifest wrote it, with the pin where one decided. */
@@ -103,19 +102,18 @@ function unverifiable(filter: Filter): Failure {
 }
 
 async function configText(filter: Filter, source: ResolveDeps["source"]): Promise<Result<string>> {
-  const { config, key } = filter;
-  if (config.kind === "none") return ok("");
-  if (config.kind === "inline") return ok(config.text);
-  const isSecret = config.kind === "secret";
+  const { configFrom, settings, key } = filter;
+  if (configFrom === undefined) return ok(settings.config);
+  const isSecret = configFrom.kind === "secret";
   const kind = isSecret ? "Secret" : "ConfigMap";
-  const data = isSecret ? await source.secret(key.namespace, config.name) : await source.configMap(key.namespace, config.name);
+  const data = isSecret ? await source.secret(key.namespace, configFrom.name) : await source.configMap(key.namespace, configFrom.name);
   if (!data.ok) return { ok: false, error: about("spec.configFrom", data.error) };
-  const value = data.value.get(config.key);
+  const value = data.value.get(configFrom.key);
   if (value !== undefined) return ok(value.toString("utf8"));
   const keys = [...data.value.keys()].sort().join(", ") || "none";
   return fail(
     `${kind}KeyNotFound`,
-    `spec.configFrom: ${kind} ${key.namespace}/${config.name} has no key "${config.key}" (it has: ${keys}); add it or name one of those`,
+    `spec.configFrom: ${kind} ${key.namespace}/${configFrom.name} has no key "${configFrom.key}" (it has: ${keys}); add it or name one of those`,
   );
 }
 

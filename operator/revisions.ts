@@ -1,40 +1,15 @@
-import { createHash } from "node:crypto";
 import type { Digest } from "../model/digest.ts";
-import { type FilterKey, filterId } from "../model/filter.ts";
-import type { PluginSettings, Revision } from "../model/revision.ts";
+import type { FilterKey } from "../model/filter.ts";
+import type { Revision } from "../model/revision.ts";
+import { type Identified, knownHashes, revisionHash } from "./revision-identity.ts";
 
 /** What a revision is made from: everything but its number and time. */
 export type RevisionContent = Omit<Revision, "number" | "time" | "hash">;
 
-/** The part of the content that its hash covers. Capabilities in force follow from the module and the settings, so they are not in it. */
-type Hashed = Pick<RevisionContent, "digest" | "wasmDigest" | "settings">;
-
-/**
- * The identity of a revision: a hash over the filter's name, the digests and everything else that reaches the proxy. The reference it came from
- * (a tag) is left out, so that a tag and a pin that lead to the same digest are the same revision.
- */
-export function revisionHash(key: FilterKey, content: Hashed): string {
-  const { settings } = content;
-  const parts = [
-    filterId(key),
-    content.digest,
-    content.wasmDigest,
-    settings.type,
-    settings.slot,
-    settings.priority,
-    settings.config,
-    settings.rootId,
-    settings.failurePolicy,
-    settings.env.map(({ name, value }) => [name, value]),
-    settings.capabilities ?? null,
-  ];
-  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
-}
-
-/** The kept revision with this content. */
-export function findRevision(key: FilterKey, revisions: readonly Revision[], content: Hashed): Revision | undefined {
-  const hash = revisionHash(key, content);
-  return revisions.find((revision) => revision.hash === hash);
+/** The kept revision with this content, whichever version of Weir gave it its hash. */
+export function findRevision(key: FilterKey, revisions: readonly Revision[], content: Identified): Revision | undefined {
+  const hashes = knownHashes(key, content);
+  return revisions.find((revision) => hashes.includes(revision.hash));
 }
 
 /** The revision with this content, or the next in number. Revisions are immutable, so coming back to an old content is coming back to its revision. */
@@ -72,11 +47,6 @@ export function surplus(revisions: readonly Revision[], limit: number, inUse: Re
 export function restore(key: FilterKey, stored: Revision, secretText: string | undefined): Revision | undefined {
   if (stored.secretConfig === undefined) return stored;
   if (secretText === undefined) return undefined;
-  const settings: PluginSettings = { ...stored.settings, config: secretText };
-  return revisionHash(key, { ...stored, settings }) === stored.hash ? { ...stored, settings } : undefined;
-}
-
-/** What a store may keep of a revision: never a text that came from a Secret. */
-export function withoutSecrets(revision: Revision): Revision {
-  return revision.secretConfig === undefined ? revision : { ...revision, settings: { ...revision.settings, config: "" } };
+  const revision = { ...stored, settings: { ...stored.settings, config: secretText } };
+  return knownHashes(key, revision).includes(stored.hash) ? revision : undefined;
 }

@@ -6,7 +6,7 @@ import { type EntryDeps, ensureEntry, releaseEntries } from "./entries.ts";
 import type { WaveHealth } from "./health-watch.ts";
 import { type FleetView, viewFleet } from "./observe.ts";
 import { type FilterRecord, revisionOf, wishesOf } from "./record.ts";
-import { surplus, withoutSecrets } from "./revisions.ts";
+import { surplus } from "./revisions.ts";
 import { type Advance, advance, type Fault, type Observation, retarget, startEvents } from "./rollout/advance.ts";
 import type { RolloutState } from "./rollout/state.ts";
 import type { FilterEvent, Source } from "./source/source.ts";
@@ -215,5 +215,5 @@ export function createStepper(options: StepperOptions): Stepper {
 export async function keepRevision(record: FilterRecord, number: number, source: Source): Promise<boolean> {
   const revision = revisionOf(record, number);
   if (revision === undefined) return false;
-  return (await source.saveRevision(record.key, record.uid, withoutSecrets(revision))).ok;
+  return (await source.saveRevision(record.key, record.uid, revision)).ok;
 }

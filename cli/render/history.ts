@@ -1,7 +1,8 @@
 import { clip, oneLine } from "../../base/text.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { WasmFilter, WasmFilterStatusHistoryItem } from "../../model/gen/wasmfilter.ts";
-import type { PluginSettings, Revision } from "../../model/revision.ts";
+import type { Revision } from "../../model/revision.ts";
+import { changedSettings, SETTING_NAMES, type SettingName, showSetting } from "../../model/settings.ts";
 import { table } from "./table.ts";
 import { age } from "./time.ts";
 
@@ -35,37 +36,28 @@ function sourceChanges(before: WasmFilterStatusHistoryItem, after: WasmFilterSta
 const TEXT = 48;
 
 function settingsChanges(before: Revision, after: Revision): string[] {
-  const [a, b] = [before.settings, after.settings];
-  const changes: string[] = [];
-  for (const field of ["type", "slot", "priority", "rootId", "failurePolicy"] as const satisfies readonly (keyof PluginSettings)[]) {
-    if (a[field] !== b[field]) changes.push(`${field} ${show(a[field])} -> ${show(b[field])}`);
-  }
-  const config = configChange(before, after);
-  if (config !== undefined) changes.push(config);
-  if (JSON.stringify(a.env) !== JSON.stringify(b.env)) changes.push("env");
-  if (JSON.stringify(a.capabilities) !== JSON.stringify(b.capabilities)) changes.push("capabilities");
+  const changed = changedSettings(before.settings, after.settings);
+  const moved = placeOf(before) !== placeOf(after);
+  const changes = SETTING_NAMES.filter((name) => changed.includes(name) || (moved && name === "config")).map((name) => {
+    const [from, to] = [show(before, name), show(after, name)];
+    return from === to ? name : `${name} ${from} -> ${to}`;
+  });
   const sameRest = changes.length === 0 && before.digest === after.digest;
   // The text of a Secret is in no record: where nothing else explains the new hash, it is what changed.
-  if (sameRest && before.hash !== after.hash && after.secretConfig !== undefined)
-    changes.push(`config in ${secretName(after.secretConfig)}`);
+  if (sameRest && before.hash !== after.hash && after.secretConfig !== undefined) return [`config in ${placeOf(after)}`];
   return changes;
 }
 
-function configChange(before: Revision, after: Revision): string | undefined {
-  const [a, b] = [describeConfig(before), describeConfig(after)];
-  return a === b ? undefined : `config ${a} -> ${b}`;
+/** The setting in a few words; `undefined` where only its name may be told. A text from a Secret is named by its place. */
+function show(revision: Revision, name: SettingName): string | undefined {
+  const place = name === "config" ? placeOf(revision) : undefined;
+  const text = place ?? showSetting(revision.settings, name);
+  return text === undefined ? undefined : clip(oneLine(text), TEXT);
 }
 
-function describeConfig({ settings, secretConfig }: Revision): string {
-  return secretConfig === undefined ? show(settings.config) : secretName(secretConfig);
-}
-
-function secretName({ name, key }: { readonly name: string; readonly key: string }): string {
-  return `Secret ${name} (${key})`;
-}
-
-function show(value: string | number): string {
-  return value === "" ? "none" : clip(oneLine(String(value)), TEXT);
+/** Where the configuration text is, when that is a Secret. */
+function placeOf({ secretConfig }: Revision): string | undefined {
+  return secretConfig === undefined ? undefined : `Secret ${secretConfig.name} (${secretConfig.key})`;
 }
 
 /** The table of `weir history`; the revision that runs is starred. */

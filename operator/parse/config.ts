@@ -1,11 +1,6 @@
 import { isFields } from "./defaults.ts";
 import { joinPath, type Problem } from "./problem.ts";
 
-/** The text that the plugin receives: a string as it is, anything else as JSON with its keys in the order they were written. */
-export function configText(config: unknown): string {
-  return typeof config === "string" ? config : JSON.stringify(config);
-}
-
 /** Whole numbers beyond 2^53 in `config`: JavaScript would round them without a word, so they are refused. */
 export function inexactNumbers(spec: unknown): Problem[] {
   const problems: Problem[] = [];

@@ -42,21 +42,24 @@ test("fills in every default", () => {
     key: { namespace: "shop", name: "add-header" },
     uid: "",
     generation: 0,
-    type: "HTTP",
     source: { kind: "image", image: "a/b:1" },
     pin: undefined,
     pullPolicy: "IfNotPresent",
     intervalMs: 60_000,
     pullSecrets: [],
     verify: [],
-    config: { kind: "none" },
-    rootId: "",
-    slot: "default",
-    priority: 0,
+    settings: {
+      type: "HTTP",
+      slot: "default",
+      priority: 0,
+      rootId: "",
+      failurePolicy: "Reload",
+      config: "",
+      env: [],
+      capabilities: undefined,
+    },
+    configFrom: undefined,
     selector: { matchLabels: {}, matchExpressions: [] },
-    failurePolicy: "Reload",
-    env: [],
-    capabilities: undefined,
     rollout: {
       steps: [{ percent: 100, holdMs: 0, pause: false }],
       progressDeadlineMs: 600_000,
@@ -69,9 +72,7 @@ test("fills in every default", () => {
 });
 
 test("the model's default settings are those of a spec that asks for nothing", () => {
-  const { config, ...settings } = DEFAULT_SETTINGS;
-  assert.equal(config, "");
-  assert.partialDeepStrictEqual(parsed({ image: "a/b:1" }), settings);
+  assert.deepEqual(parsed({ image: "a/b:1" }).settings, DEFAULT_SETTINGS);
 });
 
 test("reads durations as milliseconds", () => {
@@ -95,20 +96,20 @@ test("reads durations as milliseconds", () => {
 });
 
 test("hands the plugin a config string as it is and an object as JSON in the order it was written", () => {
-  const text = (config: unknown) => parsed({ image: "a/b:1", config }).config;
-  assert.deepEqual(text("a = b\n"), { kind: "inline", text: "a = b\n" });
-  assert.deepEqual(text({ z: 1, a: { y: [1, null], b: true } }), { kind: "inline", text: '{"z":1,"a":{"y":[1,null],"b":true}}' });
-  assert.deepEqual(text([1, "x"]), { kind: "inline", text: '[1,"x"]' });
-  assert.deepEqual(text(""), { kind: "inline", text: "" });
+  const text = (config: unknown) => parsed({ image: "a/b:1", config }).settings.config;
+  assert.deepEqual(text("a = b\n"), "a = b\n");
+  assert.deepEqual(text({ z: 1, a: { y: [1, null], b: true } }), '{"z":1,"a":{"y":[1,null],"b":true}}');
+  assert.deepEqual(text([1, "x"]), '[1,"x"]');
+  assert.deepEqual(text(""), "");
 });
 
 test("reads where config, keys and module come from", () => {
-  assert.deepEqual(parsed({ image: "a/b:1", configFrom: { secretKeyRef: { name: "s", key: "k" } } }).config, {
+  assert.deepEqual(parsed({ image: "a/b:1", configFrom: { secretKeyRef: { name: "s", key: "k" } } }).configFrom, {
     kind: "secret",
     name: "s",
     key: "k",
   });
-  assert.deepEqual(parsed({ image: "a/b:1", configFrom: { configMapKeyRef: { name: "s", key: "k" } } }).config, {
+  assert.deepEqual(parsed({ image: "a/b:1", configFrom: { configMapKeyRef: { name: "s", key: "k" } } }).configFrom, {
     kind: "configMap",
     name: "s",
     key: "k",
@@ -123,8 +124,8 @@ test("reads where config, keys and module come from", () => {
 });
 
 test("an empty list of capabilities allows none; none at all means what the module imports", () => {
-  assert.deepEqual(parsed({ image: "a/b:1", capabilities: { allow: [] } }).capabilities, []);
-  assert.equal(parsed({ image: "a/b:1" }).capabilities, undefined);
+  assert.deepEqual(parsed({ image: "a/b:1", capabilities: { allow: [] } }).settings.capabilities, []);
+  assert.equal(parsed({ image: "a/b:1" }).settings.capabilities, undefined);
 });
 
 test("refuses whole numbers that JavaScript would round", () => {

@@ -1,10 +1,10 @@
 import { parseDuration } from "../../base/duration.ts";
 import type { Digest } from "../../model/digest.ts";
-import type { ConfigSource, Filter, LabelSelector, ModuleSource, RolloutPolicy, SignaturePolicy } from "../../model/filter.ts";
+import type { ConfigReference, Filter, LabelSelector, ModuleSource, RolloutPolicy, SignaturePolicy } from "../../model/filter.ts";
 import { API_VERSION, KIND, type WasmFilter, type WasmFilterSpec, type WasmFilterSpecRollout } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import { DEFAULT_SETTINGS } from "../../model/revision.ts";
-import { configText, inexactNumbers } from "./config.ts";
+import { askedSettings } from "../../model/settings.ts";
+import { inexactNumbers } from "./config.ts";
 import { isFields, withDefaults } from "./defaults.ts";
 import { isNamespace, isObjectName } from "./names.ts";
 import { describeProblems, type Problem } from "./problem.ts";
@@ -59,21 +59,15 @@ function toFilter({ metadata, spec }: WasmFilter): Filter {
     key: { namespace: metadata.namespace ?? "default", name: metadata.name },
     uid: metadata.uid ?? "",
     generation: metadata.generation ?? 0,
-    type: spec.type ?? DEFAULT_SETTINGS.type,
     source: toSource(spec),
     pin: spec.digest as Digest | undefined,
     pullPolicy: spec.pullPolicy ?? "IfNotPresent",
     intervalMs: milliseconds(spec.interval),
     pullSecrets: (spec.pullSecrets ?? []).map(({ name }) => name),
     verify: (spec.verify ?? []).map(({ cosign }) => toPolicy(cosign)),
-    config: toConfig(spec),
-    rootId: spec.rootId ?? DEFAULT_SETTINGS.rootId,
-    slot: spec.slot ?? DEFAULT_SETTINGS.slot,
-    priority: spec.priority ?? DEFAULT_SETTINGS.priority,
+    settings: askedSettings(spec),
+    configFrom: toReference(spec),
     selector: toSelector(spec),
-    failurePolicy: spec.failurePolicy ?? DEFAULT_SETTINGS.failurePolicy,
-    env: spec.env ?? DEFAULT_SETTINGS.env,
-    capabilities: spec.capabilities?.allow,
     rollout: toRollout(spec.rollout),
     revisionHistoryLimit: spec.revisionHistoryLimit ?? 10,
     suspend: spec.suspend ?? false,
@@ -90,10 +84,9 @@ function toPolicy({ publicKey, publicKeySecret }: NonNullable<WasmFilterSpec["ve
   return { publicKey: { secretName: publicKeySecret.name, key: publicKeySecret.key } };
 }
 
-function toConfig({ config, configFrom }: WasmFilterSpec): ConfigSource {
+function toReference({ configFrom }: WasmFilterSpec): ConfigReference | undefined {
   if (configFrom?.secretKeyRef !== undefined) return { kind: "secret", ...configFrom.secretKeyRef };
-  if (configFrom?.configMapKeyRef !== undefined) return { kind: "configMap", ...configFrom.configMapKeyRef };
-  return config === undefined || config === null ? { kind: "none" } : { kind: "inline", text: configText(config) };
+  return configFrom?.configMapKeyRef === undefined ? undefined : { kind: "configMap", ...configFrom.configMapKeyRef };
 }
 
 function toSelector({ selector }: WasmFilterSpec): LabelSelector {

@@ -36,7 +36,7 @@ export interface Source {
   configMap(namespace: string, name: string): Promise<Result<ReadonlyMap<string, Buffer>>>;
   /** The revisions kept for this object (by uid), in rising order. */
   revisions(key: FilterKey, uid: string): Promise<Result<readonly Revision[]>>;
-  /** Keeps one more revision. Writing one that exists already is no error. */
+  /** Keeps one more revision, without a text that came from a Secret. Writing one that exists already is no error. */
   saveRevision(key: FilterKey, uid: string, revision: Revision): Promise<Result<void>>;
   deleteRevision(key: FilterKey, uid: string, number: number): Promise<Result<void>>;
   /** Writes the status if it differs from what is there; retries a conflict on the newest object while its uid and generation still hold. */

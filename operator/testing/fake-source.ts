@@ -1,6 +1,6 @@
 import type { WasmFilter, WasmFilterSpec, WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import { fail, failForNow, ok } from "../../model/result.ts";
-import type { Revision } from "../../model/revision.ts";
+import { type Revision, withoutSecretText } from "../../model/revision.ts";
 import type { FilterEvent, Source, SourceChange } from "../source/source.ts";
 
 /** A source in memory that outlives the operators using it, as an API server would. */
@@ -56,7 +56,7 @@ export function createFakeSource(): FakeSource {
     revisions: async (_key, uid) => ok([...(revisions.get(uid) ?? [])]),
     async saveRevision(_key, uid, revision) {
       if (source.down) return failForNow("Down", "the source is down");
-      revisions.set(uid, [...(revisions.get(uid) ?? []).filter(({ number }) => number !== revision.number), revision]);
+      revisions.set(uid, [...(revisions.get(uid) ?? []).filter(({ number }) => number !== revision.number), withoutSecretText(revision)]);
       return ok(undefined);
     },
     async deleteRevision(_key, uid, number) {

@@ -2,9 +2,9 @@ import { type FilterKey, filterId } from "../../../model/filter.ts";
 import { API_VERSION, KIND } from "../../../model/gen/wasmfilter.ts";
 import type { Log } from "../../../model/log.ts";
 import { fail, ok, type Result } from "../../../model/result.ts";
-import type { Revision } from "../../../model/revision.ts";
+import { type Revision, withoutSecretText } from "../../../model/revision.ts";
 import { isFields } from "../../parse/defaults.ts";
-import { fromRecord, toRecord } from "../revision-record.ts";
+import { fromRecord } from "../revision-record.ts";
 import type { KubeApi } from "./api.ts";
 
 export const UID_LABEL = "weir.dev/filter-uid";
@@ -67,6 +67,6 @@ function toControllerRevision(key: FilterKey, uid: string, revision: Revision): 
       ownerReferences: [{ apiVersion: API_VERSION, kind: KIND, name: key.name, uid, controller: true }],
     },
     revision: revision.number,
-    data: toRecord(revision),
+    data: withoutSecretText(revision),
   };
 }
