@@ -1,10 +1,13 @@
 import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { closest } from "../base/closest.ts";
 import type { Command } from "./args/command.ts";
 import { renderCommand, renderGroup, renderOverview } from "./args/help.ts";
+import { lookup, secondWords, unknown } from "./args/lookup.ts";
+import { asksForHelp } from "./args/parse.ts";
 import { USAGE } from "./args/usage.ts";
 import { SECTIONS } from "./commands/index.ts";
+import { complete } from "./completion/complete.ts";
+import { createFindNames } from "./completion/names.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
 /** Exit statuses, the same for every command. */
@@ -13,69 +16,78 @@ const FAILED = 1;
 const WRONG_USAGE = 2;
 
 const COMMANDS: readonly Command[] = SECTIONS.flatMap(({ commands }) => commands);
+/** Hidden: what the scripts of `weir completion` call, with the words up to the cursor. */
+const COMPLETE = "__complete";
+const isHelp = (word: string | undefined) => word === "help" || word === "-h" || word === "--help";
 
-/** Runs one command line (without `node` and the script) and returns its exit status. */
+/** Runs one command line (without `node` and the script) and returns its exit status. Results go to stdout, everything else to stderr. */
 export async function main(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const words = argv[0] === "help" ? [...argv.slice(1), "--help"] : argv;
-  const [first] = words;
-  if (first === undefined || first === "-h" || first === "--help") {
-    // Without a command the help answers a mistake; asked for, it is the result.
-    (first === undefined ? terminal.err : terminal.out)(renderOverview(SECTIONS));
-    return first === undefined ? WRONG_USAGE : DONE;
+  const [first, ...rest] = argv;
+  if (first === undefined) {
+    // Asked for, the help is the result; here it answers a mistake.
+    terminal.err(renderOverview(SECTIONS, terminal.columns));
+    return WRONG_USAGE;
   }
-  if (first === "--version") return main(["version"], terminal);
+  if (first === COMPLETE) return answerShell(rest, terminal);
+  if (isHelp(first)) return help(rest, terminal);
+  if (first === "-V" || first === "--version") return main(["version"], terminal);
   if (first.startsWith("-"))
     return wrongUsage(terminal, "", `the command comes first, then its flags ("${first}" stands before any command)`);
-  const group = COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
-  return group.length > 0 ? dispatchGroup(first, group, words, terminal) : dispatch(words, terminal);
+  const found = lookup(COMMANDS, argv);
+  if (found.kind === "command") return execute(found.command, found.rest, terminal);
+  if (found.kind === "unknown") return wrongUsage(terminal, "", found.message);
+  const [second] = found.rest;
+  if (isHelp(second)) return help([found.word], terminal);
+  const choices = secondWords(found.commands);
+  const message = second === undefined ? `say what to do: ${choices.join(", ")}` : unknown(second, choices, found.word);
+  return wrongUsage(terminal, found.word, message);
 }
 
-async function dispatch([first = "", ...rest]: readonly string[], terminal: Terminal): Promise<number> {
-  const command = COMMANDS.find(({ name }) => name === first);
-  if (command !== undefined) return execute(command, rest, terminal);
-  const near = closest(
-    first,
-    COMMANDS.map(({ name }) => name.split(" ")[0] ?? name),
-  );
-  return wrongUsage(terminal, "", `unknown command "${first}"${near === undefined ? "" : `; did you mean ${near}?`}`);
-}
-
-async function dispatchGroup(word: string, group: readonly Command[], words: readonly string[], terminal: Terminal): Promise<number> {
-  const [, second, ...rest] = words;
-  const command = group.find(({ name }) => name === `${word} ${second}`);
-  if (command !== undefined) return execute(command, rest, terminal);
-  if (second === "-h" || second === "--help") {
-    terminal.out(renderGroup(word, group));
+/** `weir help WORDS`: help on the command or group that the words name. */
+function help(words: readonly string[], terminal: Terminal): number {
+  if (words.length === 0) {
+    terminal.out(renderOverview(SECTIONS, terminal.columns));
     return DONE;
   }
-  const choices = group.map(({ name }) => name.slice(word.length + 1)).join(", ");
-  return wrongUsage(
-    terminal,
-    word,
-    second === undefined ? `say what to do: ${choices}` : `unknown command "${word} ${second}"; there is ${choices}`,
+  const found = lookup(COMMANDS, words);
+  if (found.kind === "unknown") return wrongUsage(terminal, "", found.message);
+  const [second] = found.rest;
+  if (found.kind === "group" && second !== undefined)
+    return wrongUsage(terminal, found.word, unknown(second, secondWords(found.commands), found.word));
+  terminal.out(
+    found.kind === "command" ? renderCommand(found.command, terminal.columns) : renderGroup(found.word, found.commands, terminal.columns),
   );
+  return DONE;
+}
+
+/** Prints a candidate a line (word, tab, help), then `:file` or `:folder` where the shell is to offer paths. Silent about all that is wrong. */
+async function answerShell(words: readonly string[], terminal: Terminal): Promise<number> {
+  const { candidates, paths } = await complete(words, { commands: COMMANDS, env: terminal.env, findNames: createFindNames(terminal.env) });
+  for (const { word, help: means } of candidates) terminal.out(`${word}\t${means}\n`);
+  if (paths !== "none") terminal.out(`:${paths}\n`);
+  return DONE;
 }
 
 async function execute(command: Command, argv: readonly string[], terminal: Terminal): Promise<number> {
-  const flagsEnd = argv.indexOf("--");
-  const flags = flagsEnd < 0 ? argv : argv.slice(0, flagsEnd);
-  if (flags.includes("--help") || flags.includes("-h")) {
-    terminal.out(renderCommand(command));
+  if (asksForHelp(command.flags, argv)) {
+    terminal.out(renderCommand(command, terminal.columns));
     return DONE;
   }
   const result = await command.run(argv, terminal);
   if (result.ok) return DONE;
   if (result.error.reason === USAGE) return wrongUsage(terminal, command.name, result.error.message);
-  terminal.err(`weir ${command.name}: ${result.error.message}\n`);
+  terminal.err(`error: ${result.error.message}\n`);
   return FAILED;
 }
 
 function wrongUsage(terminal: Terminal, command: string, message: string): number {
-  const words = command === "" ? "weir" : `weir ${command}`;
-  terminal.err(`${words}: ${message}\nTry \`${words} --help\`.\n`);
+  terminal.err(`error: ${message}\nhint: see \`weir ${command === "" ? "" : `${command} `}--help\`\n`);
   return WRONG_USAGE;
 }
 
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  process.exitCode = await main(process.argv.slice(2), processTerminal());
+  const argv = process.argv.slice(2);
+  process.exitCode = await main(argv, processTerminal());
+  // A cluster that has not answered yet must not hold the shell of the person who pressed TAB.
+  if (argv[0] === COMPLETE) process.exit();
 }

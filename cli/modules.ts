@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Keychain } from "../model/module.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import type { InspectedImage, OciOptions } from "../oci/index.ts";
-import type { Flag, FlagValues } from "./args/command.ts";
+import type { Flag, FlagValues } from "./args/syntax.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -4,10 +4,12 @@ import { fail, ok } from "../model/result.ts";
 /** What a command sees of the world it was started in. Tests hand in their own. */
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** True when stdout is a screen that takes colours (https://no-color.org is honoured). */
+  /** True when stdout takes colours. */
   readonly color: boolean;
   /** True when stderr is a screen. */
   readonly errIsScreen: boolean;
+  /** Width of the screen, in characters. */
+  readonly columns: number;
   /** Milliseconds since the epoch. */
   now(): number;
   /** Writes to stdout as it is. */
@@ -18,20 +20,33 @@ export interface Terminal {
   readInput(maxBytes: number): Promise<Result<string>>;
 }
 
+/** Width of a page that no screen shows: piped into a file or a pager. */
+const PIPE_COLUMNS = 100;
+
 export function processTerminal(): Terminal {
-  // A reader that left (`weir get | head`) is no failure of ours.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-  });
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", ignoreClosedPipe);
   return {
     env: process.env,
-    color: process.stdout.isTTY === true && (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb",
+    color: takesColor(process.env, process.stdout.isTTY === true),
     errIsScreen: process.stderr.isTTY === true,
+    columns: process.stdout.columns ?? PIPE_COLUMNS,
     now: () => Date.now(),
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     readInput,
   };
+}
+
+/** NO_COLOR wins (https://no-color.org), then FORCE_COLOR (https://force-color.org); else a screen that is not dumb takes colours. */
+export function takesColor(env: Terminal["env"], isScreen: boolean): boolean {
+  if ((env.NO_COLOR ?? "") !== "") return false;
+  if ((env.FORCE_COLOR ?? "") !== "") return env.FORCE_COLOR !== "0" && env.FORCE_COLOR !== "false";
+  return isScreen && env.TERM !== "dumb";
+}
+
+/** A reader that left early (`weir get | head -1`) is no failure. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
 }
 
 async function readInput(maxBytes: number): Promise<Result<string>> {

@@ -1,99 +1,142 @@
-import { wrap } from "../../base/wrap.ts";
-import type { Argument, Command, Flag } from "./command.ts";
+import { wrap } from "../../base/text.ts";
+import type { Command, Section } from "./command.ts";
+import { HELP_FLAG, longName, oneOf } from "./parse.ts";
+import type { Argument, Flag, StringFlag } from "./syntax.ts";
 
-/** Commands under one heading of `weir --help`. */
-export interface Section {
-  readonly title: string;
-  readonly commands: readonly Command[];
-}
+/** Lines longer than this are hard to read on any screen. */
+const WIDEST = 100;
+/** On narrower screens the terminal breaks the lines: columns would have no room. */
+const NARROWEST = 40;
+const INDENT = 2;
+const GAP = 2;
 
-const WIDTH = 100;
+type Row = readonly [term: string, help: string];
 
-/** `weir --help`: what Weir is, every command in one line each, where to begin. */
-export function renderOverview(sections: readonly Section[]): string {
-  const names = sections.flatMap(({ commands }) => commands.map(({ name }) => name.length));
-  const width = Math.max(...names) + 2;
-  const lists = sections.map(({ title, commands }) =>
-    [`${title}:`, ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`)].join("\n"),
-  );
-  return `${[
-    "weir puts WebAssembly filters into Envoy proxies: by digest, proved before they ship, with the truth in status.",
+/** `weir --help`: what Weir is, every command in one line each, where to begin. `columns` is the width of the screen. */
+export function renderOverview(sections: readonly Section[], columns: number): string {
+  const width = lineWidth(columns);
+  const term = widest(sections.flatMap(({ commands }) => commands.map(summaryRow)));
+  return page([
+    wrap("weir puts WebAssembly filters into Envoy proxies: by digest, proved before they ship, with the truth in status.", width),
     "Usage: weir COMMAND [ARGUMENTS] [FLAGS]",
-    ...lists,
+    ...sections.map(({ title, commands }) => list(title, commands.map(summaryRow), width, term)),
+    list(
+      "Flags",
+      [
+        ["-h, --help", "show this help, or with a command that command's"],
+        ["-V, --version", "print the version"],
+      ],
+      width,
+      term,
+    ),
     [
       "Begin without a cluster, with a folder of manifests:",
       "  weir serve --filters ./filters",
       "  weir bootstrap --node web-1 --upstream 127.0.0.1:8080 > envoy.yaml && envoy -c envoy.yaml",
       "  weir apply --filters ./filters -f filter.yaml && weir get --filters ./filters",
     ].join("\n"),
-    "`weir COMMAND --help` tells about one command. Exit status: 0 done, 1 failed, 2 wrong usage.",
-  ].join("\n\n")}\n`;
+    wrap("`weir COMMAND --help` tells about one command. Exit status: 0 done, 1 failed, 2 wrong usage.", width),
+  ]);
 }
 
 /** `weir rollout --help`: the commands that share a first word. */
-export function renderGroup(word: string, commands: readonly Command[]): string {
-  const width = Math.max(...commands.map(({ name }) => name.length)) + 2;
-  return `${[
-    `Usage: weir ${word} COMMAND ...`,
-    commands.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`).join("\n"),
+export function renderGroup(word: string, commands: readonly Command[], columns: number): string {
+  return page([
+    `Usage: weir ${word} COMMAND [ARGUMENTS] [FLAGS]`,
+    list("Commands", commands.map(summaryRow), lineWidth(columns)),
     `\`weir ${word} COMMAND --help\` tells about one of them.`,
-  ].join("\n\n")}\n`;
+  ]);
 }
 
 /** `weir get --help`. */
-export function renderCommand(command: Command): string {
+export function renderCommand(command: Command, columns: number): string {
+  const width = lineWidth(columns);
   const args = Object.values(command.args);
-  const flags = Object.entries(command.flags);
-  const parts = [
-    `${command.summary}.`,
-    `Usage: ${[`weir ${command.name}`, ...args.map(placeholder), ...(flags.length === 0 ? [] : ["[FLAGS]"])].join(" ")}`,
-    wrap(command.about, WIDTH),
-  ];
-  if (args.length > 0)
-    parts.push(
-      list(
-        "Arguments",
-        args.map((arg) => [arg.value, arg.help]),
-      ),
-    );
-  if (flags.length > 0)
-    parts.push(
-      list(
-        "Flags",
-        flags.map(([name, flag]) => [flagTerm(name, flag), flagHelp(flag)]),
-      ),
-    );
-  if (command.examples.length > 0) {
-    parts.push(["Examples:", ...command.examples.flatMap(({ command: line, does }) => [`  # ${does}`, `  ${line}`])].join("\n"));
-  }
-  return `${parts.join("\n\n")}\n`;
+  return page([
+    wrap(`${command.summary}.`, width),
+    `Usage: ${usageLine(command)}`,
+    wrap(command.about, width),
+    ...(args.length === 0 ? [] : [list("Arguments", args.map(argumentRow), width)]),
+    list("Flags", flagRows(command), width),
+    ...(command.examples.length === 0 ? [] : [examples(command)]),
+  ]);
+}
+
+/** `weir push FILE REF [FLAGS]`: arguments and required flags in full, the rest in one word. */
+export function usageLine({ name, args, flags }: Command): string {
+  const required = Object.entries(flags).flatMap(([long, flag]) =>
+    flag.type === "string" && flag.required ? [flagUsage(long, flag)] : [],
+  );
+  const words = [`weir ${name}`, ...Object.values(args).map(placeholder), ...required, "[FLAGS]"];
+  return words.join(" ");
+}
+
+/** The rows of a command's flags, `--help` last. */
+export function flagRows(command: Command): readonly Row[] {
+  return Object.entries({ ...command.flags, help: HELP_FLAG }).map(([name, flag]) => [flagTerm(name, flag), flagHelp(flag)]);
+}
+
+export function argumentRow(arg: Argument): Row {
+  return [arg.value, arg.choices === undefined ? arg.help : `${arg.help} (${oneOf(arg.choices)})`];
+}
+
+function summaryRow({ name, summary }: Command): Row {
+  return [name, summary];
 }
 
 function placeholder(arg: Argument): string {
   return arg.optional ? `[${arg.value}]` : arg.value;
 }
 
-function flagTerm(name: string, { type, short, value }: Flag): string {
-  const long = type === "boolean" ? `--${name}` : `--${name} ${value ?? "VALUE"}`;
-  return short === undefined ? `    ${long}` : `-${short}, ${long}`;
+function flagUsage(name: string, flag: StringFlag): string {
+  const word = flag.short === undefined ? `--${name}` : `-${flag.short}`;
+  return `${word} ${valueName(flag)}${flag.multiple ? "..." : ""}`;
 }
 
-function flagHelp({ help, env, fallback, multiple, choices }: Flag): string {
-  const facts = [
-    ...(choices === undefined ? [] : [choices.join(" or ")]),
-    ...(multiple ? ["may be repeated"] : []),
-    ...(env === undefined ? [] : [`or $${env}`]),
-    ...(fallback === undefined || fallback === "" ? [] : [`default ${fallback}`]),
-  ];
-  return facts.length === 0 ? help : `${help} (${facts.join("; ")})`;
+function flagTerm(name: string, flag: Flag): string {
+  const long = flag.type === "boolean" ? longName(name, flag) : `--${name} ${valueName(flag)}`;
+  return flag.short === undefined ? `    ${long}` : `-${flag.short}, ${long}`;
 }
 
-function list(title: string, rows: readonly (readonly [string, string])[]): string {
-  const width = Math.min(30, Math.max(...rows.map(([term]) => term.length)) + 2);
-  const lines = rows.map(([term, help]) => {
-    const body = wrap(help, WIDTH - width - 2).replaceAll("\n", `\n${" ".repeat(width + 2)}`);
-    const lead = term.length + 2 > width ? `  ${term}\n${" ".repeat(width + 2)}` : `  ${term.padEnd(width)}`;
-    return `${lead}${body}`;
+/** `DIR`; choices name themselves. */
+function valueName({ value, choices }: StringFlag): string {
+  return value ?? choices?.join("|") ?? "VALUE";
+}
+
+function flagHelp(flag: Flag): string {
+  const facts: string[] = [];
+  if (flag.type === "string" && flag.choices !== undefined && valueName(flag) !== flag.choices.join("|")) facts.push(oneOf(flag.choices));
+  if (flag.type === "string" && flag.required) facts.push("required");
+  if (flag.type === "string" && flag.multiple) facts.push("may be repeated");
+  if (flag.env !== undefined) facts.push(`or $${flag.env}`);
+  if (flag.type === "string" && flag.fallback) facts.push(`default ${flag.fallback}`);
+  return facts.length === 0 ? flag.help : `${flag.help} (${facts.join("; ")})`;
+}
+
+function examples({ examples: all }: Command): string {
+  return ["Examples:", ...all.flatMap(({ command, does }) => [`  # ${does}`, `  ${command}`])].join("\n");
+}
+
+function page(parts: readonly string[]): string {
+  return `${parts.join("\n\n")}\n`;
+}
+
+function lineWidth(columns: number): number {
+  return Math.max(NARROWEST, Math.min(WIDEST, columns));
+}
+
+function widest(rows: readonly Row[]): number {
+  return Math.max(...rows.map(([term]) => term.length));
+}
+
+/** A titled list in two columns. A term that is wider than a third of the line has its help on the next line. */
+function list(title: string, rows: readonly Row[], width: number, term = widest(rows)): string {
+  const column = INDENT + Math.min(term, Math.floor(width / 3)) + GAP;
+  const margin = " ".repeat(column);
+  const lines = rows.map(([each, help]) => {
+    const body = wrap(help, width - column).replaceAll("\n", `\n${margin}`);
+    const lead = `${" ".repeat(INDENT)}${each}`;
+    return lead.length + GAP > column ? `${lead}\n${margin}${body}` : `${lead.padEnd(column)}${body}`;
   });
   return [`${title}:`, ...lines].join("\n");
 }

@@ -1,6 +1,5 @@
 import { ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
-import { usage } from "../args/usage.ts";
 import type { Applied } from "../fleet/client.ts";
 import { fleetFlags, outputFlag } from "../fleet/flags.ts";
 import { readManifests } from "../fleet/manifests.ts";
@@ -14,7 +13,15 @@ export const apply = defineCommand({
     name where it stands, or gets a file of its own. The work of resolving, proving and rolling out is the server's: \`weir describe NAME\` shows how it goes.`,
   args: {},
   flags: {
-    file: { type: "string", short: "f", multiple: true, value: "FILE", help: "a manifest, a folder of manifests, or - for stdin" },
+    file: {
+      type: "string",
+      short: "f",
+      multiple: true,
+      required: true,
+      value: "FILE",
+      completes: "file",
+      help: "a manifest, a folder of manifests, or - for stdin",
+    },
     ...fleetFlags,
     ...outputFlag,
   },
@@ -23,7 +30,6 @@ export const apply = defineCommand({
     { does: "to a folder that weir serve watches", command: "weir apply -f add-header.yaml --filters ./filters" },
   ],
   async run({ flags }, terminal) {
-    if (flags.file.length === 0) return usage("-f is missing: name a manifest, for example -f filter.yaml");
     const manifests = [];
     for (const path of flags.file) {
       const read = await readManifests(path, terminal);

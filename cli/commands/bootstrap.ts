@@ -14,8 +14,15 @@ export const bootstrap = defineCommand({
     --when-missing says what a proxy does that starts while Weir is away: closed answers 500 until its filters are there, open goes on without them.`,
   args: {},
   flags: {
-    node: { type: "string", value: "ID", help: "the proxy's name, unique in the fleet" },
-    namespace: { type: "string", short: "n", value: "NAMESPACE", help: "the namespace whose filters it takes", fallback: "default" },
+    node: { type: "string", required: true, value: "ID", help: "the proxy's name, unique in the fleet" },
+    namespace: {
+      type: "string",
+      short: "n",
+      value: "NAMESPACE",
+      completes: "namespace",
+      help: "the namespace whose filters it takes",
+      fallback: "default",
+    },
     label: { type: "string", multiple: true, value: "KEY=VALUE", help: "a label that filters may select by" },
     xds: { type: "string", value: "HOST:PORT", help: "where weir serve answers proxies", fallback: "127.0.0.1:18000" },
     listen: { type: "string", value: "[HOST:]PORT", help: "where the proxy takes requests", fallback: "10000" },
@@ -29,12 +36,15 @@ export const bootstrap = defineCommand({
     managed: { type: "boolean", help: "take listener, route and cluster from Weir as well" },
     "when-missing": {
       type: "string",
-      value: "closed|open",
       help: "what to do without an answer from Weir",
       fallback: "closed",
       choices: ["closed", "open"],
     },
-    "no-stats": { type: "boolean", help: "do not stream Envoy's statistics to Weir (rollouts are then judged by acknowledgements alone)" },
+    stats: {
+      type: "boolean",
+      fallback: true,
+      help: "do not stream Envoy's statistics to Weir (rollouts are then judged by acknowledgements alone)",
+    },
     admin: { type: "string", value: "HOST:PORT", help: "Envoy's admin interface; port 0 takes any free one", fallback: "127.0.0.1:0" },
   },
   examples: [
@@ -48,7 +58,6 @@ export const bootstrap = defineCommand({
     },
   ],
   async run({ flags }, terminal) {
-    if (flags.node === undefined) return usage("--node is missing: every proxy needs a name of its own, for example --node web-1");
     const xds = parseAddress(flags.xds, "--xds");
     if (!xds.ok) return xds;
     const upstream = parseAddress(flags.upstream, "--upstream");
@@ -75,7 +84,7 @@ export const bootstrap = defineCommand({
         managed: flags.managed,
         whenMissing: flags["when-missing"] === "open" ? "open" : "closed",
         admin: admin.value,
-        stats: !flags["no-stats"],
+        stats: flags.stats,
       }),
     );
     return ok(undefined);

@@ -1,6 +1,6 @@
 import { filterId } from "../../model/filter.ts";
 import { defineCommand } from "../args/command.ts";
-import { fleetFlags } from "../fleet/flags.ts";
+import { filterArgument, fleetFlags } from "../fleet/flags.ts";
 import { filterKey, openFleet } from "../fleet/open.ts";
 
 export const remove = defineCommand({
@@ -8,7 +8,7 @@ export const remove = defineCommand({
   summary: "Take a filter off every proxy by deleting it",
   about: `Deletes the WasmFilter: from the cluster with its history, or from its file in the folder (the file goes too when nothing else is in it). Proxies lose the filter
     at once, and the other filters of the slot stay as they are.`,
-  args: { name: { value: "NAME", help: "the filter, or NAMESPACE/NAME" } },
+  args: filterArgument,
   flags: fleetFlags,
   examples: [{ does: "delete a filter of namespace shop", command: "weir delete add-header -n shop" }],
   async run({ flags, args }, terminal) {

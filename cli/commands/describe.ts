@@ -1,6 +1,6 @@
 import { ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
-import { fleetFlags, outputFlag } from "../fleet/flags.ts";
+import { filterArgument, fleetFlags, outputFlag } from "../fleet/flags.ts";
 import { openFilter } from "../fleet/open.ts";
 import { createServerClient } from "../fleet/server.ts";
 import { printJson, printNotes } from "../output.ts";
@@ -13,7 +13,7 @@ export const describe = defineCommand({
   summary: "Show one filter in full: what runs where and why, what happens next and when",
   about: `The bar shows the selected proxies: # runs the wanted revision, x refused it, . does not have it (yet), | is where a wave ends. Which proxies those
     are is known to the running server only; without it (--server) the rest is shown all the same.`,
-  args: { name: { value: "NAME", help: "the filter, or NAMESPACE/NAME" } },
+  args: filterArgument,
   flags: { ...fleetFlags, ...outputFlag },
   examples: [
     { does: "a filter of the present namespace", command: "weir describe add-header" },

@@ -10,7 +10,7 @@ export const get = defineCommand({
   summary: "List filters: image, digest, revision, how many proxies run it, ready or not",
   about: `PROXIES is how many proxies run the revision they are meant to run, of all that the filter selects. REASON says in one word why a filter
     is not ready; \`weir describe NAME\` says it in full.`,
-  args: { name: { value: "NAME", help: "one filter (default: all of the namespace)", optional: true } },
+  args: { name: { value: "NAME", completes: "filter", help: "one filter (default: all of the namespace)", optional: true } },
   flags: { ...fleetFlags, ...allNamespaces, ...outputFlag },
   examples: [
     { does: "every filter of the namespace", command: "weir get" },

@@ -1,6 +1,6 @@
 import { ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
-import { fleetFlags, outputFlag } from "../fleet/flags.ts";
+import { filterArgument, fleetFlags, outputFlag } from "../fleet/flags.ts";
 import { openFilter } from "../fleet/open.ts";
 import { printJson, printNotes } from "../output.ts";
 import { history as entriesOf, renderHistory } from "../render/history.ts";
@@ -10,7 +10,7 @@ export const history = defineCommand({
   summary: "List a filter's revisions, what became of each and what changed between them",
   about: `The newest revision comes first; * marks the one that serves. A revision is a digest together with everything else that reaches the proxy, so a change
     of spec.config makes one too. Any revision's number or digest may be given to \`weir rollback --to\`.`,
-  args: { name: { value: "NAME", help: "the filter, or NAMESPACE/NAME" } },
+  args: filterArgument,
   flags: { ...fleetFlags, ...outputFlag },
   examples: [{ does: "what was there before", command: "weir history add-header" }],
   async run({ flags, args }, terminal) {

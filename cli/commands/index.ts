@@ -1,6 +1,7 @@
-import type { Section } from "../args/help.ts";
+import type { Section } from "../args/command.ts";
 import { apply } from "./apply.ts";
 import { bootstrap } from "./bootstrap.ts";
+import { completion } from "./completion.ts";
 import { remove } from "./delete.ts";
 import { describe } from "./describe.ts";
 import { get } from "./get.ts";
@@ -21,5 +22,5 @@ export const SECTIONS: readonly Section[] = [
   { title: "Server and proxies", commands: [serve, bootstrap] },
   { title: "Filters, for their authors", commands: [verify, inspect, push, pull, list] },
   { title: "Fleet", commands: [apply, get, describe, proxies, history, rollback, ...rollout, remove] },
-  { title: "This program", commands: [version] },
+  { title: "This program", commands: [completion, version] },
 ];

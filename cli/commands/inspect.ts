@@ -8,10 +8,10 @@ import { renderModule } from "../render/module.ts";
 
 export const inspect = defineCommand({
   name: "inspect",
-  summary: "Show what a module or an image is: digests, ABI, what it imports, whether Envoy can load it",
+  summary: "Show a module or an image: digests, ABI, imports, whether Envoy can load it",
   about: `Reads the module and runs nothing of it; \`weir verify\` runs it. Of an image it shows the digests apart: index, manifest (what spec.digest takes and
     status.digest shows), layer, and module (what Envoy runs).`,
-  args: { target: { value: "REF|FILE", help: "a .wasm file, or an image reference" } },
+  args: { target: { value: "FILE|REF", completes: "file", help: "a .wasm file, or an image reference" } },
   flags: { ...registryFlags, ...outputFlag },
   examples: [
     { does: "a file", command: "weir inspect add-header.wasm" },

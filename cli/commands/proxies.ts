@@ -10,7 +10,7 @@ export const proxies = defineCommand({
   summary: "List proxies: which filter, revision and digest each one runs",
   about: `Asks the running server, the only one to know. STATE is updated (the proxy acknowledged this revision and runs it), pending (no answer yet) or
     rejected (it refused; MESSAGE has its words). Without -n every namespace is listed.`,
-  args: { id: { value: "PROXY", help: "one proxy, by its node id (default: all)", optional: true } },
+  args: { id: { value: "PROXY", completes: "proxy", help: "one proxy, by its node id (default: all)", optional: true } },
   flags: {
     server: fleetFlags.server,
     namespace: { ...fleetFlags.namespace, help: "only proxies of this namespace" },

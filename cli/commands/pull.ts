@@ -9,7 +9,7 @@ export const pull = defineCommand({
   about: "Takes any of the formats that Wasm modules come in as images, checks every digest on the way, and writes the bare module.",
   args: { reference: { value: "REF", help: "registry/repository:tag, ...@sha256:..., or oci-layout:DIR:TAG" } },
   flags: {
-    file: { type: "string", short: "f", value: "FILE", help: "where to write it; - is stdout", fallback: "plugin.wasm" },
+    file: { type: "string", short: "f", value: "FILE", completes: "file", help: "where to write it; - is stdout", fallback: "plugin.wasm" },
     ...registryFlags,
   },
   examples: [{ does: "fetch by digest", command: "weir pull registry.example/filters/add-header@sha256:3f2a... -f add-header.wasm" }],

@@ -10,7 +10,7 @@ export const push = defineCommand({
   about: `Writes the CNCF Wasm artifact format, which every OCI registry takes. The same file always gets the same digest. Credentials are those of \`docker login\`
     (~/.docker/config.json). A file that Envoy cannot load is refused; --force pushes it all the same.`,
   args: {
-    file: { value: "FILE", help: "the .wasm file" },
+    file: { value: "FILE", completes: "file", help: "the .wasm file" },
     reference: { value: "REF", help: "registry/repository:tag, or oci-layout:DIR:TAG" },
   },
   flags: { force: { type: "boolean", help: "push even what Envoy cannot load" }, ...registryFlags, ...outputFlag },

@@ -5,7 +5,7 @@ import { ok, type Result } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { usage } from "../args/usage.ts";
 import type { FleetClient } from "../fleet/client.ts";
-import { fleetFlags } from "../fleet/flags.ts";
+import { filterArgument, fleetFlags } from "../fleet/flags.ts";
 import { openFilter } from "../fleet/open.ts";
 import { chooseRollback, type RollbackTarget } from "../fleet/rollback.ts";
 import { printNotes } from "../output.ts";
@@ -18,11 +18,12 @@ export const rollback = defineCommand({
     are in the server's store. Without --to it goes to the last revision before the present one that succeeded.
 
     Only the digest goes back; configuration and policy stay as the spec has them. --unpin takes the pin away again.`,
-  args: { name: { value: "NAME", help: "the filter, or NAMESPACE/NAME" } },
+  args: filterArgument,
   flags: {
     to: {
       type: "string",
       value: "DIGEST|REVISION",
+      completes: "revision",
       help: "a revision number, a digest, or the first 4 or more digits of one (weir history NAME)",
     },
     unpin: { type: "boolean", help: "remove spec.digest: follow the image's tag again" },

@@ -3,21 +3,19 @@ import { filterId } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { type Command, defineCommand } from "../args/command.ts";
-import { type FleetFlagValues, fleetFlags } from "../fleet/flags.ts";
+import { type FleetFlagValues, filterArgument, fleetFlags } from "../fleet/flags.ts";
 import { openFilter } from "../fleet/open.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** The annotations to set, and what to tell. */
 type Steering = Result<{ readonly annotations: Readonly<Record<string, string | null>>; readonly said: string }>;
 
-const args = { name: { value: "NAME", help: "the filter, or NAMESPACE/NAME" } } as const;
-
 const pause = defineCommand({
   name: "rollout pause",
   summary: "Hold a filter's rollout where it is",
   about: `No further wave starts until \`weir rollout resume\`. Proxies keep what they have, and a fault still rolls back by itself. A rollout that begins
     later is held too.`,
-  args,
+  args: filterArgument,
   flags: fleetFlags,
   examples: [{ does: "stop and think", command: "weir rollout pause add-header" }],
   run: (input, terminal) =>
@@ -30,7 +28,7 @@ const resume = defineCommand({
   name: "rollout resume",
   summary: "Go on with a paused rollout",
   about: "Takes back `weir rollout pause`. A step with `pause: true` in the spec waits for `weir rollout promote` instead.",
-  args,
+  args: filterArgument,
   flags: fleetFlags,
   examples: [{ does: "go on", command: "weir rollout resume add-header" }],
   run: (input, terminal) =>
@@ -42,7 +40,7 @@ const promote = defineCommand({
   summary: "Let the next wave start without waiting for this one's hold or pause",
   about: `Every proxy of the present wave must still acknowledge before the next one starts; what is skipped is the time to watch them, or the wait for a person
     that a step with \`pause: true\` asks for. With --full no later wave waits either.`,
-  args,
+  args: filterArgument,
   flags: { full: { type: "boolean", help: "skip the holds and pauses of all later waves as well" }, ...fleetFlags },
   examples: [
     { does: "the wave looks good", command: "weir rollout promote add-header" },
@@ -55,7 +53,7 @@ const abort = defineCommand({
   name: "rollout abort",
   summary: "Give a rollout up: back to the stable revision",
   about: "The proxies that took the new revision go back at once, and it is not tried again until the spec or its digest changes.",
-  args,
+  args: filterArgument,
   flags: fleetFlags,
   examples: [{ does: "this was a mistake", command: "weir rollout abort add-header" }],
   run: (input, terminal) => steer(input.flags, input.args.name, terminal, abortion),

@@ -7,11 +7,12 @@ import { fail, ok, type Result } from "../../model/result.ts";
 import type { Source } from "../../operator/index.ts";
 import { parseAddress } from "../args/address.ts";
 import { parseByteSize } from "../args/byte-size.ts";
-import { defineCommand, type Flag, type FlagValues } from "../args/command.ts";
+import { defineCommand } from "../args/command.ts";
+import type { Flag, FlagValues } from "../args/syntax.ts";
 import { fleetFlags } from "../fleet/flags.ts";
 import { chooseFleet } from "../fleet/open.ts";
 import { FORMATS, type Format, LEVELS, type Level } from "../serve/levels.ts";
-import type { Terminal } from "../terminal.ts";
+import { type Terminal, takesColor } from "../terminal.ts";
 
 const flags = {
   filters: { ...fleetFlags.filters, help: "take filters from this folder of manifests; no cluster is needed (or $WEIR_FILTERS)" },
@@ -34,6 +35,7 @@ const flags = {
   data: {
     type: "string",
     value: "DIR",
+    completes: "folder",
     help: "folder for modules and, without a cluster, for history",
     fallback: ".weir/data",
     env: "WEIR_DATA",
@@ -106,7 +108,7 @@ export const serve = defineCommand({
 async function openLog(level: Level, wanted: Format, { errIsScreen, env, now, err }: Terminal): Promise<Log> {
   const { createLog } = await import("../serve/log.ts");
   const format = wanted === "auto" ? (errIsScreen ? "text" : "json") : wanted;
-  const color = errIsScreen && (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb";
+  const color = takesColor(env, errIsScreen);
   return createLog({ format, level, color, now, write: err });
 }
 

@@ -11,10 +11,10 @@ import { renderVerdict } from "../render/verdict.ts";
 
 export const verify = defineCommand({
   name: "verify",
-  summary: "Prove on this machine that a module loads, as the server does before any proxy sees it",
+  summary: "Prove on this machine that a module loads, as the server does",
   about: `Runs the same preflight as the server, on V8, the engine that Envoy runs filters in. Give the filter's configuration along: a module that refuses its
     configuration does not load. Exit status 1 says that Envoy would refuse it; the message says why.`,
-  args: { target: { value: "FILE|REF", help: "a .wasm file, or an image reference" } },
+  args: { target: { value: "FILE|REF", completes: "file", help: "a .wasm file, or an image reference" } },
   flags: {
     config: { type: "string", short: "c", value: "TEXT|@FILE", help: "the plugin's configuration, as text or from a file", fallback: "" },
     "root-id": { type: "string", value: "ID", help: "root context, for modules that register several", fallback: "" },

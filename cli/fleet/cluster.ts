@@ -14,16 +14,18 @@ const TIMEOUT_MS = 30_000;
 /** Objects in one answer to a list. https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks */
 const PAGE = 500;
 
-export function openCluster(choice: KubeconfigChoice & { readonly namespace: string | undefined }): Result<FleetClient> {
+export function openCluster(
+  choice: KubeconfigChoice & { readonly namespace: string | undefined; readonly timeoutMs?: number },
+): Result<FleetClient> {
   const config = loadKubeconfig(choice);
   if (!config.ok) return config;
   const context = config.value.getContexts().find(({ name }) => name === config.value.getCurrentContext());
-  return ok(createClusterClient(config.value, choice.namespace ?? context?.namespace ?? "default"));
+  return ok(createClusterClient(config.value, choice.namespace ?? context?.namespace ?? "default", choice.timeoutMs));
 }
 
 /** A Kubernetes API server as the place of the desired state. Every call is bounded in time; its failures are values. */
-export function createClusterClient(kubeConfig: KubeConfig, namespace: string): FleetClient {
-  const api = createKubeApi({ kubeConfig, timeoutMs: TIMEOUT_MS });
+export function createClusterClient(kubeConfig: KubeConfig, namespace: string, timeoutMs = TIMEOUT_MS): FleetClient {
+  const api = createKubeApi({ kubeConfig, timeoutMs });
   const revisions = createRevisionStore({ api, log: silentLog });
   return {
     description: `cluster ${api.server}`,

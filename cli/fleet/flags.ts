@@ -1,10 +1,20 @@
-import type { Flag, FlagValues } from "../args/command.ts";
+import type { Arguments, Flag, FlagValues } from "../args/syntax.ts";
 
 /** Flags of every command that works on the fleet. */
 export const fleetFlags = {
-  filters: { type: "string", value: "DIR", help: "work on this folder of manifests instead of a cluster (or $WEIR_FILTERS)" },
-  kubeconfig: { type: "string", value: "FILE", help: "work on this kubeconfig's cluster (or $KUBECONFIG, else ~/.kube/config)" },
-  context: { type: "string", value: "NAME", help: "context of the kubeconfig to use" },
+  filters: {
+    type: "string",
+    value: "DIR",
+    completes: "folder",
+    help: "work on this folder of manifests instead of a cluster (or $WEIR_FILTERS)",
+  },
+  kubeconfig: {
+    type: "string",
+    value: "FILE",
+    completes: "file",
+    help: "work on this kubeconfig's cluster (or $KUBECONFIG, else ~/.kube/config)",
+  },
+  context: { type: "string", value: "NAME", completes: "context", help: "context of the kubeconfig to use" },
   server: {
     type: "string",
     value: "URL",
@@ -12,7 +22,13 @@ export const fleetFlags = {
     env: "WEIR_SERVER",
     fallback: "http://127.0.0.1:18001",
   },
-  namespace: { type: "string", short: "n", value: "NAMESPACE", help: "namespace to work in (default: the context's, else `default`)" },
+  namespace: {
+    type: "string",
+    short: "n",
+    value: "NAMESPACE",
+    completes: "namespace",
+    help: "namespace to work in (default: the context's, else `default`)",
+  },
 } as const satisfies Record<string, Flag>;
 
 export const allNamespaces = {
@@ -24,3 +40,8 @@ export const outputFlag = {
 } as const satisfies Record<string, Flag>;
 
 export type FleetFlagValues = FlagValues<typeof fleetFlags>;
+
+/** The argument of every command that works on one filter. */
+export const filterArgument = {
+  name: { value: "NAME", completes: "filter", help: "the filter, or NAMESPACE/NAME" },
+} as const satisfies Arguments;

@@ -9,8 +9,11 @@ import { type ObjectId, readFolder } from "./manifest-files.ts";
 import type { ManifestText } from "./manifests.ts";
 import { createServerClient, type ServerClient } from "./server.ts";
 
-export function openFolder(dir: string, options: { readonly namespace: string | undefined; readonly server: string }): Result<FleetClient> {
-  const server = createServerClient(options.server);
+export function openFolder(
+  dir: string,
+  options: { readonly namespace: string | undefined; readonly server: string; readonly timeoutMs?: number },
+): Result<FleetClient> {
+  const server = createServerClient(options.server, options.timeoutMs);
   return server.ok ? ok(createFolderClient(dir, options.namespace ?? "default", server.value)) : server;
 }
 

@@ -17,17 +17,26 @@ export function chooseFleet(
   return ok(dir === undefined ? { kind: "cluster" } : { kind: "folder", dir });
 }
 
+export interface FleetLimits {
+  /** Longest wait for one answer of the API server, or of `weir serve`. */
+  readonly timeoutMs?: number;
+}
+
 /** Opens the folder or the cluster that the flags choose. */
-export async function openFleet(flags: FleetFlagValues, env: Readonly<Record<string, string | undefined>>): Promise<Result<FleetClient>> {
+export async function openFleet(
+  flags: FleetFlagValues,
+  env: Readonly<Record<string, string | undefined>>,
+  limits: FleetLimits = {},
+): Promise<Result<FleetClient>> {
   const choice = chooseFleet(flags, env);
   if (!choice.ok) return choice;
   // Each side is loaded when it is used: a folder needs no Kubernetes client.
   if (choice.value.kind === "folder") {
     const { openFolder } = await import("./folder.ts");
-    return openFolder(choice.value.dir, { namespace: flags.namespace, server: flags.server });
+    return openFolder(choice.value.dir, { namespace: flags.namespace, server: flags.server, ...limits });
   }
   const { openCluster } = await import("./cluster.ts");
-  return openCluster({ kubeconfig: flags.kubeconfig, context: flags.context, namespace: flags.namespace, env });
+  return openCluster({ kubeconfig: flags.kubeconfig, context: flags.context, namespace: flags.namespace, env, ...limits });
 }
 
 /** A filter that a command names, with what works on it. */
@@ -42,8 +51,9 @@ export async function openFilter(
   name: string,
   flags: FleetFlagValues,
   env: Readonly<Record<string, string | undefined>>,
+  limits: FleetLimits = {},
 ): Promise<Result<OpenedFilter>> {
-  const fleet = await openFleet(flags, env);
+  const fleet = await openFleet(flags, env, limits);
   if (!fleet.ok) return fleet;
   const key = filterKey(name, fleet.value.namespace);
   if (!key.ok) return key;

@@ -19,35 +19,35 @@ const TIMEOUT_MS = 10_000;
 /** Ten thousand proxies with ten filters each fit many times over. */
 const MAX_BYTES = 256 * 1024 * 1024;
 
-/** Reads `url` (`http://HOST:PORT`); wrong usage when it is none. Nothing is sent before the first call. */
-export function createServerClient(url: string): Result<ServerClient> {
+/** Reads `url` (`http://HOST:PORT`); wrong usage when it is none. Nothing is sent before the first call, and none lasts longer than `timeoutMs`. */
+export function createServerClient(url: string, timeoutMs = TIMEOUT_MS): Result<ServerClient> {
   const base = URL.parse(url);
   if (base === null || !/^https?:$/.test(base.protocol)) return usage(`--server is a URL such as http://127.0.0.1:18001, not "${url}"`);
   return ok({
     url,
     async filters() {
-      const body = await read(base, "/api/v1/filters");
+      const body = await read(base, "/api/v1/filters", timeoutMs);
       if (!body.ok) return body;
       const items = (body.value as { items?: unknown } | null)?.items;
       return isArrayOf(items, isFilter) ? ok(items) : notWeir(base);
     },
     async revisions({ namespace, name }) {
-      const body = await read(base, `/api/v1/filters/${namespace}/${name}/revisions`);
+      const body = await read(base, `/api/v1/filters/${namespace}/${name}/revisions`, timeoutMs);
       if (!body.ok) return body;
       return isArrayOf(body.value, isRevision) ? ok(body.value) : notWeir(base);
     },
     async proxies() {
-      const body = await read(base, "/api/v1/proxies");
+      const body = await read(base, "/api/v1/proxies", timeoutMs);
       if (!body.ok) return body;
       return isArrayOf(body.value, isProxy) ? ok(body.value) : notWeir(base);
     },
   });
 }
 
-async function read(base: URL, path: string): Promise<Result<unknown>> {
+async function read(base: URL, path: string, timeoutMs: number): Promise<Result<unknown>> {
   const url = new URL(`${base.pathname.replace(/\/$/, "")}${path}`, base);
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: "error" });
+    const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs), redirect: "error" });
     if (!response.ok) {
       await response.body?.cancel();
       return fail(

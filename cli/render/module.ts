@@ -1,4 +1,4 @@
-import { wrap } from "../../base/wrap.ts";
+import { wrap } from "../../base/text.ts";
 import type { InspectedImage } from "../../oci/index.ts";
 import type { ModuleFacts } from "../../preflight/index.ts";
 import { table } from "./table.ts";

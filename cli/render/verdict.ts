@@ -1,4 +1,4 @@
-import { wrap } from "../../base/wrap.ts";
+import { wrap } from "../../base/text.ts";
 import type { Measurements } from "../../model/verdict.ts";
 import { table } from "./table.ts";
 

@@ -2,12 +2,15 @@ import { ok } from "../../model/result.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** A terminal that keeps what was written. For tests. */
-export function fakeTerminal(given: { readonly env?: Record<string, string>; readonly input?: string; readonly now?: number } = {}) {
+export function fakeTerminal(
+  given: { readonly env?: Record<string, string>; readonly input?: string; readonly now?: number; readonly columns?: number } = {},
+) {
   const written = { out: "", err: "" };
   const terminal: Terminal = {
     env: given.env ?? {},
     color: false,
     errIsScreen: false,
+    columns: given.columns ?? 100,
     now: () => given.now ?? 0,
     out(text) {
       written.out += typeof text === "string" ? text : Buffer.from(text).toString("latin1");

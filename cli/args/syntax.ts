@@ -1,0 +1,65 @@
+/** What a value names, so that the shell can offer some: paths, or names that the fleet knows. */
+export type ValueKind = "file" | "folder" | "filter" | "namespace" | "proxy" | "revision" | "context";
+
+interface CommonFlag {
+  /** One line: what it does, or what the value means. */
+  readonly help: string;
+  /** One letter: `n` for `-n`. */
+  readonly short?: string;
+  /** Environment variable that stands in for an absent flag. */
+  readonly env?: string;
+}
+
+export interface BooleanFlag extends CommonFlag {
+  readonly type: "boolean";
+  /** On unless `--no-NAME` is given; help then shows `--no-NAME`. */
+  readonly fallback?: true;
+}
+
+export interface StringFlag extends CommonFlag {
+  readonly type: "string";
+  /** How the value is called in help, e.g. `DIR`. */
+  readonly value?: string;
+  readonly multiple?: true;
+  /** Neither absent nor, with `multiple`, empty. */
+  readonly required?: true;
+  /** Value when neither the flag nor the variable is given. */
+  readonly fallback?: string;
+  /** The only values allowed. */
+  readonly choices?: readonly string[];
+  /** What the shell offers as its value. Choices need none. */
+  readonly completes?: ValueKind;
+}
+
+/** One flag of a command. The same record drives parsing, help, completion and the reference. */
+export type Flag = BooleanFlag | StringFlag;
+
+/** One positional argument; the order of the record is the order on the command line. */
+export interface Argument {
+  readonly value: string;
+  readonly help: string;
+  readonly optional?: true;
+  readonly choices?: readonly string[];
+  readonly completes?: ValueKind;
+}
+
+export type Flags = Readonly<Record<string, Flag>>;
+export type Arguments = Readonly<Record<string, Argument>>;
+
+type FlagValue<F extends Flag> = F extends { type: "boolean" }
+  ? boolean
+  : F extends { multiple: true }
+    ? readonly string[]
+    : F extends { fallback: string } | { required: true }
+      ? string
+      : string | undefined;
+type ArgumentValue<A extends Argument> = A extends { optional: true } ? string | undefined : string;
+
+export type FlagValues<F extends Flags> = { readonly [N in keyof F]: FlagValue<F[N]> };
+export type ArgumentValues<A extends Arguments> = { readonly [N in keyof A]: ArgumentValue<A[N]> };
+
+/** What a command line can hold. */
+export interface Syntax {
+  readonly flags: Flags;
+  readonly args: Arguments;
+}

@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { parse } from "yaml";
+import { main } from "../main.ts";
+import { moduleFolder } from "../testing/modules.ts";
+import { fakeTerminal } from "../testing/terminal.ts";
+
+let world: Awaited<ReturnType<typeof moduleFolder>>;
+let dir: string;
+
+before(async () => {
+  world = await moduleFolder();
+  dir = world.dir;
+});
+
+after(() => world.remove());
+
+async function weir(argv: readonly string[], given: Parameters<typeof fakeTerminal>[0] = {}) {
+  const { terminal, written } = fakeTerminal({ ...given, env: { HOME: dir, WEIR_SERVER: "http://127.0.0.1:1", ...given.env } });
+  const status = await main(argv, terminal);
+  return { status, ...written };
+}
+
+describe("modules and images", () => {
+  test("a module goes through an image layout folder and comes back the same", async () => {
+    const reference = `oci-layout:${dir}/images:1`;
+    const pushed = await weir(["push", join(dir, "good.wasm"), reference, "-o", "json"]);
+    assert.equal(pushed.err, "");
+    const { digest, wasmDigest } = JSON.parse(pushed.out);
+    assert.equal(wasmDigest, `sha256:${createHash("sha256").update(world.good).digest("hex")}`);
+
+    const inspected = await weir(["inspect", reference]);
+    assert.match(inspected.out, new RegExp(`digest {2}${digest}`));
+    assert.match(inspected.out, /ABI {5}proxy-wasm 0\.2\.1/);
+    assert.match(inspected.out, /imports \(1\)\n {4}proxy_log/);
+    const facts = JSON.parse((await weir(["inspect", reference, "-o", "json"])).out);
+    assert.equal(facts.image.manifest.digest, digest);
+    assert.deepEqual([facts.wasmDigest, facts.abi, facts.imports], [wasmDigest, "0.2.1", ["proxy_log"]]);
+
+    const file = join(dir, "back.wasm");
+    const pulled = await weir(["pull", `oci-layout:${dir}/images@${digest}`, "-f", file]);
+    assert.match(pulled.out, new RegExp(`digest {2}${digest}`));
+    assert.deepEqual(readFileSync(file), world.good);
+    const piped = await weir(["pull", reference, "-f", "-"]);
+    assert.equal(piped.out, world.good.toString("latin1"));
+
+    await weir(["push", join(dir, "bad.wasm"), `oci-layout:${dir}/images:2`, "--force"]);
+    assert.equal((await weir(["list", reference])).out, "1\n2\n");
+    assert.deepEqual(JSON.parse((await weir(["list", reference, "-o", "json"])).out), ["1", "2"]);
+  });
+
+  test("inspect reads what Envoy cannot load and says so; verify refuses it, in JSON too", async () => {
+    const { status, out } = await weir(["inspect", join(dir, "bad.wasm")]);
+    assert.equal(status, 0);
+    assert.match(out, /Envoy {3}cannot load it \(MissingImport\): .*proxy_does_not_exist/);
+    const verdict = await weir(["verify", join(dir, "bad.wasm"), "-o", "json"]);
+    assert.equal(verdict.status, 1);
+    assert.equal(JSON.parse(verdict.out).loads, false);
+    assert.equal(JSON.parse(verdict.out).reason, "MissingImport");
+  });
+
+  test("verify tells what it measured on a module that loads", async () => {
+    const { status, out, err } = await weir(["verify", join(dir, "good.wasm"), "--config", "{}"]);
+    assert.equal(status, 0, err);
+    assert.match(out, /good\.wasm loads\n {2}ABI +proxy-wasm 0\.2\.1\n/);
+  });
+});
+
+describe("bootstrap", () => {
+  test("bootstrap prints YAML that says what was asked", async () => {
+    const argv = [
+      "bootstrap",
+      "--node",
+      "web-1",
+      "-n",
+      "shop",
+      "--label",
+      "app=web",
+      "--label",
+      "weir.dev/tier=",
+      "--xds",
+      "[::1]:9",
+      "--listen",
+      "127.0.0.1:80",
+    ];
+    const { status, out } = await weir([...argv, "--upstream", "app.local:81", "--slot", "edge", "--slot", "app"]);
+    assert.equal(status, 0);
+    const { node, static_resources: resources } = parse(out);
+    assert.deepEqual([node.id, node.metadata], ["web-1", { NAMESPACE: "shop", LABELS: { app: "web", "weir.dev/tier": "" } }]);
+    const [listener] = resources.listeners;
+    assert.deepEqual(listener.address.socket_address, { address: "127.0.0.1", port_value: 80 });
+    const filters = listener.filter_chains[0].filters[0].typed_config.http_filters.map(({ name }: { name: string }) => name);
+    assert.deepEqual(filters, ["weir/edge", "weir/app", "envoy.filters.http.router"]);
+    assert.ok(parse(out).stats_sinks);
+    assert.equal(parse((await weir([...argv, "--no-stats"])).out).stats_sinks, undefined);
+    assert.match(out, /"::1", port_value: 9/);
+    assert.match(out, /"app\.local", port_value: 81/);
+  });
+});
+
+describe("the fleet", () => {
+  test("apply takes stdin, several documents at once, and tells how far it came", async () => {
+    const folder = mkdtempSync(join(dir, "filters-"));
+    const filter = (name: string, image: string) =>
+      `apiVersion: weir.dev/v1alpha1\nkind: WasmFilter\nmetadata: {name: ${name}}\nspec: {${image}}\n`;
+    const input = `${filter("one", "image: a/b:1")}---\n${filter("two", "")}`;
+    const { status, out, err } = await weir(["apply", "-f", "-", "-n", "shop"], { input, env: { WEIR_FILTERS: folder } });
+    assert.equal(status, 1);
+    assert.match(out, /^WasmFilter shop\/one created \(.*shop-one\.yaml\)\n$/);
+    assert.match(err, /^error: stdin, document 2: .*\(1 of 2 objects were applied before it\)\n$/);
+    assert.match(readFileSync(join(folder, "shop-one.yaml"), "utf8"), /namespace: "shop"/);
+    const listed = JSON.parse((await weir(["get", "-A", "-o", "json", "--filters", folder])).out);
+    assert.deepEqual([listed.kind, listed.items.length, listed.items[0].metadata], ["List", 1, { name: "one", namespace: "shop" }]);
+  });
+
+  test("rollout commands refuse what makes no sense and write annotations", async () => {
+    const folder = mkdtempSync(join(dir, "rollout-"));
+    writeFileSync(join(folder, "f.yaml"), "apiVersion: weir.dev/v1alpha1\nkind: WasmFilter\nmetadata:\n  name: f\nspec:\n  image: a/b:1\n");
+    const env = { WEIR_FILTERS: folder };
+    for (const word of ["promote", "abort"]) {
+      const { status, err } = await weir(["rollout", word, "f"], { env });
+      assert.equal(status, 1);
+      assert.match(err, /default\/f has no rollout under way \(no status is known\)/);
+    }
+    assert.equal((await weir(["rollout", "pause", "f"], { env })).status, 0);
+    assert.match(readFileSync(join(folder, "f.yaml"), "utf8"), /weir\.dev\/rollout-paused: "true"/);
+    assert.equal((await weir(["rollout", "resume", "f"], { env })).status, 0);
+    assert.doesNotMatch(readFileSync(join(folder, "f.yaml"), "utf8"), /rollout-paused/);
+  });
+});
