@@ -7,18 +7,22 @@ describe("createSingleFlight", () => {
     const flights = createSingleFlight<number>();
     let starts = 0;
     const start = async () => ++starts;
-    assert.deepEqual(await Promise.all([1, 2, 3].map(() => flights.run("k", "me", undefined, start))), [1, 1, 1]);
-    assert.equal(await flights.run("k", "me", undefined, start), 2);
+    assert.deepEqual(await Promise.all([1, 2, 3].map(() => flights.run("k", start))), [1, 1, 1]);
+    assert.equal(await flights.run("k", start), 2);
   });
 
   test("a failure is shared among equals only", async () => {
     const flights = createSingleFlight<string>({ isForAll: (outcome) => outcome !== "denied" });
     const starts: string[] = [];
     const run = (who: string) =>
-      flights.run("k", who, undefined, async () => {
-        starts.push(who);
-        return who === "bad" ? "denied" : who;
-      });
+      flights.run(
+        "k",
+        async () => {
+          starts.push(who);
+          return who === "bad" ? "denied" : who;
+        },
+        { identity: who },
+      );
     assert.deepEqual(await Promise.all([run("bad"), run("bad"), run("good"), run("other")]), ["denied", "denied", "good", "good"]);
     assert.deepEqual(starts, ["bad", "good"]);
   });
@@ -31,22 +35,22 @@ describe("createSingleFlight", () => {
       return new Promise<number>((resolve) => signal.addEventListener("abort", () => resolve(0)));
     };
     const [a, b] = [new AbortController(), new AbortController()];
-    const first = flights.run("k", "me", a.signal, start);
-    const second = flights.run("k", "me", b.signal, start);
+    const first = flights.run("k", start, { signal: a.signal });
+    const second = flights.run("k", start, { signal: b.signal });
     a.abort();
     assert.equal(await first, undefined);
     assert.equal(signals[0]?.aborted, false);
     b.abort();
     assert.equal(await second, undefined);
     assert.equal(signals[0]?.aborted, true);
-    assert.equal(await flights.run("k", "me", undefined, async () => 7), 7);
+    assert.equal(await flights.run("k", async () => 7), 7);
   });
 
   test("a task that throws rejects for everyone who waits, and the key is free again", async () => {
     const flights = createSingleFlight<number>();
     const start = () => Promise.reject(new Error("broken"));
-    const waiting = [1, 2].map(() => flights.run("k", "me", AbortSignal.timeout(60_000), start));
+    const waiting = [1, 2].map(() => flights.run("k", start, { signal: AbortSignal.timeout(60_000) }));
     for (const outcome of await Promise.allSettled(waiting)) assert.equal(outcome.status, "rejected");
-    assert.equal(await flights.run("k", "me", undefined, async () => 7), 7);
+    assert.equal(await flights.run("k", async () => 7), 7);
   });
 });

@@ -1,12 +1,19 @@
 /** Runs one task a key at a time, shared by everyone who asks for that key meanwhile. */
 export interface SingleFlight<T> {
   /**
-   * Joins the task that runs for `key`, or starts it. Callers with the same `identity` (what the outcome depends on besides the key,
-   * e.g. credentials) share every outcome; others share only outcomes that `isForAll`, and else try for themselves.
-   * A caller whose signal fires gets `undefined` at once and leaves the task to the rest. The task's own signal fires when the last
-   * caller has left. Rejects when the task does.
+   * Joins the task that runs for `key`, or starts it. Resolves and rejects as the task does. A caller whose signal fires gets
+   * `undefined` at once and leaves the task to the rest; the task's own signal fires when the last caller has left.
    */
-  run(key: string, identity: string, signal: AbortSignal | undefined, task: (signal: AbortSignal) => Promise<T>): Promise<T | undefined>;
+  run(key: string, task: (signal: AbortSignal) => Promise<T>, caller?: Caller): Promise<T | undefined>;
+}
+
+export interface Caller {
+  /**
+   * What the outcome depends on besides the key, e.g. credentials. Callers of one identity share every outcome; others share only
+   * those that are `isForAll`, and else try for themselves. Default: one identity for everyone.
+   */
+  readonly identity?: string;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface SingleFlightOptions<T> {
@@ -40,7 +47,7 @@ export function createSingleFlight<T>({ isForAll = () => true }: SingleFlightOpt
   }
 
   return {
-    async run(key, identity, signal, task) {
+    async run(key, task, { identity = "", signal } = {}) {
       for (;;) {
         const flight = join(key, identity, task);
         flight.callers++;

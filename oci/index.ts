@@ -1,10 +1,10 @@
 /** Images and modules: references, registries, layout folders, the store. What other rooms may use of this one. */
 export { defaultLimits, type Limits } from "./image/image.ts";
 export { type InspectedImage, type InspectOptions, inspectImage, listTags } from "./inspect.ts";
-export { createModuleCache, type ModuleCacheOptions } from "./module-cache.ts";
+export { createModuleRegistry, type ModuleRegistryOptions } from "./module-registry.ts";
 export type { OciOptions } from "./open.ts";
 export { type Pushed, type PushOptions, pushModule } from "./push.ts";
 export { emptyKeychain, mergeKeychains, parseDockerConfig } from "./registry/keychain.ts";
-export { createModuleRegistry, type ModuleRegistryOptions } from "./registry.ts";
 export type { Descriptor, Manifest } from "./repository/manifest.ts";
 export { formatReference, type LayoutReference, parseReference, type Reference, type RegistryReference } from "./repository/reference.ts";
+export { createModuleCache, type ModuleCacheOptions } from "./store/module-cache.ts";

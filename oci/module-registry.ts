@@ -13,7 +13,7 @@ import { httpOptions, type OciOptions, openReference } from "./open.ts";
 import { findCredentials } from "./registry/keychain.ts";
 import { parseReference, repositoryName } from "./repository/reference.ts";
 import type { Repository } from "./repository/repository.ts";
-import { createStore, type Store } from "./store.ts";
+import { createStore, type Store } from "./store/store.ts";
 import { fetchUrl } from "./url-source.ts";
 
 export interface ModuleRegistryOptions extends OciOptions {
@@ -45,18 +45,20 @@ export function createModuleRegistry(options: ModuleRegistryOptions): ModuleRegi
     signal: AbortSignal | undefined,
     get: (signal: AbortSignal) => Promise<Result<FetchedModule>>,
   ): Promise<Result<Module>> {
-    const outcome = await pulls.run(digest, identity, signal, async (own) => {
-      const stored = await findStored(store, digest);
-      if (stored !== undefined) return ok(stored);
-      const stop = metrics.start("pull");
-      const fetched = await get(own);
-      stop(outcomeOf(fetched));
-      if (!fetched.ok) return fetched;
-      const kept = await store.put(fetched.value.module, fetched.value.bytes);
-      if (kept.ok) log.info("Module pulled.", { digest, wasmDigest: kept.value.wasmDigest, bytes: kept.value.size });
-      return kept;
-    });
-    return outcome ?? failForNow("Canceled", "The request was canceled.");
+    const outcome = await pulls.run(digest, (own) => fetchMissing(digest, () => get(own)), { identity, signal });
+    return outcome ?? failForNow("Canceled", "the request was canceled");
+  }
+
+  async function fetchMissing(digest: Digest, get: () => Promise<Result<FetchedModule>>): Promise<Result<Module>> {
+    const stored = await findStored(store, digest);
+    if (stored !== undefined) return ok(stored);
+    const stop = metrics.start("pull");
+    const fetched = await get();
+    stop(outcomeOf(fetched));
+    if (!fetched.ok) return fetched;
+    const kept = await store.put(fetched.value.module, fetched.value.bytes);
+    if (kept.ok) log.info("module pulled", { digest, wasmDigest: kept.value.wasmDigest, bytes: kept.value.size });
+    return kept;
   }
 
   return {

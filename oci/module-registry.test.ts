@@ -6,7 +6,7 @@ import { after, test } from "node:test";
 import { digestOf } from "../model/digest.ts";
 import { type Log, silentLog } from "../model/log.ts";
 import type { ModuleRegistry, PullOptions } from "../model/module.ts";
-import { createModuleRegistry, type ModuleRegistryOptions } from "./registry.ts";
+import { createModuleRegistry, type ModuleRegistryOptions } from "./module-registry.ts";
 import { type FakeRegistry, reply, startFakeRegistry } from "./testing/fake-registry.ts";
 import { addArtifact, addBlob, addIndex, addManifest, type Content, createContent, wasm } from "./testing/images.ts";
 import { layouts } from "./testing/layouts.ts";

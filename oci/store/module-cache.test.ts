@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Digest } from "../model/digest.ts";
-import { type Log, silentLog } from "../model/log.ts";
+import type { Digest } from "../../model/digest.ts";
+import { type Log, silentLog } from "../../model/log.ts";
 import { createModuleCache } from "./module-cache.ts";
 
 const digestOf = (letter: string): Digest => `sha256:${letter.repeat(64)}`;

@@ -1,7 +1,8 @@
 import { LRUCache } from "lru-cache";
-import type { Digest } from "../model/digest.ts";
-import type { Log } from "../model/log.ts";
-import type { ModuleBytes, StoreSource } from "../model/module.ts";
+import { createSingleFlight } from "../../base/single-flight.ts";
+import type { Digest } from "../../model/digest.ts";
+import type { Log } from "../../model/log.ts";
+import type { ModuleBytes, StoreSource } from "../../model/module.ts";
 
 export interface ModuleCacheOptions {
   readonly source: StoreSource;
@@ -10,13 +11,13 @@ export interface ModuleCacheOptions {
   readonly log: Log;
 }
 
-/** The modules that were asked for lately, in front of a source; what fits no more goes, least recently asked for first. Concurrent loads of a module are one read. */
+/** A cache of modules in front of a source: the least recently used goes first. Concurrent loads of a module share one read. */
 export function createModuleCache({ source, maxBytes, log }: ModuleCacheOptions): ModuleBytes {
   const kept = new LRUCache<Digest, Uint8Array>({
     maxSize: Math.max(1, maxBytes),
     sizeCalculation: (bytes) => Math.max(1, bytes.byteLength),
   });
-  const loading = new Map<Digest, Promise<Uint8Array | undefined>>();
+  const loads = createSingleFlight<Uint8Array | undefined>();
 
   async function read(wasmDigest: Digest): Promise<Uint8Array | undefined> {
     try {
@@ -24,7 +25,7 @@ export function createModuleCache({ source, maxBytes, log }: ModuleCacheOptions)
       if (bytes !== undefined) kept.set(wasmDigest, bytes);
       return bytes;
     } catch (error) {
-      log.error("A module cannot be read.", { wasmDigest, error: String(error) });
+      log.error("a module cannot be read", { wasmDigest, error: String(error) });
       return undefined;
     }
   }
@@ -34,9 +35,7 @@ export function createModuleCache({ source, maxBytes, log }: ModuleCacheOptions)
     async load(wasmDigest) {
       const bytes = kept.get(wasmDigest);
       if (bytes !== undefined) return bytes;
-      const started = loading.get(wasmDigest) ?? read(wasmDigest).finally(() => loading.delete(wasmDigest));
-      loading.set(wasmDigest, started);
-      return started;
+      return loads.run(wasmDigest, () => read(wasmDigest));
     },
   };
 }

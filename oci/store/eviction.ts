@@ -1,4 +1,4 @@
-import type { Digest } from "../model/digest.ts";
+import type { Digest } from "../../model/digest.ts";
 
 /** A stored module's file. */
 export interface StoredBlob {

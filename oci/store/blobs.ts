@@ -1,0 +1,131 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { open, rm, stat, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import { TEMPORARY_PREFIX, writeFileAtomically } from "../../base/atomic-file.ts";
+import { hasCode } from "../../base/error.ts";
+import { createSingleFlight } from "../../base/single-flight.ts";
+import type { Clock } from "../../model/clock.ts";
+import { type Digest, digestAside, isDigest } from "../../model/digest.ts";
+import type { Log } from "../../model/log.ts";
+import type { StoredBlob } from "./eviction.ts";
+import { hex, namesIn } from "./names.ts";
+
+export interface BlobsOptions {
+  readonly directory: string;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+/** The modules' bytes, laid out as in an OCI image layout. */
+export function createBlobs({ directory, log, clock }: BlobsOptions) {
+  const folder = join(directory, "blobs", "sha256");
+  const pathOf = (digest: Digest) => join(folder, hex(digest));
+  const alive = new Map<Digest, WeakRef<Uint8Array>>();
+  const reads = createSingleFlight<Uint8Array | undefined>();
+  /** Files whose bytes had their digest when they were written or read last. */
+  const verified = new Set<Digest>();
+
+  /** What `read` makes of the file; `undefined` when it is missing or damaged, and then it is removed. */
+  async function verify<T extends { readonly actual: Digest }>(digest: Digest, read: (path: string) => Promise<T>): Promise<T | undefined> {
+    verified.delete(digest);
+    try {
+      const result = await read(pathOf(digest));
+      if (result.actual === digest) {
+        verified.add(digest);
+        return result;
+      }
+      log.warn("a damaged module was removed from the store; it will be pulled again", { digest, actual: result.actual });
+      await rm(pathOf(digest), { force: true });
+    } catch (error) {
+      if (!hasCode(error, "ENOENT")) log.error("a module of the store cannot be read", { digest, error: String(error) });
+    }
+    return undefined;
+  }
+
+  async function readFromDisk(digest: Digest): Promise<Uint8Array | undefined> {
+    const read = await verify(digest, (path) => readHashed(path, clock.now()));
+    if (read !== undefined) alive.set(digest, new WeakRef(read.content));
+    return read?.content;
+  }
+
+  return {
+    async has(digest: Digest): Promise<boolean> {
+      if (!verified.has(digest)) return (await verify(digest, (path) => hashFile(path, clock.now()))) !== undefined;
+      return markUsed(pathOf(digest), clock.now());
+    },
+    async read(digest: Digest): Promise<Uint8Array | undefined> {
+      const held = alive.get(digest)?.deref();
+      if (held !== undefined) return held;
+      return reads.run(digest, () => readFromDisk(digest));
+    },
+    async write(digest: Digest, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+      if ((await digestAside(bytes)) !== digest) throw new Error(`these are not the bytes of ${digest}`);
+      await writeFileAtomically(pathOf(digest), bytes);
+      verified.add(digest);
+      if (alive.get(digest)?.deref() === undefined) alive.set(digest, new WeakRef(bytes));
+    },
+    async remove(digest: Digest): Promise<void> {
+      alive.delete(digest);
+      verified.delete(digest);
+      await rm(pathOf(digest), { force: true });
+    },
+    async list(): Promise<StoredBlob[]> {
+      const found: StoredBlob[] = [];
+      for (const file of await namesIn(folder)) {
+        const digest = `sha256:${file}`;
+        const stats = isDigest(digest) ? await stat(join(folder, file)).catch(() => undefined) : undefined;
+        if (isDigest(digest) && stats !== undefined) found.push({ digest, size: stats.size, usedAt: stats.mtimeMs });
+        else if (file.startsWith(TEMPORARY_PREFIX)) await removeAbandoned(join(folder, file), clock.now());
+      }
+      return found;
+    },
+  };
+}
+
+/** A temporary file that no write of the last hour can own. */
+async function removeAbandoned(path: string, now: number): Promise<void> {
+  const stats = await stat(path).catch(() => undefined);
+  if (stats !== undefined && now - stats.mtimeMs > 3_600_000) await rm(path, { force: true });
+}
+
+/** Read in pieces of this many bytes, so that other work goes on. */
+const PIECE = 1 << 20;
+
+/** The file and its digest. Marks it as used `now` (milliseconds since the epoch). */
+async function readHashed(path: string, now: number): Promise<{ content: Uint8Array; actual: Digest }> {
+  const file = await open(path, "r");
+  try {
+    const content = new Uint8Array((await file.stat()).size);
+    const hash = createHash("sha256");
+    let offset = 0;
+    while (offset < content.byteLength) {
+      const { bytesRead } = await file.read(content, offset, Math.min(PIECE, content.byteLength - offset));
+      if (bytesRead === 0) break;
+      hash.update(content.subarray(offset, offset + bytesRead));
+      offset += bytesRead;
+    }
+    await file.utimes(now / 1000, now / 1000).catch(() => {}); // a read-only folder still serves
+    return { content, actual: `sha256:${hash.digest("hex")}` };
+  } finally {
+    await file.close();
+  }
+}
+
+/** The file's digest alone, with one piece of it in memory at a time. Marks it as used. */
+async function hashFile(path: string, now: number): Promise<{ actual: Digest }> {
+  const hash = createHash("sha256");
+  for await (const piece of createReadStream(path, { highWaterMark: PIECE })) hash.update(piece);
+  await markUsed(path, now);
+  return { actual: `sha256:${hash.digest("hex")}` };
+}
+
+/** False when there is no such file. */
+async function markUsed(path: string, now: number): Promise<boolean> {
+  try {
+    await utimes(path, now / 1000, now / 1000);
+    return true;
+  } catch (error) {
+    return !hasCode(error, "ENOENT"); // a read-only folder still serves
+  }
+}

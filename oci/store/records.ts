@@ -1,0 +1,50 @@
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { writeFileAtomically } from "../../base/atomic-file.ts";
+import { hasCode } from "../../base/error.ts";
+import { isRecord } from "../../base/json.ts";
+import { type Digest, isDigest } from "../../model/digest.ts";
+import type { Log } from "../../model/log.ts";
+import { hex, namesIn } from "./names.ts";
+
+/** `modules`: a manifest (or url) -> its module. `indexes`: an index -> its manifest. */
+export type RecordKind = "modules" | "indexes";
+
+/** Small JSON files, one per digest. */
+export function createRecords({ directory, log }: { readonly directory: string; readonly log: Log }) {
+  const pathOf = (kind: RecordKind, digest: Digest) => join(directory, kind, `${hex(digest)}.json`);
+  const remove = (kind: RecordKind, digest: Digest) => rm(pathOf(kind, digest), { force: true });
+
+  async function read(kind: RecordKind, digest: Digest): Promise<Record<string, unknown> | undefined> {
+    let text: string;
+    try {
+      text = await readFile(pathOf(kind, digest), "utf8");
+    } catch (error) {
+      if (!hasCode(error, "ENOENT")) log.error("a record of the module store cannot be read", { digest, error: String(error) });
+      return undefined;
+    }
+    try {
+      const record: unknown = JSON.parse(text);
+      if (isRecord(record)) return record;
+    } catch {}
+    log.warn("a damaged record of the module store was removed; its module will be pulled again", { digest });
+    await remove(kind, digest);
+    return undefined;
+  }
+
+  return {
+    read,
+    remove,
+    write: (kind: RecordKind, digest: Digest, record: object) =>
+      writeFileAtomically(pathOf(kind, digest), Buffer.from(`${JSON.stringify(record)}\n`)),
+    async list(kind: RecordKind): Promise<{ name: Digest; record: Record<string, unknown> }[]> {
+      const found: { name: Digest; record: Record<string, unknown> }[] = [];
+      for (const file of await namesIn(join(directory, kind))) {
+        const name = `sha256:${file.replace(/\.json$/, "")}`;
+        const record = isDigest(name) ? await read(kind, name) : undefined;
+        if (isDigest(name) && record !== undefined) found.push({ name, record });
+      }
+      return found;
+    },
+  };
+}
