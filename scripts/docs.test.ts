@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import { test } from "node:test";
+import { glob, readFile, stat } from "node:fs/promises";
+import { dirname, join, normalize } from "node:path";
+import { describe, test } from "node:test";
+import { ROOT } from "./tests/files.ts";
 
-const root = new URL("../", import.meta.url);
+/** Pages for people. The changelog speaks of what was; a file that it names may be gone. */
+const PAGES = ["*.md", "{docs,bench,examples,test,crds}/**/*.md", ".github/**/*.md"];
 
 interface Citation {
   readonly file: string;
@@ -22,22 +25,113 @@ function hasTest(source: string, name: string): boolean {
   return new RegExp(`\\b(?:test|rule)\\(\\s*["\`](?:\\$\\{\\w+\\} )?${escaped}(?:["\`]| \\(?\\$\\{)`).test(source);
 }
 
-test("every test that docs/consistency.md names exists, and every promise has one", async () => {
-  const text = await readFile(new URL("docs/consistency.md", root), "utf8");
-  const cited = citations(text);
-  const files = text.match(/`[\w./-]+\.test\.ts`/g) ?? [];
-  assert.equal(new Set(files).size, new Set(cited.map(({ file }) => file)).size, "a file is named without a test");
-  for (const { file, name } of cited) {
-    const source = await readFile(new URL(file, root), "utf8");
-    assert.ok(hasTest(source, name), `${file} has no test "${name}"`);
-  }
-  const promises = text.slice(0, text.indexOf("## Across replicas")).split(/^\*\*/m).slice(1);
-  assert.ok(promises.length >= 10);
-  for (const promise of promises) assert.notEqual(citations(promise).length, 0, `no test for: ${promise.split("**")[0]}`);
+const read = (file: string) => readFile(join(ROOT, file), "utf8");
+const exists = (file: string) =>
+  stat(join(ROOT, file)).then(
+    () => true,
+    () => false,
+  );
+
+async function pages(): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  for await (const file of glob(PAGES, { cwd: ROOT, exclude: ["**/node_modules", "CHANGELOG.md"] })) found.set(file, await read(file));
+  return found;
+}
+
+/** Targets of links within the project, as paths below its folder. */
+function links(page: string, text: string): string[] {
+  return [...text.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)]
+    .map(([, target = ""]) => target)
+    .filter((target) => !/^[a-z]+:/.test(target))
+    .map((target) => normalize(join(dirname(page), target)));
+}
+
+/** What stands in code spans and begins with a folder of the project: a path, or a pattern such as `crds/*.yaml`. */
+function paths(text: string, folders: ReadonlySet<string>): string[] {
+  return [...text.matchAll(/`([\w.-]+(?:\/[\w.*{},-]+)*\/?)`/g)]
+    .map(([, path = ""]) => path)
+    .filter((path) => path.includes("/") && folders.has(path.split("/")[0] ?? ""));
+}
+
+async function matchesFile(pattern: string): Promise<boolean> {
+  for await (const _ of glob(pattern, { cwd: ROOT })) return true;
+  return false;
+}
+
+describe("docs/consistency.md", () => {
+  test("every test that docs/consistency.md names exists, and every promise has one", async () => {
+    const text = await read("docs/consistency.md");
+    const cited = citations(text);
+    const files = text.match(/`[\w./-]+\.test\.ts`/g) ?? [];
+    assert.equal(new Set(files).size, new Set(cited.map(({ file }) => file)).size, "a file is named without a test");
+    for (const { file, name } of cited) assert.ok(hasTest(await read(file), name), `${file} has no test "${name}"`);
+    const promises = text.slice(0, text.indexOf("## Across replicas")).split(/^\*\*/m).slice(1);
+    assert.ok(promises.length >= 10);
+    for (const promise of promises) assert.notEqual(citations(promise).length, 0, `no test for: ${promise.split("**")[0]}`);
+  });
+
+  test("a name that no test has is found out", () => {
+    const source = `test("one thing", run);\n  test(\`\${N} proxies follow \${M} changes\`, run);\nrule("a rule of it", ways, run);`;
+    for (const name of ["one thing", "proxies follow", "a rule of it"]) assert.ok(hasTest(source, name), name);
+    for (const name of ["one", "thing", "a rule", "proxies"]) assert.ok(!hasTest(source, name), name);
+  });
 });
 
-test("a name that no test has is found out", () => {
-  const source = `test("one thing", run);\n  test(\`\${N} proxies follow \${M} changes\`, run);\nrule("a rule of it", ways, run);`;
-  for (const name of ["one thing", "proxies follow", "a rule of it"]) assert.ok(hasTest(source, name), name);
-  for (const name of ["one", "thing", "a rule", "proxies"]) assert.ok(!hasTest(source, name), name);
+describe("what pages name", () => {
+  test("links lead to files that exist", async () => {
+    const broken: string[] = [];
+    for (const [page, text] of await pages()) {
+      for (const target of links(page, text)) if (!(await exists(target))) broken.push(`${page}: ${target}`);
+    }
+    assert.deepEqual(broken, []);
+  });
+
+  test("files and folders exist", async () => {
+    const folders = new Set<string>();
+    for await (const entry of glob("{*,.github,.ci}/", { cwd: ROOT })) folders.add(entry.replace(/\/$/, ""));
+    const gone: string[] = [];
+    for (const [page, text] of await pages()) {
+      for (const path of paths(text, folders)) if (!(await matchesFile(path))) gone.push(`${page}: ${path}`);
+    }
+    assert.deepEqual(gone, []);
+    assert.deepEqual(paths("`xds/a.ts`, `crds/*.yaml`, `registry.example/b`, `xds`, `spec.image`", new Set(["xds", "crds"])), [
+      "xds/a.ts",
+      "crds/*.yaml",
+    ]);
+  });
+
+  test("npm scripts exist", async () => {
+    const known = new Set<string>();
+    for await (const file of glob("{.,examples/filters/*}/package.json", { cwd: ROOT })) {
+      for (const name of Object.keys(JSON.parse(await read(file)).scripts)) known.add(name);
+    }
+    for (const [page, text] of await pages()) {
+      for (const [, name = ""] of text.matchAll(/npm run ([\w:-]+)/g)) assert.ok(known.has(name), `${page}: npm run ${name}`);
+    }
+  });
+});
+
+describe("decisions", () => {
+  test("each has a number, a title, a status and a date, and stands in the index", async () => {
+    const index = await read("docs/decisions/README.md");
+    for await (const file of glob("docs/decisions/[0-9]*.md", { cwd: ROOT })) {
+      const [, number = "", title = ""] =
+        /^# (\d{4})\. (.+)\n\nStatus: (?:Accepted|Superseded by .+)\nDate: \d{4}-\d\d-\d\d\n/.exec(await read(file)) ?? [];
+      const name = file.slice("docs/decisions/".length);
+      assert.ok(title !== "" && name.startsWith(`${number}-`), `${file} does not begin as docs/decisions/README.md says`);
+      assert.ok(
+        index.includes(`| [${number}](${name}) | ${title} |`),
+        `docs/decisions/README.md lacks: | [${number}](${name}) | ${title} |`,
+      );
+    }
+  });
+});
+
+describe(".github", () => {
+  test("dependabot looks at every folder that pins something", async () => {
+    const config = await read(".github/dependabot.yml");
+    for await (const file of glob("**/{go.mod,package.json}", { cwd: ROOT, exclude: ["**/node_modules", ".weir"] })) {
+      assert.ok(config.includes(`"/${dirname(file) === "." ? "" : dirname(file)}"`), `.github/dependabot.yml lacks ${file}`);
+    }
+  });
 });
