@@ -10,12 +10,12 @@ import { type FakeRegistry, startFakeRegistry } from "../oci/testing/fake-regist
 import { addArtifact } from "../oci/testing/images.ts";
 import { valued } from "../oci/testing/result.ts";
 import { type BadInput, badInputs, brokenFiles } from "./support/bad-inputs.ts";
-import { type EchoApp, startEchoApp } from "./support/echo.ts";
+import { type EchoApp, startEchoApp } from "./support/echo-app.ts";
 import { type Envoy, startEnvoy } from "./support/envoy.ts";
 import { badStreams, noise, sendNoise, sendStream } from "./support/garbage.ts";
 import { eventually } from "./support/process.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
-import { tempFolder } from "./support/temp.ts";
+import { createTempFolder } from "./support/temp-folder.ts";
 import { get, startTraffic, type Traffic } from "./support/traffic.ts";
 import { headerFilter } from "./support/wat.ts";
 import { condition, startWeir, type Weir, weir } from "./support/weir.ts";
@@ -46,7 +46,7 @@ let world: World;
 const open: (() => Promise<unknown>)[] = [];
 
 before(async () => {
-  const { path: folder, remove } = await tempFolder("bad-input");
+  const { path: folder, remove } = await createTempFolder("bad-input");
   open.push(remove);
   await mkdir(join(folder, "filters"));
   const fake = await startFakeRegistry();

@@ -10,9 +10,9 @@ import type { WasmFilter, WasmFilterStatus } from "../model/gen/wasmfilter.ts";
 import { silentLog } from "../model/log.ts";
 import type { Revision } from "../model/revision.ts";
 import { createKubeApi, createRevisionStore } from "../operator/index.ts";
-import { type Cluster, kubectl, startCluster } from "./support/kube.ts";
+import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
 import { reservePort } from "./support/ports.ts";
-import { tempFolder } from "./support/temp.ts";
+import { createTempFolder } from "./support/temp-folder.ts";
 
 const CRD = fileURLToPath(new URL("../crds/wasmfilters.weir.dev.yaml", import.meta.url));
 const MANIFEST = `apiVersion: weir.dev/v1alpha1
@@ -28,7 +28,7 @@ let cluster: Cluster;
 let folder: { readonly path: string; remove(): Promise<void> };
 
 before(async () => {
-  [cluster, folder] = await Promise.all([startCluster({ users: ["nobody"] }), tempFolder("cli-cluster")]);
+  [cluster, folder] = await Promise.all([startCluster({ users: ["nobody"] }), createTempFolder("cli-cluster")]);
 });
 
 after(async () => {

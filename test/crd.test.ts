@@ -6,7 +6,7 @@ import { BAD, GOOD } from "../operator/parse/filter.cases.ts";
 import { problemsOf } from "../operator/parse/filter.ts";
 import { type Rule, type Schema, wasmFilterSchema } from "../operator/parse/schema.ts";
 import { createKubeApi, type KubeApi } from "../operator/source/kubernetes/api.ts";
-import { type Cluster, kubectl, startCluster } from "./support/kube.ts";
+import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
 
 let cluster: Cluster;
 let api: KubeApi;

@@ -9,13 +9,13 @@ import { chainEntry } from "./support/chain-entry.ts";
 import { startProcess } from "./support/process.ts";
 import { startScene } from "./support/scene.ts";
 import { soon } from "./support/soon.ts";
-import { tempFolder } from "./support/temp.ts";
+import { createTempFolder } from "./support/temp-folder.ts";
 import { startTraffic } from "./support/traffic.ts";
 import { headerFilter } from "./support/wat.ts";
 
 /** What Envoy has to say against a configuration; empty when it accepts it without a word about deprecation. */
 async function complaints(t: TestContext, config: string): Promise<string> {
-  const folder = await tempFolder("bootstrap");
+  const folder = await createTempFolder("bootstrap");
   t.after(() => folder.remove());
   const file = join(folder.path, "envoy.yaml");
   await writeFile(file, config);

@@ -6,7 +6,7 @@ import { chainVersion } from "../xds/resources/chain.ts";
 import { dialectOf } from "../xds/resources/dialect.ts";
 import { chainEntry } from "./support/chain-entry.ts";
 import { type Control, startControl } from "./support/control.ts";
-import { startEchoApp } from "./support/echo.ts";
+import { startEchoApp } from "./support/echo-app.ts";
 import { eventually } from "./support/process.ts";
 import { type Scene, startProxy, startScene, stat } from "./support/scene.ts";
 import { soon } from "./support/soon.ts";

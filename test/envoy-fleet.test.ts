@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Chain, ChainEntry } from "../model/delivery.ts";
 import { chainEntry } from "./support/chain-entry.ts";
 import { startControl } from "./support/control.ts";
-import { startEchoApp } from "./support/echo.ts";
+import { startEchoApp } from "./support/echo-app.ts";
 import { eventually } from "./support/process.ts";
 import { startProxy, stat } from "./support/scene.ts";
 import { get, startTraffic, type Totals } from "./support/traffic.ts";

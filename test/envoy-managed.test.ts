@@ -4,7 +4,7 @@ import type { Chain } from "../model/delivery.ts";
 import { typeUrls } from "../xds/resource.ts";
 import { chainEntry } from "./support/chain-entry.ts";
 import { startControl } from "./support/control.ts";
-import { startEchoApp } from "./support/echo.ts";
+import { startEchoApp } from "./support/echo-app.ts";
 import { eventually } from "./support/process.ts";
 import { startProxy, stat } from "./support/scene.ts";
 import { soon } from "./support/soon.ts";

@@ -8,7 +8,7 @@ import { bootstrapDefaults, renderBootstrap } from "../xds/index.ts";
 import { wasmName, wasmType } from "../xds/resources/chain.ts";
 import { chainEntry } from "./support/chain-entry.ts";
 import { startControl } from "./support/control.ts";
-import { startEchoApp } from "./support/echo.ts";
+import { startEchoApp } from "./support/echo-app.ts";
 import { startEnvoy } from "./support/envoy.ts";
 import { reservePort } from "./support/ports.ts";
 import { eventually } from "./support/process.ts";

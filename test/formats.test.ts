@@ -9,11 +9,11 @@ import { type Digest, digestOf } from "../model/digest.ts";
 import { addBlob, addIndex, addManifest, createContent, type TestDescriptor } from "../oci/testing/images.ts";
 import { layouts } from "../oci/testing/layouts.ts";
 import { upload } from "../oci/testing/upload.ts";
-import { startEchoApp } from "./support/echo.ts";
+import { startEchoApp } from "./support/echo-app.ts";
 import { type Envoy, startEnvoy } from "./support/envoy.ts";
 import { eventually } from "./support/process.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
-import { tempFolder } from "./support/temp.ts";
+import { createTempFolder } from "./support/temp-folder.ts";
 import { get } from "./support/traffic.ts";
 import { headerFilter } from "./support/wat.ts";
 import { condition, startWeir, type Weir, weir } from "./support/weir.ts";
@@ -42,7 +42,7 @@ let world: World;
 const open: (() => Promise<unknown>)[] = [];
 
 before(async () => {
-  const { path: folder, remove } = await tempFolder("formats");
+  const { path: folder, remove } = await createTempFolder("formats");
   open.push(remove);
   const filters = join(folder, "filters");
   await mkdir(filters);

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { buildExamples, type Examples } from "../scripts/build-examples.ts";
-import { type EchoApp, startEchoApp } from "./support/echo.ts";
+import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { type EchoApp, startEchoApp } from "./support/echo-app.ts";
 import { type Envoy, startEnvoy } from "./support/envoy.ts";
-import { type Cluster, kubectl, startCluster } from "./support/kube.ts";
 import { eventually } from "./support/process.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
-import { tempFolder } from "./support/temp.ts";
+import { createTempFolder } from "./support/temp-folder.ts";
 import { get, startTraffic, type Traffic } from "./support/traffic.ts";
 import { condition, startWeir, type Weir, weir } from "./support/weir.ts";
 
@@ -36,7 +36,7 @@ const open: (() => Promise<unknown>)[] = [];
 const run = (...args: string[]) => kubectl(args, { kubeconfig: world.cluster.kubeconfig });
 
 before(async () => {
-  const folder = await tempFolder("kubernetes");
+  const folder = await createTempFolder("kubernetes");
   open.push(folder.remove);
   const [cluster, examples] = await Promise.all([startCluster(), buildExamples()]);
   open.push(cluster.stop);

@@ -11,7 +11,7 @@ import { createKubeApi } from "../operator/source/kubernetes/api.ts";
 import { createKubernetesSource } from "../operator/source/kubernetes/source.ts";
 import { writeStatus } from "../operator/source/kubernetes/status.ts";
 import type { Source } from "../operator/source/source.ts";
-import { type Cluster, kubectl, startCluster } from "./support/kube.ts";
+import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
 import { eventually } from "./support/process.ts";
 import { startTcpProxy } from "./support/tcp-proxy.ts";
 

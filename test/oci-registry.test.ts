@@ -7,18 +7,18 @@ import { layouts } from "../oci/testing/layouts.ts";
 import { failed, valued } from "../oci/testing/result.ts";
 import { upload } from "../oci/testing/upload.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
-import { tempFolder } from "./support/temp.ts";
+import { createTempFolder } from "./support/temp-folder.ts";
 import { headerFilter } from "./support/wat.ts";
 
 const auth = { username: "robot", password: "s3cret:with colon" };
 const anonymous: Keychain = new Map();
 
 let registry: Registry;
-let storage: Awaited<ReturnType<typeof tempFolder>>;
+let storage: Awaited<ReturnType<typeof createTempFolder>>;
 let keychain: Keychain;
 
 before(async () => {
-  storage = await tempFolder("oci-registry");
+  storage = await createTempFolder("oci-registry");
   registry = await startRegistry({ auth, storage: `${storage.path}/registry` });
   keychain = keychainOf(auth.username, auth.password);
 });
@@ -41,7 +41,7 @@ function createCounter() {
 }
 
 async function registryPort() {
-  const data = await tempFolder("oci-data");
+  const data = await createTempFolder("oci-data");
   after(() => data.remove());
   return { port: createModuleRegistry({ dataDir: data.path }), reopen: () => createModuleRegistry({ dataDir: data.path }) };
 }

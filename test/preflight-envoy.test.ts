@@ -8,7 +8,7 @@ import type { Row } from "../preflight/fixtures/row.ts";
 import { type Examination, examine, inspectModule } from "../preflight/index.ts";
 import { buildExamples } from "../scripts/build-examples.ts";
 import { type Judge, type Judgement, plainSettings, startJudge } from "./support/judge.ts";
-import { buildMisbehaving, MISBEHAVIOURS } from "./support/misbehave.ts";
+import { buildMisbehaving, MISBEHAVIOURS } from "./support/misbehaviours.ts";
 
 /** Envoy's own memory bound, so that both sides judge by the same one; longer phases, since a busy machine is no endless loop. */
 const OPTIONS = { maxMemoryPages: 16_384, phaseMs: { start: 8000, configure: 8000, traffic: 8000 } };

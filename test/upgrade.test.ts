@@ -5,10 +5,10 @@ import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
+import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
 import { type DeltaProxy, type DeltaProxyOptions, startDeltaProxy } from "./support/delta-proxy.ts";
-import { type Cluster, kubectl, startCluster } from "./support/kube.ts";
 import { eventually } from "./support/process.ts";
-import { tempFolder } from "./support/temp.ts";
+import { createTempFolder } from "./support/temp-folder.ts";
 import { MODULES, moduleOf, NAMESPACE, storeModule } from "./support/upgrade-scene.ts";
 import { startWeir, type Weir } from "./support/weir.ts";
 
@@ -90,7 +90,7 @@ async function assertStillAlive({ server, proxies }: Takeover, configure: (confi
 
 describe("what commit ed90ed3 wrote is taken over with no new revision, no rollout, no changed history and no byte pushed", () => {
   test("a folder of manifests with its data folder", async (t) => {
-    const temp = await tempFolder("upgrade");
+    const temp = await createTempFolder("upgrade");
     const [filters, data] = [join(temp.path, "filters"), join(temp.path, "data")];
     await restoreData("folder", data);
     await cp(join(FIXTURE, "folder/manifests"), filters, { recursive: true });
@@ -116,7 +116,7 @@ describe("what commit ed90ed3 wrote is taken over with no new revision, no rollo
   });
 
   test("objects, statuses and ControllerRevisions of a cluster", async (t) => {
-    const temp = await tempFolder("upgrade");
+    const temp = await createTempFolder("upgrade");
     const cluster = await startCluster();
     t.after(() => cluster.stop());
     const data = join(temp.path, "data");

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ProxyView } from "../../hub/index.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
-import { type EchoApp, startEchoApp } from "../../test/support/echo.ts";
+import { type EchoApp, startEchoApp } from "../../test/support/echo-app.ts";
 import { type Envoy, startEnvoy } from "../../test/support/envoy.ts";
 import { startWeir, weir } from "../../test/support/weir.ts";
 import { buildExamples, type Examples } from "../build-examples.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { installEnvoy } from "../../scripts/tools/envoy.ts";
 import { type Exit, type Process, startProcess } from "./process.ts";
-import { tempFolder } from "./temp.ts";
+import { createTempFolder } from "./temp-folder.ts";
 
 /** A running Envoy whose admin interface answers. */
 export interface Envoy {
@@ -37,7 +37,7 @@ const ADMIN = "admin: {address: {socket_address: {address: 127.0.0.1, port_value
 /** Starts a real Envoy, beside any others on this machine, and waits until its admin interface answers (listeners may still be warming). */
 export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
   const binary = await installEnvoy();
-  const folder = await tempFolder("envoy");
+  const folder = await createTempFolder("envoy");
   const config = join(folder.path, "envoy.yaml");
   const adminFile = join(folder.path, "admin");
   await writeFile(config, options.config, { mode: 0o600 });

@@ -3,9 +3,9 @@ import { rename, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
 import type { PluginSettings } from "../../model/revision.ts";
-import { type EchoApp, startEchoApp } from "./echo.ts";
+import { type EchoApp, startEchoApp } from "./echo-app.ts";
 import { type Envoy, startEnvoy } from "./envoy.ts";
-import { tempFolder } from "./temp.ts";
+import { createTempFolder } from "./temp-folder.ts";
 
 /** What a real Envoy did with one module. */
 export interface Judgement {
@@ -48,7 +48,7 @@ interface Running {
 
 /** `healthy`: a module that loads, for Envoy to start with. */
 export async function startJudge(healthy: Uint8Array): Promise<Judge> {
-  const folder = await tempFolder("judge");
+  const folder = await createTempFolder("judge");
   const app = await startEchoApp();
   const healthyFile = join(folder.path, "healthy.wasm");
   await writeFile(healthyFile, healthy);

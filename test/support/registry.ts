@@ -4,7 +4,7 @@ import { hash } from "bcryptjs";
 import { installGoTool } from "../../scripts/tools/go.ts";
 import { startOnReservedPort } from "./ports.ts";
 import { startProcess } from "./process.ts";
-import { tempFolder } from "./temp.ts";
+import { createTempFolder } from "./temp-folder.ts";
 
 /** A running OCI registry (CNCF distribution) on loopback, over plain HTTP. */
 export interface Registry {
@@ -31,7 +31,7 @@ export function startRegistry(options: RegistryOptions = {}): Promise<Registry> 
 
 async function start(port: number, options: RegistryOptions): Promise<Registry> {
   const binary = await installGoTool("registry");
-  const folder = await tempFolder("registry");
+  const folder = await createTempFolder("registry");
   const storage = options.storage ?? join(folder.path, "storage");
   await mkdir(storage, { recursive: true });
   const passwords = join(folder.path, "htpasswd");

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import type { WasmFilter, WasmFilterSpec } from "../../model/gen/wasmfilter.ts";
 import { pushModule } from "../../oci/index.ts";
 import { bootstrapDefaults, renderBootstrap } from "../../xds/index.ts";
-import { type EchoApp, startEchoApp } from "./echo.ts";
+import { type EchoApp, startEchoApp } from "./echo-app.ts";
 import { type Envoy, startEnvoy } from "./envoy.ts";
 import { customer, type Fault, faultyFilter } from "./faulty.ts";
 import { eventually } from "./process.ts";
-import { tempFolder } from "./temp.ts";
+import { createTempFolder } from "./temp-folder.ts";
 import { type Answer, get, startTraffic, type Traffic } from "./traffic.ts";
 import { startWeir, type Weir } from "./weir.ts";
 
@@ -69,7 +69,7 @@ export interface RolloutSceneOptions {
 
 export async function startRolloutScene({ proxies: count, rollout, pauseMs }: RolloutSceneOptions): Promise<RolloutScene> {
   const open: (() => Promise<unknown>)[] = [];
-  const folder = await tempFolder("rollout");
+  const folder = await createTempFolder("rollout");
   open.push(folder.remove);
   await mkdir(join(folder.path, "filters"));
   const app = await startEchoApp();

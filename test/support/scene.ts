@@ -1,7 +1,7 @@
 import type { TestContext } from "node:test";
 import { type BootstrapOptions, bootstrapDefaults, renderBootstrap } from "../../xds/index.ts";
 import { type Control, startControl } from "./control.ts";
-import { type EchoApp, startEchoApp } from "./echo.ts";
+import { type EchoApp, startEchoApp } from "./echo-app.ts";
 import { type Envoy, startEnvoy } from "./envoy.ts";
 import { reservePort } from "./ports.ts";
 import { type Answer, get } from "./traffic.ts";

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
+import { kubectl, startCluster } from "./cluster.ts";
 import { startEnvoy } from "./envoy.ts";
-import { kubectl, startCluster } from "./kube.ts";
 import { eventually, startProcess } from "./process.ts";
 import { startRegistry } from "./registry.ts";
-import { tempFolder } from "./temp.ts";
+import { createTempFolder } from "./temp-folder.ts";
 
 describe("processes", () => {
   test("a process is waited for by its output, stopped by its pid, and its end is told to who waits", async () => {
@@ -93,7 +93,7 @@ describe("real parts", () => {
   });
 
   test("the registry demands its credentials, and comes back with what it held", async (t) => {
-    const storage = await tempFolder("storage");
+    const storage = await createTempFolder("storage");
     const auth = { username: "weir", password: "s3cret" };
     const first = await startRegistry({ auth, storage: storage.path });
     t.after(() => Promise.all([first.stop(), storage.remove()]));

@@ -10,10 +10,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { pushModule } from "../../oci/index.ts";
+import { kubectl, startCluster } from "./cluster.ts";
 import { type DeltaProxy, startDeltaProxy } from "./delta-proxy.ts";
-import { kubectl, startCluster } from "./kube.ts";
 import { startRegistry } from "./registry.ts";
-import { tempFolder } from "./temp.ts";
+import { createTempFolder } from "./temp-folder.ts";
 import { MODULES, manifestsOf, moduleOf, NAMESPACE, proxiesOf, type Step, stepsOf } from "./upgrade-scene.ts";
 import { startWeir, type Weir } from "./weir.ts";
 
@@ -62,7 +62,7 @@ async function writeXds(folder: string, proxies: readonly DeltaProxy[], filters:
 }
 
 async function recordFolder(steps: readonly Step[], bin: string): Promise<void> {
-  const temp = await tempFolder("record");
+  const temp = await createTempFolder("record");
   const filters = join(temp.path, "filters");
   const data = join(temp.path, "data");
   await mkdir(filters);
@@ -87,7 +87,7 @@ async function writeStoreRecords(store: string, target: string): Promise<void> {
 }
 
 async function recordCluster(steps: readonly Step[], bin: string): Promise<void> {
-  const temp = await tempFolder("record");
+  const temp = await createTempFolder("record");
   const cluster = await startCluster();
   await kubectl(["apply", "-f", join(checkout, "crds/wasmfilters.weir.dev.yaml")], cluster);
   await kubectl(["wait", "--for=condition=Established", "crd/wasmfilters.weir.dev", "--timeout=30s"], cluster);

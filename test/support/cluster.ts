@@ -6,7 +6,7 @@ import { installGoTool } from "../../scripts/tools/go.ts";
 import { run } from "../../scripts/tools/run.ts";
 import { startOnReservedPort } from "./ports.ts";
 import { type Process, startProcess } from "./process.ts";
-import { tempFolder } from "./temp.ts";
+import { createTempFolder } from "./temp-folder.ts";
 
 /** A real etcd and kube-apiserver (RBAC on, no controllers, no nodes) on loopback. */
 export interface Cluster {
@@ -27,7 +27,7 @@ const ADMIN = "admin";
 /** Starts a cluster and waits until the API server says that it is ready: 2 to 4 seconds. `users` besides the administrator have no rights. */
 export async function startCluster(options: { readonly users?: readonly string[] } = {}): Promise<Cluster> {
   const [etcdBinary, serverBinary] = [await installGoTool("etcd"), await installGoTool("kube-apiserver")];
-  const folder = await tempFolder("cluster");
+  const folder = await createTempFolder("cluster");
   const started: Process[] = [];
   const stop = async () => {
     await Promise.all(started.map((process) => process.stop(2_000)));

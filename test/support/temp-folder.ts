@@ -7,7 +7,7 @@ const folders = new Set<string>();
 let guarded = false;
 
 /** A new empty folder, removed by `remove` or, at the latest, when this process exits. */
-export async function tempFolder(name: string): Promise<{ readonly path: string; remove(): Promise<void> }> {
+export async function createTempFolder(name: string): Promise<{ readonly path: string; remove(): Promise<void> }> {
   if (!guarded) process.once("exit", removeAll);
   guarded = true;
   const path = await mkdtemp(join(tmpdir(), `weir-${name}-`));
