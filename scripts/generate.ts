@@ -2,6 +2,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { renderReference } from "../cli/args/reference.ts";
+import { SECTIONS } from "../cli/commands/index.ts";
 import { generateCrdTypes } from "./generate-crd-types.ts";
 import { generateProtos } from "./generate-protos.ts";
 
@@ -56,5 +58,7 @@ if (import.meta.main) {
     process.exitCode = problems.length === 0 ? 0 : 1;
   } else {
     for (const { folder, write } of GENERATED) await write(join(ROOT, folder));
+    // Checked by its own unit test.
+    await writeFile(join(ROOT, "docs/cli.md"), renderReference(SECTIONS));
   }
 }

@@ -10,7 +10,8 @@ const NARROWEST = 40;
 const INDENT = 2;
 const GAP = 2;
 
-type Row = readonly [term: string, help: string];
+/** A term and what it means. */
+export type Row = readonly [term: string, help: string];
 
 /** `weir --help`: what Weir is, every command in one line each, where to begin. `columns` is the width of the screen. */
 export function renderOverview(sections: readonly Section[], columns: number): string {

@@ -11,12 +11,12 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** Who presses TAB waits: a fleet that does not answer within this has no names to offer. */
 const TIMEOUT_MS = 1_500;
 
-/** Finds names where the flags on the line, or the environment, say that the fleet is. */
-export function createFindNames(env: Environment): FindNames {
+/** Finds names where the flags on the line, or the environment, say that the fleet is. Gives none after `timeoutMs`. */
+export function createFindNames(env: Environment, timeoutMs = TIMEOUT_MS): FindNames {
   return async (kind, line) => {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<readonly Candidate[]>((resolve) => {
-      timer = setTimeout(resolve, TIMEOUT_MS, []);
+      timer = setTimeout(resolve, timeoutMs, []);
     });
     try {
       return await Promise.race([find(kind, line, env), late]);
