@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { tempFolder } from "./support/temp.ts";
+import { createTempFolder } from "./support/temp-folder.ts";
 
 /** Real shells with the scripts of `weir completion`: what stands on the line after the key was pressed. */
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
@@ -14,7 +14,7 @@ const SETUP_MS = 60_000;
 let folder: { readonly path: string; remove(): Promise<void> };
 
 before(async () => {
-  folder = await tempFolder("completion");
+  folder = await createTempFolder("completion");
   mkdirSync(join(folder.path, "filters"));
   mkdirSync(join(folder.path, "my dir"));
   writeFileSync(join(folder.path, "a.yaml"), "");
