@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+import { pushModule } from "../oci/index.ts";
+import { type DeltaProxy, startDeltaProxy } from "./support/delta-proxy.ts";
+import { tempFolder } from "./support/temp.ts";
+import { headerFilter } from "./support/wat.ts";
+import { startWeir, type Weir } from "./support/weir.ts";
+
+interface World {
+  readonly server: Weir;
+  readonly proxy: DeltaProxy;
+  /** Makes the filter's module anew, so that a new revision goes out. */
+  release(value: string): Promise<void>;
+}
+
+let world: World;
+const open: (() => Promise<unknown>)[] = [];
+
+const SLOT = "weir/default";
+
+before(async () => {
+  const { path: folder, remove } = await tempFolder("read-api");
+  open.push(remove);
+  await mkdir(join(folder, "filters"));
+  const release = async (value: string) => {
+    const image = `oci-layout:images:${value}`;
+    const pushed = await pushModule(image, await headerFilter({ name: "x-weir", value }), { keychain: new Map(), layoutBase: folder });
+    assert.ok(pushed.ok);
+    const manifest = {
+      apiVersion: "weir.dev/v1alpha1",
+      kind: "WasmFilter",
+      metadata: { name: "mark", namespace: "shop" },
+      spec: { image },
+    };
+    await writeFile(join(folder, "filters", "mark.json"), JSON.stringify(manifest));
+  };
+  const flags = ["--log-format", "json", "--log-level", "debug"];
+  const server = await startWeir({ source: ["--filters", "filters"], data: "data", cwd: folder, flags });
+  open.push(server.stop);
+  const proxy = startDeltaProxy(server.xdsPort, { id: "web-1", namespace: "shop", filterChain: true, names: [SLOT] });
+  open.push(async () => proxy.close());
+  await release("one");
+  await server.until("the first release", "mark", ({ status }) => status?.proxies?.updated === 1);
+  world = { server, proxy, release };
+});
+
+after(async () => {
+  for (const close of open.reverse()) await close();
+});
+
+async function read(path: string): Promise<unknown> {
+  const response = await fetch(`${world.server.url}${path}`);
+  assert.ok(response.ok, path);
+  return response.json();
+}
+
+interface Operation {
+  readonly responses: Readonly<Record<string, { readonly content: Readonly<Record<string, { readonly schema: object }>> }>>;
+}
+
+interface Document {
+  readonly paths: Readonly<Record<string, { readonly get: Operation }>>;
+  readonly components: object;
+}
+
+/** What the document says that a path answers with. */
+function schemaOf(document: Document, path: string, status = 200): ValidateFunction {
+  const schema = document.paths[path]?.get.responses[status]?.content["application/json"]?.schema;
+  assert.ok(schema, path);
+  const ajv = new Ajv2020({ allErrors: true, validateFormats: false, keywords: ["components"] });
+  return ajv.compile({ ...schema, components: document.components });
+}
+
+async function metric(line: string): Promise<number> {
+  const text = await (await fetch(`${world.server.url}/metrics`)).text();
+  const found = text.split("\n").find((sample) => sample.startsWith(`${line} `));
+  return found === undefined ? Number.NaN : Number(found.slice(line.length + 1));
+}
+
+describe("the OpenAPI document", () => {
+  test("holds for what a running server answers", async (t) => {
+    const document = (await read("/openapi.json")) as Document;
+    const filter = "/api/v1/filters/{namespace}/{name}";
+    for (const path of ["/api/v1/filters", "/api/v1/proxies", filter, `${filter}/revisions`]) {
+      const validate = schemaOf(document, path);
+      const answer = await read(path.replace("{namespace}", "shop").replace("{name}", "mark"));
+      assert.ok(validate(answer), `${path}: ${JSON.stringify(validate.errors)}`);
+      assert.ok(!validate(JSON.parse(JSON.stringify(answer).replaceAll('"name"', '"nome"').replaceAll('"number"', '"nomber"'))), path);
+      t.diagnostic(`${path}: ${JSON.stringify(answer).length} bytes`);
+    }
+    const refused = await fetch(`${world.server.url}/api/v1/filters/shop/other`);
+    assert.ok(schemaOf(document, filter, 404)(await refused.json()));
+  });
+});
+
+describe("metrics of a rollout", () => {
+  test("one pull, one proof, and what the store holds", async () => {
+    assert.equal(await metric('weir_pull_duration_seconds_count{outcome="success"}'), 1);
+    assert.equal(await metric('weir_prove_duration_seconds_count{outcome="success"}'), 1);
+    assert.ok((await metric("weir_store_bytes")) > 100);
+    assert.equal(await metric('weir_filter_proxies{namespace="shop",name="mark",state="updated"}'), 1);
+  });
+});
