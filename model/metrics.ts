@@ -15,8 +15,8 @@ export type Retried = (typeof RETRIED)[number];
 export const PUSH_TYPES = ["extension_config", "listener", "route", "cluster", "endpoint", "other"] as const;
 export type PushType = (typeof PUSH_TYPES)[number];
 
-/** Why a proxy rejected what it was sent, as far as its message tells: the module does not load, the plugin refused its configuration, or the message itself. */
-export const NACK_REASONS = ["module", "configuration", "resource", "other"] as const;
+/** Why a proxy rejected what it was sent, as far as its message tells: a plugin does not load, start or take its configuration, or the resource itself is not valid to it. */
+export const NACK_REASONS = ["plugin", "resource", "other"] as const;
 export type NackReason = (typeof NACK_REASONS)[number];
 
 /** Why a client was cut off: it speaks no gRPC, its request is not valid, or it passed a bound. */

@@ -1,10 +1,18 @@
 import { type FilterKey, filterId } from "./filter.ts";
 
 /**
- * Names one rollout, e.g. `shop/add-header#4@mi2x9k1c`: filter, revision, and when the rollout started (milliseconds since the epoch, base 36).
- * It follows from the recorded state alone, so every server and every start computes the same. Log lines carry it under the key `rollout`,
- * from the reconcile that starts the rollout to each proxy's ACK or NACK.
+ * Names what a rollout brings to the proxies, e.g. `shop/add-header#4@9f1c2a3b`: the filter, the revision's number and the start of its hash.
+ * Log lines carry it under the key `rollout`, from the reconcile that records the revision to each proxy's ACK or NACK. It follows from the record,
+ * so every server computes the same, before and after a restart, and nothing is handed along but the chain.
  */
-export function rolloutId(filter: FilterKey, revision: number, startedAt: number): string {
-  return `${filterId(filter)}#${revision}@${startedAt.toString(36)}`;
+export function rolloutId({
+  filter,
+  revision,
+  hash,
+}: {
+  readonly filter: FilterKey;
+  readonly revision: number;
+  readonly hash: string;
+}): string {
+  return `${filterId(filter)}#${revision}@${hash.slice(0, 8)}`;
 }

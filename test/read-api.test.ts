@@ -103,4 +103,39 @@ describe("metrics of a rollout", () => {
     assert.ok((await metric("weir_store_bytes")) > 100);
     assert.equal(await metric('weir_filter_proxies{namespace="shop",name="mark",state="updated"}'), 1);
   });
+
+  test("what was sent and acknowledged, and who is there", async () => {
+    const [sent, acknowledged] = [
+      await metric('weir_pushes_total{type="extension_config"}'),
+      await metric('weir_push_ack_duration_seconds_count{type="extension_config"}'),
+    ];
+    assert.ok(sent >= 1);
+    assert.equal(acknowledged, sent);
+    assert.deepEqual([await metric("weir_proxies"), await metric("weir_proxies_connected"), await metric("weir_streams")], [1, 1, 1]);
+  });
+
+  test("what a proxy rejects", async () => {
+    world.proxy.refuse(SLOT, "Unable to create Wasm plugin shop/mark");
+    await world.release("two");
+    await world.server.until("the rollback", "mark", ({ status }) => status?.history?.[0]?.result === "RolledBack");
+    assert.ok((await metric('weir_nacks_total{reason="plugin"}')) >= 1);
+  });
+});
+
+describe("log lines of a rollout", () => {
+  const lines = () =>
+    world.server
+      .logs()
+      .split("\n")
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+  test("an ACK and a NACK carry the id of what was rolled out", () => {
+    const acked = lines().find(({ msg, rollout }) => msg === "a proxy acknowledged" && rollout !== undefined);
+    assert.match(String(acked?.rollout), /^shop\/mark#1@[0-9a-f]{8}$/);
+    const rejected = lines().find(({ msg }) => msg === "a proxy rejected what it was sent");
+    assert.match(String(rejected?.rollout), /^shop\/mark#2@[0-9a-f]{8}$/);
+    assert.deepEqual([rejected?.level, rejected?.proxy, rejected?.slot], ["warn", "web-1", "default"]);
+    assert.equal(rejected?.message, "Unable to create Wasm plugin shop/mark");
+  });
 });

@@ -1,9 +1,11 @@
+import { type Metrics, silentMetrics } from "../model/metrics.ts";
 import type { ModuleBytes } from "../model/module.ts";
 import type { Cache } from "./cache.ts";
 import { status } from "./grpc/status.ts";
 import { ModuleLoads } from "./module-loads.ts";
 import { createEncoder } from "./response.ts";
 import { type StreamLimits, type StreamObserver, type StreamOwner, type Wire, XdsStream } from "./stream.ts";
+import { createStreamMeter } from "./stream-meter.ts";
 import type { Request } from "./subscription.ts";
 
 /** All open discovery streams, whatever carries them. */
@@ -11,6 +13,8 @@ export interface Discovery {
   /** `typeUrl`: of a separate service; `undefined` on the aggregated one. */
   open(variant: Request["variant"], typeUrl: string | undefined, wire: Wire): XdsStream;
   streams(): Iterable<XdsStream>;
+  /** How many streams are open. */
+  size(): number;
   /** Ends every stream with status UNAVAILABLE, so that clients go elsewhere. */
   close(): void;
 }
@@ -29,9 +33,10 @@ export interface DiscoveryOptions {
   readonly observer: StreamObserver;
   /** Of each stream. */
   readonly limits: StreamLimits;
+  readonly metrics?: Metrics;
 }
 
-export function createDiscovery({ cache, modules, observer, limits }: DiscoveryOptions): Discovery {
+export function createDiscovery({ cache, modules, observer, limits, metrics = silentMetrics }: DiscoveryOptions): Discovery {
   const loads = new ModuleLoads<XdsStream>(modules, (stream, { resource, missing }) => {
     if (missing !== undefined) stream.missing(resource, missing);
     schedule(stream);
@@ -69,7 +74,8 @@ export function createDiscovery({ cache, modules, observer, limits }: DiscoveryO
     loads.leave(stream);
   }
 
-  const owner: StreamOwner = { cache, encoder, observer, limits, schedule, ended };
+  const meter = createStreamMeter(metrics, () => performance.now());
+  const owner: StreamOwner = { cache, encoder, observer, meter, limits, schedule, ended };
 
   return {
     open(variant, typeUrl, wire) {
@@ -79,6 +85,7 @@ export function createDiscovery({ cache, modules, observer, limits }: DiscoveryO
       return stream;
     },
     streams: () => streams.keys(),
+    size: () => streams.size,
     close() {
       for (const [stream, wire] of [...streams]) {
         stream.closed();

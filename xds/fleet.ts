@@ -2,6 +2,8 @@ import { randomBytes } from "node:crypto";
 import type { Clock } from "../model/clock.ts";
 import type { Fleet, ProxyNode } from "../model/delivery.ts";
 import type { Digest } from "../model/digest.ts";
+import { type Log, silentLog } from "../model/log.ts";
+import { createAnswerLog } from "./answer-log.ts";
 import { differ, differs } from "./assignment.ts";
 import type { Cache } from "./cache.ts";
 import type { Problem } from "./csds.ts";
@@ -20,6 +22,7 @@ import type { Answer } from "./subscription.ts";
 export interface FleetOptions {
   readonly cache: Cache;
   readonly clock: Clock;
+  readonly log?: Log;
   /** Differs from that of every server before this one. */
   readonly epoch?: string;
 }
@@ -31,6 +34,8 @@ export interface FleetCore {
   reportStats(id: string, families: readonly MetricFamily[], isFirst: boolean): void;
   /** Why a proxy does not hold under this name what it is meant to. */
   problemOf(id: string, typeUrl: string, name: string): Problem | undefined;
+  /** Proxies known, connected or not. */
+  known(): number;
   /** Encoded extension configs in memory. */
   encoded(): number;
 }
@@ -38,9 +43,10 @@ export interface FleetCore {
 const ECDS = typeUrls.extensionConfig;
 
 /** The fleet: who is connected, what each proxy should hold and what it said to it. It fills the cache, which the streams serve from. */
-export function createFleet({ cache, clock, epoch = randomBytes(6).toString("hex") }: FleetOptions): FleetCore {
+export function createFleet({ cache, clock, log = silentLog, epoch = randomBytes(6).toString("hex") }: FleetOptions): FleetCore {
   const proxies = new Map<string, ProxyRecord>();
   const offers = createOffers(epoch);
+  const answers = createAnswerLog(log);
   const changes = createChanges<string>();
   const missing = createChanges<Digest>();
 
@@ -83,15 +89,18 @@ export function createFleet({ cache, clock, epoch = randomBytes(6).toString("hex
     touch(record);
   }
 
-  function answered(stream: XdsStream, typeUrl: string, { items, error }: Answer): void {
+  function answered(stream: XdsStream, typeUrl: string, { items, error }: Pick<Answer, "items" | "error">): void {
     const record = recordOf(stream);
     if (record !== undefined && typeUrl === typeUrls.listener && error === undefined) record.listening = true;
     if (record === undefined || typeUrl !== ECDS) return;
     for (const { name, version } of items) {
       const delivery = record.deliveries.get(name);
       if (delivery === undefined || version === undefined || !isNewest(record, name, stream.id)) continue;
+      const before = delivery.running;
       const news = error === undefined ? delivery.acked(version, clock.now()) : delivery.rejected(version, error, clock.now());
       if (!news) continue;
+      if (error === undefined) answers.acked(record.node.id, delivery, before);
+      else answers.rejected(record.node.id, delivery, error);
       if (error !== undefined || isManaged(record, delivery)) serve(cache, offers, record, delivery);
       touch(record);
     }
@@ -184,6 +193,7 @@ export function createFleet({ cache, clock, epoch = randomBytes(6).toString("hex
       const rejection = delivery?.rejection;
       return rejection && { version: delivery?.desired?.resource.version ?? "", message: rejection.message, at: rejection.at };
     },
+    known: () => proxies.size,
     encoded: offers.size,
   };
 }

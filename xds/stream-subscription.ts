@@ -77,7 +77,7 @@ class StreamSubscription implements Subscription {
     return gone !== undefined || empty ? { resources: NONE, removed: gone ?? NONE, updated: NONE, retained: NONE } : undefined;
   }
 
-  sent(push: Push, nonce: string): void {
+  sent(push: Push, nonce: string, now: number): void {
     const { client } = this;
     const { fullState } = client;
     const items: Item[] = push.resources.map(itemOf);
@@ -96,7 +96,7 @@ class StreamSubscription implements Subscription {
     for (const name of push.retained) client.dirty.add(name);
     client.mustAnswer = false;
     this.refused = false;
-    const lost = this.unanswered.add({ nonce, items, whole: fullState ? contentOf(push) : undefined });
+    const lost = this.unanswered.add({ nonce, items, whole: fullState ? contentOf(push) : undefined, at: now });
     if (lost !== undefined) this.giveUp(lost);
   }
 
@@ -125,7 +125,7 @@ class StreamSubscription implements Subscription {
     return overtaken ? this.client.narrow(request) : this.client.applySotw(request, this.refused);
   }
 
-  private settle({ nonce, items, whole }: SentResponse, request: Request): Answer {
+  private settle({ nonce, items, whole, at }: SentResponse, request: Request): Answer {
     const { error } = request;
     if (error !== undefined) this.reject(items, whole, request, error);
     for (const { name, version } of items) {
@@ -136,7 +136,7 @@ class StreamSubscription implements Subscription {
       if (version === undefined || held.version !== version || held.state === "rejected") continue;
       held.state = error === undefined ? "acked" : "rejected";
     }
-    return { items, error };
+    return { items, error, sentAt: at };
   }
 
   /** No answer to this response will count: its names need not wait for it. */

@@ -6,6 +6,7 @@ import { status } from "./grpc/status.ts";
 import { type NodeInfo, parseNode } from "./node.ts";
 import { type Resource, typeUrls } from "./resource.ts";
 import type { Encoder } from "./response.ts";
+import type { StreamMeter } from "./stream-meter.ts";
 import { createSubscription } from "./stream-subscription.ts";
 import type { Answer, Item, Lookup, Request, Subscription } from "./subscription.ts";
 import { byDependency, rulesOf } from "./type-rules.ts";
@@ -45,6 +46,7 @@ export interface StreamOwner {
   readonly encoder: Encoder;
   readonly observer: StreamObserver;
   readonly limits: StreamLimits;
+  readonly meter: StreamMeter;
   /** Has `flush` called soon. */
   schedule(stream: XdsStream): void;
   ended(stream: XdsStream): void;
@@ -214,9 +216,12 @@ export class XdsStream implements CallHandler, Watcher {
   }
 
   private apply({ typeUrl, subscription }: Typed, { request, resuming }: DiscoveryMessage): void {
-    const { observer } = this.owner;
+    const { observer, meter } = this.owner;
     const { answer, added, removed } = subscription.receive(request);
-    if (answer !== undefined) observer.answered(this, typeUrl, answer);
+    if (answer !== undefined) {
+      meter.answered(typeUrl, answer);
+      observer.answered(this, typeUrl, answer);
+    }
     if (added.length === 0 && removed.length === 0) return;
     const claims = request.variant === "delta" ? request.initial : undefined;
     const claimed = added.map((name) => ({ name, claimed: claims?.get(name) }));
@@ -225,7 +230,7 @@ export class XdsStream implements CallHandler, Watcher {
 
   /** Sends what is due of one type. */
   private drain({ typeUrl, subscription, lookup }: Typed, removals: boolean): Halt | undefined {
-    const { cache, encoder, observer } = this.owner;
+    const { cache, encoder, observer, meter } = this.owner;
     while (subscription.pending()) {
       const push = subscription.next(lookup, removals, (item) => observer.settled(this, typeUrl, item));
       if (push === undefined) break;
@@ -233,7 +238,8 @@ export class XdsStream implements CallHandler, Watcher {
       const response = encoder.encode(this.variant, { typeUrl, resources: push.resources, removed: push.removed, version }, this.lastPush);
       if (response === undefined) return push.resources.find(({ modules }) => modules.length > 0);
       this.lastPush = response.id;
-      subscription.sent(push, response.nonce);
+      subscription.sent(push, response.nonce, meter.now());
+      meter.sent(typeUrl);
       if (push.updated.length > 0) this.followUp(typeUrl);
       this.blocked = !this.wire.send(response.message);
       if (this.over || this.blocked) return "full";

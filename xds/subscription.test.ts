@@ -134,7 +134,7 @@ function flush(m: Model): void {
       if (push === undefined) break;
       m.nonces += 1;
       const nonce = String(m.nonces);
-      m.subscription.sent(push, nonce);
+      m.subscription.sent(push, nonce, 0);
       assert.equal(new Set(push.resources.map(({ name }) => name)).size, push.resources.length, "no name twice");
       for (const name of m.variant === "sotw" ? push.removed : []) assert.fail(`${name} removed in a state-of-the-world response`);
       if (m.rejected.size > 0) assert(!m.rejected.has(contentOf(push)), `content ${contentOf(push)} was rejected and comes again`);
@@ -258,7 +258,7 @@ function having(...names: string[]): Lookup {
 /** Sends the next response under this nonce and returns the names in it. */
 function respond(subscription: Subscription, lookup: Lookup, nonce: string): string[] | undefined {
   const push = subscription.next(lookup, true, () => {});
-  if (push !== undefined) subscription.sent(push, nonce);
+  if (push !== undefined) subscription.sent(push, nonce, 0);
   return push?.resources.map(({ name }) => name);
 }
 

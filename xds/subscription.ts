@@ -40,6 +40,8 @@ export interface Answer {
   readonly items: readonly Item[];
   /** Set when the response was rejected. */
   readonly error: string | undefined;
+  /** When the response was sent, as `sent` was told. */
+  readonly sentAt: number;
 }
 
 /** What a request changed. */
@@ -89,8 +91,8 @@ export interface Subscription {
    * `settled` is called with the names that the client claimed to hold when it connected, once that proves to be the current version.
    */
   next(lookup: Lookup, removals: boolean, settled: (item: Item) => void): Push | undefined;
-  /** The response that `next` returned is on its way under this nonce, which must be new to the stream. */
-  sent(push: Push, nonce: string): void;
+  /** The response that `next` returned is on its way under this nonce, which must be new to the stream. `now`: in milliseconds, of any clock. */
+  sent(push: Push, nonce: string, now: number): void;
   /** True when this nonce belongs to a response of this subscription: one without an answer, or the newest. */
   owns(nonce: string): boolean;
   /** How many names and resources this subscription remembers: its share of the stream's bound. */

@@ -4,7 +4,7 @@ import { Unanswered } from "./unanswered.ts";
 
 function open(...nonces: string[]): Unanswered {
   const unanswered = new Unanswered();
-  for (const nonce of nonces) unanswered.add({ nonce, items: [], whole: undefined });
+  for (const nonce of nonces) unanswered.add({ nonce, items: [], whole: undefined, at: 0 });
   return unanswered;
 }
 

@@ -7,6 +7,8 @@ export interface SentResponse {
   readonly items: readonly Item[];
   /** Stands for the content of a full-state response, which is accepted or rejected as a whole; `undefined` for the others. */
   readonly whole: string | undefined;
+  /** When it was sent. */
+  readonly at: number;
 }
 
 /** How many responses may be without an answer before the oldest is given up on: each of the names that a stream may have can be on its way alone. */

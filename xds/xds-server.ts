@@ -2,6 +2,7 @@ import type { TlsOptions } from "node:tls";
 import type { Clock } from "../model/clock.ts";
 import type { Fleet } from "../model/delivery.ts";
 import type { Log } from "../model/log.ts";
+import { type Metrics, silentMetrics } from "../model/metrics.ts";
 import type { ModuleBytes } from "../model/module.ts";
 import { createCache } from "./cache.ts";
 import { createComplaints } from "./complaints.ts";
@@ -17,6 +18,7 @@ export interface XdsServerOptions {
   readonly address: string;
   readonly log: Log;
   readonly clock: Clock;
+  readonly metrics?: Metrics;
   /** The modules of the chains that the fleet is assigned. */
   readonly modules: ModuleBytes;
   /** TLS; absent: plaintext. */
@@ -47,13 +49,15 @@ export interface XdsStats {
 
 /** The xDS server of Weir: the fleet on one side, discovery streams on the other. */
 export function createXdsServer(options: XdsServerOptions): XdsServer {
+  const { log, clock, metrics = silentMetrics } = options;
   const cache = createCache();
-  const { fleet, observer, encoded, problemOf, reportStats } = createFleet({ cache, clock: options.clock });
+  const { fleet, observer, known, encoded, problemOf, reportStats } = createFleet({ cache, clock, log });
   const discovery = createDiscovery({
     cache,
     modules: options.modules,
     observer,
     limits: { names: options.maxNames ?? 10_000, types: 32 },
+    metrics,
   });
   const server = createGrpcServer({
     methods: new Map([
@@ -65,19 +69,21 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     tls: options.tls,
     maxRequestSize: options.maxRequestSize ?? 4 * 1024 * 1024,
     maxConnectionAgeMs: options.maxConnectionAgeMs ?? 0,
-    refused: createComplaints(options.log, options.clock),
+    refused: createComplaints(log, clock),
   });
+  metrics.gauge("streams", () => discovery.size());
+  metrics.gauge("proxies", known);
   return {
     fleet,
     async listen() {
       const bound = await server.listen(options.address);
-      options.log.info("xds server listens", { address: `${bound.host}:${bound.port}` });
+      log.info("xds server listens", { address: `${bound.host}:${bound.port}` });
       return bound;
     },
     async close() {
       discovery.close();
       await server.close();
     },
-    stats: () => ({ streams: [...discovery.streams()].length, proxies: [...fleet.proxies()].length, encoded: encoded() }),
+    stats: () => ({ streams: discovery.size(), proxies: known(), encoded: encoded() }),
   };
 }

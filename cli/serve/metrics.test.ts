@@ -49,7 +49,7 @@ describe("metrics", () => {
     const lines = await withFilters([]).samples();
     for (const line of [
       'weir_pushes_total{type="extension_config"} 0',
-      'weir_nacks_total{reason="module"} 0',
+      'weir_nacks_total{reason="plugin"} 0',
       'weir_retries_total{work="registry"} 0',
       'weir_refused_clients_total{reason="limit"} 0',
     ]) {
@@ -62,7 +62,7 @@ describe("metrics", () => {
     metrics.start("pull")("retry");
     metrics.pushed("listener");
     metrics.acknowledged("listener", 0.02);
-    metrics.rejected("module");
+    metrics.rejected("plugin");
     metrics.refusedClient("protocol");
     metrics.retried("status");
     let depth = 1;
@@ -73,7 +73,7 @@ describe("metrics", () => {
       'weir_pull_duration_seconds_count{outcome="retry"} 1',
       'weir_pushes_total{type="listener"} 1',
       'weir_push_ack_duration_seconds_bucket{le="0.025",type="listener"} 1',
-      'weir_nacks_total{reason="module"} 1',
+      'weir_nacks_total{reason="plugin"} 1',
       'weir_refused_clients_total{reason="protocol"} 1',
       'weir_retries_total{work="status"} 1',
       "weir_queue_depth 7",

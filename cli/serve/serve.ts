@@ -47,7 +47,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
   const layouts = options.layoutBase === undefined ? {} : { layoutBase: options.layoutBase };
   const modules = createModuleRegistry({ dataDir: options.dataDir, log, metrics, plainHttp: options.plainHttp, ...layouts });
   const cache = createModuleCache({ source: modules, maxBytes: options.moduleCacheBytes, log });
-  const xds = createXdsServer({ address: `${options.xds.host}:${options.xds.port}`, log, clock, modules: cache });
+  const xds = createXdsServer({ address: `${options.xds.host}:${options.xds.port}`, log, clock, metrics, modules: cache });
   const preflight = createPreflight({ metrics });
   const operator = createOperator({
     ...{ source, fleet: xds.fleet, registry: modules, preflight, clock, log, ownNamespace: options.ownNamespace },
