@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { pushModule } from "../oci/index.ts";
 import { type DeltaProxy, startDeltaProxy } from "./support/delta-proxy.ts";
-import { tempFolder } from "./support/temp.ts";
+import { createTempFolder } from "./support/temp-folder.ts";
 import { headerFilter } from "./support/wat.ts";
 import { startWeir, type Weir } from "./support/weir.ts";
 
@@ -22,7 +22,7 @@ const open: (() => Promise<unknown>)[] = [];
 const SLOT = "weir/default";
 
 before(async () => {
-  const { path: folder, remove } = await tempFolder("read-api");
+  const { path: folder, remove } = await createTempFolder("read-api");
   open.push(remove);
   await mkdir(join(folder, "filters"));
   const release = async (value: string) => {
