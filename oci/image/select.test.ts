@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import type { Digest } from "../../model/digest.ts";
 import type { Descriptor, Manifest } from "../repository/manifest.ts";
 import { failed, valued } from "../testing/result.ts";
@@ -14,6 +14,7 @@ const descriptor = (mediaType: string, extra: Partial<Descriptor> = {}): Descrip
   annotations: {},
   ...extra,
 });
+
 const manifest = (...layers: Descriptor[]): Manifest => ({
   kind: "manifest",
   mediaType: "m",
@@ -23,6 +24,7 @@ const manifest = (...layers: Descriptor[]): Manifest => ({
   layers,
   annotations: {},
 });
+
 const entry = (layer: Descriptor, platform?: Descriptor["platform"]): IndexEntry => ({
   descriptor: descriptor("m", platform === undefined ? {} : { platform }),
   manifest: manifest(layer),
@@ -31,48 +33,52 @@ const entry = (layer: Descriptor, platform?: Descriptor["platform"]): IndexEntry
 const GZIP = "application/vnd.oci.image.layer.v1.tar+gzip";
 const WASM = "application/wasm";
 
-test("the layer is chosen by media type, not by count or place", () => {
-  const module = descriptor(WASM);
-  const chosen = valued(selectLayer(manifest(descriptor("text/plain"), module, descriptor(GZIP), descriptor("application/json")), "x"));
-  assert.deepEqual(chosen, { form: "wasm", layer: module });
-});
+describe("selectLayer", () => {
+  test("the layer is chosen by media type, not by count or place", () => {
+    const module = descriptor(WASM);
+    const chosen = valued(selectLayer(manifest(descriptor("text/plain"), module, descriptor(GZIP), descriptor("application/json")), "x"));
+    assert.deepEqual(chosen, { form: "wasm", layer: module });
+  });
 
-test("of archives the last one counts", () => {
-  const last = descriptor(GZIP);
-  assert.deepEqual(valued(selectLayer(manifest(descriptor(GZIP), last, descriptor("application/json")), "x")), {
-    form: "archive",
-    layer: last,
+  test("of archives the last one counts", () => {
+    const last = descriptor(GZIP);
+    assert.deepEqual(valued(selectLayer(manifest(descriptor(GZIP), last, descriptor("application/json")), "x")), {
+      form: "archive",
+      layer: last,
+    });
+  });
+
+  test("one module listed twice is one module; two modules are refused", () => {
+    const module = descriptor(WASM);
+    assert.deepEqual(valued(selectLayer(manifest(module, { ...module }), "x")).layer, module);
+    failed(selectLayer(manifest(descriptor(WASM), descriptor(WASM)), "x"), "SeveralWasmLayers");
   });
 });
 
-test("one module listed twice is one module; two modules are refused", () => {
-  const module = descriptor(WASM);
-  assert.deepEqual(valued(selectLayer(manifest(module, { ...module }), "x")).layer, module);
-  failed(selectLayer(manifest(descriptor(WASM), descriptor(WASM)), "x"), "SeveralWasmLayers");
-});
+describe("selectEntry", () => {
+  test("in an index a module layer wins over file systems, a Wasm platform over others", () => {
+    const module = entry(descriptor(WASM));
+    assert.equal(valued(selectEntry([entry(descriptor(GZIP), { architecture: "wasm", os: "wasi" }), module], "x")), module);
+    const wasi = entry(descriptor(GZIP), { architecture: "wasm", os: "wasip1" });
+    assert.equal(valued(selectEntry([entry(descriptor(GZIP), { architecture: "amd64", os: "linux" }), wasi], "x")), wasi);
+    const only = entry(descriptor(GZIP), { architecture: "amd64", os: "linux" });
+    assert.equal(valued(selectEntry([only, entry(descriptor("text/plain"))], "x")), only);
+  });
 
-test("in an index a module layer wins over file systems, a Wasm platform over others", () => {
-  const module = entry(descriptor(WASM));
-  assert.equal(valued(selectEntry([entry(descriptor(GZIP), { architecture: "wasm", os: "wasi" }), module], "x")), module);
-  const wasi = entry(descriptor(GZIP), { architecture: "wasm", os: "wasip1" });
-  assert.equal(valued(selectEntry([entry(descriptor(GZIP), { architecture: "amd64", os: "linux" }), wasi], "x")), wasi);
-  const only = entry(descriptor(GZIP), { architecture: "amd64", os: "linux" });
-  assert.equal(valued(selectEntry([only, entry(descriptor("text/plain"))], "x")), only);
-});
+  test("one image built for several platforms with the same layer is no contradiction; different layers are", () => {
+    const layer = descriptor(GZIP);
+    const amd64 = entry(layer, { architecture: "amd64", os: "linux" });
+    const arm64 = entry(layer, { architecture: "arm64", os: "linux" });
+    assert.equal(valued(selectEntry([amd64, arm64], "x")), amd64);
+    failed(selectEntry([amd64, entry(descriptor(GZIP), { architecture: "arm64", os: "linux" })], "x"), "AmbiguousIndex");
+    failed(selectEntry([entry(descriptor("text/plain"))], "x"), "NoWasmLayer");
+  });
 
-test("one image built for several platforms with the same layer is no contradiction; different layers are", () => {
-  const layer = descriptor(GZIP);
-  const amd64 = entry(layer, { architecture: "amd64", os: "linux" });
-  const arm64 = entry(layer, { architecture: "arm64", os: "linux" });
-  assert.equal(valued(selectEntry([amd64, arm64], "x")), amd64);
-  failed(selectEntry([amd64, entry(descriptor(GZIP), { architecture: "arm64", os: "linux" })], "x"), "AmbiguousIndex");
-  failed(selectEntry([entry(descriptor("text/plain"))], "x"), "NoWasmLayer");
-});
-
-test("attestations beside an image are no candidates", () => {
-  const image = descriptor("m");
-  const attestation = descriptor("m", { annotations: { "vnd.docker.reference.type": "attestation-manifest" } });
-  assert.deepEqual(candidates({ kind: "index", mediaType: "i", digest: digest(), manifests: [attestation, image], annotations: {} }), [
-    image,
-  ]);
+  test("attestations beside an image are no candidates", () => {
+    const image = descriptor("m");
+    const attestation = descriptor("m", { annotations: { "vnd.docker.reference.type": "attestation-manifest" } });
+    assert.deepEqual(candidates({ kind: "index", mediaType: "i", digest: digest(), manifests: [attestation, image], annotations: {} }), [
+      image,
+    ]);
+  });
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import fc from "fast-check";
 import { formatReference, parseReference } from "./reference.ts";
 
@@ -10,57 +10,6 @@ function parsed(text: string) {
   assert.ok(result.ok, result.ok ? "" : result.error.message);
   return result.value;
 }
-
-test("a registry reference has registry, repository and tag", () => {
-  assert.deepEqual(parsed("registry.example:5000/filters/add-header:1.2"), {
-    kind: "registry",
-    registry: "registry.example:5000",
-    repository: "filters/add-header",
-    tag: "1.2",
-    digest: undefined,
-  });
-});
-
-test("a digest may stand in place of the tag or beside it", () => {
-  assert.deepEqual(parsed(`ghcr.io/a/b@${DIGEST}`), {
-    kind: "registry",
-    registry: "ghcr.io",
-    repository: "a/b",
-    tag: undefined,
-    digest: DIGEST,
-  });
-  assert.deepEqual(parsed(`ghcr.io/a/b:v1@${DIGEST}`), {
-    kind: "registry",
-    registry: "ghcr.io",
-    repository: "a/b",
-    tag: "v1",
-    digest: DIGEST,
-  });
-});
-
-test("names without a registry are Docker Hub's, and its aliases are one registry", () => {
-  const names = ["nginx", "library/nginx", "docker.io/nginx", "index.docker.io/library/nginx:latest", "registry-1.docker.io/nginx"];
-  for (const name of names) assert.equal(formatReference(parsed(name)), "docker.io/library/nginx:latest", name);
-  assert.equal(formatReference(parsed("weir/add-header:1")), "docker.io/weir/add-header:1");
-});
-
-test("localhost, ports and IPv6 hosts are registries", () => {
-  assert.equal(formatReference(parsed("localhost/a:1")), "localhost/a:1");
-  assert.equal(formatReference(parsed("localhost:5000/a/b")), "localhost:5000/a/b:latest");
-  assert.equal(formatReference(parsed("[::1]:5000/a:1")), "[::1]:5000/a:1");
-});
-
-test("a layout reference takes the last colon for the tag, so folders may hold colons and dots", () => {
-  assert.deepEqual(parsed("oci-layout:/var/lib/x:y/images:v1.0"), {
-    kind: "layout",
-    directory: "/var/lib/x:y/images",
-    tag: "v1.0",
-    digest: undefined,
-  });
-  assert.deepEqual(parsed(`oci-layout:../a.b@${DIGEST}`), { kind: "layout", directory: "../a.b", tag: undefined, digest: DIGEST });
-  assert.equal(formatReference(parsed("oci-layout:/home/me@work/my filters:v1")), "oci-layout:/home/me@work/my filters:v1");
-  assert.deepEqual(parsed(`oci-layout:a:v2@${DIGEST}`), { kind: "layout", directory: "a", tag: "v2", digest: DIGEST });
-});
 
 const refused: readonly [string, RegExp][] = [
   ["", /empty/],
@@ -81,24 +30,84 @@ const refused: readonly [string, RegExp][] = [
   [`ghcr.io/${"a".repeat(300)}:1`, /longer than 255/],
   ["a".repeat(5000), /longer than 4096/],
 ];
-for (const [text, why] of refused) {
-  test(`refuses ${JSON.stringify(text.slice(0, 60))} and says why`, () => {
-    const result = parseReference(text);
-    assert.ok(!result.ok);
-    assert.equal(result.error.reason, "InvalidReference");
-    assert.match(result.error.message, why);
-  });
-}
 
-test("whatever parses, reads back to the same, and nothing throws", () => {
-  const part = fc.stringMatching(/^[a-z0-9]{1,8}(?:[._-][a-z0-9]{1,4})?$/);
-  const host = fc.constantFrom("docker.io/", "ghcr.io/", "localhost:5000/", "127.0.0.1:1/", "");
-  const tail = fc.constantFrom("", ":v1", `@${DIGEST}`, `:v1@${DIGEST}`);
-  fc.assert(
-    fc.property(host, fc.array(part, { minLength: 1, maxLength: 3 }), tail, (h, path, t) => {
-      const once = parsed(`${h}${path.join("/")}${t}`);
-      assert.deepEqual(parsed(formatReference(once)), once);
-    }),
-  );
-  fc.assert(fc.property(fc.string(), (text) => void parseReference(text)));
+describe("registry references", () => {
+  test("a registry reference has registry, repository and tag", () => {
+    assert.deepEqual(parsed("registry.example:5000/filters/add-header:1.2"), {
+      kind: "registry",
+      registry: "registry.example:5000",
+      repository: "filters/add-header",
+      tag: "1.2",
+      digest: undefined,
+    });
+  });
+
+  test("a digest may stand in place of the tag or beside it", () => {
+    assert.deepEqual(parsed(`ghcr.io/a/b@${DIGEST}`), {
+      kind: "registry",
+      registry: "ghcr.io",
+      repository: "a/b",
+      tag: undefined,
+      digest: DIGEST,
+    });
+    assert.deepEqual(parsed(`ghcr.io/a/b:v1@${DIGEST}`), {
+      kind: "registry",
+      registry: "ghcr.io",
+      repository: "a/b",
+      tag: "v1",
+      digest: DIGEST,
+    });
+  });
+
+  test("names without a registry are Docker Hub's, and its aliases are one registry", () => {
+    const names = ["nginx", "library/nginx", "docker.io/nginx", "index.docker.io/library/nginx:latest", "registry-1.docker.io/nginx"];
+    for (const name of names) assert.equal(formatReference(parsed(name)), "docker.io/library/nginx:latest", name);
+    assert.equal(formatReference(parsed("weir/add-header:1")), "docker.io/weir/add-header:1");
+  });
+
+  test("localhost, ports and IPv6 hosts are registries", () => {
+    assert.equal(formatReference(parsed("localhost/a:1")), "localhost/a:1");
+    assert.equal(formatReference(parsed("localhost:5000/a/b")), "localhost:5000/a/b:latest");
+    assert.equal(formatReference(parsed("[::1]:5000/a:1")), "[::1]:5000/a:1");
+  });
+});
+
+describe("layout references", () => {
+  test("a layout reference takes the last colon for the tag, so folders may hold colons and dots", () => {
+    assert.deepEqual(parsed("oci-layout:/var/lib/x:y/images:v1.0"), {
+      kind: "layout",
+      directory: "/var/lib/x:y/images",
+      tag: "v1.0",
+      digest: undefined,
+    });
+    assert.deepEqual(parsed(`oci-layout:../a.b@${DIGEST}`), { kind: "layout", directory: "../a.b", tag: undefined, digest: DIGEST });
+    assert.equal(formatReference(parsed("oci-layout:/home/me@work/my filters:v1")), "oci-layout:/home/me@work/my filters:v1");
+    assert.deepEqual(parsed(`oci-layout:a:v2@${DIGEST}`), { kind: "layout", directory: "a", tag: "v2", digest: DIGEST });
+  });
+});
+
+describe("what is no reference", () => {
+  for (const [text, why] of refused) {
+    test(`refuses ${JSON.stringify(text.slice(0, 60))} and says why`, () => {
+      const result = parseReference(text);
+      assert.ok(!result.ok);
+      assert.equal(result.error.reason, "InvalidReference");
+      assert.match(result.error.message, why);
+    });
+  }
+});
+
+describe("formatReference", () => {
+  test("whatever parses, reads back to the same, and nothing throws", () => {
+    const part = fc.stringMatching(/^[a-z0-9]{1,8}(?:[._-][a-z0-9]{1,4})?$/);
+    const host = fc.constantFrom("docker.io/", "ghcr.io/", "localhost:5000/", "127.0.0.1:1/", "");
+    const tail = fc.constantFrom("", ":v1", `@${DIGEST}`, `:v1@${DIGEST}`);
+    fc.assert(
+      fc.property(host, fc.array(part, { minLength: 1, maxLength: 3 }), tail, (h, path, t) => {
+        const once = parsed(`${h}${path.join("/")}${t}`);
+        assert.deepEqual(parsed(formatReference(once)), once);
+      }),
+    );
+    fc.assert(fc.property(fc.string(), (text) => void parseReference(text)));
+  });
 });
