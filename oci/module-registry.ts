@@ -38,7 +38,7 @@ export function createModuleRegistry(options: ModuleRegistryOptions): ModuleRegi
   const limited = pLimit(PARALLEL_FETCHES);
   metrics.gauge("store_bytes", () => store.bytes());
 
-  /** The module from the store, else by `get`; one such task per digest, however many ask. */
+  /** The module from the store, else by `get`; one such task for a digest, however many ask. */
   async function bring(
     digest: Digest,
     identity: string,
@@ -62,23 +62,7 @@ export function createModuleRegistry(options: ModuleRegistryOptions): ModuleRegi
   }
 
   return {
-    async resolve(image, pin, { keychain, signal }) {
-      const opened = openReference(image, keychain, options);
-      if (!opened.ok) return opened;
-      const { reference, repository } = opened.value;
-      const wanted = await wantedDigest(repository, pin ?? reference.digest, reference.tag, signal);
-      if (!wanted.ok) return wanted;
-      const known = wanted.value === undefined ? undefined : await knownManifest(store, wanted.value);
-      if (known !== undefined) return ok(known);
-      const found = await findImage(repository, wanted.value ?? reference.tag ?? "latest", signal);
-      if (!found.ok) return found;
-      const { index, manifest } = found.value;
-      if (index !== undefined) {
-        const noted = await store.putIndex(index.digest, manifest.digest);
-        if (!noted.ok) log.warn(noted.error.message, { digest: index.digest }); // the answer stands without the note
-      }
-      return ok(manifest.digest);
-    },
+    resolve: (image, pin, asking) => resolveImage({ store, log, options }, image, pin, asking),
     async pull(image, digest, { keychain, signal }) {
       const manifest = (await store.manifestOf(digest)) ?? digest;
       return bring(manifest, identityOf(image, keychain), signal, async (own) => {
@@ -95,6 +79,36 @@ export function createModuleRegistry(options: ModuleRegistryOptions): ModuleRegi
     has: (wasmDigest) => store.has(wasmDigest),
     retain: (digests) => store.retain(digests),
   };
+}
+
+interface Resolving {
+  readonly store: Store;
+  readonly log: Log;
+  readonly options: OciOptions;
+}
+
+/** A reference -> the digest of the manifest that carries the module, with as few questions to the registry as it takes. */
+async function resolveImage(
+  { store, log, options }: Resolving,
+  image: string,
+  pin: Digest | undefined,
+  { keychain, signal }: PullOptions,
+): Promise<Result<Digest>> {
+  const opened = openReference(image, keychain, options);
+  if (!opened.ok) return opened;
+  const { reference, repository } = opened.value;
+  const wanted = await wantedDigest(repository, pin ?? reference.digest, reference.tag, signal);
+  if (!wanted.ok) return wanted;
+  const known = wanted.value === undefined ? undefined : await knownManifest(store, wanted.value);
+  if (known !== undefined) return ok(known);
+  const found = await findImage(repository, wanted.value ?? reference.tag ?? "latest", signal);
+  if (!found.ok) return found;
+  const { index, manifest } = found.value;
+  if (index !== undefined) {
+    const noted = await store.putIndex(index.digest, manifest.digest);
+    if (!noted.ok) log.warn(noted.error.message, { digest: index.digest }); // the answer stands without the note
+  }
+  return ok(manifest.digest);
 }
 
 /** The pinned digest, else what the tag points at now where a cheap look tells. */

@@ -17,8 +17,20 @@ export interface BlobsOptions {
   readonly clock: Clock;
 }
 
-/** The modules' bytes, laid out as in an OCI image layout. */
-export function createBlobs({ directory, log, clock }: BlobsOptions) {
+/** The modules' bytes on disk, laid out as in an OCI image layout. A file that is damaged is removed and logged. */
+export interface Blobs {
+  /** True when the file is there and its digest was verified, before by this object or now. Keeps no bytes in memory. */
+  has(digest: Digest): Promise<boolean>;
+  /** The bytes, verified; the same array as long as anyone holds it. */
+  read(digest: Digest): Promise<Uint8Array | undefined>;
+  /** Throws when the bytes are not those of `digest`, and what the file system throws. */
+  write(digest: Digest, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  remove(digest: Digest): Promise<void>;
+  /** Every file. Also removes temporary files that a crash left behind. */
+  list(): Promise<StoredBlob[]>;
+}
+
+export function createBlobs({ directory, log, clock }: BlobsOptions): Blobs {
   const folder = join(directory, "blobs", "sha256");
   const pathOf = (digest: Digest) => join(folder, hex(digest));
   const alive = new Map<Digest, WeakRef<Uint8Array>>();
@@ -50,40 +62,42 @@ export function createBlobs({ directory, log, clock }: BlobsOptions) {
   }
 
   return {
-    async has(digest: Digest): Promise<boolean> {
+    async has(digest) {
       if (!verified.has(digest)) return (await verify(digest, (path) => hashFile(path, clock.now()))) !== undefined;
       return markUsed(pathOf(digest), clock.now());
     },
-    async read(digest: Digest): Promise<Uint8Array | undefined> {
+    async read(digest) {
       const held = alive.get(digest)?.deref();
       if (held !== undefined) return held;
       return reads.run(digest, () => readFromDisk(digest));
     },
-    async write(digest: Digest, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    async write(digest, bytes) {
       if ((await digestAside(bytes)) !== digest) throw new Error(`these are not the bytes of ${digest}`);
       await writeFileAtomically(pathOf(digest), bytes);
       verified.add(digest);
       if (alive.get(digest)?.deref() === undefined) alive.set(digest, new WeakRef(bytes));
     },
-    async remove(digest: Digest): Promise<void> {
+    async remove(digest) {
       alive.delete(digest);
       verified.delete(digest);
       await rm(pathOf(digest), { force: true });
     },
-    async list(): Promise<StoredBlob[]> {
-      const found: StoredBlob[] = [];
-      for (const file of await namesIn(folder)) {
-        const digest = `sha256:${file}`;
-        const stats = isDigest(digest) ? await stat(join(folder, file)).catch(() => undefined) : undefined;
-        if (isDigest(digest) && stats !== undefined) found.push({ digest, size: stats.size, usedAt: stats.mtimeMs });
-        else if (file.startsWith(TEMPORARY_PREFIX)) await removeAbandoned(join(folder, file), clock.now());
-      }
-      return found;
-    },
+    list: () => listBlobs(folder, clock.now()),
   };
 }
 
-/** A temporary file that no write of the last hour can own. */
+async function listBlobs(folder: string, now: number): Promise<StoredBlob[]> {
+  const found: StoredBlob[] = [];
+  for (const file of await namesIn(folder)) {
+    const digest = `sha256:${file}`;
+    const stats = isDigest(digest) ? await stat(join(folder, file)).catch(() => undefined) : undefined;
+    if (isDigest(digest) && stats !== undefined) found.push({ digest, size: stats.size, usedAt: stats.mtimeMs });
+    else if (file.startsWith(TEMPORARY_PREFIX)) await removeAbandoned(join(folder, file), now);
+  }
+  return found;
+}
+
+/** Removes a temporary file that is older than an hour: no write takes that long. */
 async function removeAbandoned(path: string, now: number): Promise<void> {
   const stats = await stat(path).catch(() => undefined);
   if (stats !== undefined && now - stats.mtimeMs > 3_600_000) await rm(path, { force: true });

@@ -10,8 +10,15 @@ import { hex, namesIn } from "./names.ts";
 /** `modules`: a manifest (or url) -> its module. `indexes`: an index -> its manifest. */
 export type RecordKind = "modules" | "indexes";
 
-/** Small JSON files, one per digest. */
-export function createRecords({ directory, log }: { readonly directory: string; readonly log: Log }) {
+/** Small JSON files, one for each digest. A file that is damaged is removed and logged. */
+export interface Records {
+  read(kind: RecordKind, digest: Digest): Promise<Record<string, unknown> | undefined>;
+  write(kind: RecordKind, digest: Digest, record: object): Promise<void>;
+  remove(kind: RecordKind, digest: Digest): Promise<void>;
+  list(kind: RecordKind): Promise<{ readonly name: Digest; readonly record: Record<string, unknown> }[]>;
+}
+
+export function createRecords({ directory, log }: { readonly directory: string; readonly log: Log }): Records {
   const pathOf = (kind: RecordKind, digest: Digest) => join(directory, kind, `${hex(digest)}.json`);
   const remove = (kind: RecordKind, digest: Digest) => rm(pathOf(kind, digest), { force: true });
 
@@ -35,9 +42,8 @@ export function createRecords({ directory, log }: { readonly directory: string; 
   return {
     read,
     remove,
-    write: (kind: RecordKind, digest: Digest, record: object) =>
-      writeFileAtomically(pathOf(kind, digest), Buffer.from(`${JSON.stringify(record)}\n`)),
-    async list(kind: RecordKind): Promise<{ name: Digest; record: Record<string, unknown> }[]> {
+    write: (kind, digest, record) => writeFileAtomically(pathOf(kind, digest), `${JSON.stringify(record)}\n`),
+    async list(kind) {
       const found: { name: Digest; record: Record<string, unknown> }[] = [];
       for (const file of await namesIn(join(directory, kind))) {
         const name = `sha256:${file.replace(/\.json$/, "")}`;

@@ -3,9 +3,9 @@ import { type Digest, isDigest } from "../../model/digest.ts";
 import type { Log } from "../../model/log.ts";
 import type { Module } from "../../model/module.ts";
 import { failForNow, ok, type Result } from "../../model/result.ts";
-import { createBlobs } from "./blobs.ts";
+import { type Blobs, createBlobs } from "./blobs.ts";
 import { chooseEvictions, type StoredBlob } from "./eviction.ts";
-import { createRecords } from "./records.ts";
+import { createRecords, type Records } from "./records.ts";
 
 export interface StoreOptions {
   /** Made when missing. One process writes to it at a time; any number may read. */
@@ -47,30 +47,14 @@ export function createStore(options: StoreOptions): Store {
   let retained: ReadonlySet<Digest> | undefined;
   let evicting: Promise<void> = Promise.resolve();
 
-  async function evict(newest: Digest | undefined): Promise<void> {
-    if (retained === undefined) return;
-    const stored = await blobs.list();
-    if (sumOf(stored) <= options.maxBytes) return;
-    const keep = new Set(retained);
-    if (newest !== undefined) keep.add(newest);
-    const known = await records.list("modules");
-    for (const { name, record } of known) {
-      if (keep.has(name) && isDigestValue(record.wasmDigest)) keep.add(record.wasmDigest);
-    }
-    const evicted = new Set(chooseEvictions(stored, options.maxBytes, keep).map(({ digest }) => digest));
-    for (const digest of evicted) await blobs.remove(digest);
-    const orphans = new Set(
-      known.filter(({ record }) => isDigestValue(record.wasmDigest) && evicted.has(record.wasmDigest)).map(({ name }) => name),
-    );
-    for (const digest of orphans) await records.remove("modules", digest);
-    for (const { name, record } of await records.list("indexes")) {
-      if (isDigestValue(record.manifest) && orphans.has(record.manifest)) await records.remove("indexes", name);
-    }
-    if (evicted.size > 0) log.info("modules that nothing needs were evicted", { modules: evicted.size });
-  }
-
   function evictSoon(newest?: Digest): void {
-    evicting = evicting.then(() => evict(newest)).catch((error) => log.warn("eviction failed", { error: String(error) }));
+    const run = async () => {
+      if (retained === undefined) return;
+      const keep = new Set(retained);
+      if (newest !== undefined) keep.add(newest);
+      await evict(blobs, records, options, keep);
+    };
+    evicting = evicting.then(run).catch((error) => log.warn("eviction failed", { error: String(error) }));
   }
 
   return {
@@ -101,6 +85,27 @@ export function createStore(options: StoreOptions): Store {
     bytes: async () => sumOf(await blobs.list()),
     settled: () => evicting,
   };
+}
+
+/** Removes the modules that are too many, and the records that led to them. */
+async function evict(blobs: Blobs, records: Records, { maxBytes, log }: StoreOptions, retained: ReadonlySet<Digest>): Promise<void> {
+  const stored = await blobs.list();
+  if (sumOf(stored) <= maxBytes) return;
+  const keep = new Set(retained);
+  const known = await records.list("modules");
+  for (const { name, record } of known) {
+    if (keep.has(name) && isDigestValue(record.wasmDigest)) keep.add(record.wasmDigest);
+  }
+  const evicted = new Set(chooseEvictions(stored, maxBytes, keep).map(({ digest }) => digest));
+  for (const digest of evicted) await blobs.remove(digest);
+  const orphans = new Set(
+    known.filter(({ record }) => isDigestValue(record.wasmDigest) && evicted.has(record.wasmDigest)).map(({ name }) => name),
+  );
+  for (const digest of orphans) await records.remove("modules", digest);
+  for (const { name, record } of await records.list("indexes")) {
+    if (isDigestValue(record.manifest) && orphans.has(record.manifest)) await records.remove("indexes", name);
+  }
+  if (evicted.size > 0) log.info("modules that nothing needs were evicted", { modules: evicted.size });
 }
 
 function sumOf(blobs: readonly StoredBlob[]): number {

@@ -10,8 +10,11 @@ const INFO = 2;
 
 /** Logs, clocks, timers, properties, configuration and the life cycle. */
 export function generalFunctions(host: Host): Record<string, HostFunction> {
+  return { ...pluginFunctions(host), ...propertyFunctions(host), ...foreignFunctions(host), ...toolchainFunctions(host) };
+}
+
+function pluginFunctions(host: Host): Record<string, HostFunction> {
   const { memory, options } = host;
-  let dnsTokens = 1;
   return {
     proxy_log(level: number, pointer: number, size: number) {
       const name = LOG_LEVELS[level];
@@ -39,6 +42,15 @@ export function generalFunctions(host: Host): Record<string, HostFunction> {
       host.give(host.configurationInReach ? options.configuration : new Uint8Array(), pointerTo, sizeTo)
         ? Status.Ok
         : Status.InvalidMemoryAccess,
+    proxy_set_effective_context: (id: number) => (host.setEffective(id) ? Status.Ok : Status.BadArgument),
+    /** Only a root that is being shut down can be done; the sandbox never waits for one. */
+    proxy_done: () => Status.NotFound,
+  };
+}
+
+function propertyFunctions(host: Host): Record<string, HostFunction> {
+  const { memory } = host;
+  return {
     proxy_get_property(pathPointer: number, pathSize: number, pointerTo: number, sizeTo: number) {
       const path = memory.text(pathPointer, pathSize);
       if (path === undefined) return Status.InvalidMemoryAccess;
@@ -57,9 +69,12 @@ export function generalFunctions(host: Host): Record<string, HostFunction> {
       context.state.set(path, value);
       return Status.Ok;
     },
-    proxy_set_effective_context: (id: number) => (host.setEffective(id) ? Status.Ok : Status.BadArgument),
-    /** Only a root that is being shut down can be done; the sandbox never waits for one. */
-    proxy_done: () => Status.NotFound,
+  };
+}
+
+function foreignFunctions(host: Host): Record<string, HostFunction> {
+  const { memory } = host;
+  return {
     proxy_call_foreign_function(namePointer: number, nameSize: number, pointer: number, size: number, pointerTo: number, sizeTo: number) {
       const name = memory.text(namePointer, nameSize);
       const argument = memory.read(pointer, size);
@@ -77,6 +92,13 @@ export function generalFunctions(host: Host): Record<string, HostFunction> {
       if (sizeTo !== 0 && !memory.setWord(sizeTo, result.length)) return Status.InvalidMemoryAccess;
       return answer.status;
     },
+  };
+}
+
+/** Functions of toolchains and of Envoy itself, which are no part of proxy-wasm. */
+function toolchainFunctions({ memory }: Host): Record<string, HostFunction> {
+  let dnsTokens = 1;
+  return {
     pthread_equal: (left: number, right: number) => (left === right ? 1 : 0),
     emscripten_notify_memory_growth: () => undefined,
     /** Envoy resolves in the background; the sandbox has no names to look up, so the answer never comes. */

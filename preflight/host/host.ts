@@ -92,124 +92,161 @@ export function wasi(...names: string[]): string[] {
 }
 
 export function createHost(options: HostOptions): Host {
-  const memory = createGuestMemory();
-  const vmContext = createContext(0, undefined, undefined);
-  const contexts = new Map([[0, vmContext]]);
-  const allowed = options.capabilities.length === 0 ? undefined : new Set(options.capabilities);
-  let exports: Readonly<Record<string, unknown>> = {};
-  let current = vmContext;
-  let effective = 0;
-  let nextId = 1;
-  let lastCallback = "";
-  let window: ReadonlySet<string> | undefined;
-  let deferred: (() => void)[] = [];
-  let charged = 0;
-  let expressions: Expressions | undefined;
+  return new PluginHost(options);
+}
 
-  const allocator = (): string => (typeof exports.malloc === "function" ? "malloc" : "proxy_on_memory_allocate");
-  const host: Host = {
-    options,
-    get expressions() {
-      expressions ??= createExpressions(() => attributesOf(options, host.context()));
-      return expressions;
-    },
-    memory,
-    contexts,
-    vmContext,
-    sharedData: createSharedData(),
-    queues: createSharedQueues(),
-    metrics: createMetrics(),
-    calls: createCallTable(),
-    tickPeriods: new Map(),
-    declared: new Set(),
-    configurationInReach: false,
-    stopIteration: false,
-    fault: undefined,
-    context: () => contexts.get(effective === 0 ? current.id : effective) ?? current,
-    setEffective(id) {
-      if (!contexts.has(id)) return false;
-      effective = id;
-      return true;
-    },
-    isAllowed: (capability) => allowed === undefined || !isCapability(capability) || allowed.has(capability),
-    newContext(parent, stream) {
-      const context = createContext(nextId++, parent, stream);
-      contexts.set(context.id, context);
-      return context;
-    },
-    has: (name) => typeof exports[name] === "function" && host.isAllowed(name),
-    call(context, name, ...args) {
-      const run = exports[name];
-      if (typeof run !== "function" || !host.isAllowed(name)) return undefined;
-      const saved = [current, effective] as const;
-      [current, effective] = [context, 0];
-      if (name !== allocator()) {
-        lastCallback = name;
-        options.journal.listen();
-      }
-      try {
-        const result: unknown = run(...args);
-        return typeof result === "number" ? result >>> 0 : 0;
-      } catch (error) {
-        host.fault ??= faultOf(error, name, options.journal.complaint());
-        return undefined;
-      } finally {
-        [current, effective] = saved;
-      }
-    },
-    callRestricted(names, context, name, ...args) {
-      window = names;
-      const result = host.call(context, name, ...args);
-      window = undefined;
-      return result;
-    },
-    allocate(size) {
-      return host.callRestricted(WHILE_ALLOCATING, vmContext, allocator(), size) ?? 0;
-    },
-    give(data, pointerTo, sizeTo) {
-      const pointer = data.length === 0 ? 0 : host.allocate(data.length);
-      if (data.length > 0 && (pointer === 0 || !memory.write(pointer, data))) return false;
-      return memory.setWord(pointerTo, pointer) && memory.setWord(sizeTo, data.length);
-    },
-    crash(message) {
-      host.fault ??= { kind: "crash", callback: lastCallback, message, complaint: "", backtrace: [] };
-    },
-    defer(action) {
-      deferred.push(action);
-    },
-    runDeferred() {
-      host.stopIteration = false;
-      while (deferred.length > 0) {
-        const actions = deferred;
-        deferred = [];
-        for (const action of actions) action();
-      }
-    },
-    charge(bytes) {
-      charged += bytes + 32;
-      if (charged > options.maxBytes) throw new HostLimit(`the plugin handed the host more than ${options.maxBytes} bytes to keep`);
-    },
-    readMap(type) {
-      const context = host.context();
-      return context.logMaps === undefined ? context.maps.get(type) : context.logMaps.get(type);
-    },
-    guard(module, name, type, run) {
-      const full = `${module}.${name}`;
-      const restricted = !host.isAllowed(name);
-      const answer = type.results.length === 0 ? undefined : module === "env" ? Status.InternalFailure : Errno.NotCapable;
-      return (...args) => {
-        if (window !== undefined && !window.has(full))
-          throw new RestrictedCall(`${full} may not be called in this phase (restricted_callback)`);
-        if (!restricted)
-          return (run as (...values: unknown[]) => unknown)(...args.map((arg) => (typeof arg === "number" ? arg >>> 0 : arg)));
-        options.journal.note(`calls ${name}, which its capabilities forbid`);
-        return answer;
-      };
-    },
-    attach(found, guestMemory) {
-      exports = found;
-      memory.attach(guestMemory);
-    },
-  };
-  return host;
+class PluginHost implements Host {
+  readonly options: HostOptions;
+  readonly memory = createGuestMemory();
+  readonly vmContext = createContext(0, undefined, undefined);
+  readonly contexts = new Map([[0, this.vmContext]]);
+  readonly sharedData = createSharedData();
+  readonly queues = createSharedQueues();
+  readonly metrics = createMetrics();
+  readonly calls = createCallTable();
+  readonly tickPeriods = new Map<number, number>();
+  readonly declared = new Set<string>();
+  configurationInReach = false;
+  stopIteration = false;
+  fault: Fault | undefined = undefined;
+  /** Capabilities; `undefined`: all. */
+  private readonly allowed: ReadonlySet<string> | undefined;
+  private exports: Readonly<Record<string, unknown>> = {};
+  private current = this.vmContext;
+  private effective = 0;
+  private nextId = 1;
+  private lastCallback = "";
+  /** The host functions that may be called in this phase; `undefined`: all. */
+  private window: ReadonlySet<string> | undefined = undefined;
+  private deferred: (() => void)[] = [];
+  private charged = 0;
+  private madeExpressions: Expressions | undefined = undefined;
+
+  constructor(options: HostOptions) {
+    this.options = options;
+    this.allowed = options.capabilities.length === 0 ? undefined : new Set(options.capabilities);
+  }
+
+  /** Made when a plugin asks first: most never do. */
+  get expressions(): Expressions {
+    this.madeExpressions ??= createExpressions(() => attributesOf(this.options, this.context()));
+    return this.madeExpressions;
+  }
+
+  context(): Context {
+    return this.contexts.get(this.effective === 0 ? this.current.id : this.effective) ?? this.current;
+  }
+
+  setEffective(id: number): boolean {
+    if (!this.contexts.has(id)) return false;
+    this.effective = id;
+    return true;
+  }
+
+  isAllowed(capability: string): boolean {
+    return this.allowed === undefined || !isCapability(capability) || this.allowed.has(capability);
+  }
+
+  newContext(parent?: Context, stream?: StreamControl): Context {
+    const context = createContext(this.nextId++, parent, stream);
+    this.contexts.set(context.id, context);
+    return context;
+  }
+
+  has(name: string): boolean {
+    return typeof this.exports[name] === "function" && this.isAllowed(name);
+  }
+
+  call(context: Context, name: string, ...args: number[]): number | undefined {
+    const run = this.exports[name];
+    if (typeof run !== "function" || !this.isAllowed(name)) return undefined;
+    const saved = [this.current, this.effective] as const;
+    [this.current, this.effective] = [context, 0];
+    if (name !== this.allocator()) {
+      this.lastCallback = name;
+      this.options.journal.listen();
+    }
+    try {
+      const result: unknown = run(...args);
+      return typeof result === "number" ? result >>> 0 : 0;
+    } catch (error) {
+      this.fault ??= faultOf(error, name, this.options.journal.complaint());
+      return undefined;
+    } finally {
+      [this.current, this.effective] = saved;
+    }
+  }
+
+  callRestricted(allowed: ReadonlySet<string>, context: Context, name: string, ...args: number[]): number | undefined {
+    this.window = allowed;
+    const result = this.call(context, name, ...args);
+    this.window = undefined;
+    return result;
+  }
+
+  allocate(size: number): number {
+    return this.callRestricted(WHILE_ALLOCATING, this.vmContext, this.allocator(), size) ?? 0;
+  }
+
+  give(data: Uint8Array, pointerTo: number, sizeTo: number): boolean {
+    const pointer = data.length === 0 ? 0 : this.allocate(data.length);
+    if (data.length > 0 && (pointer === 0 || !this.memory.write(pointer, data))) return false;
+    return this.memory.setWord(pointerTo, pointer) && this.memory.setWord(sizeTo, data.length);
+  }
+
+  crash(message: string): void {
+    this.fault ??= { kind: "crash", callback: this.lastCallback, message, complaint: "", backtrace: [] };
+  }
+
+  defer(action: () => void): void {
+    this.deferred.push(action);
+  }
+
+  runDeferred(): void {
+    this.stopIteration = false;
+    while (this.deferred.length > 0) {
+      const actions = this.deferred;
+      this.deferred = [];
+      for (const action of actions) action();
+    }
+  }
+
+  charge(bytes: number): void {
+    this.charged += bytes + 32;
+    if (this.charged > this.options.maxBytes)
+      throw new HostLimit(`the plugin handed the host more than ${this.options.maxBytes} bytes to keep`);
+  }
+
+  readMap(type: number): HeaderMap | undefined {
+    const context = this.context();
+    return context.logMaps === undefined ? context.maps.get(type) : context.logMaps.get(type);
+  }
+
+  guard(module: string, name: string, type: FunctionType, run: HostFunction): (...args: unknown[]) => unknown {
+    const full = `${module}.${name}`;
+    const restricted = !this.isAllowed(name);
+    const answer = type.results.length === 0 ? undefined : module === "env" ? Status.InternalFailure : Errno.NotCapable;
+    return (...args) => {
+      if (this.window !== undefined && !this.window.has(full))
+        throw new RestrictedCall(`${full} may not be called in this phase (restricted_callback)`);
+      if (!restricted) return (run as (...values: unknown[]) => unknown)(...args.map(unsigned));
+      this.options.journal.note(`calls ${name}, which its capabilities forbid`);
+      return answer;
+    };
+  }
+
+  attach(exports: Readonly<Record<string, unknown>>, memory: WebAssembly.Memory | undefined): void {
+    this.exports = exports;
+    this.memory.attach(memory);
+  }
+
+  /** The export through which the host gets memory from the module. */
+  private allocator(): string {
+    return typeof this.exports.malloc === "function" ? "malloc" : "proxy_on_memory_allocate";
+  }
+}
+
+/** i32 values come signed from the engine. */
+function unsigned(value: unknown): unknown {
+  return typeof value === "number" ? value >>> 0 : value;
 }
