@@ -56,7 +56,10 @@ async function run(go: string, name: ServerName, variant: string, clients: numbe
   await Promise.all([server.kill(), load.kill()]);
   const perStream = (cpuMs: number) => (cpuMs * 1000) / clients / CHANGES;
   return {
-    ...{ server: name, variant, clients, size },
+    server: name,
+    variant,
+    clients,
+    size,
     p50: median(times.map(({ p50 }) => p50)),
     p99: median(times.map(({ p99 }) => p99)),
     last: median(times.map(({ last }) => last)),

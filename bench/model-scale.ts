@@ -122,7 +122,10 @@ async function change(scene: Scene, turn: number, { name, namespace, selector, c
   if (sent !== concerned(size) || proxies.acknowledged() - acknowledged !== sent)
     throw new Error(`${sent} responses for ${concerned(size)} proxies`);
   return {
-    ...{ proxies: size, filters: size / GROUPS, filter: `${namespace}/${name}`, concerned: concerned(size) },
+    proxies: size,
+    filters: size / GROUPS,
+    filter: `${namespace}/${name}`,
+    concerned: concerned(size),
     acknowledgedMs: proxies.lastAt() - began,
     statusMs: statusAt - began,
     cpuMs: (user + system) / 1_000,

@@ -71,7 +71,12 @@ async function run(
   await load.wait("synced");
   await Promise.all([after.kill(), load.kill()]);
   return {
-    ...{ server: name, variant, clients, size, extensions, resent },
+    server: name,
+    variant,
+    clients,
+    size,
+    extensions,
+    resent,
     last: (Number(done.at) - began) / 1e6,
     cpuPerStream: ((settled.cpuMs - fresh.cpuMs) * 1000) / clients,
     loadCpuPerStream: ((loadSettled.cpuMs - loadFresh.cpuMs) * 1000) / clients,

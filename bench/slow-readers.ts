@@ -49,7 +49,12 @@ async function run(go: string, name: ServerName, clients: number, size: number, 
   const { rss } = await usage(server.pid);
   await Promise.all([server.kill(), load.kill()]);
   return {
-    ...{ server: name, clients, size, slow, rejecters, rss },
+    server: name,
+    clients,
+    size,
+    slow,
+    rejecters,
+    rss,
     p50: median(times.map(({ p50 }) => p50)),
     p99: median(times.map(({ p99 }) => p99)),
     last: median(times.map(({ last }) => last)),

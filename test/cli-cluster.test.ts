@@ -95,13 +95,21 @@ describe("apply", () => {
 
 test("get shows the columns of kubectl get wf with the same cells", async () => {
   await setStatus({
-    ...{ observedGeneration: 2, digest: digest("b"), wasmDigest: digest("c"), revision: 2, stableRevision: 2 },
+    observedGeneration: 2,
+    digest: digest("b"),
+    wasmDigest: digest("c"),
+    revision: 2,
+    stableRevision: 2,
     summary: { digest: "b".repeat(12), proxies: "1/2" },
     proxies: { matched: 2, updated: 1, rejected: 0, pending: 1 },
     rollout: { state: "Progressing", step: 1, steps: 2 },
     history: [2, 1].map((revision) => ({
-      ...{ revision, digest: digest(revision === 2 ? "b" : "a"), wasmDigest: digest("c"), image: "registry.example/add-header:1" },
-      ...{ time: "2026-01-01T00:00:00Z", result: "Succeeded" as const },
+      revision,
+      digest: digest(revision === 2 ? "b" : "a"),
+      wasmDigest: digest("c"),
+      image: "registry.example/add-header:1",
+      time: "2026-01-01T00:00:00Z",
+      result: "Succeeded" as const,
     })),
     conditions: [{ type: "Ready", status: "False", reason: "Pending", message: "1 to go", lastTransitionTime: "2026-01-01T00:00:00Z" }],
   });
@@ -181,15 +189,16 @@ describe("reading", () => {
   }
 
   function record(number: number, config: string): Revision {
-    const settings = { ...{ slot: "default", priority: 0, rootId: "", env: [], capabilities: undefined }, config };
+    const settings = { slot: "default", priority: 0, rootId: "", env: [], capabilities: undefined, config };
     return {
-      ...{ number, image: "registry.example/add-header:1", digest: `sha256:${"a".repeat(64)}`, wasmDigest: `sha256:${"c".repeat(64)}` },
-      ...{
-        settings: { ...settings, type: "HTTP", failurePolicy: "Reload" },
-        capabilities: [],
-        hash: String(number),
-        time: "2026-01-01T00:00:00Z",
-      },
+      number,
+      image: "registry.example/add-header:1",
+      digest: `sha256:${"a".repeat(64)}`,
+      wasmDigest: `sha256:${"c".repeat(64)}`,
+      settings: { ...settings, type: "HTTP", failurePolicy: "Reload" },
+      capabilities: [],
+      hash: String(number),
+      time: "2026-01-01T00:00:00Z",
     };
   }
 

@@ -101,7 +101,12 @@ const revision = (number: number, more: Partial<Revision> = {}): Revision => ({
   digest: DIGEST,
   wasmDigest: DIGEST,
   settings: {
-    ...{ type: "HTTP", slot: "default", priority: 0, config: "text", rootId: "", failurePolicy: "Reload" },
+    type: "HTTP",
+    slot: "default",
+    priority: 0,
+    config: "text",
+    rootId: "",
+    failurePolicy: "Reload",
     env: [{ name: "A", value: "b" }],
     capabilities: undefined,
   },

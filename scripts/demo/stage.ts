@@ -59,7 +59,14 @@ export async function openStage(narrator: Narrator): Promise<Stage> {
     const port = await envoy.port();
     narrator.say(`Envoy runs as process ${envoy.pid} with what that printed, before an app on port ${app.port}.`);
     return {
-      ...{ folder, examples, envoy, port, close, weir: told, filter: server.filter, proxies: server.proxies },
+      folder,
+      examples,
+      envoy,
+      port,
+      close,
+      weir: told,
+      filter: server.filter,
+      proxies: server.proxies,
       async writeManifest(name, text) {
         await writeFile(join(folder, name), text);
         return name;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { shortDigest } from "../../model/digest.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { eventually } from "../../test/support/process.ts";
-import { type Answer, get, startTraffic, type Traffic } from "../../test/support/traffic.ts";
+import { type Answer, get, startTraffic, type Totals, type Traffic } from "../../test/support/traffic.ts";
 import type { Narrator } from "./narrator.ts";
 import type { Stage } from "./stage.ts";
 
@@ -169,14 +169,27 @@ function createTeller(stage: Stage, narrator: Narrator) {
       while ((traffic?.totals().sent ?? 0) <= MIN_REQUESTS) await traffic?.more(100);
       const totals = await traffic?.stop();
       if (totals === undefined) return false;
-      const uptime = await uptimeOf(stage);
-      const elapsed = (Date.now() - begun) / 1000;
-      const unbroken = uptime + 5 >= uptimeBefore + elapsed;
-      for (const sample of totals.samples) narrator.say(`odd answer: ${sample}`);
-      narrator.step("The account");
-      narrator.say(`Envoy is still process ${stage.envoy.pid}, up ${uptime} s ${unbroken ? "without a break" : "AFTER A RESTART"}.`);
-      narrator.conclude(`${totals.sent} requests across ${changes} changes: ${totals.failed} failed, ${totals.unfiltered} unfiltered.`);
-      return totals.failed === 0 && totals.unfiltered === 0 && unbroken;
+      return account(stage, narrator, { totals, changes, seconds: (Date.now() - begun) / 1000, uptimeBefore });
     },
   };
+}
+
+interface Told {
+  readonly totals: Totals;
+  readonly changes: number;
+  /** How long the requests ran. */
+  readonly seconds: number;
+  /** Envoy's, when they began. */
+  readonly uptimeBefore: number;
+}
+
+/** The last lines; true when no request failed, none came unfiltered, and Envoy ran all the time. */
+async function account(stage: Stage, narrator: Narrator, { totals, changes, seconds, uptimeBefore }: Told): Promise<boolean> {
+  const uptime = await uptimeOf(stage);
+  const unbroken = uptime + 5 >= uptimeBefore + seconds;
+  for (const sample of totals.samples) narrator.say(`odd answer: ${sample}`);
+  narrator.step("The account");
+  narrator.say(`Envoy is still process ${stage.envoy.pid}, up ${uptime} s ${unbroken ? "without a break" : "AFTER A RESTART"}.`);
+  narrator.conclude(`${totals.sent} requests across ${changes} changes: ${totals.failed} failed, ${totals.unfiltered} unfiltered.`);
+  return totals.failed === 0 && totals.unfiltered === 0 && unbroken;
 }

@@ -51,7 +51,11 @@ export function stepsOf({ registry, pin, url, sha256 }: Images): readonly Step[]
   const halves = { steps: [{ percent: 50, pause: true }, { percent: 100 }] };
   const everything: WasmFilterSpec = {
     image: image("one:1"),
-    ...{ type: "HTTP", slot: "edge", priority: 7, rootId: "root", failurePolicy: "Open" },
+    type: "HTTP",
+    slot: "edge",
+    priority: 7,
+    rootId: "root",
+    failurePolicy: "Open",
     config: { text: 'ä "quoted"', list: [1, 2.5, null, true], nested: { z: 1, a: 2 } },
     env: [
       { name: "B", value: "2" },

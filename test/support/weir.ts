@@ -60,7 +60,9 @@ async function start(xdsPort: number, httpPort: number, { source, data, cwd, fla
   const filter = async (name: string) =>
     (await read<{ items: WasmFilter[] }>("filters")).items.find(({ metadata }) => metadata.name === name);
   return {
-    ...{ xdsPort, url, filter },
+    xdsPort,
+    url,
+    filter,
     pid: () => running.pid,
     logs: () => running.logs(),
     proxies: () => read<ProxyView[]>("proxies"),
