@@ -4,7 +4,7 @@ import { dirname, join, normalize } from "node:path";
 import { describe, test } from "node:test";
 import { ROOT } from "./tests/files.ts";
 
-/** Pages for people. The changelog speaks of what was; a file that it names may be gone. */
+/** Pages for people. The changelog and superseded decisions speak of what was: a file that they name may be gone. */
 const PAGES = ["*.md", "{docs,bench,examples,test,crds}/**/*.md", ".github/**/*.md"];
 
 interface Citation {
@@ -34,7 +34,10 @@ const exists = (file: string) =>
 
 async function pages(): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>();
-  for await (const file of glob(PAGES, { cwd: ROOT, exclude: ["**/node_modules", "CHANGELOG.md"] })) found.set(file, await read(file));
+  for await (const file of glob(PAGES, { cwd: ROOT, exclude: ["**/node_modules", "CHANGELOG.md"] })) {
+    const text = await read(file);
+    if (!text.includes("\nStatus: Superseded")) found.set(file, text);
+  }
   return found;
 }
 
@@ -116,7 +119,9 @@ describe("decisions", () => {
     const index = await read("docs/decisions/README.md");
     for await (const file of glob("docs/decisions/[0-9]*.md", { cwd: ROOT })) {
       const [, number = "", title = ""] =
-        /^# (\d{4})\. (.+)\n\nStatus: (?:Accepted|Superseded by .+)\nDate: \d{4}-\d\d-\d\d\n/.exec(await read(file)) ?? [];
+        /^# (\d{4})\. (.+)\n\nStatus: (?:Accepted|Accepted; amended by .+|Superseded by .+)\nDate: \d{4}-\d\d-\d\d\n/.exec(
+          await read(file),
+        ) ?? [];
       const name = file.slice("docs/decisions/".length);
       assert.ok(title !== "" && name.startsWith(`${number}-`), `${file} does not begin as docs/decisions/README.md says`);
       assert.ok(
