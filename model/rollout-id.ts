@@ -14,5 +14,7 @@ export function rolloutId({
   readonly revision: number;
   readonly hash: string;
 }): string {
-  return `${filterId(filter)}#${revision}@${hash.slice(0, 8)}`;
+  // A hash has its version before it, as in `v2:9f1c...`.
+  const digits = hash.slice(hash.lastIndexOf(":") + 1);
+  return `${filterId(filter)}#${revision}@${digits.slice(0, 8)}`;
 }
