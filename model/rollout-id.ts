@@ -14,7 +14,7 @@ export function rolloutId({
   readonly revision: number;
   readonly hash: string;
 }): string {
-  // A hash has its version before it, as in `v2:9f1c...`.
-  const digits = hash.slice(hash.lastIndexOf(":") + 1);
-  return `${filterId(filter)}#${revision}@${digits.slice(0, 8)}`;
+  // A hash may have its version before it and a part about a Secret's text behind it, which no log needs: `v2:9f1c...:sha256:...`.
+  const digits = /[0-9a-f]{8}/.exec(hash)?.[0] ?? "";
+  return `${filterId(filter)}#${revision}@${digits}`;
 }
