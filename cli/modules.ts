@@ -9,9 +9,9 @@ import type { Flag, FlagValues } from "./args/syntax.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Flags of every command that speaks to a registry. */
+/** Flags of every command that talks to a registry. */
 export const registryFlags = {
-  "plain-http": { type: "boolean", help: "speak HTTP to this registry (loopback registries are always spoken to so)" },
+  "plain-http": { type: "boolean", help: "use HTTP with this registry (as always with one on loopback)" },
 } as const satisfies Record<string, Flag>;
 
 /** Credentials as `docker login` keeps them: $DOCKER_CONFIG/config.json, else ~/.docker/config.json. Without the file there are none. */
@@ -27,7 +27,7 @@ async function loadKeychain(env: Environment): Promise<Result<Keychain>> {
   }
 }
 
-/** What a person's own reference may do: their credentials, folders from where they stand, HTTP where they say so. */
+/** Access for a reference that a person typed: their own credentials, layout folders from the working directory, HTTP where they allow it. */
 export async function registryAccess(reference: string, flags: FlagValues<typeof registryFlags>, env: Environment) {
   const keychain = await loadKeychain(env);
   if (!keychain.ok) return keychain;
@@ -36,7 +36,7 @@ export async function registryAccess(reference: string, flags: FlagValues<typeof
   return ok({ ...options, keychain: keychain.value });
 }
 
-/** A module to look at, from a file or from an image. */
+/** A module, from a file or from an image. */
 export interface FoundModule {
   readonly bytes: Uint8Array;
   /** `undefined` for a file. */
@@ -56,7 +56,7 @@ export async function readModule(path: string): Promise<Result<Uint8Array>> {
   }
 }
 
-/** A file of this name wins; anything else is taken for a reference. */
+/** Reads the file of this name, or else the image that it refers to. */
 export async function findModule(name: string, flags: FlagValues<typeof registryFlags>, env: Environment): Promise<Result<FoundModule>> {
   if (existsSync(name)) {
     const bytes = await readModule(name);
@@ -66,7 +66,7 @@ export async function findModule(name: string, flags: FlagValues<typeof registry
   if (!/[:@]/.test(name))
     return fail(
       "NotFound",
-      `there is no file ${name}, and it is no reference either (those hold a tag or digest: registry/repository:tag)`,
+      `there is no file ${name}, and it is not an image reference either, which has a tag or a digest: registry/repository:tag`,
     );
   const access = await registryAccess(name, flags, env);
   if (!access.ok) return access;

@@ -11,7 +11,12 @@ export function printJson(value: unknown, terminal: Terminal): void {
   terminal.out(`${JSON.stringify(value, null, 2)}\n`);
 }
 
-/** On stderr, so that output for programs stays whole. */
+/** On stderr, so that output for programs stays whole. `text` begins in lower case and has no full stop. */
+export function printNote(text: string, terminal: Terminal): void {
+  terminal.err(`note: ${text}\n`);
+}
+
+/** What a person should know about what was read. */
 export function printNotes(client: Pick<FleetClient, "notes">, terminal: Terminal): void {
-  for (const note of client.notes()) terminal.err(`note: ${note}\n`);
+  for (const note of client.notes()) printNote(note, terminal);
 }

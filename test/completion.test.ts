@@ -156,7 +156,9 @@ describe("completion in real shells", () => {
   test("an unreachable cluster and a broken line keep the shell quiet", () => {
     const quiet = (...words: readonly string[]) => {
       const { status, stdout, stderr } = spawnSync(join(ROOT, "bin/weir"), ["__complete", ...words], {
-        ...{ cwd: folder.path, encoding: "utf8", timeout: SETUP_MS },
+        cwd: folder.path,
+        encoding: "utf8",
+        timeout: SETUP_MS,
         env: { PATH: process.env.PATH, HOME: folder.path },
       });
       assert.deepEqual([status, stdout, stderr], [0, "", ""], words.join(" "));

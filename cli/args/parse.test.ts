@@ -118,7 +118,9 @@ describe("wrong usage", () => {
 
   test("what is required and absent is named with what it means", async () => {
     const strict = defineCommand({
-      ...{ name: "strict", summary: "Be strict", about: "Needs things." },
+      name: "strict",
+      summary: "Be strict",
+      about: "Needs things.",
       args: { shell: { value: "SHELL", help: "the shell", choices: ["bash", "zsh"] } },
       flags: { file: { type: "string", short: "f", required: true, multiple: true, value: "FILE", help: "a manifest" } },
       examples: [],

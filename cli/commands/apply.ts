@@ -8,9 +8,9 @@ import { printJson } from "../output.ts";
 
 export const apply = defineCommand({
   name: "apply",
-  summary: "Make or change filters as manifests say",
-  about: `Takes WasmFilters and the Secrets and ConfigMaps they refer to. In a cluster this is a server-side apply; in a folder each object replaces the one of its
-    name where it stands, or gets a file of its own. The work of resolving, proving and rolling out is the server's: \`weir describe NAME\` shows how it goes.`,
+  summary: "Create or change filters from manifests",
+  about: `Takes WasmFilters and the Secrets and ConfigMaps they refer to. In a cluster this is a server-side apply. In a folder, each object replaces the one of the
+    same name, or gets a file of its own. The server then resolves, proves and rolls out: \`weir describe NAME\` shows how far it is.`,
   args: {},
   flags: {
     file: {

@@ -7,11 +7,11 @@ import { usage } from "../args/usage.ts";
 export const bootstrap = defineCommand({
   name: "bootstrap",
   summary: "Print an Envoy configuration whose filters come from Weir",
-  about: `Writes YAML to stdout, to start Envoy with or to copy the slot from into a configuration of your own: a slot is one entry of http_filters, placed wherever you
-    want it among other filters. With --managed the file holds the connection to Weir only, and Weir serves the listener too.
+  about: `Writes YAML to stdout. Start Envoy with it, or copy the slot into a configuration of your own: a slot is one entry of http_filters, anywhere among other
+    filters. With --managed the file holds only the connection to Weir, and Weir serves the listener too.
     A slot needs Envoy 1.39 or newer; --managed works with older ones as well.
 
-    --when-missing says what a proxy does that starts while Weir is away: closed answers 500 until its filters are there, open goes on without them.`,
+    --when-missing decides what a proxy does when it starts while Weir is down: closed answers 500 until its filters are there, open serves without them.`,
   args: {},
   flags: {
     node: { type: "string", required: true, value: "ID", help: "the proxy's name, unique in the fleet" },
@@ -31,12 +31,12 @@ export const bootstrap = defineCommand({
       type: "string",
       multiple: true,
       value: "NAME",
-      help: "a slot for filters, in the order a request meets them (default: one named default)",
+      help: "a slot for filters, in the order that requests pass them (default: one, named default)",
     },
-    managed: { type: "boolean", help: "take listener, route and cluster from Weir as well" },
+    managed: { type: "boolean", help: "get listener, route and cluster from Weir as well" },
     "when-missing": {
       type: "string",
-      help: "what to do without an answer from Weir",
+      help: "what requests get before the first answer from Weir",
       fallback: "closed",
       choices: ["closed", "open"],
     },
@@ -49,11 +49,11 @@ export const bootstrap = defineCommand({
   },
   examples: [
     {
-      does: "a proxy before an app on port 8080",
+      does: "a proxy in front of an app on port 8080",
       command: "weir bootstrap --node web-1 --label app=web --upstream 127.0.0.1:8080 > envoy.yaml",
     },
     {
-      does: "two slots, and no filters rather than errors while Weir is away",
+      does: "two slots; while Weir is down, requests pass without filters",
       command: "weir bootstrap --node web-1 --slot edge --slot app --when-missing open",
     },
   ],

@@ -5,9 +5,9 @@ import { filterKey, openFleet } from "../fleet/open.ts";
 
 export const remove = defineCommand({
   name: "delete",
-  summary: "Take a filter off every proxy by deleting it",
-  about: `Deletes the WasmFilter: from the cluster with its history, or from its file in the folder (the file goes too when nothing else is in it). Proxies lose the filter
-    at once, and the other filters of the slot stay as they are.`,
+  summary: "Delete a filter: every proxy drops it",
+  about: `Deletes the WasmFilter: from the cluster with its history, or from its file in the folder (a file that holds nothing else is deleted too). Proxies drop the
+    filter at once; the other filters of the slot stay.`,
   args: filterArgument,
   flags: fleetFlags,
   examples: [{ does: "delete a filter of namespace shop", command: "weir delete add-header -n shop" }],

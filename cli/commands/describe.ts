@@ -1,3 +1,5 @@
+import type { ProxyView } from "../../hub/index.ts";
+import type { FilterKey } from "../../model/filter.ts";
 import { ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { filterArgument, fleetFlags, outputFlag } from "../fleet/flags.ts";
@@ -11,12 +13,12 @@ import { createPaint } from "../render/paint.ts";
 export const describe = defineCommand({
   name: "describe",
   summary: "Show one filter in full: what runs where and why, what happens next and when",
-  about: `The bar shows the selected proxies: # runs the wanted revision, x refused it, . does not have it (yet), | is where a wave ends. Which proxies those
-    are is known to the running server only; without it (--server) the rest is shown all the same.`,
+  about: `The bar shows the selected proxies: # runs the wanted revision, x rejected it, . does not have it yet, | is the end of a wave. Only the running server
+    (--server) knows which proxies those are; without it the rest is still shown.`,
   args: filterArgument,
   flags: { ...fleetFlags, ...outputFlag },
   examples: [
-    { does: "a filter of the present namespace", command: "weir describe add-header" },
+    { does: "a filter of the current namespace", command: "weir describe add-header" },
     { does: "a filter of a manifest folder", command: "weir describe add-header -n shop --filters ./filters" },
   ],
   async run({ flags, args }, terminal) {
@@ -29,7 +31,10 @@ export const describe = defineCommand({
     printNotes(fleet, terminal);
     const records = revisions.ok ? revisions.value : [];
     if (flags.output === "json") {
-      printJson({ filter, history: history(filter, records), proxies: proxies.ok ? proxies.value.filter(runs(key)) : null }, terminal);
+      printJson(
+        { filter, history: history(filter, records), proxies: proxies.ok ? proxies.value.filter((proxy) => holds(proxy, key)) : null },
+        terminal,
+      );
     } else {
       const known = proxies.ok ? proxies.value : `not known: ${proxies.error.message}`;
       terminal.out(renderDescribe({ filter, revisions: records, proxies: known, now: terminal.now() }, createPaint(terminal.color)));
@@ -38,10 +43,6 @@ export const describe = defineCommand({
   },
 });
 
-function runs(key: { readonly namespace: string; readonly name: string }) {
-  return ({
-    slots,
-  }: {
-    readonly slots: readonly { readonly filters: readonly { readonly namespace: string; readonly name: string }[] }[];
-  }) => slots.some(({ filters }) => filters.some((each) => each.namespace === key.namespace && each.name === key.name));
+function holds({ slots }: ProxyView, key: FilterKey): boolean {
+  return slots.some(({ filters }) => filters.some(({ namespace, name }) => namespace === key.namespace && name === key.name));
 }

@@ -2,19 +2,19 @@ import { ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { allNamespaces, fleetFlags, outputFlag } from "../fleet/flags.ts";
 import { openFilter, openFleet } from "../fleet/open.ts";
-import { printJson, printList, printNotes } from "../output.ts";
+import { printJson, printList, printNote, printNotes } from "../output.ts";
 import { renderFilters } from "../render/filters.ts";
 
 export const get = defineCommand({
   name: "get",
   summary: "List filters: image, digest, revision, how many proxies run it, ready or not",
-  about: `PROXIES is how many proxies run the revision they are meant to run, of all that the filter selects. REASON says in one word why a filter
-    is not ready; \`weir describe NAME\` says it in full.`,
+  about: `PROXIES is how many proxies run the revision they should run, of all that the filter selects. REASON says in one word why a filter is not ready;
+    \`weir describe NAME\` explains it.`,
   args: { name: { value: "NAME", completes: "filter", help: "one filter (default: all of the namespace)", optional: true } },
   flags: { ...fleetFlags, ...allNamespaces, ...outputFlag },
   examples: [
     { does: "every filter of the namespace", command: "weir get" },
-    { does: "every filter there is, from a folder of manifests", command: "weir get -A --filters ./filters" },
+    { does: "the filters of all namespaces, from a folder of manifests", command: "weir get -A --filters ./filters" },
     { does: "for programs: a Kubernetes List of WasmFilters with status", command: "weir get -o json" },
   ],
   async run({ flags, args }, terminal) {
@@ -37,8 +37,9 @@ export const get = defineCommand({
     else if (filters.value.length > 0)
       terminal.out(renderFilters(filters.value, { now: terminal.now(), namespaces: flags["all-namespaces"] }));
     else
-      terminal.err(
-        `No filters in ${flags["all-namespaces"] ? "any namespace" : `namespace ${client.namespace}`} of ${client.description}.\n`,
+      printNote(
+        `no filters in ${flags["all-namespaces"] ? "any namespace" : `namespace ${client.namespace}`} of ${client.description}`,
+        terminal,
       );
     return ok(undefined);
   },

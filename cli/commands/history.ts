@@ -2,7 +2,7 @@ import { ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { filterArgument, fleetFlags, outputFlag } from "../fleet/flags.ts";
 import { openFilter } from "../fleet/open.ts";
-import { printJson, printNotes } from "../output.ts";
+import { printJson, printNote, printNotes } from "../output.ts";
 import { history as entriesOf, renderHistory } from "../render/history.ts";
 
 export const history = defineCommand({
@@ -12,7 +12,7 @@ export const history = defineCommand({
     of spec.config makes one too. Any revision's number or digest may be given to \`weir rollback --to\`.`,
   args: filterArgument,
   flags: { ...fleetFlags, ...outputFlag },
-  examples: [{ does: "what was there before", command: "weir history add-header" }],
+  examples: [{ does: "what ran before", command: "weir history add-header" }],
   async run({ flags, args }, terminal) {
     const opened = await openFilter(args.name, flags, terminal.env);
     if (!opened.ok) return opened;
@@ -20,9 +20,9 @@ export const history = defineCommand({
     const revisions = await fleet.revisions(filter);
     const entries = entriesOf(filter, revisions.ok ? revisions.value : []);
     printNotes(fleet, terminal);
-    if (!revisions.ok) terminal.err(`note: changes other than the digest are not known: ${revisions.error.message}\n`);
+    if (!revisions.ok) printNote(`changes other than the digest are not known: ${revisions.error.message}`, terminal);
     if (flags.output === "json") printJson(entries, terminal);
-    else if (entries.length === 0) terminal.err(`${args.name} has no revision yet; \`weir describe ${args.name}\` says why.\n`);
+    else if (entries.length === 0) printNote(`${args.name} has no revision yet; \`weir describe ${args.name}\` says why`, terminal);
     else terminal.out(`${renderHistory(entries, { now: terminal.now(), current: filter.status?.stableRevision }).join("\n")}\n`);
     return ok(undefined);
   },

@@ -9,7 +9,7 @@ import { renderModule } from "../render/module.ts";
 export const inspect = defineCommand({
   name: "inspect",
   summary: "Show a module or an image: digests, ABI, imports, whether Envoy can load it",
-  about: `Reads the module and runs nothing of it; \`weir verify\` runs it. Of an image it shows the digests apart: index, manifest (what spec.digest takes and
+  about: `Reads the module without running it; \`weir verify\` runs it. For an image it shows each digest: index, manifest (what spec.digest takes and
     status.digest shows), layer, and module (what Envoy runs).`,
   args: { target: { value: "FILE|REF", completes: "file", help: "a .wasm file, or an image reference" } },
   flags: { ...registryFlags, ...outputFlag },

@@ -10,7 +10,7 @@ export const list = defineCommand({
   about: "Asks the registry. `weir inspect REPOSITORY:TAG` shows one of them.",
   args: { repository: { value: "REPOSITORY", help: "registry/repository, or oci-layout:DIR:TAG with any tag" } },
   flags: { ...registryFlags, ...outputFlag },
-  examples: [{ does: "which versions are there", command: "weir list registry.example/filters/add-header" }],
+  examples: [{ does: "the versions of a filter", command: "weir list registry.example/filters/add-header" }],
   async run({ flags, args }, terminal) {
     const access = await registryAccess(args.repository, flags, terminal.env);
     if (!access.ok) return access;

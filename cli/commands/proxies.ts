@@ -2,14 +2,14 @@ import { fail, ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { allNamespaces, fleetFlags, outputFlag } from "../fleet/flags.ts";
 import { createServerClient } from "../fleet/server.ts";
-import { printJson } from "../output.ts";
+import { printJson, printNote } from "../output.ts";
 import { renderProxies } from "../render/proxies.ts";
 
 export const proxies = defineCommand({
   name: "proxies",
   summary: "List proxies: which filter, revision and digest each one runs",
-  about: `Asks the running server, the only one to know. STATE is updated (the proxy acknowledged this revision and runs it), pending (no answer yet) or
-    rejected (it refused; MESSAGE has its words). Without -n every namespace is listed.`,
+  about: `Asks the running server: only it knows the proxies. STATE is updated (the proxy acknowledged this revision and runs it), pending (no answer yet) or
+    rejected (MESSAGE has its reason). Without -n every namespace is listed.`,
   args: { id: { value: "PROXY", completes: "proxy", help: "one proxy, by its node id (default: all)", optional: true } },
   flags: {
     server: fleetFlags.server,
@@ -19,7 +19,7 @@ export const proxies = defineCommand({
   },
   examples: [
     { does: "every proxy", command: "weir proxies" },
-    { does: "one proxy of a server elsewhere", command: "weir proxies web-1 --server http://10.0.0.7:18001" },
+    { does: "one proxy of a server on another machine", command: "weir proxies web-1 --server http://10.0.0.7:18001" },
   ],
   async run({ flags, args }, terminal) {
     const server = createServerClient(flags.server);
@@ -35,8 +35,9 @@ export const proxies = defineCommand({
     if (flags.output === "json") printJson(wanted, terminal);
     else if (wanted.length > 0) terminal.out(renderProxies(wanted, { namespaces: namespace === undefined }));
     else
-      terminal.err(
-        `No proxies at ${flags.server}${namespace === undefined ? "" : ` in namespace ${namespace}`}. \`weir bootstrap --help\` tells how one connects.\n`,
+      printNote(
+        `no proxies at ${flags.server}${namespace === undefined ? "" : ` in namespace ${namespace}`}; \`weir bootstrap --help\` tells how one connects`,
+        terminal,
       );
     return ok(undefined);
   },

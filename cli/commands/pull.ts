@@ -6,7 +6,7 @@ import { registryAccess, registryFlags } from "../modules.ts";
 export const pull = defineCommand({
   name: "pull",
   summary: "Fetch the module of an image into a file",
-  about: "Takes any of the formats that Wasm modules come in as images, checks every digest on the way, and writes the bare module.",
+  about: "Takes every image format that Wasm modules come in, checks each digest, and writes the bare module.",
   args: { reference: { value: "REF", help: "registry/repository:tag, ...@sha256:..., or oci-layout:DIR:TAG" } },
   flags: {
     file: { type: "string", short: "f", value: "FILE", completes: "file", help: "where to write it; - is stdout", fallback: "plugin.wasm" },

@@ -8,7 +8,7 @@ export const push = defineCommand({
   name: "push",
   summary: "Put a module into a registry, or into an OCI image layout folder",
   about: `Writes the CNCF Wasm artifact format, which every OCI registry takes. The same file always gets the same digest. Credentials are those of \`docker login\`
-    (~/.docker/config.json). A file that Envoy cannot load is refused; --force pushes it all the same.`,
+    (~/.docker/config.json). A file that Envoy cannot load is refused; --force pushes it anyway.`,
   args: {
     file: { value: "FILE", completes: "file", help: "the .wasm file" },
     reference: { value: "REF", help: "registry/repository:tag, or oci-layout:DIR:TAG" },
@@ -27,7 +27,7 @@ export const push = defineCommand({
     if (problem !== undefined && !flags.force) {
       return {
         ok: false,
-        error: { ...problem, message: `${args.file}: ${problem.message}; nothing was pushed: --force pushes it all the same` },
+        error: { ...problem, message: `${args.file}: ${problem.message}; nothing was pushed: --force pushes it anyway` },
       };
     }
     const access = await registryAccess(args.reference, flags, terminal.env);

@@ -8,16 +8,16 @@ import type { FleetClient } from "../fleet/client.ts";
 import { filterArgument, fleetFlags } from "../fleet/flags.ts";
 import { openFilter } from "../fleet/open.ts";
 import { chooseRollback, type RollbackTarget } from "../fleet/rollback.ts";
-import { printNotes } from "../output.ts";
+import { printNote, printNotes } from "../output.ts";
 import type { Terminal } from "../terminal.ts";
 
 export const rollback = defineCommand({
   name: "rollback",
-  summary: "Put a filter back on the digest of an earlier revision",
-  about: `Sets spec.digest, which wins over the image's tag, so the filter stays there whatever the tag does. Needs no registry: the modules of kept revisions
-    are in the server's store. Without --to it goes to the last revision before the present one that succeeded.
+  summary: "Roll a filter back to the digest of an earlier revision",
+  about: `Sets spec.digest, which wins over the image's tag: the filter stays there whatever the tag does. This needs no registry: the modules of kept revisions
+    are in the server's store. Without --to it goes to the last revision before the current one that succeeded.
 
-    Only the digest goes back; configuration and policy stay as the spec has them. --unpin takes the pin away again.`,
+    Only the digest goes back; configuration and policy stay as the spec has them. --unpin removes the pin.`,
   args: filterArgument,
   flags: {
     to: {
@@ -55,8 +55,9 @@ function report(key: FilterKey, { digest, item }: RollbackTarget, terminal: Term
   const what = item === undefined ? "a digest that is in none of its revisions" : `revision ${item.revision}`;
   terminal.out(`${filterId(key)} is pinned to ${digest} (${what})\n`);
   if (item !== undefined && (item.result === "RolledBack" || item.result === "Rejected")) {
-    terminal.err(
-      `note: revision ${item.revision} failed before (${item.result}${item.message ? `: ${item.message}` : ""}); it goes out again, in waves\n`,
+    printNote(
+      `revision ${item.revision} failed before (${item.result}${item.message ? `: ${item.message}` : ""}); it goes out again, in waves`,
+      terminal,
     );
   }
 }

@@ -12,25 +12,25 @@ type Steering = Result<{ readonly annotations: Readonly<Record<string, string | 
 
 const pause = defineCommand({
   name: "rollout pause",
-  summary: "Hold a filter's rollout where it is",
-  about: `No further wave starts until \`weir rollout resume\`. Proxies keep what they have, and a fault still rolls back by itself. A rollout that begins
-    later is held too.`,
+  summary: "Pause a filter's rollout where it is",
+  about: `No further wave starts until \`weir rollout resume\`. Proxies keep what they have, and a failure still rolls back by itself. A rollout that starts
+    later is paused too.`,
   args: filterArgument,
   flags: fleetFlags,
-  examples: [{ does: "stop and think", command: "weir rollout pause add-header" }],
+  examples: [{ does: "no further wave for now", command: "weir rollout pause add-header" }],
   run: (input, terminal) =>
     steer(input.flags, input.args.name, terminal, () =>
-      ok({ annotations: { [ROLLOUT_PAUSED]: "true" }, said: "paused; `weir rollout resume` goes on" }),
+      ok({ annotations: { [ROLLOUT_PAUSED]: "true" }, said: "paused; `weir rollout resume` continues it" }),
     ),
 });
 
 const resume = defineCommand({
   name: "rollout resume",
-  summary: "Go on with a paused rollout",
-  about: "Takes back `weir rollout pause`. A step with `pause: true` in the spec waits for `weir rollout promote` instead.",
+  summary: "Continue a paused rollout",
+  about: "Undoes `weir rollout pause`. A step with `pause: true` in the spec waits for `weir rollout promote` instead.",
   args: filterArgument,
   flags: fleetFlags,
-  examples: [{ does: "go on", command: "weir rollout resume add-header" }],
+  examples: [{ does: "continue", command: "weir rollout resume add-header" }],
   run: (input, terminal) =>
     steer(input.flags, input.args.name, terminal, () => ok({ annotations: { [ROLLOUT_PAUSED]: null }, said: "resumed" })),
 });
@@ -38,25 +38,25 @@ const resume = defineCommand({
 const promote = defineCommand({
   name: "rollout promote",
   summary: "Let the next wave start without waiting for this one's hold or pause",
-  about: `Every proxy of the present wave must still acknowledge before the next one starts; what is skipped is the time to watch them, or the wait for a person
-    that a step with \`pause: true\` asks for. With --full no later wave waits either.`,
+  about: `Every proxy of the current wave must still acknowledge before the next one starts. This skips the time to watch them, or the wait that a step with
+    \`pause: true\` asks for. With --full no later wave waits either.`,
   args: filterArgument,
   flags: { full: { type: "boolean", help: "skip the holds and pauses of all later waves as well" }, ...fleetFlags },
   examples: [
     { does: "the wave looks good", command: "weir rollout promote add-header" },
     { does: "to everyone, as fast as they acknowledge", command: "weir rollout promote add-header --full" },
   ],
-  run: (input, terminal) => steer(input.flags, input.args.name, terminal, (filter) => promotion(filter, input.flags.full)),
+  run: (input, terminal) => steer(input.flags, input.args.name, terminal, (filter) => promoteRequest(filter, input.flags.full)),
 });
 
 const abort = defineCommand({
   name: "rollout abort",
-  summary: "Give a rollout up: back to the stable revision",
-  about: "The proxies that took the new revision go back at once, and it is not tried again until the spec or its digest changes.",
+  summary: "Abort a rollout: go back to the stable revision",
+  about: "Proxies that have the new revision go back at once. It is not tried again until the spec or its digest changes.",
   args: filterArgument,
   flags: fleetFlags,
-  examples: [{ does: "this was a mistake", command: "weir rollout abort add-header" }],
-  run: (input, terminal) => steer(input.flags, input.args.name, terminal, abortion),
+  examples: [{ does: "go back", command: "weir rollout abort add-header" }],
+  run: (input, terminal) => steer(input.flags, input.args.name, terminal, abortRequest),
 });
 
 export const rollout: readonly Command[] = [pause, resume, promote, abort];
@@ -78,7 +78,7 @@ async function steer(
 }
 
 /** The value names revision, wave (from 1) and generation, so that it says nothing about later waves, another revision or another spec: `4/1@7`. */
-function promotion(filter: WasmFilter, full: boolean): Steering {
+function promoteRequest(filter: WasmFilter, full: boolean): Steering {
   const revision = underWay(filter);
   if (!revision.ok) return revision;
   const step = filter.status?.rollout?.step ?? 1;
@@ -86,11 +86,11 @@ function promotion(filter: WasmFilter, full: boolean): Steering {
   const past = full ? "past every wave" : `past wave ${step} of ${filter.status?.rollout?.steps ?? 1}`;
   return ok({
     annotations: { [ROLLOUT_PROMOTE]: `${full ? revision.value : `${revision.value}/${step}`}${underSpec(filter)}` },
-    said: `revision ${revision.value} may go ${past}${paused ? ", once `weir rollout resume` takes the pause back" : ""}`,
+    said: `revision ${revision.value} may go ${past}${paused ? ", once `weir rollout resume` ends the pause" : ""}`,
   });
 }
 
-function abortion(filter: WasmFilter): Steering {
+function abortRequest(filter: WasmFilter): Steering {
   const revision = underWay(filter);
   if (!revision.ok) return revision;
   const stable = filter.status?.stableRevision;

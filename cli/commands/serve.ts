@@ -68,12 +68,12 @@ export const serve = defineCommand({
   name: "serve",
   summary: "Run Weir: watch filters, prove modules, serve them to proxies",
   about: `Watches WasmFilters in a cluster or in a folder, resolves each image to a digest, proves that its module loads, and serves it over xDS to every matching
-    proxy. Logs go to stderr. SIGTERM or SIGINT ends it in order; proxies keep what they have while it is away.`,
+    proxy. Logs go to stderr. SIGTERM or SIGINT stops it cleanly; proxies keep what they have while it is down.`,
   args: {},
   flags,
   examples: [
     { does: "with a folder of manifests", command: "weir serve --filters ./filters" },
-    { does: "beside a cluster", command: "weir serve --kubeconfig ~/.kube/config" },
+    { does: "for a cluster, from outside it", command: "weir serve --kubeconfig ~/.kube/config" },
   ],
   async run(input, terminal) {
     const log = await openLog(input.flags["log-level"] as Level, input.flags["log-format"] as Format, terminal);
@@ -89,10 +89,15 @@ export const serve = defineCommand({
     const chosen = await openSource(input.flags, terminal, dataDir, log);
     if (!chosen.ok) return chosen;
     const { source, layoutBase } = chosen.value;
-    const ownNamespace = input.flags["own-namespace"];
     const { startServer } = await import("../serve/serve.ts");
     const server = await startServer({
-      ...{ source, xds: xds.value, http: http.value, dataDir, ownNamespace, layoutBase, log },
+      source,
+      xds: xds.value,
+      http: http.value,
+      dataDir,
+      ownNamespace: input.flags["own-namespace"],
+      layoutBase,
+      log,
       plainHttp: input.flags["plain-http"],
       moduleCacheBytes: moduleCache.value,
     });
@@ -117,7 +122,7 @@ async function makeFolder(dir: string): Promise<Result<void>> {
     await mkdir(dir, { recursive: true, mode: 0o700 });
     return ok(undefined);
   } catch (error) {
-    return fail("DataFolder", `--data ${dir} cannot be made: ${messageOf(error)}`);
+    return fail("DataFolder", `--data ${dir} cannot be created: ${messageOf(error)}`);
   }
 }
 
@@ -137,7 +142,7 @@ async function openSource(values: FlagValues<typeof flags>, terminal: Terminal, 
       (found) => found.isDirectory(),
       () => false,
     );
-    if (!isFolder) return fail("NoFolder", `--filters ${dir} is not a folder; make it, or name the one that holds the manifests`);
+    if (!isFolder) return fail("NoFolder", `--filters ${dir} is not a folder; create it, or name the one that holds the manifests`);
     const source = createFolderSource({ dir, dataDir: join(dataDir, "folder"), log, clock: systemClock });
     return ok({ source, layoutBase: process.cwd() });
   }
@@ -147,7 +152,7 @@ async function openSource(values: FlagValues<typeof flags>, terminal: Terminal, 
   return ok({ source: createKubernetesSource({ kubeConfig: config.value, log, clock: systemClock }), layoutBase: undefined });
 }
 
-/** Resolves with the first signal that asks for an end; a second one ends the process at once, as people expect of Ctrl-C. */
+/** Resolves with the first signal to stop. A second one ends the process at once, as people expect of Ctrl-C. */
 function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     const stop = (signal: NodeJS.Signals) => {

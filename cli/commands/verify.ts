@@ -12,8 +12,8 @@ import { renderVerdict } from "../render/verdict.ts";
 export const verify = defineCommand({
   name: "verify",
   summary: "Prove on this machine that a module loads, as the server does",
-  about: `Runs the same preflight as the server, on V8, the engine that Envoy runs filters in. Give the filter's configuration along: a module that refuses its
-    configuration does not load. Exit status 1 says that Envoy would refuse it; the message says why.`,
+  about: `Runs the server's preflight on V8, the engine that runs filters in Envoy. Pass the filter's configuration too: a module that rejects its configuration
+    does not load. Exit status 1 means that Envoy would reject the module; the message says why.`,
   args: { target: { value: "FILE|REF", completes: "file", help: "a .wasm file, or an image reference" } },
   flags: {
     config: { type: "string", short: "c", value: "TEXT|@FILE", help: "the plugin's configuration, as text or from a file", fallback: "" },
@@ -25,7 +25,10 @@ export const verify = defineCommand({
   },
   examples: [
     { does: "with its configuration", command: `weir verify add-header.wasm --config '{"header":"x-weir"}'` },
-    { does: "an image that is in use", command: "weir verify registry.example/filters/add-header:1.2 --config @config.json" },
+    {
+      does: "an image, with the configuration from a file",
+      command: "weir verify registry.example/filters/add-header:1.2 --config @config.json",
+    },
   ],
   async run({ flags, args }, terminal) {
     const env = parseEnv(flags.env);

@@ -7,7 +7,7 @@ import { printJson } from "../output.ts";
 export const version = defineCommand({
   name: "version",
   summary: "Print the version of weir and of the Node it runs on",
-  about: "Put this into bug reports.",
+  about: "Include it in bug reports.",
   args: {},
   flags: outputFlag,
   examples: [],

@@ -9,7 +9,8 @@ const commands = SECTIONS.flatMap((section) => section.commands);
 async function offer(line: string, names: readonly string[] = [], env: Record<string, string> = {}) {
   const asked: { readonly kind: string; readonly line: LineSoFar }[] = [];
   const context = {
-    ...{ commands, env },
+    commands,
+    env,
     async findNames(kind: string, soFar: LineSoFar) {
       asked.push({ kind, line: soFar });
       return names.map((word) => ({ word, help: "" }));

@@ -36,7 +36,7 @@ export const allNamespaces = {
 } as const satisfies Record<string, Flag>;
 
 export const outputFlag = {
-  output: { type: "string", short: "o", value: "FORMAT", help: "print JSON for programs instead of text for people", choices: ["json"] },
+  output: { type: "string", short: "o", value: "FORMAT", help: "print JSON instead of text", choices: ["json"] },
 } as const satisfies Record<string, Flag>;
 
 export type FleetFlagValues = FlagValues<typeof fleetFlags>;

@@ -66,5 +66,5 @@ export function filterKey(text: string, namespace: string): Result<FilterKey> {
   const [first = "", second, ...rest] = text.split("/");
   const key = second === undefined ? { namespace, name: first } : { namespace: first, name: second };
   const fine = rest.length === 0 && [key.namespace, key.name].every((part) => /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(part));
-  return fine ? ok(key) : usage(`"${text}" is no filter's name: write NAME or NAMESPACE/NAME`);
+  return fine ? ok(key) : usage(`"${text}" is not the name of a filter: write NAME or NAMESPACE/NAME`);
 }

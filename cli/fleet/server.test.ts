@@ -27,8 +27,12 @@ async function against(answer: RequestListener, use: (client: ServerClient) => P
 
 test("reads what a hub serves", async () => {
   const views: Views = {
-    ...{ filters: () => [rolling], proxies: () => [proxy("web-1", [{}])], revisions: () => [revision(1, "aa")] },
-    ...{ metrics: async () => "", ready: () => true, onEvent: () => () => {} },
+    filters: () => [rolling],
+    proxies: () => [proxy("web-1", [{}])],
+    revisions: () => [revision(1, "aa")],
+    metrics: async () => "",
+    ready: () => true,
+    onEvent: () => () => {},
   };
   const hub = createHub({ views, log: silentLog });
   const bound = await hub.listen();
@@ -60,7 +64,7 @@ test("what answers but is no Weir is told apart", async () => {
       async (weir) => {
         for (const answer of [await weir.filters(), await weir.proxies()]) {
           assert.ok(!answer.ok, body);
-          assert.match(answer.error.message, /is no Weir of this version/);
+          assert.match(answer.error.message, /is not a Weir of this version/);
         }
       },
     );

@@ -85,7 +85,7 @@ function parse(text: string, base: URL): Result<unknown> {
 }
 
 function notWeir(base: URL) {
-  return fail("ServerAnswer", `what answers at ${base.origin} is no Weir of this version; check --server (or WEIR_SERVER)`);
+  return fail("ServerAnswer", `the server at ${base.origin} is not a Weir of this version; check --server (or WEIR_SERVER)`);
 }
 
 /** Undici says "fetch failed" and hides the reason one level down. */

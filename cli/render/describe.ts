@@ -102,7 +102,7 @@ function rejections({ status }: WasmFilter): string[] {
 function fleet({ metadata }: WasmFilter, proxies: DescribeInput["proxies"]): string[] {
   if (typeof proxies === "string") return [`  ${proxies}`];
   const groups = groupProxies(proxies, { namespace: metadata.namespace ?? "", name: metadata.name });
-  return groups.length === 0 ? ["  none has it"] : renderGroups(groups, "  ");
+  return groups.length === 0 ? ["  no proxy has it"] : renderGroups(groups, "  ");
 }
 
 function historyLines(filter: WasmFilter, revisions: readonly Revision[], now: number): string[] {

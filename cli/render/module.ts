@@ -16,15 +16,10 @@ export function renderModule({ name, wasmDigest, image, facts }: ModuleInput): s
   const rows = [
     ...(image === undefined ? [] : imageRows(image)),
     ["module", `${wasmDigest} (${size} bytes)`],
-    ["ABI", abi === undefined ? "none: no proxy-wasm module" : `proxy-wasm ${abi}`],
+    ["ABI", abi === undefined ? "none: not a proxy-wasm module" : `proxy-wasm ${abi}`],
     ["memory", memory === undefined ? "none" : pages(memory)],
     ...(hasStart ? [["start", "runs code when it is instantiated"]] : []),
-    [
-      "Envoy",
-      problem === undefined
-        ? "nothing speaks against loading it; `weir verify` runs it"
-        : `cannot load it (${problem.reason}): ${problem.message}`,
-    ],
+    ["Envoy", problem === undefined ? "no problem found; `weir verify` runs it" : `cannot load it (${problem.reason}): ${problem.message}`],
   ];
   return `${[name, ...table(undefined, rows, "  "), ...names("imports", imports), ...names("exports", exports)].join("\n")}\n`;
 }

@@ -92,20 +92,38 @@ function item(revision: number, start: string, result: Item["result"], seconds: 
 
 export function revision(number: number, start: string, settings: Partial<Revision["settings"]> = {}): Revision {
   const all: Revision["settings"] = {
-    ...{ type: "HTTP", slot: "default", priority: 0, config: "", rootId: "", failurePolicy: "Reload", env: [] },
+    type: "HTTP",
+    slot: "default",
+    priority: 0,
+    config: "",
+    rootId: "",
+    failurePolicy: "Reload",
+    env: [],
     capabilities: undefined,
     ...settings,
   };
   return {
-    ...{ number, image: `registry.example/filters/add-header:1.${number}`, digest: digest(start), wasmDigest: digest(`${start}ff`) },
-    ...{ settings: all, capabilities: [], hash: `${start} ${JSON.stringify(all)}`, time: ago(60) },
+    number,
+    image: `registry.example/filters/add-header:1.${number}`,
+    digest: digest(start),
+    wasmDigest: digest(`${start}ff`),
+    settings: all,
+    capabilities: [],
+    hash: `${start} ${JSON.stringify(all)}`,
+    time: ago(60),
   };
 }
 
 export function proxy(id: string, filters: readonly Partial<ProxyFilterView>[], connected = true): ProxyView {
   const whole = filters.map((filter) => ({
-    ...{ namespace: "shop", name: "add-header", revision: 4, digest: digest("aaaa11112222"), wasmDigest: digest("cc") },
-    ...{ state: "updated" as const, message: "", ...filter },
+    namespace: "shop",
+    name: "add-header",
+    revision: 4,
+    digest: digest("aaaa11112222"),
+    wasmDigest: digest("cc"),
+    state: "updated" as const,
+    message: "",
+    ...filter,
   }));
   return { id, namespace: "shop", labels: { app: "web" }, connected, slots: [{ name: "default", filters: whole }] };
 }
