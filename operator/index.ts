@@ -3,8 +3,11 @@ export { createOperator, type Operator, type OperatorOptions } from "./operator.
 export { parseFilter, problemsOf } from "./parse/filter.ts";
 export { type FilterRecord, refusesTarget, revisionOf } from "./record.ts";
 export { position, threshold } from "./rollout/wave.ts";
+export { cutYaml } from "./source/folder/document.ts";
 export { applyManifest, deleteManifest, type Edited, patchManifest } from "./source/folder/edit.ts";
+export { formatOf, MAX_FILE_BYTES, manifestNames, readFolder, readManifestText } from "./source/folder/files.ts";
 export { createFolderSource } from "./source/folder/folder.ts";
+export { describeForeign, type ManifestFormat, type ManifestObject, readManifest } from "./source/folder/manifest.ts";
 export { type ApiFailure, createKubeApi, type KubeApi } from "./source/kubernetes/api.ts";
 export { createRevisionStore } from "./source/kubernetes/revisions.ts";
 export { createKubernetesSource } from "./source/kubernetes/source.ts";

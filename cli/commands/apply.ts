@@ -2,7 +2,6 @@ import { ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import type { Applied } from "../fleet/client.ts";
 import { fleetFlags, outputFlag } from "../fleet/flags.ts";
-import { readManifests } from "../fleet/manifests.ts";
 import { openFleet } from "../fleet/open.ts";
 import { printJson } from "../output.ts";
 
@@ -30,6 +29,8 @@ export const apply = defineCommand({
     { does: "to a folder that weir serve watches", command: "weir apply -f add-header.yaml --filters ./filters" },
   ],
   async run({ flags }, terminal) {
+    // Loaded here: no other command should wait for what reads manifests.
+    const { readManifests } = await import("../fleet/manifests.ts");
     const manifests = [];
     for (const path of flags.file) {
       const read = await readManifests(path, terminal);

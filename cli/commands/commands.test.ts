@@ -110,7 +110,7 @@ describe("the fleet", () => {
     const { status, out, err } = await weir(["apply", "-f", "-", "-n", "shop"], { input, env: { WEIR_FILTERS: folder } });
     assert.equal(status, 1);
     assert.match(out, /^WasmFilter shop\/one created \(.*shop-one\.yaml\)\n$/);
-    assert.match(err, /^error: stdin, document 2: .*\(1 of 2 objects were applied before it\)\n$/);
+    assert.match(err, /^error: stdin, line 6: .*\(1 of 2 objects were applied before it\)\n$/);
     assert.match(readFileSync(join(folder, "shop-one.yaml"), "utf8"), /namespace: "shop"/);
     const listed = JSON.parse((await weir(["get", "-A", "-o", "json", "--filters", folder])).out);
     assert.deepEqual([listed.kind, listed.items.length, listed.items[0].metadata], ["List", 1, { name: "one", namespace: "shop" }]);

@@ -3,7 +3,22 @@ import type { FilterKey } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import type { Result } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
-import type { ManifestText } from "./manifests.ts";
+
+/** A Kubernetes object as a manifest writes it. */
+export interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly [key: string]: unknown };
+  readonly [key: string]: unknown;
+}
+
+/** One object of a file, with the text it was written as: comments and order included. */
+export interface ManifestText {
+  readonly manifest: Manifest;
+  readonly text: string;
+  readonly format: "yaml" | "json";
+  /** File, and where in it, for messages. */
+  readonly where: string;
+}
 
 /** What became of one manifest. */
 export interface Applied {

@@ -4,9 +4,8 @@ import { API_VERSION, KIND, type WasmFilter } from "../../model/gen/wasmfilter.t
 import { silentLog } from "../../model/log.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
 import { type ApiFailure, createKubeApi, createRevisionStore, type KubeApi } from "../../operator/index.ts";
-import { type Applied, byName, type FilterPatch, type FleetClient } from "./client.ts";
+import { type Applied, byName, type FilterPatch, type FleetClient, type Manifest } from "./client.ts";
 import { type KubeconfigChoice, loadKubeconfig } from "./kubeconfig.ts";
-import type { Manifest } from "./manifests.ts";
 
 /** Field manager of what `weir` writes. https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers */
 const MANAGER = "weir-cli";

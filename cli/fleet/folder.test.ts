@@ -173,6 +173,24 @@ test("an item of a List is read, and refused as something to edit", async () => 
   assert.match(result.error.message, /item of a List in list\.yaml/);
 });
 
+test("what is not Weir's is refused as input and left alone in the folder, whatever its kind is called", async () => {
+  const foreign = MANIFEST.replace("weir.dev/v1alpha1", "other.example/v1");
+  const parsed = parseManifests(`${SECOND.slice(4)}---\n${foreign}`, "given");
+  assert.ok(!parsed.ok);
+  assert.match(
+    parsed.error.message,
+    /^given: line \d+: other\.example\/v1 WasmFilter add-header is not Weir's; .*; apply it with kubectl$/,
+  );
+  put("a.yaml", foreign);
+  assert.deepEqual(await client.list(undefined), ok([]));
+});
+
+test("the items of a List are applied one by one", async () => {
+  const item = { apiVersion: "weir.dev/v1alpha1", kind: "WasmFilter", metadata: KEY, spec: { image: "a/b:1" } };
+  assert.equal(await apply(JSON.stringify({ apiVersion: "v1", kind: "List", items: [item] })), "add-header created");
+  assert.match(text("shop-add-header.yaml"), /image: a\/b:1/);
+});
+
 test("delete takes the object, and the file when nothing else is in it", async () => {
   put("all.yaml", `${MANIFEST}${SECOND}`);
   await done(client.remove(KEY));
@@ -222,7 +240,7 @@ test("a folder that is not there is a failure; a broken file is a note", async (
   const filters = await client.list("shop");
   assert.ok(filters.ok);
   assert.equal(filters.value.length, 1);
-  assert.ok(client.notes().some((note) => /broken\.yaml is no valid YAML/.test(note)));
+  assert.ok(client.notes().some((note) => /broken\.yaml: line 2, column 1: not YAML/.test(note)));
 });
 
 test("without a server the specs are shown, and a note says why there is no status", async () => {
@@ -250,7 +268,7 @@ test("a bomb of aliases is refused as input and skipped in the folder", async ()
   const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n`;
   const parsed = parseManifests(bomb, "given");
   assert.ok(!parsed.ok);
-  assert.equal(parsed.error.reason, "NotYaml");
+  assert.equal(parsed.error.reason, "InvalidManifest");
   put("bomb.yaml", bomb);
   assert.ok((await client.list(undefined)).ok);
 });

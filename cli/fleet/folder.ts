@@ -4,9 +4,8 @@ import { ROLLOUT_ABORT, ROLLOUT_PAUSED, ROLLOUT_PROMOTE } from "../../model/anno
 import { type FilterKey, filterId } from "../../model/filter.ts";
 import { API_VERSION, KIND, type ObjectMeta, type WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import { type Applied, byName, type FleetClient } from "./client.ts";
-import { type ObjectId, readFolder } from "./manifest-files.ts";
-import type { ManifestText } from "./manifests.ts";
+import { applyManifest, deleteManifest, patchManifest, readFolder } from "../../operator/index.ts";
+import { type Applied, byName, type FleetClient, type ManifestText } from "./client.ts";
 import { createServerClient, type ServerClient } from "./server.ts";
 
 export function openFolder(
@@ -24,14 +23,11 @@ export function createFolderClient(dir: string, namespace: string, server: Pick<
   async function filters(): Promise<Result<WasmFilter[]>> {
     const [folder, running] = await Promise.all([readFolder(dir), server.filters()]);
     if (!folder.ok) return folder;
-    notes.push(...folder.value.problems);
+    for (const [file, problem] of folder.value.problems) notes.push(`${join(dir, file)}: ${problem}`);
     if (!running.ok) notes.push(`no status: ${running.error.message}`);
     const known = new Map((running.ok ? running.value : []).map((filter) => [filterId(keyOf(filter)), filter]));
-    const first = new Map<string, WasmFilter>();
-    for (const { id, object } of folder.value.objects) {
-      if (id.kind === KIND && !first.has(filterId(id))) first.set(filterId(id), joinStatus(id, object, known.get(filterId(id))));
-    }
-    return ok([...first.values()].sort(byName));
+    const all = [...folder.value.filters].map(([id, { fields }]) => joinStatus(id, fields as unknown as WasmFilter, known.get(id)));
+    return ok(all.sort(byName));
   }
 
   return {
@@ -49,7 +45,6 @@ export function createFolderClient(dir: string, namespace: string, server: Pick<
     },
     apply: (manifest) => apply(manifest, dir, namespace),
     async patch(key, { digest, annotations = {} }) {
-      const { patchManifest } = await import("../../operator/index.ts");
       const annotated = Object.entries(annotations).map(([name, value]) => ({ path: ["metadata", "annotations", name], value }));
       const changes = digest === undefined ? annotated : [{ path: ["spec", "digest"], value: digest }, ...annotated];
       for (const { path, value } of changes) {
@@ -59,7 +54,6 @@ export function createFolderClient(dir: string, namespace: string, server: Pick<
       return ok(undefined);
     },
     async remove(key) {
-      const { deleteManifest } = await import("../../operator/index.ts");
       const done = await deleteManifest(dir, KIND, key);
       return done.ok ? ok(undefined) : done;
     },
@@ -80,9 +74,9 @@ function keyOf({ metadata }: WasmFilter): FilterKey {
  * The manifest with the identity and status that the server gave it. Where the server has not read this spec yet, the generation is the one
  * it will get, so that the status shows as older than the spec.
  */
-function joinStatus({ namespace, name }: ObjectId, object: Readonly<Record<string, unknown>>, known: WasmFilter | undefined): WasmFilter {
-  const { spec, metadata } = object as unknown as WasmFilter;
-  const { labels, annotations } = metadata;
+function joinStatus(id: string, { spec, metadata }: WasmFilter, known: WasmFilter | undefined): WasmFilter {
+  const { name, labels, annotations } = metadata;
+  const namespace = id.slice(0, id.indexOf("/"));
   const current = known !== undefined && JSON.stringify(known.spec) === JSON.stringify(spec);
   const generation = known?.metadata.generation === undefined ? undefined : known.metadata.generation + (current ? 0 : 1);
   const identity: ObjectMeta = {
@@ -102,17 +96,14 @@ function joinStatus({ namespace, name }: ObjectId, object: Readonly<Record<strin
   };
 }
 
-async function apply({ manifest, text, where }: ManifestText, dir: string, namespace: string): Promise<Result<Applied>> {
+async function apply({ manifest, text, format }: ManifestText, dir: string, namespace: string): Promise<Result<Applied>> {
   const folder = await readFolder(dir);
   if (!folder.ok) return folder;
-  const id: ObjectId = { kind: manifest.kind, namespace: manifest.metadata.namespace ?? namespace, name: manifest.metadata.name };
-  const before = folder.value.objects.find(
-    ({ id: each }) => each.kind === id.kind && each.namespace === id.namespace && each.name === id.name,
-  );
-  const kept = before !== undefined && id.kind === KIND ? keep(text, before.object as unknown as WasmFilter) : { text, pin: undefined };
-  const { applyManifest } = await import("../../operator/index.ts");
-  // Only a file of one JSON object is JSON to the letter.
-  const edited = await applyManifest(dir, kept.text, where.endsWith(".json") && kept.text === text ? "json" : "yaml", namespace);
+  const id = { kind: manifest.kind, namespace: manifest.metadata.namespace ?? namespace, name: manifest.metadata.name };
+  const before = id.kind === KIND ? folder.value.filters.get(filterId(id)) : undefined;
+  const kept = before === undefined ? { text, pin: undefined } : keep(text, before.fields as unknown as WasmFilter);
+  // What was added to a text is YAML.
+  const edited = await applyManifest(dir, kept.text, kept.text === text ? format : "yaml", namespace);
   if (!edited.ok) return edited;
   const [done] = edited.value;
   const action = done?.change === "created" || done?.change === "unchanged" ? done.change : "configured";

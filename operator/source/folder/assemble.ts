@@ -1,12 +1,10 @@
 import type { Fields } from "../../parse/defaults.ts";
 import { isFields } from "../../parse/defaults.ts";
-import type { ManifestObject } from "./manifest.ts";
+import type { Data } from "../data.ts";
+import type { Manifest } from "./manifest.ts";
 
 /** What is known of one manifest file: its objects as of the last time it could be read, and what is wrong with it now. */
-export interface ManifestFile {
-  readonly objects: readonly ManifestObject[];
-  readonly problems: readonly string[];
-}
+export type ManifestFile = Manifest;
 
 export interface Placed {
   readonly file: string;
@@ -16,8 +14,8 @@ export interface Placed {
 /** The objects that all files together describe, each by `namespace/name`. */
 export interface Assembly {
   readonly filters: ReadonlyMap<string, Placed>;
-  readonly secrets: ReadonlyMap<string, ReadonlyMap<string, Buffer>>;
-  readonly configMaps: ReadonlyMap<string, ReadonlyMap<string, Buffer>>;
+  readonly secrets: ReadonlyMap<string, Data>;
+  readonly configMaps: ReadonlyMap<string, Data>;
   /** File -> what is wrong in it. */
   readonly problems: ReadonlyMap<string, string>;
 }
@@ -25,8 +23,8 @@ export interface Assembly {
 /** Puts the files together. An object that several files hold counts as the first of them, by path, has it; the others are reported. */
 export function assemble(files: ReadonlyMap<string, ManifestFile>): Assembly {
   const filters = new Map<string, Placed>();
-  const secrets = new Map<string, ReadonlyMap<string, Buffer>>();
-  const configMaps = new Map<string, ReadonlyMap<string, Buffer>>();
+  const secrets = new Map<string, Data>();
+  const configMaps = new Map<string, Data>();
   const problems = new Map<string, string>();
   const owners = new Map<string, string>();
   for (const [file, { objects, problems: found }] of [...files].sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -50,14 +48,14 @@ export function assemble(files: ReadonlyMap<string, ManifestFile>): Assembly {
 }
 
 /** https://kubernetes.io/docs/concepts/configuration/secret/#restriction-names-data: stringData wins over data. */
-function secretData(fields: Fields, report: (message: string) => void): ReadonlyMap<string, Buffer> {
+function secretData(fields: Fields, report: (message: string) => void): Data {
   const data = new Map<string, Buffer>();
   decode(fields.data, "data", data, report);
   plain(fields.stringData, "stringData", data, report);
   return data;
 }
 
-function configMapData(fields: Fields, report: (message: string) => void): ReadonlyMap<string, Buffer> {
+function configMapData(fields: Fields, report: (message: string) => void): Data {
   const data = new Map<string, Buffer>();
   decode(fields.binaryData, "binaryData", data, report);
   plain(fields.data, "data", data, report);

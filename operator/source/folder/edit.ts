@@ -1,4 +1,4 @@
-import { readdir, readFile, realpath, rm, stat } from "node:fs/promises";
+import { readdir, realpath, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { writeFileAtomically } from "../../../base/atomic-file.ts";
@@ -8,7 +8,15 @@ import { isFields } from "../../parse/defaults.ts";
 import { problemsOf } from "../../parse/filter.ts";
 import { describeProblems } from "../../parse/problem.ts";
 import { cutYaml, hasMarker, patchYaml, withoutMarker } from "./document.ts";
-import { DEFAULT_NAMESPACE, type ManifestKind, type ManifestObject, readManifest } from "./manifest.ts";
+import { formatOf, manifestNames, readManifestText } from "./files.ts";
+import {
+  DEFAULT_NAMESPACE,
+  describeForeign,
+  type ManifestFormat,
+  type ManifestKind,
+  type ManifestObject,
+  readManifest,
+} from "./manifest.ts";
 
 /** What an edit did to one object. */
 export interface Edited {
@@ -28,7 +36,7 @@ export interface Edited {
 export async function applyManifest(
   dir: string,
   text: string,
-  format: "yaml" | "json",
+  format: ManifestFormat,
   namespace: string = DEFAULT_NAMESPACE,
 ): Promise<Result<readonly Edited[]>> {
   const incoming = format === "json" ? jsonToYaml(text) : ok(text);
@@ -36,8 +44,10 @@ export async function applyManifest(
   const placed = withNamespaces(incoming.value, namespace);
   const manifest = readManifest(placed, "yaml");
   if (!manifest.ok) return manifest;
-  const { objects, problems } = manifest.value;
+  const { objects, foreign, problems } = manifest.value;
   if (problems.length > 0) return fail("InvalidManifest", problems.join(" | "));
+  const [other] = foreign;
+  if (other !== undefined) return fail("InvalidManifest", `line ${other.line}: ${describeForeign(other)}`);
   if (objects.length === 0) return fail("InvalidManifest", "no WasmFilter, Secret or ConfigMap in it");
   for (const object of objects) {
     const found = object.kind === "WasmFilter" ? problemsOf(object.fields) : [];
@@ -67,11 +77,11 @@ export async function patchManifest(dir: string, key: FilterKey, path: readonly 
   const byHand = fail("InvalidManifest", `${file} cannot be edited; change ${path.join(".")} of WasmFilter ${filterId(key)} by hand`);
   let changed: string;
   try {
-    changed = isJson(file) ? patchJson(text, path, value) : patchDocument(text, object.document ?? 0, path, value);
+    changed = formatOf(file) === "json" ? patchJson(text, path, value) : patchDocument(text, object.document ?? 0, path, value);
   } catch {
     return byHand;
   }
-  const after = readManifest(changed, isJson(file) ? "json" : "yaml");
+  const after = readManifest(changed, formatOf(file));
   const patched = after.ok ? after.value.objects.find((candidate) => same(candidate, object)) : undefined;
   if (patched === undefined) return byHand;
   const problems = problemsOf(patched.fields);
@@ -85,7 +95,7 @@ export async function deleteManifest(dir: string, kind: ManifestKind, key: Filte
   if (!located.ok) return located;
   if (located.value === undefined) return fail("FilterNotFound", `no manifest in ${dir} holds ${kind} ${filterId(key)}`);
   const { file, text, object } = located.value;
-  const rest = isJson(file) ? "" : cutYaml(text).with(object.document ?? 0, undefined);
+  const rest = formatOf(file) === "json" ? "" : cutYaml(text).with(object.document ?? 0, undefined);
   if (rest.replaceAll(/^(---.*|#.*)$/gm, "").trim() === "") {
     await rm(join(dir, file));
     return ok({ ...identity(object), file, change: "deleted" });
@@ -104,7 +114,7 @@ async function applyOne(dir: string, object: ManifestObject, text: string): Prom
     return ok({ ...identity(object), file, change: "created" });
   }
   const { file, text: before, object: old } = located.value;
-  if (isJson(file)) return save(dir, file, before, `${JSON.stringify(object.fields, undefined, 2)}\n`, object);
+  if (formatOf(file) === "json") return save(dir, file, before, `${JSON.stringify(object.fields, undefined, 2)}\n`, object);
   const cut = cutYaml(before);
   const index = old.document ?? 0;
   const marker = hasMarker(cut.documents[index] ?? "") ? "---\n" : "";
@@ -120,24 +130,24 @@ interface Located {
 /** The first file by path that holds the object, as the server reads the folder. */
 async function locate(dir: string, kind: ManifestKind, key: FilterKey): Promise<Result<Located | undefined>> {
   const unreadable: string[] = [];
-  let names: string[];
+  let names: readonly string[];
   try {
-    names = (await readdir(dir)).filter((name) => /^[^.].*[.](ya?ml|json)$/.test(name)).sort();
+    names = await manifestNames(dir);
   } catch (error) {
     return fail("FolderUnreadable", `the folder ${dir} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
   }
   for (const file of names) {
-    const text = await readFile(join(dir, file), "utf8");
-    const manifest = readManifest(text, isJson(file) ? "json" : "yaml");
-    if (!manifest.ok) {
-      unreadable.push(`${file} (${manifest.error.message})`);
+    const text = await readManifestText(join(dir, file));
+    const manifest = text.ok ? readManifest(text.value, formatOf(file)) : text;
+    if (!text.ok || !manifest.ok) {
+      unreadable.push(`${file} (${manifest.ok ? "" : manifest.error.message})`);
       continue;
     }
     const object = manifest.value.objects.find((candidate) => same(candidate, { kind, ...key }));
     if (object === undefined) continue;
     if (object.document === undefined)
       return fail("InvalidManifest", `${kind} ${filterId(key)} is an item of a List in ${file}; edit that by hand`);
-    return ok({ file, text, object });
+    return ok({ file, text: text.value, object });
   }
   if (unreadable.length > 0) return fail("InvalidManifest", `mend ${unreadable.join(", ")} first: it may hold ${kind} ${filterId(key)}`);
   return ok(undefined);
@@ -165,7 +175,7 @@ async function save(dir: string, file: string, before: string, after: string, ob
 
 /** The objects of a file but this one. */
 function others(file: string, text: string, object: ManifestObject): unknown {
-  const manifest = readManifest(text, isJson(file) ? "json" : "yaml");
+  const manifest = readManifest(text, formatOf(file));
   return manifest.ok ? manifest.value.objects.filter((candidate) => !same(candidate, object)).map(({ fields }) => fields) : manifest;
 }
 
@@ -227,8 +237,4 @@ function same(a: Pick<ManifestObject, "kind" | "namespace" | "name">, b: Pick<Ma
 
 function identity({ kind, namespace, name }: ManifestObject): Pick<Edited, "kind" | "namespace" | "name"> {
   return { kind, namespace, name };
-}
-
-function isJson(file: string): boolean {
-  return file.endsWith(".json");
 }

@@ -2,15 +2,18 @@ import { randomUUID } from "node:crypto";
 import { type FSWatcher, watch } from "node:fs";
 import type { Clock } from "../../../model/clock.ts";
 import { type FilterKey, filterId } from "../../../model/filter.ts";
+import type { WasmFilter, WasmFilterStatus } from "../../../model/gen/wasmfilter.ts";
 import type { Log } from "../../../model/log.ts";
 import { fail, failForNow, ok, type Result } from "../../../model/result.ts";
-import { createChanges } from "../changes.ts";
-import type { Source } from "../source.ts";
+import type { Revision } from "../../../model/revision.ts";
+import { createChangeNotifier } from "../change-notifier.ts";
+import { type Data, sameData } from "../data.ts";
+import type { Source, SourceChange } from "../source.ts";
 import { type Assembly, assemble, type ManifestFile } from "./assemble.ts";
-import { createFilters } from "./filters.ts";
-import { readManifest } from "./manifest.ts";
+import { createFilters, type Filters } from "./filters.ts";
+import { describeForeign, type ForeignObject, isKindOfOurs } from "./manifest.ts";
 import { createScanner, type Scan, type Scanner } from "./scanner.ts";
-import { createFolderStore } from "./store.ts";
+import { createFolderStore, type FolderStore } from "./store.ts";
 
 export interface FolderSourceOptions {
   /** The folder with the manifests; files of folders below it are not read. */
@@ -19,7 +22,9 @@ export interface FolderSourceOptions {
   readonly dataDir: string;
   readonly log: Log;
   readonly clock: Clock;
-  /** How long a file must stand still before it is read. Default 100 ms. */
+  /** How long a file that reads as whole must look the same before it counts. Default 10 ms. */
+  readonly quietMs?: number;
+  /** How long any other file must look the same. Default 100 ms. */
   readonly settleMs?: number;
   /** How often the folder is looked at even when the file system tells of no change. Default 2 s. */
   readonly pollMs?: number;
@@ -33,148 +38,198 @@ export interface FolderSourceOptions {
  * in memory only. `filters()` carries statuses as an API server would.
  */
 export function createFolderSource(options: FolderSourceOptions): Source {
-  const { dir, dataDir, log, clock, settleMs = 100, pollMs = 2_000, newUid = randomUUID } = options;
-  const changes = createChanges();
-  const store = createFolderStore(dataDir);
-  const onDamage = (path: string): void => log.error("damaged file ignored", { path });
-  const filters = createFilters({ store, clock, log, newUid, onChange: changes.filter });
-  let scanner: Scanner = createScanner({ dir, known: [], clock, settleMs });
-  const files = new Map<string, ManifestFile>();
-  let assembly: Assembly = assemble(files);
-  let failure: string | undefined;
-  let watcher: FSWatcher | undefined;
-  let cancelTimer: () => void = () => {};
-  let scanning: Promise<void> | undefined;
-  let dirty = false;
-  let listed = false;
-  let stopped = true;
+  return new FolderSource(options);
+}
 
-  function take({ changed, removed, failure: reason }: Scan): void {
-    if (reason !== undefined && reason !== failure)
-      log.error("the manifest folder has a problem; what was read of it before stays in force", { dir, problem: reason });
-    failure = reason;
-    for (const [name, content] of changed) {
-      const manifest =
-        "problem" in content ? fail("Unreadable", content.problem) : readManifest(content.text, name.endsWith(".json") ? "json" : "yaml");
-      if (manifest.ok) files.set(name, manifest.value);
-      else {
-        const objects = files.get(name)?.objects ?? [];
+class FolderSource implements Source {
+  readonly description: string;
+  private readonly dir: string;
+  private readonly clock: Clock;
+  private readonly log: Log;
+  private readonly waits: { readonly quietMs: number; readonly settleMs: number; readonly pollMs: number };
+  private readonly store: FolderStore;
+  private readonly kept: Filters;
+  private readonly notifier = createChangeNotifier();
+  private readonly files = new Map<string, ManifestFile>();
+  private assembly: Assembly = assemble(this.files);
+  private failure: string | undefined;
+  private scanner: Scanner | undefined;
+  private watcher: FSWatcher | undefined;
+  private cancelTimer: () => void = () => {};
+  private scanning: Promise<void> | undefined;
+  private isDirty = false;
+  private isListed = false;
+  private isStopped = true;
+
+  constructor({ dir, dataDir, log, clock, quietMs = 10, settleMs = 100, pollMs = 2_000, newUid = randomUUID }: FolderSourceOptions) {
+    this.description = `folder ${dir}`;
+    this.dir = dir;
+    this.clock = clock;
+    this.log = log;
+    this.waits = { quietMs, settleMs, pollMs };
+    this.store = createFolderStore(dataDir);
+    this.kept = createFilters({ store: this.store, clock, log, newUid, onChange: this.notifier.filter });
+  }
+
+  async start(): Promise<void> {
+    const { dir, clock, files } = this;
+    this.isStopped = false;
+    for (const { file, object } of await this.kept.load(this.onDamage)) {
+      // Until its file is read, an object stands as it did last: the file may be broken just now.
+      files.set(file, { objects: [...(files.get(file)?.objects ?? []), object], foreign: [], problems: [] });
+    }
+    this.scanner = createScanner({ dir, known: files.keys(), clock, ...this.waits });
+    this.startWatching();
+    this.rescan();
+    await this.scanning;
+  }
+
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.watcher?.close();
+    this.cancelTimer();
+    await this.scanning;
+    await this.kept.flush();
+  }
+
+  filters(): ReadonlyMap<string, WasmFilter> {
+    return this.kept.all();
+  }
+
+  async secret(namespace: string, name: string): Promise<Result<Data>> {
+    return found(this.assembly.secrets, "Secret", `${namespace}/${name}`, this.dir);
+  }
+
+  async configMap(namespace: string, name: string): Promise<Result<Data>> {
+    return found(this.assembly.configMaps, "ConfigMap", `${namespace}/${name}`, this.dir);
+  }
+
+  async revisions(key: FilterKey, uid: string): Promise<Result<readonly Revision[]>> {
+    if (!this.kept.owns(key, uid)) return ok([]);
+    return disk(() => this.store.revisions(key, this.onDamage));
+  }
+
+  async saveRevision(key: FilterKey, uid: string, revision: Revision): Promise<Result<void>> {
+    if (!this.kept.owns(key, uid)) return gone(key);
+    return disk(() => this.store.saveRevision(key, revision));
+  }
+
+  async deleteRevision(key: FilterKey, uid: string, number: number): Promise<Result<void>> {
+    if (!this.kept.owns(key, uid)) return ok(undefined);
+    return disk(() => this.store.deleteRevision(key, number));
+  }
+
+  async writeStatus(key: FilterKey, uid: string, status: WasmFilterStatus): Promise<Result<void>> {
+    if (!this.kept.owns(key, uid)) return gone(key);
+    return disk(() => this.kept.setStatus(filterId(key), status));
+  }
+
+  /** Nobody keeps events for people here: the operator's own log line is all. */
+  async event(): Promise<void> {}
+
+  problems(): ReadonlyMap<string, string> {
+    const { failure, assembly } = this;
+    return failure === undefined ? assembly.problems : new Map([...assembly.problems, [this.dir, failure]]);
+  }
+
+  onChange(listener: (change: SourceChange) => void): () => void {
+    return this.notifier.onChange(listener);
+  }
+
+  private readonly onDamage = (path: string): void => this.log.error("damaged file ignored", { path });
+
+  /** Scans run one after the other; one asked for meanwhile follows. */
+  private readonly rescan = (): void => {
+    this.isDirty = true;
+    this.scanning ??= this.scanWhileDirty()
+      .catch((error: unknown) => {
+        this.log.error("the manifest folder could not be read; trying again", { dir: this.dir, error: String(error) });
+        this.cancelTimer = this.clock.after(this.waits.pollMs, this.rescan);
+      })
+      .finally(() => {
+        this.scanning = undefined;
+      });
+  };
+
+  private async scanWhileDirty(): Promise<void> {
+    while (this.isDirty && !this.isStopped) {
+      this.isDirty = false;
+      await this.scanOnce();
+    }
+  }
+
+  private async scanOnce(): Promise<void> {
+    const scan = await this.scanner?.scan();
+    if (scan === undefined) return;
+    this.take(scan);
+    if (!this.isListed || scan.changed.size > 0 || scan.removed.length > 0 || this.kept.pending()) await this.update();
+    this.isListed = true;
+    this.cancelTimer();
+    const { pollMs } = this.waits;
+    if (!this.isStopped) this.cancelTimer = this.clock.after(Math.min(scan.again ?? pollMs, pollMs), this.rescan);
+  }
+
+  private take({ changed, removed, failure }: Scan): void {
+    const { dir, files, log } = this;
+    if (failure !== undefined && failure !== this.failure)
+      log.error("the manifest folder has a problem; what was read of it before stays in force", { dir, problem: failure });
+    this.failure = failure;
+    for (const [name, manifest] of changed) {
+      const before = files.get(name);
+      if (manifest.ok) {
+        this.tellForeign(name, before?.foreign ?? [], manifest.value.foreign);
+        files.set(name, manifest.value);
+      } else {
+        const { objects = [], foreign = [] } = before ?? {};
         const inForce = objects.length === 0 ? "nothing of it is in force" : "what it held before stays in force";
-        files.set(name, { objects, problems: [`${manifest.error.message}; ${inForce}`] });
+        files.set(name, { objects, foreign, problems: [`${manifest.error.message}; ${inForce}`] });
       }
     }
     for (const name of removed) files.delete(name);
   }
 
-  async function scanOnce(): Promise<void> {
-    const scan = await scanner.scan();
-    take(scan);
-    if (!listed || scan.changed.size > 0 || scan.removed.length > 0 || filters.pending()) await update();
-    listed = true;
-    cancelTimer();
-    if (!stopped) cancelTimer = clock.after(scan.unsettled ? settleMs : pollMs, rescan);
+  /** Says once what of a file is left alone. What has a name of Weir's kinds is likely a mistake; any other may well belong in the folder. */
+  private tellForeign(file: string, before: readonly ForeignObject[], now: readonly ForeignObject[]): void {
+    const told = new Set(before.map(describeForeign));
+    for (const object of now) {
+      const what = describeForeign(object);
+      if (told.has(what)) continue;
+      told.add(what);
+      if (isKindOfOurs(object.kind)) this.log.warn("an object in a manifest is ignored", { file, line: object.line, object: what });
+      else this.log.debug("an object in a manifest is ignored", { file, line: object.line, object: what });
+    }
   }
 
-  async function update(): Promise<void> {
-    const before = assembly;
-    assembly = assemble(files);
-    for (const [file, message] of assembly.problems)
-      if (before.problems.get(file) !== message) log.error("a manifest has a problem", { file, problem: message });
-    tellReferences("secret", before.secrets, assembly.secrets);
-    tellReferences("configmap", before.configMaps, assembly.configMaps);
-    await filters.replace(assembly.filters);
+  private async update(): Promise<void> {
+    const before = this.assembly;
+    this.assembly = assemble(this.files);
+    const { problems, secrets, configMaps, filters } = this.assembly;
+    for (const [file, message] of problems)
+      if (before.problems.get(file) !== message) this.log.error("a manifest has a problem", { file, problem: message });
+    this.tellReferences("secret", before.secrets, secrets);
+    this.tellReferences("configmap", before.configMaps, configMaps);
+    await this.kept.replace(filters);
   }
 
-  function tellReferences(kind: string, before: Assembly["secrets"], now: Assembly["secrets"]): void {
+  private tellReferences(kind: string, before: Assembly["secrets"], now: Assembly["secrets"]): void {
     for (const id of new Set([...before.keys(), ...now.keys()])) {
-      if (!sameData(before.get(id), now.get(id))) changes.reference(`${kind}/${id}`);
+      if (!sameData(before.get(id), now.get(id))) this.notifier.reference(`${kind}/${id}`);
     }
   }
 
-  /** Scans run one after the other; one asked for meanwhile follows. */
-  function rescan(): void {
-    dirty = true;
-    scanning ??= (async () => {
-      while (dirty && !stopped) {
-        dirty = false;
-        await scanOnce();
-      }
-    })()
-      .catch((error: unknown) => {
-        log.error("manifest folder could not be taken over; trying again", { dir, error: String(error) });
-        cancelTimer = clock.after(pollMs, rescan);
-      })
-      .finally(() => {
-        scanning = undefined;
-      });
-  }
-
-  function startWatching(): void {
+  private startWatching(): void {
     try {
-      watcher = watch(dir, { persistent: false }, rescan);
-      watcher.on("error", () => watcher?.close());
+      this.watcher = watch(this.dir, { persistent: false }, this.rescan);
+      this.watcher.on("error", () => this.watcher?.close());
     } catch {
-      log.warn("changes are found by polling only", { dir, everyMs: pollMs });
+      this.log.warn("changes are found by polling only", { dir: this.dir, everyMs: this.waits.pollMs });
     }
   }
+}
 
-  function read(kind: "secret" | "configMap", namespace: string, name: string): Result<ReadonlyMap<string, Buffer>> {
-    const data = (kind === "secret" ? assembly.secrets : assembly.configMaps).get(`${namespace}/${name}`);
-    if (data !== undefined) return ok(data);
-    const [reason, word] = kind === "secret" ? ["SecretNotFound", "Secret"] : ["ConfigMapNotFound", "ConfigMap"];
-    return fail(reason, `${word} ${namespace}/${name} is in no manifest of ${dir}; add it there`);
-  }
-
-  return {
-    description: `folder ${dir}`,
-    async start() {
-      stopped = false;
-      for (const { file, object } of await filters.load(onDamage)) {
-        // Until its file is read, an object stands as it did last: the file may be broken just now.
-        files.set(file, { objects: [...(files.get(file)?.objects ?? []), object], problems: [] });
-      }
-      scanner = createScanner({ dir, known: files.keys(), clock, settleMs });
-      startWatching();
-      rescan();
-      await scanning;
-    },
-    async stop() {
-      stopped = true;
-      watcher?.close();
-      cancelTimer();
-      await scanning;
-      await filters.flush();
-    },
-    filters: () => filters.all(),
-    async secret(namespace, name) {
-      return read("secret", namespace, name);
-    },
-    async configMap(namespace, name) {
-      return read("configMap", namespace, name);
-    },
-    async revisions(key, uid) {
-      if (!filters.owns(key, uid)) return ok([]);
-      return disk(() => store.revisions(key, onDamage));
-    },
-    async saveRevision(key, uid, revision) {
-      if (!filters.owns(key, uid)) return gone(key);
-      return disk(() => store.saveRevision(key, revision));
-    },
-    async deleteRevision(key, uid, number) {
-      if (!filters.owns(key, uid)) return ok(undefined);
-      return disk(() => store.deleteRevision(key, number));
-    },
-    async writeStatus(key, uid, status) {
-      if (!filters.owns(key, uid)) return gone(key);
-      return disk(() => filters.setStatus(filterId(key), status));
-    },
-    // There is nobody to keep events for people here: the operator's own log line is all.
-    async event() {},
-    problems() {
-      return failure === undefined ? assembly.problems : new Map([...assembly.problems, [dir, failure]]);
-    },
-    onChange: changes.onChange,
-  };
+function found(all: Assembly["secrets"], kind: "Secret" | "ConfigMap", id: string, dir: string): Result<Data> {
+  const data = all.get(id);
+  return data === undefined ? fail(`${kind}NotFound`, `${kind} ${id} is in no manifest of ${dir}; add it there`) : ok(data);
 }
 
 async function disk<T>(work: () => Promise<T>): Promise<Result<T>> {
@@ -187,9 +242,4 @@ async function disk<T>(work: () => Promise<T>): Promise<Result<T>> {
 
 function gone(key: FilterKey): Result<never> {
   return fail("ObjectGone", `WasmFilter ${filterId(key)} was removed or replaced`);
-}
-
-function sameData(a: ReadonlyMap<string, Buffer> | undefined, b: ReadonlyMap<string, Buffer> | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  return a.size === b.size && [...a].every(([key, value]) => b.get(key)?.equals(value) === true);
 }

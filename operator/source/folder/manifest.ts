@@ -1,4 +1,5 @@
 import { LineCounter, parseAllDocuments } from "yaml";
+import { API_VERSION, KIND } from "../../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../../model/result.ts";
 import { type Fields, isFields } from "../../parse/defaults.ts";
 import { isNamespace, isObjectName } from "../../parse/names.ts";
@@ -17,14 +18,27 @@ export interface ManifestObject {
   readonly document: number | undefined;
 }
 
+/** An object of a manifest file that is somebody else's: a server leaves it alone, `weir apply` refuses it. */
+export interface ForeignObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly line: number;
+}
+
+export type ManifestFormat = "yaml" | "json";
+
 export interface Manifest {
   readonly objects: readonly ManifestObject[];
+  readonly foreign: readonly ForeignObject[];
   /** What is wrong with single documents of the file; the others count. */
   readonly problems: readonly string[];
 }
 
-/** Which API group each kind that Weir reads belongs to. Other kinds in a folder are none of its business. */
-const GROUPS: Readonly<Record<ManifestKind, string>> = { WasmFilter: "weir.dev/", Secret: "v1", ConfigMap: "v1" };
+/** The kinds that Weir reads, with their API versions. */
+const VERSIONS: Readonly<Record<ManifestKind, string>> = { WasmFilter: API_VERSION, Secret: "v1", ConfigMap: "v1" };
+
+const GROUP = API_VERSION.slice(0, API_VERSION.indexOf("/") + 1);
 
 export const DEFAULT_NAMESPACE = "default";
 
@@ -32,13 +46,31 @@ export const DEFAULT_NAMESPACE = "default";
  * The objects of a manifest file: YAML with one or more documents, or JSON. Fails with reason `InvalidManifest`, the line and what is
  * wrong there, when any of it cannot be read. Messages never quote the file, which may hold a Secret.
  */
-export function readManifest(text: string, format: "yaml" | "json"): Result<Manifest> {
+export function readManifest(text: string, format: ManifestFormat): Result<Manifest> {
   const documents = format === "json" ? readJson(text) : readYaml(text);
   if (!documents.ok) return documents;
-  const objects: ManifestObject[] = [];
-  const problems: string[] = [];
-  documents.value.forEach(({ value, line }, document) => void collect(value, { line, document }, { objects, problems }));
-  return ok({ objects, problems });
+  const found: Found = { objects: [], foreign: [], problems: [] };
+  documents.value.forEach(({ value, line }, document) => void collect(value, { line, document }, found));
+  return ok(found);
+}
+
+/**
+ * Which of Weir's kinds an object is; `undefined`: somebody else's. A WasmFilter of another version of Weir's API is Weir's all the same: parsing says
+ * which version it must have.
+ */
+export function manifestKind(apiVersion: string, kind: string): ManifestKind | undefined {
+  if (!isKindOfOurs(kind)) return undefined;
+  return VERSIONS[kind] === apiVersion || (kind === KIND && apiVersion.startsWith(GROUP)) ? kind : undefined;
+}
+
+export function isKindOfOurs(kind: string): kind is ManifestKind {
+  return Object.hasOwn(VERSIONS, kind);
+}
+
+/** E.g. `other.example/v1 WasmFilter a is not Weir's; Weir reads WasmFilter (weir.dev/v1alpha1), Secret (v1), ConfigMap (v1)`. */
+export function describeForeign({ apiVersion, kind, name }: ForeignObject): string {
+  const ours = Object.entries(VERSIONS).map(([each, version]) => `${each} (${version})`);
+  return `${[apiVersion, kind, name].filter((part) => part !== "").join(" ")} is not Weir's; Weir reads ${ours.join(", ")}`;
 }
 
 interface Document {
@@ -84,9 +116,15 @@ function withoutQuotes(message: string): string {
 
 type Place = Pick<ManifestObject, "line" | "document">;
 
-function collect(value: unknown, place: Place, found: { objects: ManifestObject[]; problems: string[] }): void {
+interface Found {
+  readonly objects: ManifestObject[];
+  readonly foreign: ForeignObject[];
+  readonly problems: string[];
+}
+
+function collect(value: unknown, place: Place, found: Found): void {
   const { line } = place;
-  const { objects, problems } = found;
+  const { objects, foreign, problems } = found;
   if (value === null || value === undefined) return;
   if (!isFields(value)) {
     problems.push(`line ${line}: not a Kubernetes object; it needs apiVersion, kind and metadata`);
@@ -101,14 +139,11 @@ function collect(value: unknown, place: Place, found: { objects: ManifestObject[
     problems.push(`line ${line}: not a Kubernetes object; it needs apiVersion and kind`);
     return;
   }
-  if (!isKnown(kind) || !(GROUPS[kind].endsWith("/") ? apiVersion.startsWith(GROUPS[kind]) : apiVersion === GROUPS[kind])) return;
+  const ours = manifestKind(apiVersion, kind);
   const { name, namespace } = isFields(metadata) ? metadata : {};
-  if (!isObjectName(name)) problems.push(`line ${line}: ${kind} without a valid metadata.name`);
+  if (ours === undefined) foreign.push({ apiVersion, kind, name: typeof name === "string" ? name : "", line });
+  else if (!isObjectName(name)) problems.push(`line ${line}: ${kind} without a valid metadata.name`);
   else if (namespace !== undefined && namespace !== null && !isNamespace(namespace)) {
     problems.push(`line ${line}: ${kind} ${name} has no valid metadata.namespace`);
-  } else objects.push({ kind, namespace: namespace ?? DEFAULT_NAMESPACE, name, fields: value, ...place });
-}
-
-function isKnown(kind: string): kind is ManifestKind {
-  return Object.hasOwn(GROUPS, kind);
+  } else objects.push({ kind: ours, namespace: namespace ?? DEFAULT_NAMESPACE, name, fields: value, ...place });
 }

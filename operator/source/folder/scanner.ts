@@ -1,112 +1,172 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../../../model/clock.ts";
-
-/** Larger files are refused; the API server's own limit for one object is about 1.5 MiB. */
-const MAX_FILE_BYTES = 8 * 1024 * 1024;
-const MAX_FILES = 10_000;
-const MANIFEST = /^[^.].*[.](ya?ml|json)$/;
+import type { Result } from "../../../model/result.ts";
+import { problemsOf } from "../../parse/filter.ts";
+import { formatOf, manifestNames, readManifestText } from "./files.ts";
+import { type Manifest, readManifest } from "./manifest.ts";
 
 export interface Scan {
-  /** Files that are new or have other contents, by name. */
-  readonly changed: ReadonlyMap<string, { readonly text: string } | { readonly problem: string }>;
+  /** Files that are new or have other contents, by name, as they read now. */
+  readonly changed: ReadonlyMap<string, Result<Manifest>>;
   readonly removed: readonly string[];
-  /** True: some file is still being written; scan again soon. */
-  readonly unsettled: boolean;
+  /** Milliseconds after which to look again, as some file may still be being written; `undefined`: nothing is under way. */
+  readonly again: number | undefined;
   /** Why the folder itself could not be read. Nothing counts as removed then. */
   readonly failure: string | undefined;
 }
 
-/** Finds the manifests of a folder (not of folders below it) that changed since the last scan. */
+/** Finds the manifests of a folder that changed since the last scan. */
 export interface Scanner {
   scan(): Promise<Scan>;
 }
 
 export interface ScannerOptions {
   readonly dir: string;
+  /** Names of files that were read before a restart. */
   readonly known: Iterable<string>;
   readonly clock: Clock;
+  /** How long a file that reads as whole must look the same. Longer than the clock of a file system's times ticks: 10 ms at most. */
+  readonly quietMs: number;
+  /** How long any other file must look the same, and a file must stay away until it counts as removed. */
   readonly settleMs: number;
 }
 
+/**
+ * A file counts once it looked the same for a while: an editor that empties a file before it writes it, or that deletes it and makes it again,
+ * must not take a filter away for a moment. That while is short for a file that reads as whole. The first scan takes files as they are; of the
+ * files `known` from before, those that are no more count as removed once they stayed away.
+ */
+export function createScanner(options: ScannerOptions): Scanner {
+  return new FolderScanner(options);
+}
+
 interface Sighting {
-  /** Inode, size and time of change; "absent" for a file that is gone. */
+  /** Inode, size and times of change; "absent" for a file that is gone. */
   readonly signature: string;
   readonly since: number;
+  /** It was read, and may be half of what is to come. */
+  doubtful: boolean;
+}
+
+/** A file as it was taken over. */
+interface Taken {
+  readonly signature: string;
+  readonly objects: number;
+}
+
+const ABSENT = "absent";
+
+class FolderScanner implements Scanner {
+  private readonly options: ScannerOptions;
+  private readonly taken = new Map<string, Taken>();
+  /** Files that look other than when they were taken over. */
+  private readonly sightings = new Map<string, Sighting>();
+  private first = true;
+
+  constructor(options: ScannerOptions) {
+    this.options = options;
+    for (const name of options.known) this.taken.set(name, { signature: "known from before", objects: 0 });
+  }
+
+  async scan(): Promise<Scan> {
+    const { dir } = this.options;
+    let found: ReadonlyMap<string, string>;
+    try {
+      found = await signatures(dir);
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
+      const failure = code === "ENOENT" ? "the folder does not exist; create it" : `the folder cannot be read (${code})`;
+      return { changed: new Map(), removed: [], again: undefined, failure };
+    }
+    const changed = new Map<string, Result<Manifest>>();
+    for (const [name, signature] of found) {
+      const manifest = await this.look(name, signature);
+      if (manifest !== undefined) changed.set(name, manifest);
+    }
+    const removed = this.takeAway(found);
+    this.first = false;
+    return { changed, removed, again: this.again(), failure: undefined };
+  }
+
+  /** What the file holds, if that is new and may be taken over now. */
+  private async look(name: string, signature: string): Promise<Result<Manifest> | undefined> {
+    const before = this.taken.get(name);
+    if (before?.signature === signature) {
+      this.sightings.delete(name);
+      return undefined;
+    }
+    const sighting = this.see(name, signature);
+    const age = this.options.clock.now() - sighting.since;
+    const settled = this.first || age >= this.options.settleMs;
+    if (!settled && (sighting.doubtful || age < this.options.quietMs)) return undefined;
+    const text = await readManifestText(join(this.options.dir, name));
+    const manifest = text.ok ? readManifest(text.value, formatOf(name)) : text;
+    if (!settled && !(text.ok && manifest.ok && isWhole(name, text.value, manifest.value, before?.objects ?? 0))) {
+      sighting.doubtful = true;
+      return undefined;
+    }
+    // What was written while it was read may be half of something: the next scan sees another file.
+    if (!this.first && (await signatureOf(join(this.options.dir, name))) !== signature) return undefined;
+    this.sightings.delete(name);
+    this.taken.set(name, { signature, objects: manifest.ok ? manifest.value.objects.length : 0 });
+    return manifest;
+  }
+
+  /** Notes how the file looks, and since when it has looked so. */
+  private see(name: string, signature: string): Sighting {
+    const before = this.sightings.get(name);
+    const now = this.options.clock.now();
+    // A clock that was set back must not make a file wait for the time it came from.
+    if (before?.signature === signature && before.since <= now) return before;
+    const sighting = { signature, since: now, doubtful: false };
+    this.sightings.set(name, sighting);
+    return sighting;
+  }
+
+  /** Forgets the files that stayed away long enough; returns their names. */
+  private takeAway(found: ReadonlyMap<string, string>): readonly string[] {
+    const { clock, settleMs } = this.options;
+    const removed = [...this.taken.keys()].filter((name) => !found.has(name) && clock.now() - this.see(name, ABSENT).since >= settleMs);
+    for (const name of removed) this.taken.delete(name);
+    for (const name of this.sightings.keys()) if (!found.has(name) && !this.taken.has(name)) this.sightings.delete(name);
+    return removed;
+  }
+
+  private again(): number | undefined {
+    const { clock, quietMs, settleMs } = this.options;
+    const waits = [...this.sightings.values()].map(({ signature, since, doubtful }) => {
+      const wait = doubtful || signature === ABSENT ? settleMs : quietMs;
+      return Math.max(1, since + wait - clock.now());
+    });
+    return waits.length === 0 ? undefined : Math.min(...waits);
+  }
 }
 
 /**
- * A file counts only once it looked the same for `settleMs`: an editor that empties a file before it writes it, or that deletes it and
- * makes it again, must not take a filter away for a moment. The first scan takes files as they are; of the files `known` from before, those that are
- * no more count as removed once they stayed away.
+ * True for a text that shows no sign of being cut short: it ends its last line, reads without a problem, holds no fewer objects than the file did,
+ * and its filters are complete.
  */
-export function createScanner({ dir, known, clock, settleMs }: ScannerOptions): Scanner {
-  const accepted = new Map<string, string>();
-  for (const name of known) accepted.set(name, "known from before");
-  const sightings = new Map<string, Sighting>();
-  let first = true;
+function isWhole(name: string, text: string, { objects, problems }: Manifest, before: number): boolean {
+  const ended = formatOf(name) === "json" || text.endsWith("\n");
+  if (!ended || problems.length > 0 || objects.length === 0 || objects.length < before) return false;
+  return objects.every(({ kind, fields }) => kind !== "WasmFilter" || problemsOf(fields).length === 0);
+}
 
-  function settled(name: string, signature: string): boolean {
-    const sighting = sightings.get(name);
-    if (sighting?.signature !== signature) sightings.set(name, { signature, since: clock.now() });
-    const { since } = sightings.get(name) ?? { since: clock.now() };
-    if (clock.now() - since < settleMs) return false;
-    sightings.delete(name);
-    return true;
+/** How each manifest of the folder looks from outside, by name. */
+async function signatures(dir: string): Promise<ReadonlyMap<string, string>> {
+  const names = await manifestNames(dir);
+  const found = new Map<string, string>();
+  const all = await Promise.all(names.map((name) => signatureOf(join(dir, name))));
+  for (const [index, name] of names.entries()) {
+    const signature = all[index];
+    if (signature !== undefined) found.set(name, signature);
   }
+  return found;
+}
 
-  async function list(): Promise<Map<string, string>> {
-    const names = (await readdir(dir)).filter((name) => MANIFEST.test(name)).sort();
-    const found = new Map<string, string>();
-    const stats = await Promise.all(
-      names.slice(0, MAX_FILES).map((name) => stat(join(dir, name), { bigint: true }).catch(() => undefined)),
-    );
-    for (const [index, name] of names.entries()) {
-      const file = stats[index];
-      if (file?.isFile() === true) found.set(name, `${file.ino}:${file.size}:${file.mtimeNs}:${file.ctimeNs}`);
-    }
-    return found;
-  }
-
-  async function read(name: string): Promise<{ text: string } | { problem: string }> {
-    try {
-      const path = join(dir, name);
-      if ((await stat(path)).size > MAX_FILE_BYTES) return { problem: `larger than ${MAX_FILE_BYTES} bytes; split it` };
-      return { text: new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path)) };
-    } catch (error) {
-      if (error instanceof TypeError) return { problem: "not UTF-8 text" };
-      return { problem: `cannot be read (${(error as NodeJS.ErrnoException).code ?? "unknown error"})` };
-    }
-  }
-
-  async function scan(): Promise<Scan> {
-    const changed = new Map<string, { text: string } | { problem: string }>();
-    const removed: string[] = [];
-    let found: Map<string, string>;
-    try {
-      found = await list();
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      const failure = code === "ENOENT" ? "the folder does not exist; create it" : `the folder cannot be read (${code ?? "unknown error"})`;
-      return { changed, removed, unsettled: false, failure };
-    }
-    for (const [name, signature] of found) {
-      if (accepted.get(name) === signature) sightings.delete(name);
-      else if (first || settled(name, signature)) {
-        changed.set(name, await read(name));
-        accepted.set(name, signature);
-      }
-    }
-    for (const name of accepted.keys()) {
-      if (!found.has(name) && settled(name, "absent")) {
-        removed.push(name);
-        accepted.delete(name);
-      }
-    }
-    for (const name of sightings.keys()) if (!found.has(name) && !accepted.has(name)) sightings.delete(name);
-    first = false;
-    return { changed, removed, unsettled: sightings.size > 0, failure: undefined };
-  }
-
-  return { scan };
+/** `undefined` for what is no file. */
+async function signatureOf(path: string): Promise<string | undefined> {
+  const file = await stat(path, { bigint: true }).catch(() => undefined);
+  return file?.isFile() === true ? `${file.ino}:${file.size}:${file.mtimeNs}:${file.ctimeNs}` : undefined;
 }

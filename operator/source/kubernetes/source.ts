@@ -5,7 +5,7 @@ import { type FilterKey, filterId } from "../../../model/filter.ts";
 import type { WasmFilter, WasmFilterStatus } from "../../../model/gen/wasmfilter.ts";
 import type { Log } from "../../../model/log.ts";
 import { fail, ok } from "../../../model/result.ts";
-import { createChanges } from "../changes.ts";
+import { createChangeNotifier } from "../change-notifier.ts";
 import type { Source } from "../source.ts";
 import { type ApiFailure, createKubeApi } from "./api.ts";
 import { createEventWriter } from "./events.ts";
@@ -38,7 +38,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Source
   const { kubeConfig, log, clock, namespace, random = Math.random, timeoutMs = 10_000 } = options;
   const api = createKubeApi({ kubeConfig, timeoutMs });
   const description = `cluster ${api.server}`;
-  const changes = createChanges();
+  const changes = createChangeNotifier();
   const references = createReferences({ api, clock, log, random, onChange: changes.reference, patienceMs: timeoutMs });
   const revisions = createRevisionStore({ api, log });
   const events = createEventWriter({ api, clock, log, random });

@@ -1,13 +1,13 @@
 import type { SourceChange } from "./source.ts";
 
 /** Gathers what changed and tells the listeners once per turn of the event loop. */
-export interface Changes {
+export interface ChangeNotifier {
   filter(id: string): void;
   reference(id: string): void;
   onChange(listener: (change: SourceChange) => void): () => void;
 }
 
-export function createChanges(): Changes {
+export function createChangeNotifier(): ChangeNotifier {
   const listeners = new Set<(change: SourceChange) => void>();
   let filters = new Set<string>();
   let references = new Set<string>();

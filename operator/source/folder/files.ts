@@ -1,0 +1,52 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { fail, ok, type Result } from "../../../model/result.ts";
+import { type Assembly, assemble, type ManifestFile } from "./assemble.ts";
+import { type ManifestFormat, readManifest } from "./manifest.ts";
+
+/** Larger files are refused; the API server's own limit for one object is about 1.5 MiB. */
+export const MAX_FILE_BYTES = 8 * 1024 * 1024;
+/** Files of a folder beyond this many are not read. */
+const MAX_FILES = 10_000;
+const MANIFEST = /^[^.].*[.](ya?ml|json)$/;
+
+/** Names of the manifests of a folder, not of folders below it, in order. Hidden files are none. Rejects when the folder cannot be read. */
+export async function manifestNames(dir: string): Promise<readonly string[]> {
+  const names = (await readdir(dir)).filter((name) => MANIFEST.test(name));
+  return names.sort().slice(0, MAX_FILES);
+}
+
+export function formatOf(name: string): ManifestFormat {
+  return name.endsWith(".json") ? "json" : "yaml";
+}
+
+/** The text of a manifest file. Fails with reason `Unreadable`: too large, no UTF-8, or not to be read. */
+export async function readManifestText(path: string): Promise<Result<string>> {
+  try {
+    const { size } = await stat(path);
+    if (size > MAX_FILE_BYTES) return fail("Unreadable", `larger than ${MAX_FILE_BYTES} bytes; split it`);
+    return ok(new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path)));
+  } catch (error) {
+    if (error instanceof TypeError) return fail("Unreadable", "not UTF-8 text");
+    return fail("Unreadable", `cannot be read (${codeOf(error)})`);
+  }
+}
+
+/** What a folder describes now, read once, as a server would read it. Fails with `NoFolder`; a file that cannot be read is a problem of the assembly. */
+export async function readFolder(dir: string): Promise<Result<Assembly>> {
+  const files = new Map<string, ManifestFile>();
+  try {
+    for (const name of await manifestNames(dir)) {
+      const text = await readManifestText(join(dir, name));
+      const manifest = text.ok ? readManifest(text.value, formatOf(name)) : text;
+      files.set(name, manifest.ok ? manifest.value : { objects: [], foreign: [], problems: [manifest.error.message] });
+    }
+  } catch (error) {
+    return fail("NoFolder", `cannot read the manifest folder ${dir} (${codeOf(error)}); make it, or name another with --filters`);
+  }
+  return ok(assemble(files));
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? "unknown error";
+}
