@@ -10,7 +10,7 @@ import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import { pushModule } from "../oci/index.ts";
-import { tempFolder } from "../test/support/temp.ts";
+import { tempFolder } from "../test/support/temp-folder.ts";
 import { condition, startWeir, type Weir } from "../test/support/weir.ts";
 import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from "../xds/gen/envoy/service/discovery/v3/discovery.ts";
 import { typeUrls } from "../xds/resource.ts";
