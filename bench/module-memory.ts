@@ -10,11 +10,11 @@ import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import { pushModule } from "../oci/index.ts";
-import { tempFolder } from "../test/support/temp-folder.ts";
+import { createTempFolder } from "../test/support/temp-folder.ts";
 import { condition, startWeir, type Weir } from "../test/support/weir.ts";
+import { passThroughModule } from "../xds/envoy/pass-through.ts";
 import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from "../xds/gen/envoy/service/discovery/v3/discovery.ts";
-import { typeUrls } from "../xds/resource.ts";
-import { passThroughModule } from "../xds/resources/pass-through.ts";
+import { typeUrls } from "../xds/protocol/resource.ts";
 import { connectGrpc } from "../xds/testing/grpc-client.ts";
 import { usage } from "./processes.ts";
 
@@ -106,7 +106,7 @@ function mib(bytes: number): string {
   return `${(bytes / MIB).toFixed(0)} MiB`;
 }
 
-const folder = await tempFolder("module-memory");
+const folder = await createTempFolder("module-memory");
 const root = folder.path;
 const [, writing] = await timed(() => writeFilters(root));
 console.log(`${count} modules of ${size} bytes written in ${writing}`);

@@ -2,14 +2,14 @@
 import { systemClock } from "../model/clock.ts";
 import type { Fleet } from "../model/delivery.ts";
 import type { ModuleBytes } from "../model/module.ts";
-import { createCache } from "../xds/cache.ts";
-import { createDiscovery } from "../xds/discovery.ts";
-import { createFleet } from "../xds/fleet.ts";
+import { createFleet } from "../xds/fleet/fleet.ts";
 import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from "../xds/gen/envoy/service/discovery/v3/discovery.ts";
 import type { Message } from "../xds/grpc/message.ts";
-import { typeUrls } from "../xds/resource.ts";
-import { join } from "../xds/resources/wire.ts";
-import type { XdsStream } from "../xds/stream.ts";
+import { join } from "../xds/protobuf/wire.ts";
+import { createCache } from "../xds/protocol/cache.ts";
+import { typeUrls } from "../xds/protocol/resource.ts";
+import { createDiscovery } from "../xds/stream/discovery.ts";
+import type { XdsStream } from "../xds/stream/stream.ts";
 
 /** A fleet whose proxies acknowledge all that they are sent, in later turns of the event loop and a few at a time, as sockets would hand it over. */
 export interface SimulatedFleet {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import type { Chain } from "../model/delivery.ts";
+import { chainVersion } from "../xds/envoy/chain.ts";
+import { dialectOf } from "../xds/envoy/dialect.ts";
 import type { DeltaDiscoveryRequest } from "../xds/gen/envoy/service/discovery/v3/discovery.ts";
-import { chainVersion } from "../xds/resources/chain.ts";
-import { dialectOf } from "../xds/resources/dialect.ts";
 import { chainEntry } from "./support/chain-entry.ts";
 import { type Control, startControl } from "./support/control.ts";
 import { startEchoApp } from "./support/echo-app.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import type { Chain } from "../model/delivery.ts";
-import { typeUrls } from "../xds/resource.ts";
+import { typeUrls } from "../xds/protocol/resource.ts";
 import { chainEntry } from "./support/chain-entry.ts";
 import { startControl } from "./support/control.ts";
 import { startEchoApp } from "./support/echo-app.ts";

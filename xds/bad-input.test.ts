@@ -7,8 +7,8 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { DeltaDiscoveryRequest, DiscoveryRequest } from "./gen/envoy/service/discovery/v3/discovery.ts";
 import { status } from "./grpc/status.ts";
-import { parseNode } from "./node.ts";
-import { typeUrls } from "./resource.ts";
+import { typeUrls } from "./protocol/resource.ts";
+import { parseNode } from "./stream/node.ts";
 import type { Variant } from "./testing/client.ts";
 import { resourceOf, type StartedDiscovery, startDiscovery } from "./testing/discovery.ts";
 

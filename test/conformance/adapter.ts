@@ -1,13 +1,13 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
-import { type Cache, createCache } from "../../xds/cache.ts";
-import { createDiscovery } from "../../xds/discovery.ts";
 import type { Method } from "../../xds/grpc/call.ts";
 import { frame } from "../../xds/grpc/message.ts";
 import { createGrpcServer } from "../../xds/grpc/server.ts";
 import { status } from "../../xds/grpc/status.ts";
-import { discoveryMethods, healthMethods } from "../../xds/methods.ts";
-import { plainResource, type Resource, typeUrls } from "../../xds/resource.ts";
-import { field } from "../../xds/resources/wire.ts";
+import { field } from "../../xds/protobuf/wire.ts";
+import { type Cache, createCache } from "../../xds/protocol/cache.ts";
+import { plainResource, type Resource, typeUrls } from "../../xds/protocol/resource.ts";
+import { discoveryMethods, healthMethods } from "../../xds/services/methods.ts";
+import { createDiscovery } from "../../xds/stream/discovery.ts";
 
 /** A discovery server, and beside it a service through which a conformance suite sets what the server holds. */
 export interface ConformanceTarget {

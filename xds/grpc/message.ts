@@ -1,4 +1,4 @@
-import { byteLength, type Rope } from "../resources/wire.ts";
+import { byteLength, type Rope } from "../protobuf/wire.ts";
 
 /** Bytes of a message's length prefix. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests */
 const PREFIX = 5;

@@ -1,4 +1,4 @@
-import { slice } from "../resources/wire.ts";
+import { slice } from "../protobuf/wire.ts";
 import { FRAME_HEADER, flag, frameType, MAX_FRAME, MAX_WINDOW, makeFrame, writeFrameHeader } from "./frames.ts";
 import type { Message } from "./message.ts";
 import type { Outlet } from "./outlet.ts";

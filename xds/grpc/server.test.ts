@@ -4,7 +4,7 @@ import { type ClientHttp2Session, connect as connectHttp2, constants } from "nod
 import { connect as connectTcp, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { Client, credentials, type StatusObject } from "@grpc/grpc-js";
-import { join } from "../resources/wire.ts";
+import { join } from "../protobuf/wire.ts";
 import type { Call, Method } from "./call.ts";
 import { errorCode, FRAME_HEADER, flag, frameType, makeFrame, PREFACE, settingsFrame, words } from "./frames.ts";
 import { encodeHeaders } from "./hpack.ts";

@@ -6,9 +6,9 @@ import {
   DiscoveryRequest,
   DiscoveryResponse,
 } from "../gen/envoy/service/discovery/v3/discovery.ts";
-import { discoveryServices } from "../services.ts";
-import type { Request } from "../subscription.ts";
-import { rulesOf } from "../type-rules.ts";
+import type { Request } from "../protocol/subscription.ts";
+import { rulesOf } from "../protocol/type-rules.ts";
+import { discoveryServices } from "../services/names.ts";
 import { connectGrpc, type Status } from "./grpc-client.ts";
 
 export type Variant = Request["variant"];

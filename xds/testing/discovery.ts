@@ -1,12 +1,12 @@
 import type { TestContext } from "node:test";
 import type { ModuleBytes } from "../../model/module.ts";
-import { type Cache, createCache } from "../cache.ts";
-import { createDiscovery, type Discovery } from "../discovery.ts";
 import { createGrpcServer } from "../grpc/server.ts";
-import { discoveryMethods, healthMethods } from "../methods.ts";
-import { plainResource, type Resource, typeUrls } from "../resource.ts";
-import { field } from "../resources/wire.ts";
-import type { StreamObserver } from "../stream.ts";
+import { field } from "../protobuf/wire.ts";
+import { type Cache, createCache } from "../protocol/cache.ts";
+import { plainResource, type Resource, typeUrls } from "../protocol/resource.ts";
+import { discoveryMethods, healthMethods } from "../services/methods.ts";
+import { createDiscovery, type Discovery } from "../stream/discovery.ts";
+import type { StreamObserver } from "../stream/stream.ts";
 import { connect, type TestClient, type TestClientOptions, type Variant } from "./client.ts";
 import { heldModules } from "./modules.ts";
 

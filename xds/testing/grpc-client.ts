@@ -1,7 +1,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants, type IncomingHttpHeaders } from "node:http2";
 import { frame, MessageReader } from "../grpc/message.ts";
 import { status } from "../grpc/status.ts";
-import { join } from "../resources/wire.ts";
+import { join } from "../protobuf/wire.ts";
 
 export interface Status {
   readonly code: number;

@@ -1,0 +1,76 @@
+import { hash } from "node:crypto";
+import { allowedNames } from "../../model/capabilities.ts";
+import type { ChainEntry } from "../../model/delivery.ts";
+import { type FailurePolicy, filterId } from "../../model/filter.ts";
+import {
+  type CapabilityRestrictionConfig,
+  FailurePolicy as EnvoyFailurePolicy,
+  PluginConfig,
+  VmConfig,
+} from "../gen/envoy/extensions/wasm/v3/wasm.ts";
+import { field, join, type Rope } from "../protobuf/wire.ts";
+import type { Dialect } from "./dialect.ts";
+
+const STRING_VALUE = "type.googleapis.com/google.protobuf.StringValue";
+/** Field numbers of the path from the plugin down to its code. They are written by hand so that the code is never copied. */
+const PLUGIN_VM_CONFIG = 3;
+const VM_CODE = 3;
+const ASYNC_DATA_SOURCE_LOCAL = 1;
+const DATA_SOURCE_INLINE_BYTES = 2;
+
+const failurePolicies: Record<FailurePolicy, EnvoyFailurePolicy> = {
+  Reload: EnvoyFailurePolicy.FAIL_RELOAD,
+  Closed: EnvoyFailurePolicy.FAIL_CLOSED,
+  Open: EnvoyFailurePolicy.FAIL_OPEN,
+};
+
+/** How long Envoy answers 503 before it builds a new VM for one that failed: short the first time (its own default is 1 s), longer each time after. */
+const reloadConfig = { backoff: { baseInterval: { seconds: 0, nanos: 250_000_000 }, maxInterval: { seconds: 30, nanos: 0 } } };
+
+/** The encoded envoy.extensions.wasm.v3.PluginConfig of a filter. `code`: its module; `attempt`: see `chainResource`. */
+export function pluginConfig(entry: ChainEntry, code: Uint8Array, dialect: Dialect, attempt: string): Rope {
+  const { settings } = entry;
+  const plugin = PluginConfig.encode({
+    name: filterId(entry.filter),
+    rootId: settings.rootId,
+    configuration: settings.config === "" ? undefined : { typeUrl: STRING_VALUE, value: stringValue(settings.config) },
+    failurePolicy: failurePolicies[settings.failurePolicy],
+    reloadConfig: settings.failurePolicy === "Reload" ? reloadConfig : undefined,
+    capabilityRestrictionConfig: dialect.restriction === "plugin" ? restriction(entry, attempt) : undefined,
+  }).finish();
+  return [plugin, ...field(PLUGIN_VM_CONFIG, vmConfig(entry, code, dialect, attempt))];
+}
+
+function vmConfig(entry: ChainEntry, code: Uint8Array, dialect: Dialect, attempt: string): Rope {
+  const { env } = entry.settings;
+  const vm = VmConfig.encode({
+    vmId: vmId(entry),
+    runtime: "envoy.wasm.runtime.v8",
+    environmentVariables: env.length === 0 ? undefined : { keyValues: Object.fromEntries(env.map(({ name, value }) => [name, value])) },
+    capabilityRestrictionConfig: dialect.restriction === "vm" ? restriction(entry, attempt) : undefined,
+  }).finish();
+  const source = field(ASYNC_DATA_SOURCE_LOCAL, field(DATA_SOURCE_INLINE_BYTES, [code]));
+  return [vm, ...field(VM_CODE, source)];
+}
+
+/** The attempt stands among the names: nothing has that name, so it changes the bytes and nothing else. */
+function restriction(entry: ChainEntry, attempt: string): CapabilityRestrictionConfig {
+  const names = [...allowedNames(entry.capabilities), `weir_attempt_${attempt}`];
+  return { allowedCapabilities: Object.fromEntries(names.map((name) => [name, {}])) };
+}
+
+/**
+ * Envoy keeps one VM per (vm_id, VM configuration, code): environment variables, capabilities and failure policy are not in its key, so
+ * they are in the id, or a change to one of them alone would go on with the old VM. The filter is in it too: filters that happen to share
+ * a module never share a VM, and one that traps takes no other with it.
+ */
+export function vmId(entry: ChainEntry): string {
+  const { env, failurePolicy } = entry.settings;
+  const built = JSON.stringify([env.map(({ name, value }) => [name, value]), allowedNames(entry.capabilities), failurePolicy]);
+  return `${filterId(entry.filter)}/${hash("sha256", built).slice(0, 16)}`;
+}
+
+/** google.protobuf.StringValue: Envoy hands its text to the plugin as it is. */
+function stringValue(value: string): Buffer {
+  return Buffer.from(join(field(1, [Buffer.from(value)])));
+}

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { DeliveredFilter } from "../../model/delivery.ts";
+import { type Facts, type Log, silentLog } from "../../model/log.ts";
+import { plainResource, typeUrls } from "../protocol/resource.ts";
+import { createAnswerLog } from "./answer-log.ts";
+import { createDelivery } from "./ledger.ts";
+
+function filter(name: string, revision: number): DeliveredFilter {
+  const digest = `sha256:${"a".repeat(64)}` as const;
+  return { filter: { namespace: "shop", name }, revision, digest, wasmDigest: digest, hash: `${revision}`.repeat(20) };
+}
+
+function scene(isDebug = true) {
+  const lines: [string, string, Facts | undefined][] = [];
+  const log: Log = {
+    ...silentLog,
+    isDebug,
+    debug: (...line) => lines.push(["debug", ...line] as never),
+    warn: (...line) => lines.push(["warn", ...line] as never),
+  };
+  const delivery = createDelivery("weir/default", "default", undefined);
+  const offer = (version: string, ...filters: DeliveredFilter[]) =>
+    delivery.desire({ resource: plainResource(typeUrls.extensionConfig, "weir/default", version, []), filters });
+  return { lines, delivery, offer, answers: createAnswerLog(log) };
+}
+
+describe("log lines about a proxy's answers", () => {
+  test("an ACK names the rollouts that it ends on this proxy, and no other filter of the chain", () => {
+    const { lines, delivery, offer, answers } = scene();
+    offer("1", filter("a", 1), filter("b", 1));
+    delivery.acked("1", 0);
+    answers.acked("web-1", delivery, undefined);
+    const before = delivery.running;
+    offer("2", filter("a", 1), filter("b", 2));
+    delivery.acked("2", 0);
+    answers.acked("web-1", delivery, before);
+    assert.deepEqual(
+      lines.map(([level, , facts]) => [level, facts]),
+      [
+        ["debug", { proxy: "web-1", slot: "default", rollout: "shop/a#1@11111111,shop/b#1@11111111" }],
+        ["debug", { proxy: "web-1", slot: "default", rollout: "shop/b#2@22222222" }],
+      ],
+    );
+  });
+
+  test("a NACK names the rollout at fault, with the proxy's words", () => {
+    const { lines, delivery, offer, answers } = scene();
+    offer("1", filter("a", 1), filter("b", 1));
+    delivery.rejected("1", "Unable to create Wasm plugin shop/b", 0);
+    answers.rejected("web-1", delivery, "Unable to create Wasm plugin shop/b");
+    assert.deepEqual(lines[0]?.[2], {
+      proxy: "web-1",
+      slot: "default",
+      rollout: "shop/b#1@11111111",
+      message: "Unable to create Wasm plugin shop/b",
+    });
+    assert.equal(lines[0]?.[0], "warn");
+  });
+
+  test("without debug lines an ACK costs nothing", () => {
+    const { lines, delivery, answers } = scene(false);
+    answers.acked("web-1", delivery, undefined);
+    assert.deepEqual(lines, []);
+  });
+});

@@ -1,0 +1,34 @@
+import type { DeliveredFilter } from "../../model/delivery.ts";
+import { filterId } from "../../model/filter.ts";
+import type { Log } from "../../model/log.ts";
+import { rolloutId } from "../../model/rollout-id.ts";
+import type { Delivery, Running } from "./ledger.ts";
+
+/** Log lines about what proxies answered to what they were sent. */
+export interface AnswerLog {
+  /** `before`: what the proxy ran under this name until now. */
+  acked(proxy: string, delivery: Delivery, before: Running | undefined): void;
+  /** `message`: the proxy's own words. */
+  rejected(proxy: string, delivery: Delivery, message: string): void;
+}
+
+/** An ACK is at level debug: a rollout has one for each proxy. */
+export function createAnswerLog(log: Log): AnswerLog {
+  return {
+    acked(proxy, { slot, running }, before) {
+      if (log.isDebug) log.debug("a proxy acknowledged", { proxy, slot, rollout: rolloutsOf(running?.filters, before?.filters) });
+    },
+    rejected(proxy, { slot, rejection, running }, message) {
+      const { filters, culprit } = rejection ?? {};
+      const rollout = culprit === undefined ? rolloutsOf(filters, running?.filters) : rolloutId(culprit);
+      log.warn("a proxy rejected what it was sent", { proxy, slot, rollout, message });
+    },
+  };
+}
+
+/** The ids of the filters that are new or other than before, as one text; `undefined`: none is. */
+function rolloutsOf(filters: readonly DeliveredFilter[] = [], before: readonly DeliveredFilter[] = []): string | undefined {
+  const had = new Map(before.map(({ filter, hash }) => [filterId(filter), hash]));
+  const changed = filters.filter(({ filter, hash }) => had.get(filterId(filter)) !== hash);
+  return changed.length === 0 ? undefined : changed.map(rolloutId).join(",");
+}

@@ -1,0 +1,24 @@
+import type { Chain, ChainEntry } from "../../model/delivery.ts";
+
+/** What a slot is to hold; `undefined` is the empty chain. */
+export type Assigned = Chain | "hold" | undefined;
+
+/** True when two assignments differ in what they mean. Almost always they are the same objects, or equal in a few comparisons. */
+export function differ(a: ReadonlyMap<string, Assigned>, b: ReadonlyMap<string, Assigned>): boolean {
+  for (const slot of a.keys()) if (differs(a.get(slot), b.get(slot))) return true;
+  for (const slot of b.keys()) if (!a.has(slot) && differs(undefined, b.get(slot))) return true;
+  return false;
+}
+
+/** A slot that is not assigned holds the empty chain. */
+export function differs(a: Assigned = [], b: Assigned = []): boolean {
+  if (a === b) return false;
+  if (a === "hold" || b === "hold" || a.length !== b.length) return true;
+  return a.some((entry, index) => !isSame(entry, b[index]));
+}
+
+function isSame(a: ChainEntry, b: ChainEntry | undefined): boolean {
+  if (a === b || b === undefined) return a === b;
+  const sameFilter = a.filter.name === b.filter.name && a.filter.namespace === b.filter.namespace;
+  return sameFilter && a.hash === b.hash && a.revision === b.revision && a.type === b.type;
+}

@@ -1,0 +1,73 @@
+import type { Chain, ChainEntry, DeliveredFilter } from "../../model/delivery.ts";
+import type { FilterKey, FilterType } from "../../model/filter.ts";
+import { chainResource, chainVersion, passThroughResource, wasmResource, wasmVersion } from "../envoy/chain.ts";
+import type { Dialect } from "../envoy/dialect.ts";
+import type { Resource } from "../protocol/resource.ts";
+import type { Offer } from "./ledger.ts";
+
+/**
+ * Makes offers out of chains. `attempt` changes when an answer of the proxy to what it was offered may have been lost.
+ * However many proxies hold the same chain, it is encoded once and kept for as long as one of them does.
+ */
+export interface Offers {
+  chain(slot: string, chain: Chain, dialect: Dialect, attempt: number): Offer;
+  filter(slot: string, entry: ChainEntry, dialect: Dialect, attempt: number): Offer;
+  /** What fills the place of a filter that is not there. */
+  empty(slot: string, filter: FilterKey, type: FilterType, dialect: Dialect, attempt: number): Offer;
+  /** Encoded resources in memory. */
+  size(): number;
+}
+
+/** `epoch` differs from that of every server before: what one of them sent, and a proxy refused unheard, is told apart from what is sent now. */
+export function createOffers(epoch: string): Offers {
+  const encoded = new Map<string, WeakRef<Resource>>();
+  /** The first offers of a chain by dialect and slot, for as long as the chain itself is in use: proxies that share it cost nothing more. */
+  const firsts: Record<Dialect["restriction"], WeakMap<Chain, Map<string, Offer>>> = { vm: new WeakMap(), plugin: new WeakMap() };
+  const released = new FinalizationRegistry<string>((key) => {
+    if (encoded.get(key)?.deref() === undefined) encoded.delete(key);
+  });
+
+  function once(key: string, encode: () => Resource): Resource {
+    const known = encoded.get(key)?.deref();
+    if (known !== undefined) return known;
+    const resource = encode();
+    encoded.set(key, new WeakRef(resource));
+    released.register(resource, key);
+    return resource;
+  }
+
+  function encodeChain(slot: string, chain: Chain, dialect: Dialect, attempt: number): Offer {
+    const version = chainVersion(slot, chain, dialect);
+    const resource = once(`${version} ${attempt}`, () => chainResource(slot, chain, dialect, `${epoch}_${attempt}`, version));
+    return { resource, filters: chain.filter(({ type }) => type === "HTTP").map(delivered) };
+  }
+
+  return {
+    chain(slot, chain, dialect, attempt) {
+      if (attempt > 0) return encodeChain(slot, chain, dialect, attempt);
+      const bySlot = firsts[dialect.restriction].get(chain);
+      const known = bySlot?.get(slot);
+      if (known !== undefined) return known;
+      const offer = encodeChain(slot, chain, dialect, 0);
+      if (bySlot === undefined) firsts[dialect.restriction].set(chain, new Map([[slot, offer]]));
+      else bySlot.set(slot, offer);
+      return offer;
+    },
+    filter(slot, entry, dialect, attempt) {
+      const resource = once(`${wasmVersion(slot, entry, dialect)} ${attempt}`, () =>
+        wasmResource(slot, entry, dialect, `${epoch}_${attempt}`),
+      );
+      return { resource, filters: [delivered(entry)] };
+    },
+    empty(slot, filter, type, dialect, attempt) {
+      const key = `empty ${type} ${dialect.restriction} ${attempt} ${slot}/${filter.namespace}/${filter.name}`;
+      const resource = once(key, () => passThroughResource(slot, filter, type, dialect, `${epoch}_${attempt}`));
+      return { resource, filters: [] };
+    },
+    size: () => encoded.size,
+  };
+}
+
+export function delivered({ filter, revision, digest, wasmDigest, hash }: ChainEntry): DeliveredFilter {
+  return { filter, revision, digest, wasmDigest, hash };
+}

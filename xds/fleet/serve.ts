@@ -1,0 +1,75 @@
+import type { Chain } from "../../model/delivery.ts";
+import { managedResources } from "../envoy/managed.ts";
+import type { Cache } from "../protocol/cache.ts";
+import { typeUrls } from "../protocol/resource.ts";
+import type { NodeInfo } from "../stream/node.ts";
+import type { Delivery, Offer } from "./ledger.ts";
+import type { Offers } from "./offers.ts";
+import type { ProxyRecord } from "./proxy.ts";
+
+/** Puts into the cache what this name should be served now. */
+export function serve(cache: Cache, offers: Offers, record: ProxyRecord, delivery: Delivery): void {
+  const id = record.node.id;
+  const chain = record.assigned?.get(delivery.slot) ?? [];
+  // Held: nothing new is said, and what was served before may be said to a stream that comes back.
+  if (chain !== "hold") delivery.desire(offerFor(offers, record, delivery, chain));
+  else if (record.lacking.has(delivery.name)) return;
+  record.lacking.delete(delivery.name);
+  const { served } = delivery;
+  if (served !== undefined) cache.put(id, served);
+  else cache.hold(id, typeUrls.extensionConfig, delivery.name);
+}
+
+function offerFor(offers: Offers, record: ProxyRecord, delivery: Delivery, chain: Chain): Offer {
+  const { node, types } = record;
+  const { name, slot, filter, attempt } = delivery;
+  if (filter === undefined) return offers.chain(slot, chain, node.dialect, attempt);
+  const entry = chain.find((each) => each.filter.namespace === filter.namespace && each.filter.name === filter.name);
+  if (entry !== undefined) {
+    types.set(name, entry.type);
+    if (isNewPlace(record, delivery)) return offers.empty(slot, filter, entry.type, node.dialect, attempt);
+    return offers.filter(slot, entry, node.dialect, attempt);
+  }
+  const empty = offers.empty(slot, filter, types.get(name) ?? "HTTP", node.dialect, attempt);
+  // A name does not tell which type its place takes: the proxy does, by rejecting the wrong one.
+  const wrong = !types.has(name) && delivery.rejects(empty.resource.version);
+  return wrong ? offers.empty(slot, filter, "Network", node.dialect, attempt) : empty;
+}
+
+/** The place of one filter in a listener that comes from here. */
+export function isManaged({ node }: ProxyRecord, { filter }: Delivery): boolean {
+  return node.managed !== undefined && filter !== undefined;
+}
+
+/**
+ * True for a place that was added to a listener which takes requests already. Envoy answers 500 for a place whose first config it refuses: this one is
+ * first filled with a plugin that lets everything pass, as everything did before, and then with its filter, whose refusal then changes nothing.
+ */
+function isNewPlace(record: ProxyRecord, delivery: Delivery): boolean {
+  if (!isManaged(record, delivery) || !delivery.vacant) return false;
+  return record.listening || [...record.deliveries.values()].some(({ running }) => running !== undefined);
+}
+
+/** Changes with everything in a node that the listener of a managed sidecar depends on. */
+export function managedKey({ managed, dialect }: NodeInfo): string {
+  return JSON.stringify([managed, dialect]);
+}
+
+/** The listener, route and cluster of a managed sidecar. While one of its slots is on hold they stay as they are: a listener may name its filters. */
+export function serveManaged(cache: Cache, { node, assigned }: ProxyRecord): void {
+  if (node.managed === undefined || assigned === undefined) return;
+  const chains = new Map<string, Chain>();
+  for (const slot of node.managed.slots) {
+    const chain = assigned.get(slot) ?? [];
+    if (chain === "hold") return;
+    chains.set(slot, chain);
+  }
+  const resources = managedResources(node.managed, node.dialect, chains);
+  for (const typeUrl of [typeUrls.cluster, typeUrls.endpoint, typeUrls.listener, typeUrls.route]) {
+    cache.set(
+      node.id,
+      typeUrl,
+      resources.filter((resource) => resource.typeUrl === typeUrl),
+    );
+  }
+}

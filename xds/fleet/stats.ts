@@ -1,0 +1,67 @@
+import type { ProxyHealth } from "../../model/delivery.ts";
+import type { Metric, MetricFamily } from "../gen/io/prometheus/client/metrics.ts";
+
+/** The few of a proxy's stats that tell how it fares. Envoy streams counters as totals, and only those that changed. */
+export interface ProxyStats {
+  take(families: readonly MetricFamily[], now: number): void;
+  health(): ProxyHealth | undefined;
+}
+
+/** Names kept of one proxy: more would be somebody filling our memory. */
+const MAX_NAMES = 512;
+
+/** Requests of the proxy's own HTTP connection managers; the admin interface is not its traffic. */
+const REQUESTS = /^http\.(?!admin\.)[^.]+\.(downstream_rq_completed|downstream_rq_5xx|downstream_rq_time)$/;
+/** https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/wasm_filter#statistics */
+const VM_RELOADS = /^wasm\.(.+)\.vm_reload_(success|failure|backoff)$/;
+
+export function createProxyStats(): ProxyStats {
+  const values = new Map<string, number>();
+  let at = 0;
+
+  function keep(name: string, value: number): void {
+    if (values.has(name) || values.size < MAX_NAMES) values.set(name, value);
+  }
+
+  function add(name: string, value: number): void {
+    keep(name, (values.get(name) ?? 0) + value);
+  }
+
+  function sum(suffix: string): number {
+    let total = 0;
+    for (const [name, value] of values) if (name.endsWith(suffix)) total += value;
+    return total;
+  }
+
+  return {
+    take(families, now) {
+      at = now;
+      for (const { name = "", metric } of families) {
+        if (!REQUESTS.test(name) && !VM_RELOADS.test(name)) continue;
+        const sample: Metric | undefined = metric?.[0];
+        if (sample?.counter !== undefined) keep(name, sample.counter.value ?? 0);
+        if (sample?.summary !== undefined) {
+          // Unlike counters, a summary covers one flush interval only.
+          add(`${name}.count`, Number(sample.summary.sampleCount ?? 0));
+          add(`${name}.sum`, sample.summary.sampleSum ?? 0);
+        }
+      }
+    },
+    health() {
+      if (at === 0) return undefined;
+      const vmFailures = new Map<string, number>();
+      for (const [name, value] of values) {
+        const plugin = VM_RELOADS.exec(name)?.[1];
+        if (plugin !== undefined) vmFailures.set(plugin, (vmFailures.get(plugin) ?? 0) + value);
+      }
+      return {
+        at,
+        requests: sum(".downstream_rq_completed"),
+        errors5xx: sum(".downstream_rq_5xx"),
+        latencySumMs: sum(".downstream_rq_time.sum"),
+        latencyCount: sum(".downstream_rq_time.count"),
+        vmFailures,
+      };
+    },
+  };
+}

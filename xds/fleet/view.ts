@@ -1,0 +1,51 @@
+import type { DeliveredFilter, ProxyNode, Rejection, SlotDelivery } from "../../model/delivery.ts";
+import { filterId } from "../../model/filter.ts";
+import type { Delivery, Running } from "./ledger.ts";
+import { delivered } from "./offers.ts";
+import type { ProxyRecord } from "./proxy.ts";
+
+/** What the rest of Weir sees of a proxy. */
+export function viewOf(record: ProxyRecord): ProxyNode {
+  const { node } = record;
+  const connected = record.streams.size > 0;
+  const bySlot = new Map<string, Delivery[]>();
+  for (const delivery of record.deliveries.values()) {
+    if (connected && !record.subscribers.has(delivery.name)) continue;
+    bySlot.set(delivery.slot, [...(bySlot.get(delivery.slot) ?? []), delivery]);
+  }
+  const slots = new Map([...bySlot].map(([slot, deliveries]) => [slot, slotOf(slot, deliveries, record)]));
+  return { id: node.id, namespace: node.namespace, labels: node.labels, connected, since: record.since, version: node.version, slots };
+}
+
+function slotOf(slot: string, deliveries: readonly Delivery[], record: ProxyRecord): SlotDelivery {
+  const desired = desiredOf(slot, deliveries, record);
+  const acknowledged = deliveries.flatMap(({ running }) => (running === undefined ? [] : [running]));
+  const position = new Map(desired.map(({ filter }, index) => [filterId(filter), index]));
+  const place = ({ filter }: DeliveredFilter) => position.get(filterId(filter)) ?? desired.length;
+  return {
+    slot,
+    desired,
+    running: running(acknowledged, place),
+    runningSince: acknowledged.length > 0 ? Math.max(...acknowledged.map(({ since }) => since)) : undefined,
+    rejection: latest(deliveries),
+  };
+}
+
+/** A chain is acknowledged in its own order; filters acknowledged one by one stand in the order that is desired. */
+function running(acknowledged: readonly Running[], place: (filter: DeliveredFilter) => number): readonly DeliveredFilter[] | undefined {
+  const [only, ...rest] = acknowledged;
+  if (only === undefined || rest.length === 0) return only?.filters;
+  return acknowledged.flatMap(({ filters }) => filters).sort((a, b) => place(a) - place(b));
+}
+
+/** The whole chain, whether or not the proxy has a place for each of its filters: one it has no place for stays pending. */
+function desiredOf(slot: string, deliveries: readonly Delivery[], { assigned }: ProxyRecord): readonly DeliveredFilter[] {
+  const chain = assigned?.get(slot);
+  if (chain === "hold") return deliveries.flatMap(({ desired, running }) => desired?.filters ?? running?.filters ?? []);
+  return chain?.map(delivered) ?? [];
+}
+
+function latest(deliveries: readonly Delivery[]): Rejection | undefined {
+  const rejections = deliveries.flatMap(({ rejection }) => (rejection === undefined ? [] : [rejection]));
+  return rejections.sort((a, b) => b.at - a.at)[0];
+}

@@ -1,0 +1,30 @@
+import type { Digest } from "../../model/digest.ts";
+import { any, type Rope } from "../protobuf/wire.ts";
+
+/** One xDS resource. Every stream that wants it sends the same bytes, which are made when it is sent: the modules in it are not in memory before. */
+export interface Resource {
+  /** Type URL of the resource inside the Any. https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#resource-types */
+  readonly typeUrl: string;
+  readonly name: string;
+  /** A content hash: equal names and versions mean the same to a proxy, across restarts and replicas. */
+  readonly version: string;
+  /** The modules in it, each once. */
+  readonly modules: readonly Digest[];
+  /** The encoded google.protobuf.Any. `code`: the bytes of each of `modules`, which are referred to and not copied. */
+  encode(code: ReadonlyMap<Digest, Uint8Array>): Rope;
+}
+
+/** A resource without modules: this encoded message. */
+export function plainResource(typeUrl: string, name: string, version: string, message: Rope): Resource {
+  const encoded = any(typeUrl, message);
+  return { typeUrl, name, version, modules: [], encode: () => encoded };
+}
+
+/** The type URLs Weir serves. */
+export const typeUrls = {
+  extensionConfig: "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+  listener: "type.googleapis.com/envoy.config.listener.v3.Listener",
+  route: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+  cluster: "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+  endpoint: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+} as const;

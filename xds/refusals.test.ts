@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Clock } from "../model/clock.ts";
+import { silentLog } from "../model/log.ts";
+import { createComplaints } from "./refusals.ts";
+
+test("each refused client is a line, until there are twenty in a minute: the rest is one number", () => {
+  const lines: string[] = [];
+  const timers: (() => void)[] = [];
+  const clock: Clock = {
+    now: () => 0,
+    after(_ms, run) {
+      timers.push(run);
+      return () => {};
+    },
+  };
+  const log = { ...silentLog, warn: (message: string, facts?: object) => void lines.push(`${message} ${JSON.stringify(facts)}`) };
+  const complain = createComplaints(log, clock);
+  for (let i = 0; i < 25; i++) complain(`10.0.0.1:${i}`, "it does not speak HTTP/2");
+  assert.equal(lines.length, 20);
+  assert.equal(lines[0], 'a client was refused {"peer":"10.0.0.1:0","why":"it does not speak HTTP/2"}');
+  assert.equal(timers.length, 1);
+  timers[0]?.();
+  assert.equal(lines.at(-1), 'more clients were refused {"clients":5,"seconds":60}');
+  complain("10.0.0.2:1", "again");
+  assert.equal(lines.length, 22);
+});

@@ -1,1 +1,0 @@
-export { allowedNames } from "../../model/capabilities.ts";

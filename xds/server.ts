@@ -1,0 +1,89 @@
+import type { TlsOptions } from "node:tls";
+import type { Clock } from "../model/clock.ts";
+import type { Fleet } from "../model/delivery.ts";
+import type { Log } from "../model/log.ts";
+import { type Metrics, silentMetrics } from "../model/metrics.ts";
+import type { ModuleBytes } from "../model/module.ts";
+import { createFleet } from "./fleet/fleet.ts";
+import { createGrpcServer } from "./grpc/server.ts";
+import { createCache } from "./protocol/cache.ts";
+import { createComplaints } from "./refusals.ts";
+import { csdsMethods } from "./services/csds.ts";
+import { discoveryMethods, healthMethods } from "./services/methods.ts";
+import { metricsMethod } from "./services/metrics.ts";
+import { createDiscovery } from "./stream/discovery.ts";
+
+export interface XdsServerOptions {
+  /** `host:port`; port 0 takes a free one. */
+  readonly address: string;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly metrics?: Metrics;
+  /** The modules of the chains that the fleet is assigned. */
+  readonly modules: ModuleBytes;
+  /** TLS; absent: plaintext. */
+  readonly tls?: TlsOptions;
+  /** Largest request, in bytes. Default 4 MiB. */
+  readonly maxRequestSize?: number;
+  /** Names and resources that one stream may have the server remember. Default 10,000. */
+  readonly maxNames?: number;
+  /** Milliseconds after which a connection is asked to come back, maybe to another replica. Default 0: never. */
+  readonly maxConnectionAgeMs?: number;
+}
+
+export interface XdsServer {
+  readonly fleet: Fleet;
+  listen(): Promise<{ readonly host: string; readonly port: number }>;
+  /** Ends every stream and frees the port. */
+  close(): Promise<void>;
+  stats(): XdsStats;
+}
+
+export interface XdsStats {
+  readonly streams: number;
+  /** Proxies known, connected or not. */
+  readonly proxies: number;
+  /** Encoded extension configs in memory. */
+  readonly encoded: number;
+}
+
+/** The xDS server of Weir: the fleet on one side, discovery streams on the other. */
+export function createXdsServer(options: XdsServerOptions): XdsServer {
+  const { log, clock, metrics = silentMetrics } = options;
+  const cache = createCache();
+  const { fleet, observer, known, encoded, problemOf, reportStats } = createFleet({ cache, clock, log });
+  const discovery = createDiscovery({
+    cache,
+    modules: options.modules,
+    observer,
+    limits: { names: options.maxNames ?? 10_000, types: 32 },
+    metrics,
+  });
+  const server = createGrpcServer({
+    methods: new Map([
+      ...discoveryMethods(discovery),
+      ...csdsMethods({ discovery, cache, problemOf }),
+      ...healthMethods(),
+      metricsMethod(reportStats),
+    ]),
+    tls: options.tls,
+    maxRequestSize: options.maxRequestSize ?? 4 * 1024 * 1024,
+    maxConnectionAgeMs: options.maxConnectionAgeMs ?? 0,
+    refused: createComplaints(log, clock),
+  });
+  metrics.gauge("streams", () => discovery.size());
+  metrics.gauge("proxies", known);
+  return {
+    fleet,
+    async listen() {
+      const bound = await server.listen(options.address);
+      log.info("xds server listens", { address: `${bound.host}:${bound.port}` });
+      return bound;
+    },
+    async close() {
+      discovery.close();
+      await server.close();
+    },
+    stats: () => ({ streams: discovery.size(), proxies: known(), encoded: encoded() }),
+  };
+}

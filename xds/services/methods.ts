@@ -1,0 +1,49 @@
+import { messageOf } from "../../base/error.ts";
+import { HealthCheckResponse, HealthCheckResponse_ServingStatus } from "../gen/grpc/health/v1/health.ts";
+import type { Method } from "../grpc/call.ts";
+import { frame } from "../grpc/message.ts";
+import { status } from "../grpc/status.ts";
+import type { Request } from "../protocol/subscription.ts";
+import type { Discovery } from "../stream/discovery.ts";
+import { discoveryServices } from "./names.ts";
+
+/** Both methods of every discovery service. */
+export function discoveryMethods(discovery: Discovery): [string, Method][] {
+  const serve =
+    (variant: Request["variant"], typeUrl: string | undefined): Method =>
+    (call) =>
+      discovery.open(variant, typeUrl, call);
+  return discoveryServices.flatMap(({ name, sotw, delta, typeUrl }): [string, Method][] => [
+    [`/${name}/${sotw}`, serve("sotw", typeUrl)],
+    [`/${name}/${delta}`, serve("delta", typeUrl)],
+  ]);
+}
+
+/** Answers one request with one message. `answer` returns the encoded response, or throws when the request is not a valid one. */
+export function unary(answer: (request: Buffer) => Uint8Array): Method {
+  return (call) => ({
+    message(request) {
+      let response: Uint8Array;
+      try {
+        response = answer(request);
+      } catch (error) {
+        call.end(status.invalidArgument, `the request cannot be read: ${messageOf(error)}`);
+        return;
+      }
+      call.send(frame([response]));
+      call.end(status.ok);
+    },
+    halfClosed: () => call.end(status.internal, "no request came"),
+    closed() {},
+  });
+}
+
+/** https://github.com/grpc/grpc/blob/master/doc/health-checking.md */
+export function healthMethods(): [string, Method][] {
+  const serving = HealthCheckResponse.encode({ status: HealthCheckResponse_ServingStatus.SERVING }).finish();
+  const watch: Method = (call) => ({ message: () => void call.send(frame([serving])), halfClosed() {}, closed() {} });
+  return [
+    ["/grpc.health.v1.Health/Check", unary(() => serving)],
+    ["/grpc.health.v1.Health/Watch", watch],
+  ];
+}

@@ -1,0 +1,96 @@
+import { type Metrics, silentMetrics } from "../../model/metrics.ts";
+import type { ModuleBytes } from "../../model/module.ts";
+import { status } from "../grpc/status.ts";
+import type { Cache } from "../protocol/cache.ts";
+import type { Request } from "../protocol/subscription.ts";
+import { createStreamMeter } from "./meter.ts";
+import { ModuleLoads } from "./module-loads.ts";
+import { createEncoder } from "./response.ts";
+import { type StreamLimits, type StreamObserver, type StreamOwner, type Wire, XdsStream } from "./stream.ts";
+
+/** All open discovery streams, whatever carries them. */
+export interface Discovery {
+  /** `typeUrl`: of a separate service; `undefined` on the aggregated one. */
+  open(variant: Request["variant"], typeUrl: string | undefined, wire: Wire): XdsStream;
+  streams(): Iterable<XdsStream>;
+  /** How many streams are open. */
+  size(): number;
+  /** Ends every stream with status UNAVAILABLE, so that clients go elsewhere. */
+  close(): void;
+}
+
+/**
+ * Milliseconds that sending may take at a stretch before requests are read again. A fleet's answers to what it was sent can wait: reading them between
+ * the sends would only let the last proxies wait longer for theirs.
+ */
+const SLICE_MS = 100;
+
+export interface DiscoveryOptions {
+  readonly cache: Cache;
+  /** The modules that resources of the cache hold. */
+  readonly modules: ModuleBytes;
+  /** Hears of every stream. */
+  readonly observer: StreamObserver;
+  /** Of each stream. */
+  readonly limits: StreamLimits;
+  readonly metrics?: Metrics;
+}
+
+export function createDiscovery({ cache, modules, observer, limits, metrics = silentMetrics }: DiscoveryOptions): Discovery {
+  const loads = new ModuleLoads<XdsStream>(modules, (stream, { resource, missing }) => {
+    if (missing !== undefined) stream.missing(resource, missing);
+    schedule(stream);
+  });
+  const encoder = createEncoder((wasmDigest) => loads.peek(wasmDigest));
+  const streams = new Map<XdsStream, Wire>();
+  const due = new Set<XdsStream>();
+  let lastId = 0;
+  let scheduled = false;
+
+  // Changes of one turn are sent together in the next, each stream's in the order of their dependencies.
+  function schedule(stream: XdsStream): void {
+    due.add(stream);
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(flush);
+  }
+
+  function flush(): void {
+    const end = performance.now() + SLICE_MS;
+    for (const stream of due) {
+      due.delete(stream);
+      const halt = stream.flush();
+      if (typeof halt === "object") loads.wait(stream, halt);
+      else loads.leave(stream);
+      if (performance.now() > end) break;
+    }
+    scheduled = due.size > 0;
+    if (scheduled) setImmediate(flush);
+  }
+
+  function ended(stream: XdsStream): void {
+    streams.delete(stream);
+    due.delete(stream);
+    loads.leave(stream);
+  }
+
+  const meter = createStreamMeter(metrics, () => performance.now());
+  const owner: StreamOwner = { cache, encoder, observer, meter, limits, schedule, ended };
+
+  return {
+    open(variant, typeUrl, wire) {
+      lastId += 1;
+      const stream = new XdsStream(lastId, variant, typeUrl, wire, owner);
+      streams.set(stream, wire);
+      return stream;
+    },
+    streams: () => streams.keys(),
+    size: () => streams.size,
+    close() {
+      for (const [stream, wire] of [...streams]) {
+        stream.closed();
+        wire.end(status.unavailable, "the server is shutting down");
+      }
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import type { Result } from "../../model/result.ts";
+import { fail, ok } from "../../model/result.ts";
+import { type Dialect, dialectOf, FILTER_CHAIN_EXTENSION } from "../envoy/dialect.ts";
+import { MANAGED_KEY, type ManagedSidecar, parseManagedSidecar } from "../envoy/managed-sidecar.ts";
+import { Node } from "../gen/envoy/config/core/v3/base.ts";
+import { decodeUtf8, takeOut } from "../protobuf/wire.ts";
+
+/** Who opened a stream, as its first request says. */
+export interface NodeInfo {
+  readonly id: string;
+  /** node.metadata.NAMESPACE, or empty. */
+  readonly namespace: string;
+  /** node.metadata.LABELS. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Envoy's version, e.g. `1.40.0`; empty when the client is another. */
+  readonly version: string;
+  readonly dialect: Dialect;
+  /** Set for a sidecar whose listener, route and cluster come from here too. */
+  readonly managed: ManagedSidecar | undefined;
+}
+
+/** A node message, without its extensions but for the one that matters. */
+export interface NodeMessage extends Node {
+  /** True when its extensions list filter_chain. */
+  readonly hasFilterChain: boolean;
+}
+
+/** Number of the field `extensions`. */
+const EXTENSIONS = 9;
+/** The field `name` of an extension, number 1, as it is encoded. */
+const FILTER_CHAIN_NAME = Buffer.from([(1 << 3) | 2, FILTER_CHAIN_EXTENSION.length, ...Buffer.from(FILTER_CHAIN_EXTENSION)]);
+
+/**
+ * Throws when the bytes are no node message.
+ *
+ * An Envoy lists all of its extensions, over 500 of them in some 60 KB: to decode them costs several times what all the rest of its connection does.
+ * A list whose names are not the first field of each, as all encoders write them, is taken for one without filter_chain, which works as well.
+ */
+export function decodeNode(bytes: Uint8Array): NodeMessage {
+  let hasFilterChain = false;
+  const rest = takeOut(bytes, EXTENSIONS, (start, end) => {
+    hasFilterChain ||= startsWith(bytes, start, end, FILTER_CHAIN_NAME);
+  });
+  return { ...Node.decode(new BinaryReader(rest, decodeUtf8)), hasFilterChain };
+}
+
+function startsWith(bytes: Uint8Array, start: number, end: number, prefix: Uint8Array): boolean {
+  if (end - start < prefix.length) return false;
+  for (let index = 0; index < prefix.length; index++) if (bytes[start + index] !== prefix[index]) return false;
+  return true;
+}
+
+const MAX_ID_LENGTH = 1024;
+const MAX_LABELS = 256;
+
+/** Reads a node message. Fails with reason `NodeIdRequired`, `NodeIdTooLong` or `InvalidManagedSidecar`, worded for the status of the stream. */
+export function parseNode(node: NodeMessage | undefined): Result<NodeInfo> {
+  const id = node?.id ?? "";
+  if (id === "") return fail("NodeIdRequired", "the first request of a stream must carry node.id: set `node: {id: ...}` in the bootstrap");
+  if (id.length > MAX_ID_LENGTH) return fail("NodeIdTooLong", `node.id has ${id.length} characters, at most ${MAX_ID_LENGTH} are taken`);
+  const metadata = node?.metadata ?? {};
+  const build =
+    node?.userAgentVersionType?.$case === "userAgentBuildVersion" ? node.userAgentVersionType.userAgentBuildVersion.version : undefined;
+  const version = build === undefined ? "" : `${build.majorNumber ?? 0}.${build.minorNumber ?? 0}.${build.patch ?? 0}`;
+  const managed = parseManagedSidecar(metadata[MANAGED_KEY]);
+  if (!managed.ok) return managed;
+  return ok({
+    id,
+    namespace: typeof metadata.NAMESPACE === "string" ? metadata.NAMESPACE : "",
+    labels: parseLabels(metadata.LABELS),
+    version,
+    dialect: dialectOf(node?.hasFilterChain ?? false, version),
+    managed: managed.value,
+  });
+}
+
+function parseLabels(value: unknown): Readonly<Record<string, string>> {
+  if (typeof value !== "object" || value === null) return {};
+  const labels = Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === "string");
+  return Object.fromEntries(labels.slice(0, MAX_LABELS));
+}

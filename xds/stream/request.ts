@@ -1,0 +1,68 @@
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { DeltaDiscoveryRequest, DiscoveryRequest } from "../gen/envoy/service/discovery/v3/discovery.ts";
+import { decodeUtf8, takeOut } from "../protobuf/wire.ts";
+import type { Request } from "../protocol/subscription.ts";
+import { decodeNode, type NodeMessage } from "./node.ts";
+
+/** A DiscoveryRequest or a DeltaDiscoveryRequest. */
+export interface DiscoveryMessage {
+  readonly typeUrl: string;
+  readonly node: NodeMessage | undefined;
+  /** True when a state-of-the-world client says that it holds something of this type. */
+  readonly resuming: boolean;
+  /** The rest, for the subscription of its type. */
+  readonly request: Request;
+}
+
+/** Number of the field `node`. */
+const NODE = { sotw: 2, delta: 1 } as const;
+
+/** `undefined` when the bytes are no request of this variant. Its node is decoded only when it is wanted: some clients repeat it in every request. */
+export function decodeRequest(variant: Request["variant"], bytes: Uint8Array, wantsNode: boolean): DiscoveryMessage | undefined {
+  try {
+    let encoded: Uint8Array | undefined;
+    const rest = takeOut(bytes, NODE[variant], (start, end) => {
+      encoded = bytes.subarray(start, end);
+    });
+    const node = encoded && wantsNode ? decodeNode(encoded) : undefined;
+    const reader = new BinaryReader(rest, decodeUtf8);
+    return variant === "delta" ? decodeDelta(reader, node) : decodeSotw(reader, node);
+  } catch {
+    return undefined;
+  }
+}
+
+function decodeSotw(reader: BinaryReader, node: NodeMessage | undefined): DiscoveryMessage {
+  const message = DiscoveryRequest.decode(reader);
+  return {
+    typeUrl: message.typeUrl ?? "",
+    node,
+    resuming: (message.versionInfo ?? "") !== "",
+    request: {
+      variant: "sotw",
+      names: message.resourceNames ?? [],
+      nonce: message.responseNonce ?? "",
+      error: message.errorDetail && (message.errorDetail.message ?? ""),
+    },
+  };
+}
+
+const NONE: ReadonlyMap<string, string> = new Map();
+
+function decodeDelta(reader: BinaryReader, node: NodeMessage | undefined): DiscoveryMessage {
+  const message = DeltaDiscoveryRequest.decode(reader);
+  const { initialResourceVersions } = message;
+  return {
+    typeUrl: message.typeUrl ?? "",
+    node,
+    resuming: false,
+    request: {
+      variant: "delta",
+      subscribe: message.resourceNamesSubscribe ?? [],
+      unsubscribe: message.resourceNamesUnsubscribe ?? [],
+      initial: initialResourceVersions === undefined ? NONE : new Map(Object.entries(initialResourceVersions)),
+      nonce: message.responseNonce ?? "",
+      error: message.errorDetail && (message.errorDetail.message ?? ""),
+    },
+  };
+}

@@ -1,0 +1,267 @@
+import type { Digest } from "../../model/digest.ts";
+import type { Call, CallHandler } from "../grpc/call.ts";
+import { status } from "../grpc/status.ts";
+import type { Cache, Watcher } from "../protocol/cache.ts";
+import { type Resource, typeUrls } from "../protocol/resource.ts";
+import { createSubscription } from "../protocol/stream-subscription.ts";
+import type { Answer, Item, Lookup, Request, Subscription } from "../protocol/subscription.ts";
+import { byDependency, rulesOf } from "../protocol/type-rules.ts";
+import type { StreamMeter } from "./meter.ts";
+import { type NodeInfo, parseNode } from "./node.ts";
+import { type DiscoveryMessage, decodeRequest } from "./request.ts";
+import type { Encoder } from "./response.ts";
+
+/** Where a stream's responses go: its call. */
+export type Wire = Pick<Call, "send" | "end">;
+
+/** A name subscribed by a request, and the version that the client says it holds. */
+export interface Subscribed {
+  readonly name: string;
+  readonly claimed: string | undefined;
+}
+
+/** What happens on streams, for those who keep the books. Called in the middle of protocol work: take note, change the cache, return. */
+export interface StreamObserver {
+  opened(stream: XdsStream): void;
+  /** `resuming`: a state-of-the-world client said that it holds something of this type already. */
+  subscribed(stream: XdsStream, typeUrl: string, added: readonly Subscribed[], removed: readonly string[], resuming: boolean): void;
+  answered(stream: XdsStream, typeUrl: string, answer: Answer): void;
+  /** The client holds the current version since before it connected: nothing had to be sent. */
+  settled(stream: XdsStream, typeUrl: string, item: Item): void;
+  /** A resource that was due is held in the cache, because this module in it cannot be had. */
+  missing(stream: XdsStream, resource: Resource, wasmDigest: Digest): void;
+  closed(stream: XdsStream): void;
+}
+
+export interface StreamLimits {
+  /** Names and resources that one stream may have the server remember. */
+  readonly names: number;
+  /** Resource types on one stream. */
+  readonly types: number;
+}
+
+/** What all streams of a server share. */
+export interface StreamOwner {
+  readonly cache: Cache;
+  readonly encoder: Encoder;
+  readonly observer: StreamObserver;
+  readonly limits: StreamLimits;
+  readonly meter: StreamMeter;
+  /** Has `flush` called soon. */
+  schedule(stream: XdsStream): void;
+  ended(stream: XdsStream): void;
+}
+
+/** What a stream has of one resource type. */
+interface Typed {
+  readonly typeUrl: string;
+  readonly subscription: Subscription;
+  readonly lookup: Lookup;
+}
+
+/** Why a stream must end. */
+interface Problem {
+  readonly code: number;
+  readonly message: string;
+}
+
+/** Why a stream sends no more for now: the wire is full, or the modules of this resource must be loaded first. */
+type Halt = "full" | Resource;
+
+/** One discovery stream. Requests and changes mark what is due; `flush` sends what is due at that time, so what was overtaken is never sent. */
+export class XdsStream implements CallHandler, Watcher {
+  /** Rises with each stream: the newest of a node has the highest. */
+  readonly id: number;
+  private readonly variant: Request["variant"];
+  /** The one type of a separate service; `undefined` on the aggregated one. */
+  private readonly typeUrl: string | undefined;
+  private readonly wire: Wire;
+  private readonly owner: StreamOwner;
+  /** In the order of their dependencies. */
+  private typed: readonly Typed[] = [];
+  private opener: NodeInfo | undefined = undefined;
+  private lastPush = 0;
+  private blocked = false;
+  private over = false;
+
+  constructor(id: number, variant: Request["variant"], typeUrl: string | undefined, wire: Wire, owner: StreamOwner) {
+    this.id = id;
+    this.variant = variant;
+    this.typeUrl = typeUrl;
+    this.wire = wire;
+    this.owner = owner;
+  }
+
+  /** Known after the first request. */
+  get node(): NodeInfo | undefined {
+    return this.opener;
+  }
+
+  /** What it has of each type. */
+  get types(): readonly Pick<Typed, "typeUrl" | "subscription">[] {
+    return this.typed;
+  }
+
+  /** A request. */
+  message(bytes: Uint8Array): void {
+    if (this.over) return;
+    const problem = this.accept(bytes);
+    if (problem !== undefined) this.refuse(problem);
+    else if (this.isDue()) this.owner.schedule(this);
+  }
+
+  drained(): void {
+    this.blocked = false;
+    this.owner.schedule(this);
+  }
+
+  halfClosed(): void {
+    this.closed();
+    this.wire.end(status.ok);
+  }
+
+  /** The call is over, whoever ended it. Safe to call again. */
+  closed(): void {
+    if (this.over) return;
+    this.over = true;
+    if (this.opener !== undefined) {
+      this.owner.cache.unwatch(this.opener.id, this);
+      this.owner.observer.closed(this);
+    }
+    this.owner.ended(this);
+  }
+
+  /** The cache has something new for its node. */
+  changed(typeUrl: string, names: Iterable<string> | "all"): void {
+    const subscription = this.find(typeUrl)?.subscription;
+    if (subscription === undefined) return;
+    if (names === "all") subscription.touchAll();
+    else subscription.touch(names);
+    this.owner.schedule(this);
+  }
+
+  /** Sends what is due. `undefined`: nothing is left. */
+  flush(): Halt | undefined {
+    if (this.over || this.blocked) return "full";
+    const { typed } = this;
+    let halt: Halt | undefined;
+    for (const each of typed) {
+      halt = this.drain(each, false);
+      if (halt !== undefined) return halt;
+    }
+    for (const each of typed.toReversed()) {
+      halt = this.drain(each, true);
+      if (halt !== undefined) return halt;
+    }
+    return undefined;
+  }
+
+  /** A module of this resource cannot be had. If the resource is still due, nothing is said under its name until it is put into the cache anew. */
+  missing(resource: Resource, wasmDigest: Digest): void {
+    const { cache, observer } = this.owner;
+    const { typeUrl, name, version } = resource;
+    const current = this.find(typeUrl)?.lookup.get(name);
+    if (this.over || this.opener === undefined || typeof current !== "object" || current.version !== version) return;
+    cache.hold(this.opener.id, typeUrl, name);
+    observer.missing(this, resource, wasmDigest);
+  }
+
+  private isDue(): boolean {
+    for (const { subscription } of this.typed) if (subscription.pending()) return true;
+    return false;
+  }
+
+  /** Takes a request; returns why the stream must end, if it must. */
+  private accept(bytes: Uint8Array): Problem | undefined {
+    const message = decodeRequest(this.variant, bytes, this.opener === undefined);
+    if (message === undefined) return invalid(`the request is not a valid ${this.variant === "delta" ? "Delta" : ""}DiscoveryRequest`);
+    const problem = this.opener === undefined ? this.open(message) : undefined;
+    if (problem !== undefined) return problem;
+    const typeUrl = message.typeUrl || this.typeUrl;
+    if (typeUrl === undefined) return invalid("a request on the aggregated service must carry type_url");
+    // A request for another type than the service's, or an answer to another type's response, is a client's slip: no reason to cut it off.
+    if (this.typeUrl !== undefined && typeUrl !== this.typeUrl) return undefined;
+    const { limits } = this.owner;
+    for (const other of this.typed) if (other.typeUrl !== typeUrl && other.subscription.owns(message.request.nonce)) return undefined;
+    const typed = this.find(typeUrl) ?? this.add(typeUrl);
+    if (typed === undefined) return exhausted(`a stream may carry at most ${limits.types} resource types`);
+    this.apply(typed, message);
+    let remembered = 0;
+    for (const { subscription } of this.typed) remembered += subscription.size();
+    return remembered > limits.names ? exhausted(`a stream may subscribe to at most ${limits.names} resources`) : undefined;
+  }
+
+  private open(message: DiscoveryMessage): Problem | undefined {
+    const parsed = parseNode(message.node);
+    if (!parsed.ok) return invalid(parsed.error.message);
+    this.opener = parsed.value;
+    this.owner.cache.watch(parsed.value.id, this);
+    this.owner.observer.opened(this);
+    return undefined;
+  }
+
+  private find(typeUrl: string): Typed | undefined {
+    for (const typed of this.typed) if (typed.typeUrl === typeUrl) return typed;
+    return undefined;
+  }
+
+  /** `undefined`: it has as many types as it may have. */
+  private add(typeUrl: string): Typed | undefined {
+    const { cache, limits } = this.owner;
+    if (this.typed.length >= limits.types) return undefined;
+    const subscription = createSubscription(this.variant, rulesOf(typeUrl));
+    const added = { typeUrl, subscription, lookup: cache.lookup(this.opener?.id ?? "", typeUrl) };
+    this.typed = this.typed.length === 0 ? [added] : [...this.typed, added].sort((a, b) => byDependency(a.typeUrl, b.typeUrl));
+    return added;
+  }
+
+  private apply({ typeUrl, subscription }: Typed, { request, resuming }: DiscoveryMessage): void {
+    const { observer, meter } = this.owner;
+    const { answer, added, removed } = subscription.receive(request);
+    if (answer !== undefined) {
+      meter.answered(typeUrl, answer);
+      observer.answered(this, typeUrl, answer);
+    }
+    if (added.length === 0 && removed.length === 0) return;
+    const claims = request.variant === "delta" ? request.initial : undefined;
+    const claimed = added.map((name) => ({ name, claimed: claims?.get(name) }));
+    observer.subscribed(this, typeUrl, claimed, removed, resuming);
+  }
+
+  /** Sends what is due of one type. */
+  private drain({ typeUrl, subscription, lookup }: Typed, removals: boolean): Halt | undefined {
+    const { cache, encoder, observer, meter } = this.owner;
+    while (subscription.pending()) {
+      const push = subscription.next(lookup, removals, (item) => observer.settled(this, typeUrl, item));
+      if (push === undefined) break;
+      const version = cache.version(this.opener?.id ?? "", typeUrl);
+      const response = encoder.encode(this.variant, { typeUrl, resources: push.resources, removed: push.removed, version }, this.lastPush);
+      if (response === undefined) return push.resources.find(({ modules }) => modules.length > 0);
+      this.lastPush = response.id;
+      subscription.sent(push, response.nonce, meter.now());
+      meter.sent(typeUrl);
+      if (push.updated.length > 0) this.followUp(typeUrl);
+      this.blocked = !this.wire.send(response.message);
+      if (this.over || this.blocked) return "full";
+    }
+    return undefined;
+  }
+
+  /** A cluster that changes warms until its endpoints come again. https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#resource-warming */
+  private followUp(typeUrl: string): void {
+    if (typeUrl === typeUrls.cluster) this.find(typeUrls.endpoint)?.subscription.resend();
+  }
+
+  private refuse({ code, message }: Problem): void {
+    this.closed();
+    this.wire.end(code, message);
+  }
+}
+
+function invalid(message: string): Problem {
+  return { code: status.invalidArgument, message };
+}
+
+function exhausted(message: string): Problem {
+  return { code: status.resourceExhausted, message };
+}
