@@ -5,7 +5,6 @@ import type { ModuleBytes } from "../model/module.ts";
 import { createFleet } from "../xds/fleet/fleet.ts";
 import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from "../xds/gen/envoy/service/discovery/v3/discovery.ts";
 import type { Message } from "../xds/grpc/message.ts";
-import { join } from "../xds/protobuf/wire.ts";
 import { createCache } from "../xds/protocol/cache.ts";
 import { typeUrls } from "../xds/protocol/resource.ts";
 import { createDiscovery } from "../xds/stream/discovery.ts";
@@ -42,7 +41,7 @@ export function createSimulatedFleet(code: Uint8Array): SimulatedFleet {
   function answerTo(message: Message): Uint8Array {
     const known = answers.get(message);
     if (known !== undefined) return known;
-    const { nonce } = DeltaDiscoveryResponse.decode(join(message.parts).subarray(PREFIX));
+    const { nonce } = DeltaDiscoveryResponse.decode(message.subarray(PREFIX));
     const answer = DeltaDiscoveryRequest.encode({ typeUrl: typeUrls.extensionConfig, responseNonce: nonce ?? "" }).finish();
     answers.set(message, answer);
     return answer;

@@ -1,13 +1,22 @@
-import type { Headers } from "./hpack.ts";
+import type { IncomingHttpHeaders } from "node:http2";
 import type { Message } from "./message.ts";
 
 /** One call, seen from the server. */
 export interface Call {
-  readonly headers: Headers;
+  readonly headers: IncomingHttpHeaders;
+  readonly connection: Connection;
   /** Sends a message, which must not change afterwards. False: hold back until `drained` is called. */
   send(message: Message): boolean;
   /** Ends the call with this status; nothing is sent or received after it. Safe to call again. */
   end(code: number, message?: string): void;
+}
+
+/** The HTTP/2 connection that carries a call. */
+export interface Connection {
+  /** `host:port` of the client. */
+  readonly address: string;
+  /** Takes no new calls (GOAWAY). It closes when the open ones have ended, and is cut after a grace of 2 s. Safe to call again. */
+  retire(): void;
 }
 
 /** What a method does with a call. */

@@ -4,10 +4,8 @@ import { type ClientHttp2Session, connect as connectHttp2, constants } from "nod
 import { connect as connectTcp, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { Client, credentials, type StatusObject } from "@grpc/grpc-js";
-import { join } from "../protobuf/wire.ts";
+import { errorCode, FRAME_HEADER, flag, frameType, headerBlock, makeFrame, PREFACE, settingsFrame, words } from "../testing/raw-http2.ts";
 import type { Call, Method } from "./call.ts";
-import { errorCode, FRAME_HEADER, flag, frameType, makeFrame, PREFACE, settingsFrame, words } from "./frames.ts";
-import { encodeHeaders } from "./hpack.ts";
 import { frame, MessageReader } from "./message.ts";
 import { createGrpcServer, type GrpcServerOptions } from "./server.ts";
 import { status } from "./status.ts";
@@ -74,7 +72,13 @@ function raw(port: number): { socket: Socket; frames: [number, number, number, B
   return { socket, frames, closed: once(socket, "close") };
 }
 
-const goodRequest = encodeHeaders({ ":method": "POST", ":scheme": "http", ":path": ECHO, "content-type": "application/grpc" });
+const goodRequest = headerBlock({
+  ":method": "POST",
+  ":scheme": "http",
+  ":authority": "a",
+  ":path": ECHO,
+  "content-type": "application/grpc",
+});
 
 test("grpc-js talks to it: messages both ways, and a status with its words", async (t) => {
   const greet: Method = (call) => ({ message: () => call.end(status.notFound, "nothing hereß at 100%"), halfClosed() {}, closed() {} });
@@ -106,7 +110,7 @@ test("a message larger than the client's windows arrives whole, as the client ta
   const client = session(port, { initialWindowSize: 1_000 });
   const stream = request(client);
   const message = Buffer.alloc(3 * MIB, "abcdefg");
-  stream.write(join(frame([message]).parts));
+  stream.write(frame([message]));
   const messages = new MessageReader(8 * MIB);
   for await (const bytes of stream) {
     messages.push(bytes);
@@ -148,7 +152,7 @@ test("a client that widens its windows in its settings gets what waited after th
   const client = session(port, { initialWindowSize: 0 });
   const stream = request(client);
   const message = Buffer.alloc(50_000, "abc");
-  stream.write(join(frame([message]).parts));
+  stream.write(frame([message]));
   await once(stream, "response");
   client.settings({ initialWindowSize: 100_000 });
   const messages = new MessageReader(MIB);
@@ -203,6 +207,79 @@ test("a live connection answers pings and stays", async (t) => {
   assert.equal(server.connections(), 1);
 });
 
+test("clients that read nothing hold one copy of a message together", async (t) => {
+  const calls: Call[] = [];
+  const method: Method = (call) => {
+    calls.push(call);
+    return { message() {}, halfClosed() {}, closed() {} };
+  };
+  const { port } = await start(t, { [ECHO]: method });
+  const streams = Array.from({ length: 50 }, () => request(session(port)).pause());
+  while (calls.length < streams.length) await new Promise((done) => setImmediate(done));
+  const before = process.memoryUsage().arrayBuffers;
+  const message = frame([Buffer.alloc(4 * MIB)]);
+  for (const call of calls) assert.equal(call.send(message), false);
+  await new Promise((done) => setTimeout(done, 100));
+  const grown = process.memoryUsage().arrayBuffers - before;
+  t.diagnostic(`50 clients that read nothing of 4 MiB: ${(grown / MIB).toFixed(1)} MiB more, clients included`);
+  assert(grown < 24 * MIB);
+});
+
+test("a client that does not take its status is reset", { timeout: 15_000 }, async (t) => {
+  let call: Call | undefined;
+  let closed = 0;
+  const method: Method = (opened) => {
+    call = opened;
+    return { message() {}, halfClosed() {}, closed: () => closed++ };
+  };
+  const { port } = await start(t, { [ECHO]: method });
+  const client = session(port, { initialWindowSize: 1_000 });
+  const stream = request(client).pause();
+  while (call === undefined) await new Promise((done) => setImmediate(done));
+  call.send(frame([Buffer.alloc(10_000)]));
+  call.end(status.unavailable, "later");
+  await once(stream, "close");
+  assert.equal(stream.rstCode, constants.NGHTTP2_CANCEL);
+  while (closed === 0) await new Promise((done) => setImmediate(done));
+  assert.equal(closed, 1);
+});
+
+test("unfinished messages are bounded for a connection, not only for each call", async (t) => {
+  const { port, refusals } = await start(t, undefined, { maxRequestSize: MIB });
+  const client = session(port);
+  const unfinished = frame([Buffer.alloc(MIB)]).subarray(0, MIB - 1);
+  const streams = Array.from({ length: 8 }, () => request(client));
+  const answers = streams.map((stream) => once(stream, "response"));
+  for (const stream of streams) stream.write(unfinished);
+  const [headers] = await Promise.race(answers);
+  assert.equal(headers["grpc-status"], String(status.resourceExhausted));
+  assert.match(refusals[0] ?? "", /unfinished/);
+});
+
+test("a method can ask the connection of its call to go: GOAWAY, and the call may end", async (t) => {
+  let call: Call | undefined;
+  const method: Method = (opened) => {
+    call = opened;
+    return { message() {}, halfClosed() {}, closed() {} };
+  };
+  const { port, server } = await start(t, { [ECHO]: method });
+  const [client, other] = [session(port), session(port)];
+  const stream = request(client);
+  while (call === undefined || server.connections() < 2) await new Promise((done) => setImmediate(done));
+  assert.match(call.connection.address, /^127\.0\.0\.1:\d+$/);
+  call.connection.retire();
+  call.connection.retire();
+  const [code, lastStream] = await once(client, "goaway");
+  assert.deepEqual([code, lastStream], [constants.NGHTTP2_NO_ERROR, 1]);
+  const gone = once(client, "close");
+  stream.resume();
+  call.end(status.ok);
+  await gone;
+  assert.equal(other.destroyed, false);
+  while (server.connections() > 1) await new Promise((done) => setImmediate(done));
+});
+
+/** nghttp2 ends what exceeds its own bounds with INTERNAL_ERROR. */
 const faults: Record<string, { readonly bytes: Buffer; readonly code: number }> = {
   "no SETTINGS first": { bytes: makeFrame(frameType.ping, 0, 0, Buffer.alloc(8)), code: errorCode.protocol },
   "a frame too large": {
@@ -235,7 +312,7 @@ const faults: Record<string, { readonly bytes: Buffer; readonly code: number }> 
       makeFrame(frameType.headers, 0, 1, goodRequest),
       ...Array.from({ length: 10 }, () => makeFrame(frameType.continuation, 0, 1, Buffer.alloc(16_000))),
     ]),
-    code: errorCode.enhanceYourCalm,
+    code: errorCode.internal,
   },
   "a window that grows beyond its bound": {
     bytes: Buffer.concat([settingsFrame([]), makeFrame(frameType.windowUpdate, 0, 0, words(2 ** 31 - 1))]),
@@ -251,7 +328,7 @@ const faults: Record<string, { readonly bytes: Buffer; readonly code: number }> 
       makeFrame(frameType.headers, flag.endHeaders, 1, goodRequest),
       ...Array.from({ length: 2_000 }, () => makeFrame(frameType.data, 0, 1, Buffer.alloc(0))),
     ]),
-    code: errorCode.enhanceYourCalm,
+    code: errorCode.internal,
   },
   "a push": {
     bytes: Buffer.concat([settingsFrame([]), makeFrame(frameType.pushPromise, 0, 1, Buffer.alloc(4))]),
@@ -275,7 +352,7 @@ for (const [what, { bytes, code }] of Object.entries(faults)) {
 test("bytes are taken however they are cut", async (t) => {
   const { port } = await start(t);
   const { socket, frames } = raw(port);
-  const message = join(frame([Buffer.from("cut to pieces")]).parts);
+  const message = frame([Buffer.from("cut to pieces")]);
   const all = Buffer.concat([
     PREFACE,
     settingsFrame([]),

@@ -1,21 +1,13 @@
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer, type TlsOptions } from "node:tls";
-import type { Method } from "./call.ts";
-import { Connection, type ConnectionOwner } from "./connection.ts";
+import { createSecureServer, createServer, type Http2SecureServer, type ServerOptions } from "node:http2";
+import type { AddressInfo, Socket } from "node:net";
+import type { SecureContextOptions, TlsOptions } from "node:tls";
+import { CLOSE_GRACE_MS, type ConnectionOwner, ServerConnection } from "./connection.ts";
 
-export interface GrpcServerOptions {
-  /** `/package.Service/Method` -> what serves it. */
-  readonly methods: ReadonlyMap<string, Method>;
+export interface GrpcServerOptions extends Omit<ConnectionOwner, "refused">, Partial<Pick<ConnectionOwner, "refused">> {
   /** Absent: plaintext. */
   readonly tls?: TlsOptions | undefined;
-  /** Bytes of a message. */
-  readonly maxRequestSize: number;
-  /** Milliseconds after which a connection is asked to come back, maybe to another replica; 0: never. */
-  readonly maxConnectionAgeMs: number;
   /** Milliseconds between pings; a connection that owes the answer to one by the next is dead. */
   readonly keepaliveMs?: number;
-  /** Told when a client is refused: its address, and why. */
-  readonly refused?: (peer: string, why: string) => void;
 }
 
 export interface GrpcServer {
@@ -23,51 +15,45 @@ export interface GrpcServer {
   listen(address: string): Promise<{ readonly host: string; readonly port: number }>;
   /** Takes no more calls and waits for those that are open, for a while. */
   close(): Promise<void>;
+  /** Certificate, key and client CA of handshakes from now on. Throws when they are unusable, or the server is in plaintext. */
+  setSecureContext(context: SecureContextOptions): void;
   connections(): number;
 }
 
 const KEEPALIVE_MS = 30_000;
-/** Milliseconds that open calls have to end once their connection is to close. */
-const CLOSE_GRACE_MS = 2_000;
 const BACKLOG = 4096;
+/** Bounds of each connection that Node and nghttp2 keep. https://nodejs.org/api/http2.html#http2createserveroptions-onrequesthandler */
+const BOUNDS: ServerOptions & { readonly handshakeTimeout: number } = {
+  settings: { maxConcurrentStreams: 1_000, maxHeaderListSize: 16 * 1024 },
+  maxHeaderListPairs: 64,
+  maxSettings: 32,
+  maxOutstandingPings: 2,
+  maxSessionInvalidFrames: 100,
+  maxSessionRejectedStreams: 100,
+  // MB. What waits for a slow client counts, although it is shared, and beyond this a client gets no more calls: several of the largest pushes must fit.
+  maxSessionMemory: 512,
+  handshakeTimeout: 20_000,
+};
 
-/** A gRPC server for streams of encoded messages. docs/decisions/0006-grpc-transport.md says why it is our own. */
+/** A gRPC server for streams of encoded messages. docs/decisions/0009-grpc-on-node-http2.md says why it is not a library's. */
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
-  const { methods, maxRequestSize } = options;
-  /** When each is to be retired. */
-  const connections = new Map<Connection, number>();
-  const owner: ConnectionOwner = {
-    methods,
-    maxRequestSize,
-    refused: ({ socket }, why) => options.refused?.(peerOf(socket), why),
-    closed: (connection) => void connections.delete(connection),
-  };
-  const accept = (socket: Socket) => void connections.set(new Connection(socket, owner), retirement(options.maxConnectionAgeMs));
-  /** What TLS runs on: a client that never completes its handshake is no connection, but keeps the server from closing. */
-  const carriers = new Set<Socket>();
-  const server: Server = options.tls
-    ? createTlsServer({ ...options.tls, ALPNProtocols: ["h2"], noDelay: true }, accept)
-        .on("connection", (socket: Socket) => {
-          carriers.add(socket);
-          socket.once("close", () => carriers.delete(socket));
-        })
-        .on("tlsClientError", (error: Error & { readonly reason?: string }, socket) => {
-          options.refused?.(peerOf(socket), `the TLS handshake failed: ${error.reason ?? error.message}`);
-        })
-    : createServer({ noDelay: true }, accept);
-
+  const owner: ConnectionOwner = { ...options, refused: options.refused ?? (() => {}) };
+  const server = options.tls === undefined ? createServer(BOUNDS) : createTlsServer(options.tls, owner);
+  const connections = new Set<ServerConnection>();
+  server.on("session", (session) => {
+    const connection = new ServerConnection(session, owner);
+    connections.add(connection);
+    session.once("close", () => connections.delete(connection));
+  });
+  /** Also those whose client never completes its TLS handshake. */
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   const keepalive = setInterval(() => {
-    for (const connection of connections.keys()) if (connection.ping()) connection.destroy();
-  }, options.keepaliveMs ?? KEEPALIVE_MS);
-  const ageing = setInterval(() => {
-    for (const [connection, retireAt] of connections) {
-      if (retireAt > Date.now()) continue;
-      connection.retire();
-      if (retireAt + CLOSE_GRACE_MS < Date.now()) connection.destroy();
-    }
-  }, 1_000);
-  keepalive.unref();
-  ageing.unref();
+    for (const connection of connections) connection.ping();
+  }, options.keepaliveMs ?? KEEPALIVE_MS).unref();
 
   return {
     listen(address) {
@@ -82,26 +68,30 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     },
     async close() {
       clearInterval(keepalive);
-      clearInterval(ageing);
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const connection of connections.keys()) connection.retire();
+      for (const connection of connections) connection.retire();
       const late = setTimeout(() => {
-        for (const connection of connections.keys()) connection.destroy();
-        for (const carrier of carriers) carrier.destroy();
+        for (const socket of sockets) socket.destroy();
       }, CLOSE_GRACE_MS);
-      await closed;
+      await new Promise<void>((resolve) => server.close(() => resolve()));
       clearTimeout(late);
+    },
+    setSecureContext(context) {
+      if (!("setSecureContext" in server)) throw new Error("the server is in plaintext");
+      server.setSecureContext(context);
     },
     connections: () => connections.size,
   };
 }
 
-/** Asked for when it is needed only: it costs a call of the kernel for each connection. */
-function peerOf({ remoteAddress, remotePort }: Socket): string {
-  return remoteAddress === undefined ? "a client that is gone" : `${remoteAddress}:${remotePort}`;
-}
-
-/** Ten percent more or less, so that what came together does not come back together. */
-function retirement(ageMs: number): number {
-  return ageMs > 0 ? Date.now() + ageMs * (0.9 + Math.random() * 0.2) : Number.POSITIVE_INFINITY;
+function createTlsServer(tls: TlsOptions, { refused }: ConnectionOwner): Http2SecureServer {
+  const peerOf = ({ remoteAddress, remotePort }: Socket) =>
+    remoteAddress === undefined ? "a client that is gone" : `${remoteAddress}:${remotePort}`;
+  return createSecureServer({ ...BOUNDS, ...tls })
+    .on("tlsClientError", (error: Error & { readonly reason?: string }, socket) => {
+      refused(peerOf(socket), `the TLS handshake failed: ${error.reason ?? error.message}`);
+    })
+    .on("unknownProtocol", (socket) => {
+      refused(peerOf(socket), "it does not speak HTTP/2");
+      socket.destroy();
+    });
 }

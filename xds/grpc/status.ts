@@ -11,6 +11,15 @@ export const status = {
   unauthenticated: 16,
 } as const;
 
+/** Statuses that say that the client is at fault. */
+export const FAULTS: ReadonlySet<number> = new Set([
+  status.invalidArgument,
+  status.permissionDenied,
+  status.resourceExhausted,
+  status.unimplemented,
+  status.unauthenticated,
+]);
+
 /** `grpc-message` is percent-encoded. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses */
 export function encodeMessage(message: string): string {
   return encodeURIComponent(message).replaceAll("%20", " ");

@@ -1,7 +1,6 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants, type IncomingHttpHeaders } from "node:http2";
 import { frame, MessageReader } from "../grpc/message.ts";
 import { status } from "../grpc/status.ts";
-import { join } from "../protobuf/wire.ts";
 
 export interface Status {
   readonly code: number;
@@ -53,7 +52,7 @@ function open(session: ClientHttp2Session, path: string, onMessage: (message: Bu
     for (let next = messages.next(); typeof next === "object"; next = messages.next()) onMessage(next);
   });
   return {
-    write: (message) => new Promise((done) => stream.write(join(frame([message]).parts), () => done())),
+    write: (message) => new Promise((done) => stream.write(frame([message]), () => done())),
     ended: new Promise((done) => stream.once("close", () => done(how ?? { code: status.unavailable, details: "the stream was reset" }))),
     pause: () => void stream.pause(),
     resume: () => void stream.resume(),

@@ -1,4 +1,4 @@
-/** HTTP/2 frames. https://www.rfc-editor.org/rfc/rfc9113#section-4.1 */
+/** HTTP/2 frames for tests that send what a well-behaved client never does. https://www.rfc-editor.org/rfc/rfc9113#section-4.1 */
 export const frameType = {
   data: 0,
   headers: 1,
@@ -72,9 +72,8 @@ export function settingsFrame(settings: readonly (readonly [number, number])[]):
   return makeFrame(frameType.settings, 0, 0, payload);
 }
 
-/** What is left of a payload without its padding; `undefined` when the padding is longer than it. https://www.rfc-editor.org/rfc/rfc9113#section-6.1 */
-export function unpad(payload: Buffer, flags: number): Buffer | undefined {
-  if ((flags & flag.padded) === 0) return payload;
-  const padding = payload[0];
-  return padding === undefined || padding >= payload.length ? undefined : payload.subarray(1, payload.length - padding);
+/** A header block: literals that no table remembers. https://www.rfc-editor.org/rfc/rfc7541#section-6.2.2 */
+export function headerBlock(headers: Readonly<Record<string, string>>): Buffer {
+  const text = (value: string) => Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
+  return Buffer.concat(Object.entries(headers).flatMap(([name, value]) => [Buffer.from([0]), text(name), text(value)]));
 }
