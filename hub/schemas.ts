@@ -13,8 +13,8 @@ export function ref(name: keyof typeof schemas): Schema {
   return { $ref: `#/components/schemas/${name}` };
 }
 
-/** Every property is required, but for those named after it. */
-function object(properties: Readonly<Record<string, Schema>>, ...optional: readonly string[]): Schema {
+/** Every property is required, but for the optional ones. */
+function object(properties: Readonly<Record<string, Schema>>, optional: readonly string[] = []): Schema {
   return { type: "object", required: Object.keys(properties).filter((name) => !optional.includes(name)), properties };
 }
 
@@ -31,7 +31,7 @@ const condition = object(
     observedGeneration: INTEGER,
     lastTransitionTime: TIME,
   },
-  "observedGeneration",
+  ["observedGeneration"],
 );
 
 const filterStatus = object(
@@ -44,18 +44,18 @@ const filterStatus = object(
     proxies: object({ matched: INTEGER, updated: INTEGER, rejected: INTEGER, pending: INTEGER }),
     conditions: list(condition),
   },
-  ...["observedGeneration", "digest", "wasmDigest", "revision", "stableRevision", "proxies", "conditions"],
+  ["observedGeneration", "digest", "wasmDigest", "revision", "stableRevision", "proxies", "conditions"],
 );
 
 const filter = object(
   {
     apiVersion: { const: "weir.dev/v1alpha1" },
     kind: { const: "WasmFilter" },
-    metadata: object({ name: STRING, namespace: STRING }, "namespace"),
+    metadata: object({ name: STRING, namespace: STRING }, ["namespace"]),
     spec: { type: "object" },
     status: filterStatus,
   },
-  "status",
+  ["status"],
 );
 
 const proxyFilter = object({

@@ -11,7 +11,7 @@ import { defineCommand } from "../args/command.ts";
 import type { Flag, FlagValues } from "../args/syntax.ts";
 import { fleetFlags } from "../fleet/flags.ts";
 import { chooseFleet } from "../fleet/open.ts";
-import { FORMATS, type Format, LEVELS, type Level } from "../serve/levels.ts";
+import { FORMATS, type Format, formatFor, LEVELS, type Level } from "../serve/levels.ts";
 import { type Terminal, takesColor } from "../terminal.ts";
 
 const flags = {
@@ -28,7 +28,7 @@ const flags = {
   "http-address": {
     type: "string",
     value: "HOST:PORT",
-    help: "where people and programs read: /api/v1, /metrics, /healthz, /readyz",
+    help: "where people and programs read: /api/v1, /openapi.json, /metrics, /healthz, /readyz",
     fallback: "127.0.0.1:18001",
     env: "WEIR_HTTP_ADDRESS",
   },
@@ -112,9 +112,8 @@ export const serve = defineCommand({
 /** Loads the logger here: no other command should wait for it. */
 async function openLog(level: Level, wanted: Format, { errIsScreen, env, now, err }: Terminal): Promise<Log> {
   const { createLog } = await import("../serve/log.ts");
-  const format = wanted === "auto" ? (errIsScreen ? "text" : "json") : wanted;
   const color = takesColor(env, errIsScreen);
-  return createLog({ format, level, color, now, write: err });
+  return createLog({ format: formatFor(wanted, errIsScreen), level, color, now, write: err });
 }
 
 async function makeFolder(dir: string): Promise<Result<void>> {

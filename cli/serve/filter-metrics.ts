@@ -4,52 +4,13 @@ import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 
 const FILTER = ["namespace", "name"] as const;
 
-/** Gauges of the filters and their proxies, read when somebody looks. One series a filter: never one a proxy. */
+/** Gauges of the filters and their proxies, read when somebody looks. A series is a filter's, never a proxy's. */
 export function registerFilterMetrics(registry: Registry, filters: () => readonly WasmFilter[], fleet: Pick<FleetView, "proxies">): void {
-  const registers = [registry];
-  new Gauge({
-    name: "weir_filter_proxies",
-    help: "Matched proxies of a filter by what they do with its revision.",
-    registers,
-    labelNames: [...FILTER, "state"],
-    collect() {
-      this.reset();
-      for (const { metadata, status } of filters()) {
-        for (const state of ["updated", "rejected", "pending"] as const)
-          this.set({ ...nameOf(metadata), state }, status?.proxies?.[state] ?? 0);
-      }
-    },
-  });
-  new Gauge({
-    name: "weir_filter_ready",
-    help: "1 when a filter's Ready condition is True.",
-    registers,
-    labelNames: FILTER,
-    collect() {
-      this.reset();
-      for (const { metadata, status } of filters()) {
-        const ready = status?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True");
-        this.set(nameOf(metadata), ready ? 1 : 0);
-      }
-    },
-  });
-  new Gauge({
-    name: "weir_filter_revision",
-    help: "Number of a filter's target and stable revision.",
-    registers,
-    labelNames: [...FILTER, "which"],
-    collect() {
-      this.reset();
-      for (const { metadata, status } of filters()) {
-        if (status?.revision !== undefined) this.set({ ...nameOf(metadata), which: "target" }, status.revision);
-        if (status?.stableRevision !== undefined) this.set({ ...nameOf(metadata), which: "stable" }, status.stableRevision);
-      }
-    },
-  });
+  registerFilters(registry, filters);
   new Gauge({
     name: "weir_proxies_connected",
     help: "Proxies with an xDS stream.",
-    registers,
+    registers: [registry],
     collect() {
       let connected = 0;
       for (const proxy of fleet.proxies()) if (proxy.connected) connected++;
@@ -58,6 +19,37 @@ export function registerFilterMetrics(registry: Registry, filters: () => readonl
   });
 }
 
-function nameOf({ namespace = "default", name }: WasmFilter["metadata"]): { readonly namespace: string; readonly name: string } {
-  return { namespace, name };
+/** The first gauge of a registry is collected first: it fills all three, so that the filters are asked for once. */
+function registerFilters(registry: Registry, filters: () => readonly WasmFilter[]): void {
+  const registers = [registry];
+  const ready = new Gauge({
+    name: "weir_filter_ready",
+    help: "1 when a filter's Ready condition is True.",
+    registers,
+    labelNames: FILTER,
+    collect() {
+      for (const gauge of [ready, proxies, revisions]) gauge.reset();
+      for (const filter of filters()) observe(filter);
+    },
+  });
+  const proxies = new Gauge({
+    name: "weir_filter_proxies",
+    help: "Matched proxies of a filter by what they do with its revision.",
+    registers,
+    labelNames: [...FILTER, "state"],
+  });
+  const revisions = new Gauge({
+    name: "weir_filter_revision",
+    help: "Number of a filter's target and stable revision.",
+    registers,
+    labelNames: [...FILTER, "which"],
+  });
+
+  function observe({ metadata: { namespace = "default", name }, status }: WasmFilter): void {
+    const isReady = status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True");
+    ready.set({ namespace, name }, isReady ? 1 : 0);
+    for (const state of ["updated", "rejected", "pending"] as const) proxies.set({ namespace, name, state }, status?.proxies?.[state] ?? 0);
+    if (status?.revision !== undefined) revisions.set({ namespace, name, which: "target" }, status.revision);
+    if (status?.stableRevision !== undefined) revisions.set({ namespace, name, which: "stable" }, status.stableRevision);
+  }
 }

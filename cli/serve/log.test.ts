@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { FORMATS, formatFor } from "./levels.ts";
 import { createLog, type LogOptions } from "./log.ts";
 
 const NOW = Date.parse("2026-01-02T03:04:05.678Z");
@@ -89,5 +90,18 @@ describe("text log lines", () => {
     const { log, lines } = await logTo({ format: "text" });
     log.info("x".repeat(10_000), { text: "y".repeat(10_000), list: Array.from({ length: 10_000 }, () => "z") });
     assert.ok((lines[0]?.length ?? 0) < 5_000);
+  });
+});
+
+describe("the format of log lines", () => {
+  test("is text on a screen and JSON otherwise, unless one is asked for", () => {
+    assert.deepEqual(
+      FORMATS.map((wanted) => [wanted, formatFor(wanted, true), formatFor(wanted, false)]),
+      [
+        ["auto", "text", "json"],
+        ["text", "text", "text"],
+        ["json", "json", "json"],
+      ],
+    );
   });
 });
