@@ -1,4 +1,4 @@
-/** Images and modules: references, registries, layout folders, the store. What other rooms may use of this one. */
+/** Public entry of oci/: references, registries, image layout folders, and the store of modules. */
 export { defaultLimits, type Limits } from "./image/image.ts";
 export { type InspectedImage, type InspectOptions, inspectImage, listTags } from "./inspect.ts";
 export { createModuleRegistry, type ModuleRegistryOptions } from "./module-registry.ts";

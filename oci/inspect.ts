@@ -11,7 +11,7 @@ export interface InspectOptions extends OciOptions {
   readonly signal?: AbortSignal;
 }
 
-/** An image as it lies in its registry or folder, with the module that it carries. Four digests, kept apart. */
+/** An image in a registry or folder, with the module that it carries. It has four digests: of the index, manifest, layer and module. */
 export interface InspectedImage {
   /** The reference in full. */
   readonly reference: string;

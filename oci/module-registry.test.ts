@@ -1,326 +1,190 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm, truncate, utimes, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, test } from "node:test";
+import { describe, test } from "node:test";
 import { digestOf } from "../model/digest.ts";
-import { type Log, silentLog } from "../model/log.ts";
-import type { ModuleRegistry, PullOptions } from "../model/module.ts";
-import { createModuleRegistry, type ModuleRegistryOptions } from "./module-registry.ts";
-import { type FakeRegistry, reply, startFakeRegistry } from "./testing/fake-registry.ts";
-import { addArtifact, addBlob, addIndex, addManifest, type Content, createContent, wasm } from "./testing/images.ts";
+import { reply } from "./testing/fake-registry.ts";
+import { addArtifact, addBlob, addIndex, addManifest, createContent, wasm } from "./testing/images.ts";
 import { layouts } from "./testing/layouts.ts";
+import { anonymous, MODULE, registryOn, withFake } from "./testing/module-registry.ts";
 import { failed, valued } from "./testing/result.ts";
 
-const anonymous: PullOptions = { keychain: new Map() };
-const base = await mkdtemp(join(tmpdir(), "weir-oci-"));
-after(() => rm(base, { recursive: true, force: true }));
-
-async function registryOn(options: Partial<ModuleRegistryOptions> = {}): Promise<{ registry: ModuleRegistry; dataDir: string }> {
-  const dataDir = options.dataDir ?? (await mkdtemp(join(base, "data-")));
-  return { registry: createModuleRegistry({ ...options, dataDir }), dataDir };
-}
-
-async function withFake(content: Content, run: (fake: FakeRegistry) => Promise<void>): Promise<void> {
-  const fake = await startFakeRegistry(content);
-  try {
-    await run(fake);
-  } finally {
-    await fake.stop();
+describe("resolving", () => {
+  for (const [name, build] of Object.entries(layouts)) {
+    test(`a module comes out of: ${name}`, async () => {
+      const content = createContent();
+      const { digest } = await build(content, MODULE);
+      await withFake(content, async (fake) => {
+        const { registry } = await registryOn();
+        const image = `${fake.host}/filters/f:v1`;
+        assert.equal(valued(await registry.resolve(image, undefined, anonymous)), digest);
+        const module = valued(await registry.pull(image, digest, anonymous));
+        assert.equal(module.digest, digest);
+        assert.equal(module.wasmDigest, digestOf(MODULE));
+        assert.equal(module.size, MODULE.byteLength);
+        assert.deepEqual(await registry.read(module.wasmDigest), MODULE);
+      });
+    });
   }
-}
 
-const MODULE = wasm("the module", 5000);
-
-for (const [name, build] of Object.entries(layouts)) {
-  test(`a module comes out of: ${name}`, async () => {
+  test("an index is followed to its one wasm-bearing manifest, and either digest works as a pin", async () => {
     const content = createContent();
-    const { digest } = await build(content, MODULE);
+    const artifact = addArtifact(content, MODULE);
+    const attestation = addManifest(content, "application/vnd.oci.image.config.v1+json", [
+      addBlob(content, "application/vnd.in-toto+json", Buffer.from("{}")),
+    ]);
+    const index = addIndex(
+      content,
+      [
+        { ...attestation, annotations: { "vnd.docker.reference.type": "attestation-manifest" } },
+        { ...artifact, platform: { architecture: "wasm", os: "wasip1" } },
+      ],
+      "multi",
+    );
     await withFake(content, async (fake) => {
-      const { registry } = await registryOn();
-      const image = `${fake.host}/filters/f:v1`;
-      assert.equal(valued(await registry.resolve(image, undefined, anonymous)), digest);
-      const module = valued(await registry.pull(image, digest, anonymous));
-      assert.equal(module.digest, digest);
-      assert.equal(module.wasmDigest, digestOf(MODULE));
-      assert.equal(module.size, MODULE.byteLength);
-      assert.deepEqual(await registry.read(module.wasmDigest), MODULE);
+      const { registry, dataDir } = await registryOn();
+      const image = `${fake.host}/f:multi`;
+      for (const pin of [undefined, index.digest, artifact.digest]) {
+        assert.equal(valued(await registry.resolve(image, pin, anonymous)), artifact.digest);
+      }
+      const module = valued(await registry.pull(image, artifact.digest, anonymous));
+      assert.equal(module.digest, artifact.digest);
+      assert.notEqual(module.digest, index.digest);
+      await fake.stop();
+      const { registry: restarted } = await registryOn({ dataDir });
+      assert.equal(valued(await restarted.resolve(image, index.digest, anonymous)), artifact.digest);
+      assert.equal(valued(await restarted.pull(image, index.digest, anonymous)).wasmDigest, digestOf(MODULE));
     });
   });
-}
 
-test("an index is followed to its one wasm-bearing manifest, and either digest works as a pin", async () => {
-  const content = createContent();
-  const artifact = addArtifact(content, MODULE);
-  const attestation = addManifest(content, "application/vnd.oci.image.config.v1+json", [
-    addBlob(content, "application/vnd.in-toto+json", Buffer.from("{}")),
-  ]);
-  const index = addIndex(
-    content,
-    [
-      { ...attestation, annotations: { "vnd.docker.reference.type": "attestation-manifest" } },
-      { ...artifact, platform: { architecture: "wasm", os: "wasip1" } },
-    ],
-    "multi",
-  );
-  await withFake(content, async (fake) => {
-    const { registry, dataDir } = await registryOn();
-    const image = `${fake.host}/f:multi`;
-    for (const pin of [undefined, index.digest, artifact.digest]) {
-      assert.equal(valued(await registry.resolve(image, pin, anonymous)), artifact.digest);
+  test("an index whose images carry different modules is refused with their digests", async () => {
+    const content = createContent();
+    const [a, b] = [addArtifact(content, wasm("a")), addArtifact(content, wasm("b"))];
+    addIndex(content, [a, b], "two");
+    await withFake(content, async (fake) => {
+      const { registry } = await registryOn();
+      const result = await registry.resolve(`${fake.host}/f:two`, undefined, anonymous);
+      const resultFailure = failed(result, "AmbiguousIndex");
+      assert.ok(resultFailure.message.includes(a.digest) && resultFailure.message.includes(b.digest));
+    });
+  });
+
+  test("a moved tag is seen at the next resolve, and a known digest costs one HEAD", async () => {
+    const content = createContent();
+    const first = addArtifact(content, wasm("one"), "latest");
+    await withFake(content, async (fake) => {
+      const { registry } = await registryOn();
+      const image = `${fake.host}/f`;
+      assert.equal(valued(await registry.resolve(image, undefined, anonymous)), first.digest);
+      valued(await registry.pull(image, first.digest, anonymous));
+      fake.requests.length = 0;
+      assert.equal(valued(await registry.resolve(image, undefined, anonymous)), first.digest);
+      assert.deepEqual(
+        fake.requests.map(({ method }) => method),
+        ["HEAD"],
+      );
+      const second = addArtifact(content, wasm("two"), "latest");
+      assert.equal(valued(await registry.resolve(image, undefined, anonymous)), second.digest);
+      assert.equal(valued(await registry.resolve(image, first.digest, anonymous)), first.digest);
+    });
+  });
+});
+
+describe("pulling", () => {
+  test("many askers share one pull, and read hands out one array", async () => {
+    const content = createContent();
+    const { digest } = addArtifact(content, MODULE, "v1");
+    await withFake(content, async (fake) => {
+      const { registry } = await registryOn();
+      const pulls = Array.from({ length: 20 }, (_, i) => registry.pull(`${fake.host}/team-${i}/f:v1`, digest, anonymous));
+      for (const pulled of await Promise.all(pulls)) valued(pulled);
+      assert.equal(fake.requests.filter(({ path }) => path.includes("/blobs/")).length, 1);
+      const [a, b] = await Promise.all([registry.read(digestOf(MODULE)), registry.read(digestOf(MODULE))]);
+      assert.ok(a !== undefined && a === b);
+      assert.equal(await registry.read(digestOf(MODULE)), a);
+    });
+  });
+
+  test("one caller's wrong credentials do not fail another's pull of the same digest", async () => {
+    const content = createContent();
+    const { digest } = addArtifact(content, MODULE, "v1");
+    await withFake(content, async (fake) => {
+      const authorized = `Basic ${Buffer.from("right:pw").toString("base64")}`;
+      const asked = Promise.withResolvers<void>();
+      fake.intercept = (request, response) => {
+        asked.resolve();
+        if (request.headers.authorization === authorized) return false;
+        reply(response, 401, { "www-authenticate": 'Basic realm="r"' });
+        return true;
+      };
+      const { registry } = await registryOn();
+      const image = `${fake.host}/f:v1`;
+      const as = (username: string) => registry.pull(image, digest, { keychain: new Map([[fake.host, { username, password: "pw" }]]) });
+      const wrong = as("wrong");
+      await asked.promise; // a pull that "right" had begun would serve "wrong" too
+      const right = as("right");
+      failed(await wrong, "AccessDenied");
+      assert.equal(valued(await right).digest, digest);
+    });
+  });
+
+  test("a caller that cancels leaves the pull to the others", async () => {
+    const content = createContent();
+    const { digest } = addArtifact(content, MODULE, "v1");
+    await withFake(content, async (fake) => {
+      const asked = Promise.withResolvers<void>();
+      const release = Promise.withResolvers<void>();
+      fake.intercept = (request, response) => {
+        if (!request.url?.includes("/blobs/")) return false;
+        asked.resolve();
+        void release.promise.then(() => reply(response, 200, {}, MODULE));
+        return true;
+      };
+      const { registry } = await registryOn();
+      const controller = new AbortController();
+      const leaver = registry.pull(`${fake.host}/f:v1`, digest, { ...anonymous, signal: controller.signal });
+      const stayer = registry.pull(`${fake.host}/f:v1`, digest, anonymous);
+      await asked.promise;
+      controller.abort();
+      failed(await leaver, "Canceled");
+      release.resolve();
+      assert.equal(valued(await stayer).digest, digest);
+      assert.equal(fake.requests.filter(({ path }) => path.includes("/blobs/")).length, 1);
+    });
+  });
+});
+
+describe("urls and folders", () => {
+  test("a url source is pulled once, proven by its sha256, and served from the store afterwards", async () => {
+    const content = createContent();
+    const layer = addBlob(content, "application/wasm", MODULE);
+    await withFake(content, async (fake) => {
+      const { registry } = await registryOn();
+      const url = `http://${fake.host}/v2/f/blobs/${layer.digest}?token=hunter2`;
+      const module = valued(await registry.pullUrl(url, layer.digest, anonymous));
+      assert.deepEqual([module.digest, module.wasmDigest], [layer.digest, layer.digest]);
+      const wrong = await registry.pullUrl(url, digestOf(wasm("other")), anonymous);
+      const wrongFailure = failed(wrong, "DigestMismatch");
+      assert.ok(!wrongFailure.message.includes("hunter2"));
+      const missing = await registry.pullUrl(`http://${fake.host}/nowhere?token=hunter2`, digestOf(wasm("other")), anonymous);
+      const missingFailure = failed(missing, "ModuleNotFound");
+      assert.ok(!missingFailure.message.includes("hunter2"));
+      await fake.stop();
+      assert.equal(valued(await registry.pullUrl(url, layer.digest, anonymous)).wasmDigest, layer.digest);
+    });
+  });
+
+  test("a url that is no http(s) URL, or holds a password, is refused without quoting it", async () => {
+    const { registry } = await registryOn();
+    for (const url of ["file:///etc/passwd", "not a url", "https://user:hunter2@r.example/x.wasm"]) {
+      const result = await registry.pullUrl(url, digestOf(MODULE), anonymous);
+      const resultFailure = failed(result, "InvalidURL");
+      assert.ok(!resultFailure.message.includes("hunter2"));
     }
-    const module = valued(await registry.pull(image, artifact.digest, anonymous));
-    assert.equal(module.digest, artifact.digest);
-    assert.notEqual(module.digest, index.digest);
-    await fake.stop();
-    const { registry: restarted } = await registryOn({ dataDir });
-    assert.equal(valued(await restarted.resolve(image, index.digest, anonymous)), artifact.digest);
-    assert.equal(valued(await restarted.pull(image, index.digest, anonymous)).wasmDigest, digestOf(MODULE));
   });
-});
 
-test("an index whose images carry different modules is refused with their digests", async () => {
-  const content = createContent();
-  const [a, b] = [addArtifact(content, wasm("a")), addArtifact(content, wasm("b"))];
-  addIndex(content, [a, b], "two");
-  await withFake(content, async (fake) => {
+  test("oci-layout folders are refused unless they are allowed", async () => {
     const { registry } = await registryOn();
-    const result = await registry.resolve(`${fake.host}/f:two`, undefined, anonymous);
-    const resultFailure = failed(result, "AmbiguousIndex");
-    assert.ok(resultFailure.message.includes(a.digest) && resultFailure.message.includes(b.digest));
+    const result = await registry.resolve("oci-layout:/etc:passwd", undefined, anonymous);
+    const resultFailure = failed(result, "InvalidReference");
+    assert.match(resultFailure.message, /not available here/);
   });
-});
-
-test("a moved tag is seen at the next resolve, and a known digest costs one HEAD", async () => {
-  const content = createContent();
-  const first = addArtifact(content, wasm("one"), "latest");
-  await withFake(content, async (fake) => {
-    const { registry } = await registryOn();
-    const image = `${fake.host}/f`;
-    assert.equal(valued(await registry.resolve(image, undefined, anonymous)), first.digest);
-    valued(await registry.pull(image, first.digest, anonymous));
-    fake.requests.length = 0;
-    assert.equal(valued(await registry.resolve(image, undefined, anonymous)), first.digest);
-    assert.deepEqual(
-      fake.requests.map(({ method }) => method),
-      ["HEAD"],
-    );
-    const second = addArtifact(content, wasm("two"), "latest");
-    assert.equal(valued(await registry.resolve(image, undefined, anonymous)), second.digest);
-    assert.equal(valued(await registry.resolve(image, first.digest, anonymous)), first.digest);
-  });
-});
-
-test("many askers share one pull, and read hands out one array", async () => {
-  const content = createContent();
-  const { digest } = addArtifact(content, MODULE, "v1");
-  await withFake(content, async (fake) => {
-    const { registry } = await registryOn();
-    const pulls = Array.from({ length: 20 }, (_, i) => registry.pull(`${fake.host}/team-${i}/f:v1`, digest, anonymous));
-    for (const pulled of await Promise.all(pulls)) valued(pulled);
-    assert.equal(fake.requests.filter(({ path }) => path.includes("/blobs/")).length, 1);
-    const [a, b] = await Promise.all([registry.read(digestOf(MODULE)), registry.read(digestOf(MODULE))]);
-    assert.ok(a !== undefined && a === b);
-    assert.equal(await registry.read(digestOf(MODULE)), a);
-  });
-});
-
-test("after a restart many reads at once still hand out one array", async () => {
-  const content = createContent();
-  const { digest } = addArtifact(content, MODULE, "v1");
-  await withFake(content, async (fake) => {
-    const { registry, dataDir } = await registryOn();
-    valued(await registry.pull(`${fake.host}/f:v1`, digest, anonymous));
-    const { registry: restarted } = await registryOn({ dataDir });
-    const arrays = await Promise.all(Array.from({ length: 5 }, () => restarted.read(digestOf(MODULE))));
-    assert.deepEqual(arrays[0], MODULE);
-    assert.equal(new Set(arrays).size, 1);
-  });
-});
-
-test("a digest in the store is served when the registry is gone and the process was restarted", async () => {
-  const content = createContent();
-  const { digest } = addArtifact(content, MODULE, "v1");
-  await withFake(content, async (fake) => {
-    const image = `${fake.host}/f:v1`;
-    const { registry, dataDir } = await registryOn();
-    valued(await registry.pull(image, digest, anonymous));
-    await fake.stop();
-    const { registry: restarted } = await registryOn({ dataDir });
-    assert.equal(valued(await restarted.resolve(image, digest, anonymous)), digest);
-    assert.equal(valued(await restarted.pull(image, digest, anonymous)).wasmDigest, digestOf(MODULE));
-    assert.deepEqual(await restarted.read(digestOf(MODULE)), MODULE);
-    const byTag = await restarted.resolve(image, undefined, anonymous);
-    assert.ok(failed(byTag, "RegistryUnavailable").retryable);
-  });
-});
-
-test("whether a module is in the store is told after a restart too, and not of a file that is damaged or gone", async () => {
-  const content = createContent();
-  const { digest } = addArtifact(content, MODULE, "v1");
-  await withFake(content, async (fake) => {
-    const image = `${fake.host}/f:v1`;
-    const { registry, dataDir } = await registryOn();
-    assert.equal(await registry.has(digestOf(MODULE)), false);
-    valued(await registry.pull(image, digest, anonymous));
-    assert.equal(await registry.has(digestOf(MODULE)), true);
-    const { registry: restarted } = await registryOn({ dataDir });
-    assert.equal(await restarted.has(digestOf(MODULE)), true);
-    const file = join(dataDir, "modules", "blobs", "sha256", digestOf(MODULE).slice(7));
-    await writeFile(file, wasm("changed", 5000));
-    const { registry: suspicious } = await registryOn({ dataDir });
-    assert.equal(await suspicious.has(digestOf(MODULE)), false);
-    assert.equal(await restarted.has(digestOf(MODULE)), false, "the damaged file was removed");
-    valued(await restarted.pull(image, digest, anonymous));
-    assert.equal(await restarted.has(digestOf(MODULE)), true);
-  });
-});
-
-test("a damaged file in the store is removed, reported, and pulled again", async () => {
-  const content = createContent();
-  const { digest } = addArtifact(content, MODULE, "v1");
-  await withFake(content, async (fake) => {
-    const image = `${fake.host}/f:v1`;
-    const { registry, dataDir } = await registryOn();
-    valued(await registry.pull(image, digest, anonymous));
-    const file = join(dataDir, "modules", "blobs", "sha256", digestOf(MODULE).slice(7));
-    const warnings: unknown[] = [];
-    const log: Log = { ...silentLog, warn: (message, facts) => warnings.push([message, facts]) };
-    for (const damage of [() => truncate(file, 100), () => writeFile(file, wasm("changed", 5000))]) {
-      await damage();
-      const { registry: restarted } = await registryOn({ dataDir, log });
-      assert.equal(await restarted.read(digestOf(MODULE)), undefined);
-      valued(await restarted.pull(image, digest, anonymous));
-      assert.deepEqual(await restarted.read(digestOf(MODULE)), MODULE);
-    }
-    assert.equal(warnings.length, 2);
-    assert.match(JSON.stringify(warnings), new RegExp(digestOf(MODULE)));
-    const record = join(dataDir, "modules", "modules", `${digest.slice(7)}.json`);
-    await writeFile(record, "{ not json");
-    const { registry: again } = await registryOn({ dataDir, log });
-    valued(await again.pull(image, digest, anonymous));
-    assert.equal(warnings.length, 3);
-  });
-});
-
-test("one caller's wrong credentials do not fail another's pull of the same digest", async () => {
-  const content = createContent();
-  const { digest } = addArtifact(content, MODULE, "v1");
-  await withFake(content, async (fake) => {
-    const authorized = `Basic ${Buffer.from("right:pw").toString("base64")}`;
-    const asked = Promise.withResolvers<void>();
-    fake.intercept = (request, response) => {
-      asked.resolve();
-      if (request.headers.authorization === authorized) return false;
-      reply(response, 401, { "www-authenticate": 'Basic realm="r"' });
-      return true;
-    };
-    const { registry } = await registryOn();
-    const image = `${fake.host}/f:v1`;
-    const as = (username: string) => registry.pull(image, digest, { keychain: new Map([[fake.host, { username, password: "pw" }]]) });
-    const wrong = as("wrong");
-    await asked.promise; // a pull that "right" had begun would serve "wrong" too
-    const right = as("right");
-    failed(await wrong, "AccessDenied");
-    assert.equal(valued(await right).digest, digest);
-  });
-});
-
-test("a caller that cancels leaves the pull to the others", async () => {
-  const content = createContent();
-  const { digest } = addArtifact(content, MODULE, "v1");
-  await withFake(content, async (fake) => {
-    const asked = Promise.withResolvers<void>();
-    const release = Promise.withResolvers<void>();
-    fake.intercept = (request, response) => {
-      if (!request.url?.includes("/blobs/")) return false;
-      asked.resolve();
-      void release.promise.then(() => reply(response, 200, {}, MODULE));
-      return true;
-    };
-    const { registry } = await registryOn();
-    const controller = new AbortController();
-    const leaver = registry.pull(`${fake.host}/f:v1`, digest, { ...anonymous, signal: controller.signal });
-    const stayer = registry.pull(`${fake.host}/f:v1`, digest, anonymous);
-    await asked.promise;
-    controller.abort();
-    failed(await leaver, "Canceled");
-    release.resolve();
-    assert.equal(valued(await stayer).digest, digest);
-    assert.equal(fake.requests.filter(({ path }) => path.includes("/blobs/")).length, 1);
-  });
-});
-
-test("evicts the least recently used beyond the limit, never what is retained, and nothing before it is told", async () => {
-  const content = createContent();
-  const modules = ["a", "b", "c", "d"].map((name) => ({
-    name,
-    wasm: wasm(name, 1000),
-    digest: addArtifact(content, wasm(name, 1000)).digest,
-  }));
-  await withFake(content, async (fake) => {
-    const { registry, dataDir } = await registryOn({ maxStoreBytes: 2100 });
-    for (const { digest } of modules) valued(await registry.pull(`${fake.host}/f:x`, digest, anonymous));
-    const folder = join(dataDir, "modules", "blobs", "sha256");
-    const present = async () => {
-      const files = new Set(await readdir(folder));
-      return modules.flatMap(({ name, wasm }) => (files.has(digestOf(wasm).slice(7)) ? [name] : [])).join("");
-    };
-    assert.equal(await present(), "abcd");
-    for (const [i, { wasm }] of modules.entries()) await utimes(join(folder, digestOf(wasm).slice(7)), 1000 + i, 1000 + i);
-    const { registry: reader } = await registryOn({ dataDir });
-    const [a, b, c] = modules;
-    assert.ok(a && b && c && (await reader.read(digestOf(b.wasm))) !== undefined);
-    registry.retain(new Set([a.digest]));
-    await until(async () => (await present()).length === 2);
-    assert.equal(await present(), "ab");
-    fake.requests.length = 0;
-    valued(await registry.pull(`${fake.host}/f:x`, c.digest, anonymous));
-    await until(async () => (await present()).length === 2);
-    assert.equal(await present(), "ac", "what was just pulled stays");
-    assert.equal(fake.requests.filter(({ path }) => path.includes("/blobs/")).length, 1);
-  });
-});
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 5000;
-  while (!(await condition())) {
-    assert.ok(Date.now() < deadline, "condition not met in time");
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
-test("a url source is pulled once, proven by its sha256, and served from the store afterwards", async () => {
-  const content = createContent();
-  const layer = addBlob(content, "application/wasm", MODULE);
-  await withFake(content, async (fake) => {
-    const { registry } = await registryOn();
-    const url = `http://${fake.host}/v2/f/blobs/${layer.digest}?token=hunter2`;
-    const module = valued(await registry.pullUrl(url, layer.digest, anonymous));
-    assert.deepEqual([module.digest, module.wasmDigest], [layer.digest, layer.digest]);
-    const wrong = await registry.pullUrl(url, digestOf(wasm("other")), anonymous);
-    const wrongFailure = failed(wrong, "DigestMismatch");
-    assert.ok(!wrongFailure.message.includes("hunter2"));
-    const missing = await registry.pullUrl(`http://${fake.host}/nowhere?token=hunter2`, digestOf(wasm("other")), anonymous);
-    const missingFailure = failed(missing, "ModuleNotFound");
-    assert.ok(!missingFailure.message.includes("hunter2"));
-    await fake.stop();
-    assert.equal(valued(await registry.pullUrl(url, layer.digest, anonymous)).wasmDigest, layer.digest);
-  });
-});
-
-test("a url that is no http(s) URL, or holds a password, is refused without quoting it", async () => {
-  const { registry } = await registryOn();
-  for (const url of ["file:///etc/passwd", "not a url", "https://user:hunter2@r.example/x.wasm"]) {
-    const result = await registry.pullUrl(url, digestOf(MODULE), anonymous);
-    const resultFailure = failed(result, "InvalidURL");
-    assert.ok(!resultFailure.message.includes("hunter2"));
-  }
-});
-
-test("oci-layout folders are refused unless they are allowed", async () => {
-  const { registry } = await registryOn();
-  const result = await registry.resolve("oci-layout:/etc:passwd", undefined, anonymous);
-  const resultFailure = failed(result, "InvalidReference");
-  assert.match(resultFailure.message, /not available here/);
 });

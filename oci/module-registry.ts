@@ -17,19 +17,19 @@ import { createStore, type Store } from "./store/store.ts";
 import { fetchUrl } from "./url-source.ts";
 
 export interface ModuleRegistryOptions extends OciOptions {
-  /** The server's data folder; modules are kept in its `modules` folder. */
+  /** The server's data folder. Modules are in its folder `modules`. */
   readonly dataDir: string;
-  /** Bytes of modules to keep on disk; what `retain` names is kept beyond it. Default 2 GiB. */
+  /** Bytes of modules to keep on disk. What `retain` names is kept beyond that. Default 2 GiB. */
   readonly maxStoreBytes?: number;
   readonly log?: Log;
 }
 
-/** Modules fetched and unpacked at a time: what bounds memory when a restart asks for everything at once. */
+/** Modules fetched and unpacked at the same time. Bounds memory after a restart, when every module is asked for at once. */
 const PARALLEL_FETCHES = 4;
 
 /**
- * The port `ModuleRegistry` on registries, image layout folders and plain URLs. A module that one filter brought into the store is
- * handed to every filter that names its digest, with no question of credentials, as nodes hand out images with IfNotPresent.
+ * The port `ModuleRegistry` for registries, image layout folders and plain URLs. A module in the store is for every filter that names
+ * its digest, without credentials, as a Kubernetes node does with images and IfNotPresent.
  */
 export function createModuleRegistry(options: ModuleRegistryOptions): ModuleRegistry {
   const { log = silentLog, limits = defaultLimits, clock = systemClock, metrics = silentMetrics } = options;
@@ -38,7 +38,7 @@ export function createModuleRegistry(options: ModuleRegistryOptions): ModuleRegi
   const limited = pLimit(PARALLEL_FETCHES);
   metrics.gauge("store_bytes", () => store.bytes());
 
-  /** The module from the store, else by `get`; one such task for a digest, however many ask. */
+  /** The module from the store, else from `get`. One task for each digest, however many ask. */
   async function bring(
     digest: Digest,
     identity: string,
@@ -87,7 +87,7 @@ interface Resolving {
   readonly options: OciOptions;
 }
 
-/** A reference -> the digest of the manifest that carries the module, with as few questions to the registry as it takes. */
+/** A reference -> the digest of the manifest that carries the module, with as few requests as possible. */
 async function resolveImage(
   { store, log, options }: Resolving,
   image: string,
@@ -106,17 +106,17 @@ async function resolveImage(
   const { index, manifest } = found.value;
   if (index !== undefined) {
     const noted = await store.putIndex(index.digest, manifest.digest);
-    if (!noted.ok) log.warn(noted.error.message, { digest: index.digest }); // the answer stands without the note
+    if (!noted.ok) log.warn(noted.error.message, { digest: index.digest }); // only a cache: the answer is known all the same
   }
   return ok(manifest.digest);
 }
 
-/** The pinned digest, else what the tag points at now where a cheap look tells. */
+/** The pinned digest, else the digest that the tag has now, where one HEAD tells. */
 async function wantedDigest(repository: Repository, pin: Digest | undefined, tag: string | undefined, signal?: AbortSignal) {
   return pin !== undefined ? ok(pin) : repository.peek(tag ?? "latest", signal);
 }
 
-/** The manifest digest if the store has met this digest, be it a manifest's or an index's. */
+/** The manifest's digest, if the store knows this digest of a manifest or an index. */
 async function knownManifest(store: Store, digest: Digest): Promise<Digest | undefined> {
   return (await store.module(digest))?.digest ?? store.manifestOf(digest);
 }

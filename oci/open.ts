@@ -11,17 +11,17 @@ import { findCredentials } from "./registry/keychain.ts";
 import { parseReference, type Reference, repositoryName } from "./repository/reference.ts";
 import type { Repository } from "./repository/repository.ts";
 
-/** What every use of this room may set. */
+/** Options of everything in this room. */
 export interface OciOptions {
   readonly limits?: Limits;
-  /** `host[:port]`s spoken to over plain HTTP. Loopback hosts always are. */
+  /** `host[:port]`s to use plain HTTP with. Loopback hosts always use it. */
   readonly plainHttp?: Iterable<string>;
   /**
    * Folder that relative `oci-layout:` references start from. Without it such references are refused: whoever may write a WasmFilter
    * into a cluster must not be able to read the operator's files.
    */
   readonly layoutBase?: string;
-  /** Default 30 s without a sign of life, 15 min for one exchange. */
+  /** Time without a byte from the server, default 30 s, and for one exchange as a whole, default 15 min. */
   readonly idleTimeoutMs?: number;
   readonly totalTimeoutMs?: number;
   readonly clock?: Clock;
@@ -40,7 +40,7 @@ export function httpOptions(options: OciOptions): HttpOptions {
   };
 }
 
-/** The repository that a reference names. Makes no contact yet. */
+/** The repository that a reference names. Sends nothing yet. */
 export function openRepository(reference: Reference, keychain: Keychain, options: OciOptions): Result<Repository> {
   if (reference.kind === "registry") {
     const credentials = findCredentials(keychain, reference.registry, reference.repository);

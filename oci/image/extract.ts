@@ -13,7 +13,7 @@ export interface ExtractLimits {
   readonly inflatedBytes: number;
 }
 
-/** Carries an expected failure out of the stream machinery; never leaves this file. */
+/** Carries an expected failure through Node's streams. Not thrown outside this file. */
 class Refusal extends Error {
   readonly failure: Failure;
   constructor(failure: Failure) {
@@ -30,9 +30,9 @@ interface Found {
 }
 
 /**
- * Takes the module out of a layer that is a tar, plain, gzip or zstd (told by its first bytes: the media type of a layer is at times
- * wrong about compression). The module is the file named plugin.wasm, else the only `*.wasm`. Inflates no further than the limits, in
- * memory; writes nothing to disk. Fails with `NoWasmFile`, `SeveralWasmFiles`, `UnsafeArchive`, `CorruptLayer`, `ModuleTooLarge` or
+ * Takes the module out of a layer that is a tar: plain, gzip or zstd. The first bytes decide which, since media types are sometimes
+ * wrong about compression. The module is the file named plugin.wasm, else the only `*.wasm`. Works in memory, within the limits, and
+ * writes nothing to disk. Fails with `NoWasmFile`, `SeveralWasmFiles`, `UnsafeArchive`, `CorruptLayer`, `ModuleTooLarge` or
  * `LayerTooLarge`. https://github.com/opencontainers/image-spec/blob/main/layer.md
  */
 export async function extractModule(
@@ -89,7 +89,7 @@ async function readModule(entry: Entry, name: string, limits: ExtractLimits, whe
   return bytes;
 }
 
-/** The entry's name without a leading `./`; refuses what could point outside the archive, though nothing is ever written by that name. */
+/** The entry's name without a leading `./`. Refuses names that point outside the archive, although nothing is written under them. */
 function safeName({ name }: Header, where: string): string {
   const unsafe = name.startsWith("/") || name.includes("\\") || name.includes("\0") || name.split("/").includes("..");
   if (unsafe)
@@ -120,7 +120,7 @@ function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
   return magic.every((byte, i) => bytes[i] === byte);
 }
 
-/** Lets through `limit` bytes and refuses the rest: what stops an archive that inflates without end. */
+/** Lets `limit` bytes through and then fails. Stops archives that inflate without end. */
 function meter(limit: number, where: string): Transform {
   let passed = 0;
   return new Transform({

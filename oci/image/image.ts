@@ -6,11 +6,11 @@ import type { Repository } from "../repository/repository.ts";
 import { extractModule } from "./extract.ts";
 import { candidates, type IndexEntry, type ModuleLayer, selectEntry, selectLayer } from "./select.ts";
 
-/** How far untrusted input may go. Bytes. */
+/** Limits for untrusted input, in bytes. */
 export interface Limits {
-  /** A module, as Envoy gets it. */
+  /** A module as Envoy gets it. */
   readonly moduleBytes: number;
-  /** A layer that is an archive, as it is fetched and also once it is inflated. */
+  /** A layer that is an archive, both as fetched and inflated. */
   readonly archiveBytes: number;
 }
 
@@ -26,7 +26,7 @@ export interface Image {
   readonly index: Index | undefined;
 }
 
-/** Fetches what a tag or digest names; an index is followed to its one manifest that carries a module. */
+/** Fetches the manifest of a tag or digest. An index leads on to the one manifest in it that carries a module. */
 export async function findImage(repository: Repository, wanted: string, signal?: AbortSignal): Promise<Result<Image>> {
   const where = `${repository.name}${wanted.startsWith("sha256:") ? "@" : ":"}${wanted}`;
   const document = await fetchDocument(repository, wanted, where, signal);
@@ -55,7 +55,7 @@ async function followIndex(repository: Repository, index: Index, where: string, 
   for (const descriptor of descriptors) {
     const entry = await fetchDocument(repository, descriptor.digest, `${repository.name}@${descriptor.digest}`, signal);
     if (entry.ok && entry.value.kind === "manifest") entries.push({ descriptor, manifest: entry.value });
-    // An index may list images that were never copied along, and kinds of manifest that are nobody's module.
+    // An index may list images that were not copied with it, and manifests that are no images.
     else if (!entry.ok && entry.error.reason !== "ImageNotFound" && entry.error.reason !== "InvalidManifest") return entry;
   }
   const chosen = selectEntry(entries, where);
@@ -70,7 +70,7 @@ export interface FetchedModule {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** Fetches the module of an image: the layer, proven against the manifest, and what is in it. */
+/** Fetches the layer of an image, verified by its digest, and takes the module out of it. */
 export async function fetchModule(
   repository: Repository,
   { manifest, moduleLayer: { form, layer } }: Image,

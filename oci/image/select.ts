@@ -18,7 +18,7 @@ const wasmTypes: ReadonlySet<string> = new Set([
   "application/vnd.wasm.content.layer.v1+wasm", // https://github.com/engineerd/wasm-to-oci
 ]);
 
-/** Layers that are a file system, which holds the module as a file. https://github.com/solo-io/wasm/blob/master/spec/spec-compat.md */
+/** Layers that are file systems, with the module as a file in them. https://github.com/solo-io/wasm/blob/master/spec/spec-compat.md */
 const archiveTypes: ReadonlySet<string> = new Set([
   "application/vnd.docker.image.rootfs.diff.tar.gzip",
   "application/vnd.docker.image.rootfs.diff.tar",
@@ -28,7 +28,7 @@ const archiveTypes: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Chooses the layer by media type, whatever else lies beside it: the one layer that is a module, else the last one that is an archive.
+ * Chooses the layer by its media type: the one layer that is a module, else the last one that is an archive. Other layers do not matter.
  * Fails with `NoWasmLayer` or `SeveralWasmLayers`.
  */
 export function selectLayer(manifest: Manifest, where: string): Result<ModuleLayer> {
@@ -52,14 +52,14 @@ export interface IndexEntry {
   readonly manifest: Manifest;
 }
 
-/** Entries of an index that may carry a module: not attestations, which buildx puts beside the image. */
+/** Entries of an index that may carry a module. Attestations, which buildx puts beside an image, do not. */
 export function candidates(index: Index): readonly Descriptor[] {
   return index.manifests.filter((entry) => entry.annotations["vnd.docker.reference.type"] === undefined);
 }
 
 /**
- * The one entry of an index that carries the module. Surest sign first: a layer that is a module, then a platform that says Wasm,
- * then any file system image. Entries that carry the same layer (one image under several platforms) count as one.
+ * The one entry of an index that carries the module. A layer that is a module counts first, then a platform that says Wasm, then any
+ * file system image. Entries that carry the same layer (one image under several platforms) count as one.
  * Fails with `NoWasmLayer` or `AmbiguousIndex`.
  */
 export function selectEntry(entries: readonly IndexEntry[], where: string): Result<IndexEntry> {

@@ -9,15 +9,15 @@ import type { Repository } from "../repository/repository.ts";
 import { addToIndex, readIndex, TAG_ANNOTATION } from "./index-file.ts";
 import { readBounded } from "./read-bounded.ts";
 
-/** Where the layout lies, and how the reference wrote it. */
+/** Where the layout is, and how the reference names it. */
 interface Folder {
   readonly directory: string;
   readonly name: string;
 }
 
 /**
- * An OCI image layout folder, read and written. `directory` is where it lies, `name` how the reference wrote it. The folder is made by
- * the first write. Also fails with `LayoutUnreadable`. https://github.com/opencontainers/image-spec/blob/main/image-layout.md
+ * An OCI image layout folder, for reading and writing. The first write makes the folder. Also fails with `LayoutUnreadable`.
+ * https://github.com/opencontainers/image-spec/blob/main/image-layout.md
  */
 export function createLayoutRepository(directory: string, name: string): Repository {
   const folder: Folder = { directory, name };

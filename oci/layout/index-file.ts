@@ -31,7 +31,7 @@ export async function readIndex(directory: string, name: string): Promise<Result
   return parsed.value.kind === "index" ? ok(parsed.value) : fail("InvalidManifest", `the index.json of ${name} is not an image index`);
 }
 
-/** Adds or moves the tag. The image that had it stays listed without a tag, so that it is still found by digest, and other tools do not clean it away. */
+/** Adds or moves the tag. The image that had it stays listed without a tag, so that its digest still works and no tool removes it as garbage. */
 export async function addToIndex(directory: string, name: string, entry: Descriptor, tag: string | undefined): Promise<Result<void>> {
   const path = join(directory, "index.json");
   const current = await readIndex(directory, name);

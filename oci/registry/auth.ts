@@ -14,7 +14,7 @@ const MAX_HEADER = 8192;
 const MAX_TOKEN_BYTES = 1 << 20;
 const PART = /\s*(?:([a-zA-Z0-9!#$%&'*+.^_`|~-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))|(?=\s|,|$)))\s*,?/y;
 
-/** Reads the challenges of a WWW-Authenticate header; what cannot be read is left out. https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1 */
+/** Reads the challenges of a WWW-Authenticate header; unreadable ones are left out. https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1 */
 export function parseChallenges(header: string): readonly Challenge[] {
   const challenges: { scheme: string; parameters: Record<string, string> }[] = [];
   const text = header.slice(0, MAX_HEADER);
@@ -33,7 +33,7 @@ export function basicAuthorization({ username, password }: Credentials): string 
 }
 
 export interface ChallengedRequest {
-  /** Where the 401 came from: must be the registry itself. */
+  /** Where the 401 came from. Must be the registry itself. */
   readonly url: URL;
   readonly wwwAuthenticate: string;
   readonly credentials: Credentials | undefined;
@@ -45,9 +45,9 @@ export interface ChallengedRequest {
 }
 
 /**
- * Turns a registry's 401 into an Authorization header for the next try: Basic with the credentials, or a Bearer token from the realm
- * that the registry names (asked with the credentials, or anonymously without). Credentials go only to the registry that challenged
- * and to the realm it names, and to a realm only over HTTPS unless the registry itself is spoken to in plain HTTP.
+ * Answers a registry's 401 with an Authorization header for the next try: Basic with the credentials, or a Bearer token from the realm
+ * that the registry names (asked for with the credentials, or anonymously). Credentials go only to the registry that sent the 401 and
+ * to the realm that it names, and to the realm only over HTTPS, unless the registry itself uses plain HTTP.
  * Fails with `AccessDenied`, or retryable when the realm is down. https://distribution.github.io/distribution/spec/auth/token/
  */
 export async function answerChallenge(http: HttpOptions, request: ChallengedRequest): Promise<Result<string>> {
@@ -111,18 +111,18 @@ async function readToken(request: ChallengedRequest, realm: URL, read: () => Pro
     return denied(request, `${realm.host} answered with something that is not a token`);
   }
   const token = isRecord(document) ? (document.token ?? document.access_token) : undefined;
-  // A header cannot carry anything else, and fetch's complaint would quote the token.
+  // A header cannot carry anything else, and fetch's error would quote the token.
   if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token))
     return denied(request, `${realm.host} answered with something that is not a token`);
   return ok(`Bearer ${token}`);
 }
 
-/** A plain-HTTP registry on this machine or asked for by name may name a realm of the same kind. */
+/** A registry that uses plain HTTP may name a realm that does too. */
 function isPlainRealm(http: HttpOptions, realm: URL, request: ChallengedRequest): boolean {
   return realm.host === request.url.host || schemeFor(realm.host, http.plainHttp) === "http:";
 }
 
-/** Wrong or missing credentials, said so that a person knows which of the two. */
+/** Access denied. The message tells whether credentials were missing or wrong. */
 export function denied(request: Pick<ChallengedRequest, "where" | "credentials">, why: string) {
   const advice =
     request.credentials === undefined

@@ -55,7 +55,7 @@ export async function fetchBlob(
   return truncated(session, digest, received, size, cause);
 }
 
-/** Where in the blob this answer begins: `undefined` when it is no part of it. */
+/** Offset in the blob at which this answer begins; `undefined` when it is not a part of the blob. */
 function startOf(response: HttpResponse, asked: number): number | undefined {
   if (response.status === 200) return 0;
   const range = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "");
@@ -83,7 +83,7 @@ function truncated(session: Session, digest: Digest, received: number, size: num
   return failForNow("TruncatedBlob", `layer ${digest} of ${session.name} ended after ${received} of ${size} bytes${cause}`);
 }
 
-/** One POST for a place, one PUT with the bytes. https://github.com/opencontainers/distribution-spec/blob/main/spec.md#post-then-put */
+/** Uploads a blob unless it is there: a POST for the location, a PUT with the bytes. https://github.com/opencontainers/distribution-spec/blob/main/spec.md#post-then-put */
 export async function putBlob(
   session: Session,
   bytes: Uint8Array<ArrayBuffer>,

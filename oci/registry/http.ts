@@ -7,11 +7,11 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 export interface HttpOptions {
   readonly fetch: Fetch;
   readonly clock: Clock;
-  /** `host[:port]`s that are spoken to over plain HTTP. Loopback hosts always are. */
+  /** `host[:port]`s to use plain HTTP with. Loopback hosts always use it. */
   readonly plainHttp: ReadonlySet<string>;
-  /** Milliseconds without a sign of life from the server before a request is given up. */
+  /** Milliseconds without a byte from the server, after which the request fails. */
   readonly idleTimeoutMs: number;
-  /** Milliseconds for one exchange as a whole, so that a server which drips a byte now and then holds nobody up for good. */
+  /** Milliseconds for one exchange as a whole: bounds a server that sends a byte now and then. */
   readonly totalTimeoutMs: number;
   readonly metrics: Metrics;
 }
@@ -32,12 +32,12 @@ export interface HttpResponse {
   readonly headers: Headers;
   /** Where the answer came from, after redirects. */
   readonly url: URL;
-  /** The body as it arrives. Throws `Interrupted` when the connection breaks, falls silent, or the caller's signal fires. */
+  /** The body as it arrives. Throws `Interrupted` when the connection breaks or is idle too long, or when the caller's signal fires. */
   chunks(): AsyncGenerator<Uint8Array>;
   discard(): Promise<void>;
 }
 
-/** A body that ended before its end. `failure` says why. */
+/** The body ended early. `failure` says why. */
 export class Interrupted extends Error {
   readonly failure: Failure;
   constructor(failure: Failure) {
@@ -49,7 +49,7 @@ export class Interrupted extends Error {
 const MAX_REDIRECTS = 5;
 
 /**
- * One exchange over HTTP: follows redirects of GET and HEAD, keeps credentials from other hosts, gives up on a silent server.
+ * One exchange over HTTP: follows redirects of GET and HEAD, sends credentials to no other host, and fails when the server is idle too long.
  * A status of 4xx or 5xx is an answer, not a failure. Fails with `RegistryUnavailable` (retryable) or `Canceled`.
  */
 export async function send(options: HttpOptions, request: HttpRequest): Promise<Result<HttpResponse>> {
@@ -64,7 +64,7 @@ export async function send(options: HttpOptions, request: HttpRequest): Promise<
     await answer.value.discard();
     const next = URL.parse(location, url.href);
     if (next === null) return unavailable(url, "it redirects to something that is not a URL");
-    // Plain HTTP may lead on to plain HTTP; HTTPS may not, or a registry could point at services inside this network.
+    // From HTTPS no redirect may lead to plain HTTP: a registry could point at services inside this network.
     if (next.protocol !== "https:" && !(next.protocol === "http:" && url.protocol === "http:")) {
       return unavailable(url, `it redirects to ${next.protocol}//${next.host}, which is not HTTPS`);
     }
@@ -122,10 +122,10 @@ interface Watch {
   stop(): void;
 }
 
-/** An upload shows no sign of life until it is done: it gets a second more for every so many bytes. */
+/** The server sends nothing during an upload, so it gets more time: a millisecond for this many bytes. */
 const UPLOAD_BYTES_PER_MS = 50;
 
-/** Aborts when the caller does, when `alive` was not called for the idle time, or when the total time is over. */
+/** Aborts when the caller does, when `alive` was not called within the idle time, or when the total time is over. */
 function createWatch({ clock, idleTimeoutMs, totalTimeoutMs }: HttpOptions, { signal: outer, body }: HttpRequest): Watch {
   const controller = new AbortController();
   const uploadMs = (body?.byteLength ?? 0) / UPLOAD_BYTES_PER_MS;
@@ -162,7 +162,7 @@ function explain(error: unknown, url: URL, watch: Watch): Failure {
   return unavailable(url, causeOf(error)).error;
 }
 
-/** fetch says "fetch failed" and hides the cause. */
+/** The innermost cause: fetch itself says only "fetch failed". */
 function causeOf(error: unknown): string {
   let cause = error;
   while (cause instanceof Error && cause.cause !== undefined) cause = cause.cause;

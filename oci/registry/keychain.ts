@@ -7,13 +7,13 @@ export const emptyKeychain: Keychain = new Map();
 
 const MAX_BYTES = 1 << 20;
 
-/** The user name that says that the password is an OAuth2 refresh token: the convention of Docker's credential helpers. */
+/** With this user name the password is an OAuth2 refresh token, by convention of Docker's credential helpers. */
 export const IDENTITY_TOKEN_USER = "<token>";
 
 /**
  * Reads a `.dockerconfigjson` (what a kubernetes.io/dockerconfigjson Secret and `~/.docker/config.json` hold).
  * Keys of the result are `host[:port]` or, where the file narrows an entry to a path, `host[:port]/path`.
- * Fails with reason `InvalidPullSecret`; no message ever quotes the document.
+ * Fails with reason `InvalidPullSecret`; no message quotes the document.
  * https://kubernetes.io/docs/concepts/containers/images/#config-json
  */
 export function parseDockerConfig(text: string | Uint8Array): Result<Keychain> {
@@ -23,10 +23,10 @@ export function parseDockerConfig(text: string | Uint8Array): Result<Keychain> {
   try {
     document = JSON.parse(typeof text === "string" ? text : new TextDecoder().decode(text));
   } catch {
-    return invalid("it is not JSON"); // the parser's own words would quote the secret
+    return invalid("it is not JSON"); // the parser's message would quote the secret
   }
   const auths = isRecord(document) ? document.auths : undefined;
-  if (auths === undefined && isRecord(document)) return ok(emptyKeychain); // credential helpers only: nothing that can be used here
+  if (auths === undefined && isRecord(document)) return ok(emptyKeychain); // only credential helpers, which are not run here
   if (!isRecord(auths)) return invalid("`auths` is not an object");
   const keychain = new Map<string, Credentials>();
   for (const [server, entry] of Object.entries(auths)) {

@@ -7,7 +7,7 @@ import { type Session, wrongContent } from "./session.ts";
 
 const ACCEPT = Object.values(manifestTypes).join(", ");
 
-/** The digest that a tag points at, from one HEAD; `undefined` when the registry does not tell it there. */
+/** The digest that a tag points at, by one HEAD; `undefined` when the answer does not tell. */
 export async function peek(session: Session, tag: string, signal?: AbortSignal): Promise<Result<Digest | undefined>> {
   const answer = await session.request({ method: "HEAD", url: session.url(`manifests/${tag}`), headers: { accept: ACCEPT }, signal });
   if (!answer.ok) return answer;
@@ -16,7 +16,7 @@ export async function peek(session: Session, tag: string, signal?: AbortSignal):
     return imageNotFound(session, tag);
   }
   if (answer.value.status === 429 || answer.value.status >= 500) return session.unexpected(answer.value, `the tag ${tag}`);
-  // Any other trouble shows again, with a body that explains it, on the GET that follows.
+  // Any other failure shows again on the GET that follows, with a body that explains it.
   await answer.value.discard();
   const digest = answer.value.status === 200 ? answer.value.headers.get("docker-content-digest") : null;
   return ok(digest !== null && isDigest(digest) ? digest : undefined);

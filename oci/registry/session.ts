@@ -14,18 +14,18 @@ export interface SessionOptions {
 }
 
 /**
- * Requests to one repository of a registry, with what it takes to be let in. Holds the token that it was given, so make one per operation
- * and caller: tokens are never shared between callers with different credentials.
+ * Requests to one repository of a registry, with authentication. It holds the token, so make one for each operation and caller: callers
+ * with different credentials share no token.
  */
 export interface Session {
   readonly name: string;
   /** The API URL of a path under the repository. */
   url(path: string): URL;
-  /** Sends with the session's authorization, answering one challenge of the registry. */
+  /** Sends with the session's authorization. Answers one 401 of the registry and sends again. */
   request(request: Omit<HttpRequest, "authorization">, access?: "pull" | "pull,push"): Promise<Result<HttpResponse>>;
   /** Counts a request that is made once more after it broke off. */
   retried(): void;
-  /** The failure behind a status that is none of those the caller expected. Reads the body. */
+  /** The failure for a status that the caller did not expect. Reads the body. */
   unexpected(response: HttpResponse, what: string): Promise<{ readonly ok: false; readonly error: ReturnType<typeof fail>["error"] }>;
 }
 
@@ -77,7 +77,7 @@ export function createSession(reference: RegistryReference, { http, credentials 
   };
 }
 
-/** What to do when a registry returns something else than was asked for. */
+/** What to do when a registry answers with other content than was asked for. */
 export const CHECK_REGISTRY = "nothing of it was used; push the image again, or check the registry's storage and any cache before it";
 
 /** The registry answered for `what` (`layer sha256:...`) with content of another digest. */
@@ -86,7 +86,7 @@ export function wrongContent(session: Session, what: string, actual: Digest) {
   return fail("DigestMismatch", message);
 }
 
-/** `: MANIFEST_UNKNOWN` from an error body. The codes only: free text of a foreign server has no place in a status. */
+/** `: MANIFEST_UNKNOWN` from an error body. Only the codes: text from a foreign server is not shown in a status. */
 async function readErrorCodes(response: HttpResponse): Promise<string> {
   try {
     const body = await readBody(response, MAX_ERROR_BYTES);

@@ -9,7 +9,7 @@ export function printBytes(bytes: number): string {
   return `${Math.floor((bytes / size) * 10) / 10} ${unit}`;
 }
 
-/** Why something is refused for its size, and what to do. `size`: bytes; `undefined` when only the limit is known to be passed. */
+/** Message for something that is too large. `size` in bytes; `undefined` when only the limit is known. */
 export function tooLarge(what: string, size: number | undefined, limit: number): string {
   return `${what} has ${compared(size, limit)}; build the module smaller: optimize for size and strip debug information`;
 }

@@ -22,11 +22,11 @@ export interface Descriptor {
   readonly artifactType?: string;
 }
 
-/** A manifest or index as fetched, before a look inside. `digest` is that of `bytes`, computed here and not believed from a header. */
+/** A manifest or index as fetched, not parsed yet. `digest` is computed from `bytes`, not taken from a header. */
 export interface RawManifest {
   readonly bytes: Uint8Array;
   readonly digest: Digest;
-  /** What the registry or descriptor called it; the document itself may say otherwise. */
+  /** What the registry or descriptor says. The document itself may say otherwise. */
   readonly mediaType: string;
 }
 

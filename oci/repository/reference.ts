@@ -57,7 +57,7 @@ export function parseReference(text: string): Result<Reference> {
   return typeof parsed === "string" ? invalid(parsed) : ok(parsed);
 }
 
-/** The reference, or why it is none. */
+/** The reference, or why it is not one. */
 function parseLayout(rest: string, digest: Digest | undefined): LayoutReference | string {
   const colon = rest.lastIndexOf(":");
   const tag = colon < 0 || rest.indexOf("/", colon) >= 0 ? undefined : rest.slice(colon + 1);
@@ -88,7 +88,7 @@ function parseRegistry(name: string, digest: Digest | undefined): RegistryRefere
   return { kind: "registry", registry, repository, tag: tag ?? (digest === undefined ? "latest" : undefined), digest };
 }
 
-/** Names under which people and config files know Docker Hub. */
+/** Names of Docker Hub in references and config files. */
 export const dockerHubAliases: ReadonlySet<string> = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"]);
 
 /** The reference in full: what `parseReference` reads back to the same. */

@@ -3,14 +3,13 @@ import type { Result } from "../../model/result.ts";
 import type { Descriptor, RawManifest } from "./manifest.ts";
 
 /**
- * One repository of images, wherever it lies: in a registry or in an image layout folder. Everything it hands out has the digest that
- * was asked for. Failures: `ImageNotFound`, `BlobNotFound`, `DigestMismatch`, `TruncatedBlob`, `ModuleTooLarge`; from a registry also
+ * One repository of images, in a registry or an image layout folder. All content it returns has the digest that was asked for. Failures: `ImageNotFound`, `BlobNotFound`, `DigestMismatch`, `TruncatedBlob`, `ModuleTooLarge`; from a registry also
  * `AccessDenied`, `RateLimited`, `RegistryUnavailable`, `Canceled`.
  */
 export interface Repository {
   /** For messages: the reference without tag and digest. */
   readonly name: string;
-  /** The digest behind a tag without fetching the document, where that is cheap; `undefined` when only a fetch tells. */
+  /** The digest behind a tag without fetching the manifest; `undefined` when only a fetch tells. */
   peek(tag: string, signal?: AbortSignal): Promise<Result<Digest | undefined>>;
   /** The manifest or index behind a tag or digest. */
   manifest(reference: string, signal?: AbortSignal): Promise<Result<RawManifest>>;
@@ -20,6 +19,6 @@ export interface Repository {
   tags(signal?: AbortSignal): Promise<Result<readonly string[]>>;
   /** Stores a blob unless it is there. */
   putBlob(bytes: Uint8Array<ArrayBuffer>, digest: Digest, signal?: AbortSignal): Promise<Result<void>>;
-  /** Stores a manifest and points the tag at it; without a tag it is found by digest only. */
+  /** Stores a manifest and points the tag at it. Without a tag only its digest leads to it. */
   putManifest(bytes: Uint8Array<ArrayBuffer>, mediaType: string, tag: string | undefined, signal?: AbortSignal): Promise<Result<void>>;
 }

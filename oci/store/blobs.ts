@@ -38,7 +38,7 @@ export function createBlobs({ directory, log, clock }: BlobsOptions): Blobs {
   /** Files whose bytes had their digest when they were written or read last. */
   const verified = new Set<Digest>();
 
-  /** What `read` makes of the file; `undefined` when it is missing or damaged, and then it is removed. */
+  /** What `read` returns; `undefined` when the file is missing, or damaged, and then it is removed. */
   async function verify<T extends { readonly actual: Digest }>(digest: Digest, read: (path: string) => Promise<T>): Promise<T | undefined> {
     verified.delete(digest);
     try {

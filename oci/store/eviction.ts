@@ -10,7 +10,7 @@ export interface StoredBlob {
 }
 
 /**
- * Which modules to remove so that the rest fits into `maxBytes`: least recently used first, never a kept one, so the rest may still be
+ * Which modules to remove so that the rest fits into `maxBytes`, least recently used first. Those in `keep` stay, so the rest may still be
  * larger than the limit.
  */
 export function chooseEvictions(blobs: readonly StoredBlob[], maxBytes: number, keep: ReadonlySet<Digest>): readonly StoredBlob[] {

@@ -17,11 +17,10 @@ export interface StoreOptions {
 }
 
 /**
- * Modules on disk by the digest of their bytes, beside the records that say which image manifest led to which module and which index
- * to which manifest. Every write is atomic; every read verifies the digest.
+ * Modules on disk by the digest of their bytes, and records of which manifest has which module and which index has which manifest. Every write is atomic; every read verifies the digest.
  */
 export interface Store {
-  /** What is known of this manifest (or url) digest. Says nothing about the module's file: `read` does. */
+  /** The record of this manifest (or url) digest. The module's file may be gone all the same: see `has`. */
   module(digest: Digest): Promise<Module | undefined>;
   /** The manifest that this index was once resolved to. */
   manifestOf(index: Digest): Promise<Digest | undefined>;
@@ -30,9 +29,9 @@ export interface Store {
   putIndex(index: Digest, manifest: Digest): Promise<Result<void>>;
   /** The bytes, verified; the same array as long as anyone holds it. A damaged file is removed and logged. */
   read(wasmDigest: Digest): Promise<Uint8Array | undefined>;
-  /** True when the module is there: its file was verified before by this store, or is now, without its bytes staying in memory. */
+  /** True when the module's file is there and verified, earlier or now. Keeps no bytes in memory. */
   has(wasmDigest: Digest): Promise<boolean>;
-  /** Digests of manifests or modules to keep. Nothing is evicted before the first call: until then nobody has said what is needed. */
+  /** Digests of manifests or modules to keep. Nothing is evicted before the first call, since only then it is known what is needed. */
   retain(digests: ReadonlySet<Digest>): void;
   /** Bytes of modules on disk, looked up now. */
   bytes(): Promise<number>;
@@ -87,7 +86,7 @@ export function createStore(options: StoreOptions): Store {
   };
 }
 
-/** Removes the modules that are too many, and the records that led to them. */
+/** Removes modules beyond the limit, and the records that lead to them. */
 async function evict(blobs: Blobs, records: Records, { maxBytes, log }: StoreOptions, retained: ReadonlySet<Digest>): Promise<void> {
   const stored = await blobs.list();
   if (sumOf(stored) <= maxBytes) return;
