@@ -1,5 +1,5 @@
-export { type AbiVersion, hostFunction, hostFunctions } from "./abi.ts";
-export { inspectModule, type ModuleFacts } from "./facts.ts";
+export { type AbiVersion, hostFunction, hostFunctions } from "./abi/abi.ts";
+export { inspectModule, type ModuleFacts } from "./abi/facts.ts";
 export * from "./host/index.ts";
 export { loadPlugin } from "./load.ts";
 export { createPreflight, type Examination, examine, type PreflightOptions } from "./preflight.ts";

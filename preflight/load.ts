@@ -1,8 +1,8 @@
 import { fail, ok, type Result } from "../model/result.ts";
-import { readWasm } from "./binary.ts";
-import { abiOf } from "./facts.ts";
+import { abiOf } from "./abi/facts.ts";
+import { checkLoadable } from "./abi/loadable.ts";
+import { readWasm } from "./binary/binary.ts";
 import { type Plugin, type PluginOptions, startPlugin } from "./host/index.ts";
-import { checkLoadable } from "./loadable.ts";
 
 /**
  * Compiles a module and starts it in this process, with no sandbox around it: for tests of filters that one trusts. Fails as preflight

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";
 import { describe, test } from "node:test";
-import { hostFunctions } from "../abi.ts";
+import { hostFunctions } from "../abi/abi.ts";
 import { logged, run, start } from "../fixtures/plugin.ts";
 import { CELL, OUT, script } from "../fixtures/script.ts";
-import { encodePairs } from "./headers.ts";
-import { createHost } from "./host.ts";
+import { implementations } from "./functions/link.ts";
 import { bodyOf, cannedReplies } from "./index.ts";
-import { createJournal } from "./journal.ts";
-import { implementations } from "./link.ts";
-import { writeFields } from "./protobuf.ts";
+import { createHost } from "./state/host.ts";
+import { createJournal } from "./state/journal.ts";
+import { encodePairs } from "./values/headers.ts";
+import { writeFields } from "./values/protobuf.ts";
 
 const [REQUEST, RESPONSE] = [0, 2];
 const OK = 0;
@@ -174,7 +174,7 @@ describe("what a plugin reads", () => {
         [3, sign("sha256", signed, privateKey)],
         [4, Buffer.from(content)],
       ]);
-    const { foreignFunction } = await import("./foreign.ts");
+    const { foreignFunction } = await import("./functions/foreign.ts");
     const host = { charge() {} } as unknown as Parameters<typeof foreignFunction>[0];
     const verify = foreignFunction(host, "verify_signature");
     assert.deepEqual(verify?.(argument("text")), { status: OK, result: Buffer.from([8, 1]) });

@@ -1,16 +1,16 @@
 import { randomBytes } from "node:crypto";
-import type { AbiVersion } from "../abi.ts";
-import type { WasmBinary } from "../binary.ts";
-import { ENVOY_MAX_PAGES } from "../loadable.ts";
-import { deliver, tick } from "./delivery.ts";
-import type { Fault } from "./faults.ts";
-import { createHost } from "./host.ts";
-import { type Exchange, type ExchangeResult, runExchange } from "./http.ts";
-import { createJournal, type LogLine } from "./journal.ts";
-import type { Metric } from "./metrics.ts";
-import { cannedReplies, type Replies } from "./replies.ts";
+import type { AbiVersion } from "../abi/abi.ts";
+import { ENVOY_MAX_PAGES } from "../abi/loadable.ts";
+import type { WasmBinary } from "../binary/binary.ts";
 import { type StartProblem, startRoot, startVm } from "./start.ts";
-import { type Connection, type ConnectionResult, runConnection } from "./tcp.ts";
+import type { Fault } from "./state/faults.ts";
+import { createHost } from "./state/host.ts";
+import { createJournal, type LogLine } from "./state/journal.ts";
+import type { Metric } from "./state/metrics.ts";
+import { deliver, tick } from "./traffic/delivery.ts";
+import { type Exchange, type ExchangeResult, runExchange } from "./traffic/http.ts";
+import { type Connection, type ConnectionResult, runConnection } from "./traffic/tcp.ts";
+import { cannedReplies, type Replies } from "./values/replies.ts";
 
 export interface PluginOptions {
   /** The plugin's configuration, as it receives it. Default: empty. */

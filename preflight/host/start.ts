@@ -1,8 +1,8 @@
-import type { WasmBinary } from "../binary.ts";
-import type { Context } from "./context.ts";
-import { describeFault, faultOf } from "./faults.ts";
-import { type Host, wasi } from "./host.ts";
-import { instantiate } from "./link.ts";
+import type { WasmBinary } from "../binary/binary.ts";
+import { instantiate } from "./functions/link.ts";
+import type { Context } from "./state/context.ts";
+import { describeFault, faultOf } from "./state/faults.ts";
+import { type Host, wasi } from "./state/host.ts";
 
 /** What start functions may call: nothing that needs a stream or a plugin. */
 const WHILE_STARTING: ReadonlySet<string> = new Set([

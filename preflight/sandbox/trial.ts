@@ -1,9 +1,9 @@
 import { messageOf } from "../../base/error.ts";
-import type { AbiVersion } from "../abi.ts";
-import { readWasm } from "../binary.ts";
-import { boundMemory } from "../bound.ts";
+import type { AbiVersion } from "../abi/abi.ts";
+import { ENVOY_MAX_PAGES } from "../abi/loadable.ts";
+import { readWasm } from "../binary/binary.ts";
+import { boundMemory } from "../binary/bound.ts";
 import { describeFault, type Fault, type Plugin, startPlugin } from "../host/index.ts";
-import { ENVOY_MAX_PAGES } from "../loadable.ts";
 import { answerOf, effectsOf } from "./effects.ts";
 import { CONNECTION, EXCHANGES } from "./traffic.ts";
 

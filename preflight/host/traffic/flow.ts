@@ -1,0 +1,161 @@
+import type { BodyBuffer, Context } from "../state/context.ts";
+import type { Host } from "../state/host.ts";
+import { createHeaderMap, type HeaderMap } from "../values/headers.ts";
+import type { Message } from "../values/message.ts";
+import { BufferType, MapType } from "../values/status.ts";
+
+export type Direction = "request" | "response";
+
+/** How a message went through the plugin. `held`: it was stopped and nothing let it go on. */
+export type FlowEnd =
+  | { readonly kind: "passed"; readonly message: Message }
+  | { readonly kind: "held"; readonly in: "headers" | "body" | "trailers" }
+  | { readonly kind: "interrupted" };
+
+/** What a flow needs of the stream that it belongs to. */
+export interface FlowControl {
+  /** The headers' callback returned and Envoy did what it asked for. */
+  headersDone(direction: Direction): void;
+  /** A local reply or a reset came, or the VM failed: the message goes no further. */
+  interrupted(): boolean;
+  /** Lets the world go on (calls are answered, timers fire) until the direction is resumed or nothing happens any more. True: resumed. */
+  waitForResume(direction: Direction): boolean;
+  /** Forgets an earlier resume. True when there was one since the last look. */
+  takeResume(direction: Direction): boolean;
+}
+
+const NAMES = {
+  request: {
+    headers: MapType.RequestHeaders,
+    trailers: MapType.RequestTrailers,
+    body: BufferType.RequestBody,
+    callback: "proxy_on_request_",
+  },
+  response: {
+    headers: MapType.ResponseHeaders,
+    trailers: MapType.ResponseTrailers,
+    body: BufferType.ResponseBody,
+    callback: "proxy_on_response_",
+  },
+} as const;
+
+const CONTINUE = 0;
+const CONTINUE_AND_END = 2;
+const BUFFER = 1;
+const WATERMARK = 2;
+
+/**
+ * Sends one message through the plugin as Envoy does: headers, then each chunk, then trailers. The header map is within reach only in
+ * the headers' callback and while they are held; a chunk that is not let through is kept (or, on StopIterationNoBuffer, dropped).
+ */
+export function runFlow(host: Host, context: Context, direction: Direction, message: Message, control: FlowControl): FlowEnd {
+  const names = NAMES[direction];
+  const headers = createHeaderMap(message.headers);
+  const end = message.body.length === 0 && message.trailers.length === 0;
+  context.maps.set(names.headers, headers);
+  context.endOfStream = end;
+  const status = call(host, context, `${names.callback}headers`, headers.size, end ? 1 : 0);
+  control.headersDone(direction);
+  if (control.interrupted()) return { kind: "interrupted" };
+  if (status !== CONTINUE && status !== CONTINUE_AND_END && !control.waitForResume(direction)) {
+    return control.interrupted() ? { kind: "interrupted" } : { kind: "held", in: "headers" };
+  }
+  context.maps.delete(names.headers);
+  const kept: Kept = { passed: [], held: { bytes: new Uint8Array(), writable: true }, buffering: false };
+  return (
+    runBody(host, context, direction, { message, kept }, control) ??
+    runTrailers(host, context, direction, { headers, kept, trailers: message.trailers }, control)
+  );
+}
+
+interface Kept {
+  /** Let through. */
+  passed: Uint8Array[];
+  /** Stopped and kept by Envoy. */
+  held: BodyBuffer;
+  /** The plugin sees what is held together with each further chunk. */
+  buffering: boolean;
+}
+
+/** Ends here only when the plugin stops the body for good. */
+function runBody(
+  host: Host,
+  context: Context,
+  direction: Direction,
+  { message, kept }: { readonly message: Message; readonly kept: Kept },
+  control: FlowControl,
+): FlowEnd | undefined {
+  const names = NAMES[direction];
+  for (const [index, bytes] of message.body.entries()) {
+    const end = index === message.body.length - 1 && message.trailers.length === 0;
+    const status = runChunk(host, context, names, { chunk: { bytes, writable: true }, end }, kept);
+    if (control.interrupted()) return { kind: "interrupted" };
+    if (status === CONTINUE) continue;
+    if (control.takeResume(direction) || (end && control.waitForResume(direction))) release(kept);
+    else if (end) return control.interrupted() ? { kind: "interrupted" } : { kind: "held", in: "body" };
+  }
+  return undefined;
+}
+
+function runChunk(
+  host: Host,
+  context: Context,
+  names: (typeof NAMES)[Direction],
+  { chunk, end }: { readonly chunk: BodyBuffer; readonly end: boolean },
+  kept: Kept,
+): number {
+  if (kept.buffering) kept.held.bytes = Buffer.concat([kept.held.bytes, chunk.bytes]);
+  const seen = kept.buffering ? kept.held : chunk;
+  context.buffers.set(names.body, seen);
+  context.endOfStream = end;
+  const status = call(host, context, `${names.callback}body`, seen.bytes.length, end ? 1 : 0);
+  if (!kept.buffering && (status === CONTINUE || status === BUFFER || status === WATERMARK)) {
+    kept.held.bytes = Buffer.concat([kept.held.bytes, chunk.bytes]);
+  }
+  kept.buffering = status === BUFFER;
+  if (status === CONTINUE) {
+    release(kept);
+    context.buffers.delete(names.body);
+  }
+  return status;
+}
+
+function release(kept: Kept): void {
+  kept.passed.push(kept.held.bytes);
+  kept.held = { bytes: new Uint8Array(), writable: true };
+}
+
+function runTrailers(
+  host: Host,
+  context: Context,
+  direction: Direction,
+  parts: { readonly headers: HeaderMap; readonly kept: Kept; readonly trailers: Message["trailers"] },
+  control: FlowControl,
+): FlowEnd {
+  const names = NAMES[direction];
+  const trailers = context.maps.get(names.trailers) ?? createHeaderMap(parts.trailers);
+  if (parts.trailers.length > 0) {
+    if (parts.kept.held.bytes.length > 0) context.buffers.set(names.body, parts.kept.held);
+    context.maps.set(names.trailers, trailers);
+    const status = call(host, context, `${names.callback}trailers`, trailers.size);
+    if (control.interrupted()) return { kind: "interrupted" };
+    if (status !== CONTINUE && !control.waitForResume(direction)) {
+      return control.interrupted() ? { kind: "interrupted" } : { kind: "held", in: "trailers" };
+    }
+  }
+  context.maps.delete(names.trailers);
+  context.buffers.delete(names.body);
+  release(parts.kept);
+  const body = parts.kept.passed.filter((bytes) => bytes.length > 0);
+  return { kind: "passed", message: { headers: parts.headers.pairs(), body, trailers: trailers.pairs() } };
+}
+
+/** A stream callback; a plugin without it lets everything through. A local reply sent meanwhile means stop, whatever it returned. */
+function call(host: Host, context: Context, name: string, ...args: number[]): number {
+  if (!host.has(name)) return CONTINUE;
+  const sized = host.options.abi === "0.1.0" && name.endsWith("_headers") ? args.slice(0, 1) : args;
+  const status = host.call(context, name, context.id, ...sized) ?? CONTINUE;
+  const stopped = host.stopIteration;
+  host.runDeferred();
+  return stopped && status === CONTINUE ? BUFFER : status;
+}
