@@ -60,12 +60,12 @@ async function run(
   const fresh = await usage(after.pid);
   const loadFresh = await usage(load.pid);
   const done = await after.wait("subscribed", ({ count }) => Number(count) === clients);
-  // What the subscriptions lead to.
+  // Lets the work that the subscriptions cause end.
   await new Promise((settled) => setTimeout(settled, 1_000));
   const settled = await usage(after.pid);
   const loadSettled = await usage(load.pid);
   const resent = (await totals(load)) - had;
-  // Everybody is there, and hears of the next change.
+  // Every proxy is connected and gets the next change.
   after.say("change");
   await after.wait("changed");
   await load.wait("synced");

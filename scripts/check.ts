@@ -1,6 +1,6 @@
 import { type Finished, run } from "./tools/run.ts";
 
-/** One thing that must hold of the sources. */
+/** One check of the sources. */
 interface Step {
   readonly name: string;
   readonly command: readonly [string, ...string[]];
@@ -54,7 +54,7 @@ function line(ok: boolean, name: string, start: number, note?: string): string {
   return `${ok ? "ok  " : "FAIL"} ${name.padEnd(26)} ${seconds.padStart(5)} s${note === undefined ? "" : `  ${note}`}`;
 }
 
-/** What a person needs of a failed step: of the tests, only those that failed. */
+/** The useful part of a failed step's output: for tests, only those that failed. */
 function outputOf(done: Finished): string {
   const output = `${done.stdout}${done.stderr}`.trim();
   return output.slice(Math.max(output.indexOf("✖ failing tests:"), 0));

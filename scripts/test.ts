@@ -8,8 +8,7 @@ import { SOAK, SOAK_FILES, writeSoak } from "./tests/soak.ts";
 import { ToolError } from "./tools/run.ts";
 
 /**
- * `node scripts/test.ts [unit|e2e|soak]`: without a word every check and every test, the unit tests among the checks and those on real parts after.
- * Each file runs once. Exit status 0 when all pass, 1 when one does not, or the machine lacks a tool.
+ * `node scripts/test.ts [unit|e2e|soak]`. Without an argument: every check (the unit tests are one of them), then every test on real parts. Each file runs once. Exit status 0 when all pass, 1 when one does not, or the machine lacks a tool.
  */
 const MINUTE_MS = 60_000;
 const LIMITS: Readonly<Record<Kind | "soak", RunOptions>> = {

@@ -21,8 +21,8 @@ import { headerFilter } from "./support/wat.ts";
 import { condition, startWeir, type Weir, weir } from "./support/weir.ts";
 
 /**
- * Everything bad that can come in, against one server and one proxy under steady traffic. `victim` serves a good module and is then told to take
- * each bad one; `newcomer` never had a good one; `good` and `neighbour` share the slot with both and must not notice.
+ * Every kind of bad input, against one server and one proxy under steady traffic. `victim` serves a good module and then gets each bad one;
+ * `newcomer` never had a good one; `good` and `neighbour` share the slot with both and must not be affected.
  */
 const GOOD = ["good", "neighbour", "victim"] as const;
 const AUTH = { username: "robot", password: "the-right-one" };

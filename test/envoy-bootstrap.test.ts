@@ -13,7 +13,7 @@ import { createTempFolder } from "./support/temp-folder.ts";
 import { startTraffic } from "./support/traffic.ts";
 import { headerFilter } from "./support/wat.ts";
 
-/** What Envoy has to say against a configuration; empty when it accepts it without a word about deprecation. */
+/** Envoy's errors and deprecation warnings about a configuration; empty when there are none. */
 async function complaints(t: TestContext, config: string): Promise<string> {
   const folder = await createTempFolder("bootstrap");
   t.after(() => folder.remove());

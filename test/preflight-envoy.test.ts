@@ -52,7 +52,7 @@ function missingImport(ours: Result<Examination>, envoys: Judgement): string[] {
   return [`import: Envoy names ${named}, the sandbox does not`];
 }
 
-/** The first header that the sandbox foretells must show in Envoy's first answer. */
+/** The first header that the sandbox predicts must be in Envoy's first answer. */
 function headerDifference(effects: readonly string[], { answers: [first] }: Judgement): string[] {
   const [, name, value] = HEADER.exec(effects.find((line) => HEADER.test(line)) ?? "") ?? [];
   if (name === undefined || first === undefined || first.headers[name] === value) return [];

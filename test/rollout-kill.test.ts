@@ -35,7 +35,7 @@ function wavesOf({ proxies }: RolloutScene): Map<WatchedProxy, number> {
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** What the operator had told of the rollout before it was killed must still hold when it is back. */
+/** What the status said about the rollout before the kill must still hold after the restart. */
 function assertResumed(before: WasmFilter | undefined, after: WasmFilter | undefined, what: string): void {
   const [was, now] = [before?.status, after?.status];
   assert.ok(now !== undefined, `${what}: no status after the restart`);

@@ -25,7 +25,7 @@ export interface Stage {
   writeManifest(name: string, text: string): Promise<string>;
   filter(name: string): Promise<WasmFilter | undefined>;
   proxies(): Promise<readonly ProxyView[]>;
-  /** How a person goes on from here. */
+  /** What a person can do next. */
   describe(): string;
   close(): Promise<void>;
 }

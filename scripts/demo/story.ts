@@ -102,7 +102,7 @@ interface Expected {
   readonly header: readonly [string, string];
 }
 
-/** Watches the proxy from outside while changes are made, and tells what it saw. */
+/** Watches the proxy from outside during changes and reports what it saw. */
 function createTeller(stage: Stage, narrator: Narrator) {
   let traffic: Traffic | undefined;
   let filtered = (_answer: Answer): boolean => true;
@@ -160,7 +160,7 @@ function createTeller(stage: Stage, narrator: Narrator) {
       await make();
       await headerIs(header, undefined);
     },
-    /** From here on every answer without the header is a request that went past the filter. */
+    /** From here on an answer without the header counts as unfiltered. */
     async expectFilteredFromNow(): Promise<void> {
       await traffic?.more(20);
       filtered = ({ headers }) => headers["x-weir"] !== undefined;

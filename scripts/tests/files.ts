@@ -3,10 +3,10 @@ import { fileURLToPath } from "node:url";
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** `unit`: beside the file that they test, needing nothing but the sources and node_modules. `e2e`: on real parts, in `test/`. */
+/** `unit`: beside the file under test; needs only the sources and node_modules. `e2e`: on real parts, in `test/`. */
 export type Kind = "unit" | "e2e";
 
-/** Every test file is of one kind, by where it is. */
+/** A test file's folder decides its kind. */
 export function kindOf(file: string): Kind {
   return file.startsWith("test/") ? "e2e" : "unit";
 }

@@ -13,7 +13,7 @@ export interface RunOptions {
   readonly totalMs: number;
 }
 
-/** A number that a test measured, as it told it with `t.diagnostic`. */
+/** What a test measured and reported with `t.diagnostic`. */
 export interface Figure {
   readonly file: string;
   readonly test: string;
@@ -21,7 +21,7 @@ export interface Figure {
 }
 
 export interface TestRun {
-  /** Every test passed, and no skip is one that must not be. */
+  /** Every test passed, and every skip is allowed. */
   readonly passed: boolean;
   readonly figures: readonly Figure[];
 }
@@ -58,7 +58,7 @@ export async function runTests(files: readonly string[], options: RunOptions): P
   return { passed: seen.success() && !stop.signal.aborted && problems.length === 0, figures: seen.figures };
 }
 
-/** Notes what the reporter does not tell in a form that is of use afterwards. */
+/** Collects what is printed or kept after the run. */
 function watch(stream: ReturnType<typeof run>) {
   const finished: Finished[] = [];
   const skips: Skip[] = [];

@@ -16,8 +16,7 @@ export type AllowedSkip = Skip;
 export const ALLOWED_SKIPS = "test/skips.json";
 
 /**
- * What is wrong with these skips, a line each. Everywhere: one without a reason. In CI also one that is not in `test/skips.json`, since a run there stands
- * for all tests.
+ * The problems with these skips, one line each: a skip without a reason, and in CI (where a run stands for all tests) one that is not in `test/skips.json`.
  */
 export function skipProblems(skips: readonly Skip[], allowed: readonly AllowedSkip[], ci: boolean): string[] {
   return skips.flatMap((skip) => {

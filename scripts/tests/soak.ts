@@ -11,8 +11,8 @@ export const SOAK = { rollouts: 100, kills: 50 } as const;
 export const SOAK_FILES = ["test/rollout-envoys.test.ts", "test/rollout-kill.test.ts"];
 
 /**
- * Keeps the figures of a soak run as `test/results/soak-DATE-COMMIT.json`; gives that path. The file is committed with the change that it speaks for.
- * A commit that ends in `+` had changes that were not committed.
+ * Writes the figures of a soak run to `test/results/soak-DATE-COMMIT.json` and returns that path. Commit the file with the change that it is about.
+ * A commit that ends in `+` means: with changes that were not committed.
  */
 export async function writeSoak({ passed, figures }: TestRun, seconds: number, now: Date): Promise<string> {
   const date = now.toISOString().slice(0, 10);
@@ -20,7 +20,9 @@ export async function writeSoak({ passed, figures }: TestRun, seconds: number, n
   const path = join("test", "results", `soak-${date}-${commit.replace("+", "-changed")}.json`);
   const machine = `${cpus().length} cores, ${process.platform} ${process.arch}`;
   const parts = { node: process.version, envoy: await envoyVersion(await installEnvoy()) };
-  const result = { date, commit, machine, ...parts, ...SOAK, passed, seconds: Math.round(seconds), figures };
+  const byTest = Object.groupBy(figures, ({ file, test }) => `${file}: ${test}`);
+  const told = Object.fromEntries(Object.entries(byTest).map(([name, list = []]) => [name, list.map(({ figure }) => figure)]));
+  const result = { date, commit, machine, ...parts, ...SOAK, passed, seconds: Math.round(seconds), figures: told };
   await mkdir(join(ROOT, "test", "results"), { recursive: true });
   await writeFile(join(ROOT, path), `${JSON.stringify(result, null, 1)}\n`);
   return path;

@@ -4,7 +4,7 @@ import type { FakeRegistry } from "../../oci/testing/fake-registry.ts";
 import { addArtifact, addBlob, addDocument, addManifest, compress, type TarEntry, tar } from "../../oci/testing/images.ts";
 import { badModules, headerFilter } from "./wat.ts";
 
-/** Digests that messages about the bad images must name: of a layer, `pinned` of a manifest. */
+/** Digests that the messages about the bad images must name. `pinned` is a manifest's, the others are layers'. */
 export interface BadImages {
   /** The registry sends other bytes for it. */
   readonly swapped: Digest;
@@ -20,7 +20,7 @@ export interface BadImages {
 }
 
 type Content = FakeRegistry["content"];
-/** What the registry says, by the end of the path that it is asked for, where that is not what it holds. */
+/** End of a request's path -> the false answer to it. */
 type Lies = Map<string, (response: ServerResponse) => void>;
 
 export const SHA256_OF_NOTHING: Digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -42,7 +42,7 @@ export async function addBadImages(fake: FakeRegistry): Promise<BadImages> {
   return { ...(await addLies(fake.content, lies)), ...(await addArchives(fake.content, module)) };
 }
 
-/** Good images that the registry does not hand out as they are. */
+/** Good images that the registry answers with something else. */
 async function addLies(content: Content, lies: Lies): Promise<Pick<BadImages, "swapped" | "pinned" | "cut">> {
   const artifact = async (name: string) => addArtifact(content, await headerFilter({ name: "x-bad", value: name }), name);
   await artifact("swapped");

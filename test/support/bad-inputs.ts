@@ -1,27 +1,27 @@
 import type { FakeRegistry } from "../../oci/testing/fake-registry.ts";
 import { addBadImages, type BadImages, SHA256_OF_NOTHING } from "./bad-images.ts";
 
-/** Something wrong that a person may give to Weir as a WasmFilter, and what the filter's status must then say. */
+/** A wrong WasmFilter, and what the filter's status must say about it. */
 export interface BadInput {
   readonly what: string;
   readonly spec: Readonly<Record<string, unknown>>;
   /** The condition that is False. */
   readonly condition: "Accepted" | "Resolved" | "Validated";
   readonly reason: string;
-  /** What, where and what to do: each must be in the message. */
+  /** What is wrong, where, and what to do: the message must hold each of these. */
   readonly says: readonly (string | RegExp)[];
-  /** Passes by itself: Weir tries again with backoff. */
+  /** True: Weir tries again by itself, with backoff. */
   readonly retried?: boolean;
 }
 
-/** Everything that bad images are made in: a registry that also lies, and one that asks who comes. */
+/** The registries for bad images: one that can lie, and one that demands credentials. */
 export interface BadInputPlaces {
   readonly fake: FakeRegistry;
   /** `host:port` of a registry that demands credentials. */
   readonly guarded: string;
 }
 
-/** Files that cannot be read, or not wholly, and the line of stderr that must tell of them. `victim` and `good` are filters of other files. */
+/** Files with errors, and the line of stderr that must report each. `victim` and `good` are filters in other files. */
 export const brokenFiles: readonly (readonly [string, string | Uint8Array, RegExp])[] = [
   [
     "victim.yaml",
@@ -61,7 +61,7 @@ export async function badInputs({ fake, guarded }: BadInputPlaces): Promise<read
 
 const referenceTo = (host: string, tag: string) => `${host}/filters/bad:${tag}`;
 
-/** From the reference to the module. */
+/** Inputs that fail between the reference and the module. */
 function unresolved(host: string, guarded: string, images: BadImages): readonly BadInput[] {
   const image = (tag: string) => ({ image: referenceTo(host, tag) });
   const resolved = (what: string, tag: string, reason: string, ...says: BadInput["says"]): BadInput => ({
@@ -126,7 +126,7 @@ function unresolved(host: string, guarded: string, images: BadImages): readonly 
   ];
 }
 
-/** Modules that no proxy could run. */
+/** Modules that no proxy can run. */
 function invalid(host: string): readonly BadInput[] {
   const validated = (what: string, tag: string, reason: string, ...says: BadInput["says"]): BadInput => ({
     what,
@@ -145,7 +145,7 @@ function invalid(host: string): readonly BadInput[] {
   ];
 }
 
-/** Specs that are wrong by themselves, or by what they name. */
+/** Wrong specs, and specs that name something that is missing. */
 function unacceptable(host: string): readonly BadInput[] {
   const accepted = (what: string, spec: BadInput["spec"], reason: string, ...says: BadInput["says"]): BadInput => ({
     what,

@@ -35,7 +35,7 @@ export function chainEntry(name: string, code: Uint8Array, options: EntryOptions
   };
 }
 
-/** What the module imports and exports; nothing for what is no module at all. */
+/** The names that the module imports and exports; none when it cannot be read. */
 function names(code: Uint8Array): readonly string[] {
   const facts = inspectModule(code);
   return facts.ok ? facts.value.capabilities : [];

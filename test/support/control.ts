@@ -6,25 +6,25 @@ import { entryModules } from "./chain-entry.ts";
 import { startOnReservedPort } from "./ports.ts";
 import { eventually } from "./process.ts";
 
-/** What each slot is to hold: the same for every proxy, or by node.id. */
+/** The desired content of each slot: the same for every proxy, or by node.id. */
 export type Desired<T = Chain> = Readonly<Record<string, T>> | ((proxy: string) => Readonly<Record<string, T>>);
 
-/** A real xDS server, and in the operator's place a test that says what every proxy is to hold. */
+/** A real xDS server. The test stands in for the operator and says what every proxy should hold. */
 export interface Control {
   readonly port: number;
   readonly fleet: Fleet;
-  /** Sets the chain of each slot, for the proxies that are there and for those that come. */
+  /** Sets the chain of each slot, for connected proxies and for those that connect later. */
   desire(slots: Desired<Chain | "hold">): void;
   /** `desire`, then waits until each of `count` connected proxies acknowledged it: milliseconds it took. */
   apply(slots: Desired, count?: number): Promise<number>;
-  /** `desire`, then waits until the proxy rejects what the slot is to hold. */
+  /** `desire`, then waits until the proxy rejects the slot's chain. */
   refused(slots: Desired, slot?: string): Promise<Rejection>;
   slot(proxy: string, slot?: string): SlotDelivery | undefined;
   stop(): Promise<void>;
 }
 
 export interface ControlOptions {
-  /** For one that comes back at the same place; a reserved port by default. */
+  /** Set it to start a server again at the same port; a reserved port by default. */
   readonly port?: number;
 }
 

@@ -15,9 +15,9 @@ export interface Envoy {
   logs(): string;
   /** GET of a path of the admin interface, such as `/stats?filter=wasm`. Throws on a status other than 200. */
   get(path: string): Promise<string>;
-  /** The port of a listener of its own bootstrap, `inbound` unless `weir bootstrap` did not write it: write port 0 there, and ask. */
+  /** The port that a listener of the bootstrap got (write port 0 there). `weir bootstrap` names its listener `inbound`, the default. */
   port(listener?: string): Promise<number>;
-  /** Waits until its first listeners accept connections, which is later than the admin interface does. Needs what they wait for, such as an xDS server. */
+  /** Waits until its first listeners accept connections, which happens after the admin interface answers. They may wait for an xDS server. */
   ready(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -34,7 +34,7 @@ export interface EnvoyOptions {
 
 const ADMIN = "admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}";
 
-/** Starts a real Envoy, beside any others on this machine, and waits until its admin interface answers (listeners may still be warming). */
+/** Starts a real Envoy and waits until its admin interface answers; listeners may still be warming. Several can run side by side. */
 export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
   const binary = await installEnvoy();
   const folder = await createTempFolder("envoy");

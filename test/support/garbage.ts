@@ -2,13 +2,13 @@ import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { DeltaDiscoveryRequest, DiscoveryRequest } from "../../xds/gen/envoy/service/discovery/v3/discovery.ts";
 
-/** What proxies that are none, or broken ones, send to an xDS port, and what must come of it. */
+/** What broken clients send to an xDS port, and how the server must answer. */
 const NOISE = Uint8Array.from({ length: 4096 }, (_, i) => (Math.imul(i + 7, 2_654_435_761) >>> 13) & 0xff);
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 const ADS = "/envoy.service.discovery.v3.AggregatedDiscoveryService";
 const ECDS_TYPE = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
 
-/** Bytes that are no gRPC at all. The connection must be closed. */
+/** Bytes that are not gRPC. The server must close the connection. */
 export const noise: readonly (readonly [string, Uint8Array])[] = [
   ["random bytes", NOISE],
   ["an HTTP/1.1 request", Buffer.from("GET / HTTP/1.1\r\nhost: weir\r\n\r\n")],

@@ -16,7 +16,7 @@ export interface Judgement {
   readonly answers: readonly (Answer | undefined)[];
   /** The process died, at load or under traffic. */
   readonly died: boolean;
-  /** What Envoy logged meanwhile about Wasm. */
+  /** What Envoy logged about Wasm during this. */
   readonly log: string;
 }
 
@@ -205,13 +205,13 @@ async function waitForLoad(envoy: Envoy, before: Counters, patienceMs: number): 
   return gone ? "crashed" : "hung";
 }
 
-/** Until every stream is gone, its last callbacks done. */
+/** Waits until every stream is gone and its last callbacks have run. */
 async function waitForQuiet(envoy: Envoy): Promise<void> {
   const quiet = async () => /downstream_rq_active: 0\n/.test(await envoy.get("/stats?filter=http.judge.downstream_rq_active"));
   await envoy.waitFor("the end of every stream", quiet, ANSWER_MS).catch(() => undefined);
 }
 
-/** A process that answers is alive; one that does not is given a moment to be gone. */
+/** A process that answers is alive. One that does not answer gets a moment to exit. */
 async function isGone(envoy: Envoy): Promise<boolean> {
   const answers = await counters(envoy).then(
     () => true,
@@ -224,7 +224,7 @@ async function isGone(envoy: Envoy): Promise<boolean> {
 
 interface Exchanged {
   readonly answers: readonly (Answer | undefined)[];
-  /** A request was left without an answer, its connection open: there is no use in a second one. */
+  /** A request got no answer and its connection is open: a second request is not sent. */
   readonly hung: boolean;
 }
 

@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 
-/** Below are the ports that services on a developer's machine are known by. */
+/** Services on developers' machines use ports below this. */
 const LOWEST = 10_000;
 const HIGHEST = 65_535;
-/** What IANA sets aside, and every system but Linux uses. https://www.rfc-editor.org/rfc/rfc6335#section-6 */
+/** IANA's ephemeral range, which macOS uses. https://www.rfc-editor.org/rfc/rfc6335#section-6 */
 const IANA_EPHEMERAL: Range = [49_152, HIGHEST];
 const ATTEMPTS = 100;
 const STARTS = 3;
@@ -15,10 +15,10 @@ const STARTS = 3;
 type Range = readonly [number, number];
 
 /**
- * A TCP port on 127.0.0.1 that stays free for this process until it ends, whether something listens on it or not. For servers that must know their port
- * before they start, or that come back at the same one; a server that can bind port 0 and say what it got does not need this.
- * - The kernel gives the port to nobody: it is outside the range that outgoing connections and port 0 are served from.
- * - No other test takes it: this process holds the UDP port of the same number, which does not hinder a TCP server.
+ * Reserves a TCP port on 127.0.0.1 for this process until it ends, whether something listens on it or not. Use it for a server that must know its port
+ * before it starts, or that restarts on the same port. A server that can bind port 0 and report its port does not need this.
+ * - The kernel never picks the port: it is outside the range for outgoing connections and port 0.
+ * - No other test picks it: this process binds the UDP port of the same number, which does not conflict with a TCP server.
  */
 export async function reservePort(): Promise<number> {
   const ranges = reservable(await ephemeralRange());
@@ -29,7 +29,7 @@ export async function reservePort(): Promise<number> {
   throw new Error(`no free port found in ${ranges.map((range) => range.join("-")).join(", ")}`);
 }
 
-/** Starts a server on a reserved port. When its error says that the port is taken (by something that is no test), starts it on another one. */
+/** Starts a server on a reserved port. If its error says that the port is in use (by something that is not a test), starts it on another one. */
 export async function startOnReservedPort<T>(start: (port: number) => Promise<T>): Promise<T> {
   for (let left = STARTS - 1; ; left--) {
     try {
@@ -40,7 +40,7 @@ export async function startOnReservedPort<T>(start: (port: number) => Promise<T>
   }
 }
 
-/** The ports from `LOWEST` up that the kernel gives to nobody; all of them where it gives any. */
+/** The ports from `LOWEST` up that the kernel never picks; all of them if it may pick any. */
 export function reservable([first, last]: Range): readonly Range[] {
   const ranges: readonly Range[] = [
     [LOWEST, Math.min(first - 1, HIGHEST)],
@@ -66,7 +66,7 @@ function pick(ranges: readonly Range[]): number {
   return HIGHEST;
 }
 
-/** True when the UDP port is ours from now on; the kernel lets go of it when this process ends. */
+/** Binds the UDP port; false when it is taken. The kernel frees it when this process ends. */
 async function claim(port: number): Promise<boolean> {
   const socket = createSocket("udp4");
   try {

@@ -7,7 +7,7 @@ export interface Process {
   readonly pid: number;
   /** What it printed on stdout and stderr, the newest `maxLogBytes` of it. */
   logs(): string;
-  /** Resolves when the process is gone, however it went. */
+  /** Resolves when the process has ended, for whatever reason. */
   readonly exited: Promise<Exit>;
   /**
    * Waits until `check` gives something other than undefined or false: it is called when output arrives and every 20 ms.
@@ -41,7 +41,7 @@ type Awaitable<T> = T | Promise<T>;
 const running = new Set<ChildProcess>();
 let guarded = false;
 
-/** Nothing that was started here outlives this process, whichever way it ends. */
+/** Stops everything that was started here when this process ends. */
 function guardRunning(): void {
   if (guarded) return;
   guarded = true;
@@ -49,14 +49,14 @@ function guardRunning(): void {
     for (const child of running) child.kill("SIGKILL");
   });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    // A signal by itself would end us without the "exit" event, and so without stopping anything. Who handles it otherwise decides when to end.
+    // Without a handler a signal ends the process with no "exit" event, so nothing would be stopped. Another handler decides by itself when to end.
     process.once(signal, () => {
       if (process.listenerCount(signal) === 0) process.exit(128 + constants.signals[signal]);
     });
   }
 }
 
-/** On Linux the kernel itself ends the child when we are killed with no chance to clean up. It execs, so the pid is the command's own. */
+/** On Linux the kernel ends the child when this process is killed. `setpriv` execs the command, so the pid is the command's own. */
 function withDeathSignal(command: string, args: readonly string[]): [string, readonly string[]] {
   const setpriv = "/usr/bin/setpriv";
   if (process.platform !== "linux") return [command, args];

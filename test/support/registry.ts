@@ -19,7 +19,7 @@ export interface Registry {
 export interface RegistryOptions {
   /** Demands these credentials, as HTTP Basic, for every request. */
   readonly auth?: { readonly username: string; readonly password: string };
-  /** For one that comes back at the same place, with what it held; a reserved port by default. */
+  /** Set it to start a registry again at the same port; a reserved port by default. */
   readonly port?: number;
   /** Folder of the blobs; a temporary one by default. */
   readonly storage?: string;

@@ -109,7 +109,7 @@ export async function startRolloutScene({ proxies: count, rollout, pauseMs }: Ro
         const views = await server.proxies();
         const acknowledged = views.filter(({ connected, slots }) => {
           const [filter] = slots[0]?.filters ?? [];
-          // One that refused the release before says so for as long as that is the target, and runs this one.
+          // A proxy that refused the release before still reports that refusal while that release is the target, and runs this one.
           return connected && filter?.digest === digest && filter.state !== "pending";
         });
         return acknowledged.length === count && proxies.every(({ sights }) => sights.at(-1)?.value === `${number}`);

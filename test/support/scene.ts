@@ -41,7 +41,7 @@ export async function startProxy(
   t: TestContext,
   options: SceneOptions & { readonly app: EchoApp },
 ): Promise<{ envoy: Envoy; port: number }> {
-  // A managed sidecar is told its port by the server, which can tell no other than the one that stands in the bootstrap.
+  // A managed sidecar gets its listener from the server, which takes the port from the bootstrap: 0 is not allowed there.
   const reserved = options.bootstrap?.managed ? await reservePort() : 0;
   const text = renderBootstrap({
     ...bootstrapDefaults,

@@ -17,7 +17,7 @@ export interface Weir {
   proxies(): Promise<readonly ProxyView[]>;
   /** Waits until the filter, as the read API shows it, satisfies `check`. */
   until(what: string, name: string, check: (filter: WasmFilter) => boolean, timeoutMs?: number): Promise<WasmFilter>;
-  /** SIGKILL: no last word. */
+  /** SIGKILL. */
   kill(): Promise<void>;
   /** Starts it again after a kill or a stop. */
   start(): Promise<void>;
@@ -35,7 +35,7 @@ export interface WeirOptions {
   readonly bin?: string;
 }
 
-/** Starts `weir serve` on reserved ports, so that it can come back at the same ones, and waits until it is ready. */
+/** Starts `weir serve` on reserved ports, so that it can restart on the same ones, and waits until it is ready. */
 export function startWeir(options: WeirOptions): Promise<Weir> {
   return startOnReservedPort(async (xdsPort) => start(xdsPort, await reservePort(), options));
 }

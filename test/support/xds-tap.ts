@@ -11,9 +11,9 @@ export type Passed =
 
 export interface XdsTap {
   readonly port: number;
-  /** Everything that passed, in the order it did. */
+  /** Every message that passed, in order. */
   readonly passed: readonly Passed[];
-  /** Cuts every stream, as a network that breaks would. */
+  /** Cuts every stream, like a broken network. */
   cut(): void;
   stop(): Promise<void>;
 }
@@ -32,7 +32,7 @@ export function hideFilterChain(request: DeltaDiscoveryRequest): DeltaDiscoveryR
   return { ...request, node: { ...request.node, extensions } };
 }
 
-/** Stands between proxies and the xDS server: notes what passes, and may change what the proxies say. Delta ADS only. */
+/** Relays between proxies and the xDS server: records every message, and can edit the proxies' requests. Delta ADS only. */
 export async function startXdsTap({ target, edit = (request) => request }: XdsTapOptions): Promise<XdsTap> {
   const passed: Passed[] = [];
   const limits = { "grpc.max_receive_message_length": MAX_MESSAGE_BYTES, "grpc.max_send_message_length": MAX_MESSAGE_BYTES };
@@ -66,7 +66,7 @@ export async function startXdsTap({ target, edit = (request) => request }: XdsTa
     outgoing.once("end", end).once("error", end);
   }
 
-  /** Statistics go nowhere: a test that wants them asks the proxy's admin interface. */
+  /** Drops the statistics: a test that wants them asks the proxy's admin interface. */
   function metrics(
     incoming: { resume(): void; on(event: string, listener: () => void): void },
     done: (error: null, reply: Buffer, trailer?: Metadata) => void,
