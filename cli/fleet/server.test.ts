@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { createHub, type Views } from "../../hub/index.ts";
 import { silentLog } from "../../model/log.ts";
 import { proxy, revision, rolling } from "../testing/fixtures.ts";
@@ -25,71 +25,76 @@ async function against(answer: RequestListener, use: (client: ServerClient) => P
   }
 }
 
-test("reads what a hub serves", async () => {
-  const views: Views = {
-    filters: () => [rolling],
-    proxies: () => [proxy("web-1", [{}])],
-    revisions: () => [revision(1, "aa")],
-    metrics: async () => "",
-    ready: () => true,
-    onEvent: () => () => {},
-  };
-  const hub = createHub({ views, log: silentLog });
-  const bound = await hub.listen();
-  assert.ok(bound.ok);
-  const weir = client(`http://127.0.0.1:${bound.value.port}/`);
-  const plain = (value: unknown) => JSON.parse(JSON.stringify(value));
-  assert.deepEqual(await weir.filters(), { ok: true, value: plain([rolling]) });
-  assert.deepEqual(await weir.proxies(), { ok: true, value: plain([proxy("web-1", [{}])]) });
-  assert.deepEqual(await weir.revisions({ namespace: "shop", name: "add-header" }), { ok: true, value: plain([revision(1, "aa")]) });
-  await hub.close();
-});
+describe("the client of a running server", () => {
+  test("reads what a hub serves", async () => {
+    const views: Views = {
+      filters: () => [rolling],
+      proxies: () => [proxy("web-1", [{}])],
+      revisions: () => [revision(1, "aa")],
+      metrics: async () => "",
+      ready: () => true,
+      onEvent: () => () => {},
+    };
+    const hub = createHub({ views, log: silentLog });
+    const bound = await hub.listen();
+    assert.ok(bound.ok);
+    const weir = client(`http://127.0.0.1:${bound.value.port}/`);
+    const plain = (value: unknown) => JSON.parse(JSON.stringify(value));
+    assert.deepEqual(await weir.filters(), { ok: true, value: plain([rolling]) });
+    assert.deepEqual(await weir.proxies(), { ok: true, value: plain([proxy("web-1", [{}])]) });
+    assert.deepEqual(await weir.revisions({ namespace: "shop", name: "add-header" }), { ok: true, value: plain([revision(1, "aa")]) });
+    await hub.close();
+  });
 
-test("a server that is not there is a failure that says how to reach one", async () => {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  const answer = await client(`http://127.0.0.1:${port}`).proxies();
-  assert.ok(!answer.ok);
-  assert.match(answer.error.message, new RegExp(`no Weir answers at http://127\\.0\\.0\\.1:${port} \\(ECONNREFUSED\\); start .weir serve`));
-  assert.equal(answer.error.retryable, true);
-});
+  test("a server that is not there is a failure that says how to reach one", async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    const answer = await client(`http://127.0.0.1:${port}`).proxies();
+    assert.ok(!answer.ok);
+    assert.match(
+      answer.error.message,
+      new RegExp(`no Weir answers at http://127\\.0\\.0\\.1:${port} \\(ECONNREFUSED\\); start .weir serve`),
+    );
+    assert.equal(answer.error.retryable, true);
+  });
 
-test("what answers but is no Weir is told apart", async () => {
-  const bodies = ["<html>", "{}", '{"items":[1]}', "[1]", '[{"id":1}]', '[{"id":"a","namespace":"b","slots":[{}]}]', "null"];
-  for (const body of bodies) {
+  test("what answers but is no Weir is told apart", async () => {
+    const bodies = ["<html>", "{}", '{"items":[1]}', "[1]", '[{"id":1}]', '[{"id":"a","namespace":"b","slots":[{}]}]', "null"];
+    for (const body of bodies) {
+      await against(
+        (_, response) => response.end(body),
+        async (weir) => {
+          for (const answer of [await weir.filters(), await weir.proxies()]) {
+            assert.ok(!answer.ok, body);
+            assert.match(answer.error.message, /is not a Weir of this version/);
+          }
+        },
+      );
+    }
     await against(
-      (_, response) => response.end(body),
+      (_, response) => response.writeHead(404).end(),
       async (weir) => {
-        for (const answer of [await weir.filters(), await weir.proxies()]) {
-          assert.ok(!answer.ok, body);
-          assert.match(answer.error.message, /is not a Weir of this version/);
-        }
+        const answer = await weir.filters();
+        assert.ok(!answer.ok);
+        assert.match(answer.error.message, /answered 404 Not Found; is --server/);
       },
     );
-  }
-  await against(
-    (_, response) => response.writeHead(404).end(),
-    async (weir) => {
-      const answer = await weir.filters();
-      assert.ok(!answer.ok);
-      assert.match(answer.error.message, /answered 404 Not Found; is --server/);
-    },
-  );
-});
+  });
 
-test("a redirect is not followed", async () => {
-  await against(
-    (_, response) => response.writeHead(302, { location: "http://127.0.0.1:1/" }).end(),
-    async (weir) => assert.equal((await weir.filters()).ok, false),
-  );
-});
+  test("a redirect is not followed", async () => {
+    await against(
+      (_, response) => response.writeHead(302, { location: "http://127.0.0.1:1/" }).end(),
+      async (weir) => assert.equal((await weir.filters()).ok, false),
+    );
+  });
 
-test("what is no URL is wrong usage", () => {
-  for (const wrong of ["", "localhost:18001", "ftp://x", "127.0.0.1:18001"]) {
-    const made = createServerClient(wrong);
-    assert.ok(!made.ok, wrong);
-    assert.equal(made.error.reason, "Usage");
-  }
+  test("what is no URL is wrong usage", () => {
+    for (const wrong of ["", "localhost:18001", "ftp://x", "127.0.0.1:18001"]) {
+      const made = createServerClient(wrong);
+      assert.ok(!made.ok, wrong);
+      assert.equal(made.error.reason, "Usage");
+    }
+  });
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { digest, NOW, proxy, revision, rolling, settled } from "../testing/fixtures.ts";
 import { renderDescribe } from "./describe.ts";
 import { createPaint } from "./paint.ts";
@@ -19,53 +19,55 @@ const proxies = [
   proxy("web-2", [old], false),
 ];
 
-test("a rollout under way shows what runs where, who refused and why, what is next and when", () => {
-  assert.equal(renderDescribe({ filter: rolling, revisions, proxies, now: NOW }, plain), ROLLING);
-});
+describe("weir describe", () => {
+  test("a rollout under way shows what runs where, who refused and why, what is next and when", () => {
+    assert.equal(renderDescribe({ filter: rolling, revisions, proxies, now: NOW }, plain), ROLLING);
+  });
 
-test("a settled filter is short, and says when the server is not there to ask", () => {
-  assert.equal(renderDescribe({ filter: settled, revisions: [], proxies: "not known: x", now: NOW }, plain), SETTLED);
-});
+  test("a settled filter is short, and says when the server is not there to ask", () => {
+    assert.equal(renderDescribe({ filter: settled, revisions: [], proxies: "not known: x", now: NOW }, plain), SETTLED);
+  });
 
-test("a filter without status says so and shows its spec", () => {
-  const { status: _, ...fresh } = rolling;
-  const text = renderDescribe({ filter: fresh, revisions: [], proxies: [], now: NOW }, plain);
-  assert.match(text, /^shop\/add-header {2}no status yet: no Weir has written one\n\n {2}Image {7}registry/);
-  assert.match(text, /Serves {6}nothing yet/);
-  assert.doesNotMatch(text, /Rollout|History|Conditions/);
-});
+  test("a filter without status says so and shows its spec", () => {
+    const { status: _, ...fresh } = rolling;
+    const text = renderDescribe({ filter: fresh, revisions: [], proxies: [], now: NOW }, plain);
+    assert.match(text, /^shop\/add-header {2}no status yet: no Weir has written one\n\n {2}Image {7}registry/);
+    assert.match(text, /Serves {6}nothing yet/);
+    assert.doesNotMatch(text, /Rollout|History|Conditions/);
+  });
 
-test("a pin and a status older than the spec are told", () => {
-  const filter = {
-    ...rolling,
-    spec: { ...rolling.spec, digest: digest("3f2a9c01d2e4") },
-    metadata: { ...rolling.metadata, generation: 8 },
-  };
-  const text = renderDescribe({ filter, revisions: [], proxies: [], now: NOW }, plain);
-  assert.match(text, /Pinned +sha256:3f2a9c01d2e40+ \(spec\.digest: the tag is not followed\)/);
-  assert.match(text, /describes generation 7; the spec is at 8/);
-});
+  test("a pin and a status older than the spec are told", () => {
+    const filter = {
+      ...rolling,
+      spec: { ...rolling.spec, digest: digest("3f2a9c01d2e4") },
+      metadata: { ...rolling.metadata, generation: 8 },
+    };
+    const text = renderDescribe({ filter, revisions: [], proxies: [], now: NOW }, plain);
+    assert.match(text, /Pinned +sha256:3f2a9c01d2e40+ \(spec\.digest: the tag is not followed\)/);
+    assert.match(text, /describes generation 7; the spec is at 8/);
+  });
 
-test("rejections beyond those listed are counted", () => {
-  const proxiesNow = { matched: 40, updated: 0, rejected: 13, pending: 27 };
-  const filter = { ...rolling, status: { ...rolling.status, proxies: proxiesNow } };
-  assert.match(renderDescribe({ filter, revisions: [], proxies: [], now: NOW }, plain), /\n {2}and 12 more\n/);
-});
+  test("rejections beyond those listed are counted", () => {
+    const proxiesNow = { matched: 40, updated: 0, rejected: 13, pending: 27 };
+    const filter = { ...rolling, status: { ...rolling.status, proxies: proxiesNow } };
+    assert.match(renderDescribe({ filter, revisions: [], proxies: [], now: NOW }, plain), /\n {2}and 12 more\n/);
+  });
 
-test("nothing that a proxy says can move the cursor of who reads it", () => {
-  const rejections = [{ proxy: "web-\u001b[2J", message: "bad\u001b]0;title\u0007 thing" }];
-  const filter = { ...rolling, status: { ...rolling.status, rejections } };
-  const text = renderDescribe({ filter, revisions: [], proxies: [proxy("web-\u001b[1A", [{}])], now: NOW }, plain);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
-  assert.doesNotMatch(text, /[\u0000-\u0009\u000b-\u001f]/);
-});
+  test("nothing that a proxy says can move the cursor of who reads it", () => {
+    const rejections = [{ proxy: "web-\u001b[2J", message: "bad\u001b]0;title\u0007 thing" }];
+    const filter = { ...rolling, status: { ...rolling.status, rejections } };
+    const text = renderDescribe({ filter, revisions: [], proxies: [proxy("web-\u001b[1A", [{}])], now: NOW }, plain);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+    assert.doesNotMatch(text, /[\u0000-\u0009\u000b-\u001f]/);
+  });
 
-test("colours appear only when asked for", () => {
-  const input = { filter: rolling, revisions, proxies, now: NOW };
-  const painted = renderDescribe(input, createPaint(true));
-  assert.ok(painted.includes("\u001b[31mNot ready"));
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the codes themselves
-  assert.equal(painted.replace(/\u001b\[\d+m/g, ""), renderDescribe(input, plain));
+  test("colours appear only when asked for", () => {
+    const input = { filter: rolling, revisions, proxies, now: NOW };
+    const painted = renderDescribe(input, createPaint(true));
+    assert.ok(painted.includes("\u001b[31mNot ready"));
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the codes themselves
+    assert.equal(painted.replace(/\u001b\[\d+m/g, ""), renderDescribe(input, plain));
+  });
 });
 
 const ROLLING = `shop/add-header  Not ready (WaveInProgress): revision 4, wave 2: 12 of 40 proxies acknowledged
