@@ -1,14 +1,15 @@
 import type { Clock } from "../model/clock.ts";
 import type { Log } from "../model/log.ts";
+import type { Metrics, RefusalReason } from "../model/metrics.ts";
 
-/** Says that a client was refused. `peer`: its address, `why`: what it was told, or would have been. */
-export type Complain = (peer: string, why: string) => void;
+/** Told when a client is refused. `peer`: its address, `why`: what it was told, or would have been. */
+export type OnRefusal = (peer: string, reason: RefusalReason, why: string) => void;
 
 const WINDOW_MS = 60_000;
 const LINES = 20;
 
-/** Writes a line for each client that had to be refused, at most twenty a minute: anybody who reaches the port can cause them. */
-export function createComplaints(log: Log, clock: Clock): Complain {
+/** Counts each client that is refused, and writes a line for it, at most twenty a minute: anybody who reaches the port can cause them. */
+export function createRefusals(log: Log, clock: Clock, metrics: Metrics): OnRefusal {
   let written = 0;
   let left = 0;
 
@@ -18,7 +19,8 @@ export function createComplaints(log: Log, clock: Clock): Complain {
     left = 0;
   }
 
-  return (peer, why) => {
+  return (peer, reason, why) => {
+    metrics.refusedClient(reason);
     if (written === 0) clock.after(WINDOW_MS, open);
     if (written === LINES) {
       left += 1;

@@ -7,7 +7,7 @@ import type { ModuleBytes } from "../model/module.ts";
 import { createFleet } from "./fleet/fleet.ts";
 import { createGrpcServer } from "./grpc/server.ts";
 import { createCache } from "./protocol/cache.ts";
-import { createComplaints } from "./refusals.ts";
+import { createRefusals } from "./refusals.ts";
 import { csdsMethods } from "./services/csds.ts";
 import { discoveryMethods, healthMethods } from "./services/methods.ts";
 import { metricsMethod } from "./services/metrics.ts";
@@ -69,7 +69,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     tls: options.tls,
     maxRequestSize: options.maxRequestSize ?? 4 * 1024 * 1024,
     maxConnectionAgeMs: options.maxConnectionAgeMs ?? 0,
-    refused: createComplaints(log, clock),
+    refused: createRefusals(log, clock, metrics),
   });
   metrics.gauge("streams", () => discovery.size());
   metrics.gauge("proxies", known);

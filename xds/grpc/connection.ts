@@ -1,5 +1,6 @@
 import { constants, type ServerHttp2Session } from "node:http2";
 import { TokenBucket } from "../../base/token-bucket.ts";
+import type { RefusalReason } from "../../model/metrics.ts";
 import type { Method } from "./call.ts";
 import { type CallOwner, ServerCall } from "./server-call.ts";
 
@@ -11,7 +12,7 @@ export interface ConnectionOwner {
   /** Milliseconds until a connection retires, ten percent more or less: what came together does not come back together. 0: never. */
   readonly maxConnectionAgeMs: number;
   /** Told when a client is refused: its address, and why. */
-  refused(peer: string, why: string): void;
+  refused(peer: string, reason: RefusalReason, why: string): void;
 }
 
 /** Milliseconds that open calls have to end once their connection is to close. */
@@ -74,8 +75,8 @@ export class ServerConnection implements CallOwner {
     session.close();
   }
 
-  refused(why: string): void {
-    this.owner.refused(this.address, why);
+  refused(reason: RefusalReason, why: string): void {
+    this.owner.refused(this.address, reason, why);
     this.charge();
   }
 
@@ -83,7 +84,7 @@ export class ServerConnection implements CallOwner {
   charge(): void {
     if (this.session.destroyed || this.budget.take(Date.now())) return;
     const why = "it resets calls, pings or changes settings without end";
-    this.owner.refused(this.address, why);
+    this.owner.refused(this.address, "limit", why);
     this.session.destroy(new Error(why), constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 
@@ -95,6 +96,6 @@ export class ServerConnection implements CallOwner {
   /** Errors of HTTP/2 are the client's fault; others are broken connections, which come and go. */
   private failed({ code = "", message }: NodeJS.ErrnoException): void {
     if (code !== "ERR_HTTP2_ERROR" && !code.startsWith("ERR_HTTP2_TOO_MANY")) return;
-    this.owner.refused(this.address, `it does not speak HTTP/2 as it should: ${message}`);
+    this.owner.refused(this.address, "protocol", `it does not speak HTTP/2 as it should: ${message}`);
   }
 }

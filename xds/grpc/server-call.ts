@@ -1,4 +1,5 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type { RefusalReason } from "../../model/metrics.ts";
 import type { Call, CallHandler, Connection, Method } from "./call.ts";
 import { type Message, MessageReader } from "./message.ts";
 import { encodeMessage, FAULTS, status } from "./status.ts";
@@ -8,7 +9,7 @@ export interface CallOwner extends Connection {
   /** Bytes of a message. */
   readonly maxRequestSize: number;
   /** Reports a call that the client got wrong. Charges the abuse budget. */
-  refused(why: string): void;
+  refused(reason: RefusalReason, why: string): void;
   /** Charges the abuse budget. */
   charge(): void;
   /** Counts bytes of unfinished messages. False: the connection has too many. */
@@ -64,7 +65,7 @@ export class ServerCall implements Call {
     const method = methods.get(path);
     if (verb !== "POST" || !type.startsWith("application/grpc")) {
       this.over = true;
-      this.connection.refused("its request is no gRPC call");
+      this.connection.refused("protocol", "its request is no gRPC call");
       this.finish({ ":status": 415 });
     } else if (method === undefined) this.end(status.unimplemented, `there is no method ${path.slice(0, LONGEST_PATH)}`);
     else this.handler = method(this);
@@ -82,7 +83,8 @@ export class ServerCall implements Call {
   end(code: number, message = ""): void {
     if (this.over) return;
     this.over = true;
-    if (FAULTS.has(code)) this.connection.refused(message);
+    const fault = FAULTS.get(code);
+    if (fault !== undefined) this.connection.refused(fault, message);
     this.finish({ "grpc-status": code, "grpc-message": encodeMessage(message) });
   }
 

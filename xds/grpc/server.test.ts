@@ -25,7 +25,7 @@ const echo: Method = (call) => ({
 
 async function start(t: TestContext, methods: Record<string, Method> = { [ECHO]: echo }, options: Partial<GrpcServerOptions> = {}) {
   const refusals: string[] = [];
-  const refused = (_peer: string, why: string) => void refusals.push(why);
+  const refused = (_peer: string, _reason: string, why: string) => void refusals.push(why);
   const server = createGrpcServer({
     methods: new Map(Object.entries(methods)),
     maxRequestSize: 8 * MIB,

@@ -88,10 +88,10 @@ function createTlsServer(tls: TlsOptions, { refused }: ConnectionOwner): Http2Se
     remoteAddress === undefined ? "a client that is gone" : `${remoteAddress}:${remotePort}`;
   return createSecureServer({ ...BOUNDS, ...tls })
     .on("tlsClientError", (error: Error & { readonly reason?: string }, socket) => {
-      refused(peerOf(socket), `the TLS handshake failed: ${error.reason ?? error.message}`);
+      refused(peerOf(socket), "protocol", `the TLS handshake failed: ${error.reason ?? error.message}`);
     })
     .on("unknownProtocol", (socket) => {
-      refused(peerOf(socket), "it does not speak HTTP/2");
+      refused(peerOf(socket), "protocol", "it does not speak HTTP/2");
       socket.destroy();
     });
 }

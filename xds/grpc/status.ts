@@ -1,3 +1,5 @@
+import type { RefusalReason } from "../../model/metrics.ts";
+
 /** gRPC status codes in use. https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
 export const status = {
   ok: 0,
@@ -11,13 +13,13 @@ export const status = {
   unauthenticated: 16,
 } as const;
 
-/** Statuses that say that the client is at fault. */
-export const FAULTS: ReadonlySet<number> = new Set([
-  status.invalidArgument,
-  status.permissionDenied,
-  status.resourceExhausted,
-  status.unimplemented,
-  status.unauthenticated,
+/** Statuses that say that the client is at fault, and of what kind. */
+export const FAULTS: ReadonlyMap<number, RefusalReason> = new Map([
+  [status.invalidArgument, "request"],
+  [status.permissionDenied, "request"],
+  [status.resourceExhausted, "limit"],
+  [status.unimplemented, "request"],
+  [status.unauthenticated, "request"],
 ]);
 
 /** `grpc-message` is percent-encoded. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses */

@@ -39,7 +39,7 @@ async function start(t: TestContext): Promise<Started> {
     tls: { key, cert },
     maxRequestSize: 4 * MIB,
     maxConnectionAgeMs: 0,
-    refused: (peer, why) => void refusals.push([peer, why]),
+    refused: (peer, _reason, why) => void refusals.push([peer, why]),
   });
   const { port } = await server.listen("127.0.0.1:0");
   let closing: Promise<void> | undefined;
