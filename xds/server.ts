@@ -51,7 +51,7 @@ export interface XdsStats {
 export function createXdsServer(options: XdsServerOptions): XdsServer {
   const { log, clock, metrics = silentMetrics } = options;
   const cache = createCache();
-  const { fleet, observer, known, encoded, problemOf, reportStats } = createFleet({ cache, clock, log });
+  const { fleet, observer, known, encoded, rejectionOf, reportStats } = createFleet({ cache, clock, log });
   const discovery = createDiscovery({
     cache,
     modules: options.modules,
@@ -62,7 +62,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   const server = createGrpcServer({
     methods: new Map([
       ...discoveryMethods(discovery),
-      ...csdsMethods({ discovery, cache, problemOf }),
+      ...csdsMethods({ discovery, cache, rejectionOf }),
       ...healthMethods(),
       metricsMethod(reportStats),
     ]),

@@ -4,7 +4,7 @@ import type { DeliveredFilter } from "../../model/delivery.ts";
 import { type Facts, type Log, silentLog } from "../../model/log.ts";
 import { plainResource, typeUrls } from "../protocol/resource.ts";
 import { createAnswerLog } from "./answer-log.ts";
-import { createDelivery } from "./ledger.ts";
+import { Ledger } from "./ledger.ts";
 
 function filter(name: string, revision: number): DeliveredFilter {
   const digest = `sha256:${"a".repeat(64)}` as const;
@@ -19,22 +19,22 @@ function scene(isDebug = true) {
     debug: (...line) => lines.push(["debug", ...line] as never),
     warn: (...line) => lines.push(["warn", ...line] as never),
   };
-  const delivery = createDelivery("weir/default", "default", undefined);
+  const ledger = new Ledger("weir/default", "default", undefined);
   const offer = (version: string, ...filters: DeliveredFilter[]) =>
-    delivery.desire({ resource: plainResource(typeUrls.extensionConfig, "weir/default", version, []), filters });
-  return { lines, delivery, offer, answers: createAnswerLog(log) };
+    ledger.desire({ resource: plainResource(typeUrls.extensionConfig, "weir/default", version, []), filters });
+  return { lines, ledger, offer, answers: createAnswerLog(log) };
 }
 
 describe("log lines about a proxy's answers", () => {
   test("an ACK names the rollouts that it ends on this proxy, and no other filter of the chain", () => {
-    const { lines, delivery, offer, answers } = scene();
+    const { lines, ledger, offer, answers } = scene();
     offer("1", filter("a", 1), filter("b", 1));
-    delivery.acked("1", 0);
-    answers.acked("web-1", delivery, undefined);
-    const before = delivery.running;
+    ledger.acked("1", 0);
+    answers.acked("web-1", ledger, undefined);
+    const before = ledger.running;
     offer("2", filter("a", 1), filter("b", 2));
-    delivery.acked("2", 0);
-    answers.acked("web-1", delivery, before);
+    ledger.acked("2", 0);
+    answers.acked("web-1", ledger, before);
     assert.deepEqual(
       lines.map(([level, , facts]) => [level, facts]),
       [
@@ -45,10 +45,10 @@ describe("log lines about a proxy's answers", () => {
   });
 
   test("a NACK names the rollout at fault, with the proxy's words", () => {
-    const { lines, delivery, offer, answers } = scene();
+    const { lines, ledger, offer, answers } = scene();
     offer("1", filter("a", 1), filter("b", 1));
-    delivery.rejected("1", "Unable to create Wasm plugin shop/b", 0);
-    answers.rejected("web-1", delivery, "Unable to create Wasm plugin shop/b");
+    ledger.rejected("1", "Unable to create Wasm plugin shop/b", 0);
+    answers.rejected("web-1", ledger, "Unable to create Wasm plugin shop/b");
     assert.deepEqual(lines[0]?.[2], {
       proxy: "web-1",
       slot: "default",
@@ -59,8 +59,8 @@ describe("log lines about a proxy's answers", () => {
   });
 
   test("without debug lines an ACK costs nothing", () => {
-    const { lines, delivery, answers } = scene(false);
-    answers.acked("web-1", delivery, undefined);
+    const { lines, ledger, answers } = scene(false);
+    answers.acked("web-1", ledger, undefined);
     assert.deepEqual(lines, []);
   });
 });

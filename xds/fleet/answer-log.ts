@@ -2,14 +2,14 @@ import type { DeliveredFilter } from "../../model/delivery.ts";
 import { filterId } from "../../model/filter.ts";
 import type { Log } from "../../model/log.ts";
 import { rolloutId } from "../../model/rollout-id.ts";
-import type { Delivery, Running } from "./ledger.ts";
+import type { Ledger, Running } from "./ledger.ts";
 
 /** Log lines about what proxies answered to what they were sent. */
 export interface AnswerLog {
   /** `before`: what the proxy ran under this name until now. */
-  acked(proxy: string, delivery: Delivery, before: Running | undefined): void;
+  acked(proxy: string, ledger: Ledger, before: Running | undefined): void;
   /** `message`: the proxy's own words. */
-  rejected(proxy: string, delivery: Delivery, message: string): void;
+  rejected(proxy: string, ledger: Ledger, message: string): void;
 }
 
 /** An ACK is at level debug: a rollout has one for each proxy. */

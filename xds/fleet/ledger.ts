@@ -25,50 +25,19 @@ const MAX_REJECTED = 32;
 const ATTEMPTS = 16;
 
 /**
- * The book of one resource name on one proxy: what it is meant to hold, what it acknowledged, what it rejected. Pure.
+ * What is known of one resource name on one proxy: what it is meant to hold, what it acknowledged, what it rejected. Pure.
  *
  * Envoy takes a rejected config that comes again for one it knows, and acknowledges it without applying it. So what was rejected once is not
  * served again, an acknowledgement of it means nothing, and after a rejection the last good config is served in its place.
  */
-export interface Delivery {
+export class Ledger {
   readonly name: string;
   readonly slot: string;
   /** The one filter of this name; `undefined` for the chain of a slot. */
   readonly filter: FilterKey | undefined;
-  readonly desired: Offer | undefined;
-  readonly running: Running | undefined;
-  /** Set while what is desired is known to be rejected. */
-  readonly rejection: Rejection | undefined;
-  /** What the proxy should be served: the desired offer, the last good one when that was rejected, or nothing new. */
-  readonly served: Resource | undefined;
-  /** Changes each time that an answer to what is desired may have been lost. */
-  readonly attempt: number;
-  desire(offer: Offer): void;
-  /** True when it changed what is known. */
-  acked(version: string, now: number): boolean;
-  rejected(version: string, message: string, now: number): boolean;
-  rejects(version: string): boolean;
-  /** True while the proxy holds nothing under this name, as it said itself, and has acknowledged nothing since. */
-  readonly vacant: boolean;
-  /** The proxy asks for this name anew and says that it holds this version (`undefined`: nothing). An answer that it owed is lost. */
-  claimed(version: string | undefined): void;
-  /** The same, from a proxy that does not say what it holds. */
-  resumed(): void;
-  /** The proxy is another program than the one that rejected: everything may be tried again. */
-  forgive(): void;
-}
-
-export function createDelivery(name: string, slot: string, filter: FilterKey | undefined): Delivery {
-  return new Ledger(name, slot, filter);
-}
-
-class Ledger implements Delivery {
-  readonly name: string;
-  readonly slot: string;
-  readonly filter: FilterKey | undefined;
-  desired: Offer | undefined;
-  running: Running | undefined;
-  attempt = 0;
+  private offered: Offer | undefined;
+  private acknowledged: Running | undefined;
+  private attempts = 0;
   private lastGood: Offer | undefined;
   /** Version -> an offer before the desired one that may still be acknowledged; the oldest comes first. Made when needed, as the next. */
   private overtaken: Map<string, Offer> | undefined;
@@ -82,73 +51,97 @@ class Ledger implements Delivery {
     this.filter = filter;
   }
 
-  get rejection(): Rejection | undefined {
-    return this.desired && this.rejections?.get(this.desired.resource.version);
+  get desired(): Offer | undefined {
+    return this.offered;
   }
 
+  get running(): Running | undefined {
+    return this.acknowledged;
+  }
+
+  /** Changes each time that an answer to what is desired may have been lost. */
+  get attempt(): number {
+    return this.attempts;
+  }
+
+  /** Set while what is desired is known to be rejected. */
+  get rejection(): Rejection | undefined {
+    return this.offered && this.rejections?.get(this.offered.resource.version);
+  }
+
+  /** What the proxy should be served: the desired offer, the last good one when that was rejected, or nothing new. */
   get served(): Resource | undefined {
-    const { desired, lastGood } = this;
-    if (desired === undefined || !this.rejects(desired.resource.version)) return desired?.resource;
+    const { offered, lastGood } = this;
+    if (offered === undefined || !this.rejects(offered.resource.version)) return offered?.resource;
     return lastGood !== undefined && !this.rejects(lastGood.resource.version) ? lastGood.resource : undefined;
   }
 
+  /** True while the proxy holds nothing under this name, as it said itself, and has acknowledged nothing since. */
   get vacant(): boolean {
-    return this.saidVacant && this.running === undefined;
+    return this.saidVacant && this.acknowledged === undefined;
   }
 
   desire(offer: Offer): void {
-    const { desired, running } = this;
+    const { offered, acknowledged } = this;
     const { version } = offer.resource;
     this.overtaken?.delete(version);
-    if (desired !== undefined && desired.resource.version !== version) {
+    if (offered !== undefined && offered.resource.version !== version) {
       this.overtaken ??= new Map();
-      setBounded(this.overtaken, desired.resource.version, desired, MAX_OFFERED - 1);
+      setBounded(this.overtaken, offered.resource.version, offered, MAX_OFFERED - 1);
     }
-    this.desired = offer;
-    if (running?.version === version && running.filters !== offer.filters) this.running = { ...running, filters: offer.filters };
+    this.offered = offer;
+    if (acknowledged?.version === version && acknowledged.filters !== offer.filters) {
+      this.acknowledged = { ...acknowledged, filters: offer.filters };
+    }
   }
 
+  /** The proxy acknowledged this version. True when that changed what is known. `now`: milliseconds since the epoch. */
   acked(version: string, now: number): boolean {
     const offer = this.find(version);
     if (offer === undefined || this.rejects(version)) return false;
     this.lastGood = offer;
-    if (this.running?.version === version) return false;
-    this.running = { version, filters: offer.filters, since: now };
+    if (this.acknowledged?.version === version) return false;
+    this.acknowledged = { version, filters: offer.filters, since: now };
     this.dropBefore(version);
     return true;
   }
 
+  /** The proxy rejected this version. True when that changed what is known. `message`: its own words. */
   rejected(version: string, message: string, now: number): boolean {
     const offer = this.find(version);
     if (offer === undefined || this.rejects(version)) return false;
-    const culprit = findCulprit(offer.filters, this.running?.filters ?? this.lastGood?.filters, message);
+    const culprit = findCulprit(offer.filters, this.acknowledged?.filters ?? this.lastGood?.filters, message);
     this.rejections ??= new Map();
     setBounded(this.rejections, version, { filters: offer.filters, culprit, message, at: now }, MAX_REJECTED);
     return true;
   }
 
+  /** True for a version that was rejected before. */
   rejects(version: string): boolean {
     return this.rejections?.has(version) ?? false;
   }
 
+  /** The proxy subscribes anew and says that it holds this version (`undefined`: nothing). An answer that it owed is lost. */
   claimed(version: string | undefined): void {
-    this.lose(version);
+    this.loseAnswer(version);
     this.saidVacant = version === undefined;
-    if (version === undefined || version !== this.running?.version) this.running = undefined;
+    if (version === undefined || version !== this.acknowledged?.version) this.acknowledged = undefined;
   }
 
+  /** The same, from a proxy that does not say what it holds. */
   resumed(): void {
-    this.lose(this.running?.version);
+    this.loseAnswer(this.acknowledged?.version);
   }
 
+  /** The proxy is another program than the one that rejected: everything may be tried again. */
   forgive(): void {
     this.rejections = undefined;
   }
 
   /** What was offered under this version. */
   private find(version: string): Offer | undefined {
-    const { desired, overtaken, lastGood } = this;
-    if (desired?.resource.version === version) return desired;
+    const { offered, overtaken, lastGood } = this;
+    if (offered?.resource.version === version) return offered;
     return overtaken?.get(version) ?? (lastGood?.resource.version === version ? lastGood : undefined);
   }
 
@@ -163,9 +156,10 @@ class Ledger implements Delivery {
     this.overtaken = undefined;
   }
 
-  private lose(held: string | undefined): void {
-    const open = this.desired?.resource.version;
-    if (open === undefined || open === held || open === this.running?.version || this.rejects(open)) return;
-    this.attempt = (this.attempt + 1) % ATTEMPTS;
+  /** `held`: the version that the proxy has. If that is not what is desired, its answer to the desired one may have been lost. */
+  private loseAnswer(held: string | undefined): void {
+    const open = this.offered?.resource.version;
+    if (open === undefined || open === held || open === this.acknowledged?.version || this.rejects(open)) return;
+    this.attempts = (this.attempts + 1) % ATTEMPTS;
   }
 }

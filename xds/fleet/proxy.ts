@@ -1,7 +1,7 @@
 import type { Chain, ProxyNode } from "../../model/delivery.ts";
 import type { FilterType } from "../../model/filter.ts";
 import type { NodeInfo } from "../stream/node.ts";
-import type { Delivery } from "./ledger.ts";
+import type { Ledger } from "./ledger.ts";
 import type { ProxyStats } from "./stats.ts";
 
 /** What is known of one proxy. */
@@ -11,7 +11,7 @@ export interface ProxyRecord {
   /** True when it acknowledged the listener of a managed sidecar since it connected. */
   listening: boolean;
   /** By resource name. Those without subscribers are kept for what they remember, but not shown while the proxy is connected. */
-  readonly deliveries: Map<string, Delivery>;
+  readonly ledgers: Map<string, Ledger>;
   /** Resource name -> type of the filter it held last: what fills its place must be of the same. */
   readonly types: Map<string, FilterType>;
   /** Resource name -> ids of the streams that subscribe to it. */
@@ -26,12 +26,12 @@ export interface ProxyRecord {
   view: ProxyNode | undefined;
 }
 
-export function createRecord(node: NodeInfo, now: number): ProxyRecord {
+export function createProxyRecord(node: NodeInfo, now: number): ProxyRecord {
   return {
     node,
     streams: new Set(),
     listening: false,
-    deliveries: new Map(),
+    ledgers: new Map(),
     types: new Map(),
     subscribers: new Map(),
     lacking: new Set(),

@@ -3,41 +3,41 @@ import { managedResources } from "../envoy/managed.ts";
 import type { Cache } from "../protocol/cache.ts";
 import { typeUrls } from "../protocol/resource.ts";
 import type { NodeInfo } from "../stream/node.ts";
-import type { Delivery, Offer } from "./ledger.ts";
+import type { Ledger, Offer } from "./ledger.ts";
 import type { Offers } from "./offers.ts";
 import type { ProxyRecord } from "./proxy.ts";
 
 /** Puts into the cache what this name should be served now. */
-export function serve(cache: Cache, offers: Offers, record: ProxyRecord, delivery: Delivery): void {
+export function serve(cache: Cache, offers: Offers, record: ProxyRecord, ledger: Ledger): void {
   const id = record.node.id;
-  const chain = record.assigned?.get(delivery.slot) ?? [];
+  const chain = record.assigned?.get(ledger.slot) ?? [];
   // Held: nothing new is said, and what was served before may be said to a stream that comes back.
-  if (chain !== "hold") delivery.desire(offerFor(offers, record, delivery, chain));
-  else if (record.lacking.has(delivery.name)) return;
-  record.lacking.delete(delivery.name);
-  const { served } = delivery;
+  if (chain !== "hold") ledger.desire(offerFor(offers, record, ledger, chain));
+  else if (record.lacking.has(ledger.name)) return;
+  record.lacking.delete(ledger.name);
+  const { served } = ledger;
   if (served !== undefined) cache.put(id, served);
-  else cache.hold(id, typeUrls.extensionConfig, delivery.name);
+  else cache.hold(id, typeUrls.extensionConfig, ledger.name);
 }
 
-function offerFor(offers: Offers, record: ProxyRecord, delivery: Delivery, chain: Chain): Offer {
+function offerFor(offers: Offers, record: ProxyRecord, ledger: Ledger, chain: Chain): Offer {
   const { node, types } = record;
-  const { name, slot, filter, attempt } = delivery;
+  const { name, slot, filter, attempt } = ledger;
   if (filter === undefined) return offers.chain(slot, chain, node.dialect, attempt);
   const entry = chain.find((each) => each.filter.namespace === filter.namespace && each.filter.name === filter.name);
   if (entry !== undefined) {
     types.set(name, entry.type);
-    if (isNewPlace(record, delivery)) return offers.empty(slot, filter, entry.type, node.dialect, attempt);
+    if (isNewPlace(record, ledger)) return offers.empty(slot, filter, entry.type, node.dialect, attempt);
     return offers.filter(slot, entry, node.dialect, attempt);
   }
   const empty = offers.empty(slot, filter, types.get(name) ?? "HTTP", node.dialect, attempt);
   // A name does not tell which type its place takes: the proxy does, by rejecting the wrong one.
-  const wrong = !types.has(name) && delivery.rejects(empty.resource.version);
+  const wrong = !types.has(name) && ledger.rejects(empty.resource.version);
   return wrong ? offers.empty(slot, filter, "Network", node.dialect, attempt) : empty;
 }
 
 /** The place of one filter in a listener that comes from here. */
-export function isManaged({ node }: ProxyRecord, { filter }: Delivery): boolean {
+export function isManaged({ node }: ProxyRecord, { filter }: Ledger): boolean {
   return node.managed !== undefined && filter !== undefined;
 }
 
@@ -45,9 +45,9 @@ export function isManaged({ node }: ProxyRecord, { filter }: Delivery): boolean 
  * True for a place that was added to a listener which takes requests already. Envoy answers 500 for a place whose first config it refuses: this one is
  * first filled with a plugin that lets everything pass, as everything did before, and then with its filter, whose refusal then changes nothing.
  */
-function isNewPlace(record: ProxyRecord, delivery: Delivery): boolean {
-  if (!isManaged(record, delivery) || !delivery.vacant) return false;
-  return record.listening || [...record.deliveries.values()].some(({ running }) => running !== undefined);
+function isNewPlace(record: ProxyRecord, ledger: Ledger): boolean {
+  if (!isManaged(record, ledger) || !ledger.vacant) return false;
+  return record.listening || [...record.ledgers.values()].some(({ running }) => running !== undefined);
 }
 
 /** Changes with everything in a node that the listener of a managed sidecar depends on. */

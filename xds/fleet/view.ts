@@ -1,6 +1,6 @@
 import type { DeliveredFilter, ProxyNode, Rejection, SlotDelivery } from "../../model/delivery.ts";
 import { filterId } from "../../model/filter.ts";
-import type { Delivery, Running } from "./ledger.ts";
+import type { Ledger, Running } from "./ledger.ts";
 import { delivered } from "./offers.ts";
 import type { ProxyRecord } from "./proxy.ts";
 
@@ -8,18 +8,18 @@ import type { ProxyRecord } from "./proxy.ts";
 export function viewOf(record: ProxyRecord): ProxyNode {
   const { node } = record;
   const connected = record.streams.size > 0;
-  const bySlot = new Map<string, Delivery[]>();
-  for (const delivery of record.deliveries.values()) {
-    if (connected && !record.subscribers.has(delivery.name)) continue;
-    bySlot.set(delivery.slot, [...(bySlot.get(delivery.slot) ?? []), delivery]);
+  const bySlot = new Map<string, Ledger[]>();
+  for (const ledger of record.ledgers.values()) {
+    if (connected && !record.subscribers.has(ledger.name)) continue;
+    bySlot.set(ledger.slot, [...(bySlot.get(ledger.slot) ?? []), ledger]);
   }
-  const slots = new Map([...bySlot].map(([slot, deliveries]) => [slot, slotOf(slot, deliveries, record)]));
+  const slots = new Map([...bySlot].map(([slot, ledgers]) => [slot, slotOf(slot, ledgers, record)]));
   return { id: node.id, namespace: node.namespace, labels: node.labels, connected, since: record.since, version: node.version, slots };
 }
 
-function slotOf(slot: string, deliveries: readonly Delivery[], record: ProxyRecord): SlotDelivery {
-  const desired = desiredOf(slot, deliveries, record);
-  const acknowledged = deliveries.flatMap(({ running }) => (running === undefined ? [] : [running]));
+function slotOf(slot: string, ledgers: readonly Ledger[], record: ProxyRecord): SlotDelivery {
+  const desired = desiredOf(slot, ledgers, record);
+  const acknowledged = ledgers.flatMap(({ running }) => (running === undefined ? [] : [running]));
   const position = new Map(desired.map(({ filter }, index) => [filterId(filter), index]));
   const place = ({ filter }: DeliveredFilter) => position.get(filterId(filter)) ?? desired.length;
   return {
@@ -27,7 +27,7 @@ function slotOf(slot: string, deliveries: readonly Delivery[], record: ProxyReco
     desired,
     running: running(acknowledged, place),
     runningSince: acknowledged.length > 0 ? Math.max(...acknowledged.map(({ since }) => since)) : undefined,
-    rejection: latest(deliveries),
+    rejection: latest(ledgers),
   };
 }
 
@@ -39,13 +39,13 @@ function running(acknowledged: readonly Running[], place: (filter: DeliveredFilt
 }
 
 /** The whole chain, whether or not the proxy has a place for each of its filters: one it has no place for stays pending. */
-function desiredOf(slot: string, deliveries: readonly Delivery[], { assigned }: ProxyRecord): readonly DeliveredFilter[] {
+function desiredOf(slot: string, ledgers: readonly Ledger[], { assigned }: ProxyRecord): readonly DeliveredFilter[] {
   const chain = assigned?.get(slot);
-  if (chain === "hold") return deliveries.flatMap(({ desired, running }) => desired?.filters ?? running?.filters ?? []);
+  if (chain === "hold") return ledgers.flatMap(({ desired, running }) => desired?.filters ?? running?.filters ?? []);
   return chain?.map(delivered) ?? [];
 }
 
-function latest(deliveries: readonly Delivery[]): Rejection | undefined {
-  const rejections = deliveries.flatMap(({ rejection }) => (rejection === undefined ? [] : [rejection]));
+function latest(ledgers: readonly Ledger[]): Rejection | undefined {
+  const rejections = ledgers.flatMap(({ rejection }) => (rejection === undefined ? [] : [rejection]));
   return rejections.sort((a, b) => b.at - a.at)[0];
 }

@@ -43,90 +43,113 @@ interface NodeState {
 }
 
 export function createCache(): Cache {
-  const nodes = new Map<string, NodeState>();
+  return new NodeCache();
+}
 
-  function node(nodeId: string): NodeState {
-    const found = nodes.get(nodeId);
-    if (found !== undefined) return found;
-    const added: NodeState = { views: new Map(), watchers: new Set() };
-    nodes.set(nodeId, added);
-    return added;
+class NodeCache implements Cache {
+  private readonly nodes = new Map<string, NodeState>();
+
+  lookup(nodeId: string, typeUrl: string): Lookup {
+    return new NodeLookup(this.nodes, nodeId, typeUrl);
   }
 
-  function view({ views }: NodeState, typeUrl: string): View {
-    const found = views.get(typeUrl);
-    if (found !== undefined) return found;
-    const added: View = { resources: new Map(), held: new Set(), open: false, version: undefined };
-    views.set(typeUrl, added);
-    return added;
+  version(nodeId: string, typeUrl: string): string | undefined {
+    return this.nodes.get(nodeId)?.views.get(typeUrl)?.version;
   }
 
-  function notify({ watchers }: NodeState, typeUrl: string, names: Iterable<string> | "all"): void {
-    for (const watcher of watchers) watcher.changed(typeUrl, names);
+  open(nodeId: string, typeUrl: string): void {
+    openView(this.node(nodeId), typeUrl);
   }
 
-  function open(state: NodeState, typeUrl: string): View {
-    const found = view(state, typeUrl);
-    if (!found.open) {
-      found.open = true;
-      notify(state, typeUrl, "all");
-    }
-    return found;
+  put(nodeId: string, resource: Resource): void {
+    const { typeUrl, name, version } = resource;
+    const node = this.node(nodeId);
+    const view = openView(node, typeUrl);
+    const same = view.resources.get(name)?.version === version;
+    view.held.delete(name);
+    view.resources.set(name, resource);
+    if (!same) notify(node, typeUrl, [name]);
   }
 
-  function release(nodeId: string): void {
-    const state = nodes.get(nodeId);
-    if (state !== undefined && state.views.size === 0 && state.watchers.size === 0) nodes.delete(nodeId);
+  hold(nodeId: string, typeUrl: string, name: string): void {
+    const view = viewOf(this.node(nodeId), typeUrl);
+    view.resources.delete(name);
+    view.held.add(name);
   }
 
-  function set(nodeId: string, typeUrl: string, resources: Iterable<Resource>, version?: string): void {
-    const state = node(nodeId);
-    const target = view(state, typeUrl);
+  remove(nodeId: string, typeUrl: string, name: string): void {
+    const node = this.node(nodeId);
+    const view = openView(node, typeUrl);
+    if (view.held.delete(name) || view.resources.delete(name)) notify(node, typeUrl, [name]);
+  }
+
+  set(nodeId: string, typeUrl: string, resources: Iterable<Resource>, version?: string): void {
+    const node = this.node(nodeId);
+    const view = viewOf(node, typeUrl);
     const next = new Map(Array.from(resources, (resource) => [resource.name, resource]));
-    const changed = [...target.resources.keys(), ...target.held].filter((name) => !next.has(name));
-    for (const [name, resource] of next) if (target.resources.get(name)?.version !== resource.version) changed.push(name);
-    target.resources.clear();
-    target.held.clear();
-    for (const [name, resource] of next) target.resources.set(name, resource);
-    target.version = version;
-    if (target.open) notify(state, typeUrl, changed);
-    else open(state, typeUrl);
+    const changed = [...view.resources.keys(), ...view.held].filter((name) => !next.has(name));
+    for (const [name, resource] of next) if (view.resources.get(name)?.version !== resource.version) changed.push(name);
+    view.resources.clear();
+    view.held.clear();
+    for (const [name, resource] of next) view.resources.set(name, resource);
+    view.version = version;
+    if (view.open) notify(node, typeUrl, changed);
+    else openView(node, typeUrl);
   }
 
-  return {
-    lookup: (nodeId, typeUrl) => new NodeLookup(nodes, nodeId, typeUrl),
-    version: (nodeId, typeUrl) => nodes.get(nodeId)?.views.get(typeUrl)?.version,
-    open: (nodeId, typeUrl) => void open(node(nodeId), typeUrl),
-    put(nodeId, resource) {
-      const state = node(nodeId);
-      const target = open(state, resource.typeUrl);
-      const same = target.resources.get(resource.name)?.version === resource.version;
-      target.held.delete(resource.name);
-      target.resources.set(resource.name, resource);
-      if (!same) notify(state, resource.typeUrl, [resource.name]);
-    },
-    hold(nodeId, typeUrl, name) {
-      const target = view(node(nodeId), typeUrl);
-      target.resources.delete(name);
-      target.held.add(name);
-    },
-    remove(nodeId, typeUrl, name) {
-      const state = node(nodeId);
-      const target = open(state, typeUrl);
-      if (target.held.delete(name) || target.resources.delete(name)) notify(state, typeUrl, [name]);
-    },
-    set,
-    clear(nodeId) {
-      nodes.get(nodeId)?.views.clear();
-      release(nodeId);
-    },
-    watch: (nodeId, watcher) => void node(nodeId).watchers.add(watcher),
-    unwatch(nodeId, watcher) {
-      nodes.get(nodeId)?.watchers.delete(watcher);
-      release(nodeId);
-    },
-    size: () => nodes.size,
-  };
+  clear(nodeId: string): void {
+    this.nodes.get(nodeId)?.views.clear();
+    this.release(nodeId);
+  }
+
+  watch(nodeId: string, watcher: Watcher): void {
+    this.node(nodeId).watchers.add(watcher);
+  }
+
+  unwatch(nodeId: string, watcher: Watcher): void {
+    this.nodes.get(nodeId)?.watchers.delete(watcher);
+    this.release(nodeId);
+  }
+
+  size(): number {
+    return this.nodes.size;
+  }
+
+  private node(nodeId: string): NodeState {
+    const known = this.nodes.get(nodeId);
+    if (known !== undefined) return known;
+    const added: NodeState = { views: new Map(), watchers: new Set() };
+    this.nodes.set(nodeId, added);
+    return added;
+  }
+
+  /** Forgets a node of which nothing is left. */
+  private release(nodeId: string): void {
+    const node = this.nodes.get(nodeId);
+    if (node !== undefined && node.views.size === 0 && node.watchers.size === 0) this.nodes.delete(nodeId);
+  }
+}
+
+function viewOf({ views }: NodeState, typeUrl: string): View {
+  const known = views.get(typeUrl);
+  if (known !== undefined) return known;
+  const added: View = { resources: new Map(), held: new Set(), open: false, version: undefined };
+  views.set(typeUrl, added);
+  return added;
+}
+
+/** The view of a type, of which something is decided from now on. */
+function openView(node: NodeState, typeUrl: string): View {
+  const view = viewOf(node, typeUrl);
+  if (!view.open) {
+    view.open = true;
+    notify(node, typeUrl, "all");
+  }
+  return view;
+}
+
+function notify({ watchers }: NodeState, typeUrl: string, names: Iterable<string> | "all"): void {
+  for (const watcher of watchers) watcher.changed(typeUrl, names);
 }
 
 class NodeLookup implements Lookup {

@@ -70,6 +70,15 @@ export interface NameStatus {
   readonly error: string | undefined;
 }
 
+/** What a client rejected and is meant to hold all the same. */
+export interface RejectedVersion {
+  readonly version: string;
+  /** The client's own words. */
+  readonly message: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
 /**
  * What one stream wants of one type, what it was sent and what it said about it: the protocol's rules, for both variants, with no I/O.
  * The caller feeds it requests and changes, then asks for the `next` response until there is none.

@@ -13,25 +13,17 @@ import type { Method } from "../grpc/call.ts";
 import { frame } from "../grpc/message.ts";
 import { status } from "../grpc/status.ts";
 import type { Cache } from "../protocol/cache.ts";
-import type { NameStatus } from "../protocol/subscription.ts";
+import type { NameStatus, RejectedVersion } from "../protocol/subscription.ts";
 import type { Discovery } from "../stream/discovery.ts";
 import type { NodeInfo } from "../stream/node.ts";
 import type { XdsStream } from "../stream/stream.ts";
 import { unary } from "./methods.ts";
 
-/** What a client rejected and is meant to hold all the same. */
-export interface Problem {
-  readonly version: string;
-  readonly message: string;
-  /** Milliseconds since the epoch. */
-  readonly at: number;
-}
-
 export interface CsdsOptions {
   readonly discovery: Discovery;
   readonly cache: Cache;
-  /** A problem that outlives the stream it came up on; `undefined`: none is known. */
-  readonly problemOf: (nodeId: string, typeUrl: string, name: string) => Problem | undefined;
+  /** The rejection of what a client is meant to hold under this name, also when it came on an earlier stream. */
+  readonly rejectionOf: (nodeId: string, typeUrl: string, name: string) => RejectedVersion | undefined;
 }
 
 const SERVICE = "/envoy.service.status.v3.ClientStatusDiscoveryService";
@@ -62,7 +54,7 @@ export function csdsMethods(options: CsdsOptions): [string, Method][] {
   ];
 }
 
-function clientConfigs({ discovery, cache, problemOf }: CsdsOptions, matchers: readonly NodeMatcher[]): ClientConfig[] {
+function clientConfigs({ discovery, cache, rejectionOf }: CsdsOptions, matchers: readonly NodeMatcher[]): ClientConfig[] {
   const nodes = new Map<string, { node: NodeInfo; streams: XdsStream[] }>();
   for (const stream of discovery.streams()) {
     if (stream.node === undefined || !matches(stream.node.id, matchers)) continue;
@@ -79,7 +71,7 @@ function clientConfigs({ discovery, cache, problemOf }: CsdsOptions, matchers: r
         for (const each of subscription.statuses()) {
           const current = lookup.get(each.name);
           const version = typeof current === "string" ? undefined : current.version;
-          configs.set(`${typeUrl} ${each.name}`, configOf(typeUrl, each, version, problemOf(node.id, typeUrl, each.name)));
+          configs.set(`${typeUrl} ${each.name}`, configOf(typeUrl, each, version, rejectionOf(node.id, typeUrl, each.name)));
         }
       }
     }
@@ -95,20 +87,20 @@ function configOf(
   typeUrl: string,
   held: NameStatus,
   current: string | undefined,
-  known: Problem | undefined,
+  known: RejectedVersion | undefined,
 ): ClientConfig_GenericXdsConfig {
-  const problem = known ?? (held.error === undefined ? undefined : { version: held.version ?? "", message: held.error, at: undefined });
-  const errorState = problem && {
-    details: problem.message,
-    versionInfo: problem.version,
-    lastUpdateAttempt: problem.at === undefined ? undefined : new Date(problem.at),
+  const rejected = known ?? (held.error === undefined ? undefined : { version: held.version ?? "", message: held.error, at: undefined });
+  const errorState = rejected && {
+    details: rejected.message,
+    versionInfo: rejected.version,
+    lastUpdateAttempt: rejected.at === undefined ? undefined : new Date(rejected.at),
   };
   return {
     typeUrl,
     name: held.name,
     versionInfo: held.version ?? "",
-    configStatus: problem === undefined ? configStatus(held, current) : ConfigStatus.ERROR,
-    clientStatus: problem === undefined ? clientStatus(held) : ClientResourceStatus.NACKED,
+    configStatus: rejected === undefined ? configStatus(held, current) : ConfigStatus.ERROR,
+    clientStatus: rejected === undefined ? clientStatus(held) : ClientResourceStatus.NACKED,
     errorState,
   };
 }

@@ -6,7 +6,7 @@ import type { Request } from "../protocol/subscription.ts";
 import { createStreamMeter } from "./meter.ts";
 import { ModuleLoads } from "./module-loads.ts";
 import { createEncoder } from "./response.ts";
-import { type StreamLimits, type StreamObserver, type StreamOwner, type Wire, XdsStream } from "./stream.ts";
+import { type StreamContext, type StreamLimits, type StreamObserver, type Wire, XdsStream } from "./stream.ts";
 
 /** All open discovery streams, whatever carries them. */
 export interface Discovery {
@@ -75,12 +75,12 @@ export function createDiscovery({ cache, modules, observer, limits, metrics = si
   }
 
   const meter = createStreamMeter(metrics, () => performance.now());
-  const owner: StreamOwner = { cache, encoder, observer, meter, limits, schedule, ended };
+  const context: StreamContext = { cache, encoder, observer, meter, limits, schedule, ended };
 
   return {
     open(variant, typeUrl, wire) {
       lastId += 1;
-      const stream = new XdsStream(lastId, variant, typeUrl, wire, owner);
+      const stream = new XdsStream(lastId, variant, typeUrl, wire, context);
       streams.set(stream, wire);
       return stream;
     },

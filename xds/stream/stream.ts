@@ -20,7 +20,7 @@ export interface Subscribed {
   readonly claimed: string | undefined;
 }
 
-/** What happens on streams, for those who keep the books. Called in the middle of protocol work: take note, change the cache, return. */
+/** Stream callbacks: open, subscribe, ACK/NACK, close. They are called in the middle of protocol work, so they must only take note, change the cache, and return. */
 export interface StreamObserver {
   opened(stream: XdsStream): void;
   /** `resuming`: a state-of-the-world client said that it holds something of this type already. */
@@ -41,7 +41,7 @@ export interface StreamLimits {
 }
 
 /** What all streams of a server share. */
-export interface StreamOwner {
+export interface StreamContext {
   readonly cache: Cache;
   readonly encoder: Encoder;
   readonly observer: StreamObserver;
@@ -59,8 +59,8 @@ interface Typed {
   readonly lookup: Lookup;
 }
 
-/** Why a stream must end. */
-interface Problem {
+/** Why a stream must end: a gRPC status. */
+interface Refusal {
   readonly code: number;
   readonly message: string;
 }
@@ -76,7 +76,7 @@ export class XdsStream implements CallHandler, Watcher {
   /** The one type of a separate service; `undefined` on the aggregated one. */
   private readonly typeUrl: string | undefined;
   private readonly wire: Wire;
-  private readonly owner: StreamOwner;
+  private readonly context: StreamContext;
   /** In the order of their dependencies. */
   private typed: readonly Typed[] = [];
   private opener: NodeInfo | undefined = undefined;
@@ -84,12 +84,12 @@ export class XdsStream implements CallHandler, Watcher {
   private blocked = false;
   private over = false;
 
-  constructor(id: number, variant: Request["variant"], typeUrl: string | undefined, wire: Wire, owner: StreamOwner) {
+  constructor(id: number, variant: Request["variant"], typeUrl: string | undefined, wire: Wire, context: StreamContext) {
     this.id = id;
     this.variant = variant;
     this.typeUrl = typeUrl;
     this.wire = wire;
-    this.owner = owner;
+    this.context = context;
   }
 
   /** Known after the first request. */
@@ -105,14 +105,14 @@ export class XdsStream implements CallHandler, Watcher {
   /** A request. */
   message(bytes: Uint8Array): void {
     if (this.over) return;
-    const problem = this.accept(bytes);
-    if (problem !== undefined) this.refuse(problem);
-    else if (this.isDue()) this.owner.schedule(this);
+    const refusal = this.accept(bytes);
+    if (refusal !== undefined) this.refuse(refusal);
+    else if (this.isDue()) this.context.schedule(this);
   }
 
   drained(): void {
     this.blocked = false;
-    this.owner.schedule(this);
+    this.context.schedule(this);
   }
 
   halfClosed(): void {
@@ -125,10 +125,10 @@ export class XdsStream implements CallHandler, Watcher {
     if (this.over) return;
     this.over = true;
     if (this.opener !== undefined) {
-      this.owner.cache.unwatch(this.opener.id, this);
-      this.owner.observer.closed(this);
+      this.context.cache.unwatch(this.opener.id, this);
+      this.context.observer.closed(this);
     }
-    this.owner.ended(this);
+    this.context.ended(this);
   }
 
   /** The cache has something new for its node. */
@@ -137,7 +137,7 @@ export class XdsStream implements CallHandler, Watcher {
     if (subscription === undefined) return;
     if (names === "all") subscription.touchAll();
     else subscription.touch(names);
-    this.owner.schedule(this);
+    this.context.schedule(this);
   }
 
   /** Sends what is due. `undefined`: nothing is left. */
@@ -145,20 +145,14 @@ export class XdsStream implements CallHandler, Watcher {
     if (this.over || this.blocked) return "full";
     const { typed } = this;
     let halt: Halt | undefined;
-    for (const each of typed) {
-      halt = this.drain(each, false);
-      if (halt !== undefined) return halt;
-    }
-    for (const each of typed.toReversed()) {
-      halt = this.drain(each, true);
-      if (halt !== undefined) return halt;
-    }
-    return undefined;
+    for (let index = 0; index < typed.length && halt === undefined; index++) halt = this.drain(typed[index], false);
+    for (let index = typed.length - 1; index >= 0 && halt === undefined; index--) halt = this.drain(typed[index], true);
+    return halt;
   }
 
   /** A module of this resource cannot be had. If the resource is still due, nothing is said under its name until it is put into the cache anew. */
   missing(resource: Resource, wasmDigest: Digest): void {
-    const { cache, observer } = this.owner;
+    const { cache, observer } = this.context;
     const { typeUrl, name, version } = resource;
     const current = this.find(typeUrl)?.lookup.get(name);
     if (this.over || this.opener === undefined || typeof current !== "object" || current.version !== version) return;
@@ -172,16 +166,16 @@ export class XdsStream implements CallHandler, Watcher {
   }
 
   /** Takes a request; returns why the stream must end, if it must. */
-  private accept(bytes: Uint8Array): Problem | undefined {
+  private accept(bytes: Uint8Array): Refusal | undefined {
     const message = decodeRequest(this.variant, bytes, this.opener === undefined);
     if (message === undefined) return invalid(`the request is not a valid ${this.variant === "delta" ? "Delta" : ""}DiscoveryRequest`);
-    const problem = this.opener === undefined ? this.open(message) : undefined;
-    if (problem !== undefined) return problem;
+    const refusal = this.opener === undefined ? this.open(message) : undefined;
+    if (refusal !== undefined) return refusal;
     const typeUrl = message.typeUrl || this.typeUrl;
     if (typeUrl === undefined) return invalid("a request on the aggregated service must carry type_url");
     // A request for another type than the service's, or an answer to another type's response, is a client's slip: no reason to cut it off.
     if (this.typeUrl !== undefined && typeUrl !== this.typeUrl) return undefined;
-    const { limits } = this.owner;
+    const { limits } = this.context;
     for (const other of this.typed) if (other.typeUrl !== typeUrl && other.subscription.owns(message.request.nonce)) return undefined;
     const typed = this.find(typeUrl) ?? this.add(typeUrl);
     if (typed === undefined) return exhausted(`a stream may carry at most ${limits.types} resource types`);
@@ -191,12 +185,12 @@ export class XdsStream implements CallHandler, Watcher {
     return remembered > limits.names ? exhausted(`a stream may subscribe to at most ${limits.names} resources`) : undefined;
   }
 
-  private open(message: DiscoveryMessage): Problem | undefined {
+  private open(message: DiscoveryMessage): Refusal | undefined {
     const parsed = parseNode(message.node);
     if (!parsed.ok) return invalid(parsed.error.message);
     this.opener = parsed.value;
-    this.owner.cache.watch(parsed.value.id, this);
-    this.owner.observer.opened(this);
+    this.context.cache.watch(parsed.value.id, this);
+    this.context.observer.opened(this);
     return undefined;
   }
 
@@ -207,7 +201,7 @@ export class XdsStream implements CallHandler, Watcher {
 
   /** `undefined`: it has as many types as it may have. */
   private add(typeUrl: string): Typed | undefined {
-    const { cache, limits } = this.owner;
+    const { cache, limits } = this.context;
     if (this.typed.length >= limits.types) return undefined;
     const subscription = createSubscription(this.variant, rulesOf(typeUrl));
     const added = { typeUrl, subscription, lookup: cache.lookup(this.opener?.id ?? "", typeUrl) };
@@ -216,7 +210,7 @@ export class XdsStream implements CallHandler, Watcher {
   }
 
   private apply({ typeUrl, subscription }: Typed, { request, resuming }: DiscoveryMessage): void {
-    const { observer, meter } = this.owner;
+    const { observer, meter } = this.context;
     const { answer, added, removed } = subscription.receive(request);
     if (answer !== undefined) {
       meter.answered(typeUrl, answer);
@@ -229,8 +223,10 @@ export class XdsStream implements CallHandler, Watcher {
   }
 
   /** Sends what is due of one type. */
-  private drain({ typeUrl, subscription, lookup }: Typed, removals: boolean): Halt | undefined {
-    const { cache, encoder, observer, meter } = this.owner;
+  private drain(typed: Typed | undefined, removals: boolean): Halt | undefined {
+    if (typed === undefined) return undefined;
+    const { typeUrl, subscription, lookup } = typed;
+    const { cache, encoder, observer, meter } = this.context;
     while (subscription.pending()) {
       const push = subscription.next(lookup, removals, (item) => observer.settled(this, typeUrl, item));
       if (push === undefined) break;
@@ -252,16 +248,16 @@ export class XdsStream implements CallHandler, Watcher {
     if (typeUrl === typeUrls.cluster) this.find(typeUrls.endpoint)?.subscription.resend();
   }
 
-  private refuse({ code, message }: Problem): void {
+  private refuse({ code, message }: Refusal): void {
     this.closed();
     this.wire.end(code, message);
   }
 }
 
-function invalid(message: string): Problem {
+function invalid(message: string): Refusal {
   return { code: status.invalidArgument, message };
 }
 
-function exhausted(message: string): Problem {
+function exhausted(message: string): Refusal {
   return { code: status.resourceExhausted, message };
 }

@@ -1,0 +1,66 @@
+import type { Assigner, Chain } from "../../model/delivery.ts";
+import type { Digest } from "../../model/digest.ts";
+import type { Cache } from "../protocol/cache.ts";
+import { typeUrls } from "../protocol/resource.ts";
+import { differ, differs } from "./assignment.ts";
+import type { Notifier } from "./notifier.ts";
+import type { Offers } from "./offers.ts";
+import type { Proxies } from "./proxies.ts";
+import type { ProxyRecord } from "./proxy.ts";
+import { serve, serveManaged } from "./serve.ts";
+
+export interface AssignerOptions {
+  readonly proxies: Proxies;
+  readonly cache: Cache;
+  readonly offers: Offers;
+  /** Digests of modules that could not be loaded. */
+  readonly missing: Notifier<Digest>;
+}
+
+/** Puts into the cache what the proxies are assigned. */
+export class FleetAssigner implements Assigner {
+  private readonly options: AssignerOptions;
+
+  constructor(options: AssignerOptions) {
+    this.options = options;
+  }
+
+  assign(id: string, slots: ReadonlyMap<string, Chain | "hold">): void {
+    const { proxies, cache, offers } = this.options;
+    const record = proxies.get(id);
+    if (record === undefined) return;
+    const before = record.assigned;
+    record.assigned = slots;
+    this.retry(record);
+    if (before === slots || (before !== undefined && !differ(before, slots))) return;
+    record.view = undefined;
+    for (const ledger of record.ledgers.values()) {
+      if (before === undefined || differs(before.get(ledger.slot), slots.get(ledger.slot))) serve(cache, offers, record, ledger);
+    }
+    if (before === undefined) cache.open(id, typeUrls.extensionConfig);
+    serveManaged(cache, record);
+  }
+
+  forget(id: string): void {
+    const { proxies, cache } = this.options;
+    if (proxies.get(id)?.streams.size !== 0) return;
+    proxies.delete(id);
+    cache.clear(id);
+  }
+
+  onMissing(listener: (wasmDigest: Digest) => void): () => void {
+    return this.options.missing.listen((digests) => {
+      for (const wasmDigest of digests) listener(wasmDigest);
+    });
+  }
+
+  /** Serves again what a missing module held back: the module may be there by now. */
+  private retry(record: ProxyRecord): void {
+    const { cache, offers } = this.options;
+    for (const name of [...record.lacking]) {
+      const ledger = record.ledgers.get(name);
+      if (ledger === undefined) record.lacking.delete(name);
+      else serve(cache, offers, record, ledger);
+    }
+  }
+}

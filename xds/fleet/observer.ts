@@ -1,0 +1,137 @@
+import type { Clock } from "../../model/clock.ts";
+import type { Digest } from "../../model/digest.ts";
+import { parseName } from "../envoy/chain.ts";
+import type { Cache } from "../protocol/cache.ts";
+import { type Resource, typeUrls } from "../protocol/resource.ts";
+import type { Answer, Item } from "../protocol/subscription.ts";
+import type { StreamObserver, Subscribed, XdsStream } from "../stream/stream.ts";
+import type { AnswerLog } from "./answer-log.ts";
+import { Ledger } from "./ledger.ts";
+import type { Notifier } from "./notifier.ts";
+import type { Offers } from "./offers.ts";
+import type { Proxies } from "./proxies.ts";
+import { isNewest, type ProxyRecord } from "./proxy.ts";
+import { isManaged, managedKey, serve, serveManaged } from "./serve.ts";
+
+export interface ObserverOptions {
+  readonly proxies: Proxies;
+  readonly cache: Cache;
+  readonly offers: Offers;
+  readonly answers: AnswerLog;
+  readonly clock: Clock;
+  /** Told the digests of modules that could not be loaded. */
+  readonly missing: Notifier<Digest>;
+}
+
+/** Keeps the proxies' records by what happens on their streams, and puts into the cache what follows from it. */
+export class FleetObserver implements StreamObserver {
+  private readonly options: ObserverOptions;
+
+  constructor(options: ObserverOptions) {
+    this.options = options;
+  }
+
+  opened({ id, node }: XdsStream): void {
+    if (node === undefined) return;
+    const { proxies, cache, clock } = this.options;
+    const record = proxies.getOrAdd(node, clock.now());
+    if (record.node.version !== node.version) for (const ledger of record.ledgers.values()) ledger.forgive();
+    if (record.streams.size === 0) {
+      record.since = clock.now();
+      record.listening = false;
+    }
+    const managedAnew = (record.node.managed ?? node.managed) !== undefined && managedKey(record.node) !== managedKey(node);
+    record.node = node;
+    record.streams.add(id);
+    if (managedAnew && record.assigned !== undefined) serveManaged(cache, record);
+    proxies.touch(record);
+  }
+
+  subscribed(stream: XdsStream, typeUrl: string, added: readonly Subscribed[], removed: readonly string[], resuming: boolean): void {
+    const record = this.recordOf(stream);
+    if (record === undefined || typeUrl !== typeUrls.extensionConfig) return;
+    for (const name of removed) record.subscribers.get(name)?.delete(stream.id);
+    for (const { name, claimed } of added) {
+      const ledger = subscribe(record, name, stream.id);
+      if (ledger === undefined) continue;
+      if (resuming) ledger.resumed();
+      else ledger.claimed(claimed);
+      if (record.assigned !== undefined) this.serve(record, ledger);
+    }
+    this.options.proxies.touch(record);
+  }
+
+  answered(stream: XdsStream, typeUrl: string, { items, error }: Pick<Answer, "items" | "error">): void {
+    const record = this.recordOf(stream);
+    if (record === undefined) return;
+    if (typeUrl === typeUrls.listener && error === undefined) record.listening = true;
+    if (typeUrl !== typeUrls.extensionConfig) return;
+    for (const { name, version } of items) {
+      const ledger = record.ledgers.get(name);
+      if (ledger === undefined || version === undefined || !isNewest(record, name, stream.id)) continue;
+      if (error === undefined) this.acked(record, ledger, version);
+      else this.rejected(record, ledger, version, error);
+    }
+  }
+
+  settled(stream: XdsStream, typeUrl: string, item: Item): void {
+    this.answered(stream, typeUrl, { items: [item], error: undefined });
+  }
+
+  missing(stream: XdsStream, { name }: Resource, wasmDigest: Digest): void {
+    this.recordOf(stream)?.lacking.add(name);
+    this.options.missing.note(wasmDigest);
+  }
+
+  closed(stream: XdsStream): void {
+    const { proxies, clock } = this.options;
+    const record = this.recordOf(stream);
+    if (record === undefined || !record.streams.delete(stream.id)) return;
+    if (record.streams.size === 0) {
+      // What the proxy had when it left stays in view; what it gave up earlier goes.
+      for (const [name, streams] of record.subscribers) if (streams.size === 0) record.ledgers.delete(name);
+      record.since = clock.now();
+    }
+    for (const [name, streams] of record.subscribers) {
+      streams.delete(stream.id);
+      if (streams.size === 0) record.subscribers.delete(name);
+    }
+    proxies.touch(record);
+  }
+
+  private acked(record: ProxyRecord, ledger: Ledger, version: string): void {
+    const { proxies, answers, clock } = this.options;
+    const before = ledger.running;
+    if (!ledger.acked(version, clock.now())) return;
+    answers.acked(record.node.id, ledger, before);
+    if (isManaged(record, ledger)) this.serve(record, ledger);
+    proxies.touch(record);
+  }
+
+  private rejected(record: ProxyRecord, ledger: Ledger, version: string, message: string): void {
+    const { proxies, answers, clock } = this.options;
+    if (!ledger.rejected(version, message, clock.now())) return;
+    answers.rejected(record.node.id, ledger, message);
+    this.serve(record, ledger);
+    proxies.touch(record);
+  }
+
+  private serve(record: ProxyRecord, ledger: Ledger): void {
+    serve(this.options.cache, this.options.offers, record, ledger);
+  }
+
+  private recordOf({ node }: XdsStream): ProxyRecord | undefined {
+    return node && this.options.proxies.get(node.id);
+  }
+}
+
+/** The ledger of a name that a stream subscribes to; `undefined` for a name that is not one of ours. */
+function subscribe(record: ProxyRecord, name: string, streamId: number): Ledger | undefined {
+  const parsed = parseName(name);
+  if (parsed === undefined) return undefined;
+  const streams = record.subscribers.get(name) ?? new Set();
+  record.subscribers.set(name, streams.add(streamId));
+  const ledger = record.ledgers.get(name) ?? new Ledger(name, parsed.slot, parsed.filter);
+  record.ledgers.set(name, ledger);
+  return ledger;
+}
