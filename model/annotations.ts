@@ -1,6 +1,6 @@
 /**
- * Annotations on a WasmFilter by which a person steers its rollout. The CLI writes them, the operator reads them.
- * `@GENERATION`, where it stands, ties the wish to one generation of the spec.
+ * Annotations on a WasmFilter that steer its rollout. The CLI writes them, the operator reads them.
+ * A value that ends in `@GENERATION` counts for that generation of the spec only.
  */
 
 /** `"true"`: the rollout stays at its wave. */

@@ -1,5 +1,5 @@
 /**
- * Callbacks that bring a plugin up and down. Without them a plugin has no context to work in, so a restriction never takes them away.
+ * Callbacks that start and end a plugin. A plugin cannot work without them, so they are always allowed.
  * https://github.com/proxy-wasm/spec/blob/main/abi-versions/v0.2.1/README.md#context-lifecycle
  */
 const lifecycle = [
@@ -40,10 +40,10 @@ const callbacks = [
 ];
 
 /**
- * The names Envoy's `capability_restriction_config` must hold for these capabilities, sorted. Envoy applies the list to the host functions that a
- * module imports (a call to one left out returns an error) and to the callbacks it exports (one left out is never called: the
- * filter would silently do nothing), and takes an empty list for "no restriction". So callbacks are restricted only when the list names one,
- * the lifecycle is always allowed, and the result is never empty.
+ * The names for Envoy's `capability_restriction_config`, sorted. Envoy applies the list to the host functions that a module imports (a call
+ * to one that is not listed returns an error) and to the callbacks that it exports (one that is not listed is never called, so the filter
+ * would silently do nothing). An empty list restricts nothing. So callbacks are restricted only when `capabilities` names one, the
+ * lifecycle is always allowed, and the result is never empty.
  */
 export function allowedNames(capabilities: readonly string[]): string[] {
   const namesCallbacks = capabilities.some((name) => callbacks.includes(name));

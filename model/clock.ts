@@ -2,7 +2,7 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Calls `run` once after `ms`; returns a cancel. Must not keep the process alive. */
+  /** Calls `run` once after `ms`; returns a function that cancels it. Does not keep the process alive. */
   after(ms: number, run: () => void): () => void;
 }
 

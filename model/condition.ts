@@ -5,7 +5,7 @@ export interface Condition {
   readonly reason: string;
   readonly message: string;
   readonly observedGeneration: number;
-  /** RFC 3339; moves only when `status` does. */
+  /** RFC 3339. Changes only when `status` does. */
   readonly lastTransitionTime: string;
 }
 

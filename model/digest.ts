@@ -15,7 +15,7 @@ export function digestOf(content: Uint8Array | string): Digest {
   return `sha256:${hash("sha256", content)}`;
 }
 
-/** The digest of large content, computed on another thread, so that tens of megabytes hold nobody up. */
+/** The digest of large content, computed on another thread, so that tens of megabytes do not block this one. */
 export async function digestAside(content: Uint8Array<ArrayBuffer>): Promise<Digest> {
   return `sha256:${Buffer.from(await crypto.subtle.digest("SHA-256", content)).toString("hex")}`;
 }

@@ -27,15 +27,15 @@ export interface PullOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Hands out modules by digest: the store on this machine's disk, and whatever may be asked before a registry is. */
+/** Modules by digest, from the store on this machine's disk or from any other place that is asked before the registry. */
 export interface StoreSource {
   /** The module's bytes, verified on read. `undefined` when the source does not hold it or its file was damaged. */
   read(wasmDigest: Digest): Promise<Uint8Array | undefined>;
 }
 
-/** Modules' bytes for those who send them. They are in memory while they are sent and a little longer, not for as long as they are known. */
+/** Modules' bytes for sending. They are in memory while they are sent and a little longer, not as long as a module is known. */
 export interface ModuleBytes {
-  /** The bytes, if they are in memory now. They must not be written to. */
+  /** The bytes, if they are in memory now. Do not change them. */
   peek(wasmDigest: Digest): Uint8Array | undefined;
   /** Reads the bytes into memory; callers at the same time share one read. `undefined`: they are lost or damaged. Never rejects. */
   load(wasmDigest: Digest): Promise<Uint8Array | undefined>;
@@ -43,17 +43,17 @@ export interface ModuleBytes {
 
 /**
  * Resolves references and brings modules into the content-addressed store.
- * One pull per digest however many ask at once; a digest already in the store needs no network.
+ * Concurrent pulls of one digest are one pull. A digest that is in the store needs no network.
  */
 export interface ModuleRegistry extends StoreSource {
-  /** Tag or digest -> manifest digest. An index digest or tag resolves to its one wasm-bearing manifest. */
+  /** Tag or digest -> manifest digest. An index resolves to the one manifest in it that carries a module. */
   resolve(image: string, pin: Digest | undefined, options: PullOptions): Promise<Result<Digest>>;
-  /** Brings the module of this manifest into the store (or finds it there). */
+  /** Makes sure that the module of this manifest is in the store. */
   pull(image: string, digest: Digest, options: PullOptions): Promise<Result<Module>>;
-  /** Brings a module from a plain URL whose bytes must have this sha256. */
+  /** The same for a module at a plain URL. Its bytes must have this sha256. */
   pullUrl(url: string, sha256: Digest, options: PullOptions): Promise<Result<Module>>;
   /** True when the store holds the module: its file was verified before in this process, or is now. Keeps no bytes in memory. */
   has(wasmDigest: Digest): Promise<boolean>;
-  /** Digests that must survive eviction: everything a live revision names. Replaces the previous set. */
+  /** Digests that are never evicted: those of all revisions in use. Replaces the previous set. */
   retain(digests: ReadonlySet<Digest>): void;
 }

@@ -2,9 +2,9 @@
 export interface Failure {
   /** CamelCase word, fit for a condition's `reason`. */
   readonly reason: string;
-  /** What, where, and what to do about it, in one or two sentences. Never holds a secret. */
+  /** What is wrong, where, and what to do: see "Messages" in CONTRIBUTING.md. Never holds a secret. */
   readonly message: string;
-  /** True when the same attempt may succeed later with nothing changed by a person (a registry that is down). */
+  /** True when the same attempt may succeed later although nobody changed anything (e.g. the registry is down). */
   readonly retryable: boolean;
 }
 
@@ -14,12 +14,12 @@ export function ok<T>(value: T): { readonly ok: true; readonly value: T } {
   return { ok: true, value };
 }
 
-/** A failure that only a person can mend (a wrong reference, a module that cannot load). */
+/** A failure that only a person can fix (a wrong reference, a module that cannot load). */
 export function fail(reason: string, message: string): { readonly ok: false; readonly error: Failure } {
   return { ok: false, error: { reason, message, retryable: false } };
 }
 
-/** A failure that may pass by itself (network, registry, conflict). */
+/** A failure that may go away by itself (network, registry, conflict). */
 export function failForNow(reason: string, message: string): { readonly ok: false; readonly error: Failure } {
   return { ok: false, error: { reason, message, retryable: true } };
 }

@@ -14,15 +14,15 @@ export interface Measurements {
   readonly exports: readonly string[];
   /** `0.1.0`, `0.2.0` or `0.2.1`. */
   readonly abi: string;
-  /** What it did to the synthetic request, for people; empty when the sandbox did not run one. */
+  /** What it did to the synthetic requests, for people. Empty when none was sent. */
   readonly effects: readonly string[];
 }
 
 /** Proves that a module loads, before any proxy sees it. Same inputs, same verdict: callers cache by digest and settings. */
 export interface Preflight {
   /**
-   * `secretConfig`: the configuration comes from a Secret, so nothing of it may show in the verdict.
-   * Fails with `retryable` only when it was stopped by the signal or the sandbox itself broke.
+   * `secretConfig`: the configuration comes from a Secret, so the verdict must not show any of it.
+   * Fails with `retryable` only when the signal stopped it or the sandbox itself failed.
    */
   validate(code: Uint8Array, settings: PluginSettings, signal?: AbortSignal, secretConfig?: boolean): Promise<Result<Measurements>>;
 }

@@ -5,8 +5,8 @@ import { readWasm } from "./binary/binary.ts";
 import { type Plugin, type PluginOptions, startPlugin } from "./host/index.ts";
 
 /**
- * Compiles a module and starts it in this process, with no sandbox around it: for tests of filters that one trusts. Fails as preflight
- * does for what Envoy cannot load; what the module itself does at its start is in `problem` and `fault()` of the plugin.
+ * Compiles a module and starts it in this process, without a sandbox: for tests of filters that you trust. Fails as preflight does
+ * when Envoy could not load the module. What the module does when it starts is in `problem` and `fault()` of the plugin.
  */
 export function loadPlugin(bytes: Uint8Array, options: PluginOptions = {}): Result<Plugin> {
   const read = readWasm(bytes);

@@ -13,9 +13,9 @@ import { runSandbox, type SandboxLimits } from "./sandbox/sandbox.ts";
 import type { TrialInput, TrialReport } from "./sandbox/trial.ts";
 import { verdictKey } from "./verdict-key.ts";
 
-/** Bounds of a preflight. All optional; the defaults suit an operator. */
+/** Limits of a preflight. The defaults suit an operator. */
 export interface PreflightOptions {
-  /** Largest module that is looked at, in bytes. Default 64 MiB. */
+  /** Largest module, in bytes. Default 64 MiB. */
   readonly maxModuleBytes?: number;
   /** Most memory that a module may take, in pages of 64 KiB. Default 2048 (128 MiB); Envoy's own bound is 16384. */
   readonly maxMemoryPages?: number;
@@ -28,7 +28,7 @@ export interface PreflightOptions {
   readonly metrics?: Metrics;
 }
 
-/** A verdict that tells apart what Envoy does at load from what it does under traffic: for tests and `weir inspect`. */
+/** A verdict in two parts: what Envoy does when it loads the module, and what happens under traffic. For tests and `weir inspect`. */
 export interface Examination {
   readonly facts: ModuleFacts;
   readonly report: TrialReport;
@@ -69,8 +69,8 @@ export function createPreflight(options: PreflightOptions = {}): Preflight {
 }
 
 /**
- * Reads the module, refuses what Envoy refuses unseen, and runs the rest in the sandbox. Problems of the run are in the report.
- * `settings.capabilities` are the names exactly as Envoy gets them.
+ * Reads the module, refuses what Envoy refuses without running it, and runs the rest in the sandbox. The report has the problems of the run.
+ * `settings.capabilities` are the names as Envoy gets them.
  */
 export async function examine(
   code: Uint8Array,

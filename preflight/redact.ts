@@ -1,7 +1,7 @@
 const SHORTEST = 4;
 const PLACEHOLDER = "[config]";
 
-/** A function that hides everything of a secret configuration (the whole text, its JSON strings and numbers, its words) in texts for people. */
+/** A function that replaces every part of a secret configuration (the whole text, its JSON strings and numbers, its words) in a text. */
 export function createRedactor(config: string): (text: string) => string {
   const secrets = [...new Set([config, ...leavesOf(config), ...config.split(/[\s"'=:,;{}[\]]+/)])]
     .filter((part) => part.length >= SHORTEST)

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { PluginSettings } from "../model/revision.ts";
 
-/** A hash over the module and those settings that a plugin can tell apart; slot, priority and failure policy are not among them. */
+/** A hash over the module and the settings that a plugin can notice: not slot, priority and failure policy. */
 export function verdictKey(code: Uint8Array, settings: PluginSettings, secretConfig: boolean): string {
   const { type, config, rootId, env, capabilities } = settings;
   return createHash("sha256")

@@ -6,7 +6,7 @@ import type { FunctionType, ValueType } from "../binary/types.ts";
  */
 export type AbiVersion = "0.1.0" | "0.2.0" | "0.2.1";
 
-/** A module says its ABI version by exporting a function of this name. */
+/** A module tells its ABI version by exporting a function of this name. */
 export const ABI_MARKERS: ReadonlyMap<string, AbiVersion> = new Map([
   ["proxy_abi_version_0_1_0", "0.1.0"],
   ["proxy_abi_version_0_2_0", "0.2.0"],
@@ -63,10 +63,10 @@ const PROXY_BY_ABI: Readonly<Record<AbiVersion, ReadonlyMap<string, FunctionType
   "0.2.1": signatures({ proxy_continue_stream: "i:i", proxy_close_stream: "i:i", proxy_get_log_level: "i:i" }),
 };
 
-/** Functions of `env` that belong to toolchains or to Envoy itself; capability restriction does not reach them. */
+/** Functions of `env` that belong to toolchains or to Envoy itself. Capabilities do not restrict them. */
 const ENV_OTHER = signatures({ pthread_equal: "ii:i", emscripten_notify_memory_growth: "i:", envoy_resolve_dns: "iii:i" });
 
-/** Offered under both `wasi_snapshot_preview1` and `wasi_unstable`. path_link and path_symlink lack a parameter that WASI has: so does Envoy. */
+/** Offered under both `wasi_snapshot_preview1` and `wasi_unstable`. path_link and path_symlink lack a parameter of WASI's, as in Envoy. */
 const WASI = signatures({
   args_get: "ii:i",
   args_sizes_get: "ii:i",
@@ -117,7 +117,7 @@ const WASI = signatures({
 
 export const WASI_MODULES: ReadonlySet<string> = new Set(["wasi_snapshot_preview1", "wasi_unstable"]);
 
-/** Exports that Envoy calls if they are there; a wrong type stops the load. Capability restriction hides these. */
+/** Exports that Envoy calls if they are there. A wrong type fails the load. Capabilities restrict them. */
 const CALLBACKS = signatures({
   proxy_validate_configuration: "ii:i",
   proxy_on_vm_start: "ii:i",
@@ -153,7 +153,7 @@ const HEADERS_02 = signatures({
   proxy_on_foreign_function: "iii:",
 });
 
-/** Entry points that capability restriction does not reach. `main` and `__main_void` count only beside `_initialize`. */
+/** Entry points, which capabilities do not restrict. `main` and `__main_void` count only beside `_initialize`. */
 const ENTRY_POINTS = signatures({
   _initialize: ":",
   _start: ":",
@@ -179,12 +179,12 @@ export function hostFunctions(abi: AbiVersion): { module: string; name: string; 
   return [...env.map(([name, type]) => ({ module: "env", name, type })), ...wasi];
 }
 
-/** The type that Envoy wants of this export, or `undefined` when it never looks at it. */
+/** The type that Envoy wants of this export, or `undefined` when Envoy ignores it. */
 export function callback(abi: AbiVersion, name: string): FunctionType | undefined {
   return CALLBACKS.get(name) ?? (abi === "0.1.0" ? HEADERS_01 : HEADERS_02).get(name) ?? ENTRY_POINTS.get(name);
 }
 
-/** True for names that `allowed_capabilities` of Envoy's plugin config decides over. */
+/** True for names that Envoy's `allowed_capabilities` restricts. */
 export function isCapability(name: string): boolean {
   return name.startsWith("proxy_") ? name !== "proxy_on_memory_allocate" && !ABI_MARKERS.has(name) : WASI.has(name);
 }

@@ -3,7 +3,7 @@ import { readWasm, type WasmBinary } from "../binary/binary.ts";
 import { ABI_MARKERS, type AbiVersion, callback, hostFunction, isCapability } from "./abi.ts";
 import { checkHazards, checkLoadable } from "./loadable.ts";
 
-/** What a module says about itself, and what Envoy would say to it without running it. */
+/** What a module contains, and whether Envoy could load it, as far as that shows without running it. */
 export interface ModuleFacts {
   /** Bytes. */
   readonly size: number;
@@ -21,7 +21,7 @@ export interface ModuleFacts {
   readonly hasStart: boolean;
   /** Custom sections by name and size in bytes, in the order of the binary. */
   readonly customSections: readonly { readonly name: string; readonly size: number }[];
-  /** Why Envoy cannot load or run it, as far as reading tells; `undefined`: nothing speaks against it. */
+  /** Why Envoy cannot load or run it, as far as reading it shows; `undefined`: no reason was found. */
   readonly problem: Failure | undefined;
 }
 

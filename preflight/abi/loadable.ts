@@ -4,13 +4,13 @@ import { createReader, MalformedError } from "../binary/reader.ts";
 import { printType, sameType } from "../binary/types.ts";
 import { ABI_MARKERS, type AbiVersion, callback, hostFunction, hostFunctions, isCapability } from "./abi.ts";
 
-/** Envoy starts V8 with this bound (1 GiB); a module that wants more from the start does not compile there. */
+/** Envoy starts V8 with this bound (1 GiB); a module that starts with more does not compile there. */
 export const ENVOY_MAX_PAGES = 16_384;
 
 /**
- * Everything that makes Envoy refuse a module before any of its code runs, in the order in which Envoy looks.
- * `capabilities`: names in Envoy's `allowed_capabilities`; `undefined` or empty restricts nothing. Callbacks outside it are never looked at.
- * Whether the code itself is valid is left to the compiler.
+ * Everything that makes Envoy refuse a module before it runs any of its code, in Envoy's order.
+ * `capabilities`: names in Envoy's `allowed_capabilities`; `undefined` or empty restricts nothing. Callbacks outside it are ignored.
+ * The compiler decides whether the code itself is valid.
  */
 export function checkLoadable(
   bytes: Uint8Array,
@@ -38,7 +38,7 @@ function noAbi(binary: WasmBinary): Refusal {
   );
 }
 
-/** Envoy reads the function names for its backtraces and refuses a module whose `name` section it cannot follow. */
+/** Envoy reads function names for its backtraces, and refuses a module whose `name` section is malformed. */
 function checkNames(bytes: Uint8Array, binary: WasmBinary): Refusal | undefined {
   const section = binary.custom.find((entry) => entry.name === "name");
   if (section === undefined) return undefined;
@@ -70,7 +70,7 @@ function checkMemory(binary: WasmBinary): Refusal | undefined {
   return fail("MemoryLimit", `the module starts with ${memory.min} pages of memory; Envoy allows ${ENVOY_MAX_PAGES} (1 GiB)`);
 }
 
-/** What Envoy loads and then dies of: a module that calls host functions and shows no memory for them to read. `undefined`: nothing of the kind. */
+/** A module that Envoy loads and then crashes on: it calls host functions and exports no memory for them to read. */
 export function checkHazards(binary: WasmBinary): Failure | undefined {
   const reachable = [...binary.exports, ...binary.imports].some((entry) => entry.kind === "memory");
   const reader = binary.imports.find((entry) => entry.kind === "function" && (entry.type?.params.length ?? 0) > 0);
@@ -104,7 +104,7 @@ function checkImport(entry: Import, abi: AbiVersion): Refusal | undefined {
   return fail("ImportTypeMismatch", `import type mismatch: ${name}: the module wants ${wanted}, Envoy offers ${printType(offered)}`);
 }
 
-/** Where else the name exists, for a person who mixed up ABI versions or module names. */
+/** Where else the function exists, in case ABI versions or module names were mixed up. */
 function elsewhere(entry: Import, abi: AbiVersion): string {
   const module = hostFunctions(abi).find((offered) => offered.name === entry.name)?.module;
   if (module !== undefined) return `; it is in module ${module}`;

@@ -37,14 +37,14 @@ export interface CustomSection {
   readonly end: number;
 }
 
-/** Where the limits of the module's own memory are written, for a rewrite of its bound. */
+/** Where the module's memory section is, to rewrite its limits. */
 export interface MemorySection {
   /** Offset of the section's id byte and of the byte after the section. */
   readonly start: number;
   readonly end: number;
 }
 
-/** What a core WebAssembly module says about itself, in the order of the binary. */
+/** The contents of a core WebAssembly module, in the order of the binary. */
 export interface WasmBinary {
   readonly size: number;
   readonly imports: readonly Import[];
@@ -62,7 +62,7 @@ const KINDS: readonly ExternKind[] = ["function", "table", "memory", "global", "
 const SECTION = { custom: 0, type: 1, import: 2, function: 3, memory: 5, export: 7, start: 8 } as const;
 
 /**
- * Reads the head of a core module: types, imports, exports, memories and custom sections; function bodies are skipped unread.
+ * Reads the head of a core module: types, imports, exports, memories and custom sections; skips function bodies.
  * Pure, and linear in the size of the module. Fails with `NotWasm`, `WasmComponent` or `MalformedModule`.
  * https://webassembly.github.io/spec/core/binary/modules.html
  */
@@ -166,7 +166,7 @@ function readSection(id: number, section: Reader, place: MemorySection, parsed: 
   }
 }
 
-/** Runs `read` for each element of a vector. A count that lies runs into the section's end and fails there. */
+/** Runs `read` for each element of a vector. A wrong count runs into the end of the section and fails there. */
 function each(section: Reader, read: () => void): void {
   for (let left = section.unsigned(); left > 0; left -= 1) read();
 }

@@ -1,8 +1,8 @@
 import type { Limits, WasmBinary } from "./binary.ts";
 
 /**
- * The module with the maximum of its own memories lowered to `maxPages` (64 KiB each), so that V8 lets it grow no further; everything else
- * stays byte for byte. A memory that starts above the bound is left alone: refuse it first.
+ * The module with the maximum of its own memories lowered to `maxPages` (64 KiB each), so that V8 lets it grow no further. All other bytes
+ * stay the same. A memory that starts above the bound is not changed: refuse such a module first.
  */
 export function boundMemory(bytes: Uint8Array, binary: WasmBinary, maxPages: number): Uint8Array {
   const section = binary.memorySection;

@@ -1,4 +1,4 @@
-/** Thrown by the reader and turned into a Failure at the one place that reads a module. Never leaves the room. */
+/** Thrown by the reader. Not thrown outside preflight/: whoever reads a module returns a failure instead. */
 export class MalformedError extends Error {
   /** Byte offset in the module where reading stopped. */
   readonly offset: number;

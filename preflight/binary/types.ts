@@ -21,7 +21,7 @@ const VALUE_TYPES: ReadonlyMap<number, ValueType> = new Map([
 const FORM = { func: 0x60, struct: 0x5f, array: 0x5e, rec: 0x4e, sub: 0x50, subFinal: 0x4f } as const;
 const PACKED = [0x78, 0x77];
 
-/** The type section: function types in order; struct and array types hold their place as `undefined`. https://webassembly.github.io/spec/core/binary/types.html */
+/** The type section: function types in order; struct and array types are `undefined` in it. https://webassembly.github.io/spec/core/binary/types.html */
 export function readTypes(section: Reader): (FunctionType | undefined)[] {
   const types: (FunctionType | undefined)[] = [];
   for (let left = section.unsigned(); left > 0; left -= 1) {
@@ -67,7 +67,7 @@ function readValueTypes(section: Reader): ValueType[] {
   return types;
 }
 
-/** One value type; `also` lists further bytes that are fine in this place (packed storage types). */
+/** One value type; `also` lists further bytes that are valid here (packed storage types). */
 export function readValueType(section: Reader, also: readonly number[] = []): ValueType {
   const byte = section.byte();
   const plain = VALUE_TYPES.get(byte);

@@ -1,6 +1,6 @@
 /**
  * A proxy-wasm host in this process: starts a filter, sends requests through it and shows what it did. Preflight runs it in a
- * sandbox; unit tests of filters can use it as it is.
+ * sandbox. Unit tests of filters can use it directly.
  */
 
 export { type Plugin, type PluginOptions, startPlugin } from "./plugin.ts";

@@ -32,21 +32,21 @@ export interface PluginOptions {
   readonly maxHostBytes?: number;
   /** Log lines that are kept, the newest ones. Default 200. */
   readonly maxLogLines?: number;
-  /** Told as each phase begins, before any code of it runs. */
+  /** Called as each phase begins, before the module's code runs. */
   readonly onPhase?: (phase: "start" | "configure") => void;
 }
 
-/** A plugin that runs in this process, on the engine that Envoy runs it on. Everything is synchronous: a callback that never returns never returns here either. */
+/** A plugin that runs in this process, on the engine that Envoy runs it on. Everything is synchronous: a callback that never returns blocks this thread. */
 export interface Plugin {
-  /** Why Envoy would reject it when it loads; `undefined`: it is up. */
+  /** Why Envoy would reject it when it loads; `undefined`: it started. */
   readonly problem: StartProblem | undefined;
-  /** The first trap. A plugin with one answers nothing any more. */
+  /** The first fault. After it the plugin answers nothing any more. */
   fault(): Fault | undefined;
   /** Sends one request and its response through the plugin. */
   exchange(exchange: Exchange): ExchangeResult;
   /** The same for a network filter. */
   connection(connection: Connection): ConnectionResult;
-  /** Fires the timers once and answers what the plugin asks for then. */
+  /** Fires the timers once and answers the calls that the plugin makes then. */
   tick(): void;
   /** Ends the plugin: `proxy_on_done` and `proxy_on_delete` of its root. */
   shutdown(): void;

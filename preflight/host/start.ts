@@ -4,7 +4,7 @@ import type { Context } from "./state/context.ts";
 import { describeFault, faultOf } from "./state/faults.ts";
 import { type Host, wasi } from "./state/host.ts";
 
-/** What start functions may call: nothing that needs a stream or a plugin. */
+/** Host functions that start functions may call: those that need no stream and no plugin. */
 const WHILE_STARTING: ReadonlySet<string> = new Set([
   "env.emscripten_notify_memory_growth",
   "env.proxy_log",
@@ -17,7 +17,7 @@ const WHILE_STARTING: ReadonlySet<string> = new Set([
   ...wasi("sock_accept", "sock_recv", "sock_send", "sock_shutdown"),
 ]);
 
-/** Why a plugin did not come up; `undefined` stands for success. */
+/** Why a plugin did not start. */
 export interface StartProblem {
   readonly reason: "StartFailed" | "VmStartFailed" | "ConfigureFailed";
   readonly message: string;
@@ -28,7 +28,7 @@ export function startVm(host: Host, module: WebAssembly.Module, binary: WasmBina
   try {
     instantiate(host, module, binary, maxPages);
   } catch (error) {
-    host.fault ??= faultOf(error, binary.hasStart ? "the start section" : "instantiation", host.options.journal.complaint());
+    host.fault ??= faultOf(error, binary.hasStart ? "the start section" : "instantiation", host.options.journal.errorText());
     return { reason: "StartFailed", message: describeFault(host.fault) };
   }
   const run = (name: string, ...args: number[]): void => {
@@ -46,20 +46,20 @@ export function startVm(host: Host, module: WebAssembly.Module, binary: WasmBina
 
 /**
  * Creates the plugin's root and configures it, as Envoy's canary does: `proxy_on_context_create`, `proxy_on_vm_start`, `proxy_on_configure`.
- * A fault in `proxy_on_context_create` alone does not stop the load in Envoy: it comes back in `host.fault` with no problem.
+ * A fault in `proxy_on_context_create` alone does not fail the load in Envoy: it is in `host.fault`, and `problem` is `undefined`.
  */
 export function startRoot(host: Host): { readonly root: Context; readonly problem: StartProblem | undefined } {
   const root = host.newContext();
-  host.configurationInReach = true;
+  host.configurationReadable = true;
   host.call(root, "proxy_on_context_create", root.id, 0);
-  host.configurationInReach = false;
+  host.configurationReadable = false;
   const started = host.has("proxy_on_vm_start") ? host.call(root, "proxy_on_vm_start", root.id, 0) : 1;
   host.runDeferred();
   if (!started) return { root, problem: refusal(host, "VmStartFailed", "proxy_on_vm_start") };
   if (host.fault !== undefined || !host.has("proxy_on_configure")) return { root, problem: undefined };
-  host.configurationInReach = true;
+  host.configurationReadable = true;
   const configured = host.call(root, "proxy_on_configure", root.id, host.options.configuration.length);
-  host.configurationInReach = false;
+  host.configurationReadable = false;
   host.runDeferred();
   return { root, problem: configured ? undefined : refusal(host, "ConfigureFailed", "proxy_on_configure") };
 }

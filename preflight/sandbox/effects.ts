@@ -1,6 +1,6 @@
 import { bodyOf, type Exchange, type ExchangeResult, type Fault, type Message, type Pairs } from "../host/index.ts";
 
-/** What an exchange shows that the plugin did, one line each. Empty: it let everything through untouched. */
+/** What the plugin did to an exchange, one line each. Empty: it changed nothing. */
 export function effectsOf(exchange: Exchange, result: ExchangeResult): string[] {
   const lines: string[] = [];
   if (result.request !== undefined) lines.push(...changes("request", exchange.request, result.request));

@@ -17,12 +17,12 @@ const DOING: Readonly<Record<Phase, string>> = {
   traffic: "the synthetic requests",
 };
 
-/** Time to bring the worker itself up, before the module is touched. */
+/** Time for the worker itself to start, before it reads the module. */
 const BOOT_MS = 30_000;
 
 /**
  * Runs a trial in a thread of its own and ends the thread when a phase takes too long, when its heap is full or when `signal` fires.
- * `undefined`: stopped by the signal. Nothing that the module does reaches this thread.
+ * `undefined`: stopped by the signal. Nothing that the module does affects this thread.
  */
 export function runSandbox(input: TrialInput, limits: SandboxLimits, signal?: AbortSignal): Promise<TrialReport | undefined> {
   if (signal?.aborted) return Promise.resolve(undefined);
@@ -47,7 +47,7 @@ export function runSandbox(input: TrialInput, limits: SandboxLimits, signal?: Ab
     const expect = (ms: number): void => {
       clearTimeout(timer);
       const expected = ++stage;
-      // After a busy spell of this thread the timer may run before a message that is already there: look at those first.
+      // When this thread was busy, the timer may fire before messages that have already arrived: handle those first.
       const late = (): NodeJS.Immediate => setImmediate(() => expected === stage && finish(failure(phase, timeout(phase, ms))));
       timer = setTimeout(late, ms);
     };

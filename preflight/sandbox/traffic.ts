@@ -1,6 +1,6 @@
 import { type Connection, type Exchange, message } from "../host/index.ts";
 
-/** The synthetic requests: one without a body, one with everything, one that the upstream fails. */
+/** The synthetic requests: one without a body, one with body and trailers, one that the upstream answers with 503. */
 export const EXCHANGES: readonly { readonly title: string; readonly exchange: Exchange }[] = [
   {
     title: "GET /",

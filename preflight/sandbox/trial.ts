@@ -42,7 +42,7 @@ export interface TrialReport {
 const MAX_EFFECTS = 24;
 const MAX_EFFECT = 160;
 
-/** Compiles the module and runs it from its start to the end of the synthetic traffic, in this thread. `enter` is told as each phase begins. */
+/** Compiles the module, starts it and sends the synthetic traffic through it, in this thread. Calls `enter` as each phase begins. */
 export function runTrial(input: TrialInput, enter: (phase: Phase) => void): TrialReport {
   const failed = { traffic: undefined, compileMs: 0, startMs: 0, memoryPages: 0, effects: [], answers: [] };
   const read = readWasm(input.code);
@@ -83,7 +83,7 @@ function faultProblem(fault: Fault): Problem {
   return { reason: fault.kind === "crash" ? "ProxyCrash" : "TrafficFailed", message: describeFault(fault) };
 }
 
-/** Noticed after a phase: the engine's own bound leaves room above the limit, so that a module growing step by step is seen to pass it. */
+/** Checked after a phase. V8's own bound is above the limit, so that a module that grows step by step is seen to pass it. */
 function memoryProblem(plugin: Plugin, maxPages: number): Problem | undefined {
   const pages = plugin.memoryPages();
   if (pages <= maxPages) return undefined;

@@ -36,7 +36,7 @@ export function bufferFunctions(host: Host): Record<string, HostFunction> {
   };
 }
 
-/** Prepend (0, 0), append (at or behind the end) or replace all (0, at least the length): what Envoy allows. */
+/** What Envoy allows: prepend (0, 0), append (at the end or after it), and replace everything (0, at least the length). */
 function splice(buffer: BodyBuffer, start: number, length: number, data: Uint8Array): number {
   const { bytes } = buffer;
   if (start === 0 && length === 0) buffer.bytes = Buffer.concat([data, bytes]);
@@ -52,7 +52,7 @@ function bufferOf(host: Host, type: number): BodyBuffer | undefined {
     case BufferType.VmConfiguration:
       return { bytes: new Uint8Array(), writable: false };
     case BufferType.PluginConfiguration:
-      return host.configurationInReach ? { bytes: host.options.configuration, writable: false } : undefined;
+      return host.configurationReadable ? { bytes: host.options.configuration, writable: false } : undefined;
     case BufferType.CallResponseBody:
     case BufferType.GrpcMessage:
       return (

@@ -7,7 +7,7 @@ import { Status } from "../values/status.ts";
 type Span = readonly [pointer: number, size: number];
 type Twelve = [number, number, number, number, number, number, number, number, number, number, number, number];
 
-/** HTTP and gRPC calls of the plugin. They are put down here and answered between callbacks (delivery.ts). */
+/** HTTP and gRPC calls of the plugin. They are recorded here and answered between callbacks (delivery.ts). */
 export function calloutFunctions(host: Host): Record<string, HostFunction> {
   const { memory, calls } = host;
   const put = (tokenTo: number, token: number): number => (memory.setWord(tokenTo, token) ? Status.Ok : Status.InvalidMemoryAccess);
@@ -57,7 +57,7 @@ function drop(host: Host, token: number): number {
   return host.calls.remove(token) ? Status.Ok : Status.NotFound;
 }
 
-/** Envoy takes a call only to a cluster that it knows, and with method, path and authority. */
+/** Envoy accepts a call only when it knows the cluster and the call has method, path and authority. */
 function startHttp(host: Host, call: HttpCall): number | undefined {
   const headers = createHeaderMap(call.headers);
   const complete = [":method", ":path", ":authority"].every((name) => headers.get(name) !== undefined);

@@ -4,13 +4,13 @@ import type { Host } from "../state/host.ts";
 import { type Fields, readFields, writeFields } from "../values/protobuf.ts";
 import { Status } from "../values/status.ts";
 
-/** A function of Envoy's own that plugins reach by name through proxy_call_foreign_function. */
+/** A function of Envoy itself, which plugins call by name through proxy_call_foreign_function. */
 export type ForeignFunction = (argument: Uint8Array) => { readonly status: number; readonly result?: Uint8Array };
 
 const MAX_INFLATED = 64 * 1024 * 1024;
 const badArgument = { status: Status.BadArgument };
 
-/** The functions that Envoy 1.40 registers, `undefined` for a name it lacks. Messages: source/extensions/common/wasm/ext/*.proto of Envoy. */
+/** The functions that Envoy 1.40 registers, `undefined` for other names. Messages: source/extensions/common/wasm/ext/*.proto of Envoy. */
 export function foreignFunction(host: Host, name: string): ForeignFunction | undefined {
   switch (name) {
     case "compress":
@@ -139,7 +139,7 @@ function declareProperty(host: Host, argument: Uint8Array): { status: number } {
   return { status: Status.Ok };
 }
 
-/** SetEnvoyFilterStateArguments {path 1, value 2, span 3}. Which paths there are depends on the proxy's build; the sandbox takes all of Envoy's own. */
+/** SetEnvoyFilterStateArguments {path 1, value 2, span 3}. Which paths exist depends on how the proxy was built. The sandbox accepts all of Envoy's own. */
 function setFilterState(host: Host, argument: Uint8Array): { status: number } {
   const fields = readFields(argument);
   if (fields === undefined) return badArgument;

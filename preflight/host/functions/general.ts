@@ -39,11 +39,11 @@ function pluginFunctions(host: Host): Record<string, HostFunction> {
       return written ? Status.Ok : Status.InvalidMemoryAccess;
     },
     proxy_get_configuration: (pointerTo: number, sizeTo: number) =>
-      host.give(host.configurationInReach ? options.configuration : new Uint8Array(), pointerTo, sizeTo)
+      host.give(host.configurationReadable ? options.configuration : new Uint8Array(), pointerTo, sizeTo)
         ? Status.Ok
         : Status.InvalidMemoryAccess,
     proxy_set_effective_context: (id: number) => (host.setEffective(id) ? Status.Ok : Status.BadArgument),
-    /** Only a root that is being shut down can be done; the sandbox never waits for one. */
+    /** Valid only in a root that is shutting down. The sandbox never waits for one. */
     proxy_done: () => Status.NotFound,
   };
 }
@@ -95,13 +95,13 @@ function foreignFunctions(host: Host): Record<string, HostFunction> {
   };
 }
 
-/** Functions of toolchains and of Envoy itself, which are no part of proxy-wasm. */
+/** Functions of toolchains and of Envoy itself, which are not part of proxy-wasm. */
 function toolchainFunctions({ memory }: Host): Record<string, HostFunction> {
   let dnsTokens = 1;
   return {
     pthread_equal: (left: number, right: number) => (left === right ? 1 : 0),
     emscripten_notify_memory_growth: () => undefined,
-    /** Envoy resolves in the background; the sandbox has no names to look up, so the answer never comes. */
+    /** Envoy resolves in the background. The sandbox resolves nothing, so no answer comes. */
     envoy_resolve_dns: (_pointer: number, _size: number, tokenTo: number) => {
       dnsTokens += 1;
       return memory.setWord(tokenTo, dnsTokens) ? Status.Ok : Status.InvalidMemoryAccess;

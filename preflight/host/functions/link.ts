@@ -9,7 +9,7 @@ import { shareFunctions } from "./shares.ts";
 import { streamFunctions } from "./streams.ts";
 import { wasiFunctions } from "./wasi.ts";
 
-/** Every host function by name, of all ABI versions: what a module may see of them is the ABI table's matter. */
+/** Every host function by name, of all ABI versions: the ABI table decides which of them a module gets. */
 export function implementations(host: Host): { readonly env: Record<string, HostFunction>; readonly wasi: Record<string, HostFunction> } {
   const env = {
     ...generalFunctions(host),

@@ -4,7 +4,7 @@ import { BufferType, MapType, Status } from "../values/status.ts";
 
 const MAX_TYPE = MapType.CallResponseTrailers;
 
-/** Header and trailer maps. Which maps are within reach depends on the running callback. */
+/** Header and trailer maps. The running callback decides which maps can be used. */
 export function mapFunctions(host: Host): Record<string, HostFunction> {
   const { memory } = host;
   return {
@@ -70,7 +70,7 @@ function setValue(host: Host, how: "add" | "replace", type: number, key: Span, v
   return Status.Ok;
 }
 
-/** Only the four maps of the stream can be written. Trailers come into being when asked for in the last body callback. */
+/** Only the four maps of the stream can be written. Trailers are made when the last body callback asks for them. */
 function writableMap(host: Host, type: number): HeaderMap | undefined {
   if (type > MapType.ResponseTrailers) return undefined;
   const { maps, buffers, endOfStream } = host.context();

@@ -7,7 +7,7 @@ const STDERR = 2;
 /** fdstat of a descriptor with one right: fd_write. */
 const OUTPUT_STAT = Uint8Array.from({ length: 24 }, (_, index) => (index === 8 ? 64 : 0));
 
-/** The WASI functions of Envoy: a world with a log, a clock, randomness and environment variables, and no files or sockets. */
+/** The WASI functions of Envoy: there are a log, a clock, randomness and environment variables, but no files and sockets. */
 export function wasiFunctions(host: Host): Record<string, HostFunction> {
   return { ...worldFunctions(host), ...descriptorFunctions(host), ...missingFunctions(host) };
 }
@@ -45,7 +45,7 @@ function worldFunctions(host: Host): Record<string, HostFunction> {
     },
     sched_yield: () => Errno.Success,
     poll_oneoff: (_in: number, _out: number, _count: number, eventsTo: number) => done(memory.setWord(eventsTo, 0)),
-    /** Envoy only notes it: the module goes on behind the call, mostly into an `unreachable`. */
+    /** Envoy only records it. The module goes on after the call, mostly into an `unreachable`. */
     proc_exit: () => undefined,
   };
 }
@@ -113,7 +113,7 @@ function gather(host: Host, vectors: number, count: number): Buffer | undefined 
   return Buffer.concat(parts);
 }
 
-/** Files and sockets: there, and never of use. */
+/** Files and sockets: the functions exist and always fail. */
 function missingFunctions(host: Host): Record<string, HostFunction> {
   const { memory } = host;
   const unsupported = (): number => Errno.NotSupported;

@@ -5,12 +5,12 @@ import type { Context } from "./context.ts";
 
 export type Attributes = Readonly<Record<string, Property>>;
 
-/** Everything that proxy_get_property and CEL expressions can see from this context of the plugin, but for what it set itself. */
+/** Everything that proxy_get_property and CEL expressions can read in this context, except what the plugin set itself. */
 export function attributesOf({ name, rootId }: { readonly name: string; readonly rootId: string }, context: Context): Attributes {
   return { ...context.attributes(), plugin_name: name, plugin_root_id: rootId, plugin_vm_id: "" };
 }
 
-/** Attributes of a stream. Those of response and upstream are there once the response is. https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/advanced/attributes */
+/** Attributes of a stream. Those of the response and the upstream exist once there is a response. https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/advanced/attributes */
 export function streamAttributes(
   id: number,
   { request, response }: { readonly request: Message; readonly response: Message },

@@ -1,6 +1,6 @@
 import type { GrpcCall, HttpCall } from "../values/replies.ts";
 
-/** A call of the plugin that was not answered yet. Mutable while messages are still being sent. */
+/** A call of the plugin without an answer yet. Messages are added while the plugin sends. */
 export type PendingCall =
   | { readonly kind: "http"; readonly token: number; readonly contextId: number; readonly call: HttpCall }
   | {
@@ -10,13 +10,13 @@ export type PendingCall =
       readonly call: GrpcCall & { readonly messages: Uint8Array[] };
     };
 
-/** Calls under way. Tokens carry the type in their low two bits (0 HTTP, 1 gRPC call, 2 gRPC stream), as in Envoy. */
+/** Calls without an answer yet. Tokens carry the type in their low two bits (0 HTTP, 1 gRPC call, 2 gRPC stream), as in Envoy. */
 export interface CallTable {
   http(contextId: number, call: HttpCall): number;
   grpc(contextId: number, call: GrpcCall): number;
   find(token: number): PendingCall | undefined;
   remove(token: number): boolean;
-  /** Takes everything that waits for an answer. */
+  /** Takes out all calls that wait for an answer. */
   take(): readonly PendingCall[];
 }
 

@@ -13,13 +13,13 @@ export interface Context {
   readonly kind: "vm" | "root" | "stream";
   /** The root context of a stream. */
   readonly parent: Context | undefined;
-  /** Header maps that are within reach in the running callback, by MapType. */
+  /** Header maps that the running callback can use, by MapType. */
   readonly maps: Map<number, HeaderMap>;
   /** Maps of the access log phase: readable, not writable. */
   logMaps: Map<number, HeaderMap> | undefined;
-  /** Buffers that are within reach, by BufferType. */
+  /** Buffers that the running callback can use, by BufferType. */
   readonly buffers: Map<number, BodyBuffer>;
-  /** True in the last callback of a direction: asking for trailers then makes some. */
+  /** True in the last callback of a direction: asking for trailers then makes them. */
   endOfStream: boolean;
   /** Attributes; those of a stream change as it goes. */
   attributes: () => Readonly<Record<string, Property>>;
@@ -38,7 +38,7 @@ export interface LocalReply {
   readonly grpcStatus: number;
 }
 
-/** What a plugin may ask of its stream; Envoy does it after the running callback returns. */
+/** What a plugin may do to its stream. Envoy does it after the running callback returns. */
 export interface StreamControl {
   resume(direction: "request" | "response"): void;
   reset(): void;

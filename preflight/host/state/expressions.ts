@@ -5,13 +5,13 @@ import type { Attributes } from "./attributes.ts";
 
 /** Envoy's CEL expressions for plugins: made once, evaluated against the attributes of a stream. https://cel.dev */
 export interface Expressions {
-  /** A token, or `undefined` for a text that is no CEL. */
+  /** A token, or `undefined` when the text is not CEL. */
   create(text: string): number | undefined;
   evaluate(token: number): { readonly status: number; readonly result?: Uint8Array };
   remove(token: number): void;
 }
 
-/** `attributes` gives what an expression sees at the moment it is evaluated. */
+/** `attributes` returns what an expression can read at the time of evaluation. */
 export function createExpressions(attributes: () => Attributes): Expressions {
   const environment = celEnv();
   const compiled = new Map<number, ReturnType<typeof plan>>();
@@ -39,7 +39,7 @@ export function createExpressions(attributes: () => Attributes): Expressions {
   };
 }
 
-/** Results that are maps or lists are beyond what plugins ask for; they come back as a failure. */
+/** Maps and lists as results are not supported and fail: plugins do not use them. */
 function propertyOf(value: unknown): Property | undefined {
   if (isCelUint(value)) return value.value;
   const plain = typeof value === "string" || typeof value === "bigint" || typeof value === "number" || typeof value === "boolean";

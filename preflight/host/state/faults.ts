@@ -1,4 +1,4 @@
-/** Why a plugin's VM is no longer usable. */
+/** Why a plugin's VM cannot be used any more. */
 export interface Fault {
   readonly kind: "trap" | "crash" | "limit";
   /** The callback that was running, e.g. `proxy_on_request_headers`. */
@@ -6,12 +6,12 @@ export interface Fault {
   /** The trap in V8's words, or what the host could not do. */
   readonly message: string;
   /** What the plugin logged as an error in that callback: the text of a panic. May be empty. */
-  readonly complaint: string;
-  /** Innermost functions of the module first, where it carries names. */
+  readonly errorText: string;
+  /** Functions of the module, innermost first. Empty when the module has no names. */
   readonly backtrace: readonly string[];
 }
 
-/** Something that takes the whole proxy down, not only the plugin. */
+/** Something that crashes the whole proxy, not only the plugin. */
 export class ProxyCrash extends Error {}
 
 /** The plugin made the host keep more than the sandbox allows. */
@@ -22,19 +22,19 @@ export class RestrictedCall extends Error {}
 
 const FRAME = /^\s*at (.+?) \(wasm:\/\/[^)]*\)/;
 
-/** The fault behind an exception that left a call into the module. */
-export function faultOf(error: unknown, callback: string, complaint: string): Fault {
+/** The fault for an exception that a call into the module threw. */
+export function faultOf(error: unknown, callback: string, errorText: string): Fault {
   const kind = error instanceof ProxyCrash ? "crash" : error instanceof HostLimit ? "limit" : "trap";
   const message = error instanceof Error ? error.message : "an exception that nothing in the module caught";
   const stack = error instanceof Error ? (error.stack ?? "") : "";
   const backtrace = stack.split("\n").flatMap((line) => FRAME.exec(line)?.[1]?.replace(/^.*?\.wasm\./, "") ?? []);
-  return { kind, callback, message, complaint, backtrace: backtrace.slice(0, 5) };
+  return { kind, callback, message, errorText, backtrace: backtrace.slice(0, 5) };
 }
 
 /** `proxy_on_tick trapped: unreachable (in runtime.throw < main.main)`. */
 export function describeFault(fault: Fault): string {
   const verb = { trap: "trapped", crash: "would crash the proxy", limit: "went over a limit of the sandbox" }[fault.kind];
   const where = fault.backtrace.length === 0 ? "" : ` (in ${fault.backtrace.join(" < ")})`;
-  const said = fault.complaint === "" ? "" : `; it said: ${fault.complaint}`;
+  const said = fault.errorText === "" ? "" : `; it said: ${fault.errorText}`;
   return `${fault.callback} ${verb}: ${fault.message}${where}${said}`;
 }

@@ -13,7 +13,7 @@ import { createGuestMemory, type GuestMemory } from "./memory.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { createSharedData, createSharedQueues, type SharedData, type SharedQueues } from "./shared.ts";
 
-/** The world around a plugin, as arguments. */
+/** Everything a plugin can observe, as arguments. */
 export interface HostOptions {
   readonly abi: AbiVersion;
   /** Envoy's name for the plugin. */
@@ -28,7 +28,7 @@ export interface HostOptions {
   /** Nanoseconds since the epoch. */
   readonly now: () => bigint;
   readonly random: (size: number) => Uint8Array;
-  /** Bytes that the host takes over from the plugin (bodies, shared data, headers, ...) before it calls a halt. */
+  /** Limit of bytes that the host keeps for the plugin (bodies, shared data, headers, ...). */
   readonly maxBytes: number;
 }
 
@@ -48,10 +48,10 @@ export interface Host {
   /** Properties declared through the foreign function declare_property. */
   readonly declared: Set<string>;
   /** The plugin's configuration is readable: during creation and configuration of the root. */
-  configurationInReach: boolean;
-  /** A local reply was sent in the running callback: whatever it returns means stop. */
+  configurationReadable: boolean;
+  /** A local reply was sent in the running callback, so its result counts as StopIteration. */
   stopIteration: boolean;
-  /** Set by the first fault; the VM is failed from then on. */
+  /** The first fault. After it the VM is not used any more. */
   fault: Fault | undefined;
   /** The context that host functions act on: the effective one if the plugin set one, else the running one. */
   context(): Context;
@@ -106,7 +106,7 @@ class PluginHost implements Host {
   readonly calls = createCallTable();
   readonly tickPeriods = new Map<number, number>();
   readonly declared = new Set<string>();
-  configurationInReach = false;
+  configurationReadable = false;
   stopIteration = false;
   fault: Fault | undefined = undefined;
   /** Capabilities; `undefined`: all. */
@@ -170,7 +170,7 @@ class PluginHost implements Host {
       const result: unknown = run(...args);
       return typeof result === "number" ? result >>> 0 : 0;
     } catch (error) {
-      this.fault ??= faultOf(error, name, this.options.journal.complaint());
+      this.fault ??= faultOf(error, name, this.options.journal.errorText());
       return undefined;
     } finally {
       [this.current, this.effective] = saved;
@@ -195,7 +195,7 @@ class PluginHost implements Host {
   }
 
   crash(message: string): void {
-    this.fault ??= { kind: "crash", callback: this.lastCallback, message, complaint: "", backtrace: [] };
+    this.fault ??= { kind: "crash", callback: this.lastCallback, message, errorText: "", backtrace: [] };
   }
 
   defer(action: () => void): void {

@@ -9,10 +9,10 @@ export interface LogLine {
 export interface Journal {
   /** `raw`: the text with its line breaks, where the plugin writes a line in pieces. */
   log(level: LogLevel, text: string, raw?: string): void;
-  /** Starts listening for `complaint` anew. */
+  /** Starts listening for `errorText` anew. */
   listen(): void;
   /** What was logged as an error since, up to the first empty line: where a panic says what it is about. */
-  complaint(): string;
+  errorText(): string;
   /** A short line for people about something that is no log: a call, a timer, a refused host function. Said once each. */
   note(text: string): void;
   logs(): readonly LogLine[];
@@ -27,7 +27,7 @@ export interface JournalLimits {
   readonly lineLength: number;
 }
 
-const MAX_COMPLAINT = 200;
+const MAX_ERROR_TEXT = 200;
 
 export function createJournal({ lines, lineLength }: JournalLimits): Journal {
   const logs: LogLine[] = [];
@@ -38,10 +38,10 @@ export function createJournal({ lines, lineLength }: JournalLimits): Journal {
     listen() {
       heard = "";
     },
-    complaint: () => (heard.split(/\n\s*\n/)[0] ?? "").replace(/\s+/g, " ").trim().slice(0, MAX_COMPLAINT),
+    errorText: () => (heard.split(/\n\s*\n/)[0] ?? "").replace(/\s+/g, " ").trim().slice(0, MAX_ERROR_TEXT),
     log(level, text, raw = `${text}\n`) {
       count += 1;
-      if ((level === "error" || level === "critical") && heard.length < 2 * MAX_COMPLAINT) heard += raw.slice(0, 2 * MAX_COMPLAINT);
+      if ((level === "error" || level === "critical") && heard.length < 2 * MAX_ERROR_TEXT) heard += raw.slice(0, 2 * MAX_ERROR_TEXT);
       if (logs.length >= lines) logs.shift();
       logs.push({ level, text: text.slice(0, lineLength) });
     },

@@ -1,17 +1,17 @@
 import { createHeaderMap, type Pairs } from "../values/headers.ts";
 import type { Message } from "../values/message.ts";
 
-/** A message that Envoy cannot send on as the plugin left it. */
+/** A message that Envoy cannot send after the plugin changed it. */
 export interface BrokenMessage {
   readonly message: string;
-  /** What the client gets instead; `undefined`: nothing that it can read. */
+  /** What the client gets instead; `undefined`: nothing valid. */
   readonly status: number | undefined;
 }
 
 const NAME = /^:?[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[^\0\r\n]*$/;
 
-/** What Envoy's router and codecs find wrong with a request, and what they answer. */
+/** What Envoy's router and codecs refuse in a request, and with what status. */
 export function brokenRequest({ headers }: Message): BrokenMessage | undefined {
   const map = createHeaderMap(headers);
   const required = [

@@ -81,7 +81,7 @@ function answerGrpc(host: Host, root: Context, { token, call }: Extract<PendingC
     root.buffers.delete(BufferType.GrpcMessage);
   }
   if (call.streaming) giveMetadata(host, root, token, MapType.GrpcTrailingMetadata, "proxy_on_grpc_receive_trailing_metadata", reply);
-  // Of a unary call Envoy reports only a failure by this callback: success is the message itself.
+  // For a unary call Envoy calls this only on failure: on success there is just the message.
   if (!call.streaming && reply.status === 0) return true;
   root.status = { code: reply.status, message: "" };
   return callRoot(host, root.id, "proxy_on_grpc_close", token, reply.status);

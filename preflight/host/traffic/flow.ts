@@ -6,7 +6,7 @@ import { BufferType, MapType } from "../values/status.ts";
 
 export type Direction = "request" | "response";
 
-/** How a message went through the plugin. `held`: it was stopped and nothing let it go on. */
+/** How a message passed through the plugin. `held`: the plugin stopped it and nothing resumed it. */
 export type FlowEnd =
   | { readonly kind: "passed"; readonly message: Message }
   | { readonly kind: "held"; readonly in: "headers" | "body" | "trailers" }
@@ -16,11 +16,11 @@ export type FlowEnd =
 export interface FlowControl {
   /** The headers' callback returned and Envoy did what it asked for. */
   headersDone(direction: Direction): void;
-  /** A local reply or a reset came, or the VM failed: the message goes no further. */
+  /** There was a local reply or a reset, or the VM failed: the message ends here. */
   interrupted(): boolean;
-  /** Lets the world go on (calls are answered, timers fire) until the direction is resumed or nothing happens any more. True: resumed. */
+  /** Answers calls and fires timers until the direction is resumed or nothing happens any more. True: resumed. */
   waitForResume(direction: Direction): boolean;
-  /** Forgets an earlier resume. True when there was one since the last look. */
+  /** True when the direction was resumed since the last call; resets that. */
   takeResume(direction: Direction): boolean;
 }
 
@@ -45,8 +45,8 @@ const BUFFER = 1;
 const WATERMARK = 2;
 
 /**
- * Sends one message through the plugin as Envoy does: headers, then each chunk, then trailers. The header map is within reach only in
- * the headers' callback and while they are held; a chunk that is not let through is kept (or, on StopIterationNoBuffer, dropped).
+ * Sends one message through the plugin as Envoy does: headers, then each chunk, then trailers. The plugin can use the header map
+ * only in the headers' callback and while they are held. A chunk that is stopped is kept, or dropped on StopIterationNoBuffer.
  */
 export function runFlow(host: Host, context: Context, direction: Direction, message: Message, control: FlowControl): FlowEnd {
   const names = NAMES[direction];
@@ -69,7 +69,7 @@ export function runFlow(host: Host, context: Context, direction: Direction, mess
 }
 
 interface Kept {
-  /** Let through. */
+  /** Sent on. */
   passed: Uint8Array[];
   /** Stopped and kept by Envoy. */
   held: BodyBuffer;
@@ -77,7 +77,7 @@ interface Kept {
   buffering: boolean;
 }
 
-/** Ends here only when the plugin stops the body for good. */
+/** Sends the body chunk by chunk. A chunk that the plugin never resumes ends the message. */
 function runBody(
   host: Host,
   context: Context,
@@ -150,7 +150,7 @@ function runTrailers(
   return { kind: "passed", message: { headers: parts.headers.pairs(), body, trailers: trailers.pairs() } };
 }
 
-/** A stream callback; a plugin without it lets everything through. A local reply sent meanwhile means stop, whatever it returned. */
+/** Runs a stream callback. Without one, everything continues. After a local reply the result counts as StopIteration. */
 function call(host: Host, context: Context, name: string, ...args: number[]): number {
   if (!host.has(name)) return CONTINUE;
   const sized = host.options.abi === "0.1.0" && name.endsWith("_headers") ? args.slice(0, 1) : args;

@@ -15,15 +15,15 @@ export interface Exchange {
 }
 
 export interface ExchangeResult {
-  /** What the upstream received; `undefined`: the request never got there. */
+  /** What the upstream received; `undefined`: the request did not reach it. */
   readonly request: Message | undefined;
   /** What the client received; `undefined`: the stream was reset or held, the VM failed, or the proxy died. */
   readonly response: Message | undefined;
   /** The plugin answered by itself. */
   readonly localReply: LocalReply | undefined;
-  /** Where the plugin held the stream with nothing left that would let it go on. */
+  /** Where the plugin held the stream, with nothing left that would resume it. */
   readonly held: { readonly direction: Direction; readonly in: "headers" | "body" | "trailers" } | undefined;
-  /** The plugin closed the stream, or answered by itself when the response was already on its way. */
+  /** The plugin closed the stream, or answered by itself after the response had begun. */
   readonly reset: boolean;
   /** The plugin made a message that cannot be sent, and Envoy answers for it. */
   readonly broken: BrokenMessage | undefined;
@@ -31,7 +31,7 @@ export interface ExchangeResult {
 
 const MAX_WAITS = 8;
 
-/** Runs a request and its response through one stream of the plugin, in Envoy's order, down to log, done and delete. */
+/** Runs a request and its response through one stream of the plugin, in Envoy's order, up to log, done and delete. */
 export function runExchange(host: Host, root: Context, exchange: Exchange): ExchangeResult {
   const stream = createStream(host, root);
   stream.context.attributes = () => streamAttributes(stream.context.id, exchange, stream.phase !== "request");
@@ -88,7 +88,7 @@ function createStream(host: Host, root: Context): Stream {
   return stream;
 }
 
-/** What Envoy does when a plugin acts on its stream. It survives none of the acts that end in `crash` here: each was seen to kill Envoy 1.40. */
+/** What Envoy does when a plugin acts on its stream. The acts that end in `crash` here were each seen to crash Envoy 1.40. */
 function createStreamControl(host: Host, streamOf: () => Stream, resumed: Record<Direction, boolean>): StreamControl {
   return {
     resume(direction) {
@@ -119,7 +119,7 @@ function createStreamControl(host: Host, streamOf: () => Stream, resumed: Record
   };
 }
 
-/** Acting on a stream that was closed is a use of freed memory: what Envoy does then is a matter of luck. */
+/** Acting on a closed stream uses freed memory in Envoy: what happens then is undefined. */
 function endedTwice({ phase, reply, reset }: Stream): boolean {
   return reset || (phase !== "request" && reply !== undefined);
 }

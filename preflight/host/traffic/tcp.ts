@@ -17,7 +17,7 @@ export interface ConnectionResult {
 
 const REMOTE_CLOSE = 2;
 
-/** Runs one connection through a network plugin, in Envoy's order, down to log, done and delete. */
+/** Runs one connection through a network plugin, in Envoy's order, up to log, done and delete. */
 export function runConnection(host: Host, root: Context, connection: Connection): ConnectionResult {
   let resumed = false;
   let closed = false;
