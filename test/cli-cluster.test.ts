@@ -202,6 +202,19 @@ describe("reading", () => {
     };
   }
 
+  test("completion knows the cluster's filters, namespaces and contexts, and is silent without rights", async () => {
+    const offered = async (...words: readonly string[]) =>
+      (await weir(["__complete", ...words])).out.split("\n").map((line) => line.split("\t")[0]);
+    assert.ok((await offered("describe", "")).includes("add-header"));
+    assert.ok((await offered("get", "-n", "")).includes("default"));
+    assert.ok((await offered("get", "--context", "")).includes("test"));
+    assert.deepEqual(await weir(["__complete", "get", ""], { kubeconfig: await cluster.kubeconfigFor("nobody") }), {
+      status: 0,
+      out: "",
+      err: "",
+    });
+  });
+
   test("a list longer than a page is whole", async () => {
     const item = (index: number) => MANIFEST.replace("add-header, namespace: default", `many-${index}, namespace: kube-public`);
     const all = Array.from({ length: 600 }, (_, index) => item(index)).join("---\n");
