@@ -14,7 +14,7 @@ export interface ExtractLimits {
 }
 
 /** Carries an expected failure through Node's streams. Not thrown outside this file. */
-class Refusal extends Error {
+class ExtractError extends Error {
   readonly failure: Failure;
   constructor(failure: Failure) {
     super(failure.message);
@@ -51,7 +51,7 @@ export async function extractModule(
       collect(tar, found, limits, where),
     ]);
   } catch (error) {
-    if (error instanceof Refusal) return { ok: false, error: error.failure };
+    if (error instanceof ExtractError) return { ok: false, error: error.failure };
     if (signal?.aborted) return failForNow("Canceled", `unpacking ${where} was canceled`);
     return fail("CorruptLayer", `${where} is not a readable tar archive (${messageOf(error)}); push the image again`);
   }
@@ -72,13 +72,13 @@ async function collect(tar: AsyncIterable<Entry>, found: Found[], limits: Extrac
 async function readModule(entry: Entry, name: string, limits: ExtractLimits, where: string): Promise<Uint8Array<ArrayBuffer>> {
   const { type, size } = entry.header;
   if (type !== "file" && type !== "contiguous-file") {
-    throw refusal(
+    throw extractError(
       "UnsafeArchive",
       `${where}: ${JSON.stringify(name)} is a ${type}, not a file; build the image with the module itself there`,
     );
   }
   if (size > limits.moduleBytes) {
-    throw refusal("ModuleTooLarge", tooLarge(`${where}: ${JSON.stringify(name)}`, size, limits.moduleBytes));
+    throw extractError("ModuleTooLarge", tooLarge(`${where}: ${JSON.stringify(name)}`, size, limits.moduleBytes));
   }
   const bytes = new Uint8Array(size);
   let offset = 0;
@@ -93,7 +93,7 @@ async function readModule(entry: Entry, name: string, limits: ExtractLimits, whe
 function safeName({ name }: Header, where: string): string {
   const unsafe = name.startsWith("/") || name.includes("\\") || name.includes("\0") || name.split("/").includes("..");
   if (unsafe)
-    throw refusal(
+    throw extractError(
       "UnsafeArchive",
       `${where} holds an entry named ${JSON.stringify(name.slice(0, 200))}, which points outside the archive; build the image without it`,
     );
@@ -128,7 +128,7 @@ function meter(limit: number, where: string): Transform {
       passed += chunk.byteLength;
       if (passed > limit)
         done(
-          refusal(
+          extractError(
             "LayerTooLarge",
             `${where} inflates to more than ${printBytes(limit)}; keep only the module in it, or push the module itself with \`weir push\``,
           ),
@@ -138,8 +138,8 @@ function meter(limit: number, where: string): Transform {
   });
 }
 
-function refusal(reason: string, message: string): Refusal {
-  return new Refusal({ reason, message, retryable: false });
+function extractError(reason: string, message: string): ExtractError {
+  return new ExtractError({ reason, message, retryable: false });
 }
 
 function* chunks(bytes: Uint8Array): Generator<Uint8Array> {

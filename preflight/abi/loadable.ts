@@ -23,9 +23,9 @@ export function checkLoadable(
   return checkNames(bytes, binary) ?? checkMemory(binary) ?? checkImports(binary, abi) ?? checkExports(binary, abi, allowed) ?? ok(abi);
 }
 
-type Refusal = ReturnType<typeof fail>;
+type Failed = ReturnType<typeof fail>;
 
-function noAbi(binary: WasmBinary): Refusal {
+function noAbi(binary: WasmBinary): Failed {
   const other = binary.exports.find((entry) => entry.name.startsWith("proxy_abi_version_"));
   const known = [...ABI_MARKERS.values()].join(", ");
   if (other !== undefined) return fail("UnknownAbi", `the module exports ${other.name}; Envoy knows proxy-wasm ABI ${known}`);
@@ -39,7 +39,7 @@ function noAbi(binary: WasmBinary): Refusal {
 }
 
 /** Envoy reads function names for its backtraces, and refuses a module whose `name` section is malformed. */
-function checkNames(bytes: Uint8Array, binary: WasmBinary): Refusal | undefined {
+function checkNames(bytes: Uint8Array, binary: WasmBinary): Failed | undefined {
   const section = binary.custom.find((entry) => entry.name === "name");
   if (section === undefined) return undefined;
   try {
@@ -64,7 +64,7 @@ function checkNames(bytes: Uint8Array, binary: WasmBinary): Refusal | undefined 
   }
 }
 
-function checkMemory(binary: WasmBinary): Refusal | undefined {
+function checkMemory(binary: WasmBinary): Failed | undefined {
   const memory = binary.memories[0];
   if (memory === undefined || memory.min <= ENVOY_MAX_PAGES) return undefined;
   return fail("MemoryLimit", `the module starts with ${memory.min} pages of memory; Envoy allows ${ENVOY_MAX_PAGES} (1 GiB)`);
@@ -79,7 +79,7 @@ export function checkHazards(binary: WasmBinary): Failure | undefined {
   return fail("NoMemory", message).error;
 }
 
-function checkImports(binary: WasmBinary, abi: AbiVersion): Refusal | undefined {
+function checkImports(binary: WasmBinary, abi: AbiVersion): Failed | undefined {
   for (const entry of binary.imports) {
     const problem = checkImport(entry, abi);
     if (problem !== undefined) return problem;
@@ -87,7 +87,7 @@ function checkImports(binary: WasmBinary, abi: AbiVersion): Refusal | undefined 
   return undefined;
 }
 
-function checkImport(entry: Import, abi: AbiVersion): Refusal | undefined {
+function checkImport(entry: Import, abi: AbiVersion): Failed | undefined {
   const name = `${entry.module}.${entry.name}`;
   if (entry.kind === "global" || entry.kind === "tag") {
     return fail("MissingImport", `missing import: ${name} (a ${entry.kind}): Envoy offers functions only`);
@@ -112,7 +112,7 @@ function elsewhere(entry: Import, abi: AbiVersion): string {
   return other.length === 0 ? "" : `; it belongs to ABI ${other.join(" and ")}`;
 }
 
-function checkExports(binary: WasmBinary, abi: AbiVersion, allowed: ReadonlySet<string> | undefined): Refusal | undefined {
+function checkExports(binary: WasmBinary, abi: AbiVersion, allowed: ReadonlySet<string> | undefined): Failed | undefined {
   const functions = new Map(binary.exports.filter((entry) => entry.kind === "function").map((entry) => [entry.name, entry.type]));
   for (const [name, type] of functions) {
     const wanted = callback(abi, name);

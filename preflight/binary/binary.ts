@@ -3,7 +3,7 @@ import { createReader, MalformedError, type Reader } from "./reader.ts";
 import { type FunctionType, readTypes, readValueType } from "./types.ts";
 
 /** Memory or table limits, in pages (64 KiB) or elements. */
-export interface Limits {
+export interface SizeLimits {
   readonly min: number;
   readonly max: number | undefined;
   readonly shared: boolean;
@@ -20,7 +20,7 @@ export interface Import {
   /** Of functions. */
   readonly type?: FunctionType;
   /** Of memories and tables. */
-  readonly limits?: Limits;
+  readonly limits?: SizeLimits;
 }
 
 export interface Export {
@@ -50,7 +50,7 @@ export interface WasmBinary {
   readonly imports: readonly Import[];
   readonly exports: readonly Export[];
   /** Imported memories first, then the module's own. */
-  readonly memories: readonly Limits[];
+  readonly memories: readonly SizeLimits[];
   /** Runs a function when it is instantiated (start section). */
   readonly hasStart: boolean;
   readonly custom: readonly CustomSection[];
@@ -107,7 +107,7 @@ interface Parsed {
   /** Types of all functions, imported ones first. */
   readonly functions: (FunctionType | undefined)[];
   readonly exports: Export[];
-  readonly memories: Limits[];
+  readonly memories: SizeLimits[];
   readonly custom: CustomSection[];
   hasStart: boolean;
   memorySection: MemorySection | undefined;
@@ -228,7 +228,7 @@ function readKind(section: Reader): ExternKind {
 }
 
 /** https://webassembly.github.io/spec/core/binary/types.html#limits; bit 3 is the custom page size proposal, which V8 refuses by default. */
-function readLimits(section: Reader): Limits {
+function readLimits(section: Reader): SizeLimits {
   const flags = section.byte();
   if (flags > 7) section.fail(`unknown limits flags ${flags}`);
   const wide = (flags & 4) !== 0;

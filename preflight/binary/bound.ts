@@ -1,4 +1,4 @@
-import type { Limits, WasmBinary } from "./binary.ts";
+import type { SizeLimits, WasmBinary } from "./binary.ts";
 
 /**
  * The module with the maximum of its own memories lowered to `maxPages` (64 KiB each), so that V8 lets it grow no further. All other bytes
@@ -14,7 +14,7 @@ export function boundMemory(bytes: Uint8Array, binary: WasmBinary, maxPages: num
   return Buffer.concat([bytes.subarray(0, section.start), rewritten, bytes.subarray(section.end)]);
 }
 
-function encodeLimits(limits: Limits, maxPages: number): number[] {
+function encodeLimits(limits: SizeLimits, maxPages: number): number[] {
   const max = Math.max(limits.min, Math.min(limits.max ?? maxPages, maxPages));
   const flags = 1 | (limits.shared ? 2 : 0) | (limits.wide ? 4 : 0);
   return [flags, ...leb(limits.min), ...leb(max)];

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import type { Phase, Problem, TrialInput, TrialReport } from "./trial.ts";
+import type { Phase, TrialInput, TrialProblem, TrialReport } from "./trial.ts";
 
 export interface SandboxLimits {
   /** Milliseconds for each phase. */
@@ -65,17 +65,17 @@ export function runSandbox(input: TrialInput, limits: SandboxLimits, signal?: Ab
   });
 }
 
-function timeout(phase: Phase | undefined, ms: number): Problem {
+function timeout(phase: Phase | undefined, ms: number): TrialProblem {
   const what = phase === undefined ? "the sandbox's own start" : DOING[phase];
   return { reason: "Timeout", message: `the module was stopped after ${ms} ms in ${what}: an endless loop would hang the proxy` };
 }
 
-function crash(error: Error & { code?: string }): Problem {
+function crash(error: Error & { code?: string }): TrialProblem {
   if (error.code !== "ERR_WORKER_OUT_OF_MEMORY") return { reason: "SandboxFailed", message: `the sandbox failed: ${error.message}` };
   return { reason: "MemoryLimit", message: "the module made its host run out of memory" };
 }
 
-function failure(phase: Phase | undefined, problem: Problem): TrialReport {
+function failure(phase: Phase | undefined, problem: TrialProblem): TrialReport {
   const nothing = { load: undefined, traffic: undefined, compileMs: 0, startMs: 0, memoryPages: 0, effects: [], answers: [] };
   return phase === "traffic" ? { ...nothing, traffic: problem } : { ...nothing, load: problem };
 }

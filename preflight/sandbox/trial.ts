@@ -22,15 +22,15 @@ export interface TrialInput {
   readonly maxPages: number;
 }
 
-export interface Problem {
+export interface TrialProblem {
   readonly reason: string;
   readonly message: string;
 }
 
 /** What a trial found. `load`: Envoy rejects the module. `traffic`: it loads, and then fails requests. */
 export interface TrialReport {
-  readonly load: Problem | undefined;
-  readonly traffic: Problem | undefined;
+  readonly load: TrialProblem | undefined;
+  readonly traffic: TrialProblem | undefined;
   readonly compileMs: number;
   readonly startMs: number;
   readonly memoryPages: number;
@@ -79,12 +79,12 @@ export function runTrial(input: TrialInput, enter: (phase: Phase) => void): Tria
   return { load, traffic, ...times, memoryPages, effects: shorten(effects), answers };
 }
 
-function faultProblem(fault: Fault): Problem {
+function faultProblem(fault: Fault): TrialProblem {
   return { reason: fault.kind === "crash" ? "ProxyCrash" : "TrafficFailed", message: describeFault(fault) };
 }
 
 /** Checked after a phase. V8's own bound is above the limit, so that a module that grows step by step is seen to pass it. */
-function memoryProblem(plugin: Plugin, maxPages: number): Problem | undefined {
+function memoryProblem(plugin: Plugin, maxPages: number): TrialProblem | undefined {
   const pages = plugin.memoryPages();
   if (pages <= maxPages) return undefined;
   const size = (count: number): string => `${count} pages of memory (${Math.round(count / 16)} MiB)`;
@@ -95,7 +95,7 @@ interface Traffic {
   readonly effects: string[];
   readonly answers: (number | undefined)[];
   /** A message that the plugin made and that cannot be sent. */
-  readonly broken: Problem | undefined;
+  readonly broken: TrialProblem | undefined;
 }
 
 function runTraffic(plugin: Plugin, type: TrialInput["type"]): Traffic {
@@ -123,7 +123,7 @@ function runTcp(plugin: Plugin): Traffic {
 function runHttp(plugin: Plugin): Traffic {
   const effects: string[] = [];
   const answers: (number | undefined)[] = [];
-  let broken: Problem | undefined;
+  let broken: TrialProblem | undefined;
   for (const { title, exchange } of EXCHANGES) {
     if (plugin.fault() !== undefined) {
       answers.push(plugin.fault()?.kind === "crash" ? undefined : 503);

@@ -77,7 +77,7 @@ interface Kept {
   buffering: boolean;
 }
 
-/** Sends the body chunk by chunk. A chunk that the plugin never resumes ends the message. */
+/** Sends the body chunk by chunk. Returns an end when the plugin never resumes the body, or when the stream was interrupted. */
 function runBody(
   host: Host,
   context: Context,
