@@ -46,87 +46,110 @@ export interface FiltersOptions {
 /** A disk takes several writes at once; a thousand first writes one after the other would take seconds. */
 const PARALLEL_WRITES = 16;
 
-export function createFilters({ store, clock, log, newUid, onChange }: FiltersOptions): Filters {
-  const stored = new Map<string, StoredFilter>();
-  const unsaved = new Set<string>();
-  let objects: ReadonlyMap<string, WasmFilter> = new Map();
-  const writer = createWriter(async (id) => {
-    const filter = stored.get(id);
-    if (filter === undefined) await store.remove(keyOf(id));
-    else await store.save(filter);
-  });
+export function createFilters(options: FiltersOptions): Filters {
+  return new KeptFilters(options);
+}
 
-  function place(id: string, { file, fields }: Placed): WasmFilter {
-    const before = stored.get(id);
+class KeptFilters implements Filters {
+  private readonly options: FiltersOptions;
+  private readonly stored = new Map<string, StoredFilter>();
+  private readonly unsaved = new Set<string>();
+  private readonly writer = createWriter((id) => this.save(id));
+  private objects: ReadonlyMap<string, WasmFilter> = new Map();
+
+  constructor(options: FiltersOptions) {
+    this.options = options;
+  }
+
+  async load(onDamage: (path: string) => void): Promise<{ readonly file: string; readonly object: ManifestObject }[]> {
+    const kept = await this.options.store.load(onDamage);
+    return kept.map((filter) => {
+      this.stored.set(filterId(filter.metadata), filter);
+      const { file, metadata, spec } = filter;
+      const { namespace, name } = metadata;
+      const fields = { apiVersion: API_VERSION, kind: KIND, metadata, spec };
+      return { file, object: { kind: KIND, namespace, name, fields, line: 1, document: 0 } };
+    });
+  }
+
+  async replace(placed: ReadonlyMap<string, Placed>): Promise<void> {
+    const { stored, unsaved, objects: before } = this;
+    const now = [...placed].map(([id, placement]) => [id, this.place(id, placement)] as const);
+    for (const id of stored.keys()) {
+      if (placed.has(id)) continue;
+      stored.delete(id);
+      unsaved.add(id);
+    }
+    await pLimit(PARALLEL_WRITES).map(unsaved, async (id) => {
+      await this.persist(id).catch((error: unknown) => {
+        this.options.log.error("the data folder cannot be written; trying again", { filter: id, error: String(error) });
+      });
+    });
+    this.objects = new Map(now.map(([id, object]) => [id, unlessSame(before.get(id), withStatus(object, stored.get(id)?.status))]));
+    for (const id of new Set([...before.keys(), ...this.objects.keys()])) {
+      if (!same(withoutStatus(before.get(id)), withoutStatus(this.objects.get(id)))) this.options.onChange(id);
+    }
+  }
+
+  all(): ReadonlyMap<string, WasmFilter> {
+    return this.objects;
+  }
+
+  owns(key: FilterKey, uid: string): boolean {
+    return this.stored.get(filterId(key))?.metadata.uid === uid;
+  }
+
+  async setStatus(id: string, status: WasmFilterStatus): Promise<void> {
+    const filter = this.stored.get(id);
+    const object = this.objects.get(id);
+    if (filter === undefined || object === undefined) return;
+    if (!same(filter.status, status)) {
+      this.stored.set(id, { ...filter, status });
+      this.objects = new Map(this.objects).set(id, withStatus(object, status));
+      this.unsaved.add(id);
+    }
+    if (this.unsaved.has(id)) await this.persist(id);
+  }
+
+  pending(): boolean {
+    return this.unsaved.size > 0;
+  }
+
+  flush(): Promise<void> {
+    return this.writer.flush();
+  }
+
+  /** The object that a manifest describes, with the identity that was kept of it or a new one. */
+  private place(id: string, { file, fields }: Placed): WasmFilter {
+    const { clock, newUid } = this.options;
+    const before = this.stored.get(id);
     const spec = fields.spec as WasmFilterSpec;
     const identity = before?.metadata ?? { uid: newUid(), generation: 0, creationTimestamp: new Date(clock.now()).toISOString() };
     const generation = before !== undefined && same(before.spec, spec) ? before.metadata.generation : identity.generation + 1;
     const metadata = { ...toMetadata(fields, keyOf(id)), uid: identity.uid, generation, ...created(identity) };
     const now: StoredFilter = { file, metadata, spec, status: before?.status };
     if (!same(before, now)) {
-      stored.set(id, now);
-      unsaved.add(id);
+      this.stored.set(id, now);
+      this.unsaved.add(id);
     }
     return toObject(fields, now);
   }
 
-  async function persist(id: string): Promise<void> {
+  private async persist(id: string): Promise<void> {
     try {
-      await writer.write(id);
-      unsaved.delete(id);
+      await this.writer.write(id);
+      this.unsaved.delete(id);
     } catch (error) {
-      unsaved.add(id);
+      this.unsaved.add(id);
       throw error;
     }
   }
 
-  return {
-    async load(onDamage) {
-      const found = await store.load(onDamage);
-      return found.map((filter) => {
-        stored.set(filterId(filter.metadata), filter);
-        const { file, metadata, spec } = filter;
-        const { namespace, name } = metadata;
-        return {
-          file,
-          object: { kind: KIND, namespace, name, fields: { apiVersion: API_VERSION, kind: KIND, metadata, spec }, line: 1, document: 0 },
-        };
-      });
-    },
-    async replace(placed) {
-      const before = objects;
-      const now = new Map([...placed].map(([id, placement]) => [id, place(id, placement)]));
-      for (const id of stored.keys()) {
-        if (placed.has(id)) continue;
-        stored.delete(id);
-        unsaved.add(id);
-      }
-      await pLimit(PARALLEL_WRITES).map(unsaved, async (id) => {
-        await persist(id).catch((error: unknown) => {
-          log.error("the data folder cannot be written; trying again", { filter: id, error: String(error) });
-        });
-      });
-      objects = new Map([...now].map(([id, object]) => [id, unlessSame(before.get(id), withStatus(object, stored.get(id)?.status))]));
-      for (const id of new Set([...before.keys(), ...objects.keys()])) {
-        if (!same(withoutStatus(before.get(id)), withoutStatus(objects.get(id)))) onChange(id);
-      }
-    },
-    all: () => objects,
-    owns: (key, uid) => stored.get(filterId(key))?.metadata.uid === uid,
-    async setStatus(id, status) {
-      const filter = stored.get(id);
-      const object = objects.get(id);
-      if (filter === undefined || object === undefined) return;
-      if (!same(filter.status, status)) {
-        stored.set(id, { ...filter, status });
-        objects = new Map(objects).set(id, withStatus(object, status));
-        unsaved.add(id);
-      }
-      if (unsaved.has(id)) await persist(id);
-    },
-    pending: () => unsaved.size > 0,
-    flush: () => writer.flush(),
-  };
+  private async save(id: string): Promise<void> {
+    const filter = this.stored.get(id);
+    if (filter === undefined) await this.options.store.remove(keyOf(id));
+    else await this.options.store.save(filter);
+  }
 }
 
 interface Writer {

@@ -63,7 +63,7 @@ test("an API server that does not answer is a failure that may pass, after the p
     },
     watch: () => never,
   };
-  const references = createReferences({ api, clock: systemClock, log: silentLog, random: Math.random, onChange: () => {}, patienceMs: 20 });
+  const references = createReferences({ api, clock: systemClock, log: silentLog, random: Math.random, onChange: () => {}, timeoutMs: 20 });
   const data = await references.read("configmap", "shop", "c");
   assert.ok(!data.ok && data.error.retryable && data.error.reason === "ApiServerUnreachable");
   await references.stop();

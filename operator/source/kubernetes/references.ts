@@ -2,15 +2,15 @@ import type { Clock } from "../../../model/clock.ts";
 import type { Log } from "../../../model/log.ts";
 import { fail, failForNow, ok, type Result } from "../../../model/result.ts";
 import { isFields } from "../../parse/defaults.ts";
+import { type Data, sameData } from "../data.ts";
 import type { ApiFailure, KubeApi } from "./api.ts";
 import { type KubeObject, type Reflector, startReflector } from "./reflector.ts";
 
-export type Data = ReadonlyMap<string, Buffer>;
 export type ReferenceKind = "secret" | "configmap";
 
 /** Secrets and ConfigMaps that filters name, each read and watched on its own; Weir never lists the others. */
 export interface References {
-  /** The data as of now. The first read waits for the API server, at most `patienceMs`; what was read is watched from then on. */
+  /** The data as of now. The first read waits for the API server, at most `timeoutMs`; what was read is watched from then on. */
   read(kind: ReferenceKind, namespace: string, name: string): Promise<Result<Data>>;
   /** Stops watching what nobody names any more and nobody read for a while. `isNamed` gets `secret/namespace/name`. */
   expire(isNamed: (id: string) => boolean): void;
@@ -25,7 +25,7 @@ export interface ReferencesOptions {
   /** Gets `secret/namespace/name` when its data changed, it came or it went. */
   readonly onChange: (id: string) => void;
   /** Default 10 s. */
-  readonly patienceMs?: number;
+  readonly timeoutMs?: number;
 }
 
 const KEEP_MS = 10 * 60_000;
@@ -47,10 +47,50 @@ interface Entry {
   readonly answered: Promise<void>;
 }
 
-export function createReferences({ api, clock, log, random, onChange, patienceMs = 10_000 }: ReferencesOptions): References {
-  const entries = new Map<string, Entry>();
+export function createReferences(options: ReferencesOptions): References {
+  return new WatchedReferences(options);
+}
 
-  function watch(id: string, kind: ReferenceKind, namespace: string, name: string): Entry {
+class WatchedReferences implements References {
+  private readonly options: ReferencesOptions;
+  private readonly entries = new Map<string, Entry>();
+
+  constructor(options: ReferencesOptions) {
+    this.options = options;
+  }
+
+  async read(kind: ReferenceKind, namespace: string, name: string): Promise<Result<Data>> {
+    const { clock, timeoutMs = 10_000 } = this.options;
+    const id = `${kind}/${namespace}/${name}`;
+    const entry = this.entries.get(id) ?? this.watch(id, kind, namespace, name);
+    entry.lastRead = clock.now();
+    await within(entry.answered, clock, timeoutMs);
+    entry.told = true;
+    const { word, missing, forbidden } = KINDS[kind];
+    const what = `${word} ${namespace}/${name}`;
+    if (entry.data !== undefined) return ok(entry.data);
+    if (entry.listed) return fail(missing, `${what} does not exist; create it`);
+    if (entry.trouble?.status === 403) return fail(forbidden, `${what} may not be read: ${entry.trouble.message}`);
+    const why = entry.trouble?.message ?? "no answer from the API server";
+    return failForNow("ApiServerUnreachable", `${what} is not known yet: ${why}`);
+  }
+
+  expire(isNamed: (id: string) => boolean): void {
+    const now = this.options.clock.now();
+    for (const [id, entry] of this.entries) {
+      if (isNamed(id) || now - entry.lastRead < KEEP_MS) continue;
+      this.entries.delete(id);
+      void entry.reflector.stop();
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.entries.values()].map(({ reflector }) => reflector.stop()));
+    this.entries.clear();
+  }
+
+  private watch(id: string, kind: ReferenceKind, namespace: string, name: string): Entry {
+    const { api, clock, log, random, onChange } = this.options;
     const answered = Promise.withResolvers<void>();
     const set = (data: Data | undefined): void => {
       const changed = !entry.listed || !sameData(entry.data, data);
@@ -60,7 +100,9 @@ export function createReferences({ api, clock, log, random, onChange, patienceMs
       if (changed && entry.told) onChange(id);
     };
     const reflector = startReflector({
-      ...{ api, clock, random },
+      api,
+      clock,
+      random,
       path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/${KINDS[kind].plural}`,
       fieldSelector: `metadata.name=${name}`,
       onList: ([object]) => set(object === undefined ? undefined : dataOf(kind, object)),
@@ -72,54 +114,26 @@ export function createReferences({ api, clock, log, random, onChange, patienceMs
           log.warn("a reference cannot be watched; trying again", { reference: id, reason: failure.reason, message: failure.message });
       },
     });
+    const lastRead = clock.now();
     const entry: Entry = {
       reflector,
       data: undefined,
       listed: false,
       trouble: undefined,
-      lastRead: clock.now(),
+      lastRead,
       told: false,
       answered: answered.promise,
     };
-    entries.set(id, entry);
+    this.entries.set(id, entry);
     return entry;
   }
-
-  return {
-    async read(kind, namespace, name) {
-      const id = `${kind}/${namespace}/${name}`;
-      const entry = entries.get(id) ?? watch(id, kind, namespace, name);
-      entry.lastRead = clock.now();
-      await within(entry.answered, clock, patienceMs);
-      entry.told = true;
-      const { word, missing, forbidden } = KINDS[kind];
-      if (entry.data !== undefined) return ok(entry.data);
-      if (entry.listed) return fail(missing, `${word} ${namespace}/${name} does not exist; create it`);
-      if (entry.trouble?.status === 403) return fail(forbidden, `${word} ${namespace}/${name} may not be read: ${entry.trouble.message}`);
-      return failForNow(
-        "ApiServerUnreachable",
-        `${word} ${namespace}/${name} is not known yet: ${entry.trouble?.message ?? "no answer from the API server"}`,
-      );
-    },
-    expire(isNamed) {
-      for (const [id, entry] of entries) {
-        if (isNamed(id) || clock.now() - entry.lastRead < KEEP_MS) continue;
-        entries.delete(id);
-        void entry.reflector.stop();
-      }
-    },
-    async stop() {
-      await Promise.all([...entries.values()].map(({ reflector }) => reflector.stop()));
-      entries.clear();
-    },
-  };
 }
 
 /** Waits for `work`, at most `ms`. */
 async function within(work: Promise<void>, clock: Clock, ms: number): Promise<void> {
-  const patience = Promise.withResolvers<void>();
-  const cancel = clock.after(ms, patience.resolve);
-  await Promise.race([work, patience.promise]);
+  const timeout = Promise.withResolvers<void>();
+  const cancel = clock.after(ms, timeout.resolve);
+  await Promise.race([work, timeout.promise]);
   cancel();
 }
 
@@ -135,9 +149,4 @@ function dataOf(kind: ReferenceKind, object: KubeObject): Data {
     put(object.data, "utf8");
   }
   return data;
-}
-
-function sameData(a: Data | undefined, b: Data | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  return a.size === b.size && [...a].every(([key, value]) => b.get(key)?.equals(value) === true);
 }

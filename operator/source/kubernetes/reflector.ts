@@ -46,26 +46,59 @@ const WATCH_SECONDS = 300;
  * https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
  */
 export function startReflector(options: ReflectorOptions): Reflector {
-  const { api, path, fieldSelector, clock, random, onList, onEvent, onTrouble } = options;
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  const query = fieldSelector === undefined ? {} : { fieldSelector };
-  const first = Promise.withResolvers<void>();
-  let failures = 0;
-  let troubled = false;
+  return new CollectionReflector(options);
+}
 
-  function trouble(failure: ApiFailure | undefined): void {
-    if (signal.aborted || (failure === undefined && !troubled)) return;
-    troubled = failure !== undefined;
-    onTrouble(failure);
+class CollectionReflector implements Reflector {
+  private readonly options: ReflectorOptions;
+  private readonly query: Readonly<Record<string, string>>;
+  private readonly stopping = new AbortController();
+  private readonly firstList = Promise.withResolvers<void>();
+  private readonly running: Promise<void>;
+  private failures = 0;
+  private troubled = false;
+
+  constructor(options: ReflectorOptions) {
+    this.options = options;
+    this.query = options.fieldSelector === undefined ? {} : { fieldSelector: options.fieldSelector };
+    this.running = this.run();
+  }
+
+  get listed(): Promise<void> {
+    return this.firstList.promise;
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      const listed = await this.list();
+      if (signal.aborted) break;
+      if (typeof listed === "string") {
+        this.tell(undefined);
+        this.firstList.resolve();
+      }
+      const failure = typeof listed === "string" ? await this.follow(listed) : listed;
+      if (failure === undefined) break;
+      // Too old a version is no trouble, only a reason to list again.
+      if (failure.status !== 410) this.tell(failure);
+      await this.pause();
+    }
+    this.firstList.resolve();
   }
 
   /** The whole collection, page by page, and the version it had. */
-  async function list(): Promise<string | ApiFailure> {
+  private async list(): Promise<string | ApiFailure> {
+    const { api, path, onList } = this.options;
     const objects: KubeObject[] = [];
     let next = "";
     for (;;) {
-      const page = await api.request({ path, signal, query: { ...query, limit: PAGE, ...(next === "" ? {} : { continue: next }) } });
+      const query = { ...this.query, limit: PAGE, ...(next === "" ? {} : { continue: next }) };
+      const page = await api.request({ path, query, signal: this.stopping.signal });
       if (!page.ok) return page.error;
       const { items, metadata, apiVersion, kind } = page.value;
       for (const item of Array.isArray(items) ? items : []) {
@@ -82,29 +115,39 @@ export function startReflector(options: ReflectorOptions): Reflector {
   }
 
   /** Watches on from `version` for as long as that goes well. */
-  async function follow(version: string): Promise<ApiFailure | undefined> {
+  private async follow(version: string): Promise<ApiFailure | undefined> {
+    const { api, path, clock, random, onEvent } = this.options;
+    const { signal } = this.stopping;
     let last = version;
     while (!signal.aborted) {
       const since = clock.now();
       const timeoutSeconds = String(WATCH_SECONDS + Math.round(random() * WATCH_SECONDS));
-      const watching = { ...query, watch: "true", allowWatchBookmarks: "true", resourceVersion: last, timeoutSeconds };
-      const result = await api.watch({ path, query: watching, signal }, ({ type, object }) => {
+      const query = { ...this.query, watch: "true", allowWatchBookmarks: "true", resourceVersion: last, timeoutSeconds };
+      const result = await api.watch({ path, query, signal }, ({ type, object }) => {
         if (!isFields(object.metadata) || typeof object.metadata.resourceVersion !== "string") return;
         last = object.metadata.resourceVersion;
         if (type !== "BOOKMARK" && type !== "ERROR" && isKubeObject(object)) onEvent(type, object);
       });
       const steady = clock.now() - since >= STEADY_MS;
-      if (steady) failures = 0;
+      if (steady) this.failures = 0;
       if (!result.ok) return result.error;
-      if (!steady) await pause();
+      if (!steady) await this.pause();
     }
     return undefined;
   }
 
+  private tell(failure: ApiFailure | undefined): void {
+    if (this.stopping.signal.aborted || (failure === undefined && !this.troubled)) return;
+    this.troubled = failure !== undefined;
+    this.options.onTrouble(failure);
+  }
+
   /** Waits, longer each time. */
-  function pause(): Promise<void> {
-    failures += 1;
-    const ms = backoff(PAUSE, failures, random);
+  private pause(): Promise<void> {
+    const { clock, random } = this.options;
+    const { signal } = this.stopping;
+    this.failures += 1;
+    const ms = backoff(PAUSE, this.failures, random);
     return new Promise((resolve) => {
       const cancel = clock.after(ms, done);
       function done(): void {
@@ -116,32 +159,6 @@ export function startReflector(options: ReflectorOptions): Reflector {
       if (signal.aborted) done();
     });
   }
-
-  async function run(): Promise<void> {
-    while (!signal.aborted) {
-      const listed = await list();
-      if (signal.aborted) break;
-      if (typeof listed === "string") {
-        trouble(undefined);
-        first.resolve();
-      }
-      const failure = typeof listed === "string" ? await follow(listed) : listed;
-      if (failure === undefined) break;
-      // Too old a version is no trouble, only a reason to list again.
-      if (failure.status !== 410) trouble(failure);
-      await pause();
-    }
-    first.resolve();
-  }
-
-  const running = run();
-  return {
-    listed: first.promise,
-    async stop() {
-      stopping.abort();
-      await running;
-    },
-  };
 }
 
 function isKubeObject(value: Fields): value is KubeObject {

@@ -4,15 +4,17 @@ import type { Clock } from "../../../model/clock.ts";
 import { type FilterKey, filterId } from "../../../model/filter.ts";
 import type { WasmFilter, WasmFilterStatus } from "../../../model/gen/wasmfilter.ts";
 import type { Log } from "../../../model/log.ts";
-import { fail, ok } from "../../../model/result.ts";
+import { fail, ok, type Result } from "../../../model/result.ts";
+import type { Revision } from "../../../model/revision.ts";
 import { createChangeNotifier } from "../change-notifier.ts";
-import type { Source } from "../source.ts";
-import { type ApiFailure, createKubeApi } from "./api.ts";
-import { createEventWriter } from "./events.ts";
+import type { Data } from "../data.ts";
+import type { FilterEvent, Source, SourceChange } from "../source.ts";
+import { type ApiFailure, createKubeApi, type KubeApi } from "./api.ts";
+import { createEventWriter, type EventWriter } from "./events.ts";
 import { namedBy } from "./named.ts";
-import { createReferences } from "./references.ts";
+import { createReferences, type References } from "./references.ts";
 import { type KubeObject, type Reflector, startReflector } from "./reflector.ts";
-import { createRevisionStore } from "./revisions.ts";
+import { createRevisionStore, type RevisionStore } from "./revisions.ts";
 import { writeStatus } from "./status.ts";
 
 export interface KubernetesSourceOptions {
@@ -35,106 +37,154 @@ const EXPIRE_EVERY_MS = 60_000;
  * watch comes back by itself. `start()` waits for the first list as long as it takes.
  */
 export function createKubernetesSource(options: KubernetesSourceOptions): Source {
-  const { kubeConfig, log, clock, namespace, random = Math.random, timeoutMs = 10_000 } = options;
-  const api = createKubeApi({ kubeConfig, timeoutMs });
-  const description = `cluster ${api.server}`;
-  const changes = createChangeNotifier();
-  const references = createReferences({ api, clock, log, random, onChange: changes.reference, patienceMs: timeoutMs });
-  const revisions = createRevisionStore({ api, log });
-  const events = createEventWriter({ api, clock, log, random });
-  const filters = new Map<string, WasmFilter>();
-  /** What was written last, to tell it from what others write. By uid. */
-  const written = new Map<string, WasmFilterStatus>();
-  let trouble: ApiFailure | undefined;
-  let reflector: Reflector | undefined;
-  let cancelExpiry: () => void = () => {};
+  return new KubernetesSource(options);
+}
 
-  function put(raw: KubeObject): void {
+class KubernetesSource implements Source {
+  readonly description: string;
+  private readonly options: KubernetesSourceOptions & { readonly random: () => number };
+  private readonly api: KubeApi;
+  private readonly notifier = createChangeNotifier();
+  private readonly references: References;
+  private readonly kept: RevisionStore;
+  private readonly events: EventWriter;
+  private readonly objects = new Map<string, WasmFilter>();
+  /** What was written last, to tell it from what others write. By uid. */
+  private readonly written = new Map<string, WasmFilterStatus>();
+  private trouble: ApiFailure | undefined;
+  private reflector: Reflector | undefined;
+  private cancelExpiry: () => void = () => {};
+
+  constructor({ random = Math.random, timeoutMs = 10_000, ...options }: KubernetesSourceOptions) {
+    const { kubeConfig, log, clock } = options;
+    const api = createKubeApi({ kubeConfig, timeoutMs });
+    this.options = { ...options, random };
+    this.api = api;
+    this.description = `cluster ${api.server}`;
+    this.references = createReferences({ api, clock, log, random, onChange: this.notifier.reference, timeoutMs });
+    this.kept = createRevisionStore({ api, log });
+    this.events = createEventWriter({ api, clock, log, random });
+  }
+
+  async start(): Promise<void> {
+    const { clock, random, namespace } = this.options;
+    this.reflector = startReflector({
+      api: this.api,
+      path: namespace === undefined ? `${GROUP}/wasmfilters` : collection(namespace),
+      clock,
+      random,
+      onList: (objects) => this.replace(objects),
+      onEvent: (type, object) => this.onEvent(type, object),
+      onTrouble: (failure) => this.onTrouble(failure),
+    });
+    this.expireLater();
+    await this.reflector.listed;
+  }
+
+  async stop(): Promise<void> {
+    this.cancelExpiry();
+    await Promise.all([this.reflector?.stop(), this.references.stop()]);
+  }
+
+  filters(): ReadonlyMap<string, WasmFilter> {
+    return this.objects;
+  }
+
+  secret(namespace: string, name: string): Promise<Result<Data>> {
+    return this.references.read("secret", namespace, name);
+  }
+
+  configMap(namespace: string, name: string): Promise<Result<Data>> {
+    return this.references.read("configmap", namespace, name);
+  }
+
+  revisions(key: FilterKey, uid: string): Promise<Result<readonly Revision[]>> {
+    return this.kept.list(key, uid);
+  }
+
+  saveRevision(key: FilterKey, uid: string, revision: Revision): Promise<Result<void>> {
+    return this.kept.save(key, uid, revision);
+  }
+
+  deleteRevision(key: FilterKey, uid: string, number: number): Promise<Result<void>> {
+    return this.kept.remove(key, uid, number);
+  }
+
+  async writeStatus(key: FilterKey, uid: string, status: WasmFilterStatus): Promise<Result<void>> {
+    const id = filterId(key);
+    const known = this.objects.get(id);
+    if (known?.metadata.uid !== uid) return fail("ObjectGone", `WasmFilter ${id} was removed or replaced`);
+    this.written.set(uid, JSON.parse(JSON.stringify(status)) as WasmFilterStatus);
+    const path = `${collection(key.namespace)}/${encodeURIComponent(key.name)}`;
+    const result = await writeStatus({ api: this.api, path, key, uid, known, status });
+    if (!result.ok) return result;
+    // The watch will bring the same; until then nobody should see the old one. What it brought meanwhile is newer and stays.
+    if (this.objects.get(id) === known && result.value !== known) this.objects.set(id, slim(result.value));
+    return ok(undefined);
+  }
+
+  event(key: FilterKey, uid: string, event: FilterEvent): Promise<void> {
+    return this.events.write(key, uid, event);
+  }
+
+  problems(): ReadonlyMap<string, string> {
+    return this.trouble === undefined ? new Map() : new Map([[this.description, explain(this.trouble)]]);
+  }
+
+  onChange(listener: (change: SourceChange) => void): () => void {
+    return this.notifier.onChange(listener);
+  }
+
+  private put(raw: KubeObject): void {
     const object = slim(raw);
     const id = filterId(keyOf(object));
-    const before = filters.get(id);
-    filters.set(id, object);
-    if (before === undefined || differs(before, object)) changes.filter(id);
+    const before = this.objects.get(id);
+    this.objects.set(id, object);
+    if (before === undefined || this.differs(before, object)) this.notifier.filter(id);
   }
 
   /** A status that only echoes what was written here is no change. */
-  function differs(before: WasmFilter, now: WasmFilter): boolean {
+  private differs(before: WasmFilter, now: WasmFilter): boolean {
     if (!isDeepStrictEqual(essence(before), essence(now))) return true;
-    return !isDeepStrictEqual(before.status, now.status) && !isDeepStrictEqual(written.get(now.metadata.uid ?? ""), now.status);
+    return !isDeepStrictEqual(before.status, now.status) && !isDeepStrictEqual(this.written.get(now.metadata.uid ?? ""), now.status);
   }
 
-  function remove(id: string): void {
-    written.delete(filters.get(id)?.metadata.uid ?? "");
-    if (filters.delete(id)) changes.filter(id);
+  private remove(id: string): void {
+    this.written.delete(this.objects.get(id)?.metadata.uid ?? "");
+    if (this.objects.delete(id)) this.notifier.filter(id);
   }
 
-  function replace(objects: readonly KubeObject[]): void {
+  private replace(objects: readonly KubeObject[]): void {
     const listed = new Set(objects.map((object) => filterId(keyOf(object as unknown as WasmFilter))));
-    for (const id of [...filters.keys()]) if (!listed.has(id)) remove(id);
-    for (const object of objects) put(object);
+    for (const id of [...this.objects.keys()]) if (!listed.has(id)) this.remove(id);
+    for (const object of objects) this.put(object);
   }
 
-  function onTrouble(failure: ApiFailure | undefined): void {
-    if (failure !== undefined && trouble?.message !== failure.message)
-      log.error("WasmFilters cannot be watched; trying again", { cluster: api.server, problem: explain(failure) });
-    if (failure === undefined) log.info("WasmFilters are watched again", { cluster: api.server });
-    trouble = failure;
-  }
-
-  function expire(): void {
-    const named = new Set([...filters.values()].flatMap(namedBy));
-    references.expire((id) => named.has(id));
-    cancelExpiry = clock.after(EXPIRE_EVERY_MS, expire);
-  }
-
-  function onEvent(type: "ADDED" | "MODIFIED" | "DELETED", object: KubeObject): void {
+  private onEvent(type: "ADDED" | "MODIFIED" | "DELETED", object: KubeObject): void {
     const id = filterId(keyOf(object as unknown as WasmFilter));
-    const held = filters.get(id);
+    const held = this.objects.get(id);
     // A status write puts its answer here before the watch has brought what came earlier.
     if (held?.metadata.uid === object.metadata.uid && isOlder(object.metadata.resourceVersion, held.metadata.resourceVersion)) return;
-    if (type === "DELETED") remove(id);
-    else put(object);
+    if (type === "DELETED") this.remove(id);
+    else this.put(object);
   }
 
-  return {
-    description,
-    async start() {
-      const path = namespace === undefined ? `${GROUP}/wasmfilters` : collection(namespace);
-      reflector = startReflector({ api, path, clock, random, onList: replace, onEvent, onTrouble });
-      cancelExpiry = clock.after(EXPIRE_EVERY_MS, expire);
-      await reflector.listed;
-    },
-    async stop() {
-      cancelExpiry();
-      await Promise.all([reflector?.stop(), references.stop()]);
-    },
-    filters: () => filters,
-    secret: (space, name) => references.read("secret", space, name),
-    configMap: (space, name) => references.read("configmap", space, name),
-    revisions: revisions.list,
-    saveRevision: revisions.save,
-    deleteRevision: revisions.remove,
-    async writeStatus(key, uid, status) {
-      const known = filters.get(filterId(key));
-      if (known?.metadata.uid !== uid) return fail("ObjectGone", `WasmFilter ${filterId(key)} was removed or replaced`);
-      written.set(uid, JSON.parse(JSON.stringify(status)) as WasmFilterStatus);
-      const result = await writeStatus({
-        api,
-        path: `${collection(key.namespace)}/${encodeURIComponent(key.name)}`,
-        key,
-        uid,
-        known,
-        status,
-      });
-      if (!result.ok) return result;
-      // The watch will bring the same; until then nobody should see the old one. What it brought meanwhile is newer and stays.
-      if (filters.get(filterId(key)) === known && result.value !== known) filters.set(filterId(key), slim(result.value));
-      return ok(undefined);
-    },
-    event: events.write,
-    problems: () => (trouble === undefined ? new Map() : new Map([[description, explain(trouble)]])),
-    onChange: changes.onChange,
-  };
+  private onTrouble(failure: ApiFailure | undefined): void {
+    const { log } = this.options;
+    const cluster = this.api.server;
+    if (failure === undefined) log.info("WasmFilters are watched again", { cluster });
+    else if (this.trouble?.message !== failure.message)
+      log.error("WasmFilters cannot be watched; trying again", { cluster, problem: explain(failure) });
+    this.trouble = failure;
+  }
+
+  private expireLater(): void {
+    this.cancelExpiry = this.options.clock.after(EXPIRE_EVERY_MS, () => {
+      const named = new Set([...this.objects.values()].flatMap(namedBy));
+      this.references.expire((id) => named.has(id));
+      this.expireLater();
+    });
+  }
 }
 
 function collection(namespace: string): string {
