@@ -1,4 +1,4 @@
-import type { TlsOptions } from "node:tls";
+import type { SecureContextOptions, TlsOptions } from "node:tls";
 import type { Clock } from "../model/clock.ts";
 import type { Fleet } from "../model/delivery.ts";
 import type { Log } from "../model/log.ts";
@@ -22,7 +22,7 @@ export interface XdsServerOptions {
   /** The modules of the chains that the fleet is assigned. */
   readonly modules: ModuleBytes;
   /** TLS; absent: plaintext. */
-  readonly tls?: TlsOptions;
+  readonly tls?: TlsOptions | undefined;
   /** Largest request, in bytes. Default 4 MiB. */
   readonly maxRequestSize?: number;
   /** Names and resources that one stream may have the server remember. Default 10,000. */
@@ -34,6 +34,8 @@ export interface XdsServerOptions {
 export interface XdsServer {
   readonly fleet: Fleet;
   listen(): Promise<{ readonly host: string; readonly port: number }>;
+  /** Certificate, key and client CA of TLS handshakes from now on; open connections stay. Throws when they are unusable, or there is no TLS. */
+  setSecureContext(context: SecureContextOptions): void;
   /** Ends every stream and frees the port. */
   close(): Promise<void>;
   stats(): XdsStats;
@@ -80,6 +82,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       log.info("xds server listens", { address: `${bound.host}:${bound.port}` });
       return bound;
     },
+    setSecureContext: (context) => server.setSecureContext(context),
     async close() {
       discovery.close();
       await server.close();

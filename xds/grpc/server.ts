@@ -88,7 +88,7 @@ function createTlsServer(tls: TlsOptions, { refused }: ConnectionOwner): Http2Se
     remoteAddress === undefined ? "a client that is gone" : `${remoteAddress}:${remotePort}`;
   return createSecureServer({ ...BOUNDS, ...tls })
     .on("tlsClientError", (error: Error & { readonly reason?: string }, socket) => {
-      refused(peerOf(socket), "protocol", `the TLS handshake failed: ${error.reason ?? error.message}`);
+      refused(peerOf(socket), "protocol", `the TLS handshake failed: ${socket.authorizationError ?? error.reason ?? error.message}`);
     })
     .on("unknownProtocol", (socket) => {
       refused(peerOf(socket), "protocol", "it does not speak HTTP/2");

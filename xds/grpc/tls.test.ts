@@ -1,24 +1,26 @@
 import assert from "node:assert/strict";
-import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { connect as connectTcp, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
-import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import { type ConnectionOptions, connect as connectTls, type TLSSocket, type TlsOptions } from "node:tls";
 import { type ChannelCredentials, Client, type ClientDuplexStream, credentials, type StatusObject } from "@grpc/grpc-js";
+import { createAuthority, type Identity } from "../../base/testing/certificates.ts";
 import type { Method } from "./call.ts";
 import { frame } from "./message.ts";
-import { createGrpcServer } from "./server.ts";
+import { createGrpcServer, type GrpcServer } from "./server.ts";
 import { status } from "./status.ts";
 
 const ECHO = "/test.Test/Echo";
 const MIB = 1024 * 1024;
 
-const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-const key = privateKey.export({ type: "pkcs8", format: "pem" });
-const cert = certificate(publicKey, privateKey);
+const authority = createAuthority("servers");
+const { cert, key } = authority.issue("localhost");
+const trust = Buffer.from(authority.cert);
 
 interface Started {
   readonly port: number;
+  readonly server: GrpcServer;
   readonly calls: () => number;
   readonly refusals: (readonly [peer: string, why: string])[];
   readonly close: () => Promise<void>;
@@ -26,7 +28,7 @@ interface Started {
   readonly closeFirst: (end: () => void) => void;
 }
 
-async function start(t: TestContext): Promise<Started> {
+async function start(t: TestContext, tls: TlsOptions = {}): Promise<Started> {
   const refusals: [string, string][] = [];
   const ends: (() => void)[] = [];
   let calls = 0;
@@ -36,7 +38,7 @@ async function start(t: TestContext): Promise<Started> {
   };
   const server = createGrpcServer({
     methods: new Map([[ECHO, echo]]),
-    tls: { key, cert },
+    tls: { key, cert, ...tls },
     maxRequestSize: 4 * MIB,
     maxConnectionAgeMs: 0,
     refused: (peer, _reason, why) => void refusals.push([peer, why]),
@@ -48,7 +50,7 @@ async function start(t: TestContext): Promise<Started> {
     for (const end of ends) end();
     await close();
   });
-  return { port, calls: () => calls, refusals, close, closeFirst: (end) => void ends.push(end) };
+  return { port, server, calls: () => calls, refusals, close, closeFirst: (end) => void ends.push(end) };
 }
 
 function openCall({ port, closeFirst }: Started, how: ChannelCredentials): ClientDuplexStream<Buffer, Buffer> {
@@ -92,7 +94,7 @@ async function closed(socket: Socket): Promise<Buffer> {
 
 test("a client that trusts the certificate gets its messages back, larger ones than any window too", async (t) => {
   const server = await start(t);
-  const call = openCall(server, credentials.createSsl(Buffer.from(cert)));
+  const call = openCall(server, credentials.createSsl(trust));
   await echoed(call, Buffer.from("over TLS"));
   await echoed(call, Buffer.alloc(3 * MIB, "abcdefg"));
   call.end();
@@ -109,7 +111,7 @@ test("a client that does not trust the certificate gets no call", async (t) => {
 
 test("clients in plaintext are refused, with the reason and where they are, while others go on", async (t) => {
   const server = await start(t);
-  const good = openCall(server, credentials.createSsl(Buffer.from(cert)));
+  const good = openCall(server, credentials.createSsl(trust));
   await echoed(good, Buffer.from("before"));
 
   const plain = connectTcp(server.port, "127.0.0.1");
@@ -143,51 +145,53 @@ test("a client that offers nothing and speaks HTTP/1.1 gets no call", async (t) 
   assert.equal(server.calls(), 0);
 });
 
+test("a server that demands client certificates serves those of its authority alone, and says who was refused and why", async (t) => {
+  const clients = createAuthority("clients");
+  const server = await start(t, { ca: clients.cert, requestCert: true, rejectUnauthorized: true });
+  const credentialsOf = (identity?: Identity) =>
+    identity === undefined
+      ? credentials.createSsl(trust)
+      : credentials.createSsl(trust, Buffer.from(identity.key), Buffer.from(identity.cert));
+  await echoed(openCall(server, credentialsOf(clients.issue("web-1"))), Buffer.from("known"));
+  assert.equal(server.refusals.length, 0);
+  for (const stranger of [undefined, createAuthority("clients").issue("web-1")]) {
+    assert.equal((await statusOf(openCall(server, credentialsOf(stranger)))).code, status.unavailable);
+  }
+  assert.equal(server.calls(), 1);
+  const reasons = server.refusals.map(([, why]) => why);
+  t.diagnostic(reasons.join("; "));
+  assert.ok(reasons.length >= 2);
+  for (const why of reasons) assert.match(why, /^the TLS handshake failed: (peer did not return a certificate|UNABLE_TO|certificate|CERT)/);
+});
+
+test("a new certificate is for new handshakes; streams that are open go on", async (t) => {
+  const server = await start(t);
+  const open = openCall(server, credentials.createSsl(trust));
+  await echoed(open, Buffer.from("before"));
+  const next = createAuthority("next");
+  const renewed = next.issue("localhost");
+  server.server.setSecureContext(renewed);
+  const socket = tls(server, { ca: next.cert, ALPNProtocols: ["h2"] });
+  await once(socket, "secureConnect");
+  assert.equal(socket.getPeerX509Certificate()?.toString(), new X509Certificate(renewed.cert).toString());
+  await echoed(open, Buffer.from("after"));
+  assert.throws(() => server.server.setSecureContext({ cert: "no certificate", key }));
+  await echoed(openCall(server, credentials.createSsl(Buffer.from(next.cert))), Buffer.from("still served"));
+});
+
 test("a client that never shakes hands does not hold up the end", { timeout: 10_000 }, async (t) => {
   const server = await start(t);
   const socket = connectTcp(server.port, "127.0.0.1");
   server.closeFirst(() => socket.destroy());
   await once(socket, "connect");
   // A later client is served: the silent one has been accepted too.
-  await echoed(openCall(server, credentials.createSsl(Buffer.from(cert))), Buffer.from("served"));
+  await echoed(openCall(server, credentials.createSsl(trust)), Buffer.from("served"));
   await Promise.all([server.close(), closed(socket)]);
 });
 
-function tls({ port, closeFirst }: Started, options: ConnectionOptions): Socket {
-  const socket = connectTls({ host: "127.0.0.1", port, servername: "localhost", ca: cert, ...options });
+function tls({ port, closeFirst }: Started, options: ConnectionOptions): TLSSocket {
+  const socket = connectTls({ host: "127.0.0.1", port, servername: "localhost", ca: authority.cert, ...options });
   socket.on("error", () => {});
   closeFirst(() => socket.destroy());
   return socket;
-}
-
-/** A self-signed certificate for localhost that never expires, as PEM. https://www.rfc-editor.org/rfc/rfc5280#section-4.1 */
-function certificate(subject: KeyObject, issuer: KeyObject): string {
-  const sequence = (...parts: Buffer[]) => der(0x30, ...parts);
-  const integer = (value: number) => der(0x02, Buffer.from([value]));
-  const oid = (hex: string) => der(0x06, Buffer.from(hex, "hex"));
-  const bits = (bytes: Buffer) => der(0x03, Buffer.from([0]), bytes);
-  const ecdsaWithSha256 = sequence(oid("2a8648ce3d040302"));
-  const commonName = sequence(der(0x31, sequence(oid("550403"), der(0x0c, Buffer.from("test")))));
-  const validity = sequence(der(0x18, Buffer.from("20200101000000Z")), der(0x18, Buffer.from("99991231235959Z")));
-  const subjectAltName = sequence(oid("551d11"), der(0x04, sequence(der(0x82, Buffer.from("localhost")))));
-  const body = sequence(
-    der(0xa0, integer(2)),
-    integer(1),
-    ecdsaWithSha256,
-    commonName,
-    validity,
-    commonName,
-    subject.export({ type: "spki", format: "der" }),
-    der(0xa3, sequence(subjectAltName)),
-  );
-  const whole = sequence(body, ecdsaWithSha256, bits(sign("sha256", body, issuer)));
-  return `-----BEGIN CERTIFICATE-----\n${whole.toString("base64")}\n-----END CERTIFICATE-----\n`;
-}
-
-/** A value of this tag. https://www.itu.int/rec/T-REC-X.690 */
-function der(tag: number, ...parts: Buffer[]): Buffer {
-  const content = Buffer.concat(parts);
-  const { length } = content;
-  const size = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
-  return Buffer.concat([Buffer.from([tag, ...size]), content]);
 }
