@@ -109,6 +109,11 @@ describe("wrong usage", () => {
       [["bootstrap", "--node", "a", "--when-missing", "maybe"], /--when-missing is closed or open/],
       [["verify", "x", "--env", "1=2"], /--env is NAME=VALUE/],
       [["serve", "--xds-address", "x"], /--xds-address is HOST:PORT/],
+      [["serve", "--xds-tls-cert", "tls.crt"], /--xds-tls-cert and --xds-tls-key need each other/],
+      [["serve", "--xds-tls-key", "tls.key"], /--xds-tls-cert and --xds-tls-key need each other/],
+      [["serve", "--xds-client-ca", "ca.crt"], /--xds-client-ca needs --xds-tls-cert and --xds-tls-key/],
+      [["serve", "--max-connection-age", "soon"], /--max-connection-age is a duration of at most 480h/],
+      [["serve", "--max-connection-age", "481h"], /--max-connection-age is a duration of at most 480h/],
     ];
     for (const [argv, said] of cases) {
       const { status, out, err } = await weir(argv);

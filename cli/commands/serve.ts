@@ -8,10 +8,13 @@ import type { Source } from "../../operator/index.ts";
 import { parseAddress } from "../args/address.ts";
 import { parseByteSize } from "../args/byte-size.ts";
 import { defineCommand } from "../args/command.ts";
+import { readDuration } from "../args/duration.ts";
 import type { Flag, FlagValues } from "../args/syntax.ts";
+import { usage } from "../args/usage.ts";
 import { fleetFlags } from "../fleet/flags.ts";
 import { chooseFleet } from "../fleet/open.ts";
 import { FORMATS, type Format, formatFor, LEVELS, type Level } from "../serve/levels.ts";
+import type { TlsFiles } from "../serve/tls-files.ts";
 import { type Terminal, takesColor } from "../terminal.ts";
 
 const flags = {
@@ -31,6 +34,34 @@ const flags = {
     help: "where people and programs read: /api/v1, /openapi.json, /metrics, /healthz, /readyz",
     fallback: "127.0.0.1:18001",
     env: "WEIR_HTTP_ADDRESS",
+  },
+  "xds-tls-cert": {
+    type: "string",
+    value: "FILE",
+    completes: "file",
+    help: "serve proxies over TLS with this certificate (PEM, then its intermediates); read again when it changes",
+    env: "WEIR_XDS_TLS_CERT",
+  },
+  "xds-tls-key": {
+    type: "string",
+    value: "FILE",
+    completes: "file",
+    help: "the private key of --xds-tls-cert",
+    env: "WEIR_XDS_TLS_KEY",
+  },
+  "xds-client-ca": {
+    type: "string",
+    value: "FILE",
+    completes: "file",
+    help: "demand client certificates, issued by one of these authorities (PEM)",
+    env: "WEIR_XDS_CLIENT_CA",
+  },
+  "max-connection-age": {
+    type: "string",
+    value: "DURATION",
+    help: "ask a proxy to connect anew after this time, ten percent more or less (0s: never)",
+    fallback: "0s",
+    env: "WEIR_MAX_CONNECTION_AGE",
   },
   data: {
     type: "string",
@@ -73,6 +104,10 @@ export const serve = defineCommand({
   flags,
   examples: [
     { does: "with a folder of manifests", command: "weir serve --filters ./filters" },
+    {
+      does: "over TLS, for proxies that have a certificate",
+      command: "weir serve --filters ./filters --xds-tls-cert tls.crt --xds-tls-key tls.key --xds-client-ca ca.crt",
+    },
     { does: "for a cluster, from outside it", command: "weir serve --kubeconfig ~/.kube/config" },
   ],
   async run(input, terminal) {
@@ -83,6 +118,10 @@ export const serve = defineCommand({
     if (!http.ok) return http;
     const moduleCache = parseByteSize(input.flags["module-cache-size"], "--module-cache-size");
     if (!moduleCache.ok) return moduleCache;
+    const maxConnectionAge = readDuration(input.flags["max-connection-age"], "--max-connection-age", "480h");
+    if (!maxConnectionAge.ok) return maxConnectionAge;
+    const tls = tlsFiles(input.flags);
+    if (!tls.ok) return tls;
     const dataDir = resolve(input.flags.data);
     const made = await makeFolder(dataDir);
     if (!made.ok) return made;
@@ -100,6 +139,8 @@ export const serve = defineCommand({
       log,
       plainHttp: input.flags["plain-http"],
       moduleCacheBytes: moduleCache.value,
+      tls: tls.value,
+      maxConnectionAgeMs: maxConnectionAge.value,
     });
     if (!server.ok) return server;
     const signal = await stopSignal();
@@ -114,6 +155,15 @@ async function openLog(level: Level, wanted: Format, { errIsScreen, env, now, er
   const { createLog } = await import("../serve/log.ts");
   const color = takesColor(env, errIsScreen);
   return createLog({ format: formatFor(wanted, errIsScreen), level, color, now, write: err });
+}
+
+function tlsFiles(values: FlagValues<typeof flags>): Result<TlsFiles | undefined> {
+  const { "xds-tls-cert": cert, "xds-tls-key": key, "xds-client-ca": clientCa } = values;
+  if (cert !== undefined && key !== undefined) return ok({ cert, key, clientCa });
+  if (cert !== undefined || key !== undefined)
+    return usage("--xds-tls-cert and --xds-tls-key need each other; give both, or neither for plaintext");
+  if (clientCa !== undefined) return usage("--xds-client-ca needs --xds-tls-cert and --xds-tls-key: client certificates exist in TLS only");
+  return ok(undefined);
 }
 
 async function makeFolder(dir: string): Promise<Result<void>> {

@@ -10,6 +10,7 @@ import { createXdsServer } from "../../xds/index.ts";
 import type { Address } from "../args/address.ts";
 import { registerFilterMetrics } from "./filter-metrics.ts";
 import { createPrometheus } from "./metrics.ts";
+import { openTls, type TlsFiles } from "./tls-files.ts";
 import { createViews } from "./views.ts";
 
 export interface ServeOptions {
@@ -25,6 +26,10 @@ export interface ServeOptions {
   readonly layoutBase: string | undefined;
   /** Bytes of modules to keep in memory beyond those that are being sent. */
   readonly moduleCacheBytes: number;
+  /** TLS of the xDS port; `undefined`: plaintext. */
+  readonly tls: TlsFiles | undefined;
+  /** Milliseconds after which a proxy is asked to connect anew; 0: never. */
+  readonly maxConnectionAgeMs: number;
   readonly log: Log;
 }
 
@@ -43,11 +48,21 @@ export interface Server {
 export async function startServer(options: ServeOptions): Promise<Result<Server>> {
   const { source, log } = options;
   const clock = systemClock;
+  const tls = await openTls(options.tls);
+  if (!tls.ok) return tls;
   const { metrics, registry } = createPrometheus();
   const layouts = options.layoutBase === undefined ? {} : { layoutBase: options.layoutBase };
   const modules = createModuleRegistry({ dataDir: options.dataDir, log, metrics, plainHttp: options.plainHttp, ...layouts });
   const cache = createModuleCache({ source: modules, maxBytes: options.moduleCacheBytes, log });
-  const xds = createXdsServer({ address: `${options.xds.host}:${options.xds.port}`, log, clock, metrics, modules: cache });
+  const xds = createXdsServer({
+    address: `${options.xds.host}:${options.xds.port}`,
+    log,
+    clock,
+    metrics,
+    modules: cache,
+    tls: tls.value?.options,
+    maxConnectionAgeMs: options.maxConnectionAgeMs,
+  });
   const preflight = createPreflight({ metrics });
   const operator = createOperator({
     ...{ source, fleet: xds.fleet, registry: modules, preflight, clock, log, ownNamespace: options.ownNamespace },
@@ -67,11 +82,13 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
     await operator.stop();
     return bound;
   }
+  const unwatch = tls.value?.watch(xds, log) ?? (() => {});
   log.info("serving", { xds: `${bound.value.host}:${bound.value.port}`, http: `http://${http.value.host}:${http.value.port}` });
   return ok({
     xds: bound.value,
     http: http.value,
     async close() {
+      unwatch();
       await xds.close();
       await operator.stop();
       await hub.close();
