@@ -22,7 +22,7 @@ export interface Revision {
   readonly capabilities: readonly string[];
   /** Set when `settings.config` comes from a Secret: the text itself is then never written anywhere. */
   readonly secretConfig?: SecretKey;
-  /** The revision's identity (operator/revision-identity.ts). Kept as it was first written: the versions that proxies hold are made from it. */
+  /** The revision's identity (operator/filter/revision-identity.ts). Kept as it was first written: the versions that proxies hold are made from it. */
   readonly hash: string;
   /** RFC 3339. */
   readonly time: string;

@@ -18,7 +18,7 @@ export interface PluginSettings {
 
 /** All that Weir knows of one setting. Parsing, identity, records and the differences between revisions follow from it. */
 export interface Setting<T> {
-  /** What a spec that says nothing asks for. Identities leave it out, so it must never change (see operator/revision-identity.ts). */
+  /** What a spec that says nothing asks for. Identities leave it out, so it must never change (see operator/filter/revision-identity.ts). */
   readonly default: T;
   /** What a spec asks for; `undefined` where it says nothing. */
   readonly ask: (spec: WasmFilterSpec) => T | undefined;

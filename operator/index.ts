@@ -1,7 +1,8 @@
 /** Watching WasmFilters, deciding what every proxy gets, and saying in the status what it really runs. */
+
+export { type FilterRecord, refusesTarget, revisionOf } from "./filter/record.ts";
 export { createOperator, type Operator, type OperatorOptions } from "./operator.ts";
 export { parseFilter, problemsOf } from "./parse/filter.ts";
-export { type FilterRecord, refusesTarget, revisionOf } from "./record.ts";
 export { position, threshold } from "./rollout/wave.ts";
 export { cutYaml } from "./source/folder/document.ts";
 export { applyManifest, deleteManifest, type Edited, patchManifest } from "./source/folder/edit.ts";

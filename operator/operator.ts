@@ -1,33 +1,42 @@
+import type { Requeue, WorkQueue } from "../base/work-queue.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Fleet } from "../model/delivery.ts";
 import type { Digest } from "../model/digest.ts";
-import type { LabelSelector } from "../model/filter.ts";
-import type { WasmFilter } from "../model/gen/wasmfilter.ts";
+import type { WasmFilter, WasmFilterStatus } from "../model/gen/wasmfilter.ts";
 import type { Log } from "../model/log.ts";
-import { slotsOf } from "./assignment.ts";
-import { ensureEntry } from "./entries.ts";
-import { createFleetIndex } from "./fleet-index.ts";
-import { createFleetWatch } from "./fleet-watch.ts";
-import { createHealthWatch } from "./health-watch.ts";
-import type { FleetView } from "./observe.ts";
-import { parseFilter } from "./parse/filter.ts";
-import { createRecord, type FilterRecord, refusalsFrom } from "./record.ts";
-import { refersTo } from "./references.ts";
-import type { Resolution, ResolveDeps } from "./resolve.ts";
-import { createResolver } from "./resolver.ts";
-import { findOrMake } from "./revisions.ts";
-import { createSharedSlots } from "./shared-slots.ts";
-import type { FilterEvent, Source, SourceChange } from "./source/source.ts";
-import { rolloutFrom } from "./status.ts";
-import { createStatusWriter } from "./status-writer.ts";
-import { createStepper, keepRevision } from "./stepper.ts";
+import { type Metrics, silentMetrics } from "../model/metrics.ts";
+import type { Failure } from "../model/result.ts";
+import type { FilterRecord } from "./filter/record.ts";
+import { createRecords, type Records } from "./filter/records.ts";
+import { refersTo } from "./filter/references.ts";
+import { createHealthWatch } from "./fleet/health.ts";
+import { createFleetIndex, type FleetIndex } from "./fleet/index.ts";
+import { createFleetWatch, type FleetWatch } from "./fleet/watch.ts";
+import { createAcquire } from "./reconcile/acquire.ts";
+import { createEvents, type EventListener, type Events } from "./reconcile/events.ts";
+import { createFirstPass, type FirstPass } from "./reconcile/first-pass.ts";
+import { recall } from "./reconcile/recall.ts";
+import { createReconcile } from "./reconcile/reconcile.ts";
+import { createRollOut } from "./reconcile/roll-out.ts";
+import { createSettling, type Settling } from "./reconcile/settling.ts";
+import type { Stage } from "./reconcile/steps.ts";
+import { createFilterQueue, createTaskQueues, type QueueDeps, type TaskQueues, type TaskWork } from "./reconcile/tasks.ts";
+import { createWrite } from "./reconcile/write.ts";
+import type { ResolveDeps, Resolved } from "./resolve/resolve.ts";
+import { createResolver } from "./resolve/resolver.ts";
+import type { RolloutState } from "./rollout/state.ts";
+import { type Assignments, createAssignments } from "./serve/assignments.ts";
+import type { Source, SourceChange } from "./source/source.ts";
+import { buildStatus } from "./status/build.ts";
 
 export interface OperatorOptions extends Omit<ResolveDeps, "source"> {
   readonly source: Source;
   readonly fleet: Fleet;
   readonly clock: Clock;
   readonly log: Log;
+  /** A number in [0, 1) for jitter. */
   readonly random: () => number;
+  readonly metrics?: Metrics;
   /** Namespace whose filters reach the proxies of every namespace; `undefined`: none. */
   readonly ownNamespace: string | undefined;
   /** How long a lost proxy stays in the counts, as pending. Default 60 s. */
@@ -38,6 +47,10 @@ export interface OperatorOptions extends Omit<ResolveDeps, "source"> {
   readonly startupMs?: number;
 }
 
+const FORGET_PROXY_MS = 60_000;
+const SETTLE_MS = 10_000;
+const STARTUP_MS = 15_000;
+
 /** The running operator. Level-based: every change leads to a look at everything it concerns, and the same state leads to the same result. */
 export interface Operator {
   /** Resolves when the desired state was listed and every filter had its first pass (or the start-up time is over). */
@@ -47,258 +60,274 @@ export interface Operator {
   records(): Iterable<FilterRecord>;
   /** The objects with their status as of now. */
   filters(): readonly WasmFilter[];
-  onEvent(listener: (record: FilterRecord, event: FilterEvent) => void): () => void;
+  onEvent(listener: EventListener): () => void;
 }
 
 export function createOperator(options: OperatorOptions): Operator {
-  const { source, fleet, clock, log } = options;
-  const { forgetProxyMs = 60_000, settleMs = 10_000, startupMs = 15_000 } = options;
-  const records = new Map<string, FilterRecord>();
-  const index = createFleetIndex(options.ownNamespace);
-  const shared = createSharedSlots();
-  const listeners = new Set<(record: FilterRecord, event: FilterEvent) => void>();
-  const unsubscribe: (() => void)[] = [];
-  let serving = false;
-  let startedAt = clock.now();
-  let onPass = () => {};
-
-  const proxiesOf = (id: string) => index.proxiesOf(id);
-  const statuses = createStatusWriter({ source, fleet, clock, log, proxiesOf, missing });
-  const resolver = createResolver({ deps: options, clock, random: options.random, done: resolved });
-  const healthWatch = createHealthWatch({ fleet, clock, proxiesOf, record: (id) => records.get(id) });
-  const stepper = createStepper({
-    ...{ source, fleet, clock, log, statuses, proxiesOf, settled, emit, registry: options.registry, parseKeychain: options.parseKeychain },
-    health: healthWatch.look,
-    moved(record) {
-      assign(proxiesOf(record.id));
-      retain();
-    },
-  });
-
-  const watch = createFleetWatch({
-    ...{ fleet, index, clock, log, forgetProxyMs, record: (id) => records.get(id), due: assign },
-    concerned(all) {
-      for (const record of all) stepper.noticed(record);
-    },
-  });
-
-  function emit(record: FilterRecord, event: FilterEvent): void {
-    const level = event.type === "Warning" ? "warn" : "info";
-    log[level](event.message, { filter: record.id, event: event.reason });
-    void source.event(record.key, record.uid, event);
-    for (const listener of listeners) listener(record, event);
-  }
-
-  /** After a start, nothing moves forward until the proxies that the last status counted are back, or had their time to be. */
-  function settled(record: FilterRecord, view: FleetView): boolean {
-    startedAt = Math.min(startedAt, clock.now()); // a clock that was set back
-    if (missing(record, view) > 0) return false;
-    record.watchedSince = Math.min(record.watchedSince ?? clock.now(), clock.now());
-    return true;
-  }
-
-  /** How many proxies that the last status counted are not back yet and may still be on their way. */
-  function missing(record: FilterRecord, { counts }: FleetView): number {
-    return clock.now() < startedAt + settleMs ? Math.max(0, record.expected - counts.matched) : 0;
-  }
-
-  function assign(ids: Iterable<string>): void {
-    if (!serving) return;
-    for (const id of ids) {
-      const concerned: FilterRecord[] = [];
-      for (const filter of index.filtersOf(id)) {
-        const record = records.get(filter);
-        if (record !== undefined) concerned.push(record);
-      }
-      fleet.assign(id, shared.of(slotsOf(id, concerned, watch.withheld(id))));
-    }
-  }
-
-  /** Modules and manifests that must stay in the store: all that a kept revision may go back to. */
-  function retain(): void {
-    const digests = new Set<Digest>();
-    for (const record of records.values()) {
-      for (const { digest, wasmDigest } of record.revisions) digests.add(digest).add(wasmDigest);
-    }
-    options.registry.retain(digests);
-  }
-
-  function passed(record: FilterRecord): void {
-    if (record.passed) return;
-    record.passed = true;
-    onPass();
-  }
-
-  async function adopt(id: string): Promise<void> {
-    const object = source.filters().get(id);
-    const known = records.get(id);
-    if (object === undefined) return known === undefined ? undefined : drop(known);
-    const fresh = known === undefined || known.uid !== (object.metadata.uid ?? id);
-    if (known !== undefined && fresh) drop(known);
-    const record = fresh ? createRecord(object) : known;
-    if (fresh) records.set(id, record);
-    const before = record.object.metadata;
-    record.object = object;
-    const sameSpec = !fresh && before.generation === object.metadata.generation;
-    if (!sameSpec) parse(record);
-    if (fresh) await load(record);
-    const due = record.loaded && !sameSpec && record.filter !== undefined && record.resolution.state === "pending";
-    if (due) request(record);
-    await stepper.step(record);
-  }
-
-  function parse(record: FilterRecord): void {
-    const parsed = parseFilter(record.object);
-    record.candidate = undefined;
-    if (!parsed.ok) {
-      resolver.cancel(record.id);
-      failed(record, { ok: false, stage: "Accepted", error: parsed.error }, false);
-      if (record.filter === undefined) index.setFilter({ key: record.key, selector: salvageSelector(record.object) });
-      return;
-    }
-    record.filter = parsed.value;
-    record.resolution = { state: "pending" };
-    assign(index.setFilter(parsed.value));
-  }
-
-  function request(record: FilterRecord): void {
-    if (record.filter?.suspend) {
-      resolver.cancel(record.id);
-      passed(record);
-    } else resolver.request(record);
-  }
-
-  /** Reads back what an earlier run knew. Waits as long as the source needs: without it the stable revision would be forgotten. */
-  async function load(record: FilterRecord): Promise<void> {
-    const kept = await source.revisions(record.key, record.uid);
-    if (!kept.ok) {
-      log.warn("the revisions could not be read; tried again", { filter: record.id, message: kept.error.message });
-      await new Promise<void>((resolve) => clock.after(1_000, resolve));
-      if (records.get(record.id) === record) await load(record);
-      return;
-    }
-    record.revisions = kept.value;
-    record.rollout = rolloutFrom(record.object.status, kept.value);
-    refusalsFrom(record);
-    record.loaded = true;
-    const { target, stable, phase } = record.rollout;
-    const stableReady = await ensureEntry(record, stable, options);
-    if (phase === "Progressing") await ensureEntry(record, target, options);
-    retain();
-    if (stableReady || record.filter === undefined) passed(record);
-  }
-
-  function drop(record: FilterRecord): void {
-    records.delete(record.id);
-    resolver.cancel(record.id);
-    stepper.forget(record.id);
-    statuses.forget(record);
-    healthWatch.forget(record);
-    const concerned = index.removeFilter(record.id);
-    assign(concerned);
-    retain();
-    passed(record);
-  }
-
-  function failed(record: FilterRecord, resolution: Extract<Resolution, { ok: false }>, heldOver: boolean): void {
-    const { stage, error } = resolution;
-    const before = record.resolution;
-    record.resolution = { state: "failed", stage, error, heldOver };
-    const repeated = before.state === "failed" && before.error.message === error.message;
-    if (!repeated) emit(record, { type: "Warning", reason: error.reason, message: error.message });
-    statuses.touch(record);
-  }
-
-  /** Returns false when the answer could not be made use of and is wanted again. */
-  async function resolved(record: FilterRecord, resolution: Resolution): Promise<boolean> {
-    if (records.get(record.id) !== record) return true;
-    const { resolution: before } = record;
-    const heldOver = record.candidate !== undefined && (before.state === "done" || (before.state === "failed" && before.heldOver));
-    if (!resolution.ok) {
-      failed(record, resolution, heldOver);
-      passed(record);
-      return true;
-    }
-    const { content, measurements } = resolution.value;
-    const { revision, isNew } = findOrMake(record.key, record.revisions, content, clock.now());
-    if (isNew) {
-      record.revisions = [...record.revisions, revision];
-      if (!(await keepRevision(record, revision.number, source))) {
-        record.revisions = record.revisions.filter((kept) => kept !== revision);
-        const error = { reason: "RevisionNotKept", message: "the new revision could not be recorded", retryable: true };
-        failed(record, { ok: false, stage: "Resolved", error }, heldOver);
-        return false;
-      }
-      const detail = measurements === undefined ? "" : `, proved in ${(measurements.compileMs + measurements.startMs).toFixed(0)} ms`;
-      emit(record, {
-        type: "Normal",
-        reason: "Validated",
-        message: `revision ${revision.number}: ${content.image} is ${content.digest}${detail}`,
-      });
-    }
-    if (measurements !== undefined || record.candidate?.number !== revision.number) record.measurements = measurements;
-    record.candidate = revision;
-    record.resolution = { state: "done" };
-    retain();
-    await ensureEntry(record, revision.number, options);
-    if (record.rollout.stable !== revision.number) await ensureEntry(record, record.rollout.stable, options);
-    await stepper.step(record);
-    passed(record);
-    assign(proxiesOf(record.id));
-    return true;
-  }
-
-  function sourceChanged(change: SourceChange): void {
-    for (const id of change.filters) void adopt(id);
-    if (change.references.size === 0) return;
-    for (const record of records.values()) if (refersTo(record, change.references)) request(record);
-  }
-
-  async function firstPasses(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const cancel = clock.after(startupMs, resolve);
-      onPass = () => {
-        if ([...records.values()].some((record) => !record.passed)) return;
-        cancel();
-        resolve();
-      };
-      onPass();
-    });
-    onPass = () => {};
-  }
-
-  return {
-    async start() {
-      await source.start();
-      startedAt = clock.now();
-      unsubscribe.push(source.onChange(sourceChanged), fleet.onChange(watch.changed));
-      for (const id of source.filters().keys()) void adopt(id);
-      await firstPasses();
-      serving = true;
-      unsubscribe.push(clock.after(settleMs, () => void [...records.values()].map(stepper.step)));
-      watch.changed([...fleet.proxies()].map(({ id }) => id));
-    },
-    async stop() {
-      serving = false;
-      for (const stop of unsubscribe) stop();
-      watch.stop();
-      resolver.stop();
-      for (const id of records.keys()) stepper.forget(id);
-      await statuses.stop();
-      await source.stop();
-    },
-    ready: () => serving,
-    records: () => records.values(),
-    filters: () => [...records.values()].map((record) => ({ ...record.object, status: statuses.current(record) })),
-    onEvent(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
-  };
+  return new QueueingOperator(options);
 }
 
-/** The selector of an object that does not parse as a whole: after a restart its stable revision must go to its proxies and no others. */
-function salvageSelector(object: WasmFilter): LabelSelector {
-  const probe = parseFilter({ ...object, spec: { image: "probe.invalid/probe:1", selector: object.spec?.selector } });
-  return probe.ok ? probe.value.selector : { matchLabels: {}, matchExpressions: [] };
+/** Reconciles never wait, so this bounds how many are decided in one turn of the event loop. */
+const RECONCILE_AT_ONCE = 64;
+
+/** What happens anywhere becomes a key in one work queue. `reconcile` decides, tasks do what is slow, and assignments tell the proxies. */
+class QueueingOperator implements Operator {
+  private readonly options: OperatorOptions;
+  private readonly metrics: Metrics;
+  /** The objects as the source showed them last. */
+  private readonly objects = new Map<string, WasmFilter>();
+  private readonly known: Records = createRecords();
+  private readonly index: FleetIndex;
+  private readonly settling: Settling;
+  private readonly firstPass: FirstPass;
+  private readonly events: Events;
+  private readonly watch: FleetWatch;
+  private readonly assignments: Assignments;
+  private readonly tasks: TaskQueues;
+  private readonly queue: WorkQueue;
+  private readonly unsubscribe: (() => void)[] = [];
+  private isServing = false;
+  private isRetainDue = false;
+
+  constructor(options: OperatorOptions) {
+    const { source, fleet, clock, log } = options;
+    this.options = options;
+    this.metrics = options.metrics ?? silentMetrics;
+    this.index = createFleetIndex(options.ownNamespace);
+    this.settling = createSettling(clock, options.settleMs ?? SETTLE_MS);
+    this.firstPass = createFirstPass(clock, options.startupMs ?? STARTUP_MS);
+    this.events = createEvents(source, log);
+    this.assignments = createAssignments({
+      assigner: fleet,
+      filtersOf: (proxyId) => this.recordsOf(proxyId),
+      overrides: { withholds: (proxyId, filterId, hash) => this.withholds(proxyId, filterId, hash) },
+      isBusy: () => this.queue.depth() > 0,
+    });
+    this.watch = createFleetWatch({
+      fleet,
+      index: this.index,
+      clock,
+      log,
+      record: this.known.get,
+      forgetProxyMs: options.forgetProxyMs ?? FORGET_PROXY_MS,
+      due: this.assignments.mark,
+      concerned: (records) => {
+        for (const { id, lookAgainAt } of records) this.queue.addAfter(id, lookAgainAt - clock.now());
+      },
+    });
+    this.tasks = createTaskQueues(this.taskWork(), this.queueDeps());
+    this.queue = createFilterQueue("a reconcile", RECONCILE_AT_ONCE, this.measured(this.reconcile()), this.queueDeps());
+    this.metrics.gauge("queue_depth", () => this.queue.depth());
+  }
+
+  async start(): Promise<void> {
+    const { source, fleet, clock, settleMs = SETTLE_MS } = this.options;
+    await source.start();
+    this.settling.begin();
+    this.unsubscribe.push(
+      source.onChange((change) => this.sourceChanged(change)),
+      fleet.onChange((ids) => this.watch.changed(ids)),
+      fleet.onMissing((wasmDigest) => this.moduleLost(wasmDigest)),
+    );
+    const ids = new Set(source.filters().keys());
+    this.sourceChanged({ filters: ids, references: new Set() });
+    await this.firstPass.wait(ids);
+    this.isServing = true;
+    this.assignments.start();
+    this.unsubscribe.push(clock.after(settleMs, () => this.reconcileAll()));
+    this.watch.changed(Array.from(fleet.proxies(), ({ id }) => id));
+  }
+
+  async stop(): Promise<void> {
+    this.isServing = false;
+    for (const stop of this.unsubscribe) stop();
+    this.watch.stop();
+    this.assignments.stop();
+    for (const record of this.known.all()) this.tasks.cancel(record);
+    await this.queue.stop();
+    await this.tasks.stop();
+    await this.options.source.stop();
+  }
+
+  ready(): boolean {
+    return this.isServing;
+  }
+
+  records(): Iterable<FilterRecord> {
+    return this.known.all();
+  }
+
+  filters(): readonly WasmFilter[] {
+    return Array.from(this.known.all(), (record) => ({ ...record.object, status: this.statusOf(record, record.rollout) }));
+  }
+
+  onEvent(listener: EventListener): () => void {
+    return this.events.listen(listener);
+  }
+
+  private queueDeps(): QueueDeps {
+    const { clock, log, random } = this.options;
+    return { records: this.known, clock, log, random };
+  }
+
+  private reconcile(): (id: string) => Requeue {
+    const { fleet, clock } = this.options;
+    const { index, settling, events, tasks, known } = this;
+    const health = createHealthWatch({ fleet, clock, proxiesOf: index.proxiesOf, record: known.get });
+    return createReconcile({
+      records: known,
+      object: (id) => this.objects.get(id),
+      index,
+      fleet,
+      clock,
+      tasks,
+      rollOut: createRollOut({ settling, health: health.look, emit: events.emit, write: tasks.writeNow }),
+      refused: (record, error) => this.stopped(record, "parse", error),
+      assign: this.assignments.mark,
+      passed: (record) => this.passed(record),
+      dropped: (record) => {
+        tasks.forget(record);
+        health.forget(record);
+        this.retain();
+        this.passed(record);
+      },
+    });
+  }
+
+  private measured(reconcile: (id: string) => Requeue): (id: string) => Requeue {
+    return (id) => {
+      const end = this.metrics.start("reconcile");
+      let outcome: "success" | "retry" = "retry";
+      try {
+        const requeue = reconcile(id);
+        outcome = "success";
+        return requeue;
+      } finally {
+        end(outcome);
+      }
+    };
+  }
+
+  private taskWork(): TaskWork {
+    const { options, known, metrics } = this;
+    const { source, registry, parseKeychain, clock, log, random } = options;
+    const resolver = createResolver(options, clock);
+    const { isCurrent } = known;
+    return {
+      recall: async (record) => {
+        const requeue = await recall(record, { source, registry, parseKeychain, log });
+        if (record.recalled) this.recalled(record);
+        return requeue;
+      },
+      acquire: createAcquire({
+        source,
+        registry,
+        parseKeychain,
+        resolver,
+        clock,
+        random,
+        metrics,
+        isCurrent,
+        resolved: (record, value) => this.resolved(record, value),
+        stopped: (record, stage, error) => this.stopped(record, stage, error),
+        provided: (record) => this.assignments.mark(this.index.proxiesOf(record.id)),
+      }),
+      write: createWrite({
+        source,
+        log,
+        metrics,
+        isCurrent,
+        status: (record, rollout) => this.statusOf(record, rollout),
+        emit: this.events.emit,
+        unrecorded: (record, why) => this.stopped(record, "record", notKept(why)),
+        written: (record) => this.queue.add(record.id),
+      }),
+      cancel: resolver.cancel,
+      done: (record) => this.queue.add(record.id),
+    };
+  }
+
+  private sourceChanged({ filters, references }: SourceChange): void {
+    const { source, clock } = this.options;
+    const all = source.filters();
+    for (const id of filters) {
+      const object = all.get(id);
+      if (object === undefined) this.objects.delete(id);
+      else this.objects.set(id, object);
+      this.queue.add(id);
+    }
+    if (references.size === 0) return;
+    for (const record of this.known.all()) {
+      if (!refersTo(record, references) || record.filter?.suspend) continue;
+      this.tasks.cancel(record);
+      record.resolveNext(clock.now());
+      this.queue.add(record.id);
+    }
+  }
+
+  private reconcileAll(): void {
+    for (const { id } of this.known.all()) this.queue.add(id);
+  }
+
+  private recalled(record: FilterRecord): void {
+    this.retain();
+    this.assignments.mark(this.index.proxiesOf(record.id));
+    if (record.passed) this.firstPass.done(record.id);
+  }
+
+  private resolved(record: FilterRecord, { content, measurements }: Resolved): void {
+    record.resolve(content, measurements, this.options.clock.now());
+    if (record.unrecorded !== undefined) this.tasks.writeNow(record);
+    this.retain();
+  }
+
+  private stopped(record: FilterRecord, stage: Stage, error: Failure): void {
+    const before = record.resolution;
+    if (stage === "parse") record.refuseSpec(error);
+    else record.stop(stage, error);
+    this.events.failed(record, before, error);
+  }
+
+  private passed(record: FilterRecord): void {
+    record.pass();
+    this.firstPass.done(record.id);
+  }
+
+  /** The server found that a module is not in the store any more: what needs it is held until it is there again. */
+  private moduleLost(wasmDigest: Digest): void {
+    for (const record of this.known.all()) {
+      if (!record.withdrawModule(wasmDigest)) continue;
+      this.assignments.mark(this.index.proxiesOf(record.id));
+      this.queue.add(record.id);
+    }
+  }
+
+  private recordsOf(proxyId: string): FilterRecord[] {
+    return Array.from(this.index.filtersOf(proxyId), this.known.get).filter((record) => record !== undefined);
+  }
+
+  /** A proxy is not offered what it refused, nor what has to wait while other filters are tried. */
+  private withholds(proxyId: string, filterId: string, hash: string): boolean {
+    if (this.watch.withheld(proxyId)?.has(hash) === true) return true;
+    return this.known.get(filterId)?.refusals.get(proxyId)?.hash === hash;
+  }
+
+  private statusOf(record: FilterRecord, rollout: RolloutState): WasmFilterStatus {
+    const { fleet, clock } = this.options;
+    return buildStatus(record, rollout, { fleet, clock, proxiesOf: this.index.proxiesOf, settling: this.settling });
+  }
+
+  /** Tells the store what must stay in it, once for all that changes in this turn of the event loop. */
+  private retain(): void {
+    if (this.isRetainDue) return;
+    this.isRetainDue = true;
+    setImmediate(() => {
+      this.isRetainDue = false;
+      this.options.registry.retain(this.known.digests());
+    });
+  }
+}
+
+function notKept(why: string): Failure {
+  return { reason: "RevisionNotKept", message: `the new revision could not be recorded: ${why}`, retryable: true };
 }

@@ -1,0 +1,301 @@
+import type { ChainEntry } from "../../model/delivery.ts";
+import type { Digest } from "../../model/digest.ts";
+import { type Filter, type FilterKey, filterId } from "../../model/filter.ts";
+import type { WasmFilter, WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
+import type { Failure } from "../../model/result.ts";
+import type { Revision } from "../../model/revision.ts";
+import type { Measurements } from "../../model/verdict.ts";
+import type { Stage } from "../reconcile/steps.ts";
+import { idle, type RolloutState } from "../rollout/state.ts";
+import type { FilterEvent } from "../source/source.ts";
+import { findOrMake, type RevisionContent } from "./revisions.ts";
+
+/** How far the present spec got on its way to a recorded revision. */
+export type Resolution =
+  | { readonly state: "pending" }
+  | { readonly state: "done" }
+  | {
+      readonly state: "failed";
+      readonly stage: Stage;
+      readonly error: Failure;
+      /** True when the same spec was resolved before: a registry that is down now takes nothing away. */
+      readonly heldOver: boolean;
+    };
+
+/** What a proxy refused, kept until another content becomes the target. */
+export interface Refusal {
+  /** Hash of the refused revision. */
+  readonly hash: string;
+  readonly message: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** A rollout state that is decided and not in force yet: the status is to say it first. */
+export interface Proposal {
+  readonly state: RolloutState;
+  readonly events: readonly FilterEvent[];
+  /** A step forward waits until it is written, however long that takes. */
+  readonly isForward: boolean;
+  /** Milliseconds since the epoch. */
+  readonly madeAt: number;
+  /** The source holds a status with it. */
+  readonly isWritten: boolean;
+}
+
+interface Facts {
+  /** The object as the source showed it last. */
+  object: WasmFilter;
+  /** The last spec that parsed: it stays in force while a newer one does not. */
+  filter: Filter | undefined;
+  /** False until the object's present spec went through `parse`. */
+  parsed: boolean;
+  resolution: Resolution;
+  /** When resolving is due next, in milliseconds since the epoch; `undefined`: nothing to look for. */
+  resolveAt: number | undefined;
+  measurements: Measurements | undefined;
+  /** The revision that the present spec asks for; `undefined` while that is not known. */
+  candidate: Revision | undefined;
+  /** A new revision that is not in the source's history yet. It is no candidate before. */
+  unrecorded: { readonly revision: Revision; readonly measurements: Measurements | undefined } | undefined;
+  /** Kept revisions, in rising order. */
+  revisions: readonly Revision[];
+  rollout: RolloutState;
+  proposal: Proposal | undefined;
+  /** True once revisions and rollout of earlier runs were read back. */
+  recalled: boolean;
+  /** True once proxies may be answered: the filter was resolved or refused, or its stable revision is at hand. */
+  passed: boolean;
+  /** When a held wave may end, in milliseconds since the epoch, for the status to say. */
+  nextStepAt: number | undefined;
+  /** Since when this operator watches the filter's proxies (milliseconds since the epoch). What happened before was seen by nobody. */
+  watchedSince: number | undefined;
+  /** News of the filter's proxies are collected until this time (milliseconds since the epoch). */
+  lookAgainAt: number;
+  /** The status as it was written last. */
+  status: WasmFilterStatus | undefined;
+}
+
+/**
+ * All that the operator knows of one WasmFilter object; one record for each uid. The fields can be read by everyone and change only through the
+ * transitions below, which the reconcile and its tasks call.
+ */
+export class FilterRecord implements Readonly<Facts> {
+  readonly id: string;
+  readonly key: FilterKey;
+  readonly uid: string;
+  /** How many proxies the last status counted when this record was made: those that an operator just started may expect back. */
+  readonly expected: number;
+  /** Revision number -> what to serve of it: its settings are whole and its module is in the store. */
+  readonly deliverable: ReadonlyMap<number, ChainEntry> = new Map();
+  /** Node id -> what it refused. */
+  readonly refusals: ReadonlyMap<string, Refusal> = new Map();
+
+  declare readonly object: WasmFilter;
+  declare readonly filter: Filter | undefined;
+  declare readonly parsed: boolean;
+  declare readonly resolution: Resolution;
+  declare readonly resolveAt: number | undefined;
+  declare readonly measurements: Measurements | undefined;
+  declare readonly candidate: Revision | undefined;
+  declare readonly unrecorded: Facts["unrecorded"];
+  declare readonly revisions: readonly Revision[];
+  declare readonly rollout: RolloutState;
+  declare readonly proposal: Proposal | undefined;
+  declare readonly recalled: boolean;
+  declare readonly passed: boolean;
+  declare readonly nextStepAt: number | undefined;
+  declare readonly watchedSince: number | undefined;
+  declare readonly lookAgainAt: number;
+  declare readonly status: WasmFilterStatus | undefined;
+
+  constructor(object: WasmFilter) {
+    this.key = { namespace: object.metadata.namespace ?? "default", name: object.metadata.name };
+    this.id = filterId(this.key);
+    this.uid = uidOf(object);
+    this.expected = object.status?.proxies?.matched ?? 0;
+    this.become({
+      object,
+      filter: undefined,
+      parsed: false,
+      resolution: { state: "pending" },
+      resolveAt: undefined,
+      measurements: undefined,
+      candidate: undefined,
+      unrecorded: undefined,
+      revisions: [],
+      rollout: idle,
+      proposal: undefined,
+      recalled: false,
+      passed: false,
+      nextStepAt: undefined,
+      watchedSince: undefined,
+      lookAgainAt: 0,
+      status: object.status,
+    });
+  }
+
+  /** Takes in the object as the source shows it now. */
+  observe(object: WasmFilter): void {
+    const isSameSpec = this.object.metadata.generation === object.metadata.generation;
+    this.become({ object, parsed: this.parsed && isSameSpec });
+  }
+
+  /** The present spec parsed: it is in force from now on, and its module is to be looked for. */
+  accept(filter: Filter, now: number): void {
+    const pending = { candidate: undefined, unrecorded: undefined, resolution: { state: "pending" } as const };
+    this.become({ filter, parsed: true, resolveAt: filter.suspend ? undefined : now, ...pending });
+  }
+
+  /** The present spec does not parse; the last one that did stays in force. */
+  refuseSpec(error: Failure): void {
+    this.become({ parsed: true, resolveAt: undefined, candidate: undefined, unrecorded: undefined });
+    this.become({ resolution: { state: "failed", stage: "parse", error, heldOver: false } });
+  }
+
+  /** What earlier runs recorded: revisions, and where the rollout stood. A proxy that refused the target then is not offered it again. */
+  recall(revisions: readonly Revision[], rollout: RolloutState): void {
+    this.become({ revisions, rollout, recalled: true });
+    const { status } = this.object;
+    const hash = revisionOf(this, rollout.target)?.hash;
+    if (hash === undefined || status === undefined || rollout.target !== status.revision) return;
+    for (const { proxy, message } of status.rejections ?? []) this.refuse(proxy, { hash, message, at: 0 });
+  }
+
+  /** Resolving is due at this time; `undefined`: nothing to look for. */
+  resolveNext(at: number | undefined): void {
+    this.become({ resolveAt: at });
+  }
+
+  /** The present spec stopped at this stage. */
+  stop(stage: Stage, error: Failure): void {
+    const { resolution, candidate } = this;
+    const heldOver = candidate !== undefined && (resolution.state === "done" || (resolution.state === "failed" && resolution.heldOver));
+    this.become({ resolution: { state: "failed", stage, error, heldOver } });
+  }
+
+  /** The present spec leads to this content. The revision with it becomes the candidate, at once if it is kept, else when it is recorded. */
+  resolve(content: RevisionContent, measurements: Measurements | undefined, now: number): void {
+    const { revision, isNew } = findOrMake(this.key, this.revisions, content, now);
+    if (isNew) this.become({ unrecorded: { revision, measurements } });
+    else this.choose(revision, measurements);
+  }
+
+  /** The revision is in the source's history. Where another spec came in between, what that one leads to takes the next number. */
+  recorded(revision: Revision): void {
+    const { unrecorded } = this;
+    this.become({ revisions: [...this.revisions, revision] });
+    if (unrecorded?.revision === revision) {
+      this.become({ unrecorded: undefined });
+      this.choose(revision, unrecorded.measurements);
+    } else if (unrecorded?.revision.number === revision.number) {
+      this.become({ unrecorded: { ...unrecorded, revision: { ...unrecorded.revision, number: revision.number + 1 } } });
+    }
+  }
+
+  /** A kept revision was deleted from the source's history. */
+  pruned(number: number): void {
+    this.become({ revisions: this.revisions.filter((revision) => revision.number !== number) });
+  }
+
+  /** This revision can be served: its settings are whole, and its module is in the store. */
+  provide({ number, digest, wasmDigest, hash, settings, capabilities }: Revision): void {
+    const entry = { filter: this.key, type: settings.type, revision: number, digest, wasmDigest, hash, settings, capabilities };
+    (this.deliverable as Map<number, ChainEntry>).set(number, entry);
+  }
+
+  /** What needs this module cannot be served any more. Returns whether something does. */
+  withdrawModule(wasmDigest: Digest): boolean {
+    const lost = [...this.deliverable.values()].filter((entry) => entry.wasmDigest === wasmDigest);
+    for (const { revision } of lost) this.withdraw(revision);
+    return lost.length > 0;
+  }
+
+  /** This revision need not be served any more. */
+  withdraw(number: number): void {
+    (this.deliverable as Map<number, ChainEntry>).delete(number);
+  }
+
+  /** Decides on the rollout's next state, in place of an earlier proposal. */
+  propose(proposal: Proposal): void {
+    this.become({ proposal });
+  }
+
+  /** The source holds a status with this proposal. */
+  confirm(proposal: Proposal): void {
+    if (this.proposal === proposal) this.become({ proposal: { ...proposal, isWritten: true } });
+  }
+
+  /** Puts the proposed state in force. A content that is tried again is judged by what proxies say to it now. */
+  commit({ state }: Proposal): void {
+    if (state.phase === "Progressing" && state.startedAt !== this.rollout.startedAt) (this.refusals as Map<string, Refusal>).clear();
+    this.become({ rollout: state, proposal: undefined });
+  }
+
+  /** A proxy refused this revision. */
+  refuse(proxyId: string, refusal: Refusal): void {
+    (this.refusals as Map<string, Refusal>).set(proxyId, refusal);
+  }
+
+  /** What a proxy refused says nothing any more: it took the revision up, is another process, or is gone. */
+  forgive(proxyId: string): void {
+    (this.refusals as Map<string, Refusal>).delete(proxyId);
+  }
+
+  /** Proxies may be answered as far as this filter goes. */
+  pass(): void {
+    this.become({ passed: true });
+  }
+
+  /** The proxies that were there before the start are back, or had their time to be. A clock that was set back moves the time along. */
+  watch(now: number): void {
+    this.become({ watchedSince: Math.min(this.watchedSince ?? now, now) });
+  }
+
+  /** All of the filter's proxies were looked at; the next look because of news waits. */
+  looked(lookAgainAt: number): void {
+    this.become({ lookAgainAt });
+  }
+
+  /** The rollout goes on at this time though nothing happens. */
+  waitUntil(nextStepAt: number | undefined): void {
+    this.become({ nextStepAt });
+  }
+
+  /** The source holds this status now. */
+  reported(status: WasmFilterStatus): void {
+    this.become({ status });
+  }
+
+  /** The spec leads to this revision. Its module was just resolved, so it can be served. */
+  private choose(revision: Revision, measurements: Measurements | undefined): void {
+    this.provide(revision);
+    const isMeasured = measurements !== undefined || this.candidate?.number !== revision.number;
+    this.become({ candidate: revision, resolution: { state: "done" }, measurements: isMeasured ? measurements : this.measurements });
+  }
+
+  private become(change: Partial<Facts>): void {
+    Object.assign(this, change);
+  }
+}
+
+/** What tells an object from one of the same name that was made later. */
+export function uidOf({ metadata }: WasmFilter): string {
+  return metadata.uid ?? `${metadata.namespace ?? "default"}/${metadata.name}`;
+}
+
+export function revisionOf(record: Pick<FilterRecord, "revisions">, number: number | undefined): Revision | undefined {
+  return number === undefined ? undefined : record.revisions.find((revision) => revision.number === number);
+}
+
+/** The revision that proxies are meant to end up with: the target, unless it failed. */
+export function goalOf(record: Pick<FilterRecord, "revisions" | "rollout">): Revision | undefined {
+  const { phase, target, stable } = record.rollout;
+  return revisionOf(record, phase === "RolledBack" || phase === "Rejected" ? stable : target);
+}
+
+/** True when the proxy refused the very content that is the target now. */
+export function refusesTarget(record: Pick<FilterRecord, "refusals" | "revisions" | "rollout">, proxyId: string): boolean {
+  const refusal = record.refusals.get(proxyId);
+  return refusal !== undefined && refusal.hash === revisionOf(record, record.rollout.target)?.hash;
+}

@@ -1,0 +1,176 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
+import fc from "fast-check";
+import type { Digest } from "../../model/digest.ts";
+import type { Revision } from "../../model/revision.ts";
+import { DEFAULT_SETTINGS, type PluginSettings } from "../../model/settings.ts";
+import { fromRecord } from "../source/revision-record.ts";
+import { knownHashes, revisionHash } from "./revision-identity.ts";
+import { findOrMake, findRevision, restore } from "./revisions.ts";
+
+const KEY = { namespace: "shop", name: "a" };
+const DIGEST: Digest = `sha256:${"ab".repeat(32)}`;
+const CONTENT = { digest: DIGEST, wasmDigest: DIGEST };
+const SECRET = { secretConfig: { name: "s", key: "k" } };
+
+const hashOf = (settings: PluginSettings) => revisionHash(KEY, { ...CONTENT, settings });
+
+/** Few values each, so that equal settings come up often; the odd ones are texts that a careless encoding would confuse. */
+const word = fc.constantFrom("", "default", "x", '"', "a,b", "\u2028", "\ud800");
+const anySettings: fc.Arbitrary<PluginSettings> = fc.record(
+  {
+    type: fc.constantFrom("HTTP", "Network"),
+    slot: word,
+    priority: fc.integer({ min: -1, max: 1 }),
+    rootId: word,
+    failurePolicy: fc.constantFrom("Reload", "Closed", "Open"),
+    config: word,
+    env: fc.array(fc.record({ name: word, value: word }, { noNullPrototype: true }), { maxLength: 2 }),
+    capabilities: fc.option(fc.array(word, { maxLength: 2 }), { nil: undefined }),
+  },
+  { noNullPrototype: true },
+);
+
+function reversed<T extends object>(value: T): T {
+  return Object.fromEntries(Object.entries(value).reverse()) as T;
+}
+
+describe("the hash of a revision", () => {
+  test("is equal for equal settings, and for them alone", () => {
+    const pair = fc.tuple(anySettings, anySettings, fc.boolean()).map(([a, b, same]) => [a, same ? structuredClone(a) : b] as const);
+    fc.assert(fc.property(pair, ([a, b]) => (hashOf(a) === hashOf(b)) === isDeepStrictEqual(a, b)));
+    // Settings that differ in one thing only.
+    const step = fc.tuple(anySettings, anySettings, fc.constantFrom(...(Object.keys(DEFAULT_SETTINGS) as (keyof PluginSettings)[])));
+    fc.assert(
+      fc.property(step, ([a, b, name]) => (hashOf(a) === hashOf({ ...a, [name]: b[name] })) === isDeepStrictEqual(a[name], b[name])),
+    );
+  });
+
+  test("does not depend on the order of keys", () => {
+    const shuffled = (settings: PluginSettings) => reversed({ ...settings, env: settings.env.map(reversed) });
+    fc.assert(fc.property(anySettings, (settings) => hashOf(settings) === hashOf(shuffled(settings))));
+  });
+
+  test("is the same without a setting that is at its default, and with one that this version does not know", () => {
+    const settings = fc.tuple(anySettings, fc.string(), fc.jsonValue()).map(([given, name, value]) => {
+      const asked = Object.entries(given).filter(([key, each]) => !isDeepStrictEqual(each, DEFAULT_SETTINGS[key as keyof PluginSettings]));
+      return { given, record: { [`new ${name}`]: value, ...Object.fromEntries(asked) } };
+    });
+    const read = (record: object) => fromRecord({ ...revision(1, ""), settings: record })?.settings ?? assert.fail("unreadable");
+    fc.assert(fc.property(settings, ({ given, record }) => hashOf(given) === hashOf(read(record))));
+  });
+
+  test("is another for another filter, image or module", () => {
+    const other: Digest = `sha256:${"cd".repeat(32)}`;
+    const settings = DEFAULT_SETTINGS;
+    const hashes = [
+      revisionHash(KEY, { ...CONTENT, settings }),
+      revisionHash({ ...KEY, name: "b" }, { ...CONTENT, settings }),
+      revisionHash(KEY, { ...CONTENT, digest: other, settings }),
+      revisionHash(KEY, { ...CONTENT, wasmDigest: other, settings }),
+    ];
+    assert.equal(new Set(hashes).size, hashes.length);
+  });
+
+  test("never changes: version 2 of it, written down", () => {
+    // All settings there were when version 2 began, at their defaults then. A change here rolls every fleet out anew: make a version 3 instead.
+    const plain: PluginSettings = {
+      ...DEFAULT_SETTINGS,
+      ...{ type: "HTTP", slot: "default", priority: 0, rootId: "", failurePolicy: "Reload", config: "", env: [], capabilities: undefined },
+    };
+    const full: PluginSettings = {
+      ...plain,
+      ...{ type: "Network", slot: "edge", priority: -5, rootId: "root", failurePolicy: "Open", config: '{"a":"ä"}' },
+      env: [{ name: "A", value: "b" }],
+      capabilities: ["proxy_log"],
+    };
+    assert.equal(hashOf(plain), "v2:f322e8d9a07aaf21131ec55d106d1369");
+    assert.equal(hashOf(full), "v2:8cff255d22ec2e30d69e716947cecd9d");
+    assert.equal(
+      revisionHash(KEY, { ...CONTENT, ...SECRET, settings: full }),
+      "v2:b0ce518eb19f026a2a6b2e5c18df60f1:sha256:0d0c5b251b120485f79446c4eb6d4be5",
+    );
+  });
+});
+
+describe("a text from a Secret", () => {
+  const of = (config: string, secret = true) =>
+    revisionHash(KEY, { ...CONTENT, settings: { ...DEFAULT_SETTINGS, config }, ...(secret ? SECRET : {}) });
+
+  test("has a place of its own in the hash, the last", () => {
+    const [one, two] = [of("hunter2"), of("hunter3")].map((hash) => hash.split(":"));
+    assert.deepEqual(one?.slice(0, 3), two?.slice(0, 3));
+    assert.equal(one?.[2], "sha256");
+    assert.notEqual(one?.[3], two?.[3]);
+  });
+
+  test("makes another revision than the same text in the spec, whose record shows it", () => {
+    assert.notEqual(of("hunter2"), of("hunter2", false));
+  });
+
+  test("has another hash beside other settings: hashes of texts cannot be compared across filters", () => {
+    const elsewhere = revisionHash({ ...KEY, name: "b" }, { ...CONTENT, settings: { ...DEFAULT_SETTINGS, config: "hunter2" }, ...SECRET });
+    assert.notEqual(of("hunter2").split(":")[3], elsewhere.split(":")[3]);
+  });
+});
+
+describe("a kept revision", () => {
+  const text = (stored: Revision, config: string) => ({ ...stored, settings: { ...stored.settings, config } });
+
+  test("keeps number and hash when its content comes again", () => {
+    const { revision: made, isNew } = findOrMake(KEY, [], { ...revision(1, ""), ...SECRET }, 0);
+    assert.ok(isNew);
+    const again = findOrMake(KEY, [made], { ...made }, 1);
+    assert.deepEqual(again, { revision: made, isNew: false });
+  });
+
+  test("is restored with its Secret's text, and not with another", () => {
+    const { revision: made } = findOrMake(KEY, [], { ...text(revision(1, ""), "hunter2"), ...SECRET }, 0);
+    const stored = text(made, "");
+    assert.deepEqual(restore(KEY, stored, "hunter2"), made);
+    assert.equal(restore(KEY, stored, "hunter3"), undefined);
+    assert.equal(restore(KEY, stored, undefined), undefined);
+  });
+});
+
+describe("revisions that commit ed90ed3 wrote", () => {
+  const filters = new URL("../../test/fixtures/upgrade-ed90ed3/folder/data/folder/filters/shop/", import.meta.url);
+  const kept = readdirSync(filters).flatMap((name) => {
+    const folder = new URL(`${name}/revisions/`, filters);
+    return readdirSync(folder).map((file) => ({
+      key: { namespace: "shop", name },
+      record: JSON.parse(readFileSync(new URL(file, folder), "utf8")),
+    }));
+  });
+  const texts = ["hunter2", "hunter3"];
+
+  test("are found by their content and keep their hash", () => {
+    assert.ok(kept.length > 20);
+    for (const { key, record } of kept) {
+      const stored = fromRecord(record) ?? assert.fail(`${key.name} ${record.number} cannot be read`);
+      const whole = stored.secretConfig === undefined ? [stored] : texts.flatMap((each) => restore(key, stored, each) ?? []);
+      assert.equal(whole.length, 1, `${key.name} ${stored.number}`);
+      const [content = stored] = whole;
+      assert.equal(findRevision(key, [stored], content), stored);
+      assert.equal(findOrMake(key, [stored], content, 0).revision.hash, record.hash);
+      assert.ok(!record.hash.includes(":"));
+    }
+  });
+
+  test("are not mistaken for a content with another setting", () => {
+    const [{ key, record } = assert.fail()] = kept;
+    const stored = fromRecord(record) ?? assert.fail();
+    fc.assert(
+      fc.property(
+        anySettings,
+        (settings) => knownHashes(key, { ...stored, settings }).includes(stored.hash) === isDeepStrictEqual(settings, stored.settings),
+      ),
+    );
+  });
+});
+
+function revision(number: number, hash: string): Revision {
+  return { ...CONTENT, number, hash, image: "a/b:1", settings: DEFAULT_SETTINGS, capabilities: [], time: "2026-01-01T00:00:00Z" };
+}

@@ -1,0 +1,61 @@
+import type { DeliveredFilter, ProxyNode } from "../../model/delivery.ts";
+import { filterId } from "../../model/filter.ts";
+
+/**
+ * Finds the filter at fault when a proxy rejected a chain with several changes and its message names none: the changes are offered to that
+ * proxy again one filter at a time, so that the next rejection speaks of one.
+ */
+export interface Bisection {
+  /** Looks at a proxy's slots; returns true when what is withheld from it changed. */
+  observe(proxy: ProxyNode): boolean;
+  /** Hashes of revisions to keep from this proxy for now. */
+  withheld(proxyId: string): ReadonlySet<string> | undefined;
+  forget(proxyId: string): void;
+}
+
+function changes(proposed: readonly DeliveredFilter[], running: readonly DeliveredFilter[]): readonly DeliveredFilter[] {
+  const before = new Map(running.map((entry) => [filterId(entry.filter), entry.hash]));
+  return proposed.filter((entry) => before.get(filterId(entry.filter)) !== entry.hash);
+}
+
+function changedHashes(proposed: readonly DeliveredFilter[], running: readonly DeliveredFilter[]): readonly string[] {
+  return changes(proposed, running).map(({ hash }) => hash);
+}
+
+/** The one filter in which a rejected chain differs from what the proxy runs by now: the rest of it was proved innocent. */
+export function soleChange(
+  rejected: readonly DeliveredFilter[],
+  running: readonly DeliveredFilter[] | undefined,
+): DeliveredFilter | undefined {
+  const [only, ...others] = changes(rejected, running ?? []);
+  return others.length === 0 ? only : undefined;
+}
+
+export function createBisection(): Bisection {
+  const waiting = new Map<string, Set<string>>();
+  return {
+    observe(proxy) {
+      const untried = waiting.get(proxy.id);
+      for (const { rejection, running, desired } of proxy.slots.values()) {
+        if (rejection !== undefined && rejection.culprit === undefined) {
+          const suspects = changedHashes(rejection.filters, running ?? []).filter((hash) => !untried?.has(hash));
+          if (suspects.length < 2) continue;
+          waiting.set(proxy.id, new Set([...(untried ?? []), ...suspects.slice(1)]));
+          return true;
+        }
+        const settled = rejection?.culprit !== undefined || (running !== undefined && changedHashes(desired, running).length === 0);
+        if (untried !== undefined && settled) {
+          for (const next of untried) {
+            untried.delete(next);
+            break;
+          }
+          if (untried.size === 0) waiting.delete(proxy.id);
+          return true;
+        }
+      }
+      return false;
+    },
+    withheld: (proxyId) => waiting.get(proxyId),
+    forget: (proxyId) => void waiting.delete(proxyId),
+  };
+}

@@ -1,0 +1,26 @@
+import type { DeliveredFilter, ProxyNode } from "../../model/delivery.ts";
+import type { FilterKey } from "../../model/filter.ts";
+
+/** A filter's proxies by what they do with the revision they are meant to run. `matched` is the sum of the other three. */
+export interface Counts {
+  readonly matched: number;
+  readonly updated: number;
+  readonly rejected: number;
+  readonly pending: number;
+}
+
+/** What the proxy runs of this filter now, by its last acknowledgement. */
+export function runningOf(proxy: ProxyNode, key: FilterKey, slot: string): DeliveredFilter | undefined {
+  return proxy.slots.get(slot)?.running?.find(({ filter }) => filter.name === key.name && filter.namespace === key.namespace);
+}
+
+/** A proxy is updated only while it is connected: what is out of sight counts as pending. */
+export function stateOf(
+  proxy: ProxyNode,
+  running: DeliveredFilter | undefined,
+  goalHash: string,
+  refused: boolean,
+): "updated" | "rejected" | "pending" {
+  if (refused) return "rejected";
+  return proxy.connected && running?.hash === goalHash ? "updated" : "pending";
+}

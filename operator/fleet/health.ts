@@ -1,0 +1,199 @@
+import type { Clock } from "../../model/clock.ts";
+import type { FleetView, ProxyHealth, ProxyNode, SlotDelivery } from "../../model/delivery.ts";
+import { filterId } from "../../model/filter.ts";
+import { type FilterRecord, revisionOf } from "../filter/record.ts";
+import type { Fault } from "../rollout/advance.ts";
+import { addTally, type GroupHealth, judge, noTally, type Tally, tallySince } from "../rollout/health.ts";
+import { isLost, matchedProxies } from "./observe.ts";
+
+/** What is known of one proxy since it took up the chain that it runs. */
+interface Watched {
+  /** Hashes of that chain, in order; `undefined`: it runs none yet. */
+  chain: string | undefined;
+  /** Milliseconds since the epoch. */
+  since: number;
+  /** The first report after that. An earlier one would count what happened under the chain before. */
+  health: ProxyHealth | undefined;
+  /** How often it came back as a new process while it was meant to run the target. */
+  restarts: number;
+  /** True when it runs the target or is to run it; of a lost proxy: was or did when it was lost. */
+  given: boolean;
+  /** True when nothing that it ran at the last look was unproven. */
+  onStable: boolean;
+  /** What it counted in this rollout under chains before this one, while on stable. */
+  past: Tally;
+}
+
+/** What is heard of a wave. */
+export interface WaveHealth {
+  /** What speaks against the record's target now. */
+  readonly fault: Fault | undefined;
+  /** Milliseconds since the epoch up to which its proxies have reported; infinite when none reports. */
+  readonly heardUntil: number;
+}
+
+/** Follows how proxies fare from the moment they take up a chain. Kept in memory only: after a restart the comparison starts anew. */
+export interface HealthWatch {
+  /** Costs a look at each matched proxy; meant for rollouts that are under way. */
+  look(record: FilterRecord): WaveHealth;
+  forget(record: FilterRecord): void;
+}
+
+export interface HealthWatchOptions {
+  readonly fleet: Pick<FleetView, "proxy" | "health">;
+  readonly clock: Clock;
+  readonly proxiesOf: (id: string) => Iterable<string>;
+  readonly record: (id: string) => FilterRecord | undefined;
+}
+
+/** A proxy that has been connected for this long without a report sends none. */
+const MUTE_AFTER_MS = 10_000;
+
+const UNHEARD: WaveHealth = { fault: undefined, heardUntil: Number.POSITIVE_INFINITY };
+
+export function createHealthWatch({ fleet, clock, proxiesOf, record: recordOf }: HealthWatchOptions): HealthWatch {
+  const watches = new Map<string, { rollout: string; proxies: Map<string, Watched> }>();
+
+  /** What was noted of the record's proxies, emptied when another rollout started. */
+  function watchOf(record: FilterRecord): Map<string, Watched> {
+    const rollout = `${record.rollout.target} ${record.rollout.startedAt}`;
+    const known = watches.get(record.uid);
+    if (known?.rollout === rollout) return known.proxies;
+    const proxies = new Map<string, Watched>();
+    watches.set(record.uid, { rollout, proxies });
+    return proxies;
+  }
+
+  /** Brings what is known of a proxy up to date. `runs`, `meant`: whether it runs the target, is to run it. */
+  function follow(known: Watched | undefined, proxy: ProxyNode, slot: SlotDelivery | undefined, runs: boolean, meant: boolean): Watched {
+    const chain = slot?.running?.map(({ hash }) => hash).join(" ");
+    const since = slot?.runningSince ?? clock.now();
+    const watched = known ?? { chain, since, health: undefined, restarts: 0, given: false, onStable: false, past: noTally };
+    const health = fleet.health(proxy.id);
+    // A process that comes back says what it holds; one that holds nothing is new.
+    if (proxy.connected && chain === undefined && watched.chain !== undefined && meant) watched.restarts++;
+    if (watched.chain !== chain) {
+      if (watched.onStable && health !== undefined) watched.past = addTally(watched.past, tallySince(watched.health ?? health, health));
+      Object.assign(watched, { chain, since, health: undefined });
+    }
+    if (proxy.connected) watched.given = runs || meant;
+    watched.since = Math.min(watched.since, clock.now());
+    if (health !== undefined && health.at > watched.since) watched.health ??= health;
+    return watched;
+  }
+
+  /** Other filters of which this proxy runs something unproven too: what it suffers may be their fault. */
+  function othersUnproven(record: FilterRecord, slots: ProxyNode["slots"]): FilterRecord[] {
+    const others: FilterRecord[] = [];
+    for (const { running } of slots.values()) {
+      for (const { filter, hash } of running ?? []) {
+        const other = recordOf(filterId(filter));
+        if (other === undefined || other === record) continue;
+        if (revisionOf(other, other.rollout.stable)?.hash !== hash) others.push(other);
+      }
+    }
+    return others;
+  }
+
+  function account(group: Group, proxy: ProxyNode, watched: Watched, id: string): void {
+    group.proxies++;
+    group.restarts += watched.restarts;
+    if (isLost(proxy, clock.now())) group.vanished.push(proxy.id);
+    else if (watched.restarts > 0) group.restarted.push(proxy.id);
+    const health = fleet.health(proxy.id);
+    const mute = health === undefined && clock.now() - proxy.since >= MUTE_AFTER_MS;
+    const heard = health !== undefined && watched.health !== undefined && health.at > watched.health.at ? health.at : watched.since;
+    if (proxy.connected && !mute) group.heardUntil = Math.min(group.heardUntil, heard);
+    if (health === undefined || watched.health === undefined) return;
+    group.tally = addTally(group.tally, tallySince(watched.health, health));
+    group.before = addTally(group.before, watched.health);
+    const failures = Math.max(0, (health.vmFailures.get(id) ?? 0) - (watched.health.vmFailures.get(id) ?? 0));
+    group.vmFailures += failures;
+    if (failures > group.worstFailures) Object.assign(group, { worst: proxy.id, worstFailures: failures });
+  }
+
+  return {
+    look(record) {
+      const { filter, rollout } = record;
+      const target = revisionOf(record, rollout.target);
+      if (filter === undefined || target === undefined || rollout.phase !== "Progressing") return UNHEARD;
+      const known = watchOf(record);
+      const [wave, stable, mixed] = [newGroup(), newGroup(), newGroup()];
+      const rivals = new Set<FilterRecord>();
+      for (const proxy of matchedProxies(record, fleet, proxiesOf(record.id))) {
+        const slot = proxy.slots.get(target.settings.slot);
+        const runs = slot?.running?.some(({ hash }) => hash === target.hash) === true;
+        const meant = slot?.desired.some(({ hash }) => hash === target.hash) === true;
+        const watched = follow(known.get(proxy.id), proxy, slot, runs, meant);
+        known.set(proxy.id, watched);
+        const inWave = proxy.connected ? runs || watched.restarts > 0 : watched.given;
+        stable.tally = addTally(stable.tally, watched.past);
+        const others = othersUnproven(record, proxy.slots);
+        watched.onStable = !runs && others.length === 0;
+        if (others.length === 0) account(inWave ? wave : stable, proxy, watched, record.id);
+        else if (inWave) {
+          account(mixed, proxy, watched, record.id);
+          for (const other of others) rivals.add(other);
+        }
+      }
+      const heardUntil = Math.min(wave.heardUntil, mixed.heardUntil);
+      return { fault: judgeGroups(wave, stable, mixed, record, rivals), heardUntil };
+    },
+    forget: (record) => void watches.delete(record.uid),
+  };
+
+  /**
+   * A proxy that takes part in several rollouts says nothing of one filter alone, but for the VM failures that name it. Proxies with this target
+   * only decide; where they have not served enough, the filter that set out last is held responsible.
+   */
+  function judgeGroups(wave: Group, stable: Group, mixed: Group, record: FilterRecord, rivals: ReadonlySet<FilterRecord>) {
+    const analysis = record.filter?.rollout.analysis;
+    if (analysis === undefined || wave.proxies + mixed.proxies === 0) return undefined;
+    const own = wave.proxies === 0 ? undefined : judge(healthOf(wave), healthOf(stable), wave.before, analysis);
+    if (own !== undefined || mixed.proxies === 0) return own;
+    const shared = judge(healthOf(mixed), healthOf(stable), mixed.before, analysis);
+    if (shared === undefined || shared.reason === "VmFailed") return shared;
+    const isLast = [...rivals].every((rival) => isEarlier(rival, record));
+    if (!isLast || wave.tally.requests >= analysis.minRequests) return undefined;
+    const names = [...rivals].map(({ id }) => id).join(", ");
+    return { ...shared, message: `${shared.message}; ${names} went out to the same proxies earlier, this one is taken back first` };
+  }
+}
+
+function isEarlier(a: FilterRecord, b: FilterRecord): boolean {
+  const [x, y] = [a.rollout.startedAt, b.rollout.startedAt];
+  return x === y ? a.id < b.id : x < y;
+}
+
+interface Group extends Omit<GroupHealth, keyof typeof noTally> {
+  tally: typeof noTally;
+  /** Counters of its proxies when they took up what they run. */
+  before: typeof noTally;
+  proxies: number;
+  restarts: number;
+  readonly vanished: string[];
+  readonly restarted: string[];
+  vmFailures: number;
+  worst: string | undefined;
+  worstFailures: number;
+  heardUntil: number;
+}
+
+function newGroup(): Group {
+  return {
+    tally: noTally,
+    before: noTally,
+    proxies: 0,
+    restarts: 0,
+    vanished: [],
+    restarted: [],
+    vmFailures: 0,
+    worst: undefined,
+    worstFailures: 0,
+    heardUntil: Number.POSITIVE_INFINITY,
+  };
+}
+
+function healthOf({ tally, proxies, restarts, vanished, restarted, vmFailures, worst }: Group): GroupHealth {
+  return { ...tally, proxies, restarts, vanished, restarted, vmFailures, worst };
+}

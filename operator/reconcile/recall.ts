@@ -1,0 +1,28 @@
+import type { Requeue } from "../../base/work-queue.ts";
+import type { Log } from "../../model/log.ts";
+import type { FilterRecord } from "../filter/record.ts";
+import { type ProvideDeps, provide } from "../serve/deliverable.ts";
+import type { Source } from "../source/source.ts";
+import { rolloutFrom } from "../status/status.ts";
+
+export interface RecallDeps extends ProvideDeps {
+  readonly source: Pick<Source, "revisions" | "secret">;
+  readonly log: Log;
+}
+
+/** Reads back what an earlier run knew. Tried again for as long as the source needs: without it the stable revision would be forgotten. */
+export async function recall(record: FilterRecord, deps: RecallDeps): Promise<Requeue> {
+  if (record.recalled) return {};
+  const kept = await deps.source.revisions(record.key, record.uid);
+  if (!kept.ok) {
+    deps.log.warn("the revisions could not be read; tried again", { filter: record.id, message: kept.error.message });
+    return { retry: true };
+  }
+  const rollout = rolloutFrom(record.object.status, kept.value);
+  const find = (number: number | undefined) => kept.value.find((revision) => revision.number === number);
+  const isStableReady = await provide(record, find(rollout.stable), "store", deps);
+  if (rollout.phase === "Progressing") await provide(record, find(rollout.target), "store", deps);
+  record.recall(kept.value, rollout);
+  if (isStableReady) record.pass();
+  return {};
+}

@@ -1,0 +1,140 @@
+import type { Requeue } from "../../base/work-queue.ts";
+import type { Clock } from "../../model/clock.ts";
+import type { FleetView } from "../../model/delivery.ts";
+import type { LabelSelector } from "../../model/filter.ts";
+import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import type { Failure } from "../../model/result.ts";
+import { FilterRecord, uidOf } from "../filter/record.ts";
+import type { Records } from "../filter/records.ts";
+import type { FleetIndex } from "../fleet/index.ts";
+import { observe } from "../fleet/observe.ts";
+import { parseFilter } from "../parse/filter.ts";
+import { undelivered } from "../serve/deliverable.ts";
+import type { RollOut } from "./roll-out.ts";
+import { type Runs, STEPS, type StepName } from "./steps.ts";
+import { Turn } from "./turn.ts";
+
+export interface ReconcileDeps {
+  readonly records: Records;
+  /** The object with this id as the source shows it now. */
+  readonly object: (id: string) => WasmFilter | undefined;
+  readonly index: FleetIndex;
+  readonly fleet: Pick<FleetView, "proxy">;
+  readonly clock: Clock;
+  readonly rollOut: RollOut;
+  readonly tasks: Tasks;
+  /** The record's present spec does not parse. */
+  readonly refused: (record: FilterRecord, error: Failure) => void;
+  /** These proxies may be due other chains. */
+  readonly assign: (proxyIds: Iterable<string>) => void;
+  /** Proxies may be answered as far as this filter goes. */
+  readonly passed: (record: FilterRecord) => void;
+  /** The record's object is gone. */
+  readonly dropped: (record: FilterRecord) => void;
+}
+
+/** Starts what runs beside the loop. A task that is under way is not started twice; one that is done reconciles its record again. */
+export interface Tasks {
+  recall(record: FilterRecord): void;
+  /** When there is something to acquire, in milliseconds since the epoch; `undefined`: nothing. */
+  acquireDueAt(record: FilterRecord): number | undefined;
+  acquire(record: FilterRecord): void;
+  /** Ends an acquisition for a spec that is no longer the present one. */
+  cancel(record: FilterRecord): void;
+  write(record: FilterRecord): void;
+}
+
+type LoopStep = Extract<(typeof STEPS)[number], { runs: "loop" }>["name"];
+
+/**
+ * The one place that decides about a filter. Level-based: whatever happened, a reconcile looks at the object, the record and the fleet as they are now,
+ * goes through the steps in order, and the same state leads to the same result. It never waits: what is slow is a task.
+ */
+export function createReconcile(deps: ReconcileDeps): (id: string) => Requeue {
+  const { records, index, fleet, clock, tasks } = deps;
+
+  const steps: Readonly<Record<LoopStep, (turn: Turn) => void>> = {
+    parse: ({ record, now }) => {
+      if (!record.parsed) parse(record, now);
+    },
+    rollOut: deps.rollOut.step,
+    assign: ({ record, moved }) => {
+      if (moved) deps.assign(index.proxiesOf(record.id));
+    },
+  };
+
+  const starts: Readonly<Record<Exclude<Runs, "loop">, (turn: Turn) => void>> = {
+    recall: ({ record }) => {
+      if (!record.recalled) tasks.recall(record);
+    },
+    acquire: (turn) => {
+      const dueAt = tasks.acquireDueAt(turn.record);
+      if (dueAt === undefined || dueAt > turn.now) turn.wake(dueAt);
+      else tasks.acquire(turn.record);
+    },
+    write: ({ record }) => tasks.write(record),
+  };
+
+  function parse(record: FilterRecord, now: number): void {
+    tasks.cancel(record);
+    const parsed = parseFilter(record.object);
+    if (parsed.ok) {
+      record.accept(parsed.value, now);
+      deps.assign(index.setFilter(parsed.value));
+      return;
+    }
+    deps.refused(record, parsed.error);
+    if (record.filter === undefined) index.setFilter({ key: record.key, selector: salvageSelector(record.object) });
+  }
+
+  /** The record of the object that the source shows now. */
+  function recordOf(id: string): FilterRecord | undefined {
+    const object = deps.object(id);
+    const known = records.get(id);
+    if (known !== undefined && known.uid !== (object && uidOf(object))) drop(known);
+    if (object === undefined) return undefined;
+    const record = records.get(id) ?? new FilterRecord(object);
+    records.put(record);
+    record.observe(object);
+    return record;
+  }
+
+  function drop(record: FilterRecord): void {
+    records.remove(record);
+    tasks.cancel(record);
+    deps.rollOut.forget(record);
+    deps.assign(index.removeFilter(record.id));
+    deps.dropped(record);
+  }
+
+  return (id) => {
+    const record = recordOf(id);
+    if (record === undefined) return {};
+    const turn = new Turn(record, clock.now(), () => observe(record, fleet, index.proxiesOf(record.id), clock.now()));
+    let started: Runs = "loop";
+    for (const { name, runs } of STEPS) {
+      if (runs === "loop") steps[name](turn);
+      else if (runs !== started) starts[runs](turn);
+      started = runs;
+      if (name === NEEDED && !record.recalled) return {};
+    }
+    if (!record.passed && isDecided(record)) deps.passed(record);
+    return { ...(turn.requeueMs === undefined ? {} : { afterMs: turn.requeueMs }) };
+  };
+}
+
+/** Nothing is decided, and nothing written, before it is known what earlier runs decided. */
+const NEEDED: StepName = "recall";
+
+/** True when nothing is under way that would change what the filter's proxies are due first. */
+function isDecided(record: FilterRecord): boolean {
+  const { filter, resolution, proposal, unrecorded } = record;
+  if (filter === undefined || filter.suspend || resolution.state === "failed") return true;
+  return resolution.state === "done" && unrecorded === undefined && proposal === undefined && undelivered(record).length === 0;
+}
+
+/** The selector of an object that does not parse as a whole: after a restart its stable revision must go to its proxies and no others. */
+function salvageSelector(object: WasmFilter): LabelSelector {
+  const probe = parseFilter({ ...object, spec: { image: "probe.invalid/probe:1", selector: object.spec?.selector } });
+  return probe.ok ? probe.value.selector : { matchLabels: {}, matchExpressions: [] };
+}

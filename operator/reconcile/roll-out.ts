@@ -1,0 +1,137 @@
+import type { RolloutPolicy } from "../../model/filter.ts";
+import { wishesOf } from "../filter/annotations.ts";
+import type { FilterRecord } from "../filter/record.ts";
+import type { WaveHealth } from "../fleet/health.ts";
+import { type Advance, advance, type Fault, type Observation, retarget, startEvents } from "../rollout/advance.ts";
+import type { RolloutState } from "../rollout/state.ts";
+import { withdrawUnused } from "../serve/deliverable.ts";
+import type { FilterEvent } from "../source/source.ts";
+import type { Settling } from "./settling.ts";
+import type { Turn } from "./turn.ts";
+
+export interface RollOutDeps {
+  readonly settling: Settling;
+  /** What is heard of the wave at run time; rejections are added here. */
+  readonly health: (record: FilterRecord) => WaveHealth;
+  readonly emit: (record: FilterRecord, event: FilterEvent) => void;
+  /** The record has something to write, now. */
+  readonly write: (record: FilterRecord) => void;
+}
+
+/** How often a rollout under way is looked at though no proxy said anything: stats arrive about once a second. */
+const WATCH_MS = 250;
+/** The same for each proxy of all rollouts under way: watching takes a fraction of the time, however many there are. */
+const WATCH_MS_PER_WATCHED = 0.025;
+/**
+ * How long news of proxies are collected after a look, for each proxy that was looked at. Ten thousand acknowledgements that trickle in are so
+ * counted a few times and not ten thousand times.
+ */
+const REST_MS_PER_PROXY = 0.05;
+/** How long a step back waits for its status to be written. */
+const STEP_BACK_MS = 250;
+
+/** In force while no spec of the filter parses: its rollout stays where it is, and a fault still takes it back. */
+const NO_POLICY: RolloutPolicy = {
+  steps: [],
+  progressDeadlineMs: Number.POSITIVE_INFINITY,
+  autoRollback: true,
+  analysis: { minRequests: 50, max5xxRisePercent: 5, maxLatencyRatio: 3 },
+};
+
+/** Moves filters' rollouts as far as what is known now allows. */
+export interface RollOut {
+  step(turn: Turn): void;
+  forget(record: FilterRecord): void;
+}
+
+/**
+ * A step forward (a new target, the next wave, success) is written to the status before any proxy sees it, so that an operator killed at any
+ * point goes on from a state that covers all it had handed out. A step back waits for its record too, lest an operator killed just then hand
+ * the failed revision out again, but not for long: stable is always safe.
+ */
+export function createRollOut({ settling, health, emit, write }: RollOutDeps): RollOut {
+  /** Rollouts under way -> their proxies. */
+  const watched = new Map<FilterRecord, number>();
+  let watchedProxies = 0;
+
+  function watch(record: FilterRecord, proxies: number): void {
+    watchedProxies += proxies - (watched.get(record) ?? 0);
+    if (proxies === 0) watched.delete(record);
+    else watched.set(record, proxies);
+  }
+
+  function next({ record, now, sighting }: Turn): Advance {
+    const { filter, candidate } = record;
+    const policy = filter?.rollout ?? NO_POLICY;
+    const isFrozen = filter === undefined || filter.suspend;
+    const refused = sighting.rejections[0];
+    const { fault, heardUntil } = health(record);
+    const rejected: Fault | undefined = refused && { reason: "Rejected", message: `proxy ${refused.proxy}: ${refused.message}` };
+    const wishes = wishesOf(record.object);
+    const isSettled = settling.isSettled(record, sighting);
+    const seen: Observation = {
+      now,
+      generation: record.object.metadata.generation ?? 1,
+      settled: isSettled,
+      watchedSince: record.watchedSince ?? now,
+      positions: sighting.positions,
+      outstanding: sighting.outstanding,
+      heardUntil,
+      fault: rejected ?? fault,
+      promote: wishes.promote,
+      abort: wishes.abort,
+      paused: wishes.paused || isFrozen,
+    };
+    if (candidate !== undefined && !isFrozen) {
+      const state = retarget(record.rollout, candidate.number, policy, seen);
+      if (state !== record.rollout) return { state, events: startEvents(record.rollout, state, policy), wakeAt: undefined };
+    }
+    return advance(record.rollout, policy, seen);
+  }
+
+  /** Puts a proposal in force when its time has come. */
+  function commit(turn: Turn): void {
+    const { record, now } = turn;
+    const { proposal } = record;
+    if (proposal === undefined) return;
+    if (!proposal.isWritten && (proposal.isForward || now < proposal.madeAt + STEP_BACK_MS)) return;
+    record.commit(proposal);
+    for (const event of proposal.events) emit(record, event);
+    withdrawUnused(record);
+    turn.committed();
+  }
+
+  function propose(turn: Turn, { state, events }: Advance): void {
+    const { record, now } = turn;
+    const isForward = goesForward(record.rollout, state);
+    const { proposal } = record;
+    const isDecided = proposal !== undefined && (isForward || !proposal.isForward);
+    const isAtHand = state.phase !== "Progressing" || record.deliverable.has(state.target ?? 0);
+    if (!isDecided && isAtHand) {
+      record.propose({ state, events, isForward, madeAt: now, isWritten: false });
+      write(record);
+    }
+    if (record.proposal?.isForward === false) turn.wake(record.proposal.madeAt + STEP_BACK_MS);
+  }
+
+  return {
+    step(turn) {
+      const { record, now } = turn;
+      commit(turn);
+      const move = next(turn);
+      record.waitUntil(move.wakeAt);
+      turn.wake(move.wakeAt);
+      if (move.state !== record.rollout) propose(turn, move);
+      const proxies = turn.sighting.counts.matched;
+      record.looked(now + Math.floor(proxies * REST_MS_PER_PROXY));
+      const isUnderWay = record.rollout.phase === "Progressing";
+      watch(record, isUnderWay ? proxies : 0);
+      if (isUnderWay) turn.wake(now + Math.max(WATCH_MS, proxies * REST_MS_PER_PROXY, watchedProxies * WATCH_MS_PER_WATCHED));
+    },
+    forget: (record) => watch(record, 0),
+  };
+}
+
+function goesForward(before: RolloutState, after: RolloutState): boolean {
+  return after.phase === "Progressing" || (after.phase === "Succeeded" && before.phase !== "Succeeded");
+}

@@ -1,0 +1,104 @@
+import { type BackoffPolicy, backoff } from "../../base/backoff.ts";
+import { createWorkQueue, type Requeue, type WorkQueue } from "../../base/work-queue.ts";
+import type { Clock } from "../../model/clock.ts";
+import type { Log } from "../../model/log.ts";
+import type { FilterRecord } from "../filter/record.ts";
+import type { Records } from "../filter/records.ts";
+import type { Acquire } from "./acquire.ts";
+import type { Tasks } from "./reconcile.ts";
+
+export interface QueueDeps {
+  readonly records: Pick<Records, "get">;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** A number in [0, 1) for jitter. */
+  readonly random: () => number;
+}
+
+/** The work of each task. */
+export interface TaskWork {
+  readonly recall: (record: FilterRecord) => Promise<Requeue>;
+  readonly acquire: Acquire;
+  readonly write: (record: FilterRecord) => Promise<Requeue>;
+  /** Ends a resolution that is under way. */
+  readonly cancel: (record: FilterRecord) => void;
+  /** A task is done: the record is to be reconciled. Writes say so themselves, where they changed something. */
+  readonly done: (record: FilterRecord) => void;
+}
+
+/** Acquisitions at once: they compete for network and CPU, and one that hangs must not stop the rest. */
+const ACQUIRE_AT_ONCE = 4;
+/** Requests to the API server at once. */
+const RECALL_AT_ONCE = 32;
+const WRITE_AT_ONCE = 32;
+/** Shortest time between two writes of one filter's status, unless a step of its rollout waits for the write. */
+const PACE_MS = 200;
+const RETRY: BackoffPolicy = { firstMs: 1_000, longestMs: 10_000, jitter: [0.75, 1.25] };
+
+/** Namespaces take turns in every queue. */
+export function namespaceOf(id: string): string {
+  return id.slice(0, id.indexOf("/"));
+}
+
+/** A work queue of filters, by id, with the settings that all of them share. */
+export function createFilterQueue(
+  what: string,
+  concurrency: number,
+  process: (id: string) => Requeue | Promise<Requeue>,
+  deps: QueueDeps,
+): WorkQueue {
+  const { clock, log, random } = deps;
+  return createWorkQueue({
+    process,
+    concurrency,
+    clock,
+    groupOf: namespaceOf,
+    backoff: (failures) => backoff(RETRY, failures, random),
+    failed: (filter, error) => log.error(`${what} failed unexpectedly; tried again`, { filter, error: String(error) }),
+  });
+}
+
+/** What runs beside the reconcile loop: one queue for each kind of task, so that a registry that hangs holds up no write. */
+export interface TaskQueues extends Tasks {
+  /** Writes at once: a step of the rollout waits for it. */
+  writeNow(record: FilterRecord): void;
+  forget(record: FilterRecord): void;
+  /** Resolves when what is under way is done. */
+  stop(): Promise<void>;
+}
+
+export function createTaskQueues(work: TaskWork, deps: QueueDeps): TaskQueues {
+  const queueOf = (what: string, concurrency: number, run: (record: FilterRecord) => Promise<Requeue>) =>
+    createFilterQueue(
+      what,
+      concurrency,
+      (id) => {
+        const record = deps.records.get(id);
+        return record === undefined ? {} : run(record);
+      },
+      deps,
+    );
+  const andReconcile = (run: (record: FilterRecord) => Promise<Requeue>) => async (record: FilterRecord) => {
+    const requeue = await run(record);
+    if (requeue.retry !== true) work.done(record);
+    return requeue;
+  };
+  const recalls = queueOf("reading a filter's revisions", RECALL_AT_ONCE, andReconcile(work.recall));
+  const acquisitions = queueOf("resolving a filter", ACQUIRE_AT_ONCE, andReconcile(work.acquire.run));
+  const writes = queueOf("writing a filter's status", WRITE_AT_ONCE, work.write);
+  const all = [recalls, acquisitions, writes];
+  return {
+    recall: ({ id }) => recalls.add(id),
+    acquire: ({ id }) => acquisitions.add(id),
+    acquireDueAt: work.acquire.dueAt,
+    cancel: work.cancel,
+    write: ({ id }) => writes.addAfter(id, PACE_MS),
+    writeNow: ({ id }) => writes.add(id),
+    forget({ id }) {
+      for (const queue of all) queue.forget(id);
+    },
+    async stop() {
+      await Promise.all(all.map((queue) => queue.stop()));
+    },
+  };
+}

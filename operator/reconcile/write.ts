@@ -1,0 +1,96 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Requeue } from "../../base/work-queue.ts";
+import type { WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
+import type { Log } from "../../model/log.ts";
+import type { Metrics } from "../../model/metrics.ts";
+import type { FilterRecord } from "../filter/record.ts";
+import { surplus } from "../filter/revisions.ts";
+import type { RolloutState } from "../rollout/state.ts";
+import type { FilterEvent, Source } from "../source/source.ts";
+
+export interface WriteDeps {
+  readonly source: Pick<Source, "saveRevision" | "deleteRevision" | "writeStatus">;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly status: (record: FilterRecord, rollout: RolloutState) => WasmFilterStatus;
+  readonly emit: (record: FilterRecord, event: FilterEvent) => void;
+  /** False for a record that another has taken the place of. */
+  readonly isCurrent: (record: FilterRecord) => boolean;
+  /** The new revision could not be recorded. */
+  readonly unrecorded: (record: FilterRecord, why: string) => void;
+  /** A revision was recorded, or a proposal is in the status: the reconcile goes on. */
+  readonly written: (record: FilterRecord) => void;
+}
+
+/**
+ * The task that writes what a record has to say: a new revision, then the status, then what may be deleted. One write of a filter comes after the other,
+ * so that an older status never undoes what a newer one says.
+ */
+export function createWrite(deps: WriteDeps): (record: FilterRecord) => Promise<Requeue> {
+  const { source, log, isCurrent } = deps;
+
+  async function recordRevision(
+    record: FilterRecord,
+    { revision, measurements }: NonNullable<FilterRecord["unrecorded"]>,
+  ): Promise<boolean> {
+    const saved = await source.saveRevision(record.key, record.uid, revision);
+    if (!isCurrent(record)) return true;
+    if (!saved.ok) {
+      if (record.unrecorded?.revision === revision) deps.unrecorded(record, saved.error.message);
+      return false;
+    }
+    record.recorded(revision);
+    const proof = measurements === undefined ? "" : `, proved in ${(measurements.compileMs + measurements.startMs).toFixed(0)} ms`;
+    const message = `revision ${revision.number}: ${revision.image} is ${revision.digest}${proof}`;
+    deps.emit(record, { type: "Normal", reason: "Validated", message });
+    deps.written(record);
+    return true;
+  }
+
+  async function writeStatus(record: FilterRecord): Promise<boolean> {
+    const { proposal } = record;
+    const status = deps.status(record, proposal?.state ?? record.rollout);
+    if (!isDeepStrictEqual(status, record.status)) {
+      const written = await source.writeStatus(record.key, record.uid, status);
+      if (!written.ok) {
+        const { reason, message } = written.error;
+        if (!isCurrent(record)) return true;
+        deps.metrics.retried("status");
+        log.warn("the status could not be written", { filter: record.id, reason, message });
+        return false;
+      }
+      record.reported(status);
+    }
+    if (proposal !== undefined) {
+      record.confirm(proposal);
+      deps.written(record);
+    }
+    return true;
+  }
+
+  /** Deletes the revisions beyond spec.revisionHistoryLimit, and has the status written without them. */
+  async function prune(record: FilterRecord): Promise<void> {
+    if (record.filter === undefined) return;
+    const { target, stable } = record.rollout;
+    const { proposal, candidate } = record;
+    const used = [target, stable, candidate?.number, proposal?.state.target, proposal?.state.stable];
+    const inUse = new Set(used.filter((number) => number !== undefined));
+    for (const number of surplus(record.revisions, record.filter.revisionHistoryLimit, inUse)) {
+      const deleted = await source.deleteRevision(record.key, record.uid, number);
+      if (!deleted.ok) return;
+      record.pruned(number);
+      deps.written(record);
+    }
+  }
+
+  return async (record) => {
+    if (!record.recalled) return {};
+    const { unrecorded } = record;
+    const isRecorded = unrecorded === undefined || (await recordRevision(record, unrecorded));
+    // What the new revision leads to is decided first: the status is then written once.
+    if (unrecorded !== undefined && isRecorded) return {};
+    const isWritten = await writeStatus(record);
+    if (isRecorded && isWritten) await prune(record);
+    return { retry: !isRecorded || !isWritten };
+  };
+}

@@ -1,0 +1,80 @@
+import type { Digest } from "../../model/digest.ts";
+import type { Filter } from "../../model/filter.ts";
+import type { ModuleRegistry } from "../../model/module.ts";
+import { type Failure, ok } from "../../model/result.ts";
+import type { Revision } from "../../model/revision.ts";
+import type { Measurements, Preflight } from "../../model/verdict.ts";
+import { findRevision, type RevisionContent } from "../filter/revisions.ts";
+import type { Stage } from "../reconcile/steps.ts";
+import type { Source } from "../source/source.ts";
+import { configure } from "./configure.ts";
+import type { CredentialsDeps } from "./credentials.ts";
+import { about } from "./failure.ts";
+import { resolveModule } from "./module.ts";
+import { verify } from "./verify.ts";
+
+/** What resolving reads from the world. */
+export interface ResolveDeps extends CredentialsDeps {
+  readonly source: Pick<Source, "secret" | "configMap">;
+  readonly registry: ModuleRegistry;
+  readonly preflight: Preflight;
+}
+
+export interface Resolved {
+  readonly content: RevisionContent;
+  /** `undefined` for a content that a kept revision has already: it was measured when that revision was made. */
+  readonly measurements: Measurements | undefined;
+}
+
+export type Outcome =
+  | { readonly ok: true; readonly value: Resolved }
+  | { readonly ok: false; readonly stage: Stage; readonly error: Failure };
+
+/**
+ * The slow steps of a reconcile in their order: from a parsed filter to the content of a revision. Fetches nothing that the store or the history
+ * has: rolling back needs no network and no compile.
+ */
+export async function resolveFilter(
+  filter: Filter,
+  revisions: readonly Revision[],
+  deps: ResolveDeps,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const config = await configure(filter, deps.source);
+  if (!config.ok) return { ok: false, stage: "configure", error: config.error };
+  const module = await resolveModule(filter, revisions, deps, signal);
+  if (!module.ok) return { ok: false, stage: "resolve", error: module.error };
+  const verified = verify(filter);
+  if (!verified.ok) return { ok: false, stage: "verify", error: verified.error };
+  const { digest, wasmDigest } = module.value;
+  const settings = { ...filter.settings, config: config.value };
+  const content = { image: referenceOf(filter, digest), digest, wasmDigest, settings, ...secretKeyOf(filter) };
+  const known = findRevision(filter.key, revisions, content);
+  if (known !== undefined) return ok({ content: { ...content, capabilities: known.capabilities }, measurements: undefined });
+  const code = await deps.registry.read(wasmDigest);
+  if (code === undefined) return { ok: false, stage: "resolve", error: damaged(wasmDigest) };
+  const proof = await deps.preflight.validate(code, settings, signal, filter.configFrom?.kind === "secret");
+  if (!proof.ok) return { ok: false, stage: "prove", error: about(exactly(content.image, digest), proof.error) };
+  const capabilities = settings.capabilities ?? [...proof.value.imports, ...proof.value.exports];
+  return ok({ content: { ...content, capabilities }, measurements: proof.value });
+}
+
+function damaged(wasmDigest: Digest): Failure {
+  const message = `the stored module ${wasmDigest} no longer has its digest; it is fetched again`;
+  return { reason: "ModuleDamaged", message, retryable: true };
+}
+
+function secretKeyOf({ configFrom }: Filter): Pick<Revision, "secretConfig"> {
+  return configFrom?.kind === "secret" ? { secretConfig: { name: configFrom.name, key: configFrom.key } } : {};
+}
+
+/** The reference to keep in the record: as the manifest wrote it, with the pin where one decided. */
+function referenceOf(filter: Filter, digest: Digest): string {
+  if (filter.source.kind === "url") return filter.source.url;
+  return filter.pin === undefined ? filter.source.image : `${filter.source.image.replace(/@sha256:.*$/, "")}@${digest}`;
+}
+
+/** A reference with the digest that a tag stood for: what a person can look at even when the tag has moved on. */
+function exactly(image: string, digest: Digest): string {
+  return image.includes("@") || /^https?:\/\//.test(image) ? image : `${image}@${digest}`;
+}

@@ -1,0 +1,51 @@
+import type { Clock } from "../../model/clock.ts";
+import type { Failure } from "../../model/result.ts";
+import type { FilterRecord } from "../filter/record.ts";
+import { type Outcome, type ResolveDeps, resolveFilter } from "./resolve.ts";
+
+/** One resolution, download included, may take this long. */
+const TIMEOUT_MS = 300_000;
+/** What was under way when the time was over says only that it was canceled. */
+const TOO_LATE: Failure = {
+  reason: "ResolveTimeout",
+  message: `fetching and proving the module took longer than ${TIMEOUT_MS / 60_000} minutes; check how fast the registry answers`,
+  retryable: true,
+};
+
+/** Runs the slow steps of a reconcile, bounded in time. */
+export interface Resolver {
+  /** Resolves the record's present spec. `undefined`: it was cancelled meanwhile. */
+  run(record: FilterRecord): Promise<Outcome | undefined>;
+  /** Stops what is under way for this record. */
+  cancel(record: FilterRecord): void;
+}
+
+export function createResolver(deps: ResolveDeps, clock: Clock): Resolver {
+  const running = new Map<FilterRecord, AbortController>();
+  return {
+    async run(record) {
+      const { filter, revisions } = record;
+      if (filter === undefined) return undefined;
+      const cancelled = new AbortController();
+      const late = new AbortController();
+      running.set(record, cancelled);
+      const cancelTimer = clock.after(TIMEOUT_MS, () => late.abort());
+      const signal = AbortSignal.any([cancelled.signal, late.signal]);
+      const outcome = await resolveFilter(filter, revisions, deps, signal).catch(unexpected);
+      cancelTimer();
+      if (running.get(record) === cancelled) running.delete(record);
+      if (cancelled.signal.aborted) return undefined;
+      return !outcome.ok && late.signal.aborted ? { ...outcome, error: TOO_LATE } : outcome;
+    },
+    cancel(record) {
+      running.get(record)?.abort();
+      running.delete(record);
+    },
+  };
+}
+
+/** A bug in resolving one filter must not take the others down: it is reported on that filter and tried again. */
+function unexpected(error: unknown): Outcome {
+  const message = error instanceof Error ? error.message : String(error);
+  return { ok: false, stage: "resolve", error: { reason: "InternalError", message: `unexpected: ${message}`, retryable: true } };
+}

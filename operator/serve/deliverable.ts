@@ -1,0 +1,64 @@
+import type { ModuleRegistry } from "../../model/module.ts";
+import type { Revision } from "../../model/revision.ts";
+import type { FilterRecord } from "../filter/record.ts";
+import { restore } from "../filter/revisions.ts";
+import { type CredentialsDeps, pullKeychain } from "../resolve/credentials.ts";
+
+export interface ProvideDeps extends CredentialsDeps {
+  readonly registry: Pick<ModuleRegistry, "has" | "pull" | "pullUrl">;
+}
+
+/** Where the module of a revision may come from. */
+export type Reach = "store" | "network";
+
+/**
+ * Brings a revision to the point where it can be served: its settings whole (a text from a Secret filled in), its module in the store. A module that the
+ * store lost comes again by its digest, where the network may be asked. False: that is not possible now, and the slots that need it are held.
+ */
+export async function provide(record: FilterRecord, kept: Revision | undefined, reach: Reach, deps: ProvideDeps): Promise<boolean> {
+  if (kept === undefined) return false;
+  if (record.deliverable.has(kept.number)) return true;
+  const revision = await withConfig(record, kept, deps);
+  if (revision === undefined) return false;
+  const isThere = (await deps.registry.has(revision.wasmDigest)) || (reach === "network" && (await fetchAgain(record, revision, deps)));
+  if (isThere) record.provide(revision);
+  return isThere;
+}
+
+/** The revision with its configuration text. `undefined`: the Secret no longer holds the text that the revision was made with. */
+async function withConfig(record: FilterRecord, kept: Revision, { source }: ProvideDeps): Promise<Revision | undefined> {
+  if (record.candidate?.number === kept.number) return record.candidate;
+  if (kept.secretConfig === undefined) return kept;
+  const secret = await source.secret(record.key.namespace, kept.secretConfig.name);
+  const text = secret.ok ? secret.value.get(kept.secretConfig.key)?.toString("utf8") : undefined;
+  return restore(record.key, kept, text);
+}
+
+/** Fetches a module that the store lost (a new disk), with the credentials that the filter names now. */
+async function fetchAgain({ filter }: FilterRecord, revision: Revision, deps: ProvideDeps): Promise<boolean> {
+  const named = filter === undefined ? undefined : await pullKeychain(filter, deps);
+  const keychain = named?.ok ? named.value : new Map<string, never>();
+  const pulled = /^https?:\/\//.test(revision.image)
+    ? await deps.registry.pullUrl(revision.image, revision.wasmDigest, { keychain })
+    : await deps.registry.pull(revision.image, revision.digest, { keychain });
+  return pulled.ok && (await deps.registry.has(revision.wasmDigest));
+}
+
+/** The revisions that a wave can ask for: stable, the target, and what the spec asks for next. */
+function inUse({ rollout, candidate }: FilterRecord): ReadonlySet<number> {
+  const { target, stable, phase } = rollout;
+  const used = [stable, phase === "Progressing" ? target : undefined, candidate?.number];
+  return new Set(used.filter((number) => number !== undefined));
+}
+
+/** The revisions in use that cannot be served yet. */
+export function undelivered(record: FilterRecord): readonly Revision[] {
+  const used = inUse(record);
+  return record.revisions.filter(({ number }) => used.has(number) && !record.deliverable.has(number));
+}
+
+/** Lets go of revisions that no wave can ask for any more. */
+export function withdrawUnused(record: FilterRecord): void {
+  const used = inUse(record);
+  for (const number of [...record.deliverable.keys()]) if (!used.has(number)) record.withdraw(number);
+}

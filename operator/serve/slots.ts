@@ -1,0 +1,60 @@
+import type { Chain, ChainEntry } from "../../model/delivery.ts";
+import { type FilterKey, filterId } from "../../model/filter.ts";
+import type { Revision } from "../../model/revision.ts";
+import { assigned, type RolloutState } from "../rollout/state.ts";
+import { position } from "../rollout/wave.ts";
+
+/** What serving knows of a filter: its recorded revisions and rollout, and what of them can be served. A replica that decides nothing has the same. */
+export interface ServedFilter {
+  readonly id: string;
+  readonly key: FilterKey;
+  readonly revisions: readonly Revision[];
+  readonly rollout: RolloutState;
+  readonly deliverable: ReadonlyMap<number, ChainEntry>;
+}
+
+/** What a proxy must wait for: the leader of several servers sends these to the others. */
+export interface Overrides {
+  /** Whether the proxy must wait for the revision with this hash, since it refused it or others are tried first. */
+  withholds(proxyId: string, filterId: string, hash: string): boolean;
+}
+
+/** What each slot of a proxy holds. `hold`: the proxy keeps what it has. */
+export type Slots = ReadonlyMap<string, Chain | "hold">;
+
+/**
+ * What each slot of one proxy is due, from the filters that concern it. A slot whose chain cannot be built whole (a revision's module is not at
+ * hand) is held: leaving the filter out would take it off the path.
+ */
+export function slotsDue(proxyId: string, filters: Iterable<ServedFilter>, overrides: Overrides): Slots {
+  const slots = new Map<string, ChainEntry[]>();
+  const held = new Set<string>();
+  for (const filter of filters) {
+    const revision = revisionDue(proxyId, filter, overrides);
+    if (revision === undefined) continue;
+    const { slot } = revision.settings;
+    const entry = filter.deliverable.get(revision.number);
+    const chain = slots.get(slot);
+    if (entry === undefined) held.add(slot);
+    else if (chain === undefined) slots.set(slot, [entry]);
+    else chain.push(entry);
+  }
+  const result = new Map<string, Chain | "hold">();
+  for (const [slot, chain] of slots) result.set(slot, chain.sort(byPriority));
+  for (const slot of held) result.set(slot, "hold");
+  return result;
+}
+
+function revisionDue(proxyId: string, { id, revisions, rollout }: ServedFilter, overrides: Overrides): Revision | undefined {
+  const find = (number: number | undefined) => revisions.find((revision) => revision.number === number);
+  const target = find(rollout.target);
+  const waits = target !== undefined && overrides.withholds(proxyId, id, target.hash);
+  return find(assigned(rollout, position(id, proxyId), waits));
+}
+
+/** A request meets the higher priority first; ties go by namespace/name, so that the order never depends on time. */
+function byPriority(a: ChainEntry, b: ChainEntry): number {
+  if (a.settings.priority !== b.settings.priority) return b.settings.priority - a.settings.priority;
+  const [left, right] = [filterId(a.filter), filterId(b.filter)];
+  return left < right ? -1 : left > right ? 1 : 0;
+}

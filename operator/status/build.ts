@@ -1,0 +1,58 @@
+import type { Clock } from "../../model/clock.ts";
+import type { FleetView } from "../../model/delivery.ts";
+import type { RolloutPolicy } from "../../model/filter.ts";
+import type { WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
+import { wishesOf } from "../filter/annotations.ts";
+import { type FilterRecord, revisionOf } from "../filter/record.ts";
+import type { Counts } from "../fleet/counts.ts";
+import { observe } from "../fleet/observe.ts";
+import type { Settling } from "../reconcile/settling.ts";
+import { deadlineOf, stepCount } from "../rollout/advance.ts";
+import type { RolloutState } from "../rollout/state.ts";
+import { statusOf } from "./status.ts";
+
+export interface StatusDeps {
+  readonly fleet: Pick<FleetView, "proxy">;
+  readonly clock: Clock;
+  readonly proxiesOf: (id: string) => Iterable<string>;
+  readonly settling: Settling;
+}
+
+/** In force while no spec of the filter parses. */
+const NO_POLICY: RolloutPolicy = {
+  steps: [],
+  progressDeadlineMs: 0,
+  autoRollback: true,
+  analysis: { minRequests: 0, max5xxRisePercent: 100, maxLatencyRatio: Number.POSITIVE_INFINITY },
+};
+
+/** The status of a filter as of now, with this rollout state. Costs a look at each of the filter's proxies. */
+export function buildStatus(record: FilterRecord, rollout: RolloutState, deps: StatusDeps): WasmFilterStatus {
+  const { filter, object } = record;
+  const now = deps.clock.now();
+  const { id, key, revisions, refusals } = record;
+  const seen = observe({ id, key, filter, revisions, refusals, rollout }, deps.fleet, deps.proxiesOf(id), now);
+  const policy = filter?.rollout ?? NO_POLICY;
+  const isWaiting = rollout.phase === "Progressing" && !policy.autoRollback && seen.outstanding > 0;
+  const pausedStep = policy.steps[rollout.step]?.pause === true && rollout.heldSince !== undefined;
+  const facts = {
+    generation: object.metadata.generation ?? 1,
+    resolution: record.resolution,
+    verifies: (filter?.verify.length ?? 0) > 0,
+    suspended: filter?.suspend === true,
+    measurements: record.measurements,
+    rollout: { ...rollout, step: Math.min(rollout.step, stepCount(policy) - 1) },
+    target: revisionOf(record, rollout.target),
+    stable: revisionOf(record, rollout.stable),
+    counts: withMissing(seen.counts, deps.settling.missing(record, seen)),
+    paused: wishesOf(object).paused || pausedStep,
+    deadlineExceeded: isWaiting && now >= deadlineOf(rollout, policy, record.watchedSince ?? now),
+  };
+  const input = { facts, policy, revisions, rejections: seen.rejections, now, wakeAt: record.nextStepAt };
+  return statusOf(input, record.status);
+}
+
+/** Proxies that are expected back count as pending, so that an operator killed again before they are back still waits for them. */
+function withMissing(counts: Counts, missing: number): Counts {
+  return missing === 0 ? counts : { ...counts, matched: counts.matched + missing, pending: counts.pending + missing };
+}

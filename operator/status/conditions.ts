@@ -1,0 +1,180 @@
+import type { Condition, ConditionType } from "../../model/condition.ts";
+import { shortDigest } from "../../model/digest.ts";
+import type { Revision } from "../../model/revision.ts";
+import type { Measurements } from "../../model/verdict.ts";
+import type { Resolution } from "../filter/record.ts";
+import type { Counts } from "../fleet/counts.ts";
+import { CONDITIONS, conditionOf, orderOf, STAGE_CONDITIONS, STEPS } from "../reconcile/steps.ts";
+import type { RolloutState } from "../rollout/state.ts";
+
+/** Everything the conditions are decided from. */
+export interface Facts {
+  readonly generation: number;
+  readonly resolution: Resolution;
+  readonly verifies: boolean;
+  readonly suspended: boolean;
+  readonly measurements: Measurements | undefined;
+  readonly rollout: RolloutState;
+  readonly target: Revision | undefined;
+  readonly stable: Revision | undefined;
+  readonly counts: Counts;
+  readonly paused: boolean;
+  readonly deadlineExceeded: boolean;
+}
+
+interface Verdict {
+  readonly status: Condition["status"];
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** True when the spec got past the step that decides `type`, false when it stopped there, undefined when it did not get there. */
+function passed({ resolution }: Facts, type: ConditionType): boolean | undefined {
+  if (resolution.state === "done") return true;
+  if (resolution.state === "pending") return undefined;
+  if (conditionOf(resolution.stage) === type) return false;
+  const first = STEPS.findIndex(({ decides }) => decides.some((each) => each === type));
+  return first < orderOf(resolution.stage) ? true : undefined;
+}
+
+/** The condition of a stage that did not pass: False for what a person must mend, Unknown for what may pass by itself while something serves. */
+function stopped(facts: Facts, type: ConditionType): Verdict {
+  const { resolution } = facts;
+  if (resolution.state === "pending" && facts.suspended) {
+    const serving = facts.stable === undefined ? "nothing is served" : `revision ${facts.stable.number} keeps serving`;
+    return { status: "Unknown", reason: "Suspended", message: `spec.suspend is true: changes wait, ${serving}` };
+  }
+  if (resolution.state !== "failed" || conditionOf(resolution.stage) !== type) {
+    return { status: "Unknown", reason: "Pending", message: "not reached yet" };
+  }
+  const { reason, retryable } = resolution.error;
+  const message = resolution.error.message.replace(/\.$/, "");
+  const passing = retryable && resolution.heldOver;
+  const serving = facts.stable === undefined ? "" : `; revision ${facts.stable.number} keeps serving`;
+  const retry = retryable ? "; tried again with backoff" : resolution.stage === "resolve" ? "; tried again every spec.interval" : "";
+  return { status: passing ? "Unknown" : "False", reason, message: `${message}${retry}${serving}` };
+}
+
+function accepted(facts: Facts): Verdict {
+  if (passed(facts, "Accepted") === false) return stopped(facts, "Accepted");
+  return { status: "True", reason: "Accepted", message: "the spec is valid" };
+}
+
+function resolved(facts: Facts): Verdict {
+  if (passed(facts, "Resolved") !== true) return stopped(facts, "Resolved");
+  const { target } = facts;
+  const message = target === undefined ? "the module is in the store" : `${target.image} is ${target.digest}`;
+  return { status: "True", reason: "Resolved", message };
+}
+
+function verified(facts: Facts): Verdict {
+  if (passed(facts, "Verified") !== true) return stopped(facts, "Verified");
+  return { status: "True", reason: "Verified", message: "every signature that spec.verify asks for holds" };
+}
+
+function validated(facts: Facts): Verdict {
+  if (passed(facts, "Validated") !== true) return stopped(facts, "Validated");
+  const { measurements: m, target } = facts;
+  if (m === undefined) {
+    return { status: "True", reason: "Validated", message: `revision ${target?.number ?? "?"} passed preflight when it was made` };
+  }
+  const did = m.effects.length === 0 ? "" : `; on a synthetic request: ${m.effects.join(", ")}`;
+  const message =
+    `ABI ${m.abi}, ${m.size} bytes, compiled in ${m.compileMs.toFixed(0)} ms, started in ${m.startMs.toFixed(0)} ms, ` +
+    `${m.memoryPages} memory pages, imports ${m.imports.join(" ") || "nothing"}${did}`;
+  return { status: "True", reason: "Validated", message: message.slice(0, 2048) };
+}
+
+function programmed({ counts, stable, rollout, target }: Facts): Verdict {
+  const { matched, updated, rejected, pending } = counts;
+  if (target === undefined || (stable === undefined && rollout.phase === "Rejected")) {
+    return { status: "False", reason: "NothingToServe", message: "no revision can be served" };
+  }
+  if (matched === 0) {
+    const slot = JSON.stringify(target.settings.slot);
+    return { status: "True", reason: "NoProxies", message: `no selected proxy has slot ${slot} yet` };
+  }
+  if (rejected > 0)
+    return { status: "False", reason: "Rejected", message: `${rejected} of ${matched} proxies rejected revision ${target.number}` };
+  if (pending > 0)
+    return { status: "False", reason: "Pending", message: `${updated} of ${matched} proxies acknowledged, ${pending} to go` };
+  return { status: "True", reason: "Acknowledged", message: `${updated} of ${matched} proxies acknowledged` };
+}
+
+function progressing({ rollout, deadlineExceeded, paused, suspended }: Facts): Verdict {
+  if (rollout.phase !== "Progressing") {
+    const reason = rollout.phase === "Succeeded" ? "Complete" : rollout.phase === "Idle" ? "NoRevision" : rollout.phase;
+    const message = rollout.phase === "Succeeded" ? `revision ${rollout.target} reached every wave` : "no rollout is under way";
+    return { status: "False", reason, message };
+  }
+  if (deadlineExceeded) {
+    const message = `revision ${rollout.target} stopped at wave ${rollout.step + 1}: not every proxy acknowledged in time, and autoRollback is off`;
+    return { status: "False", reason: "ProgressDeadlineExceeded", message };
+  }
+  const wave = `revision ${rollout.target}, wave ${rollout.step + 1}`;
+  if (suspended) return { status: "Unknown", reason: "Suspended", message: `${wave}, suspended` };
+  if (paused) return { status: "Unknown", reason: "Paused", message: `${wave}, paused` };
+  return { status: "True", reason: rollout.heldSince === undefined ? "WaveInProgress" : "WaveHolding", message: wave };
+}
+
+function rolledBack({ rollout }: Facts): Verdict {
+  const outcome = rollout.target === undefined ? undefined : rollout.outcomes.get(rollout.target);
+  if (rollout.phase === "RolledBack" || rollout.phase === "Rejected") {
+    const message = outcome?.message ?? "the target failed";
+    const reason = /^([A-Z]\w+):/.exec(message)?.[1] ?? "Failed";
+    const back = rollout.stable === undefined ? "there was no earlier revision" : `revision ${rollout.stable} serves`;
+    return { status: "True", reason, message: `revision ${rollout.target} failed, ${back}: ${message}` };
+  }
+  return { status: "False", reason: "NotRolledBack", message: "the target is not known to fail" };
+}
+
+/** Sums the others up: the first condition that blocks decides, in the order of the steps. */
+function ready(facts: Facts, verdicts: ReadonlyMap<ConditionType, Verdict>): Verdict {
+  const heldOver = facts.resolution.state === "failed" && facts.resolution.heldOver;
+  for (const type of STAGE_CONDITIONS) {
+    const verdict = verdicts.get(type);
+    if (verdict !== undefined && (verdict.status === "False" || (verdict.status === "Unknown" && !heldOver))) return blocked(verdict);
+  }
+  const back = verdicts.get("RolledBack");
+  if (back?.status === "True") return blocked({ ...back, reason: facts.rollout.phase });
+  const [done, progress] = [verdicts.get("Programmed"), verdicts.get("Progressing")];
+  if (facts.rollout.phase === "Progressing") {
+    const message = `${progress?.message ?? ""}: ${done?.message ?? ""}`;
+    return { status: "False", reason: progress?.reason ?? "Progressing", message };
+  }
+  if (done !== undefined && done.status !== "True") return blocked(done);
+  const digest = shortDigest(facts.stable?.digest);
+  return { status: "True", reason: "Ready", message: `revision ${facts.stable?.number ?? "?"} (${digest}): ${done?.message ?? ""}` };
+}
+
+function blocked({ reason, message }: Verdict): Verdict {
+  return { status: "False", reason, message };
+}
+
+type Decide = (facts: Facts, verdicts: ReadonlyMap<ConditionType, Verdict>) => Verdict | undefined;
+
+/** One small function for each condition; `undefined`: the condition does not apply. The table of steps has their order. */
+const decide: Readonly<Record<ConditionType, Decide>> = {
+  Accepted: accepted,
+  Resolved: resolved,
+  Verified: (facts) => (facts.verifies ? verified(facts) : undefined),
+  Validated: validated,
+  Programmed: programmed,
+  Progressing: progressing,
+  RolledBack: rolledBack,
+  Ready: ready,
+};
+
+/** The conditions of a filter, in the order of the steps that decide them. A condition keeps its lastTransitionTime while its status stays. */
+export function conditionsOf(facts: Facts, previous: readonly Partial<Condition>[], now: string): readonly Condition[] {
+  const verdicts = new Map<ConditionType, Verdict>();
+  for (const type of CONDITIONS) {
+    const verdict = decide[type](facts, verdicts);
+    if (verdict !== undefined) verdicts.set(type, verdict);
+  }
+  return Array.from(verdicts, ([type, verdict]) => {
+    const before = previous.find((condition) => condition.type === type);
+    const lastTransitionTime = before?.status === verdict.status && before.lastTransitionTime ? before.lastTransitionTime : now;
+    return { type, ...verdict, observedGeneration: facts.generation, lastTransitionTime };
+  });
+}

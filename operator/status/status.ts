@@ -1,0 +1,151 @@
+import { shortDigest } from "../../model/digest.ts";
+import type { RolloutPolicy } from "../../model/filter.ts";
+import type { WasmFilterStatus, WasmFilterStatusHistoryItem, WasmFilterStatusRollout } from "../../model/gen/wasmfilter.ts";
+import type { Revision, RevisionResult } from "../../model/revision.ts";
+import { stepCount } from "../rollout/advance.ts";
+import { idle, type Outcome, type Phase, type RolloutState } from "../rollout/state.ts";
+import { conditionsOf, type Facts } from "./conditions.ts";
+
+/** Rejections shown in the status; the count beside them is complete. */
+const SHOWN_REJECTIONS = 10;
+/** Longest message kept of one rejection or outcome, in characters. */
+const LONGEST_MESSAGE = 1024;
+
+export interface StatusInput {
+  readonly facts: Facts;
+  readonly policy: RolloutPolicy;
+  readonly revisions: readonly Revision[];
+  readonly rejections: readonly { readonly proxy: string; readonly message: string }[];
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** When a held wave may end; milliseconds since the epoch. */
+  readonly wakeAt: number | undefined;
+}
+
+function time(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** The status of a filter: what people read, and what a restarted operator goes on from (see rolloutFrom). */
+export function statusOf(input: StatusInput, previous: WasmFilterStatus | undefined): WasmFilterStatus {
+  const { facts, revisions } = input;
+  const { rollout, counts, stable } = facts;
+  return {
+    observedGeneration: facts.generation,
+    ...(stable === undefined ? {} : { digest: stable.digest, wasmDigest: stable.wasmDigest }),
+    ...(rollout.target === undefined ? {} : { revision: rollout.target }),
+    ...(rollout.stable === undefined ? {} : { stableRevision: rollout.stable }),
+    summary: { digest: shortDigest(stable?.digest), proxies: `${counts.updated}/${counts.matched}` },
+    proxies: { ...counts },
+    ...(input.rejections.length === 0
+      ? {}
+      : {
+          rejections: input.rejections
+            .slice(0, SHOWN_REJECTIONS)
+            .map(({ proxy, message }) => ({ proxy, message: message.slice(0, LONGEST_MESSAGE) })),
+        }),
+    ...(rollout.phase === "Idle" ? {} : { rollout: rolloutStatus(input) }),
+    history: revisions.toReversed().map((revision) => historyItem(revision, rollout.outcomes.get(revision.number))),
+    conditions: conditionsOf(facts, (previous?.conditions ?? []) as Parameters<typeof conditionsOf>[1], time(input.now)),
+  };
+}
+
+function rolloutStatus({ facts, policy, wakeAt }: StatusInput): WasmFilterStatusRollout {
+  const { rollout, paused, suspended, deadlineExceeded } = facts;
+  const state = rolloutStateName(rollout, paused || suspended, deadlineExceeded);
+  const outcome = rollout.target === undefined ? undefined : rollout.outcomes.get(rollout.target);
+  const holding = rollout.phase === "Progressing" && rollout.heldSince !== undefined;
+  const steps = stepCount(policy);
+  const message =
+    rollout.phase === "Progressing"
+      ? holding
+        ? "the wave is being watched"
+        : "waits for the proxies of this wave"
+      : (outcome?.message ?? "");
+  return {
+    state,
+    step: Math.min(rollout.step + 1, steps),
+    steps,
+    percent: rollout.phase === "Progressing" ? (policy.steps[rollout.step]?.percent ?? 100) : 100,
+    threshold: rollout.threshold,
+    startTime: time(rollout.startedAt),
+    stepTime: time(rollout.stepAt),
+    ...(holding ? { holdTime: time(rollout.heldSince ?? 0) } : {}),
+    ...(holding && wakeAt !== undefined ? { nextStepTime: time(wakeAt) } : {}),
+    ...(message === "" ? {} : { message: message.slice(0, LONGEST_MESSAGE) }),
+  };
+}
+
+function rolloutStateName(rollout: RolloutState, paused: boolean, deadlineExceeded: boolean): WasmFilterStatusRollout["state"] {
+  if (rollout.phase === "Idle") return "Progressing";
+  if (rollout.phase !== "Progressing") return rollout.phase;
+  if (deadlineExceeded) return "Failed";
+  if (paused) return "Paused";
+  return rollout.heldSince === undefined ? "Progressing" : "Holding";
+}
+
+function historyItem(revision: Revision, outcome: Outcome | undefined): WasmFilterStatusHistoryItem {
+  return {
+    revision: revision.number,
+    digest: revision.digest,
+    wasmDigest: revision.wasmDigest,
+    image: revision.image,
+    time: revision.time,
+    result: outcome?.result ?? "Superseded",
+    ...(outcome?.message ? { message: outcome.message.slice(0, LONGEST_MESSAGE) } : {}),
+    ...(outcome === undefined ? {} : { generation: outcome.generation, endTime: time(outcome.at) }),
+  };
+}
+
+const PHASES: Readonly<Record<WasmFilterStatusRollout["state"], Phase>> = {
+  Progressing: "Progressing",
+  Holding: "Progressing",
+  Paused: "Progressing",
+  Failed: "Progressing",
+  Succeeded: "Succeeded",
+  RolledBack: "RolledBack",
+  Rejected: "Rejected",
+};
+
+function ms(text: string | undefined): number {
+  const value = text === undefined ? Number.NaN : Date.parse(text);
+  return Number.isFinite(value) ? value : 0;
+}
+
+/**
+ * The rollout as the last status recorded it. Revisions that are no longer kept are dropped; a status that makes no sense (somebody else wrote
+ * it) starts the rollout anew rather than trusting it.
+ */
+export function rolloutFrom(status: WasmFilterStatus | undefined, revisions: readonly Revision[]): RolloutState {
+  const known = new Set(revisions.map(({ number }) => number));
+  const keep = (number: number | undefined) => (number !== undefined && known.has(number) ? number : undefined);
+  const outcomes = new Map<number, Outcome>();
+  for (const item of status?.history ?? []) {
+    if (!known.has(item.revision)) continue;
+    const result: RevisionResult = item.result;
+    outcomes.set(item.revision, { result, message: item.message ?? "", generation: item.generation ?? 0, at: ms(item.endTime) });
+  }
+  const stable = keep(status?.stableRevision);
+  const target = keep(status?.revision);
+  const rollout = status?.rollout;
+  const phase = rollout === undefined ? undefined : PHASES[rollout.state];
+  if (
+    target === undefined ||
+    rollout === undefined ||
+    phase === undefined ||
+    (phase !== "Progressing" && phase !== "Rejected" && stable === undefined)
+  ) {
+    return stable === undefined ? { ...idle, outcomes } : { ...idle, phase: "Succeeded", target: stable, stable, outcomes };
+  }
+  return {
+    phase,
+    target,
+    stable,
+    step: Math.max(0, (rollout.step ?? 1) - 1),
+    threshold: rollout.threshold ?? 0,
+    startedAt: ms(rollout.startTime),
+    stepAt: ms(rollout.stepTime),
+    heldSince: rollout.holdTime === undefined ? undefined : ms(rollout.holdTime),
+    outcomes,
+  };
+}
