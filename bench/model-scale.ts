@@ -38,6 +38,8 @@ interface Scene {
   readonly size: number;
   /** Statuses written so far. */
   writes: number;
+  /** When the last was written, by `performance.now()`. */
+  writtenAt: number;
 }
 
 const IMAGE = "registry.example/filters/bench:1";
@@ -73,8 +75,11 @@ async function startScene(size: number): Promise<Scene> {
   const proxies = createSimulatedFleet(Buffer.alloc(MODULE_SIZE, "x"));
   const registry = createFakeRegistry();
   registry.push(IMAGE, "x".repeat(MODULE_SIZE));
-  const scene: Scene = { source, proxies, size, writes: 0 };
-  source.onStatus = () => void scene.writes++;
+  const scene: Scene = { source, proxies, size, writes: 0, writtenAt: 0 };
+  source.onStatus = () => {
+    scene.writes++;
+    scene.writtenAt = performance.now();
+  };
   for (let n = 0; n < size / IN_NAMESPACE; n++) {
     const namespace = `namespace-${n}`;
     for (let index = 0; index < 5; index++) {
@@ -87,10 +92,18 @@ async function startScene(size: number): Promise<Scene> {
   }
   const parts = { source, fleet: proxies.fleet, registry, preflight, clock: systemClock, log: silentLog, ownNamespace: OWN };
   const operator = createOperator({ ...parts, parseKeychain: () => ok(new Map()), random: Math.random, startupMs: 120_000 });
+  const cpu = process.cpuUsage();
+  const began = performance.now();
   await operator.start();
   const isReady = () => operator.filters().every(({ status }) => status?.rollout?.state === "Succeeded" && status.proxies?.pending === 0);
   do await quiet(scene);
   while (!isReady());
+  const { user, system } = process.cpuUsage(cpu);
+  const seconds = (at: number) => `${((at - began) / 1_000).toFixed(1)} s`;
+  console.log(
+    `first rollout of ${size / GROUPS} filters to ${size} proxies: last acknowledgement after ${seconds(proxies.lastAt())},`,
+    `last status after ${seconds(scene.writtenAt)}, ${proxies.responses()} responses, ${scene.writes} statuses, cpu ${((user + system) / 1e6).toFixed(1)} s`,
+  );
   return scene;
 }
 
@@ -144,9 +157,7 @@ const alive = setInterval(() => {}, 60_000);
 const runs: ScaleRun[] = [];
 const scenes: Scene[] = [];
 for (const size of values.fleets.split(",")) {
-  const began = performance.now();
   scenes.push(await startScene(Number(size)));
-  console.log(`${size} proxies with ${Number(size) / GROUPS} filters were served in ${((performance.now() - began) / 1_000).toFixed(1)} s`);
 }
 // The first turn warms the code up, and each turn visits every fleet and every reach.
 for (let turn = 0; turn <= Number(values.runs); turn++) {
