@@ -1,7 +1,7 @@
 import type { Log } from "../../model/log.ts";
 import type { Failure } from "../../model/result.ts";
 import { rolloutId } from "../../model/rollout-id.ts";
-import type { FilterRecord } from "../filter/record.ts";
+import { type FilterRecord, revisionOf } from "../filter/record.ts";
 import type { FilterEvent, Source } from "../source/source.ts";
 
 export type EventListener = (record: FilterRecord, event: FilterEvent) => void;
@@ -19,9 +19,9 @@ export function createEvents(source: Pick<Source, "event">, log: Log): Events {
 
   function emit(record: FilterRecord, event: FilterEvent): void {
     const level = event.type === "Warning" ? "warn" : "info";
-    const { target, startedAt } = record.rollout;
-    const rollout = target === undefined ? {} : { rollout: rolloutId(record.key, target, startedAt) };
-    log[level](event.message, { filter: record.id, event: event.reason, ...rollout });
+    const target = revisionOf(record, record.rollout.target);
+    const about = target && { rollout: rolloutId({ filter: record.key, revision: target.number, hash: target.hash }) };
+    log[level](event.message, { filter: record.id, event: event.reason, ...about });
     void source.event(record.key, record.uid, event);
     for (const listener of listeners) listener(record, event);
   }
