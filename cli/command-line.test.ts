@@ -3,9 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { main } from "./main.ts";
 import { takesColor } from "./terminal.ts";
-import { fakeTerminal } from "./testing/terminal.ts";
+import { runWeir } from "./testing/weir.ts";
 
 /** One thing that people expect of a command line, as POSIX, GNU and commander do it. `EMPTY` in `argv` is a folder without manifests. */
 interface Row {
@@ -134,9 +133,9 @@ before(() => {
 after(() => rmSync(empty, { recursive: true }));
 
 async function check({ expect, argv, env = {}, columns = 100, status, out, err }: Row): Promise<void> {
-  const { terminal, written } = fakeTerminal({ env: { HOME: empty, WEIR_SERVER: "http://127.0.0.1:1", ...env }, columns });
   const words = argv.map((word) => (word === "EMPTY" ? empty : word));
-  assert.equal(await main(words, terminal), status, `${expect}: ${written.err}`);
+  const written = await runWeir(empty, words, { env, columns });
+  assert.equal(written.status, status, `${expect}: ${written.err}`);
   for (const [text, wanted] of [
     [written.out, out],
     [written.err, err],

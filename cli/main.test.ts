@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { SECTIONS } from "./commands/index.ts";
-import { main } from "./main.ts";
 import { moduleFolder } from "./testing/modules.ts";
-import { fakeTerminal } from "./testing/terminal.ts";
+import type { fakeTerminal } from "./testing/terminal.ts";
+import { runWeir } from "./testing/weir.ts";
 
 const BIN = fileURLToPath(new URL("../bin/weir", import.meta.url));
 
@@ -20,11 +20,7 @@ before(async () => {
 
 after(() => world.remove());
 
-async function weir(argv: readonly string[], given: Parameters<typeof fakeTerminal>[0] = {}) {
-  const { terminal, written } = fakeTerminal({ ...given, env: { HOME: dir, WEIR_SERVER: "http://127.0.0.1:1", ...given.env } });
-  const status = await main(argv, terminal);
-  return { status, ...written };
-}
+const weir = (argv: readonly string[], given: Parameters<typeof fakeTerminal>[0] = {}) => runWeir(dir, argv, given);
 
 describe("help", () => {
   test("help at every level goes to stdout and is no failure", async () => {

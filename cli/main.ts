@@ -24,7 +24,7 @@ const isHelp = (word: string | undefined) => word === "help" || word === "-h" ||
 export async function main(argv: readonly string[], terminal: Terminal): Promise<number> {
   const [first, ...rest] = argv;
   if (first === undefined) {
-    // Asked for, the help is the result; here it answers a mistake.
+    // Here the help answers a mistake, so it goes to stderr.
     terminal.err(renderOverview(SECTIONS, terminal.columns));
     return WRONG_USAGE;
   }
@@ -60,7 +60,7 @@ function help(words: readonly string[], terminal: Terminal): number {
   return DONE;
 }
 
-/** Prints a candidate a line (word, tab, help), then `:file` or `:folder` where the shell is to offer paths. Silent about all that is wrong. */
+/** Prints a candidate a line (word, tab, help), then `:file` or `:folder` if the shell should add paths. Never reports an error. */
 async function answerShell(words: readonly string[], terminal: Terminal): Promise<number> {
   const { candidates, paths } = await complete(words, { commands: COMMANDS, env: terminal.env, findNames: createFindNames(terminal.env) });
   for (const { word, help: means } of candidates) terminal.out(`${word}\t${means}\n`);
@@ -88,6 +88,6 @@ function wrongUsage(terminal: Terminal, command: string, message: string): numbe
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const argv = process.argv.slice(2);
   process.exitCode = await main(argv, processTerminal());
-  // A cluster that has not answered yet must not hold the shell of the person who pressed TAB.
+  // Requests that are still open must not keep the shell waiting.
   if (argv[0] === COMPLETE) process.exit();
 }

@@ -14,7 +14,7 @@ export const registryFlags = {
   "plain-http": { type: "boolean", help: "use HTTP with this registry (as always with one on loopback)" },
 } as const satisfies Record<string, Flag>;
 
-/** Credentials as `docker login` keeps them: $DOCKER_CONFIG/config.json, else ~/.docker/config.json. Without the file there are none. */
+/** Credentials as `docker login` keeps them: $DOCKER_CONFIG/config.json, else ~/.docker/config.json. Without that file there are none. */
 async function loadKeychain(env: Environment): Promise<Result<Keychain>> {
   const file = join(env.DOCKER_CONFIG || join(env.HOME ?? homedir(), ".docker"), "config.json");
   if (!existsSync(file)) return ok(new Map());
@@ -62,7 +62,7 @@ export async function findModule(name: string, flags: FlagValues<typeof registry
     const bytes = await readModule(name);
     return bytes.ok ? ok({ bytes: bytes.value, image: undefined }) : bytes;
   }
-  // A name without registry and tag is far more often a mistyped file than an image of Docker Hub.
+  // A name without a tag or digest is probably a mistyped file name, not an image of Docker Hub.
   if (!/[:@]/.test(name))
     return fail(
       "NotFound",

@@ -1,7 +1,7 @@
 import type { Result } from "../model/result.ts";
 import { fail, ok } from "../model/result.ts";
 
-/** What a command sees of the world it was started in. Tests hand in their own. */
+/** A command's view of the process: streams, environment, clock. Tests pass their own. */
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** True when stdout takes colours. */
@@ -20,7 +20,7 @@ export interface Terminal {
   readInput(maxBytes: number): Promise<Result<string>>;
 }
 
-/** Width of a page that no screen shows: piped into a file or a pager. */
+/** Width of the text when stdout is not a screen. */
 const PIPE_COLUMNS = 100;
 
 export function processTerminal(): Terminal {
@@ -37,14 +37,14 @@ export function processTerminal(): Terminal {
   };
 }
 
-/** NO_COLOR wins (https://no-color.org), then FORCE_COLOR (https://force-color.org); else a screen that is not dumb takes colours. */
+/** NO_COLOR wins (https://no-color.org), then FORCE_COLOR (https://force-color.org); else colours are for screens, unless TERM is dumb. */
 export function takesColor(env: Terminal["env"], isScreen: boolean): boolean {
   if ((env.NO_COLOR ?? "") !== "") return false;
   if ((env.FORCE_COLOR ?? "") !== "") return env.FORCE_COLOR !== "0" && env.FORCE_COLOR !== "false";
   return isScreen && env.TERM !== "dumb";
 }
 
-/** A reader that left early (`weir get | head -1`) is no failure. */
+/** A reader may close the pipe early (`weir get | head -1`): that is not a failure. */
 function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
   if (error.code !== "EPIPE") throw error;
 }

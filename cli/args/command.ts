@@ -13,7 +13,7 @@ interface Description {
   readonly name: string;
   /** One line, a verb first, for the list of commands. */
   readonly summary: string;
-  /** What it does and what a newcomer must know, in plain sentences. */
+  /** What it does and what a newcomer needs to know, in plain sentences. */
   readonly about: string;
   readonly examples: readonly Example[];
 }
@@ -24,7 +24,7 @@ export interface Definition<F extends Flags, A extends Arguments> extends Descri
   run(input: { readonly flags: FlagValues<F>; readonly args: ArgumentValues<A> }, terminal: Terminal): Promise<Result<void>>;
 }
 
-/** A command with its parsing folded in: what `main` dispatches to, and what help, completion and the reference describe. */
+/** A command that parses its own words: `main` dispatches to it; help, completion and the reference describe it. */
 export interface Command extends Description {
   readonly flags: Flags;
   readonly args: Arguments;

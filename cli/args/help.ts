@@ -5,7 +5,7 @@ import type { Argument, Flag, StringFlag } from "./syntax.ts";
 
 /** Lines longer than this are hard to read on any screen. */
 const WIDEST = 100;
-/** On narrower screens the terminal breaks the lines: columns would have no room. */
+/** Narrower columns cannot be read; the terminal wraps instead. */
 const NARROWEST = 40;
 const INDENT = 2;
 const GAP = 2;
@@ -13,7 +13,7 @@ const GAP = 2;
 /** A term and what it means. */
 export type Row = readonly [term: string, help: string];
 
-/** `weir --help`: what Weir is, every command in one line each, where to begin. `columns` is the width of the screen. */
+/** `weir --help`: what Weir is, one line for each command, where to begin. `columns` is the width of the screen. */
 export function renderOverview(sections: readonly Section[], columns: number): string {
   const width = lineWidth(columns);
   const term = widest(sections.flatMap(({ commands }) => commands.map(summaryRow)));
@@ -63,7 +63,7 @@ export function renderCommand(command: Command, columns: number): string {
   ]);
 }
 
-/** `weir push FILE REF [FLAGS]`: arguments and required flags in full, the rest in one word. */
+/** `weir push FILE REF [FLAGS]`: arguments and required flags in full, the other flags as one word. */
 export function usageLine({ name, args, flags }: Command): string {
   const required = Object.entries(flags).flatMap(([long, flag]) =>
     flag.type === "string" && flag.required ? [flagUsage(long, flag)] : [],
@@ -99,7 +99,7 @@ function flagTerm(name: string, flag: Flag): string {
   return flag.short === undefined ? `    ${long}` : `-${flag.short}, ${long}`;
 }
 
-/** `DIR`; choices name themselves. */
+/** The value's name, e.g. `DIR`. Choices without one are listed: `closed|open`. */
 function valueName({ value, choices }: StringFlag): string {
   return value ?? choices?.join("|") ?? "VALUE";
 }

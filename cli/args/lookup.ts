@@ -1,7 +1,7 @@
 import { closest } from "../../base/closest.ts";
 import type { Command } from "./command.ts";
 
-/** What the first words of a command line name. */
+/** What the first words of a command line stand for. */
 export type Found =
   | { readonly kind: "command"; readonly command: Command; readonly rest: readonly string[] }
   /** Commands that share a first word: `rollout pause`, `rollout resume`. */
@@ -20,12 +20,12 @@ export function lookup(commands: readonly Command[], words: readonly string[]): 
   return { kind: "group", word: first, commands: group, rest: words.slice(1) };
 }
 
-/** The words that may come first, each once. */
+/** The words that can come first, each once. */
 export function firstWords(commands: readonly Command[]): readonly string[] {
   return [...new Set(commands.map(({ name }) => name.split(" ", 1)[0] ?? name))];
 }
 
-/** The words that may come second in a group. */
+/** The words that can come second in a group. */
 export function secondWords(commands: readonly Command[]): readonly string[] {
   return commands.map(({ name }) => name.slice(name.indexOf(" ") + 1));
 }

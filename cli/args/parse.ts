@@ -24,7 +24,7 @@ export interface GivenFlag {
   readonly inline: boolean;
 }
 
-/** A command line taken apart, before anything is checked. */
+/** A command line in parts, before anything is checked. */
 export interface Split {
   readonly flags: readonly GivenFlag[];
   readonly positionals: readonly string[];
@@ -32,7 +32,7 @@ export interface Split {
   readonly ended: boolean;
 }
 
-/** Every command has it. */
+/** The flag that every command has. */
 export const HELP_FLAG = { type: "boolean", short: "h", help: "show this help" } as const satisfies Flag;
 
 /** The flag's name as it is typed: `--output`, or `--no-stats` for one that is on by default. */
@@ -45,13 +45,13 @@ export function oneOf(choices: readonly string[]): string {
   return choices.length < 2 ? choices.join("") : `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
 }
 
-/** True when the words ask for help: `-h` or `--help` as a flag of its own, or among combined ones (`-Ah`). */
+/** True if the words ask for help: by `-h` or `--help`, alone or combined with others (`-Ah`). */
 export function asksForHelp(flags: Flags, argv: readonly string[]): boolean {
   return split(flags, argv).flags.some(({ name }) => name === "help");
 }
 
 /**
- * Takes words apart as POSIX and GNU do (`--name value`, `--name=value`, `-n value`, `-nvalue`, `-An value`, `--`); refuses nothing.
+ * Splits words as POSIX and GNU do (`--name value`, `--name=value`, `-n value`, `-nvalue`, `-An value`, `--`). Accepts everything.
  * https://nodejs.org/api/util.html#utilparseargsconfig
  */
 export function split(flags: Flags, argv: readonly string[]): Split {
@@ -59,7 +59,7 @@ export function split(flags: Flags, argv: readonly string[]): Split {
   for (const [name, { type, short }] of Object.entries({ ...flags, help: HELP_FLAG })) {
     options[name] = short === undefined ? { type } : { type, short };
   }
-  // Not strict: what is wrong is said here, in words of our own, and completion reads lines that are not whole.
+  // Not strict: mistakes get messages of our own, and completion reads incomplete lines.
   const { tokens } = parseArgs({ args: [...argv], options, allowPositionals: true, strict: false, tokens: true });
   const given: GivenFlag[] = [];
   const positionals: string[] = [];
@@ -72,7 +72,7 @@ export function split(flags: Flags, argv: readonly string[]): Split {
   return { flags: given, positionals, ended: tokens.some(({ kind }) => kind === "option-terminator") };
 }
 
-/** Reads a command's words. What is wrong comes back as the message for the person who typed it. */
+/** Parses a command's words. A mistake is a failure of reason `Usage`, with the message for the person who typed it. */
 export function parse(syntax: Syntax, argv: readonly string[], env: Environment): Result<Parsed> {
   const words = split(syntax.flags, argv);
   const given = collect(syntax.flags, words.flags);
@@ -88,7 +88,7 @@ export function parse(syntax: Syntax, argv: readonly string[], env: Environment)
   return args.ok ? ok({ flags, args: args.value }) : args;
 }
 
-/** What the flags given so far amount to, their stand-ins included; whatever is wrong or not whole is left out. For completion. */
+/** The values of the flags given so far, with variables and fallbacks. Flags that are wrong or incomplete are left out. For completion. */
 export function flagsSoFar(flags: Flags, given: readonly GivenFlag[], env: Environment): Readonly<Record<string, Value>> {
   const values: Record<string, Value> = {};
   for (const [name, flag] of Object.entries(flags)) {
@@ -100,7 +100,7 @@ export function flagsSoFar(flags: Flags, given: readonly GivenFlag[], env: Envir
   return values;
 }
 
-/** The flags by name, with their last value, or all of them where a flag may be repeated. */
+/** The flags by name, each with its last value, or with all values if it may be repeated. */
 function collect(flags: Flags, given: readonly GivenFlag[]): Result<ReadonlyMap<string, Value>> {
   const values = new Map<string, Value>();
   for (const each of given) {
@@ -120,7 +120,7 @@ function collect(flags: Flags, given: readonly GivenFlag[]): Result<ReadonlyMap<
   return ok(values);
 }
 
-/** `no-stats` turns `stats` off where that is on by default. */
+/** `no-stats` turns off `stats`, if that is on by default. */
 function canonical(flags: Flags, typed: string): { readonly name: string; readonly on: boolean } {
   const name = typed.replace(/^no-/, "");
   const flag = flags[name];
@@ -143,7 +143,7 @@ function needsValue(name: string, flag: StringFlag): string {
   return `--${name} needs a value${flag.value === undefined ? "" : ` (${flag.value})`}`;
 }
 
-/** What stands in for a flag that was not given: its variable, else its fallback. An empty variable counts as unset. */
+/** The value of a flag that was not given: its variable, else its fallback. An empty variable counts as unset. */
 function absent(name: string, flag: Flag, env: Environment): Result<Value> {
   const variable = flag.env === undefined ? undefined : env[flag.env];
   if (variable !== undefined && variable !== "") return fromVariable(`$${flag.env}`, flag, variable);

@@ -1,4 +1,4 @@
-/** What a value names, so that the shell can offer some: paths, or names that the fleet knows. */
+/** What a value is, for completion: a path, or a name that the fleet knows. */
 export type ValueKind = "file" | "folder" | "filter" | "namespace" | "proxy" | "revision" | "context";
 
 interface CommonFlag {
@@ -6,7 +6,7 @@ interface CommonFlag {
   readonly help: string;
   /** One letter: `n` for `-n`. */
   readonly short?: string;
-  /** Environment variable that stands in for an absent flag. */
+  /** Environment variable that is used if the flag is absent. */
   readonly env?: string;
 }
 
@@ -21,13 +21,13 @@ export interface StringFlag extends CommonFlag {
   /** How the value is called in help, e.g. `DIR`. */
   readonly value?: string;
   readonly multiple?: true;
-  /** Neither absent nor, with `multiple`, empty. */
+  /** It must be given; with `multiple`, at least once. */
   readonly required?: true;
-  /** Value when neither the flag nor the variable is given. */
+  /** Value if neither the flag nor the variable is given. */
   readonly fallback?: string;
   /** The only values allowed. */
   readonly choices?: readonly string[];
-  /** What the shell offers as its value. Choices need none. */
+  /** What completion offers as its value. Choices complete themselves. */
   readonly completes?: ValueKind;
 }
 

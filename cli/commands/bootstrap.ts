@@ -91,7 +91,7 @@ export const bootstrap = defineCommand({
   },
 });
 
-/** An address to bind, which a name is not. */
+/** An address to bind; a host name is not one. */
 function parseListen(text: string, host: string) {
   if (text.includes(":")) {
     const address = parseAddress(text, "--listen");

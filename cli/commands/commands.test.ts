@@ -4,9 +4,9 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { parse } from "yaml";
-import { main } from "../main.ts";
 import { moduleFolder } from "../testing/modules.ts";
-import { fakeTerminal } from "../testing/terminal.ts";
+import type { fakeTerminal } from "../testing/terminal.ts";
+import { runWeir } from "../testing/weir.ts";
 
 let world: Awaited<ReturnType<typeof moduleFolder>>;
 let dir: string;
@@ -18,11 +18,7 @@ before(async () => {
 
 after(() => world.remove());
 
-async function weir(argv: readonly string[], given: Parameters<typeof fakeTerminal>[0] = {}) {
-  const { terminal, written } = fakeTerminal({ ...given, env: { HOME: dir, WEIR_SERVER: "http://127.0.0.1:1", ...given.env } });
-  const status = await main(argv, terminal);
-  return { status, ...written };
-}
+const weir = (argv: readonly string[], given: Parameters<typeof fakeTerminal>[0] = {}) => runWeir(dir, argv, given);
 
 describe("modules and images", () => {
   test("a module goes through an image layout folder and comes back the same", async () => {

@@ -7,7 +7,7 @@ import { type FleetFlagValues, filterArgument, fleetFlags } from "../fleet/flags
 import { openFilter } from "../fleet/open.ts";
 import type { Terminal } from "../terminal.ts";
 
-/** The annotations to set, and what to tell. */
+/** The annotations to set, and what to print. */
 type Steering = Result<{ readonly annotations: Readonly<Record<string, string | null>>; readonly said: string }>;
 
 const pause = defineCommand({
@@ -77,7 +77,7 @@ async function steer(
   return done;
 }
 
-/** The value names revision, wave (from 1) and generation, so that it says nothing about later waves, another revision or another spec: `4/1@7`. */
+/** The value names revision, wave (from 1) and generation, so it does not apply to later waves, another revision or another spec: `4/1@7`. */
 function promoteRequest(filter: WasmFilter, full: boolean): Steering {
   const revision = underWay(filter);
   if (!revision.ok) return revision;
@@ -101,12 +101,12 @@ function abortRequest(filter: WasmFilter): Steering {
   });
 }
 
-/** `@GENERATION`: under a later spec the same revision may go out again. */
+/** `@GENERATION`: with a later spec the same revision may roll out again. */
 function underSpec({ status }: WasmFilter): string {
   return status?.observedGeneration === undefined ? "" : `@${status.observedGeneration}`;
 }
 
-/** The revision that is on its way, for the commands that make no sense without one. */
+/** The revision that is rolling out, for the commands that need one. */
 function underWay(filter: WasmFilter): Result<number> {
   const { status, metadata } = filter;
   const state = status?.rollout?.state;

@@ -3,29 +3,29 @@ import { firstWords, lookup, secondWords } from "../args/lookup.ts";
 import { flagsSoFar, HELP_FLAG, longName, type Split, split, type Value } from "../args/parse.ts";
 import type { Argument, Flag, Flags, StringFlag, ValueKind } from "../args/syntax.ts";
 
-/** A word that could stand where the cursor is. */
+/** A word that fits where the cursor is. */
 export interface Candidate {
   readonly word: string;
-  /** What it means, in one line; shells that can show it beside the word. */
+  /** What it means, in one line. Some shells show it beside the word. */
   readonly help: string;
 }
 
 export interface Completion {
   readonly candidates: readonly Candidate[];
-  /** The paths that the shell offers of its own besides. */
+  /** Paths that the shell adds by itself. */
   readonly paths: "none" | "file" | "folder";
 }
 
-/** Kinds of values whose names have to be asked for. */
+/** Kinds of values that only the fleet knows. */
 export type NamedKind = Exclude<ValueKind, "file" | "folder">;
 
-/** The part of the line before the cursor, as far as it says where names are to be looked up. */
+/** What stands on the line before the cursor: it says in which fleet to look for names. */
 export interface LineSoFar {
   readonly flags: Readonly<Record<string, Value>>;
   readonly args: readonly string[];
 }
 
-/** Gives the names of a kind; none when they cannot be had. Never fails. */
+/** Gives the names of a kind, or none if they cannot be read. Never fails. */
 export type FindNames = (kind: NamedKind, line: LineSoFar) => Promise<readonly Candidate[]>;
 
 export interface CompletionContext {
@@ -40,7 +40,7 @@ const HELP_WORDS: readonly Candidate[] = [
   { word: "--version", help: "print the version" },
 ];
 
-/** What the last of `words` could become. `words` are those after `weir`, up to the cursor; the last one is empty after a blank. */
+/** Completes the last of `words`. `words` are those after `weir`, up to the cursor; after a blank the last one is empty. */
 export async function complete(words: readonly string[], context: CompletionContext): Promise<Completion> {
   const { commands } = context;
   const before = words.slice(0, -1);
@@ -58,7 +58,7 @@ export async function complete(words: readonly string[], context: CompletionCont
   return completeCommand(found.command, found.rest, current, context);
 }
 
-/** The words that may follow `words` in the name of a command. */
+/** The words that can follow `words` in the name of a command. */
 function helpTopics(commands: readonly Command[], words: readonly string[]): readonly Candidate[] {
   if (words.length === 0) {
     return firstWords(commands).map((word) => {
@@ -94,7 +94,7 @@ async function completeCommand(
   return words.ended ? NOTHING : matching(flagCandidates(command.flags, words), current);
 }
 
-/** The flag that the word at the cursor is the value of. */
+/** The flag whose value is being typed. */
 function pendingFlag(flags: Flags, { flags: given, ended }: Split): StringFlag | undefined {
   const last = given.at(-1);
   const flag = last === undefined || ended || last.value !== undefined ? undefined : flags[last.name];

@@ -8,10 +8,10 @@ import type { Candidate, FindNames, LineSoFar, NamedKind } from "./complete.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Who presses TAB waits: a fleet that does not answer within this has no names to offer. */
+/** The person who pressed TAB waits: after this long, completion goes without names. */
 const TIMEOUT_MS = 1_500;
 
-/** Finds names where the flags on the line, or the environment, say that the fleet is. Gives none after `timeoutMs`. */
+/** Finds names in the fleet that the flags on the line, or the environment, choose. Gives none after `timeoutMs` milliseconds. */
 export function createFindNames(env: Environment, timeoutMs = TIMEOUT_MS): FindNames {
   return async (kind, line) => {
     let timer: NodeJS.Timeout | undefined;
@@ -21,7 +21,7 @@ export function createFindNames(env: Environment, timeoutMs = TIMEOUT_MS): FindN
     try {
       return await Promise.race([find(kind, line, env), late]);
     } catch {
-      // Completion says nothing where it cannot help; the command itself will tell what is wrong.
+      // Completion is silent about errors; the command itself reports them.
       return [];
     } finally {
       clearTimeout(timer);
@@ -45,7 +45,7 @@ function find(kind: NamedKind, line: LineSoFar, env: Environment): Promise<reado
   }
 }
 
-/** The line's fleet flags; a command without them is completed as if they were absent. */
+/** The fleet flags on the line. A command that has none gets their defaults. */
 function fleetFlagsOf({ flags }: LineSoFar): FleetFlagValues {
   const text = (name: keyof typeof fleetFlags) => (typeof flags[name] === "string" ? flags[name] : undefined);
   return {
@@ -58,12 +58,12 @@ function fleetFlagsOf({ flags }: LineSoFar): FleetFlagValues {
 }
 
 interface Listed {
-  /** Where names without a namespace belong. */
+  /** The namespace of names without one. */
   readonly namespace: string;
   readonly filters: readonly WasmFilter[];
 }
 
-/** Every filter that may be read: of all namespaces, else of the chosen one. */
+/** The filters of all namespaces, or, if those may not be read, of the chosen one. */
 async function list(flags: FleetFlagValues, env: Environment): Promise<Listed> {
   const opened = await openFleet(flags, env, { timeoutMs: TIMEOUT_MS });
   if (!opened.ok) return { namespace: "", filters: [] };

@@ -20,35 +20,35 @@ export interface ManifestText {
   readonly where: string;
 }
 
-/** What became of one manifest. */
+/** What was done with one manifest. */
 export interface Applied {
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
   readonly action: "created" | "configured" | "unchanged";
-  /** The folder's file, where there is one. */
+  /** The file in the folder, if the fleet is one. */
   readonly file?: string;
-  /** A digest that an earlier rollback pinned and the manifest says nothing about: it is still in force. */
+  /** A digest that an earlier rollback pinned. The manifest does not mention it, so it is still in force. */
   readonly pin?: string;
 }
 
-/** Fields that commands set one by one; `null` takes a field away. */
+/** Fields that commands set one by one; `null` removes a field. */
 export interface FilterPatch {
   readonly digest?: Digest | null;
   readonly annotations?: Readonly<Record<string, string | null>>;
 }
 
-/** Where the desired state is kept: a cluster, or a folder of manifests. Commands work on either through this. */
+/** Where the desired state is: a cluster, or a folder of manifests. Commands work on either through this. */
 export interface FleetClient {
   /** For messages: `cluster https://...` or `folder ./filters`. */
   readonly description: string;
-  /** Where names without a namespace belong. */
+  /** The namespace of names without one. */
   readonly namespace: string;
   /** WasmFilters with what is known of their status, by namespace and name; `undefined` lists every namespace. */
   list(namespace: string | undefined): Promise<Result<readonly WasmFilter[]>>;
   /** Fails with `NotFound`. */
   get(key: FilterKey): Promise<Result<WasmFilter>>;
-  /** Makes or changes one object. */
+  /** Creates or changes one object. */
   apply(manifest: ManifestText): Promise<Result<Applied>>;
   /** Fails with `NotFound`. */
   patch(key: FilterKey, patch: FilterPatch): Promise<Result<void>>;
@@ -56,7 +56,7 @@ export interface FleetClient {
   remove(key: FilterKey): Promise<Result<void>>;
   /** Full records of a filter's revisions: the cluster's ControllerRevisions, or what the running server keeps for its folder. */
   revisions(filter: WasmFilter): Promise<Result<readonly Revision[]>>;
-  /** Things a person should know about what was read (a server that does not answer, a file that is no YAML). */
+  /** What a person should know about what was read (a server that does not answer, a file that is not YAML). */
   notes(): readonly string[];
 }
 

@@ -22,7 +22,7 @@ export function openCluster(
   return ok(createClusterClient(config.value, choice.namespace ?? context?.namespace ?? "default", choice.timeoutMs));
 }
 
-/** A Kubernetes API server as the place of the desired state. Every call is bounded in time; its failures are values. */
+/** A fleet whose desired state is in a Kubernetes API server. No call lasts longer than `timeoutMs`; failures are values. */
 export function createClusterClient(kubeConfig: KubeConfig, namespace: string, timeoutMs = TIMEOUT_MS): FleetClient {
   const api = createKubeApi({ kubeConfig, timeoutMs });
   const revisions = createRevisionStore({ api, log: silentLog });
@@ -108,7 +108,7 @@ function patchBody({ digest, annotations }: FilterPatch): object {
   };
 }
 
-/** The API server's refusal with what was asked of it and what a person can do. */
+/** The API server's refusal, with what was asked and what a person can do. */
 function explain(
   api: KubeApi,
   what: string,
@@ -122,7 +122,7 @@ function explain(
     case 403:
       return fail(reason, `cannot ${what}: ${message}; ask for a Role that allows it`);
     case 404:
-      // An object that is missing is answered with a Status that says so; an API that is missing is not.
+      // For a missing object the API server answers with a Status that says so; for a missing API it does not.
       if (reason !== "NotFound")
         return fail("NoCrd", `${api.server} does not know ${KIND} (${API_VERSION}): install the CRD first (kubectl apply -f crds/)`);
       return fail(reason, `cannot ${what}: ${message}`);

@@ -1,6 +1,6 @@
 import type { Arguments, Flag, FlagValues } from "../args/syntax.ts";
 
-/** Flags of every command that works on the fleet. */
+/** Flags of every command on the fleet. */
 export const fleetFlags = {
   filters: {
     type: "string",
@@ -41,7 +41,7 @@ export const outputFlag = {
 
 export type FleetFlagValues = FlagValues<typeof fleetFlags>;
 
-/** The argument of every command that works on one filter. */
+/** The argument of every command on one filter. */
 export const filterArgument = {
   name: { value: "NAME", completes: "filter", help: "the filter, or NAMESPACE/NAME" },
 } as const satisfies Arguments;

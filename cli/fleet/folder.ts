@@ -16,7 +16,7 @@ export function openFolder(
   return server.ok ? ok(createFolderClient(dir, options.namespace ?? "default", server.value)) : server;
 }
 
-/** A folder of manifests as the place of the desired state. Statuses come from the server; when it does not answer they are left out, and a note says so. */
+/** A fleet whose desired state is a folder of manifests. Statuses come from the server; if it does not answer, they are left out and a note says so. */
 export function createFolderClient(dir: string, namespace: string, server: Pick<ServerClient, "filters" | "revisions">): FleetClient {
   const notes: string[] = [];
 
@@ -71,8 +71,8 @@ function keyOf({ metadata }: WasmFilter): FilterKey {
 }
 
 /**
- * The manifest with the identity and status that the server gave it. Where the server has not read this spec yet, the generation is the one
- * it will get, so that the status shows as older than the spec.
+ * The manifest with the identity and status that the server knows. If the server has not read this spec yet, the generation is the one that it
+ * will get, so that the status shows as older than the spec.
  */
 function joinStatus(id: string, { spec, metadata }: WasmFilter, known: WasmFilter | undefined): WasmFilter {
   const { name, labels, annotations } = metadata;
@@ -102,7 +102,7 @@ async function apply({ manifest, text, format }: ManifestText, dir: string, name
   const id = { kind: manifest.kind, namespace: manifest.metadata.namespace ?? namespace, name: manifest.metadata.name };
   const before = id.kind === KIND ? folder.value.filters.get(filterId(id)) : undefined;
   const kept = before === undefined ? { text, pin: undefined } : keep(text, before.fields as unknown as WasmFilter);
-  // What was added to a text is YAML.
+  // Additions are written as YAML.
   const edited = await applyManifest(dir, kept.text, kept.text === text ? format : "yaml", namespace);
   if (!edited.ok) return edited;
   const [done] = edited.value;
@@ -115,7 +115,7 @@ async function apply({ manifest, text, format }: ManifestText, dir: string, name
   });
 }
 
-/** What people set through commands stays when a manifest does not mention it, as in a cluster. */
+/** What commands set stays if the manifest does not mention it, as in a cluster. */
 function keep(text: string, { spec, metadata }: WasmFilter): { readonly text: string; readonly pin: string | undefined } {
   const document = parseDocument(text, { merge: true });
   const annotations = [ROLLOUT_PAUSED, ROLLOUT_PROMOTE, ROLLOUT_ABORT].map((name) => ({

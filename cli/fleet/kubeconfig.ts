@@ -14,7 +14,7 @@ export interface KubeconfigChoice {
 }
 
 /**
- * The configuration kubectl would use: the file given, the files of KUBECONFIG merged, ~/.kube/config, or the pod's own service account.
+ * The configuration that kubectl would use: the file given, the files of KUBECONFIG merged, ~/.kube/config, or the pod's own service account.
  * https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
  */
 export function loadKubeconfig({ kubeconfig, context, env }: KubeconfigChoice): Result<KubeConfig> {

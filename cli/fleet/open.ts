@@ -5,7 +5,7 @@ import { usage } from "../args/usage.ts";
 import type { FleetClient } from "./client.ts";
 import type { FleetFlagValues } from "./flags.ts";
 
-/** What the flags and the environment choose. An explicit flag wins over any variable; two flags that exclude each other are wrong usage. */
+/** The fleet that flags and environment choose. A flag wins over every variable; flags that exclude each other are wrong usage. */
 export function chooseFleet(
   flags: Pick<FleetFlagValues, "filters" | "kubeconfig" | "context">,
   env: Readonly<Record<string, string | undefined>>,
@@ -22,7 +22,7 @@ export interface FleetLimits {
   readonly timeoutMs?: number;
 }
 
-/** Opens the folder or the cluster that the flags choose. */
+/** Opens the fleet that the flags choose: a folder, or a cluster. */
 export async function openFleet(
   flags: FleetFlagValues,
   env: Readonly<Record<string, string | undefined>>,
@@ -30,7 +30,7 @@ export async function openFleet(
 ): Promise<Result<FleetClient>> {
   const choice = chooseFleet(flags, env);
   if (!choice.ok) return choice;
-  // Each side is loaded when it is used: a folder needs no Kubernetes client.
+  // Loaded when used: a folder needs no Kubernetes client.
   if (choice.value.kind === "folder") {
     const { openFolder } = await import("./folder.ts");
     return openFolder(choice.value.dir, { namespace: flags.namespace, server: flags.server, ...limits });
@@ -39,14 +39,14 @@ export async function openFleet(
   return openCluster({ kubeconfig: flags.kubeconfig, context: flags.context, namespace: flags.namespace, env, ...limits });
 }
 
-/** A filter that a command names, with what works on it. */
+/** A filter that a command names, and the fleet that holds it. */
 export interface OpenedFilter {
   readonly fleet: FleetClient;
   readonly key: FilterKey;
   readonly filter: WasmFilter;
 }
 
-/** Opens the folder or the cluster that the flags choose, and reads the filter that is named `NAME` or `NAMESPACE/NAME` there. */
+/** Opens the fleet that the flags choose, and reads the filter `NAME` or `NAMESPACE/NAME` there. */
 export async function openFilter(
   name: string,
   flags: FleetFlagValues,

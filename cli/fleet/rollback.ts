@@ -2,15 +2,15 @@ import { type Digest, isDigest, shortDigest } from "../../model/digest.ts";
 import type { WasmFilter, WasmFilterStatusHistoryItem } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 
-/** Where a rollback goes. `item` is `undefined` for a digest that the filter's history does not have. */
+/** The target of a rollback. `item` is `undefined` if the filter's history does not have the digest. */
 export interface RollbackTarget {
   readonly digest: Digest;
   readonly item: WasmFilterStatusHistoryItem | undefined;
 }
 
 /**
- * Picks the digest to pin. Without `to` it is that of the last revision before the present one that succeeded; `to` is a revision number,
- * a digest, or the first digits of one (at least 4) that only one digest of the history begins with. Reads nothing but the filter's status.
+ * Picks the digest to pin. Without `to` it is that of the last revision before the current one that succeeded; `to` is a revision number,
+ * a digest, or the first digits of one (at least 4) that only one digest of the history begins with. Reads only the filter's status.
  */
 export function chooseRollback(filter: WasmFilter, to: string | undefined): Result<RollbackTarget> {
   const name = `${filter.metadata.namespace}/${filter.metadata.name}`;
@@ -30,7 +30,7 @@ function previous(filter: WasmFilter, name: string, history: readonly WasmFilter
   if (filter.status === undefined) {
     return fail(
       "NoHistory",
-      `nothing is known of the history of ${name}: no Weir has written a status; is \`weir serve\` running? With --to sha256:... no history is needed`,
+      `the history of ${name} is not known, because no Weir has written a status; check that \`weir serve\` runs, or name a digest with --to sha256:...`,
     );
   }
   const current = filter.status.revision ?? Number.POSITIVE_INFINITY;
@@ -62,7 +62,7 @@ function search(name: string, history: readonly WasmFilterStatusHistoryItem[], t
     if (/^\d+$/.test(to)) return notFound(name, history, `revision ${to}`);
     return fail("BadTarget", `--to is a revision number, a digest (sha256:...) or at least the first 4 digits of one, not "${to}"`);
   }
-  // People copy what they see, and the module's digest is shown beside the manifest's.
+  // People copy what they see, and the module's digest is shown next to the manifest's.
   const matches = history.filter(
     ({ digest, wasmDigest }) => digest.startsWith(`sha256:${prefix}`) || wasmDigest.startsWith(`sha256:${prefix}`),
   );
@@ -74,7 +74,7 @@ function search(name: string, history: readonly WasmFilterStatusHistoryItem[], t
 
 function notFound(name: string, history: readonly WasmFilterStatusHistoryItem[], what: string) {
   const kept = history.map(({ revision, digest }) => `${revision} (${shortDigest(digest)})`).join(", ") || "none";
-  return fail("NotInHistory", `${name} has no ${what}; it has ${kept}. A full sha256:... digest needs no history`);
+  return fail("NotInHistory", `${name} has no ${what}; it has ${kept}; a full sha256:... digest needs no history`);
 }
 
 function target(item: WasmFilterStatusHistoryItem): Result<RollbackTarget> {

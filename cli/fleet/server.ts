@@ -6,7 +6,7 @@ import { fail, failForNow, ok, type Result } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import { usage } from "../args/usage.ts";
 
-/** What only a running server knows, read from its API. */
+/** Reads what only a running server knows, from its API. */
 export interface ServerClient {
   readonly url: string;
   filters(): Promise<Result<readonly WasmFilter[]>>;
@@ -16,10 +16,10 @@ export interface ServerClient {
 }
 
 const TIMEOUT_MS = 10_000;
-/** Ten thousand proxies with ten filters each fit many times over. */
+/** Ten thousand proxies with ten filters each need much less. */
 const MAX_BYTES = 256 * 1024 * 1024;
 
-/** Reads `url` (`http://HOST:PORT`); wrong usage when it is none. Nothing is sent before the first call, and none lasts longer than `timeoutMs`. */
+/** Reads `url` (`http://HOST:PORT`); anything else is wrong usage. Nothing is sent before the first call, and none lasts longer than `timeoutMs`. */
 export function createServerClient(url: string, timeoutMs = TIMEOUT_MS): Result<ServerClient> {
   const base = URL.parse(url);
   if (base === null || !/^https?:$/.test(base.protocol)) return usage(`--server is a URL such as http://127.0.0.1:18001, not "${url}"`);

@@ -15,12 +15,12 @@ export interface DescribeInput {
   readonly filter: WasmFilter;
   /** Full records of the revisions, where they can be read. */
   readonly revisions: readonly Revision[];
-  /** What the server knows of its proxies; a text says why nothing is known. */
+  /** The proxies that the server knows, or a text that says why none are known. */
   readonly proxies: readonly ProxyView[] | string;
   readonly now: number;
 }
 
-/** What a person on call reads first: what runs where, and why. Every section is left out when it has nothing to say. */
+/** What a person on call reads first: what runs where, and why. Sections without content are left out. */
 export function renderDescribe({ filter, revisions, proxies, now }: DescribeInput, paint: Paint): string {
   const sections = [
     headline(filter, paint),
@@ -110,7 +110,7 @@ function historyLines(filter: WasmFilter, revisions: readonly Revision[], now: n
   return entries.length === 0 ? [] : renderHistory(entries, { now, current: filter.status?.stableRevision, indent: "  " });
 }
 
-/** A condition that holds needs no long story; one that does not is told in full. */
+/** Longest message of a condition that is True. Of any other the whole message is shown. */
 const STORY = 160;
 
 function conditions(filter: WasmFilter, now: number): string[] {

@@ -3,17 +3,17 @@ import type { WasmFilter, WasmFilterStatusCondition } from "../../model/gen/wasm
 import { table } from "./table.ts";
 import { age } from "./time.ts";
 
-/** The condition of this type, when the operator has written one. */
+/** The condition of this type, if the operator has written one. */
 export function condition(filter: WasmFilter, type: string): WasmFilterStatusCondition | undefined {
   return filter.status?.conditions?.find((each) => each.type === type);
 }
 
-/** `registry/repo:tag`, or the URL where the module is in no registry. */
+/** `registry/repo:tag`, or the URL of a module that is in no registry. */
 export function sourceOf({ spec }: WasmFilter): string {
   return spec.image ?? spec.url ?? "";
 }
 
-/** What `weir get` prints: the columns of `kubectl get wf`, and a reason where one is not ready. */
+/** What `weir get` prints: the columns of `kubectl get wf`, and a reason if one is not ready. */
 export function renderFilters(filters: readonly WasmFilter[], options: { readonly now: number; readonly namespaces: boolean }): string {
   const unready = filters.some((filter) => condition(filter, "Ready")?.status !== "True");
   const head = ["NAME", "IMAGE", "DIGEST", "REVISION", "PROXIES", "READY", "AGE", ...(unready ? ["REASON"] : [])];

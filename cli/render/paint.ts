@@ -1,4 +1,4 @@
-/** Colours for a screen; without one every function gives its text back as it is. */
+/** Colours for a screen. Without colours, every function returns its text unchanged. */
 export interface Paint {
   good(text: string): string;
   bad(text: string): string;

@@ -30,19 +30,19 @@ function filterCells({ namespace, name, revision, digest, state, message }: Prox
   return [`${namespace}/${name}`, String(revision), shortDigest(digest), state, clip(oneLine(message), 100)];
 }
 
-/** Proxies that do the same with a filter. */
+/** Proxies that are in the same state with a filter. */
 export interface ProxyGroup {
-  /** What they run; for a proxy that runs none yet, what it is to get. */
+  /** What they run; for a proxy that runs nothing yet, what it will get. */
   readonly revision: number;
   readonly digest: string;
   readonly state: ProxyFilterView["state"] | "lost";
-  /** What all of them wait for or said; empty when they differ. */
+  /** The message that all of them have; empty if they differ. */
   readonly message: string;
   /** Node ids, sorted. */
   readonly ids: readonly string[];
 }
 
-/** The proxies of one filter, by revision (the newest first) and by what they do with it. A proxy that left counts as lost, whatever it ran. */
+/** The proxies of one filter, by revision (newest first) and state. A disconnected proxy counts as lost, whatever it ran. */
 export function groupProxies(proxies: readonly ProxyView[], filter: FilterKey): readonly ProxyGroup[] {
   const groups = new Map<string, { view: ProxyFilterView; state: ProxyGroup["state"]; ids: string[]; messages: Set<string> }>();
   for (const proxy of proxies) {

@@ -9,8 +9,8 @@ import { clock, duration } from "./time.ts";
 const CELLS = 40;
 
 /**
- * The fleet as a bar: `#` runs the target, `x` refused it, `.` does not have it (yet); `|` marks where a wave ends.
- * Each cell is a share of the matched proxies; one refusal or one update always shows.
+ * The fleet as a bar: `#` runs the target, `x` rejected it, `.` does not have it yet, `|` is the end of a wave.
+ * Each cell is a share of the matched proxies; a single rejection or update always shows.
  */
 export function bar({ matched, updated, rejected }: WasmFilterStatusProxies, waves: readonly number[]): string {
   const share = (count: number) => (matched === 0 || count === 0 ? 0 : Math.max(1, Math.floor((count / matched) * CELLS)));
@@ -24,7 +24,7 @@ export function bar({ matched, updated, rejected }: WasmFilterStatusProxies, wav
   return `[${marked.join("")}]`;
 }
 
-/** `10% done > 50% now > 100%`: the waves and where the rollout stands. */
+/** `10% done > 50% now > 100%`: the waves, and how far the rollout is. */
 export function waves(filter: WasmFilter): string {
   const { step = 1, state } = filter.status?.rollout ?? {};
   const steps = percents(filter);
@@ -47,7 +47,7 @@ function isActive(state: WasmFilterStatusRollout["state"] | undefined): boolean 
   return state === "Progressing" || state === "Holding" || state === "Paused";
 }
 
-/** What happens next without anybody doing anything, and when; or what a person has to do. */
+/** What happens next by itself, and when; or what a person has to do. */
 export function nextStep(filter: WasmFilter, now: number): string {
   const { status, metadata } = filter;
   const rollout = status?.rollout;
@@ -77,7 +77,7 @@ export function nextStep(filter: WasmFilter, now: number): string {
   }
 }
 
-/** When the wave counts as failed, after `spec.rollout.progressDeadline`. */
+/** When the wave fails, by `spec.rollout.progressDeadline`. */
 function deadlineOf(filter: WasmFilter, now: number): string | undefined {
   const started = Date.parse(filter.status?.rollout?.stepTime ?? "");
   const allowed = parseDuration(filter.spec.rollout?.progressDeadline ?? "10m");

@@ -1,8 +1,8 @@
 import { oneLine } from "../../base/text.ts";
 
 /**
- * Lines of a table with columns padded to their widest cell, two spaces apart, nothing trailing. A head of `undefined` prints rows only.
- * Cells come out as one line each, whatever they hold.
+ * Lines of a table. Columns are as wide as their widest cell and two spaces apart; no line ends in spaces. Without a head there are only rows.
+ * Each cell is printed as one line, whatever it holds.
  */
 export function table(head: readonly string[] | undefined, rows: readonly (readonly string[])[], indent = ""): string[] {
   const all = (head === undefined ? rows : [head, ...rows]).map((row) => row.map(oneLine));

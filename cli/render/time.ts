@@ -20,13 +20,13 @@ function two(ms: number, big: number, bigName: string, small: number, smallName:
   return `${Math.floor(ms / big)}${bigName}${rest === 0 ? "" : `${rest}${smallName}`}`;
 }
 
-/** Time since an RFC 3339 moment; `<unknown>` when there is none or it is no date. */
+/** Time since an RFC 3339 moment; `<unknown>` if there is none or it is not a date. */
 export function age(moment: string | undefined, now: number): string {
   const at = moment === undefined ? Number.NaN : Date.parse(moment);
   return Number.isNaN(at) ? "<unknown>" : duration(now - at);
 }
 
-/** The UTC clock time of a moment in milliseconds, e.g. `14:03:10Z`; with the date when it is another day than `now`'s. */
+/** The UTC clock time of a moment in milliseconds, e.g. `14:03:10Z`; with the date if that is not `now`'s. */
 export function clock(at: number, now: number): string {
   const text = new Date(at).toISOString();
   const time = `${text.slice(11, 19)}Z`;

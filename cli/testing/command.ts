@@ -2,7 +2,7 @@ import { ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { fakeTerminal } from "./terminal.ts";
 
-/** A command with one of everything, and the last values that it was run with. For tests. */
+/** A command with every kind of flag and argument. For tests. */
 export function tryCommand() {
   let seen: Readonly<Record<string, unknown>> | undefined;
   const command = defineCommand({
@@ -27,7 +27,7 @@ export function tryCommand() {
   });
   return {
     command,
-    /** Runs it; `seen` is what the command was handed. */
+    /** Runs it. `seen` is what the command got. */
     async run(argv: readonly string[], env: Record<string, string> = {}) {
       seen = undefined;
       const result = await command.run(argv, fakeTerminal({ env }).terminal);

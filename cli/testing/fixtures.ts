@@ -3,7 +3,7 @@ import type { Digest } from "../../model/digest.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import type { Revision } from "../../model/revision.ts";
 
-/** The moment the tests of this folder look at. */
+/** The time in these tests. */
 export const NOW = Date.parse("2026-03-01T12:00:00Z");
 
 export function ago(seconds: number): string {
@@ -15,7 +15,7 @@ export function digest(start: string): Digest {
   return `sha256:${start.padEnd(64, "0")}`;
 }
 
-/** A filter in the second of three waves, one proxy having refused. */
+/** A filter in the second of three waves; one proxy rejected it. */
 export const rolling: WasmFilter = {
   apiVersion: "weir.dev/v1alpha1",
   kind: "WasmFilter",
@@ -62,7 +62,7 @@ export const rolling: WasmFilter = {
   },
 };
 
-/** The same filter when everything went well. */
+/** The same filter after a successful rollout. */
 export const settled: WasmFilter = {
   ...rolling,
   metadata: { ...rolling.metadata, name: "limit", creationTimestamp: ago(600) },

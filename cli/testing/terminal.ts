@@ -1,7 +1,7 @@
 import { ok } from "../../model/result.ts";
 import type { Terminal } from "../terminal.ts";
 
-/** A terminal that keeps what was written. For tests. */
+/** A terminal that records what is written. For tests. */
 export function fakeTerminal(
   given: { readonly env?: Record<string, string>; readonly input?: string; readonly now?: number; readonly columns?: number } = {},
 ) {
