@@ -13,8 +13,8 @@ export interface RefusedFilter {
 }
 
 /**
- * A proxy as the read API shows it. Revision and digest of a filter are those that the proxy runs by its own acknowledgement; only where it
- * runs none yet are they those it is to get. `state` says whether that is what it is meant to run, `message` what is missing.
+ * A proxy as the read API shows it. A filter's revision and digest are what the proxy acknowledged and runs; where it runs none yet, what it is
+ * to get. `state` says whether it runs what it should, `message` what is missing.
  */
 export function viewProxy(proxy: ProxyNode, refused: readonly RefusedFilter[]): ProxyView {
   const { id, namespace, labels, connected } = proxy;
