@@ -7,26 +7,12 @@ const DEEPEST = 4;
 /** Entries of one array or object. */
 const MOST = 100;
 
-/** Names whose values are never written, whoever logs them: credentials, and configuration texts, which may come from Secrets. */
-const SECRETS = [
-  "authorization",
-  "Authorization",
-  "config",
-  "configuration",
-  "cookie",
-  "credentials",
-  "password",
-  "privateKey",
-  "secret",
-  "token",
-];
+/** Names whose values are never written, whoever logs them and however deep: credentials, and configuration texts, which may come from Secrets. */
+const SECRET = /^(authorization|config|configuration|cookie|credentials|password|privatekey|secret|token)$/i;
 
-/** The same, as pino's `redact` wants them: at the top and two levels down. */
-export const SECRET_PATHS: string[] = SECRETS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
-
-/** Facts as they may be written: texts with `tidyText`, errors as their message, and nothing deeper or longer than a log line bears. */
+/** Facts as they may be written: no secrets, texts with `tidyText`, errors as their message, and nothing deeper or longer than fits a log line. */
 export function tidy(facts: Facts): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, tidyValue(value, DEEPEST)]));
+  return tidyObject(facts, DEEPEST);
 }
 
 /** At most `LONGEST` characters, and without credentials: those of a URL, and what follows `Bearer` or `Basic`. */
@@ -43,6 +29,10 @@ function tidyValue(value: unknown, depth: number): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (depth === 0) return "…";
   if (Array.isArray(value)) return value.slice(0, MOST).map((item) => tidyValue(item, depth - 1));
+  return tidyObject(value, depth - 1);
+}
+
+function tidyObject(value: object, depth: number): Record<string, unknown> {
   const entries = Object.entries(value).slice(0, MOST);
-  return Object.fromEntries(entries.map(([name, item]) => [name, tidyValue(item, depth - 1)]));
+  return Object.fromEntries(entries.map(([name, item]) => [name, SECRET.test(name) ? "[redacted]" : tidyValue(item, depth)]));
 }

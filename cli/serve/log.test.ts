@@ -49,7 +49,7 @@ describe("secrets in log lines", () => {
     const { log, lines } = await logTo();
     log
       .child({ token: "hunter2" })
-      .info("a", { password: "hunter2", settings: { config: "hunter2" }, request: { headers: { authorization: "hunter2" } } });
+      .info("a", { password: "hunter2", settings: { config: "hunter2" }, request: { headers: { Authorization: "hunter2" } } });
     assert.doesNotMatch(lines.join(""), /hunter2/);
     assert.match(lines.join(""), /"password":"\[redacted\]"/);
   });

@@ -1,7 +1,7 @@
 import pino from "pino";
 import type { Facts, Log } from "../../model/log.ts";
 import type { Level } from "./levels.ts";
-import { SECRET_PATHS, tidy, tidyText } from "./log-facts.ts";
+import { tidy, tidyText } from "./log-facts.ts";
 
 export interface LogOptions {
   readonly format: "text" | "json";
@@ -27,7 +27,6 @@ export async function createLog({ format, level, color = false, now, write }: Lo
       base: null,
       timestamp: () => `,"time":"${new Date(now()).toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
-      redact: { paths: SECRET_PATHS, censor: "[redacted]" },
     },
     { write: (json: string) => write(line(json)) },
   );
