@@ -65,11 +65,18 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
   });
   const preflight = createPreflight({ metrics });
   const operator = createOperator({
-    ...{ source, fleet: xds.fleet, registry: modules, preflight, clock, log, ownNamespace: options.ownNamespace },
+    source,
+    fleet: xds.fleet,
+    registry: modules,
+    preflight,
     parseKeychain: parseDockerConfig,
+    clock,
     random: Math.random,
+    log,
+    metrics,
+    ownNamespace: options.ownNamespace,
   });
-  registerFilterMetrics(registry, operator.filters, xds.fleet);
+  registerFilterMetrics(registry, () => operator.filters(), xds.fleet);
   const views = createViews(operator, xds.fleet, () => registry.metrics(), clock.now);
   const hub = createHub({ views, address: options.http, log });
   const http = await hub.listen();
