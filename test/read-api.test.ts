@@ -104,6 +104,12 @@ describe("metrics of a rollout", () => {
     assert.equal(await metric('weir_filter_proxies{namespace="shop",name="mark",state="updated"}'), 1);
   });
 
+  test("reconciles, and what waits for one", async () => {
+    assert.ok((await metric('weir_reconcile_duration_seconds_count{outcome="success"}')) > 1);
+    assert.equal(await metric('weir_resolve_duration_seconds_count{outcome="success"}'), 1);
+    assert.equal(await metric("weir_queue_depth"), 0);
+  });
+
   test("what was sent and acknowledged, and who is there", async () => {
     const [sent, acknowledged] = [
       await metric('weir_pushes_total{type="extension_config"}'),
@@ -129,6 +135,15 @@ describe("log lines of a rollout", () => {
       .split("\n")
       .filter((line) => line.startsWith("{"))
       .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+  test("the operator's lines carry the id that a proxy's answer to it carries", () => {
+    const started = lines().filter(({ event }) => event === "RolloutStarted");
+    const answers = new Set<unknown>(
+      lines().flatMap(({ proxy, rollout }) => (proxy === "web-1" && rollout !== undefined ? [rollout] : [])),
+    );
+    assert.equal(started.length, 2);
+    for (const { rollout, msg } of started) assert.ok(answers.has(rollout), `${msg}: ${rollout} is not among ${[...answers].join(" ")}`);
+  });
 
   test("an ACK and a NACK carry the id of what was rolled out", () => {
     const acked = lines().find(({ msg, rollout }) => msg === "a proxy acknowledged" && rollout !== undefined);
