@@ -9,8 +9,8 @@ import { DeltaDiscoveryRequest, DiscoveryRequest } from "./gen/envoy/service/dis
 import { status } from "./grpc/status.ts";
 import { typeUrls } from "./protocol/resource.ts";
 import { parseNode } from "./stream/node.ts";
-import type { Variant } from "./testing/client.ts";
 import { resourceOf, type StartedDiscovery, startDiscovery } from "./testing/discovery.ts";
+import type { Variant } from "./testing/received.ts";
 
 const ECDS = typeUrls.extensionConfig;
 const LDS = typeUrls.listener;

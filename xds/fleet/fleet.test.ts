@@ -8,9 +8,10 @@ import { chainName, chainVersion, wasmName, wasmVersion } from "../envoy/chain.t
 import { dialectOf } from "../envoy/dialect.ts";
 import { createXdsServer } from "../index.ts";
 import { typeUrls } from "../protocol/resource.ts";
-import { connect, type TestClient, type Variant } from "../testing/client.ts";
+import { connect, type TestClient } from "../testing/client.ts";
 import { entryFixture } from "../testing/entry.ts";
 import { digestFixture, oneModule, slowModules } from "../testing/modules.ts";
+import type { Variant } from "../testing/received.ts";
 
 /** Of proxies that tell no version. */
 const dialect = dialectOf(false, "");

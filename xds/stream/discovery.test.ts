@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { typeUrls } from "../protocol/resource.ts";
 import { rulesOf } from "../protocol/type-rules.ts";
-import type { Received } from "../testing/client.ts";
 import { everyWay, resourceOf, type StartedDiscovery, startDiscovery, type Way } from "../testing/discovery.ts";
 import { digestFixture, slowModules } from "../testing/modules.ts";
+import type { Received } from "../testing/received.ts";
 
 const { extensionConfig: ECDS, cluster: CDS, endpoint: EDS, listener: LDS, route: RDS } = typeUrls;
 /** Types with the same rules are as good as one another. */

@@ -7,8 +7,9 @@ import { plainResource, type Resource, typeUrls } from "../protocol/resource.ts"
 import { discoveryMethods, healthMethods } from "../services/methods.ts";
 import { createDiscovery, type Discovery } from "../stream/discovery.ts";
 import type { StreamObserver } from "../stream/stream.ts";
-import { connect, type TestClient, type TestClientOptions, type Variant } from "./client.ts";
+import { connect, type TestClient, type TestClientOptions } from "./client.ts";
 import { heldModules } from "./modules.ts";
+import type { Variant } from "./received.ts";
 
 /** One way to speak xDS about one type. */
 export interface Way {
