@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import type { Chain } from "../../model/delivery.ts";
 import { Cluster } from "../gen/envoy/config/cluster/v3/cluster.ts";
 import { Listener } from "../gen/envoy/config/listener/v3/listener.ts";
@@ -52,49 +52,51 @@ function filterNames(resources: readonly Resource[]) {
   };
 }
 
-test("the cluster and its endpoints come before the listener, the listener before its route", () => {
-  const types = managedResources(sidecar, chain, chains).map(({ typeUrl }) => typeUrl);
-  assert.deepEqual(types, [typeUrls.cluster, typeUrls.endpoint, typeUrls.listener, typeUrls.route]);
-});
+describe("what a managed sidecar is served", () => {
+  test("the cluster and its endpoints come before the listener, the listener before its route", () => {
+    const types = managedResources(sidecar, chain, chains).map(({ typeUrl }) => typeUrl);
+    assert.deepEqual(types, [typeUrls.cluster, typeUrls.endpoint, typeUrls.listener, typeUrls.route]);
+  });
 
-test("in the chain form the listener names the slots, and stays the same whatever HTTP filters they hold", () => {
-  const full = managedResources(sidecar, chain, chains);
-  assert.deepEqual(filterNames(full).http, ["weir/first", "weir/second", "envoy.filters.http.router"]);
-  assert.deepEqual(filterNames(full).network, ["weir/first/shop/tcp"]);
-  const other = new Map<string, Chain>([["first", [entryFixture("tcp", { type: "Network", config: "new" }), entryFixture("x")]]]);
-  assert.deepEqual(encoded(managedResources(sidecar, chain, other)), encoded(full));
-});
+  test("in the chain form the listener names the slots, and stays the same whatever HTTP filters they hold", () => {
+    const full = managedResources(sidecar, chain, chains);
+    assert.deepEqual(filterNames(full).http, ["weir/first", "weir/second", "envoy.filters.http.router"]);
+    assert.deepEqual(filterNames(full).network, ["weir/first/shop/tcp"]);
+    const other = new Map<string, Chain>([["first", [entryFixture("tcp", { type: "Network", config: "new" }), entryFixture("x")]]]);
+    assert.deepEqual(encoded(managedResources(sidecar, chain, other)), encoded(full));
+  });
 
-test("in the filters form the listener names each filter in order, and changes only when one comes, goes or moves", () => {
-  const listed = managedResources(sidecar, filters, chains);
-  assert.deepEqual(filterNames(listed).http, ["weir/first/shop/b", "weir/second/shop/a", "envoy.filters.http.router"]);
-  const updated = new Map<string, Chain>([...chains, ["second", [entryFixture("a", { config: "new" })]]]);
-  assert.deepEqual(encoded(managedResources(sidecar, filters, updated)), encoded(listed));
-  const added = new Map<string, Chain>([...chains, ["second", [entryFixture("a"), entryFixture("c")]]]);
-  assert.notEqual(find(managedResources(sidecar, filters, added), typeUrls.listener).version, find(listed, typeUrls.listener).version);
-});
+  test("in the filters form the listener names each filter in order, and changes only when one comes, goes or moves", () => {
+    const listed = managedResources(sidecar, filters, chains);
+    assert.deepEqual(filterNames(listed).http, ["weir/first/shop/b", "weir/second/shop/a", "envoy.filters.http.router"]);
+    const updated = new Map<string, Chain>([...chains, ["second", [entryFixture("a", { config: "new" })]]]);
+    assert.deepEqual(encoded(managedResources(sidecar, filters, updated)), encoded(listed));
+    const added = new Map<string, Chain>([...chains, ["second", [entryFixture("a"), entryFixture("c")]]]);
+    assert.notEqual(find(managedResources(sidecar, filters, added), typeUrls.listener).version, find(listed, typeUrls.listener).version);
+  });
 
-test("a slot has a default only where a proxy is to open when nothing comes", () => {
-  const defaults = (whenMissing: "closed" | "open") =>
-    filterNames(managedResources({ ...sidecar, whenMissing }, filters, chains)).filters?.map(({ configType }) =>
-      configType?.$case === "configDiscovery" ? configType.configDiscovery.defaultConfig?.typeUrl : "none",
-    );
-  assert.deepEqual(defaults("closed"), [undefined, undefined, "none"]);
-  const wasm = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
-  assert.deepEqual(defaults("open"), [wasm, wasm, "none"]);
-});
+  test("a slot has a default only where a proxy is to open when nothing comes", () => {
+    const defaults = (whenMissing: "closed" | "open") =>
+      filterNames(managedResources({ ...sidecar, whenMissing }, filters, chains)).filters?.map(({ configType }) =>
+        configType?.$case === "configDiscovery" ? configType.configDiscovery.defaultConfig?.typeUrl : "none",
+      );
+    assert.deepEqual(defaults("closed"), [undefined, undefined, "none"]);
+    const wasm = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+    assert.deepEqual(defaults("open"), [wasm, wasm, "none"]);
+  });
 
-test("an app known by name gets a cluster that resolves it, and no endpoints", () => {
-  const resources = managedResources({ ...sidecar, appHost: "app.local" }, chain, chains);
-  assert.ok(!resources.some(({ typeUrl }) => typeUrl === typeUrls.endpoint));
-  const cluster = Cluster.decode(Any.decode(join(find(resources, typeUrls.cluster).encode(new Map()))).value ?? new Uint8Array());
-  assert.equal(cluster.loadAssignment?.clusterName, "weir/app");
-});
+  test("an app known by name gets a cluster that resolves it, and no endpoints", () => {
+    const resources = managedResources({ ...sidecar, appHost: "app.local" }, chain, chains);
+    assert.ok(!resources.some(({ typeUrl }) => typeUrl === typeUrls.endpoint));
+    const cluster = Cluster.decode(Any.decode(join(find(resources, typeUrls.cluster).encode(new Map()))).value ?? new Uint8Array());
+    assert.equal(cluster.loadAssignment?.clusterName, "weir/app");
+  });
 
-test("a proxy's dialect follows from its extensions and its version", () => {
-  assert.deepEqual(dialectOf(true, "1.40.0"), { form: "chain", restriction: "vm" });
-  assert.deepEqual(dialectOf(true, "1.39.3"), { form: "chain", restriction: "plugin" });
-  assert.deepEqual(dialectOf(false, "1.36.4"), { form: "filters", restriction: "plugin" });
-  assert.deepEqual(dialectOf(false, "2.0.0"), { form: "filters", restriction: "vm" });
-  assert.deepEqual(dialectOf(false, ""), { form: "filters", restriction: "plugin" });
+  test("a proxy's dialect follows from its extensions and its version", () => {
+    assert.deepEqual(dialectOf(true, "1.40.0"), { form: "chain", restriction: "vm" });
+    assert.deepEqual(dialectOf(true, "1.39.3"), { form: "chain", restriction: "plugin" });
+    assert.deepEqual(dialectOf(false, "1.36.4"), { form: "filters", restriction: "plugin" });
+    assert.deepEqual(dialectOf(false, "2.0.0"), { form: "filters", restriction: "vm" });
+    assert.deepEqual(dialectOf(false, ""), { form: "filters", restriction: "plugin" });
+  });
 });

@@ -1,33 +1,35 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { createProxyStats } from "./stats.ts";
 
 const counter = (name: string, value: number) => ({ name, metric: [{ counter: { value } }] });
 const summary = (name: string, sampleCount: number, sampleSum: number) => ({ name, metric: [{ summary: { sampleCount, sampleSum } }] });
 
-test("counters are totals and stay when a report leaves them out; summaries cover one interval and add up", () => {
-  const stats = createProxyStats();
-  assert.equal(stats.health(), undefined);
-  stats.take([counter("http.inbound.downstream_rq_completed", 10), summary("http.inbound.downstream_rq_time", 10, 50)], 1);
-  stats.take([counter("http.inbound.downstream_rq_5xx", 2), summary("http.inbound.downstream_rq_time", 5, 100)], 2);
-  const health = stats.health();
-  assert.deepEqual(
-    { ...health, vmFailures: undefined },
-    { at: 2, requests: 10, errors5xx: 2, latencySumMs: 150, latencyCount: 15, vmFailures: undefined },
-  );
-});
+describe("the statistics of a proxy", () => {
+  test("counters are totals and stay when a report leaves them out; summaries cover one interval and add up", () => {
+    const stats = createProxyStats();
+    assert.equal(stats.health(), undefined);
+    stats.take([counter("http.inbound.downstream_rq_completed", 10), summary("http.inbound.downstream_rq_time", 10, 50)], 1);
+    stats.take([counter("http.inbound.downstream_rq_5xx", 2), summary("http.inbound.downstream_rq_time", 5, 100)], 2);
+    const health = stats.health();
+    assert.deepEqual(
+      { ...health, vmFailures: undefined },
+      { at: 2, requests: 10, errors5xx: 2, latencySumMs: 150, latencyCount: 15, vmFailures: undefined },
+    );
+  });
 
-test("the admin interface is not traffic, and VM reloads are counted by plugin", () => {
-  const stats = createProxyStats();
-  stats.take(
-    [
-      counter("http.admin.downstream_rq_completed", 99),
-      counter("listener.0.0.0.0_80.http.inbound.downstream_rq_completed", 99),
-      counter("wasm.shop/add-header.vm_reload_success", 2),
-      counter("wasm.shop/add-header.vm_reload_backoff", 3),
-    ],
-    1,
-  );
-  assert.equal(stats.health()?.requests, 0);
-  assert.deepEqual([...(stats.health()?.vmFailures ?? [])], [["shop/add-header", 5]]);
+  test("the admin interface is not traffic, and VM reloads are counted by plugin", () => {
+    const stats = createProxyStats();
+    stats.take(
+      [
+        counter("http.admin.downstream_rq_completed", 99),
+        counter("listener.0.0.0.0_80.http.inbound.downstream_rq_completed", 99),
+        counter("wasm.shop/add-header.vm_reload_success", 2),
+        counter("wasm.shop/add-header.vm_reload_backoff", 3),
+      ],
+      1,
+    );
+    assert.equal(stats.health()?.requests, 0);
+    assert.deepEqual([...(stats.health()?.vmFailures ?? [])], [["shop/add-header", 5]]);
+  });
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { Client, credentials, type ServiceError } from "@grpc/grpc-js";
 import type { ChainEntry } from "../../model/delivery.ts";
 import { silentLog } from "../../model/log.ts";
@@ -54,53 +54,55 @@ async function start(t: TestContext) {
   return { proxy, assign, fetch, statusOf, tool };
 }
 
-test("CSDS tells of each resource whether the client has it, is being sent it, or rejected it", async (t) => {
-  const { proxy, assign, statusOf } = await start(t);
-  const client = await proxy("web-1");
-  assert.equal((await statusOf("web-1"))?.configStatus, ConfigStatus.NOT_SENT);
-  assign("web-1", [a]);
-  const response = await client.next();
-  const sent = await statusOf("web-1");
-  assert.deepEqual([sent?.typeUrl, sent?.name, sent?.versionInfo], [ECDS, slot, chainVersion("default", [a], dialect)]);
-  assert.equal(sent?.configStatus, ConfigStatus.STALE);
-  client.ack(response);
-  await client.expectSilence();
-  assert.equal((await statusOf("web-1"))?.configStatus, ConfigStatus.SYNCED);
-  assert.equal((await statusOf("web-1"))?.xdsConfig, undefined, "contents stay here");
-  const bad = [{ ...a, hash: "bad" }];
-  assign("web-1", bad);
-  client.nack(await client.next(), "Unable to create Wasm plugin shop/a");
-  client.ack(await client.next());
-  await client.expectSilence();
-  const rejected = await statusOf("web-1");
-  assert.equal(rejected?.configStatus, ConfigStatus.ERROR);
-  assert.equal(rejected?.versionInfo, chainVersion("default", [a], dialect), "what it holds is the last good one");
-  assert.equal(rejected?.errorState?.details, "Unable to create Wasm plugin shop/a");
-  assert.equal(rejected?.errorState?.versionInfo, chainVersion("default", bad, dialect));
-  assert.equal(rejected?.errorState?.lastUpdateAttempt?.getTime(), 5_000);
-});
+describe("the client status discovery service", () => {
+  test("CSDS tells of each resource whether the client has it, is being sent it, or rejected it", async (t) => {
+    const { proxy, assign, statusOf } = await start(t);
+    const client = await proxy("web-1");
+    assert.equal((await statusOf("web-1"))?.configStatus, ConfigStatus.NOT_SENT);
+    assign("web-1", [a]);
+    const response = await client.next();
+    const sent = await statusOf("web-1");
+    assert.deepEqual([sent?.typeUrl, sent?.name, sent?.versionInfo], [ECDS, slot, chainVersion("default", [a], dialect)]);
+    assert.equal(sent?.configStatus, ConfigStatus.STALE);
+    client.ack(response);
+    await client.expectSilence();
+    assert.equal((await statusOf("web-1"))?.configStatus, ConfigStatus.SYNCED);
+    assert.equal((await statusOf("web-1"))?.xdsConfig, undefined, "contents stay here");
+    const bad = [{ ...a, hash: "bad" }];
+    assign("web-1", bad);
+    client.nack(await client.next(), "Unable to create Wasm plugin shop/a");
+    client.ack(await client.next());
+    await client.expectSilence();
+    const rejected = await statusOf("web-1");
+    assert.equal(rejected?.configStatus, ConfigStatus.ERROR);
+    assert.equal(rejected?.versionInfo, chainVersion("default", [a], dialect), "what it holds is the last good one");
+    assert.equal(rejected?.errorState?.details, "Unable to create Wasm plugin shop/a");
+    assert.equal(rejected?.errorState?.versionInfo, chainVersion("default", bad, dialect));
+    assert.equal(rejected?.errorState?.lastUpdateAttempt?.getTime(), 5_000);
+  });
 
-test("CSDS shows every client, or those whose node id matches, and refuses matchers it does not know", async (t) => {
-  const { proxy, fetch, tool } = await start(t);
-  for (const id of ["web-1", "web-2", "api-1"]) await proxy(id);
-  const ids = async (request?: ClientStatusRequest) => ((await fetch(request)).config ?? []).map(({ node }) => node?.id).sort();
-  assert.deepEqual(await ids(), ["api-1", "web-1", "web-2"]);
-  assert.deepEqual(await ids({ nodeMatchers: [{ nodeId: { matchPattern: { $case: "prefix", prefix: "WEB" }, ignoreCase: true } }] }), [
-    "web-1",
-    "web-2",
-  ]);
-  assert.deepEqual(await ids({ nodeMatchers: [{ nodeId: { matchPattern: { $case: "suffix", suffix: "-1" } } }] }), ["api-1", "web-1"]);
-  assert.deepEqual(await ids({ nodeMatchers: [{ nodeId: { matchPattern: { $case: "contains", contains: "pi" } } }] }), ["api-1"]);
-  const regex = { nodeMatchers: [{ nodeId: { matchPattern: { $case: "safeRegex", safeRegex: { regex: ".*" } } } }] } as const;
-  await assert.rejects(
-    fetch({ nodeMatchers: [...regex.nodeMatchers] }),
-    ({ code, details }: ServiceError) => code === status.invalidArgument && /safeRegex/.test(details),
-  );
-  const stream = tool.makeBidiStreamRequest(`${SERVICE}/StreamClientStatus`, identity, identity);
-  for (let times = 0; times < 2; times++) {
-    stream.write(Buffer.from(ClientStatusRequest.encode({}).finish()));
-    const [bytes] = await new Promise<[Buffer]>((resolve) => stream.once("data", (data: Buffer) => resolve([data])));
-    assert.equal(ClientStatusResponse.decode(bytes).config?.length, 3);
-  }
-  stream.end();
+  test("CSDS shows every client, or those whose node id matches, and refuses matchers it does not know", async (t) => {
+    const { proxy, fetch, tool } = await start(t);
+    for (const id of ["web-1", "web-2", "api-1"]) await proxy(id);
+    const ids = async (request?: ClientStatusRequest) => ((await fetch(request)).config ?? []).map(({ node }) => node?.id).sort();
+    assert.deepEqual(await ids(), ["api-1", "web-1", "web-2"]);
+    assert.deepEqual(await ids({ nodeMatchers: [{ nodeId: { matchPattern: { $case: "prefix", prefix: "WEB" }, ignoreCase: true } }] }), [
+      "web-1",
+      "web-2",
+    ]);
+    assert.deepEqual(await ids({ nodeMatchers: [{ nodeId: { matchPattern: { $case: "suffix", suffix: "-1" } } }] }), ["api-1", "web-1"]);
+    assert.deepEqual(await ids({ nodeMatchers: [{ nodeId: { matchPattern: { $case: "contains", contains: "pi" } } }] }), ["api-1"]);
+    const regex = { nodeMatchers: [{ nodeId: { matchPattern: { $case: "safeRegex", safeRegex: { regex: ".*" } } } }] } as const;
+    await assert.rejects(
+      fetch({ nodeMatchers: [...regex.nodeMatchers] }),
+      ({ code, details }: ServiceError) => code === status.invalidArgument && /safeRegex/.test(details),
+    );
+    const stream = tool.makeBidiStreamRequest(`${SERVICE}/StreamClientStatus`, identity, identity);
+    for (let times = 0; times < 2; times++) {
+      stream.write(Buffer.from(ClientStatusRequest.encode({}).finish()));
+      const [bytes] = await new Promise<[Buffer]>((resolve) => stream.once("data", (data: Buffer) => resolve([data])));
+      assert.equal(ClientStatusResponse.decode(bytes).config?.length, 3);
+    }
+    stream.end();
+  });
 });

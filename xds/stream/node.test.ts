@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import fc from "fast-check";
 import { type Extension, Node } from "../gen/envoy/config/core/v3/base.ts";
 import { DeltaDiscoveryRequest, DiscoveryRequest } from "../gen/envoy/service/discovery/v3/discovery.ts";
@@ -22,40 +22,42 @@ const node = fc.record({
   clientFeatures: fc.array(text, { maxLength: 3 }),
 });
 
-test("a node is read whole but for its extensions, of which filter_chain is told", () => {
-  fc.assert(
-    fc.property(node, (message) => {
-      const { extensions, ...others } = Node.decode(Node.encode(message).finish());
-      const { hasFilterChain, ...rest } = decodeNode(Node.encode(message).finish());
-      assert.equal(hasFilterChain, extensions?.some(({ name }) => name === CHAIN) ?? false);
-      assert.deepEqual(rest, { ...others, extensions: rest.extensions });
-      assert.deepEqual(rest.extensions ?? [], []);
-    }),
-  );
-});
+describe("the node of a request", () => {
+  test("a node is read whole but for its extensions, of which filter_chain is told", () => {
+    fc.assert(
+      fc.property(node, (message) => {
+        const { extensions, ...others } = Node.decode(Node.encode(message).finish());
+        const { hasFilterChain, ...rest } = decodeNode(Node.encode(message).finish());
+        assert.equal(hasFilterChain, extensions?.some(({ name }) => name === CHAIN) ?? false);
+        assert.deepEqual(rest, { ...others, extensions: rest.extensions });
+        assert.deepEqual(rest.extensions ?? [], []);
+      }),
+    );
+  });
 
-test("a request is read the same with its node and without", () => {
-  fc.assert(
-    fc.property(node, text, fc.array(text, { maxLength: 5 }), (message, typeUrl, names) => {
-      const delta = DeltaDiscoveryRequest.encode({ node: message, typeUrl, resourceNamesSubscribe: names }).finish();
-      const sotw = DiscoveryRequest.encode({ versionInfo: "1", node: message, typeUrl, resourceNames: names }).finish();
-      for (const [variant, bytes] of [["delta", delta] as const, ["sotw", sotw] as const]) {
-        const first = decodeRequest(variant, bytes, true);
-        assert.equal(first?.node?.id, Node.decode(Node.encode(message).finish()).id);
-        assert.equal(first?.typeUrl, typeUrl);
-        assert.deepEqual(decodeRequest(variant, bytes, false), { ...first, node: undefined });
-      }
-    }),
-  );
-});
+  test("a request is read the same with its node and without", () => {
+    fc.assert(
+      fc.property(node, text, fc.array(text, { maxLength: 5 }), (message, typeUrl, names) => {
+        const delta = DeltaDiscoveryRequest.encode({ node: message, typeUrl, resourceNamesSubscribe: names }).finish();
+        const sotw = DiscoveryRequest.encode({ versionInfo: "1", node: message, typeUrl, resourceNames: names }).finish();
+        for (const [variant, bytes] of [["delta", delta] as const, ["sotw", sotw] as const]) {
+          const first = decodeRequest(variant, bytes, true);
+          assert.equal(first?.node?.id, Node.decode(Node.encode(message).finish()).id);
+          assert.equal(first?.typeUrl, typeUrl);
+          assert.deepEqual(decodeRequest(variant, bytes, false), { ...first, node: undefined });
+        }
+      }),
+    );
+  });
 
-test("no bytes make the reader of requests throw", () => {
-  const bytes = DeltaDiscoveryRequest.encode({ node: { id: "a", extensions: [{ name: CHAIN }] }, typeUrl: "t" }).finish();
-  for (let length = 0; length < bytes.length; length++) decodeRequest("delta", bytes.subarray(0, length), true);
-  fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 300 }), fc.constantFrom("delta" as const, "sotw" as const), (garbage, variant) => {
-      decodeRequest(variant, garbage, true);
-    }),
-    { numRuns: 2_000 },
-  );
+  test("no bytes make the reader of requests throw", () => {
+    const bytes = DeltaDiscoveryRequest.encode({ node: { id: "a", extensions: [{ name: CHAIN }] }, typeUrl: "t" }).finish();
+    for (let length = 0; length < bytes.length; length++) decodeRequest("delta", bytes.subarray(0, length), true);
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), fc.constantFrom("delta" as const, "sotw" as const), (garbage, variant) => {
+        decodeRequest(variant, garbage, true);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
 });
