@@ -1,0 +1,40 @@
+import type { TestContext } from "node:test";
+import type { ProxyNode } from "../../model/delivery.ts";
+import { silentLog } from "../../model/log.ts";
+import type { ModuleBytes } from "../../model/module.ts";
+import { createXdsServer } from "../server.ts";
+import { connect, type TestClient } from "./client.ts";
+import { oneModule } from "./modules.ts";
+import type { Variant } from "./received.ts";
+
+/** A whole xDS server on a free port, gone when the test is, with clients that connect as proxies of the namespace `shop`. */
+export async function startFleet(t: TestContext, modules: ModuleBytes = oneModule()) {
+  let time = 1_000;
+  const clock = { now: () => time++, after: () => () => {} };
+  const server = createXdsServer({ address: "127.0.0.1:0", log: silentLog, clock, modules });
+  const { port } = await server.listen();
+  const clients: TestClient[] = [];
+  t.after(async () => {
+    for (const client of clients) client.close();
+    await server.close();
+  });
+  const open = (variant: Variant, id = "web-1", extra: Parameters<typeof connect>[0]["node"] = {}): TestClient => {
+    const client = connect({ port, variant, node: { id, metadata: { NAMESPACE: "shop", LABELS: { app: "web" } }, ...extra } });
+    clients.push(client);
+    return client;
+  };
+  /** Resolves once the proxy looks like this. */
+  const until = async (holds: (proxy: ProxyNode) => boolean, id = "web-1"): Promise<ProxyNode> => {
+    for (;;) {
+      const proxy = server.fleet.proxy(id);
+      if (proxy !== undefined && holds(proxy)) return proxy;
+      await new Promise<void>((resolve) => {
+        const stop = server.fleet.onChange(() => {
+          stop();
+          resolve();
+        });
+      });
+    }
+  };
+  return { fleet: server.fleet, server, open, until };
+}
