@@ -1,5 +1,4 @@
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
-import type { FleetClient } from "./fleet/client.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** A Kubernetes List, as `kubectl get -o json` prints it and GET /api/v1/filters answers. */
@@ -17,6 +16,6 @@ export function printNote(text: string, terminal: Terminal): void {
 }
 
 /** What a person should know about what was read. */
-export function printNotes(client: Pick<FleetClient, "notes">, terminal: Terminal): void {
-  for (const note of client.notes()) printNote(note, terminal);
+export function printNotes(notes: readonly string[], terminal: Terminal): void {
+  for (const note of notes) printNote(note, terminal);
 }

@@ -46,14 +46,16 @@ export interface Argument {
 export type Flags = Readonly<Record<string, Flag>>;
 export type Arguments = Readonly<Record<string, Argument>>;
 
+/** Any text, or one of the choices. */
+type Text<T> = T extends { choices: readonly (infer C extends string)[] } ? C : string;
 type FlagValue<F extends Flag> = F extends { type: "boolean" }
   ? boolean
   : F extends { multiple: true }
-    ? readonly string[]
+    ? readonly Text<F>[]
     : F extends { fallback: string } | { required: true }
-      ? string
-      : string | undefined;
-type ArgumentValue<A extends Argument> = A extends { optional: true } ? string | undefined : string;
+      ? Text<F>
+      : Text<F> | undefined;
+type ArgumentValue<A extends Argument> = A extends { optional: true } ? Text<A> | undefined : Text<A>;
 
 export type FlagValues<F extends Flags> = { readonly [N in keyof F]: FlagValue<F[N]> };
 export type ArgumentValues<A extends Arguments> = { readonly [N in keyof A]: ArgumentValue<A[N]> };

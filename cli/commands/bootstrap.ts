@@ -82,7 +82,7 @@ export const bootstrap = defineCommand({
         upstream: upstream.value,
         slots: slots.value,
         managed: flags.managed,
-        whenMissing: flags["when-missing"] === "open" ? "open" : "closed",
+        whenMissing: flags["when-missing"],
         admin: admin.value,
         stats: flags.stats,
       }),

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 
-export const SHELLS = ["bash", "zsh", "fish"] as const;
+const SHELLS = ["bash", "zsh", "fish"] as const;
 
 export const completion = defineCommand({
   name: "completion",

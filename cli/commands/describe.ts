@@ -28,7 +28,7 @@ export const describe = defineCommand({
     if (!opened.ok) return opened;
     const { fleet, key, filter } = opened.value;
     const [revisions, proxies] = await Promise.all([fleet.revisions(filter), server.value.proxies()]);
-    printNotes(fleet, terminal);
+    printNotes(fleet.notes(), terminal);
     const records = revisions.ok ? revisions.value : [];
     if (flags.output === "json") {
       printJson(

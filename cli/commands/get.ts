@@ -22,7 +22,7 @@ export const get = defineCommand({
       const opened = await openFilter(args.name, flags, terminal.env);
       if (!opened.ok) return opened;
       const { fleet, filter } = opened.value;
-      printNotes(fleet, terminal);
+      printNotes(fleet.notes(), terminal);
       if (flags.output === "json") printJson(filter, terminal);
       else terminal.out(renderFilters([filter], { now: terminal.now(), namespaces: false }));
       return ok(undefined);
@@ -32,7 +32,7 @@ export const get = defineCommand({
     const { value: client } = fleet;
     const filters = await client.list(flags["all-namespaces"] ? undefined : client.namespace);
     if (!filters.ok) return filters;
-    printNotes(client, terminal);
+    printNotes(client.notes(), terminal);
     if (flags.output === "json") printList(filters.value, terminal);
     else if (filters.value.length > 0)
       terminal.out(renderFilters(filters.value, { now: terminal.now(), namespaces: flags["all-namespaces"] }));

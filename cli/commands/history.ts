@@ -19,7 +19,7 @@ export const history = defineCommand({
     const { fleet, filter } = opened.value;
     const revisions = await fleet.revisions(filter);
     const entries = entriesOf(filter, revisions.ok ? revisions.value : []);
-    printNotes(fleet, terminal);
+    printNotes(fleet.notes(), terminal);
     if (!revisions.ok) printNote(`changes other than the digest are not known: ${revisions.error.message}`, terminal);
     if (flags.output === "json") printJson(entries, terminal);
     else if (entries.length === 0) printNote(`${args.name} has no revision yet; \`weir describe ${args.name}\` says why`, terminal);

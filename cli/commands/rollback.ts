@@ -42,7 +42,7 @@ export const rollback = defineCommand({
     if (flags.unpin) return unpin(fleet, key, filter, terminal);
     const target = chooseRollback(filter, flags.to);
     if (!target.ok) {
-      printNotes(fleet, terminal);
+      printNotes(fleet.notes(), terminal);
       return target;
     }
     const done = await fleet.patch(key, { digest: target.value.digest });

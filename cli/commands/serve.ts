@@ -85,10 +85,9 @@ const flags = {
     env: "WEIR_NAMESPACE",
   },
   "plain-http": { type: "string", multiple: true, value: "HOST:PORT", help: "a registry to speak HTTP to (loopback ones always are)" },
-  "log-level": { type: "string", value: LEVELS.join("|"), help: "the least level that is written", fallback: "info", choices: LEVELS },
+  "log-level": { type: "string", help: "the least level that is written", fallback: "info", choices: LEVELS },
   "log-format": {
     type: "string",
-    value: FORMATS.join("|"),
     help: "how log lines look; auto is text on a screen and JSON otherwise",
     fallback: "auto",
     choices: FORMATS,
@@ -111,7 +110,7 @@ export const serve = defineCommand({
     { does: "for a cluster, from outside it", command: "weir serve --kubeconfig ~/.kube/config" },
   ],
   async run(input, terminal) {
-    const log = await openLog(input.flags["log-level"] as Level, input.flags["log-format"] as Format, terminal);
+    const log = await openLog(input.flags["log-level"], input.flags["log-format"], terminal);
     const xds = parseAddress(input.flags["xds-address"], "--xds-address");
     if (!xds.ok) return xds;
     const http = parseAddress(input.flags["http-address"], "--http-address");

@@ -19,7 +19,7 @@ export const verify = defineCommand({
     config: { type: "string", short: "c", value: "TEXT|@FILE", help: "the plugin's configuration, as text or from a file", fallback: "" },
     "root-id": { type: "string", value: "ID", help: "root context, for modules that register several", fallback: "" },
     env: { type: "string", multiple: true, value: "NAME=VALUE", help: "an environment variable that the module sees" },
-    type: { type: "string", value: "HTTP|Network", help: "what kind of filter it is", choices: ["HTTP", "Network"], fallback: "HTTP" },
+    type: { type: "string", help: "what kind of filter it is", choices: ["HTTP", "Network"], fallback: "HTTP" },
     ...registryFlags,
     ...outputFlag,
   },
@@ -39,7 +39,7 @@ export const verify = defineCommand({
     if (!found.ok) return found;
     const { createPreflight } = await import("../../preflight/index.ts");
     const settings = settingsFor({
-      type: flags.type === "Network" ? "Network" : "HTTP",
+      type: flags.type,
       config: config.value,
       rootId: flags["root-id"],
       env: env.value,
