@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { SECTIONS } from "./commands/index.ts";
 import { moduleFolder } from "./testing/modules.ts";
-import type { fakeTerminal } from "./testing/terminal.ts";
+import type { createFakeTerminal } from "./testing/terminal.ts";
 import { runWeir } from "./testing/weir.ts";
 
 const BIN = fileURLToPath(new URL("../bin/weir", import.meta.url));
@@ -20,7 +20,7 @@ before(async () => {
 
 after(() => world.remove());
 
-const weir = (argv: readonly string[], given: Parameters<typeof fakeTerminal>[0] = {}) => runWeir(dir, argv, given);
+const weir = (argv: readonly string[], given: Parameters<typeof createFakeTerminal>[0] = {}) => runWeir(dir, argv, given);
 
 describe("help", () => {
   test("help at every level goes to stdout and is no failure", async () => {

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { gunzipSync } from "node:zlib";
-import { type HubScene, openHub } from "./testing/scene.ts";
+import { type HubScene, startHub } from "./testing/scene.ts";
 
 let scene: HubScene;
 
 beforeEach(async () => {
-  scene = await openHub();
+  scene = await startHub();
 });
 
 afterEach(() => scene.hub.close());
@@ -132,7 +132,7 @@ describe("what a client has already and what it can unpack", () => {
       [10_000, true],
       [9_000_000, false],
     ] as const) {
-      const other = await openHub({ proxies: () => [{ ...proxy, labels: labels(bytes) }] });
+      const other = await startHub({ proxies: () => [{ ...proxy, labels: labels(bytes) }] });
       const { headers, body } = await other.ask("/api/v1/proxies", gzip);
       assert.equal(headers["content-encoding"], compressed ? "gzip" : undefined, `${bytes} bytes`);
       const whole = compressed ? gunzipSync(Buffer.from(body, "latin1")).toString() : body;

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { type HubScene, openHub } from "./testing/scene.ts";
+import { type HubScene, startHub } from "./testing/scene.ts";
 
 let scene: HubScene;
 
 beforeEach(async () => {
-  scene = await openHub();
+  scene = await startHub();
 });
 
 afterEach(() => scene.hub.close());

@@ -3,12 +3,12 @@ import { connect } from "node:net";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { silentLog } from "../model/log.ts";
 import { createHub } from "./server.ts";
-import { type HubScene, openHub } from "./testing/scene.ts";
+import { type HubScene, startHub } from "./testing/scene.ts";
 
 let scene: HubScene;
 
 beforeEach(async () => {
-  scene = await openHub();
+  scene = await startHub();
 });
 
 afterEach(() => scene.hub.close());
@@ -50,7 +50,7 @@ describe("bounds", () => {
   });
 
   test("a fault in the views costs one request, not the server", async () => {
-    const broken = await openHub({
+    const broken = await startHub({
       metrics: async () => {
         throw new Error("boom");
       },

@@ -2,7 +2,7 @@ import { fail, ok, type Result } from "../model/result.ts";
 import { abiOf } from "./abi/facts.ts";
 import { checkLoadable } from "./abi/loadable.ts";
 import { readWasm } from "./binary/binary.ts";
-import { type Plugin, type PluginOptions, startPlugin } from "./host/index.ts";
+import { createPlugin, type Plugin, type PluginOptions } from "./host/index.ts";
 
 /**
  * Compiles a module and starts it in this process, without a sandbox: for tests of filters that you trust. Fails as preflight does
@@ -14,7 +14,7 @@ export function loadPlugin(bytes: Uint8Array, options: PluginOptions = {}): Resu
   const abi = checkLoadable(bytes, read.value, abiOf(read.value), options.capabilities);
   if (!abi.ok) return abi;
   try {
-    return ok(startPlugin(new WebAssembly.Module(bytes), read.value, abi.value, options));
+    return ok(createPlugin(new WebAssembly.Module(bytes), read.value, abi.value, options));
   } catch (error) {
     if (!(error instanceof WebAssembly.CompileError)) throw error;
     return fail("CompileFailed", `V8 cannot compile the module: ${error.message}`);

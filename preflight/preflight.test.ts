@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { DEFAULT_SETTINGS as settings } from "../model/revision.ts";
-import { minimal } from "./fixtures/modules.ts";
-import { OUT, script } from "./fixtures/script.ts";
-import { wasm } from "./fixtures/wat.ts";
 import { createPreflight, loadPlugin } from "./index.ts";
+import { minimal } from "./testing/modules.ts";
+import { OUT, script } from "./testing/script.ts";
+import { wasm } from "./testing/wat.ts";
 
 const HEAD = `(memory (export "memory") 1) (func (export "malloc") (param i32) (result i32) (i32.const 4096)) (func (export "proxy_abi_version_0_2_1"))`;
 

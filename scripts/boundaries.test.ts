@@ -22,7 +22,7 @@ const PACKAGES: Record<(typeof ROOMS)[number], readonly string[]> = {
   cli: ["@kubernetes/client-node", "yaml", "pino", "pino-pretty", "prom-client"],
 };
 
-/** Development dependencies: for a room's tests, and what is in `testing/` and `fixtures/` for them. */
+/** Development dependencies: for a room's tests, and what is in `testing/` for them. */
 const TEST_PACKAGES: Partial<Record<(typeof ROOMS)[number] | "every", readonly string[]>> = {
   every: ["fast-check", "wabt"],
   xds: ["@grpc/grpc-js"],
@@ -82,7 +82,7 @@ function* allCases(): Generator<Case> {
     }
     const forTests = [...PACKAGES[room], ...(TEST_PACKAGES.every ?? []), ...(TEST_PACKAGES[room] ?? [])];
     for (const name of packages) {
-      for (const file of ["case.test.ts", "testing/case.ts", "fixtures/case.ts"])
+      for (const file of ["case.test.ts", "testing/case.ts"])
         yield { file: `${room}/${file}`, specifier: name, allowed: forTests.includes(name) };
     }
   }
@@ -107,7 +107,7 @@ test("what runs in production imports no room's tests", async () => {
   for (const room of ROOMS) {
     for (const file of await productionFiles(room)) {
       for (const [, specifier = ""] of (await readFile(join(ROOT, file), "utf8")).matchAll(/(?:from|import\() ?"([^"]+)"/g)) {
-        if (/^node:test|\.test\.ts$|\/(testing|fixtures)\//.test(specifier)) wrong.push(`${file}: ${specifier}`);
+        if (/^node:test|\.test\.ts$|\/testing\//.test(specifier)) wrong.push(`${file}: ${specifier}`);
       }
     }
   }
@@ -117,6 +117,6 @@ test("what runs in production imports no room's tests", async () => {
 async function productionFiles(room: string): Promise<string[]> {
   const files = await readdir(join(ROOT, room), { recursive: true });
   return files
-    .filter((file) => file.endsWith(".ts") && !/\.(test|cases)\.ts$|(^|\/)(testing|fixtures|gen)\//.test(file))
+    .filter((file) => file.endsWith(".ts") && !/\.(test|cases)\.ts$|(^|\/)(testing|gen)\//.test(file))
     .map((file) => join(room, file));
 }

@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { KubeConfig } from "@kubernetes/client-node";
 import { main } from "../cli/main.ts";
-import { fakeTerminal } from "../cli/testing/terminal.ts";
+import { createFakeTerminal } from "../cli/testing/terminal.ts";
 import type { WasmFilter, WasmFilterStatus } from "../model/gen/wasmfilter.ts";
 import { silentLog } from "../model/log.ts";
 import type { Revision } from "../model/revision.ts";
@@ -38,7 +38,7 @@ after(async () => {
 
 async function weir(argv: readonly string[], { input = "", kubeconfig = cluster.kubeconfig } = {}) {
   const env = { KUBECONFIG: kubeconfig, WEIR_SERVER: "http://127.0.0.1:1" };
-  const { terminal, written } = fakeTerminal({ env, input, now: Date.now() });
+  const { terminal, written } = createFakeTerminal({ env, input, now: Date.now() });
   return { status: await main(argv, terminal), ...written };
 }
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CONFORMANCE } from "../preflight/fixtures/conformance.ts";
-import { minimal } from "../preflight/fixtures/modules.ts";
-import { logged, start } from "../preflight/fixtures/plugin.ts";
-import { script } from "../preflight/fixtures/script.ts";
-import { wasm } from "../preflight/fixtures/wat.ts";
 import { message, type Pairs } from "../preflight/host/index.ts";
+import { CONFORMANCE } from "../preflight/testing/conformance.ts";
+import { minimal } from "../preflight/testing/modules.ts";
+import { createPlugin, logged } from "../preflight/testing/plugin.ts";
+import { script } from "../preflight/testing/script.ts";
+import { wasm } from "../preflight/testing/wat.ts";
 import { plainSettings, startJudge } from "./support/judge.ts";
 
 const [config, rootId] = ["configured", "the-root"];
@@ -38,7 +38,7 @@ test("the host answers every call of a plugin as Envoy does, in every callback",
   const { log, load } = await judge.judge(await wasm(text), { ...plainSettings, config, rootId });
   assert.equal(load, "accepted");
 
-  const plugin = await start(text, { config, rootId, maxLogLines: 5000 });
+  const plugin = await createPlugin(text, { config, rootId, maxLogLines: 5000 });
   assert.equal(plugin.problem, undefined);
   const response = message([[":status", "200"]], ["[]"]);
   plugin.exchange({ request: request("GET", "/"), response });

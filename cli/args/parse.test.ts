@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ok } from "../../model/result.ts";
 import { tryCommand } from "../testing/command.ts";
-import { fakeTerminal } from "../testing/terminal.ts";
+import { createFakeTerminal } from "../testing/terminal.ts";
 import { defineCommand } from "./command.ts";
 import { asksForHelp } from "./parse.ts";
 
@@ -127,7 +127,7 @@ describe("wrong usage", () => {
       run: async () => ok(undefined),
     });
     const said = async (argv: readonly string[]) => {
-      const result = await strict.run(argv, fakeTerminal().terminal);
+      const result = await strict.run(argv, createFakeTerminal().terminal);
       return result.ok ? "" : result.error.message;
     };
     assert.equal(await said(["bash"]), "-f is missing: a manifest");

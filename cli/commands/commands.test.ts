@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { parse } from "yaml";
 import { moduleFolder } from "../testing/modules.ts";
-import type { fakeTerminal } from "../testing/terminal.ts";
+import type { createFakeTerminal } from "../testing/terminal.ts";
 import { runWeir } from "../testing/weir.ts";
 
 let world: Awaited<ReturnType<typeof moduleFolder>>;
@@ -18,7 +18,7 @@ before(async () => {
 
 after(() => world.remove());
 
-const weir = (argv: readonly string[], given: Parameters<typeof fakeTerminal>[0] = {}) => runWeir(dir, argv, given);
+const weir = (argv: readonly string[], given: Parameters<typeof createFakeTerminal>[0] = {}) => runWeir(dir, argv, given);
 
 describe("modules and images", () => {
   test("a module goes through an image layout folder and comes back the same", async () => {

@@ -1,6 +1,6 @@
 import { ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
-import { fakeTerminal } from "./terminal.ts";
+import { createFakeTerminal } from "./terminal.ts";
 
 /** A command with every kind of flag and argument. For tests. */
 export function tryCommand() {
@@ -30,7 +30,7 @@ export function tryCommand() {
     /** Runs it. `seen` is what the command got. */
     async run(argv: readonly string[], env: Record<string, string> = {}) {
       seen = undefined;
-      const result = await command.run(argv, fakeTerminal({ env }).terminal);
+      const result = await command.run(argv, createFakeTerminal({ env }).terminal);
       return { result, seen };
     },
   };

@@ -2,7 +2,7 @@ import { ok } from "../../model/result.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** A terminal that records what is written. For tests. */
-export function fakeTerminal(
+export function createFakeTerminal(
   given: { readonly env?: Record<string, string>; readonly input?: string; readonly now?: number; readonly columns?: number } = {},
 ) {
   const written = { out: "", err: "" };

@@ -64,7 +64,7 @@ export interface HubScene {
 }
 
 /** Starts a hub on a free port, with small bounds for its event stream. `overrides` replace single views. */
-export async function openHub(overrides: Partial<Views> = {}): Promise<HubScene> {
+export async function startHub(overrides: Partial<Views> = {}): Promise<HubScene> {
   const listeners = new Set<(event: ChangeEvent) => void>();
   let ready = true;
   const views: Views = {

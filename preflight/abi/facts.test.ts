@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { wasm } from "../fixtures/wat.ts";
+import { wasm } from "../testing/wat.ts";
 import { inspectModule } from "./facts.ts";
 
 const MINIMAL = `(memory (export "memory") 1)

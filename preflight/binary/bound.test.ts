@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { wasm } from "../fixtures/wat.ts";
+import { wasm } from "../testing/wat.ts";
 import { readWasm, type WasmBinary } from "./binary.ts";
 import { boundMemory } from "./bound.ts";
 

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";
 import { describe, test } from "node:test";
 import { hostFunctions } from "../abi/abi.ts";
-import { logged, run, start } from "../fixtures/plugin.ts";
-import { CELL, OUT, script } from "../fixtures/script.ts";
+import { createPlugin, logged, run } from "../testing/plugin.ts";
+import { CELL, OUT, script } from "../testing/script.ts";
 import { implementations } from "./functions/link.ts";
 import { bodyOf, cannedReplies } from "./index.ts";
 import { createHost } from "./state/host.ts";
@@ -120,7 +120,7 @@ describe("what plugins share, timers and metrics", () => {
   });
 
   test("timers fire on the root, and metrics keep count", async () => {
-    const plugin = await start(
+    const plugin = await createPlugin(
       script({
         proxy_on_configure: {
           steps: [
@@ -192,10 +192,10 @@ describe("network filters", () => {
       proxy_on_upstream_data: { steps: [["proxy_set_buffer_bytes", 3, 0, 100, "PONG"]] as const },
     });
     const connection = { downstream: Buffer.from("ping"), upstream: Buffer.from("pong") };
-    const open = await start(script(parts(0)));
+    const open = await createPlugin(script(parts(0)));
     assert.deepEqual(open.connection(connection), { downstream: Buffer.from("ping"), upstream: Uint8Array.from(Buffer.from("PONG")) });
     assert.ok(logged(open).includes("ping"));
-    const held = await start(script(parts(1)));
+    const held = await createPlugin(script(parts(1)));
     assert.deepEqual(held.connection(connection), { downstream: undefined, upstream: undefined });
   });
 });
@@ -209,7 +209,7 @@ describe("faults", () => {
     (func (export "proxy_on_vm_start") (param i32 i32) (result i32)
       (drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 128)))
       (drop (call $write (i32.const 2) (i32.const 8) (i32.const 1) (i32.const 128))) unreachable))`;
-    const { problem } = await start(panic);
+    const { problem } = await createPlugin(panic);
     assert.deepEqual(problem, { reason: "VmStartFailed", message: "proxy_on_vm_start trapped: unreachable; it said: panic: no luck" });
   });
 
@@ -218,7 +218,7 @@ describe("faults", () => {
     (memory (export "memory") 16) (func (export "malloc") (param i32) (result i32) (i32.const 64)) (func (export "proxy_abi_version_0_2_1"))
     (func (export "proxy_on_vm_start") (param i32 i32) (result i32)
       (loop (drop (call $set (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 900000) (i32.const 0))) (br 0)) (i32.const 1)))`;
-    const plugin = await start(flood);
+    const plugin = await createPlugin(flood);
     assert.equal(plugin.fault()?.kind, "limit");
     assert.match(plugin.problem?.message ?? "", /proxy_on_vm_start went over a limit of the sandbox/);
   });

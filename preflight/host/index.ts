@@ -3,7 +3,7 @@
  * sandbox. Unit tests of filters can use it directly.
  */
 
-export { type Plugin, type PluginOptions, startPlugin } from "./plugin.ts";
+export { createPlugin, type Plugin, type PluginOptions } from "./plugin.ts";
 export type { StartProblem } from "./start.ts";
 export { describeFault, type Fault } from "./state/faults.ts";
 export type { LogLine } from "./state/journal.ts";

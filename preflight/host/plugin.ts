@@ -61,7 +61,7 @@ export interface Plugin {
 }
 
 /** Starts a compiled module as Envoy does: start functions, `proxy_on_context_create`, `proxy_on_vm_start`, `proxy_on_configure`. Never throws for what the module does. */
-export function startPlugin(module: WebAssembly.Module, binary: WasmBinary, abi: AbiVersion, options: PluginOptions = {}): Plugin {
+export function createPlugin(module: WebAssembly.Module, binary: WasmBinary, abi: AbiVersion, options: PluginOptions = {}): Plugin {
   const journal = createJournal({ lines: options.maxLogLines ?? 200, lineLength: 400 });
   const host = createHost({
     abi,

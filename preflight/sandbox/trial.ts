@@ -3,7 +3,7 @@ import type { AbiVersion } from "../abi/abi.ts";
 import { ENVOY_MAX_PAGES } from "../abi/loadable.ts";
 import { readWasm } from "../binary/binary.ts";
 import { boundMemory } from "../binary/bound.ts";
-import { describeFault, type Fault, type Plugin, startPlugin } from "../host/index.ts";
+import { createPlugin, describeFault, type Fault, type Plugin } from "../host/index.ts";
 import { answerOf, effectsOf } from "./effects.ts";
 import { CONNECTION, EXCHANGES } from "./traffic.ts";
 
@@ -61,7 +61,7 @@ export function runTrial(input: TrialInput, enter: (phase: Phase) => void): Tria
   }
   const compiled = performance.now();
   const { abi, ...options } = input;
-  const plugin = startPlugin(module, read.value, abi, { ...options, maxPages: hardPages, onPhase: enter });
+  const plugin = createPlugin(module, read.value, abi, { ...options, maxPages: hardPages, onPhase: enter });
   const started = performance.now();
   const load = plugin.problem ?? memoryProblem(plugin, input.maxPages);
   const times = { compileMs: compiled - before, startMs: started - compiled };

@@ -5,7 +5,7 @@ import { cached, keyOf } from "../../scripts/tools/cache.ts";
 import { needGo } from "../../scripts/tools/machine.ts";
 import { outsideNpm, runOk } from "../../scripts/tools/run.ts";
 
-const SOURCE = fileURLToPath(new URL("../../preflight/fixtures/go/", import.meta.url));
+const SOURCE = fileURLToPath(new URL("../../preflight/testing/go/", import.meta.url));
 const FLAGS = ["-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid="];
 
 /** A real Go filter that does what its configuration says; the acts are in its source. Built once, kept in the user's cache. */

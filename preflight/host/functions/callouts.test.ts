@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { logged, run } from "../../fixtures/plugin.ts";
-import { CELL, OUT, type Part, SINK } from "../../fixtures/script.ts";
+import { logged, run } from "../../testing/plugin.ts";
+import { CELL, OUT, type Part, SINK } from "../../testing/script.ts";
 import { cannedReplies } from "../index.ts";
 import { encodePairs } from "../values/headers.ts";
 
