@@ -20,12 +20,16 @@ export const CLOSE_GRACE_MS = 2_000;
 /** The abuse budget: refused calls, resets, pings and settings, this many at once, then this many a second. */
 const ABUSE_BURST = 500;
 const ABUSE_PER_SECOND = 33;
+/** TLS encrypts what it is given at once, which makes a copy for each client, so it is given no more than this at a time. */
+const TLS_PIECE = 64 * 1024;
 /** Bound on the unfinished messages of all calls, in messages of the largest size. */
 const UNFINISHED_MESSAGES = 4;
 
 /** A client's HTTP/2 connection. nghttp2 speaks the protocol; this keeps what gRPC and a public port need beyond it. */
 export class ServerConnection implements CallOwner {
   readonly address: string;
+  readonly maxRequestSize: number;
+  readonly pieceSize: number;
   private readonly session: ServerHttp2Session;
   private readonly owner: ConnectionOwner;
   private readonly budget = new TokenBucket(ABUSE_BURST, ABUSE_PER_SECOND);
@@ -36,6 +40,8 @@ export class ServerConnection implements CallOwner {
   constructor(session: ServerHttp2Session, owner: ConnectionOwner) {
     this.session = session;
     this.owner = owner;
+    this.maxRequestSize = owner.maxRequestSize;
+    this.pieceSize = session.encrypted === true ? TLS_PIECE : Number.POSITIVE_INFINITY;
     const { remoteAddress, remotePort } = session.socket;
     this.address = `${remoteAddress}:${remotePort}`;
     const age = owner.maxConnectionAgeMs * (0.9 + Math.random() * 0.2);
@@ -47,10 +53,6 @@ export class ServerConnection implements CallOwner {
     session.on("remoteSettings", () => this.charge());
     session.on("error", (error: NodeJS.ErrnoException) => this.failed(error));
     session.on("close", () => clearTimeout(this.timer));
-  }
-
-  get maxRequestSize(): number {
-    return this.owner.maxRequestSize;
   }
 
   /** Asks for a sign of life. A client that owes one since the last time is cut off. */
@@ -90,7 +92,7 @@ export class ServerConnection implements CallOwner {
 
   hold(bytes: number): boolean {
     this.unfinished += bytes;
-    return this.unfinished <= UNFINISHED_MESSAGES * this.owner.maxRequestSize;
+    return this.unfinished <= UNFINISHED_MESSAGES * this.maxRequestSize;
   }
 
   /** Errors of HTTP/2 are the client's fault; others are broken connections, which come and go. */

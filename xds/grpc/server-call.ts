@@ -8,6 +8,8 @@ import { encodeMessage, FAULTS, status } from "./status.ts";
 export interface CallOwner extends Connection {
   /** Bytes of a message. */
   readonly maxRequestSize: number;
+  /** Bytes of a message that are handed to HTTP/2 at once. */
+  readonly pieceSize: number;
   /** Reports a call that the client got wrong. Charges the abuse budget. */
   refused(reason: RefusalReason, why: string): void;
   /** Charges the abuse budget. */
@@ -31,10 +33,14 @@ export class ServerCall implements Call {
   private readonly stream: ServerHttp2Stream;
   private readonly messages: MessageReader;
   private handler: CallHandler | undefined = undefined;
+  /** Pieces of messages that HTTP/2 was not given yet. */
+  private readonly queue: Buffer[] = [];
   private over = false;
   private held = false;
-  /** A message has left this process. One function for all messages of the call. */
+  /** A piece has left this process. One function for all of them. */
   private readonly written = (): void => {
+    if (this.stream.destroyed) return;
+    this.pump();
     if (!this.held || this.isFull()) return;
     this.held = false;
     if (!this.over) this.handler?.drained?.();
@@ -53,6 +59,7 @@ export class ServerCall implements Call {
     });
     stream.on("close", () => {
       this.over = true;
+      this.queue.length = 0;
       connection.hold(-this.messages.buffered);
       if (stream.aborted) connection.charge();
       this.letGo();
@@ -75,7 +82,9 @@ export class ServerCall implements Call {
     const { stream } = this;
     if (this.over || stream.closed) return false;
     if (!stream.headersSent) stream.respond(RESPONSE, { waitForTrailers: true });
-    stream.write(message, this.written);
+    const { pieceSize } = this.connection;
+    for (let at = 0; at < message.length; at += pieceSize) this.queue.push(message.subarray(at, at + pieceSize));
+    this.pump();
     this.held = this.isFull();
     return !this.held;
   }
@@ -89,7 +98,17 @@ export class ServerCall implements Call {
   }
 
   private isFull(): boolean {
-    return this.stream.writableLength >= HIGH_WATER;
+    return this.queue.length > 0 || this.stream.writableLength >= HIGH_WATER;
+  }
+
+  private pump(): void {
+    const { queue, stream } = this;
+    while (stream.writableLength < HIGH_WATER) {
+      const piece = queue.shift();
+      if (piece === undefined) break;
+      stream.write(piece, this.written);
+    }
+    if (this.over && queue.length === 0 && !stream.writableEnded) stream.end();
   }
 
   /** Sends the last headers: as trailers after messages, or alone. */
@@ -106,7 +125,7 @@ export class ServerCall implements Call {
         // Node sends them in a setImmediate of its own.
         setImmediate(stop);
       });
-      stream.end();
+      this.pump();
     } else {
       stream.respond({ ...RESPONSE, ...last }, { endStream: true });
       stop();

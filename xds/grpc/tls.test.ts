@@ -6,7 +6,8 @@ import { type TestContext, test } from "node:test";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket, type TlsOptions } from "node:tls";
 import { type ChannelCredentials, Client, type ClientDuplexStream, credentials, type StatusObject } from "@grpc/grpc-js";
 import { createAuthority, type Identity } from "../../base/testing/certificates.ts";
-import type { Method } from "./call.ts";
+import { flag, frameType, headerBlock, makeFrame, PREFACE, setting, settingsFrame, words } from "../testing/raw-http2.ts";
+import type { Call, Method } from "./call.ts";
 import { frame } from "./message.ts";
 import { createGrpcServer, type GrpcServer } from "./server.ts";
 import { status } from "./status.ts";
@@ -28,7 +29,7 @@ interface Started {
   readonly closeFirst: (end: () => void) => void;
 }
 
-async function start(t: TestContext, tls: TlsOptions = {}): Promise<Started> {
+async function start(t: TestContext, tls: TlsOptions = {}, method?: Method): Promise<Started> {
   const refusals: [string, string][] = [];
   const ends: (() => void)[] = [];
   let calls = 0;
@@ -37,7 +38,7 @@ async function start(t: TestContext, tls: TlsOptions = {}): Promise<Started> {
     return { message: (bytes) => void call.send(frame([bytes])), halfClosed: () => call.end(status.ok), closed() {} };
   };
   const server = createGrpcServer({
-    methods: new Map([[ECHO, echo]]),
+    methods: new Map([[ECHO, method ?? echo]]),
     tls: { key, cert, ...tls },
     maxRequestSize: 4 * MIB,
     maxConnectionAgeMs: 0,
@@ -177,6 +178,42 @@ test("a new certificate is for new handshakes; streams that are open go on", asy
   await echoed(open, Buffer.from("after"));
   assert.throws(() => server.server.setSecureContext({ cert: "no certificate", key }));
   await echoed(openCall(server, credentials.createSsl(Buffer.from(next.cert))), Buffer.from("still served"));
+});
+
+test("clients that read nothing hold a piece of a message each, not an encrypted copy", async (t) => {
+  const calls: Call[] = [];
+  const hold: Method = (call) => {
+    calls.push(call);
+    return { message() {}, halfClosed() {}, closed() {} };
+  };
+  const server = await start(t, {}, hold);
+  const block = headerBlock({
+    ":method": "POST",
+    ":scheme": "https",
+    ":authority": "localhost",
+    ":path": ECHO,
+    "content-type": "application/grpc",
+  });
+  const window = 64 * MIB;
+  const hello = Buffer.concat([
+    PREFACE,
+    settingsFrame([[setting.initialWindowSize, window]]),
+    makeFrame(frameType.windowUpdate, 0, 0, words(window)),
+    makeFrame(frameType.headers, flag.endHeaders, 1, block),
+  ]);
+  for (let count = 0; count < 20; count++) {
+    const socket = tls(server, { ALPNProtocols: ["h2"] }).pause();
+    await once(socket, "secureConnect");
+    socket.write(hello);
+  }
+  while (calls.length < 20) await new Promise((done) => setImmediate(done));
+  const before = process.memoryUsage.rss();
+  const message = frame([Buffer.alloc(8 * MIB)]);
+  for (const call of calls) assert.equal(call.send(message), false);
+  await new Promise((done) => setTimeout(done, 200));
+  const grown = process.memoryUsage.rss() - before;
+  t.diagnostic(`20 clients that read nothing of 8 MiB: ${(grown / MIB).toFixed(1)} MiB more`);
+  assert(grown < 80 * MIB);
 });
 
 test("a client that never shakes hands does not hold up the end", { timeout: 10_000 }, async (t) => {
