@@ -1,3 +1,4 @@
+/** Public entry of preflight/: reading a module, the proxy-wasm host, and the proof that a module loads. */
 export { type AbiVersion, hostFunction, hostFunctions } from "./abi/abi.ts";
 export { inspectModule, type ModuleFacts } from "./abi/facts.ts";
 export * from "./host/index.ts";
