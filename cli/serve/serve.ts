@@ -6,7 +6,7 @@ import { fail, ok, type Result } from "../../model/result.ts";
 import { createModuleCache, createModuleRegistry, parseDockerConfig } from "../../oci/index.ts";
 import { createOperator, type Source } from "../../operator/index.ts";
 import { createPreflight } from "../../preflight/index.ts";
-import { createXdsServer } from "../../xds/index.ts";
+import { createXdsServer, type XdsServerOptions } from "../../xds/index.ts";
 import type { Address } from "../args/address.ts";
 import { registerFilterMetrics } from "./filter-metrics.ts";
 import { createPrometheus } from "./metrics.ts";
@@ -41,44 +41,12 @@ export interface Server {
   close(): Promise<void>;
 }
 
-/**
- * The composition root: every room is made and wired here and nowhere else. The xDS port opens last, when the desired state is known, so that
- * proxies that come back after a restart are answered at once and rightly.
- */
+/** Starts what `createRooms` made. The xDS port opens last, when the desired state is known: proxies that come back after a restart are answered at once and rightly. */
 export async function startServer(options: ServeOptions): Promise<Result<Server>> {
   const { source, log } = options;
-  const clock = systemClock;
   const tls = await openTls(options.tls);
   if (!tls.ok) return tls;
-  const { metrics, registry } = createPrometheus();
-  const layouts = options.layoutBase === undefined ? {} : { layoutBase: options.layoutBase };
-  const modules = createModuleRegistry({ dataDir: options.dataDir, log, metrics, plainHttp: options.plainHttp, ...layouts });
-  const cache = createModuleCache({ source: modules, maxBytes: options.moduleCacheBytes, log });
-  const xds = createXdsServer({
-    address: `${options.xds.host}:${options.xds.port}`,
-    log,
-    clock,
-    metrics,
-    modules: cache,
-    tls: tls.value?.options,
-    maxConnectionAgeMs: options.maxConnectionAgeMs,
-  });
-  const preflight = createPreflight({ metrics });
-  const operator = createOperator({
-    source,
-    fleet: xds.fleet,
-    registry: modules,
-    preflight,
-    parseKeychain: parseDockerConfig,
-    clock,
-    random: Math.random,
-    log,
-    metrics,
-    ownNamespace: options.ownNamespace,
-  });
-  registerFilterMetrics(registry, () => operator.filters(), xds.fleet);
-  const views = createViews(operator, xds.fleet, () => registry.metrics(), clock.now);
-  const hub = createHub({ views, address: options.http, log });
+  const { xds, operator, hub } = createRooms(options, tls.value?.options);
   const http = await hub.listen();
   if (!http.ok) return http;
   log.info("reading the desired state", { source: source.description });
@@ -101,6 +69,40 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
       await hub.close();
     },
   });
+}
+
+/** The composition root: every room is made and wired here and nowhere else. Nothing is started. */
+function createRooms(options: ServeOptions, tls: XdsServerOptions["tls"]) {
+  const { source, log } = options;
+  const clock = systemClock;
+  const { metrics, registry } = createPrometheus();
+  const layouts = options.layoutBase === undefined ? {} : { layoutBase: options.layoutBase };
+  const modules = createModuleRegistry({ dataDir: options.dataDir, log, metrics, plainHttp: options.plainHttp, ...layouts });
+  const cache = createModuleCache({ source: modules, maxBytes: options.moduleCacheBytes, log });
+  const xds = createXdsServer({
+    address: `${options.xds.host}:${options.xds.port}`,
+    log,
+    clock,
+    metrics,
+    modules: cache,
+    tls,
+    maxConnectionAgeMs: options.maxConnectionAgeMs,
+  });
+  const operator = createOperator({
+    source,
+    fleet: xds.fleet,
+    registry: modules,
+    preflight: createPreflight({ metrics }),
+    parseKeychain: parseDockerConfig,
+    clock,
+    random: Math.random,
+    log,
+    metrics,
+    ownNamespace: options.ownNamespace,
+  });
+  registerFilterMetrics(registry, () => operator.filters(), xds.fleet);
+  const views = createViews(operator, xds.fleet, () => registry.metrics(), clock.now);
+  return { xds, operator, hub: createHub({ views, address: options.http, log }) };
 }
 
 async function bind(server: { listen(): Promise<Address> }, { host, port }: Address): Promise<Result<Address>> {
