@@ -47,10 +47,8 @@ describe("the client of a running server", () => {
   });
 
   test("a server that is not there is a failure that says how to reach one", async () => {
-    const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const { port } = server.address() as AddressInfo;
-    await new Promise((resolve) => server.close(resolve));
+    // The kernel never picks a port below 1024, so nothing listens there.
+    const port = 2;
     const answer = await client(`http://127.0.0.1:${port}`).proxies();
     assert.ok(!answer.ok);
     assert.match(

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { findImage } from "../image/image.ts";
+import { httpOptions } from "../open.ts";
 import { json, reply } from "../testing/fake-registry.ts";
 import { addArtifact, createContent, wasm } from "../testing/images.ts";
 import { type Intercept, MODULE, onBlob, withRemote } from "../testing/remote.ts";
 import { failed, valued } from "../testing/result.ts";
+import { createRemoteRepository } from "./client.ts";
 
 describe("manifests", () => {
   test("a manifest that is not what its digest says is refused, and so is a digest header that lies", async () => {
@@ -88,15 +90,12 @@ describe("what a registry answers instead", () => {
   });
 
   test("a registry that nobody answers for is unavailable for now, by host and cause", async () => {
-    await withRemote(
-      () => false,
-      async ({ fake, repository }) => {
-        await fake.stop();
-        const failure = failed(await findImage(repository, "v1"), "RegistryUnavailable");
-        assert.ok(failure.retryable);
-        assert.match(failure.message, /^127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED/);
-      },
-    );
+    // The kernel never picks a port below 1024, so nothing listens there.
+    const nowhere = { kind: "registry", registry: "127.0.0.1:2", repository: "team/filter", tag: "v1", digest: undefined } as const;
+    const repository = createRemoteRepository(nowhere, { http: httpOptions({}), credentials: undefined });
+    const failure = failed(await findImage(repository, "v1"), "RegistryUnavailable");
+    assert.ok(failure.retryable);
+    assert.match(failure.message, /^127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED/);
   });
 
   test("a canceled request says so", async () => {
