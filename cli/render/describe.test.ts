@@ -47,6 +47,13 @@ describe("weir describe", () => {
     assert.match(text, /describes generation 7; the spec is at 8/);
   });
 
+  test("settings that are asked for are told, those that may be long or private by name alone", () => {
+    const spec = { ...rolling.spec, rootId: "root", env: [{ name: "TOKEN", value: "hunter2" }], capabilities: { allow: ["proxy_log"] } };
+    const text = renderDescribe({ filter: { ...rolling, spec }, revisions: [], proxies: [], now: NOW }, plain);
+    assert.match(text, /Also set +rootId root, env, capabilities\n/);
+    assert.doesNotMatch(text, /hunter2/);
+  });
+
   test("rejections beyond those listed are counted", () => {
     const proxiesNow = { matched: 40, updated: 0, rejected: 13, pending: 27 };
     const filter = { ...rolling, status: { ...rolling.status, proxies: proxiesNow } };

@@ -3,6 +3,14 @@ import type { ProxyView } from "../../hub/index.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { WasmFilter, WasmFilterSpecSelector } from "../../model/gen/wasmfilter.ts";
 import type { Revision } from "../../model/revision.ts";
+import {
+  askedSettings,
+  changedSettings,
+  DEFAULT_SETTINGS,
+  type PluginSettings,
+  type SettingName,
+  showSetting,
+} from "../../model/settings.ts";
 import { condition, sourceOf } from "./filters.ts";
 import { history, renderHistory } from "./history.ts";
 import type { Paint } from "./paint.ts";
@@ -53,17 +61,30 @@ function headline(filter: WasmFilter, paint: Paint): string[] {
 function facts(filter: WasmFilter): string[] {
   const { spec, status } = filter;
   const stale = status?.observedGeneration !== undefined && (filter.metadata.generation ?? 0) > status.observedGeneration;
+  const settings = askedSettings(spec);
+  const others = changedSettings(DEFAULT_SETTINGS, settings)
+    .filter((name) => !SHOWN.includes(name))
+    .map((name) => setting(settings, name));
   const rows = [
     ["Image", sourceOf(filter)],
     ...(spec.digest === undefined ? [] : [["Pinned", `${spec.digest} (spec.digest: the tag is not followed)`]]),
     ["Serves", serving(filter)],
     ...target(filter),
-    ["Slot", `${spec.slot ?? "default"}, priority ${spec.priority ?? 0}, ${spec.type ?? "HTTP"}`],
+    ["Slot", `${settings.slot}, priority ${settings.priority}, ${settings.type}`],
     ["Selects", selection(spec.selector)],
-    ["On failure", spec.failurePolicy ?? "Reload"],
+    ["On failure", settings.failurePolicy],
+    ...(others.length === 0 ? [] : [["Also set", others.join(", ")]]),
     ...(stale ? [["Status", `describes generation ${status?.observedGeneration}; the spec is at ${filter.metadata.generation}`]] : []),
   ];
   return table(undefined, rows, "  ");
+}
+
+/** Settings that have a row of their own, and the configuration, whose text `weir get -o json` shows. */
+const SHOWN: readonly SettingName[] = ["slot", "priority", "type", "failurePolicy", "config"];
+
+function setting(settings: PluginSettings, name: SettingName): string {
+  const text = showSetting(settings, name);
+  return text === undefined ? name : `${name} ${clip(oneLine(String(text)), 48)}`;
 }
 
 function serving({ status }: WasmFilter): string {
