@@ -8,7 +8,7 @@ import type { ChainEntry } from "../model/delivery.ts";
 import type { Digest } from "../model/digest.ts";
 import { silentLog } from "../model/log.ts";
 import type { ModuleBytes } from "../model/module.ts";
-import { DEFAULT_SETTINGS } from "../model/revision.ts";
+import { DEFAULT_SETTINGS } from "../model/settings.ts";
 import { createXdsServer } from "../xds/index.ts";
 
 const [size = "1024", address = "127.0.0.1:0"] = process.argv.slice(2);

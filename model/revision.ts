@@ -1,8 +1,6 @@
 import type { Digest } from "./digest.ts";
 import type { PluginSettings } from "./settings.ts";
 
-export { DEFAULT_SETTINGS, type PluginSettings } from "./settings.ts";
-
 /** Names a key of a Secret. */
 export interface SecretKey {
   readonly name: string;

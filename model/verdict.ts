@@ -1,5 +1,5 @@
 import type { Result } from "./result.ts";
-import type { PluginSettings } from "./revision.ts";
+import type { PluginSettings } from "./settings.ts";
 
 /** What preflight measured on a module that passed. */
 export interface Measurements {

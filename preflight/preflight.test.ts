@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { DEFAULT_SETTINGS as settings } from "../model/revision.ts";
+import { DEFAULT_SETTINGS as settings } from "../model/settings.ts";
 import { createPreflight, loadPlugin } from "./index.ts";
 import { minimal } from "./testing/modules.ts";
 import { OUT, script } from "./testing/script.ts";

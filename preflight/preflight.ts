@@ -3,7 +3,7 @@ import pLimit from "p-limit";
 import { allowedNames } from "../model/capabilities.ts";
 import { type Metrics, outcomeOf, silentMetrics } from "../model/metrics.ts";
 import { type Failure, fail, failForNow, ok, type Result } from "../model/result.ts";
-import type { PluginSettings } from "../model/revision.ts";
+import type { PluginSettings } from "../model/settings.ts";
 import type { Measurements, Preflight } from "../model/verdict.ts";
 import { abiOf, factsOf, type ModuleFacts } from "./abi/facts.ts";
 import { checkHazards, checkLoadable } from "./abi/loadable.ts";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { PluginSettings } from "../model/revision.ts";
+import type { PluginSettings } from "../model/settings.ts";
 
 /** A hash over the module and the settings that a plugin can notice: not slot, priority and failure policy. */
 export function verdictKey(code: Uint8Array, settings: PluginSettings, secretConfig: boolean): string {

@@ -9,6 +9,7 @@ import { createFakeTerminal } from "../cli/testing/terminal.ts";
 import type { WasmFilter, WasmFilterStatus } from "../model/gen/wasmfilter.ts";
 import { silentLog } from "../model/log.ts";
 import type { Revision } from "../model/revision.ts";
+import { DEFAULT_SETTINGS } from "../model/settings.ts";
 import { createKubeApi, createRevisionStore } from "../operator/index.ts";
 import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
 import { reservePort } from "./support/ports.ts";
@@ -189,13 +190,12 @@ describe("reading", () => {
   }
 
   function record(number: number, config: string): Revision {
-    const settings = { slot: "default", priority: 0, rootId: "", env: [], capabilities: undefined, config };
     return {
       number,
       image: "registry.example/add-header:1",
       digest: `sha256:${"a".repeat(64)}`,
       wasmDigest: `sha256:${"c".repeat(64)}`,
-      settings: { ...settings, type: "HTTP", failurePolicy: "Reload" },
+      settings: { ...DEFAULT_SETTINGS, config },
       capabilities: [],
       hash: String(number),
       time: "2026-01-01T00:00:00Z",

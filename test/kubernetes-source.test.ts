@@ -7,6 +7,7 @@ import type { Digest } from "../model/digest.ts";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import { silentLog } from "../model/log.ts";
 import type { Revision } from "../model/revision.ts";
+import { DEFAULT_SETTINGS } from "../model/settings.ts";
 import { createKubeApi } from "../operator/source/kubernetes/api.ts";
 import { createKubernetesSource } from "../operator/source/kubernetes/source.ts";
 import { writeStatus } from "../operator/source/kubernetes/status.ts";
@@ -101,14 +102,9 @@ const revision = (number: number, more: Partial<Revision> = {}): Revision => ({
   digest: DIGEST,
   wasmDigest: DIGEST,
   settings: {
-    type: "HTTP",
-    slot: "default",
-    priority: 0,
+    ...DEFAULT_SETTINGS,
     config: "text",
-    rootId: "",
-    failurePolicy: "Reload",
     env: [{ name: "A", value: "b" }],
-    capabilities: undefined,
   },
   capabilities: ["proxy_log"],
   hash: `hash-${number}`,

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { FilterType } from "../../model/filter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import type { PluginSettings } from "../../model/revision.ts";
+import { DEFAULT_SETTINGS, type PluginSettings } from "../../model/settings.ts";
 import { defineCommand } from "../args/command.ts";
 import { usage } from "../args/usage.ts";
 import { outputFlag } from "../fleet/flags.ts";
@@ -59,7 +59,7 @@ function settingsFor(given: {
   readonly rootId: string;
   readonly env: PluginSettings["env"];
 }): PluginSettings {
-  return { ...given, slot: "default", priority: 0, failurePolicy: "Reload", capabilities: undefined };
+  return { ...DEFAULT_SETTINGS, ...given };
 }
 
 const MAX_CONFIG_BYTES = 1024 * 1024;

@@ -2,6 +2,7 @@ import type { ProxyFilterView, ProxyView } from "../../hub/index.ts";
 import type { Digest } from "../../model/digest.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import type { Revision } from "../../model/revision.ts";
+import { DEFAULT_SETTINGS } from "../../model/settings.ts";
 
 /** The time in these tests. */
 export const NOW = Date.parse("2026-03-01T12:00:00Z");
@@ -92,14 +93,7 @@ function item(revision: number, start: string, result: Item["result"], seconds: 
 
 export function revision(number: number, start: string, settings: Partial<Revision["settings"]> = {}): Revision {
   const all: Revision["settings"] = {
-    type: "HTTP",
-    slot: "default",
-    priority: 0,
-    config: "",
-    rootId: "",
-    failurePolicy: "Reload",
-    env: [],
-    capabilities: undefined,
+    ...DEFAULT_SETTINGS,
     ...settings,
   };
   return {

@@ -3,6 +3,7 @@ import { type ClientRequest, get, type IncomingMessage, request } from "node:htt
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { silentLog } from "../../model/log.ts";
 import type { Revision } from "../../model/revision.ts";
+import { DEFAULT_SETTINGS } from "../../model/settings.ts";
 import { createHub, type Hub } from "../server.ts";
 import type { ChangeEvent, Views } from "../views.ts";
 
@@ -19,14 +20,8 @@ const REVISION: Revision = {
   digest: `sha256:${"a".repeat(64)}`,
   wasmDigest: `sha256:${"b".repeat(64)}`,
   settings: {
-    type: "HTTP",
-    slot: "default",
-    priority: 0,
+    ...DEFAULT_SETTINGS,
     config: "plain",
-    rootId: "",
-    failurePolicy: "Reload",
-    env: [],
-    capabilities: undefined,
   },
   capabilities: [],
   hash: "1",

@@ -19,19 +19,21 @@ const hashOf = (settings: PluginSettings) => revisionHash(KEY, { ...CONTENT, set
 
 /** Few values each, so that equal settings come up often; the odd ones are texts that a careless encoding would confuse. */
 const word = fc.constantFrom("", "default", "x", '"', "a,b", "\u2028", "\ud800");
-const anySettings: fc.Arbitrary<PluginSettings> = fc.record(
-  {
-    type: fc.constantFrom("HTTP", "Network"),
-    slot: word,
-    priority: fc.integer({ min: -1, max: 1 }),
-    rootId: word,
-    failurePolicy: fc.constantFrom("Reload", "Closed", "Open"),
-    config: word,
-    env: fc.array(fc.record({ name: word, value: word }, { noNullPrototype: true }), { maxLength: 2 }),
-    capabilities: fc.option(fc.array(word, { maxLength: 2 }), { nil: undefined }),
-  },
-  { noNullPrototype: true },
-);
+const anySettings: fc.Arbitrary<PluginSettings> = fc
+  .record(
+    {
+      type: fc.constantFrom("HTTP", "Network"),
+      slot: word,
+      priority: fc.integer({ min: -1, max: 1 }),
+      rootId: word,
+      failurePolicy: fc.constantFrom("Reload", "Closed", "Open"),
+      config: word,
+      env: fc.array(fc.record({ name: word, value: word }, { noNullPrototype: true }), { maxLength: 2 }),
+      capabilities: fc.option(fc.array(word, { maxLength: 2 }), { nil: undefined }),
+    },
+    { noNullPrototype: true },
+  )
+  .map((given) => ({ ...DEFAULT_SETTINGS, ...given }));
 
 function reversed<T extends object>(value: T): T {
   return Object.fromEntries(Object.entries(value).reverse()) as T;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DEFAULT_SETTINGS } from "../../model/revision.ts";
+import { DEFAULT_SETTINGS } from "../../model/settings.ts";
 import { BAD, GOOD } from "./filter.cases.ts";
 import { parseFilter, problemsOf } from "./filter.ts";
 
@@ -49,6 +49,7 @@ test("fills in every default", () => {
     pullSecrets: [],
     verify: [],
     settings: {
+      ...DEFAULT_SETTINGS,
       type: "HTTP",
       slot: "default",
       priority: 0,

@@ -7,6 +7,7 @@ import { systemClock } from "../../model/clock.ts";
 import type { Digest } from "../../model/digest.ts";
 import { silentLog } from "../../model/log.ts";
 import type { Revision } from "../../model/revision.ts";
+import { DEFAULT_SETTINGS } from "../../model/settings.ts";
 import { createFolderSource, type FolderSourceOptions } from "../source/folder/folder.ts";
 import type { Source } from "../source/source.ts";
 
@@ -93,14 +94,8 @@ export const revision = (number: number, more: Partial<Revision> = {}): Revision
   digest: DIGEST,
   wasmDigest: DIGEST,
   settings: {
-    type: "HTTP",
-    slot: "default",
-    priority: 0,
+    ...DEFAULT_SETTINGS,
     config: "text",
-    rootId: "",
-    failurePolicy: "Reload",
-    env: [],
-    capabilities: undefined,
   },
   capabilities: ["proxy_log"],
   hash: `hash-${number}`,

@@ -1,7 +1,7 @@
 import type { ChainEntry } from "../../model/delivery.ts";
 import { type Digest, digestOf } from "../../model/digest.ts";
 import type { ModuleBytes } from "../../model/module.ts";
-import { DEFAULT_SETTINGS, type PluginSettings } from "../../model/revision.ts";
+import { DEFAULT_SETTINGS, type PluginSettings } from "../../model/settings.ts";
 import { inspectModule } from "../../preflight/index.ts";
 
 export interface EntryOptions extends Partial<PluginSettings> {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { rename, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
-import type { PluginSettings } from "../../model/revision.ts";
+import { DEFAULT_SETTINGS, type PluginSettings } from "../../model/settings.ts";
 import { type EchoApp, startEchoApp } from "./echo-app.ts";
 import { type Envoy, startEnvoy } from "./envoy.ts";
 import { createTempFolder } from "./temp-folder.ts";
@@ -95,16 +95,7 @@ export async function startJudge(healthy: Uint8Array): Promise<Judge> {
   };
 }
 
-export const plainSettings: PluginSettings = {
-  type: "HTTP",
-  slot: "default",
-  priority: 0,
-  config: "",
-  rootId: "",
-  failurePolicy: "Closed",
-  env: [],
-  capabilities: undefined,
-};
+export const plainSettings: PluginSettings = { ...DEFAULT_SETTINGS, failurePolicy: "Closed" };
 
 async function start(folder: string, app: EchoApp): Promise<Running> {
   const manager = {

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import type { ChainEntry } from "../../model/delivery.ts";
 import type { FilterKey, FilterType } from "../../model/filter.ts";
-import { DEFAULT_SETTINGS } from "../../model/revision.ts";
+import { DEFAULT_SETTINGS } from "../../model/settings.ts";
 
 /**
  * The smallest plugin that Envoy loads. It has no callbacks, so every request and connection passes unseen:

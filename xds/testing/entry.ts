@@ -1,6 +1,6 @@
 import type { ChainEntry } from "../../model/delivery.ts";
 import type { Digest } from "../../model/digest.ts";
-import { DEFAULT_SETTINGS, type PluginSettings } from "../../model/revision.ts";
+import { DEFAULT_SETTINGS, type PluginSettings } from "../../model/settings.ts";
 
 const digest: Digest = `sha256:${"0".repeat(64)}`;
 
