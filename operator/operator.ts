@@ -11,6 +11,7 @@ import { createRecords, type Records } from "./filter/records.ts";
 import { refersTo } from "./filter/references.ts";
 import { createHealthWatch } from "./fleet/health.ts";
 import { createFleetIndex, type FleetIndex } from "./fleet/index.ts";
+import { createObserver, type Observer } from "./fleet/observe.ts";
 import { createFleetWatch, type FleetWatch } from "./fleet/watch.ts";
 import { createAcquire } from "./reconcile/acquire.ts";
 import { createEvents, type EventListener, type Events } from "./reconcile/events.ts";
@@ -78,6 +79,7 @@ class QueueingOperator implements Operator {
   private readonly objects = new Map<string, WasmFilter>();
   private readonly known: Records = createRecords();
   private readonly index: FleetIndex;
+  private readonly observer: Observer;
   private readonly settling: Settling;
   private readonly firstPass: FirstPass;
   private readonly events: Events;
@@ -94,6 +96,7 @@ class QueueingOperator implements Operator {
     this.options = options;
     this.metrics = options.metrics ?? silentMetrics;
     this.index = createFleetIndex(options.ownNamespace);
+    this.observer = createObserver({ fleet, clock, proxiesOf: this.index.proxiesOf, isSelected: this.index.isSelected });
     this.settling = createSettling(clock, options.settleMs ?? SETTLE_MS);
     this.firstPass = createFirstPass(clock, options.startupMs ?? STARTUP_MS);
     this.events = createEvents(source, log);
@@ -111,8 +114,9 @@ class QueueingOperator implements Operator {
       record: this.known.get,
       forgetProxyMs: options.forgetProxyMs ?? FORGET_PROXY_MS,
       due: this.assignments.mark,
+      touched: this.observer.touch,
       concerned: (records) => {
-        for (const { id, lookAgainAt } of records) this.queue.addAfter(id, lookAgainAt - clock.now());
+        for (const { id } of records) this.queue.add(id);
       },
     });
     this.tasks = createTaskQueues(this.taskWork(), this.queueDeps());
@@ -178,7 +182,7 @@ class QueueingOperator implements Operator {
       records: known,
       object: (id) => this.objects.get(id),
       index,
-      fleet,
+      observer: this.observer,
       clock,
       tasks,
       rollOut: createRollOut({ settling, health: health.look, emit: events.emit, write: tasks.writeNow }),
@@ -313,8 +317,7 @@ class QueueingOperator implements Operator {
   }
 
   private statusOf(record: FilterRecord, rollout: RolloutState): WasmFilterStatus {
-    const { fleet, clock } = this.options;
-    return buildStatus(record, rollout, { fleet, clock, proxiesOf: this.index.proxiesOf, settling: this.settling });
+    return buildStatus(record, rollout, { observer: this.observer, clock: this.options.clock, settling: this.settling });
   }
 
   /** Tells the store what must stay in it, once for all that changes in this turn of the event loop. */

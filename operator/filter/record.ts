@@ -70,8 +70,6 @@ interface Facts {
   nextStepAt: number | undefined;
   /** Since when this operator watches the filter's proxies (milliseconds since the epoch). What happened before was seen by nobody. */
   watchedSince: number | undefined;
-  /** News of the filter's proxies are collected until this time (milliseconds since the epoch). */
-  lookAgainAt: number;
   /** The status as it was written last. */
   status: WasmFilterStatus | undefined;
 }
@@ -106,7 +104,6 @@ export class FilterRecord implements Readonly<Facts> {
   declare readonly passed: boolean;
   declare readonly nextStepAt: number | undefined;
   declare readonly watchedSince: number | undefined;
-  declare readonly lookAgainAt: number;
   declare readonly status: WasmFilterStatus | undefined;
 
   constructor(object: WasmFilter) {
@@ -130,7 +127,6 @@ export class FilterRecord implements Readonly<Facts> {
       passed: false,
       nextStepAt: undefined,
       watchedSince: undefined,
-      lookAgainAt: 0,
       status: object.status,
     });
   }
@@ -250,11 +246,6 @@ export class FilterRecord implements Readonly<Facts> {
   /** The proxies that were there before the start are back, or had their time to be. A clock that was set back moves the time along. */
   watch(now: number): void {
     this.become({ watchedSince: Math.min(this.watchedSince ?? now, now) });
-  }
-
-  /** All of the filter's proxies were looked at; the next look because of news waits. */
-  looked(lookAgainAt: number): void {
-    this.become({ lookAgainAt });
   }
 
   /** The rollout goes on at this time though nothing happens. */

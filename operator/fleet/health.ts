@@ -1,6 +1,7 @@
 import type { Clock } from "../../model/clock.ts";
 import type { FleetView, ProxyHealth, ProxyNode, SlotDelivery } from "../../model/delivery.ts";
 import { filterId } from "../../model/filter.ts";
+import type { Revision } from "../../model/revision.ts";
 import { type FilterRecord, revisionOf } from "../filter/record.ts";
 import type { Fault } from "../rollout/advance.ts";
 import { addTally, type GroupHealth, judge, noTally, type Tally, tallySince } from "../rollout/health.ts";
@@ -24,6 +25,17 @@ interface Watched {
   past: Tally;
 }
 
+/** One rollout as it is followed. */
+interface Watch {
+  /** Names the rollout. */
+  readonly rollout: string;
+  readonly proxies: Map<string, Watched>;
+  /** What the last look gave. */
+  heard: WaveHealth;
+  /** Until when that is good enough (milliseconds since the epoch). */
+  restsUntil: number | undefined;
+}
+
 /** What is heard of a wave. */
 export interface WaveHealth {
   /** What speaks against the record's target now. */
@@ -34,7 +46,7 @@ export interface WaveHealth {
 
 /** Follows how proxies fare from the moment they take up a chain. Kept in memory only: after a restart the comparison starts anew. */
 export interface HealthWatch {
-  /** Costs a look at each matched proxy; meant for rollouts that are under way. */
+  /** Costs a look at each matched proxy, but for a rest after each: the more proxies, the longer. Meant for rollouts that are under way. */
   look(record: FilterRecord): WaveHealth;
   forget(record: FilterRecord): void;
 }
@@ -49,19 +61,23 @@ export interface HealthWatchOptions {
 /** A proxy that has been connected for this long without a report sends none. */
 const MUTE_AFTER_MS = 10_000;
 
+/** How long a look is good enough, for each proxy that was looked at: news that trickle in from ten thousand proxies lead to a few looks. */
+const REST_MS_PER_PROXY = 0.05;
+const LONGEST_REST_MS = 1_000;
+
 const UNHEARD: WaveHealth = { fault: undefined, heardUntil: Number.POSITIVE_INFINITY };
 
 export function createHealthWatch({ fleet, clock, proxiesOf, record: recordOf }: HealthWatchOptions): HealthWatch {
-  const watches = new Map<string, { rollout: string; proxies: Map<string, Watched> }>();
+  const watches = new Map<string, Watch>();
 
   /** What was noted of the record's proxies, emptied when another rollout started. */
-  function watchOf(record: FilterRecord): Map<string, Watched> {
+  function watchOf(record: FilterRecord): Watch {
     const rollout = `${record.rollout.target} ${record.rollout.startedAt}`;
     const known = watches.get(record.uid);
-    if (known?.rollout === rollout) return known.proxies;
-    const proxies = new Map<string, Watched>();
-    watches.set(record.uid, { rollout, proxies });
-    return proxies;
+    if (known?.rollout === rollout) return known;
+    const watch: Watch = { rollout, proxies: new Map(), heard: UNHEARD, restsUntil: undefined };
+    watches.set(record.uid, watch);
+    return watch;
   }
 
   /** Brings what is known of a proxy up to date. `runs`, `meant`: whether it runs the target, is to run it. */
@@ -112,32 +128,41 @@ export function createHealthWatch({ fleet, clock, proxiesOf, record: recordOf }:
     if (failures > group.worstFailures) Object.assign(group, { worst: proxy.id, worstFailures: failures });
   }
 
+  function lookAtAll(record: FilterRecord, target: Revision, known: Map<string, Watched>): WaveHealth {
+    const [wave, stable, mixed] = [newGroup(), newGroup(), newGroup()];
+    const rivals = new Set<FilterRecord>();
+    for (const proxy of matchedProxies(record, fleet, proxiesOf(record.id))) {
+      const slot = proxy.slots.get(target.settings.slot);
+      const runs = slot?.running?.some(({ hash }) => hash === target.hash) === true;
+      const meant = slot?.desired.some(({ hash }) => hash === target.hash) === true;
+      const watched = follow(known.get(proxy.id), proxy, slot, runs, meant);
+      known.set(proxy.id, watched);
+      const inWave = proxy.connected ? runs || watched.restarts > 0 : watched.given;
+      stable.tally = addTally(stable.tally, watched.past);
+      const others = othersUnproven(record, proxy.slots);
+      watched.onStable = !runs && others.length === 0;
+      if (others.length === 0) account(inWave ? wave : stable, proxy, watched, record.id);
+      else if (inWave) {
+        account(mixed, proxy, watched, record.id);
+        for (const other of others) rivals.add(other);
+      }
+    }
+    const heardUntil = Math.min(wave.heardUntil, mixed.heardUntil);
+    return { fault: judgeGroups(wave, stable, mixed, record, rivals), heardUntil };
+  }
+
   return {
     look(record) {
       const { filter, rollout } = record;
       const target = revisionOf(record, rollout.target);
       if (filter === undefined || target === undefined || rollout.phase !== "Progressing") return UNHEARD;
-      const known = watchOf(record);
-      const [wave, stable, mixed] = [newGroup(), newGroup(), newGroup()];
-      const rivals = new Set<FilterRecord>();
-      for (const proxy of matchedProxies(record, fleet, proxiesOf(record.id))) {
-        const slot = proxy.slots.get(target.settings.slot);
-        const runs = slot?.running?.some(({ hash }) => hash === target.hash) === true;
-        const meant = slot?.desired.some(({ hash }) => hash === target.hash) === true;
-        const watched = follow(known.get(proxy.id), proxy, slot, runs, meant);
-        known.set(proxy.id, watched);
-        const inWave = proxy.connected ? runs || watched.restarts > 0 : watched.given;
-        stable.tally = addTally(stable.tally, watched.past);
-        const others = othersUnproven(record, proxy.slots);
-        watched.onStable = !runs && others.length === 0;
-        if (others.length === 0) account(inWave ? wave : stable, proxy, watched, record.id);
-        else if (inWave) {
-          account(mixed, proxy, watched, record.id);
-          for (const other of others) rivals.add(other);
-        }
-      }
-      const heardUntil = Math.min(wave.heardUntil, mixed.heardUntil);
-      return { fault: judgeGroups(wave, stable, mixed, record, rivals), heardUntil };
+      const watch = watchOf(record);
+      const now = clock.now();
+      // A rest that lies further ahead than any rest is one of a clock that was set back.
+      if (watch.restsUntil !== undefined && now < watch.restsUntil && now > watch.restsUntil - LONGEST_REST_MS) return watch.heard;
+      watch.heard = lookAtAll(record, target, watch.proxies);
+      watch.restsUntil = now + Math.min(LONGEST_REST_MS, Math.floor(watch.proxies.size * REST_MS_PER_PROXY));
+      return watch.heard;
     },
     forget: (record) => void watches.delete(record.uid),
   };

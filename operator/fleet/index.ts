@@ -17,8 +17,8 @@ interface ProxyClass {
  * of one filter costs what its own proxies cost, not the whole fleet.
  */
 export interface FleetIndex {
-  /** Adds a proxy or moves it to the class of its present labels. */
-  setProxy(proxy: Pick<ProxyNode, "id" | "namespace" | "labels">): void;
+  /** Adds a proxy or moves it to the class of its present labels. Returns the filters that no longer select it. */
+  setProxy(proxy: Pick<ProxyNode, "id" | "namespace" | "labels">): readonly string[];
   removeProxy(id: string): void;
   /** Adds a filter or its new selector. Returns the proxies that it concerned before or concerns now. */
   setFilter(filter: Selecting): ReadonlySet<string>;
@@ -26,6 +26,7 @@ export interface FleetIndex {
   removeFilter(id: string): ReadonlySet<string>;
   /** Ids of the filters that select this proxy. */
   filtersOf(proxyId: string): Iterable<string>;
+  isSelected(filterId: string, proxyId: string): boolean;
   /** Ids of the proxies that this filter selects. */
   proxiesOf(filterId: string): Iterable<string>;
 }
@@ -71,10 +72,11 @@ export function createFleetIndex(everywhere: string | undefined): FleetIndex {
     setProxy(proxy) {
       const group = classFor(proxy);
       const before = classOf.get(proxy.id);
-      if (before === group) return;
+      if (before === group) return [];
       before?.proxies.delete(proxy.id);
       group.proxies.add(proxy.id);
       classOf.set(proxy.id, group);
+      return [...(before?.filters ?? [])].filter((id) => !group.filters.has(id));
     },
     removeProxy(id) {
       const group = classOf.get(id);
@@ -99,6 +101,7 @@ export function createFleetIndex(everywhere: string | undefined): FleetIndex {
       filters.delete(id);
       return concerned;
     },
+    isSelected: (filterId, proxyId) => classOf.get(proxyId)?.filters.has(filterId) === true,
     filtersOf: (proxyId) => classOf.get(proxyId)?.filters ?? [],
     proxiesOf,
   };

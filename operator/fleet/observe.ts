@@ -1,7 +1,10 @@
+import type { Clock } from "../../model/clock.ts";
 import type { FleetView, ProxyNode } from "../../model/delivery.ts";
+import type { Revision } from "../../model/revision.ts";
 import { type FilterRecord, goalOf, refusesTarget, revisionOf } from "../filter/record.ts";
 import { position } from "../rollout/wave.ts";
 import { type Counts, runningOf, stateOf } from "./counts.ts";
+import { createTally, type Seen, type Tally } from "./tally.ts";
 
 /** What of a record says which proxies it speaks of, and what they should run. */
 export type Observed = Pick<FilterRecord, "id" | "key" | "filter" | "revisions" | "rollout" | "refusals">;
@@ -9,10 +12,11 @@ export type Observed = Pick<FilterRecord, "id" | "key" | "filter" | "revisions" 
 /** What the fleet does with one filter, at one moment. */
 export interface Sighting {
   readonly counts: Counts;
-  /** On the wave line: of the connected proxies, or of all while none is connected. */
-  readonly positions: readonly number[];
+  /** On the wave line: of the connected proxies, or of all while none is connected. Costs a look at each. */
+  positions(): readonly number[];
   /** Proxies in the wave that do not run the target; of those that are lost, the ones that were lost just now. */
   readonly outstanding: number;
+  /** In the order of the proxies' ids. */
   readonly rejections: readonly { readonly proxy: string; readonly message: string }[];
 }
 
@@ -21,6 +25,8 @@ export interface Sighting {
  * shorter than a deadline.
  */
 export const LOST_AFTER_MS = 5_000;
+/** A count that is older than this is made anew at the next look, lest a slip in it stays. */
+const RECOUNT_MS = 30_000;
 
 export function isLost(proxy: ProxyNode, now: number): boolean {
   return !proxy.connected && now - proxy.since >= LOST_AFTER_MS;
@@ -28,7 +34,7 @@ export function isLost(proxy: ProxyNode, now: number): boolean {
 
 /** The proxies that a filter's status speaks of: selected, and with the slot in their configuration. */
 export function* matchedProxies(record: Observed, fleet: Pick<FleetView, "proxy">, ids: Iterable<string>): Iterable<ProxyNode> {
-  const slot = goalOf(record)?.settings.slot ?? record.filter?.settings.slot;
+  const slot = slotOf(record);
   if (slot === undefined) return;
   for (const id of ids) {
     const proxy = fleet.proxy(id);
@@ -36,27 +42,82 @@ export function* matchedProxies(record: Observed, fleet: Pick<FleetView, "proxy"
   }
 }
 
-/** Counts a filter's proxies; costs a look at each. `ids`: the proxies that its selector matches. */
-export function observe(record: Observed, fleet: Pick<FleetView, "proxy">, ids: Iterable<string>, now: number): Sighting {
-  const goal = goalOf(record);
-  const target = revisionOf(record, record.rollout.target);
-  const counts = { matched: 0, updated: 0, rejected: 0, pending: 0 };
-  const positions: number[] = [];
-  const connected: number[] = [];
-  const rejections: { proxy: string; message: string }[] = [];
-  let outstanding = 0;
-  for (const proxy of matchedProxies(record, fleet, ids)) {
-    const at = position(record.id, proxy.id);
-    const refused = record.refusals.size > 0 && refusesTarget(record, proxy.id);
-    const running = runningOf(proxy, record.key, goal?.settings.slot ?? "");
-    counts.matched++;
-    counts[goal === undefined && !refused ? "pending" : stateOf(proxy, running, goal?.hash ?? "", refused)]++;
-    positions.push(at);
-    if (proxy.connected) connected.push(at);
-    if (refused) rejections.push({ proxy: proxy.id, message: record.refusals.get(proxy.id)?.message ?? "" });
-    const inWave = at < record.rollout.threshold && !isLost(proxy, now);
-    if (inWave && (refused || !proxy.connected || running?.hash !== target?.hash)) outstanding++;
+function slotOf(record: Observed): string | undefined {
+  return goalOf(record)?.settings.slot ?? record.filter?.settings.slot;
+}
+
+/** Counts the proxies of each filter. */
+export interface Observer {
+  /** What the fleet does with the filter. Costs a look at each proxy that was touched since the last time, or at all of them when they should run something else. */
+  see(record: Observed): Sighting;
+  /** The proxy runs something else of this filter, is selected or no longer, came, or left. */
+  touch(filterId: string, proxyId: string): void;
+  /** The filter selects other proxies than before, or is gone: they are counted anew. */
+  reset(filterId: string): void;
+}
+
+export interface ObserverDeps {
+  readonly fleet: Pick<FleetView, "proxy">;
+  readonly clock: Clock;
+  /** The proxies that a filter's selector matches. */
+  readonly proxiesOf: (filterId: string) => Iterable<string>;
+  readonly isSelected: (filterId: string, proxyId: string) => boolean;
+}
+
+interface Count {
+  /** What the count depends on besides the proxies. */
+  readonly key: string;
+  readonly tally: Tally;
+  readonly touched: Set<string>;
+  /** Milliseconds since the epoch. */
+  readonly madeAt: number;
+}
+
+export function createObserver({ fleet, clock, proxiesOf, isSelected }: ObserverDeps): Observer {
+  const counts = new Map<string, Count>();
+
+  /** The count for what the record asks of its proxies now. */
+  function countOf(record: Observed, goal: Revision | undefined, target: Revision | undefined): Count {
+    const now = clock.now();
+    const { threshold, startedAt } = record.rollout;
+    const key = [goal?.hash, slotOf(record), target?.hash, threshold, startedAt].join(" ");
+    const known = counts.get(record.id);
+    if (known?.key === key && Math.abs(now - known.madeAt) < RECOUNT_MS) return known;
+    const count = { key, tally: createTally(), touched: new Set(proxiesOf(record.id)), madeAt: now };
+    counts.set(record.id, count);
+    return count;
   }
-  rejections.sort((a, b) => (a.proxy < b.proxy ? -1 : 1));
-  return { counts, positions: connected.length > 0 ? connected : positions, outstanding, rejections };
+
+  function look(record: Observed, proxyId: string, goal: Revision | undefined, target: Revision | undefined): Seen | undefined {
+    const slot = slotOf(record);
+    const proxy = isSelected(record.id, proxyId) ? fleet.proxy(proxyId) : undefined;
+    if (slot === undefined || proxy?.slots.has(slot) !== true) return undefined;
+    const refused = record.refusals.size > 0 && refusesTarget(record, proxyId);
+    const running = runningOf(proxy, record.key, slot);
+    const isInWave = position(record.id, proxyId) < record.rollout.threshold;
+    return {
+      state: goal === undefined && !refused ? "pending" : stateOf(proxy, running, goal?.hash ?? "", refused),
+      isConnected: proxy.connected,
+      since: proxy.since,
+      isWaitedFor: isInWave && (refused || !proxy.connected || running?.hash !== target?.hash),
+      rejection: refused ? (record.refusals.get(proxyId)?.message ?? "") : undefined,
+    };
+  }
+
+  return {
+    see(record) {
+      const [goal, target] = [goalOf(record), revisionOf(record, record.rollout.target)];
+      const { tally, touched } = countOf(record, goal, target);
+      for (const id of touched) tally.set(id, look(record, id, goal, target));
+      touched.clear();
+      return {
+        counts: tally.counts(),
+        outstanding: tally.outstanding(clock.now() - LOST_AFTER_MS),
+        rejections: tally.rejections(),
+        positions: () => tally.present().map((id) => position(record.id, id)),
+      };
+    },
+    touch: (filterId, proxyId) => void counts.get(filterId)?.touched.add(proxyId),
+    reset: (filterId) => void counts.delete(filterId),
+  };
 }

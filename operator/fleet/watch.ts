@@ -18,6 +18,8 @@ export interface FleetWatchOptions {
   readonly forgetProxyMs: number;
   /** These proxies may be due other chains. */
   readonly due: (ids: ReadonlySet<string>) => void;
+  /** A filter has to look at this proxy anew. */
+  readonly touched: (filterId: string, proxyId: string) => void;
   /** These filters see their proxies differently. */
   readonly concerned: (records: ReadonlySet<FilterRecord>) => void;
 }
@@ -50,7 +52,7 @@ export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
     for (const id of ids) {
       const proxy = fleet.proxy(id);
       if (proxy === undefined) continue;
-      index.setProxy(proxy);
+      for (const left of index.setProxy(proxy)) note(left, id, concerned);
       watchAbsence(proxy);
       noteRefusals(proxy, concerned);
       if (bisection.observe(proxy) || proxy.connected) due.add(id);
@@ -59,18 +61,29 @@ export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
       const news = filtersConcerned(seen.get(id), proxy);
       seen.set(id, proxy);
       for (const known of records) {
-        if (news === undefined || news.has(known.id) || known.rollout.phase === "Progressing") concerned.add(known);
+        if (news === undefined || news.has(known.id) || known.rollout.phase === "Progressing") note(known.id, id, concerned);
       }
     }
     options.due(due);
     options.concerned(concerned);
   }
 
+  function note(filterId: string, proxyId: string, concerned: Set<FilterRecord>): void {
+    options.touched(filterId, proxyId);
+    const known = record(filterId);
+    if (known !== undefined) concerned.add(known);
+  }
+
   /** A proxy that ran something and holds nothing now is another process: what the old one refused does not count for it. */
   function forgiveNewProcess(proxy: ProxyNode): void {
     const runs = [...proxy.slots.values()].some(({ running }) => running !== undefined);
     if (runs) holding.add(proxy.id);
-    else if (proxy.connected && holding.delete(proxy.id)) for (const known of recordsOf(proxy.id)) known.forgive(proxy.id);
+    else if (proxy.connected && holding.delete(proxy.id)) {
+      for (const known of recordsOf(proxy.id)) {
+        known.forgive(proxy.id);
+        options.touched(known.id, proxy.id);
+      }
+    }
   }
 
   /** Adds to `concerned` whose refusals changed. */
@@ -81,7 +94,7 @@ export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
         const known = record(filterId(entry.filter));
         if (rejection !== undefined || known?.refusals.get(proxy.id)?.hash !== entry.hash) continue;
         known.forgive(proxy.id);
-        concerned.add(known);
+        note(known.id, proxy.id, concerned);
       }
       if (rejection === undefined) continue;
       const culprit = rejection.culprit ?? soleChange(rejection.filters, running);
@@ -89,7 +102,7 @@ export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
       const known = record(filterId(culprit.filter));
       if (known === undefined || known.refusals.get(proxy.id)?.hash === culprit.hash) continue;
       known.refuse(proxy.id, { hash: culprit.hash, message: rejection.message, at: rejection.at });
-      concerned.add(known);
+      note(known.id, proxy.id, concerned);
     }
   }
 
@@ -113,7 +126,10 @@ export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
     bisection.forget(id);
     holding.delete(id);
     seen.delete(id);
-    for (const known of concerned) known.forgive(id);
+    for (const known of concerned) {
+      known.forgive(id);
+      options.touched(known.id, id);
+    }
     options.concerned(new Set(concerned));
   }
 

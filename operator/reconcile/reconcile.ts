@@ -1,13 +1,12 @@
 import type { Requeue } from "../../base/work-queue.ts";
 import type { Clock } from "../../model/clock.ts";
-import type { FleetView } from "../../model/delivery.ts";
 import type { LabelSelector } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import type { Failure } from "../../model/result.ts";
 import { FilterRecord, uidOf } from "../filter/record.ts";
 import type { Records } from "../filter/records.ts";
 import type { FleetIndex } from "../fleet/index.ts";
-import { observe } from "../fleet/observe.ts";
+import type { Observer } from "../fleet/observe.ts";
 import { parseFilter } from "../parse/filter.ts";
 import { undelivered } from "../serve/deliverable.ts";
 import type { RollOut } from "./roll-out.ts";
@@ -19,7 +18,7 @@ export interface ReconcileDeps {
   /** The object with this id as the source shows it now. */
   readonly object: (id: string) => WasmFilter | undefined;
   readonly index: FleetIndex;
-  readonly fleet: Pick<FleetView, "proxy">;
+  readonly observer: Observer;
   readonly clock: Clock;
   readonly rollOut: RollOut;
   readonly tasks: Tasks;
@@ -51,7 +50,7 @@ type LoopStep = Extract<(typeof STEPS)[number], { runs: "loop" }>["name"];
  * goes through the steps in order, and the same state leads to the same result. It never waits: what is slow is a task.
  */
 export function createReconcile(deps: ReconcileDeps): (id: string) => Requeue {
-  const { records, index, fleet, clock, tasks } = deps;
+  const { records, index, observer, clock, tasks } = deps;
 
   const steps: Readonly<Record<LoopStep, (turn: Turn) => void>> = {
     parse: ({ record, now }) => {
@@ -81,10 +80,13 @@ export function createReconcile(deps: ReconcileDeps): (id: string) => Requeue {
     if (parsed.ok) {
       record.accept(parsed.value, now);
       deps.assign(index.setFilter(parsed.value));
+      observer.reset(record.id);
       return;
     }
     deps.refused(record, parsed.error);
-    if (record.filter === undefined) index.setFilter({ key: record.key, selector: salvageSelector(record.object) });
+    if (record.filter !== undefined) return;
+    index.setFilter({ key: record.key, selector: salvageSelector(record.object) });
+    observer.reset(record.id);
   }
 
   /** The record of the object that the source shows now. */
@@ -104,13 +106,14 @@ export function createReconcile(deps: ReconcileDeps): (id: string) => Requeue {
     tasks.cancel(record);
     deps.rollOut.forget(record);
     deps.assign(index.removeFilter(record.id));
+    observer.reset(record.id);
     deps.dropped(record);
   }
 
   return (id) => {
     const record = recordOf(id);
     if (record === undefined) return {};
-    const turn = new Turn(record, clock.now(), () => observe(record, fleet, index.proxiesOf(record.id), clock.now()));
+    const turn = new Turn(record, clock.now(), () => observer.see(record));
     let started: Runs = "loop";
     for (const { name, runs } of STEPS) {
       if (runs === "loop") steps[name](turn);

@@ -22,11 +22,6 @@ export interface RollOutDeps {
 const WATCH_MS = 250;
 /** The same for each proxy of all rollouts under way: watching takes a fraction of the time, however many there are. */
 const WATCH_MS_PER_WATCHED = 0.025;
-/**
- * How long news of proxies are collected after a look, for each proxy that was looked at. Ten thousand acknowledgements that trickle in are so
- * counted a few times and not ten thousand times.
- */
-const REST_MS_PER_PROXY = 0.05;
 /** How long a step back waits for its status to be written. */
 const STEP_BACK_MS = 250;
 
@@ -74,7 +69,9 @@ export function createRollOut({ settling, health, emit, write }: RollOutDeps): R
       generation: record.object.metadata.generation ?? 1,
       settled: isSettled,
       watchedSince: record.watchedSince ?? now,
-      positions: sighting.positions,
+      get positions() {
+        return sighting.positions();
+      },
       outstanding: sighting.outstanding,
       heardUntil,
       fault: rejected ?? fault,
@@ -123,10 +120,9 @@ export function createRollOut({ settling, health, emit, write }: RollOutDeps): R
       turn.wake(move.wakeAt);
       if (move.state !== record.rollout) propose(turn, move);
       const proxies = turn.sighting.counts.matched;
-      record.looked(now + Math.floor(proxies * REST_MS_PER_PROXY));
       const isUnderWay = record.rollout.phase === "Progressing";
       watch(record, isUnderWay ? proxies : 0);
-      if (isUnderWay) turn.wake(now + Math.max(WATCH_MS, proxies * REST_MS_PER_PROXY, watchedProxies * WATCH_MS_PER_WATCHED));
+      if (isUnderWay) turn.wake(now + Math.max(WATCH_MS, watchedProxies * WATCH_MS_PER_WATCHED));
     },
     forget: (record) => watch(record, 0),
   };

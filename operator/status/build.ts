@@ -1,20 +1,18 @@
 import type { Clock } from "../../model/clock.ts";
-import type { FleetView } from "../../model/delivery.ts";
 import type { RolloutPolicy } from "../../model/filter.ts";
 import type { WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import { wishesOf } from "../filter/annotations.ts";
 import { type FilterRecord, revisionOf } from "../filter/record.ts";
 import type { Counts } from "../fleet/counts.ts";
-import { observe } from "../fleet/observe.ts";
+import type { Observer } from "../fleet/observe.ts";
 import type { Settling } from "../reconcile/settling.ts";
 import { deadlineOf, stepCount } from "../rollout/advance.ts";
 import type { RolloutState } from "../rollout/state.ts";
 import { statusOf } from "./status.ts";
 
 export interface StatusDeps {
-  readonly fleet: Pick<FleetView, "proxy">;
+  readonly observer: Observer;
   readonly clock: Clock;
-  readonly proxiesOf: (id: string) => Iterable<string>;
   readonly settling: Settling;
 }
 
@@ -26,12 +24,12 @@ const NO_POLICY: RolloutPolicy = {
   analysis: { minRequests: 0, max5xxRisePercent: 100, maxLatencyRatio: Number.POSITIVE_INFINITY },
 };
 
-/** The status of a filter as of now, with this rollout state. Costs a look at each of the filter's proxies. */
+/** The status of a filter as of now, with this rollout state. */
 export function buildStatus(record: FilterRecord, rollout: RolloutState, deps: StatusDeps): WasmFilterStatus {
   const { filter, object } = record;
   const now = deps.clock.now();
   const { id, key, revisions, refusals } = record;
-  const seen = observe({ id, key, filter, revisions, refusals, rollout }, deps.fleet, deps.proxiesOf(id), now);
+  const seen = deps.observer.see({ id, key, filter, revisions, refusals, rollout });
   const policy = filter?.rollout ?? NO_POLICY;
   const isWaiting = rollout.phase === "Progressing" && !policy.autoRollback && seen.outstanding > 0;
   const pausedStep = policy.steps[rollout.step]?.pause === true && rollout.heldSince !== undefined;
