@@ -1,0 +1,67 @@
+import type { Counts } from "./counts.ts";
+
+/** What one proxy does with a filter, as it was looked at last. */
+export interface Seen {
+  readonly state: "updated" | "rejected" | "pending";
+  readonly isConnected: boolean;
+  /** When it connected or was lost, in milliseconds since the epoch. */
+  readonly since: number;
+  /** True when it is in the wave and does not run the target. */
+  readonly isWaitedFor: boolean;
+  /** Why it refused the target. */
+  readonly rejection: string | undefined;
+}
+
+/** Counts that are kept as proxies change, one at a time. */
+export interface Tally {
+  /** Puts what was seen of a proxy in the place of what was known; `undefined`: it does not count any more. */
+  set(proxyId: string, seen: Seen | undefined): void;
+  counts(): Counts;
+  /** Proxies that are waited for. Those that are not connected count when they were lost after `lostAt` (milliseconds since the epoch). */
+  outstanding(lostAt: number): number;
+  /** In the order of the proxies' ids. */
+  rejections(): { readonly proxy: string; readonly message: string }[];
+  /** Ids of the connected proxies, or of all while none is connected. */
+  present(): readonly string[];
+}
+
+export function createTally(): Tally {
+  const proxies = new Map<string, Seen>();
+  const counts = { matched: 0, updated: 0, rejected: 0, pending: 0 };
+  /** Proxies that are waited for and not connected. */
+  const absent = new Map<string, Seen>();
+  const rejections = new Map<string, string>();
+  let waiting = 0;
+
+  function count(seen: Seen, by: 1 | -1): void {
+    counts.matched += by;
+    counts[seen.state] += by;
+    if (seen.isConnected && seen.isWaitedFor) waiting += by;
+  }
+
+  return {
+    set(proxyId, seen) {
+      const before = proxies.get(proxyId);
+      if (before !== undefined) count(before, -1);
+      proxies.delete(proxyId);
+      absent.delete(proxyId);
+      rejections.delete(proxyId);
+      if (seen === undefined) return;
+      count(seen, 1);
+      proxies.set(proxyId, seen);
+      if (seen.isWaitedFor && !seen.isConnected) absent.set(proxyId, seen);
+      if (seen.rejection !== undefined) rejections.set(proxyId, seen.rejection);
+    },
+    counts: () => ({ ...counts }),
+    outstanding(lostAt) {
+      let fading = 0;
+      for (const { since } of absent.values()) if (since > lostAt) fading++;
+      return waiting + fading;
+    },
+    rejections: () => Array.from(rejections, ([proxy, message]) => ({ proxy, message })).sort((a, b) => (a.proxy < b.proxy ? -1 : 1)),
+    present() {
+      const connected = [...proxies].filter(([, { isConnected }]) => isConnected).map(([id]) => id);
+      return connected.length > 0 ? connected : [...proxies.keys()];
+    },
+  };
+}
