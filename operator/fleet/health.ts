@@ -32,8 +32,8 @@ interface Watch {
   readonly proxies: Map<string, Watched>;
   /** What the last look gave. */
   heard: WaveHealth;
-  /** Until when that is good enough (milliseconds since the epoch). */
-  restsUntil: number | undefined;
+  /** When that was (milliseconds since the epoch). */
+  lookedAt: number | undefined;
 }
 
 /** What is heard of a wave. */
@@ -46,8 +46,11 @@ export interface WaveHealth {
 
 /** Follows how proxies fare from the moment they take up a chain. Kept in memory only: after a restart the comparison starts anew. */
 export interface HealthWatch {
-  /** Costs a look at each matched proxy, but for a rest after each: the more proxies, the longer. Meant for rollouts that are under way. */
-  look(record: FilterRecord): WaveHealth;
+  /**
+   * Costs a look at each matched proxy, unless the last look is younger than `restMs`: news that trickle in from ten thousand proxies lead to a few
+   * looks. Meant for rollouts that are under way.
+   */
+  look(record: FilterRecord, restMs: number): WaveHealth;
   forget(record: FilterRecord): void;
 }
 
@@ -61,10 +64,6 @@ export interface HealthWatchOptions {
 /** A proxy that has been connected for this long without a report sends none. */
 const MUTE_AFTER_MS = 10_000;
 
-/** How long a look is good enough, for each proxy that was looked at: news that trickle in from ten thousand proxies lead to a few looks. */
-const REST_MS_PER_PROXY = 0.05;
-const LONGEST_REST_MS = 1_000;
-
 const UNHEARD: WaveHealth = { fault: undefined, heardUntil: Number.POSITIVE_INFINITY };
 
 export function createHealthWatch({ fleet, clock, proxiesOf, record: recordOf }: HealthWatchOptions): HealthWatch {
@@ -75,7 +74,7 @@ export function createHealthWatch({ fleet, clock, proxiesOf, record: recordOf }:
     const rollout = `${record.rollout.target} ${record.rollout.startedAt}`;
     const known = watches.get(record.uid);
     if (known?.rollout === rollout) return known;
-    const watch: Watch = { rollout, proxies: new Map(), heard: UNHEARD, restsUntil: undefined };
+    const watch: Watch = { rollout, proxies: new Map(), heard: UNHEARD, lookedAt: undefined };
     watches.set(record.uid, watch);
     return watch;
   }
@@ -152,16 +151,15 @@ export function createHealthWatch({ fleet, clock, proxiesOf, record: recordOf }:
   }
 
   return {
-    look(record) {
+    look(record, restMs) {
       const { filter, rollout } = record;
       const target = revisionOf(record, rollout.target);
       if (filter === undefined || target === undefined || rollout.phase !== "Progressing") return UNHEARD;
       const watch = watchOf(record);
       const now = clock.now();
-      // A rest that lies further ahead than any rest is one of a clock that was set back.
-      if (watch.restsUntil !== undefined && now < watch.restsUntil && now > watch.restsUntil - LONGEST_REST_MS) return watch.heard;
+      if (watch.lookedAt !== undefined && Math.abs(now - watch.lookedAt) < restMs) return watch.heard;
       watch.heard = lookAtAll(record, target, watch.proxies);
-      watch.restsUntil = now + Math.min(LONGEST_REST_MS, Math.floor(watch.proxies.size * REST_MS_PER_PROXY));
+      watch.lookedAt = now;
       return watch.heard;
     },
     forget: (record) => void watches.delete(record.uid),

@@ -12,7 +12,7 @@ import type { Turn } from "./turn.ts";
 export interface RollOutDeps {
   readonly settling: Settling;
   /** What is heard of the wave at run time; rejections are added here. */
-  readonly health: (record: FilterRecord) => WaveHealth;
+  readonly health: (record: FilterRecord, restMs: number) => WaveHealth;
   readonly emit: (record: FilterRecord, event: FilterEvent) => void;
   /** The record has something to write, now. */
   readonly write: (record: FilterRecord) => void;
@@ -22,6 +22,8 @@ export interface RollOutDeps {
 const WATCH_MS = 250;
 /** The same for each proxy of all rollouts under way: watching takes a fraction of the time, however many there are. */
 const WATCH_MS_PER_WATCHED = 0.025;
+/** Longest age of what is known of a wave's health, in milliseconds. */
+const LONGEST_REST_MS = 1_000;
 /** How long a step back waits for its status to be written. */
 const STEP_BACK_MS = 250;
 
@@ -60,7 +62,9 @@ export function createRollOut({ settling, health, emit, write }: RollOutDeps): R
     const policy = filter?.rollout ?? NO_POLICY;
     const isFrozen = filter === undefined || filter.suspend;
     const refused = sighting.rejections[0];
-    const { fault, heardUntil } = health(record);
+    // A wave that is complete is about to go on: it is judged by what is known now.
+    const restMs = sighting.outstanding === 0 ? 0 : Math.min(LONGEST_REST_MS, watchedProxies * WATCH_MS_PER_WATCHED);
+    const { fault, heardUntil } = health(record, restMs);
     const rejected: Fault | undefined = refused && { reason: "Rejected", message: `proxy ${refused.proxy}: ${refused.message}` };
     const wishes = wishesOf(record.object);
     const isSettled = settling.isSettled(record, sighting);
