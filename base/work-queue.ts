@@ -51,143 +51,175 @@ interface Delay {
   readonly cancel: () => void;
 }
 
+/** A turn of a key that is under way. */
+interface ActiveTurn {
+  /** The key was added again meanwhile. */
+  again: boolean;
+  /** What the turn asks for does not count any more. */
+  isForgotten: boolean;
+  done: Promise<void>;
+}
+
 export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
-  const { process, failed, concurrency, groupOf, clock, backoff } = options;
-  const ready = createRoundRobin(groupOf);
-  const delays = new Map<string, Delay>();
-  const failures = new Map<string, number>();
-  /** Keys under way -> whether they were added again meanwhile, and whether their answer still counts. */
-  const active = new Map<string, { again: boolean; forgotten: boolean; done: Promise<void> }>();
-  let scheduled = false;
-  let stopped = false;
+  return new KeyedWorkQueue(options);
+}
 
-  function schedule(): void {
-    if (scheduled || stopped || ready.size() === 0 || active.size >= concurrency) return;
-    scheduled = true;
-    setImmediate(dispatch);
+class KeyedWorkQueue implements WorkQueue {
+  private readonly options: WorkQueueOptions;
+  private readonly ready: RoundRobin;
+  private readonly delays = new Map<string, Delay>();
+  /** Failures in a row. */
+  private readonly failures = new Map<string, number>();
+  private readonly active = new Map<string, ActiveTurn>();
+  private isScheduled = false;
+  private isStopped = false;
+
+  constructor(options: WorkQueueOptions) {
+    this.options = options;
+    this.ready = createRoundRobin(options.groupOf);
   }
 
-  function dispatch(): void {
-    scheduled = false;
-    const end = performance.now() + SLICE_MS;
-    while (!stopped && active.size < concurrency && performance.now() < end) {
-      const key = ready.next();
-      if (key === undefined) break;
-      start(key);
+  add(key: string): void {
+    if (this.isStopped) return;
+    const turn = this.active.get(key);
+    if (turn !== undefined) {
+      turn.again = true;
+      return;
     }
-    schedule();
+    this.ready.add(key);
+    this.schedule();
   }
 
-  function start(key: string): void {
-    cancelDelay(key);
-    const turn = { again: false, forgotten: false, done: Promise.resolve() };
-    active.set(key, turn);
+  addAfter(key: string, ms: number): void {
+    if (this.isStopped) return;
+    const known = this.delays.get(key);
+    if (ms <= 0) this.add(key);
+    else if (known === undefined || (!known.isBackoff && known.at > this.options.clock.now() + ms)) this.delay(key, ms, false);
+  }
+
+  forget(key: string): void {
+    this.ready.remove(key);
+    this.cancelDelay(key);
+    this.failures.delete(key);
+    const turn = this.active.get(key);
+    if (turn === undefined) return;
+    turn.again = false;
+    turn.isForgotten = true;
+  }
+
+  depth(): number {
+    return this.ready.size();
+  }
+
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    for (const key of [...this.delays.keys()]) this.cancelDelay(key);
+    await Promise.all(Array.from(this.active.values(), ({ done }) => done));
+  }
+
+  private schedule(): void {
+    if (this.isScheduled || this.isStopped || this.ready.size() === 0 || this.active.size >= this.options.concurrency) return;
+    this.isScheduled = true;
+    setImmediate(() => this.dispatch());
+  }
+
+  private dispatch(): void {
+    this.isScheduled = false;
+    const end = performance.now() + SLICE_MS;
+    while (!this.isStopped && this.active.size < this.options.concurrency && performance.now() < end) {
+      const key = this.ready.next();
+      if (key === undefined) break;
+      this.start(key);
+    }
+    this.schedule();
+  }
+
+  private start(key: string): void {
+    this.cancelDelay(key);
+    const turn: ActiveTurn = { again: false, isForgotten: false, done: Promise.resolve() };
+    this.active.set(key, turn);
     let result: Requeue | Promise<Requeue>;
     try {
-      result = process(key);
+      result = this.options.process(key);
     } catch (error) {
-      result = thrown(key, error);
+      result = this.threw(key, error);
     }
-    if (!(result instanceof Promise)) finish(key, result);
-    else {
-      turn.done = result
-        .catch((error) => thrown(key, error))
-        .then((requeue) => {
-          finish(key, requeue);
-          schedule();
-        });
+    if (!(result instanceof Promise)) {
+      this.finish(key, turn, result);
+      return;
     }
+    turn.done = result
+      .catch((error) => this.threw(key, error))
+      .then((requeue) => {
+        this.finish(key, turn, requeue);
+        this.schedule();
+      });
   }
 
-  function thrown(key: string, error: unknown): Requeue {
-    failed(key, error);
+  private threw(key: string, error: unknown): Requeue {
+    this.options.failed(key, error);
     return { retry: true };
   }
 
-  function finish(key: string, { afterMs, retry = false }: Requeue): void {
-    const turn = active.get(key);
-    active.delete(key);
-    if (turn === undefined || stopped) return;
-    if (turn.again) add(key);
-    if (turn.forgotten) return;
-    if (!retry) failures.delete(key);
-    if (retry) {
-      const count = (failures.get(key) ?? 0) + 1;
-      failures.set(key, count);
-      delay(key, backoff(count), true);
-    } else if (afterMs !== undefined) addAfter(key, afterMs);
+  private finish(key: string, turn: ActiveTurn, { afterMs, retry = false }: Requeue): void {
+    this.active.delete(key);
+    if (this.isStopped) return;
+    if (turn.again) this.add(key);
+    if (turn.isForgotten) return;
+    if (!retry) {
+      this.failures.delete(key);
+      if (afterMs !== undefined) this.addAfter(key, afterMs);
+      return;
+    }
+    const count = (this.failures.get(key) ?? 0) + 1;
+    this.failures.set(key, count);
+    this.delay(key, this.options.backoff(count), true);
   }
 
-  function add(key: string): void {
-    if (stopped) return;
-    const turn = active.get(key);
-    if (turn === undefined) {
-      ready.add(key);
-      schedule();
-    } else turn.again = true;
-  }
-
-  function addAfter(key: string, ms: number): void {
-    if (stopped) return;
-    const known = delays.get(key);
-    if (ms <= 0) add(key);
-    else if (known === undefined || (!known.isBackoff && known.at > clock.now() + ms)) delay(key, ms, false);
-  }
-
-  function delay(key: string, ms: number, isBackoff: boolean): void {
-    cancelDelay(key);
+  private delay(key: string, ms: number, isBackoff: boolean): void {
+    const { clock } = this.options;
+    this.cancelDelay(key);
     const cancel = clock.after(ms, () => {
-      delays.delete(key);
-      add(key);
+      this.delays.delete(key);
+      this.add(key);
     });
-    delays.set(key, { at: clock.now() + ms, isBackoff, cancel });
+    this.delays.set(key, { at: clock.now() + ms, isBackoff, cancel });
   }
 
-  function cancelDelay(key: string): void {
-    delays.get(key)?.cancel();
-    delays.delete(key);
+  private cancelDelay(key: string): void {
+    this.delays.get(key)?.cancel();
+    this.delays.delete(key);
   }
+}
 
-  return {
-    add,
-    addAfter,
-    forget(key) {
-      ready.remove(key);
-      cancelDelay(key);
-      failures.delete(key);
-      const turn = active.get(key);
-      if (turn !== undefined) Object.assign(turn, { again: false, forgotten: true });
-    },
-    depth: () => ready.size(),
-    async stop() {
-      stopped = true;
-      for (const key of [...delays.keys()]) cancelDelay(key);
-      await Promise.all([...active.values()].map(({ done }) => done));
-    },
-  };
+interface RoundRobin {
+  size(): number;
+  add(key: string): void;
+  remove(key: string): void;
+  next(): string | undefined;
 }
 
 /** Keys in the order they came within a group, and one of each group in turn. */
-function createRoundRobin(groupOf: (key: string) => string) {
+function createRoundRobin(groupOf: (key: string) => string): RoundRobin {
   const groups = new Map<string, Set<string>>();
   let size = 0;
   return {
     size: () => size,
-    add(key: string): void {
+    add(key) {
       const group = groupOf(key);
       const keys = groups.get(group) ?? new Set();
       groups.set(group, keys);
       if (!keys.has(key)) size++;
       keys.add(key);
     },
-    remove(key: string): void {
+    remove(key) {
       const group = groupOf(key);
       const keys = groups.get(group);
       if (keys?.delete(key) !== true) return;
       size--;
       if (keys.size === 0) groups.delete(group);
     },
-    next(): string | undefined {
+    next() {
       for (const [group, keys] of groups) {
         groups.delete(group);
         for (const key of keys) {
