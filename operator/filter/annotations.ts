@@ -1,3 +1,4 @@
+import { ROLLOUT_ABORT, ROLLOUT_PAUSED, ROLLOUT_PROMOTE } from "../../model/annotations.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 
 /** What a person asks of a rollout through annotations; `weir rollout` writes them. */
@@ -14,10 +15,10 @@ export interface RolloutWishes {
 export function wishesOf({ metadata }: WasmFilter): RolloutWishes {
   const annotations = metadata.annotations ?? {};
   const inForce = (generation: string | undefined) => generation === undefined || Number(generation) === metadata.generation;
-  const promote = /^(\d+)(?:\/(\d+))?(?:@(\d+))?$/.exec(annotations["weir.dev/rollout-promote"] ?? "");
-  const abort = /^(\d+)(?:@(\d+))?$/.exec(annotations["weir.dev/rollout-abort"] ?? "");
+  const promote = /^(\d+)(?:\/(\d+))?(?:@(\d+))?$/.exec(annotations[ROLLOUT_PROMOTE] ?? "");
+  const abort = /^(\d+)(?:@(\d+))?$/.exec(annotations[ROLLOUT_ABORT] ?? "");
   return {
-    paused: annotations["weir.dev/rollout-paused"] === "true",
+    paused: annotations[ROLLOUT_PAUSED] === "true",
     promote:
       promote === null || !inForce(promote[3])
         ? undefined

@@ -1,3 +1,4 @@
+import { messageOf } from "../../base/error.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { Failure } from "../../model/result.ts";
 import type { FilterRecord } from "../filter/record.ts";
@@ -46,6 +47,5 @@ export function createResolver(deps: ResolveDeps, clock: Clock): Resolver {
 
 /** A bug in resolving one filter must not take the others down: it is reported on that filter and tried again. */
 function unexpected(error: unknown): Outcome {
-  const message = error instanceof Error ? error.message : String(error);
-  return { ok: false, stage: "resolve", error: { reason: "InternalError", message: `unexpected: ${message}`, retryable: true } };
+  return { ok: false, stage: "resolve", error: { reason: "InternalError", message: `unexpected: ${messageOf(error)}`, retryable: true } };
 }
