@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import type { Chain, ChainEntry } from "../../model/delivery.ts";
 import type { Digest } from "../../model/digest.ts";
 import { type FilterKey, type FilterType, filterId } from "../../model/filter.ts";
-import { any, field, join, type Rope, typedExtensionConfig } from "../protobuf/wire.ts";
+import { any, field, join, type Rope } from "../protobuf/wire.ts";
 import { type Resource, typeUrls } from "../protocol/resource.ts";
 import type { Dialect } from "./dialect.ts";
 import { passThrough, passThroughModule } from "./pass-through.ts";
@@ -13,7 +13,7 @@ export const FILTER_CHAIN_TYPE = "type.googleapis.com/envoy.extensions.filters.h
 export const HTTP_WASM_TYPE = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 export const NETWORK_WASM_TYPE = "type.googleapis.com/envoy.extensions.filters.network.wasm.v3.Wasm";
 
-/** Part of every version: raise it when the same entry encodes to other bytes than before, so that proxies take the new ones. */
+/** Part of every version. Raise it when the same entry encodes to other bytes than before, so that proxies take the new bytes. */
 const ENCODING = 1;
 /** FilterChainConfig.default_filter_chain, FilterChain.filters, Wasm.config. */
 const DEFAULT_FILTER_CHAIN = 1;
@@ -30,7 +30,7 @@ export function wasmName(slot: string, filter: FilterKey): string {
   return `${chainName(slot)}/${filterId(filter)}`;
 }
 
-/** What a resource name asks for: a slot's chain, or one filter of a slot. `undefined`: not one of ours. */
+/** What a resource name asks for: a slot's chain, or one filter of a slot. `undefined`: Weir does not serve such names. */
 export function parseName(name: string): { readonly slot: string; readonly filter: FilterKey | undefined } | undefined {
   const [prefix, slot, namespace, filter, ...rest] = name.split("/");
   if (prefix !== "weir" || !slot || rest.length > 0) return undefined;
@@ -38,7 +38,7 @@ export function parseName(name: string): { readonly slot: string; readonly filte
   return namespace && filter ? { slot, filter: { namespace, name: filter } } : undefined;
 }
 
-/** The version of `chainResource` of these, at no cost in bytes copied or hashed. */
+/** The version of `chainResource` of these, without encoding it. */
 export function chainVersion(slot: string, chain: Chain, dialect: Dialect): string {
   return version(chainName(slot), httpEntries(chain), dialect);
 }
@@ -46,9 +46,9 @@ export function chainVersion(slot: string, chain: Chain, dialect: Dialect): stri
 /**
  * The HTTP filters of a slot as one resource: FilterChainConfig in their order. Network filters of the chain are not part of it.
  *
- * Envoy remembers the last config it was sent, also when it refused it, and acknowledges the same again without looking. Where the refusal may have been
- * lost with its connection, the same content must therefore go out under another `attempt`: it changes the bytes, not the version.
- * `version`: what `chainVersion` says, for those who have asked it.
+ * Envoy remembers the last config it was sent, even one that it rejected, and acknowledges the same bytes again without applying them. Where a rejection may
+ * have been lost with its connection, the same content must therefore be sent with another `attempt`: that changes the bytes, not the version.
+ * `version`: the result of `chainVersion`, if the caller has it already.
  */
 export function chainResource(
   slot: string,
@@ -63,7 +63,7 @@ export function chainResource(
       const config = wasm(entry, codeOf(entry, code), dialect, attempt);
       return field(FILTERS, typedExtensionConfig(filterId(entry.filter), HTTP_WASM_TYPE, config));
     });
-    // A chain with no filters is refused: no chain at all is the valid form of an empty one.
+    // Envoy rejects a chain without filters. The valid form of an empty chain is none at all.
     return filters.length === 0 ? [] : field(DEFAULT_FILTER_CHAIN, filters.flat());
   });
 }
@@ -81,8 +81,8 @@ export function wasmResource(slot: string, entry: ChainEntry, dialect: Dialect, 
 }
 
 /**
- * Fills a slot of one filter whose filter is gone or not meant for this proxy: a plugin that lets everything pass. The resource must not
- * be removed instead: Envoy would answer 5xx for as long as its listener names it.
+ * Fills the place of a filter that is gone or not meant for this proxy, with a plugin that lets everything pass. To remove the resource instead would
+ * make Envoy answer 5xx for as long as its listener names it.
  */
 export function passThroughResource(slot: string, filter: FilterKey, type: FilterType, dialect: Dialect, attempt: string): Resource {
   const entry = passThrough(filter, type);
@@ -117,7 +117,12 @@ function httpEntries(chain: Chain): Chain {
   return chain.filter((entry) => entry.type === "HTTP");
 }
 
-/** A TypedExtensionConfig with a config of this type. `entries`: those whose modules `config` needs. */
+/** An envoy.config.core.v3.TypedExtensionConfig of this name holding the encoded message. */
+function typedExtensionConfig(name: string, typeUrl: string, message: Rope): Rope {
+  return [...field(1, [Buffer.from(name)]), ...field(2, any(typeUrl, message))];
+}
+
+/** A TypedExtensionConfig resource with a config of this type. `entries`: those whose modules `config` needs. */
 function extension(name: string, version: string, typeUrl: string, entries: Chain, config: (code: Code) => Rope): Resource {
   return {
     typeUrl: typeUrls.extensionConfig,
@@ -128,7 +133,7 @@ function extension(name: string, version: string, typeUrl: string, entries: Chai
   };
 }
 
-/** An entry's hash stands for its module and settings. Its capabilities follow from them, but how may differ from one Weir to the next. */
+/** An entry's hash covers its module and settings. Its capabilities follow from them, but not in the same way in every version of Weir. */
 function version(name: string, entries: Chain, { restriction }: Dialect): string {
   const content = JSON.stringify([
     ENCODING,

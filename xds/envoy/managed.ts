@@ -43,7 +43,7 @@ export function managedResources(sidecar: ManagedSidecar, dialect: Dialect, chai
   return isNamed(sidecar) ? [cluster, listener, route] : [cluster, endpoints, listener, route];
 }
 
-/** Endpoints are addresses: an app known by name needs a cluster that resolves it. */
+/** Endpoints are addresses. An app with a host name needs a cluster that resolves it. */
 function isNamed({ appHost }: ManagedSidecar): boolean {
   return isIP(appHost) === 0;
 }
@@ -74,7 +74,7 @@ const toApp: RouteConfiguration = {
       routes: [
         {
           match: { pathSpecifier: { $case: "prefix", prefix: "/" } },
-          // How long an answer may take is for the app and its clients to say.
+          // The app and its clients decide how long an answer may take.
           action: {
             $case: "route",
             route: { clusterSpecifier: { $case: "cluster", cluster: CLUSTER }, timeout: { seconds: 0, nanos: 0 } },
@@ -120,7 +120,7 @@ function filterSlots(slot: string, type: FilterType, chain: Chain, dialect: Dial
     );
 }
 
-/** A filter that ECDS fills. `neutral`: the encoded config that does nothing, for a proxy that is to open when nothing comes. */
+/** A filter whose config comes by ECDS. `neutral`: the encoded config that does nothing, for a proxy that must let requests pass while none comes. */
 function discovered(name: string, typeUrl: string, neutral: () => Uint8Array, { whenMissing }: ManagedSidecar) {
   const configDiscovery: ExtensionConfigSource = {
     configSource: ADS,

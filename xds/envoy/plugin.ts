@@ -24,7 +24,7 @@ const failurePolicies: Record<FailurePolicy, EnvoyFailurePolicy> = {
   Open: EnvoyFailurePolicy.FAIL_OPEN,
 };
 
-/** How long Envoy answers 503 before it builds a new VM for one that failed: short the first time (its own default is 1 s), longer each time after. */
+/** How long Envoy answers 503 before it builds a new VM for one that failed: short the first time (Envoy's default is 1 s), longer each time after. */
 const reloadConfig = { backoff: { baseInterval: { seconds: 0, nanos: 250_000_000 }, maxInterval: { seconds: 30, nanos: 0 } } };
 
 /** The encoded envoy.extensions.wasm.v3.PluginConfig of a filter. `code`: its module; `attempt`: see `chainResource`. */
@@ -53,16 +53,16 @@ function vmConfig(entry: ChainEntry, code: Uint8Array, dialect: Dialect, attempt
   return [vm, ...field(VM_CODE, source)];
 }
 
-/** The attempt stands among the names: nothing has that name, so it changes the bytes and nothing else. */
+/** The attempt is added to the names. No function has that name, so it changes the bytes and nothing else. */
 function restriction(entry: ChainEntry, attempt: string): CapabilityRestrictionConfig {
   const names = [...allowedNames(entry.capabilities), `weir_attempt_${attempt}`];
   return { allowedCapabilities: Object.fromEntries(names.map((name) => [name, {}])) };
 }
 
 /**
- * Envoy keeps one VM per (vm_id, VM configuration, code): environment variables, capabilities and failure policy are not in its key, so
- * they are in the id, or a change to one of them alone would go on with the old VM. The filter is in it too: filters that happen to share
- * a module never share a VM, and one that traps takes no other with it.
+ * Envoy keeps one VM per (vm_id, VM configuration, code). Environment variables, capabilities and failure policy are not in that key, so they are in the
+ * id: otherwise a change to one of them alone would keep the old VM. The filter is in the id too, so that filters with the same module
+ * do not share a VM, and a trap in one does not stop the others.
  */
 export function vmId(entry: ChainEntry): string {
   const { env, failurePolicy } = entry.settings;

@@ -3,7 +3,7 @@ import type { Chain, ChainEntry } from "../../model/delivery.ts";
 /** What a slot is to hold; `undefined` is the empty chain. */
 export type Assigned = Chain | "hold" | undefined;
 
-/** True when two assignments differ in what they mean. Almost always they are the same objects, or equal in a few comparisons. */
+/** True when two assignments differ. Usually they are the same objects, or a few comparisons show that they are equal. */
 export function differ(a: ReadonlyMap<string, Assigned>, b: ReadonlyMap<string, Assigned>): boolean {
   for (const slot of a.keys()) if (differs(a.get(slot), b.get(slot))) return true;
   for (const slot of b.keys()) if (!a.has(slot) && differs(undefined, b.get(slot))) return true;

@@ -20,14 +20,14 @@ export interface FleetOptions {
   readonly cache: Cache;
   readonly clock: Clock;
   readonly log?: Log;
-  /** Differs from that of every server before this one. */
+  /** Differs from server to server. Default: random. */
   readonly epoch?: string;
 }
 
 export interface FleetCore {
   readonly fleet: Fleet;
   readonly observer: StreamObserver;
-  /** Takes in stats that a proxy streamed; those of unknown proxies are dropped. `isFirst`: what was known before is void. */
+  /** Takes in statistics that a proxy streamed; those of unknown proxies are dropped. `isFirst`: they replace what was known before. */
   reportStats(id: string, families: readonly MetricFamily[], isFirst: boolean): void;
   /** The rejection of what a proxy is meant to hold under this name, also when it came on an earlier stream. */
   rejectionOf(id: string, typeUrl: string, name: string): RejectedVersion | undefined;
@@ -37,7 +37,7 @@ export interface FleetCore {
   encoded(): number;
 }
 
-/** The fleet: who is connected, what each proxy should hold and what it said to it. It fills the cache, which the streams serve from. */
+/** The fleet: which proxies are connected, what each should hold, and what it answered. It fills the cache; the streams send what is in the cache. */
 export function createFleet({ cache, clock, log = silentLog, epoch = randomBytes(6).toString("hex") }: FleetOptions): FleetCore {
   const proxies = new Proxies();
   const offers = createOffers(epoch);

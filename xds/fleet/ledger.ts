@@ -18,17 +18,17 @@ export interface Running {
   readonly since: number;
 }
 
-/** How many of the last offers are remembered, to tell what a late acknowledgement was about. */
+/** How many of the last offers are remembered, to know what a late acknowledgement is about. */
 const MAX_OFFERED = 8;
 const MAX_REJECTED = 32;
-/** Envoy remembers the last config it was sent only, so a few are enough to tell the next from it. */
+/** Envoy compares a config with the last one only, so a few different attempts are enough. */
 const ATTEMPTS = 16;
 
 /**
  * What is known of one resource name on one proxy: what it is meant to hold, what it acknowledged, what it rejected. Pure.
  *
- * Envoy takes a rejected config that comes again for one it knows, and acknowledges it without applying it. So what was rejected once is not
- * served again, an acknowledgement of it means nothing, and after a rejection the last good config is served in its place.
+ * When a rejected config comes again, Envoy acknowledges it without applying it. So a rejected version is not served again, an acknowledgement of it
+ * means nothing, and after a rejection the last good config is served instead.
  */
 export class Ledger {
   readonly name: string;
@@ -39,7 +39,7 @@ export class Ledger {
   private acknowledged: Running | undefined;
   private attempts = 0;
   private lastGood: Offer | undefined;
-  /** Version -> an offer before the desired one that may still be acknowledged; the oldest comes first. Made when needed, as the next. */
+  /** Version -> an offer before the desired one that may still be acknowledged; the oldest comes first. Created when it is needed, as `rejections` is. */
   private overtaken: Map<string, Offer> | undefined;
   /** Rejected version -> why. */
   private rejections: Map<string, Rejection> | undefined;

@@ -23,7 +23,7 @@ export interface ObserverOptions {
   readonly missing: Notifier<Digest>;
 }
 
-/** Keeps the proxies' records by what happens on their streams, and puts into the cache what follows from it. */
+/** Updates the records of proxies by what happens on their streams, and puts into the cache what follows from that. */
 export class FleetObserver implements StreamObserver {
   private readonly options: ObserverOptions;
 
@@ -88,7 +88,7 @@ export class FleetObserver implements StreamObserver {
     const record = this.recordOf(stream);
     if (record === undefined || !record.streams.delete(stream.id)) return;
     if (record.streams.size === 0) {
-      // What the proxy had when it left stays in view; what it gave up earlier goes.
+      // What the proxy had when it left stays visible. What it unsubscribed from earlier is dropped.
       for (const [name, streams] of record.subscribers) if (streams.size === 0) record.ledgers.delete(name);
       record.since = clock.now();
     }
@@ -125,7 +125,7 @@ export class FleetObserver implements StreamObserver {
   }
 }
 
-/** The ledger of a name that a stream subscribes to; `undefined` for a name that is not one of ours. */
+/** The ledger of a name that a stream subscribes to; `undefined` for a name that Weir does not serve. */
 function subscribe(record: ProxyRecord, name: string, streamId: number): Ledger | undefined {
   const parsed = parseName(name);
   if (parsed === undefined) return undefined;

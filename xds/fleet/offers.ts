@@ -6,22 +6,22 @@ import type { Resource } from "../protocol/resource.ts";
 import type { Offer } from "./ledger.ts";
 
 /**
- * Makes offers out of chains. `attempt` changes when an answer of the proxy to what it was offered may have been lost.
- * However many proxies hold the same chain, it is encoded once and kept for as long as one of them does.
+ * Makes offers out of chains. `attempt` changes when an answer of the proxy to an offer may have been lost.
+ * Proxies with the same chain share one resource, which is kept for as long as one of them holds it.
  */
 export interface Offers {
   chain(slot: string, chain: Chain, dialect: Dialect, attempt: number): Offer;
   filter(slot: string, entry: ChainEntry, dialect: Dialect, attempt: number): Offer;
   /** What fills the place of a filter that is not there. */
   empty(slot: string, filter: FilterKey, type: FilterType, dialect: Dialect, attempt: number): Offer;
-  /** Encoded resources in memory. */
+  /** Resources in use. */
   size(): number;
 }
 
-/** `epoch` differs from that of every server before: what one of them sent, and a proxy refused unheard, is told apart from what is sent now. */
+/** `epoch` differs from server to server. A proxy may have rejected what an earlier server sent, without that server hearing of it: what is sent now must be other bytes. */
 export function createOffers(epoch: string): Offers {
   const encoded = new Map<string, WeakRef<Resource>>();
-  /** The first offers of a chain by dialect and slot, for as long as the chain itself is in use: proxies that share it cost nothing more. */
+  /** The first offers of a chain, by dialect and slot, while the chain is in use: another proxy with the same chain costs a lookup. */
   const firsts: Record<Dialect["restriction"], WeakMap<Chain, Map<string, Offer>>> = { vm: new WeakMap(), plugin: new WeakMap() };
   const released = new FinalizationRegistry<string>((key) => {
     if (encoded.get(key)?.deref() === undefined) encoded.delete(key);

@@ -4,15 +4,15 @@ import type { NodeInfo } from "../stream/node.ts";
 import type { Ledger } from "./ledger.ts";
 import type { ProxyStats } from "./stats.ts";
 
-/** What is known of one proxy. */
+/** What this server knows of one proxy. */
 export interface ProxyRecord {
   node: NodeInfo;
   readonly streams: Set<number>;
   /** True when it acknowledged the listener of a managed sidecar since it connected. */
   listening: boolean;
-  /** By resource name. Those without subscribers are kept for what they remember, but not shown while the proxy is connected. */
+  /** By resource name. A ledger without subscribers is kept for its history, but not shown while the proxy is connected. */
   readonly ledgers: Map<string, Ledger>;
-  /** Resource name -> type of the filter it held last: what fills its place must be of the same. */
+  /** Resource name -> type of the filter that it held last. What fills its place must be of the same type. */
   readonly types: Map<string, FilterType>;
   /** Resource name -> ids of the streams that subscribe to it. */
   readonly subscribers: Map<string, Set<number>>;
@@ -22,7 +22,7 @@ export interface ProxyRecord {
   since: number;
   /** From its metrics stream. */
   stats: ProxyStats | undefined;
-  /** What `proxy` returned last, until something changes. */
+  /** The view of it; `undefined` when something changed since it was built. */
   view: ProxyNode | undefined;
 }
 
@@ -42,7 +42,7 @@ export function createProxyRecord(node: NodeInfo, now: number): ProxyRecord {
   };
 }
 
-/** Where a node has several streams for a name, the newest speaks for it. */
+/** True for the newest of the streams on which a node subscribes to a name: what it says counts. */
 export function isNewest(record: ProxyRecord, name: string, streamId: number): boolean {
   for (const id of record.subscribers.get(name) ?? []) if (id > streamId) return false;
   return true;

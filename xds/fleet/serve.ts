@@ -11,7 +11,7 @@ import type { ProxyRecord } from "./proxy.ts";
 export function serve(cache: Cache, offers: Offers, record: ProxyRecord, ledger: Ledger): void {
   const id = record.node.id;
   const chain = record.assigned?.get(ledger.slot) ?? [];
-  // Held: nothing new is said, and what was served before may be said to a stream that comes back.
+  // On hold nothing new is sent. A stream that comes back is still sent what was served before.
   if (chain !== "hold") ledger.desire(offerFor(offers, record, ledger, chain));
   else if (record.lacking.has(ledger.name)) return;
   record.lacking.delete(ledger.name);
@@ -31,31 +31,31 @@ function offerFor(offers: Offers, record: ProxyRecord, ledger: Ledger, chain: Ch
     return offers.filter(slot, entry, node.dialect, attempt);
   }
   const empty = offers.empty(slot, filter, types.get(name) ?? "HTTP", node.dialect, attempt);
-  // A name does not tell which type its place takes: the proxy does, by rejecting the wrong one.
+  // The name does not say which type of filter belongs there. The proxy does, by rejecting the wrong one.
   const wrong = !types.has(name) && ledger.rejects(empty.resource.version);
   return wrong ? offers.empty(slot, filter, "Network", node.dialect, attempt) : empty;
 }
 
-/** The place of one filter in a listener that comes from here. */
+/** True for the place of one filter in a listener that Weir serves. */
 export function isManaged({ node }: ProxyRecord, { filter }: Ledger): boolean {
   return node.managed !== undefined && filter !== undefined;
 }
 
 /**
- * True for a place that was added to a listener which takes requests already. Envoy answers 500 for a place whose first config it refuses: this one is
- * first filled with a plugin that lets everything pass, as everything did before, and then with its filter, whose refusal then changes nothing.
+ * True for a place that was added to a listener which takes requests already. Envoy answers 500 while the first config of a place is rejected. So this
+ * place is first filled with a plugin that lets everything pass, and then with its filter: a rejection of that changes nothing for requests.
  */
 function isNewPlace(record: ProxyRecord, ledger: Ledger): boolean {
   if (!isManaged(record, ledger) || !ledger.vacant) return false;
   return record.listening || [...record.ledgers.values()].some(({ running }) => running !== undefined);
 }
 
-/** Changes with everything in a node that the listener of a managed sidecar depends on. */
+/** A text that changes with everything in a node that the listener of a managed sidecar depends on. */
 export function managedKey({ managed, dialect }: NodeInfo): string {
   return JSON.stringify([managed, dialect]);
 }
 
-/** The listener, route and cluster of a managed sidecar. While one of its slots is on hold they stay as they are: a listener may name its filters. */
+/** The listener, route and cluster of a managed sidecar. While one of its slots is on hold they do not change, because a listener may name the slot's filters. */
 export function serveManaged(cache: Cache, { node, assigned }: ProxyRecord): void {
   if (node.managed === undefined || assigned === undefined) return;
   const chains = new Map<string, Chain>();

@@ -1,13 +1,13 @@
 import type { ProxyHealth } from "../../model/delivery.ts";
 import type { Metric, MetricFamily } from "../gen/io/prometheus/client/metrics.ts";
 
-/** The few of a proxy's stats that tell how it fares. Envoy streams counters as totals, and only those that changed. */
+/** The few statistics that tell how a proxy is doing. Envoy streams counters as totals, and only those that changed. */
 export interface ProxyStats {
   take(families: readonly MetricFamily[], now: number): void;
   health(): ProxyHealth | undefined;
 }
 
-/** Names kept of one proxy: more would be somebody filling our memory. */
+/** Names kept of one proxy. A bound on memory: no real proxy has that many. */
 const MAX_NAMES = 512;
 
 /** Requests of the proxy's own HTTP connection managers; the admin interface is not its traffic. */

@@ -4,7 +4,7 @@ import type { Ledger, Running } from "./ledger.ts";
 import { delivered } from "./offers.ts";
 import type { ProxyRecord } from "./proxy.ts";
 
-/** What the rest of Weir sees of a proxy. */
+/** A proxy as the other rooms see it. */
 export function viewOf(record: ProxyRecord): ProxyNode {
   const { node } = record;
   const connected = record.streams.size > 0;
@@ -31,14 +31,14 @@ function slotOf(slot: string, ledgers: readonly Ledger[], record: ProxyRecord): 
   };
 }
 
-/** A chain is acknowledged in its own order; filters acknowledged one by one stand in the order that is desired. */
+/** A chain is acknowledged in its own order. Filters that are acknowledged one by one are put in the desired order. */
 function running(acknowledged: readonly Running[], place: (filter: DeliveredFilter) => number): readonly DeliveredFilter[] | undefined {
   const [only, ...rest] = acknowledged;
   if (only === undefined || rest.length === 0) return only?.filters;
   return acknowledged.flatMap(({ filters }) => filters).sort((a, b) => place(a) - place(b));
 }
 
-/** The whole chain, whether or not the proxy has a place for each of its filters: one it has no place for stays pending. */
+/** The whole chain. A filter for which the proxy has no place is part of it, and stays pending. */
 function desiredOf(slot: string, ledgers: readonly Ledger[], { assigned }: ProxyRecord): readonly DeliveredFilter[] {
   const chain = assigned?.get(slot);
   if (chain === "hold") return ledgers.flatMap(({ desired, running }) => desired?.filters ?? running?.filters ?? []);

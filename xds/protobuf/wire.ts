@@ -1,7 +1,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
 /**
- * An encoded message as a list of parts that are joined once, at the end: nesting a module of megabytes in ten messages
+ * An encoded message as a list of parts, which are joined once, at the end. To nest a module of megabytes in ten messages
  * then costs one copy instead of ten. Wire format: https://protobuf.dev/programming-guides/encoding/#length-types
  */
 export type Rope = readonly Uint8Array[];
@@ -19,32 +19,14 @@ export function any(typeUrl: string, message: Rope): Rope {
   return [...field(1, [Buffer.from(typeUrl)]), ...field(2, message)];
 }
 
-/** An envoy.config.core.v3.TypedExtensionConfig of this name holding the encoded message. */
-export function typedExtensionConfig(name: string, typeUrl: string, message: Rope): Rope {
-  return [...field(1, [Buffer.from(name)]), ...field(2, any(typeUrl, message))];
-}
-
-/** Joins the parts, which copies them. */
+/** Joins the parts into one array, which copies them. */
 export function join(rope: Rope): Uint8Array {
   return Buffer.concat(rope);
 }
 
-/** The bytes from `start` to `end`, which are copied only where they are in several parts. */
-export function slice(rope: Rope, start: number, end: number): Uint8Array {
-  const pieces: Uint8Array[] = [];
-  let at = 0;
-  for (const part of rope) {
-    const next = at + part.byteLength;
-    if (next > start && at < end) pieces.push(part.subarray(Math.max(0, start - at), end - at));
-    if (next >= end) break;
-    at = next;
-  }
-  return pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces);
-}
-
 /**
- * Takes the length-delimited fields of this number out of an encoded message, without decoding them or anything else: `taken` is told where the content of
- * each begins and ends. Returns the other fields. Throws when the bytes are no message.
+ * Takes the length-delimited fields of this number out of an encoded message, without decoding anything. `taken` is called with the offsets where the content of
+ * each begins and ends. Returns the other fields. Throws when the bytes are not a message.
  */
 export function takeOut(message: Uint8Array, number: number, taken: (start: number, end: number) => void): Uint8Array {
   const reader = new BinaryReader(message);
@@ -69,7 +51,7 @@ export function takeOut(message: Uint8Array, number: number, taken: (start: numb
   return others.length === 1 && others[0] ? others[0] : Buffer.concat(others);
 }
 
-/** For a BinaryReader: several times faster than its own TextDecoder for short strings, of which requests are made. */
+/** Text decoder for a BinaryReader. For short strings, which requests consist of, it is several times faster than the default one. */
 export function decodeUtf8(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
 }

@@ -1,32 +1,32 @@
 import type { Resource } from "./resource.ts";
 import type { Lookup } from "./subscription.ts";
 
-/** Told which resources of a node may have changed. Called at once, so it must only take note. */
+/** Told which resources of a node may have changed. It is called in the middle of a change, so it must only take note. */
 export interface Watcher {
   changed(typeUrl: string, names: Iterable<string> | "all"): void;
 }
 
 /**
- * What each node is to see, by type and name. Nothing is seen of a type until something of it was decided (`put`, `set` or `open`).
- * A change costs as much as the streams of that node: those of other nodes are never looked at.
+ * The resources that each node may see, by type and name. Streams are told nothing of a type until something of it was decided (`put`, `set` or `open`).
+ * The cost of a change follows the number of streams of that node; those of other nodes are not looked at.
  */
 export interface Cache {
   lookup(nodeId: string, typeUrl: string): Lookup;
   /** The version of a type as `set` was told it. */
   version(nodeId: string, typeUrl: string): string | undefined;
-  /** From now on what is not there is known to be absent. */
+  /** From now on, a name without a resource is known to be absent. */
   open(nodeId: string, typeUrl: string): void;
   put(nodeId: string, resource: Resource): void;
-  /** Nothing is to be said about this name, present or absent, until it is put or removed. */
+  /** Streams are told nothing about this name, neither that it is there nor that it is absent, until it is put or removed. */
   hold(nodeId: string, typeUrl: string, name: string): void;
   remove(nodeId: string, typeUrl: string, name: string): void;
-  /** Replaces everything of a type. Only what differs in version is a change. */
+  /** Replaces everything of a type. Only a resource whose version differs counts as changed. */
   set(nodeId: string, typeUrl: string, resources: Iterable<Resource>, version?: string): void;
-  /** Back to nothing decided. Streams keep what they have. */
+  /** Forgets what was decided for a node. Its streams keep what they were sent. */
   clear(nodeId: string): void;
   watch(nodeId: string, watcher: Watcher): void;
   unwatch(nodeId: string, watcher: Watcher): void;
-  /** How many nodes it holds anything for. */
+  /** How many nodes it knows. */
   size(): number;
 }
 
@@ -138,7 +138,7 @@ function viewOf({ views }: NodeState, typeUrl: string): View {
   return added;
 }
 
-/** The view of a type, of which something is decided from now on. */
+/** The view of a type; from now on something of it is decided. */
 function openView(node: NodeState, typeUrl: string): View {
   const view = viewOf(node, typeUrl);
   if (!view.open) {

@@ -3,11 +3,11 @@ import type { Resource } from "./resource.ts";
 import type { DeltaRequest, NameStatus, Request, SotwRequest } from "./subscription.ts";
 import type { TypeRules } from "./type-rules.ts";
 
-/** What the client holds under a name. Written in place: it changes with each response and each answer. */
+/** What the client holds under a name. It is changed in place, because it changes with each response and each answer. */
 export interface Held {
-  /** `undefined`: it was told that there is none. */
+  /** `undefined`: the client was told that there is none. */
   version: string | undefined;
-  /** Kept for full-state responses only, which must repeat it while its removal waits. */
+  /** Kept for full-state responses only: they must repeat it while its removal waits. */
   resource: Resource | undefined;
   state: NameStatus["state"];
   /**
@@ -17,13 +17,13 @@ export interface Held {
   waitsFor: string;
 }
 
-/** The names that a request added to the client's own and took from them. */
+/** The names that a request added to the subscribed ones, and removed from them. */
 export interface Change {
   readonly added: readonly string[];
   readonly removed: readonly string[];
 }
 
-/** Shared: nearly every request is a plain acknowledgement, and nearly every response has something of one kind only. */
+/** Shared, to save memory: most requests are plain acknowledgements, and most responses have only resources or only removals. */
 export const NONE: readonly never[] = Object.freeze([]);
 const NO_CHANGE: Change = Object.freeze({ added: NONE, removed: NONE });
 
@@ -46,11 +46,11 @@ export class ClientState {
   /** True from the end of the first request. */
   started = false;
   wildcard = false;
-  /** Everything must be looked at; what that is, is yet to be asked. */
+  /** Every name must be checked; which names those are is not known yet. */
   checkAll = false;
-  /** A response is due even if it is empty or says nothing new. */
+  /** A response is due, even an empty one or one with nothing new. */
   mustAnswer = false;
-  /** Names to send again, changed or not. Made when needed. */
+  /** Names to send again, changed or not. Created when it is needed. */
   private forced: Set<string> | undefined;
   private forceAll = false;
   /** The wildcard was asked for by name. */
@@ -80,7 +80,7 @@ export class ClientState {
     return this.forced?.has(name) ?? false;
   }
 
-  /** From now on the name is sent if it changed only. */
+  /** From now on the name is sent only if it changed. */
   unforce(name: string): void {
     this.forced?.delete(name);
   }
@@ -113,7 +113,7 @@ export class ClientState {
     held.waitsFor = waitsFor;
   }
 
-  /** Marks every name that there is; `everything`: what the wildcard stands for. */
+  /** Marks every name to be checked. `everything`: what the wildcard stands for. */
   markAll(everything: ReadonlyMap<string, Resource> | undefined): void {
     for (const name of this.names) this.dirty.add(name);
     for (const name of this.held.keys()) this.dirty.add(name);
@@ -138,13 +138,13 @@ export class ClientState {
     this.setWildcard(everything);
     for (const name of removed) this.unsubscribe(name);
     for (const name of added) this.subscribe(name);
-    // Of a response that was refused the client took nothing: without what it has dropped, it may take the rest.
+    // The client took nothing of a response that it rejected. It may take the rest, now that it dropped a name.
     const due = added.length > 0 || (!this.started && this.wildcard) || (refused && removed.length > 0);
     if (fullState && due) this.mustAnswer = true;
     return { added, removed };
   }
 
-  /** An overtaken request is no reason to respond, but it is newer than the last: what it leaves out the client has dropped. */
+  /** An overtaken request is no reason to respond. But it is newer than the last one, so the client has dropped what it leaves out. */
   narrow(request: SotwRequest): Change {
     const wanted = new Set(request.names);
     const removed: string[] = [];
@@ -169,8 +169,8 @@ export class ClientState {
   }
 
   /**
-   * True for the names that are subscribed already, in their order. Every plain acknowledgement repeats them, and there is one for each resource:
-   * to compare them is all that can be afforded for a client with many.
+   * True for the names that are subscribed already, in their order. Every plain acknowledgement repeats them, and there is one for each resource,
+   * so a client with many names can be afforded a comparison and no more.
    */
   private repeats(requested: readonly string[]): boolean {
     if (this.wildcard || requested.length === 0 || requested.length !== this.names.size) return false;
@@ -219,7 +219,7 @@ export class ClientState {
   private subscribe(name: string): void {
     this.names.add(name);
     this.dirty.add(name);
-    // In a stream's first request the versions that the client claims count; later it may have forgotten what it once had.
+    // The versions that a client claims count in the first request of a stream. Later, it may have forgotten what it once had.
     if (this.started) this.force(name);
   }
 

@@ -2,7 +2,7 @@ import { type ClientState, NONE } from "./client-state.ts";
 import type { Resource } from "./resource.ts";
 import type { Push } from "./subscription.ts";
 
-/** The response that holds everything the client wants and, with `removals` false, what is gone as the client has it. */
+/** The response with everything the client wants. With `removals` false it also repeats what is gone, as the client has it. */
 export function wholeOf(client: ClientState, everything: ReadonlyMap<string, Resource>, removals: boolean): Push {
   const resources = new Map<string, Resource>();
   for (const name of client.wildcard ? everything.keys() : client.names) {
@@ -20,12 +20,12 @@ export function wholeOf(client: ClientState, everything: ReadonlyMap<string, Res
   return { resources: all, removed: NONE, updated, retained };
 }
 
-/** Stands for the content of a whole response. */
+/** A text that is equal for whole responses of equal content. */
 export function contentOf(push: Push): string {
   return JSON.stringify(push.resources.map(({ name, version }) => [name, version]).sort());
 }
 
-/** What a whole response does not hold, the client has no more. */
+/** The client has lost what a whole response leaves out. */
 export function dropAbsent(client: ClientState, push: Push): void {
   const present = new Set(push.resources.map(({ name }) => name));
   for (const [name, { version }] of client.held) if (version !== undefined && !present.has(name)) client.held.delete(name);

@@ -1,11 +1,11 @@
 import { setBounded } from "../../base/bounded-map.ts";
 
-/** How many rejected contents of a name are remembered, so that none of them is sent again. */
+/** How many rejected versions of a name are remembered, so that none of them is sent again. */
 const MAX_REJECTED = 32;
 
-/** What a client said about the contents that it rejected, by name and version. */
+/** The versions that a client rejected, by name, with what it said about them. */
 export class Rejections {
-  /** Name -> rejected version -> message. Made with the first rejection: most clients never reject anything. */
+  /** Name -> rejected version -> message. Created with the first rejection: most clients never reject anything. */
   private byName: Map<string, Map<string, string>> | undefined;
 
   add(name: string, version: string, message: string): void {
@@ -24,7 +24,7 @@ export class Rejections {
     return this.byName?.get(name)?.get(version);
   }
 
-  /** What was said last about any version of a name. */
+  /** The newest message about any version of a name. */
   lastMessage(name: string): string | undefined {
     return [...(this.byName?.get(name)?.values() ?? [])].at(-1);
   }

@@ -1,20 +1,20 @@
 import type { Digest } from "../../model/digest.ts";
 import { any, type Rope } from "../protobuf/wire.ts";
 
-/** One xDS resource. Every stream that wants it sends the same bytes, which are made when it is sent: the modules in it are not in memory before. */
+/** One xDS resource. Its bytes are made when it is sent, because its modules are not in memory before; every stream that wants it sends the same bytes. */
 export interface Resource {
   /** Type URL of the resource inside the Any. https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#resource-types */
   readonly typeUrl: string;
   readonly name: string;
   /** A content hash: equal names and versions mean the same to a proxy, across restarts and replicas. */
   readonly version: string;
-  /** The modules in it, each once. */
+  /** Digests of the modules in it, without duplicates. */
   readonly modules: readonly Digest[];
-  /** The encoded google.protobuf.Any. `code`: the bytes of each of `modules`, which are referred to and not copied. */
+  /** The encoded google.protobuf.Any. `code`: the bytes of each of `modules`; they are not copied. */
   encode(code: ReadonlyMap<Digest, Uint8Array>): Rope;
 }
 
-/** A resource without modules: this encoded message. */
+/** A resource without modules. `message`: the encoded resource. */
 export function plainResource(typeUrl: string, name: string, version: string, message: Rope): Resource {
   const encoded = any(typeUrl, message);
   return { typeUrl, name, version, modules: [], encode: () => encoded };

@@ -29,7 +29,7 @@ class StreamSubscription implements Subscription {
     const response = nonce === "" ? undefined : this.unanswered.take(nonce);
     if (response !== undefined && nonce === this.unanswered.lastNonce) this.refused = error !== undefined;
     const { added, removed } = request.variant === "delta" ? this.client.applyDelta(request) : this.applySotw(request);
-    // After the names, which say what of the answer still counts.
+    // The names come first: they say which part of the answer still counts.
     const answer = response && this.settle(response, request);
     this.client.started = true;
     return { answer, added, removed };
@@ -63,7 +63,7 @@ class StreamSubscription implements Subscription {
       if (verdict === "later") continue;
       if (verdict === "done") client.dirty.delete(name);
       else if (verdict !== "gone") {
-        // One resource in a response, where the type allows it: a rejection then concerns no other, and its bytes serve every stream.
+        // One resource in a response, where the type allows it: a rejection then concerns no other, and every stream can send the same bytes.
         if (!client.fullState)
           return { resources: [verdict], removed: NONE, updated: client.isUpdate(verdict) ? [name] : NONE, retained: NONE };
         changed = true;
@@ -120,7 +120,7 @@ class StreamSubscription implements Subscription {
 
   private applySotw(request: SotwRequest) {
     const { lastNonce } = this.unanswered;
-    // A request that answers an older response is overtaken: the answer to the newest one carries the names that count.
+    // A request that answers an older response is overtaken: the names that count come with the answer to the newest.
     const overtaken = request.nonce !== "" && lastNonce !== "" && request.nonce !== lastNonce;
     return overtaken ? this.client.narrow(request) : this.client.applySotw(request, this.refused);
   }
@@ -131,7 +131,7 @@ class StreamSubscription implements Subscription {
     for (const { name, version } of items) {
       const held = this.client.held.get(name);
       if (held === undefined) continue;
-      // What changed meanwhile is still marked.
+      // A change that came meanwhile is still marked.
       if (held.waitsFor === nonce) held.waitsFor = "";
       if (version === undefined || held.version !== version || held.state === "rejected") continue;
       held.state = error === undefined ? "acked" : "rejected";
@@ -139,7 +139,7 @@ class StreamSubscription implements Subscription {
     return { items, error, sentAt: at };
   }
 
-  /** No answer to this response will count: its names need not wait for it. */
+  /** An answer to this response will not count, so its names do not wait for it. */
   private giveUp({ nonce, items }: SentResponse): void {
     for (const { name } of items) {
       const held = this.client.held.get(name);
@@ -193,7 +193,7 @@ class StreamSubscription implements Subscription {
     if (client.variant === "delta")
       return known || client.isForced(name) || (held === undefined && client.names.has(name)) ? "gone" : "done";
     if (client.fullState && known) return "gone";
-    // State of the world has no words for the absence of these: the client waits, and gets it should it ever come to be.
+    // The state-of-the-world variant cannot say that these are absent: the client waits, and gets the resource once there is one.
     client.hold(name, undefined, undefined, "acked", "");
     client.unforce(name);
     return "done";

@@ -1,8 +1,8 @@
 import type { Resource } from "./resource.ts";
 
-/** What a node may see of one type. */
+/** The resources of one type that a node may see. */
 export interface Lookup {
-  /** The resource; `absent`: there is none; `unknown`: not decided yet, answer nothing. */
+  /** The resource; `absent`: there is none; `unknown`: not decided yet, so no answer is due. */
   get(name: string): Resource | "absent" | "unknown";
   /** Everything a wildcard stands for; `undefined`: not decided yet. */
   all(): ReadonlyMap<string, Resource> | undefined;
@@ -52,20 +52,20 @@ export interface Received {
   readonly removed: readonly string[];
 }
 
-/** A response to send: whole, and only if `sent` is called. */
+/** A response to send. It counts as sent, as a whole, only once `sent` is called. */
 export interface Push {
   readonly resources: readonly Resource[];
   readonly removed: readonly string[];
   /** Names whose resource replaces another version that the client had. */
   readonly updated: readonly string[];
-  /** Names that are gone, and in `resources` as the client has them because their removal waits. */
+  /** Names that are gone but still in `resources`, as the client has them: their removal waits. */
   readonly retained: readonly string[];
 }
 
 export interface NameStatus {
   readonly name: string;
   readonly version: string | undefined;
-  /** `claimed`: the client said so when it connected; nothing was sent. */
+  /** `claimed`: the client said when it connected that it holds this; it was not sent. */
   readonly state: "claimed" | "sent" | "acked" | "rejected";
   readonly error: string | undefined;
 }
@@ -80,7 +80,7 @@ export interface RejectedVersion {
 }
 
 /**
- * What one stream wants of one type, what it was sent and what it said about it: the protocol's rules, for both variants, with no I/O.
+ * What one stream subscribes to of one type, what it was sent, and what it answered: the rules of the protocol, for both variants, without I/O.
  * The caller feeds it requests and changes, then asks for the `next` response until there is none.
  * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol
  */
@@ -93,7 +93,7 @@ export interface Subscription {
   touchAll(): void;
   /** Sends every subscribed resource again, changed or not. */
   resend(): void;
-  /** False when there is nothing that `next` could be asked for. */
+  /** False when `next` would have nothing to return. */
   pending(): boolean;
   /**
    * The next response, if one is due. With `removals` false, what is gone stays with the client for now.

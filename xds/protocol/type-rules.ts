@@ -10,8 +10,8 @@ export interface TypeRules {
   /** `*`, or a first request without names, stands for everything the server has for this node (LDS, CDS). */
   readonly wildcard: boolean;
   /**
-   * After a resource was sent, the next version of it waits for the answer: a proxy that is busy compiling is not handed what was
-   * overtaken meanwhile (ECDS).
+   * After a resource was sent, its next version waits for the answer. A proxy that is busy compiling is then not sent versions that are
+   * overtaken before it gets to them (ECDS).
    */
   readonly inTurn: boolean;
 }
@@ -20,7 +20,7 @@ const whole: TypeRules = { fullState: true, wildcard: true, inTurn: false };
 const parts: TypeRules = { fullState: false, wildcard: false, inTurn: false };
 const single: TypeRules = { fullState: false, wildcard: false, inTurn: true };
 
-/** The rules of a type; types Weir does not know follow those of most. */
+/** The rules of a type. Types that Weir does not know follow the rules of most types. */
 export function rulesOf(typeUrl: string): TypeRules {
   switch (typeUrl) {
     case typeUrls.listener:

@@ -11,7 +11,7 @@ export interface SentResponse {
   readonly at: number;
 }
 
-/** How many responses may be without an answer before the oldest is given up on: each of the names that a stream may have can be on its way alone. */
+/** How many responses may be without an answer before the oldest is given up: each name that a stream may subscribe to can be sent in a response of its own. */
 const MAX_UNANSWERED = 10_000;
 
 /** The responses of one subscription that wait for their answer. */
@@ -19,10 +19,10 @@ export class Unanswered {
   /** Nonce of the newest response, with or without an answer; empty before the first. */
   lastNonce = "";
   private newest: SentResponse | undefined;
-  /** Nonce -> a response sent before the newest; the oldest comes first. Made when needed: mostly the newest is the only one. */
+  /** Nonce -> a response sent before the newest; the oldest comes first. Created when it is needed: usually the newest is the only one. */
   private older: Map<string, SentResponse> | undefined;
 
-  /** Returns the response that is given up on for it, if one is. */
+  /** Returns the response that is given up to make room, if there is one. */
   add(response: SentResponse): SentResponse | undefined {
     const overtaken = this.newest;
     this.newest = response;
@@ -36,7 +36,7 @@ export class Unanswered {
     return this.newest?.nonce === nonce || (this.older?.has(nonce) ?? false);
   }
 
-  /** The response that this nonce answers, which then waits no more. */
+  /** The response that this nonce answers. It is not unanswered any more. */
   take(nonce: string): SentResponse | undefined {
     const { newest, older } = this;
     if (newest?.nonce === nonce) {

@@ -7,7 +7,7 @@ import { status } from "../grpc/status.ts";
 import { takeOut } from "../protobuf/wire.ts";
 import { decodeNode } from "../stream/node.ts";
 
-/** Takes what a proxy reports of itself. `id`: its node id, from the stream's first message; `isFirst`: counters may have started anew. */
+/** Takes what a proxy reports about itself. `id`: its node id, from the first message of the stream; `isFirst`: counters may have started again from 0. */
 export type MetricsSink = (id: string, families: readonly MetricFamily[], isFirst: boolean) => void;
 
 /** Number of the field `identifier`, and of `node` in it. */

@@ -20,18 +20,18 @@ export interface Discovery {
 }
 
 /**
- * Milliseconds that sending may take at a stretch before requests are read again. A fleet's answers to what it was sent can wait: reading them between
- * the sends would only let the last proxies wait longer for theirs.
+ * Milliseconds that sending may take before requests are read again. The answers of a fleet to a push can wait: to read them between
+ * the sends would make the last proxies wait longer for the push.
  */
 const SLICE_MS = 100;
 
 export interface DiscoveryOptions {
   readonly cache: Cache;
-  /** The modules that resources of the cache hold. */
+  /** The modules in resources of the cache. */
   readonly modules: ModuleBytes;
-  /** Hears of every stream. */
+  /** Called for every stream. */
   readonly observer: StreamObserver;
-  /** Of each stream. */
+  /** Bounds of each stream. */
   readonly limits: StreamLimits;
   readonly metrics?: Metrics;
 }
@@ -47,7 +47,7 @@ export function createDiscovery({ cache, modules, observer, limits, metrics = si
   let lastId = 0;
   let scheduled = false;
 
-  // Changes of one turn are sent together in the next, each stream's in the order of their dependencies.
+  // Changes of one turn of the event loop are sent together in the next. On each stream they go in the order of their dependencies.
   function schedule(stream: XdsStream): void {
     due.add(stream);
     if (scheduled) return;

@@ -2,7 +2,7 @@ import type { Digest } from "../../model/digest.ts";
 import type { ModuleBytes } from "../../model/module.ts";
 import type { Resource } from "../protocol/resource.ts";
 
-/** What a waiter is told: go on, or that a module of the resource cannot be had. */
+/** The end of a wait. `missing`: a module of the resource that could not be loaded; `undefined`: all of them are in memory. */
 export type Loaded = { readonly resource: Resource; readonly missing: Digest | undefined };
 
 interface Load {
@@ -11,8 +11,8 @@ interface Load {
 }
 
 /**
- * Brings the modules of resources that are due into memory and keeps them there until those who wait have sent: a chain may be larger than what
- * is kept for lately sent modules. However many wait for a module, it is loaded once.
+ * Loads the modules of resources that are due, and keeps them in memory until the waiters have sent: a chain may be larger than the cache
+ * of modules. Loads are single-flight: a module that several waiters need is loaded once.
  */
 export class ModuleLoads<Waiter extends object> {
   private readonly modules: ModuleBytes;
@@ -20,7 +20,7 @@ export class ModuleLoads<Waiter extends object> {
   private readonly waits = new Map<Waiter, Resource>();
   private readonly loads = new Map<Digest, Load>();
 
-  /** `done` is called once for each `wait` that was not left. */
+  /** `done` is called once for each `wait`, unless the waiter leaves or waits for another resource first. */
   constructor(modules: ModuleBytes, done: (waiter: Waiter, loaded: Loaded) => void) {
     this.modules = modules;
     this.done = done;
@@ -31,18 +31,18 @@ export class ModuleLoads<Waiter extends object> {
     return this.loads.get(wasmDigest)?.bytes ?? this.modules.peek(wasmDigest);
   }
 
-  /** Loads what the resource needs, in place of what the waiter waited for before. */
+  /** Loads the modules of the resource. It replaces what the waiter waited for before. */
   wait(waiter: Waiter, resource: Resource): void {
     const before = this.waits.get(waiter);
     if (before === resource) return;
     this.waits.set(waiter, resource);
     for (const wasmDigest of resource.modules) this.join(wasmDigest, waiter);
     if (before !== undefined) this.release(waiter, before, resource);
-    // All of it may be in memory by now, brought there for others.
+    // Others may have loaded all of it already.
     if (this.isWhole(resource)) this.done(waiter, { resource, missing: undefined });
   }
 
-  /** The waiter has sent, or does not want it any more. */
+  /** The waiter has sent the resource, or does not need it any more. */
   leave(waiter: Waiter): void {
     const resource = this.waits.get(waiter);
     if (resource === undefined) return;
@@ -76,7 +76,7 @@ export class ModuleLoads<Waiter extends object> {
     return modules.every((wasmDigest) => this.loads.get(wasmDigest)?.bytes !== undefined);
   }
 
-  /** Lets the modules of one resource go, but for those of another. */
+  /** Releases the modules of one resource that are not in another. */
   private release(waiter: Waiter, { modules }: Resource, kept: Resource | undefined): void {
     for (const wasmDigest of modules) {
       const load = this.loads.get(wasmDigest);

@@ -6,7 +6,7 @@ import { MANAGED_KEY, type ManagedSidecar, parseManagedSidecar } from "../envoy/
 import { Node } from "../gen/envoy/config/core/v3/base.ts";
 import { decodeUtf8, takeOut } from "../protobuf/wire.ts";
 
-/** Who opened a stream, as its first request says. */
+/** Who opened a stream, according to its first request. */
 export interface NodeInfo {
   readonly id: string;
   /** node.metadata.NAMESPACE, or empty. */
@@ -16,11 +16,11 @@ export interface NodeInfo {
   /** Envoy's version, e.g. `1.40.0`; empty when the client is another. */
   readonly version: string;
   readonly dialect: Dialect;
-  /** Set for a sidecar whose listener, route and cluster come from here too. */
+  /** Set for a sidecar whose listener, route and cluster Weir serves too. */
   readonly managed: ManagedSidecar | undefined;
 }
 
-/** A node message, without its extensions but for the one that matters. */
+/** A node message without its list of extensions. */
 export interface NodeMessage extends Node {
   /** True when its extensions list filter_chain. */
   readonly hasFilterChain: boolean;
@@ -34,8 +34,8 @@ const FILTER_CHAIN_NAME = Buffer.from([(1 << 3) | 2, FILTER_CHAIN_EXTENSION.leng
 /**
  * Throws when the bytes are no node message.
  *
- * An Envoy lists all of its extensions, over 500 of them in some 60 KB: to decode them costs several times what all the rest of its connection does.
- * A list whose names are not the first field of each, as all encoders write them, is taken for one without filter_chain, which works as well.
+ * An Envoy lists all of its extensions, more than 500 of them in about 60 KB. To decode them costs several times as much as the rest of the connection.
+ * Encoders write an extension's name as its first field; an extension where it is not is not recognized, and the proxy is served one filter at a time.
  */
 export function decodeNode(bytes: Uint8Array): NodeMessage {
   let hasFilterChain = false;

@@ -17,7 +17,7 @@ export interface DiscoveryMessage {
 /** Number of the field `node`. */
 const NODE = { sotw: 2, delta: 1 } as const;
 
-/** `undefined` when the bytes are no request of this variant. Its node is decoded only when it is wanted: some clients repeat it in every request. */
+/** `undefined` when the bytes are not a request of this variant. The node is decoded only when `wantsNode`: some clients repeat it in every request. */
 export function decodeRequest(variant: Request["variant"], bytes: Uint8Array, wantsNode: boolean): DiscoveryMessage | undefined {
   try {
     let encoded: Uint8Array | undefined;

@@ -7,8 +7,11 @@ import type { Resource } from "../protocol/resource.ts";
 import type { Request } from "../protocol/subscription.ts";
 
 export interface Response {
+  /** Id of the push; rises over all streams. */
+  readonly id: number;
+  /** The id as text. */
   readonly nonce: string;
-  /** The encoded discovery response. Shared between streams: never written to. */
+  /** The encoded discovery response. Streams share it: do not write to it. */
   readonly message: Message;
 }
 
@@ -17,7 +20,7 @@ export interface Content {
   readonly resources: readonly Resource[];
   /** Delta only. */
   readonly removed: readonly string[];
-  /** For `version_info`; absent: made from the resources' versions. */
+  /** For `version_info`; absent: it is made from the versions of the resources. */
   readonly version?: string | undefined;
 }
 
@@ -27,14 +30,17 @@ export interface Content {
  */
 export interface Encoder {
   /**
-   * `after` is the highest push id the stream has seen: the response's is higher, so no nonce comes twice on a stream.
-   * `undefined`: modules of its resources are not in memory.
+   * `after`: the highest push id that the stream has seen. The id of the response is higher, so no nonce comes twice on a stream.
+   * `undefined`: some modules of its resources are not in memory.
    */
-  encode(variant: Request["variant"], content: Content, after: number): (Response & { readonly id: number }) | undefined;
+  encode(variant: Request["variant"], content: Content, after: number): Response | undefined;
 }
 
-interface Encoded extends Response {
+/** A response that was sent. Its bytes are held weakly: the send queues that hold them keep them alive. */
+interface Sent {
   readonly id: number;
+  readonly nonce: string;
+  readonly message: WeakRef<Message>;
 }
 
 /** Number of the field `resources` in both responses, and of `resource` in a delta resource. */
@@ -42,11 +48,10 @@ const RESOURCES = 2;
 
 /** `codeOf`: a module's bytes, if they are in memory. */
 export function createEncoder(codeOf: (wasmDigest: Digest) => Uint8Array | undefined): Encoder {
-  // Held weakly: what is on its way is kept by those who send it, and nothing is kept for those who may never ask.
-  const encoded = { sotw: new WeakMap<Resource, WeakRef<Encoded>>(), delta: new WeakMap<Resource, WeakRef<Encoded>>() };
+  const sent = { sotw: new WeakMap<Resource, Sent>(), delta: new WeakMap<Resource, Sent>() };
   let lastId = 0;
 
-  function encodeFresh(variant: Request["variant"], content: Content): Encoded | undefined {
+  function encodeFresh(variant: Request["variant"], content: Content): Response | undefined {
     const code = gather(content.resources, codeOf);
     if (code === undefined) return undefined;
     lastId += 1;
@@ -60,10 +65,11 @@ export function createEncoder(codeOf: (wasmDigest: Digest) => Uint8Array | undef
       if (only === undefined || content.resources.length > 1 || content.removed.length > 0 || content.version !== undefined) {
         return encodeFresh(variant, content);
       }
-      const known = encoded[variant].get(only)?.deref();
-      if (known !== undefined && known.id > after) return known;
+      const known = sent[variant].get(only);
+      const message = known?.message.deref();
+      if (known !== undefined && message !== undefined && known.id > after) return { id: known.id, nonce: known.nonce, message };
       const fresh = encodeFresh(variant, content);
-      if (fresh !== undefined) encoded[variant].set(only, new WeakRef(fresh));
+      if (fresh !== undefined) sent[variant].set(only, { id: fresh.id, nonce: fresh.nonce, message: new WeakRef(fresh.message) });
       return fresh;
     },
   };
@@ -100,7 +106,7 @@ function deltaResource(resource: Resource, code: Code) {
   return [ResourceMessage.encode({ name, version }).finish(), ...field(RESOURCES, resource.encode(code))];
 }
 
-/** The version they share, or one made from all of theirs. */
+/** The version that all of them share, or a hash of their versions. */
 function versionOf(resources: readonly Resource[]): string {
   const [first, ...rest] = resources;
   if (first !== undefined && rest.every(({ version }) => version === first.version)) return first.version;

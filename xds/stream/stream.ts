@@ -28,13 +28,13 @@ export interface StreamObserver {
   answered(stream: XdsStream, typeUrl: string, answer: Answer): void;
   /** The client holds the current version since before it connected: nothing had to be sent. */
   settled(stream: XdsStream, typeUrl: string, item: Item): void;
-  /** A resource that was due is held in the cache, because this module in it cannot be had. */
+  /** This module of a resource that was due could not be loaded. The cache holds the resource's name: nothing is sent under it. */
   missing(stream: XdsStream, resource: Resource, wasmDigest: Digest): void;
   closed(stream: XdsStream): void;
 }
 
 export interface StreamLimits {
-  /** Names and resources that one stream may have the server remember. */
+  /** Names and resources that the server remembers for one stream. */
   readonly names: number;
   /** Resource types on one stream. */
   readonly types: number;
@@ -47,7 +47,7 @@ export interface StreamContext {
   readonly observer: StreamObserver;
   readonly limits: StreamLimits;
   readonly meter: StreamMeter;
-  /** Has `flush` called soon. */
+  /** Calls `flush` soon. */
   schedule(stream: XdsStream): void;
   ended(stream: XdsStream): void;
 }
@@ -65,10 +65,10 @@ interface Refusal {
   readonly message: string;
 }
 
-/** Why a stream sends no more for now: the wire is full, or the modules of this resource must be loaded first. */
+/** Why a stream stops sending for now: the wire is full, or the modules of this resource must be loaded first. */
 type Halt = "full" | Resource;
 
-/** One discovery stream. Requests and changes mark what is due; `flush` sends what is due at that time, so what was overtaken is never sent. */
+/** One discovery stream. Requests and changes mark what is due. `flush` sends what is due at that time, so a version that was overtaken is never sent. */
 export class XdsStream implements CallHandler, Watcher {
   /** Rises with each stream: the newest of a node has the highest. */
   readonly id: number;
@@ -140,17 +140,23 @@ export class XdsStream implements CallHandler, Watcher {
     this.context.schedule(this);
   }
 
-  /** Sends what is due. `undefined`: nothing is left. */
+  /** Sends what is due. `undefined`: nothing is left to send. */
   flush(): Halt | undefined {
     if (this.over || this.blocked) return "full";
     const { typed } = this;
     let halt: Halt | undefined;
-    for (let index = 0; index < typed.length && halt === undefined; index++) halt = this.drain(typed[index], false);
-    for (let index = typed.length - 1; index >= 0 && halt === undefined; index--) halt = this.drain(typed[index], true);
+    for (const each of typed) {
+      halt = this.drain(each, false);
+      if (halt !== undefined) return halt;
+    }
+    for (let index = typed.length - 1; index >= 0 && halt === undefined; index--) {
+      const each = typed[index];
+      if (each !== undefined) halt = this.drain(each, true);
+    }
     return halt;
   }
 
-  /** A module of this resource cannot be had. If the resource is still due, nothing is said under its name until it is put into the cache anew. */
+  /** A module of this resource could not be loaded. If the resource is still wanted, nothing is sent under its name until it is put into the cache again. */
   missing(resource: Resource, wasmDigest: Digest): void {
     const { cache, observer } = this.context;
     const { typeUrl, name, version } = resource;
@@ -173,7 +179,7 @@ export class XdsStream implements CallHandler, Watcher {
     if (refusal !== undefined) return refusal;
     const typeUrl = message.typeUrl || this.typeUrl;
     if (typeUrl === undefined) return invalid("a request on the aggregated service must carry type_url");
-    // A request for another type than the service's, or an answer to another type's response, is a client's slip: no reason to cut it off.
+    // A request for another type than the service's, or an answer to another type's response, is ignored: it is no reason to end the stream.
     if (this.typeUrl !== undefined && typeUrl !== this.typeUrl) return undefined;
     const { limits } = this.context;
     for (const other of this.typed) if (other.typeUrl !== typeUrl && other.subscription.owns(message.request.nonce)) return undefined;
@@ -223,9 +229,7 @@ export class XdsStream implements CallHandler, Watcher {
   }
 
   /** Sends what is due of one type. */
-  private drain(typed: Typed | undefined, removals: boolean): Halt | undefined {
-    if (typed === undefined) return undefined;
-    const { typeUrl, subscription, lookup } = typed;
+  private drain({ typeUrl, subscription, lookup }: Typed, removals: boolean): Halt | undefined {
     const { cache, encoder, observer, meter } = this.context;
     while (subscription.pending()) {
       const push = subscription.next(lookup, removals, (item) => observer.settled(this, typeUrl, item));
