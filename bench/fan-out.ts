@@ -1,9 +1,10 @@
 /**
  * One resource changes, N proxies take it: `node bench/fan-out.ts [--sizes 1024,65536,2411724] [--clients N,N] [--runs 5]`.
- * The servers take turns, and each run starts with another of them. Writes bench/results/fan-out.json and prints the medians.
+ * The servers take turns, and each run starts with another of them. Writes bench/results/fan-out.json and prints the medians as a table in Markdown.
  */
 import { parseArgs } from "node:util";
 import { buildGo, median, numbers, type ServerName, serverNames, start, startServer, takeTurns, usage, writeResults } from "./processes.ts";
+import { type Column, megabytes, milliseconds, tableHead, tableRows, whole } from "./table.ts";
 
 export interface FanOutRun {
   readonly server: ServerName;
@@ -85,22 +86,26 @@ const { values } = parseArgs({
     out: { type: "string", default: "fan-out" },
   },
 });
+const columns: readonly Column<FanOutRun>[] = [
+  { title: "p50", of: ({ p50 }) => p50, text: milliseconds },
+  { title: "p99", of: ({ p99 }) => p99, text: milliseconds },
+  { title: "last ACK", of: ({ last }) => last, text: milliseconds },
+  { title: "CPU", of: ({ cpuPerStream }) => cpuPerStream, text: whole },
+  { title: "load's CPU", of: ({ loadCpuPerStream }) => loadCpuPerStream, text: whole },
+  { title: "memory a stream", of: ({ rssPerStream }) => rssPerStream, text: (bytes) => `${whole(bytes / 1024)} KB` },
+  { title: "at its peak", of: ({ peak }) => peak, text: megabytes },
+];
+const sizeText = (size: number) => (size < 1_000_000 ? `${size / 1024} KB` : `${(size / 1e6).toFixed(1)} MB`);
 const go = await buildGo();
+console.log(tableHead(["", ""], columns));
 const runs: FanOutRun[] = [];
 for (const { size, fleets, warmUp } of plan.filter(({ size }) => numbers(values.sizes).includes(size))) {
   for (const clients of values.clients === undefined ? fleets : numbers(values.clients)) {
     await takeTurns(Number(values.runs), serverNames, async (name) => {
       runs.push(await run(go, name, values.variant, clients, size, warmUp));
     });
-    for (const name of serverNames) {
-      const of = runs.filter((each) => each.server === name && each.clients === clients && each.size === size);
-      const at = (pick: (run: FanOutRun) => number) => median(of.map(pick)).toFixed(1).padStart(9);
-      console.log(
-        `${String(size).padStart(8)} B ${String(clients).padStart(5)} clients ${name.padEnd(9)}`,
-        `p50 ${at((r) => r.p50)} ms  p99 ${at((r) => r.p99)} ms  last ${at((r) => r.last)} ms  cpu ${at((r) => r.cpuPerStream)} us/stream`,
-        `load ${at((r) => r.loadCpuPerStream)} us/stream  rss ${at((r) => r.rssPerStream / 1024)} KB/stream  peak ${at((r) => r.peak / 1048576)} MB`,
-      );
-    }
+    const of = runs.filter((each) => each.clients === clients && each.size === size);
+    console.log(tableRows(`${sizeText(size)} to ${clients.toLocaleString("en")}`, of, columns));
   }
 }
 await writeResults(values.out, runs);

@@ -6,7 +6,6 @@ import { parseArgs } from "node:util";
 import { reservePort } from "../test/support/ports.ts";
 import {
   buildGo,
-  median,
   numbers,
   type Part,
   type ServerName,
@@ -17,6 +16,7 @@ import {
   usage,
   writeResults,
 } from "./processes.ts";
+import { type Column, milliseconds, tableHead, tableRows, whole } from "./table.ts";
 
 export interface ReconnectRun {
   readonly server: ServerName;
@@ -94,7 +94,14 @@ const { values } = parseArgs({
     out: { type: "string", default: "reconnect" },
   },
 });
+const columns: readonly Column<ReconnectRun>[] = [
+  { title: "last subscription", of: ({ last }) => last, text: milliseconds },
+  { title: "CPU a stream", of: ({ cpuPerStream }) => cpuPerStream, text: whole },
+  { title: "load's CPU", of: ({ loadCpuPerStream }) => loadCpuPerStream, text: whole },
+  { title: "sent again", of: ({ resent }) => resent, text: (bytes) => `${(bytes / 1e6).toFixed(1)} MB` },
+];
 const go = await buildGo();
+console.log(tableHead([`${values.size} B, ${values.clients} clients`, ""], columns));
 const clients = Number(values.clients);
 const servers = serverNames.filter((name) => values.servers.split(",").includes(name));
 const runs: ReconnectRun[] = [];
@@ -103,14 +110,9 @@ for (const variant of values.variants.split(",")) {
     await takeTurns(Number(values.runs), servers, async (name) => {
       runs.push(await run(go, name, variant, clients, Number(values.size), extensions));
     });
-    for (const name of servers) {
-      const of = runs.filter((each) => each.server === name && each.variant === variant && each.extensions === extensions);
-      const at = (pick: (run: ReconnectRun) => number) => median(of.map(pick)).toFixed(1).padStart(9);
-      console.log(
-        `${variant.padEnd(5)} ${clients} clients with ${extensions} extensions ${name.padEnd(9)} last ${at((r) => r.last)} ms`,
-        `cpu ${at((r) => r.cpuPerStream)} us/stream  load ${at((r) => r.loadCpuPerStream)} us/stream  resent ${at((r) => r.resent / 1024)} KB`,
-      );
-    }
+    const of = runs.filter((each) => each.variant === variant && each.extensions === extensions);
+    const nodes = extensions === 0 ? "nodes of an id alone" : `nodes with ${extensions} extensions`;
+    console.log(tableRows(`${variant === "sotw" ? "state of the world" : variant}, ${nodes}`, of, columns));
   }
 }
 await writeResults(values.out, runs);

@@ -1,9 +1,10 @@
 /**
- * Some proxies read nothing, some reject everything: do the others notice? `node bench/slow-readers.ts [--clients 1000] [--size 65536] [--runs 5]`.
+ * Some proxies read nothing, some reject everything: do the others notice? `node bench/slow-readers.ts [--clients 1000] [--size 65536] [--slow 50] [--rejecters 10] [--runs 5]`.
  * Each server is measured with and without them, in turn. Writes bench/results/slow-readers.json.
  */
 import { parseArgs } from "node:util";
 import { buildGo, median, type ServerName, serverNames, start, startServer, takeTurns, usage, writeResults } from "./processes.ts";
+import { type Column, megabytes, milliseconds, tableHead, tableRows } from "./table.ts";
 
 export interface SlowReadersRun {
   readonly server: ServerName;
@@ -66,28 +67,36 @@ const { values } = parseArgs({
   options: {
     clients: { type: "string", default: "1000" },
     size: { type: "string", default: "65536" },
+    slow: { type: "string" },
+    rejecters: { type: "string" },
     runs: { type: "string", default: "5" },
     out: { type: "string", default: "slow-readers" },
   },
 });
+const columns: readonly Column<SlowReadersRun>[] = [
+  { title: "p50", of: ({ p50 }) => p50, text: milliseconds },
+  { title: "p99", of: ({ p99 }) => p99, text: milliseconds },
+  { title: "last", of: ({ last }) => last, text: milliseconds },
+  {
+    title: "responses a change and rejecter",
+    of: ({ responsesPerRejecter }) => responsesPerRejecter,
+    text: (count) => count.toFixed(1),
+  },
+  { title: "server memory", of: ({ rss }) => rss, text: megabytes },
+];
 const go = await buildGo();
 const clients = Number(values.clients);
 const troubled = [
   { slow: 0, rejecters: 0 },
-  { slow: Math.round(clients * 0.05), rejecters: Math.round(clients * 0.01) },
+  { slow: Number(values.slow ?? Math.round(clients * 0.05)), rejecters: Number(values.rejecters ?? Math.round(clients * 0.01)) },
 ];
 const runs: SlowReadersRun[] = [];
 await takeTurns(Number(values.runs), serverNames, async (name) => {
   for (const { slow, rejecters } of troubled) runs.push(await run(go, name, clients, Number(values.size), slow, rejecters));
 });
-for (const name of serverNames) {
-  for (const { slow, rejecters } of troubled) {
-    const of = runs.filter((each) => each.server === name && each.slow === slow);
-    const at = (pick: (run: SlowReadersRun) => number) => median(of.map(pick)).toFixed(1).padStart(9);
-    console.log(
-      `${name.padEnd(9)} ${String(slow).padStart(4)} slow ${String(rejecters).padStart(3)} rejecters  p50 ${at((r) => r.p50)} ms  p99 ${at((r) => r.p99)} ms`,
-      `last ${at((r) => r.last)} ms  ${at((r) => r.responsesPerRejecter)} responses a change and rejecter  rss ${at((r) => r.rss / 1048576)} MB`,
-    );
-  }
+console.log(tableHead([`${values.size} B, ${clients} clients`, ""], columns));
+for (const { slow, rejecters } of troubled) {
+  const of = runs.filter((each) => each.slow === slow && each.rejecters === rejecters);
+  console.log(tableRows(slow + rejecters === 0 ? "all well" : `${slow} read nothing, ${rejecters} reject`, of, columns));
 }
 await writeResults(values.out, runs);
