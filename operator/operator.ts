@@ -9,6 +9,8 @@ import type { Failure } from "../model/result.ts";
 import type { FilterRecord } from "./filter/record.ts";
 import { createRecords, type Records } from "./filter/records.ts";
 import { refersTo } from "./filter/references.ts";
+import { createRetention, type Retention } from "./filter/retention.ts";
+import type { Stage } from "./filter/steps.ts";
 import { createHealthWatch } from "./fleet/health.ts";
 import { createFleetIndex, type FleetIndex } from "./fleet/index.ts";
 import { createObserver, type Observer } from "./fleet/observe.ts";
@@ -16,11 +18,11 @@ import { createFleetWatch, type FleetWatch } from "./fleet/watch.ts";
 import { createAcquire } from "./reconcile/acquire.ts";
 import { createEvents, type EventListener, type Events } from "./reconcile/events.ts";
 import { createFirstPass, type FirstPass } from "./reconcile/first-pass.ts";
+import { measured } from "./reconcile/measured.ts";
 import { recall } from "./reconcile/recall.ts";
 import { createReconcile } from "./reconcile/reconcile.ts";
 import { createRollOut } from "./reconcile/roll-out.ts";
 import { createSettling, type Settling } from "./reconcile/settling.ts";
-import type { Stage } from "./reconcile/steps.ts";
 import { createFilterQueue, createTaskQueues, type QueueDeps, type TaskQueues, type TaskWork } from "./reconcile/tasks.ts";
 import { createWrite } from "./reconcile/write.ts";
 import type { ResolveDeps, Resolved } from "./resolve/resolve.ts";
@@ -78,6 +80,7 @@ class QueueingOperator implements Operator {
   /** The objects as the source showed them last. */
   private readonly objects = new Map<string, WasmFilter>();
   private readonly known: Records = createRecords();
+  private readonly retention: Retention;
   private readonly index: FleetIndex;
   private readonly observer: Observer;
   private readonly settling: Settling;
@@ -89,12 +92,12 @@ class QueueingOperator implements Operator {
   private readonly queue: WorkQueue;
   private readonly unsubscribe: (() => void)[] = [];
   private isServing = false;
-  private isRetainDue = false;
 
   constructor(options: OperatorOptions) {
     const { source, fleet, clock, log } = options;
     this.options = options;
     this.metrics = options.metrics ?? silentMetrics;
+    this.retention = createRetention(this.known, options.registry);
     this.index = createFleetIndex(options.ownNamespace);
     this.observer = createObserver({ fleet, clock, proxiesOf: this.index.proxiesOf, isSelected: this.index.isSelected });
     this.settling = createSettling(clock, options.settleMs ?? SETTLE_MS);
@@ -120,7 +123,7 @@ class QueueingOperator implements Operator {
       },
     });
     this.tasks = createTaskQueues(this.taskWork(), this.queueDeps());
-    this.queue = createFilterQueue("a reconcile", RECONCILE_AT_ONCE, this.measured(this.reconcile()), this.queueDeps());
+    this.queue = createFilterQueue("a reconcile", RECONCILE_AT_ONCE, measured(this.reconcile(), this.metrics), this.queueDeps());
     this.metrics.gauge("queue_depth", () => this.queue.depth());
   }
 
@@ -171,7 +174,7 @@ class QueueingOperator implements Operator {
 
   private queueDeps(): QueueDeps {
     const { clock, log, random } = this.options;
-    return { records: this.known, clock, log, random };
+    return { records: this.known, clock, log, random, metrics: this.metrics };
   }
 
   private reconcile(): (id: string) => Requeue {
@@ -192,24 +195,10 @@ class QueueingOperator implements Operator {
       dropped: (record) => {
         tasks.forget(record);
         health.forget(record);
-        this.retain();
+        this.retention.update();
         this.passed(record);
       },
     });
-  }
-
-  private measured(reconcile: (id: string) => Requeue): (id: string) => Requeue {
-    return (id) => {
-      const end = this.metrics.start("reconcile");
-      let outcome: "success" | "retry" = "retry";
-      try {
-        const requeue = reconcile(id);
-        outcome = "success";
-        return requeue;
-      } finally {
-        end(outcome);
-      }
-    };
   }
 
   private taskWork(): TaskWork {
@@ -274,7 +263,7 @@ class QueueingOperator implements Operator {
   }
 
   private recalled(record: FilterRecord): void {
-    this.retain();
+    this.retention.update();
     this.assignments.mark(this.index.proxiesOf(record.id));
     if (record.passed) this.firstPass.done(record.id);
   }
@@ -282,7 +271,7 @@ class QueueingOperator implements Operator {
   private resolved(record: FilterRecord, { content, measurements }: Resolved): void {
     record.resolve(content, measurements, this.options.clock.now());
     if (record.unrecorded !== undefined) this.tasks.writeNow(record);
-    this.retain();
+    this.retention.update();
   }
 
   private stopped(record: FilterRecord, stage: Stage, error: Failure): void {
@@ -317,17 +306,7 @@ class QueueingOperator implements Operator {
   }
 
   private statusOf(record: FilterRecord, rollout: RolloutState): WasmFilterStatus {
-    return buildStatus(record, rollout, { observer: this.observer, clock: this.options.clock, settling: this.settling });
-  }
-
-  /** Tells the store what must stay in it, once for all that changes in this turn of the event loop. */
-  private retain(): void {
-    if (this.isRetainDue) return;
-    this.isRetainDue = true;
-    setImmediate(() => {
-      this.isRetainDue = false;
-      this.options.registry.retain(this.known.digests());
-    });
+    return buildStatus(record, rollout, { observer: this.observer, clock: this.options.clock, missing: this.settling.missing });
   }
 }
 

@@ -5,10 +5,10 @@ import type { WasmFilter, WasmFilterStatus } from "../../model/gen/wasmfilter.ts
 import type { Failure } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements } from "../../model/verdict.ts";
-import type { Stage } from "../reconcile/steps.ts";
 import { idle, type RolloutState } from "../rollout/state.ts";
 import type { FilterEvent } from "../source/source.ts";
 import { findOrMake, type RevisionContent } from "./revisions.ts";
+import type { Stage } from "./steps.ts";
 
 /** How far the present spec got on its way to a recorded revision. */
 export type Resolution =

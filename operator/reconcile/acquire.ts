@@ -5,10 +5,10 @@ import type { Filter } from "../../model/filter.ts";
 import { type Metrics, outcomeOf } from "../../model/metrics.ts";
 import type { Failure } from "../../model/result.ts";
 import type { FilterRecord } from "../filter/record.ts";
+import type { Stage } from "../filter/steps.ts";
 import type { Outcome, Resolved } from "../resolve/resolve.ts";
 import type { Resolver } from "../resolve/resolver.ts";
 import { type ProvideDeps, provide, undelivered } from "../serve/deliverable.ts";
-import type { Stage } from "./steps.ts";
 
 export interface AcquireDeps extends ProvideDeps {
   readonly resolver: Resolver;

@@ -5,12 +5,12 @@ import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import type { Failure } from "../../model/result.ts";
 import { FilterRecord, uidOf } from "../filter/record.ts";
 import type { Records } from "../filter/records.ts";
+import { type Runs, STEPS, type StepName } from "../filter/steps.ts";
 import type { FleetIndex } from "../fleet/index.ts";
 import type { Observer } from "../fleet/observe.ts";
 import { parseFilter } from "../parse/filter.ts";
 import { undelivered } from "../serve/deliverable.ts";
 import type { RollOut } from "./roll-out.ts";
-import { type Runs, STEPS, type StepName } from "./steps.ts";
 import { Turn } from "./turn.ts";
 
 export interface ReconcileDeps {

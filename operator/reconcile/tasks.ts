@@ -2,6 +2,7 @@ import { type BackoffPolicy, backoff } from "../../base/backoff.ts";
 import { createWorkQueue, type Requeue, type WorkQueue } from "../../base/work-queue.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
+import type { Metrics } from "../../model/metrics.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import type { Records } from "../filter/records.ts";
 import type { Acquire } from "./acquire.ts";
@@ -13,6 +14,7 @@ export interface QueueDeps {
   readonly log: Log;
   /** A number in [0, 1) for jitter. */
   readonly random: () => number;
+  readonly metrics: Metrics;
 }
 
 /** The work of each task. */
@@ -47,14 +49,17 @@ export function createFilterQueue(
   process: (id: string) => Requeue | Promise<Requeue>,
   deps: QueueDeps,
 ): WorkQueue {
-  const { clock, log, random } = deps;
+  const { clock, log, random, metrics } = deps;
   return createWorkQueue({
     process,
     concurrency,
     clock,
     groupOf: namespaceOf,
     backoff: (failures) => backoff(RETRY, failures, random),
-    failed: (filter, error) => log.error(`${what} failed unexpectedly; tried again`, { filter, error: String(error) }),
+    failed(filter, error) {
+      metrics.retried("reconcile");
+      log.error(`${what} failed unexpectedly; tried again`, { filter, error: String(error) });
+    },
   });
 }
 

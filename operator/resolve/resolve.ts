@@ -5,7 +5,7 @@ import { type Failure, ok } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements, Preflight } from "../../model/verdict.ts";
 import { findRevision, type RevisionContent } from "../filter/revisions.ts";
-import type { Stage } from "../reconcile/steps.ts";
+import type { Stage } from "../filter/steps.ts";
 import type { Source } from "../source/source.ts";
 import { configure } from "./configure.ts";
 import type { CredentialsDeps } from "./credentials.ts";

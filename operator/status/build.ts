@@ -4,8 +4,7 @@ import type { WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import { wishesOf } from "../filter/annotations.ts";
 import { type FilterRecord, revisionOf } from "../filter/record.ts";
 import type { Counts } from "../fleet/counts.ts";
-import type { Observer } from "../fleet/observe.ts";
-import type { Settling } from "../reconcile/settling.ts";
+import type { Observer, Sighting } from "../fleet/observe.ts";
 import { deadlineOf, stepCount } from "../rollout/advance.ts";
 import type { RolloutState } from "../rollout/state.ts";
 import { statusOf } from "./status.ts";
@@ -13,7 +12,8 @@ import { statusOf } from "./status.ts";
 export interface StatusDeps {
   readonly observer: Observer;
   readonly clock: Clock;
-  readonly settling: Settling;
+  /** How many proxies that an earlier status counted are still expected back. */
+  readonly missing: (record: FilterRecord, seen: Sighting) => number;
 }
 
 /** In force while no spec of the filter parses. */
@@ -42,7 +42,7 @@ export function buildStatus(record: FilterRecord, rollout: RolloutState, deps: S
     rollout: { ...rollout, step: Math.min(rollout.step, stepCount(policy) - 1) },
     target: revisionOf(record, rollout.target),
     stable: revisionOf(record, rollout.stable),
-    counts: withMissing(seen.counts, deps.settling.missing(record, seen)),
+    counts: withMissing(seen.counts, deps.missing(record, seen)),
     paused: wishesOf(object).paused || pausedStep,
     deadlineExceeded: isWaiting && now >= deadlineOf(rollout, policy, record.watchedSince ?? now),
   };

@@ -3,8 +3,8 @@ import { shortDigest } from "../../model/digest.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements } from "../../model/verdict.ts";
 import type { Resolution } from "../filter/record.ts";
+import { CONDITIONS, conditionOf, orderOf, STAGE_CONDITIONS, STEPS } from "../filter/steps.ts";
 import type { Counts } from "../fleet/counts.ts";
-import { CONDITIONS, conditionOf, orderOf, STAGE_CONDITIONS, STEPS } from "../reconcile/steps.ts";
 import type { RolloutState } from "../rollout/state.ts";
 
 /** Everything the conditions are decided from. */
