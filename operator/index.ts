@@ -1,6 +1,6 @@
 /** Watching WasmFilters, deciding what every proxy gets, and saying in the status what it really runs. */
 
-export { type FilterRecord, refusesTarget, revisionOf } from "./filter/record.ts";
+export { type FilterRecord, rejectsTarget, revisionOf } from "./filter/record.ts";
 export { createOperator, type Operator, type OperatorOptions } from "./operator.ts";
 export { parseFilter, problemsOf } from "./parse/filter.ts";
 export { position, threshold } from "./rollout/wave.ts";

@@ -299,10 +299,10 @@ class QueueingOperator implements Operator {
     return Array.from(this.index.filtersOf(proxyId), this.known.get).filter((record) => record !== undefined);
   }
 
-  /** A proxy is not offered what it refused, nor what has to wait while other filters are tried. */
+  /** A proxy is not offered what it rejected, nor what has to wait while other filters are tried. */
   private withholds(proxyId: string, filterId: string, hash: string): boolean {
     if (this.watch.withheld(proxyId)?.has(hash) === true) return true;
-    return this.known.get(filterId)?.refusals.get(proxyId)?.hash === hash;
+    return this.known.get(filterId)?.rejections.get(proxyId)?.hash === hash;
   }
 
   private statusOf(record: FilterRecord, rollout: RolloutState): WasmFilterStatus {

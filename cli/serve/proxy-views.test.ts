@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { DeliveredFilter, ProxyNode } from "../../model/delivery.ts";
 import { digest } from "../testing/fixtures.ts";
-import { type RefusedFilter, viewProxy } from "./proxy-views.ts";
+import { type RejectedFilter, viewProxy } from "./proxy-views.ts";
 
 function delivered(name: string, revision: number): DeliveredFilter {
   const hash = `${name}-${revision}`;
@@ -19,13 +19,13 @@ function proxy(slot: Slot, connected = true): ProxyNode {
   return { id: "web-1", namespace: "shop", labels: {}, connected, since: 0, version: "1.40.0", slots: new Map([["default", delivery]]) };
 }
 
-function refusal(name: string, revision: number): RefusedFilter {
+function refusal(name: string, revision: number): RejectedFilter {
   const { filter: key, digest: image, wasmDigest } = delivered(name, revision);
   return { key, revision, digest: image, wasmDigest, slot: "default", message: "no" };
 }
 
 /** Name, revision, state and message of what the proxy's slot shows. */
-function shown(node: ProxyNode, refused: readonly RefusedFilter[] = []) {
+function shown(node: ProxyNode, refused: readonly RejectedFilter[] = []) {
   return viewProxy(node, refused).slots[0]?.filters.map(({ name, revision, state, message }) => [name, revision, state, message]);
 }
 

@@ -2,8 +2,8 @@ import type { ProxyFilterView, ProxyView } from "../../hub/index.ts";
 import type { DeliveredFilter, ProxyNode, SlotDelivery } from "../../model/delivery.ts";
 import { type FilterKey, filterId } from "../../model/filter.ts";
 
-/** What a proxy refused of a filter, as the operator remembers it. */
-export interface RefusedFilter {
+/** What a proxy rejected of a filter, as the operator remembers it. */
+export interface RejectedFilter {
   readonly key: FilterKey;
   readonly revision: number;
   readonly digest: DeliveredFilter["digest"];
@@ -16,13 +16,13 @@ export interface RefusedFilter {
  * A proxy as the read API shows it. A filter's revision and digest are what the proxy acknowledged and runs; where it runs none yet, what it is
  * to get. `state` says whether it runs what it should, `message` what is missing.
  */
-export function viewProxy(proxy: ProxyNode, refused: readonly RefusedFilter[]): ProxyView {
+export function viewProxy(proxy: ProxyNode, refused: readonly RejectedFilter[]): ProxyView {
   const { id, namespace, labels, connected } = proxy;
   const slots = [...proxy.slots.values()].map((slot) => ({ name: slot.slot, filters: viewSlot(slot, connected, refused) }));
   return { id, namespace, labels, connected, slots: slots.sort((a, b) => (a.name < b.name ? -1 : 1)) };
 }
 
-function viewSlot(slot: SlotDelivery, connected: boolean, refused: readonly RefusedFilter[]): ProxyFilterView[] {
+function viewSlot(slot: SlotDelivery, connected: boolean, refused: readonly RejectedFilter[]): ProxyFilterView[] {
   const running = new Map((slot.running ?? []).map((entry) => [filterId(entry.filter), entry]));
   const views = slot.desired.map((desired) => {
     const id = filterId(desired.filter);
@@ -52,7 +52,7 @@ function viewFilter(
   desired: DeliveredFilter,
   running: DeliveredFilter | undefined,
   connected: boolean,
-  refused: RefusedFilter | undefined,
+  refused: RejectedFilter | undefined,
 ): ProxyFilterView {
   if (refused !== undefined) return show(running ?? desired, "rejected", `revision ${refused.revision} rejected: ${refused.message}`);
   if (!connected) return show(running ?? desired, "pending", "the proxy is not connected");

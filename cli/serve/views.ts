@@ -1,8 +1,8 @@
 import type { ChangeEvent, Views } from "../../hub/index.ts";
 import type { Fleet } from "../../model/delivery.ts";
 import type { FilterRecord, Operator } from "../../operator/index.ts";
-import { refusesTarget, revisionOf } from "../../operator/index.ts";
-import { type RefusedFilter, viewProxy } from "./proxy-views.ts";
+import { rejectsTarget, revisionOf } from "../../operator/index.ts";
+import { type RejectedFilter, viewProxy } from "./proxy-views.ts";
 
 /** The running operator and its fleet as the read API shows them. */
 export function createViews(operator: Operator, fleet: Fleet, metrics: () => Promise<string>, now: () => number): Views {
@@ -11,7 +11,7 @@ export function createViews(operator: Operator, fleet: Fleet, metrics: () => Pro
     revisions: ({ namespace, name }) =>
       [...operator.records()].find(({ key }) => key.namespace === namespace && key.name === name)?.revisions ?? [],
     proxies() {
-      const refused = refusals(operator.records());
+      const refused = rejections(operator.records());
       const all = [...fleet.proxies()].map((proxy) => viewProxy(proxy, refused.get(proxy.id) ?? []));
       return all.sort((a, b) => (a.id < b.id ? -1 : 1));
     },
@@ -25,14 +25,14 @@ export function createViews(operator: Operator, fleet: Fleet, metrics: () => Pro
   };
 }
 
-function refusals(records: Iterable<FilterRecord>): Map<string, RefusedFilter[]> {
-  const all = new Map<string, RefusedFilter[]>();
+function rejections(records: Iterable<FilterRecord>): Map<string, RejectedFilter[]> {
+  const all = new Map<string, RejectedFilter[]>();
   for (const record of records) {
     const target = revisionOf(record, record.rollout.target);
     if (target === undefined) continue;
     const { number: revision, digest, wasmDigest, settings } = target;
-    for (const [proxy, { message }] of record.refusals) {
-      if (!refusesTarget(record, proxy)) continue;
+    for (const [proxy, { message }] of record.rejections) {
+      if (!rejectsTarget(record, proxy)) continue;
       const refused = { key: record.key, revision, digest, wasmDigest, slot: settings.slot, message };
       all.set(proxy, [...(all.get(proxy) ?? []), refused]);
     }

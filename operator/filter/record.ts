@@ -22,9 +22,9 @@ export type Resolution =
       readonly heldOver: boolean;
     };
 
-/** What a proxy refused, kept until another content becomes the target. */
-export interface Refusal {
-  /** Hash of the refused revision. */
+/** What a proxy rejected, kept until another content becomes the target. */
+export interface KnownRejection {
+  /** Hash of the rejected revision. */
   readonly hash: string;
   readonly message: string;
   /** Milliseconds since the epoch. */
@@ -86,8 +86,8 @@ export class FilterRecord implements Readonly<Facts> {
   readonly expected: number;
   /** Revision number -> what to serve of it: its settings are whole and its module is in the store. */
   readonly deliverable: ReadonlyMap<number, ChainEntry> = new Map();
-  /** Node id -> what it refused. */
-  readonly refusals: ReadonlyMap<string, Refusal> = new Map();
+  /** Node id -> what it rejected. */
+  readonly rejections: ReadonlyMap<string, KnownRejection> = new Map();
 
   declare readonly object: WasmFilter;
   declare readonly filter: Filter | undefined;
@@ -155,7 +155,7 @@ export class FilterRecord implements Readonly<Facts> {
     const { status } = this.object;
     const hash = revisionOf(this, rollout.target)?.hash;
     if (hash === undefined || status === undefined || rollout.target !== status.revision) return;
-    for (const { proxy, message } of status.rejections ?? []) this.refuse(proxy, { hash, message, at: 0 });
+    for (const { proxy, message } of status.rejections ?? []) this.reject(proxy, { hash, message, at: 0 });
   }
 
   /** Resolving is due at this time; `undefined`: nothing to look for. */
@@ -224,18 +224,19 @@ export class FilterRecord implements Readonly<Facts> {
 
   /** Puts the proposed state in force. A content that is tried again is judged by what proxies say to it now. */
   commit({ state }: Proposal): void {
-    if (state.phase === "Progressing" && state.startedAt !== this.rollout.startedAt) (this.refusals as Map<string, Refusal>).clear();
+    if (state.phase === "Progressing" && state.startedAt !== this.rollout.startedAt)
+      (this.rejections as Map<string, KnownRejection>).clear();
     this.become({ rollout: state, proposal: undefined });
   }
 
-  /** A proxy refused this revision. */
-  refuse(proxyId: string, refusal: Refusal): void {
-    (this.refusals as Map<string, Refusal>).set(proxyId, refusal);
+  /** A proxy rejected this revision. */
+  reject(proxyId: string, rejection: KnownRejection): void {
+    (this.rejections as Map<string, KnownRejection>).set(proxyId, rejection);
   }
 
-  /** What a proxy refused says nothing any more: it took the revision up, is another process, or is gone. */
+  /** What a proxy rejected says nothing any more: it took the revision up, is another process, or is gone. */
   forgive(proxyId: string): void {
-    (this.refusals as Map<string, Refusal>).delete(proxyId);
+    (this.rejections as Map<string, KnownRejection>).delete(proxyId);
   }
 
   /** Proxies may be answered as far as this filter goes. */
@@ -285,8 +286,8 @@ export function goalOf(record: Pick<FilterRecord, "revisions" | "rollout">): Rev
   return revisionOf(record, phase === "RolledBack" || phase === "Rejected" ? stable : target);
 }
 
-/** True when the proxy refused the very content that is the target now. */
-export function refusesTarget(record: Pick<FilterRecord, "refusals" | "revisions" | "rollout">, proxyId: string): boolean {
-  const refusal = record.refusals.get(proxyId);
-  return refusal !== undefined && refusal.hash === revisionOf(record, record.rollout.target)?.hash;
+/** True when the proxy rejected the very content that is the target now. */
+export function rejectsTarget(record: Pick<FilterRecord, "rejections" | "revisions" | "rollout">, proxyId: string): boolean {
+  const rejection = record.rejections.get(proxyId);
+  return rejection !== undefined && rejection.hash === revisionOf(record, record.rollout.target)?.hash;
 }

@@ -19,8 +19,8 @@ export function stateOf(
   proxy: ProxyNode,
   running: DeliveredFilter | undefined,
   goalHash: string,
-  refused: boolean,
+  isRejected: boolean,
 ): "updated" | "rejected" | "pending" {
-  if (refused) return "rejected";
+  if (isRejected) return "rejected";
   return proxy.connected && running?.hash === goalHash ? "updated" : "pending";
 }

@@ -1,13 +1,13 @@
 import type { Clock } from "../../model/clock.ts";
 import type { FleetView, ProxyNode } from "../../model/delivery.ts";
 import type { Revision } from "../../model/revision.ts";
-import { type FilterRecord, goalOf, refusesTarget, revisionOf } from "../filter/record.ts";
+import { type FilterRecord, goalOf, rejectsTarget, revisionOf } from "../filter/record.ts";
 import { position } from "../rollout/wave.ts";
 import { type Counts, runningOf, stateOf } from "./counts.ts";
 import { createTally, type Seen, type Tally } from "./tally.ts";
 
 /** What of a record says which proxies it speaks of, and what they should run. */
-export type Observed = Pick<FilterRecord, "id" | "key" | "filter" | "revisions" | "rollout" | "refusals">;
+export type Observed = Pick<FilterRecord, "id" | "key" | "filter" | "revisions" | "rollout" | "rejections">;
 
 /** What the fleet does with one filter, at one moment. */
 export interface Sighting {
@@ -92,15 +92,15 @@ export function createObserver({ fleet, clock, proxiesOf, isSelected }: Observer
     const slot = slotOf(record);
     const proxy = isSelected(record.id, proxyId) ? fleet.proxy(proxyId) : undefined;
     if (slot === undefined || proxy?.slots.has(slot) !== true) return undefined;
-    const refused = record.refusals.size > 0 && refusesTarget(record, proxyId);
+    const isRejected = record.rejections.size > 0 && rejectsTarget(record, proxyId);
     const running = runningOf(proxy, record.key, slot);
     const isInWave = position(record.id, proxyId) < record.rollout.threshold;
     return {
-      state: goal === undefined && !refused ? "pending" : stateOf(proxy, running, goal?.hash ?? "", refused),
+      state: goal === undefined && !isRejected ? "pending" : stateOf(proxy, running, goal?.hash ?? "", isRejected),
       isConnected: proxy.connected,
       since: proxy.since,
-      isWaitedFor: isInWave && (refused || !proxy.connected || running?.hash !== target?.hash),
-      rejection: refused ? (record.refusals.get(proxyId)?.message ?? "") : undefined,
+      isWaitedFor: isInWave && (isRejected || !proxy.connected || running?.hash !== target?.hash),
+      rejection: isRejected ? (record.rejections.get(proxyId)?.message ?? "") : undefined,
     };
   }
 

@@ -8,7 +8,7 @@ export interface Seen {
   readonly since: number;
   /** True when it is in the wave and does not run the target. */
   readonly isWaitedFor: boolean;
-  /** Why it refused the target. */
+  /** Why it rejected the target. */
   readonly rejection: string | undefined;
 }
 

@@ -24,7 +24,7 @@ export interface FleetWatchOptions {
   readonly concerned: (records: ReadonlySet<FilterRecord>) => void;
 }
 
-/** Follows the fleet: keeps the index, remembers who refused what, and lets go of proxies that are gone for good. */
+/** Follows the fleet: keeps the index, remembers who rejected what, and lets go of proxies that are gone for good. */
 export interface FleetWatch {
   changed(ids: Iterable<string>): void;
   /** Hashes of revisions that this proxy is not offered for now, while others are tried first. */
@@ -54,7 +54,7 @@ export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
       if (proxy === undefined) continue;
       for (const left of index.setProxy(proxy)) note(left, id, concerned);
       watchAbsence(proxy);
-      noteRefusals(proxy, concerned);
+      noteRejections(proxy, concerned);
       if (bisection.observe(proxy) || proxy.connected) due.add(id);
       const records = recordsOf(id);
       noticeSlots(proxy, new Set(records.flatMap(({ filter }) => (filter === undefined ? [] : [filter.settings.slot]))));
@@ -74,7 +74,7 @@ export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
     if (known !== undefined) concerned.add(known);
   }
 
-  /** A proxy that ran something and holds nothing now is another process: what the old one refused does not count for it. */
+  /** A proxy that ran something and holds nothing now is another process: what the old one rejected does not count for it. */
   function forgiveNewProcess(proxy: ProxyNode): void {
     const runs = [...proxy.slots.values()].some(({ running }) => running !== undefined);
     if (runs) holding.add(proxy.id);
@@ -86,13 +86,13 @@ export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
     }
   }
 
-  /** Adds to `concerned` whose refusals changed. */
-  function noteRefusals(proxy: ProxyNode, concerned: Set<FilterRecord>): void {
+  /** Adds to `concerned` whose rejections changed. */
+  function noteRejections(proxy: ProxyNode, concerned: Set<FilterRecord>): void {
     forgiveNewProcess(proxy);
     for (const { rejection, running } of proxy.slots.values()) {
       for (const entry of running ?? []) {
         const known = record(filterId(entry.filter));
-        if (rejection !== undefined || known?.refusals.get(proxy.id)?.hash !== entry.hash) continue;
+        if (rejection !== undefined || known?.rejections.get(proxy.id)?.hash !== entry.hash) continue;
         known.forgive(proxy.id);
         note(known.id, proxy.id, concerned);
       }
@@ -100,8 +100,8 @@ export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
       const culprit = rejection.culprit ?? soleChange(rejection.filters, running);
       if (culprit === undefined) continue;
       const known = record(filterId(culprit.filter));
-      if (known === undefined || known.refusals.get(proxy.id)?.hash === culprit.hash) continue;
-      known.refuse(proxy.id, { hash: culprit.hash, message: rejection.message, at: rejection.at });
+      if (known === undefined || known.rejections.get(proxy.id)?.hash === culprit.hash) continue;
+      known.reject(proxy.id, { hash: culprit.hash, message: rejection.message, at: rejection.at });
       note(known.id, proxy.id, concerned);
     }
   }

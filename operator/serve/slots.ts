@@ -15,7 +15,7 @@ export interface ServedFilter {
 
 /** What a proxy must wait for: the leader of several servers sends these to the others. */
 export interface Overrides {
-  /** Whether the proxy must wait for the revision with this hash, since it refused it or others are tried first. */
+  /** Whether the proxy must wait for the revision with this hash, since it rejected it or others are tried first. */
   withholds(proxyId: string, filterId: string, hash: string): boolean;
 }
 

@@ -28,8 +28,8 @@ const NO_POLICY: RolloutPolicy = {
 export function buildStatus(record: FilterRecord, rollout: RolloutState, deps: StatusDeps): WasmFilterStatus {
   const { filter, object } = record;
   const now = deps.clock.now();
-  const { id, key, revisions, refusals } = record;
-  const seen = deps.observer.see({ id, key, filter, revisions, refusals, rollout });
+  const { id, key, revisions, rejections } = record;
+  const seen = deps.observer.see({ id, key, filter, revisions, rejections, rollout });
   const policy = filter?.rollout ?? NO_POLICY;
   const isWaiting = rollout.phase === "Progressing" && !policy.autoRollback && seen.outstanding > 0;
   const pausedStep = policy.steps[rollout.step]?.pause === true && rollout.heldSince !== undefined;
