@@ -11,12 +11,12 @@ export interface ConnectionOwner {
   readonly maxRequestSize: number;
   /** Milliseconds until a connection retires, ten percent more or less: what came together does not come back together. 0: never. */
   readonly maxConnectionAgeMs: number;
+  /** Milliseconds that a client has to take what is sent before the end of a call, and that calls have to end before the end of their connection. */
+  readonly graceMs: number;
   /** Told when a client is refused: its address, and why. */
   refused(peer: string, reason: RefusalReason, why: string): void;
 }
 
-/** Milliseconds that open calls have to end once their connection is to close. */
-export const CLOSE_GRACE_MS = 2_000;
 /** The abuse budget: refused calls, resets, pings and settings, this many at once, then this many a second. */
 const ABUSE_BURST = 500;
 const ABUSE_PER_SECOND = 33;
@@ -30,6 +30,7 @@ export class ServerConnection implements CallOwner {
   readonly address: string;
   readonly maxRequestSize: number;
   readonly pieceSize: number;
+  readonly graceMs: number;
   private readonly session: ServerHttp2Session;
   private readonly owner: ConnectionOwner;
   private readonly budget = new TokenBucket(ABUSE_BURST, ABUSE_PER_SECOND);
@@ -41,6 +42,7 @@ export class ServerConnection implements CallOwner {
     this.session = session;
     this.owner = owner;
     this.maxRequestSize = owner.maxRequestSize;
+    this.graceMs = owner.graceMs;
     this.pieceSize = session.encrypted === true ? TLS_PIECE : Number.POSITIVE_INFINITY;
     const { remoteAddress, remotePort } = session.socket;
     this.address = `${remoteAddress}:${remotePort}`;
@@ -73,7 +75,7 @@ export class ServerConnection implements CallOwner {
     const { session } = this;
     if (session.closed || session.destroyed) return;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => session.destroy(), CLOSE_GRACE_MS);
+    this.timer = setTimeout(() => session.destroy(), this.graceMs);
     session.close();
   }
 

@@ -10,6 +10,8 @@ export interface CallOwner extends Connection {
   readonly maxRequestSize: number;
   /** Bytes of a message that are handed to HTTP/2 at once. */
   readonly pieceSize: number;
+  /** Milliseconds that a client has to take what was sent and the status, until the stream is reset. */
+  readonly graceMs: number;
   /** Reports a call that the client got wrong. Charges the abuse budget. */
   refused(reason: RefusalReason, why: string): void;
   /** Charges the abuse budget. */
@@ -20,8 +22,6 @@ export interface CallOwner extends Connection {
 
 /** Bytes waiting for the client at which `send` returns false. */
 const HIGH_WATER = 32 * 1024;
-/** Milliseconds that a client has to take what was sent and the status, until the stream is reset. */
-const END_GRACE_MS = 2_000;
 /** Characters of a path in messages. */
 const LONGEST_PATH = 200;
 const RESPONSE = { ":status": 200, "content-type": "application/grpc" };
@@ -115,7 +115,7 @@ export class ServerCall implements Call {
   private finish(last: Record<string, string | number>): void {
     const { stream } = this;
     if (stream.closed || stream.destroyed) return;
-    const late = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), END_GRACE_MS);
+    const late = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), this.connection.graceMs);
     stream.once("close", () => clearTimeout(late));
     // A client that still sends is told that nothing more is wanted. https://www.rfc-editor.org/rfc/rfc9113#section-8.1-11
     const stop = () => void (stream.readableEnded || stream.close(constants.NGHTTP2_NO_ERROR));

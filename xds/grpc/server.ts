@@ -1,9 +1,11 @@
 import { createSecureServer, createServer, type Http2SecureServer, type ServerOptions } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import type { SecureContextOptions, TlsOptions } from "node:tls";
-import { CLOSE_GRACE_MS, type ConnectionOwner, ServerConnection } from "./connection.ts";
+import { type ConnectionOwner, ServerConnection } from "./connection.ts";
 
-export interface GrpcServerOptions extends Omit<ConnectionOwner, "refused">, Partial<Pick<ConnectionOwner, "refused">> {
+type Optional = "refused" | "graceMs";
+
+export interface GrpcServerOptions extends Omit<ConnectionOwner, Optional>, Partial<Pick<ConnectionOwner, Optional>> {
   /** Absent: plaintext. */
   readonly tls?: TlsOptions | undefined;
   /** Milliseconds between pings; a connection that owes the answer to one by the next is dead. */
@@ -21,6 +23,7 @@ export interface GrpcServer {
 }
 
 const KEEPALIVE_MS = 30_000;
+const GRACE_MS = 2_000;
 const BACKLOG = 4096;
 /** Bounds of each connection that Node and nghttp2 keep. https://nodejs.org/api/http2.html#http2createserveroptions-onrequesthandler */
 const BOUNDS: ServerOptions & { readonly handshakeTimeout: number } = {
@@ -37,7 +40,7 @@ const BOUNDS: ServerOptions & { readonly handshakeTimeout: number } = {
 
 /** A gRPC server for streams of encoded messages. docs/decisions/0009-grpc-on-node-http2.md says why it is not a library's. */
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
-  const owner: ConnectionOwner = { ...options, refused: options.refused ?? (() => {}) };
+  const owner: ConnectionOwner = { refused() {}, graceMs: GRACE_MS, ...options };
   const server = options.tls === undefined ? createServer(BOUNDS) : createTlsServer(options.tls, owner);
   const connections = new Set<ServerConnection>();
   server.on("session", (session) => {
@@ -71,7 +74,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       for (const connection of connections) connection.retire();
       const late = setTimeout(() => {
         for (const socket of sockets) socket.destroy();
-      }, CLOSE_GRACE_MS);
+      }, owner.graceMs);
       await new Promise<void>((resolve) => server.close(() => resolve()));
       clearTimeout(late);
     },

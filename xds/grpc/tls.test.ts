@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { connect as connectTcp, type Socket } from "node:net";
-import { type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket, type TlsOptions } from "node:tls";
 import { type ChannelCredentials, Client, type ClientDuplexStream, credentials, type StatusObject } from "@grpc/grpc-js";
 import { createAuthority, type Identity } from "../../base/testing/certificates.ts";
@@ -42,6 +42,7 @@ async function start(t: TestContext, tls: TlsOptions = {}, method?: Method): Pro
     tls: { key, cert, ...tls },
     maxRequestSize: 4 * MIB,
     maxConnectionAgeMs: 0,
+    graceMs: 300,
     refused: (peer, _reason, why) => void refusals.push([peer, why]),
   });
   const { port } = await server.listen("127.0.0.1:0");
@@ -93,137 +94,142 @@ async function closed(socket: Socket): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-test("a client that trusts the certificate gets its messages back, larger ones than any window too", async (t) => {
-  const server = await start(t);
-  const call = openCall(server, credentials.createSsl(trust));
-  await echoed(call, Buffer.from("over TLS"));
-  await echoed(call, Buffer.alloc(3 * MIB, "abcdefg"));
-  call.end();
-  assert.equal((await statusOf(call)).code, status.ok);
-  assert.deepEqual(server.refusals, []);
-});
-
-test("a client that does not trust the certificate gets no call", async (t) => {
-  const server = await start(t);
-  const call = openCall(server, credentials.createSsl());
-  assert.equal((await statusOf(call)).code, status.unavailable);
-  assert.equal(server.calls(), 0);
-});
-
-test("clients in plaintext are refused, with the reason and where they are, while others go on", async (t) => {
-  const server = await start(t);
-  const good = openCall(server, credentials.createSsl(trust));
-  await echoed(good, Buffer.from("before"));
-
-  const plain = connectTcp(server.port, "127.0.0.1");
-  await once(plain, "connect");
-  const peer = `127.0.0.1:${plain.localPort}`;
-  plain.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-  await closed(plain);
-  assert.deepEqual(await refusal(server), [peer, "the TLS handshake failed: wrong version number"]);
-
-  const refused = openCall(server, credentials.createInsecure());
-  assert.equal((await statusOf(refused)).code, status.unavailable);
-  assert.equal(server.calls(), 1);
-  await echoed(good, Buffer.from("after"));
-});
-
-test("a client that offers HTTP/1.1 only gets no call", async (t) => {
-  const server = await start(t);
-  const socket = tls(server, { ALPNProtocols: ["http/1.1"] });
-  socket.write(`POST ${ECHO} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n`);
-  assert.equal(String(await closed(socket)), "");
-  assert.equal((await refusal(server))[1], "the TLS handshake failed: no application protocol");
-  assert.equal(server.calls(), 0);
-});
-
-test("a client that offers nothing and speaks HTTP/1.1 gets no call", async (t) => {
-  const server = await start(t);
-  const socket = tls(server, {});
-  socket.write(`POST ${ECHO} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n`);
-  await closed(socket);
-  assert.equal((await refusal(server))[1], "it does not speak HTTP/2");
-  assert.equal(server.calls(), 0);
-});
-
-test("a server that demands client certificates serves those of its authority alone, and says who was refused and why", async (t) => {
-  const clients = createAuthority("clients");
-  const server = await start(t, { ca: clients.cert, requestCert: true, rejectUnauthorized: true });
-  const credentialsOf = (identity?: Identity) =>
-    identity === undefined
-      ? credentials.createSsl(trust)
-      : credentials.createSsl(trust, Buffer.from(identity.key), Buffer.from(identity.cert));
-  await echoed(openCall(server, credentialsOf(clients.issue("web-1"))), Buffer.from("known"));
-  assert.equal(server.refusals.length, 0);
-  for (const stranger of [undefined, createAuthority("clients").issue("web-1")]) {
-    assert.equal((await statusOf(openCall(server, credentialsOf(stranger)))).code, status.unavailable);
-  }
-  assert.equal(server.calls(), 1);
-  const reasons = server.refusals.map(([, why]) => why);
-  t.diagnostic(reasons.join("; "));
-  assert.ok(reasons.length >= 2);
-  for (const why of reasons) assert.match(why, /^the TLS handshake failed: (peer did not return a certificate|UNABLE_TO|certificate|CERT)/);
-});
-
-test("a new certificate is for new handshakes; streams that are open go on", async (t) => {
-  const server = await start(t);
-  const open = openCall(server, credentials.createSsl(trust));
-  await echoed(open, Buffer.from("before"));
-  const next = createAuthority("next");
-  const renewed = next.issue("localhost");
-  server.server.setSecureContext(renewed);
-  const socket = tls(server, { ca: next.cert, ALPNProtocols: ["h2"] });
-  await once(socket, "secureConnect");
-  assert.equal(socket.getPeerX509Certificate()?.toString(), new X509Certificate(renewed.cert).toString());
-  await echoed(open, Buffer.from("after"));
-  assert.throws(() => server.server.setSecureContext({ cert: "no certificate", key }));
-  await echoed(openCall(server, credentials.createSsl(Buffer.from(next.cert))), Buffer.from("still served"));
-});
-
-test("clients that read nothing hold a piece of a message each, not an encrypted copy", async (t) => {
-  const calls: Call[] = [];
-  const hold: Method = (call) => {
-    calls.push(call);
-    return { message() {}, halfClosed() {}, closed() {} };
-  };
-  const server = await start(t, {}, hold);
-  const block = headerBlock({
-    ":method": "POST",
-    ":scheme": "https",
-    ":authority": "localhost",
-    ":path": ECHO,
-    "content-type": "application/grpc",
+describe("who is served", () => {
+  test("a client that trusts the certificate gets its messages back, larger ones than any window too", async (t) => {
+    const server = await start(t);
+    const call = openCall(server, credentials.createSsl(trust));
+    await echoed(call, Buffer.from("over TLS"));
+    await echoed(call, Buffer.alloc(3 * MIB, "abcdefg"));
+    call.end();
+    assert.equal((await statusOf(call)).code, status.ok);
+    assert.deepEqual(server.refusals, []);
   });
-  const window = 64 * MIB;
-  const hello = Buffer.concat([
-    PREFACE,
-    settingsFrame([[setting.initialWindowSize, window]]),
-    makeFrame(frameType.windowUpdate, 0, 0, words(window)),
-    makeFrame(frameType.headers, flag.endHeaders, 1, block),
-  ]);
-  for (let count = 0; count < 20; count++) {
-    const socket = tls(server, { ALPNProtocols: ["h2"] }).pause();
-    await once(socket, "secureConnect");
-    socket.write(hello);
-  }
-  while (calls.length < 20) await new Promise((done) => setImmediate(done));
-  const before = process.memoryUsage.rss();
-  const message = frame([Buffer.alloc(8 * MIB)]);
-  for (const call of calls) assert.equal(call.send(message), false);
-  await new Promise((done) => setTimeout(done, 200));
-  const grown = process.memoryUsage.rss() - before;
-  t.diagnostic(`20 clients that read nothing of 8 MiB: ${(grown / MIB).toFixed(1)} MiB more`);
-  assert(grown < 80 * MIB);
+
+  test("a client that does not trust the certificate gets no call", async (t) => {
+    const server = await start(t);
+    const call = openCall(server, credentials.createSsl());
+    assert.equal((await statusOf(call)).code, status.unavailable);
+    assert.equal(server.calls(), 0);
+  });
+
+  test("clients in plaintext are refused, with the reason and where they are, while others go on", async (t) => {
+    const server = await start(t);
+    const good = openCall(server, credentials.createSsl(trust));
+    await echoed(good, Buffer.from("before"));
+
+    const plain = connectTcp(server.port, "127.0.0.1");
+    await once(plain, "connect");
+    const peer = `127.0.0.1:${plain.localPort}`;
+    plain.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    await closed(plain);
+    assert.deepEqual(await refusal(server), [peer, "the TLS handshake failed: wrong version number"]);
+
+    const refused = openCall(server, credentials.createInsecure());
+    assert.equal((await statusOf(refused)).code, status.unavailable);
+    assert.equal(server.calls(), 1);
+    await echoed(good, Buffer.from("after"));
+  });
+
+  test("a client that offers HTTP/1.1 only gets no call", async (t) => {
+    const server = await start(t);
+    const socket = tls(server, { ALPNProtocols: ["http/1.1"] });
+    socket.write(`POST ${ECHO} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n`);
+    assert.equal(String(await closed(socket)), "");
+    assert.equal((await refusal(server))[1], "the TLS handshake failed: no application protocol");
+    assert.equal(server.calls(), 0);
+  });
+
+  test("a client that offers nothing and speaks HTTP/1.1 gets no call", async (t) => {
+    const server = await start(t);
+    const socket = tls(server, {});
+    socket.write(`POST ${ECHO} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n`);
+    await closed(socket);
+    assert.equal((await refusal(server))[1], "it does not speak HTTP/2");
+    assert.equal(server.calls(), 0);
+  });
+
+  test("a server that demands client certificates serves those of its authority alone, and says who was refused and why", async (t) => {
+    const clients = createAuthority("clients");
+    const server = await start(t, { ca: clients.cert, requestCert: true, rejectUnauthorized: true });
+    const credentialsOf = (identity?: Identity) =>
+      identity === undefined
+        ? credentials.createSsl(trust)
+        : credentials.createSsl(trust, Buffer.from(identity.key), Buffer.from(identity.cert));
+    await echoed(openCall(server, credentialsOf(clients.issue("web-1"))), Buffer.from("known"));
+    assert.equal(server.refusals.length, 0);
+    for (const stranger of [undefined, createAuthority("clients").issue("web-1")]) {
+      assert.equal((await statusOf(openCall(server, credentialsOf(stranger)))).code, status.unavailable);
+    }
+    assert.equal(server.calls(), 1);
+    const reasons = server.refusals.map(([, why]) => why);
+    t.diagnostic(reasons.join("; "));
+    assert.ok(reasons.length >= 2);
+    for (const why of reasons)
+      assert.match(why, /^the TLS handshake failed: (peer did not return a certificate|UNABLE_TO|certificate|CERT)/);
+  });
 });
 
-test("a client that never shakes hands does not hold up the end", { timeout: 10_000 }, async (t) => {
-  const server = await start(t);
-  const socket = connectTcp(server.port, "127.0.0.1");
-  server.closeFirst(() => socket.destroy());
-  await once(socket, "connect");
-  // A later client is served: the silent one has been accepted too.
-  await echoed(openCall(server, credentials.createSsl(trust)), Buffer.from("served"));
-  await Promise.all([server.close(), closed(socket)]);
+describe("the server's side", () => {
+  test("a new certificate is for new handshakes; streams that are open go on", async (t) => {
+    const server = await start(t);
+    const open = openCall(server, credentials.createSsl(trust));
+    await echoed(open, Buffer.from("before"));
+    const next = createAuthority("next");
+    const renewed = next.issue("localhost");
+    server.server.setSecureContext(renewed);
+    const socket = tls(server, { ca: next.cert, ALPNProtocols: ["h2"] });
+    await once(socket, "secureConnect");
+    assert.equal(socket.getPeerX509Certificate()?.toString(), new X509Certificate(renewed.cert).toString());
+    await echoed(open, Buffer.from("after"));
+    assert.throws(() => server.server.setSecureContext({ cert: "no certificate", key }));
+    await echoed(openCall(server, credentials.createSsl(Buffer.from(next.cert))), Buffer.from("still served"));
+  });
+
+  test("clients that read nothing hold a piece of a message each, not an encrypted copy", async (t) => {
+    const calls: Call[] = [];
+    const hold: Method = (call) => {
+      calls.push(call);
+      return { message() {}, halfClosed() {}, closed() {} };
+    };
+    const server = await start(t, {}, hold);
+    const block = headerBlock({
+      ":method": "POST",
+      ":scheme": "https",
+      ":authority": "localhost",
+      ":path": ECHO,
+      "content-type": "application/grpc",
+    });
+    const window = 64 * MIB;
+    const hello = Buffer.concat([
+      PREFACE,
+      settingsFrame([[setting.initialWindowSize, window]]),
+      makeFrame(frameType.windowUpdate, 0, 0, words(window)),
+      makeFrame(frameType.headers, flag.endHeaders, 1, block),
+    ]);
+    for (let count = 0; count < 20; count++) {
+      const socket = tls(server, { ALPNProtocols: ["h2"] }).pause();
+      await once(socket, "secureConnect");
+      socket.write(hello);
+    }
+    while (calls.length < 20) await new Promise((done) => setImmediate(done));
+    const before = process.memoryUsage.rss();
+    const message = frame([Buffer.alloc(8 * MIB)]);
+    for (const call of calls) assert.equal(call.send(message), false);
+    await new Promise((done) => setTimeout(done, 200));
+    const grown = process.memoryUsage.rss() - before;
+    t.diagnostic(`20 clients that read nothing of 8 MiB: ${(grown / MIB).toFixed(1)} MiB more`);
+    assert(grown < 80 * MIB);
+  });
+
+  test("a client that never shakes hands does not hold up the end", { timeout: 10_000 }, async (t) => {
+    const server = await start(t);
+    const socket = connectTcp(server.port, "127.0.0.1");
+    server.closeFirst(() => socket.destroy());
+    await once(socket, "connect");
+    // A later client is served: the silent one has been accepted too.
+    await echoed(openCall(server, credentials.createSsl(trust)), Buffer.from("served"));
+    await Promise.all([server.close(), closed(socket)]);
+  });
 });
 
 function tls({ port, closeFirst }: Started, options: ConnectionOptions): TLSSocket {
