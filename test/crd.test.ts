@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { KubeConfig } from "@kubernetes/client-node";
+import { GOOD } from "../operator/parse/accepted.cases.ts";
 import { withDefaults } from "../operator/parse/defaults.ts";
-import { BAD, GOOD } from "../operator/parse/filter.cases.ts";
 import { problemsOf } from "../operator/parse/filter.ts";
+import { BAD } from "../operator/parse/refused.cases.ts";
 import { type Rule, type Schema, wasmFilterSchema } from "../operator/parse/schema.ts";
 import { createKubeApi, type KubeApi } from "../operator/source/kubernetes/api.ts";
 import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";

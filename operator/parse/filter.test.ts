@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { DEFAULT_SETTINGS } from "../../model/settings.ts";
-import { BAD, GOOD } from "./filter.cases.ts";
+import { GOOD } from "./accepted.cases.ts";
 import { parseFilter, problemsOf } from "./filter.ts";
+import { BAD } from "./refused.cases.ts";
 
 const wasmFilter = (spec: unknown, metadata: unknown = { name: "add-header", namespace: "shop" }) => ({
   apiVersion: "weir.dev/v1alpha1",
@@ -25,137 +26,146 @@ function refusal(raw: unknown): string {
   return result.error.message;
 }
 
-for (const { name, spec } of GOOD) {
-  test(`accepts ${name}`, () => assert.deepEqual(problemsOf(wasmFilter(spec)), []));
-}
+describe("a spec that is wrong, and one that is not", () => {
+  for (const { name, spec } of GOOD) {
+    test(`accepts ${name}`, () => assert.deepEqual(problemsOf(wasmFilter(spec)), []));
+  }
 
-for (const { name, spec, problems } of BAD) {
-  test(`refuses ${name}`, () => {
-    const found = problemsOf(wasmFilter(spec)).map(({ path, message }) => `${path}: ${message}`);
-    assert.deepEqual(found.sort(), [...problems].sort());
-    for (const problem of problems) assert.ok(refusal(wasmFilter(spec)).includes(problem));
+  for (const { name, spec, problems } of BAD) {
+    test(`refuses ${name}`, () => {
+      const found = problemsOf(wasmFilter(spec)).map(({ path, message }) => `${path}: ${message}`);
+      assert.deepEqual(found.sort(), [...problems].sort());
+      for (const problem of problems) assert.ok(refusal(wasmFilter(spec)).includes(problem));
+    });
+  }
+
+  test("refuses whole numbers that JavaScript would round", () => {
+    assert.match(refusal(wasmFilter({ image: "a/b:1", config: { ids: [1, 2 ** 53] } })), /^spec\.config\.ids\[1\]: .*too large/);
   });
-}
 
-test("fills in every default", () => {
-  assert.deepEqual(parsed({ image: "a/b:1" }), {
-    key: { namespace: "shop", name: "add-header" },
-    uid: "",
-    generation: 0,
-    source: { kind: "image", image: "a/b:1" },
-    pin: undefined,
-    pullPolicy: "IfNotPresent",
-    intervalMs: 60_000,
-    pullSecrets: [],
-    verify: [],
-    settings: {
-      ...DEFAULT_SETTINGS,
-      type: "HTTP",
-      slot: "default",
-      priority: 0,
-      rootId: "",
-      failurePolicy: "Reload",
-      config: "",
-      env: [],
-      capabilities: undefined,
-    },
-    configFrom: undefined,
-    selector: { matchLabels: {}, matchExpressions: [] },
-    rollout: {
-      steps: [{ percent: 100, holdMs: 0, pause: false }],
-      progressDeadlineMs: 600_000,
-      autoRollback: true,
-      analysis: { minRequests: 50, max5xxRisePercent: 5, maxLatencyRatio: 3 },
-    },
-    revisionHistoryLimit: 10,
-    suspend: false,
+  test("refuses things that are no WasmFilter", () => {
+    for (const raw of [undefined, null, 3, "text", [], {}, { metadata: 1, spec: 2 }]) refusal(raw);
+    assert.match(refusal({ ...wasmFilter({ image: "a/b:1" }), apiVersion: "weir.dev/v9" }), /^apiVersion: must be weir\.dev\/v1alpha1$/);
+    assert.match(refusal({ ...wasmFilter({ image: "a/b:1" }), kind: "Filter" }), /^kind: must be WasmFilter$/);
+    assert.match(refusal({ ...wasmFilter({ image: "a/b:1" }), specs: {} }), /^specs: unknown field; did you mean spec\?$/);
+    assert.match(refusal({ ...wasmFilter({ image: "a/b:1" }), spec: undefined }), /^spec: required, but missing$/);
+    assert.match(refusal(wasmFilter({ image: "a/b:1" }, {})), /^metadata\.name: must be a name/);
+    assert.match(
+      refusal(wasmFilter({ image: "a/b:1" }, { name: "A_b", namespace: "x.y" })),
+      /^metadata\.name: .* \| metadata\.namespace: /,
+    );
+  });
+
+  test("refuses field names that JavaScript objects inherit", () => {
+    const spec = JSON.parse('{"image": "a/b:1", "__proto__": {"suspend": true}, "constructor": 1, "toString": 2}') as unknown;
+    assert.match(
+      refusal(wasmFilter(spec)),
+      /spec\.__proto__: unknown field.*spec\.constructor: unknown field.*spec\.toString: unknown field/,
+    );
+  });
+
+  test("does not look at the status that comes with the object", () => {
+    assert.deepEqual(problemsOf({ ...wasmFilter({ image: "a/b:1" }), status: { anything: [1] } }), []);
+  });
+
+  test("never repeats the value of a config or of an environment variable", () => {
+    const message = refusal(
+      wasmFilter({ image: "a/b:1", env: [{ name: "A", value: 31337 }], config: { password: 2 ** 60, a: "hunter2" } }),
+    );
+    assert.ok(!message.includes("31337") && !message.includes("hunter2") && !message.includes(String(2 ** 60)));
   });
 });
 
-test("the model's default settings are those of a spec that asks for nothing", () => {
-  assert.deepEqual(parsed({ image: "a/b:1" }).settings, DEFAULT_SETTINGS);
-});
-
-test("reads durations as milliseconds", () => {
-  const { intervalMs, rollout } = parsed({
-    image: "a/b:1",
-    interval: "1h30m",
-    rollout: {
-      steps: [
-        { percent: 5, hold: "500ms" },
-        { percent: 100, hold: "1.5s" },
-      ],
-      progressDeadline: "2m",
-    },
+describe("what a spec becomes", () => {
+  test("fills in every default", () => {
+    assert.deepEqual(parsed({ image: "a/b:1" }), {
+      key: { namespace: "shop", name: "add-header" },
+      uid: "",
+      generation: 0,
+      source: { kind: "image", image: "a/b:1" },
+      pin: undefined,
+      pullPolicy: "IfNotPresent",
+      intervalMs: 60_000,
+      pullSecrets: [],
+      verify: [],
+      settings: {
+        ...DEFAULT_SETTINGS,
+        type: "HTTP",
+        slot: "default",
+        priority: 0,
+        rootId: "",
+        failurePolicy: "Reload",
+        config: "",
+        env: [],
+        capabilities: undefined,
+      },
+      configFrom: undefined,
+      selector: { matchLabels: {}, matchExpressions: [] },
+      rollout: {
+        steps: [{ percent: 100, holdMs: 0, pause: false }],
+        progressDeadlineMs: 600_000,
+        autoRollback: true,
+        analysis: { minRequests: 50, max5xxRisePercent: 5, maxLatencyRatio: 3 },
+      },
+      revisionHistoryLimit: 10,
+      suspend: false,
+    });
   });
-  assert.equal(intervalMs, 5_400_000);
-  assert.equal(rollout.progressDeadlineMs, 120_000);
-  assert.deepEqual(rollout.steps, [
-    { percent: 5, holdMs: 500, pause: false },
-    { percent: 100, holdMs: 1_500, pause: false },
-  ]);
-});
 
-test("hands the plugin a config string as it is and an object as JSON in the order it was written", () => {
-  const text = (config: unknown) => parsed({ image: "a/b:1", config }).settings.config;
-  assert.deepEqual(text("a = b\n"), "a = b\n");
-  assert.deepEqual(text({ z: 1, a: { y: [1, null], b: true } }), '{"z":1,"a":{"y":[1,null],"b":true}}');
-  assert.deepEqual(text([1, "x"]), '[1,"x"]');
-  assert.deepEqual(text(""), "");
-});
-
-test("reads where config, keys and module come from", () => {
-  assert.deepEqual(parsed({ image: "a/b:1", configFrom: { secretKeyRef: { name: "s", key: "k" } } }).configFrom, {
-    kind: "secret",
-    name: "s",
-    key: "k",
+  test("the model's default settings are those of a spec that asks for nothing", () => {
+    assert.deepEqual(parsed({ image: "a/b:1" }).settings, DEFAULT_SETTINGS);
   });
-  assert.deepEqual(parsed({ image: "a/b:1", configFrom: { configMapKeyRef: { name: "s", key: "k" } } }).configFrom, {
-    kind: "configMap",
-    name: "s",
-    key: "k",
+
+  test("reads durations as milliseconds", () => {
+    const { intervalMs, rollout } = parsed({
+      image: "a/b:1",
+      interval: "1h30m",
+      rollout: {
+        steps: [
+          { percent: 5, hold: "500ms" },
+          { percent: 100, hold: "1.5s" },
+        ],
+        progressDeadline: "2m",
+      },
+    });
+    assert.equal(intervalMs, 5_400_000);
+    assert.equal(rollout.progressDeadlineMs, 120_000);
+    assert.deepEqual(rollout.steps, [
+      { percent: 5, holdMs: 500, pause: false },
+      { percent: 100, holdMs: 1_500, pause: false },
+    ]);
   });
-  assert.deepEqual(parsed({ image: "a/b:1", verify: [{ cosign: { publicKeySecret: { name: "s", key: "k" } } }] }).verify, [
-    { publicKey: { secretName: "s", key: "k" } },
-  ]);
-  const hex = "0f".repeat(32);
-  const url = "https://host/a.wasm";
-  assert.deepEqual(parsed({ url, sha256: hex }).source, { kind: "url", url, sha256: `sha256:${hex}` });
-  assert.deepEqual(parsed({ url, sha256: `sha256:${hex}` }).source, { kind: "url", url, sha256: `sha256:${hex}` });
-});
 
-test("an empty list of capabilities allows none; none at all means what the module imports", () => {
-  assert.deepEqual(parsed({ image: "a/b:1", capabilities: { allow: [] } }).settings.capabilities, []);
-  assert.equal(parsed({ image: "a/b:1" }).settings.capabilities, undefined);
-});
+  test("hands the plugin a config string as it is and an object as JSON in the order it was written", () => {
+    const text = (config: unknown) => parsed({ image: "a/b:1", config }).settings.config;
+    assert.deepEqual(text("a = b\n"), "a = b\n");
+    assert.deepEqual(text({ z: 1, a: { y: [1, null], b: true } }), '{"z":1,"a":{"y":[1,null],"b":true}}');
+    assert.deepEqual(text([1, "x"]), '[1,"x"]');
+    assert.deepEqual(text(""), "");
+  });
 
-test("refuses whole numbers that JavaScript would round", () => {
-  assert.match(refusal(wasmFilter({ image: "a/b:1", config: { ids: [1, 2 ** 53] } })), /^spec\.config\.ids\[1\]: .*too large/);
-});
+  test("reads where config, keys and module come from", () => {
+    assert.deepEqual(parsed({ image: "a/b:1", configFrom: { secretKeyRef: { name: "s", key: "k" } } }).configFrom, {
+      kind: "secret",
+      name: "s",
+      key: "k",
+    });
+    assert.deepEqual(parsed({ image: "a/b:1", configFrom: { configMapKeyRef: { name: "s", key: "k" } } }).configFrom, {
+      kind: "configMap",
+      name: "s",
+      key: "k",
+    });
+    assert.deepEqual(parsed({ image: "a/b:1", verify: [{ cosign: { publicKeySecret: { name: "s", key: "k" } } }] }).verify, [
+      { publicKey: { secretName: "s", key: "k" } },
+    ]);
+    const hex = "0f".repeat(32);
+    const url = "https://host/a.wasm";
+    assert.deepEqual(parsed({ url, sha256: hex }).source, { kind: "url", url, sha256: `sha256:${hex}` });
+    assert.deepEqual(parsed({ url, sha256: `sha256:${hex}` }).source, { kind: "url", url, sha256: `sha256:${hex}` });
+  });
 
-test("refuses things that are no WasmFilter", () => {
-  for (const raw of [undefined, null, 3, "text", [], {}, { metadata: 1, spec: 2 }]) refusal(raw);
-  assert.match(refusal({ ...wasmFilter({ image: "a/b:1" }), apiVersion: "weir.dev/v9" }), /^apiVersion: must be weir\.dev\/v1alpha1$/);
-  assert.match(refusal({ ...wasmFilter({ image: "a/b:1" }), kind: "Filter" }), /^kind: must be WasmFilter$/);
-  assert.match(refusal({ ...wasmFilter({ image: "a/b:1" }), specs: {} }), /^specs: unknown field; did you mean spec\?$/);
-  assert.match(refusal({ ...wasmFilter({ image: "a/b:1" }), spec: undefined }), /^spec: required, but missing$/);
-  assert.match(refusal(wasmFilter({ image: "a/b:1" }, {})), /^metadata\.name: must be a name/);
-  assert.match(refusal(wasmFilter({ image: "a/b:1" }, { name: "A_b", namespace: "x.y" })), /^metadata\.name: .* \| metadata\.namespace: /);
-});
-
-test("refuses field names that JavaScript objects inherit", () => {
-  const spec = JSON.parse('{"image": "a/b:1", "__proto__": {"suspend": true}, "constructor": 1, "toString": 2}') as unknown;
-  assert.match(
-    refusal(wasmFilter(spec)),
-    /spec\.__proto__: unknown field.*spec\.constructor: unknown field.*spec\.toString: unknown field/,
-  );
-});
-
-test("does not look at the status that comes with the object", () => {
-  assert.deepEqual(problemsOf({ ...wasmFilter({ image: "a/b:1" }), status: { anything: [1] } }), []);
-});
-
-test("never repeats the value of a config or of an environment variable", () => {
-  const message = refusal(wasmFilter({ image: "a/b:1", env: [{ name: "A", value: 31337 }], config: { password: 2 ** 60, a: "hunter2" } }));
-  assert.ok(!message.includes("31337") && !message.includes("hunter2") && !message.includes(String(2 ** 60)));
+  test("an empty list of capabilities allows none; none at all means what the module imports", () => {
+    assert.deepEqual(parsed({ image: "a/b:1", capabilities: { allow: [] } }).settings.capabilities, []);
+    assert.equal(parsed({ image: "a/b:1" }).settings.capabilities, undefined);
+  });
 });

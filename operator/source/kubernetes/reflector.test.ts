@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import type { Clock } from "../../../model/clock.ts";
 import { ok, type Result } from "../../../model/result.ts";
 import type { Fields } from "../../parse/defaults.ts";
@@ -60,87 +60,89 @@ function bench(t: TestContext, lists: Result<Fields, ApiFailure>[], watches: Wat
   return { asked, seen, pauses, reflector, idle: idle.promise, pass };
 }
 
-test("lists page by page, then watches from the version of the list", async (t) => {
-  const { asked, seen, idle, reflector } = bench(
-    t,
-    [page("7", [object("a", "1")], "next"), page("7", [object("b", "2"), { junk: true }])],
-    [],
-  );
-  await reflector.listed;
-  await idle;
-  assert.deepEqual(asked, ["list", "listnext", "watch 7"]);
-  assert.deepEqual(seen, ["[Secret a,Secret b]"]);
-});
+describe("following a collection", () => {
+  test("lists page by page, then watches from the version of the list", async (t) => {
+    const { asked, seen, idle, reflector } = bench(
+      t,
+      [page("7", [object("a", "1")], "next"), page("7", [object("b", "2"), { junk: true }])],
+      [],
+    );
+    await reflector.listed;
+    await idle;
+    assert.deepEqual(asked, ["list", "listnext", "watch 7"]);
+    assert.deepEqual(seen, ["[Secret a,Secret b]"]);
+  });
 
-test("a watch that ends by itself goes on from the last version seen, bookmarks included, without a list", async (t) => {
-  const { asked, seen, idle, pass } = bench(
-    t,
-    [page("7", [])],
-    [
-      (_, onEvent) => {
-        onEvent({ type: "ADDED", object: object("a", "8") });
-        onEvent({ type: "BOOKMARK", object: object("", "12") });
-        pass(300_000);
-        return ok(undefined);
-      },
-      (_, onEvent) => {
-        onEvent({ type: "DELETED", object: object("a", "13") });
-        pass(300_000);
-        return ok(undefined);
-      },
-    ],
-  );
-  await idle;
-  assert.deepEqual(asked, ["list", "watch 7", "watch 12", "watch 13"]);
-  assert.deepEqual(seen, ["[]", "ADDED a", "DELETED a"]);
-});
+  test("a watch that ends by itself goes on from the last version seen, bookmarks included, without a list", async (t) => {
+    const { asked, seen, idle, pass } = bench(
+      t,
+      [page("7", [])],
+      [
+        (_, onEvent) => {
+          onEvent({ type: "ADDED", object: object("a", "8") });
+          onEvent({ type: "BOOKMARK", object: object("", "12") });
+          pass(300_000);
+          return ok(undefined);
+        },
+        (_, onEvent) => {
+          onEvent({ type: "DELETED", object: object("a", "13") });
+          pass(300_000);
+          return ok(undefined);
+        },
+      ],
+    );
+    await idle;
+    assert.deepEqual(asked, ["list", "watch 7", "watch 12", "watch 13"]);
+    assert.deepEqual(seen, ["[]", "ADDED a", "DELETED a"]);
+  });
 
-test("410 Gone is answered with a fresh list and is no trouble", async (t) => {
-  const { asked, seen, idle } = bench(t, [page("7", [object("a", "1")]), page("20", [object("b", "19")])], [() => failure(410)]);
-  await idle;
-  assert.deepEqual(asked, ["list", "watch 7", "list", "watch 20"]);
-  assert.deepEqual(seen, ["[Secret a]", "[Secret b]"]);
-});
+  test("410 Gone is answered with a fresh list and is no trouble", async (t) => {
+    const { asked, seen, idle } = bench(t, [page("7", [object("a", "1")]), page("20", [object("b", "19")])], [() => failure(410)]);
+    await idle;
+    assert.deepEqual(asked, ["list", "watch 7", "list", "watch 20"]);
+    assert.deepEqual(seen, ["[Secret a]", "[Secret b]"]);
+  });
 
-test("any other break is told, and over when a list works again", async (t) => {
-  const { asked, seen, idle } = bench(t, [page("7", []), failure(0), failure(503), page("9", [])], [() => failure(0)]);
-  await idle;
-  assert.deepEqual(asked, ["list", "watch 7", "list", "list", "list", "watch 9"]);
-  assert.deepEqual(seen, ["[]", "trouble 0", "trouble 0", "trouble 503", "[]", "fine"]);
-});
+  test("any other break is told, and over when a list works again", async (t) => {
+    const { asked, seen, idle } = bench(t, [page("7", []), failure(0), failure(503), page("9", [])], [() => failure(0)]);
+    await idle;
+    assert.deepEqual(asked, ["list", "watch 7", "list", "list", "list", "watch 9"]);
+    assert.deepEqual(seen, ["[]", "trouble 0", "trouble 0", "trouble 503", "[]", "fine"]);
+  });
 
-test("waits twice as long after each failure, at most 30 s, and starts over after a watch that lasted", async (t) => {
-  const failures = Array.from({ length: 10 }, () => failure(0));
-  const { pauses, idle, pass } = bench(
-    t,
-    [...failures, page("7", []), page("8", [])],
-    [
-      () => {
-        pass(60_000);
-        return failure(0);
-      },
-    ],
-  );
-  await idle;
-  assert.deepEqual(pauses, [200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 30_000, 200]);
-});
+  test("waits twice as long after each failure, at most 30 s, and starts over after a watch that lasted", async (t) => {
+    const failures = Array.from({ length: 10 }, () => failure(0));
+    const { pauses, idle, pass } = bench(
+      t,
+      [...failures, page("7", []), page("8", [])],
+      [
+        () => {
+          pass(60_000);
+          return failure(0);
+        },
+      ],
+    );
+    await idle;
+    assert.deepEqual(pauses, [200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 30_000, 200]);
+  });
 
-test("a server that closes every watch at once is not asked without a pause", async (t) => {
-  const { asked, pauses, idle } = bench(t, [page("7", [])], [() => ok(undefined), () => ok(undefined)]);
-  await idle;
-  assert.deepEqual(asked, ["list", "watch 7", "watch 7", "watch 7"]);
-  assert.deepEqual(pauses, [200, 400]);
-});
+  test("a server that closes every watch at once is not asked without a pause", async (t) => {
+    const { asked, pauses, idle } = bench(t, [page("7", [])], [() => ok(undefined), () => ok(undefined)]);
+    await idle;
+    assert.deepEqual(asked, ["list", "watch 7", "watch 7", "watch 7"]);
+    assert.deepEqual(pauses, [200, 400]);
+  });
 
-test("stopping ends it in the midst of a watch and resolves who waits for the first list", async (t) => {
-  const { reflector, idle } = bench(t, [page("7", [])], []);
-  await idle;
-  await reflector.stop();
-  const never = bench(
-    t,
-    Array.from({ length: 1 }, () => failure(0)),
-    [],
-  );
-  await never.reflector.stop();
-  await never.reflector.listed;
+  test("stopping ends it in the midst of a watch and resolves who waits for the first list", async (t) => {
+    const { reflector, idle } = bench(t, [page("7", [])], []);
+    await idle;
+    await reflector.stop();
+    const never = bench(
+      t,
+      Array.from({ length: 1 }, () => failure(0)),
+      [],
+    );
+    await never.reflector.stop();
+    await never.reflector.listed;
+  });
 });

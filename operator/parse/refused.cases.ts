@@ -1,4 +1,6 @@
-/** Objects to parse, good and bad, one for every rule of the CRD. The unit tests and the tests against a real API server share them. */
+import type { Case } from "./accepted.cases.ts";
+
+/** Specs that parsing and an API server refuse, one for every rule of the CRD. */
 
 const DIGEST = `sha256:${"a1".repeat(32)}`;
 const PEM = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n";
@@ -9,80 +11,12 @@ const NOT_INTERVAL = "not a duration from 1s to 8760h; write it like 30s, 10m or
 const PERCENTS_RISE = "spec.rollout.steps: percent must rise from step to step";
 const LAST_IS_100 = "spec.rollout.steps: the last step must be percent 100";
 
-export interface Case {
-  readonly name: string;
-  readonly spec: Readonly<Record<string, unknown>>;
-}
-
 export interface BadCase extends Case {
   /** What parsing reports, as `path: message`, in any order. */
   readonly problems: readonly string[];
   /** What the API server says where its words are its own (a plain schema, no CEL rule). Defaults to the messages of `problems`. */
   readonly apiServer?: readonly string[];
 }
-
-export const GOOD: readonly Case[] = [
-  { name: "an image by tag", spec: { image: IMAGE } },
-  { name: "an image by digest", spec: { image: `registry.example:5000/a/b-c__d.e@${DIGEST}` } },
-  { name: "an image by tag and digest, on a registry with an IPv6 address", spec: { image: `[::1]:5000/a:1@${DIGEST}` } },
-  { name: "an image with no registry", spec: { image: "library/add-header" } },
-  { name: "an OCI layout folder", spec: { image: "oci-layout:./build/Out Of.dir:v1".replaceAll(" ", "_") } },
-  { name: "a pinned image", spec: { image: IMAGE, digest: DIGEST, pullPolicy: "Always", interval: "1h30m" } },
-  { name: "a url with its sha256", spec: { url: "https://host.example:8443/a.wasm?x=1", sha256: DIGEST } },
-  { name: "a url with bare hex digits", spec: { url: "http://127.0.0.1/a.wasm", sha256: "0".repeat(64) } },
-  { name: "a config object", spec: { image: IMAGE, config: { z: 1, a: [true, null, { b: "c" }] } } },
-  { name: "a config string", spec: { image: IMAGE, config: "key=value" } },
-  { name: "a config list", spec: { image: IMAGE, config: [1, 2] } },
-  { name: "a null config is none", spec: { image: IMAGE, config: null, configFrom: { secretKeyRef: { name: "s", key: "k" } } } },
-  { name: "nulls are absent fields", spec: { image: IMAGE, url: null, digest: null, slot: null, rollout: null } },
-  { name: "config from a Secret", spec: { image: IMAGE, configFrom: { secretKeyRef: { name: "s", key: "k" } } } },
-  { name: "config from a ConfigMap", spec: { image: IMAGE, configFrom: { configMapKeyRef: { name: "c", key: "k" } } } },
-  { name: "a public key", spec: { image: IMAGE, verify: [{ cosign: { publicKey: PEM } }] } },
-  { name: "a public key in a Secret", spec: { image: IMAGE, verify: [{ cosign: { publicKeySecret: { name: "s", key: "cosign.pub" } } }] } },
-  { name: "two pull secrets", spec: { image: IMAGE, pullSecrets: [{ name: "a" }, { name: "b" }] } },
-  {
-    name: "a selector with every operator",
-    spec: {
-      image: IMAGE,
-      selector: {
-        matchLabels: { app: "web", "example.com/tier": "" },
-        matchExpressions: [
-          { key: "a", operator: "In", values: ["x", "y"] },
-          { key: "b", operator: "NotIn", values: ["x"] },
-          { key: "c", operator: "Exists" },
-          { key: "d", operator: "DoesNotExist", values: [] },
-        ],
-      },
-    },
-  },
-  {
-    name: "a rollout in steps",
-    spec: { image: IMAGE, rollout: { steps: [{ percent: 10, hold: "500ms" }, { percent: 50, pause: true }, { percent: 100 }] } },
-  },
-  { name: "an empty rollout", spec: { image: IMAGE, rollout: {} } },
-  {
-    name: "a rollout's other settings",
-    spec: { image: IMAGE, rollout: { progressDeadline: "90s", autoRollback: false, analysis: { maxLatencyRatio: 1.5 } } },
-  },
-  {
-    name: "everything else",
-    spec: {
-      image: IMAGE,
-      type: "Network",
-      rootId: "root",
-      slot: "edge-2",
-      priority: -5,
-      failurePolicy: "Open",
-      env: [
-        { name: "A_1", value: "" },
-        { name: "_b", value: "x" },
-      ],
-      capabilities: { allow: ["proxy_log", "proxy_on_request_headers"] },
-      revisionHistoryLimit: 1,
-      suspend: true,
-    },
-  },
-];
 
 export const BAD: readonly BadCase[] = [
   { name: "no source", spec: {}, problems: ["spec: the module has no source; set image (an OCI reference) or url with sha256"] },
