@@ -1,2 +1,2 @@
 export { type Address, type BootstrapOptions, bootstrapDefaults, renderBootstrap } from "./envoy/bootstrap.ts";
-export { createXdsServer, type XdsServer, type XdsServerOptions, type XdsStats } from "./server.ts";
+export { createXdsServer, type XdsServer, type XdsServerOptions } from "./server.ts";

@@ -38,22 +38,13 @@ export interface XdsServer {
   setSecureContext(context: SecureContextOptions): void;
   /** Ends every stream and frees the port. */
   close(): Promise<void>;
-  stats(): XdsStats;
-}
-
-export interface XdsStats {
-  readonly streams: number;
-  /** Proxies known, connected or not. */
-  readonly proxies: number;
-  /** Encoded extension configs in memory. */
-  readonly encoded: number;
 }
 
 /** The xDS server of Weir: the fleet on one side, discovery streams on the other. */
 export function createXdsServer(options: XdsServerOptions): XdsServer {
   const { log, clock, metrics = silentMetrics } = options;
   const cache = createCache();
-  const { fleet, observer, known, encoded, rejectionOf, reportStats } = createFleet({ cache, clock, log });
+  const { fleet, observer, known, rejectionOf, reportStats } = createFleet({ cache, clock, log });
   const discovery = createDiscovery({
     cache,
     modules: options.modules,
@@ -87,6 +78,5 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       discovery.close();
       await server.close();
     },
-    stats: () => ({ streams: discovery.size(), proxies: known(), encoded: encoded() }),
   };
 }

@@ -31,7 +31,7 @@ export class FleetAssigner implements Assigner {
     if (record === undefined) return;
     const before = record.assigned;
     record.assigned = slots;
-    this.retry(record);
+    if (record.lacking.size > 0) this.retry(record);
     if (before === slots || (before !== undefined && !differ(before, slots))) return;
     record.view = undefined;
     for (const ledger of record.ledgers.values()) {

