@@ -18,7 +18,7 @@ export type Resolution =
       readonly state: "failed";
       readonly stage: Stage;
       readonly error: Failure;
-      /** True when the same spec was resolved before: a registry that is down now takes nothing away. */
+      /** True when the same spec was resolved before: a registry that is down now changes nothing for it. */
       readonly heldOver: boolean;
     };
 
@@ -31,7 +31,7 @@ export interface KnownRejection {
   readonly at: number;
 }
 
-/** A rollout state that is decided and not in force yet: the status is to say it first. */
+/** A rollout state that is decided and not in force yet: it is written to the status first. */
 export interface Proposal {
   readonly state: RolloutState;
   readonly events: readonly FilterEvent[];
@@ -64,11 +64,11 @@ interface Facts {
   proposal: Proposal | undefined;
   /** True once revisions and rollout of earlier runs were read back. */
   recalled: boolean;
-  /** True once proxies may be answered: the filter was resolved or refused, or its stable revision is at hand. */
+  /** True once proxies may be answered: the filter was resolved or refused, or its stable revision can be served. */
   passed: boolean;
   /** When a held wave may end, in milliseconds since the epoch, for the status to say. */
   nextStepAt: number | undefined;
-  /** Since when this operator watches the filter's proxies (milliseconds since the epoch). What happened before was seen by nobody. */
+  /** Since when this operator watches the filter's proxies (milliseconds since the epoch). Nobody saw what happened before. */
   watchedSince: number | undefined;
   /** The status as it was written last. */
   status: WasmFilterStatus | undefined;
@@ -149,7 +149,7 @@ export class FilterRecord implements Readonly<Facts> {
     this.become({ resolution: { state: "failed", stage: "parse", error, heldOver: false } });
   }
 
-  /** What earlier runs recorded: revisions, and where the rollout stood. A proxy that refused the target then is not offered it again. */
+  /** What earlier runs recorded: revisions, and where the rollout stood. A proxy that rejected the target then is not offered it again. */
   recall(revisions: readonly Revision[], rollout: RolloutState): void {
     this.become({ revisions, rollout, recalled: true });
     const { status } = this.object;

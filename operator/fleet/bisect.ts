@@ -6,7 +6,7 @@ import { filterId } from "../../model/filter.ts";
  * proxy again one filter at a time, so that the next rejection speaks of one.
  */
 export interface Bisection {
-  /** Looks at a proxy's slots; returns true when what is withheld from it changed. */
+  /** Looks at a proxy's slots; returns true when its withheld revisions changed. */
   observe(proxy: ProxyNode): boolean;
   /** Hashes of revisions to keep from this proxy for now. */
   withheld(proxyId: string): ReadonlySet<string> | undefined;
@@ -22,7 +22,7 @@ function changedHashes(proposed: readonly DeliveredFilter[], running: readonly D
   return changes(proposed, running).map(({ hash }) => hash);
 }
 
-/** The one filter in which a rejected chain differs from what the proxy runs by now: the rest of it was proved innocent. */
+/** The one filter in which a rejected chain differs from what the proxy runs now. The other filters of that chain were acknowledged since. */
 export function soleChange(
   rejected: readonly DeliveredFilter[],
   running: readonly DeliveredFilter[] | undefined,

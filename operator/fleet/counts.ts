@@ -14,7 +14,7 @@ export function runningOf(proxy: ProxyNode, key: FilterKey, slot: string): Deliv
   return proxy.slots.get(slot)?.running?.find(({ filter }) => filter.name === key.name && filter.namespace === key.namespace);
 }
 
-/** A proxy is updated only while it is connected: what is out of sight counts as pending. */
+/** A proxy is updated only while it is connected: one that is not connected counts as pending. */
 export function stateOf(
   proxy: ProxyNode,
   running: DeliveredFilter | undefined,

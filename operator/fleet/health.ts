@@ -7,7 +7,7 @@ import type { Fault } from "../rollout/advance.ts";
 import { addTally, type GroupHealth, judge, noTally, type Tally, tallySince } from "../rollout/health.ts";
 import { isLost, matchedProxies } from "./observe.ts";
 
-/** What is known of one proxy since it took up the chain that it runs. */
+/** What is known of one proxy since it acknowledged the chain that it runs. */
 interface Watched {
   /** Hashes of that chain, in order; `undefined`: it runs none yet. */
   chain: string | undefined;
@@ -17,38 +17,38 @@ interface Watched {
   health: ProxyHealth | undefined;
   /** How often it came back as a new process while it was meant to run the target. */
   restarts: number;
-  /** True when it runs the target or is to run it; of a lost proxy: was or did when it was lost. */
+  /** True when it runs the target or is assigned it. For a lost proxy: when it was lost. */
   given: boolean;
-  /** True when nothing that it ran at the last look was unproven. */
+  /** True when it ran stable revisions only at the last look. */
   onStable: boolean;
-  /** What it counted in this rollout under chains before this one, while on stable. */
+  /** Its counters in this rollout under earlier chains, while it was on stable. */
   past: Tally;
 }
 
-/** One rollout as it is followed. */
+/** What is kept of one rollout. */
 interface Watch {
   /** Names the rollout. */
   readonly rollout: string;
   readonly proxies: Map<string, Watched>;
-  /** What the last look gave. */
+  /** The result of the last look. */
   heard: WaveHealth;
   /** When that was (milliseconds since the epoch). */
   lookedAt: number | undefined;
 }
 
-/** What is heard of a wave. */
+/** What the proxies of a wave report. */
 export interface WaveHealth {
-  /** What speaks against the record's target now. */
+  /** Why the record's target counts as failed now. */
   readonly fault: Fault | undefined;
   /** Milliseconds since the epoch up to which its proxies have reported; infinite when none reports. */
   readonly heardUntil: number;
 }
 
-/** Follows how proxies fare from the moment they take up a chain. Kept in memory only: after a restart the comparison starts anew. */
+/** Follows the health of proxies from the moment they acknowledge a chain. Kept in memory only: after a restart the comparison starts again. */
 export interface HealthWatch {
   /**
-   * Costs a look at each matched proxy, unless the last look is younger than `restMs`: news that trickle in from ten thousand proxies lead to a few
-   * looks. Meant for rollouts that are under way.
+   * Costs a look at each matched proxy, unless the last look is younger than `restMs`: many acknowledgements that arrive
+   * one by one lead to few looks. Meant for rollouts that are under way.
    */
   look(record: FilterRecord, restMs: number): WaveHealth;
   forget(record: FilterRecord): void;
@@ -69,7 +69,7 @@ const UNHEARD: WaveHealth = { fault: undefined, heardUntil: Number.POSITIVE_INFI
 export function createHealthWatch({ fleet, clock, proxiesOf, record: recordOf }: HealthWatchOptions): HealthWatch {
   const watches = new Map<string, Watch>();
 
-  /** What was noted of the record's proxies, emptied when another rollout started. */
+  /** What is kept of the record's proxies. Starts empty with each rollout. */
   function watchOf(record: FilterRecord): Watch {
     const rollout = `${record.rollout.target} ${record.rollout.startedAt}`;
     const known = watches.get(record.uid);
@@ -97,7 +97,7 @@ export function createHealthWatch({ fleet, clock, proxiesOf, record: recordOf }:
     return watched;
   }
 
-  /** Other filters of which this proxy runs something unproven too: what it suffers may be their fault. */
+  /** Other filters of which this proxy runs a revision that is not stable either: they may cause what it reports. */
   function othersUnproven(record: FilterRecord, slots: ProxyNode["slots"]): FilterRecord[] {
     const others: FilterRecord[] = [];
     for (const { running } of slots.values()) {
@@ -166,8 +166,8 @@ export function createHealthWatch({ fleet, clock, proxiesOf, record: recordOf }:
   };
 
   /**
-   * A proxy that takes part in several rollouts says nothing of one filter alone, but for the VM failures that name it. Proxies with this target
-   * only decide; where they have not served enough, the filter that set out last is held responsible.
+   * A proxy that takes part in several rollouts does not tell which filter is at fault, except for VM failures, which name it. So proxies that have this
+   * target only decide. Where those have not served enough requests, the filter whose rollout started last is blamed.
    */
   function judgeGroups(wave: Group, stable: Group, mixed: Group, record: FilterRecord, rivals: ReadonlySet<FilterRecord>) {
     const analysis = record.filter?.rollout.analysis;

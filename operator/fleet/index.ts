@@ -4,7 +4,7 @@ import { selects } from "../../model/selector.ts";
 
 type Selecting = Pick<Filter, "key" | "selector">;
 
-/** Proxies with the same namespace and labels: every selector answers the same for all of them. */
+/** Proxies with the same namespace and labels: a selector matches all of them or none. */
 interface ProxyClass {
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;

@@ -6,7 +6,7 @@ import { position } from "../rollout/wave.ts";
 import { type Counts, runningOf, stateOf } from "./counts.ts";
 import { createTally, type Seen, type Tally } from "./tally.ts";
 
-/** What of a record says which proxies it speaks of, and what they should run. */
+/** The part of a record that tells which proxies it concerns and what they should run. */
 export type Observed = Pick<FilterRecord, "id" | "key" | "filter" | "revisions" | "rollout" | "rejections">;
 
 /** What the fleet does with one filter, at one moment. */
@@ -25,7 +25,7 @@ export interface Sighting {
  * shorter than a deadline.
  */
 export const LOST_AFTER_MS = 5_000;
-/** A count that is older than this is made anew at the next look, lest a slip in it stays. */
+/** A count that is older than this is made again at the next look, so that an error in it cannot stay. */
 const RECOUNT_MS = 30_000;
 
 export function isLost(proxy: ProxyNode, now: number): boolean {

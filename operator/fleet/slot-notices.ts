@@ -1,13 +1,13 @@
 import type { ProxyNode } from "../../model/delivery.ts";
 import type { Log } from "../../model/log.ts";
 
-/** Proxies name slots as they like: what is remembered of them has an end. */
+/** Proxies choose the names of slots, so the number of remembered names is bounded. */
 const MOST_TOLD = 1_000;
 
 export type SlotNotices = (proxy: Pick<ProxyNode, "id" | "namespace" | "slots">, named: ReadonlySet<string>) => void;
 
 /**
- * Tells, once each, of slots that a proxy has and none of its filters names (`named`), while they name others: most often a slip in a name, and
+ * Tells, once each, of slots that a proxy has and none of its filters names (`named`), while they name others: most often a misspelled name, and
  * requests pass that slot unfiltered.
  */
 export function createSlotNotices(log: Log): SlotNotices {

@@ -14,7 +14,7 @@ export interface Seen {
 
 /** Counts that are kept as proxies change, one at a time. */
 export interface Tally {
-  /** Puts what was seen of a proxy in the place of what was known; `undefined`: it does not count any more. */
+  /** Replaces what is known of a proxy; `undefined`: it does not count any more. */
   set(proxyId: string, seen: Seen | undefined): void;
   counts(): Counts;
   /** Proxies that are waited for. Those that are not connected count when they were lost after `lostAt` (milliseconds since the epoch). */

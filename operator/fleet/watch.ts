@@ -24,7 +24,7 @@ export interface FleetWatchOptions {
   readonly concerned: (records: ReadonlySet<FilterRecord>) => void;
 }
 
-/** Follows the fleet: keeps the index, remembers who rejected what, and lets go of proxies that are gone for good. */
+/** Follows the fleet: keeps the index, remembers who rejected what, and forgets proxies that do not come back. */
 export interface FleetWatch {
   changed(ids: Iterable<string>): void;
   /** Hashes of revisions that this proxy is not offered for now, while others are tried first. */

@@ -15,7 +15,7 @@ export interface Observation {
   readonly generation: number;
   /** False right after a start, while proxies are still coming back: nothing moves forward then. */
   readonly settled: boolean;
-  /** Since when this operator has been watching this filter's proxies; what happened before was seen by nobody. */
+  /** Since when this operator has been watching this filter's proxies; nobody saw what happened before. */
   readonly watchedSince: number;
   /** Positions of the matched proxies (wave.ts), those that are connected if any is. */
   readonly positions: readonly number[];
@@ -25,7 +25,7 @@ export interface Observation {
   readonly heardUntil: number;
   readonly fault: Fault | undefined;
   readonly paused: boolean;
-  /** A person's word that this revision may leave this step (1-based) and those before it without waiting for hold or pause. */
+  /** A person's permission for this revision to leave this step (1-based) and those before it without waiting for hold or pause. */
   readonly promote: { readonly revision: number; readonly step: number } | undefined;
   /** Revision number that a person aborted. */
   readonly abort: number | undefined;
@@ -39,7 +39,7 @@ export interface Advance {
 }
 
 const ALL_AT_ONCE: RolloutStep = { percent: 100, holdMs: 0 };
-/** After a start a hold that was under way lasts at least this long (or its whole time, if that is shorter): somebody must have looked. */
+/** After a start a hold that was under way lasts at least this long (or its whole time, if that is shorter): its proxies must be watched for a while. */
 const LEAST_WATCH_MS = 10_000;
 /** How long after a hold the last reports of its proxies are waited for. Envoy sends one a second, a little later after a reconnect. */
 const LAST_REPORTS_MS = 15_000;
@@ -58,7 +58,7 @@ function withOutcome(state: RolloutState, revision: number, outcome: Outcome): R
 
 /**
  * Points the rollout at a revision. Nothing moves when it is the target already, or when it failed before under the same generation.
- * A revision that succeeded once in this filter's history is proven: it goes to everyone at once, which is what rolling back by hand wants.
+ * A revision that succeeded once in this filter's history is proven: it goes to everyone at once, so that rolling back by hand is immediate.
  */
 export function retarget(
   state: RolloutState,
@@ -130,7 +130,7 @@ function later(at: number, now: number): number | undefined {
   return at > now ? at : undefined;
 }
 
-/** A clock that was set back must not make anything wait for the time it came from. */
+/** A clock that was set back must not leave times in the future: the rollout would wait for them. */
 function withoutFuture(state: RolloutState, now: number): RolloutState {
   const { stepAt, heldSince } = state;
   if (stepAt <= now && (heldSince === undefined || heldSince <= now)) return state;
@@ -143,7 +143,7 @@ function holdEnd(state: RolloutState, { holdMs }: RolloutStep, watchedSince: num
 
 /**
  * When a wave that still waits for proxies counts as failed: `progressDeadline` after it began, or, where all had acknowledged once (proxies came
- * or were lost since), after its hold. Time that no operator was there for does not count.
+ * or were lost since), after its hold. Time without a running operator does not count.
  */
 export function deadlineOf(state: RolloutState, policy: RolloutPolicy, watchedSince: number): number {
   const from = state.heldSince === undefined ? state.stepAt : holdEnd(state, stepOf(policy, state.step), watchedSince);

@@ -10,9 +10,9 @@ export interface Tally {
   readonly latencyCount: number;
 }
 
-/** How a group of proxies fared since they took up what they run. */
+/** The health of a group of proxies since they acknowledged what they run. */
 export interface GroupHealth extends Tally {
-  /** Proxies that took it up. */
+  /** Proxies that acknowledged it. */
   readonly proxies: number;
   /** Of those, the ones that were then lost and stayed away. */
   readonly vanished: readonly string[];
@@ -35,7 +35,7 @@ export function addTally(a: Tally, b: Tally): Tally {
   };
 }
 
-/** What was counted between two reports. Counters that went down started anew: what they say now is all since then. */
+/** What was counted between two reports. Counters that went down were reset: their present value is the whole count since. */
 export function tallySince(before: Tally | undefined, now: ProxyHealth): Tally {
   if (before === undefined || now.requests < before.requests) return now;
   return {
@@ -67,7 +67,7 @@ export function judge(wave: GroupHealth, stable: GroupHealth, before: Tally, ana
   );
 }
 
-/** One restart may be anything; a module that ends its proxy does it again. */
+/** One restart can have any cause; a module that ends its proxy does so again. */
 function vanished(wave: GroupHealth, stable: GroupHealth): Fault | undefined {
   const lost = (group: GroupHealth) => (group.proxies === 0 ? 0 : (group.vanished.length + group.restarted.length) / group.proxies);
   if (wave.vanished.length === 0 && wave.restarts < 2) return undefined;

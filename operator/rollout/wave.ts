@@ -22,7 +22,7 @@ export function position(filterId: string, proxyId: string): number {
 
 /**
  * The threshold of a wave of `percent` of the proxies: everyone whose position is below it is in. Takes in at least one proxy when there is
- * one, and never more than the percentage allows beyond that first one. Never lower than `atLeast`: nobody leaves a wave by arithmetic.
+ * one, and never more than the percentage allows beyond that first one. Never lower than `atLeast`: no proxy leaves a wave by rounding.
  */
 export function threshold(percent: number, positions: readonly number[], atLeast: number): number {
   if (percent >= 100) return EVERYONE;

@@ -57,7 +57,7 @@ export function undelivered(record: FilterRecord): readonly Revision[] {
   return record.revisions.filter(({ number }) => used.has(number) && !record.deliverable.has(number));
 }
 
-/** Lets go of revisions that no wave can ask for any more. */
+/** Drops revisions that no wave can ask for any more. */
 export function withdrawUnused(record: FilterRecord): void {
   const used = inUse(record);
   for (const number of [...record.deliverable.keys()]) if (!used.has(number)) record.withdraw(number);

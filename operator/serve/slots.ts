@@ -23,8 +23,8 @@ export interface Overrides {
 export type Slots = ReadonlyMap<string, Chain | "hold">;
 
 /**
- * What each slot of one proxy is due, from the filters that concern it. A slot whose chain cannot be built whole (a revision's module is not at
- * hand) is held: leaving the filter out would take it off the path.
+ * What each slot of one proxy is due, from the filters that concern it. A slot whose chain cannot be built whole (a revision's module is not
+ * in the store) is held: leaving the filter out would take it off the path.
  */
 export function slotsDue(proxyId: string, filters: Iterable<ServedFilter>, overrides: Overrides): Slots {
   const slots = new Map<string, ChainEntry[]>();

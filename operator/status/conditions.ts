@@ -37,7 +37,7 @@ function passed({ resolution }: Facts, type: ConditionType): boolean | undefined
   return first < orderOf(resolution.stage) ? true : undefined;
 }
 
-/** The condition of a stage that did not pass: False for what a person must mend, Unknown for what may pass by itself while something serves. */
+/** The condition of a stage that did not pass: False for what a person must fix, Unknown for what may pass by itself while a revision serves. */
 function stopped(facts: Facts, type: ConditionType): Verdict {
   const { resolution } = facts;
   if (resolution.state === "pending" && facts.suspended) {
