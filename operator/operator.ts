@@ -271,6 +271,8 @@ class QueueingOperator implements Operator {
   private resolved(record: FilterRecord, { content, measurements }: Resolved): void {
     record.resolve(content, measurements, this.options.clock.now());
     if (record.unrecorded !== undefined) this.tasks.writeNow(record);
+    // A kept revision may have been waiting for this module.
+    else this.assignments.mark(this.index.proxiesOf(record.id));
     this.retention.update();
   }
 

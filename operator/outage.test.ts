@@ -69,3 +69,69 @@ test("a rollback does not wait for an API server that hangs", async () => {
   await world.run();
   assert.equal(world.source.statusOf("f")?.rollout?.state, "RolledBack");
 });
+
+test("a module that the store lost is served again as soon as the registry has it", async () => {
+  const world = createWorld();
+  const first = world.registry.push(IMAGE, "v1");
+  await world.start();
+  world.fleet.connect("a");
+  world.source.apply("f", specOf(IMAGE));
+  await world.run();
+  world.registry.down = true;
+  world.registry.loseStore();
+  await world.restart();
+  world.fleet.connect("new");
+  await world.run(20_000);
+  assert.deepEqual(world.fleet.running("new"), [], "a slot that is held was answered");
+  world.registry.down = false;
+  await world.run(61_000);
+  await world.run();
+  assert.equal(world.fleet.running("new")[0]?.digest, first);
+  assert.equal(world.source.statusOf("f")?.history?.length, 1);
+});
+
+test("a module that is missing when it is to be sent is fetched again, and nothing is taken off the path meanwhile", async () => {
+  const world = createWorld();
+  const first = world.registry.push(IMAGE, "v1");
+  await world.start();
+  world.fleet.connect("a");
+  world.source.apply("f", specOf(IMAGE));
+  await world.run();
+  const [running] = world.fleet.running("a");
+  world.registry.loseStore();
+  world.registry.down = true;
+  if (running !== undefined) world.fleet.miss(running.wasmDigest);
+  await world.run();
+  world.fleet.connect("new");
+  await world.run();
+  assert.equal(world.fleet.running("a")[0]?.digest, first, "the filter was taken off the path");
+  assert.deepEqual(world.fleet.running("new"), [], "a slot that is held was answered");
+  world.registry.down = false;
+  await world.run(11_000);
+  await world.run();
+  assert.equal(world.fleet.running("new")[0]?.digest, first);
+});
+
+test("a spec that changes while the API server hangs leads to the newest revision, not by way of the one before", async () => {
+  const world = createWorld();
+  world.registry.push(IMAGE, "v1");
+  const second = world.registry.push("registry.example/filters/add-header:2", "v2");
+  const third = world.registry.push("registry.example/filters/add-header:3", "v3");
+  await world.start();
+  world.fleet.connect("a");
+  world.source.apply("f", specOf(IMAGE));
+  await world.run();
+  const taken = new Set<string>();
+  world.fleet.onAck = (_id, chain) => void taken.add(chain[0]?.digest ?? "");
+  const { promise, resolve } = Promise.withResolvers<void>();
+  world.source.hanging = promise;
+  for (const tag of [2, 3]) {
+    world.source.apply("f", specOf(`registry.example/filters/add-header:${tag}`));
+    await world.run(2_000);
+  }
+  resolve();
+  await world.run();
+  await world.run();
+  assert.equal(world.fleet.running("a")[0]?.digest, third);
+  assert.equal(taken.has(second), false, "a revision that nobody asks for any more went out");
+});

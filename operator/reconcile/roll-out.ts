@@ -106,7 +106,8 @@ export function createRollOut({ settling, health, emit, write }: RollOutDeps): R
     const { record, now } = turn;
     const isForward = goesForward(record.rollout, state);
     const { proposal } = record;
-    const isDecided = proposal !== undefined && (isForward || !proposal.isForward);
+    // A step back takes the place of a step forward; so does a step towards another revision.
+    const isDecided = proposal !== undefined && (!proposal.isForward || (isForward && proposal.state.target === state.target));
     const isAtHand = state.phase !== "Progressing" || record.deliverable.has(state.target ?? 0);
     if (!isDecided && isAtHand) {
       record.propose({ state, events, isForward, madeAt: now, isWritten: false });
