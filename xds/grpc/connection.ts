@@ -1,4 +1,5 @@
 import { constants, type ServerHttp2Session } from "node:http2";
+import type { Socket } from "node:net";
 import { TokenBucket } from "../../base/token-bucket.ts";
 import type { RefusalReason } from "../../model/metrics.ts";
 import type { Method } from "./call.ts";
@@ -32,20 +33,22 @@ export class ServerConnection implements CallOwner {
   readonly pieceSize: number;
   readonly graceMs: number;
   private readonly session: ServerHttp2Session;
+  private readonly socket: Socket;
   private readonly owner: ConnectionOwner;
   private readonly budget = new TokenBucket(ABUSE_BURST, ABUSE_PER_SECOND);
   private unfinished = 0;
   private pinged = false;
   private timer: NodeJS.Timeout | undefined = undefined;
 
-  constructor(session: ServerHttp2Session, owner: ConnectionOwner) {
+  /** `socket`: what the session runs on, the TLS socket if there is TLS. */
+  constructor(session: ServerHttp2Session, socket: Socket, owner: ConnectionOwner) {
     this.session = session;
+    this.socket = socket;
     this.owner = owner;
     this.maxRequestSize = owner.maxRequestSize;
     this.graceMs = owner.graceMs;
     this.pieceSize = session.encrypted === true ? TLS_PIECE : Number.POSITIVE_INFINITY;
-    const { remoteAddress, remotePort } = session.socket;
-    this.address = `${remoteAddress}:${remotePort}`;
+    this.address = addressOf(socket);
     const age = owner.maxConnectionAgeMs * (0.9 + Math.random() * 0.2);
     if (age > 0) this.timer = setTimeout(() => this.retire(), age).unref();
     session.on("stream", (stream, headers) => {
@@ -57,15 +60,15 @@ export class ServerConnection implements CallOwner {
     session.on("close", () => clearTimeout(this.timer));
   }
 
-  /** Asks for a sign of life. A client that owes one since the last time is cut off. */
+  /** Asks for a sign of life. A client that owes one since the last time, or should be gone, is cut off. */
   ping(): void {
     const { session } = this;
-    if (session.closed || session.destroyed) return;
-    if (this.pinged) {
-      session.destroy();
+    if (this.pinged || session.destroyed) {
+      this.cut();
       return;
     }
     this.pinged = true;
+    if (session.closed) return;
     session.ping(() => {
       this.pinged = false;
     });
@@ -75,7 +78,7 @@ export class ServerConnection implements CallOwner {
     const { session } = this;
     if (session.closed || session.destroyed) return;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => session.destroy(), this.graceMs);
+    this.timer = setTimeout(() => this.cut(), this.graceMs);
     session.close();
   }
 
@@ -86,7 +89,7 @@ export class ServerConnection implements CallOwner {
 
   /** The connection ends when the budget is used up. */
   charge(): void {
-    if (this.session.destroyed || this.budget.take(Date.now())) return;
+    if (this.session.destroyed || this.budget.take(performance.now())) return;
     const why = "it resets calls, pings or changes settings without end";
     this.owner.refused(this.address, "limit", why);
     this.session.destroy(new Error(why), constants.NGHTTP2_ENHANCE_YOUR_CALM);
@@ -97,9 +100,19 @@ export class ServerConnection implements CallOwner {
     return this.unfinished <= UNFINISHED_MESSAGES * this.maxRequestSize;
   }
 
+  /** A session that is destroyed waits until the client has read what was sent. */
+  private cut(): void {
+    this.session.destroy();
+    this.socket.destroy();
+  }
+
   /** Errors of HTTP/2 are the client's fault; others are broken connections, which come and go. */
   private failed({ code = "", message }: NodeJS.ErrnoException): void {
     if (code !== "ERR_HTTP2_ERROR" && !code.startsWith("ERR_HTTP2_TOO_MANY")) return;
     this.owner.refused(this.address, "protocol", `it does not speak HTTP/2 as it should: ${message}`);
   }
+}
+
+export function addressOf({ remoteAddress, remotePort }: Socket): string {
+  return remoteAddress === undefined ? "a client that is gone" : `${remoteAddress}:${remotePort}`;
 }

@@ -4,7 +4,18 @@ import { type ClientHttp2Session, connect as connectHttp2, constants } from "nod
 import { connect as connectTcp, type Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { Client, credentials, type StatusObject } from "@grpc/grpc-js";
-import { errorCode, FRAME_HEADER, flag, frameType, headerBlock, makeFrame, PREFACE, settingsFrame, words } from "../testing/raw-http2.ts";
+import {
+  errorCode,
+  FRAME_HEADER,
+  flag,
+  frameType,
+  headerBlock,
+  makeFrame,
+  PREFACE,
+  setting,
+  settingsFrame,
+  words,
+} from "../testing/raw-http2.ts";
 import type { Call, Method } from "./call.ts";
 import { frame, MessageReader } from "./message.ts";
 import { createGrpcServer, type GrpcServerOptions } from "./server.ts";
@@ -259,6 +270,29 @@ describe("the life of a connection", () => {
     socket.write(Buffer.concat([PREFACE, settingsFrame([])]));
     await closed;
     while (deaf.server.connections() + server.connections() > 0) await new Promise((done) => setImmediate(done));
+  });
+
+  test("a client that reads nothing and answers no ping is cut, whatever waits for it", async (t) => {
+    const sendMuch: Method = (call) => {
+      call.send(frame([Buffer.alloc(32 * MIB)]));
+      return { message() {}, halfClosed() {}, closed() {} };
+    };
+    const { port, server } = await start(t, { [ECHO]: sendMuch }, { keepaliveMs: 100 });
+    const { socket, closed } = raw(port);
+    const window = 64 * MIB;
+    socket.pause();
+    socket.write(
+      Buffer.concat([
+        PREFACE,
+        settingsFrame([[setting.initialWindowSize, window]]),
+        makeFrame(frameType.windowUpdate, 0, 0, words(window)),
+        makeFrame(frameType.headers, flag.endHeaders, 1, goodRequest),
+      ]),
+    );
+    while (server.connections() === 0) await new Promise((done) => setImmediate(done));
+    while (server.connections() > 0) await new Promise((done) => setImmediate(done));
+    socket.resume();
+    await closed;
   });
 
   test("a live connection answers pings and stays", async (t) => {

@@ -1,7 +1,7 @@
 import { createSecureServer, createServer, type Http2SecureServer, type ServerOptions } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import type { SecureContextOptions, TlsOptions } from "node:tls";
-import { type ConnectionOwner, ServerConnection } from "./connection.ts";
+import { addressOf, type ConnectionOwner, ServerConnection } from "./connection.ts";
 
 type Optional = "refused" | "graceMs";
 
@@ -43,8 +43,13 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const owner: ConnectionOwner = { refused() {}, graceMs: GRACE_MS, ...options };
   const server = options.tls === undefined ? createServer(BOUNDS) : createTlsServer(options.tls, owner);
   const connections = new Set<ServerConnection>();
+  let accepted: Socket;
+  // Node emits `session` while it handles this event.
+  server.prependListener(options.tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
+    accepted = socket;
+  });
   server.on("session", (session) => {
-    const connection = new ServerConnection(session, owner);
+    const connection = new ServerConnection(session, accepted, owner);
     connections.add(connection);
     session.once("close", () => connections.delete(connection));
   });
@@ -87,14 +92,12 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
 }
 
 function createTlsServer(tls: TlsOptions, { refused }: ConnectionOwner): Http2SecureServer {
-  const peerOf = ({ remoteAddress, remotePort }: Socket) =>
-    remoteAddress === undefined ? "a client that is gone" : `${remoteAddress}:${remotePort}`;
   return createSecureServer({ ...BOUNDS, ...tls })
     .on("tlsClientError", (error: Error & { readonly reason?: string }, socket) => {
-      refused(peerOf(socket), "protocol", `the TLS handshake failed: ${socket.authorizationError ?? error.reason ?? error.message}`);
+      refused(addressOf(socket), "protocol", `the TLS handshake failed: ${socket.authorizationError ?? error.reason ?? error.message}`);
     })
     .on("unknownProtocol", (socket) => {
-      refused(peerOf(socket), "protocol", "it does not speak HTTP/2");
+      refused(addressOf(socket), "protocol", "it does not speak HTTP/2");
       socket.destroy();
     });
 }
