@@ -42,7 +42,5 @@ export interface Source {
   /** Writes the status if it differs from what is there; retries a conflict on the newest object while its uid and generation still hold. */
   writeStatus(key: FilterKey, uid: string, status: WasmFilterStatus): Promise<Result<void>>;
   event(key: FilterKey, uid: string, event: FilterEvent): Promise<void>;
-  /** Problems of the source itself that belong to no filter (a file that is not YAML): path -> message. */
-  problems(): ReadonlyMap<string, string>;
   onChange(listener: (change: SourceChange) => void): () => void;
 }

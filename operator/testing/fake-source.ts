@@ -78,7 +78,6 @@ export function createFakeSource(): FakeSource {
     async event(key, _uid, event) {
       events.push({ filter: `${key.namespace}/${key.name}`, event });
     },
-    problems: () => new Map(),
     onChange(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

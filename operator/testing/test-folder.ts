@@ -5,11 +5,11 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { systemClock } from "../../model/clock.ts";
 import type { Digest } from "../../model/digest.ts";
-import { silentLog } from "../../model/log.ts";
 import type { Revision } from "../../model/revision.ts";
 import { DEFAULT_SETTINGS } from "../../model/settings.ts";
 import { createFolderSource, type FolderSourceOptions } from "../source/folder/folder.ts";
 import type { Source } from "../source/source.ts";
+import { createProblemLog } from "./problem-log.ts";
 
 export const KEY = { namespace: "default", name: "a" };
 export const DIGEST: Digest = `sha256:${"ab".repeat(32)}`;
@@ -35,6 +35,8 @@ export interface TestFolder {
   restart(): Promise<Source>;
   /** Ids of filters and references told as changed so far. */
   readonly told: string[];
+  /** File or folder -> what the log says is wrong with it. */
+  readonly problems: ReadonlyMap<string, string>;
 }
 
 /** A folder source on a real folder, gone when the test is. */
@@ -50,8 +52,9 @@ export async function openTestFolder(
   const write = (name: string, text: string) => writeFile(join(dir, name), text);
   for (const [name, text] of Object.entries(manifests)) await write(name, text);
   const told: string[] = [];
+  const log = createProblemLog(options.log);
   const open = async () => {
-    const source = createFolderSource({ dir, dataDir, log: silentLog, clock: systemClock, settleMs: 30, pollMs: 200, ...options });
+    const source = createFolderSource({ dir, dataDir, clock: systemClock, settleMs: 30, pollMs: 200, ...options, log });
     source.onChange(({ filters, references }) => told.push(...filters, ...references));
     await source.start();
     return source;
@@ -65,12 +68,14 @@ export async function openTestFolder(
     dir,
     dataDir,
     told,
+    problems: log.problems,
     write,
     get source() {
       return source;
     },
     async restart() {
       await source.stop();
+      log.problems.clear();
       source = await open();
       return source;
     },

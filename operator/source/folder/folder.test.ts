@@ -7,7 +7,7 @@ import { filter, image, openTestFolder, secret, until } from "../../testing/test
 
 describe("a folder of manifests", () => {
   test("reads every object of YAML files with several documents, lists, and JSON", async (t) => {
-    const { source } = await openTestFolder(t, {
+    const { source, problems } = await openTestFolder(t, {
       "many.yaml": `${filter("a")}---\n# nothing here\n---\n${filter("b")}`,
       "c.json": JSON.stringify({
         apiVersion: "weir.dev/v1alpha1",
@@ -21,7 +21,7 @@ describe("a folder of manifests", () => {
       "notes.txt": filter("text"),
     });
     assert.deepEqual([...source.filters().keys()].sort(), ["default/a", "default/b", "default/d", "shop/c"]);
-    assert.deepEqual([...source.problems()], []);
+    assert.deepEqual([...problems], []);
     const metadata = source.filters().get("default/a")?.metadata;
     assert.equal(metadata?.generation, 1);
     assert.equal(metadata?.namespace, "default");
@@ -29,21 +29,21 @@ describe("a folder of manifests", () => {
   });
 
   test("a file that is no YAML is a problem with its line; what it held stays in force, the rest lives on, over a restart too", async (t) => {
-    const { source, write, restart } = await openTestFolder(t, { "a.yaml": filter("a"), "b.yaml": filter("b") });
+    const { source, write, restart, problems } = await openTestFolder(t, { "a.yaml": filter("a"), "b.yaml": filter("b") });
     const uid = source.filters().get("default/a")?.metadata.uid;
     await write("a.yaml", `${filter("a", "a/b:2")}  config: {broken: [}\n`);
-    await until(() => source.problems().has("a.yaml"), "the problem");
-    assert.match(source.problems().get("a.yaml") ?? "", /^line 6, column 21: not YAML: /);
+    await until(() => problems.has("a.yaml"), "the problem");
+    assert.match(problems.get("a.yaml") ?? "", /^line 6, column 21: not YAML: /);
     assert.equal(image(source), "a/b:1");
     await write("b.yaml", filter("b", "a/b:2"));
     await until(() => image(source, "default/b") === "a/b:2", "the other file's change");
     const again = await restart();
     assert.equal(image(again), "a/b:1");
     assert.equal(again.filters().get("default/a")?.metadata.uid, uid);
-    assert.ok(again.problems().has("a.yaml"));
+    assert.ok(problems.has("a.yaml"));
     await write("a.yaml", filter("a", "a/b:3"));
     await until(() => image(again) === "a/b:3", "the mended file");
-    assert.equal(again.problems().size, 0);
+    assert.equal(problems.size, 0);
     assert.equal(again.filters().get("default/a")?.metadata.generation, 2);
   });
 
@@ -54,32 +54,32 @@ describe("a folder of manifests", () => {
       "c.yaml": "a: *hunter2\n",
       "d.yaml": "%hunter2 x\n: :\n",
     };
-    const { source } = await openTestFolder(t, { ...broken, "e.yaml": secret("s", "k", "7").replace("stringData", "data") });
-    assert.deepEqual([...source.problems().keys()].sort(), ["a.yaml", "b.json", "c.yaml", "d.yaml", "e.yaml"]);
-    for (const message of source.problems().values()) assert.ok(!message.includes("hunter2"), message);
+    const { problems } = await openTestFolder(t, { ...broken, "e.yaml": secret("s", "k", "7").replace("stringData", "data") });
+    assert.deepEqual([...problems.keys()].sort(), ["a.yaml", "b.json", "c.yaml", "d.yaml", "e.yaml"]);
+    for (const message of problems.values()) assert.ok(!message.includes("hunter2"), message);
   });
 
   test("documents that are no named objects are problems; the file's others count", async (t) => {
-    const { source } = await openTestFolder(t, { "a.yaml": `just text\n---\n${filter("A_B")}---\nkind: X\n---\n${filter("a")}` });
+    const { source, problems } = await openTestFolder(t, { "a.yaml": `just text\n---\n${filter("A_B")}---\nkind: X\n---\n${filter("a")}` });
     assert.deepEqual([...source.filters().keys()], ["default/a"]);
     assert.equal(
-      source.problems().get("a.yaml"),
+      problems.get("a.yaml"),
       "line 1: not a Kubernetes object; it needs apiVersion, kind and metadata | line 3: WasmFilter without a valid metadata.name | line 9: not a Kubernetes object; it needs apiVersion and kind",
     );
   });
 
   test("an alias bomb is a problem, quickly", async (t) => {
     const levels = Array.from({ length: 12 }, (_, i) => `l${i + 1}: &l${i + 1} [${Array(9).fill(`*l${i}`).join(",")}]`);
-    const { source } = await openTestFolder(t, { "bomb.yaml": `l0: &l0 x\n${levels.join("\n")}\n`, "a.yaml": filter("a") });
-    assert.match(source.problems().get("bomb.yaml") ?? "", /too many aliases/);
+    const { source, problems } = await openTestFolder(t, { "bomb.yaml": `l0: &l0 x\n${levels.join("\n")}\n`, "a.yaml": filter("a") });
+    assert.match(problems.get("bomb.yaml") ?? "", /too many aliases/);
     assert.ok(source.filters().has("default/a"));
   });
 
   test("of two files with the same object the first by path counts and the other is reported; when it goes, the other takes over", async (t) => {
-    const { source, dir } = await openTestFolder(t, { "1.yaml": filter("a", "a/one:1"), "2.yaml": filter("a", "a/two:1") });
+    const { source, dir, problems } = await openTestFolder(t, { "1.yaml": filter("a", "a/one:1"), "2.yaml": filter("a", "a/two:1") });
     const uid = source.filters().get("default/a")?.metadata.uid;
     assert.equal(image(source), "a/one:1");
-    assert.match(source.problems().get("2.yaml") ?? "", /^line 1: WasmFilter default\/a is in 1\.yaml already/);
+    assert.match(problems.get("2.yaml") ?? "", /^line 1: WasmFilter default\/a is in 1\.yaml already/);
     await rm(join(dir, "1.yaml"));
     await until(() => image(source) === "a/two:1", "the second file's object");
     assert.equal(source.filters().get("default/a")?.metadata.uid, uid);
@@ -126,7 +126,7 @@ describe("a folder of manifests", () => {
     await folder.write("a.yaml", `${filter("a", "a/b:2")}---\n${foreign}---\n${pod}`);
     await until(() => image(folder.source) === "a/b:2", "the changed image");
     assert.deepEqual([...folder.source.filters().keys()], ["default/a"]);
-    assert.deepEqual([...folder.source.problems()], []);
+    assert.deepEqual([...folder.problems], []);
     assert.deepEqual(
       lines.map((line) => line.replace(/ is not Weir's.*/, "")),
       [

@@ -127,11 +127,6 @@ class FolderSource implements Source {
   /** Nobody keeps events for people here: the operator's own log line is all. */
   async event(): Promise<void> {}
 
-  problems(): ReadonlyMap<string, string> {
-    const { failure, assembly } = this;
-    return failure === undefined ? assembly.problems : new Map([...assembly.problems, [this.dir, failure]]);
-  }
-
   onChange(listener: (change: SourceChange) => void): () => void {
     return this.notifier.onChange(listener);
   }
@@ -173,6 +168,7 @@ class FolderSource implements Source {
     const { dir, files, log } = this;
     if (failure !== undefined && failure !== this.failure)
       log.error("the manifest folder has a problem; what was read of it before stays in force", { dir, problem: failure });
+    if (failure === undefined && this.failure !== undefined) log.info("the manifest folder is read again", { dir });
     this.failure = failure;
     for (const [name, manifest] of changed) {
       const before = files.get(name);
@@ -206,6 +202,7 @@ class FolderSource implements Source {
     const { problems, secrets, configMaps, filters } = this.assembly;
     for (const [file, message] of problems)
       if (before.problems.get(file) !== message) this.log.error("a manifest has a problem", { file, problem: message });
+    for (const file of before.problems.keys()) if (!problems.has(file)) this.log.info("a manifest is fine again", { file });
     this.tellReferences("secret", before.secrets, secrets);
     this.tellReferences("configmap", before.configMaps, configMaps);
     await this.kept.replace(filters);

@@ -87,15 +87,15 @@ describe("a folder that changes", () => {
   });
 
   test("a folder that vanishes takes nothing away, and comes back by itself", async (t) => {
-    const { source, dir, write } = await openTestFolder(t, { "a.yaml": filter("a") });
+    const { source, dir, write, problems } = await openTestFolder(t, { "a.yaml": filter("a") });
     await rename(dir, `${dir}.away`);
-    await until(() => source.problems().has(dir), "the problem");
-    assert.match(source.problems().get(dir) ?? "", /does not exist/);
+    await until(() => problems.has(dir), "the problem");
+    assert.match(problems.get(dir) ?? "", /does not exist/);
     assert.ok(source.filters().has("default/a"));
     await rename(`${dir}.away`, dir);
     await write("a.yaml", filter("a", "a/b:2"));
     await until(() => image(source) === "a/b:2", "the folder's return");
-    assert.equal(source.problems().size, 0);
+    assert.equal(problems.size, 0);
   });
 
   test("a file is taken over soon after it was written, whether in place or by renaming", async (t) => {

@@ -33,7 +33,7 @@ const GROUP = "/apis/weir.dev/v1alpha1";
 const EXPIRE_EVERY_MS = 60_000;
 
 /**
- * The desired state from a Kubernetes API server. While that is away, everything known stays as it is, `problems()` says so, and the
+ * The desired state from a Kubernetes API server. While that is away, everything known stays as it is, the log says so, and the
  * watch comes back by itself. `start()` waits for the first list as long as it takes.
  */
 export function createKubernetesSource(options: KubernetesSourceOptions): Source {
@@ -125,10 +125,6 @@ class KubernetesSource implements Source {
 
   event(key: FilterKey, uid: string, event: FilterEvent): Promise<void> {
     return this.events.write(key, uid, event);
-  }
-
-  problems(): ReadonlyMap<string, string> {
-    return this.trouble === undefined ? new Map() : new Map([[this.description, explain(this.trouble)]]);
   }
 
   onChange(listener: (change: SourceChange) => void): () => void {
