@@ -217,6 +217,11 @@ export class FilterRecord implements Readonly<Facts> {
     this.become({ proposal });
   }
 
+  /** The proposal is not wanted any more. */
+  retract(): void {
+    this.become({ proposal: undefined });
+  }
+
   /** The source holds a status with this proposal. */
   confirm(proposal: Proposal): void {
     if (this.proposal === proposal) this.become({ proposal: { ...proposal, isWritten: true } });

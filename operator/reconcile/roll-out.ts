@@ -106,8 +106,8 @@ export function createRollOut({ settling, health, emit, write }: RollOutDeps): R
     const { record, now } = turn;
     const isForward = goesForward(record.rollout, state);
     const { proposal } = record;
-    // A step back takes the place of a step forward; so does a step towards another revision.
-    const isDecided = proposal !== undefined && (!proposal.isForward || (isForward && proposal.state.target === state.target));
+    // A step back takes the place of a step forward that waits; so does another step forward.
+    const isDecided = proposal !== undefined && (!proposal.isForward || (isForward && isSameStep(proposal.state, state)));
     const isAtHand = state.phase !== "Progressing" || record.deliverable.has(state.target ?? 0);
     if (!isDecided && isAtHand) {
       record.propose({ state, events, isForward, madeAt: now, isWritten: false });
@@ -124,6 +124,8 @@ export function createRollOut({ settling, health, emit, write }: RollOutDeps): R
       record.waitUntil(move.wakeAt);
       turn.wake(move.wakeAt);
       if (move.state !== record.rollout) propose(turn, move);
+      // What was to be written is not wanted any more.
+      else if (record.proposal?.isForward) record.retract();
       const proxies = turn.sighting.counts.matched;
       const isUnderWay = record.rollout.phase === "Progressing";
       watch(record, isUnderWay ? proxies : 0);
@@ -131,6 +133,11 @@ export function createRollOut({ settling, health, emit, write }: RollOutDeps): R
     },
     forget: (record) => watch(record, 0),
   };
+}
+
+function isSameStep(a: RolloutState, b: RolloutState): boolean {
+  const isHeld = (state: RolloutState) => state.heldSince !== undefined;
+  return a.phase === b.phase && a.target === b.target && a.step === b.step && isHeld(a) === isHeld(b);
 }
 
 function goesForward(before: RolloutState, after: RolloutState): boolean {
