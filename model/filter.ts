@@ -21,7 +21,7 @@ export type ModuleSource =
   | { readonly kind: "image"; readonly image: string }
   | { readonly kind: "url"; readonly url: string; readonly sha256: Digest };
 
-/** Where a configuration text is that the spec does not hold: a key of a Secret or of a ConfigMap in the filter's namespace. */
+/** Where the configuration text is, if not in the spec: a key of a Secret or ConfigMap in the filter's namespace. */
 export interface ConfigReference {
   readonly kind: "secret" | "configMap";
   readonly name: string;
@@ -71,7 +71,7 @@ export interface RolloutPolicy {
   readonly analysis: Analysis;
 }
 
-/** A WasmFilter after parsing: defaults filled in, durations in milliseconds, nothing left to check but the world outside. */
+/** A WasmFilter after parsing: defaults filled in, durations in milliseconds, every field checked. */
 export interface Filter {
   readonly key: FilterKey;
   /** Kubernetes uid; in a manifest folder, the filter's id. Changes when the object is deleted and made again. */
@@ -84,7 +84,7 @@ export interface Filter {
   readonly intervalMs: number;
   readonly pullSecrets: readonly string[];
   readonly verify: readonly SignaturePolicy[];
-  /** What reaches the proxy. Without the configuration text where `configFrom` says where that is. */
+  /** What reaches the proxy. If `configFrom` is set, `settings.config` is empty until the text is read. */
   readonly settings: PluginSettings;
   /** `undefined`: the spec has the text, or there is none. */
   readonly configFrom: ConfigReference | undefined;

@@ -28,7 +28,7 @@ export interface Revision {
 
 export type RevisionResult = "Progressing" | "Succeeded" | "RolledBack" | "Rejected" | "Superseded";
 
-/** What may be written down or shown of a revision: never a text that came from a Secret. */
+/** The revision without a text that came from a Secret: what may be stored or shown. */
 export function withoutSecretText(revision: Revision): Revision {
   return revision.secretConfig === undefined ? revision : { ...revision, settings: { ...revision.settings, config: "" } };
 }

@@ -22,9 +22,9 @@ export interface Setting<T> {
   readonly default: T;
   /** What a spec asks for; `undefined` where it says nothing. */
   readonly ask: (spec: WasmFilterSpec) => T | undefined;
-  /** True for a value of the right shape. Values that are read back from disks and clusters may have any. */
+  /** True for a value of the right shape. Values read from a disk or a cluster may have any shape. */
   readonly isSound: (value: unknown) => boolean;
-  /** The value in a few words, for people. Without it only its name is told: it may be long, or nobody's business. */
+  /** The value in a few words, for people. Without it only the name is shown: the value may be long, or private. */
   readonly show?: (value: T) => string;
 }
 
@@ -57,8 +57,8 @@ export function askedSettings(spec: WasmFilterSpec): PluginSettings {
 }
 
 /**
- * Settings read back from a record. One that the record does not have is at its default: it was written before there was such a setting. What is
- * no setting of this version is left out. `undefined` when a value has a wrong shape.
+ * Reads the settings of a record. A setting that the record lacks gets its default: the record is older than the setting. Unknown settings are dropped.
+ * `undefined` if a value has a wrong shape.
  */
 export function readSettings(record: Readonly<Record<string, unknown>>): PluginSettings | undefined {
   const isSound = SETTING_NAMES.every((name) => record[name] === undefined || SETTINGS[name].isSound(record[name]));
@@ -70,7 +70,7 @@ export function changedSettings(a: PluginSettings, b: PluginSettings): readonly 
   return SETTING_NAMES.filter((name) => !isDeepStrictEqual(a[name], b[name]));
 }
 
-/** A setting's value in a few words; `undefined` where only its name may be told. */
+/** A setting's value in a few words; `undefined` if only its name may be shown. */
 export function showSetting(settings: PluginSettings, name: SettingName): string | undefined {
   const { show } = SETTINGS[name] as Setting<unknown>;
   return show?.(settings[name]);

@@ -43,12 +43,12 @@ function settingsChanges(before: Revision, after: Revision): string[] {
     return from === to ? name : `${name} ${from} -> ${to}`;
   });
   const sameRest = changes.length === 0 && before.digest === after.digest;
-  // The text of a Secret is in no record: where nothing else explains the new hash, it is what changed.
+  // The text of a Secret is in no record: if nothing else explains the new hash, it is what changed.
   if (sameRest && before.hash !== after.hash && after.secretConfig !== undefined) return [`config in ${placeOf(after)}`];
   return changes;
 }
 
-/** The setting in a few words; `undefined` where only its name may be told. A text from a Secret is named by its place. */
+/** The setting in a few words; `undefined` if only its name may be shown. A text from a Secret is shown as its place. */
 function show(revision: Revision, name: SettingName): string | undefined {
   const place = name === "config" ? placeOf(revision) : undefined;
   const text = place ?? showSetting(revision.settings, name);

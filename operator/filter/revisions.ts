@@ -6,13 +6,13 @@ import { type Identified, knownHashes, revisionHash } from "./revision-identity.
 /** What a revision is made from: everything but its number and time. */
 export type RevisionContent = Omit<Revision, "number" | "time" | "hash">;
 
-/** The kept revision with this content, whichever version of Weir gave it its hash. */
+/** The stored revision with this content, whichever version of Weir gave it its hash. */
 export function findRevision(key: FilterKey, revisions: readonly Revision[], content: Identified): Revision | undefined {
   const hashes = knownHashes(key, content);
   return revisions.find((revision) => hashes.includes(revision.hash));
 }
 
-/** The revision with this content, or the next in number. Revisions are immutable, so coming back to an old content is coming back to its revision. */
+/** The revision with this content, or a new one with the next number. Revisions are immutable: old content has its old revision. */
 export function findOrMake(
   key: FilterKey,
   revisions: readonly Revision[],
@@ -27,22 +27,22 @@ export function findOrMake(
 }
 
 /**
- * The digest that a reference was resolved to before, when that may be used again without asking the registry: with pullPolicy IfNotPresent one
- * reference keeps the digest it had first, across restarts and whatever the tag does meanwhile.
+ * The digest that a reference was resolved to before. With pullPolicy IfNotPresent it is used again without asking the registry, across restarts and
+ * wherever the tag has moved.
  */
 export function rememberedDigest(revisions: readonly Revision[], image: string): Digest | undefined {
   return revisions.findLast((revision) => revision.image === image)?.digest;
 }
 
-/** Numbers of the revisions that may go: the oldest beyond `limit`, never one that is in use. */
+/** Numbers of the revisions to delete: the oldest beyond `limit`, never one in use. */
 export function surplus(revisions: readonly Revision[], limit: number, inUse: ReadonlySet<number>): readonly number[] {
   const idle = revisions.filter(({ number }) => !inUse.has(number)).map(({ number }) => number);
   return idle.sort((a, b) => a - b).slice(0, Math.max(0, idle.length - limit));
 }
 
 /**
- * A stored revision made whole again. Text that came from a Secret is not in the record: it is filled in from what the Secret holds now.
- * `undefined` when that is no longer the text the revision was made with.
+ * Completes a stored revision. Its record lacks a text that came from a Secret, so that is taken from what the Secret holds now. `undefined` if that
+ * is no longer the text the revision was made with.
  */
 export function restore(key: FilterKey, stored: Revision, secretText: string | undefined): Revision | undefined {
   if (stored.secretConfig === undefined) return stored;

@@ -1,7 +1,7 @@
 import { isFields } from "./defaults.ts";
 import { joinPath, type Problem } from "./problem.ts";
 
-/** Whole numbers beyond 2^53 in `config`: JavaScript would round them without a word, so they are refused. */
+/** Whole numbers beyond 2^53 in `config`: JavaScript would round them silently, so they are refused. */
 export function inexactNumbers(spec: unknown): Problem[] {
   const problems: Problem[] = [];
   if (isFields(spec)) collect(spec.config, "spec.config", problems);

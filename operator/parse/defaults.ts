@@ -29,6 +29,6 @@ export function withDefaults(schema: Schema, value: unknown): unknown {
     if (property.default !== undefined && (value[key] ?? undefined) === undefined)
       fields.push([key, withDefaults(property, property.default)]);
   }
-  // Not by assignment: a key such as __proto__ must stay a field, to be refused as unknown.
+  // Not by assignment: a key such as __proto__ must stay a field, so that it is refused as unknown.
   return Object.fromEntries(fields);
 }

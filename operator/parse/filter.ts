@@ -12,14 +12,14 @@ import { ruleProblems } from "./rules.ts";
 import { wasmFilterSchema } from "./schema.ts";
 import { structuralProblems } from "./structural.ts";
 
-/** Everything that is wrong with a WasmFilter, by the CRD's own schema and rules. Empty: the API server would take it. */
+/** Everything that is wrong with a WasmFilter according to the CRD's schema and rules. Empty: the API server would accept it. */
 export function problemsOf(raw: unknown): Problem[] {
   return check(raw).problems;
 }
 
 /**
- * A raw WasmFilter, which may be wrong in any way -> a Filter with defaults filled in and durations in milliseconds. Fails with reason
- * `InvalidSpec` and a message that holds every problem, each with its path and what to do. Never throws. Its status is not looked at.
+ * Turns a raw WasmFilter, which may be wrong in any way, into a Filter with defaults filled in and durations in milliseconds. Fails with
+ * reason `InvalidSpec` and a message with every problem, its path and what to do. Never throws. The status is ignored.
  */
 export function parseFilter(raw: unknown): Result<Filter> {
   const { object, problems } = check(raw);
@@ -96,7 +96,7 @@ function toSelector({ selector }: WasmFilterSpec): LabelSelector {
   };
 }
 
-/** Absent, a rollout is one wave with every proxy; its other settings are the schema's defaults then too. */
+/** Without `spec.rollout` there is one wave with every proxy. The other settings are the schema's defaults in that case too. */
 function toRollout(given: WasmFilterSpecRollout | undefined): RolloutPolicy {
   const schema = wasmFilterSchema().properties?.spec?.properties?.rollout ?? {};
   const { steps, progressDeadline, autoRollback, analysis } = withDefaults(schema, given ?? {}) as WasmFilterSpecRollout;

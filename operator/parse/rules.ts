@@ -15,7 +15,7 @@ const isSorted = celMethod("isSorted", listType(CelScalar.DYN), [], CelScalar.BO
 const patterns = new Map<string, RegExp>();
 
 /**
- * The patterns of the CRD mean the same to RE2 and to JavaScript, and none of them backtracks far; compiled once, they are many times
+ * The patterns of the CRD mean the same in RE2 and in JavaScript, and none of them backtracks far. Compiled once, they are many times
  * faster than the evaluator's own engine, which compiles at each use.
  */
 const re2 = {
@@ -42,8 +42,8 @@ function compile(expression: string): Expression {
 }
 
 /**
- * What breaks the CEL rules of the schema. Rules that cannot be evaluated, as they meet a value of a wrong type or a missing field, say
- * nothing: the structural check has reported the cause; when it found none (`sound`), the failure itself is reported.
+ * Violations of the CEL rules of the schema. A rule that cannot be evaluated (a value of a wrong type, a missing field) is skipped: the
+ * structural check has reported the cause. If that check found nothing (`sound`), the failed evaluation is reported.
  */
 export function ruleProblems(schema: Schema, value: unknown, sound: boolean): Problem[] {
   const problems: Problem[] = [];

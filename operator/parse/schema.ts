@@ -27,7 +27,7 @@ const CRD = new URL("../../crds/wasmfilters.weir.dev.yaml", import.meta.url);
 
 let schema: Schema | undefined;
 
-/** The schema of a WasmFilter without its status, from the CRD itself: manifests in a folder and in a cluster obey one truth. Read once. */
+/** The schema of a WasmFilter without its status, read once from the CRD file: a folder and a cluster apply the same rules. */
 export function wasmFilterSchema(): Schema {
   schema ??= readSchema();
   return schema;

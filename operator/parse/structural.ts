@@ -6,14 +6,14 @@ import { type Schema, wasmFilterSchema } from "./schema.ts";
 
 let validate: ValidateFunction | undefined;
 
-/** What breaks the structural schema: wrong types, missing and unknown fields, values out of bounds, doubled keys of lists. */
+/** Violations of the structural schema: wrong types, missing and unknown fields, values out of bounds, duplicate list entries. */
 export function structuralProblems(object: unknown): Problem[] {
   const schema = wasmFilterSchema();
   validate ??= compile(schema);
   const problems: Problem[] = [];
   if (!validate(object)) {
     const errors = validate.errors ?? [];
-    // A failed anyOf also reports each of its branches; those say more than it does.
+    // A failed anyOf also reports each of its branches, which say more.
     const telling = errors.filter(({ keyword }) => keyword !== "anyOf" && keyword !== "not");
     for (const error of telling.length > 0 ? telling : errors) problems.push(toProblem(error, schema));
   }
@@ -22,7 +22,7 @@ export function structuralProblems(object: unknown): Problem[] {
 }
 
 function compile(schema: Schema): ValidateFunction {
-  // The formats in the schema say how wide a number is; its minimum and maximum bound it.
+  // The formats in the schema give the width of a number. Its minimum and maximum are what bounds it.
   const ajv = new Ajv({ allErrors: true, strict: false, verbose: true, formats: { int32: true, int64: true, "date-time": true } });
   return ajv.compile(closed(schema));
 }

@@ -1,6 +1,6 @@
 import type { SourceChange } from "./source.ts";
 
-/** Gathers what changed and tells the listeners once per turn of the event loop. */
+/** Collects changes and notifies listeners once per turn of the event loop. */
 export interface ChangeNotifier {
   filter(id: string): void;
   reference(id: string): void;

@@ -3,7 +3,7 @@ import { isDigest } from "../../model/digest.ts";
 import type { Revision } from "../../model/revision.ts";
 import { readSettings } from "../../model/settings.ts";
 
-/** A kept revision read back; `undefined` when it is damaged. */
+/** Reads a stored revision. `undefined` if it is damaged. */
 export function fromRecord(value: unknown): Revision | undefined {
   if (!isRecord(value) || !isRecord(value.settings)) return undefined;
   const { number, image, digest, wasmDigest, capabilities, hash, time, secretConfig } = value;

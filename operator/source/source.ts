@@ -3,7 +3,7 @@ import type { WasmFilter, WasmFilterStatus } from "../../model/gen/wasmfilter.ts
 import type { Result } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 
-/** Something a person should see in `kubectl describe`: a Kubernetes Event. The operator logs each one besides. */
+/** Something a person should see in `kubectl describe`: a Kubernetes Event. The operator also logs it. */
 export interface FilterEvent {
   readonly type: "Normal" | "Warning";
   /** CamelCase, e.g. `RolledBack`. */
@@ -13,15 +13,15 @@ export interface FilterEvent {
 
 /** What changed since the last call of the listener. Coalesced: a listener reads the current state, never a history. */
 export interface SourceChange {
-  /** Ids (`namespace/name`) of WasmFilters that were made, changed or removed. */
+  /** Ids (`namespace/name`) of WasmFilters that were created, changed or removed. */
   readonly filters: ReadonlySet<string>;
   /** `secret/namespace/name` and `configmap/namespace/name` that changed. */
   readonly references: ReadonlySet<string>;
 }
 
 /**
- * Where the desired state lives: a Kubernetes API server or a folder of manifests. All I/O of the operator towards the people
- * who run it goes through here; everything it hands out is raw and may be wrong in any way: parsing is the caller's.
+ * Where the desired state is: a Kubernetes API server or a folder of manifests. The operator reads specs and writes statuses, revisions and
+ * events through this port. What it returns is raw and may be wrong in any way; the caller parses it.
  */
 export interface Source {
   /** For log lines and error messages: `cluster https://…` or `folder ./filters`. */
@@ -29,17 +29,17 @@ export interface Source {
   /** Resolves when everything has been listed once. Keeps watching (with backoff) until `stop`. */
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** Every WasmFilter as it stands now, by id. The objects may break their schema: they are typed for convenience only. */
+  /** Every WasmFilter as of now, by id. Objects may violate their schema; the type is for convenience. */
   filters(): ReadonlyMap<string, WasmFilter>;
-  /** Data of a Secret (decoded) or of a ConfigMap; fails with reason `SecretNotFound` / `ConfigMapNotFound`. What was read is watched from then on. */
+  /** Data of a Secret (decoded) or of a ConfigMap; fails with reason `SecretNotFound` / `ConfigMapNotFound`. After the first read it is watched. */
   secret(namespace: string, name: string): Promise<Result<ReadonlyMap<string, Buffer>>>;
   configMap(namespace: string, name: string): Promise<Result<ReadonlyMap<string, Buffer>>>;
-  /** The revisions kept for this object (by uid), in rising order. */
+  /** The stored revisions of this object (by uid), by rising number. */
   revisions(key: FilterKey, uid: string): Promise<Result<readonly Revision[]>>;
-  /** Keeps one more revision, without a text that came from a Secret. Writing one that exists already is no error. */
+  /** Stores a revision, without a text that came from a Secret. Storing one that exists is not an error. */
   saveRevision(key: FilterKey, uid: string, revision: Revision): Promise<Result<void>>;
   deleteRevision(key: FilterKey, uid: string, number: number): Promise<Result<void>>;
-  /** Writes the status if it differs from what is there; retries a conflict on the newest object while its uid and generation still hold. */
+  /** Writes the status if it differs. After a conflict, retries on the newest object if its uid and generation are still the same. */
   writeStatus(key: FilterKey, uid: string, status: WasmFilterStatus): Promise<Result<void>>;
   event(key: FilterKey, uid: string, event: FilterEvent): Promise<void>;
   onChange(listener: (change: SourceChange) => void): () => void;

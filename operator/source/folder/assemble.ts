@@ -3,7 +3,7 @@ import { isFields } from "../../parse/defaults.ts";
 import type { Data } from "../data.ts";
 import type { Manifest } from "./manifest.ts";
 
-/** What is known of one manifest file: its objects as of the last time it could be read, and what is wrong with it now. */
+/** One manifest file: its objects when it could last be read, and what is wrong with it now. */
 export type ManifestFile = Manifest;
 
 export interface Placed {
@@ -20,7 +20,7 @@ export interface Assembly {
   readonly problems: ReadonlyMap<string, string>;
 }
 
-/** Puts the files together. An object that several files hold counts as the first of them, by path, has it; the others are reported. */
+/** Combines the files. If several files hold an object, the first by path counts and the others are reported. */
 export function assemble(files: ReadonlyMap<string, ManifestFile>): Assembly {
   const filters = new Map<string, Placed>();
   const secrets = new Map<string, Data>();

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { CST, type Document, isMap, isScalar, type Pair, Parser, parseDocument, type YAMLMap } from "yaml";
 
-/** A YAML file cut into its documents, so that one can change while every byte of the others stays. */
+/** A YAML file split into its documents, so that one can change and the others keep every byte. */
 export interface YamlFile {
   /** Texts of the documents, each with its `---` line and the comments before it. Together they are the file. */
   readonly documents: readonly string[];
@@ -39,9 +39,9 @@ export function hasMarker(text: string): boolean {
 }
 
 /**
- * The document with the field at `path` set, or removed (`undefined`). Nothing else of the text changes where the field, or a
- * neighbour to put it beside, stands on a line of its own or in braces; else the document is written anew with its comments.
- * Throws when a part of the path is no map (a text, or an alias).
+ * Sets the field at `path`, or removes it (`undefined`). If the field, or a neighbour to put it beside, is on a line of its own or in
+ * braces, nothing else in the text changes. Otherwise the document is serialized again, with its comments. Throws if a part of the path is
+ * not a map (a string, or an alias).
  */
 export function patchYaml(text: string, path: readonly string[], value: unknown): string {
   const wanted = parseDocument(text, { merge: true });
@@ -52,7 +52,7 @@ export function patchYaml(text: string, path: readonly string[], value: unknown)
   return wanted.toString({ lineWidth: 0, flowCollectionPadding: /\{ /.test(text) });
 }
 
-/** A field that is there with nothing in it (`annotations:`) is a map to be. */
+/** An empty field (`annotations:`) becomes a map. */
 function setIn(document: Document.Parsed, path: readonly string[], value: unknown): void {
   for (let length = 1; length < path.length; length++) {
     const parent = path.slice(0, length);
@@ -65,7 +65,7 @@ function toJs(document: Document.Parsed): unknown {
   return document.errors.length > 0 ? undefined : document.toJS();
 }
 
-/** The text with the one change made in place; the caller checks that it means what it should. `undefined` when there is no simple place. */
+/** Makes the change in place; the caller checks the result. `undefined` if there is no simple place for it. */
 function splice(text: string, path: readonly string[], value: unknown): string | undefined {
   const document = parseDocument(text);
   const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1));
@@ -99,7 +99,7 @@ function insertInBraces(text: string, map: YAMLMap, entry: string): string | und
   return `${text.slice(0, after)}${entry}${map.items.length > 0 ? ", " : ""}${text.slice(after)}`;
 }
 
-/** Puts the entry below a neighbour: `image` where there is one (a digest belongs beside it), else the first that fills one line. */
+/** Inserts the entry below `image` if there is one (a digest belongs beside it), else below the first field that fits on one line. */
 function insertLine(text: string, map: YAMLMap, entry: string): string | undefined {
   const oneLiners = map.items.filter(
     ({ value }) => isScalar(value) && value.range && !text.slice(value.range[0], value.range[1]).includes("\n"),

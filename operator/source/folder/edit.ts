@@ -29,9 +29,9 @@ export interface Edited {
 }
 
 /**
- * Takes the objects of a manifest (YAML with one or more documents, or JSON) into the folder: an object that some file holds is
- * replaced there, with the comments of the new text, all else in that file untouched; a new one gets a file of its own. Objects without
- * a namespace go to `namespace`. Fails with nothing changed when one of them is wrong in any way (`InvalidManifest`, `InvalidSpec`).
+ * Applies the objects of a manifest (YAML with one or more documents, or JSON) to the folder. An object that a file holds is replaced there,
+ * with the comments of the new text; the rest of that file is untouched. A new object gets a file of its own. Objects without a namespace go to
+ * `namespace`. If one of them is wrong, nothing changes (`InvalidManifest`, `InvalidSpec`).
  */
 export async function applyManifest(
   dir: string,
@@ -66,8 +66,8 @@ export async function applyManifest(
 }
 
 /**
- * Sets one field of a WasmFilter, e.g. `["spec", "digest"]`, or removes it (`undefined`), leaving the rest of the file as it is. Fails
- * with `FilterNotFound`, or with `InvalidSpec` when the object would be wrong afterwards.
+ * Sets one field of a WasmFilter, e.g. `["spec", "digest"]`, or removes it (`undefined`). The rest of the file stays as it is. Fails with
+ * `FilterNotFound`, or with `InvalidSpec` if the object would be wrong afterwards.
  */
 export async function patchManifest(dir: string, key: FilterKey, path: readonly string[], value: unknown): Promise<Result<Edited>> {
   const located = await locate(dir, "WasmFilter", key);
@@ -89,7 +89,7 @@ export async function patchManifest(dir: string, key: FilterKey, path: readonly 
   return save(dir, file, text, changed, object);
 }
 
-/** Takes an object out of the folder; a file that held nothing else goes too. Fails with `FilterNotFound` when no file holds it. */
+/** Removes an object from the folder, and its file if nothing else is in it. Fails with `FilterNotFound` if no file holds it. */
 export async function deleteManifest(dir: string, kind: ManifestKind, key: FilterKey): Promise<Result<Edited>> {
   const located = await locate(dir, kind, key);
   if (!located.ok) return located;
@@ -109,7 +109,7 @@ async function applyOne(dir: string, object: ManifestObject, text: string): Prom
   if (!located.ok) return located;
   if (located.value === undefined) {
     const file = await freeName(dir, object);
-    // A Secret is for its owner's eyes only.
+    // Only its owner may read a Secret.
     await writeFileAtomically(join(dir, file), text, object.kind === "Secret" ? { mode: 0o600 } : {});
     return ok({ ...identity(object), file, change: "created" });
   }
@@ -208,7 +208,7 @@ function patchJson(text: string, path: readonly string[], value: unknown): strin
   return JSON.stringify(root, undefined, indent) + (text.endsWith("\n") ? "\n" : "");
 }
 
-/** JSON is YAML but for its ways of breaking lines; written anew it is surely both. */
+/** Serialized again, JSON has no line breaks that YAML reads differently. */
 function jsonToYaml(text: string): Result<string> {
   try {
     return ok(`${JSON.stringify(JSON.parse(text), undefined, 2)}\n`);
@@ -217,7 +217,7 @@ function jsonToYaml(text: string): Result<string> {
   }
 }
 
-/** Writes the namespace into documents that have none, unless it is the default one. */
+/** Adds the namespace to documents without one, unless it is the default namespace. */
 function withNamespaces(text: string, namespace: string): string {
   if (namespace === DEFAULT_NAMESPACE) return text;
   const manifest = readManifest(text, "yaml");

@@ -10,7 +10,7 @@ export const MAX_FILE_BYTES = 8 * 1024 * 1024;
 const MAX_FILES = 10_000;
 const MANIFEST = /^[^.].*[.](ya?ml|json)$/;
 
-/** Names of the manifests of a folder, not of folders below it, in order. Hidden files are none. Rejects when the folder cannot be read. */
+/** Names of the manifests in a folder, in order. Subfolders and hidden files are skipped. Rejects if the folder cannot be read. */
 export async function manifestNames(dir: string): Promise<readonly string[]> {
   const names = (await readdir(dir)).filter((name) => MANIFEST.test(name));
   return names.sort().slice(0, MAX_FILES);
@@ -20,7 +20,7 @@ export function formatOf(name: string): ManifestFormat {
   return name.endsWith(".json") ? "json" : "yaml";
 }
 
-/** The text of a manifest file. Fails with reason `Unreadable`: too large, no UTF-8, or not to be read. */
+/** The text of a manifest file. Fails with reason `Unreadable` if it is too large, not UTF-8, or cannot be read. */
 export async function readManifestText(path: string): Promise<Result<string>> {
   try {
     const { size } = await stat(path);
@@ -32,7 +32,7 @@ export async function readManifestText(path: string): Promise<Result<string>> {
   }
 }
 
-/** What a folder describes now, read once, as a server would read it. Fails with `NoFolder`; a file that cannot be read is a problem of the assembly. */
+/** Reads a folder once, as a server would. Fails with `NoFolder`. A file that cannot be read is listed in `problems`. */
 export async function readFolder(dir: string): Promise<Result<Assembly>> {
   const files = new Map<string, ManifestFile>();
   try {

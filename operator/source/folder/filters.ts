@@ -16,18 +16,18 @@ import type { ManifestObject } from "./manifest.ts";
 import type { FolderStore, StoredFilter } from "./store.ts";
 
 /**
- * The WasmFilters of a folder with what an API server would add: uid, generation (counts changes of the spec), creation time and status,
- * all of them kept over restarts.
+ * The WasmFilters of a folder, with what an API server would add: uid, generation (counts changes of the spec), creation time and status.
+ * These survive a restart.
  */
 export interface Filters {
-  /** Reads what was kept. Returns it as objects of the files they came from. */
+  /** Reads what is stored. Returns it as objects of the files they came from. */
   load(onDamage: (path: string) => void): Promise<{ readonly file: string; readonly object: ManifestObject }[]>;
-  /** The objects that the folder holds now. Resolves when identities are on the disk; a disk that fails is logged and tried again next time. */
+  /** Sets the objects that the folder holds now. Resolves when identities are on disk. A failed write is logged and retried next time. */
   replace(placed: ReadonlyMap<string, Placed>): Promise<void>;
   all(): ReadonlyMap<string, WasmFilter>;
-  /** True when this very object (not one made later under its name) is there. */
+  /** True if this object, and not a later one with its name, is there. */
   owns(key: FilterKey, uid: string): boolean;
-  /** Resolves when the status is on the disk; at once when it is there already. Rejects when the disk fails. */
+  /** Resolves when the status is on disk. Rejects if the write fails. */
   setStatus(id: string, status: WasmFilterStatus): Promise<void>;
   /** True when a write failed or is under way. */
   pending(): boolean;
@@ -43,7 +43,7 @@ export interface FiltersOptions {
   readonly onChange: (id: string) => void;
 }
 
-/** A disk takes several writes at once; a thousand first writes one after the other would take seconds. */
+/** A thousand first writes one after the other would take seconds. */
 const PARALLEL_WRITES = 16;
 
 export function createFilters(options: FiltersOptions): Filters {
@@ -119,7 +119,7 @@ class KeptFilters implements Filters {
     return this.writer.flush();
   }
 
-  /** The object that a manifest describes, with the identity that was kept of it or a new one. */
+  /** The object that a manifest describes, with its stored identity or a new one. */
   private place(id: string, { file, fields }: Placed): WasmFilter {
     const { clock, newUid } = this.options;
     const before = this.stored.get(id);
@@ -153,7 +153,7 @@ class KeptFilters implements Filters {
 }
 
 interface Writer {
-  /** Resolves when the present state of `id` is on the disk. Asked again while a write runs, one more follows it, however often asked. */
+  /** Resolves when the current state of `id` is on disk. Calls during a write share one further write. */
   write(id: string): Promise<void>;
   flush(): Promise<void>;
 }
@@ -206,7 +206,7 @@ function created({ creationTimestamp }: { readonly creationTimestamp?: string })
   return creationTimestamp === undefined ? {} : { creationTimestamp };
 }
 
-/** Fields that no WasmFilter has are kept, for parsing to refuse them. */
+/** Unknown fields are kept, so that parsing can refuse them. */
 function toObject(fields: Fields, { metadata }: StoredFilter): WasmFilter {
   return { ...fields, metadata } as unknown as WasmFilter;
 }
@@ -217,7 +217,7 @@ function withStatus(object: WasmFilter, status: WasmFilterStatus | undefined): W
   return status === undefined ? rest : { ...rest, status };
 }
 
-/** Objects keep their identity while they are the same, so that what was derived from them can be kept too. */
+/** An unchanged object stays the same JavaScript object, so that what was derived from it can be reused. */
 function unlessSame(before: WasmFilter | undefined, now: WasmFilter): WasmFilter {
   return before !== undefined && same(before, now) ? before : now;
 }

@@ -18,7 +18,7 @@ import { createFolderStore, type FolderStore } from "./store.ts";
 export interface FolderSourceOptions {
   /** The folder with the manifests; files of folders below it are not read. */
   readonly dir: string;
-  /** Where identities, statuses and revisions are kept. Secrets never are. */
+  /** Where identities, statuses and revisions are stored. Secrets are not. */
   readonly dataDir: string;
   readonly log: Log;
   readonly clock: Clock;
@@ -26,16 +26,16 @@ export interface FolderSourceOptions {
   readonly quietMs?: number;
   /** How long any other file must look the same. Default 100 ms. */
   readonly settleMs?: number;
-  /** How often the folder is looked at even when the file system tells of no change. Default 2 s. */
+  /** Interval of polling, in case the file system reports no change. Default 2 s. */
   readonly pollMs?: number;
   /** A uid for an object seen for the first time. Default: a random UUID. */
   readonly newUid?: () => string;
 }
 
 /**
- * The desired state from a folder of manifests (*.yaml, *.yml, *.json; WasmFilter, Secret and ConfigMap; other kinds are ignored), live.
- * A file that cannot be read is a problem of its own: what it held before stays in force, over a restart too, except Secrets, which are
- * in memory only. `filters()` carries statuses as an API server would.
+ * Watches a folder of manifests (*.yaml, *.yml, *.json; WasmFilter, Secret and ConfigMap; other kinds are ignored). If a file cannot be read,
+ * what it held before stays in force, also after a restart. Secrets are the exception: they are in memory only. `filters()` includes statuses, as
+ * an API server would.
  */
 export function createFolderSource(options: FolderSourceOptions): Source {
   return new FolderSource(options);
@@ -75,7 +75,7 @@ class FolderSource implements Source {
     const { dir, clock, files } = this;
     this.isStopped = false;
     for (const { file, object } of await this.kept.load(this.onDamage)) {
-      // Until its file is read, an object stands as it did last: the file may be broken just now.
+      // Until its file is read, the stored object counts: the file may be broken just now.
       files.set(file, { objects: [...(files.get(file)?.objects ?? []), object], foreign: [], problems: [] });
     }
     this.scanner = createScanner({ dir, known: files.keys(), clock, ...this.waits });
@@ -124,7 +124,7 @@ class FolderSource implements Source {
     return disk(() => this.kept.setStatus(filterId(key), status));
   }
 
-  /** Nobody keeps events for people here: the operator's own log line is all. */
+  /** There is no place for events here. The operator logs them. */
   async event(): Promise<void> {}
 
   onChange(listener: (change: SourceChange) => void): () => void {
@@ -133,7 +133,7 @@ class FolderSource implements Source {
 
   private readonly onDamage = (path: string): void => this.log.error("damaged file ignored", { path });
 
-  /** Scans run one after the other; one asked for meanwhile follows. */
+  /** Runs one scan at a time. A request during a scan leads to one more. */
   private readonly rescan = (): void => {
     this.isDirty = true;
     this.scanning ??= this.scanWhileDirty()
@@ -184,7 +184,7 @@ class FolderSource implements Source {
     for (const name of removed) files.delete(name);
   }
 
-  /** Says once what of a file is left alone. What has a name of Weir's kinds is likely a mistake; any other may well belong in the folder. */
+  /** Logs each ignored object once. One whose kind has the name of a kind of Weir's is likely a mistake; any other may belong in the folder. */
   private tellForeign(file: string, before: readonly ForeignObject[], now: readonly ForeignObject[]): void {
     const told = new Set(before.map(describeForeign));
     for (const object of now) {

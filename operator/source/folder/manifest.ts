@@ -6,7 +6,7 @@ import { isNamespace, isObjectName } from "../../parse/names.ts";
 
 export type ManifestKind = "WasmFilter" | "Secret" | "ConfigMap";
 
-/** An object of a manifest file that Weir reads. Its name is sound; everything else may be wrong. */
+/** An object of a manifest that Weir reads. Its name is valid; everything else may be wrong. */
 export interface ManifestObject {
   readonly kind: ManifestKind;
   readonly namespace: string;
@@ -18,7 +18,7 @@ export interface ManifestObject {
   readonly document: number | undefined;
 }
 
-/** An object of a manifest file that is somebody else's: a server leaves it alone, `weir apply` refuses it. */
+/** An object of a manifest that is not Weir's. A server ignores it, `weir apply` refuses it. */
 export interface ForeignObject {
   readonly apiVersion: string;
   readonly kind: string;
@@ -31,7 +31,7 @@ export type ManifestFormat = "yaml" | "json";
 export interface Manifest {
   readonly objects: readonly ManifestObject[];
   readonly foreign: readonly ForeignObject[];
-  /** What is wrong with single documents of the file; the others count. */
+  /** What is wrong with single documents. The others count. */
   readonly problems: readonly string[];
 }
 
@@ -43,8 +43,8 @@ const GROUP = API_VERSION.slice(0, API_VERSION.indexOf("/") + 1);
 export const DEFAULT_NAMESPACE = "default";
 
 /**
- * The objects of a manifest file: YAML with one or more documents, or JSON. Fails with reason `InvalidManifest`, the line and what is
- * wrong there, when any of it cannot be read. Messages never quote the file, which may hold a Secret.
+ * Reads the objects of a manifest: YAML with one or more documents, or JSON. If it cannot be parsed, fails with reason `InvalidManifest`, the
+ * line and what is wrong there. Messages never quote the file, which may hold a Secret.
  */
 export function readManifest(text: string, format: ManifestFormat): Result<Manifest> {
   const documents = format === "json" ? readJson(text) : readYaml(text);
@@ -55,8 +55,8 @@ export function readManifest(text: string, format: ManifestFormat): Result<Manif
 }
 
 /**
- * Which of Weir's kinds an object is; `undefined`: somebody else's. A WasmFilter of another version of Weir's API is Weir's all the same: parsing says
- * which version it must have.
+ * Which of Weir's kinds an object is. `undefined`: not Weir's. A WasmFilter of another version of Weir's API is Weir's too: parsing says which version
+ * it must have.
  */
 export function manifestKind(apiVersion: string, kind: string): ManifestKind | undefined {
   if (!isKindOfOurs(kind)) return undefined;
@@ -102,7 +102,7 @@ function readYaml(text: string): Result<Document[]> {
     try {
       documents.push({ value: document.toJS(), line });
     } catch {
-      // The only thing left that can throw is an alias: one without its anchor, or too many of them (a bomb).
+      // Only an alias can still throw: one without its anchor, or too many of them (a bomb).
       return fail("InvalidManifest", `line ${line}: an alias of the document that starts here has no anchor, or it has too many aliases`);
     }
   }

@@ -10,7 +10,7 @@ export interface Scan {
   /** Files that are new or have other contents, by name, as they read now. */
   readonly changed: ReadonlyMap<string, Result<Manifest>>;
   readonly removed: readonly string[];
-  /** Milliseconds after which to look again, as some file may still be being written; `undefined`: nothing is under way. */
+  /** Scan again after this many milliseconds, because a file may still be being written. `undefined`: there is none. */
   readonly again: number | undefined;
   /** Why the folder itself could not be read. Nothing counts as removed then. */
   readonly failure: string | undefined;
@@ -33,9 +33,9 @@ export interface ScannerOptions {
 }
 
 /**
- * A file counts once it looked the same for a while: an editor that empties a file before it writes it, or that deletes it and makes it again,
- * must not take a filter away for a moment. That while is short for a file that reads as whole. The first scan takes files as they are; of the
- * files `known` from before, those that are no more count as removed once they stayed away.
+ * A file counts once it has looked the same for a while. An editor that empties a file before it writes it, or that deletes and recreates it, must
+ * not remove a filter for a moment. If the file reads as whole, the wait is short. The first scan takes files as they are; files that were `known`
+ * before and are missing are removed after the wait.
  */
 export function createScanner(options: ScannerOptions): Scanner {
   return new FolderScanner(options);
@@ -45,11 +45,11 @@ interface Sighting {
   /** Inode, size and times of change; "absent" for a file that is gone. */
   readonly signature: string;
   readonly since: number;
-  /** It was read, and may be half of what is to come. */
+  /** It was read, and may be half-written. */
   doubtful: boolean;
 }
 
-/** A file as it was taken over. */
+/** A file that counts. */
 interface Taken {
   readonly signature: string;
   readonly objects: number;
@@ -60,7 +60,7 @@ const ABSENT = "absent";
 class FolderScanner implements Scanner {
   private readonly options: ScannerOptions;
   private readonly taken = new Map<string, Taken>();
-  /** Files that look other than when they were taken over. */
+  /** Files that look different from what counts. */
   private readonly sightings = new Map<string, Sighting>();
   private first = true;
 
@@ -89,7 +89,7 @@ class FolderScanner implements Scanner {
     return { changed, removed, again: this.again(), failure: undefined };
   }
 
-  /** What the file holds, if that is new and may be taken over now. */
+  /** What the file holds, if that is new and may count now. */
   private async look(name: string, signature: string): Promise<Result<Manifest> | undefined> {
     const before = this.taken.get(name);
     if (before?.signature === signature) {
@@ -106,25 +106,25 @@ class FolderScanner implements Scanner {
       sighting.doubtful = true;
       return undefined;
     }
-    // What was written while it was read may be half of something: the next scan sees another file.
+    // It changed while it was read. The next scan sees the change.
     if (!this.first && (await signatureOf(join(this.options.dir, name))) !== signature) return undefined;
     this.sightings.delete(name);
     this.taken.set(name, { signature, objects: manifest.ok ? manifest.value.objects.length : 0 });
     return manifest;
   }
 
-  /** Notes how the file looks, and since when it has looked so. */
+  /** Records how the file looks, and since when. */
   private see(name: string, signature: string): Sighting {
     const before = this.sightings.get(name);
     const now = this.options.clock.now();
-    // A clock that was set back must not make a file wait for the time it came from.
+    // If the clock was set back, the wait starts again.
     if (before?.signature === signature && before.since <= now) return before;
     const sighting = { signature, since: now, doubtful: false };
     this.sightings.set(name, sighting);
     return sighting;
   }
 
-  /** Forgets the files that stayed away long enough; returns their names. */
+  /** Removes the files that have been missing long enough; returns their names. */
   private takeAway(found: ReadonlyMap<string, string>): readonly string[] {
     const { clock, settleMs } = this.options;
     const removed = [...this.taken.keys()].filter((name) => !found.has(name) && clock.now() - this.see(name, ABSENT).since >= settleMs);
@@ -144,8 +144,8 @@ class FolderScanner implements Scanner {
 }
 
 /**
- * True for a text that shows no sign of being cut short: it ends its last line, reads without a problem, holds no fewer objects than the file did,
- * and its filters are complete.
+ * True if the text shows no sign of being cut off: its last line ends, it reads without a problem, it holds no fewer objects than before, and its
+ * filters are valid.
  */
 function isWhole(name: string, text: string, { objects, problems }: Manifest, before: number): boolean {
   const ended = formatOf(name) === "json" || text.endsWith("\n");
@@ -153,7 +153,7 @@ function isWhole(name: string, text: string, { objects, problems }: Manifest, be
   return objects.every(({ kind, fields }) => kind !== "WasmFilter" || problemsOf(fields).length === 0);
 }
 
-/** How each manifest of the folder looks from outside, by name. */
+/** Signature of each manifest in the folder, by name. */
 async function signatures(dir: string): Promise<ReadonlyMap<string, string>> {
   const names = await manifestNames(dir);
   const found = new Map<string, string>();
@@ -165,7 +165,7 @@ async function signatures(dir: string): Promise<ReadonlyMap<string, string>> {
   return found;
 }
 
-/** `undefined` for what is no file. */
+/** `undefined` if it is not a file. */
 async function signatureOf(path: string): Promise<string | undefined> {
   const file = await stat(path, { bigint: true }).catch(() => undefined);
   return file?.isFile() === true ? `${file.ino}:${file.size}:${file.mtimeNs}:${file.ctimeNs}` : undefined;

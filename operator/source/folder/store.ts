@@ -9,7 +9,7 @@ import { isFields } from "../../parse/defaults.ts";
 import { isNamespace, isObjectName } from "../../parse/names.ts";
 import { fromRecord } from "../revision-record.ts";
 
-/** What an API server would keep about a WasmFilter: its identity, the last good spec and the status. */
+/** What an API server would store of a WasmFilter: its identity, the last good spec and the status. */
 export interface StoredFilter {
   /** The manifest that it comes from. */
   readonly file: string;
@@ -19,14 +19,14 @@ export interface StoredFilter {
 }
 
 /**
- * Keeps WasmFilters and their revisions under `dataDir/filters/NAMESPACE/NAME/`, each write atomic and on the disk when its promise
- * resolves. Secrets never come here. Methods reject when the disk fails.
+ * Stores WasmFilters and their revisions in `dataDir/filters/NAMESPACE/NAME/`. Each write is atomic, and on disk when its promise resolves.
+ * Secrets are not stored. Methods reject if the disk fails.
  */
 export interface FolderStore {
-  /** Everything stored; damaged files are left out and told to `onDamage`. */
+  /** Everything stored. Damaged files are skipped and reported to `onDamage`. */
   load(onDamage: (path: string) => void): Promise<StoredFilter[]>;
   save(filter: StoredFilter): Promise<void>;
-  /** Forgets a filter with its revisions. */
+  /** Removes a filter with its revisions. */
   remove(key: FilterKey): Promise<void>;
   revisions(key: FilterKey, onDamage: (path: string) => void): Promise<Revision[]>;
   saveRevision(key: FilterKey, revision: Revision): Promise<void>;

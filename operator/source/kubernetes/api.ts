@@ -2,7 +2,7 @@ import type { KubeConfig, ResponseContext } from "@kubernetes/client-node";
 import { type Failure, ok, type Result } from "../../../model/result.ts";
 import { type Fields, isFields } from "../../parse/defaults.ts";
 
-/** A refusal of the API server, or that it was not reached (`status` 0). */
+/** The API server refused, or was not reached (`status` 0). */
 export interface ApiFailure extends Failure {
   /** HTTP status. */
   readonly status: number;
@@ -31,8 +31,8 @@ export interface KubeApi {
   /** One request, answered within `timeoutMs`. */
   request(request: ApiRequest): Promise<Result<Fields, ApiFailure>>;
   /**
-   * Calls `onEvent` for each event until the server ends the stream (a normal thing, every few minutes), it breaks, or nothing comes for
-   * `idleMs` although bookmarks are due. The failure says which; status 410 means that the resource version is too old: list again.
+   * Calls `onEvent` for each event until the server ends the stream (it does so every few minutes), the stream breaks, or nothing comes for
+   * `idleMs` although bookmarks are due. The failure says which. Status 410: the resource version is too old, list again.
    */
   watch(request: ApiRequest, onEvent: (event: WatchEvent) => void): Promise<Result<void, ApiFailure>>;
 }
@@ -52,7 +52,7 @@ export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 
   const server = (kubeConfig.getCurrentCluster()?.server ?? "").replace(/\/+$/, "");
 
   async function send(request: ApiRequest, signal: AbortSignal): Promise<ResponseContext> {
-    // Loaded when first needed: it takes half a second, which commands that ask no cluster need not spend.
+    // Loaded on first use: it takes half a second, which commands without a cluster should not spend.
     const { HttpMethod, IsomorphicFetchHttpLibrary, RequestContext } = await import("@kubernetes/client-node");
     const context = new RequestContext(server + request.path, HttpMethod[request.method ?? "GET"]);
     for (const [name, value] of Object.entries(request.query ?? {})) context.setQueryParam(name, value);

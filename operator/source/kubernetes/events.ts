@@ -9,8 +9,8 @@ import type { FilterEvent } from "../source.ts";
 import type { KubeApi } from "./api.ts";
 
 /**
- * Kubernetes Events, as `kubectl describe` shows them. The same thing said again soon counts up on the Event that is there; one filter
- * may say only so much in a while. Best effort, as Events are: a failure is logged and forgotten.
+ * Writes Kubernetes Events, as `kubectl describe` shows them. A repeated event raises the count of the existing Event. Events are rate limited
+ * per filter. Best effort: a failure is logged and dropped.
  */
 export interface EventWriter {
   write(key: FilterKey, uid: string, event: FilterEvent): Promise<void>;
@@ -24,10 +24,10 @@ export interface EventWriterOptions {
   readonly random: () => number;
 }
 
-/** How long an Event is counted up instead of made anew. */
+/** For this long a repeated event raises the count of the existing Event. */
 const SAME_MS = 10 * 60_000;
 const MAX_REMEMBERED = 4_096;
-/** Events that one filter may make in a row, and how long until it may make one more. */
+/** Token bucket per filter: burst, and time to refill one token. */
 const BURST = 25;
 const REFILL_MS = 12_000;
 /** Limit of `note` in events.k8s.io/v1, the same objects' other form. */

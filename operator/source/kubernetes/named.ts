@@ -1,7 +1,7 @@
 import type { WasmFilter } from "../../../model/gen/wasmfilter.ts";
 import { isFields } from "../../parse/defaults.ts";
 
-/** The ids (`secret/namespace/name`, `configmap/namespace/name`) that a raw WasmFilter names. Parts of a wrong shape name nothing. */
+/** The ids (`secret/namespace/name`, `configmap/namespace/name`) that a raw WasmFilter refers to. Parts of a wrong shape are skipped. */
 export function namedBy({ metadata: { namespace = "default" }, spec }: WasmFilter): string[] {
   const ids: string[] = [];
   const add = (kind: "secret" | "configmap", reference: unknown): void => {

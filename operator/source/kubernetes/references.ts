@@ -8,11 +8,11 @@ import { type KubeObject, type Reflector, startReflector } from "./reflector.ts"
 
 export type ReferenceKind = "secret" | "configmap";
 
-/** Secrets and ConfigMaps that filters name, each read and watched on its own; Weir never lists the others. */
+/** Secrets and ConfigMaps that filters refer to. Each is read and watched by its name; Weir never lists the others. */
 export interface References {
-  /** The data as of now. The first read waits for the API server, at most `timeoutMs`; what was read is watched from then on. */
+  /** The data as of now. The first read waits for the API server, at most `timeoutMs`. After it the object is watched. */
   read(kind: ReferenceKind, namespace: string, name: string): Promise<Result<Data>>;
-  /** Stops watching what nobody names any more and nobody read for a while. `isNamed` gets `secret/namespace/name`. */
+  /** Stops watching what no filter refers to and nobody read for a while. `isNamed` gets `secret/namespace/name`. */
   expire(isNamed: (id: string) => boolean): void;
   stop(): Promise<void>;
 }
@@ -22,7 +22,7 @@ export interface ReferencesOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly random: () => number;
-  /** Gets `secret/namespace/name` when its data changed, it came or it went. */
+  /** Gets `secret/namespace/name` when the object was created, changed or removed. */
   readonly onChange: (id: string) => void;
   /** Default 10 s. */
   readonly timeoutMs?: number;
@@ -41,7 +41,7 @@ interface Entry {
   listed: boolean;
   trouble: ApiFailure | undefined;
   lastRead: number;
-  /** Somebody got an answer about it and wants to hear of changes. */
+  /** It was read, so changes are reported. */
   told: boolean;
   /** Resolves at the first list or the first trouble. */
   readonly answered: Promise<void>;

@@ -23,11 +23,11 @@ export interface ReflectorOptions {
   /** All objects, as listed. Called again after every gap. */
   readonly onList: (objects: readonly KubeObject[]) => void;
   readonly onEvent: (type: "ADDED" | "MODIFIED" | "DELETED", object: KubeObject) => void;
-  /** The collection cannot be listed or watched just now; `undefined`: it can again. */
+  /** The collection cannot be listed or watched now. `undefined`: it can again. */
   readonly onTrouble: (failure: ApiFailure | undefined) => void;
 }
 
-/** Follows a collection of the API server until it is stopped: lists, watches, and after a break waits a little and lists again. */
+/** Follows a collection of the API server until stopped: lists, watches, and after a failure backs off and lists again. */
 export interface Reflector {
   /** Resolves after the first list, or on `stop`. */
   readonly listed: Promise<void>;
@@ -36,13 +36,13 @@ export interface Reflector {
 
 const PAGE = "500";
 const PAUSE: BackoffPolicy = { firstMs: 200, longestMs: 30_000, jitter: [0.5, 1] };
-/** A watch that lasted this long was a good one: the next break starts with the short delay again. */
+/** After a watch that lasted this long the backoff starts again from the shortest delay. */
 const STEADY_MS = 5_000;
 const WATCH_SECONDS = 300;
 
 /**
- * A watch that the server ends by itself goes on from the last version seen; one that fails in any way (410 Gone, a broken connection, a
- * restarted server) is followed by a fresh list, so that nothing in the gap is missed.
+ * If the server ends a watch, the next one starts from the last version seen. If a watch fails (410 Gone, a broken connection, a restarted server),
+ * a new list follows, so that nothing is missed in between.
  * https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
  */
 export function startReflector(options: ReflectorOptions): Reflector {
@@ -84,7 +84,7 @@ class CollectionReflector implements Reflector {
       }
       const failure = typeof listed === "string" ? await this.follow(listed) : listed;
       if (failure === undefined) break;
-      // Too old a version is no trouble, only a reason to list again.
+      // A version that is too old is not an error, only a reason to list again.
       if (failure.status !== 410) this.tell(failure);
       await this.pause();
     }
@@ -114,7 +114,7 @@ class CollectionReflector implements Reflector {
     }
   }
 
-  /** Watches on from `version` for as long as that goes well. */
+  /** Watches from `version` until a watch fails. */
   private async follow(version: string): Promise<ApiFailure | undefined> {
     const { api, path, clock, random, onEvent } = this.options;
     const { signal } = this.stopping;
@@ -142,7 +142,7 @@ class CollectionReflector implements Reflector {
     this.options.onTrouble(failure);
   }
 
-  /** Waits, longer each time. */
+  /** Backs off. */
   private pause(): Promise<void> {
     const { clock, random } = this.options;
     const { signal } = this.stopping;

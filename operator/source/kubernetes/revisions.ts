@@ -10,8 +10,8 @@ import type { KubeApi } from "./api.ts";
 export const UID_LABEL = "weir.dev/filter-uid";
 
 /**
- * Revisions as ControllerRevisions, as StatefulSets and DaemonSets keep theirs: owned by the WasmFilter, so that the cluster's garbage
- * collector takes them away with it. https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/controller-revision-v1/
+ * Revisions as ControllerRevisions, as StatefulSets and DaemonSets store theirs. They are owned by the WasmFilter, so that the garbage
+ * collector removes them with it. https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/controller-revision-v1/
  */
 export interface RevisionStore {
   list(key: FilterKey, uid: string): Promise<Result<readonly Revision[]>>;
@@ -51,7 +51,7 @@ export function createRevisionStore({ api, log }: { api: KubeApi; log: Log }): R
   };
 }
 
-/** Names the same revision of the same object alike, always: making one twice is refused by the API server. At most 253 characters. */
+/** A revision of an object always has the same name, so the API server refuses a second one. At most 253 characters. */
 export function revisionName({ name }: FilterKey, uid: string, number: number): string {
   return `${name.slice(0, 200).replace(/[-.]+$/, "")}-${uid.slice(0, 8)}-${number}`;
 }

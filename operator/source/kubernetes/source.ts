@@ -33,8 +33,8 @@ const GROUP = "/apis/weir.dev/v1alpha1";
 const EXPIRE_EVERY_MS = 60_000;
 
 /**
- * The desired state from a Kubernetes API server. While that is away, everything known stays as it is, the log says so, and the
- * watch comes back by itself. `start()` waits for the first list as long as it takes.
+ * Watches WasmFilters in a Kubernetes API server. While that cannot be reached, everything known stays as it is, the log says so, and the watch
+ * retries. `start()` waits for the first list as long as it takes.
  */
 export function createKubernetesSource(options: KubernetesSourceOptions): Source {
   return new KubernetesSource(options);
@@ -49,7 +49,7 @@ class KubernetesSource implements Source {
   private readonly kept: RevisionStore;
   private readonly events: EventWriter;
   private readonly objects = new Map<string, WasmFilter>();
-  /** What was written last, to tell it from what others write. By uid. */
+  /** The last status written, by uid, to tell it from what others write. */
   private readonly written = new Map<string, WasmFilterStatus>();
   private trouble: ApiFailure | undefined;
   private reflector: Reflector | undefined;
@@ -118,7 +118,7 @@ class KubernetesSource implements Source {
     const path = `${collection(key.namespace)}/${encodeURIComponent(key.name)}`;
     const result = await writeStatus({ api: this.api, path, key, uid, known, status });
     if (!result.ok) return result;
-    // The watch will bring the same; until then nobody should see the old one. What it brought meanwhile is newer and stays.
+    // The watch will bring the same object; until then nobody should see the old one. If it already brought another, that is newer and stays.
     if (this.objects.get(id) === known && result.value !== known) this.objects.set(id, slim(result.value));
     return ok(undefined);
   }
@@ -139,7 +139,7 @@ class KubernetesSource implements Source {
     if (before === undefined || this.differs(before, object)) this.notifier.filter(id);
   }
 
-  /** A status that only echoes what was written here is no change. */
+  /** A status that was written here is not a change. */
   private differs(before: WasmFilter, now: WasmFilter): boolean {
     if (!isDeepStrictEqual(essence(before), essence(now))) return true;
     return !isDeepStrictEqual(before.status, now.status) && !isDeepStrictEqual(this.written.get(now.metadata.uid ?? ""), now.status);
@@ -159,7 +159,7 @@ class KubernetesSource implements Source {
   private onEvent(type: "ADDED" | "MODIFIED" | "DELETED", object: KubeObject): void {
     const id = filterId(keyOf(object as unknown as WasmFilter));
     const held = this.objects.get(id);
-    // A status write puts its answer here before the watch has brought what came earlier.
+    // The answer of a status write is stored before the watch has delivered older events.
     if (held?.metadata.uid === object.metadata.uid && isOlder(object.metadata.resourceVersion, held.metadata.resourceVersion)) return;
     if (type === "DELETED") this.remove(id);
     else this.put(object);
@@ -197,13 +197,13 @@ function isOlder(version: string, than: string | undefined): boolean {
   return /^\d+$/.test(a) && /^\d+$/.test(b) && BigInt(a) < BigInt(b);
 }
 
-/** Without the bookkeeping of server-side apply, often larger than the object itself. */
+/** Without managedFields, which are often larger than the object itself. */
 function slim(raw: WasmFilter | KubeObject): WasmFilter {
   const { managedFields: _, ...metadata } = raw.metadata as Readonly<Record<string, unknown>>;
   return { ...raw, metadata } as unknown as WasmFilter;
 }
 
-/** What of an object matters to those who read it. */
+/** The parts of an object whose change matters. */
 function essence({ metadata: { uid, generation, labels, annotations, deletionTimestamp }, spec }: WasmFilter): unknown {
   return { uid, generation, labels, annotations, deletionTimestamp, spec };
 }

@@ -12,15 +12,14 @@ export interface StatusWriteOptions {
   readonly path: string;
   readonly key: FilterKey;
   readonly uid: string;
-  /** The object as it was watched last. */
+  /** The object as last watched. */
   readonly known: WasmFilter;
   readonly status: WasmFilterStatus;
 }
 
 /**
- * Writes the status through the status subresource unless it is there already. When somebody else wrote meanwhile, tries again on the
- * newest object as long as that is the same object (uid) with the same spec (generation); a status made for an older spec is not written.
- * Returns the object as the API server has it then.
+ * Writes the status through the status subresource, unless it is there already. After a conflict, retries on the newest object if that is the same
+ * object (uid) with the same spec (generation); a status for an older spec is not written. Returns the object as the API server has it.
  */
 export async function writeStatus({ api, path, key, uid, known, status }: StatusWriteOptions): Promise<Result<WasmFilter>> {
   const wanted = JSON.parse(JSON.stringify(status)) as WasmFilterStatus;
