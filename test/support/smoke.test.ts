@@ -46,6 +46,10 @@ describe("processes", () => {
       await t.test(signal, { skip }, async () => {
         const parent = await startProcess(process.execPath, ["--input-type=module", "-e", script]);
         const child = Number(await parent.waitFor("the pid", (logs) => /pid=(\d+)/.exec(logs)?.[1]));
+        // The command runs only after the kernel was told to end it with its parent.
+        if (process.platform === "linux") {
+          await eventually("the command", () => readFileSync(`/proc/${child}/comm`, "utf8") === "sleep\n", 20_000);
+        }
         process.kill(parent.pid, signal);
         await parent.exited;
         await eventually(`the end of ${child} after ${signal}`, () => isGone(child), 5_000);
