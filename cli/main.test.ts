@@ -1,14 +1,10 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { SECTIONS } from "./commands/index.ts";
 import { moduleFolder } from "./testing/modules.ts";
 import type { createFakeTerminal } from "./testing/terminal.ts";
 import { runWeir } from "./testing/weir.ts";
-
-const BIN = fileURLToPath(new URL("../bin/weir", import.meta.url));
 
 let world: Awaited<ReturnType<typeof moduleFolder>>;
 let dir: string;
@@ -168,29 +164,5 @@ describe("failures", () => {
       assert.equal(out, "", argv.join(" "));
       assert.match(err, said);
     }
-  });
-});
-
-describe("the program", () => {
-  test("bin/weir gives the same statuses to a shell", () => {
-    const run = (...argv: string[]) => {
-      const { status, stdout, stderr } = spawnSync(BIN, argv, { encoding: "utf8", env: { PATH: process.env.PATH, HOME: dir } });
-      return { status, stdout, stderr };
-    };
-    const version = run("version");
-    assert.equal(version.status, 0);
-    assert.match(version.stdout, /^weir \d+\.\d+\.\d+ \(Node \d+/);
-    assert.equal(run("get").status, 1);
-    const wrong = run("nonsense");
-    assert.equal(wrong.status, 2);
-    assert.match(wrong.stderr, /unknown command "nonsense"/);
-    assert.equal(wrong.stdout, "");
-  });
-
-  test("a reader that leaves early ends nothing badly", () => {
-    const script = `"$0" --help | head -1; echo "\${PIPESTATUS[0]}"; "$0" nonsense 2>&1 >/dev/null | head -1; echo "\${PIPESTATUS[0]}"`;
-    const { stdout, stderr } = spawnSync("bash", ["-c", script, BIN], { encoding: "utf8", env: { PATH: process.env.PATH, HOME: dir } });
-    assert.match(stdout, /^weir puts .*\n0\nerror: unknown command "nonsense"\n2\n$/);
-    assert.equal(stderr, "");
   });
 });
