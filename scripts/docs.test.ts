@@ -34,7 +34,7 @@ const exists = (file: string) =>
 
 async function pages(): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>();
-  for await (const file of glob(PAGES, { cwd: ROOT, exclude: ["**/node_modules", "CHANGELOG.md", "docs/architecture.md"] })) {
+  for await (const file of glob(PAGES, { cwd: ROOT, exclude: ["**/node_modules", "CHANGELOG.md"] })) {
     const text = await read(file);
     if (!text.includes("\nStatus: Superseded")) found.set(file, text);
   }
