@@ -80,11 +80,23 @@ describe("the hash of a revision", () => {
     // All settings there were when version 2 began, at their defaults then. A change here rolls every fleet out anew: make a version 3 instead.
     const plain: PluginSettings = {
       ...DEFAULT_SETTINGS,
-      ...{ type: "HTTP", slot: "default", priority: 0, rootId: "", failurePolicy: "Reload", config: "", env: [], capabilities: undefined },
+      type: "HTTP",
+      slot: "default",
+      priority: 0,
+      rootId: "",
+      failurePolicy: "Reload",
+      config: "",
+      env: [],
+      capabilities: undefined,
     };
     const full: PluginSettings = {
       ...plain,
-      ...{ type: "Network", slot: "edge", priority: -5, rootId: "root", failurePolicy: "Open", config: '{"a":"ä"}' },
+      type: "Network",
+      slot: "edge",
+      priority: -5,
+      rootId: "root",
+      failurePolicy: "Open",
+      config: '{"a":"ä"}',
       env: [{ name: "A", value: "b" }],
       capabilities: ["proxy_log"],
     };

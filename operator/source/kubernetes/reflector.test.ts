@@ -48,7 +48,10 @@ function bench(t: TestContext, lists: Result<Fields, ApiFailure>[], watches: Wat
     },
   };
   const reflector = startReflector({
-    ...{ api, clock, path: "/api/v1/secrets", random: () => 1 },
+    api,
+    clock,
+    path: "/api/v1/secrets",
+    random: () => 1,
     onList: (objects) => seen.push(`[${objects.map(({ metadata, kind }) => `${String(kind)} ${metadata.name}`).join()}]`),
     onEvent: (type, { metadata }) => seen.push(`${type} ${metadata.name}`),
     onTrouble: (trouble) => seen.push(trouble === undefined ? "fine" : `trouble ${trouble.status}`),
