@@ -1,6 +1,6 @@
 import type { Digest } from "./digest.ts";
-import type { FilterKey, FilterType } from "./filter.ts";
-import type { PluginSettings } from "./settings.ts";
+import type { FilterKey } from "./filter.ts";
+import type { FilterType, PluginSettings } from "./settings.ts";
 
 /** One filter of a chain, complete: what the xds room needs to encode it. */
 export interface ChainEntry {

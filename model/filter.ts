@@ -12,9 +12,7 @@ export function filterId(key: FilterKey): string {
   return `${key.namespace}/${key.name}`;
 }
 
-export type FilterType = "HTTP" | "Network";
 export type PullPolicy = "IfNotPresent" | "Always";
-export type FailurePolicy = "Reload" | "Closed" | "Open";
 
 /** Where the module comes from: an OCI reference, or a plain HTTP(S) URL with the sha256 of what it must return. */
 export type ModuleSource =

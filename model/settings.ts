@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
-import type { FailurePolicy, FilterType } from "./filter.ts";
 import type { WasmFilterSpec } from "./gen/wasmfilter.ts";
+
+export type FilterType = "HTTP" | "Network";
+export type FailurePolicy = "Reload" | "Closed" | "Open";
 
 /** Everything that reaches the proxy besides the module: with the module's digest it is what a revision pins. Each has its row in `SETTINGS`. */
 export interface PluginSettings {

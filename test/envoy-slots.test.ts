@@ -3,7 +3,7 @@ import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { parse, stringify } from "yaml";
-import type { FilterType } from "../model/filter.ts";
+import type { FilterType } from "../model/settings.ts";
 import { wasmName, wasmType } from "../xds/envoy/chain.ts";
 import { bootstrapDefaults, renderBootstrap } from "../xds/index.ts";
 import { chainEntry } from "./support/chain-entry.ts";

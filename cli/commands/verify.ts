@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import type { FilterType } from "../../model/filter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
+import type { FilterType } from "../../model/settings.ts";
 import { DEFAULT_SETTINGS, type PluginSettings } from "../../model/settings.ts";
 import { defineCommand } from "../args/command.ts";
 import { usage } from "../args/usage.ts";

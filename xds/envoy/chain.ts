@@ -1,7 +1,8 @@
 import { hash } from "node:crypto";
 import type { Chain, ChainEntry } from "../../model/delivery.ts";
 import type { Digest } from "../../model/digest.ts";
-import { type FilterKey, type FilterType, filterId } from "../../model/filter.ts";
+import { type FilterKey, filterId } from "../../model/filter.ts";
+import type { FilterType } from "../../model/settings.ts";
 import { any, field, join, type Rope } from "../protobuf/wire.ts";
 import { type Resource, typeUrls } from "../protocol/resource.ts";
 import type { Dialect } from "./dialect.ts";

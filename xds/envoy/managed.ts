@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { isIP } from "node:net";
 import type { Chain } from "../../model/delivery.ts";
-import type { FilterType } from "../../model/filter.ts";
+import type { FilterType } from "../../model/settings.ts";
 import { Cluster, Cluster_DiscoveryType, Cluster_DnsLookupFamily } from "../gen/envoy/config/cluster/v3/cluster.ts";
 import type { Address } from "../gen/envoy/config/core/v3/address.ts";
 import { ApiVersion, type ConfigSource, type ExtensionConfigSource } from "../gen/envoy/config/core/v3/config_source.ts";

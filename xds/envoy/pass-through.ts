@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import type { ChainEntry } from "../../model/delivery.ts";
-import type { FilterKey, FilterType } from "../../model/filter.ts";
+import type { FilterKey } from "../../model/filter.ts";
+import type { FilterType } from "../../model/settings.ts";
 import { DEFAULT_SETTINGS } from "../../model/settings.ts";
 
 /**

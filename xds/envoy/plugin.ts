@@ -1,7 +1,8 @@
 import { hash } from "node:crypto";
 import { allowedNames } from "../../model/capabilities.ts";
 import type { ChainEntry } from "../../model/delivery.ts";
-import { type FailurePolicy, filterId } from "../../model/filter.ts";
+import { filterId } from "../../model/filter.ts";
+import type { FailurePolicy } from "../../model/settings.ts";
 import {
   type CapabilityRestrictionConfig,
   FailurePolicy as EnvoyFailurePolicy,

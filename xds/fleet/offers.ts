@@ -1,5 +1,6 @@
 import type { Chain, ChainEntry, DeliveredFilter } from "../../model/delivery.ts";
-import type { FilterKey, FilterType } from "../../model/filter.ts";
+import type { FilterKey } from "../../model/filter.ts";
+import type { FilterType } from "../../model/settings.ts";
 import { chainResource, chainVersion, passThroughResource, wasmResource, wasmVersion } from "../envoy/chain.ts";
 import type { Dialect } from "../envoy/dialect.ts";
 import type { Resource } from "../protocol/resource.ts";

@@ -1,5 +1,5 @@
 import type { Chain, ProxyNode } from "../../model/delivery.ts";
-import type { FilterType } from "../../model/filter.ts";
+import type { FilterType } from "../../model/settings.ts";
 import type { NodeInfo } from "../stream/node.ts";
 import type { Ledger } from "./ledger.ts";
 import type { ProxyStats } from "./stats.ts";
