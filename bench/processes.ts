@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { rmSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -43,9 +44,10 @@ export async function usage(pid: number): Promise<Usage> {
   };
 }
 
-/** Builds the Go side once; returns the path of the binary. */
+/** Builds the Go side; returns the path of the binary, which goes when this process exits. */
 export async function buildGo(): Promise<string> {
   const binary = join(tmpdir(), `weir-bench-gcp-${process.pid}`);
+  process.once("exit", () => rmSync(binary, { force: true }));
   await promisify(execFile)("go", ["build", "-o", binary, "."], { cwd: resolve(here, "gcp") });
   return binary;
 }
