@@ -1,7 +1,8 @@
 /** Watching WasmFilters, deciding what every proxy gets, and saying in the status what it really runs. */
 
 export { type FilterRecord, rejectsTarget, revisionOf } from "./filter/record.ts";
-export { createOperator, type Operator, type OperatorOptions } from "./operator.ts";
+export { createOperator, type Operator } from "./operator.ts";
+export type { OperatorOptions } from "./options.ts";
 export { parseFilter, problemsOf } from "./parse/filter.ts";
 export { position, threshold } from "./rollout/wave.ts";
 export { cutYaml } from "./source/folder/document.ts";

@@ -1,9 +1,6 @@
 import type { Requeue, WorkQueue } from "../base/work-queue.ts";
-import type { Clock } from "../model/clock.ts";
-import type { Fleet } from "../model/delivery.ts";
 import type { Digest } from "../model/digest.ts";
 import type { WasmFilter, WasmFilterStatus } from "../model/gen/wasmfilter.ts";
-import type { Log } from "../model/log.ts";
 import { type Metrics, silentMetrics } from "../model/metrics.ts";
 import type { Failure } from "../model/result.ts";
 import type { FilterRecord } from "./filter/record.ts";
@@ -15,6 +12,7 @@ import { createHealthWatch } from "./fleet/health.ts";
 import { createFleetIndex, type FleetIndex } from "./fleet/index.ts";
 import { createObserver, type Observer } from "./fleet/observe.ts";
 import { createFleetWatch, type FleetWatch } from "./fleet/watch.ts";
+import { FORGET_PROXY_MS, type OperatorOptions, SETTLE_MS, STARTUP_MS } from "./options.ts";
 import { createAcquire } from "./reconcile/acquire.ts";
 import { createEvents, type EventListener, type Events } from "./reconcile/events.ts";
 import { createFirstPass, type FirstPass } from "./reconcile/first-pass.ts";
@@ -25,34 +23,12 @@ import { createRollOut } from "./reconcile/roll-out.ts";
 import { createSettling, type Settling } from "./reconcile/settling.ts";
 import { createFilterQueue, createTaskQueues, type QueueDeps, type TaskQueues, type TaskWork } from "./reconcile/tasks.ts";
 import { createWrite } from "./reconcile/write.ts";
-import type { ResolveDeps, Resolved } from "./resolve/resolve.ts";
+import type { Resolved } from "./resolve/resolve.ts";
 import { createResolver } from "./resolve/resolver.ts";
 import type { RolloutState } from "./rollout/state.ts";
 import { type Assignments, createAssignments } from "./serve/assignments.ts";
-import type { Source, SourceChange } from "./source/source.ts";
+import type { SourceChange } from "./source/source.ts";
 import { buildStatus } from "./status/build.ts";
-
-export interface OperatorOptions extends Omit<ResolveDeps, "source"> {
-  readonly source: Source;
-  readonly fleet: Fleet;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** A number in [0, 1) for jitter. */
-  readonly random: () => number;
-  readonly metrics?: Metrics;
-  /** Namespace whose filters reach the proxies of every namespace; `undefined`: none. */
-  readonly ownNamespace: string | undefined;
-  /** How long a lost proxy stays in the counts, as pending. Default 60 s. */
-  readonly forgetProxyMs?: number;
-  /** How long after a start rollouts wait for the proxies that were there before. Default 10 s. */
-  readonly settleMs?: number;
-  /** Longest time that proxies wait after a start for the first pass of every filter. Default 15 s. */
-  readonly startupMs?: number;
-}
-
-const FORGET_PROXY_MS = 60_000;
-const SETTLE_MS = 10_000;
-const STARTUP_MS = 15_000;
 
 /** The running operator. Level-based: every change leads to a look at everything it concerns, and the same state leads to the same result. */
 export interface Operator {
@@ -99,7 +75,7 @@ class QueueingOperator implements Operator {
     this.metrics = options.metrics ?? silentMetrics;
     this.retention = createRetention(this.known, options.registry);
     this.index = createFleetIndex(options.ownNamespace);
-    this.observer = createObserver({ fleet, clock, proxiesOf: this.index.proxiesOf, isSelected: this.index.isSelected });
+    this.observer = createObserver({ fleet, clock, index: this.index });
     this.settling = createSettling(clock, options.settleMs ?? SETTLE_MS);
     this.firstPass = createFirstPass(clock, options.startupMs ?? STARTUP_MS);
     this.events = createEvents(source, log);
@@ -180,7 +156,7 @@ class QueueingOperator implements Operator {
   private reconcile(): (id: string) => Requeue {
     const { fleet, clock } = this.options;
     const { index, settling, events, tasks, known } = this;
-    const health = createHealthWatch({ fleet, clock, proxiesOf: index.proxiesOf, record: known.get });
+    const health = createHealthWatch({ fleet, clock, proxiesOf: (id) => index.proxiesOf(id), record: known.get });
     return createReconcile({
       records: known,
       object: (id) => this.objects.get(id),
@@ -188,7 +164,12 @@ class QueueingOperator implements Operator {
       observer: this.observer,
       clock,
       tasks,
-      rollOut: createRollOut({ settling, health: health.look, emit: events.emit, write: tasks.writeNow }),
+      rollOut: createRollOut({
+        settling,
+        health: (record, restMs) => health.look(record, restMs),
+        emit: events.emit,
+        write: tasks.writeNow,
+      }),
       refused: (record, error) => this.stopped(record, "parse", error),
       assign: this.assignments.mark,
       passed: (record) => this.passed(record),

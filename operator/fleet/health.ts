@@ -66,25 +66,50 @@ const MUTE_AFTER_MS = 10_000;
 
 const UNHEARD: WaveHealth = { fault: undefined, heardUntil: Number.POSITIVE_INFINITY };
 
-export function createHealthWatch({ fleet, clock, proxiesOf, record: recordOf }: HealthWatchOptions): HealthWatch {
-  const watches = new Map<string, Watch>();
+export function createHealthWatch(options: HealthWatchOptions): HealthWatch {
+  return new ReportingHealthWatch(options);
+}
+
+class ReportingHealthWatch implements HealthWatch {
+  private readonly options: HealthWatchOptions;
+  private readonly watches = new Map<string, Watch>();
+
+  constructor(options: HealthWatchOptions) {
+    this.options = options;
+  }
+
+  look(record: FilterRecord, restMs: number): WaveHealth {
+    const { filter, rollout } = record;
+    const target = revisionOf(record, rollout.target);
+    if (filter === undefined || target === undefined || rollout.phase !== "Progressing") return UNHEARD;
+    const watch = this.watchOf(record);
+    const now = this.options.clock.now();
+    if (watch.lookedAt !== undefined && Math.abs(now - watch.lookedAt) < restMs) return watch.heard;
+    watch.heard = this.lookAtAll(record, target, watch.proxies);
+    watch.lookedAt = now;
+    return watch.heard;
+  }
+
+  forget(record: FilterRecord): void {
+    this.watches.delete(record.uid);
+  }
 
   /** What is kept of the record's proxies. Starts empty with each rollout. */
-  function watchOf(record: FilterRecord): Watch {
+  private watchOf(record: FilterRecord): Watch {
     const rollout = `${record.rollout.target} ${record.rollout.startedAt}`;
-    const known = watches.get(record.uid);
+    const known = this.watches.get(record.uid);
     if (known?.rollout === rollout) return known;
     const watch: Watch = { rollout, proxies: new Map(), heard: UNHEARD, lookedAt: undefined };
-    watches.set(record.uid, watch);
+    this.watches.set(record.uid, watch);
     return watch;
   }
 
   /** Brings what is known of a proxy up to date. `runs`, `meant`: whether it runs the target, is to run it. */
-  function follow(known: Watched | undefined, proxy: ProxyNode, slot: SlotDelivery | undefined, runs: boolean, meant: boolean): Watched {
+  private follow(known: Watched | undefined, proxy: ProxyNode, slot: SlotDelivery | undefined, runs: boolean, meant: boolean): Watched {
     const chain = slot?.running?.map(({ hash }) => hash).join(" ");
-    const since = slot?.runningSince ?? clock.now();
+    const since = slot?.runningSince ?? this.options.clock.now();
     const watched = known ?? { chain, since, health: undefined, restarts: 0, given: false, onStable: false, past: noTally };
-    const health = fleet.health(proxy.id);
+    const health = this.options.fleet.health(proxy.id);
     // A process that comes back says what it holds; one that holds nothing is new.
     if (proxy.connected && chain === undefined && watched.chain !== undefined && meant) watched.restarts++;
     if (watched.chain !== chain) {
@@ -92,17 +117,17 @@ export function createHealthWatch({ fleet, clock, proxiesOf, record: recordOf }:
       Object.assign(watched, { chain, since, health: undefined });
     }
     if (proxy.connected) watched.given = runs || meant;
-    watched.since = Math.min(watched.since, clock.now());
+    watched.since = Math.min(watched.since, this.options.clock.now());
     if (health !== undefined && health.at > watched.since) watched.health ??= health;
     return watched;
   }
 
   /** Other filters of which this proxy runs a revision that is not stable either: they may cause what it reports. */
-  function othersUnproven(record: FilterRecord, slots: ProxyNode["slots"]): FilterRecord[] {
+  private othersUnproven(record: FilterRecord, slots: ProxyNode["slots"]): FilterRecord[] {
     const others: FilterRecord[] = [];
     for (const { running } of slots.values()) {
       for (const { filter, hash } of running ?? []) {
-        const other = recordOf(filterId(filter));
+        const other = this.options.record(filterId(filter));
         if (other === undefined || other === record) continue;
         if (revisionOf(other, other.rollout.stable)?.hash !== hash) others.push(other);
       }
@@ -110,13 +135,13 @@ export function createHealthWatch({ fleet, clock, proxiesOf, record: recordOf }:
     return others;
   }
 
-  function account(group: Group, proxy: ProxyNode, watched: Watched, id: string): void {
+  private account(group: Group, proxy: ProxyNode, watched: Watched, id: string): void {
     group.proxies++;
     group.restarts += watched.restarts;
-    if (isLost(proxy, clock.now())) group.vanished.push(proxy.id);
+    if (isLost(proxy, this.options.clock.now())) group.vanished.push(proxy.id);
     else if (watched.restarts > 0) group.restarted.push(proxy.id);
-    const health = fleet.health(proxy.id);
-    const mute = health === undefined && clock.now() - proxy.since >= MUTE_AFTER_MS;
+    const health = this.options.fleet.health(proxy.id);
+    const mute = health === undefined && this.options.clock.now() - proxy.since >= MUTE_AFTER_MS;
     const heard = health !== undefined && watched.health !== undefined && health.at > watched.health.at ? health.at : watched.since;
     if (proxy.connected && !mute) group.heardUntil = Math.min(group.heardUntil, heard);
     if (health === undefined || watched.health === undefined) return;
@@ -127,49 +152,34 @@ export function createHealthWatch({ fleet, clock, proxiesOf, record: recordOf }:
     if (failures > group.worstFailures) Object.assign(group, { worst: proxy.id, worstFailures: failures });
   }
 
-  function lookAtAll(record: FilterRecord, target: Revision, known: Map<string, Watched>): WaveHealth {
+  private lookAtAll(record: FilterRecord, target: Revision, known: Map<string, Watched>): WaveHealth {
     const [wave, stable, mixed] = [newGroup(), newGroup(), newGroup()];
     const rivals = new Set<FilterRecord>();
-    for (const proxy of matchedProxies(record, fleet, proxiesOf(record.id))) {
+    for (const proxy of matchedProxies(record, this.options.fleet, this.options.proxiesOf(record.id))) {
       const slot = proxy.slots.get(target.settings.slot);
       const runs = slot?.running?.some(({ hash }) => hash === target.hash) === true;
       const meant = slot?.desired.some(({ hash }) => hash === target.hash) === true;
-      const watched = follow(known.get(proxy.id), proxy, slot, runs, meant);
+      const watched = this.follow(known.get(proxy.id), proxy, slot, runs, meant);
       known.set(proxy.id, watched);
       const inWave = proxy.connected ? runs || watched.restarts > 0 : watched.given;
       stable.tally = addTally(stable.tally, watched.past);
-      const others = othersUnproven(record, proxy.slots);
+      const others = this.othersUnproven(record, proxy.slots);
       watched.onStable = !runs && others.length === 0;
-      if (others.length === 0) account(inWave ? wave : stable, proxy, watched, record.id);
+      if (others.length === 0) this.account(inWave ? wave : stable, proxy, watched, record.id);
       else if (inWave) {
-        account(mixed, proxy, watched, record.id);
+        this.account(mixed, proxy, watched, record.id);
         for (const other of others) rivals.add(other);
       }
     }
     const heardUntil = Math.min(wave.heardUntil, mixed.heardUntil);
-    return { fault: judgeGroups(wave, stable, mixed, record, rivals), heardUntil };
+    return { fault: this.judgeGroups(wave, stable, mixed, record, rivals), heardUntil };
   }
-
-  return {
-    look(record, restMs) {
-      const { filter, rollout } = record;
-      const target = revisionOf(record, rollout.target);
-      if (filter === undefined || target === undefined || rollout.phase !== "Progressing") return UNHEARD;
-      const watch = watchOf(record);
-      const now = clock.now();
-      if (watch.lookedAt !== undefined && Math.abs(now - watch.lookedAt) < restMs) return watch.heard;
-      watch.heard = lookAtAll(record, target, watch.proxies);
-      watch.lookedAt = now;
-      return watch.heard;
-    },
-    forget: (record) => void watches.delete(record.uid),
-  };
 
   /**
    * A proxy that takes part in several rollouts does not tell which filter is at fault, except for VM failures, which name it. So proxies that have this
    * target only decide. Where those have not served enough requests, the filter whose rollout started last is blamed.
    */
-  function judgeGroups(wave: Group, stable: Group, mixed: Group, record: FilterRecord, rivals: ReadonlySet<FilterRecord>) {
+  private judgeGroups(wave: Group, stable: Group, mixed: Group, record: FilterRecord, rivals: ReadonlySet<FilterRecord>) {
     const analysis = record.filter?.rollout.analysis;
     if (analysis === undefined || wave.proxies + mixed.proxies === 0) return undefined;
     const own = wave.proxies === 0 ? undefined : judge(healthOf(wave), healthOf(stable), wave.before, analysis);

@@ -6,6 +6,7 @@ type Selecting = Pick<Filter, "key" | "selector">;
 
 /** Proxies with the same namespace and labels: a selector matches all of them or none. */
 interface ProxyClass {
+  readonly name: string;
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly proxies: Set<string>;
@@ -33,81 +34,100 @@ export interface FleetIndex {
 
 /** `everywhere`: the operator's own namespace, whose filters reach the proxies of every namespace. */
 export function createFleetIndex(everywhere: string | undefined): FleetIndex {
-  const classes = new Map<string, ProxyClass>();
-  const classOf = new Map<string, ProxyClass>();
-  const filters = new Map<string, Selecting>();
-  const classesOf = new Map<string, Set<ProxyClass>>();
+  return new ClassifyingFleetIndex(everywhere);
+}
 
-  const concerns = (filter: Selecting, group: ProxyClass) =>
-    (filter.key.namespace === group.namespace || filter.key.namespace === everywhere) && selects(filter.selector, group.labels);
+class ClassifyingFleetIndex implements FleetIndex {
+  private readonly everywhere: string | undefined;
+  /** By namespace and labels. */
+  private readonly classes = new Map<string, ProxyClass>();
+  /** Proxy id -> its class. */
+  private readonly classOf = new Map<string, ProxyClass>();
+  private readonly filters = new Map<string, Selecting>();
+  /** Filter id -> the classes that it selects. */
+  private readonly classesOf = new Map<string, Set<ProxyClass>>();
 
-  function link(id: string, filter: Selecting, group: ProxyClass): void {
-    if (!concerns(filter, group)) return;
-    group.filters.add(id);
-    const linked = classesOf.get(id) ?? new Set();
-    classesOf.set(id, linked.add(group));
+  constructor(everywhere: string | undefined) {
+    this.everywhere = everywhere;
   }
 
-  function classFor(proxy: Pick<ProxyNode, "namespace" | "labels">): ProxyClass {
+  setProxy(proxy: Pick<ProxyNode, "id" | "namespace" | "labels">): readonly string[] {
+    const group = this.classFor(proxy);
+    const before = this.classOf.get(proxy.id);
+    if (before === group) return [];
+    group.proxies.add(proxy.id);
+    this.classOf.set(proxy.id, group);
+    if (before === undefined) return [];
+    this.leave(before, proxy.id);
+    return [...before.filters].filter((id) => !group.filters.has(id));
+  }
+
+  removeProxy(id: string): void {
+    const group = this.classOf.get(id);
+    this.classOf.delete(id);
+    if (group !== undefined) this.leave(group, id);
+  }
+
+  setFilter(filter: Selecting): ReadonlySet<string> {
+    const id = filterId(filter.key);
+    const concerned = new Set(this.proxiesOf(id));
+    const before = this.filters.get(id);
+    this.filters.set(id, filter);
+    if (before !== undefined && JSON.stringify(before.selector) === JSON.stringify(filter.selector)) return concerned;
+    this.unlink(id);
+    for (const group of this.classes.values()) this.link(id, filter, group);
+    for (const proxy of this.proxiesOf(id)) concerned.add(proxy);
+    return concerned;
+  }
+
+  removeFilter(id: string): ReadonlySet<string> {
+    const concerned = new Set(this.proxiesOf(id));
+    this.unlink(id);
+    this.filters.delete(id);
+    return concerned;
+  }
+
+  filtersOf(proxyId: string): Iterable<string> {
+    return this.classOf.get(proxyId)?.filters ?? [];
+  }
+
+  isSelected(filterId: string, proxyId: string): boolean {
+    return this.classOf.get(proxyId)?.filters.has(filterId) === true;
+  }
+
+  *proxiesOf(filterId: string): Iterable<string> {
+    for (const group of this.classesOf.get(filterId) ?? []) yield* group.proxies;
+  }
+
+  private classFor(proxy: Pick<ProxyNode, "namespace" | "labels">): ProxyClass {
     const labels = Object.entries(proxy.labels).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
     const name = JSON.stringify([proxy.namespace, labels]);
-    const known = classes.get(name);
+    const known = this.classes.get(name);
     if (known !== undefined) return known;
-    const group: ProxyClass = { namespace: proxy.namespace, labels: proxy.labels, proxies: new Set(), filters: new Set() };
-    classes.set(name, group);
-    for (const [id, filter] of filters) link(id, filter, group);
+    const group: ProxyClass = { name, namespace: proxy.namespace, labels: proxy.labels, proxies: new Set(), filters: new Set() };
+    this.classes.set(name, group);
+    for (const [id, filter] of this.filters) this.link(id, filter, group);
     return group;
   }
 
-  function* proxiesOf(id: string): Iterable<string> {
-    for (const group of classesOf.get(id) ?? []) yield* group.proxies;
+  /** Takes a proxy out of its class. A class without proxies is forgotten. */
+  private leave(group: ProxyClass, proxyId: string): void {
+    group.proxies.delete(proxyId);
+    if (group.proxies.size > 0) return;
+    this.classes.delete(group.name);
+    for (const id of group.filters) this.classesOf.get(id)?.delete(group);
   }
 
-  function unlink(id: string): void {
-    for (const group of classesOf.get(id) ?? []) group.filters.delete(id);
-    classesOf.delete(id);
+  private link(id: string, filter: Selecting, group: ProxyClass): void {
+    const isReached = filter.key.namespace === group.namespace || filter.key.namespace === this.everywhere;
+    if (!isReached || !selects(filter.selector, group.labels)) return;
+    group.filters.add(id);
+    const linked = this.classesOf.get(id) ?? new Set();
+    this.classesOf.set(id, linked.add(group));
   }
 
-  return {
-    setProxy(proxy) {
-      const group = classFor(proxy);
-      const before = classOf.get(proxy.id);
-      if (before === group) return [];
-      before?.proxies.delete(proxy.id);
-      group.proxies.add(proxy.id);
-      classOf.set(proxy.id, group);
-      return [...(before?.filters ?? [])].filter((id) => !group.filters.has(id));
-    },
-    removeProxy(id) {
-      const group = classOf.get(id);
-      group?.proxies.delete(id);
-      classOf.delete(id);
-      if (group !== undefined && group.proxies.size === 0) dropClass(group);
-    },
-    setFilter(filter) {
-      const id = filterId(filter.key);
-      const concerned = new Set(proxiesOf(id));
-      const before = filters.get(id);
-      filters.set(id, filter);
-      if (before !== undefined && JSON.stringify(before.selector) === JSON.stringify(filter.selector)) return concerned;
-      unlink(id);
-      for (const group of classes.values()) link(id, filter, group);
-      for (const proxy of proxiesOf(id)) concerned.add(proxy);
-      return concerned;
-    },
-    removeFilter(id) {
-      const concerned = new Set(proxiesOf(id));
-      unlink(id);
-      filters.delete(id);
-      return concerned;
-    },
-    isSelected: (filterId, proxyId) => classOf.get(proxyId)?.filters.has(filterId) === true,
-    filtersOf: (proxyId) => classOf.get(proxyId)?.filters ?? [],
-    proxiesOf,
-  };
-
-  function dropClass(group: ProxyClass): void {
-    for (const [name, known] of classes) if (known === group) classes.delete(name);
-    for (const id of group.filters) classesOf.get(id)?.delete(group);
+  private unlink(id: string): void {
+    for (const group of this.classesOf.get(id) ?? []) group.filters.delete(id);
+    this.classesOf.delete(id);
   }
 }

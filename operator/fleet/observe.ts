@@ -4,6 +4,7 @@ import type { Revision } from "../../model/revision.ts";
 import { type FilterRecord, goalOf, rejectsTarget, revisionOf } from "../filter/record.ts";
 import { position } from "../rollout/wave.ts";
 import { type Counts, runningOf, stateOf } from "./counts.ts";
+import type { FleetIndex } from "./index.ts";
 import { createTally, type Seen, type Tally } from "./tally.ts";
 
 /** The part of a record that tells which proxies it concerns and what they should run. */
@@ -59,9 +60,7 @@ export interface Observer {
 export interface ObserverDeps {
   readonly fleet: Pick<FleetView, "proxy">;
   readonly clock: Clock;
-  /** The proxies that a filter's selector matches. */
-  readonly proxiesOf: (filterId: string) => Iterable<string>;
-  readonly isSelected: (filterId: string, proxyId: string) => boolean;
+  readonly index: Pick<FleetIndex, "proxiesOf" | "isSelected">;
 }
 
 interface Count {
@@ -73,7 +72,7 @@ interface Count {
   readonly madeAt: number;
 }
 
-export function createObserver({ fleet, clock, proxiesOf, isSelected }: ObserverDeps): Observer {
+export function createObserver({ fleet, clock, index }: ObserverDeps): Observer {
   const counts = new Map<string, Count>();
 
   /** The count for what the record asks of its proxies now. */
@@ -83,14 +82,14 @@ export function createObserver({ fleet, clock, proxiesOf, isSelected }: Observer
     const key = [goal?.hash, slotOf(record), target?.hash, threshold, startedAt].join(" ");
     const known = counts.get(record.id);
     if (known?.key === key && Math.abs(now - known.madeAt) < RECOUNT_MS) return known;
-    const count = { key, tally: createTally(), touched: new Set(proxiesOf(record.id)), madeAt: now };
+    const count = { key, tally: createTally(), touched: new Set(index.proxiesOf(record.id)), madeAt: now };
     counts.set(record.id, count);
     return count;
   }
 
   function look(record: Observed, proxyId: string, goal: Revision | undefined, target: Revision | undefined): Seen | undefined {
     const slot = slotOf(record);
-    const proxy = isSelected(record.id, proxyId) ? fleet.proxy(proxyId) : undefined;
+    const proxy = index.isSelected(record.id, proxyId) ? fleet.proxy(proxyId) : undefined;
     if (slot === undefined || proxy?.slots.has(slot) !== true) return undefined;
     const isRejected = record.rejections.size > 0 && rejectsTarget(record, proxyId);
     const running = runningOf(proxy, record.key, slot);

@@ -6,7 +6,7 @@ import type { FilterRecord } from "../filter/record.ts";
 import { type Bisection, createBisection, soleChange } from "./bisect.ts";
 import type { FleetIndex } from "./index.ts";
 import { filtersConcerned } from "./proxy-changes.ts";
-import { createSlotNotices } from "./slot-notices.ts";
+import { createSlotNotices, type SlotNotices } from "./slot-notices.ts";
 
 export interface FleetWatchOptions {
   readonly fleet: Pick<FleetView, "proxy"> & Pick<Assigner, "forget">;
@@ -33,112 +33,119 @@ export interface FleetWatch {
 }
 
 export function createFleetWatch(options: FleetWatchOptions): FleetWatch {
-  const { fleet, index, clock, record } = options;
-  const bisection = createBisection();
-  const noticeSlots = createSlotNotices(options.log);
-  /** Ids of the proxies that were seen to run something. */
-  const holding = new Set<string>();
-  const forgetting = new Map<string, () => void>();
-  /** Every proxy as it was looked at last. */
-  const seen = new Map<string, ProxyNode>();
+  return new IndexingFleetWatch(options);
+}
 
-  function recordsOf(proxyId: string): FilterRecord[] {
-    return [...index.filtersOf(proxyId)].map(record).filter((known) => known !== undefined);
+class IndexingFleetWatch implements FleetWatch {
+  readonly withheld: Bisection["withheld"];
+  private readonly options: FleetWatchOptions;
+  private readonly bisection = createBisection();
+  private readonly noticeSlots: SlotNotices;
+  /** Ids of the proxies that were seen to run something. */
+  private readonly holding = new Set<string>();
+  private readonly forgetting = new Map<string, () => void>();
+  /** Every proxy as it was looked at last. */
+  private readonly seen = new Map<string, ProxyNode>();
+
+  constructor(options: FleetWatchOptions) {
+    this.options = options;
+    this.withheld = this.bisection.withheld;
+    this.noticeSlots = createSlotNotices(options.log);
   }
 
-  function changed(ids: Iterable<string>): void {
+  private recordsOf(proxyId: string): FilterRecord[] {
+    return [...this.options.index.filtersOf(proxyId)].map(this.options.record).filter((known) => known !== undefined);
+  }
+
+  changed(ids: Iterable<string>): void {
     const concerned = new Set<FilterRecord>();
     const due = new Set<string>();
     for (const id of ids) {
-      const proxy = fleet.proxy(id);
+      const proxy = this.options.fleet.proxy(id);
       if (proxy === undefined) continue;
-      for (const left of index.setProxy(proxy)) note(left, id, concerned);
-      watchAbsence(proxy);
-      noteRejections(proxy, concerned);
-      if (bisection.observe(proxy) || proxy.connected) due.add(id);
-      const records = recordsOf(id);
-      noticeSlots(proxy, new Set(records.flatMap(({ filter }) => (filter === undefined ? [] : [filter.settings.slot]))));
-      const news = filtersConcerned(seen.get(id), proxy);
-      seen.set(id, proxy);
+      for (const left of this.options.index.setProxy(proxy)) this.note(left, id, concerned);
+      this.watchAbsence(proxy);
+      this.noteRejections(proxy, concerned);
+      if (this.bisection.observe(proxy) || proxy.connected) due.add(id);
+      const records = this.recordsOf(id);
+      this.noticeSlots(proxy, new Set(records.flatMap(({ filter }) => (filter === undefined ? [] : [filter.settings.slot]))));
+      const news = filtersConcerned(this.seen.get(id), proxy);
+      this.seen.set(id, proxy);
       for (const known of records) {
-        if (news === undefined || news.has(known.id) || known.rollout.phase === "Progressing") note(known.id, id, concerned);
+        if (news === undefined || news.has(known.id) || known.rollout.phase === "Progressing") this.note(known.id, id, concerned);
       }
     }
-    options.due(due);
-    options.concerned(concerned);
+    this.options.due(due);
+    this.options.concerned(concerned);
   }
 
-  function note(filterId: string, proxyId: string, concerned: Set<FilterRecord>): void {
-    options.touched(filterId, proxyId);
-    const known = record(filterId);
+  stop(): void {
+    for (const cancel of this.forgetting.values()) cancel();
+    this.forgetting.clear();
+  }
+
+  private note(filterId: string, proxyId: string, concerned: Set<FilterRecord>): void {
+    this.options.touched(filterId, proxyId);
+    const known = this.options.record(filterId);
     if (known !== undefined) concerned.add(known);
   }
 
   /** A proxy that ran something and holds nothing now is another process: what the old one rejected does not count for it. */
-  function forgiveNewProcess(proxy: ProxyNode): void {
+  private forgiveNewProcess(proxy: ProxyNode): void {
     const runs = [...proxy.slots.values()].some(({ running }) => running !== undefined);
-    if (runs) holding.add(proxy.id);
-    else if (proxy.connected && holding.delete(proxy.id)) {
-      for (const known of recordsOf(proxy.id)) {
+    if (runs) this.holding.add(proxy.id);
+    else if (proxy.connected && this.holding.delete(proxy.id)) {
+      for (const known of this.recordsOf(proxy.id)) {
         known.forgive(proxy.id);
-        options.touched(known.id, proxy.id);
+        this.options.touched(known.id, proxy.id);
       }
     }
   }
 
   /** Adds to `concerned` whose rejections changed. */
-  function noteRejections(proxy: ProxyNode, concerned: Set<FilterRecord>): void {
-    forgiveNewProcess(proxy);
+  private noteRejections(proxy: ProxyNode, concerned: Set<FilterRecord>): void {
+    this.forgiveNewProcess(proxy);
     for (const { rejection, running } of proxy.slots.values()) {
       for (const entry of running ?? []) {
-        const known = record(filterId(entry.filter));
+        const known = this.options.record(filterId(entry.filter));
         if (rejection !== undefined || known?.rejections.get(proxy.id)?.hash !== entry.hash) continue;
         known.forgive(proxy.id);
-        note(known.id, proxy.id, concerned);
+        this.note(known.id, proxy.id, concerned);
       }
       if (rejection === undefined) continue;
       const culprit = rejection.culprit ?? soleChange(rejection.filters, running);
       if (culprit === undefined) continue;
-      const known = record(filterId(culprit.filter));
+      const known = this.options.record(filterId(culprit.filter));
       if (known === undefined || known.rejections.get(proxy.id)?.hash === culprit.hash) continue;
       known.reject(proxy.id, { hash: culprit.hash, message: rejection.message, at: rejection.at });
-      note(known.id, proxy.id, concerned);
+      this.note(known.id, proxy.id, concerned);
     }
   }
 
-  function watchAbsence(proxy: ProxyNode): void {
+  private watchAbsence(proxy: ProxyNode): void {
     if (proxy.connected) {
-      forgetting.get(proxy.id)?.();
-      forgetting.delete(proxy.id);
-    } else if (!forgetting.has(proxy.id)) {
-      forgetting.set(
+      this.forgetting.get(proxy.id)?.();
+      this.forgetting.delete(proxy.id);
+    } else if (!this.forgetting.has(proxy.id)) {
+      this.forgetting.set(
         proxy.id,
-        clock.after(options.forgetProxyMs, () => forget(proxy.id)),
+        this.options.clock.after(this.options.forgetProxyMs, () => this.forget(proxy.id)),
       );
     }
   }
 
-  function forget(id: string): void {
-    forgetting.delete(id);
-    const concerned = recordsOf(id);
-    fleet.forget(id);
-    index.removeProxy(id);
-    bisection.forget(id);
-    holding.delete(id);
-    seen.delete(id);
+  private forget(id: string): void {
+    this.forgetting.delete(id);
+    const concerned = this.recordsOf(id);
+    this.options.fleet.forget(id);
+    this.options.index.removeProxy(id);
+    this.bisection.forget(id);
+    this.holding.delete(id);
+    this.seen.delete(id);
     for (const known of concerned) {
       known.forgive(id);
-      options.touched(known.id, id);
+      this.options.touched(known.id, id);
     }
-    options.concerned(new Set(concerned));
+    this.options.concerned(new Set(concerned));
   }
-
-  return {
-    changed,
-    withheld: bisection.withheld,
-    stop() {
-      for (const cancel of forgetting.values()) cancel();
-      forgetting.clear();
-    },
-  };
 }

@@ -54,9 +54,9 @@ export function createReconcile(deps: ReconcileDeps): (id: string) => Requeue {
 
   const steps: Readonly<Record<LoopStep, (turn: Turn) => void>> = {
     parse: ({ record, now }) => {
-      if (!record.parsed) parse(record, now);
+      if (!record.parsed) parse(record, now, deps);
     },
-    rollOut: deps.rollOut.step,
+    rollOut: (turn) => deps.rollOut.step(turn),
     assign: ({ record, moved }) => {
       if (moved) deps.assign(index.proxiesOf(record.id));
     },
@@ -73,21 +73,6 @@ export function createReconcile(deps: ReconcileDeps): (id: string) => Requeue {
     },
     write: ({ record }) => tasks.write(record),
   };
-
-  function parse(record: FilterRecord, now: number): void {
-    tasks.cancel(record);
-    const parsed = parseFilter(record.object);
-    if (parsed.ok) {
-      record.accept(parsed.value, now);
-      deps.assign(index.setFilter(parsed.value));
-      observer.reset(record.id);
-      return;
-    }
-    deps.refused(record, parsed.error);
-    if (record.filter !== undefined) return;
-    index.setFilter({ key: record.key, selector: salvageSelector(record.object) });
-    observer.reset(record.id);
-  }
 
   /** The record of the object that the source shows now. */
   function recordOf(id: string): FilterRecord | undefined {
@@ -128,6 +113,22 @@ export function createReconcile(deps: ReconcileDeps): (id: string) => Requeue {
 
 /** Nothing is decided, and nothing written, before it is known what earlier runs decided. */
 const NEEDED: StepName = "recall";
+
+function parse(record: FilterRecord, now: number, deps: ReconcileDeps): void {
+  const { index, observer } = deps;
+  deps.tasks.cancel(record);
+  const parsed = parseFilter(record.object);
+  if (parsed.ok) {
+    record.accept(parsed.value, now);
+    deps.assign(index.setFilter(parsed.value));
+    observer.reset(record.id);
+    return;
+  }
+  deps.refused(record, parsed.error);
+  if (record.filter !== undefined) return;
+  index.setFilter({ key: record.key, selector: salvageSelector(record.object) });
+  observer.reset(record.id);
+}
 
 /** True when nothing is under way that would change what the filter's proxies are due first. */
 function isDecided(record: FilterRecord): boolean {

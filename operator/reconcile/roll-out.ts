@@ -46,28 +46,55 @@ export interface RollOut {
  * point goes on from a state that covers all it had handed out. A step back waits for its record too, lest an operator killed just then hand
  * the failed revision out again, but not for long: stable is always safe.
  */
-export function createRollOut({ settling, health, emit, write }: RollOutDeps): RollOut {
-  /** Rollouts under way -> their proxies. */
-  const watched = new Map<FilterRecord, number>();
-  let watchedProxies = 0;
+export function createRollOut(deps: RollOutDeps): RollOut {
+  return new WrittenRollOut(deps);
+}
 
-  function watch(record: FilterRecord, proxies: number): void {
-    watchedProxies += proxies - (watched.get(record) ?? 0);
-    if (proxies === 0) watched.delete(record);
-    else watched.set(record, proxies);
+class WrittenRollOut implements RollOut {
+  private readonly deps: RollOutDeps;
+  /** Rollouts under way -> their proxies. */
+  private readonly watched = new Map<FilterRecord, number>();
+  private watchedProxies = 0;
+
+  constructor(deps: RollOutDeps) {
+    this.deps = deps;
   }
 
-  function next({ record, now, sighting }: Turn): Advance {
+  step(turn: Turn): void {
+    const { record, now } = turn;
+    this.commit(turn);
+    const move = this.next(turn);
+    record.waitUntil(move.wakeAt);
+    turn.wake(move.wakeAt);
+    if (move.state !== record.rollout) this.propose(turn, move);
+    // What was to be written is not wanted any more.
+    else if (record.proposal?.isForward) record.retract();
+    const isUnderWay = record.rollout.phase === "Progressing";
+    this.watch(record, isUnderWay ? turn.sighting.counts.matched : 0);
+    if (isUnderWay) turn.wake(now + Math.max(WATCH_MS, this.watchedProxies * WATCH_MS_PER_WATCHED));
+  }
+
+  forget(record: FilterRecord): void {
+    this.watch(record, 0);
+  }
+
+  private watch(record: FilterRecord, proxies: number): void {
+    this.watchedProxies += proxies - (this.watched.get(record) ?? 0);
+    if (proxies === 0) this.watched.delete(record);
+    else this.watched.set(record, proxies);
+  }
+
+  private next({ record, now, sighting }: Turn): Advance {
     const { filter, candidate } = record;
     const policy = filter?.rollout ?? NO_POLICY;
     const isFrozen = filter === undefined || filter.suspend;
     const refused = sighting.rejections[0];
     // A wave that is complete is about to go on: it is judged by what is known now.
-    const restMs = sighting.outstanding === 0 ? 0 : Math.min(LONGEST_REST_MS, watchedProxies * WATCH_MS_PER_WATCHED);
-    const { fault, heardUntil } = health(record, restMs);
+    const restMs = sighting.outstanding === 0 ? 0 : Math.min(LONGEST_REST_MS, this.watchedProxies * WATCH_MS_PER_WATCHED);
+    const { fault, heardUntil } = this.deps.health(record, restMs);
     const rejected: Fault | undefined = refused && { reason: "Rejected", message: `proxy ${refused.proxy}: ${refused.message}` };
     const wishes = wishesOf(record.object);
-    const isSettled = settling.isSettled(record, sighting);
+    const isSettled = this.deps.settling.isSettled(record, sighting);
     const seen: Observation = {
       now,
       generation: record.object.metadata.generation ?? 1,
@@ -91,18 +118,18 @@ export function createRollOut({ settling, health, emit, write }: RollOutDeps): R
   }
 
   /** Puts a proposal in force when its time has come. */
-  function commit(turn: Turn): void {
+  private commit(turn: Turn): void {
     const { record, now } = turn;
     const { proposal } = record;
     if (proposal === undefined) return;
     if (!proposal.isWritten && (proposal.isForward || now < proposal.madeAt + STEP_BACK_MS)) return;
     record.commit(proposal);
-    for (const event of proposal.events) emit(record, event);
+    for (const event of proposal.events) this.deps.emit(record, event);
     withdrawUnused(record);
     turn.committed();
   }
 
-  function propose(turn: Turn, { state, events }: Advance): void {
+  private propose(turn: Turn, { state, events }: Advance): void {
     const { record, now } = turn;
     const isForward = goesForward(record.rollout, state);
     const { proposal } = record;
@@ -111,28 +138,10 @@ export function createRollOut({ settling, health, emit, write }: RollOutDeps): R
     const isAtHand = state.phase !== "Progressing" || record.deliverable.has(state.target ?? 0);
     if (!isDecided && isAtHand) {
       record.propose({ state, events, isForward, madeAt: now, isWritten: false });
-      write(record);
+      this.deps.write(record);
     }
     if (record.proposal?.isForward === false) turn.wake(record.proposal.madeAt + STEP_BACK_MS);
   }
-
-  return {
-    step(turn) {
-      const { record, now } = turn;
-      commit(turn);
-      const move = next(turn);
-      record.waitUntil(move.wakeAt);
-      turn.wake(move.wakeAt);
-      if (move.state !== record.rollout) propose(turn, move);
-      // What was to be written is not wanted any more.
-      else if (record.proposal?.isForward) record.retract();
-      const proxies = turn.sighting.counts.matched;
-      const isUnderWay = record.rollout.phase === "Progressing";
-      watch(record, isUnderWay ? proxies : 0);
-      if (isUnderWay) turn.wake(now + Math.max(WATCH_MS, watchedProxies * WATCH_MS_PER_WATCHED));
-    },
-    forget: (record) => watch(record, 0),
-  };
 }
 
 function isSameStep(a: RolloutState, b: RolloutState): boolean {

@@ -1,0 +1,28 @@
+import type { Clock } from "../model/clock.ts";
+import type { Fleet } from "../model/delivery.ts";
+import type { Log } from "../model/log.ts";
+import type { Metrics } from "../model/metrics.ts";
+import type { ResolveDeps } from "./resolve/resolve.ts";
+import type { Source } from "./source/source.ts";
+
+export interface OperatorOptions extends Omit<ResolveDeps, "source"> {
+  readonly source: Source;
+  readonly fleet: Fleet;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** A number in [0, 1) for jitter. */
+  readonly random: () => number;
+  readonly metrics?: Metrics;
+  /** Namespace whose filters reach the proxies of every namespace; `undefined`: none. */
+  readonly ownNamespace: string | undefined;
+  /** How long a lost proxy stays in the counts, as pending. Default 60 s. */
+  readonly forgetProxyMs?: number;
+  /** How long after a start rollouts wait for the proxies that were there before. Default 10 s. */
+  readonly settleMs?: number;
+  /** Longest time that proxies wait after a start for the first pass of every filter. Default 15 s. */
+  readonly startupMs?: number;
+}
+
+export const FORGET_PROXY_MS = 60_000;
+export const SETTLE_MS = 10_000;
+export const STARTUP_MS = 15_000;
