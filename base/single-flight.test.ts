@@ -27,7 +27,7 @@ describe("createSingleFlight", () => {
     assert.deepEqual(starts, ["bad", "good"]);
   });
 
-  test("the task is aborted when the last caller leaves, and a later caller starts anew", async () => {
+  test("the task is aborted when the last caller leaves, and a later caller starts again", async () => {
     const flights = createSingleFlight<number>();
     const signals: AbortSignal[] = [];
     const start = (signal: AbortSignal) => {
@@ -46,7 +46,7 @@ describe("createSingleFlight", () => {
     assert.equal(await flights.run("k", async () => 7), 7);
   });
 
-  test("a task that throws rejects for everyone who waits, and the key is free again", async () => {
+  test("a task that throws rejects foreveryone who waits, and the key is free again", async () => {
     const flights = createSingleFlight<number>();
     const start = () => Promise.reject(new Error("broken"));
     const waiting = [1, 2].map(() => flights.run("k", start, { signal: AbortSignal.timeout(60_000) }));

@@ -10,7 +10,7 @@ export interface SingleFlight<T> {
 export interface Caller {
   /**
    * What the outcome depends on besides the key, e.g. credentials. Callers of one identity share every outcome; others share only
-   * those that are `isForAll`, and else try for themselves. Default: one identity for everyone.
+   * those that are `isForAll`, and else try for themselves. Default: one identity foreveryone.
    */
   readonly identity?: string;
   readonly signal?: AbortSignal | undefined;

@@ -28,3 +28,8 @@ export function wrap(text: string, width: number): string {
     })
     .join("\n\n");
 }
+
+/** A number with its noun, `1 page` or `2 pages`, and what follows it. */
+export function count(number: number, noun: string, after = ""): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}${after}`;
+}

@@ -119,7 +119,7 @@ describe("a work queue", () => {
     assert.deepEqual(at, [200, 1_000]);
   });
 
-  test("drops a delay when the key is processed before: process says anew when to come back", async () => {
+  test("drops a delay when the key is processed before: process says again when to come back", async () => {
     const at: number[] = [];
     const { queue, clock } = createScene(() => {
       at.push(clock.now());

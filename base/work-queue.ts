@@ -30,7 +30,7 @@ export interface WorkQueue {
   add(key: string): void;
   /**
    * Processes the key after `ms`, or earlier if it was due earlier; a backoff is not cut short. A turn of the key before that cancels the delay:
-   * `process` says anew when to come back.
+   * `process` says again when to come back.
    */
   addAfter(key: string, ms: number): void;
   /** Drops a key that waits, its delay and its count of retries. A turn under way goes on, and its `Requeue` is ignored. */

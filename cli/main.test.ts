@@ -93,7 +93,7 @@ describe("wrong usage", () => {
       [["proxies", "--server", "nonsense"], /--server is a URL/],
       [["bootstrap"], /--node is missing/],
       [["bootstrap", "--node", "a", "--xds", "nowhere"], /--xds is HOST:PORT/],
-      [["bootstrap", "--node", "a", "--listen", "70000"], /--listen is a port from 1 to 65535/],
+      [["bootstrap", "--node", "a", "--listen", "70000"], /--listen is PORT or HOST:PORT/],
       [["bootstrap", "--node", "a", "--listen", "localhost:10000"], /--listen takes an IP address/],
       [["bootstrap", "--node", "a", "--label", "app"], /--label is KEY=VALUE/],
       [["bootstrap", "--node", "a", "--slot", "A"], /--slot is a name of lower-case letters/],

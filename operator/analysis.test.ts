@@ -150,7 +150,7 @@ test("a proxy that starts anew again and again when it is given the target takes
   world.fleet.renew(unlucky);
   await live(world, 2);
   assert.equal(state(world), "RolledBack");
-  assert.match(message(world), /^ProxyVanished: 1 of 2 proxies vanished or started anew/);
+  assert.match(message(world), /^ProxyVanished: 1 of 2 proxies vanished or restarted/);
 });
 
 test("proxies that come and go everywhere are no fault", async () => {

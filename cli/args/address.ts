@@ -15,8 +15,8 @@ export function parseAddress(text: string, flag: string): Result<Address> {
   return ok({ host: match[1] ?? match[2] ?? "", port });
 }
 
-/** Reads a port number, 1 to 65535; `flag` is named in the message. */
+/** Reads a port number, 0 to 65535 (0: one that is free); `flag` is named in the message. */
 export function parsePort(text: string, flag: string): Result<number> {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  return port >= 1 && port <= 65535 ? ok(port) : usage(`${flag} is a port from 1 to 65535, not "${text}"`);
+  const isPort = /^\d{1,5}$/.test(text) && Number(text) <= 65535;
+  return isPort ? ok(Number(text)) : usage(`${flag} is PORT or HOST:PORT, for example 10000, not "${text}"`);
 }

@@ -19,9 +19,10 @@ const pause = defineCommand({
   flags: fleetFlags,
   examples: [{ does: "no further wave for now", command: "weir rollout pause add-header" }],
   run: (input, terminal) =>
-    steer(input.flags, input.args.name, terminal, () =>
-      ok({ annotations: { [ROLLOUT_PAUSED]: "true" }, said: "paused; `weir rollout resume` continues it" }),
-    ),
+    steer(input.flags, input.args.name, terminal, (filter) => {
+      const what = underWay(filter).ok ? "paused" : "no rollout is under way; the next one waits";
+      return ok({ annotations: { [ROLLOUT_PAUSED]: "true" }, said: `${what}; \`weir rollout resume ${input.args.name}\` continues it` });
+    }),
 });
 
 const resume = defineCommand({
@@ -32,7 +33,10 @@ const resume = defineCommand({
   flags: fleetFlags,
   examples: [{ does: "continue", command: "weir rollout resume add-header" }],
   run: (input, terminal) =>
-    steer(input.flags, input.args.name, terminal, () => ok({ annotations: { [ROLLOUT_PAUSED]: null }, said: "resumed" })),
+    steer(input.flags, input.args.name, terminal, (filter) => {
+      const isPaused = filter.metadata.annotations?.[ROLLOUT_PAUSED] === "true";
+      return ok({ annotations: { [ROLLOUT_PAUSED]: null }, said: isPaused ? "resumed" : "is not paused" });
+    }),
 });
 
 const promote = defineCommand({

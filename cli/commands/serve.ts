@@ -59,7 +59,7 @@ const flags = {
   "max-connection-age": {
     type: "string",
     value: "DURATION",
-    help: "ask a proxy to connect anew after this time, ten percent more or less (0s: never)",
+    help: "ask a proxy to reconnect after this time, ten percent more or less (0s: never)",
     fallback: "0s",
     env: "WEIR_MAX_CONNECTION_AGE",
   },

@@ -1,5 +1,6 @@
 import { clip, oneLine } from "../../base/text.ts";
 import type { ProxyView } from "../../hub/index.ts";
+import { ROLLOUT_PAUSED } from "../../model/annotations.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { WasmFilter, WasmFilterSpecSelector } from "../../model/gen/wasmfilter.ts";
 import type { Revision } from "../../model/revision.ts";
@@ -74,9 +75,14 @@ function facts(filter: WasmFilter): string[] {
     ["Selects", selection(spec.selector)],
     ["On failure", settings.failurePolicy],
     ...(others.length === 0 ? [] : [["Also set", others.join(", ")]]),
+    ...(isPaused(filter) ? [["Paused", "no further wave starts until `weir rollout resume`, of a later rollout neither"]] : []),
     ...(stale ? [["Status", `describes generation ${status?.observedGeneration}; the spec is at ${filter.metadata.generation}`]] : []),
   ];
   return table(undefined, rows, "  ");
+}
+
+function isPaused({ metadata }: WasmFilter): boolean {
+  return metadata.annotations?.[ROLLOUT_PAUSED] === "true";
 }
 
 /** Settings that have a row of their own, and the configuration, whose text `weir get -o json` shows. */
@@ -123,7 +129,7 @@ function rejections({ status }: WasmFilter): string[] {
 function fleet({ metadata }: WasmFilter, proxies: DescribeInput["proxies"]): string[] {
   if (typeof proxies === "string") return [`  ${proxies}`];
   const groups = groupProxies(proxies, { namespace: metadata.namespace ?? "", name: metadata.name });
-  return groups.length === 0 ? ["  no proxy has it"] : renderGroups(groups, "  ");
+  return groups.length === 0 ? ["  no proxy runs it yet"] : renderGroups(groups, "  ");
 }
 
 function historyLines(filter: WasmFilter, revisions: readonly Revision[], now: number): string[] {

@@ -1,4 +1,4 @@
-import { wrap } from "../../base/text.ts";
+import { count, wrap } from "../../base/text.ts";
 import type { InspectedImage } from "../../oci/index.ts";
 import type { ModuleFacts } from "../../preflight/index.ts";
 import { table } from "./table.ts";
@@ -34,7 +34,7 @@ function imageRows({ indexDigest, manifest, layer }: Omit<InspectedImage, "bytes
 
 function pages({ initialPages, maximumPages }: NonNullable<ModuleFacts["memory"]>): string {
   const limit = maximumPages === undefined ? "no limit of its own" : `at most ${maximumPages}`;
-  return `${initialPages} pages of 64 KiB at the start, ${limit}`;
+  return `${count(initialPages, "page", " of 64 KiB")} at the start, ${limit}`;
 }
 
 function names(title: string, all: readonly string[]): string[] {

@@ -1,4 +1,4 @@
-import { wrap } from "../../base/text.ts";
+import { count, wrap } from "../../base/text.ts";
 import type { Measurements } from "../../model/verdict.ts";
 import { table } from "./table.ts";
 
@@ -12,7 +12,7 @@ export function renderVerdict(
     ["size", `${size} bytes`],
     ["compiled in", `${compileMs.toFixed(1)} ms`],
     ["started in", `${startMs.toFixed(1)} ms`],
-    ["memory", `${memoryPages} pages of 64 KiB`],
+    ["memory", count(memoryPages, "page", " of 64 KiB")],
     ["callbacks", String(exports.length)],
     ["imports", String(imports.length)],
   ];

@@ -32,7 +32,7 @@ export function knownHashes(key: FilterKey, content: Identified): readonly strin
   return first === undefined ? [revisionHash(key, content)] : [revisionHash(key, content), first];
 }
 
-/** The settings that there were in version 1, in its order. Fixed for ever. */
+/** The settings that there were in version 1, in its order. Fixed forever. */
 const VERSION_ONE: readonly SettingName[] = ["type", "slot", "priority", "config", "rootId", "failurePolicy", "env", "capabilities"];
 
 /** Version 1: a list of all settings by their position. A content with a setting that is younger than that never had such a hash. */

@@ -53,7 +53,7 @@ export interface Observer {
   see(record: Observed): Sighting;
   /** The proxy runs something else of this filter, is selected or no longer, came, or left. */
   touch(filterId: string, proxyId: string): void;
-  /** The filter selects other proxies than before, or is gone: they are counted anew. */
+  /** The filter selects other proxies than before, or is gone: they are counted again. */
   reset(filterId: string): void;
 }
 

@@ -3,7 +3,7 @@ import { filterId } from "../../model/filter.ts";
 
 /**
  * Ids of the filters of which the proxy runs something else than before; `undefined` when the change concerns every filter that selects it. A filter that
- * is not among them has nothing to count anew: without this, one filter's news would cost a look at all proxies of every filter beside it.
+ * is not among them has nothing to count again: without this, one filter's news would cost a look at all proxies of every filter beside it.
  */
 export function filtersConcerned(before: ProxyNode | undefined, now: ProxyNode): ReadonlySet<string> | undefined {
   if (before === undefined || before.connected !== now.connected || before.since !== now.since) return undefined;

@@ -18,7 +18,7 @@ export interface FleetWatchOptions {
   readonly forgetProxyMs: number;
   /** These proxies may be due other chains. */
   readonly due: (ids: ReadonlySet<string>) => void;
-  /** A filter has to look at this proxy anew. */
+  /** A filter has to look at this proxy again. */
   readonly touched: (filterId: string, proxyId: string) => void;
   /** These filters see their proxies differently. */
   readonly concerned: (records: ReadonlySet<FilterRecord>) => void;

@@ -1,4 +1,4 @@
-/** Specs that parsing and an API server accept, one for every rule of the CRD. The unit tests and the tests against a real API server share them. */
+/** Specs that parsing and an API server accept, one forevery rule of the CRD. The unit tests and the tests against a real API server share them. */
 
 const DIGEST = `sha256:${"a1".repeat(32)}`;
 const PEM = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n";

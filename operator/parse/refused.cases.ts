@@ -1,6 +1,6 @@
 import type { Case } from "./accepted.cases.ts";
 
-/** Specs that parsing and an API server refuse, one for every rule of the CRD. */
+/** Specs that parsing and an API server refuse, one forevery rule of the CRD. */
 
 const DIGEST = `sha256:${"a1".repeat(32)}`;
 const PEM = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n";

@@ -1,14 +1,16 @@
 import type { Log } from "../../model/log.ts";
 import type { Failure } from "../../model/result.ts";
+import type { Revision } from "../../model/revision.ts";
 import { rolloutId } from "../../model/rollout-id.ts";
-import { type FilterRecord, revisionOf } from "../filter/record.ts";
+import type { FilterRecord } from "../filter/record.ts";
 import type { FilterEvent, Source } from "../source/source.ts";
 
 export type EventListener = (record: FilterRecord, event: FilterEvent) => void;
 
 /** What people are told of filters: as Kubernetes Events, in the log, and to whoever listens. */
 export interface Events {
-  emit(record: FilterRecord, event: FilterEvent): void;
+  /** `revision`: the one that the event is about. Without it the line names the filter alone. */
+  emit(record: FilterRecord, event: FilterEvent, revision?: Revision): void;
   /** A failure of the present spec, unless it was told before. */
   failed(record: FilterRecord, before: FilterRecord["resolution"], error: Failure): void;
   listen(listener: EventListener): () => void;
@@ -17,10 +19,9 @@ export interface Events {
 export function createEvents(source: Pick<Source, "event">, log: Log): Events {
   const listeners = new Set<EventListener>();
 
-  function emit(record: FilterRecord, event: FilterEvent): void {
+  function emit(record: FilterRecord, event: FilterEvent, revision?: Revision): void {
     const level = event.type === "Warning" ? "warn" : "info";
-    const target = revisionOf(record, record.rollout.target);
-    const about = target && { rollout: rolloutId({ filter: record.key, revision: target.number, hash: target.hash }) };
+    const about = revision && { rollout: rolloutId({ filter: record.key, revision: revision.number, hash: revision.hash }) };
     log[level](event.message, { filter: record.id, event: event.reason, ...about });
     void source.event(record.key, record.uid, event);
     for (const listener of listeners) listener(record, event);

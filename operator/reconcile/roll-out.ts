@@ -1,6 +1,7 @@
 import type { RolloutPolicy } from "../../model/filter.ts";
+import type { Revision } from "../../model/revision.ts";
 import { wishesOf } from "../filter/annotations.ts";
-import type { FilterRecord } from "../filter/record.ts";
+import { type FilterRecord, revisionOf } from "../filter/record.ts";
 import type { WaveHealth } from "../fleet/health.ts";
 import { type Advance, advance, type Fault, type Observation, retarget, startEvents } from "../rollout/advance.ts";
 import type { RolloutState } from "../rollout/state.ts";
@@ -13,7 +14,7 @@ export interface RollOutDeps {
   readonly settling: Settling;
   /** What is heard of the wave at run time; rejections are added here. */
   readonly health: (record: FilterRecord, restMs: number) => WaveHealth;
-  readonly emit: (record: FilterRecord, event: FilterEvent) => void;
+  readonly emit: (record: FilterRecord, event: FilterEvent, revision?: Revision) => void;
   /** The record has something to write, now. */
   readonly write: (record: FilterRecord) => void;
 }
@@ -43,8 +44,8 @@ export interface RollOut {
 
 /**
  * A step forward (a new target, the next wave, success) is written to the status before any proxy sees it, so that an operator killed at any
- * point goes on from a state that covers all it had handed out. A step back waits for its record too, lest an operator killed just then hand
- * the failed revision out again, but not for long: stable is always safe.
+ * point goes on from a state that covers all it had handed out. A step back waits for its record too, so that an operator killed just then does
+ * not hand the failed revision out again, but not for long: stable is always safe.
  */
 export function createRollOut(deps: RollOutDeps): RollOut {
   return new WrittenRollOut(deps);
@@ -124,7 +125,8 @@ class WrittenRollOut implements RollOut {
     if (proposal === undefined) return;
     if (!proposal.isWritten && (proposal.isForward || now < proposal.madeAt + STEP_BACK_MS)) return;
     record.commit(proposal);
-    for (const event of proposal.events) this.deps.emit(record, event);
+    const revision = revisionOf(record, proposal.state.target);
+    for (const event of proposal.events) this.deps.emit(record, event, revision);
     withdrawUnused(record);
     turn.committed();
   }

@@ -3,6 +3,7 @@ import type { Requeue } from "../../base/work-queue.ts";
 import type { WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import type { Log } from "../../model/log.ts";
 import type { Metrics } from "../../model/metrics.ts";
+import type { Revision } from "../../model/revision.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import { surplus } from "../filter/revisions.ts";
 import type { RolloutState } from "../rollout/state.ts";
@@ -13,7 +14,7 @@ export interface WriteDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly status: (record: FilterRecord, rollout: RolloutState) => WasmFilterStatus;
-  readonly emit: (record: FilterRecord, event: FilterEvent) => void;
+  readonly emit: (record: FilterRecord, event: FilterEvent, revision: Revision) => void;
   /** False for a record that another has taken the place of. */
   readonly isCurrent: (record: FilterRecord) => boolean;
   /** The new revision could not be recorded. */
@@ -42,7 +43,7 @@ export function createWrite(deps: WriteDeps): (record: FilterRecord) => Promise<
     record.recorded(revision);
     const proof = measurements === undefined ? "" : `, proved in ${(measurements.compileMs + measurements.startMs).toFixed(0)} ms`;
     const message = `revision ${revision.number}: ${revision.image} is ${revision.digest}${proof}`;
-    deps.emit(record, { type: "Normal", reason: "Validated", message });
+    deps.emit(record, { type: "Normal", reason: "Validated", message }, revision);
     deps.written(record);
     return true;
   }

@@ -73,7 +73,7 @@ function vanished(wave: GroupHealth, stable: GroupHealth): Fault | undefined {
   if (wave.vanished.length === 0 && wave.restarts < 2) return undefined;
   if (lost(wave) <= lost(stable) + VANISHED_RISE) return undefined;
   const names = [...wave.vanished, ...wave.restarted];
-  const message = `${names.length} of ${wave.proxies} proxies vanished or started anew when they had it: ${names.slice(0, 5).join(", ")}`;
+  const message = `${names.length} of ${wave.proxies} proxies vanished or restarted when they had it: ${names.slice(0, 5).join(", ")}`;
   return { reason: "ProxyVanished", message };
 }
 

@@ -1,3 +1,4 @@
+import { count } from "../../base/text.ts";
 import type { Condition, ConditionType } from "../../model/condition.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { Revision } from "../../model/revision.ts";
@@ -81,7 +82,7 @@ function validated(facts: Facts): Verdict {
   const did = m.effects.length === 0 ? "" : `; on a synthetic request: ${m.effects.join(", ")}`;
   const message =
     `ABI ${m.abi}, ${m.size} bytes, compiled in ${m.compileMs.toFixed(0)} ms, started in ${m.startMs.toFixed(0)} ms, ` +
-    `${m.memoryPages} memory pages, imports ${m.imports.join(" ") || "nothing"}${did}`;
+    `${count(m.memoryPages, "memory page")}, imports ${m.imports.join(" ") || "nothing"}${did}`;
   return { status: "True", reason: "Validated", message: message.slice(0, 2048) };
 }
 

@@ -114,7 +114,7 @@ function ms(text: string | undefined): number {
 
 /**
  * The rollout as the last status recorded it. Revisions that are no longer kept are dropped; a status that makes no sense (somebody else wrote
- * it) starts the rollout anew rather than trusting it.
+ * it) starts the rollout again rather than trusting it.
  */
 export function rolloutFrom(status: WasmFilterStatus | undefined, revisions: readonly Revision[]): RolloutState {
   const known = new Set(revisions.map(({ number }) => number));

@@ -9,7 +9,7 @@ import { filterId } from "../../model/filter.ts";
 export interface FakeFleet extends Fleet {
   connect(id: string, options?: { namespace?: string; labels?: Record<string, string>; slots?: readonly string[] }): void;
   disconnect(id: string): void;
-  /** What a server that is started anew knows: nothing, until proxies `connect` again, with what they run. */
+  /** What a server that is started again knows: nothing, until proxies `connect` again, with what they run. */
   loseMemory(): void;
   /** The proxy is back as a new process, which holds nothing. */
   renew(id: string): void;
@@ -27,7 +27,7 @@ export interface FakeFleet extends Fleet {
   report(id: string, health: ProxyHealth | undefined): void;
   /** Tells the listeners that a module is not in the store any more. */
   miss(wasmDigest: Digest): void;
-  /** Called for every chain that a proxy acknowledged. */
+  /** Called forevery chain that a proxy acknowledged. */
   onAck: (proxyId: string, chain: Chain) => void;
   running(id: string, slot?: string): readonly DeliveredFilter[];
 }

@@ -1,5 +1,5 @@
 import type { WasmFilterSpec } from "../../model/gen/wasmfilter.ts";
-import { silentLog } from "../../model/log.ts";
+import { type Log, silentLog } from "../../model/log.ts";
 import { fail, ok } from "../../model/result.ts";
 import type { Preflight } from "../../model/verdict.ts";
 import { createOperator, type Operator } from "../operator.ts";
@@ -37,7 +37,7 @@ function createFakePreflight(world: () => World): Preflight {
   };
 }
 
-export function createWorld(ownNamespace?: string): World {
+export function createWorld(ownNamespace?: string, log: Log = silentLog): World {
   const clock = createFakeClock();
   const fleet = createFakeFleet(clock.now);
   const source = createFakeSource();
@@ -47,7 +47,7 @@ export function createWorld(ownNamespace?: string): World {
       ...{ source, fleet, clock, registry, ownNamespace },
       preflight: createFakePreflight(() => world),
       parseKeychain: () => ok(new Map()),
-      log: silentLog,
+      log,
       random: () => 0.5,
     });
   const world: World = {

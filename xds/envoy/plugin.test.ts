@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { allowedNames } from "../../model/capabilities.ts";
+import type { PluginSettings } from "../../model/settings.ts";
 import { FailurePolicy, PluginConfig } from "../gen/envoy/extensions/wasm/v3/wasm.ts";
 import { join } from "../protobuf/wire.ts";
 import { entryFixture } from "../testing/entry.ts";
@@ -71,4 +72,20 @@ describe("the config of a plugin", () => {
     assert.ok(!restricted.includes("proxy_on_response_headers"));
     assert.deepEqual(allowedNames(["proxy_log", "fd_write"]), allowedNames(["fd_write", "proxy_log", "proxy_log"]));
   });
+
+  /** A value that differs from the default, for each setting that goes into the plugin's configuration. Which slot, chain and place is the chain's affair. */
+  const others: Omit<PluginSettings, "slot" | "priority" | "type"> = {
+    rootId: "root",
+    failurePolicy: "Open",
+    config: "text",
+    env: [{ name: "A", value: "b" }],
+    capabilities: ["proxy_get_property"],
+  };
+
+  for (const [name, value] of Object.entries(others)) {
+    test(`setting ${name} reaches the proxy`, () => {
+      const encoded = (given: Partial<PluginSettings>) => Buffer.from(join(pluginConfig(entryFixture("a", given), CODE, NEW, "1")));
+      assert.notDeepEqual(encoded({ [name]: value }), encoded({}));
+    });
+  }
 });
