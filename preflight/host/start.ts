@@ -68,6 +68,6 @@ function refusal(host: Host, reason: StartProblem["reason"], callback: string): 
   if (host.fault !== undefined) return { reason, message: describeFault(host.fault) };
   const last = host.options.journal.logs().at(-1);
   const said = last === undefined ? "it logged nothing" : `its last log line: ${last.text}`;
-  const advice = reason === "ConfigureFailed" ? "; check the configuration against what the module expects" : "";
+  const advice = reason === "ConfigureFailed" ? "; check the configuration (spec.config) against what the module expects" : "";
   return { reason, message: `${callback} returned false; ${said}${advice}` };
 }
