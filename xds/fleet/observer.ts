@@ -1,3 +1,4 @@
+import { setBounded } from "../../base/bounded-map.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { Digest } from "../../model/digest.ts";
 import { parseName } from "../envoy/chain.ts";
@@ -12,6 +13,9 @@ import type { Offers } from "./offers.ts";
 import type { Proxies } from "./proxies.ts";
 import { isNewest, type ProxyRecord } from "./proxy.ts";
 import { isManaged, managedKey, serve, serveManaged } from "./serve.ts";
+
+/** Names whose history is kept after a proxy unsubscribed: it asks again when its listener is built anew, and what it rejected must not come again. */
+const MAX_LEFT = 64;
 
 export interface ObserverOptions {
   readonly proxies: Proxies;
@@ -50,10 +54,11 @@ export class FleetObserver implements StreamObserver {
   subscribed(stream: XdsStream, typeUrl: string, added: readonly Subscribed[], removed: readonly string[], resuming: boolean): void {
     const record = this.recordOf(stream);
     if (record === undefined || typeUrl !== typeUrls.extensionConfig) return;
-    for (const name of removed) record.subscribers.get(name)?.delete(stream.id);
+    for (const name of removed) this.unsubscribed(record, name, stream.id);
     for (const { name, claimed } of added) {
       const ledger = subscribe(record, name, stream.id);
       if (ledger === undefined) continue;
+      record.left?.delete(name);
       if (resuming) ledger.resumed();
       else ledger.claimed(claimed);
       if (record.assigned !== undefined) this.serve(record, ledger);
@@ -89,7 +94,8 @@ export class FleetObserver implements StreamObserver {
     if (record === undefined || !record.streams.delete(stream.id)) return;
     if (record.streams.size === 0) {
       // What the proxy had when it left stays visible. What it unsubscribed from earlier is dropped.
-      for (const [name, streams] of record.subscribers) if (streams.size === 0) record.ledgers.delete(name);
+      for (const name of record.left?.keys() ?? []) forgetName(record, name);
+      record.left = undefined;
       record.since = clock.now();
     }
     for (const [name, streams] of record.subscribers) {
@@ -97,6 +103,18 @@ export class FleetObserver implements StreamObserver {
       if (streams.size === 0) record.subscribers.delete(name);
     }
     proxies.touch(record);
+  }
+
+  /** What nobody asks for any more is let go, all but the history of the last few names. */
+  private unsubscribed(record: ProxyRecord, name: string, streamId: number): void {
+    const streams = record.subscribers.get(name);
+    if (!streams?.delete(streamId) || streams.size > 0) return;
+    record.subscribers.delete(name);
+    record.lacking.delete(name);
+    this.options.cache.release(record.node.id, typeUrls.extensionConfig, name);
+    record.left ??= new Map();
+    const lost = setBounded(record.left, name, name, MAX_LEFT);
+    if (lost !== undefined) forgetName(record, lost);
   }
 
   private acked(record: ProxyRecord, ledger: Ledger, version: string): void {
@@ -123,6 +141,11 @@ export class FleetObserver implements StreamObserver {
   private recordOf({ node }: XdsStream): ProxyRecord | undefined {
     return node && this.options.proxies.get(node.id);
   }
+}
+
+function forgetName(record: ProxyRecord, name: string): void {
+  record.ledgers.delete(name);
+  record.types.delete(name);
 }
 
 /** The ledger of a name that a stream subscribes to; `undefined` for a name that Weir does not serve. */

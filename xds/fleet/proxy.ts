@@ -10,12 +10,14 @@ export interface ProxyRecord {
   readonly streams: Set<number>;
   /** True when it acknowledged the listener of a managed sidecar since it connected. */
   listening: boolean;
-  /** By resource name. A ledger without subscribers is kept for its history, but not shown while the proxy is connected. */
+  /** By resource name. Some ledgers without subscribers are kept for their history (`left`); they are not shown while the proxy is connected. */
   readonly ledgers: Map<string, Ledger>;
   /** Resource name -> type of the filter that it held last. What fills its place must be of the same type. */
   readonly types: Map<string, FilterType>;
   /** Resource name -> ids of the streams that subscribe to it. */
   readonly subscribers: Map<string, Set<number>>;
+  /** Names that it unsubscribed from, whose ledgers are kept for their history; the oldest comes first. Created when it is needed. */
+  left: Map<string, string> | undefined;
   /** Resource names that are held in the cache because a module could not be loaded. */
   readonly lacking: Set<string>;
   assigned: ReadonlyMap<string, Chain | "hold"> | undefined;
@@ -34,6 +36,7 @@ export function createProxyRecord(node: NodeInfo, now: number): ProxyRecord {
     ledgers: new Map(),
     types: new Map(),
     subscribers: new Map(),
+    left: undefined,
     lacking: new Set(),
     assigned: undefined,
     since: now,

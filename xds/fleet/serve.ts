@@ -47,7 +47,9 @@ export function isManaged({ node }: ProxyRecord, { filter }: Ledger): boolean {
  */
 function isNewPlace(record: ProxyRecord, ledger: Ledger): boolean {
   if (!isManaged(record, ledger) || !ledger.vacant) return false;
-  return record.listening || [...record.ledgers.values()].some(({ running }) => running !== undefined);
+  if (record.listening) return true;
+  for (const { running } of record.ledgers.values()) if (running !== undefined) return true;
+  return false;
 }
 
 /** A text that changes with everything in a node that the listener of a managed sidecar depends on. */

@@ -32,4 +32,24 @@ describe("the statistics of a proxy", () => {
     assert.equal(stats.health()?.requests, 0);
     assert.deepEqual([...(stats.health()?.vmFailures ?? [])], [["shop/add-header", 5]]);
   });
+
+  for (const value of [Number.NaN, Number.POSITIVE_INFINITY, -1, 9, 1e300]) {
+    test(`a counter that says ${value} after 10 is refused, and the next good one counts`, () => {
+      const stats = createProxyStats();
+      stats.take([counter("http.inbound.downstream_rq_5xx", 10)], 1);
+      stats.take([counter("http.inbound.downstream_rq_5xx", value), counter("http.inbound.downstream_rq_completed", 7)], 2);
+      assert.equal(stats.health()?.errors5xx, 10);
+      assert.equal(stats.health()?.requests, 7);
+      stats.take([counter("http.inbound.downstream_rq_5xx", 11)], 3);
+      assert.equal(stats.health()?.errors5xx, 11);
+    });
+  }
+
+  test("a summary with a sum or a count that is no number counts for nothing", () => {
+    const stats = createProxyStats();
+    stats.take([summary("http.inbound.downstream_rq_time", 2, 8)], 1);
+    for (const sum of [Number.NaN, -5, Number.POSITIVE_INFINITY]) stats.take([summary("http.inbound.downstream_rq_time", 3, sum)], 2);
+    assert.equal(stats.health()?.latencyCount, 2);
+    assert.equal(stats.health()?.latencySumMs, 8);
+  });
 });

@@ -1,6 +1,11 @@
 import type { ProxyHealth } from "../../model/delivery.ts";
 import type { Metric, MetricFamily } from "../gen/io/prometheus/client/metrics.ts";
 
+/** False for what no proxy counts: the numbers decide about rollouts, and whoever sends them chooses them. */
+function isTotal(value: number): boolean {
+  return value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+}
+
 /** The few statistics that tell how a proxy is doing. Envoy streams counters as totals, and only those that changed. */
 export interface ProxyStats {
   take(families: readonly MetricFamily[], now: number): void;
@@ -39,11 +44,18 @@ export function createProxyStats(): ProxyStats {
       for (const { name = "", metric } of families) {
         if (!REQUESTS.test(name) && !VM_RELOADS.test(name)) continue;
         const sample: Metric | undefined = metric?.[0];
-        if (sample?.counter !== undefined) keep(name, sample.counter.value ?? 0);
+        if (sample?.counter !== undefined) {
+          const { value = 0 } = sample.counter;
+          // A counter rises for as long as its stream lasts.
+          if (isTotal(value) && value >= (values.get(name) ?? 0)) keep(name, value);
+        }
         if (sample?.summary !== undefined) {
           // Unlike counters, a summary covers one flush interval only.
-          add(`${name}.count`, Number(sample.summary.sampleCount ?? 0));
-          add(`${name}.sum`, sample.summary.sampleSum ?? 0);
+          const count = Number(sample.summary.sampleCount ?? 0);
+          const { sampleSum = 0 } = sample.summary;
+          if (!isTotal(count) || !isTotal(sampleSum)) continue;
+          add(`${name}.count`, count);
+          add(`${name}.sum`, sampleSum);
         }
       }
     },

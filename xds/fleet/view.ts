@@ -11,7 +11,9 @@ export function viewOf(record: ProxyRecord): ProxyNode {
   const bySlot = new Map<string, Ledger[]>();
   for (const ledger of record.ledgers.values()) {
     if (connected && !record.subscribers.has(ledger.name)) continue;
-    bySlot.set(ledger.slot, [...(bySlot.get(ledger.slot) ?? []), ledger]);
+    const known = bySlot.get(ledger.slot);
+    if (known === undefined) bySlot.set(ledger.slot, [ledger]);
+    else known.push(ledger);
   }
   const slots = new Map([...bySlot].map(([slot, ledgers]) => [slot, slotOf(slot, ledgers, record)]));
   return { id: node.id, namespace: node.namespace, labels: node.labels, connected, since: record.since, version: node.version, slots };
@@ -26,7 +28,7 @@ function slotOf(slot: string, ledgers: readonly Ledger[], record: ProxyRecord): 
     slot,
     desired,
     running: running(acknowledged, place),
-    runningSince: acknowledged.length > 0 ? Math.max(...acknowledged.map(({ since }) => since)) : undefined,
+    runningSince: acknowledged.length > 0 ? acknowledged.reduce((last, { since }) => Math.max(last, since), 0) : undefined,
     rejection: latest(ledgers),
   };
 }

@@ -20,6 +20,8 @@ export interface Cache {
   /** Streams are told nothing about this name, neither that it is there nor that it is absent, until it is put or removed. */
   hold(nodeId: string, typeUrl: string, name: string): void;
   remove(nodeId: string, typeUrl: string, name: string): void;
+  /** Forgets a name that no stream asks for any more. Nobody is told. */
+  release(nodeId: string, typeUrl: string, name: string): void;
   /** Replaces everything of a type. Only a resource whose version differs counts as changed. */
   set(nodeId: string, typeUrl: string, resources: Iterable<Resource>, version?: string): void;
   /** Forgets what was decided for a node. Its streams keep what they were sent. */
@@ -83,6 +85,12 @@ class NodeCache implements Cache {
     if (view.held.delete(name) || view.resources.delete(name)) notify(node, typeUrl, [name]);
   }
 
+  release(nodeId: string, typeUrl: string, name: string): void {
+    const view = this.nodes.get(nodeId)?.views.get(typeUrl);
+    view?.resources.delete(name);
+    view?.held.delete(name);
+  }
+
   set(nodeId: string, typeUrl: string, resources: Iterable<Resource>, version?: string): void {
     const node = this.node(nodeId);
     const view = viewOf(node, typeUrl);
@@ -99,7 +107,7 @@ class NodeCache implements Cache {
 
   clear(nodeId: string): void {
     this.nodes.get(nodeId)?.views.clear();
-    this.release(nodeId);
+    this.dropEmpty(nodeId);
   }
 
   watch(nodeId: string, watcher: Watcher): void {
@@ -108,7 +116,7 @@ class NodeCache implements Cache {
 
   unwatch(nodeId: string, watcher: Watcher): void {
     this.nodes.get(nodeId)?.watchers.delete(watcher);
-    this.release(nodeId);
+    this.dropEmpty(nodeId);
   }
 
   size(): number {
@@ -124,7 +132,7 @@ class NodeCache implements Cache {
   }
 
   /** Forgets a node of which nothing is left. */
-  private release(nodeId: string): void {
+  private dropEmpty(nodeId: string): void {
     const node = this.nodes.get(nodeId);
     if (node !== undefined && node.views.size === 0 && node.watchers.size === 0) this.nodes.delete(nodeId);
   }

@@ -123,6 +123,20 @@ export class ClientState {
     this.forceAll = false;
   }
 
+  /** How many names and resources would be remembered after this request. */
+  sizeAfter(request: Request): number {
+    const { names, held } = this;
+    if (request.variant === "sotw") {
+      let kept = this.wildcard ? held.size : 0;
+      if (!this.wildcard) for (const name of request.names) if (held.has(name)) kept += 1;
+      return request.names.length + kept;
+    }
+    let size = names.size + held.size + (this.started ? 0 : request.initial.size);
+    for (const name of request.unsubscribe) if (names.has(name)) size -= held.has(name) ? 2 : 1;
+    for (const name of request.subscribe) if (!names.has(name)) size += 1;
+    return size;
+  }
+
   /** `refused`: the newest response was rejected. */
   applySotw(request: SotwRequest, refused: boolean): Change {
     const { names, fullState } = this;

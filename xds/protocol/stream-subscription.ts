@@ -108,6 +108,10 @@ class StreamSubscription implements Subscription {
     return this.client.names.size + this.client.held.size;
   }
 
+  sizeAfter(request: Request): number {
+    return this.client.sizeAfter(request);
+  }
+
   *statuses(): IterableIterator<NameStatus> {
     const { names, held, rejections } = this.client;
     for (const [name, { version, state }] of held) {

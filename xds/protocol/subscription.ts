@@ -106,5 +106,7 @@ export interface Subscription {
   owns(nonce: string): boolean;
   /** How many names and resources this subscription remembers: its share of the stream's bound. */
   size(): number;
+  /** What `size` would be after this request. Nothing is changed. */
+  sizeAfter(request: Request): number;
   statuses(): IterableIterator<NameStatus>;
 }

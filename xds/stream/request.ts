@@ -32,6 +32,13 @@ export function decodeRequest(variant: Request["variant"], bytes: Uint8Array, wa
   }
 }
 
+/** Characters of a rejection's message that are kept: Envoy names each filter at fault in a few hundred. */
+const MAX_ERROR_TEXT = 4_096;
+
+function errorOf(detail: { readonly message?: string | undefined } | undefined): string | undefined {
+  return detail && (detail.message ?? "").slice(0, MAX_ERROR_TEXT);
+}
+
 function decodeSotw(reader: BinaryReader, node: NodeMessage | undefined): DiscoveryMessage {
   const message = DiscoveryRequest.decode(reader);
   return {
@@ -42,7 +49,7 @@ function decodeSotw(reader: BinaryReader, node: NodeMessage | undefined): Discov
       variant: "sotw",
       names: message.resourceNames ?? [],
       nonce: message.responseNonce ?? "",
-      error: message.errorDetail && (message.errorDetail.message ?? ""),
+      error: errorOf(message.errorDetail),
     },
   };
 }
@@ -62,7 +69,7 @@ function decodeDelta(reader: BinaryReader, node: NodeMessage | undefined): Disco
       unsubscribe: message.resourceNamesUnsubscribe ?? [],
       initial: initialResourceVersions === undefined ? NONE : new Map(Object.entries(initialResourceVersions)),
       nonce: message.responseNonce ?? "",
-      error: message.errorDetail && (message.errorDetail.message ?? ""),
+      error: errorOf(message.errorDetail),
     },
   };
 }

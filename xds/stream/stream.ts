@@ -9,6 +9,7 @@ import { byDependency, rulesOf } from "../protocol/type-rules.ts";
 import type { StreamMeter } from "./meter.ts";
 import { type NodeInfo, parseNode } from "./node.ts";
 import { type DiscoveryMessage, decodeRequest } from "./request.ts";
+import { excessOf } from "./request-bounds.ts";
 import type { Encoder } from "./response.ts";
 
 /** Where a stream's responses go: its call. */
@@ -173,22 +174,37 @@ export class XdsStream implements CallHandler, Watcher {
 
   /** Takes a request; returns why the stream must end, if it must. */
   private accept(bytes: Uint8Array): Refusal | undefined {
+    const { limits } = this.context;
+    const excess = excessOf(this.variant, bytes, limits.names);
+    if (excess !== undefined) return excess === "names" ? tooManyNames(limits) : exhausted(excess);
     const message = decodeRequest(this.variant, bytes, this.opener === undefined);
     if (message === undefined) return invalid(`the request is not a valid ${this.variant === "delta" ? "Delta" : ""}DiscoveryRequest`);
-    const refusal = this.opener === undefined ? this.open(message) : undefined;
+    const refusal = this.check(message) ?? (this.opener === undefined ? this.open(message) : undefined);
     if (refusal !== undefined) return refusal;
     const typeUrl = message.typeUrl || this.typeUrl;
     if (typeUrl === undefined) return invalid("a request on the aggregated service must carry type_url");
     // A request for another type than the service's, or an answer to another type's response, is ignored: it is no reason to end the stream.
     if (this.typeUrl !== undefined && typeUrl !== this.typeUrl) return undefined;
-    const { limits } = this.context;
     for (const other of this.typed) if (other.typeUrl !== typeUrl && other.subscription.owns(message.request.nonce)) return undefined;
     const typed = this.find(typeUrl) ?? this.add(typeUrl);
     if (typed === undefined) return exhausted(`a stream may carry at most ${limits.types} resource types`);
     this.apply(typed, message);
+    return undefined;
+  }
+
+  /** Counts before anything is applied or remembered. */
+  private check({ typeUrl: named, request }: DiscoveryMessage): Refusal | undefined {
+    const { limits } = this.context;
+    const typeUrl = named || this.typeUrl;
+    if (typeUrl === undefined) return invalid("a request on the aggregated service must carry type_url");
     let remembered = 0;
-    for (const { subscription } of this.typed) remembered += subscription.size();
-    return remembered > limits.names ? exhausted(`a stream may subscribe to at most ${limits.names} resources`) : undefined;
+    let known = false;
+    for (const each of this.typed) {
+      known ||= each.typeUrl === typeUrl;
+      remembered += each.typeUrl === typeUrl ? each.subscription.sizeAfter(request) : each.subscription.size();
+    }
+    if (!known) remembered += request.variant === "delta" ? request.subscribe.length + request.initial.size : request.names.length;
+    return remembered > limits.names ? tooManyNames(limits) : undefined;
   }
 
   private open(message: DiscoveryMessage): Refusal | undefined {
@@ -260,6 +276,10 @@ export class XdsStream implements CallHandler, Watcher {
 
 function invalid(message: string): Refusal {
   return { code: status.invalidArgument, message };
+}
+
+function tooManyNames({ names }: StreamLimits): Refusal {
+  return exhausted(`a stream may subscribe to at most ${names} resources`);
 }
 
 function exhausted(message: string): Refusal {
