@@ -4,21 +4,23 @@ import { assemble } from "./wat.ts";
  * What a module does wrong. All but `good` do it where only a real proxy under real traffic shows it, or (`junk`, `trapsAtStart`, `refusesConfiguration`)
  * so plainly that it must never leave the operator.
  * - `trapsOnTraffic`, `answers500`, `slow`: for requests with the header `x-customer`.
+ * - `loops`: never returns from a request with the header `x-loop`.
  * - `refusesOnProxy`, `trapsOnProxy`, `refusesLateOnProxy` (it takes its time): at configuration, in a proxy whose node.id begins with `edge`.
  */
 export type Fault = (typeof faults)[number];
 
 export const faults = [
-  ...["good", "trapsOnTraffic", "answers500", "slow", "refusesOnProxy", "trapsOnProxy", "refusesLateOnProxy"],
+  ...["good", "trapsOnTraffic", "answers500", "slow", "loops", "refusesOnProxy", "trapsOnProxy", "refusesLateOnProxy"],
   ...["trapsAtStart", "refusesConfiguration", "junk"],
 ] as const;
 
 /** Where the fault is found at the latest: `preflight` ships nothing, `proxy` is a rejected configuration, `traffic` shows only in requests. */
-export const shows: Readonly<Record<Fault, "never" | "preflight" | "proxy" | "traffic">> = {
+export const shows: Readonly<Record<Fault, "never" | "preflight" | "proxy" | "traffic" | "demand">> = {
   good: "never",
   trapsOnTraffic: "traffic",
   answers500: "traffic",
   slow: "traffic",
+  loops: "demand",
   refusesOnProxy: "proxy",
   trapsOnProxy: "proxy",
   refusesLateOnProxy: "proxy",
@@ -49,6 +51,7 @@ export async function faultyFilter(fault: Fault, value: string): Promise<Uint8Ar
     (data (i32.const 0) "x-weir")
     (data (i32.const 64) "${value}")
     (data (i32.const 1088) "x-customer")
+    (data (i32.const 1120) "x-loop")
     (data (i32.const 1152) "xds\\00node\\00id")
     (global $heap (mut i32) (i32.const 65536))
     (func (export "proxy_abi_version_0_2_1"))
@@ -66,6 +69,10 @@ export async function faultyFilter(fault: Fault, value: string): Promise<Uint8Ar
     (func $fromCustomer (result i32)
       (i32.store (i32.const 2052) (i32.const 0))
       (drop (call $get (i32.const 0) (i32.const 1088) (i32.const 10) (i32.const 2048) (i32.const 2052)))
+      (i32.ne (i32.load (i32.const 2052)) (i32.const 0)))
+    (func $isLoop (result i32)
+      (i32.store (i32.const 2052) (i32.const 0))
+      (drop (call $get (i32.const 0) (i32.const 1120) (i32.const 6) (i32.const 2048) (i32.const 2052)))
       (i32.ne (i32.load (i32.const 2052)) (i32.const 0)))
     (func $now (result i64)
       (drop (call $time (i32.const 2056)))
@@ -91,6 +98,7 @@ function atConfiguration(fault: Fault): string {
 
 function onRequest(fault: Fault): string {
   if (fault === "trapsOnTraffic") return "(if (call $fromCustomer) (then unreachable))";
+  if (fault === "loops") return "(if (call $isLoop) (then (loop $forever (br $forever))))";
   if (fault === "slow") return `(if (call $fromCustomer) (then (call $wait (i64.add (call $now) (i64.const ${SLOW_MS}000000)))))`;
   if (fault !== "answers500") return "";
   const respond =

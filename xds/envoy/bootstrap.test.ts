@@ -34,6 +34,10 @@ describe("the Envoy bootstrap of a proxy", () => {
     assert.equal(open[0].config_discovery.default_config["@type"], open[0].config_discovery.type_urls[0]);
   });
 
+  test("a worker that does not return ends Envoy, managed or not", () => {
+    for (const managed of [false, true]) assert.equal(render({ managed }).watchdogs.worker_watchdog.kill_timeout, "5s");
+  });
+
   test("names are resolved, addresses are not", () => {
     const types = (host: string) => render({ xds: { host, port: 1 } }).static_resources.clusters[0].type;
     assert.deepEqual([types("weir.weir-system.svc"), types("10.0.0.1"), types("::1")], ["STRICT_DNS", "STATIC", "STATIC"]);

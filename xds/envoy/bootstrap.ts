@@ -56,6 +56,7 @@ export function renderBootstrap(options: BootstrapOptions): string {
     header(options),
     node(options),
     admin(options),
+    watchdogs,
     dynamicResources(options),
     options.stats ? statsSink : "",
     "static_resources:\n",
@@ -112,6 +113,10 @@ function dynamicResources({ managed }: BootstrapOptions): string {
         retry_policy: {retry_back_off: {base_interval: 0.25s, max_interval: 5s}}
 ${discovery}`;
 }
+
+const watchdogs = `watchdogs:   # a filter that never returns takes a worker thread with it: end this Envoy, and let what runs it start another
+  worker_watchdog: {megamiss_timeout: 2s, kill_timeout: 5s}
+`;
 
 const statsSink = `stats_flush_interval: 1s
 stats_sinks:   # how Weir sees errors and latency while it rolls a filter out
