@@ -1,7 +1,34 @@
-/** One line from any text. Control characters go, escape sequences with them: they could move the cursor of a person who reads. */
+/**
+ * Characters that act on a terminal or a reader instead of being shown: C0, DEL and C1 controls, line and paragraph separators, and those that
+ * reorder text (https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters).
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const ACTING = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+
+/** What may stay as it is in whole output: line ends, tabs, and the colours of Weir's own renderers. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const LAYOUT = /[\n\t]|\u001b\[(?:[12]|22|3[0-79]|9[0-7])m/g;
+const LINES = /[\n\t]/g;
+
+/** Text that strangers may have written, to be read by people: what would act is shown as `\u001b`. In a JSON document that is the same data. */
+export function escapeText(text: string): string {
+  return text.replace(ACTING, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/** Whole output, escaped but for its line ends and tabs, and with `color` for the colours that Weir itself uses. For the place that writes it. */
+export function escapeOutput(text: string, color: boolean): string {
+  let safe = "";
+  let end = 0;
+  for (const { 0: kept, index } of text.matchAll(color ? LAYOUT : LINES)) {
+    safe += escapeText(text.slice(end, index)) + kept;
+    end = index + kept.length;
+  }
+  return safe + escapeText(text.slice(end));
+}
+
+/** One line from any text: line breaks and tabs become a space, whatever else would act is escaped. */
 export function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must go
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ").trim();
+  return escapeText(text.replace(/[\t\n\v\f\r\u0085\u2028\u2029]+/g, " ")).trim();
 }
 
 /** At most `max` characters. A cut is marked with `…`, which counts. */

@@ -1,5 +1,6 @@
 import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { oneLine } from "../base/text.ts";
 import type { Command } from "./args/command.ts";
 import { renderCommand, renderGroup, renderOverview } from "./args/help.ts";
 import { lookup, secondWords, unknown } from "./args/lookup.ts";
@@ -76,7 +77,7 @@ async function execute(command: Command, argv: readonly string[], terminal: Term
   const result = await command.run(argv, terminal);
   if (result.ok) return DONE;
   if (result.error.reason === USAGE) return wrongUsage(terminal, command.name, result.error.message);
-  terminal.err(`error: ${result.error.message}\n`);
+  terminal.err(`error: ${oneLine(result.error.message)}\n`);
   return FAILED;
 }
 

@@ -1,3 +1,4 @@
+import { oneLine } from "../base/text.ts";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -12,7 +13,7 @@ export function printJson(value: unknown, terminal: Terminal): void {
 
 /** On stderr, so that output for programs stays whole. `text` begins in lower case and has no full stop. */
 export function printNote(text: string, terminal: Terminal): void {
-  terminal.err(`note: ${text}\n`);
+  terminal.err(`note: ${oneLine(text)}\n`);
 }
 
 /** What a person should know about what was read. */

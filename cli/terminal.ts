@@ -1,3 +1,4 @@
+import { escapeOutput } from "../base/text.ts";
 import type { Result } from "../model/result.ts";
 import { fail, ok } from "../model/result.ts";
 
@@ -12,9 +13,9 @@ export interface Terminal {
   readonly columns: number;
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Writes to stdout as it is. */
+  /** Writes to stdout: text with everything escaped that would act on a terminal, bytes as they are. */
   out(text: string | Uint8Array): void;
-  /** Writes to stderr as it is. */
+  /** Writes to stderr, escaped likewise. */
   err(text: string): void;
   /** All of stdin as text; fails past `maxBytes`. */
   readInput(maxBytes: number): Promise<Result<string>>;
@@ -25,14 +26,16 @@ const PIPE_COLUMNS = 100;
 
 export function processTerminal(): Terminal {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", ignoreClosedPipe);
+  const color = takesColor(process.env, process.stdout.isTTY === true);
+  const errColor = takesColor(process.env, process.stderr.isTTY === true);
   return {
     env: process.env,
-    color: takesColor(process.env, process.stdout.isTTY === true),
+    color,
     errIsScreen: process.stderr.isTTY === true,
     columns: process.stdout.columns ?? PIPE_COLUMNS,
     now: () => Date.now(),
-    out: (text) => void process.stdout.write(text),
-    err: (text) => void process.stderr.write(text),
+    out: (text) => void process.stdout.write(typeof text === "string" ? escapeOutput(text, color) : text),
+    err: (text) => void process.stderr.write(escapeOutput(text, errColor)),
     readInput,
   };
 }

@@ -1,4 +1,4 @@
-import { count, wrap } from "../../base/text.ts";
+import { count, oneLine, wrap } from "../../base/text.ts";
 import type { InspectedImage } from "../../oci/index.ts";
 import type { ModuleFacts } from "../../preflight/index.ts";
 import { table } from "./table.ts";
@@ -21,7 +21,7 @@ export function renderModule({ name, wasmDigest, image, facts }: ModuleInput): s
     ...(hasStart ? [["start", "runs code when it is instantiated"]] : []),
     ["Envoy", problem === undefined ? "no problem found; `weir verify` runs it" : `cannot load it (${problem.reason}): ${problem.message}`],
   ];
-  return `${[name, ...table(undefined, rows, "  "), ...names("imports", imports), ...names("exports", exports)].join("\n")}\n`;
+  return `${[oneLine(name), ...table(undefined, rows, "  "), ...names("imports", imports), ...names("exports", exports)].join("\n")}\n`;
 }
 
 function imageRows({ indexDigest, manifest, layer }: Omit<InspectedImage, "bytes">): string[][] {
@@ -41,7 +41,7 @@ function names(title: string, all: readonly string[]): string[] {
   if (all.length === 0) return [];
   return [
     `  ${title} (${all.length})`,
-    ...wrap(all.join(" "), 96)
+    ...wrap(all.map(oneLine).join(" "), 96)
       .split("\n")
       .map((line) => `    ${line}`),
   ];

@@ -1,4 +1,4 @@
-import { count, wrap } from "../../base/text.ts";
+import { count, oneLine, wrap } from "../../base/text.ts";
 import type { Measurements } from "../../model/verdict.ts";
 import { table } from "./table.ts";
 
@@ -19,9 +19,9 @@ export function renderVerdict(
   const used =
     imports.length === 0
       ? []
-      : wrap(imports.join(" "), 96)
+      : wrap(imports.map(oneLine).join(" "), 96)
           .split("\n")
           .map((line) => `    ${line}`);
-  const did = effects.length === 0 ? [] : ["  on a synthetic request", ...effects.map((effect) => `    ${effect}`)];
+  const did = effects.length === 0 ? [] : ["  on a synthetic request", ...effects.map((effect) => `    ${oneLine(effect)}`)];
   return `${[`${name} loads`, ...table(undefined, rows, "  "), ...used, ...did].join("\n")}\n`;
 }
