@@ -4,6 +4,7 @@ import type { ConfigReference, Filter, LabelSelector, ModuleSource, RolloutPolic
 import { API_VERSION, KIND, type WasmFilter, type WasmFilterSpec, type WasmFilterSpecRollout } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { askedSettings } from "../../model/settings.ts";
+import { beyondBounds, whyBeyond } from "./bounds.ts";
 import { inexactNumbers } from "./config.ts";
 import { isFields, withDefaults } from "./defaults.ts";
 import { isNamespace, isObjectName } from "./names.ts";
@@ -31,10 +32,13 @@ function check(raw: unknown): { readonly object: unknown; readonly problems: Pro
   if (!isFields(raw))
     return { object: raw, problems: [{ path: "", message: "not an object; a WasmFilter has apiVersion, kind, metadata and spec" }] };
   const { status: _, ...rest } = raw;
+  const beyond = whyBeyond(raw) ?? beyondBounds(rest);
+  if (beyond !== undefined) return { object: raw, problems: [{ path: "", message: `the object is ${beyond}` }] };
   const schema = wasmFilterSchema();
   const object = withDefaults(schema, rest);
   const structural = structuralProblems(object);
-  const rules = ruleProblems(schema, object, structural.length === 0);
+  // As in the API server: rules are for objects of the right shape and size.
+  const rules = structural.length === 0 ? ruleProblems(schema, object, true) : [];
   return { object, problems: [...identityProblems(raw), ...structural, ...rules, ...inexactNumbers(raw.spec)] };
 }
 

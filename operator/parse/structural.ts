@@ -4,6 +4,9 @@ import { isFields } from "./defaults.ts";
 import { joinPath, type Problem } from "./problem.ts";
 import { type Schema, wasmFilterSchema } from "./schema.ts";
 
+/** Violations that are told one by one: looking for what a field was meant to be takes time for each. */
+const MAX_TOLD = 100;
+
 let validate: ValidateFunction | undefined;
 
 /** Violations of the structural schema: wrong types, missing and unknown fields, values out of bounds, duplicate list entries. */
@@ -15,7 +18,9 @@ export function structuralProblems(object: unknown): Problem[] {
     const errors = validate.errors ?? [];
     // A failed anyOf also reports each of its branches, which say more.
     const telling = errors.filter(({ keyword }) => keyword !== "anyOf" && keyword !== "not");
-    for (const error of telling.length > 0 ? telling : errors) problems.push(toProblem(error, schema));
+    const told = telling.length > 0 ? telling : errors;
+    for (const error of told.slice(0, MAX_TOLD)) problems.push(toProblem(error, schema));
+    if (told.length > MAX_TOLD) problems.push({ path: "", message: `and ${told.length - MAX_TOLD} more of the wrong shape` });
   }
   collectDuplicates(schema, object, "", problems);
   return problems;

@@ -1,6 +1,7 @@
 import { LineCounter, parseAllDocuments } from "yaml";
 import { API_VERSION, KIND } from "../../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../../model/result.ts";
+import { beyondBounds, withinBounds } from "../../parse/bounds.ts";
 import { type Fields, isFields } from "../../parse/defaults.ts";
 import { isNamespace, isObjectName } from "../../parse/names.ts";
 
@@ -90,7 +91,9 @@ function readJson(text: string): Result<Document[]> {
 
 function readYaml(text: string): Result<Document[]> {
   const lineCounter = new LineCounter();
-  const parsed = parseAllDocuments(text, { lineCounter, prettyErrors: false, merge: true });
+  const parsed = parseDocuments(text, lineCounter);
+  if (parsed === undefined)
+    return fail("InvalidManifest", "nested too deeply to be read; make it flatter, or write the configuration as a string");
   const documents: Document[] = [];
   for (const document of "empty" in parsed ? [] : parsed) {
     const [error] = document.errors;
@@ -109,8 +112,19 @@ function readYaml(text: string): Result<Document[]> {
   return ok(documents);
 }
 
+/** `undefined` when the nesting uses up the stack: the parser recurses. */
+function parseDocuments(text: string, lineCounter: LineCounter): ReturnType<typeof parseAllDocuments> | undefined {
+  try {
+    return parseAllDocuments(text, { lineCounter, prettyErrors: false, merge: true });
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
 /** The parser quotes the offending token at the end of some messages. */
 function withoutQuotes(message: string): string {
+  if (message.startsWith("Maximum call stack")) return "nested too deeply; make it flatter, or write the configuration as a string";
   return message.replace(/:? *["'`][\s\S]*$/, "").replace(/^Missing closing$/, "Missing closing quote");
 }
 
@@ -145,5 +159,10 @@ function collect(value: unknown, place: Place, found: Found): void {
   else if (!isObjectName(name)) problems.push(`line ${line}: ${kind} without a valid metadata.name`);
   else if (namespace !== undefined && namespace !== null && !isNamespace(namespace)) {
     problems.push(`line ${line}: ${kind} ${name} has no valid metadata.namespace`);
-  } else objects.push({ kind: ours, namespace: namespace ?? DEFAULT_NAMESPACE, name, fields: value, ...place });
+  } else {
+    const beyond = ours === KIND ? undefined : beyondBounds(value);
+    if (beyond === undefined)
+      objects.push({ kind: ours, namespace: namespace ?? DEFAULT_NAMESPACE, name, fields: withinBounds(value), ...place });
+    else problems.push(`line ${line}: ${kind} ${name} is ${beyond}`);
+  }
 }

@@ -6,6 +6,7 @@ import type { WasmFilter, WasmFilterStatus } from "../../../model/gen/wasmfilter
 import type { Log } from "../../../model/log.ts";
 import { fail, ok, type Result } from "../../../model/result.ts";
 import type { Revision } from "../../../model/revision.ts";
+import { withinBounds } from "../../parse/bounds.ts";
 import { createChangeNotifier } from "../change-notifier.ts";
 import type { Data } from "../data.ts";
 import type { FilterEvent, Source, SourceChange } from "../source.ts";
@@ -197,10 +198,10 @@ function isOlder(version: string, than: string | undefined): boolean {
   return /^\d+$/.test(a) && /^\d+$/.test(b) && BigInt(a) < BigInt(b);
 }
 
-/** Without managedFields, which are often larger than the object itself. */
+/** Within the bounds, and without managedFields, which are often larger than the object itself. */
 function slim(raw: WasmFilter | KubeObject): WasmFilter {
   const { managedFields: _, ...metadata } = raw.metadata as Readonly<Record<string, unknown>>;
-  return { ...raw, metadata } as unknown as WasmFilter;
+  return withinBounds({ ...raw, metadata }) as unknown as WasmFilter;
 }
 
 /** The parts of an object whose change matters. */
