@@ -8,7 +8,6 @@ import type { Measurements, Preflight } from "../model/verdict.ts";
 import { abiOf, factsOf, type ModuleFacts } from "./abi/facts.ts";
 import { checkHazards, checkLoadable } from "./abi/loadable.ts";
 import { readWasm, type WasmBinary } from "./binary/binary.ts";
-import { createRedactor } from "./redact.ts";
 import { runSandbox, type SandboxLimits } from "./sandbox/sandbox.ts";
 import type { TrialInput, TrialReport } from "./sandbox/trial.ts";
 import { verdictKey } from "./verdict-key.ts";
@@ -41,6 +40,9 @@ const DEFAULTS = {
   remembered: 256,
 };
 
+const WITHHELD =
+  "the module failed; its configuration comes from a Secret, so what it said is not shown; run weir verify with the configuration to see it";
+
 const PHASE_MS = { compile: 60_000, start: 5000, configure: 5000, traffic: 5000 };
 
 /** Proves that modules load and survive traffic, before any proxy sees them. Each runs in a sandbox of its own; see runSandbox. */
@@ -55,10 +57,9 @@ export function createPreflight(options: PreflightOptions = {}): Preflight {
       const known = verdicts.get(key);
       if (known !== undefined) return known;
       const capabilities = settings.capabilities && allowedNames(settings.capabilities);
-      const redact = secretConfig ? createRedactor(settings.config) : (text: string) => text;
       const verdict = await limited(async () => {
         const stop = metrics.start("prove");
-        const found = verdictOf(await examine(code, { ...settings, capabilities }, options, signal), redact);
+        const found = verdictOf(await examine(code, { ...settings, capabilities }, options, signal), secretConfig);
         stop(outcomeOf(found));
         return found;
       });
@@ -110,15 +111,16 @@ function checkStartingMemory(binary: WasmBinary, maxPages: number): Failure | un
   return { reason: "MemoryLimit", message: `the module starts with ${pages} pages of memory; the limit is ${maxPages}`, retryable: false };
 }
 
-function verdictOf(examined: Result<Examination>, redact: (text: string) => string): Result<Measurements> {
+/** With a configuration from a Secret nothing that the module said leaves: it may have turned the text into any other, which nobody can find again. */
+function verdictOf(examined: Result<Examination>, isSecret: boolean): Result<Measurements> {
   if (!examined.ok) return examined;
   const { facts, report } = examined.value;
   const problem = report.load ?? report.traffic;
   if (problem !== undefined) {
     const retryable = problem.reason === "SandboxFailed";
-    return { ok: false, error: { reason: problem.reason, message: redact(problem.message), retryable } };
+    return { ok: false, error: { reason: problem.reason, message: isSecret ? WITHHELD : problem.message, retryable } };
   }
   const { compileMs, startMs, memoryPages, effects } = report;
   const { size, imports, exports, abi = "" } = facts;
-  return ok({ size, compileMs, startMs, memoryPages, imports, exports, abi, effects: effects.map(redact) });
+  return ok({ size, compileMs, startMs, memoryPages, imports, exports, abi, effects: isSecret ? [] : effects });
 }
