@@ -103,8 +103,8 @@ async function resolveImage(
   if (known !== undefined) return ok(known);
   const found = await findImage(repository, wanted.value ?? reference.tag ?? "latest", signal);
   if (!found.ok) return found;
-  const { index, manifest } = found.value;
-  if (index !== undefined) {
+  const { index, manifest, isWholeIndex } = found.value;
+  if (index !== undefined && isWholeIndex) {
     const noted = await store.putIndex(index.digest, manifest.digest);
     if (!noted.ok) log.warn(noted.error.message, { digest: index.digest }); // only a cache: the answer is known all the same
   }

@@ -42,7 +42,7 @@ export async function fetchUrl(
     if (actual !== digest)
       return fail(
         "DigestMismatch",
-        `${where} returns content whose digest is ${actual}, not ${digest}; if it was changed on purpose, put the new digest into spec.sha256`,
+        `${where} returns content whose digest is not ${digest}; if it was changed on purpose, put the new digest into spec.sha256`,
       );
     const mediaType = answer.value.headers.get("content-type")?.split(";")[0]?.trim() ?? "";
     return ok({ module: { digest, wasmDigest: digest, size: bytes.byteLength, mediaType }, bytes });

@@ -24,6 +24,8 @@ export interface Image {
   readonly moduleLayer: ModuleLayer;
   /** The index that led to the manifest. */
   readonly index: Index | undefined;
+  /** Every entry of the index was read: the choice depends on the index's digest alone, and not on who served it. */
+  readonly isWholeIndex: boolean;
 }
 
 /** Fetches the manifest of a tag or digest. An index leads on to the one manifest in it that carries a module. */
@@ -33,7 +35,7 @@ export async function findImage(repository: Repository, wanted: string, signal?:
   if (!document.ok) return document;
   if (document.value.kind === "index") return followIndex(repository, document.value, where, signal);
   const layer = selectLayer(document.value, where);
-  return layer.ok ? ok({ manifest: document.value, moduleLayer: layer.value, index: undefined }) : layer;
+  return layer.ok ? ok({ manifest: document.value, moduleLayer: layer.value, index: undefined, isWholeIndex: false }) : layer;
 }
 
 async function fetchDocument(
@@ -62,7 +64,7 @@ async function followIndex(repository: Repository, index: Index, where: string, 
   if (!chosen.ok) return chosen;
   const { manifest } = chosen.value;
   const layer = selectLayer(manifest, where);
-  return layer.ok ? ok({ manifest, moduleLayer: layer.value, index }) : layer;
+  return layer.ok ? ok({ manifest, moduleLayer: layer.value, index, isWholeIndex: entries.length === descriptors.length }) : layer;
 }
 
 export interface FetchedModule {

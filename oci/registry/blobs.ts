@@ -76,7 +76,7 @@ async function blobRefused(session: Session, response: HttpResponse, digest: Dig
 
 function verified(session: Session, blob: Uint8Array<ArrayBuffer>, digest: Digest, actual: Digest): Result<Uint8Array<ArrayBuffer>> {
   if (actual === digest) return ok(blob);
-  return wrongContent(session, `layer ${digest}`, actual);
+  return wrongContent(session, `layer ${digest}`);
 }
 
 function truncated(session: Session, digest: Digest, received: number, size: number, cause: string) {

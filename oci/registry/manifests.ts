@@ -46,7 +46,7 @@ export async function fetchManifest(session: Session, wanted: string, signal?: A
   const digest = digestOf(bytes.value);
   const claimed = isDigest(wanted) ? wanted : response.headers.get("docker-content-digest");
   if (claimed !== null && isDigest(claimed) && claimed !== digest) {
-    return wrongContent(session, `manifest ${claimed}`, digest);
+    return wrongContent(session, `manifest ${claimed}`);
   }
   return ok({ bytes: bytes.value, digest, mediaType: response.headers.get("content-type")?.split(";")[0]?.trim() ?? "" });
 }

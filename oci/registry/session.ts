@@ -1,5 +1,4 @@
 import { isRecord } from "../../base/json.ts";
-import type { Digest } from "../../model/digest.ts";
 import type { Credentials } from "../../model/module.ts";
 import { fail, failForNow, type Result } from "../../model/result.ts";
 import { type RegistryReference, repositoryName } from "../repository/reference.ts";
@@ -80,9 +79,9 @@ export function createSession(reference: RegistryReference, { http, credentials 
 /** What to do when a registry answers with other content than was asked for. */
 export const CHECK_REGISTRY = "nothing of it was used; push the image again, or check the registry's storage and any cache before it";
 
-/** The registry answered for `what` (`layer sha256:...`) with content of another digest. */
-export function wrongContent(session: Session, what: string, actual: Digest) {
-  const message = `the registry answered for ${what} of ${session.name} with content whose digest is ${actual}; ${CHECK_REGISTRY}`;
+/** The registry answered for `what` (`layer sha256:...`) with content of another digest, which is not told: it would let content of few bits be guessed. */
+export function wrongContent(session: Session, what: string) {
+  const message = `the registry answered for ${what} of ${session.name} with content of another digest; ${CHECK_REGISTRY}`;
   return fail("DigestMismatch", message);
 }
 
