@@ -104,10 +104,10 @@ class QueueingOperator implements Operator {
   }
 
   async start(): Promise<void> {
-    const { source, fleet, clock, settleMs = SETTLE_MS } = this.options;
+    const { source, fleet } = this.options;
     await source.start();
-    this.settling.begin();
     this.unsubscribe.push(
+      this.settling.begin(() => this.reconcileAll()),
       source.onChange((change) => this.sourceChanged(change)),
       fleet.onChange((ids) => this.watch.changed(ids)),
       fleet.onMissing((wasmDigest) => this.moduleLost(wasmDigest)),
@@ -117,7 +117,6 @@ class QueueingOperator implements Operator {
     await this.firstPass.wait(ids);
     this.isServing = true;
     this.assignments.start();
-    this.unsubscribe.push(clock.after(settleMs, () => this.reconcileAll()));
     this.watch.changed(Array.from(fleet.proxies(), ({ id }) => id));
   }
 

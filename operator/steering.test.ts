@@ -328,3 +328,16 @@ test("threshold and position: an id keeps its place, and a share is never exceed
   const spread = positions.filter((at) => at < 2 ** 31).length;
   assert.ok(spread > 400 && spread < 600, `${spread} of 1000 in the lower half`);
 });
+
+test("a clock that is set back right after a start does not keep proxies that are gone in the counts", async () => {
+  const { world } = await underWay();
+  for (let i = 0; i < 4; i++) await world.run(31_000);
+  world.fleet.loseMemory();
+  await world.restart();
+  world.fleet.connect("web-7");
+  await world.run(1_000);
+  world.clock.jump(-1_800_000);
+  await world.run(10_500);
+  await world.run();
+  assert.deepEqual(status(world)?.proxies, { matched: 1, updated: 1, rejected: 0, pending: 0 });
+});
