@@ -64,6 +64,8 @@ export function excessOf(variant: Request["variant"], bytes: Uint8Array, maxName
       if ((tag & 7) !== LENGTH_DELIMITED) reader.skip(tag & 7, tag >>> 3);
       else {
         const length = reader.uint32();
+        // No message at all: decoding tells.
+        if (length > reader.len - reader.pos) return undefined;
         if (kind !== undefined && length > BYTES[kind]) return `${WORDS[kind]} may have at most ${BYTES[kind]} bytes, not ${length}`;
         reader.pos += length;
       }
