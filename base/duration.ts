@@ -10,3 +10,8 @@ export function parseDuration(text: string): number | undefined {
   for (const [, amount, unit] of text.matchAll(/([0-9.]+)(ms|s|m|h)/g)) total += Number(amount) * (UNITS[unit ?? ""] ?? 0);
   return Math.round(total);
 }
+
+/** `20 ms`, `3.4 s`: a time that was measured, for people. */
+export function describeMs(ms: number): string {
+  return ms < 1000 ? `${Math.ceil(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}

@@ -93,6 +93,19 @@ describe("a work queue", () => {
     assert.deepEqual(gate.started, ["n/a", "n/a"]);
   });
 
+  test("a group that has all that it may have waits without work, and others go on", async () => {
+    const gate = createGate();
+    const { queue } = createScene(gate.process, { concurrency: 3, groupConcurrency: 2 });
+    for (const key of ["n/a", "n/b", "n/c"]) queue.add(key);
+    await turns();
+    assert.deepEqual(gate.started, ["n/a", "n/b"]);
+    queue.add("m/a");
+    await turns();
+    assert.deepEqual(gate.started, ["n/a", "n/b", "m/a"]);
+    await gate.end("n/a");
+    assert.deepEqual(gate.started, ["n/a", "n/b", "m/a", "n/c"]);
+  });
+
   test("processes no more keys at once than its bound, and groups take turns", async () => {
     const gate = createGate();
     const { queue } = createScene(gate.process);

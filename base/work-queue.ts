@@ -13,6 +13,8 @@ export interface WorkQueueOptions {
   readonly failed: (key: string, error: unknown) => void;
   /** Keys processed at once. */
   readonly concurrency: number;
+  /** Keys of one group processed at once; default: as many as `concurrency`. Fewer, so that a group whose work hangs leaves places to the others. */
+  readonly groupConcurrency?: number;
   /** The group of a key. Groups take turns, so that a group with many keys does not hold up the others. */
   readonly groupOf: (key: string) => string;
   /** `now`: milliseconds. `after` calls `run` once after `ms` and returns a cancel. */
@@ -71,6 +73,8 @@ class KeyedWorkQueue implements WorkQueue {
   /** Failures in a row. */
   private readonly failures = new Map<string, number>();
   private readonly active = new Map<string, ActiveTurn>();
+  /** Keys of each group that are processed. */
+  private readonly busy = new Map<string, number>();
   private isScheduled = false;
   private isStopped = false;
 
@@ -127,8 +131,9 @@ class KeyedWorkQueue implements WorkQueue {
     this.isScheduled = false;
     const end = performance.now() + SLICE_MS;
     while (!this.isStopped && this.active.size < this.options.concurrency && performance.now() < end) {
-      const key = this.ready.next();
-      if (key === undefined) break;
+      const key = this.ready.next((group) => this.mayRun(group));
+      // Nothing waits, or only groups that have all that they may have: the end of a turn goes on.
+      if (key === undefined) return;
       this.start(key);
     }
     this.schedule();
@@ -136,6 +141,7 @@ class KeyedWorkQueue implements WorkQueue {
 
   private start(key: string): void {
     this.cancelDelay(key);
+    this.occupy(key, 1);
     const turn: ActiveTurn = { again: false, isForgotten: false, done: Promise.resolve() };
     this.active.set(key, turn);
     let result: Requeue | Promise<Requeue>;
@@ -156,6 +162,18 @@ class KeyedWorkQueue implements WorkQueue {
       });
   }
 
+  private mayRun(group: string): boolean {
+    const { groupConcurrency = Number.POSITIVE_INFINITY } = this.options;
+    return (this.busy.get(group) ?? 0) < groupConcurrency;
+  }
+
+  private occupy(key: string, change: 1 | -1): void {
+    const group = this.options.groupOf(key);
+    const now = (this.busy.get(group) ?? 0) + change;
+    if (now === 0) this.busy.delete(group);
+    else this.busy.set(group, now);
+  }
+
   private threw(key: string, error: unknown): Requeue {
     this.options.failed(key, error);
     return { retry: true };
@@ -163,6 +181,7 @@ class KeyedWorkQueue implements WorkQueue {
 
   private finish(key: string, turn: ActiveTurn, { afterMs, retry = false }: Requeue): void {
     this.active.delete(key);
+    this.occupy(key, -1);
     if (this.isStopped) return;
     if (turn.again) this.add(key);
     if (turn.isForgotten) return;
@@ -196,7 +215,8 @@ interface RoundRobin {
   size(): number;
   add(key: string): void;
   remove(key: string): void;
-  next(): string | undefined;
+  /** A key of the first group that `mayRun`. */
+  next(mayRun: (group: string) => boolean): string | undefined;
 }
 
 /** Keys in the order they came within a group, and one of each group in turn. */
@@ -219,8 +239,9 @@ function createRoundRobin(groupOf: (key: string) => string): RoundRobin {
       size--;
       if (keys.size === 0) groups.delete(group);
     },
-    next() {
+    next(mayRun) {
       for (const [group, keys] of groups) {
+        if (!mayRun(group)) continue;
         groups.delete(group);
         for (const key of keys) {
           keys.delete(key);

@@ -14,6 +14,15 @@ export const registryFlags = {
   "plain-http": { type: "boolean", help: "use HTTP with this registry (as always with one on loopback)" },
 } as const satisfies Record<string, Flag>;
 
+/** The flag of every command that proves modules. */
+export const maxModuleLoadFlag = {
+  type: "string",
+  value: "DURATION",
+  help: "CPU time that a proxy may spend on loading a module; one that takes more is refused",
+  fallback: "20s",
+  env: "WEIR_MAX_MODULE_LOAD",
+} as const satisfies Flag;
+
 /** Credentials as `docker login` keeps them: $DOCKER_CONFIG/config.json, else ~/.docker/config.json. Without that file there are none. */
 async function loadKeychain(env: Environment): Promise<Result<Keychain>> {
   const file = join(env.DOCKER_CONFIG || join(env.HOME ?? homedir(), ".docker"), "config.json");

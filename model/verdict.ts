@@ -6,6 +6,8 @@ export interface Measurements {
   readonly size: number;
   readonly compileMs: number;
   readonly startMs: number;
+  /** CPU milliseconds that each proxy spends on loading the module; `undefined`: not measured. */
+  readonly loadMs?: number | undefined;
   /** Wasm memory after start and configuration, in 64 KiB pages. */
   readonly memoryPages: number;
   /** Imported host functions, sorted, without their module prefix. */
@@ -18,11 +20,17 @@ export interface Measurements {
   readonly effects: readonly string[];
 }
 
+export interface ValidateOptions {
+  /** Stops the proof. */
+  readonly signal?: AbortSignal | undefined;
+  /** The configuration comes from a Secret, so the verdict must not show any of it. */
+  readonly secretConfig?: boolean;
+  /** Whose filter it is. The proofs of one namespace never take all the places. */
+  readonly namespace?: string;
+}
+
 /** Proves that a module loads, before any proxy sees it. Same inputs, same verdict: callers cache by digest and settings. */
 export interface Preflight {
-  /**
-   * `secretConfig`: the configuration comes from a Secret, so the verdict must not show any of it.
-   * Fails with `retryable` only when the signal stopped it or the sandbox itself failed.
-   */
-  validate(code: Uint8Array, settings: PluginSettings, signal?: AbortSignal, secretConfig?: boolean): Promise<Result<Measurements>>;
+  /** Fails with `retryable` only when the signal stopped it or the prover itself failed. */
+  validate(code: Uint8Array, settings: PluginSettings, options?: ValidateOptions): Promise<Result<Measurements>>;
 }

@@ -3,4 +3,4 @@ export { type AbiVersion, hostFunction, hostFunctions } from "./abi/abi.ts";
 export { inspectModule, type ModuleFacts } from "./abi/facts.ts";
 export * from "./host/index.ts";
 export { loadPlugin } from "./load.ts";
-export { createPreflight, type Examination, examine, type PreflightOptions } from "./preflight.ts";
+export { createExaminer, createPreflight, type Examiner, type PreflightOptions, type Trial } from "./preflight.ts";

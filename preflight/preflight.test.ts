@@ -26,7 +26,7 @@ describe("a module that passes", () => {
     const code = await wasm(script({ proxy_on_response_headers: { steps: [["proxy_add_header_map_value", 2, "x-weir", "v1"]] } }));
     const verdict = await createPreflight().validate(code, settings);
     assert.ok(verdict.ok);
-    const { compileMs, startMs, effects, ...rest } = verdict.value;
+    const { compileMs, startMs, loadMs, effects, ...rest } = verdict.value;
     assert.deepEqual(rest, {
       size: code.length,
       memoryPages: 16,
@@ -34,9 +34,9 @@ describe("a module that passes", () => {
       exports: ["malloc", "proxy_on_response_headers"],
       abi: "0.2.1",
     });
-    assert.ok(compileMs > 0 && startMs > 0);
+    assert.ok(compileMs > 0 && startMs > 0 && loadMs !== undefined && loadMs > 0);
     assert.equal(effects[0], "GET /: response header added: x-weir: v1");
-    const hidden = await createPreflight().validate(code, settings, undefined, true);
+    const hidden = await createPreflight().validate(code, settings, { secretConfig: true });
     assert.ok(hidden.ok);
     assert.deepEqual(hidden.value.effects, [], "the configuration comes from a Secret");
   });
@@ -108,7 +108,7 @@ describe("problems and how they are told", () => {
     const open = await preflight.validate(code, { ...settings, config });
     assert.ok(!open.ok);
     assert.match(open.error.message, /returned false; its last log line: \{"token":"s3cr3t-value"/);
-    const hidden = await preflight.validate(code, { ...settings, config }, undefined, true);
+    const hidden = await preflight.validate(code, { ...settings, config }, { secretConfig: true });
     assert.ok(!hidden.ok);
     assert.equal(hidden.error.reason, open.error.reason);
     assert.match(hidden.error.message, /^the module failed; its configuration comes from a Secret, so what it said is not shown;/);
@@ -133,7 +133,7 @@ describe("when a module runs and when it does not", () => {
   test("a preflight that is called off says so, may be tried again, and is not remembered", async () => {
     const code = await wasm(`(module ${HEAD} (func (export "_initialize") (loop (br 0))))`);
     const preflight = createPreflight({ phaseMs: { start: 150 } });
-    const verdict = await preflight.validate(code, settings, AbortSignal.timeout(20));
+    const verdict = await preflight.validate(code, settings, { signal: AbortSignal.timeout(20) });
     assert.ok(!verdict.ok);
     assert.deepEqual([verdict.error.reason, verdict.error.retryable], ["Stopped", true]);
     const second = await preflight.validate(code, settings);

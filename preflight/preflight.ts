@@ -1,15 +1,15 @@
 import { LRUCache } from "lru-cache";
-import pLimit from "p-limit";
 import { allowedNames } from "../model/capabilities.ts";
+import { digestOf } from "../model/digest.ts";
 import { type Metrics, outcomeOf, silentMetrics } from "../model/metrics.ts";
-import { type Failure, fail, failForNow, ok, type Result } from "../model/result.ts";
-import type { PluginSettings } from "../model/settings.ts";
-import type { Measurements, Preflight } from "../model/verdict.ts";
-import { abiOf, factsOf, type ModuleFacts } from "./abi/facts.ts";
-import { checkHazards, checkLoadable } from "./abi/loadable.ts";
-import { readWasm, type WasmBinary } from "./binary/binary.ts";
-import { runSandbox, type SandboxLimits } from "./sandbox/sandbox.ts";
-import type { TrialInput, TrialReport } from "./sandbox/trial.ts";
+import { type Failure, fail, ok, type Result } from "../model/result.ts";
+import { DEFAULT_SETTINGS, type PluginSettings } from "../model/settings.ts";
+import type { Measurements, Preflight, ValidateOptions } from "../model/verdict.ts";
+import type { ModuleFacts } from "./abi/facts.ts";
+import { createProverPool, type ProverPool } from "./process/pool.ts";
+import { type ProofLimits, runProof, stopped } from "./process/proof.ts";
+import type { Examination, ExamineRequest } from "./sandbox/examination.ts";
+import type { TrialReport } from "./sandbox/trial.ts";
 import { verdictKey } from "./verdict-key.ts";
 
 /** Limits of a preflight. The defaults suit an operator. */
@@ -18,109 +18,147 @@ export interface PreflightOptions {
   readonly maxModuleBytes?: number;
   /** Most memory that a module may take, in pages of 64 KiB. Default 2048 (128 MiB); Envoy's own bound is 16384. */
   readonly maxMemoryPages?: number;
+  /** CPU milliseconds that a module may take to load on a proxy. Default 20 s: a Go module of 3 MB takes 3.5 s. */
+  readonly maxLoadMs?: number;
   /** Milliseconds for each phase. Default 60 s to compile, 5 s for each of the others. */
-  readonly phaseMs?: Partial<SandboxLimits["phaseMs"]>;
-  /** Sandboxes at a time. Default 2. */
+  readonly phaseMs?: Partial<ProofLimits["phaseMs"]>;
+  /** Proofs at a time, each in a process of its own. Default 3: one namespace has at most 2 of them. */
   readonly concurrency?: number;
+  /** Processes started ahead, 50 MiB each. Default 0: each is started when it is needed, in 30 ms. */
+  readonly ahead?: number;
   /** Verdicts remembered. Default 256. */
   readonly remembered?: number;
   readonly metrics?: Metrics;
 }
 
-/** A verdict in two parts: what Envoy does when it loads the module, and what happens under traffic. For tests and `weir inspect`. */
-export interface Examination {
-  readonly facts: ModuleFacts;
-  readonly report: TrialReport;
-}
-
 const DEFAULTS = {
   maxModuleBytes: 64 * 1024 * 1024,
   maxMemoryPages: 2048,
-  concurrency: 2,
+  maxLoadMs: 20_000,
+  concurrency: 3,
+  ahead: 0,
   remembered: 256,
 };
 
 const WITHHELD =
   "the module failed; its configuration comes from a Secret, so what it said is not shown; run weir verify with the configuration to see it";
 
-const PHASE_MS = { compile: 60_000, start: 5000, configure: 5000, traffic: 5000 };
+const PHASE_MS = { read: 10_000, compile: 60_000, start: 5000, configure: 5000, traffic: 5000 };
 
-/** Proves that modules load and survive traffic, before any proxy sees them. Each runs in a sandbox of its own; see runSandbox. */
+/** Loads remembered, by the digest of the module: a few bytes each. */
+const LOADS = 4096;
+
+/** Heap of a prover, in MiB, for its own JavaScript and all that a module makes V8 keep. */
+const HEAP_MB = 128;
+/** What a prover takes besides heap and the module's memory: Node itself, the bytes that the host keeps, code. */
+const RESIDENT_BASE_MB = 320;
+/** For each byte of a module: it is there three times, beside what the compiler makes of it. */
+const RESIDENT_PER_BYTE = 8;
+/** CPU seconds of a proof besides loading: reading, starting, traffic. */
+const CPU_BASE_S = 60;
+
+/** Proves that modules load and survive traffic, before any proxy sees them. Each proof runs in a process of its own: see process/. */
 export function createPreflight(options: PreflightOptions = {}): Preflight {
-  const { concurrency, remembered } = { ...DEFAULTS, ...options };
+  const prover = createExaminer(options);
   const { metrics = silentMetrics } = options;
-  const limited = pLimit(concurrency);
-  const verdicts = new LRUCache<string, Result<Measurements>>({ max: remembered });
+  const verdicts = new LRUCache<string, Result<Measurements>>({ max: options.remembered ?? DEFAULTS.remembered });
   return {
-    async validate(code, settings, signal, secretConfig = false) {
+    async validate(code, settings, { secretConfig = false, ...rest } = {}) {
       const key = verdictKey(code, settings, secretConfig);
       const known = verdicts.get(key);
       if (known !== undefined) return known;
       const capabilities = settings.capabilities && allowedNames(settings.capabilities);
-      const verdict = await limited(async () => {
-        const stop = metrics.start("prove");
-        const found = verdictOf(await examine(code, { ...settings, capabilities }, options, signal), secretConfig);
-        stop(outcomeOf(found));
-        return found;
-      });
+      const stop = metrics.start("prove");
+      const verdict = verdictOf(await prover.examine(code, { ...settings, capabilities }, rest), secretConfig);
+      stop(outcomeOf(verdict));
       if (verdict.ok || !verdict.error.retryable) verdicts.set(key, verdict);
       return verdict;
     },
   };
 }
 
-/**
- * Reads the module, refuses what Envoy refuses without running it, and runs the rest in the sandbox. The report has the problems of the run.
- * `settings.capabilities` are the names as Envoy gets them.
- */
-export async function examine(
-  code: Uint8Array,
-  settings: PluginSettings,
-  options: PreflightOptions = {},
-  signal?: AbortSignal,
-): Promise<Result<Examination>> {
-  const { maxModuleBytes, maxMemoryPages } = { ...DEFAULTS, ...options };
-  if (code.length > maxModuleBytes) return fail("ModuleTooLarge", `the module has ${code.length} bytes; the limit is ${maxModuleBytes}`);
-  const read = readWasm(code);
-  if (!read.ok) return read;
-  const loadable = checkLoadable(code, read.value, abiOf(read.value), settings.capabilities);
-  if (!loadable.ok) return loadable;
-  const memory = checkStartingMemory(read.value, maxMemoryPages);
-  if (memory !== undefined) return { ok: false, error: memory };
-  const { type, config, rootId, env, capabilities = [] } = settings;
-  const input: TrialInput = {
-    code,
-    abi: loadable.value,
-    name: "preflight",
-    type,
-    config,
-    rootId,
-    env,
-    capabilities,
-    maxPages: maxMemoryPages,
-  };
-  const report = await runSandbox(input, { phaseMs: { ...PHASE_MS, ...options.phaseMs }, heapMb: 128 }, signal);
-  if (report === undefined) return failForNow("Stopped", "preflight was stopped before it came to a verdict");
-  const hazard = report.load === undefined && report.traffic === undefined ? checkHazards(read.value) : undefined;
-  return ok({ facts: factsOf(code, read.value), report: hazard === undefined ? report : { ...report, traffic: hazard } });
+/** A verdict in two parts: what Envoy does when it loads the module, and what happens under traffic. */
+export interface Trial extends Examination {
+  readonly report: TrialReport;
 }
 
-function checkStartingMemory(binary: WasmBinary, maxPages: number): Failure | undefined {
-  const pages = binary.memories[0]?.min ?? 0;
-  if (pages <= maxPages) return undefined;
-  return { reason: "MemoryLimit", message: `the module starts with ${pages} pages of memory; the limit is ${maxPages}`, retryable: false };
+/** Examines modules in provers. */
+export interface Examiner {
+  /** Everything up to the verdict: what Envoy does when it loads the module, and what happens under traffic. `settings.capabilities` are the names as Envoy gets them. */
+  examine(code: Uint8Array, settings: PluginSettings, options?: Omit<ValidateOptions, "secretConfig">): Promise<Result<Trial>>;
+  /** What is in a module, without running it. With `measureLoad` it is compiled, and `loadMs` says what a proxy pays. */
+  inspect(code: Uint8Array, measureLoad?: boolean): Promise<Result<{ readonly facts: ModuleFacts; readonly loadMs: number | undefined }>>;
+}
+
+export function createExaminer(options: PreflightOptions = {}): Examiner {
+  return new PoolExaminer(options);
+}
+
+class PoolExaminer implements Examiner {
+  private readonly options: typeof DEFAULTS & PreflightOptions;
+  private readonly pool: ProverPool;
+  private readonly limits: ProofLimits;
+  /** What modules take to load, or that it is too much. A load depends on the code alone. */
+  private readonly loads = new LRUCache<string, Result<number>>({ max: LOADS });
+
+  constructor(given: PreflightOptions) {
+    const options = { ...DEFAULTS, ...given };
+    const { maxModuleBytes, maxMemoryPages, maxLoadMs, concurrency, ahead } = options;
+    this.options = options;
+    // V8 stops a memory at twice the limit; a second one is refused.
+    const residentMb = RESIDENT_BASE_MB + HEAP_MB + Math.min(maxMemoryPages, 8192) / 8 + (RESIDENT_PER_BYTE * maxModuleBytes) / 1024 ** 2;
+    const cpuSeconds = CPU_BASE_S + Math.ceil(maxLoadMs / 1000);
+    this.limits = { phaseMs: { ...PHASE_MS, ...options.phaseMs }, maxLoadMs, residentMb };
+    this.pool = createProverPool({ size: concurrency, ahead, bounds: { heapMb: HEAP_MB, residentMb: Math.ceil(residentMb), cpuSeconds } });
+  }
+
+  async examine(code: Uint8Array, settings: PluginSettings, { signal, namespace }: ValidateOptions = {}): Promise<Result<Trial>> {
+    const digest = digestOf(code);
+    const load = this.loads.get(digest);
+    if (load?.ok === false) return load;
+    const request = { ...this.request(settings), kind: "trial", measureLoad: load === undefined } as const;
+    const found = await this.prove(code, request, namespace, signal);
+    if (!found.ok) {
+      if (found.error.reason === "LoadTooSlow") this.loads.set(digest, found);
+      return found;
+    }
+    const loadMs = load?.value ?? found.value.loadMs;
+    if (loadMs !== undefined) this.loads.set(digest, ok(loadMs));
+    const { facts, report } = found.value;
+    return report === undefined ? fail("SandboxFailed", "the prover ran no trial") : ok({ facts, report, loadMs });
+  }
+
+  inspect(code: Uint8Array, measureLoad = false): Promise<Result<Examination>> {
+    return this.prove(code, { ...this.request(DEFAULT_SETTINGS), kind: "facts", measureLoad });
+  }
+
+  private request({ type, config, rootId, env, capabilities = [] }: PluginSettings): Omit<ExamineRequest, "kind" | "measureLoad"> {
+    return { type, config, rootId, env, capabilities, maxPages: this.options.maxMemoryPages };
+  }
+
+  private async prove(code: Uint8Array, request: ExamineRequest, namespace = "", signal?: AbortSignal): Promise<Result<Examination>> {
+    const tooLarge = this.checkSize(code);
+    if (tooLarge !== undefined) return { ok: false, error: tooLarge };
+    const { residentMb } = this.limits;
+    const own = Math.ceil(residentMb - (RESIDENT_PER_BYTE * (this.options.maxModuleBytes - code.length)) / 1024 ** 2);
+    const limits = { ...this.limits, residentMb: own };
+    return (await this.pool.run(namespace, (prover) => runProof(prover, request, code, limits, signal), signal)) ?? stopped();
+  }
+
+  private checkSize(code: Uint8Array): Failure | undefined {
+    const { maxModuleBytes } = this.options;
+    if (code.length <= maxModuleBytes) return undefined;
+    return fail("ModuleTooLarge", `the module has ${code.length} bytes; the limit is ${maxModuleBytes}`).error;
+  }
 }
 
 /** With a configuration from a Secret nothing that the module said leaves: it may have turned the text into any other, which nobody can find again. */
-function verdictOf(examined: Result<Examination>, isSecret: boolean): Result<Measurements> {
+function verdictOf(examined: Result<Trial>, isSecret: boolean): Result<Measurements> {
   if (!examined.ok) return examined;
-  const { facts, report } = examined.value;
+  const { facts, report, loadMs } = examined.value;
   const problem = report.load ?? report.traffic;
-  if (problem !== undefined) {
-    const retryable = problem.reason === "SandboxFailed";
-    return { ok: false, error: { reason: problem.reason, message: isSecret ? WITHHELD : problem.message, retryable } };
-  }
+  if (problem !== undefined) return fail(problem.reason, isSecret ? WITHHELD : problem.message);
   const { compileMs, startMs, memoryPages, effects } = report;
   const { size, imports, exports, abi = "" } = facts;
-  return ok({ size, compileMs, startMs, memoryPages, imports, exports, abi, effects: isSecret ? [] : effects });
+  return ok({ size, compileMs, startMs, loadMs, memoryPages, imports, exports, abi, effects: isSecret ? [] : effects });
 }

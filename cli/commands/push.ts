@@ -21,9 +21,9 @@ export const push = defineCommand({
   async run({ flags, args }, terminal) {
     const module = await readModule(args.file);
     if (!module.ok) return module;
-    const [{ pushModule }, { inspectModule }] = await Promise.all([import("../../oci/index.ts"), import("../../preflight/index.ts")]);
-    const facts = inspectModule(module.value);
-    const problem = facts.ok ? facts.value.problem : facts.error;
+    const [{ pushModule }, { createExaminer }] = await Promise.all([import("../../oci/index.ts"), import("../../preflight/index.ts")]);
+    const inspected = await createExaminer().inspect(module.value);
+    const problem = inspected.ok ? inspected.value.facts.problem : inspected.error;
     if (problem !== undefined && !flags.force) {
       return {
         ok: false,

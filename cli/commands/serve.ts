@@ -13,6 +13,7 @@ import type { Flag, FlagValues } from "../args/syntax.ts";
 import { usage } from "../args/usage.ts";
 import { fleetFlags } from "../fleet/flags.ts";
 import { chooseFleet } from "../fleet/open.ts";
+import { maxModuleLoadFlag } from "../modules.ts";
 import { FORMATS, type Format, formatFor, LEVELS, type Level } from "../serve/levels.ts";
 import type { TlsFiles } from "../serve/tls-files.ts";
 import { type Terminal, takesColor } from "../terminal.ts";
@@ -78,6 +79,7 @@ const flags = {
     fallback: "128Mi",
     env: "WEIR_MODULE_CACHE_SIZE",
   },
+  "max-module-load": maxModuleLoadFlag,
   "own-namespace": {
     type: "string",
     value: "NAMESPACE",
@@ -119,6 +121,8 @@ export const serve = defineCommand({
     if (!moduleCache.ok) return moduleCache;
     const maxConnectionAge = readDuration(input.flags["max-connection-age"], "--max-connection-age", "480h");
     if (!maxConnectionAge.ok) return maxConnectionAge;
+    const maxLoad = readDuration(input.flags["max-module-load"], "--max-module-load", "10m");
+    if (!maxLoad.ok) return maxLoad;
     const tls = tlsFiles(input.flags);
     if (!tls.ok) return tls;
     const dataDir = resolve(input.flags.data);
@@ -138,6 +142,7 @@ export const serve = defineCommand({
       log,
       plainHttp: input.flags["plain-http"],
       moduleCacheBytes: moduleCache.value,
+      maxModuleLoadMs: maxLoad.value,
       tls: tls.value,
       maxConnectionAgeMs: maxConnectionAge.value,
     });

@@ -3,9 +3,10 @@ import { fail, ok, type Result } from "../../model/result.ts";
 import type { FilterType } from "../../model/settings.ts";
 import { DEFAULT_SETTINGS, type PluginSettings } from "../../model/settings.ts";
 import { defineCommand } from "../args/command.ts";
+import { readDuration } from "../args/duration.ts";
 import { usage } from "../args/usage.ts";
 import { outputFlag } from "../fleet/flags.ts";
-import { findModule, registryFlags } from "../modules.ts";
+import { findModule, maxModuleLoadFlag, registryFlags } from "../modules.ts";
 import { printJson } from "../output.ts";
 import { renderVerdict } from "../render/verdict.ts";
 
@@ -20,6 +21,7 @@ export const verify = defineCommand({
     "root-id": { type: "string", value: "ID", help: "root context, for modules that register several", fallback: "" },
     env: { type: "string", multiple: true, value: "NAME=VALUE", help: "an environment variable that the module sees" },
     type: { type: "string", help: "what kind of filter it is", choices: ["HTTP", "Network"], fallback: "HTTP" },
+    "max-module-load": maxModuleLoadFlag,
     ...registryFlags,
     ...outputFlag,
   },
@@ -35,6 +37,8 @@ export const verify = defineCommand({
     if (!env.ok) return env;
     const config = await readConfig(flags.config);
     if (!config.ok) return config;
+    const maxLoad = readDuration(flags["max-module-load"], "--max-module-load", "10m");
+    if (!maxLoad.ok) return maxLoad;
     const found = await findModule(args.target, flags, terminal.env);
     if (!found.ok) return found;
     const { createPreflight } = await import("../../preflight/index.ts");
@@ -44,7 +48,7 @@ export const verify = defineCommand({
       rootId: flags["root-id"],
       env: env.value,
     });
-    const verdict = await createPreflight().validate(found.value.bytes, settings);
+    const verdict = await createPreflight({ maxLoadMs: maxLoad.value }).validate(found.value.bytes, settings);
     if (flags.output === "json") printJson(verdict.ok ? { loads: true, ...verdict.value } : { loads: false, ...verdict.error }, terminal);
     if (!verdict.ok)
       return fail(verdict.error.reason, `${args.target} would be refused (${verdict.error.reason}): ${verdict.error.message}`);

@@ -1,3 +1,4 @@
+import { describeMs } from "../../base/duration.ts";
 import { count, oneLine, wrap } from "../../base/text.ts";
 import type { InspectedImage } from "../../oci/index.ts";
 import type { ModuleFacts } from "../../preflight/index.ts";
@@ -8,10 +9,12 @@ export interface ModuleInput {
   readonly wasmDigest: string;
   readonly image: Omit<InspectedImage, "bytes"> | undefined;
   readonly facts: ModuleFacts;
+  /** CPU milliseconds; `undefined`: not measured. */
+  readonly loadMs: number | undefined;
 }
 
 /** What `weir inspect` prints. */
-export function renderModule({ name, wasmDigest, image, facts }: ModuleInput): string {
+export function renderModule({ name, wasmDigest, image, facts, loadMs }: ModuleInput): string {
   const { size, abi, memory, hasStart, problem, imports, exports } = facts;
   const rows = [
     ...(image === undefined ? [] : imageRows(image)),
@@ -19,6 +22,7 @@ export function renderModule({ name, wasmDigest, image, facts }: ModuleInput): s
     ["ABI", abi === undefined ? "none: not a proxy-wasm module" : `proxy-wasm ${abi}`],
     ["memory", memory === undefined ? "none" : pages(memory)],
     ...(hasStart ? [["start", "runs code when it is instantiated"]] : []),
+    ...(loadMs === undefined ? [] : [["load", `${describeMs(loadMs)} of CPU on each proxy`]]),
     ["Envoy", problem === undefined ? "no problem found; `weir verify` runs it" : `cannot load it (${problem.reason}): ${problem.message}`],
   ];
   return `${[oneLine(name), ...table(undefined, rows, "  "), ...names("imports", imports), ...names("exports", exports)].join("\n")}\n`;

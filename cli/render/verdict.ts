@@ -1,3 +1,4 @@
+import { describeMs } from "../../base/duration.ts";
 import { count, oneLine, wrap } from "../../base/text.ts";
 import type { Measurements } from "../../model/verdict.ts";
 import { table } from "./table.ts";
@@ -5,12 +6,13 @@ import { table } from "./table.ts";
 /** What `weir verify` prints about a module that passed. */
 export function renderVerdict(
   name: string,
-  { size, compileMs, startMs, memoryPages, imports, exports, abi, effects }: Measurements,
+  { size, compileMs, startMs, loadMs, memoryPages, imports, exports, abi, effects }: Measurements,
 ): string {
   const rows = [
     ["ABI", `proxy-wasm ${abi}`],
     ["size", `${size} bytes`],
     ["compiled in", `${compileMs.toFixed(1)} ms`],
+    ...(loadMs === undefined ? [] : [["loads in", `${describeMs(loadMs)} of CPU on each proxy`]]),
     ["started in", `${startMs.toFixed(1)} ms`],
     ["memory", count(memoryPages, "page", " of 64 KiB")],
     ["callbacks", String(exports.length)],

@@ -30,8 +30,13 @@ export interface ServeOptions {
   readonly tls: TlsFiles | undefined;
   /** Milliseconds after which a proxy is asked to connect anew; 0: never. */
   readonly maxConnectionAgeMs: number;
+  /** CPU milliseconds that a module may take to load on a proxy. */
+  readonly maxModuleLoadMs: number;
   readonly log: Log;
 }
+
+/** A proof need not wait for its process to start: 30 ms each time. Two of them wait, with 50 MiB each, most of it shared. */
+const PROVERS_AHEAD = 2;
 
 /** A running Weir. */
 export interface Server {
@@ -92,7 +97,7 @@ function createRooms(options: ServeOptions, tls: XdsServerOptions["tls"]) {
     source,
     fleet: xds.fleet,
     registry: modules,
-    preflight: createPreflight({ metrics }),
+    preflight: createPreflight({ metrics, maxLoadMs: options.maxModuleLoadMs, ahead: PROVERS_AHEAD }),
     parseKeychain: parseDockerConfig,
     clock,
     random: Math.random,

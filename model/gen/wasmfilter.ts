@@ -257,6 +257,8 @@ export interface WasmFilterStatusSummary {
   readonly digest?: string;
   /** Updated of matched proxies, e.g. 12/40. */
   readonly proxies?: string;
+  /** What each proxy spends on loading the module of the target revision, e.g. 3.4 s of CPU. */
+  readonly load?: string;
 }
 
 /** How many proxies there are, by what they do with the revision. */

@@ -30,6 +30,8 @@ export interface TaskWork {
 
 /** Acquisitions at once: they compete for network and CPU, and one that hangs must not stop the rest. */
 const ACQUIRE_AT_ONCE = 4;
+/** Acquisitions of one namespace at once: one whose registry hangs or whose modules are slow to prove leaves a place to the others. */
+const ACQUIRE_OF_NAMESPACE = ACQUIRE_AT_ONCE - 1;
 /** Requests to the API server at once. */
 const RECALL_AT_ONCE = 32;
 const WRITE_AT_ONCE = 32;
@@ -45,14 +47,14 @@ export function namespaceOf(id: string): string {
 /** A work queue of filters, by id, with the settings that all of them share. */
 export function createFilterQueue(
   what: string,
-  concurrency: number,
+  concurrency: number | { readonly all: number; readonly ofNamespace: number },
   process: (id: string) => Requeue | Promise<Requeue>,
   deps: QueueDeps,
 ): WorkQueue {
   const { clock, log, random, metrics } = deps;
   return createWorkQueue({
     process,
-    concurrency,
+    ...(typeof concurrency === "number" ? { concurrency } : { concurrency: concurrency.all, groupConcurrency: concurrency.ofNamespace }),
     clock,
     groupOf: namespaceOf,
     backoff: (failures) => backoff(RETRY, failures, random),
@@ -73,7 +75,7 @@ export interface TaskQueues extends Tasks {
 }
 
 export function createTaskQueues(work: TaskWork, deps: QueueDeps): TaskQueues {
-  const queueOf = (what: string, concurrency: number, run: (record: FilterRecord) => Promise<Requeue>) =>
+  const queueOf = (what: string, concurrency: Parameters<typeof createFilterQueue>[1], run: (record: FilterRecord) => Promise<Requeue>) =>
     createFilterQueue(
       what,
       concurrency,
@@ -89,7 +91,11 @@ export function createTaskQueues(work: TaskWork, deps: QueueDeps): TaskQueues {
     return requeue;
   };
   const recalls = queueOf("reading a filter's revisions", RECALL_AT_ONCE, andReconcile(work.recall));
-  const acquisitions = queueOf("resolving a filter", ACQUIRE_AT_ONCE, andReconcile(work.acquire.run));
+  const acquisitions = queueOf(
+    "resolving a filter",
+    { all: ACQUIRE_AT_ONCE, ofNamespace: ACQUIRE_OF_NAMESPACE },
+    andReconcile(work.acquire.run),
+  );
   const writes = queueOf("writing a filter's status", WRITE_AT_ONCE, work.write);
   const all = [recalls, acquisitions, writes];
   return {

@@ -53,7 +53,8 @@ export async function resolveFilter(
   if (known !== undefined) return ok({ content: { ...content, capabilities: known.capabilities }, measurements: undefined });
   const code = await deps.registry.read(wasmDigest);
   if (code === undefined) return { ok: false, stage: "resolve", error: damaged(wasmDigest) };
-  const proof = await deps.preflight.validate(code, settings, signal, filter.configFrom?.kind === "secret");
+  const secretConfig = filter.configFrom?.kind === "secret";
+  const proof = await deps.preflight.validate(code, settings, { signal, secretConfig, namespace: filter.key.namespace });
   if (!proof.ok) return { ok: false, stage: "prove", error: about(exactly(content.image, digest), proof.error) };
   const capabilities = settings.capabilities ?? [...proof.value.imports, ...proof.value.exports];
   return ok({ content: { ...content, capabilities }, measurements: proof.value });

@@ -1,3 +1,4 @@
+import { describeMs } from "../../base/duration.ts";
 import { count } from "../../base/text.ts";
 import type { Condition, ConditionType } from "../../model/condition.ts";
 import { shortDigest } from "../../model/digest.ts";
@@ -79,9 +80,10 @@ function validated(facts: Facts): Verdict {
   if (m === undefined) {
     return { status: "True", reason: "Validated", message: `revision ${target?.number ?? "?"} passed preflight when it was made` };
   }
+  const load = m.loadMs === undefined ? "" : `loads in ${describeMs(m.loadMs)} of CPU on each proxy, `;
   const did = m.effects.length === 0 ? "" : `; on a synthetic request: ${m.effects.join(", ")}`;
   const message =
-    `ABI ${m.abi}, ${m.size} bytes, compiled in ${m.compileMs.toFixed(0)} ms, started in ${m.startMs.toFixed(0)} ms, ` +
+    `ABI ${m.abi}, ${m.size} bytes, ${load}compiled in ${m.compileMs.toFixed(0)} ms, started in ${m.startMs.toFixed(0)} ms, ` +
     `${count(m.memoryPages, "memory page")}, imports ${m.imports.join(" ") || "nothing"}${did}`;
   return { status: "True", reason: "Validated", message: message.slice(0, 2048) };
 }

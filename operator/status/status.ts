@@ -1,3 +1,4 @@
+import { describeMs } from "../../base/duration.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { RolloutPolicy } from "../../model/filter.ts";
 import type { WasmFilterStatus, WasmFilterStatusHistoryItem, WasmFilterStatusRollout } from "../../model/gen/wasmfilter.ts";
@@ -35,7 +36,7 @@ export function statusOf(input: StatusInput, previous: WasmFilterStatus | undefi
     ...(stable === undefined ? {} : { digest: stable.digest, wasmDigest: stable.wasmDigest }),
     ...(rollout.target === undefined ? {} : { revision: rollout.target }),
     ...(rollout.stable === undefined ? {} : { stableRevision: rollout.stable }),
-    summary: { digest: shortDigest(stable?.digest), proxies: `${counts.updated}/${counts.matched}` },
+    summary: { digest: shortDigest(stable?.digest), proxies: `${counts.updated}/${counts.matched}`, ...loadOf(facts, previous) },
     proxies: { ...counts },
     ...(input.rejections.length === 0
       ? {}
@@ -48,6 +49,13 @@ export function statusOf(input: StatusInput, previous: WasmFilterStatus | undefi
     history: revisions.toReversed().map((revision) => historyItem(revision, rollout.outcomes.get(revision.number))),
     conditions: conditionsOf(facts, (previous?.conditions ?? []) as Parameters<typeof conditionsOf>[1], time(input.now)),
   };
+}
+
+/** What the target takes to load. It is measured once, when the revision is made; after that the status remembers it. */
+function loadOf({ measurements, rollout }: Facts, previous: WasmFilterStatus | undefined): { readonly load?: string } {
+  if (measurements?.loadMs !== undefined) return { load: `${describeMs(measurements.loadMs)} of CPU` };
+  const load = previous?.revision === rollout.target ? previous?.summary?.load : undefined;
+  return load === undefined ? {} : { load };
 }
 
 function rolloutStatus({ facts, policy, wakeAt }: StatusInput): WasmFilterStatusRollout {

@@ -1,16 +1,17 @@
-import { messageOf } from "../../base/error.ts";
 import type { AbiVersion } from "../abi/abi.ts";
 import { ENVOY_MAX_PAGES } from "../abi/loadable.ts";
-import { readWasm } from "../binary/binary.ts";
+import type { WasmBinary } from "../binary/binary.ts";
 import { boundMemory } from "../binary/bound.ts";
 import { createPlugin, describeFault, type Fault, type Plugin } from "../host/index.ts";
+import { compile } from "./compile.ts";
 import { answerOf, effectsOf } from "./effects.ts";
 import { CONNECTION, EXCHANGES } from "./traffic.ts";
 
-export type Phase = "compile" | "start" | "configure" | "traffic";
+export type Phase = "read" | "compile" | "start" | "configure" | "traffic";
 
 export interface TrialInput {
   readonly code: Uint8Array;
+  readonly binary: WasmBinary;
   readonly abi: AbiVersion;
   readonly type: "HTTP" | "Network";
   readonly name: string;
@@ -20,6 +21,8 @@ export interface TrialInput {
   readonly capabilities: readonly string[];
   /** Memory, in pages of 64 KiB, beyond which a module is refused. V8 itself stops it at twice that, or at Envoy's own bound. */
   readonly maxPages: number;
+  /** Compile as Envoy does and measure it: see compile.ts. */
+  readonly measureLoad: boolean;
 }
 
 export interface TrialProblem {
@@ -33,6 +36,8 @@ export interface TrialReport {
   readonly traffic: TrialProblem | undefined;
   readonly compileMs: number;
   readonly startMs: number;
+  /** CPU milliseconds that each proxy spends on loading it; `undefined`: not measured, or it cannot be compiled. */
+  readonly loadMs: number | undefined;
   readonly memoryPages: number;
   readonly effects: readonly string[];
   /** Status of each synthetic exchange as a client would see it; `undefined`: no answer. Empty for network filters. */
@@ -44,27 +49,17 @@ const MAX_EFFECT = 160;
 
 /** Compiles the module, starts it and sends the synthetic traffic through it, in this thread. Calls `enter` as each phase begins. */
 export function runTrial(input: TrialInput, enter: (phase: Phase) => void): TrialReport {
-  const failed = { traffic: undefined, compileMs: 0, startMs: 0, memoryPages: 0, effects: [], answers: [] };
-  const read = readWasm(input.code);
-  if (!read.ok) return { ...failed, load: read.error };
+  const failed = { traffic: undefined, compileMs: 0, startMs: 0, loadMs: undefined, memoryPages: 0, effects: [], answers: [] };
   const hardPages = Math.min(input.maxPages * 2, ENVOY_MAX_PAGES);
   enter("compile");
+  const compiled = compile(boundMemory(input.code, input.binary, hardPages), input.measureLoad);
+  if (!compiled.ok) return { ...failed, load: compiled.error };
+  const { module, compileMs, loadMs } = compiled.value;
   const before = performance.now();
-  let module: WebAssembly.Module;
-  try {
-    module = new WebAssembly.Module(boundMemory(input.code, read.value, hardPages));
-  } catch (error) {
-    return {
-      ...failed,
-      load: { reason: "CompileFailed", message: `V8 cannot compile the module: ${messageOf(error)}` },
-    };
-  }
-  const compiled = performance.now();
   const { abi, ...options } = input;
-  const plugin = createPlugin(module, read.value, abi, { ...options, maxPages: hardPages, onPhase: enter });
-  const started = performance.now();
+  const plugin = createPlugin(module, input.binary, abi, { ...options, maxPages: hardPages, onPhase: enter });
   const load = plugin.problem ?? memoryProblem(plugin, input.maxPages);
-  const times = { compileMs: compiled - before, startMs: started - compiled };
+  const times = { compileMs, loadMs, startMs: performance.now() - before };
   if (load !== undefined) return { ...failed, ...times, load, memoryPages: plugin.memoryPages() };
   const memoryPages = plugin.memoryPages();
   enter("traffic");

@@ -1,4 +1,5 @@
-import { type CelInput, celEnv, isCelError, isCelUint, parse, plan } from "@bufbuild/cel";
+import { createRequire } from "node:module";
+import type { CelInput } from "@bufbuild/cel";
 import { encodeProperty, type Property } from "../values/properties.ts";
 import { Status } from "../values/status.ts";
 import type { Attributes } from "./attributes.ts";
@@ -11,13 +12,23 @@ export interface Expressions {
   remove(token: number): void;
 }
 
+/** Loaded when a plugin asks first: most never do, and loading takes longer than all the rest of a prover's start. */
+const loadCel = (): typeof import("@bufbuild/cel") => createRequire(import.meta.url)("@bufbuild/cel");
+
+/** Longest text of an expression, in bytes: an expression of a filter has a few hundred. */
+const MAX_EXPRESSION = 16 * 1024;
+/** Deepest nesting of brackets: CEL asks implementations for 12 levels of most constructs. */
+const MAX_NESTING = 64;
+
 /** `attributes` returns what an expression can read at the time of evaluation. */
 export function createExpressions(attributes: () => Attributes): Expressions {
+  const { celEnv, isCelError, isCelUint, parse, plan } = loadCel();
   const environment = celEnv();
   const compiled = new Map<number, ReturnType<typeof plan>>();
   let next = 0;
   return {
     create(text) {
+      if (text.length > MAX_EXPRESSION || nesting(text) > MAX_NESTING) return undefined;
       try {
         compiled.set(next, plan(environment, parse(text)));
       } catch {
@@ -30,7 +41,7 @@ export function createExpressions(attributes: () => Attributes): Expressions {
       const run = compiled.get(token);
       if (run === undefined) return { status: Status.NotFound };
       const value = run(attributes() as Record<string, CelInput>);
-      const property = isCelError(value) ? undefined : propertyOf(value);
+      const property = isCelError(value) ? undefined : propertyOf(isCelUint(value) ? value.value : value);
       return property === undefined ? { status: Status.InternalFailure } : { status: Status.Ok, result: encodeProperty(property) };
     },
     remove(token) {
@@ -41,7 +52,16 @@ export function createExpressions(attributes: () => Attributes): Expressions {
 
 /** Maps and lists as results are not supported and fail: plugins do not use them. */
 function propertyOf(value: unknown): Property | undefined {
-  if (isCelUint(value)) return value.value;
   const plain = typeof value === "string" || typeof value === "bigint" || typeof value === "number" || typeof value === "boolean";
   return plain || value instanceof Uint8Array ? value : undefined;
+}
+
+function nesting(text: string): number {
+  let [depth, deepest] = [0, 0];
+  for (const char of text) {
+    if ("([{".includes(char)) depth += 1;
+    else if (")]}".includes(char)) depth -= 1;
+    deepest = Math.max(deepest, depth);
+  }
+  return deepest;
 }

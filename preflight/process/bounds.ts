@@ -1,0 +1,60 @@
+import { readFileSync } from "node:fs";
+
+/** What one proof may take of the machine, beyond its time. */
+export interface ProofBounds {
+  /** Heap of V8, in MiB: JavaScript, tables, and the objects of modules with garbage collection. */
+  readonly heapMb: number;
+  /** Resident memory of the whole process, in MiB, watched from outside every few milliseconds. */
+  readonly residentMb: number;
+  /** CPU seconds of the whole process. The kernel ends it then, even when nobody is left to watch. */
+  readonly cpuSeconds: number;
+}
+
+/** What a process took so far. */
+export interface Usage {
+  readonly residentMb: number;
+  readonly cpuMs: number;
+}
+
+/** Clock ticks a second in /proc/PID/stat: a constant of Linux's interface. */
+const TICKS = 100;
+
+/** `undefined` where there is no /proc (only Linux has it) or the process is gone. */
+export function usageOf(pid: number): Usage | undefined {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "latin1");
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    const [user, system] = stat
+      .slice(stat.lastIndexOf(")") + 2)
+      .split(" ")
+      .slice(11, 13)
+      .map(Number);
+    const resident = /^VmRSS:\s+(\d+) kB/m.exec(status)?.[1];
+    if (resident === undefined) return undefined;
+    return { residentMb: Number(resident) / 1024, cpuMs: (((user ?? 0) + (system ?? 0)) * 1000) / TICKS };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Files and sockets that a process may have open: Node itself takes about 20. */
+const MAX_FILES = 64;
+/**
+ * Writable memory above the resident bound before the kernel itself refuses more (RLIMIT_DATA): what threads reserve for their stacks, and time
+ * for the watch to see it first and to name it. RLIMIT_AS would not do: V8 reserves gigabytes of addresses around each memory.
+ */
+const DATA_MARGIN_MB = 512;
+/** CPU seconds between the signal that can be named and the one that cannot be caught. */
+const CPU_MARGIN = 2;
+
+/** A command line for /bin/sh that sets the kernel's bounds and becomes the command in its arguments. A bound that the system does not know is left out. */
+export function shellLimits({ residentMb, cpuSeconds }: ProofBounds): string {
+  const limits = [
+    "-c 0",
+    `-n ${MAX_FILES}`,
+    `-d ${(residentMb + DATA_MARGIN_MB) * 1024}`,
+    `-S -t ${cpuSeconds}`,
+    `-H -t ${cpuSeconds + CPU_MARGIN}`,
+  ];
+  return `${limits.map((limit) => `ulimit ${limit} 2>/dev/null || :`).join("; ")}; exec "$0" "$@"`;
+}

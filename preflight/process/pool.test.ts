@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createProverPool } from "./pool.ts";
+import type { Prover } from "./prover.ts";
+
+const prover: Prover = { send: () => undefined, listen: () => undefined, usage: () => undefined, kill: () => undefined, hasEnded: false };
+const bounds = { heapMb: 1, residentMb: 1, cpuSeconds: 1 };
+const turn = (): Promise<void> => new Promise((done) => setImmediate(done));
+
+test("the proofs of one namespace leave a place to the others", async () => {
+  const started: string[] = [];
+  const ends = new Map<string, () => void>();
+  const pool = createProverPool({ size: 3, ahead: 0, bounds, start: () => prover });
+  const use = (name: string) => () => {
+    started.push(name);
+    return new Promise<void>((done) => ends.set(name, done));
+  };
+  const all = ["a1", "a2", "a3", "a4", "b1", "b2", "c1"].map((name) => pool.run(name.slice(0, 1), use(name)));
+  await turn();
+  assert.deepEqual(started, ["a1", "a2", "b1"]);
+  for (const next of ["b1", "b2", "c1"]) {
+    ends.get(next)?.();
+    await turn();
+  }
+  assert.deepEqual(started, ["a1", "a2", "b1", "b2", "c1"], "a has all that it may have; the place that is left is for others");
+  for (const name of ["a1", "a2", "a3", "a4"]) {
+    ends.get(name)?.();
+    await turn();
+  }
+  await Promise.all(all);
+  assert.deepEqual(started.slice(5), ["a3", "a4"]);
+});
+
+test("who is called off while waiting never starts", async () => {
+  const pool = createProverPool({ size: 1, ahead: 0, bounds, start: () => prover });
+  let end: () => void = () => undefined;
+  const first = pool.run("a", () => new Promise<void>((done) => (end = done)));
+  const stop = new AbortController();
+  const second = pool.run("a", () => assert.fail("it started"), stop.signal);
+  stop.abort();
+  assert.equal(await second, undefined);
+  end();
+  await first;
+  assert.equal(await pool.run("a", async () => "free again"), "free again");
+});

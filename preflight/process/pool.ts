@@ -1,0 +1,116 @@
+import type { ProofBounds } from "./bounds.ts";
+import { type Prover, startProver } from "./prover.ts";
+
+export interface PoolOptions {
+  /** Provers at work at once. */
+  readonly size: number;
+  /** Provers that wait, started ahead. */
+  readonly ahead: number;
+  readonly bounds: ProofBounds;
+  /** For tests. */
+  readonly start?: (bounds: ProofBounds) => Prover;
+}
+
+/** Hands out provers, each for one proof. */
+export interface ProverPool {
+  /**
+   * Runs `use` with a prover as soon as one may work for this namespace. Namespaces take turns, and one of them never has all the places, so that its slow
+   * proofs never hold up another's. `undefined`: the signal fired before its turn came.
+   */
+  run<T>(namespace: string, use: (prover: Prover) => Promise<T>, signal?: AbortSignal): Promise<T | undefined>;
+}
+
+interface Waiting {
+  readonly begin: () => void;
+}
+
+export function createProverPool(options: PoolOptions): ProverPool {
+  return new FairPool(options);
+}
+
+class FairPool implements ProverPool {
+  private readonly options: PoolOptions;
+  private readonly start: (bounds: ProofBounds) => Prover;
+  private idle: Prover[] = [];
+  /** Those who wait, by namespace; the namespace whose turn is next comes first. */
+  private readonly waiting = new Map<string, Set<Waiting>>();
+  private readonly working = new Map<string, number>();
+  private total = 0;
+
+  constructor(options: PoolOptions) {
+    this.options = options;
+    this.start = options.start ?? startProver;
+    this.refill();
+  }
+
+  async run<T>(namespace: string, use: (prover: Prover) => Promise<T>, signal?: AbortSignal): Promise<T | undefined> {
+    if (!(await this.turn(namespace, signal))) return undefined;
+    const prover = this.take();
+    try {
+      return await use(prover);
+    } finally {
+      this.count(namespace, -1);
+      this.next();
+    }
+  }
+
+  /** Resolves when this namespace has a place; false when the signal was first. */
+  private turn(namespace: string, signal: AbortSignal | undefined): Promise<boolean> {
+    if (signal?.aborted) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const abort = (): void => {
+        this.forget(namespace, entry);
+        resolve(false);
+      };
+      const entry: Waiting = {
+        begin: () => {
+          signal?.removeEventListener("abort", abort);
+          resolve(true);
+        },
+      };
+      signal?.addEventListener("abort", abort, { once: true });
+      const line = this.waiting.get(namespace) ?? new Set();
+      this.waiting.set(namespace, line.add(entry));
+      this.next();
+    });
+  }
+
+  private next(): void {
+    const { size } = this.options;
+    for (const [namespace, line] of this.waiting) {
+      if (this.total >= size) return;
+      if ((this.working.get(namespace) ?? 0) >= Math.max(1, size - 1)) continue;
+      const [entry] = line;
+      if (entry === undefined) continue;
+      this.forget(namespace, entry);
+      this.count(namespace, 1);
+      // Back to the end of the line of namespaces.
+      if (this.waiting.delete(namespace) && line.size > 0) this.waiting.set(namespace, line);
+      entry.begin();
+    }
+  }
+
+  private forget(namespace: string, entry: Waiting): void {
+    const line = this.waiting.get(namespace);
+    line?.delete(entry);
+    if (line?.size === 0) this.waiting.delete(namespace);
+  }
+
+  private count(namespace: string, change: 1 | -1): void {
+    this.total += change;
+    const now = (this.working.get(namespace) ?? 0) + change;
+    if (now === 0) this.working.delete(namespace);
+    else this.working.set(namespace, now);
+  }
+
+  private take(): Prover {
+    this.idle = this.idle.filter((prover) => !prover.hasEnded);
+    const prover = this.idle.shift() ?? this.start(this.options.bounds);
+    this.refill();
+    return prover;
+  }
+
+  private refill(): void {
+    while (this.idle.length < this.options.ahead) this.idle.push(this.start(this.options.bounds));
+  }
+}

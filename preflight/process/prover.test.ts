@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { readdir, readFile, readlink } from "node:fs/promises";
+import { describe, test } from "node:test";
+import { DEFAULT_SETTINGS as settings } from "../../model/settings.ts";
+import { createPreflight } from "../index.ts";
+import { minimal } from "../testing/modules.ts";
+import { wasm } from "../testing/wat.ts";
+import { deathOf } from "./proof.ts";
+import { startProver } from "./prover.ts";
+
+const HEAD = `(memory (export "memory") 1) (func (export "malloc") (param i32) (result i32) (i32.const 1024)) (func (export "proxy_abi_version_0_2_1"))`;
+const linux = process.platform === "linux" ? false : "needs /proc";
+
+async function reasonFor(text: string): Promise<string> {
+  const verdict = await createPreflight().validate(await wasm(text), settings);
+  return verdict.ok ? "it passed" : verdict.error.reason;
+}
+
+describe("what a module that means harm gets is a verdict, and this process goes on", () => {
+  test("a property path of 250 MB of zeros (it aborted the operator)", async () => {
+    const path = `(module (import "env" "proxy_get_property" (func $f (param i32 i32 i32 i32) (result i32))) ${HEAD}
+      (func (export "proxy_on_vm_start") (param i32 i32) (result i32) (drop (memory.grow (i32.const 3900)))
+        (drop (call $f (i32.const 0) (i32.const 250000000) (i32.const 8) (i32.const 16))) (i32.const 1)))`;
+    assert.notEqual(await reasonFor(path), "it passed");
+  });
+
+  test("a table of ten million entries (it aborted the operator)", async () => {
+    assert.equal(await reasonFor(`(module ${HEAD} (table 10000000 funcref))`), "MemoryLimit");
+  });
+
+  test("a module that loads for too long is refused, and its digest remembered", async (t) => {
+    const preflight = createPreflight({ maxLoadMs: 1 });
+    const code = await wasm(`(module ${HEAD} ${"(func (result i32) (i32.const 1))".repeat(3000)})`);
+    const first = await preflight.validate(code, settings);
+    assert.equal(first.ok ? "" : first.error.reason, "LoadTooSlow");
+    const before = performance.now();
+    const other = await preflight.validate(code, { ...settings, config: "other" });
+    t.diagnostic(`refused again in ${(performance.now() - before).toFixed(1)} ms`);
+    assert.equal(other.ok ? "" : other.error.reason, "LoadTooSlow");
+  });
+});
+
+describe("a prover", () => {
+  test("has no environment and no descriptor but its pipes and those of its own event loop", { skip: linux }, async (t) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const prover = startProver({ heapMb: 64, residentMb: 512, cpuSeconds: 10 });
+    t.after(() => prover.kill());
+    prover.listen(
+      () => resolve(),
+      () => resolve(),
+    );
+    await promise;
+    const pid = prover.pid;
+    assert.ok(pid !== undefined);
+    const variables = (await readFile(`/proc/${pid}/environ`, "utf8"))
+      .split("\0")
+      .filter((text) => text !== "" && !/^(PWD|OLDPWD|_|SHLVL)=/.test(text));
+    assert.deepEqual(variables, []);
+    const open = await Promise.all((await readdir(`/proc/${pid}/fd`)).map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => "")));
+    const others = open.filter((target) => !/^(socket:|anon_inode:|pipe:|\/dev\/null$|$)/.test(target));
+    assert.deepEqual(others, []);
+    assert.equal(open.filter((target) => target.startsWith("socket:")).length, 3);
+    const limits = await readFile(`/proc/${pid}/limits`, "utf8");
+    assert.match(limits, /Max cpu time\s+10\s+12 /);
+    assert.match(limits, /Max core file size\s+0\s+0 /);
+    assert.match(limits, /Max open files\s+64\s+64 /);
+  });
+
+  test("is used once: the next proof has another", async () => {
+    const preflight = createPreflight({ ahead: 1 });
+    const code = await minimal();
+    for (const config of ["a", "b", "c"]) assert.ok((await preflight.validate(code, { ...settings, config })).ok);
+  });
+
+  test("the way it died is the verdict", () => {
+    const reason = (signal: NodeJS.Signals | null, words = ""): [string, boolean] => {
+      const { error } = deathOf({ code: signal === null ? 133 : null, signal, words }, "start") as {
+        error: { reason: string; retryable: boolean };
+      };
+      return [error.reason, error.retryable];
+    };
+    assert.deepEqual(reason("SIGSEGV"), ["ProverDied", false]);
+    assert.deepEqual(reason(null), ["ProverDied", false]);
+    assert.deepEqual(reason("SIGABRT", "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"), [
+      "MemoryLimit",
+      false,
+    ]);
+    assert.deepEqual(reason("SIGXCPU"), ["Timeout", false]);
+    assert.deepEqual(reason("SIGKILL"), ["SandboxFailed", true], "somebody else ended it");
+    const early = deathOf({ code: 1, signal: null, words: "" }, undefined);
+    assert.ok(!early.ok && early.error.retryable, "it says nothing of the module");
+  });
+});

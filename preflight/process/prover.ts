@@ -1,0 +1,130 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Socket } from "node:net";
+import type { Readable, Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { type ProofBounds, shellLimits, type Usage, usageOf } from "./bounds.ts";
+import { createFrameReader, encodeHead } from "./frame.ts";
+import { proverProgram } from "./program.ts";
+
+/** How a prover ended. */
+export interface End {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The last that it wrote to its standard error: where V8 says why it aborts. */
+  readonly words: string;
+}
+
+/** A process that proves one module and ends. */
+export interface Prover {
+  /** Tells the prover what to prove. Once. */
+  send(request: unknown, code: Uint8Array): void;
+  /** Called for each message, and once at the end. Set it before `send`. */
+  listen(onMessage: (header: unknown) => void, onEnd: (end: End) => void): void;
+  /** What it took so far; `undefined` where that cannot be seen. */
+  usage(): Usage | undefined;
+  /** Ends it with SIGKILL, whatever it does. */
+  kill(): void;
+  readonly hasEnded: boolean;
+  /** `undefined` when it could not be started, or is not on this machine. */
+  readonly pid?: number | undefined;
+}
+
+const BOOT = fileURLToPath(new URL("./boot.js", import.meta.url));
+const SHELL = "/bin/sh";
+/** The most that a prover may say at once, in bytes: the facts of a module at its bounds take a tenth. Provers send no bodies. */
+const ANSWER = { header: 2 * 1024 * 1024, body: 0 };
+const MAX_WORDS = 4096;
+
+/** The one package that a prover may read from disk: CEL, when a module asks for it. */
+function readablePackages(): string {
+  const path = createRequire(import.meta.url).resolve("@bufbuild/cel");
+  return path.slice(0, path.lastIndexOf("@bufbuild") + "@bufbuild".length);
+}
+
+function commandLine(bounds: ProofBounds): [string, string[]] {
+  const node = [
+    // Node's own permissions are the second fence: they are checked inside the process. The first is that there is nothing to reach.
+    "--permission",
+    `--allow-fs-read=${BOOT}`,
+    `--allow-fs-read=${readablePackages()}`,
+    `--max-old-space-size=${bounds.heapMb}`,
+    "--max-semi-space-size=8",
+    "--disable-warning=ExperimentalWarning",
+    BOOT,
+  ];
+  return existsSync(SHELL) ? [SHELL, ["-c", shellLimits(bounds), process.execPath, ...node]] : [process.execPath, node];
+}
+
+/**
+ * Starts a prover: no environment, no descriptors but three pipes, the kernel's bounds. It waits for its request, keeps nothing else running, and
+ * ends when this process does.
+ */
+export function startProver(bounds: ProofBounds): Prover {
+  const [command, args] = commandLine(bounds);
+  const child = spawn(command, args, { env: {}, cwd: "/", stdio: ["pipe", "pipe", "pipe"] });
+  return new ChildProver(child);
+}
+
+class ChildProver implements Prover {
+  hasEnded = false;
+  private readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly pid: number | undefined;
+  private words = "";
+  private onMessage: (header: unknown) => void = () => undefined;
+  private onEnd: (end: End) => void = () => undefined;
+
+  constructor(child: ChildProcessByStdio<Writable, Readable, Readable>) {
+    this.child = child;
+    this.pid = child.pid;
+    const take = createFrameReader(ANSWER, ({ header }) => this.onMessage(header));
+    child.stdout.on("data", (chunk: Buffer) => {
+      try {
+        take(chunk);
+      } catch {
+        this.words = "it wrote what is no answer";
+        this.kill();
+      }
+    });
+    child.stderr.on("data", (chunk: Buffer) => {
+      this.words = (this.words + chunk.toString("latin1")).slice(-MAX_WORDS);
+    });
+    child.stdin.on("error", () => undefined); // It died: `end` tells.
+    child.on("error", (error) => this.end({ code: null, signal: null, words: error.message }));
+    child.on("close", (code, signal) => this.end({ code, signal, words: this.words }));
+    child.stdin.write(proverProgram());
+    this.keepAlive(false);
+  }
+
+  listen(onMessage: (header: unknown) => void, onEnd: (end: End) => void): void {
+    [this.onMessage, this.onEnd] = [onMessage, onEnd];
+  }
+
+  send(request: unknown, code: Uint8Array): void {
+    this.keepAlive(true);
+    this.child.stdin.write(encodeHead(request, code.length));
+    this.child.stdin.write(code);
+  }
+
+  usage(): Usage | undefined {
+    return this.pid === undefined || this.hasEnded ? undefined : usageOf(this.pid);
+  }
+
+  kill(): void {
+    this.child.kill("SIGKILL");
+  }
+
+  private end(end: End): void {
+    if (this.hasEnded) return;
+    this.hasEnded = true;
+    this.onEnd(end);
+  }
+
+  /** A prover that waits does not keep this process from ending. */
+  private keepAlive(isNeeded: boolean): void {
+    const how = isNeeded ? "ref" : "unref";
+    this.child[how]();
+    for (const pipe of [this.child.stdin, this.child.stdout, this.child.stderr]) (pipe as Socket)[how]();
+  }
+}

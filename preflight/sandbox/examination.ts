@@ -1,0 +1,70 @@
+import { type Failure, fail, ok, type Result } from "../../model/result.ts";
+import type { FilterType } from "../../model/settings.ts";
+import { abiOf, factsOf, type ModuleFacts } from "../abi/facts.ts";
+import { checkHazards, checkLoadable } from "../abi/loadable.ts";
+import { readWasm, type WasmBinary } from "../binary/binary.ts";
+import { boundMemory } from "../binary/bound.ts";
+import { compile } from "./compile.ts";
+import { type Phase, runTrial, type TrialReport } from "./trial.ts";
+
+/** What a prover is asked about a module. */
+export interface ExamineRequest {
+  /** `facts`: read it, and compile it when `measureLoad` says so. `trial`: run it too. */
+  readonly kind: "facts" | "trial";
+  readonly type: FilterType;
+  readonly config: string;
+  readonly rootId: string;
+  readonly env: readonly { readonly name: string; readonly value: string }[];
+  /** The names as Envoy gets them. */
+  readonly capabilities: readonly string[];
+  /** Memory, in pages of 64 KiB, beyond which a module is refused. */
+  readonly maxPages: number;
+  /** Compile as Envoy does, every function with the optimizing compiler, and measure it. Else compile as V8 does by default, which is quick. */
+  readonly measureLoad: boolean;
+}
+
+/** What a prover found. */
+export interface Examination {
+  readonly facts: ModuleFacts;
+  /** In two parts: what Envoy does when it loads the module, and what happens under traffic. `undefined`: only the facts were asked for. */
+  readonly report: TrialReport | undefined;
+  /** CPU milliseconds that each proxy spends on loading the module; `undefined`: not measured. */
+  readonly loadMs: number | undefined;
+}
+
+/** Reads the module, refuses what Envoy refuses without running it, and runs the rest. In this process: a prover, which has no rights. */
+export function runExamination(code: Uint8Array, request: ExamineRequest, enter: (phase: Phase) => void): Result<Examination> {
+  enter("read");
+  const read = readWasm(code);
+  if (!read.ok) return read;
+  const facts = factsOf(code, read.value);
+  if (request.kind === "facts") return readFacts(code, read.value, facts, request, enter);
+  const loadable = checkLoadable(code, read.value, abiOf(read.value), request.capabilities);
+  if (!loadable.ok) return loadable;
+  const memory = checkStartingMemory(read.value, request.maxPages);
+  if (memory !== undefined) return { ok: false, error: memory };
+  const report = runTrial({ ...request, code, binary: read.value, abi: loadable.value, name: "preflight" }, enter);
+  const hazard = report.load === undefined && report.traffic === undefined ? checkHazards(read.value) : undefined;
+  return ok({ facts, report: hazard === undefined ? report : { ...report, traffic: hazard }, loadMs: report.loadMs });
+}
+
+function readFacts(
+  code: Uint8Array,
+  binary: WasmBinary,
+  facts: ModuleFacts,
+  { maxPages, measureLoad }: ExamineRequest,
+  enter: (phase: Phase) => void,
+): Result<Examination> {
+  const problem = facts.problem ?? (measureLoad ? checkStartingMemory(binary, maxPages) : undefined);
+  if (problem !== undefined || !measureLoad) return ok({ facts, report: undefined, loadMs: undefined });
+  enter("compile");
+  const compiled = compile(boundMemory(code, binary, maxPages), true);
+  if (!compiled.ok) return ok({ facts: { ...facts, problem: compiled.error }, report: undefined, loadMs: undefined });
+  return ok({ facts, report: undefined, loadMs: compiled.value.loadMs });
+}
+
+function checkStartingMemory(binary: WasmBinary, maxPages: number): Failure | undefined {
+  const pages = binary.memories[0]?.min ?? 0;
+  if (pages <= maxPages) return undefined;
+  return fail("MemoryLimit", `the module starts with ${pages} pages of memory; the limit is ${maxPages}`).error;
+}
