@@ -56,6 +56,8 @@ export interface SlotDelivery {
 
 /** A proxy that has (or lately had) a stream. */
 export interface ProxyNode {
+  /** Namespace and node id, see `proxyKey`. */
+  readonly key: string;
   /** node.id of the xDS node message. */
   readonly id: string;
   readonly namespace: string;
@@ -85,10 +87,11 @@ export interface ProxyHealth {
 /** Who is there and what each proxy said. Several servers' views can be merged into one. */
 export interface FleetView {
   proxies(): Iterable<ProxyNode>;
-  proxy(id: string): ProxyNode | undefined;
-  health(id: string): ProxyHealth | undefined;
-  /** Called (in a later turn of the event loop, coalesced) with the ids of proxies that connected, left, subscribed, acknowledged or rejected. */
-  onChange(listener: (ids: ReadonlySet<string>) => void): () => void;
+  /** By its key, as everything here. */
+  proxy(key: string): ProxyNode | undefined;
+  health(key: string): ProxyHealth | undefined;
+  /** Called (in a later turn of the event loop, coalesced) with the keys of proxies that connected, left, subscribed, acknowledged or rejected. */
+  onChange(listener: (keys: ReadonlySet<string>) => void): () => void;
 }
 
 /** Tells one server's proxies what they are due. `assign` is idempotent and cheap when nothing changed: chains are compared by the hashes of their entries. */
@@ -98,9 +101,9 @@ export interface Assigner {
    * and leaves the proxy with what it has (a chain that cannot be built now, e.g. a module missing after a restart).
    * A proxy never assigned gets no answer: nothing is served before the desired state is known.
    */
-  assign(id: string, slots: ReadonlyMap<string, Chain | "hold">): void;
+  assign(key: string, slots: ReadonlyMap<string, Chain | "hold">): void;
   /** Forgets a proxy that has been gone long enough. No effect on a connected one. */
-  forget(id: string): void;
+  forget(key: string): void;
   /**
    * Called (in a later turn of the event loop, once for all proxies that wait for it) with the digest of a module that was to be sent and is not in the
    * store any more, or is damaged. Nothing is sent under the names that need it: bring it back, then `assign` again, changed or not.

@@ -151,7 +151,7 @@ test("a revision that a proxy rejects is rolled back by itself and not tried aga
   assert.equal(status?.digest, first);
   assert.equal(condition(status, "RolledBack"), "True Rejected");
   assert.equal(condition(status, "Ready"), "False RolledBack");
-  assert.deepEqual(status?.rejections, [{ proxy: "b", message: "Unable to create Wasm plugin default/f" }]);
+  assert.deepEqual(status?.rejections, [{ proxy: "b", namespace: "default", message: "Unable to create Wasm plugin default/f" }]);
   assert.deepEqual(status?.proxies, { matched: 3, updated: 2, rejected: 1, pending: 0 });
   loaded.clear();
   world.fleet.rejects = () => undefined;

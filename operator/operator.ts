@@ -81,8 +81,8 @@ class QueueingOperator implements Operator {
     this.events = createEvents(source, log);
     this.assignments = createAssignments({
       assigner: fleet,
-      filtersOf: (proxyId) => this.recordsOf(proxyId),
-      overrides: { withholds: (proxyId, filterId, hash) => this.withholds(proxyId, filterId, hash) },
+      filtersOf: (proxyKey) => this.recordsOf(proxyKey),
+      overrides: { withholds: (proxyKey, filterId, hash) => this.withholds(proxyKey, filterId, hash) },
       isBusy: () => this.queue.depth() > 0,
     });
     this.watch = createFleetWatch({
@@ -117,7 +117,7 @@ class QueueingOperator implements Operator {
     await this.firstPass.wait(ids);
     this.isServing = true;
     this.assignments.start();
-    this.watch.changed(Array.from(fleet.proxies(), ({ id }) => id));
+    this.watch.changed(Array.from(fleet.proxies(), ({ key }) => key));
   }
 
   async stop(): Promise<void> {
@@ -277,14 +277,14 @@ class QueueingOperator implements Operator {
     }
   }
 
-  private recordsOf(proxyId: string): FilterRecord[] {
-    return Array.from(this.index.filtersOf(proxyId), this.known.get).filter((record) => record !== undefined);
+  private recordsOf(proxyKey: string): FilterRecord[] {
+    return Array.from(this.index.filtersOf(proxyKey), this.known.get).filter((record) => record !== undefined);
   }
 
   /** A proxy is not offered what it rejected, nor what has to wait while other filters are tried. */
-  private withholds(proxyId: string, filterId: string, hash: string): boolean {
-    if (this.watch.withheld(proxyId)?.has(hash) === true) return true;
-    return this.known.get(filterId)?.rejections.get(proxyId)?.hash === hash;
+  private withholds(proxyKey: string, filterId: string, hash: string): boolean {
+    if (this.watch.withheld(proxyKey)?.has(hash) === true) return true;
+    return this.known.get(filterId)?.rejections.get(proxyKey)?.hash === hash;
   }
 
   private statusOf(record: FilterRecord, rollout: RolloutState): WasmFilterStatus {

@@ -16,7 +16,7 @@ import { startXdsTap } from "./support/xds-tap.ts";
 
 /** The version under which a proxy gets a chain of its default slot. */
 function versionFor({ fleet }: Control, chain: Chain): string {
-  const dialect = dialectOf(true, fleet.proxy("web-1")?.version ?? "");
+  const dialect = dialectOf(true, fleet.proxy("shop/web-1")?.version ?? "");
   return chainVersion("default", chain, dialect);
 }
 

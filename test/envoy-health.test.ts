@@ -11,7 +11,7 @@ test("a proxy started with the printed bootstrap tells how its requests and its 
   const code = await headerFilter({ name: "x-value", value: "on", trapOnDemand: true });
   await scene.control.apply({ default: [chainEntry("trap", code)] });
   await soon(async () => (await scene.get()).headers["x-value"], "on");
-  const health = () => scene.control.fleet.health("web-1");
+  const health = () => scene.control.fleet.health("shop/web-1");
 
   const REQUESTS = 40;
   for (let i = 1; i < REQUESTS; i++) assert.equal((await scene.get()).status, 200);

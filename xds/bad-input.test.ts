@@ -67,7 +67,7 @@ describe("requests that make no sense", () => {
 
     test(`a million subscribed names are refused with RESOURCE_EXHAUSTED, at once or little by little (${variant})`, async (t) => {
       const started = await startDiscovery(t);
-      started.cache.open("test", ECDS);
+      started.cache.open("/test", ECDS);
       const unaffected = await bystander(started);
       const names = (from: number, count: number) => Array.from({ length: count }, (_, index) => `name-${from + index}`);
       const request = (from: number, count: number) => {
@@ -103,14 +103,14 @@ describe("requests that make no sense", () => {
       const started = await startDiscovery(t);
       const unaffected = await bystander(started);
       const client = started.connect({ variant });
-      started.cache.put("test", resourceOf(LDS, "big", "0", MIB));
+      started.cache.put("/test", resourceOf(LDS, "big", "0", MIB));
       client.subscribe(LDS, ["big"]);
       client.ack(await client.next());
       client.pause();
       const before = memory();
       let slowest = 0;
       for (let version = 1; version <= 200; version++) {
-        started.cache.put("test", resourceOf(LDS, "big", String(version), MIB));
+        started.cache.put("/test", resourceOf(LDS, "big", String(version), MIB));
         slowest = Math.max(slowest, await unaffected());
       }
       const grown = memory() - before;
@@ -131,7 +131,7 @@ describe("requests that make no sense", () => {
     test(`answers that make no sense change nothing (${variant})`, async (t) => {
       const started = await startDiscovery(t);
       const { cache, connect } = started;
-      cache.put("test", resourceOf(ECDS, "a", "1"));
+      cache.put("/test", resourceOf(ECDS, "a", "1"));
       const client = connect({ variant });
       client.subscribe(ECDS, ["a"]);
       const first = await client.next();
@@ -150,7 +150,7 @@ describe("requests that make no sense", () => {
       client.ack(first);
       client.nack({ ...first, resources: new Map() });
       await client.expectSilence();
-      cache.put("test", resourceOf(ECDS, "a", "2"));
+      cache.put("/test", resourceOf(ECDS, "a", "2"));
       assert.equal((await client.next()).version, "2");
       t.diagnostic(`2,000 nonsense answers, ${client.responses.length} responses in all`);
     });

@@ -9,6 +9,7 @@ import { createPrometheus } from "./metrics.ts";
 function withFilters(filters: readonly WasmFilter[]) {
   const made = createPrometheus();
   const proxies = [true, true, false].map((connected, i) => ({
+    key: `shop/web-${i}`,
     id: `web-${i}`,
     namespace: "shop",
     labels: {},

@@ -16,7 +16,16 @@ interface Slot {
 
 function proxy(slot: Slot, connected = true): ProxyNode {
   const delivery = { slot: "default", desired: slot.desired, running: slot.running, runningSince: undefined, rejection: undefined };
-  return { id: "web-1", namespace: "shop", labels: {}, connected, since: 0, version: "1.40.0", slots: new Map([["default", delivery]]) };
+  return {
+    key: "shop/web-1",
+    id: "web-1",
+    namespace: "shop",
+    labels: {},
+    connected,
+    since: 0,
+    version: "1.40.0",
+    slots: new Map([["default", delivery]]),
+  };
 }
 
 function refusal(name: string, revision: number): RejectedFilter {

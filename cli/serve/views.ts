@@ -12,7 +12,7 @@ export function createViews(operator: Operator, fleet: Fleet, metrics: () => Pro
       [...operator.records()].find(({ key }) => key.namespace === namespace && key.name === name)?.revisions ?? [],
     proxies() {
       const refused = rejections(operator.records());
-      const all = [...fleet.proxies()].map((proxy) => viewProxy(proxy, refused.get(proxy.id) ?? []));
+      const all = [...fleet.proxies()].map((proxy) => viewProxy(proxy, refused.get(proxy.key) ?? []));
       return all.sort((a, b) => (a.id < b.id ? -1 : 1));
     },
     metrics,

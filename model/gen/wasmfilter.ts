@@ -277,6 +277,8 @@ export interface WasmFilterStatusProxies {
 export interface WasmFilterStatusRejection {
   /** The proxy's node id. */
   readonly proxy: string;
+  /** The proxy's namespace. Without it, that of the filter. */
+  readonly namespace?: string;
   /** Envoy's own words. */
   readonly message: string;
 }

@@ -2,6 +2,7 @@ import type { ChainEntry } from "../../model/delivery.ts";
 import type { Digest } from "../../model/digest.ts";
 import { type Filter, type FilterKey, filterId } from "../../model/filter.ts";
 import type { WasmFilter, WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
+import { proxyKey } from "../../model/proxy-key.ts";
 import type { Failure } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements } from "../../model/verdict.ts";
@@ -86,7 +87,7 @@ export class FilterRecord implements Readonly<Facts> {
   readonly expected: number;
   /** Revision number -> what to serve of it: its settings are whole and its module is in the store. */
   readonly deliverable: ReadonlyMap<number, ChainEntry> = new Map();
-  /** Node id -> what it rejected. */
+  /** Key of a proxy -> what it rejected. */
   readonly rejections: ReadonlyMap<string, KnownRejection> = new Map();
 
   declare readonly object: WasmFilter;
@@ -155,7 +156,10 @@ export class FilterRecord implements Readonly<Facts> {
     const { status } = this.object;
     const hash = revisionOf(this, rollout.target)?.hash;
     if (hash === undefined || status === undefined || rollout.target !== status.revision) return;
-    for (const { proxy, message } of status.rejections ?? []) this.reject(proxy, { hash, message, at: 0 });
+    // Statuses of earlier versions have the node id alone: it meant a proxy of the filter's own namespace.
+    for (const { proxy, namespace = this.key.namespace, message } of status.rejections ?? []) {
+      this.reject(proxyKey(namespace, proxy), { hash, message, at: 0 });
+    }
   }
 
   /** Resolving is due at this time; `undefined`: nothing to look for. */
@@ -235,13 +239,13 @@ export class FilterRecord implements Readonly<Facts> {
   }
 
   /** A proxy rejected this revision. */
-  reject(proxyId: string, rejection: KnownRejection): void {
-    (this.rejections as Map<string, KnownRejection>).set(proxyId, rejection);
+  reject(proxy: string, rejection: KnownRejection): void {
+    (this.rejections as Map<string, KnownRejection>).set(proxy, rejection);
   }
 
   /** What a proxy rejected says nothing any more: it took the revision up, is another process, or is gone. */
-  forgive(proxyId: string): void {
-    (this.rejections as Map<string, KnownRejection>).delete(proxyId);
+  forgive(proxy: string): void {
+    (this.rejections as Map<string, KnownRejection>).delete(proxy);
   }
 
   /** Proxies may be answered as far as this filter goes. */
@@ -292,7 +296,7 @@ export function goalOf(record: Pick<FilterRecord, "revisions" | "rollout">): Rev
 }
 
 /** True when the proxy rejected the very content that is the target now. */
-export function rejectsTarget(record: Pick<FilterRecord, "rejections" | "revisions" | "rollout">, proxyId: string): boolean {
-  const rejection = record.rejections.get(proxyId);
+export function rejectsTarget(record: Pick<FilterRecord, "rejections" | "revisions" | "rollout">, proxy: string): boolean {
+  const rejection = record.rejections.get(proxy);
   return rejection !== undefined && rejection.hash === revisionOf(record, record.rollout.target)?.hash;
 }

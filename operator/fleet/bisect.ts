@@ -9,8 +9,8 @@ export interface Bisection {
   /** Looks at a proxy's slots; returns true when its withheld revisions changed. */
   observe(proxy: ProxyNode): boolean;
   /** Hashes of revisions to keep from this proxy for now. */
-  withheld(proxyId: string): ReadonlySet<string> | undefined;
-  forget(proxyId: string): void;
+  withheld(proxyKey: string): ReadonlySet<string> | undefined;
+  forget(proxyKey: string): void;
 }
 
 function changes(proposed: readonly DeliveredFilter[], running: readonly DeliveredFilter[]): readonly DeliveredFilter[] {
@@ -35,12 +35,12 @@ export function createBisection(): Bisection {
   const waiting = new Map<string, Set<string>>();
   return {
     observe(proxy) {
-      const untried = waiting.get(proxy.id);
+      const untried = waiting.get(proxy.key);
       for (const { rejection, running, desired } of proxy.slots.values()) {
         if (rejection !== undefined && rejection.culprit === undefined) {
           const suspects = changedHashes(rejection.filters, running ?? []).filter((hash) => !untried?.has(hash));
           if (suspects.length < 2) continue;
-          waiting.set(proxy.id, new Set([...(untried ?? []), ...suspects.slice(1)]));
+          waiting.set(proxy.key, new Set([...(untried ?? []), ...suspects.slice(1)]));
           return true;
         }
         const settled = rejection?.culprit !== undefined || (running !== undefined && changedHashes(desired, running).length === 0);
@@ -49,13 +49,13 @@ export function createBisection(): Bisection {
             untried.delete(next);
             break;
           }
-          if (untried.size === 0) waiting.delete(proxy.id);
+          if (untried.size === 0) waiting.delete(proxy.key);
           return true;
         }
       }
       return false;
     },
-    withheld: (proxyId) => waiting.get(proxyId),
-    forget: (proxyId) => void waiting.delete(proxyId),
+    withheld: (proxyKey) => waiting.get(proxyKey),
+    forget: (proxyKey) => void waiting.delete(proxyKey),
   };
 }

@@ -109,7 +109,7 @@ class ReportingHealthWatch implements HealthWatch {
     const chain = slot?.running?.map(({ hash }) => hash).join(" ");
     const since = slot?.runningSince ?? this.options.clock.now();
     const watched = known ?? { chain, since, health: undefined, restarts: 0, given: false, onStable: false, past: noTally };
-    const health = this.options.fleet.health(proxy.id);
+    const health = this.options.fleet.health(proxy.key);
     // A process that comes back says what it holds; one that holds nothing is new.
     if (proxy.connected && chain === undefined && watched.chain !== undefined && meant) watched.restarts++;
     if (watched.chain !== chain) {
@@ -140,7 +140,7 @@ class ReportingHealthWatch implements HealthWatch {
     group.restarts += watched.restarts;
     if (isLost(proxy, this.options.clock.now())) group.vanished.push(proxy.id);
     else if (watched.restarts > 0) group.restarted.push(proxy.id);
-    const health = this.options.fleet.health(proxy.id);
+    const health = this.options.fleet.health(proxy.key);
     const mute = health === undefined && this.options.clock.now() - proxy.since >= MUTE_AFTER_MS;
     const heard = health !== undefined && watched.health !== undefined && health.at > watched.health.at ? health.at : watched.since;
     if (proxy.connected && !mute) group.heardUntil = Math.min(group.heardUntil, heard);
@@ -159,8 +159,8 @@ class ReportingHealthWatch implements HealthWatch {
       const slot = proxy.slots.get(target.settings.slot);
       const runs = slot?.running?.some(({ hash }) => hash === target.hash) === true;
       const meant = slot?.desired.some(({ hash }) => hash === target.hash) === true;
-      const watched = this.follow(known.get(proxy.id), proxy, slot, runs, meant);
-      known.set(proxy.id, watched);
+      const watched = this.follow(known.get(proxy.key), proxy, slot, runs, meant);
+      known.set(proxy.key, watched);
       const inWave = proxy.connected ? runs || watched.restarts > 0 : watched.given;
       stable.tally = addTally(stable.tally, watched.past);
       const others = this.othersUnproven(record, proxy.slots);

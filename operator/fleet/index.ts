@@ -19,15 +19,15 @@ interface ProxyClass {
  */
 export interface FleetIndex {
   /** Adds a proxy or moves it to the class of its present labels. Returns the filters that no longer select it. */
-  setProxy(proxy: Pick<ProxyNode, "id" | "namespace" | "labels">): readonly string[];
+  setProxy(proxy: Pick<ProxyNode, "key" | "namespace" | "labels">): readonly string[];
   removeProxy(id: string): void;
   /** Adds a filter or its new selector. Returns the proxies that it concerned before or concerns now. */
   setFilter(filter: Selecting): ReadonlySet<string>;
   /** Returns the proxies that it concerned. */
   removeFilter(id: string): ReadonlySet<string>;
   /** Ids of the filters that select this proxy. */
-  filtersOf(proxyId: string): Iterable<string>;
-  isSelected(filterId: string, proxyId: string): boolean;
+  filtersOf(proxyKey: string): Iterable<string>;
+  isSelected(filterId: string, proxyKey: string): boolean;
   /** Ids of the proxies that this filter selects. */
   proxiesOf(filterId: string): Iterable<string>;
 }
@@ -51,14 +51,14 @@ class ClassifyingFleetIndex implements FleetIndex {
     this.everywhere = everywhere;
   }
 
-  setProxy(proxy: Pick<ProxyNode, "id" | "namespace" | "labels">): readonly string[] {
+  setProxy(proxy: Pick<ProxyNode, "key" | "namespace" | "labels">): readonly string[] {
     const group = this.classFor(proxy);
-    const before = this.classOf.get(proxy.id);
+    const before = this.classOf.get(proxy.key);
     if (before === group) return [];
-    group.proxies.add(proxy.id);
-    this.classOf.set(proxy.id, group);
+    group.proxies.add(proxy.key);
+    this.classOf.set(proxy.key, group);
     if (before === undefined) return [];
-    this.leave(before, proxy.id);
+    this.leave(before, proxy.key);
     return [...before.filters].filter((id) => !group.filters.has(id));
   }
 
@@ -87,12 +87,12 @@ class ClassifyingFleetIndex implements FleetIndex {
     return concerned;
   }
 
-  filtersOf(proxyId: string): Iterable<string> {
-    return this.classOf.get(proxyId)?.filters ?? [];
+  filtersOf(proxyKey: string): Iterable<string> {
+    return this.classOf.get(proxyKey)?.filters ?? [];
   }
 
-  isSelected(filterId: string, proxyId: string): boolean {
-    return this.classOf.get(proxyId)?.filters.has(filterId) === true;
+  isSelected(filterId: string, proxyKey: string): boolean {
+    return this.classOf.get(proxyKey)?.filters.has(filterId) === true;
   }
 
   *proxiesOf(filterId: string): Iterable<string> {
@@ -111,8 +111,8 @@ class ClassifyingFleetIndex implements FleetIndex {
   }
 
   /** Takes a proxy out of its class. A class without proxies is forgotten. */
-  private leave(group: ProxyClass, proxyId: string): void {
-    group.proxies.delete(proxyId);
+  private leave(group: ProxyClass, proxyKey: string): void {
+    group.proxies.delete(proxyKey);
     if (group.proxies.size > 0) return;
     this.classes.delete(group.name);
     for (const id of group.filters) this.classesOf.get(id)?.delete(group);

@@ -17,8 +17,8 @@ export interface Sighting {
   positions(): readonly number[];
   /** Proxies in the wave that do not run the target; of those that are lost, the ones that were lost just now. */
   readonly outstanding: number;
-  /** In the order of the proxies' ids. */
-  readonly rejections: readonly { readonly proxy: string; readonly message: string }[];
+  /** In the order of the proxies' keys. */
+  readonly rejections: readonly { readonly key: string; readonly message: string }[];
 }
 
 /**
@@ -52,7 +52,7 @@ export interface Observer {
   /** What the fleet does with the filter. Costs a look at each proxy that was touched since the last time, or at all of them when they should run something else. */
   see(record: Observed): Sighting;
   /** The proxy runs something else of this filter, is selected or no longer, came, or left. */
-  touch(filterId: string, proxyId: string): void;
+  touch(filterId: string, proxyKey: string): void;
   /** The filter selects other proxies than before, or is gone: they are counted again. */
   reset(filterId: string): void;
 }
@@ -87,19 +87,19 @@ export function createObserver({ fleet, clock, index }: ObserverDeps): Observer 
     return count;
   }
 
-  function look(record: Observed, proxyId: string, goal: Revision | undefined, target: Revision | undefined): Seen | undefined {
+  function look(record: Observed, proxyKey: string, goal: Revision | undefined, target: Revision | undefined): Seen | undefined {
     const slot = slotOf(record);
-    const proxy = index.isSelected(record.id, proxyId) ? fleet.proxy(proxyId) : undefined;
+    const proxy = index.isSelected(record.id, proxyKey) ? fleet.proxy(proxyKey) : undefined;
     if (slot === undefined || proxy?.slots.has(slot) !== true) return undefined;
-    const isRejected = record.rejections.size > 0 && rejectsTarget(record, proxyId);
+    const isRejected = record.rejections.size > 0 && rejectsTarget(record, proxyKey);
     const running = runningOf(proxy, record.key, slot);
-    const isInWave = position(record.id, proxyId) < record.rollout.threshold;
+    const isInWave = position(record.id, proxyKey) < record.rollout.threshold;
     return {
       state: goal === undefined && !isRejected ? "pending" : stateOf(proxy, running, goal?.hash ?? "", isRejected),
       isConnected: proxy.connected,
       since: proxy.since,
       isWaitedFor: isInWave && (isRejected || !proxy.connected || running?.hash !== target?.hash),
-      rejection: isRejected ? (record.rejections.get(proxyId)?.message ?? "") : undefined,
+      rejection: isRejected ? (record.rejections.get(proxyKey)?.message ?? "") : undefined,
     };
   }
 
@@ -116,7 +116,7 @@ export function createObserver({ fleet, clock, index }: ObserverDeps): Observer 
         positions: () => tally.present().map((id) => position(record.id, id)),
       };
     },
-    touch: (filterId, proxyId) => void counts.get(filterId)?.touched.add(proxyId),
+    touch: (filterId, proxyKey) => void counts.get(filterId)?.touched.add(proxyKey),
     reset: (filterId) => void counts.delete(filterId),
   };
 }

@@ -46,7 +46,7 @@ describe("a tally", () => {
           const said = {
             counts: tally.counts(),
             outstanding: tally.outstanding(lostAt),
-            rejected: tally.rejections().map(({ proxy }) => proxy),
+            rejected: tally.rejections().map(({ key }) => key),
             present: [...tally.present()].sort(),
           };
           assert.deepEqual(said, count(proxies, lostAt));

@@ -15,13 +15,13 @@ export interface Seen {
 /** Counts that are kept as proxies change, one at a time. */
 export interface Tally {
   /** Replaces what is known of a proxy; `undefined`: it does not count any more. */
-  set(proxyId: string, seen: Seen | undefined): void;
+  set(proxyKey: string, seen: Seen | undefined): void;
   counts(): Counts;
   /** Proxies that are waited for. Those that are not connected count when they were lost after `lostAt` (milliseconds since the epoch). */
   outstanding(lostAt: number): number;
-  /** In the order of the proxies' ids. */
-  rejections(): { readonly proxy: string; readonly message: string }[];
-  /** Ids of the connected proxies, or of all while none is connected. */
+  /** In the order of the proxies' keys. */
+  rejections(): { readonly key: string; readonly message: string }[];
+  /** Keys of the connected proxies, or of all while none is connected. */
   present(): readonly string[];
 }
 
@@ -40,17 +40,17 @@ export function createTally(): Tally {
   }
 
   return {
-    set(proxyId, seen) {
-      const before = proxies.get(proxyId);
+    set(proxyKey, seen) {
+      const before = proxies.get(proxyKey);
       if (before !== undefined) count(before, -1);
-      proxies.delete(proxyId);
-      absent.delete(proxyId);
-      rejections.delete(proxyId);
+      proxies.delete(proxyKey);
+      absent.delete(proxyKey);
+      rejections.delete(proxyKey);
       if (seen === undefined) return;
       count(seen, 1);
-      proxies.set(proxyId, seen);
-      if (seen.isWaitedFor && !seen.isConnected) absent.set(proxyId, seen);
-      if (seen.rejection !== undefined) rejections.set(proxyId, seen.rejection);
+      proxies.set(proxyKey, seen);
+      if (seen.isWaitedFor && !seen.isConnected) absent.set(proxyKey, seen);
+      if (seen.rejection !== undefined) rejections.set(proxyKey, seen.rejection);
     },
     counts: () => ({ ...counts }),
     outstanding(lostAt) {
@@ -58,7 +58,7 @@ export function createTally(): Tally {
       for (const { since } of absent.values()) if (since > lostAt) fading++;
       return waiting + fading;
     },
-    rejections: () => Array.from(rejections, ([proxy, message]) => ({ proxy, message })).sort((a, b) => (a.proxy < b.proxy ? -1 : 1)),
+    rejections: () => Array.from(rejections, ([key, message]) => ({ key, message })).sort((a, b) => (a.key < b.key ? -1 : 1)),
     present() {
       const connected = [...proxies].filter(([, { isConnected }]) => isConnected).map(([id]) => id);
       return connected.length > 0 ? connected : [...proxies.keys()];

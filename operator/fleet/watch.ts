@@ -19,7 +19,7 @@ export interface FleetWatchOptions {
   /** These proxies may be due other chains. */
   readonly due: (ids: ReadonlySet<string>) => void;
   /** A filter has to look at this proxy again. */
-  readonly touched: (filterId: string, proxyId: string) => void;
+  readonly touched: (filterId: string, proxyKey: string) => void;
   /** These filters see their proxies differently. */
   readonly concerned: (records: ReadonlySet<FilterRecord>) => void;
 }
@@ -53,8 +53,8 @@ class IndexingFleetWatch implements FleetWatch {
     this.noticeSlots = createSlotNotices(options.log);
   }
 
-  private recordsOf(proxyId: string): FilterRecord[] {
-    return [...this.options.index.filtersOf(proxyId)].map(this.options.record).filter((known) => known !== undefined);
+  private recordsOf(proxyKey: string): FilterRecord[] {
+    return [...this.options.index.filtersOf(proxyKey)].map(this.options.record).filter((known) => known !== undefined);
   }
 
   changed(ids: Iterable<string>): void {
@@ -84,8 +84,8 @@ class IndexingFleetWatch implements FleetWatch {
     this.forgetting.clear();
   }
 
-  private note(filterId: string, proxyId: string, concerned: Set<FilterRecord>): void {
-    this.options.touched(filterId, proxyId);
+  private note(filterId: string, proxyKey: string, concerned: Set<FilterRecord>): void {
+    this.options.touched(filterId, proxyKey);
     const known = this.options.record(filterId);
     if (known !== undefined) concerned.add(known);
   }
@@ -93,11 +93,11 @@ class IndexingFleetWatch implements FleetWatch {
   /** A proxy that ran something and holds nothing now is another process: what the old one rejected does not count for it. */
   private forgiveNewProcess(proxy: ProxyNode): void {
     const runs = [...proxy.slots.values()].some(({ running }) => running !== undefined);
-    if (runs) this.holding.add(proxy.id);
-    else if (proxy.connected && this.holding.delete(proxy.id)) {
-      for (const known of this.recordsOf(proxy.id)) {
-        known.forgive(proxy.id);
-        this.options.touched(known.id, proxy.id);
+    if (runs) this.holding.add(proxy.key);
+    else if (proxy.connected && this.holding.delete(proxy.key)) {
+      for (const known of this.recordsOf(proxy.key)) {
+        known.forgive(proxy.key);
+        this.options.touched(known.id, proxy.key);
       }
     }
   }
@@ -108,28 +108,28 @@ class IndexingFleetWatch implements FleetWatch {
     for (const { rejection, running } of proxy.slots.values()) {
       for (const entry of running ?? []) {
         const known = this.options.record(filterId(entry.filter));
-        if (rejection !== undefined || known?.rejections.get(proxy.id)?.hash !== entry.hash) continue;
-        known.forgive(proxy.id);
-        this.note(known.id, proxy.id, concerned);
+        if (rejection !== undefined || known?.rejections.get(proxy.key)?.hash !== entry.hash) continue;
+        known.forgive(proxy.key);
+        this.note(known.id, proxy.key, concerned);
       }
       if (rejection === undefined) continue;
       const culprit = rejection.culprit ?? soleChange(rejection.filters, running);
       if (culprit === undefined) continue;
       const known = this.options.record(filterId(culprit.filter));
-      if (known === undefined || known.rejections.get(proxy.id)?.hash === culprit.hash) continue;
-      known.reject(proxy.id, { hash: culprit.hash, message: rejection.message, at: rejection.at });
-      this.note(known.id, proxy.id, concerned);
+      if (known === undefined || known.rejections.get(proxy.key)?.hash === culprit.hash) continue;
+      known.reject(proxy.key, { hash: culprit.hash, message: rejection.message, at: rejection.at });
+      this.note(known.id, proxy.key, concerned);
     }
   }
 
   private watchAbsence(proxy: ProxyNode): void {
     if (proxy.connected) {
-      this.forgetting.get(proxy.id)?.();
-      this.forgetting.delete(proxy.id);
-    } else if (!this.forgetting.has(proxy.id)) {
+      this.forgetting.get(proxy.key)?.();
+      this.forgetting.delete(proxy.key);
+    } else if (!this.forgetting.has(proxy.key)) {
       this.forgetting.set(
-        proxy.id,
-        this.options.clock.after(this.options.forgetProxyMs, () => this.forget(proxy.id)),
+        proxy.key,
+        this.options.clock.after(this.options.forgetProxyMs, () => this.forget(proxy.key)),
       );
     }
   }

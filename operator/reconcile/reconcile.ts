@@ -25,7 +25,7 @@ export interface ReconcileDeps {
   /** The record's present spec does not parse. */
   readonly refused: (record: FilterRecord, error: Failure) => void;
   /** These proxies may be due other chains. */
-  readonly assign: (proxyIds: Iterable<string>) => void;
+  readonly assign: (proxyKeys: Iterable<string>) => void;
   /** Proxies may be answered as far as this filter goes. */
   readonly passed: (record: FilterRecord) => void;
   /** The record's object is gone. */

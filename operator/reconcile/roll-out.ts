@@ -1,4 +1,5 @@
 import type { RolloutPolicy } from "../../model/filter.ts";
+import { parseProxyKey } from "../../model/proxy-key.ts";
 import type { Revision } from "../../model/revision.ts";
 import { wishesOf } from "../filter/annotations.ts";
 import { type FilterRecord, revisionOf } from "../filter/record.ts";
@@ -93,7 +94,10 @@ class WrittenRollOut implements RollOut {
     // A wave that is complete is about to go on: it is judged by what is known now.
     const restMs = sighting.outstanding === 0 ? 0 : Math.min(LONGEST_REST_MS, this.watchedProxies * WATCH_MS_PER_WATCHED);
     const { fault, heardUntil } = this.deps.health(record, restMs);
-    const rejected: Fault | undefined = refused && { reason: "Rejected", message: `proxy ${refused.proxy}: ${refused.message}` };
+    const rejected: Fault | undefined = refused && {
+      reason: "Rejected",
+      message: `proxy ${parseProxyKey(refused.key).id}: ${refused.message}`,
+    };
     const wishes = wishesOf(record.object);
     const isSettled = this.deps.settling.isSettled(record, sighting);
     const seen: Observation = {

@@ -1,3 +1,5 @@
+import { parseProxyKey } from "../../model/proxy-key.ts";
+
 /** Positions on the wave line run from 0 to this number, exclusive. */
 export const LINE = 2 ** 32;
 
@@ -7,11 +9,12 @@ export const EVERYONE = LINE;
 /**
  * Where a proxy stands on a filter's wave line, in [0, 2^32). The same proxy and filter always give the same position, so the same proxies
  * go first within a rollout; mixing in the filter's id makes other proxies go first for other filters.
+ * `key`: of the proxy; its node id alone counts, as it always did: a wave that is under way keeps its proxies.
  * FNV-1a with a final avalanche: short ids that differ in one digit must not end up side by side.
  */
-export function position(filterId: string, proxyId: string): number {
+export function position(filterId: string, key: string): number {
   let hash = 0x811c9dc5;
-  const text = `${filterId}\n${proxyId}`;
+  const text = `${filterId}\n${parseProxyKey(key).id}`;
   for (let i = 0; i < text.length; i++) {
     hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   }

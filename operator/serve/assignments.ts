@@ -5,7 +5,7 @@ import { type Overrides, type ServedFilter, slotsDue } from "./slots.ts";
 export interface AssignmentsDeps {
   readonly assigner: Pick<Assigner, "assign">;
   /** The filters that concern a proxy. */
-  readonly filtersOf: (proxyId: string) => Iterable<ServedFilter>;
+  readonly filtersOf: (proxyKey: string) => Iterable<ServedFilter>;
   readonly overrides: Overrides;
   /** True while more filters are about to change: what they change goes out together. */
   readonly isBusy: () => boolean;
@@ -14,7 +14,7 @@ export interface AssignmentsDeps {
 /** Tells proxies what they are due. Proxies are marked as filters change, and each is assigned once for all that changed meanwhile. */
 export interface Assignments {
   /** These proxies may be due other chains. */
-  mark(proxyIds: Iterable<string>): void;
+  mark(proxyKeys: Iterable<string>): void;
   /** From now on proxies are answered; before, the desired state is not known. */
   start(): void;
   stop(): void;
@@ -54,8 +54,8 @@ export function createAssignments({ assigner, filtersOf, overrides, isBusy }: As
   }
 
   return {
-    mark(proxyIds) {
-      for (const id of proxyIds) marked.add(id);
+    mark(proxyKeys) {
+      for (const id of proxyKeys) marked.add(id);
       schedule();
     },
     start() {

@@ -16,7 +16,7 @@ export interface ServedFilter {
 /** What a proxy must wait for: the leader of several servers sends these to the others. */
 export interface Overrides {
   /** Whether the proxy must wait for the revision with this hash, since it rejected it or others are tried first. */
-  withholds(proxyId: string, filterId: string, hash: string): boolean;
+  withholds(proxyKey: string, filterId: string, hash: string): boolean;
 }
 
 /** What each slot of a proxy holds. `hold`: the proxy keeps what it has. */
@@ -26,11 +26,11 @@ export type Slots = ReadonlyMap<string, Chain | "hold">;
  * What each slot of one proxy is due, from the filters that concern it. A slot whose chain cannot be built whole (a revision's module is not
  * in the store) is held: leaving the filter out would take it off the path.
  */
-export function slotsDue(proxyId: string, filters: Iterable<ServedFilter>, overrides: Overrides): Slots {
+export function slotsDue(proxyKey: string, filters: Iterable<ServedFilter>, overrides: Overrides): Slots {
   const slots = new Map<string, ChainEntry[]>();
   const held = new Set<string>();
   for (const filter of filters) {
-    const revision = revisionDue(proxyId, filter, overrides);
+    const revision = revisionDue(proxyKey, filter, overrides);
     if (revision === undefined) continue;
     const { slot } = revision.settings;
     const entry = filter.deliverable.get(revision.number);
@@ -45,11 +45,11 @@ export function slotsDue(proxyId: string, filters: Iterable<ServedFilter>, overr
   return result;
 }
 
-function revisionDue(proxyId: string, { id, revisions, rollout }: ServedFilter, overrides: Overrides): Revision | undefined {
+function revisionDue(proxyKey: string, { id, revisions, rollout }: ServedFilter, overrides: Overrides): Revision | undefined {
   const find = (number: number | undefined) => revisions.find((revision) => revision.number === number);
   const target = find(rollout.target);
-  const waits = target !== undefined && overrides.withholds(proxyId, id, target.hash);
-  return find(assigned(rollout, position(id, proxyId), waits));
+  const waits = target !== undefined && overrides.withholds(proxyKey, id, target.hash);
+  return find(assigned(rollout, position(id, proxyKey), waits));
 }
 
 /** A request meets the higher priority first; ties go by namespace/name, so that the order never depends on time. */

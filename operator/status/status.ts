@@ -1,7 +1,13 @@
 import { describeMs } from "../../base/duration.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { RolloutPolicy } from "../../model/filter.ts";
-import type { WasmFilterStatus, WasmFilterStatusHistoryItem, WasmFilterStatusRollout } from "../../model/gen/wasmfilter.ts";
+import type {
+  WasmFilterStatus,
+  WasmFilterStatusHistoryItem,
+  WasmFilterStatusRejection,
+  WasmFilterStatusRollout,
+} from "../../model/gen/wasmfilter.ts";
+import { parseProxyKey } from "../../model/proxy-key.ts";
 import type { Revision, RevisionResult } from "../../model/revision.ts";
 import { stepCount } from "../rollout/advance.ts";
 import { idle, type Outcome, type Phase, type RolloutState } from "../rollout/state.ts";
@@ -16,7 +22,8 @@ export interface StatusInput {
   readonly facts: Facts;
   readonly policy: RolloutPolicy;
   readonly revisions: readonly Revision[];
-  readonly rejections: readonly { readonly proxy: string; readonly message: string }[];
+  /** `key`: of the proxy. */
+  readonly rejections: readonly { readonly key: string; readonly message: string }[];
   /** Milliseconds since the epoch. */
   readonly now: number;
   /** When a held wave may end; milliseconds since the epoch. */
@@ -41,9 +48,7 @@ export function statusOf(input: StatusInput, previous: WasmFilterStatus | undefi
     ...(input.rejections.length === 0
       ? {}
       : {
-          rejections: input.rejections
-            .slice(0, SHOWN_REJECTIONS)
-            .map(({ proxy, message }) => ({ proxy, message: message.slice(0, LONGEST_MESSAGE) })),
+          rejections: input.rejections.slice(0, SHOWN_REJECTIONS).map(({ key, message }) => rejectionOf(key, message)),
         }),
     ...(rollout.phase === "Idle" ? {} : { rollout: rolloutStatus(input) }),
     history: revisions.toReversed().map((revision) => historyItem(revision, rollout.outcomes.get(revision.number))),
@@ -56,6 +61,11 @@ function loadOf({ measurements, rollout }: Facts, previous: WasmFilterStatus | u
   if (measurements?.loadMs !== undefined) return { load: `${describeMs(measurements.loadMs)} of CPU` };
   const load = previous?.revision === rollout.target ? previous?.summary?.load : undefined;
   return load === undefined ? {} : { load };
+}
+
+function rejectionOf(key: string, message: string): WasmFilterStatusRejection {
+  const { namespace, id } = parseProxyKey(key);
+  return { proxy: id, namespace, message: message.slice(0, LONGEST_MESSAGE) };
 }
 
 function rolloutStatus({ facts, policy, wakeAt }: StatusInput): WasmFilterStatusRollout {

@@ -1,12 +1,14 @@
 import type { Chain, ChainEntry, DeliveredFilter, Fleet, ProxyHealth, ProxyNode, Rejection, SlotDelivery } from "../../model/delivery.ts";
 import type { Digest } from "../../model/digest.ts";
 import { filterId } from "../../model/filter.ts";
+import { proxyKey } from "../../model/proxy-key.ts";
 
 /**
  * A fleet in memory that keeps the port's promises: atomic chains, the old one kept on a rejection, nothing rejected sent twice. Proxies answer
  * only when the test says so, which no real Envoy does.
  */
 export interface FakeFleet extends Fleet {
+  /** Proxies are named by their key or, where that tells which is meant, by their node id alone. */
   connect(id: string, options?: { namespace?: string; labels?: Record<string, string>; slots?: readonly string[] }): void;
   disconnect(id: string): void;
   /** What a server that is started again knows: nothing, until proxies `connect` again, with what they run. */
@@ -66,7 +68,12 @@ export function createFakeFleet(now: () => number): FakeFleet {
   const onMissing = new Set<(wasmDigest: Digest) => void>();
   let changed = new Set<string>();
 
-  function touch(id: string): void {
+  /** The proxy of this key, or with this node id. */
+  function find(name: string): FakeProxy | undefined {
+    return proxies.get(name) ?? [...proxies.values()].find(({ id }) => id === name);
+  }
+
+  function touch({ namespace, id }: Pick<FakeProxy, "namespace" | "id">): void {
     if (changed.size === 0) {
       setImmediate(() => {
         const ids = changed;
@@ -74,7 +81,7 @@ export function createFakeFleet(now: () => number): FakeFleet {
         for (const listener of listeners) listener(ids);
       });
     }
-    changed.add(id);
+    changed.add(proxyKey(namespace, id));
   }
 
   function send(slot: FakeSlot): void {
@@ -95,12 +102,13 @@ export function createFakeFleet(now: () => number): FakeFleet {
       slots.set(name, { slot: name, desired, running, runningSince: undefined, rejection });
     }
     const { id, namespace, labels, connected, since } = proxy;
-    return { id, namespace, labels, connected, since, version: "1.40.0", slots };
+    return { key: proxyKey(namespace, id), id, namespace, labels, connected, since, version: "1.40.0", slots };
   }
 
-  function answer(id: string): void {
-    const proxy = proxies.get(id);
-    if (proxy?.connected !== true || deaf.has(id)) return;
+  function answer(name: string): void {
+    const proxy = find(name);
+    if (proxy?.connected !== true || deaf.has(proxy.id)) return;
+    const { id } = proxy;
     for (const slot of proxy.slots.values()) {
       const sent = slot.sent;
       if (sent === undefined) continue;
@@ -118,7 +126,7 @@ export function createFakeFleet(now: () => number): FakeFleet {
           at: now(),
         });
       }
-      touch(id);
+      touch(proxy);
     }
   }
 
@@ -135,28 +143,28 @@ export function createFakeFleet(now: () => number): FakeFleet {
     rejects: () => undefined,
     onAck: () => {},
     proxies: () => [...proxies.values()].map(view),
-    proxy(id) {
-      const proxy = proxies.get(id);
+    proxy(key) {
+      const proxy = find(key);
       return proxy === undefined ? undefined : view(proxy);
     },
-    health: (id) => proxies.get(id)?.health,
-    report(id, health) {
-      const proxy = proxies.get(id);
+    health: (key) => find(key)?.health,
+    report(name, health) {
+      const proxy = find(name);
       if (proxy !== undefined) proxy.health = health;
     },
-    assign(id, slots) {
-      const proxy = proxies.get(id);
+    assign(key, slots) {
+      const proxy = find(key);
       if (proxy === undefined) return;
       for (const [name, slot] of proxy.slots) {
         const before = slot.desired;
         slot.desired = slots.get(name) ?? [];
         if (proxy.connected) send(slot);
         if (before === undefined || before === "hold" || slot.desired === "hold") continue;
-        if (fingerprint(before) !== fingerprint(slot.desired)) touch(id);
+        if (fingerprint(before) !== fingerprint(slot.desired)) touch(proxy);
       }
     },
-    forget(id) {
-      if (proxies.get(id)?.connected === false) proxies.delete(id);
+    forget(key) {
+      if (proxies.get(key)?.connected === false) proxies.delete(key);
     },
     onChange(listener) {
       listeners.add(listener);
@@ -170,32 +178,33 @@ export function createFakeFleet(now: () => number): FakeFleet {
       for (const listener of onMissing) listener(wasmDigest);
     },
     connect(id, { namespace = "default", labels = {}, slots = ["default"] } = {}) {
-      const known = proxies.get(id) ?? unseen.get(id);
-      unseen.delete(id);
+      const key = proxyKey(namespace, id);
+      const known = proxies.get(key) ?? unseen.get(key);
+      unseen.delete(key);
       const since = known?.connected ? known.since : now();
       const fresh = () => ({ desired: undefined, sent: undefined, running: undefined, refused: new Map<string, Rejection>() });
       const held = known?.slots ?? new Map(slots.map((name) => [name, fresh()]));
-      proxies.set(id, { id, namespace, labels, connected: true, since, health: known?.health, slots: held });
-      touch(id);
+      proxies.set(key, { id, namespace, labels, connected: true, since, health: known?.health, slots: held });
+      touch({ namespace, id });
     },
-    disconnect(id) {
-      const proxy = proxies.get(id);
+    disconnect(name) {
+      const proxy = find(name);
       if (proxy === undefined) return;
       if (proxy.connected) proxy.since = now();
       proxy.connected = false;
       for (const slot of proxy.slots.values()) slot.sent = undefined;
-      touch(id);
+      touch(proxy);
     },
     loseMemory() {
-      for (const [id, proxy] of proxies) {
+      for (const [key, proxy] of proxies) {
         proxy.connected = false;
         for (const slot of proxy.slots.values()) Object.assign(slot, { sent: undefined, desired: undefined });
-        unseen.set(id, proxy);
+        unseen.set(key, proxy);
       }
       proxies.clear();
     },
-    renew(id) {
-      const proxy = proxies.get(id);
+    renew(name) {
+      const proxy = find(name);
       if (proxy === undefined) return;
       Object.assign(proxy, { connected: true, since: now(), health: undefined });
       for (const slot of proxy.slots.values()) {
@@ -203,7 +212,7 @@ export function createFakeFleet(now: () => number): FakeFleet {
         slot.refused.clear();
         send(slot);
       }
-      touch(id);
+      touch(proxy);
     },
     deaf(id, isDeaf) {
       if (isDeaf) deaf.add(id);
@@ -211,9 +220,9 @@ export function createFakeFleet(now: () => number): FakeFleet {
     },
     answer,
     answerAll() {
-      for (const id of proxies.keys()) answer(id);
+      for (const key of proxies.keys()) answer(key);
     },
-    running: (id, slot = "default") => delivered(proxies.get(id)?.slots.get(slot)?.running ?? []),
+    running: (id, slot = "default") => delivered(find(id)?.slots.get(slot)?.running ?? []),
   };
   return fleet;
 }

@@ -1,4 +1,5 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { proxyKey } from "../../model/proxy-key.ts";
 import type { Method } from "../../xds/grpc/call.ts";
 import { frame } from "../../xds/grpc/message.ts";
 import { createGrpcServer } from "../../xds/grpc/server.ts";
@@ -53,11 +54,16 @@ export async function startConformanceTarget(port = 0, adapterPort = 0): Promise
   };
 }
 
+/** The suite's clients name no namespace. */
+function keyOf(fields: ReturnType<typeof fieldsOf>): string {
+  return proxyKey("", text(fields, 1));
+}
+
 function adapterMethods(cache: Cache) {
   const change = (edit: (resources: Map<string, Resource>, name: string, resource: Resource) => void) =>
     later((request) => {
       const fields = fieldsOf(request);
-      const [node, typeUrl, name, version] = [text(fields, 1), text(fields, 2), text(fields, 3), text(fields, 4)];
+      const [node, typeUrl, name, version] = [keyOf(fields), text(fields, 2), text(fields, 3), text(fields, 4)];
       const resources = new Map(cache.lookup(node, typeUrl).all());
       edit(resources, name, named(typeUrl, name, version));
       cache.set(node, typeUrl, resources.values(), version);
@@ -65,7 +71,7 @@ function adapterMethods(cache: Cache) {
     });
   const setState = later((request) => {
     const fields = fieldsOf(request);
-    const [node, version] = [text(fields, 1), text(fields, 2)];
+    const [node, version] = [keyOf(fields), text(fields, 2)];
     const resources = (fields.get(3) ?? []).map((bytes) => unpack(bytes, version));
     for (const typeUrl of TYPES) {
       const ofType = resources.filter((resource) => resource.typeUrl === typeUrl);
@@ -74,7 +80,7 @@ function adapterMethods(cache: Cache) {
     return SUCCESS;
   });
   const clearState = later((request) => {
-    cache.clear(text(fieldsOf(request), 1));
+    cache.clear(keyOf(fieldsOf(request)));
     return CLEARED;
   });
   const put = change((resources, name, resource) => resources.set(name, resource));

@@ -1,6 +1,7 @@
 import { systemClock } from "../../model/clock.ts";
 import type { Chain, ChainEntry, DeliveredFilter, Fleet, Rejection, SlotDelivery } from "../../model/delivery.ts";
 import { silentLog } from "../../model/log.ts";
+import { parseProxyKey } from "../../model/proxy-key.ts";
 import { createXdsServer } from "../../xds/index.ts";
 import { entryModules } from "./chain-entry.ts";
 import { startOnReservedPort } from "./ports.ts";
@@ -36,17 +37,17 @@ async function listen(port: number): Promise<Control> {
   const server = createXdsServer({ address: `127.0.0.1:${port}`, clock: systemClock, log: silentLog, modules: entryModules });
   const { fleet } = server;
   let desired: Desired<Chain | "hold"> | undefined;
-  fleet.onChange((ids) => assign(ids));
+  fleet.onChange((keys) => assign(keys));
   const listening = await server.listen();
 
-  function assign(ids: Iterable<string>): void {
+  function assign(keys: Iterable<string>): void {
     if (desired === undefined) return;
-    for (const id of ids) fleet.assign(id, new Map(Object.entries(of(desired, id))));
+    for (const key of keys) fleet.assign(key, new Map(Object.entries(of(desired, parseProxyKey(key).id))));
   }
 
   function desire(slots: Desired<Chain | "hold">): void {
     desired = slots;
-    assign(Array.from(fleet.proxies(), ({ id }) => id));
+    assign(Array.from(fleet.proxies(), ({ key }) => key));
   }
 
   return {
@@ -68,7 +69,7 @@ async function listen(port: number): Promise<Control> {
       desire(slots);
       return eventually("a rejection", () => connected(fleet)[0]?.slots.get(slot)?.rejection, 30_000, 5);
     },
-    slot: (proxy, slot = "default") => fleet.proxy(proxy)?.slots.get(slot),
+    slot: (proxy, slot = "default") => [...fleet.proxies()].find(({ id }) => id === proxy)?.slots.get(slot),
     stop: () => server.close(),
   };
 }

@@ -25,21 +25,23 @@ function scene(isDebug = true) {
   return { lines, ledger, offer, answers: createAnswerLog(log) };
 }
 
+const web = { id: "web-1", namespace: "shop" };
+
 describe("log lines about a proxy's answers", () => {
   test("an ACK names the rollouts that it ends on this proxy, and no other filter of the chain", () => {
     const { lines, ledger, offer, answers } = scene();
     offer("1", filter("a", 1), filter("b", 1));
     ledger.acked("1", 0);
-    answers.acked("web-1", ledger, undefined);
+    answers.acked(web, ledger, undefined);
     const before = ledger.running;
     offer("2", filter("a", 1), filter("b", 2));
     ledger.acked("2", 0);
-    answers.acked("web-1", ledger, before);
+    answers.acked(web, ledger, before);
     assert.deepEqual(
       lines.map(([level, , facts]) => [level, facts]),
       [
-        ["debug", { proxy: "web-1", slot: "default", rollout: "shop/a#1@11111111,shop/b#1@11111111" }],
-        ["debug", { proxy: "web-1", slot: "default", rollout: "shop/b#2@22222222" }],
+        ["debug", { proxy: "web-1", namespace: "shop", slot: "default", rollout: "shop/a#1@11111111,shop/b#1@11111111" }],
+        ["debug", { proxy: "web-1", namespace: "shop", slot: "default", rollout: "shop/b#2@22222222" }],
       ],
     );
   });
@@ -48,9 +50,10 @@ describe("log lines about a proxy's answers", () => {
     const { lines, ledger, offer, answers } = scene();
     offer("1", filter("a", 1), filter("b", 1));
     ledger.rejected("1", "Unable to create Wasm plugin shop/b", 0);
-    answers.rejected("web-1", ledger, "Unable to create Wasm plugin shop/b");
+    answers.rejected(web, ledger, "Unable to create Wasm plugin shop/b");
     assert.deepEqual(lines[0]?.[2], {
       proxy: "web-1",
+      namespace: "shop",
       slot: "default",
       rollout: "shop/b#1@11111111",
       message: "Unable to create Wasm plugin shop/b",
@@ -60,7 +63,7 @@ describe("log lines about a proxy's answers", () => {
 
   test("without debug lines an ACK costs nothing", () => {
     const { lines, ledger, answers } = scene(false);
-    answers.acked("web-1", ledger, undefined);
+    answers.acked(web, ledger, undefined);
     assert.deepEqual(lines, []);
   });
 });

@@ -2,26 +2,31 @@ import type { DeliveredFilter } from "../../model/delivery.ts";
 import { filterId } from "../../model/filter.ts";
 import type { Log } from "../../model/log.ts";
 import { rolloutId } from "../../model/rollout-id.ts";
+import type { NodeInfo } from "../stream/node.ts";
 import type { Ledger, Running } from "./ledger.ts";
+
+/** A proxy as people know it. */
+type Named = Pick<NodeInfo, "id" | "namespace">;
 
 /** Log lines about what proxies answered to what they were sent. */
 export interface AnswerLog {
   /** `before`: what the proxy ran under this name until now. */
-  acked(proxy: string, ledger: Ledger, before: Running | undefined): void;
+  acked(proxy: Named, ledger: Ledger, before: Running | undefined): void;
   /** `message`: the proxy's own words. */
-  rejected(proxy: string, ledger: Ledger, message: string): void;
+  rejected(proxy: Named, ledger: Ledger, message: string): void;
 }
 
 /** An ACK is at level debug: a rollout has one for each proxy. */
 export function createAnswerLog(log: Log): AnswerLog {
   return {
-    acked(proxy, { slot, running }, before) {
-      if (log.isDebug) log.debug("a proxy acknowledged", { proxy, slot, rollout: rolloutsOf(running?.filters, before?.filters) });
+    acked({ id, namespace }, { slot, running }, before) {
+      if (log.isDebug)
+        log.debug("a proxy acknowledged", { proxy: id, namespace, slot, rollout: rolloutsOf(running?.filters, before?.filters) });
     },
-    rejected(proxy, { slot, rejection, running }, message) {
+    rejected({ id, namespace }, { slot, rejection, running }, message) {
       const { filters, culprit } = rejection ?? {};
       const rollout = culprit === undefined ? rolloutsOf(filters, running?.filters) : rolloutId(culprit);
-      log.warn("a proxy rejected what it was sent", { proxy, slot, rollout, message });
+      log.warn("a proxy rejected what it was sent", { proxy: id, namespace, slot, rollout, message });
     },
   };
 }

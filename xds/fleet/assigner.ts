@@ -25,9 +25,9 @@ export class FleetAssigner implements Assigner {
     this.options = options;
   }
 
-  assign(id: string, slots: ReadonlyMap<string, Chain | "hold">): void {
+  assign(key: string, slots: ReadonlyMap<string, Chain | "hold">): void {
     const { proxies, cache, offers } = this.options;
-    const record = proxies.get(id);
+    const record = proxies.get(key);
     if (record === undefined) return;
     const before = record.assigned;
     record.assigned = slots;
@@ -37,15 +37,15 @@ export class FleetAssigner implements Assigner {
     for (const ledger of record.ledgers.values()) {
       if (before === undefined || differs(before.get(ledger.slot), slots.get(ledger.slot))) serve(cache, offers, record, ledger);
     }
-    if (before === undefined) cache.open(id, typeUrls.extensionConfig);
+    if (before === undefined) cache.open(key, typeUrls.extensionConfig);
     serveManaged(cache, record);
   }
 
-  forget(id: string): void {
+  forget(key: string): void {
     const { proxies, cache } = this.options;
-    if (proxies.get(id)?.streams.size !== 0) return;
-    proxies.delete(id);
-    cache.clear(id);
+    if (proxies.get(key)?.streams.size !== 0) return;
+    proxies.delete(key);
+    cache.clear(key);
   }
 
   onMissing(listener: (wasmDigest: Digest) => void): () => void {

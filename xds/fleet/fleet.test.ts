@@ -34,14 +34,14 @@ describe("the fleet, whatever variant its proxies speak", () => {
       const seen = await until((proxy) => proxy.slots.has("default"));
       assert.deepEqual([seen.namespace, seen.labels, seen.connected], ["shop", { app: "web" }, true]);
       await client.expectSilence();
-      fleet.assign("web-1", new Map([["default", [a, b]]]));
+      fleet.assign("shop/web-1", new Map([["default", [a, b]]]));
       const response = await client.next();
       assert.equal(response.version, chainVersion("default", [a, b], dialect));
-      assert.equal(fleet.proxy("web-1")?.slots.get("default")?.running, undefined);
+      assert.equal(fleet.proxy("shop/web-1")?.slots.get("default")?.running, undefined);
       client.ack(response);
       const proxy = await until(({ slots }) => slots.get("default")?.running !== undefined);
       assert.deepEqual(names(proxy.slots.get("default")?.running ?? []), ["shop/a@1", "shop/b@1"]);
-      fleet.assign("web-1", new Map([["default", [a, b]]]));
+      fleet.assign("shop/web-1", new Map([["default", [a, b]]]));
       await client.expectSilence();
     });
 
@@ -50,7 +50,7 @@ describe("the fleet, whatever variant its proxies speak", () => {
       const client = open(variant);
       client.subscribe(ECDS, [slot]);
       await until(({ slots }) => slots.has("default"));
-      fleet.assign("web-1", new Map());
+      fleet.assign("shop/web-1", new Map());
       const response = await client.next();
       assert.equal(response.version, chainVersion("default", [], dialect));
       client.subscribe(ECDS, [chainName("other")]);
@@ -62,12 +62,12 @@ describe("the fleet, whatever variant its proxies speak", () => {
       const client = open(variant);
       client.subscribe(ECDS, [slot]);
       await until(({ slots }) => slots.has("default"));
-      fleet.assign("web-1", new Map([["default", [a, b]]]));
+      fleet.assign("shop/web-1", new Map([["default", [a, b]]]));
       const good = await client.next();
       client.ack(good);
       await until(({ slots }) => slots.get("default")?.running !== undefined);
       const bad = [a, revise(b, 2)];
-      fleet.assign("web-1", new Map([["default", bad]]));
+      fleet.assign("shop/web-1", new Map([["default", bad]]));
       const response = await client.next();
       client.nack(response, "Unable to create Wasm plugin shop/b");
       const back = await client.next();
@@ -80,9 +80,9 @@ describe("the fleet, whatever variant its proxies speak", () => {
       assert.deepEqual(names(delivery?.running ?? []), ["shop/a@1", "shop/b@1"]);
       assert.deepEqual(names(delivery?.desired ?? []), ["shop/a@1", "shop/b@2"]);
       await client.expectSilence();
-      fleet.assign("web-1", new Map([["default", [...bad]]]));
+      fleet.assign("shop/web-1", new Map([["default", [...bad]]]));
       await client.expectSilence();
-      fleet.assign("web-1", new Map([["default", [a]]]));
+      fleet.assign("shop/web-1", new Map([["default", [a]]]));
       const next = await client.next();
       assert.equal(next.version, chainVersion("default", [a], dialect));
       client.ack(next);
@@ -95,14 +95,14 @@ describe("the fleet, whatever variant its proxies speak", () => {
       const client = open(variant);
       client.subscribe(ECDS, [slot]);
       await until(({ slots }) => slots.has("default"));
-      fleet.assign("web-1", new Map([["default", "hold"]]));
+      fleet.assign("shop/web-1", new Map([["default", "hold"]]));
       await client.expectSilence();
-      fleet.assign("web-1", new Map([["default", [a]]]));
+      fleet.assign("shop/web-1", new Map([["default", [a]]]));
       client.ack(await client.next());
       await until(({ slots }) => slots.get("default")?.running !== undefined);
-      fleet.assign("web-1", new Map([["default", "hold"]]));
+      fleet.assign("shop/web-1", new Map([["default", "hold"]]));
       await client.expectSilence();
-      assert.deepEqual(names(fleet.proxy("web-1")?.slots.get("default")?.desired ?? []), ["shop/a@1"]);
+      assert.deepEqual(names(fleet.proxy("shop/web-1")?.slots.get("default")?.desired ?? []), ["shop/a@1"]);
     });
 
     test(`each filter of a proxy without filter_chain has its own resource, and one that is gone lets everything pass (${variant})`, async (t) => {
@@ -110,7 +110,7 @@ describe("the fleet, whatever variant its proxies speak", () => {
       const client = open(variant);
       client.subscribe(ECDS, [wasmName("default", a.filter), wasmName("default", b.filter)]);
       await until(({ slots }) => slots.has("default"));
-      fleet.assign("web-1", new Map([["default", [a, b]]]));
+      fleet.assign("shop/web-1", new Map([["default", [a, b]]]));
       for (const entry of [a, b]) {
         const response = await client.next();
         assert.equal(response.version, wasmVersion("default", entry, dialect));
@@ -118,7 +118,7 @@ describe("the fleet, whatever variant its proxies speak", () => {
       }
       const proxy = await until(({ slots }) => slots.get("default")?.running?.length === 2);
       assert.deepEqual(names(proxy.slots.get("default")?.running ?? []), ["shop/a@1", "shop/b@1"]);
-      fleet.assign("web-1", new Map([["default", [b]]]));
+      fleet.assign("shop/web-1", new Map([["default", [b]]]));
       const gone = await client.next();
       assert.deepEqual([...gone.resources.keys()], [wasmName("default", a.filter)]);
       assert.deepEqual(gone.removed, []);
@@ -131,28 +131,28 @@ describe("the fleet, whatever variant its proxies speak", () => {
       const older = open(variant);
       older.subscribe(ECDS, [slot]);
       await until(({ slots }) => slots.has("default"));
-      fleet.assign("web-1", new Map([["default", [a]]]));
+      fleet.assign("shop/web-1", new Map([["default", [a]]]));
       older.ack(await older.next());
       await until(({ slots }) => slots.get("default")?.running !== undefined);
       const newer = open(variant);
       newer.subscribe(ECDS, [slot]);
       const response = await newer.next();
-      assert.equal(fleet.proxy("web-1")?.slots.get("default")?.running, undefined);
+      assert.equal(fleet.proxy("shop/web-1")?.slots.get("default")?.running, undefined);
       newer.ack(response);
       await until(({ slots }) => slots.get("default")?.running !== undefined);
-      fleet.assign("web-1", new Map([["default", [b]]]));
+      fleet.assign("shop/web-1", new Map([["default", [b]]]));
       older.nack(await older.next());
       newer.ack(await newer.next());
       const proxy = await until(({ slots }) => slots.get("default")?.running?.[0]?.filter.name === "b");
       assert.equal(proxy.slots.get("default")?.rejection, undefined);
       newer.close();
       await older.expectSilence();
-      assert.equal(fleet.proxy("web-1")?.connected, true);
+      assert.equal(fleet.proxy("shop/web-1")?.connected, true);
       older.close();
       await until(({ connected }) => !connected);
-      assert.equal(fleet.proxy("web-1")?.slots.get("default")?.running?.length, 1);
-      fleet.forget("web-1");
-      assert.equal(fleet.proxy("web-1"), undefined);
+      assert.equal(fleet.proxy("shop/web-1")?.slots.get("default")?.running?.length, 1);
+      fleet.forget("shop/web-1");
+      assert.equal(fleet.proxy("shop/web-1"), undefined);
     });
   }
 });
@@ -163,8 +163,8 @@ describe("the fleet", () => {
     const client = open("delta");
     client.subscribe(ECDS, [slot], { [slot]: chainVersion("default", [a], dialect) });
     await until(({ slots }) => slots.has("default"));
-    assert.equal(fleet.proxy("web-1")?.slots.get("default")?.running, undefined);
-    fleet.assign("web-1", new Map([["default", [a]]]));
+    assert.equal(fleet.proxy("shop/web-1")?.slots.get("default")?.running, undefined);
+    fleet.assign("shop/web-1", new Map([["default", [a]]]));
     const proxy = await until(({ slots }) => slots.get("default")?.running !== undefined);
     assert.deepEqual(names(proxy.slots.get("default")?.running ?? []), ["shop/a@1"]);
     await client.expectSilence();
@@ -176,7 +176,7 @@ describe("the fleet", () => {
     const name = wasmName("default", a.filter);
     client.subscribe(ECDS, [name]);
     await until(({ slots }) => slots.has("default"));
-    fleet.assign("web-1", new Map());
+    fleet.assign("shop/web-1", new Map());
     client.nack(await client.next(), "filter config has type URL ...http.wasm.v3.Wasm but expect ...network.wasm.v3.Wasm");
     const second = await client.next();
     assert.match(second.resources.get(name)?.value.toString("latin1") ?? "", /filters\.network\.wasm/);
@@ -188,7 +188,7 @@ describe("the fleet", () => {
       const client = open("delta", id);
       client.subscribe(ECDS, [slot]);
       await until(({ slots }) => slots.has("default"), id);
-      fleet.assign(id, new Map([["default", [a]]]));
+      fleet.assign(`shop/${id}`, new Map([["default", [a]]]));
       assert.equal((await client.next()).nonce, "1", "the very same response, nonce included");
     }
   });

@@ -28,9 +28,9 @@ export interface FleetCore {
   readonly fleet: Fleet;
   readonly observer: StreamObserver;
   /** Takes in statistics that a proxy streamed; those of unknown proxies are dropped. `isFirst`: they replace what was known before. */
-  reportStats(id: string, families: readonly MetricFamily[], isFirst: boolean): void;
+  reportStats(key: string, families: readonly MetricFamily[], isFirst: boolean): void;
   /** The rejection of what a proxy is meant to hold under this name, also when it came on an earlier stream. */
-  rejectionOf(id: string, typeUrl: string, name: string): RejectedVersion | undefined;
+  rejectionOf(key: string, typeUrl: string, name: string): RejectedVersion | undefined;
   /** Proxies known, connected or not. */
   known(): number;
 }
@@ -44,22 +44,22 @@ export function createFleet({ cache, clock, log = silentLog, epoch = randomBytes
   return {
     fleet: {
       proxies: () => proxies.proxies(),
-      proxy: (id) => proxies.proxy(id),
-      health: (id) => proxies.health(id),
+      proxy: (key) => proxies.proxy(key),
+      health: (key) => proxies.health(key),
       onChange: (listener) => proxies.onChange(listener),
-      assign: (id, slots) => assigner.assign(id, slots),
-      forget: (id) => assigner.forget(id),
+      assign: (key, slots) => assigner.assign(key, slots),
+      forget: (key) => assigner.forget(key),
       onMissing: (listener) => assigner.onMissing(listener),
     },
     observer: new FleetObserver({ proxies, cache, offers, answers: createAnswerLog(log), clock, missing }),
-    reportStats(id, families, isFirst) {
-      const record = proxies.get(id);
+    reportStats(key, families, isFirst) {
+      const record = proxies.get(key);
       if (record === undefined) return;
       if (isFirst || record.stats === undefined) record.stats = createProxyStats();
       record.stats.take(families, clock.now());
     },
-    rejectionOf(id, typeUrl, name) {
-      const ledger = typeUrl === typeUrls.extensionConfig ? proxies.get(id)?.ledgers.get(name) : undefined;
+    rejectionOf(key, typeUrl, name) {
+      const ledger = typeUrl === typeUrls.extensionConfig ? proxies.get(key)?.ledgers.get(name) : undefined;
       const rejection = ledger?.rejection;
       return rejection && { version: ledger?.desired?.resource.version ?? "", message: rejection.message, at: rejection.at };
     },

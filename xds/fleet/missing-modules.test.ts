@@ -31,9 +31,9 @@ describe("modules that are not in memory", () => {
         await until(({ slots }) => slots.has("default"), id);
       }
       const chain = [withModule("a", "a"), withModule("b", "b")];
-      fleet.assign("web-1", new Map([["default", chain]]));
-      fleet.assign("web-2", new Map([["default", chain]]));
-      fleet.assign("web-3", new Map());
+      fleet.assign("shop/web-1", new Map([["default", chain]]));
+      fleet.assign("shop/web-2", new Map([["default", chain]]));
+      fleet.assign("shop/web-3", new Map());
       await clients[2]?.client.next();
       assert.deepEqual(
         modules.loading(),
@@ -53,9 +53,9 @@ describe("modules that are not in memory", () => {
       const client = open(variant);
       client.subscribe(ECDS, [slot]);
       await until(({ slots }) => slots.has("default"));
-      fleet.assign("web-1", new Map([["default", [withModule("a", "a")]]]));
+      fleet.assign("shop/web-1", new Map([["default", [withModule("a", "a")]]]));
       await client.expectSilence();
-      fleet.assign("web-1", new Map());
+      fleet.assign("shop/web-1", new Map());
       assert.equal((await client.next()).version, chainVersion("default", [], dialect));
       await modules.finish(digestFixture("a"), CODE);
       await client.expectSilence();
@@ -71,20 +71,20 @@ describe("modules that are not in memory", () => {
       for (const { id, client } of clients) {
         client.subscribe(ECDS, [slot, chainName("other")]);
         await until(({ slots }) => slots.has("other"), id);
-        fleet.assign(id, new Map([["default", chain]]));
+        fleet.assign(`shop/${id}`, new Map([["default", chain]]));
         await client.expectSilence();
       }
       await modules.finish(digestFixture("a"), undefined);
       for (const { id, client } of clients) {
         assert.equal((await client.next()).version, chainVersion("other", [], dialect));
         await client.expectSilence();
-        fleet.assign(id, new Map([["default", "hold"]]));
+        fleet.assign(`shop/${id}`, new Map([["default", "hold"]]));
         await client.expectSilence();
       }
       assert.deepEqual(missing, [digestFixture("a")]);
       assert.deepEqual(modules.loading(), []);
       for (const { id, client } of clients) {
-        fleet.assign(id, new Map([["default", chain]]));
+        fleet.assign(`shop/${id}`, new Map([["default", chain]]));
         await client.expectSilence();
       }
       await modules.finish(digestFixture("a"), CODE);
@@ -99,12 +99,12 @@ describe("modules that are not in memory", () => {
     client.subscribe(ECDS, [slot]);
     await until(({ slots }) => slots.has("default"));
     const slots = new Map([["default", [withModule("a", "a")]]]);
-    fleet.assign("web-1", slots);
+    fleet.assign("shop/web-1", slots);
     await client.expectSilence();
     await modules.finish(digestFixture("a"), undefined);
     await client.expectSilence();
     assert.deepEqual(modules.loading(), []);
-    fleet.assign("web-1", slots);
+    fleet.assign("shop/web-1", slots);
     await client.expectSilence();
     await modules.finish(digestFixture("a"), CODE);
     await client.next();
@@ -117,7 +117,7 @@ describe("modules that are not in memory", () => {
     client.subscribe(ECDS, [slot]);
     await until(({ slots }) => slots.has("default"));
     const chain = [withModule("a", "a")];
-    fleet.assign("web-1", new Map([["default", chain]]));
+    fleet.assign("shop/web-1", new Map([["default", chain]]));
     await client.expectSilence();
     client.close();
     await until(({ connected }) => !connected);

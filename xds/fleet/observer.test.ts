@@ -13,11 +13,11 @@ const NAMES = 10_000;
 function opened() {
   const cache = createCache();
   const { fleet, observer } = createFleet({ cache, clock: { now: () => 1, after: () => () => {} } });
-  const node = parseNode({ id: "web-1", hasFilterChain: true });
+  const node = parseNode({ id: "web-1", hasFilterChain: true, metadata: { NAMESPACE: "shop" } });
   assert(node.ok);
   const stream = { id: 1, node: node.value } as XdsStream;
   observer.opened(stream);
-  fleet.assign("web-1", new Map());
+  fleet.assign("shop/web-1", new Map());
   const subscribe = (names: readonly string[]) =>
     observer.subscribed(
       stream,
@@ -37,18 +37,18 @@ describe("what is remembered of a proxy", () => {
     const { cache, fleet, subscribe, unsubscribe } = opened();
     const names = namesOf((index) => `s${index}`);
     subscribe(names);
-    const lookup = cache.lookup("web-1", ECDS);
+    const lookup = cache.lookup("shop/web-1", ECDS);
     assert.equal(lookup.all()?.size, NAMES);
     unsubscribe(names);
     assert.equal(lookup.all()?.size, 0);
-    assert.equal(fleet.proxy("web-1")?.slots.size, 0);
+    assert.equal(fleet.proxy("shop/web-1")?.slots.size, 0);
   });
 
   test("the view of a slot with ten thousand places is made in one go", (t) => {
     const { fleet, subscribe } = opened();
     subscribe(namesOf(() => "s"));
     const began = performance.now();
-    assert.equal(fleet.proxy("web-1")?.slots.size, 1);
+    assert.equal(fleet.proxy("shop/web-1")?.slots.size, 1);
     const took = performance.now() - began;
     assert(took < 250, `${took} ms`);
     t.diagnostic(`${NAMES} places: ${took.toFixed(1)} ms`);

@@ -5,6 +5,7 @@ import { parseName } from "../envoy/chain.ts";
 import type { Cache } from "../protocol/cache.ts";
 import { type Resource, typeUrls } from "../protocol/resource.ts";
 import type { Answer, Item } from "../protocol/subscription.ts";
+import type { NodeInfo } from "../stream/node.ts";
 import type { StreamObserver, Subscribed, XdsStream } from "../stream/stream.ts";
 import type { AnswerLog } from "./answer-log.ts";
 import { Ledger } from "./ledger.ts";
@@ -37,17 +38,14 @@ export class FleetObserver implements StreamObserver {
 
   opened({ id, node }: XdsStream): void {
     if (node === undefined) return;
-    const { proxies, cache, clock } = this.options;
+    const { proxies, clock } = this.options;
     const record = proxies.getOrAdd(node, clock.now());
-    if (record.node.version !== node.version) for (const ledger of record.ledgers.values()) ledger.forgive();
     if (record.streams.size === 0) {
       record.since = clock.now();
       record.listening = false;
+      this.adopt(record, node);
     }
-    const managedAnew = (record.node.managed ?? node.managed) !== undefined && managedKey(record.node) !== managedKey(node);
-    record.node = node;
-    record.streams.add(id);
-    if (managedAnew && record.assigned !== undefined) serveManaged(cache, record);
+    record.streams.set(id, node);
     proxies.touch(record);
   }
 
@@ -92,7 +90,9 @@ export class FleetObserver implements StreamObserver {
     const { proxies, clock } = this.options;
     const record = this.recordOf(stream);
     if (record === undefined || !record.streams.delete(stream.id)) return;
-    if (record.streams.size === 0) {
+    const [eldest] = record.streams.values();
+    if (eldest !== undefined) this.adopt(record, eldest);
+    else {
       // What the proxy had when it left stays visible. What it unsubscribed from earlier is dropped.
       for (const name of record.left?.keys() ?? []) forgetName(record, name);
       record.left = undefined;
@@ -111,17 +111,26 @@ export class FleetObserver implements StreamObserver {
     if (!streams?.delete(streamId) || streams.size > 0) return;
     record.subscribers.delete(name);
     record.lacking.delete(name);
-    this.options.cache.release(record.node.id, typeUrls.extensionConfig, name);
+    this.options.cache.release(record.node.key, typeUrls.extensionConfig, name);
     record.left ??= new Map();
     const lost = setBounded(record.left, name, name, MAX_LEFT);
     if (lost !== undefined) forgetName(record, lost);
+  }
+
+  /** From now on the proxy is what this node message says. */
+  private adopt(record: ProxyRecord, node: NodeInfo): void {
+    if (record.node === node) return;
+    if (record.node.version !== node.version) for (const ledger of record.ledgers.values()) ledger.forgive();
+    const managedAnew = (record.node.managed ?? node.managed) !== undefined && managedKey(record.node) !== managedKey(node);
+    record.node = node;
+    if (managedAnew && record.assigned !== undefined) serveManaged(this.options.cache, record);
   }
 
   private acked(record: ProxyRecord, ledger: Ledger, version: string): void {
     const { proxies, answers, clock } = this.options;
     const before = ledger.running;
     if (!ledger.acked(version, clock.now())) return;
-    answers.acked(record.node.id, ledger, before);
+    answers.acked(record.node, ledger, before);
     if (isManaged(record, ledger)) this.serve(record, ledger);
     proxies.touch(record);
   }
@@ -129,7 +138,7 @@ export class FleetObserver implements StreamObserver {
   private rejected(record: ProxyRecord, ledger: Ledger, version: string, message: string): void {
     const { proxies, answers, clock } = this.options;
     if (!ledger.rejected(version, message, clock.now())) return;
-    answers.rejected(record.node.id, ledger, message);
+    answers.rejected(record.node, ledger, message);
     this.serve(record, ledger);
     proxies.touch(record);
   }
@@ -139,7 +148,7 @@ export class FleetObserver implements StreamObserver {
   }
 
   private recordOf({ node }: XdsStream): ProxyRecord | undefined {
-    return node && this.options.proxies.get(node.id);
+    return node && this.options.proxies.get(node.key);
   }
 }
 

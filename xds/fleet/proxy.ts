@@ -6,8 +6,10 @@ import type { ProxyStats } from "./stats.ts";
 
 /** What this server knows of one proxy. */
 export interface ProxyRecord {
+  /** Of the oldest open stream: one that comes beside it changes nothing of what this proxy is. When none is open, of the last one. */
   node: NodeInfo;
-  readonly streams: Set<number>;
+  /** Ids of the open streams, the oldest first, and what each said of itself. */
+  readonly streams: Map<number, NodeInfo>;
   /** True when it acknowledged the listener of a managed sidecar since it connected. */
   listening: boolean;
   /** By resource name. Some ledgers without subscribers are kept for their history (`left`); they are not shown while the proxy is connected. */
@@ -31,7 +33,7 @@ export interface ProxyRecord {
 export function createProxyRecord(node: NodeInfo, now: number): ProxyRecord {
   return {
     node,
-    streams: new Set(),
+    streams: new Map(),
     listening: false,
     ledgers: new Map(),
     types: new Map(),

@@ -9,15 +9,15 @@ import type { ProxyRecord } from "./proxy.ts";
 
 /** Puts into the cache what this name should be served now. */
 export function serve(cache: Cache, offers: Offers, record: ProxyRecord, ledger: Ledger): void {
-  const id = record.node.id;
+  const { key } = record.node;
   const chain = record.assigned?.get(ledger.slot) ?? [];
   // On hold nothing new is sent. A stream that comes back is still sent what was served before.
   if (chain !== "hold") ledger.desire(offerFor(offers, record, ledger, chain));
   else if (record.lacking.has(ledger.name)) return;
   record.lacking.delete(ledger.name);
   const { served } = ledger;
-  if (served !== undefined) cache.put(id, served);
-  else cache.hold(id, typeUrls.extensionConfig, ledger.name);
+  if (served !== undefined) cache.put(key, served);
+  else cache.hold(key, typeUrls.extensionConfig, ledger.name);
 }
 
 function offerFor(offers: Offers, record: ProxyRecord, ledger: Ledger, chain: Chain): Offer {
@@ -69,7 +69,7 @@ export function serveManaged(cache: Cache, { node, assigned }: ProxyRecord): voi
   const resources = managedResources(node.managed, node.dialect, chains);
   for (const typeUrl of [typeUrls.cluster, typeUrls.endpoint, typeUrls.listener, typeUrls.route]) {
     cache.set(
-      node.id,
+      node.key,
       typeUrl,
       resources.filter((resource) => resource.typeUrl === typeUrl),
     );

@@ -16,7 +16,16 @@ export function viewOf(record: ProxyRecord): ProxyNode {
     else known.push(ledger);
   }
   const slots = new Map([...bySlot].map(([slot, ledgers]) => [slot, slotOf(slot, ledgers, record)]));
-  return { id: node.id, namespace: node.namespace, labels: node.labels, connected, since: record.since, version: node.version, slots };
+  return {
+    key: node.key,
+    id: node.id,
+    namespace: node.namespace,
+    labels: node.labels,
+    connected,
+    since: record.since,
+    version: node.version,
+    slots,
+  };
 }
 
 function slotOf(slot: string, ledgers: readonly Ledger[], record: ProxyRecord): SlotDelivery {

@@ -38,7 +38,7 @@ async function start(t: TestContext) {
     await client.expectSilence();
     return client;
   };
-  const assign = (id: string, chain: readonly ChainEntry[]) => server.fleet.assign(id, new Map([["default", chain]]));
+  const assign = (id: string, chain: readonly ChainEntry[]) => server.fleet.assign(`shop/${id}`, new Map([["default", chain]]));
   const fetch = (request: ClientStatusRequest = {}) =>
     new Promise<ClientStatusResponse>((resolve, reject) => {
       const bytes = Buffer.from(ClientStatusRequest.encode(request).finish());

@@ -23,7 +23,7 @@ export interface CsdsOptions {
   readonly discovery: Discovery;
   readonly cache: Cache;
   /** The rejection of what a client is meant to hold under this name, also when it came on an earlier stream. */
-  readonly rejectionOf: (nodeId: string, typeUrl: string, name: string) => RejectedVersion | undefined;
+  readonly rejectionOf: (proxyKey: string, typeUrl: string, name: string) => RejectedVersion | undefined;
 }
 
 const SERVICE = "/envoy.service.status.v3.ClientStatusDiscoveryService";
@@ -58,20 +58,20 @@ function clientConfigs({ discovery, cache, rejectionOf }: CsdsOptions, matchers:
   const nodes = new Map<string, { node: NodeInfo; streams: XdsStream[] }>();
   for (const stream of discovery.streams()) {
     if (stream.node === undefined || !matches(stream.node.id, matchers)) continue;
-    const known = nodes.get(stream.node.id) ?? { node: stream.node, streams: [] };
+    const known = nodes.get(stream.node.key) ?? { node: stream.node, streams: [] };
     known.streams.push(stream);
-    nodes.set(stream.node.id, known);
+    nodes.set(stream.node.key, known);
   }
   return [...nodes.values()].map(({ node, streams }) => {
     // Where several streams of a node ask for one name, the newest speaks for it.
     const configs = new Map<string, ClientConfig_GenericXdsConfig>();
     for (const { types } of streams.sort((a, b) => a.id - b.id)) {
       for (const { typeUrl, subscription } of types) {
-        const lookup = cache.lookup(node.id, typeUrl);
+        const lookup = cache.lookup(node.key, typeUrl);
         for (const each of subscription.statuses()) {
           const current = lookup.get(each.name);
           const version = typeof current === "string" ? undefined : current.version;
-          configs.set(`${typeUrl} ${each.name}`, configOf(typeUrl, each, version, rejectionOf(node.id, typeUrl, each.name)));
+          configs.set(`${typeUrl} ${each.name}`, configOf(typeUrl, each, version, rejectionOf(node.key, typeUrl, each.name)));
         }
       }
     }

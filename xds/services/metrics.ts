@@ -5,10 +5,10 @@ import type { Method } from "../grpc/call.ts";
 import { frame } from "../grpc/message.ts";
 import { status } from "../grpc/status.ts";
 import { takeOut } from "../protobuf/wire.ts";
-import { decodeNode } from "../stream/node.ts";
+import { decodeNode, parseNode } from "../stream/node.ts";
 
-/** Takes what a proxy reports about itself. `id`: its node id, from the first message of the stream; `isFirst`: counters may have started again from 0. */
-export type MetricsSink = (id: string, families: readonly MetricFamily[], isFirst: boolean) => void;
+/** Takes what a proxy reports about itself. `key`: which proxy, from the first message of the stream; `isFirst`: counters may have started again from 0. */
+export type MetricsSink = (key: string, families: readonly MetricFamily[], isFirst: boolean) => void;
 
 /** Number of the field `identifier`, and of `node` in it. */
 const IDENTIFIER = 1;
@@ -22,16 +22,16 @@ const PATH = "/envoy.service.metrics.v3.MetricsService/StreamMetrics";
  */
 export function metricsMethod(sink: MetricsSink): [string, Method] {
   const method: Method = (call) => {
-    let id: string | undefined;
+    let key: string | undefined;
     return {
       message(bytes) {
         try {
-          const isFirst = id === undefined;
+          const isFirst = key === undefined;
           const metrics = takeOut(bytes, IDENTIFIER, (start, end) => {
-            id ??= nodeIdOf(bytes.subarray(start, end));
+            key ??= keyOf(bytes.subarray(start, end));
           });
-          id ??= "";
-          if (id !== "") sink(id, StreamMetricsMessage.decode(metrics).envoyMetrics ?? [], isFirst);
+          key ??= "";
+          if (key !== "") sink(key, StreamMetricsMessage.decode(metrics).envoyMetrics ?? [], isFirst);
         } catch (error) {
           call.end(status.invalidArgument, `not a StreamMetricsMessage: ${messageOf(error)}`);
         }
@@ -46,10 +46,12 @@ export function metricsMethod(sink: MetricsSink): [string, Method] {
   return [PATH, method];
 }
 
-function nodeIdOf(identifier: Uint8Array): string | undefined {
-  let id: string | undefined;
+/** The key of the proxy that an identifier names; `undefined` when it names none. */
+function keyOf(identifier: Uint8Array): string | undefined {
+  let key: string | undefined;
   takeOut(identifier, NODE, (start, end) => {
-    id = decodeNode(identifier.subarray(start, end)).id;
+    const node = parseNode(decodeNode(identifier.subarray(start, end)));
+    if (node.ok) key = node.value.key;
   });
-  return id;
+  return key;
 }

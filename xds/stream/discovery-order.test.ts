@@ -10,15 +10,15 @@ const aggregated = everyWay.filter(({ separate, typeUrl }) => separate === undef
 
 describe("several types on one stream", () => {
   rule("an answer that names another type is ignored", aggregated, async (way, { cache, connect }) => {
-    cache.put("test", resourceOf(LDS, "a", "1"));
-    cache.put("test", resourceOf(RDS, "r", "1"));
+    cache.put("/test", resourceOf(LDS, "a", "1"));
+    cache.put("/test", resourceOf(RDS, "r", "1"));
     const client = connect(way);
     client.subscribe(LDS, ["a"]);
     const response = await client.next();
     client.send({ typeUrl: RDS, responseNonce: response.nonce, resourceNames: ["r"], resourceNamesSubscribe: ["r"] });
     await client.expectSilence();
     client.ack(response);
-    cache.put("test", resourceOf(LDS, "a", "2"));
+    cache.put("/test", resourceOf(LDS, "a", "2"));
     assert.equal((await client.next()).version, "2");
   });
 
@@ -26,8 +26,8 @@ describe("several types on one stream", () => {
     "a request for another type than the service's is ignored",
     ways.filter(({ separate }) => separate === LDS),
     async (way, { cache, connect }) => {
-      cache.put("test", resourceOf(RDS, "r", "1"));
-      cache.put("test", resourceOf(LDS, "a", "1"));
+      cache.put("/test", resourceOf(RDS, "r", "1"));
+      cache.put("/test", resourceOf(LDS, "a", "1"));
       const client = connect(way);
       client.send({ typeUrl: RDS, resourceNames: ["r"], resourceNamesSubscribe: ["r"] });
       client.subscribe(LDS, ["a"]);
@@ -43,7 +43,7 @@ describe("several types on one stream", () => {
       const order = [CDS, EDS, ECDS, LDS, RDS];
       for (const typeUrl of order)
         cache.set(
-          "test",
+          "/test",
           typeUrl,
           ["kept", "old"].map((name) => resourceOf(typeUrl, name, "1")),
         );
@@ -52,7 +52,7 @@ describe("several types on one stream", () => {
       await client.settle();
       const before = client.responses.length;
       for (const typeUrl of [RDS, LDS, ECDS, EDS, CDS])
-        cache.set("test", typeUrl, [resourceOf(typeUrl, "kept", "1"), resourceOf(typeUrl, "new", "1")]);
+        cache.set("/test", typeUrl, [resourceOf(typeUrl, "kept", "1"), resourceOf(typeUrl, "new", "1")]);
       await client.settle();
       const after = client.responses.slice(before);
       const adds = after.filter(({ resources }) => resources.has("new")).map(({ typeUrl }) => typeUrl);
@@ -73,13 +73,13 @@ describe("several types on one stream", () => {
   );
 
   rule("a cluster that changes is followed by its endpoints, changed or not", aggregated, async (way, { cache, connect }) => {
-    cache.put("test", resourceOf(CDS, "app", "1"));
-    cache.put("test", resourceOf(EDS, "app", "1"));
+    cache.put("/test", resourceOf(CDS, "app", "1"));
+    cache.put("/test", resourceOf(EDS, "app", "1"));
     const client = connect(way);
     client.subscribe(CDS, ["app"]);
     client.subscribe(EDS, ["app"]);
     await client.settle();
-    cache.put("test", resourceOf(CDS, "app", "2"));
+    cache.put("/test", resourceOf(CDS, "app", "2"));
     assert.equal((await client.next()).typeUrl, CDS);
     const endpoints = await client.next();
     assert.deepEqual([endpoints.typeUrl, endpoints.version], [EDS, "1"]);
@@ -89,11 +89,11 @@ describe("several types on one stream", () => {
     "while an extension config is without an answer, only the newest one waits",
     ways.filter(({ typeUrl }) => typeUrl === ECDS),
     async (way, { cache, connect }) => {
-      cache.put("test", resourceOf(ECDS, "a", "1"));
+      cache.put("/test", resourceOf(ECDS, "a", "1"));
       const client = connect(way);
       client.subscribe(ECDS, ["a"]);
       const first = await client.next();
-      for (let version = 2; version <= 50; version++) cache.put("test", resourceOf(ECDS, "a", String(version)));
+      for (let version = 2; version <= 50; version++) cache.put("/test", resourceOf(ECDS, "a", String(version)));
       await client.expectSilence();
       client.ack(first);
       const last = await client.next();
@@ -110,12 +110,12 @@ describe("a resource whose module is not in memory", () => {
       const modules = slowModules();
       const { cache, connect } = await startDiscovery(t, { modules });
       const [wasmDigest, code] = [digestFixture("a"), Buffer.from("code")];
-      const put = (typeUrl: string, version: string) => cache.put("test", resourceOf(typeUrl, "a", version));
+      const put = (typeUrl: string, version: string) => cache.put("/test", resourceOf(typeUrl, "a", version));
       for (const typeUrl of [CDS, ECDS, LDS]) put(typeUrl, "1");
       const client = connect({ variant });
       for (const typeUrl of [CDS, ECDS, LDS]) client.subscribe(typeUrl, ["a"]);
       await client.settle();
-      cache.put("test", { ...resourceOf(ECDS, "a", "2"), modules: [wasmDigest] });
+      cache.put("/test", { ...resourceOf(ECDS, "a", "2"), modules: [wasmDigest] });
       put(LDS, "2");
       put(CDS, "2");
       assert.equal((await client.next()).typeUrl, CDS);

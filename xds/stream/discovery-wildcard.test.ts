@@ -10,7 +10,7 @@ const versions = (held: ReadonlyMap<string, string>) => Object.fromEntries(held)
 
 describe("a wildcard subscription", () => {
   rule("an empty name is no wildcard and no resource", ways, async (way, { cache, connect }) => {
-    cache.put("test", resourceOf(way.typeUrl, "a", "1"));
+    cache.put("/test", resourceOf(way.typeUrl, "a", "1"));
     const client = connect(way);
     client.send({ typeUrl: way.typeUrl, resourceNames: [""], resourceNamesSubscribe: [""] });
     await client.expectSilence();
@@ -21,7 +21,7 @@ describe("a wildcard subscription", () => {
     wildcards,
     async (way, { cache, connect }) => {
       cache.set(
-        "test",
+        "/test",
         way.typeUrl,
         ["a", "b"].map((name) => resourceOf(way.typeUrl, name, "1")),
       );
@@ -35,36 +35,36 @@ describe("a wildcard subscription", () => {
       assert.deepEqual(versions(client.held(way.typeUrl)), { a: "1", b: "1" });
       client.subscribe(way.typeUrl, way.variant === "sotw" ? ["*", "a"] : ["a"]);
       await take(1);
-      cache.put("test", resourceOf(way.typeUrl, "b", "2"));
+      cache.put("/test", resourceOf(way.typeUrl, "b", "2"));
       await take(1);
       client.unsubscribe(way.typeUrl, ["*"]);
       await client.expectSilence();
-      cache.put("test", resourceOf(way.typeUrl, "b", "3"));
+      cache.put("/test", resourceOf(way.typeUrl, "b", "3"));
       await client.expectSilence();
-      cache.put("test", resourceOf(way.typeUrl, "a", "2"));
+      cache.put("/test", resourceOf(way.typeUrl, "a", "2"));
       await take(1);
       client.unsubscribe(way.typeUrl, ["a"]);
       await client.expectSilence();
-      cache.put("test", resourceOf(way.typeUrl, "a", "3"));
+      cache.put("/test", resourceOf(way.typeUrl, "a", "3"));
       await client.expectSilence();
     },
   );
 
   rule("an explicit wildcard follows what comes and goes", wildcards, async (way, { cache, connect }) => {
-    cache.set("test", way.typeUrl, [resourceOf(way.typeUrl, "a", "1")]);
+    cache.set("/test", way.typeUrl, [resourceOf(way.typeUrl, "a", "1")]);
     const client = connect(way);
     client.subscribe(way.typeUrl, ["*"]);
     client.ack(await client.next());
-    cache.put("test", resourceOf(way.typeUrl, "b", "1"));
+    cache.put("/test", resourceOf(way.typeUrl, "b", "1"));
     client.ack(await client.next());
-    cache.remove("test", way.typeUrl, "a");
+    cache.remove("/test", way.typeUrl, "a");
     client.ack(await client.next());
     assert.deepEqual(versions(client.held(way.typeUrl)), { b: "1" });
     await client.expectSilence();
   });
 
   rule("a wildcard over nothing is answered, so that the client need not wait for it", wildcards, async (way, { cache, connect }) => {
-    cache.open("test", way.typeUrl);
+    cache.open("/test", way.typeUrl);
     const client = connect(way);
     client.wildcard(way.typeUrl);
     const response = await client.next();
@@ -77,7 +77,7 @@ describe("a wildcard subscription", () => {
     "a name dropped while a wildcard holds is sent or reported as removed: the client cannot know",
     deltaWildcards,
     async (way, { cache, connect }) => {
-      cache.set("test", way.typeUrl, [resourceOf(way.typeUrl, "a", "1")]);
+      cache.set("/test", way.typeUrl, [resourceOf(way.typeUrl, "a", "1")]);
       const client = connect(way);
       client.subscribe(way.typeUrl, ["*", "a", "nope"]);
       client.ack(await client.next());

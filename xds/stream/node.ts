@@ -1,4 +1,5 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { proxyKey } from "../../model/proxy-key.ts";
 import type { Result } from "../../model/result.ts";
 import { fail, ok } from "../../model/result.ts";
 import { type Dialect, dialectOf, FILTER_CHAIN_EXTENSION } from "../envoy/dialect.ts";
@@ -8,6 +9,8 @@ import { decodeUtf8, takeOut } from "../protobuf/wire.ts";
 
 /** Who opened a stream, according to its first request. */
 export interface NodeInfo {
+  /** Which proxy it is: namespace and id, see `proxyKey`. */
+  readonly key: string;
   readonly id: string;
   /** node.metadata.NAMESPACE, or empty. */
   readonly namespace: string;
@@ -53,21 +56,27 @@ function startsWith(bytes: Uint8Array, start: number, end: number, prefix: Uint8
 
 const MAX_ID_LENGTH = 1024;
 const MAX_LABELS = 256;
+/** The longest name that Kubernetes gives to anything. */
+const MAX_NAMESPACE_LENGTH = 253;
 
-/** Reads a node message. Fails with reason `NodeIdRequired`, `NodeIdTooLong` or `InvalidManagedSidecar`, worded for the status of the stream. */
+/** Reads a node message. Fails with reason `NodeIdRequired`, `NodeIdTooLong`, `InvalidNamespace` or `InvalidManagedSidecar`, worded for the status of the stream. */
 export function parseNode(node: NodeMessage | undefined): Result<NodeInfo> {
   const id = node?.id ?? "";
   if (id === "") return fail("NodeIdRequired", "the first request of a stream must carry node.id: set `node: {id: ...}` in the bootstrap");
   if (id.length > MAX_ID_LENGTH) return fail("NodeIdTooLong", `node.id has ${id.length} characters, at most ${MAX_ID_LENGTH} are taken`);
   const metadata = node?.metadata ?? {};
+  const namespace = typeof metadata.NAMESPACE === "string" ? metadata.NAMESPACE : "";
+  if (namespace.length > MAX_NAMESPACE_LENGTH || namespace.includes("/"))
+    return fail("InvalidNamespace", "node.metadata.NAMESPACE is no name of a namespace: it holds a `/`, or is too long");
   const build =
     node?.userAgentVersionType?.$case === "userAgentBuildVersion" ? node.userAgentVersionType.userAgentBuildVersion.version : undefined;
   const version = build === undefined ? "" : `${build.majorNumber ?? 0}.${build.minorNumber ?? 0}.${build.patch ?? 0}`;
   const managed = parseManagedSidecar(metadata[MANAGED_KEY]);
   if (!managed.ok) return managed;
   return ok({
+    key: proxyKey(namespace, id),
     id,
-    namespace: typeof metadata.NAMESPACE === "string" ? metadata.NAMESPACE : "",
+    namespace,
     labels: parseLabels(metadata.LABELS),
     version,
     dialect: dialectOf(node?.hasFilterChain ?? false, version),

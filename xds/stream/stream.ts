@@ -126,7 +126,7 @@ export class XdsStream implements CallHandler, Watcher {
     if (this.over) return;
     this.over = true;
     if (this.opener !== undefined) {
-      this.context.cache.unwatch(this.opener.id, this);
+      this.context.cache.unwatch(this.opener.key, this);
       this.context.observer.closed(this);
     }
     this.context.ended(this);
@@ -163,7 +163,7 @@ export class XdsStream implements CallHandler, Watcher {
     const { typeUrl, name, version } = resource;
     const current = this.find(typeUrl)?.lookup.get(name);
     if (this.over || this.opener === undefined || typeof current !== "object" || current.version !== version) return;
-    cache.hold(this.opener.id, typeUrl, name);
+    cache.hold(this.opener.key, typeUrl, name);
     observer.missing(this, resource, wasmDigest);
   }
 
@@ -211,7 +211,7 @@ export class XdsStream implements CallHandler, Watcher {
     const parsed = parseNode(message.node);
     if (!parsed.ok) return invalid(parsed.error.message);
     this.opener = parsed.value;
-    this.context.cache.watch(parsed.value.id, this);
+    this.context.cache.watch(parsed.value.key, this);
     this.context.observer.opened(this);
     return undefined;
   }
@@ -226,7 +226,7 @@ export class XdsStream implements CallHandler, Watcher {
     const { cache, limits } = this.context;
     if (this.typed.length >= limits.types) return undefined;
     const subscription = createSubscription(this.variant, rulesOf(typeUrl));
-    const added = { typeUrl, subscription, lookup: cache.lookup(this.opener?.id ?? "", typeUrl) };
+    const added = { typeUrl, subscription, lookup: cache.lookup(this.opener?.key ?? "", typeUrl) };
     this.typed = this.typed.length === 0 ? [added] : [...this.typed, added].sort((a, b) => byDependency(a.typeUrl, b.typeUrl));
     return added;
   }
@@ -250,7 +250,7 @@ export class XdsStream implements CallHandler, Watcher {
     while (subscription.pending()) {
       const push = subscription.next(lookup, removals, (item) => observer.settled(this, typeUrl, item));
       if (push === undefined) break;
-      const version = cache.version(this.opener?.id ?? "", typeUrl);
+      const version = cache.version(this.opener?.key ?? "", typeUrl);
       const response = encoder.encode(this.variant, { typeUrl, resources: push.resources, removed: push.removed, version }, this.lastPush);
       if (response === undefined) return push.resources.find(({ modules }) => modules.length > 0);
       this.lastPush = response.id;

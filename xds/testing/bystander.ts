@@ -21,7 +21,7 @@ export function memory(): number {
 
 /** A client that must not notice anything. Call the result to see that it gets a change at once; it reports how long that took. */
 export async function bystander({ cache, connect }: StartedDiscovery): Promise<() => Promise<number>> {
-  cache.put("bystander", resourceOf(ECDS, "a", "0"));
+  cache.put("/bystander", resourceOf(ECDS, "a", "0"));
   const client = connect({ variant: "delta", node: { id: "bystander" } });
   client.subscribe(ECDS, ["a"]);
   client.ack(await client.next());
@@ -29,7 +29,7 @@ export async function bystander({ cache, connect }: StartedDiscovery): Promise<(
   return async () => {
     version += 1;
     const began = performance.now();
-    cache.put("bystander", resourceOf(ECDS, "a", String(version)));
+    cache.put("/bystander", resourceOf(ECDS, "a", String(version)));
     const response = await client.next();
     assert.equal(response.version, String(version));
     client.ack(response);

@@ -26,7 +26,7 @@ export async function startFleet(t: TestContext, modules: ModuleBytes = oneModul
   /** Resolves once the proxy looks like this. */
   const until = async (holds: (proxy: ProxyNode) => boolean, id = "web-1"): Promise<ProxyNode> => {
     for (;;) {
-      const proxy = server.fleet.proxy(id);
+      const proxy = server.fleet.proxy(`shop/${id}`);
       if (proxy !== undefined && holds(proxy)) return proxy;
       await new Promise<void>((resolve) => {
         const stop = server.fleet.onChange(() => {
