@@ -81,6 +81,7 @@ class ReportingHealthWatch implements HealthWatch {
   look(record: FilterRecord, restMs: number): WaveHealth {
     const { filter, rollout } = record;
     const target = revisionOf(record, rollout.target);
+    if (rollout.phase !== "Progressing") this.forget(record);
     if (filter === undefined || target === undefined || rollout.phase !== "Progressing") return UNHEARD;
     const watch = this.watchOf(record);
     const now = this.options.clock.now();
