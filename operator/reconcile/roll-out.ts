@@ -156,5 +156,5 @@ function isSameStep(a: RolloutState, b: RolloutState): boolean {
 }
 
 function goesForward(before: RolloutState, after: RolloutState): boolean {
-  return after.phase === "Progressing" || (after.phase === "Succeeded" && before.phase !== "Succeeded");
+  return after.phase === "Progressing" || (after.phase === "Succeeded" && after.stable !== before.stable);
 }
