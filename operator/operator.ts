@@ -5,7 +5,7 @@ import { type Metrics, silentMetrics } from "../model/metrics.ts";
 import type { Failure } from "../model/result.ts";
 import type { FilterRecord } from "./filter/record.ts";
 import { createRecords, type Records } from "./filter/records.ts";
-import { refersTo } from "./filter/references.ts";
+import { refersTo, takesChanges } from "./filter/references.ts";
 import { createRetention, type Retention } from "./filter/retention.ts";
 import type { Stage } from "./filter/steps.ts";
 import { createHealthWatch } from "./fleet/health.ts";
@@ -73,7 +73,7 @@ class QueueingOperator implements Operator {
     const { source, fleet, clock, log } = options;
     this.options = options;
     this.metrics = options.metrics ?? silentMetrics;
-    this.retention = createRetention(this.known, options.registry);
+    this.retention = createRetention(this.known, options.registry, this.objects);
     this.index = createFleetIndex(options.ownNamespace);
     this.observer = createObserver({ fleet, clock, index: this.index });
     this.settling = createSettling(clock, options.settleMs ?? SETTLE_MS);
@@ -215,7 +215,6 @@ class QueueingOperator implements Operator {
         unrecorded: (record, why) => this.stopped(record, "record", notKept(why)),
         written: (record) => this.queue.add(record.id),
       }),
-      cancel: resolver.cancel,
       done: (record) => this.queue.add(record.id),
     };
   }
@@ -231,9 +230,9 @@ class QueueingOperator implements Operator {
     }
     if (references.size === 0) return;
     for (const record of this.known.all()) {
-      if (!refersTo(record, references) || record.filter?.suspend) continue;
+      if (!refersTo(record, references) || !takesChanges(record)) continue;
       this.tasks.cancel(record);
-      record.resolveNext(clock.now());
+      record.resolveNext(clock.now(), clock.now());
       this.queue.add(record.id);
     }
   }

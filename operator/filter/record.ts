@@ -8,6 +8,8 @@ import type { Revision } from "../../model/revision.ts";
 import type { Measurements } from "../../model/verdict.ts";
 import { idle, type RolloutState } from "../rollout/state.ts";
 import type { FilterEvent } from "../source/source.ts";
+import { uidOf } from "./object.ts";
+import type { KnownRejection } from "./rejection.ts";
 import { findOrMake, type RevisionContent } from "./revisions.ts";
 import type { Stage } from "./steps.ts";
 
@@ -22,15 +24,6 @@ export type Resolution =
       /** True when the same spec was resolved before: a registry that is down now changes nothing for it. */
       readonly heldOver: boolean;
     };
-
-/** What a proxy rejected, kept until another content becomes the target. */
-export interface KnownRejection {
-  /** Hash of the rejected revision. */
-  readonly hash: string;
-  readonly message: string;
-  /** Milliseconds since the epoch. */
-  readonly at: number;
-}
 
 /** A rollout state that is decided and not in force yet: it is written to the status first. */
 export interface Proposal {
@@ -54,6 +47,8 @@ interface Facts {
   resolution: Resolution;
   /** When resolving is due next, in milliseconds since the epoch; `undefined`: nothing to look for. */
   resolveAt: number | undefined;
+  /** When that was decided. A clock that shows less was set back since. */
+  resolveSetAt: number;
   measurements: Measurements | undefined;
   /** The revision that the present spec asks for; `undefined` while that is not known. */
   candidate: Revision | undefined;
@@ -67,6 +62,8 @@ interface Facts {
   recalled: boolean;
   /** True once proxies may be answered: the filter was resolved or refused, or its stable revision can be served. */
   passed: boolean;
+  /** Node id -> what it rejected. Another map where everything in it was forgotten. */
+  rejections: ReadonlyMap<string, KnownRejection>;
   /** When a held wave may end, in milliseconds since the epoch, for the status to say. */
   nextStepAt: number | undefined;
   /** Since when this operator watches the filter's proxies (milliseconds since the epoch). Nobody saw what happened before. */
@@ -87,14 +84,13 @@ export class FilterRecord implements Readonly<Facts> {
   readonly expected: number;
   /** Revision number -> what to serve of it: its settings are whole and its module is in the store. */
   readonly deliverable: ReadonlyMap<number, ChainEntry> = new Map();
-  /** Key of a proxy -> what it rejected. */
-  readonly rejections: ReadonlyMap<string, KnownRejection> = new Map();
 
   declare readonly object: WasmFilter;
   declare readonly filter: Filter | undefined;
   declare readonly parsed: boolean;
   declare readonly resolution: Resolution;
   declare readonly resolveAt: number | undefined;
+  declare readonly resolveSetAt: number;
   declare readonly measurements: Measurements | undefined;
   declare readonly candidate: Revision | undefined;
   declare readonly unrecorded: Facts["unrecorded"];
@@ -103,6 +99,7 @@ export class FilterRecord implements Readonly<Facts> {
   declare readonly proposal: Proposal | undefined;
   declare readonly recalled: boolean;
   declare readonly passed: boolean;
+  declare readonly rejections: ReadonlyMap<string, KnownRejection>;
   declare readonly nextStepAt: number | undefined;
   declare readonly watchedSince: number | undefined;
   declare readonly status: WasmFilterStatus | undefined;
@@ -118,6 +115,7 @@ export class FilterRecord implements Readonly<Facts> {
       parsed: false,
       resolution: { state: "pending" },
       resolveAt: undefined,
+      resolveSetAt: 0,
       measurements: undefined,
       candidate: undefined,
       unrecorded: undefined,
@@ -126,6 +124,7 @@ export class FilterRecord implements Readonly<Facts> {
       proposal: undefined,
       recalled: false,
       passed: false,
+      rejections: new Map(),
       nextStepAt: undefined,
       watchedSince: undefined,
       status: object.status,
@@ -141,13 +140,13 @@ export class FilterRecord implements Readonly<Facts> {
   /** The present spec parsed: it is in force from now on, and its module is to be looked for. */
   accept(filter: Filter, now: number): void {
     const pending = { candidate: undefined, unrecorded: undefined, resolution: { state: "pending" } as const };
-    this.become({ filter, parsed: true, resolveAt: filter.suspend ? undefined : now, ...pending });
+    this.become({ filter, parsed: true, resolveAt: filter.suspend ? undefined : now, resolveSetAt: now, ...pending });
   }
 
   /** The present spec does not parse; the last one that did stays in force. */
   refuseSpec(error: Failure): void {
-    this.become({ parsed: true, resolveAt: undefined, candidate: undefined, unrecorded: undefined });
-    this.become({ resolution: { state: "failed", stage: "parse", error, heldOver: false } });
+    const resolution: Resolution = { state: "failed", stage: "parse", error, heldOver: false };
+    this.become({ parsed: true, resolveAt: undefined, candidate: undefined, unrecorded: undefined, resolution });
   }
 
   /** What earlier runs recorded: revisions, and where the rollout stood. A proxy that rejected the target then is not offered it again. */
@@ -163,8 +162,8 @@ export class FilterRecord implements Readonly<Facts> {
   }
 
   /** Resolving is due at this time; `undefined`: nothing to look for. */
-  resolveNext(at: number | undefined): void {
-    this.become({ resolveAt: at });
+  resolveNext(at: number | undefined, now: number): void {
+    this.become({ resolveAt: at, resolveSetAt: now });
   }
 
   /** The present spec stopped at this stage. */
@@ -193,9 +192,14 @@ export class FilterRecord implements Readonly<Facts> {
     }
   }
 
-  /** A kept revision was deleted from the source's history. */
-  pruned(number: number): void {
-    this.become({ revisions: this.revisions.filter((revision) => revision.number !== number) });
+  /** A revision is about to be deleted from the source's history: from now on nothing leads to it. */
+  prune(revision: Revision): void {
+    this.become({ revisions: this.revisions.filter((kept) => kept !== revision) });
+  }
+
+  /** The revision could not be deleted. */
+  restore(revision: Revision): void {
+    this.become({ revisions: [...this.revisions, revision].sort((a, b) => a.number - b.number) });
   }
 
   /** This revision can be served: its settings are whole, and its module is in the store. */
@@ -233,8 +237,7 @@ export class FilterRecord implements Readonly<Facts> {
 
   /** Puts the proposed state in force. A content that is tried again is judged by what proxies say to it now. */
   commit({ state }: Proposal): void {
-    if (state.phase === "Progressing" && state.startedAt !== this.rollout.startedAt)
-      (this.rejections as Map<string, KnownRejection>).clear();
+    if (state.phase === "Progressing" && state.startedAt !== this.rollout.startedAt) this.become({ rejections: new Map() });
     this.become({ rollout: state, proposal: undefined });
   }
 
@@ -280,11 +283,6 @@ export class FilterRecord implements Readonly<Facts> {
   }
 }
 
-/** What tells an object from one of the same name that was made later. */
-export function uidOf({ metadata }: WasmFilter): string {
-  return metadata.uid ?? `${metadata.namespace ?? "default"}/${metadata.name}`;
-}
-
 export function revisionOf(record: Pick<FilterRecord, "revisions">, number: number | undefined): Revision | undefined {
   return number === undefined ? undefined : record.revisions.find((revision) => revision.number === number);
 }
@@ -297,6 +295,6 @@ export function goalOf(record: Pick<FilterRecord, "revisions" | "rollout">): Rev
 
 /** True when the proxy rejected the very content that is the target now. */
 export function rejectsTarget(record: Pick<FilterRecord, "rejections" | "revisions" | "rollout">, proxy: string): boolean {
-  const rejection = record.rejections.get(proxy);
-  return rejection !== undefined && rejection.hash === revisionOf(record, record.rollout.target)?.hash;
+  const hash = record.rejections.get(proxy)?.hash;
+  return hash !== undefined && hash === revisionOf(record, record.rollout.target)?.hash;
 }

@@ -7,15 +7,25 @@ export interface Retention {
   update(): void;
 }
 
-export function createRetention(records: Pick<Records, "digests">, registry: Pick<ModuleRegistry, "retain">): Retention {
+/** `objects`: by id. The store is told nothing before the revisions of all of them were read back: it would drop what they need. */
+export function createRetention(
+  records: Pick<Records, "digests" | "get">,
+  registry: Pick<ModuleRegistry, "retain">,
+  objects: ReadonlyMap<string, unknown>,
+): Retention {
   let isDue = false;
+  function isWhole(): boolean {
+    for (const id of objects.keys()) if (records.get(id)?.recalled !== true) return false;
+    return true;
+  }
+
   return {
     update() {
       if (isDue) return;
       isDue = true;
       setImmediate(() => {
         isDue = false;
-        registry.retain(records.digests());
+        if (isWhole()) registry.retain(records.digests());
       });
     },
   };

@@ -66,6 +66,7 @@ export interface ObserverDeps {
 interface Count {
   /** What the count depends on besides the proxies. */
   readonly key: string;
+  readonly rejections: Observed["rejections"];
   readonly tally: Tally;
   readonly touched: Set<string>;
   /** Milliseconds since the epoch. */
@@ -81,8 +82,8 @@ export function createObserver({ fleet, clock, index }: ObserverDeps): Observer 
     const { threshold, startedAt } = record.rollout;
     const key = [goal?.hash, slotOf(record), target?.hash, threshold, startedAt].join(" ");
     const known = counts.get(record.id);
-    if (known?.key === key && Math.abs(now - known.madeAt) < RECOUNT_MS) return known;
-    const count = { key, tally: createTally(), touched: new Set(index.proxiesOf(record.id)), madeAt: now };
+    if (known?.key === key && known.rejections === record.rejections && Math.abs(now - known.madeAt) < RECOUNT_MS) return known;
+    const count = { key, rejections: record.rejections, tally: createTally(), touched: new Set(index.proxiesOf(record.id)), madeAt: now };
     counts.set(record.id, count);
     return count;
   }

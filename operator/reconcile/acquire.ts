@@ -25,6 +25,15 @@ export interface AcquireDeps extends ProvideDeps {
   readonly provided: (record: FilterRecord) => void;
 }
 
+/** When lost modules are fetched next, when that was decided (milliseconds since the epoch), and how often it failed in a row. */
+interface Fetch {
+  readonly at: number;
+  readonly setAt: number;
+  readonly failures: number;
+}
+
+const NEVER_FETCHED: Fetch = { at: 0, setAt: 0, failures: 0 };
+
 const RETRY: BackoffPolicy = { firstMs: 1_000, longestMs: 60_000, jitter: [0.75, 1.25] };
 const RETRY_MODULE: BackoffPolicy = { ...RETRY, longestMs: 10_000 };
 
@@ -33,65 +42,104 @@ export interface Acquire {
   /** When there is something to do for the record, in milliseconds since the epoch; `undefined`: nothing. */
   dueAt(record: FilterRecord): number | undefined;
   run(record: FilterRecord): Promise<Requeue>;
+  /** Ends what is under way for the record. What is still needed is tried again. */
+  cancel(record: FilterRecord): void;
 }
 
 export function createAcquire(deps: AcquireDeps): Acquire {
-  const { resolver, clock, random, isCurrent } = deps;
-  /** Failures in a row, by spec. */
-  const failures = new WeakMap<Filter, number>();
-  /** When lost modules are fetched next, and how often that failed in a row. */
-  const fetches = new WeakMap<FilterRecord, { readonly at: number; readonly failures: number }>();
+  return new BackingOffAcquire(deps);
+}
 
-  async function resolve(record: FilterRecord): Promise<void> {
-    const { filter, resolveAt } = record;
-    if (filter === undefined || resolveAt === undefined || resolveAt > clock.now()) return;
-    record.resolveNext(undefined);
-    const end = deps.metrics.start("resolve");
+class BackingOffAcquire implements Acquire {
+  private readonly deps: AcquireDeps;
+  /** Failures in a row, by spec. */
+  private readonly failures = new WeakMap<Filter, number>();
+  private readonly fetches = new WeakMap<FilterRecord, Fetch>();
+  /** Ends the fetches that are under way. */
+  private readonly fetching = new WeakMap<FilterRecord, AbortController>();
+
+  constructor(deps: AcquireDeps) {
+    this.deps = deps;
+  }
+
+  dueAt(record: FilterRecord): number | undefined {
+    const never = Number.POSITIVE_INFINITY;
+    const { at: fetchAt, setAt } = this.fetches.get(record) ?? NEVER_FETCHED;
+    const { resolveAt = never, resolveSetAt } = record;
+    const at = Math.min(undelivered(record).length === 0 ? never : this.due(fetchAt, setAt), this.due(resolveAt, resolveSetAt));
+    return Number.isFinite(at) ? at : undefined;
+  }
+
+  async run(record: FilterRecord): Promise<Requeue> {
+    await Promise.all([this.fetchLost(record), this.resolve(record)]);
+    return {};
+  }
+
+  cancel(record: FilterRecord): void {
+    this.deps.resolver.cancel(record);
+    this.fetching.get(record)?.abort();
+  }
+
+  /** When something is due that was decided at `setAt`. If the clock was set back since, it is due now. */
+  private due(at: number, setAt: number): number {
+    const now = this.deps.clock.now();
+    return now < setAt && at !== Number.POSITIVE_INFINITY ? Math.min(at, now) : at;
+  }
+
+  private async resolve(record: FilterRecord): Promise<void> {
+    const { clock, metrics, resolver, isCurrent } = this.deps;
+    const { filter, resolveAt, resolveSetAt } = record;
+    if (filter === undefined || resolveAt === undefined || this.due(resolveAt, resolveSetAt) > clock.now()) return;
+    record.resolveNext(undefined, clock.now());
+    const end = metrics.start("resolve");
     const outcome = await resolver.run(record);
     end(outcome === undefined ? "retry" : outcomeOf(outcome));
     if (outcome === undefined || !isCurrent(record) || record.filter !== filter) return;
-    if (outcome.ok) deps.resolved(record, outcome.value);
-    else deps.stopped(record, outcome.stage, outcome.error);
-    const delay = nextDelay(filter, outcome);
-    record.resolveNext(delay === undefined ? undefined : clock.now() + delay);
+    if (outcome.ok) this.deps.resolved(record, outcome.value);
+    else this.deps.stopped(record, outcome.stage, outcome.error);
+    const delay = this.nextDelay(filter, outcome);
+    const now = clock.now();
+    record.resolveNext(delay === undefined ? undefined : now + delay, now);
   }
 
-  function nextDelay(filter: Filter, outcome: Outcome): number | undefined {
+  private nextDelay(filter: Filter, outcome: Outcome): number | undefined {
     if (!outcome.ok && outcome.error.retryable) {
-      const count = (failures.get(filter) ?? 0) + 1;
-      failures.set(filter, count);
-      return backoff(RETRY, count, random);
+      const count = (this.failures.get(filter) ?? 0) + 1;
+      this.failures.set(filter, count);
+      return backoff(RETRY, count, this.deps.random);
     }
-    failures.delete(filter);
+    this.failures.delete(filter);
     const isFollowed = filter.pullPolicy === "Always" && filter.pin === undefined && filter.source.kind === "image";
     // What is missing or denied now may be pushed or granted later, and no watch tells of that.
     const mayAppear = !outcome.ok && outcome.stage === "resolve";
     return isFollowed || mayAppear ? filter.intervalMs : undefined;
   }
 
-  async function fetchLost(record: FilterRecord): Promise<void> {
-    const known = fetches.get(record) ?? { at: 0, failures: 0 };
-    if (known.at > clock.now()) return;
-    fetches.set(record, { ...known, at: Number.POSITIVE_INFINITY });
-    let isComplete = true;
-    for (const revision of undelivered(record)) {
-      if (await provide(record, revision, "network", deps)) deps.provided(record);
-      else isComplete = false;
+  private async fetchLost(record: FilterRecord): Promise<void> {
+    const { clock, random } = this.deps;
+    const known = this.fetches.get(record) ?? NEVER_FETCHED;
+    if (this.due(known.at, known.setAt) > clock.now()) return;
+    this.fetches.set(record, { ...known, at: Number.POSITIVE_INFINITY });
+    const failures = known.failures + 1;
+    let isComplete = false;
+    try {
+      isComplete = await this.fetchAll(record);
+    } finally {
+      const now = clock.now();
+      if (isComplete) this.fetches.delete(record);
+      else this.fetches.set(record, { at: now + backoff(RETRY_MODULE, failures, random), setAt: now, failures });
     }
-    const count = known.failures + 1;
-    if (isComplete) fetches.delete(record);
-    else fetches.set(record, { at: clock.now() + backoff(RETRY_MODULE, count, random), failures: count });
   }
 
-  return {
-    dueAt(record) {
-      const fetchAt = undelivered(record).length === 0 ? Number.POSITIVE_INFINITY : (fetches.get(record)?.at ?? 0);
-      const at = Math.min(fetchAt, record.resolveAt ?? Number.POSITIVE_INFINITY);
-      return Number.isFinite(at) ? at : undefined;
-    },
-    async run(record) {
-      await Promise.all([fetchLost(record), resolve(record)]);
-      return {};
-    },
-  };
+  /** False when some module could not be had. */
+  private async fetchAll(record: FilterRecord): Promise<boolean> {
+    const controller = new AbortController();
+    this.fetching.set(record, controller);
+    let isComplete = true;
+    for (const revision of undelivered(record)) {
+      if (await provide(record, revision, "network", this.deps, controller.signal)) this.deps.provided(record);
+      else isComplete = false;
+    }
+    return isComplete;
+  }
 }

@@ -22,8 +22,6 @@ export interface TaskWork {
   readonly recall: (record: FilterRecord) => Promise<Requeue>;
   readonly acquire: Acquire;
   readonly write: (record: FilterRecord) => Promise<Requeue>;
-  /** Ends a resolution that is under way. */
-  readonly cancel: (record: FilterRecord) => void;
   /** A task is done: the record is to be reconciled. Writes say so themselves, where they changed something. */
   readonly done: (record: FilterRecord) => void;
 }
@@ -94,15 +92,15 @@ export function createTaskQueues(work: TaskWork, deps: QueueDeps): TaskQueues {
   const acquisitions = queueOf(
     "resolving a filter",
     { all: ACQUIRE_AT_ONCE, ofNamespace: ACQUIRE_OF_NAMESPACE },
-    andReconcile(work.acquire.run),
+    andReconcile((record) => work.acquire.run(record)),
   );
   const writes = queueOf("writing a filter's status", WRITE_AT_ONCE, work.write);
   const all = [recalls, acquisitions, writes];
   return {
     recall: ({ id }) => recalls.add(id),
     acquire: ({ id }) => acquisitions.add(id),
-    acquireDueAt: work.acquire.dueAt,
-    cancel: work.cancel,
+    acquireDueAt: (record) => work.acquire.dueAt(record),
+    cancel: (record) => work.acquire.cancel(record),
     write: ({ id }) => writes.addAfter(id, PACE_MS),
     writeNow: ({ id }) => writes.add(id),
     forget({ id }) {

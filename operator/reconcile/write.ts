@@ -4,7 +4,7 @@ import type { WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import type { Log } from "../../model/log.ts";
 import type { Metrics } from "../../model/metrics.ts";
 import type { Revision } from "../../model/revision.ts";
-import type { FilterRecord } from "../filter/record.ts";
+import { type FilterRecord, revisionOf } from "../filter/record.ts";
 import { surplus } from "../filter/revisions.ts";
 import type { RolloutState } from "../rollout/state.ts";
 import type { FilterEvent, Source } from "../source/source.ts";
@@ -71,15 +71,14 @@ export function createWrite(deps: WriteDeps): (record: FilterRecord) => Promise<
 
   /** Deletes the revisions beyond spec.revisionHistoryLimit, and has the status written without them. */
   async function prune(record: FilterRecord): Promise<void> {
-    if (record.filter === undefined) return;
-    const { target, stable } = record.rollout;
-    const { proposal, candidate } = record;
-    const used = [target, stable, candidate?.number, proposal?.state.target, proposal?.state.stable];
-    const inUse = new Set(used.filter((number) => number !== undefined));
-    for (const number of surplus(record.revisions, record.filter.revisionHistoryLimit, inUse)) {
-      const deleted = await source.deleteRevision(record.key, record.uid, number);
-      if (!deleted.ok) return;
-      record.pruned(number);
+    for (let oldest = oldestSurplus(record); oldest !== undefined; oldest = oldestSurplus(record)) {
+      // First: a spec that asks for its content while it is deleted gets a new revision.
+      record.prune(oldest);
+      const deleted = await source.deleteRevision(record.key, record.uid, oldest.number);
+      if (!deleted.ok) {
+        record.restore(oldest);
+        return;
+      }
       deps.written(record);
     }
   }
@@ -94,4 +93,13 @@ export function createWrite(deps: WriteDeps): (record: FilterRecord) => Promise<
     if (isRecorded && isWritten) await prune(record);
     return { retry: !isRecorded || !isWritten };
   };
+}
+
+/** The revision to delete next. What is in use may have changed while the one before was deleted. */
+function oldestSurplus(record: FilterRecord): Revision | undefined {
+  const { filter, rollout, proposal, candidate, revisions } = record;
+  if (filter === undefined) return undefined;
+  const used = [rollout.target, rollout.stable, candidate?.number, proposal?.state.target, proposal?.state.stable];
+  const inUse = new Set(used.filter((number) => number !== undefined));
+  return revisionOf(record, surplus(revisions, filter.revisionHistoryLimit, inUse)[0]);
 }

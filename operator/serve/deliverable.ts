@@ -15,12 +15,19 @@ export type Reach = "store" | "network";
  * Brings a revision to the point where it can be served: its settings whole (a text from a Secret filled in), its module in the store. A module that the
  * store lost comes again by its digest, where the network may be asked. False: that is not possible now, and the slots that need it are held.
  */
-export async function provide(record: FilterRecord, kept: Revision | undefined, reach: Reach, deps: ProvideDeps): Promise<boolean> {
+export async function provide(
+  record: FilterRecord,
+  kept: Revision | undefined,
+  reach: Reach,
+  deps: ProvideDeps,
+  signal?: AbortSignal,
+): Promise<boolean> {
   if (kept === undefined) return false;
   if (record.deliverable.has(kept.number)) return true;
   const revision = await withConfig(record, kept, deps);
   if (revision === undefined) return false;
-  const isThere = (await deps.registry.has(revision.wasmDigest)) || (reach === "network" && (await fetchAgain(record, revision, deps)));
+  const isThere =
+    (await deps.registry.has(revision.wasmDigest)) || (reach === "network" && (await fetchAgain(record, revision, deps, signal)));
   if (isThere) record.provide(revision);
   return isThere;
 }
@@ -35,12 +42,18 @@ async function withConfig(record: FilterRecord, kept: Revision, { source }: Prov
 }
 
 /** Fetches a module that the store lost (a new disk), with the credentials that the filter names now. */
-async function fetchAgain({ filter }: FilterRecord, revision: Revision, deps: ProvideDeps): Promise<boolean> {
+async function fetchAgain(
+  { filter }: FilterRecord,
+  revision: Revision,
+  deps: ProvideDeps,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
   const named = filter === undefined ? undefined : await pullKeychain(filter, deps);
   const keychain = named?.ok ? named.value : new Map<string, never>();
+  const options = { keychain, ...(signal === undefined ? {} : { signal }) };
   const pulled = /^https?:\/\//.test(revision.image)
-    ? await deps.registry.pullUrl(revision.image, revision.wasmDigest, { keychain })
-    : await deps.registry.pull(revision.image, revision.digest, { keychain });
+    ? await deps.registry.pullUrl(revision.image, revision.wasmDigest, options)
+    : await deps.registry.pull(revision.image, revision.digest, options);
   return pulled.ok && (await deps.registry.has(revision.wasmDigest));
 }
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { setBounded } from "../../base/bounded-map.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { Digest } from "../../model/digest.ts";
@@ -122,6 +123,11 @@ export class FleetObserver implements StreamObserver {
     if (record.node === node) return;
     if (record.node.version !== node.version) for (const ledger of record.ledgers.values()) ledger.forgive();
     const managedAnew = (record.node.managed ?? node.managed) !== undefined && managedKey(record.node) !== managedKey(node);
+    if (!isDeepStrictEqual(record.node.labels, node.labels)) {
+      // Other filters may concern it now. What it was due before would be the wrong answer.
+      record.assigned = undefined;
+      this.options.cache.clear(record.node.key);
+    }
     record.node = node;
     if (managedAnew && record.assigned !== undefined) serveManaged(this.options.cache, record);
   }

@@ -1,11 +1,56 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { digestOf } from "../../../model/digest.ts";
+import { silentLog } from "../../../model/log.ts";
+import { ok } from "../../../model/result.ts";
+import type { Revision } from "../../../model/revision.ts";
+import { DEFAULT_SETTINGS } from "../../../model/settings.ts";
 import { isObjectName } from "../../parse/names.ts";
-import { revisionName } from "./revisions.ts";
+import type { ApiRequest, KubeApi } from "./api.ts";
+import { createRevisionStore, revisionName } from "./revisions.ts";
+
+/** An API server that keeps ControllerRevisions, and loses its answer to the first request. */
+function forgetfulApi(): Pick<KubeApi, "request"> {
+  const objects = new Map<string, { data: unknown; metadata: { name: string } }>();
+  let isLost = true;
+  const failure = (status: number, reason: string) => ({ ok: false as const, error: { status, reason, message: reason, retryable: true } });
+  return {
+    async request({ method = "GET", path, body }: ApiRequest) {
+      if (method === "POST") {
+        const made = structuredClone(body) as { data: unknown; metadata: { name: string } };
+        const at = `${path}/${made.metadata.name}`;
+        if (objects.has(at)) return failure(409, "AlreadyExists");
+        objects.set(at, made);
+        const wasLost = isLost;
+        isLost = false;
+        return wasLost ? failure(0, "Timeout") : ok(made);
+      }
+      if (method === "GET" && path.endsWith("controllerrevisions")) return ok({ items: [...objects.values()] });
+      const found = objects.get(path);
+      if (found === undefined) return failure(404, "NotFound");
+      if (method === "DELETE") objects.delete(path);
+      return ok(found);
+    },
+  } as Pick<KubeApi, "request">;
+}
 
 const UID = "0a1b2c3d-0000-4000-8000-000000000000";
 
 describe("ControllerRevisions", () => {
+  test("a revision takes the place of one with its number that was saved though the answer was lost", async () => {
+    const store = createRevisionStore({ api: forgetfulApi() as KubeApi, log: silentLog });
+    const key = { namespace: "shop", name: "f" };
+    const revision = (hash: string): Revision => ({
+      ...{ number: 1, image: "r.example/f:1", digest: digestOf(hash), wasmDigest: digestOf(hash), hash },
+      ...{ settings: DEFAULT_SETTINGS, capabilities: [], time: "2026-01-01T00:00:00.000Z" },
+    });
+    assert.equal((await store.save(key, UID, revision("one"))).ok, false);
+    assert.equal((await store.save(key, UID, revision("two"))).ok, true);
+    assert.equal((await store.save(key, UID, revision("two"))).ok, true);
+    const kept = await store.list(key, UID);
+    assert.deepEqual(kept.ok && kept.value.map(({ hash }) => hash), ["two"]);
+  });
+
   test("a revision's name is a valid one for every name of a filter, and another for every number and object", () => {
     for (const name of ["a", "a.b-c", "x".repeat(253), `${"x".repeat(199)}.${"y".repeat(53)}`, `${"x".repeat(198)}--y${"z".repeat(40)}`]) {
       assert.ok(isObjectName(name), name);

@@ -22,7 +22,7 @@ export interface RevisionStore {
 export function createRevisionStore({ api, log }: { api: KubeApi; log: Log }): RevisionStore {
   const collection = ({ namespace }: FilterKey): string => `/apis/apps/v1/namespaces/${encodeURIComponent(namespace)}/controllerrevisions`;
 
-  return {
+  const store: RevisionStore = {
     async list(key, uid) {
       const found = await api.request({ path: collection(key), query: { labelSelector: `${UID_LABEL}=${uid}` } });
       if (!found.ok) return found;
@@ -39,8 +39,19 @@ export function createRevisionStore({ api, log }: { api: KubeApi; log: Log }): R
       return ok(revisions.sort((a, b) => a.number - b.number));
     },
     async save(key, uid, revision) {
-      const made = await api.request({ method: "POST", path: collection(key), body: toControllerRevision(key, uid, revision) });
-      if (made.ok || made.error.reason === "AlreadyExists") return ok(undefined);
+      const body = toControllerRevision(key, uid, revision);
+      const post = () => api.request({ method: "POST", path: collection(key), body });
+      let made = await post();
+      if (!made.ok && made.error.reason === "AlreadyExists") {
+        const stored = await store.list(key, uid);
+        if (!stored.ok) return stored;
+        if (stored.value.some(({ number, hash }) => number === revision.number && hash === revision.hash)) return ok(undefined);
+        // Left by a save whose answer was lost, of a content that is not wanted any more: nothing refers to it. Its data cannot be changed.
+        const removed = await store.remove(key, uid, revision.number);
+        if (!removed.ok) return removed;
+        made = await post();
+      }
+      if (made.ok) return ok(undefined);
       if (made.error.status === 404) return fail("ObjectGone", `the namespace of WasmFilter ${filterId(key)} is gone`);
       return made;
     },
@@ -49,6 +60,7 @@ export function createRevisionStore({ api, log }: { api: KubeApi; log: Log }): R
       return removed.ok || removed.error.status === 404 ? ok(undefined) : removed;
     },
   };
+  return store;
 }
 
 /** A revision of an object always has the same name, so the API server refuses a second one. At most 253 characters. */
