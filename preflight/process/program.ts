@@ -4,7 +4,8 @@ import { stripTypeScriptTypes } from "node:module";
 import { dirname, join } from "node:path";
 import { encodeHead } from "./frame.ts";
 
-const ENTRY = new URL("./child.ts", import.meta.url);
+/** `.ts` in a checkout, `.js` in a package, as this file. */
+const ENTRY = new URL(import.meta.url.endsWith(".js") ? "./child.js" : "./child.ts", import.meta.url);
 const IMPORT = /^(?:import|export)\b[^;]*?\bfrom "(\.[^"]+)";/gm;
 const TYPES_ONLY = /^(?:import|export) type\b/;
 
@@ -23,7 +24,7 @@ function collect(): Map<string, string> {
 
 /** JSON of all the files without their types, as boot.js reads it. */
 function strip(files: ReadonlyMap<string, string>): Buffer {
-  const plain = [...files].map(([url, text]) => [url, stripTypeScriptTypes(text)] as const);
+  const plain = [...files].map(([url, text]) => [url, url.endsWith(".js") ? text : stripTypeScriptTypes(text)] as const);
   return Buffer.from(JSON.stringify({ entry: ENTRY.href, files: Object.fromEntries(plain) }));
 }
 
