@@ -14,7 +14,7 @@ export function kindOf(file: string): Kind {
 /** The test files of this kind, as paths below the project's folder, in order. */
 export async function testFiles(kind: Kind): Promise<string[]> {
   const files: string[] = [];
-  for await (const file of glob("**/*.test.ts", { cwd: ROOT, exclude: ["**/node_modules", ".weir"] })) {
+  for await (const file of glob("**/*.test.ts", { cwd: ROOT, exclude: ["**/node_modules", ".weir", "dist"] })) {
     if (kindOf(file) === kind) files.push(file);
   }
   return files.sort();
