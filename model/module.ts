@@ -22,8 +22,20 @@ export interface Credentials {
 /** `host[:port]`, or `host[:port]/path` where a secret narrows an entry to some repositories -> credentials. */
 export type Keychain = ReadonlyMap<string, Credentials>;
 
+/** What recorded revisions have: they show that access was given when they were made. */
+export interface Kept {
+  /** True when a revision of the filter that asks has this digest: going on with it, or back to it, asks nobody. */
+  byFilter(digest: Digest): boolean;
+  /** The same for any filter of its namespace: kept while the network is away. */
+  byNamespace(digest: Digest): boolean;
+}
+
 export interface PullOptions {
   readonly keychain: Keychain;
+  /** Who asks: access that one namespace showed counts for no other. */
+  readonly namespace: string;
+  /** Default: nothing is kept. */
+  readonly kept?: Kept;
   readonly signal?: AbortSignal;
 }
 
@@ -43,7 +55,8 @@ export interface ModuleBytes {
 
 /**
  * Resolves references and brings modules into the content-addressed store.
- * Concurrent pulls of one digest are one pull. A digest that is in the store needs no network.
+ * Concurrent pulls of one digest from one repository are one pull. What the filter's own revisions keep needs no network; anything else that is in
+ * the store is handed out once the namespace showed that it may read it where it came from.
  */
 export interface ModuleRegistry extends StoreSource {
   /** Tag or digest -> manifest digest. An index resolves to the one manifest in it that carries a module. */

@@ -4,7 +4,7 @@ import { digestOf } from "../model/digest.ts";
 import { reply } from "./testing/fake-registry.ts";
 import { addArtifact, addBlob, addIndex, addManifest, createContent, tar, wasm } from "./testing/images.ts";
 import { layouts } from "./testing/layouts.ts";
-import { anonymous, MODULE, registryOn, withFake } from "./testing/module-registry.ts";
+import { anonymous, keeping, MODULE, registryOn, withFake } from "./testing/module-registry.ts";
 import { failed, valued } from "./testing/result.ts";
 
 describe("resolving", () => {
@@ -50,8 +50,9 @@ describe("resolving", () => {
       assert.notEqual(module.digest, index.digest);
       await fake.stop();
       const { registry: restarted } = await registryOn({ dataDir });
-      assert.equal(valued(await restarted.resolve(image, index.digest, anonymous)), artifact.digest);
-      assert.equal(valued(await restarted.pull(image, index.digest, anonymous)).wasmDigest, digestOf(MODULE));
+      const kept = keeping(artifact.digest);
+      assert.equal(valued(await restarted.resolve(image, index.digest, kept)), artifact.digest);
+      assert.equal(valued(await restarted.pull(image, artifact.digest, kept)).wasmDigest, digestOf(MODULE));
     });
   });
 
@@ -115,7 +116,9 @@ describe("pulling", () => {
     const { digest } = addArtifact(content, MODULE, "v1");
     await withFake(content, async (fake) => {
       const { registry } = await registryOn();
-      const pulls = Array.from({ length: 20 }, (_, i) => registry.pull(`${fake.host}/team-${i}/f:v1`, digest, anonymous));
+      const pulls = Array.from({ length: 20 }, (_, i) =>
+        registry.pull(`${fake.host}/f:v${i}`, digest, { ...anonymous, namespace: `team-${i}` }),
+      );
       for (const pulled of await Promise.all(pulls)) valued(pulled);
       assert.equal(fake.requests.filter(({ path }) => path.includes("/blobs/")).length, 1);
       const [a, b] = await Promise.all([registry.read(digestOf(MODULE)), registry.read(digestOf(MODULE))]);
@@ -138,7 +141,8 @@ describe("pulling", () => {
       };
       const { registry } = await registryOn();
       const image = `${fake.host}/f:v1`;
-      const as = (username: string) => registry.pull(image, digest, { keychain: new Map([[fake.host, { username, password: "pw" }]]) });
+      const as = (username: string) =>
+        registry.pull(image, digest, { ...anonymous, keychain: new Map([[fake.host, { username, password: "pw" }]]) });
       const wrong = as("wrong");
       await asked.promise; // a pull that "right" had begun would serve "wrong" too
       const right = as("right");

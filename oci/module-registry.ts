@@ -1,19 +1,18 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
-import pLimit from "p-limit";
 import { createSingleFlight } from "../base/single-flight.ts";
 import { systemClock } from "../model/clock.ts";
 import type { Digest } from "../model/digest.ts";
 import { type Log, silentLog } from "../model/log.ts";
-import { outcomeOf, silentMetrics } from "../model/metrics.ts";
+import { type Metrics, outcomeOf, silentMetrics } from "../model/metrics.ts";
 import type { Module, ModuleRegistry, PullOptions } from "../model/module.ts";
-import { failForNow, ok, type Result } from "../model/result.ts";
-import { defaultLimits, type FetchedModule, fetchModule, findImage } from "./image/image.ts";
-import { httpOptions, type OciOptions, openReference } from "./open.ts";
-import { findCredentials } from "./registry/keychain.ts";
-import { parseReference, repositoryName } from "./repository/reference.ts";
-import type { Repository } from "./repository/repository.ts";
-import { createStore, type Store } from "./store/store.ts";
+import { type Failure, failForNow, ok, type Result } from "../model/result.ts";
+import type { Claim } from "./access/access.ts";
+import { createGate, type Gate } from "./access/gate.ts";
+import { defaultLimits, type FetchedModule, fetchModule, findImage, type Limits } from "./image/image.ts";
+import { httpOptions, type OciOptions, openFor } from "./open.ts";
+import { resolveImage } from "./resolve-image.ts";
+import { createStore, type Delivered, type Space, type Store } from "./store/store.ts";
+import { createTurns, type Turns } from "./turns.ts";
 import { fetchUrl } from "./url-source.ts";
 
 export interface ModuleRegistryOptions extends OciOptions {
@@ -28,112 +27,135 @@ export interface ModuleRegistryOptions extends OciOptions {
 const PARALLEL_FETCHES = 4;
 
 /**
- * The port `ModuleRegistry` for registries, image layout folders and plain URLs. A module in the store is for every filter that names
- * its digest, without credentials, as a Kubernetes node does with images and IfNotPresent.
+ * The port `ModuleRegistry` for registries, image layout folders and plain URLs. What is in the store is for a namespace that showed that it may read it
+ * where it came from (docs/decisions/0019-the-store-asks.md).
  */
 export function createModuleRegistry(options: ModuleRegistryOptions): ModuleRegistry {
-  const { log = silentLog, limits = defaultLimits, clock = systemClock, metrics = silentMetrics } = options;
-  const store = createStore({ directory: join(options.dataDir, "modules"), maxBytes: options.maxStoreBytes ?? 2 * 2 ** 30, log, clock });
-  const pulls = createSingleFlight<Result<Module>>({ isForAll: ({ ok }) => ok });
-  const limited = pLimit(PARALLEL_FETCHES);
-  metrics.gauge("store_bytes", () => store.bytes());
+  return new StoringRegistry(options);
+}
 
-  /** The module from the store, else from `get`. One task for each digest, however many ask. */
-  async function bring(
-    digest: Digest,
+/** Gets what is not in the store. */
+type Get = (signal: AbortSignal) => Promise<Result<FetchedModule>>;
+
+class StoringRegistry implements ModuleRegistry {
+  private readonly options: ModuleRegistryOptions;
+  private readonly limits: Limits;
+  private readonly log: Log;
+  private readonly metrics: Metrics;
+  private readonly store: Store;
+  private readonly gate: Gate;
+  private readonly turns: Turns = createTurns(PARALLEL_FETCHES);
+  private readonly fetches = createSingleFlight<Result<Module>>({ isForAll: ({ ok }) => ok });
+
+  constructor(options: ModuleRegistryOptions) {
+    const { log = silentLog, limits = defaultLimits, clock = systemClock, metrics = silentMetrics } = options;
+    this.options = options;
+    this.limits = limits;
+    this.log = log;
+    this.metrics = metrics;
+    this.store = createStore({ directory: join(options.dataDir, "modules"), maxBytes: options.maxStoreBytes ?? 2 * 2 ** 30, log, clock });
+    this.gate = createGate(clock);
+    metrics.gauge("store_bytes", () => this.store.bytes());
+  }
+
+  resolve(image: string, pin: Digest | undefined, asking: PullOptions): Promise<Result<Digest>> {
+    const { store, gate, log, options } = this;
+    return resolveImage({ store, gate, log, options }, image, pin, asking);
+  }
+
+  /** The store is looked at only when the answer may depend on it: nobody learns from a refusal, or from its time, what others have there. */
+  async pull(image: string, digest: Digest, asking: PullOptions): Promise<Result<Module>> {
+    const { gate, limits, turns } = this;
+    const { namespace, kept, signal } = asking;
+    const own = kept?.byFilter(digest) === true ? await this.stored("manifests", digest) : undefined;
+    if (own !== undefined) return ok(own.value);
+    const opened = openFor(image, asking.keychain, this.options);
+    if (!opened.ok) return opened;
+    const { repository, identity } = opened.value;
+    const claim: Claim = { namespace, source: repository.name, digest };
+    const isKept = kept?.byNamespace(digest) === true;
+    const found = async () => {
+      const known = await this.stored("manifests", digest);
+      return known !== undefined && (isKept || known.from.includes(claim.source)) ? known : undefined;
+    };
+    const entered = await gate.enter(claim, opened.value, signal);
+    const known = entered.ok ? await found() : undefined;
+    if (known !== undefined) return ok(known.value);
+    const get: Get = async (own) => {
+      const image = await findImage(repository, digest, own);
+      return image.ok ? turns.run(namespace, () => fetchModule(repository, image.value, limits, own)) : image;
+    };
+    // Whoever showed access here shares the download; a failure is for those with the same credentials.
+    const pulled = entered.ok ? await this.fetch("manifests", claim, identity, signal, get) : entered;
+    return pulled.ok ? pulled : this.orLeft(claim, pulled, isKept, found);
+  }
+
+  /** A URL knows no credentials: a namespace shows access by downloading from it, once in a while. */
+  async pullUrl(url: string, sha256: Digest, { namespace, kept, signal }: PullOptions): Promise<Result<Module>> {
+    const { gate, turns, limits } = this;
+    const claim: Claim = { namespace, source: url, digest: sha256 };
+    const isKnown = kept?.byFilter(sha256) === true || gate.isOpen(claim);
+    const found = () => this.stored("urls", sha256);
+    const known = isKnown ? await found() : undefined;
+    if (known !== undefined) return ok(known.value);
+    const pulled = await this.fetch("urls", claim, "", signal, (own) =>
+      turns.run(namespace, () => fetchUrl(httpOptions(this.options), url, sha256, limits.moduleBytes, own)),
+    );
+    if (!pulled.ok) return this.orLeft(claim, pulled, kept?.byNamespace(sha256) === true, found);
+    gate.admit(claim);
+    return pulled;
+  }
+
+  read(wasmDigest: Digest): Promise<Uint8Array | undefined> {
+    return this.store.read(wasmDigest);
+  }
+
+  has(wasmDigest: Digest): Promise<boolean> {
+    return this.store.has(wasmDigest);
+  }
+
+  retain(digests: ReadonlySet<Digest>): void {
+    this.store.retain(digests);
+  }
+
+  /** After a failure: what the store has, if access was shown before and the failure says nothing about it. */
+  private async orLeft(
+    claim: Claim,
+    failed: { readonly ok: false; readonly error: Failure },
+    isKept: boolean,
+    found: () => Promise<Delivered<Module> | undefined>,
+  ): Promise<Result<Module>> {
+    this.gate.failed(claim, failed.error);
+    const left = this.gate.outlasts(claim, failed.error, isKept) ? await found() : undefined;
+    return left === undefined ? failed : ok(left.value);
+  }
+
+  /** Fetches and keeps. One download for each digest and source, however many ask. */
+  private async fetch(
+    space: Space,
+    { source, digest, namespace }: Claim,
     identity: string,
     signal: AbortSignal | undefined,
-    get: (signal: AbortSignal) => Promise<Result<FetchedModule>>,
+    get: Get,
   ): Promise<Result<Module>> {
-    const outcome = await pulls.run(digest, (own) => fetchMissing(digest, () => get(own)), { identity, signal });
+    const task = async (own: AbortSignal): Promise<Result<Module>> => {
+      const stop = this.metrics.start("pull");
+      const fetched = await get(own);
+      stop(outcomeOf(fetched));
+      if (!fetched.ok) return fetched;
+      const { module, bytes } = fetched.value;
+      const kept = await this.store.put(space, module, bytes, space === "manifests" ? source : undefined);
+      if (kept.ok) this.log.info("module pulled", { digest, wasmDigest: kept.value.wasmDigest, bytes: kept.value.size, namespace });
+      return kept;
+    };
+    const outcome = await this.fetches.run(JSON.stringify([space, digest, source]), task, { identity, signal });
     return outcome ?? failForNow("Canceled", "the request was canceled");
   }
 
-  async function fetchMissing(digest: Digest, get: () => Promise<Result<FetchedModule>>): Promise<Result<Module>> {
-    const stored = await findStored(store, digest);
-    if (stored !== undefined) return ok(stored);
-    const stop = metrics.start("pull");
-    const fetched = await get();
-    stop(outcomeOf(fetched));
-    if (!fetched.ok) return fetched;
-    const kept = await store.put(fetched.value.module, fetched.value.bytes);
-    if (kept.ok) log.info("module pulled", { digest, wasmDigest: kept.value.wasmDigest, bytes: kept.value.size });
-    return kept;
+  /** The module, if its record and its verified file are both there. */
+  private async stored(space: Space, digest: Digest): Promise<Delivered<Module> | undefined> {
+    const found = await this.store.module(space, digest);
+    if (found === undefined) return undefined;
+    return (await this.store.has(found.value.wasmDigest)) ? found : undefined;
   }
-
-  return {
-    resolve: (image, pin, asking) => resolveImage({ store, log, options }, image, pin, asking),
-    async pull(image, digest, { keychain, signal }) {
-      const manifest = (await store.manifestOf(digest)) ?? digest;
-      return bring(manifest, identityOf(image, keychain), signal, async (own) => {
-        const opened = openReference(image, keychain, options);
-        if (!opened.ok) return opened;
-        const { repository } = opened.value;
-        const found = await findImage(repository, manifest, own);
-        return found.ok ? limited(() => fetchModule(repository, found.value, limits, own)) : found;
-      });
-    },
-    pullUrl: (url, sha256, { signal }) =>
-      bring(sha256, url, signal, (own) => limited(() => fetchUrl(httpOptions(options), url, sha256, limits.moduleBytes, own))),
-    read: (wasmDigest) => store.read(wasmDigest),
-    has: (wasmDigest) => store.has(wasmDigest),
-    retain: (digests) => store.retain(digests),
-  };
-}
-
-interface Resolving {
-  readonly store: Store;
-  readonly log: Log;
-  readonly options: OciOptions;
-}
-
-/** A reference -> the digest of the manifest that carries the module, with as few requests as possible. */
-async function resolveImage(
-  { store, log, options }: Resolving,
-  image: string,
-  pin: Digest | undefined,
-  { keychain, signal }: PullOptions,
-): Promise<Result<Digest>> {
-  const opened = openReference(image, keychain, options);
-  if (!opened.ok) return opened;
-  const { reference, repository } = opened.value;
-  const wanted = await wantedDigest(repository, pin ?? reference.digest, reference.tag, signal);
-  if (!wanted.ok) return wanted;
-  const known = wanted.value === undefined ? undefined : await knownManifest(store, wanted.value);
-  if (known !== undefined) return ok(known);
-  const found = await findImage(repository, wanted.value ?? reference.tag ?? "latest", signal);
-  if (!found.ok) return found;
-  const { index, manifest, isWholeIndex } = found.value;
-  if (index !== undefined && isWholeIndex) {
-    const noted = await store.putIndex(index.digest, manifest.digest);
-    if (!noted.ok) log.warn(noted.error.message, { digest: index.digest }); // only a cache: the answer is known all the same
-  }
-  return ok(manifest.digest);
-}
-
-/** The pinned digest, else the digest that the tag has now, where one HEAD tells. */
-async function wantedDigest(repository: Repository, pin: Digest | undefined, tag: string | undefined, signal?: AbortSignal) {
-  return pin !== undefined ? ok(pin) : repository.peek(tag ?? "latest", signal);
-}
-
-/** The manifest's digest, if the store knows this digest of a manifest or an index. */
-async function knownManifest(store: Store, digest: Digest): Promise<Digest | undefined> {
-  return (await store.module(digest))?.digest ?? store.manifestOf(digest);
-}
-
-/** The module, if its record and its verified file are both there. */
-async function findStored(store: Store, digest: Digest): Promise<Module | undefined> {
-  const module = await store.module(digest);
-  if (module === undefined) return undefined;
-  return (await store.has(module.wasmDigest)) ? module : undefined;
-}
-
-/** What the outcome of a pull depends on besides the digest, without holding the password. */
-function identityOf(image: string, keychain: PullOptions["keychain"]): string {
-  const parsed = parseReference(image);
-  if (!parsed.ok) return image;
-  const reference = parsed.value;
-  const credentials = reference.kind === "registry" ? findCredentials(keychain, reference.registry, reference.repository) : undefined;
-  const text = JSON.stringify([repositoryName(reference), credentials?.username, credentials?.password]);
-  return createHash("sha256").update(text).digest("hex");
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { resolve as resolvePath } from "node:path";
 import { type Clock, systemClock } from "../model/clock.ts";
 import { type Metrics, silentMetrics } from "../model/metrics.ts";
@@ -65,4 +66,18 @@ export function openReference(
   if (!reference.ok) return reference;
   const repository = openRepository(reference.value, keychain, options);
   return repository.ok ? ok({ reference: reference.value, repository: repository.value }) : repository;
+}
+
+/** As `openReference`, with what answers depend on besides the request: the credentials for this repository, hashed. */
+export function openFor(
+  image: string,
+  keychain: Keychain,
+  options: OciOptions,
+): Result<{ readonly reference: Reference; readonly repository: Repository; readonly identity: string }> {
+  const opened = openReference(image, keychain, options);
+  if (!opened.ok) return opened;
+  const { reference } = opened.value;
+  const credentials = reference.kind === "registry" ? findCredentials(keychain, reference.registry, reference.repository) : undefined;
+  const text = JSON.stringify([credentials?.username, credentials?.password]);
+  return ok({ ...opened.value, identity: createHash("sha256").update(text).digest("hex") });
 }

@@ -12,6 +12,7 @@ import { headerFilter } from "./support/wat.ts";
 
 const auth = { username: "robot", password: "s3cret:with colon" };
 const anonymous: Keychain = new Map();
+const namespace = "shop";
 
 let registry: Registry;
 let storage: Awaited<ReturnType<typeof createTempFolder>>;
@@ -52,19 +53,19 @@ describe("push, pull and inspect", () => {
     const [one, two] = [await modules(2_000_000), await modules()];
     const pushed = valued(await pushModule(image, one, { keychain }));
     const { port } = await registryPort();
-    assert.equal(valued(await port.resolve(image, undefined, { keychain })), pushed.digest);
-    const module = valued(await port.pull(image, pushed.digest, { keychain }));
+    assert.equal(valued(await port.resolve(image, undefined, { keychain, namespace })), pushed.digest);
+    const module = valued(await port.pull(image, pushed.digest, { keychain, namespace }));
     assert.equal(module.wasmDigest, pushed.wasmDigest);
     assert.notEqual(module.wasmDigest, module.digest);
     assert.deepEqual(Buffer.from((await port.read(module.wasmDigest)) ?? []), Buffer.from(one));
 
     const moved = valued(await pushModule(image, two, { keychain }));
     assert.notEqual(moved.digest, pushed.digest);
-    assert.equal(valued(await port.resolve(image, undefined, { keychain })), moved.digest);
-    assert.equal(valued(await port.resolve(image, pushed.digest, { keychain })), pushed.digest);
+    assert.equal(valued(await port.resolve(image, undefined, { keychain, namespace })), moved.digest);
+    assert.equal(valued(await port.resolve(image, pushed.digest, { keychain, namespace })), pushed.digest);
     const { port: elsewhere } = await registryPort();
     assert.equal(
-      valued(await elsewhere.pull(image, pushed.digest, { keychain })).wasmDigest,
+      valued(await elsewhere.pull(image, pushed.digest, { keychain, namespace })).wasmDigest,
       pushed.wasmDigest,
       "the old digest is still there",
     );
@@ -81,9 +82,9 @@ describe("push, pull and inspect", () => {
       await upload(registry.host, repository, content, auth);
       for (const [tag, pin] of [["v1"], ["multi"], ["multi", index.digest], ["v1", image.digest]] as const) {
         const reference = `${registry.host}/${repository}:${tag}`;
-        assert.equal(valued(await port.resolve(reference, pin, { keychain })), image.digest, `${name} as ${tag}`);
+        assert.equal(valued(await port.resolve(reference, pin, { keychain, namespace })), image.digest, `${name} as ${tag}`);
       }
-      const pulled = valued(await port.pull(`${registry.host}/${repository}:multi`, image.digest, { keychain }));
+      const pulled = valued(await port.pull(`${registry.host}/${repository}:multi`, image.digest, { keychain, namespace }));
       assert.deepEqual(Buffer.from((await port.read(pulled.wasmDigest)) ?? []), Buffer.from(module), name);
     }
   });
@@ -118,8 +119,8 @@ describe("what a registry refuses or does not have", () => {
     const other: Keychain = new Map([["other.example", auth]]);
     for (const wrong of [keychainOf("robot", "hunter2"), keychainOf("nobody", "hunter2"), anonymous, other]) {
       for (const result of [
-        await port.resolve(image, undefined, { keychain: wrong }),
-        await port.pull(image, digest, { keychain: wrong }),
+        await port.resolve(image, undefined, { keychain: wrong, namespace }),
+        await port.pull(image, digest, { keychain: wrong, namespace }),
         await pushModule(image, await modules(), { keychain: wrong }),
       ]) {
         const failure = failed(result, "AccessDenied");
@@ -132,24 +133,28 @@ describe("what a registry refuses or does not have", () => {
   test("an unknown repository, tag and digest are not found", async () => {
     const { port } = await registryPort();
     const { digest } = valued(await pushModule(`${registry.host}/filters/known:v1`, await modules(), { keychain }));
-    failed(await port.resolve(`${registry.host}/filters/unknown:v1`, undefined, { keychain }), "ImageNotFound");
-    failed(await port.resolve(`${registry.host}/filters/known:v2`, undefined, { keychain }), "ImageNotFound");
-    failed(await port.pull(`${registry.host}/filters/unknown:v1`, digest, { keychain }), "ImageNotFound");
+    failed(await port.resolve(`${registry.host}/filters/unknown:v1`, undefined, { keychain, namespace }), "ImageNotFound");
+    failed(await port.resolve(`${registry.host}/filters/known:v2`, undefined, { keychain, namespace }), "ImageNotFound");
+    failed(await port.pull(`${registry.host}/filters/unknown:v1`, digest, { keychain, namespace }), "ImageNotFound");
   });
 
   test("with the registry stopped a known digest is served, a tag waits, and both work again when it is back", async () => {
     const image = `${registry.host}/filters/outage:v1`;
     const { digest, wasmDigest } = valued(await pushModule(image, await modules(), { keychain }));
     const { port, reopen } = await registryPort();
-    valued(await port.pull(image, digest, { keychain }));
+    valued(await port.pull(image, digest, { keychain, namespace }));
     await registry.stop();
     const restarted = reopen();
-    assert.equal(valued(await restarted.resolve(image, digest, { keychain: anonymous })), digest);
-    assert.equal(valued(await restarted.pull(image, digest, { keychain: anonymous })).wasmDigest, wasmDigest);
+    const keeps = (kept: string) => kept === digest;
+    const asking = { keychain: anonymous, namespace, kept: { byFilter: keeps, byNamespace: keeps } };
+    assert.equal(valued(await restarted.resolve(image, digest, asking)), digest);
+    assert.equal(valued(await restarted.pull(image, digest, asking)).wasmDigest, wasmDigest);
+    const other = { keychain, namespace: "elsewhere" };
+    assert.ok(failed(await restarted.pull(image, digest, other), "RegistryUnavailable").retryable);
     assert.ok((await restarted.read(wasmDigest)) !== undefined);
-    assert.ok(failed(await restarted.resolve(image, undefined, { keychain }), "RegistryUnavailable").retryable);
+    assert.ok(failed(await restarted.resolve(image, undefined, { keychain, namespace }), "RegistryUnavailable").retryable);
     assert.ok(failed(await pushModule(image, await modules(), { keychain }), "RegistryUnavailable").retryable);
     registry = await startRegistry({ auth, storage: `${storage.path}/registry`, port: registry.port });
-    assert.equal(valued(await restarted.resolve(image, undefined, { keychain })), digest);
+    assert.equal(valued(await restarted.resolve(image, undefined, { keychain, namespace })), digest);
   });
 });

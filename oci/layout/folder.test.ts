@@ -90,10 +90,10 @@ describe("reading from a folder", () => {
     const image = `oci-layout:${folder}:v1`;
     const { digest } = valued(await pushModule(image, MODULE, options));
     const registry = createModuleRegistry({ dataDir: join(base, `data-${count}`), layoutBase: base });
-    assert.equal(valued(await registry.resolve(image, undefined, { keychain })), digest);
-    const module = valued(await registry.pull(image, digest, { keychain }));
+    assert.equal(valued(await registry.resolve(image, undefined, { keychain, namespace: "shop" })), digest);
+    const module = valued(await registry.pull(image, digest, { keychain, namespace: "shop" }));
     await rm(join(base, folder), { recursive: true });
-    assert.equal(valued(await registry.resolve(image, digest, { keychain })), digest);
+    assert.equal(valued(await registry.resolve(image, digest, { keychain, namespace: "shop" })), digest);
     assert.deepEqual(await registry.read(module.wasmDigest), MODULE);
   });
 

@@ -24,6 +24,10 @@ export function createLayoutRepository(directory: string, name: string): Reposit
   return {
     name,
     peek: (tag) => findTag(folder, tag),
+    async holds(digest) {
+      const found = await readManifest(folder, digest);
+      return found.ok ? ok(true) : found;
+    },
     manifest: (wanted) => readManifest(folder, wanted),
     blob: (descriptor, limit) => readBlob(folder, descriptor, limit),
     tags: () => listTags(folder),

@@ -1,7 +1,7 @@
 import type { RegistryReference } from "../repository/reference.ts";
 import type { Repository } from "../repository/repository.ts";
 import { fetchBlob, putBlob } from "./blobs.ts";
-import { fetchManifest, peek, putManifest } from "./manifests.ts";
+import { fetchManifest, holds, peek, putManifest } from "./manifests.ts";
 import { createSession, type SessionOptions } from "./session.ts";
 import { listTags } from "./tags.ts";
 
@@ -14,6 +14,7 @@ export function createRemoteRepository(reference: RegistryReference, options: Se
   return {
     name: session.name,
     peek: (tag, signal) => peek(session, tag, signal),
+    holds: (digest, signal) => holds(session, digest, signal),
     manifest: (wanted, signal) => fetchManifest(session, wanted, signal),
     blob: (descriptor, limit, signal) => fetchBlob(session, descriptor, limit, signal),
     tags: (signal) => listTags(session, signal),

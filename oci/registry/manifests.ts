@@ -5,21 +5,43 @@ import { MAX_MANIFEST_BYTES, manifestTypes, type RawManifest } from "../reposito
 import { boundedBody } from "./http.ts";
 import { type Session, wrongContent } from "./session.ts";
 
-const ACCEPT = Object.values(manifestTypes).join(", ");
+const MANIFEST_TYPES: ReadonlySet<string> = new Set(Object.values(manifestTypes));
+const ACCEPT = [...MANIFEST_TYPES].join(", ");
 
 /** The digest that a tag points at, by one HEAD; `undefined` when the answer does not tell. */
 export async function peek(session: Session, tag: string, signal?: AbortSignal): Promise<Result<Digest | undefined>> {
-  const answer = await session.request({ method: "HEAD", url: session.url(`manifests/${tag}`), headers: { accept: ACCEPT }, signal });
+  const headers = await head(session, tag, `the tag ${tag}`, signal);
+  if (!headers.ok) return headers;
+  const digest = headers.value?.get("docker-content-digest") ?? "";
+  return ok(isDigest(digest) ? digest : undefined);
+}
+
+/**
+ * True when the registry answers a HEAD as one that has this manifest and lets it be read. False when the answer does not tell: a login page, to which a
+ * proxy before the registry may redirect, says 200 too.
+ */
+export async function holds(session: Session, digest: Digest, signal?: AbortSignal): Promise<Result<boolean>> {
+  const headers = await head(session, digest, `the manifest ${digest}`, signal);
+  if (!headers.ok) return headers;
+  const claimed = headers.value?.get("docker-content-digest");
+  // The header is optional: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#checking-if-content-exists-in-the-registry
+  return ok(claimed === digest || (claimed === null && MANIFEST_TYPES.has(mediaTypeOf(headers.value?.get("content-type")))));
+}
+
+/** The headers of a 200; `undefined` for what shows again on the GET that follows, with a body that explains it. */
+async function head(session: Session, reference: string, what: string, signal?: AbortSignal): Promise<Result<Headers | undefined>> {
+  const url = session.url(`manifests/${reference}`);
+  const answer = await session.request({ method: "HEAD", url, headers: { accept: ACCEPT }, signal });
   if (!answer.ok) return answer;
-  if (answer.value.status === 404) {
-    await answer.value.discard();
-    return imageNotFound(session, tag);
-  }
-  if (answer.value.status === 429 || answer.value.status >= 500) return session.unexpected(answer.value, `the tag ${tag}`);
-  // Any other failure shows again on the GET that follows, with a body that explains it.
+  const { status, headers } = answer.value;
+  if (status === 429 || status >= 500) return session.unexpected(answer.value, what);
   await answer.value.discard();
-  const digest = answer.value.status === 200 ? answer.value.headers.get("docker-content-digest") : null;
-  return ok(digest !== null && isDigest(digest) ? digest : undefined);
+  if (status === 404) return imageNotFound(session, reference);
+  return ok(status === 200 ? headers : undefined);
+}
+
+function mediaTypeOf(contentType: string | null | undefined): string {
+  return contentType?.split(";")[0]?.trim() ?? "";
 }
 
 function imageNotFound(session: Session, reference: string) {
@@ -48,7 +70,7 @@ export async function fetchManifest(session: Session, wanted: string, signal?: A
   if (claimed !== null && isDigest(claimed) && claimed !== digest) {
     return wrongContent(session, `manifest ${claimed}`);
   }
-  return ok({ bytes: bytes.value, digest, mediaType: response.headers.get("content-type")?.split(";")[0]?.trim() ?? "" });
+  return ok({ bytes: bytes.value, digest, mediaType: mediaTypeOf(response.headers.get("content-type")) });
 }
 
 /** Stores a manifest under the tag, or under its digest alone. https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests */

@@ -11,6 +11,8 @@ export interface Repository {
   readonly name: string;
   /** The digest behind a tag without fetching the manifest; `undefined` when only a fetch tells. */
   peek(tag: string, signal?: AbortSignal): Promise<Result<Digest | undefined>>;
+  /** True when the manifest or index with this digest may be read here, as one HEAD tells. False: only fetching it tells. */
+  holds(digest: Digest, signal?: AbortSignal): Promise<Result<boolean>>;
   /** The manifest or index behind a tag or digest. */
   manifest(reference: string, signal?: AbortSignal): Promise<Result<RawManifest>>;
   /** The content of a descriptor, at most `limit` bytes. */

@@ -1,4 +1,7 @@
-import type { Digest } from "../../model/digest.ts";
+import { type Digest, isDigest } from "../../model/digest.ts";
+import type { Log } from "../../model/log.ts";
+import type { Blobs } from "./blobs.ts";
+import type { Records } from "./records.ts";
 
 /** A stored module's file. */
 export interface StoredBlob {
@@ -14,7 +17,7 @@ export interface StoredBlob {
  * larger than the limit.
  */
 export function chooseEvictions(blobs: readonly StoredBlob[], maxBytes: number, keep: ReadonlySet<Digest>): readonly StoredBlob[] {
-  let total = blobs.reduce((sum, { size }) => sum + size, 0);
+  let total = sumOf(blobs);
   const evicted: StoredBlob[] = [];
   for (const blob of blobs.toSorted((a, b) => a.usedAt - b.usedAt)) {
     if (total <= maxBytes) break;
@@ -23,4 +26,40 @@ export function chooseEvictions(blobs: readonly StoredBlob[], maxBytes: number, 
     total -= blob.size;
   }
   return evicted;
+}
+
+export function sumOf(blobs: readonly StoredBlob[]): number {
+  return blobs.reduce((sum, { size }) => sum + size, 0);
+}
+
+/** Removes modules beyond the limit, and the records that lead to them. */
+export async function evict(
+  blobs: Blobs,
+  records: Records,
+  { maxBytes, log }: { readonly maxBytes: number; readonly log: Log },
+  retained: ReadonlySet<Digest>,
+): Promise<void> {
+  const stored = await blobs.list();
+  if (sumOf(stored) <= maxBytes) return;
+  const keep = new Set(retained);
+  const leads: { kind: "manifests" | "urls"; name: Digest; wasmDigest: Digest }[] = [];
+  for (const kind of ["manifests", "urls"] as const) {
+    for (const { name, record } of await records.list(kind)) {
+      const { wasmDigest } = record;
+      if (typeof wasmDigest === "string" && isDigest(wasmDigest)) leads.push({ kind, name, wasmDigest });
+    }
+  }
+  for (const { name, wasmDigest } of leads) if (retained.has(name)) keep.add(wasmDigest);
+  const evicted = new Set(chooseEvictions(stored, maxBytes, keep).map(({ digest }) => digest));
+  for (const digest of evicted) await blobs.remove(digest);
+  const orphans = new Set<unknown>();
+  for (const { kind, name, wasmDigest } of leads) {
+    if (!evicted.has(wasmDigest)) continue;
+    if (kind === "manifests") orphans.add(name);
+    await records.remove(kind, name);
+  }
+  for (const { name, record } of await records.list("indexes")) {
+    if (orphans.has(record.manifest)) await records.remove("indexes", name);
+  }
+  if (evicted.size > 0) log.info("modules that nothing needs were evicted", { modules: evicted.size });
 }

@@ -7,15 +7,23 @@ import { type Digest, isDigest } from "../../model/digest.ts";
 import type { Log } from "../../model/log.ts";
 import { hex, namesIn } from "./names.ts";
 
-/** `modules`: a manifest (or url) -> its module. `indexes`: an index -> its manifest. */
-export type RecordKind = "modules" | "indexes";
+/**
+ * Key spaces, a folder each: what one kind of source calls by a digest is never found under another's. `manifests`: a manifest -> its module.
+ * `urls`: what a URL gave -> itself. `indexes`: an index -> its manifest.
+ */
+export type RecordKind = "manifests" | "urls" | "indexes";
 
 /** Small JSON files, one for each digest. A file that is damaged is removed and logged. */
 export interface Records {
   read(kind: RecordKind, digest: Digest): Promise<Record<string, unknown> | undefined>;
   write(kind: RecordKind, digest: Digest, record: object): Promise<void>;
   remove(kind: RecordKind, digest: Digest): Promise<void>;
-  list(kind: RecordKind): Promise<{ readonly name: Digest; readonly record: Record<string, unknown> }[]>;
+  list(kind: RecordKind): Promise<NamedRecord[]>;
+}
+
+export interface NamedRecord {
+  readonly name: Digest;
+  readonly record: Record<string, unknown>;
 }
 
 export function createRecords({ directory, log }: { readonly directory: string; readonly log: Log }): Records {
@@ -30,10 +38,8 @@ export function createRecords({ directory, log }: { readonly directory: string; 
       if (!hasCode(error, "ENOENT")) log.error("a record of the module store cannot be read", { digest, error: String(error) });
       return undefined;
     }
-    try {
-      const record: unknown = JSON.parse(text);
-      if (isRecord(record)) return record;
-    } catch {}
+    const record = parseRecord(text);
+    if (record !== undefined) return record;
     log.warn("a damaged record of the module store was removed; its module will be pulled again", { digest });
     await remove(kind, digest);
     return undefined;
@@ -44,7 +50,7 @@ export function createRecords({ directory, log }: { readonly directory: string; 
     remove,
     write: (kind, digest, record) => writeFileAtomically(pathOf(kind, digest), `${JSON.stringify(record)}\n`),
     async list(kind) {
-      const found: { name: Digest; record: Record<string, unknown> }[] = [];
+      const found: NamedRecord[] = [];
       for (const file of await namesIn(join(directory, kind))) {
         const name = `sha256:${file.replace(/\.json$/, "")}`;
         const record = isDigest(name) ? await read(kind, name) : undefined;
@@ -53,4 +59,14 @@ export function createRecords({ directory, log }: { readonly directory: string; 
       return found;
     },
   };
+}
+
+/** `undefined`: the text is no JSON object. */
+export function parseRecord(text: string): Record<string, unknown> | undefined {
+  try {
+    const record: unknown = JSON.parse(text);
+    return isRecord(record) ? record : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { digestOf } from "../../model/digest.ts";
 import { type Log, silentLog } from "../../model/log.ts";
 import { addArtifact, createContent, wasm } from "../testing/images.ts";
-import { anonymous, MODULE, registryOn, until, withFake } from "../testing/module-registry.ts";
+import { anonymous, keeping, MODULE, registryOn, until, withFake } from "../testing/module-registry.ts";
 import { failed, valued } from "../testing/result.ts";
 
 describe("reading", () => {
@@ -31,8 +31,8 @@ describe("reading", () => {
       valued(await registry.pull(image, digest, anonymous));
       await fake.stop();
       const { registry: restarted } = await registryOn({ dataDir });
-      assert.equal(valued(await restarted.resolve(image, digest, anonymous)), digest);
-      assert.equal(valued(await restarted.pull(image, digest, anonymous)).wasmDigest, digestOf(MODULE));
+      assert.equal(valued(await restarted.resolve(image, digest, keeping(digest))), digest);
+      assert.equal(valued(await restarted.pull(image, digest, keeping(digest))).wasmDigest, digestOf(MODULE));
       assert.deepEqual(await restarted.read(digestOf(MODULE)), MODULE);
       const byTag = await restarted.resolve(image, undefined, anonymous);
       assert.ok(failed(byTag, "RegistryUnavailable").retryable);
@@ -81,7 +81,7 @@ describe("damage", () => {
       }
       assert.equal(warnings.length, 2);
       assert.match(JSON.stringify(warnings), new RegExp(digestOf(MODULE)));
-      const record = join(dataDir, "modules", "modules", `${digest.slice(7)}.json`);
+      const record = join(dataDir, "modules", "manifests", `${digest.slice(7)}.json`);
       await writeFile(record, "{ not json");
       const { registry: again } = await registryOn({ dataDir, log });
       valued(await again.pull(image, digest, anonymous));

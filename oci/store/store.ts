@@ -3,8 +3,9 @@ import { type Digest, isDigest } from "../../model/digest.ts";
 import type { Log } from "../../model/log.ts";
 import type { Module } from "../../model/module.ts";
 import { failForNow, ok, type Result } from "../../model/result.ts";
-import { type Blobs, createBlobs } from "./blobs.ts";
-import { chooseEvictions, type StoredBlob } from "./eviction.ts";
+import { createBlobs } from "./blobs.ts";
+import { takeOver } from "./earlier.ts";
+import { evict, sumOf } from "./eviction.ts";
 import { createRecords, type Records } from "./records.ts";
 
 export interface StoreOptions {
@@ -16,17 +17,29 @@ export interface StoreOptions {
   readonly clock: Clock;
 }
 
+/** Where a module came from: each kind has a key space of its own. */
+export type Space = "manifests" | "urls";
+
+/** What the store knows by a digest, and the repositories that delivered it. None: a URL did, or it is not known (an earlier version's record). */
+export interface Delivered<T> {
+  readonly value: T;
+  readonly from: readonly string[];
+}
+
 /**
  * Modules on disk by the digest of their bytes, and records of which manifest has which module and which index has which manifest. Every write is atomic; every read verifies the digest.
  */
 export interface Store {
-  /** The record of this manifest (or url) digest. The module's file may be gone all the same: see `has`. */
-  module(digest: Digest): Promise<Module | undefined>;
+  /** The record of this manifest's or URL's digest. The module's file may be gone all the same: see `has`. */
+  module(space: Space, digest: Digest): Promise<Delivered<Module> | undefined>;
   /** The manifest that this index was once resolved to. */
-  manifestOf(index: Digest): Promise<Digest | undefined>;
-  /** Keeps the bytes and the record. Fails with `StoreFailed`; throws when the bytes are not those of `wasmDigest`. */
-  put(module: Module, bytes: Uint8Array<ArrayBuffer>): Promise<Result<Module>>;
-  putIndex(index: Digest, manifest: Digest): Promise<Result<void>>;
+  manifestOf(index: Digest): Promise<Delivered<Digest> | undefined>;
+  /**
+   * Keeps the bytes and the record, with the repository that delivered them. Fails with `StoreFailed`; throws when the bytes are not those of
+   * `wasmDigest`.
+   */
+  put(space: Space, module: Module, bytes: Uint8Array<ArrayBuffer>, from?: string): Promise<Result<Module>>;
+  putIndex(index: Digest, manifest: Digest, from: string): Promise<Result<void>>;
   /** The bytes, verified; the same array as long as anyone holds it. A damaged file is removed and logged. */
   read(wasmDigest: Digest): Promise<Uint8Array | undefined>;
   /** True when the module's file is there and verified, earlier or now. Keeps no bytes in memory. */
@@ -39,42 +52,59 @@ export interface Store {
   settled(): Promise<void>;
 }
 
+/** Repositories that a record remembers, the latest first. One that is forgotten delivers the bytes once more when it is named. */
+const MAX_FROM = 16;
+
 export function createStore(options: StoreOptions): Store {
   const { log } = options;
   const records = createRecords(options);
   const blobs = createBlobs(options);
   let retained: ReadonlySet<Digest> | undefined;
   let evicting: Promise<void> = Promise.resolve();
+  let takingOver: Promise<void> | undefined;
+
+  /** The records, once those of earlier versions are where they belong. */
+  async function settledRecords(): Promise<Records> {
+    takingOver ??= takeOver(options.directory, log);
+    await takingOver;
+    return records;
+  }
 
   function evictSoon(newest?: Digest): void {
     const run = async () => {
       if (retained === undefined) return;
       const keep = new Set(retained);
       if (newest !== undefined) keep.add(newest);
-      await evict(blobs, records, options, keep);
+      await evict(blobs, await settledRecords(), options, keep);
     };
     evicting = evicting.then(run).catch((error) => log.warn("eviction failed", { error: String(error) }));
   }
 
   return {
-    async module(digest) {
-      const { wasmDigest, size, mediaType } = (await records.read("modules", digest)) ?? {};
+    async module(space, digest) {
+      const { wasmDigest, size, mediaType, from } = (await (await settledRecords()).read(space, digest)) ?? {};
       if (!isDigestValue(wasmDigest) || typeof size !== "number") return undefined;
-      return { digest, wasmDigest, size, mediaType: typeof mediaType === "string" ? mediaType : "" };
+      return { value: { digest, wasmDigest, size, mediaType: typeof mediaType === "string" ? mediaType : "" }, from: namesOf(from) };
     },
     async manifestOf(index) {
-      const manifest = (await records.read("indexes", index))?.manifest;
-      return isDigestValue(manifest) ? manifest : undefined;
+      const { manifest, from } = (await records.read("indexes", index)) ?? {};
+      return isDigestValue(manifest) ? { value: manifest, from: namesOf(from) } : undefined;
     },
-    async put({ digest, ...record }, bytes) {
+    put(space, { digest, ...record }, bytes, from) {
       return writing(async () => {
+        const known = await (await settledRecords()).read(space, digest);
         await blobs.write(record.wasmDigest, bytes);
-        await records.write("modules", digest, record);
+        await records.write(space, digest, { ...record, from: withName(known?.from, from) });
         evictSoon(record.wasmDigest);
         return { digest, ...record };
       });
     },
-    putIndex: (index, manifest) => writing(() => records.write("indexes", index, { manifest })),
+    putIndex(index, manifest, from) {
+      return writing(async () => {
+        const known = await records.read("indexes", index);
+        await records.write("indexes", index, { manifest, from: withName(known?.from, from) });
+      });
+    },
     read: (digest) => blobs.read(digest),
     has: (digest) => blobs.has(digest),
     retain(digests) {
@@ -86,29 +116,13 @@ export function createStore(options: StoreOptions): Store {
   };
 }
 
-/** Removes modules beyond the limit, and the records that lead to them. */
-async function evict(blobs: Blobs, records: Records, { maxBytes, log }: StoreOptions, retained: ReadonlySet<Digest>): Promise<void> {
-  const stored = await blobs.list();
-  if (sumOf(stored) <= maxBytes) return;
-  const keep = new Set(retained);
-  const known = await records.list("modules");
-  for (const { name, record } of known) {
-    if (keep.has(name) && isDigestValue(record.wasmDigest)) keep.add(record.wasmDigest);
-  }
-  const evicted = new Set(chooseEvictions(stored, maxBytes, keep).map(({ digest }) => digest));
-  for (const digest of evicted) await blobs.remove(digest);
-  const orphans = new Set(
-    known.filter(({ record }) => isDigestValue(record.wasmDigest) && evicted.has(record.wasmDigest)).map(({ name }) => name),
-  );
-  for (const digest of orphans) await records.remove("modules", digest);
-  for (const { name, record } of await records.list("indexes")) {
-    if (isDigestValue(record.manifest) && orphans.has(record.manifest)) await records.remove("indexes", name);
-  }
-  if (evicted.size > 0) log.info("modules that nothing needs were evicted", { modules: evicted.size });
+function namesOf(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((name) => typeof name === "string") : [];
 }
 
-function sumOf(blobs: readonly StoredBlob[]): number {
-  return blobs.reduce((sum, { size }) => sum + size, 0);
+function withName(known: unknown, name: string | undefined): readonly string[] {
+  const names = namesOf(known);
+  return name === undefined ? names : [name, ...names.filter((other) => other !== name)].slice(0, MAX_FROM);
 }
 
 async function writing<T>(write: () => Promise<T>): Promise<Result<T>> {

@@ -3,13 +3,20 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
+import type { Digest } from "../../model/digest.ts";
 import type { ModuleRegistry, PullOptions } from "../../model/module.ts";
 import { createModuleRegistry, type ModuleRegistryOptions } from "../module-registry.ts";
 import { type FakeRegistry, startFakeRegistry } from "./fake-registry.ts";
 import { type Content, wasm } from "./images.ts";
 
 export const MODULE = wasm("the module", 5000);
-export const anonymous: PullOptions = { keychain: new Map() };
+export const anonymous: PullOptions = { keychain: new Map(), namespace: "shop" };
+
+/** As a filter asks whose revisions have these digests; its namespace has no others. */
+export function keeping(...digests: readonly Digest[]): PullOptions {
+  const keeps = (digest: Digest) => digests.includes(digest);
+  return { ...anonymous, kept: { byFilter: keeps, byNamespace: keeps } };
+}
 
 const base = await mkdtemp(join(tmpdir(), "weir-oci-"));
 after(() => rm(base, { recursive: true, force: true }));

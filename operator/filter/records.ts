@@ -11,6 +11,8 @@ export interface Records {
   isCurrent(record: FilterRecord): boolean;
   /** Digests that must stay in the store: all that a kept revision may go back to. */
   digests(): ReadonlySet<Digest>;
+  /** True when a recorded revision of a filter of this namespace has this digest (of a manifest, or of a URL's module). */
+  keeps(namespace: string, digest: Digest): boolean;
 }
 
 export function createRecords(): Records {
@@ -28,6 +30,12 @@ export function createRecords(): Records {
         if (unrecorded !== undefined) digests.add(unrecorded.revision.digest).add(unrecorded.revision.wasmDigest);
       }
       return digests;
+    },
+    keeps(namespace, digest) {
+      for (const { key, revisions } of records.values()) {
+        if (key.namespace === namespace && revisions.some((revision) => revision.digest === digest)) return true;
+      }
+      return false;
     },
   };
 }

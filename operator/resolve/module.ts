@@ -1,5 +1,6 @@
+import type { Digest } from "../../model/digest.ts";
 import type { Filter } from "../../model/filter.ts";
-import type { Module, ModuleRegistry } from "../../model/module.ts";
+import type { Module, ModuleRegistry, PullOptions } from "../../model/module.ts";
 import type { Result } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import { rememberedDigest } from "../filter/revisions.ts";
@@ -7,6 +8,8 @@ import { type CredentialsDeps, pullKeychain } from "./credentials.ts";
 
 export interface ModuleDeps extends CredentialsDeps {
   readonly registry: Pick<ModuleRegistry, "resolve" | "pull" | "pullUrl">;
+  /** True when a recorded revision of a filter of this namespace has this digest. */
+  readonly keeps: (namespace: string, digest: Digest) => boolean;
 }
 
 /** From the reference in the spec to a digest, and to a module in the store. A digest that the history has is not asked for again (IfNotPresent). */
@@ -19,7 +22,12 @@ export async function resolveModule(
   const { registry } = deps;
   const keychain = await pullKeychain(filter, deps);
   if (!keychain.ok) return keychain;
-  const options = { keychain: keychain.value, signal };
+  const { namespace } = filter.key;
+  const kept = {
+    byFilter: (digest: Digest) => revisions.some((revision) => revision.digest === digest),
+    byNamespace: (digest: Digest) => deps.keeps(namespace, digest),
+  };
+  const options: PullOptions = { keychain: keychain.value, namespace, kept, signal };
   const { source, pin } = filter;
   if (source.kind === "url") return registry.pullUrl(source.url, source.sha256, options);
   const remembered = pin === undefined && filter.pullPolicy === "IfNotPresent" ? rememberedDigest(revisions, source.image) : undefined;

@@ -8,13 +8,12 @@ import { findRevision, type RevisionContent } from "../filter/revisions.ts";
 import type { Stage } from "../filter/steps.ts";
 import type { Source } from "../source/source.ts";
 import { configure } from "./configure.ts";
-import type { CredentialsDeps } from "./credentials.ts";
 import { about } from "./failure.ts";
-import { resolveModule } from "./module.ts";
+import { type ModuleDeps, resolveModule } from "./module.ts";
 import { verify } from "./verify.ts";
 
 /** What resolving reads from the world. */
-export interface ResolveDeps extends CredentialsDeps {
+export interface ResolveDeps extends ModuleDeps {
   readonly source: Pick<Source, "secret" | "configMap">;
   readonly registry: ModuleRegistry;
   readonly preflight: Preflight;

@@ -1,3 +1,4 @@
+import type { Digest } from "../../model/digest.ts";
 import type { ModuleRegistry } from "../../model/module.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { FilterRecord } from "../filter/record.ts";
@@ -43,14 +44,15 @@ async function withConfig(record: FilterRecord, kept: Revision, { source }: Prov
 
 /** Fetches a module that the store lost (a new disk), with the credentials that the filter names now. */
 async function fetchAgain(
-  { filter }: FilterRecord,
+  { filter, key: { namespace } }: FilterRecord,
   revision: Revision,
   deps: ProvideDeps,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   const named = filter === undefined ? undefined : await pullKeychain(filter, deps);
   const keychain = named?.ok ? named.value : new Map<string, never>();
-  const options = { keychain, ...(signal === undefined ? {} : { signal }) };
+  const keeps = (digest: Digest) => digest === revision.digest;
+  const options = { keychain, namespace, kept: { byFilter: keeps, byNamespace: keeps }, ...(signal === undefined ? {} : { signal }) };
   const pulled = /^https?:\/\//.test(revision.image)
     ? await deps.registry.pullUrl(revision.image, revision.wasmDigest, options)
     : await deps.registry.pull(revision.image, revision.digest, options);
