@@ -130,6 +130,24 @@ describe("when a module runs and when it does not", () => {
     assert.notEqual(first, await preflight.validate(code, settings), "the older verdict was forgotten");
   });
 
+  test("a verdict is not taken over from another namespace: it would tell what runs there, and what failed there", async () => {
+    const code = await minimal();
+    const preflight = createPreflight();
+    const validate = (namespace: string) => preflight.validate(code, settings, { namespace });
+    const [first, other, again] = [await validate("victim"), await validate("evil"), await validate("victim")];
+    assert.equal(first, again);
+    assert.notEqual(first, other);
+    const slow = createPreflight({ maxLoadMs: 1 });
+    const heavy = await wasm(`(module ${HEAD} ${"(func (result i32) (i32.const 1))".repeat(3000)})`);
+    const refusedBy = async (namespace: string) => {
+      const verdict = await slow.validate(heavy, { ...settings, config: namespace }, { namespace });
+      return verdict.ok ? undefined : verdict.error;
+    };
+    const [there, here] = [await refusedBy("evil"), await refusedBy("victim")];
+    assert.deepEqual([there?.reason, here?.reason], ["LoadTooSlow", "LoadTooSlow"]);
+    assert.notEqual(there, here);
+  });
+
   test("a preflight that is called off says so, may be tried again, and is not remembered", async () => {
     const code = await wasm(`(module ${HEAD} (func (export "_initialize") (loop (br 0))))`);
     const preflight = createPreflight({ phaseMs: { start: 150 } });

@@ -64,7 +64,7 @@ export function createPreflight(options: PreflightOptions = {}): Preflight {
   const verdicts = new LRUCache<string, Result<Measurements>>({ max: options.remembered ?? DEFAULTS.remembered });
   return {
     async validate(code, settings, { secretConfig = false, ...rest } = {}) {
-      const key = verdictKey(code, settings, secretConfig);
+      const key = verdictKey(code, settings, secretConfig, rest.namespace ?? "");
       const known = verdicts.get(key);
       if (known !== undefined) return known;
       const capabilities = settings.capabilities && allowedNames(settings.capabilities);
@@ -98,8 +98,10 @@ class PoolExaminer implements Examiner {
   private readonly options: typeof DEFAULTS & PreflightOptions;
   private readonly pool: ProverPool;
   private readonly limits: ProofLimits;
-  /** What modules take to load, or that it is too much. A load depends on the code alone. */
-  private readonly loads = new LRUCache<string, Result<number>>({ max: LOADS });
+  /** What modules take to load, by digest. A load depends on the code alone. */
+  private readonly loads = new LRUCache<string, number>({ max: LOADS });
+  /** That it is too much, by namespace and digest: a busy machine takes longer, and whoever keeps it busy refuses nothing for others. */
+  private readonly tooSlow = new LRUCache<string, Result<Trial>>({ max: LOADS });
 
   constructor(given: PreflightOptions) {
     const options = { ...DEFAULTS, ...given };
@@ -112,18 +114,19 @@ class PoolExaminer implements Examiner {
     this.pool = createProverPool({ size: concurrency, ahead, bounds: { heapMb: HEAP_MB, residentMb: Math.ceil(residentMb), cpuSeconds } });
   }
 
-  async examine(code: Uint8Array, settings: PluginSettings, { signal, namespace }: ValidateOptions = {}): Promise<Result<Trial>> {
+  async examine(code: Uint8Array, settings: PluginSettings, { signal, namespace = "" }: ValidateOptions = {}): Promise<Result<Trial>> {
     const digest = digestOf(code);
+    const refused = this.tooSlow.get(`${namespace} ${digest}`);
+    if (refused !== undefined) return refused;
     const load = this.loads.get(digest);
-    if (load?.ok === false) return load;
     const request = { ...this.request(settings), kind: "trial", measureLoad: load === undefined } as const;
     const found = await this.prove(code, request, namespace, signal);
     if (!found.ok) {
-      if (found.error.reason === "LoadTooSlow") this.loads.set(digest, found);
+      if (found.error.reason === "LoadTooSlow") this.tooSlow.set(`${namespace} ${digest}`, found);
       return found;
     }
-    const loadMs = load?.value ?? found.value.loadMs;
-    if (loadMs !== undefined) this.loads.set(digest, ok(loadMs));
+    const loadMs = load ?? found.value.loadMs;
+    if (loadMs !== undefined) this.loads.set(digest, loadMs);
     const { facts, report } = found.value;
     return report === undefined ? fail("SandboxFailed", "the prover ran no trial") : ok({ facts, report, loadMs });
   }

@@ -1,11 +1,15 @@
 import { createHash } from "node:crypto";
 import type { PluginSettings } from "../model/settings.ts";
 
-/** A hash over the module and the settings that a plugin can notice: not slot, priority and failure policy. */
-export function verdictKey(code: Uint8Array, settings: PluginSettings, secretConfig: boolean): string {
+/**
+ * A hash over the module, the settings that a plugin can notice (not slot, priority and failure policy), and whose filter it is. A verdict of another
+ * namespace would come at once, which tells that somebody there has this very text (from a Secret, it may be); and one that took too long because
+ * that namespace kept the machine busy would hold here too.
+ */
+export function verdictKey(code: Uint8Array, settings: PluginSettings, secretConfig: boolean, namespace: string): string {
   const { type, config, rootId, env, capabilities } = settings;
   return createHash("sha256")
     .update(code)
-    .update(JSON.stringify([type, config, rootId, env, capabilities, secretConfig]))
+    .update(JSON.stringify([type, config, rootId, env, capabilities, secretConfig, namespace]))
     .digest("hex");
 }
