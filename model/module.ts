@@ -28,6 +28,8 @@ export interface Kept {
   byFilter(digest: Digest): boolean;
   /** The same for any filter of its namespace: kept while the network is away. */
   byNamespace(digest: Digest): boolean;
+  /** The modules (by wasmDigest) that revisions of its namespace keep on disk. */
+  modules(): ReadonlySet<Digest>;
 }
 
 export interface PullOptions {

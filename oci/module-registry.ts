@@ -5,11 +5,12 @@ import type { Digest } from "../model/digest.ts";
 import { type Log, silentLog } from "../model/log.ts";
 import { type Metrics, outcomeOf, silentMetrics } from "../model/metrics.ts";
 import type { Module, ModuleRegistry, PullOptions } from "../model/module.ts";
-import { type Failure, failForNow, ok, type Result } from "../model/result.ts";
+import { type Failure, fail, failForNow, ok, type Result } from "../model/result.ts";
 import type { Claim } from "./access/access.ts";
 import { createGate, type Gate } from "./access/gate.ts";
 import { defaultLimits, type FetchedModule, fetchModule, findImage, type Limits } from "./image/image.ts";
 import { httpOptions, type OciOptions, openFor } from "./open.ts";
+import { printBytes } from "./repository/bytes.ts";
 import { resolveImage } from "./resolve-image.ts";
 import { createStore, type Delivered, type Space, type Store } from "./store/store.ts";
 import { createTurns, type Turns } from "./turns.ts";
@@ -20,6 +21,8 @@ export interface ModuleRegistryOptions extends OciOptions {
   readonly dataDir: string;
   /** Bytes of modules to keep on disk. What `retain` names is kept beyond that. Default 2 GiB. */
   readonly maxStoreBytes?: number;
+  /** Bytes of modules that revisions of one namespace may keep before it gets no new ones. Default 8 GiB: 2,500 modules of 3.3 MB. */
+  readonly maxNamespaceBytes?: number;
   readonly log?: Log;
 }
 
@@ -36,6 +39,15 @@ export function createModuleRegistry(options: ModuleRegistryOptions): ModuleRegi
 
 /** Gets what is not in the store. */
 type Get = (signal: AbortSignal) => Promise<Result<FetchedModule>>;
+
+/** One download. */
+interface Fetch {
+  readonly space: Space;
+  readonly claim: Claim;
+  readonly identity: string;
+  readonly asking: PullOptions;
+  readonly get: Get;
+}
 
 class StoringRegistry implements ModuleRegistry {
   private readonly options: ModuleRegistryOptions;
@@ -86,21 +98,21 @@ class StoringRegistry implements ModuleRegistry {
       return image.ok ? turns.run(namespace, () => fetchModule(repository, image.value, limits, own)) : image;
     };
     // Whoever showed access here shares the download; a failure is for those with the same credentials.
-    const pulled = entered.ok ? await this.fetch("manifests", claim, identity, signal, get) : entered;
+    const pulled = entered.ok ? await this.fetch({ space: "manifests", claim, identity, asking, get }) : entered;
     return pulled.ok ? pulled : this.orLeft(claim, pulled, isKept, found);
   }
 
   /** A URL knows no credentials: a namespace shows access by downloading from it, once in a while. */
-  async pullUrl(url: string, sha256: Digest, { namespace, kept, signal }: PullOptions): Promise<Result<Module>> {
+  async pullUrl(url: string, sha256: Digest, asking: PullOptions): Promise<Result<Module>> {
+    const { namespace, kept } = asking;
     const { gate, turns, limits } = this;
     const claim: Claim = { namespace, source: url, digest: sha256 };
     const isKnown = kept?.byFilter(sha256) === true || gate.isOpen(claim);
     const found = () => this.stored("urls", sha256);
     const known = isKnown ? await found() : undefined;
     if (known !== undefined) return ok(known.value);
-    const pulled = await this.fetch("urls", claim, "", signal, (own) =>
-      turns.run(namespace, () => fetchUrl(httpOptions(this.options), url, sha256, limits.moduleBytes, own)),
-    );
+    const get: Get = (own) => turns.run(namespace, () => fetchUrl(httpOptions(this.options), url, sha256, limits.moduleBytes, own));
+    const pulled = await this.fetch({ space: "urls", claim, identity: "", asking, get });
     if (!pulled.ok) return this.orLeft(claim, pulled, kept?.byNamespace(sha256) === true, found);
     gate.admit(claim);
     return pulled;
@@ -118,7 +130,7 @@ class StoringRegistry implements ModuleRegistry {
     this.store.retain(digests);
   }
 
-  /** After a failure: what the store has, if access was shown before and the failure says nothing about it. */
+  /** After a failure: what the store has, if the namespace keeps it and the failure says nothing about access. */
   private async orLeft(
     claim: Claim,
     failed: { readonly ok: false; readonly error: Failure },
@@ -126,18 +138,15 @@ class StoringRegistry implements ModuleRegistry {
     found: () => Promise<Delivered<Module> | undefined>,
   ): Promise<Result<Module>> {
     this.gate.failed(claim, failed.error);
-    const left = this.gate.outlasts(claim, failed.error, isKept) ? await found() : undefined;
+    const left = isKept && this.gate.isAway(claim, failed.error) ? await found() : undefined;
     return left === undefined ? failed : ok(left.value);
   }
 
   /** Fetches and keeps. One download for each digest and source, however many ask. */
-  private async fetch(
-    space: Space,
-    { source, digest, namespace }: Claim,
-    identity: string,
-    signal: AbortSignal | undefined,
-    get: Get,
-  ): Promise<Result<Module>> {
+  private async fetch({ space, claim, identity, asking, get }: Fetch): Promise<Result<Module>> {
+    const { source, digest, namespace } = claim;
+    const full = await this.checkShare(digest, asking);
+    if (full !== undefined) return { ok: false, error: full };
     const task = async (own: AbortSignal): Promise<Result<Module>> => {
       const stop = this.metrics.start("pull");
       const fetched = await get(own);
@@ -148,8 +157,18 @@ class StoringRegistry implements ModuleRegistry {
       if (kept.ok) this.log.info("module pulled", { digest, wasmDigest: kept.value.wasmDigest, bytes: kept.value.size, namespace });
       return kept;
     };
-    const outcome = await this.fetches.run(JSON.stringify([space, digest, source]), task, { identity, signal });
+    const outcome = await this.fetches.run(JSON.stringify([space, digest, source]), task, { identity, signal: asking.signal });
     return outcome ?? failForNow("Canceled", "the request was canceled");
+  }
+
+  /** Why the namespace gets no new module, if it keeps too many. A module that its filter's own revisions lost is not new. */
+  private async checkShare(digest: Digest, { namespace, kept }: PullOptions): Promise<Failure | undefined> {
+    if (kept === undefined || kept.byFilter(digest)) return undefined;
+    const limit = this.options.maxNamespaceBytes ?? 8 * 2 ** 30;
+    const used = await this.store.bytes(kept.modules());
+    if (used < limit) return undefined;
+    const what = `revisions of namespace ${namespace} keep ${printBytes(used)} of modules; the limit is ${printBytes(limit)}`;
+    return fail("NamespaceStoreFull", `${what}; lower spec.revisionHistoryLimit, delete filters, or raise --max-namespace-store`).error;
   }
 
   /** The module, if its record and its verified file are both there. */

@@ -6,7 +6,7 @@ import { digestOf } from "../model/digest.ts";
 import type { PullOptions } from "../model/module.ts";
 import { TRUST_MS } from "./access/access.ts";
 import { type FakeRegistry, reply } from "./testing/fake-registry.ts";
-import { addArtifact, addIndex, createContent } from "./testing/images.ts";
+import { addArtifact, addIndex, createContent, wasm } from "./testing/images.ts";
 import { keeping, MODULE, registryOn, withFake } from "./testing/module-registry.ts";
 import { failed, valued } from "./testing/result.ts";
 
@@ -15,6 +15,11 @@ const SECRET = "Basic dmljdGltOnB3"; // victim:pw
 /** As a filter of this namespace asks, with the credentials of "victim" or without any. */
 function from(namespace: string, host?: string): PullOptions {
   return { namespace, keychain: new Map(host === undefined ? [] : [[host, { username: "victim", password: "pw" }]]) };
+}
+
+/** What another filter of the namespace has. */
+function keptByNamespace(digest: string): NonNullable<PullOptions["kept"]> {
+  return { byFilter: () => false, byNamespace: (wanted) => wanted === digest, modules: () => new Set() };
 }
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => boolean;
@@ -177,17 +182,19 @@ describe("a digest that another namespace brought in", () => {
 });
 
 describe("the network away", () => {
-  test("a namespace that showed access goes on, after a restart by what its revisions keep, and no other one does", async () => {
+  test("a namespace goes on with what its revisions keep, after a restart too, and no other one does", async () => {
     await withStored(async ({ fake, time, pull, dataDir, digest }) => {
       const image = `${fake.host}/private/app:v1`;
       const asking = from("victim", fake.host);
       await fake.stop();
-      time.now += 10 * TRUST_MS;
       valued(await pull("private", asking));
       failed(await pull("private", from("other", fake.host)), "RegistryUnavailable");
+      time.now += TRUST_MS;
+      failed(await pull("private", asking), "RegistryUnavailable");
       const { registry: restarted } = await registryOn({ dataDir });
       failed(await restarted.pull(image, digest, asking), "RegistryUnavailable");
-      const kept = { byFilter: () => false, byNamespace: (wanted: string) => wanted === digest };
+      const kept = keptByNamespace(digest);
+      valued(await pull("private", { ...asking, kept }));
       assert.equal(valued(await restarted.resolve(image, digest, { ...asking, kept })), digest);
       valued(await restarted.pull(image, digest, { ...asking, kept }));
       const other = failed(await restarted.pull(image, digest, from("other", fake.host)), "RegistryUnavailable");
@@ -197,7 +204,7 @@ describe("the network away", () => {
 
   test("access that was taken away is not given back by an outage, and a filter keeps what its own revisions have", async () => {
     await withStored(async ({ fake, time, pull, digest }) => {
-      const kept = { byFilter: () => false, byNamespace: (wanted: string) => wanted === digest };
+      const kept = keptByNamespace(digest);
       time.now += TRUST_MS;
       failed(await pull("private", { ...from("victim"), kept }), "AccessDenied");
       await fake.stop();
@@ -212,6 +219,27 @@ describe("the network away", () => {
       assert.equal(valued(await registry.resolve(image, undefined, keeping(digest))), digest);
       valued(await registry.pull(image, digest, keeping(digest)));
       assert.deepEqual(fake.requests, []);
+    });
+  });
+});
+
+describe("room on disk", () => {
+  test("a namespace whose revisions keep too much gets no new module, and everything else goes on", async () => {
+    const content = createContent();
+    const [first, second] = [addArtifact(content, MODULE, "v1"), addArtifact(content, wasm("second"), "v2")];
+    await withFake(content, async (fake) => {
+      const { registry } = await registryOn({ maxNamespaceBytes: 5000 });
+      const image = `${fake.host}/f:v1`;
+      const kept = { ...keptByNamespace(first.digest), modules: () => new Set([digestOf(MODULE)]) };
+      valued(await registry.pull(image, first.digest, from("full")));
+      fake.requests.length = 0;
+      const failure = failed(await registry.pull(image, second.digest, { ...from("full"), kept }), "NamespaceStoreFull");
+      assert.match(failure.message, /^revisions of namespace full keep 4.9 KiB of modules; the limit is 4.8 KiB; .*--max-namespace-store/);
+      assert.equal(asked(fake), "HEAD 1 GET 0 blobs 0", "nothing is downloaded");
+      valued(await registry.pull(image, first.digest, { ...from("full"), kept }));
+      valued(await registry.pull(image, second.digest, { ...from("full"), kept: { ...kept, byFilter: () => true } }));
+      const other = { ...kept, modules: () => new Set<never>() };
+      valued(await registry.pull(`${fake.host}/g:v2`, second.digest, { ...from("other"), kept: other }));
     });
   });
 });
@@ -236,21 +264,21 @@ describe("key spaces", () => {
   test("what a URL gave is for its namespace; another one downloads it itself, and no image's digest leads to a URL's bytes", async () => {
     const content = createContent();
     const { digest: manifest } = addArtifact(content, MODULE, "v1");
-    const wasm = digestOf(MODULE);
+    const module = digestOf(MODULE);
     await withFake(content, async (fake) => {
       const { registry } = await registryOn();
-      const url = `http://${fake.host}/v2/f/blobs/${wasm}?signature=hunter2`;
-      valued(await registry.pullUrl(url, wasm, from("shop")));
+      const url = `http://${fake.host}/v2/f/blobs/${module}?signature=hunter2`;
+      valued(await registry.pullUrl(url, module, from("shop")));
       fake.requests.length = 0;
-      valued(await registry.pullUrl(url, wasm, from("shop")));
+      valued(await registry.pullUrl(url, module, from("shop")));
       assert.equal(fake.requests.length, 0);
-      failed(await registry.pullUrl(`http://${fake.host}/nothing`, wasm, from("evil")), "ModuleNotFound");
+      failed(await registry.pullUrl(`http://${fake.host}/nothing`, module, from("evil")), "ModuleNotFound");
       failed(await registry.pullUrl(`http://${fake.host}/nothing`, manifest, from("evil")), "ModuleNotFound");
-      valued(await registry.pullUrl(url, wasm, from("other")));
-      failed(await registry.pull(`${fake.host}/f/app:v1`, wasm, from("other")), "ImageNotFound");
+      valued(await registry.pullUrl(url, module, from("other")));
+      failed(await registry.pull(`${fake.host}/f/app:v1`, module, from("other")), "ImageNotFound");
       await fake.stop();
-      valued(await registry.pullUrl(url, wasm, from("shop")));
-      failed(await registry.pullUrl(url, wasm, from("late")), "RegistryUnavailable");
+      valued(await registry.pullUrl(url, module, from("shop")));
+      failed(await registry.pullUrl(url, module, from("late")), "RegistryUnavailable");
     });
   });
 

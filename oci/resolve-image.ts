@@ -46,11 +46,8 @@ export async function resolveImage(
   const found = entered.ok ? await look(deps, repository, claim.digest, asking) : entered;
   if (found.ok) return found;
   gate.failed(claim, found.error);
-  const kept =
-    (gate.outlasts(claim, found.error, false) ? await deliveredManifest(store, claim) : undefined) ??
-    (asking.kept !== undefined && gate.outlasts(claim, found.error, true)
-      ? await keptManifest(store, claim.digest, asking.kept.byNamespace, "any")
-      : undefined);
+  if (asking.kept === undefined || !gate.isAway(claim, found.error)) return found;
+  const kept = await keptManifest(store, claim.digest, asking.kept.byNamespace, "any");
   return kept === undefined ? found : ok(kept);
 }
 

@@ -184,7 +184,7 @@ class QueueingOperator implements Operator {
   private taskWork(): TaskWork {
     const { options, known, metrics } = this;
     const { source, registry, parseKeychain, clock, log, random } = options;
-    const resolver = createResolver({ ...options, keeps: known.keeps }, clock);
+    const resolver = createResolver({ ...options, revisionsOf: known.revisionsOf }, clock);
     const { isCurrent } = known;
     return {
       recall: async (record) => {

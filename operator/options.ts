@@ -5,7 +5,7 @@ import type { Metrics } from "../model/metrics.ts";
 import type { ResolveDeps } from "./resolve/resolve.ts";
 import type { Source } from "./source/source.ts";
 
-export interface OperatorOptions extends Omit<ResolveDeps, "source" | "keeps"> {
+export interface OperatorOptions extends Omit<ResolveDeps, "source" | "revisionsOf"> {
   readonly source: Source;
   readonly fleet: Fleet;
   readonly clock: Clock;

@@ -79,6 +79,13 @@ const flags = {
     fallback: "128Mi",
     env: "WEIR_MODULE_CACHE_SIZE",
   },
+  "max-namespace-store": {
+    type: "string",
+    value: "SIZE",
+    help: "disk for the modules that revisions of one namespace keep, in bytes or as 8Gi; beyond it the namespace gets no new ones",
+    fallback: "8Gi",
+    env: "WEIR_MAX_NAMESPACE_STORE",
+  },
   "max-module-load": maxModuleLoadFlag,
   "own-namespace": {
     type: "string",
@@ -119,6 +126,8 @@ export const serve = defineCommand({
     if (!http.ok) return http;
     const moduleCache = parseByteSize(input.flags["module-cache-size"], "--module-cache-size");
     if (!moduleCache.ok) return moduleCache;
+    const maxNamespaceStore = parseByteSize(input.flags["max-namespace-store"], "--max-namespace-store");
+    if (!maxNamespaceStore.ok) return maxNamespaceStore;
     const maxConnectionAge = readDuration(input.flags["max-connection-age"], "--max-connection-age", "480h");
     if (!maxConnectionAge.ok) return maxConnectionAge;
     const maxLoad = readDuration(input.flags["max-module-load"], "--max-module-load", "10m");
@@ -142,6 +151,7 @@ export const serve = defineCommand({
       log,
       plainHttp: input.flags["plain-http"],
       moduleCacheBytes: moduleCache.value,
+      maxNamespaceStoreBytes: maxNamespaceStore.value,
       maxModuleLoadMs: maxLoad.value,
       tls: tls.value,
       maxConnectionAgeMs: maxConnectionAge.value,

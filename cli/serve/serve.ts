@@ -26,6 +26,8 @@ export interface ServeOptions {
   readonly layoutBase: string | undefined;
   /** Bytes of modules to keep in memory beyond those that are being sent. */
   readonly moduleCacheBytes: number;
+  /** Bytes of modules that revisions of one namespace may keep on disk before it gets no new ones. */
+  readonly maxNamespaceStoreBytes: number;
   /** TLS of the xDS port; `undefined`: plaintext. */
   readonly tls: TlsFiles | undefined;
   /** Milliseconds after which a proxy is asked to connect anew; 0: never. */
@@ -82,7 +84,8 @@ function createRooms(options: ServeOptions, tls: XdsServerOptions["tls"]) {
   const clock = systemClock;
   const { metrics, registry } = createPrometheus();
   const layouts = options.layoutBase === undefined ? {} : { layoutBase: options.layoutBase };
-  const modules = createModuleRegistry({ dataDir: options.dataDir, log, metrics, plainHttp: options.plainHttp, ...layouts });
+  const { dataDir, plainHttp, maxNamespaceStoreBytes: maxNamespaceBytes } = options;
+  const modules = createModuleRegistry({ dataDir, log, metrics, plainHttp, maxNamespaceBytes, ...layouts });
   const cache = createModuleCache({ source: modules, maxBytes: options.moduleCacheBytes, log });
   const xds = createXdsServer({
     address: `${options.xds.host}:${options.xds.port}`,

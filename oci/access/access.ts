@@ -24,8 +24,6 @@ const REMEMBERED = 10_000;
 export interface Access {
   /** Shown within `TRUST_MS`. */
   isFresh(claim: Claim): boolean;
-  /** Shown once, however long ago, and not denied since. */
-  wasShown(claim: Claim): boolean;
   /** Denied when it was asked for last. */
   wasDenied(claim: Claim): boolean;
   show(claim: Claim): void;
@@ -35,16 +33,13 @@ export interface Access {
 export function createAccess(clock: Clock): Access {
   /** When it was shown, in milliseconds since the epoch. */
   const known = new LRUCache<string, number | "denied">({ max: REMEMBERED });
-  const shownAt = (claim: Claim): number | undefined => {
-    const found = known.get(keyOf(claim));
-    return found === "denied" ? undefined : found;
-  };
   return {
     isFresh(claim) {
-      const age = clock.now() - (shownAt(claim) ?? Number.NEGATIVE_INFINITY);
+      const found = known.get(keyOf(claim));
+      if (found === undefined || found === "denied") return false;
+      const age = clock.now() - found;
       return age >= 0 && age < TRUST_MS;
     },
-    wasShown: (claim) => shownAt(claim) !== undefined,
     wasDenied: (claim) => known.get(keyOf(claim)) === "denied",
     show: (claim) => void known.set(keyOf(claim), clock.now()),
     deny: (claim) => void known.set(keyOf(claim), "denied"),

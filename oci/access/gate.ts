@@ -21,8 +21,8 @@ export interface Gate {
   admit(claim: Claim): void;
   /** A request failed: where the answer denies access, that ends what was shown before. */
   failed(claim: Claim, error: Failure): void;
-  /** True when the failure says nothing about access, and that was shown before: to this process, or when revisions were recorded (`isKept`). */
-  outlasts(claim: Claim, error: Failure, isKept: boolean): boolean;
+  /** True when the failure says nothing about access: what recorded revisions keep stays with those that have it. */
+  isAway(claim: Claim, error: Failure): boolean;
 }
 
 /** Failures by which a server says that there is nothing here for this client. */
@@ -45,10 +45,7 @@ export function createGate(clock: Clock): Gate {
     failed(claim, { reason }) {
       if (DENIALS.has(reason)) access.deny(claim);
     },
-    outlasts(claim, { retryable, reason }, isKept) {
-      if (!retryable || reason === "Canceled" || access.wasDenied(claim)) return false;
-      return isKept || access.wasShown(claim);
-    },
+    isAway: (claim, { retryable, reason }) => retryable && reason !== "Canceled" && !access.wasDenied(claim),
   };
 }
 

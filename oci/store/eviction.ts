@@ -1,3 +1,4 @@
+import { statfs } from "node:fs/promises";
 import { type Digest, isDigest } from "../../model/digest.ts";
 import type { Log } from "../../model/log.ts";
 import type { Blobs } from "./blobs.ts";
@@ -32,14 +33,27 @@ export function sumOf(blobs: readonly StoredBlob[]): number {
   return blobs.reduce((sum, { size }) => sum + size, 0);
 }
 
+/** What modules that nothing needs may take of the room that there is for modules: the rest is for those that are needed. */
+const SHARE_OF_ROOM = 0.75;
+
+/** Bytes that the store may have where `stored` bytes are in it and `free` are left on its disk. */
+export function allowedBytes(maxBytes: number, stored: number, free: number): number {
+  return Math.min(maxBytes, SHARE_OF_ROOM * (stored + free));
+}
+
+export interface EvictOptions {
+  readonly directory: string;
+  readonly maxBytes: number;
+  readonly log: Log;
+}
+
 /** Removes modules beyond the limit, and the records that lead to them. */
-export async function evict(
-  blobs: Blobs,
-  records: Records,
-  { maxBytes, log }: { readonly maxBytes: number; readonly log: Log },
-  retained: ReadonlySet<Digest>,
-): Promise<void> {
+export async function evict(blobs: Blobs, records: Records, options: EvictOptions, retained: ReadonlySet<Digest>): Promise<void> {
+  const { directory, log } = options;
   const stored = await blobs.list();
+  if (stored.length === 0) return;
+  const { bavail, bsize } = await statfs(directory);
+  const maxBytes = allowedBytes(options.maxBytes, sumOf(stored), bavail * bsize);
   if (sumOf(stored) <= maxBytes) return;
   const keep = new Set(retained);
   const leads: { kind: "manifests" | "urls"; name: Digest; wasmDigest: Digest }[] = [];

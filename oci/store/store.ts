@@ -46,8 +46,8 @@ export interface Store {
   has(wasmDigest: Digest): Promise<boolean>;
   /** Digests of manifests or modules to keep. Nothing is evicted before the first call, since only then it is known what is needed. */
   retain(digests: ReadonlySet<Digest>): void;
-  /** Bytes of modules on disk, looked up now. */
-  bytes(): Promise<number>;
+  /** Bytes of modules on disk, of all or of these, looked up now. */
+  bytes(of?: ReadonlySet<Digest>): Promise<number>;
   /** Resolves when the running evictions are done. */
   settled(): Promise<void>;
 }
@@ -90,14 +90,15 @@ export function createStore(options: StoreOptions): Store {
       const { manifest, from } = (await records.read("indexes", index)) ?? {};
       return isDigestValue(manifest) ? { value: manifest, from: namesOf(from) } : undefined;
     },
-    put(space, { digest, ...record }, bytes, from) {
-      return writing(async () => {
+    async put(space, { digest, ...record }, bytes, from) {
+      const written = await writing(async () => {
         const known = await (await settledRecords()).read(space, digest);
         await blobs.write(record.wasmDigest, bytes);
         await records.write(space, digest, { ...record, from: withName(known?.from, from) });
-        evictSoon(record.wasmDigest);
         return { digest, ...record };
       });
+      evictSoon(record.wasmDigest); // also where it could not be written: the disk may be full
+      return written;
     },
     putIndex(index, manifest, from) {
       return writing(async () => {
@@ -111,7 +112,7 @@ export function createStore(options: StoreOptions): Store {
       retained = digests;
       evictSoon();
     },
-    bytes: async () => sumOf(await blobs.list()),
+    bytes: async (of) => sumOf((await blobs.list()).filter(({ digest }) => of?.has(digest) ?? true)),
     settled: () => evicting,
   };
 }

@@ -15,7 +15,7 @@ export const anonymous: PullOptions = { keychain: new Map(), namespace: "shop" }
 /** As a filter asks whose revisions have these digests; its namespace has no others. */
 export function keeping(...digests: readonly Digest[]): PullOptions {
   const keeps = (digest: Digest) => digests.includes(digest);
-  return { ...anonymous, kept: { byFilter: keeps, byNamespace: keeps } };
+  return { ...anonymous, kept: { byFilter: keeps, byNamespace: keeps, modules: () => new Set() } };
 }
 
 const base = await mkdtemp(join(tmpdir(), "weir-oci-"));

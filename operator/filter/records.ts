@@ -1,4 +1,5 @@
 import type { Digest } from "../../model/digest.ts";
+import type { Revision } from "../../model/revision.ts";
 import type { FilterRecord } from "./record.ts";
 
 /** The records of all filters, by id. */
@@ -11,8 +12,8 @@ export interface Records {
   isCurrent(record: FilterRecord): boolean;
   /** Digests that must stay in the store: all that a kept revision may go back to. */
   digests(): ReadonlySet<Digest>;
-  /** True when a recorded revision of a filter of this namespace has this digest (of a manifest, or of a URL's module). */
-  keeps(namespace: string, digest: Digest): boolean;
+  /** The recorded revisions of all filters of a namespace. */
+  revisionsOf(namespace: string): Iterable<Revision>;
 }
 
 export function createRecords(): Records {
@@ -31,11 +32,8 @@ export function createRecords(): Records {
       }
       return digests;
     },
-    keeps(namespace, digest) {
-      for (const { key, revisions } of records.values()) {
-        if (key.namespace === namespace && revisions.some((revision) => revision.digest === digest)) return true;
-      }
-      return false;
+    *revisionsOf(namespace) {
+      for (const { key, revisions } of records.values()) if (key.namespace === namespace) yield* revisions;
     },
   };
 }

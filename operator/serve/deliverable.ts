@@ -52,7 +52,12 @@ async function fetchAgain(
   const named = filter === undefined ? undefined : await pullKeychain(filter, deps);
   const keychain = named?.ok ? named.value : new Map<string, never>();
   const keeps = (digest: Digest) => digest === revision.digest;
-  const options = { keychain, namespace, kept: { byFilter: keeps, byNamespace: keeps }, ...(signal === undefined ? {} : { signal }) };
+  const options = {
+    keychain,
+    namespace,
+    kept: { byFilter: keeps, byNamespace: keeps, modules: () => new Set<Digest>() },
+    ...(signal === undefined ? {} : { signal }),
+  };
   const pulled = /^https?:\/\//.test(revision.image)
     ? await deps.registry.pullUrl(revision.image, revision.wasmDigest, options)
     : await deps.registry.pull(revision.image, revision.digest, options);
