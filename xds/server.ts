@@ -5,6 +5,7 @@ import type { Log } from "../model/log.ts";
 import { type Metrics, silentMetrics } from "../model/metrics.ts";
 import type { ModuleBytes } from "../model/module.ts";
 import { createFleet } from "./fleet/fleet.ts";
+import { isKept } from "./fleet/stats.ts";
 import { createGrpcServer } from "./grpc/server.ts";
 import { createCache } from "./protocol/cache.ts";
 import { createRefusals } from "./refusals.ts";
@@ -57,7 +58,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       ...discoveryMethods(discovery),
       ...csdsMethods({ discovery, cache, rejectionOf }),
       ...healthMethods(),
-      metricsMethod(reportStats),
+      metricsMethod({ wants: isKept, take: reportStats }),
     ]),
     tls: options.tls,
     maxRequestSize: options.maxRequestSize ?? 4 * 1024 * 1024,

@@ -20,6 +20,11 @@ const REQUESTS = /^http\.(?!admin\.)[^.]+\.(downstream_rq_completed|downstream_r
 /** https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/wasm_filter#statistics */
 const VM_RELOADS = /^wasm\.(.+)\.vm_reload_(success|failure|backoff)$/;
 
+/** True for the name of a family that is kept. */
+export function isKept(name: string): boolean {
+  return REQUESTS.test(name) || VM_RELOADS.test(name);
+}
+
 export function createProxyStats(): ProxyStats {
   const values = new Map<string, number>();
   let at = 0;
@@ -42,7 +47,7 @@ export function createProxyStats(): ProxyStats {
     take(families, now) {
       at = now;
       for (const { name = "", metric } of families) {
-        if (!REQUESTS.test(name) && !VM_RELOADS.test(name)) continue;
+        if (!isKept(name)) continue;
         const sample: Metric | undefined = metric?.[0];
         if (sample?.counter !== undefined) {
           const { value = 0 } = sample.counter;

@@ -7,6 +7,8 @@ export interface Call {
   readonly connection: Connection;
   /** Sends a message, which must not change afterwards. False: hold back until `drained` is called. */
   send(message: Message): boolean;
+  /** Resolves when the client took all that was sent, or the call is over. A client that takes nothing for 30 s has its call ended. */
+  taken(): Promise<void>;
   /** Ends the call with this status; nothing is sent or received after it. Safe to call again. */
   end(code: number, message?: string): void;
 }
@@ -21,7 +23,10 @@ export interface Connection {
 
 /** What a method does with a call. */
 export interface CallHandler {
-  message(bytes: Buffer): void;
+  /** Bytes of a request, where that is less than what the server takes. */
+  readonly maxRequestSize?: number | undefined;
+  /** A request. The bytes are good until it returns. A promise: the next request waits until it is done. */
+  message(bytes: Buffer): void | Promise<void>;
   drained?(): void;
   /** The client sends no more. */
   halfClosed(): void;

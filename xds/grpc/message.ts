@@ -13,45 +13,97 @@ export function frame(message: Rope): Message {
   return Buffer.concat([prefix, ...message]);
 }
 
-/** Cuts the bytes of a call into gRPC messages: `push` bytes as they come, then call `next` until there is no message. */
-export class MessageReader {
-  /** Bytes that wait for the rest of their message. */
-  buffered = 0;
-  private readonly maxSize: number;
-  private readonly pending: Buffer[] = [];
+const NOTHING = Buffer.alloc(0);
 
-  /** `maxSize`: of a message, in bytes. At most that much and a prefix is ever buffered. */
+/**
+ * Cuts the bytes of a call into gRPC messages: `push` bytes as they come, call `next` until there is no message, then `keep`. What stays is copied into one
+ * buffer that grows: bytes that come one by one must not cost an object each, nor hold on to the larger buffer that they came in.
+ */
+export class MessageReader {
+  /** Bytes that were not given out yet. */
+  buffered = 0;
+  /** Of a message, in bytes. */
+  readonly maxSize: number;
+  private bytes: Buffer = NOTHING;
+  /** Where the bytes that were not given out begin. */
+  private at = 0;
+  private isOwn = false;
+
   constructor(maxSize: number) {
     this.maxSize = maxSize;
   }
 
+  /** Bytes of memory that are held between two turns of the event loop. */
+  get held(): number {
+    return this.isOwn ? this.bytes.length : 0;
+  }
+
+  /** True when `next` would return something. */
+  get isReady(): boolean {
+    return this.buffered >= PREFIX && this.verdict() !== undefined;
+  }
+
   push(bytes: Buffer): void {
-    this.pending.push(bytes);
+    if (this.buffered > 0) {
+      this.own(bytes.length);
+      bytes.copy(this.bytes, this.at + this.buffered);
+    } else {
+      this.bytes = bytes;
+      this.at = 0;
+      this.isOwn = false;
+    }
     this.buffered += bytes.length;
   }
 
-  /** The next message; `undefined`: it has not come in full; a word: why there will be none. */
+  /**
+   * The next message; `undefined`: it has not come in full; a word: why there will be none. The bytes are good until the next `push`.
+   */
   next(): Buffer | "tooLarge" | "compressed" | undefined {
-    if (this.buffered < PREFIX) return undefined;
-    const head = this.joined(PREFIX);
-    if (head[0] !== 0) return "compressed";
-    const length = head.readUInt32BE(1);
-    if (length > this.maxSize) return "tooLarge";
-    const end = PREFIX + length;
-    if (this.buffered < end) return undefined;
-    const bytes = this.joined(end);
-    this.buffered -= end;
-    if (bytes.length > end) this.pending[0] = bytes.subarray(end);
-    else this.pending.shift();
-    return bytes.subarray(PREFIX, end);
+    const length = this.verdict();
+    if (typeof length !== "number") return length;
+    const start = this.at + PREFIX;
+    this.at = start + length;
+    this.buffered -= PREFIX + length;
+    const message = this.bytes.subarray(start, this.at);
+    if (this.buffered === 0) this.clear();
+    return message;
   }
 
-  /** The first piece, which has at least this many bytes afterwards. */
-  private joined(length: number): Buffer {
-    const [first] = this.pending;
-    if (first !== undefined && first.length >= length) return first;
-    const whole = Buffer.concat(this.pending.splice(0));
-    this.pending.push(whole);
-    return whole;
+  /** Copies what is left out of the buffer that it came in. */
+  keep(): void {
+    if (this.buffered > 0) this.own(0);
+  }
+
+  clear(): void {
+    this.buffered = 0;
+    this.bytes = NOTHING;
+    this.isOwn = false;
+  }
+
+  /** Length of the next message, if it came in full. */
+  private verdict(): number | "tooLarge" | "compressed" | undefined {
+    const { at, bytes, buffered } = this;
+    if (buffered < PREFIX) return undefined;
+    if (bytes[at] !== 0) return "compressed";
+    const length = bytes.readUInt32BE(at + 1);
+    if (length > this.maxSize) return "tooLarge";
+    return buffered < PREFIX + length ? undefined : length;
+  }
+
+  /** Makes room for so many bytes more in a buffer of its own. What is copied is at most a few times what came. */
+  private own(more: number): void {
+    const { at, bytes, buffered } = this;
+    const needed = buffered + more;
+    if (this.isOwn && at + needed <= bytes.length) return;
+    if (this.isOwn && needed <= bytes.length && at >= buffered) bytes.copyWithin(0, at, at + buffered);
+    else {
+      // No larger than the message, where that is known.
+      const whole = buffered < PREFIX ? needed : PREFIX + bytes.readUInt32BE(at + 1);
+      const size = Math.max(needed, Math.min(2 * needed, whole));
+      this.bytes = Buffer.allocUnsafeSlow(size);
+      bytes.copy(this.bytes, 0, at, at + buffered);
+      this.isOwn = true;
+    }
+    this.at = 0;
   }
 }

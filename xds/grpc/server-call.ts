@@ -2,7 +2,10 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "nod
 import type { RefusalReason } from "../../model/metrics.ts";
 import type { Call, CallHandler, Connection, Method } from "./call.ts";
 import { type Message, MessageReader } from "./message.ts";
+import { Outbox } from "./outbox.ts";
 import { encodeMessage, FAULTS, status } from "./status.ts";
+import type { Share, Turns, Worker } from "./turns.ts";
+import type { Holder, Unfinished } from "./unfinished.ts";
 
 /** What a call needs of its connection. */
 export interface CallOwner extends Connection {
@@ -12,57 +15,65 @@ export interface CallOwner extends Connection {
   readonly pieceSize: number;
   /** Milliseconds that a client has to take what was sent and the status, until the stream is reset. */
   readonly graceMs: number;
+  /** Milliseconds that a client has to take an answer for which its next request waits. */
+  readonly answerMs: number;
+  readonly turns: Turns;
+  readonly share: Share;
+  readonly unfinished: Unfinished;
   /** Reports a call that the client got wrong. Charges the abuse budget. */
   refused(reason: RefusalReason, why: string): void;
   /** Charges the abuse budget. */
   charge(): void;
-  /** Counts bytes of unfinished messages. False: the connection has too many. */
-  hold(bytes: number): boolean;
+  /** The call has begun a message that is not whole, or has none such any more. */
+  isWaitingFor(call: ServerCall, rest: boolean): void;
+  /** A request came in full. */
+  used(): void;
+  closed(call: ServerCall): void;
 }
 
-/** Bytes waiting for the client at which `send` returns false. */
-const HIGH_WATER = 32 * 1024;
+/** Bytes of requests that may wait while the one before is answered, beyond one that is as large as can be. */
+const PIPELINED = 64 * 1024;
+/** A piece of a message that is smaller than this, and not the last, is charged: real clients fill their frames. */
+const SMALL_PIECE = 256;
 /** Characters of a path in messages. */
 const LONGEST_PATH = 200;
 const RESPONSE = { ":status": 200, "content-type": "application/grpc" };
 
 /** One call on an HTTP/2 stream. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
-export class ServerCall implements Call {
+export class ServerCall implements Call, Worker, Holder {
   readonly headers: IncomingHttpHeaders;
   readonly connection: CallOwner;
   private readonly stream: ServerHttp2Stream;
-  private readonly messages: MessageReader;
+  private messages: MessageReader;
+  private readonly outbox: Outbox;
   private handler: CallHandler | undefined = undefined;
-  /** Pieces of messages that HTTP/2 was not given yet. */
-  private readonly queue: Buffer[] = [];
   private over = false;
-  private held = false;
-  /** A piece has left this process. One function for all of them. */
-  private readonly written = (): void => {
-    if (this.stream.destroyed) return;
-    this.pump();
-    if (!this.held || this.isFull()) return;
-    this.held = false;
-    if (!this.over) this.handler?.drained?.();
-  };
+  /** A request is being answered. */
+  private busy = false;
+  private halfClosed = false;
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, connection: CallOwner) {
     this.stream = stream;
     this.headers = headers;
     this.connection = connection;
     this.messages = new MessageReader(connection.maxRequestSize);
+    this.outbox = new Outbox(stream, connection.pieceSize, () => {
+      if (!this.over) this.handler?.drained?.();
+    });
     // `close` follows.
     stream.on("error", () => {});
     stream.on("data", (bytes: Buffer) => this.receive(bytes));
     stream.on("end", () => {
-      if (!this.over) this.handler?.halfClosed();
+      this.halfClosed = true;
+      connection.turns.offer(connection.share, this);
     });
     stream.on("close", () => {
       this.over = true;
-      this.queue.length = 0;
-      connection.hold(-this.messages.buffered);
+      this.outbox.clear();
+      this.forget();
       if (stream.aborted) connection.charge();
       this.letGo();
+      connection.closed(this);
     });
   }
 
@@ -75,45 +86,73 @@ export class ServerCall implements Call {
       this.connection.refused("protocol", "its request is no gRPC call");
       this.finish({ ":status": 415 });
     } else if (method === undefined) this.end(status.unimplemented, `there is no method ${path.slice(0, LONGEST_PATH)}`);
-    else this.handler = method(this);
+    else {
+      const handler = method(this);
+      this.handler = handler;
+      if (handler.maxRequestSize !== undefined) this.messages = new MessageReader(handler.maxRequestSize);
+    }
   }
 
   send(message: Message): boolean {
     const { stream } = this;
     if (this.over || stream.closed) return false;
     if (!stream.headersSent) stream.respond(RESPONSE, { waitForTrailers: true });
-    const { pieceSize } = this.connection;
-    for (let at = 0; at < message.length; at += pieceSize) this.queue.push(message.subarray(at, at + pieceSize));
-    this.pump();
-    this.held = this.isFull();
-    return !this.held;
+    return this.outbox.add(message);
+  }
+
+  async taken(): Promise<void> {
+    const { outbox, connection } = this;
+    if (outbox.isEmpty || this.over) return;
+    const late = setTimeout(() => this.refuse(status.deadlineExceeded, "the answers are not read"), connection.answerMs);
+    await outbox.emptied();
+    clearTimeout(late);
   }
 
   end(code: number, message = ""): void {
     if (this.over) return;
     this.over = true;
+    this.forget();
     const fault = FAULTS.get(code);
     if (fault !== undefined) this.connection.refused(fault, message);
     this.finish({ "grpc-status": code, "grpc-message": encodeMessage(message) });
   }
 
-  private isFull(): boolean {
-    return this.queue.length > 0 || this.stream.writableLength >= HIGH_WATER;
+  /** Handles the next request, if it came in full. True: there is another one. */
+  step(): boolean {
+    const { connection, handler, messages } = this;
+    if (this.over || this.busy || handler === undefined) return false;
+    const next = messages.next();
+    if (next === "tooLarge") this.refuse(status.resourceExhausted, `a request may have at most ${messages.maxSize} bytes`);
+    else if (next === "compressed") this.refuse(status.unimplemented, "requests must not be compressed");
+    else if (next !== undefined) {
+      connection.used();
+      const answered = handler.message(next);
+      if (answered !== undefined) void this.waitFor(answered);
+      this.count();
+      return !this.busy && (messages.isReady || this.halfClosed);
+    } else if (this.halfClosed) handler.halfClosed();
+    return false;
   }
 
-  private pump(): void {
-    const { queue, stream } = this;
-    while (stream.writableLength < HIGH_WATER) {
-      const piece = queue.shift();
-      if (piece === undefined) break;
-      stream.write(piece, this.written);
-    }
-    if (this.over && queue.length === 0 && !stream.writableEnded) stream.end();
+  evict(): void {
+    this.refuse(status.resourceExhausted, "too many unfinished requests at once");
+  }
+
+  /** The rest of a message did not come in time. */
+  expire(): void {
+    this.refuse(status.deadlineExceeded, "a request was begun and not finished");
+  }
+
+  private async waitFor(answered: Promise<void>): Promise<void> {
+    this.busy = true;
+    await answered;
+    this.busy = false;
+    this.connection.turns.offer(this.connection.share, this);
   }
 
   /** Sends the last headers: as trailers after messages, or alone. */
   private finish(last: Record<string, string | number>): void {
-    const { stream } = this;
+    const { outbox, stream } = this;
     if (stream.closed || stream.destroyed) return;
     const late = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), this.connection.graceMs);
     stream.once("close", () => clearTimeout(late));
@@ -125,7 +164,7 @@ export class ServerCall implements Call {
         // Node sends them in a setImmediate of its own.
         setImmediate(stop);
       });
-      this.pump();
+      outbox.finish();
     } else {
       stream.respond({ ...RESPONSE, ...last }, { endStream: true });
       stop();
@@ -135,14 +174,25 @@ export class ServerCall implements Call {
   private receive(bytes: Buffer): void {
     const { connection, messages } = this;
     if (this.over) return;
-    const before = messages.buffered;
     messages.push(bytes);
-    for (let next = messages.next(); next !== undefined && !this.over; next = messages.next()) {
-      if (next === "tooLarge") this.refuse(status.resourceExhausted, `a request may have at most ${connection.maxRequestSize} bytes`);
-      else if (next === "compressed") this.refuse(status.unimplemented, "requests must not be compressed");
-      else this.handler?.message(next);
-    }
-    if (!connection.hold(messages.buffered - before)) this.refuse(status.resourceExhausted, "too many unfinished requests at once");
+    if (bytes.length < SMALL_PIECE && !messages.isReady) connection.charge();
+    connection.turns.offer(connection.share, this);
+    if (this.over) return;
+    messages.keep();
+    if (messages.buffered > messages.maxSize + PIPELINED) this.evict();
+    else this.count();
+  }
+
+  /** Counts what is kept of requests. */
+  private count(): void {
+    const { connection, messages } = this;
+    connection.isWaitingFor(this, messages.buffered > 0 && !messages.isReady);
+    connection.unfinished.set(this, messages.held);
+  }
+
+  private forget(): void {
+    this.messages.clear();
+    this.count();
   }
 
   /** Ends the call for a fault that only this level can see. */

@@ -1,11 +1,17 @@
 import { createSecureServer, createServer, type Http2SecureServer, type ServerOptions } from "node:http2";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import type { SecureContextOptions, TlsOptions } from "node:tls";
 import { addressOf, type ConnectionOwner, ServerConnection } from "./connection.ts";
+import { nameOf, type SocketBounds, Sockets } from "./sockets.ts";
+import { Turns } from "./turns.ts";
+import { Unfinished } from "./unfinished.ts";
 
-type Optional = "refused" | "graceMs";
+type Optional = "refused" | "graceMs" | "answerMs" | "unfinishedMs" | "firstCallMs" | "idleMs";
 
-export interface GrpcServerOptions extends Omit<ConnectionOwner, Optional>, Partial<Pick<ConnectionOwner, Optional>> {
+export interface GrpcServerOptions
+  extends Omit<ConnectionOwner, Optional | "turns" | "unfinished" | "setIdle">,
+    Partial<Pick<ConnectionOwner, Optional>>,
+    Partial<SocketBounds> {
   /** Absent: plaintext. */
   readonly tls?: TlsOptions | undefined;
   /** Milliseconds between pings; a connection that owes the answer to one by the next is dead. */
@@ -23,11 +29,17 @@ export interface GrpcServer {
 }
 
 const KEEPALIVE_MS = 30_000;
-const GRACE_MS = 2_000;
 const BACKLOG = 4096;
+/** How often it is looked for what waited too long. */
+const SWEEP_MS = 1_000;
+/** A message of the largest size takes 11 s at 3 Mbit/s. */
+const TIMES = { graceMs: 2_000, answerMs: 30_000, unfinishedMs: 30_000, firstCallMs: 10_000, idleMs: 60_000 };
+/** Bounds on the unfinished messages of a connection and of all, in messages of the largest size. */
+const UNFINISHED = { connection: 4, server: 16 };
 /** Bounds of each connection that Node and nghttp2 keep. https://nodejs.org/api/http2.html#http2createserveroptions-onrequesthandler */
 const BOUNDS: ServerOptions & { readonly handshakeTimeout: number } = {
-  settings: { maxConcurrentStreams: 1_000, maxHeaderListSize: 16 * 1024 },
+  // An Envoy opens three: discovery, statistics, and one for a type that has a service of its own.
+  settings: { maxConcurrentStreams: 100, maxHeaderListSize: 16 * 1024 },
   maxHeaderListPairs: 64,
   maxSettings: 32,
   maxOutstandingPings: 2,
@@ -35,12 +47,21 @@ const BOUNDS: ServerOptions & { readonly handshakeTimeout: number } = {
   maxSessionRejectedStreams: 100,
   // MB. What waits for a slow client counts, although it is shared, and beyond this a client gets no more calls: several of the largest pushes must fit.
   maxSessionMemory: 512,
-  handshakeTimeout: 20_000,
+  handshakeTimeout: 10_000,
 };
 
 /** A gRPC server for streams of encoded messages. docs/decisions/0009-grpc-on-node-http2.md says why it is not a library's. */
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
-  const owner: ConnectionOwner = { refused() {}, graceMs: GRACE_MS, ...options };
+  const { maxConnections = Number.POSITIVE_INFINITY, maxConnectionsPerAddress = maxConnections, maxRequestSize } = options;
+  const sockets = new Sockets({ maxConnections, maxConnectionsPerAddress });
+  const owner: ConnectionOwner = {
+    refused() {},
+    ...TIMES,
+    ...options,
+    turns: new Turns(),
+    unfinished: new Unfinished(UNFINISHED.connection * maxRequestSize, UNFINISHED.server * maxRequestSize),
+    setIdle: (socket, isIdle) => sockets.setIdle(nameOf(socket), isIdle),
+  };
   const server = options.tls === undefined ? createServer(BOUNDS) : createTlsServer(options.tls, owner);
   const connections = new Set<ServerConnection>();
   let accepted: Socket;
@@ -53,34 +74,28 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     connections.add(connection);
     session.once("close", () => connections.delete(connection));
   });
-  /** Also those whose client never completes its TLS handshake. */
-  const sockets = new Set<Socket>();
-  server.on("connection", (socket: Socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+  // What is one connection too many must not cost a session. https://nodejs.org/api/net.html#event-connection
+  const front = createTcpServer((socket) => {
+    const why = sockets.admit(socket);
+    if (why === undefined) server.emit("connection", socket);
+    else {
+      owner.refused(addressOf(socket), "limit", why);
+      socket.destroy();
+    }
   });
-  const keepalive = setInterval(() => {
-    for (const connection of connections) connection.ping();
-  }, options.keepaliveMs ?? KEEPALIVE_MS).unref();
+  const timers = [
+    setInterval(() => eachOf(connections, (connection) => connection.ping()), options.keepaliveMs ?? KEEPALIVE_MS),
+    setInterval(() => eachOf(connections, (connection) => connection.sweep(performance.now())), SWEEP_MS),
+  ];
+  for (const timer of timers) timer.unref();
 
   return {
-    listen(address) {
-      const colon = address.lastIndexOf(":");
-      const host = address.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
-      return new Promise((resolve, reject) => {
-        server.once("error", (error) => reject(new Error(`cannot listen on ${address}: ${error.message}`)));
-        server.listen({ host, port: Number(address.slice(colon + 1)), backlog: BACKLOG }, () => {
-          resolve({ host, port: (server.address() as AddressInfo).port });
-        });
-      });
-    },
+    listen: (address) => listen(front, address),
     async close() {
-      clearInterval(keepalive);
+      for (const timer of timers) clearInterval(timer);
       for (const connection of connections) connection.retire();
-      const late = setTimeout(() => {
-        for (const socket of sockets) socket.destroy();
-      }, owner.graceMs);
-      await new Promise<void>((resolve) => server.close(() => resolve()));
+      const late = setTimeout(() => sockets.destroy(), owner.graceMs);
+      await new Promise<void>((resolve) => front.close(() => resolve()));
       clearTimeout(late);
     },
     setSecureContext(context) {
@@ -89,6 +104,21 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     },
     connections: () => connections.size,
   };
+}
+
+function eachOf<T>(items: Iterable<T>, action: (item: T) => void): void {
+  for (const item of items) action(item);
+}
+
+function listen(server: ReturnType<typeof createTcpServer>, address: string): Promise<{ host: string; port: number }> {
+  const colon = address.lastIndexOf(":");
+  const host = address.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
+  return new Promise((resolve, reject) => {
+    server.once("error", (error) => reject(new Error(`cannot listen on ${address}: ${error.message}`)));
+    server.listen({ host, port: Number(address.slice(colon + 1)), backlog: BACKLOG }, () => {
+      resolve({ host, port: (server.address() as AddressInfo).port });
+    });
+  });
 }
 
 function createTlsServer(tls: TlsOptions, { refused }: ConnectionOwner): Http2SecureServer {

@@ -4,6 +4,7 @@ import type { RefusalReason } from "../../model/metrics.ts";
 export const status = {
   ok: 0,
   invalidArgument: 3,
+  deadlineExceeded: 4,
   notFound: 5,
   permissionDenied: 7,
   resourceExhausted: 8,
@@ -16,6 +17,7 @@ export const status = {
 /** Statuses that say that the client is at fault, and of what kind. */
 export const FAULTS: ReadonlyMap<number, RefusalReason> = new Map([
   [status.invalidArgument, "request"],
+  [status.deadlineExceeded, "limit"],
   [status.permissionDenied, "request"],
   [status.resourceExhausted, "limit"],
   [status.unimplemented, "request"],

@@ -1,23 +1,23 @@
 import { messageOf } from "../../base/error.ts";
 import { ClientResourceStatus } from "../gen/envoy/admin/v3/config_dump_shared.ts";
+import { Node } from "../gen/envoy/config/core/v3/base.ts";
 import {
-  type ClientConfig,
-  type ClientConfig_GenericXdsConfig,
   ClientStatusRequest,
-  ClientStatusResponse,
   ConfigStatus,
+  ClientConfig_GenericXdsConfig as GenericXdsConfig,
 } from "../gen/envoy/service/status/v3/csds.ts";
 import type { NodeMatcher } from "../gen/envoy/type/matcher/v3/node.ts";
 import type { StringMatcher } from "../gen/envoy/type/matcher/v3/string.ts";
-import type { Method } from "../grpc/call.ts";
+import type { Call, Method } from "../grpc/call.ts";
 import { frame } from "../grpc/message.ts";
 import { status } from "../grpc/status.ts";
+import { byteLength, field, type Rope } from "../protobuf/wire.ts";
 import type { Cache } from "../protocol/cache.ts";
 import type { NameStatus, RejectedVersion } from "../protocol/subscription.ts";
 import type { Discovery } from "../stream/discovery.ts";
 import type { NodeInfo } from "../stream/node.ts";
 import type { XdsStream } from "../stream/stream.ts";
-import { unary } from "./methods.ts";
+import { createSlices } from "./slices.ts";
 
 export interface CsdsOptions {
   readonly discovery: Discovery;
@@ -27,68 +27,131 @@ export interface CsdsOptions {
 }
 
 const SERVICE = "/envoy.service.status.v3.ClientStatusDiscoveryService";
+/** Bytes of a request, and matchers in it. */
+const MAX_REQUEST = 64 * 1024;
+const MAX_MATCHERS = 100;
+/** Bytes of an answer, and of all that clients have not taken yet. Most clients take 4 MiB; a fleet of 10,000 proxies with a few names each has 10 MB. */
+const MAX_ANSWER = 32 * 1024 * 1024;
+const MAX_WAITING = 64 * 1024 * 1024;
+/** Numbers of the fields `ClientStatusResponse.config`, `ClientConfig.node` and `ClientConfig.generic_xds_configs`. */
+const CONFIG = 1;
+const NODE = 1;
+const GENERIC = 3;
 
 /**
  * Who has what, for the tools of the Envoy world. Resources come without their contents, which hold modules and configuration.
+ * An answer is made in slices, one at a time: others do not wait for it.
  * https://www.envoyproxy.io/docs/envoy/latest/api-v3/service/status/v3/csds.proto
  */
 export function csdsMethods(options: CsdsOptions): [string, Method][] {
-  const answer = (bytes: Buffer) => {
-    const { nodeMatchers = [] } = ClientStatusRequest.decode(bytes);
-    return ClientStatusResponse.encode({ config: clientConfigs(options, nodeMatchers) }).finish();
-  };
-  const stream: Method = (call) => ({
-    message(bytes) {
-      try {
-        call.send(frame([answer(bytes)]));
-      } catch (error) {
-        call.end(status.invalidArgument, messageOf(error));
+  let waiting = 0;
+  const inTurn = createSlices();
+
+  async function answer(call: Call, bytes: Buffer): Promise<void> {
+    let held = 0;
+    try {
+      const { nodeMatchers = [] } = ClientStatusRequest.decode(bytes);
+      if (nodeMatchers.length > MAX_MATCHERS) throw new Error(`at most ${MAX_MATCHERS} node_matchers are taken`);
+      const parts = await inTurn(() => clientConfigs(options, nodeMatchers));
+      if (parts === "tooLarge" || waiting + byteLength(parts) > MAX_WAITING) {
+        call.end(status.resourceExhausted, "the answer is too large, or too many were not read yet; match fewer nodes, or try again later");
+        return;
       }
-    },
+      held = byteLength(parts);
+      waiting += held;
+      call.send(frame(parts));
+      await call.taken();
+    } catch (error) {
+      call.end(status.invalidArgument, messageOf(error));
+    } finally {
+      waiting -= held;
+    }
+  }
+
+  const stream: Method = (call) => ({
+    maxRequestSize: MAX_REQUEST,
+    message: (bytes) => answer(call, bytes),
     halfClosed: () => call.end(status.ok),
     closed() {},
   });
+  const fetch: Method = (call) => {
+    let isAsked = false;
+    return {
+      maxRequestSize: MAX_REQUEST,
+      async message(bytes) {
+        isAsked = true;
+        await answer(call, bytes);
+        call.end(status.ok);
+      },
+      halfClosed: () => call.end(isAsked ? status.ok : status.internal, isAsked ? "" : "no request came"),
+      closed() {},
+    };
+  };
   return [
-    [`${SERVICE}/FetchClientStatus`, unary(answer)],
+    [`${SERVICE}/FetchClientStatus`, fetch],
     [`${SERVICE}/StreamClientStatus`, stream],
   ];
 }
 
-function clientConfigs({ discovery, cache, rejectionOf }: CsdsOptions, matchers: readonly NodeMatcher[]): ClientConfig[] {
-  const nodes = new Map<string, { node: NodeInfo; streams: XdsStream[] }>();
-  for (const stream of discovery.streams()) {
+interface Known {
+  readonly node: NodeInfo;
+  readonly streams: XdsStream[];
+}
+
+/** The encoded configs of the nodes that match. Yields often: each step is short. */
+function* clientConfigs(options: CsdsOptions, matchers: readonly NodeMatcher[]): Generator<void, Rope | "tooLarge"> {
+  const nodes = new Map<string, Known>();
+  for (const stream of options.discovery.streams()) {
+    yield;
     if (stream.node === undefined || !matches(stream.node.id, matchers)) continue;
     const known = nodes.get(stream.node.key) ?? { node: stream.node, streams: [] };
     known.streams.push(stream);
     nodes.set(stream.node.key, known);
   }
-  return [...nodes.values()].map(({ node, streams }) => {
-    // Where several streams of a node ask for one name, the newest speaks for it.
-    const configs = new Map<string, ClientConfig_GenericXdsConfig>();
-    for (const { types } of streams.sort((a, b) => a.id - b.id)) {
-      for (const { typeUrl, subscription } of types) {
-        const lookup = cache.lookup(node.key, typeUrl);
-        for (const each of subscription.statuses()) {
-          const current = lookup.get(each.name);
-          const version = typeof current === "string" ? undefined : current.version;
-          configs.set(`${typeUrl} ${each.name}`, configOf(typeUrl, each, version, rejectionOf(node.key, typeUrl, each.name)));
-        }
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for (const known of nodes.values()) {
+    const config = yield* clientConfig(options, known, MAX_ANSWER - size);
+    if (config === "tooLarge") return config;
+    size += byteLength(config);
+    parts.push(...field(CONFIG, [Buffer.concat(config)]));
+  }
+  return parts;
+}
+
+function* clientConfig(
+  { cache, rejectionOf }: CsdsOptions,
+  { node, streams }: Known,
+  maxSize: number,
+): Generator<void, Uint8Array[] | "tooLarge"> {
+  // Where several streams of a node ask for one name, the newest speaks for it.
+  const configs = new Map<string, Uint8Array>();
+  let size = 0;
+  for (const { types } of streams.sort((a, b) => a.id - b.id)) {
+    for (const { typeUrl, subscription } of types) {
+      const lookup = cache.lookup(node.key, typeUrl);
+      for (const each of subscription.statuses()) {
+        yield;
+        const current = lookup.get(each.name);
+        const version = typeof current === "string" ? undefined : current.version;
+        const config = configOf(typeUrl, each, version, rejectionOf(node.key, typeUrl, each.name));
+        const encoded = GenericXdsConfig.encode(config).finish();
+        configs.set(`${typeUrl} ${each.name}`, encoded);
+        size += encoded.length;
+        if (size > maxSize) return "tooLarge";
       }
     }
-    return {
-      node: { id: node.id, metadata: { NAMESPACE: node.namespace, LABELS: node.labels } },
-      genericXdsConfigs: [...configs.values()],
-    };
-  });
+  }
+  const parts = [...field(NODE, [Node.encode({ id: node.id, metadata: { NAMESPACE: node.namespace, LABELS: node.labels } }).finish()])];
+  for (const config of configs.values()) {
+    yield;
+    parts.push(...field(GENERIC, [config]));
+  }
+  return parts;
 }
 
 /** `current`: the version that the server has now; `undefined`: none. */
-function configOf(
-  typeUrl: string,
-  held: NameStatus,
-  current: string | undefined,
-  known: RejectedVersion | undefined,
-): ClientConfig_GenericXdsConfig {
+function configOf(typeUrl: string, held: NameStatus, current: string | undefined, known: RejectedVersion | undefined): GenericXdsConfig {
   const rejected = known ?? (held.error === undefined ? undefined : { version: held.version ?? "", message: held.error, at: undefined });
   const errorState = rejected && {
     details: rejected.message,

@@ -19,19 +19,20 @@ export function discoveryMethods(discovery: Discovery): [string, Method][] {
   ]);
 }
 
+/** Bytes of a request that asks for next to nothing. */
+const SMALL_REQUEST = 64 * 1024;
+
 /** Answers one request with one message. `answer` returns the encoded response, or throws when the request is not a valid one. */
 export function unary(answer: (request: Buffer) => Uint8Array): Method {
   return (call) => ({
+    maxRequestSize: SMALL_REQUEST,
     message(request) {
-      let response: Uint8Array;
       try {
-        response = answer(request);
+        call.send(frame([answer(request)]));
+        call.end(status.ok);
       } catch (error) {
         call.end(status.invalidArgument, `the request cannot be read: ${messageOf(error)}`);
-        return;
       }
-      call.send(frame([response]));
-      call.end(status.ok);
     },
     halfClosed: () => call.end(status.internal, "no request came"),
     closed() {},
@@ -41,7 +42,15 @@ export function unary(answer: (request: Buffer) => Uint8Array): Method {
 /** https://github.com/grpc/grpc/blob/master/doc/health-checking.md */
 export function healthMethods(): [string, Method][] {
   const serving = HealthCheckResponse.encode({ status: HealthCheckResponse_ServingStatus.SERVING }).finish();
-  const watch: Method = (call) => ({ message: () => void call.send(frame([serving])), halfClosed() {}, closed() {} });
+  const watch: Method = (call) => ({
+    maxRequestSize: SMALL_REQUEST,
+    message() {
+      call.send(frame([serving]));
+      return call.taken();
+    },
+    halfClosed() {},
+    closed() {},
+  });
   return [
     ["/grpc.health.v1.Health/Check", unary(() => serving)],
     ["/grpc.health.v1.Health/Watch", watch],

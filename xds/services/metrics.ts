@@ -1,18 +1,32 @@
+import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { messageOf } from "../../base/error.ts";
-import { StreamMetricsMessage } from "../gen/envoy/service/metrics/v3/metrics_service.ts";
-import type { MetricFamily } from "../gen/io/prometheus/client/metrics.ts";
+import { MetricFamily } from "../gen/io/prometheus/client/metrics.ts";
 import type { Method } from "../grpc/call.ts";
 import { frame } from "../grpc/message.ts";
 import { status } from "../grpc/status.ts";
-import { takeOut } from "../protobuf/wire.ts";
+import { decodeUtf8, takeOut } from "../protobuf/wire.ts";
 import { decodeNode, parseNode } from "../stream/node.ts";
 
-/** Takes what a proxy reports about itself. `key`: which proxy, from the first message of the stream; `isFirst`: counters may have started again from 0. */
-export type MetricsSink = (key: string, families: readonly MetricFamily[], isFirst: boolean) => void;
+/** Takes what a proxy reports about itself. */
+export interface MetricsSink {
+  /** True for the name of a family that is wanted; the others are not decoded. An Envoy has thousands. */
+  wants(name: string): boolean;
+  /** `key`: which proxy, from the first message of the stream; `isFirst`: counters may have started again from 0. */
+  take(key: string, families: readonly MetricFamily[], isFirst: boolean): void;
+}
 
-/** Number of the field `identifier`, and of `node` in it. */
+/** Numbers of the fields of a message, of `node` in an identifier, and of `name` in a family. */
 const IDENTIFIER = 1;
+const FAMILIES = 2;
 const NODE = 1;
+const NAME = 1;
+const LENGTH_DELIMITED = 2;
+/** Bytes of a name, and of a family that has one series with its quantiles. */
+const MAX_NAME = 1024;
+const MAX_FAMILY = 64 * 1024;
+/** Families that are wanted, and fields in all, of one message. */
+const MAX_FAMILIES = 1024;
+const MAX_FIELDS = 100_000;
 const PATH = "/envoy.service.metrics.v3.MetricsService/StreamMetrics";
 
 /**
@@ -26,12 +40,10 @@ export function metricsMethod(sink: MetricsSink): [string, Method] {
     return {
       message(bytes) {
         try {
+          const { identifier, families } = readMessage(bytes, (name) => sink.wants(name));
           const isFirst = key === undefined;
-          const metrics = takeOut(bytes, IDENTIFIER, (start, end) => {
-            key ??= keyOf(bytes.subarray(start, end));
-          });
-          key ??= "";
-          if (key !== "") sink(key, StreamMetricsMessage.decode(metrics).envoyMetrics ?? [], isFirst);
+          key ??= (identifier && keyOf(identifier)) ?? "";
+          if (key !== "") sink.take(key, families, isFirst);
         } catch (error) {
           call.end(status.invalidArgument, `not a StreamMetricsMessage: ${messageOf(error)}`);
         }
@@ -44,6 +56,46 @@ export function metricsMethod(sink: MetricsSink): [string, Method] {
     };
   };
   return [PATH, method];
+}
+
+interface Reported {
+  readonly identifier: Uint8Array | undefined;
+  readonly families: readonly MetricFamily[];
+}
+
+/** Throws when the bytes are no such message, or have more of something than any proxy. */
+function readMessage(bytes: Uint8Array, wants: (name: string) => boolean): Reported {
+  const reader = new BinaryReader(bytes);
+  const families: MetricFamily[] = [];
+  let identifier: Uint8Array | undefined;
+  for (let fields = 0; reader.pos < reader.len; fields++) {
+    if (fields === MAX_FIELDS) throw new RangeError(`it has more than ${MAX_FIELDS} fields`);
+    const tag = reader.uint32();
+    if ((tag & 7) !== LENGTH_DELIMITED) {
+      reader.skip(tag & 7, tag >>> 3);
+      continue;
+    }
+    const length = reader.uint32();
+    const start = reader.pos;
+    if (length > reader.len - start) throw new RangeError("a field goes beyond its message");
+    reader.pos = start + length;
+    const content = bytes.subarray(start, reader.pos);
+    if (tag >>> 3 === IDENTIFIER) identifier = content;
+    if (tag >>> 3 !== FAMILIES || length > MAX_FAMILY || !wants(nameOf(content))) continue;
+    if (families.length === MAX_FAMILIES) throw new RangeError(`it has more than ${MAX_FAMILIES} families of requests and plugins`);
+    families.push(MetricFamily.decode(content));
+  }
+  return { identifier, families };
+}
+
+/** The name of a family, which encoders write first; empty where it is not. */
+function nameOf(family: Uint8Array): string {
+  if (family[0] !== ((NAME << 3) | LENGTH_DELIMITED)) return "";
+  const reader = new BinaryReader(family);
+  reader.uint32();
+  const length = reader.uint32();
+  const end = reader.pos + length;
+  return length > MAX_NAME || end > family.length ? "" : decodeUtf8(family.subarray(reader.pos, end));
 }
 
 /** The key of the proxy that an identifier names; `undefined` when it names none. */
