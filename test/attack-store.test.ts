@@ -6,6 +6,7 @@ import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import { pushModule } from "../oci/index.ts";
 import { reply, startFakeRegistry } from "../oci/testing/fake-registry.ts";
 import { addArtifact, addBlob, addIndex, addManifest, createContent, tar } from "../oci/testing/images.ts";
+import { startDeltaProxy } from "./support/delta-proxy.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 import { headerFilter } from "./support/wat.ts";
@@ -133,6 +134,36 @@ test("a tenant who knows the digest of another's private image gets it only wher
   t.diagnostic("after a restart with both registries down: the four that had it go on, a new namespace gets it from neither");
 });
 
+test("access that is taken away ends for new filters, not for what runs", async (t) => {
+  const storage = await createTempFolder("attack-store-registry");
+  let guarded = await startRegistry({ auth, storage: storage.path });
+  t.after(() => Promise.all([guarded.stop(), storage.remove()]));
+  const scene = await startScene(t);
+  const image = `${guarded.host}/victim/app`;
+  const module = await headerFilter({ name: "x-app", value: "1" });
+  const pushed = await pushModule(`${image}:1`, module, { keychain: new Map([[guarded.host, auth]]) });
+  assert.ok(pushed.ok);
+  const spec = { image: `${image}@${pushed.value.digest}`, pullSecrets: [{ name: "regcred" }] };
+  await scene.grant("victim", guarded);
+  assert.match(resolved(await scene.resolve("victim", "app", spec)), /^True/);
+  await guarded.stop();
+  guarded = await startRegistry({ auth: { ...auth, password: "changed" }, storage: storage.path, port: guarded.port });
+  await scene.server.kill();
+  await scene.server.start();
+  const isServed = (filter: WasmFilter) => resolved(filter).startsWith("True") && condition(filter, "Validated").startsWith("True");
+  await scene.server.until("the filter to go on", "app", isServed);
+  const proxy = startDeltaProxy(scene.server.xdsPort, { id: "web-1", namespace: "victim", filterChain: true, names: ["weir/default"] });
+  t.after(() => proxy.close());
+  await scene.server.until("a new proxy to run it", "app", ({ status }) => status?.proxies?.updated === 1);
+  assert.equal(resolved(await scene.resolve("victim", "new", spec)), "False AccessDenied");
+  await guarded.stop();
+  const late = await scene.resolve("victim", "newer", spec);
+  assert.match(resolved(late), /RegistryUnavailable/, "an outage gives nothing back");
+  const running = await scene.server.filter("app");
+  assert.deepEqual([running && isServed(running), running?.status?.proxies?.updated], [true, 1]);
+  t.diagnostic("password changed: the running filter goes on and reaches a new proxy, a new filter is denied, before and in an outage");
+});
+
 test("what one tenant feeds the store is nothing to another", async (t) => {
   const content = createContent();
   const module = await headerFilter({ name: "x-app", value: "victim" });
@@ -166,7 +197,10 @@ test("what one tenant feeds the store is nothing to another", async (t) => {
   assert.deepEqual([resolved(app).slice(0, 4), resolved(indexed).slice(0, 4)], ["True", "True"]);
   assert.deepEqual([await served("app"), await served("indexed")], [victim.digest, preferred.digest]);
   await scene.server.kill();
+  await fake.stop();
   await scene.server.start();
   assert.deepEqual([await served("app"), await served("indexed")], [victim.digest, preferred.digest]);
-  t.diagnostic("a URL of the victim's manifest and an index with an image left out: the victim gets its own modules, after a restart too");
+  t.diagnostic(
+    "a URL of the victim's manifest and an index with an image left out: the victim gets its own modules, after a restart with the registry down too",
+  );
 });
