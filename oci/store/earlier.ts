@@ -9,7 +9,7 @@ const EARLIER = "modules";
 
 /**
  * Moves the records of earlier versions to the key spaces of today, once. A URL's record leads to itself, and a manifest's never does, so each is
- * told from the other. They say nothing of where the bytes came from: no namespace gets them for that, but for those whose revisions keep them.
+ * told from the other. They do not say where the bytes came from, so only a namespace whose revisions keep a digest gets it without a download.
  */
 export async function takeOver(directory: string, log: Log): Promise<void> {
   try {
