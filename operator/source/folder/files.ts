@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fail, ok, type Result } from "../../../model/result.ts";
 import { type Assembly, assemble, type ManifestFile } from "./assemble.ts";
-import { type ManifestFormat, readManifest } from "./manifest.ts";
+import { type ManifestFormat, readManifestInTurns } from "./manifest.ts";
 
 /** Larger files are refused; the API server's own limit for one object is about 1.5 MiB. */
 export const MAX_FILE_BYTES = 8 * 1024 * 1024;
@@ -38,7 +38,7 @@ export async function readFolder(dir: string): Promise<Result<Assembly>> {
   try {
     for (const name of await manifestNames(dir)) {
       const text = await readManifestText(join(dir, name));
-      const manifest = text.ok ? readManifest(text.value, formatOf(name)) : text;
+      const manifest = text.ok ? await readManifestInTurns(text.value, formatOf(name)) : text;
       files.set(name, manifest.ok ? manifest.value : { objects: [], foreign: [], problems: [manifest.error.message] });
     }
   } catch (error) {

@@ -1,9 +1,10 @@
-import { LineCounter, parseAllDocuments } from "yaml";
+import { setImmediate } from "node:timers/promises";
 import { API_VERSION, KIND } from "../../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../../model/result.ts";
 import { beyondBounds, withinBounds } from "../../parse/bounds.ts";
 import { type Fields, isFields } from "../../parse/defaults.ts";
 import { isNamespace, isObjectName } from "../../parse/names.ts";
+import { type ManifestDocument, readYaml, type Steps } from "./yaml.ts";
 
 export type ManifestKind = "WasmFilter" | "Secret" | "ConfigMap";
 
@@ -43,15 +44,41 @@ const GROUP = API_VERSION.slice(0, API_VERSION.indexOf("/") + 1);
 
 export const DEFAULT_NAMESPACE = "default";
 
+/** How long one turn of the event loop may read a manifest, in milliseconds: sockets are served in between. */
+const TURN_MS = 10;
+
 /**
  * Reads the objects of a manifest: YAML with one or more documents, or JSON. If it cannot be parsed, fails with reason `InvalidManifest`, the
  * line and what is wrong there. Messages never quote the file, which may hold a Secret.
  */
 export function readManifest(text: string, format: ManifestFormat): Result<Manifest> {
-  const documents = format === "json" ? readJson(text) : readYaml(text);
+  const steps = read(text, format);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/** The same for a server: the event loop turns meanwhile. */
+export async function readManifestInTurns(text: string, format: ManifestFormat): Promise<Result<Manifest>> {
+  const steps = read(text, format);
+  for (let turnEnds = performance.now() + TURN_MS; ; ) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+    if (performance.now() < turnEnds) continue;
+    await setImmediate();
+    turnEnds = performance.now() + TURN_MS;
+  }
+}
+
+function* read(text: string, format: ManifestFormat): Steps<Result<Manifest>> {
+  const documents = format === "json" ? readJson(text) : yield* readYaml(text);
   if (!documents.ok) return documents;
   const found: Found = { objects: [], foreign: [], problems: [] };
-  documents.value.forEach(({ value, line }, document) => void collect(value, { line, document }, found));
+  for (const [document, { value, line }] of documents.value.entries()) {
+    collect(value, { line, document }, found);
+    yield;
+  }
   return ok(found);
 }
 
@@ -74,12 +101,7 @@ export function describeForeign({ apiVersion, kind, name }: ForeignObject): stri
   return `${[apiVersion, kind, name].filter((part) => part !== "").join(" ")} is not Weir's; Weir reads ${ours.join(", ")}`;
 }
 
-interface Document {
-  readonly value: unknown;
-  readonly line: number;
-}
-
-function readJson(text: string): Result<Document[]> {
+function readJson(text: string): Result<ManifestDocument[]> {
   try {
     return ok([{ value: JSON.parse(text) as unknown, line: 1 }]);
   } catch (error) {
@@ -87,45 +109,6 @@ function readJson(text: string): Result<Document[]> {
     const where = position === null ? "" : `line ${position[1]}, column ${position[2]}: `;
     return fail("InvalidManifest", `${where}not JSON`);
   }
-}
-
-function readYaml(text: string): Result<Document[]> {
-  const lineCounter = new LineCounter();
-  const parsed = parseDocuments(text, lineCounter);
-  if (parsed === undefined)
-    return fail("InvalidManifest", "nested too deeply to be read; make it flatter, or write the configuration as a string");
-  const documents: Document[] = [];
-  for (const document of "empty" in parsed ? [] : parsed) {
-    const [error] = document.errors;
-    if (error !== undefined) {
-      const { line, col } = lineCounter.linePos(error.pos[0]);
-      return fail("InvalidManifest", `line ${line}, column ${col}: not YAML: ${withoutQuotes(error.message)}`);
-    }
-    const { line } = lineCounter.linePos(document.contents?.range?.[0] ?? 0);
-    try {
-      documents.push({ value: document.toJS(), line });
-    } catch {
-      // Only an alias can still throw: one without its anchor, or too many of them (a bomb).
-      return fail("InvalidManifest", `line ${line}: an alias of the document that starts here has no anchor, or it has too many aliases`);
-    }
-  }
-  return ok(documents);
-}
-
-/** `undefined` when the nesting uses up the stack: the parser recurses. */
-function parseDocuments(text: string, lineCounter: LineCounter): ReturnType<typeof parseAllDocuments> | undefined {
-  try {
-    return parseAllDocuments(text, { lineCounter, prettyErrors: false, merge: true });
-  } catch (error) {
-    if (error instanceof RangeError) return undefined;
-    throw error;
-  }
-}
-
-/** The parser quotes the offending token at the end of some messages. */
-function withoutQuotes(message: string): string {
-  if (message.startsWith("Maximum call stack")) return "nested too deeply; make it flatter, or write the configuration as a string";
-  return message.replace(/:? *["'`][\s\S]*$/, "").replace(/^Missing closing$/, "Missing closing quote");
 }
 
 type Place = Pick<ManifestObject, "line" | "document">;

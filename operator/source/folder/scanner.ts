@@ -4,7 +4,7 @@ import type { Clock } from "../../../model/clock.ts";
 import type { Result } from "../../../model/result.ts";
 import { problemsOf } from "../../parse/filter.ts";
 import { formatOf, manifestNames, readManifestText } from "./files.ts";
-import { type Manifest, readManifest } from "./manifest.ts";
+import { type Manifest, readManifestInTurns } from "./manifest.ts";
 
 export interface Scan {
   /** Files that are new or have other contents, by name, as they read now. */
@@ -101,7 +101,7 @@ class FolderScanner implements Scanner {
     const settled = this.first || age >= this.options.settleMs;
     if (!settled && (sighting.doubtful || age < this.options.quietMs)) return undefined;
     const text = await readManifestText(join(this.options.dir, name));
-    const manifest = text.ok ? readManifest(text.value, formatOf(name)) : text;
+    const manifest = text.ok ? await readManifestInTurns(text.value, formatOf(name)) : text;
     if (!settled && !(text.ok && manifest.ok && isWhole(name, text.value, manifest.value, before?.objects ?? 0))) {
       sighting.doubtful = true;
       return undefined;

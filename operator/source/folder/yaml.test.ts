@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { readManifestInTurns } from "./manifest.ts";
+
+const HEAD = "apiVersion: weir.dev/v1alpha1\nkind: WasmFilter\nmetadata: {name: bomb, namespace: b}\nspec:\n  image: r.example/x:1\n";
+const many = (count: number, part: (index: number) => string, between = ""): string =>
+  Array.from({ length: count }, (_, i) => part(i)).join(between);
+const maps = (size: number, merges: number) =>
+  `${HEAD}  config:\n    a: &a {${many(size, (i) => `k${i}: 1`, ", ")}}\n${many(merges, (i) => `    b${i}: {<<: *a}\n`)}`;
+
+/** What became of a text, and the longest time that the event loop stood still meanwhile, in milliseconds. */
+async function read(text: string) {
+  let longest = 0;
+  let last = performance.now();
+  let goesOn = true;
+  const turn = () => {
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+    if (goesOn) setImmediate(turn);
+  };
+  setImmediate(turn);
+  const manifest = await readManifestInTurns(text, "yaml");
+  await new Promise((resolve) => setImmediate(resolve));
+  goesOn = false;
+  const { objects = [], problems = [] } = manifest.ok ? manifest.value : {};
+  return { longest, objects, said: manifest.ok ? problems.join() : manifest.error.message };
+}
+
+describe("a YAML text made to cost time", () => {
+  const beyond = {
+    "300,000 fields": [`${HEAD}${many(300_000, (i) => `  u${i}: 1\n`)}`, /^line 1: .*more than 100,000 tokens .*; split it/],
+    "a long list": [`${HEAD}  config: [${many(60_000, () => "1", ", ")}]\n`, /more than 100,000 tokens/],
+    "2,000,000 empty lines": [HEAD + "\n".repeat(2_000_000), /more than 100,000 tokens/],
+    comments: [HEAD + "#\n".repeat(200_000), /more than 100,000 tokens/],
+    "texts that look like a document's start": [`${HEAD}  config: [${many(60_000, () => "---", ", ")}]\n`, /tokens|not YAML/],
+    "aliases of one anchor": [
+      `${HEAD}  config:\n    a: &a 1\n    b: [${many(20_000, () => "*a", ", ")}]\n`,
+      /more than 1,000 anchors and aliases/,
+    ],
+    "an anchor each": [`${HEAD}  config: [${many(9_000, (i) => `&a${i} 1, *a${i}`, ", ")}]\n`, /more than 1,000 anchors and aliases/],
+    "merges of a large map": [maps(9_000, 90), /more than 100,000 names to copy by its merges/],
+    brackets: [`${HEAD}  config: ${"[".repeat(90_000)}`, /nested too deeply/],
+    "aliases of aliases": [
+      `${HEAD}  config:\n    a: &a [1]\n${many(8, (i) => `    ${"bcdefghi"[i]}: &${"bcdefghi"[i]} [${many(9, () => `*${"abcdefgh"[i]}`, ",")}]\n`)}`,
+      /too many aliases/,
+    ],
+  } as const;
+  for (const [what, [text, says]] of Object.entries(beyond)) {
+    test(`is refused: ${what}`, async (t) => {
+      const { longest, objects, said } = await read(text);
+      assert.match(said, says);
+      assert.deepEqual(objects, []);
+      t.diagnostic(`${(text.length / 1024).toFixed(0)} KiB, the event loop stood still for ${longest.toFixed(0)} ms at most`);
+      assert.ok(longest < 1_000, `${longest} ms`);
+    });
+  }
+
+  test("is read in turns, as far as it is within the bounds", async (t) => {
+    const small = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\n";
+    for (const [text, count] of [
+      [`${HEAD}${many(12_000, (i) => `  u${i}: 1\n`)}`, 1],
+      [small.repeat(5_000), 5_000],
+      [maps(100, 40), 1],
+    ] as const) {
+      const { longest, objects, said } = await read(text);
+      assert.equal(said, "");
+      assert.equal(objects.length, count);
+      t.diagnostic(`${(text.length / 1024).toFixed(0)} KiB, the event loop stood still for ${longest.toFixed(0)} ms at most`);
+      assert.ok(longest < 1_000, `${longest} ms`);
+    }
+  });
+});
+
+test("a name that a map has twice is refused with its place; merges may repeat names", async () => {
+  assert.equal((await read("a: 1\nb: {c: 1, d: 2, c: 3}\n")).said, "line 2, column 17: not YAML: Map keys must be unique");
+  assert.equal((await read(maps(3, 2).replace("{<<: *a}", "{k1: 2, <<: *a}"))).said, "");
+});
