@@ -50,7 +50,7 @@ export function factsOf(bytes: Uint8Array, binary: WasmBinary): ModuleFacts {
     capabilities: sorted([...offered, ...exports].map((entry) => entry.name).filter(isCapability)),
     memory: memory && { initialPages: memory.min, maximumPages: memory.max },
     hasStart: binary.hasStart,
-    customSections: binary.custom.map(({ name, start, end }) => ({ name, size: end - start })),
+    customSections: binary.custom.slice(0, MAX_LIST).map(({ name, start, end }) => ({ name: cut(name), size: end - start })),
     problem: loadable.ok ? checkHazards(binary) : loadable.error,
   };
 }
@@ -61,6 +61,14 @@ export function abiOf(binary: WasmBinary): AbiVersion | undefined {
   return marker && ABI_MARKERS.get(marker.name);
 }
 
+/** Longest list and name in the facts: Envoy offers fewer than 200 functions, so what has more of anything does not load. */
+const MAX_LIST = 1000;
+const MAX_NAME = 256;
+
 function sorted(names: readonly string[]): string[] {
-  return [...new Set(names)].sort();
+  return [...new Set(names)].sort().slice(0, MAX_LIST).map(cut);
+}
+
+function cut(name: string): string {
+  return name.slice(0, MAX_NAME);
 }

@@ -65,8 +65,8 @@ function checkNames(bytes: Uint8Array, binary: WasmBinary): Failed | undefined {
 }
 
 function checkMemory(binary: WasmBinary): Failed | undefined {
-  const memory = binary.memories[0];
-  if (memory === undefined || memory.min <= ENVOY_MAX_PAGES) return undefined;
+  const memory = binary.memories.find(({ min }) => min > ENVOY_MAX_PAGES);
+  if (memory === undefined) return undefined;
   return fail("MemoryLimit", `the module starts with ${memory.min} pages of memory; Envoy allows ${ENVOY_MAX_PAGES} (1 GiB)`);
 }
 

@@ -1,69 +1,29 @@
 import { fail, ok, type Result } from "../../model/result.ts";
+import { checkBodies, countEntries, skipConstant } from "./code.ts";
+import { type Counted, LimitError, Tally } from "./limits.ts";
+import type { CustomSection, Export, ExternKind, Import, MemorySection, SizeLimits, WasmBinary } from "./module.ts";
 import { createReader, MalformedError, type Reader } from "./reader.ts";
-import { type FunctionType, readTypes, readValueType } from "./types.ts";
+import { type FunctionType, readFunctionType, readTypes, readValueType } from "./types.ts";
 
-/** Memory or table limits, in pages (64 KiB) or elements. */
-export interface SizeLimits {
-  readonly min: number;
-  readonly max: number | undefined;
-  readonly shared: boolean;
-  /** 64-bit addresses (memory64). */
-  readonly wide: boolean;
-}
-
-export type ExternKind = "function" | "table" | "memory" | "global" | "tag";
-
-export interface Import {
-  readonly module: string;
-  readonly name: string;
-  readonly kind: ExternKind;
-  /** Of functions. */
-  readonly type?: FunctionType;
-  /** Of memories and tables. */
-  readonly limits?: SizeLimits;
-}
-
-export interface Export {
-  readonly name: string;
-  readonly kind: ExternKind;
-  /** Of functions. */
-  readonly type?: FunctionType;
-}
-
-export interface CustomSection {
-  readonly name: string;
-  /** Where the content (after the name) is, in bytes from the start of the module. */
-  readonly start: number;
-  readonly end: number;
-}
-
-/** Where the module's memory section is, to rewrite its limits. */
-export interface MemorySection {
-  /** Offset of the section's id byte and of the byte after the section. */
-  readonly start: number;
-  readonly end: number;
-}
-
-/** The contents of a core WebAssembly module, in the order of the binary. */
-export interface WasmBinary {
-  readonly size: number;
-  readonly imports: readonly Import[];
-  readonly exports: readonly Export[];
-  /** Imported memories first, then the module's own. */
-  readonly memories: readonly SizeLimits[];
-  /** Runs a function when it is instantiated (start section). */
-  readonly hasStart: boolean;
-  readonly custom: readonly CustomSection[];
-  readonly memorySection: MemorySection | undefined;
-}
+export type { Export, ExternKind, Import, SizeLimits, WasmBinary } from "./module.ts";
 
 const MAGIC = [0x00, 0x61, 0x73, 0x6d];
 const KINDS: readonly ExternKind[] = ["function", "table", "memory", "global", "tag"];
-const SECTION = { custom: 0, type: 1, import: 2, function: 3, memory: 5, export: 7, start: 8 } as const;
+const SECTION = { custom: 0, type: 1, import: 2, function: 3, table: 4, memory: 5, export: 7, start: 8, code: 10 } as const;
+/** Sections of which only the count is looked at. */
+const COUNTED: ReadonlyMap<number, Counted> = new Map([
+  [6, "globals"],
+  [9, "element segments"],
+  [11, "data segments"],
+  [12, "data segments"],
+  [13, "tags"],
+]);
+/** The prefix of a table with an initial value. */
+const TABLE_WITH_INITIAL = 0x40;
 
 /**
- * Reads the head of a core module: types, imports, exports, memories and custom sections; skips function bodies.
- * Pure, and linear in the size of the module. Fails with `NotWasm`, `WasmComponent` or `MalformedModule`.
+ * Reads the head of a core module: types, imports, exports, memories, tables and custom sections; skips the instructions of functions.
+ * Pure, and linear in the size of the module; what it keeps is bounded (limits.ts). Fails with `NotWasm`, `WasmComponent`, `MalformedModule` or `ModuleTooLarge`.
  * https://webassembly.github.io/spec/core/binary/modules.html
  */
 export function readWasm(bytes: Uint8Array): Result<WasmBinary> {
@@ -72,6 +32,7 @@ export function readWasm(bytes: Uint8Array): Result<WasmBinary> {
   try {
     return ok(readSections(bytes));
   } catch (error) {
+    if (error instanceof LimitError) return fail("ModuleTooLarge", error.message);
     if (!(error instanceof MalformedError)) throw error;
     return fail(
       "MalformedModule",
@@ -102,13 +63,21 @@ function checkPreamble(bytes: Uint8Array): Result<never> | undefined {
 }
 
 interface Parsed {
-  types: readonly (FunctionType | undefined)[];
+  readonly bytes: Uint8Array;
+  readonly tally: Tally;
+  /** Ids of the sections so far. */
+  readonly seen: Set<number>;
+  /** Where each type begins; -1: no function type. */
+  types: readonly number[];
+  /** Function types that were asked for, by their index. */
+  readonly made: Map<number, FunctionType>;
   readonly imports: Import[];
-  /** Types of all functions, imported ones first. */
-  readonly functions: (FunctionType | undefined)[];
+  /** Types of all functions by their index, imported ones first. */
+  readonly functions: number[];
   readonly exports: Export[];
   readonly memories: SizeLimits[];
   readonly custom: CustomSection[];
+  tableElements: number;
   hasStart: boolean;
   memorySection: MemorySection | undefined;
 }
@@ -116,12 +85,17 @@ interface Parsed {
 function readSections(bytes: Uint8Array): WasmBinary {
   const reader = createReader(bytes, 8);
   const parsed: Parsed = {
+    bytes,
+    tally: new Tally(),
+    seen: new Set(),
     types: [],
+    made: new Map(),
     imports: [],
     functions: [],
     exports: [],
     memories: [],
     custom: [],
+    tableElements: 0,
     hasStart: false,
     memorySection: undefined,
   };
@@ -129,16 +103,20 @@ function readSections(bytes: Uint8Array): WasmBinary {
     const start = reader.position();
     const id = reader.byte();
     const section = reader.slice(reader.unsigned());
+    if (id !== SECTION.custom && parsed.seen.has(id)) section.fail(`section ${id} comes twice`);
+    parsed.seen.add(id);
     readSection(id, section, { start, end: reader.position() }, parsed);
   }
-  const { types: _types, functions: _functions, ...module } = parsed;
-  return { size: bytes.length, ...module };
+  const { imports, exports, memories, custom, tableElements, hasStart, memorySection } = parsed;
+  return { size: bytes.length, imports, exports, memories, custom, tableElements, hasStart, memorySection };
 }
 
 function readSection(id: number, section: Reader, place: MemorySection, parsed: Parsed): void {
+  const { tally } = parsed;
   switch (id) {
     case SECTION.custom: {
-      const name = section.name();
+      tally.add("custom sections", 1);
+      const name = readName(section, parsed);
       parsed.custom.push({ name, start: section.position(), end: place.end });
       return;
     }
@@ -146,57 +124,87 @@ function readSection(id: number, section: Reader, place: MemorySection, parsed: 
       parsed.types = readTypes(section);
       return;
     case SECTION.import:
-      each(section, () => readImport(section, parsed));
+      each(section, "imports", tally, () => readImport(section, parsed));
       return;
     case SECTION.function:
-      each(section, () => parsed.functions.push(typeAt(section, parsed)));
+      each(section, "functions", tally, () => parsed.functions.push(typeIndex(section, parsed)));
+      return;
+    case SECTION.table:
+      each(section, "tables", tally, () => readTable(section, parsed));
       return;
     case SECTION.memory:
       parsed.memorySection = place;
-      each(section, () => parsed.memories.push(readLimits(section)));
+      each(section, "memories", tally, () => parsed.memories.push(readLimits(section)));
       return;
     case SECTION.export:
-      each(section, () => parsed.exports.push(readExport(section, parsed)));
+      each(section, "exports", tally, () => parsed.exports.push(readExport(section, parsed)));
       return;
     case SECTION.start:
       parsed.hasStart = true;
       return;
-    default:
-      if (id > 13) section.fail(`unknown section ${id}`);
+    case SECTION.code:
+      checkBodies(section);
+      return;
   }
+  const counted = COUNTED.get(id);
+  if (counted === undefined) section.fail(`unknown section ${id}`);
+  // The data section and the section with its count say the same number.
+  countEntries(section, counted, id === 12 ? new Tally() : tally);
 }
 
 /** Runs `read` for each element of a vector. A wrong count runs into the end of the section and fails there. */
-function each(section: Reader, read: () => void): void {
-  for (let left = section.unsigned(); left > 0; left -= 1) read();
+function each(section: Reader, what: Counted, tally: Tally, read: () => void): void {
+  for (let left = countEntries(section, what, tally); left > 0; left -= 1) read();
 }
 
-function typeAt(section: Reader, parsed: Parsed): FunctionType | undefined {
+function readName(section: Reader, { tally }: Parsed): string {
+  const start = section.position();
+  const name = section.name();
+  tally.add("bytes of names", section.position() - start);
+  return name;
+}
+
+function typeIndex(section: Reader, parsed: Parsed): number {
   const index = section.unsigned();
   if (index >= parsed.types.length) section.fail(`type ${index} does not exist`);
-  return parsed.types[index];
+  return index;
+}
+
+/** `undefined`: it is no function type. */
+function functionType(index: number, { bytes, types, made, tally }: Parsed): FunctionType | undefined {
+  const start = types[index] ?? -1;
+  if (start < 0) return undefined;
+  const known = made.get(index);
+  if (known !== undefined) return known;
+  const type = readFunctionType(createReader(bytes, start));
+  tally.add("parameters and results", type.params.length + type.results.length);
+  made.set(index, type);
+  return type;
 }
 
 function readImport(section: Reader, parsed: Parsed): void {
-  const module = section.name();
-  const name = section.name();
+  const module = readName(section, parsed);
+  const name = readName(section, parsed);
   const kind = readKind(section);
   switch (kind) {
     case "function": {
-      const type = typeAt(section, parsed);
-      parsed.functions.push(type);
+      const index = typeIndex(section, parsed);
+      parsed.tally.add("functions", 1);
+      parsed.functions.push(index);
+      const type = functionType(index, parsed);
       parsed.imports.push({ module, name, kind, ...(type && { type }) });
       return;
     }
     case "memory": {
       const limits = readLimits(section);
+      parsed.tally.add("memories", 1);
       parsed.memories.push(limits);
       parsed.imports.push({ module, name, kind, limits });
       return;
     }
     case "table": {
-      readValueType(section);
-      parsed.imports.push({ module, name, kind, limits: readLimits(section) });
+      parsed.tally.add("tables", 1);
+      parsed.imports.push({ module, name, kind, limits: readTableType(section, parsed) });
       return;
     }
     case "global": {
@@ -213,12 +221,32 @@ function readImport(section: Reader, parsed: Parsed): void {
   }
 }
 
+/** https://webassembly.github.io/spec/core/binary/modules.html#table-section */
+function readTable(section: Reader, parsed: Parsed): void {
+  if (section.peek() !== TABLE_WITH_INITIAL) {
+    readTableType(section, parsed);
+    return;
+  }
+  section.skip(2);
+  readTableType(section, parsed);
+  skipConstant(section);
+}
+
+function readTableType(section: Reader, parsed: Parsed): SizeLimits {
+  readValueType(section);
+  const limits = readLimits(section);
+  parsed.tableElements += limits.min;
+  return limits;
+}
+
 function readExport(section: Reader, parsed: Parsed): Export {
-  const name = section.name();
+  const name = readName(section, parsed);
   const kind = readKind(section);
   const index = section.unsigned();
-  const type = kind === "function" ? parsed.functions[index] : undefined;
-  if (kind === "function" && index >= parsed.functions.length) section.fail(`export ${name} names function ${index}, which does not exist`);
+  if (kind !== "function") return { name, kind };
+  const found = parsed.functions[index];
+  if (found === undefined) return section.fail(`export ${name} names function ${index}, which does not exist`);
+  const type = functionType(found, parsed);
   return { name, kind, ...(type && { type }) };
 }
 

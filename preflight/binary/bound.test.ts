@@ -21,7 +21,7 @@ describe("boundMemory", () => {
         '(import "env" "memory" (memory 3 9000)) (memory 2)',
         [
           { min: 3, max: 9000 },
-          { min: 2, max: 500 },
+          { min: 2, max: 250 },
         ],
       ],
     ] as const;

@@ -1,15 +1,16 @@
 import type { SizeLimits, WasmBinary } from "./binary.ts";
 
 /**
- * The module with the maximum of its own memories lowered to `maxPages` (64 KiB each), so that V8 lets it grow no further. All other bytes
- * stay the same. A memory that starts above the bound is not changed: refuse such a module first.
+ * The module with the maximum of its own memories lowered, so that V8 lets them grow to `maxPages` (64 KiB each) in all and no further: each
+ * of several gets an equal share. All other bytes stay the same. A memory that starts above its bound keeps that size: refuse what starts with too much first.
  */
 export function boundMemory(bytes: Uint8Array, binary: WasmBinary, maxPages: number): Uint8Array {
   const section = binary.memorySection;
   if (section === undefined) return bytes;
   const imported = binary.imports.filter((entry) => entry.kind === "memory").length;
   const own = binary.memories.slice(imported);
-  const content = [...leb(own.length), ...own.flatMap((limits) => encodeLimits(limits, maxPages))];
+  const share = Math.floor(maxPages / Math.max(1, binary.memories.length));
+  const content = [...leb(own.length), ...own.flatMap((limits) => encodeLimits(limits, share))];
   const rewritten = Uint8Array.from([5, ...leb(content.length), ...content]);
   return Buffer.concat([bytes.subarray(0, section.start), rewritten, bytes.subarray(section.end)]);
 }

@@ -1,3 +1,5 @@
+import { checkCount } from "./limits.ts";
+
 /** Thrown by the reader. Not thrown outside preflight/: whoever reads a module returns a failure instead. */
 export class MalformedError extends Error {
   /** Byte offset in the module where reading stopped. */
@@ -13,6 +15,8 @@ export interface Reader {
   position(): number;
   done(): boolean;
   byte(): number;
+  /** The next byte, without moving; -1 at the end. */
+  peek(): number;
   /** Unsigned LEB128 of at most `bits` bits (32 by default; up to 64 come back as a number, exact up to 2^53). */
   unsigned(bits?: number): number;
   /** Skips a signed LEB128 of at most `bits` bits and returns its value when it fits 32 bits. */
@@ -43,6 +47,7 @@ export function createReader(bytes: Uint8Array, start = 0, end = bytes.length): 
     position: () => at,
     done: () => at >= end,
     byte,
+    peek: () => (at < end ? (bytes[at] ?? -1) : -1),
     unsigned(bits = 32) {
       let value = 0;
       for (let shift = 0; shift < bits; shift += 7) {
@@ -63,6 +68,7 @@ export function createReader(bytes: Uint8Array, start = 0, end = bytes.length): 
     },
     name() {
       const length = this.unsigned();
+      checkCount("bytes of a name", length);
       need(length);
       const text = bytes.subarray(at, at + length);
       at += length;

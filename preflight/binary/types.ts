@@ -1,3 +1,4 @@
+import { type Counted, checkCount } from "./limits.ts";
 import type { Reader } from "./reader.ts";
 
 /** A value type as the text format spells it: `i32`, `i64`, `f32`, `f64`, `v128`, `funcref`, `externref`, or `ref` for every other reference. */
@@ -21,39 +22,64 @@ const VALUE_TYPES: ReadonlyMap<number, ValueType> = new Map([
 const FORM = { func: 0x60, struct: 0x5f, array: 0x5e, rec: 0x4e, sub: 0x50, subFinal: 0x4f } as const;
 const PACKED = [0x78, 0x77];
 
-/** The type section: function types in order; struct and array types are `undefined` in it. https://webassembly.github.io/spec/core/binary/types.html */
-export function readTypes(section: Reader): (FunctionType | undefined)[] {
-  const types: (FunctionType | undefined)[] = [];
+/**
+ * The type section: for each type where it begins in the module, or -1 for structs and arrays. Types are made when they are asked for
+ * (`readFunctionType`): a module may have a million. https://webassembly.github.io/spec/core/binary/types.html
+ */
+export function readTypes(section: Reader): number[] {
+  const starts: number[] = [];
   for (let left = section.unsigned(); left > 0; left -= 1) {
+    checkCount("types", starts.length + left);
     const form = section.byte();
     if (form !== FORM.rec) {
-      types.push(readSubType(section, form));
+      starts.push(skipSubType(section, form));
       continue;
     }
-    for (let members = section.unsigned(); members > 0; members -= 1) types.push(readSubType(section, section.byte()));
+    for (let members = section.unsigned(); members > 0; members -= 1) {
+      checkCount("types", starts.length + members);
+      starts.push(skipSubType(section, section.byte()));
+    }
   }
-  return types;
+  return starts;
 }
 
-function readSubType(section: Reader, form: number): FunctionType | undefined {
-  if (form !== FORM.sub && form !== FORM.subFinal) return readComposite(section, form);
+/** The parameters and results of the function type at the reader. */
+export function readFunctionType(reader: Reader): FunctionType {
+  return { params: readValueTypes(reader), results: readValueTypes(reader) };
+}
+
+function skipSubType(section: Reader, form: number): number {
+  if (form !== FORM.sub && form !== FORM.subFinal) return skipComposite(section, form);
   for (let supers = section.unsigned(); supers > 0; supers -= 1) section.unsigned();
-  return readComposite(section, section.byte());
+  return skipComposite(section, section.byte());
 }
 
-function readComposite(section: Reader, form: number): FunctionType | undefined {
+function skipComposite(section: Reader, form: number): number {
+  const start = section.position();
   switch (form) {
     case FORM.func:
-      return { params: readValueTypes(section), results: readValueTypes(section) };
+      skipValueTypes(section, "parameters of a function");
+      skipValueTypes(section, "results of a function");
+      return start;
     case FORM.struct:
-      for (let fields = section.unsigned(); fields > 0; fields -= 1) readField(section);
-      return undefined;
+      for (let fields = countOf(section, "fields of a struct"); fields > 0; fields -= 1) readField(section);
+      return -1;
     case FORM.array:
       readField(section);
-      return undefined;
+      return -1;
     default:
       return section.fail(`unknown type form 0x${form.toString(16)}`);
   }
+}
+
+function countOf(section: Reader, what: Counted): number {
+  const count = section.unsigned();
+  checkCount(what, count);
+  return count;
+}
+
+function skipValueTypes(section: Reader, what: Counted): void {
+  for (let left = countOf(section, what); left > 0; left -= 1) readValueType(section);
 }
 
 function readField(section: Reader): void {

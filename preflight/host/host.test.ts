@@ -1,18 +1,16 @@
 import assert from "node:assert/strict";
-import { generateKeyPairSync, sign } from "node:crypto";
 import { describe, test } from "node:test";
 import { hostFunctions } from "../abi/abi.ts";
 import { createPlugin, logged, run } from "../testing/plugin.ts";
 import { CELL, OUT, script } from "../testing/script.ts";
+import { foreignFunction } from "./functions/foreign.ts";
 import { implementations } from "./functions/link.ts";
 import { bodyOf, cannedReplies } from "./index.ts";
 import { createHost } from "./state/host.ts";
 import { createJournal } from "./state/journal.ts";
 import { encodePairs } from "./values/headers.ts";
-import { writeFields } from "./values/protobuf.ts";
 
 const [REQUEST, RESPONSE] = [0, 2];
-const OK = 0;
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
 
@@ -164,21 +162,8 @@ describe("what a plugin reads", () => {
     assert.ok(lines.includes("0a00000000000000"), "KEY=value and its zero are ten bytes");
   });
 
-  test("foreign functions do what Envoy's do", async () => {
-    const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-    const signed = Buffer.from("text");
-    const argument = (content: string) =>
-      writeFields([
-        [1, publicKey.export({ type: "spki", format: "der" })],
-        [2, Buffer.from("sha256")],
-        [3, sign("sha256", signed, privateKey)],
-        [4, Buffer.from(content)],
-      ]);
-    const { foreignFunction } = await import("./functions/foreign.ts");
-    const host = { charge() {} } as unknown as Parameters<typeof foreignFunction>[0];
-    const verify = foreignFunction(host, "verify_signature");
-    assert.deepEqual(verify?.(argument("text")), { status: OK, result: Buffer.from([8, 1]) });
-    assert.equal(verify?.(argument("other")).result?.[0], 18, "an error instead of a result");
+  test("foreign functions do what Envoy's do", () => {
+    const host = { charge() {}, room: () => 5000 } as unknown as Parameters<typeof foreignFunction>[0];
     const packed = foreignFunction(host, "compress")?.(Buffer.from("a".repeat(1000))).result ?? new Uint8Array();
     assert.equal(foreignFunction(host, "uncompress")?.(packed).result?.length, 1000);
     assert.equal(foreignFunction(host, "no_such_function"), undefined);

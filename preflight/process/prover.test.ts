@@ -3,6 +3,7 @@ import { readdir, readFile, readlink } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { DEFAULT_SETTINGS as settings } from "../../model/settings.ts";
 import { createPreflight } from "../index.ts";
+import { endlessList, nestedBlocks } from "../testing/limits.ts";
 import { minimal } from "../testing/modules.ts";
 import { wasm } from "../testing/wat.ts";
 import { deathOf } from "./proof.ts";
@@ -26,6 +27,24 @@ describe("what a module that means harm gets is a verdict, and this process goes
 
   test("a table of ten million entries (it aborted the operator)", async () => {
     assert.equal(await reasonFor(`(module ${HEAD} (table 10000000 funcref))`), "MemoryLimit");
+  });
+
+  test("objects of V8's garbage collector without end", async () => {
+    const verdict = await createPreflight().validate(endlessList(), settings);
+    assert.equal(verdict.ok ? "it passed" : verdict.error.reason, "MemoryLimit");
+  });
+
+  test("memories that are small each and large together", async () => {
+    assert.equal(await reasonFor(`(module ${HEAD} ${"(memory 500)".repeat(5)})`), "MemoryLimit");
+    const growing = `(module ${HEAD} (memory $m 1) (func (export "_initialize") (if (i32.ne (memory.grow $m (i32.const 2048)) (i32.const -1)) (then unreachable))))`;
+    assert.equal(await reasonFor(growing), "it passed", "V8 gives a second memory no more than its share");
+  });
+
+  test("blocks in blocks, a million deep", async (t) => {
+    const began = performance.now();
+    const verdict = await createPreflight().validate(nestedBlocks(1_000_000, 0), settings);
+    t.diagnostic(`${verdict.ok ? "it passed" : verdict.error.reason} after ${(performance.now() - began).toFixed(0)} ms`);
+    assert.match(verdict.ok ? "it passed" : verdict.error.reason, /^(MemoryLimit|LoadTooSlow|ProverDied)$/);
   });
 
   test("a module that loads for too long is refused, and its digest remembered", async (t) => {

@@ -30,18 +30,23 @@ function changes(what: string, before: Message, after: Message): string[] {
 }
 
 function pairChanges(what: string, before: Pairs, after: Pairs): string[] {
-  const values = (pairs: Pairs, name: string): string =>
-    pairs
-      .filter(([key]) => key === name)
-      .map(([, value]) => value)
-      .join(", ");
-  const names = [...new Set([...before, ...after].map(([name]) => name))];
-  return names.flatMap((name) => {
-    const [old, now] = [values(before, name), values(after, name)];
-    if (old === now) return [];
-    if (!after.some(([key]) => key === name)) return [`${what} removed: ${name}`];
-    return [before.some(([key]) => key === name) ? `${what} ${name}: ${old} becomes ${now}` : `${what} added: ${name}: ${now}`];
+  const [old, now] = [valuesOf(before), valuesOf(after)];
+  return [...new Set([...old.keys(), ...now.keys()])].flatMap((name) => {
+    const [was, is] = [old.get(name)?.join(", "), now.get(name)?.join(", ")];
+    if (was === is) return [];
+    if (is === undefined) return [`${what} removed: ${name}`];
+    return [was === undefined ? `${what} added: ${name}: ${is}` : `${what} ${name}: ${was} becomes ${is}`];
   });
+}
+
+function valuesOf(pairs: Pairs): Map<string, string[]> {
+  const values = new Map<string, string[]>();
+  for (const [name, value] of pairs) {
+    const known = values.get(name);
+    if (known === undefined) values.set(name, [value]);
+    else known.push(value);
+  }
+  return values;
 }
 
 /** The status that the client gets; `undefined`: none. A failed VM answers 503 as long as no response is on its way. */

@@ -41,7 +41,7 @@ export function runExamination(code: Uint8Array, request: ExamineRequest, enter:
   if (request.kind === "facts") return readFacts(code, read.value, facts, request, enter);
   const loadable = checkLoadable(code, read.value, abiOf(read.value), request.capabilities);
   if (!loadable.ok) return loadable;
-  const memory = checkStartingMemory(read.value, request.maxPages);
+  const memory = checkStart(read.value, request.maxPages);
   if (memory !== undefined) return { ok: false, error: memory };
   const report = runTrial({ ...request, code, binary: read.value, abi: loadable.value, name: "preflight" }, enter);
   const hazard = report.load === undefined && report.traffic === undefined ? checkHazards(read.value) : undefined;
@@ -55,7 +55,7 @@ function readFacts(
   { maxPages, measureLoad }: ExamineRequest,
   enter: (phase: Phase) => void,
 ): Result<Examination> {
-  const problem = facts.problem ?? (measureLoad ? checkStartingMemory(binary, maxPages) : undefined);
+  const problem = facts.problem ?? (measureLoad ? checkStart(binary, maxPages) : undefined);
   if (problem !== undefined || !measureLoad) return ok({ facts, report: undefined, loadMs: undefined });
   enter("compile");
   const compiled = compile(boundMemory(code, binary, maxPages), true);
@@ -63,8 +63,13 @@ function readFacts(
   return ok({ facts, report: undefined, loadMs: compiled.value.loadMs });
 }
 
-function checkStartingMemory(binary: WasmBinary, maxPages: number): Failure | undefined {
-  const pages = binary.memories[0]?.min ?? 0;
-  if (pages <= maxPages) return undefined;
-  return fail("MemoryLimit", `the module starts with ${pages} pages of memory; the limit is ${maxPages}`).error;
+/** Elements that all tables of a module may start with: as many as V8 lets it have functions. Each takes the heap 30 bytes. */
+const MAX_TABLE_ELEMENTS = 1_000_000;
+
+/** What it takes before any of its code runs. The engine's bounds hold for each memory and table; these hold for all of them. */
+function checkStart({ memories, tableElements }: WasmBinary, maxPages: number): Failure | undefined {
+  const pages = memories.reduce((sum, { min }) => sum + min, 0);
+  if (pages > maxPages) return fail("MemoryLimit", `the module starts with ${pages} pages of memory; the limit is ${maxPages}`).error;
+  if (tableElements <= MAX_TABLE_ELEMENTS) return undefined;
+  return fail("MemoryLimit", `the module's tables start with ${tableElements} elements; the limit is ${MAX_TABLE_ELEMENTS}`).error;
 }

@@ -30,7 +30,7 @@ export function bufferFunctions(host: Host): Record<string, HostFunction> {
       const data = memory.read(pointer, size);
       if (data === undefined) return Status.InvalidMemoryAccess;
       if (!buffer.writable) return Status.BadArgument;
-      host.charge(buffer.bytes.length + size);
+      host.charge(buffer.bytes.length);
       return splice(buffer, start, length, data);
     },
   };

@@ -19,7 +19,6 @@ export function calloutFunctions(host: Host): Record<string, HostFunction> {
       const body = memory.read(bp, bs);
       const trailers = memory.read(tp, ts);
       if (cluster === undefined || headers === undefined || body === undefined || trailers === undefined) return Status.InvalidMemoryAccess;
-      host.charge(hs + bs + ts);
       const call = { cluster, headers: decodePairs(headers), body, trailers: decodePairs(trailers), timeoutMs };
       if (!memory.setWord(tokenTo, 0)) return Status.InvalidMemoryAccess;
       const token = startHttp(host, call);
@@ -28,7 +27,6 @@ export function calloutFunctions(host: Host): Record<string, HostFunction> {
     proxy_grpc_call(...[cp, cs, sp, ss, mp, ms, ip, is, rp, rs, _timeout, tokenTo]: Twelve) {
       const message = memory.read(rp, rs);
       if (message === undefined) return Status.InvalidMemoryAccess;
-      host.charge(rs);
       const token = startGrpc(host, [cp, cs], [sp, ss], [mp, ms], [ip, is], [message]);
       return token === undefined ? Status.InvalidMemoryAccess : put(tokenTo, token);
     },
@@ -43,7 +41,6 @@ export function calloutFunctions(host: Host): Record<string, HostFunction> {
       if ((token & 3) !== 2) return Status.BadArgument;
       const found = calls.find(token);
       if (found?.kind !== "grpc") return Status.NotFound;
-      host.charge(size);
       found.call.messages.push(message);
       return Status.Ok;
     },
@@ -82,7 +79,7 @@ function startGrpc(
   if (target === undefined || serviceName === undefined || methodName === undefined || pairs === undefined) return undefined;
   const initial: Pairs = decodePairs(pairs);
   const full = `${serviceName}/${methodName}`;
-  host.charge(target.length + pairs.length);
+  host.charge(full.length);
   host.options.journal.note(`calls gRPC ${full}`);
   const call = { service: target, method: full, metadata: initial, messages: messages ?? [], streaming: messages === undefined };
   return host.calls.grpc(rootOf(host.context()).id, call);

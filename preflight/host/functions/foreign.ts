@@ -1,13 +1,12 @@
-import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import { deflateSync, inflateSync } from "node:zlib";
 import type { Host } from "../state/host.ts";
-import { type Fields, readFields, writeFields } from "../values/protobuf.ts";
+import { bytesOf, readFields, textOf } from "../values/protobuf.ts";
 import { Status } from "../values/status.ts";
+import { signText, verifySignature } from "./signatures.ts";
 
 /** A function of Envoy itself, which plugins call by name through proxy_call_foreign_function. */
 export type ForeignFunction = (argument: Uint8Array) => { readonly status: number; readonly result?: Uint8Array };
 
-const MAX_INFLATED = 64 * 1024 * 1024;
 const badArgument = { status: Status.BadArgument };
 
 /** The functions that Envoy 1.40 registers, `undefined` for other names. Messages: source/extensions/common/wasm/ext/*.proto of Envoy. */
@@ -16,7 +15,7 @@ export function foreignFunction(host: Host, name: string): ForeignFunction | und
     case "compress":
       return (data) => ({ status: Status.Ok, result: deflateSync(data) });
     case "uncompress":
-      return inflate;
+      return (data) => inflate(host, data);
     case "clear_route_cache":
       return () => ({ status: Status.Ok });
     case "verify_signature":
@@ -52,80 +51,14 @@ function word(value: number): Uint8Array {
   return bytes;
 }
 
-const inflate: ForeignFunction = (data) => {
+/** No more comes out than the plugin may still have made. */
+function inflate(host: Host, data: Uint8Array): ReturnType<ForeignFunction> {
+  const room = host.room();
   try {
-    return { status: Status.Ok, result: inflateSync(data, { maxOutputLength: MAX_INFLATED }) };
-  } catch {
+    return { status: Status.Ok, result: inflateSync(data, { maxOutputLength: Math.max(1, room) }) };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") host.charge(room + 1);
     return { status: Status.SerializationFailure };
-  }
-};
-
-/** VerifySignatureArguments {public_key 1 (DER), hash_function 2, signature 3, text 4, public_key_pem 5} -> VerifySignatureResult {result 1, error 2}. */
-const verifySignature: ForeignFunction = (argument) => {
-  const fields = readFields(argument);
-  const key =
-    fields &&
-    keyOf(
-      fields,
-      1,
-      5,
-      (pem) => createPublicKey(pem),
-      (der) => createPublicKey({ key: der, format: "der", type: "spki" }),
-    );
-  if (fields === undefined || key === undefined) return badArgument;
-  try {
-    const valid = verify(textOf(fields, 2), bytesOf(fields, 4), key, bytesOf(fields, 3));
-    return {
-      status: Status.Ok,
-      result: writeFields([
-        [1, valid],
-        [2, Buffer.from(valid ? "" : "Failed to verify digital signature.")],
-      ]),
-    };
-  } catch {
-    return { status: Status.Ok, result: writeFields([[2, Buffer.from(`${textOf(fields, 2)} is not supported.`)]]) };
-  }
-};
-
-/** SignArguments {private_key 1 (DER), hash_function 2, text 3, private_key_pem 4} -> SignResult {result 1, signature 2, error 3}. */
-const signText: ForeignFunction = (argument) => {
-  const fields = readFields(argument);
-  const key =
-    fields &&
-    keyOf(
-      fields,
-      1,
-      4,
-      (pem) => createPrivateKey(pem),
-      (der) => createPrivateKey({ key: der, format: "der", type: "pkcs8" }),
-    );
-  if (fields === undefined || key === undefined) return badArgument;
-  try {
-    return {
-      status: Status.Ok,
-      result: writeFields([
-        [1, true],
-        [2, sign(textOf(fields, 2), bytesOf(fields, 3), key)],
-      ]),
-    };
-  } catch {
-    return { status: Status.Ok, result: writeFields([[3, Buffer.from(`${textOf(fields, 2)} is not supported.`)]]) };
-  }
-};
-
-function keyOf(
-  fields: Fields,
-  der: number,
-  pem: number,
-  fromPem: (text: string) => KeyObject,
-  fromDer: (key: Buffer) => KeyObject,
-): KeyObject | undefined {
-  const [asDer, asPem] = [bytesOf(fields, der), textOf(fields, pem)];
-  if (asDer.length > 0 === asPem.length > 0) return undefined;
-  try {
-    return asPem.length > 0 ? fromPem(asPem) : fromDer(Buffer.from(asDer));
-  } catch {
-    return undefined;
   }
 }
 
@@ -149,13 +82,4 @@ function setFilterState(host: Host, argument: Uint8Array): { status: number } {
   host.charge(value.length);
   host.options.journal.note(`sets filter state ${textOf(fields, 1)}`);
   return { status: Status.Ok };
-}
-
-function bytesOf(fields: Fields, number: number): Uint8Array {
-  const value = fields.get(number);
-  return value instanceof Uint8Array ? value : new Uint8Array();
-}
-
-function textOf(fields: Fields, number: number): string {
-  return Buffer.from(bytesOf(fields, number)).toString("utf8");
 }

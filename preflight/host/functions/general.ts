@@ -19,9 +19,9 @@ function pluginFunctions(host: Host): Record<string, HostFunction> {
     proxy_log(level: number, pointer: number, size: number) {
       const name = LOG_LEVELS[level];
       if (name === undefined) return Status.BadArgument;
-      const text = memory.text(pointer, size);
+      const text = memory.beginning(pointer, size);
       if (text === undefined) return Status.InvalidMemoryAccess;
-      host.charge(size);
+      host.charge(text.length);
       options.journal.log(name, text);
       return Status.Ok;
     },
@@ -65,7 +65,7 @@ function propertyFunctions(host: Host): Record<string, HostFunction> {
       if (path === undefined || value === undefined) return Status.InvalidMemoryAccess;
       const context = host.context();
       if (context.stream === undefined) return Status.NotFound;
-      host.charge(value.length);
+      host.charge(path.length);
       context.state.set(path, value);
       return Status.Ok;
     },

@@ -24,17 +24,18 @@ export function implementations(host: Host): { readonly env: Record<string, Host
 
 /**
  * Instantiates a compiled module against the host, which runs its start section, and attaches its exports and memory.
- * `maxPages` bounds memories and tables that the module imports. Throws what the start section or V8 throws.
+ * `maxPages` bounds the memories that the module imports, each with its share of all memories. Throws what the start section or V8 throws.
  */
 export function instantiate(host: Host, module: WebAssembly.Module, binary: WasmBinary, maxPages: number): void {
   const functions = implementations(host);
   const imports: WebAssembly.Imports = {};
+  const share = Math.floor(maxPages / Math.max(1, binary.memories.length));
   let imported: WebAssembly.Memory | undefined;
   for (const entry of binary.imports) {
     const space = imports[entry.module] ?? {};
     imports[entry.module] = space;
     if (entry.kind === "memory") {
-      imported = new WebAssembly.Memory(bounded(entry, maxPages));
+      imported = new WebAssembly.Memory(bounded(entry, share));
       space[entry.name] = imported;
     } else if (entry.kind === "table") {
       space[entry.name] = new WebAssembly.Table({ element: "anyfunc", ...bounded(entry, Number.POSITIVE_INFINITY) });
@@ -49,7 +50,7 @@ export function instantiate(host: Host, module: WebAssembly.Module, binary: Wasm
 
 function bounded(entry: Import, maxPages: number): { initial: number; maximum?: number } {
   const initial = entry.limits?.min ?? 0;
-  const maximum = Math.min(entry.limits?.max ?? maxPages, maxPages);
+  const maximum = Math.max(initial, Math.min(entry.limits?.max ?? maxPages, maxPages));
   return Number.isFinite(maximum) ? { initial, maximum } : { initial };
 }
 

@@ -49,7 +49,6 @@ export function mapFunctions(host: Host): Record<string, HostFunction> {
       if (data === undefined) return Status.InvalidMemoryAccess;
       const map = writableMap(host, type);
       if (map === undefined) return Status.BadArgument;
-      host.charge(data.length);
       map.assign(decodePairs(data));
       return Status.Ok;
     },

@@ -24,7 +24,7 @@ function dataFunctions(host: Host): Record<string, HostFunction> {
       const key = memory.text(keyPointer, keySize);
       const value = memory.read(pointer, size);
       if (key === undefined || value === undefined) return Status.InvalidMemoryAccess;
-      host.charge(key.length + size);
+      host.charge(key.length);
       return sharedData.set(key, value, cas);
     },
   };
@@ -51,7 +51,6 @@ function queueFunctions(host: Host): Record<string, HostFunction> {
     proxy_enqueue_shared_queue(token: number, pointer: number, size: number) {
       const value = memory.read(pointer, size);
       if (value === undefined) return Status.InvalidMemoryAccess;
-      host.charge(size);
       return queues.enqueue(token, value);
     },
     proxy_dequeue_shared_queue(token: number, pointerTo: number, sizeTo: number) {

@@ -40,7 +40,7 @@ export function streamFunctions(host: Host): Record<string, HostFunction> {
       const body = memory.read(bodyPointer, bodySize);
       const headers = memory.read(headersPointer, headersSize);
       if (details === undefined || body === undefined || headers === undefined) return Status.InvalidMemoryAccess;
-      host.charge(body.length + headers.length);
+      host.charge(details.length);
       const { stream } = host.context();
       const reply = { status, details, body, headers: decodePairs(headers), grpcStatus: grpcStatus | 0 };
       host.defer(() => stream?.reply(reply));

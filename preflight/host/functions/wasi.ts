@@ -107,7 +107,6 @@ function gather(host: Host, vectors: number, count: number): Buffer | undefined 
     const size = host.memory.word(vectors + 8 * index + 4);
     const part = pointer === undefined || size === undefined ? undefined : host.memory.read(pointer, size);
     if (part === undefined) return undefined;
-    host.charge(part.length);
     parts.push(part);
   }
   return Buffer.concat(parts);

@@ -7,7 +7,7 @@ import { attributesOf } from "./attributes.ts";
 import { type CallTable, createCallTable } from "./calls.ts";
 import { type Context, createContext, type StreamControl } from "./context.ts";
 import { createExpressions, type Expressions } from "./expressions.ts";
-import { type Fault, faultOf, HostLimit, RestrictedCall } from "./faults.ts";
+import { type Fault, faultOf, HostLimit, ProxyCrash, RestrictedCall } from "./faults.ts";
 import type { Journal } from "./journal.ts";
 import { createGuestMemory, type GuestMemory } from "./memory.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
@@ -72,8 +72,10 @@ export interface Host {
   /** Runs after the current call into the VM. */
   defer(action: () => void): void;
   runDeferred(): void;
-  /** Counts bytes taken over; throws HostLimit when there are too many. */
+  /** Counts bytes taken over, before they are; throws HostLimit when there are too many. */
   charge(bytes: number): void;
+  /** Bytes that the plugin may still hand over or have made. */
+  room(): number;
   readMap(type: number): HeaderMap | undefined;
   /** Wraps a host function with the rules of the moment: phases and capabilities. */
   guard(module: string, name: string, type: FunctionType, run: HostFunction): (...args: unknown[]) => unknown;
@@ -97,7 +99,7 @@ export function createHost(options: HostOptions): Host {
 
 class PluginHost implements Host {
   readonly options: HostOptions;
-  readonly memory = createGuestMemory();
+  readonly memory = createGuestMemory((bytes) => this.charge(bytes));
   readonly vmContext = createContext(0, undefined, undefined);
   readonly contexts = new Map([[0, this.vmContext]]);
   readonly sharedData = createSharedData();
@@ -217,6 +219,10 @@ class PluginHost implements Host {
       throw new HostLimit(`the plugin handed the host more than ${this.options.maxBytes} bytes to keep`);
   }
 
+  room(): number {
+    return Math.max(0, this.options.maxBytes - this.charged);
+  }
+
   readMap(type: number): HeaderMap | undefined {
     const context = this.context();
     return context.logMaps === undefined ? context.maps.get(type) : context.logMaps.get(type);
@@ -229,10 +235,21 @@ class PluginHost implements Host {
     return (...args) => {
       if (this.window !== undefined && !this.window.has(full))
         throw new RestrictedCall(`${full} may not be called in this phase (restricted_callback)`);
-      if (!restricted) return (run as (...values: unknown[]) => unknown)(...args.map(unsigned));
+      if (!restricted) return this.runGuarded(run, args);
       this.options.journal.note(`calls ${name}, which its capabilities forbid`);
       return answer;
     };
+  }
+
+  /** What ends the VM is written down where it happens: a module may catch exceptions of its imports. */
+  private runGuarded(run: HostFunction, args: readonly unknown[]): unknown {
+    try {
+      return (run as (...values: unknown[]) => unknown)(...args.map(unsigned));
+    } catch (error) {
+      if (error instanceof HostLimit || error instanceof ProxyCrash)
+        this.fault ??= faultOf(error, this.lastCallback, this.options.journal.errorText());
+      throw error;
+    }
   }
 
   attach(exports: Readonly<Record<string, unknown>>, memory: WebAssembly.Memory | undefined): void {

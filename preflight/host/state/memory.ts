@@ -1,10 +1,16 @@
-import { ProxyCrash } from "./faults.ts";
+import { HostLimit, ProxyCrash } from "./faults.ts";
 
-/** The plugin's memory as the host sees it. Every access is checked; what is outside comes back as `undefined` or `false`. */
+/**
+ * The plugin's memory as the host sees it. Every access is checked; what is outside comes back as `undefined` or `false`. Sizes come from the plugin, so
+ * whatever leaves its memory is counted or bounded before it is copied.
+ */
 export interface GuestMemory {
-  /** A copy of `size` bytes. */
+  /** A copy of `size` bytes, which are charged to the plugin. Throws HostLimit when it has handed over too many. */
   read(pointer: number, size: number): Uint8Array | undefined;
+  /** A name, a path or a header, at most 1 MiB: throws HostLimit beyond that. Charge what is kept of it. */
   text(pointer: number, size: number): string | undefined;
+  /** As `text`, of any size, and only its beginning: at least as much as a log keeps of it. */
+  beginning(pointer: number, size: number): string | undefined;
   word(pointer: number): number | undefined;
   write(pointer: number, data: Uint8Array): boolean;
   setWord(pointer: number, value: number): boolean;
@@ -16,8 +22,13 @@ export interface GuestMemory {
 }
 
 const PAGE = 65_536;
+/** Longest text in bytes: as much as Envoy takes of a whole header map (`PROXY_WASM_HOST_PAIRS_MAX_BYTES`). */
+const MAX_TEXT = 1024 * 1024;
+/** Bytes of a log line that are decoded: more than a line of the journal keeps. */
+const MAX_BEGINNING = 4096;
 
-export function createGuestMemory(): GuestMemory {
+/** `charge` counts bytes that the host takes over; it throws HostLimit when there are too many. */
+export function createGuestMemory(charge: (bytes: number) => void): GuestMemory {
   let memory: WebAssembly.Memory | undefined;
   const view = (pointer: number, size: number): Buffer | undefined => {
     if (memory === undefined) throw new ProxyCrash("a host function needs the module's memory, and the module has none to offer");
@@ -27,9 +38,16 @@ export function createGuestMemory(): GuestMemory {
   return {
     read(pointer, size) {
       const found = view(pointer, size);
-      return found && Uint8Array.from(found);
+      if (found === undefined) return undefined;
+      charge(size);
+      return Uint8Array.from(found);
     },
-    text: (pointer, size) => view(pointer, size)?.toString("utf8"),
+    text(pointer, size) {
+      const found = view(pointer, size);
+      if (size > MAX_TEXT) throw new HostLimit(`the plugin handed the host a text of ${size} bytes; the sandbox takes ${MAX_TEXT}`);
+      return found?.toString("utf8");
+    },
+    beginning: (pointer, size) => view(pointer, size)?.toString("utf8", 0, MAX_BEGINNING),
     word: (pointer) => view(pointer, 4)?.readUInt32LE(0),
     write(pointer, data) {
       const target = view(pointer, data.length);

@@ -50,3 +50,13 @@ function writeVarint(value: number): Uint8Array {
   bytes.push(rest);
   return Uint8Array.from(bytes);
 }
+
+/** The bytes of a field; empty when it is not there. */
+export function bytesOf(fields: Fields, number: number): Uint8Array {
+  const value = fields.get(number);
+  return value instanceof Uint8Array ? value : new Uint8Array();
+}
+
+export function textOf(fields: Fields, number: number): string {
+  return Buffer.from(bytesOf(fields, number)).toString("utf8");
+}
