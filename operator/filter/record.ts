@@ -7,70 +7,11 @@ import type { Failure } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements } from "../../model/verdict.ts";
 import { idle, type RolloutState } from "../rollout/state.ts";
-import type { FilterEvent } from "../source/source.ts";
+import type { Facts, Proposal, Resolution } from "./facts.ts";
 import { uidOf } from "./object.ts";
 import type { KnownRejection } from "./rejection.ts";
 import { findOrMake, type RevisionContent } from "./revisions.ts";
 import type { Stage } from "./steps.ts";
-
-/** How far the present spec got on its way to a recorded revision. */
-export type Resolution =
-  | { readonly state: "pending" }
-  | { readonly state: "done" }
-  | {
-      readonly state: "failed";
-      readonly stage: Stage;
-      readonly error: Failure;
-      /** True when the same spec was resolved before: a registry that is down now changes nothing for it. */
-      readonly heldOver: boolean;
-    };
-
-/** A rollout state that is decided and not in force yet: it is written to the status first. */
-export interface Proposal {
-  readonly state: RolloutState;
-  readonly events: readonly FilterEvent[];
-  /** A step forward waits until it is written, however long that takes. */
-  readonly isForward: boolean;
-  /** Milliseconds since the epoch. */
-  readonly madeAt: number;
-  /** The source holds a status with it. */
-  readonly isWritten: boolean;
-}
-
-interface Facts {
-  /** The object as the source showed it last. */
-  object: WasmFilter;
-  /** The last spec that parsed: it stays in force while a newer one does not. */
-  filter: Filter | undefined;
-  /** False until the object's present spec went through `parse`. */
-  parsed: boolean;
-  resolution: Resolution;
-  /** When resolving is due next, in milliseconds since the epoch; `undefined`: nothing to look for. */
-  resolveAt: number | undefined;
-  /** When that was decided. A clock that shows less was set back since. */
-  resolveSetAt: number;
-  measurements: Measurements | undefined;
-  /** The revision that the present spec asks for; `undefined` while that is not known. */
-  candidate: Revision | undefined;
-  /** A new revision that is not in the source's history yet. It is no candidate before. */
-  unrecorded: { readonly revision: Revision; readonly measurements: Measurements | undefined } | undefined;
-  /** Kept revisions, in rising order. */
-  revisions: readonly Revision[];
-  rollout: RolloutState;
-  proposal: Proposal | undefined;
-  /** True once revisions and rollout of earlier runs were read back. */
-  recalled: boolean;
-  /** True once proxies may be answered: the filter was resolved or refused, or its stable revision can be served. */
-  passed: boolean;
-  /** Node id -> what it rejected. Another map where everything in it was forgotten. */
-  rejections: ReadonlyMap<string, KnownRejection>;
-  /** When a held wave may end, in milliseconds since the epoch, for the status to say. */
-  nextStepAt: number | undefined;
-  /** Since when this operator watches the filter's proxies (milliseconds since the epoch). Nobody saw what happened before. */
-  watchedSince: number | undefined;
-  /** The status as it was written last. */
-  status: WasmFilterStatus | undefined;
-}
 
 /**
  * All that the operator knows of one WasmFilter object; one record for each uid. The fields can be read by everyone and change only through the
@@ -87,6 +28,7 @@ export class FilterRecord implements Readonly<Facts> {
 
   declare readonly object: WasmFilter;
   declare readonly filter: Filter | undefined;
+  declare readonly isAimed: boolean;
   declare readonly parsed: boolean;
   declare readonly resolution: Resolution;
   declare readonly resolveAt: number | undefined;
@@ -112,6 +54,7 @@ export class FilterRecord implements Readonly<Facts> {
     this.become({
       object,
       filter: undefined,
+      isAimed: true,
       parsed: false,
       resolution: { state: "pending" },
       resolveAt: undefined,
@@ -140,13 +83,28 @@ export class FilterRecord implements Readonly<Facts> {
   /** The present spec parsed: it is in force from now on, and its module is to be looked for. */
   accept(filter: Filter, now: number): void {
     const pending = { candidate: undefined, unrecorded: undefined, resolution: { state: "pending" } as const };
-    this.become({ filter, parsed: true, resolveAt: filter.suspend ? undefined : now, resolveSetAt: now, ...pending });
+    this.become({ filter, isAimed: true, parsed: true, resolveAt: filter.suspend ? undefined : now, resolveSetAt: now, ...pending });
   }
 
   /** The present spec does not parse; the last one that did stays in force. */
   refuseSpec(error: Failure): void {
     const resolution: Resolution = { state: "failed", stage: "parse", error, heldOver: false };
     this.become({ parsed: true, resolveAt: undefined, candidate: undefined, unrecorded: undefined, resolution });
+  }
+
+  /** No spec is in force. Whether the selector of the present one could be read. */
+  aim(isAimed: boolean): void {
+    this.become({ isAimed });
+  }
+
+  /** True while it is not known which proxies it is for, or which revision an earlier run served. */
+  get isHeld(): boolean {
+    return !this.isAimed || (!this.recalled && this.object.status?.stableRevision !== undefined);
+  }
+
+  /** The slot of the spec in force. */
+  get slot(): string | undefined {
+    return this.filter?.settings.slot;
   }
 
   /** What earlier runs recorded: revisions, and where the rollout stood. A proxy that rejected the target then is not offered it again. */

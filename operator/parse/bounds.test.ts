@@ -27,6 +27,8 @@ test("an object beyond the bounds is held as its identity and selector, and stil
   const held = withinBounds(object({ config: nested(200_000), selector }));
   assert.deepEqual(JSON.parse(JSON.stringify(held)), { ...object({}), spec: { selector } });
   assert.match(refusal({ ...held }), /nested deeper/);
+  const lost = withinBounds(object({ selector: nested(200_000) })) as ReturnType<typeof object> & { spec: { selector: unknown } };
+  assert.equal(lost.spec.selector, "beyond bounds", "an absent selector selects every proxy");
 });
 
 test("a value that is repeated counts each time, and the count stops at the bound", () => {

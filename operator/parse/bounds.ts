@@ -49,9 +49,14 @@ export function withinBounds(object: Fields): Fields {
   const why = beyondBounds(rest);
   if (why === undefined) return object;
   const { apiVersion, kind, metadata, spec } = object;
-  const selector = isFields(spec) && beyondBounds(spec.selector) === undefined ? { selector: spec.selector } : {};
+  const selector = isFields(spec) && spec.selector !== undefined ? { selector: selectorOf(spec) } : {};
   const kept = beyondBounds(metadata) === undefined ? metadata : identityOf(metadata);
   return { apiVersion, kind, metadata: kept, spec: selector, ...(status === undefined ? {} : { status }), [BEYOND]: why };
+}
+
+/** A text, which is no selector, for one beyond the bounds: none at all would select every proxy. */
+function selectorOf({ selector }: Fields): unknown {
+  return beyondBounds(selector) === undefined ? selector : "beyond bounds";
 }
 
 function identityOf(metadata: unknown): Fields {

@@ -1,7 +1,7 @@
 import type { Requeue } from "../../base/work-queue.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { LabelSelector } from "../../model/filter.ts";
-import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { API_VERSION, KIND, type WasmFilter } from "../../model/gen/wasmfilter.ts";
 import type { Failure } from "../../model/result.ts";
 import { uidOf } from "../filter/object.ts";
 import { FilterRecord } from "../filter/record.ts";
@@ -9,6 +9,7 @@ import type { Records } from "../filter/records.ts";
 import { type Runs, STEPS, type StepName } from "../filter/steps.ts";
 import type { FleetIndex } from "../fleet/index.ts";
 import type { Observer } from "../fleet/observe.ts";
+import { isFields } from "../parse/defaults.ts";
 import { parseFilter } from "../parse/filter.ts";
 import { undelivered } from "../serve/deliverable.ts";
 import type { RollOut } from "./roll-out.ts";
@@ -112,6 +113,8 @@ export function createReconcile(deps: ReconcileDeps): (id: string) => Requeue {
   };
 }
 
+/** Whoever has a filter whose selector cannot be read keeps it, so that it concerns all of them. */
+const EVERY_PROXY: LabelSelector = { matchLabels: {}, matchExpressions: [] };
 /** Nothing is decided, and nothing written, before it is known what earlier runs decided. */
 const NEEDED: StepName = "recall";
 
@@ -127,7 +130,9 @@ function parse(record: FilterRecord, now: number, deps: ReconcileDeps): void {
   }
   deps.refused(record, parsed.error);
   if (record.filter !== undefined) return;
-  index.setFilter({ key: record.key, selector: salvageSelector(record.object) });
+  const selector = readSelector(record.object);
+  record.aim(selector !== undefined);
+  deps.assign(index.setFilter({ key: record.key, selector: selector ?? EVERY_PROXY }));
   observer.reset(record.id);
 }
 
@@ -138,8 +143,17 @@ function isDecided(record: FilterRecord): boolean {
   return resolution.state === "done" && unrecorded === undefined && proposal === undefined && undelivered(record).length === 0;
 }
 
-/** The selector of an object that does not parse as a whole: after a restart its stable revision must go to its proxies and no others. */
-function salvageSelector(object: WasmFilter): LabelSelector {
-  const probe = parseFilter({ ...object, spec: { image: "probe.invalid/probe:1", selector: object.spec?.selector } });
-  return probe.ok ? probe.value.selector : { matchLabels: {}, matchExpressions: [] };
+/**
+ * The selector of an object that does not parse as a whole: after a restart its stable revision must go to its proxies and no others. `undefined`: it
+ * cannot be read.
+ */
+function readSelector({ spec }: WasmFilter): LabelSelector | undefined {
+  const selector: unknown = isFields(spec) ? spec.selector : undefined;
+  const probe = parseFilter({
+    apiVersion: API_VERSION,
+    kind: KIND,
+    metadata: { name: "probe" },
+    spec: { image: "probe.invalid/probe:1", ...(selector === undefined ? {} : { selector }) },
+  });
+  return probe.ok ? probe.value.selector : undefined;
 }

@@ -11,7 +11,14 @@ export interface ServedFilter {
   readonly revisions: readonly Revision[];
   readonly rollout: RolloutState;
   readonly deliverable: ReadonlyMap<number, ChainEntry>;
+  /** True while it is not known which proxies it is for, or what of it was served before: they keep what they have. */
+  readonly isHeld: boolean;
+  /** The slot that its spec in force names; `undefined`: there is none. */
+  readonly slot: string | undefined;
 }
+
+/** The slot of a spec that names none. */
+const DEFAULT_SLOT = "default";
 
 /** What a proxy must wait for: the leader of several servers sends these to the others. */
 export interface Overrides {
@@ -23,15 +30,17 @@ export interface Overrides {
 export type Slots = ReadonlyMap<string, Chain | "hold">;
 
 /**
- * What each slot of one proxy is due, from the filters that concern it. A slot whose chain cannot be built whole (a revision's module is not
- * in the store) is held: leaving the filter out would take it off the path.
+ * What each slot of one proxy is due, from the filters that concern it. A slot whose chain cannot be built whole (a revision or its module is not
+ * known) is held: leaving the filter out would take it off the path.
  */
 export function slotsDue(proxyKey: string, filters: Iterable<ServedFilter>, overrides: Overrides): Slots {
   const slots = new Map<string, ChainEntry[]>();
   const held = new Set<string>();
   for (const filter of filters) {
-    const revision = revisionDue(proxyKey, filter, overrides);
-    if (revision === undefined) continue;
+    const number = numberDue(proxyKey, filter, overrides);
+    const revision = find(filter, number);
+    if (filter.isHeld || (number !== undefined && revision === undefined)) for (const slot of slotsOf(filter)) held.add(slot);
+    if (filter.isHeld || revision === undefined) continue;
     const { slot } = revision.settings;
     const entry = filter.deliverable.get(revision.number);
     const chain = slots.get(slot);
@@ -45,11 +54,22 @@ export function slotsDue(proxyKey: string, filters: Iterable<ServedFilter>, over
   return result;
 }
 
-function revisionDue(proxyKey: string, { id, revisions, rollout }: ServedFilter, overrides: Overrides): Revision | undefined {
-  const find = (number: number | undefined) => revisions.find((revision) => revision.number === number);
-  const target = find(rollout.target);
+function find({ revisions }: ServedFilter, number: number | undefined): Revision | undefined {
+  return number === undefined ? undefined : revisions.find((revision) => revision.number === number);
+}
+
+/** The number of the revision that the proxy is due. */
+function numberDue(proxyKey: string, filter: ServedFilter, overrides: Overrides): number | undefined {
+  const { id, rollout } = filter;
+  const target = find(filter, rollout.target);
   const waits = target !== undefined && overrides.withholds(proxyKey, id, target.hash);
-  return find(assigned(rollout, position(id, proxyKey), waits));
+  return assigned(rollout, position(id, proxyKey), waits);
+}
+
+/** Every slot that the filter may be in. */
+function slotsOf({ revisions, slot }: ServedFilter): ReadonlySet<string> {
+  const kept = new Set(revisions.map(({ settings }) => settings.slot));
+  return kept.size > 0 ? kept : new Set([slot ?? DEFAULT_SLOT]);
 }
 
 /** A request meets the higher priority first; ties go by namespace/name, so that the order never depends on time. */

@@ -4,7 +4,7 @@ import type { Condition, ConditionType } from "../../model/condition.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements } from "../../model/verdict.ts";
-import type { Resolution } from "../filter/record.ts";
+import type { Resolution } from "../filter/facts.ts";
 import { CONDITIONS, conditionOf, orderOf, STAGE_CONDITIONS, STEPS } from "../filter/steps.ts";
 import type { Counts } from "../fleet/counts.ts";
 import type { RolloutState } from "../rollout/state.ts";

@@ -1,0 +1,71 @@
+import type { Filter } from "../../model/filter.ts";
+import type { WasmFilter, WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
+import type { Failure } from "../../model/result.ts";
+import type { Revision } from "../../model/revision.ts";
+import type { Measurements } from "../../model/verdict.ts";
+import type { RolloutState } from "../rollout/state.ts";
+import type { FilterEvent } from "../source/source.ts";
+import type { KnownRejection } from "./rejection.ts";
+import type { Stage } from "./steps.ts";
+
+/** How far the present spec got on its way to a recorded revision. */
+export type Resolution =
+  | { readonly state: "pending" }
+  | { readonly state: "done" }
+  | {
+      readonly state: "failed";
+      readonly stage: Stage;
+      readonly error: Failure;
+      /** True when the same spec was resolved before: a registry that is down now changes nothing for it. */
+      readonly heldOver: boolean;
+    };
+
+/** A rollout state that is decided and not in force yet: it is written to the status first. */
+export interface Proposal {
+  readonly state: RolloutState;
+  readonly events: readonly FilterEvent[];
+  /** A step forward waits until it is written, however long that takes. */
+  readonly isForward: boolean;
+  /** Milliseconds since the epoch. */
+  readonly madeAt: number;
+  /** The source holds a status with it. */
+  readonly isWritten: boolean;
+}
+
+/** What is known of one WasmFilter object and changes. */
+export interface Facts {
+  /** The object as the source showed it last. */
+  object: WasmFilter;
+  /** The last spec that parsed: it stays in force while a newer one does not. */
+  filter: Filter | undefined;
+  /** False while no spec says which proxies it is for: none parsed, and the present one's selector cannot be read. */
+  isAimed: boolean;
+  /** False until the object's present spec went through `parse`. */
+  parsed: boolean;
+  resolution: Resolution;
+  /** When resolving is due next, in milliseconds since the epoch; `undefined`: nothing to look for. */
+  resolveAt: number | undefined;
+  /** When that was decided. A clock that shows less was set back since. */
+  resolveSetAt: number;
+  measurements: Measurements | undefined;
+  /** The revision that the present spec asks for; `undefined` while that is not known. */
+  candidate: Revision | undefined;
+  /** A new revision that is not in the source's history yet. It is no candidate before. */
+  unrecorded: { readonly revision: Revision; readonly measurements: Measurements | undefined } | undefined;
+  /** Kept revisions, in rising order. */
+  revisions: readonly Revision[];
+  rollout: RolloutState;
+  proposal: Proposal | undefined;
+  /** True once revisions and rollout of earlier runs were read back. */
+  recalled: boolean;
+  /** True once proxies may be answered: the filter was resolved or refused, or its stable revision can be served. */
+  passed: boolean;
+  /** Node id -> what it rejected. Another map where everything in it was forgotten. */
+  rejections: ReadonlyMap<string, KnownRejection>;
+  /** When a held wave may end, in milliseconds since the epoch, for the status to say. */
+  nextStepAt: number | undefined;
+  /** Since when this operator watches the filter's proxies (milliseconds since the epoch). Nobody saw what happened before. */
+  watchedSince: number | undefined;
+  /** The status as it was written last. */
+  status: WasmFilterStatus | undefined;
+}

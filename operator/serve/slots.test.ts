@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ChainEntry } from "../../model/delivery.ts";
+import type { Revision } from "../../model/revision.ts";
+import { idle } from "../rollout/state.ts";
+import { createWorld, specOf } from "../testing/world.ts";
+import { type ServedFilter, slotsDue } from "./slots.ts";
+
+const IMAGE = "registry.example/filters/add-header:1";
+const KEY = { namespace: "shop", name: "f" };
+
+function served(known: readonly number[], change: Partial<ServedFilter> = {}): ServedFilter {
+  const revisions = known.map((number) => ({ number, hash: `h${number}`, settings: { slot: "auth", priority: 0 } }) as Revision);
+  const deliverable = new Map(revisions.map(({ number, settings }) => [number, { filter: KEY, revision: number, settings } as ChainEntry]));
+  const rollout = { ...idle, phase: "Succeeded", target: 2, stable: 2 } as const;
+  return { id: "shop/f", key: KEY, revisions, rollout, deliverable, isHeld: false, slot: undefined, ...change };
+}
+const due = (filter: ServedFilter) =>
+  Array.from(slotsDue("shop/web-1", [filter], { withholds: () => false }), ([slot, chain]) => [
+    slot,
+    chain === "hold" ? chain : chain.map(({ revision }) => revision),
+  ]);
+
+test("a slot whose revision is not known is held, wherever it may be", () => {
+  assert.deepEqual(due(served([1, 2])), [["auth", [2]]]);
+  assert.deepEqual(due(served([1])), [["auth", "hold"]]);
+  assert.deepEqual(due(served([])), [["default", "hold"]]);
+  assert.deepEqual(due(served([], { slot: "auth" })), [["auth", "hold"]]);
+  assert.deepEqual(due(served([1, 2], { isHeld: true })), [["auth", "hold"]]);
+  assert.deepEqual(due(served([1], { rollout: idle })), []);
+});
+
+test("a filter whose selector cannot be read any more is neither widened nor taken away, over a restart too", async () => {
+  const world = createWorld();
+  world.registry.push(IMAGE, "v1");
+  await world.start();
+  world.fleet.connect("web-1", { labels: { app: "web" } });
+  world.fleet.connect("db-1", { labels: { app: "db" } });
+  const selector = { matchLabels: { app: "web" } };
+  world.source.apply("f", specOf(IMAGE, { selector }));
+  await world.run();
+  await world.run();
+  const running = () => ["web-1", "db-1"].map((id) => world.fleet.running(id).length);
+  assert.deepEqual(running(), [1, 0]);
+  for (const wrong of [{ matchLabels: { app: 7 } }, "app=web", { matchExpressions: [{ key: "app", operator: "Gt" }] }]) {
+    world.source.apply("f", specOf(IMAGE, { selector: wrong as never }));
+    await world.run();
+    assert.deepEqual(running(), [1, 0], JSON.stringify(wrong));
+    await world.restart();
+    await world.run();
+    assert.deepEqual(running(), [1, 0], `${JSON.stringify(wrong)}, after a restart`);
+    assert.equal(world.source.statusOf("f")?.conditions?.find(({ type }) => type === "Accepted")?.status, "False");
+  }
+  world.source.apply("f", specOf(IMAGE, { selector: { matchLabels: { app: "db" } } }));
+  await world.run();
+  await world.run();
+  assert.deepEqual(running(), [0, 1]);
+});
+
+test("proxies that ask before a filter's revisions were read keep what they have", async () => {
+  const world = createWorld();
+  world.registry.push(IMAGE, "v1");
+  await world.start();
+  world.fleet.connect("web-1");
+  world.source.apply("f", specOf(IMAGE));
+  await world.run();
+  await world.run();
+  assert.equal(world.fleet.running("web-1").length, 1);
+  const read = world.source.revisions;
+  const gate = Promise.withResolvers<void>();
+  Object.assign(world.source, { revisions: async (...args: Parameters<typeof read>) => gate.promise.then(() => read(...args)) });
+  const restarted = world.restart();
+  await world.clock.advance(20_000);
+  await restarted;
+  await world.run();
+  assert.equal(world.fleet.running("web-1").length, 1, "it was taken off the path");
+  gate.resolve();
+  await world.run();
+  assert.equal(world.fleet.running("web-1").length, 1);
+});
