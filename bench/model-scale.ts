@@ -7,6 +7,7 @@
  * Writes bench/results/model-scale.json.
  */
 import { parseArgs } from "node:util";
+import { createKeyring } from "../base/keyring.ts";
 import { systemClock } from "../model/clock.ts";
 import { silentLog } from "../model/log.ts";
 import { ok } from "../model/result.ts";
@@ -91,7 +92,13 @@ async function startScene(size: number): Promise<Scene> {
     }
   }
   const parts = { source, fleet: proxies.fleet, registry, preflight, clock: systemClock, log: silentLog, ownNamespace: OWN };
-  const operator = createOperator({ ...parts, parseKeychain: () => ok(new Map()), random: Math.random, startupMs: 120_000 });
+  const operator = createOperator({
+    ...parts,
+    parseKeychain: () => ok(new Map()),
+    keys: createKeyring(Buffer.alloc(32)),
+    random: Math.random,
+    startupMs: 120_000,
+  });
   const cpu = process.cpuUsage();
   const began = performance.now();
   await operator.start();

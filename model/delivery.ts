@@ -12,6 +12,10 @@ export interface ChainEntry {
   readonly wasmDigest: Digest;
   /** The revision's hash. Two entries of a filter with equal hashes encode to the same bytes. */
   readonly hash: string;
+  /** The hash that an earlier version of Weir kept this content under, where that was another: proxies may hold versions that were made from it. Secret. */
+  readonly formerHash?: string | undefined;
+  /** True when `settings.config` comes from a Secret. */
+  readonly isSecret?: boolean;
   readonly settings: PluginSettings;
   /** Capabilities in force: what `settings.capabilities` says, or what the module imports and exports. */
   readonly capabilities: readonly string[];

@@ -5,6 +5,8 @@ import type { PluginSettings } from "./settings.ts";
 export interface SecretKey {
   readonly name: string;
   readonly key: string;
+  /** Which state of the Secret the text was read from, where the source tells: equal versions have equal data. Says nothing about the data. */
+  readonly version?: string;
 }
 
 /** An immutable record of what a filter is at one point of its history. */
@@ -20,7 +22,7 @@ export interface Revision {
   readonly capabilities: readonly string[];
   /** Set when `settings.config` comes from a Secret: the text itself is then never written anywhere. */
   readonly secretConfig?: SecretKey;
-  /** The revision's identity (operator/filter/revision-identity.ts). Kept as it was first written: the versions that proxies hold are made from it. */
+  /** The revision's identity (operator/filter/revision-identity.ts). The versions that proxies hold are made from it. */
   readonly hash: string;
   /** RFC 3339. */
   readonly time: string;

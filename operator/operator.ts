@@ -7,6 +7,7 @@ import type { FilterRecord } from "./filter/record.ts";
 import { createRecords, type Records } from "./filter/records.ts";
 import { refersTo, takesChanges } from "./filter/references.ts";
 import { createRetention, type Retention } from "./filter/retention.ts";
+import { createRevisionIdentity, type RevisionIdentity } from "./filter/revision-identity.ts";
 import type { Stage } from "./filter/steps.ts";
 import { createHealthWatch } from "./fleet/health.ts";
 import { createFleetIndex, type FleetIndex } from "./fleet/index.ts";
@@ -26,6 +27,7 @@ import { createWrite } from "./reconcile/write.ts";
 import type { Resolved } from "./resolve/resolve.ts";
 import { createResolver } from "./resolve/resolver.ts";
 import type { RolloutState } from "./rollout/state.ts";
+import { WaveLine } from "./rollout/wave.ts";
 import { type Assignments, createAssignments } from "./serve/assignments.ts";
 import type { SourceChange } from "./source/source.ts";
 import { buildStatus } from "./status/build.ts";
@@ -56,6 +58,7 @@ class QueueingOperator implements Operator {
   /** The objects as the source showed them last. */
   private readonly objects = new Map<string, WasmFilter>();
   private readonly known: Records = createRecords();
+  private readonly identity: RevisionIdentity;
   private readonly retention: Retention;
   private readonly index: FleetIndex;
   private readonly observer: Observer;
@@ -73,14 +76,17 @@ class QueueingOperator implements Operator {
     const { source, fleet, clock, log } = options;
     this.options = options;
     this.metrics = options.metrics ?? silentMetrics;
+    this.identity = createRevisionIdentity(options.keys.keyedHash("revision identity"));
+    const line = new WaveLine(options.keys.keyedHash("wave position"));
     this.retention = createRetention(this.known, options.registry, this.objects);
     this.index = createFleetIndex(options.ownNamespace);
-    this.observer = createObserver({ fleet, clock, index: this.index });
+    this.observer = createObserver({ fleet, clock, index: this.index, line });
     this.settling = createSettling(clock, options.settleMs ?? SETTLE_MS);
     this.firstPass = createFirstPass(clock, options.startupMs ?? STARTUP_MS);
     this.events = createEvents(source, log);
     this.assignments = createAssignments({
       assigner: fleet,
+      line,
       filtersOf: (proxyKey) => this.recordsOf(proxyKey),
       overrides: { withholds: (proxyKey, filterId, hash) => this.withholds(proxyKey, filterId, hash) },
       isBusy: () => this.queue.depth() > 0,
@@ -182,13 +188,13 @@ class QueueingOperator implements Operator {
   }
 
   private taskWork(): TaskWork {
-    const { options, known, metrics } = this;
+    const { options, known, metrics, identity } = this;
     const { source, registry, parseKeychain, clock, log, random } = options;
-    const resolver = createResolver({ ...options, revisionsOf: known.revisionsOf }, clock);
+    const resolver = createResolver({ ...options, identity, revisionsOf: known.revisionsOf }, clock);
     const { isCurrent } = known;
     return {
       recall: async (record) => {
-        const requeue = await recall(record, { source, registry, parseKeychain, log });
+        const requeue = await recall(record, { source, registry, parseKeychain, identity, log });
         if (record.recalled) this.recalled(record);
         return requeue;
       },
@@ -196,6 +202,7 @@ class QueueingOperator implements Operator {
         source,
         registry,
         parseKeychain,
+        identity,
         resolver,
         clock,
         random,
@@ -212,7 +219,7 @@ class QueueingOperator implements Operator {
         isCurrent,
         status: (record, rollout) => this.statusOf(record, rollout),
         emit: this.events.emit,
-        unrecorded: (record, why) => this.stopped(record, "record", notKept(why)),
+        unrecorded: (record, error) => this.stopped(record, "record", error),
         written: (record) => this.queue.add(record.id),
       }),
       done: (record) => this.queue.add(record.id),
@@ -248,7 +255,7 @@ class QueueingOperator implements Operator {
   }
 
   private resolved(record: FilterRecord, { content, measurements }: Resolved): void {
-    record.resolve(content, measurements, this.options.clock.now());
+    record.resolve(content, measurements, this.options.clock.now(), this.identity);
     if (record.unrecorded !== undefined) this.tasks.writeNow(record);
     // A kept revision may have been waiting for this module.
     else this.assignments.mark(this.index.proxiesOf(record.id));
@@ -289,8 +296,4 @@ class QueueingOperator implements Operator {
   private statusOf(record: FilterRecord, rollout: RolloutState): WasmFilterStatus {
     return buildStatus(record, rollout, { observer: this.observer, clock: this.options.clock, missing: this.settling.missing });
   }
-}
-
-function notKept(why: string): Failure {
-  return { reason: "RevisionNotKept", message: `the new revision could not be recorded: ${why}`, retryable: true };
 }

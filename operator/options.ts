@@ -1,3 +1,4 @@
+import type { Keyring } from "../base/keyring.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Fleet } from "../model/delivery.ts";
 import type { Log } from "../model/log.ts";
@@ -5,10 +6,12 @@ import type { Metrics } from "../model/metrics.ts";
 import type { ResolveDeps } from "./resolve/resolve.ts";
 import type { Source } from "./source/source.ts";
 
-export interface OperatorOptions extends Omit<ResolveDeps, "source" | "revisionsOf"> {
+export interface OperatorOptions extends Omit<ResolveDeps, "source" | "revisionsOf" | "identity"> {
   readonly source: Source;
   readonly fleet: Fleet;
   readonly clock: Clock;
+  /** Keys for what others may read of revisions and must not guess from, and for the order of waves. */
+  readonly keys: Keyring;
   readonly log: Log;
   /** A number in [0, 1) for jitter. */
   readonly random: () => number;

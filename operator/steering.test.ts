@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { WasmFilterSpec } from "../model/gen/wasmfilter.ts";
-import { position, threshold } from "./rollout/wave.ts";
-import { createWorld, specOf, type World } from "./testing/world.ts";
+import { threshold } from "./rollout/wave.ts";
+import { createWorld, positionOf, specOf, type World } from "./testing/world.ts";
 
 const IMAGE = "registry.example/filters/add-header:1";
 const STEPS = [{ percent: 25, hold: "30s" }, { percent: 50, hold: "30s" }, { percent: 100 }];
@@ -150,7 +150,7 @@ test("proxies that connect during a rollout get what their place on the line say
   for (const id of late) world.fleet.connect(id);
   await world.run();
   for (const id of late) {
-    const expected = position("default/f", id) < end ? second : first;
+    const expected = positionOf("default/f", id) < end ? second : first;
     assert.equal(world.fleet.running(id)[0]?.digest, expected, id);
   }
   assert.ok(late.some((id) => world.fleet.running(id)[0]?.digest === second));
@@ -165,7 +165,7 @@ test("proxies that connect during a rollout get what their place on the line say
 test("proxies that come and go neither stop a held wave nor start its hold again", async () => {
   const { world, second } = await underWay();
   const end = status(world)?.rollout?.threshold ?? 0;
-  const inside = Array.from({ length: 99 }, (_, i) => `new-${i}`).filter((id) => position("default/f", id) < end);
+  const inside = Array.from({ length: 99 }, (_, i) => `new-${i}`).filter((id) => positionOf("default/f", id) < end);
   assert.ok(inside.length > 5);
   await world.run(20_000);
   for (const id of inside) world.fleet.connect(id);
@@ -319,7 +319,7 @@ test("the spec's digest rolls back at once: registry down, operator just started
 });
 
 test("threshold and position: an id keeps its place, and a share is never exceeded", () => {
-  const positions = Array.from({ length: 1_000 }, (_, i) => position("shop/f", `proxy-${i}`));
+  const positions = Array.from({ length: 1_000 }, (_, i) => positionOf("shop/f", `proxy-${i}`));
   for (const percent of [1, 10, 33, 50, 99]) {
     const end = threshold(percent, positions, 0);
     assert.equal(positions.filter((at) => at < end).length, percent * 10);

@@ -323,11 +323,11 @@ describe("Secrets, ConfigMaps and rights", () => {
     await tells("configmap/refs/c");
     const value = async () => {
       const data = await source.secret(space, "s");
-      return data.ok ? data.value.get("k")?.toString() : data.error.reason;
+      return data.ok ? data.value.data.get("k")?.toString() : data.error.reason;
     };
     assert.equal(await value(), "one");
     const map = await source.configMap(space, "c");
-    assert.ok(map.ok && map.value.get("k")?.toString() === "text");
+    assert.ok(map.ok && map.value.data.get("k")?.toString() === "text");
     await kube(["patch", "secret", "s", "-n", space, "-p", '{"stringData":{"k":"two"}}']);
     await tells("secret/refs/s");
     assert.equal(await value(), "two");
@@ -351,7 +351,7 @@ describe("Secrets, ConfigMaps and rights", () => {
     await kube(["create", "rolebinding", "one", "-n", space, "--role=one", `--user=${POOR}`]);
     await eventually("being told", () => told().includes("secret/forbidden/s"));
     const data = await source.secret(space, "s");
-    assert.ok(data.ok && data.value.get("k")?.toString() === "one");
+    assert.ok(data.ok && data.value.data.get("k")?.toString() === "one");
   });
 
   test("without the CRD or the rights the problem says what to do, and the start goes on once it is done", async () => {

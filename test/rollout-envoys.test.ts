@@ -3,10 +3,12 @@ import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
+import { proxyKey } from "../model/proxy-key.ts";
 import { pushModule } from "../oci/index.ts";
-import { position, threshold } from "../operator/index.ts";
+import { threshold } from "../operator/index.ts";
 import { type Fault, faults, faultyFilter, SLOW_MS, shows } from "./support/faulty.ts";
 import { FILTER, type Release, type RolloutScene, startRolloutScene, type WatchedProxy } from "./support/rollout-scene.ts";
+import { waveLineOf } from "./support/wave-line.ts";
 import { weir } from "./support/weir.ts";
 
 const PROXIES = 8;
@@ -28,7 +30,8 @@ function plan(): Fault[] {
 
 /** The proxies of the first wave, by the rule that docs/rollout.md gives. */
 function firstWave(scene: RolloutScene): readonly WatchedProxy[] {
-  const at = ({ node }: WatchedProxy) => position(`default/${FILTER}`, node);
+  const line = waveLineOf(join(scene.folder, "data"));
+  const at = ({ node }: WatchedProxy) => line.position("hmac", `default/${FILTER}`, proxyKey("default", node));
   const end = threshold(25, scene.proxies.map(at), 0);
   return scene.proxies.filter((proxy) => at(proxy) < end);
 }

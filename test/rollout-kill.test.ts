@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
-import { position, threshold } from "../operator/index.ts";
+import { proxyKey } from "../model/proxy-key.ts";
+import { threshold } from "../operator/index.ts";
 import { type Fault, shows } from "./support/faulty.ts";
 import { FILTER, type Release, type RolloutScene, startRolloutScene, type WatchedProxy } from "./support/rollout-scene.ts";
+import { waveLineOf } from "./support/wave-line.ts";
 
 const PROXIES = 4;
 const KILLS = Number(process.env.WEIR_KILLS ?? 15);
@@ -27,8 +30,9 @@ const attempt: fc.Arbitrary<Attempt> = fc.record({
 });
 
 /** Which wave (from 0) each proxy is in, by the rule that docs/rollout.md gives. */
-function wavesOf({ proxies }: RolloutScene): Map<WatchedProxy, number> {
-  const at = ({ node }: WatchedProxy) => position(`default/${FILTER}`, node);
+function wavesOf({ folder, proxies }: RolloutScene): Map<WatchedProxy, number> {
+  const line = waveLineOf(join(folder, "data"));
+  const at = ({ node }: WatchedProxy) => line.position("hmac", `default/${FILTER}`, proxyKey("default", node));
   const ends = STEPS.map(({ percent }) => threshold(percent, proxies.map(at), 0));
   return new Map(proxies.map((proxy) => [proxy, ends.findIndex((end) => at(proxy) < end)]));
 }

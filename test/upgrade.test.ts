@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { isDeepStrictEqual } from "node:util";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
 import { type DeltaProxy, type DeltaProxyOptions, startDeltaProxy } from "./support/delta-proxy.ts";
@@ -12,7 +13,8 @@ import { createTempFolder } from "./support/temp-folder.ts";
 import { MODULES, moduleOf, NAMESPACE, storeModule } from "./support/upgrade-scene.ts";
 import { startWeir, type Weir } from "./support/weir.ts";
 
-const FIXTURE = fileURLToPath(new URL("fixtures/upgrade-ed90ed3/", import.meta.url));
+/** What these commits wrote: the last before version 2 of a revision's hash, and the last before its part of a Secret was keyed. */
+const COMMITS = ["ed90ed3", "a904717"];
 const CRD = fileURLToPath(new URL("../crds/wasmfilters.weir.dev.yaml", import.meta.url));
 
 type Json = Readonly<Record<string, unknown>>;
@@ -26,17 +28,17 @@ interface Takeover {
 }
 
 async function readJson<T>(...path: readonly string[]): Promise<T> {
-  return JSON.parse(await readFile(join(FIXTURE, ...path), "utf8")) as T;
+  return JSON.parse(await readFile(join(...path), "utf8")) as T;
 }
 
 /** The data folder that was recorded, with the modules built from their texts. */
-async function restoreData(recorded: string, data: string): Promise<void> {
-  await cp(join(FIXTURE, recorded, "data"), data, { recursive: true });
-  for (const name of MODULES) await storeModule(data, await moduleOf(FIXTURE, name));
+async function restoreData(fixture: string, recorded: string, data: string): Promise<void> {
+  await cp(join(fixture, recorded, "data"), data, { recursive: true });
+  for (const name of MODULES) await storeModule(data, await moduleOf(fixture, name));
 }
 
-async function connectAll(server: Weir, recorded: string): Promise<readonly DeltaProxy[]> {
-  const proxies = await readJson<readonly DeltaProxyOptions[]>(recorded, "proxies.json");
+async function connectAll(fixture: string, server: Weir, recorded: string): Promise<readonly DeltaProxy[]> {
+  const proxies = await readJson<readonly DeltaProxyOptions[]>(fixture, recorded, "proxies.json");
   return proxies.map((options) => startDeltaProxy(server.xdsPort, options));
 }
 
@@ -88,57 +90,101 @@ async function assertStillAlive({ server, proxies }: Takeover, configure: (confi
   assert.deepEqual(back.status?.history?.map(({ revision }) => revision).sort(), [1, 2]);
 }
 
-describe("what commit ed90ed3 wrote is taken over with no new revision, no rollout, no changed history and no byte pushed", () => {
-  test("a folder of manifests with its data folder", async (t) => {
-    const temp = await createTempFolder("upgrade");
-    const [filters, data] = [join(temp.path, "filters"), join(temp.path, "data")];
-    await restoreData("folder", data);
-    await cp(join(FIXTURE, "folder/manifests"), filters, { recursive: true });
-    const kept = join(data, "folder/filters", NAMESPACE);
-    const recorded = await storedFilters(kept);
-    const revisions = await revisionFiles(kept);
-    const server = await startWeir({ source: ["--filters", filters], data });
-    const proxies = await connectAll(server, "folder");
-    t.after(async () => {
-      for (const proxy of proxies) proxy.close();
+for (const commit of COMMITS) {
+  const fixture = fileURLToPath(new URL(`fixtures/upgrade-${commit}/`, import.meta.url));
+  const name = `what commit ${commit} wrote is taken over with no new revision, no rollout, no changed history and no byte pushed`;
+  describe(name, () => {
+    test("a folder of manifests with its data folder", async (t) => {
+      const temp = await createTempFolder("upgrade");
+      const [filters, data] = [join(temp.path, "filters"), join(temp.path, "data")];
+      await restoreData(fixture, "folder", data);
+      await cp(join(fixture, "folder/manifests"), filters, { recursive: true });
+      const kept = join(data, "folder/filters", NAMESPACE);
+      const recorded = await storedFilters(kept);
+      const revisions = await revisionFiles(kept);
+      const server = await startWeir({ source: ["--filters", filters], data });
+      const proxies = [...(await connectAll(fixture, server, "folder"))];
+      t.after(async () => {
+        for (const proxy of proxies) proxy.close();
+        await server.stop();
+        await temp.remove();
+      });
+      await assertNothingMoves({ server, proxies, recorded });
+      const rewritten = await revisionFiles(kept);
+      const guessable = await assertRewritten(server, [...revisions.values()], [...rewritten.values()]);
+      assert.deepEqual([...rewritten.keys()], [...revisions.keys()]);
+      assert.deepEqual((await storedFilters(kept)).map(identity), recorded.map(identity));
+      for (const proxy of proxies.splice(0)) proxy.close();
       await server.stop();
-      await temp.remove();
+      await server.start();
+      proxies.push(...(await connectAll(fixture, server, "folder")));
+      await assertNothingMoves({ server, proxies, recorded });
+      assert.deepEqual(await revisionFiles(kept), rewritten);
+      const manifest = join(filters, "defaults.yaml");
+      const text = await readFile(manifest, "utf8");
+      await assertStillAlive({ server, proxies, recorded }, (config) =>
+        writeFile(manifest, config === undefined ? text : `${text}  config: ${config}\n`),
+      );
+      t.diagnostic(`${recorded.length} filters, ${revisions.size} revisions, ${guessable} hashes rewritten, ${proxies.length} proxies`);
     });
-    await assertNothingMoves({ server, proxies, recorded });
-    assert.deepEqual(await revisionFiles(kept), revisions);
-    assert.deepEqual((await storedFilters(kept)).map(identity), recorded.map(identity));
-    const manifest = join(filters, "defaults.yaml");
-    const text = await readFile(manifest, "utf8");
-    await assertStillAlive({ server, proxies, recorded }, (config) =>
-      writeFile(manifest, config === undefined ? text : `${text}  config: ${config}\n`),
-    );
-    t.diagnostic(`${recorded.length} filters, ${revisions.size} revisions, ${proxies.length} proxies`);
-  });
 
-  test("objects, statuses and ControllerRevisions of a cluster", async (t) => {
-    const temp = await createTempFolder("upgrade");
-    const cluster = await startCluster();
-    t.after(() => cluster.stop());
-    const data = join(temp.path, "data");
-    await restoreData("cluster", data);
-    const recorded = await restoreCluster(cluster);
-    const revisions = await controllerRevisions(cluster);
-    const server = await startWeir({ source: ["--kubeconfig", cluster.kubeconfig], data });
-    const proxies = await connectAll(server, "cluster");
-    t.after(async () => {
-      for (const proxy of proxies) proxy.close();
-      await server.stop();
-      await temp.remove();
+    test("objects, statuses and ControllerRevisions of a cluster", async (t) => {
+      const temp = await createTempFolder("upgrade");
+      const cluster = await startCluster();
+      t.after(() => cluster.stop());
+      const data = join(temp.path, "data");
+      await restoreData(fixture, "cluster", data);
+      const recorded = await restoreCluster(fixture, cluster);
+      const revisions = await controllerRevisions(cluster);
+      const server = await startWeir({ source: ["--kubeconfig", cluster.kubeconfig], data });
+      const proxies = await connectAll(fixture, server, "cluster");
+      t.after(async () => {
+        for (const proxy of proxies) proxy.close();
+        await server.stop();
+        await temp.remove();
+      });
+      await assertNothingMoves({ server, proxies, recorded });
+      const rewritten = await controllerRevisions(cluster);
+      const guessable = await assertRewritten(server, revisions.map(dataOf), rewritten.map(dataOf));
+      const untouched = rewritten.filter(({ metadata }) => revisions.some((before) => before.metadata.name === metadata.name));
+      assert.equal(untouched.length, revisions.length - guessable);
+      for (const object of untouched) assert.ok(revisions.some((before) => isDeepStrictEqual(before, object)));
+      await assertStillAlive({ server, proxies, recorded }, async (config) => {
+        const patch = JSON.stringify({ spec: { config: config ?? null } });
+        await kubectl(["patch", "wf", "defaults", "-n", NAMESPACE, "--type=merge", "-p", patch], cluster);
+      });
+      t.diagnostic(`${recorded.length} filters, ${revisions.length} revisions, ${guessable} hashes rewritten, ${proxies.length} proxies`);
     });
-    await assertNothingMoves({ server, proxies, recorded });
-    assert.deepEqual(await controllerRevisions(cluster), revisions);
-    await assertStillAlive({ server, proxies, recorded }, async (config) => {
-      const patch = JSON.stringify({ spec: { config: config ?? null } });
-      await kubectl(["patch", "wf", "defaults", "-n", NAMESPACE, "--type=merge", "-p", patch], cluster);
-    });
-    t.diagnostic(`${recorded.length} filters, ${revisions.length} revisions, ${proxies.length} proxies`);
   });
-});
+}
+
+/**
+ * Every record is what it was, but for the hash where that was one of a Secret's text: nothing has that any more, neither records nor API nor log. Returns
+ * how many there were.
+ */
+async function assertRewritten(server: Weir, before: readonly string[], after: readonly string[]): Promise<number> {
+  const read = (text: string) => JSON.parse(text) as Json & { readonly hash: string };
+  const order = (records: readonly string[]) =>
+    records.map(read).sort((a, b) => (`${a.time} ${a.number} ${a.hash}` < `${b.time} ${b.number} ${b.hash}` ? -1 : 1));
+  const plain = (records: readonly string[]) => order(records).filter(({ secretConfig }) => secretConfig === undefined);
+  const secret = (records: readonly string[]) => order(records).filter(({ secretConfig }) => secretConfig !== undefined);
+  const essence = ({ hash: _, ...rest }: Json) => rest;
+  assert.deepEqual(plain(after), plain(before));
+  assert.deepEqual(secret(after).map(essence), secret(before).map(essence));
+  const guessable = secret(before).map(({ hash }) => hash.split(":").at(-1) ?? hash);
+  assert.ok(guessable.length > 0);
+  const paths = ["filters", "proxies", `filters/${NAMESPACE}/secret/revisions`];
+  const shown = await Promise.all(paths.map(async (path) => (await fetch(`${server.url}/api/v1/${path}`)).text()));
+  for (const text of [...after, ...shown, server.logs()]) {
+    assert.doesNotMatch(text, /:sha256:/);
+    for (const digits of guessable) assert.ok(!text.includes(digits));
+  }
+  return guessable.length;
+}
+
+function dataOf({ data }: KeptRevision): string {
+  return JSON.stringify(data);
+}
 
 async function storedFilters(kept: string): Promise<readonly WasmFilter[]> {
   const names = (await readdir(kept)).sort();
@@ -154,19 +200,26 @@ async function revisionFiles(kept: string): Promise<ReadonlyMap<string, string>>
   return new Map(await Promise.all(files.map(async (path) => [path, await readFile(join(kept, path), "utf8")] as const)));
 }
 
-async function controllerRevisions(cluster: Cluster): Promise<readonly Json[]> {
-  const list = JSON.parse(await kubectl(["get", "controllerrevisions", "-n", NAMESPACE, "-o", "json"], cluster)) as { items: Json[] };
+interface KeptRevision {
+  readonly metadata: { readonly name: string };
+  readonly data: unknown;
+}
+
+async function controllerRevisions(cluster: Cluster): Promise<readonly KeptRevision[]> {
+  const list = JSON.parse(await kubectl(["get", "controllerrevisions", "-n", NAMESPACE, "-o", "json"], cluster)) as {
+    items: KeptRevision[];
+  };
   return list.items;
 }
 
 /** Makes the recorded objects again. An API server gives them uids of its own, so what refers to the old ones is made to refer to those. */
-async function restoreCluster(cluster: Cluster): Promise<readonly WasmFilter[]> {
+async function restoreCluster(fixture: string, cluster: Cluster): Promise<readonly WasmFilter[]> {
   await kubectl(["apply", "-f", CRD], cluster);
   await kubectl(["wait", "--for=condition=Established", "crd/wasmfilters.weir.dev", "--timeout=30s"], cluster);
   await kubectl(["create", "namespace", NAMESPACE], cluster);
   const create = (object: unknown) => kubectl(["create", "-f", "-", "-o", "json"], { ...cluster, input: JSON.stringify(object) });
   const listOf = (items: readonly unknown[]) => ({ apiVersion: "v1", kind: "List", items });
-  const filters = (await readJson<{ items: WasmFilter[] }>("cluster/wasmfilters.json")).items;
+  const filters = (await readJson<{ items: WasmFilter[] }>(fixture, "cluster/wasmfilters.json")).items;
   for (let generation = 1, left = filters; left.length > 0; generation++) {
     // Any other spec counts the generation up; the last is the recorded one.
     const items = left.map((filter) => (generation === filter.metadata.generation ? bare(filter) : changed(filter, generation)));
@@ -176,14 +229,14 @@ async function restoreCluster(cluster: Cluster): Promise<readonly WasmFilter[]> 
   const made = (JSON.parse(await kubectl(["get", "wf", "-n", NAMESPACE, "-o", "json"], cluster)) as { items: WasmFilter[] }).items;
   const withStatus = made.map((filter) => ({ ...filter, status: recordedOf(filters, filter)?.status }));
   await kubectl(["replace", "--subresource=status", "-f", "-"], { ...cluster, input: JSON.stringify(listOf(withStatus)) });
-  let kept = JSON.stringify((await readJson<{ items: Json[] }>("cluster/controllerrevisions.json")).items);
+  let kept = JSON.stringify((await readJson<{ items: Json[] }>(fixture, "cluster/controllerrevisions.json")).items);
   for (const { metadata } of filters) {
     const uid = recordedOf(made, { metadata } as WasmFilter)?.metadata.uid ?? "";
     kept = kept.replaceAll(metadata.uid ?? "", uid).replaceAll(`-${metadata.uid?.slice(0, 8)}-`, `-${uid.slice(0, 8)}-`);
   }
   await create(listOf((JSON.parse(kept) as WasmFilter[]).map(bare)));
   for (const kind of ["secrets", "configmaps"]) {
-    const { items } = await readJson<{ items: WasmFilter[] }>(`cluster/${kind}.json`);
+    const { items } = await readJson<{ items: WasmFilter[] }>(fixture, `cluster/${kind}.json`);
     await create(listOf(items.filter(({ metadata }) => metadata.name === "texts").map(bare)));
   }
   assert.deepEqual(

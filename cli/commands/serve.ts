@@ -140,12 +140,13 @@ export const serve = defineCommand({
     const chosen = await openSource(input.flags, terminal, dataDir, log);
     if (!chosen.ok) return chosen;
     const { source, layoutBase } = chosen.value;
-    const { startServer } = await import("../serve/serve.ts");
+    const [{ startServer }, { privateKeyFile }] = await Promise.all([import("../serve/serve.ts"), import("../serve/private-key.ts")]);
     const server = await startServer({
       source,
       xds: xds.value,
       http: http.value,
       dataDir,
+      privateKey: privateKeyFile(dataDir),
       ownNamespace: input.flags["own-namespace"],
       layoutBase,
       log,

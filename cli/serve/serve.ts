@@ -1,4 +1,5 @@
 import { messageOf } from "../../base/error.ts";
+import { createKeyring, type Keyring } from "../../base/keyring.ts";
 import { createHub } from "../../hub/index.ts";
 import { systemClock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
@@ -10,6 +11,7 @@ import { createXdsServer, type XdsServerOptions } from "../../xds/index.ts";
 import type { Address } from "../args/address.ts";
 import { registerFilterMetrics } from "./filter-metrics.ts";
 import { createPrometheus } from "./metrics.ts";
+import type { KeySource } from "./private-key.ts";
 import { openTls, type TlsFiles } from "./tls-files.ts";
 import { createViews } from "./views.ts";
 
@@ -18,6 +20,8 @@ export interface ServeOptions {
   readonly xds: Address;
   readonly http: Address;
   readonly dataDir: string;
+  /** Where the private key of this Weir is. */
+  readonly privateKey: KeySource;
   /** Namespace whose filters reach the proxies of every namespace. */
   readonly ownNamespace: string | undefined;
   /** Registries spoken to without TLS, besides those on loopback. */
@@ -53,7 +57,9 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
   const { source, log } = options;
   const tls = await openTls(options.tls);
   if (!tls.ok) return tls;
-  const { xds, operator, hub } = createRooms(options, tls.value?.options);
+  const privateKey = await options.privateKey();
+  if (!privateKey.ok) return privateKey;
+  const { xds, operator, hub } = createRooms(options, createKeyring(privateKey.value), tls.value?.options);
   const http = await hub.listen();
   if (!http.ok) return http;
   log.info("reading the desired state", { source: source.description });
@@ -79,7 +85,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
 }
 
 /** The composition root: every room is made and wired here and nowhere else. Nothing is started. */
-function createRooms(options: ServeOptions, tls: XdsServerOptions["tls"]) {
+function createRooms(options: ServeOptions, keys: Keyring, tls: XdsServerOptions["tls"]) {
   const { source, log } = options;
   const clock = systemClock;
   const { metrics, registry } = createPrometheus();
@@ -102,6 +108,7 @@ function createRooms(options: ServeOptions, tls: XdsServerOptions["tls"]) {
     registry: modules,
     preflight: createPreflight({ metrics, maxLoadMs: options.maxModuleLoadMs, ahead: PROVERS_AHEAD }),
     parseKeychain: parseDockerConfig,
+    keys,
     clock,
     random: Math.random,
     log,

@@ -298,8 +298,12 @@ export interface WasmFilterStatusRollout {
   readonly percent?: number;
   /** When the rollout started. */
   readonly startTime?: string;
-  /** Proxies whose position on the wave line (a hash of filter and node id, 0 to 4294967295) is below it may run the revision. */
+  /**
+   * Proxies whose position on the wave line (a hash of filter, namespace and node id, 0 to 4294967295) is below it may run the revision.
+   */
   readonly threshold?: number;
+  /** How proxies get their position: by HMAC-SHA256 with a key of Weir's own. Absent in rollouts that began before there was one. */
+  readonly order?: "hmac";
   /** When the present wave started. */
   readonly stepTime?: string;
   /** When every proxy of the present wave had acknowledged; the hold counts from here. */

@@ -54,6 +54,8 @@ export interface Facts {
   unrecorded: { readonly revision: Revision; readonly measurements: Measurements | undefined } | undefined;
   /** Kept revisions, in rising order. */
   revisions: readonly Revision[];
+  /** Those of them whose record the source is to rewrite: it has their hash in an old form. */
+  rewritten: readonly Revision[];
   rollout: RolloutState;
   proposal: Proposal | undefined;
   /** True once revisions and rollout of earlier runs were read back. */

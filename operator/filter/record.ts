@@ -10,6 +10,7 @@ import { idle, type RolloutState } from "../rollout/state.ts";
 import type { Facts, Proposal, Resolution } from "./facts.ts";
 import { uidOf } from "./object.ts";
 import type { KnownRejection } from "./rejection.ts";
+import { formerHash, type RevisionIdentity } from "./revision-identity.ts";
 import { findOrMake, type RevisionContent } from "./revisions.ts";
 import type { Stage } from "./steps.ts";
 
@@ -37,6 +38,7 @@ export class FilterRecord implements Readonly<Facts> {
   declare readonly candidate: Revision | undefined;
   declare readonly unrecorded: Facts["unrecorded"];
   declare readonly revisions: readonly Revision[];
+  declare readonly rewritten: readonly Revision[];
   declare readonly rollout: RolloutState;
   declare readonly proposal: Proposal | undefined;
   declare readonly recalled: boolean;
@@ -63,6 +65,7 @@ export class FilterRecord implements Readonly<Facts> {
       candidate: undefined,
       unrecorded: undefined,
       revisions: [],
+      rewritten: [],
       rollout: idle,
       proposal: undefined,
       recalled: false,
@@ -107,9 +110,12 @@ export class FilterRecord implements Readonly<Facts> {
     return this.filter?.settings.slot;
   }
 
-  /** What earlier runs recorded: revisions, and where the rollout stood. A proxy that rejected the target then is not offered it again. */
-  recall(revisions: readonly Revision[], rollout: RolloutState): void {
-    this.become({ revisions, rollout, recalled: true });
+  /**
+   * What earlier runs recorded: revisions (`rewritten`: those whose record is to be rewritten), and where the rollout stood. A proxy that rejected the target
+   * then is not offered it again.
+   */
+  recall(revisions: readonly Revision[], rewritten: readonly Revision[], rollout: RolloutState): void {
+    this.become({ revisions, rewritten, rollout, recalled: true });
     const { status } = this.object;
     const hash = revisionOf(this, rollout.target)?.hash;
     if (hash === undefined || status === undefined || rollout.target !== status.revision) return;
@@ -117,6 +123,11 @@ export class FilterRecord implements Readonly<Facts> {
     for (const { proxy, namespace = this.key.namespace, message } of status.rejections ?? []) {
       this.reject(proxyKey(namespace, proxy), { hash, message, at: 0 });
     }
+  }
+
+  /** The source has the record of this revision as it is now, or need not have it any more. */
+  settle(revision: Revision): void {
+    this.become({ rewritten: this.rewritten.filter((each) => each !== revision) });
   }
 
   /** Resolving is due at this time; `undefined`: nothing to look for. */
@@ -132,8 +143,8 @@ export class FilterRecord implements Readonly<Facts> {
   }
 
   /** The present spec leads to this content. The revision with it becomes the candidate, at once if it is kept, else when it is recorded. */
-  resolve(content: RevisionContent, measurements: Measurements | undefined, now: number): void {
-    const { revision, isNew } = findOrMake(this.key, this.revisions, content, now);
+  resolve(content: RevisionContent, measurements: Measurements | undefined, now: number, identity: RevisionIdentity): void {
+    const { revision, isNew } = findOrMake(this.key, this.revisions, content, now, identity, this.deliverable);
     if (isNew) this.become({ unrecorded: { revision, measurements } });
     else this.choose(revision, measurements);
   }
@@ -153,6 +164,7 @@ export class FilterRecord implements Readonly<Facts> {
   /** A revision is about to be deleted from the source's history: from now on nothing leads to it. */
   prune(revision: Revision): void {
     this.become({ revisions: this.revisions.filter((kept) => kept !== revision) });
+    this.settle(revision);
   }
 
   /** The revision could not be deleted. */
@@ -161,9 +173,11 @@ export class FilterRecord implements Readonly<Facts> {
   }
 
   /** This revision can be served: its settings are whole, and its module is in the store. */
-  provide({ number, digest, wasmDigest, hash, settings, capabilities }: Revision): void {
+  provide(revision: Revision): void {
+    const { number, digest, wasmDigest, hash, settings, capabilities, secretConfig } = revision;
     const entry = { filter: this.key, type: settings.type, revision: number, digest, wasmDigest, hash, settings, capabilities };
-    (this.deliverable as Map<number, ChainEntry>).set(number, entry);
+    const secret = secretConfig === undefined ? {} : { isSecret: true, formerHash: formerHash(this.key, revision) };
+    (this.deliverable as Map<number, ChainEntry>).set(number, { ...entry, ...secret });
   }
 
   /** What needs this module cannot be served any more. Returns whether something does. */

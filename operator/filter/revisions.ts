@@ -1,27 +1,57 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Digest } from "../../model/digest.ts";
 import type { FilterKey } from "../../model/filter.ts";
 import type { Revision } from "../../model/revision.ts";
-import { type Identified, knownHashes, revisionHash } from "./revision-identity.ts";
+import type { Identified, RevisionIdentity } from "./revision-identity.ts";
+
+/** What a key of a Secret holds. */
+export interface SecretText {
+  readonly text: string;
+  /** See `SecretKey`. */
+  readonly version: string | undefined;
+}
 
 /** What a revision is made from: everything but its number and time. */
 export type RevisionContent = Omit<Revision, "number" | "time" | "hash">;
 
 /** The stored revision with this content, whichever version of Weir gave it its hash. */
-export function findRevision(key: FilterKey, revisions: readonly Revision[], content: Identified): Revision | undefined {
-  const hashes = knownHashes(key, content);
-  return revisions.find((revision) => hashes.includes(revision.hash));
+export function findRevision(
+  key: FilterKey,
+  revisions: readonly Revision[],
+  content: Identified,
+  identity: RevisionIdentity,
+): Revision | undefined {
+  return revisions.find((revision) => identity.isOf(key, revision, content));
 }
 
-/** The revision with this content, or a new one with the next number. Revisions are immutable: old content has its old revision. */
+/** The same by the contents themselves, of the revisions whose text from a Secret is in memory: their hashes may be of a key that was lost. */
+function findHeld(
+  revisions: readonly Revision[],
+  held: ReadonlyMap<number, Identified>,
+  { digest, wasmDigest, settings, secretConfig }: Identified,
+): Revision | undefined {
+  if (secretConfig === undefined) return undefined;
+  return revisions.find((revision) => {
+    const whole = revision.secretConfig === undefined ? undefined : held.get(revision.number);
+    return whole?.digest === digest && whole.wasmDigest === wasmDigest && isDeepStrictEqual(whole.settings, settings);
+  });
+}
+
+/**
+ * The revision with this content, or a new one with the next number. Revisions are immutable: old content has its old revision. `held`: number -> a revision
+ * that is whole.
+ */
 export function findOrMake(
   key: FilterKey,
   revisions: readonly Revision[],
   content: RevisionContent,
   now: number,
+  identity: RevisionIdentity,
+  held: ReadonlyMap<number, Identified> = new Map(),
 ): { revision: Revision; isNew: boolean } {
-  const known = findRevision(key, revisions, content);
+  const known = findRevision(key, revisions, content, identity) ?? findHeld(revisions, held, content);
   if (known !== undefined) return { revision: { ...known, settings: content.settings }, isNew: false };
-  const hash = revisionHash(key, content);
+  const hash = identity.hashOf(key, content);
   const number = revisions.reduce((highest, revision) => Math.max(highest, revision.number), 0) + 1;
   return { revision: { ...content, number, hash, time: new Date(now).toISOString() }, isNew: true };
 }
@@ -44,9 +74,12 @@ export function surplus(revisions: readonly Revision[], limit: number, inUse: Re
  * Completes a stored revision. Its record lacks a text that came from a Secret, so that is taken from what the Secret holds now. `undefined` if that
  * is no longer the text the revision was made with.
  */
-export function restore(key: FilterKey, stored: Revision, secretText: string | undefined): Revision | undefined {
-  if (stored.secretConfig === undefined) return stored;
-  if (secretText === undefined) return undefined;
-  const revision = { ...stored, settings: { ...stored.settings, config: secretText } };
-  return knownHashes(key, revision).includes(stored.hash) ? revision : undefined;
+export function restore(key: FilterKey, stored: Revision, now: SecretText | undefined, identity: RevisionIdentity): Revision | undefined {
+  const { secretConfig } = stored;
+  if (secretConfig === undefined) return stored;
+  if (now === undefined) return undefined;
+  const revision = { ...stored, settings: { ...stored.settings, config: now.text } };
+  const { version: _, ...place } = secretConfig;
+  const content = { ...revision, secretConfig: now.version === undefined ? place : { ...place, version: now.version } };
+  return identity.isOf(key, stored, content) ? revision : undefined;
 }

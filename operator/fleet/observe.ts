@@ -2,7 +2,7 @@ import type { Clock } from "../../model/clock.ts";
 import type { FleetView, ProxyNode } from "../../model/delivery.ts";
 import type { Revision } from "../../model/revision.ts";
 import { type FilterRecord, goalOf, rejectsTarget, revisionOf } from "../filter/record.ts";
-import { position } from "../rollout/wave.ts";
+import type { WaveLine, WaveOrder } from "../rollout/wave.ts";
 import { type Counts, runningOf, stateOf } from "./counts.ts";
 import type { FleetIndex } from "./index.ts";
 import { createTally, type Seen, type Tally } from "./tally.ts";
@@ -13,8 +13,10 @@ export type Observed = Pick<FilterRecord, "id" | "key" | "filter" | "revisions" 
 /** What the fleet does with one filter, at one moment. */
 export interface Sighting {
   readonly counts: Counts;
-  /** On the wave line: of the connected proxies, or of all while none is connected. Costs a look at each. */
-  positions(): readonly number[];
+  /** How many proxies are connected, or how many there are while none is. */
+  present(): number;
+  /** Their positions on the wave line. Costs a look at each. */
+  positions(order: WaveOrder): readonly number[];
   /** Proxies in the wave that do not run the target; of those that are lost, the ones that were lost just now. */
   readonly outstanding: number;
   /** In the order of the proxies' keys. */
@@ -61,6 +63,7 @@ export interface ObserverDeps {
   readonly fleet: Pick<FleetView, "proxy">;
   readonly clock: Clock;
   readonly index: Pick<FleetIndex, "proxiesOf" | "isSelected">;
+  readonly line: WaveLine;
 }
 
 interface Count {
@@ -73,7 +76,7 @@ interface Count {
   readonly madeAt: number;
 }
 
-export function createObserver({ fleet, clock, index }: ObserverDeps): Observer {
+export function createObserver({ fleet, clock, index, line }: ObserverDeps): Observer {
   const counts = new Map<string, Count>();
 
   /** The count for what the record asks of its proxies now. */
@@ -94,12 +97,12 @@ export function createObserver({ fleet, clock, index }: ObserverDeps): Observer 
     if (slot === undefined || proxy?.slots.has(slot) !== true) return undefined;
     const isRejected = record.rejections.size > 0 && rejectsTarget(record, proxyKey);
     const running = runningOf(proxy, record.key, slot);
-    const isInWave = position(record.id, proxyKey) < record.rollout.threshold;
+    const isPending = isRejected || !proxy.connected || running?.hash !== target?.hash;
     return {
       state: goal === undefined && !isRejected ? "pending" : stateOf(proxy, running, goal?.hash ?? "", isRejected),
       isConnected: proxy.connected,
       since: proxy.since,
-      isWaitedFor: isInWave && (isRejected || !proxy.connected || running?.hash !== target?.hash),
+      isWaitedFor: isPending && line.isIn(record.rollout, record.id, proxyKey),
       rejection: isRejected ? (record.rejections.get(proxyKey)?.message ?? "") : undefined,
     };
   }
@@ -114,7 +117,8 @@ export function createObserver({ fleet, clock, index }: ObserverDeps): Observer 
         counts: tally.counts(),
         outstanding: tally.outstanding(clock.now() - LOST_AFTER_MS),
         rejections: tally.rejections(),
-        positions: () => tally.present().map((id) => position(record.id, id)),
+        present: () => tally.present().length,
+        positions: (order) => tally.present().map((id) => line.position(order, record.id, id)),
       };
     },
     touch: (filterId, proxyKey) => void counts.get(filterId)?.touched.add(proxyKey),

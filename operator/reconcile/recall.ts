@@ -18,11 +18,13 @@ export async function recall(record: FilterRecord, deps: RecallDeps): Promise<Re
     deps.log.warn("the revisions could not be read; tried again", { filter: record.id, message: kept.error.message });
     return { retry: true };
   }
-  const rollout = rolloutFrom(record.object.status, kept.value);
-  const find = (number: number | undefined) => kept.value.find((revision) => revision.number === number);
+  const revisions = kept.value.map((revision) => deps.identity.keyed(record.key, revision));
+  const rewritten = revisions.filter((revision, index) => revision !== kept.value[index]);
+  const rollout = rolloutFrom(record.object.status, revisions);
+  const find = (number: number | undefined) => revisions.find((revision) => revision.number === number);
   const isStableReady = await provide(record, find(rollout.stable), "store", deps);
   if (rollout.phase === "Progressing") await provide(record, find(rollout.target), "store", deps);
-  record.recall(kept.value, rollout);
+  record.recall(revisions, rewritten, rollout);
   if (isStableReady) record.pass();
   return {};
 }

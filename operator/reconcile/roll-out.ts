@@ -105,9 +105,8 @@ class WrittenRollOut implements RollOut {
       generation: record.object.metadata.generation ?? 1,
       settled: isSettled,
       watchedSince: record.watchedSince ?? now,
-      get positions() {
-        return sighting.positions();
-      },
+      present: sighting.present,
+      positions: sighting.positions,
       outstanding: sighting.outstanding,
       heardUntil,
       fault: rejected ?? fault,

@@ -3,6 +3,7 @@ import type { Requeue } from "../../base/work-queue.ts";
 import type { WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import type { Log } from "../../model/log.ts";
 import type { Metrics } from "../../model/metrics.ts";
+import type { Failure } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import { type FilterRecord, revisionOf } from "../filter/record.ts";
 import { surplus } from "../filter/revisions.ts";
@@ -10,7 +11,7 @@ import type { RolloutState } from "../rollout/state.ts";
 import type { FilterEvent, Source } from "../source/source.ts";
 
 export interface WriteDeps {
-  readonly source: Pick<Source, "saveRevision" | "deleteRevision" | "writeStatus">;
+  readonly source: Pick<Source, "saveRevision" | "rewriteRevision" | "deleteRevision" | "writeStatus">;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly status: (record: FilterRecord, rollout: RolloutState) => WasmFilterStatus;
@@ -18,7 +19,7 @@ export interface WriteDeps {
   /** False for a record that another has taken the place of. */
   readonly isCurrent: (record: FilterRecord) => boolean;
   /** The new revision could not be recorded. */
-  readonly unrecorded: (record: FilterRecord, why: string) => void;
+  readonly unrecorded: (record: FilterRecord, error: Failure) => void;
   /** A revision was recorded, or a proposal is in the status: the reconcile goes on. */
   readonly written: (record: FilterRecord) => void;
 }
@@ -37,7 +38,7 @@ export function createWrite(deps: WriteDeps): (record: FilterRecord) => Promise<
     const saved = await source.saveRevision(record.key, record.uid, revision);
     if (!isCurrent(record)) return true;
     if (!saved.ok) {
-      if (record.unrecorded?.revision === revision) deps.unrecorded(record, saved.error.message);
+      if (record.unrecorded?.revision === revision) deps.unrecorded(record, notKept(saved.error.message));
       return false;
     }
     record.recorded(revision);
@@ -90,9 +91,25 @@ export function createWrite(deps: WriteDeps): (record: FilterRecord) => Promise<
     // What the new revision leads to is decided first: the status is then written once.
     if (unrecorded !== undefined && isRecorded) return {};
     const isWritten = await writeStatus(record);
-    if (isRecorded && isWritten) await prune(record);
-    return { retry: !isRecorded || !isWritten };
+    const isRewritten = await rewriteRevisions(record, deps);
+    if (isRecorded && isWritten && isRewritten) await prune(record);
+    return { retry: !isRecorded || !isWritten || !isRewritten };
   };
+}
+
+/** False when a record could not be rewritten. It is tried again, and no step of the rollout waits for it. */
+async function rewriteRevisions(record: FilterRecord, { source, log, isCurrent }: WriteDeps): Promise<boolean> {
+  for (const revision of record.rewritten) {
+    const rewritten = await source.rewriteRevision(record.key, record.uid, revision);
+    if (!isCurrent(record)) return true;
+    if (!rewritten.ok) {
+      const { reason, message } = rewritten.error;
+      log.warn("a revision's record could not be rewritten", { filter: record.id, revision: revision.number, reason, message });
+      return false;
+    }
+    record.settle(revision);
+  }
+  return true;
 }
 
 /** The revision to delete next. What is in use may have changed while the one before was deleted. */
@@ -102,4 +119,8 @@ function oldestSurplus(record: FilterRecord): Revision | undefined {
   const used = [rollout.target, rollout.stable, candidate?.number, proposal?.state.target, proposal?.state.stable];
   const inUse = new Set(used.filter((number) => number !== undefined));
   return revisionOf(record, surplus(revisions, filter.revisionHistoryLimit, inUse)[0]);
+}
+
+function notKept(why: string): Failure {
+  return { reason: "RevisionNotKept", message: `the new revision could not be recorded: ${why}`, retryable: true };
 }

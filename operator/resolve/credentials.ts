@@ -17,7 +17,7 @@ export async function pullKeychain(filter: Filter, { source, parseKeychain }: Cr
     const secret = await source.secret(filter.key.namespace, name);
     if (!secret.ok) return { ok: false, error: about("spec.pullSecrets", secret.error) };
     const where = `spec.pullSecrets: Secret ${filter.key.namespace}/${name}`;
-    const json = secret.value.get(".dockerconfigjson");
+    const json = secret.value.data.get(".dockerconfigjson");
     if (json === undefined) {
       return fail(
         "PullSecretInvalid",

@@ -4,6 +4,7 @@ import type { ModuleRegistry } from "../../model/module.ts";
 import { type Failure, ok } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements, Preflight } from "../../model/verdict.ts";
+import type { RevisionIdentity } from "../filter/revision-identity.ts";
 import { findRevision, type RevisionContent } from "../filter/revisions.ts";
 import type { Stage } from "../filter/steps.ts";
 import type { Source } from "../source/source.ts";
@@ -17,6 +18,7 @@ export interface ResolveDeps extends ModuleDeps {
   readonly source: Pick<Source, "secret" | "configMap">;
   readonly registry: ModuleRegistry;
   readonly preflight: Preflight;
+  readonly identity: RevisionIdentity;
 }
 
 export interface Resolved {
@@ -46,13 +48,14 @@ export async function resolveFilter(
   const verified = verify(filter);
   if (!verified.ok) return { ok: false, stage: "verify", error: verified.error };
   const { digest, wasmDigest } = module.value;
-  const settings = { ...filter.settings, config: config.value };
-  const content = { image: referenceOf(filter, digest), digest, wasmDigest, settings, ...secretKeyOf(filter) };
-  const known = findRevision(filter.key, revisions, content);
+  const { text, ...place } = config.value;
+  const settings = { ...filter.settings, config: text };
+  const content = { image: referenceOf(filter, digest), digest, wasmDigest, settings, ...place };
+  const known = findRevision(filter.key, revisions, content, deps.identity);
   if (known !== undefined) return ok({ content: { ...content, capabilities: known.capabilities }, measurements: undefined });
   const code = await deps.registry.read(wasmDigest);
   if (code === undefined) return { ok: false, stage: "resolve", error: damaged(wasmDigest) };
-  const secretConfig = filter.configFrom?.kind === "secret";
+  const secretConfig = place.secretConfig !== undefined;
   const proof = await deps.preflight.validate(code, settings, { signal, secretConfig, namespace: filter.key.namespace });
   if (!proof.ok) return { ok: false, stage: "prove", error: about(exactly(content.image, digest), proof.error) };
   const capabilities = settings.capabilities ?? [...proof.value.imports, ...proof.value.exports];
@@ -62,10 +65,6 @@ export async function resolveFilter(
 function damaged(wasmDigest: Digest): Failure {
   const message = `the stored module ${wasmDigest} no longer has its digest; it is fetched again`;
   return { reason: "ModuleDamaged", message, retryable: true };
-}
-
-function secretKeyOf({ configFrom }: Filter): Pick<Revision, "secretConfig"> {
-  return configFrom?.kind === "secret" ? { secretConfig: { name: configFrom.name, key: configFrom.key } } : {};
 }
 
 /** The reference to keep in the record: as the manifest wrote it, with the pin where one decided. */

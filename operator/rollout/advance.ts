@@ -1,7 +1,7 @@
 import type { RolloutPolicy, RolloutStep } from "../../model/filter.ts";
 import type { FilterEvent } from "../source/source.ts";
 import type { Outcome, RolloutState } from "./state.ts";
-import { EVERYONE, threshold } from "./wave.ts";
+import { EVERYONE, threshold, type WaveOrder } from "./wave.ts";
 
 /** A fault that speaks against the target: a rejection, a vanished proxy, failing VMs, a rise of errors. */
 export interface Fault {
@@ -17,8 +17,10 @@ export interface Observation {
   readonly settled: boolean;
   /** Since when this operator has been watching this filter's proxies; nobody saw what happened before. */
   readonly watchedSince: number;
-  /** Positions of the matched proxies (wave.ts), those that are connected if any is. */
-  readonly positions: readonly number[];
+  /** How many proxies are matched and connected, or matched while none is connected. */
+  readonly present: () => number;
+  /** Their positions (wave.ts). */
+  readonly positions: (order: WaveOrder) => readonly number[];
   /** Matched proxies in the wave that do not run the target now: not yet acknowledged, rejected, or just lost. */
   readonly outstanding: number;
   /** Up to when the wave's proxies have reported how they fare; infinite when none of them reports. */
@@ -38,6 +40,8 @@ export interface Advance {
   readonly wakeAt: number | undefined;
 }
 
+/** Of rollouts that begin now. */
+const ORDER: WaveOrder = "hmac";
 const ALL_AT_ONCE: RolloutStep = { percent: 100, holdMs: 0 };
 /** After a start a hold that was under way lasts at least this long (or its whole time, if that is shorter): its proxies must be watched for a while. */
 const LEAST_WATCH_MS = 10_000;
@@ -72,7 +76,7 @@ export function retarget(
   if (state.target === revision && !failedBefore) return state;
   const proven = outcome?.result === "Succeeded";
   const step = proven ? stepCount(policy) - 1 : 0;
-  const reach = proven ? EVERYONE : threshold(stepOf(policy, step).percent, seen.positions, 0);
+  const reach = proven ? EVERYONE : reachOf(policy, step, ORDER, seen, 0);
   // A wave cut out of a part of the fleet would not be the share that was asked for.
   if (!seen.settled && reach !== EVERYONE && revision !== state.stable) return state;
   const outcomes = new Map(state.outcomes);
@@ -89,11 +93,24 @@ export function retarget(
     stable: state.stable,
     step,
     threshold: reach,
+    order: ORDER,
     startedAt: seen.now,
     stepAt: seen.now,
     heldSince: undefined,
     outcomes,
   };
+}
+
+/** The threshold of a step's wave. Positions are looked up only where they decide. */
+function reachOf(
+  policy: RolloutPolicy,
+  step: number,
+  order: WaveOrder,
+  { positions }: Pick<Observation, "positions">,
+  atLeast: number,
+): number {
+  const { percent } = stepOf(policy, step);
+  return percent >= 100 ? EVERYONE : threshold(percent, positions(order), atLeast);
 }
 
 /** The spec asks for a revision that is known to fail: remember it as the target, serve stable. */
@@ -181,7 +198,7 @@ function nextWave(state: RolloutState, policy: RolloutPolicy, seen: Observation)
   const next: RolloutState = {
     ...state,
     step: index,
-    threshold: threshold(stepOf(policy, index).percent, seen.positions, state.threshold),
+    threshold: reachOf(policy, index, state.order, seen, state.threshold),
     stepAt: seen.now,
     heldSince: undefined,
   };
@@ -209,9 +226,7 @@ function succeed(state: RolloutState, seen: Observation): Advance {
   const outcomes = withOutcome(state, target, { result: "Succeeded", message: "", generation: seen.generation, at: seen.now });
   return {
     state: { ...state, phase: "Succeeded", stable: target, threshold: EVERYONE, outcomes },
-    events: [
-      { type: "Normal", reason: "Succeeded", message: `revision ${target} runs on every connected proxy (${seen.positions.length})` },
-    ],
+    events: [{ type: "Normal", reason: "Succeeded", message: `revision ${target} runs on every connected proxy (${seen.present()})` }],
     wakeAt: undefined,
   };
 }

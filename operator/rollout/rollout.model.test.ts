@@ -3,8 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Chain } from "../../model/delivery.ts";
 import type { WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
-import { createWorld, specOf, type World } from "../testing/world.ts";
-import { position } from "./wave.ts";
+import { createWorld, positionOf, specOf, type World } from "../testing/world.ts";
 
 /** Two filters in one slot, each with a tag that moves. */
 const FILTERS = ["f", "g"] as const;
@@ -100,7 +99,7 @@ function check(run: Run, id: string, chain: Chain): void {
     run.last.set(`${id} ${filter}`, entry.hash);
     const status = run.world.source.statusOf(filter);
     if (isProven(status, entry.revision)) continue;
-    const inWave = status?.revision === entry.revision && position(`default/${filter}`, id) < (status.rollout?.threshold ?? 0);
+    const inWave = status?.revision === entry.revision && positionOf(`default/${filter}`, id) < (status.rollout?.threshold ?? 0);
     assert.ok(inWave, `${id} took the unproven revision ${entry.revision} of ${filter} outside its wave`);
     const key = `${id} ${filter} ${entry.hash}`;
     run.taken.set(key, (run.taken.get(key) ?? 0) + 1);
@@ -141,7 +140,7 @@ function checkStatus({ told, connected }: Run, filter: Name, status: WasmFilterS
   assert.ok(step === 1 || (again && step === (before?.step ?? 0) + 1), `${filter}: from wave ${before?.step} to wave ${step}`);
   const { percent } = ROLLOUT.steps[step - 1] ?? { percent: 0 };
   const ids = [...connected];
-  const inside = ids.filter((id) => position(`default/${filter}`, id) < threshold).length;
+  const inside = ids.filter((id) => positionOf(`default/${filter}`, id) < threshold).length;
   const allowed = Math.max(1, Math.floor((ids.length * percent) / 100));
   if (ids.length > 0 && threshold !== before?.threshold)
     assert.ok(inside <= allowed, `${filter}: ${inside} of ${ids.length} in a wave of ${percent}%`);

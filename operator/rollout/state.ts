@@ -1,4 +1,5 @@
 import type { RevisionResult } from "../../model/revision.ts";
+import type { WaveOrder } from "./wave.ts";
 
 /**
  * Where a filter's rollout stands.
@@ -30,6 +31,8 @@ export interface RolloutState {
   readonly step: number;
   /** Proxies whose position is below it get the target. See wave.ts. */
   readonly threshold: number;
+  /** Which position of a proxy that is. It stays while the rollout is under way. */
+  readonly order: WaveOrder;
   readonly startedAt: number;
   /** When the current step began. */
   readonly stepAt: number;
@@ -45,6 +48,7 @@ export const idle: RolloutState = {
   stable: undefined,
   step: 0,
   threshold: 0,
+  order: "hmac",
   startedAt: 0,
   stepAt: 0,
   heldSince: undefined,
@@ -52,7 +56,7 @@ export const idle: RolloutState = {
 };
 
 /** Which of a filter's revisions a proxy gets; `undefined`: none, the filter is not in its chain. */
-export function assigned(state: RolloutState, position: number, rejectedTarget: boolean): number | undefined {
+export function assigned(state: RolloutState, isInWave: () => boolean, rejectedTarget: boolean): number | undefined {
   switch (state.phase) {
     case "Idle":
     case "Rejected":
@@ -61,6 +65,6 @@ export function assigned(state: RolloutState, position: number, rejectedTarget: 
     case "RolledBack":
       return state.stable;
     case "Progressing":
-      return position < state.threshold && !rejectedTarget ? state.target : state.stable;
+      return !rejectedTarget && isInWave() ? state.target : state.stable;
   }
 }

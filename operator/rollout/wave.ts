@@ -1,3 +1,4 @@
+import type { KeyedHash } from "../../base/keyring.ts";
 import { parseProxyKey } from "../../model/proxy-key.ts";
 
 /** Positions on the wave line run from 0 to this number, exclusive. */
@@ -7,12 +8,43 @@ export const LINE = 2 ** 32;
 export const EVERYONE = LINE;
 
 /**
- * Where a proxy stands on a filter's wave line, in [0, 2^32). The same proxy and filter always give the same position, so the same proxies
- * go first within a rollout; mixing in the filter's id makes other proxies go first for other filters.
- * `key`: of the proxy; its node id alone counts, as it always did: a wave that is under way keeps its proxies.
- * FNV-1a with a final avalanche: short ids that differ in one digit must not end up side by side.
+ * How proxies are put in order. `hmac`: by a hash that only Weir can make, so that nobody can choose a node id that goes first. `fnv`: by one that anybody can
+ * make, as rollouts were that began before; they end with it.
  */
-export function position(filterId: string, key: string): number {
+export type WaveOrder = "hmac" | "fnv";
+
+/** What a rollout says of its present wave. */
+export interface Wave {
+  readonly order: WaveOrder;
+  /** Proxies whose position is below it are in. */
+  readonly threshold: number;
+}
+
+/**
+ * Says where a proxy stands on a filter's wave line, in [0, 2^32). The same proxy and filter always give the same position, so the same proxies go first
+ * within a rollout; mixing in the filter's id makes other proxies go first for other filters.
+ */
+export class WaveLine {
+  private readonly keyed: KeyedHash;
+
+  /** `keyed`: of the purpose "wave position". */
+  constructor(keyed: KeyedHash) {
+    this.keyed = keyed;
+  }
+
+  /** `key`: of the proxy. Costs 2 microseconds in the order `hmac`. */
+  position(order: WaveOrder, filterId: string, key: string): number {
+    return order === "fnv" ? fnvPosition(filterId, key) : this.keyed.digest(`${filterId}\n${key}`).readUInt32BE(0);
+  }
+
+  /** No position is looked up where none or all are in. */
+  isIn({ order, threshold: end }: Wave, filterId: string, key: string): boolean {
+    return end >= EVERYONE || (end > 0 && this.position(order, filterId, key) < end);
+  }
+}
+
+/** FNV-1a with a final avalanche: short ids that differ in one digit must not end up side by side. The node id alone counts, as it always did. */
+function fnvPosition(filterId: string, key: string): number {
   let hash = 0x811c9dc5;
   const text = `${filterId}\n${parseProxyKey(key).id}`;
   for (let i = 0; i < text.length; i++) {

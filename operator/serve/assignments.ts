@@ -1,4 +1,5 @@
 import type { Assigner } from "../../model/delivery.ts";
+import type { WaveLine } from "../rollout/wave.ts";
 import { createSharedSlots } from "./shared-slots.ts";
 import { type Overrides, type ServedFilter, slotsDue } from "./slots.ts";
 
@@ -6,6 +7,7 @@ export interface AssignmentsDeps {
   readonly assigner: Pick<Assigner, "assign">;
   /** The filters that concern a proxy. */
   readonly filtersOf: (proxyKey: string) => Iterable<ServedFilter>;
+  readonly line: WaveLine;
   readonly overrides: Overrides;
   /** True while more filters are about to change: what they change goes out together. */
   readonly isBusy: () => boolean;
@@ -25,7 +27,7 @@ const LONGEST_WAIT_MS = 20;
 /** How long one turn of the event loop may assign, in milliseconds: sockets are served in between. */
 const SLICE_MS = 10;
 
-export function createAssignments({ assigner, filtersOf, overrides, isBusy }: AssignmentsDeps): Assignments {
+export function createAssignments({ assigner, filtersOf, line, overrides, isBusy }: AssignmentsDeps): Assignments {
   const shared = createSharedSlots();
   const marked = new Set<string>();
   let isServing = false;
@@ -46,7 +48,7 @@ export function createAssignments({ assigner, filtersOf, overrides, isBusy }: As
       for (const id of marked) {
         if (!isServing || performance.now() - began >= SLICE_MS) break;
         marked.delete(id);
-        assigner.assign(id, shared.of(slotsDue(id, filtersOf(id), overrides)));
+        assigner.assign(id, shared.of(slotsDue(id, filtersOf(id), line, overrides)));
       }
       if (marked.size === 0) waitingSince = undefined;
     }

@@ -2,11 +2,13 @@ import type { Digest } from "../../model/digest.ts";
 import type { ModuleRegistry } from "../../model/module.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { FilterRecord } from "../filter/record.ts";
+import type { RevisionIdentity } from "../filter/revision-identity.ts";
 import { restore } from "../filter/revisions.ts";
 import { type CredentialsDeps, pullKeychain } from "../resolve/credentials.ts";
 
 export interface ProvideDeps extends CredentialsDeps {
   readonly registry: Pick<ModuleRegistry, "has" | "pull" | "pullUrl">;
+  readonly identity: RevisionIdentity;
 }
 
 /** Where the module of a revision may come from. */
@@ -34,12 +36,13 @@ export async function provide(
 }
 
 /** The revision with its configuration text. `undefined`: the Secret no longer holds the text that the revision was made with. */
-async function withConfig(record: FilterRecord, kept: Revision, { source }: ProvideDeps): Promise<Revision | undefined> {
+async function withConfig(record: FilterRecord, kept: Revision, { source, identity }: ProvideDeps): Promise<Revision | undefined> {
   if (record.candidate?.number === kept.number) return record.candidate;
   if (kept.secretConfig === undefined) return kept;
   const secret = await source.secret(record.key.namespace, kept.secretConfig.name);
-  const text = secret.ok ? secret.value.get(kept.secretConfig.key)?.toString("utf8") : undefined;
-  return restore(record.key, kept, text);
+  const text = secret.ok ? secret.value.data.get(kept.secretConfig.key)?.toString("utf8") : undefined;
+  if (!secret.ok || text === undefined) return undefined;
+  return restore(record.key, kept, { text, version: secret.value.version }, identity);
 }
 
 /** Fetches a module that the store lost (a new disk), with the credentials that the filter names now. */

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { ChainEntry } from "../../model/delivery.ts";
 import type { Revision } from "../../model/revision.ts";
 import { idle } from "../rollout/state.ts";
-import { createWorld, specOf } from "../testing/world.ts";
+import { createWorld, line, specOf } from "../testing/world.ts";
 import { type ServedFilter, slotsDue } from "./slots.ts";
 
 const IMAGE = "registry.example/filters/add-header:1";
@@ -16,7 +16,7 @@ function served(known: readonly number[], change: Partial<ServedFilter> = {}): S
   return { id: "shop/f", key: KEY, revisions, rollout, deliverable, isHeld: false, slot: undefined, ...change };
 }
 const due = (filter: ServedFilter) =>
-  Array.from(slotsDue("shop/web-1", [filter], { withholds: () => false }), ([slot, chain]) => [
+  Array.from(slotsDue("shop/web-1", [filter], line, { withholds: () => false }), ([slot, chain]) => [
     slot,
     chain === "hold" ? chain : chain.map(({ revision }) => revision),
   ]);

@@ -2,7 +2,7 @@ import type { Chain, ChainEntry } from "../../model/delivery.ts";
 import { type FilterKey, filterId } from "../../model/filter.ts";
 import type { Revision } from "../../model/revision.ts";
 import { assigned, type RolloutState } from "../rollout/state.ts";
-import { position } from "../rollout/wave.ts";
+import type { WaveLine } from "../rollout/wave.ts";
 
 /** What serving knows of a filter: its recorded revisions and rollout, and what of them can be served. A replica that decides nothing has the same. */
 export interface ServedFilter {
@@ -33,11 +33,11 @@ export type Slots = ReadonlyMap<string, Chain | "hold">;
  * What each slot of one proxy is due, from the filters that concern it. A slot whose chain cannot be built whole (a revision or its module is not
  * known) is held: leaving the filter out would take it off the path.
  */
-export function slotsDue(proxyKey: string, filters: Iterable<ServedFilter>, overrides: Overrides): Slots {
+export function slotsDue(proxyKey: string, filters: Iterable<ServedFilter>, line: WaveLine, overrides: Overrides): Slots {
   const slots = new Map<string, ChainEntry[]>();
   const held = new Set<string>();
   for (const filter of filters) {
-    const number = numberDue(proxyKey, filter, overrides);
+    const number = numberDue(proxyKey, filter, line, overrides);
     const revision = find(filter, number);
     if (filter.isHeld || (number !== undefined && revision === undefined)) for (const slot of slotsOf(filter)) held.add(slot);
     if (filter.isHeld || revision === undefined) continue;
@@ -59,11 +59,11 @@ function find({ revisions }: ServedFilter, number: number | undefined): Revision
 }
 
 /** The number of the revision that the proxy is due. */
-function numberDue(proxyKey: string, filter: ServedFilter, overrides: Overrides): number | undefined {
+function numberDue(proxyKey: string, filter: ServedFilter, line: WaveLine, overrides: Overrides): number | undefined {
   const { id, rollout } = filter;
   const target = find(filter, rollout.target);
   const waits = target !== undefined && overrides.withholds(proxyKey, id, target.hash);
-  return assigned(rollout, position(id, proxyKey), waits);
+  return assigned(rollout, () => line.isIn(rollout, id, proxyKey), waits);
 }
 
 /** Every slot that the filter may be in. */

@@ -2,6 +2,7 @@ import type { FilterKey } from "../../model/filter.ts";
 import type { WasmFilter, WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import type { Result } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
+import type { Versioned } from "./data.ts";
 
 /** Something a person should see in `kubectl describe`: a Kubernetes Event. The operator also logs it. */
 export interface FilterEvent {
@@ -32,12 +33,14 @@ export interface Source {
   /** Every WasmFilter as of now, by id. Objects may violate their schema; the type is for convenience. */
   filters(): ReadonlyMap<string, WasmFilter>;
   /** Data of a Secret (decoded) or of a ConfigMap; fails with reason `SecretNotFound` / `ConfigMapNotFound`. After the first read it is watched. */
-  secret(namespace: string, name: string): Promise<Result<ReadonlyMap<string, Buffer>>>;
-  configMap(namespace: string, name: string): Promise<Result<ReadonlyMap<string, Buffer>>>;
+  secret(namespace: string, name: string): Promise<Result<Versioned>>;
+  configMap(namespace: string, name: string): Promise<Result<Versioned>>;
   /** The stored revisions of this object (by uid), by rising number. */
   revisions(key: FilterKey, uid: string): Promise<Result<readonly Revision[]>>;
   /** Stores a revision, without a text that came from a Secret. Storing one that exists is not an error. */
   saveRevision(key: FilterKey, uid: string, revision: Revision): Promise<Result<void>>;
+  /** Stores a known revision anew: its hash is another, its content the same. A crash in between leaves the old record or the new one. */
+  rewriteRevision(key: FilterKey, uid: string, revision: Revision): Promise<Result<void>>;
   deleteRevision(key: FilterKey, uid: string, number: number): Promise<Result<void>>;
   /** Writes the status if it differs. After a conflict, retries on the newest object if its uid and generation are still the same. */
   writeStatus(key: FilterKey, uid: string, status: WasmFilterStatus): Promise<Result<void>>;

@@ -1,6 +1,7 @@
 import type { WasmFilter, WasmFilterSpec, WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import { fail, failForNow, ok } from "../../model/result.ts";
 import { type Revision, withoutSecretText } from "../../model/revision.ts";
+import type { Versioned } from "../source/data.ts";
 import type { FilterEvent, Source, SourceChange } from "../source/source.ts";
 
 /** A source in memory that outlives the operators using it, as an API server would. */
@@ -23,7 +24,8 @@ export function createFakeSource(): FakeSource {
   const objects = new Map<string, WasmFilter>();
   const statuses = new Map<string, WasmFilterStatus>();
   const revisions = new Map<string, Revision[]>();
-  const secrets = new Map<string, ReadonlyMap<string, Buffer>>();
+  const secrets = new Map<string, Versioned>();
+  let writes = 0;
   const listeners = new Set<(change: SourceChange) => void>();
   const events: { filter: string; event: FilterEvent }[] = [];
   let uids = 0;
@@ -59,6 +61,7 @@ export function createFakeSource(): FakeSource {
       revisions.set(uid, [...(revisions.get(uid) ?? []).filter(({ number }) => number !== revision.number), withoutSecretText(revision)]);
       return ok(undefined);
     },
+    rewriteRevision: (key, uid, revision) => source.saveRevision(key, uid, revision),
     async deleteRevision(_key, uid, number) {
       revisions.set(
         uid,
@@ -100,7 +103,10 @@ export function createFakeSource(): FakeSource {
     },
     setSecret(name, data) {
       if (data === undefined) secrets.delete(name);
-      else secrets.set(name, new Map(Object.entries(data).map(([key, value]) => [key, Buffer.from(value)])));
+      else {
+        const entries = Object.entries(data).map(([key, value]) => [key, Buffer.from(value)] as const);
+        secrets.set(name, { data: new Map(entries), version: `${writes++}` });
+      }
       notify([], [`secret/default/${name}`]);
     },
     statusOf: (name, namespace = "default") => statuses.get(`${namespace}/${name}`),

@@ -1,8 +1,11 @@
+import { createKeyring } from "../../base/keyring.ts";
 import type { WasmFilterSpec } from "../../model/gen/wasmfilter.ts";
 import { type Log, silentLog } from "../../model/log.ts";
+import { proxyKey } from "../../model/proxy-key.ts";
 import { fail, ok } from "../../model/result.ts";
 import type { Preflight } from "../../model/verdict.ts";
 import { createOperator, type Operator } from "../operator.ts";
+import { WaveLine } from "../rollout/wave.ts";
 import { createFakeClock, type FakeClock, settle } from "./fake-clock.ts";
 import { createFakeFleet, type FakeFleet } from "./fake-fleet.ts";
 import { createFakeRegistry, type FakeRegistry } from "./fake-registry.ts";
@@ -18,8 +21,8 @@ export interface World {
   /** Preflights run so far. */
   validations: number;
   start(): Promise<void>;
-  /** Starts another operator on the same source, store and fleet; the old one is stopped without a last word. */
-  restart(): Promise<void>;
+  /** Starts another operator on the same source, store and fleet; the old one is stopped without a last word. `privateKey`: where that was lost. */
+  restart(privateKey?: Uint8Array): Promise<void>;
   /** Lets proxies answer and the operator react until nothing moves any more. Time stands still but for `ms`. */
   run(ms?: number): Promise<void>;
 }
@@ -37,22 +40,33 @@ function createFakePreflight(world: () => World): Preflight {
   };
 }
 
+/** Of every world. */
+const PRIVATE_KEY = Buffer.alloc(32, "private");
+/** The wave line of every world. */
+export const line = new WaveLine(createKeyring(PRIVATE_KEY).keyedHash("wave position"));
+
+/** Where a proxy of namespace `default` stands in the waves of a filter, in every world. */
+export function positionOf(filterId: string, proxy: string): number {
+  return line.position("hmac", filterId, proxyKey("default", proxy));
+}
+
 export function createWorld(ownNamespace?: string, log: Log = silentLog): World {
   const clock = createFakeClock();
   const fleet = createFakeFleet(clock.now);
   const source = createFakeSource();
   const registry = createFakeRegistry();
-  const make = () =>
+  const make = (privateKey: Uint8Array) =>
     createOperator({
       ...{ source, fleet, clock, registry, ownNamespace },
       preflight: createFakePreflight(() => world),
       parseKeychain: () => ok(new Map()),
+      keys: createKeyring(privateKey),
       log,
       random: () => 0.5,
     });
   const world: World = {
     ...{ clock, fleet, source, registry },
-    operator: make(),
+    operator: make(PRIVATE_KEY),
     validations: 0,
     async start() {
       const started = world.operator.start();
@@ -60,11 +74,11 @@ export function createWorld(ownNamespace?: string, log: Log = silentLog): World 
       await started;
       await settle();
     },
-    async restart() {
+    async restart(privateKey = PRIVATE_KEY) {
       const stopping = world.operator.stop();
       await settle();
       await stopping;
-      world.operator = make();
+      world.operator = make(privateKey);
       await world.start();
     },
     async run(ms = 300) {

@@ -59,7 +59,7 @@ export function chainResource(
   version = chainVersion(slot, chain, dialect),
 ): Resource {
   const entries = httpEntries(chain);
-  return extension(chainName(slot), version, FILTER_CHAIN_TYPE, entries, (code) => {
+  return extension(chainName(slot), version, FILTER_CHAIN_TYPE, entries, dialect, (code) => {
     const filters = entries.map((entry) => {
       const config = wasm(entry, codeOf(entry, code), dialect, attempt);
       return field(FILTERS, typedExtensionConfig(filterId(entry.filter), HTTP_WASM_TYPE, config));
@@ -76,7 +76,7 @@ export function wasmVersion(slot: string, entry: ChainEntry, dialect: Dialect): 
 
 /** One filter as its own resource: every filter of a proxy of the `filters` form, and the network filters of any proxy. `attempt`: see `chainResource`. */
 export function wasmResource(slot: string, entry: ChainEntry, dialect: Dialect, attempt: string): Resource {
-  return extension(wasmName(slot, entry.filter), wasmVersion(slot, entry, dialect), wasmType(entry.type), [entry], (code) =>
+  return extension(wasmName(slot, entry.filter), wasmVersion(slot, entry, dialect), wasmType(entry.type), [entry], dialect, (code) =>
     wasm(entry, codeOf(entry, code), dialect, attempt),
   );
 }
@@ -87,7 +87,7 @@ export function wasmResource(slot: string, entry: ChainEntry, dialect: Dialect, 
  */
 export function passThroughResource(slot: string, filter: FilterKey, type: FilterType, dialect: Dialect, attempt: string): Resource {
   const entry = passThrough(filter, type);
-  return extension(wasmName(slot, filter), wasmVersion(slot, entry, dialect), wasmType(type), [], () =>
+  return extension(wasmName(slot, filter), wasmVersion(slot, entry, dialect), wasmType(type), [], dialect, () =>
     wasm(entry, passThroughModule, dialect, attempt),
   );
 }
@@ -124,8 +124,18 @@ function typedExtensionConfig(name: string, typeUrl: string, message: Rope): Rop
 }
 
 /** A TypedExtensionConfig resource with a config of this type. `entries`: those whose modules `config` needs. */
-function extension(name: string, version: string, typeUrl: string, entries: Chain, config: (code: Code) => Rope): Resource {
+function extension(
+  name: string,
+  version: string,
+  typeUrl: string,
+  entries: Chain,
+  dialect: Dialect,
+  config: (code: Code) => Rope,
+): Resource {
+  const isConfidential = entries.some(({ isSecret }) => isSecret === true);
   return {
+    formerVersion: formerVersion(name, entries, dialect),
+    confidential: isConfidential ? entries.map(({ filter }) => filterId(filter)) : undefined,
     typeUrl: typeUrls.extensionConfig,
     name,
     version,
@@ -135,12 +145,18 @@ function extension(name: string, version: string, typeUrl: string, entries: Chai
 }
 
 /** An entry's hash covers its module and settings. Its capabilities follow from them, but not in the same way in every version of Weir. */
-function version(name: string, entries: Chain, { restriction }: Dialect): string {
+function version(name: string, entries: Chain, { restriction }: Dialect, hashOf = ({ hash }: ChainEntry) => hash): string {
   const content = JSON.stringify([
     ENCODING,
     restriction,
     name,
-    entries.map((entry) => [filterId(entry.filter), entry.type, entry.hash, entry.capabilities]),
+    entries.map((entry) => [filterId(entry.filter), entry.type, hashOf(entry), entry.capabilities]),
   ]);
   return hash("sha256", content).slice(0, 32);
+}
+
+/** The version under which an earlier version of Weir served this; `undefined`: the same, or it never did. */
+function formerVersion(name: string, entries: Chain, dialect: Dialect): string | undefined {
+  if (entries.every(({ formerHash }) => formerHash === undefined)) return undefined;
+  return version(name, entries, dialect, ({ formerHash, hash }) => formerHash ?? hash);
 }

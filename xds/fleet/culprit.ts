@@ -1,5 +1,6 @@
 import type { DeliveredFilter } from "../../model/delivery.ts";
 import { filterId } from "../../model/filter.ts";
+import { names } from "../protocol/confidential.ts";
 
 /**
  * Which filter of a rejected chain is at fault: the one whose plugin name stands in the message (`Unable to create Wasm plugin shop/auth`),
@@ -15,13 +16,4 @@ export function findCulprit(
   const before = new Map(running?.map(({ filter, hash }) => [filterId(filter), hash]));
   const changed = filters.filter(({ filter, hash }) => before.get(filterId(filter)) !== hash);
   return changed.length === 1 ? changed[0] : undefined;
-}
-
-/** True when the message holds this name as a whole word: `shop/auth` is not in `shop/auth-v2` nor in `eshop/auth`. */
-function names(message: string, id: string): boolean {
-  for (let at = message.indexOf(id); at >= 0; at = message.indexOf(id, at + 1)) {
-    const after = message.slice(at + id.length);
-    if (!/[\w./-]$/.test(message.slice(0, at)) && !/^(?:[\w/-]|\.\w)/.test(after)) return true;
-  }
-  return false;
 }

@@ -8,6 +8,13 @@ export interface Resource {
   readonly name: string;
   /** A content hash: equal names and versions mean the same to a proxy, across restarts and replicas. */
   readonly version: string;
+  /** The version of the same content in an earlier version of Weir, where that was another: a proxy that says it holds it needs nothing. */
+  readonly formerVersion?: string | undefined;
+  /**
+   * Set where a configuration in it comes from a Secret: the names of its plugins. What a proxy says about it may quote the configuration, so nothing is kept
+   * of that but its class and these names.
+   */
+  readonly confidential?: readonly string[] | undefined;
   /** Digests of the modules in it, without duplicates. */
   readonly modules: readonly Digest[];
   /** The encoded google.protobuf.Any. `code`: the bytes of each of `modules`; they are not copied. */

@@ -1,4 +1,5 @@
 import { ClientState, type Held, NONE } from "./client-state.ts";
+import { withoutSecrets } from "./confidential.ts";
 import { contentOf, dropAbsent, wholeOf } from "./full-state.ts";
 import type { Resource } from "./resource.ts";
 import type { Answer, Item, Lookup, NameStatus, Push, Received, Request, SotwRequest, Subscription } from "./subscription.ts";
@@ -130,7 +131,7 @@ class StreamSubscription implements Subscription {
   }
 
   private settle({ nonce, items, whole, at }: SentResponse, request: Request): Answer {
-    const { error } = request;
+    const error = request.error === undefined ? undefined : withoutSecrets(request.error, items);
     if (error !== undefined) this.reject(items, whole, request, error);
     for (const { name, version } of items) {
       const held = this.client.held.get(name);
@@ -183,8 +184,9 @@ class StreamSubscription implements Subscription {
       client.unforce(name);
       return "done";
     }
-    if (held?.version !== found.version || client.isForced(name)) return found;
+    if (held === undefined || !isHeld(held, found) || client.isForced(name)) return found;
     if (held.state === "claimed") {
+      held.version = found.version;
       held.state = "acked";
       settled(found);
     }
@@ -216,6 +218,10 @@ class StreamSubscription implements Subscription {
   }
 }
 
-function itemOf({ name, version }: Resource): Item {
-  return { name, version };
+function itemOf({ name, version, confidential }: Resource): Item {
+  return confidential === undefined ? { name, version } : { name, version, confidential };
+}
+
+function isHeld({ version, state }: Held, found: Resource): boolean {
+  return version === found.version || (state === "claimed" && version !== undefined && version === found.formerVersion);
 }

@@ -68,6 +68,34 @@ describe("a subscription", () => {
     assert.equal(subscription.size(), 2, "a as a name and as a resource");
   });
 
+  test("a client that claims what an earlier version of Weir served of the same content needs nothing, and holds the present version from then on", () => {
+    const subscription = createSubscription("delta", rulesOf(typeUrls.extensionConfig));
+    const resource = { ...plainResource("t", "a", "new", []), formerVersion: "old" };
+    const lookup: Lookup = { get: () => resource, all: () => undefined };
+    const settled: (string | undefined)[] = [];
+    subscription.receive({ ...delta, subscribe: ["a"], initial: new Map(Object.entries({ a: "old" })) });
+    assert.equal(
+      subscription.next(lookup, true, ({ version }) => settled.push(version)),
+      undefined,
+    );
+    assert.deepEqual(settled, ["new"]);
+    assert.deepEqual([...subscription.statuses()], [{ name: "a", version: "new", state: "acked", error: undefined }]);
+    const other = createSubscription("delta", rulesOf(typeUrls.extensionConfig));
+    other.receive({ ...delta, subscribe: ["a"], initial: new Map(Object.entries({ a: "older" })) });
+    assert.deepEqual(respond(other, lookup, "1"), ["a"]);
+  });
+
+  test("nothing that a client says about a configuration from a Secret is kept but its class", () => {
+    const subscription = createSubscription("delta", rulesOf(typeUrls.extensionConfig));
+    const resource = { ...plainResource("t", "a", "1", []), confidential: ["shop/auth"] };
+    subscription.receive({ ...delta, subscribe: ["a"] });
+    respond(subscription, { get: () => resource, all: () => undefined }, "1");
+    const { answer } = subscription.receive({ ...delta, nonce: "1", error: "Unable to create Wasm plugin shop/auth: hunter2" });
+    const kept = JSON.stringify([answer, ...subscription.statuses()]);
+    assert.match(kept, /Unable to create Wasm plugin shop\/auth; the proxy's log has the rest/);
+    assert.ok(!kept.includes("hunter2"));
+  });
+
   test("a name does not wait for an answer that was given up on", () => {
     const subscription = createSubscription("delta", rulesOf(typeUrls.extensionConfig));
     const names = Array.from({ length: 10_002 }, (_, index) => `n${index}`);

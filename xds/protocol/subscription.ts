@@ -33,12 +33,14 @@ export interface DeltaRequest {
 export interface Item {
   readonly name: string;
   readonly version: string | undefined;
+  /** As the resource has it. */
+  readonly confidential?: Resource["confidential"];
 }
 
 /** What a request said about an earlier response. */
 export interface Answer {
   readonly items: readonly Item[];
-  /** Set when the response was rejected. */
+  /** Set when the response was rejected: the client's own words, as far as they may be kept. */
   readonly error: string | undefined;
   /** When the response was sent, as `sent` was told. */
   readonly sentAt: number;

@@ -92,13 +92,13 @@ describe("a folder of manifests", () => {
     });
     const read = async () => {
       const result = await source.secret("default", "s");
-      return result.ok ? Object.fromEntries([...result.value].map(([key, value]) => [key, value.toString("latin1")])) : result.error;
+      return result.ok ? Object.fromEntries([...result.value.data].map(([key, value]) => [key, value.toString("latin1")])) : result.error;
     };
     assert.deepEqual(await read(), { raw: "\u0000\u0001\u0002", token: "one" });
     const map = await source.configMap("default", "c");
     assert.ok(map.ok);
-    assert.equal(map.value.get("k")?.toString(), "text");
-    assert.deepEqual(map.value.get("b"), Buffer.from([255]));
+    assert.equal(map.value.data.get("k")?.toString(), "text");
+    assert.deepEqual(map.value.data.get("b"), Buffer.from([255]));
     assert.deepEqual(await source.secret("shop", "s"), {
       ok: false,
       error: {

@@ -7,7 +7,7 @@ import type { Log } from "../../../model/log.ts";
 import { fail, failForNow, ok, type Result } from "../../../model/result.ts";
 import type { Revision } from "../../../model/revision.ts";
 import { createChangeNotifier } from "../change-notifier.ts";
-import { type Data, sameData } from "../data.ts";
+import { sameData, type Versioned } from "../data.ts";
 import type { Source, SourceChange } from "../source.ts";
 import { type Assembly, assemble, type ManifestFile } from "./assemble.ts";
 import { createFilters, type Filters } from "./filters.ts";
@@ -96,11 +96,11 @@ class FolderSource implements Source {
     return this.kept.all();
   }
 
-  async secret(namespace: string, name: string): Promise<Result<Data>> {
+  async secret(namespace: string, name: string): Promise<Result<Versioned>> {
     return found(this.assembly.secrets, "Secret", `${namespace}/${name}`, this.dir);
   }
 
-  async configMap(namespace: string, name: string): Promise<Result<Data>> {
+  async configMap(namespace: string, name: string): Promise<Result<Versioned>> {
     return found(this.assembly.configMaps, "ConfigMap", `${namespace}/${name}`, this.dir);
   }
 
@@ -112,6 +112,10 @@ class FolderSource implements Source {
   async saveRevision(key: FilterKey, uid: string, revision: Revision): Promise<Result<void>> {
     if (!this.kept.owns(key, uid)) return gone(key);
     return disk(() => this.store.saveRevision(key, revision));
+  }
+
+  rewriteRevision(key: FilterKey, uid: string, revision: Revision): Promise<Result<void>> {
+    return this.saveRevision(key, uid, revision);
   }
 
   async deleteRevision(key: FilterKey, uid: string, number: number): Promise<Result<void>> {
@@ -224,9 +228,11 @@ class FolderSource implements Source {
   }
 }
 
-function found(all: Assembly["secrets"], kind: "Secret" | "ConfigMap", id: string, dir: string): Result<Data> {
+function found(all: Assembly["secrets"], kind: "Secret" | "ConfigMap", id: string, dir: string): Result<Versioned> {
   const data = all.get(id);
-  return data === undefined ? fail(`${kind}NotFound`, `${kind} ${id} is in no manifest of ${dir}; add it there`) : ok(data);
+  return data === undefined
+    ? fail(`${kind}NotFound`, `${kind} ${id} is in no manifest of ${dir}; add it there`)
+    : ok({ data, version: undefined });
 }
 
 async function disk<T>(work: () => Promise<T>): Promise<Result<T>> {

@@ -33,7 +33,7 @@ describe("Secrets and ConfigMaps of a cluster", () => {
     const references = createReferences({ api, clock, log: silentLog, random: Math.random, onChange: () => {} });
     const read = async (name: string) => {
       const data = await references.read("secret", "shop", name);
-      return data.ok ? data.value.get("k")?.toString() : data.error.reason;
+      return data.ok ? data.value.data.get("k")?.toString() : data.error.reason;
     };
     const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
     assert.equal(await read("named"), "named1");

@@ -2,7 +2,7 @@ import type { Clock } from "../../../model/clock.ts";
 import type { Log } from "../../../model/log.ts";
 import { fail, failForNow, ok, type Result } from "../../../model/result.ts";
 import { isFields } from "../../parse/defaults.ts";
-import { type Data, sameData } from "../data.ts";
+import { type Data, sameData, type Versioned } from "../data.ts";
 import type { ApiFailure, KubeApi } from "./api.ts";
 import { type KubeObject, type Reflector, startReflector } from "./reflector.ts";
 
@@ -11,7 +11,7 @@ export type ReferenceKind = "secret" | "configmap";
 /** Secrets and ConfigMaps that filters refer to. Each is read and watched by its name; Weir never lists the others. */
 export interface References {
   /** The data as of now. The first read waits for the API server, at most `timeoutMs`. After it the object is watched. */
-  read(kind: ReferenceKind, namespace: string, name: string): Promise<Result<Data>>;
+  read(kind: ReferenceKind, namespace: string, name: string): Promise<Result<Versioned>>;
   /** Stops watching what no filter refers to and nobody read for a while. `isNamed` gets `secret/namespace/name`. */
   expire(isNamed: (id: string) => boolean): void;
   stop(): Promise<void>;
@@ -37,7 +37,7 @@ const KINDS = {
 interface Entry {
   readonly reflector: Reflector;
   /** `undefined`: there is no such object. */
-  data: Data | undefined;
+  found: Versioned | undefined;
   listed: boolean;
   trouble: ApiFailure | undefined;
   lastRead: number;
@@ -59,7 +59,7 @@ class WatchedReferences implements References {
     this.options = options;
   }
 
-  async read(kind: ReferenceKind, namespace: string, name: string): Promise<Result<Data>> {
+  async read(kind: ReferenceKind, namespace: string, name: string): Promise<Result<Versioned>> {
     const { clock, timeoutMs = 10_000 } = this.options;
     const id = `${kind}/${namespace}/${name}`;
     const entry = this.entries.get(id) ?? this.watch(id, kind, namespace, name);
@@ -68,7 +68,7 @@ class WatchedReferences implements References {
     entry.told = true;
     const { word, missing, forbidden } = KINDS[kind];
     const what = `${word} ${namespace}/${name}`;
-    if (entry.data !== undefined) return ok(entry.data);
+    if (entry.found !== undefined) return ok(entry.found);
     if (entry.listed) return fail(missing, `${what} does not exist; create it`);
     if (entry.trouble?.status === 403) return fail(forbidden, `${what} may not be read: ${entry.trouble.message}`);
     const why = entry.trouble?.message ?? "no answer from the API server";
@@ -92,9 +92,10 @@ class WatchedReferences implements References {
   private watch(id: string, kind: ReferenceKind, namespace: string, name: string): Entry {
     const { api, clock, log, random, onChange } = this.options;
     const answered = Promise.withResolvers<void>();
-    const set = (data: Data | undefined): void => {
-      const changed = !entry.listed || !sameData(entry.data, data);
-      entry.data = data;
+    const set = (object: KubeObject | undefined): void => {
+      const found = object && { data: dataOf(kind, object), version: versionOf(object) };
+      const changed = !entry.listed || !sameData(entry.found?.data, found?.data);
+      entry.found = found;
       entry.listed = true;
       answered.resolve();
       if (changed && entry.told) onChange(id);
@@ -105,8 +106,8 @@ class WatchedReferences implements References {
       random,
       path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/${KINDS[kind].plural}`,
       fieldSelector: `metadata.name=${name}`,
-      onList: ([object]) => set(object === undefined ? undefined : dataOf(kind, object)),
-      onEvent: (type, object) => set(type === "DELETED" ? undefined : dataOf(kind, object)),
+      onList: ([object]) => set(object),
+      onEvent: (type, object) => set(type === "DELETED" ? undefined : object),
       onTrouble(failure) {
         entry.trouble = failure;
         answered.resolve();
@@ -117,7 +118,7 @@ class WatchedReferences implements References {
     const lastRead = clock.now();
     const entry: Entry = {
       reflector,
-      data: undefined,
+      found: undefined,
       listed: false,
       trouble: undefined,
       lastRead,
@@ -135,6 +136,11 @@ async function within(work: Promise<void>, clock: Clock, ms: number): Promise<vo
   const cancel = clock.after(ms, timeout.resolve);
   await Promise.race([work, timeout.promise]);
   cancel();
+}
+
+/** Two objects of one name have different uids, two states of one object different resource versions. */
+function versionOf({ metadata: { uid, resourceVersion } }: KubeObject): string | undefined {
+  return uid === undefined || uid === "" ? undefined : `${uid}/${resourceVersion}`;
 }
 
 function dataOf(kind: ReferenceKind, object: KubeObject): Data {

@@ -51,6 +51,34 @@ describe("ControllerRevisions", () => {
     assert.deepEqual(kept.ok && kept.value.map(({ hash }) => hash), ["two"]);
   });
 
+  test("a rewritten revision takes the place of the first one, also when the rewriting was cut off, and is deleted as any other", async () => {
+    const api = forgetfulApi() as KubeApi;
+    const store = createRevisionStore({ api, log: silentLog });
+    const key = { namespace: "shop", name: "f" };
+    const made: Revision = {
+      ...{ number: 1, image: "r.example/f:1", digest: digestOf("1"), wasmDigest: digestOf("1"), hash: "old" },
+      ...{ settings: DEFAULT_SETTINGS, capabilities: [], time: "2026-01-01T00:00:00.000Z" },
+    };
+    const hashes = async () => {
+      const kept = await store.list(key, UID);
+      return kept.ok ? kept.value.map(({ hash }) => hash) : kept.error.reason;
+    };
+    await store.save(key, UID, made);
+    await store.save(key, UID, made);
+    const { request } = api;
+    const cutOff: typeof request = async (asked) =>
+      asked.method === "DELETE" ? { ok: false, error: { status: 0, reason: "Timeout", message: "", retryable: true } } : request(asked);
+    const cut = createRevisionStore({ api: { ...api, request: cutOff }, log: silentLog });
+    assert.equal((await cut.rewrite(key, UID, { ...made, hash: "new" })).ok, false);
+    assert.deepEqual(await hashes(), ["old"], "the first one counts until it is removed");
+    assert.equal((await store.rewrite(key, UID, { ...made, hash: "new" })).ok, true);
+    assert.deepEqual(await hashes(), ["new"]);
+    assert.equal((await store.remove(key, UID, 2)).ok, true);
+    assert.deepEqual(await hashes(), ["new"]);
+    assert.equal((await store.remove(key, UID, 1)).ok, true);
+    assert.deepEqual(await hashes(), []);
+  });
+
   test("a revision's name is a valid one for every name of a filter, and another for every number and object", () => {
     for (const name of ["a", "a.b-c", "x".repeat(253), `${"x".repeat(199)}.${"y".repeat(53)}`, `${"x".repeat(198)}--y${"z".repeat(40)}`]) {
       assert.ok(isObjectName(name), name);

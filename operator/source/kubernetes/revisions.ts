@@ -1,9 +1,10 @@
+import { digestOf } from "../../../model/digest.ts";
 import { type FilterKey, filterId } from "../../../model/filter.ts";
 import { API_VERSION, KIND } from "../../../model/gen/wasmfilter.ts";
 import type { Log } from "../../../model/log.ts";
 import { fail, ok, type Result } from "../../../model/result.ts";
 import { type Revision, withoutSecretText } from "../../../model/revision.ts";
-import { isFields } from "../../parse/defaults.ts";
+import { type Fields, isFields } from "../../parse/defaults.ts";
 import { fromRecord } from "../revision-record.ts";
 import type { KubeApi } from "./api.ts";
 
@@ -16,27 +17,42 @@ export const UID_LABEL = "weir.dev/filter-uid";
 export interface RevisionStore {
   list(key: FilterKey, uid: string): Promise<Result<readonly Revision[]>>;
   save(key: FilterKey, uid: string, revision: Revision): Promise<Result<void>>;
+  /** Stores a revision again, under a name of its own since data cannot be changed, then removes what had its number. */
+  rewrite(key: FilterKey, uid: string, revision: Revision): Promise<Result<void>>;
   remove(key: FilterKey, uid: string, number: number): Promise<Result<void>>;
 }
 
 export function createRevisionStore({ api, log }: { api: KubeApi; log: Log }): RevisionStore {
   const collection = ({ namespace }: FilterKey): string => `/apis/apps/v1/namespaces/${encodeURIComponent(namespace)}/controllerrevisions`;
 
+  /** All ControllerRevisions of the object, as they are. */
+  async function items(key: FilterKey, uid: string): Promise<Result<readonly Fields[]>> {
+    const found = await api.request({ path: collection(key), query: { labelSelector: `${UID_LABEL}=${uid}` } });
+    if (!found.ok) return found;
+    return ok(Array.isArray(found.value.items) ? found.value.items.filter(isFields) : []);
+  }
+
+  async function removeNamed(key: FilterKey, name: string): Promise<Result<void>> {
+    const removed = await api.request({ method: "DELETE", path: `${collection(key)}/${name}` });
+    return removed.ok || removed.error.status === 404 ? ok(undefined) : removed;
+  }
+
   const store: RevisionStore = {
     async list(key, uid) {
-      const found = await api.request({ path: collection(key), query: { labelSelector: `${UID_LABEL}=${uid}` } });
+      const found = await items(key, uid);
       if (!found.ok) return found;
-      const revisions: Revision[] = [];
-      for (const item of Array.isArray(found.value.items) ? found.value.items : []) {
-        const revision = isFields(item) ? fromRecord(item.data) : undefined;
-        if (revision !== undefined) revisions.push(revision);
-        else
-          log.error("a ControllerRevision that cannot be read is ignored", {
-            filter: filterId(key),
-            name: isFields(item) && isFields(item.metadata) ? item.metadata.name : "",
-          });
+      const revisions = new Map<number, Revision>();
+      for (const item of found.value) {
+        const revision = fromRecord(item.data);
+        if (revision === undefined) {
+          log.error("a ControllerRevision that cannot be read is ignored", { filter: filterId(key), name: nameOf(item) });
+          continue;
+        }
+        const { number } = revision;
+        // Two of one number: a rewrite was cut off. The first one counts, and is rewritten again.
+        if (!revisions.has(number) || nameOf(item) === revisionName(key, uid, number)) revisions.set(number, revision);
       }
-      return ok(revisions.sort((a, b) => a.number - b.number));
+      return ok([...revisions.values()].sort((a, b) => a.number - b.number));
     },
     async save(key, uid, revision) {
       const body = toControllerRevision(key, uid, revision);
@@ -55,9 +71,23 @@ export function createRevisionStore({ api, log }: { api: KubeApi; log: Log }): R
       if (made.error.status === 404) return fail("ObjectGone", `the namespace of WasmFilter ${filterId(key)} is gone`);
       return made;
     },
+    async rewrite(key, uid, revision) {
+      const name = rewrittenName(key, uid, revision);
+      const made = await api.request({ method: "POST", path: collection(key), body: toControllerRevision(key, uid, revision, name) });
+      if (!made.ok && made.error.reason !== "AlreadyExists") return made;
+      return removeNamed(key, revisionName(key, uid, revision.number));
+    },
     async remove(key, uid, number) {
       const removed = await api.request({ method: "DELETE", path: `${collection(key)}/${revisionName(key, uid, number)}` });
-      return removed.ok || removed.error.status === 404 ? ok(undefined) : removed;
+      if (removed.ok) return ok(undefined);
+      if (removed.error.status !== 404) return removed;
+      const found = await items(key, uid);
+      if (!found.ok) return found;
+      for (const item of found.value) {
+        const rewritten = item.revision === number ? await removeNamed(key, nameOf(item)) : ok(undefined);
+        if (!rewritten.ok) return rewritten;
+      }
+      return ok(undefined);
     },
   };
   return store;
@@ -68,12 +98,26 @@ export function revisionName({ name }: FilterKey, uid: string, number: number): 
   return `${name.slice(0, 200).replace(/[-.]+$/, "")}-${uid.slice(0, 8)}-${number}`;
 }
 
-function toControllerRevision(key: FilterKey, uid: string, revision: Revision): unknown {
+/** The name of a rewritten revision: another for each hash, so that it stands beside the first one until that is removed. */
+function rewrittenName(key: FilterKey, uid: string, { number, hash }: Revision): string {
+  return `${revisionName(key, uid, number)}-${digestOf(hash).slice("sha256:".length, "sha256:".length + 8)}`;
+}
+
+function nameOf({ metadata }: Fields): string {
+  return isFields(metadata) && typeof metadata.name === "string" ? metadata.name : "";
+}
+
+function toControllerRevision(
+  key: FilterKey,
+  uid: string,
+  revision: Revision,
+  name: string = revisionName(key, uid, revision.number),
+): unknown {
   return {
     apiVersion: "apps/v1",
     kind: "ControllerRevision",
     metadata: {
-      name: revisionName(key, uid, revision.number),
+      name,
       namespace: key.namespace,
       labels: { [UID_LABEL]: uid, "app.kubernetes.io/managed-by": "weir" },
       ownerReferences: [{ apiVersion: API_VERSION, kind: KIND, name: key.name, uid, controller: true }],

@@ -8,7 +8,7 @@ import { fail, ok, type Result } from "../../../model/result.ts";
 import type { Revision } from "../../../model/revision.ts";
 import { withinBounds } from "../../parse/bounds.ts";
 import { createChangeNotifier } from "../change-notifier.ts";
-import type { Data } from "../data.ts";
+import type { Versioned } from "../data.ts";
 import type { FilterEvent, Source, SourceChange } from "../source.ts";
 import { type ApiFailure, createKubeApi, type KubeApi } from "./api.ts";
 import { createEventWriter, type EventWriter } from "./events.ts";
@@ -91,11 +91,11 @@ class KubernetesSource implements Source {
     return this.objects;
   }
 
-  secret(namespace: string, name: string): Promise<Result<Data>> {
+  secret(namespace: string, name: string): Promise<Result<Versioned>> {
     return this.references.read("secret", namespace, name);
   }
 
-  configMap(namespace: string, name: string): Promise<Result<Data>> {
+  configMap(namespace: string, name: string): Promise<Result<Versioned>> {
     return this.references.read("configmap", namespace, name);
   }
 
@@ -105,6 +105,10 @@ class KubernetesSource implements Source {
 
   saveRevision(key: FilterKey, uid: string, revision: Revision): Promise<Result<void>> {
     return this.kept.save(key, uid, revision);
+  }
+
+  rewriteRevision(key: FilterKey, uid: string, revision: Revision): Promise<Result<void>> {
+    return this.kept.rewrite(key, uid, revision);
   }
 
   deleteRevision(key: FilterKey, uid: string, number: number): Promise<Result<void>> {
