@@ -117,7 +117,7 @@ async function apply({ manifest, text, format }: ManifestText, dir: string, name
 
 /** What commands set stays if the manifest does not mention it, as in a cluster. */
 function keep(text: string, { spec, metadata }: WasmFilter): { readonly text: string; readonly pin: string | undefined } {
-  const document = parseDocument(text, { merge: true });
+  const document = parseDocument(text, { merge: true, logLevel: "error" });
   const annotations = [ROLLOUT_PAUSED, ROLLOUT_PROMOTE, ROLLOUT_ABORT].map((name) => ({
     path: ["metadata", "annotations", name],
     value: metadata.annotations?.[name],

@@ -44,11 +44,12 @@ export function hasMarker(text: string): boolean {
  * not a map (a string, or an alias).
  */
 export function patchYaml(text: string, path: readonly string[], value: unknown): string {
-  const wanted = parseDocument(text, { merge: true });
+  const wanted = parseDocument(text, { merge: true, logLevel: "error" });
   if (value === undefined) wanted.deleteIn(path);
   else setIn(wanted, path, value);
   const spliced = splice(text, path, value);
-  if (spliced !== undefined && isDeepStrictEqual(toJs(parseDocument(spliced, { merge: true })), toJs(wanted))) return spliced;
+  if (spliced !== undefined && isDeepStrictEqual(toJs(parseDocument(spliced, { merge: true, logLevel: "error" })), toJs(wanted)))
+    return spliced;
   return wanted.toString({ lineWidth: 0, flowCollectionPadding: /\{ /.test(text) });
 }
 
@@ -67,7 +68,7 @@ function toJs(document: Document.Parsed): unknown {
 
 /** Makes the change in place; the caller checks the result. `undefined` if there is no simple place for it. */
 function splice(text: string, path: readonly string[], value: unknown): string | undefined {
-  const document = parseDocument(text);
+  const document = parseDocument(text, { logLevel: "error" });
   const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1));
   const key = path.at(-1) ?? "";
   if (!isMap(parent)) return undefined;
