@@ -189,3 +189,15 @@ test("going back to stable by hand does not wait for the status", async () => {
   for (let i = 0; i < 5; i++) await world.run(1_000);
   assert.equal(on(1), 4);
 });
+
+test("a message of megabytes does not keep the status from being written", async () => {
+  const world = createWorld();
+  await world.start();
+  Object.assign(world.registry, { resolve: async () => failForNow("RegistryUnavailable", "n".repeat(5_000_000)) });
+  world.source.apply("f", specOf(IMAGE));
+  await world.run();
+  const resolved = world.source.statusOf("f")?.conditions?.find(({ type }) => type === "Resolved");
+  assert.equal(resolved?.reason, "RegistryUnavailable");
+  assert.ok((resolved.message ?? "").length < 10_000, `${resolved.message?.length} characters`);
+  assert.ok(resolved.message?.endsWith("tried again with backoff"), "what follows is kept");
+});

@@ -1,5 +1,5 @@
 import { describeMs } from "../../base/duration.ts";
-import { count } from "../../base/text.ts";
+import { clip, count } from "../../base/text.ts";
 import type { Condition, ConditionType } from "../../model/condition.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { Revision } from "../../model/revision.ts";
@@ -23,6 +23,9 @@ export interface Facts {
   readonly paused: boolean;
   readonly deadlineExceeded: boolean;
 }
+
+/** Characters of a failure's message. Every problem of a spec fits; what a stranger wrote into a name must not make the status too large to be written. */
+const LONGEST_MESSAGE = 8_192;
 
 interface Verdict {
   readonly status: Condition["status"];
@@ -50,7 +53,7 @@ function stopped(facts: Facts, type: ConditionType): Verdict {
     return { status: "Unknown", reason: "Pending", message: "not reached yet" };
   }
   const { reason, retryable } = resolution.error;
-  const message = resolution.error.message.replace(/\.$/, "");
+  const message = clip(resolution.error.message.replace(/\.$/, ""), LONGEST_MESSAGE);
   const passing = retryable && resolution.heldOver;
   const serving = facts.stable === undefined ? "" : `; revision ${facts.stable.number} keeps serving`;
   const retry = retryable ? "; tried again with backoff" : resolution.stage === "resolve" ? "; tried again every spec.interval" : "";

@@ -1,3 +1,4 @@
+import { clip } from "../../base/text.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
 import type { Import, WasmBinary } from "../binary/binary.ts";
 import { createReader, MalformedError } from "../binary/reader.ts";
@@ -25,10 +26,14 @@ export function checkLoadable(
 
 type Failed = ReturnType<typeof fail>;
 
+/** A name of the module for a message. A module may have names of many megabytes. */
+const named = (name: string): string => clip(name, LONGEST_NAME);
+const LONGEST_NAME = 200;
+
 function noAbi(binary: WasmBinary): Failed {
   const other = binary.exports.find((entry) => entry.name.startsWith("proxy_abi_version_"));
   const known = [...ABI_MARKERS.values()].join(", ");
-  if (other !== undefined) return fail("UnknownAbi", `the module exports ${other.name}; Envoy knows proxy-wasm ABI ${known}`);
+  if (other !== undefined) return fail("UnknownAbi", `the module exports ${named(other.name)}; Envoy knows proxy-wasm ABI ${known}`);
   const command = binary.exports.some((entry) => entry.name === "_start")
     ? "; it exports _start, so it may be an ordinary WASI command"
     : "";
@@ -88,7 +93,7 @@ function checkImports(binary: WasmBinary, abi: AbiVersion): Failed | undefined {
 }
 
 function checkImport(entry: Import, abi: AbiVersion): Failed | undefined {
-  const name = `${entry.module}.${entry.name}`;
+  const name = `${named(entry.module)}.${named(entry.name)}`;
   if (entry.kind === "global" || entry.kind === "tag") {
     return fail("MissingImport", `missing import: ${name} (a ${entry.kind}): Envoy offers functions only`);
   }
@@ -119,7 +124,10 @@ function checkExports(binary: WasmBinary, abi: AbiVersion, allowed: ReadonlySet<
     if (wanted === undefined || !isLookedAt(name, functions, allowed)) continue;
     if (type !== undefined && sameType(type, wanted)) continue;
     const found = type ? printType(type) : "an unknown type";
-    return fail("ExportTypeMismatch", `export type mismatch: ${name}: Envoy wants ${printType(wanted)}, the module exports ${found}`);
+    return fail(
+      "ExportTypeMismatch",
+      `export type mismatch: ${named(name)}: Envoy wants ${printType(wanted)}, the module exports ${found}`,
+    );
   }
   if (functions.has("malloc") || functions.has("proxy_on_memory_allocate")) return undefined;
   return fail("NoMalloc", "the module exports neither proxy_on_memory_allocate nor malloc; Envoy needs one to hand data over");

@@ -1,3 +1,4 @@
+import { clip } from "../../base/text.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { checkBodies, countEntries, skipConstant } from "./code.ts";
 import { type Counted, LimitError, Tally } from "./limits.ts";
@@ -245,7 +246,7 @@ function readExport(section: Reader, parsed: Parsed): Export {
   const index = section.unsigned();
   if (kind !== "function") return { name, kind };
   const found = parsed.functions[index];
-  if (found === undefined) return section.fail(`export ${name} names function ${index}, which does not exist`);
+  if (found === undefined) return section.fail(`export ${clip(name, 200)} names function ${index}, which does not exist`);
   const type = functionType(found, parsed);
   return { name, kind, ...(type && { type }) };
 }

@@ -106,9 +106,17 @@ export function readValueType(section: Reader, also: readonly number[] = []): Va
   return section.fail(`unknown value type 0x${byte.toString(16)}`);
 }
 
+/** Types of a function that a message names: no host function has more. */
+const MAX_PRINTED = 16;
+
 /** `i32 i32 -> i32`, as Envoy prints it. */
 export function printType(type: FunctionType): string {
-  const print = (types: readonly ValueType[]): string => (types.length === 0 ? "void" : types.join(" "));
+  const print = (types: readonly ValueType[]): string => {
+    if (types.length === 0) return "void";
+    return types.length <= MAX_PRINTED
+      ? types.join(" ")
+      : `${types.slice(0, MAX_PRINTED).join(" ")} and ${types.length - MAX_PRINTED} more`;
+  };
   return `${print(type.params)} -> ${print(type.results)}`;
 }
 

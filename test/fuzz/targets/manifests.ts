@@ -20,6 +20,7 @@ export const manifests: Target = {
   code: [
     "operator/parse/",
     "operator/source/folder/manifest.ts",
+    "operator/source/folder/yaml.ts",
     "operator/source/folder/assemble.ts",
     "operator/source/folder/document.ts",
   ],

@@ -51,7 +51,7 @@ export const requests: Target = {
     const methods = new Map([
       ...discoveryMethods(discovery),
       ...csdsMethods({ discovery, cache, rejectionOf }),
-      metricsMethod(reportStats),
+      metricsMethod({ wants: () => true, take: reportStats }),
     ]);
     const calls = new Map<string, FakeCall>();
     let turns = 0;
@@ -59,7 +59,7 @@ export const requests: Target = {
       const path = METHODS[(part[0] ?? 0) % METHODS.length] ?? METHODS[0];
       const call = calls.get(path) ?? open(methods, path);
       calls.set(path, call);
-      call.receive(part.subarray(1));
+      await call.receive(part.subarray(1));
       await turn();
       for (const proxy of fleet.proxies()) {
         fleet.assign(
@@ -96,9 +96,11 @@ class FakeCall implements Call {
     this.handler = method(this);
   }
 
-  receive(bytes: Uint8Array): void {
-    if (this.state === "open") this.handler.message(Buffer.from(bytes));
+  async receive(bytes: Uint8Array): Promise<void> {
+    if (this.state === "open") await this.handler.message(Buffer.from(bytes));
   }
+
+  async taken(): Promise<void> {}
 
   send(message: Buffer): boolean {
     assert.equal(this.state, "open", "a message after the end");
