@@ -42,7 +42,7 @@ const HELP: readonly Row[] = [
     argv: ["list", "-h"],
     columns: 60,
     status: 0,
-    out: /\n {2}-o, --output FORMAT {2}print JSON instead of text \(json\)\n/,
+    out: /\n {2}-o, --output FORMAT {3}print JSON instead of text \(json\)\n/,
   },
 ];
 

@@ -6,12 +6,23 @@ import type { Keychain } from "../model/module.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import type { InspectedImage, OciOptions } from "../oci/index.ts";
 import type { Flag, FlagValues } from "./args/syntax.ts";
+import { usage } from "./args/usage.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Of `weir serve` too. */
+export const allowAddressFlag = {
+  type: "string",
+  multiple: true,
+  value: "CIDR",
+  help: "let URLs, token services and redirects lead to these addresses, e.g. 10.0.0.0/8",
+  env: "WEIR_ALLOW_ADDRESS",
+} as const satisfies Flag;
 
 /** Flags of every command that talks to a registry. */
 export const registryFlags = {
   "plain-http": { type: "boolean", help: "use HTTP with this registry (as always with one on loopback)" },
+  "allow-address": allowAddressFlag,
 } as const satisfies Record<string, Flag>;
 
 /** The flag of every command that proves modules. */
@@ -40,9 +51,24 @@ async function loadKeychain(env: Environment): Promise<Result<Keychain>> {
 export async function registryAccess(reference: string, flags: FlagValues<typeof registryFlags>, env: Environment) {
   const keychain = await loadKeychain(env);
   if (!keychain.ok) return keychain;
+  const fetch = await openFetch({ allow: flags["allow-address"], loopback: true, env });
+  if (!fetch.ok) return fetch;
   const host = reference.split("/", 1)[0] ?? "";
-  const options: OciOptions = { layoutBase: process.cwd(), ...(flags["plain-http"] ? { plainHttp: [host] } : {}) };
+  const options: OciOptions = { layoutBase: process.cwd(), fetch: fetch.value, ...(flags["plain-http"] ? { plainHttp: [host] } : {}) };
   return ok({ ...options, keychain: keychain.value });
+}
+
+/** What requests go out by: `loopback` where specs are the user's own. Proxies of the environment are used when Node is told to use them. */
+export async function openFetch(options: { readonly allow: readonly string[]; readonly loopback: boolean; readonly env: Environment }) {
+  const { createAddressPolicy, createFetch, parseAddressRange } = await import("../oci/index.ts");
+  const allowed = [];
+  for (const text of options.allow.flatMap((value) => value.split(","))) {
+    const range = parseAddressRange(text.trim());
+    if (!range.ok) return usage(`--allow-address: ${range.error.message}`);
+    allowed.push(range.value);
+  }
+  const policy = createAddressPolicy({ loopback: options.loopback, allowed });
+  return ok(createFetch({ policy, proxies: options.env.NODE_USE_ENV_PROXY === "1" }));
 }
 
 /** A module, from a file or from an image. */

@@ -4,6 +4,8 @@ export { type InspectedImage, type InspectOptions, inspectImage, listTags } from
 export { createModuleRegistry, type ModuleRegistryOptions } from "./module-registry.ts";
 export type { OciOptions } from "./open.ts";
 export { type Pushed, type PushOptions, pushModule } from "./push.ts";
+export { type AddressRange, createAddressPolicy, parseAddressRange } from "./registry/address.ts";
+export { createFetch, type Fetch } from "./registry/fetch.ts";
 export { emptyKeychain, mergeKeychains, parseDockerConfig } from "./registry/keychain.ts";
 export type { Descriptor, Manifest } from "./repository/manifest.ts";
 export { formatReference, type LayoutReference, parseReference, type Reference, type RegistryReference } from "./repository/reference.ts";

@@ -6,8 +6,10 @@ import type { Keychain } from "../model/module.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import type { Limits } from "./image/image.ts";
 import { createLayoutRepository } from "./layout/folder.ts";
+import { createAddressPolicy } from "./registry/address.ts";
 import { createRemoteRepository } from "./registry/client.ts";
-import type { Fetch, HttpOptions } from "./registry/http.ts";
+import { createFetch, type Fetch } from "./registry/fetch.ts";
+import type { HttpOptions } from "./registry/http.ts";
 import { findCredentials } from "./registry/keychain.ts";
 import { parseReference, type Reference, repositoryName } from "./repository/reference.ts";
 import type { Repository } from "./repository/repository.ts";
@@ -26,13 +28,16 @@ export interface OciOptions {
   readonly idleTimeoutMs?: number;
   readonly totalTimeoutMs?: number;
   readonly clock?: Clock;
+  /** Default: connects to loopback, and to no other address that `createAddressPolicy` refuses. */
   readonly fetch?: Fetch;
   readonly metrics?: Metrics;
 }
 
+const localFetch = createFetch({ policy: createAddressPolicy({ loopback: true, allowed: [] }), proxies: false });
+
 export function httpOptions(options: OciOptions): HttpOptions {
   return {
-    fetch: options.fetch ?? fetch,
+    fetch: options.fetch ?? localFetch,
     clock: options.clock ?? systemClock,
     plainHttp: new Set(options.plainHttp ?? []),
     idleTimeoutMs: options.idleTimeoutMs ?? 30_000,

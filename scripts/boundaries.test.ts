@@ -15,7 +15,7 @@ const PACKAGES: Record<(typeof ROOMS)[number], readonly string[]> = {
   model: [],
   base: [],
   operator: ["@kubernetes/client-node", "yaml", "ajv", "@bufbuild/cel", "p-limit"],
-  oci: ["tar-stream", "lru-cache", "p-limit"],
+  oci: ["tar-stream", "lru-cache", "p-limit", "undici"],
   preflight: ["@bufbuild/cel", "lru-cache", "p-limit"],
   xds: ["@bufbuild/protobuf/wire", "yaml", "lru-cache"],
   hub: ["hono", "@hono/node-server"],

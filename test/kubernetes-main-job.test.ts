@@ -50,7 +50,11 @@ before(async () => {
   await kubectl(["create", "namespace", "shop"], { kubeconfig: cluster.kubeconfig });
   const login = [`--docker-server=${registry.host}`, `--docker-username=${AUTH.username}`, `--docker-password=${AUTH.password}`];
   await kubectl(["-n", "shop", "create", "secret", "docker-registry", "regcred", ...login], { kubeconfig: cluster.kubeconfig });
-  const server = await startWeir({ source: ["--kubeconfig", cluster.kubeconfig], data: join(folder.path, "data") });
+  const server = await startWeir({
+    source: ["--kubeconfig", cluster.kubeconfig],
+    data: join(folder.path, "data"),
+    flags: ["--allow-address", "127.0.0.1"],
+  });
   open.push(server.stop);
   const app = await startEchoApp();
   open.push(app.stop);

@@ -136,7 +136,7 @@ for (const commit of COMMITS) {
       await restoreData(fixture, "cluster", data);
       const recorded = await restoreCluster(fixture, cluster);
       const revisions = await controllerRevisions(cluster);
-      const server = await startWeir({ source: ["--kubeconfig", cluster.kubeconfig], data });
+      const server = await startWeir({ source: ["--kubeconfig", cluster.kubeconfig], data, flags: ["--allow-address", "127.0.0.1"] });
       const proxies = await connectAll(fixture, server, "cluster");
       t.after(async () => {
         for (const proxy of proxies) proxy.close();

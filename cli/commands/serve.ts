@@ -13,7 +13,7 @@ import type { Flag, FlagValues } from "../args/syntax.ts";
 import { usage } from "../args/usage.ts";
 import { fleetFlags } from "../fleet/flags.ts";
 import { chooseFleet } from "../fleet/open.ts";
-import { maxModuleLoadFlag } from "../modules.ts";
+import { allowAddressFlag, maxModuleLoadFlag, openFetch } from "../modules.ts";
 import { FORMATS, type Format, formatFor, LEVELS, type Level } from "../serve/levels.ts";
 import type { TlsFiles } from "../serve/tls-files.ts";
 import { type Terminal, takesColor } from "../terminal.ts";
@@ -94,6 +94,7 @@ const flags = {
     env: "WEIR_NAMESPACE",
   },
   "plain-http": { type: "string", multiple: true, value: "HOST:PORT", help: "a registry to speak HTTP to (loopback ones always are)" },
+  "allow-address": allowAddressFlag,
   "log-level": { type: "string", help: "the least level that is written", fallback: "info", choices: LEVELS },
   "log-format": {
     type: "string",
@@ -140,6 +141,8 @@ export const serve = defineCommand({
     const chosen = await openSource(input.flags, terminal, dataDir, log);
     if (!chosen.ok) return chosen;
     const { source, layoutBase } = chosen.value;
+    const fetch = await openFetch({ allow: input.flags["allow-address"], loopback: layoutBase !== undefined, env: terminal.env });
+    if (!fetch.ok) return fetch;
     const [{ startServer }, { privateKeyFile }] = await Promise.all([import("../serve/serve.ts"), import("../serve/private-key.ts")]);
     const server = await startServer({
       source,
@@ -149,6 +152,7 @@ export const serve = defineCommand({
       privateKey: privateKeyFile(dataDir),
       ownNamespace: input.flags["own-namespace"],
       layoutBase,
+      fetch: fetch.value,
       log,
       plainHttp: input.flags["plain-http"],
       moduleCacheBytes: moduleCache.value,

@@ -4,7 +4,7 @@ import { createHub } from "../../hub/index.ts";
 import { systemClock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import { createModuleCache, createModuleRegistry, parseDockerConfig } from "../../oci/index.ts";
+import { createModuleCache, createModuleRegistry, type Fetch, parseDockerConfig } from "../../oci/index.ts";
 import { createOperator, type Source } from "../../operator/index.ts";
 import { createPreflight } from "../../preflight/index.ts";
 import { createXdsServer, type XdsServerOptions } from "../../xds/index.ts";
@@ -28,6 +28,8 @@ export interface ServeOptions {
   readonly plainHttp: readonly string[];
   /** Where relative `oci-layout:` references start from; `undefined` refuses such references. */
   readonly layoutBase: string | undefined;
+  /** What requests for modules go out by. */
+  readonly fetch: Fetch;
   /** Bytes of modules to keep in memory beyond those that are being sent. */
   readonly moduleCacheBytes: number;
   /** Bytes of modules that revisions of one namespace may keep on disk before it gets no new ones. */
@@ -91,7 +93,7 @@ function createRooms(options: ServeOptions, keys: Keyring, tls: XdsServerOptions
   const { metrics, registry } = createPrometheus();
   const layouts = options.layoutBase === undefined ? {} : { layoutBase: options.layoutBase };
   const { dataDir, plainHttp, maxNamespaceStoreBytes: maxNamespaceBytes } = options;
-  const modules = createModuleRegistry({ dataDir, log, metrics, plainHttp, maxNamespaceBytes, ...layouts });
+  const modules = createModuleRegistry({ dataDir, log, metrics, plainHttp, fetch: options.fetch, maxNamespaceBytes, ...layouts });
   const cache = createModuleCache({ source: modules, maxBytes: options.moduleCacheBytes, log });
   const xds = createXdsServer({
     address: `${options.xds.host}:${options.xds.port}`,

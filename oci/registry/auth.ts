@@ -66,22 +66,24 @@ async function fetchToken(http: HttpOptions, request: ChallengedRequest, paramet
   if (realm === null) return denied(request, "its token realm is not a URL");
   const allowed =
     realm.protocol === "https:" || (realm.protocol === "http:" && request.url.protocol === "http:" && isPlainRealm(http, realm, request));
-  if (!allowed) return denied(request, `its token realm ${realm.protocol}//${realm.host} is not HTTPS, so no credentials are sent there`);
+  if (!allowed) return denied(request, `its token realm at ${realm.host} is not HTTPS, so no credentials are sent there`);
   const answer = await send(http, tokenRequest(realm, request, parameters));
   if (!answer.ok) return answer;
   const { status } = answer.value;
   if (status !== 200) {
     await answer.value.discard();
     if (status === 429)
-      return failForNow("RateLimited", `${realm.host}, which issues tokens for ${request.where}, asks for fewer requests (429); try later`);
-    if (status >= 500) return unavailable(realm, `it answers ${status}`);
-    return denied(request, `${realm.host} gave no token (${status})`);
+      return failForNow("RateLimited", `${realm.host}, which issues tokens for ${request.where}, asks for fewer requests; try later`);
+    if (status >= 500) return unavailable(realm, "it gives no tokens now");
+    return denied(request, `${realm.host} gave no token`);
   }
   return readToken(request, realm, () => readBody(answer.value, MAX_TOKEN_BYTES));
 }
 
 /** A GET with Basic credentials or none; for an identity token the OAuth2 POST. https://distribution.github.io/distribution/spec/auth/oauth/ */
-function tokenRequest(realm: URL, { credentials, scope, signal }: ChallengedRequest, parameters: Challenge["parameters"]): HttpRequest {
+function tokenRequest(realm: URL, request: ChallengedRequest, parameters: Challenge["parameters"]): HttpRequest {
+  const { credentials, scope, signal } = request;
+  const registry = request.url.origin;
   const scopes = parameters.scope ?? scope;
   if (credentials?.username === IDENTITY_TOKEN_USER) {
     const form = new URLSearchParams({
@@ -92,14 +94,14 @@ function tokenRequest(realm: URL, { credentials, scope, signal }: ChallengedRequ
     });
     if (parameters.service !== undefined) form.set("service", parameters.service);
     const headers = { "content-type": "application/x-www-form-urlencoded" };
-    return { method: "POST", url: realm, headers, body: new TextEncoder().encode(form.toString()), signal };
+    return { method: "POST", url: realm, registry, headers, body: new TextEncoder().encode(form.toString()), signal };
   }
   const url = new URL(realm);
   if (parameters.service !== undefined) url.searchParams.set("service", parameters.service);
   for (const one of scopes.split(" ")) url.searchParams.append("scope", one);
-  if (credentials === undefined) return { method: "GET", url, signal };
+  if (credentials === undefined) return { method: "GET", url, registry, signal };
   url.searchParams.set("account", credentials.username);
-  return { method: "GET", url, authorization: basicAuthorization(credentials), signal };
+  return { method: "GET", url, registry, authorization: basicAuthorization(credentials), signal };
 }
 
 async function readToken(request: ChallengedRequest, realm: URL, read: () => Promise<Uint8Array | undefined>): Promise<Result<string>> {

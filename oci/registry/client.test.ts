@@ -51,17 +51,18 @@ describe("tags", () => {
 describe("what a registry answers instead", () => {
   test("unknown image, missing layer, denied, rate limit and a failing registry each have their own reason", async () => {
     const answering =
-      (status: number, headers: Record<string, string> = {}): Intercept =>
+      (status: number, headers: Record<string, string> = {}, code = "DENIED"): Intercept =>
       (_request, response) => {
-        json(response, status, { errors: [{ code: "SOME_CODE", message: "<b>from the registry</b>" }] }, headers);
+        json(response, status, { errors: [{ code, message: "<b>from the registry</b>" }] }, headers);
         return true;
       };
     const table: [Intercept, string, boolean, RegExp][] = [
       [answering(404), "ImageNotFound", false, /team\/filter has no image v1/],
       [answering(401, { "www-authenticate": 'Basic realm="x"' }), "AccessDenied", false, /user "robot"/],
-      [answering(403), "AccessDenied", false, /403: SOME_CODE/],
+      [answering(403), "AccessDenied", false, /403: DENIED/],
       [answering(429, { "retry-after": "17" }), "RateLimited", true, /try again in 17 s/],
-      [answering(503), "RegistryUnavailable", true, /503: SOME_CODE/],
+      [answering(403, {}, "THE_ADMIN_PASSWORD"), "AccessDenied", false, /\(403\)/],
+      [answering(503), "RegistryUnavailable", true, /503: DENIED/],
       [answering(418), "RegistryRefused", false, /418/],
     ];
     for (const [intercept, reason, retryable, message] of table) {

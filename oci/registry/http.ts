@@ -1,8 +1,9 @@
 import type { Clock } from "../../model/clock.ts";
 import type { Metrics } from "../../model/metrics.ts";
-import { type Failure, failForNow, ok, type Result } from "../../model/result.ts";
-
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+import { type Failure, fail, failForNow, ok, type Result } from "../../model/result.ts";
+import type { Reach } from "./address.ts";
+import { causeOf, refusalOf } from "./cause.ts";
+import type { Fetch, FetchResponse } from "./fetch.ts";
 
 export interface HttpOptions {
   readonly fetch: Fetch;
@@ -20,6 +21,8 @@ export interface HttpRequest {
   readonly method: "GET" | "HEAD" | "POST" | "PUT";
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
+  /** The origin of the registry that the image names, which may have a private address. All other origins may not. */
+  readonly registry?: string | undefined;
   /** Sent to the origin of `url` only: a redirect to any other origin goes without it. */
   readonly authorization?: string | undefined;
   readonly body?: Uint8Array<ArrayBuffer>;
@@ -50,7 +53,7 @@ const MAX_REDIRECTS = 5;
 
 /**
  * One exchange over HTTP: follows redirects of GET and HEAD, sends credentials to no other host, and fails when the server is idle too long.
- * A status of 4xx or 5xx is an answer, not a failure. Fails with `RegistryUnavailable` (retryable) or `Canceled`.
+ * A status of 4xx or 5xx is an answer, not a failure. Fails with `RegistryUnavailable` (retryable), `AddressRefused` or `Canceled`.
  */
 export async function send(options: HttpOptions, request: HttpRequest): Promise<Result<HttpResponse>> {
   let url = request.url;
@@ -75,22 +78,22 @@ export async function send(options: HttpOptions, request: HttpRequest): Promise<
 }
 
 async function exchange(options: HttpOptions, request: HttpRequest): Promise<Result<HttpResponse>> {
+  const { url } = request;
+  if (!/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "")
+    return fail("RegistryRefused", `a link to ${url.host} is not http:// or https://, or holds a username; such links are not followed`);
+  const reach: Reach = url.origin === request.registry ? "registry" : "linked";
   const watch = createWatch(options, request);
   const headers: Record<string, string> = { "accept-encoding": "identity", "user-agent": "weir", ...request.headers };
   if (request.authorization !== undefined) headers.authorization = request.authorization;
   try {
-    const response = await options.fetch(request.url.href, {
-      method: request.method,
-      headers,
-      redirect: "manual",
-      signal: watch.signal,
-      ...(request.body !== undefined && { body: request.body }),
-    });
+    const init = { method: request.method, headers, redirect: "manual", signal: watch.signal } as const;
+    const body = request.body === undefined ? {} : { body: request.body };
+    const response = await options.fetch(url.href, { ...init, ...body }, reach);
     return ok({
       status: response.status,
       headers: response.headers,
-      url: request.url,
-      chunks: () => readChunks(response, request.url, watch),
+      url,
+      chunks: () => readChunks(response, url, watch),
       async discard() {
         watch.stop();
         await response.body?.cancel().catch(() => {});
@@ -98,11 +101,11 @@ async function exchange(options: HttpOptions, request: HttpRequest): Promise<Res
     });
   } catch (error) {
     watch.stop();
-    return { ok: false, error: explain(error, request.url, watch) };
+    return { ok: false, error: refusalOf(error, url, reach) ?? explain(error, url, watch) };
   }
 }
 
-async function* readChunks(response: Response, url: URL, watch: Watch): AsyncGenerator<Uint8Array> {
+async function* readChunks(response: FetchResponse, url: URL, watch: Watch): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of response.body ?? []) {
       watch.alive();
@@ -160,16 +163,6 @@ function explain(error: unknown, url: URL, watch: Watch): Failure {
   if (watch.reason === "canceled") return failForNow("Canceled", `the request to ${url.host} was canceled`).error;
   if (watch.reason === "silent") return unavailable(url, "it did not answer in time").error;
   return unavailable(url, causeOf(error)).error;
-}
-
-/** The innermost cause: fetch itself says only "fetch failed". */
-function causeOf(error: unknown): string {
-  let cause = error;
-  while (cause instanceof Error && cause.cause !== undefined) cause = cause.cause;
-  if (cause instanceof AggregateError && cause.errors.length > 0) cause = cause.errors[0];
-  if (!(cause instanceof Error)) return String(cause);
-  const code = "code" in cause && typeof cause.code === "string" ? cause.code : "";
-  return cause.message.includes(code) ? cause.message || code : `${cause.message} (${code})`;
 }
 
 /** A retryable failure that names the host and never the path or query, which may carry a signature. */

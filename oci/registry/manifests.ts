@@ -89,5 +89,5 @@ export async function putManifest(
   const stored = answer.value.headers.get("docker-content-digest");
   await answer.value.discard();
   if (stored === null || stored === digest) return ok(undefined);
-  return fail("DigestMismatch", `the registry of ${session.name} stored the manifest as ${stored}, not as ${digest}`);
+  return fail("DigestMismatch", `the registry of ${session.name} stored the manifest under another digest than ${digest}`);
 }

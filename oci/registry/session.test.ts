@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { describe, test } from "node:test";
+import { digestOf } from "../../model/digest.ts";
 import { httpOptions } from "../open.ts";
 import { json, reply, sendBlob, startFakeRegistry } from "../testing/fake-registry.ts";
 import { credentials, type Intercept, MODULE, withRemote } from "../testing/remote.ts";
@@ -94,6 +95,34 @@ describe("credentials and other hosts", () => {
     const challenge = () => new Response(null, { status: 401, headers: { "www-authenticate": 'Bearer realm="http://127.0.0.1/token"' } });
     failed(await repository(challenge).manifest("v1"), "AccessDenied");
     assert.deepEqual([...new Set(urls)], ["https://r.example/v2/a/manifests/v1"]);
+  });
+});
+
+describe("places of an upload", () => {
+  const bytes = new TextEncoder().encode("module");
+  const digest = digestOf(bytes);
+  const pushing = (place: string, answers: (url: string) => Response) => {
+    const sent: string[] = [];
+    const http = httpOptions({
+      fetch: async (url, init) => {
+        const headers = new Headers(init.headers);
+        sent.push(`${init.method} ${new URL(url).origin} ${headers.get("authorization") ?? "-"}`);
+        if (init.method === "HEAD") return new Response(null, { status: 404 });
+        if (init.method === "POST") return new Response(null, { status: 202, headers: { location: place } });
+        return answers(url);
+      },
+    });
+    const reference = { kind: "registry", registry: "r.example", repository: "a", tag: "v1", digest: undefined } as const;
+    return { sent, done: createRemoteRepository(reference, { http, credentials }).putBlob(bytes, digest) };
+  };
+
+  test("an HTTPS registry's upload goes to HTTPS, and another host that asks for credentials gets none", async () => {
+    const plain = pushing("http://r.example/upload", () => assert.fail("it was sent"));
+    assert.match(failed(await plain.done, "RegistryRefused").message, /not HTTPS/);
+    const asking = () => new Response(null, { status: 401, headers: { "www-authenticate": 'Basic realm="x"' } });
+    const elsewhere = pushing("https://storage.example/upload", asking);
+    assert.equal((await elsewhere.done).ok, false);
+    assert.deepEqual(elsewhere.sent, ["HEAD https://r.example -", "POST https://r.example -", "PUT https://storage.example -"]);
   });
 });
 

@@ -38,9 +38,13 @@ export function createSession(reference: RegistryReference, { http, credentials 
     url: (path) => new URL(path, base),
     async request(request, access = "pull") {
       const own = request.url.origin === base.origin;
-      const first = await send(http, { ...request, authorization: own ? authorization : undefined });
+      // An upload's place may be elsewhere, but never in the open.
+      if (base.protocol === "https:" && request.url.protocol !== "https:")
+        return fail("RegistryRefused", `${host} names a place at ${request.url.host} that is not HTTPS`);
+      const registry = base.origin;
+      const first = await send(http, { ...request, registry, authorization: own ? authorization : undefined });
       // Only the registry itself may ask for credentials, not a host that it redirected to.
-      if (!first.ok || first.value.status !== 401 || first.value.url.origin !== base.origin) return first;
+      if (!first.ok || !own || first.value.status !== 401 || first.value.url.origin !== base.origin) return first;
       const wwwAuthenticate = first.value.headers.get("www-authenticate");
       if (wwwAuthenticate === null) return first;
       await first.value.discard();
@@ -55,7 +59,7 @@ export function createSession(reference: RegistryReference, { http, credentials 
       });
       if (!answer.ok) return answer;
       authorization = answer.value;
-      return send(http, { ...request, authorization });
+      return send(http, { ...request, registry, authorization });
     },
     retried: () => http.metrics.retried("registry"),
     async unexpected(response, what) {
@@ -85,13 +89,20 @@ export function wrongContent(session: Session, what: string) {
   return fail("DigestMismatch", message);
 }
 
-/** `: MANIFEST_UNKNOWN` from an error body. Only the codes: text from a foreign server is not shown in a status. */
+/** Codes of the specification, and Docker's. https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes */
+const ERROR_CODES: ReadonlySet<unknown> = new Set([
+  ...["BLOB_UNKNOWN", "BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN", "DIGEST_INVALID", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_INVALID"],
+  ...["MANIFEST_UNKNOWN", "MANIFEST_UNVERIFIED", "NAME_INVALID", "NAME_UNKNOWN", "SIZE_INVALID", "TAG_INVALID", "UNAUTHORIZED", "DENIED"],
+  ...["UNSUPPORTED", "TOOMANYREQUESTS", "UNAVAILABLE", "UNKNOWN", "RANGE_INVALID", "PAGINATION_NUMBER_INVALID"],
+]);
+
+/** `: MANIFEST_UNKNOWN` from an error body. Only codes that are known: nothing else that a foreign server says is shown in a status. */
 async function readErrorCodes(response: HttpResponse): Promise<string> {
   try {
     const body = await readBody(response, MAX_ERROR_BYTES);
     const document: unknown = JSON.parse(new TextDecoder().decode(body));
     const errors = isRecord(document) && Array.isArray(document.errors) ? document.errors : [];
-    const codes = errors.flatMap((error) => (isRecord(error) && typeof error.code === "string" ? error.code.match(/^[A-Z_]{1,60}$/) : []));
+    const codes = errors.flatMap((error) => (isRecord(error) && ERROR_CODES.has(error.code) ? [error.code] : []));
     return codes.length > 0 ? `: ${codes.slice(0, 3).join(", ")}` : "";
   } catch {
     return "";

@@ -19,6 +19,11 @@ const refused: readonly [string, RegExp][] = [
   ["ghcr.io/Upper/case:1", /lower case/],
   ["ghcr.io/a/b:", /"" is not a tag/],
   ["ghcr.io/a/b:-x", /"-x" is not a tag/],
+  ["ghcr.io:99999/a/b:1", /is not a host/],
+  ["ghcr.1/a/b:1", /is not a host/],
+  ["[:::]/a/b:1", /is not a host/],
+  ["ghcr.io\r\nHost: x/a/b:1", /control characters/],
+  ["user:pw@ghcr.io/a/b:1", /after @ comes a digest/],
   ["ghcr.io/:1", /repository is missing/],
   ["ghcr.io/a/../b:1", /is not a repository/],
   ["ghcr.io/a//b:1", /is not a repository/],
@@ -104,6 +109,7 @@ describe("formatReference", () => {
     const tail = fc.constantFrom("", ":v1", `@${DIGEST}`, `:v1@${DIGEST}`);
     fc.assert(
       fc.property(host, fc.array(part, { minLength: 1, maxLength: 3 }), tail, (h, path, t) => {
+        fc.pre(URL.canParse(`https://${h}${path.join("/")}`)); // a.1/b has a host that none can have
         const once = parsed(`${h}${path.join("/")}${t}`);
         assert.deepEqual(parsed(formatReference(once)), once);
       }),

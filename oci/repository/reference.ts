@@ -74,7 +74,7 @@ function parseRegistry(name: string, digest: Digest | undefined): RegistryRefere
   const hasHost = first === "localhost" || /[.:[\]A-Z]/.test(first);
   const host = hasHost ? first : "docker.io";
   const rest = hasHost ? name.slice(slash + 1) : name;
-  if (!HOST.test(host)) return `${JSON.stringify(host)} is not a host[:port]`;
+  if (!HOST.test(host) || !URL.canParse(`https://${host}/`)) return `${JSON.stringify(host)} is not a host[:port]`;
   const colon = rest.indexOf(":");
   const tag = colon < 0 ? undefined : rest.slice(colon + 1);
   const path = colon < 0 ? rest : rest.slice(0, colon);

@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import type { LookupAddress } from "node:dns";
+import { once } from "node:events";
+import { createServer, type RequestListener } from "node:http";
+import { connect, type LookupFunction } from "node:net";
+import { describe, test } from "node:test";
+import { httpOptions } from "../open.ts";
+import { failed } from "../testing/result.ts";
+import { createAddressPolicy, parseAddressRange, type Reach } from "./address.ts";
+import { causeOf } from "./cause.ts";
+import { AddressRefused, createFetch } from "./fetch.ts";
+import { send } from "./http.ts";
+
+/** A server on loopback that counts connections and requests. */
+async function withServer(
+  answer: RequestListener,
+  run: (server: { port: number; seen: { connections: number; requests: string[] } }) => Promise<void>,
+) {
+  const seen = { connections: 0, requests: [] as string[] };
+  const server = createServer((request, response) => {
+    seen.requests.push(`${request.method} ${request.url} ${request.headers.authorization ?? "-"}`);
+    answer(request, response);
+  });
+  server.on("connection", () => void seen.connections++);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  try {
+    const address = server.address();
+    await run({ port: typeof address === "object" && address !== null ? address.port : 0, seen });
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+/** A name server that gives these answers, one after another, and the last for good. */
+function answering(...answers: (readonly string[])[]): LookupFunction & { asked: number } {
+  const find: LookupFunction & { asked: number } = Object.assign(
+    ((_name, _options, callback) => {
+      const all: LookupAddress[] = (answers[Math.min(find.asked++, answers.length - 1)] ?? []).map((address) => ({
+        address,
+        family: address.includes(":") ? 6 : 4,
+      }));
+      callback(null, all);
+    }) as LookupFunction,
+    { asked: 0 },
+  );
+  return find;
+}
+
+const ok: RequestListener = (_request, response) => void response.end("ok");
+const range = parseAddressRange("127.0.0.1");
+const allowed = range.ok ? [range.value] : [];
+const CLUSTER = createAddressPolicy({ loopback: false, allowed: [] });
+
+async function refusedBy(fetched: Promise<unknown>): Promise<string> {
+  const error = await fetched.then(
+    () => assert.fail("it was sent"),
+    (reason: unknown) => reason,
+  );
+  let cause = error;
+  while (cause instanceof Error && cause.cause !== undefined) cause = cause.cause;
+  assert.ok(cause instanceof AddressRefused, String(cause));
+  return cause.addressClass;
+}
+
+describe("the connected address", () => {
+  test("a name that answers a public address first and loopback next reaches nothing", async () => {
+    await withServer(ok, async ({ port, seen }) => {
+      const lookup = answering(["192.0.2.1"], ["127.0.0.1"], ["::ffff:127.0.0.1"], ["::1"]);
+      const fetch = createFetch({ policy: CLUSTER, proxies: false, lookup });
+      assert.equal(await refusedBy(fetch(`http://rebind.example:${port}/`, {}, "linked")), "reserved");
+      for (let again = 0; again < 3; again++)
+        assert.equal(await refusedBy(fetch(`http://rebind.example:${port}/`, {}, "linked")), "loopback");
+      assert.equal(lookup.asked, 4, "one look-up for each connection, and it is the one that counts");
+      assert.equal(seen.connections, 0);
+    });
+  });
+
+  test("of several addresses only those that are allowed are tried", async () => {
+    await withServer(ok, async ({ port, seen }) => {
+      const policy = createAddressPolicy({ loopback: false, allowed });
+      const fetch = createFetch({ policy, proxies: false, lookup: answering(["169.254.169.254", "10.0.0.1", "127.0.0.1"]) });
+      assert.equal((await fetch(`http://several.example:${port}/`, {}, "linked")).status, 200);
+      assert.equal(seen.connections, 1);
+    });
+  });
+
+  test("a socket that ends up elsewhere than it was looked up is not used", async () => {
+    await withServer(ok, async ({ port, seen }) => {
+      // The policy changes its mind between the look-up and the connection, as only a fault of the look-up could make it.
+      let asked = 0;
+      const policy = {
+        ...CLUSTER,
+        refused: (address: string, reach: Reach) => (asked++ === 0 ? undefined : CLUSTER.refused(address, reach)),
+      };
+      const fetch = createFetch({ policy, proxies: false, lookup: answering(["127.0.0.1"]) });
+      assert.equal(await refusedBy(fetch(`http://elsewhere.example:${port}/`, {}, "linked")), "loopback");
+      assert.deepEqual(seen.requests, []);
+    });
+  });
+
+  test("a connection that is open to a registry serves no link", async () => {
+    await withServer(ok, async ({ port, seen }) => {
+      const policy = {
+        ...CLUSTER,
+        refused: (address: string, reach: Reach) => (reach === "registry" ? undefined : CLUSTER.refused(address, reach)),
+      };
+      const fetch = createFetch({ policy, proxies: false, lookup: answering(["127.0.0.1"]) });
+      for (let again = 0; again < 2; again++) await (await fetch(`http://shared.example:${port}/`, {}, "registry")).body?.cancel();
+      assert.equal(await refusedBy(fetch(`http://shared.example:${port}/`, {}, "linked")), "loopback");
+      assert.equal(seen.requests.length, 2);
+    });
+  });
+
+  test("behind a proxy literal addresses are judged and names are the proxy's", async (t) => {
+    await withServer(ok, async ({ port, seen }) => {
+      const before = { ...process.env };
+      t.after(() => {
+        process.env = before;
+      });
+      Object.assign(process.env, { HTTP_PROXY: `http://127.0.0.1:${port}`, NO_PROXY: "", no_proxy: "" });
+      const fetch = createFetch({ policy: CLUSTER, proxies: true, lookup: answering(["127.0.0.1"]) });
+      assert.equal((await fetch("http://inside.example/x", {}, "linked")).status, 200);
+      assert.deepEqual(seen.requests, ["GET http://inside.example/x -"]);
+      for (const host of ["127.1", "localhost", "[fd00:ec2::254]", "10.0.0.1"]) await refusedBy(fetch(`http://${host}/`, {}, "linked"));
+      assert.equal(seen.requests.length, 1);
+    });
+  });
+});
+
+describe("links", () => {
+  const http = (policy = CLUSTER) => httpOptions({ fetch: createFetch({ policy, proxies: false }) });
+
+  test("a redirect within the registry is followed, one beside it is not, and the message names the flag and the class", async () => {
+    const policy = {
+      ...CLUSTER,
+      refusedHost: (name: string, reach: Reach) => (reach === "registry" ? undefined : CLUSTER.refusedHost(name, reach)),
+    };
+    const both = {
+      ...policy,
+      refused: (address: string, reach: Reach) => (reach === "registry" ? undefined : CLUSTER.refused(address, reach)),
+    };
+    await withServer(ok, async (inside) => {
+      const answer: RequestListener = (request, response) => {
+        const location = request.url === "/own" ? "/next" : request.url === "/out" ? `http://127.0.0.1:${inside.port}/admin` : undefined;
+        response.writeHead(location === undefined ? 200 : 307, location === undefined ? {} : { location }).end();
+      };
+      await withServer(answer, async ({ port, seen }) => {
+        const registry = `http://127.0.0.1:${port}`;
+        const asking = (path: string) =>
+          send(http(both), { method: "GET", url: new URL(path, registry), registry, authorization: "Basic x" });
+        const own = await asking("/own");
+        assert.ok(own.ok && own.value.status === 200);
+        await own.value.discard();
+        const { message } = failed(await asking("/out"), "AddressRefused");
+        assert.match(message, /loopback address.*--allow-address/);
+        assert.deepEqual(seen.requests, ["GET /own Basic x", "GET /next Basic x", "GET /out Basic x"]);
+        assert.equal(inside.seen.connections, 0);
+      });
+    });
+  });
+
+  test("a redirect with a username or another scheme is not followed, and not quoted", async () => {
+    for (const location of [
+      "http://user:hunter2@r.example/",
+      "ftp://r.example/hunter2",
+      "data:text/plain,hunter2",
+      "file:///etc/hunter2",
+    ]) {
+      const fetch = async () => new Response(null, { status: 302, headers: { location } });
+      const sent = await send({ ...http(), fetch }, { method: "GET", url: new URL("http://r.example/") });
+      assert.ok(!sent.ok && !sent.error.message.includes("hunter2"), location);
+    }
+  });
+
+  test("a header that does not end is an end", async () => {
+    const endless: RequestListener = (_request, response) => {
+      response.writeHead(200, { "x-long": "x".repeat(64 << 10) }).end();
+    };
+    await withServer(endless, async ({ port }) => {
+      const local = createAddressPolicy({ loopback: true, allowed: [] });
+      const sent = await send(http(local), { method: "GET", url: new URL(`http://127.0.0.1:${port}/`) });
+      assert.ok(!sent.ok && !sent.error.message.includes("xxx"));
+    });
+  });
+
+  test("what a certificate says is not told", () => {
+    const error = Object.assign(new Error("Host: a. is not in the cert's altnames: DNS:vault.internal"), {
+      code: "ERR_TLS_CERT_ALTNAME_INVALID",
+    });
+    assert.doesNotMatch(causeOf(new TypeError("fetch failed", { cause: error })), /vault/);
+  });
+});
+
+test("node:net asks the look-up for names only", async () => {
+  // What `refusedHost` is for.
+  let asked = false;
+  const socket = connect({
+    host: "127.0.0.1",
+    port: 9,
+    lookup: (_name, _options, callback) => {
+      asked = true;
+      callback(null, "127.0.0.1", 4);
+    },
+  });
+  await once(socket, "close").catch(() => {});
+  assert.equal(asked, false);
+});
