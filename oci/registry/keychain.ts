@@ -29,9 +29,9 @@ export function parseDockerConfig(text: string | Uint8Array): Result<Keychain> {
   if (auths === undefined && isRecord(document)) return ok(emptyKeychain); // only credential helpers, which are not run here
   if (!isRecord(auths)) return invalid("`auths` is not an object");
   const keychain = new Map<string, Credentials>();
-  for (const [server, entry] of Object.entries(auths)) {
+  for (const [index, [server, entry]] of Object.entries(auths).entries()) {
     const credentials = readEntry(entry);
-    if (typeof credentials === "string") return invalid(`the entry of ${JSON.stringify(server)} ${credentials}`);
+    if (typeof credentials === "string") return invalid(`entry ${index + 1} of \`auths\` ${credentials}`);
     const key = normalizeServer(server);
     if (credentials !== undefined && !keychain.has(key)) keychain.set(key, credentials);
   }

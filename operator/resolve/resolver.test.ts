@@ -28,3 +28,17 @@ test("a registry that neither answers nor refuses is given up after five minutes
   await world.run(2_000);
   assert.equal(resolved()?.status, "True");
 });
+
+test("an error that nobody expected is not quoted where the filter reads a Secret", async () => {
+  const world = createWorld();
+  world.registry.push(IMAGE, "v1");
+  world.source.setSecret("conf", { k: "hunter2" });
+  world.registry.pull = () => Promise.reject(new TypeError("hunter2 is an invalid header value"));
+  await world.start();
+  world.source.apply("open", specOf(IMAGE));
+  world.source.apply("closed", specOf(IMAGE, { configFrom: { secretKeyRef: { name: "conf", key: "k" } } }));
+  await world.run(2_000);
+  const message = (name: string) => world.source.statusOf(name)?.conditions?.find(({ type }) => type === "Resolved")?.message ?? "";
+  assert.match(message("open"), /unexpected: hunter2 is an invalid header value/);
+  assert.match(message("closed"), /unexpected: TypeError; the filter reads a Secret, so no more is shown/);
+});

@@ -1,5 +1,6 @@
 import { messageOf } from "../../base/error.ts";
 import type { Clock } from "../../model/clock.ts";
+import type { Filter } from "../../model/filter.ts";
 import type { Failure } from "../../model/result.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import { type Outcome, type ResolveDeps, resolveFilter } from "./resolve.ts";
@@ -32,7 +33,7 @@ export function createResolver(deps: ResolveDeps, clock: Clock): Resolver {
       running.set(record, cancelled);
       const cancelTimer = clock.after(TIMEOUT_MS, () => late.abort());
       const signal = AbortSignal.any([cancelled.signal, late.signal]);
-      const outcome = await resolveFilter(filter, revisions, deps, signal).catch(unexpected);
+      const outcome = await resolveFilter(filter, revisions, deps, signal).catch((error: unknown) => unexpected(error, filter));
       cancelTimer();
       if (running.get(record) === cancelled) running.delete(record);
       if (cancelled.signal.aborted) return undefined;
@@ -46,6 +47,9 @@ export function createResolver(deps: ResolveDeps, clock: Clock): Resolver {
 }
 
 /** A bug in resolving one filter must not take the others down: it is reported on that filter and tried again. */
-function unexpected(error: unknown): Outcome {
-  return { ok: false, stage: "resolve", error: { reason: "InternalError", message: `unexpected: ${messageOf(error)}`, retryable: true } };
+function unexpected(error: unknown, { configFrom, pullSecrets }: Filter): Outcome {
+  // An error may quote what it is about.
+  const isSecret = configFrom?.kind === "secret" || pullSecrets.length > 0;
+  const what = isSecret && error instanceof Error ? `${error.name}; the filter reads a Secret, so no more is shown` : messageOf(error);
+  return { ok: false, stage: "resolve", error: { reason: "InternalError", message: `unexpected: ${what}`, retryable: true } };
 }

@@ -23,8 +23,8 @@ export interface DeltaProxy {
   held(): Readonly<Record<string, string>>;
   /** Names of the resources that were sent to it, or taken from it, in the order they came. */
   readonly received: readonly string[];
-  /** From now on responses that hold this resource are refused with this message; `undefined` ends that. */
-  refuse(name: string, message: string | undefined): void;
+  /** From now on responses that hold this resource (`holding`: with this text in it) are refused with this message; `undefined` ends that. */
+  refuse(name: string, message: string | undefined, holding?: string): void;
   close(): void;
 }
 
@@ -38,11 +38,14 @@ export function startDeltaProxy(port: number, options: DeltaProxyOptions): Delta
   );
   const held: Record<string, string> = { ...options.held };
   const received: string[] = [];
-  const refusals = new Map<string, string>();
+  const refusals = new Map<string, { readonly message: string; readonly holding: string }>();
   call.on("error", () => {});
   call.on("data", ({ nonce = "", resources = [], removedResources = [] }: DeltaDiscoveryResponse) => {
     received.push(...resources.map(({ name = "" }) => name), ...removedResources);
-    const message = resources.map(({ name = "" }) => refusals.get(name)).find((text) => text !== undefined);
+    const isRefused = ({ name = "", resource }: (typeof resources)[number]) =>
+      Buffer.from(resource?.value ?? []).includes(refusals.get(name)?.holding ?? "");
+    const refused = resources.find((each) => refusals.has(each.name ?? "") && isRefused(each));
+    const message = refusals.get(refused?.name ?? "")?.message;
     if (message === undefined) {
       for (const { name = "", version = "" } of resources) held[name] = version;
       for (const name of removedResources) delete held[name];
@@ -60,9 +63,9 @@ export function startDeltaProxy(port: number, options: DeltaProxyOptions): Delta
     id: options.id,
     held: () => ({ ...held }),
     received,
-    refuse(name, message) {
+    refuse(name, message, holding = "") {
       if (message === undefined) refusals.delete(name);
-      else refusals.set(name, message);
+      else refusals.set(name, { message, holding });
     },
     close() {
       call.cancel();
