@@ -91,6 +91,7 @@ describe("wrong usage", () => {
       [["rollback"], /NAME is missing/],
       [["rollback", "x", "--to", "1", "--unpin"], /give one of them/],
       [["proxies", "--server", "nonsense"], /--server is a URL/],
+      [["list", "r.example/a", "--allow-address", "r.example"], /--allow-address: "r.example" is not an address range like 10\.0\.0\.0\/8/],
       [["bootstrap"], /--node is missing/],
       [["bootstrap", "--node", "a", "--xds", "nowhere"], /--xds is HOST:PORT/],
       [["bootstrap", "--node", "a", "--listen", "70000"], /--listen is PORT or HOST:PORT/],

@@ -68,7 +68,8 @@ export async function openFetch(options: { readonly allow: readonly string[]; re
     allowed.push(range.value);
   }
   const policy = createAddressPolicy({ loopback: options.loopback, allowed });
-  return ok(createFetch({ policy, proxies: options.env.NODE_USE_ENV_PROXY === "1" }));
+  const { NODE_USE_ENV_PROXY, NODE_OPTIONS = "" } = options.env;
+  return ok(createFetch({ policy, proxies: NODE_USE_ENV_PROXY === "1" || NODE_OPTIONS.includes("--use-env-proxy") }));
 }
 
 /** A module, from a file or from an image. */

@@ -67,7 +67,7 @@ describe("what may be reached", () => {
   test("a URL's host is judged as the URL parser reads it, and localhost is loopback whoever looks it up", () => {
     const policy = createAddressPolicy({ loopback: false, allowed: [] });
     const forms = ["127.1", "0x7f.1", "2130706433", "017700000001", "127.0.0.1.", "①②⑦.0.0.1", "[::ffff:127.0.0.1]", "[::1]"];
-    for (const host of [...forms, "localhost", "localhost.", "LOCALHOST", "a.localhost"])
+    for (const host of [...forms, "localhost", "localhost.", "LOCALHOST", "a.localhost", "ｌｏｃａｌｈｏｓｔ", "local%68ost"])
       assert.equal(policy.refusedHost(new URL(`http://${host}/`).hostname, "linked"), "loopback", host);
     assert.equal(policy.refusedHost(new URL("http://0/").hostname, "linked"), "unspecified");
     assert.equal(policy.refusedHost("localhost.example", "linked"), undefined);

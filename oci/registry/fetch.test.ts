@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import type { LookupAddress } from "node:dns";
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
-import { connect, type LookupFunction } from "node:net";
+import { connect, createServer as createTcpServer, type LookupFunction } from "node:net";
 import { describe, test } from "node:test";
 import { httpOptions } from "../open.ts";
 import { failed } from "../testing/result.ts";
 import { createAddressPolicy, parseAddressRange, type Reach } from "./address.ts";
 import { causeOf } from "./cause.ts";
 import { AddressRefused, createFetch } from "./fetch.ts";
-import { send } from "./http.ts";
+import { boundedBody, send } from "./http.ts";
 
 /** A server on loopback that counts connections and requests. */
 async function withServer(
@@ -119,13 +119,35 @@ describe("the connected address", () => {
       t.after(() => {
         process.env = before;
       });
-      Object.assign(process.env, { HTTP_PROXY: `http://127.0.0.1:${port}`, NO_PROXY: "", no_proxy: "" });
+      Object.assign(process.env, { http_proxy: `http://127.0.0.1:${port}`, no_proxy: "" });
       const fetch = createFetch({ policy: CLUSTER, proxies: true, lookup: answering(["127.0.0.1"]) });
       assert.equal((await fetch("http://inside.example/x", {}, "linked")).status, 200);
       assert.deepEqual(seen.requests, ["GET http://inside.example/x -"]);
       for (const host of ["127.1", "localhost", "[fd00:ec2::254]", "10.0.0.1"]) await refusedBy(fetch(`http://${host}/`, {}, "linked"));
       assert.equal(seen.requests.length, 1);
     });
+  });
+
+  test("behind a proxy an HTTPS host is asked for by its name", async (t) => {
+    const proxy = createServer();
+    const asked: string[] = [];
+    proxy.on("connect", (request, socket) => {
+      asked.push(`${request.method} ${request.url}`);
+      socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
+    });
+    proxy.listen(0, "127.0.0.1");
+    await once(proxy, "listening");
+    const before = { ...process.env };
+    t.after(() => {
+      process.env = before;
+      proxy.close();
+    });
+    const address = proxy.address();
+    assert.ok(typeof address === "object" && address !== null);
+    Object.assign(process.env, { https_proxy: `http://127.0.0.1:${address.port}`, no_proxy: "" });
+    const fetch = createFetch({ policy: CLUSTER, proxies: true, lookup: answering(["127.0.0.1"]) });
+    await assert.rejects(fetch("https://inside.example/x", {}, "linked"));
+    assert.deepEqual(asked, ["CONNECT inside.example:443"]);
   });
 });
 
@@ -183,6 +205,33 @@ describe("links", () => {
       const sent = await send(http(local), { method: "GET", url: new URL(`http://127.0.0.1:${port}/`) });
       assert.ok(!sent.ok && !sent.error.message.includes("xxx"));
     });
+  });
+
+  test("headers or a body that trickle, and news without an end, end in time", async () => {
+    const lines: Readonly<Record<string, (beat: number) => string>> = {
+      headers: (beat) => (beat === 0 ? "HTTP/1.1 200 OK\r\n" : `x-${beat}: y\r\n`),
+      news: () => "HTTP/1.1 103 Early Hints\r\n\r\n",
+      body: (beat) => (beat === 0 ? "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n" : "x"),
+    };
+    for (const [name, line] of Object.entries(lines)) {
+      const server = createTcpServer((socket) => {
+        let beat = 0;
+        const timer = setInterval(() => socket.write(line(beat++)), 10);
+        socket.on("error", () => {}).on("close", () => clearInterval(timer));
+      });
+      server.listen(0, "127.0.0.1");
+      await once(server, "listening");
+      const address = server.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      const local = createFetch({ policy: createAddressPolicy({ loopback: true, allowed: [] }), proxies: false });
+      const options = httpOptions({ fetch: local, idleTimeoutMs: 150, totalTimeoutMs: 300 });
+      const started = performance.now();
+      const sent = await send(options, { method: "GET", url: new URL(`http://127.0.0.1:${port}/`) });
+      const read = sent.ok ? await boundedBody(sent.value, 1000) : sent;
+      assert.match(failed(read, "RegistryUnavailable").message, /did not answer in time/, name);
+      assert.ok(performance.now() - started < 5_000, name);
+      server.close();
+    }
   });
 
   test("what a certificate says is not told", () => {

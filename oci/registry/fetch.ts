@@ -37,6 +37,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 export function createFetch(options: FetchOptions): Fetch {
   let parts: Promise<{ fetch: typeof import("undici").fetch; agents: Readonly<Record<Reach, Dispatcher>> }> | undefined;
   return async (url, init, reach) => {
+    // An address in place of a name is not looked up, and a proxy would take it.
     const refused = options.policy.refusedHost(new URL(url).hostname, reach);
     if (refused !== undefined) throw new AddressRefused(refused);
     parts ??= load(options);
@@ -64,9 +65,6 @@ async function load(options: FetchOptions) {
 function guarded(build: typeof buildConnector, { policy, lookup: find = lookup }: FetchOptions, reach: Reach): buildConnector.connector {
   const connect = build({ allowH2: false, timeout: CONNECT_TIMEOUT_MS, lookup: allowedOnly(find, policy, reach) });
   return (target, callback) => {
-    // An address in place of a name is not looked up.
-    const refused = policy.refusedHost(target.hostname, reach);
-    if (refused !== undefined) return callback(new AddressRefused(refused), null);
     connect(target, (...[error, socket]) => {
       if (error !== null) return callback(error, null);
       const where = policy.refused(socket.remoteAddress ?? "::", reach);
