@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { type ClientHttp2Session, connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -115,6 +116,48 @@ export async function rawConnection(port: number, settings: readonly (readonly [
   };
   await raw.write(PREFACE, settingsFrame(settings));
   return raw;
+}
+
+/** A connection of Node's own client, which keeps to the windows that it is given. `window`: bytes of answers that it takes. */
+export function http2Session(port: number, window?: number): ClientHttp2Session {
+  const session = connectHttp2(`http://127.0.0.1:${port}`, { settings: window === undefined ? {} : { initialWindowSize: window } });
+  session.on("error", () => {});
+  return session;
+}
+
+/** A call that reads nothing of what it is answered. */
+export interface SilentCall {
+  isClosed(): boolean;
+  /** Resolves when the server took the bytes, or takes none any more. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Resolves with the status, or `reset`. */
+  readonly ended: Promise<string>;
+}
+
+export function silentCall(session: ClientHttp2Session, path: string): SilentCall {
+  const stream = session.request({ ":method": "POST", ":path": path, "content-type": "application/grpc", te: "trailers" });
+  let status = "reset";
+  const note = (headers: IncomingHttpHeaders) => {
+    if (headers["grpc-status"] !== undefined) status = `${headers["grpc-status"]} ${decodeURIComponent(String(headers["grpc-message"]))}`;
+  };
+  stream.on("error", () => {});
+  stream.on("response", note);
+  stream.on("trailers", note);
+  return {
+    isClosed: () => stream.closed || stream.destroyed,
+    ended: new Promise((resolve) => stream.once("close", () => resolve(status))),
+    write: (bytes) =>
+      new Promise((resolve) => {
+        if (stream.closed || stream.destroyed) resolve();
+        else {
+          stream.once("close", resolve);
+          stream.write(bytes, () => {
+            stream.off("close", resolve);
+            resolve();
+          });
+        }
+      }),
+  };
 }
 
 /** The frame that opens a call. */

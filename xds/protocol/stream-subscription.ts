@@ -16,6 +16,8 @@ class StreamSubscription implements Subscription {
   private readonly unanswered = new Unanswered();
   /** True when the newest response was rejected. */
   private refused = false;
+  /** Where the last look at what may be due found something to send. To begin anew each time would cost the square of the names. */
+  private cursor: Iterator<string> | undefined;
 
   constructor(variant: Request["variant"], rules: TypeRules) {
     this.client = new ClientState(variant, rules);
@@ -59,18 +61,28 @@ class StreamSubscription implements Subscription {
     if (client.dirty.size === 0 && !client.mustAnswer) return undefined;
     let gone: string[] | undefined;
     let changed = false;
-    for (const name of client.dirty) {
-      const verdict = this.check(name, lookup, settled);
-      if (verdict === "later") continue;
-      if (verdict === "done") client.dirty.delete(name);
-      else if (verdict !== "gone") {
-        // One resource in a response, where the type allows it: a rejection then concerns no other, and every stream can send the same bytes.
-        if (!client.fullState)
-          return { resources: [verdict], removed: NONE, updated: client.isUpdate(verdict) ? [name] : NONE, retained: NONE };
-        changed = true;
-      } else if (removals || client.held.get(name)?.version === undefined) {
-        gone ??= [];
-        gone.push(name);
+    // What is gone is told together, so the last look is one at all of them.
+    for (let isWhole = false; !isWhole; ) {
+      isWhole = this.cursor === undefined;
+      const names: Iterator<string> = this.cursor ?? client.dirty.values();
+      this.cursor = undefined;
+      gone = undefined;
+      for (let each = names.next(); !each.done; each = names.next()) {
+        const name = each.value;
+        const verdict = this.check(name, lookup, settled);
+        if (verdict === "later") continue;
+        if (verdict === "done") client.dirty.delete(name);
+        else if (verdict !== "gone") {
+          // One resource in a response, where the type allows it: a rejection then concerns no other, and every stream can send the same bytes.
+          if (!client.fullState) {
+            this.cursor = names;
+            return { resources: [verdict], removed: NONE, updated: client.isUpdate(verdict) ? [name] : NONE, retained: NONE };
+          }
+          changed = true;
+        } else if (removals || client.held.get(name)?.version === undefined) {
+          gone ??= [];
+          gone.push(name);
+        }
       }
     }
     if (client.fullState) return this.nextFullState(lookup, removals, changed || gone !== undefined);

@@ -19,11 +19,8 @@ export interface Discovery {
   close(): void;
 }
 
-/**
- * Milliseconds that sending may take before requests are read again. The answers of a fleet to a push can wait: to read them between
- * the sends would make the last proxies wait longer for the push.
- */
-const SLICE_MS = 100;
+/** Milliseconds that sending may take until requests are read again, and until others than proxies are served. */
+const SLICE_MS = 25;
 
 export interface DiscoveryOptions {
   readonly cache: Cache;
@@ -59,9 +56,10 @@ export function createDiscovery({ cache, modules, observer, limits, metrics = si
     const end = performance.now() + SLICE_MS;
     for (const stream of due) {
       due.delete(stream);
-      const halt = stream.flush();
+      const halt = stream.flush(end);
       if (typeof halt === "object") loads.wait(stream, halt);
       else loads.leave(stream);
+      if (halt === "late") due.add(stream);
       if (performance.now() > end) break;
     }
     scheduled = due.size > 0;

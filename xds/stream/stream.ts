@@ -66,8 +66,8 @@ interface Refusal {
   readonly message: string;
 }
 
-/** Why a stream stops sending for now: the wire is full, or the modules of this resource must be loaded first. */
-type Halt = "full" | Resource;
+/** Why a stream stops sending for now: the wire is full, others must have their turn, or the modules of this resource must be loaded first. */
+type Halt = "full" | "late" | Resource;
 
 /** One discovery stream. Requests and changes mark what is due. `flush` sends what is due at that time, so a version that was overtaken is never sent. */
 export class XdsStream implements CallHandler, Watcher {
@@ -141,18 +141,18 @@ export class XdsStream implements CallHandler, Watcher {
     this.context.schedule(this);
   }
 
-  /** Sends what is due. `undefined`: nothing is left to send. */
-  flush(): Halt | undefined {
+  /** Sends what is due, until the meter's clock says `end`. `undefined`: nothing is left to send. */
+  flush(end: number): Halt | undefined {
     if (this.over || this.blocked) return "full";
     const { typed } = this;
     let halt: Halt | undefined;
     for (const each of typed) {
-      halt = this.drain(each, false);
+      halt = this.drain(each, false, end);
       if (halt !== undefined) return halt;
     }
     for (let index = typed.length - 1; index >= 0 && halt === undefined; index--) {
       const each = typed[index];
-      if (each !== undefined) halt = this.drain(each, true);
+      if (each !== undefined) halt = this.drain(each, true, end);
     }
     return halt;
   }
@@ -245,7 +245,7 @@ export class XdsStream implements CallHandler, Watcher {
   }
 
   /** Sends what is due of one type. */
-  private drain({ typeUrl, subscription, lookup }: Typed, removals: boolean): Halt | undefined {
+  private drain({ typeUrl, subscription, lookup }: Typed, removals: boolean, end: number): Halt | undefined {
     const { cache, encoder, observer, meter } = this.context;
     while (subscription.pending()) {
       const push = subscription.next(lookup, removals, (item) => observer.settled(this, typeUrl, item));
@@ -254,11 +254,13 @@ export class XdsStream implements CallHandler, Watcher {
       const response = encoder.encode(this.variant, { typeUrl, resources: push.resources, removed: push.removed, version }, this.lastPush);
       if (response === undefined) return push.resources.find(({ modules }) => modules.length > 0);
       this.lastPush = response.id;
-      subscription.sent(push, response.nonce, meter.now());
+      const now = meter.now();
+      subscription.sent(push, response.nonce, now);
       meter.sent(typeUrl);
       if (push.updated.length > 0) this.followUp(typeUrl);
       this.blocked = !this.wire.send(response.message);
       if (this.over || this.blocked) return "full";
+      if (now > end) return "late";
     }
     return undefined;
   }
