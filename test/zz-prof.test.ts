@@ -1,0 +1,87 @@
+import type { ClientHttp2Session } from "node:http2";
+import { test } from "node:test";
+import { DeltaDiscoveryRequest } from "../xds/gen/envoy/service/discovery/v3/discovery.ts";
+import { frame } from "../xds/grpc/message.ts";
+import { http2Session, METHODS, type SilentCall, silentCall, startVictim } from "./support/attack-prof.ts";
+
+const TYPE = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
+
+const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
+
+function encode(request: DeltaDiscoveryRequest): Buffer {
+  return frame([DeltaDiscoveryRequest.encode({ typeUrl: TYPE, ...request }).finish()]);
+}
+
+function nodeOf(id: string) {
+  const version = { majorNumber: 1, minorNumber: 40, patch: 0 };
+  return {
+    id,
+    metadata: { NAMESPACE: "x" },
+    userAgentVersionType: { $case: "userAgentBuildVersion" as const, userAgentBuildVersion: { version } },
+    extensions: [{ name: "envoy.filters.http.filter_chain" }],
+  };
+}
+
+function subscribe(session: ClientHttp2Session, id: string, names: readonly string[]): SilentCall {
+  const call = silentCall(session, METHODS.ads);
+  void call.write(encode({ node: nodeOf(id), resourceNamesSubscribe: [...names] }));
+  return call;
+}
+
+const namesOf = (count: number, nameOf: (index: number) => string) => Array.from({ length: count }, (_, index) => nameOf(index));
+
+test("a request with as many names as a stream may have", async (t) => {
+  const { server, during } = await startVictim(t);
+  const cases = [
+    ["9,000 filters of one slot", 9_000, (index: number) => `weir/s/n/${index.toString(36)}`],
+    ["9,000 slots", 9_000, (index: number) => `weir/s${index.toString(36)}`],
+    ["9,000 names of nobody's", 9_000, (index: number) => `other/${index}`],
+    ["60,000 names in one request", 60_000, (index: number) => `weir/s/n/${index.toString(36)}`],
+  ] as const;
+  for (const [what, count, nameOf] of cases) {
+    await during(what, async () => {
+      const session = http2Session(server.xdsPort, 2 ** 30);
+      const call = subscribe(session, what, namesOf(count, nameOf));
+      await pause(1_500);
+      session.destroy();
+      await pause(200);
+      return await call.ended;
+    });
+  }
+});
+
+test("streams that each have as many names as they may", async (t) => {
+  const { server, during } = await startVictim(t);
+  const cases = [
+    ["9,000 short names", 9_000, (index: number) => `weir/s/n/${index.toString(36)}`],
+    ["4,000 long names", 4_000, (index: number) => `weir/s/n/${index.toString(36).padEnd(1_000, "x")}`],
+  ] as const;
+  for (const [what, count, nameOf] of cases) {
+    await during(`50 streams of ${what}`, async () => {
+      const session = http2Session(server.xdsPort, 0);
+      const calls = namesOf(50, String).map((id) => subscribe(session, `${what} ${id}`, namesOf(count, nameOf)));
+      await pause(3_000);
+      const open = calls.filter((call) => !call.isClosed()).length;
+      session.destroy();
+      await pause(500);
+      return `${open} stayed open`;
+    });
+  }
+});
+
+test("names that come and go on one stream leave nothing behind", async (t) => {
+  const { server, during } = await startVictim(t);
+  await during("names that come and go", async () => {
+    const session = http2Session(server.xdsPort, 2 ** 30);
+    const call = subscribe(session, "restless", ["weir/s"]);
+    let gone = 0;
+    for (const end = performance.now() + 4_000; performance.now() < end && !call.isClosed(); gone += 200) {
+      const names = namesOf(200, (index) => `weir/s${(gone + index).toString(36)}/n/f`);
+      await call.write(Buffer.concat([encode({ resourceNamesSubscribe: names }), encode({ resourceNamesUnsubscribe: names })]));
+    }
+    await pause(300);
+    const open = !call.isClosed();
+    session.destroy();
+    return `${gone} names came and went, ${open ? "the stream is open" : await call.ended}`;
+  });
+});
