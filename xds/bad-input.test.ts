@@ -90,6 +90,25 @@ describe("requests that make no sense", () => {
       t.diagnostic(`${mib(grown)} more in use after; a bystander's change took ${ms(await unaffected())}`);
     });
 
+    test(`when all streams together have too many names, those with a few go on (${variant})`, async (t) => {
+      const { connect } = await startDiscovery(t, { namesInAll: 1_000 });
+      const names = (count: number) => Array.from({ length: count }, (_, index) => `name-${index}`);
+      const [first, second, few] = [1, 2, 3].map((id) => connect({ variant, node: { id: `node-${id}` } }));
+      assert(first && second && few);
+      first.subscribe(ECDS, names(900));
+      await first.expectSilence();
+      few.subscribe(ECDS, names(64));
+      second.subscribe(ECDS, names(200));
+      const { code, details } = await second.ended;
+      assert.equal(code, status.resourceExhausted);
+      assert.match(details, /more than 1000 resources; ask for at most 64/);
+      first.close();
+      await few.expectSilence();
+      const third = connect({ variant, node: { id: "node-4" } });
+      third.subscribe(ECDS, names(200));
+      await third.expectSilence();
+    });
+
     test(`a stream may carry only so many types (${variant})`, async (t) => {
       const { connect } = await startDiscovery(t);
       const client = connect({ variant });

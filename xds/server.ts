@@ -41,6 +41,9 @@ export interface XdsServer {
   close(): Promise<void>;
 }
 
+/** A name costs about 1 KB. A fleet of 10,000 proxies subscribes to a few each. */
+const MAX_NAMES_IN_ALL = 100_000;
+
 /** The xDS server of Weir: the fleet on one side, discovery streams on the other. */
 export function createXdsServer(options: XdsServerOptions): XdsServer {
   const { log, clock, metrics = silentMetrics } = options;
@@ -50,7 +53,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     cache,
     modules: options.modules,
     observer,
-    limits: { names: options.maxNames ?? 10_000, types: 32 },
+    limits: { names: options.maxNames ?? 10_000, types: 32, namesInAll: MAX_NAMES_IN_ALL },
     metrics,
   });
   const server = createGrpcServer({

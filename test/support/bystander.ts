@@ -8,12 +8,16 @@ export interface Noticed {
   /** Each took this long; a failure counts as the time until it failed, and is in `failures`. */
   readonly health: readonly number[];
   readonly pushes: readonly number[];
+  /** Of a server that does nothing else: what the machine takes. */
+  readonly idle: readonly number[];
   readonly failures: readonly string[];
 }
 
 export interface BystanderOptions {
   readonly xdsPort: number;
   readonly healthUrl: string;
+  /** Of the server that does nothing else. */
+  readonly idleUrl: string;
 }
 
 const PATH = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
@@ -21,19 +25,19 @@ const TYPE = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
 const PAUSE_MS = 20;
 const TOO_LONG_MS = 30_000;
 
-const { xdsPort, healthUrl } = workerData as BystanderOptions;
-const noticed = { health: [] as number[], pushes: [] as number[], failures: [] as string[] };
+const { xdsPort, healthUrl, idleUrl } = workerData as BystanderOptions;
+const noticed = { health: [] as number[], pushes: [] as number[], idle: [] as number[], failures: [] as string[] };
 
 const pause = () => new Promise((done) => setTimeout(done, PAUSE_MS));
 
 /** On a connection of its own, as a kubelet does it. */
-function ask(): Promise<void> {
+function ask(url: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const call = get(healthUrl, { agent: false, timeout: TOO_LONG_MS }, (answer) => {
+    const call = get(url, { agent: false, timeout: TOO_LONG_MS }, (answer) => {
       answer.resume();
-      answer.once("end", () => (answer.statusCode === 200 ? resolve() : reject(new Error(`/healthz: ${answer.statusCode}`))));
+      answer.once("end", () => (answer.statusCode === 200 ? resolve() : reject(new Error(`${url}: ${answer.statusCode}`))));
     });
-    call.once("timeout", () => call.destroy(new Error("/healthz: no answer")));
+    call.once("timeout", () => call.destroy(new Error(`${url}: no answer`)));
     call.once("error", reject);
   });
 }
@@ -91,12 +95,13 @@ async function repeat(times: number[], action: (count: number) => Promise<void>)
 
 const stream = openStream();
 stream.on("error", (error) => noticed.failures.push(error.message));
-void repeat(noticed.health, ask);
+void repeat(noticed.health, () => ask(healthUrl));
+void repeat(noticed.idle, () => ask(idleUrl));
 void repeat(noticed.pushes, async (count) => {
   await push(stream, `weir/slot-${count}`);
   stream.write({ typeUrl: TYPE, resourceNamesUnsubscribe: [`weir/slot-${count}`] });
 });
 parentPort?.on("message", () => {
   parentPort?.postMessage({ ...noticed });
-  for (const list of [noticed.health, noticed.pushes, noticed.failures]) list.length = 0;
+  for (const list of [noticed.health, noticed.pushes, noticed.idle, noticed.failures]) list.length = 0;
 });

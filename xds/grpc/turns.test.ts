@@ -39,7 +39,7 @@ test("what comes alone is done at once, one step of it", () => {
 
 test("a turn of the event loop is no longer than its slice and one step", () => {
   const { turns, work, turn, done } = createLoop();
-  for (const name of "abcdef") turns.offer(new Share(), work(name, 1, 4));
+  for (const name of "abcdef") turns.offer(new Share(), work(name, 1, 2));
   assert.equal(done.splice(0).join(""), "abc");
   assert.equal(turn(), "def");
 });

@@ -5,7 +5,7 @@ export interface Worker {
 }
 
 /** Milliseconds that all workers together may take in one turn of the event loop. */
-const SLICE_MS = 10;
+const SLICE_MS = 5;
 /** Who took less than so many milliseconds lately goes before who took more. */
 const LEVELS_MS = [5, 50, Number.POSITIVE_INFINITY];
 /** Milliseconds after which half of what was taken is forgotten. */

@@ -3,10 +3,11 @@ import type { ModuleBytes } from "../../model/module.ts";
 import { status } from "../grpc/status.ts";
 import type { Cache } from "../protocol/cache.ts";
 import type { Request } from "../protocol/subscription.ts";
+import type { StreamLimits } from "./limits.ts";
 import { createStreamMeter } from "./meter.ts";
 import { ModuleLoads } from "./module-loads.ts";
 import { createEncoder } from "./response.ts";
-import { type StreamContext, type StreamLimits, type StreamObserver, type Wire, XdsStream } from "./stream.ts";
+import { type StreamContext, type StreamObserver, type Wire, XdsStream } from "./stream.ts";
 
 /** All open discovery streams, whatever carries them. */
 export interface Discovery {
@@ -20,7 +21,7 @@ export interface Discovery {
 }
 
 /** Milliseconds that sending may take until requests are read again, and until others than proxies are served. */
-const SLICE_MS = 25;
+const SLICE_MS = 10;
 
 export interface DiscoveryOptions {
   readonly cache: Cache;
@@ -73,7 +74,7 @@ export function createDiscovery({ cache, modules, observer, limits, metrics = si
   }
 
   const meter = createStreamMeter(metrics, () => performance.now());
-  const context: StreamContext = { cache, encoder, observer, meter, limits, schedule, ended };
+  const context: StreamContext = { cache, encoder, observer, meter, limits, remembered: { names: 0 }, schedule, ended };
 
   return {
     open(variant, typeUrl, wire) {

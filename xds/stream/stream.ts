@@ -6,6 +6,7 @@ import { type Resource, typeUrls } from "../protocol/resource.ts";
 import { createSubscription } from "../protocol/stream-subscription.ts";
 import type { Answer, Item, Lookup, Request, Subscription } from "../protocol/subscription.ts";
 import { byDependency, rulesOf } from "../protocol/type-rules.ts";
+import { exhausted, FEW_NAMES, invalid, type Refusal, type StreamLimits, tooManyNames } from "./limits.ts";
 import type { StreamMeter } from "./meter.ts";
 import { type NodeInfo, parseNode } from "./node.ts";
 import { type DiscoveryMessage, decodeRequest } from "./request.ts";
@@ -34,19 +35,14 @@ export interface StreamObserver {
   closed(stream: XdsStream): void;
 }
 
-export interface StreamLimits {
-  /** Names and resources that the server remembers for one stream. */
-  readonly names: number;
-  /** Resource types on one stream. */
-  readonly types: number;
-}
-
 /** What all streams of a server share. */
 export interface StreamContext {
   readonly cache: Cache;
   readonly encoder: Encoder;
   readonly observer: StreamObserver;
   readonly limits: StreamLimits;
+  /** Names and resources that are remembered for all streams. */
+  readonly remembered: { names: number };
   readonly meter: StreamMeter;
   /** Calls `flush` soon. */
   schedule(stream: XdsStream): void;
@@ -58,12 +54,6 @@ interface Typed {
   readonly typeUrl: string;
   readonly subscription: Subscription;
   readonly lookup: Lookup;
-}
-
-/** Why a stream must end: a gRPC status. */
-interface Refusal {
-  readonly code: number;
-  readonly message: string;
 }
 
 /** Why a stream stops sending for now: the wire is full, others must have their turn, or the modules of this resource must be loaded first. */
@@ -84,6 +74,8 @@ export class XdsStream implements CallHandler, Watcher {
   private lastPush = 0;
   private blocked = false;
   private over = false;
+  /** Its part of what is remembered. */
+  private remembered = 0;
 
   constructor(id: number, variant: Request["variant"], typeUrl: string | undefined, wire: Wire, context: StreamContext) {
     this.id = id;
@@ -125,6 +117,7 @@ export class XdsStream implements CallHandler, Watcher {
   closed(): void {
     if (this.over) return;
     this.over = true;
+    this.count(0);
     if (this.opener !== undefined) {
       this.context.cache.unwatch(this.opener.key, this);
       this.context.observer.closed(this);
@@ -197,14 +190,26 @@ export class XdsStream implements CallHandler, Watcher {
     const { limits } = this.context;
     const typeUrl = named || this.typeUrl;
     if (typeUrl === undefined) return invalid("a request on the aggregated service must carry type_url");
+    let present = 0;
     let remembered = 0;
     let known = false;
     for (const each of this.typed) {
       known ||= each.typeUrl === typeUrl;
+      present += each.subscription.size();
       remembered += each.typeUrl === typeUrl ? each.subscription.sizeAfter(request) : each.subscription.size();
     }
     if (!known) remembered += request.variant === "delta" ? request.subscribe.length + request.initial.size : request.names.length;
-    return remembered > limits.names ? tooManyNames(limits) : undefined;
+    if (remembered > limits.names) return tooManyNames(limits);
+    const inAll = this.context.remembered.names - this.remembered + remembered;
+    if (remembered > FEW_NAMES && remembered > present && inAll > limits.namesInAll)
+      return exhausted(`all proxies together subscribe to more than ${limits.namesInAll} resources; ask for at most ${FEW_NAMES}`);
+    this.count(remembered);
+    return undefined;
+  }
+
+  private count(remembered: number): void {
+    this.context.remembered.names += remembered - this.remembered;
+    this.remembered = remembered;
   }
 
   private open(message: DiscoveryMessage): Refusal | undefined {
@@ -274,16 +279,4 @@ export class XdsStream implements CallHandler, Watcher {
     this.closed();
     this.wire.end(code, message);
   }
-}
-
-function invalid(message: string): Refusal {
-  return { code: status.invalidArgument, message };
-}
-
-function tooManyNames({ names }: StreamLimits): Refusal {
-  return exhausted(`a stream may subscribe to at most ${names} resources`);
-}
-
-function exhausted(message: string): Refusal {
-  return { code: status.resourceExhausted, message };
 }

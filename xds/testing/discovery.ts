@@ -39,6 +39,7 @@ const ignore: StreamObserver = { opened() {}, subscribed() {}, answered() {}, se
 export interface DiscoveryOptions {
   readonly observer?: StreamObserver;
   readonly names?: number;
+  readonly namesInAll?: number;
   readonly maxRequestSize?: number;
   /** Default: none is there. */
   readonly modules?: ModuleBytes;
@@ -58,7 +59,12 @@ export interface StartedDiscovery {
 export async function startDiscovery(t: TestContext, options: DiscoveryOptions = {}): Promise<StartedDiscovery> {
   const cache = createCache();
   const { observer = ignore, modules = heldModules(new Map()), names = 10_000 } = options;
-  const discovery = createDiscovery({ cache, modules, observer, limits: { names, types: 32 } });
+  const discovery = createDiscovery({
+    cache,
+    modules,
+    observer,
+    limits: { names, types: 32, namesInAll: options.namesInAll ?? 1_000_000 },
+  });
   const maxRequestSize = options.maxRequestSize ?? 4 * 1024 * 1024;
   const methods = new Map([...discoveryMethods(discovery), ...healthMethods()]);
   const server = createGrpcServer({ methods, maxRequestSize, maxConnectionAgeMs: 0 });
