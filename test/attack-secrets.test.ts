@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { hash } from "node:crypto";
-import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -212,6 +212,41 @@ test("whoever reads a revision's record cannot try guesses of its text: not even
   t.diagnostic(
     `${tried} guesses in ${(performance.now() - began).toFixed(0)} ms, the right one among them: none can be told from the others`,
   );
+});
+
+test("a private key that is lost moves nothing: no new revision, no byte pushed; a key that others may read is refused", async (t) => {
+  const folder = await createTempFolder("attack-key");
+  t.after(() => folder.remove());
+  const [filters, data] = [join(folder.path, "filters"), join(folder.path, "data")];
+  const key = join(data, "private/key");
+  await mkdir(filters);
+  await pushModules(folder.path);
+  await writeManifests(filters);
+  const server = await startWeir({ source: ["--filters", filters], data, cwd: folder.path });
+  t.after(() => server.stop());
+  const options = { id: "web-1", namespace: NAMESPACE, filterChain: true, names: ["weir/default"] };
+  const first = startDeltaProxy(server.xdsPort, options);
+  for (const name of ["pin", "long", "basic"]) await server.until(name, name, ({ status }) => status?.proxies?.updated === 1);
+  const held = first.held();
+  first.close();
+  await server.stop();
+  const before = await readFile(key);
+  await rm(key);
+  await server.start();
+  assert.notDeepEqual(await readFile(key), before);
+  const second = startDeltaProxy(server.xdsPort, { ...options, held });
+  t.after(() => second.close());
+  await server.until("the proxy to be back", "pin", ({ status }) => status?.proxies?.updated === 1 && status.stableRevision === 1);
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  assert.deepEqual(second.received, []);
+  assert.equal((await server.filter("pin"))?.status?.revision, 1);
+  await server.stop();
+  await chmod(key, 0o644);
+  const { status, stderr } = spawnSync(WEIR, ["serve", "--filters", filters, "--data", data, "--log-format", "text"], { encoding: "utf8" });
+  assert.notEqual(status, 0);
+  assert.match(stderr, /private\/key is open to others \(mode 644\); chmod 600 .*private\/key/);
+  await chmod(key, 0o600);
+  await server.start();
 });
 
 function around(text: string, form: string): string {

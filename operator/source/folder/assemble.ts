@@ -1,10 +1,13 @@
 import type { Fields } from "../../parse/defaults.ts";
 import { isFields } from "../../parse/defaults.ts";
-import type { Data } from "../data.ts";
+import type { Data, Versioned } from "../data.ts";
 import type { Manifest } from "./manifest.ts";
 
 /** One manifest file: its objects when it could last be read, and what is wrong with it now. */
-export type ManifestFile = Manifest;
+export interface ManifestFile extends Manifest {
+  /** Which state of the file that was: equal versions have equal contents. `undefined`: not known. */
+  readonly version?: string | undefined;
+}
 
 export interface Placed {
   readonly file: string;
@@ -14,8 +17,8 @@ export interface Placed {
 /** The objects that all files together describe, each by `namespace/name`. */
 export interface Assembly {
   readonly filters: ReadonlyMap<string, Placed>;
-  readonly secrets: ReadonlyMap<string, Data>;
-  readonly configMaps: ReadonlyMap<string, Data>;
+  readonly secrets: ReadonlyMap<string, Versioned>;
+  readonly configMaps: ReadonlyMap<string, Versioned>;
   /** File -> what is wrong in it. */
   readonly problems: ReadonlyMap<string, string>;
 }
@@ -23,11 +26,11 @@ export interface Assembly {
 /** Combines the files. If several files hold an object, the first by path counts and the others are reported. */
 export function assemble(files: ReadonlyMap<string, ManifestFile>): Assembly {
   const filters = new Map<string, Placed>();
-  const secrets = new Map<string, Data>();
-  const configMaps = new Map<string, Data>();
+  const secrets = new Map<string, Versioned>();
+  const configMaps = new Map<string, Versioned>();
   const problems = new Map<string, string>();
   const owners = new Map<string, string>();
-  for (const [file, { objects, problems: found }] of [...files].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [file, { objects, problems: found, version }] of [...files].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const messages = [...found];
     for (const { kind, namespace, name, fields, line } of objects) {
       const id = `${namespace}/${name}`;
@@ -39,8 +42,8 @@ export function assemble(files: ReadonlyMap<string, ManifestFile>): Assembly {
       owners.set(`${kind} ${id}`, file);
       const report = (message: string): void => void messages.push(`line ${line}: ${kind} ${id}: ${message}`);
       if (kind === "WasmFilter") filters.set(id, { file, fields });
-      else if (kind === "Secret") secrets.set(id, secretData(fields, report));
-      else configMaps.set(id, configMapData(fields, report));
+      else if (kind === "Secret") secrets.set(id, { data: secretData(fields, report), version });
+      else configMaps.set(id, { data: configMapData(fields, report), version });
     }
     if (messages.length > 0) problems.set(file, messages.join(" | "));
   }

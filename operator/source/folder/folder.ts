@@ -214,7 +214,7 @@ class FolderSource implements Source {
 
   private tellReferences(kind: string, before: Assembly["secrets"], now: Assembly["secrets"]): void {
     for (const id of new Set([...before.keys(), ...now.keys()])) {
-      if (!sameData(before.get(id), now.get(id))) this.notifier.reference(`${kind}/${id}`);
+      if (!sameData(before.get(id)?.data, now.get(id)?.data)) this.notifier.reference(`${kind}/${id}`);
     }
   }
 
@@ -229,10 +229,8 @@ class FolderSource implements Source {
 }
 
 function found(all: Assembly["secrets"], kind: "Secret" | "ConfigMap", id: string, dir: string): Result<Versioned> {
-  const data = all.get(id);
-  return data === undefined
-    ? fail(`${kind}NotFound`, `${kind} ${id} is in no manifest of ${dir}; add it there`)
-    : ok({ data, version: undefined });
+  const held = all.get(id);
+  return held === undefined ? fail(`${kind}NotFound`, `${kind} ${id} is in no manifest of ${dir}; add it there`) : ok(held);
 }
 
 async function disk<T>(work: () => Promise<T>): Promise<Result<T>> {

@@ -1,14 +1,16 @@
+import { hash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../../../model/clock.ts";
-import type { Result } from "../../../model/result.ts";
+import { ok, type Result } from "../../../model/result.ts";
 import { problemsOf } from "../../parse/filter.ts";
+import type { ManifestFile } from "./assemble.ts";
 import { formatOf, manifestNames, readManifestText } from "./files.ts";
 import { type Manifest, readManifestInTurns } from "./manifest.ts";
 
 export interface Scan {
   /** Files that are new or have other contents, by name, as they read now. */
-  readonly changed: ReadonlyMap<string, Result<Manifest>>;
+  readonly changed: ReadonlyMap<string, Result<ManifestFile>>;
   readonly removed: readonly string[];
   /** Scan again after this many milliseconds, because a file may still be being written. `undefined`: there is none. */
   readonly again: number | undefined;
@@ -79,7 +81,7 @@ class FolderScanner implements Scanner {
       const failure = code === "ENOENT" ? "the folder does not exist; create it" : `the folder cannot be read (${code})`;
       return { changed: new Map(), removed: [], again: undefined, failure };
     }
-    const changed = new Map<string, Result<Manifest>>();
+    const changed = new Map<string, Result<ManifestFile>>();
     for (const [name, signature] of found) {
       const manifest = await this.look(name, signature);
       if (manifest !== undefined) changed.set(name, manifest);
@@ -90,7 +92,7 @@ class FolderScanner implements Scanner {
   }
 
   /** What the file holds, if that is new and may count now. */
-  private async look(name: string, signature: string): Promise<Result<Manifest> | undefined> {
+  private async look(name: string, signature: string): Promise<Result<ManifestFile> | undefined> {
     const before = this.taken.get(name);
     if (before?.signature === signature) {
       this.sightings.delete(name);
@@ -107,10 +109,11 @@ class FolderScanner implements Scanner {
       return undefined;
     }
     // It changed while it was read. The next scan sees the change.
-    if (!this.first && (await signatureOf(join(this.options.dir, name))) !== signature) return undefined;
+    const isSame = (await signatureOf(join(this.options.dir, name))) === signature;
+    if (!this.first && !isSame) return undefined;
     this.sightings.delete(name);
     this.taken.set(name, { signature, objects: manifest.ok ? manifest.value.objects.length : 0 });
-    return manifest;
+    return manifest.ok && isSame ? ok({ ...manifest.value, version: versionOf(signature) }) : manifest;
   }
 
   /** Records how the file looks, and since when. */
@@ -163,6 +166,11 @@ async function signatures(dir: string): Promise<ReadonlyMap<string, string>> {
     if (signature !== undefined) found.set(name, signature);
   }
   return found;
+}
+
+/** The size of a file would tell how long a text in it is. */
+function versionOf(signature: string): string {
+  return hash("sha256", signature).slice(0, 32);
 }
 
 /** `undefined` if it is not a file. */
