@@ -68,7 +68,7 @@ const flags = {
     type: "string",
     value: "DIR",
     completes: "folder",
-    help: "folder for modules and, without a cluster, for history",
+    help: "folder for modules, the private key and, without a cluster, history",
     fallback: ".weir/data",
     env: "WEIR_DATA",
   },
