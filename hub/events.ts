@@ -1,4 +1,5 @@
 import { type SSEStreamingApi, streamSSE } from "hono/streaming";
+import { inBackground } from "../base/boundary.ts";
 import { failure, type HubContext } from "./answers.ts";
 import type { ChangeEvent, Views } from "./views.ts";
 
@@ -85,9 +86,11 @@ class Reader {
       return false;
     }
     this.waiting += frame.byteLength;
-    void this.stream.write(frame).then(() => {
+    const written = this.stream.write(frame).then(() => {
       this.waiting -= frame.byteLength;
     });
+    // It is gone.
+    inBackground(written, this.end);
     return true;
   }
 }

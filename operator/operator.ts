@@ -1,4 +1,5 @@
 import type { Requeue, WorkQueue } from "../base/work-queue.ts";
+import { noCrashJournal } from "../model/crash-journal.ts";
 import type { Digest } from "../model/digest.ts";
 import type { WasmFilter, WasmFilterStatus } from "../model/gen/wasmfilter.ts";
 import { type Metrics, silentMetrics } from "../model/metrics.ts";
@@ -87,8 +88,9 @@ class QueueingOperator implements Operator {
     this.assignments = createAssignments({
       assigner: fleet,
       line,
-      filtersOf: (proxyKey) => this.recordsOf(proxyKey),
+      filtersOf: (proxyKey) => this.known.of(this.index.filtersOf(proxyKey)),
       overrides: { withholds: (proxyKey, filterId, hash) => this.withholds(proxyKey, filterId, hash) },
+      failed: (proxy, error) => log.error("a proxy could not be told its filters; it keeps what it has", { proxy, error: String(error) }),
       isBusy: () => this.queue.depth() > 0,
     });
     this.watch = createFleetWatch({
@@ -154,17 +156,20 @@ class QueueingOperator implements Operator {
   }
 
   private queueDeps(): QueueDeps {
-    const { clock, log, random } = this.options;
-    return { records: this.known, clock, log, random, metrics: this.metrics };
+    const { clock, log, random, crashes = noCrashJournal } = this.options;
+    const { known, metrics } = this;
+    const during = <T>(id: string, work: () => T) => crashes.during({ filter: id, spec: this.objects.get(id)?.spec }, work);
+    return { records: known, during, report: (record) => this.tasks.write(record), clock, log, random, metrics };
   }
 
   private reconcile(): (id: string) => Requeue {
-    const { fleet, clock } = this.options;
+    const { fleet, clock, crashes = noCrashJournal } = this.options;
     const { index, settling, events, tasks, known } = this;
     const health = createHealthWatch({ fleet, clock, proxiesOf: (id) => index.proxiesOf(id), record: known.get });
     return createReconcile({
       records: known,
       object: (id) => this.objects.get(id),
+      crashes,
       index,
       observer: this.observer,
       clock,
@@ -281,10 +286,6 @@ class QueueingOperator implements Operator {
       this.assignments.mark(this.index.proxiesOf(record.id));
       this.queue.add(record.id);
     }
-  }
-
-  private recordsOf(proxyKey: string): FilterRecord[] {
-    return Array.from(this.index.filtersOf(proxyKey), this.known.get).filter((record) => record !== undefined);
   }
 
   /** A proxy is not offered what it rejected, nor what has to wait while other filters are tried. */

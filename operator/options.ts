@@ -1,5 +1,6 @@
 import type { Keyring } from "../base/keyring.ts";
 import type { Clock } from "../model/clock.ts";
+import type { CrashJournal } from "../model/crash-journal.ts";
 import type { Fleet } from "../model/delivery.ts";
 import type { Log } from "../model/log.ts";
 import type { Metrics } from "../model/metrics.ts";
@@ -16,6 +17,8 @@ export interface OperatorOptions extends Omit<ResolveDeps, "source" | "revisions
   /** A number in [0, 1) for jitter. */
   readonly random: () => number;
   readonly metrics?: Metrics;
+  /** What earlier processes ended over; default: nothing. */
+  readonly crashes?: CrashJournal;
   /** Namespace whose filters reach the proxies of every namespace; `undefined`: none. */
   readonly ownNamespace: string | undefined;
   /** How long a lost proxy stays in the counts, as pending. Default 60 s. */

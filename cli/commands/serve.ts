@@ -2,6 +2,7 @@ import { mkdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { messageOf } from "../../base/error.ts";
 import { systemClock } from "../../model/clock.ts";
+import type { CrashJournal } from "../../model/crash-journal.ts";
 import type { Log } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Source } from "../../operator/index.ts";
@@ -140,12 +141,12 @@ export const serve = defineCommand({
     if (!made.ok) return made;
     const chosen = await openSource(input.flags, terminal, dataDir, log);
     if (!chosen.ok) return chosen;
-    const { source, layoutBase } = chosen.value;
+    const { sourceOf, layoutBase } = chosen.value;
     const fetch = await openFetch({ allow: input.flags["allow-address"], loopback: layoutBase !== undefined, env: terminal.env });
     if (!fetch.ok) return fetch;
-    const [{ startServer }, { privateKeyFile }] = await Promise.all([import("../serve/serve.ts"), import("../serve/private-key.ts")]);
-    const server = await startServer({
-      source,
+    const [{ runServer }, { privateKeyFile }] = await Promise.all([import("../serve/run.ts"), import("../serve/private-key.ts")]);
+    return runServer({
+      sourceOf,
       xds: xds.value,
       http: http.value,
       dataDir,
@@ -161,11 +162,6 @@ export const serve = defineCommand({
       tls: tls.value,
       maxConnectionAgeMs: maxConnectionAge.value,
     });
-    if (!server.ok) return server;
-    const signal = await stopSignal();
-    log.info("stopping", { signal });
-    await server.value.close();
-    return ok(undefined);
   },
 });
 
@@ -195,7 +191,7 @@ async function makeFolder(dir: string): Promise<Result<void>> {
 }
 
 interface Chosen {
-  readonly source: Source;
+  readonly sourceOf: (crashes: CrashJournal) => Source;
   readonly layoutBase: string | undefined;
 }
 
@@ -211,23 +207,11 @@ async function openSource(values: FlagValues<typeof flags>, terminal: Terminal, 
       () => false,
     );
     if (!isFolder) return fail("NoFolder", `--filters ${dir} is not a folder; create it, or name the one that holds the manifests`);
-    const source = createFolderSource({ dir, dataDir: join(dataDir, "folder"), log, clock: systemClock });
-    return ok({ source, layoutBase: process.cwd() });
+    const options = { dir, dataDir: join(dataDir, "folder"), log, clock: systemClock };
+    return ok({ sourceOf: (crashes) => createFolderSource({ ...options, crashes }), layoutBase: process.cwd() });
   }
   const { loadKubeconfig } = await import("../fleet/kubeconfig.ts");
   const config = loadKubeconfig({ kubeconfig: values.kubeconfig, context: values.context, env: terminal.env });
   if (!config.ok) return config;
-  return ok({ source: createKubernetesSource({ kubeConfig: config.value, log, clock: systemClock }), layoutBase: undefined });
-}
-
-/** Resolves with the first signal to stop. A second one ends the process at once, as people expect of Ctrl-C. */
-function stopSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    const stop = (signal: NodeJS.Signals) => {
-      process.once("SIGINT", () => process.exit(130));
-      resolve(signal);
-    };
-    process.once("SIGTERM", stop);
-    process.once("SIGINT", stop);
-  });
+  return ok({ sourceOf: () => createKubernetesSource({ kubeConfig: config.value, log, clock: systemClock }), layoutBase: undefined });
 }

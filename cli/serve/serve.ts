@@ -2,6 +2,7 @@ import { messageOf } from "../../base/error.ts";
 import { createKeyring, type Keyring } from "../../base/keyring.ts";
 import { createHub } from "../../hub/index.ts";
 import { systemClock } from "../../model/clock.ts";
+import type { CrashJournal } from "../../model/crash-journal.ts";
 import type { Log } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { createModuleCache, createModuleRegistry, type Fetch, parseDockerConfig } from "../../oci/index.ts";
@@ -41,6 +42,7 @@ export interface ServeOptions {
   /** CPU milliseconds that a module may take to load on a proxy. */
   readonly maxModuleLoadMs: number;
   readonly log: Log;
+  readonly crashes: CrashJournal;
 }
 
 /** A proof need not wait for its process to start: 30 ms each time. Two of them wait, with 50 MiB each, most of it shared. */
@@ -116,6 +118,7 @@ function createRooms(options: ServeOptions, keys: Keyring, tls: XdsServerOptions
     log,
     metrics,
     ownNamespace: options.ownNamespace,
+    crashes: options.crashes,
   });
   registerFilterMetrics(registry, () => operator.filters(), xds.fleet);
   const views = createViews(operator, xds.fleet, () => registry.metrics(), clock.now);

@@ -32,6 +32,11 @@ export interface Proposal {
   readonly isWritten: boolean;
 }
 
+export interface Trouble {
+  readonly what: string;
+  readonly message: string;
+}
+
 /** What is known of one WasmFilter object and changes. */
 export interface Facts {
   /** The object as the source showed it last. */
@@ -47,6 +52,8 @@ export interface Facts {
   resolveAt: number | undefined;
   /** When that was decided. A clock that shows less was set back since. */
   resolveSetAt: number;
+  /** Work on the filter that threw when it was tried last, which only a bug does. */
+  trouble: Trouble | undefined;
   measurements: Measurements | undefined;
   /** The revision that the present spec asks for; `undefined` while that is not known. */
   candidate: Revision | undefined;

@@ -7,7 +7,7 @@ import type { Failure } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements } from "../../model/verdict.ts";
 import { idle, type RolloutState } from "../rollout/state.ts";
-import type { Facts, Proposal, Resolution } from "./facts.ts";
+import type { Facts, Proposal, Resolution, Trouble } from "./facts.ts";
 import { uidOf } from "./object.ts";
 import type { KnownRejection } from "./rejection.ts";
 import { formerHash, type RevisionIdentity } from "./revision-identity.ts";
@@ -34,6 +34,7 @@ export class FilterRecord implements Readonly<Facts> {
   declare readonly resolution: Resolution;
   declare readonly resolveAt: number | undefined;
   declare readonly resolveSetAt: number;
+  declare readonly trouble: Trouble | undefined;
   declare readonly measurements: Measurements | undefined;
   declare readonly candidate: Revision | undefined;
   declare readonly unrecorded: Facts["unrecorded"];
@@ -61,6 +62,7 @@ export class FilterRecord implements Readonly<Facts> {
       resolution: { state: "pending" },
       resolveAt: undefined,
       resolveSetAt: 0,
+      trouble: undefined,
       measurements: undefined,
       candidate: undefined,
       unrecorded: undefined,
@@ -98,6 +100,11 @@ export class FilterRecord implements Readonly<Facts> {
   /** No spec is in force. Whether the selector of the present one could be read. */
   aim(isAimed: boolean): void {
     this.become({ isAimed });
+  }
+
+  /** Work on the filter threw, or succeeded again. */
+  hasTrouble(trouble: Trouble | undefined): void {
+    this.become({ trouble });
   }
 
   /** True while it is not known which proxies it is for, or which revision an earlier run served. */

@@ -5,6 +5,8 @@ import type { FilterRecord } from "./record.ts";
 /** The records of all filters, by id. */
 export interface Records {
   get(id: string): FilterRecord | undefined;
+  /** The records of these filters, as far as there are any. */
+  of(ids: Iterable<string>): FilterRecord[];
   all(): Iterable<FilterRecord>;
   put(record: FilterRecord): void;
   remove(record: FilterRecord): void;
@@ -20,6 +22,7 @@ export function createRecords(): Records {
   const records = new Map<string, FilterRecord>();
   return {
     get: (id) => records.get(id),
+    of: (ids) => Array.from(ids, (id) => records.get(id)).filter((record) => record !== undefined),
     all: () => records.values(),
     put: (record) => void records.set(record.id, record),
     remove: (record) => void (records.get(record.id) === record && records.delete(record.id)),

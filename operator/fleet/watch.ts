@@ -1,3 +1,4 @@
+import { bounded } from "../../base/boundary.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { Assigner, FleetView, ProxyNode } from "../../model/delivery.ts";
 import { filterId } from "../../model/filter.ts";
@@ -60,23 +61,32 @@ class IndexingFleetWatch implements FleetWatch {
   changed(ids: Iterable<string>): void {
     const concerned = new Set<FilterRecord>();
     const due = new Set<string>();
+    const { log } = this.options;
     for (const id of ids) {
-      const proxy = this.options.fleet.proxy(id);
-      if (proxy === undefined) continue;
-      for (const left of this.options.index.setProxy(proxy)) this.note(left, id, concerned);
-      this.watchAbsence(proxy);
-      this.noteRejections(proxy, concerned);
-      if (this.bisection.observe(proxy) || proxy.connected) due.add(id);
-      const records = this.recordsOf(id);
-      this.noticeSlots(proxy, new Set(records.flatMap(({ filter }) => (filter === undefined ? [] : [filter.settings.slot]))));
-      const news = filtersConcerned(this.seen.get(id), proxy);
-      this.seen.set(id, proxy);
-      for (const known of records) {
-        if (news === undefined || news.has(known.id) || known.rollout.phase === "Progressing") this.note(known.id, id, concerned);
-      }
+      bounded(
+        () => this.look(id, due, concerned),
+        (error) => log.error("a proxy could not be looked at", { proxy: id, error: String(error) }),
+      );
     }
     this.options.due(due);
     this.options.concerned(concerned);
+  }
+
+  /** Takes in how one proxy stands: what it is due is looked at again, and so are the filters that it says something about. */
+  private look(id: string, due: Set<string>, concerned: Set<FilterRecord>): void {
+    const proxy = this.options.fleet.proxy(id);
+    if (proxy === undefined) return;
+    for (const left of this.options.index.setProxy(proxy)) this.note(left, id, concerned);
+    this.watchAbsence(proxy);
+    this.noteRejections(proxy, concerned);
+    if (this.bisection.observe(proxy) || proxy.connected) due.add(id);
+    const records = this.recordsOf(id);
+    this.noticeSlots(proxy, new Set(records.flatMap(({ filter }) => (filter === undefined ? [] : [filter.settings.slot]))));
+    const news = filtersConcerned(this.seen.get(id), proxy);
+    this.seen.set(id, proxy);
+    for (const known of records) {
+      if (news === undefined || news.has(known.id) || known.rollout.phase === "Progressing") this.note(known.id, id, concerned);
+    }
   }
 
   stop(): void {

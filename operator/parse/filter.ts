@@ -1,4 +1,5 @@
 import { parseDuration } from "../../base/duration.ts";
+import { messageOf } from "../../base/error.ts";
 import type { Digest } from "../../model/digest.ts";
 import type { ConfigReference, Filter, LabelSelector, ModuleSource, RolloutPolicy, SignaturePolicy } from "../../model/filter.ts";
 import { API_VERSION, KIND, type WasmFilter, type WasmFilterSpec, type WasmFilterSpecRollout } from "../../model/gen/wasmfilter.ts";
@@ -23,9 +24,14 @@ export function problemsOf(raw: unknown): Problem[] {
  * reason `InvalidSpec` and a message with every problem, its path and what to do. Never throws. The status is ignored.
  */
 export function parseFilter(raw: unknown): Result<Filter> {
-  const { object, problems } = check(raw);
-  if (problems.length > 0) return fail("InvalidSpec", describeProblems(problems));
-  return ok(toFilter(object as WasmFilter));
+  try {
+    const { object, problems } = check(raw);
+    if (problems.length > 0) return fail("InvalidSpec", describeProblems(problems));
+    return ok(toFilter(object as WasmFilter));
+  } catch (error) {
+    // A bug, which is this object's alone.
+    return fail("InvalidSpec", `the object cannot be read: ${messageOf(error)}; change it, and report this`);
+  }
 }
 
 function check(raw: unknown): { readonly object: unknown; readonly problems: Problem[] } {

@@ -1,3 +1,4 @@
+import { bounded, inBackground } from "../../base/boundary.ts";
 import type { Log } from "../../model/log.ts";
 import type { Failure } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
@@ -23,8 +24,10 @@ export function createEvents(source: Pick<Source, "event">, log: Log): Events {
     const level = event.type === "Warning" ? "warn" : "info";
     const about = revision && { rollout: rolloutId({ filter: record.key, revision: revision.number, hash: revision.hash }) };
     log[level](event.message, { filter: record.id, event: event.reason, ...about });
-    void source.event(record.key, record.uid, event);
-    for (const listener of listeners) listener(record, event);
+    const failed = (error: unknown) =>
+      log.error("an event could not be told", { filter: record.id, event: event.reason, error: String(error) });
+    inBackground(source.event(record.key, record.uid, event), failed);
+    for (const listener of listeners) bounded(() => listener(record, event), failed);
   }
 
   return {

@@ -1,8 +1,9 @@
 import type { Requeue } from "../../base/work-queue.ts";
 import type { Clock } from "../../model/clock.ts";
-import type { LabelSelector } from "../../model/filter.ts";
+import type { CrashJournal } from "../../model/crash-journal.ts";
+import type { Filter, LabelSelector } from "../../model/filter.ts";
 import { API_VERSION, KIND, type WasmFilter } from "../../model/gen/wasmfilter.ts";
-import type { Failure } from "../../model/result.ts";
+import { type Failure, fail, type Result } from "../../model/result.ts";
 import { uidOf } from "../filter/object.ts";
 import { FilterRecord } from "../filter/record.ts";
 import type { Records } from "../filter/records.ts";
@@ -19,6 +20,7 @@ export interface ReconcileDeps {
   readonly records: Records;
   /** The object with this id as the source shows it now. */
   readonly object: (id: string) => WasmFilter | undefined;
+  readonly crashes: CrashJournal;
   readonly index: FleetIndex;
   readonly observer: Observer;
   readonly clock: Clock;
@@ -119,9 +121,11 @@ const EVERY_PROXY: LabelSelector = { matchLabels: {}, matchExpressions: [] };
 const NEEDED: StepName = "recall";
 
 function parse(record: FilterRecord, now: number, deps: ReconcileDeps): void {
-  const { index, observer } = deps;
+  const { index, observer, crashes } = deps;
   deps.tasks.cancel(record);
-  const parsed = parseFilter(record.object);
+  const tried = { filter: record.id, spec: record.object.spec };
+  const ends = crashes.ends(tried);
+  const parsed = ends < SET_ASIDE_AFTER ? crashes.attempt(tried, () => parseFilter(record.object)) : setAside(ends);
   if (parsed.ok) {
     record.accept(parsed.value, now);
     deps.assign(index.setFilter(parsed.value));
@@ -130,10 +134,21 @@ function parse(record: FilterRecord, now: number, deps: ReconcileDeps): void {
   }
   deps.refused(record, parsed.error);
   if (record.filter !== undefined) return;
-  const selector = readSelector(record.object);
+  // What could not be parsed may end the process where the selector is read, too.
+  const selector = ends > SET_ASIDE_AFTER ? undefined : crashes.attempt(tried, () => readSelector(record.object));
   record.aim(selector !== undefined);
   deps.assign(index.setFilter({ key: record.key, selector: selector ?? EVERY_PROXY }));
   observer.reset(record.id);
+}
+
+/** A spec with which the process ended this often is not tried again. */
+const SET_ASIDE_AFTER = 2;
+
+function setAside(ends: number): Result<Filter> {
+  const message =
+    `this spec was being worked on when Weir ended unexpectedly, ${ends} times within a day; it is not tried again; ` +
+    "change the spec or start another version of Weir, and report it with the lines of the log that begin with fatal";
+  return fail("SetAside", message);
 }
 
 /** True when nothing is under way that would change what the filter's proxies are due first. */

@@ -7,9 +7,14 @@ import type { FilterRecord } from "../filter/record.ts";
 import type { Records } from "../filter/records.ts";
 import type { Acquire } from "./acquire.ts";
 import type { Tasks } from "./reconcile.ts";
+import { createTrouble } from "./trouble.ts";
 
 export interface QueueDeps {
   readonly records: Pick<Records, "get">;
+  /** Does work in the name of the filter with this id. */
+  readonly during: <T>(id: string, work: () => T) => T;
+  /** The record's status says something else now. */
+  readonly report: (record: FilterRecord) => void;
   readonly clock: Clock;
   readonly log: Log;
   /** A number in [0, 1) for jitter. */
@@ -49,17 +54,16 @@ export function createFilterQueue(
   process: (id: string) => Requeue | Promise<Requeue>,
   deps: QueueDeps,
 ): WorkQueue {
-  const { clock, log, random, metrics } = deps;
+  const { clock, random, during } = deps;
+  const trouble = createTrouble(what, deps);
+  const watched = trouble.watched(process);
   return createWorkQueue({
-    process,
+    process: (id) => during(id, () => watched(id)),
     ...(typeof concurrency === "number" ? { concurrency } : { concurrency: concurrency.all, groupConcurrency: concurrency.ofNamespace }),
     clock,
     groupOf: namespaceOf,
     backoff: (failures) => backoff(RETRY, failures, random),
-    failed(filter, error) {
-      metrics.retried("reconcile");
-      log.error(`${what} failed unexpectedly; tried again`, { filter, error: String(error) });
-    },
+    failed: trouble.threw,
   });
 }
 

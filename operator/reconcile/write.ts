@@ -3,7 +3,7 @@ import type { Requeue } from "../../base/work-queue.ts";
 import type { WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import type { Log } from "../../model/log.ts";
 import type { Metrics } from "../../model/metrics.ts";
-import type { Failure } from "../../model/result.ts";
+import { type Failure, failForNow, type Result } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import { type FilterRecord, revisionOf } from "../filter/record.ts";
 import { surplus } from "../filter/revisions.ts";
@@ -35,7 +35,7 @@ export function createWrite(deps: WriteDeps): (record: FilterRecord) => Promise<
     record: FilterRecord,
     { revision, measurements }: NonNullable<FilterRecord["unrecorded"]>,
   ): Promise<boolean> {
-    const saved = await source.saveRevision(record.key, record.uid, revision);
+    const saved = await save(record, revision, deps);
     if (!isCurrent(record)) return true;
     if (!saved.ok) {
       if (record.unrecorded?.revision === revision) deps.unrecorded(record, notKept(saved.error.message));
@@ -95,6 +95,19 @@ export function createWrite(deps: WriteDeps): (record: FilterRecord) => Promise<
     if (isRecorded && isWritten && isRewritten) await prune(record);
     return { retry: !isRecorded || !isWritten || !isRewritten };
   };
+}
+
+/** What is thrown, which only a bug does, is a failure like another: the status is written and says so. */
+async function save({ id, key, uid }: FilterRecord, revision: Revision, { source, log }: WriteDeps): Promise<Result<void>> {
+  try {
+    return await source.saveRevision(key, uid, revision);
+  } catch (error) {
+    log.error("recording a revision failed unexpectedly; tried again", {
+      filter: id,
+      error: error instanceof Error ? error.stack : String(error),
+    });
+    return failForNow("InternalError", `${error instanceof Error ? error.name : "an error"} that nobody expected; the log says more`);
+  }
 }
 
 /** False when a record could not be rewritten. It is tried again, and no step of the rollout waits for it. */

@@ -1,3 +1,4 @@
+import { bounded } from "../../base/boundary.ts";
 import type { Assigner } from "../../model/delivery.ts";
 import type { WaveLine } from "../rollout/wave.ts";
 import { createSharedSlots } from "./shared-slots.ts";
@@ -9,6 +10,8 @@ export interface AssignmentsDeps {
   readonly filtersOf: (proxyKey: string) => Iterable<ServedFilter>;
   readonly line: WaveLine;
   readonly overrides: Overrides;
+  /** What a proxy is due could not be told, which only a bug does: it keeps what it has. */
+  readonly failed: (proxyKey: string, error: unknown) => void;
   /** True while more filters are about to change: what they change goes out together. */
   readonly isBusy: () => boolean;
 }
@@ -27,7 +30,7 @@ const LONGEST_WAIT_MS = 20;
 /** How long one turn of the event loop may assign, in milliseconds: sockets are served in between. */
 const SLICE_MS = 10;
 
-export function createAssignments({ assigner, filtersOf, line, overrides, isBusy }: AssignmentsDeps): Assignments {
+export function createAssignments({ assigner, filtersOf, line, overrides, failed, isBusy }: AssignmentsDeps): Assignments {
   const shared = createSharedSlots();
   const marked = new Set<string>();
   let isServing = false;
@@ -48,7 +51,10 @@ export function createAssignments({ assigner, filtersOf, line, overrides, isBusy
       for (const id of marked) {
         if (!isServing || performance.now() - began >= SLICE_MS) break;
         marked.delete(id);
-        assigner.assign(id, shared.of(slotsDue(id, filtersOf(id), line, overrides)));
+        bounded(
+          () => assigner.assign(id, shared.of(slotsDue(id, filtersOf(id), line, overrides))),
+          (error) => failed(id, error),
+        );
       }
       if (marked.size === 0) waitingSince = undefined;
     }

@@ -36,6 +36,7 @@ export function buildStatus(record: FilterRecord, rollout: RolloutState, deps: S
   const facts = {
     generation: object.metadata.generation ?? 1,
     resolution: record.resolution,
+    trouble: record.trouble,
     verifies: (filter?.verify.length ?? 0) > 0,
     suspended: filter?.suspend === true,
     measurements: record.measurements,

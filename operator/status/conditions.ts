@@ -4,7 +4,7 @@ import type { Condition, ConditionType } from "../../model/condition.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements } from "../../model/verdict.ts";
-import type { Resolution } from "../filter/facts.ts";
+import type { Resolution, Trouble } from "../filter/facts.ts";
 import { CONDITIONS, conditionOf, orderOf, STAGE_CONDITIONS, STEPS } from "../filter/steps.ts";
 import type { Counts } from "../fleet/counts.ts";
 import type { RolloutState } from "../rollout/state.ts";
@@ -22,6 +22,7 @@ export interface Facts {
   readonly counts: Counts;
   readonly paused: boolean;
   readonly deadlineExceeded: boolean;
+  readonly trouble: Trouble | undefined;
 }
 
 /** Characters of a failure's message. Every problem of a spec fits; what a stranger wrote into a name must not make the status too large to be written. */
@@ -141,6 +142,7 @@ function ready(facts: Facts, verdicts: ReadonlyMap<ConditionType, Verdict>): Ver
     const verdict = verdicts.get(type);
     if (verdict !== undefined && (verdict.status === "False" || (verdict.status === "Unknown" && !heldOver))) return blocked(verdict);
   }
+  if (facts.trouble !== undefined) return blocked({ status: "False", reason: "InternalError", message: facts.trouble.message });
   const back = verdicts.get("RolledBack");
   if (back?.status === "True") return blocked({ ...back, reason: facts.rollout.phase });
   const [done, progress] = [verdicts.get("Programmed"), verdicts.get("Progressing")];

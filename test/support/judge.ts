@@ -181,7 +181,7 @@ async function counters(envoy: Envoy): Promise<Counters> {
 
 async function waitForLoad(envoy: Envoy, before: Counters, patienceMs: number): Promise<Judgement["load"]> {
   let gone = false;
-  envoy.exited.then(() => {
+  void envoy.exited.then(() => {
     gone = true;
   });
   const deadline = performance.now() + patienceMs;

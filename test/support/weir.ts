@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import type { ProxyView } from "../../hub/index.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { reservePort, startOnReservedPort } from "./ports.ts";
-import { eventually, startProcess } from "./process.ts";
+import { type Exit, eventually, type Process, startProcess } from "./process.ts";
 
 const WEIR = fileURLToPath(new URL("../../bin/weir", import.meta.url));
 
@@ -19,6 +19,8 @@ export interface Weir {
   until(what: string, name: string, check: (filter: WasmFilter) => boolean, timeoutMs?: number): Promise<WasmFilter>;
   /** SIGKILL. */
   kill(): Promise<void>;
+  /** Resolves when the process that was started last has ended. */
+  exited(): Promise<Exit>;
   /** Starts it again after a kill or a stop. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -31,6 +33,8 @@ export interface WeirOptions {
   readonly data: string;
   readonly cwd?: string;
   readonly flags?: readonly string[];
+  /** Added to its environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** The `bin/weir` to run, where that is not this checkout's. */
   readonly bin?: string;
 }
@@ -40,16 +44,17 @@ export function startWeir(options: WeirOptions): Promise<Weir> {
   return startOnReservedPort(async (xdsPort) => start(xdsPort, await reservePort(), options));
 }
 
-async function start(xdsPort: number, httpPort: number, { source, data, cwd, flags = [], bin = WEIR }: WeirOptions): Promise<Weir> {
+async function start(xdsPort: number, httpPort: number, { source, data, cwd, flags = [], env, bin = WEIR }: WeirOptions): Promise<Weir> {
   const url = `http://127.0.0.1:${httpPort}`;
   const addresses = ["--xds-address", `127.0.0.1:${xdsPort}`, "--http-address", `127.0.0.1:${httpPort}`];
+  let running: Process;
   const launch = async () => {
-    const options = { name: "weir serve", ...(cwd === undefined ? {} : { cwd }) };
+    const options = { name: "weir serve", ...(cwd === undefined ? {} : { cwd }), ...(env === undefined ? {} : { env }) };
     const started = await startProcess(bin, ["serve", ...source, "--data", data, ...addresses, "--log-format", "text", ...flags], options);
+    running = started;
     await started.waitFor("readiness", async () => (await fetch(`${url}/readyz`)).ok, 60_000);
-    return started;
   };
-  let running = await launch();
+  await launch();
 
   async function read<T>(path: string): Promise<T> {
     const response = await fetch(`${url}/api/v1/${path}`, { signal: AbortSignal.timeout(5_000) });
@@ -78,12 +83,13 @@ async function start(xdsPort: number, httpPort: number, { source, data, cwd, fla
         );
       });
     },
+    exited: () => running.exited,
     async kill() {
       process.kill(running.pid, "SIGKILL");
       await running.exited;
     },
     async start() {
-      running = await launch();
+      await launch();
     },
     async stop() {
       await running.stop();

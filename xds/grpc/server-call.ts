@@ -1,4 +1,5 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import { inBackground } from "../../base/boundary.ts";
 import type { RefusalReason } from "../../model/metrics.ts";
 import type { Call, CallHandler, Connection, Method } from "./call.ts";
 import { type Message, MessageReader } from "./message.ts";
@@ -119,6 +120,15 @@ export class ServerCall implements Call, Worker, Holder {
 
   /** Handles the next request, if it came in full. True: there is another one. */
   step(): boolean {
+    try {
+      return this.handle();
+    } catch (error) {
+      this.broke(error);
+      return false;
+    }
+  }
+
+  private handle(): boolean {
     const { connection, handler, messages } = this;
     if (this.over || this.busy || handler === undefined) return false;
     const next = messages.next();
@@ -127,7 +137,7 @@ export class ServerCall implements Call, Worker, Holder {
     else if (next !== undefined) {
       connection.used();
       const answered = handler.message(next);
-      if (answered !== undefined) void this.waitFor(answered);
+      if (answered !== undefined) inBackground(this.waitFor(answered), (error) => this.broke(error));
       this.count();
       return !this.busy && (messages.isReady || this.halfClosed);
     } else if (this.halfClosed) handler.halfClosed();
@@ -141,6 +151,12 @@ export class ServerCall implements Call, Worker, Holder {
   /** The rest of a message did not come in time. */
   expire(): void {
     this.refuse(status.deadlineExceeded, "a request was begun and not finished");
+  }
+
+  /** A bug, which is this call's alone. */
+  private broke(error: unknown): void {
+    this.connection.refused("protocol", `a request could not be handled: ${error instanceof Error ? error.stack : String(error)}`);
+    this.end(status.internal, "the server could not handle the request; its log says why");
   }
 
   private async waitFor(answered: Promise<void>): Promise<void> {

@@ -1,3 +1,4 @@
+import { inBackground } from "../../base/boundary.ts";
 import type { Digest } from "../../model/digest.ts";
 import type { ModuleBytes } from "../../model/module.ts";
 import type { Resource } from "../protocol/resource.ts";
@@ -58,7 +59,11 @@ export class ModuleLoads<Waiter extends object> {
     }
     const load: Load = { bytes: this.modules.peek(wasmDigest), waiters: new Set([waiter]) };
     this.loads.set(wasmDigest, load);
-    if (load.bytes === undefined) void this.modules.load(wasmDigest).then((bytes) => this.settle(wasmDigest, load, bytes));
+    if (load.bytes === undefined) {
+      // What cannot be loaded counts as missing: who needs it keeps what it has.
+      const settled = this.modules.load(wasmDigest).then((bytes) => this.settle(wasmDigest, load, bytes));
+      inBackground(settled, () => this.settle(wasmDigest, load, undefined));
+    }
   }
 
   private settle(wasmDigest: Digest, load: Load, bytes: Uint8Array | undefined): void {

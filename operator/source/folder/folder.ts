@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type FSWatcher, watch } from "node:fs";
 import type { Clock } from "../../../model/clock.ts";
+import { type CrashJournal, noCrashJournal } from "../../../model/crash-journal.ts";
 import { type FilterKey, filterId } from "../../../model/filter.ts";
 import type { WasmFilter, WasmFilterStatus } from "../../../model/gen/wasmfilter.ts";
 import type { Log } from "../../../model/log.ts";
@@ -22,6 +23,7 @@ export interface FolderSourceOptions {
   readonly dataDir: string;
   readonly log: Log;
   readonly clock: Clock;
+  readonly crashes?: CrashJournal | undefined;
   /** How long a file that reads as whole must look the same before it counts. Default 10 ms. */
   readonly quietMs?: number;
   /** How long any other file must look the same. Default 100 ms. */
@@ -45,6 +47,7 @@ class FolderSource implements Source {
   readonly description: string;
   private readonly dir: string;
   private readonly clock: Clock;
+  private readonly crashes: CrashJournal;
   private readonly log: Log;
   private readonly waits: { readonly quietMs: number; readonly settleMs: number; readonly pollMs: number };
   private readonly store: FolderStore;
@@ -61,7 +64,9 @@ class FolderSource implements Source {
   private isListed = false;
   private isStopped = true;
 
-  constructor({ dir, dataDir, log, clock, quietMs = 10, settleMs = 100, pollMs = 2_000, newUid = randomUUID }: FolderSourceOptions) {
+  constructor(options: FolderSourceOptions) {
+    const { dir, dataDir, log, clock, quietMs = 10, settleMs = 100, pollMs = 2_000, newUid = randomUUID } = options;
+    this.crashes = options.crashes ?? noCrashJournal;
     this.description = `folder ${dir}`;
     this.dir = dir;
     this.clock = clock;
@@ -72,13 +77,13 @@ class FolderSource implements Source {
   }
 
   async start(): Promise<void> {
-    const { dir, clock, files } = this;
+    const { dir, clock, crashes, files } = this;
     this.isStopped = false;
     for (const { file, object } of await this.kept.load(this.onDamage)) {
       // Until its file is read, the stored object counts: the file may be broken just now.
       files.set(file, { objects: [...(files.get(file)?.objects ?? []), object], foreign: [], problems: [] });
     }
-    this.scanner = createScanner({ dir, known: files.keys(), clock, ...this.waits });
+    this.scanner = createScanner({ dir, known: files.keys(), clock, crashes, ...this.waits });
     this.startWatching();
     this.rescan();
     await this.scanning;

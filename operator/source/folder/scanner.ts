@@ -2,11 +2,13 @@ import { hash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../../../model/clock.ts";
+import { type CrashJournal, noCrashJournal } from "../../../model/crash-journal.ts";
+import { filterId } from "../../../model/filter.ts";
 import { ok, type Result } from "../../../model/result.ts";
 import { problemsOf } from "../../parse/filter.ts";
 import type { ManifestFile } from "./assemble.ts";
 import { formatOf, manifestNames, readManifestText } from "./files.ts";
-import { type Manifest, readManifestInTurns } from "./manifest.ts";
+import { type Manifest, type ManifestObject, readManifestInTurns } from "./manifest.ts";
 
 export interface Scan {
   /** Files that are new or have other contents, by name, as they read now. */
@@ -28,6 +30,7 @@ export interface ScannerOptions {
   /** Names of files that were read before a restart. */
   readonly known: Iterable<string>;
   readonly clock: Clock;
+  readonly crashes?: CrashJournal;
   /** How long a file that reads as whole must look the same. Longer than the clock of a file system's times ticks: 10 ms at most. */
   readonly quietMs: number;
   /** How long any other file must look the same, and a file must stay away until it counts as removed. */
@@ -104,7 +107,7 @@ class FolderScanner implements Scanner {
     if (!settled && (sighting.doubtful || age < this.options.quietMs)) return undefined;
     const text = await readManifestText(join(this.options.dir, name));
     const manifest = text.ok ? await readManifestInTurns(text.value, formatOf(name)) : text;
-    if (!settled && !(text.ok && manifest.ok && isWhole(name, text.value, manifest.value, before?.objects ?? 0))) {
+    if (!settled && !(text.ok && manifest.ok && this.isWhole(name, text.value, manifest.value, before?.objects ?? 0))) {
       sighting.doubtful = true;
       return undefined;
     }
@@ -114,6 +117,23 @@ class FolderScanner implements Scanner {
     this.sightings.delete(name);
     this.taken.set(name, { signature, objects: manifest.ok ? manifest.value.objects.length : 0 });
     return manifest.ok && isSame ? ok({ ...manifest.value, version: versionOf(signature) }) : manifest;
+  }
+
+  /**
+   * True if the text shows no sign of being cut off: its last line ends, it reads without a problem, it holds no fewer objects than before, and its
+   * filters are valid.
+   */
+  private isWhole(name: string, text: string, { objects, problems }: Manifest, before: number): boolean {
+    const ended = formatOf(name) === "json" || text.endsWith("\n");
+    if (!ended || problems.length > 0 || objects.length === 0 || objects.length < before) return false;
+    return objects.every((object) => object.kind !== "WasmFilter" || this.isValid(object));
+  }
+
+  private isValid({ namespace, name, fields }: ManifestObject): boolean {
+    const { crashes = noCrashJournal } = this.options;
+    const tried = { filter: filterId({ namespace, name }), spec: fields.spec };
+    // One that ended the process before has its wait, and is judged by the reconcile.
+    return crashes.ends(tried) === 0 && crashes.attempt(tried, () => problemsOf(fields)).length === 0;
   }
 
   /** Records how the file looks, and since when. */
@@ -144,16 +164,6 @@ class FolderScanner implements Scanner {
     });
     return waits.length === 0 ? undefined : Math.min(...waits);
   }
-}
-
-/**
- * True if the text shows no sign of being cut off: its last line ends, it reads without a problem, it holds no fewer objects than before, and its
- * filters are valid.
- */
-function isWhole(name: string, text: string, { objects, problems }: Manifest, before: number): boolean {
-  const ended = formatOf(name) === "json" || text.endsWith("\n");
-  if (!ended || problems.length > 0 || objects.length === 0 || objects.length < before) return false;
-  return objects.every(({ kind, fields }) => kind !== "WasmFilter" || problemsOf(fields).length === 0);
 }
 
 /** Signature of each manifest in the folder, by name. */

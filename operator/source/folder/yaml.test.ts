@@ -39,6 +39,7 @@ describe("a YAML text made to cost time", () => {
     ],
     "an anchor each": [`${HEAD}  config: [${many(9_000, (i) => `&a${i} 1, *a${i}`, ", ")}]\n`, /more than 1,000 anchors and aliases/],
     "merges of a large map": [maps(9_000, 90), /more than 100,000 names to copy by its merges/],
+    "a long text in quotes": [`${HEAD}  config: "${"x".repeat(7_000_000)}"\n`, /more than 2,097,152 characters in quotes/],
     brackets: [`${HEAD}  config: ${"[".repeat(90_000)}`, /nested too deeply/],
     "aliases of aliases": [
       `${HEAD}  config:\n    a: &a [1]\n${many(8, (i) => `    ${"bcdefghi"[i]}: &${"bcdefghi"[i]} [${many(9, () => `*${"abcdefgh"[i]}`, ",")}]\n`)}`,

@@ -12,6 +12,8 @@ export interface ManifestDocument {
 export const MAX_TOKENS = 100_000;
 /** Most anchors and aliases of one document. The time for each grows with the document. */
 const MAX_ALIASES = 1_000;
+/** Most text of one document in quotes, in characters. It is composed a character at a time. A Secret has 1 MiB at most, 1.4 MiB in base64. */
+const MAX_QUOTED = 2 * 1024 * 1024;
 /** Deepest nesting of brackets that is read at all; an object may be nested less deeply. */
 const MAX_FLOW_DEPTH = 1_000;
 /** Most names that the merges (`<<`) of one document may copy: its merges times its largest map with an anchor. */
@@ -84,6 +86,7 @@ function createCount(): Count {
   let offset = 0;
   let aliases = 0;
   let depth = 0;
+  let quoted = 0;
   let isText = false;
   return {
     tokens: 0,
@@ -96,12 +99,15 @@ function createCount(): Count {
         this.tokens = 0;
         aliases = 0;
         depth = 0;
+        quoted = 0;
         this.startsAt = offset;
       }
       if (!isEmpty) offset += lexeme.length;
       if (isMark && (lexeme.startsWith("&") || lexeme.startsWith("*"))) aliases++;
       if (isMark && (lexeme === "[" || lexeme === "{")) depth++;
       if (isMark && (lexeme === "]" || lexeme === "}")) depth--;
+      if (isMark && (lexeme.startsWith('"') || lexeme.startsWith("'"))) quoted += lexeme.length;
+      if (quoted > MAX_QUOTED) return `${beyond("characters in quotes", MAX_QUOTED)}; write long texts as blocks (|)`;
       if (++this.tokens > MAX_TOKENS) return `${beyond("tokens (names, values, marks, comments, line breaks)", MAX_TOKENS)}; ${SMALLER}`;
       if (depth > MAX_FLOW_DEPTH) return TOO_DEEP;
       if (aliases > MAX_ALIASES) return `${beyond("anchors and aliases", MAX_ALIASES)}; write out what they stand for`;

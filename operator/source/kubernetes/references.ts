@@ -1,3 +1,4 @@
+import { inBackground } from "../../../base/boundary.ts";
 import type { Clock } from "../../../model/clock.ts";
 import type { Log } from "../../../model/log.ts";
 import { fail, failForNow, ok, type Result } from "../../../model/result.ts";
@@ -80,7 +81,9 @@ class WatchedReferences implements References {
     for (const [id, entry] of this.entries) {
       if (isNamed(id) || now - entry.lastRead < KEEP_MS) continue;
       this.entries.delete(id);
-      void entry.reflector.stop();
+      inBackground(entry.reflector.stop(), (error) =>
+        this.options.log.error("a watch could not be ended", { reference: id, error: String(error) }),
+      );
     }
   }
 
@@ -106,6 +109,7 @@ class WatchedReferences implements References {
       random,
       path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/${KINDS[kind].plural}`,
       fieldSelector: `metadata.name=${name}`,
+      log,
       onList: ([object]) => set(object),
       onEvent: (type, object) => set(type === "DELETED" ? undefined : object),
       onTrouble(failure) {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import type { Clock } from "../../../model/clock.ts";
+import { silentLog } from "../../../model/log.ts";
 import { ok, type Result } from "../../../model/result.ts";
 import type { Fields } from "../../parse/defaults.ts";
 import type { ApiFailure, ApiRequest, KubeApi, WatchEvent } from "./api.ts";
@@ -50,6 +51,7 @@ function bench(t: TestContext, lists: Result<Fields, ApiFailure>[], watches: Wat
   const reflector = startReflector({
     api,
     clock,
+    log: silentLog,
     path: "/api/v1/secrets",
     random: () => 1,
     onList: (objects) => seen.push(`[${objects.map(({ metadata, kind }) => `${String(kind)} ${metadata.name}`).join()}]`),

@@ -1,5 +1,7 @@
 import { type BackoffPolicy, backoff } from "../../../base/backoff.ts";
+import { bounded } from "../../../base/boundary.ts";
 import type { Clock } from "../../../model/clock.ts";
+import type { Log } from "../../../model/log.ts";
 import { type Fields, isFields } from "../../parse/defaults.ts";
 import type { ApiFailure, KubeApi } from "./api.ts";
 
@@ -18,6 +20,7 @@ export interface ReflectorOptions {
   readonly path: string;
   readonly fieldSelector?: string;
   readonly clock: Clock;
+  readonly log: Log;
   /** 0 to 1, for jitter. */
   readonly random: () => number;
   /** All objects, as listed. Called again after every gap. */
@@ -109,7 +112,7 @@ class CollectionReflector implements Reflector {
       const { continue: more, resourceVersion } = isFields(metadata) ? metadata : {};
       next = typeof more === "string" ? more : "";
       if (next !== "") continue;
-      onList(objects);
+      bounded(() => onList(objects), this.notTaken());
       return String(resourceVersion ?? "");
     }
   }
@@ -126,7 +129,7 @@ class CollectionReflector implements Reflector {
       const result = await api.watch({ path, query, signal }, ({ type, object }) => {
         if (!isFields(object.metadata) || typeof object.metadata.resourceVersion !== "string") return;
         last = object.metadata.resourceVersion;
-        if (type !== "BOOKMARK" && type !== "ERROR" && isKubeObject(object)) onEvent(type, object);
+        if (type !== "BOOKMARK" && type !== "ERROR" && isKubeObject(object)) bounded(() => onEvent(type, object), this.notTaken(object));
       });
       const steady = clock.now() - since >= STEADY_MS;
       if (steady) this.failures = 0;
@@ -134,6 +137,12 @@ class CollectionReflector implements Reflector {
       if (!steady) await this.pause();
     }
     return undefined;
+  }
+
+  private notTaken(object?: KubeObject): (error: unknown) => void {
+    const { log, path } = this.options;
+    const of = object === undefined ? {} : { namespace: object.metadata.namespace, name: object.metadata.name };
+    return (error) => log.error("an object of a collection could not be taken in", { path, ...of, error: String(error) });
   }
 
   private tell(failure: ApiFailure | undefined): void {

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { KubeConfig } from "@kubernetes/client-node";
+import { bounded } from "../../../base/boundary.ts";
 import type { Clock } from "../../../model/clock.ts";
 import { type FilterKey, filterId } from "../../../model/filter.ts";
 import type { WasmFilter, WasmFilterStatus } from "../../../model/gen/wasmfilter.ts";
@@ -74,6 +75,7 @@ class KubernetesSource implements Source {
       path: namespace === undefined ? `${GROUP}/wasmfilters` : collection(namespace),
       clock,
       random,
+      log: this.options.log,
       onList: (objects) => this.replace(objects),
       onEvent: (type, object) => this.onEvent(type, object),
       onTrouble: (failure) => this.onTrouble(failure),
@@ -158,7 +160,7 @@ class KubernetesSource implements Source {
   private replace(objects: readonly KubeObject[]): void {
     const listed = new Set(objects.map((object) => filterId(keyOf(object as unknown as WasmFilter))));
     for (const id of [...this.objects.keys()]) if (!listed.has(id)) this.remove(id);
-    for (const object of objects) this.put(object);
+    for (const object of objects) bounded(() => this.put(object), this.notTaken(object));
   }
 
   private onEvent(type: "ADDED" | "MODIFIED" | "DELETED", object: KubeObject): void {
@@ -168,6 +170,12 @@ class KubernetesSource implements Source {
     if (held?.metadata.uid === object.metadata.uid && isOlder(object.metadata.resourceVersion, held.metadata.resourceVersion)) return;
     if (type === "DELETED") this.remove(id);
     else this.put(object);
+  }
+
+  /** One object that cannot be taken in is not what the others wait for. */
+  private notTaken(object: KubeObject): (error: unknown) => void {
+    const filter = filterId(keyOf(object as unknown as WasmFilter));
+    return (error) => this.options.log.error("a WasmFilter could not be taken in; its last state stays", { filter, error: String(error) });
   }
 
   private onTrouble(failure: ApiFailure | undefined): void {

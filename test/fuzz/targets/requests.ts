@@ -47,7 +47,12 @@ export const requests: Target = {
     const time = { now: 1_000 };
     const clock = { now: () => (time.now += 1_000), after: () => () => {} };
     const { fleet, observer, rejectionOf, reportStats, known } = createFleet({ cache, clock, epoch: "fuzz" });
-    const discovery = createDiscovery({ cache, modules: oneModule(), observer, limits: { names: MAX_NAMES, types: 32, namesInAll: 1_000_000 } });
+    const discovery = createDiscovery({
+      cache,
+      modules: oneModule(),
+      observer,
+      limits: { names: MAX_NAMES, types: 32, namesInAll: 1_000_000 },
+    });
     const methods = new Map([
       ...discoveryMethods(discovery),
       ...csdsMethods({ discovery, cache, rejectionOf }),

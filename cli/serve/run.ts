@@ -1,0 +1,55 @@
+import { readFileSync } from "node:fs";
+import { systemClock } from "../../model/clock.ts";
+import type { CrashJournal } from "../../model/crash-journal.ts";
+import { ok, type Result } from "../../model/result.ts";
+import type { Source } from "../../operator/index.ts";
+import { createCrashJournal } from "./crash-journal.ts";
+import { CRASHED, watchCrashes } from "./crash-watch.ts";
+import { lockData } from "./data-lock.ts";
+import { type ServeOptions, startServer } from "./serve.ts";
+
+export interface RunOptions extends Omit<ServeOptions, "source" | "crashes"> {
+  readonly sourceOf: (crashes: CrashJournal) => Source;
+}
+
+/**
+ * Runs a server on a data folder of its own until a signal stops it. An error that nothing catches ends it too, in the same order; the process has status
+ * `CRASHED` then.
+ */
+export async function runServer({ sourceOf, ...options }: RunOptions): Promise<Result<void>> {
+  const { dataDir, log } = options;
+  const lock = await lockData(dataDir, log);
+  if (!lock.ok) return lock;
+  const crashes = createCrashJournal({ dataDir, version: version(), now: systemClock.now });
+  const watch = watchCrashes(crashes, log);
+  const crashed = watch.crashed.then(() => undefined);
+  const server = await Promise.race([startServer({ ...options, source: sourceOf(crashes), crashes }), crashed]);
+  if (server === undefined) process.exit(CRASHED);
+  if (server.ok) {
+    const signal = await Promise.race([stopSignal(), crashed]);
+    if (signal !== undefined) log.info("stopping", { signal });
+    await server.value.close();
+    if (signal === undefined) process.exit(CRASHED);
+  }
+  watch.stop();
+  crashes.close();
+  lock.value.release();
+  return server.ok ? ok(undefined) : server;
+}
+
+function version(): string {
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+  return version;
+}
+
+/** Resolves with the first signal to stop. A second one ends the process at once, as people expect of Ctrl-C. */
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    const stop = (signal: NodeJS.Signals) => {
+      process.once("SIGINT", () => process.exit(130));
+      resolve(signal);
+    };
+    process.once("SIGTERM", stop);
+    process.once("SIGINT", stop);
+  });
+}
