@@ -1,9 +1,10 @@
 import { chmod, copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { bundle, CEL } from "./build/bundle.ts";
+import { licensesOf } from "./build/licenses.ts";
 import { ROOT } from "./tests/files.ts";
-import { runOk } from "./tools/run.ts";
 
-/** What a package holds besides the JavaScript: what the code reads, and what a reader of the package looks for. */
+/** What a package holds besides the bundles: what the code reads, and what a reader of the package looks for. */
 const FILES = [
   "bin/weir",
   "crds/wasmfilters.weir.dev.yaml",
@@ -16,35 +17,34 @@ const FILES = [
 const NODE = ">=24";
 
 interface Manifest {
-  readonly dependencies: Readonly<Record<string, string>>;
   readonly [key: string]: unknown;
 }
 
 /**
- * Builds the package that npm installs: JavaScript in place of TypeScript, file by file in the same folders, since Node strips no types below
- * node_modules. `folder` is emptied first. `npm run build` makes it in `dist/package`; `npm pack ./dist/package` makes a tarball of that.
+ * Builds the package that npm installs: bundles in place of the sources and of all packages that they use. `folder` is emptied first. `npm run build`
+ * makes it in `dist/package`; `npm pack ./dist/package` makes a tarball of that.
  */
 export async function build(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
-  await runOk(process.execPath, [tsc, "-p", join(ROOT, "tsconfig.build.json"), "--outDir", folder]);
+  const metafiles = await bundle(folder);
   for (const file of FILES) {
     await mkdir(dirname(join(folder, file)), { recursive: true });
     await copyFile(join(ROOT, file), join(folder, file));
   }
   await chmod(join(folder, "bin/weir"), 0o755);
+  await writeFile(join(folder, "THIRD-PARTY-LICENSES"), await licensesOf(metafiles));
   const manifest = packed(JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")) as Manifest);
   await writeFile(join(folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
-/** The package's own manifest: no scripts, nothing that only a checkout needs. As `kubectl-weir` on the PATH it is a plugin of kubectl. */
-function packed({ name, version, description, license, type, dependencies }: Manifest): object {
+/** The package's own manifest: no dependencies, no scripts. As `kubectl-weir` on the PATH it is a plugin of kubectl. */
+function packed({ name, version, description, license, type }: Manifest): object {
   return {
     ...{ name, version, description, license, type },
     bin: { weir: "bin/weir", "kubectl-weir": "bin/weir" },
+    imports: { "#cel": `./${CEL}` },
     engines: { node: NODE },
-    dependencies,
   };
 }
 

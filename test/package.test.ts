@@ -2,17 +2,46 @@ import assert from "node:assert/strict";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { wasm } from "../preflight/testing/wat.ts";
 import { build } from "../scripts/build.ts";
 import { buildExamples } from "../scripts/build-examples.ts";
 import { runOk } from "../scripts/tools/run.ts";
 import { startEchoApp } from "./support/echo-app.ts";
 import { startEnvoy } from "./support/envoy.ts";
+import { reservePort } from "./support/ports.ts";
 import { eventually } from "./support/process.ts";
+import { startRegistry } from "./support/registry.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 import { get } from "./support/traffic.ts";
 import { condition, startWeir } from "./support/weir.ts";
 
+interface Manifest {
+  readonly version: string;
+  readonly dependencies?: Record<string, string>;
+}
+
 const INSTALL = ["--no-audit", "--no-fund", "--prefer-offline"];
+
+/** For an API server at `port`. */
+const kubeconfig = (port: number): string =>
+  JSON.stringify({
+    ...{ apiVersion: "v1", kind: "Config", "current-context": "none" },
+    contexts: [{ name: "none", context: { cluster: "none", user: "none" } }],
+    clusters: [{ name: "none", cluster: { server: `https://127.0.0.1:${port}` } }],
+    users: [{ name: "none", user: {} }],
+  });
+
+/** A plugin that is content only when the host evaluates `1 + 1` as CEL. */
+const CEL_PLUGIN = `(module
+  (import "env" "proxy_call_foreign_function" (func $call (param i32 i32 i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "expr_create") (data (i32.const 16) "expr_evaluate") (data (i32.const 32) "1 + 1") (data (i32.const 48) "\\00\\00\\00\\00")
+  (func (export "malloc") (param i32) (result i32) (i32.const 4096))
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "proxy_on_configure") (param i32 i32) (result i32)
+    (if (call $call (i32.const 0) (i32.const 11) (i32.const 32) (i32.const 5) (i32.const 64) (i32.const 68)) (then unreachable))
+    (if (call $call (i32.const 16) (i32.const 13) (i32.const 48) (i32.const 4) (i32.const 64) (i32.const 68)) (then unreachable))
+    (i32.const 1)))`;
 
 test("the packed tarball, installed in an empty folder, gives a working weir", { timeout: 300_000 }, async (t) => {
   const folder = await createTempFolder("package");
@@ -27,6 +56,10 @@ test("the packed tarball, installed in an empty folder, gives a working weir", {
     [],
     "no TypeScript and no tests",
   );
+  const manifestOf = async (...names: string[]) => JSON.parse(await readFile(at(...names, "package.json"), "utf8")) as Manifest;
+  assert.deepEqual((await manifestOf("package")).dependencies ?? {}, {}, "nothing else is installed");
+  const licenses = await readFile(at("package/THIRD-PARTY-LICENSES"), "utf8");
+  for (const name of ["@kubernetes/client-node", "undici", "yaml", "@bufbuild/cel"]) assert.ok(licenses.includes(`\n${name} `), name);
   await mkdir(at("empty"));
   await writeFile(at("empty/package.json"), "{}");
   await runOk("npm", ["install", ...INSTALL, at(packed.filename)], { cwd: at("empty") });
@@ -41,13 +74,20 @@ test("the packed tarball, installed in an empty folder, gives a working weir", {
 
   const { addHeaderAs } = await buildExamples();
   assert.match(await weir("verify", addHeaderAs.v1), /response header added: x-weir: v1/, "a module is proved");
-  await weir("push", addHeaderAs.v1, "oci-layout:images:v1");
+  await writeFile(at("cel.wasm"), await wasm(CEL_PLUGIN));
+  assert.match(await weir("verify", "cel.wasm"), /cel\.wasm/, "a prover finds CEL");
+  const registry = await startRegistry();
+  t.after(() => registry.stop());
+  const image = `${registry.host}/filters/add-header:v1`;
+  await weir("push", addHeaderAs.v1, image);
+  await writeFile(at("kubeconfig"), kubeconfig(await reservePort()));
+  await assert.rejects(weir("get", "--kubeconfig", at("kubeconfig")), /cannot be reached: ECONNREFUSED/);
   await mkdir(at("filters"));
   const manifest = {
     apiVersion: "weir.dev/v1alpha1",
     kind: "WasmFilter",
     metadata: { name: "add-header" },
-    spec: { image: "oci-layout:images:v1" },
+    spec: { image },
   };
   await writeFile(at("filters/a.json"), JSON.stringify(manifest));
   const server = await startWeir({ source: ["--filters", "filters"], data: "data", cwd: folder.path, bin });

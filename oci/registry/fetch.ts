@@ -50,7 +50,7 @@ export function createFetch(options: FetchOptions): Fetch {
 
 /** Loaded with the first request: it takes 50 ms of CPU. */
 async function load(options: FetchOptions) {
-  const { fetch, Agent, EnvHttpProxyAgent, buildConnector } = await import("undici");
+  const { fetch, Agent, EnvHttpProxyAgent, buildConnector } = await import("./undici.ts");
   const agent = (reach: Reach) => {
     const settings: Agent.Options = {
       connect: guarded(buildConnector, options, reach),

@@ -1,5 +1,6 @@
 // The first code of a prover. It has no rights but its three pipes, so it reads its own program from the first: one frame
-// (see frame.ts), whose body is JSON: the entry, and the text of each file by its URL. Plain JavaScript: Node runs it without a compile.
+// (see frame.ts), whose body is JSON: the entry, the text of each file by its URL, and where the packages are that it may read.
+// Plain JavaScript: Node runs it without a compile.
 import { readSync } from "node:fs";
 import { registerHooks } from "node:module";
 
@@ -15,10 +16,11 @@ function read(size) {
 
 const prefix = read(8);
 read(prefix.readUInt32BE(0));
-const { entry, files } = JSON.parse(read(prefix.readUInt32BE(4)).toString("utf8"));
+const { entry, files, packages } = JSON.parse(read(prefix.readUInt32BE(4)).toString("utf8"));
 
 registerHooks({
   resolve(specifier, context, next) {
+    if (Object.hasOwn(packages, specifier)) return next(packages[specifier], context);
     const url = specifier.startsWith(".") ? new URL(specifier, context.parentURL).href : specifier;
     return Object.hasOwn(files, url) ? { url, format: "module", shortCircuit: true } : next(specifier, context);
   },

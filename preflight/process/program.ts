@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { stripTypeScriptTypes } from "node:module";
+import { createRequire, stripTypeScriptTypes } from "node:module";
 import { dirname, join } from "node:path";
 import { encodeHead } from "./frame.ts";
 
@@ -8,6 +8,9 @@ import { encodeHead } from "./frame.ts";
 const ENTRY = new URL(import.meta.url.endsWith(".js") ? "./child.js" : "./child.ts", import.meta.url);
 const IMPORT = /^(?:import|export)\b[^;]*?\bfrom "(\.[^"]+)";/gm;
 const TYPES_ONLY = /^(?:import|export) type\b/;
+
+/** Packages that a prover loads when it needs them: the file of each, by the name that it is asked for. */
+export const PACKAGES = { "#cel": createRequire(import.meta.url).resolve("#cel") };
 
 /** The files that a prover loads, by URL, as they are on disk. */
 function collect(): Map<string, string> {
@@ -25,7 +28,7 @@ function collect(): Map<string, string> {
 /** JSON of all the files without their types, as boot.js reads it. */
 function strip(files: ReadonlyMap<string, string>): Buffer {
   const plain = [...files].map(([url, text]) => [url, url.endsWith(".js") ? text : stripTypeScriptTypes(text)] as const);
-  return Buffer.from(JSON.stringify({ entry: ENTRY.href, files: Object.fromEntries(plain) }));
+  return Buffer.from(JSON.stringify({ entry: ENTRY.href, files: Object.fromEntries(plain), packages: PACKAGES }));
 }
 
 /**
@@ -42,7 +45,7 @@ function kept(files: ReadonlyMap<string, string>): Buffer | undefined {
   const code = process.env.NODE_COMPILE_CACHE;
   if (code === undefined || code === "") return undefined;
   const hash = createHash("sha256")
-    .update(JSON.stringify([process.version, ...files]))
+    .update(JSON.stringify([process.version, PACKAGES, ...files]))
     .digest("hex");
   const path = join(dirname(code), `prover-${hash.slice(0, 32)}.json`);
   try {

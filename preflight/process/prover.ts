@@ -1,12 +1,11 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
 import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { type ProofBounds, shellLimits, type Usage, usageOf } from "./bounds.ts";
 import { createFrameReader, encodeHead } from "./frame.ts";
-import { proverProgram } from "./program.ts";
+import { PACKAGES, proverProgram } from "./program.ts";
 
 /** How a prover ended. */
 export interface End {
@@ -39,7 +38,7 @@ const MAX_WORDS = 4096;
 
 /** The one package that a prover may read from disk: CEL, when a module asks for it. */
 function readablePackages(): string {
-  const path = createRequire(import.meta.url).resolve("@bufbuild/cel");
+  const path = PACKAGES["#cel"];
   return path.slice(0, path.lastIndexOf("@bufbuild") + "@bufbuild".length);
 }
 

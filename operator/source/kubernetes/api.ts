@@ -53,7 +53,7 @@ export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 
 
   async function send(request: ApiRequest, signal: AbortSignal): Promise<ResponseContext> {
     // Loaded on first use: it takes half a second, which commands without a cluster should not spend.
-    const { HttpMethod, IsomorphicFetchHttpLibrary, RequestContext } = await import("@kubernetes/client-node");
+    const { HttpMethod, IsomorphicFetchHttpLibrary, RequestContext } = await import("./http.ts");
     const context = new RequestContext(server + request.path, HttpMethod[request.method ?? "GET"]);
     for (const [name, value] of Object.entries(request.query ?? {})) context.setQueryParam(name, value);
     context.setHeaderParam("accept", "application/json");

@@ -12,8 +12,11 @@ export interface Expressions {
   remove(token: number): void;
 }
 
-/** Loaded when a plugin asks first: most never do, and loading takes longer than all the rest of a prover's start. */
-const loadCel = (): typeof import("@bufbuild/cel") => createRequire(import.meta.url)("@bufbuild/cel");
+/**
+ * Loaded when a plugin asks first: most never do, and loading takes longer than all the rest of a prover's start. `#cel` is the name that
+ * package.json gives to @bufbuild/cel: an installed package has it in a file of its own.
+ */
+const loadCel = (): typeof import("@bufbuild/cel") => createRequire(import.meta.url)("#cel");
 
 /** Longest text of an expression, in bytes: an expression of a filter has a few hundred. */
 const MAX_EXPRESSION = 16 * 1024;

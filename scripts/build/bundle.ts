@@ -1,0 +1,107 @@
+import { readFile } from "node:fs/promises";
+import { isBuiltin } from "node:module";
+import { join, relative } from "node:path";
+import { type BuildOptions, build, type Metafile, type OnResolveArgs, type Plugin } from "esbuild";
+import { ROOT } from "../tests/files.ts";
+
+/** The tree of the package keeps these places, so that code finds its neighbours as in a checkout. */
+const MAIN = "cli/main";
+const PROVER = "preflight/process/child";
+/** What `#cel` names in the package. A prover may read the folder `@bufbuild` and no other. */
+export const CEL = "lib/@bufbuild/cel.cjs";
+
+/** The oldest Node that runs the bundle. */
+const TARGET = "node24";
+
+const COMMON = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  platform: "node",
+  target: TARGET,
+  // Names stay: a stack trace tells which function, and no code is told its own name wrongly.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  legalComments: "none", // They are in one file: see licenses.ts.
+  metafile: true,
+  logLevel: "warning",
+} as const satisfies BuildOptions;
+
+/** Packages in CommonJS call `require` for Node's own modules. */
+const REQUIRE = `import{createRequire as __weirRequire}from"node:module";const require=__weirRequire(import.meta.url);`;
+
+/**
+ * Bundles what `weir` runs into `folder`: the commands (with chunks in `lib/`, loaded as they are needed), the program of a prover as one file,
+ * and CEL, which a prover loads by itself. Gives esbuild's account of what went in.
+ */
+export async function bundle(folder: string): Promise<Metafile[]> {
+  const results = [
+    await build({
+      ...COMMON,
+      entryPoints: { [MAIN]: `${MAIN}.ts` },
+      outdir: folder,
+      chunkNames: "lib/[name]-[hash]",
+      splitting: true,
+      format: "esm",
+      banner: { js: REQUIRE },
+      plugins: [ownPlaces("../"), namedImports, unusedPartsOf("@kubernetes/client-node")],
+    }),
+    await build({
+      ...COMMON,
+      entryPoints: { [PROVER]: `${PROVER}.ts` },
+      outdir: folder,
+      format: "esm",
+      plugins: [ownPlaces("../../")],
+    }),
+    await build({ ...COMMON, entryPoints: ["@bufbuild/cel"], outfile: join(folder, CEL), format: "cjs" }),
+  ];
+  return results.map(({ metafile }) => metafile);
+}
+
+/**
+ * Lets each file of the project see the `import.meta.url` that it would have as JavaScript in its own folder of the package, wherever its code ends
+ * up: the paths that it makes of that hold in a checkout and in a package. `up` leads from the folder of the output to the package's root.
+ */
+function ownPlaces(up: string): Plugin {
+  return {
+    name: "own-places",
+    setup({ onLoad }) {
+      onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+        const text = await readFile(path, "utf8");
+        const place = up + relative(ROOT, path).replace(/\.ts$/, ".js");
+        return { loader: "ts", contents: text.replaceAll("import.meta.url", `new URL(${JSON.stringify(place)}, import.meta.url).href`) };
+      });
+    },
+  };
+}
+
+/**
+ * Refuses to load a package by a dynamic import. Of one in CommonJS esbuild then gives the default export alone, and of any other it keeps all,
+ * used or not. Import a file of the project that exports by name what is used.
+ */
+const namedImports: Plugin = {
+  name: "named-imports",
+  setup({ onResolve }) {
+    onResolve({ filter: /^[^.]/ }, ({ kind, path, importer }) => {
+      if (kind !== "dynamic-import" || isBuiltin(path) || importer.includes("/node_modules/")) return undefined;
+      return { errors: [{ text: `${path} is loaded as a whole; import a file that exports by name what is used of it` }] };
+    });
+  },
+};
+
+/**
+ * Leaves out the files of a package that nobody asks for. The package does not say that its files only define things (`sideEffects` of its
+ * package.json), which those of the Kubernetes client do: its classes for every kind of object are 5 MB that Weir never uses.
+ */
+function unusedPartsOf(name: string): Plugin {
+  const isOfPackage = ({ path, importer }: OnResolveArgs) => path === name || (path.startsWith(".") && importer.includes(`/${name}/`));
+  return {
+    name: "unused-parts",
+    setup({ onResolve, resolve }) {
+      onResolve({ filter: /^[@.]/ }, async (args) => {
+        if (args.pluginData === name || !isOfPackage(args)) return undefined;
+        const { importer, resolveDir, kind } = args;
+        return { ...(await resolve(args.path, { importer, resolveDir, kind, pluginData: name })), sideEffects: false };
+      });
+    },
+  };
+}
