@@ -101,7 +101,26 @@ export function describeForeign({ apiVersion, kind, name }: ForeignObject): stri
   return `${[apiVersion, kind, name].filter((part) => part !== "").join(" ")} is not Weir's; Weir reads ${ours.join(", ")}`;
 }
 
+/** Most values of a JSON file: a parser builds them in one go, some 100 ms for so many. */
+const MAX_VALUES = 200_000;
+
+/** Whether a JSON text separates more values than that. What stands in strings does not count. */
+function hasTooMany(text: string): boolean {
+  let commas = 0;
+  for (let at = 0, isString = false; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) isString = !isString;
+    else if (code === BACKSLASH) at++;
+    else if (code === COMMA && !isString && ++commas > MAX_VALUES) return true;
+  }
+  return false;
+}
+
+const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
+
 function readJson(text: string): Result<ManifestDocument[]> {
+  if (hasTooMany(text))
+    return fail("InvalidManifest", `more than ${MAX_VALUES.toLocaleString("en")} values; split it, or write the configuration as a string`);
   try {
     return ok([{ value: JSON.parse(text) as unknown, line: 1 }]);
   } catch (error) {
