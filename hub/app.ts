@@ -4,6 +4,7 @@ import { compress } from "hono/compress";
 import { etag } from "hono/etag";
 import { secureHeaders } from "hono/secure-headers";
 import type { Log } from "../model/log.ts";
+import { type AdmissionLimits, createAdmission } from "./admission.ts";
 import { failure } from "./answers.ts";
 import { isCrossOrigin, isLocalName, isSafe } from "./origin.ts";
 import type { Route } from "./route.ts";
@@ -13,13 +14,14 @@ export interface AppOptions {
   readonly log: Log;
   /** The server listens on an address that only this machine reaches. */
   readonly loopback: boolean;
+  readonly admission: AdmissionLimits;
 }
 
 type App = Hono<{ Bindings: HttpBindings }>;
 type Guard = MiddlewareHandler<{ Bindings: HttpBindings }>;
 
 /** HTTP as clients expect it, around a table of routes: HEAD, ETag, compression, 404, 405 with Allow, and errors of one shape. */
-export function createApp({ routes, log, loopback }: AppOptions): App {
+export function createApp({ routes, log, loopback, admission }: AppOptions): App {
   const app: App = new Hono();
   app.use(
     secureHeaders({
@@ -32,6 +34,7 @@ export function createApp({ routes, log, loopback }: AppOptions): App {
   if (loopback) app.use(localNamesOnly);
   app.use(sameOriginWrites);
   app.use(compress());
+  app.use(createAdmission(admission));
   const paths = routes.map(({ path }) => path).join(", ");
   const unknown = () => failure(404, "NotFound", `no such path; this server has ${paths}`);
   for (const { path, isDocument, get } of routes) {

@@ -7,6 +7,7 @@ import { createApp } from "./app.ts";
 import { createEventStream } from "./events.ts";
 import { isLoopback } from "./origin.ts";
 import { createRoutes } from "./routes.ts";
+import { boundSockets } from "./sockets.ts";
 import type { Views } from "./views.ts";
 
 export interface HubOptions {
@@ -14,6 +15,8 @@ export interface HubOptions {
   /** Where to listen. Absent: 127.0.0.1 and a free port. The API has no login: bind it wider only behind a network policy. */
   readonly address?: { readonly host?: string; readonly port: number };
   readonly log: Log;
+  /** Sockets that may be open. Default: 512. */
+  readonly maxConnections?: number;
   /** Bounds of the event stream; the defaults fit any real use. */
   readonly events?: { readonly maxClients?: number; readonly maxBufferedBytes?: number; readonly keepAliveMs?: number };
 }
@@ -28,11 +31,13 @@ export interface Hub {
 
 /** Requests carry no body and few headers: what is larger or slower than this is not one of ours. */
 const LIMITS = { headerBytes: 16 * 1024, headersMs: 5_000, requestMs: 10_000, idleMs: 30_000, connections: 512, closeMs: 1_000 };
+/** A reader that takes nothing for half a minute, or not all in a minute, is gone or means no good. The largest documents have tens of megabytes. */
+const ADMISSION = { answers: 64, unsentBytes: 64 * 1024 * 1024, answerMs: 60_000 };
 
-export function createHub({ views, address, log, events }: HubOptions): Hub {
+export function createHub({ views, address, log, events, maxConnections = LIMITS.connections }: HubOptions): Hub {
   const host = address?.host ?? "127.0.0.1";
   const stream = createEventStream(views, { maxClients: 64, maxBufferedBytes: 64 * 1024, keepAliveMs: 15_000, ...events });
-  const app = createApp({ routes: createRoutes(views, stream), log, loopback: isLoopback(host) });
+  const app = createApp({ routes: createRoutes(views, stream), log, loopback: isLoopback(host), admission: ADMISSION });
   const server = createServer(
     {
       maxHeaderSize: LIMITS.headerBytes,
@@ -49,7 +54,9 @@ export function createHub({ views, address, log, events }: HubOptions): Hub {
     }),
   );
   server.keepAliveTimeout = LIMITS.idleMs;
-  server.maxConnections = LIMITS.connections;
+  // Of a socket on which nothing moves, in either direction.
+  server.timeout = LIMITS.idleMs;
+  boundSockets(server, maxConnections);
   return {
     listen: () => listen(server, host, address?.port ?? 0),
     close() {

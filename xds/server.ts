@@ -30,6 +30,9 @@ export interface XdsServerOptions {
   readonly maxNames?: number;
   /** Milliseconds after which a connection is asked to come back, maybe to another replica. Default 0: never. */
   readonly maxConnectionAgeMs?: number;
+  /** Connections in all, and from one address. Default: no bound. */
+  readonly maxConnections?: number;
+  readonly maxConnectionsPerAddress?: number;
 }
 
 export interface XdsServer {
@@ -66,6 +69,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     tls: options.tls,
     maxRequestSize: options.maxRequestSize ?? 4 * 1024 * 1024,
     maxConnectionAgeMs: options.maxConnectionAgeMs ?? 0,
+    ...boundsOf(options),
     refused: createRefusals(log, clock, metrics),
   });
   metrics.gauge("streams", () => discovery.size());
@@ -83,4 +87,8 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       await server.close();
     },
   };
+}
+
+function boundsOf({ maxConnections = Number.POSITIVE_INFINITY, maxConnectionsPerAddress = maxConnections }: XdsServerOptions) {
+  return { maxConnections, maxConnectionsPerAddress };
 }

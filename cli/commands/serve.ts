@@ -9,12 +9,14 @@ import type { Source } from "../../operator/index.ts";
 import { parseAddress } from "../args/address.ts";
 import { parseByteSize } from "../args/byte-size.ts";
 import { defineCommand } from "../args/command.ts";
+import { readCount } from "../args/count.ts";
 import { readDuration } from "../args/duration.ts";
 import type { Flag, FlagValues } from "../args/syntax.ts";
 import { usage } from "../args/usage.ts";
 import { fleetFlags } from "../fleet/flags.ts";
 import { chooseFleet } from "../fleet/open.ts";
 import { allowAddressFlag, maxModuleLoadFlag, openFetch } from "../modules.ts";
+import { descriptorLimit, type SocketShares, shareDescriptors } from "../serve/descriptors.ts";
 import { FORMATS, type Format, formatFor, LEVELS, type Level } from "../serve/levels.ts";
 import type { TlsFiles } from "../serve/tls-files.ts";
 import { type Terminal, takesColor } from "../terminal.ts";
@@ -64,6 +66,18 @@ const flags = {
     help: "ask a proxy to reconnect after this time, ten percent more or less (0s: never)",
     fallback: "0s",
     env: "WEIR_MAX_CONNECTION_AGE",
+  },
+  "max-connections": {
+    type: "string",
+    value: "COUNT",
+    help: "how many connections proxies may have in all (default: what the limit on open files leaves, at most 16384)",
+    env: "WEIR_MAX_CONNECTIONS",
+  },
+  "max-connections-per-address": {
+    type: "string",
+    value: "COUNT",
+    help: "how many of them from one address (default: a quarter); more where many proxies come through one",
+    env: "WEIR_MAX_CONNECTIONS_PER_ADDRESS",
   },
   data: {
     type: "string",
@@ -134,6 +148,8 @@ export const serve = defineCommand({
     if (!maxConnectionAge.ok) return maxConnectionAge;
     const maxLoad = readDuration(input.flags["max-module-load"], "--max-module-load", "10m");
     if (!maxLoad.ok) return maxLoad;
+    const sockets = socketShares(input.flags);
+    if (!sockets.ok) return sockets;
     const tls = tlsFiles(input.flags);
     if (!tls.ok) return tls;
     const dataDir = resolve(input.flags.data);
@@ -159,6 +175,7 @@ export const serve = defineCommand({
       moduleCacheBytes: moduleCache.value,
       maxNamespaceStoreBytes: maxNamespaceStore.value,
       maxModuleLoadMs: maxLoad.value,
+      sockets: sockets.value,
       tls: tls.value,
       maxConnectionAgeMs: maxConnectionAge.value,
     });
@@ -179,6 +196,14 @@ function tlsFiles(values: FlagValues<typeof flags>): Result<TlsFiles | undefined
     return usage("--xds-tls-cert and --xds-tls-key need each other; give both, or neither for plaintext");
   if (clientCa !== undefined) return usage("--xds-client-ca needs --xds-tls-cert and --xds-tls-key: client certificates exist in TLS only");
   return ok(undefined);
+}
+
+function socketShares(values: FlagValues<typeof flags>): Result<SocketShares> {
+  const xds = readCount(values["max-connections"], "--max-connections");
+  if (!xds.ok) return xds;
+  const perAddress = readCount(values["max-connections-per-address"], "--max-connections-per-address");
+  if (!perAddress.ok) return perAddress;
+  return ok(shareDescriptors(descriptorLimit(), { xds: xds.value, perAddress: perAddress.value }));
 }
 
 async function makeFolder(dir: string): Promise<Result<void>> {

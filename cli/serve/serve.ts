@@ -10,6 +10,7 @@ import { createOperator, type Source } from "../../operator/index.ts";
 import { createPreflight } from "../../preflight/index.ts";
 import { createXdsServer, type XdsServerOptions } from "../../xds/index.ts";
 import type { Address } from "../args/address.ts";
+import type { SocketShares } from "./descriptors.ts";
 import { registerFilterMetrics } from "./filter-metrics.ts";
 import { createPrometheus } from "./metrics.ts";
 import type { KeySource } from "./private-key.ts";
@@ -37,6 +38,8 @@ export interface ServeOptions {
   readonly maxNamespaceStoreBytes: number;
   /** TLS of the xDS port; `undefined`: plaintext. */
   readonly tls: TlsFiles | undefined;
+  /** How many connections each server may have. */
+  readonly sockets: SocketShares;
   /** Milliseconds after which a proxy is asked to connect anew; 0: never. */
   readonly maxConnectionAgeMs: number;
   /** CPU milliseconds that a module may take to load on a proxy. */
@@ -105,6 +108,8 @@ function createRooms(options: ServeOptions, keys: Keyring, tls: XdsServerOptions
     modules: cache,
     tls,
     maxConnectionAgeMs: options.maxConnectionAgeMs,
+    maxConnections: options.sockets.xds,
+    maxConnectionsPerAddress: options.sockets.xdsPerAddress,
   });
   const operator = createOperator({
     source,
@@ -122,7 +127,7 @@ function createRooms(options: ServeOptions, keys: Keyring, tls: XdsServerOptions
   });
   registerFilterMetrics(registry, () => operator.filters(), xds.fleet);
   const views = createViews(operator, xds.fleet, () => registry.metrics(), clock.now);
-  return { xds, operator, hub: createHub({ views, address: options.http, log }) };
+  return { xds, operator, hub: createHub({ views, address: options.http, maxConnections: options.sockets.http, log }) };
 }
 
 async function bind(server: { listen(): Promise<Address> }, { host, port }: Address): Promise<Result<Address>> {

@@ -1,0 +1,75 @@
+import type { HttpBindings } from "@hono/node-server";
+import type { MiddlewareHandler } from "hono";
+import { failure } from "./answers.ts";
+import { partOf } from "./sockets.ts";
+
+export interface AdmissionLimits {
+  /** Answers that are made or sent at a time. */
+  readonly answers: number;
+  /** Bytes of answers that were not sent yet; a larger one goes alone. */
+  readonly unsentBytes: number;
+  /** Milliseconds that a client has to take an answer. */
+  readonly answerMs: number;
+}
+
+const EXEMPT = new Set(["/healthz", "/readyz"]);
+
+/**
+ * Bounds what is answered at a time, in all and for each address; the health of the process is always told. Answers are made one after the other, each in a
+ * turn of the event loop of its own.
+ */
+export function createAdmission(limits: AdmissionLimits): MiddlewareHandler<{ Bindings: HttpBindings }> {
+  const byAddress = new Map<string, number>();
+  let answers = 0;
+  let unsent = 0;
+  let last: Promise<unknown> = Promise.resolve();
+
+  const isFull = (address: string) => answers >= limits.answers || (byAddress.get(address) ?? 0) >= partOf(limits.answers);
+
+  function count(address: string, change: number): void {
+    answers += change;
+    const own = (byAddress.get(address) ?? 0) + change;
+    if (own === 0) byAddress.delete(address);
+    else byAddress.set(address, own);
+  }
+
+  return async (context, next) => {
+    const { incoming, outgoing } = context.env;
+    if (EXEMPT.has(context.req.path)) return next();
+    const address = incoming.socket.remoteAddress ?? "";
+    if (isFull(address)) return tooMany();
+    let size = 0;
+    let isCounted = true;
+    const release = () => {
+      if (isCounted) count(address, -1);
+      isCounted = false;
+    };
+    count(address, 1);
+    outgoing.once("close", () => {
+      release();
+      unsent -= size;
+    });
+    last = last.then(() => new Promise((resolve) => setImmediate(resolve)));
+    await last;
+    if (outgoing.destroyed) return tooMany();
+    await next();
+    if (context.res.headers.get("content-type") === "text/event-stream") {
+      // It has bounds of its own, and no end.
+      release();
+      return;
+    }
+    size = Number(context.res.headers.get("content-length") ?? 0);
+    unsent += size;
+    if (unsent > limits.unsentBytes && size < unsent) {
+      unsent -= size;
+      size = 0;
+      context.res = tooMany();
+    }
+    const late = setTimeout(() => outgoing.destroy(), limits.answerMs);
+    outgoing.once("close", () => clearTimeout(late));
+  };
+}
+
+function tooMany(): Response {
+  return failure(503, "TooManyReaders", "too many answers are not read yet; try again later", { "retry-after": "1" });
+}
