@@ -1,4 +1,5 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fail, ok, type Result } from "../../../model/result.ts";
 import { type Assembly, assemble, type ManifestFile } from "./assemble.ts";
@@ -8,7 +9,7 @@ import { type ManifestFormat, readManifestInTurns } from "./manifest.ts";
 export const MAX_FILE_BYTES = 8 * 1024 * 1024;
 /** Files of a folder beyond this many are not read. */
 const MAX_FILES = 10_000;
-const MANIFEST = /^[^.].*[.](ya?ml|json)$/;
+const MANIFEST = /^[^.].*[.](ya?ml|json)$/s;
 
 /** Names of the manifests in a folder, in order. Subfolders and hidden files are skipped. Rejects if the folder cannot be read. */
 export async function manifestNames(dir: string): Promise<readonly string[]> {
@@ -20,12 +21,21 @@ export function formatOf(name: string): ManifestFormat {
   return name.endsWith(".json") ? "json" : "yaml";
 }
 
-/** The text of a manifest file. Fails with reason `Unreadable` if it is too large, not UTF-8, or cannot be read. */
+/** The text of a manifest file. Fails with reason `Unreadable` if it is no file, too large, not UTF-8, or cannot be read. */
 export async function readManifestText(path: string): Promise<Result<string>> {
   try {
-    const { size } = await stat(path);
-    if (size > MAX_FILE_BYTES) return fail("Unreadable", `larger than ${MAX_FILE_BYTES} bytes; split it`);
-    return ok(new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path)));
+    // Opening a pipe would wait for its writer, reading a device has effects.
+    if (!(await stat(path)).isFile()) return fail("Unreadable", "not a file; write a file in its place, or take it away");
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const { size } = await file.stat();
+      if (size > MAX_FILE_BYTES) return fail("Unreadable", `larger than ${MAX_FILE_BYTES} bytes; split it`);
+      // It may grow while it is read.
+      const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(size), position: 0 });
+      return ok(new TextDecoder("utf-8", { fatal: true }).decode(buffer.subarray(0, bytesRead)));
+    } finally {
+      await file.close();
+    }
   } catch (error) {
     if (error instanceof TypeError) return fail("Unreadable", "not UTF-8 text");
     return fail("Unreadable", `cannot be read (${codeOf(error)})`);

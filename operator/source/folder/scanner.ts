@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { hasCode } from "../../../base/error.ts";
 import type { Clock } from "../../../model/clock.ts";
 import { type CrashJournal, noCrashJournal } from "../../../model/crash-journal.ts";
 import { filterId } from "../../../model/filter.ts";
@@ -183,8 +184,14 @@ function versionOf(signature: string): string {
   return hash("sha256", signature).slice(0, 32);
 }
 
-/** `undefined` if it is not a file. */
+/** `undefined` if there is nothing. What is there and no file is told when it is read. */
 async function signatureOf(path: string): Promise<string | undefined> {
-  const file = await stat(path, { bigint: true }).catch(() => undefined);
-  return file?.isFile() === true ? `${file.ino}:${file.size}:${file.mtimeNs}:${file.ctimeNs}` : undefined;
+  try {
+    const file = await stat(path, { bigint: true });
+    if (!file.isFile()) return `no file:${file.ino}`;
+    return `${file.ino}:${file.size}:${file.mtimeNs}:${file.ctimeNs}`;
+  } catch (error) {
+    // A link without its target is what a swap of links shows for a moment.
+    return hasCode(error, "ENOENT", "ENOTDIR") ? undefined : `unreadable:${(error as NodeJS.ErrnoException).code}`;
+  }
 }
