@@ -48,27 +48,30 @@ test("a step forward waits for an API server that hangs", async () => {
   assert.equal(on(second), 4);
 });
 
-test("a rollback does not wait for an API server that hangs", async () => {
-  const world = createWorld();
-  const first = world.registry.push(IMAGE, "v1");
-  await world.start();
-  world.fleet.connect("a");
-  world.source.apply("f", specOf(IMAGE, { pullPolicy: "Always", interval: "5s" }));
-  await world.run();
-  const bad = world.registry.push(IMAGE, "v2");
-  world.fleet.rejects = ({ digest }) => (digest === bad ? "Unable to create Wasm plugin default/f" : undefined);
-  await world.clock.advance(5_000);
-  const { promise, resolve } = Promise.withResolvers<void>();
-  world.source.hanging = promise;
-  world.fleet.answer("a");
-  await world.clock.advance(500);
-  const [desired] = world.fleet.proxy("a")?.slots.get("default")?.desired ?? [];
-  assert.equal(desired?.digest, first);
-  assert.equal(world.source.statusOf("f")?.rollout?.state, "Progressing");
-  resolve();
-  await world.run();
-  assert.equal(world.source.statusOf("f")?.rollout?.state, "RolledBack");
-});
+for (const setBackMs of [0, 3_600_000])
+  test(`a rollback does not wait for an API server that hangs, on a clock that is set back by ${setBackMs} ms meanwhile`, async () => {
+    const world = createWorld();
+    const first = world.registry.push(IMAGE, "v1");
+    await world.start();
+    for (const id of ["a", "b"]) world.fleet.connect(id);
+    world.source.apply("f", specOf(IMAGE, { pullPolicy: "Always", interval: "5s" }));
+    await world.run();
+    const bad = world.registry.push(IMAGE, "v2");
+    world.fleet.rejects = ({ digest }, id) => (digest === bad && id === "a" ? "Unable to create Wasm plugin default/f" : undefined);
+    await world.clock.advance(5_000);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    world.source.hanging = promise;
+    world.fleet.answer("a");
+    await world.clock.advance(50);
+    world.clock.jump(-setBackMs);
+    await world.clock.advance(500);
+    const [desired] = world.fleet.proxy("b")?.slots.get("default")?.desired ?? [];
+    assert.equal(desired?.digest, first);
+    assert.equal(world.source.statusOf("f")?.rollout?.state, "Progressing");
+    resolve();
+    await world.run();
+    assert.equal(world.source.statusOf("f")?.rollout?.state, "RolledBack");
+  });
 
 test("a module that the store lost is served again as soon as the registry has it", async () => {
   const world = createWorld();

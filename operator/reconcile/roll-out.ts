@@ -126,7 +126,9 @@ class WrittenRollOut implements RollOut {
     const { record, now } = turn;
     const { proposal } = record;
     if (proposal === undefined) return;
-    if (!proposal.isWritten && (proposal.isForward || now < proposal.madeAt + STEP_BACK_MS)) return;
+    // A clock that shows less than when it was made was set back: how long it waited is not known.
+    const waits = proposal.isForward || (now >= proposal.madeAt && now < proposal.madeAt + STEP_BACK_MS);
+    if (!proposal.isWritten && waits) return;
     record.commit(proposal);
     const revision = revisionOf(record, proposal.state.target);
     for (const event of proposal.events) this.deps.emit(record, event, revision);
