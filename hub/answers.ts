@@ -14,6 +14,8 @@ const MAX_COMPRESSED_BYTES = 8 * 1024 * 1024;
 /** What a refusal is about, in one word that a program can compare. */
 export type ErrorReason =
   | "BadRequest"
+  | "Unauthorized"
+  | "Forbidden"
   | "CrossOrigin"
   | "NotFound"
   | "MethodNotAllowed"

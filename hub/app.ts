@@ -7,6 +7,7 @@ import type { Log } from "../model/log.ts";
 import { type AdmissionLimits, createAdmission } from "./admission.ts";
 import { failure } from "./answers.ts";
 import { isCrossOrigin, isLocalName, isSafe } from "./origin.ts";
+import type { Readers } from "./readers.ts";
 import type { Route } from "./route.ts";
 
 export interface AppOptions {
@@ -15,13 +16,15 @@ export interface AppOptions {
   /** The server listens on an address that only this machine reaches. */
   readonly loopback: boolean;
   readonly admission: AdmissionLimits;
+  /** Absent: everybody may read. */
+  readonly readers?: Readers | undefined;
 }
 
 type App = Hono<{ Bindings: HttpBindings }>;
 type Guard = MiddlewareHandler<{ Bindings: HttpBindings }>;
 
 /** HTTP as clients expect it, around a table of routes: HEAD, ETag, compression, 404, 405 with Allow, and errors of one shape. */
-export function createApp({ routes, log, loopback, admission }: AppOptions): App {
+export function createApp({ routes, log, loopback, readers, admission }: AppOptions): App {
   const app: App = new Hono();
   app.use(
     secureHeaders({
@@ -33,6 +36,7 @@ export function createApp({ routes, log, loopback, admission }: AppOptions): App
   );
   if (loopback) app.use(localNamesOnly);
   app.use(sameOriginWrites);
+  if (readers !== undefined) app.use("/api/*", readersOnly(readers));
   app.use(compress());
   app.use(createAdmission(admission));
   const paths = routes.map(({ path }) => path).join(", ");
@@ -75,6 +79,17 @@ const sameOriginWrites: Guard = async ({ req, env }, next) => {
   if (isSafe(req.method) || !isCrossOrigin(source)) return next();
   return failure(403, "CrossOrigin", `${printable(req.method)} from a page of another origin is refused`);
 };
+
+/** Health, metrics and the description of the API are for everybody. */
+function readersOnly(readers: Readers): Guard {
+  return async ({ req }, next) => {
+    const allowed = readers.check(req.header("authorization"));
+    if (allowed.ok) return next();
+    const { reason, message } = allowed.error;
+    // https://www.rfc-editor.org/rfc/rfc6750#section-3
+    return reason === "Forbidden" ? failure(403, reason, message) : failure(401, "Unauthorized", message, { "www-authenticate": "Bearer" });
+  };
+}
 
 function printable(method: string): string {
   return /^[A-Z]{1,16}$/.test(method) ? method : "this method";

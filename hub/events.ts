@@ -6,6 +6,8 @@ import type { ChangeEvent, Views } from "./views.ts";
 export interface EventStream {
   /** Answers with a server-sent event stream; 503 when there are too many readers. */
   open(context: HubContext): Response;
+  /** Ends every stream: who still may read comes back. */
+  drop(): void;
   /** Ends every stream and stops listening to the views. */
   close(): void;
 }
@@ -33,6 +35,11 @@ export function createEventStream(views: Views, limits: EventLimits): EventStrea
     for (const reader of readers) if (!reader.write(frame)) readers.delete(reader);
   }
 
+  function drop(): void {
+    for (const reader of readers) reader.end();
+    readers.clear();
+  }
+
   return {
     open(context) {
       if (readers.size >= limits.maxClients) {
@@ -48,11 +55,11 @@ export function createEventStream(views: Views, limits: EventLimits): EventStrea
       response.headers.set("cache-control", "no-store");
       return response;
     },
+    drop,
     close() {
       clearInterval(timer);
       unsubscribe();
-      for (const reader of readers) reader.end();
-      readers.clear();
+      drop();
     },
   };
 }

@@ -1,10 +1,5 @@
 import { isIP } from "node:net";
 
-/** True for an address that only this machine reaches. */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\./.test(host);
-}
-
 /** `localhost` or an IP address, with or without a port. HTTP/1.0 clients send no Host and are no browsers. */
 export function isLocalName(host: string | undefined): boolean {
   if (host === undefined) return true;

@@ -51,7 +51,8 @@ export function createRoutes(views: Views, events: EventStream): readonly Route[
   return routes;
 }
 
-function healthRoutes(views: Views): readonly Route[] {
+/** What tells whether Weir works, and how much: for probes and scrapers. */
+export function healthRoutes(views: Views): readonly Route[] {
   return [
     {
       path: "/healthz",

@@ -1,22 +1,27 @@
 import { createServer, type Server } from "node:http";
 import { getRequestListener } from "@hono/node-server";
+import { isLoopback } from "../base/loopback.ts";
 import type { Log } from "../model/log.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import { failure } from "./answers.ts";
 import { createApp } from "./app.ts";
 import { createEventStream } from "./events.ts";
-import { isLoopback } from "./origin.ts";
-import { createRoutes } from "./routes.ts";
+import type { Readers } from "./readers.ts";
+import { createRoutes, healthRoutes } from "./routes.ts";
 import { boundSockets } from "./sockets.ts";
 import type { Views } from "./views.ts";
 
 export interface HubOptions {
   readonly views: Views;
-  /** Where to listen. Absent: 127.0.0.1 and a free port. The API has no login: bind it wider only behind a network policy. */
+  /** Where to listen. Absent: 127.0.0.1 and a free port. */
   readonly address?: { readonly host?: string; readonly port: number };
   readonly log: Log;
   /** Sockets that may be open. Default: 512. */
   readonly maxConnections?: number;
+  /** Absent: everybody may read. */
+  readonly readers?: Readers | undefined;
+  /** Health and metrics alone are answered here. */
+  readonly healthOnly?: boolean;
   /** Bounds of the event stream; the defaults fit any real use. */
   readonly events?: { readonly maxClients?: number; readonly maxBufferedBytes?: number; readonly keepAliveMs?: number };
 }
@@ -34,10 +39,20 @@ const LIMITS = { headerBytes: 16 * 1024, headersMs: 5_000, requestMs: 10_000, id
 /** A reader that takes nothing for half a minute, or not all in a minute, is gone or means no good. The largest documents have tens of megabytes. */
 const ADMISSION = { answers: 64, unsentBytes: 64 * 1024 * 1024, answerMs: 60_000 };
 
-export function createHub({ views, address, log, events, maxConnections = LIMITS.connections }: HubOptions): Hub {
+export function createHub({
+  views,
+  address,
+  log,
+  readers,
+  healthOnly = false,
+  events,
+  maxConnections = LIMITS.connections,
+}: HubOptions): Hub {
   const host = address?.host ?? "127.0.0.1";
   const stream = createEventStream(views, { maxClients: 64, maxBufferedBytes: 64 * 1024, keepAliveMs: 15_000, ...events });
-  const app = createApp({ routes: createRoutes(views, stream), log, loopback: isLoopback(host), admission: ADMISSION });
+  const stopListening = readers?.onChange(() => stream.drop()) ?? (() => {});
+  const routes = healthOnly ? healthRoutes(views) : createRoutes(views, stream);
+  const app = createApp({ routes, log, loopback: isLoopback(host), readers, admission: ADMISSION });
   const server = createServer(
     {
       maxHeaderSize: LIMITS.headerBytes,
@@ -60,6 +75,7 @@ export function createHub({ views, address, log, events, maxConnections = LIMITS
   return {
     listen: () => listen(server, host, address?.port ?? 0),
     close() {
+      stopListening();
       stream.close();
       return new Promise((resolve) => {
         // A reader that takes nothing any more would hold the shutdown for ever.

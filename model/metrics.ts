@@ -19,8 +19,8 @@ export type PushType = (typeof PUSH_TYPES)[number];
 export const NACK_REASONS = ["plugin", "resource", "other"] as const;
 export type NackReason = (typeof NACK_REASONS)[number];
 
-/** Why a client was cut off: it speaks no gRPC, its request is not valid, or it passed a bound. */
-export const REFUSAL_REASONS = ["protocol", "request", "limit"] as const;
+/** Why a client was cut off: it speaks no gRPC, its request is not valid, it passed a bound, it did not prove who it is, or it claimed or asked for what it may not. */
+export const REFUSAL_REASONS = ["protocol", "request", "limit", "unauthenticated", "denied"] as const;
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
 /** A number that is read when somebody looks. `queue_depth`: filters that wait for their reconcile. */

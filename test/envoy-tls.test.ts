@@ -43,7 +43,7 @@ async function startWorld(t: TestContext, flags: readonly string[]) {
   await mkdir(join(folder, "filters"));
   await mkdir(join(folder, "client"));
   await swapServerFiles(folder, "first", servers);
-  const own = clients.issue("web-1");
+  const own = clients.issue("web-1", { uri: "spiffe://example.org/ns/shop/sa/web" });
   await writeFile(join(folder, "client", "tls.crt"), own.cert);
   await writeFile(join(folder, "client", "tls.key"), own.key);
   await writeFile(join(folder, "client", "ca.crt"), servers.cert);

@@ -1,2 +1,5 @@
 export { type Address, type BootstrapOptions, bootstrapDefaults, renderBootstrap } from "./envoy/bootstrap.ts";
+export { type Authenticator, bearerOf, createAuthenticator } from "./identity/authenticator.ts";
+export { nodeUri } from "./identity/certificate.ts";
+export { createTokens, type LiveTokens, parseTokens } from "./identity/tokens.ts";
 export { createXdsServer, type XdsServer, type XdsServerOptions } from "./server.ts";

@@ -7,6 +7,8 @@ import type { ModuleBytes } from "../model/module.ts";
 import { createFleet } from "./fleet/fleet.ts";
 import { isKept } from "./fleet/stats.ts";
 import { createGrpcServer } from "./grpc/server.ts";
+import type { Authenticator } from "./identity/authenticator.ts";
+import { createGuard, createOpenGuard } from "./identity/guard.ts";
 import { createCache } from "./protocol/cache.ts";
 import { createRefusals } from "./refusals.ts";
 import { csdsMethods } from "./services/csds.ts";
@@ -24,6 +26,8 @@ export interface XdsServerOptions {
   readonly modules: ModuleBytes;
   /** TLS; absent: plaintext. */
   readonly tls?: TlsOptions | undefined;
+  /** Who clients must prove to be. Absent: nobody is asked, and what a client says of itself counts. */
+  readonly authenticator?: Authenticator | undefined;
   /** Largest request, in bytes. Default 4 MiB. */
   readonly maxRequestSize?: number;
   /** Names and resources that one stream may have the server remember. Default 10,000. */
@@ -59,12 +63,13 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     limits: { names: options.maxNames ?? 10_000, types: 32, namesInAll: MAX_NAMES_IN_ALL },
     metrics,
   });
+  const guard = options.authenticator === undefined ? createOpenGuard() : createGuard(options.authenticator, clock);
   const server = createGrpcServer({
     methods: new Map([
-      ...discoveryMethods(discovery),
-      ...csdsMethods({ discovery, cache, rejectionOf }),
+      ...discoveryMethods(discovery, guard),
+      ...csdsMethods({ discovery, cache, rejectionOf }, guard),
       ...healthMethods(),
-      metricsMethod({ wants: isKept, take: reportStats }),
+      metricsMethod({ wants: isKept, take: reportStats }, guard),
     ]),
     tls: options.tls,
     maxRequestSize: options.maxRequestSize ?? 4 * 1024 * 1024,
@@ -83,6 +88,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     },
     setSecureContext: (context) => server.setSecureContext(context),
     async close() {
+      guard.close();
       discovery.close();
       await server.close();
     },

@@ -1,14 +1,14 @@
 import { generateKeyPairSync, type KeyObject, randomInt, sign } from "node:crypto";
 
-/** A certificate that never expires and its private key, as PEM. */
+/** A certificate and its private key, as PEM. */
 export interface Identity {
   readonly cert: string;
   readonly key: string;
 }
 
 export interface Authority extends Identity {
-  /** A certificate for this name, as server and as client. */
-  issue(name: string): Identity;
+  /** A certificate for this name, as server and as client. `uri`: a name of that kind beside it; `until`: when it ends, by default never. */
+  issue(name: string, more?: { readonly uri?: string; readonly until?: Date }): Identity;
 }
 
 /** A certificate authority. The files are made here, so that no test needs openssl. https://www.rfc-editor.org/rfc/rfc5280#section-4.1 */
@@ -17,10 +17,10 @@ export function createAuthority(name: string): Authority {
   return {
     cert: certificate({ name, key: pair.publicKey, ca: true }, { name, key: pair.privateKey }),
     key: pem(pair.privateKey),
-    issue(subject) {
+    issue(subject, { uri, until } = {}) {
       const own = generateKeyPairSync("ec", { namedCurve: "P-256" });
       return {
-        cert: certificate({ name: subject, key: own.publicKey, ca: false }, { name, key: pair.privateKey }),
+        cert: certificate({ name: subject, key: own.publicKey, ca: false, uri, until }, { name, key: pair.privateKey }),
         key: pem(own.privateKey),
       };
     },
@@ -36,10 +36,17 @@ function pem(key: KeyObject): string {
   return key.export({ type: "pkcs8", format: "pem" }).toString();
 }
 
-function certificate(subject: Party & { readonly ca: boolean }, issuer: Party): string {
+interface Subject extends Party {
+  readonly ca: boolean;
+  readonly uri?: string | undefined;
+  readonly until?: Date | undefined;
+}
+
+function certificate(subject: Subject, issuer: Party): string {
   const ecdsaWithSha256 = sequence(oid("2a8648ce3d040302"));
-  const validity = sequence(der(0x18, Buffer.from("20200101000000Z")), der(0x18, Buffer.from("99991231235959Z")));
-  const subjectAltName = sequence(oid("551d11"), der(0x04, sequence(der(0x82, Buffer.from(subject.name)))));
+  const validity = sequence(der(0x18, Buffer.from("20200101000000Z")), der(0x18, Buffer.from(time(subject.until))));
+  const names = [der(0x82, Buffer.from(subject.name)), ...(subject.uri === undefined ? [] : [der(0x86, Buffer.from(subject.uri))])];
+  const subjectAltName = sequence(oid("551d11"), der(0x04, sequence(...names)));
   const basicConstraints = sequence(oid("551d13"), der(0x01, Buffer.from([0xff])), der(0x04, sequence(der(0x01, Buffer.from([0xff])))));
   const body = sequence(
     der(0xa0, integer(2)),
@@ -53,6 +60,10 @@ function certificate(subject: Party & { readonly ca: boolean }, issuer: Party): 
   );
   const whole = sequence(body, ecdsaWithSha256, der(0x03, Buffer.from([0]), sign("sha256", body, issuer.key)));
   return `-----BEGIN CERTIFICATE-----\n${whole.toString("base64").replace(/.{64}/g, "$&\n")}\n-----END CERTIFICATE-----\n`;
+}
+
+function time(date: Date | undefined): string {
+  return date === undefined ? "99991231235959Z" : `${date.toISOString().replace(/[-:T]|\..*/g, "")}Z`;
 }
 
 function commonName(name: string): Buffer {

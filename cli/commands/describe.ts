@@ -22,7 +22,7 @@ export const describe = defineCommand({
     { does: "a filter of a manifest folder", command: "weir describe add-header -n shop --filters ./filters" },
   ],
   async run({ flags, args }, terminal) {
-    const server = createServerClient(flags.server);
+    const server = createServerClient(flags.server, { tokenFile: flags["token-file"] });
     if (!server.ok) return server;
     const opened = await openFilter(args.name, flags, terminal.env);
     if (!opened.ok) return opened;

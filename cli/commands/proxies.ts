@@ -13,6 +13,7 @@ export const proxies = defineCommand({
   args: { id: { value: "PROXY", completes: "proxy", help: "one proxy, by its node id (default: all)", optional: true } },
   flags: {
     server: fleetFlags.server,
+    "token-file": fleetFlags["token-file"],
     namespace: { ...fleetFlags.namespace, help: "only proxies of this namespace" },
     ...allNamespaces,
     ...outputFlag,
@@ -22,7 +23,7 @@ export const proxies = defineCommand({
     { does: "one proxy of a server on another machine", command: "weir proxies web-1 --server http://10.0.0.7:18001" },
   ],
   async run({ flags, args }, terminal) {
-    const server = createServerClient(flags.server);
+    const server = createServerClient(flags.server, { tokenFile: flags["token-file"] });
     if (!server.ok) return server;
     const all = await server.value.proxies();
     if (!all.ok) return all;

@@ -12,13 +12,12 @@ import { defineCommand } from "../args/command.ts";
 import { readCount } from "../args/count.ts";
 import { readDuration } from "../args/duration.ts";
 import type { Flag, FlagValues } from "../args/syntax.ts";
-import { usage } from "../args/usage.ts";
 import { fleetFlags } from "../fleet/flags.ts";
 import { chooseFleet } from "../fleet/open.ts";
 import { allowAddressFlag, maxModuleLoadFlag, openFetch } from "../modules.ts";
+import { accessFlags, readAccess } from "../serve/access-flags.ts";
 import { descriptorLimit, type SocketShares, shareDescriptors } from "../serve/descriptors.ts";
 import { FORMATS, type Format, formatFor, LEVELS, type Level } from "../serve/levels.ts";
-import type { TlsFiles } from "../serve/tls-files.ts";
 import { type Terminal, takesColor } from "../terminal.ts";
 
 const flags = {
@@ -39,27 +38,7 @@ const flags = {
     fallback: "127.0.0.1:18001",
     env: "WEIR_HTTP_ADDRESS",
   },
-  "xds-tls-cert": {
-    type: "string",
-    value: "FILE",
-    completes: "file",
-    help: "serve proxies over TLS with this certificate (PEM, then its intermediates); read again when it changes",
-    env: "WEIR_XDS_TLS_CERT",
-  },
-  "xds-tls-key": {
-    type: "string",
-    value: "FILE",
-    completes: "file",
-    help: "the private key of --xds-tls-cert",
-    env: "WEIR_XDS_TLS_KEY",
-  },
-  "xds-client-ca": {
-    type: "string",
-    value: "FILE",
-    completes: "file",
-    help: "demand client certificates, issued by one of these authorities (PEM)",
-    env: "WEIR_XDS_CLIENT_CA",
-  },
+  ...accessFlags,
   "max-connection-age": {
     type: "string",
     value: "DURATION",
@@ -150,8 +129,9 @@ export const serve = defineCommand({
     if (!maxLoad.ok) return maxLoad;
     const sockets = socketShares(input.flags);
     if (!sockets.ok) return sockets;
-    const tls = tlsFiles(input.flags);
-    if (!tls.ok) return tls;
+    const access = readAccess(input.flags, xds.value, http.value);
+    if (!access.ok) return access;
+    for (const warning of access.value.warnings) log.warn(warning);
     const dataDir = resolve(input.flags.data);
     const made = await makeFolder(dataDir);
     if (!made.ok) return made;
@@ -176,7 +156,7 @@ export const serve = defineCommand({
       maxNamespaceStoreBytes: maxNamespaceStore.value,
       maxModuleLoadMs: maxLoad.value,
       sockets: sockets.value,
-      tls: tls.value,
+      ...access.value,
       maxConnectionAgeMs: maxConnectionAge.value,
     });
   },
@@ -187,15 +167,6 @@ async function openLog(level: Level, wanted: Format, { errIsScreen, env, now, er
   const { createLog } = await import("../serve/log.ts");
   const color = takesColor(env, errIsScreen);
   return createLog({ format: formatFor(wanted, errIsScreen), level, color, now, write: err });
-}
-
-function tlsFiles(values: FlagValues<typeof flags>): Result<TlsFiles | undefined> {
-  const { "xds-tls-cert": cert, "xds-tls-key": key, "xds-client-ca": clientCa } = values;
-  if (cert !== undefined && key !== undefined) return ok({ cert, key, clientCa });
-  if (cert !== undefined || key !== undefined)
-    return usage("--xds-tls-cert and --xds-tls-key need each other; give both, or neither for plaintext");
-  if (clientCa !== undefined) return usage("--xds-client-ca needs --xds-tls-cert and --xds-tls-key: client certificates exist in TLS only");
-  return ok(undefined);
 }
 
 function socketShares(values: FlagValues<typeof flags>): Result<SocketShares> {

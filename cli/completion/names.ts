@@ -54,6 +54,7 @@ function fleetFlagsOf({ flags }: LineSoFar): FleetFlagValues {
     context: text("context"),
     namespace: text("namespace"),
     server: text("server") ?? fleetFlags.server.fallback,
+    "token-file": text("token-file"),
   };
 }
 
@@ -101,7 +102,7 @@ async function revisions(name: string | undefined, flags: FleetFlagValues, env: 
 }
 
 async function proxies(flags: FleetFlagValues): Promise<readonly Candidate[]> {
-  const server = createServerClient(flags.server, TIMEOUT_MS);
+  const server = createServerClient(flags.server, { tokenFile: flags["token-file"], timeoutMs: TIMEOUT_MS });
   const found = server.ok ? await server.value.proxies() : server;
   return found.ok ? found.value.map(({ id, namespace }) => ({ word: id, help: namespace })) : [];
 }

@@ -22,6 +22,13 @@ export const fleetFlags = {
     env: "WEIR_SERVER",
     fallback: "http://127.0.0.1:18001",
   },
+  "token-file": {
+    type: "string",
+    value: "FILE",
+    completes: "file",
+    help: "file with a reader's token, for a `weir serve` that asks who reads",
+    env: "WEIR_TOKEN_FILE",
+  },
   namespace: {
     type: "string",
     short: "n",

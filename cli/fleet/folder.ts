@@ -6,13 +6,13 @@ import { API_VERSION, KIND, type ObjectMeta, type WasmFilter } from "../../model
 import { fail, ok, type Result } from "../../model/result.ts";
 import { applyManifest, deleteManifest, patchManifest, readFolder } from "../../operator/index.ts";
 import { type Applied, byName, type FleetClient, type ManifestText } from "./client.ts";
-import { createServerClient, type ServerClient } from "./server.ts";
+import { createServerClient, type ServerClient, type ServerOptions } from "./server.ts";
 
 export function openFolder(
   dir: string,
-  options: { readonly namespace: string | undefined; readonly server: string; readonly timeoutMs?: number },
+  options: ServerOptions & { readonly namespace: string | undefined; readonly server: string },
 ): Result<FleetClient> {
-  const server = createServerClient(options.server, options.timeoutMs);
+  const server = createServerClient(options.server, options);
   return server.ok ? ok(createFolderClient(dir, options.namespace ?? "default", server.value)) : server;
 }
 

@@ -33,7 +33,7 @@ export async function openFleet(
   // Loaded when used: a folder needs no Kubernetes client.
   if (choice.value.kind === "folder") {
     const { openFolder } = await import("./folder.ts");
-    return openFolder(choice.value.dir, { namespace: flags.namespace, server: flags.server, ...limits });
+    return openFolder(choice.value.dir, { namespace: flags.namespace, server: flags.server, tokenFile: flags["token-file"], ...limits });
   }
   const { openCluster } = await import("./cluster.ts");
   return openCluster({ kubeconfig: flags.kubeconfig, context: flags.context, namespace: flags.namespace, env, ...limits });

@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { messageOf } from "../../base/error.ts";
 import { isRecord } from "../../base/json.ts";
 import type { ProxyView } from "../../hub/index.ts";
 import type { FilterKey } from "../../model/filter.ts";
@@ -19,37 +21,62 @@ const TIMEOUT_MS = 10_000;
 /** Ten thousand proxies with ten filters each need much less. */
 const MAX_BYTES = 256 * 1024 * 1024;
 
-/** Reads `url` (`http://HOST:PORT`); anything else is wrong usage. Nothing is sent before the first call, and none lasts longer than `timeoutMs`. */
-export function createServerClient(url: string, timeoutMs = TIMEOUT_MS): Result<ServerClient> {
+export interface ServerOptions {
+  /** File with the token of a reader, for a server that asks who reads. */
+  readonly tokenFile?: string | undefined;
+  /** Longest time of a call. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Reads `url` (`http://HOST:PORT`); anything else is wrong usage. Nothing is read or sent before the first call. */
+export function createServerClient(url: string, { tokenFile, timeoutMs = TIMEOUT_MS }: ServerOptions = {}): Result<ServerClient> {
   const base = URL.parse(url);
   if (base === null || !/^https?:$/.test(base.protocol)) return usage(`--server is a URL such as http://127.0.0.1:18001, not "${url}"`);
+  const read = async (path: string): Promise<Result<unknown>> => {
+    const token = await readToken(tokenFile);
+    return token.ok ? ask(base, path, token.value, timeoutMs) : token;
+  };
   return ok({
     url,
     async filters() {
-      const body = await read(base, "/api/v1/filters", timeoutMs);
+      const body = await read("/api/v1/filters");
       if (!body.ok) return body;
       const items = (body.value as { items?: unknown } | null)?.items;
       return isArrayOf(items, isFilter) ? ok(items) : notWeir(base);
     },
     async revisions({ namespace, name }) {
-      const body = await read(base, `/api/v1/filters/${namespace}/${name}/revisions`, timeoutMs);
+      const body = await read(`/api/v1/filters/${namespace}/${name}/revisions`);
       if (!body.ok) return body;
       return isArrayOf(body.value, isRevision) ? ok(body.value) : notWeir(base);
     },
     async proxies() {
-      const body = await read(base, "/api/v1/proxies", timeoutMs);
+      const body = await read("/api/v1/proxies");
       if (!body.ok) return body;
       return isArrayOf(body.value, isProxy) ? ok(body.value) : notWeir(base);
     },
   });
 }
 
-async function read(base: URL, path: string, timeoutMs: number): Promise<Result<unknown>> {
+/** A token is one line. */
+async function readToken(file: string | undefined): Promise<Result<string | undefined>> {
+  if (file === undefined) return ok(undefined);
+  try {
+    const token = (await readFile(file, "utf8")).trim();
+    return /^[\x21-\x7e]+$/.test(token) ? ok(token) : fail("TokenFile", `--token-file ${file} must hold one token and nothing else`);
+  } catch (error) {
+    return fail("TokenFile", `--token-file ${file} cannot be read: ${messageOf(error)}`);
+  }
+}
+
+async function ask(base: URL, path: string, token: string | undefined, timeoutMs: number): Promise<Result<unknown>> {
   const url = new URL(`${base.pathname.replace(/\/$/, "")}${path}`, base);
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs), redirect: "error" });
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const response = await fetch(url, { headers, signal: AbortSignal.timeout(timeoutMs), redirect: "error" });
     if (!response.ok) {
       await response.body?.cancel();
+      if (response.status === 401 || response.status === 403)
+        return fail("ServerAnswer", `${base.origin} answers readers only; give the token of one with --token-file (or $WEIR_TOKEN_FILE)`);
       return fail(
         "ServerAnswer",
         `${url.href} answered ${response.status} ${response.statusText}; is --server (or WEIR_SERVER) the address of weir serve?`,

@@ -1,6 +1,5 @@
 import { messageOf } from "../../base/error.ts";
 import { createKeyring, type Keyring } from "../../base/keyring.ts";
-import { createHub } from "../../hub/index.ts";
 import { systemClock } from "../../model/clock.ts";
 import type { CrashJournal } from "../../model/crash-journal.ts";
 import type { Log } from "../../model/log.ts";
@@ -8,13 +7,16 @@ import { fail, ok, type Result } from "../../model/result.ts";
 import { createModuleCache, createModuleRegistry, type Fetch, parseDockerConfig } from "../../oci/index.ts";
 import { createOperator, type Source } from "../../operator/index.ts";
 import { createPreflight } from "../../preflight/index.ts";
-import { createXdsServer, type XdsServerOptions } from "../../xds/index.ts";
+import { createAuthenticator, createXdsServer, type LiveTokens, type XdsServerOptions } from "../../xds/index.ts";
 import type { Address } from "../args/address.ts";
 import type { SocketShares } from "./descriptors.ts";
 import { registerFilterMetrics } from "./filter-metrics.ts";
+import { createHubs } from "./hubs.ts";
 import { createPrometheus } from "./metrics.ts";
 import type { KeySource } from "./private-key.ts";
+import { readersOf } from "./readers.ts";
 import { openTls, type TlsFiles } from "./tls-files.ts";
+import { openTokens } from "./token-file.ts";
 import { createViews } from "./views.ts";
 
 export interface ServeOptions {
@@ -36,6 +38,12 @@ export interface ServeOptions {
   readonly moduleCacheBytes: number;
   /** Bytes of modules that revisions of one namespace may keep on disk before it gets no new ones. */
   readonly maxNamespaceStoreBytes: number;
+  /** Where health and metrics are answered too, and nothing else. */
+  readonly health: Address | undefined;
+  /** The file of tokens of proxies and readers. */
+  readonly tokenFile: string | undefined;
+  /** The trust domain of client certificates; `undefined`: any. */
+  readonly trustDomain: string | undefined;
   /** TLS of the xDS port; `undefined`: plaintext. */
   readonly tls: TlsFiles | undefined;
   /** How many connections each server may have. */
@@ -66,7 +74,9 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
   if (!tls.ok) return tls;
   const privateKey = await options.privateKey();
   if (!privateKey.ok) return privateKey;
-  const { xds, operator, hub } = createRooms(options, createKeyring(privateKey.value), tls.value?.options);
+  const tokens = await openTokens(options.tokenFile);
+  if (!tokens.ok) return tokens;
+  const { xds, operator, hub } = createRooms(options, createKeyring(privateKey.value), tls.value?.options, tokens.value?.tokens);
   const http = await hub.listen();
   if (!http.ok) return http;
   log.info("reading the desired state", { source: source.description });
@@ -77,13 +87,13 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
     await operator.stop();
     return bound;
   }
-  const unwatch = tls.value?.watch(xds, log) ?? (() => {});
+  const watches = [tls.value?.watch(xds, log), tokens.value?.watch(log)];
   log.info("serving", { xds: `${bound.value.host}:${bound.value.port}`, http: `http://${http.value.host}:${http.value.port}` });
   return ok({
     xds: bound.value,
     http: http.value,
     async close() {
-      unwatch();
+      for (const unwatch of watches) unwatch?.();
       await xds.close();
       await operator.stop();
       await hub.close();
@@ -92,7 +102,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
 }
 
 /** The composition root: every room is made and wired here and nowhere else. Nothing is started. */
-function createRooms(options: ServeOptions, keys: Keyring, tls: XdsServerOptions["tls"]) {
+function createRooms(options: ServeOptions, keys: Keyring, tls: XdsServerOptions["tls"], tokens: LiveTokens | undefined) {
   const { source, log } = options;
   const clock = systemClock;
   const { metrics, registry } = createPrometheus();
@@ -107,6 +117,7 @@ function createRooms(options: ServeOptions, keys: Keyring, tls: XdsServerOptions
     metrics,
     modules: cache,
     tls,
+    authenticator: authenticatorOf(options, tls, tokens),
     maxConnectionAgeMs: options.maxConnectionAgeMs,
     maxConnections: options.sockets.xds,
     maxConnectionsPerAddress: options.sockets.xdsPerAddress,
@@ -127,7 +138,17 @@ function createRooms(options: ServeOptions, keys: Keyring, tls: XdsServerOptions
   });
   registerFilterMetrics(registry, () => operator.filters(), xds.fleet);
   const views = createViews(operator, xds.fleet, () => registry.metrics(), clock.now);
-  return { xds, operator, hub: createHub({ views, address: options.http, maxConnections: options.sockets.http, log }) };
+  return {
+    xds,
+    operator,
+    hub: createHubs({ views, maxConnections: options.sockets.http, log, readers: tokens && readersOf(tokens) }, options),
+  };
+}
+
+/** Nobody is asked where nobody could answer. */
+function authenticatorOf({ trustDomain }: ServeOptions, tls: XdsServerOptions["tls"], tokens: LiveTokens | undefined) {
+  const certificates = tls?.requestCert === true ? { trustDomain } : undefined;
+  return tokens === undefined && certificates === undefined ? undefined : createAuthenticator({ tokens, certificates });
 }
 
 async function bind(server: { listen(): Promise<Address> }, { host, port }: Address): Promise<Result<Address>> {

@@ -79,7 +79,8 @@ export async function openTls(files: TlsFiles | undefined): Promise<Result<Tls |
   if (!first.ok) return first;
   const demand = files.clientCa !== undefined;
   return ok({
-    options: { ...first.value, requestCert: demand, rejectUnauthorized: demand },
+    // A client is told over gRPC what is wrong with its certificate: Envoy shows a refused handshake as a failed connection only.
+    options: { ...first.value, requestCert: demand, rejectUnauthorized: false },
     watch(server, log, clock = systemClock) {
       log.info("the xDS port speaks TLS", { expires: expiry(first.value), clientCertificates: demand });
       return watchTlsFiles({ files, current: first.value, server, log, clock });

@@ -4,7 +4,7 @@ import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { silentLog } from "../../model/log.ts";
 import type { Revision } from "../../model/revision.ts";
 import { DEFAULT_SETTINGS } from "../../model/settings.ts";
-import { createHub, type Hub } from "../server.ts";
+import { createHub, type Hub, type HubOptions } from "../server.ts";
 import type { ChangeEvent, Views } from "../views.ts";
 
 export const FILTER = {
@@ -55,11 +55,14 @@ export interface HubScene {
   readonly listeners: ReadonlySet<(event: ChangeEvent) => void>;
   setReady(ready: boolean): void;
   ask(path: string, options?: Asking): Promise<Reply>;
-  openStream(): Promise<{ readonly call: ClientRequest; readonly response: IncomingMessage }>;
+  openStream(headers?: Record<string, string>): Promise<{ readonly call: ClientRequest; readonly response: IncomingMessage }>;
 }
 
 /** Starts a hub on a free port, with small bounds for its event stream. `overrides` replace single views. */
-export async function startHub(overrides: Partial<Views> = {}): Promise<HubScene> {
+export async function startHub(
+  overrides: Partial<Views> = {},
+  options: Pick<HubOptions, "readers" | "healthOnly"> = {},
+): Promise<HubScene> {
   const listeners = new Set<(event: ChangeEvent) => void>();
   let ready = true;
   const views: Views = {
@@ -74,7 +77,7 @@ export async function startHub(overrides: Partial<Views> = {}): Promise<HubScene
     },
     ...overrides,
   };
-  const hub = createHub({ views, log: silentLog, events: { maxClients: 2, maxBufferedBytes: 4096 } });
+  const hub = createHub({ ...options, views, log: silentLog, events: { maxClients: 2, maxBufferedBytes: 4096 } });
   const bound = await hub.listen();
   assert.ok(bound.ok);
   const { port } = bound.value;
@@ -87,7 +90,7 @@ export async function startHub(overrides: Partial<Views> = {}): Promise<HubScene
       ready = value;
     },
     ask: (path, options = {}) => ask(port, path, options),
-    openStream: () => openStream(port),
+    openStream: (headers = {}) => openStream(port, headers),
   };
 }
 
@@ -106,9 +109,9 @@ function ask(port: number, path: string, options: Asking): Promise<Reply> {
   });
 }
 
-function openStream(port: number): Promise<{ call: ClientRequest; response: IncomingMessage }> {
+function openStream(port: number, headers: Record<string, string>): Promise<{ call: ClientRequest; response: IncomingMessage }> {
   return new Promise((resolve, reject) => {
-    const call = get({ host: "127.0.0.1", port, path: "/api/v1/events", agent: false }, (response) => resolve({ call, response }));
+    const call = get({ host: "127.0.0.1", port, path: "/api/v1/events", agent: false, headers }, (response) => resolve({ call, response }));
     call.on("error", reject);
   });
 }

@@ -85,9 +85,12 @@ const toApp: RouteConfiguration = {
   ],
 };
 
+/** What the statistics of its listener begin with, after `http.`. */
+export const MANAGED_STAT_PREFIX = "inbound";
+
 function inbound(sidecar: ManagedSidecar, dialect: Dialect, chains: ReadonlyMap<string, Chain>): Listener {
   const manager = HttpConnectionManager.encode({
-    statPrefix: "inbound",
+    statPrefix: MANAGED_STAT_PREFIX,
     routeSpecifier: { $case: "rds", rds: { configSource: ADS, routeConfigName: ROUTE } },
     httpFilters: [...sidecar.slots.flatMap((slot) => httpSlot(slot, dialect, chains.get(slot) ?? [], sidecar)), router],
     upgradeConfigs: [{ upgradeType: "websocket" }],

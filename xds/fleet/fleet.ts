@@ -3,10 +3,10 @@ import type { Clock } from "../../model/clock.ts";
 import type { Fleet } from "../../model/delivery.ts";
 import type { Digest } from "../../model/digest.ts";
 import { type Log, silentLog } from "../../model/log.ts";
-import type { MetricFamily } from "../gen/io/prometheus/client/metrics.ts";
 import type { Cache } from "../protocol/cache.ts";
 import { typeUrls } from "../protocol/resource.ts";
 import type { RejectedVersion } from "../protocol/subscription.ts";
+import type { Report } from "../services/metrics.ts";
 import type { StreamObserver } from "../stream/stream.ts";
 import { createAnswerLog } from "./answer-log.ts";
 import { FleetAssigner } from "./assigner.ts";
@@ -14,7 +14,7 @@ import { Notifier } from "./notifier.ts";
 import { FleetObserver } from "./observer.ts";
 import { createOffers } from "./offers.ts";
 import { Proxies } from "./proxies.ts";
-import { createProxyStats } from "./stats.ts";
+import { createProxyStats, isOwn } from "./stats.ts";
 
 export interface FleetOptions {
   readonly cache: Cache;
@@ -27,8 +27,8 @@ export interface FleetOptions {
 export interface FleetCore {
   readonly fleet: Fleet;
   readonly observer: StreamObserver;
-  /** Takes in statistics that a proxy streamed; those of unknown proxies are dropped. `isFirst`: they replace what was known before. */
-  reportStats(key: string, families: readonly MetricFamily[], isFirst: boolean): void;
+  /** Takes in statistics that a proxy streamed. They are dropped when they come on another connection than that of its oldest open stream. */
+  reportStats(report: Report): void;
   /** The rejection of what a proxy is meant to hold under this name, also when it came on an earlier stream. */
   rejectionOf(key: string, typeUrl: string, name: string): RejectedVersion | undefined;
   /** Proxies known, connected or not. */
@@ -52,11 +52,16 @@ export function createFleet({ cache, clock, log = silentLog, epoch = randomBytes
       onMissing: (listener) => assigner.onMissing(listener),
     },
     observer: new FleetObserver({ proxies, cache, offers, answers: createAnswerLog(log), clock, missing }),
-    reportStats(key, families, isFirst) {
+    reportStats({ key, connection, streamId, families }) {
       const record = proxies.get(key);
-      if (record === undefined) return;
-      if (isFirst || record.stats === undefined) record.stats = createProxyStats();
-      record.stats.take(families, clock.now());
+      const [eldest] = record?.streams.values() ?? [];
+      if (record === undefined || eldest?.connection !== connection) return;
+      if (record.statsFrom !== streamId || record.stats === undefined) record.stats = createProxyStats();
+      record.statsFrom = streamId;
+      record.stats.take(
+        families.filter(({ name = "" }) => isOwn(record, name)),
+        clock.now(),
+      );
     },
     rejectionOf(key, typeUrl, name) {
       const ledger = typeUrl === typeUrls.extensionConfig ? proxies.get(key)?.ledgers.get(name) : undefined;

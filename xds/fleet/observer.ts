@@ -37,7 +37,7 @@ export class FleetObserver implements StreamObserver {
     this.options = options;
   }
 
-  opened({ id, node }: XdsStream): void {
+  opened({ id, node, connection }: XdsStream): void {
     if (node === undefined) return;
     const { proxies, clock } = this.options;
     const record = proxies.getOrAdd(node, clock.now());
@@ -46,7 +46,7 @@ export class FleetObserver implements StreamObserver {
       record.listening = false;
       this.adopt(record, node);
     }
-    record.streams.set(id, node);
+    record.streams.set(id, { node, connection });
     proxies.touch(record);
   }
 
@@ -92,7 +92,7 @@ export class FleetObserver implements StreamObserver {
     const record = this.recordOf(stream);
     if (record === undefined || !record.streams.delete(stream.id)) return;
     const [eldest] = record.streams.values();
-    if (eldest !== undefined) this.adopt(record, eldest);
+    if (eldest !== undefined) this.adopt(record, eldest.node);
     else {
       // What the proxy had when it left stays visible. What it unsubscribed from earlier is dropped.
       for (const name of record.left?.keys() ?? []) forgetName(record, name);

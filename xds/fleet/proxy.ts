@@ -1,15 +1,22 @@
 import type { Chain, ProxyNode } from "../../model/delivery.ts";
 import type { FilterType } from "../../model/settings.ts";
 import type { NodeInfo } from "../stream/node.ts";
+import type { XdsStream } from "../stream/stream.ts";
 import type { Ledger } from "./ledger.ts";
 import type { ProxyStats } from "./stats.ts";
+
+/** An open stream of a proxy. */
+export interface Opened {
+  readonly node: NodeInfo;
+  readonly connection: XdsStream["connection"];
+}
 
 /** What this server knows of one proxy. */
 export interface ProxyRecord {
   /** Of the oldest open stream: one that comes beside it changes nothing of what this proxy is. When none is open, of the last one. */
   node: NodeInfo;
-  /** Ids of the open streams, the oldest first, and what each said of itself. */
-  readonly streams: Map<number, NodeInfo>;
+  /** Ids of the open streams, the oldest first, what each said of itself, and what carries it. */
+  readonly streams: Map<number, Opened>;
   /** True when it acknowledged the listener of a managed sidecar since it connected. */
   listening: boolean;
   /** By resource name. Some ledgers without subscribers are kept for their history (`left`); they are not shown while the proxy is connected. */
@@ -24,8 +31,9 @@ export interface ProxyRecord {
   readonly lacking: Set<string>;
   assigned: ReadonlyMap<string, Chain | "hold"> | undefined;
   since: number;
-  /** From its metrics stream. */
+  /** From its metrics stream, of this id. */
   stats: ProxyStats | undefined;
+  statsFrom: number;
   /** The view of it; `undefined` when something changed since it was built. */
   view: ProxyNode | undefined;
 }
@@ -43,6 +51,7 @@ export function createProxyRecord(node: NodeInfo, now: number): ProxyRecord {
     assigned: undefined,
     since: now,
     stats: undefined,
+    statsFrom: 0,
     view: undefined,
   };
 }

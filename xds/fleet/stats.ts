@@ -1,5 +1,8 @@
 import type { ProxyHealth } from "../../model/delivery.ts";
+import { filterId } from "../../model/filter.ts";
+import { MANAGED_STAT_PREFIX } from "../envoy/managed.ts";
 import type { Metric, MetricFamily } from "../gen/io/prometheus/client/metrics.ts";
+import type { ProxyRecord } from "./proxy.ts";
 
 /** False for what no proxy counts: the numbers decide about rollouts, and whoever sends them chooses them. */
 function isTotal(value: number): boolean {
@@ -23,6 +26,20 @@ const VM_RELOADS = /^wasm\.(.+)\.vm_reload_(success|failure|backoff)$/;
 /** True for the name of a family that is kept. */
 export function isKept(name: string): boolean {
   return REQUESTS.test(name) || VM_RELOADS.test(name);
+}
+
+/**
+ * True for a family of this proxy's own: the listener that Weir gave it, where it did, and the filters that it asks for. What else goes through the same Envoy
+ * is not what a rollout is judged by.
+ */
+export function isOwn({ node, ledgers }: ProxyRecord, name: string): boolean {
+  const plugin = VM_RELOADS.exec(name)?.[1];
+  if (plugin === undefined) return node.managed === undefined || name.startsWith(`http.${MANAGED_STAT_PREFIX}.`);
+  for (const { running, desired } of ledgers.values()) {
+    const held = [...(running?.filters ?? []), ...(desired?.filters ?? [])];
+    if (held.some(({ filter }) => filterId(filter) === plugin)) return true;
+  }
+  return false;
 }
 
 export function createProxyStats(): ProxyStats {

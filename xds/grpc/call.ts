@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http2";
 import type { Message } from "./message.ts";
+import type { Peer } from "./peer.ts";
 
 /** One call, seen from the server. */
 export interface Call {
@@ -17,6 +18,8 @@ export interface Call {
 export interface Connection {
   /** `host:port` of the client. */
   readonly address: string;
+  /** What TLS says of the client. */
+  readonly peer: Peer;
   /** Takes no new calls (GOAWAY). It closes when the open ones have ended, and is cut after a grace of 2 s. Safe to call again. */
   retire(): void;
 }

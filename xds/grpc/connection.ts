@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { TokenBucket } from "../../base/token-bucket.ts";
 import type { RefusalReason } from "../../model/metrics.ts";
 import type { Method } from "./call.ts";
+import { type Peer, peerOf } from "./peer.ts";
 import { type CallOwner, ServerCall } from "./server-call.ts";
 import { Share, type Turns } from "./turns.ts";
 import type { Unfinished } from "./unfinished.ts";
@@ -40,6 +41,7 @@ const TLS_PIECE = 64 * 1024;
 /** A client's HTTP/2 connection. nghttp2 speaks the protocol; this keeps what gRPC and a public port need beyond it. */
 export class ServerConnection implements CallOwner {
   readonly address: string;
+  readonly peer: Peer;
   readonly maxRequestSize: number;
   readonly pieceSize: number;
   readonly graceMs: number;
@@ -73,6 +75,7 @@ export class ServerConnection implements CallOwner {
     this.unfinished = owner.unfinished;
     this.pieceSize = session.encrypted === true ? TLS_PIECE : Number.POSITIVE_INFINITY;
     this.address = addressOf(socket);
+    this.peer = peerOf(socket);
     const age = owner.maxConnectionAgeMs * (0.9 + Math.random() * 0.2);
     if (age > 0) this.timer = setTimeout(() => this.retire(), age).unref();
     session.on("stream", (stream, headers) => {

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { createSecureServer, createServer, type Http2SecureServer, type ServerOptions } from "node:http2";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import type { SecureContextOptions, TlsOptions } from "node:tls";
@@ -101,6 +102,8 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     setSecureContext(context) {
       if (!("setSecureContext" in server)) throw new Error("the server is in plaintext");
       server.setSecureContext(context);
+      // Node keeps the ticket keys: a session that was verified by an authority that is gone could be resumed.
+      server.setTicketKeys(randomBytes(48));
     },
     connections: () => connections.size,
   };

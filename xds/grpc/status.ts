@@ -18,10 +18,10 @@ export const status = {
 export const FAULTS: ReadonlyMap<number, RefusalReason> = new Map([
   [status.invalidArgument, "request"],
   [status.deadlineExceeded, "limit"],
-  [status.permissionDenied, "request"],
+  [status.permissionDenied, "denied"],
   [status.resourceExhausted, "limit"],
   [status.unimplemented, "request"],
-  [status.unauthenticated, "request"],
+  [status.unauthenticated, "unauthenticated"],
 ]);
 
 /** `grpc-message` is percent-encoded. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses */

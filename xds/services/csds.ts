@@ -11,6 +11,7 @@ import type { StringMatcher } from "../gen/envoy/type/matcher/v3/string.ts";
 import type { Call, Method } from "../grpc/call.ts";
 import { frame } from "../grpc/message.ts";
 import { status } from "../grpc/status.ts";
+import { createOpenGuard } from "../identity/guard.ts";
 import { byteLength, field, type Rope } from "../protobuf/wire.ts";
 import type { Cache } from "../protocol/cache.ts";
 import type { NameStatus, RejectedVersion } from "../protocol/subscription.ts";
@@ -43,7 +44,7 @@ const GENERIC = 3;
  * An answer is made in slices, one at a time: others do not wait for it.
  * https://www.envoyproxy.io/docs/envoy/latest/api-v3/service/status/v3/csds.proto
  */
-export function csdsMethods(options: CsdsOptions): [string, Method][] {
+export function csdsMethods(options: CsdsOptions, guard = createOpenGuard()): [string, Method][] {
   let waiting = 0;
   const inTurn = createSlices();
 
@@ -88,8 +89,8 @@ export function csdsMethods(options: CsdsOptions): [string, Method][] {
     };
   };
   return [
-    [`${SERVICE}/FetchClientStatus`, fetch],
-    [`${SERVICE}/StreamClientStatus`, stream],
+    [`${SERVICE}/FetchClientStatus`, guard.forReaders(fetch)],
+    [`${SERVICE}/StreamClientStatus`, guard.forReaders(stream)],
   ];
 }
 

@@ -1,22 +1,27 @@
 import { messageOf } from "../../base/error.ts";
 import { HealthCheckResponse, HealthCheckResponse_ServingStatus } from "../gen/grpc/health/v1/health.ts";
-import type { Method } from "../grpc/call.ts";
+import type { Call, Method } from "../grpc/call.ts";
 import { frame } from "../grpc/message.ts";
 import { status } from "../grpc/status.ts";
+import type { ProxyIdentity } from "../identity/authenticator.ts";
+import { createOpenGuard } from "../identity/guard.ts";
 import type { Request } from "../protocol/subscription.ts";
 import type { Discovery } from "../stream/discovery.ts";
+import type { Wire } from "../stream/stream.ts";
 import { discoveryServices } from "./names.ts";
 
 /** Both methods of every discovery service. */
-export function discoveryMethods(discovery: Discovery): [string, Method][] {
-  const serve =
-    (variant: Request["variant"], typeUrl: string | undefined): Method =>
-    (call) =>
-      discovery.open(variant, typeUrl, call);
+export function discoveryMethods(discovery: Discovery, guard = createOpenGuard()): [string, Method][] {
+  const serve = (variant: Request["variant"], typeUrl: string | undefined): Method =>
+    guard.forProxies((call, identity) => discovery.open(variant, typeUrl, identity === undefined ? call : wireOf(call, identity)));
   return discoveryServices.flatMap(({ name, sotw, delta, typeUrl }): [string, Method][] => [
     [`/${name}/${sotw}`, serve("sotw", typeUrl)],
     [`/${name}/${delta}`, serve("delta", typeUrl)],
   ]);
+}
+
+function wireOf(call: Call, identity: ProxyIdentity): Wire {
+  return { send: (message) => call.send(message), end: (code, message) => call.end(code, message), connection: call.connection, identity };
 }
 
 /** Bytes of a request that asks for next to nothing. */

@@ -1,18 +1,31 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { messageOf } from "../../base/error.ts";
+import type { Result } from "../../model/result.ts";
 import { MetricFamily } from "../gen/io/prometheus/client/metrics.ts";
-import type { Method } from "../grpc/call.ts";
+import type { Connection, Method } from "../grpc/call.ts";
 import { frame } from "../grpc/message.ts";
 import { status } from "../grpc/status.ts";
+import type { ProxyIdentity } from "../identity/authenticator.ts";
+import { createOpenGuard, type ProxyMethod } from "../identity/guard.ts";
 import { decodeUtf8, takeOut } from "../protobuf/wire.ts";
-import { decodeNode, parseNode } from "../stream/node.ts";
+import { decodeNode, type NodeInfo, parseNode } from "../stream/node.ts";
 
-/** Takes what a proxy reports about itself. */
+/** What a proxy reports about itself. */
+export interface Report {
+  /** Which proxy it says that it is, in the first message of its stream. */
+  readonly key: string;
+  /** What carries it. */
+  readonly connection: Connection;
+  /** Differs from stream to stream: in another one, counters may have started again from 0. */
+  readonly streamId: number;
+  readonly families: readonly MetricFamily[];
+}
+
+/** Takes what proxies report. */
 export interface MetricsSink {
   /** True for the name of a family that is wanted; the others are not decoded. An Envoy has thousands. */
   wants(name: string): boolean;
-  /** `key`: which proxy, from the first message of the stream; `isFirst`: counters may have started again from 0. */
-  take(key: string, families: readonly MetricFamily[], isFirst: boolean): void;
+  take(report: Report): void;
 }
 
 /** Numbers of the fields of a message, of `node` in an identifier, and of `name` in a family. */
@@ -34,16 +47,20 @@ const PATH = "/envoy.service.metrics.v3.MetricsService/StreamMetrics";
  * A message that cannot be decoded ends that stream, and nothing else.
  * https://www.envoyproxy.io/docs/envoy/latest/api-v3/service/metrics/v3/metrics_service.proto
  */
-export function metricsMethod(sink: MetricsSink): [string, Method] {
-  const method: Method = (call) => {
+export function metricsMethod(sink: MetricsSink, guard = createOpenGuard()): [string, Method] {
+  let lastId = 0;
+  const method: ProxyMethod = (call, identity) => {
+    lastId += 1;
+    const streamId = lastId;
     let key: string | undefined;
     return {
       message(bytes) {
         try {
           const { identifier, families } = readMessage(bytes, (name) => sink.wants(name));
-          const isFirst = key === undefined;
-          key ??= (identifier && keyOf(identifier)) ?? "";
-          if (key !== "") sink.take(key, families, isFirst);
+          const node = key === undefined && identifier !== undefined ? nodeOf(identifier, identity) : undefined;
+          if (node?.ok === false && node.error.reason === "NotYours") return call.end(status.permissionDenied, node.error.message);
+          key ??= node?.ok === true ? node.value.key : "";
+          if (key !== "") sink.take({ key, connection: call.connection, streamId, families });
         } catch (error) {
           call.end(status.invalidArgument, `not a StreamMetricsMessage: ${messageOf(error)}`);
         }
@@ -55,7 +72,7 @@ export function metricsMethod(sink: MetricsSink): [string, Method] {
       closed() {},
     };
   };
-  return [PATH, method];
+  return [PATH, guard.forProxies(method)];
 }
 
 interface Reported {
@@ -98,12 +115,11 @@ function nameOf(family: Uint8Array): string {
   return length > MAX_NAME || end > family.length ? "" : decodeUtf8(family.subarray(reader.pos, end));
 }
 
-/** The key of the proxy that an identifier names; `undefined` when it names none. */
-function keyOf(identifier: Uint8Array): string | undefined {
-  let key: string | undefined;
+/** The proxy that an identifier names; `undefined` when it names none. */
+function nodeOf(identifier: Uint8Array, identity: ProxyIdentity | undefined): Result<NodeInfo> | undefined {
+  let node: Result<NodeInfo> | undefined;
   takeOut(identifier, NODE, (start, end) => {
-    const node = parseNode(decodeNode(identifier.subarray(start, end)));
-    if (node.ok) key = node.value.key;
+    node = parseNode(decodeNode(identifier.subarray(start, end)), identity);
   });
-  return key;
+  return node;
 }

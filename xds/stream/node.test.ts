@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { type Extension, Node } from "../gen/envoy/config/core/v3/base.ts";
 import { DeltaDiscoveryRequest, DiscoveryRequest } from "../gen/envoy/service/discovery/v3/discovery.ts";
-import { decodeNode } from "./node.ts";
+import { decodeNode, parseNode } from "./node.ts";
 import { decodeRequest } from "./request.ts";
 
 const CHAIN = "envoy.filters.http.filter_chain";
@@ -59,5 +59,33 @@ describe("the node of a request", () => {
       }),
       { numRuns: 2_000 },
     );
+  });
+});
+
+describe("a node whose client proved who it is", () => {
+  const node = (id: string, namespace?: string) => ({
+    id,
+    hasFilterChain: true,
+    ...(namespace === undefined ? {} : { metadata: { NAMESPACE: namespace } }),
+  });
+  const prove = (nodeId: string | undefined) => ({ role: "proxy", namespace: "shop", nodeId, until: undefined }) as const;
+
+  test("is of the namespace that was proved, whether it says so or not", () => {
+    for (const namespace of ["shop", undefined]) {
+      const parsed = parseNode(node("web-1", namespace), prove("web-1"));
+      assert(parsed.ok);
+      assert.equal(parsed.value.key, "shop/web-1");
+      assert.equal(parsed.value.namespace, "shop");
+    }
+  });
+
+  test("may not claim another namespace, nor another node where one was proved", () => {
+    const reason = (...args: Parameters<typeof parseNode>) => {
+      const parsed = parseNode(...args);
+      return parsed.ok ? parsed.value.key : `${parsed.error.reason}: ${parsed.error.message}`;
+    };
+    assert.match(reason(node("web-1", "other"), prove(undefined)), /^NotYours: node.metadata.NAMESPACE is other, .* belongs to shop/);
+    assert.match(reason(node("web-2", "shop"), prove("web-1")), /^NotYours: node.id is web-2, .* it is web-1/);
+    assert.equal(reason(node("web-2", "shop"), prove(undefined)), "shop/web-2");
   });
 });

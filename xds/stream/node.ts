@@ -5,6 +5,7 @@ import { fail, ok } from "../../model/result.ts";
 import { type Dialect, dialectOf, FILTER_CHAIN_EXTENSION } from "../envoy/dialect.ts";
 import { MANAGED_KEY, type ManagedSidecar, parseManagedSidecar } from "../envoy/managed-sidecar.ts";
 import { Node } from "../gen/envoy/config/core/v3/base.ts";
+import type { ProxyIdentity } from "../identity/authenticator.ts";
 import { decodeUtf8, takeOut } from "../protobuf/wire.ts";
 
 /** Who opened a stream, according to its first request. */
@@ -12,7 +13,7 @@ export interface NodeInfo {
   /** Which proxy it is: namespace and id, see `proxyKey`. */
   readonly key: string;
   readonly id: string;
-  /** node.metadata.NAMESPACE, or empty. */
+  /** What the client proved; where nobody is asked, node.metadata.NAMESPACE, or empty. */
   readonly namespace: string;
   /** node.metadata.LABELS. */
   readonly labels: Readonly<Record<string, string>>;
@@ -59,15 +60,21 @@ const MAX_LABELS = 256;
 /** The longest name that Kubernetes gives to anything. */
 const MAX_NAMESPACE_LENGTH = 253;
 
-/** Reads a node message. Fails with reason `NodeIdRequired`, `NodeIdTooLong`, `InvalidNamespace` or `InvalidManagedSidecar`, worded for the status of the stream. */
-export function parseNode(node: NodeMessage | undefined): Result<NodeInfo> {
+/**
+ * Reads a node message. Fails with reason `NodeIdRequired`, `NodeIdTooLong`, `InvalidNamespace`, `InvalidManagedSidecar`,
+ * or `NotYours` when it claims what `identity` does not prove; worded for the status of the stream. Without an identity what it claims counts.
+ */
+export function parseNode(node: NodeMessage | undefined, identity?: ProxyIdentity): Result<NodeInfo> {
   const id = node?.id ?? "";
   if (id === "") return fail("NodeIdRequired", "the first request of a stream must carry node.id: set `node: {id: ...}` in the bootstrap");
   if (id.length > MAX_ID_LENGTH) return fail("NodeIdTooLong", `node.id has ${id.length} characters, at most ${MAX_ID_LENGTH} are taken`);
   const metadata = node?.metadata ?? {};
-  const namespace = typeof metadata.NAMESPACE === "string" ? metadata.NAMESPACE : "";
+  const claimed = typeof metadata.NAMESPACE === "string" ? metadata.NAMESPACE : "";
+  const namespace = claimed === "" ? (identity?.namespace ?? "") : claimed;
   if (namespace.length > MAX_NAMESPACE_LENGTH || namespace.includes("/"))
     return fail("InvalidNamespace", "node.metadata.NAMESPACE is no name of a namespace: it holds a `/`, or is too long");
+  const denied = identity && contradiction(identity, namespace, id);
+  if (denied !== undefined) return fail("NotYours", denied);
   const build =
     node?.userAgentVersionType?.$case === "userAgentBuildVersion" ? node.userAgentVersionType.userAgentBuildVersion.version : undefined;
   const version = build === undefined ? "" : `${build.majorNumber ?? 0}.${build.minorNumber ?? 0}.${build.patch ?? 0}`;
@@ -82,6 +89,15 @@ export function parseNode(node: NodeMessage | undefined): Result<NodeInfo> {
     dialect: dialectOf(node?.hasFilterChain ?? false, version),
     managed: managed.value,
   });
+}
+
+/** What a node claims beyond what it proved; `undefined`: nothing. */
+function contradiction({ namespace, nodeId }: ProxyIdentity, claimedNamespace: string, claimedId: string): string | undefined {
+  if (claimedNamespace !== namespace)
+    return `node.metadata.NAMESPACE is ${claimedNamespace}, and this client proved that it belongs to ${namespace}; use a certificate or a token of ${claimedNamespace}`;
+  if (nodeId !== undefined && claimedId !== nodeId)
+    return `node.id is ${claimedId}, and this client proved that it is ${nodeId}; use a certificate or a token of its own for each node`;
+  return undefined;
 }
 
 function parseLabels(value: unknown): Readonly<Record<string, string>> {

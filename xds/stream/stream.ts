@@ -1,6 +1,7 @@
 import type { Digest } from "../../model/digest.ts";
 import type { Call, CallHandler } from "../grpc/call.ts";
 import { status } from "../grpc/status.ts";
+import type { ProxyIdentity } from "../identity/authenticator.ts";
 import type { Cache, Watcher } from "../protocol/cache.ts";
 import { type Resource, typeUrls } from "../protocol/resource.ts";
 import { createSubscription } from "../protocol/stream-subscription.ts";
@@ -13,8 +14,12 @@ import { type DiscoveryMessage, decodeRequest } from "./request.ts";
 import { excessOf } from "./request-bounds.ts";
 import type { Encoder } from "./response.ts";
 
-/** Where a stream's responses go: its call. */
-export type Wire = Pick<Call, "send" | "end">;
+/** Where a stream's responses go, and what is known of who gets them. */
+export interface Wire extends Pick<Call, "send" | "end"> {
+  readonly connection?: Call["connection"];
+  /** Who opened the call; absent: what its node says of itself counts. */
+  readonly identity?: ProxyIdentity | undefined;
+}
 
 /** A name subscribed by a request, and the version that the client says it holds. */
 export interface Subscribed {
@@ -88,6 +93,11 @@ export class XdsStream implements CallHandler, Watcher {
   /** Known after the first request. */
   get node(): NodeInfo | undefined {
     return this.opener;
+  }
+
+  /** What carries it; `undefined`: nothing with a connection. */
+  get connection(): Wire["connection"] {
+    return this.wire.connection;
   }
 
   /** What it has of each type. */
@@ -213,8 +223,11 @@ export class XdsStream implements CallHandler, Watcher {
   }
 
   private open(message: DiscoveryMessage): Refusal | undefined {
-    const parsed = parseNode(message.node);
-    if (!parsed.ok) return invalid(parsed.error.message);
+    const parsed = parseNode(message.node, this.wire.identity);
+    if (!parsed.ok) {
+      const { reason, message: why } = parsed.error;
+      return reason === "NotYours" ? { code: status.permissionDenied, message: why } : invalid(why);
+    }
     this.opener = parsed.value;
     this.context.cache.watch(parsed.value.key, this);
     this.context.observer.opened(this);

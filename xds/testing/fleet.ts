@@ -36,5 +36,5 @@ export async function startFleet(t: TestContext, modules: ModuleBytes = oneModul
       });
     }
   };
-  return { fleet: server.fleet, server, open, until };
+  return { fleet: server.fleet, server, port, open, until };
 }

@@ -1,0 +1,95 @@
+import { ok, type Result } from "../../model/result.ts";
+import { type Address, parseAddress } from "../args/address.ts";
+import type { Flag, FlagValues } from "../args/syntax.ts";
+import { usage } from "../args/usage.ts";
+import { checkExposure } from "./exposure.ts";
+import type { TlsFiles } from "./tls-files.ts";
+
+/** Flags of `weir serve` that say who may connect and read, and how they prove who they are. */
+export const accessFlags = {
+  "xds-tls-cert": {
+    type: "string",
+    value: "FILE",
+    completes: "file",
+    help: "serve proxies over TLS with this certificate (PEM, then its intermediates); read again when it changes",
+    env: "WEIR_XDS_TLS_CERT",
+  },
+  "xds-tls-key": {
+    type: "string",
+    value: "FILE",
+    completes: "file",
+    help: "the private key of --xds-tls-cert",
+    env: "WEIR_XDS_TLS_KEY",
+  },
+  "xds-client-ca": {
+    type: "string",
+    value: "FILE",
+    completes: "file",
+    help: "demand client certificates, issued by one of these authorities (PEM)",
+    env: "WEIR_XDS_CLIENT_CA",
+  },
+  "xds-trust-domain": {
+    type: "string",
+    value: "NAME",
+    help: "take client certificates of this SPIFFE trust domain only (default: any that the authority signed)",
+    env: "WEIR_XDS_TRUST_DOMAIN",
+  },
+  "token-auth-file": {
+    type: "string",
+    value: "FILE",
+    completes: "file",
+    help: "demand a token of this file (YAML) from proxies without a certificate and from readers; read again when it changes",
+    env: "WEIR_TOKEN_AUTH_FILE",
+  },
+  "health-address": {
+    type: "string",
+    value: "HOST:PORT",
+    help: "answer /healthz, /readyz and /metrics here too, and nothing else",
+    env: "WEIR_HEALTH_ADDRESS",
+  },
+  "insecure-xds": {
+    type: "boolean",
+    help: "let --xds-address reach beyond this machine without TLS, or without asking proxies who they are",
+  },
+  "insecure-http": {
+    type: "boolean",
+    help: "let --http-address reach beyond this machine without asking readers who they are",
+  },
+} as const satisfies Record<string, Flag>;
+
+export interface Access {
+  readonly tls: TlsFiles | undefined;
+  readonly tokenFile: string | undefined;
+  readonly trustDomain: string | undefined;
+  readonly health: Address | undefined;
+  /** What to say at the start: ports that others reach and that are not protected. */
+  readonly warnings: readonly string[];
+}
+
+export function readAccess(values: FlagValues<typeof accessFlags>, xds: Address, http: Address): Result<Access> {
+  const tls = tlsFiles(values);
+  if (!tls.ok) return tls;
+  const health = values["health-address"] === undefined ? ok(undefined) : parseAddress(values["health-address"], "--health-address");
+  if (!health.ok) return health;
+  const hasClientCa = tls.value?.clientCa !== undefined;
+  const {
+    "token-auth-file": tokenFile,
+    "xds-trust-domain": trustDomain,
+    "insecure-xds": insecureXds,
+    "insecure-http": insecureHttp,
+  } = values;
+  if (trustDomain !== undefined && !hasClientCa) return usage("--xds-trust-domain needs --xds-client-ca: it is about client certificates");
+  const hasTokens = tokenFile !== undefined;
+  const warnings = checkExposure({ xds, http, hasTls: tls.value !== undefined, hasClientCa, hasTokens, insecureXds, insecureHttp });
+  if (!warnings.ok) return warnings;
+  return ok({ tls: tls.value, tokenFile, trustDomain, health: health.value, warnings: warnings.value });
+}
+
+function tlsFiles(values: FlagValues<typeof accessFlags>): Result<TlsFiles | undefined> {
+  const { "xds-tls-cert": cert, "xds-tls-key": key, "xds-client-ca": clientCa } = values;
+  if (cert !== undefined && key !== undefined) return ok({ cert, key, clientCa });
+  if (cert !== undefined || key !== undefined)
+    return usage("--xds-tls-cert and --xds-tls-key need each other; give both, or neither for plaintext");
+  if (clientCa !== undefined) return usage("--xds-client-ca needs --xds-tls-cert and --xds-tls-key: client certificates exist in TLS only");
+  return ok(undefined);
+}

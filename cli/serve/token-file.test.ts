@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { Clock } from "../../model/clock.ts";
+import { type Log, silentLog } from "../../model/log.ts";
+import { readersOf } from "./readers.ts";
+import { openTokens } from "./token-file.ts";
+
+const [SHOP, READER] = ["shop-aaaaaaaaaaaaaaaaaaaa", "read-cccccccccccccccccccc"];
+
+test("a token file is taken when it changes; one that cannot be used is logged once and changes nothing", async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "weir-tokens-"));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const path = join(dir, "tokens.yaml");
+  writeFileSync(path, `[{token: ${SHOP}, namespace: shop}, {token: ${READER}, role: reader}]`);
+  const opened = await openTokens(path);
+  assert(opened.ok && opened.value !== undefined);
+  const { tokens } = opened.value;
+  const errors: string[] = [];
+  const log: Log = { ...silentLog, error: (message, fields) => void errors.push(`${message}: ${String(fields?.error)}`) };
+  const runs: (() => void)[] = [];
+  const clock: Clock = {
+    now: () => 0,
+    after(_ms, run) {
+      runs.push(run);
+      return () => runs.splice(0);
+    },
+  };
+  const stop = opened.value.watch(log, clock);
+  const look = async () => {
+    runs.shift()?.();
+    while (runs.length === 0) await new Promise((done) => setImmediate(done));
+  };
+  const readers = readersOf(tokens);
+  const check = (authorization?: string) => {
+    const checked = readers.check(authorization);
+    return checked.ok ? "ok" : checked.error.reason;
+  };
+  assert.deepEqual(
+    [check(`Bearer ${READER}`), check(`Bearer ${SHOP}`), check("Bearer x"), check()],
+    ["ok", "Forbidden", "Unauthorized", "Unauthorized"],
+  );
+  writeFileSync(path, "- {token: short, namespace: shop}");
+  await look();
+  await look();
+  assert.equal(errors.length, 1);
+  assert.match(errors[0] ?? "", /^the new token file cannot be used; the tokens before stay in use: --token-auth-file .* has an entry 1/);
+  assert.equal(check(READER), "ok");
+  writeFileSync(path, `[{token: ${SHOP}, namespace: shop}]`);
+  await look();
+  assert.equal(check(READER), "Unauthorized");
+  stop();
+  assert.equal(runs.length, 0);
+  const none = await openTokens(join(dir, "none"));
+  assert(!none.ok);
+  assert.match(none.error.message, /^--token-auth-file .*none cannot be read: ENOENT/);
+});

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { describe, type TestContext, test } from "node:test";
+import { chainName } from "../envoy/chain.ts";
+import { MANAGED_KEY } from "../envoy/managed-sidecar.ts";
+import type { Node } from "../gen/envoy/config/core/v3/base.ts";
+import { DeltaDiscoveryRequest } from "../gen/envoy/service/discovery/v3/discovery.ts";
+import { StreamMetricsMessage } from "../gen/envoy/service/metrics/v3/metrics_service.ts";
+import { typeUrls } from "../protocol/resource.ts";
+import { entryFixture } from "../testing/entry.ts";
+import { startFleet } from "../testing/fleet.ts";
+import { connectGrpc } from "../testing/grpc-client.ts";
+
+const ADS = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
+const METRICS = "/envoy.service.metrics.v3.MetricsService/StreamMetrics";
+const HEALTH = "/grpc.health.v1.Health/Check";
+const NODE: Node = { id: "web-1", metadata: { NAMESPACE: "shop" } };
+
+async function startScene(t: TestContext, node: Node = NODE) {
+  const scene = await startFleet(t);
+  /** A connection that speaks as the proxy when `speaks`; `report` counts requests. */
+  const connect = async (speaks: boolean) => {
+    const connection = connectGrpc(scene.port);
+    t.after(() => connection.close());
+    const ads = connection.call(ADS, () => {});
+    if (speaks)
+      await ads.write(
+        DeltaDiscoveryRequest.encode({ node, typeUrl: typeUrls.extensionConfig, resourceNamesSubscribe: [chainName("default")] }).finish(),
+      );
+    /** Calls of a connection keep their order: what came before is taken in when this one is answered. */
+    const settled = async () => {
+      const check = connection.call(HEALTH, () => {});
+      await check.write(Buffer.alloc(0));
+      assert.equal((await check.ended).code, 0);
+    };
+    const openReport = () => {
+      const call = connection.call(METRICS, () => {});
+      let isFirst = true;
+      return async (name: string, value: number) => {
+        const identifier = isFirst ? { identifier: { node } } : {};
+        isFirst = false;
+        await call.write(
+          StreamMetricsMessage.encode({ ...identifier, envoyMetrics: [{ name, metric: [{ counter: { value } }] }] }).finish(),
+        );
+        await settled();
+      };
+    };
+    await settled();
+    return { openReport, ads };
+  };
+  return { ...scene, connect };
+}
+
+const COMPLETED = "http.inbound.downstream_rq_completed";
+
+describe("whose statistics count", () => {
+  test("those on the connection of the proxy's oldest open stream", async (t) => {
+    const { fleet, connect } = await startScene(t);
+    const owner = await connect(true);
+    const [stranger, liar] = [await connect(false), await connect(true)];
+    await owner.openReport()(COMPLETED, 10);
+    await stranger.openReport()(COMPLETED, 1_000);
+    await liar.openReport()("http.zz.downstream_rq_completed", 1_000);
+    assert.equal(fleet.health("shop/web-1")?.requests, 10);
+  });
+
+  test("counters start again with another stream of it, even if its first message came too early", async (t) => {
+    const { fleet, connect } = await startScene(t);
+    const early = await connect(false);
+    const report = early.openReport();
+    await report(COMPLETED, 5);
+    assert.equal(fleet.health("shop/web-1"), undefined);
+    await early.ads.write(DeltaDiscoveryRequest.encode({ node: NODE, typeUrl: typeUrls.extensionConfig }).finish());
+    await report(COMPLETED, 7);
+    assert.equal(fleet.health("shop/web-1")?.requests, 7);
+    await early.openReport()(COMPLETED, 1);
+    assert.equal(fleet.health("shop/web-1")?.requests, 1);
+  });
+
+  test("of a managed sidecar only its listener's, and of plugins only the proxy's own", async (t) => {
+    const managed = { listenHost: "127.0.0.1", listenPort: 1, appHost: "127.0.0.1", appPort: 2, slots: ["default"], whenMissing: "open" };
+    const { fleet, connect } = await startScene(t, { id: "web-1", metadata: { NAMESPACE: "shop", [MANAGED_KEY]: managed } });
+    const report = (await connect(true)).openReport();
+    fleet.assign("shop/web-1", new Map([["default", [entryFixture("a")]]]));
+    await report("http.zz.downstream_rq_completed", 1_000);
+    await report(COMPLETED, 3);
+    await report("wasm.shop/a.vm_reload_failure", 2);
+    await report("wasm.shop/other.vm_reload_failure", 2);
+    const health = fleet.health("shop/web-1");
+    assert.equal(health?.requests, 3);
+    assert.deepEqual([...(health?.vmFailures ?? [])], [["shop/a", 2]]);
+  });
+});

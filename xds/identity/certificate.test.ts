@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { PeerCertificate } from "../grpc/peer.ts";
+import { certificateIdentity, nodeUri } from "./certificate.ts";
+
+const NOW = 1_000;
+
+function read(altNames: string, changed: Partial<PeerCertificate> = {}, trustDomain?: string) {
+  const read = certificateIdentity({ altNames, until: NOW + 1, fault: undefined, ...changed }, { trustDomain }, NOW);
+  return read.ok ? [read.value.namespace, read.value.nodeId] : read.error.message;
+}
+
+describe("whom a certificate names", () => {
+  test("the namespace of its SPIFFE id, and the node where it ends with one", () => {
+    assert.deepEqual(read("URI:spiffe://cluster.local/ns/shop/sa/web"), ["shop", undefined]);
+    assert.deepEqual(read("DNS:web-1, URI:spiffe://weir/ns/shop/node/web-1, IP Address:127.0.0.1"), ["shop", "web-1"]);
+    assert.deepEqual(read("URI:spiffe://weir/ns/shop"), ["shop", undefined]);
+    assert.deepEqual(read("URI:spiffe://weir/ns/shop/node/web-1/more"), ["shop", undefined]);
+    assert.deepEqual(read(`URI:${nodeUri("shop", "web_1.a")}`), ["shop", "web_1.a"]);
+    assert.equal(nodeUri("shop", "a/b"), undefined);
+    assert.equal(nodeUri("shop", "a~b"), undefined);
+  });
+
+  test("nobody where there is no such id, more than one, or another trust domain than is taken", () => {
+    for (const altNames of [
+      "",
+      "DNS:spiffe://weir/ns/shop",
+      "URI:https://weir/ns/shop",
+      "URI:spiffe://weir/ns/shop, URI:spiffe://weir/ns/other",
+    ]) {
+      assert.match(String(read(altNames)), /must have one SPIFFE id/, altNames);
+    }
+    for (const id of [
+      "spiffe://weir/sa/web",
+      "spiffe://weir/ns/SHOP/x",
+      "spiffe://weir/ns/shop/../other",
+      "spiffe:///ns/shop",
+      "spiffe://weir/ns/a%2fb",
+    ])
+      assert.match(String(read(`URI:${id}`)), id.includes("..") ? /shop|names no namespace/ : /names no namespace/, id);
+    assert.match(String(read("URI:spiffe://evil/ns/shop", {}, "weir")), /is of trust domain evil, and this server takes weir/);
+    assert.deepEqual(read("URI:spiffe://weir/ns/shop", {}, "weir"), ["shop", undefined]);
+  });
+
+  test("a name that holds another is no second name: Node quotes it", () => {
+    assert.match(String(read('DNS:"x, URI:spiffe://weir/ns/shop"')), /must have one/);
+    assert.deepEqual(read('DNS:"x\\", URI:spiffe://weir/ns/other", URI:spiffe://weir/ns/shop'), ["shop", undefined]);
+    assert.match(String(read('DNS:"x, URI:spiffe://weir/ns/shop')), /must have one/);
+  });
+
+  test("nobody where it has ended, or its authority is not trusted", () => {
+    assert.match(String(read("URI:spiffe://weir/ns/shop", { until: NOW })), /ended at 1970/);
+    assert.match(
+      String(read("URI:spiffe://weir/ns/shop", { fault: "CERT_HAS_EXPIRED" })),
+      /does not lead to an authority .*: CERT_HAS_EXPIRED/,
+    );
+  });
+});
