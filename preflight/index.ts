@@ -4,3 +4,4 @@ export { inspectModule, type ModuleFacts } from "./abi/facts.ts";
 export * from "./host/index.ts";
 export { loadPlugin } from "./load.ts";
 export { createExaminer, createPreflight, type Examiner, type PreflightOptions, type Trial } from "./preflight.ts";
+export { missingBounds } from "./process/bounds.ts";

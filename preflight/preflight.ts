@@ -102,6 +102,8 @@ class PoolExaminer implements Examiner {
   private readonly loads = new LRUCache<string, number>({ max: LOADS });
   /** That it is too much, by namespace and digest: a busy machine takes longer, and whoever keeps it busy refuses nothing for others. */
   private readonly tooSlow = new LRUCache<string, Result<Trial>>({ max: LOADS });
+  /** First proofs under way, by namespace and digest: a namespace has a module compiled as Envoy does once, not once a filter. */
+  private readonly measuring = new Map<string, Promise<unknown>>();
 
   constructor(given: PreflightOptions) {
     const options = { ...DEFAULTS, ...given };
@@ -114,10 +116,25 @@ class PoolExaminer implements Examiner {
     this.pool = createProverPool({ size: concurrency, ahead, bounds: { heapMb: HEAP_MB, residentMb: Math.ceil(residentMb), cpuSeconds } });
   }
 
-  async examine(code: Uint8Array, settings: PluginSettings, { signal, namespace = "" }: ValidateOptions = {}): Promise<Result<Trial>> {
+  async examine(code: Uint8Array, settings: PluginSettings, options: ValidateOptions = {}): Promise<Result<Trial>> {
     const digest = digestOf(code);
-    const refused = this.tooSlow.get(`${namespace} ${digest}`);
+    const place = `${options.namespace ?? ""} ${digest}`;
+    const first = this.measuring.get(place);
+    if (first !== undefined) await first;
+    const refused = this.tooSlow.get(place);
     if (refused !== undefined) return refused;
+    const proof = this.proveTrial(code, digest, settings, options);
+    if (this.loads.has(digest) || this.measuring.has(place)) return proof;
+    this.measuring.set(place, proof);
+    return proof.finally(() => this.measuring.delete(place));
+  }
+
+  private async proveTrial(
+    code: Uint8Array,
+    digest: string,
+    settings: PluginSettings,
+    { signal, namespace = "" }: ValidateOptions,
+  ): Promise<Result<Trial>> {
     const load = this.loads.get(digest);
     const request = { ...this.request(settings), kind: "trial", measureLoad: load === undefined } as const;
     const found = await this.prove(code, request, namespace, signal);

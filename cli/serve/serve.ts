@@ -6,7 +6,7 @@ import type { Log } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { createModuleCache, createModuleRegistry, type Fetch, parseDockerConfig } from "../../oci/index.ts";
 import { createOperator, type Source } from "../../operator/index.ts";
-import { createPreflight } from "../../preflight/index.ts";
+import { createPreflight, missingBounds } from "../../preflight/index.ts";
 import { createAuthenticator, createXdsServer, type LiveTokens, type XdsServerOptions } from "../../xds/index.ts";
 import type { Address } from "../args/address.ts";
 import type { SocketShares } from "./descriptors.ts";
@@ -79,6 +79,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
   const { xds, operator, hub } = createRooms(options, createKeyring(privateKey.value), tls.value?.options, tokens.value?.tokens);
   const http = await hub.listen();
   if (!http.ok) return http;
+  for (const missing of missingBounds()) log.warn("a bound of proofs is not set", { message: missing });
   log.info("reading the desired state", { source: source.description });
   await operator.start();
   const bound = await bind(xds, options.xds);

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 
 /** What one proof may take of the machine, beyond its time. */
 export interface ProofBounds {
@@ -14,6 +14,19 @@ export interface ProofBounds {
 export interface Usage {
   readonly residentMb: number;
   readonly cpuMs: number;
+}
+
+/** What sets the kernel's bounds. */
+export const SHELL = "/bin/sh";
+
+/** Which of the bounds of provers this machine does not offer, a line each, for the log. */
+export function missingBounds(): readonly string[] {
+  return [
+    ...(existsSync("/proc/self/status")
+      ? []
+      : ["there is no /proc, so memory and CPU time of proofs are not watched; run on Linux with /proc mounted"]),
+    ...(existsSync(SHELL) ? [] : [`there is no ${SHELL}, so the kernel's bounds for proofs are not set; use an image that has it`]),
+  ];
 }
 
 /** Clock ticks a second in /proc/PID/stat: a constant of Linux's interface. */

@@ -43,3 +43,14 @@ test("who is called off while waiting never starts", async () => {
   await first;
   assert.equal(await pool.run("a", async () => "free again"), "free again");
 });
+
+test("another is started ahead when a proof is over, not while it begins", async () => {
+  let started = 0;
+  const start = (): Prover => {
+    started += 1;
+    return prover;
+  };
+  const pool = createProverPool({ size: 1, ahead: 1, bounds, start });
+  await pool.run("a", async () => assert.equal(started, 1));
+  assert.equal(started, 2);
+});

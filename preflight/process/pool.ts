@@ -50,6 +50,8 @@ class FairPool implements ProverPool {
       return await use(prover);
     } finally {
       this.count(namespace, -1);
+      // Now, not when it was taken: to start a process keeps this thread for longer than a small proof takes.
+      this.refill();
       this.next();
     }
   }
@@ -105,9 +107,7 @@ class FairPool implements ProverPool {
 
   private take(): Prover {
     this.idle = this.idle.filter((prover) => !prover.hasEnded);
-    const prover = this.idle.shift() ?? this.start(this.options.bounds);
-    this.refill();
-    return prover;
+    return this.idle.shift() ?? this.start(this.options.bounds);
   }
 
   private refill(): void {

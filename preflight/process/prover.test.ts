@@ -6,6 +6,7 @@ import { createPreflight } from "../index.ts";
 import { endlessList, nestedBlocks } from "../testing/limits.ts";
 import { minimal } from "../testing/modules.ts";
 import { wasm } from "../testing/wat.ts";
+import { missingBounds } from "./bounds.ts";
 import { deathOf } from "./proof.ts";
 import { startProver } from "./prover.ts";
 
@@ -84,6 +85,19 @@ describe("a prover", () => {
     assert.match(limits, /Max core file size\s+0\s+0 /);
     assert.match(limits, /Max open files\s+64\s+64 /);
   });
+
+  test("one filter of a namespace has the load of a module measured, and the others wait for it", async () => {
+    const preflight = createPreflight({ concurrency: 3 });
+    const code = await wasm(`(module ${HEAD} ${"(func (result i32) (i32.const 1))".repeat(300)})`);
+    const verdicts = await Promise.all(
+      ["a", "b", "c"].map((config) => preflight.validate(code, { ...settings, config }, { namespace: "shop" })),
+    );
+    const loads = verdicts.map((verdict) => verdict.ok && verdict.value.loadMs);
+    assert.equal(typeof loads[0], "number");
+    assert.equal(new Set(loads).size, 1, "later proofs tell the load that the first measured");
+  });
+
+  test("what a machine does not offer is told", { skip: linux }, () => assert.deepEqual(missingBounds(), []));
 
   test("is used once: the next proof has another", async () => {
     const preflight = createPreflight({ ahead: 1 });

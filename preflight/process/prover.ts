@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { type ProofBounds, shellLimits, type Usage, usageOf } from "./bounds.ts";
+import { type ProofBounds, SHELL, shellLimits, type Usage, usageOf } from "./bounds.ts";
 import { createFrameReader, encodeHead } from "./frame.ts";
 import { PACKAGES, proverProgram } from "./program.ts";
 
@@ -31,7 +31,6 @@ export interface Prover {
 }
 
 const BOOT = fileURLToPath(new URL("./boot.js", import.meta.url));
-const SHELL = "/bin/sh";
 /** The most that a prover may say at once, in bytes: the facts of a module at its bounds take a tenth. Provers send no bodies. */
 const ANSWER = { header: 2 * 1024 * 1024, body: 0 };
 const MAX_WORDS = 4096;
