@@ -69,6 +69,11 @@ export interface ProxyNode {
   readonly connected: boolean;
   /** Milliseconds since the epoch: of the connection, or of its loss. */
   readonly since: number;
+  /**
+   * Set while its workers hang, as far as its metrics stream tells: milliseconds since the epoch of its last report. It still acknowledges what it is sent,
+   * and serves nothing.
+   */
+  readonly hungSince: number | undefined;
   /** Envoy's version as it reports it, e.g. `1.40.0`. */
   readonly version: string;
   /** Slots the proxy subscribed to, with what they hold. */

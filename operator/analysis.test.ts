@@ -51,6 +51,7 @@ async function underWay(more: Partial<WasmFilterSpec> = {}): Promise<{ world: Wo
 }
 
 const message = (world: World) => world.source.statusOf("f")?.rollout?.message ?? "";
+const conditionOf = (world: World, type: string) => world.source.statusOf("f")?.conditions?.find((each) => each.type === type);
 const state = (world: World) => world.source.statusOf("f")?.rollout?.state;
 
 test("a wave that fares like stable passes", async () => {
@@ -197,4 +198,54 @@ test("of two rollouts that share their proxies the innocent one goes on, told ap
   assert.equal(world.source.statusOf("f")?.rollout?.state, "RolledBack");
   await live(world, 40);
   assert.equal(world.source.statusOf("g")?.rollout?.state, "Succeeded", world.source.statusOf("g")?.rollout?.message);
+});
+
+test("a proxy that hangs with the revision takes it back, and the filter is not ready until it is back", async () => {
+  const { world, first, wave } = await underWay();
+  const [victim = ""] = wave;
+  world.fleet.hang(victim, true);
+  await live(world, 2);
+  assert.equal(state(world), "RolledBack");
+  assert.match(message(world), new RegExp(`^ProxyHung: a worker thread does not return on 1 of 2 proxies that had it: ${victim};`));
+  assert.equal(world.fleet.running(victim)[0]?.digest, first);
+  assert.deepEqual(world.source.statusOf("f")?.proxies, { matched: 8, updated: 7, rejected: 0, pending: 1 });
+  assert.equal(conditionOf(world, "Programmed")?.reason, "ProxyHung");
+  world.fleet.renew(victim);
+  await live(world, 2);
+  assert.deepEqual(world.source.statusOf("f")?.proxies, { matched: 8, updated: 8, rejected: 0, pending: 0 });
+  assert.equal(conditionOf(world, "Programmed")?.status, "True");
+});
+
+test("a proxy that hung and came back as a new process at once takes the revision back", async () => {
+  const { world, wave } = await underWay();
+  const [victim = ""] = wave;
+  world.fleet.hang(victim, true);
+  world.fleet.disconnect(victim);
+  await live(world, 1);
+  world.fleet.renew(victim);
+  await live(world, 1);
+  assert.match(message(world), /^ProxyHung: /);
+});
+
+test("a proxy that hung before it was given the revision does not speak against it, and it never counts as updated", async () => {
+  const world = createWorld();
+  world.registry.push(IMAGE, "v1");
+  await world.start();
+  world.source.apply(
+    "f",
+    specOf(IMAGE, { pullPolicy: "Always", interval: "5s", rollout: { steps: [{ percent: 100 }], progressDeadline: "20s" } }),
+  );
+  for (const id of IDS) world.fleet.connect(id);
+  await live(world, 10);
+  assert.equal(conditionOf(world, "Ready")?.status, "True");
+  world.fleet.hang("web-3", true);
+  await live(world, 1);
+  assert.equal(conditionOf(world, "Ready")?.reason, "ProxyHung");
+  world.registry.push(IMAGE, "v2");
+  await live(world, 15);
+  assert.equal(state(world), "Progressing");
+  assert.equal(world.source.statusOf("f")?.proxies?.updated, 7);
+  await live(world, 20);
+  assert.match(message(world), /^ProgressDeadlineExceeded: /);
+  assert.equal(conditionOf(world, "Ready")?.status, "False");
 });

@@ -1,5 +1,5 @@
 import { Gauge, type Registry } from "prom-client";
-import type { FleetView } from "../../model/delivery.ts";
+import type { FleetView, ProxyNode } from "../../model/delivery.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 
 const FILTER = ["namespace", "name"] as const;
@@ -7,16 +7,21 @@ const FILTER = ["namespace", "name"] as const;
 /** Gauges of the filters and their proxies, read when somebody looks. A series is a filter's, never a proxy's. */
 export function registerFilterMetrics(registry: Registry, filters: () => readonly WasmFilter[], fleet: Pick<FleetView, "proxies">): void {
   registerFilters(registry, filters);
-  new Gauge({
-    name: "weir_proxies_connected",
-    help: "Proxies with an xDS stream.",
-    registers: [registry],
-    collect() {
-      let connected = 0;
-      for (const proxy of fleet.proxies()) if (proxy.connected) connected++;
-      this.set(connected);
-    },
-  });
+  registerCount("weir_proxies_connected", "Proxies with an xDS stream.", ({ connected }) => connected);
+  registerCount("weir_proxies_hung", "Proxies with a worker thread that does not return.", ({ hungSince }) => hungSince !== undefined);
+
+  function registerCount(name: string, help: string, counts: (proxy: ProxyNode) => boolean): void {
+    const gauge = new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        let count = 0;
+        for (const proxy of fleet.proxies()) if (counts(proxy)) count++;
+        gauge.set(count);
+      },
+    });
+  }
 }
 
 /** The first gauge of a registry is collected first: it fills all three, so that the filters are asked for once. */

@@ -15,6 +15,7 @@ function withFilters(filters: readonly WasmFilter[]) {
     labels: {},
     connected,
     since: 0,
+    hungSince: i === 0 ? 1 : undefined,
     version: "1.40.0",
     slots: new Map(),
   }));
@@ -94,6 +95,7 @@ describe("metrics", () => {
       'weir_filter_revision{namespace="shop",name="add-header",which="target"} 4',
       'weir_filter_revision{namespace="shop",name="add-header",which="stable"} 3',
       "weir_proxies_connected 2",
+      "weir_proxies_hung 1",
     ]) {
       assert.ok(lines.includes(line), line);
     }

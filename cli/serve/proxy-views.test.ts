@@ -14,7 +14,7 @@ interface Slot {
   readonly running?: readonly DeliveredFilter[];
 }
 
-function proxy(slot: Slot, connected = true): ProxyNode {
+function proxy(slot: Slot, connected = true, hungSince?: number): ProxyNode {
   const delivery = { slot: "default", desired: slot.desired, running: slot.running, runningSince: undefined, rejection: undefined };
   return {
     key: "shop/web-1",
@@ -23,6 +23,7 @@ function proxy(slot: Slot, connected = true): ProxyNode {
     labels: {},
     connected,
     since: 0,
+    hungSince,
     version: "1.40.0",
     slots: new Map([["default", delivery]]),
   };
@@ -53,6 +54,11 @@ describe("a filter on a proxy", () => {
   test("is pending while the proxy is gone", () => {
     const gone = proxy({ desired: [delivered("a", 2)], running: [delivered("a", 2)] }, false);
     assert.deepEqual(shown(gone), [["a", 2, "pending", "the proxy is not connected"]]);
+  });
+
+  test("is pending while the proxy hangs, whatever it acknowledged", () => {
+    const hung = proxy({ desired: [delivered("a", 2)], running: [delivered("a", 2)] }, true, 1);
+    assert.deepEqual(shown(hung), [["a", 2, "pending", "the proxy hangs: a worker thread does not return; start it anew"]]);
   });
 
   test("is pending while it is to leave the chain", () => {

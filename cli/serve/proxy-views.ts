@@ -18,11 +18,17 @@ export interface RejectedFilter {
  */
 export function viewProxy(proxy: ProxyNode, refused: readonly RejectedFilter[]): ProxyView {
   const { id, namespace, labels, connected } = proxy;
-  const slots = [...proxy.slots.values()].map((slot) => ({ name: slot.slot, filters: viewSlot(slot, connected, refused) }));
+  const slots = [...proxy.slots.values()].map((slot) => ({ name: slot.slot, filters: viewSlot(slot, obstacleOf(proxy), refused) }));
   return { id, namespace, labels, connected, slots: slots.sort((a, b) => (a.name < b.name ? -1 : 1)) };
 }
 
-function viewSlot(slot: SlotDelivery, connected: boolean, refused: readonly RejectedFilter[]): ProxyFilterView[] {
+/** Why the proxy counts as not updated, whatever it acknowledged. */
+function obstacleOf({ connected, hungSince }: ProxyNode): string | undefined {
+  if (!connected) return "the proxy is not connected";
+  return hungSince === undefined ? undefined : "the proxy hangs: a worker thread does not return; start it anew";
+}
+
+function viewSlot(slot: SlotDelivery, obstacle: string | undefined, refused: readonly RejectedFilter[]): ProxyFilterView[] {
   const running = new Map((slot.running ?? []).map((entry) => [filterId(entry.filter), entry]));
   const views = slot.desired.map((desired) => {
     const id = filterId(desired.filter);
@@ -31,7 +37,7 @@ function viewSlot(slot: SlotDelivery, connected: boolean, refused: readonly Reje
     return viewFilter(
       desired,
       now,
-      connected,
+      obstacle,
       refused.find((entry) => filterId(entry.key) === id && entry.slot === slot.slot),
     );
   });
@@ -51,11 +57,11 @@ function viewSlot(slot: SlotDelivery, connected: boolean, refused: readonly Reje
 function viewFilter(
   desired: DeliveredFilter,
   running: DeliveredFilter | undefined,
-  connected: boolean,
+  obstacle: string | undefined,
   refused: RejectedFilter | undefined,
 ): ProxyFilterView {
   if (refused !== undefined) return show(running ?? desired, "rejected", `revision ${refused.revision} rejected: ${refused.message}`);
-  if (!connected) return show(running ?? desired, "pending", "the proxy is not connected");
+  if (obstacle !== undefined) return show(running ?? desired, "pending", obstacle);
   if (running?.hash === desired.hash) return show(running, "updated", "");
   if (running === undefined) return show(desired, "pending", "not acknowledged yet");
   return show(running, "pending", `waits for revision ${desired.revision}`);

@@ -14,7 +14,7 @@ export function runningOf(proxy: ProxyNode, key: FilterKey, slot: string): Deliv
   return proxy.slots.get(slot)?.running?.find(({ filter }) => filter.name === key.name && filter.namespace === key.namespace);
 }
 
-/** A proxy is updated only while it is connected: one that is not connected counts as pending. */
+/** A proxy is updated only while it is connected and its workers return: an acknowledgement comes from the main thread alone. Else it counts as pending. */
 export function stateOf(
   proxy: ProxyNode,
   running: DeliveredFilter | undefined,
@@ -22,5 +22,5 @@ export function stateOf(
   isRejected: boolean,
 ): "updated" | "rejected" | "pending" {
   if (isRejected) return "rejected";
-  return proxy.connected && running?.hash === goalHash ? "updated" : "pending";
+  return proxy.connected && proxy.hungSince === undefined && running?.hash === goalHash ? "updated" : "pending";
 }

@@ -17,6 +17,9 @@ interface Watched {
   health: ProxyHealth | undefined;
   /** How often it came back as a new process while it was meant to run the target. */
   restarts: number;
+  /** True when it hung with the target or as it was given it. `hungBefore`: since before that, whatever hangs now is not the target's. */
+  hung: boolean;
+  hungBefore: boolean;
   /** True when it runs the target or is assigned it. For a lost proxy: when it was lost. */
   given: boolean;
   /** True when it ran stable revisions only at the last look. */
@@ -109,7 +112,17 @@ class ReportingHealthWatch implements HealthWatch {
   private follow(known: Watched | undefined, proxy: ProxyNode, slot: SlotDelivery | undefined, runs: boolean, meant: boolean): Watched {
     const chain = slot?.running?.map(({ hash }) => hash).join(" ");
     const since = slot?.runningSince ?? this.options.clock.now();
-    const watched = known ?? { chain, since, health: undefined, restarts: 0, given: false, onStable: false, past: noTally };
+    const watched = known ?? {
+      chain,
+      since,
+      health: undefined,
+      restarts: 0,
+      given: false,
+      onStable: false,
+      past: noTally,
+      hung: false,
+      hungBefore: proxy.hungSince !== undefined,
+    };
     const health = this.options.fleet.health(proxy.key);
     // A process that comes back says what it holds; one that holds nothing is new.
     if (proxy.connected && chain === undefined && watched.chain !== undefined && meant) watched.restarts++;
@@ -118,6 +131,7 @@ class ReportingHealthWatch implements HealthWatch {
       Object.assign(watched, { chain, since, health: undefined });
     }
     if (proxy.connected) watched.given = runs || meant;
+    noteHang(watched, proxy.hungSince !== undefined);
     watched.since = Math.min(watched.since, this.options.clock.now());
     if (health !== undefined && health.at > watched.since) watched.health ??= health;
     return watched;
@@ -139,6 +153,7 @@ class ReportingHealthWatch implements HealthWatch {
   private account(group: Group, proxy: ProxyNode, watched: Watched, id: string): void {
     group.proxies++;
     group.restarts += watched.restarts;
+    if (watched.hung) group.hung.push(proxy.id);
     if (isLost(proxy, this.options.clock.now())) group.vanished.push(proxy.id);
     else if (watched.restarts > 0) group.restarted.push(proxy.id);
     const health = this.options.fleet.health(proxy.key);
@@ -162,7 +177,7 @@ class ReportingHealthWatch implements HealthWatch {
       const meant = slot?.desired.some(({ hash }) => hash === target.hash) === true;
       const watched = this.follow(known.get(proxy.key), proxy, slot, runs, meant);
       known.set(proxy.key, watched);
-      const inWave = proxy.connected ? runs || watched.restarts > 0 : watched.given;
+      const inWave = proxy.connected ? runs || watched.restarts > 0 || watched.hung : watched.given;
       stable.tally = addTally(stable.tally, watched.past);
       const others = this.othersUnproven(record, proxy.slots);
       watched.onStable = !runs && others.length === 0;
@@ -194,6 +209,13 @@ class ReportingHealthWatch implements HealthWatch {
   }
 }
 
+/** What a proxy hung with stays known when it comes back as a new process: a watchdog may end it within seconds. */
+function noteHang(watched: Watched, hangs: boolean): void {
+  if (!hangs) watched.hungBefore = false;
+  else if (!watched.given) watched.hungBefore = true;
+  else if (!watched.hungBefore) watched.hung = true;
+}
+
 function isEarlier(a: FilterRecord, b: FilterRecord): boolean {
   const [x, y] = [a.rollout.startedAt, b.rollout.startedAt];
   return x === y ? a.id < b.id : x < y;
@@ -206,6 +228,7 @@ interface Group extends Omit<GroupHealth, keyof typeof noTally> {
   proxies: number;
   restarts: number;
   readonly vanished: string[];
+  readonly hung: string[];
   readonly restarted: string[];
   vmFailures: number;
   worst: string | undefined;
@@ -220,6 +243,7 @@ function newGroup(): Group {
     proxies: 0,
     restarts: 0,
     vanished: [],
+    hung: [],
     restarted: [],
     vmFailures: 0,
     worst: undefined,
@@ -228,6 +252,6 @@ function newGroup(): Group {
   };
 }
 
-function healthOf({ tally, proxies, restarts, vanished, restarted, vmFailures, worst }: Group): GroupHealth {
-  return { ...tally, proxies, restarts, vanished, restarted, vmFailures, worst };
+function healthOf({ tally, proxies, restarts, vanished, restarted, hung, vmFailures, worst }: Group): GroupHealth {
+  return { ...tally, proxies, restarts, vanished, restarted, hung, vmFailures, worst };
 }

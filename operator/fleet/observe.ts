@@ -17,8 +17,10 @@ export interface Sighting {
   present(): number;
   /** Their positions on the wave line. Costs a look at each. */
   positions(order: WaveOrder): readonly number[];
-  /** Proxies in the wave that do not run the target; of those that are lost, the ones that were lost just now. */
+  /** Proxies in the wave that do not run the target, or hang; of those that are lost, the ones that were lost just now. */
   readonly outstanding: number;
+  /** Keys of the proxies that hang, in their order. */
+  readonly hung: readonly string[];
   /** In the order of the proxies' keys. */
   readonly rejections: readonly { readonly key: string; readonly message: string }[];
 }
@@ -97,12 +99,14 @@ export function createObserver({ fleet, clock, index, line }: ObserverDeps): Obs
     if (slot === undefined || proxy?.slots.has(slot) !== true) return undefined;
     const isRejected = record.rejections.size > 0 && rejectsTarget(record, proxyKey);
     const running = runningOf(proxy, record.key, slot);
-    const isPending = isRejected || !proxy.connected || running?.hash !== target?.hash;
+    const isHung = proxy.hungSince !== undefined;
+    const isPending = isRejected || isHung || !proxy.connected || running?.hash !== target?.hash;
     return {
       state: goal === undefined && !isRejected ? "pending" : stateOf(proxy, running, goal?.hash ?? "", isRejected),
       isConnected: proxy.connected,
       since: proxy.since,
       isWaitedFor: isPending && line.isIn(record.rollout, record.id, proxyKey),
+      isHung,
       rejection: isRejected ? (record.rejections.get(proxyKey)?.message ?? "") : undefined,
     };
   }
@@ -116,6 +120,7 @@ export function createObserver({ fleet, clock, index, line }: ObserverDeps): Obs
       return {
         counts: tally.counts(),
         outstanding: tally.outstanding(clock.now() - LOST_AFTER_MS),
+        hung: tally.hung(),
         rejections: tally.rejections(),
         present: () => tally.present().length,
         positions: (order) => tally.present().map((id) => line.position(order, record.id, id)),

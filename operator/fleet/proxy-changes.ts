@@ -6,7 +6,8 @@ import { filterId } from "../../model/filter.ts";
  * is not among them has nothing to count again: without this, one filter's news would cost a look at all proxies of every filter beside it.
  */
 export function filtersConcerned(before: ProxyNode | undefined, now: ProxyNode): ReadonlySet<string> | undefined {
-  if (before === undefined || before.connected !== now.connected || before.since !== now.since) return undefined;
+  if (before === undefined || before.connected !== now.connected || before.since !== now.since || before.hungSince !== now.hungSince)
+    return undefined;
   if (before.namespace !== now.namespace || before.labels !== now.labels || before.slots.size !== now.slots.size) return undefined;
   const changed = new Set<string>();
   for (const [name, { running }] of now.slots) {

@@ -11,6 +11,7 @@ const seen: fc.Arbitrary<Seen | undefined> = fc.option(
     isConnected: fc.boolean(),
     since: fc.integer({ min: 0, max: 20 }),
     isWaitedFor: fc.boolean(),
+    isHung: fc.boolean(),
     rejection: fc.option(fc.constantFrom("no", "never"), { nil: undefined }),
   }),
   { nil: undefined },

@@ -8,6 +8,7 @@ export interface Seen {
   readonly since: number;
   /** True when it is in the wave and does not run the target. */
   readonly isWaitedFor: boolean;
+  readonly isHung: boolean;
   /** Why it rejected the target. */
   readonly rejection: string | undefined;
 }
@@ -21,6 +22,8 @@ export interface Tally {
   outstanding(lostAt: number): number;
   /** In the order of the proxies' keys. */
   rejections(): { readonly key: string; readonly message: string }[];
+  /** Keys of the proxies that hang, in their order. */
+  hung(): readonly string[];
   /** Keys of the connected proxies, or of all while none is connected. */
   present(): readonly string[];
 }
@@ -31,6 +34,7 @@ export function createTally(): Tally {
   /** Proxies that are waited for and not connected. */
   const absent = new Map<string, Seen>();
   const rejections = new Map<string, string>();
+  const hung = new Set<string>();
   let waiting = 0;
 
   function count(seen: Seen, by: 1 | -1): void {
@@ -46,10 +50,12 @@ export function createTally(): Tally {
       proxies.delete(proxyKey);
       absent.delete(proxyKey);
       rejections.delete(proxyKey);
+      hung.delete(proxyKey);
       if (seen === undefined) return;
       count(seen, 1);
       proxies.set(proxyKey, seen);
       if (seen.isWaitedFor && !seen.isConnected) absent.set(proxyKey, seen);
+      if (seen.isHung) hung.add(proxyKey);
       if (seen.rejection !== undefined) rejections.set(proxyKey, seen.rejection);
     },
     counts: () => ({ ...counts }),
@@ -59,6 +65,7 @@ export function createTally(): Tally {
       return waiting + fading;
     },
     rejections: () => Array.from(rejections, ([key, message]) => ({ key, message })).sort((a, b) => (a.key < b.key ? -1 : 1)),
+    hung: () => [...hung].sort(),
     present() {
       const connected = [...proxies].filter(([, { isConnected }]) => isConnected).map(([id]) => id);
       return connected.length > 0 ? connected : [...proxies.keys()];

@@ -3,9 +3,9 @@ import type { FilterEvent } from "../source/source.ts";
 import type { Outcome, RolloutState } from "./state.ts";
 import { EVERYONE, threshold, type WaveOrder } from "./wave.ts";
 
-/** A fault that speaks against the target: a rejection, a vanished proxy, failing VMs, a rise of errors. */
+/** A fault that speaks against the target: a rejection, a proxy that hangs or vanished, failing VMs, a rise of errors. */
 export interface Fault {
-  readonly reason: "Rejected" | "ProxyVanished" | "VmFailed" | "ErrorsRose" | "LatencyRose";
+  readonly reason: "Rejected" | "ProxyHung" | "ProxyVanished" | "VmFailed" | "ErrorsRose" | "LatencyRose";
   readonly message: string;
 }
 
@@ -21,7 +21,7 @@ export interface Observation {
   readonly present: () => number;
   /** Their positions (wave.ts). */
   readonly positions: (order: WaveOrder) => readonly number[];
-  /** Matched proxies in the wave that do not run the target now: not yet acknowledged, rejected, or just lost. */
+  /** Matched proxies in the wave that do not run the target now: not yet acknowledged, rejected, hung, or just lost. */
   readonly outstanding: number;
   /** Up to when the wave's proxies have reported how they fare; infinite when none of them reports. */
   readonly heardUntil: number;

@@ -19,6 +19,8 @@ export interface GroupHealth extends Tally {
   /** The ones that came back as a new process, and how often they did in all. */
   readonly restarted: readonly string[];
   readonly restarts: number;
+  /** The ones whose workers hung since. */
+  readonly hung: readonly string[];
   readonly vmFailures: number;
   /** The proxy with the most VM failures, for the message. */
   readonly worst: string | undefined;
@@ -60,11 +62,21 @@ const meanMs = (tally: Tally) => (tally.latencyCount === 0 ? 0 : tally.latencySu
  */
 export function judge(wave: GroupHealth, stable: GroupHealth, before: Tally, analysis: Analysis): Fault | undefined {
   return (
+    hung(wave, stable) ??
     vanished(wave, stable) ??
     vmFailed(wave, stable) ??
     errorsRose(wave, stable, before, analysis) ??
     latencyRose(wave, stable, before, analysis)
   );
+}
+
+/** A worker that does not return has no other cause than what it runs: one is enough, unless as many hang on stable. */
+function hung(wave: GroupHealth, stable: GroupHealth): Fault | undefined {
+  const share = (group: GroupHealth) => (group.proxies === 0 ? 0 : group.hung.length / group.proxies);
+  if (wave.hung.length === 0 || share(wave) <= share(stable)) return undefined;
+  const names = wave.hung.slice(0, 5).join(", ");
+  const message = `a worker thread does not return on ${wave.hung.length} of ${wave.proxies} proxies that had it: ${names}; start those anew that still hang`;
+  return { reason: "ProxyHung", message };
 }
 
 /** One restart can have any cause; a module that ends its proxy does so again. */

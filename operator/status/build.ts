@@ -43,6 +43,7 @@ export function buildStatus(record: FilterRecord, rollout: RolloutState, deps: S
     rollout: { ...rollout, step: Math.min(rollout.step, stepCount(policy) - 1) },
     target: revisionOf(record, rollout.target),
     stable: revisionOf(record, rollout.stable),
+    hung: seen.hung,
     counts: withMissing(seen.counts, deps.missing(record, seen)),
     paused: wishesOf(object).paused || pausedStep,
     deadlineExceeded: isWaiting && now >= deadlineOf(rollout, policy, record.watchedSince ?? now),

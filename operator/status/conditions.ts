@@ -20,6 +20,8 @@ export interface Facts {
   readonly target: Revision | undefined;
   readonly stable: Revision | undefined;
   readonly counts: Counts;
+  /** Ids of the proxies that hang. */
+  readonly hung: readonly string[];
   readonly paused: boolean;
   readonly deadlineExceeded: boolean;
   readonly trouble: Trouble | undefined;
@@ -92,7 +94,7 @@ function validated(facts: Facts): Verdict {
   return { status: "True", reason: "Validated", message: message.slice(0, 2048) };
 }
 
-function programmed({ counts, stable, rollout, target }: Facts): Verdict {
+function programmed({ counts, hung, stable, rollout, target }: Facts): Verdict {
   const { matched, updated, rejected, pending } = counts;
   if (target === undefined || (stable === undefined && rollout.phase === "Rejected")) {
     return { status: "False", reason: "NothingToServe", message: "no revision can be served" };
@@ -103,6 +105,10 @@ function programmed({ counts, stable, rollout, target }: Facts): Verdict {
   }
   if (rejected > 0)
     return { status: "False", reason: "Rejected", message: `${rejected} of ${matched} proxies rejected revision ${target.number}` };
+  if (hung.length > 0) {
+    const message = `${hung.length} of ${matched} proxies hang, whatever they acknowledged: ${hung.slice(0, 5).join(", ")}; start them anew`;
+    return { status: "False", reason: "ProxyHung", message };
+  }
   if (pending > 0)
     return { status: "False", reason: "Pending", message: `${updated} of ${matched} proxies acknowledged, ${pending} to go` };
   return { status: "True", reason: "Acknowledged", message: `${updated} of ${matched} proxies acknowledged` };

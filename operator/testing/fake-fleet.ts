@@ -27,6 +27,8 @@ export interface FakeFleet extends Fleet {
   anonymous: boolean;
   /** What the proxy reports of itself. */
   report(id: string, health: ProxyHealth | undefined): void;
+  /** The proxy's workers hang, or no longer. It goes on answering what it is sent. */
+  hang(id: string, hangs: boolean): void;
   /** Tells the listeners that a module is not in the store any more. */
   miss(wasmDigest: Digest): void;
   /** Called forevery chain that a proxy acknowledged. */
@@ -48,6 +50,7 @@ interface FakeProxy {
   labels: Record<string, string>;
   connected: boolean;
   since: number;
+  hungSince: number | undefined;
   health: ProxyHealth | undefined;
   slots: Map<string, FakeSlot>;
 }
@@ -101,8 +104,8 @@ export function createFakeFleet(now: () => number): FakeFleet {
       const rejection = Array.isArray(slot.desired) ? slot.refused.get(fingerprint(slot.desired)) : undefined;
       slots.set(name, { slot: name, desired, running, runningSince: undefined, rejection });
     }
-    const { id, namespace, labels, connected, since } = proxy;
-    return { key: proxyKey(namespace, id), id, namespace, labels, connected, since, version: "1.40.0", slots };
+    const { id, namespace, labels, connected, since, hungSince } = proxy;
+    return { key: proxyKey(namespace, id), id, namespace, labels, connected, since, hungSince, version: "1.40.0", slots };
   }
 
   function answer(name: string): void {
@@ -152,6 +155,12 @@ export function createFakeFleet(now: () => number): FakeFleet {
       const proxy = find(name);
       if (proxy !== undefined) proxy.health = health;
     },
+    hang(name, hangs) {
+      const proxy = find(name);
+      if (proxy === undefined) return;
+      proxy.hungSince = hangs ? now() : undefined;
+      touch(proxy);
+    },
     assign(key, slots) {
       const proxy = find(key);
       if (proxy === undefined) return;
@@ -184,7 +193,7 @@ export function createFakeFleet(now: () => number): FakeFleet {
       const since = known?.connected ? known.since : now();
       const fresh = () => ({ desired: undefined, sent: undefined, running: undefined, refused: new Map<string, Rejection>() });
       const held = known?.slots ?? new Map(slots.map((name) => [name, fresh()]));
-      proxies.set(key, { id, namespace, labels, connected: true, since, health: known?.health, slots: held });
+      proxies.set(key, { id, namespace, labels, connected: true, since, hungSince: known?.hungSince, health: known?.health, slots: held });
       touch({ namespace, id });
     },
     disconnect(name) {
@@ -206,7 +215,7 @@ export function createFakeFleet(now: () => number): FakeFleet {
     renew(name) {
       const proxy = find(name);
       if (proxy === undefined) return;
-      Object.assign(proxy, { connected: true, since: now(), health: undefined });
+      Object.assign(proxy, { connected: true, since: now(), hungSince: undefined, health: undefined });
       for (const slot of proxy.slots.values()) {
         Object.assign(slot, { sent: undefined, running: undefined });
         slot.refused.clear();

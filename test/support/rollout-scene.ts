@@ -65,9 +65,16 @@ export interface RolloutSceneOptions {
   readonly proxies: number;
   readonly rollout: NonNullable<WasmFilterSpec["rollout"]>;
   readonly pauseMs: number;
+  /** Changes the printed bootstrap, as its owner would by hand. */
+  readonly edit?: (bootstrap: string) => string;
 }
 
-export async function startRolloutScene({ proxies: count, rollout, pauseMs }: RolloutSceneOptions): Promise<RolloutScene> {
+export async function startRolloutScene({
+  proxies: count,
+  rollout,
+  pauseMs,
+  edit = (text) => text,
+}: RolloutSceneOptions): Promise<RolloutScene> {
   const open: (() => Promise<unknown>)[] = [];
   const folder = await createTempFolder("rollout");
   open.push(folder.remove);
@@ -123,7 +130,7 @@ export async function startRolloutScene({ proxies: count, rollout, pauseMs }: Ro
     // A first release goes out in waves too: proxies that come earlier may rightly be given an empty chain.
     await server.until("the first release to be stable", FILTER, ({ status }) => status?.stableRevision === 1);
     for (let i = 0; i < count; i++) {
-      const proxy = await startProxy(`edge-${i}`, server.xdsPort, app);
+      const proxy = await startProxy(`edge-${i}`, server.xdsPort, app, edit);
       open.push(proxy.envoy.stop);
       proxies.push({ ...proxy, ...watchTraffic(proxy.port, pauseMs) });
     }
@@ -146,7 +153,7 @@ function decided({ status }: Pick<WasmFilter, "status">, digest: string): "Refus
   return result === "Succeeded" || result === "RolledBack" ? result : undefined;
 }
 
-async function startProxy(node: string, xdsPort: number, app: EchoApp) {
+async function startProxy(node: string, xdsPort: number, app: EchoApp, edit: (bootstrap: string) => string) {
   const config = renderBootstrap({
     ...bootstrapDefaults,
     node,
@@ -154,7 +161,7 @@ async function startProxy(node: string, xdsPort: number, app: EchoApp) {
     listen: { host: "127.0.0.1", port: 0 },
     upstream: { host: "127.0.0.1", port: app.port },
   });
-  const envoy = await startEnvoy({ config, log: "warning", concurrency: 1 });
+  const envoy = await startEnvoy({ config: edit(config), log: "warning", concurrency: 1 });
   const port = await envoy.port();
   await eventually("its listener", async () => (await get(port)).status === 200, 30_000);
   return { node, port, envoy };

@@ -14,6 +14,7 @@ import { Notifier } from "./notifier.ts";
 import { FleetObserver } from "./observer.ts";
 import { createOffers } from "./offers.ts";
 import { Proxies } from "./proxies.ts";
+import { Pulses } from "./pulses.ts";
 import { createProxyStats, isOwn } from "./stats.ts";
 
 export interface FleetOptions {
@@ -40,6 +41,7 @@ export function createFleet({ cache, clock, log = silentLog, epoch = randomBytes
   const proxies = new Proxies();
   const offers = createOffers(epoch);
   const missing = new Notifier<Digest>();
+  const pulses = new Pulses(proxies, clock);
   const assigner = new FleetAssigner({ proxies, cache, offers, missing });
   return {
     fleet: {
@@ -62,6 +64,7 @@ export function createFleet({ cache, clock, log = silentLog, epoch = randomBytes
         families.filter(({ name = "" }) => isOwn(record, name)),
         clock.now(),
       );
+      pulses.heard(record, connection);
     },
     rejectionOf(key, typeUrl, name) {
       const ledger = typeUrl === typeUrls.extensionConfig ? proxies.get(key)?.ledgers.get(name) : undefined;

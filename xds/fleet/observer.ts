@@ -59,7 +59,7 @@ export class FleetObserver implements StreamObserver {
       if (ledger === undefined) continue;
       record.left?.delete(name);
       if (resuming) ledger.resumed();
-      else ledger.claimed(claimed);
+      else this.claimed(record, ledger, claimed);
       if (record.assigned !== undefined) this.serve(record, ledger);
     }
     this.options.proxies.touch(record);
@@ -98,12 +98,19 @@ export class FleetObserver implements StreamObserver {
       for (const name of record.left?.keys() ?? []) forgetName(record, name);
       record.left = undefined;
       record.since = clock.now();
+      record.pulse.lost();
     }
     for (const [name, streams] of record.subscribers) {
       streams.delete(stream.id);
       if (streams.size === 0) record.subscribers.delete(name);
     }
     proxies.touch(record);
+  }
+
+  /** A process that holds nothing where there was something is a new one. */
+  private claimed(record: ProxyRecord, ledger: Ledger, version: string | undefined): void {
+    if (version === undefined && ledger.running !== undefined) record.pulse.renewed();
+    ledger.claimed(version);
   }
 
   /** What nobody asks for any more is let go, all but the history of the last few names. */

@@ -3,6 +3,7 @@ import type { FilterType } from "../../model/settings.ts";
 import type { NodeInfo } from "../stream/node.ts";
 import type { XdsStream } from "../stream/stream.ts";
 import type { Ledger } from "./ledger.ts";
+import { Pulse } from "./pulse.ts";
 import type { ProxyStats } from "./stats.ts";
 
 /** An open stream of a proxy. */
@@ -34,6 +35,7 @@ export interface ProxyRecord {
   /** From its metrics stream, of this id. */
   stats: ProxyStats | undefined;
   statsFrom: number;
+  readonly pulse: Pulse;
   /** The view of it; `undefined` when something changed since it was built. */
   view: ProxyNode | undefined;
 }
@@ -52,6 +54,7 @@ export function createProxyRecord(node: NodeInfo, now: number): ProxyRecord {
     since: now,
     stats: undefined,
     statsFrom: 0,
+    pulse: new Pulse(),
     view: undefined,
   };
 }

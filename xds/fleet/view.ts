@@ -23,6 +23,7 @@ export function viewOf(record: ProxyRecord): ProxyNode {
     labels: node.labels,
     connected,
     since: record.since,
+    hungSince: record.pulse.hungSince,
     version: node.version,
     slots,
   };

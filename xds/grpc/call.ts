@@ -22,6 +22,8 @@ export interface Connection {
   readonly peer: Peer;
   /** Takes no new calls (GOAWAY). It closes when the open ones have ended, and is cut after a grace of 2 s. Safe to call again. */
   retire(): void;
+  /** Sends a ping. `done` is called once: true when the client answered it, false when the connection ended first or owes too many. */
+  probe(done: (answered: boolean) => void): void;
 }
 
 /** What a method does with a call. */

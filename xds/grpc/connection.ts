@@ -122,6 +122,12 @@ export class ServerConnection implements CallOwner {
     session.close();
   }
 
+  probe(done: (answered: boolean) => void): void {
+    const { session } = this;
+    if (session.destroyed || session.closed) done(false);
+    else session.ping((error) => done(error === null));
+  }
+
   refused(reason: RefusalReason, why: string): void {
     this.owner.refused(this.address, reason, why);
     this.charge();

@@ -62,7 +62,7 @@ function fakeCall(authorization?: string, certificate?: Partial<PeerCertificate>
   };
   const call: Call = {
     headers: authorization === undefined ? {} : { authorization },
-    connection: { address: "127.0.0.1:1", peer: { certificate: whole }, retire: () => void retired++ },
+    connection: { address: "127.0.0.1:1", peer: { certificate: whole }, retire: () => void retired++, probe: (done) => done(false) },
     send: () => true,
     taken: async () => {},
     end: (code, message = "") => void ends.push([code, message]),

@@ -90,7 +90,12 @@ export const requests: Target = {
 /** A call without a socket, which judges what the server does with it. */
 class FakeCall implements Call {
   readonly headers = {};
-  readonly connection: Call["connection"] = { address: "127.0.0.1:1", peer: { certificate: undefined }, retire() {} };
+  readonly connection: Call["connection"] = {
+    address: "127.0.0.1:1",
+    peer: { certificate: undefined },
+    retire() {},
+    probe: (done) => done(false),
+  };
   state = "open";
   private readonly path: string;
   private readonly handler: CallHandler;
