@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { KubeConfig } from "@kubernetes/client-node";
 import { GOOD } from "../operator/parse/accepted.cases.ts";
@@ -8,6 +9,7 @@ import { BAD } from "../operator/parse/refused.cases.ts";
 import { type Rule, type Schema, wasmFilterSchema } from "../operator/parse/schema.ts";
 import { createKubeApi, type KubeApi } from "../operator/source/kubernetes/api.ts";
 import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { startTcpProxy } from "./support/tcp-proxy.ts";
 
 let cluster: Cluster;
 let api: KubeApi;
@@ -158,4 +160,14 @@ describe("what is written", () => {
     await patch(`sha256:${"ab".repeat(32)}`);
     await assert.rejects(patch("abc"), /spec\.digest: Invalid value: "abc": not a digest; write sha256:<64 lower-case hex digits>/);
   });
+});
+
+test("requests to the API server share connections", async (t) => {
+  const relay = await startTcpProxy(Number(new URL(cluster.server).port));
+  t.after(relay.stop);
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromString((await readFile(cluster.kubeconfig, "utf8")).replace(cluster.server, `https://127.0.0.1:${relay.port}`));
+  const relayed = createKubeApi({ kubeConfig });
+  for (let i = 0; i < 30; i += 1) assert.ok((await relayed.request({ path: "/api/v1/namespaces/default" })).ok);
+  assert.ok(relay.connections() <= 2, `${relay.connections()} connections for 30 requests`);
 });

@@ -5,6 +5,8 @@ import { startOnReservedPort } from "./ports.ts";
 /** A TCP relay on loopback whose connections a test can break or freeze. */
 export interface TcpProxy {
   readonly port: number;
+  /** Connections that came so far. */
+  connections(): number;
   /** Breaks every connection and refuses new ones until `mend`. */
   cut(): Promise<void>;
   /** Passes no more bytes, keeps connections open, and accepts new ones, until `mend`. */
@@ -21,7 +23,9 @@ export function startTcpProxy(target: number): Promise<TcpProxy> {
 async function relay(port: number, target: number): Promise<TcpProxy> {
   const pairs = new Set<readonly [Socket, Socket]>();
   let frozen = false;
+  let connections = 0;
   const server = createServer((near) => {
+    connections += 1;
     const far = connect(target, "127.0.0.1");
     const pair = [near, far] as const;
     pairs.add(pair);
@@ -53,6 +57,7 @@ async function relay(port: number, target: number): Promise<TcpProxy> {
 
   return {
     port,
+    connections: () => connections,
     cut,
     freeze() {
       frozen = true;

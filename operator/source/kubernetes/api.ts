@@ -1,6 +1,7 @@
 import type { KubeConfig, ResponseContext } from "@kubernetes/client-node";
 import { type Failure, ok, type Result } from "../../../model/result.ts";
 import { type Fields, isFields } from "../../parse/defaults.ts";
+import { createAuthorize } from "./authorize.ts";
 
 /** The API server refused, or was not reached (`status` 0). */
 export interface ApiFailure extends Failure {
@@ -50,6 +51,7 @@ const MAX_LINE = 16 * 1024 * 1024;
 
 export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 }: KubeApiOptions): KubeApi {
   const server = (kubeConfig.getCurrentCluster()?.server ?? "").replace(/\/+$/, "");
+  const authorize = createAuthorize(kubeConfig);
 
   async function send(request: ApiRequest, signal: AbortSignal): Promise<ResponseContext> {
     // Loaded on first use: it takes half a second, which commands without a cluster should not spend.
@@ -63,7 +65,7 @@ export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 
       context.setBody(JSON.stringify(request.body));
     }
     context.setSignal(signal);
-    await kubeConfig.applySecurityAuthentication(context);
+    await authorize(context);
     return new IsomorphicFetchHttpLibrary().send(context).toPromise();
   }
 
@@ -102,21 +104,24 @@ export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 
   };
 }
 
+/** Each byte is looked at once, however many chunks a line comes in. */
 async function* lines(response: ResponseContext, onData: () => void): AsyncGenerator<string> {
   const stream = response.body.stream();
   if (stream === null) return;
   const decoder = new TextDecoder();
-  let pending = "";
+  let pieces: string[] = [];
+  let pending = 0;
   for await (const chunk of stream) {
     onData();
-    pending += decoder.decode(chunk, { stream: true });
-    let newline = pending.indexOf("\n");
-    while (newline >= 0) {
-      yield pending.slice(0, newline);
-      pending = pending.slice(newline + 1);
-      newline = pending.indexOf("\n");
+    const [first = "", ...others] = decoder.decode(chunk, { stream: true }).split("\n");
+    pieces.push(first);
+    pending += first.length;
+    for (const other of others) {
+      yield pieces.join("");
+      pieces = [other];
+      pending = other.length;
     }
-    if (pending.length > MAX_LINE) throw new Error("an event without end");
+    if (pending > MAX_LINE) throw new Error("an event without end");
   }
 }
 

@@ -1,0 +1,35 @@
+import { hash } from "node:crypto";
+import type { RequestOptions } from "node:https";
+import type { KubeConfig, RequestContext } from "@kubernetes/client-node";
+
+type Dispatcher = ReturnType<RequestContext["getDispatcher"]>;
+
+/** What of a connection comes from the credentials. */
+const CONNECTION = ["ca", "cert", "key", "pfx", "passphrase", "rejectUnauthorized", "servername"] as const;
+
+/**
+ * Puts a kubeconfig's credentials into requests. The client makes a new pool of connections for each request, and with it a TLS handshake; here they share one
+ * until a certificate changes. Tokens are looked at each time: they may be short-lived.
+ */
+export function createAuthorize(kubeConfig: KubeConfig): (context: RequestContext) => Promise<void> {
+  let pool: { readonly key: string; readonly dispatcher: Dispatcher } | undefined;
+  return async (context) => {
+    const options: RequestOptions = {};
+    await kubeConfig.applyToHTTPSOptions(options);
+    const key = hash("sha256", JSON.stringify(CONNECTION.map((name) => printed((options as Readonly<Record<string, unknown>>)[name]))));
+    if (pool?.key !== key) {
+      await kubeConfig.applySecurityAuthentication(context);
+      // Requests under way end on the old one, a watch among them; then it closes.
+      void pool?.dispatcher?.close().catch(() => undefined);
+      pool = { key, dispatcher: context.getDispatcher() };
+      return;
+    }
+    for (const [name, value] of Object.entries(options.headers ?? {})) context.setHeaderParam(name, String(value));
+    if (typeof options.auth === "string") context.setHeaderParam("authorization", `Basic ${Buffer.from(options.auth).toString("base64")}`);
+    if (pool.dispatcher !== undefined) context.setDispatcher(pool.dispatcher);
+  };
+}
+
+function printed(value: unknown): unknown {
+  return Buffer.isBuffer(value) ? value.toString("base64") : value;
+}
