@@ -48,8 +48,8 @@ export interface XdsServer {
   close(): Promise<void>;
 }
 
-/** A name costs about 1 KB. A fleet of 10,000 proxies subscribes to a few each. */
-const MAX_NAMES_IN_ALL = 100_000;
+/** A name costs about 1 KB. It bounds no fleet: streams with a few names go on beyond it. */
+const MAX_NAMES_IN_ALL = 50_000;
 
 /** The xDS server of Weir: the fleet on one side, discovery streams on the other. */
 export function createXdsServer(options: XdsServerOptions): XdsServer {

@@ -33,8 +33,10 @@ export interface ConnectionOwner {
 }
 
 /** The abuse budget: refused calls, resets, pings, settings and tiny pieces of messages, this many at once, then this many a second. */
-const ABUSE_BURST = 500;
+const ABUSE_BURST = 200;
 const ABUSE_PER_SECOND = 33;
+/** Milliseconds that a client which is cut off has to read why. */
+const LAST_WORDS_MS = 50;
 /** TLS encrypts what it is given at once, which makes a copy for each client, so it is given no more than this at a time. */
 const TLS_PIECE = 64 * 1024;
 
@@ -139,8 +141,8 @@ export class ServerConnection implements CallOwner {
     const why = "it resets calls, pings, changes settings or sends tiny pieces without end";
     this.owner.refused(this.address, "limit", why);
     this.session.destroy(new Error(why), constants.NGHTTP2_ENHANCE_YOUR_CALM);
-    // Its end waits until the client has read what was sent.
-    setTimeout(() => this.socket.destroy(), this.graceMs).unref();
+    // Its end waits until the client has read what was sent, and what the client sends is read meanwhile.
+    setTimeout(() => this.socket.destroy(), LAST_WORDS_MS).unref();
   }
 
   isWaitingFor(call: ServerCall, rest: boolean): void {

@@ -28,7 +28,7 @@ describe("the bounds of a request", () => {
 
   test("texts and nodes are bounded in bytes", () => {
     const long = "x".repeat(1_025);
-    assert.match(String(excessOf("delta", delta({ resourceNamesSubscribe: [long] }), 10)), /a resource name .* 1024 bytes/);
+    assert.match(String(excessOf("delta", delta({ resourceNamesSubscribe: [long] }), 10)), /a resource name .* 512 bytes/);
     assert.match(String(excessOf("sotw", sotw({ typeUrl: long }), 10)), /1024 bytes/);
     const node = { id: "a", metadata: { blob: "x".repeat(600_000) } };
     assert.match(String(excessOf("delta", delta({ node }), 10)), /the node message/);

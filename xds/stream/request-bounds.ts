@@ -1,7 +1,9 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import type { Request } from "../protocol/subscription.ts";
 
-/** Bytes of a resource name, a type URL, or a version that a client claims to hold. Real ones have at most a few hundred. */
+/** Bytes of a resource name. The longest that Weir serves has 386. */
+const MAX_NAME_BYTES = 512;
+/** Bytes of a type URL, or a version that a client claims to hold. Real ones have at most a few hundred. */
 const MAX_TEXT_BYTES = 1024;
 /** Bytes of a node message. A real Envoy's has 60 KB, nearly all of it its list of extensions; sidecars of a mesh add some for their metadata. */
 const MAX_NODE_BYTES = 512 * 1024;
@@ -35,7 +37,7 @@ const FIELDS: Record<Request["variant"], ReadonlyMap<number, Kind>> = {
 
 const BYTES: Record<Kind, number> = {
   node: MAX_NODE_BYTES,
-  name: MAX_TEXT_BYTES,
+  name: MAX_NAME_BYTES,
   text: MAX_TEXT_BYTES,
   claim: 2 * MAX_TEXT_BYTES + 16,
   error: MAX_ERROR_BYTES,
