@@ -1,12 +1,13 @@
 /** Public entry of oci/: references, registries, image layout folders, and the store of modules. */
 export { defaultLimits, type Limits } from "./image/image.ts";
 export { type InspectedImage, type InspectOptions, inspectImage, listTags } from "./inspect.ts";
+export { createLayoutRepository } from "./layout/folder.ts";
 export { createModuleRegistry, type ModuleRegistryOptions } from "./module-registry.ts";
 export type { OciOptions } from "./open.ts";
 export { type Pushed, type PushOptions, pushModule } from "./push.ts";
 export { type AddressRange, createAddressPolicy, parseAddressRange } from "./registry/address.ts";
 export { createFetch, type Fetch } from "./registry/fetch.ts";
 export { emptyKeychain, mergeKeychains, parseDockerConfig } from "./registry/keychain.ts";
-export type { Descriptor, Manifest } from "./repository/manifest.ts";
+export { type Descriptor, type Manifest, manifestTypes } from "./repository/manifest.ts";
 export { formatReference, type LayoutReference, parseReference, type Reference, type RegistryReference } from "./repository/reference.ts";
 export { createModuleCache, type ModuleCacheOptions } from "./store/module-cache.ts";

@@ -1,0 +1,67 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { rootCertificates } from "node:tls";
+import { build } from "../build.ts";
+import { ROOT } from "../tests/files.ts";
+import { envoyVersion, installEnvoy } from "../tools/envoy.ts";
+import type { Image } from "./oci.ts";
+import { librariesOf, stripped } from "./program.ts";
+import { common, type Entry, file, filesBelow } from "./tree.ts";
+
+/** Says what makes an image larger or other than it should be, one line. */
+type Warn = (line: string) => void;
+
+export const IMAGES = { weir: weirImage, envoy: envoyImage } as const;
+
+const NODE = join(ROOT, "node_modules/node/bin/node");
+const HOME = "var/lib/weir";
+/** As in bin/weir, where the reason is. */
+const MALLOC = { MALLOC_MMAP_THRESHOLD_: "1048576", MALLOC_TRIM_THRESHOLD_: "1048576" };
+
+/** The operator: Node, which seldom changes, in the first layer, and what `npm run build` makes in the second. Node brings its own CA certificates. */
+async function weirImage(warn: Warn): Promise<Image> {
+  const { version, description } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")) as {
+    version: string;
+    description: string;
+  };
+  const node = file("usr/local/bin/node", await stripped(NODE, warn), 0o755);
+  return {
+    ...{ version, description, title: "Weir" },
+    layers: [
+      { name: "Node", entries: [...common(HOME), ...(await librariesOf(NODE)), node] },
+      { name: "Weir", entries: await weirFiles() },
+    ],
+    entrypoint: ["/usr/local/bin/node", "--disable-warning=ExperimentalWarning", "/opt/weir/cli/main.js"],
+    env: { ...MALLOC, WEIR_DATA: `/${HOME}/data` },
+    workingDir: `/${HOME}`,
+  };
+}
+
+/** The package, but for the script that starts it: there is no shell to run it. */
+async function weirFiles(): Promise<Entry[]> {
+  const folder = await mkdtemp(join(tmpdir(), "weir-image-"));
+  try {
+    await build(folder);
+    await rm(join(folder, "bin"), { recursive: true });
+    return await filesBelow(folder, "opt/weir");
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Envoy for sidecars. The CA certificates, for its connections to services by TLS, are those of Node, where Envoy's examples have them. */
+async function envoyImage(warn: Warn): Promise<Image> {
+  const envoy = await installEnvoy();
+  const program = file("usr/local/bin/envoy", await stripped(envoy, warn), 0o755);
+  const certificates = file("etc/ssl/certs/ca-certificates.crt", `${rootCertificates.join("\n")}\n`);
+  return {
+    version: await envoyVersion(envoy),
+    title: "Envoy for Weir",
+    description: "Envoy as Weir's sidecars run it: the program and its libraries, no shell.",
+    layers: [{ name: "Envoy", entries: [...common("home/nonroot"), ...(await librariesOf(envoy)), certificates, program] }],
+    entrypoint: ["/usr/local/bin/envoy"],
+    env: {},
+    workingDir: "/home/nonroot",
+  };
+}
