@@ -3,6 +3,7 @@ import { rename, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
 import { DEFAULT_SETTINGS, type PluginSettings } from "../../model/settings.ts";
+import { cpuOf } from "./cpu.ts";
 import { type EchoApp, startEchoApp } from "./echo-app.ts";
 import { type Envoy, startEnvoy } from "./envoy.ts";
 import { createTempFolder } from "./temp-folder.ts";
@@ -12,6 +13,8 @@ export interface Judgement {
   /** `hung`: its main thread never came back; `crashed`: the process died. */
   readonly load: "accepted" | "rejected" | "hung" | "crashed";
   readonly loadMs: number;
+  /** CPU milliseconds of the whole process until then; NaN when it died or where there is no /proc. */
+  readonly loadCpuMs: number;
   /** Answers to GET / and to a POST with body and trailers, in order; only after `accepted`. `undefined`: none, or none that is HTTP. */
   readonly answers: readonly (Answer | undefined)[];
   /** The process died, at load or under traffic. */
@@ -76,16 +79,18 @@ export async function startJudge(healthy: Uint8Array): Promise<Judge> {
       await writeFile(file, code);
       const from = envoy.logs().length;
       const before = await counters(envoy);
+      const cpu = await cpuOf(envoy.pid);
       const began = performance.now();
       await writeResource(folder.path, `row-${row}`, file, settings);
       const load = await waitForLoad(envoy, before, HUNG_MS + (code.length / 1e6) * HUNG_MS_PER_MB);
       const loadMs = performance.now() - began;
+      const loadCpuMs = (await cpuOf(envoy.pid)) - cpu;
       const { answers, hung } = load === "accepted" ? await exchange(port) : { answers: [], hung: false };
       if (!hung) await waitForQuiet(envoy);
       const died = load === "crashed" || (load === "accepted" && (await isGone(envoy)));
       const log = envoy.logs().slice(from);
       if (died || load === "hung" || hung) await discard();
-      return { load, loadMs, answers, died, log };
+      return { load, loadMs, loadCpuMs, answers, died, log };
     },
     async stop() {
       await discard();
