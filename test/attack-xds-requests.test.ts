@@ -58,11 +58,11 @@ test("streams that each have as many names as they may", async (t) => {
   ] as const;
   for (const [what, count, nameOf] of cases) {
     await during(`50 streams of ${what}`, async () => {
-      const session = http2Session(server.xdsPort, 0);
-      const calls = namesOf(50, String).map((id) => subscribe(session, `${what} ${id}`, namesOf(count, nameOf)));
+      const sessions = Array.from({ length: 50 }, () => http2Session(server.xdsPort, 0));
+      const calls = sessions.map((session, index) => subscribe(session, `${what} ${index}`, namesOf(count, nameOf)));
       await pause(3_000);
       const open = calls.filter((call) => !call.isClosed()).length;
-      session.destroy();
+      for (const session of sessions) session.destroy();
       await pause(500);
       return `${open} stayed open`;
     });

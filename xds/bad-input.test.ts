@@ -17,7 +17,7 @@ function deeplyNested(variant: Variant): Buffer {
   let value = Buffer.from([0x08, 0x00]);
   const wrap = (tag: number, inner: Buffer) => Buffer.concat([Buffer.from([tag]), varint(inner.length), inner]);
   for (let depth = 0; depth < 10_000; depth++) value = wrap(0x32, wrap(0x0a, value));
-  const metadata = wrap(0x0a, Buffer.concat([wrap(0x0a, Buffer.from("x")), wrap(0x12, value)]));
+  const metadata = wrap(0x0a, Buffer.concat([wrap(0x0a, Buffer.from("LABELS")), wrap(0x12, value)]));
   const node = Buffer.concat([wrap(0x0a, Buffer.from("deep")), wrap(0x1a, metadata)]);
   return wrap(variant === "delta" ? 0x0a : 0x12, node);
 }

@@ -16,23 +16,41 @@ const extension: fc.Arbitrary<Extension> = fc.record({
 const node = fc.record({
   id: text,
   cluster: text,
-  metadata: fc.dictionary(text, fc.oneof(text, fc.constant(CHAIN))),
+  metadata: fc.dictionary(
+    fc.oneof(text, fc.constantFrom("NAMESPACE", "LABELS", "WEIR_MANAGED", "LABELSX")),
+    fc.oneof(text, fc.constant(CHAIN), fc.dictionary(text, text, { maxKeys: 3 })),
+  ),
   userAgentName: text,
   extensions: fc.array(extension, { maxLength: 12 }),
   clientFeatures: fc.array(text, { maxLength: 3 }),
 });
 
 describe("the node of a request", () => {
-  test("a node is read whole but for its extensions, of which filter_chain is told", () => {
+  test("of a node its id, version and used metadata are read, and whether its extensions have filter_chain", () => {
     fc.assert(
       fc.property(node, (message) => {
-        const { extensions, ...others } = Node.decode(Node.encode(message).finish());
-        const { hasFilterChain, ...rest } = decodeNode(Node.encode(message).finish());
-        assert.equal(hasFilterChain, extensions?.some(({ name }) => name === CHAIN) ?? false);
-        assert.deepEqual(rest, { ...others, extensions: rest.extensions });
-        assert.deepEqual(rest.extensions ?? [], []);
+        const { extensions, id, metadata = {} } = Node.decode(Node.encode(message).finish());
+        const read = decodeNode(Node.encode(message).finish());
+        assert.equal(read.hasFilterChain, extensions?.some(({ name }) => name === CHAIN) ?? false);
+        assert.equal(read.id, id);
+        const used = Object.entries(metadata).filter(([key]) => ["NAMESPACE", "LABELS", "WEIR_MANAGED"].includes(key));
+        assert.deepEqual(Object.fromEntries(Object.entries(read.metadata ?? {})), Object.fromEntries(used));
+        assert.equal(read.cluster ?? "", "");
       }),
     );
+  });
+
+  test("a node of half a megabyte costs next to nothing, whatever is in it", (t) => {
+    const fill = (count: number, each: (index: number) => [string, unknown]) =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => each(index)));
+    for (const metadata of [fill(40_000, (index) => [`k${index}`, 1]), { deep: fill(40_000, (index) => [`k${index}`, ""]) }]) {
+      const bytes = Node.encode({ id: "a", metadata: { ...metadata, NAMESPACE: "shop" } }).finish();
+      const began = performance.now();
+      assert.deepEqual(decodeNode(bytes).metadata, { NAMESPACE: "shop" });
+      t.diagnostic(`${bytes.length} bytes: ${(performance.now() - began).toFixed(1)} ms`);
+    }
+    const labels = Node.encode({ id: "a", metadata: { LABELS: fill(10_000, (index) => [`k${index}`, "v"]) } }).finish();
+    assert.throws(() => decodeNode(labels), /node\.metadata has more than 65536 bytes/);
   });
 
   test("a request is read the same with its node and without", () => {

@@ -6,7 +6,8 @@ import { type Dialect, dialectOf, FILTER_CHAIN_EXTENSION } from "../envoy/dialec
 import { MANAGED_KEY, type ManagedSidecar, parseManagedSidecar } from "../envoy/managed-sidecar.ts";
 import { Node } from "../gen/envoy/config/core/v3/base.ts";
 import type { ProxyIdentity } from "../identity/authenticator.ts";
-import { decodeUtf8, takeOut } from "../protobuf/wire.ts";
+import { decodeUtf8 } from "../protobuf/wire.ts";
+import { usedOf } from "./node-fields.ts";
 
 /** Who opened a stream, according to its first request. */
 export interface NodeInfo {
@@ -24,14 +25,12 @@ export interface NodeInfo {
   readonly managed: ManagedSidecar | undefined;
 }
 
-/** A node message without its list of extensions. */
+/** What is used of a node message: its id, namespace, labels, managed sidecar and version. */
 export interface NodeMessage extends Node {
   /** True when its extensions list filter_chain. */
   readonly hasFilterChain: boolean;
 }
 
-/** Number of the field `extensions`. */
-const EXTENSIONS = 9;
 /** The field `name` of an extension, number 1, as it is encoded. */
 const FILTER_CHAIN_NAME = Buffer.from([(1 << 3) | 2, FILTER_CHAIN_EXTENSION.length, ...Buffer.from(FILTER_CHAIN_EXTENSION)]);
 
@@ -43,10 +42,10 @@ const FILTER_CHAIN_NAME = Buffer.from([(1 << 3) | 2, FILTER_CHAIN_EXTENSION.leng
  */
 export function decodeNode(bytes: Uint8Array): NodeMessage {
   let hasFilterChain = false;
-  const rest = takeOut(bytes, EXTENSIONS, (start, end) => {
+  const used = usedOf(bytes, (start, end) => {
     hasFilterChain ||= startsWith(bytes, start, end, FILTER_CHAIN_NAME);
   });
-  return { ...Node.decode(new BinaryReader(rest, decodeUtf8)), hasFilterChain };
+  return { ...Node.decode(new BinaryReader(used, decodeUtf8)), hasFilterChain };
 }
 
 function startsWith(bytes: Uint8Array, start: number, end: number, prefix: Uint8Array): boolean {
