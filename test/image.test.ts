@@ -63,14 +63,14 @@ test("an image that is made again is the same, as a layout and as files", async 
   assert.equal(await runOk("diff", ["--recursive", at("tree"), images.weir.root]), "");
 });
 
-test("an image holds one program and its loader: no shell", async () => {
-  for (const [name, program] of [
-    ["weir", "node"],
-    ["envoy", "envoy"],
+test("an image holds its programs and their loader: no shell", async () => {
+  for (const [name, known] of [
+    ["weir", ["/usr/bin/prlimit", "/usr/local/bin/node"]],
+    ["envoy", ["/usr/local/bin/envoy"]],
   ] as const) {
     const [loader, ...rest] = await programs(images[name]);
     assert.match(loader ?? "", /^\/lib(64)?\/ld-linux-[a-z0-9_-]+\.so\.\d$/);
-    assert.deepEqual(rest, [`/usr/local/bin/${program}`]);
+    assert.deepEqual(rest, known);
     assert.equal(images[name].config.User, `${USER}:${USER}`);
   }
 });
@@ -109,7 +109,7 @@ describe("in the image", () => {
     assert.match(outside.stderr, /there is no file/);
   });
 
-  test("a module is proved in a process of its own, without a shell to set its limits", needsRoot, async () => {
+  test("a module is proved in a process of its own", needsRoot, async () => {
     const { addHeaderAs, missingImport } = await buildExamples();
     await writeFile(at("volume/good.wasm"), await readFile(addHeaderAs.v1));
     await writeFile(at("volume/bad.wasm"), await readFile(missingImport));
@@ -146,6 +146,10 @@ describe("in the image", () => {
     t.after(() => proxy.stop());
     await eventually("the header", async () => (await get(port)).headers["x-weir"] === "v1");
     await server.until("Ready", "add-header", (seen) => condition(seen, "Ready") === "True Ready");
+    const children = (await readFile(`/proc/${server.pid()}/task/${server.pid()}/children`, "utf8")).trim().split(" ");
+    const [limits = ""] = await Promise.all(children.map((pid) => readFile(`/proc/${pid}/limits`, "utf8")));
+    assert.match(limits, /Max open files\s+64\s+64 /, "the prover that waits has the kernel's bounds, with no shell to set them");
+    assert.match(limits, /Max core file size\s+0\s+0 /);
     const status = await readFile(`/proc/${server.pid()}/status`, "utf8");
     assert.match(status, new RegExp(`^Uid:\\t${USER}\\t`, "m"), "the pid is weir's own, and its user the image's");
     t.diagnostic(`weir serve with one proxy: ${/VmRSS:\s+(\d+ kB)/.exec(status)?.[1]} resident`);

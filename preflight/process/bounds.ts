@@ -16,8 +16,9 @@ export interface Usage {
   readonly cpuMs: number;
 }
 
-/** What sets the kernel's bounds. */
-export const SHELL = "/bin/sh";
+/** What sets the kernel's bounds: the shell, or where there is none, as in Weir's image, a program that does just that. */
+const SHELL = "/bin/sh";
+export const PRLIMIT = "/usr/bin/prlimit";
 
 /** Which of the bounds of provers this machine does not offer, a line each, for the log. */
 export function missingBounds(): readonly string[] {
@@ -25,7 +26,9 @@ export function missingBounds(): readonly string[] {
     ...(existsSync("/proc/self/status")
       ? []
       : ["there is no /proc, so memory and CPU time of proofs are not watched; run on Linux with /proc mounted"]),
-    ...(existsSync(SHELL) ? [] : [`there is no ${SHELL}, so the kernel's bounds for proofs are not set; use an image that has it`]),
+    ...(existsSync(SHELL) || existsSync(PRLIMIT)
+      ? []
+      : [`there is neither ${SHELL} nor ${PRLIMIT}, so the kernel's bounds for proofs are not set; use an image that has one of them`]),
   ];
 }
 
@@ -60,8 +63,26 @@ const DATA_MARGIN_MB = 512;
 /** CPU seconds between the signal that can be named and the one that cannot be caught. */
 const CPU_MARGIN = 2;
 
+/** The command line that runs `command` within the kernel's bounds. The process that it starts becomes the command. */
+export function withinBounds(bounds: ProofBounds, command: readonly [string, ...string[]]): [string, string[]] {
+  if (existsSync(SHELL)) return [SHELL, ["-c", shellLimits(bounds), ...command]];
+  if (existsSync(PRLIMIT)) return [PRLIMIT, [...prlimitOptions(bounds), ...command]];
+  const [program, ...args] = command;
+  return [program, args];
+}
+
+/** Arguments of prlimit(1) that set the same bounds as `shellLimits`. It refuses to start anything where the system does not know one. */
+export function prlimitOptions({ residentMb, cpuSeconds }: ProofBounds): string[] {
+  return [
+    "--core=0",
+    `--nofile=${MAX_FILES}`,
+    `--data=${(residentMb + DATA_MARGIN_MB) * 1024 * 1024}`,
+    `--cpu=${cpuSeconds}:${cpuSeconds + CPU_MARGIN}`,
+  ];
+}
+
 /** A command line for /bin/sh that sets the kernel's bounds and becomes the command in its arguments. A bound that the system does not know is left out. */
-export function shellLimits({ residentMb, cpuSeconds }: ProofBounds): string {
+function shellLimits({ residentMb, cpuSeconds }: ProofBounds): string {
   const limits = [
     "-c 0",
     `-n ${MAX_FILES}`,

@@ -1,9 +1,8 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { type ProofBounds, SHELL, shellLimits, type Usage, usageOf } from "./bounds.ts";
+import { type ProofBounds, type Usage, usageOf, withinBounds } from "./bounds.ts";
 import { createFrameReader, encodeHead } from "./frame.ts";
 import { PACKAGES, proverProgram } from "./program.ts";
 
@@ -42,7 +41,8 @@ function readablePackages(): string {
 }
 
 function commandLine(bounds: ProofBounds): [string, string[]] {
-  const node = [
+  return withinBounds(bounds, [
+    process.execPath,
     // Node's own permissions are the second fence: they are checked inside the process. The first is that there is nothing to reach.
     "--permission",
     `--allow-fs-read=${BOOT}`,
@@ -51,8 +51,7 @@ function commandLine(bounds: ProofBounds): [string, string[]] {
     "--max-semi-space-size=8",
     "--disable-warning=ExperimentalWarning",
     BOOT,
-  ];
-  return existsSync(SHELL) ? [SHELL, ["-c", shellLimits(bounds), process.execPath, ...node]] : [process.execPath, node];
+  ]);
 }
 
 /**

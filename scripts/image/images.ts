@@ -19,6 +19,9 @@ const HOME = "var/lib/weir";
 /** As in bin/weir, where the reason is. */
 const MALLOC = { MALLOC_MMAP_THRESHOLD_: "1048576", MALLOC_TRIM_THRESHOLD_: "1048576" };
 
+/** Sets the bounds of provers, in place of a shell (preflight/process/bounds.ts). Of util-linux, which every Linux has. */
+const PRLIMIT = "/usr/bin/prlimit";
+
 /** The operator: Node, which seldom changes, in the first layer, and what `npm run build` makes in the second. Node brings its own CA certificates. */
 async function weirImage(warn: Warn): Promise<Image> {
   const { version, description } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")) as {
@@ -26,10 +29,11 @@ async function weirImage(warn: Warn): Promise<Image> {
     description: string;
   };
   const node = file("usr/local/bin/node", await stripped(NODE, warn), 0o755);
+  const libraries = [...(await librariesOf(NODE)), ...(await librariesOf(PRLIMIT))];
   return {
     ...{ version, description, title: "Weir" },
     layers: [
-      { name: "Node", entries: [...common(HOME), ...(await librariesOf(NODE)), node] },
+      { name: "Node", entries: [...common(HOME), ...libraries, file(PRLIMIT.slice(1), await readFile(PRLIMIT), 0o755), node] },
       { name: "Weir", entries: await weirFiles() },
     ],
     entrypoint: ["/usr/local/bin/node", "--disable-warning=ExperimentalWarning", "/opt/weir/cli/main.js"],
