@@ -1,4 +1,5 @@
 export { type Address, type BootstrapOptions, bootstrapDefaults, renderBootstrap } from "./envoy/bootstrap.ts";
+export { type ProxyCredentials, sdsFiles } from "./envoy/bootstrap-identity.ts";
 export { type Authenticator, bearerOf, createAuthenticator } from "./identity/authenticator.ts";
 export { nodeUri } from "./identity/certificate.ts";
 export { createTokens, type LiveTokens, parseTokens } from "./identity/tokens.ts";

@@ -3,12 +3,14 @@ import { ok, type Result } from "../../model/result.ts";
 import { parseAddress, parsePort } from "../args/address.ts";
 import { defineCommand } from "../args/command.ts";
 import { usage } from "../args/usage.ts";
+import { credentialFlags, readCredentials, writeBootstrap } from "../identity/bootstrap-files.ts";
 
 export const bootstrap = defineCommand({
   name: "bootstrap",
   summary: "Print an Envoy configuration whose filters come from Weir",
   about: `Writes YAML to stdout. Start Envoy with it, or copy the slot into a configuration of your own: a slot is one entry of http_filters, anywhere among other
     filters. With --managed the file holds only the connection to Weir, and Weir serves the listener too.
+    With --tls-ca or --token-file it is secured: give --out, because Envoy takes new certificates and tokens only through small files beside its configuration.
     A slot needs Envoy 1.39 or newer; --managed works with older ones as well.
 
     --when-missing decides what a proxy does when it starts while Weir is down: closed answers 500 until its filters are there, open serves without them.`,
@@ -45,6 +47,7 @@ export const bootstrap = defineCommand({
       fallback: true,
       help: "do not stream Envoy's statistics to Weir (rollouts are then judged by acknowledgements alone)",
     },
+    ...credentialFlags,
     admin: { type: "string", value: "HOST:PORT", help: "Envoy's admin interface; port 0 takes any free one", fallback: "127.0.0.1:0" },
   },
   examples: [
@@ -55,6 +58,10 @@ export const bootstrap = defineCommand({
     {
       does: "two slots; while Weir is down, requests pass without filters",
       command: "weir bootstrap --node web-1 --slot edge --slot app --when-missing open",
+    },
+    {
+      does: "with the certificate of `weir identity issue --node web-1`",
+      command: "weir bootstrap --node web-1 --tls-ca web-1/ca.crt --tls-cert web-1/tls.crt --tls-key web-1/tls.key --out web-1",
     },
   ],
   async run({ flags }, terminal) {
@@ -68,25 +75,28 @@ export const bootstrap = defineCommand({
     if (!labels.ok) return labels;
     const slots = parseSlots(flags.slot);
     if (!slots.ok) return slots;
+    const credentials = readCredentials(flags, xds.value);
+    if (!credentials.ok) return credentials;
     const { bootstrapDefaults, renderBootstrap } = await import("../../xds/index.ts");
     const listen = parseListen(flags.listen, bootstrapDefaults.listen.host);
     if (!listen.ok) return listen;
-    terminal.out(
-      renderBootstrap({
-        ...bootstrapDefaults,
-        node: flags.node,
-        namespace: flags.namespace,
-        labels: labels.value,
-        xds: xds.value,
-        listen: listen.value,
-        upstream: upstream.value,
-        slots: slots.value,
-        managed: flags.managed,
-        whenMissing: flags["when-missing"],
-        admin: admin.value,
-        stats: flags.stats,
-      }),
-    );
+    const text = renderBootstrap({
+      ...bootstrapDefaults,
+      node: flags.node,
+      namespace: flags.namespace,
+      labels: labels.value,
+      xds: xds.value,
+      listen: listen.value,
+      upstream: upstream.value,
+      slots: slots.value,
+      managed: flags.managed,
+      whenMissing: flags["when-missing"],
+      admin: admin.value,
+      stats: flags.stats,
+      credentials: credentials.value,
+    });
+    if (flags.out !== undefined) return writeBootstrap(text, credentials.value, flags.out, terminal);
+    terminal.out(text);
     return ok(undefined);
   },
 });

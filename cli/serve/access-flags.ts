@@ -3,10 +3,23 @@ import { type Address, parseAddress } from "../args/address.ts";
 import type { Flag, FlagValues } from "../args/syntax.ts";
 import { usage } from "../args/usage.ts";
 import { checkExposure } from "./exposure.ts";
+import type { OwnTls } from "./tls.ts";
 import type { TlsFiles } from "./tls-files.ts";
 
 /** Flags of `weir serve` that say who may connect and read, and how they prove who they are. */
 export const accessFlags = {
+  "xds-tls": {
+    type: "string",
+    help: "auto: serve proxies over TLS with an authority of Weir's own, below --data; demand certificates of `weir identity issue`",
+    choices: ["auto"],
+    env: "WEIR_XDS_TLS",
+  },
+  "xds-name": {
+    type: "string",
+    multiple: true,
+    value: "NAME",
+    help: "with --xds-tls auto: one more name or address by which proxies reach this server",
+  },
   "xds-tls-cert": {
     type: "string",
     value: "FILE",
@@ -58,7 +71,7 @@ export const accessFlags = {
 } as const satisfies Record<string, Flag>;
 
 export interface Access {
-  readonly tls: TlsFiles | undefined;
+  readonly tls: TlsFiles | OwnTls | undefined;
   readonly tokenFile: string | undefined;
   readonly trustDomain: string | undefined;
   readonly health: Address | undefined;
@@ -67,11 +80,11 @@ export interface Access {
 }
 
 export function readAccess(values: FlagValues<typeof accessFlags>, xds: Address, http: Address): Result<Access> {
-  const tls = tlsFiles(values);
+  const tls = tlsOf(values, xds);
   if (!tls.ok) return tls;
   const health = values["health-address"] === undefined ? ok(undefined) : parseAddress(values["health-address"], "--health-address");
   if (!health.ok) return health;
-  const hasClientCa = tls.value?.clientCa !== undefined;
+  const hasClientCa = tls.value !== undefined && ("names" in tls.value || tls.value.clientCa !== undefined);
   const {
     "token-auth-file": tokenFile,
     "xds-trust-domain": trustDomain,
@@ -85,8 +98,14 @@ export function readAccess(values: FlagValues<typeof accessFlags>, xds: Address,
   return ok({ tls: tls.value, tokenFile, trustDomain, health: health.value, warnings: warnings.value });
 }
 
-function tlsFiles(values: FlagValues<typeof accessFlags>): Result<TlsFiles | undefined> {
-  const { "xds-tls-cert": cert, "xds-tls-key": key, "xds-client-ca": clientCa } = values;
+function tlsOf(values: FlagValues<typeof accessFlags>, xds: Address): Result<Access["tls"]> {
+  const { "xds-tls": own, "xds-name": names, "xds-tls-cert": cert, "xds-tls-key": key, "xds-client-ca": clientCa } = values;
+  if (own !== undefined) {
+    if ((cert ?? key ?? clientCa) !== undefined)
+      return usage("--xds-tls auto makes its own files; leave --xds-tls-cert, --xds-tls-key and --xds-client-ca out");
+    return ok({ names: [xds.host, ...names] });
+  }
+  if (names.length > 0) return usage("--xds-name needs --xds-tls auto: it is for the certificate that Weir makes");
   if (cert !== undefined && key !== undefined) return ok({ cert, key, clientCa });
   if (cert !== undefined || key !== undefined)
     return usage("--xds-tls-cert and --xds-tls-key need each other; give both, or neither for plaintext");

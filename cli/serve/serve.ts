@@ -15,7 +15,8 @@ import { createHubs } from "./hubs.ts";
 import { createPrometheus } from "./metrics.ts";
 import type { KeySource } from "./private-key.ts";
 import { readersOf } from "./readers.ts";
-import { openTls, type TlsFiles } from "./tls-files.ts";
+import { type OwnTls, openAnyTls } from "./tls.ts";
+import type { TlsFiles } from "./tls-files.ts";
 import { openTokens } from "./token-file.ts";
 import { createViews } from "./views.ts";
 
@@ -45,7 +46,7 @@ export interface ServeOptions {
   /** The trust domain of client certificates; `undefined`: any. */
   readonly trustDomain: string | undefined;
   /** TLS of the xDS port; `undefined`: plaintext. */
-  readonly tls: TlsFiles | undefined;
+  readonly tls: TlsFiles | OwnTls | undefined;
   /** How many connections each server may have. */
   readonly sockets: SocketShares;
   /** Milliseconds after which a proxy is asked to connect anew; 0: never. */
@@ -70,7 +71,7 @@ export interface Server {
 /** Starts what `createRooms` made. The xDS port opens last, when the desired state is known: proxies that come back after a restart are answered at once and rightly. */
 export async function startServer(options: ServeOptions): Promise<Result<Server>> {
   const { source, log } = options;
-  const tls = await openTls(options.tls);
+  const tls = await openAnyTls(options.tls, options.dataDir);
   if (!tls.ok) return tls;
   const privateKey = await options.privateKey();
   if (!privateKey.ok) return privateKey;

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { type ProxyCredentials, xdsHttpFilters, xdsTransport } from "./bootstrap-identity.ts";
 import { chainName, FILTER_CHAIN_TYPE } from "./chain.ts";
 import { MANAGED_KEY, type ManagedSidecar } from "./managed-sidecar.ts";
 
@@ -31,6 +32,8 @@ export interface BootstrapOptions {
   readonly admin: Address;
   /** True: stream Envoy's statistics to Weir, which judges rollouts by them. */
   readonly stats: boolean;
+  /** Absent: plaintext, and no proof of who it is. */
+  readonly credentials?: ProxyCredentials | undefined;
 }
 
 export const bootstrapDefaults = {
@@ -45,7 +48,7 @@ export const bootstrapDefaults = {
   fetchTimeoutMs: 15_000,
   admin: { host: "127.0.0.1", port: 0 },
   stats: true,
-} as const satisfies Omit<BootstrapOptions, "node">;
+} as const satisfies Omit<BootstrapOptions, "node" | "credentials">;
 
 /**
  * The Envoy bootstrap (YAML) of a proxy that takes its filters from Weir. Everything a person would want to change is a plain
@@ -168,7 +171,7 @@ function slotFilter(slot: string, { whenMissing, fetchTimeoutMs }: BootstrapOpti
 ${missing}`;
 }
 
-function xdsCluster({ xds }: BootstrapOptions): string {
+function xdsCluster({ xds, credentials }: BootstrapOptions): string {
   return `  - name: weir_xds
     ${endpoint("weir_xds", xds)}
     connect_timeout: 5s
@@ -179,7 +182,7 @@ function xdsCluster({ xds }: BootstrapOptions): string {
         explicit_http_config:
           http2_protocol_options:
             connection_keepalive: {interval: 30s, timeout: 20s}
-`;
+${credentials === undefined ? "" : xdsHttpFilters(credentials) + xdsTransport(credentials)}`;
 }
 
 function appCluster({ upstream }: BootstrapOptions): string {

@@ -116,6 +116,8 @@ export class ServerCall implements Call, Worker, Holder {
     const fault = FAULTS.get(code);
     if (fault !== undefined) this.connection.refused(fault, message);
     this.finish({ "grpc-status": code, "grpc-message": encodeMessage(message) });
+    // A client keeps the certificate of its connection: only on another one can it prove more.
+    if (code === status.unauthenticated || code === status.permissionDenied) this.connection.retire();
   }
 
   /** Handles the next request, if it came in full. True: there is another one. */

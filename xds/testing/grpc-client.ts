@@ -1,4 +1,12 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants, type IncomingHttpHeaders } from "node:http2";
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+} from "node:http2";
+import type { SecureContextOptions } from "node:tls";
 import { frame, MessageReader } from "../grpc/message.ts";
 import { status } from "../grpc/status.ts";
 
@@ -22,22 +30,31 @@ export interface TestConnection {
   close(): void;
 }
 
-export function connectGrpc(port: number): TestConnection {
-  const session: ClientHttp2Session = connect(`http://127.0.0.1:${port}`, { maxSessionMemory: 1024 });
+export interface GrpcOptions {
+  /** Over TLS, with this. */
+  readonly tls?: SecureContextOptions & { readonly servername?: string };
+  /** The metadata `authorization` of each call. */
+  readonly authorization?: string;
+}
+
+export function connectGrpc(port: number, { tls, authorization }: GrpcOptions = {}): TestConnection {
+  const scheme = tls === undefined ? "http" : "https";
+  const session: ClientHttp2Session = connect(`${scheme}://127.0.0.1:${port}`, { maxSessionMemory: 1024, ...tls });
   session.on("error", () => {});
   return {
-    call: (path, onMessage) => open(session, path, onMessage),
+    call: (path, onMessage) => open(session, path, onMessage, authorization === undefined ? {} : { authorization }),
     close: () => session.destroy(),
   };
 }
 
-function open(session: ClientHttp2Session, path: string, onMessage: (message: Buffer) => void): TestCall {
+function open(session: ClientHttp2Session, path: string, onMessage: (message: Buffer) => void, metadata: OutgoingHttpHeaders): TestCall {
   const messages = new MessageReader(2 ** 31);
   const stream: ClientHttp2Stream = session.request({
     ":method": "POST",
     ":path": path,
     "content-type": "application/grpc",
     te: "trailers",
+    ...metadata,
   });
   let how: Status | undefined;
   const take = (headers: IncomingHttpHeaders) => {

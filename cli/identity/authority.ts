@@ -1,0 +1,84 @@
+import { createPrivateKey, randomUUID, X509Certificate } from "node:crypto";
+import { constants } from "node:fs";
+import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { TEMPORARY_PREFIX } from "../../base/atomic-file.ts";
+import { hasCode, messageOf } from "../../base/error.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
+import { type CertificateFiles, createAuthority } from "./certificate.ts";
+
+/** Ten years: every proxy that trusts it has to be told of the next one. */
+const VALID_MS = 3650 * 86_400_000;
+const FOREIGN = 0o077;
+
+/**
+ * Weir's own authority, in `DATA/private/ca`: made when it is first asked for, and kept. Two processes that ask at once get the same one. Fails when its key is open
+ * to others, or when it cannot be used. `now`: milliseconds since the epoch.
+ */
+export async function ownAuthority(dataDir: string, now: number): Promise<Result<CertificateFiles>> {
+  const folder = join(dataDir, "private", "ca");
+  try {
+    await mkdir(join(dataDir, "private"), { recursive: true, mode: 0o700 });
+    const found = await read(folder).catch(unless("ENOENT"));
+    if (found !== undefined) return check(found, folder, now);
+    await make(folder, now).catch(unless("ENOTEMPTY", "EEXIST"));
+    return check(await read(folder), folder, now);
+  } catch (error) {
+    return unusable(folder, messageOf(error));
+  }
+}
+
+interface Found extends CertificateFiles {
+  readonly mode: number;
+}
+
+async function read(folder: string): Promise<Found> {
+  const handle = await open(join(folder, "ca.key"), constants.O_RDONLY | constants.O_NOFOLLOW);
+  const cert = await open(join(folder, "ca.crt"), constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    return { mode: (await handle.stat()).mode, key: await handle.readFile("utf8"), cert: await cert.readFile("utf8") };
+  } finally {
+    await handle.close();
+    await cert.close();
+  }
+}
+
+/** A folder takes its name when it is whole. */
+async function make(folder: string, now: number): Promise<void> {
+  const { cert, key } = createAuthority(`Weir ${randomUUID().slice(0, 8)}`, now, VALID_MS);
+  const temporary = join(folder, "..", `${TEMPORARY_PREFIX}${randomUUID()}`);
+  await mkdir(temporary, { mode: 0o700 });
+  try {
+    await writeFile(join(temporary, "ca.key"), key, { mode: 0o600, flush: true });
+    await writeFile(join(temporary, "ca.crt"), cert, { mode: 0o600, flush: true });
+    await rename(temporary, folder);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+function check({ cert, key, mode }: Found, folder: string, now: number): Result<CertificateFiles> {
+  const file = join(folder, "ca.key");
+  if ((mode & FOREIGN) !== 0)
+    return unusable(
+      folder,
+      `${file} is open to others (mode ${(mode & 0o777).toString(8)}); chmod 600 it, and remove the folder if they may have read it`,
+    );
+  const certificate = new X509Certificate(cert);
+  if (!certificate.ca || !certificate.checkPrivateKey(createPrivateKey(key)))
+    return unusable(folder, "ca.crt and ca.key do not belong together");
+  if (certificate.validToDate.getTime() <= now)
+    return unusable(folder, "it has ended; remove the folder, and issue every certificate anew");
+  return ok({ cert, key });
+}
+
+function unusable(folder: string, why: string): Result<never> {
+  return fail("Authority", `the authority in ${folder} cannot be used: ${why}`);
+}
+
+function unless(...codes: readonly string[]): (error: unknown) => undefined {
+  return (error) => {
+    if (!codes.some((code) => hasCode(error, code))) throw error;
+    return undefined;
+  };
+}

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { chmodSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import type { SecureContextOptions } from "node:tls";
+import type { Clock } from "../../model/clock.ts";
+import { silentLog } from "../../model/log.ts";
+import { ownAuthority } from "../identity/authority.ts";
+import { openOwnTls } from "./tls-auto.ts";
+
+const DAY = 86_400_000;
+const START = Date.parse("2026-01-02T00:00:00Z");
+
+function folder(t: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), "weir-ca-"));
+  t.after(() => rmSync(dir, { recursive: true }));
+  return dir;
+}
+
+test("the authority is made once, by whoever asks first, and nobody else may read its key", async (t) => {
+  const dir = folder(t);
+  const all = await Promise.all([ownAuthority(dir, START), ownAuthority(dir, START), ownAuthority(dir, START)]);
+  all.push(await ownAuthority(dir, START + DAY));
+  assert.equal(new Set(all.map((one) => (one.ok ? one.value.cert : one.error.message))).size, 1);
+  assert.equal(statSync(join(dir, "private")).mode & 0o777, 0o700);
+  assert.equal(statSync(join(dir, "private/ca")).mode & 0o777, 0o700);
+  assert.equal(statSync(join(dir, "private/ca/ca.key")).mode & 0o777, 0o600);
+  chmodSync(join(dir, "private/ca/ca.key"), 0o640);
+  const open = await ownAuthority(dir, START);
+  assert(!open.ok);
+  assert.match(open.error.message, /ca.key is open to others \(mode 640\); chmod 600/);
+});
+
+test("an authority that has ended is not used", async (t) => {
+  const dir = folder(t);
+  await ownAuthority(dir, START);
+  const late = await ownAuthority(dir, START + 3651 * DAY);
+  assert(!late.ok && /it has ended/.test(late.error.message));
+});
+
+test("the server's certificate has its names and a successor before its end, from the authority that stays", async (t) => {
+  let now = START;
+  let look = () => {};
+  const clock: Clock = {
+    now: () => now,
+    after(_ms, run) {
+      look = run;
+      return () => {};
+    },
+  };
+  const dir = folder(t);
+  const tls = await openOwnTls(dir, ["0.0.0.0", "weir.example", "10.1.2.3"], clock);
+  assert(tls.ok);
+  const { options } = tls.value;
+  assert.deepEqual([options.requestCert, options.rejectUnauthorized], [true, false]);
+  const first = new X509Certificate(String(options.cert));
+  for (const name of ["weir.example", "localhost"]) assert.equal(first.checkHost(name), name);
+  for (const address of ["10.1.2.3", "127.0.0.1", "::1"]) assert.equal(first.checkIP(address), address);
+  assert.equal(first.checkIP("0.0.0.0"), undefined);
+  const applied: SecureContextOptions[] = [];
+  tls.value.watch({ setSecureContext: (context) => void applied.push(context) }, silentLog);
+  now += 19 * DAY;
+  look();
+  assert.equal(applied.length, 0);
+  now += 2 * DAY;
+  look();
+  assert.equal(applied.length, 1);
+  const next = new X509Certificate(String(applied[0]?.cert));
+  assert.equal(next.validToDate.getTime(), now + 30 * DAY);
+  assert.equal(applied[0]?.ca, options.ca);
+  assert(next.verify(new X509Certificate(String(options.ca)).publicKey));
+});
