@@ -46,7 +46,7 @@ export class Turns {
 
   /** The worker has something to do. */
   offer(share: Share, worker: Worker): void {
-    const isFirst = share.waiting.size === 0 && this.spent < SLICE_MS;
+    const isFirst = this.spent < SLICE_MS && this.levels.every((level) => level.size === 0);
     if (!isFirst || this.step(share, worker)) this.wait(share, worker);
   }
 
@@ -69,7 +69,12 @@ export class Turns {
 
   private turn(): void {
     this.scheduled = false;
+    const isLate = this.spent >= SLICE_MS;
     this.spent = 0;
+    if (isLate) {
+      this.schedule();
+      return;
+    }
     for (let share = this.take(); share !== undefined; share = this.take()) {
       const [worker] = share.waiting;
       if (worker === undefined) continue;
