@@ -4,7 +4,7 @@
  * of them, and when all were sent. Modules are to be in memory while they are sent, not while they are known.
  */
 import { randomBytes } from "node:crypto";
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -97,6 +97,18 @@ function take(port: number, id: string): Promise<number> {
   });
 }
 
+/** Resident memory of each process that the server started ahead. */
+async function proversOf(pid: number): Promise<number[]> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return Promise.all(
+    children
+      .trim()
+      .split(" ")
+      .filter(Boolean)
+      .map(async (child) => (await usage(Number(child))).rss),
+  );
+}
+
 async function timed<T>(run: () => Promise<T>): Promise<[T, string]> {
   const began = performance.now();
   return [await run(), `${((performance.now() - began) / 1000).toFixed(1)} s`];
@@ -117,12 +129,14 @@ await setTimeout(3_000);
 const idle = await usage(weir.pid());
 const [sent, sending] = await timed(() => Promise.all(Array.from({ length: proxies }, (_, index) => take(weir.xdsPort, `proxy-${index}`))));
 const after = await usage(weir.pid());
+const provers = await proversOf(weir.pid());
 console.log(`started, no filter known   ${mib(empty.rss)}`);
 console.log(`all known, none sent       ${mib(idle.rss)} (peak ${mib(idle.peak)}), proved in ${proving}`);
 console.log(
   `all sent to ${proxies} proxies      ${mib(after.rss)} (peak ${mib(after.peak)}), ${mib(sent.reduce((sum, bytes) => sum + bytes, 0))} in ${sending}`,
 );
 console.log(`more than idle             ${mib(after.rss - idle.rss)}; at the peak ${mib(after.peak - idle.rss)}`);
+console.log(`processes that wait for proofs ${provers.length}, ${mib(provers.reduce((sum, rss) => sum + rss, 0))} beside the server's`);
 await weir.stop();
 await folder.remove();
 process.exit(0);
