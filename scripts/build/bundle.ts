@@ -61,12 +61,15 @@ export async function bundle(folder: string): Promise<Metafile[]> {
  * Lets each file of the project see the `import.meta.url` that it would have as JavaScript in its own folder of the package, wherever its code ends
  * up: the paths that it makes of that hold in a checkout and in a package. `up` leads from the folder of the output to the package's root.
  */
-function ownPlaces(up: string): Plugin {
+export function ownPlaces(up: string): Plugin {
   return {
     name: "own-places",
     setup({ onLoad }) {
       onLoad({ filter: /\.ts$/ }, async ({ path }) => {
         const text = await readFile(path, "utf8");
+        const [other] = /import\.meta\.(?!url\b)\w+/.exec(text) ?? [];
+        if (other !== undefined)
+          return { errors: [{ text: `${other} would be the bundle's; use import.meta.url`, location: { file: path } }] };
         const place = up + relative(ROOT, path).replace(/\.ts$/, ".js");
         return { loader: "ts", contents: text.replaceAll("import.meta.url", `new URL(${JSON.stringify(place)}, import.meta.url).href`) };
       });
@@ -78,7 +81,7 @@ function ownPlaces(up: string): Plugin {
  * Refuses to load a package by a dynamic import. Of one in CommonJS esbuild then gives the default export alone, and of any other it keeps all,
  * used or not. Import a file of the project that exports by name what is used.
  */
-const namedImports: Plugin = {
+export const namedImports: Plugin = {
   name: "named-imports",
   setup({ onResolve }) {
     onResolve({ filter: /^[^.]/ }, ({ kind, path, importer }) => {
