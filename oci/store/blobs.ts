@@ -28,6 +28,8 @@ export interface Blobs {
   remove(digest: Digest): Promise<void>;
   /** Every file. Also removes temporary files that a crash left behind. */
   list(): Promise<StoredBlob[]>;
+  /** Bytes of every file, from what was written and removed since they were listed first: it costs no look at the disk. */
+  sizes(): Promise<ReadonlyMap<Digest, number>>;
 }
 
 export function createBlobs({ directory, log, clock }: BlobsOptions): Blobs {
@@ -37,6 +39,13 @@ export function createBlobs({ directory, log, clock }: BlobsOptions): Blobs {
   const reads = createSingleFlight<Uint8Array | undefined>();
   /** Files whose bytes had their digest when they were written or read last. */
   const verified = new Set<Digest>();
+  let sizes: Promise<Map<Digest, number>> | undefined;
+
+  async function note(digest: Digest, size: number | undefined): Promise<void> {
+    const known = await sizes;
+    if (size === undefined) known?.delete(digest);
+    else known?.set(digest, size);
+  }
 
   /** What `read` returns; `undefined` when the file is missing, or damaged, and then it is removed. */
   async function verify<T extends { readonly actual: Digest }>(digest: Digest, read: (path: string) => Promise<T>): Promise<T | undefined> {
@@ -49,8 +58,10 @@ export function createBlobs({ directory, log, clock }: BlobsOptions): Blobs {
       }
       log.warn("a damaged module was removed from the store; it will be pulled again", { digest, actual: result.actual });
       await rm(pathOf(digest), { force: true });
+      await note(digest, undefined);
     } catch (error) {
-      if (!hasCode(error, "ENOENT")) log.error("a module of the store cannot be read", { digest, error: String(error) });
+      if (hasCode(error, "ENOENT")) await note(digest, undefined);
+      else log.error("a module of the store cannot be read", { digest, error: String(error) });
     }
     return undefined;
   }
@@ -74,6 +85,7 @@ export function createBlobs({ directory, log, clock }: BlobsOptions): Blobs {
     async write(digest, bytes) {
       if ((await digestAside(bytes)) !== digest) throw new Error(`these are not the bytes of ${digest}`);
       await writeFileAtomically(pathOf(digest), bytes);
+      await note(digest, bytes.byteLength);
       verified.add(digest);
       if (alive.get(digest)?.deref() === undefined) alive.set(digest, new WeakRef(bytes));
     },
@@ -81,8 +93,13 @@ export function createBlobs({ directory, log, clock }: BlobsOptions): Blobs {
       alive.delete(digest);
       verified.delete(digest);
       await rm(pathOf(digest), { force: true });
+      await note(digest, undefined);
     },
     list: () => listBlobs(folder, clock.now()),
+    sizes() {
+      sizes ??= listBlobs(folder, clock.now()).then((blobs) => new Map(blobs.map(({ digest, size }) => [digest, size])));
+      return sizes;
+    },
   };
 }
 

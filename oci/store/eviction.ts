@@ -50,11 +50,14 @@ export interface EvictOptions {
 /** Removes modules beyond the limit, and the records that lead to them. */
 export async function evict(blobs: Blobs, records: Records, options: EvictOptions, retained: ReadonlySet<Digest>): Promise<void> {
   const { directory, log } = options;
-  const stored = await blobs.list();
-  if (stored.length === 0) return;
+  const sizes = await blobs.sizes();
+  if (sizes.size === 0) return;
+  const bytes = sizes.values().reduce((sum, size) => sum + size, 0);
   const { bavail, bsize } = await statfs(directory);
-  const maxBytes = allowedBytes(options.maxBytes, sumOf(stored), bavail * bsize);
-  if (sumOf(stored) <= maxBytes) return;
+  const maxBytes = allowedBytes(options.maxBytes, bytes, bavail * bsize);
+  if (bytes <= maxBytes) return;
+  // When each was used last is on the disk alone.
+  const stored = await blobs.list();
   const keep = new Set(retained);
   const leads: { kind: "manifests" | "urls"; name: Digest; wasmDigest: Digest }[] = [];
   for (const kind of ["manifests", "urls"] as const) {

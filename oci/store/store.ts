@@ -5,7 +5,7 @@ import type { Module } from "../../model/module.ts";
 import { failForNow, ok, type Result } from "../../model/result.ts";
 import { createBlobs } from "./blobs.ts";
 import { takeOver } from "./earlier.ts";
-import { evict, sumOf } from "./eviction.ts";
+import { evict } from "./eviction.ts";
 import { createRecords, type Records } from "./records.ts";
 
 export interface StoreOptions {
@@ -46,7 +46,7 @@ export interface Store {
   has(wasmDigest: Digest): Promise<boolean>;
   /** Digests of manifests or modules to keep. Nothing is evicted before the first call, since only then it is known what is needed. */
   retain(digests: ReadonlySet<Digest>): void;
-  /** Bytes of modules on disk, of all or of these, looked up now. */
+  /** Bytes of modules on disk, of all or of these. */
   bytes(of?: ReadonlySet<Digest>): Promise<number>;
   /** Resolves when the running evictions are done. */
   settled(): Promise<void>;
@@ -61,6 +61,8 @@ export function createStore(options: StoreOptions): Store {
   const blobs = createBlobs(options);
   let retained: ReadonlySet<Digest> | undefined;
   let evicting: Promise<void> = Promise.resolve();
+  /** Set while an eviction waits for its turn: modules that came since. */
+  let newest: Set<Digest> | undefined;
   let takingOver: Promise<void> | undefined;
 
   /** The records, once those of earlier versions are where they belong. */
@@ -70,12 +72,15 @@ export function createStore(options: StoreOptions): Store {
     return records;
   }
 
-  function evictSoon(newest?: Digest): void {
+  /** One that waits already will see this too. */
+  function evictSoon(...came: readonly Digest[]): void {
+    const isWaiting = newest !== undefined;
+    newest = new Set([...(newest ?? []), ...came]);
+    if (isWaiting) return;
     const run = async () => {
-      if (retained === undefined) return;
-      const keep = new Set(retained);
-      if (newest !== undefined) keep.add(newest);
-      await evict(blobs, await settledRecords(), options, keep);
+      const keep = new Set([...(retained ?? []), ...(newest ?? [])]);
+      newest = undefined;
+      if (retained !== undefined) await evict(blobs, await settledRecords(), options, keep);
     };
     evicting = evicting.then(run).catch((error) => log.warn("eviction failed", { error: String(error) }));
   }
@@ -112,7 +117,11 @@ export function createStore(options: StoreOptions): Store {
       retained = digests;
       evictSoon();
     },
-    bytes: async (of) => sumOf((await blobs.list()).filter(({ digest }) => of?.has(digest) ?? true)),
+    async bytes(of) {
+      const sizes = await blobs.sizes();
+      if (of === undefined) return sizes.values().reduce((sum, size) => sum + size, 0);
+      return of.values().reduce((sum, digest) => sum + (sizes.get(digest) ?? 0), 0);
+    },
     settled: () => evicting,
   };
 }
