@@ -47,6 +47,26 @@ describe("modules that are not in memory", () => {
       assert.equal(second?.nonce, first?.nonce);
     });
 
+    test(`chains whose modules never stay in memory are all sent, one after the other (${variant})`, async (t) => {
+      let loads = 0;
+      const { fleet, open, until } = await startFleet(t, {
+        peek: () => undefined,
+        async load() {
+          loads += 1;
+          await new Promise(setImmediate);
+          return CODE;
+        },
+      });
+      const letters = [..."abcdef"];
+      const client = open(variant);
+      client.subscribe(ECDS, letters.map(chainName));
+      await until(({ slots }) => letters.every((letter) => slots.has(letter)));
+      fleet.assign("shop/web-1", new Map(letters.map((letter) => [letter, [withModule(letter, letter)]])));
+      for (const _ of letters) client.ack(await client.next());
+      assert.deepEqual([...client.held(ECDS).keys()].sort(), letters.map(chainName));
+      assert.equal(loads, letters.length, "each is loaded once");
+    });
+
     test(`what is overtaken while its modules are loaded is never sent (${variant})`, async (t) => {
       const modules = slowModules();
       const { fleet, open, until } = await startFleet(t, modules);

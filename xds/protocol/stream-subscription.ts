@@ -16,8 +16,10 @@ class StreamSubscription implements Subscription {
   private readonly unanswered = new Unanswered();
   /** True when the newest response was rejected. */
   private refused = false;
-  /** Where the last look at what may be due found something to send. To begin anew each time would cost the square of the names. */
+  /** Where the last look at what may be due found what was sent. To begin anew each time would cost the square of the names. */
   private cursor: Iterator<string> | undefined;
+  /** Where this look found something. Until that is sent, it is found again: its modules may have to be loaded first. */
+  private reached: Iterator<string> | undefined;
 
   constructor(variant: Request["variant"], rules: TypeRules) {
     this.client = new ClientState(variant, rules);
@@ -61,6 +63,7 @@ class StreamSubscription implements Subscription {
     if (client.dirty.size === 0 && !client.mustAnswer) return undefined;
     let gone: string[] | undefined;
     let changed = false;
+    this.reached = undefined;
     // What is gone is told together, so the last look is one at all of them.
     for (let isWhole = false; !isWhole; ) {
       isWhole = this.cursor === undefined;
@@ -75,7 +78,7 @@ class StreamSubscription implements Subscription {
         else if (verdict !== "gone") {
           // One resource in a response, where the type allows it: a rejection then concerns no other, and every stream can send the same bytes.
           if (!client.fullState) {
-            this.cursor = names;
+            this.reached = names;
             return { resources: [verdict], removed: NONE, updated: client.isUpdate(verdict) ? [name] : NONE, retained: NONE };
           }
           changed = true;
@@ -93,6 +96,8 @@ class StreamSubscription implements Subscription {
   sent(push: Push, nonce: string, now: number): void {
     const { client } = this;
     const { fullState } = client;
+    this.cursor = this.reached;
+    this.reached = undefined;
     const items: Item[] = push.resources.map(itemOf);
     const waitsFor = client.rules.inTurn ? nonce : "";
     for (const resource of push.resources) {
