@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { buildExamples } from "./build-examples.ts";
 import { check } from "./check.ts";
 import { installTools } from "./install-tools.ts";
-import { type Kind, testFiles } from "./tests/files.ts";
+import { type Kind, runsAlone, testFiles } from "./tests/files.ts";
 import { type RunOptions, runTests } from "./tests/run.ts";
 import { SOAK, SOAK_FILES, writeSoak } from "./tests/soak.ts";
 import { ToolError } from "./tools/run.ts";
@@ -11,10 +11,11 @@ import { ToolError } from "./tools/run.ts";
  * `node scripts/test.ts [unit|e2e|soak]`. Without an argument: every check (the unit tests are one of them), then every test on real parts. Each file runs once. Exit status 0 when all pass, 1 when one does not, or the machine lacks a tool.
  */
 const MINUTE_MS = 60_000;
-const LIMITS: Readonly<Record<Kind | "soak", RunOptions>> = {
+const LIMITS: Readonly<Record<Kind | "alone" | "soak", RunOptions>> = {
   unit: { concurrency: availableParallelism(), fileMs: MINUTE_MS, totalMs: 10 * MINUTE_MS },
   // Each file may run Envoys of its own, and waits for what they do.
   e2e: { concurrency: 2, fileMs: 10 * MINUTE_MS, totalMs: 30 * MINUTE_MS },
+  alone: { concurrency: 1, fileMs: 5 * MINUTE_MS, totalMs: 20 * MINUTE_MS },
   soak: { concurrency: 1, fileMs: 40 * MINUTE_MS, totalMs: 60 * MINUTE_MS },
 };
 
@@ -36,12 +37,16 @@ async function main(what: string): Promise<boolean> {
 async function endToEnd(): Promise<boolean> {
   await installTools(console.log);
   await buildExamples();
-  return (await runTests(await testFiles("e2e"), LIMITS.e2e)).passed;
+  const { together = [], alone = [] } = Object.groupBy(await testFiles("e2e"), (file) => (runsAlone(file) ? "alone" : "together"));
+  const first = await runTests(together, LIMITS.e2e);
+  const second = await runTests(alone, LIMITS.alone);
+  return first.passed && second.passed;
 }
 
 async function soak(): Promise<boolean> {
   await installTools(console.log);
-  Object.assign(process.env, { WEIR_ROLLOUTS: String(SOAK.rollouts), WEIR_KILLS: String(SOAK.kills) });
+  const { rollouts, kills, attackMs } = SOAK;
+  Object.assign(process.env, { WEIR_ROLLOUTS: `${rollouts}`, WEIR_KILLS: `${kills}`, WEIR_ATTACK_MS: `${attackMs}` });
   const start = performance.now();
   const done = await runTests(SOAK_FILES, LIMITS.soak);
   const path = await writeSoak(done, (performance.now() - start) / 1000, new Date());

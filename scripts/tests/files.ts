@@ -19,3 +19,8 @@ export async function testFiles(kind: Kind): Promise<string[]> {
   }
   return files.sort();
 }
+
+/** Files that judge times under attack: another file beside them would be judged with them. */
+export function runsAlone(file: string): boolean {
+  return /^test\/(?:attack-|two-tenants)/.test(file);
+}
