@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
 import { describe, test } from "node:test";
 import { createWorkQueue, type Requeue, type WorkQueueOptions } from "./work-queue.ts";
 
@@ -225,4 +226,35 @@ describe("a work queue", () => {
     }
     assert.ok(sockets >= 5, `${sockets} turns of the event loop in 80 ms of work`);
   });
+});
+
+test("a key's turn is not in the name of who added it, or of the key before", async () => {
+  const name = new AsyncLocalStorage<string>();
+  const names: unknown[] = [];
+  const after = (ms: number, run: () => void) => {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  };
+  const queue = createWorkQueue({
+    process: (key) => {
+      names.push([key, name.getStore()]);
+      return name.run(key, () => {
+        if (key === "a") queue.add("b");
+        if (key === "b") queue.addAfter("c", 1);
+        return {};
+      });
+    },
+    failed: (_, error) => assert.fail(String(error)),
+    concurrency: 1,
+    groupOf: () => "",
+    clock: { now: Date.now, after },
+    backoff: () => 1,
+  });
+  name.run("somebody", () => queue.add("a"));
+  while (names.length < 3) await new Promise((done) => setTimeout(done, 1));
+  assert.deepEqual(names, [
+    ["a", undefined],
+    ["b", undefined],
+    ["c", undefined],
+  ]);
 });

@@ -1,3 +1,5 @@
+import { shared } from "./shared.ts";
+
 /** What became of one turn of a key. */
 export interface Requeue {
   /** Take the key up again after this many milliseconds. */
@@ -124,7 +126,7 @@ class KeyedWorkQueue implements WorkQueue {
   private schedule(): void {
     if (this.isScheduled || this.isStopped || this.ready.size() === 0 || this.active.size >= this.options.concurrency) return;
     this.isScheduled = true;
-    setImmediate(() => this.dispatch());
+    shared(() => setImmediate(() => this.dispatch()));
   }
 
   private dispatch(): void {
@@ -198,10 +200,12 @@ class KeyedWorkQueue implements WorkQueue {
   private delay(key: string, ms: number, isBackoff: boolean): void {
     const { clock } = this.options;
     this.cancelDelay(key);
-    const cancel = clock.after(ms, () => {
-      this.delays.delete(key);
-      this.add(key);
-    });
+    const cancel = shared(() =>
+      clock.after(ms, () => {
+        this.delays.delete(key);
+        this.add(key);
+      }),
+    );
     this.delays.set(key, { at: clock.now() + ms, isBackoff, cancel });
   }
 

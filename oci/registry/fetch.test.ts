@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { LookupAddress } from "node:dns";
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
@@ -83,6 +84,20 @@ describe("the connected address", () => {
       const fetch = createFetch({ policy, proxies: false, lookup: answering(["169.254.169.254", "10.0.0.1", "127.0.0.1"]) });
       assert.equal((await fetch(`http://several.example:${port}/`, {}, "linked")).status, 200);
       assert.equal(seen.connections, 1);
+    });
+  });
+
+  test("a connection is in the name of nobody: others will use it", async () => {
+    await withServer(ok, async ({ port }) => {
+      const name = new AsyncLocalStorage<string>();
+      const names = new Set<string | undefined>();
+      const policy = { ...CLUSTER, refused: () => void names.add(name.getStore()) };
+      const fetch = createFetch({ policy, proxies: false, lookup: answering(["127.0.0.1"]) });
+      await name.run("first", async () => {
+        assert.equal((await fetch(`http://shared.example:${port}/`, {}, "linked")).status, 200);
+        assert.equal(name.getStore(), "first");
+      });
+      assert.deepEqual([...names], [undefined]);
     });
   });
 

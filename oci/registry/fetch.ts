@@ -1,6 +1,7 @@
 import { lookup } from "node:dns";
 import type { LookupFunction } from "node:net";
 import type { Agent, buildConnector, Dispatcher } from "undici";
+import { shared } from "../../base/shared.ts";
 import type { AddressClass, AddressPolicy, Reach } from "./address.ts";
 
 /** What is used of a response. */
@@ -65,13 +66,16 @@ async function load(options: FetchOptions) {
 function guarded(build: typeof buildConnector, { policy, lookup: find = lookup }: FetchOptions, reach: Reach): buildConnector.connector {
   const connect = build({ allowH2: false, timeout: CONNECT_TIMEOUT_MS, lookup: allowedOnly(find, policy, reach) });
   return (target, callback) => {
-    connect(target, (...[error, socket]) => {
-      if (error !== null) return callback(error, null);
-      const where = policy.refused(socket.remoteAddress ?? "::", reach);
-      if (where === undefined) return callback(null, socket);
-      socket.destroy();
-      callback(new AddressRefused(where), null);
-    });
+    // Others will use the connection too.
+    shared(() =>
+      connect(target, (...[error, socket]) => {
+        if (error !== null) return callback(error, null);
+        const where = policy.refused(socket.remoteAddress ?? "::", reach);
+        if (where === undefined) return callback(null, socket);
+        socket.destroy();
+        callback(new AddressRefused(where), null);
+      }),
+    );
   };
 }
 

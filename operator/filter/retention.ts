@@ -1,3 +1,4 @@
+import { shared } from "../../base/shared.ts";
 import type { ModuleRegistry } from "../../model/module.ts";
 import type { Records } from "./records.ts";
 
@@ -19,14 +20,16 @@ export function createRetention(
     return true;
   }
 
+  function retain(): void {
+    isDue = false;
+    if (isWhole()) registry.retain(records.digests());
+  }
+
   return {
     update() {
       if (isDue) return;
       isDue = true;
-      setImmediate(() => {
-        isDue = false;
-        if (isWhole()) registry.retain(records.digests());
-      });
+      shared(() => setImmediate(retain));
     },
   };
 }

@@ -1,4 +1,5 @@
 import { bounded } from "../../base/boundary.ts";
+import { shared } from "../../base/shared.ts";
 import type { Assigner } from "../../model/delivery.ts";
 import type { WaveLine } from "../rollout/wave.ts";
 import { createSharedSlots } from "./shared-slots.ts";
@@ -31,7 +32,7 @@ const LONGEST_WAIT_MS = 20;
 const SLICE_MS = 10;
 
 export function createAssignments({ assigner, filtersOf, line, overrides, failed, isBusy }: AssignmentsDeps): Assignments {
-  const shared = createSharedSlots();
+  const lists = createSharedSlots();
   const marked = new Set<string>();
   let isServing = false;
   let scheduled = false;
@@ -40,7 +41,7 @@ export function createAssignments({ assigner, filtersOf, line, overrides, failed
   function schedule(): void {
     if (scheduled || !isServing || marked.size === 0) return;
     scheduled = true;
-    setImmediate(flush);
+    shared(() => setImmediate(flush));
   }
 
   function flush(): void {
@@ -52,7 +53,7 @@ export function createAssignments({ assigner, filtersOf, line, overrides, failed
         if (!isServing || performance.now() - began >= SLICE_MS) break;
         marked.delete(id);
         bounded(
-          () => assigner.assign(id, shared.of(slotsDue(id, filtersOf(id), line, overrides))),
+          () => assigner.assign(id, lists.of(slotsDue(id, filtersOf(id), line, overrides))),
           (error) => failed(id, error),
         );
       }

@@ -1,3 +1,4 @@
+import { shared } from "../../base/shared.ts";
 import type { SourceChange } from "./source.ts";
 
 /** Collects changes and notifies listeners once per turn of the event loop. */
@@ -16,13 +17,15 @@ export function createChangeNotifier(): ChangeNotifier {
   function schedule(): void {
     if (scheduled) return;
     scheduled = true;
-    setImmediate(() => {
-      const change = { filters, references };
-      filters = new Set();
-      references = new Set();
-      scheduled = false;
-      for (const listener of listeners) listener(change);
-    });
+    shared(() => setImmediate(tell));
+  }
+
+  function tell(): void {
+    const change = { filters, references };
+    filters = new Set();
+    references = new Set();
+    scheduled = false;
+    for (const listener of listeners) listener(change);
   }
 
   return {

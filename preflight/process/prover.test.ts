@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { ChildProcess } from "node:child_process";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { DEFAULT_SETTINGS as settings } from "../../model/settings.ts";
@@ -103,6 +105,26 @@ describe("a prover", () => {
     const preflight = createPreflight({ ahead: 1 });
     const code = await minimal();
     for (const config of ["a", "b", "c"]) assert.ok((await preflight.validate(code, { ...settings, config })).ok);
+  });
+
+  test("it runs in the name of nobody, and its words are heard in the name of who asked", async () => {
+    const name = new AsyncLocalStorage<string>();
+    const prover = name.run("started it ahead", () => startProver({ heapMb: 128, residentMb: 512, cpuSeconds: 10 }));
+    const spoke = Promise.withResolvers<string | undefined>();
+    const ended = Promise.withResolvers<string | undefined>();
+    name.run("asked", () =>
+      prover.listen(
+        () => spoke.resolve(name.getStore()),
+        () => ended.resolve(name.getStore()),
+      ),
+    );
+    assert.equal(await spoke.promise, "asked");
+    // Node calls listeners in the context in which the process was started.
+    const { child } = prover as unknown as { readonly child: ChildProcess };
+    const closed = new Promise((resolve) => child.on("close", () => resolve(name.getStore())));
+    prover.kill();
+    assert.equal(await ended.promise, "asked");
+    assert.equal(await closed, undefined);
   });
 
   test("the way it died is the verdict", () => {

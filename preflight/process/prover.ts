@@ -1,7 +1,9 @@
+import { AsyncResource } from "node:async_hooks";
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { shared } from "../../base/shared.ts";
 import { type ProofBounds, type Usage, usageOf, withinBounds } from "./bounds.ts";
 import { createFrameReader, encodeHead } from "./frame.ts";
 import { PACKAGES, proverProgram } from "./program.ts";
@@ -18,7 +20,7 @@ export interface End {
 export interface Prover {
   /** Tells the prover what to prove. Once. */
   send(request: unknown, code: Uint8Array): void;
-  /** Called for each message, and once at the end. Set it before `send`. */
+  /** Called for each message, and once at the end, in the name of who listens. Set it before `send`. */
   listen(onMessage: (header: unknown) => void, onEnd: (end: End) => void): void;
   /** What it took so far; `undefined` where that cannot be seen. */
   usage(): Usage | undefined;
@@ -60,8 +62,7 @@ function commandLine(bounds: ProofBounds): [string, string[]] {
  */
 export function startProver(bounds: ProofBounds): Prover {
   const [command, args] = commandLine(bounds);
-  const child = spawn(command, args, { env: {}, cwd: "/", stdio: ["pipe", "pipe", "pipe"] });
-  return new ChildProver(child);
+  return shared(() => new ChildProver(spawn(command, args, { env: {}, cwd: "/", stdio: ["pipe", "pipe", "pipe"] })));
 }
 
 class ChildProver implements Prover {
@@ -95,7 +96,7 @@ class ChildProver implements Prover {
   }
 
   listen(onMessage: (header: unknown) => void, onEnd: (end: End) => void): void {
-    [this.onMessage, this.onEnd] = [onMessage, onEnd];
+    [this.onMessage, this.onEnd] = [AsyncResource.bind(onMessage), AsyncResource.bind(onEnd)];
   }
 
   send(request: unknown, code: Uint8Array): void {

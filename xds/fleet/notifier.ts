@@ -1,10 +1,12 @@
+import { shared } from "../../base/shared.ts";
+
 /** Collects what changed and tells the listeners in a later turn of the event loop, each item once. */
 export class Notifier<T> {
   private readonly listeners = new Set<(items: ReadonlySet<T>) => void>();
   private pending = new Set<T>();
 
   note(item: T): void {
-    if (this.pending.size === 0) setImmediate(() => this.tell());
+    if (this.pending.size === 0) shared(() => setImmediate(() => this.tell()));
     this.pending.add(item);
   }
 

@@ -1,3 +1,4 @@
+import { shared } from "../../base/shared.ts";
 import { type Metrics, silentMetrics } from "../../model/metrics.ts";
 import type { ModuleBytes } from "../../model/module.ts";
 import { status } from "../grpc/status.ts";
@@ -50,7 +51,7 @@ export function createDiscovery({ cache, modules, observer, limits, metrics = si
     due.add(stream);
     if (scheduled) return;
     scheduled = true;
-    setImmediate(flush);
+    shared(() => setImmediate(flush));
   }
 
   function flush(): void {

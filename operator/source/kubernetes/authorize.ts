@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import type { RequestOptions } from "node:https";
 import type { KubeConfig, RequestContext } from "@kubernetes/client-node";
+import { shared } from "../../../base/shared.ts";
 
 type Dispatcher = ReturnType<RequestContext["getDispatcher"]>;
 
@@ -21,13 +22,19 @@ export function createAuthorize(kubeConfig: KubeConfig): (context: RequestContex
       await kubeConfig.applySecurityAuthentication(context);
       // Requests under way end on the old one, a watch among them; then it closes.
       void pool?.dispatcher?.close().catch(() => undefined);
-      pool = { key, dispatcher: context.getDispatcher() };
+      pool = { key, dispatcher: inNobodysName(context.getDispatcher()) };
+      if (pool.dispatcher !== undefined) context.setDispatcher(pool.dispatcher);
       return;
     }
     for (const [name, value] of Object.entries(options.headers ?? {})) context.setHeaderParam(name, String(value));
     if (typeof options.auth === "string") context.setHeaderParam("authorization", `Basic ${Buffer.from(options.auth).toString("base64")}`);
     if (pool.dispatcher !== undefined) context.setDispatcher(pool.dispatcher);
   };
+}
+
+/** What happens on a connection is not held against whose request opened it. */
+function inNobodysName(dispatcher: Dispatcher): Dispatcher {
+  return dispatcher?.compose((dispatch) => (options, handler) => shared(() => dispatch(options, handler)));
 }
 
 function printed(value: unknown): unknown {

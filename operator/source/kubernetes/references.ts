@@ -1,4 +1,5 @@
 import { inBackground } from "../../../base/boundary.ts";
+import { shared } from "../../../base/shared.ts";
 import type { Clock } from "../../../model/clock.ts";
 import type { Log } from "../../../model/log.ts";
 import { fail, failForNow, ok, type Result } from "../../../model/result.ts";
@@ -63,7 +64,7 @@ class WatchedReferences implements References {
   async read(kind: ReferenceKind, namespace: string, name: string): Promise<Result<Versioned>> {
     const { clock, timeoutMs = 10_000 } = this.options;
     const id = `${kind}/${namespace}/${name}`;
-    const entry = this.entries.get(id) ?? this.watch(id, kind, namespace, name);
+    const entry = this.entries.get(id) ?? shared(() => this.watch(id, kind, namespace, name));
     entry.lastRead = clock.now();
     await within(entry.answered, clock, timeoutMs);
     entry.told = true;
