@@ -23,7 +23,9 @@ export async function readManifests(path: string, terminal: Terminal): Promise<R
     return text.ok ? parseManifests(text.value, "stdin") : text;
   }
   try {
-    const files = (await stat(path)).isDirectory() ? (await manifestNames(path)).map((name) => join(path, name)) : [path];
+    const folder = (await stat(path)).isDirectory() ? await manifestNames(path) : undefined;
+    if (folder?.problem !== undefined) return fail("TooManyManifests", `${path}: ${folder.problem}`);
+    const files = folder?.read.map((name) => join(path, name)) ?? [path];
     if (files.length === 0) return fail("NoManifests", `the folder ${path} holds no .yaml, .yml or .json file`);
     const all: ManifestText[] = [];
     for (const file of files) {

@@ -19,7 +19,7 @@ export interface Assembly {
   readonly filters: ReadonlyMap<string, Placed>;
   readonly secrets: ReadonlyMap<string, Versioned>;
   readonly configMaps: ReadonlyMap<string, Versioned>;
-  /** File -> what is wrong in it. */
+  /** File -> what is wrong in it; "" is the folder itself. */
   readonly problems: ReadonlyMap<string, string>;
 }
 

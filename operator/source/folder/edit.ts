@@ -132,7 +132,7 @@ async function locate(dir: string, kind: ManifestKind, key: FilterKey): Promise<
   const unreadable: string[] = [];
   let names: readonly string[];
   try {
-    names = await manifestNames(dir);
+    names = (await manifestNames(dir)).read;
   } catch (error) {
     return fail("FolderUnreadable", `the folder ${dir} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
   }

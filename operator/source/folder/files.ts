@@ -7,14 +7,27 @@ import { type ManifestFormat, readManifestInTurns } from "./manifest.ts";
 
 /** Larger files are refused; the API server's own limit for one object is about 1.5 MiB. */
 export const MAX_FILE_BYTES = 8 * 1024 * 1024;
-/** Files of a folder beyond this many are not read. */
+/** Files of a folder beyond this many are not read: each is looked at every other second. */
 const MAX_FILES = 10_000;
 const MANIFEST = /^[^.].*[.](ya?ml|json)$/s;
 
-/** Names of the manifests in a folder, in order. Subfolders and hidden files are skipped. Rejects if the folder cannot be read. */
-export async function manifestNames(dir: string): Promise<readonly string[]> {
-  const names = (await readdir(dir)).filter((name) => MANIFEST.test(name));
-  return names.sort().slice(0, MAX_FILES);
+/** The manifests of a folder, by name. */
+export interface ManifestNames {
+  /** In order. */
+  readonly read: readonly string[];
+  /** Those that are not read because there are too many. */
+  readonly beyond: readonly string[];
+  /** What to tell about that. `undefined`: all are read. */
+  readonly problem: string | undefined;
+}
+
+/** Subfolders and hidden files are skipped. Rejects if the folder cannot be read. */
+export async function manifestNames(dir: string): Promise<ManifestNames> {
+  const names = (await readdir(dir)).filter((name) => MANIFEST.test(name)).sort();
+  const [read, beyond] = [names.slice(0, MAX_FILES), names.slice(MAX_FILES)];
+  const bound = MAX_FILES.toLocaleString("en");
+  const problem = `the folder has more than ${bound} manifests; the last ${beyond.length} by name, from ${beyond[0]} on, are not read; put several objects in a file`;
+  return { read, beyond, problem: beyond.length === 0 ? undefined : problem };
 }
 
 export function formatOf(name: string): ManifestFormat {
@@ -42,15 +55,17 @@ export async function readManifestText(path: string): Promise<Result<string>> {
   }
 }
 
-/** Reads a folder once, as a server would. Fails with `NoFolder`. A file that cannot be read is listed in `problems`. */
+/** Reads a folder once, as a server would. Fails with `NoFolder`. A file that cannot be read is listed in `problems`, the folder itself as "". */
 export async function readFolder(dir: string): Promise<Result<Assembly>> {
   const files = new Map<string, ManifestFile>();
   try {
-    for (const name of await manifestNames(dir)) {
+    const { read, problem } = await manifestNames(dir);
+    for (const name of read) {
       const text = await readManifestText(join(dir, name));
       const manifest = text.ok ? await readManifestInTurns(text.value, formatOf(name)) : text;
       files.set(name, manifest.ok ? manifest.value : { objects: [], foreign: [], problems: [manifest.error.message] });
     }
+    if (problem !== undefined) files.set("", { objects: [], foreign: [], problems: [problem] });
   } catch (error) {
     return fail("NoFolder", `cannot read the manifest folder ${dir} (${codeOf(error)}); make it, or name another with --filters`);
   }

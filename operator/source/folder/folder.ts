@@ -55,7 +55,7 @@ class FolderSource implements Source {
   private readonly notifier = createChangeNotifier();
   private readonly files = new Map<string, ManifestFile>();
   private assembly: Assembly = assemble(this.files);
-  private failure: string | undefined;
+  private problem: string | undefined;
   private scanner: Scanner | undefined;
   private watcher: FSWatcher | undefined;
   private cancelTimer: () => void = () => {};
@@ -173,12 +173,12 @@ class FolderSource implements Source {
     if (!this.isStopped) this.cancelTimer = this.clock.after(Math.min(scan.again ?? pollMs, pollMs), this.rescan);
   }
 
-  private take({ changed, removed, failure }: Scan): void {
+  private take({ changed, removed, problem }: Scan): void {
     const { dir, files, log } = this;
-    if (failure !== undefined && failure !== this.failure)
-      log.error("the manifest folder has a problem; what was read of it before stays in force", { dir, problem: failure });
-    if (failure === undefined && this.failure !== undefined) log.info("the manifest folder is read again", { dir });
-    this.failure = failure;
+    if (problem !== undefined && problem !== this.problem)
+      log.error("the manifest folder has a problem; what was read of it before stays in force", { dir, problem });
+    if (problem === undefined && this.problem !== undefined) log.info("the manifest folder is read again", { dir });
+    this.problem = problem;
     for (const [name, manifest] of changed) {
       const before = files.get(name);
       if (manifest.ok) {

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmod, mkdir, mkdtemp, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { chmod, mkdir, mkdtemp, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createFakeClock } from "../../testing/fake-clock.ts";
-import { filter } from "../../testing/test-folder.ts";
+import { filter, image, openTestFolder, until } from "../../testing/test-folder.ts";
+import { readFolder } from "./files.ts";
 import { createScanner } from "./scanner.ts";
 
 test("what is no manifest file is named with the reason, and the files beside it count", async (t) => {
@@ -34,8 +36,8 @@ test("what is no manifest file is named with the reason, and the files beside it
   await writeFile(at("secret.yaml"), filter("secret"));
   await chmod(at("secret.yaml"), 0);
   const scanner = createScanner({ dir, known: [], clock: createFakeClock(), quietMs: 10, settleMs: 100 });
-  const { changed, failure } = await scanner.scan();
-  assert.equal(failure, undefined);
+  const { changed, problem } = await scanner.scan();
+  assert.equal(problem, undefined);
   const seen = Object.fromEntries(
     Array.from(changed, ([name, manifest]) => {
       const { objects = [], problems = [] } = manifest.ok ? manifest.value : {};
@@ -61,4 +63,65 @@ test("what is no manifest file is named with the reason, and the files beside it
     "bytes.yaml": "not UTF-8 text",
     "secret.yaml": isRoot ? "secret" : "cannot be read (EACCES)",
   });
+});
+
+test("of more files than are read one word is said; those that were read before stay in force", async (t) => {
+  const { source, dir, write, problems } = await openTestFolder(t, { "z.yaml": filter("a") });
+  const count = 10_000;
+  for (let at = 0; at < count; at += 500)
+    await Promise.all(Array.from({ length: 500 }, (_, i) => write(`${String(at + i).padStart(5, "0")}.yaml`, "")));
+  await write("zz.yaml", filter("b"));
+  await until(() => problems.has(dir), "the word");
+  const says = "the folder has more than 10,000 manifests; the last 2 by name, from z.yaml on, are not read; put several objects in a file";
+  await until(() => problems.get(dir) === says, "the word about both");
+  const once = await readFolder(dir);
+  assert.ok(once.ok);
+  assert.deepEqual([...once.value.problems], [["", says]]);
+  assert.equal(image(source), "a/b:1", "z.yaml was pushed out, not removed");
+  for (const name of ["00000.yaml", "00001.yaml"]) await rm(join(dir, name));
+  await until(() => source.filters().has("default/b"), "the file that was not read");
+  assert.deepEqual([problems.size, image(source)], [0, "a/b:1"]);
+});
+
+test("a folder that is deleted keeps what it held, and counts again when it is made again or another is renamed over it", async (t) => {
+  const { source, dir, write, problems } = await openTestFolder(t, { "a.yaml": filter("a") });
+  await rm(dir, { recursive: true });
+  await until(() => problems.has(dir), "the word");
+  assert.equal(problems.get(dir), "the folder does not exist; create it");
+  assert.equal(image(source), "a/b:1");
+  await mkdir(dir);
+  await write("a.yaml", filter("a", "a/b:2"));
+  await until(() => image(source) === "a/b:2", "the folder that was made again");
+  assert.equal(problems.size, 0);
+  const next = `${dir}-next`;
+  await mkdir(next);
+  await writeFile(join(next, "a.yaml"), filter("a", "a/b:3"));
+  await rename(dir, `${dir}-old`);
+  await rename(next, dir);
+  await until(() => image(source) === "a/b:3", "the folder that was renamed over it");
+  await write("a.yaml", filter("a", "a/b:4"));
+  await until(() => image(source) === "a/b:4", "a later change");
+  assert.equal(source.filters().get("default/a")?.metadata.generation, 4);
+});
+
+test("a file that is deleted as it is read is gone, with no word about it, and the others count", async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), "weir-odd-"));
+  t.after(() => rm(dir, { recursive: true }));
+  const clock = createFakeClock();
+  const scanner = createScanner({ dir, known: [], clock, quietMs: 10, settleMs: 100 });
+  await scanner.scan();
+  for (const name of ["bad", "good"]) await writeFile(join(dir, `${name}.yaml`), filter(name));
+  await scanner.scan();
+  await clock.advance(200);
+  // The clock is asked when a file was seen, and not yet read.
+  const { now } = clock;
+  clock.now = () => {
+    rmSync(join(dir, "bad.yaml"), { force: true });
+    return now();
+  };
+  const { changed, removed, problem } = await scanner.scan();
+  assert.deepEqual([[...changed.keys()], removed, problem], [["good.yaml"], [], undefined]);
+  await clock.advance(200);
+  const later = await scanner.scan();
+  assert.deepEqual([later.changed.size, later.removed, later.again], [0, [], undefined]);
 });

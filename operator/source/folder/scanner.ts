@@ -8,7 +8,7 @@ import { filterId } from "../../../model/filter.ts";
 import { ok, type Result } from "../../../model/result.ts";
 import { problemsOf } from "../../parse/filter.ts";
 import type { ManifestFile } from "./assemble.ts";
-import { formatOf, manifestNames, readManifestText } from "./files.ts";
+import { formatOf, type ManifestNames, manifestNames, readManifestText } from "./files.ts";
 import { type Manifest, type ManifestObject, readManifestInTurns } from "./manifest.ts";
 
 export interface Scan {
@@ -17,8 +17,8 @@ export interface Scan {
   readonly removed: readonly string[];
   /** Scan again after this many milliseconds, because a file may still be being written. `undefined`: there is none. */
   readonly again: number | undefined;
-  /** Why the folder itself could not be read. Nothing counts as removed then. */
-  readonly failure: string | undefined;
+  /** What is wrong with the folder itself: it cannot be read, or not all of it. What was read of it before stays in force. */
+  readonly problem: string | undefined;
 }
 
 /** Finds the manifests of a folder that changed since the last scan. */
@@ -77,22 +77,24 @@ class FolderScanner implements Scanner {
 
   async scan(): Promise<Scan> {
     const { dir } = this.options;
+    let names: ManifestNames;
     let found: ReadonlyMap<string, string>;
     try {
-      found = await signatures(dir);
+      names = await manifestNames(dir);
+      found = await signatures(dir, names.read);
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
-      const failure = code === "ENOENT" ? "the folder does not exist; create it" : `the folder cannot be read (${code})`;
-      return { changed: new Map(), removed: [], again: undefined, failure };
+      const problem = code === "ENOENT" ? "the folder does not exist; create it" : `the folder cannot be read (${code})`;
+      return { changed: new Map(), removed: [], again: undefined, problem };
     }
     const changed = new Map<string, Result<ManifestFile>>();
     for (const [name, signature] of found) {
       const manifest = await this.look(name, signature);
       if (manifest !== undefined) changed.set(name, manifest);
     }
-    const removed = this.takeAway(found);
+    const removed = this.takeAway(new Set([...found.keys(), ...names.beyond]));
     this.first = false;
-    return { changed, removed, again: this.again(), failure: undefined };
+    return { changed, removed, again: this.again(), problem: names.problem };
   }
 
   /** What the file holds, if that is new and may count now. */
@@ -149,7 +151,7 @@ class FolderScanner implements Scanner {
   }
 
   /** Removes the files that have been missing long enough; returns their names. */
-  private takeAway(found: ReadonlyMap<string, string>): readonly string[] {
+  private takeAway(found: ReadonlySet<string>): readonly string[] {
     const { clock, settleMs } = this.options;
     const removed = [...this.taken.keys()].filter((name) => !found.has(name) && clock.now() - this.see(name, ABSENT).since >= settleMs);
     for (const name of removed) this.taken.delete(name);
@@ -167,9 +169,8 @@ class FolderScanner implements Scanner {
   }
 }
 
-/** Signature of each manifest in the folder, by name. */
-async function signatures(dir: string): Promise<ReadonlyMap<string, string>> {
-  const names = await manifestNames(dir);
+/** Signatures of manifests in the folder, by name. */
+async function signatures(dir: string, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>();
   const all = await Promise.all(names.map((name) => signatureOf(join(dir, name))));
   for (const [index, name] of names.entries()) {
