@@ -35,8 +35,6 @@ interface Watch {
   readonly proxies: Map<string, Watched>;
   /** The result of the last look. */
   heard: WaveHealth;
-  /** When that was (milliseconds since the epoch). */
-  lookedAt: number | undefined;
 }
 
 /** What the proxies of a wave report. */
@@ -45,6 +43,8 @@ export interface WaveHealth {
   readonly fault: Fault | undefined;
   /** Milliseconds since the epoch up to which its proxies have reported; infinite when none reports. */
   readonly heardUntil: number;
+  /** When they were looked at (milliseconds since the epoch). */
+  readonly at: number;
 }
 
 /** Follows the health of proxies from the moment they acknowledge a chain. Kept in memory only: after a restart the comparison starts again. */
@@ -67,7 +67,7 @@ export interface HealthWatchOptions {
 /** A proxy that has been connected for this long without a report sends none. */
 const MUTE_AFTER_MS = 10_000;
 
-const UNHEARD: WaveHealth = { fault: undefined, heardUntil: Number.POSITIVE_INFINITY };
+const UNHEARD: WaveHealth = { fault: undefined, heardUntil: Number.POSITIVE_INFINITY, at: Number.POSITIVE_INFINITY };
 
 export function createHealthWatch(options: HealthWatchOptions): HealthWatch {
   return new ReportingHealthWatch(options);
@@ -88,9 +88,7 @@ class ReportingHealthWatch implements HealthWatch {
     if (filter === undefined || target === undefined || rollout.phase !== "Progressing") return UNHEARD;
     const watch = this.watchOf(record);
     const now = this.options.clock.now();
-    if (watch.lookedAt !== undefined && Math.abs(now - watch.lookedAt) < restMs) return watch.heard;
-    watch.heard = this.lookAtAll(record, target, watch.proxies);
-    watch.lookedAt = now;
+    if (Math.abs(now - watch.heard.at) >= restMs) watch.heard = this.lookAtAll(record, target, watch.proxies, now);
     return watch.heard;
   }
 
@@ -103,7 +101,7 @@ class ReportingHealthWatch implements HealthWatch {
     const rollout = `${record.rollout.target} ${record.rollout.startedAt}`;
     const known = this.watches.get(record.uid);
     if (known?.rollout === rollout) return known;
-    const watch: Watch = { rollout, proxies: new Map(), heard: UNHEARD, lookedAt: undefined };
+    const watch: Watch = { rollout, proxies: new Map(), heard: UNHEARD };
     this.watches.set(record.uid, watch);
     return watch;
   }
@@ -168,7 +166,7 @@ class ReportingHealthWatch implements HealthWatch {
     if (failures > group.worstFailures) Object.assign(group, { worst: proxy.id, worstFailures: failures });
   }
 
-  private lookAtAll(record: FilterRecord, target: Revision, known: Map<string, Watched>): WaveHealth {
+  private lookAtAll(record: FilterRecord, target: Revision, known: Map<string, Watched>, at: number): WaveHealth {
     const [wave, stable, mixed] = [newGroup(), newGroup(), newGroup()];
     const rivals = new Set<FilterRecord>();
     for (const proxy of matchedProxies(record, this.options.fleet, this.options.proxiesOf(record.id))) {
@@ -188,7 +186,7 @@ class ReportingHealthWatch implements HealthWatch {
       }
     }
     const heardUntil = Math.min(wave.heardUntil, mixed.heardUntil);
-    return { fault: this.judgeGroups(wave, stable, mixed, record, rivals), heardUntil };
+    return { fault: this.judgeGroups(wave, stable, mixed, record, rivals), heardUntil, at };
   }
 
   /**

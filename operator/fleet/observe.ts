@@ -19,6 +19,8 @@ export interface Sighting {
   positions(order: WaveOrder): readonly number[];
   /** Proxies in the wave that do not run the target, or hang; of those that are lost, the ones that were lost just now. */
   readonly outstanding: number;
+  /** When the next of those that were lost just now is not waited for any more (milliseconds since the epoch). */
+  readonly nextLostAt: number | undefined;
   /** Keys of the proxies that hang, in their order. */
   readonly hung: readonly string[];
   /** In the order of the proxies' keys. */
@@ -117,9 +119,12 @@ export function createObserver({ fleet, clock, index, line }: ObserverDeps): Obs
       const { tally, touched } = countOf(record, goal, target);
       for (const id of touched) tally.set(id, look(record, id, goal, target));
       touched.clear();
+      const lostAt = clock.now() - LOST_AFTER_MS;
+      const firstLost = tally.firstLost(lostAt);
       return {
         counts: tally.counts(),
-        outstanding: tally.outstanding(clock.now() - LOST_AFTER_MS),
+        outstanding: tally.outstanding(lostAt),
+        nextLostAt: firstLost === undefined ? undefined : firstLost + LOST_AFTER_MS,
         hung: tally.hung(),
         rejections: tally.rejections(),
         present: () => tally.present().length,

@@ -20,6 +20,8 @@ export interface Tally {
   counts(): Counts;
   /** Proxies that are waited for. Those that are not connected count when they were lost after `lostAt` (milliseconds since the epoch). */
   outstanding(lostAt: number): number;
+  /** When the first of those that are waited for and not connected was lost, of those lost after `lostAt`. */
+  firstLost(lostAt: number): number | undefined;
   /** In the order of the proxies' keys. */
   rejections(): { readonly key: string; readonly message: string }[];
   /** Keys of the proxies that hang, in their order. */
@@ -63,6 +65,11 @@ export function createTally(): Tally {
       let fading = 0;
       for (const { since } of absent.values()) if (since > lostAt) fading++;
       return waiting + fading;
+    },
+    firstLost(lostAt) {
+      let first = Number.POSITIVE_INFINITY;
+      for (const { since } of absent.values()) if (since > lostAt) first = Math.min(first, since);
+      return Number.isFinite(first) ? first : undefined;
     },
     rejections: () => Array.from(rejections, ([key, message]) => ({ key, message })).sort((a, b) => (a.key < b.key ? -1 : 1)),
     hung: () => [...hung].sort(),

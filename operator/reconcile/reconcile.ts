@@ -60,7 +60,15 @@ export function createReconcile(deps: ReconcileDeps): (id: string) => Requeue {
     parse: ({ record, now }) => {
       if (!record.parsed) parse(record, now, deps);
     },
-    rollOut: (turn) => deps.rollOut.step(turn),
+    rollOut(turn) {
+      try {
+        deps.rollOut.step(turn);
+      } catch (error) {
+        // What came into force before is handed out all the same: the next turn would not know of it.
+        steps.assign(turn);
+        throw error;
+      }
+    },
     assign: ({ record, moved }) => {
       if (moved) deps.assign(index.proxiesOf(record.id));
     },

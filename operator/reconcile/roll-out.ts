@@ -20,8 +20,12 @@ export interface RollOutDeps {
   readonly write: (record: FilterRecord) => void;
 }
 
-/** How often a rollout under way is looked at though no proxy said anything: stats arrive about once a second. */
+/** How often a rollout that is about to go on is looked at though no proxy said anything. */
 const WATCH_MS = 250;
+/** The same for one that rests: it is paused, or waits for proxies past its deadline. Its proxies' statistics arrive about once a second. */
+const RESTING_MS = 1_000;
+/** The same where none of its proxies sends statistics: all that may happen is told. */
+const UNHEARD_MS = 30_000;
 /** The same for each proxy of all rollouts under way: watching takes a fraction of the time, however many there are. */
 const WATCH_MS_PER_WATCHED = 0.025;
 /** Longest age of what is known of a wave's health, in milliseconds. */
@@ -65,7 +69,8 @@ class WrittenRollOut implements RollOut {
   step(turn: Turn): void {
     const { record, now } = turn;
     this.commit(turn);
-    const move = this.next(turn);
+    const heard = this.look(turn);
+    const move = this.next(turn, heard);
     record.waitUntil(move.wakeAt);
     turn.wake(move.wakeAt);
     if (move.state !== record.rollout) this.propose(turn, move);
@@ -73,7 +78,29 @@ class WrittenRollOut implements RollOut {
     else if (record.proposal?.isForward) record.retract();
     const isUnderWay = record.rollout.phase === "Progressing";
     this.watch(record, isUnderWay ? turn.sighting.counts.matched : 0);
-    if (isUnderWay) turn.wake(now + Math.max(WATCH_MS, this.watchedProxies * WATCH_MS_PER_WATCHED));
+    if (!isUnderWay) return;
+    const rests = move.wakeAt === undefined && move.state === record.rollout && record.proposal === undefined;
+    if (rests) this.rest(turn, heard);
+    else turn.wake(now + Math.max(WATCH_MS, this.watchPaceMs()));
+  }
+
+  /** Time alone moves nothing. What does: the object, the fleet, what its proxies report, and that one of them is lost for good. */
+  private rest(turn: Turn, heard: WaveHealth): void {
+    const { now, sighting } = turn;
+    const reports = Number.isFinite(heard.heardUntil);
+    turn.wake(now + (reports ? Math.max(RESTING_MS, this.watchPaceMs()) : UNHEARD_MS));
+    turn.wake(sighting.nextLostAt);
+    // What caused this turn may not be in what was heard.
+    if (heard.at < now) turn.wake(now + LONGEST_REST_MS);
+  }
+
+  private watchPaceMs(): number {
+    return this.watchedProxies * WATCH_MS_PER_WATCHED;
+  }
+
+  /** A wave that is complete is about to go on: it is judged by what is known now. */
+  private look({ record, sighting }: Turn): WaveHealth {
+    return this.deps.health(record, sighting.outstanding === 0 ? 0 : Math.min(LONGEST_REST_MS, this.watchPaceMs()));
   }
 
   forget(record: FilterRecord): void {
@@ -86,14 +113,11 @@ class WrittenRollOut implements RollOut {
     else this.watched.set(record, proxies);
   }
 
-  private next({ record, now, sighting }: Turn): Advance {
+  private next({ record, now, sighting }: Turn, { fault, heardUntil }: WaveHealth): Advance {
     const { filter, candidate } = record;
     const policy = filter?.rollout ?? NO_POLICY;
     const isFrozen = filter === undefined || filter.suspend;
     const refused = sighting.rejections[0];
-    // A wave that is complete is about to go on: it is judged by what is known now.
-    const restMs = sighting.outstanding === 0 ? 0 : Math.min(LONGEST_REST_MS, this.watchedProxies * WATCH_MS_PER_WATCHED);
-    const { fault, heardUntil } = this.deps.health(record, restMs);
     const rejected: Fault | undefined = refused && {
       reason: "Rejected",
       message: `proxy ${parseProxyKey(refused.key).id}: ${refused.message}`,
