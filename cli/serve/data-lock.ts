@@ -14,12 +14,12 @@ const SQLITE_BUSY = 5;
 
 /**
  * Takes a data folder for this process alone; fails with `DataInUse`. The kernel holds the lock (SQLite takes it as a POSIX lock, which Node itself cannot), so
- * none outlives its process. Where the file system knows no locks the folder is used without, and the log says so.
+ * none outlives its process. Where the file system knows no locks, or Node no SQLite, the folder is used without, and the log says so.
  */
 export async function lockData(dataDir: string, log: Log): Promise<Result<DataLock>> {
-  const { DatabaseSync } = await import("node:sqlite");
   const pidFile = join(dataDir, "lock.pid");
   try {
+    const { DatabaseSync } = await import("node:sqlite");
     const file = new DatabaseSync(join(dataDir, "lock"), { timeout: 0 });
     // Nothing is ever written to it.
     file.exec("PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE");
