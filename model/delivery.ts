@@ -70,10 +70,14 @@ export interface ProxyNode {
   /** Milliseconds since the epoch: of the connection, or of its loss. */
   readonly since: number;
   /**
-   * Set while its workers hang, as far as its metrics stream tells: milliseconds since the epoch of its last report. It still acknowledges what it is sent,
-   * and serves nothing.
+   * Set while its workers hang, as far as its metrics stream tells: milliseconds since the epoch of its last report, or of its connection if none came.
+   * It still acknowledges what it is sent, and serves nothing.
    */
   readonly hungSince: number | undefined;
+  /** Milliseconds since the epoch: when a new process took the place of one that had ended while its reports were overdue. */
+  readonly endedAt: number | undefined;
+  /** How often it says that it reports its statistics, in milliseconds; `undefined`: it does not say, or it does so where they do not count. */
+  readonly reportsEveryMs: number | undefined;
   /** Envoy's version as it reports it, e.g. `1.40.0`. */
   readonly version: string;
   /** Slots the proxy subscribed to, with what they hold. */

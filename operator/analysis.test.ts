@@ -13,15 +13,17 @@ interface Second {
   readonly errors?: number;
   readonly ms?: number;
   readonly vmFailures?: number;
+  /** True: it does not report. */
+  readonly mute?: boolean;
 }
 
 /** Lets `seconds` pass in which every proxy reports once a second, as Envoy does. */
 async function live(world: World, seconds: number, of: (id: string) => Second = () => ({})): Promise<void> {
   for (let i = 0; i < seconds; i++) {
     for (const { id, connected } of world.fleet.proxies()) {
-      const { requests = 20, errors = 0, ms = 10, vmFailures = 0 } = of(id);
+      const { requests = 20, errors = 0, ms = 10, vmFailures = 0, mute = false } = of(id);
       const before = world.fleet.health(id);
-      if (!connected) continue;
+      if (!connected || mute) continue;
       world.fleet.report(id, {
         at: world.clock.now(),
         requests: (before?.requests ?? 0) + requests,
@@ -248,4 +250,38 @@ test("a proxy that hung before it was given the revision does not speak against 
   await live(world, 20);
   assert.match(message(world), /^ProgressDeadlineExceeded: /);
   assert.equal(conditionOf(world, "Ready")?.status, "False");
+});
+
+test("a wave does not go on before each of its proxies that says that it reports did so since it took the revision", async () => {
+  const { world, second, wave } = await underWay();
+  const [mute = ""] = wave;
+  const on = () => IDS.filter((id) => world.fleet.running(id)[0]?.digest === second).length;
+  world.fleet.announce(mute, 1_000);
+  // Its process is new: it took the revision, and hangs before its first report.
+  world.fleet.renew(mute);
+  await live(world, 60, (id) => ({ mute: id === mute }));
+  assert.equal(state(world), "Holding");
+  assert.equal(on(), 2);
+  await live(world, 5);
+  assert.equal(state(world), "Succeeded");
+});
+
+test("a proxy that ended while its reports were overdue and came back at once takes the revision back", async () => {
+  const { world, wave } = await underWay();
+  const [victim = ""] = wave;
+  world.fleet.deaf(victim, true);
+  world.fleet.end(victim);
+  await live(world, 1);
+  assert.equal(state(world), "RolledBack");
+  assert.match(message(world), new RegExp(`^ProxyEnded: the Envoy of 1 of 2 proxies .*${victim}`));
+});
+
+test("as many that end or hang on stable are no fault of the revision", async () => {
+  const { world, wave } = await underWay();
+  for (const id of [wave[0] ?? "", ...IDS.filter((id) => !wave.includes(id)).slice(0, 3)]) world.fleet.end(id);
+  await live(world, 5);
+  assert.equal(state(world), "Holding");
+  for (const id of [wave[0] ?? "", ...IDS.filter((id) => !wave.includes(id)).slice(0, 3)]) world.fleet.hang(id, true);
+  await live(world, 5);
+  assert.equal(state(world), "Holding");
 });

@@ -85,7 +85,10 @@ describe("bootstrap", () => {
     const { status, out } = await weir([...argv, "--upstream", "app.local:81", "--slot", "edge", "--slot", "app"]);
     assert.equal(status, 0);
     const { node, static_resources: resources } = parse(out);
-    assert.deepEqual([node.id, node.metadata], ["web-1", { NAMESPACE: "shop", LABELS: { app: "web", "weir.dev/tier": "" } }]);
+    assert.deepEqual(
+      [node.id, node.metadata],
+      ["web-1", { NAMESPACE: "shop", LABELS: { app: "web", "weir.dev/tier": "" }, WEIR_STATS_INTERVAL: "1s" }],
+    );
     const [listener] = resources.listeners;
     assert.deepEqual(listener.address.socket_address, { address: "127.0.0.1", port_value: 80 });
     const filters = listener.filter_chains[0].filters[0].typed_config.http_filters.map(({ name }: { name: string }) => name);

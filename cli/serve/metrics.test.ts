@@ -16,6 +16,8 @@ function withFilters(filters: readonly WasmFilter[]) {
     connected,
     since: 0,
     hungSince: i === 0 ? 1 : undefined,
+    endedAt: undefined,
+    reportsEveryMs: undefined,
     version: "1.40.0",
     slots: new Map(),
   }));

@@ -24,6 +24,8 @@ function proxy(slot: Slot, connected = true, hungSince?: number): ProxyNode {
     connected,
     since: 0,
     hungSince,
+    endedAt: undefined,
+    reportsEveryMs: undefined,
     version: "1.40.0",
     slots: new Map([["default", delivery]]),
   };

@@ -17,9 +17,12 @@ interface Watched {
   health: ProxyHealth | undefined;
   /** How often it came back as a new process while it was meant to run the target. */
   restarts: number;
-  /** True when it hung with the target or as it was given it. `hungBefore`: since before that, whatever hangs now is not the target's. */
-  hung: boolean;
+  /** With what its workers hung in this rollout. `hungBefore`: since before it was given the target, whatever hangs now is not the target's. */
+  hung: "target" | "stable" | undefined;
   hungBefore: boolean;
+  /** With what it ended in this rollout while its reports were overdue. `endedAt`: when it did so last. */
+  ended: "target" | "stable" | undefined;
+  endedAt: number | undefined;
   /** True when it runs the target or is assigned it. For a lost proxy: when it was lost. */
   given: boolean;
   /** True when it ran stable revisions only at the last look. */
@@ -45,6 +48,8 @@ export interface WaveHealth {
   readonly heardUntil: number;
   /** When they were looked at (milliseconds since the epoch). */
   readonly at: number;
+  /** How many of its proxies say that they report and have not since they took what they run: whether they are alive is not known. */
+  readonly unheard: number;
 }
 
 /** Follows the health of proxies from the moment they acknowledge a chain. Kept in memory only: after a restart the comparison starts again. */
@@ -67,7 +72,7 @@ export interface HealthWatchOptions {
 /** A proxy that has been connected for this long without a report sends none. */
 const MUTE_AFTER_MS = 10_000;
 
-const UNHEARD: WaveHealth = { fault: undefined, heardUntil: Number.POSITIVE_INFINITY, at: Number.POSITIVE_INFINITY };
+const UNHEARD: WaveHealth = { fault: undefined, heardUntil: Number.POSITIVE_INFINITY, unheard: 0, at: Number.POSITIVE_INFINITY };
 
 export function createHealthWatch(options: HealthWatchOptions): HealthWatch {
   return new ReportingHealthWatch(options);
@@ -118,8 +123,10 @@ class ReportingHealthWatch implements HealthWatch {
       given: false,
       onStable: false,
       past: noTally,
-      hung: false,
+      hung: undefined,
       hungBefore: proxy.hungSince !== undefined,
+      ended: undefined,
+      endedAt: proxy.endedAt,
     };
     const health = this.options.fleet.health(proxy.key);
     // A process that comes back says what it holds; one that holds nothing is new.
@@ -128,6 +135,7 @@ class ReportingHealthWatch implements HealthWatch {
       if (watched.onStable && health !== undefined) watched.past = addTally(watched.past, tallySince(watched.health ?? health, health));
       Object.assign(watched, { chain, since, health: undefined });
     }
+    noteEnd(watched, proxy.endedAt);
     if (proxy.connected) watched.given = runs || meant;
     noteHang(watched, proxy.hungSince !== undefined);
     watched.since = Math.min(watched.since, this.options.clock.now());
@@ -151,7 +159,9 @@ class ReportingHealthWatch implements HealthWatch {
   private account(group: Group, proxy: ProxyNode, watched: Watched, id: string): void {
     group.proxies++;
     group.restarts += watched.restarts;
-    if (watched.hung) group.hung.push(proxy.id);
+    if (watched.hung === group.on) group.hung.push(proxy.id);
+    if (watched.ended === group.on) group.ended.push(proxy.id);
+    if (isAwaited(proxy, watched, this.options.fleet.health(proxy.key), this.options.clock.now())) group.unheard++;
     if (isLost(proxy, this.options.clock.now())) group.vanished.push(proxy.id);
     else if (watched.restarts > 0) group.restarted.push(proxy.id);
     const health = this.options.fleet.health(proxy.key);
@@ -167,7 +177,7 @@ class ReportingHealthWatch implements HealthWatch {
   }
 
   private lookAtAll(record: FilterRecord, target: Revision, known: Map<string, Watched>, at: number): WaveHealth {
-    const [wave, stable, mixed] = [newGroup(), newGroup(), newGroup()];
+    const [wave, stable, mixed] = [newGroup("target"), newGroup("stable"), newGroup("target")];
     const rivals = new Set<FilterRecord>();
     for (const proxy of matchedProxies(record, this.options.fleet, this.options.proxiesOf(record.id))) {
       const slot = proxy.slots.get(target.settings.slot);
@@ -175,7 +185,8 @@ class ReportingHealthWatch implements HealthWatch {
       const meant = slot?.desired.some(({ hash }) => hash === target.hash) === true;
       const watched = this.follow(known.get(proxy.key), proxy, slot, runs, meant);
       known.set(proxy.key, watched);
-      const inWave = proxy.connected ? runs || watched.restarts > 0 || watched.hung : watched.given;
+      const failed = watched.restarts > 0 || watched.hung === "target" || watched.ended === "target";
+      const inWave = proxy.connected ? runs || failed : watched.given;
       stable.tally = addTally(stable.tally, watched.past);
       const others = this.othersUnproven(record, proxy.slots);
       watched.onStable = !runs && others.length === 0;
@@ -186,7 +197,8 @@ class ReportingHealthWatch implements HealthWatch {
       }
     }
     const heardUntil = Math.min(wave.heardUntil, mixed.heardUntil);
-    return { fault: this.judgeGroups(wave, stable, mixed, record, rivals), heardUntil, at };
+    const unheard = wave.unheard + mixed.unheard;
+    return { fault: this.judgeGroups(wave, stable, mixed, record, rivals), heardUntil, unheard, at };
   }
 
   /**
@@ -210,8 +222,23 @@ class ReportingHealthWatch implements HealthWatch {
 /** What a proxy hung with stays known when it comes back as a new process: a watchdog may end it within seconds. */
 function noteHang(watched: Watched, hangs: boolean): void {
   if (!hangs) watched.hungBefore = false;
-  else if (!watched.given) watched.hungBefore = true;
-  else if (!watched.hungBefore) watched.hung = true;
+  else if (!watched.hungBefore) {
+    watched.hung = watched.given ? "target" : "stable";
+    watched.hungBefore = !watched.given;
+  }
+}
+
+/** True when it says that it reports, and has not since it connected and took what it runs. A time to come was read before the clock was set back. */
+function isAwaited(proxy: ProxyNode, watched: Watched, health: ProxyHealth | undefined, now: number): boolean {
+  if (!proxy.connected || proxy.hungSince !== undefined || proxy.reportsEveryMs === undefined) return false;
+  const since = Math.max(proxy.since, watched.since);
+  return health === undefined || (since <= now && health.at <= since);
+}
+
+/** To be called before what the new process is given is known: what counts is what the one that ended had. */
+function noteEnd(watched: Watched, endedAt: number | undefined): void {
+  if (endedAt !== undefined && endedAt !== watched.endedAt) watched.ended = watched.given ? "target" : "stable";
+  watched.endedAt = endedAt;
 }
 
 function isEarlier(a: FilterRecord, b: FilterRecord): boolean {
@@ -220,6 +247,8 @@ function isEarlier(a: FilterRecord, b: FilterRecord): boolean {
 }
 
 interface Group extends Omit<GroupHealth, keyof typeof noTally> {
+  /** What its proxies run. */
+  readonly on: "target" | "stable";
   tally: typeof noTally;
   /** Counters of its proxies when they took up what they run. */
   before: typeof noTally;
@@ -227,6 +256,8 @@ interface Group extends Omit<GroupHealth, keyof typeof noTally> {
   restarts: number;
   readonly vanished: string[];
   readonly hung: string[];
+  readonly ended: string[];
+  unheard: number;
   readonly restarted: string[];
   vmFailures: number;
   worst: string | undefined;
@@ -234,14 +265,17 @@ interface Group extends Omit<GroupHealth, keyof typeof noTally> {
   heardUntil: number;
 }
 
-function newGroup(): Group {
+function newGroup(on: Group["on"]): Group {
   return {
+    on,
     tally: noTally,
     before: noTally,
     proxies: 0,
     restarts: 0,
     vanished: [],
     hung: [],
+    ended: [],
+    unheard: 0,
     restarted: [],
     vmFailures: 0,
     worst: undefined,
@@ -250,6 +284,6 @@ function newGroup(): Group {
   };
 }
 
-function healthOf({ tally, proxies, restarts, vanished, restarted, hung, vmFailures, worst }: Group): GroupHealth {
-  return { ...tally, proxies, restarts, vanished, restarted, hung, vmFailures, worst };
+function healthOf({ tally, proxies, restarts, vanished, restarted, hung, ended, vmFailures, worst }: Group): GroupHealth {
+  return { ...tally, proxies, restarts, vanished, restarted, hung, ended, vmFailures, worst };
 }

@@ -87,7 +87,7 @@ class WrittenRollOut implements RollOut {
   /** Time alone moves nothing. What does: the object, the fleet, what its proxies report, and that one of them is lost for good. */
   private rest(turn: Turn, heard: WaveHealth): void {
     const { now, sighting } = turn;
-    const reports = Number.isFinite(heard.heardUntil);
+    const reports = Number.isFinite(heard.heardUntil) || heard.unheard > 0;
     turn.wake(now + (reports ? Math.max(RESTING_MS, this.watchPaceMs()) : UNHEARD_MS));
     turn.wake(sighting.nextLostAt);
     // What caused this turn may not be in what was heard.
@@ -113,7 +113,7 @@ class WrittenRollOut implements RollOut {
     else this.watched.set(record, proxies);
   }
 
-  private next({ record, now, sighting }: Turn, { fault, heardUntil }: WaveHealth): Advance {
+  private next({ record, now, sighting }: Turn, { fault, heardUntil, unheard }: WaveHealth): Advance {
     const { filter, candidate } = record;
     const policy = filter?.rollout ?? NO_POLICY;
     const isFrozen = filter === undefined || filter.suspend;
@@ -131,7 +131,7 @@ class WrittenRollOut implements RollOut {
       watchedSince: record.watchedSince ?? now,
       present: sighting.present,
       positions: sighting.positions,
-      outstanding: sighting.outstanding,
+      outstanding: sighting.outstanding + unheard,
       heardUntil,
       fault: rejected ?? fault,
       promote: wishes.promote,

@@ -3,9 +3,9 @@ import type { FilterEvent } from "../source/source.ts";
 import type { Outcome, RolloutState } from "./state.ts";
 import { EVERYONE, threshold, type WaveOrder } from "./wave.ts";
 
-/** A fault that speaks against the target: a rejection, a proxy that hangs or vanished, failing VMs, a rise of errors. */
+/** A fault that speaks against the target: a rejection, a proxy that hangs, ended or vanished, failing VMs, a rise of errors. */
 export interface Fault {
-  readonly reason: "Rejected" | "ProxyHung" | "ProxyVanished" | "VmFailed" | "ErrorsRose" | "LatencyRose";
+  readonly reason: "Rejected" | "ProxyHung" | "ProxyEnded" | "ProxyVanished" | "VmFailed" | "ErrorsRose" | "LatencyRose";
   readonly message: string;
 }
 
@@ -21,7 +21,7 @@ export interface Observation {
   readonly present: () => number;
   /** Their positions (wave.ts). */
   readonly positions: (order: WaveOrder) => readonly number[];
-  /** Matched proxies in the wave that do not run the target now: not yet acknowledged, rejected, hung, or just lost. */
+  /** Matched proxies in the wave that do not run the target now: not yet acknowledged, rejected, hung, just lost, or not heard from since. */
   readonly outstanding: number;
   /** Up to when the wave's proxies have reported how they fare; infinite when none of them reports. */
   readonly heardUntil: number;
@@ -172,7 +172,7 @@ function failureOf(state: RolloutState, policy: RolloutPolicy, seen: Observation
   if (!policy.autoRollback) return undefined;
   if (seen.fault !== undefined) return seen.fault;
   if (seen.settled && !seen.paused && seen.outstanding > 0 && seen.now >= deadlineOf(state, policy, seen.watchedSince)) {
-    const message = `${seen.outstanding} proxies had not acknowledged within the progress deadline of ${policy.progressDeadlineMs / 1000} s`;
+    const message = `${seen.outstanding} proxies had not acknowledged, or not reported since, within the progress deadline of ${policy.progressDeadlineMs / 1000} s`;
     return { reason: "ProgressDeadlineExceeded", message };
   }
   return undefined;

@@ -21,6 +21,8 @@ export interface GroupHealth extends Tally {
   readonly restarts: number;
   /** The ones whose workers hung since. */
   readonly hung: readonly string[];
+  /** The ones whose process ended since while its reports were overdue. */
+  readonly ended: readonly string[];
   readonly vmFailures: number;
   /** The proxy with the most VM failures, for the message. */
   readonly worst: string | undefined;
@@ -63,6 +65,7 @@ const meanMs = (tally: Tally) => (tally.latencyCount === 0 ? 0 : tally.latencySu
 export function judge(wave: GroupHealth, stable: GroupHealth, before: Tally, analysis: Analysis): Fault | undefined {
   return (
     hung(wave, stable) ??
+    ended(wave, stable) ??
     vanished(wave, stable) ??
     vmFailed(wave, stable) ??
     errorsRose(wave, stable, before, analysis) ??
@@ -70,16 +73,25 @@ export function judge(wave: GroupHealth, stable: GroupHealth, before: Tally, ana
   );
 }
 
+const share = (group: GroupHealth, part: readonly string[]) => (group.proxies === 0 ? 0 : part.length / group.proxies);
+
 /** A worker that does not return has no other cause than what it runs: one is enough, unless as many hang on stable. */
 function hung(wave: GroupHealth, stable: GroupHealth): Fault | undefined {
-  const share = (group: GroupHealth) => (group.proxies === 0 ? 0 : group.hung.length / group.proxies);
-  if (wave.hung.length === 0 || share(wave) <= share(stable)) return undefined;
+  if (share(wave, wave.hung) <= share(stable, stable.hung)) return undefined;
   const names = wave.hung.slice(0, 5).join(", ");
   const message = `a worker thread does not return on ${wave.hung.length} of ${wave.proxies} proxies that had it: ${names}; start those anew that still hang`;
   return { reason: "ProxyHung", message };
 }
 
-/** One restart can have any cause; a module that ends its proxy does so again. */
+/** A process that did not report any more when it ended was not stopped by hand: one is enough, unless as many end so on stable. */
+function ended(wave: GroupHealth, stable: GroupHealth): Fault | undefined {
+  if (share(wave, wave.ended) <= share(stable, stable.ended)) return undefined;
+  const names = wave.ended.slice(0, 5).join(", ");
+  const message = `the Envoy of ${wave.ended.length} of ${wave.proxies} proxies that had it ended while its statistics were overdue: ${names}`;
+  return { reason: "ProxyEnded", message };
+}
+
+/** Any other restart can have any cause; a module that ends its proxy does so again. */
 function vanished(wave: GroupHealth, stable: GroupHealth): Fault | undefined {
   const lost = (group: GroupHealth) => (group.proxies === 0 ? 0 : (group.vanished.length + group.restarted.length) / group.proxies);
   if (wave.vanished.length === 0 && wave.restarts < 2) return undefined;

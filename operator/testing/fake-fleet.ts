@@ -27,6 +27,10 @@ export interface FakeFleet extends Fleet {
   anonymous: boolean;
   /** What the proxy reports of itself. */
   report(id: string, health: ProxyHealth | undefined): void;
+  /** The proxy says that it reports so often. */
+  announce(id: string, reportsEveryMs: number): void;
+  /** The proxy is back as a new process; the one before had ended while its reports were overdue. */
+  end(id: string): void;
   /** The proxy's workers hang, or no longer. It goes on answering what it is sent. */
   hang(id: string, hangs: boolean): void;
   /** Tells the listeners that a module is not in the store any more. */
@@ -51,6 +55,8 @@ interface FakeProxy {
   connected: boolean;
   since: number;
   hungSince: number | undefined;
+  endedAt?: number | undefined;
+  reportsEveryMs?: number | undefined;
   health: ProxyHealth | undefined;
   slots: Map<string, FakeSlot>;
 }
@@ -104,8 +110,20 @@ export function createFakeFleet(now: () => number): FakeFleet {
       const rejection = Array.isArray(slot.desired) ? slot.refused.get(fingerprint(slot.desired)) : undefined;
       slots.set(name, { slot: name, desired, running, runningSince: undefined, rejection });
     }
-    const { id, namespace, labels, connected, since, hungSince } = proxy;
-    return { key: proxyKey(namespace, id), id, namespace, labels, connected, since, hungSince, version: "1.40.0", slots };
+    const { id, namespace, labels, connected, since, hungSince, endedAt, reportsEveryMs } = proxy;
+    return {
+      key: proxyKey(namespace, id),
+      id,
+      namespace,
+      labels,
+      connected,
+      since,
+      hungSince,
+      endedAt,
+      reportsEveryMs,
+      version: "1.40.0",
+      slots,
+    };
   }
 
   function answer(name: string): void {
@@ -154,6 +172,13 @@ export function createFakeFleet(now: () => number): FakeFleet {
     report(name, health) {
       const proxy = find(name);
       if (proxy !== undefined) proxy.health = health;
+    },
+    announce(name, reportsEveryMs) {
+      Object.assign(find(name) ?? {}, { reportsEveryMs });
+    },
+    end(name) {
+      Object.assign(find(name) ?? {}, { endedAt: now() });
+      fleet.renew(name);
     },
     hang(name, hangs) {
       const proxy = find(name);

@@ -20,6 +20,8 @@ export interface Envoy {
   /** Waits until its first listeners accept connections, which happens after the admin interface answers. They may wait for an xDS server. */
   ready(): Promise<void>;
   stop(): Promise<void>;
+  /** SIGKILL, for one that does not answer TERM. `stop` it too. */
+  kill(): Promise<Exit>;
 }
 
 export interface EnvoyOptions {
@@ -81,6 +83,7 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
       logs: envoy.logs,
       get: (path) => get(admin, path),
       stop,
+      kill: envoy.kill,
     };
   } catch (error) {
     await stop();

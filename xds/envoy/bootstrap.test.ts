@@ -19,7 +19,11 @@ describe("the Envoy bootstrap of a proxy", () => {
     const node = 'we"ird: {#\n\u2028}';
     const { node: printed } = render({ node, namespace: "shop", labels: { "app.kubernetes.io/name": "yes", on: "1" } });
     assert.equal(printed.id, node);
-    assert.deepEqual(printed.metadata, { NAMESPACE: "shop", LABELS: { "app.kubernetes.io/name": "yes", on: "1" } });
+    assert.deepEqual(printed.metadata, {
+      NAMESPACE: "shop",
+      LABELS: { "app.kubernetes.io/name": "yes", on: "1" },
+      WEIR_STATS_INTERVAL: "1s",
+    });
   });
 
   test("slots stand before the router in the order asked for, closed unless told otherwise", () => {

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { type ProxyCredentials, xdsHttpFilters, xdsTransport } from "./bootstrap-identity.ts";
 import { chainName, FILTER_CHAIN_TYPE } from "./chain.ts";
 import { MANAGED_KEY, type ManagedSidecar } from "./managed-sidecar.ts";
+import { STATS_INTERVAL_KEY } from "./stats-interval.ts";
 
 export interface Address {
   /** A host name or an IP address. */
@@ -86,7 +87,7 @@ function node(options: BootstrapOptions): string {
   metadata:
     NAMESPACE: ${q(options.namespace)}
     LABELS: {${labels.join(", ")}}
-${managed}`;
+${options.stats ? `    ${STATS_INTERVAL_KEY}: ${q(STATS_INTERVAL)}   # the stats_flush_interval below: change both, or Weir says that this proxy hangs\n` : ""}${managed}`;
 }
 
 function sidecar({ listen, upstream, slots, whenMissing }: BootstrapOptions): ManagedSidecar {
@@ -121,7 +122,10 @@ const watchdogs = `watchdogs:   # a filter that never returns takes a worker thr
   worker_watchdog: {megamiss_timeout: 2s, kill_timeout: 5s}
 `;
 
-const statsSink = `stats_flush_interval: 1s
+/** How often a proxy reports. It says so in its metadata, so that it is missed when it does not. */
+const STATS_INTERVAL = "1s";
+
+const statsSink = `stats_flush_interval: ${STATS_INTERVAL}
 stats_sinks:   # how Weir sees errors and latency while it rolls a filter out
 - name: envoy.stat_sinks.metrics_service
   typed_config:

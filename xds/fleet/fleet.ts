@@ -53,11 +53,12 @@ export function createFleet({ cache, clock, log = silentLog, epoch = randomBytes
       forget: (key) => assigner.forget(key),
       onMissing: (listener) => assigner.onMissing(listener),
     },
-    observer: new FleetObserver({ proxies, cache, offers, answers: createAnswerLog(log), clock, missing }),
+    observer: new FleetObserver({ proxies, cache, offers, answers: createAnswerLog(log), clock, pulses, missing }),
     reportStats({ key, connection, streamId, families }) {
       const record = proxies.get(key);
       const [eldest] = record?.streams.values() ?? [];
-      if (record === undefined || eldest?.connection !== connection) return;
+      if (record === undefined) return;
+      if (eldest?.connection !== connection) return pulses.heardElsewhere(record);
       if (record.statsFrom !== streamId || record.stats === undefined) record.stats = createProxyStats();
       record.statsFrom = streamId;
       record.stats.take(

@@ -14,6 +14,7 @@ import type { Notifier } from "./notifier.ts";
 import type { Offers } from "./offers.ts";
 import type { Proxies } from "./proxies.ts";
 import { isNewest, type ProxyRecord } from "./proxy.ts";
+import type { Pulses } from "./pulses.ts";
 import { isManaged, managedKey, serve, serveManaged } from "./serve.ts";
 
 /** Names whose history is kept after a proxy unsubscribed: it asks again when its listener is built anew, and what it rejected must not come again. */
@@ -25,6 +26,7 @@ export interface ObserverOptions {
   readonly offers: Offers;
   readonly answers: AnswerLog;
   readonly clock: Clock;
+  readonly pulses: Pulses;
   /** Told the digests of modules that could not be loaded. */
   readonly missing: Notifier<Digest>;
 }
@@ -39,12 +41,13 @@ export class FleetObserver implements StreamObserver {
 
   opened({ id, node, connection }: XdsStream): void {
     if (node === undefined) return;
-    const { proxies, clock } = this.options;
+    const { proxies, clock, pulses } = this.options;
     const record = proxies.getOrAdd(node, clock.now());
     if (record.streams.size === 0) {
       record.since = clock.now();
       record.listening = false;
       this.adopt(record, node);
+      pulses.opened(record, { node, connection });
     }
     record.streams.set(id, { node, connection });
     proxies.touch(record);
@@ -88,12 +91,16 @@ export class FleetObserver implements StreamObserver {
   }
 
   closed(stream: XdsStream): void {
-    const { proxies, clock } = this.options;
+    const { proxies, clock, pulses } = this.options;
     const record = this.recordOf(stream);
-    if (record === undefined || !record.streams.delete(stream.id)) return;
+    if (record === undefined) return;
+    const [before] = record.streams.values();
+    if (!record.streams.delete(stream.id)) return;
     const [eldest] = record.streams.values();
-    if (eldest !== undefined) this.adopt(record, eldest.node);
-    else {
+    if (eldest !== undefined) {
+      this.adopt(record, eldest.node);
+      if (eldest !== before) pulses.opened(record, eldest);
+    } else {
       // What the proxy had when it left stays visible. What it unsubscribed from earlier is dropped.
       for (const name of record.left?.keys() ?? []) forgetName(record, name);
       record.left = undefined;
@@ -109,7 +116,7 @@ export class FleetObserver implements StreamObserver {
 
   /** A process that holds nothing where there was something is a new one. */
   private claimed(record: ProxyRecord, ledger: Ledger, version: string | undefined): void {
-    if (version === undefined && ledger.running !== undefined) record.pulse.renewed();
+    if (version === undefined && ledger.running !== undefined) record.pulse.renewed(this.options.clock.now());
     ledger.claimed(version);
   }
 

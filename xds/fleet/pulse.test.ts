@@ -11,6 +11,7 @@ function watch() {
   const connection = { probe: (done: (answered: boolean) => void) => void waiting.push(done) };
   return {
     pulse,
+    connection,
     calls: () => calls,
     /** The clock goes on, or back, and nobody looks. */
     pass(ms: number) {
@@ -119,7 +120,7 @@ describe("a proxy's workers", () => {
     live(10, SILENT);
     pulse.lost();
     assert.equal(pulse.hungSince, 5_000);
-    pulse.renewed();
+    pulse.renewed(15_000);
     assert.equal(pulse.hungSince, undefined);
     live(60, SILENT);
     assert.equal(pulse.hungSince, undefined);
@@ -132,6 +133,78 @@ describe("a proxy's workers", () => {
     pulse.lost();
     live(60, SILENT);
     assert.equal(pulse.hungSince, 5_000);
+  });
+
+  test("are judged from the connection on where the proxy says how often it reports", () => {
+    const { pulse, connection, live, calls } = watch();
+    pulse.opened(0, connection, 1_000);
+    live(4, SILENT);
+    assert.equal(pulse.hungSince, undefined);
+    live(3, SILENT);
+    assert.equal(pulse.hungSince, 0);
+    assert.equal(calls(), 1);
+    live(1, WELL);
+    assert.equal(pulse.hungSince, undefined);
+  });
+
+  test("have the time that the proxy says, and that its main thread is busy", () => {
+    const slow = watch();
+    slow.pulse.opened(0, slow.connection, 60_000);
+    slow.live(178, SILENT);
+    assert.equal(slow.pulse.hungSince, undefined);
+    slow.live(4, SILENT);
+    assert.equal(slow.pulse.hungSince, 0);
+    const busy = watch();
+    busy.pulse.opened(0, busy.connection, 1_000);
+    busy.live(60, DEAF);
+    busy.live(1, WELL);
+    assert.equal(busy.pulse.hungSince, undefined);
+  });
+
+  test("do not hang while reports come on another connection, as in a hot restart", () => {
+    const { pulse, connection, live } = watch();
+    pulse.opened(0, connection, 1_000);
+    live(5, WELL);
+    for (let i = 0; i < 30; i++) {
+      live(1, SILENT);
+      pulse.heardElsewhere();
+    }
+    assert.deepEqual([pulse.hungSince, pulse.expectedMs], [undefined, undefined]);
+  });
+
+  test("ended when a new process follows one whose reports were overdue, and not when it follows one that was well", () => {
+    const ends = [
+      { silent: SILENT, seconds: 4, ended: true },
+      { silent: DEAF, seconds: 4, ended: true },
+      { silent: SILENT, seconds: 1, ended: false },
+    ];
+    for (const { silent, seconds, ended } of ends) {
+      const { pulse, connection, live } = watch();
+      live(5, WELL);
+      live(seconds, silent);
+      pulse.lost();
+      pulse.opened(20_000, connection, 1_000);
+      pulse.renewed(20_000);
+      assert.deepEqual([pulse.endedAt, pulse.hungSince], [ended ? 20_000 : undefined, undefined]);
+      live(8, WELL);
+      pulse.lost();
+      pulse.renewed(30_000);
+      assert.equal(pulse.endedAt, ended ? 20_000 : undefined);
+    }
+  });
+
+  test("did not end when the same process comes back after its reports were overdue", () => {
+    const { pulse, connection, live } = watch();
+    pulse.opened(0, connection, 1_000);
+    live(5, WELL);
+    live(4, DEAF);
+    pulse.lost();
+    pulse.opened(10_000, connection, 1_000);
+    live(3, WELL);
+    pulse.lost();
+    pulse.opened(15_000, connection, 1_000);
+    pulse.renewed(15_000);
+    assert.equal(pulse.endedAt, undefined);
   });
 
   test("are alive again with the next report", () => {

@@ -45,7 +45,7 @@ async function startScene(t: TestContext, node: Node = NODE) {
       };
     };
     await settled();
-    return { openReport, ads };
+    return { openReport, ads, settled };
   };
   return { ...scene, connect };
 }
@@ -53,6 +53,22 @@ async function startScene(t: TestContext, node: Node = NODE) {
 const COMPLETED = "http.inbound.downstream_rq_completed";
 
 describe("whose statistics count", () => {
+  test("how often they come is what the proxy says, until they come on another connection", async (t) => {
+    const node = { id: "web-1", metadata: { NAMESPACE: "shop", WEIR_STATS_INTERVAL: "5s" } };
+    const { fleet, connect } = await startScene(t, node);
+    const said = () => fleet.proxy("shop/web-1")?.reportsEveryMs;
+    const parent = await connect(true);
+    assert.equal(said(), 5_000);
+    await parent.openReport()(COMPLETED, 10);
+    assert.equal(said(), 5_000);
+    const child = await connect(true);
+    await child.openReport()(COMPLETED, 1);
+    assert.equal(said(), undefined, "a hot restart: the parent reports no more, and is well");
+    parent.ads.cancel();
+    await parent.settled();
+    assert.equal(said(), 5_000);
+  });
+
   test("those on the connection of the proxy's oldest open stream", async (t) => {
     const { fleet, connect } = await startScene(t);
     const owner = await connect(true);

@@ -24,6 +24,8 @@ export function viewOf(record: ProxyRecord): ProxyNode {
     connected,
     since: record.since,
     hungSince: record.pulse.hungSince,
+    endedAt: record.pulse.endedAt,
+    reportsEveryMs: record.pulse.expectedMs,
     version: node.version,
     slots,
   };

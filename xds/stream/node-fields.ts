@@ -1,5 +1,6 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { MANAGED_KEY } from "../envoy/managed-sidecar.ts";
+import { STATS_INTERVAL_KEY } from "../envoy/stats-interval.ts";
 import { decodeUtf8, field } from "../protobuf/wire.ts";
 
 const LENGTH_DELIMITED = 2;
@@ -11,7 +12,7 @@ const EXTENSIONS = 9;
 const ENTRIES = 1;
 const KEY = 1;
 /** The metadata that is used. */
-const KEYS: ReadonlySet<string> = new Set(["NAMESPACE", "LABELS", MANAGED_KEY]);
+const KEYS: ReadonlySet<string> = new Set(["NAMESPACE", "LABELS", MANAGED_KEY, STATS_INTERVAL_KEY]);
 /** Bytes of one of these; beyond, the node is no Envoy's. A pod's labels have a few KB. */
 const MAX_ENTRY_BYTES = 64 * 1024;
 const LONGEST_KEY = Math.max(...[...KEYS].map((key) => key.length));

@@ -4,6 +4,7 @@ import type { Result } from "../../model/result.ts";
 import { fail, ok } from "../../model/result.ts";
 import { type Dialect, dialectOf, FILTER_CHAIN_EXTENSION } from "../envoy/dialect.ts";
 import { MANAGED_KEY, type ManagedSidecar, parseManagedSidecar } from "../envoy/managed-sidecar.ts";
+import { parseStatsInterval, STATS_INTERVAL_KEY } from "../envoy/stats-interval.ts";
 import { Node } from "../gen/envoy/config/core/v3/base.ts";
 import type { ProxyIdentity } from "../identity/authenticator.ts";
 import { decodeUtf8 } from "../protobuf/wire.ts";
@@ -21,11 +22,13 @@ export interface NodeInfo {
   /** Envoy's version, e.g. `1.40.0`; empty when the client is another. */
   readonly version: string;
   readonly dialect: Dialect;
+  /** How often it says that it reports its statistics, in milliseconds: node.metadata.WEIR_STATS_INTERVAL. */
+  readonly reportsEveryMs: number | undefined;
   /** Set for a sidecar whose listener, route and cluster Weir serves too. */
   readonly managed: ManagedSidecar | undefined;
 }
 
-/** What is used of a node message: its id, namespace, labels, managed sidecar and version. */
+/** What is used of a node message: its id, namespace, labels, statistics interval, managed sidecar and version. */
 export interface NodeMessage extends Node {
   /** True when its extensions list filter_chain. */
   readonly hasFilterChain: boolean;
@@ -86,6 +89,7 @@ export function parseNode(node: NodeMessage | undefined, identity?: ProxyIdentit
     labels: parseLabels(metadata.LABELS),
     version,
     dialect: dialectOf(node?.hasFilterChain ?? false, version),
+    reportsEveryMs: parseStatsInterval(metadata[STATS_INTERVAL_KEY]),
     managed: managed.value,
   });
 }
