@@ -1,41 +1,21 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import { proxyKey } from "../model/proxy-key.ts";
-import { threshold } from "../operator/index.ts";
+import { loopOnce, startHangScene, withoutWatchdog } from "./support/hang-scene.ts";
 import { eventually } from "./support/process.ts";
-import { FILTER, type Release, type RolloutScene, startRolloutScene } from "./support/rollout-scene.ts";
-import { get } from "./support/traffic.ts";
-import { waveLineOf } from "./support/wave-line.ts";
+import { FILTER, type Release, type RolloutScene } from "./support/rollout-scene.ts";
 import { condition } from "./support/weir.ts";
 
 const PROXIES = 8;
 /** The hold is longer than any hang takes to be told. */
 const STEPS = [{ percent: 25, hold: "8s" }, { percent: 100 }];
 
-async function startScene(t: TestContext, edit?: (bootstrap: string) => string): Promise<RolloutScene> {
-  const scene = await startRolloutScene({ proxies: PROXIES, pauseMs: 50, rollout: { steps: STEPS }, ...(edit && { edit }) });
-  t.after(scene.stop);
-  // The pause between a proxy's reports must be known before a report can be missed.
-  await setTimeout(4_000);
-  return scene;
+function startScene(t: TestContext, edit = (bootstrap: string) => bootstrap): Promise<RolloutScene> {
+  return startHangScene(t, { proxies: PROXIES, rollout: { steps: STEPS }, edit });
 }
 
-/** Releases a module that loops on one header, and sends that header to one proxy of the first wave. */
-async function loopOnce(scene: RolloutScene) {
-  const line = waveLineOf(join(scene.folder, "data"));
-  const at = ({ node }: { readonly node: string }) => line.position("hmac", `default/${FILTER}`, proxyKey("default", node));
-  const end = threshold(25, scene.proxies.map(at), 0);
-  const victim = scene.proxies.find((proxy) => at(proxy) < end);
-  assert.ok(victim);
-  const release = await scene.release(1, "loops");
-  await scene.server.until("the first wave", FILTER, ({ status }) => status?.rollout?.state === "Holding" && status.revision === 2);
-  await eventually("its first wave to be served by it", () => victim.sights.at(-1)?.value === "1");
-  const sent = performance.now();
-  void get(victim.port, { "x-loop": "1" }).catch(() => undefined);
-  return { release, victim, sent };
-}
+/** A bootstrap that Weir did not print: it has the stats sink, and no more. */
+const ofOthers = (bootstrap: string) => withoutWatchdog(bootstrap).replace(/^ +WEIR_STATS_INTERVAL.*\n/m, "");
 
 /** What became of the release. Fails when the filter is ready before that is decided: a proxy hangs. */
 async function outcomeUnready(scene: RolloutScene, release: Release): Promise<string> {
@@ -78,8 +58,12 @@ test("a module that loops on one header is taken back: the printed bootstrap end
   t.diagnostic(`Envoy ended ${endedMs.toFixed(0)} ms after the request that loops; rolled back after ${backMs.toFixed(0)} ms`);
 });
 
-test("a proxy without a watchdog that hangs is never counted as updated, and the filter is not ready", { timeout: 60_000 }, async (t) => {
-  const scene = await startScene(t, (bootstrap) => bootstrap.replace(/^watchdogs:.*\n {2}.*\n/m, ""));
+test("a proxy with a bootstrap of others that hangs is never counted as updated, and the filter is not ready", {
+  timeout: 60_000,
+}, async (t) => {
+  const scene = await startScene(t, ofOthers);
+  // The pause between a proxy's reports must be known before a report can be missed.
+  await setTimeout(4_000);
   const { release, victim, sent } = await loopOnce(scene);
   assert.equal(await outcomeUnready(scene, release), "RolledBack");
   const backMs = performance.now() - sent;

@@ -1,4 +1,5 @@
-import { assemble } from "./wat.ts";
+import { ballast, multiplied } from "./heavy.ts";
+import { assemble, customSection } from "./wat.ts";
 
 /**
  * What a module does wrong. All but `good` do it where only a real proxy under real traffic shows it, or (`junk`, `trapsAtStart`, `refusesConfiguration`)
@@ -38,10 +39,10 @@ const LATE_MS = 1_500;
 /** How long a `slow` module keeps a request, in milliseconds: it burns a core meanwhile, so stable proxies beside it get slower too. */
 export const SLOW_MS = 200;
 
-/** A module that puts `x-weir: VALUE` on every response, with one fault. */
-export async function faultyFilter(fault: Fault, value: string): Promise<Uint8Array> {
+/** A module that puts `x-weir: VALUE` on every response, with one fault. `heavy`: it has 64 MiB, and functions that take seconds to compile. */
+export async function faultyFilter(fault: Fault, value: string, heavy = false): Promise<Uint8Array> {
   if (fault === "junk") return Buffer.from(`this is no module: ${value}`);
-  return assemble(`(module
+  const module = await assemble(`(module
     (import "env" "proxy_add_header_map_value" (func $add (param i32 i32 i32 i32 i32) (result i32)))
     (import "env" "proxy_get_header_map_value" (func $get (param i32 i32 i32 i32 i32) (result i32)))
     (import "env" "proxy_get_property" (func $property (param i32 i32 i32 i32) (result i32)))
@@ -84,8 +85,15 @@ export async function faultyFilter(fault: Fault, value: string): Promise<Uint8Ar
     (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) ${onRequest(fault)} (i32.const 0))
     (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
       (drop (call $add (i32.const 2) (i32.const 0) (i32.const 6) (i32.const 64) (i32.const ${Buffer.byteLength(value)})))
-      (i32.const 0)))`);
+      (i32.const 0))
+    ${heavy ? ballast() : ""})`);
+  if (!heavy) return module;
+  const compiled = multiplied(module, HEAVY_COPIES);
+  return Buffer.concat([compiled, customSection(HEAVY_BYTES - compiled.byteLength - 64)]);
 }
+
+const HEAVY_BYTES = 64 * 2 ** 20;
+const HEAVY_COPIES = 1_500;
 
 function atConfiguration(fault: Fault): string {
   if (fault === "refusesConfiguration") return "(return (i32.const 0))";

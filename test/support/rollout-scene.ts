@@ -50,8 +50,8 @@ export interface RolloutScene {
   readonly proxies: readonly WatchedProxy[];
   /** The good release that everything starts from. */
   readonly first: Release;
-  /** Makes a module that marks responses with the release's number, and asks for it in the manifest. */
-  release(number: number, fault: Fault): Promise<Release>;
+  /** Makes a module that marks responses with the release's number (`heavy`: of 64 MiB), and asks for it in the manifest. */
+  release(number: number, fault: Fault, heavy?: boolean): Promise<Release>;
   /** What became of it, as soon as the status says: `Refused` by preflight, or the result of its rollout. */
   outcome(release: Release): Promise<"Refused" | "Succeeded" | "RolledBack">;
   /** Waits until every proxy acknowledged this digest and answers with this release's mark. */
@@ -89,9 +89,9 @@ export async function startRolloutScene({
     for (const close of open.reverse()) await close();
   };
 
-  async function release(number: number, fault: Fault): Promise<Release> {
+  async function release(number: number, fault: Fault, heavy = false): Promise<Release> {
     const image = `oci-layout:images:r${number}`;
-    const pushed = await pushModule(image, await faultyFilter(fault, `${number}`), { keychain: new Map(), layoutBase: folder.path });
+    const pushed = await pushModule(image, await faultyFilter(fault, `${number}`, heavy), { keychain: new Map(), layoutBase: folder.path });
     if (!pushed.ok) throw new Error(pushed.error.message);
     const manifest = { apiVersion: "weir.dev/v1alpha1", kind: "WasmFilter", metadata: { name: FILTER }, spec: { image, rollout } };
     await writeFile(join(folder.path, "new"), JSON.stringify(manifest));

@@ -125,7 +125,7 @@ function escaped(bytes: Uint8Array): string {
 }
 
 /** A custom section, which every engine skips, with bytes that do not compress well. https://webassembly.github.io/spec/core/binary/modules.html#custom-section */
-function customSection(size: number): Uint8Array {
+export function customSection(size: number): Uint8Array {
   const content = new Uint8Array(size);
   content[0] = 0; // an empty name
   for (let i = 1, state = 1; i < size; i++) {
