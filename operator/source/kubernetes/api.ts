@@ -49,6 +49,9 @@ export interface KubeApiOptions {
 /** No object is larger than etcd's request limit of 1.5 MiB; a line far beyond it is no event. */
 const MAX_LINE = 16 * 1024 * 1024;
 
+/** Codes of a connection that the other side closed. */
+const CLOSED: ReadonlySet<string> = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
+
 export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 }: KubeApiOptions): KubeApi {
   const server = (kubeConfig.getCurrentCluster()?.server ?? "").replace(/\/+$/, "");
   const authorize = createAuthorize(kubeConfig);
@@ -65,20 +68,33 @@ export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 
       context.setBody(JSON.stringify(request.body));
     }
     context.setSignal(signal);
-    await authorize(context);
+    await authorize.apply(context);
     return new IsomorphicFetchHttpLibrary().send(context).toPromise();
+  }
+
+  /** What only reads is sent once more where a connection of before turns out to be closed, as Go's client does: https://pkg.go.dev/net/http#Transport */
+  async function sendAgain(request: ApiRequest, signal: AbortSignal): Promise<ResponseContext> {
+    try {
+      return await send(request, signal);
+    } catch (error) {
+      if ((request.method ?? "GET") !== "GET" || signal.aborted || !CLOSED.has(cause(error))) throw error;
+      authorize.renew();
+      return send(request, signal);
+    }
   }
 
   return {
     server,
     async request(request) {
       const timeout = AbortSignal.timeout(timeoutMs);
+      const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]);
       try {
-        const response = await send(request, request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]));
+        const response = await sendAgain(request, signal);
         const text = await response.body.text();
         const body = parse(text);
         return response.httpStatusCode < 300 && body !== undefined ? ok(body) : refused(response.httpStatusCode, body);
       } catch (error) {
+        authorize.renew();
         return timeout.aborted ? unreachable(server, `no answer within ${timeoutMs / 1_000} s`) : unreachable(server, cause(error));
       }
     },
@@ -86,7 +102,10 @@ export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 
       const idle = new AbortController();
       const timer = setTimeout(() => idle.abort(), idleMs).unref();
       try {
-        const response = await send(request, request.signal === undefined ? idle.signal : AbortSignal.any([idle.signal, request.signal]));
+        const response = await sendAgain(
+          request,
+          request.signal === undefined ? idle.signal : AbortSignal.any([idle.signal, request.signal]),
+        );
         if (response.httpStatusCode !== 200) return refused(response.httpStatusCode, parse(await response.body.text()));
         for await (const line of lines(response, () => timer.refresh())) {
           const event = parse(line);
@@ -96,6 +115,7 @@ export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 
         }
         return ok(undefined);
       } catch (error) {
+        authorize.renew();
         return unreachable(server, idle.signal.aborted ? "the watch went silent" : cause(error));
       } finally {
         clearTimeout(timer);

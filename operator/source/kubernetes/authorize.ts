@@ -8,20 +8,30 @@ type Dispatcher = ReturnType<RequestContext["getDispatcher"]>;
 /** What of a connection comes from the credentials. */
 const CONNECTION = ["ca", "cert", "key", "pfx", "passphrase", "rejectUnauthorized", "servername"] as const;
 
+export interface Authorize {
+  apply(context: RequestContext): Promise<void>;
+  /** Requests from now on use new connections: one that broke or hangs may not be the only one. */
+  renew(): void;
+}
+
 /**
  * Puts a kubeconfig's credentials into requests. The client makes a new pool of connections for each request, and with it a TLS handshake; here they share one
  * until a certificate changes. Tokens are looked at each time: they may be short-lived.
  */
-export function createAuthorize(kubeConfig: KubeConfig): (context: RequestContext) => Promise<void> {
+export function createAuthorize(kubeConfig: KubeConfig): Authorize {
   let pool: { readonly key: string; readonly dispatcher: Dispatcher } | undefined;
-  return async (context) => {
+  // Requests under way end on the old one, a watch among them; then it closes.
+  const renew = () => {
+    void pool?.dispatcher?.close().catch(() => undefined);
+    pool = undefined;
+  };
+  const apply = async (context: RequestContext) => {
     const options: RequestOptions = {};
     await kubeConfig.applyToHTTPSOptions(options);
     const key = hash("sha256", JSON.stringify(CONNECTION.map((name) => printed((options as Readonly<Record<string, unknown>>)[name]))));
     if (pool?.key !== key) {
       await kubeConfig.applySecurityAuthentication(context);
-      // Requests under way end on the old one, a watch among them; then it closes.
-      void pool?.dispatcher?.close().catch(() => undefined);
+      renew();
       pool = { key, dispatcher: inNobodysName(context.getDispatcher()) };
       if (pool.dispatcher !== undefined) context.setDispatcher(pool.dispatcher);
       return;
@@ -30,6 +40,7 @@ export function createAuthorize(kubeConfig: KubeConfig): (context: RequestContex
     if (typeof options.auth === "string") context.setHeaderParam("authorization", `Basic ${Buffer.from(options.auth).toString("base64")}`);
     if (pool.dispatcher !== undefined) context.setDispatcher(pool.dispatcher);
   };
+  return { apply, renew };
 }
 
 /** What happens on a connection is not held against whose request opened it. */
