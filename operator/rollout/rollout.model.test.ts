@@ -123,7 +123,7 @@ function checkStable(run: Run): void {
  * The rules of a status that is written. A new wave takes in no more of the living proxies than its step says (one at least), whatever came before it;
  * the present wave keeps its end and its start, over restarts too.
  */
-function checkStatus({ told, connected }: Run, filter: Name, status: WasmFilterStatus): void {
+function checkStatus({ told, connected, world }: Run, filter: Name, status: WasmFilterStatus): void {
   const before = told.get(filter)?.rollout;
   const { rollout, revision = 0 } = status;
   const again = before?.startTime === rollout?.startTime && told.get(filter)?.revision === revision;
@@ -139,7 +139,8 @@ function checkStatus({ told, connected }: Run, filter: Name, status: WasmFilterS
   if (isProven(known, revision)) return;
   assert.ok(step === 1 || (again && step === (before?.step ?? 0) + 1), `${filter}: from wave ${before?.step} to wave ${step}`);
   const { percent } = ROLLOUT.steps[step - 1] ?? { percent: 0 };
-  const ids = [...connected];
+  // Whoever comes back later from a restart could not be counted: nobody knew of a proxy that came just before it.
+  const ids = [...connected].filter((id) => world.fleet.proxy(id)?.connected);
   const inside = ids.filter((id) => positionOf(`default/${filter}`, id) < threshold).length;
   const allowed = Math.max(1, Math.floor((ids.length * percent) / 100));
   if (ids.length > 0 && threshold !== before?.threshold)
