@@ -1,6 +1,7 @@
 import type { ClientHttp2Session } from "node:http2";
 import { test } from "node:test";
 import { DeltaDiscoveryRequest } from "../xds/gen/envoy/service/discovery/v3/discovery.ts";
+import { StreamMetricsMessage } from "../xds/gen/envoy/service/metrics/v3/metrics_service.ts";
 import { frame } from "../xds/grpc/message.ts";
 import { http2Session, METHODS, type SilentCall, silentCall, startVictim } from "./support/attack.ts";
 
@@ -88,5 +89,28 @@ test("names that come and go on one stream leave nothing behind", async (t) => {
     const open = !call.isClosed();
     session.destroy();
     return `${gone} names came and went, ${open ? "the stream is open" : await call.ended}`;
+  });
+});
+
+test("reports about many plugins of a proxy with many names", async (t) => {
+  const { server, during } = await startVictim(t);
+  await during("4,800 names, reports of 1,000 plugins", async () => {
+    const session = http2Session(server.xdsPort, 2 ** 30);
+    const node = nodeOf("wordy");
+    const call = silentCall(session, METHODS.ads);
+    for (let from = 0; from < 4_800; from += 1_200)
+      await call.write(encode({ node, resourceNamesSubscribe: namesOf(1_200, (index) => `weir/s/n/${(from + index).toString(36)}`) }));
+    await pause(500);
+    const report = silentCall(session, METHODS.metrics);
+    const envoyMetrics = namesOf(1_000, (index) => `wasm.n/${index}.vm_reload_failure`).map((name) => ({
+      name,
+      metric: [{ counter: { value: 1 } }],
+    }));
+    for (let sent = 0; sent < 5; sent++)
+      await report.write(frame([StreamMetricsMessage.encode({ identifier: { node }, envoyMetrics }).finish()]));
+    await pause(1_500);
+    const open = !report.isClosed();
+    session.destroy();
+    return `the report is ${open ? "open" : await report.ended}`;
   });
 });

@@ -15,7 +15,7 @@ import { FleetObserver } from "./observer.ts";
 import { createOffers } from "./offers.ts";
 import { Proxies } from "./proxies.ts";
 import { Pulses } from "./pulses.ts";
-import { createProxyStats, isOwn } from "./stats.ts";
+import { createProxyStats, ownOf } from "./stats.ts";
 
 export interface FleetOptions {
   readonly cache: Cache;
@@ -61,10 +61,7 @@ export function createFleet({ cache, clock, log = silentLog, epoch = randomBytes
       if (eldest?.connection !== connection) return pulses.heardElsewhere(record);
       if (record.statsFrom !== streamId || record.stats === undefined) record.stats = createProxyStats();
       record.statsFrom = streamId;
-      record.stats.take(
-        families.filter(({ name = "" }) => isOwn(record, name)),
-        clock.now(),
-      );
+      record.stats.take(ownOf(record, families), clock.now());
       pulses.heard(record, connection);
     },
     rejectionOf(key, typeUrl, name) {

@@ -44,8 +44,18 @@ async function startScene(t: TestContext, node: Node = NODE) {
         await settled();
       };
     };
+    /** One report of all these counters. */
+    const openReportOf = (counters: readonly (readonly [string, number])[]) => {
+      const call = connection.call(METRICS, () => {});
+      let isOpen = true;
+      void call.ended.then(() => {
+        isOpen = false;
+      });
+      const envoyMetrics = counters.map(([name, value]) => ({ name, metric: [{ counter: { value } }] }));
+      return { sent: call.write(StreamMetricsMessage.encode({ identifier: { node }, envoyMetrics }).finish()), isOpen: () => isOpen };
+    };
     await settled();
-    return { openReport, ads, settled };
+    return { openReport, openReportOf, settled, ads };
   };
   return { ...scene, connect };
 }
@@ -104,5 +114,15 @@ describe("whose statistics count", () => {
     const health = fleet.health("shop/web-1");
     assert.equal(health?.requests, 3);
     assert.deepEqual([...(health?.vmFailures ?? [])], [["shop/a", 2]]);
+  });
+
+  test("a gateway that reports more families than are taken goes on being heard", async (t) => {
+    const { fleet, connect } = await startScene(t);
+    const { openReportOf, settled } = await connect(true);
+    const report = openReportOf(Array.from({ length: 2_000 }, (_, index) => [`http.in${index}.downstream_rq_completed`, 1]));
+    await report.sent;
+    await settled();
+    assert.equal(fleet.health("shop/web-1")?.requests, 512);
+    assert.equal(report.isOpen(), true);
   });
 });

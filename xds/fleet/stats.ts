@@ -2,6 +2,7 @@ import type { ProxyHealth } from "../../model/delivery.ts";
 import { filterId } from "../../model/filter.ts";
 import { MANAGED_STAT_PREFIX } from "../envoy/managed.ts";
 import type { Metric, MetricFamily } from "../gen/io/prometheus/client/metrics.ts";
+import type { Ledger } from "./ledger.ts";
 import type { ProxyRecord } from "./proxy.ts";
 
 /** False for what no proxy counts: the numbers decide about rollouts, and whoever sends them chooses them. */
@@ -29,17 +30,27 @@ export function isKept(name: string): boolean {
 }
 
 /**
- * True for a family of this proxy's own: the listener that Weir gave it, where it did, and the filters that it asks for. What else goes through the same Envoy
- * is not what a rollout is judged by.
+ * The families of this proxy's own: the listener that Weir gave it, where it did, and the filters that it asks for. What else goes through the same Envoy
+ * is not what a rollout is judged by. The cost is that of its names and of the families, not of one times the other: a client chooses both.
  */
-export function isOwn({ node, ledgers }: ProxyRecord, name: string): boolean {
-  const plugin = VM_RELOADS.exec(name)?.[1];
-  if (plugin === undefined) return node.managed === undefined || name.startsWith(`http.${MANAGED_STAT_PREFIX}.`);
-  for (const { running, desired } of ledgers.values()) {
-    const held = [...(running?.filters ?? []), ...(desired?.filters ?? [])];
-    if (held.some(({ filter }) => filterId(filter) === plugin)) return true;
+export function ownOf({ node, ledgers }: ProxyRecord, families: readonly MetricFamily[]): readonly MetricFamily[] {
+  let plugins: ReadonlySet<string> | undefined;
+  return families.filter(({ name = "" }) => {
+    const plugin = VM_RELOADS.exec(name)?.[1];
+    if (plugin === undefined) return node.managed === undefined || name.startsWith(`http.${MANAGED_STAT_PREFIX}.`);
+    plugins ??= pluginsOf(ledgers.values());
+    return plugins.has(plugin);
+  });
+}
+
+/** The filters that are run or should be, by the names of their plugins. */
+function pluginsOf(ledgers: Iterable<Pick<Ledger, "running" | "desired">>): ReadonlySet<string> {
+  const plugins = new Set<string>();
+  for (const { running, desired } of ledgers) {
+    for (const { filter } of running?.filters ?? []) plugins.add(filterId(filter));
+    for (const { filter } of desired?.filters ?? []) plugins.add(filterId(filter));
   }
-  return false;
+  return plugins;
 }
 
 export function createProxyStats(): ProxyStats {
