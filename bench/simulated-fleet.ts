@@ -32,7 +32,12 @@ export function createSimulatedFleet(code: Uint8Array): SimulatedFleet {
   const cache = createCache();
   const modules: ModuleBytes = { peek: () => code, load: async () => code };
   const { fleet, observer } = createFleet({ cache, clock: systemClock });
-  const discovery = createDiscovery({ cache, modules, observer, limits: { names: 10_000, types: 32, namesInAll: 1_000_000 } });
+  const discovery = createDiscovery({
+    cache,
+    modules,
+    observer,
+    limits: { names: 10_000, types: 32, namesInAll: 1_000_000, namesAtMost: 1_000_000 },
+  });
   const answers = new WeakMap<Message, Uint8Array>();
   const pending: { stream: XdsStream; answer: Uint8Array }[] = [];
   let [responses, acknowledged, lastAt] = [0, 0, 0];

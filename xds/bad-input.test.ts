@@ -5,6 +5,7 @@ import { status } from "./grpc/status.ts";
 import { typeUrls } from "./protocol/resource.ts";
 import { parseNode } from "./stream/node.ts";
 import { bystander, MIB, memory, mib, ms } from "./testing/bystander.ts";
+import type { TestClient } from "./testing/client.ts";
 import { resourceOf, startDiscovery } from "./testing/discovery.ts";
 import type { Variant } from "./testing/received.ts";
 
@@ -90,23 +91,28 @@ describe("requests that make no sense", () => {
       t.diagnostic(`${mib(grown)} more in use after; a bystander's change took ${ms(await unaffected())}`);
     });
 
-    test(`when all streams together have too many names, those with a few go on (${variant})`, async (t) => {
-      const { connect } = await startDiscovery(t, { namesInAll: 1_000 });
+    test(`when all together have too many names, proxies as they are go on, and so do those with a few when all have far too many (${variant})`, async (t) => {
+      const { connect } = await startDiscovery(t, { namesInAll: 1_000, namesAtMost: 3_000 });
       const names = (count: number) => Array.from({ length: count }, (_, index) => `name-${index}`);
-      const [first, second, few] = [1, 2, 3].map((id) => connect({ variant, node: { id: `node-${id}` } }));
-      assert(first && second && few);
-      first.subscribe(ECDS, names(900));
+      let last = 0;
+      const open = (count: number) => {
+        const client = connect({ variant, node: { id: `node-${++last}` } });
+        client.subscribe(ECDS, names(count));
+        return client;
+      };
+      const refused = async (client: TestClient, most: number) => {
+        const { code, details } = await client.ended;
+        assert.equal(code, status.resourceExhausted);
+        assert.match(details, new RegExp(`ask for at most ${most} on this connection`));
+      };
+      const first = open(900);
       await first.expectSilence();
-      few.subscribe(ECDS, names(64));
-      second.subscribe(ECDS, names(200));
-      const { code, details } = await second.ended;
-      assert.equal(code, status.resourceExhausted);
-      assert.match(details, /more than 1000 resources; ask for at most 64/);
+      await refused(open(513), 256);
+      for (let count = 0; count < 10; count++) await open(200).expectSilence();
+      await refused(open(200), 64);
+      await open(128).expectSilence();
       first.close();
-      await few.expectSilence();
-      const third = connect({ variant, node: { id: "node-4" } });
-      third.subscribe(ECDS, names(200));
-      await third.expectSilence();
+      await open(200).expectSilence();
     });
 
     test(`a stream may carry only so many types (${variant})`, async (t) => {

@@ -1,4 +1,5 @@
 import type { SecureContextOptions, TlsOptions } from "node:tls";
+import { getHeapStatistics } from "node:v8";
 import type { Clock } from "../model/clock.ts";
 import type { Fleet } from "../model/delivery.ts";
 import type { Log } from "../model/log.ts";
@@ -48,8 +49,11 @@ export interface XdsServer {
   close(): Promise<void>;
 }
 
-/** A name costs about 1 KB. It bounds no fleet: streams with a few names go on beyond it. */
-const MAX_NAMES_IN_ALL = 50_000;
+/** What a few streams may have in all, so that nobody fills memory with streams of the largest size. It bounds no fleet: connections with a few hundred go on beyond it. */
+const NAMES_IN_ALL = 50_000;
+/** A name and its resource take 2 to 3 KB. All may take a third of the heap: 1,000 proxies with 200 names each have 400,000 of both, 600 MB. */
+const REMEMBERED_BYTES = 1_500;
+const NAMES_AT_MOST = Math.max(NAMES_IN_ALL, Math.floor(getHeapStatistics().heap_size_limit / 3 / REMEMBERED_BYTES));
 
 /** The xDS server of Weir: the fleet on one side, discovery streams on the other. */
 export function createXdsServer(options: XdsServerOptions): XdsServer {
@@ -60,7 +64,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     cache,
     modules: options.modules,
     observer,
-    limits: { names: options.maxNames ?? 10_000, types: 32, namesInAll: MAX_NAMES_IN_ALL },
+    limits: { names: options.maxNames ?? 10_000, types: 32, namesInAll: NAMES_IN_ALL, namesAtMost: NAMES_AT_MOST },
     metrics,
   });
   const guard = options.authenticator === undefined ? createOpenGuard() : createGuard(options.authenticator, clock);

@@ -55,7 +55,7 @@ const flags = {
   "max-connections-per-address": {
     type: "string",
     value: "COUNT",
-    help: "how many of them from one address (default: a quarter); more where many proxies come through one",
+    help: "how many of them from one address (default: three quarters)",
     env: "WEIR_MAX_CONNECTIONS_PER_ADDRESS",
   },
   data: {

@@ -14,8 +14,8 @@ const MOST = { xds: 16_384, http: 512 };
 const USUAL_LIMIT = 1024;
 
 /**
- * Shares the descriptors of this process: a quarter is left for all else, an eighth is for HTTP, the rest for proxies. One address gets a quarter of the proxies'
- * connections: it cannot keep others out. `wanted`: what a user asked for.
+ * Shares the descriptors of this process: a quarter is left for all else, an eighth is for HTTP, the rest for proxies. One address gets three quarters of the proxies'
+ * connections: a fleet may come through one, behind a load balancer or NAT, and it cannot keep others out. `wanted`: what a user asked for.
  */
 export function shareDescriptors(
   limit: number,
@@ -24,7 +24,7 @@ export function shareDescriptors(
   const http = Math.max(8, Math.min(MOST.http, Math.floor(limit / 8)));
   const left = Math.max(8, Math.min(MOST.xds, limit - http - Math.max(RESERVED, Math.floor(limit / 4))));
   const xds = wanted.xds ?? left;
-  return { xds, http, xdsPerAddress: Math.min(xds, wanted.perAddress ?? Math.max(8, Math.ceil(xds / 4))) };
+  return { xds, http, xdsPerAddress: Math.min(xds, wanted.perAddress ?? Math.max(8, Math.ceil((3 * xds) / 4))) };
 }
 
 /** The limit on open files, which Node raises to the hard one when it starts. */

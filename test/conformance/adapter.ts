@@ -38,7 +38,12 @@ export async function startConformanceTarget(port = 0, adapterPort = 0): Promise
   const cache = createCache();
   const observer = { opened() {}, subscribed() {}, answered() {}, settled() {}, missing() {}, closed() {} };
   const modules = { peek: () => undefined, load: async () => undefined };
-  const discovery = createDiscovery({ cache, modules, observer, limits: { names: 10_000, types: 32, namesInAll: 1_000_000 } });
+  const discovery = createDiscovery({
+    cache,
+    modules,
+    observer,
+    limits: { names: 10_000, types: 32, namesInAll: 1_000_000, namesAtMost: 1_000_000 },
+  });
   const limits = { maxRequestSize: 4 * 1024 * 1024, maxConnectionAgeMs: 0 };
   const target = createGrpcServer({ methods: new Map([...discoveryMethods(discovery), ...healthMethods()]), ...limits });
   const adapter = createGrpcServer({ methods: new Map(adapterMethods(cache)), ...limits });

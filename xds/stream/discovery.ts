@@ -7,6 +7,7 @@ import type { Request } from "../protocol/subscription.ts";
 import type { StreamLimits } from "./limits.ts";
 import { createStreamMeter } from "./meter.ts";
 import { ModuleLoads } from "./module-loads.ts";
+import { Remembered } from "./remembered.ts";
 import { createEncoder } from "./response.ts";
 import { type StreamContext, type StreamObserver, type Wire, XdsStream } from "./stream.ts";
 
@@ -75,7 +76,7 @@ export function createDiscovery({ cache, modules, observer, limits, metrics = si
   }
 
   const meter = createStreamMeter(metrics, () => performance.now());
-  const context: StreamContext = { cache, encoder, observer, meter, limits, remembered: { names: 0 }, schedule, ended };
+  const context: StreamContext = { cache, encoder, observer, meter, limits, remembered: new Remembered(), schedule, ended };
 
   return {
     open(variant, typeUrl, wire) {

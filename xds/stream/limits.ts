@@ -11,12 +11,11 @@ export interface StreamLimits {
   readonly names: number;
   /** Resource types on one stream. */
   readonly types: number;
-  /** Names and resources that the server remembers for all streams. Beyond it, only streams with a few may ask for more. */
+  /** Names and resources that the server remembers for all streams, whatever each has. Beyond it, connections may have no more than 256 names. */
   readonly namesInAll: number;
+  /** The same of a very large fleet. Beyond it, connections may have no more than 64 names. */
+  readonly namesAtMost: number;
 }
-
-/** Names and resources that a stream may have even when all together have too many. A real proxy has a few dozen. */
-export const FEW_NAMES = 64;
 
 export function invalid(message: string): Refusal {
   return { code: status.invalidArgument, message };

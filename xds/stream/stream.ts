@@ -7,9 +7,10 @@ import { type Resource, typeUrls } from "../protocol/resource.ts";
 import { createSubscription } from "../protocol/stream-subscription.ts";
 import type { Answer, Item, Lookup, Request, Subscription } from "../protocol/subscription.ts";
 import { byDependency, rulesOf } from "../protocol/type-rules.ts";
-import { exhausted, FEW_NAMES, invalid, type Refusal, type StreamLimits, tooManyNames } from "./limits.ts";
+import { exhausted, invalid, type Refusal, type StreamLimits, tooManyNames } from "./limits.ts";
 import type { StreamMeter } from "./meter.ts";
 import { type NodeInfo, parseNode } from "./node.ts";
+import type { Remembered } from "./remembered.ts";
 import { type DiscoveryMessage, decodeRequest } from "./request.ts";
 import { excessOf } from "./request-bounds.ts";
 import type { Encoder } from "./response.ts";
@@ -47,7 +48,7 @@ export interface StreamContext {
   readonly observer: StreamObserver;
   readonly limits: StreamLimits;
   /** Names and resources that are remembered for all streams. */
-  readonly remembered: { names: number };
+  readonly remembered: Remembered;
   readonly meter: StreamMeter;
   /** Calls `flush` soon. */
   schedule(stream: XdsStream): void;
@@ -210,15 +211,18 @@ export class XdsStream implements CallHandler, Watcher {
     }
     if (!known) remembered += request.variant === "delta" ? request.subscribe.length + request.initial.size : request.names.length;
     if (remembered > limits.names) return tooManyNames(limits);
-    const inAll = this.context.remembered.names - this.remembered + remembered;
-    if (remembered > FEW_NAMES && remembered > present && inAll > limits.namesInAll)
-      return exhausted(`all proxies together subscribe to more than ${limits.namesInAll} resources; ask for at most ${FEW_NAMES}`);
+    const refusal = remembered > present ? this.context.remembered.refusal(this.carrier, remembered - this.remembered, limits) : undefined;
+    if (refusal !== undefined) return refusal;
     this.count(remembered);
     return undefined;
   }
 
+  private get carrier(): object {
+    return this.wire.connection ?? this.wire;
+  }
+
   private count(remembered: number): void {
-    this.context.remembered.names += remembered - this.remembered;
+    this.context.remembered.add(this.carrier, remembered - this.remembered);
     this.remembered = remembered;
   }
 

@@ -40,6 +40,7 @@ export interface DiscoveryOptions {
   readonly observer?: StreamObserver;
   readonly names?: number;
   readonly namesInAll?: number;
+  readonly namesAtMost?: number;
   readonly maxRequestSize?: number;
   /** Default: none is there. */
   readonly modules?: ModuleBytes;
@@ -63,7 +64,7 @@ export async function startDiscovery(t: TestContext, options: DiscoveryOptions =
     cache,
     modules,
     observer,
-    limits: { names, types: 32, namesInAll: options.namesInAll ?? 1_000_000 },
+    limits: { names, types: 32, namesInAll: options.namesInAll ?? 1_000_000, namesAtMost: options.namesAtMost ?? 1_000_000 },
   });
   const maxRequestSize = options.maxRequestSize ?? 4 * 1024 * 1024;
   const methods = new Map([...discoveryMethods(discovery), ...healthMethods()]);

@@ -51,7 +51,7 @@ export const requests: Target = {
       cache,
       modules: oneModule(),
       observer,
-      limits: { names: MAX_NAMES, types: 32, namesInAll: 1_000_000 },
+      limits: { names: MAX_NAMES, types: 32, namesInAll: 1_000_000, namesAtMost: 1_000_000 },
     });
     const methods = new Map([
       ...discoveryMethods(discovery),
