@@ -116,13 +116,19 @@ describe("whose statistics count", () => {
     assert.deepEqual([...(health?.vmFailures ?? [])], [["shop/a", 2]]);
   });
 
-  test("a gateway that reports more families than are taken goes on being heard", async (t) => {
-    const { fleet, connect } = await startScene(t);
-    const { openReportOf, settled } = await connect(true);
-    const report = openReportOf(Array.from({ length: 2_000 }, (_, index) => [`http.in${index}.downstream_rq_completed`, 1]));
-    await report.sent;
-    await settled();
-    assert.equal(fleet.health("shop/web-1")?.requests, 512);
-    assert.equal(report.isOpen(), true);
-  });
+  for (const clusters of [0, 500, 1_500])
+    test(`a gateway with 2,000 listeners and ${clusters} clusters reports more than is looked at, and goes on being heard`, async (t) => {
+      const { fleet, connect } = await startScene(t);
+      const { openReportOf, settled } = await connect(true);
+      const own = Array.from({ length: 2_000 }, (_, index) => [`http.in${index}.downstream_rq_completed`, 1] as const);
+      const others = Array.from(
+        { length: clusters * 80 },
+        (_, index) => [`cluster.outbound_80__a-service-${index}.upstream_rq_x`, 1] as const,
+      );
+      const report = openReportOf([...own, ...others]);
+      await report.sent;
+      await settled();
+      assert.equal(fleet.health("shop/web-1")?.requests, 512);
+      assert.equal(report.isOpen(), true);
+    });
 });
