@@ -9,7 +9,9 @@ export interface Accepted {
 }
 
 /** https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE-ID.md#2-spiffe-identity */
-const SPIFFE = /^spiffe:\/\/([a-z0-9._-]{1,255})\/ns\/([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)((?:\/[A-Za-z0-9._-]+)*)$/;
+const SPIFFE = /^spiffe:\/\/([a-z0-9._-]{1,255})\/ns\/([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)((?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)*)$/;
+/** Any spelling, also within the quotes that Node puts: what is one to somebody else is counted here. */
+const IS_SPIFFE = /^"?spiffe:/i;
 const NODE = /^\/node\/([^/]+)$/;
 /** What a node id may hold where it is a part of a SPIFFE id. */
 const NODE_ID = /^[A-Za-z0-9._-]{1,253}$/;
@@ -30,7 +32,7 @@ export function certificateIdentity(certificate: PeerCertificate, accepted: Acce
   const { fault, until } = certificate;
   if (fault !== undefined) return refuse(`does not lead to an authority that this server trusts: ${fault}`);
   if (until <= now) return refuse(`ended at ${new Date(until).toISOString()}`);
-  const ids = uris(certificate.altNames)?.filter((uri) => uri.startsWith("spiffe:")) ?? [];
+  const ids = uris(certificate.altNames)?.filter((uri) => IS_SPIFFE.test(uri)) ?? [];
   const [id] = ids;
   // https://github.com/spiffe/spiffe/blob/main/standards/X509-SVID.md#2-spiffe-id
   if (id === undefined || ids.length > 1)
