@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { TEMPORARY_PREFIX } from "../../base/atomic-file.ts";
 import { hasCode, messageOf } from "../../base/error.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
+import { isForeign, PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE, setBackGroupModes } from "../private-modes.ts";
 import { type CertificateFiles, createAuthority } from "./certificate.ts";
 
 /** Ten years: every proxy that trusts it has to be told of the next one. */
 const VALID_MS = 3650 * 86_400_000;
-const FOREIGN = 0o077;
 
 /**
  * Weir's own authority, in `DATA/private/ca`: made when it is first asked for, and kept. Two processes that ask at once get the same one. Fails when its key is open
@@ -18,7 +18,9 @@ const FOREIGN = 0o077;
 export async function ownAuthority(dataDir: string, now: number): Promise<Result<CertificateFiles>> {
   const folder = join(dataDir, "private", "ca");
   try {
-    await mkdir(join(dataDir, "private"), { recursive: true, mode: 0o700 });
+    await mkdir(join(dataDir, "private"), { recursive: true, mode: PRIVATE_FOLDER_MODE });
+    await setBackGroupModes(join(dataDir, "private"), ["key"]);
+    await setBackGroupModes(folder, ["ca.key", "ca.crt"]).catch(unless("ENOENT"));
     const found = await read(folder).catch(unless("ENOENT"));
     if (found !== undefined) return check(found, folder, now);
     await make(folder, now).catch(unless("ENOTEMPTY", "EEXIST"));
@@ -47,10 +49,10 @@ async function read(folder: string): Promise<Found> {
 async function make(folder: string, now: number): Promise<void> {
   const { cert, key } = createAuthority(`Weir ${randomUUID().slice(0, 8)}`, now, VALID_MS);
   const temporary = join(folder, "..", `${TEMPORARY_PREFIX}${randomUUID()}`);
-  await mkdir(temporary, { mode: 0o700 });
+  await mkdir(temporary, { mode: PRIVATE_FOLDER_MODE });
   try {
-    await writeFile(join(temporary, "ca.key"), key, { mode: 0o600, flush: true });
-    await writeFile(join(temporary, "ca.crt"), cert, { mode: 0o600, flush: true });
+    await writeFile(join(temporary, "ca.key"), key, { mode: PRIVATE_FILE_MODE, flush: true });
+    await writeFile(join(temporary, "ca.crt"), cert, { mode: PRIVATE_FILE_MODE, flush: true });
     await rename(temporary, folder);
   } finally {
     await rm(temporary, { recursive: true, force: true });
@@ -59,7 +61,7 @@ async function make(folder: string, now: number): Promise<void> {
 
 function check({ cert, key, mode }: Found, folder: string, now: number): Result<CertificateFiles> {
   const file = join(folder, "ca.key");
-  if ((mode & FOREIGN) !== 0)
+  if (isForeign(mode))
     return unusable(
       folder,
       `${file} is open to others (mode ${(mode & 0o777).toString(8)}); chmod 600 it, and remove the folder if they may have read it`,

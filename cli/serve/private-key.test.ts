@@ -69,3 +69,12 @@ test("modes that Kubernetes' fsGroup widened are set back", async (t) => {
   assert.equal((await modeOf(folder)) & 0o777, 0o700);
   assert.equal(await modeOf(file), 0o600);
 });
+
+test("a key that is open in a folder without Kubernetes' mark is refused", async (t) => {
+  const data = await createData(t);
+  const made = await privateKeyFile(data)();
+  await chmod(join(data, "private"), 0o2770);
+  assert.deepEqual(await privateKeyFile(data)(), made);
+  await chmod(join(data, "private/key"), 0o660);
+  assert(!(await privateKeyFile(data)()).ok, "without the mark of Kubernetes somebody else opened it");
+});

@@ -1,20 +1,15 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { chmod, link, lstat, mkdir, open, rm, writeFile } from "node:fs/promises";
+import { link, lstat, mkdir, open, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { TEMPORARY_PREFIX } from "../../base/atomic-file.ts";
 import { hasCode, messageOf } from "../../base/error.ts";
 import { PRIVATE_KEY_BYTES } from "../../base/keyring.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
+import { isForeign, PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE, setBackGroupModes } from "../private-modes.ts";
 
 /** Where the private key comes from. Today a file below `--data`; a Secret of Weir's own namespace can stand here too. */
 export type KeySource = () => Promise<Result<Uint8Array>>;
-
-const FOLDER_MODE = 0o700;
-const FILE_MODE = 0o600;
-/** Rights of anybody but the owner. */
-const FOREIGN = 0o077;
-const SETGID = 0o2000;
 
 /**
  * The key in `DATA/private/key`: 32 random bytes, made at the first start. Fails when others may read it, when it is not whole, or when the folder
@@ -25,8 +20,9 @@ export function privateKeyFile(dataDir: string): KeySource {
   const file = join(folder, "key");
   return async () => {
     try {
-      await mkdir(folder, { mode: FOLDER_MODE }).catch(unless("EEXIST"));
-      const isPrivate = await checkFolder(folder, file);
+      await mkdir(folder, { mode: PRIVATE_FOLDER_MODE }).catch(unless("EEXIST"));
+      await setBackGroupModes(folder, ["key"]);
+      const isPrivate = await checkFolder(folder);
       if (!isPrivate.ok) return isPrivate;
       await make(file).catch(unless("EEXIST"));
       return await read(file);
@@ -36,23 +32,17 @@ export function privateKeyFile(dataDir: string): KeySource {
   };
 }
 
-async function checkFolder(folder: string, file: string): Promise<Result<void>> {
+async function checkFolder(folder: string): Promise<Result<void>> {
   const found = await lstat(folder);
   if (!found.isDirectory()) return fail("PrivateKey", `${folder} is not a folder; remove it, then start again`);
-  // Kubernetes gives a volume with fsGroup to that group at each mount, and marks its folders with setgid. Nobody else is in the group.
-  if ((found.mode & SETGID) !== 0 && (found.mode & 0o007) === 0) {
-    await chmod(folder, FOLDER_MODE);
-    await chmod(file, FILE_MODE).catch(unless("ENOENT"));
-    return ok(undefined);
-  }
-  return isForeign(found.mode) ? tooOpen(folder, found.mode, FOLDER_MODE) : ok(undefined);
+  return isForeign(found.mode) ? tooOpen(folder, found.mode, PRIVATE_FOLDER_MODE) : ok(undefined);
 }
 
 /** Under its name there is never a part of a key, and never another key than the first. */
 async function make(file: string): Promise<void> {
   const temporary = join(file, "..", `${TEMPORARY_PREFIX}${randomUUID()}`);
   try {
-    await writeFile(temporary, randomBytes(PRIVATE_KEY_BYTES), { flag: "wx", mode: FILE_MODE, flush: true });
+    await writeFile(temporary, randomBytes(PRIVATE_KEY_BYTES), { flag: "wx", mode: PRIVATE_FILE_MODE, flush: true });
     await link(temporary, file);
   } finally {
     await rm(temporary, { force: true });
@@ -65,7 +55,7 @@ async function read(file: string): Promise<Result<Uint8Array>> {
   const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     const { mode, size } = await handle.stat();
-    if (isForeign(mode)) return tooOpen(file, mode, FILE_MODE);
+    if (isForeign(mode)) return tooOpen(file, mode, PRIVATE_FILE_MODE);
     if (size !== PRIVATE_KEY_BYTES) {
       const what = `${file} has ${size} bytes, a private key has ${PRIVATE_KEY_BYTES}`;
       return fail("PrivateKey", `${what}; restore it from a backup, or remove it and a new one is made`);
@@ -74,10 +64,6 @@ async function read(file: string): Promise<Result<Uint8Array>> {
   } finally {
     await handle.close();
   }
-}
-
-function isForeign(mode: number): boolean {
-  return (mode & FOREIGN) !== 0;
 }
 
 function tooOpen(path: string, mode: number, right: number): Result<never> {

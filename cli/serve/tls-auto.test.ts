@@ -33,6 +33,19 @@ test("the authority is made once, by whoever asks first, and nobody else may rea
   assert.match(open.error.message, /ca.key is open to others \(mode 640\); chmod 600/);
 });
 
+test("an authority on a volume that Kubernetes mounts again with fsGroup is the same one, for its owner alone", async (t) => {
+  const dir = folder(t);
+  const made = await ownAuthority(dir, START);
+  for (const path of ["private", "private/ca"]) chmodSync(join(dir, path), 0o2770);
+  for (const path of ["private/ca/ca.key", "private/ca/ca.crt"]) chmodSync(join(dir, path), 0o660);
+  assert.deepEqual(await ownAuthority(dir, START), made);
+  const modes = ["private", "private/ca", "private/ca/ca.key"].map((path) => statSync(join(dir, path)).mode & 0o777);
+  assert.deepEqual(modes, [0o700, 0o700, 0o600]);
+  chmodSync(join(dir, "private/ca"), 0o2770);
+  chmodSync(join(dir, "private/ca/ca.key"), 0o664);
+  assert(!(await ownAuthority(dir, START)).ok);
+});
+
 test("an authority that has ended is not used", async (t) => {
   const dir = folder(t);
   await ownAuthority(dir, START);
