@@ -1,6 +1,7 @@
 import { lookup } from "node:dns";
 import type { LookupFunction } from "node:net";
 import type { Agent, buildConnector, Dispatcher } from "undici";
+import { createOnce } from "../../base/once.ts";
 import { shared } from "../../base/shared.ts";
 import type { AddressClass, AddressPolicy, Reach } from "./address.ts";
 
@@ -36,13 +37,12 @@ const CONNECT_TIMEOUT_MS = 10_000;
  * left out of the answer. Each reach has connections of its own, so that none that was opened for a registry serves a redirect.
  */
 export function createFetch(options: FetchOptions): Fetch {
-  let parts: Promise<{ fetch: typeof import("undici").fetch; agents: Readonly<Record<Reach, Dispatcher>> }> | undefined;
+  const parts = createOnce(() => load(options));
   return async (url, init, reach) => {
     // An address in place of a name is not looked up, and a proxy would take it.
     const refused = options.policy.refusedHost(new URL(url).hostname, reach);
     if (refused !== undefined) throw new AddressRefused(refused);
-    parts ??= load(options);
-    const { fetch, agents } = await parts;
+    const { fetch, agents } = await parts.get();
     // Of the same specification as Node's own types, which undici's are not assignable to.
     const response = await fetch(url, { ...(init as object), dispatcher: agents[reach] });
     return response as unknown as FetchResponse;
@@ -50,7 +50,9 @@ export function createFetch(options: FetchOptions): Fetch {
 }
 
 /** Loaded with the first request: it takes 50 ms of CPU. */
-async function load(options: FetchOptions) {
+async function load(
+  options: FetchOptions,
+): Promise<{ readonly fetch: typeof import("undici").fetch; readonly agents: Readonly<Record<Reach, Dispatcher>> }> {
   const { fetch, Agent, EnvHttpProxyAgent, buildConnector } = await import("./undici.ts");
   const agent = (reach: Reach) => {
     const settings: Agent.Options = {

@@ -4,6 +4,7 @@ import { open, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { TEMPORARY_PREFIX, writeFileAtomically } from "../../base/atomic-file.ts";
 import { hasCode } from "../../base/error.ts";
+import { createOnce } from "../../base/once.ts";
 import { createSingleFlight } from "../../base/single-flight.ts";
 import type { Clock } from "../../model/clock.ts";
 import { type Digest, digestAside, isDigest } from "../../model/digest.ts";
@@ -39,10 +40,10 @@ export function createBlobs({ directory, log, clock }: BlobsOptions): Blobs {
   const reads = createSingleFlight<Uint8Array | undefined>();
   /** Files whose bytes had their digest when they were written or read last. */
   const verified = new Set<Digest>();
-  let sizes: Promise<Map<Digest, number>> | undefined;
+  const sizes = createOnce(async () => new Map((await listBlobs(folder, clock.now())).map(({ digest, size }) => [digest, size])));
 
   async function note(digest: Digest, size: number | undefined): Promise<void> {
-    const known = await sizes;
+    const known = await sizes.peek();
     if (size === undefined) known?.delete(digest);
     else known?.set(digest, size);
   }
@@ -96,10 +97,7 @@ export function createBlobs({ directory, log, clock }: BlobsOptions): Blobs {
       await note(digest, undefined);
     },
     list: () => listBlobs(folder, clock.now()),
-    sizes() {
-      sizes ??= listBlobs(folder, clock.now()).then((blobs) => new Map(blobs.map(({ digest, size }) => [digest, size])));
-      return sizes;
-    },
+    sizes: () => sizes.get(),
   };
 }
 
