@@ -54,3 +54,19 @@ test("another is started ahead when a proof is over, not while it begins", async
   await pool.run("a", async () => assert.equal(started, 1));
   assert.equal(started, 2);
 });
+
+test("a prover that cannot be started keeps no place, and holds up nobody who waits", async () => {
+  let fails = true;
+  const start = (): Prover => {
+    if (fails) throw new Error("spawn ENOMEM");
+    return prover;
+  };
+  const pool = createProverPool({ size: 1, ahead: 0, bounds, start });
+  const failed = await Promise.allSettled(["a", "a", "b"].map((name) => pool.run(name, async () => "proved")));
+  assert.deepEqual(
+    failed.map(({ status }) => status),
+    ["rejected", "rejected", "rejected"],
+  );
+  fails = false;
+  assert.equal(await pool.run("a", async () => "proved"), "proved");
+});

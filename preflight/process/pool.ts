@@ -45,14 +45,14 @@ class FairPool implements ProverPool {
 
   async run<T>(namespace: string, use: (prover: Prover) => Promise<T>, signal?: AbortSignal): Promise<T | undefined> {
     if (!(await this.turn(namespace, signal))) return undefined;
-    const prover = this.take();
     try {
-      return await use(prover);
+      // Within: a process that cannot be started (no memory) must not keep the place.
+      return await use(this.take());
     } finally {
       this.count(namespace, -1);
+      this.next();
       // Now, not when it was taken: to start a process keeps this thread for longer than a small proof takes.
       this.refill();
-      this.next();
     }
   }
 

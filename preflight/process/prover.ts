@@ -76,6 +76,9 @@ class ChildProver implements Prover {
   constructor(child: ChildProcessByStdio<Writable, Readable, Readable>) {
     this.child = child;
     this.pid = child.pid;
+    child.on("error", (error) => this.end({ code: null, signal: null, words: error.message }));
+    // Without a descriptor left Node makes no pipes, whatever its types say. The error comes in the next tick.
+    if (child.stdout === undefined) return;
     const take = createFrameReader(ANSWER, ({ header }) => this.onMessage(header));
     child.stdout.on("data", (chunk: Buffer) => {
       try {
@@ -89,7 +92,6 @@ class ChildProver implements Prover {
       this.words = (this.words + chunk.toString("latin1")).slice(-MAX_WORDS);
     });
     child.stdin.on("error", () => undefined); // It died: `end` tells.
-    child.on("error", (error) => this.end({ code: null, signal: null, words: error.message }));
     child.on("close", (code, signal) => this.end({ code, signal, words: this.words }));
     child.stdin.write(proverProgram());
     this.keepAlive(false);
@@ -100,6 +102,7 @@ class ChildProver implements Prover {
   }
 
   send(request: unknown, code: Uint8Array): void {
+    if (this.child.stdin === undefined) return;
     this.keepAlive(true);
     this.child.stdin.write(encodeHead(request, code.length));
     this.child.stdin.write(code);
