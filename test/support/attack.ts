@@ -181,14 +181,14 @@ export function silentCall(session: ClientHttp2Session, path: string): SilentCal
     ended: new Promise((resolve) => stream.once("close", () => resolve(status))),
     write: (bytes) =>
       new Promise((resolve) => {
-        if (stream.closed || stream.destroyed) resolve();
-        else {
-          stream.once("close", resolve);
-          stream.write(bytes, () => {
-            stream.off("close", resolve);
-            resolve();
-          });
-        }
+        if (stream.closed || stream.destroyed) return resolve();
+        const done = () => {
+          stream.off("close", done).off("aborted", done);
+          resolve();
+        };
+        // A stream that the server ended is closed only when all that it was sent is read.
+        stream.once("close", done).once("aborted", done);
+        stream.write(bytes, done);
       }),
   };
 }
