@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -103,4 +103,27 @@ test("a data folder has one server, and the next one after that ended in any way
   const next = await lockData(dir, silentLog);
   assert.ok(next.ok);
   next.value.release();
+});
+
+test("where the mark cannot be written the work is done all the same: a full disk stops no filter at a start", async (t) => {
+  const journal = createCrashJournal({ dataDir: await folder(t), version: "1.0.0", now: () => 0 });
+  journal.close(); // each write fails from now on
+  assert.equal(
+    journal.attempt(TRIED, () => "parsed"),
+    "parsed",
+  );
+});
+
+test("what cannot be written at a start counts in memory, and the folder is locked all the same", async (t) => {
+  const dir = await folder(t);
+  await writeFile(join(dir, "under-way"), JSON.stringify(["shop/f", "aa"]));
+  // In the way of what is written.
+  for (const name of ["crashes.json.tmp", "lock.pid"]) await mkdir(join(dir, name));
+  assert.doesNotThrow(() => open(t, dir));
+  const warnings: string[] = [];
+  const lock = await lockData(dir, { ...silentLog, warn: (message) => void warnings.push(message) });
+  assert(lock.ok);
+  assert.deepEqual(warnings, []);
+  assert.equal((await lockData(dir, silentLog)).ok, false);
+  lock.value.release();
 });

@@ -53,17 +53,30 @@ export function createCrashJournal({ dataDir, version, now }: CrashJournalOption
   }
 
   const left = readMark(markPath);
-  if (left !== undefined) record(left.filter, left.spec);
+  try {
+    if (left !== undefined) record(left.filter, left.spec);
+  } catch {
+    // It counts in memory: a full disk keeps nobody from starting.
+  }
   const mark = openSync(markPath, "w", 0o600);
+
+  /** A disk without room costs the mark, never the work that it is about. */
+  function write(text: string): void {
+    try {
+      writeSync(mark, text, 0);
+    } catch {
+      // The next write may find room again.
+    }
+  }
 
   return {
     during: (tried, work) => context.run(tried, work),
     attempt(tried, work) {
-      writeSync(mark, JSON.stringify([tried.filter, fingerprint(tried)]).padEnd(MARK_BYTES), 0);
+      write(JSON.stringify([tried.filter, fingerprint(tried)]).padEnd(MARK_BYTES));
       try {
         return work();
       } finally {
-        writeSync(mark, NO_MARK, 0);
+        write(NO_MARK);
       }
     },
     ends(tried) {

@@ -23,7 +23,8 @@ export async function lockData(dataDir: string, log: Log): Promise<Result<DataLo
     const file = new DatabaseSync(join(dataDir, "lock"), { timeout: 0 });
     // Nothing is ever written to it.
     file.exec("PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE");
-    await writeFile(pidFile, `${process.pid}\n`, { mode: 0o600 });
+    // Only for messages: a full disk does not lose the lock.
+    await writeFile(pidFile, `${process.pid}\n`, { mode: 0o600 }).catch(() => {});
     return ok({ release: () => file.close() });
   } catch (error) {
     if ((error as { errcode?: number }).errcode !== SQLITE_BUSY) {
