@@ -61,7 +61,7 @@ export function createFolderStore(dataDir: string): FolderStore {
       const dir = join(filterDir(key), "revisions");
       const revisions: Revision[] = [];
       for (const name of (await names(dir)).filter((entry) => /^\d+[.]json$/.test(entry))) {
-        const revision = fromRecord(await readJson(join(dir, name)));
+        const revision = fromRecord(await readRevision(join(dir, name)));
         if (revision === undefined) onDamage(join(dir, name));
         else revisions.push(revision);
       }
@@ -91,6 +91,16 @@ async function readJson(path: string): Promise<unknown> {
     return JSON.parse(await readFile(path, "utf8")) as unknown;
   } catch (error) {
     return error instanceof SyntaxError ? null : undefined;
+  }
+}
+
+/** As `readJson`; rejects where the disk fails. What could not be read for now is not damaged: its filter would go on without it, and use its number again. */
+async function readRevision(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, "utf8")) as unknown;
+  } catch (error) {
+    if (error instanceof SyntaxError || hasCode(error, "ENOENT", "EISDIR")) return null;
+    throw error;
   }
 }
 
