@@ -1,5 +1,6 @@
 import { mkdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { setFlagsFromString } from "node:v8";
 import { messageOf } from "../../base/error.ts";
 import { systemClock } from "../../model/clock.ts";
 import type { CrashJournal } from "../../model/crash-journal.ts";
@@ -19,6 +20,12 @@ import { accessFlags, readAccess } from "../serve/access-flags.ts";
 import { descriptorLimit, type SocketShares, shareDescriptors } from "../serve/descriptors.ts";
 import { FORMATS, type Format, formatFor, LEVELS, type Level } from "../serve/levels.ts";
 import { type Terminal, takesColor } from "../terminal.ts";
+
+/**
+ * V8 lets garbage grow to several times what is in use before it collects all of it. A server that is attacked makes a lot of garbage: it is collected when a third
+ * of what is in use has come, which costs some CPU and keeps memory near what is needed.
+ */
+const HEAP = "--heap-growing-percent=30";
 
 const flags = {
   filters: { ...fleetFlags.filters, help: "take filters from this folder of manifests; no cluster is needed (or $WEIR_FILTERS)" },
@@ -114,6 +121,7 @@ export const serve = defineCommand({
     { does: "for a cluster, from outside it", command: "weir serve --kubeconfig ~/.kube/config" },
   ],
   async run(input, terminal) {
+    setFlagsFromString(HEAP);
     const log = await openLog(input.flags["log-level"], input.flags["log-format"], terminal);
     const xds = parseAddress(input.flags["xds-address"], "--xds-address");
     if (!xds.ok) return xds;
