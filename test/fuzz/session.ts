@@ -1,9 +1,9 @@
 import { Worker } from "node:worker_threads";
 import { parseInput, readKept } from "./corpus.ts";
-import type { Fault, Outcome } from "./fuzzer.ts";
+import { cpuMs, type Fault, type Outcome } from "./fuzzer.ts";
 import type { WorkerData } from "./worker.ts";
 
-/** An input that takes this long is taken to have no end. */
+/** An input that computes for so long, or does nothing for ten times as long, is taken to have no end. */
 const HANG_MS = 20_000;
 const LOOK_MS = 1_000;
 /** Memory of the thread: an input that makes the code take more is a fault. */
@@ -28,11 +28,11 @@ export async function session(target: string, seed: number, ms: number): Promise
     faults: [{ message, input: presentInput(trying) } satisfies Fault],
   });
   return new Promise((resolve, reject) => {
-    let seen = { count: 0, at: performance.now() };
+    let seen = { count: 0, cpu: cpuMs(), at: performance.now() };
     const timer = setInterval(() => {
       const count = Atomics.load(progress, 1);
-      if (count !== seen.count) seen = { count, at: performance.now() };
-      if (performance.now() - seen.at < HANG_MS) return;
+      if (count !== seen.count) seen = { count, cpu: cpuMs(), at: performance.now() };
+      if (cpuMs() - seen.cpu < HANG_MS && performance.now() - seen.at < 10 * HANG_MS) return;
       clearInterval(timer);
       resolve(lost(`an input does not end within ${HANG_MS / 1000} s`));
       void worker.terminate();

@@ -12,7 +12,7 @@ export interface Target {
   readonly words: readonly (string | Uint8Array)[];
   /** Most bytes of an input. */
   readonly maxBytes: number;
-  /** Milliseconds that an input of that size may take, many times what it should. */
+  /** Milliseconds of CPU that an input of that size may take, many times what it should. */
   readonly maxMs: number;
   /**
    * Runs an input. Returns in which state it ended (a reason, without what is special to the input). Throws when a promise of the code is broken:
