@@ -39,8 +39,7 @@ async function endToEnd(): Promise<boolean> {
   await buildExamples();
   const { together = [], alone = [] } = Object.groupBy(await testFiles("e2e"), (file) => (runsAlone(file) ? "alone" : "together"));
   const first = await runTests(together, LIMITS.e2e);
-  const second = await runTests(alone, LIMITS.alone);
-  return first.passed && second.passed;
+  return !first.stopped && (await runTests(alone, LIMITS.alone)).passed && first.passed;
 }
 
 async function soak(): Promise<boolean> {

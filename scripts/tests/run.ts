@@ -23,6 +23,8 @@ export interface Figure {
 export interface TestRun {
   /** Every test passed, and every skip is allowed. */
   readonly passed: boolean;
+  /** A signal, or the time for all of them, ended it. */
+  readonly stopped: boolean;
   readonly figures: readonly Figure[];
 }
 
@@ -55,7 +57,8 @@ export async function runTests(files: readonly string[], options: RunOptions): P
   for (const { file, test, reason } of seen.skips) console.log(`skipped: ${file}: "${test}": ${reason}`);
   const problems = skipProblems(seen.skips, await readAllowedSkips(), process.env.CI === "true");
   for (const problem of problems) console.error(problem);
-  return { passed: seen.success() && !stop.signal.aborted && problems.length === 0, figures: seen.figures };
+  const stopped = stop.signal.aborted;
+  return { passed: seen.success() && !stopped && problems.length === 0, stopped, figures: seen.figures };
 }
 
 /** Collects what is printed or kept after the run. */
