@@ -14,6 +14,8 @@ import { formerHash, type RevisionIdentity } from "./revision-identity.ts";
 import { findOrMake, type RevisionContent } from "./revisions.ts";
 import type { Stage } from "./steps.ts";
 
+const NO_REJECTIONS: ReadonlyMap<string, KnownRejection> = new Map();
+
 /**
  * All that the operator knows of one WasmFilter object; one record for each uid. The fields can be read by everyone and change only through the
  * transitions below, which the reconcile and its tasks call.
@@ -214,10 +216,16 @@ export class FilterRecord implements Readonly<Facts> {
     if (this.proposal === proposal) this.become({ proposal: { ...proposal, isWritten: true } });
   }
 
-  /** Puts the proposed state in force. A content that is tried again is judged by what proxies say to it now. */
+  /** Puts the proposed state in force. */
   commit({ state }: Proposal): void {
-    if (state.phase === "Progressing" && state.startedAt !== this.rollout.startedAt) this.become({ rejections: new Map() });
+    if (this.rejectionsUnder(state) !== this.rejections) this.become({ rejections: new Map() });
     this.become({ rollout: state, proposal: undefined });
+  }
+
+  /** The rejections that count under this state of the rollout. A content that is tried again is judged by what proxies say to it from then on. */
+  rejectionsUnder(state: RolloutState): ReadonlyMap<string, KnownRejection> {
+    const beginsAnew = state.phase === "Progressing" && state.startedAt !== this.rollout.startedAt;
+    return beginsAnew ? NO_REJECTIONS : this.rejections;
   }
 
   /** A proxy rejected this revision. */

@@ -28,7 +28,8 @@ const NO_POLICY: RolloutPolicy = {
 export function buildStatus(record: FilterRecord, rollout: RolloutState, deps: StatusDeps): WasmFilterStatus {
   const { filter, object } = record;
   const now = deps.clock.now();
-  const { id, key, revisions, rejections } = record;
+  const { id, key, revisions } = record;
+  const rejections = record.rejectionsUnder(rollout);
   const seen = deps.observer.see({ id, key, filter, revisions, rejections, rollout });
   const policy = filter?.rollout ?? NO_POLICY;
   const isWaiting = rollout.phase === "Progressing" && !policy.autoRollback && seen.outstanding > 0;
