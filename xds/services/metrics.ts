@@ -7,7 +7,7 @@ import { frame } from "../grpc/message.ts";
 import { status } from "../grpc/status.ts";
 import type { ProxyIdentity } from "../identity/authenticator.ts";
 import { createOpenGuard, type ProxyMethod } from "../identity/guard.ts";
-import { decodeUtf8, takeOut } from "../protobuf/wire.ts";
+import { decodeUtf8, Fields, takeOut } from "../protobuf/wire.ts";
 import { decodeNode, type NodeInfo, parseNode } from "../stream/node.ts";
 
 /** What a proxy reports about itself. */
@@ -87,22 +87,15 @@ interface Reported {
 
 /** Throws when the bytes are no such message. */
 function readMessage(bytes: Uint8Array, wants: (name: string) => boolean): Reported {
-  const reader = new BinaryReader(bytes);
+  const fields = new Fields(bytes);
   const families: MetricFamily[] = [];
   let identifier: Uint8Array | undefined;
-  for (let fields = 0; reader.pos < reader.len && fields < MAX_FIELDS; fields++) {
-    const tag = reader.uint32();
-    if ((tag & 7) !== LENGTH_DELIMITED) {
-      reader.skip(tag & 7, tag >>> 3);
-      continue;
-    }
-    const length = reader.uint32();
-    const start = reader.pos;
-    if (length > reader.len - start) throw new RangeError("a field goes beyond its message");
-    reader.pos = start + length;
-    const content = bytes.subarray(start, reader.pos);
-    if (tag >>> 3 === IDENTIFIER) identifier = content;
-    if (tag >>> 3 !== FAMILIES || length > MAX_FAMILY || families.length === MAX_FAMILIES || !wants(nameOf(content))) continue;
+  for (let seen = 0; seen < MAX_FIELDS && fields.next(); seen++) {
+    if (!fields.isDelimited) continue;
+    const { number, start, end } = fields;
+    const content = bytes.subarray(start, end);
+    if (number === IDENTIFIER) identifier = content;
+    if (number !== FAMILIES || content.length > MAX_FAMILY || families.length === MAX_FAMILIES || !wants(nameOf(content))) continue;
     families.push(MetricFamily.decode(content));
   }
   return { identifier, families };

@@ -1,4 +1,4 @@
-import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { Fields } from "../protobuf/wire.ts";
 import type { Request } from "../protocol/subscription.ts";
 
 /** Bytes of a resource name. The longest that Weir serves has 386. */
@@ -9,7 +9,6 @@ const MAX_TEXT_BYTES = 1024;
 const MAX_NODE_BYTES = 512 * 1024;
 /** Bytes of the error in a NACK, of which `MAX_ERROR_TEXT` characters are kept. */
 const MAX_ERROR_BYTES = 64 * 1024;
-const LENGTH_DELIMITED = 2;
 
 /** What each field of a request may be, by its number. */
 type Kind = "node" | "name" | "text" | "claim" | "error";
@@ -55,27 +54,19 @@ const WORDS: Record<Kind, string> = {
  * ends at the first name too many.
  */
 export function excessOf(variant: Request["variant"], bytes: Uint8Array, maxNames: number): "names" | (string & {}) | undefined {
-  const fields = FIELDS[variant];
-  const reader = new BinaryReader(bytes);
+  const kinds = FIELDS[variant];
   let seen = 0;
   try {
-    while (reader.pos < reader.len) {
-      const tag = reader.uint32();
+    for (const fields = new Fields(bytes); fields.next(); ) {
       seen += 1;
-      const kind = fields.get(tag >>> 3);
-      if ((tag & 7) !== LENGTH_DELIMITED) reader.skip(tag & 7, tag >>> 3);
-      else {
-        const length = reader.uint32();
-        // No message at all: decoding tells.
-        if (length > reader.len - reader.pos) return undefined;
-        if (kind !== undefined && length > BYTES[kind]) return `${WORDS[kind]} may have at most ${BYTES[kind]} bytes, not ${length}`;
-        reader.pos += length;
-      }
+      const kind = fields.isDelimited ? kinds.get(fields.number) : undefined;
+      const length = fields.end - fields.start;
+      if (kind !== undefined && length > BYTES[kind]) return `${WORDS[kind]} may have at most ${BYTES[kind]} bytes, not ${length}`;
       // Every other field comes once. What an encoder repeats without need counts as a name.
-      if (seen > maxNames + fields.size) return "names";
+      if (seen > maxNames + kinds.size) return "names";
     }
   } catch {
-    // Decoding tells what is wrong.
+    // No message at all: decoding tells what is wrong.
   }
   return undefined;
 }
