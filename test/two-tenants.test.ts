@@ -3,6 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { median } from "../bench/processes.ts";
 import { pushModule } from "../oci/index.ts";
 import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
 import { startEchoApp } from "./support/echo-app.ts";
@@ -225,8 +226,4 @@ async function residentMiB(pid: number): Promise<number> {
 
 function ms(values: readonly number[]): string {
   return `${Math.round(median(values))} ms (longest ${Math.round(Math.max(...values))})`;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

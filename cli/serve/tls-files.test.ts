@@ -5,9 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import type { SecureContextOptions } from "node:tls";
 import { createAuthority } from "../../base/testing/certificates.ts";
-import type { Clock } from "../../model/clock.ts";
-import type { Log } from "../../model/log.ts";
-import { silentLog } from "../../model/log.ts";
+import { createLooks } from "../testing/looks.ts";
 import { openTls, type TlsFiles } from "./tls-files.ts";
 
 const authority = createAuthority("authority");
@@ -66,28 +64,15 @@ describe("TLS files that change", () => {
   /** Applied contexts and error lines; `look` is one look at the files. */
   async function watch() {
     const applied: SecureContextOptions[] = [];
-    const errors: string[] = [];
-    const log: Log = { ...silentLog, error: (message, fields) => void errors.push(`${message}: ${String(fields?.error)}`) };
-    const runs: (() => void)[] = [];
-    const clock: Clock = {
-      now: () => 0,
-      after(_ms, run) {
-        runs.push(run);
-        return () => runs.splice(0);
-      },
-    };
+    const looks = createLooks();
     const opened = await openTls(files);
     assert(opened.ok && opened.value !== undefined);
-    const stop = opened.value.watch({ setSecureContext: (context) => void applied.push(context) }, log, clock);
-    const look = async () => {
-      runs.shift()?.();
-      while (runs.length === 0) await new Promise((done) => setImmediate(done));
-    };
-    return { applied, errors, look, stop, runs };
+    const stop = opened.value.watch({ setSecureContext: (context) => void applied.push(context) }, looks.log, looks.clock);
+    return { applied, stop, ...looks };
   }
 
   test("are taken once, and not at all when they are what is in use", async () => {
-    const { applied, look, stop, runs } = await watch();
+    const { applied, look, stop, pending } = await watch();
     await look();
     assert.deepEqual(applied, []);
     write(second.cert, second.key);
@@ -95,7 +80,7 @@ describe("TLS files that change", () => {
     await look();
     assert.deepEqual(applied, [second]);
     stop();
-    assert.equal(runs.length, 0);
+    assert.equal(pending(), 0);
   });
 
   test("are seen when a symbolic link on the way to them is swapped", async () => {

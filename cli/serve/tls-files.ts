@@ -6,6 +6,7 @@ import { type Clock, systemClock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { XdsServer } from "../../xds/index.ts";
+import { watchFiles } from "./file-watch.ts";
 
 /** Where the TLS material of the xDS port is: paths of PEM files. */
 export interface TlsFiles {
@@ -23,8 +24,6 @@ export interface TlsMaterial {
   readonly ca?: string;
 }
 
-/** How often the files are looked at, in milliseconds. A look reads them, so it sees any way of changing them, a swapped symbolic link as well. */
-const INTERVAL_MS = 5_000;
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /** Reads the files and proves that they can be served with. */
@@ -83,51 +82,21 @@ export async function openTls(files: TlsFiles | undefined): Promise<Result<Tls |
     options: { ...first.value, requestCert: demand, rejectUnauthorized: false },
     watch(server, log, clock = systemClock) {
       log.info("the xDS port speaks TLS", { expires: expiry(first.value), clientCertificates: demand });
-      return watchTlsFiles({ files, current: first.value, server, log, clock });
+      return watchFiles({
+        ...{ current: first.value, clock, read: () => readTlsFiles(files), textOf: JSON.stringify },
+        taken(material) {
+          server.setSecureContext(material);
+          log.info("the xDS port has new TLS files", { expires: expiry(material) });
+        },
+        refused: (error) => log.error("the new TLS files cannot be used; those before stay in use", { error }),
+      });
     },
   });
-}
-
-interface Watched {
-  readonly files: TlsFiles;
-  readonly current: TlsMaterial;
-  readonly server: Pick<XdsServer, "setSecureContext">;
-  readonly log: Log;
-  readonly clock: Clock;
-}
-
-function watchTlsFiles({ files, current, server, log, clock }: Watched): () => void {
-  let last = textOf(ok(current));
-  let stopped = false;
-  let cancel = clock.after(INTERVAL_MS, look);
-
-  async function look(): Promise<void> {
-    const read = await readTlsFiles(files);
-    if (stopped) return;
-    const text = textOf(read);
-    if (text !== last) {
-      last = text;
-      if (read.ok) {
-        server.setSecureContext(read.value);
-        log.info("the xDS port has new TLS files", { expires: expiry(read.value) });
-      } else log.error("the new TLS files cannot be used; those before stay in use", { error: read.error.message });
-    }
-    cancel = clock.after(INTERVAL_MS, look);
-  }
-
-  return () => {
-    stopped = true;
-    cancel();
-  };
 }
 
 /** When the server's certificate ends, for logs. */
 function expiry({ cert }: TlsMaterial): string {
   return certificates(cert)[0]?.validToDate.toISOString() ?? "never";
-}
-
-function textOf(read: Result<TlsMaterial>): string {
-  return read.ok ? JSON.stringify(read.value) : read.error.message;
 }
 
 function certificates(text: string): readonly X509Certificate[] {

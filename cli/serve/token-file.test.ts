@@ -3,8 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { Clock } from "../../model/clock.ts";
-import { type Log, silentLog } from "../../model/log.ts";
+import { createLooks } from "../testing/looks.ts";
 import { readersOf } from "./readers.ts";
 import { openTokens } from "./token-file.ts";
 
@@ -18,21 +17,8 @@ test("a token file is taken when it changes; one that cannot be used is logged o
   const opened = await openTokens(path);
   assert(opened.ok && opened.value !== undefined);
   const { tokens } = opened.value;
-  const errors: string[] = [];
-  const log: Log = { ...silentLog, error: (message, fields) => void errors.push(`${message}: ${String(fields?.error)}`) };
-  const runs: (() => void)[] = [];
-  const clock: Clock = {
-    now: () => 0,
-    after(_ms, run) {
-      runs.push(run);
-      return () => runs.splice(0);
-    },
-  };
+  const { log, clock, errors, look, pending } = createLooks();
   const stop = opened.value.watch(log, clock);
-  const look = async () => {
-    runs.shift()?.();
-    while (runs.length === 0) await new Promise((done) => setImmediate(done));
-  };
   const readers = readersOf(tokens);
   const check = (authorization?: string) => {
     const checked = readers.check(authorization);
@@ -52,7 +38,7 @@ test("a token file is taken when it changes; one that cannot be used is logged o
   await look();
   assert.equal(check(READER), "Unauthorized");
   stop();
-  assert.equal(runs.length, 0);
+  assert.equal(pending(), 0);
   const none = await openTokens(join(dir, "none"));
   assert(!none.ok);
   assert.match(none.error.message, /^--token-auth-file .*none cannot be read: ENOENT/);

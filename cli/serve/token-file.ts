@@ -4,6 +4,7 @@ import { type Clock, systemClock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { createTokens, type LiveTokens, parseTokens } from "../../xds/index.ts";
+import { watchFiles } from "./file-watch.ts";
 
 /** The tokens of a file, and a watch on it. */
 export interface TokenFile {
@@ -12,8 +13,6 @@ export interface TokenFile {
   watch(log: Log, clock?: Clock): () => void;
 }
 
-/** How often the file is looked at, in milliseconds: as often as those of TLS. */
-const INTERVAL_MS = 5_000;
 /** 10,000 entries of 400 bytes. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
@@ -23,7 +22,18 @@ export async function openTokens(path: string | undefined): Promise<Result<Token
   const first = await readTokens(path);
   if (!first.ok) return first;
   const tokens = createTokens(first.value.table);
-  return ok({ tokens, watch: (log, clock = systemClock) => watchTokens(path, first.value.text, tokens, log, clock) });
+  return ok({
+    tokens,
+    watch: (log, clock = systemClock) =>
+      watchFiles({
+        ...{ current: first.value, clock, read: () => readTokens(path), textOf: ({ text }) => text },
+        taken({ table }) {
+          tokens.replace(table);
+          log.info("the token file is read anew", { tokens: table.size });
+        },
+        refused: (error) => log.error("the new token file cannot be used; the tokens before stay in use", { error }),
+      }),
+  });
 }
 
 async function readTokens(path: string) {
@@ -36,31 +46,6 @@ async function readTokens(path: string) {
   if (text.length > MAX_BYTES) return unusable(path, `has more than ${MAX_BYTES} bytes`);
   const parsed = parseTokens(text);
   return parsed.ok ? ok({ text, table: parsed.value }) : unusable(path, parsed.error.message);
-}
-
-function watchTokens(path: string, first: string, tokens: LiveTokens, log: Log, clock: Clock): () => void {
-  let last = first;
-  let stopped = false;
-  let cancel = clock.after(INTERVAL_MS, look);
-
-  async function look(): Promise<void> {
-    const read = await readTokens(path);
-    if (stopped) return;
-    const text = read.ok ? read.value.text : read.error.message;
-    if (text !== last) {
-      last = text;
-      if (read.ok) {
-        tokens.replace(read.value.table);
-        log.info("the token file is read anew", { tokens: read.value.table.size });
-      } else log.error("the new token file cannot be used; the tokens before stay in use", { error: read.error.message });
-    }
-    cancel = clock.after(INTERVAL_MS, look);
-  }
-
-  return () => {
-    stopped = true;
-    cancel();
-  };
 }
 
 function unusable(path: string, why: string): Result<never> {
