@@ -15,7 +15,7 @@ export const allowAddressFlag = {
   type: "string",
   multiple: true,
   value: "CIDR",
-  help: "let URLs, token services and redirects lead to these addresses, e.g. 10.0.0.0/8",
+  help: "let images, URLs, token services and redirects lead to these addresses, e.g. 10.0.0.0/8",
   env: "WEIR_ALLOW_ADDRESS",
 } as const satisfies Flag;
 

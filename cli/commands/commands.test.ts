@@ -130,3 +130,12 @@ describe("the fleet", () => {
     assert.doesNotMatch(readFileSync(join(folder, "f.yaml"), "utf8"), /rollout-paused/);
   });
 });
+
+test("identity issue says that it made the authority, once: another server would not take the certificate", async () => {
+  const now = Date.UTC(2026, 0, 1);
+  const issue = () => weir(["identity", "issue", "--node", "web-1", "--data", join(dir, "unserved"), "--out", join(dir, "web-1")], { now });
+  const first = await issue();
+  assert.match(first.out, /^issued .*\(node web-1 of namespace default/);
+  assert.match(first.err, /^note: --data .*unserved had no authority, so one was made; only a weir serve --xds-tls auto with this --data/);
+  assert.equal((await issue()).err, "");
+});

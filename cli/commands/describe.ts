@@ -14,7 +14,8 @@ export const describe = defineCommand({
   name: "describe",
   summary: "Show one filter in full: what runs where and why, what happens next and when",
   about: `The bar shows the selected proxies: # runs the wanted revision, x rejected it, . does not have it yet, | is the end of a wave. Only the running server
-    (--server) knows which proxies those are; without it the rest is still shown.`,
+    (--server) knows which proxies those are; without it the rest is still shown. A proxy that is
+    lost is not connected; \`weir proxies\` counts it as pending.`,
   args: filterArgument,
   flags: { ...fleetFlags, ...outputFlag },
   examples: [

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { writeFileAtomically } from "../../base/atomic-file.ts";
@@ -6,6 +7,7 @@ import { fail, ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { readDuration } from "../args/duration.ts";
 import { usage } from "../args/usage.ts";
+import { printNote } from "../output.ts";
 
 /** `weir identity issue`: a proxy's certificate from the authority of `weir serve --xds-tls auto`. */
 export const identityIssue = defineCommand({
@@ -43,8 +45,14 @@ export const identityIssue = defineCommand({
         `--node takes letters, digits, '.', '_' and '-', and --namespace is a namespace's name; "${namespace}" and "${node}" make no identity`,
       );
     const { ownAuthority } = await import("../identity/authority.ts");
+    const isNew = !existsSync(join(data, "private", "ca"));
     const authority = await ownAuthority(resolve(data), terminal.now());
     if (!authority.ok) return authority;
+    if (isNew)
+      printNote(
+        `--data ${data} had no authority, so one was made; only a weir serve --xds-tls auto with this --data takes the certificate`,
+        terminal,
+      );
     const { issueCertificate } = await import("../identity/certificate.ts");
     const now = terminal.now();
     const { cert, key } = issueCertificate(authority.value, { purpose: "client", name: node, uris: [uri], now, validMs: validMs.value });

@@ -38,7 +38,7 @@ export const accessFlags = {
     type: "string",
     value: "FILE",
     completes: "file",
-    help: "demand client certificates, issued by one of these authorities (PEM)",
+    help: "demand client certificates with a SPIFFE id, issued by one of these authorities (PEM)",
     env: "WEIR_XDS_CLIENT_CA",
   },
   "xds-trust-domain": {
