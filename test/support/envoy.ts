@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { installEnvoy } from "../../scripts/tools/envoy.ts";
+import { type EnvoyVersion, installEnvoy, installEnvoyVersion } from "../../scripts/tools/envoy.ts";
 import { type Exit, type Process, startProcess } from "./process.ts";
 import { createTempFolder } from "./temp-folder.ts";
 
@@ -32,13 +32,15 @@ export interface EnvoyOptions {
   /** Worker threads; 2 by default. */
   readonly concurrency?: number;
   readonly args?: readonly string[];
+  /** This very version, not the one that tests run on. */
+  readonly version?: EnvoyVersion;
 }
 
 const ADMIN = "admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}";
 
 /** Starts a real Envoy and waits until its admin interface answers; listeners may still be warming. Several can run side by side. */
 export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
-  const binary = await installEnvoy();
+  const binary = await (options.version === undefined ? installEnvoy() : installEnvoyVersion(options.version));
   const folder = await createTempFolder("envoy");
   const config = join(folder.path, "envoy.yaml");
   const adminFile = join(folder.path, "admin");
