@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { buildExamples } from "./build-examples.ts";
 import { check } from "./check.ts";
+import { buildHello } from "./examples/hello.ts";
 import { installTools } from "./install-tools.ts";
 import { type Kind, runsAlone, testFiles } from "./tests/files.ts";
 import { type RunOptions, runTests } from "./tests/run.ts";
@@ -37,6 +38,7 @@ async function main(what: string): Promise<boolean> {
 async function endToEnd(): Promise<boolean> {
   await installTools(console.log);
   await buildExamples();
+  await buildHello();
   const { together = [], alone = [] } = Object.groupBy(await testFiles("e2e"), (file) => (runsAlone(file) ? "alone" : "together"));
   const first = await runTests(together, LIMITS.e2e);
   return !first.stopped && (await runTests(alone, LIMITS.alone)).passed && first.passed;
