@@ -10,7 +10,8 @@ export { applyManifest, deleteManifest, type Edited, patchManifest } from "./sou
 export { formatOf, MAX_FILE_BYTES, manifestNames, readFolder, readManifestText } from "./source/folder/files.ts";
 export { createFolderSource } from "./source/folder/folder.ts";
 export { describeForeign, type ManifestFormat, type ManifestObject, readManifest } from "./source/folder/manifest.ts";
-export { type ApiFailure, createKubeApi, type KubeApi } from "./source/kubernetes/api.ts";
+export { createKubeApi } from "./source/kubernetes/api.ts";
+export { startReflector } from "./source/kubernetes/reflector.ts";
 export { createRevisionStore } from "./source/kubernetes/revisions.ts";
 export { createKubernetesSource } from "./source/kubernetes/source.ts";
 export type { FilterEvent, Source } from "./source/source.ts";

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { KubeConfig } from "@kubernetes/client-node";
+import type { KubeApi } from "../model/kube.ts";
 import { GOOD } from "../operator/parse/accepted.cases.ts";
 import { withDefaults } from "../operator/parse/defaults.ts";
 import { problemsOf } from "../operator/parse/filter.ts";
 import { BAD } from "../operator/parse/refused.cases.ts";
 import { type Rule, type Schema, wasmFilterSchema } from "../operator/parse/schema.ts";
-import { createKubeApi, type KubeApi } from "../operator/source/kubernetes/api.ts";
+import { createKubeApi } from "../operator/source/kubernetes/api.ts";
 import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
 import { startTcpProxy } from "./support/tcp-proxy.ts";
 

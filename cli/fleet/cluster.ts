@@ -1,9 +1,10 @@
 import type { KubeConfig } from "@kubernetes/client-node";
 import { type FilterKey, filterId } from "../../model/filter.ts";
 import { API_VERSION, KIND, type WasmFilter } from "../../model/gen/wasmfilter.ts";
+import type { ApiFailure, KubeApi } from "../../model/kube.ts";
 import { silentLog } from "../../model/log.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
-import { type ApiFailure, createKubeApi, createRevisionStore, type KubeApi } from "../../operator/index.ts";
+import { createKubeApi, createRevisionStore } from "../../operator/index.ts";
 import { type Applied, byName, type FilterPatch, type FleetClient, type Manifest } from "./client.ts";
 import { type KubeconfigChoice, loadKubeconfig } from "./kubeconfig.ts";
 

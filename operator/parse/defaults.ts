@@ -1,7 +1,8 @@
 import { isRecord } from "../../base/json.ts";
+import type { Fields } from "../../model/kube.ts";
 import type { Schema } from "./schema.ts";
 
-export type Fields = Readonly<Record<string, unknown>>;
+export type { Fields };
 
 export function isFields(value: unknown): value is Fields {
   return isRecord(value);

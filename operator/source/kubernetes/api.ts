@@ -1,42 +1,8 @@
 import type { KubeConfig, ResponseContext } from "@kubernetes/client-node";
-import { type Failure, ok, type Result } from "../../../model/result.ts";
-import { type Fields, isFields } from "../../parse/defaults.ts";
+import type { ApiFailure, ApiRequest, Fields, KubeApi, WatchEvent } from "../../../model/kube.ts";
+import { ok } from "../../../model/result.ts";
+import { isFields } from "../../parse/defaults.ts";
 import { createAuthorize } from "./authorize.ts";
-
-/** The API server refused, or was not reached (`status` 0). */
-export interface ApiFailure extends Failure {
-  /** HTTP status. */
-  readonly status: number;
-}
-
-export interface ApiRequest {
-  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-  readonly path: string;
-  readonly query?: Readonly<Record<string, string>>;
-  readonly body?: unknown;
-  /** Default `application/json`. */
-  readonly contentType?: string;
-  readonly signal?: AbortSignal;
-}
-
-/** https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes */
-export interface WatchEvent {
-  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
-  readonly object: Fields;
-}
-
-/** The Kubernetes REST API as far as Weir needs it, with the credentials of a kubeconfig. Never throws for what the server or network does. */
-export interface KubeApi {
-  /** `https://host:port` */
-  readonly server: string;
-  /** One request, answered within `timeoutMs`. */
-  request(request: ApiRequest): Promise<Result<Fields, ApiFailure>>;
-  /**
-   * Calls `onEvent` for each event until the server ends the stream (it does so every few minutes), the stream breaks, or nothing comes for
-   * `idleMs` although bookmarks are due. The failure says which. Status 410: the resource version is too old, list again.
-   */
-  watch(request: ApiRequest, onEvent: (event: WatchEvent) => void): Promise<Result<void, ApiFailure>>;
-}
 
 export interface KubeApiOptions {
   readonly kubeConfig: KubeConfig;

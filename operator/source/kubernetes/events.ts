@@ -4,9 +4,9 @@ import { TokenBucket } from "../../../base/token-bucket.ts";
 import type { Clock } from "../../../model/clock.ts";
 import { type FilterKey, filterId } from "../../../model/filter.ts";
 import { API_VERSION, KIND } from "../../../model/gen/wasmfilter.ts";
+import type { KubeApi } from "../../../model/kube.ts";
 import type { Log } from "../../../model/log.ts";
 import type { FilterEvent } from "../source.ts";
-import type { KubeApi } from "./api.ts";
 
 /**
  * Writes Kubernetes Events, as `kubectl describe` shows them. A repeated event raises the count of the existing Event. Events are rate limited

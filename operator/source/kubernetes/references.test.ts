@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { systemClock } from "../../../model/clock.ts";
+import type { KubeApi } from "../../../model/kube.ts";
 import { silentLog } from "../../../model/log.ts";
 import { ok } from "../../../model/result.ts";
-import type { KubeApi } from "./api.ts";
 import { createReferences } from "./references.ts";
 
 describe("Secrets and ConfigMaps of a cluster", () => {

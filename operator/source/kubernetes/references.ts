@@ -1,12 +1,12 @@
 import { inBackground } from "../../../base/boundary.ts";
 import { shared } from "../../../base/shared.ts";
 import type { Clock } from "../../../model/clock.ts";
+import type { ApiFailure, KubeApi, KubeObject, Reflector } from "../../../model/kube.ts";
 import type { Log } from "../../../model/log.ts";
 import { fail, failForNow, ok, type Result } from "../../../model/result.ts";
 import { isFields } from "../../parse/defaults.ts";
 import { type Data, sameData, type Versioned } from "../data.ts";
-import type { ApiFailure, KubeApi } from "./api.ts";
-import { type KubeObject, type Reflector, startReflector } from "./reflector.ts";
+import { startReflector } from "./reflector.ts";
 
 export type ReferenceKind = "secret" | "configmap";
 

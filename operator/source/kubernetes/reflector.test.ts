@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import type { Clock } from "../../../model/clock.ts";
+import type { ApiFailure, ApiRequest, KubeApi, WatchEvent } from "../../../model/kube.ts";
 import { silentLog } from "../../../model/log.ts";
 import { ok, type Result } from "../../../model/result.ts";
 import type { Fields } from "../../parse/defaults.ts";
-import type { ApiFailure, ApiRequest, KubeApi, WatchEvent } from "./api.ts";
 import { startReflector } from "./reflector.ts";
 
 const object = (name: string, resourceVersion: string) => ({ metadata: { name, uid: `uid-${name}`, resourceVersion } });

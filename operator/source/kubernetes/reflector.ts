@@ -1,41 +1,7 @@
 import { type BackoffPolicy, backoff } from "../../../base/backoff.ts";
 import { bounded } from "../../../base/boundary.ts";
-import type { Clock } from "../../../model/clock.ts";
-import type { Log } from "../../../model/log.ts";
-import { type Fields, isFields } from "../../parse/defaults.ts";
-import type { ApiFailure, KubeApi } from "./api.ts";
-
-export interface KubeObject extends Fields {
-  readonly metadata: Fields & {
-    readonly name: string;
-    readonly namespace?: string;
-    readonly uid: string;
-    readonly resourceVersion: string;
-  };
-}
-
-export interface ReflectorOptions {
-  readonly api: KubeApi;
-  /** Path of the collection, e.g. `/api/v1/namespaces/shop/secrets`. */
-  readonly path: string;
-  readonly fieldSelector?: string;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** 0 to 1, for jitter. */
-  readonly random: () => number;
-  /** All objects, as listed. Called again after every gap. */
-  readonly onList: (objects: readonly KubeObject[]) => void;
-  readonly onEvent: (type: "ADDED" | "MODIFIED" | "DELETED", object: KubeObject) => void;
-  /** The collection cannot be listed or watched now. `undefined`: it can again. */
-  readonly onTrouble: (failure: ApiFailure | undefined) => void;
-}
-
-/** Follows a collection of the API server until stopped: lists, watches, and after a failure backs off and lists again. */
-export interface Reflector {
-  /** Resolves after the first list, or on `stop`. */
-  readonly listed: Promise<void>;
-  stop(): Promise<void>;
-}
+import type { ApiFailure, Fields, KubeObject, Reflector, ReflectorOptions } from "../../../model/kube.ts";
+import { isFields } from "../../parse/defaults.ts";
 
 const PAGE = "500";
 const PAUSE: BackoffPolicy = { firstMs: 200, longestMs: 30_000, jitter: [0.5, 1] };
@@ -63,7 +29,8 @@ class CollectionReflector implements Reflector {
 
   constructor(options: ReflectorOptions) {
     this.options = options;
-    this.query = options.fieldSelector === undefined ? {} : { fieldSelector: options.fieldSelector };
+    const { fieldSelector, labelSelector } = options;
+    this.query = { ...(fieldSelector === undefined ? {} : { fieldSelector }), ...(labelSelector === undefined ? {} : { labelSelector }) };
     this.running = this.run();
   }
 

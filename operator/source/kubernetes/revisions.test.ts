@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { digestOf } from "../../../model/digest.ts";
+import type { ApiRequest, KubeApi } from "../../../model/kube.ts";
 import { silentLog } from "../../../model/log.ts";
 import { ok } from "../../../model/result.ts";
 import type { Revision } from "../../../model/revision.ts";
 import { DEFAULT_SETTINGS } from "../../../model/settings.ts";
 import { isObjectName } from "../../parse/names.ts";
-import type { ApiRequest, KubeApi } from "./api.ts";
 import { createRevisionStore, revisionName } from "./revisions.ts";
 
 /** An API server that keeps ControllerRevisions, and loses its answer to the first request. */

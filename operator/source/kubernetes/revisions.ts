@@ -1,12 +1,12 @@
 import { digestOf } from "../../../model/digest.ts";
 import { type FilterKey, filterId } from "../../../model/filter.ts";
 import { API_VERSION, KIND } from "../../../model/gen/wasmfilter.ts";
+import type { KubeApi } from "../../../model/kube.ts";
 import type { Log } from "../../../model/log.ts";
 import { fail, ok, type Result } from "../../../model/result.ts";
 import { type Revision, withoutSecretText } from "../../../model/revision.ts";
 import { type Fields, isFields } from "../../parse/defaults.ts";
 import { fromRecord } from "../revision-record.ts";
-import type { KubeApi } from "./api.ts";
 
 export const UID_LABEL = "weir.dev/filter-uid";
 

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { type FilterKey, filterId } from "../../../model/filter.ts";
 import type { WasmFilter, WasmFilterStatus } from "../../../model/gen/wasmfilter.ts";
+import type { KubeApi } from "../../../model/kube.ts";
 import { fail, failForNow, ok, type Result } from "../../../model/result.ts";
-import type { KubeApi } from "./api.ts";
 
 const MAX_CONFLICTS = 5;
 

@@ -1,0 +1,77 @@
+import type { Clock } from "./clock.ts";
+import type { Log } from "./log.ts";
+import type { Failure, Result } from "./result.ts";
+
+/** A JSON object of the Kubernetes API, before it is looked at. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** The API server refused, or was not reached (`status` 0). */
+export interface ApiFailure extends Failure {
+  /** HTTP status. */
+  readonly status: number;
+}
+
+export interface ApiRequest {
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  /** Default `application/json`. */
+  readonly contentType?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes */
+export interface WatchEvent {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
+  readonly object: Fields;
+}
+
+/** The Kubernetes REST API as far as Weir needs it, with the credentials of a kubeconfig. Never throws for what the server or network does. */
+export interface KubeApi {
+  /** `https://host:port` */
+  readonly server: string;
+  /** One request, answered within a time. */
+  request(request: ApiRequest): Promise<Result<Fields, ApiFailure>>;
+  /**
+   * Calls `onEvent` for each event until the server ends the stream (it does so every few minutes), the stream breaks, or nothing comes for
+   * long although bookmarks are due. The failure says which. Status 410: the resource version is too old, list again.
+   */
+  watch(request: ApiRequest, onEvent: (event: WatchEvent) => void): Promise<Result<void, ApiFailure>>;
+}
+
+export interface KubeObject extends Fields {
+  readonly metadata: Fields & {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly uid: string;
+    readonly resourceVersion: string;
+  };
+}
+
+export interface ReflectorOptions {
+  readonly api: KubeApi;
+  /** Path of the collection, e.g. `/api/v1/namespaces/shop/secrets`. */
+  readonly path: string;
+  readonly fieldSelector?: string;
+  readonly labelSelector?: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** 0 to 1, for jitter. */
+  readonly random: () => number;
+  /** All objects, as listed. Called again after every gap. */
+  readonly onList: (objects: readonly KubeObject[]) => void;
+  readonly onEvent: (type: "ADDED" | "MODIFIED" | "DELETED", object: KubeObject) => void;
+  /** The collection cannot be listed or watched now. `undefined`: it can again. */
+  readonly onTrouble: (failure: ApiFailure | undefined) => void;
+}
+
+/** Follows a collection of the API server until stopped: lists, watches, and after a failure backs off and lists again. */
+export interface Reflector {
+  /** Resolves after the first list, or on `stop`. */
+  readonly listed: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts a reflector. */
+export type Follow = (options: ReflectorOptions) => Reflector;
