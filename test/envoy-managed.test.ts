@@ -168,6 +168,30 @@ describe("a listener in use", () => {
     });
   }
 
+  for (const [form, type] of [
+    ["chain", "HTTP"],
+    ["chain", "Network"],
+    ["filters", "HTTP"],
+    ["filters", "Network"],
+  ] as const) {
+    test(`a managed sidecar whose very first ${type} filter cannot load lets nothing pass, not even after it reconnects (${form})`, async (t) => {
+      const sidecar = await startSidecar(t, form);
+      const first = type === "HTTP" ? [] : [guard];
+      await sidecar.control.refused({ default: [...first, chainEntry("bad", await badModules.junk(), { type })] });
+      const passed = async () => (await get(sidecar.port)).status === 200;
+      await eventually("the listener", async () => (await stat(sidecar.envoy, "listener_manager.total_listeners_active")) === 1);
+      for (let i = 0; i < 5; i++) assert.equal(await passed(), false);
+      const asked = () =>
+        sidecar.tap.passed.filter(({ from, message }) => from === "proxy" && message.typeUrl === typeUrls.extensionConfig).length;
+      const before = asked();
+      sidecar.tap.cut();
+      await eventually("it to ask for its filters again", () => asked() > before);
+      for (let i = 0; i < 50; i++) assert.equal(await passed(), false, "after it reconnected");
+      sidecar.control.desire({ default: [guard] });
+      await eventually("requests to pass", passed);
+    });
+  }
+
   for (const form of ["chain", "filters"] as const) {
     test(`a network filter comes to a managed sidecar's listener and goes (${form})`, async (t) => {
       const sidecar = await startSidecar(t, form);

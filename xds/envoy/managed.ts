@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { isIP } from "node:net";
-import type { Chain } from "../../model/delivery.ts";
+import type { Chain, ChainEntry } from "../../model/delivery.ts";
 import type { FilterType } from "../../model/settings.ts";
 import { Cluster, Cluster_DiscoveryType, Cluster_DnsLookupFamily } from "../gen/envoy/config/cluster/v3/cluster.ts";
 import type { Address } from "../gen/envoy/config/core/v3/address.ts";
@@ -41,6 +41,12 @@ export function managedResources(sidecar: ManagedSidecar, dialect: Dialect, chai
   const listener = resource(typeUrls.listener, LISTENER, Listener.encode(inbound(sidecar, dialect, chains)).finish());
   const route = resource(typeUrls.route, ROUTE, RouteConfiguration.encode(toApp).finish());
   return isNamed(sidecar) ? [cluster, listener, route] : [cluster, endpoints, listener, route];
+}
+
+/** The names of single filters that this listener has places for; whole chains are not among them. Other arguments as those of `managedResources`. */
+export function managedPlaces({ slots }: ManagedSidecar, { form }: Dialect, chains: ReadonlyMap<string, Chain>): ReadonlySet<string> {
+  const isPlace = ({ type }: ChainEntry) => type === "Network" || form === "filters";
+  return new Set(slots.flatMap((slot) => (chains.get(slot) ?? []).filter(isPlace).map(({ filter }) => wasmName(slot, filter))));
 }
 
 /** Endpoints are addresses. An app with a host name needs a cluster that resolves it. */

@@ -43,7 +43,7 @@ export class Ledger {
   private overtaken: Map<string, Offer> | undefined;
   /** Rejected version -> why. */
   private rejections: Map<string, Rejection> | undefined;
-  private saidVacant = false;
+  private saidNew = false;
 
   constructor(name: string, slot: string, filter: FilterKey | undefined) {
     this.name = name;
@@ -76,9 +76,9 @@ export class Ledger {
     return lastGood !== undefined && !this.rejects(lastGood.resource.version) ? lastGood.resource : undefined;
   }
 
-  /** True while the proxy holds nothing under this name, as it said itself, and has acknowledged nothing since. */
-  get vacant(): boolean {
-    return this.saidVacant && this.acknowledged === undefined;
+  /** True for a new place of a listener in use, until the proxy acknowledged something in it. */
+  get isNewPlace(): boolean {
+    return this.saidNew && this.acknowledged === undefined;
   }
 
   desire(offer: Offer): void {
@@ -121,10 +121,13 @@ export class Ledger {
     return this.rejections?.has(version) ?? false;
   }
 
-  /** The proxy subscribes anew and says that it holds this version (`undefined`: nothing). An answer that it owed is lost. */
-  claimed(version: string | undefined): void {
+  /**
+   * The proxy subscribes anew and says that it holds this version (`undefined`: nothing). An answer that it owed is lost.
+   * `isNewPlace`: it takes requests already, by a listener that had no place for this.
+   */
+  claimed(version: string | undefined, isNewPlace = false): void {
     this.loseAnswer(version);
-    this.saidVacant = version === undefined;
+    this.saidNew = version === undefined && isNewPlace;
     if (version === undefined || version !== this.acknowledged?.version) this.acknowledged = undefined;
   }
 

@@ -15,7 +15,7 @@ import type { Offers } from "./offers.ts";
 import type { Proxies } from "./proxies.ts";
 import { isNewest, type ProxyRecord } from "./proxy.ts";
 import type { Pulses } from "./pulses.ts";
-import { isManaged, managedKey, serve, serveManaged } from "./serve.ts";
+import { isManaged, isNewPlace, managedKey, serve, serveManaged } from "./serve.ts";
 
 /** Names whose history is kept after a proxy unsubscribed: it asks again when its listener is built anew, and what it rejected must not come again. */
 const MAX_LEFT = 64;
@@ -45,7 +45,8 @@ export class FleetObserver implements StreamObserver {
     const record = proxies.getOrAdd(node, clock.now());
     if (record.streams.size === 0) {
       record.since = clock.now();
-      record.listening = false;
+      record.listening = undefined;
+      record.resumed = false;
       this.adopt(record, node);
       pulses.opened(record, { node, connection });
     }
@@ -57,21 +58,27 @@ export class FleetObserver implements StreamObserver {
     const record = this.recordOf(stream);
     if (record === undefined || typeUrl !== typeUrls.extensionConfig) return;
     for (const name of removed) this.unsubscribed(record, name, stream.id);
+    // With what it holds a proxy names, in one request, all the places that it has.
+    const holds = resuming || added.some(({ claimed }) => claimed !== undefined);
+    const isNew = (name: string) => !holds && isNewPlace(record, name);
     for (const { name, claimed } of added) {
       const ledger = subscribe(record, name, stream.id);
       if (ledger === undefined) continue;
       record.left?.delete(name);
       if (resuming) ledger.resumed();
-      else this.claimed(record, ledger, claimed);
+      else this.claimed(record, ledger, claimed, isNew(name));
       if (record.assigned !== undefined) this.serve(record, ledger);
     }
+    record.resumed ||= holds;
     this.options.proxies.touch(record);
   }
 
   answered(stream: XdsStream, typeUrl: string, { items, error }: Pick<Answer, "items" | "error">): void {
     const record = this.recordOf(stream);
     if (record === undefined) return;
-    if (typeUrl === typeUrls.listener && error === undefined) record.listening = true;
+    if (typeUrl === typeUrls.listener && error === undefined && items.some(({ version }) => version === record.listener?.version)) {
+      record.listening = record.listener;
+    }
     if (typeUrl !== typeUrls.extensionConfig) return;
     for (const { name, version } of items) {
       const ledger = record.ledgers.get(name);
@@ -115,9 +122,9 @@ export class FleetObserver implements StreamObserver {
   }
 
   /** A process that holds nothing where there was something is a new one. */
-  private claimed(record: ProxyRecord, ledger: Ledger, version: string | undefined): void {
+  private claimed(record: ProxyRecord, ledger: Ledger, version: string | undefined, isNew: boolean): void {
     if (version === undefined && ledger.running !== undefined) record.pulse.renewed(this.options.clock.now());
-    ledger.claimed(version);
+    ledger.claimed(version, isNew);
   }
 
   /** What nobody asks for any more is let go, all but the history of the last few names. */

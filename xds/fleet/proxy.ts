@@ -12,14 +12,24 @@ export interface Opened {
   readonly connection: XdsStream["connection"];
 }
 
+export interface ManagedListener {
+  readonly version: string;
+  /** Names of the single filters that it has places for. */
+  readonly places: ReadonlySet<string>;
+}
+
 /** What this server knows of one proxy. */
 export interface ProxyRecord {
   /** Of the oldest open stream: one that comes beside it changes nothing of what this proxy is. When none is open, of the last one. */
   node: NodeInfo;
   /** Ids of the open streams, the oldest first, what each said of itself, and what carries it. */
   readonly streams: Map<number, Opened>;
-  /** True when it acknowledged the listener of a managed sidecar since it connected. */
-  listening: boolean;
+  /** Of a managed sidecar: the listener that it acknowledged last since it connected. */
+  listening: ManagedListener | undefined;
+  /** True once it said, since it connected, that it holds filters from before. */
+  resumed: boolean;
+  /** The listener that it is meant to have. */
+  listener: ManagedListener | undefined;
   /** By resource name. Some ledgers without subscribers are kept for their history (`left`); they are not shown while the proxy is connected. */
   readonly ledgers: Map<string, Ledger>;
   /** Resource name -> type of the filter that it held last. What fills its place must be of the same type. */
@@ -44,7 +54,9 @@ export function createProxyRecord(node: NodeInfo, now: number): ProxyRecord {
   return {
     node,
     streams: new Map(),
-    listening: false,
+    listening: undefined,
+    resumed: false,
+    listener: undefined,
     ledgers: new Map(),
     types: new Map(),
     subscribers: new Map(),

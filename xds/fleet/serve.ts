@@ -1,5 +1,5 @@
 import type { Chain } from "../../model/delivery.ts";
-import { managedResources } from "../envoy/managed.ts";
+import { managedPlaces, managedResources } from "../envoy/managed.ts";
 import type { Cache } from "../protocol/cache.ts";
 import { typeUrls } from "../protocol/resource.ts";
 import type { NodeInfo } from "../stream/node.ts";
@@ -27,7 +27,7 @@ function offerFor(offers: Offers, record: ProxyRecord, ledger: Ledger, chain: Ch
   const entry = chain.find((each) => each.filter.namespace === filter.namespace && each.filter.name === filter.name);
   if (entry !== undefined) {
     types.set(name, entry.type);
-    if (isNewPlace(record, ledger)) return offers.empty(slot, filter, entry.type, node.dialect, attempt);
+    if (ledger.isNewPlace) return offers.empty(slot, filter, entry.type, node.dialect, attempt);
     return offers.filter(slot, entry, node.dialect, attempt);
   }
   const empty = offers.empty(slot, filter, types.get(name) ?? "HTTP", node.dialect, attempt);
@@ -44,12 +44,11 @@ export function isManaged({ node }: ProxyRecord, { filter }: Ledger): boolean {
 /**
  * True for a place that was added to a listener which takes requests already. Envoy answers 500 while the first config of a place is rejected. So this
  * place is first filled with a plugin that lets everything pass, and then with its filter: a rejection of that changes nothing for requests.
+ * A place that the proxy's first listener has is none of these: no request came before it, and what is to happen without its filter is the proxy's to say.
  */
-function isNewPlace(record: ProxyRecord, ledger: Ledger): boolean {
-  if (!isManaged(record, ledger) || !ledger.vacant) return false;
-  if (record.listening) return true;
-  for (const { running } of record.ledgers.values()) if (running !== undefined) return true;
-  return false;
+export function isNewPlace({ node, listening, resumed }: ProxyRecord, name: string): boolean {
+  if (node.managed === undefined) return false;
+  return listening === undefined ? resumed : !listening.places.has(name);
 }
 
 /** A text that changes with everything in a node that the listener of a managed sidecar depends on. */
@@ -58,7 +57,8 @@ export function managedKey({ managed, dialect }: NodeInfo): string {
 }
 
 /** The listener, route and cluster of a managed sidecar. While one of its slots is on hold they do not change, because a listener may name the slot's filters. */
-export function serveManaged(cache: Cache, { node, assigned }: ProxyRecord): void {
+export function serveManaged(cache: Cache, record: ProxyRecord): void {
+  const { node, assigned } = record;
   if (node.managed === undefined || assigned === undefined) return;
   const chains = new Map<string, Chain>();
   for (const slot of node.managed.slots) {
@@ -67,6 +67,8 @@ export function serveManaged(cache: Cache, { node, assigned }: ProxyRecord): voi
     chains.set(slot, chain);
   }
   const resources = managedResources(node.managed, node.dialect, chains);
+  const version = resources.find(({ typeUrl }) => typeUrl === typeUrls.listener)?.version ?? "";
+  record.listener = { version, places: managedPlaces(node.managed, node.dialect, chains) };
   for (const typeUrl of [typeUrls.cluster, typeUrls.endpoint, typeUrls.listener, typeUrls.route]) {
     cache.set(
       node.key,
