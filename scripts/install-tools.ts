@@ -1,18 +1,23 @@
+import { installDebianParts } from "./tools/debian.ts";
 import { installEnvoy } from "./tools/envoy.ts";
-import { GO_TOOLS, installGoTool } from "./tools/go.ts";
-
+import { GO_TOOLS, installGoTool, NODE_GO_TOOLS } from "./tools/go.ts";
+import { lacksForNode } from "./tools/node-machine.ts";
 import { ToolError } from "./tools/run.ts";
 
 /** Fetches or builds every real part that the tests need, one line each. Throws a ToolError on the first that cannot be had. */
 export async function installTools(print: (line: string) => void): Promise<void> {
   await timed("envoy", installEnvoy, print);
   for (const tool of GO_TOOLS) await timed(tool, () => installGoTool(tool), print);
+  const lacks = await lacksForNode();
+  if (lacks !== undefined) return print(`no node of Kubernetes on this machine, so nothing that runs one: ${lacks}`);
+  await timed("containerd, runc", installDebianParts, print);
+  for (const tool of NODE_GO_TOOLS) await timed(tool, () => installGoTool(tool), print);
 }
 
 async function timed(name: string, install: () => Promise<string>, print: (line: string) => void): Promise<void> {
   const start = performance.now();
   const path = await install();
-  print(`${name.padEnd(15)} ${((performance.now() - start) / 1000).toFixed(1).padStart(6)} s  ${path}`);
+  print(`${name.padEnd(23)} ${((performance.now() - start) / 1000).toFixed(1).padStart(6)} s  ${path}`);
 }
 
 if (import.meta.main) {

@@ -5,32 +5,77 @@ import { cached, keyOf } from "./cache.ts";
 import { needGo } from "./machine.ts";
 import { outsideNpm, runOk, ToolError } from "./run.ts";
 
-/** The module that pins the real parts which the tests run against. */
-const MODULE = fileURLToPath(new URL("../../tools/", import.meta.url));
+/** The modules that pin the real parts which the tests run against. Each has its own versions of what it depends on, so a change in one builds no other again. */
+const MODULES = fileURLToPath(new URL("../../tools/", import.meta.url));
 
-const PACKAGES = {
-  "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
-  kubectl: "k8s.io/kubernetes/cmd/kubectl",
-  etcd: "go.etcd.io/etcd/server/v3",
-  registry: "github.com/distribution/distribution/v3/cmd/registry",
-} as const;
+interface Tool {
+  /** Folder of its module below `tools/`. */
+  readonly module: string;
+  readonly package: string;
+}
 
-export type GoTool = keyof typeof PACKAGES;
-export const GO_TOOLS = Object.keys(PACKAGES) as GoTool[];
+/** What every machine that runs the tests builds. */
+const TOOLS = {
+  "kube-apiserver": { module: "", package: "k8s.io/kubernetes/cmd/kube-apiserver" },
+  kubectl: { module: "", package: "k8s.io/kubernetes/cmd/kubectl" },
+  etcd: { module: "", package: "go.etcd.io/etcd/server/v3" },
+  registry: { module: "", package: "github.com/distribution/distribution/v3/cmd/registry" },
+  helm: { module: "helm", package: "helm.sh/helm/v4/cmd/helm" },
+} as const satisfies Record<string, Tool>;
+
+/** What a cluster with a node takes besides. */
+const NODE_TOOLS = {
+  "kube-controller-manager": { module: "cluster", package: "k8s.io/kubernetes/cmd/kube-controller-manager" },
+  "kube-scheduler": { module: "cluster", package: "k8s.io/kubernetes/cmd/kube-scheduler" },
+  kubelet: { module: "cluster", package: "k8s.io/kubernetes/cmd/kubelet" },
+  "kube-proxy": { module: "cluster", package: "k8s.io/kubernetes/cmd/kube-proxy" },
+  coredns: { module: "coredns", package: "github.com/coredns/coredns" },
+  "test-app": { module: "app", package: "." },
+} as const satisfies Record<string, Tool>;
+
+const ALL = { ...TOOLS, ...NODE_TOOLS };
+
+export type GoTool = keyof typeof ALL;
+export const GO_TOOLS = Object.keys(TOOLS) as GoTool[];
+export const NODE_GO_TOOLS = Object.keys(NODE_TOOLS) as GoTool[];
 
 /**
- * The path of a tool built from `tools/go.mod`, built the first time and kept in the cache by version and checksums.
+ * The path of a tool built from a module in `tools/`, built the first time and kept in the cache by version and checksums.
  * Throws a ToolError, one line for a machine without Go, the compiler's last lines for a build that fails.
  */
 export async function installGoTool(name: GoTool): Promise<string> {
-  const [mod, sum] = await Promise.all([readFile(join(MODULE, "go.mod"), "utf8"), readFile(join(MODULE, "go.sum"), "utf8")]);
-  const packagePath = PACKAGES[name];
+  const tool: Tool = ALL[name];
+  const folder = join(MODULES, tool.module);
+  return tool.package === "." ? installOwn(name, folder) : installRequired(name, folder, tool.package);
+}
+
+/** A program that stands in the module itself: its key is its source. */
+async function installOwn(name: GoTool, module: string): Promise<string> {
+  const sources = await Promise.all(["go.mod", "main.go"].map((file) => readFile(join(module, file), "utf8")));
+  const flags = ["-buildvcs=false", "-ldflags", "-s -w"];
+  return build({ name, key: `${name}-${keyOf(...sources, flags.join(" "), process.platform, process.arch)}`, module, flags, path: "." });
+}
+
+async function installRequired(name: GoTool, module: string, path: string): Promise<string> {
+  const [mod, sum] = await Promise.all([readFile(join(module, "go.mod"), "utf8"), readFile(join(module, "go.sum"), "utf8")]);
   const flags = ["-buildvcs=false", "-ldflags", linkerFlags(mod)];
   const key = keyOf(mod, sum, flags.join(" "), process.platform, process.arch);
-  const folder = await cached(`${name}-${versionOf(mod, packagePath)}-${key}`, async (draft) => {
-    await needGo(MODULE);
-    await runOk("go", ["build", ...flags, "-o", join(draft, name), packagePath], {
-      cwd: MODULE,
+  return build({ name, key: `${name}-${versionOf(mod, path)}-${key}`, module, flags, path });
+}
+
+interface Build {
+  readonly name: GoTool;
+  readonly key: string;
+  readonly module: string;
+  readonly flags: readonly string[];
+  readonly path: string;
+}
+
+async function build({ name, key, module, flags, path }: Build): Promise<string> {
+  const folder = await cached(key, async (draft) => {
+    await needGo(module);
+    await runOk("go", ["build", ...flags, "-o", join(draft, name), path], {
+      cwd: module,
       env: { ...outsideNpm(), CGO_ENABLED: "0" },
     });
   });
@@ -39,17 +84,18 @@ export async function installGoTool(name: GoTool): Promise<string> {
 
 /** Kubernetes takes its own version from the linker, and refuses requests when it has none. */
 function linkerFlags(mod: string): string {
-  const version = versionOf(mod, PACKAGES.kubectl);
+  if (!/\sk8s\.io\/kubernetes v/.test(mod)) return "-s -w";
+  const version = versionOf(mod, TOOLS.kubectl.package);
   const [major = "", minor = ""] = version.slice(1).split(".");
   const set = (name: string, value: string) => `-X k8s.io/component-base/version.${name}=${value}`;
   return ["-s", "-w", set("gitVersion", version), set("gitMajor", major), set("gitMinor", minor)].join(" ");
 }
 
-/** `v1.36.3`: the version that go.mod requires of the module that holds `packagePath`. */
+/** `v1.36.3`: the version that a go.mod requires of the module that holds `packagePath`. */
 export function versionOf(mod: string, packagePath: string): string {
   const required = [...mod.matchAll(/^\s*(?:require )?(\S+) (v\S+)/gm)].map(([, path = "", version = ""]) => ({ path, version }));
   const holders = required.filter(({ path }) => `${packagePath}/`.startsWith(`${path}/`));
   const version = holders.sort((a, b) => b.path.length - a.path.length)[0]?.version;
-  if (version === undefined) throw new ToolError(`tools/go.mod requires no module that holds ${packagePath}`);
+  if (version === undefined) throw new ToolError(`no go.mod in tools/ requires a module that holds ${packagePath}`);
   return version;
 }

@@ -1,0 +1,50 @@
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { cached, keyOf } from "./cache.ts";
+import { run, runOk, ToolError } from "./run.ts";
+
+/** What runs containers on a node, and the libraries that it needs beside libc. */
+const PACKAGES = [
+  ...["containerd", "runc", "containernetworking-plugins", "iptables", "nftables", "busybox-static"],
+  ...["libseccomp2", "libxtables12", "libmnl0", "libnftnl11", "libnftables1", "libnfnetlink0", "libnetfilter-conntrack3"],
+  ...["libip4tc2", "libip6tc2", "libjansson4", "libedit2", "libbsd0", "libmd0", "libgmp10", "libtinfo6"],
+];
+
+/**
+ * The folder of what Debian packages hold, unpacked as from the root, and kept in the cache by their checksums: nothing is installed into the system.
+ * Throws a ToolError, one line, where there is no apt or a package is missing.
+ */
+export function installDebianParts(): Promise<string> {
+  installed ??= install();
+  return installed;
+}
+
+/** Asking apt takes a second, and what it answers does not change while this process runs. */
+let installed: Promise<string> | undefined;
+
+async function install(): Promise<string> {
+  const uris = (await printUris()) ?? (await refreshed());
+  return cached(`debian-${keyOf(uris)}`, async (folder) => {
+    const downloads = join(folder, "packages");
+    await mkdir(downloads);
+    await runOk("apt-get", ["--quiet=2", "download", ...PACKAGES], { cwd: downloads });
+    for (const name of await readdir(downloads)) await runOk("dpkg-deb", ["--extract", join(downloads, name), folder]);
+    await rm(downloads, { recursive: true });
+  });
+}
+
+/** Names, sizes and checksums of the packages as this machine would download them; undefined when its lists do not have them all. */
+async function printUris(): Promise<string | undefined> {
+  const done = await run("apt-get", ["--print-uris", "download", ...PACKAGES]).catch(() => undefined);
+  if (done === undefined) throw new ToolError("apt-get is missing: containerd, runc and their like come from packages of Debian or Ubuntu");
+  const parts = done.stdout.split("\n").flatMap((line) => /^'\S+' (\S+ \d+ \S+:[0-9a-f]+)$/.exec(line)?.[1] ?? []);
+  return done.code === 0 && parts.length >= PACKAGES.length ? parts.sort().join("\n") : undefined;
+}
+
+/** A machine that was never asked for a package has no lists. */
+async function refreshed(): Promise<string> {
+  await runOk("apt-get", ["--quiet=2", "update"]);
+  const uris = await printUris();
+  if (uris === undefined) throw new ToolError(`apt-get knows not all of ${PACKAGES.join(", ")}: the cluster tests need Debian's packages`);
+  return uris;
+}
