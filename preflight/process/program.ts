@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { createRequire, stripTypeScriptTypes } from "node:module";
 import { dirname, join } from "node:path";
 import { encodeHead } from "./frame.ts";
@@ -41,6 +41,9 @@ function makeProgram(): Buffer {
   return Buffer.concat([encodeHead({ program: true }, body.length), body]);
 }
 
+/** Programs that are kept beside the newest: of other checkouts and versions. */
+const MAX_KEPT = 5;
+
 function kept(files: ReadonlyMap<string, string>): Buffer | undefined {
   const code = process.env.NODE_COMPILE_CACHE;
   if (code === undefined || code === "") return undefined;
@@ -49,7 +52,9 @@ function kept(files: ReadonlyMap<string, string>): Buffer | undefined {
     .digest("hex");
   const path = join(dirname(code), `prover-${hash.slice(0, 32)}.json`);
   try {
-    return readFileSync(path);
+    const found = readFileSync(path);
+    markUsed(path);
+    return found;
   } catch {
     const body = strip(files);
     const unfinished = `${path}.${process.pid}`;
@@ -57,11 +62,30 @@ function kept(files: ReadonlyMap<string, string>): Buffer | undefined {
       mkdirSync(dirname(path), { recursive: true });
       writeFileSync(unfinished, body, { mode: 0o600 });
       renameSync(unfinished, path);
+      prune(dirname(path));
     } catch {
       // A folder that cannot be written costs time, nothing else.
     }
     return body;
   }
+}
+
+function markUsed(path: string): void {
+  const now = new Date();
+  try {
+    utimesSync(path, now, now);
+  } catch {
+    // It may be removed early then, and is made anew.
+  }
+}
+
+/** Removes what was not used for longest, unfinished files of processes that ended among it. */
+function prune(folder: string): void {
+  const programs = readdirSync(folder).filter((name) => /^prover-[0-9a-f]{32}\.json(\.\d+)?$/.test(name));
+  const byUse = programs
+    .map((name) => ({ path: join(folder, name), at: statSync(join(folder, name)).mtimeMs }))
+    .sort((a, b) => b.at - a.at);
+  for (const { path } of byUse.slice(1 + MAX_KEPT)) unlinkSync(path);
 }
 
 let program: Buffer | undefined;
