@@ -22,9 +22,11 @@ describe("help", () => {
   test("help at every level goes to stdout and is no failure", async () => {
     const overview = await weir(["--help"]);
     assert.equal(overview.status, 0);
-    for (const { name, summary } of SECTIONS.flatMap(({ commands }) => commands)) {
-      assert.match(overview.out, new RegExp(`^ {2}${name} +\\S`, "m"));
-      assert.ok(overview.out.includes(summary));
+    for (const { name, summary, isHidden } of SECTIONS.flatMap(({ commands, isHidden = false }) =>
+      commands.map((each) => ({ ...each, isHidden })),
+    )) {
+      assert.equal(new RegExp(`^ {2}${name} +\\S`, "m").test(overview.out), !isHidden);
+      assert.equal(overview.out.includes(summary), !isHidden);
       const own = await weir([...name.split(" "), "--help"]);
       assert.equal(own.status, 0);
       assert.match(own.out, new RegExp(`^Usage: weir ${name}\\b`, "m"));

@@ -17,6 +17,7 @@ const FAILED = 1;
 const WRONG_USAGE = 2;
 
 const COMMANDS: readonly Command[] = SECTIONS.flatMap(({ commands }) => commands);
+const SHOWN: readonly Command[] = SECTIONS.filter(({ isHidden }) => !isHidden).flatMap(({ commands }) => commands);
 /** Hidden: what the scripts of `weir completion` call, with the words up to the cursor. */
 const COMPLETE = "__complete";
 const isHelp = (word: string | undefined) => word === "help" || word === "-h" || word === "--help";
@@ -63,7 +64,7 @@ function help(words: readonly string[], terminal: Terminal): number {
 
 /** Prints a candidate a line (word, tab, help), then `:file` or `:folder` if the shell should add paths. Never reports an error. */
 async function answerShell(words: readonly string[], terminal: Terminal): Promise<number> {
-  const { candidates, paths } = await complete(words, { commands: COMMANDS, env: terminal.env, findNames: createFindNames(terminal.env) });
+  const { candidates, paths } = await complete(words, { commands: SHOWN, env: terminal.env, findNames: createFindNames(terminal.env) });
   for (const { word, help: means } of candidates) terminal.out(`${word}\t${means}\n`);
   if (paths !== "none") terminal.out(`:${paths}\n`);
   return DONE;

@@ -23,6 +23,10 @@ export type NackReason = (typeof NACK_REASONS)[number];
 export const REFUSAL_REASONS = ["protocol", "request", "limit", "unauthenticated", "denied"] as const;
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
+/** How a prover of its own (`weir prover`) failed: nobody answered at its socket, or it was gone before a verdict. */
+export const PROVER_FAILURES = ["unavailable", "lost"] as const;
+export type ProverFailure = (typeof PROVER_FAILURES)[number];
+
 /** A number that is read when somebody looks. `queue_depth`: filters that wait for their reconcile. */
 export const GAUGES = ["proxies", "streams", "queue_depth", "store_bytes"] as const;
 export type Gauge = (typeof GAUGES)[number];
@@ -40,6 +44,7 @@ export interface Metrics {
   acknowledged(type: PushType, seconds: number): void;
   rejected(reason: NackReason): void;
   refusedClient(reason: RefusalReason): void;
+  proverFailed(how: ProverFailure): void;
   /** Says where a gauge is read. A later call for the same gauge takes its place. */
   gauge(name: Gauge, read: () => number | Promise<number>): void;
 }
@@ -51,6 +56,7 @@ export const silentMetrics: Metrics = {
   acknowledged() {},
   rejected() {},
   refusedClient() {},
+  proverFailed() {},
   gauge() {},
 };
 

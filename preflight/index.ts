@@ -5,3 +5,5 @@ export * from "./host/index.ts";
 export { loadPlugin } from "./load.ts";
 export { createExaminer, createPreflight, type Examiner, type PreflightOptions, type Trial } from "./preflight.ts";
 export { missingBounds } from "./process/bounds.ts";
+export { type RemoteOptions, remoteProvers } from "./process/remote.ts";
+export { listenProvers, type ProverServer, type ProverServerOptions } from "./process/server.ts";

@@ -7,7 +7,9 @@ import { DEFAULT_SETTINGS, type PluginSettings } from "../model/settings.ts";
 import type { Measurements, Preflight, ValidateOptions } from "../model/verdict.ts";
 import type { ModuleFacts } from "./abi/facts.ts";
 import { createProverPool, type ProverPool } from "./process/pool.ts";
-import { type ProofLimits, runProof, stopped } from "./process/proof.ts";
+import { LOST, lostAlone, type ProofLimits, runProof, stopped } from "./process/proof.ts";
+import { type Limits, limitsOf, MODULE_DEFAULTS } from "./process/proof-limits.ts";
+import { childProvers, type Prover, type Provers } from "./process/prover.ts";
 import type { Examination, ExamineRequest } from "./sandbox/examination.ts";
 import type { TrialReport } from "./sandbox/trial.ts";
 import { verdictKey } from "./verdict-key.ts";
@@ -24,6 +26,8 @@ export interface PreflightOptions {
   readonly phaseMs?: Partial<ProofLimits["phaseMs"]>;
   /** Proofs at a time, each in a process of its own. Default 3: one namespace has at most 2 of them. */
   readonly concurrency?: number;
+  /** Where provers come from. Default: children of this process. */
+  readonly provers?: Provers;
   /** Processes started ahead, 50 MiB each. Default 0: each is started when it is needed, in 30 ms. */
   readonly ahead?: number;
   /** Verdicts remembered. Default 256. */
@@ -32,9 +36,7 @@ export interface PreflightOptions {
 }
 
 const DEFAULTS = {
-  maxModuleBytes: 64 * 1024 * 1024,
-  maxMemoryPages: 2048,
-  maxLoadMs: 20_000,
+  ...MODULE_DEFAULTS,
   concurrency: 3,
   ahead: 0,
   remembered: 256,
@@ -43,19 +45,8 @@ const DEFAULTS = {
 const WITHHELD =
   "the module failed; its configuration comes from a Secret, so what it said is not shown; run weir verify with the configuration to see it";
 
-const PHASE_MS = { read: 10_000, compile: 60_000, start: 5000, configure: 5000, traffic: 5000 };
-
 /** Loads remembered, by the digest of the module: a few bytes each. */
 const LOADS = 4096;
-
-/** Heap of a prover, in MiB, for its own JavaScript and all that a module makes V8 keep. */
-const HEAP_MB = 128;
-/** What a prover takes besides heap and the module's memory: Node itself, the bytes that the host keeps, code. */
-const RESIDENT_BASE_MB = 320;
-/** For each byte of a module: it is there three times, beside what the compiler makes of it. */
-const RESIDENT_PER_BYTE = 8;
-/** CPU seconds of a proof besides loading: reading, starting, traffic. */
-const CPU_BASE_S = 60;
 
 /** Proves that modules load and survive traffic, before any proxy sees them. Each proof runs in a process of its own: see process/. */
 export function createPreflight(options: PreflightOptions = {}): Preflight {
@@ -97,23 +88,22 @@ export function createExaminer(options: PreflightOptions = {}): Examiner {
 class PoolExaminer implements Examiner {
   private readonly options: typeof DEFAULTS & PreflightOptions;
   private readonly pool: ProverPool;
-  private readonly limits: ProofLimits;
+  private readonly limits: Limits;
   /** What modules take to load, by digest. A load depends on the code alone. */
   private readonly loads = new LRUCache<string, number>({ max: LOADS });
   /** That it is too much, by namespace and digest: a busy machine takes longer, and whoever keeps it busy refuses nothing for others. */
   private readonly tooSlow = new LRUCache<string, Result<Trial>>({ max: LOADS });
+  /** Whose prover was lost: they are proved again alone, by namespace and digest. */
+  private readonly suspects = new LRUCache<string, true>({ max: LOADS });
   /** First proofs under way, by namespace and digest: a namespace has a module compiled as Envoy does once, not once a filter. */
   private readonly measuring = new Map<string, Promise<unknown>>();
 
   constructor(given: PreflightOptions) {
     const options = { ...DEFAULTS, ...given };
-    const { maxModuleBytes, maxMemoryPages, maxLoadMs, concurrency, ahead } = options;
     this.options = options;
-    // V8 stops a memory at twice the limit; a second one is refused.
-    const residentMb = RESIDENT_BASE_MB + HEAP_MB + Math.min(maxMemoryPages, 8192) / 8 + (RESIDENT_PER_BYTE * maxModuleBytes) / 1024 ** 2;
-    const cpuSeconds = CPU_BASE_S + Math.ceil(maxLoadMs / 1000);
-    this.limits = { phaseMs: { ...PHASE_MS, ...options.phaseMs }, maxLoadMs, residentMb };
-    this.pool = createProverPool({ size: concurrency, ahead, bounds: { heapMb: HEAP_MB, residentMb: Math.ceil(residentMb), cpuSeconds } });
+    this.limits = limitsOf(options);
+    const { concurrency, ahead, provers } = options;
+    this.pool = createProverPool({ size: concurrency, ahead, bounds: this.limits.bounds, provers });
   }
 
   async examine(code: Uint8Array, settings: PluginSettings, options: ValidateOptions = {}): Promise<Result<Trial>> {
@@ -137,9 +127,16 @@ class PoolExaminer implements Examiner {
   ): Promise<Result<Trial>> {
     const load = this.loads.get(digest);
     const request = { ...this.request(settings), kind: "trial", measureLoad: load === undefined } as const;
-    const found = await this.prove(code, request, namespace, signal);
+    const place = `${namespace} ${digest}`;
+    const alone = this.suspects.get(place) ?? false;
+    const found = await this.prove(code, request, namespace, { signal, alone });
+    const isLost = !found.ok && found.error.reason === LOST;
+    if (isLost && !alone) this.suspects.set(place, true);
+    // A prover that could not be had says nothing: the module is still to be proved alone.
+    else if (found.ok || !found.error.retryable || isLost) this.suspects.delete(place);
+    if (isLost && alone) return lostAlone();
     if (!found.ok) {
-      if (found.error.reason === "LoadTooSlow") this.tooSlow.set(`${namespace} ${digest}`, found);
+      if (found.error.reason === "LoadTooSlow") this.tooSlow.set(place, found);
       return found;
     }
     const loadMs = load ?? found.value.loadMs;
@@ -156,13 +153,12 @@ class PoolExaminer implements Examiner {
     return { type, config, rootId, env, capabilities, maxPages: this.options.maxMemoryPages };
   }
 
-  private async prove(code: Uint8Array, request: ExamineRequest, namespace = "", signal?: AbortSignal): Promise<Result<Examination>> {
+  private async prove(code: Uint8Array, request: ExamineRequest, namespace = "", options: Parameters<ProverPool["run"]>[2] = {}) {
     const tooLarge = this.checkSize(code);
-    if (tooLarge !== undefined) return { ok: false, error: tooLarge };
-    const { residentMb } = this.limits;
-    const own = Math.ceil(residentMb - (RESIDENT_PER_BYTE * (this.options.maxModuleBytes - code.length)) / 1024 ** 2);
-    const limits = { ...this.limits, residentMb: own };
-    return (await this.pool.run(namespace, (prover) => runProof(prover, request, code, limits, signal), signal)) ?? stopped();
+    if (tooLarge !== undefined) return { ok: false, error: tooLarge } as const;
+    const limits = later(this.limits.of(code.length), this.options.provers?.delayMs ?? childProvers.delayMs);
+    const proof = (prover: Prover) => runProof(prover, request, code, limits, { signal: options.signal });
+    return (await this.pool.run(namespace, proof, options)) ?? stopped();
   }
 
   private checkSize(code: Uint8Array): Failure | undefined {
@@ -170,6 +166,12 @@ class PoolExaminer implements Examiner {
     if (code.length <= maxModuleBytes) return undefined;
     return fail("ModuleTooLarge", `the module has ${code.length} bytes; the limit is ${maxModuleBytes}`).error;
   }
+}
+
+/** The same limits for a prover whose words come later. */
+function later(limits: ProofLimits, ms: number): ProofLimits {
+  const phases = Object.entries(limits.phaseMs).map(([phase, time]) => [phase, time + ms]);
+  return { ...limits, phaseMs: Object.fromEntries(phases) as ProofLimits["phaseMs"] };
 }
 
 /** With a configuration from a Secret nothing that the module said leaves: it may have turned the text into any other, which nobody can find again. */

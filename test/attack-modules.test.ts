@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { writeFields } from "../preflight/host/values/protobuf.ts";
 import { binary, section, vector } from "../preflight/testing/binary.ts";
 import { nestedBlocks } from "../preflight/testing/limits.ts";
 import { privateKey } from "../preflight/testing/rsa.ts";
 import { wasm } from "../preflight/testing/wat.ts";
 import { type AttackScene, startAttackScene } from "./support/attack-scene.ts";
+import { startProver } from "./support/prover.ts";
 import { headerFilter } from "./support/wat.ts";
 import { condition } from "./support/weir.ts";
 
@@ -156,17 +157,35 @@ async function run(scene: AttackScene, { code, verdict, says, copies = 1 }: Atta
   return `${(module.length / 1024).toFixed(1)} KiB: ${found} after ${took.toFixed(0)} ms; the other namespace waited ${other.toFixed(0)} ms; the server grew by at most ${(peak - before).toFixed(0)} MiB; /healthz took at most ${slowest.toFixed(0)} ms`;
 }
 
-test("modules that mean harm get a verdict, and nobody else notices", { timeout: 180_000 }, async (t) => {
-  const scene = await startAttackScene(t);
+/** All of them on one server, whose process is the same at the end. */
+async function attack(t: TestContext, attacks: readonly Attack[], flags: readonly string[] = []): Promise<AttackScene> {
+  const scene = await startAttackScene(t, flags);
   await scene.push("warm", await headerFilter({ name: "x-warm", value: "1" }));
   await scene.apply("warm", "shop", "warm");
   await scene.weir.until("the first filter", "warm", (filter) => condition(filter, "Validated").startsWith("True"));
   const pid = scene.weir.pid();
-  for (const [number, attack] of ATTACKS.entries()) {
-    await t.test(attack.title, async (inner) => {
-      inner.diagnostic(await run(scene, attack, number));
+  for (const [number, one] of attacks.entries()) {
+    await t.test(one.title, async (inner) => {
+      inner.diagnostic(await run(scene, one, number));
       process.kill(pid, 0);
     });
   }
   assert.doesNotMatch(scene.weir.logs(), /FATAL|uncaught/i);
+  return scene;
+}
+
+test("modules that mean harm get a verdict, and nobody else notices", { timeout: 180_000 }, async (t) => {
+  await attack(t, ATTACKS);
+});
+
+test("so they do in a prover of its own", { timeout: 180_000 }, async (t) => {
+  const prover = await startProver(t);
+  const pid = prover.pid();
+  const scene = await attack(
+    t,
+    ATTACKS.filter(({ title }) => !/exports|custom|signatures/.test(title)),
+    ["--prover-socket", prover.socket],
+  );
+  process.kill(pid, 0);
+  assert.doesNotMatch(`${prover.logs()}${scene.weir.logs()}`, /FATAL|uncaught|prover was lost/i);
 });

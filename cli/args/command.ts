@@ -35,6 +35,8 @@ export interface Command extends Description {
 /** Commands under one heading of `weir --help`. */
 export interface Section {
   readonly title: string;
+  /** What no person runs by hand: `weir --help` and completion leave it out; docs/cli.md and `weir COMMAND --help` tell of it. */
+  readonly isHidden?: boolean;
   readonly commands: readonly Command[];
 }
 

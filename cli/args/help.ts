@@ -16,11 +16,12 @@ export type Row = readonly [term: string, help: string];
 /** `weir --help`: what Weir is, one line for each command, where to begin. `columns` is the width of the screen. */
 export function renderOverview(sections: readonly Section[], columns: number): string {
   const width = lineWidth(columns);
-  const term = widest(sections.flatMap(({ commands }) => commands.map(summaryRow)));
+  const shown = sections.filter(({ isHidden }) => !isHidden);
+  const term = widest(shown.flatMap(({ commands }) => commands.map(summaryRow)));
   return page([
     wrap("weir puts WebAssembly filters into Envoy proxies: by digest, proved before they ship, with the truth in status.", width),
     "Usage: weir COMMAND [ARGUMENTS] [FLAGS]",
-    ...sections.map(({ title, commands }) => list(title, commands.map(summaryRow), width, term)),
+    ...shown.map(({ title, commands }) => list(title, commands.map(summaryRow), width, term)),
     list(
       "Flags",
       [

@@ -9,6 +9,7 @@ import { history } from "./history.ts";
 import { identityIssue } from "./identity.ts";
 import { inspect } from "./inspect.ts";
 import { list } from "./list.ts";
+import { prover } from "./prover.ts";
 import { proxies } from "./proxies.ts";
 import { pull } from "./pull.ts";
 import { push } from "./push.ts";
@@ -24,4 +25,5 @@ export const SECTIONS: readonly Section[] = [
   { title: "Filters, for their authors", commands: [verify, inspect, push, pull, list] },
   { title: "Fleet", commands: [apply, get, describe, proxies, history, rollback, ...rollout, remove] },
   { title: "This program", commands: [completion, version] },
+  { title: "What other programs run", commands: [prover], isHidden: true },
 ];

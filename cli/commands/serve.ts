@@ -18,8 +18,8 @@ import { chooseFleet } from "../fleet/open.ts";
 import { allowAddressFlag, maxModuleLoadFlag, openFetch } from "../modules.ts";
 import { accessFlags, readAccess } from "../serve/access-flags.ts";
 import { descriptorLimit, type SocketShares, shareDescriptors } from "../serve/descriptors.ts";
-import { FORMATS, type Format, formatFor, LEVELS, type Level } from "../serve/levels.ts";
-import { type Terminal, takesColor } from "../terminal.ts";
+import { logFlags, openLog } from "../serve/log-flags.ts";
+import type { Terminal } from "../terminal.ts";
 
 /**
  * V8 lets garbage grow to several times what is in use before it collects all of it. A server that is attacked makes a lot of garbage: it is collected when a third
@@ -96,13 +96,14 @@ const flags = {
   },
   "plain-http": { type: "string", multiple: true, value: "HOST:PORT", help: "a registry to speak HTTP to (loopback ones always are)" },
   "allow-address": allowAddressFlag,
-  "log-level": { type: "string", help: "the least level that is written", fallback: "info", choices: LEVELS },
-  "log-format": {
+  "prover-socket": {
     type: "string",
-    help: "how log lines look; auto is text on a screen and JSON otherwise",
-    fallback: "auto",
-    choices: FORMATS,
+    value: "PATH",
+    completes: "file",
+    help: "prove modules in the weir prover that listens there (default: in processes of this server)",
+    env: "WEIR_PROVER_SOCKET",
   },
+  ...logFlags,
 } as const satisfies Record<string, Flag>;
 
 export const serve = defineCommand({
@@ -122,7 +123,7 @@ export const serve = defineCommand({
   ],
   async run(input, terminal) {
     setFlagsFromString(HEAP);
-    const log = await openLog(input.flags["log-level"], input.flags["log-format"], terminal);
+    const log = await openLog(input.flags, terminal);
     const xds = parseAddress(input.flags["xds-address"], "--xds-address");
     if (!xds.ok) return xds;
     const http = parseAddress(input.flags["http-address"], "--http-address");
@@ -163,19 +164,13 @@ export const serve = defineCommand({
       moduleCacheBytes: moduleCache.value,
       maxNamespaceStoreBytes: maxNamespaceStore.value,
       maxModuleLoadMs: maxLoad.value,
+      proverSocket: input.flags["prover-socket"],
       sockets: sockets.value,
       ...access.value,
       maxConnectionAgeMs: maxConnectionAge.value,
     });
   },
 });
-
-/** Loads the logger here: no other command should wait for it. */
-async function openLog(level: Level, wanted: Format, { errIsScreen, env, now, err }: Terminal): Promise<Log> {
-  const { createLog } = await import("../serve/log.ts");
-  const color = takesColor(env, errIsScreen);
-  return createLog({ format: formatFor(wanted, errIsScreen), level, color, now, write: err });
-}
 
 function socketShares(values: FlagValues<typeof flags>): Result<SocketShares> {
   const xds = readCount(values["max-connections"], "--max-connections");

@@ -3,6 +3,7 @@ import {
   type Gauge as GaugeName,
   type Metrics,
   NACK_REASONS,
+  PROVER_FAILURES,
   PUSH_TYPES,
   REFUSAL_REASONS,
   RETRIED,
@@ -51,6 +52,7 @@ export function createPrometheus(): Prometheus {
     acknowledged: (type, seconds) => durations.acks.observe({ type }, seconds),
     rejected: (reason) => counters.nacks.inc({ reason }),
     refusedClient: (reason) => counters.refusals.inc({ reason }),
+    proverFailed: (how) => counters.proverFailures.inc({ how }),
     gauge: (name, read) => void readers.set(name, read),
   };
   return { metrics, registry };
@@ -69,6 +71,7 @@ function createCounters(registry: Registry) {
     nacks: counter("weir_nacks_total", "Responses that proxies rejected.", "reason", NACK_REASONS),
     retries: counter("weir_retries_total", "Work tried again after it failed for now.", "work", RETRIED),
     refusals: counter("weir_refused_clients_total", "Clients of the xDS port that were cut off.", "reason", REFUSAL_REASONS),
+    proverFailures: counter("weir_prover_failures_total", "Proofs that the prover at --prover-socket did not end.", "how", PROVER_FAILURES),
   };
 }
 

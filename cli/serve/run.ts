@@ -7,6 +7,7 @@ import { createCrashJournal } from "./crash-journal.ts";
 import { CRASHED, watchCrashes } from "./crash-watch.ts";
 import { lockData } from "./data-lock.ts";
 import { type ServeOptions, startServer } from "./serve.ts";
+import { stopSignal } from "./stop-signal.ts";
 
 export interface RunOptions extends Omit<ServeOptions, "source" | "crashes"> {
   readonly sourceOf: (crashes: CrashJournal) => Source;
@@ -40,16 +41,4 @@ export async function runServer({ sourceOf, ...options }: RunOptions): Promise<R
 function version(): string {
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
   return version;
-}
-
-/** Resolves with the first signal to stop. A second one ends the process at once, as people expect of Ctrl-C. */
-function stopSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    const stop = (signal: NodeJS.Signals) => {
-      process.once("SIGINT", () => process.exit(130));
-      resolve(signal);
-    };
-    process.once("SIGTERM", stop);
-    process.once("SIGINT", stop);
-  });
 }

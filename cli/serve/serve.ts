@@ -3,10 +3,11 @@ import { createKeyring, type Keyring } from "../../base/keyring.ts";
 import { systemClock } from "../../model/clock.ts";
 import type { CrashJournal } from "../../model/crash-journal.ts";
 import type { Log } from "../../model/log.ts";
+import type { Metrics } from "../../model/metrics.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { createModuleCache, createModuleRegistry, type Fetch, parseDockerConfig } from "../../oci/index.ts";
 import { createOperator, type Source } from "../../operator/index.ts";
-import { createPreflight, missingBounds } from "../../preflight/index.ts";
+import { createPreflight, missingBounds, type PreflightOptions, remoteProvers } from "../../preflight/index.ts";
 import { createAuthenticator, createXdsServer, type LiveTokens, type XdsServerOptions } from "../../xds/index.ts";
 import type { Address } from "../args/address.ts";
 import type { SocketShares } from "./descriptors.ts";
@@ -53,6 +54,8 @@ export interface ServeOptions {
   readonly maxConnectionAgeMs: number;
   /** CPU milliseconds that a module may take to load on a proxy. */
   readonly maxModuleLoadMs: number;
+  /** Where `weir prover` listens; `undefined`: modules are proved in children of this process. */
+  readonly proverSocket: string | undefined;
   readonly log: Log;
   readonly crashes: CrashJournal;
 }
@@ -80,7 +83,9 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
   const { xds, operator, hub } = createRooms(options, createKeyring(privateKey.value), tls.value?.options, tokens.value?.tokens);
   const http = await hub.listen();
   if (!http.ok) return http;
-  for (const missing of missingBounds()) log.warn("a bound of proofs is not set", { message: missing });
+  // The prover tells of its own.
+  for (const missing of options.proverSocket === undefined ? missingBounds() : [])
+    log.warn("a bound of proofs is not set", { message: missing });
   log.info("reading the desired state", { source: source.description });
   await operator.start();
   const bound = await bind(xds, options.xds);
@@ -128,7 +133,7 @@ function createRooms(options: ServeOptions, keys: Keyring, tls: XdsServerOptions
     source,
     fleet: xds.fleet,
     registry: modules,
-    preflight: createPreflight({ metrics, maxLoadMs: options.maxModuleLoadMs, ahead: PROVERS_AHEAD }),
+    preflight: createPreflight({ metrics, maxLoadMs: options.maxModuleLoadMs, ...proversOf(options, metrics) }),
     parseKeychain: parseDockerConfig,
     keys,
     clock,
@@ -145,6 +150,10 @@ function createRooms(options: ServeOptions, keys: Keyring, tls: XdsServerOptions
     operator,
     hub: createHubs({ views, maxConnections: options.sockets.http, log, readers: tokens && readersOf(tokens) }, options),
   };
+}
+
+function proversOf({ proverSocket, log }: ServeOptions, metrics: Metrics): Pick<PreflightOptions, "provers" | "ahead"> {
+  return proverSocket === undefined ? { ahead: PROVERS_AHEAD } : { provers: remoteProvers({ path: proverSocket, log, metrics }) };
 }
 
 /** Nobody is asked where nobody could answer. */

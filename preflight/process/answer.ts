@@ -8,9 +8,12 @@ export type Message =
   | { readonly kind: "ready" }
   | { readonly kind: "phase"; readonly phase: Phase }
   | { readonly kind: "result"; readonly result: Result<Examination> }
-  | { readonly kind: "failed"; readonly message: string };
+  | { readonly kind: "failed"; readonly message: string }
+  /** There is no verdict for now. Only who starts provers for others says so. */
+  | { readonly kind: "later"; readonly failure: Failure };
 
-const PHASES: readonly Phase[] = ["read", "compile", "start", "configure", "traffic"];
+/** In the order in which a proof goes through them. */
+export const PHASES: readonly Phase[] = ["read", "compile", "start", "configure", "traffic"];
 const ABIS = ["0.1.0", "0.2.0", "0.2.1"] as const;
 /** Longest list and text that is taken over; facts.ts stays below both. */
 const MAX_LIST = 1000;
@@ -26,6 +29,7 @@ export function readMessage(header: unknown): Message | undefined {
     if (fields.ready === true) return { kind: "ready" };
     if (fields.phase !== undefined) return { kind: "phase", phase: oneOf(PHASES, fields.phase) };
     if (fields.failed !== undefined) return { kind: "failed", message: text(fields.failed) };
+    if (fields.later !== undefined) return { kind: "later", failure: { ...problemOf(record(fields.later)), retryable: true } };
     return { kind: "result", result: resultOf(record(fields.result)) };
   } catch (error) {
     if (error instanceof UnexpectedShape) return undefined;
@@ -81,7 +85,7 @@ function problemOf({ reason, message }: Fields): TrialProblem {
   return { reason: word(reason), message: text(message) };
 }
 
-/** What a module does wrong does not go away by itself: `retryable` is never taken over. */
+/** What a module does wrong does not go away by itself: a result is never `retryable`. */
 function failureOf(fields: Fields): Failure {
   return { ...problemOf(fields), retryable: false };
 }

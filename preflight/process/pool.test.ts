@@ -10,7 +10,7 @@ const turn = (): Promise<void> => new Promise((done) => setImmediate(done));
 test("the proofs of one namespace leave a place to the others", async () => {
   const started: string[] = [];
   const ends = new Map<string, () => void>();
-  const pool = createProverPool({ size: 3, ahead: 0, bounds, start: () => prover });
+  const pool = createProverPool({ size: 3, ahead: 0, bounds, provers: { start: () => prover } });
   const use = (name: string) => () => {
     started.push(name);
     return new Promise<void>((done) => ends.set(name, done));
@@ -31,12 +31,42 @@ test("the proofs of one namespace leave a place to the others", async () => {
   assert.deepEqual(started.slice(5), ["a3", "a4"]);
 });
 
+test("who wants to be alone waits until nobody works, and nobody begins meanwhile", async () => {
+  const started: string[] = [];
+  const ends = new Map<string, () => void>();
+  const pool = createProverPool({ size: 3, ahead: 0, bounds, provers: { start: () => prover } });
+  const run = (name: string, alone = false) =>
+    pool.run(
+      name.slice(0, 1),
+      () => {
+        started.push(name);
+        return new Promise<void>((done) => ends.set(name, done));
+      },
+      { alone },
+    );
+  const end = async (name: string): Promise<void> => {
+    ends.get(name)?.();
+    await turn();
+  };
+  const all = [run("a1"), run("b1"), run("a2", true), run("b2"), run("c1")];
+  await turn();
+  assert.deepEqual(started, ["a1", "b1"], "a2 is next, and wants all places");
+  await end("a1");
+  assert.equal(started.length, 2);
+  await end("b1");
+  assert.deepEqual(started, ["a1", "b1", "a2"]);
+  await end("a2");
+  assert.deepEqual(started.slice(3), ["b2", "c1"]);
+  for (const name of ["b2", "c1"]) await end(name);
+  await Promise.all(all);
+});
+
 test("who is called off while waiting never starts", async () => {
-  const pool = createProverPool({ size: 1, ahead: 0, bounds, start: () => prover });
+  const pool = createProverPool({ size: 1, ahead: 0, bounds, provers: { start: () => prover } });
   let end: () => void = () => undefined;
   const first = pool.run("a", () => new Promise<void>((done) => (end = done)));
   const stop = new AbortController();
-  const second = pool.run("a", () => assert.fail("it started"), stop.signal);
+  const second = pool.run("a", () => assert.fail("it started"), { signal: stop.signal });
   stop.abort();
   assert.equal(await second, undefined);
   end();
@@ -50,7 +80,7 @@ test("another is started ahead when a proof is over, not while it begins", async
     started += 1;
     return prover;
   };
-  const pool = createProverPool({ size: 1, ahead: 1, bounds, start });
+  const pool = createProverPool({ size: 1, ahead: 1, bounds, provers: { start } });
   await pool.run("a", async () => assert.equal(started, 1));
   assert.equal(started, 2);
 });
@@ -61,7 +91,7 @@ test("a prover that cannot be started keeps no place, and holds up nobody who wa
     if (fails) throw new Error("spawn ENOMEM");
     return prover;
   };
-  const pool = createProverPool({ size: 1, ahead: 0, bounds, start });
+  const pool = createProverPool({ size: 1, ahead: 0, bounds, provers: { start } });
   const failed = await Promise.allSettled(["a", "a", "b"].map((name) => pool.run(name, async () => "proved")));
   assert.deepEqual(
     failed.map(({ status }) => status),

@@ -1,5 +1,5 @@
 import type { ProofBounds } from "./bounds.ts";
-import { type Prover, startProver } from "./prover.ts";
+import { childProvers, type Prover, type Provers } from "./prover.ts";
 
 export interface PoolOptions {
   /** Provers at work at once. */
@@ -7,20 +7,26 @@ export interface PoolOptions {
   /** Provers that wait, started ahead. */
   readonly ahead: number;
   readonly bounds: ProofBounds;
-  /** For tests. */
-  readonly start?: (bounds: ProofBounds) => Prover;
+  /** Default: children of this process. */
+  readonly provers?: Pick<Provers, "start"> | undefined;
 }
 
 /** Hands out provers, each for one proof. */
 export interface ProverPool {
   /**
    * Runs `use` with a prover as soon as one may work for this namespace. Namespaces take turns, and one of them never has all the places, so that its slow
-   * proofs never hold up another's. `undefined`: the signal fired before its turn came.
+   * proofs never hold up another's. `alone`: nothing else is proved meanwhile. `undefined`: the signal fired before its turn came.
    */
-  run<T>(namespace: string, use: (prover: Prover) => Promise<T>, signal?: AbortSignal): Promise<T | undefined>;
+  run<T>(
+    namespace: string,
+    use: (prover: Prover) => Promise<T>,
+    options?: { readonly signal?: AbortSignal | undefined; readonly alone?: boolean },
+  ): Promise<T | undefined>;
 }
 
 interface Waiting {
+  /** Of all places. One that wants all of them waits until they are free, and holds up the rest. */
+  readonly places: number;
   readonly begin: () => void;
 }
 
@@ -30,7 +36,7 @@ export function createProverPool(options: PoolOptions): ProverPool {
 
 class FairPool implements ProverPool {
   private readonly options: PoolOptions;
-  private readonly start: (bounds: ProofBounds) => Prover;
+  private readonly provers: Pick<Provers, "start">;
   private idle: Prover[] = [];
   /** Those who wait, by namespace; the namespace whose turn is next comes first. */
   private readonly waiting = new Map<string, Set<Waiting>>();
@@ -39,17 +45,22 @@ class FairPool implements ProverPool {
 
   constructor(options: PoolOptions) {
     this.options = options;
-    this.start = options.start ?? startProver;
+    this.provers = options.provers ?? childProvers;
     this.refill();
   }
 
-  async run<T>(namespace: string, use: (prover: Prover) => Promise<T>, signal?: AbortSignal): Promise<T | undefined> {
-    if (!(await this.turn(namespace, signal))) return undefined;
+  async run<T>(
+    namespace: string,
+    use: (prover: Prover) => Promise<T>,
+    { signal, alone = false }: { readonly signal?: AbortSignal | undefined; readonly alone?: boolean } = {},
+  ): Promise<T | undefined> {
+    const places = alone ? this.options.size : 1;
+    if (!(await this.turn(namespace, places, signal))) return undefined;
     try {
       // Within: a process that cannot be started (no memory) must not keep the place.
       return await use(this.take());
     } finally {
-      this.count(namespace, -1);
+      this.count(namespace, -places);
       this.next();
       // Now, not when it was taken: to start a process keeps this thread for longer than a small proof takes.
       this.refill();
@@ -57,7 +68,7 @@ class FairPool implements ProverPool {
   }
 
   /** Resolves when this namespace has a place; false when the signal was first. */
-  private turn(namespace: string, signal: AbortSignal | undefined): Promise<boolean> {
+  private turn(namespace: string, places: number, signal: AbortSignal | undefined): Promise<boolean> {
     if (signal?.aborted) return Promise.resolve(false);
     return new Promise((resolve) => {
       const abort = (): void => {
@@ -65,6 +76,7 @@ class FairPool implements ProverPool {
         resolve(false);
       };
       const entry: Waiting = {
+        places,
         begin: () => {
           signal?.removeEventListener("abort", abort);
           resolve(true);
@@ -81,11 +93,13 @@ class FairPool implements ProverPool {
     const { size } = this.options;
     for (const [namespace, line] of this.waiting) {
       if (this.total >= size) return;
-      if ((this.working.get(namespace) ?? 0) >= Math.max(1, size - 1)) continue;
       const [entry] = line;
       if (entry === undefined) continue;
+      const { places } = entry;
+      if (places === 1 && (this.working.get(namespace) ?? 0) >= Math.max(1, size - 1)) continue;
+      if (places > size - this.total) return;
       this.forget(namespace, entry);
-      this.count(namespace, 1);
+      this.count(namespace, places);
       // Back to the end of the line of namespaces.
       if (this.waiting.delete(namespace) && line.size > 0) this.waiting.set(namespace, line);
       entry.begin();
@@ -98,7 +112,7 @@ class FairPool implements ProverPool {
     if (line?.size === 0) this.waiting.delete(namespace);
   }
 
-  private count(namespace: string, change: 1 | -1): void {
+  private count(namespace: string, change: number): void {
     this.total += change;
     const now = (this.working.get(namespace) ?? 0) + change;
     if (now === 0) this.working.delete(namespace);
@@ -107,10 +121,10 @@ class FairPool implements ProverPool {
 
   private take(): Prover {
     this.idle = this.idle.filter((prover) => !prover.hasEnded);
-    return this.idle.shift() ?? this.start(this.options.bounds);
+    return this.idle.shift() ?? this.provers.start(this.options.bounds);
   }
 
   private refill(): void {
-    while (this.idle.length < this.options.ahead) this.idle.push(this.start(this.options.bounds));
+    while (this.idle.length < this.options.ahead) this.idle.push(this.provers.start(this.options.bounds));
   }
 }

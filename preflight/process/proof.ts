@@ -1,7 +1,8 @@
 import { fail, failForNow, type Result } from "../../model/result.ts";
 import type { Examination, ExamineRequest } from "../sandbox/examination.ts";
 import type { Phase } from "../sandbox/trial.ts";
-import { type Message, readMessage } from "./answer.ts";
+import { type Message, PHASES, readMessage } from "./answer.ts";
+import type { Usage } from "./bounds.ts";
 import type { End, Prover } from "./prover.ts";
 
 export interface ProofLimits {
@@ -26,6 +27,16 @@ const BOOT_MS = 30_000;
 /** How often a prover's memory and CPU time are looked at. A looking takes 0.05 ms. */
 const WATCH_MS = 10;
 
+/** Who wants the proof. */
+export interface ProofHooks {
+  /** Ends the proof, which then has no verdict. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called as each phase begins. */
+  readonly onPhase?: ((phase: Phase) => void) | undefined;
+  /** Called every few milliseconds where it can be seen what the prover takes. */
+  readonly onUsage?: ((usage: Usage) => void) | undefined;
+}
+
 /**
  * Runs one proof in a prover and ends the prover, whatever happens: by its answer, or by SIGKILL when a phase takes too long, when it takes more memory
  * or CPU time than it may, or when `signal` fires. The death of a prover is a verdict about the module: a proxy would die of it too.
@@ -35,20 +46,20 @@ export function runProof(
   request: ExamineRequest,
   code: Uint8Array,
   limits: ProofLimits,
-  signal: AbortSignal | undefined,
+  hooks: ProofHooks = {},
 ): Promise<Result<Examination>> {
-  if (signal?.aborted) {
+  if (hooks.signal?.aborted) {
     prover.kill();
     return Promise.resolve(stopped());
   }
-  return new Promise((resolve) => new Proof(prover, request, limits, signal, resolve).start(code));
+  return new Promise((resolve) => new Proof(prover, request, limits, hooks, resolve).start(code));
 }
 
 class Proof {
   private readonly prover: Prover;
   private readonly request: ExamineRequest;
   private readonly limits: ProofLimits;
-  private readonly signal: AbortSignal | undefined;
+  private readonly hooks: ProofHooks;
   private readonly resolve: (result: Result<Examination>) => void;
   private phase: Phase | undefined;
   /** CPU time of the prover when it began to compile. */
@@ -63,13 +74,13 @@ class Proof {
     prover: Prover,
     request: ExamineRequest,
     limits: ProofLimits,
-    signal: AbortSignal | undefined,
+    hooks: ProofHooks,
     resolve: (result: Result<Examination>) => void,
   ) {
     this.prover = prover;
     this.request = request;
     this.limits = limits;
-    this.signal = signal;
+    this.hooks = hooks;
     this.resolve = resolve;
   }
 
@@ -78,7 +89,7 @@ class Proof {
       (header) => this.hear(readMessage(header)),
       (end) => this.finish(deathOf(end, this.phase)),
     );
-    this.signal?.addEventListener("abort", this.abort);
+    this.hooks.signal?.addEventListener("abort", this.abort);
     this.expect(BOOT_MS);
     this.watch = setInterval(() => this.look(), WATCH_MS);
     if (this.prover.hasEnded) this.finish(failForNow("SandboxFailed", "the prover ended before it was asked"));
@@ -86,20 +97,24 @@ class Proof {
   }
 
   private hear(message: Message | undefined): void {
-    if (message?.kind === "ready") return;
-    if (message?.kind === "phase") this.enter(message.phase);
+    if (message?.kind === "ready" && this.phase === undefined) return;
+    if (message?.kind === "phase" && isAfter(message.phase, this.phase)) this.enter(message.phase);
     else this.finish(this.judge(message));
   }
 
   private enter(phase: Phase): void {
     this.phase = phase;
+    this.hooks.onPhase?.(phase);
     if (phase === "compile") this.compileFrom = this.prover.usage()?.cpuMs ?? 0;
     this.expect(this.limits.phaseMs[phase]);
   }
 
-  private judge(message: Exclude<Message, { kind: "ready" | "phase" }> | undefined): Result<Examination> {
-    if (message === undefined) return fail("SandboxFailed", `the prover said what is no answer in ${doing(this.phase)}`);
+  private judge(message: Message | undefined): Result<Examination> {
+    // Each phase comes once and in order: else it would have its time again and again.
+    if (message === undefined || message.kind === "ready" || message.kind === "phase")
+      return fail("SandboxFailed", `the prover said what is no answer in ${doing(this.phase)}`);
     if (message.kind === "failed") return fail("SandboxFailed", `the proof failed in ${doing(this.phase)}: ${message.message}`);
+    if (message.kind === "later") return { ok: false, error: message.failure };
     const { result } = message;
     // A load that nobody could watch from outside is judged by what it took.
     const took = result.ok ? (result.value.loadMs ?? 0) : 0;
@@ -109,6 +124,7 @@ class Proof {
   private look(): void {
     const usage = this.prover.usage();
     if (usage === undefined) return;
+    this.hooks.onUsage?.(usage);
     const { residentMb, maxLoadMs } = this.limits;
     const isLoading = this.phase === "compile" && this.request.measureLoad;
     if (usage.residentMb > residentMb) this.finish(tooLarge(usage.residentMb, residentMb, this.phase));
@@ -127,7 +143,7 @@ class Proof {
     clearTimeout(this.timer);
     clearInterval(this.watch);
     this.stage += 1;
-    this.signal?.removeEventListener("abort", this.abort);
+    this.hooks.signal?.removeEventListener("abort", this.abort);
     this.prover.listen(
       () => undefined,
       () => undefined,
@@ -135,6 +151,10 @@ class Proof {
     this.prover.kill();
     this.resolve(result);
   }
+}
+
+function isAfter(phase: Phase, before: Phase | undefined): boolean {
+  return before === undefined || PHASES.indexOf(phase) > PHASES.indexOf(before);
 }
 
 function doing(phase: Phase | undefined): string {
@@ -162,15 +182,29 @@ function timeout(phase: Phase | undefined, ms: number): Result<never> {
 
 const OUT_OF_MEMORY = /out of memory|Allocation failed|allocation failure|invalid (?:array|table) (?:length|size)/i;
 
-/** What the death of a prover says about the module. Before it took the module over, it says nothing. */
-export function deathOf({ code, signal, words }: End, phase: Phase | undefined): Result<never> {
+/** There is no verdict, and the module may be why: it is to be proved again with no other beside it. */
+export const LOST = "ProverLost";
+
+/** What the end of a prover says about the module. Before it took the module over, it says nothing. */
+export function deathOf(end: End, phase: Phase | undefined): Result<never> {
+  const when = `in ${doing(phase)}`;
+  if ("loss" in end)
+    return phase === undefined
+      ? failForNow("ProverUnavailable", end.loss)
+      : failForNow(LOST, `${end.loss} ${when}; the module is proved again, with no other beside it`);
+  const { code, signal, words } = end;
   const how = signal === null ? `with status ${code}` : `by ${signal}`;
   if (phase === undefined) return failForNow("SandboxFailed", `the prover ended ${how} before it read the module`);
-  const when = `in ${DOING[phase]}`;
   if (signal === "SIGXCPU") return fail("Timeout", `the module took all the CPU time of its proof ${when}`);
   if (OUT_OF_MEMORY.test(words))
     return fail("MemoryLimit", `the module made V8 run out of memory ${when}: the proof ended ${how}, and a proxy would too`);
   if (signal === "SIGKILL" || signal === "SIGTERM")
-    return failForNow("SandboxFailed", `the prover was ended ${how} from outside ${when}; the machine may be short of memory`);
+    return failForNow(LOST, `the prover was ended ${how} from outside ${when}; the machine may be short of memory`);
   return fail("ProverDied", `the module ended its own proof ${how} ${when}; it could end a proxy the same way`);
+}
+
+/** The verdict about a module whose prover was lost a second time, when nothing else was proved. */
+export function lostAlone(): Result<never> {
+  const why = "the prover was lost twice during the proof of this module, the second time with no other proof beside it";
+  return fail("ProverDied", `${why}; it may take more memory than the prover has: make it smaller, or give the prover more`);
 }

@@ -141,7 +141,7 @@ describe("a prover", () => {
       false,
     ]);
     assert.deepEqual(reason("SIGXCPU"), ["Timeout", false]);
-    assert.deepEqual(reason("SIGKILL"), ["SandboxFailed", true], "somebody else ended it");
+    assert.deepEqual(reason("SIGKILL"), ["ProverLost", true], "somebody else ended it");
     const early = deathOf({ code: 1, signal: null, words: "" }, undefined);
     assert.ok(!early.ok && early.error.retryable, "it says nothing of the module");
   });

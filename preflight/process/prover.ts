@@ -8,8 +8,15 @@ import { type ProofBounds, type Usage, usageOf, withinBounds } from "./bounds.ts
 import { createFrameReader, encodeHead } from "./frame.ts";
 import { PACKAGES, proverProgram } from "./program.ts";
 
-/** How a prover ended. */
-export interface End {
+/** How a prover ended: its process did, or it is lost sight of. */
+export type End = Death | Loss;
+
+export interface Loss {
+  /** What became of the connection to it, in words. */
+  readonly loss: string;
+}
+
+export interface Death {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   /** The last that it wrote to its standard error: where V8 says why it aborts. */
@@ -31,9 +38,19 @@ export interface Prover {
   readonly pid?: number | undefined;
 }
 
+/** Where provers come from. */
+export interface Provers {
+  start(bounds: ProofBounds): Prover;
+  /** How much later than from a child process its answers may come, in milliseconds. */
+  readonly delayMs: number;
+}
+
+/** Provers as children of this process. */
+export const childProvers: Provers = { start: startProver, delayMs: 0 };
+
 const BOOT = fileURLToPath(new URL("./boot.js", import.meta.url));
 /** The most that a prover may say at once, in bytes: the facts of a module at its bounds take a tenth. Provers send no bodies. */
-const ANSWER = { header: 2 * 1024 * 1024, body: 0 };
+export const ANSWER = { header: 2 * 1024 * 1024, body: 0 };
 const MAX_WORDS = 4096;
 
 /** The one package that a prover may read from disk: CEL, when a module asks for it. */

@@ -21,12 +21,13 @@ export interface AttackScene {
 
 const WATCH_MS = 20;
 
-export async function startAttackScene(t: TestContext): Promise<AttackScene> {
+/** `flags` are added to those of the server. */
+export async function startAttackScene(t: TestContext, flags: readonly string[] = []): Promise<AttackScene> {
   const folder = await createTempFolder("attack");
   const registry = await startFakeRegistry();
   const filters = join(folder.path, "filters");
   await mkdir(filters);
-  const weir = await startWeir({ source: ["--filters", filters], data: join(folder.path, "data"), cwd: folder.path });
+  const weir = await startWeir({ source: ["--filters", filters], data: join(folder.path, "data"), cwd: folder.path, flags });
   const watch = watchServer(weir);
   t.after(async () => {
     watch.stop();
