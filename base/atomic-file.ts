@@ -32,8 +32,8 @@ export async function writeFileAtomically(path: string, content: string | Uint8A
   await syncFolder(folder);
 }
 
-/** Puts the rename itself on the disk, where the platform can. */
-async function syncFolder(folder: string): Promise<void> {
+/** Puts what was renamed in the folder on the disk, where the platform can. */
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r").catch(() => undefined);
   if (handle === undefined) return;
   await handle.sync().catch(() => {});

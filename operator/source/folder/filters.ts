@@ -54,6 +54,8 @@ class KeptFilters implements Filters {
   private readonly options: FiltersOptions;
   private readonly stored = new Map<string, StoredFilter>();
   private readonly unsaved = new Set<string>();
+  /** The uids of what is on disk. */
+  private readonly saved = new Map<string, string>();
   private readonly writer = createWriter((id) => this.save(id));
   private objects: ReadonlyMap<string, WasmFilter> = new Map();
 
@@ -65,6 +67,7 @@ class KeptFilters implements Filters {
     const kept = await this.options.store.load(onDamage);
     return kept.map((filter) => {
       this.stored.set(filterId(filter.metadata), filter);
+      this.saved.set(filterId(filter.metadata), filter.metadata.uid);
       const { file, metadata, spec } = filter;
       const { namespace, name } = metadata;
       const fields = { apiVersion: API_VERSION, kind: KIND, metadata, spec };
@@ -146,9 +149,17 @@ class KeptFilters implements Filters {
   }
 
   private async save(id: string): Promise<void> {
-    const filter = this.stored.get(id);
-    if (filter === undefined) await this.options.store.remove(keyOf(id));
-    else await this.options.store.save(filter);
+    const { stored, saved, options } = this;
+    const filter = stored.get(id);
+    const uid = filter?.metadata.uid;
+    // Another object of this name, whose removal failed, leaves no revisions to this one.
+    if (uid === undefined || (saved.get(id) ?? uid) !== uid) {
+      await options.store.remove(keyOf(id));
+      saved.delete(id);
+    }
+    if (filter === undefined || uid === undefined) return;
+    await options.store.save(filter);
+    saved.set(id, uid);
   }
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type FSWatcher, watch } from "node:fs";
+import { messageOf } from "../../../base/error.ts";
 import type { Clock } from "../../../model/clock.ts";
 import { type CrashJournal, noCrashJournal } from "../../../model/crash-journal.ts";
 import { type FilterKey, filterId } from "../../../model/filter.ts";
@@ -79,14 +80,37 @@ class FolderSource implements Source {
   async start(): Promise<void> {
     const { dir, clock, crashes, files } = this;
     this.isStopped = false;
-    for (const { file, object } of await this.kept.load(this.onDamage)) {
+    for (const { file, object } of await this.load()) {
       // Until its file is read, the stored object counts: the file may be broken just now.
       files.set(file, { objects: [...(files.get(file)?.objects ?? []), object], foreign: [], problems: [] });
     }
+    if (this.isStopped) return;
     this.scanner = createScanner({ dir, known: files.keys(), clock, crashes, ...this.waits });
     this.startWatching();
     this.rescan();
     await this.scanning;
+  }
+
+  /** What is stored. Tried until the disk gives it: as an empty store it would take every filter for a new one. */
+  private async load(): ReturnType<Filters["load"]> {
+    let told: string | undefined;
+    while (!this.isStopped) {
+      try {
+        return await this.kept.load(this.onDamage);
+      } catch (error) {
+        const message = messageOf(error);
+        if (message !== told) this.log.error("the data folder could not be read; trying again", { error: message });
+        told = message;
+        await new Promise<void>((resolve) => {
+          const cancel = this.clock.after(this.waits.pollMs, resolve);
+          this.cancelTimer = () => {
+            cancel();
+            resolve();
+          };
+        });
+      }
+    }
+    return [];
   }
 
   async stop(): Promise<void> {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { filter, KEY, openTestFolder, revision, secret } from "../../testing/test-folder.ts";
+import { setTimeout } from "node:timers/promises";
+import { filter, KEY, openTestFolder, revision, secret, until } from "../../testing/test-folder.ts";
 
 describe("what a folder source keeps", () => {
   test("Secrets are never written to the data folder", async (t) => {
@@ -55,5 +56,39 @@ describe("what a folder source keeps", () => {
     await rm(dir);
     assert.ok((await source.writeStatus(KEY, uid, { revision: 1 })).ok);
     assert.match(await readFile(join(dir, "filter.json"), "utf8"), /"revision": 1/);
+  });
+
+  test("a data folder that cannot be read is not taken for an empty one: the start waits until it can", async (t) => {
+    const { source, restart, dataDir } = await openTestFolder(t, { "a.yaml": filter("a") }, { pollMs: 20 });
+    const uid = source.filters().get("default/a")?.metadata.uid;
+    await source.stop();
+    const file = join(dataDir, "filters/default/a/filter.json");
+    await rename(file, `${file}.away`);
+    await symlink("filter.json", file); // ELOOP, as EMFILE or EIO
+    const again = restart();
+    assert.equal(await Promise.race([again, setTimeout(200, "it waits")]), "it waits");
+    await rename(`${file}.away`, file);
+    assert.equal((await again).filters().get("default/a")?.metadata.uid, uid);
+  });
+
+  test("a filter of the same name gets no revisions of one whose removal failed", async (t) => {
+    const { source, dataDir, dir, write } = await openTestFolder(t, { "a.yaml": filter("a") });
+    const uid = source.filters().get("default/a")?.metadata.uid ?? "";
+    assert.ok((await source.saveRevision(KEY, uid, revision(1))).ok);
+    // Nothing can be put where what is removed would go.
+    const filters = join(dataDir, "filters");
+    await rename(filters, `${filters}.away`);
+    await writeFile(filters, "in the way");
+    await rm(join(dir, "a.yaml"));
+    await until(() => source.filters().size === 0, "the filter to go");
+    await write("a.yaml", filter("a"));
+    await until(() => source.filters().size === 1, "the next one");
+    await rm(filters);
+    await rename(`${filters}.away`, filters);
+    const next = source.filters().get("default/a")?.metadata.uid ?? "";
+    assert.notEqual(next, uid);
+    const file = join(filters, "default/a/filter.json");
+    await until(async () => (await readFile(file, "utf8")).includes(next), "its identity to be written");
+    assert.deepEqual(await source.revisions(KEY, next), { ok: true, value: [] });
   });
 });

@@ -1,6 +1,7 @@
-import { readdir, readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { writeFileAtomically } from "../../../base/atomic-file.ts";
+import { randomUUID } from "node:crypto";
+import { readdir, readFile, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { syncFolder, TEMPORARY_PREFIX, writeFileAtomically } from "../../../base/atomic-file.ts";
 import { hasCode } from "../../../base/error.ts";
 import type { FilterKey } from "../../../model/filter.ts";
 import type { ObjectMeta, WasmFilterSpec, WasmFilterStatus } from "../../../model/gen/wasmfilter.ts";
@@ -23,10 +24,10 @@ export interface StoredFilter {
  * Secrets are not stored. Methods reject if the disk fails.
  */
 export interface FolderStore {
-  /** Everything stored. Damaged files are skipped and reported to `onDamage`. */
+  /** Everything stored. Damaged files are skipped and reported to `onDamage`. What a removal that was cut off left is removed. */
   load(onDamage: (path: string) => void): Promise<StoredFilter[]>;
   save(filter: StoredFilter): Promise<void>;
-  /** Removes a filter with its revisions. */
+  /** Removes a filter with its revisions, all or nothing: a filter that gets the name later inherits none. */
   remove(key: FilterKey): Promise<void>;
   revisions(key: FilterKey, onDamage: (path: string) => void): Promise<Revision[]>;
   saveRevision(key: FilterKey, revision: Revision): Promise<void>;
@@ -41,12 +42,17 @@ export function createFolderStore(dataDir: string): FolderStore {
   return {
     async load(onDamage) {
       const filters: StoredFilter[] = [];
-      for (const namespace of (await names(root)).filter(isNamespace)) {
-        for (const name of (await names(join(root, namespace))).filter(isObjectName)) {
-          const path = join(filterDir({ namespace, name }), "filter.json");
+      for (const entry of await names(root)) {
+        // What cannot be removed now may be at the next start.
+        if (entry.startsWith(TEMPORARY_PREFIX)) await removeAll(join(root, entry)).catch(() => {});
+        if (!isNamespace(entry)) continue;
+        for (const name of (await names(join(root, entry))).filter(isObjectName)) {
+          const path = join(root, entry, name, "filter.json");
           const value = await readJson(path);
           if (isStoredFilter(value)) filters.push(value);
           else if (value !== undefined) onDamage(path);
+          // Earlier versions removed one file after the other.
+          else await removeAll(join(root, entry, name, "revisions")).catch(() => {});
         }
       }
       return filters;
@@ -55,13 +61,21 @@ export function createFolderStore(dataDir: string): FolderStore {
       await writeFileAtomically(join(filterDir(filter.metadata), "filter.json"), JSON.stringify(filter, undefined, 1));
     },
     async remove(key) {
-      await rm(filterDir(key), { recursive: true, force: true });
+      const removed = join(root, `${TEMPORARY_PREFIX}${randomUUID()}`);
+      try {
+        await rename(filterDir(key), removed);
+      } catch (error) {
+        if (hasCode(error, "ENOENT")) return;
+        throw error;
+      }
+      await syncFolder(dirname(filterDir(key)));
+      await removeAll(removed);
     },
     async revisions(key, onDamage) {
       const dir = join(filterDir(key), "revisions");
       const revisions: Revision[] = [];
       for (const name of (await names(dir)).filter((entry) => /^\d+[.]json$/.test(entry))) {
-        const revision = fromRecord(await readRevision(join(dir, name)));
+        const revision = fromRecord(await readJson(join(dir, name)));
         if (revision === undefined) onDamage(join(dir, name));
         else revisions.push(revision);
       }
@@ -76,6 +90,10 @@ export function createFolderStore(dataDir: string): FolderStore {
   };
 }
 
+function removeAll(dir: string): Promise<void> {
+  return rm(dir, { recursive: true, force: true });
+}
+
 async function names(dir: string): Promise<string[]> {
   try {
     return await readdir(dir);
@@ -85,21 +103,16 @@ async function names(dir: string): Promise<string[]> {
   }
 }
 
-/** `undefined` when there is no such file, `null` when it is not JSON. */
+/**
+ * `undefined` when there is no such file, `null` when it is not JSON. Rejects where the disk fails: what cannot be read for now is neither missing nor damaged, and
+ * its filter would go on as a new one.
+ */
 async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, "utf8")) as unknown;
   } catch (error) {
-    return error instanceof SyntaxError ? null : undefined;
-  }
-}
-
-/** As `readJson`; rejects where the disk fails. What could not be read for now is not damaged: its filter would go on without it, and use its number again. */
-async function readRevision(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, "utf8")) as unknown;
-  } catch (error) {
-    if (error instanceof SyntaxError || hasCode(error, "ENOENT", "EISDIR")) return null;
+    if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
+    if (error instanceof SyntaxError || hasCode(error, "EISDIR")) return null;
     throw error;
   }
 }

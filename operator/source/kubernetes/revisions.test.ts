@@ -77,6 +77,10 @@ describe("ControllerRevisions", () => {
     assert.deepEqual(await hashes(), ["new"]);
     assert.equal((await store.remove(key, UID, 1)).ok, true);
     assert.deepEqual(await hashes(), []);
+    await store.save(key, UID, made);
+    assert.equal((await cut.rewrite(key, UID, { ...made, hash: "new" })).ok, false);
+    assert.equal((await store.remove(key, UID, 1)).ok, true);
+    assert.deepEqual(await hashes(), [], "what the rewriting had made does not come back");
   });
 
   test("a revision's name is a valid one for every name of a filter, and another for every number and object", () => {

@@ -19,6 +19,7 @@ export interface RevisionStore {
   save(key: FilterKey, uid: string, revision: Revision): Promise<Result<void>>;
   /** Stores a revision again, under a name of its own since data cannot be changed, then removes what had its number. */
   rewrite(key: FilterKey, uid: string, revision: Revision): Promise<Result<void>>;
+  /** Removes all that has the number: a rewrite that was cut off leaves two, and the other would come back at the next start. */
   remove(key: FilterKey, uid: string, number: number): Promise<Result<void>>;
 }
 
@@ -78,14 +79,11 @@ export function createRevisionStore({ api, log }: { api: KubeApi; log: Log }): R
       return removeNamed(key, revisionName(key, uid, revision.number));
     },
     async remove(key, uid, number) {
-      const removed = await api.request({ method: "DELETE", path: `${collection(key)}/${revisionName(key, uid, number)}` });
-      if (removed.ok) return ok(undefined);
-      if (removed.error.status !== 404) return removed;
       const found = await items(key, uid);
       if (!found.ok) return found;
       for (const item of found.value) {
-        const rewritten = item.revision === number ? await removeNamed(key, nameOf(item)) : ok(undefined);
-        if (!rewritten.ok) return rewritten;
+        const removed = item.revision === number ? await removeNamed(key, nameOf(item)) : ok(undefined);
+        if (!removed.ok) return removed;
       }
       return ok(undefined);
     },
