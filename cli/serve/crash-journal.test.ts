@@ -18,7 +18,7 @@ async function folder(t: TestContext): Promise<string> {
 
 /** Another start of the server. */
 function open(t: TestContext, dataDir: string, version = "1.0.0", now = 1_000) {
-  const journal = createCrashJournal({ dataDir, version, now: () => now });
+  const journal = createCrashJournal({ dataDir, log: silentLog, version, now: () => now });
   t.after(() => journal.close());
   return journal;
 }
@@ -106,7 +106,7 @@ test("a data folder has one server, and the next one after that ended in any way
 });
 
 test("where the mark cannot be written the work is done all the same: a full disk stops no filter at a start", async (t) => {
-  const journal = createCrashJournal({ dataDir: await folder(t), version: "1.0.0", now: () => 0 });
+  const journal = createCrashJournal({ dataDir: await folder(t), log: silentLog, version: "1.0.0", now: () => 0 });
   journal.close(); // each write fails from now on
   assert.equal(
     journal.attempt(TRIED, () => "parsed"),

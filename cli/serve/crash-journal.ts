@@ -2,7 +2,9 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { createHash } from "node:crypto";
 import { closeSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { messageOf } from "../../base/error.ts";
 import type { CrashJournal, Tried } from "../../model/crash-journal.ts";
+import type { Log } from "../../model/log.ts";
 
 /** The journal of one server, below its data folder. */
 export interface FileCrashJournal extends CrashJournal {
@@ -13,6 +15,7 @@ export interface FileCrashJournal extends CrashJournal {
 
 export interface CrashJournalOptions {
   readonly dataDir: string;
+  readonly log: Log;
   /** Of Weir: another one tries again. */
   readonly version: string;
   /** Milliseconds since the epoch. */
@@ -37,9 +40,9 @@ const NO_MARK = " ".repeat(MARK_BYTES);
 
 /**
  * Two files: `crashes.json` has the ends, `under-way` the attempt that is being made. Neither is forced onto the disk: they need to survive the process, not the
- * machine. Throws what the file system throws.
+ * machine. Where the folder cannot be written, ends are remembered in memory only, and the log says so.
  */
-export function createCrashJournal({ dataDir, version, now }: CrashJournalOptions): FileCrashJournal {
+export function createCrashJournal({ dataDir, log, version, now }: CrashJournalOptions): FileCrashJournal {
   const path = join(dataDir, "crashes.json");
   const markPath = join(dataDir, "under-way");
   const context = new AsyncLocalStorage<Tried>();
@@ -58,11 +61,12 @@ export function createCrashJournal({ dataDir, version, now }: CrashJournalOption
   } catch {
     // It counts in memory: a full disk keeps nobody from starting.
   }
-  const mark = openSync(markPath, "w", 0o600);
+  const mark = openMark(markPath, log);
 
   /** A disk without room costs the mark, never the work that it is about. */
   function write(text: string): void {
     try {
+      if (mark === undefined) return;
       writeSync(mark, text, 0);
     } catch {
       // The next write may find room again.
@@ -90,8 +94,21 @@ export function createCrashJournal({ dataDir, version, now }: CrashJournalOption
       if (tried !== undefined) record(tried.filter, fingerprint(tried));
       return tried?.filter;
     },
-    close: () => closeSync(mark),
+    close() {
+      if (mark !== undefined) closeSync(mark);
+    },
   };
+}
+
+function openMark(path: string, log: Log): number | undefined {
+  try {
+    return openSync(path, "w", 0o600);
+  } catch (error) {
+    const what =
+      "the data folder cannot be written: what is stored is served, but no new revision, module or status can be kept; make it writable, then start again";
+    log.error(what, { path, error: messageOf(error) });
+    return undefined;
+  }
 }
 
 function fingerprint({ spec }: Tried): string {

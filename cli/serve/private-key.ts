@@ -24,7 +24,8 @@ export function privateKeyFile(dataDir: string): KeySource {
       await setBackGroupModes(folder, ["key"]);
       const isPrivate = await checkFolder(folder);
       if (!isPrivate.ok) return isPrivate;
-      await make(file).catch(unless("EEXIST"));
+      // A folder that cannot be written has the key of before.
+      if (!(await exists(file))) await make(file).catch(unless("EEXIST"));
       return await read(file);
     } catch (error) {
       return fail("PrivateKey", `the private key ${file} cannot be used: ${messageOf(error)}`);
@@ -36,6 +37,11 @@ async function checkFolder(folder: string): Promise<Result<void>> {
   const found = await lstat(folder);
   if (!found.isDirectory()) return fail("PrivateKey", `${folder} is not a folder; remove it, then start again`);
   return isForeign(found.mode) ? tooOpen(folder, found.mode, PRIVATE_FOLDER_MODE) : ok(undefined);
+}
+
+async function exists(file: string): Promise<boolean> {
+  const found = await lstat(file).catch(unless("ENOENT"));
+  return found !== undefined;
 }
 
 /** Under its name there is never a part of a key, and never another key than the first. */

@@ -21,7 +21,7 @@ export async function runServer({ sourceOf, ...options }: RunOptions): Promise<R
   const { dataDir, log } = options;
   const lock = await lockData(dataDir, log);
   if (!lock.ok) return lock;
-  const crashes = createCrashJournal({ dataDir, version: version(), now: systemClock.now });
+  const crashes = createCrashJournal({ dataDir, log, version: version(), now: systemClock.now });
   const watch = watchCrashes(crashes, log);
   const crashed = watch.crashed.then(() => undefined);
   const server = await Promise.race([startServer({ ...options, source: sourceOf(crashes), crashes }), crashed]);
