@@ -36,7 +36,7 @@ export function createSimulatedFleet(code: Uint8Array): SimulatedFleet {
     cache,
     modules,
     observer,
-    limits: { names: 10_000, types: 32, namesInAll: 1_000_000, namesAtMost: 1_000_000 },
+    limits: { names: 5_000, types: 32, namesInAll: 1_000_000, namesAtMost: 1_000_000 },
   });
   const answers = new WeakMap<Message, Uint8Array>();
   const pending: { stream: XdsStream; answer: Uint8Array }[] = [];

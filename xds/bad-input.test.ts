@@ -84,7 +84,7 @@ describe("requests that make no sense", () => {
       for (let from = 0; from < 20_000; from += 1000) byAndBy.sendRaw(request(from, 1000));
       const { code, details } = await byAndBy.ended;
       assert.equal(code, status.resourceExhausted);
-      assert.match(details, /at most 10000 resources/);
+      assert.match(details, /at most 5000 resources/);
       assert.equal([...started.discovery.streams()].length, 1, "only the bystander is left");
       const grown = memory() - before;
       assert(grown < 24 * MIB, `${mib(grown)} more in use`);
@@ -113,6 +113,28 @@ describe("requests that make no sense", () => {
       await open(128).expectSilence();
       first.close();
       await open(200).expectSilence();
+    });
+
+    test(`a stream may have all the names that the bound says, with a resource for each, and one more is refused (${variant})`, async (t) => {
+      const started = await startDiscovery(t, { names: 100 });
+      const names = Array.from({ length: 101 }, (_, index) => `name-${index}`);
+      for (const name of names) started.cache.put("/test", resourceOf(ECDS, name, "0", 10));
+      const first = started.connect({ variant });
+      first.subscribe(ECDS, names.slice(1));
+      await first.settle();
+      const held = Object.fromEntries(first.held(ECDS));
+      assert.equal(Object.keys(held).length, 100);
+      first.close();
+      // It comes back, and says what it holds.
+      const again = started.connect({ variant });
+      again.subscribe(ECDS, names.slice(1), variant === "delta" ? held : {});
+      await again.settle();
+      again.subscribe(ECDS, names);
+      const settled = again.settle().catch(() => {});
+      const { code, details } = await again.ended;
+      await settled;
+      assert.equal(code, status.resourceExhausted);
+      assert.match(details, /at most 100 resources/);
     });
 
     test(`a stream may carry only so many types (${variant})`, async (t) => {

@@ -31,7 +31,7 @@ export interface XdsServerOptions {
   readonly authenticator?: Authenticator | undefined;
   /** Largest request, in bytes. Default 4 MiB. */
   readonly maxRequestSize?: number;
-  /** Names and resources that one stream may have the server remember. Default 10,000. */
+  /** Names that one stream may subscribe to. Default 5,000. */
   readonly maxNames?: number;
   /** Milliseconds after which a connection is asked to come back, maybe to another replica. Default 0: never. */
   readonly maxConnectionAgeMs?: number;
@@ -64,7 +64,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     cache,
     modules: options.modules,
     observer,
-    limits: { names: options.maxNames ?? 10_000, types: 32, namesInAll: NAMES_IN_ALL, namesAtMost: NAMES_AT_MOST },
+    limits: { names: options.maxNames ?? 5_000, types: 32, namesInAll: NAMES_IN_ALL, namesAtMost: NAMES_AT_MOST },
     metrics,
   });
   const guard = options.authenticator === undefined ? createOpenGuard() : createGuard(options.authenticator, clock);

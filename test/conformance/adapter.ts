@@ -42,7 +42,7 @@ export async function startConformanceTarget(port = 0, adapterPort = 0): Promise
     cache,
     modules,
     observer,
-    limits: { names: 10_000, types: 32, namesInAll: 1_000_000, namesAtMost: 1_000_000 },
+    limits: { names: 5_000, types: 32, namesInAll: 1_000_000, namesAtMost: 1_000_000 },
   });
   const limits = { maxRequestSize: 4 * 1024 * 1024, maxConnectionAgeMs: 0 };
   const target = createGrpcServer({ methods: new Map([...discoveryMethods(discovery), ...healthMethods()]), ...limits });

@@ -81,7 +81,7 @@ export const badStreams: readonly BadStream[] = [
     path: `${ADS}/DeltaAggregatedResources`,
     bytes: request({ node, typeUrl: ECDS_TYPE, resourceNamesSubscribe: Array.from({ length: 20_000 }, (_, i) => `weir/s${i}`) }),
     status: 8,
-    says: /at most 10000 resources/,
+    says: /at most 5000 resources/,
   },
   {
     what: "a message of 1 GiB announced",

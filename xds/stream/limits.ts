@@ -7,7 +7,7 @@ export interface Refusal {
 }
 
 export interface StreamLimits {
-  /** Names and resources that the server remembers for one stream. */
+  /** Names that one stream may subscribe to. With the resource that it has, each counts twice. */
   readonly names: number;
   /** Resource types on one stream. */
   readonly types: number;

@@ -179,7 +179,8 @@ export class XdsStream implements CallHandler, Watcher {
   /** Takes a request; returns why the stream must end, if it must. */
   private accept(bytes: Uint8Array): Refusal | undefined {
     const { limits } = this.context;
-    const excess = excessOf(this.variant, bytes, limits.names);
+    // A proxy that comes back asks for its names, and says which versions it holds.
+    const excess = excessOf(this.variant, bytes, 2 * limits.names);
     if (excess !== undefined) return excess === "names" ? tooManyNames(limits) : exhausted(excess);
     const message = decodeRequest(this.variant, bytes, this.opener === undefined);
     if (message === undefined) return invalid(`the request is not a valid ${this.variant === "delta" ? "Delta" : ""}DiscoveryRequest`);
@@ -210,7 +211,7 @@ export class XdsStream implements CallHandler, Watcher {
       remembered += each.typeUrl === typeUrl ? each.subscription.sizeAfter(request) : each.subscription.size();
     }
     if (!known) remembered += request.variant === "delta" ? request.subscribe.length + request.initial.size : request.names.length;
-    if (remembered > limits.names) return tooManyNames(limits);
+    if (remembered > 2 * limits.names) return tooManyNames(limits);
     const refusal = remembered > present ? this.context.remembered.refusal(this.carrier, remembered - this.remembered, limits) : undefined;
     if (refusal !== undefined) return refusal;
     this.count(remembered);

@@ -59,7 +59,7 @@ export interface StartedDiscovery {
 /** A discovery server on a free port over an empty cache, gone when the test is. */
 export async function startDiscovery(t: TestContext, options: DiscoveryOptions = {}): Promise<StartedDiscovery> {
   const cache = createCache();
-  const { observer = ignore, modules = heldModules(new Map()), names = 10_000 } = options;
+  const { observer = ignore, modules = heldModules(new Map()), names = 5_000 } = options;
   const discovery = createDiscovery({
     cache,
     modules,
