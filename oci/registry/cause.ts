@@ -31,7 +31,8 @@ export function causeOf(error: unknown): string {
   const cause = innermost(error);
   if (!(cause instanceof Error)) return "the connection failed";
   const code = "code" in cause && typeof cause.code === "string" ? cause.code : "";
-  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return `its certificate is for another name (${code})`;
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
+    return `its certificate is for another name (${code}); use the name that the certificate has, or give the host one for this name`;
   return cause.message.includes(code) ? cause.message || code : `${cause.message} (${code})`;
 }
 

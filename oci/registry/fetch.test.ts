@@ -198,6 +198,32 @@ describe("links", () => {
     });
   });
 
+  test("tokens and storage at another port of the registry's host are reached over HTTPS, over HTTP only where the port is listed", async () => {
+    const policy = {
+      ...CLUSTER,
+      refusedHost: (name: string, reach: Reach) => (reach === "registry" ? undefined : CLUSTER.refusedHost(name, reach)),
+      refused: (address: string, reach: Reach) => (reach === "registry" ? undefined : CLUSTER.refused(address, reach)),
+    };
+    await withServer(ok, async (tokens) => {
+      const realm = `http://127.0.0.1:${tokens.port}/jwt/auth`;
+      const asking = (plainHttp: string[], url = realm) =>
+        send(httpOptions({ fetch: createFetch({ policy, proxies: false }), plainHttp: new Set(plainHttp) }), {
+          ...{ method: "GET", url: new URL(url), registry: "http://127.0.0.1:5050" },
+        });
+      failed(await asking([]), "AddressRefused");
+      failed(await asking(["127.0.0.1:5050"]), "AddressRefused");
+      failed(await asking([`127.0.0.2:${tokens.port}`], realm.replace("127.0.0.1", "127.0.0.2")), "AddressRefused");
+      assert.equal(tokens.seen.connections, 0);
+      const listed = await asking(["127.0.0.1:5050", `127.0.0.1:${tokens.port}`]);
+      assert.ok(listed.ok && listed.value.status === 200);
+      await listed.value.discard();
+      // It comes so far as TLS, which this server does not speak.
+      failed(await asking([], realm.replace("http:", "https:")), "RegistryUnavailable");
+      assert.equal(tokens.seen.connections, 2);
+      failed(await asking([], realm.replace("http:", "https:").replace("127.0.0.1", "127.0.0.2")), "AddressRefused");
+    });
+  });
+
   test("a redirect with a username or another scheme is not followed, and not quoted", async () => {
     for (const location of [
       "http://user:hunter2@r.example/",

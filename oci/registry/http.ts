@@ -21,7 +21,7 @@ export interface HttpRequest {
   readonly method: "GET" | "HEAD" | "POST" | "PUT";
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
-  /** The origin of the registry that the image names, which may have a private address. All other origins may not. */
+  /** The origin of the registry that the image names, which may have a private address, at any port (see `reachOf`). Other hosts may not. */
   readonly registry?: string | undefined;
   /** Sent to the origin of `url` only: a redirect to any other origin goes without it. */
   readonly authorization?: string | undefined;
@@ -81,7 +81,7 @@ async function exchange(options: HttpOptions, request: HttpRequest): Promise<Res
   const { url } = request;
   if (!/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "")
     return fail("RegistryRefused", `a link to ${url.host} is not http:// or https://, or holds a username; such links are not followed`);
-  const reach: Reach = url.origin === request.registry ? "registry" : "linked";
+  const reach = reachOf(options, url, request.registry);
   const watch = createWatch(options, request);
   const headers: Record<string, string> = { "accept-encoding": "identity", "user-agent": "weir", ...request.headers };
   if (request.authorization !== undefined) headers.authorization = request.authorization;
@@ -103,6 +103,16 @@ async function exchange(options: HttpOptions, request: HttpRequest): Promise<Res
     watch.stop();
     return { ok: false, error: refusalOf(error, url, reach) ?? explain(error, url, watch) };
   }
+}
+
+/**
+ * A registry's tokens, or its storage, may be at another port of the same host: over HTTPS, where the certificate shows that it is that host whatever its name was
+ * looked up to, and over HTTP where the user listed the port.
+ */
+function reachOf({ plainHttp }: HttpOptions, url: URL, registry: string | undefined): Reach {
+  if (url.origin === registry) return "registry";
+  const isSameHost = registry !== undefined && url.hostname === new URL(registry).hostname;
+  return isSameHost && (url.protocol === "https:" || plainHttp.has(url.host)) ? "registry" : "linked";
 }
 
 async function* readChunks(response: FetchResponse, url: URL, watch: Watch): AsyncGenerator<Uint8Array> {
