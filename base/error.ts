@@ -7,3 +7,11 @@ export function messageOf(error: unknown): string {
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && "code" in error && typeof error.code === "string" && codes.includes(error.code);
 }
+
+/** Why a file that the user named could not be read, and what to do, to stand after its path. */
+export function whyUnread(error: unknown): string {
+  if (hasCode(error, "ENOENT", "ENOTDIR")) return "is not there; create it, or correct the path";
+  if (hasCode(error, "EACCES", "EPERM")) return "may not be read by the user of this process; change its owner or its mode";
+  if (hasCode(error, "EISDIR")) return "is a folder; name a file in it";
+  return `cannot be read: ${messageOf(error)}`;
+}

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { whyUnread } from "../base/error.ts";
 import type { Keychain } from "../model/module.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import type { InspectedImage, OciOptions } from "../oci/index.ts";
@@ -43,7 +44,7 @@ async function loadKeychain(env: Environment): Promise<Result<Keychain>> {
     const keychain = parseDockerConfig(await readFile(file));
     return keychain.ok ? keychain : fail("BadDockerConfig", `${file} cannot be used: ${keychain.error.message}`);
   } catch (error) {
-    return fail("BadDockerConfig", `${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    return fail("BadDockerConfig", `${file} ${whyUnread(error)}`);
   }
 }
 

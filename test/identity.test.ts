@@ -62,14 +62,20 @@ test("without a cluster: serve --xds-tls auto, identity issue, and the bootstrap
     });
   const told = await issue("web-1", "web-1/first", "75s");
   t.diagnostic(told.trim());
-  assert.match(told, /^ {2}next {2}weir bootstrap --node web-1 --namespace shop --tls-ca web-1\/first\/ca.crt .* --out web-1\/first$/m);
+  assert.match(
+    told,
+    /^ {2}next {2}weir bootstrap --node web-1 --namespace shop --xds 127.0.0.1:18000 --tls-ca web-1\/first\/ca.crt .* --out web-1\/first$/m,
+  );
   await issue("web-2", "web-1/second", "24h");
   await issue("web-1", "web-1/third", "24h");
   const dir = join(folder, "web-1");
   await swap(dir, "first");
   for (const name of ["ca.crt", "tls.crt", "tls.key"]) await symlink(`..data/${name}`, join(dir, name));
   const [, next = ""] = /^ {2}next {2}weir bootstrap (.*)$/m.exec(told) ?? [];
-  const { envoy, mark } = await startProxy(next.replaceAll("web-1/first", "web-1").split(" "), "web-1");
+  const { envoy, mark } = await startProxy(
+    next.replace("--xds 127.0.0.1:18000 ", "").replaceAll("web-1/first", "web-1").split(" "),
+    "web-1",
+  );
   await soon(mark, "one");
   assert.deepEqual(
     (await server.proxies()).map(({ id, namespace }) => `${namespace}/${id}`),

@@ -22,11 +22,13 @@ describe("clients that are refused", () => {
     for (let i = 0; i < 25; i++) refused(`10.0.0.1:${i}`, "protocol", "it does not speak HTTP/2");
     assert.equal(lines.length, 20);
     assert.equal(lines[0], 'a client was refused {"peer":"10.0.0.1:0","why":"it does not speak HTTP/2"}');
+    refused("10.0.0.1:0", "protocol", "it does not speak HTTP/2");
+    assert.equal(lines.length, 20, "what was told of a connection is not told again");
     assert.equal(timers.length, 1);
     timers[0]?.();
     assert.equal(lines.at(-1), 'more clients were refused {"clients":5,"seconds":60}');
     refused("10.0.0.2:1", "limit", "again");
     assert.equal(lines.length, 22);
-    assert.equal(reasons.length, 26, "all of them are counted");
+    assert.equal(reasons.length, 27, "all of them are counted");
   });
 });

@@ -7,6 +7,9 @@ export interface Address {
   readonly port: number;
 }
 
+/** Where `weir serve` answers proxies, unless it is told otherwise. */
+export const XDS_ADDRESS = "127.0.0.1:18000";
+
 /** Reads `HOST:PORT` (`127.0.0.1:18000`, `[::1]:18000`, `weir.mesh:18000`); `flag` is named in the message. */
 export function parseAddress(text: string, flag: string): Result<Address> {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/.exec(text);

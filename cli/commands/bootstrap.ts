@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { ok, type Result } from "../../model/result.ts";
-import { parseAddress, parsePort } from "../args/address.ts";
+import { parseAddress, parsePort, XDS_ADDRESS } from "../args/address.ts";
 import { defineCommand } from "../args/command.ts";
 import { usage } from "../args/usage.ts";
 import { credentialFlags, readCredentials, writeBootstrap } from "../identity/bootstrap-files.ts";
@@ -26,7 +26,7 @@ export const bootstrap = defineCommand({
       fallback: "default",
     },
     label: { type: "string", multiple: true, value: "KEY=VALUE", help: "a label that filters may select by" },
-    xds: { type: "string", value: "HOST:PORT", help: "where weir serve answers proxies", fallback: "127.0.0.1:18000" },
+    xds: { type: "string", value: "HOST:PORT", help: "where weir serve answers proxies", fallback: XDS_ADDRESS },
     listen: { type: "string", value: "[HOST:]PORT", help: "where the proxy takes requests", fallback: "10000" },
     upstream: { type: "string", value: "HOST:PORT", help: "where it sends them", fallback: "127.0.0.1:8080" },
     slot: {

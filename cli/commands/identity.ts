@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { writeFileAtomically } from "../../base/atomic-file.ts";
 import { messageOf } from "../../base/error.ts";
 import { fail, ok } from "../../model/result.ts";
+import { XDS_ADDRESS } from "../args/address.ts";
 import { defineCommand } from "../args/command.ts";
 import { readDuration } from "../args/duration.ts";
 import { usage } from "../args/usage.ts";
@@ -66,7 +67,8 @@ export const identityIssue = defineCommand({
     }
     const files = `--tls-ca ${join(out, "ca.crt")} --tls-cert ${join(out, "tls.crt")} --tls-key ${join(out, "tls.key")}`;
     terminal.out(`issued ${out} (node ${node} of namespace ${namespace}, until ${new Date(now + validMs.value).toISOString()})
-  next  weir bootstrap --node ${node} --namespace ${namespace} ${files} --out ${out}
+  next  weir bootstrap --node ${node} --namespace ${namespace} --xds ${XDS_ADDRESS} ${files} --out ${out}
+        (--xds is where the proxy reaches weir serve)
 `);
     return ok(undefined);
   },

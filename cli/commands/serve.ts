@@ -7,7 +7,7 @@ import type { CrashJournal } from "../../model/crash-journal.ts";
 import type { Log } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Source } from "../../operator/index.ts";
-import { parseAddress } from "../args/address.ts";
+import { parseAddress, XDS_ADDRESS } from "../args/address.ts";
 import { parseByteSize } from "../args/byte-size.ts";
 import { defineCommand } from "../args/command.ts";
 import { readCount } from "../args/count.ts";
@@ -35,7 +35,7 @@ const flags = {
     type: "string",
     value: "HOST:PORT",
     help: "where proxies connect",
-    fallback: "127.0.0.1:18000",
+    fallback: XDS_ADDRESS,
     env: "WEIR_XDS_ADDRESS",
   },
   "http-address": {

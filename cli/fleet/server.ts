@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { messageOf } from "../../base/error.ts";
+import { whyUnread } from "../../base/error.ts";
 import { isRecord } from "../../base/json.ts";
 import type { ProxyView } from "../../hub/index.ts";
 import type { FilterKey } from "../../model/filter.ts";
@@ -64,7 +64,7 @@ async function readToken(file: string | undefined): Promise<Result<string | unde
     const token = (await readFile(file, "utf8")).trim();
     return /^[\x21-\x7e]+$/.test(token) ? ok(token) : fail("TokenFile", `--token-file ${file} must hold one token and nothing else`);
   } catch (error) {
-    return fail("TokenFile", `--token-file ${file} cannot be read: ${messageOf(error)}`);
+    return fail("TokenFile", `--token-file ${file} ${whyUnread(error)}`);
   }
 }
 

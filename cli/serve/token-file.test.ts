@@ -9,6 +9,18 @@ import { openTokens } from "./token-file.ts";
 
 const [SHOP, READER] = ["shop-aaaaaaaaaaaaaaaaaaaa", "read-cccccccccccccccccccc"];
 
+test("a token file that is not there, or is none, is told with what to do", async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "weir-tokens-"));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const path = join(dir, "none");
+  const words = async (named: string) => {
+    const opened = await openTokens(named);
+    return opened.ok ? "read" : opened.error.message;
+  };
+  assert.equal(await words(path), `--token-auth-file ${path} is not there; create it, or correct the path`);
+  assert.equal(await words(dir), `--token-auth-file ${dir} is a folder; name a file in it`);
+});
+
 test("a token file is taken when it changes; one that cannot be used is logged once and changes nothing", async (t) => {
   const dir = mkdtempSync(join(tmpdir(), "weir-tokens-"));
   t.after(() => rmSync(dir, { recursive: true }));
@@ -41,5 +53,5 @@ test("a token file is taken when it changes; one that cannot be used is logged o
   assert.equal(pending(), 0);
   const none = await openTokens(join(dir, "none"));
   assert(!none.ok);
-  assert.match(none.error.message, /^--token-auth-file .*none cannot be read: ENOENT/);
+  assert.match(none.error.message, /^--token-auth-file .*none is not there; create it/);
 });

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { messageOf } from "../../base/error.ts";
+import { whyUnread } from "../../base/error.ts";
 import { type Clock, systemClock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
@@ -41,7 +41,7 @@ async function readTokens(path: string) {
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    return unusable(path, `cannot be read: ${messageOf(error)}`);
+    return unusable(path, whyUnread(error));
   }
   if (text.length > MAX_BYTES) return unusable(path, `has more than ${MAX_BYTES} bytes`);
   const parsed = parseTokens(text);

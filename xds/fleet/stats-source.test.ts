@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
+import { type Log, silentLog } from "../../model/log.ts";
 import { chainName } from "../envoy/chain.ts";
 import { MANAGED_KEY } from "../envoy/managed-sidecar.ts";
 import type { Node } from "../gen/envoy/config/core/v3/base.ts";
@@ -15,8 +16,8 @@ const METRICS = "/envoy.service.metrics.v3.MetricsService/StreamMetrics";
 const HEALTH = "/grpc.health.v1.Health/Check";
 const NODE: Node = { id: "web-1", metadata: { NAMESPACE: "shop" } };
 
-async function startScene(t: TestContext, node: Node = NODE) {
-  const scene = await startFleet(t);
+async function startScene(t: TestContext, node: Node = NODE, log: Log = silentLog) {
+  const scene = await startFleet(t, undefined, log);
   /** A connection that speaks as the proxy when `speaks`; `report` counts requests. */
   const connect = async (speaks: boolean) => {
     const connection = connectGrpc(scene.port);
@@ -55,7 +56,7 @@ async function startScene(t: TestContext, node: Node = NODE) {
       return { sent: call.write(StreamMetricsMessage.encode({ identifier: { node }, envoyMetrics }).finish()), isOpen: () => isOpen };
     };
     await settled();
-    return { openReport, openReportOf, settled, ads };
+    return { openReport, openReportOf, settled, ads, connection };
   };
   return { ...scene, connect };
 }
@@ -114,6 +115,26 @@ describe("whose statistics count", () => {
     const health = fleet.health("shop/web-1");
     assert.equal(health?.requests, 3);
     assert.deepEqual([...(health?.vmFailures ?? [])], [["shop/a", 2]]);
+  });
+
+  test("a report that is too large is refused, and the log says once for a connection what to do", async (t) => {
+    const told: string[] = [];
+    const { connect } = await startScene(t, NODE, { ...silentLog, warn: (message, facts) => void told.push(`${message} ${facts?.why}`) });
+    const { connection, openReport } = await connect(true);
+    const large = StreamMetricsMessage.encode({
+      identifier: { node: NODE },
+      envoyMetrics: [{ help: "x".repeat(12 * 1024 * 1024) }],
+    }).finish();
+    for (let again = 0; again < 3; again++) {
+      const call = connection.call(METRICS, () => {});
+      void call.write(large);
+      const { code, details } = await call.ended;
+      assert.equal(code, 8);
+      assert.match(details, /at most 12582912 bytes; its statistics are not counted.*stats_matcher/);
+    }
+    await openReport()(COMPLETED, 1);
+    assert.deepEqual(told.length, 1, told.join("\n"));
+    assert.match(told[0] ?? "", /a client was refused .*12582912 bytes; its statistics are not counted/);
   });
 
   for (const clusters of [0, 500, 1_500])

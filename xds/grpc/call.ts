@@ -30,6 +30,8 @@ export interface Connection {
 export interface CallHandler {
   /** Bytes of a request, where that is less than what the server takes. */
   readonly maxRequestSize?: number | undefined;
+  /** What to tell a client whose request is larger, besides the bound. */
+  readonly tooLarge?: string | undefined;
   /** A request. The bytes are good until it returns. A promise: the next request waits until it is done. */
   message(bytes: Buffer): void | Promise<void>;
   drained?(): void;

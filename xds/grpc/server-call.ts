@@ -134,7 +134,7 @@ export class ServerCall implements Call, Worker, Holder {
     const { connection, handler, messages } = this;
     if (this.over || this.busy || handler === undefined) return false;
     const next = messages.next();
-    if (next === "tooLarge") this.refuse(status.resourceExhausted, `a request may have at most ${messages.maxSize} bytes`);
+    if (next === "tooLarge") this.refuse(status.resourceExhausted, tooLarge(messages.maxSize, handler.tooLarge));
     else if (next === "compressed") this.refuse(status.unimplemented, "requests must not be compressed");
     else if (next !== undefined) {
       connection.used();
@@ -224,4 +224,9 @@ export class ServerCall implements Call, Worker, Holder {
     this.handler = undefined;
     handler?.closed();
   }
+}
+
+function tooLarge(bytes: number, advice: string | undefined): string {
+  const bound = `a request may have at most ${bytes} bytes`;
+  return advice === undefined ? bound : `${bound}; ${advice}`;
 }

@@ -117,6 +117,7 @@ function isSame(a: Identity, b: Identity): boolean {
 function watched(handler: CallHandler, over: () => void): CallHandler {
   return {
     maxRequestSize: handler.maxRequestSize,
+    tooLarge: handler.tooLarge,
     message: (bytes) => handler.message(bytes),
     drained: () => handler.drained?.(),
     halfClosed: () => handler.halfClosed(),

@@ -42,6 +42,8 @@ const MAX_FAMILY = 64 * 1024;
  * statistics into every report, some 100 bytes for each, its counters first: one with a thousand clusters has 100,000. If its reports were refused, it would count as hung.
  */
 const MAX_REPORT = 12 * 1024 * 1024;
+const TOO_LARGE =
+  "its statistics are not counted, so it may be taken for a proxy that hangs; have it report fewer: a stats_config.stats_matcher in its bootstrap that keeps http. and wasm.";
 const MAX_FAMILIES = 1024;
 const MAX_FIELDS = 100_000;
 const PATH = "/envoy.service.metrics.v3.MetricsService/StreamMetrics";
@@ -59,6 +61,7 @@ export function metricsMethod(sink: MetricsSink, guard = createOpenGuard()): [st
     let key: string | undefined;
     return {
       maxRequestSize: MAX_REPORT,
+      tooLarge: TOO_LARGE,
       message(bytes) {
         try {
           const { identifier, families } = readMessage(bytes, (name) => sink.wants(name));

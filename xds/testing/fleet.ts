@@ -8,10 +8,10 @@ import { oneModule } from "./modules.ts";
 import type { Variant } from "./received.ts";
 
 /** A whole xDS server on a free port, gone when the test is, with clients that connect as proxies of the namespace `shop`. */
-export async function startFleet(t: TestContext, modules: ModuleBytes = oneModule()) {
+export async function startFleet(t: TestContext, modules: ModuleBytes = oneModule(), log = silentLog) {
   let time = 1_000;
   const clock = { now: () => time++, after: () => () => {} };
-  const server = createXdsServer({ address: "127.0.0.1:0", log: silentLog, clock, modules });
+  const server = createXdsServer({ address: "127.0.0.1:0", log, clock, modules });
   const { port } = await server.listen();
   const clients: TestClient[] = [];
   t.after(async () => {
