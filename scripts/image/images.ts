@@ -14,7 +14,7 @@ type Warn = (line: string) => void;
 
 export const IMAGES = { weir: weirImage, envoy: envoyImage } as const;
 
-const NODE = join(ROOT, "node_modules/node/bin/node");
+export const NODE = join(ROOT, "node_modules/node/bin/node");
 const HOME = "var/lib/weir";
 /** As in bin/weir, where the reason is. */
 const MALLOC = { MALLOC_MMAP_THRESHOLD_: "1048576", MALLOC_TRIM_THRESHOLD_: "1048576" };

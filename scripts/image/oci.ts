@@ -42,7 +42,7 @@ const ARCHITECTURES: Partial<Record<NodeJS.Architecture, string>> = { x64: "amd6
  * Writes the image as the only one of an OCI image layout in `folder`, tagged with its version. Same image, same digest: nothing in it is of the time or the machine.
  * https://github.com/opencontainers/image-spec/blob/main/config.md
  */
-export async function writeImage(image: Image, folder: string, compression: Compression): Promise<WrittenImage> {
+export async function writeImage(image: Image, folder: string, compression: Compression, zstdLevel = ZSTD_LEVEL): Promise<WrittenImage> {
   await rm(folder, { recursive: true, force: true });
   const layout = createLayoutRepository(folder, folder);
   const put = async (bytes: Uint8Array<ArrayBuffer>, mediaType: string) => {
@@ -56,7 +56,7 @@ export async function writeImage(image: Image, folder: string, compression: Comp
   const diffIds: Digest[] = [];
   for (const { name, entries } of image.layers) {
     const archive = await tarOf(entries);
-    const descriptor = await put(compress(archive, compression), `application/vnd.oci.image.layer.v1.tar+${compression}`);
+    const descriptor = await put(compress(archive, compression, zstdLevel), `application/vnd.oci.image.layer.v1.tar+${compression}`);
     diffIds.push(digestOf(archive));
     descriptors.push(descriptor);
     layers.push({ name, size: archive.length, compressed: descriptor.size });
@@ -95,9 +95,9 @@ function configOf({ version, title, description, layers, entrypoint, env, workin
 /** As every file in it. */
 const TIME = new Date(0).toISOString();
 
-function compress(archive: Buffer, compression: Compression): Uint8Array<ArrayBuffer> {
+function compress(archive: Buffer, compression: Compression, zstdLevel: number): Uint8Array<ArrayBuffer> {
   if (compression === "gzip") return new Uint8Array(gzipSync(archive, { level: constants.Z_BEST_COMPRESSION }));
-  return new Uint8Array(zstdCompressSync(archive, { params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL } }));
+  return new Uint8Array(zstdCompressSync(archive, { params: { [constants.ZSTD_c_compressionLevel]: zstdLevel } }));
 }
 
 function json(document: object): Uint8Array<ArrayBuffer> {
