@@ -43,7 +43,7 @@ export interface XdsServerOptions {
 export interface XdsServer {
   readonly fleet: Fleet;
   listen(): Promise<{ readonly host: string; readonly port: number }>;
-  /** Certificate, key and client CA of TLS handshakes from now on; open connections stay. Throws when they are unusable, or there is no TLS. */
+  /** Certificate, key and client CA of TLS handshakes from now on; open connections stay, but for those whose client CA is gone. Throws when they are unusable, or there is no TLS. */
   setSecureContext(context: SecureContextOptions): void;
   /** Ends every stream and frees the port. */
   close(): Promise<void>;

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
+import { anchorOf } from "./anchor.ts";
 
 /** What TLS says of a client; nothing of it where there is no TLS. */
 export interface Peer {
@@ -13,6 +14,8 @@ export interface PeerCertificate {
   readonly until: number;
   /** Why it does not lead to an authority that is trusted, in OpenSSL's words; `undefined`: it does. */
   readonly fault: string | undefined;
+  /** Fingerprint of the authority that it leads to. Absent: to none that is trusted. */
+  readonly anchor?: string;
 }
 
 /** `socket`: after its handshake, if it is one of TLS. The handshake takes any certificate, so that a client can be told what is wrong with it. */
@@ -22,5 +25,6 @@ export function peerOf(socket: Socket): Peer {
   if (certificate === undefined) return { certificate: undefined };
   const { subjectAltName = "", validToDate } = certificate;
   const fault = socket.authorized ? undefined : String(socket.authorizationError ?? "it was not verified");
-  return { certificate: { altNames: subjectAltName, until: validToDate.getTime(), fault } };
+  const anchor = fault === undefined ? { anchor: anchorOf(socket) } : {};
+  return { certificate: { altNames: subjectAltName, until: validToDate.getTime(), fault, ...anchor } };
 }

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { createSecureServer, createServer, type Http2SecureServer, type ServerOptions } from "node:http2";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import type { SecureContextOptions, TlsOptions } from "node:tls";
+import { anchorsOf } from "./anchor.ts";
 import { addressOf, type ConnectionOwner, ServerConnection } from "./connection.ts";
 import { nameOf, type SocketBounds, Sockets } from "./sockets.ts";
 import { Turns } from "./turns.ts";
@@ -24,7 +25,10 @@ export interface GrpcServer {
   listen(address: string): Promise<{ readonly host: string; readonly port: number }>;
   /** Takes no more calls and waits for those that are open, for a while. */
   close(): Promise<void>;
-  /** Certificate, key and client CA of handshakes from now on. Throws when they are unusable, or the server is in plaintext. */
+  /**
+   * Certificate, key and client CA of handshakes from now on. Connections whose client certificate leads to an authority that is not among them any more are asked to
+   * go, and cut after a grace; others stay. Throws when they are unusable, or the server is in plaintext.
+   */
   setSecureContext(context: SecureContextOptions): void;
   connections(): number;
 }
@@ -104,6 +108,11 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       server.setSecureContext(context);
       // Node keeps the ticket keys: a session that was verified by an authority that is gone could be resumed.
       server.setTicketKeys(randomBytes(48));
+      const anchors = anchorsOf(context);
+      for (const connection of connections) {
+        const anchor = connection.peer.certificate?.anchor;
+        if (anchor !== undefined && anchors?.has(anchor) === false) connection.retire();
+      }
     },
     connections: () => connections.size,
   };

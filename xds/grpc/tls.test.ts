@@ -185,6 +185,23 @@ describe("the server's side", () => {
     await echoed(openCall(server, credentials.createSsl(Buffer.from(next.cert))), Buffer.from("still served"));
   });
 
+  test("when an authority of clients is not trusted any more its open streams end; those of others, and of nobody, go on", async (t) => {
+    const [old, next] = [createAuthority("old"), createAuthority("next")];
+    const server = await start(t, { ca: `${old.cert}${next.cert}`, requestCert: true, rejectUnauthorized: false });
+    const open = (own?: Identity) =>
+      openCall(
+        server,
+        own === undefined ? credentials.createSsl(trust) : credentials.createSsl(trust, Buffer.from(own.key), Buffer.from(own.cert)),
+      );
+    const [first, second, nobody] = [open(old.issue("web-1")), open(next.issue("web-2")), open()];
+    for (const call of [first, second, nobody]) await echoed(call, Buffer.from("before"));
+    server.server.setSecureContext({ cert, key, ca: [old.cert, next.cert] });
+    for (const call of [first, second, nobody]) await echoed(call, Buffer.from("both count"));
+    server.server.setSecureContext({ cert, key, ca: next.cert });
+    assert.equal((await statusOf(first)).code, status.unavailable);
+    for (const call of [second, nobody]) await echoed(call, Buffer.from("after"));
+  });
+
   test("clients that read nothing hold a piece of a message each, not an encrypted copy", async (t) => {
     const calls: Call[] = [];
     const hold: Method = (call) => {
