@@ -18,6 +18,8 @@ export interface ApiRequest {
   readonly body?: unknown;
   /** Default `application/json`. */
   readonly contentType?: string;
+  /** Default `application/json`. */
+  readonly accept?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -75,3 +77,9 @@ export interface Reflector {
 
 /** Starts a reflector. */
 export type Follow = (options: ReflectorOptions) => Reflector;
+
+/** The cluster that Weir works for. */
+export interface ClusterAccess {
+  readonly api: KubeApi;
+  readonly follow: Follow;
+}

@@ -8,7 +8,7 @@ import { run } from "./tools/run.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const BIOME = join(ROOT, "node_modules/@biomejs/biome/bin/biome");
-const ROOMS = ["model", "base", "operator", "oci", "preflight", "xds", "hub", "cli"] as const;
+const ROOMS = ["model", "base", "operator", "oci", "preflight", "xds", "hub", "cluster", "cli"] as const;
 
 /** What a room's production may import besides Node, its own files and `model/`; the table of docs/architecture.md. */
 const PACKAGES: Record<(typeof ROOMS)[number], readonly string[]> = {
@@ -19,6 +19,7 @@ const PACKAGES: Record<(typeof ROOMS)[number], readonly string[]> = {
   preflight: ["@bufbuild/cel", "lru-cache", "p-limit"],
   xds: ["@bufbuild/protobuf/wire", "yaml", "lru-cache"],
   hub: ["hono", "@hono/node-server"],
+  cluster: ["@kubernetes/client-node", "@peculiar/asn1-csr", "@peculiar/asn1-schema", "@peculiar/asn1-x509"],
   cli: ["@kubernetes/client-node", "yaml", "pino", "pino-pretty", "prom-client"],
 };
 

@@ -54,7 +54,7 @@ export const identityIssue = defineCommand({
         `--data ${data} had no authority, so one was made; only a weir serve --xds-tls auto with this --data takes the certificate`,
         terminal,
       );
-    const { issueCertificate } = await import("../identity/certificate.ts");
+    const { issueCertificate } = await import("../../cluster/index.ts");
     const now = terminal.now();
     const { cert, key } = issueCertificate(authority.value, { purpose: "client", name: node, uris: [uri], now, validMs: validMs.value });
     try {

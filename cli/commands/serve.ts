@@ -4,6 +4,7 @@ import { setFlagsFromString } from "node:v8";
 import { messageOf } from "../../base/error.ts";
 import { systemClock } from "../../model/clock.ts";
 import type { CrashJournal } from "../../model/crash-journal.ts";
+import type { ClusterAccess } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Source } from "../../operator/index.ts";
@@ -18,6 +19,7 @@ import { chooseFleet } from "../fleet/open.ts";
 import { allowAddressFlag, maxModuleLoadFlag, openFetch } from "../modules.ts";
 import { accessFlags, readAccess } from "../serve/access-flags.ts";
 import { descriptorLimit, type SocketShares, shareDescriptors } from "../serve/descriptors.ts";
+import { keyFlags } from "../serve/key-flags.ts";
 import { logFlags, openLog } from "../serve/log-flags.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -46,6 +48,7 @@ const flags = {
     env: "WEIR_HTTP_ADDRESS",
   },
   ...accessFlags,
+  ...keyFlags,
   "max-connection-age": {
     type: "string",
     value: "DURATION",
@@ -146,17 +149,21 @@ export const serve = defineCommand({
     if (!made.ok) return made;
     const chosen = await openSource(input.flags, terminal, dataDir, log);
     if (!chosen.ok) return chosen;
-    const { sourceOf, layoutBase } = chosen.value;
+    const { sourceOf, layoutBase, cluster } = chosen.value;
     const fetch = await openFetch({ allow: input.flags["allow-address"], loopback: layoutBase !== undefined, env: terminal.env });
     if (!fetch.ok) return fetch;
-    const [{ runServer }, { privateKeyFile }] = await Promise.all([import("../serve/run.ts"), import("../serve/private-key.ts")]);
+    const [{ runServer }, { openKeyStore }] = await Promise.all([import("../serve/run.ts"), import("../serve/key-store.ts")]);
+    const ownNamespace = input.flags["own-namespace"];
+    const keyStore = openKeyStore(input.flags["key-store"], { dataDir, cluster, namespace: ownNamespace, log });
+    if (!keyStore.ok) return keyStore;
     return runServer({
       sourceOf,
       xds: xds.value,
       http: http.value,
       dataDir,
-      privateKey: privateKeyFile(dataDir),
-      ownNamespace: input.flags["own-namespace"],
+      keyStore: keyStore.value,
+      cluster,
+      ownNamespace,
       layoutBase,
       fetch: fetch.value,
       log,
@@ -192,13 +199,14 @@ async function makeFolder(dir: string): Promise<Result<void>> {
 interface Chosen {
   readonly sourceOf: (crashes: CrashJournal) => Source;
   readonly layoutBase: string | undefined;
+  readonly cluster: ClusterAccess | undefined;
 }
 
 async function openSource(values: FlagValues<typeof flags>, terminal: Terminal, dataDir: string, log: Log): Promise<Result<Chosen>> {
   const choice = chooseFleet(values, terminal.env);
   if (!choice.ok) return choice;
   // Loaded here: no other command should wait for the server's parts.
-  const { createFolderSource, createKubernetesSource } = await import("../../operator/index.ts");
+  const { createFolderSource, createKubeApi, createKubernetesSource, startReflector } = await import("../../operator/index.ts");
   if (choice.value.kind === "folder") {
     const dir = resolve(choice.value.dir);
     const isFolder = await stat(dir).then(
@@ -207,10 +215,12 @@ async function openSource(values: FlagValues<typeof flags>, terminal: Terminal, 
     );
     if (!isFolder) return fail("NoFolder", `--filters ${dir} is not a folder; create it, or name the one that holds the manifests`);
     const options = { dir, dataDir: join(dataDir, "folder"), log, clock: systemClock };
-    return ok({ sourceOf: (crashes) => createFolderSource({ ...options, crashes }), layoutBase: process.cwd() });
+    return ok({ sourceOf: (crashes) => createFolderSource({ ...options, crashes }), layoutBase: process.cwd(), cluster: undefined });
   }
   const { loadKubeconfig } = await import("../fleet/kubeconfig.ts");
   const config = loadKubeconfig({ kubeconfig: values.kubeconfig, context: values.context, env: terminal.env });
   if (!config.ok) return config;
-  return ok({ sourceOf: () => createKubernetesSource({ kubeConfig: config.value, log, clock: systemClock }), layoutBase: undefined });
+  const kubeConfig = config.value;
+  const cluster = { api: createKubeApi({ kubeConfig }), follow: startReflector };
+  return ok({ sourceOf: () => createKubernetesSource({ kubeConfig, log, clock: systemClock }), layoutBase: undefined, cluster });
 }

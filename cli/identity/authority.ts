@@ -4,9 +4,9 @@ import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { TEMPORARY_PREFIX } from "../../base/atomic-file.ts";
 import { hasCode, messageOf } from "../../base/error.ts";
+import { type CertificateFiles, createAuthority } from "../../cluster/index.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { isForeign, PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE, setBackGroupModes } from "../private-modes.ts";
-import { type CertificateFiles, createAuthority } from "./certificate.ts";
 
 /** Ten years: every proxy that trusts it has to be told of the next one. */
 const VALID_MS = 3650 * 86_400_000;

@@ -10,7 +10,7 @@ import type { TlsFiles } from "./tls-files.ts";
 export const accessFlags = {
   "xds-tls": {
     type: "string",
-    help: "auto: serve proxies over TLS with an authority of Weir's own, below --data; demand certificates of `weir identity issue`",
+    help: "auto: serve proxies over TLS with an authority of Weir's own, in --key-store; demand certificates of `weir identity issue`",
     choices: ["auto"],
     env: "WEIR_XDS_TLS",
   },

@@ -8,7 +8,7 @@ import { PRIVATE_KEY_BYTES } from "../../base/keyring.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { isForeign, PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE, setBackGroupModes } from "../private-modes.ts";
 
-/** Where the private key comes from. Today a file below `--data`; a Secret of Weir's own namespace can stand here too. */
+/** Where the private key comes from: a file below `--data`, or a Secret of Weir's own namespace. */
 export type KeySource = () => Promise<Result<Uint8Array>>;
 
 /**

@@ -2,6 +2,7 @@ import { messageOf } from "../../base/error.ts";
 import { createKeyring, type Keyring } from "../../base/keyring.ts";
 import { systemClock } from "../../model/clock.ts";
 import type { CrashJournal } from "../../model/crash-journal.ts";
+import type { ClusterAccess } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
 import type { Metrics } from "../../model/metrics.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
@@ -13,8 +14,8 @@ import type { Address } from "../args/address.ts";
 import type { SocketShares } from "./descriptors.ts";
 import { registerFilterMetrics } from "./filter-metrics.ts";
 import { createHubs } from "./hubs.ts";
+import type { KeyStore } from "./key-store.ts";
 import { createPrometheus } from "./metrics.ts";
-import type { KeySource } from "./private-key.ts";
 import { readersOf } from "./readers.ts";
 import { type OwnTls, openAnyTls } from "./tls.ts";
 import type { TlsFiles } from "./tls-files.ts";
@@ -26,8 +27,10 @@ export interface ServeOptions {
   readonly xds: Address;
   readonly http: Address;
   readonly dataDir: string;
-  /** Where the private key of this Weir is. */
-  readonly privateKey: KeySource;
+  /** Where the private key of this Weir and its authority are. */
+  readonly keyStore: KeyStore;
+  /** The cluster that it works for; `undefined`: none. */
+  readonly cluster: ClusterAccess | undefined;
   /** Namespace whose filters reach the proxies of every namespace. */
   readonly ownNamespace: string | undefined;
   /** Registries spoken to without TLS, besides those on loopback. */
@@ -74,9 +77,9 @@ export interface Server {
 /** Starts what `createRooms` made. The xDS port opens last, when the desired state is known: proxies that come back after a restart are answered at once and rightly. */
 export async function startServer(options: ServeOptions): Promise<Result<Server>> {
   const { source, log } = options;
-  const tls = await openAnyTls(options.tls, options.dataDir);
+  const tls = await openAnyTls(options.tls, options.keyStore.authority);
   if (!tls.ok) return tls;
-  const privateKey = await options.privateKey();
+  const privateKey = await options.keyStore.privateKey();
   if (!privateKey.ok) return privateKey;
   const tokens = await openTokens(options.tokenFile);
   if (!tokens.ok) return tokens;
@@ -94,13 +97,13 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
     await operator.stop();
     return bound;
   }
-  const watches = [tls.value?.watch(xds, log), tokens.value?.watch(log)];
+  const watches = [tls.value?.authority?.start(), tls.value?.watch(xds, log), tokens.value?.watch(log)];
   log.info("serving", { xds: `${bound.value.host}:${bound.value.port}`, http: `http://${http.value.host}:${http.value.port}` });
   return ok({
     xds: bound.value,
     http: http.value,
     async close() {
-      for (const unwatch of watches) unwatch?.();
+      await Promise.all(watches.map((unwatch) => unwatch?.()));
       await xds.close();
       await operator.stop();
       await hub.close();

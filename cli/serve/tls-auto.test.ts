@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { SecureContextOptions } from "node:tls";
+import { type Authority, createAuthority, fixedAuthority } from "../../cluster/index.ts";
 import type { Clock } from "../../model/clock.ts";
 import { silentLog } from "../../model/log.ts";
 import { ownAuthority } from "../identity/authority.ts";
@@ -53,35 +54,75 @@ test("an authority that has ended is not used", async (t) => {
   assert(!late.ok && /it has ended/.test(late.error.message));
 });
 
-test("the server's certificate has its names and a successor before its end, from the authority that stays", async (t) => {
-  let now = START;
+function at(start: number) {
   let look = () => {};
-  const clock: Clock = {
-    now: () => now,
-    after(_ms, run) {
+  const clock = {
+    time: start,
+    now: () => clock.time,
+    after(_ms: number, run: () => void) {
       look = run;
       return () => {};
     },
+    look: () => look(),
   };
-  const dir = folder(t);
-  const tls = await openOwnTls(dir, ["0.0.0.0", "weir.example", "10.1.2.3"], clock);
-  assert(tls.ok);
-  const { options } = tls.value;
+  return clock satisfies Clock;
+}
+
+test("the server's certificate has its names and a successor well before its end, from the authority that stays", async (t) => {
+  const clock = at(START);
+  const authority = await ownAuthority(folder(t), START);
+  assert(authority.ok);
+  const tls = openOwnTls(fixedAuthority(authority.value), ["0.0.0.0", "weir.example", "10.1.2.3"], clock);
+  const { options } = tls;
   assert.deepEqual([options.requestCert, options.rejectUnauthorized], [true, false]);
   const first = new X509Certificate(String(options.cert));
   for (const name of ["weir.example", "localhost"]) assert.equal(first.checkHost(name), name);
   for (const address of ["10.1.2.3", "127.0.0.1", "::1"]) assert.equal(first.checkIP(address), address);
   assert.equal(first.checkIP("0.0.0.0"), undefined);
+  assert.equal(first.validFromDate.getTime(), START - 5 * 60_000, "a proxy whose clock is five minutes behind takes it");
   const applied: SecureContextOptions[] = [];
-  tls.value.watch({ setSecureContext: (context) => void applied.push(context) }, silentLog);
-  now += 19 * DAY;
-  look();
+  tls.watch({ setSecureContext: (context) => void applied.push(context) }, silentLog);
+  clock.time += 2 * DAY;
+  clock.look();
   assert.equal(applied.length, 0);
-  now += 2 * DAY;
-  look();
+  clock.time += DAY;
+  clock.look();
   assert.equal(applied.length, 1);
   const next = new X509Certificate(String(applied[0]?.cert));
-  assert.equal(next.validToDate.getTime(), now + 30 * DAY);
+  assert.equal(next.validToDate.getTime(), clock.time + 7 * DAY);
   assert.equal(applied[0]?.ca, options.ca);
   assert(next.verify(new X509Certificate(String(options.ca)).publicKey));
+});
+
+test("while authorities overlap, clients of each are asked for; the certificate changes when another one signs", () => {
+  const [old, next] = [createAuthority("old", START, 100 * DAY), createAuthority("next", START, 100 * DAY)];
+  let state = { signing: old, bundle: old.cert };
+  let told = () => {};
+  const authority: Authority = {
+    signing: () => state.signing,
+    current: () => state.bundle,
+    onChange(listener) {
+      told = listener;
+      return () => {};
+    },
+    start: () => async () => {},
+  };
+  const applied: SecureContextOptions[] = [];
+  const tls = openOwnTls(authority, [], at(START));
+  tls.watch({ setSecureContext: (context) => void applied.push(context) }, silentLog);
+  state = { signing: old, bundle: old.cert + next.cert };
+  told();
+  state = { signing: next, bundle: old.cert + next.cert };
+  told();
+  state = { signing: next, bundle: next.cert };
+  told();
+  const signer = (cert: unknown) => (new X509Certificate(String(cert)).verify(new X509Certificate(old.cert).publicKey) ? "old" : "next");
+  assert.deepEqual(
+    applied.map(({ cert, ca }) => [signer(cert), ca === old.cert + next.cert ? "both" : ca === next.cert ? "next" : "other"]),
+    [
+      ["old", "both"],
+      ["next", "both"],
+      ["next", "next"],
+    ],
+  );
 });

@@ -2,6 +2,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createSecureContext, type TlsOptions } from "node:tls";
 import { messageOf } from "../../base/error.ts";
+import type { Authority } from "../../cluster/index.ts";
 import { type Clock, systemClock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
@@ -64,6 +65,8 @@ export async function readTlsFiles({ cert, key, clientCa }: TlsFiles): Promise<R
 /** TLS of a server, as its files have it. */
 export interface Tls {
   readonly options: TlsOptions;
+  /** Weir's own authority, where it made the certificate. */
+  readonly authority?: Authority;
   /**
    * Gives the server what the files hold, each time that changes, until the returned function is called. Files that cannot be used are
    * logged once, and what was read before stays in use.

@@ -27,7 +27,7 @@ export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 
     const { HttpMethod, IsomorphicFetchHttpLibrary, RequestContext } = await import("./http.ts");
     const context = new RequestContext(server + request.path, HttpMethod[request.method ?? "GET"]);
     for (const [name, value] of Object.entries(request.query ?? {})) context.setQueryParam(name, value);
-    context.setHeaderParam("accept", "application/json");
+    context.setHeaderParam("accept", request.accept ?? "application/json");
     context.setHeaderParam("user-agent", "weir");
     if (request.body !== undefined) {
       context.setHeaderParam("content-type", request.contentType ?? "application/json");

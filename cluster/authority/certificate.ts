@@ -50,10 +50,12 @@ export interface CertificateRequest {
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly validMs: number;
+  /** How long before `now` it begins. Default `SKEW_MS`. */
+  readonly backdateMs?: number;
 }
 
-/** Clocks of other machines may be behind. */
-const SKEW_MS = 5 * 60_000;
+/** Clocks of other machines may be behind by as much. */
+export const SKEW_MS = 5 * 60_000;
 const ECDSA_SHA256 = "1.2.840.10045.4.3.2";
 const COMMON_NAME = "2.5.4.3";
 /** The longest that RFC 5280 allows. */
@@ -74,8 +76,13 @@ export function createAuthority(name: string, now: number, validMs: number): Cer
 
 /** A certificate of the authority, with a key of its own. It ends with the authority at the latest. */
 export function issueCertificate(authority: CertificateFiles, request: CertificateRequest): CertificateFiles {
-  const { purpose, name, uris = [], dnsNames = [], ipAddresses = [], now } = request;
   const { publicKey, privateKey } = newKeys();
+  return { cert: certify(authority, publicKey, request), key: pem(privateKey) };
+}
+
+/** A certificate of the authority, as PEM, for whoever has the private key to `publicKey`. It ends with the authority at the latest. */
+export function certify(authority: CertificateFiles, publicKey: KeyObject, request: CertificateRequest): string {
+  const { purpose, name, uris = [], dnsNames = [], ipAddresses = [], now, backdateMs } = request;
   const issuer = new X509Certificate(authority.cert);
   const names = [
     ...uris.map((uri) => new GeneralName({ uniformResourceIdentifier: uri })),
@@ -96,11 +103,18 @@ export function issueCertificate(authority: CertificateFiles, request: Certifica
   const validMs = Math.min(request.validMs, issuer.validToDate.getTime() - now);
   const subject = nameOf(name.slice(0, MAX_COMMON_NAME));
   const parsed = AsnConvert.parse(issuer.raw, Certificate);
-  const cert = signed(
-    { subject, issuer: parsed.tbsCertificate.subject, publicKey, extensions, now, validMs },
+  return signed(
+    {
+      subject,
+      issuer: parsed.tbsCertificate.subject,
+      publicKey,
+      extensions,
+      now,
+      validMs,
+      ...(backdateMs === undefined ? {} : { backdateMs }),
+    },
     createPrivateKey(authority.key),
   );
-  return { cert, key: pem(privateKey) };
 }
 
 interface Body {
@@ -110,9 +124,10 @@ interface Body {
   readonly extensions: readonly Extension[];
   readonly now: number;
   readonly validMs: number;
+  readonly backdateMs?: number;
 }
 
-function signed({ subject, issuer, publicKey, extensions, now, validMs }: Body, key: KeyObject): string {
+function signed({ subject, issuer, publicKey, extensions, now, validMs, backdateMs = SKEW_MS }: Body, key: KeyObject): string {
   const signatureAlgorithm = new AlgorithmIdentifier({ algorithm: ECDSA_SHA256 });
   const serial = randomBytes(16);
   // A positive number of always the same length.
@@ -122,7 +137,7 @@ function signed({ subject, issuer, publicKey, extensions, now, validMs }: Body, 
     serialNumber: arrayBuffer(serial),
     signature: signatureAlgorithm,
     issuer,
-    validity: new Validity({ notBefore: new Date(now - SKEW_MS), notAfter: new Date(now + validMs) }),
+    validity: new Validity({ notBefore: new Date(now - backdateMs), notAfter: new Date(now + validMs) }),
     subject,
     subjectPublicKeyInfo: AsnConvert.parse(publicKey.export({ type: "spki", format: "der" }), SubjectPublicKeyInfo),
     extensions: new Extensions([...extensions]),

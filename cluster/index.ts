@@ -1,0 +1,6 @@
+/** What only a Kubernetes cluster has. */
+
+export { type Authority, fixedAuthority } from "./authority/authority.ts";
+export { type CertificateFiles, certify, createAuthority, issueCertificate } from "./authority/certificate.ts";
+export { openKeptAuthority } from "./authority/kept-authority.ts";
+export { privateKeySecret } from "./authority/private-key.ts";

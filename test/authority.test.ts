@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, type TestContext, test } from "node:test";
+import { KubeConfig } from "@kubernetes/client-node";
+import { type KeyStore, openKeyStore } from "../cli/serve/key-store.ts";
+import type { ClusterAccess } from "../model/kube.ts";
+import { silentLog } from "../model/log.ts";
+import type { Result } from "../model/result.ts";
+import { createKubeApi, startReflector } from "../operator/index.ts";
+import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { eventually } from "./support/process.ts";
+import { createTempFolder } from "./support/temp-folder.ts";
+
+const OPERATOR = "operator";
+let cluster: Cluster;
+
+before(async () => {
+  cluster = await startCluster({ users: [OPERATOR] });
+});
+
+after(() => cluster?.stop());
+
+/** A namespace of its own, where `operator` may do `verbs` to Secrets. */
+async function namespaceOf(name: string, verbs: readonly string[] = ["create", "get", "list", "watch", "patch"]): Promise<string> {
+  await kubectl(["create", "namespace", name], cluster);
+  if (verbs.length > 0) await kubectl(["create", "role", "keys", "-n", name, `--verb=${verbs.join(",")}`, "--resource=secrets"], cluster);
+  if (verbs.length > 0) await kubectl(["create", "rolebinding", "keys", "-n", name, "--role=keys", `--user=${OPERATOR}`], cluster);
+  return name;
+}
+
+async function accessOf(user: string): Promise<ClusterAccess> {
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromFile(await cluster.kubeconfigFor(user));
+  return { api: createKubeApi({ kubeConfig }), follow: startReflector };
+}
+
+async function keysOf(
+  t: TestContext,
+  namespace: string,
+  { folder, user = OPERATOR }: { folder?: string; user?: string } = {},
+): Promise<KeyStore> {
+  const made = folder === undefined ? await createTempFolder("authority") : undefined;
+  if (made !== undefined) t.after(made.remove);
+  const dataDir = folder ?? made?.path ?? "";
+  const store = openKeyStore("secret", { dataDir, cluster: await accessOf(user), namespace, log: silentLog });
+  assert.ok(store.ok);
+  return store.value;
+}
+
+function must<T>(result: Result<T>): T {
+  assert.ok(result.ok, result.ok ? "" : result.error.message);
+  return result.value;
+}
+
+async function secret(namespace: string, name: string): Promise<Record<string, string>> {
+  const { data } = JSON.parse(await kubectl(["get", "secret", name, "-n", namespace, "-o", "json"], cluster));
+  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(String(value), "base64").toString("latin1")]));
+}
+
+describe("keys in Secrets", () => {
+  test("those who start at once get one private key and one authority; who starts later gets the same", async (t) => {
+    const namespace = await namespaceOf("at-once");
+    const stores = await Promise.all([1, 2, 3, 4].map(() => keysOf(t, namespace)));
+    const keys = await Promise.all(stores.map((store) => store.privateKey()));
+    const authorities = await Promise.all(stores.map((store) => store.authority()));
+    keys.push(await (await keysOf(t, namespace)).privateKey());
+    assert.equal(new Set(keys.map((key) => Buffer.from(must(key)).toString("hex"))).size, 1);
+    const [ca, ...others] = new Set(authorities.map((authority) => must(authority).signing().cert));
+    assert.equal(others.length, 0);
+    assert.equal((await secret(namespace, "weir-authority"))["ca.crt"], ca);
+    assert.equal((await secret(namespace, "weir-private-key")).key?.length, 32);
+  });
+
+  test("a key and an authority that were below --data are taken over, and kept there", async (t) => {
+    const namespace = await namespaceOf("moved");
+    const { path: dataDir, remove } = await createTempFolder("authority-moved");
+    t.after(remove);
+    const files = openKeyStore("file", { dataDir, cluster: undefined, namespace: undefined, log: silentLog });
+    const [key, authority] = [must(await must(files).privateKey()), must(await must(files).authority())];
+    const store = await keysOf(t, namespace, { folder: dataDir });
+    assert.deepEqual(Buffer.from(must(await store.privateKey())), Buffer.from(key));
+    assert.equal(must(await store.authority()).signing().cert, authority.signing().cert);
+    assert.deepEqual(await readFile(join(dataDir, "private/key")), Buffer.from(key));
+    // What is in the Secret counts from then on.
+    await writeFile(join(dataDir, "private/key"), Buffer.alloc(32));
+    assert.deepEqual(Buffer.from(must(await store.privateKey())), Buffer.from(key));
+  });
+
+  for (const [missing, pattern] of [
+    ["get", /may not get secrets in the namespace no-get \(no-get\/weir-(private-key|authority)\); grant it that verb/],
+    ["create", /may not create secrets in the namespace no-create \(no-create\/weir-(private-key|authority)\); grant it that verb/],
+  ] as const) {
+    test(`without the verb ${missing} a start says so`, async (t) => {
+      const namespace = await namespaceOf(`no-${missing}`, missing === "get" ? ["create"] : ["get"]);
+      const store = await keysOf(t, namespace);
+      for (const opened of [await store.privateKey(), await store.authority()])
+        assert.match(opened.ok ? "" : opened.error.message, pattern);
+    });
+  }
+
+  test("without a namespace of that name, or with a Secret that is not whole, a start says what to do", async (t) => {
+    const gone = await (await keysOf(t, "no-such", { user: "admin" })).privateKey();
+    assert.match(
+      gone.ok ? "" : gone.error.message,
+      /namespaces "no-such" not found; make the namespace no-such, or name another with --own-namespace/,
+    );
+    const namespace = await namespaceOf("not-whole");
+    await kubectl(["create", "secret", "generic", "weir-private-key", "-n", namespace, "--from-literal=key=short"], cluster);
+    await kubectl(["create", "secret", "generic", "weir-authority", "-n", namespace, "--from-literal=ca.crt=none"], cluster);
+    const store = await keysOf(t, namespace);
+    const [key, authority] = [await store.privateKey(), await store.authority()];
+    assert.match(key.ok ? "" : key.error.message, /not-whole\/weir-private-key has 5 bytes in "key", a private key has 32; restore it/);
+    assert.match(
+      authority.ok ? "" : authority.error.message,
+      /not-whole\/weir-authority cannot be used: ca.crt and ca.key are no authority/,
+    );
+  });
+});
+
+describe("an authority in a Secret", () => {
+  test("is rotated by an annotation, for each that follows it, and written again when somebody removes it", async (t) => {
+    const namespace = await namespaceOf("rotated");
+    const stores = await Promise.all([1, 2].map(() => keysOf(t, namespace)));
+    const all = await Promise.all(stores.map(async (store) => must(await store.authority())));
+    for (const stop of all.map((authority) => authority.start())) t.after(stop);
+    const seen = () =>
+      all.map((authority) => `${authority.current().match(/BEGIN/g)?.length} ${authority.signing().cert === old ? "old" : "new"}`);
+    const old = all[0]?.signing().cert;
+    const annotate = (text: string) => kubectl(["annotate", "secret", "weir-authority", "-n", namespace, "--overwrite", text], cluster);
+    await annotate("weir.dev/rotate=1");
+    await eventually("both count", async () => seen().every((one) => one === "2 old"));
+    // Somebody who does not want to wait for a quarter of an hour sets the time that the Secret tells.
+    await annotate("weir.dev/next-signs-at=2026-01-01T00:00:00Z");
+    await eventually("the new one signs", async () => seen().every((one) => one === "2 new"));
+    await annotate("weir.dev/previous-counts-until=2026-01-01T00:00:00Z");
+    await eventually("the old one is gone", async () => seen().every((one) => one === "1 new"));
+    const before = await secret(namespace, "weir-authority");
+    assert.deepEqual(Object.keys(before).sort(), ["ca.crt", "ca.key"]);
+    await kubectl(["delete", "secret", "weir-authority", "-n", namespace], cluster);
+    await eventually("the Secret again", () => secret(namespace, "weir-authority").catch(() => undefined));
+    assert.deepEqual(await secret(namespace, "weir-authority"), before);
+    assert.ok(new X509Certificate(String(before["ca.crt"])).ca);
+  });
+});
