@@ -4,3 +4,4 @@ export { type Authority, fixedAuthority } from "./authority/authority.ts";
 export { type CertificateFiles, certify, createAuthority, issueCertificate } from "./authority/certificate.ts";
 export { openKeptAuthority } from "./authority/kept-authority.ts";
 export { privateKeySecret } from "./authority/private-key.ts";
+export { type Claims, readClaims } from "./identity/claims.ts";

@@ -7,6 +7,7 @@ import { type Metrics, silentMetrics } from "../model/metrics.ts";
 import type { ModuleBytes } from "../model/module.ts";
 import { createFleet } from "./fleet/fleet.ts";
 import { isKept } from "./fleet/stats.ts";
+import type { GuardedMethod } from "./grpc/call.ts";
 import { createGrpcServer } from "./grpc/server.ts";
 import type { Authenticator } from "./identity/authenticator.ts";
 import { createGuard, createOpenGuard } from "./identity/guard.ts";
@@ -69,7 +70,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   });
   const guard = options.authenticator === undefined ? createOpenGuard() : createGuard(options.authenticator, clock);
   const server = createGrpcServer({
-    methods: new Map([
+    methods: new Map<string, GuardedMethod>([
       ...discoveryMethods(discovery, guard),
       ...csdsMethods({ discovery, cache, rejectionOf }, guard),
       ...healthMethods(),

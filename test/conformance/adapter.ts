@@ -36,7 +36,7 @@ const SETTLE_MS = 100;
 /** Ports 0 take free ones. */
 export async function startConformanceTarget(port = 0, adapterPort = 0): Promise<ConformanceTarget> {
   const cache = createCache();
-  const observer = { opened() {}, subscribed() {}, answered() {}, settled() {}, missing() {}, closed() {} };
+  const observer = { opened() {}, relabeled() {}, subscribed() {}, answered() {}, settled() {}, missing() {}, closed() {} };
   const modules = { peek: () => undefined, load: async () => undefined };
   const discovery = createDiscovery({
     cache,

@@ -7,7 +7,7 @@ import type { Cache } from "../protocol/cache.ts";
 import { typeUrls } from "../protocol/resource.ts";
 import type { RejectedVersion } from "../protocol/subscription.ts";
 import type { Report } from "../services/metrics.ts";
-import type { StreamObserver } from "../stream/stream.ts";
+import type { StreamObserver } from "../stream/observer.ts";
 import { createAnswerLog } from "./answer-log.ts";
 import { FleetAssigner } from "./assigner.ts";
 import { Notifier } from "./notifier.ts";

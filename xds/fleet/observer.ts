@@ -7,7 +7,8 @@ import type { Cache } from "../protocol/cache.ts";
 import { type Resource, typeUrls } from "../protocol/resource.ts";
 import type { Answer, Item } from "../protocol/subscription.ts";
 import type { NodeInfo } from "../stream/node.ts";
-import type { StreamObserver, Subscribed, XdsStream } from "../stream/stream.ts";
+import type { StreamObserver, Subscribed } from "../stream/observer.ts";
+import type { XdsStream } from "../stream/stream.ts";
 import type { AnswerLog } from "./answer-log.ts";
 import { Ledger } from "./ledger.ts";
 import type { Notifier } from "./notifier.ts";
@@ -52,6 +53,16 @@ export class FleetObserver implements StreamObserver {
     }
     record.streams.set(id, { node, connection });
     proxies.touch(record);
+  }
+
+  relabeled(stream: XdsStream): void {
+    const { id, node, connection } = stream;
+    const record = this.recordOf(stream);
+    if (node === undefined || record?.streams.has(id) !== true) return;
+    record.streams.set(id, { node, connection });
+    const [eldest] = record.streams.keys();
+    if (eldest === id) this.adopt(record, node);
+    this.options.proxies.touch(record);
   }
 
   subscribed(stream: XdsStream, typeUrl: string, added: readonly Subscribed[], removed: readonly string[], resuming: boolean): void {

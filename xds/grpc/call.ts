@@ -35,6 +35,8 @@ export interface CallHandler {
   /** A request. The bytes are good until it returns. A promise: the next request waits until it is done. */
   message(bytes: Buffer): void | Promise<void>;
   drained?(): void;
+  /** The pod that calls has these labels now. */
+  relabeled?(labels: Readonly<Record<string, string>>): void;
   /** The client sends no more. */
   halfClosed(): void;
   /** The call is over, whoever ended it. Called once. */
@@ -42,3 +44,6 @@ export interface CallHandler {
 }
 
 export type Method = (call: Call) => CallHandler;
+
+/** A promise: it is not known yet who calls. Nothing of the call is read until then; other calls go on. */
+export type GuardedMethod = (call: Call) => CallHandler | Promise<CallHandler>;

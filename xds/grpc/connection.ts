@@ -2,7 +2,7 @@ import { constants, type ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
 import { TokenBucket } from "../../base/token-bucket.ts";
 import type { RefusalReason } from "../../model/metrics.ts";
-import type { Method } from "./call.ts";
+import type { GuardedMethod } from "./call.ts";
 import { type Peer, peerOf } from "./peer.ts";
 import { type CallOwner, ServerCall } from "./server-call.ts";
 import { Share, type Turns } from "./turns.ts";
@@ -10,7 +10,7 @@ import type { Unfinished } from "./unfinished.ts";
 
 /** What the connections of a server share. */
 export interface ConnectionOwner {
-  readonly methods: ReadonlyMap<string, Method>;
+  readonly methods: ReadonlyMap<string, GuardedMethod>;
   /** Bytes of a message. */
   readonly maxRequestSize: number;
   /** Milliseconds until a connection retires, ten percent more or less: what came together does not come back together. 0: never. */

@@ -18,6 +18,11 @@ export interface PeerCertificate {
   readonly anchor?: string;
 }
 
+/** The IP address in `host:port`; of an IPv4 client of an IPv6 socket the IPv4 address. https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.2 */
+export function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(":")).replace(/^::ffff:(?=[\d.]+$)/i, "");
+}
+
 /** `socket`: after its handshake, if it is one of TLS. The handshake takes any certificate, so that a client can be told what is wrong with it. */
 export function peerOf(socket: Socket): Peer {
   if (!(socket instanceof TLSSocket)) return { certificate: undefined };

@@ -1,7 +1,7 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { inBackground } from "../../base/boundary.ts";
 import type { RefusalReason } from "../../model/metrics.ts";
-import type { Call, CallHandler, Connection, Method } from "./call.ts";
+import type { Call, CallHandler, Connection, GuardedMethod } from "./call.ts";
 import { type Message, MessageReader } from "./message.ts";
 import { Outbox } from "./outbox.ts";
 import { encodeMessage, FAULTS, status } from "./status.ts";
@@ -79,7 +79,7 @@ export class ServerCall implements Call, Worker, Holder {
   }
 
   /** Called once, first. `methods`: by path. */
-  start(methods: ReadonlyMap<string, Method>): void {
+  start(methods: ReadonlyMap<string, GuardedMethod>): void {
     const { ":method": verb, ":path": path = "", "content-type": type = "" } = this.headers;
     const method = methods.get(path);
     if (verb !== "POST" || !type.startsWith("application/grpc")) {
@@ -88,10 +88,27 @@ export class ServerCall implements Call, Worker, Holder {
       this.finish({ ":status": 415 });
     } else if (method === undefined) this.end(status.unimplemented, `there is no method ${path.slice(0, LONGEST_PATH)}`);
     else {
-      const handler = method(this);
-      this.handler = handler;
-      if (handler.maxRequestSize !== undefined) this.messages = new MessageReader(handler.maxRequestSize);
+      const opened = method(this);
+      if (opened instanceof Promise) inBackground(this.await(opened), (error) => this.broke(error));
+      else this.open(opened);
     }
+  }
+
+  /** HTTP/2's flow control holds what the client sends meanwhile: 64 KiB at the most. */
+  private async await(opened: Promise<CallHandler>): Promise<void> {
+    this.stream.pause();
+    try {
+      this.open(await opened);
+    } finally {
+      this.stream.resume();
+    }
+  }
+
+  private open(handler: CallHandler): void {
+    if (handler.maxRequestSize !== undefined) this.messages = new MessageReader(handler.maxRequestSize);
+    this.handler = handler;
+    // Its client left while it was not known who calls.
+    if (this.stream.destroyed) this.letGo();
   }
 
   send(message: Message): boolean {

@@ -1,6 +1,6 @@
+import type { ProxyIdentity } from "../../model/identity.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { PeerCertificate } from "../grpc/peer.ts";
-import type { ProxyIdentity } from "./authenticator.ts";
 
 /** Which certificates count, beyond that their authority is trusted. */
 export interface Accepted {

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Call, CallHandler } from "../grpc/call.ts";
+import type { Clock } from "../../model/clock.ts";
+import type { Identity } from "../../model/identity.ts";
+import { fail, failForNow, ok, type Result } from "../../model/result.ts";
+import type { Call, CallHandler, GuardedMethod, Method } from "../grpc/call.ts";
 import type { PeerCertificate } from "../grpc/peer.ts";
 import { status } from "../grpc/status.ts";
-import { createAuthenticator } from "./authenticator.ts";
+import { type Authenticator, createAuthenticator } from "./authenticator.ts";
 import { createGuard, type ProxyMethod } from "./guard.ts";
 import { createTokens, parseTokens } from "./tokens.ts";
 
@@ -39,15 +42,26 @@ function startGuard() {
     guard,
     tokens,
     opened,
-    proxies: guard.forProxies(discovery),
-    readers: guard.forReaders(() => {
-      opened.push("reader");
-      return handler;
-    }),
+    proxies: atOnce(guard.forProxies(discovery)),
+    readers: atOnce(
+      guard.forReaders(() => {
+        opened.push("reader");
+        return handler;
+      }),
+    ),
     at(time: number) {
       now = time;
       look();
     },
+  };
+}
+
+/** What need not be asked of anybody takes no turn of the event loop. */
+function atOnce(method: GuardedMethod): Method {
+  return (call) => {
+    const handler = method(call);
+    assert(!(handler instanceof Promise));
+    return handler;
   };
 }
 
@@ -143,5 +157,125 @@ describe("a proof that ends", () => {
     proxies(call).closed();
     tokens.replace(tableOf("[]"));
     assert.deepEqual(ends, []);
+  });
+});
+
+/** A guard whose authenticator answers when it is told to, and its clock. */
+function startSlowGuard() {
+  const asked: PromiseWithResolvers<Result<Identity>>[] = [];
+  const timers = new Map<() => void, number>();
+  let changed = () => {};
+  const clock: Clock = {
+    now: () => 0,
+    after(ms, run) {
+      timers.set(run, ms);
+      return () => void timers.delete(run);
+    },
+  };
+  const authenticator: Authenticator = {
+    authenticate() {
+      const answer = Promise.withResolvers<Result<Identity>>();
+      asked.push(answer);
+      return answer.promise;
+    },
+    onChange(listener) {
+      changed = listener;
+      return () => {};
+    },
+  };
+  const events: string[] = [];
+  const guard = createGuard(authenticator, clock);
+  const method = guard.forProxies((_call, identity) => ({
+    message() {},
+    relabeled: (labels) => void events.push(`labels ${Object.values(labels)}`),
+    halfClosed() {},
+    closed: () => void events.push(`closed ${identity?.nodeId}`),
+  }));
+  const fire = (ms: number) => {
+    for (const [run, after] of [...timers]) if (after === ms && timers.delete(run)) run();
+  };
+  return { method, asked, events, fire, timers, change: () => changed() };
+}
+
+/** A pod whose labels and end a test owns. */
+function fakePod(labels: Record<string, string>) {
+  const listeners = new Set<(what: "labels" | "gone") => void>();
+  const pod = {
+    labels,
+    onChange(listener: (what: "labels" | "gone") => void) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+  const tell = (what: "labels" | "gone") => {
+    for (const listener of listeners) listener(what);
+  };
+  return { pod, tell, listeners };
+}
+
+const web1 = { role: "proxy", namespace: "shop", nodeId: "web-1", podUid: "u1", until: undefined } as const;
+
+describe("a client of whom somebody must be asked", () => {
+  test("waits for the answer, and is let in or refused by it", async () => {
+    const { method, asked, events, timers } = startSlowGuard();
+    const [good, bad, later] = [fakeCall("a"), fakeCall("b"), fakeCall("c")];
+    const opened = [method(good.call), method(bad.call), method(later.call)];
+    asked[0]?.resolve(ok(web1));
+    asked[1]?.resolve(fail("Unauthenticated", "unknown"));
+    asked[2]?.resolve(failForNow("Unavailable", "the API server is away"));
+    const [handler] = await Promise.all(opened);
+    assert.deepEqual(
+      [good.ends, bad.ends, later.ends],
+      [[], [[status.unauthenticated, "unknown"]], [[status.unavailable, "the API server is away"]]],
+    );
+    handler?.closed();
+    assert.deepEqual(events, ["closed web-1"]);
+    assert.deepEqual([...timers.values()], [1_000], "no deadline is left");
+  });
+
+  test("is told UNAVAILABLE when no answer comes in time, and one that comes later opens nothing", async () => {
+    const { method, asked, fire, events } = startSlowGuard();
+    const { call, ends } = fakeCall("a");
+    const opened = method(call);
+    fire(15_000);
+    (await opened).closed();
+    asked[0]?.resolve(ok(web1));
+    await new Promise(setImmediate);
+    assert.equal(ends[0]?.[0], status.unavailable);
+    assert.match(ends[0]?.[1] ?? "", /could not tell within 15 s who this client is/);
+    assert.deepEqual(events, []);
+  });
+
+  test("goes on when who is accepted changes and nobody can be asked then; it ends when it proves another", async () => {
+    const { method, asked, change } = startSlowGuard();
+    const { call, ends } = fakeCall("a");
+    const opened = method(call);
+    asked[0]?.resolve(ok(web1));
+    await opened;
+    change();
+    asked[1]?.resolve(failForNow("Unavailable", "away"));
+    await new Promise(setImmediate);
+    assert.deepEqual(ends, []);
+    change();
+    asked[2]?.resolve(ok({ ...web1, podUid: "u2" }));
+    await new Promise(setImmediate);
+    assert.match(ends[0]?.[1] ?? "", /has changed/);
+  });
+
+  test("is told of its pod's new labels, and ends with its pod", async () => {
+    const { method, asked, events } = startSlowGuard();
+    const { pod, tell, listeners } = fakePod({ app: "pay" });
+    const [first, second] = [fakeCall("a"), fakeCall("a")];
+    const opened = [method(first.call), method(second.call)];
+    for (const answer of asked) answer.resolve(ok({ ...web1, pod }));
+    const handlers = await Promise.all(opened);
+    tell("labels");
+    assert.deepEqual(events, ["labels pay", "labels pay"]);
+    handlers[1]?.closed();
+    tell("gone");
+    assert.deepEqual([first.ends[0]?.[0], second.ends], [status.unauthenticated, []]);
+    assert.match(first.ends[0]?.[1] ?? "", /the pod of this client is gone/);
+    handlers[0]?.closed();
+    assert.equal(listeners.size, 0);
   });
 });

@@ -2,8 +2,9 @@ import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { parse } from "yaml";
 import { messageOf } from "../../base/error.ts";
 import { isRecord } from "../../base/json.ts";
+import type { Identity } from "../../model/identity.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import type { Identity, Tokens } from "./authenticator.ts";
+import type { Tokens } from "./authenticator.ts";
 
 /** What a file of tokens lets in: each token's digest, and whom it stands for. The tokens themselves are not kept. */
 export type TokenTable = ReadonlyMap<string, Identity>;

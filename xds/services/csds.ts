@@ -8,7 +8,7 @@ import {
 } from "../gen/envoy/service/status/v3/csds.ts";
 import type { NodeMatcher } from "../gen/envoy/type/matcher/v3/node.ts";
 import type { StringMatcher } from "../gen/envoy/type/matcher/v3/string.ts";
-import type { Call, Method } from "../grpc/call.ts";
+import type { Call, GuardedMethod, Method } from "../grpc/call.ts";
 import { frame } from "../grpc/message.ts";
 import { status } from "../grpc/status.ts";
 import { createOpenGuard } from "../identity/guard.ts";
@@ -44,7 +44,7 @@ const GENERIC = 3;
  * An answer is made in slices, one at a time: others do not wait for it.
  * https://www.envoyproxy.io/docs/envoy/latest/api-v3/service/status/v3/csds.proto
  */
-export function csdsMethods(options: CsdsOptions, guard = createOpenGuard()): [string, Method][] {
+export function csdsMethods(options: CsdsOptions, guard = createOpenGuard()): [string, GuardedMethod][] {
   let waiting = 0;
   const inTurn = createSlices();
 

@@ -1,9 +1,9 @@
 import { messageOf } from "../../base/error.ts";
+import type { ProxyIdentity } from "../../model/identity.ts";
 import { HealthCheckResponse, HealthCheckResponse_ServingStatus } from "../gen/grpc/health/v1/health.ts";
-import type { Call, Method } from "../grpc/call.ts";
+import type { Call, GuardedMethod, Method } from "../grpc/call.ts";
 import { frame } from "../grpc/message.ts";
 import { status } from "../grpc/status.ts";
-import type { ProxyIdentity } from "../identity/authenticator.ts";
 import { createOpenGuard } from "../identity/guard.ts";
 import type { Request } from "../protocol/subscription.ts";
 import type { Discovery } from "../stream/discovery.ts";
@@ -11,10 +11,10 @@ import type { Wire } from "../stream/stream.ts";
 import { discoveryServices } from "./names.ts";
 
 /** Both methods of every discovery service. */
-export function discoveryMethods(discovery: Discovery, guard = createOpenGuard()): [string, Method][] {
-  const serve = (variant: Request["variant"], typeUrl: string | undefined): Method =>
+export function discoveryMethods(discovery: Discovery, guard = createOpenGuard()): [string, GuardedMethod][] {
+  const serve = (variant: Request["variant"], typeUrl: string | undefined): GuardedMethod =>
     guard.forProxies((call, identity) => discovery.open(variant, typeUrl, identity === undefined ? call : wireOf(call, identity)));
-  return discoveryServices.flatMap(({ name, sotw, delta, typeUrl }): [string, Method][] => [
+  return discoveryServices.flatMap(({ name, sotw, delta, typeUrl }): [string, GuardedMethod][] => [
     [`/${name}/${sotw}`, serve("sotw", typeUrl)],
     [`/${name}/${delta}`, serve("delta", typeUrl)],
   ]);

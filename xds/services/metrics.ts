@@ -1,11 +1,11 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { messageOf } from "../../base/error.ts";
+import type { ProxyIdentity } from "../../model/identity.ts";
 import type { Result } from "../../model/result.ts";
 import { MetricFamily } from "../gen/io/prometheus/client/metrics.ts";
-import type { Connection, Method } from "../grpc/call.ts";
+import type { Connection, GuardedMethod } from "../grpc/call.ts";
 import { frame } from "../grpc/message.ts";
 import { status } from "../grpc/status.ts";
-import type { ProxyIdentity } from "../identity/authenticator.ts";
 import { createOpenGuard, type ProxyMethod } from "../identity/guard.ts";
 import { decodeUtf8, Fields, takeOut } from "../protobuf/wire.ts";
 import { decodeNode, type NodeInfo, parseNode } from "../stream/node.ts";
@@ -53,7 +53,7 @@ const PATH = "/envoy.service.metrics.v3.MetricsService/StreamMetrics";
  * A message that cannot be decoded ends that stream, and nothing else.
  * https://www.envoyproxy.io/docs/envoy/latest/api-v3/service/metrics/v3/metrics_service.proto
  */
-export function metricsMethod(sink: MetricsSink, guard = createOpenGuard()): [string, Method] {
+export function metricsMethod(sink: MetricsSink, guard = createOpenGuard()): [string, GuardedMethod] {
   let lastId = 0;
   const method: ProxyMethod = (call, identity) => {
     lastId += 1;

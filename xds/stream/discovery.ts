@@ -7,9 +7,10 @@ import type { Request } from "../protocol/subscription.ts";
 import type { StreamLimits } from "./limits.ts";
 import { createStreamMeter } from "./meter.ts";
 import { ModuleLoads } from "./module-loads.ts";
+import type { StreamObserver } from "./observer.ts";
 import { Remembered } from "./remembered.ts";
 import { createEncoder } from "./response.ts";
-import { type StreamContext, type StreamObserver, type Wire, XdsStream } from "./stream.ts";
+import { type StreamContext, type Wire, XdsStream } from "./stream.ts";
 
 /** All open discovery streams, whatever carries them. */
 export interface Discovery {

@@ -106,4 +106,16 @@ describe("a node whose client proved who it is", () => {
     assert.match(reason(node("web-2", "shop"), prove("web-1")), /^NotYours: node.id is web-2, .* it is web-1/);
     assert.equal(reason(node("web-2", "shop"), prove(undefined)), "shop/web-2");
   });
+
+  test("that runs in a pod has the pod's name and labels, whatever it says; another namespace it may not claim", () => {
+    const labels = { app: "pay" };
+    const identity = { ...prove("web-1"), podUid: "u", pod: { labels, onChange: () => () => {} } };
+    for (const id of ["router~10.0.0.1~web-1.shop", "", "web-2"]) {
+      const parsed = parseNode({ ...node(id), metadata: { LABELS: { app: "admin" } } }, identity);
+      assert(parsed.ok);
+      assert.deepEqual([parsed.value.key, parsed.value.id, parsed.value.labels], ["shop/web-1", "web-1", labels]);
+    }
+    const foreign = parseNode(node("web-1", "other"), identity);
+    assert.match(foreign.ok ? "" : foreign.error.message, /belongs to shop/);
+  });
 });

@@ -1,4 +1,5 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
+import type { ProxyIdentity } from "../../model/identity.ts";
 import { proxyKey } from "../../model/proxy-key.ts";
 import type { Result } from "../../model/result.ts";
 import { fail, ok } from "../../model/result.ts";
@@ -6,7 +7,6 @@ import { type Dialect, dialectOf, FILTER_CHAIN_EXTENSION } from "../envoy/dialec
 import { MANAGED_KEY, type ManagedSidecar, parseManagedSidecar } from "../envoy/managed-sidecar.ts";
 import { parseStatsInterval, STATS_INTERVAL_KEY } from "../envoy/stats-interval.ts";
 import { Node } from "../gen/envoy/config/core/v3/base.ts";
-import type { ProxyIdentity } from "../identity/authenticator.ts";
 import { decodeUtf8 } from "../protobuf/wire.ts";
 import { usedOf } from "./node-fields.ts";
 
@@ -67,7 +67,7 @@ const MAX_NAMESPACE_LENGTH = 253;
  * or `NotYours` when it claims what `identity` does not prove; worded for the status of the stream. Without an identity what it claims counts.
  */
 export function parseNode(node: NodeMessage | undefined, identity?: ProxyIdentity): Result<NodeInfo> {
-  const id = node?.id ?? "";
+  const id = idOf(node, identity);
   if (id === "") return fail("NodeIdRequired", "the first request of a stream must carry node.id: set `node: {id: ...}` in the bootstrap");
   if (id.length > MAX_ID_LENGTH) return fail("NodeIdTooLong", `node.id has ${id.length} characters, at most ${MAX_ID_LENGTH} are taken`);
   const metadata = node?.metadata ?? {};
@@ -77,21 +77,30 @@ export function parseNode(node: NodeMessage | undefined, identity?: ProxyIdentit
     return fail("InvalidNamespace", "node.metadata.NAMESPACE is no name of a namespace: it holds a `/`, or is too long");
   const denied = identity && contradiction(identity, namespace, id);
   if (denied !== undefined) return fail("NotYours", denied);
-  const build =
-    node?.userAgentVersionType?.$case === "userAgentBuildVersion" ? node.userAgentVersionType.userAgentBuildVersion.version : undefined;
-  const version = build === undefined ? "" : `${build.majorNumber ?? 0}.${build.minorNumber ?? 0}.${build.patch ?? 0}`;
+  const version = versionOf(node);
   const managed = parseManagedSidecar(metadata[MANAGED_KEY]);
   if (!managed.ok) return managed;
   return ok({
     key: proxyKey(namespace, id),
     id,
     namespace,
-    labels: parseLabels(metadata.LABELS),
+    labels: identity?.pod?.labels ?? parseLabels(metadata.LABELS),
     version,
     dialect: dialectOf(node?.hasFilterChain ?? false, version),
     reportsEveryMs: parseStatsInterval(metadata[STATS_INTERVAL_KEY]),
     managed: managed.value,
   });
+}
+
+/** A pod's name, whatever its proxy calls itself: a gateway's node.id is its own affair. */
+function idOf(node: NodeMessage | undefined, { podUid, nodeId }: Partial<ProxyIdentity> = {}): string {
+  return (podUid === undefined ? undefined : nodeId) ?? node?.id ?? "";
+}
+
+function versionOf(node: NodeMessage | undefined): string {
+  if (node?.userAgentVersionType?.$case !== "userAgentBuildVersion") return "";
+  const { version } = node.userAgentVersionType.userAgentBuildVersion;
+  return version === undefined ? "" : `${version.majorNumber ?? 0}.${version.minorNumber ?? 0}.${version.patch ?? 0}`;
 }
 
 /** What a node claims beyond what it proved; `undefined`: nothing. */

@@ -1,15 +1,16 @@
 import type { Digest } from "../../model/digest.ts";
+import type { ProxyIdentity } from "../../model/identity.ts";
 import type { Call, CallHandler } from "../grpc/call.ts";
 import { status } from "../grpc/status.ts";
-import type { ProxyIdentity } from "../identity/authenticator.ts";
 import type { Cache, Watcher } from "../protocol/cache.ts";
 import { type Resource, typeUrls } from "../protocol/resource.ts";
 import { createSubscription } from "../protocol/stream-subscription.ts";
-import type { Answer, Item, Lookup, Request, Subscription } from "../protocol/subscription.ts";
+import type { Lookup, Request, Subscription } from "../protocol/subscription.ts";
 import { byDependency, rulesOf } from "../protocol/type-rules.ts";
 import { exhausted, invalid, type Refusal, type StreamLimits, tooManyNames } from "./limits.ts";
 import type { StreamMeter } from "./meter.ts";
 import { type NodeInfo, parseNode } from "./node.ts";
+import type { StreamObserver } from "./observer.ts";
 import type { Remembered } from "./remembered.ts";
 import { type DiscoveryMessage, decodeRequest } from "./request.ts";
 import { excessOf } from "./request-bounds.ts";
@@ -20,25 +21,6 @@ export interface Wire extends Pick<Call, "send" | "end"> {
   readonly connection?: Call["connection"];
   /** Who opened the call; absent: what its node says of itself counts. */
   readonly identity?: ProxyIdentity | undefined;
-}
-
-/** A name subscribed by a request, and the version that the client says it holds. */
-export interface Subscribed {
-  readonly name: string;
-  readonly claimed: string | undefined;
-}
-
-/** Stream callbacks: open, subscribe, ACK/NACK, close. They are called in the middle of protocol work, so they must only take note, change the cache, and return. */
-export interface StreamObserver {
-  opened(stream: XdsStream): void;
-  /** `resuming`: a state-of-the-world client said that it holds something of this type already. */
-  subscribed(stream: XdsStream, typeUrl: string, added: readonly Subscribed[], removed: readonly string[], resuming: boolean): void;
-  answered(stream: XdsStream, typeUrl: string, answer: Answer): void;
-  /** The client holds the current version since before it connected: nothing had to be sent. */
-  settled(stream: XdsStream, typeUrl: string, item: Item): void;
-  /** This module of a resource that was due could not be loaded. The cache holds the resource's name: nothing is sent under it. */
-  missing(stream: XdsStream, resource: Resource, wasmDigest: Digest): void;
-  closed(stream: XdsStream): void;
 }
 
 /** What all streams of a server share. */
@@ -134,6 +116,12 @@ export class XdsStream implements CallHandler, Watcher {
       this.context.observer.closed(this);
     }
     this.context.ended(this);
+  }
+
+  relabeled(labels: NodeInfo["labels"]): void {
+    if (this.over || this.opener === undefined) return;
+    this.opener = { ...this.opener, labels };
+    this.context.observer.relabeled(this);
   }
 
   /** The cache has something new for its node. */

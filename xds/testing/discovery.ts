@@ -6,7 +6,7 @@ import { type Cache, createCache } from "../protocol/cache.ts";
 import { plainResource, type Resource, typeUrls } from "../protocol/resource.ts";
 import { discoveryMethods, healthMethods } from "../services/methods.ts";
 import { createDiscovery, type Discovery } from "../stream/discovery.ts";
-import type { StreamObserver } from "../stream/stream.ts";
+import type { StreamObserver } from "../stream/observer.ts";
 import { connect, type TestClient, type TestClientOptions } from "./client.ts";
 import { heldModules } from "./modules.ts";
 import type { Variant } from "./received.ts";
@@ -34,7 +34,7 @@ export function resourceOf(typeUrl: string, name: string, version: string, size 
   return plainResource(typeUrl, name, version, message);
 }
 
-const ignore: StreamObserver = { opened() {}, subscribed() {}, answered() {}, settled() {}, missing() {}, closed() {} };
+const ignore: StreamObserver = { opened() {}, relabeled() {}, subscribed() {}, answered() {}, settled() {}, missing() {}, closed() {} };
 
 export interface DiscoveryOptions {
   readonly observer?: StreamObserver;

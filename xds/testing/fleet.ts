@@ -2,16 +2,17 @@ import type { TestContext } from "node:test";
 import type { ProxyNode } from "../../model/delivery.ts";
 import { silentLog } from "../../model/log.ts";
 import type { ModuleBytes } from "../../model/module.ts";
+import type { Authenticator } from "../identity/authenticator.ts";
 import { createXdsServer } from "../server.ts";
 import { connect, type TestClient } from "./client.ts";
 import { oneModule } from "./modules.ts";
 import type { Variant } from "./received.ts";
 
 /** A whole xDS server on a free port, gone when the test is, with clients that connect as proxies of the namespace `shop`. */
-export async function startFleet(t: TestContext, modules: ModuleBytes = oneModule(), log = silentLog) {
+export async function startFleet(t: TestContext, modules: ModuleBytes = oneModule(), log = silentLog, authenticator?: Authenticator) {
   let time = 1_000;
   const clock = { now: () => time++, after: () => () => {} };
-  const server = createXdsServer({ address: "127.0.0.1:0", log, clock, modules });
+  const server = createXdsServer({ address: "127.0.0.1:0", log, clock, modules, authenticator });
   const { port } = await server.listen();
   const clients: TestClient[] = [];
   t.after(async () => {

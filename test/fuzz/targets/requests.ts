@@ -5,7 +5,7 @@ import { createFleet } from "../../../xds/fleet/fleet.ts";
 import { DeltaDiscoveryRequest, DiscoveryRequest } from "../../../xds/gen/envoy/service/discovery/v3/discovery.ts";
 import { StreamMetricsMessage } from "../../../xds/gen/envoy/service/metrics/v3/metrics_service.ts";
 import { ClientStatusRequest } from "../../../xds/gen/envoy/service/status/v3/csds.ts";
-import type { Call, CallHandler, Method } from "../../../xds/grpc/call.ts";
+import type { Call, CallHandler, GuardedMethod } from "../../../xds/grpc/call.ts";
 import { createCache } from "../../../xds/protocol/cache.ts";
 import { typeUrls } from "../../../xds/protocol/resource.ts";
 import { csdsMethods } from "../../../xds/services/csds.ts";
@@ -101,9 +101,11 @@ class FakeCall implements Call {
   private readonly handler: CallHandler;
   private readonly nonces = new Set<string>();
 
-  constructor(path: string, method: Method) {
+  constructor(path: string, method: GuardedMethod) {
     this.path = path;
-    this.handler = method(this);
+    const handler = method(this);
+    assert(!(handler instanceof Promise), "nobody is asked who they are");
+    this.handler = handler;
   }
 
   async receive(bytes: Uint8Array): Promise<void> {
@@ -134,7 +136,7 @@ class FakeCall implements Call {
   }
 }
 
-function open(methods: ReadonlyMap<string, Method>, path: string): FakeCall {
+function open(methods: ReadonlyMap<string, GuardedMethod>, path: string): FakeCall {
   const method = methods.get(path);
   assert(method, `no method ${path}`);
   return new FakeCall(path, method);

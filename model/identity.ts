@@ -1,0 +1,56 @@
+import type { Result } from "./result.ts";
+
+/** A pod that runs, as the cluster has it now. */
+export interface LivePod {
+  /** The labels of the Pod object; they change. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Calls the listener when the labels change, and when the pod is gone or another one has its name, until the returned function is called. */
+  onChange(listener: (what: "labels" | "gone") => void): () => void;
+}
+
+/** A proxy of this namespace. */
+export interface ProxyIdentity {
+  readonly role: "proxy";
+  readonly namespace: string;
+  /** Set: this node and no other. */
+  readonly nodeId: string | undefined;
+  /** When what proves it ends, in milliseconds since the epoch. */
+  readonly until: number | undefined;
+  /** Set: it runs in the pod with this uid, whose name is `nodeId`. */
+  readonly podUid?: string | undefined;
+  /** That pod, where the cluster was asked. What a node says of its id and its labels does not count then. */
+  readonly pod?: LivePod | undefined;
+}
+
+/** Somebody who may read what Weir knows. */
+export interface ReaderIdentity {
+  readonly role: "reader";
+  readonly until: undefined;
+}
+
+/** Whom a client proved to be. */
+export type Identity = ProxyIdentity | ReaderIdentity;
+
+/** What is known at once, or later. */
+export type Soon<T> = T | Promise<T>;
+
+/** Asks the cluster whose token this is. */
+export interface TokenReviewer {
+  /**
+   * `token`: without the scheme; `address`: the IP address of who sent it, which shares what is asked at once. Fails with `Unauthenticated`, or, when it could not be
+   * asked, with a failure that is retryable; both worded for the status of a call.
+   */
+  review(token: string, address: string): Soon<Result<ProxyIdentity>>;
+}
+
+/** The pods of the cluster. */
+export interface Pods {
+  /** Finds the pod that a client proved to run in. Fails as `review` does: it is gone, another one has its name now, or it does not have the address of the client. */
+  find(proved: ProvedPod, address: string): Soon<Result<LivePod>>;
+}
+
+export interface ProvedPod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
