@@ -4,6 +4,7 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { renderReference } from "../cli/args/reference.ts";
 import { SECTIONS } from "../cli/commands/index.ts";
+import { generateChartCrds } from "./generate-chart-crds.ts";
 import { generateCrdTypes } from "./generate-crd-types.ts";
 import { generateProtos } from "./generate-protos.ts";
 
@@ -16,6 +17,7 @@ interface Generated {
 const GENERATED: readonly Generated[] = [
   { folder: "xds/gen", write: generateProtos },
   { folder: "model/gen", write: async (into) => writeFile(join(into, "wasmfilter.ts"), generateCrdTypes()) },
+  { folder: "charts/weir-crds/templates", write: async (into) => generateChartCrds(into) },
 ];
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));

@@ -58,6 +58,9 @@ export function createEventWriter({ api, clock, log, random }: EventWriterOption
       contentType: "application/merge-patch+json",
       body: { count: before.count, lastTimestamp: timestamp(clock) },
     });
+    // An Event that is gone (they live for an hour) is made anew, which needs no word.
+    if (!patched.ok && patched.error.status !== 404)
+      log.warn("the count of an Event could not be raised", { filter: filterId(key), event: before.name, message: patched.error.message });
     return patched.ok;
   }
 

@@ -1,0 +1,96 @@
+{{- define "weir.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Of objects that have no namespace: two releases in two namespaces never share one. */ -}}
+{{- define "weir.clusterName" -}}
+{{- printf "%s-%s" (include "weir.fullname" .) .Release.Namespace -}}
+{{- end -}}
+
+{{- define "weir.selectorLabels" -}}
+app.kubernetes.io/name: weir
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "weir.labels" -}}
+{{ include "weir.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "weir.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "weir.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- required "serviceAccount.name is needed when serviceAccount.create is false" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "weir.image" -}}
+{{- $repository := required "image.repository is needed: Weir's image is not published yet; make it with `npm run image`, push it to a registry of yours, and set image.repository=REGISTRY/weir (docs/install.md)" .Values.image.repository -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" $repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* The read API is reached from other pods only where it asks who reads, or was told not to. */ -}}
+{{- define "weir.httpIsOpen" -}}
+{{- if or .Values.http.tokensSecretName .Values.http.insecure -}}true{{- end -}}
+{{- end -}}
+
+{{- define "weir.args" -}}
+{{- $service := include "weir.fullname" . -}}
+- serve
+- --xds-address=0.0.0.0:18000
+{{- if eq .Values.xds.tls.mode "auto" }}
+- --xds-tls=auto
+- --xds-name={{ $service }}.{{ .Release.Namespace }}.svc
+- --xds-name={{ $service }}.{{ .Release.Namespace }}
+- --xds-name={{ $service }}.{{ .Release.Namespace }}.svc.cluster.local
+{{- range .Values.xds.tls.names }}
+- --xds-name={{ . }}
+{{- end }}
+{{- else }}
+- --xds-tls-cert=/etc/weir/xds-tls/tls.crt
+- --xds-tls-key=/etc/weir/xds-tls/tls.key
+- --xds-client-ca=/etc/weir/xds-tls/ca.crt
+{{- end }}
+{{- with .Values.xds.tls.trustDomain }}
+- --xds-trust-domain={{ . }}
+{{- end }}
+- --max-connection-age={{ .Values.xds.maxConnectionAge }}
+- --http-address={{ if include "weir.httpIsOpen" . }}0.0.0.0{{ else }}127.0.0.1{{ end }}:18001
+{{- if .Values.http.tokensSecretName }}
+- --token-auth-file=/etc/weir/tokens/tokens.yaml
+{{- end }}
+{{- if .Values.http.insecure }}
+- --insecure-http
+{{- end }}
+- --health-address=0.0.0.0:18002
+- --log-level={{ .Values.log.level }}
+- --log-format={{ .Values.log.format }}
+{{- with .Values.extraArgs }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "weir.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end -}}

@@ -1,0 +1,224 @@
+import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { parseAllDocuments } from "yaml";
+import { outdated, renderAll } from "../scripts/charts.ts";
+import { ROOT } from "../scripts/tests/files.ts";
+import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { helm, helmOk } from "./support/helm.ts";
+import { createTempFolder } from "./support/temp-folder.ts";
+
+const WEIR = join(ROOT, "charts/weir");
+const CRDS = join(ROOT, "charts/weir-crds");
+const CASES = join(ROOT, "test/fixtures/charts");
+const IMAGE = ["--set", "image.repository=registry.example/weir"];
+
+let folder: { readonly path: string; remove(): Promise<void> };
+
+before(async () => {
+  folder = await createTempFolder("charts");
+});
+
+after(() => folder?.remove());
+
+interface KubeObject {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels?: Readonly<Record<string, string>> };
+  // biome-ignore lint/suspicious/noExplicitAny: any object of the API
+  readonly [field: string]: any;
+}
+
+const objects = (text: string): KubeObject[] => parseAllDocuments(text).flatMap((document) => document.toJS() ?? []);
+const template = (...args: readonly string[]) => helm(["template", "weir", WEIR, "-n", "weir-system", ...args], { home: folder.path });
+
+async function rendered(...args: readonly string[]): Promise<KubeObject[]> {
+  const done = await template(...IMAGE, ...args);
+  assert.equal(done.code, 0, done.stderr);
+  return objects(done.stdout);
+}
+
+describe("without a cluster", () => {
+  test("helm lint --strict finds nothing", async () => {
+    for (const [chart, values] of [
+      [WEIR, IMAGE],
+      [CRDS, []],
+    ] as const) {
+      const said = await helmOk(["lint", "--strict", chart, ...values], { home: folder.path });
+      assert.match(said, /1 chart\(s\) linted, 0 chart\(s\) failed/);
+      assert.doesNotMatch(said, /\[(WARNING|ERROR)\]/);
+    }
+  });
+
+  test("deploy/install.yaml and the renders of test/fixtures/charts are what the charts give; `npm run charts` renews them", async () => {
+    const renders = await renderAll();
+    assert.ok(renders.size >= 4);
+    assert.deepEqual(await outdated(renders), []);
+    assert.deepEqual(await outdated(new Map([["deploy/install.yaml", "other"]])), ["deploy/install.yaml"]);
+  });
+
+  test("without an image it says what to do, and with one none is missing", async () => {
+    const done = await template();
+    assert.equal(done.code, 1);
+    assert.match(done.stderr, /image\.repository is needed: .*npm run image/);
+  });
+
+  for (const [given, says] of [
+    ["imag.repository=x", "imag"],
+    ["xds.tls.mod=auto", "mod"],
+    ["xds.tls.mode=none", "mode"],
+    ["image.digest=sha256:abc", "digest"],
+    ["image.pullPolicy=always", "pullPolicy"],
+    ["replicas=2", "replicas"],
+    ["networkPolicy.enabled=maybe", "enabled"],
+    ["tolerations.key=a", "tolerations"],
+    ["log.level=verbose", "level"],
+    ["persistence.size=big", "size"],
+    ["weir-crds.keep=true", "keep"],
+  ] as const)
+    test(`the schema refuses ${given}`, async () => {
+      const done = await template(...IMAGE, "--set", given);
+      assert.equal(done.code, 1, done.stdout);
+      assert.match(done.stderr, /don't meet the specifications of the schema/);
+      assert.ok(done.stderr.includes(`'${says}'`) || done.stderr.includes(`/${says}`), done.stderr);
+    });
+
+  test("each value of the chart is in the schema, and each of the schema in the values", async () => {
+    type Schema = { properties?: Record<string, Schema>; additionalProperties?: unknown; $ref?: string };
+    const schema = JSON.parse(await readFile(join(WEIR, "values.schema.json"), "utf8")) as Schema;
+    const values = objects(await readFile(join(WEIR, "values.yaml"), "utf8"))[0] as unknown;
+    const unlike: string[] = [];
+    const compare = (path: string, value: unknown, { properties, $ref }: Schema) => {
+      if (properties === undefined || $ref !== undefined) return;
+      const names = new Set([...Object.keys(properties), ...Object.keys(value as object)]);
+      for (const name of names) {
+        const [inValues, inSchema] = [(value as Record<string, unknown>)[name], properties[name]];
+        if (inValues === undefined || inSchema === undefined) unlike.push(`${path}${name}`);
+        else compare(`${path}${name}.`, inValues, inSchema);
+      }
+    };
+    compare("", values, schema);
+    assert.deepEqual(unlike, ["global", "weir-crds"]);
+  });
+
+  test("a Secret of TLS that has no name is asked for", async () => {
+    const done = await template(...IMAGE, "--set", "xds.tls.mode=secret");
+    assert.match(done.stderr, /xds\.tls\.secretName is needed/);
+  });
+
+  test("the kinds are kept by an uninstall, and are left out when somebody else installs them", async () => {
+    const crds = (await rendered()).filter(({ kind }) => kind === "CustomResourceDefinition");
+    assert.deepEqual(
+      crds.map(({ metadata }) => metadata.name),
+      (await readdir(join(ROOT, "crds"))).map((file) => file.replace(".yaml", "")),
+    );
+    for (const crd of crds)
+      assert.equal((crd.metadata as { annotations?: Record<string, string> }).annotations?.["helm.sh/resource-policy"], "keep");
+    assert.ok((await rendered("--set", "crds.install=false")).every(({ kind }) => kind !== "CustomResourceDefinition"));
+  });
+
+  test("names of two releases never collide", async () => {
+    const ids = async (release: string, namespace: string) => {
+      const text = await helmOk(["template", release, WEIR, "-n", namespace, "--set", "crds.install=false", ...IMAGE], {
+        home: folder.path,
+      });
+      return objects(text).map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ""}/${metadata.name}`);
+    };
+    const sets = [await ids("weir", "a"), await ids("weir", "b"), await ids("other", "a"), await ids("weir-a", "b")];
+    assert.equal(new Set(sets.flat()).size, sets.flat().length);
+  });
+
+  test("only the container that calls the API server has a token, and none may write to its image", async () => {
+    const pod = (await rendered()).find(({ kind }) => kind === "Deployment")?.spec.template.spec;
+    assert.equal(pod.automountServiceAccountToken, false);
+    for (const { name, volumeMounts, securityContext } of pod.containers) {
+      const hasToken = volumeMounts.some((mount: { name: string }) => mount.name === "api-access");
+      assert.equal(hasToken, name === "weir", name);
+      assert.equal(securityContext.readOnlyRootFilesystem, true);
+    }
+  });
+});
+
+describe("on a real API server", () => {
+  let cluster: Cluster;
+
+  before(async () => {
+    cluster = await startCluster();
+  });
+
+  after(() => cluster?.stop());
+
+  const kube = (args: readonly string[], input?: string) =>
+    kubectl(args, { kubeconfig: cluster.kubeconfig, ...(input === undefined ? {} : { input }) });
+  const inCluster = () => ({ home: folder.path, kubeconfig: cluster.kubeconfig });
+  const names = async (kind: string, ...where: readonly string[]) =>
+    (await kube(["get", kind, ...where, "-o", "jsonpath={.items[*].metadata.name}"])).split(" ").filter((name) => name !== "");
+
+  test("it takes every render, and Pod Security lets the pod in as restricted", async () => {
+    await kube(["create", "namespace", "weir-system"]);
+    await kube(["label", "namespace", "weir-system", "pod-security.kubernetes.io/enforce=restricted"]);
+    for (const namespace of ["shop", "bank"]) await kube(["create", "namespace", namespace]);
+    for (const name of await readdir(CASES)) {
+      const text = await readFile(join(CASES, name, "rendered.yaml"), "utf8").catch(() => undefined);
+      if (text === undefined) continue;
+      // The kind of the Prometheus operator is not here.
+      const known = objects(text).filter(({ kind }) => kind !== "ServiceMonitor");
+      const list = JSON.stringify({ apiVersion: "v1", kind: "List", items: known });
+      await kube(["apply", "--dry-run=server", "--validate=strict", "-f", "-"], list);
+      const deployment = known.find(({ kind }) => kind === "Deployment");
+      assert.ok(deployment !== undefined);
+      const { metadata, spec } = deployment.spec.template;
+      const pod = { apiVersion: "v1", kind: "Pod", metadata: { ...metadata, name, namespace: "weir-system" }, spec };
+      await kube(
+        ["apply", "--dry-run=server", "--validate=strict", "-f", "-"],
+        JSON.stringify({ ...pod, spec: { ...spec, priorityClassName: undefined } }),
+      );
+    }
+  });
+
+  test("install, upgrade and uninstall; the kinds and the WasmFilters stay, and a second install finds them", async () => {
+    const at = ["-n", "weir-two", "--create-namespace"];
+    const installed = await helmOk(["install", "weir", WEIR, ...at, ...IMAGE], inCluster());
+    assert.match(installed, /kubectl -n weir-two rollout status deploy\/weir/);
+    assert.match(installed, /images are not published yet/);
+    await kube(["wait", "--for=condition=Established", "crd/wasmfilters.weir.dev", "--timeout=30s"]);
+    await kube(
+      ["apply", "-f", "-"],
+      "apiVersion: weir.dev/v1alpha1\nkind: WasmFilter\nmetadata: {name: kept, namespace: shop}\nspec: {image: a/b:1}\n",
+    );
+    await helmOk(["upgrade", "weir", WEIR, ...at, ...IMAGE, "--set", "image.tag=v2"], inCluster());
+    const image = await kube(["-n", "weir-two", "get", "deploy", "weir", "-o", "jsonpath={.spec.template.spec.containers[0].image}"]);
+    assert.equal(image, "registry.example/weir:v2");
+    await helmOk(["uninstall", "weir", "-n", "weir-two"], inCluster());
+    assert.deepEqual(await names("wasmfilters", "-n", "shop"), ["kept"]);
+    assert.deepEqual(await names("deploy", "-n", "weir-two"), []);
+    assert.deepEqual(await names("clusterroles", "-l", "app.kubernetes.io/name=weir"), []);
+    await helmOk(["install", "weir", WEIR, ...at, ...IMAGE], inCluster());
+  });
+
+  test("a second Weir is refused with words, unless it is asked for", async () => {
+    const second = (...more: readonly string[]) =>
+      helm(
+        ["install", "weir", WEIR, "-n", "elsewhere", "--create-namespace", ...IMAGE, "--set", "crds.install=false", ...more],
+        inCluster(),
+      );
+    const refused = await second();
+    assert.equal(refused.code, 1);
+    assert.match(
+      refused.stderr,
+      /another Weir is in this cluster, in namespace weir-two .*; uninstall it first, or set allowSecondInstall=true/,
+    );
+    const allowed = await second("--set", "allowSecondInstall=true");
+    assert.equal(allowed.code, 0, allowed.stderr);
+    assert.equal((await names("clusterroles", "-l", "app.kubernetes.io/name=weir")).length, 2);
+    await helmOk(["uninstall", "weir", "-n", "elsewhere"], inCluster());
+    await helmOk(["uninstall", "weir", "-n", "weir-two"], inCluster());
+    assert.deepEqual(await names("wasmfilters", "-n", "shop"), ["kept"]);
+  });
+
+  test("kubectl apply takes deploy/install.yaml as it is, and a second time finds nothing to do", async () => {
+    const apply = () => kube(["apply", "--validate=strict", "-f", join(ROOT, "deploy/install.yaml")]);
+    assert.match(await apply(), /deployment.apps\/weir created/);
+    assert.doesNotMatch(await apply(), /created|configured/);
+  });
+});
