@@ -64,6 +64,11 @@ test("files made to cost time, depth or memory are named, hold up nothing, and s
       `${head}  config:\n    a: &a "${"x".repeat(1_500_000)}"\n    b: [${many(99, () => "*a", ", ")}]\n`,
       /larger than 3 MiB/,
     ],
+    "1 MB of wrong escapes, which held everything up for 10 s": [
+      "escapes.yaml",
+      `${head}  config: "${"\\q".repeat(500_000)}"\n`,
+      /escapes\.yaml.*Invalid escape sequence/,
+    ],
     "300,000 unknown fields": [
       "fields.yaml",
       head + many(300_000, (i) => `  unknownfield${i}: 1\n`),

@@ -1,5 +1,7 @@
-import { Composer, CST, type Document, isPair, isScalar, Lexer, LineCounter, Parser, visit } from "yaml";
+import { CST, type Document, isPair, isScalar, Lexer, LineCounter, Parser, visit } from "yaml";
 import { fail, ok, type Result } from "../../../model/result.ts";
+import { createComposer, FirstError } from "./composer.ts";
+import { putBack, takeOut } from "./long-texts.ts";
 
 /** One document of a manifest. */
 export interface ManifestDocument {
@@ -12,7 +14,7 @@ export interface ManifestDocument {
 export const MAX_TOKENS = 100_000;
 /** Most anchors and aliases of one document. The time for each grows with the document. */
 const MAX_ALIASES = 1_000;
-/** Most text of one document in quotes, in characters. It is composed a character at a time. A Secret has 1 MiB at most, 1.4 MiB in base64. */
+/** Most text of one document in quotes, in characters. A Secret has 1 MiB at most, 1.4 MiB in base64. */
 const MAX_QUOTED = 2 * 1024 * 1024;
 /** Deepest nesting of brackets that is read at all; an object may be nested less deeply. */
 const MAX_FLOW_DEPTH = 1_000;
@@ -36,17 +38,7 @@ export function* readYaml(text: string): Steps<Result<ManifestDocument[]>> {
   const lines = new LineCounter();
   lines.addNewLine(0);
   const parser = new Parser(lines.addNewLine);
-  // The library compares each key of a map with all others, and its warnings quote the text.
-  const composer = new Composer({ prettyErrors: false, merge: true, uniqueKeys: false, logLevel: "error" });
-  const documents: ManifestDocument[] = [];
-  const take = (composed: Iterable<Document>): Result<void> => {
-    for (const document of composed) {
-      const read = toValue(document, lines);
-      if (!read.ok) return read;
-      documents.push(read.value);
-    }
-    return ok(undefined);
-  };
+  const documents = createDocuments(lines);
   try {
     const count = createCount();
     let seen = 0;
@@ -54,23 +46,49 @@ export function* readYaml(text: string): Steps<Result<ManifestDocument[]>> {
       const beyond = count.add(lexeme);
       if (beyond !== undefined) return fail("InvalidManifest", `line ${lines.linePos(count.startsAt).line}: ${beyond}`);
       for (const token of parser.next(lexeme)) {
-        const taken = take(composer.next(token));
+        const taken = yield* documents.take(token);
         if (!taken.ok) return taken;
       }
       if (++seen % TOKENS_A_STEP === 0) yield;
     }
     for (const token of parser.end()) {
-      const taken = take(composer.next(token));
+      const taken = yield* documents.take(token);
       if (!taken.ok) return taken;
     }
-    const taken = take(composer.end());
-    if (!taken.ok) return taken;
-    return ok(documents);
+    return documents.end();
   } catch (error) {
+    if (error instanceof FirstError) return notYaml(error, lines);
     // The parser recurses.
     if (error instanceof RangeError) return fail("InvalidManifest", TOO_DEEP);
     throw error;
   }
+}
+
+/** Makes documents of tokens. */
+function createDocuments(lines: LineCounter) {
+  const composer = createComposer();
+  const documents: ManifestDocument[] = [];
+  /** Long texts that were taken out of documents, by their place in the whole text. */
+  const texts = new Map<number, string>();
+  const read = (composed: Iterable<Document>): Result<void> => {
+    for (const document of composed) {
+      putBack(document, texts);
+      const value = toValue(document, lines);
+      if (!value.ok) return value;
+      documents.push(value.value);
+    }
+    return ok(undefined);
+  };
+  return {
+    *take(token: CST.Token): Steps<Result<void>> {
+      if (token.type === "document") yield* takeOut(token, texts);
+      return read(composer.next(token));
+    },
+    end(): Result<ManifestDocument[]> {
+      const last = read(composer.end());
+      return last.ok ? ok(documents) : last;
+    },
+  };
 }
 
 /** Counts what one document is made of, from the pieces that https://eemeli.org/yaml/#lexer gives. */
@@ -106,14 +124,26 @@ function createCount(): Count {
       if (isMark && (lexeme.startsWith("&") || lexeme.startsWith("*"))) aliases++;
       if (isMark && (lexeme === "[" || lexeme === "{")) depth++;
       if (isMark && (lexeme === "]" || lexeme === "}")) depth--;
-      if (isMark && (lexeme.startsWith('"') || lexeme.startsWith("'"))) quoted += lexeme.length;
+      if (isMark && isQuote(lexeme)) quoted += lexeme.length;
       if (quoted > MAX_QUOTED) return `${beyond("characters in quotes", MAX_QUOTED)}; write long texts as blocks (|)`;
-      if (++this.tokens > MAX_TOKENS) return `${beyond("tokens (names, values, marks, comments, line breaks)", MAX_TOKENS)}; ${SMALLER}`;
+      this.tokens += 1 + (isMark && !isQuote(lexeme) ? 0 : lineBreaks(lexeme));
+      if (this.tokens > MAX_TOKENS) return `${beyond("tokens (names, values, marks, comments, line breaks)", MAX_TOKENS)}; ${SMALLER}`;
       if (depth > MAX_FLOW_DEPTH) return TOO_DEEP;
       if (aliases > MAX_ALIASES) return `${beyond("anchors and aliases", MAX_ALIASES)}; write out what they stand for`;
       return undefined;
     },
   };
+}
+
+function isQuote(lexeme: string): boolean {
+  return lexeme.startsWith('"') || lexeme.startsWith("'");
+}
+
+/** In a text each line is looked at by itself. */
+function lineBreaks(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) count++;
+  return count;
 }
 
 function beyond(what: string, bound: number): string {
@@ -122,11 +152,8 @@ function beyond(what: string, bound: number): string {
 
 function toValue(document: Document, lines: LineCounter): Result<ManifestDocument> {
   const [error] = document.errors;
-  const wrong = error === undefined ? repeatedKey(document) : { at: error.pos[0], why: withoutQuotes(error.message) };
-  if (wrong !== undefined) {
-    const { line, col } = lines.linePos(wrong.at);
-    return fail("InvalidManifest", `line ${line}, column ${col}: not YAML: ${wrong.why}`);
-  }
+  const wrong = error === undefined ? repeatedKey(document) : { at: error.pos[0], message: error.message };
+  if (wrong !== undefined) return notYaml(wrong, lines);
   const { line } = lines.linePos(document.contents?.range?.[0] ?? 0);
   if (merged(document) > MAX_MERGED) {
     return fail("InvalidManifest", `line ${line}: ${beyond("names to copy by its merges", MAX_MERGED)}; write out what they stand for`);
@@ -140,8 +167,16 @@ function toValue(document: Document, lines: LineCounter): Result<ManifestDocumen
   }
 }
 
+/** What is wrong, and where in the text. */
+type Wrong = Pick<FirstError, "at" | "message">;
+
+function notYaml({ at, message }: Wrong, lines: LineCounter): Result<never> {
+  const { line, col } = lines.linePos(at);
+  return fail("InvalidManifest", `line ${line}, column ${col}: not YAML: ${withoutQuotes(message)}`);
+}
+
 /** The first name that a map has twice: https://yaml.org/spec/1.2.2/#mapping. */
-function repeatedKey(document: Document): { readonly at: number; readonly why: string } | undefined {
+function repeatedKey(document: Document): Wrong | undefined {
   let at: number | undefined;
   visit(document, {
     Map(_, { items }) {
@@ -157,7 +192,7 @@ function repeatedKey(document: Document): { readonly at: number; readonly why: s
       return undefined;
     },
   });
-  return at === undefined ? undefined : { at, why: "Map keys must be unique" };
+  return at === undefined ? undefined : { at, message: "Map keys must be unique" };
 }
 
 /** At most how many names the merges of a document copy: https://yaml.org/type/merge.html. */
