@@ -5,3 +5,13 @@ export { type CertificateFiles, certify, createAuthority, issueCertificate } fro
 export { openKeptAuthority } from "./authority/kept-authority.ts";
 export { privateKeySecret } from "./authority/private-key.ts";
 export { type Claims, readClaims } from "./identity/claims.ts";
+export {
+  INJECT,
+  type Injection,
+  type InjectionSettings,
+  inject,
+  injectObject,
+  type Looked,
+  type NamespaceView,
+  namespaceView,
+} from "./injection/index.ts";

@@ -7,6 +7,7 @@ import { describe } from "./describe.ts";
 import { get } from "./get.ts";
 import { history } from "./history.ts";
 import { identityIssue } from "./identity.ts";
+import { inject } from "./inject.ts";
 import { inspect } from "./inspect.ts";
 import { list } from "./list.ts";
 import { prover } from "./prover.ts";
@@ -21,7 +22,7 @@ import { version } from "./version.ts";
 
 /** Every command, in the order and under the headings of `weir --help`. */
 export const SECTIONS: readonly Section[] = [
-  { title: "Server and proxies", commands: [serve, identityIssue, bootstrap] },
+  { title: "Server and proxies", commands: [serve, identityIssue, bootstrap, inject] },
   { title: "Filters, for their authors", commands: [verify, inspect, push, pull, list] },
   { title: "Fleet", commands: [apply, get, describe, proxies, history, rollback, ...rollout, remove] },
   { title: "This program", commands: [completion, version] },

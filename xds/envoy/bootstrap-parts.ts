@@ -128,9 +128,10 @@ export function xdsCluster(xds: Address, credentials: ProxyCredentials | undefin
 ${credentials === undefined ? "" : xdsHttpFilters(credentials) + xdsTransport(credentials)}`;
 }
 
-/** An address needs no resolver; a name is asked for again and again, IPv4 first as most networks have it. */
+/** An address, or a variable that stands for one, needs no resolver; a name is asked for again and again, IPv4 first as most networks have it. */
 export function endpoint(cluster: string, address: Address): string {
-  const resolve = isIP(address.host) === 0 ? "type: STRICT_DNS\n    dns_lookup_family: V4_PREFERRED" : "type: STATIC";
+  const resolve =
+    isIP(address.host) === 0 && !address.host.startsWith("$(") ? "type: STRICT_DNS\n    dns_lookup_family: V4_PREFERRED" : "type: STATIC";
   return `${resolve}
     load_assignment:
       cluster_name: ${cluster}

@@ -71,6 +71,15 @@ export async function readManifestInTurns(text: string, format: ManifestFormat):
   }
 }
 
+/** The documents of a text, whatever they hold, one for each that `cutYaml` finds. Fails as `readManifest` does. */
+export function readDocuments(text: string): Result<readonly ManifestDocument[]> {
+  const steps = readYaml(text);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
 function* read(text: string, format: ManifestFormat): Steps<Result<Manifest>> {
   const documents = format === "json" ? readJson(text) : yield* readYaml(text);
   if (!documents.ok) return documents;

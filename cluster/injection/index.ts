@@ -1,0 +1,6 @@
+export { type Injection, type InjectionSettings, inject } from "./inject.ts";
+export { INJECT } from "./names.ts";
+export { patchOf } from "./patch.ts";
+export { isFields, readPod } from "./pod.ts";
+export { type NamespaceView, namespaceView } from "./wishes.ts";
+export { type InjectedObject, injectObject, type Looked } from "./workloads.ts";
