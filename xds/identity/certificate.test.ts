@@ -21,6 +21,21 @@ describe("whom a certificate names", () => {
     assert.equal(nodeUri("shop", "a~b"), undefined);
   });
 
+  test("the pod, by name and uid, where Weir signed for one", () => {
+    const uid = "0b0c5e0e-6f0e-4c9b-9a57-0a2a35f3a0d1";
+    const identify = (path: string) => {
+      const found = certificateIdentity(
+        { altNames: `URI:spiffe://weir/ns/shop${path}`, until: NOW + 1, fault: undefined },
+        { trustDomain: undefined },
+        NOW,
+      );
+      return found.ok ? [found.value.namespace, found.value.nodeId, found.value.podUid] : found.error.message;
+    };
+    assert.deepEqual(identify(`/sa/web/pod/web-1/${uid}`), ["shop", "web-1", uid]);
+    for (const path of [`/sa/web/pod/web-1/${uid}/more`, `/sa/web/pod/web-1`, `/sa/web/pod/web-1/no-uid`, `/pod/web-1/${uid}`])
+      assert.deepEqual(identify(path), ["shop", undefined, undefined], path);
+  });
+
   test("nobody where there is no such id, more than one, or another trust domain than is taken", () => {
     for (const altNames of [
       "",

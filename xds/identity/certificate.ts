@@ -13,6 +13,8 @@ const SPIFFE = /^spiffe:\/\/([a-z0-9._-]{1,255})\/ns\/([a-z0-9](?:[-a-z0-9]{0,61
 /** Any spelling, also within the quotes that Node puts: what is one to somebody else is counted here. */
 const IS_SPIFFE = /^"?spiffe:/i;
 const NODE = /^\/node\/([^/]+)$/;
+/** What Weir signs for a pod: its service account, name and uid. https://www.rfc-editor.org/rfc/rfc9562#section-4 */
+const POD = /^\/sa\/[^/]+\/pod\/([^/]+)\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 /** What a node id may hold where it is a part of a SPIFFE id. */
 const NODE_ID = /^[A-Za-z0-9._-]{1,253}$/;
 /** Node quotes a name that holds anything but plain characters, so that it cannot look like two. https://nodejs.org/api/tls.html#certificate-object */
@@ -25,7 +27,8 @@ export function nodeUri(namespace: string, nodeId: string): string | undefined {
 }
 
 /**
- * Who a certificate says that a client is: its SPIFFE id is `spiffe://TRUST-DOMAIN/ns/NAMESPACE`, then anything, or `/node/NODE-ID` for one node alone.
+ * Who a certificate says that a client is: its SPIFFE id is `spiffe://TRUST-DOMAIN/ns/NAMESPACE`, then anything, or `/node/NODE-ID` for one node alone, or
+ * `/sa/SERVICE-ACCOUNT/pod/NAME/UID` for the proxy of one pod alone.
  * `now`: milliseconds since the epoch. Fails with `Unauthenticated`.
  */
 export function certificateIdentity(certificate: PeerCertificate, accepted: Accepted, now: number): Result<ProxyIdentity> {
@@ -41,7 +44,8 @@ export function certificateIdentity(certificate: PeerCertificate, accepted: Acce
   if (namespace === undefined) return refuse("has a SPIFFE id that names no namespace; it must be spiffe://TRUST-DOMAIN/ns/NAMESPACE/...");
   if (accepted.trustDomain !== undefined && trustDomain !== accepted.trustDomain)
     return refuse(`is of trust domain ${trustDomain}, and this server takes ${accepted.trustDomain}`);
-  return ok({ role: "proxy", namespace, nodeId: NODE.exec(path)?.[1], until });
+  const [, pod, podUid] = POD.exec(path) ?? [];
+  return ok({ role: "proxy", namespace, nodeId: pod ?? NODE.exec(path)?.[1], until, ...(podUid === undefined ? {} : { podUid }) });
 }
 
 function refuse(why: string): Result<never> {
