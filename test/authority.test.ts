@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { KubeConfig } from "@kubernetes/client-node";
 import { type KeyStore, openKeyStore } from "../cli/serve/key-store.ts";
+import { keepBundleInPods } from "../cluster/index.ts";
+import { systemClock } from "../model/clock.ts";
 import type { ClusterAccess } from "../model/kube.ts";
 import { silentLog } from "../model/log.ts";
 import type { Result } from "../model/result.ts";
@@ -142,5 +144,54 @@ describe("an authority in a Secret", () => {
     await eventually("the Secret again", () => secret(namespace, "weir-authority").catch(() => undefined));
     assert.deepEqual(await secret(namespace, "weir-authority"), before);
     assert.ok(new X509Certificate(String(before["ca.crt"])).ca);
+  });
+});
+
+describe("the bundle in pods", () => {
+  /** A pod with this label and this annotation, on no node. */
+  async function makePod(namespace: string, name: string, injected: boolean, ca?: string): Promise<void> {
+    const labels = injected ? { "weir.dev/injected": "true" } : {};
+    const annotations = ca === undefined ? {} : { "weir.dev/ca": ca };
+    const pod = {
+      ...{ apiVersion: "v1", kind: "Pod", metadata: { name, namespace, labels, annotations } },
+      spec: { containers: [{ name: "a", image: "a" }] },
+    };
+    await kubectl(["create", "-f", "-"], { ...cluster, input: JSON.stringify(pod) });
+  }
+
+  const bundles = async (namespace: string) => {
+    const { items } = JSON.parse(await kubectl(["get", "pods", "-n", namespace, "-o", "json"], cluster));
+    return items
+      .map(({ metadata }: { metadata: { annotations?: Record<string, string> } }) => metadata.annotations?.["weir.dev/ca"] ?? "none")
+      .join();
+  };
+
+  test("reaches pods that Weir injected when it changes, and no others; a right that is missing is named", async (t) => {
+    const namespace = await namespaceOf("injected");
+    await makePod(namespace, "a", true, "old");
+    await makePod(namespace, "b", true);
+    await makePod(namespace, "c", false, "foreign");
+    let [text, tell] = ["old", () => {}];
+    const bundle = {
+      current: () => text,
+      onChange(listener: () => void) {
+        tell = listener;
+        return () => {};
+      },
+    };
+    const warnings: string[] = [];
+    const log = { ...silentLog, warn: (_: string, facts = {}) => void warnings.push(JSON.stringify(facts)) };
+    const { api } = await accessOf(OPERATOR);
+    const refused = keepBundleInPods({ api, bundle, clock: systemClock, log });
+    await eventually("words", async () => warnings.some((line) => /may not list pods in the whole cluster/.test(line)));
+    await refused();
+    await kubectl(["create", "clusterrole", "pods", "--verb=list,patch", "--resource=pods"], cluster);
+    await kubectl(["create", "clusterrolebinding", "pods", "--clusterrole=pods", `--user=${OPERATOR}`], cluster);
+    t.after(keepBundleInPods({ api, bundle, clock: systemClock, log }));
+    await makePod(namespace, "d", true, "older");
+    text = "old and new";
+    tell();
+    await eventually("the bundle in pods", async () => (await bundles(namespace)) === "old and new,none,foreign,old and new");
+    assert.equal(warnings.length, 1);
   });
 });

@@ -162,6 +162,7 @@ export const serve = defineCommand({
       http: http.value,
       dataDir,
       keyStore: keyStore.value,
+      podCertificates: input.flags["pod-certificates"],
       cluster,
       ownNamespace,
       layoutBase,

@@ -9,4 +9,11 @@ export const keyFlags = {
     choices: ["file", "secret"],
     env: "WEIR_KEY_STORE",
   },
+  "pod-certificates": {
+    type: "string",
+    help: "sign pod certificates for weir.dev/proxy with the authority of --xds-tls auto; auto: where the cluster offers them, on: or do not start",
+    fallback: "off",
+    choices: ["auto", "on", "off"],
+    env: "WEIR_POD_CERTIFICATES",
+  },
 } as const satisfies Record<string, Flag>;

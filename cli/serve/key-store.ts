@@ -10,6 +10,8 @@ import { type KeySource, privateKeyFile } from "./private-key.ts";
 
 /** Where the keys of a Weir are. Each is made when it is first asked for, and the same from then on. */
 export interface KeyStore {
+  /** Whether the authority is rotated by Weir. */
+  readonly rotates: boolean;
   readonly privateKey: KeySource;
   readonly authority: () => Promise<Result<Authority>>;
 }
@@ -26,11 +28,12 @@ export interface KeyStoreOptions {
 export function openKeyStore(kind: "file" | "secret", options: KeyStoreOptions): Result<KeyStore> {
   const { dataDir, cluster, namespace, log } = options;
   const files = fileStore(dataDir);
-  if (kind === "file") return ok({ privateKey: files.privateKey, authority: files.authority });
+  if (kind === "file") return ok({ rotates: false, privateKey: files.privateKey, authority: files.authority });
   if (cluster === undefined) return usage("--key-store secret needs a cluster; leave --filters out, or keep the keys in files");
   if (namespace === undefined) return usage("--key-store secret needs --own-namespace: the Secrets are there");
   const { api, follow } = cluster;
   return ok({
+    rotates: true,
     async privateKey() {
       const { privateKeySecret } = await import("../../cluster/index.ts");
       const before = async () => (existsSync(join(dataDir, "private", "key")) ? files.privateKey() : ok(undefined));

@@ -11,6 +11,7 @@ import { createOperator, type Source } from "../../operator/index.ts";
 import { createPreflight, missingBounds, type PreflightOptions, remoteProvers } from "../../preflight/index.ts";
 import { createAuthenticator, createXdsServer, type LiveTokens, type XdsServerOptions } from "../../xds/index.ts";
 import type { Address } from "../args/address.ts";
+import { prepareAuthorityDuties } from "./authority-duties.ts";
 import type { SocketShares } from "./descriptors.ts";
 import { registerFilterMetrics } from "./filter-metrics.ts";
 import { createHubs } from "./hubs.ts";
@@ -31,6 +32,8 @@ export interface ServeOptions {
   readonly keyStore: KeyStore;
   /** The cluster that it works for; `undefined`: none. */
   readonly cluster: ClusterAccess | undefined;
+  /** Whether pods get certificates of Weir's authority. */
+  readonly podCertificates: "auto" | "on" | "off";
   /** Namespace whose filters reach the proxies of every namespace. */
   readonly ownNamespace: string | undefined;
   /** Registries spoken to without TLS, besides those on loopback. */
@@ -79,6 +82,8 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
   const { source, log } = options;
   const tls = await openAnyTls(options.tls, options.keyStore.authority);
   if (!tls.ok) return tls;
+  const duties = await prepareAuthorityDuties({ ...options, authority: tls.value?.authority, rotates: options.keyStore.rotates });
+  if (!duties.ok) return duties;
   const privateKey = await options.keyStore.privateKey();
   if (!privateKey.ok) return privateKey;
   const tokens = await openTokens(options.tokenFile);
@@ -97,7 +102,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
     await operator.stop();
     return bound;
   }
-  const watches = [tls.value?.authority?.start(), tls.value?.watch(xds, log), tokens.value?.watch(log)];
+  const watches = [tls.value?.authority?.start(), duties.value(), tls.value?.watch(xds, log), tokens.value?.watch(log)];
   log.info("serving", { xds: `${bound.value.host}:${bound.value.port}`, http: `http://${http.value.host}:${http.value.port}` });
   return ok({
     xds: bound.value,

@@ -24,8 +24,10 @@ export interface Cluster {
 
 const ADMIN = "admin";
 
-/** Starts a cluster and waits until the API server says that it is ready: 2 to 4 seconds. `users` besides the administrator have no rights. */
-export async function startCluster(options: { readonly users?: readonly string[] } = {}): Promise<Cluster> {
+/** Starts a cluster and waits until the API server says that it is ready: 2 to 4 seconds. `users` besides the administrator have no rights; `flags`: more for the API server. */
+export async function startCluster(
+  options: { readonly users?: readonly string[]; readonly flags?: readonly string[] } = {},
+): Promise<Cluster> {
   const [etcdBinary, serverBinary] = [await installGoTool("etcd"), await installGoTool("kube-apiserver")];
   const folder = await createTempFolder("cluster");
   const started: Process[] = [];
@@ -37,7 +39,7 @@ export async function startCluster(options: { readonly users?: readonly string[]
     const tokens = new Map([ADMIN, ...(options.users ?? [])].map((user) => [user, randomBytes(16).toString("hex")]));
     const etcd = await startEtcd(etcdBinary, folder.path);
     started.push(etcd.process);
-    const flags = await serverFlags(folder.path, etcd.url, tokens);
+    const flags = [...(await serverFlags(folder.path, etcd.url, tokens)), ...(options.flags ?? [])];
     const startServer = async (port: number) => {
       const process = await startProcess(serverBinary, [...flags, `--secure-port=${port}`], { name: "kube-apiserver" });
       started[1] = process;

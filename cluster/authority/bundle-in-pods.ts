@@ -1,0 +1,131 @@
+import { inBackground } from "../../base/boundary.ts";
+import type { Clock } from "../../model/clock.ts";
+import type { Fields, KubeApi } from "../../model/kube.ts";
+import type { Log } from "../../model/log.ts";
+import { ok, type Result } from "../../model/result.ts";
+import { CA_ANNOTATION, INJECTED_LABEL, type TrustBundle } from "../../model/trust-bundle.ts";
+import { refusal } from "./secret.ts";
+
+export interface BundleInPodsOptions {
+  readonly api: KubeApi;
+  readonly bundle: TrustBundle;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A pod that was admitted with the bundle of before may be stored after it was looked. */
+const AGAIN_MS = 60_000;
+/** It is looked so often without a reason: for whoever was away when the bundle changed. */
+const LOOK_MS = 3_600_000;
+/** Between two pods: 20 a second. */
+const PAUSE_MS = 50;
+const PAGE = "500";
+/** Lists with names and annotations only. https://kubernetes.io/docs/reference/using-api/api-concepts/#alternate-representations-of-resources */
+const METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+
+/**
+ * Keeps the annotation `weir.dev/ca` of the pods that Weir injected at what the bundle holds, until the returned function is called. The kubelet makes a file of it that
+ * Envoy reads anew, so proxies trust a new authority before it signs.
+ */
+export function keepBundleInPods({ api, bundle, clock, log }: BundleInPodsOptions): () => Promise<void> {
+  const pause = createPause(clock);
+  let isDue = true;
+  let trouble: string | undefined;
+  const unlisten = bundle.onChange(() => {
+    isDue = true;
+    pause.wake();
+  });
+
+  async function run(): Promise<void> {
+    while (!pause.isOver()) {
+      const wasDue = isDue;
+      isDue = false;
+      const told = await tellPods(api, bundle, pause);
+      const error = told.ok ? undefined : told.error.message;
+      if (error !== undefined && error !== trouble) log.warn("pods cannot be told which authorities count", { error });
+      if (told.ok && told.value > 0) log.info("pods were told which authorities count", { pods: told.value });
+      trouble = error;
+      if (!isDue) await pause.for(!told.ok || wasDue ? AGAIN_MS : LOOK_MS);
+    }
+  }
+
+  const running = run();
+  inBackground(running, (error) => log.error("pods are not told any more which authorities count", { error: String(error) }));
+  return async () => {
+    unlisten();
+    pause.end();
+    await running;
+  };
+}
+
+/** Gives how many pods had another bundle. */
+async function tellPods(api: KubeApi, bundle: TrustBundle, pause: Pause): Promise<Result<number>> {
+  let told = 0;
+  let next = "";
+  do {
+    const query = { labelSelector: `${INJECTED_LABEL}=true`, limit: PAGE, ...(next === "" ? {} : { continue: next }) };
+    const page = await api.request({ path: "/api/v1/pods", query, accept: METADATA });
+    if (!page.ok) return refusal({ verb: "list", resource: "pods", id: `with the label ${INJECTED_LABEL}` }, page.error);
+    for (const { namespace, name, uid, ca } of podsOf(page.value)) {
+      const wanted = bundle.current();
+      if (pause.isOver() || ca === undefined || ca === wanted) continue;
+      const body = { metadata: { uid, annotations: { [CA_ANNOTATION]: wanted } } };
+      const path = `/api/v1/namespaces/${namespace}/pods/${name}`;
+      const done = await api.request({ method: "PATCH", path, contentType: "application/merge-patch+json", body });
+      // A pod that is gone, or another one by its name, needs nothing.
+      if (!done.ok && done.error.status !== 404 && done.error.status !== 409)
+        return refusal({ verb: "patch", resource: "pods", id: `${namespace}/${name}` }, done.error);
+      if (done.ok) told += 1;
+      await pause.for(PAUSE_MS);
+    }
+    const { continue: more } = (page.value.metadata ?? {}) as Fields;
+    next = typeof more === "string" && !pause.isOver() ? more : "";
+  } while (next !== "");
+  return ok(told);
+}
+
+interface AnnotatedPod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** Absent: it has no such annotation, so it needs none. */
+  readonly ca: string | undefined;
+}
+
+function podsOf({ items }: Fields): readonly AnnotatedPod[] {
+  return (Array.isArray(items) ? items : []).map(({ metadata = {} }) => {
+    const { namespace, name, uid, annotations = {} } = metadata;
+    return { namespace: String(namespace), name: String(name), uid: String(uid), ca: annotations[CA_ANNOTATION] };
+  });
+}
+
+/** Waits that can be cut short. */
+interface Pause {
+  for(ms: number): Promise<void>;
+  wake(): void;
+  end(): void;
+  isOver(): boolean;
+}
+
+function createPause(clock: Clock): Pause {
+  let isOver = false;
+  let wake = () => {};
+  return {
+    for(ms) {
+      if (isOver) return Promise.resolve();
+      return new Promise((resolve) => {
+        const cancel = clock.after(ms, resolve);
+        wake = () => {
+          cancel();
+          resolve();
+        };
+      });
+    },
+    wake: () => wake(),
+    end() {
+      isOver = true;
+      wake();
+    },
+    isOver: () => isOver,
+  };
+}
