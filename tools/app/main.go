@@ -19,6 +19,7 @@ import (
 const usage = `usage: app serve [-address HOST:PORT] [-shutdown DURATION]
        app load [-header NAME] [-every DURATION] [-workers N] [-fresh] [-address HOST:PORT] URL
        app get URL
+       app relay [-address HOST:PORT] HOST:PORT
        app pause`
 
 func main() {
@@ -34,6 +35,8 @@ func main() {
 		load(args)
 	case "get":
 		get(args)
+	case "relay":
+		relay(args)
 	case "pause":
 		<-stopped()
 	default:
@@ -168,4 +171,44 @@ func get(args []string) {
 	_ = response.Header.Write(os.Stdout)
 	fmt.Println()
 	_, _ = io.Copy(os.Stdout, response.Body)
+}
+
+// relay carries connections to HOST:PORT, so that they come from this pod's address whoever makes them.
+func relay(args []string) {
+	flags := flag.NewFlagSet("relay", flag.ExitOnError)
+	address := flags.String("address", ":7070", "where to listen")
+	_ = flags.Parse(args)
+	listener, err := net.Listen("tcp", *address)
+	if err != nil {
+		log.Fatal(err)
+	}
+	go func() {
+		<-stopped()
+		os.Exit(0)
+	}()
+	for {
+		client, err := listener.Accept()
+		if err != nil {
+			log.Fatal(err)
+		}
+		go carry(client, flags.Arg(0))
+	}
+}
+
+func carry(client net.Conn, to string) {
+	defer client.Close()
+	server, err := net.DialTimeout("tcp", to, 5*time.Second)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	defer server.Close()
+	ended := make(chan struct{}, 2)
+	for _, way := range [][2]net.Conn{{client, server}, {server, client}} {
+		go func() {
+			_, _ = io.Copy(way[1], way[0])
+			ended <- struct{}{}
+		}()
+	}
+	<-ended
 }
