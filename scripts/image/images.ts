@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 import { build } from "../build.ts";
 import { ROOT } from "../tests/files.ts";
+import { installNft } from "../tools/debian.ts";
 import { envoyVersion, installEnvoy } from "../tools/envoy.ts";
 import type { Image } from "./oci.ts";
 import { librariesOf, stripped } from "./program.ts";
@@ -54,16 +55,22 @@ async function weirFiles(): Promise<Entry[]> {
   }
 }
 
+/** Turns what comes to a pod's ports to its Envoy. */
+const NFT = "usr/sbin/nft";
+
 /** Envoy for sidecars. The CA certificates, for its connections to services by TLS, are those of Node, where Envoy's examples have them. */
 async function envoyImage(warn: Warn): Promise<Image> {
   const envoy = await installEnvoy();
   const program = file("usr/local/bin/envoy", await stripped(envoy, warn), 0o755);
+  const root = await installNft();
+  const nft = join(root, NFT);
+  const capture = [...(await librariesOf(nft, root)), file(NFT, await readFile(nft), 0o755)];
   const certificates = file("etc/ssl/certs/ca-certificates.crt", `${rootCertificates.join("\n")}\n`);
   return {
     version: await envoyVersion(envoy),
     title: "Envoy for Weir",
-    description: "Envoy as Weir's sidecars run it: the program and its libraries, no shell.",
-    layers: [{ name: "Envoy", entries: [...common("home/nonroot"), ...(await librariesOf(envoy)), certificates, program] }],
+    description: "Envoy as Weir's sidecars run it, and nft to capture ports: the programs and their libraries, no shell.",
+    layers: [{ name: "Envoy", entries: [...common("home/nonroot"), ...(await librariesOf(envoy)), certificates, program, ...capture] }],
     entrypoint: ["/usr/local/bin/envoy"],
     env: {},
     workingDir: "/home/nonroot",

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { glob, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run, runOk, ToolError } from "../tools/run.ts";
@@ -18,11 +18,26 @@ export async function stripped(path: string, warn: (line: string) => void): Prom
   }
 }
 
-/** The libraries of a program and its loader, as files of the tree at the paths where the loader of this machine looks for them. */
-export async function librariesOf(program: string): Promise<Entry[]> {
+/**
+ * The libraries of a program and its loader, as files of the tree at the paths where the loader of this machine looks for them. `root`: a folder that packages were
+ * unpacked into, whose libraries count before this machine's.
+ */
+export async function librariesOf(program: string, root = ""): Promise<Entry[]> {
   if (process.platform !== "linux") throw new ToolError("images are made on Linux: the libraries in them are this machine's");
-  const paths = libraryPaths(await runOk("ldd", [program]));
-  return Promise.all(paths.map(async ({ path, isLoader }) => file(path.slice(1), await readFile(path), isLoader ? 0o755 : 0o644)));
+  const env = root === "" ? {} : { env: { LD_LIBRARY_PATH: await libraryFolders(root) } };
+  const paths = libraryPaths(await runOk("ldd", [program], env));
+  return Promise.all(
+    paths.map(async ({ path, isLoader }) => {
+      const place = root !== "" && path.startsWith(root) ? path.slice(root.length) : path;
+      return file(place.slice(1), await readFile(path), isLoader ? 0o755 : 0o644);
+    }),
+  );
+}
+
+/** `lib` and `usr/lib`, and in them the folders of this machine's kind, as Debian has them. */
+async function libraryFolders(root: string): Promise<string> {
+  const folders = await Array.fromAsync(glob(["lib/*-linux-gnu*", "usr/lib/*-linux-gnu*"], { cwd: root }));
+  return folders.map((folder) => join(root, folder)).join(":");
 }
 
 interface Library {

@@ -10,41 +10,57 @@ const PACKAGES = [
   ...["libip4tc2", "libip6tc2", "libjansson4", "libedit2", "libbsd0", "libmd0", "libgmp10", "libtinfo6"],
 ];
 
+/** What captures ports in a pod, and what it needs beside libc. */
+const NFT_PACKAGES = [
+  ...["nftables", "libnftables1", "libmnl0", "libnftnl11", "libjansson4", "libxtables12"],
+  ...["libedit2", "libbsd0", "libmd0", "libgmp10", "libtinfo6"],
+];
+
 /**
  * The folder of what Debian packages hold, unpacked as from the root, and kept in the cache by their checksums: nothing is installed into the system.
  * Throws a ToolError, one line, where there is no apt or a package is missing.
  */
 export function installDebianParts(): Promise<string> {
-  installed ??= install();
-  return installed;
+  return installed(PACKAGES);
+}
+
+/** The same with `usr/sbin/nft` in it, for images. */
+export function installNft(): Promise<string> {
+  return installed(NFT_PACKAGES);
 }
 
 /** Asking apt takes a second, and what it answers does not change while this process runs. */
-let installed: Promise<string> | undefined;
+const folders = new Map<readonly string[], Promise<string>>();
 
-async function install(): Promise<string> {
-  const uris = (await printUris()) ?? (await refreshed());
+function installed(packages: readonly string[]): Promise<string> {
+  const folder = folders.get(packages) ?? install(packages);
+  folders.set(packages, folder);
+  return folder;
+}
+
+async function install(packages: readonly string[]): Promise<string> {
+  const uris = (await printUris(packages)) ?? (await refreshed(packages));
   return cached(`debian-${keyOf(uris)}`, async (folder) => {
     const downloads = join(folder, "packages");
     await mkdir(downloads);
-    await runOk("apt-get", ["--quiet=2", "download", ...PACKAGES], { cwd: downloads });
+    await runOk("apt-get", ["--quiet=2", "download", ...packages], { cwd: downloads });
     for (const name of await readdir(downloads)) await runOk("dpkg-deb", ["--extract", join(downloads, name), folder]);
     await rm(downloads, { recursive: true });
   });
 }
 
 /** Names, sizes and checksums of the packages as this machine would download them; undefined when its lists do not have them all. */
-async function printUris(): Promise<string | undefined> {
-  const done = await run("apt-get", ["--print-uris", "download", ...PACKAGES]).catch(() => undefined);
-  if (done === undefined) throw new ToolError("apt-get is missing: containerd, runc and their like come from packages of Debian or Ubuntu");
+async function printUris(packages: readonly string[]): Promise<string | undefined> {
+  const done = await run("apt-get", ["--print-uris", "download", ...packages]).catch(() => undefined);
+  if (done === undefined) throw new ToolError(`apt-get is missing: ${packages[0]} and its like come from packages of Debian or Ubuntu`);
   const parts = done.stdout.split("\n").flatMap((line) => /^'\S+' (\S+ \d+ \S+:[0-9a-f]+)$/.exec(line)?.[1] ?? []);
-  return done.code === 0 && parts.length >= PACKAGES.length ? parts.sort().join("\n") : undefined;
+  return done.code === 0 && parts.length >= packages.length ? parts.sort().join("\n") : undefined;
 }
 
 /** A machine that was never asked for a package has no lists. */
-async function refreshed(): Promise<string> {
+async function refreshed(packages: readonly string[]): Promise<string> {
   await runOk("apt-get", ["--quiet=2", "update"]);
-  const uris = await printUris();
-  if (uris === undefined) throw new ToolError(`apt-get knows not all of ${PACKAGES.join(", ")}: the cluster tests need Debian's packages`);
+  const uris = await printUris(packages);
+  if (uris === undefined) throw new ToolError(`apt-get knows not all of ${packages.join(", ")}: Debian's packages are needed`);
   return uris;
 }
