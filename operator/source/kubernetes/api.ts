@@ -18,6 +18,9 @@ const MAX_LINE = 16 * 1024 * 1024;
 /** Codes of a connection that the other side closed. */
 const CLOSED: ReadonlySet<string> = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
 
+/** Code of a request that was not sent: its pool was left for a new one just before. */
+const NOT_SENT = "UND_ERR_CLOSED";
+
 export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 }: KubeApiOptions): KubeApi {
   const server = (kubeConfig.getCurrentCluster()?.server ?? "").replace(/\/+$/, "");
   const authorize = createAuthorize(kubeConfig);
@@ -38,11 +41,15 @@ export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 
     return new IsomorphicFetchHttpLibrary().send(context).toPromise();
   }
 
-  /** What only reads is sent once more where a connection of before turns out to be closed, as Go's client does: https://pkg.go.dev/net/http#Transport */
+  /**
+   * What was not sent is sent; what only reads is sent once more where a connection of before turns out to be closed, as Go's client does:
+   * https://pkg.go.dev/net/http#Transport
+   */
   async function sendAgain(request: ApiRequest, signal: AbortSignal): Promise<ResponseContext> {
     try {
       return await send(request, signal);
     } catch (error) {
+      if (cause(error) === NOT_SENT && !signal.aborted) return send(request, signal);
       if ((request.method ?? "GET") !== "GET" || signal.aborted || !CLOSED.has(cause(error))) throw error;
       authorize.renew();
       return send(request, signal);
@@ -60,7 +67,7 @@ export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 
         const body = parse(text);
         return response.httpStatusCode < 300 && body !== undefined ? ok(body) : refused(response.httpStatusCode, body);
       } catch (error) {
-        authorize.renew();
+        if (cause(error) !== NOT_SENT) authorize.renew();
         return timeout.aborted ? unreachable(server, `no answer within ${timeoutMs / 1_000} s`) : unreachable(server, cause(error));
       }
     },
@@ -81,7 +88,7 @@ export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 
         }
         return ok(undefined);
       } catch (error) {
-        authorize.renew();
+        if (cause(error) !== NOT_SENT) authorize.renew();
         return unreachable(server, idle.signal.aborted ? "the watch went silent" : cause(error));
       } finally {
         clearTimeout(timer);

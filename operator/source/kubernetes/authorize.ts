@@ -19,26 +19,35 @@ export interface Authorize {
  * until a certificate changes. Tokens are looked at each time: they may be short-lived.
  */
 export function createAuthorize(kubeConfig: KubeConfig): Authorize {
-  let pool: { readonly key: string; readonly dispatcher: Dispatcher } | undefined;
+  let pool: { readonly key: string; readonly dispatcher: Promise<Dispatcher> } | undefined;
   // Requests under way end on the old one, a watch among them; then it closes.
   const renew = () => {
-    void pool?.dispatcher?.close().catch(() => undefined);
+    void pool?.dispatcher.then((dispatcher) => dispatcher?.close()).catch(() => undefined);
     pool = undefined;
+  };
+  const open = async (context: RequestContext) => {
+    await kubeConfig.applySecurityAuthentication(context);
+    return inNobodysName(context.getDispatcher());
   };
   const apply = async (context: RequestContext) => {
     const options: RequestOptions = {};
     await kubeConfig.applyToHTTPSOptions(options);
     const key = hash("sha256", JSON.stringify(CONNECTION.map((name) => printed((options as Readonly<Record<string, unknown>>)[name]))));
+    // Put here before anything is waited for: requests that come at once share it too.
     if (pool?.key !== key) {
-      await kubeConfig.applySecurityAuthentication(context);
       renew();
-      pool = { key, dispatcher: inNobodysName(context.getDispatcher()) };
-      if (pool.dispatcher !== undefined) context.setDispatcher(pool.dispatcher);
-      return;
+      pool = { key, dispatcher: open(context) };
     }
+    const used = pool;
     for (const [name, value] of Object.entries(options.headers ?? {})) context.setHeaderParam(name, String(value));
     if (typeof options.auth === "string") context.setHeaderParam("authorization", `Basic ${Buffer.from(options.auth).toString("base64")}`);
-    if (pool.dispatcher !== undefined) context.setDispatcher(pool.dispatcher);
+    try {
+      const dispatcher = await used.dispatcher;
+      if (dispatcher !== undefined) context.setDispatcher(dispatcher);
+    } catch (error) {
+      if (pool === used) pool = undefined;
+      throw error;
+    }
   };
   return { apply, renew };
 }
