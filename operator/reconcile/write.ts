@@ -78,6 +78,11 @@ export function createWrite(deps: WriteDeps): (record: FilterRecord) => Promise<
       const deleted = await source.deleteRevision(record.key, record.uid, oldest.number);
       if (!deleted.ok) {
         record.restore(oldest);
+        const { number } = oldest;
+        log.warn("a revision beyond spec.revisionHistoryLimit could not be deleted", {
+          ...{ filter: record.id, revision: number },
+          message: deleted.error.message,
+        });
         return;
       }
       deps.written(record);
