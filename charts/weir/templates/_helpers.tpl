@@ -82,6 +82,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 - --insecure-http
 {{- end }}
 - --health-address=0.0.0.0:18002
+- --key-store={{ .Values.keyStore }}
+{{- if .Values.prover.enabled }}
+- --prover-socket=/run/weir/prover.sock
+{{- end }}
 - --log-level={{ .Values.log.level }}
 - --log-format={{ .Values.log.format }}
 {{- with .Values.extraArgs }}
