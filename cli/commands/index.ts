@@ -1,6 +1,7 @@
 import type { Section } from "../args/command.ts";
 import { apply } from "./apply.ts";
 import { bootstrap } from "./bootstrap.ts";
+import { check } from "./check.ts";
 import { completion } from "./completion.ts";
 import { remove } from "./delete.ts";
 import { describe } from "./describe.ts";
@@ -22,7 +23,7 @@ import { version } from "./version.ts";
 
 /** Every command, in the order and under the headings of `weir --help`. */
 export const SECTIONS: readonly Section[] = [
-  { title: "Server and proxies", commands: [serve, identityIssue, bootstrap, inject] },
+  { title: "Server and proxies", commands: [serve, check, identityIssue, bootstrap, inject] },
   { title: "Filters, for their authors", commands: [verify, inspect, push, pull, list] },
   { title: "Fleet", commands: [apply, get, describe, proxies, history, rollback, ...rollout, remove] },
   { title: "This program", commands: [completion, version] },

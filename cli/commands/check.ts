@@ -1,0 +1,55 @@
+import { readFileSync } from "node:fs";
+import { count } from "../../base/text.ts";
+import type { Finding } from "../../cluster/index.ts";
+import { fail, ok } from "../../model/result.ts";
+import { defineCommand } from "../args/command.ts";
+import { fleetFlags, outputFlag } from "../fleet/flags.ts";
+import { printJson } from "../output.ts";
+import { renderFindings } from "../render/findings.ts";
+
+const TIMEOUT_MS = 15_000;
+
+export const check = defineCommand({
+  name: "check",
+  summary: "Look at a cluster and say what is missing or wrong",
+  about: `Looks at the API server and its clock, Weir's kinds, rights, Deployment and image, volumes, injection, and how pods can prove who they are. Each line is ok, warn or
+    fail, and says what to do. It changes nothing: the only pod that it makes is a dry run. What whoever asks may not see is told as a warning. The exit status is 1 when a line fails.`,
+  args: {},
+  flags: {
+    kubeconfig: fleetFlags.kubeconfig,
+    context: fleetFlags.context,
+    namespace: {
+      type: "string",
+      short: "n",
+      value: "NAMESPACE",
+      completes: "namespace",
+      help: "where Weir is installed",
+      fallback: "weir-system",
+      env: "WEIR_NAMESPACE",
+    },
+    ...outputFlag,
+  },
+  examples: [
+    { does: "after an install", command: "weir check" },
+    { does: "for a script", command: "weir check -n weir-system -o json" },
+  ],
+  async run({ flags }, terminal) {
+    const { loadKubeconfig } = await import("../fleet/kubeconfig.ts");
+    const config = loadKubeconfig({ kubeconfig: flags.kubeconfig, context: flags.context, env: terminal.env });
+    if (!config.ok) return config;
+    const [{ createKubeApi }, { gather, judge }] = await Promise.all([import("../../operator/index.ts"), import("../../cluster/index.ts")]);
+    const api = createKubeApi({ kubeConfig: config.value, timeoutMs: TIMEOUT_MS });
+    const facts = await gather({ api, namespace: flags.namespace, kinds: [await ownKind()], now: terminal.now });
+    const findings = judge(facts);
+    if (flags.output === "json") printJson({ server: api.server, namespace: flags.namespace, findings }, terminal);
+    else terminal.out(renderFindings(findings, terminal.color));
+    const failed = findings.filter(({ status }: Finding) => status === "fail").length;
+    return failed === 0 ? ok(undefined) : fail("CheckFailed", `${count(failed, "check")} failed at ${api.server}`);
+  },
+});
+
+/** The kind of this version. */
+async function ownKind() {
+  const { parse } = await import("yaml");
+  return parse(readFileSync(new URL("../../crds/wasmfilters.weir.dev.yaml", import.meta.url), "utf8"));
+}

@@ -1,0 +1,197 @@
+import type { ApiFailure, KubeApi } from "../../model/kube.ts";
+import { failForNow, ok, type Result } from "../../model/result.ts";
+import type { Claim, Deployment, EndpointSlice, Fact, Facts, Namespace, Pod, VolumeUse, Webhook } from "./facts.ts";
+import type { Crd } from "./narrowing.ts";
+import { FLEET_RIGHTS, WEIRS_RIGHTS } from "./rights.ts";
+import { accessOf, selfAccess } from "./rights-review.ts";
+
+export interface GatherOptions {
+  readonly api: KubeApi;
+  /** Where Weir is looked for. */
+  readonly namespace: string;
+  /** The kinds of this version. */
+  readonly kinds: readonly Crd[];
+  readonly now: () => number;
+}
+
+const SELECTOR = "app.kubernetes.io/name=weir";
+const LABELLED = "weir.dev/inject=true";
+/** Objects of one kind that are looked at. */
+const MOST = 500;
+/** Namespaces whose pods are looked at. */
+const MOST_NAMESPACES = 20;
+
+/** Looks at a cluster. Changes nothing: reviews and a dry run are the only writes. Takes some forty requests, never more than two hundred. */
+export async function gather({ api, namespace, kinds, now }: GatherOptions): Promise<Facts> {
+  const ask = createAsk(api);
+  const version = await ask<{ gitVersion?: string }>("/version");
+  const [self, found, own, deployments, pods, webhook, injected, podCertificates] = await Promise.all([
+    readSelf(api),
+    Promise.all(kinds.map(async (wanted) => ({ wanted, found: await ask<Crd>(`${CRDS}/${wanted.metadata.name}`) }))),
+    selfAccess(api, FLEET_RIGHTS, "default"),
+    readDeployments(ask, namespace),
+    ask.list<Pod>(`/api/v1/namespaces/${namespace}/pods`, SELECTOR),
+    ask<Webhook>(`/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/weir-${namespace}`),
+    ask.list<Namespace>("/api/v1/namespaces", LABELLED),
+    readPodCertificates(ask),
+  ]);
+  const here = deployments.ok ? deployments.value.find(({ metadata }) => metadata.namespace === namespace) : undefined;
+  const labelled = injected.ok ? injected.value.map(({ metadata }) => metadata.name) : [];
+  const [weirs, endpoints, trial, workloads, claims] = await Promise.all([
+    here === undefined ? undefined : readWeirsRights(api, here),
+    webhook.ok ? readEndpoints(ask, webhook.value) : undefined,
+    webhook.ok && labelled[0] !== undefined ? tryPod(api, labelled[0]) : undefined,
+    readWorkloads(ask, labelled),
+    readClaims(ask, namespace, pods.ok ? pods.value : []),
+  ]);
+  const versionText = version.ok ? ok(String(version.value.gitVersion)) : version;
+  return {
+    now: now(),
+    namespace,
+    version: versionText,
+    self,
+    kinds: found,
+    own,
+    weirs,
+    deployments,
+    pods,
+    webhook,
+    endpoints,
+    trial,
+    injected,
+    workloads,
+    podCertificates,
+    claims,
+  };
+}
+
+const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+
+interface Ask {
+  <T>(path: string): Promise<Fact<T>>;
+  /** At most `MOST` of them. */
+  list<T>(path: string, labelSelector?: string): Promise<Fact<readonly T[]>>;
+}
+
+function createAsk(api: KubeApi): Ask {
+  const get = async <T>(path: string, query: Record<string, string> = {}) =>
+    (await api.request({ path, query })) as Fact<unknown> as Fact<T>;
+  const list = async <T>(path: string, labelSelector?: string): Promise<Fact<readonly T[]>> => {
+    const query = { limit: String(MOST), ...(labelSelector === undefined ? {} : { labelSelector }) };
+    const found = await get<{ items?: unknown }>(path, query);
+    if (!found.ok) return found;
+    return ok(Array.isArray(found.value.items) ? (found.value.items as T[]) : []);
+  };
+  return Object.assign(<T>(path: string) => get<T>(path), { list });
+}
+
+/** https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/self-subject-review-v1/ */
+async function readSelf(api: KubeApi): Promise<Facts["self"]> {
+  const body = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
+  const said = (await api.request({
+    method: "POST",
+    path: "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+    body,
+  })) as Fact<unknown> as Fact<{
+    metadata?: { creationTimestamp?: string };
+    status?: { userInfo?: { username?: string } };
+  }>;
+  if (!said.ok) return said;
+  const time = Date.parse(said.value.metadata?.creationTimestamp ?? "");
+  if (Number.isNaN(time)) return missing("the API server does not say its time");
+  return ok({ user: said.value.status?.userInfo?.username ?? "this account", time });
+}
+
+async function readDeployments(ask: Ask, namespace: string): Promise<Facts["deployments"]> {
+  const all = await ask.list<Deployment>("/apis/apps/v1/deployments", SELECTOR);
+  return all.ok || all.error.status !== 403 ? all : ask.list<Deployment>(`/apis/apps/v1/namespaces/${namespace}/deployments`, SELECTOR);
+}
+
+/** The rights that Weir's command line makes it need. */
+async function readWeirsRights(api: KubeApi, { metadata, spec }: Deployment): Promise<NonNullable<Facts["weirs"]>> {
+  const { serviceAccountName = "default", containers } = spec.template.spec;
+  const args = containers.flatMap((container) => container.args ?? []);
+  const needed = WEIRS_RIGHTS.filter(({ flag }) => flag === undefined || args.some((arg) => arg.startsWith(flag)));
+  return accessOf(api, needed, { namespace: metadata.namespace ?? "default", name: serviceAccountName });
+}
+
+async function readEndpoints(ask: Ask, { webhooks = [] }: Webhook): Promise<Facts["endpoints"]> {
+  const service = webhooks.find(({ clientConfig }) => clientConfig.service !== undefined)?.clientConfig.service;
+  if (service === undefined) return undefined;
+  const path = `/apis/discovery.k8s.io/v1/namespaces/${service.namespace}/endpointslices`;
+  return ask.list<EndpointSlice>(path, `kubernetes.io/service-name=${service.name}`);
+}
+
+/** A pod that the API server sends to its webhooks and then forgets. https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run */
+async function tryPod(api: KubeApi, namespace: string): Promise<Fact<Pod>> {
+  const container = { name: "app", image: "weir-check", ports: [{ containerPort: 8080 }], securityContext: RESTRICTED };
+  const security = { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: "RuntimeDefault" } };
+  const body = {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { generateName: "weir-check-", annotations: { "weir.dev/ports": "8080=15080" } },
+    spec: { containers: [container], securityContext: security },
+  };
+  return (await api.request({
+    method: "POST",
+    path: `/api/v1/namespaces/${namespace}/pods`,
+    query: { dryRun: "All" },
+    body,
+  })) as Fact<unknown> as Fact<Pod>;
+}
+
+const RESTRICTED = { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } };
+
+async function readWorkloads(ask: Ask, namespaces: readonly string[]): Promise<Facts["workloads"]> {
+  const lists = await Promise.all(namespaces.slice(0, MOST_NAMESPACES).map((name) => ask.list<Pod>(`/api/v1/namespaces/${name}/pods`)));
+  const refused = lists.find(({ ok }) => !ok);
+  return refused ?? ok(lists.flatMap((list) => (list.ok ? list.value : [])));
+}
+
+/** Whether any served version of the group has both resources. */
+async function readPodCertificates(ask: Ask): Promise<Fact<boolean>> {
+  const group = await ask<{ versions?: readonly { groupVersion?: string }[] }>("/apis/certificates.k8s.io");
+  if (!group.ok) return group;
+  const versions = (group.value.versions ?? []).map(({ groupVersion }) => groupVersion ?? "").slice(0, 8);
+  const lists = await Promise.all(versions.map((version) => ask<{ resources?: readonly { name?: string }[] }>(`/apis/${version}`)));
+  const names = new Set(lists.flatMap((list) => (list.ok ? (list.value.resources ?? []).map(({ name }) => name) : [])));
+  return ok(names.has("podcertificaterequests") && names.has("clustertrustbundles"));
+}
+
+async function readClaims(ask: Ask, namespace: string, pods: readonly Pod[]): Promise<Facts["claims"]> {
+  const names = new Set(
+    pods.flatMap(({ spec }) => (spec.volumes ?? []).flatMap((volume) => volume.persistentVolumeClaim?.claimName ?? [])),
+  );
+  return Promise.all(
+    [...names].slice(0, 8).map(async (name) => {
+      const found = await ask<Claim>(`/api/v1/namespaces/${namespace}/persistentvolumeclaims/${name}`);
+      return { name, found, use: await readUse(ask, namespace, name, pods) };
+    }),
+  );
+}
+
+interface Summary {
+  readonly pods?: readonly {
+    readonly volume?: readonly {
+      readonly usedBytes?: number;
+      readonly capacityBytes?: number;
+      readonly pvcRef?: { readonly name?: string; readonly namespace?: string };
+    }[];
+  }[];
+}
+
+/** https://kubernetes.io/docs/reference/instrumentation/node-metrics/#summary-api-source */
+async function readUse(ask: Ask, namespace: string, claim: string, pods: readonly Pod[]): Promise<Fact<VolumeUse> | undefined> {
+  const node = pods.find(({ spec }) => spec.nodeName !== undefined)?.spec.nodeName;
+  if (node === undefined) return undefined;
+  const said = await ask<Summary>(`/api/v1/nodes/${encodeURIComponent(node)}/proxy/stats/summary`);
+  if (!said.ok) return said;
+  const volumes = (said.value.pods ?? []).flatMap(({ volume = [] }) => volume);
+  const { usedBytes: used, capacityBytes: capacity } =
+    volumes.find(({ pvcRef }) => pvcRef?.name === claim && pvcRef.namespace === namespace) ?? {};
+  return used === undefined || capacity === undefined || capacity === 0 ? undefined : ok({ used, capacity });
+}
+
+function missing(message: string): Result<never, ApiFailure> {
+  return { ok: false, error: { ...failForNow("NotSaid", message).error, status: 200 } };
+}
