@@ -4,6 +4,7 @@ import type { ClusterAccess } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { usage } from "../args/usage.ts";
+import { patiently } from "./patiently.ts";
 
 export interface AuthorityDutiesOptions {
   readonly cluster: ClusterAccess | undefined;
@@ -32,7 +33,7 @@ export async function prepareAuthorityDuties(options: AuthorityDutiesOptions): P
     return usage("--pod-certificates needs a cluster, --own-namespace and --xds-tls auto");
   if (cluster === undefined || authority === undefined) return ok(() => async () => {});
   const { findPodCertificates, keepBundleInPods, startSigner } = await import("../../cluster/index.ts");
-  const found = wanted ? await findPodCertificates(cluster.api) : ok(undefined);
+  const found = wanted ? await patiently(() => findPodCertificates(cluster.api), log) : ok(undefined);
   if (!found.ok) return found;
   if (podCertificates === "on" && found.value === undefined) return notOffered();
   if (podCertificates === "auto" && found.value === undefined)

@@ -6,6 +6,7 @@ import type { ClusterAccess } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
 import { ok, type Result } from "../../model/result.ts";
 import { usage } from "../args/usage.ts";
+import { patiently } from "./patiently.ts";
 import { type KeySource, privateKeyFile } from "./private-key.ts";
 
 /** Where the keys of a Weir are. Each is made when it is first asked for, and the same from then on. */
@@ -37,12 +38,12 @@ export function openKeyStore(kind: "file" | "secret", options: KeyStoreOptions):
     async privateKey() {
       const { privateKeySecret } = await import("../../cluster/index.ts");
       const before = async () => (existsSync(join(dataDir, "private", "key")) ? files.privateKey() : ok(undefined));
-      return privateKeySecret({ api, namespace, log, before });
+      return patiently(() => privateKeySecret({ api, namespace, log, before }), log);
     },
     async authority() {
       const { openKeptAuthority } = await import("../../cluster/index.ts");
       const before = async () => (existsSync(join(dataDir, "private", "ca")) ? files.certificate() : ok(undefined));
-      return openKeptAuthority({ api, follow, namespace, log, before, clock: systemClock });
+      return patiently(() => openKeptAuthority({ api, follow, namespace, log, before, clock: systemClock }), log);
     },
   });
 }

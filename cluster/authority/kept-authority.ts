@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../../model/clock.ts";
-import type { Follow, KubeApi, KubeObject } from "../../model/kube.ts";
+import type { ApiFailure, Follow, KubeApi, KubeObject } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Authority } from "./authority.ts";
@@ -67,7 +67,9 @@ class KeptAuthority implements Authority {
   private turn: Promise<void> = Promise.resolve();
   private cancel: () => void = () => {};
   private isStopped = false;
+  /** Why the last step was not taken, and why nothing is watched: each is told once. */
   private trouble: string | undefined;
+  private unwatched: string | undefined;
 
   constructor(options: KeptAuthorityOptions, store: SecretStore, secret: Secret, state: AuthorityState) {
     this.options = options;
@@ -98,13 +100,7 @@ class KeptAuthority implements Authority {
       fieldSelector: `metadata.name=${AUTHORITY_SECRET}`,
       onList: ([object]) => this.saw(object),
       onEvent: (type, object) => this.saw(type === "DELETED" ? undefined : object),
-      onTrouble: (failure) => {
-        if (failure === undefined) log.info("the Secret of the authority is watched again", { object: `Secret ${this.store.id}` });
-        else {
-          const refused = refusal({ verb: "watch", resource: "secrets", id: this.store.id, namespace }, failure);
-          log.warn("the Secret of the authority cannot be watched", { error: refused.ok ? "" : refused.error.message });
-        }
-      },
+      onTrouble: (failure) => this.watched(failure),
     });
     return async () => {
       this.isStopped = true;
@@ -133,6 +129,15 @@ class KeptAuthority implements Authority {
       log.info("a step of the authority's rotation", { object: `Secret ${this.store.id}`, step: step.kind, ...timesOf(state) });
     }
     return ok(clock.now() + RETRY_MS);
+  }
+
+  private watched(failure: ApiFailure | undefined): void {
+    const { namespace, log } = this.options;
+    const refused = failure && refusal({ verb: "watch", resource: "secrets", id: this.store.id, namespace }, failure);
+    const error = refused?.ok === false ? refused.error.message : undefined;
+    if (error === undefined) log.info("the Secret of the authority is watched again", { object: `Secret ${this.store.id}` });
+    else if (error !== this.unwatched) log.warn("the Secret of the authority cannot be watched", { error });
+    this.unwatched = error;
   }
 
   private saw(object: KubeObject | undefined): void {
