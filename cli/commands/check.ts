@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { count } from "../../base/text.ts";
 import type { Finding } from "../../cluster/index.ts";
 import { fail, ok } from "../../model/result.ts";
@@ -37,9 +36,13 @@ export const check = defineCommand({
     const { loadKubeconfig } = await import("../fleet/kubeconfig.ts");
     const config = loadKubeconfig({ kubeconfig: flags.kubeconfig, context: flags.context, env: terminal.env });
     if (!config.ok) return config;
-    const [{ createKubeApi }, { gather, judge }] = await Promise.all([import("../../operator/index.ts"), import("../../cluster/index.ts")]);
+    const [{ createKubeApi }, { gather, judge }, { ownKind }] = await Promise.all([
+      import("../../operator/index.ts"),
+      import("../../cluster/index.ts"),
+      import("../fleet/own-kind.ts"),
+    ]);
     const api = createKubeApi({ kubeConfig: config.value, timeoutMs: TIMEOUT_MS });
-    const facts = await gather({ api, namespace: flags.namespace, kinds: [await ownKind()], now: terminal.now });
+    const facts = await gather({ api, namespace: flags.namespace, kinds: [ownKind()], now: terminal.now });
     const findings = judge(facts);
     if (flags.output === "json") printJson({ server: api.server, namespace: flags.namespace, findings }, terminal);
     else terminal.out(renderFindings(findings, terminal.color));
@@ -47,9 +50,3 @@ export const check = defineCommand({
     return failed === 0 ? ok(undefined) : fail("CheckFailed", `${count(failed, "check")} failed at ${api.server}`);
   },
 });
-
-/** The kind of this version. */
-async function ownKind() {
-  const { parse } = await import("yaml");
-  return parse(readFileSync(new URL("../../crds/wasmfilters.weir.dev.yaml", import.meta.url), "utf8"));
-}
