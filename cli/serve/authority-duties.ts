@@ -12,6 +12,8 @@ export interface AuthorityDutiesOptions {
   readonly authority: Authority | undefined;
   /** Whether that one is rotated by Weir. */
   readonly rotates: boolean;
+  /** What injects pods; absent: nothing, so no pod is to be told. */
+  readonly webhook?: object | undefined;
   readonly podCertificates: "auto" | "on" | "off";
   /** Weir's own. */
   readonly ownNamespace: string | undefined;
@@ -27,7 +29,7 @@ const TRUST_DOMAIN = "weir";
  * certificates are demanded and cannot be had.
  */
 export async function prepareAuthorityDuties(options: AuthorityDutiesOptions): Promise<Result<() => () => Promise<void>>> {
-  const { cluster, authority, rotates, podCertificates, ownNamespace, trustDomain = TRUST_DOMAIN, log } = options;
+  const { cluster, authority, rotates, webhook, podCertificates, ownNamespace, trustDomain = TRUST_DOMAIN, log } = options;
   const wanted = podCertificates !== "off";
   if (wanted && (cluster === undefined || ownNamespace === undefined || authority === undefined))
     return usage("--pod-certificates needs a cluster, --own-namespace and --xds-tls auto");
@@ -40,7 +42,7 @@ export async function prepareAuthorityDuties(options: AuthorityDutiesOptions): P
     log.info("this cluster offers no pod certificates; proxies prove themselves by tokens");
   const clock = systemClock;
   return ok(() => {
-    const ends = rotates ? [keepBundleInPods({ api: cluster.api, bundle: authority, clock, log })] : [];
+    const ends = rotates && webhook !== undefined ? [keepBundleInPods({ api: cluster.api, bundle: authority, clock, log })] : [];
     if (found.value !== undefined && ownNamespace !== undefined)
       ends.push(startSigner({ cluster, found: found.value, authority, namespace: ownNamespace, trustDomain, clock, log }));
     return async () => void (await Promise.all(ends.map((end) => end())));

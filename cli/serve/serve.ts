@@ -108,10 +108,12 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
     xds: bound.value,
     http: http.value,
     async close() {
-      await Promise.all(watches.map((unwatch) => unwatch?.()));
+      // What waits for an answer of the API server holds up no stream's end.
+      const letGo = Promise.all(watches.map((unwatch) => unwatch?.()));
       await xds.close();
       await operator.stop();
       await hub.close();
+      await letGo;
     },
   });
 }
