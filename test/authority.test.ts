@@ -8,7 +8,7 @@ import { type KeyStore, openKeyStore } from "../cli/serve/key-store.ts";
 import { keepBundleInPods } from "../cluster/index.ts";
 import { systemClock } from "../model/clock.ts";
 import type { ClusterAccess } from "../model/kube.ts";
-import { silentLog } from "../model/log.ts";
+import { type Log, silentLog } from "../model/log.ts";
 import type { Result } from "../model/result.ts";
 import { createKubeApi, startReflector } from "../operator/index.ts";
 import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
@@ -41,12 +41,12 @@ async function accessOf(user: string): Promise<ClusterAccess> {
 async function keysOf(
   t: TestContext,
   namespace: string,
-  { folder, user = OPERATOR }: { folder?: string; user?: string } = {},
+  { folder, user = OPERATOR, log = silentLog }: { folder?: string; user?: string; log?: Log } = {},
 ): Promise<KeyStore> {
   const made = folder === undefined ? await createTempFolder("authority") : undefined;
   if (made !== undefined) t.after(made.remove);
   const dataDir = folder ?? made?.path ?? "";
-  const store = openKeyStore("secret", { dataDir, cluster: await accessOf(user), namespace, log: silentLog });
+  const store = openKeyStore("secret", { dataDir, cluster: await accessOf(user), namespace, log });
   assert.ok(store.ok);
   return store.value;
 }
@@ -145,6 +145,24 @@ describe("an authority in a Secret", () => {
     assert.deepEqual(await secret(namespace, "weir-authority"), before);
     assert.ok(new X509Certificate(String(before["ca.crt"])).ca);
   });
+});
+
+test("an authority that may not be watched, or rotated, says so and serves", async (t) => {
+  const namespace = await namespaceOf("no-patch", ["create", "get", "list"]);
+  const lines: string[] = [];
+  const note = (message: string, facts = {}) => void lines.push(`${message} ${JSON.stringify(facts)}`);
+  const store = await keysOf(t, namespace, { log: { ...silentLog, warn: note, error: note } });
+  must(await store.authority());
+  await kubectl(["annotate", "secret", "weir-authority", "-n", namespace, "weir.dev/rotate=1"], cluster);
+  const authority = must(await store.authority());
+  t.after(authority.start());
+  for (const words of [
+    /the authority stays as it is .*may not patch secrets in the namespace no-patch \(no-patch\/weir-authority\)/,
+    /cannot be watched .*may not watch secrets in the namespace no-patch/,
+  ])
+    await eventually("words", async () => lines.some((line) => words.test(line)));
+  assert.match(authority.signing().cert, /BEGIN CERTIFICATE/);
+  assert.equal(lines.length, 2);
 });
 
 describe("the bundle in pods", () => {

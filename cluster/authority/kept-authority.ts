@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomUUID, X509Certificate } from "node:crypto";
 import type { Clock } from "../../model/clock.ts";
 import type { ApiFailure, Follow, KubeApi, KubeObject } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
@@ -55,6 +55,9 @@ export async function openKeptAuthority(options: KeptAuthorityOptions): Promise<
     const why = advanced.ok ? "its clock or this one is wrong" : advanced.error.message;
     return fail("Authority", `the authority in the Secret ${store.id} has ended and there is no next one: ${why}`);
   }
+  const begins = new X509Certificate(authority.signing().cert).validFromDate;
+  if (begins.getTime() > clock.now())
+    options.log.warn("the authority is not valid yet by this clock; compare the clocks", { begins: begins.toISOString() });
   return ok(authority);
 }
 

@@ -71,7 +71,12 @@ describe("whom a certificate names", () => {
   });
 
   test("nobody where it has ended, or its authority is not trusted", () => {
-    assert.match(String(read("URI:spiffe://weir/ns/shop", { until: NOW })), /ended at 1970/);
+    for (const fault of [undefined, "CERT_HAS_EXPIRED"])
+      assert.match(String(read("URI:spiffe://weir/ns/shop", { until: NOW, fault })), /ended at 1970/);
+    assert.match(
+      String(read("URI:spiffe://weir/ns/shop", { fault: "CERT_NOT_YET_VALID" })),
+      /not valid yet by this server's clock, 1970.*; compare/,
+    );
     assert.match(
       String(read("URI:spiffe://weir/ns/shop", { fault: "CERT_HAS_EXPIRED" })),
       /does not lead to an authority .*: CERT_HAS_EXPIRED/,

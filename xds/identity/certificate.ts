@@ -15,6 +15,8 @@ const IS_SPIFFE = /^"?spiffe:/i;
 const NODE = /^\/node\/([^/]+)$/;
 /** What Weir signs for a pod: its service account, name and uid. https://www.rfc-editor.org/rfc/rfc9562#section-4 */
 const POD = /^\/sa\/[^/]+\/pod\/([^/]+)\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+/** https://nodejs.org/api/tls.html#x509-certificate-error-codes */
+const NOT_YET_VALID = "CERT_NOT_YET_VALID";
 /** What a node id may hold where it is a part of a SPIFFE id. */
 const NODE_ID = /^[A-Za-z0-9._-]{1,253}$/;
 /** Node quotes a name that holds anything but plain characters, so that it cannot look like two. https://nodejs.org/api/tls.html#certificate-object */
@@ -33,8 +35,10 @@ export function nodeUri(namespace: string, nodeId: string): string | undefined {
  */
 export function certificateIdentity(certificate: PeerCertificate, accepted: Accepted, now: number): Result<ProxyIdentity> {
   const { fault, until } = certificate;
-  if (fault !== undefined) return refuse(`does not lead to an authority that this server trusts: ${fault}`);
+  // First: OpenSSL tells of it as of an authority that is not trusted.
   if (until <= now) return refuse(`ended at ${new Date(until).toISOString()}`);
+  if (fault === NOT_YET_VALID) return refuse(`is not valid yet by this server's clock, ${new Date(now).toISOString()}; compare the clocks`);
+  if (fault !== undefined) return refuse(`does not lead to an authority that this server trusts: ${fault}`);
   const ids = uris(certificate.altNames)?.filter((uri) => IS_SPIFFE.test(uri)) ?? [];
   const [id] = ids;
   // https://github.com/spiffe/spiffe/blob/main/standards/X509-SVID.md#2-spiffe-id
