@@ -27,7 +27,7 @@ metadata:
 /** Renders deploy/install.yaml, and for each `test/fixtures/charts/NAME/values.yaml` the file rendered.yaml beside it. Needs no cluster. */
 export async function renderAll(): Promise<Renders> {
   const renders = new Map<string, string>();
-  const install = await render(["--set", "image.repository=REGISTRY/weir"]);
+  const install = await render(["--set", "image.repository=REGISTRY/weir", "--set", "proxyImage.repository=REGISTRY/weir-envoy"]);
   renders.set(INSTALL, INSTALL_HEAD + install);
   const entries = await readdir(join(ROOT, CASES), { withFileTypes: true });
   for (const { name } of entries.filter((entry) => entry.isDirectory()))

@@ -51,8 +51,15 @@ const temp = await createTempFolder("rbac");
 const folder = temp.path;
 open.push(temp.remove);
 
-// Secrets of one namespace: where Weir may list those of every namespace, the rights on its own are not missed.
-const values = ["--set", "image.repository=registry.example/weir", "--set", "rbac.referencesIn={default}"];
+// Pod certificates: test/pod-certificates-api.test.ts. Secrets of one namespace: where Weir may list those of every namespace, the rights on its own are not missed.
+const values = [
+  "--set",
+  "image.repository=registry.example/weir",
+  "--set",
+  "rbac.referencesIn={default}",
+  "--set",
+  "identity.podCertificates=off",
+];
 const RENDERED = await helmOk(["template", "weir", join(ROOT, "charts/weir"), "-n", "weir-system", "--skip-tests", ...values], {
   home: folder,
 });
@@ -71,6 +78,7 @@ before(async () => {
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(cluster.kubeconfig);
   api = createKubeApi({ kubeConfig });
+  await makeInjectedPod();
   const pushed = await pushModule(`${registry.host}/mark:1`, await headerFilter({ name: "x-weir", value: "one" }), { keychain: new Map() });
   assert.ok(pushed.ok, JSON.stringify(pushed));
 });
@@ -90,6 +98,15 @@ async function accountKubeconfig(): Promise<string> {
   const path = join(folder, "account.kubeconfig");
   await writeFile(path, stringify(config), { mode: 0o600 });
   return path;
+}
+
+/** A pod that knows another authority, as one has it that was injected before a rotation. */
+async function makeInjectedPod(): Promise<void> {
+  const metadata = { name: "web", namespace: "default", labels: { "weir.dev/injected": "true" }, annotations: { "weir.dev/ca": "old" } };
+  await kube(
+    ["apply", "-f", "-"],
+    JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata, spec: { containers: [{ name: "a", image: "a/b:1" }] } }),
+  );
 }
 
 /** Every right of the roles. */
@@ -176,6 +193,7 @@ async function startScene(): Promise<Scene> {
 
 /** What must be so before a right is used at all. */
 async function prepare({ verb, object, resource, role }: Right): Promise<void> {
+  if (resource === "pods") await kube(["annotate", "--overwrite", "pod", "web", "weir.dev/ca=old"]);
   if (role.kind !== "Role" || resource !== "secrets") return;
   if (verb === "create") await kube(["-n", "weir-system", "delete", "secret", ...KEYS]);
   if (verb === "patch")

@@ -7,6 +7,7 @@ import { outdated, renderAll } from "../scripts/charts.ts";
 import { ROOT } from "../scripts/tests/files.ts";
 import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
 import { helm, helmOk } from "./support/helm.ts";
+import { eventually } from "./support/process.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 
 const WEIR = join(ROOT, "charts/weir");
@@ -73,6 +74,8 @@ describe("without a cluster", () => {
     ["networkPolicy.enabled=maybe", "enabled"],
     ["tolerations.key=a", "tolerations"],
     ["log.level=verbose", "level"],
+    ["injection.failurePolicy=Maybe", "failurePolicy"],
+    ["identity.podCertificates=true", "podCertificates"],
     ["persistence.size=big", "size"],
     ["weir-crds.keep=true", "keep"],
   ] as const)
@@ -99,6 +102,15 @@ describe("without a cluster", () => {
     };
     compare("", values, schema);
     assert.deepEqual(unlike, ["global", "weir-crds"]);
+  });
+
+  test("injection needs Envoy's image and Weir's own certificate, and says so", async () => {
+    assert.match((await template(...IMAGE, "--set", "injection.enabled=true")).stderr, /proxyImage\.repository is needed for injection/);
+    const foreign = ["--set", "xds.tls.mode=secret", "--set", "xds.tls.secretName=a"];
+    assert.match(
+      (await template(...IMAGE, "--set", "injection.enabled=true", ...foreign)).stderr,
+      /injection\.enabled needs xds\.tls\.mode auto/,
+    );
   });
 
   test("a Secret of TLS that has no name is asked for", async () => {
@@ -214,6 +226,36 @@ describe("on a real API server", () => {
     await helmOk(["uninstall", "weir", "-n", "elsewhere"], inCluster());
     await helmOk(["uninstall", "weir", "-n", "weir-two"], inCluster());
     assert.deepEqual(await names("wasmfilters", "-n", "shop"), ["kept"]);
+  });
+
+  test("of a pod Weir may change the annotation weir.dev/ca, and nothing else", async () => {
+    await kube(["create", "namespace", "guarded"]);
+    const account = ["--as", "system:serviceaccount:guarded:weir"];
+    await helmOk(["install", "weir", WEIR, "-n", "guarded", ...IMAGE, "--set", "crds.install=false"], inCluster());
+    const annotations = { "weir.dev/ca": "old", note: "a" };
+    const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "web", namespace: "shop", annotations, labels: { app: "web" } } };
+    await kube(["create", "-f", "-"], JSON.stringify({ ...pod, spec: { containers: [{ name: "a", image: "a/b:1" }] } }));
+    const patch = (body: unknown, user = account) =>
+      kube(["-n", "shop", "patch", "pod", "web", "--type=strategic", "-p", JSON.stringify(body), ...user]);
+    // A new policy takes a moment to be in force.
+    const words = /Weir may change the annotation weir\.dev\/ca of a pod, and nothing else/;
+    await eventually(
+      "the policy",
+      async () => (await patch({ metadata: { labels: { n: String(Date.now()) } } }).catch(String)).match(words) !== null,
+    );
+    for (const body of [
+      { metadata: { labels: { app: "other" } } },
+      { metadata: { annotations: { note: "b" } } },
+      { metadata: { annotations: { note: null } } },
+      { metadata: { annotations: { added: "x" } } },
+      { metadata: { finalizers: ["a.example/b"] } },
+      { spec: { containers: [{ name: "a", image: "evil/image:1" }] } },
+      { spec: { activeDeadlineSeconds: 5 } },
+    ])
+      await assert.rejects(patch(body), words, JSON.stringify(body));
+    await patch({ metadata: { annotations: { "weir.dev/ca": "new" } } });
+    await patch({ metadata: { labels: { app: "other" } } }, []);
+    await helmOk(["uninstall", "weir", "-n", "guarded"], inCluster());
   });
 
   test("kubectl apply takes deploy/install.yaml as it is, and a second time finds nothing to do", async () => {

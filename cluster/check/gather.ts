@@ -2,7 +2,7 @@ import type { ApiFailure, KubeApi } from "../../model/kube.ts";
 import { failForNow, ok, type Result } from "../../model/result.ts";
 import type { Claim, Deployment, EndpointSlice, Fact, Facts, Namespace, Pod, VolumeUse, Webhook } from "./facts.ts";
 import type { Crd } from "./narrowing.ts";
-import { FLEET_RIGHTS, WEIRS_RIGHTS } from "./rights.ts";
+import { FLEET_RIGHTS, WEBHOOK_CONFIGURATION, WEIRS_RIGHTS } from "./rights.ts";
 import { accessOf, selfAccess } from "./rights-review.ts";
 
 export interface GatherOptions {
@@ -25,17 +25,17 @@ const MOST_NAMESPACES = 20;
 export async function gather({ api, namespace, kinds, now }: GatherOptions): Promise<Facts> {
   const ask = createAsk(api);
   const version = await ask<{ gitVersion?: string }>("/version");
-  const [self, found, own, deployments, pods, webhook, injected, podCertificates] = await Promise.all([
+  const deployments = await readDeployments(ask, namespace);
+  const here = deployments.ok ? deployments.value.find(({ metadata }) => metadata.namespace === namespace) : undefined;
+  const [self, found, own, pods, webhook, injected, podCertificates] = await Promise.all([
     readSelf(api),
     Promise.all(kinds.map(async (wanted) => ({ wanted, found: await ask<Crd>(`${CRDS}/${wanted.metadata.name}`) }))),
     selfAccess(api, FLEET_RIGHTS, "default"),
-    readDeployments(ask, namespace),
     ask.list<Pod>(`/api/v1/namespaces/${namespace}/pods`, SELECTOR),
-    ask<Webhook>(`/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/weir-${namespace}`),
+    ask<Webhook>(`/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${configurationOf(here, namespace)}`),
     ask.list<Namespace>("/api/v1/namespaces", LABELLED),
     readPodCertificates(ask),
   ]);
-  const here = deployments.ok ? deployments.value.find(({ metadata }) => metadata.namespace === namespace) : undefined;
   const labelled = injected.ok ? injected.value.map(({ metadata }) => metadata.name) : [];
   const [weirs, endpoints, trial, workloads, claims] = await Promise.all([
     here === undefined ? undefined : readWeirsRights(api, here),
@@ -108,11 +108,25 @@ async function readDeployments(ask: Ask, namespace: string): Promise<Facts["depl
 }
 
 /** The rights that Weir's command line makes it need. */
-async function readWeirsRights(api: KubeApi, { metadata, spec }: Deployment): Promise<NonNullable<Facts["weirs"]>> {
-  const { serviceAccountName = "default", containers } = spec.template.spec;
-  const args = containers.flatMap((container) => container.args ?? []);
+async function readWeirsRights(api: KubeApi, deployment: Deployment): Promise<NonNullable<Facts["weirs"]>> {
+  const { metadata, spec } = deployment;
+  const { serviceAccountName: name = "default" } = spec.template.spec;
+  const namespace = metadata.namespace ?? "default";
+  const args = argsOf(deployment);
   const needed = WEIRS_RIGHTS.filter(({ flag }) => flag === undefined || args.some((arg) => arg.startsWith(flag)));
-  return accessOf(api, needed, { namespace: metadata.namespace ?? "default", name: serviceAccountName });
+  const configuration = configurationOf(deployment, namespace);
+  const named = needed.map((right) => (right.name === WEBHOOK_CONFIGURATION ? { ...right, name: configuration } : right));
+  return accessOf(api, named, { namespace, name });
+}
+
+function argsOf({ spec }: Deployment): readonly string[] {
+  return spec.template.spec.containers.flatMap((container) => container.args ?? []);
+}
+
+/** The webhook's configuration that Weir keeps, or that the chart would have made. */
+function configurationOf(deployment: Deployment | undefined, namespace: string): string {
+  const given = deployment === undefined ? undefined : argsOf(deployment).find((arg) => arg.startsWith(`${WEBHOOK_CONFIGURATION}=`));
+  return given?.slice(WEBHOOK_CONFIGURATION.length + 1) ?? `weir-${namespace}`;
 }
 
 async function readEndpoints(ask: Ask, { webhooks = [] }: Webhook): Promise<Facts["endpoints"]> {

@@ -11,12 +11,38 @@ export interface Right {
   readonly flag?: string;
 }
 
+/** Stands for the name that `--webhook-configuration` gives. */
+export const WEBHOOK_CONFIGURATION = "--webhook-configuration";
+
 /** What Weir asks of the API server: the roles of charts/weir, which a test holds to this. */
 export const WEIRS_RIGHTS: readonly Right[] = [
   { group: "weir.dev", resource: "wasmfilters", verbs: ["get", "list", "watch"] },
   { group: "weir.dev", resource: "wasmfilters/status", verbs: ["update"] },
   { group: "apps", resource: "controllerrevisions", verbs: ["list", "create", "delete"] },
   { group: "", resource: "events", verbs: ["create", "patch"] },
+  { group: "authentication.k8s.io", resource: "tokenreviews", verbs: ["create"], flag: "--token-review" },
+  { group: "", resource: "pods", verbs: ["get", "list", "watch"], flag: "--token-review" },
+  { group: "", resource: "pods", verbs: ["get"], flag: "--pod-certificates" },
+  { group: "", resource: "pods", verbs: ["list", "patch"], flag: "--key-store=secret" },
+  { group: "certificates.k8s.io", resource: "podcertificaterequests", verbs: ["get", "list", "watch"], flag: "--pod-certificates" },
+  { group: "certificates.k8s.io", resource: "podcertificaterequests/status", verbs: ["patch"], flag: "--pod-certificates" },
+  { group: "certificates.k8s.io", resource: "signers", verbs: ["sign", "attest"], name: "weir.dev/proxy", flag: "--pod-certificates" },
+  { group: "certificates.k8s.io", resource: "clustertrustbundles", verbs: ["create"], flag: "--pod-certificates" },
+  {
+    group: "certificates.k8s.io",
+    resource: "clustertrustbundles",
+    verbs: ["get", "patch"],
+    name: "weir.dev:proxy:ca",
+    flag: "--pod-certificates",
+  },
+  { group: "", resource: "namespaces", verbs: ["get"], flag: "--webhook-address" },
+  {
+    group: "admissionregistration.k8s.io",
+    resource: "mutatingwebhookconfigurations",
+    verbs: ["get", "list", "watch", "patch"],
+    name: WEBHOOK_CONFIGURATION,
+    flag: "--webhook-configuration",
+  },
   { group: "", resource: "secrets", verbs: ["create"], own: true, flag: "--key-store=secret" },
   { group: "", resource: "secrets", verbs: ["get"], own: true, name: "weir-private-key", flag: "--key-store=secret" },
   {

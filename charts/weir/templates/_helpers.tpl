@@ -39,12 +39,42 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 {{- end -}}
 {{- end -}}
 
+{{- /* Of (dict "root" . "image" .Values.image "repository" REPOSITORY). */ -}}
+{{- define "weir.reference" -}}
+{{- if .image.digest -}}
+{{- printf "%s@%s" .repository .image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .repository (default .root.Chart.AppVersion .image.tag) -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "weir.image" -}}
 {{- $repository := required "image.repository is needed: Weir's image is not published yet; make it with `npm run image`, push it to a registry of yours, and set image.repository=REGISTRY/weir (docs/install.md)" .Values.image.repository -}}
-{{- if .Values.image.digest -}}
-{{- printf "%s@%s" $repository .Values.image.digest -}}
-{{- else -}}
-{{- printf "%s:%s" $repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- include "weir.reference" (dict "root" . "image" .Values.image "repository" $repository) -}}
+{{- end -}}
+
+{{- define "weir.proxyImage" -}}
+{{- $repository := required "proxyImage.repository is needed for injection: make Envoy's image with `npm run image -- envoy`, push it to a registry of yours, and set proxyImage.repository=REGISTRY/weir-envoy, or injection.enabled=false (docs/install.md)" .Values.proxyImage.repository -}}
+{{- include "weir.reference" (dict "root" . "image" .Values.proxyImage "repository" $repository) -}}
+{{- end -}}
+
+{{- define "weir.ownAuthority" -}}
+{{- if eq .Values.xds.tls.mode "auto" -}}true{{- end -}}
+{{- end -}}
+
+{{- define "weir.signsPods" -}}
+{{- if and (include "weir.ownAuthority" .) (ne .Values.identity.podCertificates "off") -}}true{{- end -}}
+{{- end -}}
+
+{{- /* Whether Weir tells the pods that it injected of a new authority. */ -}}
+{{- define "weir.tellsPods" -}}
+{{- if and (include "weir.ownAuthority" .) (eq .Values.keyStore "secret") -}}true{{- end -}}
+{{- end -}}
+
+{{- define "weir.injects" -}}
+{{- if .Values.injection.enabled -}}
+{{- if not (include "weir.ownAuthority" .) -}}{{- fail "injection.enabled needs xds.tls.mode auto: the webhook is served with Weir's own certificate" -}}{{- end -}}
+true
 {{- end -}}
 {{- end -}}
 
@@ -82,6 +112,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 - --insecure-http
 {{- end }}
 - --health-address=0.0.0.0:18002
+{{- if .Values.identity.tokenReview }}
+- --token-review
+{{- end }}
+{{- if include "weir.signsPods" . }}
+- --pod-certificates={{ .Values.identity.podCertificates }}
+{{- end }}
+{{- if include "weir.injects" . }}
+- --webhook-address=0.0.0.0:18443
+- --webhook-configuration={{ include "weir.clusterName" . }}
+- --proxy-image={{ include "weir.proxyImage" . }}
+{{- end }}
 - --key-store={{ .Values.keyStore }}
 {{- if .Values.prover.enabled }}
 - --prover-socket=/run/weir/prover.sock
