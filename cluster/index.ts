@@ -22,3 +22,4 @@ export {
   type NamespaceView,
   namespaceView,
 } from "./injection/index.ts";
+export { createWebhook, keepCaBundle, readNamespace, type Webhook } from "./webhook/index.ts";

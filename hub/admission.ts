@@ -1,7 +1,7 @@
 import type { HttpBindings } from "@hono/node-server";
 import type { MiddlewareHandler } from "hono";
+import { partOf } from "../base/http-sockets.ts";
 import { failure } from "./answers.ts";
-import { partOf } from "./sockets.ts";
 
 export interface AdmissionLimits {
   /** Answers that are made or sent at a time. */

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, get } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { test } from "node:test";
-import { boundSockets } from "./sockets.ts";
+import { boundSockets } from "../base/http-sockets.ts";
 import { startHub } from "./testing/scene.ts";
 
 test("who asks for more answers at a time than one address may have is told to come back, and health is told all the same", async (t) => {

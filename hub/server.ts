@@ -1,5 +1,6 @@
 import { createServer, type Server } from "node:http";
 import { getRequestListener } from "@hono/node-server";
+import { boundSockets } from "../base/http-sockets.ts";
 import { isLoopback } from "../base/loopback.ts";
 import type { Log } from "../model/log.ts";
 import { fail, ok, type Result } from "../model/result.ts";
@@ -8,7 +9,6 @@ import { createApp } from "./app.ts";
 import { createEventStream } from "./events.ts";
 import type { Readers } from "./readers.ts";
 import { createRoutes, healthRoutes } from "./routes.ts";
-import { boundSockets } from "./sockets.ts";
 import type { Views } from "./views.ts";
 
 export interface HubOptions {

@@ -9,7 +9,7 @@ export const inject = defineCommand({
   about: `Reads pods and everything that has a template for them (Deployment, StatefulSet, DaemonSet, ReplicaSet, Job, CronJob, List) and prints them with Envoy in their
     pods. Other documents, and pods that have it or say weir.dev/inject: "false", are printed as they are. Warnings go to stderr.
 
-    Use it where the webhook is not wanted, and to see what it would do. Weir must know the authority that is given with --tls-ca, and keeps it current in the pods.`,
+    Use it where the webhook is not wanted, and to see what it would do.`,
   args: {},
   flags: {
     file: {

@@ -21,6 +21,7 @@ import { accessFlags, readAccess } from "../serve/access-flags.ts";
 import { descriptorLimit, type SocketShares, shareDescriptors } from "../serve/descriptors.ts";
 import { keyFlags } from "../serve/key-flags.ts";
 import { logFlags, openLog } from "../serve/log-flags.ts";
+import { readWebhook, webhookFlags } from "../serve/webhook-flags.ts";
 import type { Terminal } from "../terminal.ts";
 
 /**
@@ -49,6 +50,7 @@ const flags = {
   },
   ...accessFlags,
   ...keyFlags,
+  ...webhookFlags,
   "max-connection-age": {
     type: "string",
     value: "DURATION",
@@ -150,6 +152,8 @@ export const serve = defineCommand({
     const chosen = await openSource(input.flags, terminal, dataDir, log);
     if (!chosen.ok) return chosen;
     const { sourceOf, layoutBase, cluster } = chosen.value;
+    const webhook = readWebhook(input.flags, { tls: access.value.tls, xds: xds.value, hasCluster: cluster !== undefined });
+    if (!webhook.ok) return webhook;
     const fetch = await openFetch({ allow: input.flags["allow-address"], loopback: layoutBase !== undefined, env: terminal.env });
     if (!fetch.ok) return fetch;
     const [{ runServer }, { openKeyStore }] = await Promise.all([import("../serve/run.ts"), import("../serve/key-store.ts")]);
@@ -173,6 +177,7 @@ export const serve = defineCommand({
       maxNamespaceStoreBytes: maxNamespaceStore.value,
       maxModuleLoadMs: maxLoad.value,
       proverSocket: input.flags["prover-socket"],
+      webhook: webhook.value,
       sockets: sockets.value,
       ...access.value,
       maxConnectionAgeMs: maxConnectionAge.value,

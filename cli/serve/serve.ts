@@ -19,9 +19,11 @@ import type { KeyStore } from "./key-store.ts";
 import { createPrometheus } from "./metrics.ts";
 import { readersOf } from "./readers.ts";
 import { type OwnTls, openAnyTls } from "./tls.ts";
-import type { TlsFiles } from "./tls-files.ts";
+import type { Tls, TlsFiles } from "./tls-files.ts";
 import { openTokens } from "./token-file.ts";
 import { createViews } from "./views.ts";
+import { openWebhook } from "./webhook.ts";
+import type { WebhookChoice } from "./webhook-flags.ts";
 
 export interface ServeOptions {
   readonly source: Source;
@@ -62,6 +64,8 @@ export interface ServeOptions {
   readonly maxModuleLoadMs: number;
   /** Where `weir prover` listens; `undefined`: modules are proved in children of this process. */
   readonly proverSocket: string | undefined;
+  /** What injects pods; `undefined`: nothing. */
+  readonly webhook: WebhookChoice | undefined;
   readonly log: Log;
   readonly crashes: CrashJournal;
 }
@@ -97,12 +101,17 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
   log.info("reading the desired state", { source: source.description });
   await operator.start();
   const bound = await bind(xds, options.xds);
-  if (!bound.ok) {
+  const webhook = bound.ok ? await openWebhook(options, tls.value) : undefined;
+  const problem = bound.ok ? await webhook?.listen() : bound.error;
+  if (problem !== undefined) {
+    if (bound.ok) await xds.close();
     await hub.close();
     await operator.stop();
-    return bound;
+    return { ok: false, error: problem };
   }
-  const watches = [tls.value?.authority?.start(), duties.value(), tls.value?.watch(xds, log), tokens.value?.watch(log)];
+  if (!bound.ok) return bound;
+  const unwatchTls = tls.value?.watch(everyServer(xds, webhook), log);
+  const watches = [tls.value?.authority?.start(), duties.value(), unwatchTls, tokens.value?.watch(log), webhook?.start()];
   log.info("serving", { xds: `${bound.value.host}:${bound.value.port}`, http: `http://${http.value.host}:${http.value.port}` });
   return ok({
     xds: bound.value,
@@ -110,12 +119,22 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
     async close() {
       // What waits for an answer of the API server holds up no stream's end.
       const letGo = Promise.all(watches.map((unwatch) => unwatch?.()));
+      await webhook?.close();
       await xds.close();
       await operator.stop();
       await hub.close();
       await letGo;
     },
   });
+}
+
+/** Servers with one certificate. */
+function everyServer(...servers: readonly (Parameters<Tls["watch"]>[0] | undefined)[]): Parameters<Tls["watch"]>[0] {
+  return {
+    setSecureContext(context) {
+      for (const server of servers) server?.setSecureContext(context);
+    },
+  };
 }
 
 /** The composition root: every room is made and wired here and nowhere else. Nothing is started. */

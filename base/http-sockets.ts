@@ -1,5 +1,5 @@
-import type { Server } from "node:http";
-import type { Socket } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Server, Socket } from "node:net";
 
 /** One address may have a quarter of everything, and some where that is next to nothing. */
 const PARTS = 4;
@@ -12,9 +12,9 @@ export function partOf(all: number): number {
 
 /**
  * Bounds the sockets of a server, in all and by address. A new one always gets in, in the place of the oldest that is of least use: one without a request
- * under way, or else the oldest of all.
+ * under way, or else the oldest of all. A server of TLS counts those whose handshake is done: `secureConnection`.
  */
-export function boundSockets(server: Server, max: number): void {
+export function boundSockets(server: Server, max: number, event: "connection" | "secureConnection" = "connection"): void {
   /** Open sockets and the addresses of their clients, the oldest first. */
   const open = new Map<Socket, string>();
   const byAddress = new Map<string, Set<Socket>>();
@@ -42,7 +42,7 @@ export function boundSockets(server: Server, max: number): void {
     victim.destroy();
   }
 
-  server.on("connection", (socket: Socket) => {
+  server.on(event, (socket: Socket) => {
     const address = socket.remoteAddress ?? "";
     const others = byAddress.get(address);
     if (others !== undefined && others.size >= partOf(max)) makeRoom(others);
@@ -52,7 +52,7 @@ export function boundSockets(server: Server, max: number): void {
     byAddress.set(address, own.add(socket));
     socket.once("close", () => drop(socket));
   });
-  server.on("request", ({ socket }, answer) => {
+  server.on("request", ({ socket }: IncomingMessage, answer: ServerResponse) => {
     busy.set(socket, (busy.get(socket) ?? 0) + 1);
     answer.once("close", () => busy.set(socket, (busy.get(socket) ?? 1) - 1));
   });

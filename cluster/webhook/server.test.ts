@@ -1,0 +1,172 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { request } from "node:https";
+import { after, before, describe, test } from "node:test";
+import { connect } from "node:tls";
+import { createAuthority } from "../../base/testing/certificates.ts";
+import { systemClock } from "../../model/clock.ts";
+import { type Log, silentLog } from "../../model/log.ts";
+import { ok } from "../../model/result.ts";
+import { namespaceView } from "../injection/index.ts";
+import { createWebhook, type Webhook } from "./server.ts";
+
+const authority = createAuthority("authority");
+const [first, second] = [authority.issue("first"), authority.issue("second")];
+const lines: string[] = [];
+const log: Log = { ...silentLog, warn: (message, facts) => void lines.push(`${message} ${JSON.stringify(facts)}`) };
+
+let webhook: Webhook;
+let port = 0;
+let release: () => void = () => {};
+let held: Promise<void> | undefined;
+
+before(async () => {
+  webhook = createWebhook({
+    address: { host: "127.0.0.1", port: 0 },
+    tls: first,
+    settings: () => ({
+      ...{ proxyImage: "e:1", xds: { host: "weir", port: 1 }, ca: "CA", ownNamespace: undefined, ipv6: false },
+      render: () => ({ bootstrap: "B", files: {} }),
+    }),
+    async namespaceOf(name) {
+      await held;
+      return ok(namespaceView(name, { metadata: { labels: { "weir.dev/inject": "true" } } }));
+    },
+    log,
+    clock: systemClock,
+  });
+  const bound = await webhook.listen();
+  assert(bound.ok);
+  port = bound.value.port;
+});
+after(() => webhook.close());
+
+const review = JSON.stringify({
+  apiVersion: "admission.k8s.io/v1",
+  kind: "AdmissionReview",
+  request: {
+    ...{ uid: "u", namespace: "shop", operation: "CREATE", kind: { group: "", version: "v1", kind: "Pod" } },
+    object: { metadata: {}, spec: { containers: [{ name: "a", ports: [{ containerPort: 80, name: "http" }] }] } },
+  },
+});
+
+interface Call {
+  readonly path?: string;
+  readonly method?: string;
+  readonly type?: string;
+  readonly body?: string | Buffer;
+  readonly headers?: Record<string, string>;
+  /** The caller's address. */
+  readonly from?: string;
+}
+
+function call({
+  path = "/inject?timeout=10s",
+  method = "POST",
+  type = "application/json",
+  body = review,
+  headers = {},
+  from = "127.0.0.1",
+}: Call = {}) {
+  return new Promise<{ status: number; body: string }>((resolve, reject) => {
+    const asked = request(
+      {
+        port,
+        path,
+        localAddress: from,
+        method,
+        ca: authority.cert,
+        servername: "",
+        checkServerIdentity: () => undefined,
+        headers: { "content-type": type, ...headers },
+      },
+      (answer) => {
+        let text = "";
+        answer.on("data", (chunk) => {
+          text += chunk;
+        });
+        answer.on("end", () => resolve({ status: answer.statusCode ?? 0, body: text }));
+      },
+    );
+    asked.on("error", reject);
+    asked.end(body);
+  });
+}
+
+describe("the webhook's server", () => {
+  test("answers a question of the API server", async () => {
+    const { status, body } = await call();
+    assert.equal(status, 200);
+    const { allowed, patchType } = JSON.parse(body).response;
+    assert.deepEqual([allowed, patchType], [true, "JSONPatch"]);
+  });
+
+  test("refuses a stranger's call, in words, and logs it in bounds", async () => {
+    const strange: [Call, number, RegExp][] = [
+      [{ path: "/" }, 404, /only \/inject is here/],
+      [{ path: "/inject/../metrics" }, 404, /only \/inject/],
+      [{ method: "GET", body: "" }, 405, /only POST/],
+      [{ type: "text/yaml" }, 415, /only application\/json/],
+      [{ body: "{}" }, 400, /no AdmissionReview; this address is for the API server/],
+      [{ body: `${'{"a":['.repeat(100_000)}` }, 400, /not JSON/],
+    ];
+    for (const [asked, status, words] of strange) {
+      const answer = await call(asked);
+      assert.deepEqual([answer.status, words.test(answer.body)], [status, true], answer.body);
+    }
+    for (let count = 0; count < 40; count++) await call({ body: "{}" });
+    assert.ok(lines.length <= 22, `${lines.length} lines`);
+    assert.match(lines[0] ?? "", /called by something that is no API server/);
+  });
+
+  test("takes a pod nested deeper than the stack for what it is", async () => {
+    const deep = `${"[".repeat(200_000)}${"]".repeat(200_000)}`;
+    const body = review.replace('"metadata":{}', `"metadata":{},"x":${deep}`);
+    assert.equal((await call({ body })).status, 200, "what is not looked at is not in the way");
+    const inside = review.replace('"name":"a"', `"name":"a","livenessProbe":{"httpGet":{"port":80,"x":${deep}}}`);
+    const { status, body: words } = await call({ body: inside });
+    assert.deepEqual([status, words], [400, "the call cannot be read\n"]);
+  });
+
+  test("takes no body beyond 3 MiB, whatever its length is said to be", async () => {
+    const big = Buffer.alloc(4 * 1024 * 1024, 0x20);
+    const told = await call({ body: big }).catch((error) => error.code);
+    assert.ok(told === "EPIPE" || told === "ECONNRESET" || told.status === 413, JSON.stringify(told));
+    const chunked = await call({ body: big, headers: { "transfer-encoding": "chunked" } }).catch((error) => error.code);
+    assert.ok(chunked === "EPIPE" || chunked === "ECONNRESET" || chunked.status === 413, JSON.stringify(chunked));
+    assert.equal((await call()).status, 200);
+  });
+
+  test("says so when it has too much to do, and goes on", async () => {
+    held = new Promise((resolve) => {
+      release = resolve;
+    });
+    const waiting = Array.from({ length: 64 }, () => call());
+    const other = { from: "127.0.0.2" };
+    let busy = { status: 0, body: "" };
+    for (let tries = 0; busy.status !== 503 && tries < 50; tries++) {
+      const more = call(other);
+      waiting.push(more);
+      busy = await Promise.race([more, new Promise<typeof busy>((resolve) => setTimeout(resolve, 20, { status: 0, body: "" }))]);
+    }
+    assert.deepEqual(busy, { status: 503, body: "too many calls at a time; try again\n" });
+    release();
+    held = undefined;
+    const statuses = (await Promise.all(waiting)).map(({ status }) => status);
+    assert.ok(statuses.filter((status) => status === 200).length === 64);
+    assert.equal((await call()).status, 200);
+  });
+
+  test("shows a new certificate to who connects from then on", async () => {
+    const shown = async () => {
+      const socket = connect({ port, rejectUnauthorized: false });
+      await once(socket, "secureConnect");
+      const { subject } = socket.getPeerCertificate();
+      socket.destroy();
+      return subject.CN;
+    };
+    assert.equal(await shown(), "first");
+    webhook.setSecureContext(second);
+    assert.equal(await shown(), "second");
+  });
+});

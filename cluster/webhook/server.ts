@@ -1,0 +1,180 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type Server } from "node:https";
+import type { TlsOptions } from "node:tls";
+import { messageOf } from "../../base/error.ts";
+import { boundSockets } from "../../base/http-sockets.ts";
+import { TokenBucket } from "../../base/token-bucket.ts";
+import type { Clock } from "../../model/clock.ts";
+import type { Log } from "../../model/log.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
+import type { InjectionSettings, NamespaceView } from "../injection/index.ts";
+import { answerTo, readReview } from "./review.ts";
+
+export interface WebhookOptions {
+  readonly address: { readonly host: string; readonly port: number };
+  /** Certificate and key of the server. */
+  readonly tls: Pick<TlsOptions, "cert" | "key">;
+  /** As they are now: authorities change. */
+  readonly settings: () => InjectionSettings;
+  /** Fails in words for who makes the pod. */
+  readonly namespaceOf: (name: string) => Promise<Result<NamespaceView>>;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+/** Answers the API server's questions about new pods, at `/inject`. It changes nothing anywhere and remembers nothing. */
+export interface Webhook {
+  /** Fails with `AddressUnavailable`. */
+  listen(): Promise<Result<{ readonly host: string; readonly port: number }>>;
+  /** New connections get this certificate. */
+  setSecureContext(context: Pick<TlsOptions, "cert" | "key">): void;
+  /** Gives answers under way a second. */
+  close(): Promise<void>;
+}
+
+/** Anyone in the cluster may connect. The API server takes bodies of 3 MiB itself, and has a connection for each call at a time: a quarter of all may be from one address. */
+const LIMITS = {
+  ...{ headerBytes: 16 * 1024, headersMs: 5_000, requestMs: 10_000, idleMs: 90_000, handshakeMs: 5_000, closeMs: 1_000 },
+  ...{ bodyBytes: 3 * 1024 * 1024, allBytes: 24 * 1024 * 1024, calls: 64, connections: 256, handshakes: 320 },
+};
+/** Lines of the log about what callers did, at once and then a second. */
+const LINES = { capacity: 20, perSecond: 1 / 3 };
+
+export function createWebhook(options: WebhookOptions): Webhook {
+  const { address, tls } = options;
+  const calls = new Calls(options);
+  const server = createServer(
+    {
+      ...secure(tls),
+      handshakeTimeout: LIMITS.handshakeMs,
+      maxHeaderSize: LIMITS.headerBytes,
+      headersTimeout: LIMITS.headersMs,
+      requestTimeout: LIMITS.requestMs,
+      connectionsCheckingInterval: LIMITS.headersMs,
+    },
+    (request, response) => void calls.take(request, response),
+  );
+  server.keepAliveTimeout = LIMITS.idleMs;
+  server.timeout = LIMITS.idleMs;
+  server.maxConnections = LIMITS.handshakes;
+  boundSockets(server, LIMITS.connections, "secureConnection");
+  return {
+    listen: () => listen(server, address),
+    setSecureContext: (context) => server.setSecureContext(secure(context)),
+    close: () =>
+      new Promise((resolve) => {
+        const late = setTimeout(() => server.closeAllConnections(), LIMITS.closeMs);
+        server.close(() => {
+          clearTimeout(late);
+          resolve();
+        });
+        server.closeIdleConnections();
+      }),
+  };
+}
+
+function secure({ cert, key }: Pick<TlsOptions, "cert" | "key">) {
+  return { cert, key, minVersion: "TLSv1.2" as const };
+}
+
+/** The calls under way, and what they hold. */
+class Calls {
+  private readonly options: WebhookOptions;
+  private readonly lines = new TokenBucket(LINES.capacity, LINES.perSecond);
+  private running = 0;
+  private bytes = 0;
+
+  constructor(options: WebhookOptions) {
+    this.options = options;
+  }
+
+  async take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const wrong = refusalOf(request) ?? (this.running >= LIMITS.calls ? BUSY : undefined);
+    if (wrong !== undefined) return end(response, wrong);
+    this.running++;
+    let held = 0;
+    const hold = (bytes: number): Refusal | undefined => {
+      held += bytes;
+      this.bytes += bytes;
+      if (held > LIMITS.bodyBytes) return TOO_LARGE;
+      return this.bytes > LIMITS.allBytes ? BUSY : undefined;
+    };
+    try {
+      const body = await bodyOf(request, hold);
+      if (typeof body === "string") await this.answer(body, response);
+      else end(response, body);
+    } catch (error) {
+      // The caller went away, or sent something that is nested beyond the stack.
+      this.log("a call of the webhook cannot be answered", { error: messageOf(error) });
+      end(response, { status: 400, words: "the call cannot be read" });
+    } finally {
+      this.running--;
+      this.bytes -= held;
+    }
+  }
+
+  private async answer(body: string, response: ServerResponse): Promise<void> {
+    const asked = readReview(body);
+    if (!asked.ok) {
+      this.log("the webhook was called by something that is no API server", { error: asked.error.message });
+      return end(response, { status: 400, words: asked.error.message });
+    }
+    const { name, namespace } = asked.value;
+    const { review, outcome, why } = answerTo(asked.value, await this.options.namespaceOf(namespace), this.options.settings());
+    const facts = { pod: `${namespace}/${name}`, ...(why === undefined ? {} : { reason: why }) };
+    if (outcome === "refused") this.log("a pod is refused", facts);
+    else this.options.log.debug(outcome === "injected" ? "a pod is injected" : "a pod is left as it is", facts);
+    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(review));
+  }
+
+  private log(line: string, facts: Record<string, string>): void {
+    if (this.lines.take(this.options.clock.now())) this.options.log.warn(line, facts);
+  }
+}
+
+interface Refusal {
+  readonly status: number;
+  readonly words: string;
+}
+
+const BUSY: Refusal = { status: 503, words: "too many calls at a time; try again" };
+const TOO_LARGE: Refusal = { status: 413, words: `the body is larger than ${LIMITS.bodyBytes} bytes` };
+
+function refusalOf({ url, method, headers }: IncomingMessage): Refusal | undefined {
+  // The API server adds `?timeout=10s`.
+  if (url?.split("?", 1)[0] !== "/inject") return { status: 404, words: "only /inject is here, for the API server" };
+  if (method !== "POST") return { status: 405, words: "only POST, with an AdmissionReview" };
+  const [type] = (headers["content-type"] ?? "").split(";", 1);
+  if (type !== "application/json") return { status: 415, words: "only application/json, an AdmissionReview" };
+  return Number(headers["content-length"] ?? 0) > LIMITS.bodyBytes ? TOO_LARGE : undefined;
+}
+
+/** The body as text, or why it is not read to its end. */
+async function bodyOf(request: IncomingMessage, hold: (bytes: number) => Refusal | undefined): Promise<string | Refusal> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) {
+    const wrong = hold((chunk as Buffer).length);
+    if (wrong !== undefined) return wrong;
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** What of the body was not read is not waited for. */
+function end(response: ServerResponse, { status, words }: Refusal): void {
+  if (response.headersSent || response.destroyed) return;
+  response.writeHead(status, { "content-type": "text/plain; charset=utf-8", connection: "close" }).end(`${words}\n`);
+}
+
+function listen(server: Server, { host, port }: WebhookOptions["address"]): Promise<Result<{ host: string; port: number }>> {
+  return new Promise((resolve) => {
+    const refused = (error: Error) =>
+      resolve(fail("AddressUnavailable", `--webhook-address ${host}:${port} cannot be listened on: ${messageOf(error)}`));
+    server.once("error", refused);
+    server.listen(port, host, () => {
+      server.off("error", refused);
+      const bound = server.address();
+      resolve(ok(bound !== null && typeof bound === "object" ? { host, port: bound.port } : { host, port }));
+    });
+  });
+}
