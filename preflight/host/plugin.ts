@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import type { AbiVersion } from "../abi/abi.ts";
 import { ENVOY_MAX_PAGES } from "../abi/loadable.ts";
 import type { WasmBinary } from "../binary/binary.ts";
+import { nodeCrypto } from "./builtins.ts";
 import { type StartProblem, startRoot, startVm } from "./start.ts";
 import type { Fault } from "./state/faults.ts";
 import { createHost } from "./state/host.ts";
@@ -73,7 +73,7 @@ export function createPlugin(module: WebAssembly.Module, binary: WasmBinary, abi
     replies: options.replies ?? cannedReplies,
     journal,
     now: options.now ?? (() => BigInt(Date.now()) * 1_000_000n),
-    random: options.random ?? randomBytes,
+    random: options.random ?? ((size) => nodeCrypto().randomBytes(size)),
     maxBytes: options.maxHostBytes ?? 64 * 1024 * 1024,
   });
   options.onPhase?.("start");

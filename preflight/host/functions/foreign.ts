@@ -1,4 +1,4 @@
-import { deflateSync, inflateSync } from "node:zlib";
+import { nodeZlib } from "../builtins.ts";
 import type { Host } from "../state/host.ts";
 import { bytesOf, readFields, textOf } from "../values/protobuf.ts";
 import { Status } from "../values/status.ts";
@@ -13,7 +13,7 @@ const badArgument = { status: Status.BadArgument };
 export function foreignFunction(host: Host, name: string): ForeignFunction | undefined {
   switch (name) {
     case "compress":
-      return (data) => ({ status: Status.Ok, result: deflateSync(data) });
+      return (data) => ({ status: Status.Ok, result: nodeZlib().deflateSync(data) });
     case "uncompress":
       return (data) => inflate(host, data);
     case "clear_route_cache":
@@ -55,7 +55,7 @@ function word(value: number): Uint8Array {
 function inflate(host: Host, data: Uint8Array): ReturnType<ForeignFunction> {
   const room = host.room();
   try {
-    return { status: Status.Ok, result: inflateSync(data, { maxOutputLength: Math.max(1, room) }) };
+    return { status: Status.Ok, result: nodeZlib().inflateSync(data, { maxOutputLength: Math.max(1, room) }) };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") host.charge(room + 1);
     return { status: Status.SerializationFailure };

@@ -1,4 +1,5 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
+import { nodeCrypto } from "../builtins.ts";
 
 /** Longest key in bytes, DER or PEM: twice what a private RSA key of 8192 bits takes. */
 const MAX_KEY = 16 * 1024;
@@ -9,13 +10,15 @@ const MAX_PRIVATE_BITS = 8192;
 
 /** The key in DER (SPKI) or in PEM. `undefined`: none that Envoy takes. */
 export function readPublicKey(der: Uint8Array, pem: string): KeyObject | undefined {
-  return readKey(der, pem, MAX_PUBLIC_BITS, (key) => createPublicKey(typeof key === "string" ? key : { key, format: "der", type: "spki" }));
+  return readKey(der, pem, MAX_PUBLIC_BITS, (key) =>
+    nodeCrypto().createPublicKey(typeof key === "string" ? key : { key, format: "der", type: "spki" }),
+  );
 }
 
 /** The same for a private key (PKCS #8). */
 export function readPrivateKey(der: Uint8Array, pem: string): KeyObject | undefined {
   const key = readKey(der, pem, MAX_PRIVATE_BITS, (text) =>
-    createPrivateKey(typeof text === "string" ? text : { key: text, format: "der", type: "pkcs8" }),
+    nodeCrypto().createPrivateKey(typeof text === "string" ? text : { key: text, format: "der", type: "pkcs8" }),
   );
   return key?.asymmetricKeyType === "rsa" && !isConsistent(key) ? undefined : key;
 }

@@ -1,4 +1,4 @@
-import { sign, verify } from "node:crypto";
+import { nodeCrypto } from "../builtins.ts";
 import { bytesOf, readFields, textOf, writeFields } from "../values/protobuf.ts";
 import { Status } from "../values/status.ts";
 import type { ForeignFunction } from "./foreign.ts";
@@ -16,7 +16,7 @@ export const verifySignature: ForeignFunction = (argument) => {
   if (!HASHES.has(hash.toLowerCase())) return failed(`${hash} is not supported.`);
   const key = readPublicKey(bytesOf(fields, 2), textOf(fields, 5));
   if (key === undefined) return failed("Failed to initialize digest verify.");
-  const valid = attempt(() => verify(hash, bytesOf(fields, 4), key, bytesOf(fields, 3)));
+  const valid = attempt(() => nodeCrypto().verify(hash, bytesOf(fields, 4), key, bytesOf(fields, 3)));
   return valid ? { status: Status.Ok, result: writeFields([[1, true]]) } : failed("Failed to verify digest. Error code: 0");
 };
 
@@ -29,7 +29,7 @@ export const signText: ForeignFunction = (argument) => {
   if (!HASHES.has(hash.toLowerCase())) return failed(`${hash} is not supported.`);
   const key = readPrivateKey(bytesOf(fields, 2), textOf(fields, 4));
   if (key === undefined) return failed("Invalid key type: private key required for signing operation.");
-  const signature = attempt(() => sign(hash, bytesOf(fields, 3), key));
+  const signature = attempt(() => nodeCrypto().sign(hash, bytesOf(fields, 3), key));
   if (signature === undefined) return failed("Invalid private key: key data is corrupted or malformed.");
   return {
     status: Status.Ok,
