@@ -4,9 +4,11 @@ import { readFile, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
+import { nestedBlocks } from "../preflight/testing/limits.ts";
 import { wasm } from "../preflight/testing/wat.ts";
 import { buildExamples } from "../scripts/build-examples.ts";
 import { type AttackScene, startAttackScene } from "./support/attack-scene.ts";
+import { createMemoryGroup } from "./support/memory-group.ts";
 import { eventually } from "./support/process.ts";
 import { childrenOf, createProverProcess, type ProverProcess, residentOf, startProver } from "./support/prover.ts";
 import { headerFilter } from "./support/wat.ts";
@@ -21,6 +23,11 @@ const looping = (seed: number): Promise<Uint8Array> =>
   wasm(
     `(module ${HEAD} (func (export "proxy_on_vm_start") (param i32 i32) (result i32) (drop (i32.const ${seed})) (loop (br 0)) (i32.const 1)))`,
   );
+
+/** Takes 240 MiB and never returns. */
+const holding = (seed: number): Promise<Uint8Array> =>
+  wasm(`(module ${HEAD.replace('"memory") 1', '"memory") 2000')} (func (export "proxy_on_vm_start") (param i32 i32) (result i32) (drop (i32.const ${seed}))
+    (drop (memory.grow (i32.const 1840))) (memory.fill (i32.const 0) (i32.const 1) (i32.const 251000000)) (loop (br 0)) (i32.const 1)))`);
 
 const validated = (scene: AttackScene, name: string, status: RegExp) =>
   scene.weir.until(`Validated of ${name}`, name, (filter) => status.test(condition(filter, "Validated")));
@@ -149,6 +156,33 @@ describe("a prover of its own", () => {
     assert.deepEqual(await childrenOf(scene.weir.pid()), [], "the server starts no process");
     assert.ok(server.all < 200, `the server takes ${server.all} MiB`);
     assert.ok(peak.own < 400, `the prover takes ${peak.own} MiB`);
+  });
+
+  test("modules that take more memory than its container has: it is not restarted, and each has a verdict of its own", async (t) => {
+    const group = await createMemoryGroup(700);
+    if (group === undefined) return t.skip("needs a memory control group, so root");
+    const prover = await createProverProcess(t, group);
+    await prover.start();
+    t.after(async () => {
+      await prover.stop();
+      await group.remove();
+    });
+    const pid = prover.pid();
+    const scene = await startAttackScene(t, ["--prover-socket", prover.socket]);
+    await scene.push("bomb", nestedBlocks(2000, 49_000));
+    for (const number of [1, 2, 3]) await scene.push(`holds-${number}`, await holding(number));
+    await scene.apply("bomb", "tenant-d", "bomb");
+    for (const number of [1, 2, 3]) await scene.apply(`holds-${number}`, `tenant-${number}`, `holds-${number}`);
+    await applyGood(scene, "good");
+    await validated(scene, "good", /^True/);
+    const bomb = await validated(scene, "bomb", /^False [A-Z]\w*Limit/);
+    assert.match(JSON.stringify(bomb.status?.conditions), /the limit is 540 MiB/);
+    for (const number of [1, 2, 3]) await validated(scene, `holds-${number}`, /^False Timeout/);
+    assert.ok((await metric(scene, "lost")) > 0, "several at once did not fit");
+    assert.equal(await group.killed(), 0);
+    assert.equal(prover.pid(), pid);
+    process.kill(pid, 0);
+    t.diagnostic(`${await metric(scene, "lost")} proofs gave way and were made again alone`);
   });
 
   test("what cannot be listened on is told", async (t) => {

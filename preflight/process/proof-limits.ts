@@ -48,10 +48,11 @@ export function limitsOf({
 }: LimitOptions): Limits {
   // V8 stops a memory at twice the limit; a second one is refused.
   const fixedMb = RESIDENT_BASE_MB + HEAP_MB + Math.min(maxMemoryPages, 8192) / 8;
-  const residentMb = (bytes: number) => Math.min(memoryMb, Math.ceil(fixedMb + (RESIDENT_PER_BYTE * bytes) / 1024 ** 2));
+  const residentMb = (bytes: number) => Math.ceil(fixedMb + (RESIDENT_PER_BYTE * bytes) / 1024 ** 2);
   const cpuSeconds = CPU_BASE_S + Math.ceil(maxLoadMs / 1000);
   return {
+    // The kernel counts what is writable, used or not, and so has the wider bound.
     bounds: { heapMb: HEAP_MB, residentMb: residentMb(maxModuleBytes), cpuSeconds },
-    of: (bytes) => ({ phaseMs: { ...PHASE_MS, ...phaseMs }, maxLoadMs, residentMb: residentMb(bytes) }),
+    of: (bytes) => ({ phaseMs: { ...PHASE_MS, ...phaseMs }, maxLoadMs, residentMb: Math.min(memoryMb, residentMb(bytes)) }),
   };
 }

@@ -8,7 +8,6 @@ import { type Log, silentLog } from "../../model/log.ts";
 import { type ProverFailure, silentMetrics } from "../../model/metrics.ts";
 import { DEFAULT_SETTINGS as settings } from "../../model/settings.ts";
 import { createPreflight, listenProvers, remoteProvers } from "../index.ts";
-import { endlessList } from "../testing/limits.ts";
 import { minimal } from "../testing/modules.ts";
 import { wasm } from "../testing/wat.ts";
 import { encodeHead } from "./frame.ts";
@@ -181,19 +180,26 @@ describe("a prover that listens", () => {
     assert.deepEqual(await reasonFor(await minimal()), ["it passed", false]);
   });
 
+  test("does not start with less memory than modules need", async (t) => {
+    const server = await listenProvers({ path: await socketPath(t), maxLoadMs: 1000, log: silentLog, memoryMb: 200 });
+    assert.match(server.ok ? "" : server.error.message, /leaves 200 MiB for proofs; raise it by 56 MiB or more/);
+  });
+
   test("gives a module no more memory than there is for all of them", async (t) => {
     const path = await socketPath(t);
-    await startServer(t, path, 150);
+    await startServer(t, path, 260);
     const { reasonFor, preflight } = preflightAt(path);
     const small = await minimal();
-    const alone = await preflight.validate(endlessList(), settings);
-    assert.match(alone.ok ? "" : alone.error.message, /the limit is 150 MiB/);
-    // 63 MiB, and the process: two of them do not fit.
-    const holding = await wasm(`(module (memory (export "memory") 1000) (func (export "malloc") (param i32) (result i32) (i32.const 1024))
-      (func (export "proxy_abi_version_0_2_1"))
-      (func (export "_initialize") (memory.fill (i32.const 0) (i32.const 1) (i32.const 65000000)) (loop (br 0))))`);
+    const holding = (pages: number) =>
+      wasm(`(module (memory (export "memory") 2000) (func (export "malloc") (param i32) (result i32) (i32.const 1024))
+      (func (export "proxy_abi_version_0_2_1")) (func (export "_initialize") (drop (memory.grow (i32.const ${pages - 2000})))
+        (memory.fill (i32.const 0) (i32.const 1) (i32.const ${pages * 65_536})) (loop (br 0))))`);
+    const alone = await preflight.validate(await holding(3900), settings);
+    assert.match(alone.ok ? "" : alone.error.message, /the limit is 260 MiB/);
+    // 125 MiB, and the process: two of them do not fit.
+    const half = await holding(2000);
     const over = new AbortController();
-    const both = ["a", "b"].map((namespace) => preflight.validate(holding, settings, { namespace, signal: over.signal }));
+    const both = ["a", "b"].map((namespace) => preflight.validate(half, settings, { namespace, signal: over.signal }));
     const first = await Promise.race(both);
     assert.deepEqual(first.ok ? "" : [first.error.reason, first.error.retryable], ["ProverLost", true]);
     over.abort();

@@ -39,6 +39,8 @@ const REQUEST = { header: 16 * 1024 * 1024, body: MODULE_DEFAULTS.maxModuleBytes
 const REQUEST_MS = 10_000;
 /** What this process takes, and the two that wait, in MiB. */
 const OWN_MB = 160;
+/** With less, modules that every proxy runs would be refused. */
+const LEAST_MB = 256;
 const SOCKET_MODE = 0o600;
 const CROWDED =
   "several modules took more memory together than the prover has; this one took the most, and is proved again with no other beside it";
@@ -49,6 +51,11 @@ const CROWDED =
  */
 export async function listenProvers(options: ProverServerOptions): Promise<Result<ProverServer>> {
   const memoryMb = options.memoryMb ?? containerMemory();
+  if (memoryMb < LEAST_MB)
+    return fail(
+      "TooLittleMemory",
+      `the memory limit leaves ${Math.floor(memoryMb)} MiB for proofs; raise it by ${Math.ceil(LEAST_MB - memoryMb)} MiB or more`,
+    );
   const limits = limitsOf({ ...MODULE_DEFAULTS, maxLoadMs: options.maxLoadMs, memoryMb });
   const pool = createProverPool({ size: SIZE, ahead: AHEAD, bounds: limits.bounds });
   const deps: VisitDeps = { pool, limits, memory: createMemoryBudget(memoryMb), log: options.log };

@@ -2,6 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import type { MemoryGroup } from "./memory-group.ts";
 import { eventually, type Process, startProcess } from "./process.ts";
 import { createTempFolder } from "./temp-folder.ts";
 
@@ -17,6 +18,7 @@ export interface ProverProcess {
   /** SIGKILL to it and to its children at once, as the kernel ends a container that is out of memory. */
   kill(): Promise<void>;
   start(): Promise<void>;
+  stop(): Promise<void>;
 }
 
 /** Resident memory of a process in MiB: all of it, and what it shares with nobody. */
@@ -34,8 +36,8 @@ export async function childrenOf(parent: number): Promise<number[]> {
   );
 }
 
-/** A `weir prover` that is not started yet. */
-export async function createProverProcess(t: TestContext): Promise<ProverProcess> {
+/** A `weir prover` that is not started yet. `group` is its container's memory. */
+export async function createProverProcess(t: TestContext, group?: MemoryGroup): Promise<ProverProcess> {
   const folder = await createTempFolder("prover");
   const socket = join(folder.path, "prover.sock");
   let running: Process | undefined;
@@ -58,8 +60,13 @@ export async function createProverProcess(t: TestContext): Promise<ProverProcess
       for (const each of [pid, ...(await childrenOf(pid))]) process.kill(each, "SIGKILL");
       await exited;
     },
+    async stop() {
+      await running?.stop();
+    },
     async start() {
-      running = await startProcess(WEIR, ["prover", "--socket", socket, "--log-format", "text"], { name: "weir prover" });
+      const command = [WEIR, "prover", "--socket", socket, "--log-format", "text"] as const;
+      const [file, ...args] = group === undefined ? command : group.inside(command);
+      running = await startProcess(file, args, { name: "weir prover" });
       await eventually("its socket", () => current().logs().includes("waiting for modules"));
     },
   };
