@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { kubectl, startCluster } from "./support/cluster.ts";
+import { reservePort } from "./support/ports.ts";
+import { eventually } from "./support/process.ts";
+import { createTempFolder } from "./support/temp-folder.ts";
+import { startWeir } from "./support/weir.ts";
+
+const CRDS = fileURLToPath(new URL("../crds/", import.meta.url));
+const PAST = "2026-01-01T00:00:00Z";
+
+test("while the authority rotates, the API server and pods know both before the other one signs, and pods are injected at every step", async (t) => {
+  const { path: folder, remove } = await createTempFolder("rotated-injection");
+  t.after(remove);
+  const cluster = await startCluster();
+  t.after(cluster.stop);
+  const run = (args: readonly string[], input?: object) =>
+    kubectl(args, { kubeconfig: cluster.kubeconfig, ...(input === undefined ? {} : { input: JSON.stringify(input) }) });
+  const port = await reservePort();
+  await run(["apply", "-f", CRDS]);
+  for (const name of ["weir-system", "shop"]) await run(["create", "namespace", name]);
+  await run(["create", "-f", "-"], {
+    apiVersion: "admissionregistration.k8s.io/v1",
+    kind: "MutatingWebhookConfiguration",
+    metadata: { name: "weir-test" },
+    webhooks: [
+      {
+        ...{
+          name: "pod.weir.dev",
+          sideEffects: "None",
+          admissionReviewVersions: ["v1"],
+          objectSelector: { matchLabels: { "weir.dev/inject": "true" } },
+        },
+        clientConfig: { url: `https://127.0.0.1:${port}/inject` },
+        rules: [{ operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["pods"] }],
+      },
+    ],
+  });
+  const server = await startWeir({
+    source: ["--kubeconfig", cluster.kubeconfig],
+    data: join(folder, "data"),
+    flags: [
+      ...["--xds-tls", "auto", "--xds-name", "weir.weir-system.svc", "--own-namespace", "weir-system", "--key-store", "secret"],
+      ...["--webhook-address", `127.0.0.1:${port}`, "--webhook-configuration", "weir-test", "--proxy-image", "r.example/envoy:1"],
+    ],
+  });
+  t.after(server.stop);
+
+  const get = async (...what: string[]) => JSON.parse(await run(["get", ...what, "-o", "json"]));
+  const count = (text = "") => text.match(/BEGIN CERTIFICATE/g)?.length ?? 0;
+  const bundle = async () =>
+    Buffer.from((await get("mutatingwebhookconfiguration", "weir-test")).webhooks[0].clientConfig.caBundle ?? "", "base64").toString();
+  const annotations = async () => {
+    const { items } = await get("pods", "-n", "shop");
+    return items.map(({ metadata }: { metadata: { annotations?: Record<string, string> } }) =>
+      count(metadata.annotations?.["weir.dev/ca"]),
+    );
+  };
+  /** Makes a pod; rejects when it is not injected. */
+  const inject = async (name: string) => {
+    const metadata = { name, namespace: "shop", labels: { "weir.dev/inject": "true" } };
+    const container = { name: "app", image: "app:1", ports: [{ containerPort: 8080 }] };
+    await run(["create", "-f", "-"], {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata,
+      spec: { serviceAccountName: "default", containers: [container] },
+    });
+    assert.ok(count((await get("pod", name, "-n", "shop")).metadata.annotations["weir.dev/ca"]) > 0, `${name} is injected`);
+  };
+  const annotate = (text: string) => run(["annotate", "secret", "weir-authority", "-n", "weir-system", "--overwrite", text]);
+
+  await eventually("the authority in the configuration", async () => count(await bundle()) === 1);
+  await inject("first");
+  await annotate("weir.dev/rotate=1");
+  await eventually("both in the configuration", async () => count(await bundle()) === 2);
+  await eventually("both in the pod", async () => (await annotations()).join() === "2");
+  await inject("second");
+  await annotate(`weir.dev/next-signs-at=${PAST}`);
+  await eventually("the next one signs", async () => /the xDS port has a new certificate/.test(server.logs()));
+  await inject("third");
+  await annotate(`weir.dev/previous-counts-until=${PAST}`);
+  await eventually("one in the configuration", async () => count(await bundle()) === 1);
+  await eventually("one in pods", async () => (await annotations()).join() === "1,1,1");
+  await inject("fourth");
+  assert.doesNotMatch(server.logs(), /WARN|ERROR/);
+});
