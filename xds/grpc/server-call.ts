@@ -32,7 +32,7 @@ export interface CallOwner extends Connection {
   closed(call: ServerCall): void;
 }
 
-/** Bytes of requests that may wait while the one before is answered, beyond one that is as large as can be. */
+/** Bytes of whole requests that may wait for their turn, or for the answer to the one before. */
 const PIPELINED = 64 * 1024;
 /** A piece of a message that is smaller than this, and not the last, is charged: real clients fill their frames. */
 const SMALL_PIECE = 256;
@@ -214,13 +214,14 @@ export class ServerCall implements Call, Worker, Holder {
     connection.turns.offer(connection.share, this);
     if (this.over) return;
     messages.keep();
-    if (messages.buffered > messages.maxSize + PIPELINED) this.evict();
-    else this.count();
+    this.count();
   }
 
-  /** Counts what is kept of requests. */
+  /** Counts what is kept of requests. A client that sends them faster than they are handled is slowed: HTTP/2 takes no more of it before the next ones are. */
   private count(): void {
-    const { connection, messages } = this;
+    const { connection, messages, stream } = this;
+    if (messages.isReady && messages.buffered > PIPELINED) stream.pause();
+    else if (stream.isPaused()) stream.resume();
     connection.isWaitingFor(this, messages.buffered > 0 && !messages.isReady);
     connection.unfinished.set(this, messages.held);
   }

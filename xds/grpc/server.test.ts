@@ -385,6 +385,69 @@ const faults: Record<string, { readonly bytes: Buffer; readonly code: number }> 
   },
 };
 
+describe("clients that are faster than the server", () => {
+  test("requests that come faster than they are handled are slowed, and none is lost", async (t) => {
+    let handled = 0;
+    let bytes = 0;
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    const slow: Method = (call) => ({
+      async message(request) {
+        bytes += request.length;
+        await new Promise((wake) => setTimeout(wake, 10));
+        handled += 1;
+      },
+      halfClosed() {
+        call.end(status.ok);
+        resolve();
+      },
+      closed: resolve,
+    });
+    const { port, refusals } = await start(t, { [ECHO]: slow, "/test.Test/Other": echo }, { maxRequestSize: MIB });
+    const client = session(port);
+    const stream = request(client);
+    const other = request(client, "/test.Test/Other");
+    const closed = once(stream, "close");
+    stream.resume();
+    const message = frame([Buffer.alloc(100_000)]);
+    let sent = 0;
+    for (let count = 0; count < 80; count++) stream.write(message, () => void sent++);
+    stream.end();
+    // Others of the connection are not held up, and what waits is not taken.
+    other.end(frame([Buffer.from("hello")]));
+    const [answer] = await once(other, "data");
+    assert.equal(String(answer.subarray(5)), "hello");
+    assert.ok(sent - handled <= 30, `${sent} sent, ${handled} handled`);
+    await done;
+    assert.deepEqual({ handled, bytes, refusals }, { handled: 80, bytes: 80 * 100_000, refusals: [] });
+    await closed;
+  });
+
+  test("a call that ends while its client is slowed is over for good", async (t) => {
+    const { promise: over, resolve: closed } = Promise.withResolvers<void>();
+    const stuck: Method = (call) => ({
+      async message() {
+        await new Promise((wake) => setTimeout(wake, 50));
+        call.end(status.unavailable, "enough");
+      },
+      halfClosed() {},
+      closed,
+    });
+    const { port, server } = await start(t, { [ECHO]: stuck }, { maxRequestSize: MIB, idleMs: 0 });
+    const client = session(port);
+    const stream = request(client);
+    const ended = once(stream, "close");
+    for (let count = 0; count < 50; count++) stream.write(frame([Buffer.alloc(100_000)]));
+    const [headers] = await once(stream, "response");
+    assert.equal(headers["grpc-status"], String(status.unavailable));
+    stream.resume();
+    await ended;
+    await over;
+    // Its connection has no call any more, so it may go.
+    await once(client, "close");
+    while (server.connections() > 0) await new Promise(setImmediate);
+  });
+});
+
 describe("clients that go too far", () => {
   test("unfinished messages are bounded for a connection, not only for each call", async (t) => {
     const { port, refusals } = await start(t, undefined, { maxRequestSize: MIB });
