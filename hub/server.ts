@@ -22,6 +22,8 @@ export interface HubOptions {
   readonly readers?: Readers | undefined;
   /** Health and metrics alone are answered here. */
   readonly healthOnly?: boolean;
+  /** The defaults fit any real use. */
+  readonly times?: Partial<typeof TIMES>;
   /** Bounds of the event stream; the defaults fit any real use. */
   readonly events?: { readonly maxClients?: number; readonly maxBufferedBytes?: number; readonly keepAliveMs?: number };
 }
@@ -35,9 +37,13 @@ export interface Hub {
 }
 
 /** Requests carry no body and few headers: what is larger or slower than this is not one of ours. */
-const LIMITS = { headerBytes: 16 * 1024, headersMs: 5_000, requestMs: 10_000, idleMs: 30_000, connections: 512, closeMs: 1_000 };
-/** A reader that takes nothing for half a minute, or not all in a minute, is gone or means no good. The largest documents have tens of megabytes. */
-const ADMISSION = { answers: 64, unsentBytes: 64 * 1024 * 1024, answerMs: 60_000 };
+const LIMITS = { headerBytes: 16 * 1024, connections: 512, closeMs: 1_000 };
+/**
+ * Milliseconds for the headers of a request and for the request; without a byte in either direction; for a client to take an answer. A reader that takes nothing for
+ * half a minute, or not all in a minute, is gone or means no good. The largest documents have tens of megabytes.
+ */
+const TIMES = { headersMs: 5_000, requestMs: 10_000, idleMs: 30_000, answerMs: 60_000 };
+const ADMISSION = { answers: 64, unsentBytes: 64 * 1024 * 1024 };
 
 export function createHub({
   views,
@@ -46,19 +52,21 @@ export function createHub({
   readers,
   healthOnly = false,
   events,
+  times: given,
   maxConnections = LIMITS.connections,
 }: HubOptions): Hub {
+  const times = { ...TIMES, ...given };
   const host = address?.host ?? "127.0.0.1";
   const stream = createEventStream(views, { maxClients: 64, maxBufferedBytes: 64 * 1024, keepAliveMs: 15_000, ...events });
   const stopListening = readers?.onChange(() => stream.drop()) ?? (() => {});
   const routes = healthOnly ? healthRoutes(views) : createRoutes(views, stream);
-  const app = createApp({ routes, log, loopback: isLoopback(host), readers, admission: ADMISSION });
+  const app = createApp({ routes, log, loopback: isLoopback(host), readers, admission: { ...ADMISSION, answerMs: times.answerMs } });
   const server = createServer(
     {
       maxHeaderSize: LIMITS.headerBytes,
-      headersTimeout: LIMITS.headersMs,
-      requestTimeout: LIMITS.requestMs,
-      connectionsCheckingInterval: LIMITS.headersMs,
+      headersTimeout: times.headersMs,
+      requestTimeout: times.requestMs,
+      connectionsCheckingInterval: times.headersMs,
     },
     getRequestListener(app.fetch, {
       // For HTTP/1.0 clients, which send no Host.
@@ -68,9 +76,9 @@ export function createHub({
       errorHandler: () => failure(400, "BadRequest", "the request's target or Host is not valid"),
     }),
   );
-  server.keepAliveTimeout = LIMITS.idleMs;
+  server.keepAliveTimeout = times.idleMs;
   // Of a socket on which nothing moves, in either direction.
-  server.timeout = LIMITS.idleMs;
+  server.timeout = times.idleMs;
   boundSockets(server, maxConnections);
   return {
     listen: () => listen(server, host, address?.port ?? 0),
