@@ -18,6 +18,8 @@ export interface GrpcServerOptions
   readonly tls?: TlsOptions | undefined;
   /** Milliseconds between pings; a connection that owes the answer to one by the next is dead. */
   readonly keepaliveMs?: number;
+  /** Milliseconds between looks for what waited too long. */
+  readonly sweepMs?: number;
 }
 
 export interface GrpcServer {
@@ -35,7 +37,6 @@ export interface GrpcServer {
 
 const KEEPALIVE_MS = 30_000;
 const BACKLOG = 4096;
-/** How often it is looked for what waited too long. */
 const SWEEP_MS = 1_000;
 /** A message of the largest size takes 11 s at 3 Mbit/s. */
 const TIMES = { graceMs: 2_000, answerMs: 30_000, unfinishedMs: 30_000, firstCallMs: 10_000, idleMs: 60_000 };
@@ -90,7 +91,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   });
   const timers = [
     setInterval(() => eachOf(connections, (connection) => connection.ping()), options.keepaliveMs ?? KEEPALIVE_MS),
-    setInterval(() => eachOf(connections, (connection) => connection.sweep(performance.now())), SWEEP_MS),
+    setInterval(() => eachOf(connections, (connection) => connection.sweep(performance.now())), options.sweepMs ?? SWEEP_MS),
   ];
   for (const timer of timers) timer.unref();
 
