@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { ChildProcess } from "node:child_process";
 import { readdir, readFile, readlink } from "node:fs/promises";
+import { getPriority } from "node:os";
 import { describe, test } from "node:test";
 import { DEFAULT_SETTINGS as settings } from "../../model/settings.ts";
 import { createPreflight } from "../index.ts";
@@ -119,6 +120,7 @@ describe("a prover", () => {
       ),
     );
     assert.equal(await spoke.promise, "asked");
+    assert.ok(prover.pid !== undefined && getPriority(prover.pid) > getPriority(), "it comes after what serves");
     // Node calls listeners in the context in which the process was started.
     const { child } = prover as unknown as { readonly child: ChildProcess };
     const closed = new Promise((resolve) => child.on("close", () => resolve(name.getStore())));
