@@ -7,7 +7,7 @@ import { DEFAULT_SETTINGS, type PluginSettings } from "../model/settings.ts";
 import type { Measurements, Preflight, ValidateOptions } from "../model/verdict.ts";
 import type { ModuleFacts } from "./abi/facts.ts";
 import { createProverPool, type ProverPool } from "./process/pool.ts";
-import { LOST, lostAlone, type ProofLimits, runProof, stopped } from "./process/proof.ts";
+import { LOST, lostAlone, PATIENCE, type ProofLimits, runProof, stopped } from "./process/proof.ts";
 import { type Limits, limitsOf, MODULE_DEFAULTS } from "./process/proof-limits.ts";
 import { childProvers, type Prover, type Provers } from "./process/prover.ts";
 import type { Examination, ExamineRequest } from "./sandbox/examination.ts";
@@ -168,9 +168,10 @@ class PoolExaminer implements Examiner {
   }
 }
 
-/** The same limits for a prover whose words come later. */
+/** The same limits for a prover whose words come so much later, and which is watched where it is: there its patience may be used up. */
 function later(limits: ProofLimits, ms: number): ProofLimits {
-  const phases = Object.entries(limits.phaseMs).map(([phase, time]) => [phase, time + ms]);
+  if (ms === 0) return limits;
+  const phases = Object.entries(limits.phaseMs).map(([phase, time]) => [phase, PATIENCE * time + ms]);
   return { ...limits, phaseMs: Object.fromEntries(phases) as ProofLimits["phaseMs"] };
 }
 
