@@ -17,6 +17,8 @@ export interface Terminal {
   out(text: string | Uint8Array): void;
   /** Writes to stderr, escaped likewise. */
   err(text: string): void;
+  /** Bytes for stderr that its reader has not taken. */
+  unread(): number;
   /** All of stdin as text; fails past `maxBytes`. */
   readInput(maxBytes: number): Promise<Result<string>>;
 }
@@ -36,6 +38,7 @@ export function processTerminal(): Terminal {
     now: () => Date.now(),
     out: (text) => void process.stdout.write(typeof text === "string" ? escapeOutput(text, color) : text),
     err: (text) => void process.stderr.write(escapeOutput(text, errColor)),
+    unread: () => process.stderr.writableLength,
     readInput,
   };
 }

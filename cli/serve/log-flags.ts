@@ -15,8 +15,11 @@ export const logFlags = {
 } as const satisfies Record<string, Flag>;
 
 /** Loads the logger here: no other command should wait for it. */
-export async function openLog(flags: { "log-level": Level; "log-format": Format }, { errIsScreen, env, now, err }: Terminal): Promise<Log> {
+export async function openLog(
+  flags: { "log-level": Level; "log-format": Format },
+  { errIsScreen, env, now, err, unread }: Terminal,
+): Promise<Log> {
   const { createLog } = await import("./log.ts");
   const color = takesColor(env, errIsScreen);
-  return createLog({ format: formatFor(flags["log-format"], errIsScreen), level: flags["log-level"], color, now, write: err });
+  return createLog({ format: formatFor(flags["log-format"], errIsScreen), level: flags["log-level"], color, now, write: err, unread });
 }

@@ -21,6 +21,23 @@ describe("JSON log lines", () => {
     assert.match(lines[0] ?? "", /^\{.*\}\n$/);
   });
 
+  test("lines that nobody reads do not pile up: how many were left out is told, and errors have room for longer", async () => {
+    let waiting = 0;
+    const { log, records } = await logTo({ unread: () => waiting });
+    log.info("a");
+    waiting = 9 * 1024 * 1024;
+    for (let count = 0; count < 3; count++) log.warn("b");
+    log.error("c");
+    waiting = 17 * 1024 * 1024;
+    log.error("d");
+    waiting = 0;
+    log.info("e");
+    assert.deepEqual(
+      records().map(({ msg, lines }) => (lines === undefined ? msg : lines)),
+      ["a", "c", 4, "e"],
+    );
+  });
+
   test("what is below the level is not written", async () => {
     const { log, records } = await logTo({ level: "warn" });
     log.debug("a");

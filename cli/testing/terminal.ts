@@ -9,6 +9,7 @@ export function createFakeTerminal(
   const terminal: Terminal = {
     env: given.env ?? {},
     color: false,
+    unread: () => 0,
     errIsScreen: false,
     columns: given.columns ?? 100,
     now: () => given.now ?? 0,
