@@ -2,7 +2,7 @@
 
 export { type Authority, fixedAuthority } from "./authority/authority.ts";
 export { keepBundleInPods } from "./authority/bundle-in-pods.ts";
-export { type CertificateFiles, certify, createAuthority, issueCertificate } from "./authority/certificate.ts";
+export { type CertificateFiles, certify, createAuthority, isAuthority, issueCertificate } from "./authority/certificate.ts";
 export { openKeptAuthority } from "./authority/kept-authority.ts";
 export { findPodCertificates, type PodCertificateApi } from "./authority/pod-certificates/discovery.ts";
 export { startSigner } from "./authority/pod-certificates/signer.ts";

@@ -1,10 +1,10 @@
-import { createPrivateKey, randomUUID, X509Certificate } from "node:crypto";
+import { randomUUID, X509Certificate } from "node:crypto";
 import { constants } from "node:fs";
 import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { TEMPORARY_PREFIX } from "../../base/atomic-file.ts";
 import { hasCode, messageOf } from "../../base/error.ts";
-import { type CertificateFiles, createAuthority } from "../../cluster/index.ts";
+import { type CertificateFiles, createAuthority, isAuthority } from "../../cluster/index.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { isForeign, PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE, setBackGroupModes } from "../private-modes.ts";
 
@@ -66,10 +66,8 @@ function check({ cert, key, mode }: Found, folder: string, now: number): Result<
       folder,
       `${file} is open to others (mode ${(mode & 0o777).toString(8)}); chmod 600 it, and remove the folder if they may have read it`,
     );
-  const certificate = new X509Certificate(cert);
-  if (!certificate.ca || !certificate.checkPrivateKey(createPrivateKey(key)))
-    return unusable(folder, "ca.crt and ca.key do not belong together");
-  if (certificate.validToDate.getTime() <= now)
+  if (!isAuthority({ cert, key })) return unusable(folder, "ca.crt and ca.key are no authority's certificate and ECDSA key");
+  if (new X509Certificate(cert).validToDate.getTime() <= now)
     return unusable(folder, "it has ended; remove the folder, and issue every certificate anew");
   return ok({ cert, key });
 }

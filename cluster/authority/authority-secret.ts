@@ -1,6 +1,6 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { fail, ok, type Result } from "../../model/result.ts";
-import type { CertificateFiles } from "./certificate.ts";
+import { type CertificateFiles, isAuthority } from "./certificate.ts";
 import type { AuthorityState } from "./rotation.ts";
 import type { Secret, SecretContent } from "./secret.ts";
 
@@ -17,7 +17,7 @@ const ROTATED = "weir.dev/rotated";
 export function decodeAuthority({ annotations, data }: Secret, id: string): Result<AuthorityState> {
   const text = (key: string) => data.get(key)?.toString("utf8");
   const signing = pair(text("ca.crt"), text("ca.key"));
-  if (signing === undefined) return broken(id, "ca.crt and ca.key are no authority's certificate and key");
+  if (signing === undefined) return broken(id, "ca.crt and ca.key are no authority's certificate and ECDSA key");
   const next = pair(text("next.crt"), text("next.key"));
   const signsAt = timeOf(annotations[SIGNS_AT]);
   if (data.has("next.crt") && (next === undefined || signsAt === undefined))
@@ -51,13 +51,7 @@ export function encodeAuthority({ signing, next, previous, rotated }: AuthorityS
 }
 
 function pair(cert: string | undefined, key: string | undefined): CertificateFiles | undefined {
-  const certificate = certificateOf(cert);
-  if (cert === undefined || key === undefined || certificate?.ca !== true) return undefined;
-  try {
-    return certificate.checkPrivateKey(createPrivateKey(key)) ? { cert, key } : undefined;
-  } catch {
-    return undefined;
-  }
+  return cert !== undefined && key !== undefined && isAuthority({ cert, key }) ? { cert, key } : undefined;
 }
 
 function certificateOf(text = ""): X509Certificate | undefined {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from "node:crypto";
 import { test } from "node:test";
-import { createAuthority, issueCertificate } from "./certificate.ts";
+import { createAuthority, isAuthority, issueCertificate } from "./certificate.ts";
 
 const NOW = Date.parse("2026-01-02T03:04:05Z");
 const DAY = 86_400_000;
@@ -39,4 +39,14 @@ test("a server's certificate has its names and addresses, and ends with its auth
   assert.equal(leaf.checkIP("::1"), "::1");
   assert.deepEqual(leaf.keyUsage, ["1.3.6.1.5.5.7.3.1"]);
   assert.equal(leaf.validToDate.getTime(), NOW + 2 * DAY);
+});
+
+test("an authority is a certificate that may sign and its own key, on an elliptic curve", () => {
+  const [one, other] = [createAuthority("one", NOW, DAY), createAuthority("other", NOW, DAY)];
+  const leaf = issueCertificate(one, { purpose: "server", name: "weir", now: NOW, validMs: DAY });
+  assert.ok(isAuthority(one));
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const rsa = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  for (const wrong of [leaf, { ...one, key: other.key }, { ...one, key: rsa }, { ...one, cert: "none" }, { ...one, key: "" }])
+    assert.ok(!isAuthority(wrong));
 });

@@ -74,6 +74,16 @@ export function createAuthority(name: string, now: number, validMs: number): Cer
   return { cert: signed({ subject, issuer: subject, publicKey, extensions, now, validMs }, privateKey), key: pem(privateKey) };
 }
 
+/** Whether these are an authority's certificate and the key to it, of a kind that can sign here. Never throws. */
+export function isAuthority({ cert, key }: CertificateFiles): boolean {
+  try {
+    const [certificate, privateKey] = [new X509Certificate(cert), createPrivateKey(key)];
+    return certificate.ca && privateKey.asymmetricKeyType === "ec" && certificate.checkPrivateKey(privateKey);
+  } catch {
+    return false;
+  }
+}
+
 /** A certificate of the authority, with a key of its own. It ends with the authority at the latest. */
 export function issueCertificate(authority: CertificateFiles, request: CertificateRequest): CertificateFiles {
   const { publicKey, privateKey } = newKeys();
