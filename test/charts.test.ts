@@ -231,7 +231,8 @@ describe("on a real API server", () => {
   test("of a pod Weir may change the annotation weir.dev/ca, and nothing else", async () => {
     await kube(["create", "namespace", "guarded"]);
     const account = ["--as", "system:serviceaccount:guarded:weir"];
-    await helmOk(["install", "weir", WEIR, "-n", "guarded", ...IMAGE, "--set", "crds.install=false"], inCluster());
+    const values = ["--set", "crds.install=false,injection.enabled=true,proxyImage.repository=registry.example/envoy"];
+    await helmOk(["install", "weir", WEIR, "-n", "guarded", ...IMAGE, ...values], inCluster());
     const annotations = { "weir.dev/ca": "old", note: "a" };
     const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "web", namespace: "shop", annotations, labels: { app: "web" } } };
     await kube(["create", "-f", "-"], JSON.stringify({ ...pod, spec: { containers: [{ name: "a", image: "a/b:1" }] } }));

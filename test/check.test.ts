@@ -210,5 +210,5 @@ test("somebody without rights is told what was not looked at, and it is no fault
   const { status, out } = await check({ kubeconfig: await cluster.kubeconfigFor("nobody") });
   assert.equal(status, 0, out);
   assert.match(out, /^warn {2}kinds +not looked at: .*"nobody" cannot get .*; ask somebody with that right/m);
-  assert.match(out, /^warn {2}your rights +nobody may not get weir\.dev\/wasmfilters/m);
+  assert.match(out, /^warn {2}your rights +nobody may not get, list, create, patch, delete weir\.dev\/wasmfilters in every namespace/m);
 });

@@ -23,7 +23,7 @@ export const WEIRS_RIGHTS: readonly Right[] = [
   { group: "authentication.k8s.io", resource: "tokenreviews", verbs: ["create"], flag: "--token-review" },
   { group: "", resource: "pods", verbs: ["get", "list", "watch"], flag: "--token-review" },
   { group: "", resource: "pods", verbs: ["get"], flag: "--pod-certificates" },
-  { group: "", resource: "pods", verbs: ["list", "patch"], flag: "--key-store=secret" },
+  { group: "", resource: "pods", verbs: ["list", "patch"], flag: "--webhook-address" },
   { group: "certificates.k8s.io", resource: "podcertificaterequests", verbs: ["get", "list", "watch"], flag: "--pod-certificates" },
   { group: "certificates.k8s.io", resource: "podcertificaterequests/status", verbs: ["patch"], flag: "--pod-certificates" },
   { group: "certificates.k8s.io", resource: "signers", verbs: ["sign", "attest"], name: "weir.dev/proxy", flag: "--pod-certificates" },

@@ -66,11 +66,6 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 {{- if and (include "weir.ownAuthority" .) (ne .Values.identity.podCertificates "off") -}}true{{- end -}}
 {{- end -}}
 
-{{- /* Whether Weir tells the pods that it injected of a new authority. */ -}}
-{{- define "weir.tellsPods" -}}
-{{- if and (include "weir.ownAuthority" .) (eq .Values.keyStore "secret") -}}true{{- end -}}
-{{- end -}}
-
 {{- define "weir.injects" -}}
 {{- if .Values.injection.enabled -}}
 {{- if not (include "weir.ownAuthority" .) -}}{{- fail "injection.enabled needs xds.tls.mode auto: the webhook is served with Weir's own certificate" -}}{{- end -}}

@@ -40,7 +40,7 @@ export async function chartValues(cluster: Kubernetes, registry?: string): Promi
   const [weir, envoy] = [await cluster.load.image("weir"), await cluster.load.image("envoy")];
   const image = (key: string, reference: string) => {
     const [repository, tag] = reference.split(":");
-    return [`${key}.repository=${repository}`, `${key}.tag=${tag}`, `${key}.pullPolicy=Never`];
+    return [`${key}.repository=${repository}`, `${key}.tag=${tag}`];
   };
   const chart = await readFile(join(CHART, "values.yaml"), "utf8");
   const values = [...image("image", weir), ...(chart.includes("proxyImage") ? image("proxyImage", envoy) : [])];
