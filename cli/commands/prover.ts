@@ -1,8 +1,6 @@
 import { resolve } from "node:path";
 import { ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
-import { readDuration } from "../args/duration.ts";
-import { maxModuleLoadFlag } from "../modules.ts";
 import { logFlags, openLog } from "../serve/log-flags.ts";
 import { stopSignal } from "../serve/stop-signal.ts";
 
@@ -22,17 +20,14 @@ export const prover = defineCommand({
       required: true,
       env: "WEIR_PROVER_SOCKET",
     },
-    "max-module-load": maxModuleLoadFlag,
     ...logFlags,
   },
   examples: [{ does: "beside a server that proves there", command: "weir prover --socket /run/weir/prover.sock" }],
   async run({ flags }, terminal) {
-    const maxLoad = readDuration(flags["max-module-load"], "--max-module-load", "10m");
-    if (!maxLoad.ok) return maxLoad;
     const log = await openLog(flags, terminal);
     const { listenProvers, missingBounds } = await import("../../preflight/index.ts");
     const path = resolve(flags.socket);
-    const server = await listenProvers({ path, maxLoadMs: maxLoad.value, log });
+    const server = await listenProvers({ path, log });
     if (!server.ok) return server;
     for (const missing of missingBounds()) log.warn("a bound of proofs is not set", { message: missing });
     log.info("waiting for modules", { socket: path });

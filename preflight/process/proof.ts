@@ -95,7 +95,7 @@ class Proof {
     this.expect(BOOT_MS);
     this.watch = setInterval(() => this.look(), WATCH_MS);
     if (this.prover.hasEnded) this.finish(failForNow("SandboxFailed", "the prover ended before it was asked"));
-    else this.prover.send(this.request, code);
+    else this.prover.send({ ...this.request, maxLoadMs: this.limits.maxLoadMs }, code);
   }
 
   private hear(message: Message | undefined): void {

@@ -8,6 +8,7 @@ import { type Log, silentLog } from "../../model/log.ts";
 import { type ProverFailure, silentMetrics } from "../../model/metrics.ts";
 import { DEFAULT_SETTINGS as settings } from "../../model/settings.ts";
 import { createPreflight, listenProvers, remoteProvers } from "../index.ts";
+import { nestedBlocks } from "../testing/limits.ts";
 import { minimal } from "../testing/modules.ts";
 import { wasm } from "../testing/wat.ts";
 import { encodeHead } from "./frame.ts";
@@ -19,13 +20,13 @@ async function socketPath(t: TestContext): Promise<string> {
 }
 
 /** A preflight that proves at `path`, and what it told of the other side. */
-function preflightAt(path: string) {
+function preflightAt(path: string, maxLoadMs = 20_000) {
   const lines: string[] = [];
   const failures: ProverFailure[] = [];
   const tell = (message: string) => void lines.push(message);
   const log: Log = { ...silentLog, info: tell, warn: tell };
   const provers = remoteProvers({ path, log, metrics: { ...silentMetrics, proverFailed: (how) => failures.push(how) } });
-  const preflight = createPreflight({ provers });
+  const preflight = createPreflight({ provers, maxLoadMs });
   const reasonFor = async (code: Uint8Array, config = "", signal?: AbortSignal): Promise<[string, boolean]> => {
     const verdict = await preflight.validate(code, { ...settings, config }, { signal });
     return verdict.ok ? ["it passed", false] : [verdict.error.reason, verdict.error.retryable];
@@ -35,7 +36,7 @@ function preflightAt(path: string) {
 
 /** `weir prover` in this process. */
 async function startServer(t: TestContext, path: string, memoryMb?: number): Promise<void> {
-  const server = await listenProvers({ path, maxLoadMs: 20_000, log: silentLog, memoryMb });
+  const server = await listenProvers({ path, log: silentLog, memoryMb });
   if (!server.ok) assert.fail(server.error.message);
   t.after(() => server.value.close());
 }
@@ -81,6 +82,14 @@ describe("proofs over a socket", () => {
     for (const config of ["", "other"]) assert.deepEqual(await reasonFor(await minimal(), config), ["it passed", false]);
     assert.deepEqual(lines, ["the prover does not answer; new modules wait for it", "the prover answers"]);
     assert.deepEqual(failures, ["unavailable", "unavailable"]);
+  });
+
+  test("are bounded by what the server allows a module to load", async (t) => {
+    const path = await socketPath(t);
+    await startServer(t, path);
+    const began = performance.now();
+    assert.deepEqual(await preflightAt(path, 100).reasonFor(nestedBlocks(2000, 20_000)), ["LoadTooSlow", false]);
+    assert.ok(performance.now() - began < 10_000, "it is ended, not waited for");
   });
 
   test("that are called off end at once, and leave the prover free", async (t) => {
@@ -158,7 +167,7 @@ describe("a prover that listens", () => {
   test("takes the place of one that was killed, and not of one that answers", async (t) => {
     const path = await socketPath(t);
     await startServer(t, path);
-    const second = await listenProvers({ path, maxLoadMs: 1000, log: silentLog });
+    const second = await listenProvers({ path, log: silentLog });
     assert.equal(second.ok ? "" : second.error.reason, "SocketUnavailable");
     const { reasonFor } = preflightAt(path);
     assert.deepEqual(await reasonFor(await minimal()), ["it passed", false]);
@@ -181,7 +190,7 @@ describe("a prover that listens", () => {
   });
 
   test("does not start with less memory than modules need", async (t) => {
-    const server = await listenProvers({ path: await socketPath(t), maxLoadMs: 1000, log: silentLog, memoryMb: 200 });
+    const server = await listenProvers({ path: await socketPath(t), log: silentLog, memoryMb: 200 });
     assert.match(server.ok ? "" : server.error.message, /leaves 200 MiB for proofs; raise it by 56 MiB or more/);
   });
 

@@ -14,8 +14,6 @@ import type { Prover } from "./prover.ts";
 export interface ProverServerOptions {
   /** The unix socket to listen on. Only processes of the same user reach it. */
   readonly path: string;
-  /** CPU milliseconds that a module may take to load on a proxy. */
-  readonly maxLoadMs: number;
   readonly log: Log;
   /** Memory that there is for all provers, in MiB. Default: what the container leaves. */
   readonly memoryMb?: number | undefined;
@@ -37,6 +35,8 @@ const MAX_CONNECTIONS = 8;
 const REQUEST = { header: 16 * 1024 * 1024, body: MODULE_DEFAULTS.maxModuleBytes };
 /** Milliseconds for a request to be there whole. */
 const REQUEST_MS = 10_000;
+/** CPU milliseconds that a client may allow a module to load: the most that --max-module-load takes. */
+const MAX_LOAD_MS = 600_000;
 /** What this process takes, and the two that wait, in MiB. */
 const OWN_MB = 160;
 /** With less, modules that every proxy runs would be refused. */
@@ -56,7 +56,7 @@ export async function listenProvers(options: ProverServerOptions): Promise<Resul
       "TooLittleMemory",
       `the memory limit leaves ${Math.floor(memoryMb)} MiB for proofs; raise it by ${Math.ceil(LEAST_MB - memoryMb)} MiB or more`,
     );
-  const limits = limitsOf({ ...MODULE_DEFAULTS, maxLoadMs: options.maxLoadMs, memoryMb });
+  const limits = limitsOf({ ...MODULE_DEFAULTS, maxLoadMs: MAX_LOAD_MS, memoryMb });
   const pool = createProverPool({ size: SIZE, ahead: AHEAD, bounds: limits.bounds });
   const deps: VisitDeps = { pool, limits, memory: createMemoryBudget(memoryMb), log: options.log };
   const visits = new Set<Visit>();
@@ -131,7 +131,15 @@ function isAnswered(path: string): Promise<boolean> {
   });
 }
 
+/** Any object: the process that proves reads it, and this one only looks at two of its fields. */
+type Request = ExamineRequest & { readonly maxLoadMs?: unknown };
+
 let visitors = 0;
+
+/** The client's bound where it has one below ours. */
+function atMost(bound: number, { maxLoadMs }: { readonly maxLoadMs?: unknown }): number {
+  return typeof maxLoadMs === "number" && maxLoadMs > 0 ? Math.min(bound, maxLoadMs) : bound;
+}
 
 interface VisitDeps {
   readonly pool: ProverPool;
@@ -183,10 +191,10 @@ class Visit {
   private ask({ header, body }: Frame): void {
     const isRequest = typeof header === "object" && header !== null;
     if (this.isAsked || !isRequest) this.refuse("it sent what is no request");
-    else this.start(header as ExamineRequest, body);
+    else this.start(header as Request, body);
   }
 
-  private start(request: ExamineRequest, code: Buffer): void {
+  private start(request: Request, code: Buffer): void {
     this.isAsked = true;
     this.prove(request, code).then(
       (result) => this.answer(result),
@@ -194,10 +202,11 @@ class Visit {
     );
   }
 
-  private async prove(request: ExamineRequest, code: Buffer): Promise<Result<Examination> | undefined> {
+  private async prove(request: Request, code: Buffer): Promise<Result<Examination> | undefined> {
     const { pool, limits } = this.deps;
     // Connections take turns as namespaces do.
-    const proof = (prover: Prover) => this.run(prover, request, code, limits.of(code.length));
+    const own = limits.of(code.length);
+    const proof = (prover: Prover) => this.run(prover, request, code, { ...own, maxLoadMs: atMost(own.maxLoadMs, request) });
     return pool.run(String(visitors++), proof, { signal: this.gone.signal });
   }
 
