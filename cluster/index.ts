@@ -21,5 +21,6 @@ export {
   type Looked,
   type NamespaceView,
   namespaceView,
+  podCredentials,
 } from "./injection/index.ts";
 export { createWebhook, keepCaBundle, readNamespace, type Webhook } from "./webhook/index.ts";

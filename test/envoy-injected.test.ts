@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { parseAllDocuments, stringify } from "yaml";
+import { parse, parseAllDocuments, stringify } from "yaml";
 import { pushModule } from "../oci/index.ts";
 import { type EnvoyVersion, installEnvoy, installEnvoyVersion } from "../scripts/tools/envoy.ts";
 import { startEchoApp } from "./support/echo-app.ts";
@@ -78,7 +78,17 @@ async function writeConfig(folder: string, pod: Parameters<typeof configOf>[0]):
   return config;
 }
 
+/** Beside the one that tests run on: the oldest that has slots. */
 const VERSIONS: readonly EnvoyVersion[] = ["1.39.3"];
+
+async function assertValid(config: string, what: string): Promise<void> {
+  for (const binary of [await installEnvoy(), ...(await Promise.all(VERSIONS.map(installEnvoyVersion)))]) {
+    const args = ["--mode", "validate", "--config-path", config, "--log-level", "error", "--service-node", "web-1"];
+    const validation = await startProcess(binary, args, { name: "envoy" });
+    const { code } = await validation.exited;
+    assert.ok(code === 0 && !/deprecated/i.test(validation.logs()), `${what}: ${validation.logs()}`);
+  }
+}
 
 test("Envoy accepts the bootstrap of every kind of pod, the oldest with slots too", async (t) => {
   const { path: folder, remove } = await createTempFolder("inject");
@@ -106,13 +116,13 @@ test("Envoy accepts the bootstrap of every kind of pod, the oldest with slots to
       ...flags,
     ]);
     const config = await writeConfig(folder, pod);
-    for (const binary of [await installEnvoy(), ...(await Promise.all(VERSIONS.map(installEnvoyVersion)))]) {
-      const args = ["--mode", "validate", "--config-path", config, "--log-level", "error", "--service-node", "web-1"];
-      const validation = await startProcess(binary, args, { name: "envoy" });
-      const { code } = await validation.exited;
-      assert.ok(code === 0 && !/deprecated/i.test(validation.logs()), `${name}: ${validation.logs()}`);
-    }
+    await assertValid(config, name);
   }
+  const { data } = parse(
+    await weir(["bootstrap", "--in-cluster", "--tls-ca", "out/ca.crt", "--slot", "edge", "--slot", "app"], { cwd: folder }),
+  );
+  for (const [name, text] of Object.entries<string>(data)) await writeFile(join(folder, name), text.replaceAll("/etc/weir", folder));
+  await assertValid(join(folder, "envoy.yaml"), "a gateway");
 });
 
 test("a pod with mapped ports, as `weir inject` makes it: its requests have the header, its other port does not, and it is ready when its filters are there", async (t) => {

@@ -32,7 +32,7 @@ describe("help", () => {
   test("usage shows required flags in full, with the short name where there is one", () => {
     const usages = new Map(commands.map((each) => [each.name, usageLine(each)]));
     assert.equal(usages.get("apply"), "weir apply -f FILE... [FLAGS]");
-    assert.equal(usages.get("bootstrap"), "weir bootstrap --node ID [FLAGS]");
+    assert.equal(usages.get("inject"), "weir inject -f FILE... --tls-ca FILE --proxy-image IMAGE [FLAGS]");
     assert.equal(usages.get("push"), "weir push FILE REF [FLAGS]");
     assert.equal(usages.get("get"), "weir get [NAME] [FLAGS]");
   });

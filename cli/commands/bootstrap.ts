@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { ok, type Result } from "../../model/result.ts";
 import { parseAddress, parsePort, XDS_ADDRESS } from "../args/address.ts";
 import { defineCommand } from "../args/command.ts";
+import type { FlagValues } from "../args/syntax.ts";
 import { usage } from "../args/usage.ts";
 import { credentialFlags, readCredentials, writeBootstrap } from "../identity/bootstrap-files.ts";
 
@@ -16,7 +17,7 @@ export const bootstrap = defineCommand({
     --when-missing decides what a proxy does when it starts while Weir is down: closed answers 500 until its filters are there, open serves without them.`,
   args: {},
   flags: {
-    node: { type: "string", required: true, value: "ID", help: "the proxy's name, unique in the fleet" },
+    node: { type: "string", value: "ID", help: "the proxy's name, unique in the fleet; with --in-cluster it is the pod's" },
     namespace: {
       type: "string",
       short: "n",
@@ -48,6 +49,10 @@ export const bootstrap = defineCommand({
       help: "do not stream Envoy's statistics to Weir (rollouts are then judged by acknowledgements alone)",
     },
     ...credentialFlags,
+    "in-cluster": {
+      type: "boolean",
+      help: "for an Envoy in a pod, which proves itself by its token; prints a ConfigMap, or writes its files to --out",
+    },
     admin: { type: "string", value: "HOST:PORT", help: "Envoy's admin interface; port 0 takes any free one", fallback: "127.0.0.1:0" },
   },
   examples: [
@@ -63,10 +68,15 @@ export const bootstrap = defineCommand({
       does: "with the certificate of `weir identity issue --node web-1`",
       command: "weir bootstrap --node web-1 --tls-ca web-1/ca.crt --tls-cert web-1/tls.crt --tls-key web-1/tls.key --out web-1",
     },
+    {
+      does: "for the Envoys of a gateway in a cluster, whose namespace is edge",
+      command: "weir bootstrap --in-cluster -n edge --tls-ca ca.crt --upstream web.shop.svc:80 | kubectl apply -f -",
+    },
   ],
   async run({ flags }, terminal) {
-    const xds = parseAddress(flags.xds, "--xds");
-    if (!xds.ok) return xds;
+    const connection = flags["in-cluster"] ? await (await import("../injection/in-cluster.ts")).readInCluster(flags) : connectionOf(flags);
+    if (!connection.ok) return connection;
+    const { xds, credentials } = connection.value;
     const upstream = parseAddress(flags.upstream, "--upstream");
     if (!upstream.ok) return upstream;
     const admin = parseAddress(flags.admin, "--admin");
@@ -75,8 +85,6 @@ export const bootstrap = defineCommand({
     if (!labels.ok) return labels;
     const slots = parseSlots(flags.slot);
     if (!slots.ok) return slots;
-    const credentials = readCredentials(flags, xds.value);
-    if (!credentials.ok) return credentials;
     const { bootstrapDefaults, renderBootstrap } = await import("../../xds/index.ts");
     const listen = parseListen(flags.listen, bootstrapDefaults.listen.host);
     if (!listen.ok) return listen;
@@ -85,7 +93,7 @@ export const bootstrap = defineCommand({
       node: flags.node,
       namespace: flags.namespace,
       labels: labels.value,
-      xds: xds.value,
+      xds,
       listen: listen.value,
       upstream: upstream.value,
       slots: slots.value,
@@ -93,13 +101,24 @@ export const bootstrap = defineCommand({
       whenMissing: flags["when-missing"],
       admin: admin.value,
       stats: flags.stats,
-      credentials: credentials.value,
+      credentials,
     });
-    if (flags.out !== undefined) return writeBootstrap(text, credentials.value, flags.out, terminal);
-    terminal.out(text);
-    return ok(undefined);
+    if (flags.out !== undefined) return writeBootstrap(text, credentials, flags.out, terminal);
+    if (!("ca" in connection.value)) return ok(terminal.out(text));
+    const { configMapOf } = await import("../injection/in-cluster.ts");
+    return ok(terminal.out(configMapOf(text, flags.namespace, connection.value)));
   },
 });
+
+/** How a proxy that has a name and files of its own reaches Weir. */
+function connectionOf(flags: FlagValues<typeof credentialFlags> & { readonly node: string | undefined; readonly xds: string }) {
+  if (flags.node === undefined)
+    return usage("--node is missing: the proxy's name, unique in the fleet; or --in-cluster, for an Envoy in a pod");
+  const xds = parseAddress(flags.xds, "--xds");
+  if (!xds.ok) return xds;
+  const credentials = readCredentials(flags, xds.value);
+  return credentials.ok ? ok({ xds: xds.value, credentials: credentials.value }) : credentials;
+}
 
 /** An address to bind; a host name is not one. */
 function parseListen(text: string, host: string) {

@@ -1,5 +1,5 @@
 import type { Fields } from "../../model/kube.ts";
-import type { InboundPort } from "../../model/pod-proxy.ts";
+import type { InboundPort, PodCredentials } from "../../model/pod-proxy.ts";
 import { CA_ANNOTATION } from "../../model/trust-bundle.ts";
 import type { Inbound } from "./inbound.ts";
 import {
@@ -108,6 +108,11 @@ export function captureContainer(image: string, wishes: Wishes, ports: readonly 
       runAsGroup: 0,
     },
   };
+}
+
+/** Where an Envoy in a pod finds what proves who it is, and whom it trusts. `serverName`: a name in Weir's certificate. */
+export function podCredentials(serverName: string): PodCredentials {
+  return { ca: `${FOLDER}/${CA_FILE}`, token: `${TOKEN_FOLDER}/token`, serverName, folder: FOLDER };
 }
 
 /** The token that proves which pod this is, and the pod's annotations as files. `files`: names below `FOLDER`. */

@@ -1,21 +1,18 @@
 import type { PodConfiguration, RenderPodProxy } from "../../model/pod-proxy.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { CA_ANNOTATION, INJECTED_LABEL } from "../../model/trust-bundle.ts";
-import { captureContainer, envoyContainer, POD_IP, volumes } from "./containers.ts";
+import { captureContainer, envoyContainer, POD_IP, podCredentials, volumes } from "./containers.ts";
 import { type Inbound, inboundOf } from "./inbound.ts";
 import {
   ADMIN_PORT,
-  CA_FILE,
   CAPTURE_PORT,
   ENVOY,
   FILE_PREFIX,
   FILES_VOLUME,
-  FOLDER,
   INBOUND,
   INJECT,
   IPTABLES,
   READY_PORT,
-  TOKEN_FOLDER,
   TOKEN_VOLUME,
 } from "./names.ts";
 import type { Pod } from "./pod.ts";
@@ -115,7 +112,7 @@ function proxyOf({ metadata }: Pod, namespace: string, { xds, ipv6 }: InjectionS
     listenHost: ipv6 ? "::" : "0.0.0.0",
     readyPort: READY_PORT,
     adminPort: ADMIN_PORT,
-    credentials: { ca: `${FOLDER}/${CA_FILE}`, token: `${TOKEN_FOLDER}/token`, serverName: xds.host, folder: FOLDER },
+    credentials: podCredentials(xds.host),
   };
 }
 

@@ -17,8 +17,8 @@ import { MANAGED_KEY, type ManagedSidecar } from "./managed-sidecar.ts";
 import { STATS_INTERVAL_KEY } from "./stats-interval.ts";
 
 export interface BootstrapOptions extends SlotOptions {
-  /** node.id: the proxy's name in every status and listing. */
-  readonly node: string;
+  /** node.id: the proxy's name in every status and listing; absent: Envoy is told by `--service-node`, as in a pod. */
+  readonly node: string | undefined;
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
   /** Where `weir serve` answers xDS. */
@@ -75,7 +75,8 @@ export function renderBootstrap(options: BootstrapOptions): string {
 }
 
 function header({ node, managed }: BootstrapOptions): string {
-  return `# Envoy bootstrap for ${q(node)}, made by \`weir bootstrap\`${managed ? " --managed" : ""}. Start it with: envoy -c FILE
+  const [whom, start] = node === undefined ? ["an Envoy in a pod", "envoy -c FILE --service-node POD"] : [q(node), "envoy -c FILE"];
+  return `# Envoy bootstrap for ${whom}, made by \`weir bootstrap\`${managed ? " --managed" : ""}. Start it with: ${start}
 # (more than one Envoy on this machine: add --use-dynamic-base-id).
 `;
 }
@@ -84,8 +85,7 @@ function node(options: BootstrapOptions): string {
   const labels = Object.entries(options.labels).map(([key, value]) => `${q(key)}: ${q(value)}`);
   const managed = options.managed ? `    ${MANAGED_KEY}: ${JSON.stringify(sidecar(options))}\n` : "";
   return `node:
-  id: ${q(options.node)}
-  cluster: ${q(options.namespace)}
+${options.node === undefined ? "" : `  id: ${q(options.node)}\n`}  cluster: ${q(options.namespace)}
   metadata:
     NAMESPACE: ${q(options.namespace)}
     LABELS: {${labels.join(", ")}}
