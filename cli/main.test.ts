@@ -106,6 +106,7 @@ describe("wrong usage", () => {
       [["serve", "--xds-address", "x"], /--xds-address is HOST:PORT/],
       [["serve", "--xds-tls-cert", "tls.crt"], /--xds-tls-cert and --xds-tls-key need each other/],
       [["serve", "--xds-tls-key", "tls.key"], /--xds-tls-cert and --xds-tls-key need each other/],
+      [["serve", "--token-review", "--token-audience", "x".repeat(254)], /--token-audience has at most 253 characters/],
       [["serve", "--xds-client-ca", "ca.crt"], /--xds-client-ca needs --xds-tls-cert and --xds-tls-key/],
       [["serve", "--max-connection-age", "soon"], /--max-connection-age is a duration of at most 480h/],
       [["serve", "--max-connection-age", "481h"], /--max-connection-age is a duration of at most 480h/],

@@ -11,7 +11,7 @@ export { judge } from "./check/check.ts";
 export type { Finding } from "./check/finding.ts";
 export { gather } from "./check/gather.ts";
 export type { Crd } from "./check/narrowing.ts";
-export { type Claims, readClaims } from "./identity/claims.ts";
+export { openPodIdentity, type PodIdentity } from "./identity/pod-identity.ts";
 export {
   INJECT,
   type Injection,

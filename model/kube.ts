@@ -57,6 +57,10 @@ export interface ReflectorOptions {
   readonly path: string;
   readonly fieldSelector?: string;
   readonly labelSelector?: string;
+  /** The metadata of objects is enough. https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-partialobjectmetadata */
+  readonly metadataOnly?: boolean;
+  /** What is kept of an object while a collection is listed. Default: all of it. */
+  readonly keep?: (object: KubeObject) => KubeObject;
   readonly clock: Clock;
   readonly log: Log;
   /** 0 to 1, for jitter. */

@@ -1,7 +1,7 @@
 import type { Result } from "./result.ts";
 
 /** Work whose duration is measured. */
-export const WORK = ["reconcile", "resolve", "pull", "prove"] as const;
+export const WORK = ["reconcile", "resolve", "pull", "prove", "token_review"] as const;
 export type Work = (typeof WORK)[number];
 
 /** How work ended. `retry`: it failed for now and will be tried again. */

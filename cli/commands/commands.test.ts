@@ -131,6 +131,12 @@ describe("the fleet", () => {
   });
 });
 
+test("serve --token-review without a cluster is refused: there is nobody to ask", async () => {
+  const { status, err } = await weir(["serve", "--filters", dir, "--data", join(dir, "serve"), "--token-review"]);
+  assert.equal(status, 2);
+  assert.match(err, /--token-review asks the API server of a cluster, and filters come from a folder here; use --token-auth-file/);
+});
+
 test("identity issue says that it made the authority, once: another server would not take the certificate", async () => {
   const now = Date.UTC(2026, 0, 1);
   const issue = () => weir(["identity", "issue", "--node", "web-1", "--data", join(dir, "unserved"), "--out", join(dir, "web-1")], { now });

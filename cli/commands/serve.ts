@@ -14,6 +14,7 @@ import { defineCommand } from "../args/command.ts";
 import { readCount } from "../args/count.ts";
 import { readDuration } from "../args/duration.ts";
 import type { Flag, FlagValues } from "../args/syntax.ts";
+import { usage } from "../args/usage.ts";
 import { fleetFlags } from "../fleet/flags.ts";
 import { chooseFleet } from "../fleet/open.ts";
 import { allowAddressFlag, maxModuleLoadFlag, openFetch } from "../modules.ts";
@@ -158,6 +159,10 @@ export const serve = defineCommand({
     if (!fetch.ok) return fetch;
     const [{ runServer }, { openKeyStore }] = await Promise.all([import("../serve/run.ts"), import("../serve/key-store.ts")]);
     const ownNamespace = input.flags["own-namespace"];
+    if (access.value.tokenAudience !== undefined && cluster === undefined)
+      return usage(
+        "--token-review asks the API server of a cluster, and filters come from a folder here; use --token-auth-file, or leave it out",
+      );
     const keyStore = openKeyStore(input.flags["key-store"], { dataDir, cluster, namespace: ownNamespace, log });
     if (!keyStore.ok) return keyStore;
     return runServer({

@@ -54,6 +54,23 @@ export const accessFlags = {
     help: "demand a token of this file (YAML) from proxies without a certificate and from readers; read again when it changes",
     env: "WEIR_TOKEN_AUTH_FILE",
   },
+  "token-review": {
+    type: "boolean",
+    help: "take tokens of ServiceAccounts that are projected into pods, asked of the API server; the proxy is its pod, by name and labels",
+    env: "WEIR_TOKEN_REVIEW",
+  },
+  "token-audience": {
+    type: "string",
+    value: "NAME",
+    help: "with --token-review: the audience that those tokens must be made for",
+    fallback: "weir.dev",
+    env: "WEIR_TOKEN_AUDIENCE",
+  },
+  "any-pod-address": {
+    type: "boolean",
+    help: "let a proxy come from another address than its pod's: something between them changes addresses (NAT, a mesh)",
+    env: "WEIR_ANY_POD_ADDRESS",
+  },
   "health-address": {
     type: "string",
     value: "HOST:PORT",
@@ -70,9 +87,16 @@ export const accessFlags = {
   },
 } as const satisfies Record<string, Flag>;
 
+/** Characters of an audience. */
+const LONGEST_AUDIENCE = 253;
+
 export interface Access {
   readonly tls: TlsFiles | OwnTls | undefined;
   readonly tokenFile: string | undefined;
+  /** What tokens of ServiceAccounts must be made for; `undefined`: none is taken. */
+  readonly tokenAudience: string | undefined;
+  /** A proxy must have an address of its pod. */
+  readonly checksPodAddress: boolean;
   readonly trustDomain: string | undefined;
   readonly health: Address | undefined;
   /** What to say at the start: ports that others reach and that are not protected. */
@@ -85,17 +109,30 @@ export function readAccess(values: FlagValues<typeof accessFlags>, xds: Address,
   const health = values["health-address"] === undefined ? ok(undefined) : parseAddress(values["health-address"], "--health-address");
   if (!health.ok) return health;
   const hasClientCa = tls.value !== undefined && ("names" in tls.value || tls.value.clientCa !== undefined);
+  const tokenAudience = values["token-review"] ? values["token-audience"] : undefined;
+  if ((tokenAudience?.length ?? 0) > LONGEST_AUDIENCE) return usage(`--token-audience has at most ${LONGEST_AUDIENCE} characters`);
   const {
     "token-auth-file": tokenFile,
+    "any-pod-address": anyPodAddress,
     "xds-trust-domain": trustDomain,
     "insecure-xds": insecureXds,
     "insecure-http": insecureHttp,
   } = values;
   if (trustDomain !== undefined && !hasClientCa) return usage("--xds-trust-domain needs --xds-client-ca: it is about client certificates");
   const hasTokens = tokenFile !== undefined;
-  const warnings = checkExposure({ xds, http, hasTls: tls.value !== undefined, hasClientCa, hasTokens, insecureXds, insecureHttp });
+  const asksProxies = hasClientCa || hasTokens || tokenAudience !== undefined;
+  const warnings = checkExposure({
+    xds,
+    http,
+    hasTls: tls.value !== undefined,
+    asksProxies,
+    asksReaders: hasTokens,
+    insecureXds,
+    insecureHttp,
+  });
   if (!warnings.ok) return warnings;
-  return ok({ tls: tls.value, tokenFile, trustDomain, health: health.value, warnings: warnings.value });
+  const checksPodAddress = !anyPodAddress;
+  return ok({ tls: tls.value, tokenFile, tokenAudience, checksPodAddress, trustDomain, health: health.value, warnings: warnings.value });
 }
 
 function tlsOf(values: FlagValues<typeof accessFlags>, xds: Address): Result<Access["tls"]> {

@@ -8,8 +8,8 @@ const none: Exposure = {
   xds: LOCAL,
   http: LOCAL,
   hasTls: false,
-  hasClientCa: false,
-  hasTokens: false,
+  asksProxies: false,
+  asksReaders: false,
   insecureXds: false,
   insecureHttp: false,
 };
@@ -26,18 +26,17 @@ test("on loopback nothing is asked for", () => {
 });
 
 test("beyond loopback the xDS port needs TLS and clients that say who they are, or --insecure-xds, which is warned of", () => {
-  for (const given of [{}, { hasTokens: true }, { hasClientCa: true }])
+  for (const given of [{}, { asksProxies: true }])
     assert.match(String(check({ ...given, xds: WIDE })), /is in plaintext, and 0.0.0.0:1 .*--insecure-xds/);
   assert.match(String(check({ xds: WIDE, hasTls: true })), /asks nobody who they are.*--insecure-xds/);
-  assert.deepEqual(check({ xds: WIDE, hasTls: true, hasClientCa: true }), []);
-  assert.deepEqual(check({ xds: WIDE, hasTls: true, hasTokens: true }), []);
+  assert.deepEqual(check({ xds: WIDE, hasTls: true, asksProxies: true }), []);
   assert.deepEqual(check({ xds: WIDE, insecureXds: true }), ["the xDS port is in plaintext, and 0.0.0.0:1 is reached from other machines"]);
   assert.match(String(check({ xds: { host: "127.example.org", port: 1 } })), /--insecure-xds/);
 });
 
 test("beyond loopback the read API needs a token file, or --insecure-http, which is warned of", () => {
   assert.match(String(check({ http: WIDE, insecureXds: true })), /the read API asks nobody.*--insecure-http/);
-  assert.deepEqual(check({ http: WIDE, hasTokens: true }), []);
+  assert.deepEqual(check({ http: WIDE, asksReaders: true }), []);
   assert.deepEqual(check({ http: WIDE, insecureHttp: true }), [
     "the read API asks nobody who they are, and 0.0.0.0:1 is reached from other machines",
   ]);

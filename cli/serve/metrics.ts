@@ -22,6 +22,7 @@ const WORK_HELP: Readonly<Record<Work, string>> = {
   resolve: "Time to resolve a filter's references to digests, with pull and proof where needed.",
   pull: "Time to fetch a module that the store did not have.",
   prove: "Time to prove that a module loads.",
+  token_review: "Time until the API server says whose a token is.",
 };
 
 const GAUGE_HELP: Readonly<Record<GaugeName, string>> = {
@@ -86,7 +87,13 @@ function createDurations(registry: Registry) {
       buckets: WORK_BUCKETS,
     });
   return {
-    work: { reconcile: work("reconcile"), resolve: work("resolve"), pull: work("pull"), prove: work("prove") },
+    work: {
+      reconcile: work("reconcile"),
+      resolve: work("resolve"),
+      pull: work("pull"),
+      prove: work("prove"),
+      token_review: work("token_review"),
+    },
     acks: new Histogram({
       name: "weir_push_ack_duration_seconds",
       help: "Time from sending a response to its acknowledgement.",

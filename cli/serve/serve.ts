@@ -9,9 +9,10 @@ import { fail, ok, type Result } from "../../model/result.ts";
 import { createModuleCache, createModuleRegistry, type Fetch, parseDockerConfig } from "../../oci/index.ts";
 import { createOperator, type Source } from "../../operator/index.ts";
 import { createPreflight, missingBounds, type PreflightOptions, remoteProvers } from "../../preflight/index.ts";
-import { createAuthenticator, createXdsServer, type LiveTokens, type XdsServerOptions } from "../../xds/index.ts";
+import { createXdsServer, type LiveTokens, type XdsServerOptions } from "../../xds/index.ts";
 import type { Address } from "../args/address.ts";
 import { prepareAuthorityDuties } from "./authority-duties.ts";
+import { createCallers } from "./callers.ts";
 import type { SocketShares } from "./descriptors.ts";
 import { registerFilterMetrics } from "./filter-metrics.ts";
 import { createHubs } from "./hubs.ts";
@@ -52,6 +53,10 @@ export interface ServeOptions {
   readonly health: Address | undefined;
   /** The file of tokens of proxies and readers. */
   readonly tokenFile: string | undefined;
+  /** What tokens of ServiceAccounts must be made for; `undefined`: none is taken. */
+  readonly tokenAudience: string | undefined;
+  /** A proxy that runs in a pod must have an address of that pod. */
+  readonly checksPodAddress: boolean;
   /** The trust domain of client certificates; `undefined`: any. */
   readonly trustDomain: string | undefined;
   /** TLS of the xDS port; `undefined`: plaintext. */
@@ -92,7 +97,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
   if (!privateKey.ok) return privateKey;
   const tokens = await openTokens(options.tokenFile);
   if (!tokens.ok) return tokens;
-  const { xds, operator, hub } = createRooms(options, createKeyring(privateKey.value), tls.value?.options, tokens.value?.tokens);
+  const { xds, operator, hub, callers } = createRooms(options, createKeyring(privateKey.value), tls.value?.options, tokens.value?.tokens);
   const http = await hub.listen();
   if (!http.ok) return http;
   // The prover tells of its own.
@@ -121,6 +126,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
       const letGo = Promise.all(watches.map((unwatch) => unwatch?.()));
       await webhook?.close();
       await xds.close();
+      await callers.stop();
       await operator.stop();
       await hub.close();
       await letGo;
@@ -146,6 +152,8 @@ function createRooms(options: ServeOptions, keys: Keyring, tls: XdsServerOptions
   const { dataDir, plainHttp, maxNamespaceStoreBytes: maxNamespaceBytes } = options;
   const modules = createModuleRegistry({ dataDir, log, metrics, plainHttp, fetch: options.fetch, maxNamespaceBytes, ...layouts });
   const cache = createModuleCache({ source: modules, maxBytes: options.moduleCacheBytes, log });
+  const takesCertificates = tls?.requestCert === true;
+  const callers = createCallers({ ...options, tokens, takesCertificates, clock, metrics });
   const xds = createXdsServer({
     address: `${options.xds.host}:${options.xds.port}`,
     log,
@@ -153,7 +161,7 @@ function createRooms(options: ServeOptions, keys: Keyring, tls: XdsServerOptions
     metrics,
     modules: cache,
     tls,
-    authenticator: authenticatorOf(options, tls, tokens),
+    authenticator: callers.authenticator,
     maxConnectionAgeMs: options.maxConnectionAgeMs,
     maxConnections: options.sockets.xds,
     maxConnectionsPerAddress: options.sockets.xdsPerAddress,
@@ -177,18 +185,13 @@ function createRooms(options: ServeOptions, keys: Keyring, tls: XdsServerOptions
   return {
     xds,
     operator,
+    callers,
     hub: createHubs({ views, maxConnections: options.sockets.http, log, readers: tokens && readersOf(tokens) }, options),
   };
 }
 
 function proversOf({ proverSocket, log }: ServeOptions, metrics: Metrics): Pick<PreflightOptions, "provers" | "ahead"> {
   return proverSocket === undefined ? { ahead: PROVERS_AHEAD } : { provers: remoteProvers({ path: proverSocket, log, metrics }) };
-}
-
-/** Nobody is asked where nobody could answer. */
-function authenticatorOf({ trustDomain }: ServeOptions, tls: XdsServerOptions["tls"], tokens: LiveTokens | undefined) {
-  const certificates = tls?.requestCert === true ? { trustDomain } : undefined;
-  return tokens === undefined && certificates === undefined ? undefined : createAuthenticator({ tokens, certificates });
 }
 
 async function bind(server: { listen(): Promise<Address> }, { host, port }: Address): Promise<Result<Address>> {

@@ -4,7 +4,7 @@ import type { Fields, KubeApi } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
 import { ok, type Result } from "../../model/result.ts";
 import { CA_ANNOTATION, INJECTED_LABEL, type TrustBundle } from "../../model/trust-bundle.ts";
-import { refusal } from "./secret.ts";
+import { refusal } from "../refusal.ts";
 
 export interface BundleInPodsOptions {
   readonly api: KubeApi;

@@ -3,11 +3,12 @@ import type { Clock } from "../../model/clock.ts";
 import type { ApiFailure, Follow, KubeApi, KubeObject } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
+import { refusal } from "../refusal.ts";
 import type { Authority } from "./authority.ts";
 import { AUTHORITY_SECRET, decodeAuthority, encodeAuthority, ROTATE } from "./authority-secret.ts";
 import { type CertificateFiles, createAuthority } from "./certificate.ts";
 import { type AuthorityState, bundleOf, CA_VALID_MS, endOf, nextStep, take } from "./rotation.ts";
-import { createSecretStore, refusal, type Secret, type SecretStore, secretOf } from "./secret.ts";
+import { createSecretStore, type Secret, type SecretStore, secretOf } from "./secret.ts";
 
 export interface KeptAuthorityOptions {
   readonly api: KubeApi;

@@ -1,5 +1,6 @@
 import type { ApiFailure, Fields, KubeApi } from "../../model/kube.ts";
-import { fail, failForNow, ok, type Result } from "../../model/result.ts";
+import { failForNow, ok, type Result } from "../../model/result.ts";
+import { refusal } from "../refusal.ts";
 
 /** A Secret as far as keys need it. */
 export interface Secret {
@@ -81,25 +82,4 @@ export function secretOf({ metadata, data }: Fields): Secret {
   const { resourceVersion = "", annotations = {} } = (metadata ?? {}) as Partial<Secret>;
   const entries = Object.entries((data ?? {}) as Record<string, unknown>);
   return { resourceVersion, annotations, data: new Map(entries.map(([key, value]) => [key, Buffer.from(String(value), "base64")])) };
-}
-
-export interface Refused {
-  readonly verb: string;
-  /** As RBAC names it, e.g. `secrets` or `podcertificaterequests/status`. */
-  readonly resource: string;
-  /** The object, or what is asked of it. */
-  readonly id: string;
-  /** Absent: the whole cluster. */
-  readonly namespace?: string | undefined;
-}
-
-/** Why the API server did not do it: the right that is missing and where, else its own words. */
-export function refusal({ verb, resource, id, namespace }: Refused, { status, message, retryable }: ApiFailure): Result<never> {
-  const where = namespace === undefined ? "in the whole cluster" : `in the namespace ${namespace}`;
-  if (status === 403)
-    return fail("Forbidden", `this account may not ${verb} ${resource} ${where} (${id}); grant it that verb, as the chart's roles do`);
-  const why = `the API server does not ${verb} ${resource} ${id}: ${message}`;
-  if (status === 404 && namespace !== undefined)
-    return fail("NotFound", `${why}; make the namespace ${namespace}, or name another with --own-namespace`);
-  return retryable ? failForNow("ApiServer", why) : fail("ApiServer", why);
 }

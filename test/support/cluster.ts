@@ -16,13 +16,18 @@ export interface Cluster {
   readonly server: string;
   /** A kubeconfig for another user: one that has no right until RBAC grants it. */
   kubeconfigFor(user: string): Promise<string>;
-  /** Stops the API server and starts it again on the same port, with what etcd holds. */
+  /** The PEM of the key that signs tokens of ServiceAccounts: for tokens that the API server itself would not give out. */
+  readonly signingKey: string;
+  stopServer(): Promise<void>;
+  /** Starts the API server again on the same port, with what etcd holds. */
+  startServer(): Promise<void>;
   restartServer(): Promise<void>;
   logs(): string;
   stop(): Promise<void>;
 }
 
 const ADMIN = "admin";
+const SIGNING_KEY = "service-accounts.key";
 
 /** Starts a cluster and waits until the API server says that it is ready: 2 to 4 seconds. `users` besides the administrator have no rights; `flags`: more for the API server. */
 export async function startCluster(
@@ -60,12 +65,20 @@ export async function startCluster(
     const ready = (process: Process) =>
       process.waitFor("readiness", async () => (await kubectl(["get", "--raw", "/readyz"], { kubeconfig })) === "ok", 60_000);
     await ready(apiServer);
-    const restartServer = async () => {
-      await apiServer.stop(2_000);
+    const stopServer = async () => void (await apiServer.stop(2_000));
+    const startAgain = async () => {
       apiServer = (await startServer(port)).process;
       await ready(apiServer);
     };
-    return { kubeconfig, server, kubeconfigFor, restartServer, logs: () => apiServer.logs(), stop };
+    return {
+      ...{ kubeconfig, server, kubeconfigFor, stop, stopServer, startServer: startAgain },
+      signingKey: await readFile(join(folder.path, SIGNING_KEY), "utf8"),
+      async restartServer() {
+        await stopServer();
+        await startAgain();
+      },
+      logs: () => apiServer.logs(),
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -93,7 +106,7 @@ async function serverFlags(folder: string, etcd: string, tokens: ReadonlyMap<str
   const certificates = join(folder, "certs");
   await mkdir(certificates);
   const keys = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const signingKey = join(folder, "service-accounts.key");
+  const signingKey = join(folder, SIGNING_KEY);
   await writeFile(signingKey, keys.privateKey.export({ type: "sec1", format: "pem" }), { mode: 0o600 });
   const tokenFile = join(folder, "tokens.csv");
   const lines = [...tokens].map(([user, token]) => `${token},${user},${user}${user === ADMIN ? ",system:masters" : ""}`);

@@ -1,7 +1,7 @@
 import { isRecord } from "../../../base/json.ts";
 import type { KubeApi } from "../../../model/kube.ts";
 import { fail, ok, type Result } from "../../../model/result.ts";
-import { refusal } from "../secret.ts";
+import { refusal } from "../../refusal.ts";
 
 /** The signer that pods name in their volumes. */
 export const SIGNER = "weir.dev/proxy";

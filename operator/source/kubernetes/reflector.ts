@@ -63,18 +63,19 @@ class CollectionReflector implements Reflector {
 
   /** The whole collection, page by page, and the version it had. */
   private async list(): Promise<string | ApiFailure> {
-    const { api, path, onList } = this.options;
+    const { api, path, onList, keep = (object) => object } = this.options;
+    const accept = this.accept("PartialObjectMetadataList");
     const objects: KubeObject[] = [];
     let next = "";
     for (;;) {
       const query = { ...this.query, limit: PAGE, ...(next === "" ? {} : { continue: next }) };
-      const page = await api.request({ path, query, signal: this.stopping.signal });
+      const page = await api.request({ path, query, ...accept, signal: this.stopping.signal });
       if (!page.ok) return page.error;
       const { items, metadata, apiVersion, kind } = page.value;
       for (const item of Array.isArray(items) ? items : []) {
         // Items of a list of built-in kinds come without their own kind.
         const object = { apiVersion, kind: typeof kind === "string" ? kind.replace(/List$/, "") : kind, ...(item as Fields) };
-        if (isKubeObject(object)) objects.push(object);
+        if (isKubeObject(object)) objects.push(keep(object));
       }
       const { continue: more, resourceVersion } = isFields(metadata) ? metadata : {};
       next = typeof more === "string" ? more : "";
@@ -93,7 +94,7 @@ class CollectionReflector implements Reflector {
       const since = clock.now();
       const timeoutSeconds = String(WATCH_SECONDS + Math.round(random() * WATCH_SECONDS));
       const query = { ...this.query, watch: "true", allowWatchBookmarks: "true", resourceVersion: last, timeoutSeconds };
-      const result = await api.watch({ path, query, signal }, ({ type, object }) => {
+      const result = await api.watch({ path, query, ...this.accept("PartialObjectMetadata"), signal }, ({ type, object }) => {
         if (!isFields(object.metadata) || typeof object.metadata.resourceVersion !== "string") return;
         last = object.metadata.resourceVersion;
         if (type !== "BOOKMARK" && type !== "ERROR" && isKubeObject(object)) bounded(() => onEvent(type, object), this.notTaken(object));
@@ -104,6 +105,10 @@ class CollectionReflector implements Reflector {
       if (!steady) await this.pause();
     }
     return undefined;
+  }
+
+  private accept(as: string): { readonly accept?: string } {
+    return this.options.metadataOnly === true ? { accept: `application/json;as=${as};g=meta.k8s.io;v=v1` } : {};
   }
 
   private notTaken(object?: KubeObject): (error: unknown) => void {

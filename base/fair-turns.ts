@@ -1,0 +1,60 @@
+/** Runs tasks a few at a time. Those who wait take turns by their key, so that one with many tasks does not hold up the others. */
+export interface FairTurns {
+  /** `undefined`, at once: too many tasks wait already, of this key or in all. Rejects as the task does. */
+  run<T>(key: string, task: () => Promise<T>): Promise<T | undefined>;
+}
+
+export interface FairTurnsOptions {
+  /** Tasks at once. */
+  readonly places: number;
+  /** Tasks that wait, in all and of one key. */
+  readonly waiting: number;
+  readonly waitingPerKey: number;
+}
+
+export function createFairTurns({ places, waiting, waitingPerKey }: FairTurnsOptions): FairTurns {
+  /** What begins the tasks that wait, by key; the key whose turn is next comes first. */
+  const lines = new Map<string, (() => void)[]>();
+  let running = 0;
+  let length = 0;
+
+  function beginNext(): void {
+    for (const [key, line] of lines) {
+      lines.delete(key);
+      const begin = line.shift();
+      if (line.length > 0) lines.set(key, line);
+      length -= 1;
+      begin?.();
+      return;
+    }
+  }
+
+  /** Resolves when a place is taken; false: too many wait. */
+  async function placed(key: string): Promise<boolean> {
+    if (running < places) {
+      running += 1;
+      return true;
+    }
+    const line = lines.get(key) ?? [];
+    if (length >= waiting || line.length >= waitingPerKey) return false;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    line.push(resolve);
+    lines.set(key, line);
+    length += 1;
+    await promise;
+    return true;
+  }
+
+  return {
+    async run(key, task) {
+      if (!(await placed(key))) return undefined;
+      try {
+        return await task();
+      } finally {
+        // A place that is handed on stays taken.
+        if (length > 0) beginNext();
+        else running -= 1;
+      }
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { openPodIdentity } from "../../cluster/index.ts";
+import type { Clock } from "../../model/clock.ts";
+import type { ClusterAccess } from "../../model/kube.ts";
+import type { Log } from "../../model/log.ts";
+import type { Metrics } from "../../model/metrics.ts";
+import { type Authenticator, createAuthenticator, type LiveTokens } from "../../xds/index.ts";
+
+export interface CallersOptions {
+  readonly tokens: LiveTokens | undefined;
+  /** The port asks for client certificates. */
+  readonly takesCertificates: boolean;
+  /** The trust domain of client certificates; `undefined`: any. */
+  readonly trustDomain: string | undefined;
+  /** `off`: no certificate is one of a pod's. */
+  readonly podCertificates: "auto" | "on" | "off";
+  /** What tokens of ServiceAccounts must be made for; `undefined`: none is taken. Needs a cluster. */
+  readonly tokenAudience: string | undefined;
+  /** A proxy must have an address of its pod. */
+  readonly checksPodAddress: boolean;
+  readonly cluster: ClusterAccess | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** Who calls the xDS port, by every way that its flags name. */
+export interface Callers {
+  /** `undefined`: nobody could answer, so nobody is asked. */
+  readonly authenticator: Authenticator | undefined;
+  /** Ends what it follows. */
+  stop(): Promise<void>;
+}
+
+export function createCallers(options: CallersOptions): Callers {
+  const { tokens, takesCertificates, trustDomain, tokenAudience, podCertificates, cluster } = options;
+  const { clock, log, metrics, checksPodAddress } = options;
+  const knowsPods = tokenAudience !== undefined || podCertificates !== "off";
+  const identity =
+    cluster === undefined || !knowsPods
+      ? undefined
+      : openPodIdentity({ cluster, audience: tokenAudience, checksAddress: checksPodAddress, clock, log, metrics, random: Math.random });
+  const certificates = takesCertificates ? { trustDomain } : undefined;
+  const isAsked = (tokens ?? certificates ?? identity?.reviewer) !== undefined;
+  return {
+    authenticator: isAsked ? createAuthenticator({ tokens, certificates, reviewer: identity?.reviewer, pods: identity?.pods }) : undefined,
+    stop: async () => identity?.stop(),
+  };
+}

@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createFairTurns } from "../../base/fair-turns.ts";
+import type { LivePod } from "../../model/identity.ts";
+import { silentLog } from "../../model/log.ts";
+import type { Result } from "../../model/result.ts";
+import { createFakeKube, failureOf } from "../testing/kube.ts";
+import { createPods } from "./pods.ts";
+
+const IP = "10.0.0.1";
+
+/** A Pod object `shop/web-1`. */
+function pod(
+  version: number,
+  changed: { uid?: string; labels?: Record<string, string>; ips?: string[]; phase?: string; hostNetwork?: boolean } = {},
+) {
+  const { uid = "u1", labels = { app: "web" }, ips = [IP], phase = "Running", hostNetwork = false } = changed;
+  return {
+    metadata: { name: "web-1", namespace: "shop", uid, resourceVersion: String(version), labels },
+    spec: { hostNetwork },
+    status: { phase, podIPs: ips.map((ip) => ({ ip })) },
+  };
+}
+
+/** Pods that are watched: the watch begins with the first that is asked for, which is not there. */
+async function start({ checksAddress = true } = {}) {
+  const kube = createFakeKube();
+  const timers: (() => void)[] = [];
+  const after = (_ms: number, run: () => void) => {
+    timers.push(run);
+    return () => {};
+  };
+  const clock = { now: () => 0, after };
+  const turns = createFairTurns({ places: 8, waiting: 10, waitingPerKey: 10 });
+  const pods = createPods({ ...kube, turns, checksAddress, clock, log: silentLog, random: () => 0 });
+  const absent = pods.find({ namespace: "shop", name: "absent", uid: "u" }, IP);
+  await kube.answer(failureOf(404));
+  assert.equal((await absent).ok, false);
+  const find = (uid = "u1", address = IP) => pods.find({ namespace: "shop", name: "web-1", uid }, address);
+  /** Finds the pod, which is read. */
+  const read = async (object = pod(10), uid?: string) => {
+    const found = find(uid);
+    await kube.answer(object);
+    return found;
+  };
+  return { kube, find, read, timers };
+}
+
+function must(found: Result<LivePod>): LivePod {
+  assert(found.ok, found.ok ? "" : found.error.message);
+  return found.value;
+}
+
+function told(pod: LivePod): string[] {
+  const all: string[] = [];
+  pod.onChange((what) => void all.push(what === "labels" ? Object.values(pod.labels).join() : what));
+  return all;
+}
+
+const why = (found: Result<unknown>) => (found.ok ? "found" : `${found.error.retryable ? "later" : "no"}: ${found.error.message}`);
+
+describe("the pod of a client", () => {
+  test("is read once, and found at once as long as it is watched", async () => {
+    const { kube, find, read } = await start();
+    kube.list([]);
+    const first = must(await read());
+    assert.deepEqual(first.labels, { app: "web" });
+    const again = find();
+    assert(!(again instanceof Promise));
+    assert.equal(must(again), first);
+    assert.equal(kube.count(), 2, "the one that is absent, and this one");
+    kube.trouble(failureOf(0));
+    assert(find() instanceof Promise, "what is not watched is read");
+  });
+
+  test("tells of new labels, and of nothing else that changes; an event that is older than what was read changes nothing", async () => {
+    const { kube, read } = await start();
+    kube.list([]);
+    const found = must(await read());
+    const changes = told(found);
+    kube.event("MODIFIED", pod(11));
+    kube.event("MODIFIED", pod(9, { labels: { app: "old" } }));
+    kube.event("MODIFIED", pod(100, { labels: { app: "pay" } }));
+    kube.event("MODIFIED", pod(99, { labels: { app: "late" } }));
+    assert.deepEqual(changes, ["pay"]);
+  });
+
+  test("is gone when it is deleted, and when another has its name: that one was read, or the watch says so and it is read", async () => {
+    const { kube, read } = await start();
+    kube.list([]);
+    const first = told(must(await read()));
+    kube.event("DELETED", pod(12));
+    assert.deepEqual(first, ["gone"]);
+    const second = told(must(await read(pod(20, { uid: "u2" }), "u2")));
+    const third = must(await read(pod(30, { uid: "u3" }), "u3"));
+    assert.deepEqual(second, ["gone"]);
+    const changes = told(third);
+    kube.event("DELETED", pod(29, { uid: "u2" }));
+    assert.deepEqual(changes, [], "the end of an older one comes late");
+    kube.event("ADDED", pod(40, { uid: "u4" }));
+    await kube.answer(pod(40, { uid: "u4" }));
+    assert.deepEqual(changes, ["gone"]);
+  });
+
+  test("that is older than the one of its name is refused, and takes nothing from it", async () => {
+    const { kube, read } = await start();
+    kube.list([]);
+    const now = told(must(await read(pod(20, { uid: "u2" }), "u2")));
+    assert.match(why(await read(pod(21, { uid: "u2" }), "u1")), /^no: .*shop\/web-1 that is gone: another one has its name now/);
+    assert.deepEqual(now, []);
+  });
+
+  test("that changes while it is read is read again", async () => {
+    const { kube, find } = await start();
+    kube.list([]);
+    const found = find();
+    await new Promise(setImmediate);
+    kube.event("DELETED", pod(11));
+    await kube.answer(pod(10));
+    await kube.answer(failureOf(404));
+    assert.match(why(await found), /^no: .*shop\/web-1, which is gone/);
+  });
+
+  test("must have the address of its client, unless it shares its node's or has none yet; an address that changed is read", async () => {
+    const { kube, find, read } = await start();
+    kube.list([]);
+    must(await read(pod(10, { ips: [IP, "fd00::1"] })));
+    assert(!(find("u1", "fd00::1") instanceof Promise));
+    const thief = find("u1", "10.0.0.66");
+    await kube.answer(pod(10));
+    assert.match(why(await thief), /^no: .*runs in the pod shop\/web-1, and 10.0.0.66 is not that pod's address; .*--any-pod-address/);
+    const moved = find("u1", "10.0.0.2");
+    await kube.answer(pod(11, { ips: ["10.0.0.2"] }));
+    must(await moved);
+    for (const changed of [{ ips: [] }, { hostNetwork: true }]) {
+      const other = await start();
+      other.kube.list([]);
+      const found = other.find("u1", "10.0.0.66");
+      await other.kube.answer(pod(10, changed));
+      must(await found);
+    }
+    const open = await start({ checksAddress: false });
+    open.kube.list([]);
+    const found = open.find("u1", "10.0.0.66");
+    await open.kube.answer(pod(10));
+    must(await found);
+  });
+
+  test("that has ended, is absent, or may not be read is told in words", async () => {
+    for (const [answer, words] of [
+      [pod(10, { phase: "Failed" }), /^no: .*which has ended/],
+      [failureOf(404), /^no: .*which is gone/],
+      [failureOf(403), /^later: the server could not ask/],
+      [failureOf(0), /^later: the server could not ask/],
+    ] as const) {
+      const { kube, find } = await start();
+      const found = find();
+      await kube.answer(answer);
+      assert.match(why(await found), words);
+    }
+  });
+
+  test("that is known is found while the API server is away", async () => {
+    const { kube, find, read } = await start();
+    kube.list([]);
+    const known = must(await read());
+    kube.trouble(failureOf(0));
+    const again = find();
+    await kube.answer(failureOf(0));
+    assert.equal(must(await again), known);
+    const thief = find("u1", "10.0.0.66");
+    await kube.answer(failureOf(0));
+    assert.match(why(await thief), /is not that pod's address/);
+  });
+
+  test("that a new list lacks is read before it counts as gone, until that is known; one of other labels has them", async () => {
+    const { kube, read, timers } = await start();
+    kube.list([]);
+    const changes = told(must(await read()));
+    kube.list([pod(50, { labels: { app: "pay" } })]);
+    assert.deepEqual(changes, ["pay"]);
+    kube.list([]);
+    await kube.answer(pod(50, { labels: { app: "pay" } }));
+    assert.deepEqual(changes, ["pay"], "it is younger than the list");
+    kube.list([]);
+    await kube.answer(failureOf(500));
+    timers.pop()?.();
+    await kube.answer(failureOf(404));
+    assert.deepEqual(changes, ["pay", "gone"]);
+  });
+});

@@ -1,0 +1,212 @@
+import { inBackground } from "../../base/boundary.ts";
+import type { FairTurns } from "../../base/fair-turns.ts";
+import { shared } from "../../base/shared.ts";
+import { createSingleFlight } from "../../base/single-flight.ts";
+import type { Clock } from "../../model/clock.ts";
+import type { LivePod, Pods, ProvedPod, Soon } from "../../model/identity.ts";
+import type { ClusterAccess, KubeObject, Reflector } from "../../model/kube.ts";
+import type { Log } from "../../model/log.ts";
+import { fail, failForNow, ok, type Result } from "../../model/result.ts";
+import { refusal } from "../refusal.ts";
+import { Trouble } from "../trouble.ts";
+import { type PodPlace, placeOf, stateOf, WatchedPod } from "./pod.ts";
+
+export interface PodsOptions extends ClusterAccess {
+  /** Shares out the requests to the API server among the addresses of clients. */
+  readonly turns: FairTurns;
+  /** A client must have an address of its pod. */
+  readonly checksAddress: boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** 0 to 1. */
+  readonly random: () => number;
+}
+
+/** The pods of the cluster. Only those that a client proved to run in are remembered. */
+export interface WatchedPods extends Pods {
+  /** Ends the watch, which began with the first pod that was asked for. */
+  stop(): Promise<void>;
+}
+
+const PATH = "/api/v1/pods";
+/** Beyond so many, those are forgotten in which no proxy has a stream. */
+const MAX_PODS = 10_000;
+/** How often a pod is read that changes while it is read. */
+const MAX_READS = 3;
+const CONFIRM_AGAIN_MS = 5_000;
+
+export function createPods(options: PodsOptions): WatchedPods {
+  return new PodDirectory(options);
+}
+
+/** What a read found, or why there is no such pod. */
+type Found = Result<WatchedPod>;
+
+class PodDirectory implements WatchedPods {
+  private readonly options: PodsOptions;
+  private readonly pods = new Map<string, WatchedPod>();
+  private readonly flights = createSingleFlight<Found>();
+  /** Pods that are being read, with what happened to them meanwhile. */
+  private readonly reading = new Map<string, { isOvertaken: boolean }>();
+  private reflector: Reflector | undefined;
+  private readonly watching: Trouble;
+  private readonly readingTrouble: Trouble;
+  /** What is known is what is: it was listed, and is watched since. */
+  private inStep = false;
+
+  constructor(options: PodsOptions) {
+    this.options = options;
+    const { clock, log } = options;
+    this.watching = new Trouble(log, clock, "pods cannot be watched: labels and ends of pods are not followed", "pods are watched again");
+    this.readingTrouble = new Trouble(log, clock, "pods of proxies cannot be read", "pods of proxies are read again");
+  }
+
+  async stop(): Promise<void> {
+    await this.reflector?.stop();
+  }
+
+  private watch(): Reflector {
+    const { api, follow, clock, log, random } = this.options;
+    return follow({
+      ...{ api, clock, log, random, path: PATH, metadataOnly: true, keep },
+      onList: (objects) => this.listed(objects),
+      onEvent: (type, object) => this.happened(type, object),
+      onTrouble: (failure) => {
+        this.inStep = failure === undefined && this.inStep;
+        if (failure === undefined) this.watching.over();
+        else this.watching.note(refusal({ verb: "list and watch", resource: "pods", id: "of proxies" }, failure).error.message);
+      },
+    });
+  }
+
+  find(proved: ProvedPod, address: string): Soon<Result<LivePod>> {
+    this.reflector ??= shared(() => this.watch());
+    const known = this.pods.get(idOf(proved));
+    if (this.inStep && known?.uid === proved.uid && known.place.addresses !== undefined) {
+      const admitted = this.admit(known, proved, address);
+      // It may have another address since.
+      if (admitted.ok) return admitted;
+    }
+    return this.read(proved, address);
+  }
+
+  private async read(proved: ProvedPod, address: string): Promise<Result<LivePod>> {
+    const id = idOf(proved);
+    const found = (await this.flights.run(id, () => this.readAnew(id, address))) ?? AWAY;
+    if (found.ok) return this.admit(found.value, proved, address);
+    const known = this.pods.get(id);
+    // As long as the API server is away, what was there is there.
+    return found.error.retryable && known?.uid === proved.uid ? this.admit(known, proved, address) : found;
+  }
+
+  private admit({ uid, place }: WatchedPod, proved: ProvedPod, address: string): Found {
+    const id = idOf(proved);
+    const pod = this.pods.get(id);
+    if (pod === undefined || uid !== proved.uid || pod.uid !== uid)
+      return fail("Unauthenticated", `this client proved that it runs in a pod ${id} that is gone: another one has its name now`);
+    if (place.isOver) return fail("Unauthenticated", `this client proved that it runs in the pod ${id}, which has ended`);
+    if (this.options.checksAddress && place.addresses instanceof Set && !place.addresses.has(address))
+      return fail("Unauthenticated", `this client proved that it runs in the pod ${id}, and ${address} is not that pod's address; ${NAT}`);
+    return ok(pod);
+  }
+
+  private async readAnew(id: string, address: string): Promise<Found> {
+    const { api, turns } = this.options;
+    const [namespace = "", name = ""] = id.split("/");
+    for (let count = 0; count < MAX_READS; count++) {
+      const state = { isOvertaken: false };
+      this.reading.set(id, state);
+      const read = await turns.run(address, () => api.request({ path: `/api/v1/namespaces/${namespace}/pods/${name}` }));
+      this.reading.delete(id);
+      if (read === undefined) return failForNow("Busy", "too many clients wait to be asked who they are; try again");
+      if (!read.ok && read.error.status === 404) return this.absent(id);
+      if (!read.ok) {
+        this.readingTrouble.note(refusal({ verb: "get", resource: "pods", id }, read.error).error.message);
+        return AWAY;
+      }
+      this.readingTrouble.over();
+      if (!state.isOvertaken) return ok(this.take(id, read.value as KubeObject, placeOf(read.value)));
+    }
+    return failForNow("Busy", `the pod ${id} changes all the time; try again`);
+  }
+
+  private absent(id: string): Found {
+    this.drop(id);
+    return fail("Unauthenticated", `this client proved that it runs in the pod ${id}, which is gone`);
+  }
+
+  /** What was read is what is: it takes the place of a pod of that name with another uid. */
+  private take(id: string, object: KubeObject, place: PodPlace): WatchedPod {
+    const state = stateOf(object);
+    const known = this.pods.get(id);
+    if (known?.uid === state.uid) {
+      known.place = place;
+      known.set(state);
+      return known;
+    }
+    this.drop(id);
+    const pod = new WatchedPod(state, place);
+    this.pods.set(id, pod);
+    if (this.pods.size > MAX_PODS) this.forget(pod);
+    return pod;
+  }
+
+  private forget(except: WatchedPod): void {
+    for (const [id, pod] of this.pods) if (pod !== except && !pod.isFollowed) this.pods.delete(id);
+  }
+
+  private drop(id: string): void {
+    const pod = this.pods.get(id);
+    if (pod === undefined) return;
+    this.pods.delete(id);
+    pod.tell("gone");
+  }
+
+  private happened(type: "ADDED" | "MODIFIED" | "DELETED", object: KubeObject): void {
+    const id = idOf(object.metadata);
+    const reading = this.reading.get(id);
+    if (reading !== undefined) reading.isOvertaken = true;
+    const pod = this.pods.get(id);
+    if (pod === undefined) return;
+    const isSame = pod.uid === object.metadata.uid;
+    if (isSame && type !== "DELETED") pod.set(stateOf(object));
+    else if (isSame) this.drop(id);
+    // An event of an older pod may come late, and one of a newer pod before it was asked for.
+    else if (type === "ADDED") this.confirm(id);
+  }
+
+  private listed(objects: readonly KubeObject[]): void {
+    this.inStep = true;
+    const there = new Map(objects.map((object) => [idOf(object.metadata), object]));
+    for (const [id, pod] of [...this.pods]) {
+      const object = there.get(id);
+      if (object !== undefined && object.metadata.uid === pod.uid) pod.set(stateOf(object));
+      // A pod may be younger than the list.
+      else this.confirm(id);
+    }
+  }
+
+  /** Reads a pod of which the watch says that it is gone, until it is known. */
+  private confirm(id: string): void {
+    const { log, clock } = this.options;
+    const again = (found: Found | undefined) => {
+      if (found?.ok !== false || !found.error.retryable || !this.pods.has(id)) return;
+      clock.after(CONFIRM_AGAIN_MS, () => this.confirm(id));
+    };
+    inBackground(this.flights.run(id, () => this.readAnew(id, "")).then(again), (error) =>
+      log.error("a pod could not be read", { pod: id, error: String(error) }),
+    );
+  }
+}
+
+const NAT = "if something between changes addresses, start weir serve with --any-pod-address";
+const AWAY = failForNow("Unavailable", "the server could not ask the API server for the pod of this client; try again");
+
+function idOf({ namespace = "", name }: { readonly namespace?: string; readonly name: string }): string {
+  return `${namespace}/${name}`;
+}
+
+/** A cluster may have many pods: while they are listed, no more is kept of each than is looked at. */
+function keep({ metadata: { name, namespace, uid, resourceVersion, labels } }: KubeObject): KubeObject {
+  return { metadata: { name, ...(namespace === undefined ? {} : { namespace }), uid, resourceVersion, labels } };
+}

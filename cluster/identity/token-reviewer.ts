@@ -1,0 +1,98 @@
+import { createHmac, randomBytes } from "node:crypto";
+import { setBounded } from "../../base/bounded-map.ts";
+import type { FairTurns } from "../../base/fair-turns.ts";
+import { createSingleFlight } from "../../base/single-flight.ts";
+import type { Clock } from "../../model/clock.ts";
+import type { ProxyIdentity, Soon, TokenReviewer } from "../../model/identity.ts";
+import type { KubeApi } from "../../model/kube.ts";
+import type { Log } from "../../model/log.ts";
+import { type Metrics, outcomeOf } from "../../model/metrics.ts";
+import { fail, failForNow, ok, type Result } from "../../model/result.ts";
+import { refusal } from "../refusal.ts";
+import { Trouble } from "../trouble.ts";
+import { type Claims, readClaims } from "./claims.ts";
+import { mismatch, readReview, reviewRequest } from "./token-review.ts";
+
+export interface TokenReviewerOptions {
+  readonly api: KubeApi;
+  /** What tokens must be made for. */
+  readonly audience: string;
+  /** Shares out the requests to the API server among the addresses of clients. */
+  readonly turns: FairTurns;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** Tokens that are known to be good: one for each of 10,000 proxies, and its successor. */
+const MAX_KNOWN = 20_000;
+/** Tokens that are known to be refused, and for how long: who comes again at once is told without asking, and a pod that is only just known to the API server soon comes in. */
+const MAX_REFUSED = 2_000;
+const REFUSED_MS = 5_000;
+
+interface Refused {
+  readonly why: string;
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+}
+
+/** Asks the API server whose a token is, once for each token: what it said is kept until the token ends. */
+export function createTokenReviewer(options: TokenReviewerOptions): TokenReviewer {
+  return new CachingReviewer(options);
+}
+
+class CachingReviewer implements TokenReviewer {
+  private readonly options: TokenReviewerOptions;
+  private readonly trouble: Trouble;
+  /** By the token's keyed hash: neither the token is kept, nor what could be looked up in a table. */
+  private readonly known = new Map<string, ProxyIdentity>();
+  private readonly refused = new Map<string, Refused>();
+  private readonly key = randomBytes(32);
+  private readonly flights = createSingleFlight<Result<ProxyIdentity>>();
+
+  constructor(options: TokenReviewerOptions) {
+    this.options = options;
+    this.trouble = new Trouble(options.log, options.clock, "tokens of proxies cannot be reviewed", "tokens of proxies are reviewed again");
+  }
+
+  review(token: string, address: string): Soon<Result<ProxyIdentity>> {
+    const { audience, clock } = this.options;
+    const claims = readClaims(token);
+    if (!claims.ok) return claims;
+    const wrong = mismatch(claims.value, audience);
+    if (wrong !== undefined) return fail("Unauthenticated", wrong);
+    const hash = createHmac("sha256", this.key).update(token).digest("base64");
+    const known = this.known.get(hash);
+    if (known?.until !== undefined && known.until > clock.now()) return ok(known);
+    const refused = this.refused.get(hash);
+    if (refused !== undefined && refused.until > clock.now()) return fail("Unauthenticated", refused.why);
+    return this.flights.run(hash, () => this.ask(token, hash, claims.value, address)).then((answer) => answer ?? AWAY);
+  }
+
+  private async ask(token: string, hash: string, claims: Claims, address: string): Promise<Result<ProxyIdentity>> {
+    const { api, audience, turns, clock, metrics } = this.options;
+    const answer = await turns.run(address, () => {
+      const ended = metrics.start("token_review");
+      return api.request(reviewRequest(token, audience)).then((done) => {
+        ended(outcomeOf(done));
+        return done;
+      });
+    });
+    if (answer === undefined) return failForNow("Busy", "too many clients wait to be asked who they are; try again");
+    if (!answer.ok) {
+      const asked = { verb: "create", resource: "tokenreviews.authentication.k8s.io", id: "who a proxy is" };
+      this.trouble.note(refusal(asked, answer.error).error.message);
+      return AWAY;
+    }
+    this.trouble.over();
+    const read = readReview(answer.value, audience, claims, clock.now());
+    if (read.ok) {
+      this.refused.delete(hash);
+      setBounded(this.known, hash, read.value, MAX_KNOWN);
+    } else setBounded(this.refused, hash, { why: read.error.message, until: clock.now() + REFUSED_MS }, MAX_REFUSED);
+    return read;
+  }
+}
+
+/** Why is in the log: a client could do nothing with it. */
+const AWAY = failForNow("Unavailable", "the server could not ask the API server who this client is; try again");
