@@ -1,12 +1,21 @@
 import { installDebianParts } from "./tools/debian.ts";
-import { installEnvoy } from "./tools/envoy.ts";
+import { ENVOY_VERSIONS, installEnvoy, installEnvoyVersion } from "./tools/envoy.ts";
 import { GO_TOOLS, installGoTool, NODE_GO_TOOLS } from "./tools/go.ts";
 import { lacksForNode } from "./tools/node-machine.ts";
 import { ToolError } from "./tools/run.ts";
 
-/** Fetches or builds every real part that the tests need, one line each. Throws a ToolError on the first that cannot be had. */
+/**
+ * Fetches or builds every real part that the tests need, one line each. Throws a ToolError on the first that cannot be had; a version of Envoy other than the one
+ * that everything runs on may be missing: its tests are skipped by name.
+ */
 export async function installTools(print: (line: string) => void): Promise<void> {
   await timed("envoy", installEnvoy, print);
+  for (const version of ENVOY_VERSIONS) {
+    await timed(`envoy ${version}`, () => installEnvoyVersion(version), print).catch((error: unknown) => {
+      if (!(error instanceof ToolError)) throw error;
+      print(`${`envoy ${version}`.padEnd(23)} ${error.message}`);
+    });
+  }
   for (const tool of GO_TOOLS) await timed(tool, () => installGoTool(tool), print);
   const lacks = await lacksForNode();
   if (lacks !== undefined) return print(`no node of Kubernetes on this machine, so nothing that runs one: ${lacks}`);

@@ -35,6 +35,8 @@ export interface WeirOptions {
   readonly flags?: readonly string[];
   /** Added to its environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Asks the read API with this token. */
+  readonly token?: string;
   /** The `bin/weir` to run, where that is not this checkout's. */
   readonly bin?: string;
 }
@@ -44,9 +46,14 @@ export function startWeir(options: WeirOptions): Promise<Weir> {
   return startOnReservedPort(async (xdsPort) => start(xdsPort, await reservePort(), options));
 }
 
-async function start(xdsPort: number, httpPort: number, { source, data, cwd, flags = [], env, bin = WEIR }: WeirOptions): Promise<Weir> {
+async function start(
+  xdsPort: number,
+  httpPort: number,
+  { source, data, cwd, flags = [], env, token, bin = WEIR }: WeirOptions,
+): Promise<Weir> {
   const url = `http://127.0.0.1:${httpPort}`;
   const addresses = ["--xds-address", `127.0.0.1:${xdsPort}`, "--http-address", `127.0.0.1:${httpPort}`];
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   let running: Process;
   const launch = async () => {
     const options = { name: "weir serve", ...(cwd === undefined ? {} : { cwd }), ...(env === undefined ? {} : { env }) };
@@ -57,7 +64,7 @@ async function start(xdsPort: number, httpPort: number, { source, data, cwd, fla
   await launch();
 
   async function read<T>(path: string): Promise<T> {
-    const response = await fetch(`${url}/api/v1/${path}`, { signal: AbortSignal.timeout(5_000) });
+    const response = await fetch(`${url}/api/v1/${path}`, { headers, signal: AbortSignal.timeout(5_000) });
     if (!response.ok) throw new Error(`GET /api/v1/${path}: ${response.status}`);
     return (await response.json()) as T;
   }
