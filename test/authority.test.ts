@@ -15,6 +15,7 @@ import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
 import { eventually } from "./support/process.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 
+const DOCS = new URL("../docs/cluster.md", import.meta.url);
 const OPERATOR = "operator";
 let cluster: Cluster;
 
@@ -133,6 +134,9 @@ describe("an authority in a Secret", () => {
     const annotate = (text: string) => kubectl(["annotate", "secret", "weir-authority", "-n", namespace, "--overwrite", text], cluster);
     await annotate("weir.dev/rotate=1");
     await eventually("both count", async () => seen().every((one) => one === "2 old"));
+    const [, template = ""] = /weir-authority -o go-template='(.*)'$/m.exec(await readFile(DOCS, "utf8")) ?? [];
+    const printed = await kubectl(["get", "secret", "weir-authority", "-n", namespace, "-o", `go-template=${template}`], cluster);
+    assert.equal(printed, all[0]?.current(), "the command in docs/cluster.md prints the bundle");
     // Somebody who does not want to wait for a quarter of an hour sets the time that the Secret tells.
     await annotate("weir.dev/next-signs-at=2026-01-01T00:00:00Z");
     await eventually("the new one signs", async () => seen().every((one) => one === "2 new"));
