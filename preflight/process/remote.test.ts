@@ -190,8 +190,8 @@ describe("a prover that listens", () => {
   });
 
   test("does not start with less memory than modules need", async (t) => {
-    const server = await listenProvers({ path: await socketPath(t), log: silentLog, memoryMb: 200 });
-    assert.match(server.ok ? "" : server.error.message, /leaves 200 MiB for proofs; raise it by 56 MiB or more/);
+    const server = await listenProvers({ path: await socketPath(t), log: silentLog, memoryMb: 40 });
+    assert.match(server.ok ? "" : server.error.message, /leaves 40 MiB for proofs; raise it by 56 MiB or more/);
   });
 
   test("gives a module no more memory than there is for all of them", async (t) => {
