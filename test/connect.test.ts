@@ -84,14 +84,24 @@ before(async () => {
 
 const authority = createAuthority("weir");
 
-/** The folders of one proxy: the token of its namespace, and the ConfigMap `weir-client` of the documentation as a volume. */
+/** The folder of one proxy: the token of its namespace, and the ConfigMap that the documented command prints, as volumes. */
 async function clientFolder(t: TestContext, namespace: string): Promise<string> {
   const temp = await createTempFolder("client");
   t.after(temp.remove);
-  const { data } = (await createSnippets("README")).yaml("weir-client");
-  for (const [name, text] of Object.entries({ ...data, "ca.crt": authority.cert, token: `${namespace}-${TOKEN}` }))
+  const { data } = parse(await printedConfigMap());
+  for (const [name, text] of Object.entries({ ...data, token: `${namespace}-${TOKEN}` }))
     await writeFile(join(temp.path, name), inFolder(String(text), temp.path));
   return temp.path;
+}
+
+let printed: Promise<string> | undefined;
+
+function printedConfigMap(): Promise<string> {
+  printed ??= createSnippets("README").then((page) => {
+    const [, command = ""] = /^weir (.*?) \|/m.exec(page.text("in-cluster")) ?? [];
+    return weir(command.replace("ca.crt", join(folder, "ca.crt")).split(" "));
+  });
+  return printed;
 }
 
 const inFolder = (text: string, path: string) => text.replaceAll("/etc/weir", path).replaceAll("/var/run/secrets/weir.dev", path);
@@ -223,7 +233,7 @@ describe("Envoy Gateway", () => {
       const own = bootstrap.static_resources.clusters.find(({ name }: Loose) => name === "xds_cluster");
       delete own.transport_socket;
       own.load_assignment.endpoints[0].lb_endpoints[0].endpoint.address.socket_address.address = "127.0.0.1";
-      const { listener, route, cluster, assignment } = await printed();
+      const { listener, route, cluster, assignment } = await ofGateway();
       const [added, patch] = here(page.yaml("envoypatchpolicy"), way, client).spec.jsonPatches;
       assert.deepEqual(
         [added.type, added.operation.op, added.operation.path, added.operation.value.name],
@@ -242,7 +252,7 @@ describe("Envoy Gateway", () => {
   }
 
   /** What Envoy Gateway prints for a Gateway with a listener `http` and a route of `www.example.com`, as its patches see it. */
-  async function printed() {
+  async function ofGateway() {
     const dump = async (what: string) => (await parsed("envoyGateway", `from-gateway-api-to-xds.${what}.yaml`)).xds["default/eg"];
     const named = (name: string) => (resource: Loose) => [resource.name, resource.cluster_name].includes(name);
     const listeners = protoNames(
@@ -447,7 +457,6 @@ describe("what the API server of a cluster says of the snippets", () => {
   const accepts = (object: unknown) => kube(["create", "--dry-run=server", "--validate=strict", "-f", "-"], stringify(object));
 
   for (const [page, names] of Object.entries({
-    README: ["weir-client"],
     istio: ["configmap", "envoyfilter"],
     "envoy-gateway": ["envoyproxy", "envoypatchpolicy"],
   })) {
@@ -457,6 +466,10 @@ describe("what the API server of a cluster says of the snippets", () => {
       });
     }
   }
+
+  test("README.md: the ConfigMap that the documented command prints", async () => {
+    assert.match(await accepts(parse(await printedConfigMap())), /created \(server dry run\)/);
+  });
 
   test("a snippet that has a field too many, or of the wrong type, is refused", async () => {
     const filter = (await createSnippets("istio")).yaml("envoyfilter");
