@@ -45,11 +45,16 @@ export interface TokenReviewer {
 
 /** The pods of the cluster. */
 export interface Pods {
-  /** Finds the pod that a client proved to run in. Fails as `review` does: it is gone, another one has its name now, or it does not have the address of the client. */
+  /**
+   * Finds the pod that a client proved to run in. `address`: the IP address of the client. Fails as `review` does: the pod is gone, another one has its name now, or it
+   * does not have that address and proved itself by what can be copied.
+   */
   find(proved: ProvedPod, address: string): Soon<Result<LivePod>>;
 }
 
 export interface ProvedPod {
+  /** By a token, which whoever sees it can send too. */
+  readonly byToken: boolean;
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;

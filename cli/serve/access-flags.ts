@@ -68,7 +68,7 @@ export const accessFlags = {
   },
   "any-pod-address": {
     type: "boolean",
-    help: "let a proxy come from another address than its pod's: something between them changes addresses (NAT, a mesh)",
+    help: "let a token come from another address than its pod's: something between them changes addresses (NAT, a mesh)",
     env: "WEIR_ANY_POD_ADDRESS",
   },
   "health-address": {
@@ -95,7 +95,7 @@ export interface Access {
   readonly tokenFile: string | undefined;
   /** What tokens of ServiceAccounts must be made for; `undefined`: none is taken. */
   readonly tokenAudience: string | undefined;
-  /** A proxy must have an address of its pod. */
+  /** A proxy that proved its pod by a token must have an address of that pod. */
   readonly checksPodAddress: boolean;
   readonly trustDomain: string | undefined;
   readonly health: Address | undefined;

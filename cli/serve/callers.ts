@@ -15,7 +15,7 @@ export interface CallersOptions {
   readonly podCertificates: "auto" | "on" | "off";
   /** What tokens of ServiceAccounts must be made for; `undefined`: none is taken. Needs a cluster. */
   readonly tokenAudience: string | undefined;
-  /** A proxy must have an address of its pod. */
+  /** A proxy that proved its pod by a token must have an address of that pod. */
   readonly checksPodAddress: boolean;
   readonly cluster: ClusterAccess | undefined;
   readonly clock: Clock;

@@ -55,7 +55,7 @@ export interface ServeOptions {
   readonly tokenFile: string | undefined;
   /** What tokens of ServiceAccounts must be made for; `undefined`: none is taken. */
   readonly tokenAudience: string | undefined;
-  /** A proxy that runs in a pod must have an address of that pod. */
+  /** A proxy that proved its pod by a token must have an address of that pod. */
   readonly checksPodAddress: boolean;
   /** The trust domain of client certificates; `undefined`: any. */
   readonly trustDomain: string | undefined;

@@ -11,7 +11,7 @@ export interface PodIdentityOptions {
   readonly cluster: ClusterAccess;
   /** What tokens must be made for; `undefined`: tokens are not reviewed. */
   readonly audience: string | undefined;
-  /** A client must have an address of its pod. */
+  /** A client that proved its pod by a token must have an address of that pod. */
   readonly checksAddress: boolean;
   readonly clock: Clock;
   readonly log: Log;

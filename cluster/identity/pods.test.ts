@@ -33,10 +33,10 @@ async function start({ checksAddress = true } = {}) {
   const clock = { now: () => 0, after };
   const turns = createFairTurns({ places: 8, waiting: 10, waitingPerKey: 10 });
   const pods = createPods({ ...kube, turns, checksAddress, clock, log: silentLog, random: () => 0 });
-  const absent = pods.find({ namespace: "shop", name: "absent", uid: "u" }, IP);
+  const absent = pods.find({ namespace: "shop", name: "absent", uid: "u", byToken: true }, IP);
   await kube.answer(failureOf(404));
   assert.equal((await absent).ok, false);
-  const find = (uid = "u1", address = IP) => pods.find({ namespace: "shop", name: "web-1", uid }, address);
+  const find = (uid = "u1", address = IP, byToken = true) => pods.find({ namespace: "shop", name: "web-1", uid, byToken }, address);
   /** Finds the pod, which is read. */
   const read = async (object = pod(10), uid?: string) => {
     const found = find(uid);
@@ -129,6 +129,7 @@ describe("the pod of a client", () => {
     const thief = find("u1", "10.0.0.66");
     await kube.answer(pod(10));
     assert.match(why(await thief), /^no: .*runs in the pod shop\/web-1, and 10.0.0.66 is not that pod's address; .*--any-pod-address/);
+    assert.equal(why(await find("u1", "10.0.0.66", false)), "found", "a certificate's key cannot be copied from where it is used");
     const moved = find("u1", "10.0.0.2");
     await kube.answer(pod(11, { ips: ["10.0.0.2"] }));
     must(await moved);

@@ -14,7 +14,7 @@ import { type PodPlace, placeOf, stateOf, WatchedPod } from "./pod.ts";
 export interface PodsOptions extends ClusterAccess {
   /** Shares out the requests to the API server among the addresses of clients. */
   readonly turns: FairTurns;
-  /** A client must have an address of its pod. */
+  /** A client that proved its pod by a token must have an address of that pod. */
   readonly checksAddress: boolean;
   readonly clock: Clock;
   readonly log: Log;
@@ -105,7 +105,7 @@ class PodDirectory implements WatchedPods {
     if (pod === undefined || uid !== proved.uid || pod.uid !== uid)
       return fail("Unauthenticated", `this client proved that it runs in a pod ${id} that is gone: another one has its name now`);
     if (place.isOver) return fail("Unauthenticated", `this client proved that it runs in the pod ${id}, which has ended`);
-    if (this.options.checksAddress && place.addresses instanceof Set && !place.addresses.has(address))
+    if (this.options.checksAddress && proved.byToken && place.addresses instanceof Set && !place.addresses.has(address))
       return fail("Unauthenticated", `this client proved that it runs in the pod ${id}, and ${address} is not that pod's address; ${NAT}`);
     return ok(pod);
   }

@@ -57,16 +57,19 @@ export function createAuthenticator({ tokens, reviewer, certificates, pods }: Au
   }
 
   /** Adds the pod, where it proved one. */
-  function withPod(proved: Result<Identity>, address: string): Soon<Result<Identity>> {
+  function withPod(proved: Result<Identity>, { address, authorization }: Proofs): Soon<Result<Identity>> {
     if (pods === undefined || !proved.ok || proved.value.role === "reader") return proved;
     const { podUid: uid, namespace, nodeId: name } = proved.value;
     if (uid === undefined || name === undefined) return proved;
     const identity: ProxyIdentity = proved.value;
-    return after(pods.find({ namespace, name, uid }, hostOf(address)), (pod) => (pod.ok ? ok({ ...identity, pod: pod.value }) : pod));
+    const byToken = takesTokens && authorization !== undefined;
+    return after(pods.find({ namespace, name, uid, byToken }, hostOf(address)), (pod) =>
+      pod.ok ? ok({ ...identity, pod: pod.value }) : pod,
+    );
   }
 
   return {
-    authenticate: (proofs, now) => after(identify(proofs, now), (proved) => withPod(proved, proofs.address)),
+    authenticate: (proofs, now) => after(identify(proofs, now), (proved) => withPod(proved, proofs)),
     onChange: (listener) => tokens?.onChange(listener) ?? (() => {}),
   };
 }
