@@ -25,7 +25,9 @@ const encoder = new TextEncoder();
 /** Fans `views`' changes out as server-sent events. https://html.spec.whatwg.org/multipage/server-sent-events.html */
 export function createEventStream(views: Views, limits: EventLimits): EventStream {
   const readers = new Set<Reader>();
-  const unsubscribe = views.onEvent((event) => broadcast(encode(event)));
+  const unsubscribe = views.onEvent((event) => {
+    if (readers.size > 0) broadcast(encode(event));
+  });
   const timer = setInterval(() => broadcast(": still here\n\n"), limits.keepAliveMs);
   timer.unref();
 

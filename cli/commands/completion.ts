@@ -9,7 +9,7 @@ export const completion = defineCommand({
   summary: "Print a script that lets a shell complete weir's commands, flags and names",
   about: `Put the line of your shell into its start-up file (~/.bashrc, ~/.zshrc, ~/.config/fish/config.fish). In zsh it stands after compinit.
 
-    The script asks weir itself: names of filters, namespaces and proxies come from where the flags on the line, or the environment, say that the fleet is.`,
+    The script asks weir itself: names of filters, namespaces and proxies come from where the flags on the line, or the environment, say that the filters are.`,
   args: { shell: { value: "SHELL", help: "the shell that completes", choices: SHELLS } },
   flags: {},
   examples: [
