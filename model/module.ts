@@ -69,6 +69,9 @@ export interface ModuleRegistry extends StoreSource {
   pullUrl(url: string, sha256: Digest, options: PullOptions): Promise<Result<Module>>;
   /** True when the store holds the module: its file was verified before in this process, or is now. Keeps no bytes in memory. */
   has(wasmDigest: Digest): Promise<boolean>;
-  /** Digests that are never evicted: those of all revisions in use. Replaces the previous set. */
-  retain(digests: ReadonlySet<Digest>): void;
+  /**
+   * Digests that are never evicted: those of all revisions in use; `undefined`: they are not all known, so nothing is evicted. They are asked for when something
+   * must go: there may be hundreds of thousands. To be called again when they have changed.
+   */
+  retain(needed: () => ReadonlySet<Digest> | undefined): void;
 }

@@ -85,10 +85,10 @@ class StoringRegistry implements ModuleRegistry {
     if (!opened.ok) return opened;
     const { repository, identity } = opened.value;
     const claim: Claim = { namespace, source: repository.name, digest };
-    const isKept = kept?.byNamespace(digest) === true;
+    const isKept = () => kept?.byNamespace(digest) === true;
     const found = async () => {
       const known = await this.stored("manifests", digest);
-      return known !== undefined && (isKept || known.from.includes(claim.source)) ? known : undefined;
+      return known !== undefined && (known.from.includes(claim.source) || isKept()) ? known : undefined;
     };
     const entered = await gate.enter(claim, opened.value, signal);
     const known = entered.ok ? await found() : undefined;
@@ -113,7 +113,7 @@ class StoringRegistry implements ModuleRegistry {
     if (known !== undefined) return ok(known.value);
     const get: Get = (own) => turns.run(namespace, () => fetchUrl(httpOptions(this.options), url, sha256, limits.moduleBytes, own));
     const pulled = await this.fetch({ space: "urls", claim, identity: "", asking, get });
-    if (!pulled.ok) return this.orLeft(claim, pulled, kept?.byNamespace(sha256) === true, found);
+    if (!pulled.ok) return this.orLeft(claim, pulled, () => kept?.byNamespace(sha256) === true, found);
     gate.admit(claim);
     return pulled;
   }
@@ -126,19 +126,19 @@ class StoringRegistry implements ModuleRegistry {
     return this.store.has(wasmDigest);
   }
 
-  retain(digests: ReadonlySet<Digest>): void {
-    this.store.retain(digests);
+  retain(needed: () => ReadonlySet<Digest> | undefined): void {
+    this.store.retain(needed);
   }
 
   /** After a failure: what the store has, if the namespace keeps it and the failure says nothing about access. */
   private async orLeft(
     claim: Claim,
     failed: { readonly ok: false; readonly error: Failure },
-    isKept: boolean,
+    isKept: () => boolean,
     found: () => Promise<Delivered<Module> | undefined>,
   ): Promise<Result<Module>> {
     this.gate.failed(claim, failed.error);
-    const left = isKept && this.gate.isAway(claim, failed.error) ? await found() : undefined;
+    const left = this.gate.isAway(claim, failed.error) && isKept() ? await found() : undefined;
     return left === undefined ? failed : ok(left.value);
   }
 
@@ -165,6 +165,8 @@ class StoringRegistry implements ModuleRegistry {
   private async checkShare(digest: Digest, { namespace, kept }: PullOptions): Promise<Failure | undefined> {
     if (kept === undefined || kept.byFilter(digest)) return undefined;
     const limit = this.options.maxNamespaceBytes ?? 8 * 2 ** 30;
+    // One namespace has no more than all of them, and its modules take long to list.
+    if ((await this.store.bytes()) < limit) return undefined;
     const used = await this.store.bytes(kept.modules());
     if (used < limit) return undefined;
     const what = `revisions of namespace ${namespace} keep ${printBytes(used)} of modules; the limit is ${printBytes(limit)}`;

@@ -160,14 +160,18 @@ test("the store is told what to keep once the revisions of all filters were read
       return revisions(...args);
     },
   });
-  const told: number[] = [];
-  Object.assign(world.registry, { retain: (digests: ReadonlySet<string>) => void told.push(digests.size) });
+  const told: (number | undefined)[] = [];
+  Object.assign(world.registry, { retain: (needed: () => ReadonlySet<string> | undefined) => void told.push(needed()?.size) });
   const done = world.restart();
   await world.run();
   gate.resolve();
   await done;
   await world.run();
-  assert.equal(told[0], 4, "told to drop what a filter needs that was not read back yet");
+  assert.equal(
+    told.find((size) => size !== undefined),
+    4,
+    "told to drop what a filter needs that was not read back yet",
+  );
 });
 
 test("going back to stable by hand does not wait for the status", async () => {

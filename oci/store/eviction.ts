@@ -47,8 +47,13 @@ export interface EvictOptions {
   readonly log: Log;
 }
 
-/** Removes modules beyond the limit, and the records that lead to them. */
-export async function evict(blobs: Blobs, records: Records, options: EvictOptions, retained: ReadonlySet<Digest>): Promise<void> {
+/** Removes modules beyond the limit, and the records that lead to them. What is `needed` is asked for last; `undefined`: it is not known, and all stay. */
+export async function evict(
+  blobs: Blobs,
+  records: Records,
+  options: EvictOptions,
+  needed: () => ReadonlySet<Digest> | undefined,
+): Promise<void> {
   const { directory, log } = options;
   const sizes = await blobs.sizes();
   if (sizes.size === 0) return;
@@ -58,7 +63,6 @@ export async function evict(blobs: Blobs, records: Records, options: EvictOption
   if (bytes <= maxBytes) return;
   // When each was used last is on the disk alone.
   const stored = await blobs.list();
-  const keep = new Set(retained);
   const leads: { kind: "manifests" | "urls"; name: Digest; wasmDigest: Digest }[] = [];
   for (const kind of ["manifests", "urls"] as const) {
     for (const { name, record } of await records.list(kind)) {
@@ -66,6 +70,9 @@ export async function evict(blobs: Blobs, records: Records, options: EvictOption
       if (typeof wasmDigest === "string" && isDigest(wasmDigest)) leads.push({ kind, name, wasmDigest });
     }
   }
+  const retained = needed();
+  if (retained === undefined) return;
+  const keep = new Set(retained);
   for (const { name, wasmDigest } of leads) if (retained.has(name)) keep.add(wasmDigest);
   const evicted = new Set(chooseEvictions(stored, maxBytes, keep).map(({ digest }) => digest));
   for (const digest of evicted) await blobs.remove(digest);

@@ -44,8 +44,11 @@ export interface Store {
   read(wasmDigest: Digest): Promise<Uint8Array | undefined>;
   /** True when the module's file is there and verified, earlier or now. Keeps no bytes in memory. */
   has(wasmDigest: Digest): Promise<boolean>;
-  /** Digests of manifests or modules to keep. Nothing is evicted before the first call, since only then it is known what is needed. */
-  retain(digests: ReadonlySet<Digest>): void;
+  /**
+   * Gives the digests of manifests or modules to keep when something must go; `undefined`: they are not all known. Nothing is evicted before the first call, since only
+   * then it is known what is needed.
+   */
+  retain(needed: () => ReadonlySet<Digest> | undefined): void;
   /** Bytes of modules on disk, of all or of these. */
   bytes(of?: ReadonlySet<Digest>): Promise<number>;
   /** Resolves when the running evictions are done. */
@@ -59,7 +62,7 @@ export function createStore(options: StoreOptions): Store {
   const { log } = options;
   const records = createRecords(options);
   const blobs = createBlobs(options);
-  let retained: ReadonlySet<Digest> | undefined;
+  let needed: (() => ReadonlySet<Digest> | undefined) | undefined;
   let evicting: Promise<void> = Promise.resolve();
   /** Set while an eviction waits for its turn: modules that came since. */
   let newest: Set<Digest> | undefined;
@@ -78,9 +81,9 @@ export function createStore(options: StoreOptions): Store {
     newest = new Set([...(newest ?? []), ...came]);
     if (isWaiting) return;
     const run = async () => {
-      const keep = new Set([...(retained ?? []), ...(newest ?? [])]);
+      const own = newest;
       newest = undefined;
-      if (retained !== undefined) await evict(blobs, await settledRecords(), options, keep);
+      if (needed !== undefined) await evict(blobs, await settledRecords(), options, () => needed?.()?.union(own ?? new Set()));
     };
     evicting = evicting.then(run).catch((error) => log.warn("eviction failed", { error: String(error) }));
   }
@@ -113,8 +116,8 @@ export function createStore(options: StoreOptions): Store {
     },
     read: (digest) => blobs.read(digest),
     has: (digest) => blobs.has(digest),
-    retain(digests) {
-      retained = digests;
+    retain(given) {
+      needed = given;
       evictSoon();
     },
     async bytes(of) {

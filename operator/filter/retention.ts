@@ -22,7 +22,7 @@ export function createRetention(
 
   function retain(): void {
     isDue = false;
-    if (isWhole()) registry.retain(records.digests());
+    registry.retain(() => (isWhole() ? records.digests() : undefined));
   }
 
   return {
