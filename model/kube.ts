@@ -20,6 +20,8 @@ export interface ApiRequest {
   readonly contentType?: string;
   /** Default `application/json`. */
   readonly accept?: string;
+  /** Bytes of the answer; a larger one is a failure with reason `AnswerTooLarge`. Default 64 MiB. */
+  readonly maxBytes?: number;
   readonly signal?: AbortSignal;
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { after, before, describe, test } from "node:test";
 import { KubeConfig } from "@kubernetes/client-node";
 import { systemClock } from "../model/clock.ts";
@@ -87,6 +88,8 @@ async function watch(space: string, options: { user?: string; port?: number; tim
   };
 }
 
+const FILTER = { apiVersion: "weir.dev/v1alpha1", kind: "WasmFilter" };
+
 const manifest = (space: string, name: string, image = "a/b:1") => `apiVersion: weir.dev/v1alpha1
 kind: WasmFilter
 metadata: {name: ${name}, namespace: ${space}}
@@ -117,6 +120,22 @@ const revision = (number: number, more: Partial<Revision> = {}): Revision => ({
 });
 
 describe("WasmFilters", () => {
+  test("large objects are listed in small pages, and the event loop goes on meanwhile", async (t) => {
+    const space = await namespace("large");
+    const text = "x".repeat(1_000_000);
+    for (let index = 0; index < 24; index++) {
+      const object = { ...FILTER, metadata: { name: `f${index}`, namespace: space }, spec: { image: "a/b:1", config: text } };
+      await kube(["create", "-f", "-"], JSON.stringify(object));
+    }
+    const delay = monitorEventLoopDelay({ resolution: 1 });
+    delay.enable();
+    const { source } = await watch(space);
+    delay.disable();
+    assert.equal(source.filters().size, 24);
+    assert.ok([...source.filters().values()].every(({ spec }) => spec.config === text));
+    t.diagnostic(`24 objects of 1 MB: the event loop stood still for ${Math.round(delay.max / 1e6)} ms at most`);
+  });
+
   test("lists, follows what is made, changed and removed, and tells which filters it was", async () => {
     const space = await namespace("follow");
     await apply(space, "a");

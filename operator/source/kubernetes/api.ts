@@ -15,6 +15,12 @@ export interface KubeApiOptions {
 /** No object is larger than etcd's request limit of 1.5 MiB; a line far beyond it is no event. */
 const MAX_LINE = 16 * 1024 * 1024;
 
+/** Bytes of an answer, unless a request says less. */
+const MAX_ANSWER = 64 * 1024 * 1024;
+
+/** Reason of the failure where an answer has more bytes than it may. */
+export const TOO_LARGE = "AnswerTooLarge";
+
 /** Codes of a connection that the other side closed. */
 const CLOSED: ReadonlySet<string> = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
 
@@ -63,7 +69,8 @@ export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 
       const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]);
       try {
         const response = await sendAgain(request, signal);
-        const text = await response.body.text();
+        const text = await textOf(response, request.maxBytes ?? MAX_ANSWER);
+        if (text === undefined) return tooLarge(server, request.maxBytes ?? MAX_ANSWER);
         const body = parse(text);
         return response.httpStatusCode < 300 && body !== undefined ? ok(body) : refused(response.httpStatusCode, body);
       } catch (error) {
@@ -95,6 +102,20 @@ export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 
       }
     },
   };
+}
+
+/** The whole body; `undefined` if it has more bytes than that, and then it is not read to its end. */
+async function textOf(response: ResponseContext, maxBytes: number): Promise<string | undefined> {
+  const stream = response.body.stream();
+  if (stream === null) return "";
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    size += chunk.byteLength;
+    if (size > maxBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 /** Each byte is looked at once, however many chunks a line comes in. */
@@ -132,6 +153,11 @@ function refused(status: number, body: Fields | undefined): { readonly ok: false
   const reason = typeof body?.reason === "string" && /^[A-Z][A-Za-z]+$/.test(body.reason) ? body.reason : `Http${status}`;
   const message = typeof body?.message === "string" && body.message !== "" ? body.message : `the API server answered ${status}`;
   return { ok: false, error: { status, reason, message, retryable: status === 429 || status >= 500 || status === 409 } };
+}
+
+function tooLarge(server: string, maxBytes: number): { readonly ok: false; readonly error: ApiFailure } {
+  const message = `the API server ${server} answered with more than ${maxBytes} bytes`;
+  return { ok: false, error: { status: 0, reason: TOO_LARGE, message, retryable: true } };
 }
 
 function unreachable(server: string, why: string): { readonly ok: false; readonly error: ApiFailure } {

@@ -2,8 +2,8 @@ import { type BackoffPolicy, backoff } from "../../../base/backoff.ts";
 import { bounded } from "../../../base/boundary.ts";
 import type { ApiFailure, Fields, KubeObject, Reflector, ReflectorOptions } from "../../../model/kube.ts";
 import { isFields } from "../../parse/defaults.ts";
+import { listAll } from "./pages.ts";
 
-const PAGE = "500";
 const PAUSE: BackoffPolicy = { firstMs: 200, longestMs: 30_000, jitter: [0.5, 1] };
 /** After a watch that lasted this long the backoff starts again from the shortest delay. */
 const STEADY_MS = 5_000;
@@ -61,28 +61,19 @@ class CollectionReflector implements Reflector {
     this.firstList.resolve();
   }
 
-  /** The whole collection, page by page, and the version it had. */
+  /** Hands out the whole collection, and gives the version it had. */
   private async list(): Promise<string | ApiFailure> {
     const { api, path, onList, keep = (object) => object } = this.options;
-    const accept = this.accept("PartialObjectMetadataList");
-    const objects: KubeObject[] = [];
-    let next = "";
-    for (;;) {
-      const query = { ...this.query, limit: PAGE, ...(next === "" ? {} : { continue: next }) };
-      const page = await api.request({ path, query, ...accept, signal: this.stopping.signal });
-      if (!page.ok) return page.error;
-      const { items, metadata, apiVersion, kind } = page.value;
-      for (const item of Array.isArray(items) ? items : []) {
-        // Items of a list of built-in kinds come without their own kind.
-        const object = { apiVersion, kind: typeof kind === "string" ? kind.replace(/List$/, "") : kind, ...(item as Fields) };
-        if (isKubeObject(object)) objects.push(keep(object));
-      }
-      const { continue: more, resourceVersion } = isFields(metadata) ? metadata : {};
-      next = typeof more === "string" ? more : "";
-      if (next !== "") continue;
-      bounded(() => onList(objects), this.notTaken());
-      return String(resourceVersion ?? "");
-    }
+    const request = { path, query: this.query, ...this.accept("PartialObjectMetadataList"), signal: this.stopping.signal };
+    const listed = await listAll(api, request, (item, { apiVersion, kind }) => {
+      // Items of a list of built-in kinds come without their own kind.
+      const object = { apiVersion, kind: typeof kind === "string" ? kind.replace(/List$/, "") : kind, ...item };
+      return isKubeObject(object) ? keep(object) : undefined;
+    });
+    if (!listed.ok) return listed.error;
+    const { items, resourceVersion } = listed.value;
+    bounded(() => onList(items), this.notTaken());
+    return resourceVersion;
   }
 
   /** Watches from `version` until a watch fails. */

@@ -7,7 +7,10 @@ import { fail, ok, type Result } from "../../../model/result.ts";
 import { type Revision, withoutSecretText } from "../../../model/revision.ts";
 import { type Fields, isFields } from "../../parse/defaults.ts";
 import { fromRecord } from "../revision-record.ts";
+import { listAll } from "./pages.ts";
 
+/** Answers without anything but metadata. https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables */
+const METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 export const UID_LABEL = "weir.dev/filter-uid";
 
 /**
@@ -27,10 +30,9 @@ export function createRevisionStore({ api, log }: { api: KubeApi; log: Log }): R
   const collection = ({ namespace }: FilterKey): string => `/apis/apps/v1/namespaces/${encodeURIComponent(namespace)}/controllerrevisions`;
 
   /** All ControllerRevisions of the object, as they are. */
-  async function items(key: FilterKey, uid: string): Promise<Result<readonly Fields[]>> {
-    const found = await api.request({ path: collection(key), query: { labelSelector: `${UID_LABEL}=${uid}` } });
-    if (!found.ok) return found;
-    return ok(Array.isArray(found.value.items) ? found.value.items.filter(isFields) : []);
+  async function items(key: FilterKey, uid: string, accept = "application/json"): Promise<Result<readonly Fields[]>> {
+    const found = await listAll(api, { path: collection(key), query: { labelSelector: `${UID_LABEL}=${uid}` }, accept }, (item) => item);
+    return found.ok ? ok(found.value.items) : found;
   }
 
   async function removeNamed(key: FilterKey, name: string): Promise<Result<void>> {
@@ -79,10 +81,12 @@ export function createRevisionStore({ api, log }: { api: KubeApi; log: Log }): R
       return removeNamed(key, revisionName(key, uid, revision.number));
     },
     async remove(key, uid, number) {
-      const found = await items(key, uid);
+      // Their data may be large, and their names say which they are.
+      const found = await items(key, uid, METADATA);
       if (!found.ok) return found;
-      for (const item of found.value) {
-        const removed = item.revision === number ? await removeNamed(key, nameOf(item)) : ok(undefined);
+      const first = revisionName(key, uid, number);
+      for (const name of found.value.map(nameOf)) {
+        const removed = name === first || name.startsWith(`${first}-`) ? await removeNamed(key, name) : ok(undefined);
         if (!removed.ok) return removed;
       }
       return ok(undefined);
