@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { startEnvoy } from "./support/envoy.ts";
 import { type Kubernetes, lacksForNode, POD_CERTIFICATES, startKubernetes } from "./support/kubernetes/index.ts";
 import { appContainer, appPod, namespace } from "./support/kubernetes/pods.ts";
+import { reservePort } from "./support/ports.ts";
 import { eventually } from "./support/process.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 import { startWeir, type Weir, weir } from "./support/weir.ts";
@@ -27,7 +28,11 @@ before(async () => {
   server = await startWeir({
     source: ["--kubeconfig", cluster.kubeconfig],
     data: join(folder.path, "data"),
-    flags: ["--xds-tls", "auto", "--key-store", "secret", "--own-namespace", "weir-system", "--pod-certificates", "on"],
+    flags: [
+      ...["--xds-tls", "auto", "--xds-name", "weir.weir-system.svc", "--key-store", "secret", "--own-namespace", "weir-system"],
+      // Nothing is injected here: pods are told of authorities by a Weir that injects.
+      ...["--pod-certificates", "on", "--webhook-address", `127.0.0.1:${await reservePort()}`, "--proxy-image", "r.example/envoy:1"],
+    ],
   });
 });
 
@@ -106,7 +111,8 @@ test("a pod with a key that Envoy does not take is told why", needsNode, async (
     async () => {
       const { items } = await cluster.get(["podcertificaterequests", "-n", "shop"]);
       return items.find(
-        ({ spec, status }: { spec: { podName: string }; status?: object }) => spec.podName === "odd" && status !== undefined,
+        ({ spec, status }: { spec: { podName: string }; status?: { conditions?: unknown } }) =>
+          spec.podName === "odd" && status?.conditions !== undefined,
       );
     },
     30_000,
