@@ -1,3 +1,4 @@
+import { isRecord } from "../../base/json.ts";
 import type { ProxyIdentity } from "../../model/identity.ts";
 import type { ApiRequest, Fields } from "../../model/kube.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
@@ -54,7 +55,7 @@ function only(values: unknown, shape: RegExp): string | undefined {
 }
 
 function fieldsOf(value: unknown): Fields {
-  return typeof value === "object" && value !== null ? (value as Fields) : {};
+  return isRecord(value) ? value : {};
 }
 
 function refuse(why: string): Result<never> {

@@ -2,6 +2,6 @@ export { podCredentials } from "./containers.ts";
 export { type Injection, type InjectionSettings, inject } from "./inject.ts";
 export { INJECT } from "./names.ts";
 export { patchOf } from "./patch.ts";
-export { isFields, readPod } from "./pod.ts";
+export { readPod } from "./pod.ts";
 export { type NamespaceView, namespaceView } from "./wishes.ts";
 export { type InjectedObject, injectObject, type Looked } from "./workloads.ts";

@@ -1,3 +1,4 @@
+import { isRecord } from "../../base/json.ts";
 import type { Fields } from "../../model/kube.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 
@@ -36,13 +37,13 @@ const MAX_PAIRS = 10_000;
 
 /** Looks at a pod that anyone may have written. Fails with `InvalidPod`, naming the field; what injection does not use is left for the API server to judge. */
 export function readPod(value: unknown): Result<Pod> {
-  if (!isFields(value)) return invalid("is no object");
+  if (!isRecord(value)) return invalid("is no object");
   const { metadata = {}, spec } = value;
-  if (!isFields(metadata)) return invalid("metadata is no object");
+  if (!isRecord(metadata)) return invalid("metadata is no object");
   for (const name of ["labels", "annotations"]) {
     if (!isOptional(metadata[name], isTexts)) return invalid(`metadata.${name} is no map of texts`);
   }
-  if (!isFields(spec)) return invalid("spec is no object");
+  if (!isRecord(spec)) return invalid("spec is no object");
   if (!isContainers(spec.containers)) return invalid("spec.containers is no list of containers with names and ports");
   if (!isOptional(spec.initContainers, isContainers)) return invalid("spec.initContainers is no list of containers with names and ports");
   if (!isOptional(spec.volumes, isNamed)) return invalid("spec.volumes is no list of volumes with names");
@@ -54,22 +55,18 @@ function withoutNulls(fields: Fields): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
 }
 
-export function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function isOptional(value: unknown, is: (value: unknown) => boolean): boolean {
   return value === undefined || value === null || is(value);
 }
 
 function isTexts(value: unknown): boolean {
-  if (!isFields(value)) return false;
+  if (!isRecord(value)) return false;
   const entries = Object.values(value);
   return entries.length <= MAX_PAIRS && entries.every((entry) => typeof entry === "string");
 }
 
 function isNamed(value: unknown): value is readonly (Fields & { name: string })[] {
-  return Array.isArray(value) && value.length <= MAX_CONTAINERS && value.every((one) => isFields(one) && typeof one.name === "string");
+  return Array.isArray(value) && value.length <= MAX_CONTAINERS && value.every((one) => isRecord(one) && typeof one.name === "string");
 }
 
 function isContainers(value: unknown): boolean {
@@ -81,7 +78,7 @@ function arePorts(value: unknown): boolean {
 }
 
 function isContainerPort(value: unknown): boolean {
-  if (!isFields(value) || !isPort(value.containerPort)) return false;
+  if (!isRecord(value) || !isPort(value.containerPort)) return false;
   return [value.name, value.protocol].every((text) => isOptional(text, (one) => typeof one === "string"));
 }
 

@@ -1,8 +1,9 @@
+import { isRecord } from "../../base/json.ts";
 import type { Fields } from "../../model/kube.ts";
 import type { InboundPort, ProbeRoute } from "../../model/pod-proxy.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { GRPC_PROBE_PORT, MAX_GRPC_PROBES, READY_PORT } from "./names.ts";
-import { type Container, isFields, isPort, type PodSpec } from "./pod.ts";
+import { type Container, isPort, type PodSpec } from "./pod.ts";
 
 /** Where a container has what the kubelet calls it by. */
 const PROBES = ["startupProbe", "readinessProbe", "livenessProbe"];
@@ -28,7 +29,7 @@ export function rewriteProbes(spec: PodSpec, inbound: readonly InboundPort[]): R
       routes.push(route);
       return aimAt(check, route);
     };
-    const probes = PROBES.flatMap((name) => (isFields(container[name]) ? [[name, add(name, container[name])]] : []));
+    const probes = PROBES.flatMap((name) => (isRecord(container[name]) ? [[name, add(name, container[name])]] : []));
     return { ...container, ...Object.fromEntries(probes), ...lifecycleOf(container, add) };
   };
   const isSidecar = ({ restartPolicy }: Container) => restartPolicy === "Always";
@@ -44,10 +45,10 @@ export function rewriteProbes(spec: PodSpec, inbound: readonly InboundPort[]): R
 }
 
 function lifecycleOf({ lifecycle }: Container, add: (place: string, check: Fields) => Fields): Fields {
-  if (!isFields(lifecycle)) return {};
+  if (!isRecord(lifecycle)) return {};
   const hooks = HOOKS.flatMap((name) => {
     const hook = lifecycle[name];
-    return isFields(hook) && isFields(hook.httpGet) ? [[name, add(name, hook)]] : [];
+    return isRecord(hook) && isRecord(hook.httpGet) ? [[name, add(name, hook)]] : [];
   });
   return { lifecycle: { ...lifecycle, ...Object.fromEntries(hooks) } };
 }
@@ -66,15 +67,15 @@ function routeOf(
     const elsewhere = typeof target.host === "string" && target.host !== "";
     return port !== undefined && captured.has(port) && !elsewhere ? port : undefined;
   };
-  if (isFields(httpGet) && (httpGet.scheme ?? "HTTP") === "HTTP") {
+  if (isRecord(httpGet) && (httpGet.scheme ?? "HTTP") === "HTTP") {
     const app = at(httpGet);
     return app === undefined ? undefined : { kind: "http", path, app, appPath: pathOf(httpGet), rewriteHost: !hasHost(httpGet) };
   }
-  if (isFields(tcpSocket)) {
+  if (isRecord(tcpSocket)) {
     const app = at(tcpSocket);
     return app === undefined ? undefined : { kind: "tcp", path, app };
   }
-  if (!isFields(grpc)) return undefined;
+  if (!isRecord(grpc)) return undefined;
   const app = at(grpc);
   if (app === undefined) return undefined;
   if (!grpcPorts.includes(app)) grpcPorts.push(app);
@@ -100,5 +101,5 @@ function pathOf({ path }: Fields): string {
 
 function hasHost({ httpHeaders }: Fields): boolean {
   if (!Array.isArray(httpHeaders)) return false;
-  return httpHeaders.some((header) => isFields(header) && typeof header.name === "string" && header.name.toLowerCase() === "host");
+  return httpHeaders.some((header) => isRecord(header) && typeof header.name === "string" && header.name.toLowerCase() === "host");
 }

@@ -1,7 +1,8 @@
+import { isRecord } from "../../base/json.ts";
 import { clip, escapeText } from "../../base/text.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { EXCLUDE_PORTS, INJECT, PORTS, PROXY_CPU, PROXY_IMAGE, PROXY_LOG_LEVEL, PROXY_MEMORY, SLOTS } from "./names.ts";
-import { isFields, isPort, type PodMetadata } from "./pod.ts";
+import { isPort, type PodMetadata } from "./pod.ts";
 
 /** What a namespace says: of its labels and annotations. */
 export interface NamespaceView {
@@ -12,12 +13,12 @@ export interface NamespaceView {
 
 /** Reads a Namespace object; `undefined` fields of it are empty. */
 export function namespaceView(name: string, object: unknown): NamespaceView {
-  const metadata = isFields(object) && isFields(object.metadata) ? object.metadata : {};
+  const metadata = isRecord(object) && isRecord(object.metadata) ? object.metadata : {};
   return { name, labels: textsOf(metadata.labels), annotations: textsOf(metadata.annotations) };
 }
 
 function textsOf(value: unknown): Readonly<Record<string, string>> {
-  if (!isFields(value)) return {};
+  if (!isRecord(value)) return {};
   return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === "string"));
 }
 

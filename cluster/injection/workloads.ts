@@ -1,7 +1,8 @@
+import { isRecord } from "../../base/json.ts";
 import type { Fields } from "../../model/kube.ts";
 import { ok, type Result } from "../../model/result.ts";
 import { type Injection, type InjectionSettings, inject } from "./inject.ts";
-import { isFields, readPod } from "./pod.ts";
+import { readPod } from "./pod.ts";
 import type { NamespaceView } from "./wishes.ts";
 
 /** Kinds that make pods, and where in them the template is. */
@@ -41,7 +42,7 @@ export function injectObject(
   settings: InjectionSettings,
   depth = 0,
 ): Result<InjectedObject> {
-  if (!isFields(object) || typeof object.kind !== "string") return ok({ object, looked: [] });
+  if (!isRecord(object) || typeof object.kind !== "string") return ok({ object, looked: [] });
   if (object.kind === "List" && Array.isArray(object.items) && depth < MAX_DEPTH) {
     const looked: Looked[] = [];
     const items: unknown[] = [];
@@ -57,7 +58,7 @@ export function injectObject(
   const path = Object.hasOwn(TEMPLATES, object.kind) ? TEMPLATES[object.kind] : undefined;
   const template = path === undefined ? undefined : at(object, path);
   if (path === undefined || template === undefined) return ok({ object, looked: [] });
-  const { namespace, name } = isFields(object.metadata) ? object.metadata : {};
+  const { namespace, name } = isRecord(object.metadata) ? object.metadata : {};
   const view = namespaceOf(typeof namespace === "string" ? namespace : undefined);
   const what = `${object.kind} ${view.name}/${typeof name === "string" ? name : "?"}`;
   const pod = readPod(template);
@@ -68,7 +69,7 @@ export function injectObject(
 }
 
 function at(value: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>((inner, name) => (isFields(inner) ? inner[name] : undefined), value);
+  return path.reduce<unknown>((inner, name) => (isRecord(inner) ? inner[name] : undefined), value);
 }
 
 function replaced(object: Fields, [name, ...path]: readonly string[], value: Fields): Fields {
