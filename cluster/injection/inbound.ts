@@ -1,7 +1,7 @@
 import type { InboundPort } from "../../model/pod-proxy.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { ADMIN_PORT, CAPTURE_PORT, GRPC_PROBE_PORT, MAX_GRPC_PROBES, PORTS, READY_PORT } from "./names.ts";
-import type { Container, ContainerPort, Pod } from "./pod.ts";
+import { type ContainerPort, isSidecar, type Pod } from "./pod.ts";
 import type { Mapping, NamespaceView, Wishes } from "./wishes.ts";
 
 /** How requests come to the Envoy of a pod. Without ports there is nothing for it to do. */
@@ -54,14 +54,10 @@ export function inboundOf(pod: Pod, wishes: Wishes, namespace: NamespaceView): R
   return ok(inbound);
 }
 
-/** Containers that run beside each other: sidecars too, which are init containers that stay. */
-export function runningContainers({ spec }: Pod): Container[] {
-  const sidecars = (spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always");
-  return [...sidecars, ...spec.containers];
-}
-
-function declaredPorts(pod: Pod): ContainerPort[] {
-  const all = runningContainers(pod).flatMap(({ ports }) => ports ?? []);
+/** Those of containers that run beside each other: sidecars too. */
+function declaredPorts({ spec }: Pod): ContainerPort[] {
+  const running = [...(spec.initContainers ?? []).filter(isSidecar), ...spec.containers];
+  const all = running.flatMap(({ ports }) => ports ?? []);
   return all.filter(({ protocol }) => (protocol ?? "TCP") === "TCP");
 }
 

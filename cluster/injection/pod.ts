@@ -30,6 +30,11 @@ export interface ContainerPort extends Fields {
   readonly protocol?: string;
 }
 
+/** A sidecar is an init container that stays. https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/ */
+export function isSidecar({ restartPolicy }: Container): boolean {
+  return restartPolicy === "Always";
+}
+
 /** More than any pod that the API server stores can hold, and little enough to look at. */
 const MAX_CONTAINERS = 1_000;
 const MAX_PORTS = 1_000;

@@ -3,7 +3,7 @@ import type { Fields } from "../../model/kube.ts";
 import type { InboundPort, ProbeRoute } from "../../model/pod-proxy.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { GRPC_PROBE_PORT, MAX_GRPC_PROBES, READY_PORT } from "./names.ts";
-import { type Container, isPort, type PodSpec } from "./pod.ts";
+import { type Container, isPort, isSidecar, type PodSpec } from "./pod.ts";
 
 /** Where a container has what the kubelet calls it by. */
 const PROBES = ["startupProbe", "readinessProbe", "livenessProbe"];
@@ -32,7 +32,6 @@ export function rewriteProbes(spec: PodSpec, inbound: readonly InboundPort[]): R
     const probes = PROBES.flatMap((name) => (isRecord(container[name]) ? [[name, add(name, container[name])]] : []));
     return { ...container, ...Object.fromEntries(probes), ...lifecycleOf(container, add) };
   };
-  const isSidecar = ({ restartPolicy }: Container) => restartPolicy === "Always";
   const containers = spec.containers.map(rewrite);
   const initContainers = spec.initContainers?.map((one) => (isSidecar(one) ? rewrite(one) : one));
   if (grpcPorts.length > MAX_GRPC_PROBES) {
