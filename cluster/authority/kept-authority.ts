@@ -137,8 +137,7 @@ class KeptAuthority implements Authority {
 
   private watched(failure: ApiFailure | undefined): void {
     const { namespace, log } = this.options;
-    const refused = failure && refusal({ verb: "watch", resource: "secrets", id: this.store.id, namespace }, failure);
-    const error = refused?.ok === false ? refused.error.message : undefined;
+    const error = failure && refusal({ verb: "watch", resource: "secrets", id: this.store.id, namespace }, failure).error.message;
     if (error === undefined) log.info("the Secret of the authority is watched again", { object: `Secret ${this.store.id}` });
     else if (error !== this.unwatched) log.warn("the Secret of the authority cannot be watched", { error });
     this.unwatched = error;

@@ -98,8 +98,8 @@ class Signer {
       onEvent: (type, object) => this.saw(type, object),
       onTrouble: (failure) => {
         if (failure === undefined) return;
-        const refused = refusal({ verb: "watch", resource: "podcertificaterequests", id: `of ${SIGNER}` }, failure);
-        this.tell("pod certificates cannot be watched", refused.ok ? "" : refused.error.message);
+        const { error } = refusal({ verb: "watch", resource: "podcertificaterequests", id: `of ${SIGNER}` }, failure);
+        this.tell("pod certificates cannot be watched", error.message);
       },
     });
   }
