@@ -8,7 +8,7 @@ import type { Authority } from "./authority.ts";
 import { AUTHORITY_SECRET, decodeAuthority, encodeAuthority, ROTATE } from "./authority-secret.ts";
 import { type CertificateFiles, createAuthority } from "./certificate.ts";
 import { type AuthorityState, bundleOf, CA_VALID_MS, endOf, nextStep, take } from "./rotation.ts";
-import { createSecretStore, type Secret, type SecretStore, secretOf } from "./secret.ts";
+import { createSecretStore, readOrMake, type Secret, type SecretStore, secretOf } from "./secret.ts";
 
 export interface KeptAuthorityOptions {
   readonly api: KubeApi;
@@ -32,25 +32,14 @@ const MOST_STEPS = 8;
  * too. Fails when it cannot be read or made, or has ended and cannot be rotated.
  */
 export async function openKeptAuthority(options: KeptAuthorityOptions): Promise<Result<Authority>> {
-  const { api, namespace, before, clock } = options;
+  const { api, namespace, before, clock, log } = options;
   const store = createSecretStore(api, namespace, AUTHORITY_SECRET);
-  const found = await store.read();
-  if (!found.ok) return found;
-  let secret = found.value;
-  if (secret === undefined) {
-    const old = await before();
-    if (!old.ok) return old;
-    const made = await store.create(encodeAuthority({ signing: old.value ?? newAuthority(clock) }));
-    if (!made.ok) return made;
-    secret = made.value;
-    options.log.info("the authority is in a Secret", {
-      object: `Secret ${store.id}`,
-      from: old.value === undefined ? "made now" : "--data",
-    });
-  }
-  const state = decodeAuthority(secret, store.id);
+  const contentOf = (signing = newAuthority(clock)) => encodeAuthority({ signing });
+  const secret = await readOrMake(store, { what: "the authority", before, contentOf, log });
+  if (!secret.ok) return secret;
+  const state = decodeAuthority(secret.value, store.id);
   if (!state.ok) return state;
-  const authority = new KeptAuthority(options, store, secret, state.value);
+  const authority = new KeptAuthority(options, store, secret.value, state.value);
   const advanced = await authority.advance();
   if (endOf(authority.signing().cert) <= clock.now()) {
     const why = advanced.ok ? "its clock or this one is wrong" : advanced.error.message;
@@ -58,7 +47,7 @@ export async function openKeptAuthority(options: KeptAuthorityOptions): Promise<
   }
   const begins = new X509Certificate(authority.signing().cert).validFromDate;
   if (begins.getTime() > clock.now())
-    options.log.warn("the authority is not valid yet by this clock; compare the clocks", { begins: begins.toISOString() });
+    log.warn("the authority is not valid yet by this clock; compare the clocks", { begins: begins.toISOString() });
   return ok(authority);
 }
 

@@ -3,7 +3,7 @@ import { PRIVATE_KEY_BYTES } from "../../base/keyring.ts";
 import type { KubeApi } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import { createSecretStore } from "./secret.ts";
+import { createSecretStore, readOrMake } from "./secret.ts";
 
 /** Name of the Secret with the private key. */
 export const PRIVATE_KEY_SECRET = "weir-private-key";
@@ -22,18 +22,10 @@ export interface PrivateKeyOptions {
  */
 export async function privateKeySecret({ api, namespace, log, before }: PrivateKeyOptions): Promise<Result<Uint8Array>> {
   const store = createSecretStore(api, namespace, PRIVATE_KEY_SECRET);
-  const found = await store.read();
-  if (!found.ok) return found;
-  let secret = found.value;
-  if (secret === undefined) {
-    const old = await before();
-    if (!old.ok) return old;
-    const made = await store.create({ data: { [FIELD]: old.value ?? randomBytes(PRIVATE_KEY_BYTES) }, immutable: true });
-    if (!made.ok) return made;
-    secret = made.value;
-    log.info("the private key is in a Secret", { object: `Secret ${store.id}`, from: old.value === undefined ? "made now" : "--data" });
-  }
-  const key = secret.data.get(FIELD);
+  const contentOf = (key: Uint8Array = randomBytes(PRIVATE_KEY_BYTES)) => ({ data: { [FIELD]: key }, immutable: true });
+  const secret = await readOrMake(store, { what: "the private key", before, contentOf, log });
+  if (!secret.ok) return secret;
+  const key = secret.value.data.get(FIELD);
   if (key?.length === PRIVATE_KEY_BYTES) return ok(key);
   const what = `the Secret ${store.id} has ${key?.length ?? 0} bytes in "${FIELD}", a private key has ${PRIVATE_KEY_BYTES}`;
   return fail("PrivateKey", `${what}; restore it from a backup, or remove it and a new one is made`);

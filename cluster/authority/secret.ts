@@ -1,4 +1,5 @@
 import type { ApiFailure, Fields, KubeApi } from "../../model/kube.ts";
+import type { Log } from "../../model/log.ts";
 import { failForNow, ok, type Result } from "../../model/result.ts";
 import { refusal } from "../refusal.ts";
 
@@ -65,6 +66,28 @@ export function createSecretStore(api: KubeApi, namespace: string, name: string)
     },
   };
   return store;
+}
+
+/** What a Secret holds that is not there yet. */
+export interface FirstContent<T> {
+  /** What it is of, for the log. */
+  readonly what: string;
+  /** What this Weir had before it kept it in a Secret; `undefined`: nothing. */
+  readonly before: () => Promise<Result<T | undefined>>;
+  readonly contentOf: (before: T | undefined) => SecretContent;
+  readonly log: Log;
+}
+
+/** The Secret that is there, or else is made now. Two that start at once get the same one. */
+export async function readOrMake<T>(store: SecretStore, { what, before, contentOf, log }: FirstContent<T>): Promise<Result<Secret>> {
+  const found = await store.read();
+  if (!found.ok) return found;
+  if (found.value !== undefined) return ok(found.value);
+  const old = await before();
+  if (!old.ok) return old;
+  const made = await store.create(contentOf(old.value));
+  if (made.ok) log.info(`${what} is in a Secret`, { object: `Secret ${store.id}`, from: old.value === undefined ? "made now" : "--data" });
+  return made;
 }
 
 function encoded({ data }: SecretContent): Record<string, string | null> {
