@@ -138,7 +138,7 @@ export interface Facts {
   readonly injected: Fact<readonly Namespace[]>;
   /** Pods of those namespaces. */
   readonly workloads: Fact<readonly Pod[]>;
-  /** Whether the API server knows pod certificates and trust bundles. */
+  /** Whether the API server knows pod certificates and trust bundles, in versions that Weir knows. */
   readonly podCertificates: Fact<boolean>;
   readonly claims: readonly { readonly name: string; readonly found: Fact<Claim>; readonly use: Fact<VolumeUse> | undefined }[];
 }

@@ -1,5 +1,6 @@
 import type { ApiFailure, KubeApi } from "../../model/kube.ts";
 import { failForNow, ok, type Result } from "../../model/result.ts";
+import { findPodCertificates } from "../authority/pod-certificates/discovery.ts";
 import type { Claim, Deployment, EndpointSlice, Fact, Facts, Namespace, Pod, VolumeUse, Webhook } from "./facts.ts";
 import type { Crd } from "./narrowing.ts";
 import { FLEET_RIGHTS, WEBHOOK_CONFIGURATION, WEIRS_RIGHTS } from "./rights.ts";
@@ -34,7 +35,7 @@ export async function gather({ api, namespace, kinds, now }: GatherOptions): Pro
     ask.list<Pod>(`/api/v1/namespaces/${namespace}/pods`, SELECTOR),
     ask<Webhook>(`/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${configurationOf(here, namespace)}`),
     ask.list<Namespace>("/api/v1/namespaces", LABELLED),
-    readPodCertificates(ask),
+    findPodCertificates(api),
   ]);
   const labelled = injected.ok ? injected.value.map(({ metadata }) => metadata.name) : [];
   const [weirs, endpoints, trial, workloads, claims] = await Promise.all([
@@ -60,7 +61,7 @@ export async function gather({ api, namespace, kinds, now }: GatherOptions): Pro
     trial,
     injected,
     workloads,
-    podCertificates,
+    podCertificates: podCertificates.ok ? ok(podCertificates.value !== undefined) : podCertificates,
     claims,
   };
 }
@@ -160,16 +161,6 @@ async function readWorkloads(ask: Ask, namespaces: readonly string[]): Promise<F
   const lists = await Promise.all(namespaces.slice(0, MOST_NAMESPACES).map((name) => ask.list<Pod>(`/api/v1/namespaces/${name}/pods`)));
   const refused = lists.find(({ ok }) => !ok);
   return refused ?? ok(lists.flatMap((list) => (list.ok ? list.value : [])));
-}
-
-/** Whether any served version of the group has both resources. */
-async function readPodCertificates(ask: Ask): Promise<Fact<boolean>> {
-  const group = await ask<{ versions?: readonly { groupVersion?: string }[] }>("/apis/certificates.k8s.io");
-  if (!group.ok) return group;
-  const versions = (group.value.versions ?? []).map(({ groupVersion }) => groupVersion ?? "").slice(0, 8);
-  const lists = await Promise.all(versions.map((version) => ask<{ resources?: readonly { name?: string }[] }>(`/apis/${version}`)));
-  const names = new Set(lists.flatMap((list) => (list.ok ? (list.value.resources ?? []).map(({ name }) => name) : [])));
-  return ok(names.has("podcertificaterequests") && names.has("clustertrustbundles"));
 }
 
 async function readClaims(ask: Ask, namespace: string, pods: readonly Pod[]): Promise<Facts["claims"]> {

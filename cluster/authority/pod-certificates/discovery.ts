@@ -1,5 +1,5 @@
-import type { Fields, KubeApi } from "../../../model/kube.ts";
-import { failForNow, ok, type Result } from "../../../model/result.ts";
+import type { ApiFailure, Fields, KubeApi } from "../../../model/kube.ts";
+import { ok, type Result } from "../../../model/result.ts";
 
 const GROUP = "certificates.k8s.io";
 /** The newest first. */
@@ -15,13 +15,16 @@ export interface PodCertificateApi {
  * Where the cluster offers PodCertificateRequests and ClusterTrustBundles; `undefined`: it does not offer both. Fails when the cluster cannot be asked. A kubelet whose
  * feature gates are off mounts an empty folder without a word, so nothing but discovery tells.
  */
-export async function findPodCertificates(api: KubeApi): Promise<Result<PodCertificateApi | undefined>> {
+export async function findPodCertificates(api: KubeApi): Promise<Result<PodCertificateApi | undefined, ApiFailure>> {
   const found: { requests?: string; bundles?: string } = {};
   for (const version of VERSIONS) {
     const groupVersion = `${GROUP}/${version}`;
     const listed = await api.request({ path: `/apis/${groupVersion}` });
     if (!listed.ok && listed.error.status === 404) continue;
-    if (!listed.ok) return failForNow("Discovery", `${groupVersion} cannot be discovered: ${listed.error.message}`);
+    if (!listed.ok) {
+      const message = `${groupVersion} cannot be discovered: ${listed.error.message}`;
+      return { ok: false, error: { ...listed.error, reason: "Discovery", message, retryable: true } };
+    }
     const names = namesOf(listed.value);
     if (names.has("podcertificaterequests")) found.requests ??= groupVersion;
     if (names.has("clustertrustbundles")) found.bundles ??= groupVersion;
