@@ -1,6 +1,7 @@
 import type { ApiFailure, KubeApi } from "../../model/kube.ts";
 import { failForNow, ok, type Result } from "../../model/result.ts";
 import { findPodCertificates } from "../authority/pod-certificates/discovery.ts";
+import { INJECT, PORTS } from "../injection/names.ts";
 import type { Claim, Deployment, EndpointSlice, Fact, Facts, Namespace, Pod, VolumeUse, Webhook } from "./facts.ts";
 import type { Crd } from "./narrowing.ts";
 import { FLEET_RIGHTS, WEBHOOK_CONFIGURATION, WEIRS_RIGHTS } from "./rights.ts";
@@ -16,7 +17,7 @@ export interface GatherOptions {
 }
 
 const SELECTOR = "app.kubernetes.io/name=weir";
-const LABELLED = "weir.dev/inject=true";
+const LABELLED = `${INJECT}=true`;
 /** Objects of one kind that are looked at. */
 const MOST = 500;
 /** Namespaces whose pods are looked at. */
@@ -144,7 +145,7 @@ async function tryPod(api: KubeApi, namespace: string): Promise<Fact<Pod>> {
   const body = {
     apiVersion: "v1",
     kind: "Pod",
-    metadata: { generateName: "weir-check-", annotations: { "weir.dev/ports": "8080=15080" } },
+    metadata: { generateName: "weir-check-", annotations: { [PORTS]: "8080=15080" } },
     spec: { containers: [container], securityContext: security },
   };
   return (await api.request({

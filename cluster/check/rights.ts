@@ -1,3 +1,7 @@
+import { AUTHORITY_SECRET } from "../authority/authority-secret.ts";
+import { BUNDLE_NAME, SIGNER } from "../authority/pod-certificates/trust-bundle.ts";
+import { PRIVATE_KEY_SECRET } from "../authority/private-key.ts";
+
 /** A right that something needs. `resource` may have a subresource. */
 export interface Right {
   readonly group: string;
@@ -26,13 +30,13 @@ export const WEIRS_RIGHTS: readonly Right[] = [
   { group: "", resource: "pods", verbs: ["list", "patch"], flag: "--webhook-address" },
   { group: "certificates.k8s.io", resource: "podcertificaterequests", verbs: ["get", "list", "watch"], flag: "--pod-certificates" },
   { group: "certificates.k8s.io", resource: "podcertificaterequests/status", verbs: ["patch"], flag: "--pod-certificates" },
-  { group: "certificates.k8s.io", resource: "signers", verbs: ["sign", "attest"], name: "weir.dev/proxy", flag: "--pod-certificates" },
+  { group: "certificates.k8s.io", resource: "signers", verbs: ["sign", "attest"], name: SIGNER, flag: "--pod-certificates" },
   { group: "certificates.k8s.io", resource: "clustertrustbundles", verbs: ["create"], flag: "--pod-certificates" },
   {
     group: "certificates.k8s.io",
     resource: "clustertrustbundles",
     verbs: ["get", "patch"],
-    name: "weir.dev:proxy:ca",
+    name: BUNDLE_NAME,
     flag: "--pod-certificates",
   },
   { group: "", resource: "namespaces", verbs: ["get"], flag: "--webhook-address" },
@@ -44,13 +48,13 @@ export const WEIRS_RIGHTS: readonly Right[] = [
     flag: "--webhook-configuration",
   },
   { group: "", resource: "secrets", verbs: ["create"], own: true, flag: "--key-store=secret" },
-  { group: "", resource: "secrets", verbs: ["get"], own: true, name: "weir-private-key", flag: "--key-store=secret" },
+  { group: "", resource: "secrets", verbs: ["get"], own: true, name: PRIVATE_KEY_SECRET, flag: "--key-store=secret" },
   {
     group: "",
     resource: "secrets",
     verbs: ["get", "list", "watch", "patch"],
     own: true,
-    name: "weir-authority",
+    name: AUTHORITY_SECRET,
     flag: "--key-store=secret",
   },
 ];

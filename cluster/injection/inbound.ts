@@ -48,10 +48,15 @@ export function inboundOf(pod: Pod, wishes: Wishes, namespace: NamespaceView): R
   if (inbound.ports.length === 0) return ok(inbound);
   const taken = takenPort(declared, inbound);
   if (taken !== undefined) return taken;
-  const level = namespace.labels[ENFORCE];
-  if (inbound.mode === "capture" && (level === "baseline" || level === "restricted"))
-    return forbidden(inbound.ports, namespace.name, level);
+  const level = levelAgainstCapture(namespace.labels);
+  if (inbound.mode === "capture" && level !== undefined) return forbidden(inbound.ports, namespace.name, level);
   return ok(inbound);
+}
+
+/** The Pod Security level by which a namespace forbids NET_ADMIN; `undefined`: it does not. https://kubernetes.io/docs/concepts/security/pod-security-standards/ */
+export function levelAgainstCapture(labels: NamespaceView["labels"]): string | undefined {
+  const level = labels[ENFORCE];
+  return level === "baseline" || level === "restricted" ? level : undefined;
 }
 
 /** Those of containers that run beside each other: sidecars too. */

@@ -1,8 +1,10 @@
+import { INJECTED_LABEL } from "../../../model/trust-bundle.ts";
+import { levelAgainstCapture } from "../../injection/inbound.ts";
+import { INJECT, PORTS } from "../../injection/names.ts";
 import type { EndpointSlice, Facts, Namespace, Pod, Webhook } from "../facts.ts";
 import { about, type Finding } from "../finding.ts";
 
 const SHOWN = 5;
-const ENFORCE = "pod-security.kubernetes.io/enforce";
 
 /** Whether pods of labelled namespaces get their sidecar. */
 export function injection(facts: Facts): readonly Finding[] {
@@ -52,7 +54,7 @@ function trial(found: Facts["trial"]): readonly Finding[] {
     return status === 403 ? [line.warn(`not tried: ${message}`)] : [line.unknown(found.error)];
   }
   const { metadata } = found.value;
-  return metadata.labels?.["weir.dev/injected"] === "true"
+  return metadata.labels?.[INJECTED_LABEL] === "true"
     ? [line.ok("a pod that was tried gets its sidecar")]
     : [line.fail(`a pod that was tried in namespace ${metadata.namespace} got no sidecar; see the webhook's namespaceSelector`)];
 }
@@ -61,7 +63,7 @@ function workloads(labelled: readonly Namespace[], found: Facts["workloads"]): r
   const line = about("injection");
   if (labelled.length === 0) return [line.ok("no namespace asks for it yet: kubectl label namespace NAME weir.dev/inject=true")];
   if (!found.ok) return [line.unknown(found.error)];
-  const plain = found.value.filter(shouldHave).filter(({ metadata }) => metadata.labels?.["weir.dev/injected"] !== "true");
+  const plain = found.value.filter(shouldHave).filter(({ metadata }) => metadata.labels?.[INJECTED_LABEL] !== "true");
   if (plain.length === 0) return [line.ok(`every pod of ${names(labelled)} has its sidecar`)];
   const shown = plain.slice(0, SHOWN).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
   const more = plain.length > SHOWN ? ` and ${plain.length - SHOWN} more` : "";
@@ -70,16 +72,16 @@ function workloads(labelled: readonly Namespace[], found: Facts["workloads"]): r
 
 function shouldHave({ metadata, spec, status }: Pod): boolean {
   if (status?.phase === "Succeeded" || status?.phase === "Failed" || metadata.deletionTimestamp !== undefined) return false;
-  const says = metadata.annotations?.["weir.dev/inject"] ?? metadata.labels?.["weir.dev/inject"];
+  const says = metadata.annotations?.[INJECT] ?? metadata.labels?.[INJECT];
   return spec.hostNetwork !== true && says !== "false";
 }
 
-/** Which namespaces let no pod change its packet filter. https://kubernetes.io/docs/concepts/security/pod-security-standards/ */
+/** Which namespaces let no pod change its packet filter. */
 function levels(labelled: readonly Namespace[]): readonly Finding[] {
-  const strict = labelled.filter(({ metadata }) => ["baseline", "restricted"].includes(metadata.labels?.[ENFORCE] ?? ""));
+  const strict = labelled.filter(({ metadata }) => levelAgainstCapture(metadata.labels ?? {}) !== undefined);
   if (strict.length === 0) return [];
   const line = about("capture");
-  const unmapped = strict.filter(({ metadata }) => metadata.annotations?.["weir.dev/ports"] === undefined);
+  const unmapped = strict.filter(({ metadata }) => metadata.annotations?.[PORTS] === undefined);
   if (unmapped.length === 0) return [line.ok(`${names(strict)}: ports are mapped, as their Pod Security level allows no iptables`)];
   return [
     line.warn(
