@@ -168,10 +168,11 @@ async function readClaims(ask: Ask, namespace: string, pods: readonly Pod[]): Pr
   const names = new Set(
     pods.flatMap(({ spec }) => (spec.volumes ?? []).flatMap((volume) => volume.persistentVolumeClaim?.claimName ?? [])),
   );
+  const summary = names.size === 0 ? undefined : readSummary(ask, pods);
   return Promise.all(
     [...names].slice(0, 8).map(async (name) => {
       const found = await ask<Claim>(`/api/v1/namespaces/${namespace}/persistentvolumeclaims/${name}`);
-      return { name, found, use: await readUse(ask, namespace, name, pods) };
+      return { name, found, use: useOf(await summary, namespace, name) };
     }),
   );
 }
@@ -186,12 +187,14 @@ interface Summary {
   }[];
 }
 
-/** https://kubernetes.io/docs/reference/instrumentation/node-metrics/#summary-api-source */
-async function readUse(ask: Ask, namespace: string, claim: string, pods: readonly Pod[]): Promise<Fact<VolumeUse> | undefined> {
+/** What the kubelet of Weir's node measured. https://kubernetes.io/docs/reference/instrumentation/node-metrics/#summary-api-source */
+async function readSummary(ask: Ask, pods: readonly Pod[]): Promise<Fact<Summary> | undefined> {
   const node = pods.find(({ spec }) => spec.nodeName !== undefined)?.spec.nodeName;
-  if (node === undefined) return undefined;
-  const said = await ask<Summary>(`/api/v1/nodes/${encodeURIComponent(node)}/proxy/stats/summary`);
-  if (!said.ok) return said;
+  return node === undefined ? undefined : ask<Summary>(`/api/v1/nodes/${encodeURIComponent(node)}/proxy/stats/summary`);
+}
+
+function useOf(said: Fact<Summary> | undefined, namespace: string, claim: string): Fact<VolumeUse> | undefined {
+  if (said?.ok !== true) return said;
   const volumes = (said.value.pods ?? []).flatMap(({ volume = [] }) => volume);
   const { usedBytes: used, capacityBytes: capacity } =
     volumes.find(({ pvcRef }) => pvcRef?.name === claim && pvcRef.namespace === namespace) ?? {};
