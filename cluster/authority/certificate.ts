@@ -55,7 +55,7 @@ export interface CertificateRequest {
 }
 
 /** Clocks of other machines may be behind by as much. */
-export const SKEW_MS = 5 * 60_000;
+const SKEW_MS = 5 * 60_000;
 const ECDSA_SHA256 = "1.2.840.10045.4.3.2";
 const COMMON_NAME = "2.5.4.3";
 /** The longest that RFC 5280 allows. */

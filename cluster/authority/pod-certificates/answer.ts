@@ -10,7 +10,7 @@ const BACKDATE_MS = 4 * 60_000;
 export type Answer = Readonly<Record<string, unknown>>;
 
 /** https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE-ID.md#2-spiffe-identity */
-export function podUri(trustDomain: string, { namespace, serviceAccountName, podName, podUid }: PodCertificateRequest): string {
+function podUri(trustDomain: string, { namespace, serviceAccountName, podName, podUid }: PodCertificateRequest): string {
   return `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccountName}/pod/${podName}/${podUid}`;
 }
 
