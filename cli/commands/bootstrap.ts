@@ -51,7 +51,7 @@ export const bootstrap = defineCommand({
     ...credentialFlags,
     "in-cluster": {
       type: "boolean",
-      help: "for an Envoy in a pod, which proves itself by its token; prints a ConfigMap, or writes its files to --out",
+      help: "for an Envoy in a pod, which proves itself by its token; prints a ConfigMap",
     },
     admin: { type: "string", value: "HOST:PORT", help: "Envoy's admin interface; port 0 takes any free one", fallback: "127.0.0.1:0" },
   },
