@@ -9,6 +9,8 @@ export interface Address {
 
 /** Where `weir serve` answers proxies, unless it is told otherwise. */
 export const XDS_ADDRESS = "127.0.0.1:18000";
+/** Where it does in a cluster, as the chart has it. */
+export const CLUSTER_XDS_ADDRESS = "weir.weir-system.svc:18000";
 
 /** Reads `HOST:PORT` (`127.0.0.1:18000`, `[::1]:18000`, `weir.mesh:18000`); `flag` is named in the message. */
 export function parseAddress(text: string, flag: string): Result<Address> {

@@ -1,5 +1,5 @@
 import { fail, ok, type Result } from "../../model/result.ts";
-import { parseAddress } from "../args/address.ts";
+import { CLUSTER_XDS_ADDRESS, parseAddress } from "../args/address.ts";
 import { defineCommand } from "../args/command.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -36,7 +36,7 @@ export const inject = defineCommand({
       completes: "file",
       help: "the authorities of Weir's certificate (PEM); in a cluster the webhook configuration's caBundle has them",
     },
-    xds: { type: "string", value: "HOST:PORT", help: "where Weir answers proxies", fallback: "weir.weir-system.svc:18000" },
+    xds: { type: "string", value: "HOST:PORT", help: "where Weir answers proxies", fallback: CLUSTER_XDS_ADDRESS },
     "proxy-image": {
       type: "string",
       required: true,

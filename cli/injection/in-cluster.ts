@@ -2,12 +2,9 @@ import { stringify } from "yaml";
 import { podCredentials } from "../../cluster/index.ts";
 import { ok, type Result } from "../../model/result.ts";
 import { type ProxyCredentials, sdsFiles } from "../../xds/index.ts";
-import { type Address, parseAddress, XDS_ADDRESS } from "../args/address.ts";
+import { type Address, CLUSTER_XDS_ADDRESS, parseAddress, XDS_ADDRESS } from "../args/address.ts";
 import { usage } from "../args/usage.ts";
 import { readAuthorities } from "./authority.ts";
-
-/** Where the chart puts Weir. */
-const WEIR = "weir.weir-system.svc:18000";
 
 /** Flags of `weir bootstrap` that count, or must not be given, for an Envoy in a pod. */
 export interface InClusterFlags {
@@ -33,7 +30,7 @@ export async function readInCluster(flags: InClusterFlags): Promise<Result<InClu
   const own = (["node", "tls-cert", "tls-key", "token-file", "out"] as const).find((name) => flags[name] !== undefined);
   if (own !== undefined) return usage(`--in-cluster takes the pod's own name and token, and prints a ConfigMap; leave --${own} out`);
   if (flags["tls-ca"] === undefined) return usage("--in-cluster needs --tls-ca: the authorities of Weir's certificate, for the pod");
-  const xds = parseAddress(flags.xds === XDS_ADDRESS ? WEIR : flags.xds, "--xds");
+  const xds = parseAddress(flags.xds === XDS_ADDRESS ? CLUSTER_XDS_ADDRESS : flags.xds, "--xds");
   if (!xds.ok) return xds;
   const ca = await readAuthorities("--tls-ca", flags["tls-ca"]);
   if (!ca.ok) return ca;
