@@ -2,6 +2,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createSecureContext, type TlsOptions } from "node:tls";
 import { messageOf } from "../../base/error.ts";
+import { pemCertificates } from "../../base/pem.ts";
 import type { Authority } from "../../cluster/index.ts";
 import { type Clock, systemClock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
@@ -24,8 +25,6 @@ export interface TlsMaterial {
   readonly key: string;
   readonly ca?: string;
 }
-
-const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /** Reads the files and proves that they can be served with. */
 export async function readTlsFiles({ cert, key, clientCa }: TlsFiles): Promise<Result<TlsMaterial>> {
@@ -104,7 +103,7 @@ function expiry({ cert }: TlsMaterial): string {
 
 function certificates(text: string): readonly X509Certificate[] {
   try {
-    return (text.match(PEM_CERTIFICATE) ?? []).map((pem) => new X509Certificate(pem));
+    return pemCertificates(text).map((pem) => new X509Certificate(pem));
   } catch {
     return [];
   }

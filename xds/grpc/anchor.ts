@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import type { SecureContextOptions, TLSSocket } from "node:tls";
+import { pemCertificates } from "../../base/pem.ts";
 
-const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 /** Certificates between a client's and its authority, at most. */
 const LONGEST_CHAIN = 16;
 
@@ -18,5 +18,5 @@ export function anchorOf(socket: TLSSocket): string {
 export function anchorsOf({ ca }: SecureContextOptions): ReadonlySet<string> | undefined {
   if (ca === undefined) return undefined;
   const text = (Array.isArray(ca) ? ca : [ca]).map(String).join("\n");
-  return new Set((text.match(PEM_CERTIFICATE) ?? []).map((pem) => new X509Certificate(pem).fingerprint256));
+  return new Set(pemCertificates(text).map((pem) => new X509Certificate(pem).fingerprint256));
 }
