@@ -110,6 +110,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
   const problem = bound.ok ? await webhook?.listen() : bound.error;
   if (problem !== undefined) {
     if (bound.ok) await xds.close();
+    await callers.stop();
     await hub.close();
     await operator.stop();
     return { ok: false, error: problem };
