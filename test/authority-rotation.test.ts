@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { mkdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { connect } from "node:tls";
@@ -10,6 +10,7 @@ import { nodeUri } from "../xds/index.ts";
 import { kubectl, startCluster } from "./support/cluster.ts";
 import { startEchoApp } from "./support/echo-app.ts";
 import { type Envoy, startEnvoy } from "./support/envoy.ts";
+import { swapData } from "./support/mounted-folder.ts";
 import { eventually } from "./support/process.ts";
 import { startRegistry } from "./support/registry.ts";
 import { stat } from "./support/scene.ts";
@@ -62,8 +63,7 @@ async function give(folder: string, version: string, { cert, key }: CertificateF
   await mkdir(join(folder, version), { recursive: true });
   for (const [name, text] of Object.entries({ "tls.crt": cert, "tls.key": key, "ca.crt": ca }))
     await writeFile(join(folder, version, name), text);
-  await symlink(version, join(folder, "..next"));
-  await rename(join(folder, "..next"), join(folder, "..data"));
+  await swapData(folder, version);
 }
 
 function clientOf(authority: CertificateFiles, node: string, now = Date.now(), validMs = 24 * HOUR): CertificateFiles {

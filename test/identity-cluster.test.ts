@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -14,6 +14,7 @@ import { connectGrpc, type Status } from "../xds/testing/grpc-client.ts";
 import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
 import { startEchoApp } from "./support/echo-app.ts";
 import { startEnvoy } from "./support/envoy.ts";
+import { swapData } from "./support/mounted-folder.ts";
 import { createPodMaker, type Pod, type PodMaker } from "./support/pods.ts";
 import { eventually } from "./support/process.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
@@ -149,7 +150,7 @@ describe("a pod's token", () => {
     await mkdir(join(folder, "mount/first"), { recursive: true });
     await mkdir(join(folder, "mount/second"));
     await writeFile(join(folder, "mount/first/token"), `${await pods.token(pod)}\n`);
-    await symlink("first", join(folder, "mount/..data"));
+    await swapData(join(folder, "mount"), "first");
     await symlink("..data/token", join(folder, "mount/token"));
     await weir(
       [
@@ -173,9 +174,8 @@ describe("a pod's token", () => {
     t.diagnostic(`a changed label is another filter in Envoy after ${Math.round(performance.now() - changedAt)} ms`);
     assert.equal(await streams(), before, "no stream was opened anew");
 
-    await symlink("second", join(folder, "mount/..next"));
     await writeFile(join(folder, "mount/second/token"), `${await pods.token(pod)}\n`);
-    await rename(join(folder, "mount/..next"), join(folder, "mount/..data"));
+    await swapData(join(folder, "mount"), "second");
     await server.stop();
     await server.start();
     await eventually("the proxy with its next token", async () => (await ids(server)).includes("shop/web-7d9c"), 30_000);

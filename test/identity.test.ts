@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { pushModule } from "../oci/index.ts";
 import { startEchoApp } from "./support/echo-app.ts";
 import { startEnvoy } from "./support/envoy.ts";
+import { swapData } from "./support/mounted-folder.ts";
 import { eventually } from "./support/process.ts";
 import { stat } from "./support/scene.ts";
 import { soon } from "./support/soon.ts";
@@ -48,12 +49,6 @@ async function startWorld(t: TestContext, flags: readonly string[] = []) {
   return { folder, server, release, startProxy };
 }
 
-/** Points `..data` at another folder in one step, as a mounted Secret is changed. */
-async function swap(folder: string, target: string): Promise<void> {
-  await symlink(target, join(folder, "..next"));
-  await rename(join(folder, "..next"), join(folder, "..data"));
-}
-
 test("without a cluster: serve --xds-tls auto, identity issue, and the bootstrap that it tells; a certificate is rotated by a swapped link before it ends", async (t) => {
   const { folder, server, release, startProxy } = await startWorld(t);
   const issue = (node: string, out: string, validFor: string) =>
@@ -69,7 +64,7 @@ test("without a cluster: serve --xds-tls auto, identity issue, and the bootstrap
   await issue("web-2", "web-1/second", "24h");
   await issue("web-1", "web-1/third", "24h");
   const dir = join(folder, "web-1");
-  await swap(dir, "first");
+  await swapData(dir, "first");
   for (const name of ["ca.crt", "tls.crt", "tls.key"]) await symlink(`..data/${name}`, join(dir, name));
   const [, next = ""] = /^ {2}next {2}weir bootstrap (.*)$/m.exec(told) ?? [];
   const { envoy, mark } = await startProxy(
@@ -83,11 +78,11 @@ test("without a cluster: serve --xds-tls auto, identity issue, and the bootstrap
   );
 
   // The server asks it to come back a minute before the end: with the certificate of another node it is refused, in words.
-  await swap(dir, "second");
+  await swapData(dir, "second");
   const refused = /node.id is web-1, and this client proved that it is web-2/;
   await eventually("the other node's certificate at the server", async () => refused.test(server.logs()), 30_000);
   assert.equal(await mark(), "one");
-  await swap(dir, "third");
+  await swapData(dir, "third");
   await release("two");
   await eventually("the second release", async () => (await mark()) === "two", 30_000);
   t.diagnostic(`connections of this Envoy: ${await stat(envoy, "cluster.weir_xds.upstream_cx_total")}`);
@@ -106,13 +101,13 @@ test("a token proves who a proxy is; it is rotated by a swapped link, and one th
     await mkdir(join(secrets, "proxy", name), { recursive: true });
     await writeFile(join(secrets, "proxy", name, "token"), `${token}\n`);
   }
-  await swap(join(secrets, "proxy"), "first");
+  await swapData(join(secrets, "proxy"), "first");
   await symlink("..data/token", join(secrets, "proxy", "token"));
   const words = ["--node", "web-1", "--namespace", "shop", "--token-file", join(secrets, "proxy/token")];
   const { mark } = await startProxy([...words, "--tls-ca", "data/private/ca/ca.crt", "--out", "web-1"], "web-1");
   await soon(mark, "one");
 
-  await swap(join(secrets, "proxy"), "second");
+  await swapData(join(secrets, "proxy"), "second");
   await writeFile(join(secrets, "tokens.yaml"), known(second));
   await eventually("the file to be read anew", async () => server.logs().includes("the token file is read anew"), 15_000);
   await release("two");
