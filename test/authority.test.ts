@@ -3,15 +3,13 @@ import { X509Certificate } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
-import { KubeConfig } from "@kubernetes/client-node";
 import { type KeyStore, openKeyStore } from "../cli/serve/key-store.ts";
 import { keepBundleInPods } from "../cluster/index.ts";
 import { systemClock } from "../model/clock.ts";
 import type { ClusterAccess } from "../model/kube.ts";
 import { type Log, silentLog } from "../model/log.ts";
 import type { Result } from "../model/result.ts";
-import { createKubeApi, startReflector } from "../operator/index.ts";
-import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { accessTo, type Cluster, kubectl, startCluster } from "./support/cluster.ts";
 import { eventually } from "./support/process.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 
@@ -34,9 +32,7 @@ async function namespaceOf(name: string, verbs: readonly string[] = ["create", "
 }
 
 async function accessOf(user: string): Promise<ClusterAccess> {
-  const kubeConfig = new KubeConfig();
-  kubeConfig.loadFromFile(await cluster.kubeconfigFor(user));
-  return { api: createKubeApi({ kubeConfig }), follow: startReflector };
+  return accessTo(await cluster.kubeconfigFor(user));
 }
 
 async function keysOf(

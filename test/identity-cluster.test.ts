@@ -3,15 +3,13 @@ import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { KubeConfig } from "@kubernetes/client-node";
 import { systemClock } from "../model/clock.ts";
 import type { KubeObject } from "../model/kube.ts";
 import { silentLog } from "../model/log.ts";
 import { pushModule } from "../oci/index.ts";
-import { createKubeApi, startReflector } from "../operator/index.ts";
 import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from "../xds/gen/envoy/service/discovery/v3/discovery.ts";
 import { connectGrpc, type Status } from "../xds/testing/grpc-client.ts";
-import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { accessTo, type Cluster, kubectl, startCluster } from "./support/cluster.ts";
 import { startEchoApp } from "./support/echo-app.ts";
 import { startEnvoy } from "./support/envoy.ts";
 import { swapData } from "./support/mounted-folder.ts";
@@ -315,12 +313,11 @@ describe("the API server", () => {
 
   test("gives the watch the metadata of pods alone", async (t) => {
     const pod = await pods.create("shop", "metadata", { labels: { app: "web" } });
-    const kubeConfig = new KubeConfig();
-    kubeConfig.loadFromFile(cluster.kubeconfig);
+    const { api, follow } = accessTo(cluster.kubeconfig);
     const seen = new Map<string, KubeObject>();
     const take = (how: string, object: KubeObject) => object.metadata.uid === pod.uid && seen.set(how, object);
-    const reflector = startReflector({
-      ...{ api: createKubeApi({ kubeConfig }), path: "/api/v1/pods", metadataOnly: true },
+    const reflector = follow({
+      ...{ api, path: "/api/v1/pods", metadataOnly: true },
       ...{ clock: systemClock, log: silentLog, random: Math.random, onTrouble() {} },
       onList: (objects) => objects.forEach((object) => void take("list", object)),
       onEvent: (_type, object) => void take("event", object),

@@ -1,13 +1,10 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign, X509Certificate } from "node:crypto";
 import { after, before, type TestContext, test } from "node:test";
-import { KubeConfig } from "@kubernetes/client-node";
 import { createAuthority, findPodCertificates, fixedAuthority, startSigner } from "../cluster/index.ts";
 import { systemClock } from "../model/clock.ts";
-import type { ClusterAccess } from "../model/kube.ts";
 import { silentLog } from "../model/log.ts";
-import { createKubeApi, startReflector } from "../operator/index.ts";
-import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { accessTo, type Cluster, kubectl, startCluster } from "./support/cluster.ts";
 import { eventually } from "./support/process.ts";
 
 const DAY = 86_400_000;
@@ -48,9 +45,7 @@ async function start(
   t: TestContext,
   { user = "operator", namespace = "weir-system", authority = createAuthority("Weir", Date.now(), 365 * DAY), skewMs = 0 } = {},
 ) {
-  const kubeConfig = new KubeConfig();
-  kubeConfig.loadFromFile(await cluster.kubeconfigFor(user));
-  const access: ClusterAccess = { api: createKubeApi({ kubeConfig }), follow: startReflector };
+  const access = accessTo(await cluster.kubeconfigFor(user));
   const found = await findPodCertificates(access.api);
   assert.ok(found.ok && found.value !== undefined);
   assert.deepEqual(found.value, { requests: API, bundles: API });

@@ -1,7 +1,10 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { KubeConfig } from "@kubernetes/client-node";
 import { stringify } from "yaml";
+import type { ClusterAccess } from "../../model/kube.ts";
+import { createKubeApi, startReflector } from "../../operator/index.ts";
 import { installGoTool } from "../../scripts/tools/go.ts";
 import { run } from "../../scripts/tools/run.ts";
 import { startOnReservedPort } from "./ports.ts";
@@ -133,6 +136,13 @@ function kubeconfigText(server: string, certificate: string, user: string, token
     contexts: [{ name: "test", context: { cluster: "test", user, namespace: "default" } }],
     "current-context": "test",
   });
+}
+
+/** What Weir asks of the API server, as the user of this kubeconfig. */
+export function accessTo(kubeconfig: string): ClusterAccess {
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromFile(kubeconfig);
+  return { api: createKubeApi({ kubeConfig }), follow: startReflector };
 }
 
 /** Runs the real kubectl and gives what it printed on stdout. Throws with its stderr when it fails. */

@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID, sign } from "node:crypto";
-import { KubeConfig } from "@kubernetes/client-node";
 import type { Fields } from "../../model/kube.ts";
-import { createKubeApi } from "../../operator/index.ts";
-import type { Cluster } from "./cluster.ts";
+import { accessTo, type Cluster } from "./cluster.ts";
 
 /** A Pod object: what runs in it is the test's own. */
 export interface Pod {
@@ -42,9 +40,7 @@ const AUDIENCE = "weir.dev";
 const ACCOUNT = "web";
 
 export function createPodMaker({ kubeconfig, signingKey }: Cluster): PodMaker {
-  const kubeConfig = new KubeConfig();
-  kubeConfig.loadFromFile(kubeconfig);
-  const api = createKubeApi({ kubeConfig });
+  const { api } = accessTo(kubeconfig);
   const ask = async (method: "GET" | "POST" | "PATCH" | "DELETE", path: string, body?: unknown, contentType = "application/json") => {
     const done = await api.request({ method, path, contentType, ...(body === undefined ? {} : { body }) });
     assert(done.ok, done.ok ? "" : `${method} ${path}: ${done.error.message}`);
