@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
+import { median } from "../bench/processes.ts";
 import { createExaminer } from "../preflight/index.ts";
 import { minimal } from "../preflight/testing/modules.ts";
 import { wasm } from "../preflight/testing/wat.ts";
@@ -32,10 +33,6 @@ function arithmetic(functions: number): Promise<Uint8Array> {
 /** The same code in other bytes (a custom section more): neither Envoy nor the prover has it from before. */
 function copyOf(code: Uint8Array, index: number): Uint8Array {
   return Buffer.concat([code, Buffer.from([0, 3, 1, 0x77, index])]);
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 
 interface Load {
