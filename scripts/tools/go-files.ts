@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { cached, keyOf } from "./cache.ts";
@@ -25,7 +25,6 @@ export function installGoFiles({ module, version, sum, files }: GoFiles): Promis
     await needGo(draft);
     const { Dir, Sum } = await download(`${module}@${version}`);
     if (Sum !== sum) throw new ToolError(`${module} ${version} has the checksum ${Sum}, not ${sum}: do not use it`);
-    await mkdir(draft, { recursive: true });
     for (const file of files) await copyFile(join(Dir, file), join(draft, basename(file)));
   });
 }
