@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { kubectl, startCluster } from "./support/cluster.ts";
+import { CONFIGURATION, startInjector, webhookConfiguration } from "./support/injector.ts";
 import { reservePort } from "./support/ports.ts";
 import { eventually } from "./support/process.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
-import { startWeir } from "./support/weir.ts";
 
 const CRDS = fileURLToPath(new URL("../crds/", import.meta.url));
 const PAST = "2026-01-01T00:00:00Z";
@@ -21,37 +21,14 @@ test("while the authority rotates, the API server and pods know both before the 
   const port = await reservePort();
   await run(["apply", "-f", CRDS]);
   for (const name of ["weir-system", "shop"]) await run(["create", "namespace", name]);
-  await run(["create", "-f", "-"], {
-    apiVersion: "admissionregistration.k8s.io/v1",
-    kind: "MutatingWebhookConfiguration",
-    metadata: { name: "weir-test" },
-    webhooks: [
-      {
-        ...{
-          name: "pod.weir.dev",
-          sideEffects: "None",
-          admissionReviewVersions: ["v1"],
-          objectSelector: { matchLabels: { "weir.dev/inject": "true" } },
-        },
-        clientConfig: { url: `https://127.0.0.1:${port}/inject` },
-        rules: [{ operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["pods"] }],
-      },
-    ],
-  });
-  const server = await startWeir({
-    source: ["--kubeconfig", cluster.kubeconfig],
-    data: join(folder, "data"),
-    flags: [
-      ...["--xds-tls", "auto", "--xds-name", "weir.weir-system.svc", "--own-namespace", "weir-system", "--key-store", "secret"],
-      ...["--webhook-address", `127.0.0.1:${port}`, "--webhook-configuration", "weir-test", "--proxy-image", "r.example/envoy:1"],
-    ],
-  });
+  await run(["create", "-f", "-"], webhookConfiguration(CONFIGURATION, `https://127.0.0.1:${port}/inject`));
+  const server = await startInjector({ cluster, data: join(folder, "data"), port, flags: ["--key-store", "secret"] });
   t.after(server.stop);
 
   const get = async (...what: string[]) => JSON.parse(await run(["get", ...what, "-o", "json"]));
   const count = (text = "") => text.match(/BEGIN CERTIFICATE/g)?.length ?? 0;
   const bundle = async () =>
-    Buffer.from((await get("mutatingwebhookconfiguration", "weir-test")).webhooks[0].clientConfig.caBundle ?? "", "base64").toString();
+    Buffer.from((await get("mutatingwebhookconfiguration", CONFIGURATION)).webhooks[0].clientConfig.caBundle ?? "", "base64").toString();
   const annotations = async () => {
     const { items } = await get("pods", "-n", "shop");
     return items.map(({ metadata }: { metadata: { annotations?: Record<string, string> } }) =>

@@ -7,14 +7,14 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createAuthority } from "../base/testing/certificates.ts";
 import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { CONFIGURATION, startInjector, webhookConfiguration } from "./support/injector.ts";
 import { reservePort } from "./support/ports.ts";
 import { eventually } from "./support/process.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
-import { startWeir, type Weir } from "./support/weir.ts";
+import type { Weir } from "./support/weir.ts";
 
 /** Injection as the API server sees it: a real one, with its own Pod Security, that asks Weir's webhook on loopback. */
 const CRDS = fileURLToPath(new URL("../crds/", import.meta.url));
-const CONFIGURATION = "weir-test";
 
 let cluster: Cluster;
 let weir: Weir;
@@ -25,32 +25,6 @@ const cleanups: (() => Promise<unknown>)[] = [];
 const run = (args: readonly string[], input?: object) =>
   kubectl(args, { kubeconfig: cluster.kubeconfig, ...(input === undefined ? {} : { input: JSON.stringify(input) }) });
 
-/** As the chart has it, at an address in place of a Service. */
-function configuration(name: string, url: string, caBundle?: string): object {
-  const common = {
-    clientConfig: { url, ...(caBundle === undefined ? {} : { caBundle }) },
-    rules: [{ operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["pods"], scope: "Namespaced" }],
-    ...{ failurePolicy: "Fail", sideEffects: "None", reinvocationPolicy: "IfNeeded", timeoutSeconds: 10, admissionReviewVersions: ["v1"] },
-  };
-  const key = "weir.dev/inject";
-  const label = { [key]: "true" };
-  return {
-    apiVersion: "admissionregistration.k8s.io/v1",
-    kind: "MutatingWebhookConfiguration",
-    metadata: { name },
-    webhooks: [
-      {
-        ...{ name: "namespace.weir.dev", ...common, namespaceSelector: { matchLabels: label } },
-        objectSelector: { matchExpressions: [{ key, operator: "NotIn", values: ["false"] }] },
-      },
-      {
-        ...{ name: "pod.weir.dev", ...common, objectSelector: { matchLabels: label } },
-        namespaceSelector: { matchExpressions: [{ key, operator: "NotIn", values: ["true"] }] },
-      },
-    ],
-  };
-}
-
 before(async () => {
   const temp = await createTempFolder("injection");
   folder = temp.path;
@@ -59,7 +33,7 @@ before(async () => {
   cleanups.push(cluster.stop);
   await run(["apply", "-f", CRDS]);
   port = await reservePort();
-  await run(["create", "-f", "-"], configuration(CONFIGURATION, `https://127.0.0.1:${port}/inject`));
+  await run(["create", "-f", "-"], webhookConfiguration(CONFIGURATION, `https://127.0.0.1:${port}/inject`));
   const labels = (name: string, more: object = {}) => ({
     apiVersion: "v1",
     kind: "Namespace",
@@ -67,14 +41,7 @@ before(async () => {
   });
   await run(["create", "-f", "-"], labels("shop"));
   await run(["create", "-f", "-"], labels("strict", { "pod-security.kubernetes.io/enforce": "restricted" }));
-  weir = await startWeir({
-    source: ["--kubeconfig", cluster.kubeconfig],
-    data: join(folder, "data"),
-    flags: [
-      ...["--xds-tls", "auto", "--xds-name", "weir.weir-system.svc", "--own-namespace", "weir-system"],
-      ...["--webhook-address", `127.0.0.1:${port}`, "--webhook-configuration", CONFIGURATION, "--proxy-image", "r.example/envoy:1"],
-    ],
-  });
+  weir = await startInjector({ cluster, data: join(folder, "data"), port });
   cleanups.push(weir.stop);
   await eventually("the authority in the configuration", async () => (await bundles()).every((bundle) => bundle !== undefined), 10_000);
 });
@@ -197,7 +164,7 @@ test("beside another injector a pod has both sidecars once, whichever is asked f
     ["a-dapr", "first"],
     ["z-dapr", "last"],
   ] as const) {
-    await run(["create", "-f", "-"], configuration(name, `https://localhost:${other.port}/`, other.ca));
+    await run(["create", "-f", "-"], webhookConfiguration(name, `https://localhost:${other.port}/`, other.ca));
     const created = await eventually(
       "both",
       async () => {
@@ -237,14 +204,7 @@ test("while Weir is down a labelled namespace gets no new pods, with the API ser
 test("another Weir's authority takes the old one's place in the configuration", async () => {
   await weir.stop();
   const old = await bundles();
-  const other = await startWeir({
-    source: ["--kubeconfig", cluster.kubeconfig],
-    data: join(folder, "other"),
-    flags: [
-      ...["--xds-tls", "auto", "--xds-name", "weir.weir-system.svc", "--own-namespace", "weir-system"],
-      ...["--webhook-address", `127.0.0.1:${port}`, "--webhook-configuration", CONFIGURATION, "--proxy-image", "r.example/envoy:1"],
-    ],
-  });
+  const other = await startInjector({ cluster, data: join(folder, "other"), port });
   cleanups.push(other.stop);
   await eventually("the new authority", async () => (await bundles())[0] !== old[0], 10_000);
   await eventually("a pod", async () => (await create("shop", pod("new"))).spec.initContainers.length === 2, 10_000);
