@@ -16,8 +16,7 @@ test("while the authority rotates, the API server and pods know both before the 
   t.after(remove);
   const cluster = await startCluster();
   t.after(cluster.stop);
-  const run = (args: readonly string[], input?: object) =>
-    kubectl(args, { kubeconfig: cluster.kubeconfig, ...(input === undefined ? {} : { input: JSON.stringify(input) }) });
+  const run = (args: readonly string[], input?: object) => kubectl(args, { ...cluster, input: input && JSON.stringify(input) });
   const port = await reservePort();
   await run(["apply", "-f", CRDS]);
   for (const name of ["weir-system", "shop"]) await run(["create", "namespace", name]);

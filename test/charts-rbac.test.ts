@@ -84,7 +84,7 @@ after(async () => {
 });
 
 function kube(args: readonly string[], input?: string): Promise<string> {
-  return kubectl(args, { kubeconfig: cluster.kubeconfig, ...(input === undefined ? {} : { input }) });
+  return kubectl(args, { ...cluster, input });
 }
 
 /** A kubeconfig with a token of the chart's ServiceAccount, as its pod has one. */

@@ -160,8 +160,7 @@ describe("on a real API server", () => {
 
   after(() => cluster?.stop());
 
-  const kube = (args: readonly string[], input?: string) =>
-    kubectl(args, { kubeconfig: cluster.kubeconfig, ...(input === undefined ? {} : { input }) });
+  const kube = (args: readonly string[], input?: string) => kubectl(args, { ...cluster, input });
   const inCluster = () => ({ home: folder.path, kubeconfig: cluster.kubeconfig });
   const names = async (kind: string, ...where: readonly string[]) =>
     (await kube(["get", kind, ...where, "-o", "jsonpath={.items[*].metadata.name}"])).split(" ").filter((name) => name !== "");

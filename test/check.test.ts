@@ -22,8 +22,7 @@ before(async () => {
 after(() => cluster?.stop());
 
 const INSTALL = join(ROOT, "deploy/install.yaml");
-const kube = (args: readonly string[], input?: string) =>
-  kubectl(args, { kubeconfig: cluster.kubeconfig, ...(input === undefined ? {} : { input }) });
+const kube = (args: readonly string[], input?: string) => kubectl(args, { ...cluster, input });
 
 async function check({
   args = [],

@@ -429,8 +429,7 @@ describe("an Envoy of one's own", () => {
 });
 
 let cluster: Cluster;
-const kube = (args: readonly string[], input?: string) =>
-  kubectl(args, { kubeconfig: cluster.kubeconfig, ...(input === undefined ? {} : { input }) });
+const kube = (args: readonly string[], input?: string) => kubectl(args, { ...cluster, input });
 
 before(async () => {
   cluster = await startCluster();

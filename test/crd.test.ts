@@ -27,7 +27,7 @@ before(async () => {
 after(() => cluster?.stop());
 
 function kube(args: readonly string[], input?: string): Promise<string> {
-  return kubectl(args, { kubeconfig: cluster.kubeconfig, ...(input === undefined ? {} : { input }) });
+  return kubectl(args, { ...cluster, input });
 }
 
 const wasmFilter = (spec: unknown) => ({

@@ -22,8 +22,7 @@ let port: number;
 let folder: string;
 const cleanups: (() => Promise<unknown>)[] = [];
 
-const run = (args: readonly string[], input?: object) =>
-  kubectl(args, { kubeconfig: cluster.kubeconfig, ...(input === undefined ? {} : { input: JSON.stringify(input) }) });
+const run = (args: readonly string[], input?: object) => kubectl(args, { ...cluster, input: input && JSON.stringify(input) });
 
 before(async () => {
   const temp = await createTempFolder("injection");

@@ -38,7 +38,7 @@ after(async () => {
 });
 
 function kube(args: readonly string[], input?: string): Promise<string> {
-  return kubectl(args, { kubeconfig: cluster.kubeconfig, ...(input === undefined ? {} : { input }) });
+  return kubectl(args, { ...cluster, input });
 }
 
 /** A namespace of its own for a test. */

@@ -17,7 +17,7 @@ export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Written to stdin, which is closed after. */
-  readonly input?: string;
+  readonly input?: string | undefined;
   /** Bytes to keep of each of stdout and stderr; the newest are kept. 4 MiB by default. */
   readonly maxBytes?: number;
   readonly timeoutMs?: number;

@@ -146,12 +146,15 @@ export function accessTo(kubeconfig: string): ClusterAccess {
 }
 
 /** Runs the real kubectl and gives what it printed on stdout. Throws with its stderr when it fails. */
-export async function kubectl(args: readonly string[], options: { readonly kubeconfig: string; readonly input?: string }): Promise<string> {
+export async function kubectl(
+  args: readonly string[],
+  options: { readonly kubeconfig: string; readonly input?: string | undefined },
+): Promise<string> {
   const binary = await installGoTool("kubectl");
   const cache = join(options.kubeconfig, "..", "kubectl-cache");
   const done = await run(binary, ["--kubeconfig", options.kubeconfig, "--cache-dir", cache, ...args], {
     timeoutMs: 60_000,
-    ...(options.input === undefined ? {} : { input: options.input }),
+    input: options.input,
   });
   if (done.code !== 0) throw new Error(`kubectl ${args.join(" ")}: ${done.stderr.trim()}`);
   return done.stdout;

@@ -36,7 +36,7 @@ export async function createClient(plane: ControlPlane, folder: string, port: nu
       HELM_CONFIG_HOME: join(folder, "helm"),
       HELM_DATA_HOME: join(folder, "helm"),
     };
-    const done = await run(await installGoTool(name), args, { env, timeoutMs: LONGEST_MS, ...(input === undefined ? {} : { input }) });
+    const done = await run(await installGoTool(name), args, { env, timeoutMs: LONGEST_MS, input });
     if (done.code !== 0) throw new Error(`${name} ${args.join(" ")}: ${done.stderr.trim()}`);
     return done.stdout;
   };
