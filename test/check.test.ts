@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { parseAllDocuments } from "yaml";
@@ -87,7 +87,7 @@ test("an empty cluster lacks the kinds and Weir; the exit status is 1, and the l
 test("an API server that is not there is one line", async () => {
   const text = (await readFile(cluster.kubeconfig, "utf8")).replaceAll(cluster.server, `https://127.0.0.1:${await reservePort()}`);
   const dead = join(cluster.kubeconfig, "..", "dead.kubeconfig");
-  await import("node:fs/promises").then(({ writeFile }) => writeFile(dead, text));
+  await writeFile(dead, text);
   assert.deepEqual(
     (await troubles({ kubeconfig: dead })).map((line) => line.replace(/:\d+ /, " ")),
     ["fail api server: the API server https://127.0.0.1 cannot be reached: ECONNREFUSED; check the kubeconfig and the connection"],
