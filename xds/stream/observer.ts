@@ -12,9 +12,9 @@ export interface Subscribed {
 /** Stream callbacks: open, subscribe, ACK/NACK, close. They are called in the middle of protocol work, so they must only take note, change the cache, and return. */
 export interface StreamObserver {
   opened(stream: XdsStream): void;
-  /** `resuming`: a state-of-the-world client said that it holds something of this type already. */
   /** Its node has other labels than before. */
   relabeled(stream: XdsStream): void;
+  /** `resuming`: a state-of-the-world client said that it holds something of this type already. */
   subscribed(stream: XdsStream, typeUrl: string, added: readonly Subscribed[], removed: readonly string[], resuming: boolean): void;
   answered(stream: XdsStream, typeUrl: string, answer: Answer): void;
   /** The client holds the current version since before it connected: nothing had to be sent. */
