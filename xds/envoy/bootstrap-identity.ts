@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { dirname, join } from "node:path";
+import { q } from "./yaml-scalar.ts";
 
 /** How a proxy proves who it is, and knows that its server is Weir: paths of files on the proxy's machine. */
 export interface ProxyCredentials {
@@ -108,9 +109,4 @@ export function xdsHttpFilters({ tokenFile, folder }: ProxyCredentials): string 
 function secret(name: Secret, folder: string): string {
   const source = `path_config_source: {path: ${q(join(folder, FILES[name]))}, watched_directory: {path: ${q(folder)}}}`;
   return `{name: ${name}, sds_config: {${source}, resource_api_version: V3}}`;
-}
-
-/** A scalar that YAML reads back as this very text: JSON strings are YAML strings. */
-function q(text: string): string {
-  return JSON.stringify(text);
 }

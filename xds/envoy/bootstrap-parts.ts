@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { type ProxyCredentials, xdsHttpFilters, xdsTransport } from "./bootstrap-identity.ts";
 import { chainName, FILTER_CHAIN_TYPE } from "./chain.ts";
+import { q } from "./yaml-scalar.ts";
 
 // Pieces of bootstraps as YAML text, each at the depth where it stands.
 
@@ -16,6 +17,24 @@ export interface SlotOptions {
   readonly whenMissing: "closed" | "open";
   /** How long it waits for its filters before `whenMissing` applies; 0: for ever. */
   readonly fetchTimeoutMs: number;
+}
+
+export interface NodeOptions {
+  /** Absent: Envoy is told by `--service-node`. */
+  readonly id?: string | undefined;
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Who the proxy says that it is. `metadata`: more of it, as lines of YAML at their depth. */
+export function node({ id, namespace, labels }: NodeOptions, metadata: string): string {
+  const all = Object.entries(labels).map(([key, value]) => `${q(key)}: ${q(value)}`);
+  return `node:
+${id === undefined ? "" : `  id: ${q(id)}\n`}  cluster: ${q(namespace)}
+  metadata:
+    NAMESPACE: ${q(namespace)}
+    LABELS: {${all.join(", ")}}
+${metadata}`;
 }
 
 export function adminInterface(admin: Address): string {
@@ -93,7 +112,7 @@ export const router = `          - name: envoy.filters.http.router
 `;
 
 /** An entry of http_filters whose filters come from Weir. */
-export function slotFilter(slot: string, { whenMissing, fetchTimeoutMs }: SlotOptions): string {
+function slotFilter(slot: string, { whenMissing, fetchTimeoutMs }: SlotOptions): string {
   const missing =
     whenMissing === "open"
       ? `              default_config: {"@type": ${FILTER_CHAIN_TYPE}}   # no answer in time: go on without filters\n`
@@ -142,7 +161,8 @@ export function socketAddress({ host, port }: Address): string {
   return `{socket_address: {address: ${q(host)}, port_value: ${port}}}`;
 }
 
-/** A scalar that YAML reads back as this very text: JSON strings are YAML strings. */
-export function q(text: string): string {
-  return JSON.stringify(text);
+/** An address to listen at; `::` is every address of this machine, also those of IPv4. */
+export function listenAddress({ host, port }: Address): string {
+  const compat = host === "::" ? ", ipv4_compat: true" : "";
+  return `{socket_address: {address: ${q(host)}, port_value: ${port}${compat}}}`;
 }

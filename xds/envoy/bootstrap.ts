@@ -5,7 +5,7 @@ import {
   dynamicResources,
   endpoint,
   httpManager,
-  q,
+  node,
   type SlotOptions,
   STATS_INTERVAL,
   socketAddress,
@@ -15,6 +15,7 @@ import {
 } from "./bootstrap-parts.ts";
 import { MANAGED_KEY, type ManagedSidecar } from "./managed-sidecar.ts";
 import { STATS_INTERVAL_KEY } from "./stats-interval.ts";
+import { q } from "./yaml-scalar.ts";
 
 export interface BootstrapOptions extends SlotOptions {
   /** node.id: the proxy's name in every status and listing; absent: Envoy is told by `--service-node`, as in a pod. */
@@ -60,7 +61,7 @@ export const bootstrapDefaults = {
 export function renderBootstrap(options: BootstrapOptions): string {
   const parts = [
     header(options),
-    node(options),
+    node({ ...options, id: options.node }, metadata(options)),
     adminInterface(options.admin),
     watchdogs,
     dynamicResources(options),
@@ -81,15 +82,10 @@ function header({ node, managed }: BootstrapOptions): string {
 `;
 }
 
-function node(options: BootstrapOptions): string {
-  const labels = Object.entries(options.labels).map(([key, value]) => `${q(key)}: ${q(value)}`);
-  const managed = options.managed ? `    ${MANAGED_KEY}: ${JSON.stringify(sidecar(options))}\n` : "";
-  return `node:
-${options.node === undefined ? "" : `  id: ${q(options.node)}\n`}  cluster: ${q(options.namespace)}
-  metadata:
-    NAMESPACE: ${q(options.namespace)}
-    LABELS: {${labels.join(", ")}}
-${options.stats ? `    ${STATS_INTERVAL_KEY}: ${q(STATS_INTERVAL)}   # the stats_flush_interval below: change both, or Weir says that this proxy hangs\n` : ""}${managed}`;
+function metadata(options: BootstrapOptions): string {
+  const interval = `    ${STATS_INTERVAL_KEY}: ${q(STATS_INTERVAL)}   # the stats_flush_interval below: change both, or Weir says that this proxy hangs\n`;
+  const managed = `    ${MANAGED_KEY}: ${JSON.stringify(sidecar(options))}\n`;
+  return `${options.stats ? interval : ""}${options.managed ? managed : ""}`;
 }
 
 function sidecar({ listen, upstream, slots, whenMissing }: BootstrapOptions): ManagedSidecar {

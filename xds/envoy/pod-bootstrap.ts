@@ -5,16 +5,17 @@ import {
   dynamicResources,
   endpoint,
   httpManager,
-  q,
+  listenAddress,
+  node,
   router,
   type SlotOptions,
   STATS_INTERVAL,
-  socketAddress,
   statsSink,
   watchdogs,
   xdsCluster,
 } from "./bootstrap-parts.ts";
 import { STATS_INTERVAL_KEY } from "./stats-interval.ts";
+import { q } from "./yaml-scalar.ts";
 
 /**
  * A pod takes no request before its filters are there. It is then not ready, so a rollout of its app waits, and the pods before it go on serving, while Weir is away.
@@ -43,7 +44,7 @@ function bootstrap(proxy: PodProxy, proof: ProxyCredentials): string {
   const apps = new Set([...proxy.inbound, ...proxy.probes].map(({ app }) => app));
   const admin = { host: "127.0.0.1", port: proxy.adminPort };
   return [
-    node(proxy),
+    node(proxy, `    ${STATS_INTERVAL_KEY}: ${q(STATS_INTERVAL)}\n`),
     adminInterface(admin),
     watchdogs,
     dynamicResources({ managed: false }),
@@ -63,22 +64,11 @@ function bootstrap(proxy: PodProxy, proof: ProxyCredentials): string {
   ].join("");
 }
 
-function node({ namespace, labels }: PodProxy): string {
-  const all = Object.entries(labels).map(([key, value]) => `${q(key)}: ${q(value)}`);
-  return `node:
-  cluster: ${q(namespace)}
-  metadata:
-    NAMESPACE: ${q(namespace)}
-    LABELS: {${all.join(", ")}}
-    ${STATS_INTERVAL_KEY}: ${q(STATS_INTERVAL)}
-`;
-}
-
 /** Connections that were turned here on their way to a port of the app. Which one it was chooses the filter chain; a connection that was not turned finds none, and ends. */
 function captured(proxy: PodProxy, port: number): string {
   const inbound = proxy.inbound.filter(({ listen }) => listen === undefined);
   return `  - name: inbound
-    address: ${listenAddress(proxy, port)}
+    address: ${listenAddress({ host: proxy.listenHost, port })}
     listener_filters:
     - name: envoy.filters.listener.original_dst
       typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst}
@@ -101,7 +91,7 @@ ${disabled === undefined ? "" : `      filter_disabled: ${disabled}\n`}`;
 }
 
 function chains({ app, protocol }: InboundPort, { slots }: PodProxy): string {
-  const http = httpManager({ name: q(`port ${app}`), cluster: cluster(app), slots, more: TRANSPARENT, ...WAIT });
+  const http = appManager(app, slots);
   if (protocol === "http") {
     return `    - filter_chain_match: {destination_port: ${app}}
       filters:
@@ -122,10 +112,14 @@ ${http}    - filter_chain_match: {destination_port: ${app}}
 
 function mapped(proxy: PodProxy, { app }: InboundPort, listen: number): string {
   return `  - name: ${q(`inbound-${app}`)}
-    address: ${listenAddress(proxy, listen)}
+    address: ${listenAddress({ host: proxy.listenHost, port: listen })}
     filter_chains:
     - filters:
-${httpManager({ name: q(`port ${app}`), cluster: cluster(app), slots: proxy.slots, more: TRANSPARENT, ...WAIT })}`;
+${appManager(app, proxy.slots)}`;
+}
+
+function appManager(app: number, slots: readonly string[]): string {
+  return httpManager({ name: q(`port ${app}`), cluster: cluster(app), slots, more: TRANSPARENT, ...WAIT });
 }
 
 /** Answers `/ready` when every listener listens, and leads each probe to its path at the app and nowhere else. */
@@ -134,7 +128,7 @@ function ready(proxy: PodProxy): string {
   const checks = proxy.probes.flatMap((probe) => (probe.kind === "tcp" ? [tcpCheck(probe)] : []));
   return unjudged(
     "ready",
-    listenAddress(proxy, proxy.readyPort),
+    listenAddress({ host: proxy.listenHost, port: proxy.readyPort }),
     `              - {match: {path: /ready}, route: {cluster: ready}}
 ${routes.join("")}`,
     checks.join(""),
@@ -179,7 +173,7 @@ function tcpCheck({ path, app }: ProbeRoute & { kind: "tcp" }): string {
 
 function grpcProbe(proxy: PodProxy, { listen, app }: ProbeRoute & { kind: "grpc" }): string {
   const route = `              - {match: {path: /grpc.health.v1.Health/Check}, route: {cluster: ${cluster(app)}, timeout: 0s}}\n`;
-  return unjudged(`grpc-probe-${app}`, listenAddress(proxy, listen), route, "");
+  return unjudged(`grpc-probe-${app}`, listenAddress({ host: proxy.listenHost, port: listen }), route, "");
 }
 
 function appCluster({ appHost }: PodProxy, port: number): string {
@@ -207,9 +201,4 @@ function cluster(port: number): string {
 
 function checked(port: number): string {
   return `tcp_${port}`;
-}
-
-function listenAddress({ listenHost }: PodProxy, port: number): string {
-  const compat = listenHost === "::" ? ", ipv4_compat: true" : "";
-  return socketAddress({ host: listenHost, port }).replace(/\}\}$/, `${compat}}}`);
 }
