@@ -6,7 +6,7 @@ import { type Failure, fail, ok, type Result } from "../model/result.ts";
 import { DEFAULT_SETTINGS, type PluginSettings } from "../model/settings.ts";
 import type { Measurements, Preflight, ValidateOptions } from "../model/verdict.ts";
 import type { ModuleFacts } from "./abi/facts.ts";
-import { createProverPool, type ProverPool } from "./process/pool.ts";
+import { createProverPool, type ProverPool, type TurnOptions } from "./process/pool.ts";
 import { LOST, lostAlone, PATIENCE, type ProofLimits, runProof, stopped } from "./process/proof.ts";
 import { type Limits, limitsOf, MODULE_DEFAULTS } from "./process/proof-limits.ts";
 import { childProvers, type Prover, type Provers } from "./process/prover.ts";
@@ -153,7 +153,7 @@ class PoolExaminer implements Examiner {
     return { type, config, rootId, env, capabilities, maxPages: this.options.maxMemoryPages };
   }
 
-  private async prove(code: Uint8Array, request: ExamineRequest, namespace = "", options: Parameters<ProverPool["run"]>[2] = {}) {
+  private async prove(code: Uint8Array, request: ExamineRequest, namespace = "", options: TurnOptions = {}) {
     const tooLarge = this.checkSize(code);
     if (tooLarge !== undefined) return { ok: false, error: tooLarge } as const;
     const limits = later(this.limits.of(code.length), this.options.provers?.delayMs ?? childProvers.delayMs);

@@ -11,17 +11,19 @@ export interface PoolOptions {
   readonly provers?: Pick<Provers, "start"> | undefined;
 }
 
+export interface TurnOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Nothing else is proved meanwhile. */
+  readonly alone?: boolean;
+}
+
 /** Hands out provers, each for one proof. */
 export interface ProverPool {
   /**
    * Runs `use` with a prover as soon as one may work for this namespace. Namespaces take turns, and one of them never has all the places, so that its slow
-   * proofs never hold up another's. `alone`: nothing else is proved meanwhile. `undefined`: the signal fired before its turn came.
+   * proofs never hold up another's. `undefined`: the signal fired before its turn came.
    */
-  run<T>(
-    namespace: string,
-    use: (prover: Prover) => Promise<T>,
-    options?: { readonly signal?: AbortSignal | undefined; readonly alone?: boolean },
-  ): Promise<T | undefined>;
+  run<T>(namespace: string, use: (prover: Prover) => Promise<T>, options?: TurnOptions): Promise<T | undefined>;
 }
 
 interface Waiting {
@@ -52,7 +54,7 @@ class FairPool implements ProverPool {
   async run<T>(
     namespace: string,
     use: (prover: Prover) => Promise<T>,
-    { signal, alone = false }: { readonly signal?: AbortSignal | undefined; readonly alone?: boolean } = {},
+    { signal, alone = false }: TurnOptions = {},
   ): Promise<T | undefined> {
     const places = alone ? this.options.size : 1;
     if (!(await this.turn(namespace, places, signal))) return undefined;
