@@ -52,11 +52,7 @@ const TURN_MS = 10;
  * line and what is wrong there. Messages never quote the file, which may hold a Secret.
  */
 export function readManifest(text: string, format: ManifestFormat): Result<Manifest> {
-  const steps = read(text, format);
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done === true) return value;
-  }
+  return toEnd(read(text, format));
 }
 
 /** The same for a server: the event loop turns meanwhile. */
@@ -73,7 +69,11 @@ export async function readManifestInTurns(text: string, format: ManifestFormat):
 
 /** The documents of a text, whatever they hold, one for each that `cutYaml` finds. Fails as `readManifest` does. */
 export function readDocuments(text: string): Result<readonly ManifestDocument[]> {
-  const steps = readYaml(text);
+  return toEnd(readYaml(text));
+}
+
+/** All steps in one go. */
+function toEnd<T>(steps: Steps<T>): T {
   for (;;) {
     const { done, value } = steps.next();
     if (done === true) return value;
