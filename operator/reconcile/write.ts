@@ -78,9 +78,9 @@ export function createWrite(deps: WriteDeps): (record: FilterRecord) => Promise<
       const deleted = await source.deleteRevision(record.key, record.uid, oldest.number);
       if (!deleted.ok) {
         record.restore(oldest);
-        const { number } = oldest;
         log.warn("a revision beyond spec.revisionHistoryLimit could not be deleted", {
-          ...{ filter: record.id, revision: number },
+          filter: record.id,
+          revision: oldest.number,
           message: deleted.error.message,
         });
         return;
