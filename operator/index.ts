@@ -11,6 +11,7 @@ export { formatOf, MAX_FILE_BYTES, manifestNames, readFolder, readManifestText }
 export { createFolderSource } from "./source/folder/folder.ts";
 export { describeForeign, type ManifestFormat, type ManifestObject, readDocuments, readManifest } from "./source/folder/manifest.ts";
 export { createKubeApi } from "./source/kubernetes/api.ts";
+export { listAll } from "./source/kubernetes/pages.ts";
 export { startReflector } from "./source/kubernetes/reflector.ts";
 export { createRevisionStore } from "./source/kubernetes/revisions.ts";
 export { createKubernetesSource } from "./source/kubernetes/source.ts";

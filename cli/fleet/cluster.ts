@@ -4,15 +4,13 @@ import { API_VERSION, KIND, type WasmFilter } from "../../model/gen/wasmfilter.t
 import type { ApiFailure, KubeApi } from "../../model/kube.ts";
 import { silentLog } from "../../model/log.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
-import { createKubeApi, createRevisionStore } from "../../operator/index.ts";
+import { createKubeApi, createRevisionStore, listAll } from "../../operator/index.ts";
 import { type Applied, byName, type FilterPatch, type FleetClient, type Manifest } from "./client.ts";
 import { type KubeconfigChoice, loadKubeconfig } from "./kubeconfig.ts";
 
 /** Field manager of what `weir` writes. https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers */
 const MANAGER = "weir-cli";
 const TIMEOUT_MS = 30_000;
-/** Objects in one answer to a list. https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks */
-const PAGE = 500;
 
 export function openCluster(
   choice: KubeconfigChoice & { readonly namespace: string | undefined; readonly timeoutMs?: number },
@@ -30,7 +28,7 @@ export function createClusterClient(kubeConfig: KubeConfig, namespace: string, t
   return {
     description: `cluster ${api.server}`,
     namespace,
-    list: (wanted) => listAll(api, wanted),
+    list: (wanted) => listFilters(api, wanted),
     async get(key) {
       const found = await api.request({ path: pathOf(KIND, key) });
       return found.ok ? ok(found.value as unknown as WasmFilter) : explain(api, `read WasmFilter ${filterId(key)}`, found.error);
@@ -61,18 +59,11 @@ function pathOf(kind: string, { namespace, name }: FilterKey): string {
   return `${resource}/namespaces/${encodeURIComponent(namespace)}/${kind.toLowerCase()}s/${encodeURIComponent(name)}`;
 }
 
-async function listAll(api: KubeApi, namespace: string | undefined): Promise<Result<readonly WasmFilter[]>> {
+async function listFilters(api: KubeApi, namespace: string | undefined): Promise<Result<readonly WasmFilter[]>> {
   const path = `/apis/${API_VERSION}${namespace === undefined ? "" : `/namespaces/${encodeURIComponent(namespace)}`}/wasmfilters`;
-  const found: WasmFilter[] = [];
-  let next = "";
-  do {
-    const page = await api.request({ path, query: { limit: String(PAGE), ...(next === "" ? {} : { continue: next }) } });
-    if (!page.ok) return explain(api, "list WasmFilters", page.error);
-    const { items, metadata } = page.value as { items?: WasmFilter[]; metadata?: { continue?: string } };
-    found.push(...(items ?? []));
-    next = metadata?.continue ?? "";
-  } while (next !== "");
-  return ok(found.sort(byName));
+  const found = await listAll(api, { path }, (item) => item as unknown as WasmFilter);
+  if (!found.ok) return explain(api, "list WasmFilters", found.error);
+  return ok([...found.value.items].sort(byName));
 }
 
 /** Server-side apply; what the manifest says wins over other managers, as with `kubectl apply`. */
