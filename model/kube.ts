@@ -53,6 +53,11 @@ export interface KubeObject extends Fields {
   };
 }
 
+/** What to accept for the metadata of an object, or of the objects of a list, alone. https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables */
+export function metadataAs(kind: "PartialObjectMetadata" | "PartialObjectMetadataList"): string {
+  return `application/json;as=${kind};g=meta.k8s.io;v=v1`;
+}
+
 export interface ReflectorOptions {
   readonly api: KubeApi;
   /** Path of the collection, e.g. `/api/v1/namespaces/shop/secrets`. */

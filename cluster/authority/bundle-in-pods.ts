@@ -1,6 +1,6 @@
 import { inBackground } from "../../base/boundary.ts";
 import type { Clock } from "../../model/clock.ts";
-import type { Fields, KubeApi } from "../../model/kube.ts";
+import { type Fields, type KubeApi, metadataAs } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
 import { ok, type Result } from "../../model/result.ts";
 import { CA_ANNOTATION, INJECTED_LABEL, type TrustBundle } from "../../model/trust-bundle.ts";
@@ -20,8 +20,6 @@ const LOOK_MS = 3_600_000;
 /** Between two pods: some 40 a second, so that 20,000 are told within a hasty announcement. */
 const PAUSE_MS = 20;
 const PAGE = "500";
-/** Lists with names and annotations only. https://kubernetes.io/docs/reference/using-api/api-concepts/#alternate-representations-of-resources */
-const METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 /**
  * Keeps the annotation `weir.dev/ca` of the pods that Weir injected at what the bundle holds, until the returned function is called. The kubelet makes a file of it that
@@ -64,7 +62,7 @@ async function tellPods(api: KubeApi, bundle: TrustBundle, pause: Pause): Promis
   let next = "";
   do {
     const query = { labelSelector: `${INJECTED_LABEL}=true`, limit: PAGE, ...(next === "" ? {} : { continue: next }) };
-    const page = await api.request({ path: "/api/v1/pods", query, accept: METADATA });
+    const page = await api.request({ path: "/api/v1/pods", query, accept: metadataAs("PartialObjectMetadataList") });
     if (!page.ok) return refusal({ verb: "list", resource: "pods", id: `with the label ${INJECTED_LABEL}` }, page.error);
     for (const { namespace, name, uid, ca } of podsOf(page.value)) {
       const wanted = bundle.current();

@@ -1,6 +1,6 @@
 import { type BackoffPolicy, backoff } from "../../../base/backoff.ts";
 import { bounded } from "../../../base/boundary.ts";
-import type { ApiFailure, Fields, KubeObject, Reflector, ReflectorOptions } from "../../../model/kube.ts";
+import { type ApiFailure, type Fields, type KubeObject, metadataAs, type Reflector, type ReflectorOptions } from "../../../model/kube.ts";
 import { isFields } from "../../parse/defaults.ts";
 import { listAll } from "./pages.ts";
 
@@ -98,8 +98,8 @@ class CollectionReflector implements Reflector {
     return undefined;
   }
 
-  private accept(as: string): { readonly accept?: string } {
-    return this.options.metadataOnly === true ? { accept: `application/json;as=${as};g=meta.k8s.io;v=v1` } : {};
+  private accept(kind: Parameters<typeof metadataAs>[0]): { readonly accept?: string } {
+    return this.options.metadataOnly === true ? { accept: metadataAs(kind) } : {};
   }
 
   private notTaken(object?: KubeObject): (error: unknown) => void {

@@ -1,7 +1,7 @@
 import { digestOf } from "../../../model/digest.ts";
 import { type FilterKey, filterId } from "../../../model/filter.ts";
 import { API_VERSION, KIND } from "../../../model/gen/wasmfilter.ts";
-import type { KubeApi } from "../../../model/kube.ts";
+import { type KubeApi, metadataAs } from "../../../model/kube.ts";
 import type { Log } from "../../../model/log.ts";
 import { fail, ok, type Result } from "../../../model/result.ts";
 import { type Revision, withoutSecretText } from "../../../model/revision.ts";
@@ -9,8 +9,6 @@ import { type Fields, isFields } from "../../parse/defaults.ts";
 import { fromRecord } from "../revision-record.ts";
 import { listAll } from "./pages.ts";
 
-/** Answers without anything but metadata. https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables */
-const METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 export const UID_LABEL = "weir.dev/filter-uid";
 
 /**
@@ -82,7 +80,7 @@ export function createRevisionStore({ api, log }: { api: KubeApi; log: Log }): R
     },
     async remove(key, uid, number) {
       // Their data may be large, and their names say which they are.
-      const found = await items(key, uid, METADATA);
+      const found = await items(key, uid, metadataAs("PartialObjectMetadataList"));
       if (!found.ok) return found;
       const first = revisionName(key, uid, number);
       for (const name of found.value.map(nameOf)) {
