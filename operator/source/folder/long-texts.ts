@@ -1,6 +1,6 @@
 import { CST, type Document, isScalar, Scalar, visit } from "yaml";
 import { FirstError } from "./composer.ts";
-import type { Steps } from "./yaml.ts";
+import type { Steps } from "./steps.ts";
 
 type Quoted = CST.FlowScalar;
 

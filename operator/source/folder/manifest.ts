@@ -1,10 +1,10 @@
-import { setImmediate } from "node:timers/promises";
 import { API_VERSION, KIND } from "../../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../../model/result.ts";
 import { beyondBounds, withinBounds } from "../../parse/bounds.ts";
 import { type Fields, isFields } from "../../parse/defaults.ts";
 import { isNamespace, isObjectName } from "../../parse/names.ts";
-import { type ManifestDocument, readYaml, type Steps } from "./yaml.ts";
+import { inTurns, type Steps, toEnd } from "./steps.ts";
+import { type ManifestDocument, readYaml } from "./yaml.ts";
 
 export type ManifestKind = "WasmFilter" | "Secret" | "ConfigMap";
 
@@ -44,9 +44,6 @@ const GROUP = API_VERSION.slice(0, API_VERSION.indexOf("/") + 1);
 
 export const DEFAULT_NAMESPACE = "default";
 
-/** How long one turn of the event loop may read a manifest, in milliseconds: sockets are served in between. */
-const TURN_MS = 10;
-
 /**
  * Reads the objects of a manifest: YAML with one or more documents, or JSON. If it cannot be parsed, fails with reason `InvalidManifest`, the
  * line and what is wrong there. Messages never quote the file, which may hold a Secret.
@@ -57,27 +54,12 @@ export function readManifest(text: string, format: ManifestFormat): Result<Manif
 
 /** The same for a server: the event loop turns meanwhile. */
 export async function readManifestInTurns(text: string, format: ManifestFormat): Promise<Result<Manifest>> {
-  const steps = read(text, format);
-  for (let turnEnds = performance.now() + TURN_MS; ; ) {
-    const { done, value } = steps.next();
-    if (done === true) return value;
-    if (performance.now() < turnEnds) continue;
-    await setImmediate();
-    turnEnds = performance.now() + TURN_MS;
-  }
+  return inTurns(read(text, format));
 }
 
 /** The documents of a text, whatever they hold, one for each that `cutYaml` finds. Fails as `readManifest` does. */
 export function readDocuments(text: string): Result<readonly ManifestDocument[]> {
   return toEnd(readYaml(text));
-}
-
-/** All steps in one go. */
-function toEnd<T>(steps: Steps<T>): T {
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done === true) return value;
-  }
 }
 
 function* read(text: string, format: ManifestFormat): Steps<Result<Manifest>> {

@@ -2,6 +2,7 @@ import { CST, type Document, isPair, isScalar, Lexer, LineCounter, Parser, visit
 import { fail, ok, type Result } from "../../../model/result.ts";
 import { createComposer, FirstError } from "./composer.ts";
 import { putBack, takeOut } from "./long-texts.ts";
+import type { Steps } from "./steps.ts";
 
 /** One document of a manifest. */
 export interface ManifestDocument {
@@ -26,9 +27,6 @@ const TOKENS_A_STEP = 256;
 const SMALLER = "split it, or write the configuration as a string";
 const TOO_DEEP = "nested too deeply; make it flatter, or write the configuration as a string";
 const BAD_ALIASES = "an alias of the document that starts here has no anchor, or it has too many aliases";
-
-/** Work that can be left and taken up again at each `yield`. */
-export type Steps<T> = Generator<undefined, T>;
 
 /**
  * The documents of a YAML text. Tokens are counted before anything is made of them. Fails with reason `InvalidManifest`, the line and what is wrong
