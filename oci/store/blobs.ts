@@ -9,13 +9,21 @@ import { createSingleFlight } from "../../base/single-flight.ts";
 import type { Clock } from "../../model/clock.ts";
 import { type Digest, digestAside, isDigest } from "../../model/digest.ts";
 import type { Log } from "../../model/log.ts";
-import type { StoredBlob } from "./eviction.ts";
 import { hex, namesIn } from "./names.ts";
 
 export interface BlobsOptions {
   readonly directory: string;
   readonly log: Log;
   readonly clock: Clock;
+}
+
+/** A stored module's file. */
+export interface StoredBlob {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  /** Milliseconds since the epoch of the last read or write. */
+  readonly usedAt: number;
 }
 
 /** The modules' bytes on disk, laid out as in an OCI image layout. A file that is damaged is removed and logged. */

@@ -1,17 +1,8 @@
 import { statfs } from "node:fs/promises";
 import { type Digest, isDigest } from "../../model/digest.ts";
 import type { Log } from "../../model/log.ts";
-import type { Blobs } from "./blobs.ts";
+import type { Blobs, StoredBlob } from "./blobs.ts";
 import type { Records } from "./records.ts";
-
-/** A stored module's file. */
-export interface StoredBlob {
-  readonly digest: Digest;
-  /** Bytes. */
-  readonly size: number;
-  /** Milliseconds since the epoch of the last read or write. */
-  readonly usedAt: number;
-}
 
 /**
  * Which modules to remove so that the rest fits into `maxBytes`, least recently used first. Those in `keep` stay, so the rest may still be
