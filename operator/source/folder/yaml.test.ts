@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { describe, test } from "node:test";
 import { readManifestInTurns } from "./manifest.ts";
 
@@ -75,4 +76,15 @@ describe("a YAML text made to cost time", () => {
 test("a name that a map has twice is refused with its place; merges may repeat names", async () => {
   assert.equal((await read("a: 1\nb: {c: 1, d: 2, c: 3}\n")).said, "line 2, column 17: not YAML: Map keys must be unique");
   assert.equal((await read(maps(3, 2).replace("{<<: *a}", "{k1: 2, <<: *a}"))).said, "");
+});
+
+test("maps in each other on one line take memory by their number, not by its square", () => {
+  const code = `
+    const { readManifest } = await import(${JSON.stringify(new URL("./manifest.ts", import.meta.url).href)});
+    const read = readManifest("a: " + "b: ".repeat(10_000), "yaml");
+    process.stdout.write(read.ok ? "ok" : read.error.message);`;
+  const { stdout, stderr } = spawnSync(process.execPath, ["--max-old-space-size=128", "--input-type=module", "--eval", code], {
+    encoding: "utf8",
+  });
+  assert.equal(stdout, "line 1, column 4: not YAML: Nested mappings are not allowed in compact mappings", stderr.slice(0, 500));
 });
