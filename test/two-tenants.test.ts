@@ -8,6 +8,7 @@ import { pushModule } from "../oci/index.ts";
 import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
 import { startEchoApp } from "./support/echo-app.ts";
 import { startEnvoy } from "./support/envoy.ts";
+import { watchHealth } from "./support/health.ts";
 import { createKubeClient, type KubeClient } from "./support/hostile/kube.ts";
 import { unique } from "./support/hostile/modules.ts";
 import type { Orders } from "./support/hostile/orders.ts";
@@ -80,7 +81,7 @@ test("a hostile tenant neither stops the server, nor fails a request of another,
   ]);
   t.after(() => hostile.stop());
   await hostile.waitFor("the attack to begin", (logs) => logs.includes("hostile modules"), 20_000);
-  const health = watchHealth(server.url);
+  const health = watchHealth(server.url, 50);
   const during: number[] = [];
   let peak = 0;
   const end = performance.now() + ATTACK_MS;
@@ -95,7 +96,7 @@ test("a hostile tenant neither stops the server, nor fails a request of another,
       .split("\n")
       .findLast((line) => line.startsWith("{")) ?? "{}";
   await hostile.stop();
-  const { longest, failed: unhealthy } = await health.stop();
+  await health.stop();
 
   const totals = await Promise.all(proxies.map(({ traffic }) => traffic.stop()));
   const [sent, failed, unfiltered] = (["sent", "failed", "unfiltered"] as const).map((what) =>
@@ -108,12 +109,16 @@ test("a hostile tenant neither stops the server, nor fails a request of another,
     `a rollout to ${PROXIES} proxies: ${ms(before)} before, ${ms(during)} under attack (${during.length} of them), ratio ${ratio.toFixed(2)}`,
   );
   t.diagnostic(
-    `/healthz: longest ${Math.round(longest)} ms, ${unhealthy} failed; memory ${Math.round(memoryBefore)} MiB before, at most ${Math.round(peak)} under attack`,
+    `/healthz: longest ${Math.round(health.worst())} ms, ${health.failures()} failed; memory ${Math.round(memoryBefore)} MiB before, at most ${Math.round(peak)} under attack`,
   );
   assert.equal(server.pid(), pid);
   assert.ok((await fetch(`${server.url}/healthz`)).ok, "it is the same process still");
   process.kill(pid, 0);
-  assert.deepEqual({ failed, unfiltered }, { failed: 0, unfiltered: 0 }, totals.flatMap(({ samples }) => samples).join("\n"));
+  assert.deepEqual(
+    { failed, unfiltered, unhealthy: health.failures() },
+    { failed: 0, unfiltered: 0, unhealthy: 0 },
+    totals.flatMap(({ samples }) => samples).join("\n"),
+  );
   assert.ok(ratio <= MAX_RATIO, `rollouts took ${ratio.toFixed(2)} times as long`);
   assert.ok(peak - memoryBefore <= MAX_MEMORY, `${Math.round(peak - memoryBefore)} MiB more`);
 });
@@ -195,29 +200,6 @@ async function rollOut({ registry, kube, proxies }: Honest, number: number): Pro
   assert.ok(status === 200 || status === 201, `the API server answered ${status}`);
   await eventually(`v${number} everywhere`, async () => proxies.every(({ seen }) => seen === `v${number}`), 60_000);
   return performance.now() - start;
-}
-
-function watchHealth(url: string): { stop(): Promise<{ longest: number; failed: number }> } {
-  let [longest, failed, running] = [0, 0, true];
-  const done = (async () => {
-    while (running) {
-      const start = performance.now();
-      const isOk = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(10_000) }).then(
-        (response) => response.ok,
-        () => false,
-      );
-      if (!isOk) failed += 1;
-      longest = Math.max(longest, performance.now() - start);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  })();
-  return {
-    async stop() {
-      running = false;
-      await done;
-      return { longest, failed };
-    },
-  };
 }
 
 async function residentMiB(pid: number): Promise<number> {

@@ -1,7 +1,7 @@
-import { get } from "node:http";
 import { parentPort, workerData } from "node:worker_threads";
 import { Client, type ClientDuplexStream, credentials } from "@grpc/grpc-js";
 import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from "../../xds/gen/envoy/service/discovery/v3/discovery.ts";
+import { probe } from "./health.ts";
 
 /** What runs beside an attack, in a thread of its own: it asks /healthz, and it is an honest proxy that asks for one thing after another. Figures in milliseconds. */
 export interface Noticed {
@@ -29,21 +29,6 @@ const { xdsPort, healthUrl, idleUrl } = workerData as BystanderOptions;
 const noticed = { health: [] as number[], pushes: [] as number[], idle: [] as number[], failures: [] as string[] };
 
 const pause = () => new Promise((done) => setTimeout(done, PAUSE_MS));
-
-/**
- * On a connection of its own and from an address of its own, as a kubelet does it. An address has a share of the server's sockets: who has the address of an attacker
- * can lose a connection before its request was read.
- */
-function ask(url: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const call = get(url, { agent: false, localAddress: "127.0.0.2", timeout: TOO_LONG_MS }, (answer) => {
-      answer.resume();
-      answer.once("end", () => (answer.statusCode === 200 ? resolve() : reject(new Error(`${url}: ${answer.statusCode}`))));
-    });
-    call.once("timeout", () => call.destroy(new Error(`${url}: no answer`)));
-    call.once("error", reject);
-  });
-}
 
 type Stream = ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
 
@@ -98,8 +83,8 @@ async function repeat(times: number[], action: (count: number) => Promise<void>)
 
 const stream = openStream();
 stream.on("error", (error) => noticed.failures.push(error.message));
-void repeat(noticed.health, () => ask(healthUrl));
-void repeat(noticed.idle, () => ask(idleUrl));
+void repeat(noticed.health, () => probe(healthUrl, TOO_LONG_MS));
+void repeat(noticed.idle, () => probe(idleUrl, TOO_LONG_MS));
 void repeat(noticed.pushes, async (count) => {
   await push(stream, `weir/slot-${count}`);
   stream.write({ typeUrl: TYPE, resourceNamesUnsubscribe: [`weir/slot-${count}`] });
