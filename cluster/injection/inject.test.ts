@@ -188,6 +188,12 @@ describe("an injected pod", () => {
     );
     assert.match(refusal({ spec: { volumes: [{ name: "weir-token" }] } }), /volume weir-token of its own/);
   });
+
+  test("that brings an Envoy of its own, and declares no port, keeps its volumes", () => {
+    const spec = { containers: [{ name: "envoy" }], volumes: [{ name: "weir-token" }] };
+    const result = inject({ metadata: {}, spec }, namespace(), settings);
+    assert.ok(result.ok && result.value.unchanged !== undefined);
+  });
 });
 
 describe("the ports that lead through Envoy", () => {

@@ -54,13 +54,13 @@ export function inject(pod: Pod, namespace: NamespaceView, settings: InjectionSe
   if (no !== undefined) return ok({ pod, unchanged: no, warnings: [] });
   const obstacle = obstacleOf(pod);
   if (obstacle !== undefined) return leave(pod, obstacle, asked.value);
-  const taken = nameTaken(pod);
-  if (taken !== undefined) return fail("NameTaken", taken);
   const wishes = readWishes(pod.metadata, namespace);
   if (!wishes.ok) return wishes;
   const inbound = inboundOf(pod, wishes.value, namespace);
   if (!inbound.ok) return inbound;
   if (inbound.value.ports.length === 0) return leave(pod, "no container of it declares a TCP port for HTTP (containerPort)", asked.value);
+  const taken = nameTaken(pod);
+  if (taken !== undefined) return fail("NameTaken", taken);
   const probes = rewriteProbes(pod.spec, inbound.value.ports);
   if (!probes.ok) return probes;
   const configuration = settings.render({
@@ -101,7 +101,9 @@ function nameTaken({ spec }: Pod): string | undefined {
   const container = [...spec.containers, ...(spec.initContainers ?? [])].find(({ name }) => name === ENVOY || name === IPTABLES);
   if (container !== undefined) return `the pod has a container ${container.name} of its own; give it another name`;
   const volume = spec.volumes?.find(({ name }) => name === TOKEN_VOLUME || name === FILES_VOLUME);
-  return volume === undefined ? undefined : `the pod has a volume ${volume.name} of its own; give it another name`;
+  return volume === undefined
+    ? undefined
+    : `the pod has a volume ${volume.name} of its own; give it another name, or label the pod ${INJECT}: "false" if it brings its own Envoy`;
 }
 
 function proxyOf({ metadata }: Pod, namespace: string, { xds, ipv6 }: InjectionSettings) {
