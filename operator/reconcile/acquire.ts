@@ -1,12 +1,12 @@
 import { type BackoffPolicy, backoff } from "../../base/backoff.ts";
 import type { Requeue } from "../../base/work-queue.ts";
 import type { Clock } from "../../model/clock.ts";
-import type { Filter } from "../../model/filter.ts";
 import { type Metrics, outcomeOf } from "../../model/metrics.ts";
 import type { Failure } from "../../model/result.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import type { Stage } from "../filter/steps.ts";
-import type { Outcome, Resolved } from "../resolve/resolve.ts";
+import { createLooks, type Looks } from "../resolve/looks.ts";
+import type { Resolved } from "../resolve/resolve.ts";
 import type { Resolver } from "../resolve/resolver.ts";
 import { type ProvideDeps, provide, undelivered } from "../serve/deliverable.ts";
 
@@ -34,8 +34,7 @@ interface Fetch {
 
 const NEVER_FETCHED: Fetch = { at: 0, setAt: 0, failures: 0 };
 
-const RETRY: BackoffPolicy = { firstMs: 1_000, longestMs: 60_000, jitter: [0.75, 1.25] };
-const RETRY_MODULE: BackoffPolicy = { ...RETRY, longestMs: 10_000 };
+const RETRY_MODULE: BackoffPolicy = { firstMs: 1_000, longestMs: 10_000, jitter: [0.75, 1.25] };
 
 /** Brings in what a filter lacks: the content that its spec asks for, and modules of kept revisions that the store lost. */
 export interface Acquire {
@@ -52,14 +51,14 @@ export function createAcquire(deps: AcquireDeps): Acquire {
 
 class BackingOffAcquire implements Acquire {
   private readonly deps: AcquireDeps;
-  /** Failures in a row, by spec. */
-  private readonly failures = new WeakMap<Filter, number>();
+  private readonly looks: Looks;
   private readonly fetches = new WeakMap<FilterRecord, Fetch>();
   /** Ends the fetches that are under way. */
   private readonly fetching = new WeakMap<FilterRecord, AbortController>();
 
   constructor(deps: AcquireDeps) {
     this.deps = deps;
+    this.looks = createLooks(deps.random);
   }
 
   dueAt(record: FilterRecord): number | undefined {
@@ -90,29 +89,19 @@ class BackingOffAcquire implements Acquire {
     const { clock, metrics, resolver, isCurrent } = this.deps;
     const { filter, resolveAt, resolveSetAt } = record;
     if (filter === undefined || resolveAt === undefined || this.due(resolveAt, resolveSetAt) > clock.now()) return;
-    record.resolveNext(undefined, clock.now());
+    const from = clock.now();
+    const later = this.looks.putOff(filter, resolveAt, from);
+    record.resolveNext(later, from);
+    if (later !== undefined) return;
     const end = metrics.start("resolve");
     const outcome = await resolver.run(record);
     end(outcome === undefined ? "retry" : outcomeOf(outcome));
     if (outcome === undefined || !isCurrent(record) || record.filter !== filter) return;
     if (outcome.ok) this.deps.resolved(record, outcome.value);
     else this.deps.stopped(record, outcome.stage, outcome.error);
-    const delay = this.nextDelay(filter, outcome);
-    const now = clock.now();
-    record.resolveNext(delay === undefined ? undefined : now + delay, now);
-  }
-
-  private nextDelay(filter: Filter, outcome: Outcome): number | undefined {
-    if (!outcome.ok && outcome.error.retryable) {
-      const count = (this.failures.get(filter) ?? 0) + 1;
-      this.failures.set(filter, count);
-      return backoff(RETRY, count, this.deps.random);
-    }
-    this.failures.delete(filter);
-    const isFollowed = filter.pullPolicy === "Always" && filter.pin === undefined && filter.source.kind === "image";
-    // What is missing or denied now may be pushed or granted later, and no watch tells of that.
-    const mayAppear = !outcome.ok && outcome.stage === "resolve";
-    return isFollowed || mayAppear ? filter.intervalMs : undefined;
+    const until = clock.now();
+    const isHeldOver = record.resolution.state === "failed" && record.resolution.heldOver;
+    record.resolveNext(this.looks.next(filter, { outcome, from, until, isHeldOver }), until);
   }
 
   private async fetchLost(record: FilterRecord): Promise<void> {

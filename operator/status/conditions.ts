@@ -59,7 +59,11 @@ function stopped(facts: Facts, type: ConditionType): Verdict {
   const message = clip(resolution.error.message.replace(/\.$/, ""), LONGEST_MESSAGE);
   const passing = retryable && resolution.heldOver;
   const serving = facts.stable === undefined ? "" : `; revision ${facts.stable.number} keeps serving`;
-  const retry = retryable ? "; tried again with backoff" : resolution.stage === "resolve" ? "; tried again every spec.interval" : "";
+  const retry = retryable
+    ? "; tried again with backoff"
+    : resolution.stage === "resolve"
+      ? "; looked at again, every spec.interval at least"
+      : "";
   return { status: passing ? "Unknown" : "False", reason, message: `${message}${retry}${serving}` };
 }
 

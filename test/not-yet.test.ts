@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { pushModule } from "../oci/index.ts";
+import { bootstrapDefaults, renderBootstrap } from "../xds/index.ts";
+import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { type EchoApp, startEchoApp } from "./support/echo-app.ts";
+import { type Envoy, startEnvoy } from "./support/envoy.ts";
+import { eventually } from "./support/process.ts";
+import { type Registry, startRegistry } from "./support/registry.ts";
+import { createTempFolder } from "./support/temp-folder.ts";
+import { get } from "./support/traffic.ts";
+import { headerFilter } from "./support/wat.ts";
+import { startWeir, type Weir } from "./support/weir.ts";
+
+/** From the moment that what was missing is there to a request that went through the filter. */
+const WITHIN_MS = 2_000;
+const auth = { username: "robot", password: "late" };
+
+let cluster: Cluster;
+let open: Registry;
+let locked: Registry;
+let app: EchoApp;
+let data: Awaited<ReturnType<typeof createTempFolder>>;
+let weir: Weir;
+let envoy: Envoy;
+let port: number;
+
+before(async () => {
+  [cluster, open, locked, app, data] = await Promise.all([
+    startCluster(),
+    startRegistry(),
+    startRegistry({ auth }),
+    startEchoApp(),
+    createTempFolder("not-yet"),
+  ]);
+  await kube(["apply", "-f", "crds/"]);
+  await kube(["wait", "--for=condition=Established", "crd/wasmfilters.weir.dev", "--timeout=30s"]);
+  weir = await startWeir({ source: ["--kubeconfig", cluster.kubeconfig], data: data.path, flags: ["--allow-address", "127.0.0.1/32"] });
+  const config = renderBootstrap({
+    ...{ ...bootstrapDefaults, node: "web-1" },
+    xds: { host: "127.0.0.1", port: weir.xdsPort },
+    listen: { host: "127.0.0.1", port: 0 },
+    upstream: { host: "127.0.0.1", port: app.port },
+  });
+  envoy = await startEnvoy({ config, log: "warning", concurrency: 1 });
+  port = await envoy.port();
+});
+
+after(async () => {
+  await envoy?.stop();
+  await weir?.stop();
+  await Promise.all([cluster?.stop(), open?.stop(), locked?.stop(), app?.stop(), data?.remove()]);
+});
+
+function kube(args: readonly string[], input?: string): Promise<string> {
+  return kubectl(args, { ...cluster, input });
+}
+
+async function push(name: string, registry: Registry): Promise<void> {
+  const keychain = registry === locked ? new Map([[locked.host, auth]]) : new Map();
+  const pushed = await pushModule(`${registry.host}/filters/${name}:1`, await headerFilter({ name: `x-${name}`, value: "here" }), {
+    keychain,
+  });
+  if (!pushed.ok) throw new Error(pushed.error.message);
+}
+
+async function pullSecret(name: string, { username, password } = auth): Promise<void> {
+  const basic = Buffer.from(`${username}:${password}`).toString("base64");
+  const json = JSON.stringify({ auths: { [locked.host]: { auth: basic } } });
+  const secret = { type: "kubernetes.io/dockerconfigjson", stringData: { ".dockerconfigjson": json } };
+  await kube(["apply", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "Secret", metadata: { name }, ...secret }));
+}
+
+interface Late {
+  readonly name: string;
+  readonly seconds: number;
+  readonly registry: Registry;
+  readonly spec: Readonly<Record<string, unknown>>;
+  /** The reason that the filter gives meanwhile, and of which condition. */
+  readonly meanwhile: readonly [type: string, reason: string];
+  /** Before the manifest. */
+  readonly prepare: () => Promise<void>;
+  readonly arrive: () => Promise<void>;
+}
+
+function lates(): Late[] {
+  const nothing = async () => {};
+  const image = (name: string, seconds: number): Late => ({
+    ...{ name, seconds, registry: open, spec: {}, meanwhile: ["Resolved", "ImageNotFound"], prepare: nothing },
+    arrive: () => push(name, open),
+  });
+  const secret = (name: string, seconds: number): Late => ({
+    ...{ name, seconds, registry: locked, spec: { pullSecrets: [{ name }] }, meanwhile: ["Resolved", "SecretNotFound"] },
+    prepare: () => push(name, locked),
+    arrive: () => pullSecret(name),
+  });
+  return [
+    image("image-soon", 5),
+    image("image-late", 40),
+    secret("secret-soon", 5),
+    secret("secret-late", 40),
+    {
+      ...secret("secret-wrong", 20),
+      meanwhile: ["Resolved", "AccessDenied"],
+      prepare: async () => {
+        await push("secret-wrong", locked);
+        await pullSecret("secret-wrong", { ...auth, password: "early" });
+      },
+    },
+    {
+      ...image("config-late", 30),
+      spec: { configFrom: { configMapKeyRef: { name: "config-late", key: "text" } } },
+      meanwhile: ["Accepted", "ConfigMapNotFound"],
+      prepare: () => push("config-late", open),
+      arrive: async () => void (await kube(["create", "configmap", "config-late", "--from-literal=text=hello"])),
+    },
+  ];
+}
+
+/** Milliseconds from the arrival of what was missing to a request that went through the filter. */
+async function servedAfter({ name, seconds, registry, spec, meanwhile, prepare, arrive }: Late): Promise<number> {
+  await prepare();
+  const whole = { image: `${registry.host}/filters/${name}:1`, ...spec };
+  await kube(
+    ["apply", "-f", "-"],
+    JSON.stringify({ apiVersion: "weir.dev/v1alpha1", kind: "WasmFilter", metadata: { name }, spec: whole }),
+  );
+  await sleep(seconds * 1_000);
+  const [type, reason] = meanwhile;
+  const seen = (await weir.filter(name))?.status?.conditions?.find((condition) => condition.type === type);
+  assert.deepEqual([seen?.status, seen?.reason], ["False", reason], name);
+  await arrive();
+  const from = performance.now();
+  const isServed = async () => (await get(port)).headers[`x-${name}`] === "here";
+  await eventually(`${name} to be served`, isServed, 30_000, 20);
+  return performance.now() - from;
+}
+
+test("what appears seconds after the manifest that names it is served within two seconds", async (t) => {
+  const all = lates();
+  const took = await Promise.all(all.map(servedAfter));
+  for (const [index, { name, seconds }] of all.entries())
+    t.diagnostic(`${name}, after ${seconds} s: served in ${took[index]?.toFixed(0)} ms`);
+  assert.ok(Math.max(...took) <= WITHIN_MS, `${took.map((ms) => ms.toFixed(0)).join(", ")} ms`);
+});
