@@ -11,7 +11,7 @@ import { complete } from "./completion/complete.ts";
 import { createFindNames } from "./completion/names.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
-/** Exit statuses, the same for every command. */
+/** Exit statuses, the same for every command; one that compares has a third (its help says so). */
 const DONE = 0;
 const FAILED = 1;
 const WRONG_USAGE = 2;
@@ -76,7 +76,7 @@ async function execute(command: Command, argv: readonly string[], terminal: Term
     return DONE;
   }
   const result = await command.run(argv, terminal);
-  if (result.ok) return DONE;
+  if (result.ok) return result.value ?? DONE;
   if (result.error.reason === USAGE) return wrongUsage(terminal, command.name, result.error.message);
   terminal.err(`error: ${oneLine(result.error.message)}\n`);
   return FAILED;

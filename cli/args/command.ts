@@ -21,7 +21,11 @@ interface Description {
 export interface Definition<F extends Flags, A extends Arguments> extends Description {
   readonly flags: F;
   readonly args: A;
-  run(input: { readonly flags: FlagValues<F>; readonly args: ArgumentValues<A> }, terminal: Terminal): Promise<Result<void>>;
+  /** The value is the exit status, where the command has one of its own for what it found; else 0. */
+  run(
+    input: { readonly flags: FlagValues<F>; readonly args: ArgumentValues<A> },
+    terminal: Terminal,
+  ): Promise<Result<void> | Result<number>>;
 }
 
 /** A command that parses its own words: `main` dispatches to it; help, completion and the reference describe it. */
@@ -29,7 +33,7 @@ export interface Command extends Description {
   readonly flags: Flags;
   readonly args: Arguments;
   /** Parses `argv` (without the command's own words) and runs. Wrong usage is a failure with reason `Usage`. */
-  run(argv: readonly string[], terminal: Terminal): Promise<Result<void>>;
+  run(argv: readonly string[], terminal: Terminal): Promise<Result<void> | Result<number>>;
 }
 
 /** Commands under one heading of `weir --help`. */

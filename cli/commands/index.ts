@@ -5,6 +5,7 @@ import { check } from "./check.ts";
 import { completion } from "./completion.ts";
 import { remove } from "./delete.ts";
 import { describe } from "./describe.ts";
+import { diff } from "./diff.ts";
 import { get } from "./get.ts";
 import { history } from "./history.ts";
 import { identityIssue } from "./identity.ts";
@@ -25,7 +26,7 @@ import { version } from "./version.ts";
 export const SECTIONS: readonly Section[] = [
   { title: "Server and proxies", commands: [serve, check, identityIssue, bootstrap, inject] },
   { title: "Filters, for their authors", commands: [verify, inspect, push, pull, list] },
-  { title: "Fleet", commands: [apply, get, describe, proxies, history, rollback, ...rollout, remove] },
+  { title: "Fleet", commands: [apply, get, describe, proxies, history, diff, rollback, ...rollout, remove] },
   { title: "This program", commands: [completion, version] },
   { title: "What other programs run", commands: [prover], isHidden: true },
 ];

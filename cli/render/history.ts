@@ -2,7 +2,7 @@ import { clip, oneLine } from "../../base/text.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { WasmFilter, WasmFilterStatusHistoryItem } from "../../model/gen/wasmfilter.ts";
 import type { Revision } from "../../model/revision.ts";
-import { changedSettings, SETTING_NAMES, type SettingName, showSetting } from "../../model/settings.ts";
+import { revisionChanges } from "../../model/revision-changes.ts";
 import { table } from "./table.ts";
 import { age } from "./time.ts";
 
@@ -34,30 +34,21 @@ function sourceChanges(before: WasmFilterStatusHistoryItem, after: WasmFilterSta
 }
 
 const TEXT = 48;
+/** What the status of a revision tells already. */
+const SOURCE: ReadonlySet<string> = new Set(["image", "digest", "wasmDigest"]);
 
 function settingsChanges(before: Revision, after: Revision): string[] {
-  const changed = changedSettings(before.settings, after.settings);
-  const moved = placeOf(before) !== placeOf(after);
-  const changes = SETTING_NAMES.filter((name) => changed.includes(name) || (moved && name === "config")).map((name) => {
-    const [from, to] = [show(before, name), show(after, name)];
-    return from === to ? name : `${name} ${from} -> ${to}`;
+  const changes = revisionChanges(before, after).filter(({ field }) => !SOURCE.has(field));
+  return changes.map(({ field, before: from, after: to }) => {
+    // The place of a text that changed.
+    if (from === to) return from === undefined ? field : `${field} in ${inWords(from)}`;
+    const [cut, other] = [inWords(from), inWords(to)];
+    return cut === other ? field : `${field} ${cut} -> ${other}`;
   });
-  const sameRest = changes.length === 0 && before.digest === after.digest;
-  // The text of a Secret is in no record: if nothing else explains the new hash, it is what changed.
-  if (sameRest && before.hash !== after.hash && after.secretConfig !== undefined) return [`config in ${placeOf(after)}`];
-  return changes;
 }
 
-/** The setting in a few words; `undefined` if only its name may be shown. A text from a Secret is shown as its place. */
-function show(revision: Revision, name: SettingName): string | undefined {
-  const place = name === "config" ? placeOf(revision) : undefined;
-  const text = place ?? showSetting(revision.settings, name);
-  return text === undefined ? undefined : clip(oneLine(text), TEXT);
-}
-
-/** Where the configuration text is, when that is a Secret. */
-function placeOf({ secretConfig }: Revision): string | undefined {
-  return secretConfig === undefined ? undefined : `Secret ${secretConfig.name} (${secretConfig.key})`;
+function inWords(value: string | undefined): string | undefined {
+  return value === undefined ? undefined : clip(oneLine(value), TEXT);
 }
 
 /** The table of `weir history`; the revision that runs is starred. */
