@@ -38,6 +38,7 @@ interface Right {
 }
 
 const FILTERS = "/apis/weir.dev/v1alpha1/namespaces/default/wasmfilters";
+const CONFIGURATION = "weir-weir-system";
 const KEYS = ["weir-private-key", "weir-authority"];
 const open: (() => Promise<unknown>)[] = [];
 let cluster: Cluster;
@@ -58,9 +59,13 @@ const values = [
   "--set",
   "identity.podCertificates=off",
 ];
-const RENDERED = await helmOk(["template", "weir", join(ROOT, "charts/weir"), "-n", "weir-system", "--skip-tests", ...values], {
-  home: folder,
-});
+const injection = ["--set", "injection.enabled=true", "--set", "proxyImage.repository=registry.example/envoy"];
+const RENDERED = await helmOk(
+  ["template", "weir", join(ROOT, "charts/weir"), "-n", "weir-system", "--skip-tests", ...values, ...injection],
+  {
+    home: folder,
+  },
+);
 const OBJECTS = parseAllDocuments(RENDERED).map((document) => document.toJS());
 const ROLES: readonly Role[] = OBJECTS.filter(({ kind }) => kind === "ClusterRole" || kind === "Role");
 
@@ -75,6 +80,8 @@ before(async () => {
   account = await accountKubeconfig();
   api = accessTo(cluster.kubeconfig).api;
   await makeInjectedPod();
+  await kube(["create", "namespace", "injected"]);
+  await kube(["label", "namespace", "injected", "weir.dev/inject=true"]);
   const pushed = await pushModule(`${registry.host}/mark:1`, await headerFilter({ name: "x-weir", value: "one" }), { keychain: new Map() });
   assert.ok(pushed.ok, JSON.stringify(pushed));
 });
@@ -138,6 +145,8 @@ interface Scene {
   readonly server: Process;
   /** Log lines and conditions. */
   said(): Promise<string>;
+  /** Makes a pod (dry run) in a namespace whose pods get Envoy. False: it did not. */
+  inject(): Promise<boolean>;
   /** Makes new revisions, and writes that meet Weir's own. */
   change(): Promise<void>;
   end(): Promise<void>;
@@ -161,14 +170,29 @@ async function startScene(): Promise<Scene> {
     [
       ...["serve", "--kubeconfig", account, "--data", join(folder, "data"), "--allow-address", "127.0.0.1", "--log-format", "text"],
       ...["--xds-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0"],
-      ...["--key-store", "secret", "--own-namespace", "weir-system", "--xds-tls", "auto"],
+      ...["--key-store", "secret", "--own-namespace", "weir-system", "--xds-tls", "auto", "--xds-name", "weir.weir-system.svc"],
+      ...["--webhook-address", "127.0.0.1:0", "--webhook-configuration", CONFIGURATION, "--proxy-image", "registry.example/envoy:1"],
     ],
     { name: "weir serve" },
   );
   let changes = 0;
+  let webhook: string | undefined;
+  let denied = "";
   return {
     server,
-    said: async () => server.logs() + (await kube(["get", "wf", "-o", "jsonpath={.items[*].status.conditions}"])),
+    said: async () => server.logs() + denied + (await kube(["get", "wf", "-o", "jsonpath={.items[*].status.conditions}"])),
+    async inject() {
+      // There is no kube-proxy: the API server is led to the port itself.
+      const found = / webhook=(\S+)/.exec(server.logs())?.[1];
+      if (found === undefined) return false;
+      if (found !== webhook) await leadTo(found);
+      webhook = found;
+      const pod = { ...INJECTED, metadata: { name: "tried", namespace: "injected" } };
+      const path = "/api/v1/namespaces/injected/pods";
+      const made = await api.request({ method: "POST", path, query: { dryRun: "All" }, body: pod });
+      if (!made.ok) denied = `\n${made.error.message}\n`;
+      return made.ok && JSON.stringify(made.value).includes("weir-envoy");
+    },
     async change() {
       changes += 1;
       const notes = Array.from({ length: 20 }, (_, n) => patch("changing", { metadata: { annotations: { n: `${changes}.${n}` } } }));
@@ -185,6 +209,18 @@ async function startScene(): Promise<Scene> {
       await kube(["delete", "secret/texts", "configmap/texts"]);
     },
   };
+}
+
+const INJECTED = {
+  ...{ apiVersion: "v1", kind: "Pod" },
+  // The admission plugin that would say so is off here.
+  spec: { serviceAccountName: "default", containers: [{ name: "a", image: "a/b:1", ports: [{ name: "http", containerPort: 8080 }] }] },
+};
+
+/** A configuration without a caBundle, which Weir has to write. */
+async function leadTo(url: string): Promise<void> {
+  const operations = [0, 1].map((index) => ({ op: "replace", path: `/webhooks/${index}/clientConfig`, value: { url } }));
+  await kube(["patch", "mutatingwebhookconfiguration", CONFIGURATION, "--type=json", "-p", JSON.stringify(operations)]);
 }
 
 /** What must be so before a right is used at all. */
@@ -207,6 +243,7 @@ describe("the rights of the chart", () => {
         await scene.change();
         await eventually("the change", () => ready("changing"), 30_000);
       }
+      await eventually("an injected pod", () => scene.inject(), 30_000);
       assert.doesNotMatch(await scene.said(), /forbidden|cannot \w+ resource|may not/);
     } finally {
       await scene.end();
@@ -223,7 +260,7 @@ describe("the rights of the chart", () => {
       const scene = await startScene();
       // A list that is refused is told as the watch that it is for.
       const verbs = object !== undefined && verb === "list" ? "(?:list|watch)" : verb;
-      const missed = new RegExp(`cannot ${verb} resource .?"${resource}.?"|may not ${verbs} ${resource} .*${object ?? ""}`);
+      const missed = new RegExp(`cannot ${verb} resource .?"${resource}.?"|may not ${verbs} ${resource}.*${object ?? ""}`);
       let hasEnded = false;
       void scene.server.exited.then(() => {
         hasEnded = true;
@@ -232,7 +269,7 @@ describe("the rights of the chart", () => {
         const line = await eventually(
           `${missed}`,
           async () => {
-            if (!hasEnded) await scene.change();
+            if (!hasEnded) await Promise.all([scene.change(), scene.inject()]);
             return (await scene.said()).split(/\n|(?<=\})/).find((text) => missed.test(text));
           },
           60_000,

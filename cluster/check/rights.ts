@@ -43,7 +43,7 @@ export const WEIRS_RIGHTS: readonly Right[] = [
   {
     group: "admissionregistration.k8s.io",
     resource: "mutatingwebhookconfigurations",
-    verbs: ["get", "list", "watch", "patch"],
+    verbs: ["list", "watch", "patch"],
     name: WEBHOOK_CONFIGURATION,
     flag: "--webhook-configuration",
   },
