@@ -50,18 +50,16 @@ const temp = await createTempFolder("rbac");
 const folder = temp.path;
 open.push(temp.remove);
 
-// Pod certificates: test/pod-certificates-api.test.ts. Secrets of one namespace: where Weir may list those of every namespace, the rights on its own are not missed.
-const values = [
-  "--set",
+// Pod certificates: test/pod-certificates-api.test.ts. Tokens: test/identity-cluster.test.ts. Secrets of one namespace: where Weir may list those of every namespace, the rights on its own are not missed.
+const VALUES = [
   "image.repository=registry.example/weir",
-  "--set",
-  "rbac.referencesIn={default}",
-  "--set",
+  "proxyImage.repository=registry.example/envoy",
   "identity.podCertificates=off",
+  "identity.tokenReview=false",
+  "rbac.referencesIn={default}",
 ];
-const injection = ["--set", "injection.enabled=true", "--set", "proxyImage.repository=registry.example/envoy"];
 const RENDERED = await helmOk(
-  ["template", "weir", join(ROOT, "charts/weir"), "-n", "weir-system", "--skip-tests", ...values, ...injection],
+  ["template", "weir", join(ROOT, "charts/weir"), "-n", "weir-system", "--skip-tests", ...VALUES.flatMap((value) => ["--set", value])],
   {
     home: folder,
   },

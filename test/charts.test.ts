@@ -13,7 +13,7 @@ import { createTempFolder } from "./support/temp-folder.ts";
 const WEIR = join(ROOT, "charts/weir");
 const CRDS = join(ROOT, "charts/weir-crds");
 const CASES = join(ROOT, "test/fixtures/charts");
-const IMAGE = ["--set", "image.repository=registry.example/weir"];
+const IMAGE = ["--set", "image.repository=registry.example/weir,proxyImage.repository=registry.example/envoy"];
 
 let folder: { readonly path: string; remove(): Promise<void> };
 
@@ -105,16 +105,13 @@ describe("without a cluster", () => {
   });
 
   test("injection needs Envoy's image and Weir's own certificate, and says so", async () => {
-    assert.match((await template(...IMAGE, "--set", "injection.enabled=true")).stderr, /proxyImage\.repository is needed for injection/);
+    assert.match((await template(...IMAGE, "--set", "proxyImage.repository=")).stderr, /proxyImage\.repository is needed for injection/);
     const foreign = ["--set", "xds.tls.mode=secret", "--set", "xds.tls.secretName=a"];
-    assert.match(
-      (await template(...IMAGE, "--set", "injection.enabled=true", ...foreign)).stderr,
-      /injection\.enabled needs xds\.tls\.mode auto/,
-    );
+    assert.match((await template(...IMAGE, ...foreign)).stderr, /injection\.enabled needs xds\.tls\.mode auto/);
   });
 
   test("a Secret of TLS that has no name is asked for", async () => {
-    const done = await template(...IMAGE, "--set", "xds.tls.mode=secret");
+    const done = await template(...IMAGE, "--set", "xds.tls.mode=secret,injection.enabled=false");
     assert.match(done.stderr, /xds\.tls\.secretName is needed/);
   });
 
@@ -230,8 +227,7 @@ describe("on a real API server", () => {
   test("of a pod Weir may change the annotation weir.dev/ca, and nothing else", async () => {
     await kube(["create", "namespace", "guarded"]);
     const account = ["--as", "system:serviceaccount:guarded:weir"];
-    const values = ["--set", "crds.install=false,injection.enabled=true,proxyImage.repository=registry.example/envoy"];
-    await helmOk(["install", "weir", WEIR, "-n", "guarded", ...IMAGE, ...values], inCluster());
+    await helmOk(["install", "weir", WEIR, "-n", "guarded", ...IMAGE, "--set", "crds.install=false"], inCluster());
     const annotations = { "weir.dev/ca": "old", note: "a" };
     const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "web", namespace: "shop", annotations, labels: { app: "web" } } };
     await kube(["create", "-f", "-"], JSON.stringify({ ...pod, spec: { containers: [{ name: "a", image: "a/b:1" }] } }));

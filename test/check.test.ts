@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 import { parseAllDocuments } from "yaml";
 import { main } from "../cli/main.ts";
 import { createFakeTerminal } from "../cli/testing/terminal.ts";
+import { createAuthority } from "../cluster/authority/certificate.ts";
 import { WEBHOOK_CONFIGURATION, WEIRS_RIGHTS } from "../cluster/check/rights.ts";
 import type { Finding } from "../cluster/index.ts";
 import { ROOT } from "../scripts/tests/files.ts";
@@ -94,13 +95,44 @@ test("an API server that is not there is one line", async () => {
   );
 });
 
-test("what is installed and ready has no fault", async () => {
+/** What Weir and the EndpointSlice controller would have written. */
+async function makeWebhookReady(): Promise<void> {
+  const caBundle = Buffer.from(createAuthority("Weir", Date.now(), 86_400_000).cert).toString("base64");
+  const operations = [0, 1].map((index) => ({ op: "add", path: `/webhooks/${index}/clientConfig/caBundle`, value: caBundle }));
+  await kube(["patch", "mutatingwebhookconfiguration", "weir-weir-system", "--type=json", "-p", JSON.stringify(operations)]);
+  const slice = {
+    ...{ apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", addressType: "IPv4" },
+    metadata: { name: "weir-1", namespace: "weir-system", labels: { "kubernetes.io/service-name": "weir" } },
+    endpoints: [{ addresses: ["192.0.2.9"], conditions: { ready: true } }],
+    ports: [{ name: "webhook", port: 18443 }],
+  };
+  await kube(["apply", "-f", "-"], JSON.stringify(slice));
+}
+
+test("what is installed and ready has no fault; until Weir has written its authority into the webhook, that is one", async () => {
   await kube(["apply", "-f", INSTALL]);
   await kube(["wait", "--for=condition=Established", "crd/wasmfilters.weir.dev", "--timeout=30s"]);
   await setReady(1);
   await makePod({ phase: "Running", containerStatuses: [] });
+  const [found = "", ...others] = await troubles();
+  assert.match(
+    found,
+    /^fail webhook: it has no caBundle yet, which Weir writes when it starts: until then no pod starts in labelled namespaces/,
+  );
+  assert.deepEqual(others, []);
+  await makeWebhookReady();
   assert.deepEqual(await troubles(), []);
   assert.equal((await check()).status, 0);
+});
+
+test("a webhook that nobody answers, a namespace that maps no ports", async () => {
+  await kube(["create", "namespace", "shop"]);
+  await kube(["label", "namespace", "shop", "weir.dev/inject=true", "pod-security.kubernetes.io/enforce=restricted"]);
+  const found = await troubles();
+  has(found, /^fail webhook: it does not answer: .*failed calling webhook "namespace\.weir\.dev"/);
+  has(found, /^warn capture: shop: .*weir\.dev\/ports/);
+  assert.equal(found.length, 2, found.join("\n"));
+  await kube(["label", "namespace", "shop", "weir.dev/inject-"]);
 });
 
 test("the rights that it asks for are those of the chart's roles, no more and no fewer", async () => {

@@ -109,6 +109,9 @@ true
 - --health-address=0.0.0.0:18002
 {{- if .Values.identity.tokenReview }}
 - --token-review
+{{- if .Values.identity.anyPodAddress }}
+- --any-pod-address
+{{- end }}
 {{- end }}
 {{- if include "weir.signsPods" . }}
 - --pod-certificates={{ .Values.identity.podCertificates }}
