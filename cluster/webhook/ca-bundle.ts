@@ -77,7 +77,7 @@ export function keepCaBundle({ api, follow, name, bundle, clock, log, random }: 
 
 function explain(verb: string, name: string, { status, message }: ApiFailure): string {
   return status === 403
-    ? `this account may not ${verb} mutatingwebhookconfigurations/${name}; grant it get, list, watch and patch, as the chart does`
+    ? `this account may not ${verb} mutatingwebhookconfigurations/${name}; grant it list, watch and patch, as the chart does`
     : `${verb}: ${message}`;
 }
 
