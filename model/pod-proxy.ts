@@ -42,6 +42,8 @@ export interface PodProxy {
   /** Port of `/ready` and of the probes' paths. */
   readonly readyPort: number;
   readonly adminPort: number;
+  /** Path at that port by which Envoy learns that its pod ends: from then on it tells clients to go elsewhere, and answers as before. */
+  readonly drainPath: string;
   readonly probes: readonly ProbeRoute[];
   readonly credentials: PodCredentials;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
+import { Agent, createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -146,6 +146,17 @@ test("a pod with mapped ports, as `weir inject` makes it: its requests have the 
   await soon(async () => (await get(port)).headers["x-weir"], "one");
   assert.equal((await get(app.port)).headers["x-weir"], undefined);
   assert.equal((await ask(await envoy.port("ready"), "/ready")).status, 200);
+  const { path } = pod.spec.initContainers[0].lifecycle.preStop.httpGet;
+  const agent = new Agent({ keepAlive: true });
+  t.after(() => agent.destroy());
+  assert.notEqual((await get(port, {}, agent)).headers.connection, "close");
+  assert.equal((await ask(await envoy.port("ready"), path)).status, 200);
+  const last = await get(port, {}, agent);
+  assert.deepEqual(
+    [last.status, last.headers.connection, last.headers["x-weir"]],
+    [200, "close", "one"],
+    "its pod ends: clients are sent elsewhere",
+  );
   const views = await fetch(`${server.url}/api/v1/proxies`);
   assert.equal(views.status, 401, "the API asks for a token too");
   await server.stop();

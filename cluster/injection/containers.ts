@@ -48,7 +48,7 @@ const START_SECONDS = 600;
  * Envoy beside the app: up before the app's first container, down after its last. https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/
  * `image`: unless the pod asks for another.
  */
-export function envoyContainer(bootstrap: string, image: string, wishes: Wishes, { ports }: Inbound): Container {
+export function envoyContainer(bootstrap: string, drainPath: string, image: string, wishes: Wishes, { ports }: Inbound): Container {
   const listens = ports.flatMap(({ listen }) => (listen === undefined ? [] : [{ containerPort: listen, protocol: "TCP" }]));
   const ready = { httpGet: { path: "/ready", port: READY_PORT } };
   return {
@@ -58,7 +58,7 @@ export function envoyContainer(bootstrap: string, image: string, wishes: Wishes,
     command: ["/usr/local/bin/envoy"],
     args: [
       ...["--config-yaml", bootstrap, "--service-node", `$(${POD_NAME})`],
-      ...["--concurrency", "1", "--disable-hot-restart", "--log-level", wishes.logLevel],
+      ...["--concurrency", "1", "--disable-hot-restart", "--drain-strategy", "immediate", "--log-level", wishes.logLevel],
     ],
     env: [variable(POD_NAME, "metadata.name"), variable(POD_IP, "status.podIP")],
     ...(listens.length === 0 ? {} : { ports: listens }),
@@ -67,6 +67,8 @@ export function envoyContainer(bootstrap: string, image: string, wishes: Wishes,
       limits: { memory: wishes.memory ?? MEMORY_LIMIT },
     },
     startupProbe: { ...ready, periodSeconds: 1, timeoutSeconds: 1, failureThreshold: START_SECONDS },
+    // The hooks of all containers of a pod run when its end begins; Envoy itself ends after the app.
+    lifecycle: { preStop: { httpGet: { path: drainPath, port: READY_PORT } } },
     readinessProbe: { ...ready, periodSeconds: 5, timeoutSeconds: 2, failureThreshold: 2 },
     securityContext: RESTRICTED,
     volumeMounts: [

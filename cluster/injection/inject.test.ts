@@ -137,6 +137,17 @@ describe("an injected pod", () => {
     assert.deepEqual(pod.metadata.labels, { "weir.dev/injected": "true" });
   });
 
+  test("tells Envoy when its end begins, at a path that only who reads the pod knows, the same for the same pod", () => {
+    const pathOf = (given?: Given) => {
+      const [, envoy] = injected(given).pod.spec.initContainers ?? [];
+      return (envoy as { lifecycle?: { preStop?: { httpGet?: { path?: string } } } }).lifecycle?.preStop?.httpGet?.path;
+    };
+    assert.match(pathOf() ?? "", /^\/drain-[0-9a-f]{32}$/);
+    assert.equal(pathOf(), proxy?.drainPath);
+    assert.equal(pathOf(), pathOf());
+    assert.notEqual(pathOf(), pathOf({ labels: { app: "other" } }));
+  });
+
   test("is asked for as its annotations say, and where they say nothing as its namespace does", () => {
     const view = namespace({ ...labelled, annotations: { "weir.dev/slots": "edge, app", "weir.dev/proxy-cpu": "1" } });
     const own = {

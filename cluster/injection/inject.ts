@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { PodConfiguration, RenderPodProxy } from "../../model/pod-proxy.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { CA_ANNOTATION, INJECTED_LABEL } from "../../model/trust-bundle.ts";
@@ -63,12 +64,30 @@ export function inject(pod: Pod, namespace: NamespaceView, settings: InjectionSe
   if (taken !== undefined) return fail("NameTaken", taken);
   const probes = rewriteProbes(pod.spec, inbound.value.ports);
   if (!probes.ok) return probes;
+  const drainPath = drainPathOf(pod);
   const configuration = settings.render({
     ...proxyOf(pod, namespace.name, settings),
+    drainPath,
     ...inboundFields(wishes.value, inbound.value, probes.value),
   });
-  const injected = assemble(pod, configuration, { settings, wishes: wishes.value, inbound: inbound.value, probes: probes.value });
+  const injected = assemble(pod, configuration, {
+    settings,
+    drainPath,
+    wishes: wishes.value,
+    inbound: inbound.value,
+    probes: probes.value,
+  });
   return ok({ pod: injected, warnings: inbound.value.warnings });
+}
+
+/**
+ * Not to be guessed by who cannot read the pod: the volume of its ServiceAccount's token has a name at random by now. The same for the same pod. Of texts alone: a pod may
+ * be nested deeper than the stack.
+ */
+function drainPathOf({ metadata, spec }: Pod): string {
+  const names = [...(spec.volumes ?? []), ...spec.containers].map(({ name }) => String(name));
+  const hash = createHash("sha256").update([String(metadata.name), ...names, ...Object.entries(metadata.labels ?? {}).flat()].join("\n"));
+  return `/drain-${hash.digest("hex").slice(0, 32)}`;
 }
 
 /** Why nothing is to be done, without anybody being told. */
@@ -125,13 +144,18 @@ function inboundFields({ slots }: Wishes, { mode, ports }: Inbound, { routes }: 
 }
 
 interface Parts {
+  readonly drainPath: string;
   readonly settings: InjectionSettings;
   readonly wishes: Wishes;
   readonly inbound: Inbound;
   readonly probes: Probes;
 }
 
-function assemble(pod: Pod, { bootstrap, files }: PodConfiguration, { settings, wishes, inbound, probes: { spec } }: Parts): Pod {
+function assemble(
+  pod: Pod,
+  { bootstrap, files }: PodConfiguration,
+  { settings, drainPath, wishes, inbound, probes: { spec } }: Parts,
+): Pod {
   const { proxyImage, ca } = settings;
   const capture = inbound.mode === "capture" ? [captureContainer(proxyImage, wishes, inbound.ports)] : [];
   const annotations = {
@@ -145,7 +169,7 @@ function assemble(pod: Pod, { bootstrap, files }: PodConfiguration, { settings, 
     metadata: { ...pod.metadata, labels: { ...pod.metadata.labels, [INJECTED_LABEL]: "true" }, annotations },
     spec: {
       ...spec,
-      initContainers: [...capture, envoyContainer(bootstrap, proxyImage, wishes, inbound), ...(spec.initContainers ?? [])],
+      initContainers: [...capture, envoyContainer(bootstrap, drainPath, proxyImage, wishes, inbound), ...(spec.initContainers ?? [])],
       volumes: [...(spec.volumes ?? []), ...volumes(Object.keys(files))],
     },
   };

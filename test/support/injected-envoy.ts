@@ -40,7 +40,7 @@ export async function startInjectedEnvoy(t: TestContext, pod: InjectedPod, optio
       .replaceAll("port_value: 15000", `port_value: ${await reservePort()}`)
       .replace(/("0\.0\.0\.0", port_value: )150\d\d/g, "$10"),
     log: "warning",
-    args: ["--service-node", "web-1"],
+    args: ["--service-node", "web-1", "--drain-strategy", "immediate"],
     ...(options.version === undefined ? {} : { version: options.version }),
   });
   t.after(() => envoy.stop());

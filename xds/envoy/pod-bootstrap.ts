@@ -122,7 +122,7 @@ function appManager(app: number, slots: readonly string[]): string {
   return httpManager({ name: q(`port ${app}`), cluster: cluster(app), slots, more: TRANSPARENT, ...WAIT });
 }
 
-/** Answers `/ready` when every listener listens, and leads each probe to its path at the app and nowhere else. */
+/** Answers `/ready` when every listener listens, hears that the pod ends, and leads each probe to its path at the app and nowhere else. */
 function ready(proxy: PodProxy): string {
   const routes = proxy.probes.flatMap((probe) => (probe.kind === "http" ? [probeRoute(probe, proxy)] : []));
   const checks = proxy.probes.flatMap((probe) => (probe.kind === "tcp" ? [tcpCheck(probe)] : []));
@@ -130,9 +130,28 @@ function ready(proxy: PodProxy): string {
     "ready",
     listenAddress({ host: proxy.listenHost, port: proxy.readyPort }),
     `              - {match: {path: /ready}, route: {cluster: ready}}
-${routes.join("")}`,
-    checks.join(""),
+${drain(proxy)}${routes.join("")}`,
+    `${checks.join("")}          - name: ${POST}
+            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua}
+`,
   );
+}
+
+/** Of the filter that makes a POST of a hook's GET. */
+const POST = "post";
+
+/**
+ * Connections that stay open would outlive the app: a request on one after the app's end would be answered 503. So each answer from now on ends its connection (HTTP/2: a
+ * GOAWAY). Needs `--drain-strategy immediate`. https://www.envoyproxy.io/docs/envoy/latest/operations/admin#post--drain_listeners
+ */
+function drain({ drainPath }: PodProxy): string {
+  return `              - match: {path: ${q(drainPath)}}
+                route: {cluster: ready, prefix_rewrite: "/drain_listeners?graceful&skip_exit"}
+                typed_per_filter_config:
+                  ${POST}:
+                    "@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.LuaPerRoute
+                    source_code: {inline_string: 'function envoy_on_request(h) h:headers():replace(":method", "POST") end'}
+`;
 }
 
 function unjudged(name: string, address: string, routes: string, filters: string): string {
