@@ -3,7 +3,7 @@ import { buildExamples } from "./build-examples.ts";
 import { check } from "./check.ts";
 import { buildHello } from "./examples/hello.ts";
 import { installTools } from "./install-tools.ts";
-import { type Kind, runsAlone, testFiles } from "./tests/files.ts";
+import { type Group, groupOf, type Kind, testFiles } from "./tests/files.ts";
 import { type RunOptions, runTests } from "./tests/run.ts";
 import { SOAK, SOAK_FILES, writeSoak } from "./tests/soak.ts";
 import { ToolError } from "./tools/run.ts";
@@ -12,11 +12,13 @@ import { ToolError } from "./tools/run.ts";
  * `node scripts/test.ts [unit|e2e|soak]`. Without an argument: every check (the unit tests are one of them), then every test on real parts. Each file runs once. Exit status 0 when all pass, 1 when one does not, or the machine lacks a tool.
  */
 const MINUTE_MS = 60_000;
-const LIMITS: Readonly<Record<Kind | "alone" | "soak", RunOptions>> = {
+const LIMITS: Readonly<Record<Exclude<Kind, "e2e"> | Group | "soak", RunOptions>> = {
   unit: { concurrency: availableParallelism(), fileMs: MINUTE_MS, totalMs: 10 * MINUTE_MS },
   // Each file may run Envoys of its own, and waits for what they do.
-  e2e: { concurrency: 2, fileMs: 10 * MINUTE_MS, totalMs: 30 * MINUTE_MS },
+  together: { concurrency: 2, fileMs: 10 * MINUTE_MS, totalMs: 30 * MINUTE_MS },
   alone: { concurrency: 1, fileMs: 5 * MINUTE_MS, totalMs: 20 * MINUTE_MS },
+  // Two at a time: they wait for a kubelet more than they compute.
+  cluster: { concurrency: 2, fileMs: 10 * MINUTE_MS, totalMs: 30 * MINUTE_MS },
   soak: { concurrency: 1, fileMs: 40 * MINUTE_MS, totalMs: 60 * MINUTE_MS },
 };
 
@@ -39,9 +41,14 @@ async function endToEnd(): Promise<boolean> {
   await installTools(console.log);
   await buildExamples();
   await buildHello();
-  const { together = [], alone = [] } = Object.groupBy(await testFiles("e2e"), (file) => (runsAlone(file) ? "alone" : "together"));
-  const first = await runTests(together, LIMITS.e2e);
-  return !first.stopped && (await runTests(alone, LIMITS.alone)).passed && first.passed;
+  const groups = Object.groupBy(await testFiles("e2e"), groupOf);
+  let passed = true;
+  for (const group of ["together", "alone", "cluster"] as const) {
+    const done = await runTests(groups[group] ?? [], LIMITS[group]);
+    if (done.stopped) return false;
+    passed &&= done.passed;
+  }
+  return passed;
 }
 
 async function soak(): Promise<boolean> {

@@ -20,7 +20,10 @@ export async function testFiles(kind: Kind): Promise<string[]> {
   return files.sort();
 }
 
-/** Files that judge times under attack: another file beside them would be judged with them. */
-export function runsAlone(file: string): boolean {
-  return /^test\/(?:attack-|two-tenants)/.test(file);
+/** `together`: beside others. `alone`: judges times under attack, and another file beside it would be judged with it. `cluster`: runs a cluster of its own, as heavy as many tests. */
+export type Group = "together" | "alone" | "cluster";
+
+export function groupOf(file: string): Group {
+  if (/^test\/(?:attack-|two-tenants)/.test(file)) return "alone";
+  return file.startsWith("test/cluster-") ? "cluster" : "together";
 }

@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { installGoTool } from "../../../scripts/tools/go.ts";
 import { run } from "../../../scripts/tools/run.ts";
+import { startProcess } from "../process.ts";
 import { type ControlPlane, kubeconfigText } from "./control-plane.ts";
 
 /** How long kubectl and helm may take, waits of theirs included. */
@@ -20,6 +21,8 @@ export interface Client {
   apply(...objects: readonly object[]): Promise<void>;
   /** Runs helm. Throws with its stderr when it fails. */
   helm(args: readonly string[], input?: string): Promise<string>;
+  /** Starts `kubectl port-forward` to a port of a pod (`["pod/web-1", "-n", "shop"]`), its loopback too. Gives the local port. It ends with the cluster. */
+  portForward(pod: readonly string[], port: number): Promise<number>;
   /** Runs a command in a pod's container: `exec(["web-1", "-n", "shop"], ["cat", "/x"])`. Throws with its stderr when it fails. */
   exec(pod: readonly string[], command: readonly string[]): Promise<string>;
 }
@@ -53,6 +56,12 @@ export async function createClient(plane: ControlPlane, folder: string, port: nu
     apply: async (...objects: readonly object[]) =>
       void (await kubectl(["apply", "--server-side", "--force-conflicts", "-f", "-"], objects)),
     helm: (args: readonly string[], input?: string) => tool("helm", args, input),
+    async portForward(pod, port) {
+      const forward = await startProcess(await installGoTool("kubectl"), ["port-forward", ...pod, `:${port}`], {
+        env: { KUBECONFIG: kubeconfig },
+      });
+      return Number(await forward.waitFor("a local port", (logs) => /Forwarding from 127\.0\.0\.1:(\d+)/.exec(logs)?.[1]));
+    },
     exec: (pod: readonly string[], command: readonly string[]) => kubectl(["exec", ...pod, "--", ...command]),
   };
 }

@@ -11,7 +11,7 @@ import { installEnvoy } from "../../../scripts/tools/envoy.ts";
 import { installGoTool } from "../../../scripts/tools/go.ts";
 import { runOk } from "../../../scripts/tools/run.ts";
 import type { Namespaces } from "./namespaces.ts";
-import { CONTAINERD, nodeEnvironment } from "./node.ts";
+import { ctr } from "./node.ts";
 
 /** What a pod of a test can run, by its name in the cluster. The version of an image is its tag. */
 export const IMAGE_NAMES = { weir: "localhost/weir", envoy: "localhost/envoy", app: "localhost/app", pause: "localhost/pause" } as const;
@@ -129,14 +129,8 @@ export function createLoader(namespaces: Namespaces, folder: string): Loader {
   const layout = async (wanted: Layout) => {
     const archive = join(folder, `image-${count++}.tar`);
     await writeArchive(wanted, archive);
-    const ctr = join(await installDebianParts(), "usr/bin/ctr");
-    const done = await namespaces.run(
-      ctr,
-      ["--address", CONTAINERD, "--namespace", "k8s.io", "images", "import", "--all-platforms", archive],
-      { env: await nodeEnvironment() },
-    );
+    await ctr(namespaces, ["images", "import", "--all-platforms", archive]);
     await rm(archive);
-    if (done.code !== 0) throw new Error(`the image ${wanted.reference} cannot be imported: ${done.stderr.trim()}`);
     return wanted.reference;
   };
   return { layout, image: async (name: ImageName) => layout(await layoutOf(name)) };

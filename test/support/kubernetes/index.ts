@@ -11,7 +11,7 @@ import { API_PORT, type ControlPlaneOptions, startControllers, startControlPlane
 import { createLoader, type ImageName, type Loader } from "./images.ts";
 import { createNamespaces, NODE_ADDRESS } from "./namespaces.ts";
 import { createNetwork, type Network } from "./network.ts";
-import { dnsObjects, NODE_NAME, startContainerd, startNode } from "./node.ts";
+import { ctr, dnsObjects, NODE_NAME, startContainerd, startNode } from "./node.ts";
 
 export { lacksForNode } from "../../../scripts/tools/node-machine.ts";
 export { IMAGE_NAMES, type ImageName } from "./images.ts";
@@ -32,6 +32,8 @@ export interface Kubernetes extends Client, Omit<Network, "close"> {
   run(command: string, args: readonly string[], options?: RunOptions): Promise<Finished>;
   /** Starts a process on the node: a webhook at `https://127.0.0.1:PORT` for the API server, a server at 192.0.2.2 for pods. */
   start(command: string, args: readonly string[], options?: ProcessOptions): Promise<Process>;
+  /** Ends a container's processes at once, as the kernel does for memory. `id`: `containerID` of its status. */
+  killContainer(id: string): Promise<void>;
   /** The processes of the cluster itself, by name: to stop one, or read its logs. */
   readonly processes: ReadonlyMap<string, Process>;
   /** Stops the API server and starts it again, with what etcd holds. */
@@ -101,7 +103,21 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
     const logs = () => [...plane.processes].map(([name, process]) => `--- ${name}\n${process.logs().slice(-4_000)}`).join("\n");
     const kubeconfigInside = await plane.kubeconfig("admin");
     const { run, start } = namespaces;
-    return { ...client, ...network, kubeconfigInside, times, load, run, start, processes: plane.processes, restartServer, logs, stop };
+    const killContainer = (id: string) => ctr(namespaces, ["tasks", "kill", "--signal", "KILL", id.replace("containerd://", "")]);
+    return {
+      ...client,
+      ...network,
+      kubeconfigInside,
+      times,
+      load,
+      run,
+      start,
+      killContainer,
+      processes: plane.processes,
+      restartServer,
+      logs,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

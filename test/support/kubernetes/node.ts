@@ -64,6 +64,13 @@ export async function startNode(options: NodeOptions, plane: ControlPlane): Prom
   await start("coredns", ["-conf", join(folder, "Corefile")]);
 }
 
+/** Runs containerd's own tool. Throws with its words when it fails. */
+export async function ctr(namespaces: Namespaces, args: readonly string[]): Promise<void> {
+  const program = join(await installDebianParts(), "usr/bin/ctr");
+  const done = await namespaces.run(program, ["--address", CONTAINERD, "--namespace", "k8s.io", ...args], { env: await nodeEnvironment() });
+  if (done.code !== 0) throw new Error(`ctr ${args.join(" ")}: ${done.stderr.trim()}`);
+}
+
 /** https://www.cni.dev/plugins/current/main/bridge/ */
 const podNetwork = {
   cniVersion: "0.4.0",
@@ -98,7 +105,7 @@ state = "${WORK}/containerd-state"
         SystemdCgroup = false
 `;
 
-/** https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/ ; its API is open to all on the node's own network, which nothing else is on. */
+/** https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/ ; `syncFrequency`: how long a changed annotation takes to reach a pod, a minute and more by default. Its API is open to all on the node's own network, which nothing else is on. */
 const kubeletConfig = ({ cgroup, featureGates }: NodeOptions): object => ({
   apiVersion: "kubelet.config.k8s.io/v1beta1",
   kind: "KubeletConfiguration",
@@ -116,6 +123,7 @@ const kubeletConfig = ({ cgroup, featureGates }: NodeOptions): object => ({
   evictionHard: { "memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%" },
   imageGCHighThresholdPercent: 100,
   failSwapOn: false,
+  syncFrequency: "10s",
   featureGates,
 });
 

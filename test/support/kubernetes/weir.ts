@@ -43,7 +43,9 @@ export async function chartValues(cluster: Kubernetes, registry?: string): Promi
     return [`${key}.repository=${repository}`, `${key}.tag=${tag}`];
   };
   const chart = await readFile(join(CHART, "values.yaml"), "utf8");
-  const values = [...image("image", weir), ...(chart.includes("proxyImage") ? image("proxyImage", envoy) : [])];
+  const hasInjection = chart.includes("proxyImage:");
+  const on = hasInjection ? ["injection.enabled=true", "identity.tokenReview=true"] : [];
+  const values = [...image("image", weir), ...(hasInjection ? image("proxyImage", envoy) : []), ...on];
   const args = registry === undefined ? [] : ["--set-json", `extraArgs=${JSON.stringify(["--plain-http", registry])}`];
   return [...values.flatMap((value) => ["--set", value]), ...args];
 }
