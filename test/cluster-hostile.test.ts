@@ -50,7 +50,8 @@ interface Claims {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-const THEIRS = ["weir/default", "weir/default/bank/mark"];
+/** A slot of theirs by name, and one of a namespace that is not there. */
+const [THEIRS, NOBODYS] = ["weir/default/bank/mark", "weir/default/void/mark"];
 
 /** Opens a stream from the foothold's address. Gives how it was refused, or all bytes that were sent to it. */
 async function ask(
@@ -72,21 +73,19 @@ async function ask(
     userAgentVersionType: { $case: "userAgentBuildVersion", userAgentBuildVersion: { version } } as const,
     extensions: filterChain ? [{ name: "envoy.filters.http.filter_chain" }] : [],
   };
-  void call.write(DeltaDiscoveryRequest.encode({ node, typeUrl: TYPE, resourceNamesSubscribe: THEIRS }).finish());
+  void call.write(
+    DeltaDiscoveryRequest.encode({ node, typeUrl: TYPE, resourceNamesSubscribe: ["weir/default", THEIRS, NOBODYS] }).finish(),
+  );
   const time = new Promise<Buffer[]>((resolve) => setTimeout(() => resolve(got), LISTEN_MS));
   const outcome = await Promise.race([call.ended, time]);
   connection.close();
   return outcome;
 }
 
-/** Names and values of the resources in a response. It also says of names that were asked for that there is nothing: that is no more than was asked. */
-function contentOf(bytes: Buffer): Buffer[] {
-  return (
-    DeltaDiscoveryResponse.decode(bytes).resources?.flatMap(({ name = "", resource }) => [
-      Buffer.from(name),
-      Buffer.from(resource?.value ?? []),
-    ]) ?? []
-  );
+/** What was sent under a name, as text. */
+function contentOf(got: readonly Buffer[], name: string): string {
+  const sent = got.flatMap((bytes) => DeltaDiscoveryResponse.decode(bytes).resources ?? []).filter((resource) => resource.name === name);
+  return sent.map(({ resource }) => Buffer.from(resource?.value ?? []).toString("latin1")).join("");
 }
 
 const tls = (rest: object = {}) => ({ ca, servername: "weir.weir-system.svc", ...rest });
@@ -118,9 +117,16 @@ describe("from a pod of namespace shop", () => {
       for (const filterChain of [true, false]) {
         const got = await ask(bearer(await own()), { id: pods[0] ?? "", namespace: "shop" }, filterChain);
         assert.ok(!("code" in got), `refused: ${JSON.stringify(got)}`);
-        const text = Buffer.concat(got.flatMap(contentOf)).toString("latin1");
-        assert.doesNotMatch(text, /bank/, "nothing of the other namespace");
-        if (filterChain) assert.match(text, /shop\/mark/, "the filter of its own");
+        // A name that is another's leads to a module that does nothing, as one that is nobody's: whether there is such a filter is not told.
+        const nameless = (name: string) =>
+          contentOf(got, name)
+            .replaceAll(/bank|void/g, "-")
+            .replaceAll(/(?<=mark\/)[0-9a-f]{16}/g, "-");
+        assert.equal(nameless(THEIRS), nameless(NOBODYS), "no more than of a filter that is not there");
+        assert.doesNotMatch(contentOf(got, THEIRS), /x-weir/);
+        const chain = contentOf(got, "weir/default");
+        assert.doesNotMatch(chain, /bank/);
+        if (filterChain) assert.match(chain, /shop\/mark.*x-weir/s, "the filter of its own");
       }
     },
   );

@@ -23,7 +23,7 @@ before(async () => {
   [cluster, folder] = await Promise.all([startKubernetes({ images: ["weir", "envoy"] }), createTempFolder("cluster-identity")]);
   registry = await startSharedRegistry(cluster);
   await cluster.apply(namespace("weir-system"), namespace("edge"), namespace("evil"), appPod("app", "edge"), appService("app", "edge"));
-  const values = [...(await chartValues(cluster, registry.host)), "--set", "identity.tokenReview=true"];
+  const values = await chartValues(cluster, registry.host);
   await cluster.helm(["install", "weir", "-n", "weir-system", CHART, ...values, "--wait", "--timeout", "120s"]);
   for (const role of ["front", "back"]) await addFilter(role);
   const ca = await cluster.kubectl(["get", "secret", "weir-authority", "-n", "weir-system", "-o", "jsonpath={.data.ca\\.crt}"]);

@@ -24,7 +24,11 @@ export interface Tenants {
 
 export interface OperatorPod {
   readonly metadata: { readonly name: string; readonly uid: string; readonly deletionTimestamp?: string };
-  readonly status: { readonly podIP: string; readonly containerStatuses: readonly ContainerStatus[] };
+  readonly status: {
+    readonly podIP: string;
+    readonly containerStatuses: readonly ContainerStatus[];
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+  };
 }
 
 export interface ContainerStatus {

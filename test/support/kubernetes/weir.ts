@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
@@ -42,10 +41,7 @@ export async function chartValues(cluster: Kubernetes, registry?: string): Promi
     const [repository, tag] = reference.split(":");
     return [`${key}.repository=${repository}`, `${key}.tag=${tag}`];
   };
-  const chart = await readFile(join(CHART, "values.yaml"), "utf8");
-  const hasInjection = chart.includes("proxyImage:");
-  const on = hasInjection ? ["injection.enabled=true", "identity.tokenReview=true"] : [];
-  const values = [...image("image", weir), ...(hasInjection ? image("proxyImage", envoy) : []), ...on];
+  const values = [...image("image", weir), ...image("proxyImage", envoy)];
   const args = registry === undefined ? [] : ["--set-json", `extraArgs=${JSON.stringify(["--plain-http", registry])}`];
   return [...values.flatMap((value) => ["--set", value]), ...args];
 }
