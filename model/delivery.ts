@@ -19,6 +19,13 @@ export interface ChainEntry {
   readonly settings: PluginSettings;
   /** Capabilities in force: what `settings.capabilities` says, or what the module imports and exports. */
   readonly capabilities: readonly string[];
+  /** True where a proxy that lacks the filter must not let anything pass until it has loaded it: it is given a placeholder first. */
+  readonly mustBeThere?: boolean;
+  /**
+   * Set where the filter is not there, and a plugin of ours stands in its place (model/placeholder.ts). `yields`: a proxy that has loaded the filter, or may
+   * have, keeps what it has; `replaces`: what it has loaded is not to run any more; `passes`: it yields too, and where it need not, nothing stands in its place.
+   */
+  readonly placeholder?: "yields" | "replaces" | "passes";
 }
 
 /** The filters of one slot of one proxy, in the order a request meets them. */
@@ -31,6 +38,8 @@ export interface DeliveredFilter {
   readonly digest: Digest;
   readonly wasmDigest: Digest;
   readonly hash: string;
+  /** True where it is not the filter, but what stands in its place: requests are answered with 503. */
+  readonly isPlaceholder?: boolean;
 }
 
 /** What a proxy answered to a chain that it could not load. */

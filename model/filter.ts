@@ -90,4 +90,6 @@ export interface Filter {
   readonly rollout: RolloutPolicy;
   readonly revisionHistoryLimit: number;
   readonly suspend: boolean;
+  /** What a proxy does with requests while it never loaded the filter. No part of a revision. */
+  readonly whenMissing: "Open" | "Closed";
 }

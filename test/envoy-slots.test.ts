@@ -3,6 +3,7 @@ import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { parse, stringify } from "yaml";
+import { placeholder } from "../model/placeholder.ts";
 import type { FilterType } from "../model/settings.ts";
 import { wasmName, wasmType } from "../xds/envoy/chain.ts";
 import { bootstrapDefaults, renderBootstrap } from "../xds/index.ts";
@@ -249,6 +250,8 @@ describe("slots for one filter each", () => {
     await soon(hello, "two: hello");
     await control.refused({ default: [chainEntry("greet", await badModules.junk(), { type: "Network" })] });
     assert.equal(await hello(), "two: hello");
+    await control.apply({ default: [placeholder({ namespace: "shop", name: "greet" }, (await filter("")).settings, "replaces")] });
+    await soon(hello, "", "its placeholder lets no connection through");
     control.desire({ default: [] });
     await soon(hello, "hello");
     assert.equal(await stat(envoy, "listener_manager.listener_modified"), 0);

@@ -27,7 +27,7 @@ export function renderProxies(proxies: readonly ProxyView[], options: { readonly
 }
 
 function filterCells({ namespace, name, revision, digest, state, message }: ProxyFilterView): string[] {
-  return [`${namespace}/${name}`, String(revision), shortDigest(digest), state, clip(oneLine(message), 100)];
+  return [`${namespace}/${name}`, revision === 0 ? "-" : String(revision), shortDigest(digest), state, clip(oneLine(message), 100)];
 }
 
 /** Proxies that are in the same state with a filter. */

@@ -54,21 +54,30 @@ function viewSlot(slot: SlotDelivery, obstacle: string | undefined, refused: rea
   return views;
 }
 
+/** What a placeholder does. */
+const ANSWERS_503 = "requests are answered with 503 in its place";
+
 function viewFilter(
   desired: DeliveredFilter,
   running: DeliveredFilter | undefined,
   obstacle: string | undefined,
   refused: RejectedFilter | undefined,
 ): ProxyFilterView {
-  if (refused !== undefined) return show(running ?? desired, "rejected", `revision ${refused.revision} rejected: ${refused.message}`);
+  const closed = running?.isPlaceholder === true ? `; ${ANSWERS_503}` : "";
+  if (refused !== undefined) {
+    const shown = closed === "" ? (running ?? desired) : { ...refused, filter: refused.key };
+    return show(shown, "rejected", `revision ${refused.revision} rejected: ${refused.message}${closed}`);
+  }
   if (obstacle !== undefined) return show(running ?? desired, "pending", obstacle);
+  if (desired.isPlaceholder) return show(desired, "pending", `nothing of it can be served${closed}`);
   if (running?.hash === desired.hash) return show(running, "updated", "");
   if (running === undefined) return show(desired, "pending", "not acknowledged yet");
+  if (running.isPlaceholder) return show(desired, "pending", `not acknowledged yet${closed}`);
   return show(running, "pending", `waits for revision ${desired.revision}`);
 }
 
 function show(
-  { filter, revision, digest, wasmDigest }: DeliveredFilter,
+  { filter, revision, digest, wasmDigest }: Omit<DeliveredFilter, "hash">,
   state: ProxyFilterView["state"],
   message: string,
 ): ProxyFilterView {

@@ -91,6 +91,12 @@ export interface WasmFilterSpec {
    * Closed answers 503 for good, Open lets requests pass without the filter. Default: "Reload".
    */
   readonly failurePolicy?: "Reload" | "Closed" | "Open";
+  /**
+   * What a proxy does with requests while it never loaded this filter (the image cannot be had, the module is refused, the proxy rejects
+   * it): Closed answers 503 in the filter's place, Open lets them pass without it. By default Closed with failurePolicy Closed, else Open.
+   * A change of it alone makes no new revision.
+   */
+  readonly whenMissing?: "Open" | "Closed";
   /** Environment variables that the module sees. */
   readonly env?: readonly WasmFilterSpecEnvItem[];
   /** Restricts what the module may call and which of its callbacks run. Absent: exactly what the module imports and exports. */

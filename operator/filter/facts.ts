@@ -45,6 +45,8 @@ export interface Facts {
   filter: Filter | undefined;
   /** False while no spec says which proxies it is for: none parsed, and the present one's selector cannot be read. */
   isAimed: boolean;
+  /** False for a filter whose specs said `suspend` from the first on: nothing of it is in force. */
+  isAwaited: boolean;
   /** False until the object's present spec went through `parse`. */
   parsed: boolean;
   resolution: Resolution;

@@ -7,6 +7,7 @@ import type { Failure } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements } from "../../model/verdict.ts";
 import { idle, type RolloutState } from "../rollout/state.ts";
+import { type Demand, demandOf, MISSING } from "./demand.ts";
 import type { Facts, Proposal, Resolution, Trouble } from "./facts.ts";
 import { uidOf } from "./object.ts";
 import type { KnownRejection } from "./rejection.ts";
@@ -32,6 +33,7 @@ export class FilterRecord implements Readonly<Facts> {
   declare readonly object: WasmFilter;
   declare readonly filter: Filter | undefined;
   declare readonly isAimed: boolean;
+  declare readonly isAwaited: boolean;
   declare readonly parsed: boolean;
   declare readonly resolution: Resolution;
   declare readonly resolveAt: number | undefined;
@@ -60,6 +62,7 @@ export class FilterRecord implements Readonly<Facts> {
       object,
       filter: undefined,
       isAimed: true,
+      isAwaited: object.status?.conditions?.some(({ reason }) => reason === MISSING) === true,
       parsed: false,
       resolution: { state: "pending" },
       resolveAt: undefined,
@@ -90,7 +93,16 @@ export class FilterRecord implements Readonly<Facts> {
   /** The present spec parsed: it is in force from now on, and its module is to be looked for. */
   accept(filter: Filter, now: number): void {
     const pending = { candidate: undefined, unrecorded: undefined, resolution: { state: "pending" } as const };
-    this.become({ filter, isAimed: true, parsed: true, resolveAt: filter.suspend ? undefined : now, resolveSetAt: now, ...pending });
+    const isAwaited = this.isAwaited || !filter.suspend;
+    this.become({
+      filter,
+      isAimed: true,
+      isAwaited,
+      parsed: true,
+      resolveAt: filter.suspend ? undefined : now,
+      resolveSetAt: now,
+      ...pending,
+    });
   }
 
   /** The present spec does not parse; the last one that did stays in force. */
@@ -117,6 +129,10 @@ export class FilterRecord implements Readonly<Facts> {
   /** The slot of the spec in force. */
   get slot(): string | undefined {
     return this.filter?.settings.slot;
+  }
+
+  get demand(): Demand | undefined {
+    return demandOf(this);
   }
 
   /**

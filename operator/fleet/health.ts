@@ -147,7 +147,8 @@ class ReportingHealthWatch implements HealthWatch {
   private othersUnproven(record: FilterRecord, slots: ProxyNode["slots"]): FilterRecord[] {
     const others: FilterRecord[] = [];
     for (const { running } of slots.values()) {
-      for (const { filter, hash } of running ?? []) {
+      for (const { filter, hash, isPlaceholder } of running ?? []) {
+        if (isPlaceholder) continue;
         const other = this.options.record(filterId(filter));
         if (other === undefined || other === record) continue;
         if (revisionOf(other, other.rollout.stable)?.hash !== hash) others.push(other);
@@ -156,7 +157,8 @@ class ReportingHealthWatch implements HealthWatch {
     return others;
   }
 
-  private account(group: Group, proxy: ProxyNode, watched: Watched, id: string): void {
+  private account(group: Group, proxy: ProxyNode, watched: Watched, { id, demand, rollout }: FilterRecord): void {
+    const isFirst = demand !== undefined && rollout.stable === undefined;
     group.proxies++;
     group.restarts += watched.restarts;
     if (watched.hung === group.on) group.hung.push(proxy.id);
@@ -168,9 +170,10 @@ class ReportingHealthWatch implements HealthWatch {
     const mute = health === undefined && this.options.clock.now() - proxy.since >= MUTE_AFTER_MS;
     const heard = health !== undefined && watched.health !== undefined && health.at > watched.health.at ? health.at : watched.since;
     if (proxy.connected && !mute) group.heardUntil = Math.min(group.heardUntil, heard);
-    if (health === undefined || watched.health === undefined) return;
+    if (health === undefined || watched.health === undefined || hasStandIn(proxy)) return;
     group.tally = addTally(group.tally, tallySince(watched.health, health));
-    group.before = addTally(group.before, watched.health);
+    // What it counted before a filter that must be there was there first are the 503s of the placeholder.
+    if (!isFirst) group.before = addTally(group.before, watched.health);
     const failures = Math.max(0, (health.vmFailures.get(id) ?? 0) - (watched.health.vmFailures.get(id) ?? 0));
     group.vmFailures += failures;
     if (failures > group.worstFailures) Object.assign(group, { worst: proxy.id, worstFailures: failures });
@@ -189,10 +192,10 @@ class ReportingHealthWatch implements HealthWatch {
       const inWave = proxy.connected ? runs || failed : watched.given;
       stable.tally = addTally(stable.tally, watched.past);
       const others = this.othersUnproven(record, proxy.slots);
-      watched.onStable = !runs && others.length === 0;
-      if (others.length === 0) this.account(inWave ? wave : stable, proxy, watched, record.id);
+      watched.onStable = !runs && others.length === 0 && !hasStandIn(proxy);
+      if (others.length === 0) this.account(inWave ? wave : stable, proxy, watched, record);
       else if (inWave) {
-        this.account(mixed, proxy, watched, record.id);
+        this.account(mixed, proxy, watched, record);
         for (const other of others) rivals.add(other);
       }
     }
@@ -217,6 +220,11 @@ class ReportingHealthWatch implements HealthWatch {
     const names = [...rivals].map(({ id }) => id).join(", ");
     return { ...shared, message: `${shared.message}; ${names} went out to the same proxies earlier, this one is taken back first` };
   }
+}
+
+/** True while a placeholder answers 503 in some filter's place: what it counts says nothing about filters. */
+function hasStandIn({ slots }: ProxyNode): boolean {
+  return [...slots.values()].some(({ running }) => running?.some(({ isPlaceholder }) => isPlaceholder) === true);
 }
 
 /** What a proxy hung with stays known when it comes back as a new process: a watchdog may end it within seconds. */

@@ -23,6 +23,8 @@ export interface Sighting {
   readonly nextLostAt: number | undefined;
   /** Keys of the proxies that hang, in their order. */
   readonly hung: readonly string[];
+  /** How many of the connected proxies have a placeholder in its place. */
+  readonly standIns: number;
   /** In the order of the proxies' keys. */
   readonly rejections: readonly { readonly key: string; readonly message: string }[];
 }
@@ -109,6 +111,7 @@ export function createObserver({ fleet, clock, index, line }: ObserverDeps): Obs
       since: proxy.since,
       isWaitedFor: isPending && line.isIn(record.rollout, record.id, proxyKey),
       isHung,
+      hasStandIn: running?.isPlaceholder === true,
       rejection: isRejected ? (record.rejections.get(proxyKey)?.message ?? "") : undefined,
     };
   }
@@ -126,6 +129,7 @@ export function createObserver({ fleet, clock, index, line }: ObserverDeps): Obs
         outstanding: tally.outstanding(lostAt),
         nextLostAt: firstLost === undefined ? undefined : firstLost + LOST_AFTER_MS,
         hung: tally.hung(),
+        standIns: tally.standIns(),
         rejections: tally.rejections(),
         present: () => tally.present().length,
         positions: (order) => tally.present().map((id) => line.position(order, record.id, id)),

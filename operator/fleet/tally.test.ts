@@ -12,6 +12,7 @@ const seen: fc.Arbitrary<Seen | undefined> = fc.option(
     since: fc.integer({ min: 0, max: 20 }),
     isWaitedFor: fc.boolean(),
     isHung: fc.boolean(),
+    hasStandIn: fc.boolean(),
     rejection: fc.option(fc.constantFrom("no", "never"), { nil: undefined }),
   }),
   { nil: undefined },

@@ -9,6 +9,8 @@ export interface Seen {
   /** True when it is in the wave and does not run the target. */
   readonly isWaitedFor: boolean;
   readonly isHung: boolean;
+  /** True when it has a placeholder in the filter's place. */
+  readonly hasStandIn: boolean;
   /** Why it rejected the target. */
   readonly rejection: string | undefined;
 }
@@ -26,6 +28,8 @@ export interface Tally {
   rejections(): { readonly key: string; readonly message: string }[];
   /** Keys of the proxies that hang, in their order. */
   hung(): readonly string[];
+  /** How many of the connected ones have a placeholder. */
+  standIns(): number;
   /** Keys of the connected proxies, or of all while none is connected. */
   present(): readonly string[];
 }
@@ -38,11 +42,13 @@ export function createTally(): Tally {
   const rejections = new Map<string, string>();
   const hung = new Set<string>();
   let waiting = 0;
+  let standIns = 0;
 
   function count(seen: Seen, by: 1 | -1): void {
     counts.matched += by;
     counts[seen.state] += by;
     if (seen.isConnected && seen.isWaitedFor) waiting += by;
+    if (seen.isConnected && seen.hasStandIn) standIns += by;
   }
 
   return {
@@ -73,6 +79,7 @@ export function createTally(): Tally {
     },
     rejections: () => Array.from(rejections, ([key, message]) => ({ key, message })).sort((a, b) => (a.key < b.key ? -1 : 1)),
     hung: () => [...hung].sort(),
+    standIns: () => standIns,
     present() {
       const connected = [...proxies].filter(([, { isConnected }]) => isConnected).map(([id]) => id);
       return connected.length > 0 ? connected : [...proxies.keys()];

@@ -124,7 +124,7 @@ class IndexingFleetWatch implements FleetWatch {
       }
       if (rejection === undefined) continue;
       const culprit = rejection.culprit ?? soleChange(rejection.filters, running);
-      if (culprit === undefined) continue;
+      if (culprit === undefined || culprit.isPlaceholder) continue;
       const known = this.options.record(filterId(culprit.filter));
       if (known === undefined || known.rejections.get(proxy.key)?.hash === culprit.hash) continue;
       known.reject(proxy.key, { hash: culprit.hash, message: rejection.message, at: rejection.at });

@@ -61,6 +61,7 @@ export const GOOD: readonly Case[] = [
       slot: "edge-2",
       priority: -5,
       failurePolicy: "Open",
+      whenMissing: "Closed",
       env: [
         { name: "A_1", value: "" },
         { name: "_b", value: "x" },

@@ -109,7 +109,16 @@ describe("what a spec becomes", () => {
       },
       revisionHistoryLimit: 10,
       suspend: false,
+      whenMissing: "Open",
     });
+  });
+
+  test("a filter that fails closed must be there, unless its spec says otherwise", () => {
+    const whenMissing = (spec: object) => parsed({ image: "a/b:1", ...spec }).whenMissing;
+    assert.equal(whenMissing({ failurePolicy: "Closed" }), "Closed");
+    assert.equal(whenMissing({ failurePolicy: "Open" }), "Open");
+    assert.equal(whenMissing({ failurePolicy: "Closed", whenMissing: "Open" }), "Open");
+    assert.equal(whenMissing({ whenMissing: "Closed" }), "Closed");
   });
 
   test("the model's default settings are those of a spec that asks for nothing", () => {

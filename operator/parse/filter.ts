@@ -81,6 +81,7 @@ function toFilter({ metadata, spec }: WasmFilter): Filter {
     rollout: toRollout(spec.rollout),
     revisionHistoryLimit: spec.revisionHistoryLimit ?? 10,
     suspend: spec.suspend ?? false,
+    whenMissing: spec.whenMissing ?? (spec.failurePolicy === "Closed" ? "Closed" : "Open"),
   };
 }
 

@@ -206,12 +206,13 @@ export const BAD: readonly BadCase[] = [
   },
   {
     name: "an unknown policy",
-    spec: { image: IMAGE, pullPolicy: "Never", failurePolicy: "FailOpen" },
+    spec: { image: IMAGE, pullPolicy: "Never", failurePolicy: "FailOpen", whenMissing: "Fail" },
     problems: [
       'spec.pullPolicy: unsupported value; supported: "IfNotPresent", "Always"',
       'spec.failurePolicy: unsupported value; supported: "Reload", "Closed", "Open"',
+      'spec.whenMissing: unsupported value; supported: "Open", "Closed"',
     ],
-    apiServer: ["spec.pullPolicy", "spec.failurePolicy"],
+    apiServer: ["spec.pullPolicy", "spec.failurePolicy", "spec.whenMissing"],
   },
   {
     name: "unknown fields",

@@ -2,8 +2,9 @@ import { bounded } from "../../base/boundary.ts";
 import { shared } from "../../base/shared.ts";
 import type { Assigner } from "../../model/delivery.ts";
 import type { WaveLine } from "../rollout/wave.ts";
+import type { Overrides, ServedFilter } from "./place.ts";
 import { createSharedSlots } from "./shared-slots.ts";
-import { type Overrides, type ServedFilter, slotsDue } from "./slots.ts";
+import { slotsDue } from "./slots.ts";
 
 export interface AssignmentsDeps {
   readonly assigner: Pick<Assigner, "assign">;

@@ -1,3 +1,4 @@
+import type { ChainEntry } from "../../model/delivery.ts";
 import { filterId } from "../../model/filter.ts";
 import type { Slots } from "./slots.ts";
 
@@ -27,13 +28,18 @@ export function createSharedSlots(): SharedSlots {
   };
 }
 
+function keyOfEntry({ filter, revision, hash, placeholder, mustBeThere }: ChainEntry): string {
+  const said = placeholder ?? (mustBeThere ? "must" : "");
+  return `${filterId(filter)} ${revision} ${hash} ${said}`;
+}
+
 /** No name or hash has a space or a line break in it. */
 function keyOf(slots: Slots): string {
   let key = "";
   for (const [slot, chain] of slots) {
     key += `\n${slot}`;
     if (chain === "hold") key += " hold";
-    else for (const { filter, revision, hash } of chain) key += ` ${filterId(filter)} ${revision} ${hash}`;
+    else for (const entry of chain) key += ` ${keyOfEntry(entry)}`;
   }
   return key;
 }

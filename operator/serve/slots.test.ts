@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ChainEntry } from "../../model/delivery.ts";
 import type { Revision } from "../../model/revision.ts";
+import { DEFAULT_SETTINGS } from "../../model/settings.ts";
 import { idle } from "../rollout/state.ts";
 import { createWorld, line, specOf } from "../testing/world.ts";
-import { type ServedFilter, slotsDue } from "./slots.ts";
+import type { ServedFilter } from "./place.ts";
+import { slotsDue } from "./slots.ts";
 
 const IMAGE = "registry.example/filters/add-header:1";
 const KEY = { namespace: "shop", name: "f" };
@@ -13,7 +15,7 @@ function served(known: readonly number[], change: Partial<ServedFilter> = {}): S
   const revisions = known.map((number) => ({ number, hash: `h${number}`, settings: { slot: "auth", priority: 0 } }) as Revision);
   const deliverable = new Map(revisions.map(({ number, settings }) => [number, { filter: KEY, revision: number, settings } as ChainEntry]));
   const rollout = { ...idle, phase: "Succeeded", target: 2, stable: 2 } as const;
-  return { id: "shop/f", key: KEY, revisions, rollout, deliverable, isHeld: false, slot: undefined, ...change };
+  return { id: "shop/f", key: KEY, revisions, rollout, deliverable, isHeld: false, slot: undefined, demand: undefined, ...change };
 }
 const due = (filter: ServedFilter) =>
   Array.from(slotsDue("shop/web-1", [filter], line, { withholds: () => false }), ([slot, chain]) => [
@@ -28,6 +30,25 @@ test("a slot whose revision is not known is held, wherever it may be", () => {
   assert.deepEqual(due(served([], { slot: "auth" })), [["auth", "hold"]]);
   assert.deepEqual(due(served([1, 2], { isHeld: true })), [["auth", "hold"]]);
   assert.deepEqual(due(served([1], { rollout: idle })), []);
+});
+
+test("a slot that is held goes on where a filter that must be there is due: that one is not held off by another", () => {
+  const lost = served([2], { deliverable: new Map() });
+  const closed = (ready: readonly number[]): ServedFilter => {
+    const settings = { ...DEFAULT_SETTINGS, slot: "auth", priority: 3 };
+    const key = { namespace: "shop", name: "g" };
+    const other = served(ready, { id: "shop/g", key });
+    const deliverable = new Map([...other.deliverable].map(([number, entry]) => [number, { ...entry, filter: key }]));
+    return { ...other, deliverable, demand: { settings, fromTheStart: true }, ...(ready.length === 0 ? { rollout: idle } : {}) };
+  };
+  const stands = (filters: ServedFilter[]) => {
+    const chain = slotsDue("shop/web-1", filters, line, { withholds: () => false }).get("auth");
+    return chain === "hold" ? chain : chain?.map(({ filter, placeholder }) => `${filter.name} ${placeholder ?? "itself"}`);
+  };
+  assert.equal(stands([lost]), "hold");
+  assert.deepEqual(stands([lost, closed([])]), ["g yields", "f passes"]);
+  assert.deepEqual(stands([lost, closed([1, 2])]), ["f passes", "g itself"]);
+  assert.equal(stands([{ ...lost, isHeld: true }, closed([])]), "hold", "what holds it is not known");
 });
 
 test("a filter whose selector cannot be read any more is neither widened nor taken away, over a restart too", async () => {

@@ -45,6 +45,8 @@ export function buildStatus(record: FilterRecord, rollout: RolloutState, deps: S
     target: revisionOf(record, rollout.target),
     stable: revisionOf(record, rollout.stable),
     hung: seen.hung,
+    standIns: seen.standIns,
+    isDemanded: record.demand !== undefined && (record.demand.fromTheStart || rollout.phase !== "Idle"),
     counts: withMissing(seen.counts, deps.missing(record, seen)),
     paused: wishesOf(object).paused || pausedStep,
     deadlineExceeded: isWaiting && now >= deadlineOf(rollout, policy, record.watchedSince ?? now),

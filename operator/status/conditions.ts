@@ -4,6 +4,7 @@ import type { Condition, ConditionType } from "../../model/condition.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements } from "../../model/verdict.ts";
+import { MISSING } from "../filter/demand.ts";
 import type { Resolution, Trouble } from "../filter/facts.ts";
 import { CONDITIONS, conditionOf, orderOf, STAGE_CONDITIONS, STEPS } from "../filter/steps.ts";
 import type { Counts } from "../fleet/counts.ts";
@@ -22,6 +23,10 @@ export interface Facts {
   readonly counts: Counts;
   /** Ids of the proxies that hang. */
   readonly hung: readonly string[];
+  /** Proxies that have a placeholder in its place. */
+  readonly standIns: number;
+  /** True where proxies that are due it let nothing pass without it. */
+  readonly isDemanded: boolean;
   readonly paused: boolean;
   readonly deadlineExceeded: boolean;
   readonly trouble: Trouble | undefined;
@@ -98,23 +103,35 @@ function validated(facts: Facts): Verdict {
   return { status: "True", reason: "Validated", message: message.slice(0, 2048) };
 }
 
-function programmed({ counts, hung, stable, rollout, target }: Facts): Verdict {
+/** How many proxies let nothing pass, since the filter must be there and is not. */
+function standingIn({ standIns, counts }: Facts): string {
+  return `${standIns} of ${counts.matched} proxies answer 503 in its place (whenMissing: Closed)`;
+}
+
+function programmed(facts: Facts): Verdict {
+  const { counts, hung, stable, rollout, target } = facts;
+  const closed = facts.standIns === 0 ? "" : `; ${standingIn(facts)}`;
   const { matched, updated, rejected, pending } = counts;
   if (target === undefined || (stable === undefined && rollout.phase === "Rejected")) {
-    return { status: "False", reason: "NothingToServe", message: "no revision can be served" };
+    if (!facts.isDemanded) return { status: "False", reason: "NothingToServe", message: "no revision can be served" };
+    return { status: "False", reason: MISSING, message: `no revision can be served; ${standingIn(facts)}` };
   }
   if (matched === 0) {
     const slot = JSON.stringify(target.settings.slot);
     return { status: "True", reason: "NoProxies", message: `no selected proxy has slot ${slot} yet` };
   }
   if (rejected > 0)
-    return { status: "False", reason: "Rejected", message: `${rejected} of ${matched} proxies rejected revision ${target.number}` };
+    return {
+      status: "False",
+      reason: "Rejected",
+      message: `${rejected} of ${matched} proxies rejected revision ${target.number}${closed}`,
+    };
   if (hung.length > 0) {
     const message = `${hung.length} of ${matched} proxies hang, whatever they acknowledged: ${hung.slice(0, 5).join(", ")}; start them anew`;
     return { status: "False", reason: "ProxyHung", message };
   }
   if (pending > 0)
-    return { status: "False", reason: "Pending", message: `${updated} of ${matched} proxies acknowledged, ${pending} to go` };
+    return { status: "False", reason: "Pending", message: `${updated} of ${matched} proxies acknowledged, ${pending} to go${closed}` };
   return { status: "True", reason: "Acknowledged", message: `${updated} of ${matched} proxies acknowledged` };
 }
 

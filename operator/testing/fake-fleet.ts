@@ -62,7 +62,10 @@ interface FakeProxy {
 }
 
 function delivered(chain: Chain): DeliveredFilter[] {
-  return chain.map(({ filter, revision, digest, wasmDigest, hash }) => ({ filter, revision, digest, wasmDigest, hash }));
+  return chain.map(({ filter, revision, digest, wasmDigest, hash, placeholder }) => {
+    const entry = { filter, revision, digest, wasmDigest, hash };
+    return placeholder === undefined ? entry : { ...entry, isPlaceholder: true };
+  });
 }
 
 function fingerprint(chain: Chain): string {
@@ -96,6 +99,8 @@ export function createFakeFleet(now: () => number): FakeFleet {
   function send(slot: FakeSlot): void {
     const { desired } = slot;
     if (desired === undefined || desired === "hold" || slot.refused.has(fingerprint(desired))) return;
+    const loaded = new Set(slot.running?.flatMap(({ filter, placeholder }) => (placeholder === undefined ? [filterId(filter)] : [])));
+    if (desired.some(({ filter, placeholder }) => placeholder === "yields" && loaded.has(filterId(filter)))) return;
     const last = slot.sent ?? slot.running;
     if (last === undefined || fingerprint(last) !== fingerprint(desired)) {
       slot.sent = desired;

@@ -1,4 +1,5 @@
 import type { TestContext } from "node:test";
+import type { EnvoyVersion } from "../../scripts/tools/envoy.ts";
 import { type BootstrapOptions, bootstrapDefaults, renderBootstrap } from "../../xds/index.ts";
 import { type Control, startControl } from "./control.ts";
 import { type EchoApp, startEchoApp } from "./echo-app.ts";
@@ -22,6 +23,8 @@ export interface SceneOptions {
   readonly bootstrap?: Partial<BootstrapOptions>;
   /** Changes the bootstrap, as its owner would by hand. */
   readonly edit?: (bootstrap: string) => string;
+  /** This very version of Envoy, not the one that tests run on. */
+  readonly version?: EnvoyVersion;
 }
 
 /** Everything is stopped when the test ends, the proxy first. */
@@ -52,7 +55,8 @@ export async function startProxy(
     upstream: { host: "127.0.0.1", port: options.app.port },
     ...options.bootstrap,
   });
-  const envoy = await startEnvoy({ config: options.edit?.(text) ?? text, log: "warning" });
+  const version = options.version === undefined ? {} : { version: options.version };
+  const envoy = await startEnvoy({ config: options.edit?.(text) ?? text, log: "warning", ...version });
   t.after(() => envoy.stop());
   return { envoy, port: reserved === 0 ? await envoy.port() : reserved };
 }

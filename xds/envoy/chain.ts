@@ -7,6 +7,7 @@ import { any, field, join, type Rope } from "../protobuf/wire.ts";
 import { type Resource, typeUrls } from "../protocol/resource.ts";
 import type { Dialect } from "./dialect.ts";
 import { passThrough, passThroughModule } from "./pass-through.ts";
+import { placeholderModule } from "./placeholder.ts";
 import { pluginConfig } from "./plugin.ts";
 
 /** Types inside the extension configs. */
@@ -108,7 +109,8 @@ function wasm(entry: ChainEntry, code: Uint8Array, dialect: Dialect, attempt: st
 
 type Code = ReadonlyMap<Digest, Uint8Array>;
 
-function codeOf({ wasmDigest }: ChainEntry, code: Code): Uint8Array {
+function codeOf({ wasmDigest, placeholder }: ChainEntry, code: Code): Uint8Array {
+  if (placeholder !== undefined) return placeholderModule;
   const bytes = code.get(wasmDigest);
   if (bytes === undefined) throw new Error(`a resource is encoded without its module ${wasmDigest}`);
   return bytes;
@@ -139,7 +141,7 @@ function extension(
     typeUrl: typeUrls.extensionConfig,
     name,
     version,
-    modules: [...new Set(entries.map(({ wasmDigest }) => wasmDigest))],
+    modules: [...new Set(entries.filter(({ placeholder }) => placeholder === undefined).map(({ wasmDigest }) => wasmDigest))],
     encode: (code) => any(typeUrls.extensionConfig, typedExtensionConfig(name, typeUrl, config(code))),
   };
 }

@@ -20,5 +20,6 @@ export function differs(a: Assigned = [], b: Assigned = []): boolean {
 function isSame(a: ChainEntry, b: ChainEntry | undefined): boolean {
   if (a === b || b === undefined) return a === b;
   const sameFilter = a.filter.name === b.filter.name && a.filter.namespace === b.filter.namespace;
-  return sameFilter && a.hash === b.hash && a.revision === b.revision && a.type === b.type;
+  const sameContent = a.hash === b.hash && a.revision === b.revision && a.type === b.type;
+  return sameFilter && sameContent && a.placeholder === b.placeholder && a.mustBeThere === b.mustBeThere;
 }

@@ -44,6 +44,7 @@ export class Ledger {
   /** Rejected version -> why. */
   private rejections: Map<string, Rejection> | undefined;
   private saidNew = false;
+  private claim: string | undefined;
 
   constructor(name: string, slot: string, filter: FilterKey | undefined) {
     this.name = name;
@@ -57,6 +58,11 @@ export class Ledger {
 
   get running(): Running | undefined {
     return this.acknowledged;
+  }
+
+  /** The version that the proxy said it has, until it acknowledges something; empty where it did not say which. `undefined`: it said nothing of the kind. */
+  get unread(): string | undefined {
+    return this.acknowledged === undefined ? this.claim : undefined;
   }
 
   /** Changes each time that an answer to what is desired may have been lost. */
@@ -128,12 +134,14 @@ export class Ledger {
   claimed(version: string | undefined, isNewPlace = false): void {
     this.loseAnswer(version);
     this.saidNew = version === undefined && isNewPlace;
+    this.claim = version;
     if (version === undefined || version !== this.acknowledged?.version) this.acknowledged = undefined;
   }
 
   /** The same, from a proxy that does not say what it holds. */
   resumed(): void {
     this.loseAnswer(this.acknowledged?.version);
+    this.claim = "";
   }
 
   /** The proxy is another program than the one that rejected: everything may be tried again. */

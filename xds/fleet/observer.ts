@@ -16,7 +16,7 @@ import type { Offers } from "./offers.ts";
 import type { Proxies } from "./proxies.ts";
 import { isNewest, type ProxyRecord } from "./proxy.ts";
 import type { Pulses } from "./pulses.ts";
-import { isManaged, isNewPlace, managedKey, serve, serveManaged } from "./serve.ts";
+import { followsAcks, isNewPlace, managedKey, serve, serveManaged } from "./serve.ts";
 
 /** Names whose history is kept after a proxy unsubscribed: it asks again when its listener is built anew, and what it rejected must not come again. */
 const MAX_LEFT = 64;
@@ -169,7 +169,7 @@ export class FleetObserver implements StreamObserver {
     const before = ledger.running;
     if (!ledger.acked(version, clock.now())) return;
     answers.acked(record.node, ledger, before);
-    if (isManaged(record, ledger)) this.serve(record, ledger);
+    if (followsAcks(record, ledger)) this.serve(record, ledger);
     proxies.touch(record);
   }
 

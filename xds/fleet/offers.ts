@@ -85,6 +85,7 @@ export function createOffers(epoch: string): Offers {
   };
 }
 
-export function delivered({ filter, revision, digest, wasmDigest, hash }: ChainEntry): DeliveredFilter {
-  return { filter, revision, digest, wasmDigest, hash };
+export function delivered({ filter, revision, digest, wasmDigest, hash, placeholder }: ChainEntry): DeliveredFilter {
+  const entry = { filter, revision, digest, wasmDigest, hash };
+  return placeholder === undefined ? entry : { ...entry, isPlaceholder: true };
 }

@@ -6,13 +6,16 @@ import type { NodeInfo } from "../stream/node.ts";
 import type { Ledger, Offer } from "./ledger.ts";
 import type { Offers } from "./offers.ts";
 import type { ProxyRecord } from "./proxy.ts";
+import { isDueMore, standing } from "./standing.ts";
 
 /** Puts into the cache what this name should be served now. */
 export function serve(cache: Cache, offers: Offers, record: ProxyRecord, ledger: Ledger): void {
   const { key } = record.node;
-  const chain = record.assigned?.get(ledger.slot) ?? [];
+  const assigned = record.assigned?.get(ledger.slot) ?? [];
+  const offerOf = (chain: Chain) => offerFor(offers, record, ledger, chain);
+  const chain = assigned === "hold" ? assigned : standing(assigned, record, ledger, offerOf);
   // On hold nothing new is sent. A stream that comes back is still sent what was served before.
-  if (chain !== "hold") ledger.desire(offerFor(offers, record, ledger, chain));
+  if (chain !== "hold") ledger.desire(offerOf(chain));
   else if (record.lacking.has(ledger.name)) return;
   record.lacking.delete(ledger.name);
   const { served } = ledger;
@@ -27,7 +30,7 @@ function offerFor(offers: Offers, record: ProxyRecord, ledger: Ledger, chain: Ch
   const entry = chain.find((each) => each.filter.namespace === filter.namespace && each.filter.name === filter.name);
   if (entry !== undefined) {
     types.set(name, entry.type);
-    if (ledger.isNewPlace) return offers.empty(slot, filter, entry.type, node.dialect, attempt);
+    if (ledger.isNewPlace && entry.placeholder === undefined) return offers.empty(slot, filter, entry.type, node.dialect, attempt);
     return offers.filter(slot, entry, node.dialect, attempt);
   }
   const empty = offers.empty(slot, filter, types.get(name) ?? "HTTP", node.dialect, attempt);
@@ -36,9 +39,11 @@ function offerFor(offers: Offers, record: ProxyRecord, ledger: Ledger, chain: Ch
   return wrong ? offers.empty(slot, filter, "Network", node.dialect, attempt) : empty;
 }
 
-/** True for the place of one filter in a listener that Weir serves. */
-export function isManaged({ node }: ProxyRecord, { filter }: Ledger): boolean {
-  return node.managed !== undefined && filter !== undefined;
+/** True when what this name is served depends on what the proxy acknowledged under it. */
+export function followsAcks({ node, assigned }: ProxyRecord, ledger: Ledger): boolean {
+  if (node.managed !== undefined && ledger.filter !== undefined) return true;
+  const chain = assigned?.get(ledger.slot);
+  return chain !== undefined && chain !== "hold" && isDueMore(chain, ledger);
 }
 
 /**

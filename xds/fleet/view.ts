@@ -1,4 +1,4 @@
-import type { DeliveredFilter, ProxyNode, Rejection, SlotDelivery } from "../../model/delivery.ts";
+import type { ChainEntry, DeliveredFilter, ProxyNode, Rejection, SlotDelivery } from "../../model/delivery.ts";
 import { filterId } from "../../model/filter.ts";
 import type { Ledger, Running } from "./ledger.ts";
 import { delivered } from "./offers.ts";
@@ -56,7 +56,15 @@ function running(acknowledged: readonly Running[], place: (filter: DeliveredFilt
 function desiredOf(slot: string, ledgers: readonly Ledger[], { assigned }: ProxyRecord): readonly DeliveredFilter[] {
   const chain = assigned?.get(slot);
   if (chain === "hold") return ledgers.flatMap(({ desired, running }) => desired?.filters ?? running?.filters ?? []);
-  return chain?.map(delivered) ?? [];
+  const shown = (entry: ChainEntry) => kept(entry, ledgers) ?? (entry.placeholder === "passes" ? undefined : delivered(entry));
+  return chain?.map(shown).filter((entry) => entry !== undefined) ?? [];
+}
+
+/** What the proxy has loaded of a filter whose placeholder yields. */
+function kept({ filter, placeholder }: ChainEntry, ledgers: readonly Ledger[]): DeliveredFilter | undefined {
+  if (placeholder === undefined || placeholder === "replaces") return undefined;
+  const loaded = ledgers.flatMap(({ running }) => running?.filters ?? []).filter(({ isPlaceholder }) => isPlaceholder !== true);
+  return loaded.find((each) => each.filter.name === filter.name && each.filter.namespace === filter.namespace);
 }
 
 function latest(ledgers: readonly Ledger[]): Rejection | undefined {

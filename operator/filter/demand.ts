@@ -1,0 +1,27 @@
+import type { Filter } from "../../model/filter.ts";
+import type { PluginSettings } from "../../model/settings.ts";
+import type { FilterRecord } from "./record.ts";
+
+/** That a filter must be there, `whenMissing: Closed`: nothing may pass a proxy that is due it and never loaded it. */
+export interface Demand {
+  readonly settings: PluginSettings;
+  /** True where every proxy is due the filter before it has a revision: the first step of its rollout takes in all of them. */
+  readonly fromTheStart: boolean;
+}
+
+/** The reason of Programmed while a filter that must be there has no revision to serve. */
+export const MISSING = "Missing";
+
+/** As the spec in force says it. Where none of this run's specs parses: the present one, beside the revision that was served before. */
+export function demandOf(record: Pick<FilterRecord, "filter" | "isAwaited" | "object" | "revisions" | "rollout">): Demand | undefined {
+  const { filter, isAwaited, object, revisions, rollout } = record;
+  if (filter !== undefined) return filter.whenMissing === "Closed" && isAwaited ? demandOfSpec(filter) : undefined;
+  const settings = revisions.find(({ number }) => number === rollout.stable)?.settings;
+  const { whenMissing }: { readonly whenMissing?: unknown } = object.spec ?? {};
+  const isClosed = whenMissing === "Closed" || (whenMissing !== "Open" && settings?.failurePolicy === "Closed");
+  return settings !== undefined && isClosed ? { settings, fromTheStart: false } : undefined;
+}
+
+function demandOfSpec({ settings, rollout }: Filter): Demand {
+  return { settings, fromTheStart: (rollout.steps[0]?.percent ?? 100) >= 100 };
+}

@@ -1,0 +1,91 @@
+import type { ChainEntry } from "../../model/delivery.ts";
+import type { FilterKey } from "../../model/filter.ts";
+import { placeholder } from "../../model/placeholder.ts";
+import type { Revision } from "../../model/revision.ts";
+import type { Demand } from "../filter/demand.ts";
+import { assigned, type RolloutState } from "../rollout/state.ts";
+import type { WaveLine } from "../rollout/wave.ts";
+
+/** What serving knows of a filter: its recorded revisions and rollout, and what of them can be served. A replica that decides nothing has the same. */
+export interface ServedFilter {
+  readonly id: string;
+  readonly key: FilterKey;
+  readonly revisions: readonly Revision[];
+  readonly rollout: RolloutState;
+  readonly deliverable: ReadonlyMap<number, ChainEntry>;
+  /** True while it is not known which proxies it is for, or what of it was served before: they keep what they have. */
+  readonly isHeld: boolean;
+  /** The slot that its spec in force names; `undefined`: there is none. */
+  readonly slot: string | undefined;
+  /** Set where nothing may pass a proxy that is due the filter and never loaded it. */
+  readonly demand: Demand | undefined;
+}
+
+/** What a proxy must wait for: the leader of several servers sends these to the others. */
+export interface Overrides {
+  /** Whether the proxy must wait for the revision with this hash, since it rejected it or others are tried first. */
+  withholds(proxyKey: string, filterId: string, hash: string): boolean;
+}
+
+/**
+ * What is in a filter's place on a proxy: the filter, or what stands there while it cannot be. `hold`: what is due is not known or cannot be had, so the
+ * slots of these names keep what they hold; `beside`: what stands there instead in a slot with filters that must be there. `undefined`: nothing. The table is in
+ * docs/missing.md.
+ */
+export type Place = ChainEntry | Hold | undefined;
+
+export interface Hold {
+  readonly hold: Iterable<string>;
+  readonly beside?: ChainEntry;
+}
+
+export function placeOf(proxyKey: string, filter: ServedFilter, line: WaveLine, overrides: Overrides): Place {
+  const { id, rollout, demand, isHeld } = filter;
+  const isInWave = () => line.isIn(rollout, id, proxyKey);
+  const number = isHeld ? undefined : numberDue(proxyKey, filter, isInWave, overrides);
+  const revision = find(filter, number);
+  if (demand === undefined) return plainPlace(filter, number, revision);
+  if (revision === undefined) {
+    if (number !== undefined) return { hold: slotsOf(filter) };
+    if (!isHeld && !isDue(rollout, demand, isInWave)) return undefined;
+    return placeholder(filter.key, demand.settings, isHeld || rollout.phase === "Idle" ? "yields" : "replaces");
+  }
+  const entry = filter.deliverable.get(revision.number);
+  const isRefused = rollout.phase !== "Progressing" && overrides.withholds(proxyKey, id, revision.hash);
+  if (entry === undefined || isRefused) return placeholder(filter.key, revision.settings, "yields");
+  return { ...entry, mustBeThere: true };
+}
+
+function plainPlace(filter: ServedFilter, number: number | undefined, revision: Revision | undefined): Place {
+  if (filter.isHeld || (number !== undefined && revision === undefined)) return { hold: slotsOf(filter) };
+  if (revision === undefined) return undefined;
+  const { number: due, settings } = revision;
+  return filter.deliverable.get(due) ?? { hold: [settings.slot], beside: placeholder(filter.key, settings, "passes") };
+}
+
+/** Whether a proxy for which there is no revision is due the filter all the same. */
+function isDue({ phase, stable }: RolloutState, { fromTheStart }: Demand, isInWave: () => boolean): boolean {
+  if (phase === "Idle") return fromTheStart;
+  return stable !== undefined || isInWave();
+}
+
+/** The number of the revision that the proxy is due. */
+function numberDue(proxyKey: string, filter: ServedFilter, isInWave: () => boolean, overrides: Overrides): number | undefined {
+  const { id, rollout } = filter;
+  const target = find(filter, rollout.target);
+  const waits = target !== undefined && overrides.withholds(proxyKey, id, target.hash);
+  return assigned(rollout, isInWave, waits);
+}
+
+function find({ revisions }: ServedFilter, number: number | undefined): Revision | undefined {
+  return number === undefined ? undefined : revisions.find((revision) => revision.number === number);
+}
+
+/** The slot of a spec that names none. */
+const DEFAULT_SLOT = "default";
+
+/** Every slot that the filter may be in. */
+function slotsOf({ revisions, slot }: ServedFilter): ReadonlySet<string> {
+  const kept = new Set(revisions.map(({ settings }) => settings.slot));
+  return kept.size > 0 ? kept : new Set([slot ?? DEFAULT_SLOT]);
+}
