@@ -48,7 +48,7 @@ export interface Rejection {
   readonly filters: readonly DeliveredFilter[];
   /** The one at fault, read from the plugin named in the message or from the only change; `undefined` when neither tells. */
   readonly culprit: DeliveredFilter | undefined;
-  /** Envoy's own words. */
+  /** Envoy's own words; or why it is not sent the chain at all, which names the filter. */
   readonly message: string;
   /** Milliseconds since the epoch. */
   readonly at: number;

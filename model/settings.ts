@@ -16,6 +16,8 @@ export interface PluginSettings {
   readonly env: readonly { readonly name: string; readonly value: string }[];
   /** Function names the plugin may call or be called by; `undefined` = no restriction was asked: exactly what it imports. */
   readonly capabilities: readonly string[] | undefined;
+  /** StopIteration from a headers callback stops the headers alone, and the body is read meanwhile. Else it stops both. */
+  readonly allowOnHeadersStopIteration: boolean;
 }
 
 /** All that Weir knows of one setting. Parsing, identity, records and the differences between revisions follow from it. */
@@ -45,6 +47,12 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<PluginSettings[
     default: undefined,
     ask: ({ capabilities }) => capabilities?.allow,
     isSound: (value) => Array.isArray(value) && value.every(isText),
+  },
+  allowOnHeadersStopIteration: {
+    default: false,
+    ask: ({ allowOnHeadersStopIteration }) => allowOnHeadersStopIteration,
+    isSound: (value) => typeof value === "boolean",
+    show: String,
   },
 };
 

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { DEFAULT_SETTINGS as settings } from "../model/settings.ts";
+import { encodePairs } from "./host/values/headers.ts";
 import { createPreflight, loadPlugin } from "./index.ts";
+import { holding } from "./testing/holding.ts";
 import { minimal } from "./testing/modules.ts";
-import { OUT, script } from "./testing/script.ts";
+import { OUT, SINK, type Step, script } from "./testing/script.ts";
 import { wasm } from "./testing/wat.ts";
 
 const HEAD = `(memory (export "memory") 1) (func (export "malloc") (param i32) (result i32) (i32.const 4096)) (func (export "proxy_abi_version_0_2_1"))`;
@@ -112,6 +114,38 @@ describe("problems and how they are told", () => {
     assert.ok(!hidden.ok);
     assert.equal(hidden.error.reason, open.error.reason);
     assert.match(hidden.error.message, /^the module failed; its configuration comes from a Secret, so what it said is not shown;/);
+  });
+});
+
+describe("a filter that holds headers while it reads the body", () => {
+  const waits = async (allowOnHeadersStopIteration: boolean, code: string) =>
+    createPreflight().validate(await wasm(code), { ...settings, allowOnHeadersStopIteration });
+  const reader = (direction: "request" | "response") => holding(direction, { body: "(i32.eqz (local.get 2))" });
+
+  for (const direction of ["request", "response"] as const) {
+    test(`is refused with the name of the setting that it needs for its ${direction}, and passes with it`, async () => {
+      const refused = await waits(false, reader(direction));
+      assert.equal(refused.ok ? "" : refused.error.reason, "HeadersHeld");
+      assert.match(
+        refused.ok ? "" : refused.error.message,
+        new RegExp(`holds the ${direction}'s headers.*set spec.allowOnHeadersStopIteration`),
+      );
+      assert.ok((await waits(true, reader(direction))).ok);
+    });
+  }
+
+  test("is not told so when the setting would not help, or when a call of its own may still let the message go on", async () => {
+    const forever = await waits(false, holding("request", { body: "(i32.const 1)", trailers: "(i32.const 1)" }));
+    assert.ok(forever.ok && forever.value.effects.some((line) => line.includes("holds the request at its headers")));
+    const traps = await waits(false, holding("request", { body: "unreachable" }));
+    assert.ok(traps.ok, "the proxy would never call it");
+    const complete = [":method", ":path", ":authority"].map((name) => [name, "x"] as const);
+    const call: Step = ["proxy_http_call", "auth", Buffer.from(encodePairs(complete)).toString("latin1"), "", "", 1000, SINK];
+    const parts = { proxy_on_request_headers: { returns: 1, steps: [call] }, proxy_on_request_body: { steps: [] } };
+    assert.ok((await waits(false, script(parts))).ok);
+    const early = await waits(true, script(parts));
+    const warned = "lets headers that it held go on with the body, before a call of its own is answered";
+    assert.ok(early.ok && early.value.effects.includes(warned));
   });
 });
 

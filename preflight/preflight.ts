@@ -149,8 +149,9 @@ class PoolExaminer implements Examiner {
     return this.prove(code, { ...this.request(DEFAULT_SETTINGS), kind: "facts", measureLoad });
   }
 
-  private request({ type, config, rootId, env, capabilities = [] }: PluginSettings): Omit<ExamineRequest, "kind" | "measureLoad"> {
-    return { type, config, rootId, env, capabilities, maxPages: this.options.maxMemoryPages };
+  private request(settings: PluginSettings): Omit<ExamineRequest, "kind" | "measureLoad"> {
+    const { type, config, rootId, env, capabilities = [], allowOnHeadersStopIteration } = settings;
+    return { type, config, rootId, env, capabilities, allowOnHeadersStopIteration, maxPages: this.options.maxMemoryPages };
   }
 
   private async prove(code: Uint8Array, request: ExamineRequest, namespace = "", options: TurnOptions = {}) {

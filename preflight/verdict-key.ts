@@ -7,9 +7,9 @@ import type { PluginSettings } from "../model/settings.ts";
  * that namespace kept the machine busy would hold here too.
  */
 export function verdictKey(code: Uint8Array, settings: PluginSettings, secretConfig: boolean, namespace: string): string {
-  const { type, config, rootId, env, capabilities } = settings;
+  const { type, config, rootId, env, capabilities, allowOnHeadersStopIteration } = settings;
   return createHash("sha256")
     .update(code)
-    .update(JSON.stringify([type, config, rootId, env, capabilities, secretConfig, namespace]))
+    .update(JSON.stringify([type, config, rootId, env, capabilities, allowOnHeadersStopIteration, secretConfig, namespace]))
     .digest("hex");
 }

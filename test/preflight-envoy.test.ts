@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import type { Result } from "../model/result.ts";
 import { createExaminer, inspectModule, type Trial } from "../preflight/index.ts";
+import { HOLDING } from "../preflight/testing/holding.ts";
 import { minimal, ROWS } from "../preflight/testing/modules.ts";
 import type { Row } from "../preflight/testing/row.ts";
 import { buildExamples } from "../scripts/build-examples.ts";
@@ -26,7 +27,12 @@ interface Verdict {
 
 async function compare(judge: Judge, row: Row): Promise<Verdict> {
   const code = await row.code();
-  const settings = { ...plainSettings, config: row.config ?? "", capabilities: row.capabilities };
+  const settings = {
+    ...plainSettings,
+    config: row.config ?? "",
+    capabilities: row.capabilities,
+    allowOnHeadersStopIteration: row.allowOnHeadersStopIteration ?? false,
+  };
   const [ours, envoys] = await Promise.all([examiner.examine(code, settings), judge.judge(code, settings)]);
   return { title: row.title, ours, envoys, differences: differencesOf(ours, envoys) };
 }
@@ -51,7 +57,7 @@ function differencesOf(ours: Result<Trial>, envoys: Judgement): string[] {
   const expected = traffic?.reason === "Timeout" ? [undefined, undefined] : answers.slice(0, 2);
   const got = envoys.answers.map((answer) => answer?.status);
   if (!isDeepStrictEqual(expected, got)) return [`answers: sandbox ${expected.join(", ")}, Envoy ${got.join(", ")}`];
-  return traffic === undefined ? headerDifference(effects, envoys) : [];
+  return traffic === undefined ? [...headerDifference(effects, envoys), ...requestDifference(effects, envoys)] : [];
 }
 
 /** Where Envoy's log names an import, the sandbox must name the same one. */
@@ -66,6 +72,13 @@ function headerDifference(effects: readonly string[], { answers: [first] }: Judg
   const [, name, value] = HEADER.exec(effects.find((line) => HEADER.test(line)) ?? "") ?? [];
   if (name === undefined || first === undefined || first.headers[name] === value) return [];
   return [`effect: the sandbox adds ${name}: ${value}, Envoy answers ${JSON.stringify(first.headers)}`];
+}
+
+/** The headers that the sandbox adds to the POST are those that the app got. */
+function requestDifference(effects: readonly string[], { answers: [, second] }: Judgement): string[] {
+  const added = effects.some((line) => line.startsWith("POST ") && line.includes("request header added: x-body: 1"));
+  if (second === undefined || added === second.body.includes('"x-body","1"')) return [];
+  return [`effect: the sandbox ${added ? "adds" : "does not add"} x-body, the app got ${second.body}`];
 }
 
 function statuses({ answers, died }: Judgement): string {
@@ -111,7 +124,7 @@ test("the sandbox's verdict equals Envoy's on every good and bad module of the t
   const judge = await startJudge(await minimal());
   t.after(() => judge.stop());
   const verdicts: Verdict[] = [];
-  for (const row of [...ROWS, ...(await exampleRows()), ...(await goRows())]) {
+  for (const row of [...ROWS, ...HOLDING, ...(await exampleRows()), ...(await goRows())]) {
     const verdict = await compare(judge, row);
     verdicts.push(verdict);
     t.diagnostic(line(verdict));

@@ -97,6 +97,11 @@ export interface WasmFilterSpec {
    * A change of it alone makes no new revision.
    */
   readonly whenMissing?: "Open" | "Closed";
+  /**
+   * Lets the filter hold the headers of a message while it reads the body: StopIteration from its headers callback stops the headers alone.
+   * Absent or false, it stops the body too, until the filter lets the headers go. Needs Envoy 1.35 or newer.
+   */
+  readonly allowOnHeadersStopIteration?: boolean;
   /** Environment variables that the module sees. */
   readonly env?: readonly WasmFilterSpecEnvItem[];
   /** Restricts what the module may call and which of its callbacks run. Absent: exactly what the module imports and exports. */

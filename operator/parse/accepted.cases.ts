@@ -52,6 +52,8 @@ export const GOOD: readonly Case[] = [
     name: "a rollout's other settings",
     spec: { image: IMAGE, rollout: { progressDeadline: "90s", autoRollback: false, analysis: { maxLatencyRatio: 1.5 } } },
   },
+  { name: "headers that wait for the body", spec: { image: IMAGE, allowOnHeadersStopIteration: true } },
+  { name: "a network filter that holds no headers", spec: { image: IMAGE, type: "Network", allowOnHeadersStopIteration: false } },
   {
     name: "everything else",
     spec: {

@@ -36,6 +36,11 @@ export const BAD: readonly BadCase[] = [
     problems: ["spec.sha256: sha256 goes with url only; pin an image with digest"],
   },
   {
+    name: "a network filter that holds headers",
+    spec: { image: IMAGE, type: "Network", allowOnHeadersStopIteration: true },
+    problems: ["spec.allowOnHeadersStopIteration: a filter of type Network has no headers to hold; leave allowOnHeadersStopIteration out"],
+  },
+  {
     name: "a url that is none",
     spec: { url: "ftp://host/a.wasm", sha256: DIGEST },
     problems: ["spec.url: not an http:// or https:// URL"],

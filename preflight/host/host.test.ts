@@ -24,6 +24,7 @@ describe("the ABI table", () => {
       configuration: new Uint8Array(),
       env: [],
       capabilities: [],
+      allowOnHeadersStopIteration: false,
       replies: cannedReplies,
       journal,
       now: () => 0n,
@@ -66,7 +67,7 @@ describe("requests and responses", () => {
     });
     const seen = logged(plugin).filter((line) => line.startsWith("one"));
     assert.deepEqual(seen, ["one,", "one,two,", "one,two,three"]);
-    assert.deepEqual(result.held, { direction: "request", in: "body" });
+    assert.deepEqual(result.held, { direction: "request", in: "body", withBody: false });
 
     const free = await run({ proxy_on_response_body: { onlyIf: 2, steps: [["proxy_set_buffer_bytes", 1, 0, 100, "all new"]] } });
     assert.equal(free.result.response && bodyOf(free.result.response).toString(), "hello all new");

@@ -21,6 +21,8 @@ export interface PluginOptions {
   readonly env?: readonly { readonly name: string; readonly value: string }[];
   /** Envoy's `allowed_capabilities`; absent or empty: everything. */
   readonly capabilities?: readonly string[];
+  /** Envoy's `allow_on_headers_stop_iteration`. Default false, as there. */
+  readonly allowOnHeadersStopIteration?: boolean;
   /** What clusters and gRPC services answer. Default: 200 with `{}`, and an empty message with OK. */
   readonly replies?: Replies;
   /** Nanoseconds since the epoch. Default: the system's clock. */
@@ -53,6 +55,8 @@ export interface Plugin {
   memoryPages(): number;
   logs(): readonly LogLine[];
   logCount(): number;
+  /** True when something that it asked for may still let a held stream go on: a call, a timer, a queue. */
+  hasAsked(): boolean;
   /** What it did besides answering: calls, timers, refused host functions. */
   notes(): readonly string[];
   metrics(): readonly Metric[];
@@ -70,6 +74,7 @@ export function createPlugin(module: WebAssembly.Module, binary: WasmBinary, abi
     configuration: Buffer.from(options.config ?? ""),
     env: options.env ?? [],
     capabilities: options.capabilities ?? [],
+    allowOnHeadersStopIteration: options.allowOnHeadersStopIteration ?? false,
     replies: options.replies ?? cannedReplies,
     journal,
     now: options.now ?? (() => BigInt(Date.now()) * 1_000_000n),
@@ -100,6 +105,7 @@ export function createPlugin(module: WebAssembly.Module, binary: WasmBinary, abi
     memoryPages: () => host.memory.pages(),
     logs: () => journal.logs(),
     logCount: () => journal.logCount(),
+    hasAsked: () => host.calls.made() > 0 || host.tickPeriods.size > 0 || host.queues.size() > 0,
     notes: () => journal.notes(),
     metrics: () => host.metrics.list(),
     sharedData: (key) => host.sharedData.get(key)?.value,

@@ -54,6 +54,5 @@ export function answerOf(result: ExchangeResult, fault: Fault | undefined): numb
   if (result.broken !== undefined) return result.broken.status;
   const status = result.response?.headers.find(([name]) => name === ":status")?.[1];
   if (status !== undefined) return Number(status);
-  const early = fault?.kind === "trap" && !/response_(body|trailers)/.test(fault.callback);
-  return early ? 503 : undefined;
+  return fault?.kind === "trap" && !result.begun ? 503 : undefined;
 }

@@ -17,6 +17,7 @@ export interface ExamineRequest {
   readonly env: readonly { readonly name: string; readonly value: string }[];
   /** The names as Envoy gets them. */
   readonly capabilities: readonly string[];
+  readonly allowOnHeadersStopIteration: boolean;
   /** Memory, in pages of 64 KiB, beyond which a module is refused. */
   readonly maxPages: number;
   /** Compile as Envoy does, every function with the optimizing compiler, and measure it. Else compile as V8 does by default, which is quick. */

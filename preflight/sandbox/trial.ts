@@ -2,7 +2,15 @@ import type { AbiVersion } from "../abi/abi.ts";
 import { ENVOY_MAX_PAGES } from "../abi/loadable.ts";
 import type { WasmBinary } from "../binary/binary.ts";
 import { boundMemory } from "../binary/bound.ts";
-import { createPlugin, describeFault, type Fault, type Plugin } from "../host/index.ts";
+import {
+  createPlugin,
+  describeFault,
+  type Exchange,
+  type ExchangeResult,
+  type Fault,
+  type Plugin,
+  type PluginOptions,
+} from "../host/index.ts";
 import { compile } from "./compile.ts";
 import { answerOf, effectsOf } from "./effects.ts";
 import { CONNECTION, EXCHANGES } from "./traffic.ts";
@@ -19,6 +27,7 @@ export interface TrialInput {
   readonly rootId: string;
   readonly env: readonly { readonly name: string; readonly value: string }[];
   readonly capabilities: readonly string[];
+  readonly allowOnHeadersStopIteration: boolean;
   /** Memory, in pages of 64 KiB, beyond which a module is refused. V8 itself stops it at twice that, or at Envoy's own bound. */
   readonly maxPages: number;
   /** Compile as Envoy does and measure it: see compile.ts. */
@@ -57,15 +66,19 @@ export function runTrial(input: TrialInput, enter: (phase: Phase) => void): Tria
   const { module, compileMs, loadMs } = compiled.value;
   const before = performance.now();
   const { abi, ...options } = input;
-  const plugin = createPlugin(module, input.binary, abi, { ...options, maxPages: hardPages, onPhase: enter });
+  const start = (more: PluginOptions) => createPlugin(module, input.binary, abi, { ...options, maxPages: hardPages, ...more });
+  const plugin = start({ onPhase: enter });
   const load = plugin.problem ?? memoryProblem(plugin, input.maxPages);
   const times = { compileMs, loadMs, startMs: performance.now() - before };
   if (load !== undefined) return { ...failed, ...times, load, memoryPages: plugin.memoryPages() };
   const memoryPages = plugin.memoryPages();
   enter("traffic");
-  const { effects, answers, broken } = runTraffic(plugin, input.type);
+  const { effects, answers, broken, held } = runTraffic(plugin, input.type);
   const fault = plugin.fault();
-  const traffic = fault === undefined ? (broken ?? memoryProblem(plugin, input.maxPages)) : faultProblem(fault);
+  const traffic =
+    fault === undefined
+      ? (broken ?? memoryProblem(plugin, input.maxPages) ?? heldProblem(held, () => start({ allowOnHeadersStopIteration: true })))
+      : faultProblem(fault);
   if (traffic === undefined) {
     plugin.shutdown();
     const late = plugin.fault();
@@ -86,11 +99,36 @@ function memoryProblem(plugin: Plugin, maxPages: number): TrialProblem | undefin
   return { reason: "MemoryLimit", message: `the module took ${size(pages)}; the limit is ${size(maxPages)}` };
 }
 
+/**
+ * A message that waits for its body for good, because the proxy keeps the body back with the headers. `start`: the plugin anew, where it does not: only
+ * if the message goes on there is it the setting that is missing.
+ */
+function heldProblem(held: Sent | undefined, start: () => Plugin): TrialProblem | undefined {
+  if (held === undefined) return undefined;
+  const plugin = start();
+  if (plugin.problem !== undefined) return undefined;
+  const result = plugin.exchange(held.exchange);
+  if (result.held !== undefined || result.broken !== undefined || (result.response ?? result.localReply) === undefined) return undefined;
+  const message =
+    `${held.title}: the filter holds the ${held.result.held?.direction}'s headers until it has read the body, which the proxy keeps back with them: ` +
+    "it would hang for good; set spec.allowOnHeadersStopIteration to true";
+  return { reason: "HeadersHeld", message };
+}
+
+/** An exchange, and what became of it. */
+interface Sent {
+  readonly title: string;
+  readonly exchange: Exchange;
+  readonly result: ExchangeResult;
+}
+
 interface Traffic {
   readonly effects: string[];
   readonly answers: (number | undefined)[];
   /** A message that the plugin made and that cannot be sent. */
   readonly broken: TrialProblem | undefined;
+  /** A message whose body was stopped with its headers, while nothing that the plugin asked for could let it go on. */
+  readonly held: Sent | undefined;
 }
 
 function runTraffic(plugin: Plugin, type: TrialInput["type"]): Traffic {
@@ -112,13 +150,14 @@ function runTcp(plugin: Plugin): Traffic {
   if (downstream !== undefined && upstream === undefined) effects.push("connection: holds or closes it before the client");
   else if (upstream !== undefined && Buffer.compare(upstream, CONNECTION.upstream) !== 0)
     effects.push("connection: changes what the upstream sends");
-  return { effects, answers: [], broken: undefined };
+  return { effects, answers: [], broken: undefined, held: undefined };
 }
 
 function runHttp(plugin: Plugin): Traffic {
   const effects: string[] = [];
   const answers: (number | undefined)[] = [];
   let broken: TrialProblem | undefined;
+  let held: Sent | undefined;
   for (const { title, exchange } of EXCHANGES) {
     if (plugin.fault() !== undefined) {
       answers.push(plugin.fault()?.kind === "crash" ? undefined : 503);
@@ -128,8 +167,9 @@ function runHttp(plugin: Plugin): Traffic {
     effects.push(...effectsOf(exchange, result).map((line) => `${title}: ${line}`));
     answers.push(answerOf(result, plugin.fault()));
     if (result.broken !== undefined) broken ??= { reason: "BrokenMessage", message: `${title}: ${result.broken.message}` };
+    if (result.held?.withBody === true && !plugin.hasAsked()) held ??= { title, exchange, result };
   }
-  return { effects, answers, broken };
+  return { effects, answers, broken, held };
 }
 
 function shorten(effects: readonly string[]): string[] {

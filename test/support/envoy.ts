@@ -32,6 +32,8 @@ export interface EnvoyOptions {
   /** Worker threads; 2 by default. */
   readonly concurrency?: number;
   readonly args?: readonly string[];
+  /** A binary, in place of the one that tests run on. */
+  readonly binary?: string;
   /** This very version, not the one that tests run on. */
   readonly version?: EnvoyVersion;
 }
@@ -40,7 +42,7 @@ const ADMIN = "admin: {address: {socket_address: {address: 127.0.0.1, port_value
 
 /** Starts a real Envoy and waits until its admin interface answers; listeners may still be warming. Several can run side by side. */
 export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
-  const binary = await (options.version === undefined ? installEnvoy() : installEnvoyVersion(options.version));
+  const binary = options.binary ?? (await (options.version === undefined ? installEnvoy() : installEnvoyVersion(options.version)));
   const folder = await createTempFolder("envoy");
   const config = join(folder.path, "envoy.yaml");
   const adminFile = join(folder.path, "admin");

@@ -26,6 +26,7 @@ export interface Judgement {
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, unknown>>;
+  readonly body: string;
 }
 
 /** Asks a real Envoy for its verdict on modules, one after the other: each is an update of one extension config that Envoy watches. */
@@ -140,12 +141,13 @@ async function start(folder: string, app: EchoApp): Promise<Running> {
 
 /** Envoy follows the file by its name: a rename over it is one update. */
 async function writeResource(folder: string, name: string, file: string, settings: PluginSettings): Promise<void> {
-  const { rootId, config, env, capabilities = [] } = settings;
+  const { rootId, config, env, capabilities = [], allowOnHeadersStopIteration } = settings;
   const allowed = Object.fromEntries(capabilities.map((capability) => [capability, {}]));
   const plugin = {
     name,
     root_id: rootId,
     fail_open: false,
+    ...(allowOnHeadersStopIteration ? { allow_on_headers_stop_iteration: true } : {}),
     configuration: { "@type": "type.googleapis.com/google.protobuf.StringValue", value: config },
     capability_restriction_config: { allowed_capabilities: allowed },
     vm_config: {
@@ -166,9 +168,9 @@ async function writeResource(folder: string, name: string, file: string, setting
 }
 
 /** Envoy keeps a compiled VM by its id and code: the same for rows that differ in configuration only, so that a large module is compiled once. */
-function vmId({ env, capabilities = [] }: PluginSettings): string {
+function vmId({ env, capabilities = [], allowOnHeadersStopIteration }: PluginSettings): string {
   return createHash("sha256")
-    .update(JSON.stringify([env, capabilities]))
+    .update(JSON.stringify([env, capabilities, allowOnHeadersStopIteration]))
     .digest("hex")
     .slice(0, 8);
 }
@@ -250,8 +252,11 @@ function send(port: number, body: readonly string[] | undefined): Promise<Answer
       timeout: ANSWER_MS,
     } as const;
     const outgoing = request(options, (response) => {
-      response.resume();
-      response.once("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers }));
+      const body: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => body.push(chunk));
+      response.once("end", () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(body).toString() }),
+      );
       response.once("error", () => resolve(undefined));
     });
     outgoing.once("timeout", () => {

@@ -80,6 +80,7 @@ describe("the config of a plugin", () => {
     config: "text",
     env: [{ name: "A", value: "b" }],
     capabilities: ["proxy_get_property"],
+    allowOnHeadersStopIteration: true,
   };
 
   for (const [name, value] of Object.entries(others)) {

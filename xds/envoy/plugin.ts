@@ -36,6 +36,7 @@ export function pluginConfig(entry: ChainEntry, code: Uint8Array, dialect: Diale
     rootId: settings.rootId,
     configuration: settings.config === "" ? undefined : { typeUrl: STRING_VALUE, value: stringValue(settings.config) },
     failurePolicy: failurePolicies[settings.failurePolicy],
+    allowOnHeadersStopIteration: settings.allowOnHeadersStopIteration ? true : undefined,
     reloadConfig: settings.failurePolicy === "Reload" ? reloadConfig : undefined,
     capabilityRestrictionConfig: dialect.restriction === "plugin" ? restriction(entry, attempt) : undefined,
   }).finish();
@@ -61,13 +62,19 @@ function restriction(entry: ChainEntry, attempt: string): CapabilityRestrictionC
 }
 
 /**
- * Envoy keeps one VM per (vm_id, VM configuration, code). Environment variables, capabilities and failure policy are not in that key, so they are in the
+ * Envoy keeps one VM per (vm_id, VM configuration, code). Environment variables, capabilities, failure policy and what StopIteration means are not in that key, so they are in the
  * id: otherwise a change to one of them alone would keep the old VM. The filter is in the id too, so that filters with the same module
  * do not share a VM, and a trap in one does not stop the others.
  */
 export function vmId(entry: ChainEntry): string {
-  const { env, failurePolicy } = entry.settings;
-  const built = JSON.stringify([env.map(({ name, value }) => [name, value]), allowedNames(entry.capabilities), failurePolicy]);
+  const { env, failurePolicy, allowOnHeadersStopIteration } = entry.settings;
+  const built = JSON.stringify([
+    env.map(({ name, value }) => [name, value]),
+    allowedNames(entry.capabilities),
+    failurePolicy,
+    // Only where it is asked for: ids that proxies have stay as they are.
+    ...(allowOnHeadersStopIteration ? ["allowOnHeadersStopIteration"] : []),
+  ]);
   return `${filterId(entry.filter)}/${hash("sha256", built).slice(0, 16)}`;
 }
 

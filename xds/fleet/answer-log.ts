@@ -14,20 +14,25 @@ export interface AnswerLog {
   acked(proxy: Named, ledger: Ledger, before: Running | undefined): void;
   /** `message`: the proxy's own words. */
   rejected(proxy: Named, ledger: Ledger, message: string): void;
+  /** The proxy is not sent what it cannot do. */
+  unfit(proxy: Named, ledger: Ledger, message: string): void;
 }
 
 /** An ACK is at level debug: a rollout has one for each proxy. */
 export function createAnswerLog(log: Log): AnswerLog {
+  function warn(what: string, { id, namespace }: Named, { slot, rejection, running }: Ledger, message: string): void {
+    const { filters, culprit } = rejection ?? {};
+    const rollout = culprit === undefined ? rolloutsOf(filters, running?.filters) : rolloutId(culprit);
+    log.warn(what, { proxy: id, namespace, slot, rollout, message });
+  }
+
   return {
     acked({ id, namespace }, { slot, running }, before) {
       if (log.isDebug)
         log.debug("a proxy acknowledged", { proxy: id, namespace, slot, rollout: rolloutsOf(running?.filters, before?.filters) });
     },
-    rejected({ id, namespace }, { slot, rejection, running }, message) {
-      const { filters, culprit } = rejection ?? {};
-      const rollout = culprit === undefined ? rolloutsOf(filters, running?.filters) : rolloutId(culprit);
-      log.warn("a proxy rejected what it was sent", { proxy: id, namespace, slot, rollout, message });
-    },
+    rejected: (proxy, ledger, message) => warn("a proxy rejected what it was sent", proxy, ledger, message),
+    unfit: (proxy, ledger, message) => warn("a proxy is not sent what it cannot do", proxy, ledger, message),
   };
 }
 

@@ -1,18 +1,14 @@
 import type { Assigner, Chain } from "../../model/delivery.ts";
 import type { Digest } from "../../model/digest.ts";
-import type { Cache } from "../protocol/cache.ts";
 import { typeUrls } from "../protocol/resource.ts";
 import { differ, differs } from "./assignment.ts";
 import type { Notifier } from "./notifier.ts";
-import type { Offers } from "./offers.ts";
 import type { Proxies } from "./proxies.ts";
 import type { ProxyRecord } from "./proxy.ts";
-import { serve, serveManaged } from "./serve.ts";
+import { type ServeDeps, serve, serveManaged } from "./serve.ts";
 
-export interface AssignerOptions {
+export interface AssignerOptions extends ServeDeps {
   readonly proxies: Proxies;
-  readonly cache: Cache;
-  readonly offers: Offers;
   /** Digests of modules that could not be loaded. */
   readonly missing: Notifier<Digest>;
 }
@@ -26,7 +22,7 @@ export class FleetAssigner implements Assigner {
   }
 
   assign(key: string, slots: ReadonlyMap<string, Chain | "hold">): void {
-    const { proxies, cache, offers } = this.options;
+    const { proxies, cache } = this.options;
     const record = proxies.get(key);
     if (record === undefined) return;
     const before = record.assigned;
@@ -35,7 +31,7 @@ export class FleetAssigner implements Assigner {
     if (before === slots || (before !== undefined && !differ(before, slots))) return;
     record.view = undefined;
     for (const ledger of record.ledgers.values()) {
-      if (before === undefined || differs(before.get(ledger.slot), slots.get(ledger.slot))) serve(cache, offers, record, ledger);
+      if (before === undefined || differs(before.get(ledger.slot), slots.get(ledger.slot))) serve(this.options, record, ledger);
     }
     if (before === undefined) cache.open(key, typeUrls.extensionConfig);
     serveManaged(cache, record);
@@ -56,11 +52,10 @@ export class FleetAssigner implements Assigner {
 
   /** Serves again what a missing module held back: the module may be there by now. */
   private retry(record: ProxyRecord): void {
-    const { cache, offers } = this.options;
     for (const name of [...record.lacking]) {
       const ledger = record.ledgers.get(name);
       if (ledger === undefined) record.lacking.delete(name);
-      else serve(cache, offers, record, ledger);
+      else serve(this.options, record, ledger);
     }
   }
 }

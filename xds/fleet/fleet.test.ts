@@ -20,6 +20,14 @@ function revise(entry: ChainEntry, revision: number): ChainEntry {
   return { ...entry, revision, hash: `${entry.hash}#${revision}` };
 }
 
+/** What an Envoy says of itself. */
+const envoy = (majorNumber: number, minorNumber: number) => ({
+  userAgentVersionType: {
+    $case: "userAgentBuildVersion" as const,
+    userAgentBuildVersion: { version: { majorNumber, minorNumber, patch: 0 } },
+  },
+});
+
 const a = entryFixture("a");
 const b = entryFixture("b");
 const slot = chainName("default");
@@ -55,6 +63,39 @@ describe("the fleet, whatever variant its proxies speak", () => {
       assert.equal(response.version, chainVersion("default", [], dialect));
       client.subscribe(ECDS, [chainName("other")]);
       assert.equal((await client.next()).version, chainVersion("other", [], dialect));
+    });
+
+    test(`a proxy that is too old for a setting is not sent it, keeps what it has, and takes what comes next (${variant})`, async (t) => {
+      const { fleet, open, until } = await startFleet(t);
+      const hold = { ...revise(b, 2), settings: { ...b.settings, allowOnHeadersStopIteration: true } };
+      const needs = "spec.allowOnHeadersStopIteration of shop/b needs 1.35 or newer";
+      for (const [id, node, why] of [
+        ["old", envoy(1, 34), `the proxy is Envoy 1.34.0; ${needs}`],
+        ["silent", {}, `the proxy does not tell its version of Envoy; ${needs}`],
+      ] as const) {
+        const client = open(variant, id, node);
+        const key = `shop/${id}`;
+        client.subscribe(ECDS, [slot]);
+        await until(({ slots }) => slots.has("default"), id);
+        fleet.assign(key, new Map([["default", [hold]]]));
+        const refused = await until(({ slots }) => slots.get("default")?.rejection !== undefined, id);
+        assert.equal(refused.slots.get("default")?.rejection?.message, why);
+        await client.expectSilence();
+        fleet.assign(key, new Map([["default", [a, b]]]));
+        client.ack(await client.next());
+        await until(({ slots }) => slots.get("default")?.running !== undefined, id);
+        fleet.assign(key, new Map([["default", [a, hold]]]));
+        const kept = await until(({ slots }) => slots.get("default")?.rejection !== undefined, id);
+        assert.equal(kept.slots.get("default")?.rejection?.culprit?.revision, 2);
+        assert.deepEqual(names(kept.slots.get("default")?.running ?? []), ["shop/a@1", "shop/b@1"]);
+        await client.expectSilence();
+      }
+      const able = open(variant, "able", envoy(1, 35));
+      able.subscribe(ECDS, [slot]);
+      await until(({ slots }) => slots.has("default"), "able");
+      fleet.assign("shop/able", new Map([["default", [hold]]]));
+      able.ack(await able.next());
+      await until(({ slots }) => slots.get("default")?.running !== undefined, "able");
     });
 
     test(`a rejected chain is replaced by the last good one, is never resent, and names its culprit (${variant})`, async (t) => {

@@ -42,7 +42,8 @@ export function createFleet({ cache, clock, log = silentLog, epoch = randomBytes
   const offers = createOffers(epoch);
   const missing = new Notifier<Digest>();
   const pulses = new Pulses(proxies, clock);
-  const assigner = new FleetAssigner({ proxies, cache, offers, missing });
+  const answers = createAnswerLog(log);
+  const assigner = new FleetAssigner({ proxies, cache, offers, answers, clock, missing });
   return {
     fleet: {
       proxies: () => proxies.proxies(),
@@ -53,7 +54,7 @@ export function createFleet({ cache, clock, log = silentLog, epoch = randomBytes
       forget: (key) => assigner.forget(key),
       onMissing: (listener) => assigner.onMissing(listener),
     },
-    observer: new FleetObserver({ proxies, cache, offers, answers: createAnswerLog(log), clock, pulses, missing }),
+    observer: new FleetObserver({ proxies, cache, offers, answers, clock, pulses, missing }),
     reportStats({ key, connection, streamId, families }) {
       const record = proxies.get(key);
       const [eldest] = record?.streams.values() ?? [];

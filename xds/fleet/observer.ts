@@ -182,7 +182,7 @@ export class FleetObserver implements StreamObserver {
   }
 
   private serve(record: ProxyRecord, ledger: Ledger): void {
-    serve(this.options.cache, this.options.offers, record, ledger);
+    serve(this.options, record, ledger);
   }
 
   private recordOf({ node }: XdsStream): ProxyRecord | undefined {

@@ -1,26 +1,51 @@
+import type { Clock } from "../../model/clock.ts";
 import type { Chain } from "../../model/delivery.ts";
+import { filterId } from "../../model/filter.ts";
 import { managedPlaces, managedResources } from "../envoy/managed.ts";
+import { whyUnfit } from "../envoy/unfit.ts";
 import type { Cache } from "../protocol/cache.ts";
 import { typeUrls } from "../protocol/resource.ts";
 import type { NodeInfo } from "../stream/node.ts";
+import type { AnswerLog } from "./answer-log.ts";
 import type { Ledger, Offer } from "./ledger.ts";
 import type { Offers } from "./offers.ts";
+import type { Proxies } from "./proxies.ts";
 import type { ProxyRecord } from "./proxy.ts";
 import { isDueMore, standing } from "./standing.ts";
 
-/** Puts into the cache what this name should be served now. */
-export function serve(cache: Cache, offers: Offers, record: ProxyRecord, ledger: Ledger): void {
+export interface ServeDeps {
+  readonly cache: Cache;
+  readonly offers: Offers;
+  readonly proxies: Pick<Proxies, "touch">;
+  readonly answers: Pick<AnswerLog, "unfit">;
+  readonly clock: Pick<Clock, "now">;
+}
+
+/** Puts into the cache what this name should be served now. What the proxy is too old for counts as rejected, without being sent. */
+export function serve(deps: ServeDeps, record: ProxyRecord, ledger: Ledger): void {
+  const { cache, offers } = deps;
   const { key } = record.node;
   const assigned = record.assigned?.get(ledger.slot) ?? [];
   const offerOf = (chain: Chain) => offerFor(offers, record, ledger, chain);
   const chain = assigned === "hold" ? assigned : standing(assigned, record, ledger, offerOf);
   // On hold nothing new is sent. A stream that comes back is still sent what was served before.
-  if (chain !== "hold") ledger.desire(offerOf(chain));
+  if (chain !== "hold") desire(deps, record, ledger, chain, offerOf(chain));
   else if (record.lacking.has(ledger.name)) return;
   record.lacking.delete(ledger.name);
   const { served } = ledger;
   if (served !== undefined) cache.put(key, served);
   else cache.hold(key, typeUrls.extensionConfig, ledger.name);
+}
+
+/** `offer`: what this name would be served of the chain. */
+function desire({ proxies, answers, clock }: ServeDeps, record: ProxyRecord, ledger: Ledger, chain: Chain, offer: Offer): void {
+  ledger.desire(offer);
+  const offered = new Set(offer.filters.map(({ filter }) => filterId(filter)));
+  const loaded = chain.filter(({ filter, placeholder }) => placeholder === undefined && offered.has(filterId(filter)));
+  const reason = whyUnfit(loaded, record.node.version);
+  if (reason === undefined || !ledger.rejected(offer.resource.version, reason, clock.now())) return;
+  answers.unfit(record.node, ledger, reason);
+  proxies.touch(record);
 }
 
 function offerFor(offers: Offers, record: ProxyRecord, ledger: Ledger, chain: Chain): Offer {

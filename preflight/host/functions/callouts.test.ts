@@ -50,7 +50,7 @@ describe("calls to other services", () => {
     const replying = (http: "unknown" | "reset" | "silence") => run(parts, { replies: { ...cannedReplies, http: () => http } });
     assert.ok(logged((await replying("unknown")).plugin).includes("proxy_on_request_headers proxy_http_call = 02"));
     assert.ok(logged((await replying("reset")).plugin).includes("reset"));
-    assert.deepEqual((await replying("silence")).result.held, { direction: "request", in: "headers" });
+    assert.deepEqual((await replying("silence")).result.held, { direction: "request", in: "headers", withBody: true });
   });
 
   test("gRPC calls and streams get their messages and their end", async () => {

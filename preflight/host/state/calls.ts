@@ -16,6 +16,10 @@ export interface CallTable {
   grpc(contextId: number, call: GrpcCall): number;
   find(token: number): PendingCall | undefined;
   remove(token: number): boolean;
+  /** Calls without an answer. */
+  pending(): number;
+  /** Calls that were ever made. */
+  made(): number;
   /** Takes out all calls that wait for an answer. */
   take(): readonly PendingCall[];
 }
@@ -40,6 +44,8 @@ export function createCallTable(): CallTable {
     },
     find: (token) => pending.get(token),
     remove: (token) => pending.delete(token),
+    pending: () => pending.size,
+    made: () => last.reduce((sum, count) => sum + count, 0),
     take() {
       const taken = [...pending.values()];
       pending.clear();

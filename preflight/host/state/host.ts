@@ -23,6 +23,8 @@ export interface HostOptions {
   readonly env: readonly { readonly name: string; readonly value: string }[];
   /** Envoy's `allowed_capabilities`; empty restricts nothing. */
   readonly capabilities: readonly string[];
+  /** PluginConfig.allow_on_headers_stop_iteration. */
+  readonly allowOnHeadersStopIteration: boolean;
   readonly replies: Replies;
   readonly journal: Journal;
   /** Nanoseconds since the epoch. */

@@ -29,6 +29,7 @@ export interface SharedQueues {
   enqueue(token: number, value: Uint8Array): number;
   /** A value, or the status that says why there is none. */
   dequeue(token: number): Uint8Array | number;
+  size(): number;
   /** Takes the arrivals not yet announced. */
   takeReady(): readonly { readonly contextId: number; readonly token: number }[];
 }
@@ -59,6 +60,7 @@ export function createSharedQueues(): SharedQueues {
       if (queue === undefined) return Status.NotFound;
       return queue.values.shift() ?? Status.Empty;
     },
+    size: () => queues.size,
     takeReady() {
       const taken = ready;
       ready = [];

@@ -6,7 +6,7 @@ import type { Message } from "../values/message.ts";
 import { MapType } from "../values/status.ts";
 import { type BrokenMessage, brokenRequest, brokenResponse } from "./broken.ts";
 import { deliver, tick } from "./delivery.ts";
-import { type Direction, type FlowControl, type FlowEnd, runFlow } from "./flow.ts";
+import { type Direction, type FlowControl, type FlowEnd, type Held, runFlow } from "./flow.ts";
 
 /** A request and the response that the upstream gives to it. */
 export interface Exchange {
@@ -22,9 +22,11 @@ export interface ExchangeResult {
   /** The plugin answered by itself. */
   readonly localReply: LocalReply | undefined;
   /** Where the plugin held the stream, with nothing left that would resume it. */
-  readonly held: { readonly direction: Direction; readonly in: "headers" | "body" | "trailers" } | undefined;
+  readonly held: ({ readonly direction: Direction } & Held) | undefined;
   /** The plugin closed the stream, or answered by itself after the response had begun. */
   readonly reset: boolean;
+  /** The client got the headers of a response. */
+  readonly begun: boolean;
   /** The plugin made a message that cannot be sent, and Envoy answers for it. */
   readonly broken: BrokenMessage | undefined;
 }
@@ -51,7 +53,8 @@ interface Stream {
   broken: BrokenMessage | undefined;
 }
 
-type StreamPhase = "request" | "response headers" | "response body" | "ended";
+/** `response held`: the headers' callback returned, and the headers did not go on. */
+type StreamPhase = "request" | "response headers" | "response held" | "response body" | "ended";
 
 function createStream(host: Host, root: Context): Stream {
   const resumed = { request: false, response: false };
@@ -72,6 +75,9 @@ function createStream(host: Host, root: Context): Stream {
     broken: undefined,
     control: {
       headersDone(direction) {
+        if (direction === "response") stream.phase = "response held";
+      },
+      headersSent(direction) {
         if (direction === "response") stream.phase = "response body";
       },
       interrupted,
@@ -130,12 +136,13 @@ const NOTHING: ExchangeResult = {
   localReply: undefined,
   held: undefined,
   reset: false,
+  begun: false,
   broken: undefined,
 };
 
 function runBoth(host: Host, stream: Stream, exchange: Exchange): ExchangeResult {
   const up = runFlow(host, stream.context, "request", exchange.request, stream.control);
-  if (up.kind === "held") return { ...NOTHING, held: { direction: "request", in: up.in } };
+  if (up.kind === "held") return { ...NOTHING, held: { direction: "request", in: up.in, withBody: up.withBody } };
   if (up.kind === "interrupted" && (stream.reset || stream.reply === undefined)) return { ...NOTHING, reset: stream.reset };
   const request = up.kind === "passed" ? up.message : undefined;
   const early = stream.reply;
@@ -145,10 +152,14 @@ function runBoth(host: Host, stream: Stream, exchange: Exchange): ExchangeResult
   const down = runFlow(host, stream.context, "response", upstream, stream.control);
   const localReply = stream.reset ? undefined : (stream.reply ?? early);
   const broken = stream.broken ?? (request && brokenRequest(request));
-  const common = { ...NOTHING, request, localReply, reset: stream.reset, broken };
-  if (down.kind === "held") return { ...common, held: { direction: "response", in: down.in } };
+  const common = { ...NOTHING, request, localReply, reset: stream.reset, begun: hasBegun(stream), broken };
+  if (down.kind === "held") return { ...common, held: { direction: "response", in: down.in, withBody: down.withBody } };
   const response = responseOf(down, stream);
   return { ...common, response, broken: broken ?? (response && brokenResponse(response)) };
+}
+
+function hasBegun({ phase }: Stream): boolean {
+  return phase === "response body";
 }
 
 /** A local reply during the response replaces it and does not pass the plugin again. */
