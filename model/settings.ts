@@ -17,7 +17,7 @@ export interface PluginSettings {
   /** Function names the plugin may call or be called by; `undefined` = no restriction was asked: exactly what it imports. */
   readonly capabilities: readonly string[] | undefined;
   /** StopIteration from a headers callback stops the headers alone, and the body is read meanwhile. Else it stops both. */
-  readonly allowOnHeadersStopIteration: boolean;
+  readonly allowOnHeadersStopIteration: true | undefined;
 }
 
 /** All that Weir knows of one setting. Parsing, identity, records and the differences between revisions follow from it. */
@@ -49,10 +49,11 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<PluginSettings[
     isSound: (value) => Array.isArray(value) && value.every(isText),
   },
   allowOnHeadersStopIteration: {
-    default: false,
-    ask: ({ allowOnHeadersStopIteration }) => allowOnHeadersStopIteration,
-    isSound: (value) => typeof value === "boolean",
-    show: String,
+    // Not false: what is undefined is not in records, and those from before this setting stay byte for byte what they are.
+    default: undefined,
+    ask: ({ allowOnHeadersStopIteration }) => allowOnHeadersStopIteration || undefined,
+    isSound: (value) => value === true,
+    show: (value) => String(value === true),
   },
 };
 

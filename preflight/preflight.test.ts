@@ -118,8 +118,8 @@ describe("problems and how they are told", () => {
 });
 
 describe("a filter that holds headers while it reads the body", () => {
-  const waits = async (allowOnHeadersStopIteration: boolean, code: string) =>
-    createPreflight().validate(await wasm(code), { ...settings, allowOnHeadersStopIteration });
+  const waits = async (allows: boolean, code: string) =>
+    createPreflight().validate(await wasm(code), { ...settings, allowOnHeadersStopIteration: allows || undefined });
   const reader = (direction: "request" | "response") => holding(direction, { body: "(i32.eqz (local.get 2))" });
 
   for (const direction of ["request", "response"] as const) {

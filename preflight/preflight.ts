@@ -150,7 +150,7 @@ class PoolExaminer implements Examiner {
   }
 
   private request(settings: PluginSettings): Omit<ExamineRequest, "kind" | "measureLoad"> {
-    const { type, config, rootId, env, capabilities = [], allowOnHeadersStopIteration } = settings;
+    const { type, config, rootId, env, capabilities = [], allowOnHeadersStopIteration = false } = settings;
     return { type, config, rootId, env, capabilities, allowOnHeadersStopIteration, maxPages: this.options.maxMemoryPages };
   }
 

@@ -31,7 +31,7 @@ async function compare(judge: Judge, row: Row): Promise<Verdict> {
     ...plainSettings,
     config: row.config ?? "",
     capabilities: row.capabilities,
-    allowOnHeadersStopIteration: row.allowOnHeadersStopIteration ?? false,
+    allowOnHeadersStopIteration: row.allowOnHeadersStopIteration,
   };
   const [ours, envoys] = await Promise.all([examiner.examine(code, settings), judge.judge(code, settings)]);
   return { title: row.title, ours, envoys, differences: differencesOf(ours, envoys) };

@@ -42,7 +42,7 @@ test("additions are none: fields, values, wider bounds, less that is required, a
       map: { type: "object", additionalProperties: { type: "string" } },
       added: { type: "object", required: ["x"], properties: { x: { type: "string" } }, "x-kubernetes-validations": [{ rule: "self.x" }] },
     },
-    "x-kubernetes-validations": [{ rule: "self.a" }],
+    "x-kubernetes-validations": [{ rule: "self.a" }, { rule: "!has(self.added) || self.mode == 'C'" }],
   };
   assert.deepEqual(of(before, now), []);
 });
@@ -55,6 +55,18 @@ for (const [what, before, now, says] of [
   ["a lower maximum", { maximum: 5 }, { maximum: 4 }, "a: maximum is 4, was 5"],
   ["a first maximum", {}, { maxLength: 4 }, "a: maxLength is 4, was not there"],
   ["a higher minimum", { minItems: 1 }, { minItems: 2 }, "a: minItems is 2, was 1"],
+  [
+    "a rule of a field that is there already",
+    within({}),
+    { ...within({}), "x-kubernetes-validations": [{ rule: "!has(self.a) || self.a == 1" }] },
+    "a: a new rule !has(self.a) || self.a == 1",
+  ],
+  [
+    "a rule that speaks of a new field and holds for others too",
+    within({}),
+    { ...within({}), "x-kubernetes-validations": [{ rule: "!has(self.b) || self.b ? self.a : true" }] },
+    "a: a new rule !has(self.b) || self.b ? self.a : true",
+  ],
   ["a pattern", {}, { pattern: "^a" }, 'a: pattern is "^a", was not there'],
   ["another pattern", { pattern: "^b" }, { pattern: "^a" }, 'a: pattern is "^a", was "^b"'],
   ["a value of an enum", { enum: ["A", "B"] }, { enum: ["B"] }, 'a: "A" is not taken any more'],

@@ -82,7 +82,8 @@ function ofKeywords(path: string, before: CrdSchema, now: CrdSchema): string[] {
     if (lost === undefined) found.push(`${at}: takes ${now.enum.map(text).join(", ")} only`);
     else for (const value of lost) found.push(`${at}: ${text(value)} is not taken any more`);
   }
-  for (const rule of rulesOf(now)) if (!rulesOf(before).includes(rule)) found.push(`${at}: a new rule ${rule}`);
+  for (const rule of rulesOf(now))
+    if (!rulesOf(before).includes(rule) && !isOfNewField(rule, before)) found.push(`${at}: a new rule ${rule}`);
   return found;
 }
 
@@ -115,6 +116,12 @@ function atLeast(high: unknown, low: unknown): boolean {
 function rulesOf(schema: CrdSchema): readonly string[] {
   const rules = schema["x-kubernetes-validations"];
   return Array.isArray(rules) ? rules.map((entry) => String((entry as { rule?: unknown }).rule)) : [];
+}
+
+/** True for a rule that holds wherever a field is absent that `before` does not have: `!has(self.added) || ...`, with nothing that binds less than `||`. */
+function isOfNewField(rule: string, before: CrdSchema): boolean {
+  const field = /^!has\(self\.(\w+)\) \|\| [^?]+$/.exec(rule)?.[1];
+  return field !== undefined && before.properties !== undefined && before.properties[field] === undefined;
 }
 
 function join(path: string, name: string): string {

@@ -34,7 +34,7 @@ const anySettings: fc.Arbitrary<PluginSettings> = fc
       config: word,
       env: fc.array(fc.record({ name: word, value: word }, { noNullPrototype: true }), { maxLength: 2 }),
       capabilities: fc.option(fc.array(word, { maxLength: 2 }), { nil: undefined }),
-      allowOnHeadersStopIteration: fc.boolean(),
+      allowOnHeadersStopIteration: fc.constantFrom(true, undefined),
     },
     { noNullPrototype: true },
   )

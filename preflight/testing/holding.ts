@@ -64,7 +64,7 @@ function common(direction: Direction): readonly (readonly [title: string, acts: 
 export const HOLDING: readonly Row[] = (["request", "response"] as const).flatMap((direction) =>
   CASES[direction].flatMap(([does, acts], index) => {
     const row = { code: () => wasm(holding(direction, acts)) };
-    const alone = { ...row, title: `holds ${direction} headers alone, ${does}`, allowOnHeadersStopIteration: true };
+    const alone = { ...row, title: `holds ${direction} headers alone, ${does}`, allowOnHeadersStopIteration: true as const };
     return index > 0 ? [alone] : [alone, { ...row, title: `holds ${direction} headers and the body with them` }];
   }),
 );

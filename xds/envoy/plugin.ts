@@ -36,7 +36,7 @@ export function pluginConfig(entry: ChainEntry, code: Uint8Array, dialect: Diale
     rootId: settings.rootId,
     configuration: settings.config === "" ? undefined : { typeUrl: STRING_VALUE, value: stringValue(settings.config) },
     failurePolicy: failurePolicies[settings.failurePolicy],
-    allowOnHeadersStopIteration: settings.allowOnHeadersStopIteration ? true : undefined,
+    allowOnHeadersStopIteration: settings.allowOnHeadersStopIteration,
     reloadConfig: settings.failurePolicy === "Reload" ? reloadConfig : undefined,
     capabilityRestrictionConfig: dialect.restriction === "plugin" ? restriction(entry, attempt) : undefined,
   }).finish();

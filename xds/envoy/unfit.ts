@@ -13,7 +13,7 @@ const LATE: readonly Late[] = [
   {
     // PluginConfig.allow_on_headers_stop_iteration: https://www.envoyproxy.io/docs/envoy/v1.35.0/api-v3/extensions/wasm/v3/wasm.proto
     field: "spec.allowOnHeadersStopIteration",
-    asks: ({ allowOnHeadersStopIteration }) => allowOnHeadersStopIteration,
+    asks: ({ allowOnHeadersStopIteration }) => allowOnHeadersStopIteration === true,
     since: [1, 35],
   },
 ];

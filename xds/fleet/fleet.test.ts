@@ -67,7 +67,7 @@ describe("the fleet, whatever variant its proxies speak", () => {
 
     test(`a proxy that is too old for a setting is not sent it, keeps what it has, and takes what comes next (${variant})`, async (t) => {
       const { fleet, open, until } = await startFleet(t);
-      const hold = { ...revise(b, 2), settings: { ...b.settings, allowOnHeadersStopIteration: true } };
+      const hold = { ...revise(b, 2), settings: { ...b.settings, allowOnHeadersStopIteration: true as const } };
       const needs = "spec.allowOnHeadersStopIteration of shop/b needs 1.35 or newer";
       for (const [id, node, why] of [
         ["old", envoy(1, 34), `the proxy is Envoy 1.34.0; ${needs}`],
