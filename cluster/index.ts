@@ -21,6 +21,7 @@ export {
   type Looked,
   type NamespaceView,
   namespaceView,
+  type ProxyImage,
   podCredentials,
 } from "./injection/index.ts";
 export { createWebhook, keepCaBundle, readNamespace, type Webhook } from "./webhook/index.ts";

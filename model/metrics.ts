@@ -27,6 +27,10 @@ export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 export const PROVER_FAILURES = ["unavailable", "lost"] as const;
 export type ProverFailure = (typeof PROVER_FAILURES)[number];
 
+/** What became of a call of the webhook. `invalid`: it was no API server's question about a pod. */
+export const INJECTIONS = ["injected", "unchanged", "refused", "invalid"] as const;
+export type InjectionOutcome = (typeof INJECTIONS)[number];
+
 /** A number that is read when somebody looks. `queue_depth`: filters that wait for their reconcile. */
 export const GAUGES = ["proxies", "streams", "queue_depth", "store_bytes"] as const;
 export type Gauge = (typeof GAUGES)[number];
@@ -45,6 +49,7 @@ export interface Metrics {
   rejected(reason: NackReason): void;
   refusedClient(reason: RefusalReason): void;
   proverFailed(how: ProverFailure): void;
+  askedToInject(outcome: InjectionOutcome): void;
   /** Says where a gauge is read. A later call for the same gauge takes its place. */
   gauge(name: Gauge, read: () => number | Promise<number>): void;
 }
@@ -57,6 +62,7 @@ export const silentMetrics: Metrics = {
   rejected() {},
   refusedClient() {},
   proverFailed() {},
+  askedToInject() {},
   gauge() {},
 };
 

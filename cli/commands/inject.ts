@@ -61,7 +61,7 @@ export const inject = defineCommand({
     const { renderPodProxy } = await import("../../xds/index.ts");
     const { injectText } = await import("../injection/documents.ts");
     const settings = {
-      proxyImage: flags["proxy-image"],
+      proxyImage: { image: flags["proxy-image"] },
       xds: xds.value,
       ca: ca.value,
       ownNamespace: undefined,

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { rolling } from "../testing/fixtures.ts";
+import { registerCertificateMetrics } from "./certificate-metrics.ts";
 import { registerFilterMetrics } from "./filter-metrics.ts";
 import { createPrometheus } from "./metrics.ts";
 
@@ -21,6 +22,7 @@ function withFilters(filters: readonly WasmFilter[]) {
     version: "1.40.0",
     slots: new Map(),
   }));
+  registerCertificateMetrics(made.registry, undefined);
   registerFilterMetrics(made.registry, () => filters, { proxies: () => proxies });
   return { ...made, samples: async () => (await made.registry.metrics()).split("\n").filter((line) => !line.startsWith("#")) };
 }

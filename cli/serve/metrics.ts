@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import {
   type Gauge as GaugeName,
+  INJECTIONS,
   type Metrics,
   NACK_REASONS,
   PROVER_FAILURES,
@@ -54,6 +55,7 @@ export function createPrometheus(): Prometheus {
     rejected: (reason) => counters.nacks.inc({ reason }),
     refusedClient: (reason) => counters.refusals.inc({ reason }),
     proverFailed: (how) => counters.proverFailures.inc({ how }),
+    askedToInject: (outcome) => counters.injections.inc({ outcome }),
     gauge: (name, read) => void readers.set(name, read),
   };
   return { metrics, registry };
@@ -73,6 +75,7 @@ function createCounters(registry: Registry) {
     retries: counter("weir_retries_total", "Work tried again after it failed for now.", "work", RETRIED),
     refusals: counter("weir_refused_clients_total", "Clients of the xDS port that were cut off.", "reason", REFUSAL_REASONS),
     proverFailures: counter("weir_prover_failures_total", "Proofs that the prover at --prover-socket did not end.", "how", PROVER_FAILURES),
+    injections: counter("weir_injections_total", "Calls of the webhook at --webhook-address.", "outcome", INJECTIONS),
   };
 }
 

@@ -9,10 +9,11 @@ import { fail, ok, type Result } from "../../model/result.ts";
 import { createModuleCache, createModuleRegistry, type Fetch, parseDockerConfig } from "../../oci/index.ts";
 import { createOperator, type Source } from "../../operator/index.ts";
 import { createPreflight, missingBounds, type PreflightOptions, remoteProvers } from "../../preflight/index.ts";
-import { createXdsServer, type LiveTokens, type XdsServerOptions } from "../../xds/index.ts";
+import { createXdsServer, type LiveTokens } from "../../xds/index.ts";
 import type { Address } from "../args/address.ts";
 import { prepareAuthorityDuties } from "./authority-duties.ts";
 import { createCallers } from "./callers.ts";
+import { registerCertificateMetrics } from "./certificate-metrics.ts";
 import type { SocketShares } from "./descriptors.ts";
 import { registerFilterMetrics } from "./filter-metrics.ts";
 import { createHubs } from "./hubs.ts";
@@ -97,7 +98,8 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
   if (!privateKey.ok) return privateKey;
   const tokens = await openTokens(options.tokenFile);
   if (!tokens.ok) return tokens;
-  const { xds, operator, hub, callers } = createRooms(options, createKeyring(privateKey.value), tls.value?.options, tokens.value?.tokens);
+  const keys = createKeyring(privateKey.value);
+  const { xds, operator, hub, callers, metrics } = createRooms(options, keys, tls.value, tokens.value?.tokens);
   const http = await hub.listen();
   if (!http.ok) return http;
   // The prover tells of its own.
@@ -106,7 +108,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
   log.info("reading the desired state", { source: source.description });
   await operator.start();
   const bound = await bind(xds, options.xds);
-  const webhook = bound.ok ? await openWebhook(options, tls.value) : undefined;
+  const webhook = bound.ok ? await openWebhook(options, { tls: tls.value, keys, metrics }) : undefined;
   const problem = bound.ok ? await webhook?.listen() : bound.error;
   if (problem !== undefined) {
     if (bound.ok) await xds.close();
@@ -145,7 +147,7 @@ function everyServer(...servers: readonly (Parameters<Tls["watch"]>[0] | undefin
 }
 
 /** The composition root: every room is made and wired here and nowhere else. Nothing is started. */
-function createRooms(options: ServeOptions, keys: Keyring, tls: XdsServerOptions["tls"], tokens: LiveTokens | undefined) {
+function createRooms(options: ServeOptions, keys: Keyring, tls: Tls | undefined, tokens: LiveTokens | undefined) {
   const { source, log } = options;
   const clock = systemClock;
   const { metrics, registry } = createPrometheus();
@@ -153,7 +155,7 @@ function createRooms(options: ServeOptions, keys: Keyring, tls: XdsServerOptions
   const { dataDir, plainHttp, maxNamespaceStoreBytes: maxNamespaceBytes } = options;
   const modules = createModuleRegistry({ dataDir, log, metrics, plainHttp, fetch: options.fetch, maxNamespaceBytes, ...layouts });
   const cache = createModuleCache({ source: modules, maxBytes: options.moduleCacheBytes, log });
-  const takesCertificates = tls?.requestCert === true;
+  const takesCertificates = tls?.options.requestCert === true;
   const callers = createCallers({ ...options, tokens, takesCertificates, clock, metrics });
   const xds = createXdsServer({
     address: `${options.xds.host}:${options.xds.port}`,
@@ -161,7 +163,7 @@ function createRooms(options: ServeOptions, keys: Keyring, tls: XdsServerOptions
     clock,
     metrics,
     modules: cache,
-    tls,
+    tls: tls?.options,
     authenticator: callers.authenticator,
     maxConnectionAgeMs: options.maxConnectionAgeMs,
     maxConnections: options.sockets.xds,
@@ -181,12 +183,14 @@ function createRooms(options: ServeOptions, keys: Keyring, tls: XdsServerOptions
     ownNamespace: options.ownNamespace,
     crashes: options.crashes,
   });
+  registerCertificateMetrics(registry, tls);
   registerFilterMetrics(registry, () => operator.filters(), xds.fleet);
   const views = createViews(operator, xds.fleet, () => registry.metrics(), clock.now);
   return {
     xds,
     operator,
     callers,
+    metrics,
     hub: createHubs({ views, maxConnections: options.sockets.http, log, readers: tokens && readersOf(tokens) }, options),
   };
 }

@@ -33,11 +33,12 @@ export function openOwnTls(authority: Authority, names: readonly string[], clock
     return { cert, key, ca: authority.current(), signer: signing.cert };
   };
   const first = issue();
+  let current = first;
   return {
+    certificate: () => current.cert,
     options: { cert: first.cert, key: first.key, ca: first.ca, requestCert: true, rejectUnauthorized: false },
     authority,
     watch(server, log) {
-      let current = first;
       const expires = () => endOf(current.cert).toISOString();
       log.info("the xDS port speaks TLS with an authority of its own", { names: all.join(", "), expires: expires() });
       const unlisten = authority.onChange(look);

@@ -64,6 +64,8 @@ export async function readTlsFiles({ cert, key, clientCa }: TlsFiles): Promise<R
 /** TLS of a server, as its files have it. */
 export interface Tls {
   readonly options: TlsOptions;
+  /** The certificate that is served now (PEM). */
+  certificate(): string;
   /** Weir's own authority, where it made the certificate. */
   readonly authority?: Authority;
   /**
@@ -79,7 +81,9 @@ export async function openTls(files: TlsFiles | undefined): Promise<Result<Tls |
   const first = await readTlsFiles(files);
   if (!first.ok) return first;
   const demand = files.clientCa !== undefined;
+  let current = first.value;
   return ok({
+    certificate: () => current.cert,
     // A client is told over gRPC what is wrong with its certificate: Envoy shows a refused handshake as a failed connection only.
     options: { ...first.value, requestCert: demand, rejectUnauthorized: false },
     watch(server, log, clock = systemClock) {
@@ -87,6 +91,7 @@ export async function openTls(files: TlsFiles | undefined): Promise<Result<Tls |
       return watchFiles({
         ...{ current: first.value, clock, read: () => readTlsFiles(files), textOf: JSON.stringify },
         taken(material) {
+          current = material;
           server.setSecureContext(material);
           log.info("the xDS port has new TLS files", { expires: expiry(material) });
         },

@@ -1,9 +1,11 @@
 import { networkInterfaces } from "node:os";
 import type { SecureContextOptions } from "node:tls";
+import type { Keyring } from "../../base/keyring.ts";
 import type { Webhook } from "../../cluster/index.ts";
 import { systemClock } from "../../model/clock.ts";
 import type { ClusterAccess } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
+import type { Metrics } from "../../model/metrics.ts";
 import type { Failure } from "../../model/result.ts";
 import { renderPodProxy } from "../../xds/index.ts";
 import type { Tls } from "./tls-files.ts";
@@ -14,6 +16,13 @@ export interface WebhookParts {
   readonly cluster: ClusterAccess | undefined;
   readonly ownNamespace: string | undefined;
   readonly log: Log;
+}
+
+/** What a running Weir has for its webhook. */
+export interface WebhookSurroundings {
+  readonly tls: Tls | undefined;
+  readonly keys: Keyring;
+  readonly metrics: Metrics;
 }
 
 export interface OpenedWebhook extends Pick<Webhook, "close"> {
@@ -27,7 +36,7 @@ export interface OpenedWebhook extends Pick<Webhook, "close"> {
 /** The webhook with the certificate of the xDS port; `undefined` where none is asked for. Nothing is started. */
 export async function openWebhook(
   { webhook, cluster, ownNamespace, log }: WebhookParts,
-  tls: Tls | undefined,
+  { tls, keys, metrics }: WebhookSurroundings,
 ): Promise<OpenedWebhook | undefined> {
   const bundle = tls?.authority;
   if (webhook === undefined || cluster === undefined || bundle === undefined) return undefined;
@@ -35,9 +44,9 @@ export async function openWebhook(
   const { createWebhook, keepCaBundle, readNamespace } = await import("../../cluster/index.ts");
   const { address, configuration, proxyImage, xds } = webhook;
   const { api, follow } = cluster;
-  const fixed = { proxyImage, xds, ownNamespace, ipv6: hasIpv6(), render: renderPodProxy };
+  const fixed = { proxyImage, xds, ownNamespace, ipv6: hasIpv6(), hash: keys.keyedHash("drain path").digest, render: renderPodProxy };
   const server = createWebhook({
-    ...{ address, log, clock: systemClock, tls: tls?.options ?? {} },
+    ...{ address, log, metrics, clock: systemClock, tls: tls?.options ?? {} },
     settings: () => ({ ...fixed, ca: bundle.current() }),
     namespaceOf: (name) => readNamespace(api, name),
   });
@@ -45,7 +54,8 @@ export async function openWebhook(
     ...server,
     async listen() {
       const bound = await server.listen();
-      if (bound.ok) log.info("injecting pods", { webhook: `https://${bound.value.host}:${bound.value.port}/inject`, image: proxyImage });
+      if (bound.ok)
+        log.info("injecting pods", { webhook: `https://${bound.value.host}:${bound.value.port}/inject`, image: proxyImage.image });
       return bound.ok ? undefined : bound.error;
     },
     start() {

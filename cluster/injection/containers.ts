@@ -44,16 +44,28 @@ const RESTRICTED = {
 /** While Weir is away a new pod waits, for ten minutes before Envoy is started anew. */
 const START_SECONDS = 600;
 
+/** The image of what is put into pods. Without `imagePullPolicy` its tag decides, as for every container. */
+export interface ProxyImage {
+  readonly image: string;
+  readonly imagePullPolicy?: "Always" | "IfNotPresent" | "Never";
+}
+
 /**
  * Envoy beside the app: up before the app's first container, down after its last. https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/
- * `image`: unless the pod asks for another.
+ * `proxyImage`: unless the pod asks for another.
  */
-export function envoyContainer(bootstrap: string, drainPath: string, image: string, wishes: Wishes, { ports }: Inbound): Container {
+export function envoyContainer(
+  bootstrap: string,
+  drainPath: string,
+  proxyImage: ProxyImage,
+  wishes: Wishes,
+  { ports }: Inbound,
+): Container {
   const listens = ports.flatMap(({ listen }) => (listen === undefined ? [] : [{ containerPort: listen, protocol: "TCP" }]));
   const ready = { httpGet: { path: "/ready", port: READY_PORT } };
   return {
     name: ENVOY,
-    image: wishes.image ?? image,
+    ...imageOf(proxyImage, wishes),
     restartPolicy: "Always",
     command: ["/usr/local/bin/envoy"],
     args: [
@@ -78,6 +90,10 @@ export function envoyContainer(bootstrap: string, drainPath: string, image: stri
   };
 }
 
+function imageOf(proxyImage: ProxyImage, { image }: Wishes): ProxyImage {
+  return image === undefined ? proxyImage : { ...proxyImage, image };
+}
+
 function variable(name: string, fieldPath: string): Fields {
   return { name, valueFrom: { fieldRef: { fieldPath } } };
 }
@@ -86,11 +102,11 @@ function variable(name: string, fieldPath: string): Fields {
  * Turns what comes to the captured ports from outside of the pod to Envoy, in one transaction, however often it runs. Both families: where Envoy listens on
  * IPv4 alone, IPv6 is refused and passes nothing by.
  */
-export function captureContainer(image: string, wishes: Wishes, ports: readonly InboundPort[]): Container {
+export function captureContainer(proxyImage: ProxyImage, wishes: Wishes, ports: readonly InboundPort[]): Container {
   const numbers = ports.map(({ app }) => app).join(", ");
   return {
     name: IPTABLES,
-    image: wishes.image ?? image,
+    ...imageOf(proxyImage, wishes),
     command: ["/usr/sbin/nft"],
     args: [
       [

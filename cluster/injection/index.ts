@@ -1,4 +1,4 @@
-export { podCredentials } from "./containers.ts";
+export { type ProxyImage, podCredentials } from "./containers.ts";
 export { type Injection, type InjectionSettings, inject } from "./inject.ts";
 export { INJECT } from "./names.ts";
 export { patchOf } from "./patch.ts";

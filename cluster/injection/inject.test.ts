@@ -10,7 +10,7 @@ import { injectObject } from "./workloads.ts";
 let proxy: PodProxy | undefined;
 
 const settings: InjectionSettings = {
-  proxyImage: "r.example/envoy:1",
+  proxyImage: { image: "r.example/envoy:1" },
   xds: { host: "weir.weir-system.svc", port: 18000 },
   ca: "CA",
   ownNamespace: "weir-system",
@@ -146,6 +146,15 @@ describe("an injected pod", () => {
     assert.equal(pathOf(), proxy?.drainPath);
     assert.equal(pathOf(), pathOf());
     assert.notEqual(pathOf(), pathOf({ labels: { app: "other" } }));
+    injected({}, namespace(), { hash: () => Buffer.alloc(32, 7) });
+    assert.equal(proxy?.drainPath, `/drain-${"07".repeat(16)}`, "by the hash that it is given");
+  });
+
+  test("has its image pulled as it is told", () => {
+    const policies = (changed: Partial<InjectionSettings>) =>
+      injected({}, namespace(), changed).pod.spec.initContainers?.map(({ imagePullPolicy }) => imagePullPolicy);
+    assert.deepEqual(policies({}), [undefined, undefined]);
+    assert.deepEqual(policies({ proxyImage: { image: "r.example/envoy:1", imagePullPolicy: "Always" } }), ["Always", "Always"]);
   });
 
   test("is asked for as its annotations say, and where they say nothing as its namespace does", () => {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { PodConfiguration, RenderPodProxy } from "../../model/pod-proxy.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { CA_ANNOTATION, INJECTED_LABEL } from "../../model/trust-bundle.ts";
-import { captureContainer, envoyContainer, POD_IP, podCredentials, volumes } from "./containers.ts";
+import { captureContainer, envoyContainer, POD_IP, type ProxyImage, podCredentials, volumes } from "./containers.ts";
 import { type Inbound, inboundOf } from "./inbound.ts";
 import {
   ADMIN_PORT,
@@ -22,7 +22,7 @@ import { type NamespaceView, readInject, readWishes, type Wishes } from "./wishe
 
 export interface InjectionSettings {
   /** Image of Envoy and nft. */
-  readonly proxyImage: string;
+  readonly proxyImage: ProxyImage;
   /** Where the pods' proxies reach Weir; the host is a name in Weir's certificate. */
   readonly xds: { readonly host: string; readonly port: number };
   /** Weir's authorities (PEM). */
@@ -31,6 +31,8 @@ export interface InjectionSettings {
   readonly ownNamespace: string | undefined;
   /** True: pods have IPv6 addresses too. */
   readonly ipv6: boolean;
+  /** A hash of 16 bytes and more that others cannot make. Absent: SHA-256, for a pod that only those read who may. */
+  readonly hash?: (text: string) => Buffer;
   readonly render: RenderPodProxy;
 }
 
@@ -64,7 +66,7 @@ export function inject(pod: Pod, namespace: NamespaceView, settings: InjectionSe
   if (taken !== undefined) return fail("NameTaken", taken);
   const probes = rewriteProbes(pod.spec, inbound.value.ports);
   if (!probes.ok) return probes;
-  const drainPath = drainPathOf(pod);
+  const drainPath = drainPathOf(pod, settings);
   const configuration = settings.render({
     ...proxyOf(pod, namespace.name, settings),
     drainPath,
@@ -80,15 +82,14 @@ export function inject(pod: Pod, namespace: NamespaceView, settings: InjectionSe
   return ok({ pod: injected, warnings: inbound.value.warnings });
 }
 
-/**
- * Not to be guessed by who cannot read the pod: the volume of its ServiceAccount's token has a name at random by now. The same for the same pod. Of texts alone: a pod may
- * be nested deeper than the stack.
- */
-function drainPathOf({ metadata, spec }: Pod): string {
+/** Not to be guessed by who cannot read the pod. The same for the same pod. Of texts alone: a pod may be nested deeper than the stack. */
+function drainPathOf({ metadata, spec }: Pod, { hash = sha256 }: InjectionSettings): string {
   const names = [...(spec.volumes ?? []), ...spec.containers].map(({ name }) => String(name));
-  const hash = createHash("sha256").update([String(metadata.name), ...names, ...Object.entries(metadata.labels ?? {}).flat()].join("\n"));
-  return `/drain-${hash.digest("hex").slice(0, 32)}`;
+  const text = [String(metadata.name), ...names, ...Object.entries(metadata.labels ?? {}).flat()].join("\n");
+  return `/drain-${hash(text).toString("hex", 0, 16)}`;
 }
+
+const sha256 = (text: string): Buffer => createHash("sha256").update(text).digest();
 
 /** Why nothing is to be done, without anybody being told. */
 function reasonAgainst(

@@ -5,7 +5,7 @@ import { namespaceView } from "../injection/index.ts";
 import { answerTo, readReview } from "./review.ts";
 
 const settings = {
-  proxyImage: "e:1",
+  proxyImage: { image: "e:1" },
   xds: { host: "weir", port: 1 },
   ca: "CA",
   ownNamespace: undefined,

@@ -13,6 +13,7 @@ import { createWebhook, type Webhook } from "./server.ts";
 const authority = createAuthority("authority");
 const [first, second] = [authority.issue("first"), authority.issue("second")];
 const lines: string[] = [];
+const outcomes: string[] = [];
 const log: Log = { ...silentLog, warn: (message, facts) => void lines.push(`${message} ${JSON.stringify(facts)}`) };
 
 let webhook: Webhook;
@@ -25,7 +26,7 @@ before(async () => {
     address: { host: "127.0.0.1", port: 0 },
     tls: first,
     settings: () => ({
-      ...{ proxyImage: "e:1", xds: { host: "weir", port: 1 }, ca: "CA", ownNamespace: undefined, ipv6: false },
+      ...{ proxyImage: { image: "e:1" }, xds: { host: "weir", port: 1 }, ca: "CA", ownNamespace: undefined, ipv6: false },
       render: () => ({ bootstrap: "B", files: {} }),
     }),
     async namespaceOf(name) {
@@ -33,6 +34,7 @@ before(async () => {
       return ok(namespaceView(name, { metadata: { labels: { "weir.dev/inject": "true" } } }));
     },
     log,
+    metrics: { askedToInject: (outcome) => outcomes.push(outcome) },
     clock: systemClock,
   });
   const bound = await webhook.listen();
@@ -95,8 +97,10 @@ function call({
 
 describe("the webhook's server", () => {
   test("answers a question of the API server", async () => {
+    outcomes.length = 0;
     const { status, body } = await call();
     assert.equal(status, 200);
+    assert.deepEqual(outcomes, ["injected"]);
     const { allowed, patchType } = JSON.parse(body).response;
     assert.deepEqual([allowed, patchType], [true, "JSONPatch"]);
   });
@@ -113,6 +117,7 @@ describe("the webhook's server", () => {
     for (const [asked, status, words] of strange) {
       const answer = await call(asked);
       assert.deepEqual([answer.status, words.test(answer.body)], [status, true], answer.body);
+      assert.equal(outcomes.at(-1), "invalid");
     }
     for (let count = 0; count < 40; count++) await call({ body: "{}" });
     assert.ok(lines.length <= 22, `${lines.length} lines`);

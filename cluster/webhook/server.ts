@@ -6,6 +6,7 @@ import { boundSockets } from "../../base/http-sockets.ts";
 import { TokenBucket } from "../../base/token-bucket.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
+import type { Metrics } from "../../model/metrics.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { InjectionSettings, NamespaceView } from "../injection/index.ts";
 import { answerTo, readReview } from "./review.ts";
@@ -19,6 +20,7 @@ export interface WebhookOptions {
   /** Fails in words for who makes the pod. */
   readonly namespaceOf: (name: string) => Promise<Result<NamespaceView>>;
   readonly log: Log;
+  readonly metrics: Pick<Metrics, "askedToInject">;
   readonly clock: Clock;
 }
 
@@ -90,7 +92,7 @@ class Calls {
 
   async take(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const wrong = refusalOf(request) ?? (this.running >= LIMITS.calls ? BUSY : undefined);
-    if (wrong !== undefined) return end(response, wrong);
+    if (wrong !== undefined) return this.end(response, wrong);
     this.running++;
     let held = 0;
     const hold = (bytes: number): Refusal | undefined => {
@@ -102,11 +104,11 @@ class Calls {
     try {
       const body = await bodyOf(request, hold);
       if (typeof body === "string") await this.answer(body, response);
-      else end(response, body);
+      else this.end(response, body);
     } catch (error) {
       // The caller went away, or sent something that is nested beyond the stack.
       this.log("a call of the webhook cannot be answered", { error: messageOf(error) });
-      end(response, { status: 400, words: "the call cannot be read" });
+      this.end(response, { status: 400, words: "the call cannot be read" });
     } finally {
       this.running--;
       this.bytes -= held;
@@ -117,14 +119,20 @@ class Calls {
     const asked = readReview(body);
     if (!asked.ok) {
       this.log("the webhook was called by something that is no API server", { error: asked.error.message });
-      return end(response, { status: 400, words: asked.error.message });
+      return this.end(response, { status: 400, words: asked.error.message });
     }
     const { name, namespace } = asked.value;
     const { review, outcome, why } = answerTo(asked.value, await this.options.namespaceOf(namespace), this.options.settings());
     const facts = { pod: `${namespace}/${name}`, ...(why === undefined ? {} : { reason: why }) };
+    this.options.metrics.askedToInject(outcome);
     if (outcome === "refused") this.log("a pod is refused", facts);
     else this.options.log.debug(outcome === "injected" ? "a pod is injected" : "a pod is left as it is", facts);
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(review));
+  }
+
+  private end(response: ServerResponse, refusal: Refusal): void {
+    this.options.metrics.askedToInject("invalid");
+    end(response, refusal);
   }
 
   private log(line: string, facts: Record<string, string>): void {

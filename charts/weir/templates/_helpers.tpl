@@ -120,6 +120,7 @@ true
 - --webhook-address=0.0.0.0:18443
 - --webhook-configuration={{ include "weir.clusterName" . }}
 - --proxy-image={{ include "weir.proxyImage" . }}
+- --proxy-image-pull-policy={{ .Values.proxyImage.pullPolicy }}
 {{- end }}
 - --key-store={{ .Values.keyStore }}
 {{- if .Values.prover.enabled }}
