@@ -9,4 +9,14 @@ export interface Condition {
   readonly lastTransitionTime: string;
 }
 
-export type ConditionType = "Accepted" | "Resolved" | "Verified" | "Validated" | "Programmed" | "Progressing" | "RolledBack" | "Ready";
+export type ConditionType =
+  | "Accepted"
+  | "Resolved"
+  | "Verified"
+  | "Validated"
+  | "Programmed"
+  | "Progressing"
+  | "RolledBack"
+  | "Ready"
+  | "Reconciling"
+  | "Stalled";

@@ -10,7 +10,8 @@ test("one digest reaches the whole fleet though the tag moves between two waves,
   const first = world.registry.push(IMAGE, "v1");
   await world.start();
   for (const id of IDS) world.fleet.connect(id);
-  await world.run();
+  // A share is cut when the proxies had their time to come.
+  await world.run(10_000);
   const rollout = { steps: [{ percent: 50, hold: "10s" }, { percent: 100 }] };
   world.source.apply("f", specOf(IMAGE, { rollout }));
   await world.run(5_000);

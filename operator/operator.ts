@@ -269,8 +269,7 @@ class QueueingOperator implements Operator {
 
   private stopped(record: FilterRecord, stage: Stage, error: Failure): void {
     const before = record.resolution;
-    if (stage === "parse") record.refuseSpec(error);
-    else record.stop(stage, error);
+    record.stop(stage, error, this.options.clock.now());
     this.events.failed(record, before, error);
   }
 
@@ -295,6 +294,6 @@ class QueueingOperator implements Operator {
   }
 
   private statusOf(record: FilterRecord, rollout: RolloutState): WasmFilterStatus {
-    return buildStatus(record, rollout, { observer: this.observer, clock: this.options.clock, missing: this.settling.missing });
+    return buildStatus(record, rollout, { observer: this.observer, clock: this.options.clock, settling: this.settling });
   }
 }

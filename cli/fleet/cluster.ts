@@ -1,7 +1,9 @@
+import { isDeepStrictEqual } from "node:util";
 import type { KubeConfig } from "@kubernetes/client-node";
+import { isRecord } from "../../base/json.ts";
 import { type FilterKey, filterId } from "../../model/filter.ts";
 import { API_VERSION, KIND, type WasmFilter } from "../../model/gen/wasmfilter.ts";
-import type { ApiFailure, KubeApi } from "../../model/kube.ts";
+import type { ApiFailure, Fields, KubeApi } from "../../model/kube.ts";
 import { silentLog } from "../../model/log.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
 import { createKubeApi, createRevisionStore, listAll } from "../../operator/index.ts";
@@ -77,13 +79,16 @@ async function apply(api: KubeApi, manifest: Manifest, fallback: string): Promis
   const query = { fieldManager: MANAGER, force: "true" };
   const after = await api.request({ method: "PATCH", path, query, contentType: "application/apply-patch+yaml", body });
   if (!after.ok) return explain(api, `apply ${kind} ${filterId(id)}`, after.error);
-  const same = before.ok && versionOf(before.value) === versionOf(after.value);
+  const same = before.ok && isDeepStrictEqual(contentOf(before.value), contentOf(after.value));
   const pin = keptPin(manifest, after.value);
   return ok({ ...id, action: !before.ok ? "created" : same ? "unchanged" : "configured", ...(pin === undefined ? {} : { pin }) });
 }
 
-function versionOf(object: object): string | undefined {
-  return (object as Partial<WasmFilter>).metadata?.resourceVersion;
+/** What a manifest is about. The version also rises when somebody writes the status, or when the API server stores a default of it. */
+function contentOf(object: Fields): unknown {
+  const { status: _, metadata, ...rest } = object;
+  const { resourceVersion: _version, managedFields: _managers, ...named } = isRecord(metadata) ? metadata : {};
+  return { ...rest, metadata: named };
 }
 
 /** Server-side apply leaves alone what the manifest does not mention, a rollback's spec.digest included. */

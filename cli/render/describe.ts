@@ -55,13 +55,19 @@ function headline(filter: WasmFilter, paint: Paint): string[] {
   const ready = condition(filter, "Ready");
   if (ready === undefined) return [`${name}  ${paint.busy("no status yet")}: no Weir has written one`];
   if (ready.status === "True") return [`${name}  ${paint.good("Ready")}: ${oneLine(ready.message)}`];
-  const word = ready.status === "False" ? paint.bad("Not ready") : paint.busy("Not known");
+  const isGoingOn = condition(filter, "Reconciling")?.status === "True";
+  const isStalled = condition(filter, "Stalled")?.status === "True";
+  const word = isStalled ? paint.bad("Stalled") : isGoingOn ? paint.busy("In progress") : paint.bad("Not ready");
   return [`${name}  ${word} (${ready.reason}): ${oneLine(ready.message)}`];
 }
 
+/** What the CRD fills in for an object that no Weir has seen. */
+const NEVER_SEEN = -1;
+
 function facts(filter: WasmFilter): string[] {
   const { spec, status } = filter;
-  const stale = status?.observedGeneration !== undefined && (filter.metadata.generation ?? 0) > status.observedGeneration;
+  const seen = status?.observedGeneration ?? NEVER_SEEN;
+  const stale = seen !== NEVER_SEEN && (filter.metadata.generation ?? 0) > seen;
   const settings = askedSettings(spec);
   const others = changedSettings(DEFAULT_SETTINGS, settings)
     .filter((name) => !SHOWN.includes(name))
@@ -76,7 +82,7 @@ function facts(filter: WasmFilter): string[] {
     ["On failure", settings.failurePolicy],
     ...(others.length === 0 ? [] : [["Also set", others.join(", ")]]),
     ...(isPaused(filter) ? [["Paused", "no further wave starts until `weir rollout resume`, of a later rollout neither"]] : []),
-    ...(stale ? [["Status", `describes generation ${status?.observedGeneration}; the spec is at ${filter.metadata.generation}`]] : []),
+    ...(stale ? [["Status", `describes generation ${seen}; the spec is at ${filter.metadata.generation}`]] : []),
   ];
   return table(undefined, rows, "  ");
 }

@@ -35,6 +35,11 @@ function row(filter: WasmFilter, now: number): string[] {
     status?.proxies === undefined ? "-" : `${status.proxies.updated}/${status.proxies.matched}`,
     ready?.status ?? "Unknown",
     age(metadata.creationTimestamp, now),
-    ready === undefined ? "NoStatus" : ready.status === "True" ? "" : ready.reason,
+    ready === undefined ? "NoStatus" : ready.status === "True" ? "" : reasonOf(filter, ready),
   ];
+}
+
+/** `(stalled)`: waiting will not help. */
+function reasonOf(filter: WasmFilter, { reason }: WasmFilterStatusCondition): string {
+  return condition(filter, "Stalled")?.status === "True" ? `${reason} (stalled)` : reason;
 }

@@ -30,7 +30,10 @@ export interface WasmFilter {
   readonly metadata: ObjectMeta;
   /** What the proxies should run. */
   readonly spec: WasmFilterSpec;
-  /** What the proxies really run. Written by Weir alone. */
+  /**
+   * What the proxies really run. Written by Weir alone. observedGeneration -1: no Weir has seen the object yet. Default:
+   * {"observedGeneration":-1}.
+   */
   readonly status?: WasmFilterStatus;
 }
 
@@ -233,7 +236,10 @@ export interface WasmFilterSpecRolloutAnalysis {
   readonly maxLatencyRatio?: number;
 }
 
-/** What the proxies really run. Written by Weir alone. */
+/**
+ * What the proxies really run. Written by Weir alone. observedGeneration -1: no Weir has seen the object yet. Default:
+ * {"observedGeneration":-1}.
+ */
 export interface WasmFilterStatus {
   /** The metadata.generation that this status describes. */
   readonly observedGeneration?: number;
@@ -257,7 +263,8 @@ export interface WasmFilterStatus {
   readonly history?: readonly WasmFilterStatusHistoryItem[];
   /**
    * Accepted (the spec is valid), Resolved (the reference has a digest), Verified (signatures hold), Validated (the module passed
-   * preflight), Programmed (every selected proxy acknowledged), Progressing, RolledBack, and Ready, which sums them up.
+   * preflight), Programmed (every selected proxy acknowledged), Progressing, RolledBack, and Ready, which sums them up. While Ready is not
+   * True, Reconciling is there if waiting may help, else Stalled.
    */
   readonly conditions?: readonly WasmFilterStatusCondition[];
 }

@@ -18,7 +18,19 @@ export type Resolution =
       readonly error: Failure;
       /** True when the same spec was resolved before: a registry that is down now changes nothing for it. */
       readonly heldOver: boolean;
+      /** Since when the present spec has been failing, in milliseconds since the epoch. */
+      readonly since: number;
     };
+
+/** How long a failure that may mend by itself counts as work under way. Afterwards someone should look at it. */
+const PATIENCE_MS = 60_000;
+/** Stages that read what others may bring later: a Secret, an image, a permission. */
+const MAY_COME: ReadonlySet<Stage> = new Set(["configure", "resolve"]);
+
+/** From when on a failure counts as lasting, in milliseconds since the epoch. What only another spec or module can mend lasts from the start. */
+export function lastingFrom({ stage, error, since }: Extract<Resolution, { state: "failed" }>): number {
+  return error.retryable || MAY_COME.has(stage) ? since + PATIENCE_MS : since;
+}
 
 /** A rollout state that is decided and not in force yet: it is written to the status first. */
 export interface Proposal {

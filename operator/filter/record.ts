@@ -105,12 +105,6 @@ export class FilterRecord implements Readonly<Facts> {
     });
   }
 
-  /** The present spec does not parse; the last one that did stays in force. */
-  refuseSpec(error: Failure): void {
-    const resolution: Resolution = { state: "failed", stage: "parse", error, heldOver: false };
-    this.become({ parsed: true, resolveAt: undefined, candidate: undefined, unrecorded: undefined, resolution });
-  }
-
   /** No spec is in force. Whether the selector of the present one could be read. */
   aim(isAimed: boolean): void {
     this.become({ isAimed });
@@ -160,11 +154,15 @@ export class FilterRecord implements Readonly<Facts> {
     this.become({ resolveAt: at, resolveSetAt: now });
   }
 
-  /** The present spec stopped at this stage. */
-  stop(stage: Stage, error: Failure): void {
-    const { resolution, candidate } = this;
-    const heldOver = candidate !== undefined && (resolution.state === "done" || (resolution.state === "failed" && resolution.heldOver));
-    this.become({ resolution: { state: "failed", stage, error, heldOver } });
+  /** The present spec stopped at this stage. Where it does not parse, the last one that did stays in force, and nothing is looked for. */
+  stop(stage: Stage, error: Failure, now: number): void {
+    const { resolution } = this;
+    if (stage === "parse") this.become({ parsed: true, resolveAt: undefined, candidate: undefined, unrecorded: undefined });
+    const wasDone = resolution.state === "done" || (resolution.state === "failed" && resolution.heldOver);
+    const heldOver = this.candidate !== undefined && wasDone;
+    // A clock that was set back moves the time along.
+    const since = resolution.state === "failed" ? Math.min(resolution.since, now) : now;
+    this.become({ resolution: { state: "failed", stage, error, heldOver, since } });
   }
 
   /** The present spec leads to this content. The revision with it becomes the candidate, at once if it is kept, else when it is recorded. */

@@ -30,7 +30,7 @@ export const STEPS = [
   { name: "record", runs: "write", decides: ["Resolved"], blocksReady: true },
   { name: "rollOut", runs: "loop", decides: ["Programmed", "Progressing", "RolledBack"], blocksReady: true },
   { name: "assign", runs: "loop", decides: [], blocksReady: false },
-  { name: "report", runs: "write", decides: ["Ready"], blocksReady: false },
+  { name: "report", runs: "write", decides: ["Ready", "Reconciling", "Stalled"], blocksReady: false },
 ] as const satisfies readonly StepRow[];
 
 export type StepName = (typeof STEPS)[number]["name"];

@@ -4,6 +4,7 @@ import type { CrashJournal } from "../../model/crash-journal.ts";
 import type { Filter, LabelSelector } from "../../model/filter.ts";
 import { API_VERSION, KIND, type WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { type Failure, fail, type Result } from "../../model/result.ts";
+import { lastingFrom } from "../filter/facts.ts";
 import { uidOf } from "../filter/object.ts";
 import { FilterRecord } from "../filter/record.ts";
 import type { Records } from "../filter/records.ts";
@@ -119,6 +120,7 @@ export function createReconcile(deps: ReconcileDeps): (id: string) => Requeue {
       if (name === NEEDED && !record.recalled) return {};
     }
     if (!record.passed && isDecided(record)) deps.passed(record);
+    if (record.resolution.state === "failed") turn.wakeAfter(lastingFrom(record.resolution));
     return { ...(turn.requeueMs === undefined ? {} : { afterMs: turn.requeueMs }) };
   };
 }

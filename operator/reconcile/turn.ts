@@ -35,6 +35,11 @@ export class Turn {
     if (at !== undefined) this.wakeAt = Math.min(this.wakeAt, at);
   }
 
+  /** The same for a time that may be over: what it changes was seen in this turn. */
+  wakeAfter(at: number): void {
+    if (at > this.now) this.wake(at);
+  }
+
   /** Milliseconds until the next reconcile that nothing else causes; `undefined`: none is needed. */
   get requeueMs(): number | undefined {
     return this.wakeAt === Number.POSITIVE_INFINITY ? undefined : Math.max(1, this.wakeAt - this.now);

@@ -4,7 +4,8 @@ import type { WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import { wishesOf } from "../filter/annotations.ts";
 import { type FilterRecord, revisionOf } from "../filter/record.ts";
 import type { Counts } from "../fleet/counts.ts";
-import type { Observer, Sighting } from "../fleet/observe.ts";
+import type { Observer } from "../fleet/observe.ts";
+import type { Settling } from "../reconcile/settling.ts";
 import { deadlineOf, stepCount } from "../rollout/advance.ts";
 import type { RolloutState } from "../rollout/state.ts";
 import { statusOf } from "./status.ts";
@@ -12,8 +13,8 @@ import { statusOf } from "./status.ts";
 export interface StatusDeps {
   readonly observer: Observer;
   readonly clock: Clock;
-  /** How many proxies that an earlier status counted are still expected back. */
-  readonly missing: (record: FilterRecord, seen: Sighting) => number;
+  /** Which proxies are still expected back after a start. */
+  readonly settling: Pick<Settling, "missing" | "isHeard">;
 }
 
 /** In force while no spec of the filter parses. */
@@ -35,6 +36,7 @@ export function buildStatus(record: FilterRecord, rollout: RolloutState, deps: S
   const isWaiting = rollout.phase === "Progressing" && !policy.autoRollback && seen.outstanding > 0;
   const pausedStep = policy.steps[rollout.step]?.pause === true && rollout.heldSince !== undefined;
   const facts = {
+    now,
     generation: object.metadata.generation ?? 1,
     resolution: record.resolution,
     trouble: record.trouble,
@@ -47,7 +49,8 @@ export function buildStatus(record: FilterRecord, rollout: RolloutState, deps: S
     hung: seen.hung,
     standIns: seen.standIns,
     isDemanded: record.demand !== undefined && (record.demand.fromTheStart || rollout.phase !== "Idle"),
-    counts: withMissing(seen.counts, deps.missing(record, seen)),
+    counts: withMissing(seen.counts, deps.settling.missing(record, seen)),
+    isHeard: deps.settling.isHeard(record, seen),
     paused: wishesOf(object).paused || pausedStep,
     deadlineExceeded: isWaiting && now >= deadlineOf(rollout, policy, record.watchedSince ?? now),
   };

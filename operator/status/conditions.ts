@@ -5,13 +5,15 @@ import { shortDigest } from "../../model/digest.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements } from "../../model/verdict.ts";
 import { MISSING } from "../filter/demand.ts";
-import type { Resolution, Trouble } from "../filter/facts.ts";
+import { lastingFrom, type Resolution, type Trouble } from "../filter/facts.ts";
 import { CONDITIONS, conditionOf, orderOf, STAGE_CONDITIONS, STEPS } from "../filter/steps.ts";
 import type { Counts } from "../fleet/counts.ts";
 import type { RolloutState } from "../rollout/state.ts";
 
 /** Everything the conditions are decided from. */
 export interface Facts {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
   readonly generation: number;
   readonly resolution: Resolution;
   readonly verifies: boolean;
@@ -21,6 +23,8 @@ export interface Facts {
   readonly target: Revision | undefined;
   readonly stable: Revision | undefined;
   readonly counts: Counts;
+  /** False right after a start, while no proxy of the filter answered and some may be on their way. */
+  readonly isHeard: boolean;
   /** Ids of the proxies that hang. */
   readonly hung: readonly string[];
   /** Proxies that have a placeholder in its place. */
@@ -39,7 +43,12 @@ interface Verdict {
   readonly status: Condition["status"];
   readonly reason: string;
   readonly message: string;
+  /** True: it stays so until someone does something. */
+  readonly lasts?: boolean;
 }
+
+/** What is decided so far. */
+type Verdicts = ReadonlyMap<ConditionType, Verdict>;
 
 /** True when the spec got past the step that decides `type`, false when it stopped there, undefined when it did not get there. */
 function passed({ resolution }: Facts, type: ConditionType): boolean | undefined {
@@ -69,7 +78,8 @@ function stopped(facts: Facts, type: ConditionType): Verdict {
     : resolution.stage === "resolve"
       ? "; looked at again, every spec.interval at least"
       : "";
-  return { status: passing ? "Unknown" : "False", reason, message: `${message}${retry}${serving}` };
+  const lasts = facts.now >= lastingFrom(resolution);
+  return { status: passing ? "Unknown" : "False", reason, message: `${message}${retry}${serving}`, lasts };
 }
 
 function accepted(facts: Facts): Verdict {
@@ -109,12 +119,19 @@ function standingIn({ standIns, counts }: Facts): string {
 }
 
 function programmed(facts: Facts): Verdict {
-  const { counts, hung, stable, rollout, target } = facts;
+  const { counts, isHeard, hung, stable, rollout, target } = facts;
   const closed = facts.standIns === 0 ? "" : `; ${standingIn(facts)}`;
   const { matched, updated, rejected, pending } = counts;
   if (target === undefined || (stable === undefined && rollout.phase === "Rejected")) {
     if (!facts.isDemanded) return { status: "False", reason: "NothingToServe", message: "no revision can be served" };
     return { status: "False", reason: MISSING, message: `no revision can be served; ${standingIn(facts)}` };
+  }
+  if (matched === 0 && !isHeard) {
+    return {
+      status: "Unknown",
+      reason: "Settling",
+      message: "Weir just started: proxies of it may be on their way back, and none has answered yet",
+    };
   }
   if (matched === 0) {
     const slot = JSON.stringify(target.settings.slot);
@@ -125,10 +142,11 @@ function programmed(facts: Facts): Verdict {
       status: "False",
       reason: "Rejected",
       message: `${rejected} of ${matched} proxies rejected revision ${target.number}${closed}`,
+      lasts: true,
     };
   if (hung.length > 0) {
     const message = `${hung.length} of ${matched} proxies hang, whatever they acknowledged: ${hung.slice(0, 5).join(", ")}; start them anew`;
-    return { status: "False", reason: "ProxyHung", message };
+    return { status: "False", reason: "ProxyHung", message, lasts: true };
   }
   if (pending > 0)
     return { status: "False", reason: "Pending", message: `${updated} of ${matched} proxies acknowledged, ${pending} to go${closed}` };
@@ -143,7 +161,7 @@ function progressing({ rollout, deadlineExceeded, paused, suspended }: Facts): V
   }
   if (deadlineExceeded) {
     const message = `revision ${rollout.target} stopped at wave ${rollout.step + 1}: not every proxy acknowledged in time, and autoRollback is off`;
-    return { status: "False", reason: "ProgressDeadlineExceeded", message };
+    return { status: "False", reason: "ProgressDeadlineExceeded", message, lasts: true };
   }
   const wave = `revision ${rollout.target}, wave ${rollout.step + 1}`;
   if (suspended) return { status: "Unknown", reason: "Suspended", message: `${wave}, suspended` };
@@ -157,36 +175,51 @@ function rolledBack({ rollout }: Facts): Verdict {
     const message = outcome?.message ?? "the target failed";
     const reason = /^([A-Z]\w+):/.exec(message)?.[1] ?? "Failed";
     const back = rollout.stable === undefined ? "there was no earlier revision" : `revision ${rollout.stable} serves`;
-    return { status: "True", reason, message: `revision ${rollout.target} failed, ${back}: ${message}` };
+    return { status: "True", reason, message: `revision ${rollout.target} failed, ${back}: ${message}`, lasts: true };
   }
   return { status: "False", reason: "NotRolledBack", message: "the target is not known to fail" };
 }
 
 /** Sums the others up: the first condition that blocks decides, in the order of the steps. */
-function ready(facts: Facts, verdicts: ReadonlyMap<ConditionType, Verdict>): Verdict {
+function ready(facts: Facts, verdicts: Verdicts): Verdict {
   const heldOver = facts.resolution.state === "failed" && facts.resolution.heldOver;
   for (const type of STAGE_CONDITIONS) {
     const verdict = verdicts.get(type);
     if (verdict !== undefined && (verdict.status === "False" || (verdict.status === "Unknown" && !heldOver))) return blocked(verdict);
   }
-  if (facts.trouble !== undefined) return blocked({ status: "False", reason: "InternalError", message: facts.trouble.message });
+  if (facts.trouble !== undefined)
+    return blocked({ status: "False", reason: "InternalError", message: facts.trouble.message, lasts: true });
   const back = verdicts.get("RolledBack");
   if (back?.status === "True") return blocked({ ...back, reason: facts.rollout.phase });
   const [done, progress] = [verdicts.get("Programmed"), verdicts.get("Progressing")];
   if (facts.rollout.phase === "Progressing") {
     const message = `${progress?.message ?? ""}: ${done?.message ?? ""}`;
-    return { status: "False", reason: progress?.reason ?? "Progressing", message };
+    return { status: "False", reason: progress?.reason ?? "Progressing", message, lasts: progress?.lasts === true };
   }
   if (done !== undefined && done.status !== "True") return blocked(done);
   const digest = shortDigest(facts.stable?.digest);
   return { status: "True", reason: "Ready", message: `revision ${facts.stable?.number ?? "?"} (${digest}): ${done?.message ?? ""}` };
 }
 
-function blocked({ reason, message }: Verdict): Verdict {
-  return { status: "False", reason, message };
+function blocked({ reason, message, lasts = false }: Verdict): Verdict {
+  return { status: "False", reason, message, lasts };
 }
 
-type Decide = (facts: Facts, verdicts: ReadonlyMap<ConditionType, Verdict>) => Verdict | undefined;
+/**
+ * While Ready is not True, exactly one of these two is there and says whether waiting helps; while it is, neither. Tools that know nothing of Weir read
+ * them: https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus
+ */
+function reconciling(verdicts: Verdicts): Verdict | undefined {
+  const ready = verdicts.get("Ready");
+  return ready === undefined || ready.status === "True" || ready.lasts === true ? undefined : { ...ready, status: "True" };
+}
+
+function stalled(verdicts: Verdicts): Verdict | undefined {
+  const ready = verdicts.get("Ready");
+  return ready?.lasts === true && ready.status !== "True" ? { ...ready, status: "True" } : undefined;
+}
+
+type Decide = (facts: Facts, verdicts: Verdicts) => Verdict | undefined;
 
 /** One small function for each condition; `undefined`: the condition does not apply. The table of steps has their order. */
 const decide: Readonly<Record<ConditionType, Decide>> = {
@@ -198,6 +231,8 @@ const decide: Readonly<Record<ConditionType, Decide>> = {
   Progressing: progressing,
   RolledBack: rolledBack,
   Ready: ready,
+  Reconciling: (_, verdicts) => reconciling(verdicts),
+  Stalled: (_, verdicts) => stalled(verdicts),
 };
 
 /** The conditions of a filter, in the order of the steps that decide them. A condition keeps its lastTransitionTime while its status stays. */
@@ -207,9 +242,9 @@ export function conditionsOf(facts: Facts, previous: readonly Partial<Condition>
     const verdict = decide[type](facts, verdicts);
     if (verdict !== undefined) verdicts.set(type, verdict);
   }
-  return Array.from(verdicts, ([type, verdict]) => {
+  return Array.from(verdicts, ([type, { status, reason, message }]) => {
     const before = previous.find((condition) => condition.type === type);
-    const lastTransitionTime = before?.status === verdict.status && before.lastTransitionTime ? before.lastTransitionTime : now;
-    return { type, ...verdict, observedGeneration: facts.generation, lastTransitionTime };
+    const lastTransitionTime = before?.status === status && before.lastTransitionTime ? before.lastTransitionTime : now;
+    return { type, status, reason, message, observedGeneration: facts.generation, lastTransitionTime };
   });
 }

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { kstatus } from "./testing/kstatus.ts";
+import { createWorld, specOf, type World } from "./testing/world.ts";
+
+const IMAGE = "registry.example/filters/add-header:1";
+const NEXT = "registry.example/filters/add-header:2";
+const STEPS = {
+  rollout: {
+    steps: [
+      { percent: 50, hold: "20s" },
+      { percent: 100, hold: "0s" },
+    ],
+  },
+};
+
+/** Ready, and which of the two conditions beside it is there; and what kstatus makes of that, the first version of it and the present one. */
+function standing(world: World, name = "f"): string {
+  const filter = world.operator.filters().find(({ metadata }) => metadata.name === name);
+  assert.ok(filter !== undefined);
+  const found = (type: string) => world.source.statusOf(name)?.conditions?.find((condition) => condition.type === type);
+  const beside = ["Reconciling", "Stalled"].filter((type) => found(type) !== undefined);
+  for (const type of beside) {
+    assert.equal(found(type)?.status, "True");
+    assert.deepEqual([found(type)?.reason, found(type)?.message], [found("Ready")?.reason, found("Ready")?.message]);
+  }
+  const written = { ...filter, status: world.source.statusOf(name) ?? {} };
+  assert.equal(kstatus(written, true), kstatus(written, false));
+  return [kstatus(written), found("Ready")?.status, ...beside, found("Ready")?.reason].join(" ");
+}
+
+async function startedWorld(): Promise<World> {
+  const world = createWorld();
+  world.registry.push(IMAGE, "v1");
+  world.registry.push(NEXT, "v2");
+  await world.start();
+  await world.clock.advance(10_000);
+  for (const id of ["a", "b"]) world.fleet.connect(id);
+  return world;
+}
+
+describe("what tools read that know nothing of Weir", () => {
+  test("a filter in force is current, and neither goes on nor is stuck", async () => {
+    const world = await startedWorld();
+    world.source.apply("f", specOf(IMAGE));
+    await world.run(1_000);
+    assert.equal(standing(world), "Current True Ready");
+  });
+
+  test("a rollout under way is in progress, and one that was taken back has failed", async () => {
+    const world = await startedWorld();
+    world.source.apply("f", specOf(IMAGE));
+    await world.run(1_000);
+    world.source.apply("f", specOf(NEXT, STEPS));
+    await world.run(1_000);
+    assert.equal(standing(world), "InProgress False Reconciling WaveHolding");
+    world.fleet.rejects = () => "cannot be loaded";
+    world.source.apply("f", specOf(NEXT, { ...STEPS, config: "x" }));
+    await world.run(1_000);
+    assert.equal(standing(world), "Failed False Stalled RolledBack");
+  });
+
+  test("what only another spec or module can mend has failed at once", async () => {
+    const world = await startedWorld();
+    world.registry.push("registry.example/junk:1", "junk");
+    world.source.apply("f", { image: IMAGE, digest: "nonsense" });
+    world.source.apply("g", specOf("registry.example/junk:1"));
+    await world.run(1_000);
+    assert.equal(standing(world, "f"), "Failed False Stalled InvalidSpec");
+    assert.equal(standing(world, "g"), "Failed False Stalled NotWasm");
+  });
+
+  for (const down of [false, true]) {
+    const reason = down ? "RegistryUnreachable" : "ImageNotFound";
+    test(`what may come by itself is in progress for a minute, then it has failed, until it comes: ${reason}`, async () => {
+      const world = await startedWorld();
+      world.registry.down = down;
+      world.source.apply("f", specOf("registry.example/late:1"));
+      await world.run(1_000);
+      assert.match(standing(world), /^InProgress False Reconciling \w+$/);
+      await world.clock.advance(58_000);
+      await world.run(300);
+      assert.match(standing(world), /^InProgress False Reconciling \w+$/);
+      await world.clock.advance(1_500);
+      await world.run(300);
+      assert.match(standing(world), /^Failed False Stalled \w+$/);
+      world.registry.down = false;
+      world.registry.push("registry.example/late:1", "v1");
+      await world.clock.advance(90_000);
+      await world.run(1_000);
+      assert.equal(standing(world), "Current True Ready");
+    });
+  }
+
+  test("a registry that goes away takes a filter in force neither way", async () => {
+    const world = await startedWorld();
+    world.source.apply("f", specOf(IMAGE, { pullPolicy: "Always", interval: "5s" }));
+    await world.run(1_000);
+    world.registry.down = true;
+    await world.clock.advance(120_000);
+    await world.run(1_000);
+    assert.equal(standing(world), "Current True Ready");
+  });
+
+  test("a person's pause is in progress: nothing is wrong, and it is not done", async () => {
+    const world = await startedWorld();
+    world.source.apply("f", specOf(IMAGE));
+    await world.run(1_000);
+    world.source.apply("f", specOf(NEXT, { rollout: { steps: [{ percent: 50, pause: true }, { percent: 100 }] } }));
+    await world.run(1_000);
+    assert.equal(standing(world), "InProgress False Reconciling Paused");
+  });
+});
