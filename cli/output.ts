@@ -1,4 +1,5 @@
 import { oneLine } from "../base/text.ts";
+import { printExactJson } from "../model/exact-json.ts";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -8,7 +9,7 @@ export function printList(filters: readonly WasmFilter[], terminal: Terminal): v
 }
 
 export function printJson(value: unknown, terminal: Terminal): void {
-  terminal.out(`${JSON.stringify(value, null, 2)}\n`);
+  terminal.out(`${printExactJson(value, 2)}\n`);
 }
 
 /** On stderr, so that output for programs stays whole. `text` begins in lower case and has no full stop. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
+import { printExactJson } from "../model/exact-json.ts";
 
 /** A request and what is needed to answer it. */
 export type HubContext = Context<{ Bindings: HttpBindings }>;
@@ -34,7 +35,7 @@ export function text(body: string, status = 200, type = TEXT): Response {
 
 /** A document that a client may keep and ask about again: it carries an ETag. */
 export function document(value: unknown): Response {
-  const body = `${JSON.stringify(value)}\n`;
+  const body = `${printExactJson(value)}\n`;
   const etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 27)}"`;
   const cache = body.length > MAX_COMPRESSED_BYTES ? "private, no-cache, no-transform" : "private, no-cache";
   return whole(body, 200, { "content-type": JSON_TYPE, "cache-control": cache, etag });

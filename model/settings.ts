@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { printExactJson } from "./exact-json.ts";
 import type { WasmFilterSpec } from "./gen/wasmfilter.ts";
 
 export type FilterType = "HTTP" | "Network";
@@ -95,10 +96,10 @@ function text<T extends string>(value: T, ask: Setting<T>["ask"]): Setting<T> {
   return { default: value, ask, isSound: isText, show: (shown) => (shown === "" ? "none" : shown) };
 }
 
-/** The text that the plugin receives: a string as it is, anything else as JSON with its keys in the order they were written. */
+/** The text that the plugin receives: a string as it is, anything else as JSON. Its keys come as the source gave them: an API server does not keep their order. */
 function configText(config: unknown): string | undefined {
   if (config === undefined || config === null) return undefined;
-  return typeof config === "string" ? config : JSON.stringify(config);
+  return typeof config === "string" ? config : printExactJson(config);
 }
 
 function isText(value: unknown): value is string {

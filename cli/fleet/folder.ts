@@ -1,10 +1,10 @@
 import { join } from "node:path";
-import { parseDocument } from "yaml";
 import { ROLLOUT_ABORT, ROLLOUT_PAUSED, ROLLOUT_PROMOTE } from "../../model/annotations.ts";
+import { printExactJson } from "../../model/exact-json.ts";
 import { type FilterKey, filterId } from "../../model/filter.ts";
 import { API_VERSION, KIND, type ObjectMeta, type WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import { applyManifest, deleteManifest, patchManifest, readFolder } from "../../operator/index.ts";
+import { addMissing, applyManifest, deleteManifest, patchManifest, readFolder } from "../../operator/index.ts";
 import { type Applied, byName, type FleetClient, type ManifestText } from "./client.ts";
 import { createServerClient, type ServerClient, type ServerOptions } from "./server.ts";
 
@@ -77,7 +77,7 @@ function keyOf({ metadata }: WasmFilter): FilterKey {
 function joinStatus(id: string, { spec, metadata }: WasmFilter, known: WasmFilter | undefined): WasmFilter {
   const { name, labels, annotations } = metadata;
   const namespace = id.slice(0, id.indexOf("/"));
-  const current = known !== undefined && JSON.stringify(known.spec) === JSON.stringify(spec);
+  const current = known !== undefined && printExactJson(known.spec) === printExactJson(spec);
   const generation = known?.metadata.generation === undefined ? undefined : known.metadata.generation + (current ? 0 : 1);
   const identity: ObjectMeta = {
     ...known?.metadata,
@@ -115,18 +115,14 @@ async function apply({ manifest, text, format }: ManifestText, dir: string, name
   });
 }
 
+const PIN = ["spec", "digest"] as const;
+
 /** What commands set stays if the manifest does not mention it, as in a cluster. */
 function keep(text: string, { spec, metadata }: WasmFilter): { readonly text: string; readonly pin: string | undefined } {
-  const document = parseDocument(text, { merge: true, logLevel: "error" });
-  const annotations = [ROLLOUT_PAUSED, ROLLOUT_PROMOTE, ROLLOUT_ABORT].map((name) => ({
+  const commands = [ROLLOUT_PAUSED, ROLLOUT_PROMOTE, ROLLOUT_ABORT].map((name) => ({
     path: ["metadata", "annotations", name],
     value: metadata.annotations?.[name],
   }));
-  const pin = document.hasIn(["spec", "digest"]) ? undefined : spec?.digest;
-  const missing = [{ path: ["spec", "digest"], value: pin }, ...annotations].filter(
-    ({ path, value }) => value !== undefined && !document.hasIn(path),
-  );
-  if (missing.length === 0) return { text, pin };
-  for (const { path, value } of missing) document.setIn(path, value);
-  return { text: document.toString({ lineWidth: 0 }), pin };
+  const kept = addMissing(text, [{ path: PIN, value: spec?.digest }, ...commands]);
+  return { text: kept.text, pin: kept.added.some(({ path }) => path === PIN) ? spec?.digest : undefined };
 }

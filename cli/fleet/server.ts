@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { whyUnread } from "../../base/error.ts";
 import { isRecord } from "../../base/json.ts";
 import type { ProxyView } from "../../hub/index.ts";
+import { parseExactJson } from "../../model/exact-json.ts";
 import type { FilterKey } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, failForNow, ok, type Result } from "../../model/result.ts";
@@ -105,7 +106,7 @@ async function bounded(response: Response): Promise<string | undefined> {
 
 function parse(text: string, base: URL): Result<unknown> {
   try {
-    return ok(JSON.parse(text));
+    return ok(parseExactJson(text));
   } catch {
     return notWeir(base);
   }

@@ -1,7 +1,6 @@
-import { stringify } from "yaml";
 import { INJECT, type InjectionSettings, injectObject, type Looked, type NamespaceView, namespaceView } from "../../cluster/index.ts";
 import { ok, type Result } from "../../model/result.ts";
-import { cutYaml, hasMarker, readDocuments } from "../../operator/index.ts";
+import { cutYaml, hasMarker, printYaml, readDocuments } from "../../operator/index.ts";
 
 export interface InjectedText {
   /** Documents without pods have every byte of before. */
@@ -39,7 +38,6 @@ function asking(view: NamespaceView): NamespaceView {
 }
 
 function replaced(before: string, object: unknown): string {
-  // YAML would otherwise break long lines of the bootstrap, and write parts that are the same as references to each other.
-  const text = stringify(object, { lineWidth: 0, aliasDuplicateObjects: false });
+  const text = printYaml(object);
   return hasMarker(before) ? `---\n${text}` : text;
 }

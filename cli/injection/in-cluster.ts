@@ -1,6 +1,6 @@
-import { stringify } from "yaml";
 import { podCredentials } from "../../cluster/index.ts";
 import { ok, type Result } from "../../model/result.ts";
+import { printYaml } from "../../operator/index.ts";
 import { type ProxyCredentials, sdsFiles } from "../../xds/index.ts";
 import { type Address, CLUSTER_XDS_ADDRESS, parseAddress, XDS_ADDRESS } from "../args/address.ts";
 import { usage } from "../args/usage.ts";
@@ -43,5 +43,5 @@ export function configMapOf(bootstrap: string, namespace: string, { credentials,
   const metadata = { name: "weir-bootstrap", namespace };
   const data = { "envoy.yaml": bootstrap, "ca.crt": ca, ...sdsFiles(credentials) };
   const mount = `# Mount it at ${credentials.folder} of the pods' Envoy, with a token of the audience weir.dev beside it: docs/injection.md has the whole of it.\n`;
-  return `${mount}${stringify({ apiVersion: "v1", kind: "ConfigMap", metadata, data }, { lineWidth: 0 })}`;
+  return `${mount}${printYaml({ apiVersion: "v1", kind: "ConfigMap", metadata, data })}`;
 }

@@ -4,6 +4,7 @@ import { closeSync, openSync, readFileSync, renameSync, writeFileSync, writeSync
 import { join } from "node:path";
 import { messageOf } from "../../base/error.ts";
 import type { CrashJournal, Tried } from "../../model/crash-journal.ts";
+import { printExactJson } from "../../model/exact-json.ts";
 import type { Log } from "../../model/log.ts";
 
 /** The journal of one server, below its data folder. */
@@ -113,7 +114,7 @@ function openMark(path: string, log: Log): number | undefined {
 
 function fingerprint({ spec }: Tried): string {
   return createHash("sha256")
-    .update(JSON.stringify(spec) ?? "")
+    .update(printExactJson(spec) ?? "")
     .digest("hex");
 }
 

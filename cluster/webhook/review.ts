@@ -1,4 +1,5 @@
 import { isRecord } from "../../base/json.ts";
+import { parseExactJson, printExactJson } from "../../model/exact-json.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { type InjectionSettings, inject, type NamespaceView, patchOf, readPod } from "../injection/index.ts";
 
@@ -32,7 +33,7 @@ const MAX_WARNING = 256;
 export function readReview(text: string): Result<Asked> {
   let body: unknown;
   try {
-    body = JSON.parse(text);
+    body = parseExactJson(text);
   } catch {
     return strange("the body is not JSON");
   }
@@ -68,7 +69,7 @@ export function answerTo(asked: Asked, namespace: Result<NamespaceView>, setting
   const { pod: injected, unchanged, warnings } = done.value;
   const warned = warnings.length === 0 ? {} : { warnings: warnings.map((warning) => warning.slice(0, MAX_WARNING)) };
   if (unchanged !== undefined) return { review: reviewOf({ uid, allowed: true, ...warned }), outcome: "unchanged", why: unchanged };
-  const patch = Buffer.from(JSON.stringify(patchOf(pod.value, injected))).toString("base64");
+  const patch = Buffer.from(printExactJson(patchOf(pod.value, injected))).toString("base64");
   return { review: reviewOf({ uid, allowed: true, ...warned, patchType: "JSONPatch", patch }), outcome: "injected" };
 }
 

@@ -18,6 +18,8 @@ export function withDefaults(schema: Schema, value: unknown): unknown {
     const { items } = schema;
     return items === undefined ? value : value.map((item) => withDefaults(items, item));
   }
+  // Too large for any field that has a type: it need not be exact.
+  if (typeof value === "bigint") return Number(value);
   if (!isFields(value) || schema.properties === undefined) return value;
   const { properties } = schema;
   const fields: [string, unknown][] = [];

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { parseExactJson } from "../../model/exact-json.ts";
 import { DEFAULT_SETTINGS } from "../../model/settings.ts";
 import { GOOD } from "./accepted.cases.ts";
 import { parseFilter, problemsOf } from "./filter.ts";
@@ -39,8 +40,19 @@ describe("a spec that is wrong, and one that is not", () => {
     });
   }
 
-  test("refuses whole numbers that JavaScript would round", () => {
-    assert.match(refusal(wasmFilter({ image: "a/b:1", config: { ids: [1, 2 ** 53] } })), /^spec\.config\.ids\[1\]: .*too large/);
+  test("a number of a config keeps its digits, one of another field is judged by its bounds", () => {
+    const text = '{"ids":[9007199254740993,-9223372036854775808,9007199254740992,1e+300,0.1]}';
+    const parsed = parseFilter(wasmFilter({ image: "a/b:1", config: parseExactJson(text) }));
+    assert.equal(parsed.ok ? parsed.value.settings.config : parsed.error.message, text);
+    assert.match(refusal(wasmFilter({ image: "a/b:1", priority: 9007199254740993n })), /^spec\.priority: must be 2147483647 or less$/);
+  });
+
+  test("refuses labels and annotations that are no strings, as an API server does", () => {
+    const metadata = { name: "a", labels: { stage: true, size: "5" }, annotations: { "example.com/on": 1 } };
+    assert.equal(
+      refusal({ ...wasmFilter({ image: "a/b:1" }), metadata }),
+      "metadata.labels.stage: must be a string; put it in quotes | metadata.annotations.example.com/on: must be a string; put it in quotes",
+    );
   });
 
   test("refuses things that are no WasmFilter", () => {

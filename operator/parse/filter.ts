@@ -6,10 +6,9 @@ import { API_VERSION, KIND, type WasmFilter, type WasmFilterSpec, type WasmFilte
 import { fail, ok, type Result } from "../../model/result.ts";
 import { askedSettings } from "../../model/settings.ts";
 import { beyondBounds, whyBeyond } from "./bounds.ts";
-import { inexactNumbers } from "./config.ts";
 import { isFields, withDefaults } from "./defaults.ts";
 import { isNamespace, isObjectName } from "./names.ts";
-import { describeProblems, type Problem } from "./problem.ts";
+import { describeProblems, joinPath, type Problem } from "./problem.ts";
 import { ruleProblems } from "./rules.ts";
 import { wasmFilterSchema } from "./schema.ts";
 import { structuralProblems } from "./structural.ts";
@@ -45,7 +44,7 @@ function check(raw: unknown): { readonly object: unknown; readonly problems: Pro
   const structural = structuralProblems(object);
   // As in the API server: rules are for objects of the right shape and size.
   const rules = structural.length === 0 ? ruleProblems(schema, object, true) : [];
-  return { object, problems: [...identityProblems(raw), ...structural, ...rules, ...inexactNumbers(raw.spec)] };
+  return { object, problems: [...identityProblems(raw), ...structural, ...rules] };
 }
 
 /** What the API server checks outside the schema: version, kind, and names. */
@@ -60,7 +59,14 @@ function identityProblems({ apiVersion, kind, metadata }: Readonly<Record<string
   if (namespace !== undefined && !isNamespace(namespace)) {
     problems.push({ path: "metadata.namespace", message: "must be a name of lower-case letters, digits and '-', at most 63 characters" });
   }
-  return problems;
+  return [...problems, ...textProblems(metadata, "labels"), ...textProblems(metadata, "annotations")];
+}
+
+function textProblems(metadata: unknown, name: "labels" | "annotations"): Problem[] {
+  const given = isFields(metadata) ? (metadata[name] ?? {}) : {};
+  if (!isFields(given)) return [{ path: `metadata.${name}`, message: "must be an object of strings" }];
+  const wrong = Object.keys(given).filter((key) => typeof given[key] !== "string" && given[key] !== null);
+  return wrong.map((key) => ({ path: joinPath(`metadata.${name}`, key), message: "must be a string; put it in quotes" }));
 }
 
 /** An object that passed every check, its defaults in place. */

@@ -19,8 +19,8 @@ type OnError = (source: Source, code: string, message: string, isWarning?: boole
  * event loop up for 10 s. Its callback is private; a test fails when it is gone.
  */
 export function createComposer(): Composer {
-  // The library compares each key of a map with all others, and its warnings quote the text.
-  const composer = new Composer({ prettyErrors: false, merge: true, uniqueKeys: false, logLevel: "error" });
+  // Every scalar is a text: values.ts says what it means. The library compares each key of a map with all others, and its warnings quote the text.
+  const composer = new Composer({ schema: "failsafe", resolveKnownTags: false, prettyErrors: false, uniqueKeys: false, logLevel: "error" });
   let first: FirstError | undefined;
   (composer as unknown as { onError: OnError }).onError = (source, _, message, isWarning) => {
     if (isWarning) return;

@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
-import { CST, type Document, isMap, isScalar, type Pair, Parser, parseDocument, type YAMLMap } from "yaml";
+import { CST, type Document, isMap, isScalar, type Pair, Parser, parseDocument, Scalar, type YAMLMap } from "yaml";
+import { printExactJson } from "../../../model/exact-json.ts";
+import { resolveScalar } from "./scalar.ts";
 
 /** A YAML file split into its documents, so that one can change and the others keep every byte. */
 export interface YamlFile {
@@ -44,22 +46,46 @@ export function hasMarker(text: string): boolean {
  * not a map (a string, or an alias).
  */
 export function patchYaml(text: string, path: readonly string[], value: unknown): string {
-  const wanted = parseDocument(text, { merge: true, logLevel: "error" });
+  const wanted = parse(text);
   if (value === undefined) wanted.deleteIn(path);
   else setIn(wanted, path, value);
   const spliced = splice(text, path, value);
-  if (spliced !== undefined && isDeepStrictEqual(toJs(parseDocument(spliced, { merge: true, logLevel: "error" })), toJs(wanted)))
-    return spliced;
+  if (spliced !== undefined && isDeepStrictEqual(toJs(parse(spliced)), toJs(wanted))) return spliced;
   return wanted.toString({ lineWidth: 0, flowCollectionPadding: /\{ /.test(text) });
+}
+
+/** A field and what it should hold; `undefined`: nothing. */
+export interface Addition {
+  readonly path: readonly string[];
+  readonly value: string | undefined;
+}
+
+/** Adds the fields that a document lacks, and says which those are. */
+export function addMissing(text: string, fields: readonly Addition[]): { readonly text: string; readonly added: readonly Addition[] } {
+  const document = parse(text);
+  const added = fields.filter(({ path, value }) => value !== undefined && !document.hasIn(path));
+  if (added.length === 0) return { text, added };
+  for (const { path, value } of added) setIn(document, path, value);
+  return { text: document.toString({ lineWidth: 0 }), added };
+}
+
+/** Every scalar is a text that says what it said, so that one which is written again keeps its meaning, whatever that is. */
+function parse(text: string): Document.Parsed {
+  return parseDocument(text, { schema: "failsafe", resolveKnownTags: false, logLevel: "error" });
 }
 
 /** An empty field (`annotations:`) becomes a map. */
 function setIn(document: Document.Parsed, path: readonly string[], value: unknown): void {
   for (let length = 1; length < path.length; length++) {
     const parent = path.slice(0, length);
-    if (document.getIn(parent) === null) document.setIn(parent, document.createNode({}));
+    if (!document.hasIn(parent) || isNull(document.getIn(parent, true))) document.setIn(parent, document.createNode({}));
   }
-  document.setIn(path, value);
+  document.setIn(path, parse(printExactJson(value)).contents);
+}
+
+function isNull(node: unknown): boolean {
+  if (!isScalar(node)) return node === null;
+  return resolveScalar({ text: String(node.value), isPlain: node.type === Scalar.PLAIN, tag: node.tag }).value === null;
 }
 
 function toJs(document: Document.Parsed): unknown {
@@ -68,12 +94,12 @@ function toJs(document: Document.Parsed): unknown {
 
 /** Makes the change in place; the caller checks the result. `undefined` if there is no simple place for it. */
 function splice(text: string, path: readonly string[], value: unknown): string | undefined {
-  const document = parseDocument(text, { logLevel: "error" });
+  const document = parse(text);
   const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1));
   const key = path.at(-1) ?? "";
   if (!isMap(parent)) return undefined;
   const pair = find(parent, key);
-  const json = JSON.stringify(value);
+  const json = printExactJson(value);
   if (pair !== undefined && value !== undefined) {
     const range = isScalar(pair.value) ? pair.value.range : undefined;
     return range ? text.slice(0, range[0]) + json + text.slice(range[1]) : undefined;

@@ -2,6 +2,7 @@ import { readdir, realpath, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { writeFileAtomically } from "../../../base/atomic-file.ts";
+import { parseExactJson, printExactJson } from "../../../model/exact-json.ts";
 import { type FilterKey, filterId } from "../../../model/filter.ts";
 import { fail, failForNow, ok, type Result } from "../../../model/result.ts";
 import { isFields } from "../../parse/defaults.ts";
@@ -114,7 +115,7 @@ async function applyOne(dir: string, object: ManifestObject, text: string): Prom
     return ok({ ...identity(object), file, change: "created" });
   }
   const { file, text: before, object: old } = located.value;
-  if (formatOf(file) === "json") return save(dir, file, before, `${JSON.stringify(object.fields, undefined, 2)}\n`, object);
+  if (formatOf(file) === "json") return save(dir, file, before, `${printExactJson(object.fields, 2)}\n`, object);
   const cut = cutYaml(before);
   const index = old.document ?? 0;
   const marker = hasMarker(cut.documents[index] ?? "") ? "---\n" : "";
@@ -195,7 +196,7 @@ function patchDocument(text: string, document: number, path: readonly string[], 
 }
 
 function patchJson(text: string, path: readonly string[], value: unknown): string {
-  const root = JSON.parse(text) as Record<string, unknown>;
+  const root = parseExactJson(text) as Record<string, unknown>;
   let parent = root;
   for (const key of path.slice(0, -1)) {
     const next = Object.hasOwn(parent, key) ? parent[key] : undefined;
@@ -205,13 +206,13 @@ function patchJson(text: string, path: readonly string[], value: unknown): strin
   }
   parent[path.at(-1) ?? ""] = value;
   const indent = /^[ \t]+/m.exec(text)?.[0];
-  return JSON.stringify(root, undefined, indent) + (text.endsWith("\n") ? "\n" : "");
+  return printExactJson(root, indent) + (text.endsWith("\n") ? "\n" : "");
 }
 
 /** Serialized again, JSON has no line breaks that YAML reads differently. */
 function jsonToYaml(text: string): Result<string> {
   try {
-    return ok(`${JSON.stringify(JSON.parse(text), undefined, 2)}\n`);
+    return ok(`${printExactJson(parseExactJson(text), 2)}\n`);
   } catch {
     return fail("InvalidManifest", "not JSON");
   }

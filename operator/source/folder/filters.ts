@@ -1,5 +1,6 @@
 import pLimit from "p-limit";
 import type { Clock } from "../../../model/clock.ts";
+import { printExactJson } from "../../../model/exact-json.ts";
 import { type FilterKey, filterId } from "../../../model/filter.ts";
 import {
   API_VERSION,
@@ -239,5 +240,5 @@ function withoutStatus(object: WasmFilter | undefined): unknown {
 
 /** Equal as JSON, the order of keys included: a config's text depends on it. */
 function same(a: unknown, b: unknown): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
+  return a === b || printExactJson(a) === printExactJson(b);
 }

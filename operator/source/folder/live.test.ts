@@ -22,8 +22,8 @@ describe("a folder that changes", () => {
   test("counts changes of the spec as generations and keeps uid, generation and status over a restart", async (t) => {
     const { source, write, restart } = await openTestFolder(t, { "a.yaml": filter("a") });
     const uid = source.filters().get("default/a")?.metadata.uid ?? "";
-    await write("a.yaml", `# a comment\n${filter("a").replace("{name: a}", "{name: a, labels: {x: y}}")}`);
-    await until(() => source.filters().get("default/a")?.metadata.labels?.x === "y", "the label");
+    await write("a.yaml", `# a comment\n${filter("a").replace("{name: a}", "{name: a, labels: {x: z}}")}`);
+    await until(() => source.filters().get("default/a")?.metadata.labels?.x === "z", "the label");
     assert.equal(source.filters().get("default/a")?.metadata.generation, 1);
     await write("a.yaml", filter("a", "a/b:2"));
     await until(() => source.filters().get("default/a")?.metadata.generation === 2, "generation 2");

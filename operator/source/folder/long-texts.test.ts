@@ -34,7 +34,6 @@ const FRAGMENTS = [
   "\\x41",
   "\\u00e9",
   "\\U0001f600",
-  "\\ud83d\\ude00",
   '\\"',
   "\\ ",
   "\\\t",
@@ -49,7 +48,6 @@ const FRAGMENTS = [
   "# ",
   ": ",
   "\\\\\\\\",
-  "\\/",
 ];
 
 describe("a long text in double quotes", () => {
@@ -73,7 +71,7 @@ describe("a long text in double quotes", () => {
     const { said } = read(`? "${long}"\n: &a "${long}"\nb: *a\nc: ["${long}", "${long}"]\nd: 1\n`);
     assert.deepEqual(said, { [long]: long, b: long, c: [long, long], d: 1 });
     const twice = read(`? "${long}"\n: 1\n? "${long}"\n: 2\n`);
-    assert.equal(twice.said, "line 3, column 3: not YAML: Map keys must be unique");
+    assert.equal(twice.said, "line 3, column 3: this map has the name already; keep one of the two");
     assert.match(String(read(`"${long}\n x": 1`).said), /^line 1, column 1: not YAML: Implicit keys need to be on a single line/);
   });
 

@@ -1,3 +1,4 @@
+import { parseExactJson } from "../../../model/exact-json.ts";
 import { API_VERSION, KIND } from "../../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../../model/result.ts";
 import { beyondBounds, withinBounds } from "../../parse/bounds.ts";
@@ -59,11 +60,16 @@ export async function readManifestInTurns(text: string, format: ManifestFormat):
 
 /** The documents of a text, whatever they hold, one for each that `cutYaml` finds. Fails as `readManifest` does. */
 export function readDocuments(text: string): Result<readonly ManifestDocument[]> {
-  return toEnd(readYaml(text));
+  return toEnd(documentsOf(text, "yaml"));
+}
+
+/** As kubectl does, a text that begins with a brace and is JSON is JSON. */
+function* documentsOf(text: string, format: ManifestFormat): Steps<Result<ManifestDocument[]>> {
+  return format === "json" || (/^\s*\{/.test(text) && isJson(text)) ? readJson(text) : yield* readYaml(text);
 }
 
 function* read(text: string, format: ManifestFormat): Steps<Result<Manifest>> {
-  const documents = format === "json" ? readJson(text) : yield* readYaml(text);
+  const documents = yield* documentsOf(text, format);
   if (!documents.ok) return documents;
   const found: Found = { objects: [], foreign: [], problems: [] };
   for (const [document, { value, line }] of documents.value.entries()) {
@@ -113,11 +119,24 @@ function readJson(text: string): Result<ManifestDocument[]> {
   if (hasTooMany(text))
     return fail("InvalidManifest", `more than ${MAX_VALUES.toLocaleString("en")} values; split it, or write the configuration as a string`);
   try {
-    return ok([{ value: JSON.parse(text) as unknown, line: 1 }]);
+    return ok([{ value: parseExactJson(text), line: 1 }]);
   } catch (error) {
+    if (error instanceof RangeError)
+      return fail("InvalidManifest", "nested too deeply; make it flatter, or write the configuration as a string");
+    if (isJson(text)) return fail("InvalidManifest", "a number in it is too large; write it as a string");
     const position = /line (\d+) column (\d+)/.exec(error instanceof Error ? error.message : "");
     const where = position === null ? "" : `line ${position[1]}, column ${position[2]}: `;
     return fail("InvalidManifest", `${where}not JSON`);
+  }
+}
+
+function isJson(text: string): boolean {
+  if (hasTooMany(text)) return false;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -45,7 +45,7 @@ test("what is no manifest file is named with the reason, and the files beside it
   );
   const notFile = "not a file; write a file in its place, or take it away";
   const isRoot = process.getuid?.() === 0;
-  assert.match(seen["nul.yaml"] ?? "", /valid metadata\.name|not YAML/);
+  assert.match(seen["nul.yaml"] ?? "", /valid metadata\.name|not YAML|control characters/);
   delete seen["nul.yaml"];
   assert.deepEqual(seen, {
     "good.yaml": "good",

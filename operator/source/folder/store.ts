@@ -3,6 +3,7 @@ import { readdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { syncFolder, TEMPORARY_PREFIX, writeFileAtomically } from "../../../base/atomic-file.ts";
 import { hasCode } from "../../../base/error.ts";
+import { parseExactJson, printExactJson } from "../../../model/exact-json.ts";
 import type { FilterKey } from "../../../model/filter.ts";
 import type { ObjectMeta, WasmFilterSpec, WasmFilterStatus } from "../../../model/gen/wasmfilter.ts";
 import { type Revision, withoutSecretText } from "../../../model/revision.ts";
@@ -58,7 +59,7 @@ export function createFolderStore(dataDir: string): FolderStore {
       return filters;
     },
     async save(filter) {
-      await writeFileAtomically(join(filterDir(filter.metadata), "filter.json"), JSON.stringify(filter, undefined, 1));
+      await writeFileAtomically(join(filterDir(filter.metadata), "filter.json"), printExactJson(filter, 1));
     },
     async remove(key) {
       const removed = join(root, `${TEMPORARY_PREFIX}${randomUUID()}`);
@@ -109,7 +110,7 @@ async function names(dir: string): Promise<string[]> {
  */
 async function readJson(path: string): Promise<unknown> {
   try {
-    return JSON.parse(await readFile(path, "utf8")) as unknown;
+    return parseExactJson(await readFile(path, "utf8"));
   } catch (error) {
     if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
     if (error instanceof SyntaxError || hasCode(error, "EISDIR")) return null;

@@ -1,8 +1,11 @@
-import { CST, type Document, isPair, isScalar, Lexer, LineCounter, Parser, visit } from "yaml";
+import { CST, type Document, LineCounter, Parser } from "yaml";
 import { fail, ok, type Result } from "../../../model/result.ts";
 import { createComposer, FirstError } from "./composer.ts";
+import { createLexer } from "./lexer.ts";
 import { putBack, takeOut } from "./long-texts.ts";
 import type { Steps } from "./steps.ts";
+import { documentValue, WrongValue } from "./values.ts";
+import { createYamlOne, findBad, withLineBreaks } from "./yaml-one.ts";
 
 /** One document of a manifest. */
 export interface ManifestDocument {
@@ -19,30 +22,32 @@ const MAX_ALIASES = 1_000;
 const MAX_QUOTED = 2 * 1024 * 1024;
 /** Deepest nesting of brackets that is read at all; an object may be nested less deeply. */
 const MAX_FLOW_DEPTH = 1_000;
-/** Most names that the merges (`<<`) of one document may copy: its merges times its largest map with an anchor. */
-const MAX_MERGED = 100_000;
-const MERGE = "<<";
 const TOKENS_A_STEP = 256;
 
 const SMALLER = "split it, or write the configuration as a string";
 const TOO_DEEP = "nested too deeply; make it flatter, or write the configuration as a string";
-const BAD_ALIASES = "an alias of the document that starts here has no anchor, or it has too many aliases";
 
 /**
  * The documents of a YAML text. Tokens are counted before anything is made of them. Fails with reason `InvalidManifest`, the line and what is wrong
  * there; the message never quotes the text.
  */
-export function* readYaml(text: string): Steps<Result<ManifestDocument[]>> {
+export function* readYaml(manifest: string): Steps<Result<ManifestDocument[]>> {
+  const text = withLineBreaks(manifest);
   const lines = new LineCounter();
   lines.addNewLine(0);
+  const bad = findBad(text);
+  if (bad !== undefined) return fail("InvalidManifest", `line ${lineAt(text, bad.at)}: ${bad.message}`);
   const parser = new Parser(lines.addNewLine);
   const documents = createDocuments(lines);
   try {
     const count = createCount();
+    const rules = createYamlOne();
     let seen = 0;
-    for (const lexeme of new Lexer().lex(text)) {
+    for (const lexeme of createLexer().lex(text)) {
       const beyond = count.add(lexeme);
       if (beyond !== undefined) return fail("InvalidManifest", `line ${lines.linePos(count.startsAt).line}: ${beyond}`);
+      const refused = rules.add(lexeme);
+      if (refused !== undefined) return fail("InvalidManifest", `line ${lineAt(text, count.at)}: ${refused}`);
       for (const token of parser.next(lexeme)) {
         const taken = yield* documents.take(token);
         if (!taken.ok) return taken;
@@ -55,7 +60,7 @@ export function* readYaml(text: string): Steps<Result<ManifestDocument[]>> {
     }
     return documents.end();
   } catch (error) {
-    if (error instanceof FirstError) return notYaml(error, lines);
+    if (error instanceof FirstError) return wrong(error, lines);
     // The parser recurses.
     if (error instanceof RangeError) return fail("InvalidManifest", TOO_DEEP);
     throw error;
@@ -68,6 +73,9 @@ function createDocuments(lines: LineCounter) {
   const documents: ManifestDocument[] = [];
   /** Long texts that were taken out of documents, by their place in the whole text. */
   const texts = new Map<number, string>();
+  /** The last document was ended by `...`. */
+  let isEnded = false;
+  const lineOf = (token: { readonly offset: number }) => lines.linePos(token.offset).line;
   const read = (composed: Iterable<Document>): Result<void> => {
     for (const document of composed) {
       putBack(document, texts);
@@ -79,7 +87,15 @@ function createDocuments(lines: LineCounter) {
   };
   return {
     *take(token: CST.Token): Steps<Result<void>> {
-      if (token.type === "document") yield* takeOut(token, texts);
+      if (token.type === "directive")
+        return fail("InvalidManifest", `line ${lineOf(token)}: a directive (%); take it away, kubectl reads none`);
+      if (token.type === "doc-end") isEnded = true;
+      if (token.type === "document") {
+        if (isEnded && !token.start.some(({ type }) => type === "doc-start"))
+          return fail("InvalidManifest", `line ${lineOf(token)}: after ... begins a document with --- on a line of its own`);
+        isEnded = false;
+        yield* takeOut(token, texts);
+      }
       return read(composer.next(token));
     },
     end(): Result<ManifestDocument[]> {
@@ -94,6 +110,8 @@ interface Count {
   tokens: number;
   /** Where the document starts in the text. */
   startsAt: number;
+  /** Where the last piece starts. */
+  at: number;
   /** Why the document is not composed; `undefined`: it is within the bounds so far. */
   add(lexeme: string): string | undefined;
 }
@@ -107,7 +125,9 @@ function createCount(): Count {
   return {
     tokens: 0,
     startsAt: 0,
+    at: 0,
     add(lexeme) {
+      this.at = offset;
       const isMark = !isText;
       isText = lexeme === CST.SCALAR;
       const isEmpty = isMark && (isText || lexeme === CST.DOCUMENT || lexeme === CST.FLOW_END);
@@ -133,6 +153,11 @@ function createCount(): Count {
   };
 }
 
+/** From 1. */
+function lineAt(text: string, at: number): number {
+  return 1 + lineBreaks(text.slice(0, at));
+}
+
 function isQuote(lexeme: string): boolean {
   return lexeme.startsWith('"') || lexeme.startsWith("'");
 }
@@ -150,63 +175,15 @@ function beyond(what: string, bound: number): string {
 
 function toValue(document: Document, lines: LineCounter): Result<ManifestDocument> {
   const [error] = document.errors;
-  const wrong = error === undefined ? repeatedKey(document) : { at: error.pos[0], message: error.message };
-  if (wrong !== undefined) return notYaml(wrong, lines);
+  if (error !== undefined) return wrong(new FirstError(error.pos[0], error.message), lines);
   const { line } = lines.linePos(document.contents?.range?.[0] ?? 0);
-  if (merged(document) > MAX_MERGED) {
-    return fail("InvalidManifest", `line ${line}: ${beyond("names to copy by its merges", MAX_MERGED)}; write out what they stand for`);
-  }
-  try {
-    return ok({ value: document.toJS(), line });
-  } catch (thrown) {
-    if (thrown instanceof RangeError) throw thrown;
-    // Only an alias can still throw: one without its anchor, or too many of them (a bomb).
-    return fail("InvalidManifest", `line ${line}: ${BAD_ALIASES}`);
-  }
+  return ok({ value: documentValue(document), line });
 }
 
-/** What is wrong, and where in the text. */
-type Wrong = Pick<FirstError, "at" | "message">;
-
-function notYaml({ at, message }: Wrong, lines: LineCounter): Result<never> {
-  const { line, col } = lines.linePos(at);
-  return fail("InvalidManifest", `line ${line}, column ${col}: not YAML: ${withoutQuotes(message)}`);
-}
-
-/** The first name that a map has twice: https://yaml.org/spec/1.2.2/#mapping. */
-function repeatedKey(document: Document): Wrong | undefined {
-  let at: number | undefined;
-  visit(document, {
-    Map(_, { items }) {
-      const seen = new Set<unknown>();
-      for (const { key } of items) {
-        if (!isScalar(key)) continue;
-        if (seen.has(key.value)) {
-          at = key.range?.[0] ?? 0;
-          return visit.BREAK;
-        }
-        seen.add(key.value);
-      }
-      return undefined;
-    },
-  });
-  return at === undefined ? undefined : { at, message: "Map keys must be unique" };
-}
-
-/** At most how many names the merges of a document copy: https://yaml.org/type/merge.html. */
-function merged(document: Document): number {
-  let merges = 0;
-  let largest = 0;
-  visit(document, {
-    Alias(key, _, path) {
-      const parent = key === "value" ? path.at(-1) : path.at(-2);
-      if (isPair(parent) && isScalar(parent.key) && String(parent.key.source ?? parent.key.value) === MERGE) merges++;
-    },
-    Map(_, { anchor, items }) {
-      if (anchor !== undefined) largest = Math.max(largest, items.length);
-    },
-  });
-  return merges * largest;
+function wrong(error: FirstError, lines: LineCounter): Result<never> {
+  const { line, col } = lines.linePos(error.at);
+  const what = error instanceof WrongValue ? error.message : `not YAML: ${withoutQuotes(error.message)}`;
+  return fail("InvalidManifest", `line ${line}, column ${col}: ${what}`);
 }
 
 /** The parser quotes the offending token at the end of some messages. */

@@ -1,4 +1,5 @@
 import type { KubeConfig, ResponseContext } from "@kubernetes/client-node";
+import { parseExactJson, printExactJson } from "../../../model/exact-json.ts";
 import type { ApiFailure, ApiRequest, Fields, KubeApi, WatchEvent } from "../../../model/kube.ts";
 import { ok } from "../../../model/result.ts";
 import { isFields } from "../../parse/defaults.ts";
@@ -40,7 +41,7 @@ export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 
     context.setHeaderParam("user-agent", "weir");
     if (request.body !== undefined) {
       context.setHeaderParam("content-type", request.contentType ?? "application/json");
-      context.setBody(JSON.stringify(request.body));
+      context.setBody(printExactJson(request.body));
     }
     context.setSignal(signal);
     await authorize.apply(context);
@@ -141,10 +142,20 @@ async function* lines(response: ResponseContext, onData: () => void): AsyncGener
 
 function parse(text: string): Fields | undefined {
   try {
-    const value = JSON.parse(text) as unknown;
+    const value = read(text);
     return isFields(value) ? value : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** What is nested too deeply to keep its digits is refused for that later on. */
+function read(text: string): unknown {
+  try {
+    return parseExactJson(text);
+  } catch (error) {
+    if (error instanceof RangeError) return JSON.parse(text) as unknown;
+    throw error;
   }
 }
 
