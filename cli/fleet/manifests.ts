@@ -1,6 +1,5 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { printExactJson } from "../../model/exact-json.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import {
   cutYaml,
@@ -10,6 +9,7 @@ import {
   type ManifestFormat,
   type ManifestObject,
   manifestNames,
+  printYaml,
   readManifest,
   readManifestText,
 } from "../../operator/index.ts";
@@ -64,5 +64,5 @@ function toText(
 ): ManifestText {
   const text = document === undefined ? undefined : documents[document];
   const manifest = { ...fields, kind, metadata: { ...(fields.metadata as object), name } };
-  return text === undefined ? { manifest, where, text: printExactJson(fields), format: "json" } : { manifest, where, text, format };
+  return text === undefined ? { manifest, where, text: printYaml(fields), format: "yaml" } : { manifest, where, text, format };
 }
