@@ -44,6 +44,7 @@ interface Scene {
 }
 
 const IMAGE = "registry.example/filters/bench:1";
+const UNWATCHED = { steps: [{ percent: 100 }] };
 /** Bytes. Each chain that differs from the others is encoded with the modules in it. */
 const MODULE_SIZE = 1_024;
 /** The operator's own namespace, whose filters reach the proxies of every other. */
@@ -84,8 +85,8 @@ async function startScene(size: number): Promise<Scene> {
   for (let n = 0; n < size / IN_NAMESPACE; n++) {
     const namespace = `namespace-${n}`;
     for (let index = 0; index < 5; index++) {
-      source.apply(`wide-${index}`, { image: IMAGE, selector: everyone }, { namespace });
-      source.apply(`narrow-${index}`, { image: IMAGE, selector: group(index) }, { namespace });
+      source.apply(`wide-${index}`, { image: IMAGE, selector: everyone, rollout: UNWATCHED }, { namespace });
+      source.apply(`narrow-${index}`, { image: IMAGE, selector: group(index), rollout: UNWATCHED }, { namespace });
     }
     for (let p = 0; p < IN_NAMESPACE; p++) {
       proxies.connect(`proxy-${n}-${p}`, namespace, { app: namespace, group: `group-${p % GROUPS}` });
@@ -134,7 +135,7 @@ async function change(scene: Scene, turn: number, { name, namespace, selector, c
       if (filter === `${namespace}/${name}` && isDone && status.proxies?.updated === concerned(size)) resolve(performance.now());
     };
   });
-  source.apply(name, { image: IMAGE, selector, config: { turn } }, { namespace });
+  source.apply(name, { image: IMAGE, selector, config: { turn }, rollout: UNWATCHED }, { namespace });
   const statusAt = await done;
   await quiet(scene);
   const { user, system } = process.cpuUsage(cpu);

@@ -64,6 +64,8 @@ export interface Analysis {
 
 export interface RolloutPolicy {
   readonly steps: readonly RolloutStep[];
+  /** The spec names no steps: a revision goes to everyone at once and is watched for a while then. */
+  readonly isWatched: boolean;
   readonly progressDeadlineMs: number;
   readonly autoRollback: boolean;
   readonly analysis: Analysis;

@@ -1,41 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { WasmFilterSpec } from "../model/gen/wasmfilter.ts";
+import { live, type Second } from "./testing/live.ts";
 import { createWorld, specOf, type World } from "./testing/world.ts";
 
 const IMAGE = "registry.example/filters/add-header:1";
 const IDS = Array.from({ length: 8 }, (_, i) => `web-${i}`);
 const ROLLOUT = { steps: [{ percent: 25, hold: "30s" }, { percent: 100 }] };
-
-/** What a proxy does in one second; the defaults are a healthy one. */
-interface Second {
-  readonly requests?: number;
-  readonly errors?: number;
-  readonly ms?: number;
-  readonly vmFailures?: number;
-  /** True: it does not report. */
-  readonly mute?: boolean;
-}
-
-/** Lets `seconds` pass in which every proxy reports once a second, as Envoy does. */
-async function live(world: World, seconds: number, of: (id: string) => Second = () => ({})): Promise<void> {
-  for (let i = 0; i < seconds; i++) {
-    for (const { id, connected } of world.fleet.proxies()) {
-      const { requests = 20, errors = 0, ms = 10, vmFailures = 0, mute = false } = of(id);
-      const before = world.fleet.health(id);
-      if (!connected || mute) continue;
-      world.fleet.report(id, {
-        at: world.clock.now(),
-        requests: (before?.requests ?? 0) + requests,
-        errors5xx: (before?.errors5xx ?? 0) + errors,
-        latencySumMs: (before?.latencySumMs ?? 0) + requests * ms,
-        latencyCount: (before?.latencyCount ?? 0) + requests,
-        vmFailures: new Map([["default/f", (before?.vmFailures.get("default/f") ?? 0) + vmFailures]]),
-      });
-    }
-    await world.run(1_000);
-  }
-}
 
 async function underWay(more: Partial<WasmFilterSpec> = {}): Promise<{ world: World; first: string; second: string; wave: string[] }> {
   const world = createWorld();

@@ -275,7 +275,10 @@ test("a filter whose rollout fails takes no other one down that goes out at the 
     await world.start();
     for (const name of ["f", "g"] as const) {
       world.registry.push(image[name], `${name} v1`);
-      world.source.apply(name, specOf(image[name], { pullPolicy: "Always", interval: "5s", rollout: { autoRollback } }));
+      world.source.apply(
+        name,
+        specOf(image[name], { pullPolicy: "Always", interval: "5s", rollout: { steps: [{ percent: 100 }], autoRollback } }),
+      );
     }
     for (const id of IDS) world.fleet.connect(id);
     await world.run();

@@ -204,7 +204,7 @@ test("a spec that an uncaught error ended the server over twice is set aside; it
   await server.until(
     "the changed spec is tried",
     "late",
-    (filter) => condition(filter, "Ready").startsWith("True") && filter.status?.stableRevision === 2,
+    (filter) => condition(filter, "Ready").startsWith("True") && filter.status?.revision === 2,
   );
   t.diagnostic(`journal: ${await readFile(join(folder, "data/crashes.json"), "utf8")}`);
 });

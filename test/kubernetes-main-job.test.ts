@@ -91,6 +91,7 @@ spec:
   interval: 1s
   pullSecrets: [{name: regcred}]
   selector: {matchLabels: {app: web}}
+  rollout: {steps: [{percent: 100}]}  # not watched: a change is stable at once
 `;
 
 test("kubectl apply puts the filter into the proxy and kubectl shows which digest runs where", { timeout: 120_000 }, async () => {

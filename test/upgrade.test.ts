@@ -87,10 +87,11 @@ function conditionOf(filter: WasmFilter | undefined, type: string): string | und
 /** The check above is not blind: a spec that changes is a revision and a push, and one that changes back is the revision that was recorded. */
 async function assertStillAlive({ server, proxies }: Takeover, configure: (config: string | undefined) => Promise<void>): Promise<void> {
   await configure("other");
-  await server.until("another config to be revision 2", "defaults", ({ status }) => status?.stableRevision === 2);
+  const isServed = (filter: WasmFilter, revision: number) => filter.status?.revision === revision && conditionOf(filter, "Ready") === "True";
+  await server.until("another config to be revision 2", "defaults", (filter) => isServed(filter, 2));
   for (const { id, received } of proxies) assert.equal(received.length, 1, `pushed to ${id}`);
   await configure(undefined);
-  const back = await server.until("the old spec to be revision 1 again", "defaults", ({ status }) => status?.stableRevision === 1);
+  const back = await server.until("the old spec to be revision 1 again", "defaults", (filter) => isServed(filter, 1));
   assert.deepEqual(back.status?.history?.map(({ revision }) => revision).sort(), [1, 2]);
 }
 

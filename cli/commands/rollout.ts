@@ -98,6 +98,12 @@ function abortRequest(filter: WasmFilter): Steering {
   const revision = underWay(filter);
   if (!revision.ok) return revision;
   const stable = filter.status?.stableRevision;
+  if (stable === revision.value) {
+    return fail(
+      "NoEarlierRevision",
+      `revision ${stable} is the first: there is none to go back to; \`weir delete ${filter.metadata.name}\` takes it away`,
+    );
+  }
   const back = stable === undefined ? "there is no stable revision: the filter leaves every proxy" : `back to revision ${stable}`;
   return ok({
     annotations: { [ROLLOUT_ABORT]: `${revision.value}${underSpec(filter)}` },

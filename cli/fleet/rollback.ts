@@ -35,7 +35,8 @@ function previous(filter: WasmFilter, name: string, history: readonly WasmFilter
   }
   const current = filter.status.revision ?? Number.POSITIVE_INFINITY;
   const [item] = history
-    .filter(({ revision, result }) => revision < current && result === "Succeeded")
+    // One with a message did worse than what was before it.
+    .filter(({ revision, result, message }) => revision < current && result === "Succeeded" && message === undefined)
     .sort((a, b) => b.revision - a.revision);
   if (item === undefined) {
     const others = history

@@ -2,7 +2,7 @@ import { clip, oneLine } from "../../base/text.ts";
 import type { ProxyView } from "../../hub/index.ts";
 import { ROLLOUT_PAUSED } from "../../model/annotations.ts";
 import { shortDigest } from "../../model/digest.ts";
-import type { WasmFilter, WasmFilterSpecSelector } from "../../model/gen/wasmfilter.ts";
+import type { WasmFilter, WasmFilterSpecSelector, WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import type { Revision } from "../../model/revision.ts";
 import {
   askedSettings,
@@ -101,12 +101,23 @@ function setting(settings: PluginSettings, name: SettingName): string {
 
 function serving({ status }: WasmFilter): string {
   if (status?.digest === undefined) return status?.revision === undefined ? "nothing yet" : "no revision is stable yet";
-  const revision = status.stableRevision ?? status.revision;
-  return `revision ${revision ?? "?"}, digest ${shortDigest(status.digest)}, module ${shortDigest(status.wasmDigest)}`;
+  const revision = isWatched(status) ? status.revision : (status.stableRevision ?? status.revision);
+  return `revision ${revision ?? "?"}, digest ${shortDigest(status.digest)}, module ${shortDigest(status.wasmDigest)}${watched(status)}`;
+}
+
+/** True while every proxy runs the target and it is watched. */
+function isWatched({ rollout }: WasmFilterStatus): boolean {
+  return rollout?.watch !== undefined && rollout.holdTime !== undefined;
+}
+
+function watched(status: WasmFilterStatus): string {
+  if (!isWatched(status)) return "";
+  const { revision, stableRevision } = status;
+  return revision === stableRevision ? "; watched" : `; watched, and back to revision ${stableRevision} if it does worse`;
 }
 
 function target({ status }: WasmFilter): string[][] {
-  if (status?.revision === undefined || status.revision === status.stableRevision) return [];
+  if (status?.revision === undefined || status.revision === status.stableRevision || isWatched(status)) return [];
   const item = status.history?.find(({ revision }) => revision === status.revision);
   const digest = item === undefined ? "" : `, digest ${shortDigest(item.digest)}, module ${shortDigest(item.wasmDigest)}`;
   return [["Wanted", `revision ${status.revision}${digest}`]];

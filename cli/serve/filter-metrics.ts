@@ -24,7 +24,7 @@ export function registerFilterMetrics(registry: Registry, filters: () => readonl
   }
 }
 
-/** The first gauge of a registry is collected first: it fills all three, so that the filters are asked for once. */
+/** The first gauge of a registry is collected first: it fills them all, so that the filters are asked for once. */
 function registerFilters(registry: Registry, filters: () => readonly WasmFilter[]): void {
   const registers = [registry];
   const ready = new Gauge({
@@ -33,9 +33,15 @@ function registerFilters(registry: Registry, filters: () => readonly WasmFilter[
     registers,
     labelNames: FILTER,
     collect() {
-      for (const gauge of [ready, proxies, revisions]) gauge.reset();
+      for (const gauge of [ready, doubtful, proxies, revisions]) gauge.reset();
       for (const filter of filters()) observe(filter);
     },
+  });
+  const doubtful = new Gauge({
+    name: "weir_filter_watch_failed",
+    help: "1 when a filter's revision does worse than what was before it and stays, as there is none to go back to or spec.rollout.autoRollback is off.",
+    registers,
+    labelNames: FILTER,
   });
   const proxies = new Gauge({
     name: "weir_filter_proxies",
@@ -52,7 +58,9 @@ function registerFilters(registry: Registry, filters: () => readonly WasmFilter[
 
   function observe({ metadata: { namespace = "default", name }, status }: WasmFilter): void {
     const isReady = status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True");
+    const isDoubtful = status?.conditions?.some(({ reason }) => reason === "WatchFailed");
     ready.set({ namespace, name }, isReady ? 1 : 0);
+    doubtful.set({ namespace, name }, isDoubtful ? 1 : 0);
     for (const state of ["updated", "rejected", "pending"] as const) proxies.set({ namespace, name, state }, status?.proxies?.[state] ?? 0);
     if (status?.revision !== undefined) revisions.set({ namespace, name, which: "target" }, status.revision);
     if (status?.stableRevision !== undefined) revisions.set({ namespace, name, which: "stable" }, status.stableRevision);

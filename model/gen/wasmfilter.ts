@@ -109,7 +109,10 @@ export interface WasmFilterSpec {
   readonly env?: readonly WasmFilterSpecEnvItem[];
   /** Restricts what the module may call and which of its callbacks run. Absent: exactly what the module imports and exports. */
   readonly capabilities?: WasmFilterSpecCapabilities;
-  /** How a new revision moves through the proxies. Absent, it goes to all of them at once. */
+  /**
+   * How a new revision moves through the proxies. Without steps it goes to all of them at once, is watched for 15 s when every proxy runs
+   * it, and goes back to the revision before if it does worse.
+   */
   readonly rollout?: WasmFilterSpecRollout;
   /** How many past revisions are kept to roll back to. Default: 10. */
   readonly revisionHistoryLimit?: number;
@@ -204,9 +207,15 @@ export interface WasmFilterSpecCapabilities {
   readonly allow: readonly string[];
 }
 
-/** How a new revision moves through the proxies. Absent, it goes to all of them at once. */
+/**
+ * How a new revision moves through the proxies. Without steps it goes to all of them at once, is watched for 15 s when every proxy runs it,
+ * and goes back to the revision before if it does worse.
+ */
 export interface WasmFilterSpecRollout {
-  /** Waves, each with a larger share of the proxies than the one before; the last is 100 percent. Absent: one wave with all of them. */
+  /**
+   * Waves, each with a larger share of the proxies than the one before; the last is 100 percent. Absent: all of them at once, watched for
+   * 15 s from then on. One step of 100 percent: all at once, not watched.
+   */
   readonly steps?: readonly WasmFilterSpecRolloutStep[];
   /** How long a wave may take until all its proxies acknowledged, before the rollout counts as failed. Default: "10m". */
   readonly progressDeadline?: string;
@@ -328,8 +337,28 @@ export interface WasmFilterStatusRollout {
   readonly holdTime?: string;
   /** When the next wave starts at the earliest, while a wave is held. */
   readonly nextStepTime?: string;
+  /**
+   * Present while a revision that goes to every proxy at once is rolled out and watched. When the watch began, it says what its proxies had
+   * answered before.
+   */
+  readonly watch?: WasmFilterStatusRolloutWatch;
   /** What it waits for, or why it ended. */
   readonly message?: string;
+}
+
+/**
+ * Present while a revision that goes to every proxy at once is rolled out and watched. When the watch began, it says what its proxies had
+ * answered before.
+ */
+export interface WasmFilterStatusRolloutWatch {
+  /** Requests. */
+  readonly requests?: number;
+  /** Those with a 5xx response. */
+  readonly errors5xx?: number;
+  /** Milliseconds that the requests took, in all. */
+  readonly latencySumMs?: number;
+  /** Requests whose time was measured. */
+  readonly latencyCount?: number;
 }
 
 /** One revision. */

@@ -4,7 +4,8 @@ import { filterId } from "../../model/filter.ts";
 import type { Revision } from "../../model/revision.ts";
 import { type FilterRecord, revisionOf } from "../filter/record.ts";
 import type { Fault } from "../rollout/advance.ts";
-import { addTally, type GroupHealth, judge, noTally, type Tally, tallySince } from "../rollout/health.ts";
+import { addTally, judge, noTally, type Tally, tallySince } from "../rollout/health.ts";
+import { type Group, healthOf, newGroup } from "./group.ts";
 import { isLost, matchedProxies } from "./observe.ts";
 
 /** What is known of one proxy since it acknowledged the chain that it runs. */
@@ -15,6 +16,8 @@ interface Watched {
   since: number;
   /** The first report after that. An earlier one would count what happened under the chain before. */
   health: ProxyHealth | undefined;
+  /** The last report before. Without it the first one after counts as both. */
+  base: ProxyHealth | undefined;
   /** How often it came back as a new process while it was meant to run the target. */
   restarts: number;
   /** With what its workers hung in this rollout. `hungBefore`: since before it was given the target, whatever hangs now is not the target's. */
@@ -50,6 +53,8 @@ export interface WaveHealth {
   readonly at: number;
   /** How many of its proxies say that they report and have not since they took what they run: whether they are alive is not known. */
   readonly unheard: number;
+  /** What its proxies had counted when they took what they run; `undefined` while that is not known of all that report. */
+  readonly before: Tally | undefined;
 }
 
 /** Follows the health of proxies from the moment they acknowledge a chain. Kept in memory only: after a restart the comparison starts again. */
@@ -72,7 +77,13 @@ export interface HealthWatchOptions {
 /** A proxy that has been connected for this long without a report sends none. */
 const MUTE_AFTER_MS = 10_000;
 
-const UNHEARD: WaveHealth = { fault: undefined, heardUntil: Number.POSITIVE_INFINITY, unheard: 0, at: Number.POSITIVE_INFINITY };
+const UNHEARD: WaveHealth = {
+  fault: undefined,
+  heardUntil: Number.POSITIVE_INFINITY,
+  unheard: 0,
+  at: Number.POSITIVE_INFINITY,
+  before: undefined,
+};
 
 export function createHealthWatch(options: HealthWatchOptions): HealthWatch {
   return new ReportingHealthWatch(options);
@@ -119,6 +130,7 @@ class ReportingHealthWatch implements HealthWatch {
       chain,
       since,
       health: undefined,
+      base: undefined,
       restarts: 0,
       given: false,
       onStable: false,
@@ -133,7 +145,7 @@ class ReportingHealthWatch implements HealthWatch {
     if (proxy.connected && chain === undefined && watched.chain !== undefined && meant) watched.restarts++;
     if (watched.chain !== chain) {
       if (watched.onStable && health !== undefined) watched.past = addTally(watched.past, tallySince(watched.health ?? health, health));
-      Object.assign(watched, { chain, since, health: undefined });
+      Object.assign(watched, { chain, since, health: undefined, base: health !== undefined && health.at <= since ? health : undefined });
     }
     noteEnd(watched, proxy.endedAt);
     if (proxy.connected) watched.given = runs || meant;
@@ -158,7 +170,7 @@ class ReportingHealthWatch implements HealthWatch {
   }
 
   private account(group: Group, proxy: ProxyNode, watched: Watched, { id, demand, rollout }: FilterRecord): void {
-    const isFirst = demand !== undefined && rollout.stable === undefined;
+    const isFirst = demand !== undefined && (rollout.stable === undefined || rollout.stable === rollout.target);
     group.proxies++;
     group.restarts += watched.restarts;
     if (watched.hung === group.on) group.hung.push(proxy.id);
@@ -170,10 +182,11 @@ class ReportingHealthWatch implements HealthWatch {
     const mute = health === undefined && this.options.clock.now() - proxy.since >= MUTE_AFTER_MS;
     const heard = health !== undefined && watched.health !== undefined && health.at > watched.health.at ? health.at : watched.since;
     if (proxy.connected && !mute) group.heardUntil = Math.min(group.heardUntil, heard);
+    if (health !== undefined && watched.health === undefined) group.uncounted++;
     if (health === undefined || watched.health === undefined || hasStandIn(proxy)) return;
     group.tally = addTally(group.tally, tallySince(watched.health, health));
     // What it counted before a filter that must be there was there first are the 503s of the placeholder.
-    if (!isFirst) group.before = addTally(group.before, watched.health);
+    if (!isFirst) group.before = addTally(group.before, watched.base ?? watched.health);
     const failures = Math.max(0, (health.vmFailures.get(id) ?? 0) - (watched.health.vmFailures.get(id) ?? 0));
     group.vmFailures += failures;
     if (failures > group.worstFailures) Object.assign(group, { worst: proxy.id, worstFailures: failures });
@@ -190,6 +203,10 @@ class ReportingHealthWatch implements HealthWatch {
       known.set(proxy.key, watched);
       const failed = watched.restarts > 0 || watched.hung === "target" || watched.ended === "target";
       const inWave = proxy.connected ? runs || failed : watched.given;
+      if (!inWave && runsOther(slot, record)) {
+        watched.onStable = false;
+        continue;
+      }
       stable.tally = addTally(stable.tally, watched.past);
       const others = this.othersUnproven(record, proxy.slots);
       watched.onStable = !runs && others.length === 0 && !hasStandIn(proxy);
@@ -201,7 +218,9 @@ class ReportingHealthWatch implements HealthWatch {
     }
     const heardUntil = Math.min(wave.heardUntil, mixed.heardUntil);
     const unheard = wave.unheard + mixed.unheard;
-    return { fault: this.judgeGroups(wave, stable, mixed, record, rivals), heardUntil, unheard, at };
+    const isCounted = wave.proxies + mixed.proxies > 0 && wave.uncounted + mixed.uncounted === 0;
+    const before = isCounted ? addTally(wave.before, mixed.before) : undefined;
+    return { fault: this.judgeGroups(wave, stable, mixed, record, rivals), heardUntil, unheard, at, before };
   }
 
   /**
@@ -210,10 +229,12 @@ class ReportingHealthWatch implements HealthWatch {
    */
   private judgeGroups(wave: Group, stable: Group, mixed: Group, record: FilterRecord, rivals: ReadonlySet<FilterRecord>) {
     const analysis = record.filter?.rollout.analysis;
+    // Counted before the watch began: an operator that started since, or another target, does not count what came after as before.
+    const before = record.rollout.watch?.before;
     if (analysis === undefined || wave.proxies + mixed.proxies === 0) return undefined;
-    const own = wave.proxies === 0 ? undefined : judge(healthOf(wave), healthOf(stable), wave.before, analysis);
+    const own = wave.proxies === 0 ? undefined : judge(healthOf(wave), healthOf(stable), before ?? wave.before, analysis);
     if (own !== undefined || mixed.proxies === 0) return own;
-    const shared = judge(healthOf(mixed), healthOf(stable), mixed.before, analysis);
+    const shared = judge(healthOf(mixed), healthOf(stable), before ?? mixed.before, analysis);
     if (shared === undefined || shared.reason === "VmFailed") return shared;
     const isLast = [...rivals].every((rival) => isEarlier(rival, record));
     if (!isLast || wave.tally.requests >= analysis.minRequests) return undefined;
@@ -225,6 +246,13 @@ class ReportingHealthWatch implements HealthWatch {
 /** True while a placeholder answers 503 in some filter's place: what it counts says nothing about filters. */
 function hasStandIn({ slots }: ProxyNode): boolean {
   return [...slots.values()].some(({ running }) => running?.some(({ isPlaceholder }) => isPlaceholder) === true);
+}
+
+/** True while it runs a revision of this filter that is neither the target nor stable: a target that was replaced says nothing about either. */
+function runsOther(slot: SlotDelivery | undefined, record: FilterRecord): boolean {
+  const stable = revisionOf(record, record.rollout.stable)?.hash;
+  const running = slot?.running?.find(({ filter, isPlaceholder }) => filterId(filter) === record.id && isPlaceholder !== true);
+  return running !== undefined && running.hash !== stable;
 }
 
 /** What a proxy hung with stays known when it comes back as a new process: a watchdog may end it within seconds. */
@@ -252,46 +280,4 @@ function noteEnd(watched: Watched, endedAt: number | undefined): void {
 function isEarlier(a: FilterRecord, b: FilterRecord): boolean {
   const [x, y] = [a.rollout.startedAt, b.rollout.startedAt];
   return x === y ? a.id < b.id : x < y;
-}
-
-interface Group extends Omit<GroupHealth, keyof typeof noTally> {
-  /** What its proxies run. */
-  readonly on: "target" | "stable";
-  tally: typeof noTally;
-  /** Counters of its proxies when they took up what they run. */
-  before: typeof noTally;
-  proxies: number;
-  restarts: number;
-  readonly vanished: string[];
-  readonly hung: string[];
-  readonly ended: string[];
-  unheard: number;
-  readonly restarted: string[];
-  vmFailures: number;
-  worst: string | undefined;
-  worstFailures: number;
-  heardUntil: number;
-}
-
-function newGroup(on: Group["on"]): Group {
-  return {
-    on,
-    tally: noTally,
-    before: noTally,
-    proxies: 0,
-    restarts: 0,
-    vanished: [],
-    hung: [],
-    ended: [],
-    unheard: 0,
-    restarted: [],
-    vmFailures: 0,
-    worst: undefined,
-    worstFailures: 0,
-    heardUntil: Number.POSITIVE_INFINITY,
-  };
-}
-
-function healthOf({ tally, proxies, restarts, vanished, restarted, hung, ended, vmFailures, worst }: Group): GroupHealth {
-  return { ...tally, proxies, restarts, vanished, restarted, hung, ended, vmFailures, worst };
 }

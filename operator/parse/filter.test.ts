@@ -115,6 +115,7 @@ describe("what a spec becomes", () => {
       selector: { matchLabels: {}, matchExpressions: [] },
       rollout: {
         steps: [{ percent: 100, holdMs: 0, pause: false }],
+        isWatched: true,
         progressDeadlineMs: 600_000,
         autoRollback: true,
         analysis: { minRequests: 50, max5xxRisePercent: 5, maxLatencyRatio: 3 },

@@ -113,7 +113,7 @@ function toSelector({ selector }: WasmFilterSpec): LabelSelector {
   };
 }
 
-/** Without `spec.rollout` there is one wave with every proxy. The other settings are the schema's defaults in that case too. */
+/** Without `steps` there is one wave with every proxy, which is watched then. The other settings are the schema's defaults in that case too. */
 function toRollout(given: WasmFilterSpecRollout | undefined): RolloutPolicy {
   const schema = wasmFilterSchema().properties?.spec?.properties?.rollout ?? {};
   const { steps, progressDeadline, autoRollback, analysis } = withDefaults(schema, given ?? {}) as WasmFilterSpecRollout;
@@ -123,6 +123,7 @@ function toRollout(given: WasmFilterSpecRollout | undefined): RolloutPolicy {
       holdMs: milliseconds(hold),
       pause: pause ?? false,
     })),
+    isWatched: steps === undefined,
     progressDeadlineMs: milliseconds(progressDeadline),
     autoRollback: autoRollback ?? true,
     analysis: {

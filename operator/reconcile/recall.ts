@@ -1,6 +1,7 @@
 import type { Requeue } from "../../base/work-queue.ts";
 import type { Log } from "../../model/log.ts";
 import type { FilterRecord } from "../filter/record.ts";
+import { isInForce } from "../rollout/state.ts";
 import { type ProvideDeps, provide } from "../serve/deliverable.ts";
 import type { Source } from "../source/source.ts";
 import { rolloutFrom } from "../status/status.ts";
@@ -23,8 +24,8 @@ export async function recall(record: FilterRecord, deps: RecallDeps): Promise<Re
   const rollout = rolloutFrom(record.object.status, revisions);
   const find = (number: number | undefined) => revisions.find((revision) => revision.number === number);
   const isStableReady = await provide(record, find(rollout.stable), "store", deps);
-  if (rollout.phase === "Progressing") await provide(record, find(rollout.target), "store", deps);
+  const isTargetReady = rollout.phase === "Progressing" && (await provide(record, find(rollout.target), "store", deps));
   record.recall(revisions, rewritten, rollout);
-  if (isStableReady) record.pass();
+  if (isInForce(rollout) ? isTargetReady : isStableReady) record.pass();
   return {};
 }

@@ -28,6 +28,8 @@ const RESTING_MS = 1_000;
 const UNHEARD_MS = 30_000;
 /** The same for each proxy of all rollouts under way: watching takes a fraction of the time, however many there are. */
 const WATCH_MS_PER_WATCHED = 0.025;
+/** The same for each of these rollouts itself. */
+const WATCH_MS_PER_ROLLOUT = 0.5;
 /** Longest age of what is known of a wave's health, in milliseconds. */
 const LONGEST_REST_MS = 1_000;
 /** How long a step back waits for its status to be written. */
@@ -36,6 +38,7 @@ const STEP_BACK_MS = 250;
 /** In force while no spec of the filter parses: its rollout stays where it is, and a fault still takes it back. */
 const NO_POLICY: RolloutPolicy = {
   steps: [],
+  isWatched: false,
   progressDeadlineMs: Number.POSITIVE_INFINITY,
   autoRollback: true,
   analysis: { minRequests: 50, max5xxRisePercent: 5, maxLatencyRatio: 3 },
@@ -95,7 +98,7 @@ class WrittenRollOut implements RollOut {
   }
 
   private watchPaceMs(): number {
-    return this.watchedProxies * WATCH_MS_PER_WATCHED;
+    return this.watchedProxies * WATCH_MS_PER_WATCHED + this.watched.size * WATCH_MS_PER_ROLLOUT;
   }
 
   /** A wave that is complete is about to go on: it is judged by what is known now. */
@@ -113,7 +116,7 @@ class WrittenRollOut implements RollOut {
     else this.watched.set(record, proxies);
   }
 
-  private next({ record, now, sighting }: Turn, { fault, heardUntil, unheard }: WaveHealth): Advance {
+  private next({ record, now, sighting }: Turn, { fault, before, heardUntil, unheard }: WaveHealth): Advance {
     const { filter, candidate } = record;
     const policy = filter?.rollout ?? NO_POLICY;
     const isFrozen = filter === undefined || filter.suspend;
@@ -134,6 +137,7 @@ class WrittenRollOut implements RollOut {
       outstanding: sighting.outstanding + unheard,
       heardUntil,
       fault: rejected ?? fault,
+      before,
       promote: wishes.promote,
       abort: wishes.abort,
       paused: wishes.paused || isFrozen,
@@ -176,8 +180,8 @@ class WrittenRollOut implements RollOut {
 }
 
 function isSameStep(a: RolloutState, b: RolloutState): boolean {
-  const isHeld = (state: RolloutState) => state.heldSince !== undefined;
-  return a.phase === b.phase && a.target === b.target && a.step === b.step && isHeld(a) === isHeld(b);
+  const known = ({ heldSince, watch }: RolloutState) => `${heldSince !== undefined} ${watch?.before !== undefined}`;
+  return a.phase === b.phase && a.target === b.target && a.step === b.step && known(a) === known(b);
 }
 
 function goesForward(before: RolloutState, after: RolloutState): boolean {

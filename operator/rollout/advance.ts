@@ -1,6 +1,8 @@
 import type { RolloutPolicy, RolloutStep } from "../../model/filter.ts";
 import type { FilterEvent } from "../source/source.ts";
-import type { Outcome, RolloutState } from "./state.ts";
+import type { Tally } from "./health.ts";
+import { isInForce, type Outcome, type RolloutState } from "./state.ts";
+import { inForce, isDoubtful, isFirst, isStayed, mayFail, stays, WATCHED } from "./watch.ts";
 import { EVERYONE, threshold, type WaveOrder } from "./wave.ts";
 
 /** A fault that speaks against the target: a rejection, a proxy that hangs, ended or vanished, failing VMs, a rise of errors. */
@@ -26,6 +28,8 @@ export interface Observation {
   /** Up to when the wave's proxies have reported how they fare; infinite when none of them reports. */
   readonly heardUntil: number;
   readonly fault: Fault | undefined;
+  /** What the wave's proxies had answered when they took the target, in all; `undefined` while that is not known. */
+  readonly before: Tally | undefined;
   readonly paused: boolean;
   /** A person's permission for this revision to leave this step (1-based) and those before it without waiting for hold or pause. */
   readonly promote: { readonly revision: number; readonly step: number } | undefined;
@@ -48,8 +52,8 @@ const LEAST_WATCH_MS = 10_000;
 /** How long after a hold the last reports of its proxies are waited for. Envoy sends one a second, a little later after a reconnect. */
 const LAST_REPORTS_MS = 15_000;
 
-function stepOf(policy: RolloutPolicy, index: number): RolloutStep {
-  return policy.steps[index] ?? ALL_AT_ONCE;
+function stepOf(policy: RolloutPolicy, { watch, step }: Pick<RolloutState, "watch" | "step">): RolloutStep {
+  return watch === undefined ? (policy.steps[step] ?? ALL_AT_ONCE) : WATCHED;
 }
 
 export function stepCount(policy: RolloutPolicy): number {
@@ -73,19 +77,20 @@ export function retarget(
   const outcome = state.outcomes.get(revision);
   const failedBefore = outcome?.result === "RolledBack" || outcome?.result === "Rejected";
   if (failedBefore && outcome.generation === seen.generation) return state.target === revision ? state : failedAgain(state, revision);
-  if (state.target === revision && !failedBefore) return state;
-  const proven = outcome?.result === "Succeeded";
+  if (state.target === revision && !failedBefore) return reconsidered(state, seen);
+  const proven = outcome?.result === "Succeeded" && !isDoubtful(outcome);
+  const watch = policy.isWatched && !proven ? { before: isFirst(state) ? undefined : state.watch?.before } : undefined;
   const step = proven ? stepCount(policy) - 1 : 0;
   const reach = proven ? EVERYONE : reachOf(policy, step, ORDER, seen, 0);
   // A wave cut out of a part of the fleet would not be the share that was asked for.
   if (!seen.settled && reach !== EVERYONE && revision !== state.stable) return state;
   const outcomes = new Map(state.outcomes);
-  if (state.phase === "Progressing" && state.target !== undefined) {
+  if (state.phase === "Progressing" && state.target !== undefined && !isFirst(state)) {
     const message = `replaced by revision ${revision} before it had reached every proxy`;
     outcomes.set(state.target, { result: "Superseded", message, generation: seen.generation, at: seen.now });
   }
   if (revision === state.stable)
-    return { ...state, phase: "Succeeded", target: revision, threshold: EVERYONE, heldSince: undefined, outcomes };
+    return { ...state, phase: "Succeeded", target: revision, threshold: EVERYONE, heldSince: undefined, watch: undefined, outcomes };
   outcomes.set(revision, { result: "Progressing", message: "", generation: seen.generation, at: seen.now });
   return {
     phase: "Progressing",
@@ -97,7 +102,18 @@ export function retarget(
     startedAt: seen.now,
     stepAt: seen.now,
     heldSince: undefined,
+    watch,
     outcomes,
+  };
+}
+
+/** The spec changed and asks for the target all the same: what spoke against it is known. */
+function reconsidered(state: RolloutState, { generation }: Pick<Observation, "generation">): RolloutState {
+  const outcome = state.outcomes.get(state.target ?? 0);
+  if (state.phase !== "Succeeded" || !isDoubtful(outcome) || outcome?.generation === generation) return state;
+  return {
+    ...state,
+    outcomes: withOutcome(state, state.target ?? 0, { result: "Succeeded", message: "", generation, at: outcome?.at ?? 0 }),
   };
 }
 
@@ -109,13 +125,19 @@ function reachOf(
   { positions }: Pick<Observation, "positions">,
   atLeast: number,
 ): number {
-  const { percent } = stepOf(policy, step);
+  const { percent } = policy.steps[step] ?? ALL_AT_ONCE;
   return percent >= 100 ? EVERYONE : threshold(percent, positions(order), atLeast);
 }
 
 /** The spec asks for a revision that is known to fail: remember it as the target, serve stable. */
 function failedAgain(state: RolloutState, revision: number): RolloutState {
-  return { ...state, target: revision, phase: state.stable === undefined ? "Rejected" : "RolledBack", heldSince: undefined };
+  return {
+    ...state,
+    target: revision,
+    phase: state.stable === undefined ? "Rejected" : "RolledBack",
+    heldSince: undefined,
+    watch: undefined,
+  };
 }
 
 /** Moves a rollout by at most one transition. Pure: the same state and observation give the same answer. See docs/rollout.md for the states. */
@@ -124,19 +146,38 @@ export function advance(before: RolloutState, policy: RolloutPolicy, seen: Obser
   const state = withoutFuture(before, seen.now);
   const failure = failureOf(state, policy, seen);
   if (failure !== undefined) return fail(state, failure, seen);
+  if (seen.fault !== undefined && isStayed(state, policy)) return succeed(state, seen, stays(state, seen.fault));
   if (!seen.settled) return stay(state);
   const waiting = seen.outstanding > 0;
   if (waiting && state.heldSince === undefined) return stay(state, later(deadlineOf(state, policy, seen.watchedSince), seen.now));
-  const held: RolloutState = state.heldSince === undefined ? { ...state, heldSince: seen.now } : state;
-  const step = stepOf(policy, state.step);
+  const held: RolloutState = state.heldSince === undefined ? hold(state, seen) : withBefore(state, seen);
+  const step = stepOf(policy, state);
   const promoted = seen.promote !== undefined && seen.promote.revision === state.target && state.step < seen.promote.step;
-  if (seen.paused || (step.pause === true && !promoted)) return stay(held);
-  const until = promoted ? seen.now : holdEnd(held, step, seen.watchedSince);
-  if (seen.now < until) return stay(held, until);
+  const begins = state.heldSince === undefined && held.watch !== undefined ? [inForce(held, seen)] : [];
+  if (seen.paused || (step.pause === true && !promoted)) return { ...stay(held), events: begins };
+  const isAlone = held.watch !== undefined && seen.present() === 0;
+  const until = promoted || isAlone ? seen.now : holdEnd(held, step, seen.watchedSince);
+  if (seen.now < until) return { ...stay(held, until), events: begins };
   const unheard = !promoted && step.holdMs > 0 && seen.heardUntil < until;
   if (unheard && seen.now < until + LAST_REPORTS_MS) return stay(held, until + LAST_REPORTS_MS);
-  if (waiting) return stay(held, later(deadlineOf(held, policy, seen.watchedSince), seen.now));
-  return state.step + 1 < stepCount(policy) ? nextWave(held, policy, seen) : succeed(held, seen);
+  // Whoever came during a watch does not prolong it.
+  if (waiting && held.watch === undefined) return stay(held, later(deadlineOf(held, policy, seen.watchedSince), seen.now));
+  return held.watch === undefined && state.step + 1 < stepCount(policy) ? nextWave(held, policy, seen) : succeed(held, seen);
+}
+
+/** Notes what a watched target is held against, once that is known. */
+function withBefore(state: RolloutState, { before }: Pick<Observation, "before">): RolloutState {
+  const isKnown = state.watch === undefined || state.watch.before !== undefined || before === undefined;
+  return isKnown ? state : { ...state, watch: { before } };
+}
+
+/** Every proxy of the wave has the target. A first revision that is in force is what later ones go back to. */
+function hold(state: RolloutState, { now, before, generation }: Observation): RolloutState {
+  const { watch, target, stable } = state;
+  if (watch === undefined || target === undefined) return { ...state, heldSince: now };
+  const held = withBefore({ ...state, heldSince: now }, { before });
+  if (stable !== undefined) return held;
+  return { ...held, stable: target, outcomes: withOutcome(held, target, { result: "Succeeded", message: "", generation, at: now }) };
 }
 
 function stay(state: RolloutState, wakeAt?: number): Advance {
@@ -163,15 +204,21 @@ function holdEnd(state: RolloutState, { holdMs }: RolloutStep, watchedSince: num
  * or were lost since), after its hold. Time without a running operator does not count.
  */
 export function deadlineOf(state: RolloutState, policy: RolloutPolicy, watchedSince: number): number {
-  const from = state.heldSince === undefined ? state.stepAt : holdEnd(state, stepOf(policy, state.step), watchedSince);
+  const from = state.heldSince === undefined ? state.stepAt : holdEnd(state, stepOf(policy, state), watchedSince);
   return Math.max(from, watchedSince) + policy.progressDeadlineMs;
 }
 
 function failureOf(state: RolloutState, policy: RolloutPolicy, seen: Observation): { reason: string; message: string } | undefined {
-  if (seen.abort === state.target) return { reason: "Aborted", message: "aborted by hand" };
+  if (seen.abort === state.target && !isFirst(state)) return { reason: "Aborted", message: "aborted by hand" };
   if (!policy.autoRollback) return undefined;
-  if (seen.fault !== undefined) return seen.fault;
-  if (seen.settled && !seen.paused && seen.outstanding > 0 && seen.now >= deadlineOf(state, policy, seen.watchedSince)) {
+  if (seen.fault !== undefined && mayFail(state, seen.fault)) return seen.fault;
+  if (
+    seen.settled &&
+    !seen.paused &&
+    !isInForce(state) &&
+    seen.outstanding > 0 &&
+    seen.now >= deadlineOf(state, policy, seen.watchedSince)
+  ) {
     const message = `${seen.outstanding} proxies had not acknowledged, or not reported since, within the progress deadline of ${policy.progressDeadlineMs / 1000} s`;
     return { reason: "ProgressDeadlineExceeded", message };
   }
@@ -187,7 +234,7 @@ function fail(state: RolloutState, failure: { reason: string; message: string },
   const outcomes = withOutcome(state, target, { result, message, generation: seen.generation, at: seen.now });
   const where = rolledBack ? `back to revision ${stable}` : "no earlier revision to go back to: the filter is out of every chain";
   return {
-    state: { ...state, phase: result, heldSince: undefined, outcomes },
+    state: { ...state, phase: result, heldSince: undefined, watch: undefined, outcomes },
     events: [{ type: "Warning", reason: result, message: `revision ${target} failed, ${where}: ${message}` }],
     wakeAt: undefined,
   };
@@ -202,12 +249,13 @@ function nextWave(state: RolloutState, policy: RolloutPolicy, seen: Observation)
     stepAt: seen.now,
     heldSince: undefined,
   };
-  const passed = `revision ${state.target}: wave ${index} of ${stepCount(policy)} passed (${stepOf(policy, state.step).percent}%)`;
+  const passed = `revision ${state.target}: wave ${index} of ${stepCount(policy)} passed (${stepOf(policy, state).percent}%)`;
   return { state: next, events: [{ type: "Normal", reason: "WavePassed", message: passed }, waveStarted(next, policy)], wakeAt: undefined };
 }
 
-function waveStarted({ target, step }: RolloutState, policy: RolloutPolicy): FilterEvent {
-  const message = `revision ${target}: wave ${step + 1} of ${stepCount(policy)} started (${stepOf(policy, step).percent}%)`;
+function waveStarted(state: RolloutState, policy: RolloutPolicy): FilterEvent {
+  const { target, step } = state;
+  const message = `revision ${target}: wave ${step + 1} of ${stepCount(policy)} started (${stepOf(policy, state).percent}%)`;
   return { type: "Normal", reason: "WaveStarted", message };
 }
 
@@ -220,13 +268,16 @@ export function startEvents(before: RolloutState, after: RolloutState, policy: R
   return stepCount(policy) === 1 || proven !== "" ? [started] : [started, waveStarted(after, policy)];
 }
 
-function succeed(state: RolloutState, seen: Observation): Advance {
+/** `told`: what speaks against the target, which stays all the same. */
+function succeed(state: RolloutState, seen: Observation, told?: { readonly message: string; readonly event: FilterEvent }): Advance {
   const target = state.target;
   if (target === undefined) return stay(state);
-  const outcomes = withOutcome(state, target, { result: "Succeeded", message: "", generation: seen.generation, at: seen.now });
+  const message = told?.message ?? "";
+  const outcomes = withOutcome(state, target, { result: "Succeeded", message, generation: seen.generation, at: seen.now });
+  const all = `revision ${target} runs on every connected proxy (${seen.present()})`;
   return {
-    state: { ...state, phase: "Succeeded", stable: target, threshold: EVERYONE, outcomes },
-    events: [{ type: "Normal", reason: "Succeeded", message: `revision ${target} runs on every connected proxy (${seen.present()})` }],
+    state: { ...state, phase: "Succeeded", stable: target, threshold: EVERYONE, watch: undefined, outcomes },
+    events: [told?.event ?? { type: "Normal", reason: "Succeeded", message: all }],
     wakeAt: undefined,
   };
 }

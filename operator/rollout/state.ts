@@ -1,4 +1,5 @@
 import type { RevisionResult } from "../../model/revision.ts";
+import type { Tally } from "./health.ts";
 import type { WaveOrder } from "./wave.ts";
 
 /**
@@ -21,6 +22,12 @@ export interface Outcome {
   readonly at: number;
 }
 
+/** A target that goes to everyone at once is watched from the moment that every proxy runs it. */
+export interface Watch {
+  /** What its proxies answered on stable before; `undefined` until it is in force. */
+  readonly before: Tally | undefined;
+}
+
 /** All that has to survive a restart. Kept in the filter's status; times in milliseconds since the epoch. */
 export interface RolloutState {
   readonly phase: Phase;
@@ -38,8 +45,15 @@ export interface RolloutState {
   readonly stepAt: number;
   /** When every proxy of the wave had acknowledged; the hold counts from here. */
   readonly heldSince: number | undefined;
+  /** `undefined`: the target goes by the policy's steps, or is proven. Only while `Progressing`. */
+  readonly watch: Watch | undefined;
   /** Revision number -> what became of it. */
   readonly outcomes: ReadonlyMap<number, Outcome>;
+}
+
+/** True while every proxy runs the target and it is watched: stable is what it may go back to. */
+export function isInForce({ phase, watch, heldSince }: RolloutState): boolean {
+  return phase === "Progressing" && watch !== undefined && heldSince !== undefined;
 }
 
 export const idle: RolloutState = {
@@ -52,6 +66,7 @@ export const idle: RolloutState = {
   startedAt: 0,
   stepAt: 0,
   heldSince: undefined,
+  watch: undefined,
   outcomes: new Map(),
 };
 

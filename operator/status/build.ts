@@ -7,7 +7,7 @@ import type { Counts } from "../fleet/counts.ts";
 import type { Observer } from "../fleet/observe.ts";
 import type { Settling } from "../reconcile/settling.ts";
 import { deadlineOf, stepCount } from "../rollout/advance.ts";
-import type { RolloutState } from "../rollout/state.ts";
+import { isInForce, type RolloutState } from "../rollout/state.ts";
 import { statusOf } from "./status.ts";
 
 export interface StatusDeps {
@@ -20,6 +20,7 @@ export interface StatusDeps {
 /** In force while no spec of the filter parses. */
 const NO_POLICY: RolloutPolicy = {
   steps: [],
+  isWatched: false,
   progressDeadlineMs: 0,
   autoRollback: true,
   analysis: { minRequests: 0, max5xxRisePercent: 100, maxLatencyRatio: Number.POSITIVE_INFINITY },
@@ -45,7 +46,7 @@ export function buildStatus(record: FilterRecord, rollout: RolloutState, deps: S
     measurements: record.measurements,
     rollout: { ...rollout, step: Math.min(rollout.step, stepCount(policy) - 1) },
     target: revisionOf(record, rollout.target),
-    stable: revisionOf(record, rollout.stable),
+    served: revisionOf(record, isInForce(rollout) ? rollout.target : rollout.stable),
     hung: seen.hung,
     standIns: seen.standIns,
     isDemanded: record.demand !== undefined && (record.demand.fromTheStart || rollout.phase !== "Idle"),

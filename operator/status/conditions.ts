@@ -8,7 +8,8 @@ import { MISSING } from "../filter/demand.ts";
 import { lastingFrom, type Resolution, type Trouble } from "../filter/facts.ts";
 import { CONDITIONS, conditionOf, orderOf, STAGE_CONDITIONS, STEPS } from "../filter/steps.ts";
 import type { Counts } from "../fleet/counts.ts";
-import type { RolloutState } from "../rollout/state.ts";
+import { isInForce, type RolloutState } from "../rollout/state.ts";
+import { isDoubtful, isFirst } from "../rollout/watch.ts";
 
 /** Everything the conditions are decided from. */
 export interface Facts {
@@ -21,7 +22,8 @@ export interface Facts {
   readonly measurements: Measurements | undefined;
   readonly rollout: RolloutState;
   readonly target: Revision | undefined;
-  readonly stable: Revision | undefined;
+  /** What proxies are on: stable, or the target when every proxy runs it. */
+  readonly served: Revision | undefined;
   readonly counts: Counts;
   /** False right after a start, while no proxy of the filter answered and some may be on their way. */
   readonly isHeard: boolean;
@@ -38,6 +40,8 @@ export interface Facts {
 
 /** Characters of a failure's message. Every problem of a spec fits; what a stranger wrote into a name must not make the status too large to be written. */
 const LONGEST_MESSAGE = 8_192;
+
+const WATCHING = "Watching";
 
 interface Verdict {
   readonly status: Condition["status"];
@@ -63,7 +67,7 @@ function passed({ resolution }: Facts, type: ConditionType): boolean | undefined
 function stopped(facts: Facts, type: ConditionType): Verdict {
   const { resolution } = facts;
   if (resolution.state === "pending" && facts.suspended) {
-    const serving = facts.stable === undefined ? "nothing is served" : `revision ${facts.stable.number} keeps serving`;
+    const serving = facts.served === undefined ? "nothing is served" : `revision ${facts.served.number} keeps serving`;
     return { status: "Unknown", reason: "Suspended", message: `spec.suspend is true: changes wait, ${serving}` };
   }
   if (resolution.state !== "failed" || conditionOf(resolution.stage) !== type) {
@@ -72,7 +76,7 @@ function stopped(facts: Facts, type: ConditionType): Verdict {
   const { reason, retryable } = resolution.error;
   const message = clip(resolution.error.message.replace(/\.$/, ""), LONGEST_MESSAGE);
   const passing = retryable && resolution.heldOver;
-  const serving = facts.stable === undefined ? "" : `; revision ${facts.stable.number} keeps serving`;
+  const serving = facts.served === undefined ? "" : `; revision ${facts.served.number} keeps serving`;
   const retry = retryable
     ? "; tried again with backoff"
     : resolution.stage === "resolve"
@@ -119,10 +123,10 @@ function standingIn({ standIns, counts }: Facts): string {
 }
 
 function programmed(facts: Facts): Verdict {
-  const { counts, isHeard, hung, stable, rollout, target } = facts;
+  const { counts, isHeard, hung, served, rollout, target } = facts;
   const closed = facts.standIns === 0 ? "" : `; ${standingIn(facts)}`;
   const { matched, updated, rejected, pending } = counts;
-  if (target === undefined || (stable === undefined && rollout.phase === "Rejected")) {
+  if (target === undefined || (served === undefined && rollout.phase === "Rejected")) {
     if (!facts.isDemanded) return { status: "False", reason: "NothingToServe", message: "no revision can be served" };
     return { status: "False", reason: MISSING, message: `no revision can be served; ${standingIn(facts)}` };
   }
@@ -155,6 +159,8 @@ function programmed(facts: Facts): Verdict {
 
 function progressing({ rollout, deadlineExceeded, paused, suspended }: Facts): Verdict {
   if (rollout.phase !== "Progressing") {
+    const doubt = doubtOf(rollout);
+    if (doubt !== undefined) return { status: "False", reason: "WatchFailed", message: doubt, lasts: true };
     const reason = rollout.phase === "Succeeded" ? "Complete" : rollout.phase === "Idle" ? "NoRevision" : rollout.phase;
     const message = rollout.phase === "Succeeded" ? `revision ${rollout.target} reached every wave` : "no rollout is under way";
     return { status: "False", reason, message };
@@ -166,7 +172,18 @@ function progressing({ rollout, deadlineExceeded, paused, suspended }: Facts): V
   const wave = `revision ${rollout.target}, wave ${rollout.step + 1}`;
   if (suspended) return { status: "Unknown", reason: "Suspended", message: `${wave}, suspended` };
   if (paused) return { status: "Unknown", reason: "Paused", message: `${wave}, paused` };
+  if (isInForce(rollout)) {
+    const back = isFirst(rollout) ? "there is no earlier one to go back to" : `revision ${rollout.stable} comes back if it is worse`;
+    return { status: "True", reason: WATCHING, message: `revision ${rollout.target} is in force and watched; ${back}` };
+  }
   return { status: "True", reason: rollout.heldSince === undefined ? "WaveInProgress" : "WaveHolding", message: wave };
+}
+
+/** What speaks against the revision that serves. */
+function doubtOf({ phase, target, outcomes }: RolloutState): string | undefined {
+  const outcome = outcomes.get(target ?? 0);
+  if (phase !== "Succeeded" || !isDoubtful(outcome)) return undefined;
+  return `revision ${target} is worse than before and stays: ${outcome?.message}`;
 }
 
 function rolledBack({ rollout }: Facts): Verdict {
@@ -192,13 +209,14 @@ function ready(facts: Facts, verdicts: Verdicts): Verdict {
   const back = verdicts.get("RolledBack");
   if (back?.status === "True") return blocked({ ...back, reason: facts.rollout.phase });
   const [done, progress] = [verdicts.get("Programmed"), verdicts.get("Progressing")];
-  if (facts.rollout.phase === "Progressing") {
+  if (facts.rollout.phase === "Progressing" && !isInForce(facts.rollout)) {
     const message = `${progress?.message ?? ""}: ${done?.message ?? ""}`;
     return { status: "False", reason: progress?.reason ?? "Progressing", message, lasts: progress?.lasts === true };
   }
   if (done !== undefined && done.status !== "True") return blocked(done);
-  const digest = shortDigest(facts.stable?.digest);
-  return { status: "True", reason: "Ready", message: `revision ${facts.stable?.number ?? "?"} (${digest}): ${done?.message ?? ""}` };
+  if (doubtOf(facts.rollout) !== undefined && progress !== undefined) return blocked(progress);
+  const digest = shortDigest(facts.served?.digest);
+  return { status: "True", reason: "Ready", message: `revision ${facts.served?.number ?? "?"} (${digest}): ${done?.message ?? ""}` };
 }
 
 function blocked({ reason, message, lasts = false }: Verdict): Verdict {
@@ -206,11 +224,12 @@ function blocked({ reason, message, lasts = false }: Verdict): Verdict {
 }
 
 /**
- * While Ready is not True, exactly one of these two is there and says whether waiting helps; while it is, neither. Tools that know nothing of Weir read
- * them: https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus
+ * While Ready is not True, exactly one of these two is there and says whether waiting helps; while it is, neither, but for a revision that is watched: it may go
+ * back yet. Tools that know nothing of Weir read them: https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus
  */
 function reconciling(verdicts: Verdicts): Verdict | undefined {
-  const ready = verdicts.get("Ready");
+  const [ready, progress] = [verdicts.get("Ready"), verdicts.get("Progressing")];
+  if (ready?.status === "True" && progress?.reason === WATCHING) return progress;
   return ready === undefined || ready.status === "True" || ready.lasts === true ? undefined : { ...ready, status: "True" };
 }
 

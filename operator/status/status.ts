@@ -6,11 +6,12 @@ import type {
   WasmFilterStatusHistoryItem,
   WasmFilterStatusRejection,
   WasmFilterStatusRollout,
+  WasmFilterStatusRolloutWatch,
 } from "../../model/gen/wasmfilter.ts";
 import { parseProxyKey } from "../../model/proxy-key.ts";
 import type { Revision, RevisionResult } from "../../model/revision.ts";
 import { stepCount } from "../rollout/advance.ts";
-import { idle, type Outcome, type Phase, type RolloutState } from "../rollout/state.ts";
+import { idle, isInForce, type Outcome, type Phase, type RolloutState, type Watch } from "../rollout/state.ts";
 import { conditionsOf, type Facts } from "./conditions.ts";
 
 /** Rejections shown in the status; the count beside them is complete. */
@@ -37,13 +38,13 @@ function time(ms: number): string {
 /** The status of a filter: what people read, and what a restarted operator goes on from (see rolloutFrom). */
 export function statusOf(input: StatusInput, previous: WasmFilterStatus | undefined): WasmFilterStatus {
   const { facts, revisions } = input;
-  const { rollout, counts, stable } = facts;
+  const { rollout, counts, served } = facts;
   return {
     observedGeneration: facts.generation,
-    ...(stable === undefined ? {} : { digest: stable.digest, wasmDigest: stable.wasmDigest }),
+    ...(served === undefined ? {} : { digest: served.digest, wasmDigest: served.wasmDigest }),
     ...(rollout.target === undefined ? {} : { revision: rollout.target }),
     ...(rollout.stable === undefined ? {} : { stableRevision: rollout.stable }),
-    summary: { digest: shortDigest(stable?.digest), proxies: `${counts.updated}/${counts.matched}`, ...loadOf(facts, previous) },
+    summary: { digest: shortDigest(served?.digest), proxies: `${counts.updated}/${counts.matched}`, ...loadOf(facts, previous) },
     proxies: { ...counts },
     ...(input.rejections.length === 0
       ? {}
@@ -73,26 +74,41 @@ function rolloutStatus({ facts, policy, wakeAt }: StatusInput): WasmFilterStatus
   const state = rolloutStateName(rollout, paused || suspended, deadlineExceeded);
   const outcome = rollout.target === undefined ? undefined : rollout.outcomes.get(rollout.target);
   const holding = rollout.phase === "Progressing" && rollout.heldSince !== undefined;
-  const steps = stepCount(policy);
+  const steps = rollout.watch === undefined ? stepCount(policy) : 1;
+  const percent = rollout.watch === undefined ? policy.steps[rollout.step]?.percent : 100;
   const message =
     rollout.phase === "Progressing"
       ? holding
-        ? "the wave is being watched"
+        ? isInForce(rollout)
+          ? "every proxy runs it and is being watched"
+          : "the wave is being watched"
         : "waits for the proxies of this wave"
       : (outcome?.message ?? "");
   return {
     state,
     step: Math.min(rollout.step + 1, steps),
     steps,
-    percent: rollout.phase === "Progressing" ? (policy.steps[rollout.step]?.percent ?? 100) : 100,
+    percent: rollout.phase === "Progressing" ? (percent ?? 100) : 100,
     threshold: rollout.threshold,
     ...(rollout.order === "hmac" ? { order: rollout.order } : {}),
     startTime: time(rollout.startedAt),
     stepTime: time(rollout.stepAt),
     ...(holding ? { holdTime: time(rollout.heldSince ?? 0) } : {}),
     ...(holding && wakeAt !== undefined ? { nextStepTime: time(wakeAt) } : {}),
+    ...(rollout.watch === undefined ? {} : { watch: tallyOf(rollout.watch) }),
     ...(message === "" ? {} : { message: message.slice(0, LONGEST_MESSAGE) }),
   };
+}
+
+function tallyOf({ before }: Watch): WasmFilterStatusRolloutWatch {
+  if (before === undefined) return {};
+  const { requests, errors5xx, latencySumMs, latencyCount } = before;
+  return { requests, errors5xx, latencySumMs: Math.round(latencySumMs), latencyCount };
+}
+
+/** What `tallyOf` wrote. Somebody else may have written it. */
+function watchFrom({ requests, errors5xx = 0, latencySumMs = 0, latencyCount = 0 }: WasmFilterStatusRolloutWatch): Watch {
+  return { before: requests === undefined ? undefined : { requests, errors5xx, latencySumMs, latencyCount } };
 }
 
 function rolloutStateName(rollout: RolloutState, paused: boolean, deadlineExceeded: boolean): WasmFilterStatusRollout["state"] {
@@ -166,6 +182,7 @@ export function rolloutFrom(status: WasmFilterStatus | undefined, revisions: rea
     startedAt: ms(rollout.startTime),
     stepAt: ms(rollout.stepTime),
     heldSince: rollout.holdTime === undefined ? undefined : ms(rollout.holdTime),
+    watch: phase === "Progressing" && rollout.watch !== undefined ? watchFrom(rollout.watch) : undefined,
     outcomes,
   };
 }

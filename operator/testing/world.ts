@@ -94,7 +94,7 @@ export function createWorld(ownNamespace?: string, log: Log = silentLog): World 
   return world;
 }
 
-/** A spec with nothing but an image that is pulled when the spec says so. */
+/** A spec with nothing but an image that is pulled when the spec says so, and whose revisions are not watched unless `more.rollout` says so. */
 export function specOf(image: string, more: Partial<WasmFilterSpec> = {}): WasmFilterSpec {
-  return { image, ...more };
+  return { image, rollout: { steps: [{ percent: 100 }] }, ...more };
 }

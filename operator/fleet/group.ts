@@ -1,0 +1,47 @@
+import { type GroupHealth, noTally, type Tally } from "../rollout/health.ts";
+
+/** Proxies that are judged together, as they are counted one by one. */
+export interface Group extends Omit<GroupHealth, keyof Tally> {
+  /** What its proxies run. */
+  readonly on: "target" | "stable";
+  tally: Tally;
+  /** Counters of its proxies when they took up what they run. */
+  before: Tally;
+  proxies: number;
+  restarts: number;
+  readonly vanished: string[];
+  readonly hung: string[];
+  readonly ended: string[];
+  unheard: number;
+  /** The ones that report, and have not since they took what they run. */
+  uncounted: number;
+  readonly restarted: string[];
+  vmFailures: number;
+  worst: string | undefined;
+  worstFailures: number;
+  heardUntil: number;
+}
+
+export function newGroup(on: Group["on"]): Group {
+  return {
+    on,
+    tally: noTally,
+    before: noTally,
+    proxies: 0,
+    restarts: 0,
+    vanished: [],
+    hung: [],
+    ended: [],
+    unheard: 0,
+    uncounted: 0,
+    restarted: [],
+    vmFailures: 0,
+    worst: undefined,
+    worstFailures: 0,
+    heardUntil: Number.POSITIVE_INFINITY,
+  };
+}
+
+export function healthOf({ tally, proxies, restarts, vanished, restarted, hung, ended, vmFailures, worst }: Group): GroupHealth {
+  return { ...tally, proxies, restarts, vanished, restarted, hung, ended, vmFailures, worst };
+}
