@@ -87,7 +87,8 @@ function conditionOf(filter: WasmFilter | undefined, type: string): string | und
 /** The check above is not blind: a spec that changes is a revision and a push, and one that changes back is the revision that was recorded. */
 async function assertStillAlive({ server, proxies }: Takeover, configure: (config: string | undefined) => Promise<void>): Promise<void> {
   await configure("other");
-  const isServed = (filter: WasmFilter, revision: number) => filter.status?.revision === revision && conditionOf(filter, "Ready") === "True";
+  const isServed = (filter: WasmFilter, revision: number) =>
+    filter.status?.revision === revision && conditionOf(filter, "Ready") === "True";
   await server.until("another config to be revision 2", "defaults", (filter) => isServed(filter, 2));
   for (const { id, received } of proxies) assert.equal(received.length, 1, `pushed to ${id}`);
   await configure(undefined);
