@@ -22,7 +22,7 @@ local ready = found.Ready
 if ready == nil then
   return health("Progressing", "waits for Weir to look at the spec")
 end
-if holds("Ready") then
+if holds("Ready") and not holds("Reconciling") then
   return health("Healthy", ready.message)
 end
 local why = ready.reason .. ": " .. ready.message

@@ -273,7 +273,7 @@ export interface WasmFilterStatus {
   /**
    * Accepted (the spec is valid), Resolved (the reference has a digest), Verified (signatures hold), Validated (the module passed
    * preflight), Programmed (every selected proxy acknowledged), Progressing, RolledBack, and Ready, which sums them up. While Ready is not
-   * True, Reconciling is there if waiting may help, else Stalled.
+   * True, Reconciling is there if waiting may help, else Stalled. Reconciling is there too while a revision in force is watched.
    */
   readonly conditions?: readonly WasmFilterStatusCondition[];
 }
