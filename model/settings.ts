@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { printExactJson } from "./exact-json.ts";
 import type { WasmFilterSpec } from "./gen/wasmfilter.ts";
+import { areMatches, type RequestMatch, showMatches } from "./match.ts";
 
 export type FilterType = "HTTP" | "Network";
 export type FailurePolicy = "Reload" | "Closed" | "Open";
@@ -19,6 +20,8 @@ export interface PluginSettings {
   readonly capabilities: readonly string[] | undefined;
   /** StopIteration from a headers callback stops the headers alone, and the body is read meanwhile. Else it stops both. */
   readonly allowOnHeadersStopIteration: true | undefined;
+  /** The plugin sees the requests that are of one of these kinds; `undefined`: all of them. */
+  readonly match: readonly RequestMatch[] | undefined;
 }
 
 /** All that Weir knows of one setting. Parsing, identity, records and the differences between revisions follow from it. */
@@ -56,6 +59,7 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<PluginSettings[
     isSound: (value) => value === true,
     show: (value) => String(value === true),
   },
+  match: { default: undefined, ask: ({ match }) => match as readonly RequestMatch[] | undefined, isSound: areMatches, show: showMatches },
 };
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];

@@ -41,9 +41,10 @@ test("Envoy accepts every bootstrap that is printed", async (t) => {
 });
 
 test("Envoy accepts every slot that the documentation shows", async (t) => {
-  const text = await readFile(new URL("../docs/proxies.md", import.meta.url), "utf8");
+  const pages = ["proxies", "matching"].map((page) => readFile(new URL(`../docs/${page}.md`, import.meta.url), "utf8"));
+  const text = (await Promise.all(pages)).join("\n");
   const blocks = [...text.matchAll(/^```yaml (http_filters|filters)\n(.*?)^```$/gms)];
-  assert.ok(blocks.length >= 4);
+  assert.ok(blocks.length >= 5);
   for (const [, place, yaml = ""] of blocks) {
     const bootstrap = parse(renderBootstrap({ ...bootstrapDefaults, node: "web-1", slots: [] }));
     const { filters } = bootstrap.static_resources.listeners[0].filter_chains[0];

@@ -90,6 +90,10 @@ export interface WasmFilterSpec {
    */
   readonly selector?: WasmFilterSpecSelector;
   /**
+   * The requests that the filter sees: those that are of one of these kinds. Absent, it sees all of them. Only for filters of type HTTP.
+   */
+  readonly match?: readonly WasmFilterSpecMatchItem[];
+  /**
    * What a proxy does with requests when the filter's VM has failed at run time: Reload starts a new VM and answers 503 until it is up,
    * Closed answers 503 for good, Open lets requests pass without the filter. Default: "Reload".
    */
@@ -191,6 +195,40 @@ export interface WasmFilterSpecSelectorMatchExpression {
   readonly operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
   /** Values for In and NotIn; none for Exists and DoesNotExist. */
   readonly values?: readonly string[];
+}
+
+/** One kind of request. Everything that is set must hold. */
+export interface WasmFilterSpecMatchItem {
+  /** The path of the request, without its query. */
+  readonly path?: WasmFilterSpecMatchItemPath;
+  /** The host that the request is for, without a port. Upper and lower case are the same. */
+  readonly host?: string;
+  /** The method of the request, e.g. GET. */
+  readonly method?: string;
+  /** Headers of the request. All of them must hold. */
+  readonly headers?: readonly WasmFilterSpecMatchItemHeader[];
+}
+
+/** The path of the request, without its query. */
+export interface WasmFilterSpecMatchItemPath {
+  /** What the path begins with. /api is the beginning of /api/a and of /apis too. */
+  readonly prefix?: string;
+  /** The whole path. */
+  readonly exact?: string;
+  /** A regular expression of RE2 that covers the whole path. Neither lookaround nor backreferences. */
+  readonly regex?: string;
+}
+
+/** One header. */
+export interface WasmFilterSpecMatchItemHeader {
+  /** The header's name in lower case. */
+  readonly name: string;
+  /** The header's whole value. Values of several headers of this name are joined by commas. */
+  readonly exact?: string;
+  /** What the header's value begins with. */
+  readonly prefix?: string;
+  /** true: the header is there, whatever its value. false: it is not. */
+  readonly present?: boolean;
 }
 
 /** One environment variable. */

@@ -44,6 +44,27 @@ export const GOOD: readonly Case[] = [
     },
   },
   {
+    name: "a match with everything",
+    spec: {
+      image: IMAGE,
+      match: [
+        {
+          path: { prefix: "/api" },
+          host: "Shop.example",
+          method: "GET",
+          headers: [
+            { name: "x-a", exact: "a b" },
+            { name: "x-b", prefix: "b" },
+            { name: "x-c", present: false },
+          ],
+        },
+        { path: { exact: "/" } },
+        { path: { regex: "/(?:a|b)/[^/]+/\\d{2}\\.x\\(?" } },
+        { host: "[::1]" },
+      ],
+    },
+  },
+  {
     name: "a rollout in steps",
     spec: { image: IMAGE, rollout: { steps: [{ percent: 10, hold: "500ms" }, { percent: 50, pause: true }, { percent: 100 }] } },
   },

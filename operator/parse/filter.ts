@@ -7,6 +7,7 @@ import { fail, ok, type Result } from "../../model/result.ts";
 import { askedSettings } from "../../model/settings.ts";
 import { beyondBounds, whyBeyond } from "./bounds.ts";
 import { isFields, withDefaults } from "./defaults.ts";
+import { matchProblems } from "./match.ts";
 import { isNamespace, isObjectName } from "./names.ts";
 import { describeProblems, joinPath, type Problem } from "./problem.ts";
 import { ruleProblems } from "./rules.ts";
@@ -43,7 +44,8 @@ function check(raw: unknown): { readonly object: unknown; readonly problems: Pro
   const object = withDefaults(schema, rest);
   const structural = structuralProblems(object);
   // As in the API server: rules are for objects of the right shape and size.
-  const rules = structural.length === 0 ? ruleProblems(schema, object, true) : [];
+  const ruled = structural.length === 0 ? ruleProblems(schema, object, true) : [];
+  const rules = structural.length + ruled.length === 0 ? matchProblems(raw.spec) : ruled;
   return { object, problems: [...identityProblems(raw), ...structural, ...rules] };
 }
 

@@ -240,4 +240,60 @@ export const BAD: readonly BadCase[] = [
       LAST_IS_100,
     ],
   },
+  {
+    name: "a match of a network filter",
+    spec: { image: IMAGE, type: "Network", match: [{ method: "GET" }] },
+    problems: ["spec.match: only filters of type HTTP see requests; leave match out, or set type to HTTP"],
+  },
+  {
+    name: "a match without a kind",
+    spec: { image: IMAGE, match: [] },
+    problems: ["spec.match: must have 1 or more entries"],
+    apiServer: ["spec.match: Invalid value: 0: spec.match in body should have at least 1 items"],
+  },
+  {
+    name: "a match that says nothing",
+    spec: { image: IMAGE, match: [{}] },
+    problems: ["spec.match[0]: says nothing of the request; set path, host, method or headers"],
+  },
+  {
+    name: "a match with two ways to compare",
+    spec: { image: IMAGE, match: [{ path: { prefix: "/a", exact: "/a" }, headers: [{ name: "x-a" }] }] },
+    problems: [
+      "spec.match[0].path: set exactly one of prefix, exact and regex",
+      "spec.match[0].headers[0]: set exactly one of exact, prefix and present",
+    ],
+  },
+  {
+    name: "a match with what no request has",
+    spec: {
+      image: IMAGE,
+      match: [{ path: { prefix: "a?b" }, host: "a.example:80", method: "get", headers: [{ name: ":path", exact: "x\ny" }] }],
+    },
+    problems: [
+      "spec.match[0].path.prefix: not the beginning of a path; it begins with / and has only printable ASCII, without ? and number sign",
+      "spec.match[0].host: not a host; write a name or an address without a port",
+      "spec.match[0].method: not a method; write it in upper case, such as GET",
+      "spec.match[0].headers[0].name: not the name of a header; write it in lower case, and for the path, the method and the host use their own fields",
+      "spec.match[0].headers[0].exact: not the value of a header; write printable ASCII that neither begins nor ends with a blank",
+    ],
+  },
+  {
+    name: "a match by the header host, and with beginnings that are none",
+    spec: { image: IMAGE, match: [{ path: { exact: "/é" }, headers: [{ name: "host", prefix: " a" }] }] },
+    problems: [
+      "spec.match[0].path.exact: not a path; it begins with / and has only printable ASCII, without ? and number sign",
+      "spec.match[0].headers[0].name: the host has a field of its own; set host",
+      "spec.match[0].headers[0].prefix: not the beginning of a header's value; write printable ASCII that does not begin with a blank",
+    ],
+  },
+  {
+    name: "a match by what RE2 lacks",
+    spec: { image: IMAGE, match: [{ path: { regex: "/(a)\\1" } }, { path: { regex: "/(?=a)" } }, { path: { regex: "/ " } }] },
+    problems: [
+      "spec.match[0].path.regex: RE2 has no backreferences, and of escapes with a letter only \\d, \\D, \\s, \\S, \\w and \\W are taken",
+      "spec.match[1].path.regex: RE2 has no lookaround, and of groups that begin with (? only (?: is taken",
+      "spec.match[2].path.regex: not a regular expression of a path; write it in printable ASCII, without blanks",
+    ],
+  },
 ];

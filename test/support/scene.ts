@@ -28,14 +28,19 @@ export interface SceneOptions {
 }
 
 /** Everything is stopped when the test ends, the proxy first. */
-export async function startScene(t: TestContext, { bootstrap = {}, edit = (text) => text }: SceneOptions = {}): Promise<Scene> {
+export async function startScene(t: TestContext, { bootstrap = {}, edit = (text) => text, ...rest }: SceneOptions = {}): Promise<Scene> {
   const control = await startControl();
   const app = await startEchoApp();
   t.after(async () => {
     await control.stop();
     await app.stop();
   });
-  const { envoy, port } = await startProxy(t, { bootstrap: { xds: { host: "127.0.0.1", port: control.port }, ...bootstrap }, edit, app });
+  const { envoy, port } = await startProxy(t, {
+    bootstrap: { xds: { host: "127.0.0.1", port: control.port }, ...bootstrap },
+    edit,
+    app,
+    ...rest,
+  });
   return { control, app, envoy, port, get: (headers) => get(port, headers), stat: (name) => stat(envoy, name) };
 }
 

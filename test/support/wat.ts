@@ -45,6 +45,26 @@ export async function headerFilter(filter: HeaderFilter): Promise<Uint8Array> {
   return filter.padding ? Buffer.concat([module, customSection(filter.padding)]) : module;
 }
 
+/**
+ * Writes the path of each request that it sees into Envoy's log at level `warning`, after the plugin's name: `wasm log shop/a ...: /path`. At the end of any
+ * request, seen or not, it writes `:path`.
+ */
+export function pathLogger(): Promise<Uint8Array> {
+  return assemble(`(module
+    (import "env" "proxy_get_header_map_value" (func $get (param i32 i32 i32 i32 i32) (result i32)))
+    (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+    ${common}
+    ${data(NAME_AT, ":path")}
+    (func (export "proxy_on_context_create") (param i32 i32))
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+      (global.set $heap (i32.const 65536))
+      (drop (call $get (i32.const ${REQUEST_HEADERS}) (i32.const ${NAME_AT}) (i32.const 5) (i32.const ${RESULT_AT}) (i32.const ${RESULT_AT + 4})))
+      (drop (call $log (i32.const 3) (i32.load (i32.const ${RESULT_AT})) (i32.load (i32.const ${RESULT_AT + 4}))))
+      (i32.const 0))
+    (func (export "proxy_on_log") (param i32)
+      (drop (call $log (i32.const 3) (i32.const ${NAME_AT}) (i32.const 5)))))`);
+}
+
 /** A network filter: counts connections in the metric `metric`, and puts `prefix` before what the app says. */
 export function networkFilter({ metric, prefix = "" }: { readonly metric: string; readonly prefix?: string }): Promise<Uint8Array> {
   const prepend = `(drop (call $set (i32.const ${UPSTREAM_DATA}) (i32.const 0) (i32.const 0) (i32.const ${VALUE_AT}) (i32.const ${Buffer.byteLength(prefix)})))`;

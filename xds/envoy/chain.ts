@@ -6,6 +6,7 @@ import type { FilterType } from "../../model/settings.ts";
 import { any, field, join, type Rope } from "../protobuf/wire.ts";
 import { type Resource, typeUrls } from "../protocol/resource.ts";
 import type { Dialect } from "./dialect.ts";
+import { MATCHED_TYPE, withMatcher } from "./matcher.ts";
 import { passThrough, passThroughModule } from "./pass-through.ts";
 import { placeholderModule } from "./placeholder.ts";
 import { pluginConfig } from "./plugin.ts";
@@ -62,8 +63,8 @@ export function chainResource(
   const entries = httpEntries(chain);
   return extension(chainName(slot), version, FILTER_CHAIN_TYPE, entries, dialect, (code) => {
     const filters = entries.map((entry) => {
-      const config = wasm(entry, codeOf(entry, code), dialect, attempt);
-      return field(FILTERS, typedExtensionConfig(filterId(entry.filter), HTTP_WASM_TYPE, config));
+      const config = pluginFilter(entry, codeOf(entry, code), dialect, attempt);
+      return field(FILTERS, typedExtensionConfig(filterId(entry.filter), filterType(entry), config));
     });
     // Envoy rejects a chain without filters. The valid form of an empty chain is none at all.
     return filters.length === 0 ? [] : field(DEFAULT_FILTER_CHAIN, filters.flat());
@@ -77,8 +78,8 @@ export function wasmVersion(slot: string, entry: ChainEntry, dialect: Dialect): 
 
 /** One filter as its own resource: every filter of a proxy of the `filters` form, and the network filters of any proxy. `attempt`: see `chainResource`. */
 export function wasmResource(slot: string, entry: ChainEntry, dialect: Dialect, attempt: string): Resource {
-  return extension(wasmName(slot, entry.filter), wasmVersion(slot, entry, dialect), wasmType(entry.type), [entry], dialect, (code) =>
-    wasm(entry, codeOf(entry, code), dialect, attempt),
+  return extension(wasmName(slot, entry.filter), wasmVersion(slot, entry, dialect), filterType(entry), [entry], dialect, (code) =>
+    pluginFilter(entry, codeOf(entry, code), dialect, attempt),
   );
 }
 
@@ -98,7 +99,20 @@ export function passThroughConfig(filter: FilterKey, type: FilterType, dialect: 
   return join(wasm(passThrough(filter, type), passThroughModule, dialect, "none"));
 }
 
-/** The type of a filter's config. */
+/** The type of an entry's config. */
+function filterType({ type, settings }: ChainEntry): string {
+  return settings.match === undefined ? wasmType(type) : MATCHED_TYPE;
+}
+
+/** The config of an entry: its plugin, and where that sees some requests only, the rule that says which. */
+function pluginFilter(entry: ChainEntry, code: Uint8Array, dialect: Dialect, attempt: string): Rope {
+  const { match } = entry.settings;
+  const plugin = wasm(entry, code, dialect, attempt);
+  if (match === undefined) return plugin;
+  return withMatcher({ kinds: match }, typedExtensionConfig(filterId(entry.filter), wasmType(entry.type), plugin));
+}
+
+/** The type of a plugin's config. */
 export function wasmType(type: FilterType): string {
   return type === "HTTP" ? HTTP_WASM_TYPE : NETWORK_WASM_TYPE;
 }

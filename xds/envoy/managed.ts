@@ -11,6 +11,7 @@ import type { Filter } from "../gen/envoy/config/listener/v3/listener_components
 import { RouteConfiguration } from "../gen/envoy/config/route/v3/route.ts";
 import { Router } from "../gen/envoy/extensions/filters/http/router/v3/router.ts";
 import {
+  HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
   HttpConnectionManager,
   type HttpFilter,
 } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
@@ -20,6 +21,7 @@ import { plainResource, type Resource, typeUrls } from "../protocol/resource.ts"
 import { chainName, FILTER_CHAIN_TYPE, passThroughConfig, wasmName, wasmType } from "./chain.ts";
 import type { Dialect } from "./dialect.ts";
 import type { ManagedSidecar } from "./managed-sidecar.ts";
+import { MATCHED_TYPE } from "./matcher.ts";
 
 const LISTENER = "weir/inbound";
 const ROUTE = "weir/inbound";
@@ -28,8 +30,8 @@ const ADS: ConfigSource = { configSourceSpecifier: { $case: "ads", ads: {} }, re
 
 /**
  * Listener, route, cluster and endpoints of a managed sidecar, in the order in which a proxy must learn of them: the cluster before the listener
- * that leads to it. In the `chain` form they do not depend on the HTTP filters at all, so filters change with the listener
- * untouched; in the `filters` form the listener names each filter, and so does either form for network filters.
+ * that leads to it. In the `chain` form they depend on the HTTP filters in one thing only, whether one of them matches by path: filters change with the
+ * listener untouched. In the `filters` form the listener names each filter, and so does either form for network filters.
  *
  * `chains` holds what each slot is meant to hold; a slot it lacks has no filters.
  */
@@ -100,6 +102,7 @@ function inbound(sidecar: ManagedSidecar, dialect: Dialect, chains: ReadonlyMap<
     routeSpecifier: { $case: "rds", rds: { configSource: ADS, routeConfigName: ROUTE } },
     httpFilters: [...sidecar.slots.flatMap((slot) => httpSlot(slot, dialect, chains.get(slot) ?? [], sidecar)), router],
     upgradeConfigs: [{ upgradeType: "websocket" }],
+    ...(matchesPaths(chains) ? normalPaths : {}),
   }).finish();
   const http: Filter = {
     name: "envoy.filters.network.http_connection_manager",
@@ -116,25 +119,48 @@ function inbound(sidecar: ManagedSidecar, dialect: Dialect, chains: ReadonlyMap<
   };
 }
 
+function matchesPaths(chains: ReadonlyMap<string, Chain>): boolean {
+  const entries = [...chains.values()].flat();
+  return entries.some(({ settings }) => settings.match?.some(({ path }) => path !== undefined));
+}
+
+/**
+ * The paths that filters and the app get, where a filter matches by path: `/a/../api`, `//api`, `/%61pi` and `/x%2F..%2Fapi` become `/api`. Otherwise a client
+ * could write a path that the filter takes for another one than the app does. Elsewhere paths stay as clients wrote them: there are apps for which `%2F` is no slash.
+ */
+const normalPaths = {
+  normalizePath: true,
+  mergeSlashes: true,
+  pathWithEscapedSlashesAction: EscapedSlashes.UNESCAPE_AND_FORWARD,
+} as const;
+
 function httpSlot(slot: string, dialect: Dialect, chain: Chain, sidecar: ManagedSidecar): HttpFilter[] {
   if (dialect.form === "filters") return filterSlots(slot, "HTTP", chain, dialect, sidecar);
-  return [discovered(chainName(slot), FILTER_CHAIN_TYPE, () => new Uint8Array(), sidecar)];
+  return [discovered(chainName(slot), [FILTER_CHAIN_TYPE], () => new Uint8Array(), sidecar)];
 }
 
 function filterSlots(slot: string, type: FilterType, chain: Chain, dialect: Dialect, sidecar: ManagedSidecar) {
   return chain
     .filter((entry) => entry.type === type)
     .map((entry) =>
-      discovered(wasmName(slot, entry.filter), wasmType(type), () => passThroughConfig(entry.filter, type, dialect), sidecar),
+      discovered(wasmName(slot, entry.filter), filterTypes(type), () => passThroughConfig(entry.filter, type, dialect), sidecar),
     );
 }
 
-/** A filter whose config comes by ECDS. `neutral`: the encoded config that does nothing, for a proxy that must let requests pass while none comes. */
-function discovered(name: string, typeUrl: string, neutral: () => Uint8Array, { whenMissing }: ManagedSidecar) {
+/** What may come in the place of one filter: with a match or without, so that a match comes and goes with the listener untouched. */
+function filterTypes(type: FilterType): readonly [string, ...string[]] {
+  return type === "HTTP" ? [wasmType(type), MATCHED_TYPE] : [wasmType(type)];
+}
+
+/**
+ * A filter whose config comes by ECDS. `neutral`: the encoded config that does nothing, of the first type, for a proxy that must let requests pass while
+ * none comes.
+ */
+function discovered(name: string, types: readonly [string, ...string[]], neutral: () => Uint8Array, { whenMissing }: ManagedSidecar) {
   const configDiscovery: ExtensionConfigSource = {
     configSource: ADS,
-    typeUrls: [typeUrl],
-    defaultConfig: whenMissing === "open" ? { typeUrl, value: Buffer.from(neutral()) } : undefined,
+    typeUrls: [...types],
+    defaultConfig: whenMissing === "open" ? { typeUrl: types[0], value: Buffer.from(neutral()) } : undefined,
   };
   return { name, configType: { $case: "configDiscovery" as const, configDiscovery } };
 }

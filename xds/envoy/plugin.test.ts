@@ -74,7 +74,7 @@ describe("the config of a plugin", () => {
   });
 
   /** A value that differs from the default, for each setting that goes into the plugin's configuration. Which slot, chain and place is the chain's affair. */
-  const others: Omit<PluginSettings, "slot" | "priority" | "type"> = {
+  const others: Omit<PluginSettings, "slot" | "priority" | "type" | "match"> = {
     rootId: "root",
     failurePolicy: "Open",
     config: "text",
