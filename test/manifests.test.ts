@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
-import { mkdir, writeFile } from "node:fs/promises";
+import { glob, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { isRecord } from "../base/json.ts";
 import { parseExactJson, printExactJson } from "../model/exact-json.ts";
-import { readManifest } from "../operator/index.ts";
+import type { WasmFilter, WasmFilterSpec } from "../model/gen/wasmfilter.ts";
+import { printYaml, readManifest } from "../operator/index.ts";
+import { GOOD } from "../operator/parse/accepted.cases.ts";
+import { ROOT } from "../scripts/tests/files.ts";
 import { installGoTool } from "../scripts/tools/go.ts";
 import { run } from "../scripts/tools/run.ts";
-import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { accessTo, type Cluster, kubectl, startCluster } from "./support/cluster.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 import { STRICTER, withValue, YAML_TEXTS } from "./support/yaml-texts.ts";
 import { YAML_VALUES } from "./support/yaml-values.ts";
@@ -105,4 +109,75 @@ describe("a manifest means what it means to kubectl", () => {
       assert.match(said, why);
     }
   });
+});
+
+/** Every example, every WasmFilter of the pages, and a spec with each field. */
+async function examples(): Promise<readonly WasmFilter[]> {
+  // Server-side apply sends null as a value, and an API server takes it for none of these fields. An empty object with defaults in it, which kubectl takes over
+  // from a client-side apply, the API server makes null.
+  const isPlain = (spec: object) => Object.values(spec).every((field) => field !== null && !isDeepStrictEqual(field, {}));
+  const specs = GOOD.map(({ spec }) => spec).filter(isPlain) as unknown as WasmFilterSpec[];
+  const found: WasmFilter[] = specs.map((spec) => ({ apiVersion: "weir.dev/v1alpha1", kind: "WasmFilter", metadata: { name: "" }, spec }));
+  for await (const file of glob(["examples/*.yaml", "docs/**/*.md", "README.md"], { cwd: ROOT })) {
+    const text = await readFile(join(ROOT, file), "utf8");
+    const texts = file.endsWith(".md") ? [...text.matchAll(/^```yaml.*\n(.*?)^```$/gms)].map(([, block = ""]) => block) : [text];
+    for (const manifest of texts.filter((each) => /^kind: WasmFilter$/m.test(each))) {
+      const read = readManifest(manifest, "yaml");
+      assert.ok(read.ok, `${file}: ${read.ok ? "" : read.error.message}`);
+      found.push(...read.value.objects.filter(({ kind }) => kind === "WasmFilter").map(({ fields }) => fields as unknown as WasmFilter));
+    }
+  }
+  return found.map((filter, index) => ({ ...filter, metadata: { ...filter.metadata, name: nameOf(index), namespace: "default" } }));
+}
+
+describe("no drift", () => {
+  const ways = {
+    client: ["apply"],
+    server: ["apply", "--server-side"],
+    flux: ["apply", "--server-side", "--field-manager=kustomize-controller"],
+  };
+
+  /** What the operator does first. */
+  async function see(name: string): Promise<void> {
+    const path = `/apis/weir.dev/v1alpha1/namespaces/default/wasmfilters/${name}/status`;
+    const body = { status: { observedGeneration: 1 } };
+    const done = await accessTo(cluster.kubeconfig).api.request({
+      method: "PATCH",
+      path,
+      contentType: "application/merge-patch+json",
+      body,
+    });
+    assert.ok(done.ok, JSON.stringify(done));
+  }
+
+  for (const [first, then] of [
+    ["client", "server"],
+    ["server", "client"],
+    ["client", "flux"],
+  ] as const) {
+    test(`every example that is applied twice (${first}) is as it was; then (${then}) it is taken over without a conflict`, async (t) => {
+      const filters = await examples();
+      const input = filters.map((filter) => printYaml(filter)).join("---\n");
+      const kube = (args: readonly string[]) => kubectl([...args, "-f", "-"], { ...cluster, input });
+      const versions = async () => {
+        const { items } = JSON.parse(await kubectl(["get", "wf", "-o", "json"], cluster)) as { items: WasmFilter[] };
+        return new Map(items.map(({ metadata }) => [metadata.name, metadata.resourceVersion]));
+      };
+      t.after(() => kubectl(["delete", "wf", "--all"], cluster));
+      await kube(ways[first]);
+      // The first write to an object whose status is still the CRD's default makes a version, if only of that.
+      for (const { metadata } of filters) await see(metadata.name);
+      const once = await versions();
+      assert.equal(once.size, filters.length);
+      assert.doesNotMatch(await kube(ways[first]), /configured|created/);
+      assert.equal(await kube(["diff", ...ways[first].slice(1)]), "");
+      assert.deepEqual(await versions(), once);
+      await kube(ways[then]);
+      const taken = await versions();
+      for (let turn = 0; turn < 2; turn++) assert.ok(await kube(ways[then]));
+      assert.equal(await kube(["diff", ...ways[then].slice(1)]), "");
+      assert.deepEqual(await versions(), taken);
+      t.diagnostic(`${filters.length} objects`);
+    });
+  }
 });

@@ -47,6 +47,13 @@ test("additions are none: fields, values, wider bounds, less that is required, a
   assert.deepEqual(of(before, now), []);
 });
 
+test("a default below a list may go, and not change; elsewhere it stays", () => {
+  const list = (field: CrdSchema): CrdSchema => ({ type: "array", items: within(field) });
+  assert.deepEqual(of(list({ default: 1 }), list({})), []);
+  assert.deepEqual(of(list({ default: 1 }), list({ default: 2 })), ["a[].a: default is 2, was 1"]);
+  assert.deepEqual(of(within({ default: 1 }), within({})), ["a.a: default is not there, was 1"]);
+});
+
 for (const [what, before, now, says] of [
   ["a type", { type: "string" }, { type: "integer" }, 'a: type is "integer", was "string"'],
   ["a number that becomes an integer", { type: "number" }, { type: "integer" }, 'a: type is "integer", was "number"'],

@@ -64,7 +64,7 @@ function ofVersion(before: CrdVersion, now: CrdVersion): string[] {
 }
 
 function ofSchema(path: string, before: CrdSchema, now: CrdSchema): string[] {
-  return [...ofKeywords(path, before, now), ...ofProperties(path, before, now), ...ofElements(path, before, now)];
+  return [...ofKeywords(path, before, now), ...ofMeanings(path, before, now), ...ofProperties(path, before, now), ...ofElements(path, before, now)];
 }
 
 function ofKeywords(path: string, before: CrdSchema, now: CrdSchema): string[] {
@@ -75,7 +75,6 @@ function ofKeywords(path: string, before: CrdSchema, now: CrdSchema): string[] {
   for (const keyword of LOWER_BOUNDS) if (now[keyword] !== undefined && !atLeast(before[keyword], now[keyword])) changed(keyword);
   for (const keyword of UPPER_BOUNDS) if (now[keyword] !== undefined && !atLeast(now[keyword], before[keyword])) changed(keyword);
   for (const keyword of DEMANDS) if (now[keyword] !== undefined && !isDeepStrictEqual(now[keyword], before[keyword])) changed(keyword);
-  for (const keyword of MEANINGS) if (before[keyword] !== undefined && !isDeepStrictEqual(now[keyword], before[keyword])) changed(keyword);
   for (const keyword of ALLOWANCES) if (before[keyword] === true && now[keyword] !== true) changed(keyword);
   if (now.enum !== undefined) {
     const lost = before.enum?.filter((value) => !now.enum?.some((other) => isDeepStrictEqual(value, other)));
@@ -85,6 +84,16 @@ function ofKeywords(path: string, before: CrdSchema, now: CrdSchema): string[] {
   for (const rule of rulesOf(now))
     if (!rulesOf(before).includes(rule) && !isOfNewField(rule, before)) found.push(`${at}: a new rule ${rule}`);
   return found;
+}
+
+/**
+ * A default below a list may go, as none should be there: tools apply such a list whole, and an object whose defaults were written into it differs from what
+ * they applied. What it said is filled in by code, and stored objects have it.
+ */
+function ofMeanings(path: string, before: CrdSchema, now: CrdSchema): string[] {
+  return MEANINGS.filter((keyword) => before[keyword] !== undefined && !isDeepStrictEqual(now[keyword], before[keyword]))
+    .filter((keyword) => !(keyword === "default" && path.includes("[]") && now.default === undefined))
+    .map((keyword) => `${path === "" ? "the object" : path}: ${keyword} is ${text(now[keyword])}, was ${text(before[keyword])}`);
 }
 
 function ofProperties(path: string, before: CrdSchema, now: CrdSchema): string[] {

@@ -267,9 +267,9 @@ export interface WasmFilterSpecRollout {
 export interface WasmFilterSpecRolloutStep {
   /** Share of the selected proxies that run the new revision in this wave. */
   readonly percent: number;
-  /** How long to watch the wave, once all its proxies acknowledged, before the next one starts. Default: "0s". */
+  /** How long to watch the wave, once all its proxies acknowledged, before the next one starts. Absent, not at all. */
   readonly hold?: string;
-  /** true: after this wave wait for a person (weir rollout promote) instead of a time. Default: false. */
+  /** true: after this wave wait for a person (weir rollout promote) instead of a time. Absent: false. */
   readonly pause?: boolean;
 }
 

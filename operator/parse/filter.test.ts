@@ -47,6 +47,17 @@ describe("a spec that is wrong, and one that is not", () => {
     assert.match(refusal(wasmFilter({ image: "a/b:1", priority: 9007199254740993n })), /^spec\.priority: must be 2147483647 or less$/);
   });
 
+  test("a stored object whose steps have the defaults of before means the same", () => {
+    const rollout = (steps: unknown[]) => parseFilter(wasmFilter({ image: "a/b:1", rollout: { steps } }));
+    const written = rollout([
+      { percent: 10, hold: "0s", pause: false },
+      { percent: 100, hold: "0s", pause: false },
+    ]);
+    assert.ok(written.ok);
+    assert.deepEqual(rollout([{ percent: 10 }, { percent: 100 }]), written);
+    assert.deepEqual(written.value.rollout.steps[0], { percent: 10, holdMs: 0, pause: false });
+  });
+
   test("refuses labels and annotations that are no strings, as an API server does", () => {
     const metadata = { name: "a", labels: { stage: true, size: "5" }, annotations: { "example.com/on": 1 } };
     assert.equal(
