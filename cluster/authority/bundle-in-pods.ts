@@ -2,7 +2,7 @@ import { inBackground } from "../../base/boundary.ts";
 import type { Clock } from "../../model/clock.ts";
 import { type Fields, type KubeApi, metadataAs } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
-import { ok, type Result } from "../../model/result.ts";
+import type { Failure } from "../../model/result.ts";
 import { CA_ANNOTATION, INJECTED_LABEL, type TrustBundle } from "../../model/trust-bundle.ts";
 import { refusal } from "../refusal.ts";
 
@@ -38,12 +38,12 @@ export function keepBundleInPods({ api, bundle, clock, log }: BundleInPodsOption
     while (!pause.isOver()) {
       const wasDue = isDue;
       isDue = false;
-      const told = await tellPods(api, bundle, pause);
-      const error = told.ok ? undefined : told.error.message;
+      const { told, failure } = await tellPods(api, bundle, pause);
+      const error = failure?.message;
       if (error !== undefined && error !== trouble) log.warn("pods cannot be told which authorities count", { error });
-      if (told.ok && told.value > 0) log.info("pods were told which authorities count", { pods: told.value });
+      if (told > 0) log.info("pods were told which authorities count", { pods: told });
       trouble = error;
-      if (!isDue) await pause.for(!told.ok || wasDue ? AGAIN_MS : LOOK_MS);
+      if (!isDue) await pause.for(failure !== undefined || wasDue ? AGAIN_MS : LOOK_MS);
     }
   }
 
@@ -56,14 +56,16 @@ export function keepBundleInPods({ api, bundle, clock, log }: BundleInPodsOption
   };
 }
 
-/** Gives how many pods had another bundle. */
-async function tellPods(api: KubeApi, bundle: TrustBundle, pause: Pause): Promise<Result<number>> {
+/** `told`: how many pods had another bundle and have this one now. `failure`: the first one. A pod that cannot be changed, by whoever made it so, keeps no other from being told. */
+async function tellPods(api: KubeApi, bundle: TrustBundle, pause: Pause): Promise<{ told: number; failure?: Failure | undefined }> {
   let told = 0;
+  let failure: Failure | undefined;
   let next = "";
   do {
     const query = { labelSelector: `${INJECTED_LABEL}=true`, limit: PAGE, ...(next === "" ? {} : { continue: next }) };
     const page = await api.request({ path: "/api/v1/pods", query, accept: metadataAs("PartialObjectMetadataList") });
-    if (!page.ok) return refusal({ verb: "list", resource: "pods", id: `with the label ${INJECTED_LABEL}` }, page.error);
+    if (!page.ok)
+      return { told, failure: refusal({ verb: "list", resource: "pods", id: `with the label ${INJECTED_LABEL}` }, page.error).error };
     for (const { namespace, name, uid, ca } of podsOf(page.value)) {
       const wanted = bundle.current();
       if (pause.isOver() || ca === undefined || ca === wanted) continue;
@@ -71,15 +73,17 @@ async function tellPods(api: KubeApi, bundle: TrustBundle, pause: Pause): Promis
       const path = `/api/v1/namespaces/${namespace}/pods/${name}`;
       const done = await api.request({ method: "PATCH", path, contentType: "application/merge-patch+json", body });
       // A pod that is gone, or another one by its name, needs nothing.
-      if (!done.ok && done.error.status !== 404 && done.error.status !== 409)
-        return refusal({ verb: "patch", resource: "pods", id: `${namespace}/${name}` }, done.error);
+      if (!done.ok && done.error.status !== 404 && done.error.status !== 409) {
+        failure ??= refusal({ verb: "patch", resource: "pods", id: `${namespace}/${name}` }, done.error).error;
+        if (done.error.retryable) return { told, failure };
+      }
       if (done.ok) told += 1;
       await pause.for(PAUSE_MS);
     }
     const { continue: more } = (page.value.metadata ?? {}) as Fields;
     next = typeof more === "string" && !pause.isOver() ? more : "";
   } while (next !== "");
-  return ok(told);
+  return { told, failure };
 }
 
 interface AnnotatedPod {
