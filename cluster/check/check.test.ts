@@ -53,7 +53,7 @@ const WELL: Facts = {
   }),
   endpoints: ok([{ endpoints: [{ conditions: { ready: true } }] }]),
   trial: ok(pod("weir-check-x", { labels: { "weir.dev/injected": "true" } })),
-  injected: ok([namespace("shop")]),
+  injected: ok([namespace("shop", { "weir.dev/inject": "true" })]),
   workloads: ok([pod("web-1", { labels: { "weir.dev/injected": "true" } })]),
   podCertificates: ok(false),
   claims: [{ name: "weir", found: ok({ metadata: { name: "weir" }, status: { phase: "Bound" } }), use: ok({ used: 1, capacity: 4 }) }],
@@ -64,6 +64,8 @@ const troubles = (change: Partial<Facts>) =>
   judge({ ...WELL, ...change })
     .filter(({ status }) => status !== "ok")
     .map(({ status, about, message }) => `${status} ${about}: ${message}`);
+
+const withPort = { spec: { containers: [{ name: "app", image: "app:1", ports: [{ name: "http", containerPort: 8080 }] }] } };
 
 const only = (change: Partial<Facts>, expected: RegExp) => {
   const found = troubles(change);
@@ -197,7 +199,12 @@ describe("injection", () => {
   test("leaves a pod out", () =>
     only({ trial: ok(pod("weir-check-x")) }, /^fail webhook: a pod that was tried in namespace shop got no sidecar/));
   test("came after the pods", () =>
-    only({ workloads: ok([pod("old-1")]) }, /^warn injection: shop\/old-1 have no sidecar: .*kubectl rollout restart/));
+    only(
+      { workloads: ok([pod("old-1", withPort), pod("old-2", withPort)]) },
+      /^warn injection: without a sidecar: shop\/old-1, shop\/old-2: older than the label.*kubectl rollout restart/,
+    ));
+  test("finds nothing to do in a pod: says why, and not that it is to be started anew", () =>
+    only({ workloads: ok([pod("plain")]) }, /^warn injection: without a sidecar: shop\/plain: no container of it declares a TCP port/));
   test("is not for those that said no, have ended, or use the node's network", () => {
     const pods = [
       pod("a", { annotations: { "weir.dev/inject": "false" } }),

@@ -1,5 +1,6 @@
 import { INJECTED_LABEL } from "../../../model/trust-bundle.ts";
 import { levelAgainstCapture } from "../../injection/inbound.ts";
+import { type InjectionSettings, inject, namespaceView, readPod } from "../../injection/index.ts";
 import { INJECT, PORTS } from "../../injection/names.ts";
 import type { EndpointSlice, Facts, Namespace, Pod, Webhook } from "../facts.ts";
 import { about, type Finding } from "../finding.ts";
@@ -65,10 +66,32 @@ function workloads(labelled: readonly Namespace[], found: Facts["workloads"]): r
   if (!found.ok) return [line.unknown(found.error)];
   const plain = found.value.filter(shouldHave).filter(({ metadata }) => metadata.labels?.[INJECTED_LABEL] !== "true");
   if (plain.length === 0) return [line.ok(`every pod of ${names(labelled)} has its sidecar`)];
-  const shown = plain.slice(0, SHOWN).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
-  const more = plain.length > SHOWN ? ` and ${plain.length - SHOWN} more` : "";
-  return [line.warn(`${shown.join(", ")}${more} have no sidecar: they are older than the label; start them anew: kubectl rollout restart`)];
+  const byReason = Map.groupBy(plain, (pod) => reasonOf(pod, labelled));
+  return [...byReason].map(([reason, pods]) => {
+    const shown = pods.slice(0, SHOWN).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+    const more = pods.length > SHOWN ? ` and ${pods.length - SHOWN} more` : "";
+    return line.warn(`without a sidecar: ${shown.join(", ")}${more}: ${reason}`);
+  });
 }
+
+/** What the webhook would say of this pod now; where it would inject it, the pod was there before. */
+function reasonOf(pod: Pod, labelled: readonly Namespace[]): string {
+  const read = readPod(pod);
+  const { namespace = "" } = pod.metadata;
+  const view = namespaceView(
+    namespace,
+    labelled.find(({ metadata }) => metadata.name === namespace),
+  );
+  const done = read.ok ? inject(read.value, view, NOWHERE) : read;
+  if (!done.ok) return done.error.message;
+  return done.value.unchanged ?? "older than the label of their namespace; start them anew: kubectl rollout restart";
+}
+
+/** To look at what becomes of a pod; nothing of it is used. */
+const NOWHERE: InjectionSettings = {
+  ...{ proxyImage: { image: "" }, xds: { host: "", port: 0 }, ca: "", ownNamespace: undefined, ipv6: false },
+  render: () => ({ bootstrap: "", files: {} }),
+};
 
 function shouldHave({ metadata, spec, status }: Pod): boolean {
   if (status?.phase === "Succeeded" || status?.phase === "Failed" || metadata.deletionTimestamp !== undefined) return false;
