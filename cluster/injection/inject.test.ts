@@ -209,6 +209,14 @@ describe("an injected pod", () => {
     assert.match(refusal({ spec: { volumes: [{ name: "weir-token" }] } }), /volume weir-token of its own/);
   });
 
+  test("whose ports and slots make a configuration that Linux starts no program with is refused, with what to do", () => {
+    const render = (text: string) => () => ({ bootstrap: text, files: {} });
+    const longest = `$(WEIR_POD_IP)${"x".repeat(128 * 1024 - 1 - 39)}`;
+    injected({}, namespace(), { render: render(longest) });
+    const done = inject(podOf(), namespace(), { ...settings, render: render(`${longest}x`) });
+    assert.match(done.ok ? "" : done.error.message, /1 ports with 1 slots each .*131072 bytes of 131071.*weir\.dev\/exclude-inbound-ports/);
+  });
+
   test("that brings an Envoy of its own, and declares no port, keeps its volumes", () => {
     const spec = { containers: [{ name: "envoy" }], volumes: [{ name: "weir-token" }] };
     const result = inject({ metadata: {}, spec }, namespace(), settings);

@@ -8,6 +8,7 @@ import {
   ADMIN_PORT,
   CAPTURE_PORT,
   ENVOY,
+  EXCLUDE_PORTS,
   FILE_PREFIX,
   FILES_VOLUME,
   INBOUND,
@@ -48,7 +49,7 @@ export interface Injection {
 /**
  * Puts Envoy into a pod of a namespace that asks for it, or that asks for it itself. A pod that has it already is left as it is. The result shares what did not change.
  *
- * Fails with words for who made the pod: `InvalidAnnotation`, `PortTaken`, `CaptureForbidden`, `NameTaken`, `TooManyProbes`, `CannotInject` (it asks itself for what cannot be).
+ * Fails with words for who made the pod: `InvalidAnnotation`, `PortTaken`, `CaptureForbidden`, `NameTaken`, `TooManyPorts`, `TooManyProbes`, `CannotInject` (it asks itself for what cannot be).
  */
 export function inject(pod: Pod, namespace: NamespaceView, settings: InjectionSettings): Result<Injection> {
   const asked = readInject(pod.metadata);
@@ -72,6 +73,8 @@ export function inject(pod: Pod, namespace: NamespaceView, settings: InjectionSe
     drainPath,
     ...inboundFields(wishes.value, inbound.value, probes.value),
   });
+  const tooLong = tooLongFor(configuration, inbound.value, wishes.value);
+  if (tooLong !== undefined) return fail("TooManyPorts", tooLong);
   const injected = assemble(pod, configuration, {
     settings,
     drainPath,
@@ -124,6 +127,17 @@ function nameTaken({ spec }: Pod): string | undefined {
   return volume === undefined
     ? undefined
     : `the pod has a volume ${volume.name} of its own; give it another name, or label the pod ${INJECT}: "false" if it brings its own Envoy`;
+}
+
+/** Linux takes no longer argument of a program (MAX_ARG_STRLEN, with its end). https://man7.org/linux/man-pages/man2/execve.2.html */
+const MAX_ARGUMENT_BYTES = 128 * 1024 - 1;
+const LONGEST_ADDRESS = "x".repeat(39);
+
+/** Envoy's configuration is an argument, since the kubelet writes the pod's address into it. */
+function tooLongFor({ bootstrap }: PodConfiguration, { ports }: Inbound, { slots }: Wishes): string | undefined {
+  const bytes = Buffer.byteLength(bootstrap.replaceAll(`$(${POD_IP})`, LONGEST_ADDRESS));
+  if (bytes <= MAX_ARGUMENT_BYTES) return undefined;
+  return `the pod's ${ports.length} ports with ${slots.length} slots each make Envoy's configuration too long (${bytes} bytes of ${MAX_ARGUMENT_BYTES}); leave ports out with ${EXCLUDE_PORTS}, or name fewer slots`;
 }
 
 function proxyOf({ metadata }: Pod, namespace: string, { xds, ipv6 }: InjectionSettings) {
