@@ -64,7 +64,12 @@ function ofVersion(before: CrdVersion, now: CrdVersion): string[] {
 }
 
 function ofSchema(path: string, before: CrdSchema, now: CrdSchema): string[] {
-  return [...ofKeywords(path, before, now), ...ofMeanings(path, before, now), ...ofProperties(path, before, now), ...ofElements(path, before, now)];
+  return [
+    ...ofKeywords(path, before, now),
+    ...ofMeanings(path, before, now),
+    ...ofProperties(path, before, now),
+    ...ofElements(path, before, now),
+  ];
 }
 
 function ofKeywords(path: string, before: CrdSchema, now: CrdSchema): string[] {
