@@ -1,4 +1,5 @@
 import type { Digest } from "./digest.ts";
+import type { WasmFilterSpec } from "./gen/wasmfilter.ts";
 import type { PluginSettings } from "./settings.ts";
 
 /** Names a WasmFilter. */
@@ -93,5 +94,12 @@ export interface Filter {
   readonly revisionHistoryLimit: number;
   readonly suspend: boolean;
   /** What a proxy does with requests while it never loaded the filter. No part of a revision. */
-  readonly whenMissing: "Open" | "Closed";
+  readonly whenMissing: WhenMissing;
+}
+
+export type WhenMissing = "Open" | "Closed";
+
+/** What a spec asks for, its default filled in. */
+export function whenMissingOf({ whenMissing, failurePolicy }: Pick<WasmFilterSpec, "whenMissing" | "failurePolicy">): WhenMissing {
+  return whenMissing ?? (failurePolicy === "Closed" ? "Closed" : "Open");
 }

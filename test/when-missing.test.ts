@@ -21,7 +21,7 @@ import { startProxy } from "./support/scene.ts";
 import { soon } from "./support/soon.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 import { type Answer, get, startTraffic, type Traffic } from "./support/traffic.ts";
-import { headerFilter } from "./support/wat.ts";
+import { badModules, headerFilter } from "./support/wat.ts";
 import { condition, startWeir, type Weir } from "./support/weir.ts";
 import { hideFilterChain, startXdsTap } from "./support/xds-tap.ts";
 
@@ -216,6 +216,14 @@ test("not one of 10,000 requests passes a filter that must be there, whatever be
     return answers.every((answer) => answer === kind);
   };
 
+  /** Waits until every worker of every proxy answers so: each takes a change up in its next turn. */
+  const everywhere = (kind: keyof Counts) =>
+    eventually(`${kind} everywhere`, async () => {
+      for (const { counts } of proxies) counts();
+      await Promise.all(proxies.map(({ traffic }) => traffic.more(20)));
+      return proxies.every(({ counts }) => Object.entries(counts()).every(([name, count]) => name === kind || count === 0));
+    });
+
   await scene.registryBack();
   const images = {
     trace: await scene.push("trace:1", "good"),
@@ -230,8 +238,7 @@ test("not one of 10,000 requests passes a filter that must be there, whatever be
   await scene.registryAway();
 
   await scene.apply("auth", auth(images.refused));
-  await eventually("503 everywhere", all("closed"));
-  for (const { counts } of proxies) counts();
+  await everywhere("closed");
   await phase("its registry is away", 1_000, ["closed"]);
   const missing = await weir.until("the status to say so", "auth", programmed("False Missing"));
   assert.match(JSON.stringify(missing.status?.conditions), /3 of 3 proxies answer 503 in its place/);
@@ -239,8 +246,7 @@ test("not one of 10,000 requests passes a filter that must be there, whatever be
   await scene.registryBack();
   await weir.until("the first revision to fail", "auth", ({ status }) => status?.rollout?.state === "Rejected");
   await phase("its first revision, which two of three proxies reject", 1_000, ["closed", "filtered"]);
-  await eventually("503 everywhere", all("closed"));
-  for (const { counts } of proxies) counts();
+  await everywhere("closed");
   await phase("after its first revision failed", 500, ["closed"]);
 
   await scene.apply("auth", auth(images.good));
@@ -276,3 +282,47 @@ test("not one of 10,000 requests passes a filter that must be there, whatever be
   assert.ok(sent >= 10_000, `${sent}`);
   assert.deepEqual([totals.unfiltered, totals.other], [0, 0]);
 });
+
+for (const form of ["chain", "filters"] as const) {
+  test(`a filter that must be there comes after its placeholder, and a refusal leaves that (managed sidecar, ${form})`, async (t) => {
+    const [app, control] = [await startEchoApp(), await startControl()];
+    const tap = await startXdsTap({ target: control.port, ...(form === "filters" && { edit: hideFilterChain }) });
+    t.after(async () => {
+      await tap.stop();
+      await control.stop();
+      await app.stop();
+    });
+    const bootstrap = { managed: true, xds: { host: "127.0.0.1", port: tap.port }, stats: false };
+    const { port } = await startProxy(t, { app, bootstrap, concurrency: 1 });
+    const auth = { ...chainEntry("auth", await faultyFilter("good", "auth")), mustBeThere: true };
+    const refused = { ...chainEntry("auth", await badModules.missingImport()), mustBeThere: true };
+    const trace = chainEntry("trace", await headerFilter({ name: "x-trace", value: "on" }));
+    control.desire({ default: [trace] });
+    await eventually("requests that pass", async () => kindOf(await get(port)) === "unfiltered");
+    const sequence: (keyof Counts)[] = ["unfiltered"];
+    const onAnswer = (answer: Answer) => {
+      if (sequence.at(-1) !== kindOf(answer)) sequence.push(kindOf(answer));
+    };
+    // On connections of their own: a listener that changes leaves the open ones with the filters they have.
+    let isOver = false;
+    const clients = (async () => {
+      while (!isOver) onAnswer(await get(port));
+    })();
+    t.after(async () => {
+      isOver = true;
+      await clients;
+    });
+    const becomes = (kinds: readonly (keyof Counts)[]) => soon(() => Promise.resolve([...sequence]), kinds);
+
+    await control.refused({ default: [trace, refused] });
+    await becomes(["unfiltered", "closed"]);
+    await control.apply({ default: [trace, auth] });
+    await becomes(["unfiltered", "closed", "filtered"]);
+    await control.apply({ default: [trace] });
+    await becomes(["unfiltered", "closed", "filtered", "unfiltered"]);
+    await control.apply({ default: [trace, auth] });
+    await soon(() => Promise.resolve(sequence.at(-1)), "filtered");
+    const since = sequence.slice(4).filter((kind) => kind !== "closed");
+    assert.deepEqual(since, ["filtered"], "the placeholder may be there for less than a request takes");
+  });
+}

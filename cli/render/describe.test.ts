@@ -54,6 +54,14 @@ describe("weir describe", () => {
     assert.doesNotMatch(text, /hunter2/);
   });
 
+  test("a filter that must be there says what stands in its place", () => {
+    const spec = { ...rolling.spec, failurePolicy: "Closed" } as const;
+    assert.match(
+      renderDescribe({ filter: { ...rolling, spec }, revisions: [], proxies: [], now: NOW }, plain),
+      /While missing +503 in its place/,
+    );
+  });
+
   test("rejections beyond those listed are counted", () => {
     const proxiesNow = { matched: 40, updated: 0, rejected: 13, pending: 27 };
     const filter = { ...rolling, status: { ...rolling.status, proxies: proxiesNow } };

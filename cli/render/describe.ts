@@ -3,6 +3,7 @@ import type { ProxyView } from "../../hub/index.ts";
 import { ROLLOUT_PAUSED } from "../../model/annotations.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { WasmFilter, WasmFilterSpecSelector, WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
+import { whenMissingOf } from "../../model/filter.ts";
 import type { Revision } from "../../model/revision.ts";
 import {
   askedSettings,
@@ -80,6 +81,7 @@ function facts(filter: WasmFilter): string[] {
     ["Slot", `${settings.slot}, priority ${settings.priority}, ${settings.type}`],
     ["Selects", selection(spec.selector)],
     ["On failure", settings.failurePolicy],
+    ...(whenMissingOf(spec) === "Closed" ? [["While missing", "503 in its place (whenMissing: Closed)"]] : []),
     ...(others.length === 0 ? [] : [["Also set", others.join(", ")]]),
     ...(isPaused(filter) ? [["Paused", "no further wave starts until `weir rollout resume`, of a later rollout neither"]] : []),
     ...(stale ? [["Status", `describes generation ${seen}; the spec is at ${filter.metadata.generation}`]] : []),

@@ -1,7 +1,15 @@
 import { parseDuration } from "../../base/duration.ts";
 import { messageOf } from "../../base/error.ts";
 import type { Digest } from "../../model/digest.ts";
-import type { ConfigReference, Filter, LabelSelector, ModuleSource, RolloutPolicy, SignaturePolicy } from "../../model/filter.ts";
+import {
+  type ConfigReference,
+  type Filter,
+  type LabelSelector,
+  type ModuleSource,
+  type RolloutPolicy,
+  type SignaturePolicy,
+  whenMissingOf,
+} from "../../model/filter.ts";
 import { API_VERSION, KIND, type WasmFilter, type WasmFilterSpec, type WasmFilterSpecRollout } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { askedSettings } from "../../model/settings.ts";
@@ -89,7 +97,7 @@ function toFilter({ metadata, spec }: WasmFilter): Filter {
     rollout: toRollout(spec.rollout),
     revisionHistoryLimit: spec.revisionHistoryLimit ?? 10,
     suspend: spec.suspend ?? false,
-    whenMissing: spec.whenMissing ?? (spec.failurePolicy === "Closed" ? "Closed" : "Open"),
+    whenMissing: whenMissingOf(spec),
   };
 }
 

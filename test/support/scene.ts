@@ -25,6 +25,8 @@ export interface SceneOptions {
   readonly edit?: (bootstrap: string) => string;
   /** This very version of Envoy, not the one that tests run on. */
   readonly version?: EnvoyVersion;
+  /** Worker threads; 2 by default. With one, a client sees changes in the order in which they were made. */
+  readonly concurrency?: number;
 }
 
 /** Everything is stopped when the test ends, the proxy first. */
@@ -60,8 +62,9 @@ export async function startProxy(
     upstream: { host: "127.0.0.1", port: options.app.port },
     ...options.bootstrap,
   });
-  const version = options.version === undefined ? {} : { version: options.version };
-  const envoy = await startEnvoy({ config: options.edit?.(text) ?? text, log: "warning", ...version });
+  const { version, concurrency = 2 } = options;
+  const config = options.edit?.(text) ?? text;
+  const envoy = await startEnvoy({ config, log: "warning", concurrency, ...(version === undefined ? {} : { version }) });
   t.after(() => envoy.stop());
   return { envoy, port: reserved === 0 ? await envoy.port() : reserved };
 }
