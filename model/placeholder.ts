@@ -11,11 +11,11 @@ const CAPABILITIES = ["proxy_get_buffer_bytes", "proxy_send_local_response", "pr
 
 /**
  * What stands in the place of a filter with `whenMissing: Closed` that is not there: it answers every request with 503 (a network filter: it closes every
- * connection). `settings`: the filter's; only what says where it stands is taken over, so nothing of its configuration is in it.
+ * connection). `settings`: the filter's; only what says where it stands and for which requests is taken over, so nothing of its configuration is in it.
  */
 export function placeholder(filter: FilterKey, settings: PluginSettings, stands: NonNullable<ChainEntry["placeholder"]>): ChainEntry {
-  const { type, slot, priority } = settings;
-  const own: PluginSettings = { ...DEFAULT_SETTINGS, type, slot, priority, failurePolicy: "Closed", config: filterId(filter) };
+  const { type, slot, priority, match } = settings;
+  const own: PluginSettings = { ...DEFAULT_SETTINGS, type, slot, priority, match, failurePolicy: "Closed", config: filterId(filter) };
   const content = changedSettings(own, DEFAULT_SETTINGS).map((name) => [name, own[name]]);
   return {
     filter,

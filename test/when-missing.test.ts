@@ -69,6 +69,14 @@ for (const version of ["1.36.4", "1.40.0"] as const) {
     assert.equal(answer.headers["x-order"], "first", "the filter before it sees the request and the answer, the one behind it neither");
     const grpc = await get(port, { "content-type": "application/grpc" });
     assert.deepEqual([grpc.headers["grpc-status"], grpc.headers["x-weir-missing"]], ["14", "shop/auth"]);
+
+    const match = [{ headers: [{ name: "x-auth", present: true }] }];
+    const both = async () => [(await get(port)).status, (await get(port, { "x-auth": "1" })).status];
+    await control.apply({ default: [first, last] });
+    await soon(both, [200, 200]);
+    control.desire({ default: [first, placeholder(auth.filter, { ...DEFAULT_SETTINGS, priority: 5, match }, "replaces"), last] });
+    const unmatched = isOld ? 503 : 200;
+    await soon(both, [unmatched, 503], "a place for one filter that takes Wasm only cannot tell requests apart: nothing passes it");
     await control.apply({ default: [first, auth, last] });
     await soon(async () => (await get(port)).headers["x-order"], "last, auth, first");
   });

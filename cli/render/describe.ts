@@ -2,8 +2,8 @@ import { clip, oneLine } from "../../base/text.ts";
 import type { ProxyView } from "../../hub/index.ts";
 import { ROLLOUT_PAUSED } from "../../model/annotations.ts";
 import { shortDigest } from "../../model/digest.ts";
-import type { WasmFilter, WasmFilterSpecSelector, WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import { whenMissingOf } from "../../model/filter.ts";
+import type { WasmFilter, WasmFilterSpecSelector, WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import type { Revision } from "../../model/revision.ts";
 import {
   askedSettings,

@@ -17,8 +17,22 @@ export function standing(chain: Chain, record: ProxyRecord, ledger: Ledger, offe
   const yielding = own.filter(({ placeholder }) => placeholder === "yields" || placeholder === "passes");
   const present = yielding.length === 0 ? chain : chain.filter(({ placeholder }) => placeholder !== "passes");
   if (yielding.length > 0 && mayHave(present, yielding, ledger, offerOf)) return "hold";
-  if (!own.some((entry) => isUnguarded(entry, record, ledger))) return present;
-  return present.map((entry) => (isUnguarded(entry, record, ledger) ? placeholder(entry.filter, entry.settings, "replaces") : entry));
+  if (!own.some((entry) => entry.placeholder !== undefined || isUnguarded(entry, record, ledger))) return present;
+  return present.map((entry) => {
+    const stand = isUnguarded(entry, record, ledger) ? placeholder(entry.filter, entry.settings, "replaces") : entry;
+    return stand.placeholder === undefined ? stand : acceptable(stand, stand.placeholder, ledger, offerOf);
+  });
+}
+
+/** A place for one filter may not take one for some requests only. What stands there then answers all of them. */
+function acceptable(
+  entry: ChainEntry,
+  stands: NonNullable<ChainEntry["placeholder"]>,
+  ledger: Ledger,
+  offerOf: (chain: Chain) => Offer,
+): ChainEntry {
+  if (ledger.filter === undefined || !ledger.rejects(offerOf([entry]).resource.version)) return entry;
+  return placeholder(entry.filter, { ...entry.settings, match: undefined }, stands);
 }
 
 /** True when the proxy runs a placeholder under this name whose filter is there by now. */
