@@ -53,6 +53,22 @@ describe("calls to other services", () => {
     assert.deepEqual((await replying("silence")).result.held, { direction: "request", in: "headers", withBody: true });
   });
 
+  test("an answer can be read whichever context is in force", async () => {
+    const { plugin } = await run({
+      proxy_on_request_headers: { returns: 1, steps: [["proxy_http_call", "authz", CALL, "", "", 1000, SINK]] },
+      proxy_on_http_call_response: {
+        steps: [
+          ["proxy_set_effective_context", 2],
+          ["proxy_get_header_map_value", 6, "content-type", OUT],
+          ["proxy_get_buffer_bytes", 4, 0, 100, OUT],
+        ],
+      },
+    });
+    const lines = logged(plugin);
+    assert.ok(lines.includes("application/json"), lines.join("\n"));
+    assert.ok(lines.includes("{}"));
+  });
+
   test("gRPC calls and streams get their messages and their end", async () => {
     const { plugin } = await run(
       {

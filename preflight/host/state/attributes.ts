@@ -10,15 +10,21 @@ export function attributesOf({ name, rootId }: { readonly name: string; readonly
   return { ...context.attributes(), plugin_name: name, plugin_root_id: rootId, plugin_vm_id: "" };
 }
 
-/** Attributes of a stream. Those of the response and the upstream exist once there is a response. https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/advanced/attributes */
-export function streamAttributes(
-  id: number,
-  { request, response }: { readonly request: Message; readonly response: Message },
-  responded: boolean,
-): Attributes {
+/** What of a stream its attributes tell. */
+export interface StreamFacts {
+  readonly request: Message;
+  /** Absent: there is none yet. */
+  readonly response: Message | undefined;
+  /** False: the plugin answered in its place. */
+  readonly hasUpstream: boolean;
+}
+
+/** Attributes of a stream. https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/advanced/attributes */
+export function streamAttributes(id: number, { request, response, hasUpstream }: StreamFacts): Attributes {
   return {
     request: requestAttributes(request),
-    ...(responded && { response: responseAttributes(response), upstream: { address: "127.0.0.1:8080", port: 8080n } }),
+    ...(response !== undefined && { response: responseAttributes(response) }),
+    ...(response !== undefined && hasUpstream && { upstream: { address: "127.0.0.1:8080", port: 8080n } }),
     source: { address: "127.0.0.1:40000", port: 40_000n },
     destination: { address: "127.0.0.1:10000", port: 10_000n },
     connection: { id: BigInt(id), mtls: false },

@@ -2,10 +2,10 @@ import { type AbiVersion, isCapability } from "../../abi/abi.ts";
 import type { FunctionType } from "../../binary/types.ts";
 import type { HeaderMap } from "../values/headers.ts";
 import type { Replies } from "../values/replies.ts";
-import { Errno, Status } from "../values/status.ts";
+import { Errno, MapType, Status } from "../values/status.ts";
 import { attributesOf } from "./attributes.ts";
 import { type CallTable, createCallTable } from "./calls.ts";
-import { type Context, createContext, type StreamControl } from "./context.ts";
+import { type Context, createContext, rootOf, type StreamControl } from "./context.ts";
 import { createExpressions, type Expressions } from "./expressions.ts";
 import { type Fault, faultOf, HostLimit, ProxyCrash, RestrictedCall } from "./faults.ts";
 import type { Journal } from "./journal.ts";
@@ -227,6 +227,8 @@ class PluginHost implements Host {
 
   readMap(type: number): HeaderMap | undefined {
     const context = this.context();
+    // As with their bodies, answers of calls are the root's, whichever context is in force.
+    if (type >= MapType.GrpcInitialMetadata) return rootOf(context).maps.get(type);
     return context.logMaps === undefined ? context.maps.get(type) : context.logMaps.get(type);
   }
 

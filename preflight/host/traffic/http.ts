@@ -32,11 +32,12 @@ export interface ExchangeResult {
 }
 
 const MAX_WAITS = 8;
+const NO_RESPONSE: Message = { headers: [], body: [], trailers: [] };
 
 /** Runs a request and its response through one stream of the plugin, in Envoy's order, up to log, done and delete. */
 export function runExchange(host: Host, root: Context, exchange: Exchange): ExchangeResult {
   const stream = createStream(host, root);
-  stream.context.attributes = () => streamAttributes(stream.context.id, exchange, stream.phase !== "request");
+  stream.context.attributes = () => streamAttributes(stream.context.id, { request: exchange.request, ...stream });
   host.call(stream.context, "proxy_on_context_create", stream.context.id, root.id);
   host.runDeferred();
   const result = runBoth(host, stream, exchange);
@@ -48,6 +49,9 @@ interface Stream {
   readonly context: Context;
   readonly control: FlowControl;
   phase: StreamPhase;
+  /** As it is now; absent during the request. */
+  response: Message | undefined;
+  hasUpstream: boolean;
   reply: LocalReply | undefined;
   reset: boolean;
   broken: BrokenMessage | undefined;
@@ -70,6 +74,8 @@ function createStream(host: Host, root: Context): Stream {
       createStreamControl(host, () => stream, resumed),
     ),
     phase: "request",
+    response: undefined,
+    hasUpstream: true,
     reply: undefined,
     reset: false,
     broken: undefined,
@@ -149,6 +155,8 @@ function runBoth(host: Host, stream: Stream, exchange: Exchange): ExchangeResult
   stream.reply = undefined;
   stream.phase = "response headers";
   const upstream = early === undefined ? exchange.response : messageOf(early);
+  stream.response = upstream;
+  stream.hasUpstream = early === undefined;
   const down = runFlow(host, stream.context, "response", upstream, stream.control);
   const localReply = stream.reset ? undefined : (stream.reply ?? early);
   const broken = stream.broken ?? (request && brokenRequest(request));
@@ -179,6 +187,7 @@ function messageOf(reply: LocalReply): Message {
 function endStream(host: Host, stream: Stream, sent: Message, result: ExchangeResult): void {
   const { context } = stream;
   stream.phase = "ended";
+  stream.response = result.response ?? stream.response ?? NO_RESPONSE;
   context.maps.clear();
   context.buffers.clear();
   const finish = (name: string): void => {
