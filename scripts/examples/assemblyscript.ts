@@ -1,0 +1,49 @@
+import { cp, mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { cached, keyOf } from "../tools/cache.ts";
+import { needNpm } from "../tools/machine.ts";
+import { outsideNpm, runOk } from "../tools/run.ts";
+import { contentsOf } from "./sources.ts";
+
+/** The folder of the AssemblyScript package. */
+export const SDK = fileURLToPath(new URL("../../sdk/assemblyscript", import.meta.url));
+
+const NAME = "@weir-dev/assemblyscript";
+
+/**
+ * Builds filters with the AssemblyScript package as their authors do, `sources` by name, and gives the paths of the modules by name. What is in the user's cache
+ * is not built again: the key is the package, the compiler and the sources.
+ */
+export async function buildWithSdk<N extends string>(
+  sources: Readonly<Record<N, string>>,
+  flags: readonly string[] = [],
+): Promise<Readonly<Record<N, string>>> {
+  const names = Object.keys(sources).sort() as N[];
+  const texts = names.flatMap((name) => [name, sources[name]]);
+  const folder = await cached(`sdk-as-${keyOf(...(await contentsOf(SDK)), ...texts, ...flags)}`, async (draft) => {
+    const { compiler, project } = await prepare();
+    for (const name of names) {
+      const source = join(draft, `${name}.ts`);
+      await writeFile(source, sources[name]);
+      const config = join(project, "node_modules", NAME, "asconfig.json");
+      const args = ["--config", config, "--path", join(project, "node_modules"), "--target", "none", ...flags];
+      await runOk(process.execPath, [compiler, `${name}.ts`, ...args, "-o", `${name}.wasm`], { cwd: draft });
+    }
+  });
+  return Object.fromEntries(names.map((name) => [name, join(folder, `${name}.wasm`)])) as Record<N, string>;
+}
+
+/** A project with the compiler of the package's lockfile and a copy of the package itself. */
+async function prepare(): Promise<{ readonly compiler: string; readonly project: string }> {
+  const project = await cached(`sdk-as-project-${keyOf(...(await contentsOf(SDK)))}`, async (draft) => {
+    await needNpm();
+    for (const file of ["package.json", "package-lock.json"]) await cp(join(SDK, file), join(draft, file));
+    await runOk("npm", ["ci", "--no-audit", "--no-fund"], { cwd: draft, env: outsideNpm() });
+    const inside = join(draft, "node_modules", NAME);
+    await mkdir(inside, { recursive: true });
+    for (const part of ["assembly", "index.ts", "exports.ts", "asconfig.json", "package.json"])
+      await cp(join(SDK, part), join(inside, part), { recursive: true });
+  });
+  return { compiler: join(project, "node_modules/assemblyscript/bin/asc.js"), project };
+}

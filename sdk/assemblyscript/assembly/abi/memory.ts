@@ -1,0 +1,42 @@
+/** Where the host writes results: two words for an address and a size, and one more. The host writes before it returns, so one place serves all calls. */
+export const CELL: usize = memory.data(16, 8);
+export const SIZE: usize = CELL + 4;
+export const THIRD: usize = CELL + 8;
+
+/** What the host asks for before it hands bytes over. The filter owns them: `takeText` and `takeBytes` give them back. */
+export function allocate(size: usize): usize {
+  return heap.alloc(size);
+}
+
+/** The text that the host left, whose address and size are in CELL and SIZE. Bytes that are no UTF-8 become other characters: see `takeBytes`. */
+export function takeText(): string {
+  const size = load<usize>(SIZE);
+  if (size == 0) return "";
+  const data = load<usize>(CELL);
+  const text = String.UTF8.decodeUnsafe(data, size);
+  heap.free(data);
+  return text;
+}
+
+/** As `takeText`, the bytes as they are. */
+export function takeBytes(): ArrayBuffer {
+  const size = load<usize>(SIZE);
+  const bytes = new ArrayBuffer(<i32>size);
+  if (size == 0) return bytes;
+  const data = load<usize>(CELL);
+  memory.copy(changetype<usize>(bytes), data, size);
+  heap.free(data);
+  return bytes;
+}
+
+/** The bytes of a text, in UTF-8. */
+export function utf8(text: string): ArrayBuffer {
+  return String.UTF8.encode(text);
+}
+
+/** Where bytes begin. They stay there: the collector moves nothing. */
+// @ts-ignore: decorator
+@inline
+export function at(bytes: ArrayBuffer): usize {
+  return changetype<usize>(bytes);
+}

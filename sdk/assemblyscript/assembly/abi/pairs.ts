@@ -1,0 +1,53 @@
+import { at, CELL, SIZE } from "./memory";
+
+/** A name and its value. */
+export class Header {
+  constructor(
+    public name: string,
+    public value: string,
+  ) {}
+}
+
+/** How the ABI writes a list of headers: the count, the sizes of names and values, then names and values, each with a zero behind it. */
+export function encodePairs(headers: Header[] | null): ArrayBuffer {
+  if (headers === null || headers.length == 0) return new ArrayBuffer(0);
+  const count = headers.length;
+  const texts = new Array<ArrayBuffer>(2 * count);
+  let total: usize = 4 + 8 * count;
+  for (let i = 0; i < count; i++) {
+    texts[2 * i] = String.UTF8.encode(headers[i].name);
+    texts[2 * i + 1] = String.UTF8.encode(headers[i].value);
+    total += texts[2 * i].byteLength + texts[2 * i + 1].byteLength + 2;
+  }
+  const bytes = new ArrayBuffer(<i32>total);
+  const start = at(bytes);
+  store<u32>(start, count);
+  let data = start + 4 + 8 * count;
+  for (let i = 0; i < 2 * count; i++) {
+    const size = texts[i].byteLength;
+    store<u32>(start + 4 + 4 * i, size);
+    memory.copy(data, at(texts[i]), size);
+    data += size + 1;
+  }
+  return bytes;
+}
+
+/** The list that the host left, whose address and size are in CELL and SIZE. */
+export function takePairs(): Header[] {
+  const headers: Header[] = [];
+  const size = load<usize>(SIZE);
+  if (size < 4) return headers;
+  const start = load<usize>(CELL);
+  const count = load<u32>(start);
+  let data = start + 4 + 8 * count;
+  for (let i: u32 = 0; i < count; i++) {
+    const nameSize = load<u32>(start + 4 + 8 * i);
+    const valueSize = load<u32>(start + 8 + 8 * i);
+    const name = String.UTF8.decodeUnsafe(data, nameSize);
+    const value = String.UTF8.decodeUnsafe(data + nameSize + 1, valueSize);
+    data += nameSize + valueSize + 2;
+    headers.push(new Header(name, value));
+  }
+  heap.free(start);
+  return headers;
+}

@@ -1,0 +1,93 @@
+import { proxy_get_status, proxy_http_call } from "./abi/imports";
+import { at, CELL, SIZE, THIRD, takeText, utf8 } from "./abi/memory";
+import { encodePairs, Header } from "./abi/pairs";
+import { BufferType, MapType, Status } from "./abi/types";
+import { onHttpAnswer } from "./answers";
+import { Body } from "./body";
+import { Context } from "./context";
+import { Headers } from "./headers";
+import { isAlive } from "./registry";
+
+/** What a service answered. It can be read until the callback returns. */
+export class HttpResponse {
+  readonly headers: Headers = Headers.of(MapType.CallResponseHeaders);
+  readonly body: Body = Body.of(BufferType.CallResponseBody);
+  readonly trailers: Headers = Headers.of(MapType.CallResponseTrailers);
+
+  constructor(
+    /** False: no answer came (a timeout, a broken connection, no healthy host); the rest is empty then. */
+    public isThere: bool,
+  ) {}
+
+  /** The HTTP status; 0: no answer came. */
+  get status(): u32 {
+    const text = this.headers.get(":status");
+    return text === null ? 0 : <u32>parseInt(text);
+  }
+}
+
+/** What waits for an answer. It is dropped, unanswered, when its context ends first. */
+export abstract class HttpCallback {
+  /** `context` (the stream, or the plugin) is the one that host functions act on. */
+  constructor(readonly context: Context) {}
+
+  abstract onResponse(response: HttpResponse): void;
+}
+
+/** Made when the first call is: a filter that makes none does not carry it. */
+let waiting: Map<u32, HttpCallback> = changetype<Map<u32, HttpCallback>>(0);
+
+/**
+ * Asks another service, through one of the proxy's clusters. `headers` needs `:method`, `:path` and `:authority`. A stream that waits for the answer gives
+ * `Action.Pause` and goes on by `continueRequest()`, `continueResponse()` or `respond()` in `onResponse`.
+ * Gives BadArgument when there is no such cluster or a header is missing: then `onResponse` is not called.
+ * https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#proxy_http_call
+ */
+export function httpCall(
+  cluster: string,
+  headers: Header[],
+  callback: HttpCallback,
+  body: ArrayBuffer = new ArrayBuffer(0),
+  timeoutMilliseconds: u32 = 5000,
+  trailers: Header[] | null = null,
+): Status {
+  const name = utf8(cluster);
+  const pairs = encodePairs(headers);
+  const last = encodePairs(trailers);
+  const status = proxy_http_call(
+    at(name),
+    name.byteLength,
+    at(pairs),
+    pairs.byteLength,
+    at(body),
+    body.byteLength,
+    at(last),
+    last.byteLength,
+    timeoutMilliseconds,
+    CELL,
+  );
+  if (status == Status.Ok) {
+    if (changetype<usize>(waiting) == 0) {
+      waiting = new Map<u32, HttpCallback>();
+      onHttpAnswer(answer);
+    }
+    waiting.set(load<u32>(CELL), callback);
+  }
+  return status;
+}
+
+/** https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#proxy_on_http_call_response */
+function answer(token: u32, headerCount: u32): void {
+  if (!waiting.has(token)) return;
+  const callback = waiting.get(token);
+  waiting.delete(token);
+  if (!isAlive(callback.context)) return;
+  callback.context.activate();
+  callback.onResponse(new HttpResponse(headerCount > 0));
+}
+
+/** Why a call failed, in the proxy's words; to be asked in `onResponse` and `onClose`. */
+export function callFailure(): string {
+  store<u32>(SIZE, 0);
+  return proxy_get_status(THIRD, CELL, SIZE) == Status.Ok ? takeText() : "";
+}

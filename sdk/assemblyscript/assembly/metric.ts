@@ -1,0 +1,56 @@
+import { proxy_define_metric, proxy_get_metric, proxy_increment_metric, proxy_record_metric } from "./abi/imports";
+import { at, CELL, utf8 } from "./abi/memory";
+import { MetricType, Status } from "./abi/types";
+
+/** Define metrics once, in `onConfigure`: defining costs a look-up by name. https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#metrics */
+abstract class Metric {
+  protected id: u32;
+  /** False: the proxy refused it, and what is counted goes nowhere. */
+  readonly isDefined: bool;
+
+  constructor(type: MetricType, name: string) {
+    const text = utf8(name);
+    this.isDefined = proxy_define_metric(type, at(text), text.byteLength, CELL) == Status.Ok;
+    this.id = this.isDefined ? load<u32>(CELL) : 0;
+  }
+
+  /** The value now, over all workers. Histograms have none. */
+  value(): u64 {
+    return proxy_get_metric(this.id, CELL) == Status.Ok ? load<u64>(CELL) : 0;
+  }
+}
+
+/** Goes up only. In Envoy: `wasmcustom.NAME`. */
+export class Counter extends Metric {
+  constructor(name: string) {
+    super(MetricType.Counter, name);
+  }
+
+  add(count: u32 = 1): Status {
+    return proxy_increment_metric(this.id, count);
+  }
+}
+
+export class Gauge extends Metric {
+  constructor(name: string) {
+    super(MetricType.Gauge, name);
+  }
+
+  set(value: u64): Status {
+    return proxy_record_metric(this.id, value);
+  }
+
+  add(difference: i64): Status {
+    return proxy_increment_metric(this.id, difference);
+  }
+}
+
+export class Histogram extends Metric {
+  constructor(name: string) {
+    super(MetricType.Histogram, name);
+  }
+
+  record(value: u64): Status {
+    return proxy_record_metric(this.id, value);
+  }
+}
