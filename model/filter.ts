@@ -1,5 +1,6 @@
 import type { Digest } from "./digest.ts";
 import type { WasmFilterSpec } from "./gen/wasmfilter.ts";
+import type { ProofSettings } from "./proof.ts";
 import type { PluginSettings } from "./settings.ts";
 
 /** Names a WasmFilter. */
@@ -85,6 +86,7 @@ export interface Filter {
   readonly intervalMs: number;
   readonly pullSecrets: readonly string[];
   readonly verify: readonly SignaturePolicy[];
+  readonly proof: ProofSettings;
   /** What reaches the proxy. If `configFrom` is set, `settings.config` is empty until the text is read. */
   readonly settings: PluginSettings;
   /** `undefined`: the spec has the text, or there is none. */

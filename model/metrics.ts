@@ -31,6 +31,10 @@ export type ProverFailure = (typeof PROVER_FAILURES)[number];
 export const INJECTIONS = ["injected", "unchanged", "refused", "invalid"] as const;
 export type InjectionOutcome = (typeof INJECTIONS)[number];
 
+/** What a proof may find and let through (docs/preflight.md). */
+export const TOLD_REASONS = ["TrafficFailed", "BrokenMessage", "HeadersHeld"] as const;
+export type ToldReason = (typeof TOLD_REASONS)[number];
+
 /** A number that is read when somebody looks. `queue_depth`: filters that wait for their reconcile. */
 export const GAUGES = ["proxies", "streams", "queue_depth", "store_bytes"] as const;
 export type Gauge = (typeof GAUGES)[number];
@@ -50,6 +54,8 @@ export interface Metrics {
   refusedClient(reason: RefusalReason): void;
   proverFailed(how: ProverFailure): void;
   askedToInject(outcome: InjectionOutcome): void;
+  /** A proof found that a module fails requests, and let it through. */
+  letThrough(reason: ToldReason): void;
   /** Says where a gauge is read. A later call for the same gauge takes its place. */
   gauge(name: Gauge, read: () => number | Promise<number>): void;
 }
@@ -63,6 +69,7 @@ export const silentMetrics: Metrics = {
   refusedClient() {},
   proverFailed() {},
   askedToInject() {},
+  letThrough() {},
   gauge() {},
 };
 

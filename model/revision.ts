@@ -1,5 +1,6 @@
 import type { Digest } from "./digest.ts";
 import type { PluginSettings } from "./settings.ts";
+import type { ProofProblem } from "./verdict.ts";
 
 /** Names a key of a Secret. */
 export interface SecretKey {
@@ -22,6 +23,10 @@ export interface Revision {
   readonly capabilities: readonly string[];
   /** Set when `settings.config` comes from a Secret: the text itself is then never written anywhere. */
   readonly secretConfig?: SecretKey;
+  /** By which settings the module was proved (`proofId`), where the spec asked for other than the default ones. */
+  readonly proof?: string;
+  /** What the proof found and let through. */
+  readonly told?: ProofProblem;
   /** The revision's identity (operator/filter/revision-identity.ts). The versions that proxies hold are made from it. */
   readonly hash: string;
   /** RFC 3339. */

@@ -1,5 +1,12 @@
+import type { ProofSettings } from "./proof.ts";
 import type { Result } from "./result.ts";
 import type { PluginSettings } from "./settings.ts";
+
+/** What a module does wrong under traffic, by the reasons that docs/preflight.md lists. */
+export interface ProofProblem {
+  readonly reason: string;
+  readonly message: string;
+}
 
 /** What preflight measured on a module that passed. */
 export interface Measurements {
@@ -16,8 +23,10 @@ export interface Measurements {
   readonly exports: readonly string[];
   /** `0.1.0`, `0.2.0` or `0.2.1`. */
   readonly abi: string;
-  /** What it did to the synthetic requests, for people. Empty when none was sent. */
+  /** What it did to the requests, for people. Empty when none was sent. */
   readonly effects: readonly string[];
+  /** What fails requests, and was let through because the filter's author asked for that. */
+  readonly told?: ProofProblem | undefined;
 }
 
 export interface ValidateOptions {
@@ -25,6 +34,8 @@ export interface ValidateOptions {
   readonly signal?: AbortSignal | undefined;
   /** The configuration comes from a Secret, so the verdict must not show any of it. */
   readonly secretConfig?: boolean;
+  /** How to prove it. Default: `DEFAULT_PROOF`. */
+  readonly proof?: ProofSettings;
   /** Whose filter it is. The proofs of one namespace never take all the places. */
   readonly namespace?: string;
 }

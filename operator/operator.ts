@@ -204,15 +204,7 @@ class QueueingOperator implements Operator {
         return requeue;
       },
       acquire: createAcquire({
-        source,
-        registry,
-        parseKeychain,
-        identity,
-        resolver,
-        clock,
-        random,
-        metrics,
-        isCurrent,
+        ...{ source, registry, parseKeychain, identity, resolver, clock, random, metrics, isCurrent },
         resolved: (record, value) => this.resolved(record, value),
         stopped: (record, stage, error) => this.stopped(record, stage, error),
         provided: (record) => this.assignments.mark(this.index.proxiesOf(record.id)),
@@ -260,6 +252,7 @@ class QueueingOperator implements Operator {
   }
 
   private resolved(record: FilterRecord, { content, measurements }: Resolved): void {
+    this.events.letThrough(record, measurements?.told);
     record.resolve(content, measurements, this.options.clock.now(), this.identity);
     if (record.unrecorded !== undefined) this.tasks.writeNow(record);
     // A kept revision may have been waiting for this module.

@@ -93,7 +93,7 @@ describe("limits of the sandbox", () => {
 describe("problems and how they are told", () => {
   test("a trap under traffic is refused with its name and place", async () => {
     const error = await refusal(`(func (export "proxy_on_response_body") (param i32 i32 i32) (result i32) unreachable)`);
-    assert.deepEqual([error.reason, error.message], ["TrafficFailed", "proxy_on_response_body trapped: unreachable"]);
+    assert.deepEqual([error.reason, error.message], ["TrafficFailed", "GET /: proxy_on_response_body trapped: unreachable"]);
   });
 
   test("a plugin that would kill the proxy is refused for that", async () => {

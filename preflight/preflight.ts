@@ -1,7 +1,8 @@
 import { LRUCache } from "lru-cache";
 import { allowedNames } from "../model/capabilities.ts";
 import { digestOf } from "../model/digest.ts";
-import { type Metrics, outcomeOf, silentMetrics } from "../model/metrics.ts";
+import { type Metrics, outcomeOf, silentMetrics, TOLD_REASONS } from "../model/metrics.ts";
+import { DEFAULT_PROOF, type ProofSettings } from "../model/proof.ts";
 import { type Failure, fail, ok, type Result } from "../model/result.ts";
 import { DEFAULT_SETTINGS, type PluginSettings } from "../model/settings.ts";
 import type { Measurements, Preflight, ValidateOptions } from "../model/verdict.ts";
@@ -55,13 +56,15 @@ export function createPreflight(options: PreflightOptions = {}): Preflight {
   const verdicts = new LRUCache<string, Result<Measurements>>({ max: options.remembered ?? DEFAULTS.remembered });
   return {
     async validate(code, settings, { secretConfig = false, ...rest } = {}) {
-      const key = verdictKey(code, settings, secretConfig, rest.namespace ?? "");
+      const key = verdictKey(code, settings, secretConfig, rest.namespace ?? "", rest.proof ?? DEFAULT_PROOF);
       const known = verdicts.get(key);
       if (known !== undefined) return known;
       const capabilities = settings.capabilities && allowedNames(settings.capabilities);
       const stop = metrics.start("prove");
       const verdict = verdictOf(await prover.examine(code, { ...settings, capabilities }, rest), secretConfig);
       stop(outcomeOf(verdict));
+      const told = verdict.ok ? TOLD_REASONS.find((reason) => reason === verdict.value.told?.reason) : undefined;
+      if (told !== undefined) metrics.letThrough(told);
       if (verdict.ok || !verdict.error.retryable) verdicts.set(key, verdict);
       return verdict;
     },
@@ -123,10 +126,10 @@ class PoolExaminer implements Examiner {
     code: Uint8Array,
     digest: string,
     settings: PluginSettings,
-    { signal, namespace = "" }: ValidateOptions,
+    { signal, namespace = "", proof = DEFAULT_PROOF }: ValidateOptions,
   ): Promise<Result<Trial>> {
     const load = this.loads.get(digest);
-    const request = { ...this.request(settings), kind: "trial", measureLoad: load === undefined } as const;
+    const request = { ...this.request(settings, proof), kind: "trial", measureLoad: load === undefined } as const;
     const place = `${namespace} ${digest}`;
     const alone = this.suspects.get(place) ?? false;
     const found = await this.prove(code, request, namespace, { signal, alone });
@@ -146,12 +149,13 @@ class PoolExaminer implements Examiner {
   }
 
   inspect(code: Uint8Array, measureLoad = false): Promise<Result<Examination>> {
-    return this.prove(code, { ...this.request(DEFAULT_SETTINGS), kind: "facts", measureLoad });
+    return this.prove(code, { ...this.request(DEFAULT_SETTINGS, DEFAULT_PROOF), kind: "facts", measureLoad });
   }
 
-  private request(settings: PluginSettings): Omit<ExamineRequest, "kind" | "measureLoad"> {
+  private request(settings: PluginSettings, { traffic, requests }: ProofSettings): Omit<ExamineRequest, "kind" | "measureLoad"> {
     const { type, config, rootId, env, capabilities = [], allowOnHeadersStopIteration = false } = settings;
-    return { type, config, rootId, env, capabilities, allowOnHeadersStopIteration, maxPages: this.options.maxMemoryPages };
+    const plugin = { type, config, rootId, env, capabilities, allowOnHeadersStopIteration };
+    return { ...plugin, traffic, requests, maxPages: this.options.maxMemoryPages };
   }
 
   private async prove(code: Uint8Array, request: ExamineRequest, namespace = "", options: TurnOptions = {}) {
@@ -184,5 +188,6 @@ function verdictOf(examined: Result<Trial>, isSecret: boolean): Result<Measureme
   if (problem !== undefined) return fail(problem.reason, isSecret ? WITHHELD : problem.message);
   const { compileMs, startMs, memoryPages, effects } = report;
   const { size, imports, exports, abi = "" } = facts;
-  return ok({ size, compileMs, startMs, loadMs, memoryPages, imports, exports, abi, effects: isSecret ? [] : effects });
+  const told = report.told === undefined ? {} : { told: { ...report.told, ...(isSecret ? { message: WITHHELD } : {}) } };
+  return ok({ size, compileMs, startMs, loadMs, memoryPages, imports, exports, abi, effects: isSecret ? [] : effects, ...told });
 }

@@ -37,7 +37,7 @@ before(async () => {
     plain: await headerFilter({ name: "x-plain", value: "1", on: "request" }),
     reader: await wasm(
       holding("request", {
-        body: "(drop (call $add (i32.const 0) (i32.const 0) (i32.const 6) (i32.const 6) (i32.const 1))) (i32.eqz (local.get 2))",
+        body: "(drop (call $set (i32.const 0) (i32.const 0) (i32.const 6) (i32.const 6) (i32.const 1))) (i32.eqz (local.get 2))",
       }),
     ),
   };
@@ -114,7 +114,7 @@ describe("a filter that holds headers while it reads the body", () => {
   test("with it, a POST with a body passes on the newest and on the oldest Envoy, and the app gets what the filter made of the body", async () => {
     await apply("new", "reader", { allowOnHeadersStopIteration: true });
     await server.until("the revision everywhere", "new", ({ status }) => status?.stableRevision === 2 && status.proxies?.updated === 2);
-    for (const id of ["newest", "oldest"]) await soon(async () => (await post(id)).replace(/( x-body)+/, " x-body"), "200 x-body", id);
+    for (const id of ["newest", "oldest"]) await soon(() => post(id), "200 x-body", id);
   });
 
   test("taking the setting away is refused again, and what serves stays", async () => {

@@ -8,6 +8,7 @@ import {
   PUSH_TYPES,
   REFUSAL_REASONS,
   RETRIED,
+  TOLD_REASONS,
   type Work,
 } from "../../model/metrics.ts";
 
@@ -54,6 +55,7 @@ export function createPrometheus(): Prometheus {
     acknowledged: (type, seconds) => durations.acks.observe({ type }, seconds),
     rejected: (reason) => counters.nacks.inc({ reason }),
     refusedClient: (reason) => counters.refusals.inc({ reason }),
+    letThrough: (reason) => counters.letThrough.inc({ reason }),
     proverFailed: (how) => counters.proverFailures.inc({ how }),
     askedToInject: (outcome) => counters.injections.inc({ outcome }),
     gauge: (name, read) => void readers.set(name, read),
@@ -74,6 +76,12 @@ function createCounters(registry: Registry) {
     nacks: counter("weir_nacks_total", "Responses that proxies rejected.", "reason", NACK_REASONS),
     retries: counter("weir_retries_total", "Work tried again after it failed for now.", "work", RETRIED),
     refusals: counter("weir_refused_clients_total", "Clients of the xDS port that were cut off.", "reason", REFUSAL_REASONS),
+    letThrough: counter(
+      "weir_preflight_let_through_total",
+      "Proofs that found a module to fail requests, where spec.preflight.traffic is Report.",
+      "reason",
+      TOLD_REASONS,
+    ),
     proverFailures: counter("weir_prover_failures_total", "Proofs that the prover at --prover-socket did not end.", "how", PROVER_FAILURES),
     injections: counter("weir_injections_total", "Calls of the webhook at --webhook-address.", "outcome", INJECTIONS),
   };

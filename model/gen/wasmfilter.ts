@@ -109,6 +109,11 @@ export interface WasmFilterSpec {
    * Absent or false, it stops the body too, until the filter lets the headers go. Needs Envoy 1.35 or newer.
    */
   readonly allowOnHeadersStopIteration?: boolean;
+  /**
+   * How the module is proved before any proxy sees it. It is no part of a revision: a change of it alone proves the module again, and rolls
+   * out nothing.
+   */
+  readonly preflight?: WasmFilterSpecPreflight;
   /** Environment variables that the module sees. */
   readonly env?: readonly WasmFilterSpecEnvItem[];
   /** Restricts what the module may call and which of its callbacks run. Absent: exactly what the module imports and exports. */
@@ -229,6 +234,44 @@ export interface WasmFilterSpecMatchItemHeader {
   readonly prefix?: string;
   /** true: the header is there, whatever its value. false: it is not. */
   readonly present?: boolean;
+}
+
+/**
+ * How the module is proved before any proxy sees it. It is no part of a revision: a change of it alone proves the module again, and rolls
+ * out nothing.
+ */
+export interface WasmFilterSpecPreflight {
+  /**
+   * What a proof does with a module that loads and then fails a request (it traps, makes a message that cannot be sent, or holds one for
+   * good): Enforce refuses it, Report tells it in the condition Validated and lets it through. Absent: Enforce. What would hang or crash a
+   * proxy, or takes too much memory, is refused whatever this says.
+   */
+  readonly traffic?: "Enforce" | "Report";
+  /**
+   * What real requests to the filter look like, sent to it one after the other in place of the synthetic ones. The upstream answers each
+   * with 200. They are no place for real credentials: whoever reads this object reads them.
+   */
+  readonly requests?: readonly WasmFilterSpecPreflightRequest[];
+}
+
+/** One request. */
+export interface WasmFilterSpecPreflightRequest {
+  /** Its method. Absent: GET. */
+  readonly method?: string;
+  /** Its path, with the query. Absent: /. */
+  readonly path?: string;
+  /** Its headers, in their order; host is the authority. Absent: those that every request has, with host preflight.example. */
+  readonly headers?: readonly WasmFilterSpecPreflightRequestHeader[];
+  /** Its body, as text. Absent: none. */
+  readonly body?: string;
+}
+
+/** One header. */
+export interface WasmFilterSpecPreflightRequestHeader {
+  /** Its name. */
+  readonly name: string;
+  /** Its value. */
+  readonly value: string;
 }
 
 /** One environment variable. */

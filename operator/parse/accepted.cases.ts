@@ -73,6 +73,28 @@ export const GOOD: readonly Case[] = [
     name: "a rollout's other settings",
     spec: { image: IMAGE, rollout: { progressDeadline: "90s", autoRollback: false, analysis: { maxLatencyRatio: 1.5 } } },
   },
+  { name: "a proof that tells", spec: { image: IMAGE, preflight: { traffic: "Report" } } },
+  { name: "an empty preflight", spec: { image: IMAGE, preflight: {} } },
+  {
+    name: "requests for the proof",
+    spec: {
+      image: IMAGE,
+      preflight: {
+        requests: [
+          {},
+          {
+            method: "M-SEARCH",
+            path: "/a?b=%20~",
+            headers: [
+              { name: "X-Tenant", value: "" },
+              { name: "x-tenant", value: "a\tb" },
+            ],
+            body: "é\n",
+          },
+        ],
+      },
+    },
+  },
   { name: "headers that wait for the body", spec: { image: IMAGE, allowOnHeadersStopIteration: true } },
   { name: "a network filter that holds no headers", spec: { image: IMAGE, type: "Network", allowOnHeadersStopIteration: false } },
   {

@@ -111,6 +111,7 @@ describe("what a spec becomes", () => {
       intervalMs: 60_000,
       pullSecrets: [],
       verify: [],
+      proof: { traffic: "Enforce", requests: [] },
       settings: {
         ...DEFAULT_SETTINGS,
         type: "HTTP",

@@ -11,6 +11,7 @@ import {
   whenMissingOf,
 } from "../../model/filter.ts";
 import { API_VERSION, KIND, type WasmFilter, type WasmFilterSpec, type WasmFilterSpecRollout } from "../../model/gen/wasmfilter.ts";
+import { DEFAULT_PROOF, type ProofSettings } from "../../model/proof.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { askedSettings } from "../../model/settings.ts";
 import { beyondBounds, whyBeyond } from "./bounds.ts";
@@ -91,6 +92,7 @@ function toFilter({ metadata, spec }: WasmFilter): Filter {
     intervalMs: milliseconds(spec.interval),
     pullSecrets: (spec.pullSecrets ?? []).map(({ name }) => name),
     verify: (spec.verify ?? []).map(({ cosign }) => toPolicy(cosign)),
+    proof: toProof(spec),
     settings: askedSettings(spec),
     configFrom: toReference(spec),
     selector: toSelector(spec),
@@ -114,6 +116,18 @@ function toPolicy({ publicKey, publicKeySecret }: NonNullable<WasmFilterSpec["ve
 function toReference({ configFrom }: WasmFilterSpec): ConfigReference | undefined {
   if (configFrom?.secretKeyRef !== undefined) return { kind: "secret", ...configFrom.secretKeyRef };
   return configFrom?.configMapKeyRef === undefined ? undefined : { kind: "configMap", ...configFrom.configMapKeyRef };
+}
+
+function toProof({ preflight }: WasmFilterSpec): ProofSettings {
+  return {
+    traffic: preflight?.traffic ?? DEFAULT_PROOF.traffic,
+    requests: (preflight?.requests ?? []).map(({ method = "GET", path = "/", headers = [], body = "" }) => ({
+      method,
+      path,
+      headers,
+      body,
+    })),
+  };
 }
 
 function toSelector({ selector }: WasmFilterSpec): LabelSelector {

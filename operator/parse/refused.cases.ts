@@ -36,6 +36,34 @@ export const BAD: readonly BadCase[] = [
     problems: ["spec.sha256: sha256 goes with url only; pin an image with digest"],
   },
   {
+    name: "a network filter with requests",
+    spec: { image: IMAGE, type: "Network", preflight: { requests: [{}] } },
+    problems: ["spec.preflight: a filter of type Network gets no requests; leave preflight.requests out"],
+  },
+  {
+    name: "requests that are none",
+    spec: {
+      image: IMAGE,
+      preflight: {
+        requests: [
+          { method: "get" },
+          { path: "a b" },
+          { headers: [{ name: ":path", value: "x" }] },
+          { headers: [{ name: "x", value: "a\r\nb: c" }] },
+          { headers: [{ name: "", value: "é" }] },
+        ],
+      },
+    },
+    problems: [
+      "spec.preflight.requests[0].method: not a method; write it in capitals, as GET",
+      "spec.preflight.requests[1].path: not a path; begin it with / and percent-encode blanks and what is not ASCII",
+      "spec.preflight.requests[2].headers[0].name: not the name of a header; use letters, digits and '-'",
+      "spec.preflight.requests[3].headers[0].value: not the value of a header; it is ASCII, in one line",
+      "spec.preflight.requests[4].headers[0].name: not the name of a header; use letters, digits and '-'",
+      "spec.preflight.requests[4].headers[0].value: not the value of a header; it is ASCII, in one line",
+    ],
+  },
+  {
     name: "a network filter that holds headers",
     spec: { image: IMAGE, type: "Network", allowOnHeadersStopIteration: true },
     problems: ["spec.allowOnHeadersStopIteration: a filter of type Network has no headers to hold; leave allowOnHeadersStopIteration out"],

@@ -3,6 +3,7 @@ import type { Log } from "../../model/log.ts";
 import type { Failure } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import { rolloutId } from "../../model/rollout-id.ts";
+import type { ProofProblem } from "../../model/verdict.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import type { FilterEvent, Source } from "../source/source.ts";
 
@@ -14,6 +15,8 @@ export interface Events {
   emit(record: FilterRecord, event: FilterEvent, revision?: Revision): void;
   /** A failure of the present spec, unless it was told before. */
   failed(record: FilterRecord, before: FilterRecord["resolution"], error: Failure): void;
+  /** What the proof of the present spec's module found and let through, unless that is what the record has. */
+  letThrough(record: FilterRecord, told: ProofProblem | undefined): void;
   listen(listener: EventListener): () => void;
 }
 
@@ -35,6 +38,10 @@ export function createEvents(source: Pick<Source, "event">, log: Log): Events {
     failed(record, before, { reason, message }) {
       const isKnown = before.state === "failed" && before.error.message === message;
       if (!isKnown) emit(record, { type: "Warning", reason, message });
+    },
+    letThrough(record, told) {
+      if (told === undefined || told.message === record.measurements?.told?.message) return;
+      emit(record, { type: "Warning", reason: told.reason, message: `let through, as spec.preflight.traffic is Report: ${told.message}` });
     },
     listen(listener) {
       listeners.add(listener);

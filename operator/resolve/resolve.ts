@@ -1,6 +1,7 @@
 import type { Digest } from "../../model/digest.ts";
 import type { Filter } from "../../model/filter.ts";
 import type { ModuleRegistry } from "../../model/module.ts";
+import { proofId } from "../../model/proof.ts";
 import { type Failure, ok } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements, Preflight } from "../../model/verdict.ts";
@@ -52,14 +53,23 @@ export async function resolveFilter(
   const settings = { ...filter.settings, config: text };
   const content = { image: referenceOf(filter, digest), digest, wasmDigest, settings, ...place };
   const known = findRevision(filter.key, revisions, content, deps.identity);
-  if (known !== undefined) return ok({ content: { ...content, capabilities: known.capabilities }, measurements: undefined });
+  const id = proofId(filter.proof);
+  // Proved with other settings, it is to be proved again; the revision stays the same.
+  if (known !== undefined && known.proof === id)
+    return ok({ content: { ...content, capabilities: known.capabilities }, measurements: undefined });
   const code = await deps.registry.read(wasmDigest);
   if (code === undefined) return { ok: false, stage: "resolve", error: damaged(wasmDigest) };
   const secretConfig = place.secretConfig !== undefined;
-  const proof = await deps.preflight.validate(code, settings, { signal, secretConfig, namespace: filter.key.namespace });
+  const proof = await deps.preflight.validate(code, settings, {
+    ...{ signal, secretConfig },
+    proof: filter.proof,
+    namespace: filter.key.namespace,
+  });
   if (!proof.ok) return { ok: false, stage: "prove", error: about(exactly(content.image, digest), proof.error) };
-  const capabilities = settings.capabilities ?? [...proof.value.imports, ...proof.value.exports];
-  return ok({ content: { ...content, capabilities }, measurements: proof.value });
+  const { imports, exports, told } = proof.value;
+  const capabilities = known?.capabilities ?? settings.capabilities ?? [...imports, ...exports];
+  const proved = { ...(id === undefined ? {} : { proof: id }), ...(told === undefined ? {} : { told }) };
+  return ok({ content: { ...content, capabilities, ...proved }, measurements: proof.value });
 }
 
 function damaged(wasmDigest: Digest): Failure {

@@ -43,6 +43,9 @@ const LONGEST_MESSAGE = 8_192;
 
 const WATCHING = "Watching";
 
+/** Characters of a problem that was let through: what the module is stands after it. */
+const LONGEST_TOLD = 1_024;
+
 interface Verdict {
   readonly status: Condition["status"];
   readonly reason: string;
@@ -106,15 +109,18 @@ function verified(facts: Facts): Verdict {
 function validated(facts: Facts): Verdict {
   if (passed(facts, "Validated") !== true) return stopped(facts, "Validated");
   const { measurements: m, target } = facts;
+  const told = m === undefined ? target?.told : m.told;
+  const reason = told?.reason ?? "Validated";
+  const letThrough = told === undefined ? "" : `${clip(told.message, LONGEST_TOLD)}; let through, as spec.preflight.traffic is Report; `;
   if (m === undefined) {
-    return { status: "True", reason: "Validated", message: `revision ${target?.number ?? "?"} passed preflight when it was made` };
+    return { status: "True", reason, message: `${letThrough}revision ${target?.number ?? "?"} passed preflight when it was made` };
   }
   const load = m.loadMs === undefined ? "" : `loads in ${describeMs(m.loadMs)} of CPU on each proxy, `;
   const did = m.effects.length === 0 ? "" : `; on a synthetic request: ${m.effects.join(", ")}`;
   const message =
-    `ABI ${m.abi}, ${m.size} bytes, ${load}compiled in ${m.compileMs.toFixed(0)} ms, started in ${m.startMs.toFixed(0)} ms, ` +
+    `${letThrough}ABI ${m.abi}, ${m.size} bytes, ${load}compiled in ${m.compileMs.toFixed(0)} ms, started in ${m.startMs.toFixed(0)} ms, ` +
     `${count(m.memoryPages, "memory page")}, imports ${m.imports.join(" ") || "nothing"}${did}`;
-  return { status: "True", reason: "Validated", message: message.slice(0, 2048) };
+  return { status: "True", reason, message: message.slice(0, 2048) };
 }
 
 /** How many proxies let nothing pass, since the filter must be there and is not. */

@@ -1,6 +1,7 @@
 import { createKeyring } from "../../base/keyring.ts";
 import type { WasmFilterSpec } from "../../model/gen/wasmfilter.ts";
 import { type Log, silentLog } from "../../model/log.ts";
+import { DEFAULT_PROOF } from "../../model/proof.ts";
 import { proxyKey } from "../../model/proxy-key.ts";
 import { fail, ok } from "../../model/result.ts";
 import type { Preflight } from "../../model/verdict.ts";
@@ -27,15 +28,18 @@ export interface World {
   run(ms?: number): Promise<void>;
 }
 
-/** Refuses modules whose text starts with "junk". */
+/** Refuses modules whose text starts with "junk". One that starts with "traps" fails requests, unless they are of its author. */
 function createFakePreflight(world: () => World): Preflight {
   return {
-    async validate(code) {
+    async validate(code, _settings, { proof = DEFAULT_PROOF } = {}) {
       world().validations++;
       const text = Buffer.from(code).toString();
       if (text.startsWith("junk")) return fail("NotWasm", "the module is not WebAssembly");
+      const trap = { reason: "TrafficFailed", message: "GET /: trapped" };
+      const isTrapped = text.startsWith("traps") && proof.requests.length === 0;
+      if (isTrapped && proof.traffic === "Enforce") return fail(trap.reason, trap.message);
       const measured = { size: text.length, compileMs: 1, startMs: 1, memoryPages: 1, abi: "0.2.1", effects: [] };
-      return ok({ ...measured, imports: ["proxy_log"], exports: ["proxy_on_vm_start"] });
+      return ok({ ...measured, imports: ["proxy_log"], exports: ["proxy_on_vm_start"], told: isTrapped ? trap : undefined });
     },
   };
 }

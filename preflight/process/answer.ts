@@ -1,7 +1,8 @@
 import type { Failure, Result } from "../../model/result.ts";
+import type { ProofProblem } from "../../model/verdict.ts";
 import type { ModuleFacts } from "../abi/facts.ts";
 import type { Examination } from "../sandbox/examination.ts";
-import type { Phase, TrialProblem, TrialReport } from "../sandbox/trial.ts";
+import type { Phase, TrialReport } from "../sandbox/trial.ts";
 
 /** What a prover says. */
 export type Message =
@@ -72,6 +73,7 @@ function reportOf(fields: Fields): TrialReport {
   return {
     load: optional(fields.load, (value) => problemOf(record(value))),
     traffic: optional(fields.traffic, (value) => problemOf(record(value))),
+    told: optional(fields.told, (value) => problemOf(record(value))),
     compileMs: size(fields.compileMs),
     startMs: size(fields.startMs),
     loadMs: optional(fields.loadMs, size),
@@ -81,7 +83,7 @@ function reportOf(fields: Fields): TrialReport {
   };
 }
 
-function problemOf({ reason, message }: Fields): TrialProblem {
+function problemOf({ reason, message }: Fields): ProofProblem {
   return { reason: word(reason), message: text(message) };
 }
 

@@ -1,3 +1,4 @@
+import type { ProofSettings } from "../../model/proof.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
 import type { FilterType } from "../../model/settings.ts";
 import { abiOf, factsOf, type ModuleFacts } from "../abi/facts.ts";
@@ -18,6 +19,8 @@ export interface ExamineRequest {
   /** The names as Envoy gets them. */
   readonly capabilities: readonly string[];
   readonly allowOnHeadersStopIteration: boolean;
+  readonly traffic: ProofSettings["traffic"];
+  readonly requests: ProofSettings["requests"];
   /** Memory, in pages of 64 KiB, beyond which a module is refused. */
   readonly maxPages: number;
   /** Compile as Envoy does, every function with the optimizing compiler, and measure it. Else compile as V8 does by default, which is quick. */

@@ -1,60 +1,23 @@
-import { type Connection, type Exchange, message } from "../host/index.ts";
+import type { ProofProblem } from "../../model/verdict.ts";
+import { describeFault, type Fault, type Plugin } from "../host/index.ts";
 
-/** The synthetic requests: one without a body, one with body and trailers, one that the upstream answers with 503. */
-export const EXCHANGES: readonly { readonly title: string; readonly exchange: Exchange }[] = [
-  {
-    title: "GET /",
-    exchange: {
-      request: message([...head("GET", "/"), ["accept", "*/*"]]),
-      response: message(
-        [
-          [":status", "200"],
-          ["content-type", "text/plain"],
-          ["content-length", "6"],
-        ],
-        ["hello\n"],
-      ),
-    },
-  },
-  {
-    title: "POST /submit?kind=test",
-    exchange: {
-      request: message(
-        [...head("POST", "/submit?kind=test"), ["content-type", "application/json"], ["cookie", "session=0"]],
-        ['{"name":"weir",', '"size":3}'],
-        [["x-checksum", "0"]],
-      ),
-      response: message(
-        [
-          [":status", "200"],
-          ["content-type", "application/json"],
-        ],
-        ['{"ok":', "true}"],
-        [["x-finished", "yes"]],
-      ),
-    },
-  },
-  {
-    title: "GET /failing",
-    exchange: {
-      request: message(head("GET", "/failing")),
-      response: message([
-        [":status", "503"],
-        ["content-length", "0"],
-      ]),
-    },
-  },
-];
+/** What became of what was sent to a plugin. */
+export interface Traffic {
+  /** The plugin that got the last of it. */
+  readonly plugin: Plugin;
+  readonly effects: string[];
+  /** Status of each request as a client would see it; `undefined`: no answer. Empty for connections. */
+  readonly answers: readonly (number | undefined)[];
+  /** What harms more than one request: the proxy, or the machine; or what was not tried to its end. */
+  readonly fatal: ProofProblem | undefined;
+  /** The first that fails a request, and nothing else. */
+  readonly failing: ProofProblem | undefined;
+}
 
-export const CONNECTION: Connection = { downstream: Buffer.from("ping\n"), upstream: Buffer.from("pong\n") };
-
-function head(method: string, path: string): [string, string][] {
-  return [
-    [":method", method],
-    [":path", path],
-    [":authority", "preflight.example"],
-    [":scheme", "http"],
-    ["user-agent", "weir-preflight"],
-    ["x-request-id", "00000000-0000-4000-8000-000000000000"],
-  ];
+/** What a fault of a plugin is for its proxy. `title`: of the request that it got last; empty: none, or its timers fired. */
+export function problemOf(fault: Fault | undefined, title = ""): Pick<Traffic, "fatal" | "failing"> {
+  if (fault === undefined) return { fatal: undefined, failing: undefined };
+  const message = `${title === "" ? "" : `${title}: `}${describeFault(fault)}`;
+  if (fault.kind === "trap") return { fatal: undefined, failing: { reason: "TrafficFailed", message } };
+  return { fatal: { reason: fault.kind === "crash" ? "ProxyCrash" : "MemoryLimit", message }, failing: undefined };
 }

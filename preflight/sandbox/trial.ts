@@ -1,19 +1,16 @@
+import type { ProofSettings } from "../../model/proof.ts";
+import type { ProofProblem } from "../../model/verdict.ts";
 import type { AbiVersion } from "../abi/abi.ts";
 import { ENVOY_MAX_PAGES } from "../abi/loadable.ts";
 import type { WasmBinary } from "../binary/binary.ts";
 import { boundMemory } from "../binary/bound.ts";
-import {
-  createPlugin,
-  describeFault,
-  type Exchange,
-  type ExchangeResult,
-  type Fault,
-  type Plugin,
-  type PluginOptions,
-} from "../host/index.ts";
+import { createPlugin, describeFault, type Plugin, type PluginOptions } from "../host/index.ts";
 import { compile } from "./compile.ts";
-import { answerOf, effectsOf } from "./effects.ts";
-import { CONNECTION, EXCHANGES } from "./traffic.ts";
+import { runHttp, type Start } from "./http-traffic.ts";
+import { memoryProblem } from "./memory.ts";
+import { samplesOf } from "./samples.ts";
+import { runTcp } from "./tcp-traffic.ts";
+import type { Traffic } from "./traffic.ts";
 
 export type Phase = "read" | "compile" | "start" | "configure" | "traffic";
 
@@ -28,21 +25,19 @@ export interface TrialInput {
   readonly env: readonly { readonly name: string; readonly value: string }[];
   readonly capabilities: readonly string[];
   readonly allowOnHeadersStopIteration: boolean;
+  readonly traffic: ProofSettings["traffic"];
+  readonly requests: ProofSettings["requests"];
   /** Memory, in pages of 64 KiB, beyond which a module is refused. V8 itself stops it at twice that, or at Envoy's own bound. */
   readonly maxPages: number;
   /** Compile as Envoy does and measure it: see compile.ts. */
   readonly measureLoad: boolean;
 }
 
-export interface TrialProblem {
-  readonly reason: string;
-  readonly message: string;
-}
-
-/** What a trial found. `load`: Envoy rejects the module. `traffic`: it loads, and then fails requests. */
+/** What a trial found. `load`: Envoy rejects the module. `traffic`: it loads, and is refused for what it does then. `told`: it fails requests, and is not. */
 export interface TrialReport {
-  readonly load: TrialProblem | undefined;
-  readonly traffic: TrialProblem | undefined;
+  readonly load: ProofProblem | undefined;
+  readonly traffic: ProofProblem | undefined;
+  readonly told: ProofProblem | undefined;
   readonly compileMs: number;
   readonly startMs: number;
   /** CPU milliseconds that each proxy spends on loading it; `undefined`: not measured, or it cannot be compiled. */
@@ -58,7 +53,16 @@ const MAX_EFFECT = 160;
 
 /** Compiles the module, starts it and sends the synthetic traffic through it, in this thread. Calls `enter` as each phase begins. */
 export function runTrial(input: TrialInput, enter: (phase: Phase) => void): TrialReport {
-  const failed = { traffic: undefined, compileMs: 0, startMs: 0, loadMs: undefined, memoryPages: 0, effects: [], answers: [] };
+  const failed = {
+    traffic: undefined,
+    told: undefined,
+    compileMs: 0,
+    startMs: 0,
+    loadMs: undefined,
+    memoryPages: 0,
+    effects: [],
+    answers: [],
+  };
   const hardPages = Math.min(input.maxPages * 2, ENVOY_MAX_PAGES);
   enter("compile");
   const compiled = compile(boundMemory(input.code, input.binary, hardPages), input.measureLoad);
@@ -73,103 +77,29 @@ export function runTrial(input: TrialInput, enter: (phase: Phase) => void): Tria
   if (load !== undefined) return { ...failed, ...times, load, memoryPages: plugin.memoryPages() };
   const memoryPages = plugin.memoryPages();
   enter("traffic");
-  const { effects, answers, broken, held } = runTraffic(plugin, input.type);
-  const fault = plugin.fault();
-  const traffic =
-    fault === undefined
-      ? (broken ?? memoryProblem(plugin, input.maxPages) ?? heldProblem(held, () => start({ allowOnHeadersStopIteration: true })))
-      : faultProblem(fault);
-  if (traffic === undefined) {
-    plugin.shutdown();
-    const late = plugin.fault();
+  const { plugin: last, effects, answers, ...problems } = sendTraffic(plugin, input, start);
+  effects.push(...sideEffects(last));
+  const fatal = problems.fatal ?? memoryProblem(last, input.maxPages);
+  if (last.fault() === undefined) {
+    last.shutdown();
+    const late = last.fault();
     if (late !== undefined) effects.push(describeFault(late));
   }
-  return { load, traffic, ...times, memoryPages, effects: shorten(effects), answers };
+  const isTold = fatal === undefined && input.traffic === "Report";
+  const verdict = isTold ? { traffic: undefined, told: problems.failing } : { traffic: fatal ?? problems.failing, told: undefined };
+  return { load, ...verdict, ...times, memoryPages, effects: shorten(effects), answers };
 }
 
-function faultProblem(fault: Fault): TrialProblem {
-  return { reason: fault.kind === "crash" ? "ProxyCrash" : "TrafficFailed", message: describeFault(fault) };
+function sendTraffic(plugin: Plugin, { type, requests, traffic, maxPages }: TrialInput, start: Start): Traffic {
+  if (type === "Network") return runTcp(plugin);
+  return runHttp(plugin, { samples: samplesOf(requests), start, maxPages, goOn: traffic === "Report" });
 }
 
-/** Checked after a phase. V8's own bound is above the limit, so that a module that grows step by step is seen to pass it. */
-function memoryProblem(plugin: Plugin, maxPages: number): TrialProblem | undefined {
-  const pages = plugin.memoryPages();
-  if (pages <= maxPages) return undefined;
-  const size = (count: number): string => `${count} pages of memory (${Math.round(count / 16)} MiB)`;
-  return { reason: "MemoryLimit", message: `the module took ${size(pages)}; the limit is ${size(maxPages)}` };
-}
-
-/**
- * A message that waits for its body for good, because the proxy keeps the body back with the headers. `start`: the plugin anew, where it does not: only
- * if the message goes on there is it the setting that is missing.
- */
-function heldProblem(held: Sent | undefined, start: () => Plugin): TrialProblem | undefined {
-  if (held === undefined) return undefined;
-  const plugin = start();
-  if (plugin.problem !== undefined) return undefined;
-  const result = plugin.exchange(held.exchange);
-  if (result.held !== undefined || result.broken !== undefined || (result.response ?? result.localReply) === undefined) return undefined;
-  const message =
-    `${held.title}: the filter holds the ${held.result.held?.direction}'s headers until it has read the body, which the proxy keeps back with them: ` +
-    "it would hang for good; set spec.allowOnHeadersStopIteration to true";
-  return { reason: "HeadersHeld", message };
-}
-
-/** An exchange, and what became of it. */
-interface Sent {
-  readonly title: string;
-  readonly exchange: Exchange;
-  readonly result: ExchangeResult;
-}
-
-interface Traffic {
-  readonly effects: string[];
-  readonly answers: (number | undefined)[];
-  /** A message that the plugin made and that cannot be sent. */
-  readonly broken: TrialProblem | undefined;
-  /** A message whose body was stopped with its headers, while nothing that the plugin asked for could let it go on. */
-  readonly held: Sent | undefined;
-}
-
-function runTraffic(plugin: Plugin, type: TrialInput["type"]): Traffic {
-  plugin.tick();
-  const traffic = type === "Network" ? runTcp(plugin) : runHttp(plugin);
-  plugin.tick();
+/** What the plugin did besides what its requests show. */
+function sideEffects(plugin: Plugin): string[] {
   const logged = plugin.logCount();
-  const { effects } = traffic;
-  effects.push(...plugin.notes(), ...plugin.metrics().map(({ type: kind, name }) => `defines ${kind} ${name}`));
-  if (logged > 0) effects.push(`logs ${logged} line${logged === 1 ? "" : "s"}; the last: ${plugin.logs().at(-1)?.text ?? ""}`);
-  return traffic;
-}
-
-function runTcp(plugin: Plugin): Traffic {
-  const effects: string[] = [];
-  const { downstream, upstream } = plugin.connection(CONNECTION);
-  if (downstream === undefined) effects.push("connection: holds or closes it before the upstream");
-  else if (Buffer.compare(downstream, CONNECTION.downstream) !== 0) effects.push("connection: changes what the client sends");
-  if (downstream !== undefined && upstream === undefined) effects.push("connection: holds or closes it before the client");
-  else if (upstream !== undefined && Buffer.compare(upstream, CONNECTION.upstream) !== 0)
-    effects.push("connection: changes what the upstream sends");
-  return { effects, answers: [], broken: undefined, held: undefined };
-}
-
-function runHttp(plugin: Plugin): Traffic {
-  const effects: string[] = [];
-  const answers: (number | undefined)[] = [];
-  let broken: TrialProblem | undefined;
-  let held: Sent | undefined;
-  for (const { title, exchange } of EXCHANGES) {
-    if (plugin.fault() !== undefined) {
-      answers.push(plugin.fault()?.kind === "crash" ? undefined : 503);
-      continue;
-    }
-    const result = plugin.exchange(exchange);
-    effects.push(...effectsOf(exchange, result).map((line) => `${title}: ${line}`));
-    answers.push(answerOf(result, plugin.fault()));
-    if (result.broken !== undefined) broken ??= { reason: "BrokenMessage", message: `${title}: ${result.broken.message}` };
-    if (result.held?.withBody === true && !plugin.hasAsked()) held ??= { title, exchange, result };
-  }
-  return { effects, answers, broken, held };
+  const log = logged === 0 ? [] : [`logs ${logged} line${logged === 1 ? "" : "s"}; the last: ${plugin.logs().at(-1)?.text ?? ""}`];
+  return [...plugin.notes(), ...plugin.metrics().map(({ type, name }) => `defines ${type} ${name}`), ...log];
 }
 
 function shorten(effects: readonly string[]): string[] {

@@ -2,7 +2,7 @@ import type { Row } from "./row.ts";
 import { wasm } from "./wat.ts";
 
 const IMPORTS = `
-  (import "env" "proxy_add_header_map_value" (func $add (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_replace_header_map_value" (func $set (param i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_continue_stream" (func $resume (param i32) (result i32)))
   (import "env" "proxy_send_local_response" (func $reply (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))`;
 const BASE = `
@@ -25,7 +25,7 @@ interface Acts {
 }
 
 function marks(map: number): string {
-  return `(drop (call $add (i32.const ${map}) (i32.const 0) (i32.const 6) (i32.const 6) (i32.const 1)))`;
+  return `(drop (call $set (i32.const ${map}) (i32.const 0) (i32.const 6) (i32.const 6) (i32.const 1)))`;
 }
 
 /** A module that holds the headers of messages with a body, and does this when the body comes. */
