@@ -55,7 +55,7 @@ describe("limits of the sandbox", () => {
       [
         `(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) ${loop} (i32.const 0))`,
         "traffic",
-        /synthetic requests/,
+        /requests of the proof/,
       ],
     ] as const;
     let turns = 0;

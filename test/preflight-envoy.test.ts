@@ -39,7 +39,7 @@ async function compare(judge: Judge, row: Row): Promise<Verdict> {
 
 /** It loads, and its process had to be ended under traffic: an Envoy answers nothing either. */
 function hangsUnderTraffic(ours: Result<Trial>): boolean {
-  return !ours.ok && ours.error.reason === "Timeout" && ours.error.message.includes("the synthetic requests");
+  return !ours.ok && ours.error.reason === "Timeout" && ours.error.message.includes("the requests of the proof");
 }
 
 function differencesOf(ours: Result<Trial>, envoys: Judgement): string[] {

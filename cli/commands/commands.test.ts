@@ -65,6 +65,46 @@ describe("modules and images", () => {
   });
 });
 
+describe("what verify is told of the filter", () => {
+  const good = () => join(dir, "good.wasm");
+  const file = (name: string, text: string) => {
+    writeFileSync(join(dir, name), text);
+    return join(dir, name);
+  };
+
+  test("a manifest says how to prove, and a flag wins over it", async () => {
+    const spec = "{image: a/b:1, type: Network, config: {a: 1}, preflight: {traffic: Report}}";
+    const manifest = file("verified.yaml", `apiVersion: weir.dev/v1alpha1\nkind: WasmFilter\nmetadata: {name: a}\nspec: ${spec}\n`);
+    assert.equal((await weir(["verify", good(), "-f", manifest])).status, 0);
+    const requests = file("requests.yaml", "- {path: /a, headers: [{name: x-tenant, value: a}]}\n");
+    const refused = await weir(["verify", good(), "-f", manifest, "--requests", requests]);
+    assert.match(refused.err, /spec\.preflight: a filter of type Network gets no requests/);
+    assert.equal((await weir(["verify", good(), "-f", manifest, "--requests", requests, "--type", "HTTP"])).status, 0);
+  });
+
+  test("what is wrong in a list of requests is named by its path", async () => {
+    for (const [text, says] of [
+      ["- {path: a}", /spec\.preflight\.requests\[0\]\.path: not a path/],
+      ["path: /a", /spec\.preflight\.requests: /],
+      ["- {path: [}", /requests\.yaml: line 1/],
+      [`[${"{},".repeat(9)}]`, /spec\.preflight\.requests: /],
+    ] as const) {
+      const { status, err } = await weir(["verify", good(), "--requests", file("requests.yaml", text)]);
+      assert.equal(status, 1, text);
+      assert.match(err, says);
+    }
+    const { err } = await weir(["verify", good(), "--requests", join(dir, "nowhere.yaml")]);
+    assert.match(err, /cannot read the requests .*nowhere\.yaml: ENOENT/);
+  });
+
+  test("a configuration that the manifest takes from elsewhere is asked for", async () => {
+    const spec = "{image: a/b:1, configFrom: {secretKeyRef: {name: s, key: k}}}";
+    const manifest = file("secret.yaml", `apiVersion: weir.dev/v1alpha1\nkind: WasmFilter\nmetadata: {name: a}\nspec: ${spec}\n`);
+    assert.match((await weir(["verify", good(), "-f", manifest])).err, /is not read here; give it with --config/);
+    assert.equal((await weir(["verify", good(), "-f", manifest, "--config", "{}"])).status, 0);
+  });
+});
+
 describe("bootstrap", () => {
   test("bootstrap prints YAML that says what was asked", async () => {
     const argv = [

@@ -1,26 +1,33 @@
-import { readFile } from "node:fs/promises";
-import { fail, ok, type Result } from "../../model/result.ts";
-import type { FilterType } from "../../model/settings.ts";
-import { DEFAULT_SETTINGS, type PluginSettings } from "../../model/settings.ts";
+import { fail, ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { readDuration } from "../args/duration.ts";
-import { usage } from "../args/usage.ts";
 import { outputFlag } from "../fleet/flags.ts";
 import { findModule, maxModuleLoadFlag, registryFlags } from "../modules.ts";
 import { printJson } from "../output.ts";
 import { renderVerdict } from "../render/verdict.ts";
+import { verifiedFilter } from "../verify-spec.ts";
 
 export const verify = defineCommand({
   name: "verify",
   summary: "Prove on this machine that a module loads, as the server does",
   about: `Runs the server's preflight on V8, the engine that runs filters in Envoy. Pass the filter's configuration too: a module that rejects its configuration
-    does not load. Exit status 1 means that Envoy would reject the module; the message says why.`,
+    does not load. With --file all that a proof depends on is read from the filter's manifest; flags win over it. Exit status 1 means that the server would refuse
+    the module; the message says why.`,
   args: { target: { value: "FILE|REF", completes: "file", help: "a .wasm file, or an image reference" } },
   flags: {
-    config: { type: "string", short: "c", value: "TEXT|@FILE", help: "the plugin's configuration, as text or from a file", fallback: "" },
-    "root-id": { type: "string", value: "ID", help: "root context, for modules that register several", fallback: "" },
+    file: { type: "string", short: "f", value: "MANIFEST", completes: "file", help: "a manifest with the filter, or - for stdin" },
+    config: { type: "string", short: "c", value: "TEXT|@FILE", help: "the plugin's configuration, as text or from a file" },
+    "root-id": { type: "string", value: "ID", help: "root context, for modules that register several" },
     env: { type: "string", multiple: true, value: "NAME=VALUE", help: "an environment variable that the module sees" },
-    type: { type: "string", help: "what kind of filter it is", choices: ["HTTP", "Network"], fallback: "HTTP" },
+    type: { type: "string", help: "what kind of filter it is; HTTP if nothing says so", choices: ["HTTP", "Network"] },
+    requests: {
+      type: "string",
+      value: "FILE",
+      completes: "file",
+      help: "a list of requests as in spec.preflight.requests, in place of the synthetic ones",
+    },
+    traffic: { type: "string", help: "whether what fails requests is refused, or told", choices: ["Enforce", "Report"] },
+    "allow-on-headers-stop-iteration": { type: "boolean", help: "the filter may hold headers while it reads the body" },
     "max-module-load": maxModuleLoadFlag,
     ...registryFlags,
     ...outputFlag,
@@ -31,24 +38,18 @@ export const verify = defineCommand({
       does: "an image, with the configuration from a file",
       command: "weir verify registry.example/filters/add-header:1.2 --config @config.json",
     },
+    { does: "as its manifest asks for", command: "weir verify add-header.wasm -f add-header.yaml" },
   ],
   async run({ flags, args }, terminal) {
-    const env = parseEnv(flags.env);
-    if (!env.ok) return env;
-    const config = await readConfig(flags.config);
-    if (!config.ok) return config;
+    const filter = await verifiedFilter(flags, terminal);
+    if (!filter.ok) return filter;
     const maxLoad = readDuration(flags["max-module-load"], "--max-module-load", "10m");
     if (!maxLoad.ok) return maxLoad;
     const found = await findModule(args.target, flags, terminal.env);
     if (!found.ok) return found;
     const { createPreflight } = await import("../../preflight/index.ts");
-    const settings = settingsFor({
-      type: flags.type,
-      config: config.value,
-      rootId: flags["root-id"],
-      env: env.value,
-    });
-    const verdict = await createPreflight({ maxLoadMs: maxLoad.value }).validate(found.value.bytes, settings);
+    const { settings, proof } = filter.value;
+    const verdict = await createPreflight({ maxLoadMs: maxLoad.value }).validate(found.value.bytes, settings, { proof });
     if (flags.output === "json") printJson(verdict.ok ? { loads: true, ...verdict.value } : { loads: false, ...verdict.error }, terminal);
     if (!verdict.ok)
       return fail(verdict.error.reason, `${args.target} would be refused (${verdict.error.reason}): ${verdict.error.message}`);
@@ -56,36 +57,3 @@ export const verify = defineCommand({
     return ok(undefined);
   },
 });
-
-function settingsFor(given: {
-  readonly type: FilterType;
-  readonly config: string;
-  readonly rootId: string;
-  readonly env: PluginSettings["env"];
-}): PluginSettings {
-  return { ...DEFAULT_SETTINGS, ...given };
-}
-
-const MAX_CONFIG_BYTES = 1024 * 1024;
-
-async function readConfig(text: string): Promise<Result<string>> {
-  if (!text.startsWith("@")) return ok(text);
-  try {
-    const config = await readFile(text.slice(1), "utf8");
-    return config.length > MAX_CONFIG_BYTES
-      ? fail("ConfigTooLarge", `${text.slice(1)} holds more than ${MAX_CONFIG_BYTES} bytes`)
-      : ok(config);
-  } catch (error) {
-    return fail("CannotRead", `cannot read the configuration ${text.slice(1)}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
-  }
-}
-
-function parseEnv(texts: readonly string[]): Result<PluginSettings["env"]> {
-  const env: { name: string; value: string }[] = [];
-  for (const text of texts) {
-    const match = /^([A-Za-z_][A-Za-z0-9_]*)=([\s\S]*)$/.exec(text);
-    if (match === null) return usage(`--env is NAME=VALUE, not "${text}"`);
-    env.push({ name: match[1] ?? "", value: match[2] ?? "" });
-  }
-  return ok(env);
-}

@@ -6,7 +6,7 @@ import { table } from "./table.ts";
 /** What `weir verify` prints about a module that passed. */
 export function renderVerdict(
   name: string,
-  { size, compileMs, startMs, loadMs, memoryPages, imports, exports, abi, effects }: Measurements,
+  { size, compileMs, startMs, loadMs, memoryPages, imports, exports, abi, effects, told }: Measurements,
 ): string {
   const rows = [
     ["ABI", `proxy-wasm ${abi}`],
@@ -24,6 +24,8 @@ export function renderVerdict(
       : wrap(imports.map(oneLine).join(" "), 96)
           .split("\n")
           .map((line) => `    ${line}`);
-  const did = effects.length === 0 ? [] : ["  on a synthetic request", ...effects.map((effect) => `    ${oneLine(effect)}`)];
-  return `${[`${name} loads`, ...table(undefined, rows, "  "), ...used, ...did].join("\n")}\n`;
+  const failing =
+    told === undefined ? [] : [`  fails requests (${told.reason}), which --traffic Report lets through`, `    ${oneLine(told.message)}`];
+  const did = effects.length === 0 ? [] : ["  on the requests", ...effects.map((effect) => `    ${oneLine(effect)}`)];
+  return `${[`${name} loads`, ...table(undefined, rows, "  "), ...used, ...failing, ...did].join("\n")}\n`;
 }

@@ -116,7 +116,7 @@ function validated(facts: Facts): Verdict {
     return { status: "True", reason, message: `${letThrough}revision ${target?.number ?? "?"} passed preflight when it was made` };
   }
   const load = m.loadMs === undefined ? "" : `loads in ${describeMs(m.loadMs)} of CPU on each proxy, `;
-  const did = m.effects.length === 0 ? "" : `; on a synthetic request: ${m.effects.join(", ")}`;
+  const did = m.effects.length === 0 ? "" : `; on its requests: ${m.effects.join(", ")}`;
   const message =
     `${letThrough}ABI ${m.abi}, ${m.size} bytes, ${load}compiled in ${m.compileMs.toFixed(0)} ms, started in ${m.startMs.toFixed(0)} ms, ` +
     `${count(m.memoryPages, "memory page")}, imports ${m.imports.join(" ") || "nothing"}${did}`;

@@ -19,7 +19,7 @@ const DOING: Readonly<Record<Phase, string>> = {
   compile: "compilation",
   start: "its start functions",
   configure: "creation and configuration (proxy_on_context_create, proxy_on_vm_start, proxy_on_configure)",
-  traffic: "the synthetic requests",
+  traffic: "the requests of the proof",
 };
 
 /** Time for a prover to start and to take the module over. */

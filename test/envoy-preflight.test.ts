@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import type { WasmFilterSpec } from "../model/gen/wasmfilter.ts";
+import { parse } from "yaml";
+import type { WasmFilter, WasmFilterSpec } from "../model/gen/wasmfilter.ts";
 import { pushModule } from "../oci/index.ts";
 import { holding } from "../preflight/testing/holding.ts";
 import { wasm } from "../preflight/testing/wat.ts";
@@ -15,8 +16,18 @@ import { createTempFolder } from "./support/temp-folder.ts";
 import { headerFilter } from "./support/wat.ts";
 import { condition, startWeir, type Weir, weir } from "./support/weir.ts";
 
-// A filter that holds a request's headers until it has read the body, on three real Envoys: the newest, the oldest that can be had, and one that says it is
-// older than that. Nobody builds Envoy 1.34 any more where a test could get it, so its name is written into the binary of 1.36.
+// What a spec may say of how its module is proved, and of what it needs of its proxies, on three real Envoys: the newest, the oldest that can be had, and one
+// that says it is older than that. Nobody builds Envoy 1.34 any more where a test could get it, so its name is written into the binary of 1.36.
+
+/** Traps on a request without `x-tenant`. */
+const PICKY = `(module
+  (import "env" "proxy_get_header_map_value" (func $get (param i32 i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1) (data (i32.const 0) "x-tenant")
+  (func (export "malloc") (param i32) (result i32) (i32.const 4096))
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+    (if (call $get (i32.const 0) (i32.const 0) (i32.const 8) (i32.const 32) (i32.const 36)) (then unreachable))
+    (i32.const 0)))`;
 
 const OLD = "1.34.4";
 const OLDEST = "1.36.4";
@@ -35,6 +46,7 @@ before(async () => {
   open.push(app.stop);
   const images = {
     plain: await headerFilter({ name: "x-plain", value: "1", on: "request" }),
+    picky: await wasm(PICKY),
     reader: await wasm(
       holding("request", {
         body: "(drop (call $set (i32.const 0) (i32.const 0) (i32.const 6) (i32.const 6) (i32.const 1))) (i32.eqz (local.get 2))",
@@ -135,5 +147,52 @@ describe("a filter that holds headers while it reads the body", () => {
     ]);
     assert.equal(status?.stableRevision, 1);
     assert.equal(await post("too-old"), "200 x-plain");
+  });
+});
+
+describe("a filter that needs its users' headers", () => {
+  const statusOf = async (headers: Record<string, string>) => (await fetch(`http://127.0.0.1:${ports.get("newest")}/`, { headers })).status;
+  const picky = (more: Partial<WasmFilterSpec>) => apply("picky", "picky", { selector: { matchLabels: { app: "new" } }, ...more });
+  let requests: NonNullable<NonNullable<WasmFilterSpec["preflight"]>["requests"]>;
+  before(async () => {
+    const page = await readFile(new URL("../docs/preflight.md", import.meta.url), "utf8");
+    requests = parse(/^```yaml preflight\n(.*?)^```$/ms.exec(page)?.[1] ?? "").spec.preflight.requests;
+    assert.equal(requests.length, 2);
+  });
+  const told = /^GET \/: proxy_on_request_headers trapped: unreachable.*; let through, as spec\.preflight\.traffic is Report/;
+  const validated = (filter: WasmFilter) => filter.status?.conditions?.find(({ type }) => type === "Validated");
+
+  test("is refused on the synthetic requests, and goes out once its author says what a real one looks like", async () => {
+    await picky({});
+    await server.until("the refusal", "picky", (filter) => condition(filter, "Validated") === "False TrafficFailed");
+    await picky({ preflight: { requests } });
+    await server.until("the revision everywhere", "picky", ({ status }) => status?.stableRevision === 1 && status.proxies?.updated === 2);
+    await soon(() => statusOf({}), 503);
+    await soon(() => statusOf({ "x-tenant": "a" }), 200);
+  });
+
+  test("a change of preflight alone proves again, tells what it finds, and reaches no proxy", async () => {
+    const acknowledged = async () => (await server.proxies()).map(({ id, slots }) => [id, slots]);
+    const before = await acknowledged();
+    await picky({ preflight: { traffic: "Report" } });
+    const filter = await server.until("what is told", "picky", (filter) => condition(filter, "Validated") === "True TrafficFailed");
+    assert.match(validated(filter)?.message ?? "", told);
+    assert.equal(condition(filter, "Ready"), "True Ready");
+    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    assert.match(metrics, /weir_preflight_let_through_total\{reason="TrafficFailed"\} 1/);
+    await picky({});
+    const refused = await server.until("the refusal", "picky", (filter) => condition(filter, "Validated") === "False TrafficFailed");
+    assert.deepEqual([refused.status?.revision, refused.status?.stableRevision, refused.status?.history?.length], [1, 1, 1]);
+    assert.deepEqual(await acknowledged(), before);
+    await soon(() => statusOf({ "x-tenant": "a" }), 200);
+  });
+
+  test("weir verify proves it as its manifest asks for", async () => {
+    const module = ["verify", "oci-layout:images:picky"];
+    await assert.rejects(weir(module, { cwd: folder }), /would be refused \(TrafficFailed\): GET \/: proxy_on_request_headers trapped/);
+    assert.match(await weir([...module, "--traffic", "Report"], { cwd: folder }), /fails requests \(TrafficFailed\)/);
+    await picky({ preflight: { requests } });
+    const verdict = await weir([...module, "-f", join("filters", "picky.json"), "-o", "json"], { cwd: folder });
+    assert.equal(JSON.parse(verdict).told, undefined);
   });
 });

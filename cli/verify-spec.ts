@@ -1,0 +1,112 @@
+import { readFile } from "node:fs/promises";
+import type { Filter } from "../model/filter.ts";
+import { API_VERSION, KIND } from "../model/gen/wasmfilter.ts";
+import { fail, ok, type Result } from "../model/result.ts";
+import { usage } from "./args/usage.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What `weir verify` is told of a filter; what is absent is as the manifest says, or else as in a spec that says nothing. */
+export interface VerifyFlags {
+  readonly file: string | undefined;
+  readonly config: string | undefined;
+  readonly "root-id": string | undefined;
+  readonly env: readonly string[];
+  readonly type: string | undefined;
+  readonly traffic: string | undefined;
+  readonly requests: string | undefined;
+  readonly "allow-on-headers-stop-iteration": boolean;
+}
+
+/** Longest configuration, and longest list of requests, in characters. */
+const MAX_TEXT = 1024 * 1024;
+
+/** The filter that these flags and the manifest describe, checked as the server checks one. Its image is not looked at. */
+export async function verifiedFilter(flags: VerifyFlags, terminal: Terminal): Promise<Result<Filter>> {
+  const manifest = flags.file === undefined ? ok({}) : await specIn(flags.file, terminal);
+  if (!manifest.ok) return manifest;
+  const given = await givenBy(flags);
+  if (!given.ok) return given;
+  const { preflight, image: _image, url: _url, sha256: _sha256, ...spec } = { ...manifest.value, ...given.value.spec } as SpecFields;
+  const proof = { ...(manifest.value as SpecFields).preflight, ...preflight };
+  const { parseFilter } = await import("../operator/index.ts");
+  const parsed = parseFilter({
+    apiVersion: API_VERSION,
+    kind: KIND,
+    metadata: { name: "verified" },
+    spec: { ...spec, image: "verified.invalid/module:1", ...(Object.keys(proof).length === 0 ? {} : { preflight: proof }) },
+  });
+  if (!parsed.ok) return parsed;
+  if (parsed.value.configFrom === undefined) return parsed;
+  const message = "the manifest takes the configuration from a Secret or ConfigMap, which is not read here; give it with --config";
+  return fail("ConfigNeeded", message);
+}
+
+type SpecFields = Readonly<Record<string, unknown>> & { readonly preflight?: Readonly<Record<string, unknown>> };
+
+async function specIn(path: string, terminal: Terminal): Promise<Result<SpecFields>> {
+  const { readManifests } = await import("./fleet/manifests.ts");
+  const read = await readManifests(path, terminal);
+  if (!read.ok) return read;
+  const filters = read.value.filter(({ manifest }) => manifest.kind === KIND);
+  const [filter, ...others] = filters;
+  if (filter === undefined || others.length > 0)
+    return fail("OneFilterNeeded", `${path} holds ${filters.length} objects of kind ${KIND}; name a manifest with one`);
+  return ok(((filter.manifest as { readonly spec?: unknown }).spec ?? {}) as SpecFields);
+}
+
+/** The part of a spec that the flags give. */
+async function givenBy(flags: VerifyFlags): Promise<Result<{ readonly spec: SpecFields }>> {
+  const env = parseEnv(flags.env);
+  if (!env.ok) return env;
+  const config = flags.config === undefined ? ok(undefined) : await readText(flags.config, "the configuration");
+  if (!config.ok) return config;
+  const requests = flags.requests === undefined ? ok(undefined) : await readRequests(flags.requests);
+  if (!requests.ok) return requests;
+  const preflight = defined({ traffic: flags.traffic, requests: requests.value });
+  return ok({
+    spec: defined({
+      config: config.value,
+      // A configuration that is given takes the place of one from elsewhere.
+      ...(config.value === undefined ? {} : { configFrom: null }),
+      rootId: flags["root-id"],
+      env: env.value.length === 0 ? undefined : env.value,
+      type: flags.type,
+      allowOnHeadersStopIteration: flags["allow-on-headers-stop-iteration"] || undefined,
+      preflight: Object.keys(preflight).length === 0 ? undefined : preflight,
+    }) as SpecFields,
+  });
+}
+
+function defined(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+/** The text itself, or of the file whose name stands after `@`. */
+async function readText(text: string, what: string): Promise<Result<string>> {
+  if (!text.startsWith("@")) return ok(text);
+  try {
+    const read = await readFile(text.slice(1), "utf8");
+    return read.length > MAX_TEXT ? fail("ConfigTooLarge", `${text.slice(1)} holds more than ${MAX_TEXT} bytes`) : ok(read);
+  } catch (error) {
+    return fail("CannotRead", `cannot read ${what} ${text.slice(1)}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+  }
+}
+
+async function readRequests(path: string): Promise<Result<unknown>> {
+  const text = await readText(`@${path}`, "the requests");
+  if (!text.ok) return text;
+  const { readDocuments } = await import("../operator/index.ts");
+  const documents = readDocuments(text.value);
+  if (!documents.ok) return fail(documents.error.reason, `${path}: ${documents.error.message}`);
+  return ok(documents.value[0]?.value);
+}
+
+function parseEnv(texts: readonly string[]): Result<{ readonly name: string; readonly value: string }[]> {
+  const env: { name: string; value: string }[] = [];
+  for (const text of texts) {
+    const match = /^([A-Za-z_][A-Za-z0-9_]*)=([\s\S]*)$/.exec(text);
+    if (match === null) return usage(`--env is NAME=VALUE, not "${text}"`);
+    env.push({ name: match[1] ?? "", value: match[2] ?? "" });
+  }
+  return ok(env);
+}
