@@ -1,6 +1,7 @@
 /** What only a Kubernetes cluster has. */
 
 export { type Authority, fixedAuthority } from "./authority/authority.ts";
+export { keepBundleInConfigMap } from "./authority/bundle-in-config-map.ts";
 export { keepBundleInPods } from "./authority/bundle-in-pods.ts";
 export { type CertificateFiles, certify, createAuthority, isAuthority, issueCertificate } from "./authority/certificate.ts";
 export { openKeptAuthority } from "./authority/kept-authority.ts";

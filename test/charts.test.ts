@@ -224,10 +224,20 @@ describe("on a real API server", () => {
     assert.deepEqual(await names("wasmfilters", "-n", "shop"), ["kept"]);
   });
 
-  test("of a pod Weir may change the annotation weir.dev/ca, and nothing else", async () => {
+  test("of a pod Weir may change the annotation weir.dev/ca, and nothing else; everybody may read the authorities, and nothing else", async () => {
     await kube(["create", "namespace", "guarded"]);
     const account = ["--as", "system:serviceaccount:guarded:weir"];
     await helmOk(["install", "weir", WEIR, "-n", "guarded", ...IMAGE, "--set", "crds.install=false"], inCluster());
+    const may = (...right: readonly string[]) =>
+      kube(["auth", "can-i", ...right, "-n", "guarded", "--as", "system:serviceaccount:shop:default"]).catch(() => "no");
+    assert.match(await may("get", "configmap/weir-ca"), /^yes/, "everybody may read which authorities count");
+    for (const [verb = "", object = ""] of [
+      ["get", "secret/weir-authority"],
+      ["get", "configmap/other"],
+      ["list", "configmaps"],
+      ["patch", "configmap/weir-ca"],
+    ])
+      assert.match(await may(verb, object), /^no/, `${verb} ${object}`);
     const annotations = { "weir.dev/ca": "old", note: "a" };
     const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "web", namespace: "shop", annotations, labels: { app: "web" } } };
     await kube(["create", "-f", "-"], JSON.stringify({ ...pod, spec: { containers: [{ name: "a", image: "a/b:1" }] } }));

@@ -26,8 +26,8 @@ before(async () => {
   const values = await chartValues(cluster, registry.host);
   await cluster.helm(["install", "weir", "-n", "weir-system", CHART, ...values, "--wait", "--timeout", "120s"]);
   for (const role of ["front", "back"]) await addFilter(role);
-  const ca = await cluster.kubectl(["get", "secret", "weir-authority", "-n", "weir-system", "-o", "jsonpath={.data.ca\\.crt}"]);
-  await writeFile(join(folder.path, "ca.crt"), Buffer.from(ca, "base64"));
+  const ca = await cluster.kubectl(["get", "configmap", "weir-ca", "-n", "weir-system", "-o", "jsonpath={.data.ca\\.crt}"]);
+  await writeFile(join(folder.path, "ca.crt"), ca);
   const words = [
     "-n",
     "edge",

@@ -221,8 +221,8 @@ test("where Pod Security forbids capture, mapped ports do", needsNode, async () 
 });
 
 test("a gateway's Envoy proves itself by its token, with the ConfigMap that weir bootstrap prints", needsNode, async () => {
-  const secret = await cluster.get(["secret", "weir-authority", "-n", "weir-system"]);
-  await writeFile(join(folder.path, "ca.crt"), Buffer.from(secret.data["ca.crt"], "base64"));
+  const map = await cluster.get(["configmap", "weir-ca", "-n", "weir-system"]);
+  await writeFile(join(folder.path, "ca.crt"), map.data["ca.crt"]);
   const words = ["-n", "shop", "--xds", `${NODE_ADDRESS}:${weir.xdsPort}`, "--tls-ca", "ca.crt", "--upstream", "web.shop.svc:80"];
   await cluster.kubectl(["apply", "-f", "-"], await runWeir(["bootstrap", "--in-cluster", ...words], { cwd: folder.path }));
   const token = { audience: "weir.dev", expirationSeconds: 3600, path: "token" };

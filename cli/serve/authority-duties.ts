@@ -34,7 +34,7 @@ export async function prepareAuthorityDuties(options: AuthorityDutiesOptions): P
   if (wanted && (cluster === undefined || ownNamespace === undefined || authority === undefined))
     return usage("--pod-certificates needs a cluster, --own-namespace and --xds-tls auto");
   if (cluster === undefined || authority === undefined) return ok(() => async () => {});
-  const { findPodCertificates, keepBundleInPods, startSigner } = await import("../../cluster/index.ts");
+  const { findPodCertificates, keepBundleInConfigMap, keepBundleInPods, startSigner } = await import("../../cluster/index.ts");
   const found = wanted ? await patiently(() => findPodCertificates(cluster.api), log) : ok(undefined);
   if (!found.ok) return found;
   if (podCertificates === "on" && found.value === undefined) return notOffered();
@@ -42,7 +42,9 @@ export async function prepareAuthorityDuties(options: AuthorityDutiesOptions): P
     log.info("this cluster offers no pod certificates; proxies prove themselves by tokens");
   const clock = systemClock;
   return ok(() => {
-    const ends = rotates && webhook !== undefined ? [keepBundleInPods({ api: cluster.api, bundle: authority, clock, log })] : [];
+    const common = { api: cluster.api, bundle: authority, clock, log };
+    const ends = rotates && webhook !== undefined ? [keepBundleInPods(common)] : [];
+    if (rotates && ownNamespace !== undefined) ends.push(keepBundleInConfigMap({ ...common, namespace: ownNamespace }));
     if (found.value !== undefined && ownNamespace !== undefined)
       ends.push(startSigner({ cluster, found: found.value, authority, namespace: ownNamespace, trustDomain, clock, log }));
     return async () => void (await Promise.all(ends.map((end) => end())));

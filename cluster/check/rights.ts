@@ -1,4 +1,5 @@
 import { AUTHORITY_SECRET } from "../authority/authority-secret.ts";
+import { BUNDLE_CONFIG_MAP } from "../authority/bundle-in-config-map.ts";
 import { BUNDLE_NAME, SIGNER } from "../authority/pod-certificates/trust-bundle.ts";
 import { PRIVATE_KEY_SECRET } from "../authority/private-key.ts";
 
@@ -57,6 +58,8 @@ export const WEIRS_RIGHTS: readonly Right[] = [
     name: AUTHORITY_SECRET,
     flag: "--key-store=secret",
   },
+  { group: "", resource: "configmaps", verbs: ["create"], own: true, flag: "--key-store=secret" },
+  { group: "", resource: "configmaps", verbs: ["patch"], own: true, name: BUNDLE_CONFIG_MAP, flag: "--key-store=secret" },
 ];
 
 /** What people need for the fleet's commands. */
