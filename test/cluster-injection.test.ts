@@ -117,7 +117,7 @@ test("no request is unfiltered from the first that is answered; Envoy is up befo
   assert.ok(envoy !== undefined && app !== undefined && envoy <= app, `Envoy started ${envoy}, the app ${app}`);
   assert.match(await ask(`http://${status.podIP}:8080/direct`), /X-Weir: one/, "its own address leads through Envoy too");
   assert.match(await ask(`http://${status.podIP}:15021/ready`), /^HTTP\/1.1 200/);
-  for (const port of [15000, 15006]) await assert.rejects(ask(`http://${status.podIP}:${port}/`), /refused|reset|EOF/);
+  for (const port of [15000, 15006]) await assert.rejects(ask(`http://${status.podIP}:${port}/`), /refused|reset|EOF|server closed/);
   const { requests, unfiltered, values } = await visits.totals();
   t.diagnostic(`${requests} requests, ${values.one} filtered, ${unfiltered} unfiltered`);
   assert.equal(unfiltered, 0);
@@ -187,15 +187,20 @@ test(
       command: ["/bin/sh"],
       ports: ports.slice(1),
     });
-    await cluster.apply(appPod("denied", "shop", undefined, { containers: [app, echo] }));
+    const grpc = { ...probe, grpc: { port: 9000 } };
+    const health = appContainer(["serve", "-address", ":9000"], {
+      ...{ name: "health", ports: [{ name: "grpc", containerPort: 9000 }] },
+      ...{ readinessProbe: grpc, livenessProbe: grpc, startupProbe: { ...grpc, failureThreshold: 20 } },
+    });
+    await cluster.apply(appPod("denied", "shop", undefined, { containers: [app, echo, health] }));
     await ready("pod/denied");
     const { podIP } = await statusOf("denied");
     await eventually("refusals", async () => (await ask(`http://${podIP}:8080/`)).startsWith("HTTP/1.1 403"), 20_000);
     await new Promise((resolve) => setTimeout(resolve, 5_000));
     const status = await statusOf("denied");
     assert.deepEqual(
-      ["app", "echo", "weir-envoy"].map((name) => container(status, name).restartCount),
-      [0, 0, 0],
+      ["app", "echo", "health", "weir-envoy"].map((name) => container(status, name).restartCount),
+      [0, 0, 0, 0],
     );
     assert.equal(status.conditions.find(({ type }: { type: string }) => type === "Ready").status, "True");
     const spoken = await cluster.exec(

@@ -59,12 +59,19 @@ func serve(args []string) {
 	_ = flags.Parse(args)
 	name, _ := os.Hostname()
 	handler := func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/grpc.health.v1.Health/Check" {
+			healthy(w)
+			return
+		}
 		body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 		w.Header().Set("content-type", "application/json")
 		w.Header().Set("x-app", name)
 		_ = json.NewEncoder(w).Encode(map[string]any{"name": name, "method": r.Method, "path": r.URL.Path, "headers": r.Header, "from": r.RemoteAddr, "bytes": len(body)})
 	}
-	server := &http.Server{Addr: *address, Handler: http.HandlerFunc(handler)}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	server := &http.Server{Addr: *address, Handler: http.HandlerFunc(handler), Protocols: protocols}
 	go func() {
 		<-stopped()
 		time.Sleep(*shutdown)
@@ -72,6 +79,14 @@ func serve(args []string) {
 	}()
 	log.Printf("serving on %s", *address)
 	log.Fatal(server.ListenAndServe())
+}
+
+// healthy answers a gRPC probe with SERVING. https://github.com/grpc/grpc/blob/master/doc/health-checking.md
+func healthy(w http.ResponseWriter) {
+	w.Header().Set("content-type", "application/grpc")
+	w.Header().Set("trailer", "grpc-status")
+	_, _ = w.Write([]byte{0, 0, 0, 0, 2, 8, 1})
+	w.Header().Set("grpc-status", "0")
 }
 
 // totals is what load counted since it started.
