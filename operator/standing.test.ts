@@ -111,3 +111,72 @@ describe("what tools read that know nothing of Weir", () => {
     assert.equal(standing(world), "InProgress False Reconciling Paused");
   });
 });
+
+describe("a suspended filter", () => {
+  const SUSPEND = { suspend: true };
+
+  test("that serves exactly its spec is ready: at once, after a restart, and with a registry that is away", async () => {
+    const world = await startedWorld();
+    world.source.apply("f", specOf(IMAGE, { config: { a: 1 } }));
+    await world.run(1_000);
+    world.registry.down = true;
+    world.source.apply("f", specOf(IMAGE, { config: { a: 1 }, ...SUSPEND }));
+    await world.run(1_000);
+    assert.equal(standing(world), "Current True Ready");
+    await world.restart();
+    await world.run(11_000);
+    assert.equal(standing(world), "Current True Ready");
+    assert.match(world.source.statusOf("f")?.conditions?.find(({ type }) => type === "Ready")?.message ?? "", /changes wait/);
+  });
+
+  test("whose spec asks for something else is not, and is again with the old spec: nothing moved meanwhile", async () => {
+    const world = await startedWorld();
+    world.source.apply("f", specOf(IMAGE));
+    await world.run(1_000);
+    for (const spec of [specOf(NEXT, SUSPEND), specOf(IMAGE, { config: "x", ...SUSPEND })]) {
+      world.source.apply("f", spec);
+      await world.run(1_000);
+      assert.equal(standing(world), "InProgress False Reconciling Suspended");
+      assert.deepEqual([world.fleet.running("a")[0]?.revision, world.source.statusOf("f")?.revision], [1, 1]);
+      world.source.apply("f", specOf(IMAGE, SUSPEND));
+      await world.run(1_000);
+      assert.equal(standing(world), "Current True Ready");
+    }
+    world.source.apply("f", specOf(NEXT));
+    await world.run(1_000);
+    assert.equal(world.fleet.running("a")[0]?.revision, 2);
+  });
+
+  test("follows what a Secret holds only in what it says of itself", async () => {
+    const world = await startedWorld();
+    const configFrom = { secretKeyRef: { name: "s", key: "k" } };
+    world.source.setSecret("s", { k: "one" });
+    world.source.apply("f", specOf(IMAGE, { configFrom }));
+    await world.run(1_000);
+    world.source.apply("f", specOf(IMAGE, { configFrom, ...SUSPEND }));
+    await world.run(1_000);
+    assert.equal(standing(world), "Current True Ready");
+    world.source.setSecret("s", { k: "two" });
+    await world.run(1_000);
+    assert.equal(standing(world), "InProgress False Reconciling Suspended");
+    world.source.setSecret("s", { k: "one" });
+    await world.run(1_000);
+    assert.equal(standing(world), "Current True Ready");
+    assert.deepEqual([world.fleet.running("a")[0]?.revision, world.source.statusOf("f")?.history?.length], [1, 1]);
+  });
+
+  test("that was taken back is ready with the spec that is served, and one that never served anything waits", async () => {
+    const world = await startedWorld();
+    world.source.apply("f", specOf(IMAGE));
+    world.source.apply("new", specOf(IMAGE, SUSPEND));
+    await world.run(1_000);
+    assert.equal(standing(world, "new"), "InProgress False Reconciling Suspended");
+    world.fleet.rejects = () => "cannot be loaded";
+    world.source.apply("f", specOf(NEXT));
+    await world.run(1_000);
+    assert.equal(standing(world), "Failed False Stalled RolledBack");
+    world.source.apply("f", specOf(IMAGE, SUSPEND));
+    await world.run(1_000);
+    assert.equal(standing(world), "Current True Ready");
+  });
+});

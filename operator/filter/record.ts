@@ -99,7 +99,7 @@ export class FilterRecord implements Readonly<Facts> {
       isAimed: true,
       isAwaited,
       parsed: true,
-      resolveAt: filter.suspend ? undefined : now,
+      resolveAt: now,
       resolveSetAt: now,
       ...pending,
     });
@@ -163,6 +163,11 @@ export class FilterRecord implements Readonly<Facts> {
     // A clock that was set back moves the time along.
     const since = resolution.state === "failed" ? Math.min(resolution.since, now) : now;
     this.become({ resolution: { state: "failed", stage, error, heldOver, since } });
+  }
+
+  /** The filter is suspended, and its spec asks for something else than what is served: that waits. */
+  holdBack(): void {
+    this.become({ candidate: undefined, unrecorded: undefined, resolution: { state: "pending" } });
   }
 
   /** The present spec leads to this content. The revision with it becomes the candidate, at once if it is kept, else when it is recorded. */

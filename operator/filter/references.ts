@@ -13,7 +13,7 @@ export function refersTo(record: FilterRecord, references: ReadonlySet<string>):
   return names.some((name) => references.has(name));
 }
 
-/** False while the filter is suspended, or its present spec does not parse: what it asked for before is kept as it is. */
-export function takesChanges({ filter, resolution }: FilterRecord): boolean {
-  return filter?.suspend !== true && !(resolution.state === "failed" && resolution.stage === "parse");
+/** False while the present spec does not parse: what it asked for before is kept as it is. */
+export function takesChanges({ resolution }: FilterRecord): boolean {
+  return !(resolution.state === "failed" && resolution.stage === "parse");
 }

@@ -95,13 +95,15 @@ class BackingOffAcquire implements Acquire {
     if (later !== undefined) return;
     const end = metrics.start("resolve");
     const outcome = await resolver.run(record);
-    end(outcome === undefined ? "retry" : outcomeOf(outcome));
+    end(outcome === undefined || filter.suspend ? "retry" : outcomeOf(outcome));
     if (outcome === undefined || !isCurrent(record) || record.filter !== filter) return;
     if (outcome.ok) this.deps.resolved(record, outcome.value);
+    else if (filter.suspend) record.holdBack();
     else this.deps.stopped(record, outcome.stage, outcome.error);
     const until = clock.now();
     const isHeldOver = record.resolution.state === "failed" && record.resolution.heldOver;
-    record.resolveNext(this.looks.next(filter, { outcome, from, until, isHeldOver }), until);
+    const isOver = filter.suspend && (outcome.ok || !outcome.error.retryable);
+    record.resolveNext(isOver ? undefined : this.looks.next(filter, { outcome, from, until, isHeldOver }), until);
   }
 
   private async fetchLost(record: FilterRecord): Promise<void> {

@@ -142,7 +142,9 @@ class WrittenRollOut implements RollOut {
       abort: wishes.abort,
       paused: wishes.paused || isFrozen,
     };
-    if (candidate !== undefined && !isFrozen) {
+    // While it is suspended nothing may move, but a spec that asks for what is served again has what it asks for.
+    const isServed = candidate?.number === record.rollout.stable && record.rollout.phase !== "Progressing";
+    if (candidate !== undefined && (!isFrozen || isServed)) {
       const state = retarget(record.rollout, candidate.number, policy, seen);
       if (state !== record.rollout) return { state, events: startEvents(record.rollout, state, policy), wakeAt: undefined };
     }

@@ -2,8 +2,9 @@ import { messageOf } from "../../base/error.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { Filter } from "../../model/filter.ts";
 import type { Failure } from "../../model/result.ts";
-import type { FilterRecord } from "../filter/record.ts";
+import { type FilterRecord, revisionOf } from "../filter/record.ts";
 import { type Outcome, type ResolveDeps, resolveFilter } from "./resolve.ts";
+import { resolveServed } from "./served.ts";
 
 /** One resolution, download included, may take this long. */
 const TIMEOUT_MS = 300_000;
@@ -16,7 +17,7 @@ const TOO_LATE: Failure = {
 
 /** Runs the slow steps of a reconcile, bounded in time. */
 export interface Resolver {
-  /** Resolves the record's present spec. `undefined`: it was cancelled meanwhile. */
+  /** Resolves the record's present spec; while it is suspended, only whether that is what is served. `undefined`: it was cancelled meanwhile. */
   run(record: FilterRecord): Promise<Outcome | undefined>;
   /** Stops what is under way for this record. */
   cancel(record: FilterRecord): void;
@@ -33,7 +34,10 @@ export function createResolver(deps: ResolveDeps, clock: Clock): Resolver {
       running.set(record, cancelled);
       const cancelTimer = clock.after(TIMEOUT_MS, () => late.abort());
       const signal = AbortSignal.any([cancelled.signal, late.signal]);
-      const outcome = await resolveFilter(filter, revisions, deps, signal).catch((error: unknown) => unexpected(error, filter));
+      const resolving = filter.suspend
+        ? resolveServed(filter, revisions, revisionOf(record, record.rollout.stable), deps)
+        : resolveFilter(filter, revisions, deps, signal);
+      const outcome = await resolving.catch((error: unknown) => unexpected(error, filter));
       cancelTimer();
       if (running.get(record) === cancelled) running.delete(record);
       if (cancelled.signal.aborted) return undefined;

@@ -222,7 +222,8 @@ function ready(facts: Facts, verdicts: Verdicts): Verdict {
   if (done !== undefined && done.status !== "True") return blocked(done);
   if (doubtOf(facts.rollout) !== undefined && progress !== undefined) return blocked(progress);
   const digest = shortDigest(facts.served?.digest);
-  return { status: "True", reason: "Ready", message: `revision ${facts.served?.number ?? "?"} (${digest}): ${done?.message ?? ""}` };
+  const held = facts.suspended ? "; spec.suspend is true: changes wait" : "";
+  return { status: "True", reason: "Ready", message: `revision ${facts.served?.number ?? "?"} (${digest}): ${done?.message ?? ""}${held}` };
 }
 
 function blocked({ reason, message, lasts = false }: Verdict): Verdict {
