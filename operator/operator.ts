@@ -199,7 +199,7 @@ class QueueingOperator implements Operator {
     const { isCurrent } = known;
     return {
       recall: async (record) => {
-        const requeue = await recall(record, { source, registry, parseKeychain, identity, log });
+        const requeue = await recall(record, { source, registry, parseKeychain, identity, log, clock });
         if (record.recalled) this.recalled(record);
         return requeue;
       },

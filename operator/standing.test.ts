@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { failForNow } from "../model/result.ts";
+import { unreadStatus } from "./status/unread.ts";
 import { kstatus } from "./testing/kstatus.ts";
 import { createWorld, specOf, type World } from "./testing/world.ts";
 
@@ -179,4 +181,39 @@ describe("a suspended filter", () => {
     await world.run(1_000);
     assert.equal(standing(world), "Current True Ready");
   });
+});
+
+test("a filter whose revisions cannot be read says so, and goes on when they can", async () => {
+  const world = await startedWorld();
+  const { revisions } = world.source;
+  const words = 'controllerrevisions.apps is forbidden: User "weir" cannot list them\u001b[31m';
+  Object.assign(world.source, { revisions: async () => failForNow("Forbidden", words) });
+  world.source.apply("f", specOf(IMAGE));
+  await world.run(1_000);
+  const ready = () => world.source.statusOf("f")?.conditions?.find(({ type }) => type === "Ready");
+  assert.equal(ready()?.reason, "RevisionsNotRead");
+  assert.match(ready()?.message ?? "", /cannot list them\\u001b/);
+  assert.equal(world.source.statusOf("f")?.observedGeneration, undefined, "the spec was not looked at");
+  await world.clock.advance(75_000);
+  assert.ok(world.source.statusOf("f")?.conditions?.some(({ type }) => type === "Stalled"));
+  Object.assign(world.source, { revisions });
+  await world.clock.advance(15_000);
+  await world.run(1_000);
+  assert.equal(world.fleet.running("a")[0]?.revision, 1);
+  assert.equal(ready()?.status, "True");
+});
+
+test("what a status said stays while its revisions cannot be read: the rollout goes on from it", () => {
+  const condition = {
+    type: "Programmed",
+    status: "True" as const,
+    reason: "x",
+    message: "",
+    lastTransitionTime: "2026-01-01T00:00:00.000Z",
+  };
+  const said = { observedGeneration: 3, revision: 2, stableRevision: 1, conditions: [condition, { ...condition, type: "Ready" }] };
+  const { conditions, ...rest } = unreadStatus(said, 4, failForNow("Down", "no answer").error, 0);
+  assert.deepEqual(rest, { observedGeneration: 3, revision: 2, stableRevision: 1 });
+  const found = (conditions ?? []).map(({ type, status }) => `${type} ${status}`);
+  assert.deepEqual(found, ["Programmed True", "Ready False", "Reconciling True"]);
 });

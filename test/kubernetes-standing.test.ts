@@ -16,6 +16,8 @@ import { createTempFolder } from "./support/temp-folder.ts";
 import { badModules, headerFilter } from "./support/wat.ts";
 import { startWeir, type Weir } from "./support/weir.ts";
 
+/** Who Weir is to the API server. */
+const OPERATOR = "operator";
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
 interface World {
@@ -45,7 +47,7 @@ before(async () => {
   });
   await new Promise<void>((resolve) => files.listen(0, "127.0.0.1", resolve));
   open.push(async () => files.close());
-  const cluster = await startCluster();
+  const cluster = await startCluster({ users: [OPERATOR] });
   open.push(cluster.stop);
   const data = join(folder.path, "data");
   await mkdir(data);
@@ -88,15 +90,15 @@ async function standing(name: string): Promise<Standing> {
   return { kstatus, argo };
 }
 
-async function becomes(name: string, expected: Standing, reason: RegExp): Promise<void> {
+async function becomes(name: string, expected: Standing, reason: RegExp): Promise<WasmFilter> {
   let last: WasmFilter | undefined;
-  await eventually(
+  return eventually(
     `${name} is ${expected.kstatus} and ${expected.argo}`,
     async () => {
       last = await read(name);
       const found = await judge(last);
       const ready = last.status?.conditions?.find(({ type }) => type === "Ready");
-      return found.kstatus === expected.kstatus && found.argo === expected.argo && reason.test(ready?.reason ?? "") ? true : undefined;
+      return found.kstatus === expected.kstatus && found.argo === expected.argo && reason.test(ready?.reason ?? "") ? last : undefined;
     },
     30_000,
   ).catch((error: Error) => {
@@ -128,10 +130,12 @@ test("an object that no Weir has seen is in progress, and applying it again chan
 });
 
 test("then Weir says how it is: in force, refused for good, not there yet, held back", async () => {
+  await kube(["apply", "-f", "docs/rbac.yaml"]);
+  await kube(["create", "clusterrolebinding", "weir", "--clusterrole", "weir", "--user", OPERATOR]);
   await kube(["apply", "-f", "-"], manifest("junk", await badModules.junk()));
   await kube(["apply", "-f", "-"], manifest("absent", undefined));
   const server = await startWeir({
-    source: ["--kubeconfig", world.cluster.kubeconfig],
+    source: ["--kubeconfig", await world.cluster.kubeconfigFor(OPERATOR)],
     data: world.data,
     flags: ["--allow-address", "127.0.0.1"],
   });
@@ -168,4 +172,72 @@ test("docs/status.md has the very script that is tested, as a ConfigMap that can
     "--patch-file",
     join(world.data, "..", "argocd-cm.yaml"),
   ]);
+});
+
+const readyMessage = ({ status }: WasmFilter) => status?.conditions?.find(({ type }) => type === "Ready")?.message ?? "";
+
+test("a right that Weir lacks is named in the API server's words, and nothing is to do once it is granted", async () => {
+  const role = JSON.parse(await kube(["get", "clusterrole", "weir", "-o", "json"])) as {
+    rules: { resources: string[]; verbs: string[] }[];
+  };
+  const rule = role.rules.find(({ resources }) => resources.includes("controllerrevisions"));
+  assert.ok(rule !== undefined);
+  assert.ok(rule.verbs.includes("create"));
+  rule.verbs = rule.verbs.filter((verb) => verb !== "create");
+  await kube(["replace", "-f", "-"], JSON.stringify(role));
+  await kube(["apply", "-f", "-"], manifest("unrecorded", good));
+  const refused = await becomes("unrecorded", BUSY, /RevisionForbidden/);
+  assert.match(
+    readyMessage(refused),
+    /User "operator" cannot create resource "controllerrevisions" in API group "apps" .*docs\/rbac\.yaml/,
+  );
+  await kube(["apply", "-f", "docs/rbac.yaml"]);
+  await becomes("unrecorded", GOOD, /Ready/);
+});
+
+test("a namespace that is being deleted is named as the cause", async () => {
+  await kube(["create", "namespace", "dying"]);
+  const dying = (module: Uint8Array | undefined) => manifest("late", module).replace('"namespace":"default"', '"namespace":"dying"');
+  await kube(["apply", "-f", "-"], dying(undefined).replace(digestOf(Buffer.from("late")), digestOf(good)));
+  await kube(["delete", "namespace", "dying", "--wait=false"]);
+  world.modules.set("/late", good);
+  await eventually(
+    "the cause",
+    async () => {
+      const filter = JSON.parse(await kube(["-n", "dying", "get", "wf", "late", "-o", "json"])) as WasmFilter;
+      const ready = filter.status?.conditions?.find(({ type }) => type === "Ready");
+      return ready?.reason === "NamespaceTerminating" && /because it is being terminated/.test(ready.message);
+    },
+    30_000,
+  );
+});
+
+test("a configuration that the API server took is recorded, and one that cannot be is refused before anything is written", async (t) => {
+  const list = Array.from({ length: 70_000 }, (_, i) => `10.0.${i >> 8}.${i & 255}/32`);
+  await kube(["create", "-f", "-"], manifest("list", good, { config: list }));
+  let state = 1;
+  const noise = Uint8Array.from({ length: 1_140_000 }, () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return state >>> 16;
+  });
+  const text = Buffer.from(noise).toString("base64");
+  await kube(["create", "-f", "-"], manifest("most", good, { config: text.slice(0, 1_498_000) }));
+  await kube(["create", "-f", "-"], manifest("too-large", good, { config: text }));
+  const refused = await becomes("too-large", FAILED, /RevisionTooLarge/);
+  assert.match(
+    readyMessage(refused),
+    /takes 1,52\d,\d{3} bytes, 1,500,000 at most; its configuration has 1,520,000 bytes: make it smaller/,
+  );
+  await becomes("list", GOOD, /Ready/);
+  await becomes("most", GOOD, /Ready/);
+  const records = JSON.parse(await kube(["get", "controllerrevisions", "-o", "json"])) as {
+    items: { metadata: { name: string }; data: object }[];
+  };
+  const sizeOf = (name: string) =>
+    JSON.stringify(records.items.find(({ metadata }) => metadata.name.startsWith(`${name}-`))?.data ?? "").length;
+  t.diagnostic(
+    `${JSON.stringify(list).length} characters of config in a record of ${sizeOf("list")}; ${sizeOf("most")} bytes is a record that etcd takes`,
+  );
+  assert.ok(sizeOf("list") < 300_000);
+  assert.equal(sizeOf("too-large"), 2);
 });

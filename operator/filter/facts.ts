@@ -23,7 +23,7 @@ export type Resolution =
     };
 
 /** How long a failure that may mend by itself counts as work under way. Afterwards someone should look at it. */
-const PATIENCE_MS = 60_000;
+export const PATIENCE_MS = 60_000;
 /** Stages that read what others may bring later: a Secret, an image, a permission. */
 const MAY_COME: ReadonlySet<Stage> = new Set(["configure", "resolve"]);
 

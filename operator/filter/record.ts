@@ -94,15 +94,7 @@ export class FilterRecord implements Readonly<Facts> {
   accept(filter: Filter, now: number): void {
     const pending = { candidate: undefined, unrecorded: undefined, resolution: { state: "pending" } as const };
     const isAwaited = this.isAwaited || !filter.suspend;
-    this.become({
-      filter,
-      isAimed: true,
-      isAwaited,
-      parsed: true,
-      resolveAt: now,
-      resolveSetAt: now,
-      ...pending,
-    });
+    this.become({ filter, isAimed: true, isAwaited, parsed: true, resolveAt: now, resolveSetAt: now, ...pending });
   }
 
   /** No spec is in force. Whether the selector of the present one could be read. */
@@ -158,8 +150,9 @@ export class FilterRecord implements Readonly<Facts> {
   stop(stage: Stage, error: Failure, now: number): void {
     const { resolution } = this;
     if (stage === "parse") this.become({ parsed: true, resolveAt: undefined, candidate: undefined, unrecorded: undefined });
-    const wasDone = resolution.state === "done" || (resolution.state === "failed" && resolution.heldOver);
-    const heldOver = this.candidate !== undefined && wasDone;
+    if (stage === "record" && !error.retryable) this.become({ unrecorded: undefined });
+    const heldOver =
+      this.candidate !== undefined && (resolution.state === "done" || (resolution.state === "failed" && resolution.heldOver));
     // A clock that was set back moves the time along.
     const since = resolution.state === "failed" ? Math.min(resolution.since, now) : now;
     this.become({ resolution: { state: "failed", stage, error, heldOver, since } });

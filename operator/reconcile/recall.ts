@@ -1,14 +1,20 @@
+import { isDeepStrictEqual } from "node:util";
+import { clip, oneLine } from "../../base/text.ts";
 import type { Requeue } from "../../base/work-queue.ts";
+import type { Clock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
+import type { Failure } from "../../model/result.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import { isInForce } from "../rollout/state.ts";
 import { type ProvideDeps, provide } from "../serve/deliverable.ts";
 import type { Source } from "../source/source.ts";
 import { rolloutFrom } from "../status/status.ts";
+import { unreadStatus } from "../status/unread.ts";
 
 export interface RecallDeps extends ProvideDeps {
-  readonly source: Pick<Source, "revisions" | "secret">;
+  readonly source: Pick<Source, "revisions" | "secret" | "writeStatus">;
   readonly log: Log;
+  readonly clock: Clock;
 }
 
 /** Reads back what an earlier run knew. Tried again for as long as the source needs: without it the stable revision would be forgotten. */
@@ -17,6 +23,7 @@ export async function recall(record: FilterRecord, deps: RecallDeps): Promise<Re
   const kept = await deps.source.revisions(record.key, record.uid);
   if (!kept.ok) {
     deps.log.warn("the revisions could not be read; tried again", { filter: record.id, message: kept.error.message });
+    await tell(record, kept.error, deps);
     return { retry: true };
   }
   const revisions = kept.value.map((revision) => deps.identity.keyed(record.key, revision));
@@ -28,4 +35,17 @@ export async function recall(record: FilterRecord, deps: RecallDeps): Promise<Re
   record.recall(revisions, rewritten, rollout);
   if (isInForce(rollout) ? isTargetReady : isStableReady) record.pass();
   return {};
+}
+
+/** Characters of what the source says that are passed on. */
+const LONGEST_WORDS = 1_000;
+
+/** Says in the status why nothing is decided. Where that cannot be written either, the log has it. */
+async function tell(record: FilterRecord, error: Failure, { source, clock }: RecallDeps): Promise<void> {
+  const { key, uid, object } = record;
+  const failure = { ...error, message: clip(oneLine(error.message), LONGEST_WORDS) };
+  const status = unreadStatus(record.status, object.metadata.generation ?? 1, failure, clock.now());
+  if (isDeepStrictEqual(status, record.status)) return;
+  const written = await source.writeStatus(key, uid, status);
+  if (written.ok) record.reported(status);
 }

@@ -8,6 +8,7 @@ import type { Revision } from "../../model/revision.ts";
 import { type FilterRecord, revisionOf } from "../filter/record.ts";
 import { surplus } from "../filter/revisions.ts";
 import type { RolloutState } from "../rollout/state.ts";
+import { recordProblem } from "../source/revision-record.ts";
 import type { FilterEvent, Source } from "../source/source.ts";
 
 export interface WriteDeps {
@@ -30,24 +31,6 @@ export interface WriteDeps {
  */
 export function createWrite(deps: WriteDeps): (record: FilterRecord) => Promise<Requeue> {
   const { source, log, isCurrent } = deps;
-
-  async function recordRevision(
-    record: FilterRecord,
-    { revision, measurements }: NonNullable<FilterRecord["unrecorded"]>,
-  ): Promise<boolean> {
-    const saved = await save(record, revision, deps);
-    if (!isCurrent(record)) return true;
-    if (!saved.ok) {
-      if (record.unrecorded?.revision === revision) deps.unrecorded(record, notKept(saved.error.message));
-      return false;
-    }
-    record.recorded(revision);
-    const proof = measurements === undefined ? "" : `, proved in ${(measurements.compileMs + measurements.startMs).toFixed(0)} ms`;
-    const message = `revision ${revision.number}: ${revision.image} is ${revision.digest}${proof}`;
-    deps.emit(record, { type: "Normal", reason: "Validated", message }, revision);
-    deps.written(record);
-    return true;
-  }
 
   async function writeStatus(record: FilterRecord): Promise<boolean> {
     const { proposal } = record;
@@ -92,9 +75,10 @@ export function createWrite(deps: WriteDeps): (record: FilterRecord) => Promise<
   return async (record) => {
     if (!record.recalled) return {};
     const { unrecorded } = record;
-    const isRecorded = unrecorded === undefined || (await recordRevision(record, unrecorded));
+    const outcome = unrecorded === undefined ? undefined : await recordRevision(record, unrecorded, deps);
     // What the new revision leads to is decided first: the status is then written once.
-    if (unrecorded !== undefined && isRecorded) return {};
+    if (outcome === "recorded") return {};
+    const isRecorded = outcome !== "later";
     const isWritten = await writeStatus(record);
     const isRewritten = await rewriteRevisions(record, deps);
     if (isRecorded && isWritten && isRewritten) await prune(record);
@@ -102,8 +86,31 @@ export function createWrite(deps: WriteDeps): (record: FilterRecord) => Promise<
   };
 }
 
-/** What is thrown, which only a bug does, is a failure like another: the status is written and says so. */
+/** Whether the new revision is in the source's history now, is tried again, or never can be. */
+async function recordRevision(
+  record: FilterRecord,
+  { revision, measurements }: NonNullable<FilterRecord["unrecorded"]>,
+  deps: WriteDeps,
+): Promise<"recorded" | "later" | "never"> {
+  const saved = await save(record, revision, deps);
+  if (!deps.isCurrent(record)) return "recorded";
+  if (!saved.ok) {
+    const error = notKept(saved.error);
+    if (record.unrecorded?.revision === revision) deps.unrecorded(record, error);
+    return error.retryable ? "later" : "never";
+  }
+  record.recorded(revision);
+  const proof = measurements === undefined ? "" : `, proved in ${(measurements.compileMs + measurements.startMs).toFixed(0)} ms`;
+  const message = `revision ${revision.number}: ${revision.image} is ${revision.digest}${proof}`;
+  deps.emit(record, { type: "Normal", reason: "Validated", message }, revision);
+  deps.written(record);
+  return "recorded";
+}
+
+/** What is too large is not even sent. What is thrown, which only a bug does, is a failure like another: the status is written and says so. */
 async function save({ id, key, uid }: FilterRecord, revision: Revision, { source, log }: WriteDeps): Promise<Result<void>> {
+  const problem = recordProblem(revision);
+  if (problem !== undefined) return { ok: false, error: problem };
   try {
     return await source.saveRevision(key, uid, revision);
   } catch (error) {
@@ -139,6 +146,13 @@ function oldestSurplus(record: FilterRecord): Revision | undefined {
   return revisionOf(record, surplus(revisions, filter.revisionHistoryLimit, inUse)[0]);
 }
 
-function notKept(why: string): Failure {
-  return { reason: "RevisionNotKept", message: `the new revision could not be recorded: ${why}`, retryable: true };
+/** Causes that somebody has to see to keep their name. */
+const NAMED: ReadonlySet<string> = new Set(["NamespaceTerminating", "RevisionForbidden", "RevisionTooLarge"]);
+
+function notKept({ reason, message, retryable }: Failure): Failure {
+  return {
+    reason: NAMED.has(reason) ? reason : "RevisionNotKept",
+    message: `the new revision could not be recorded: ${message}`,
+    retryable: retryable || !NAMED.has(reason),
+  };
 }

@@ -6,10 +6,10 @@ import { hasCode } from "../../../base/error.ts";
 import { parseExactJson, printExactJson } from "../../../model/exact-json.ts";
 import type { FilterKey } from "../../../model/filter.ts";
 import type { ObjectMeta, WasmFilterSpec, WasmFilterStatus } from "../../../model/gen/wasmfilter.ts";
-import { type Revision, withoutSecretText } from "../../../model/revision.ts";
+import type { Revision } from "../../../model/revision.ts";
 import { isFields } from "../../parse/defaults.ts";
 import { isNamespace, isObjectName } from "../../parse/names.ts";
-import { fromRecord } from "../revision-record.ts";
+import { fromRecord, toRecord } from "../revision-record.ts";
 
 /** What an API server would store of a WasmFilter: its identity, the last good spec and the status. */
 export interface StoredFilter {
@@ -83,7 +83,7 @@ export function createFolderStore(dataDir: string): FolderStore {
       return revisions.sort((a, b) => a.number - b.number);
     },
     async saveRevision(key, revision) {
-      await writeFileAtomically(revisionFile(key, revision.number), JSON.stringify(withoutSecretText(revision), undefined, 1));
+      await writeFileAtomically(revisionFile(key, revision.number), JSON.stringify(toRecord(revision), undefined, 1));
     },
     async deleteRevision(key, number) {
       await rm(revisionFile(key, number), { force: true });

@@ -1,13 +1,17 @@
+import { clip, oneLine } from "../../../base/text.ts";
 import { digestOf } from "../../../model/digest.ts";
 import { type FilterKey, filterId } from "../../../model/filter.ts";
 import { API_VERSION, KIND } from "../../../model/gen/wasmfilter.ts";
-import { type KubeApi, metadataAs } from "../../../model/kube.ts";
+import { type ApiFailure, type KubeApi, metadataAs } from "../../../model/kube.ts";
 import type { Log } from "../../../model/log.ts";
-import { fail, ok, type Result } from "../../../model/result.ts";
-import { type Revision, withoutSecretText } from "../../../model/revision.ts";
+import { type Failure, fail, failForNow, ok, type Result } from "../../../model/result.ts";
+import type { Revision } from "../../../model/revision.ts";
 import { type Fields, isFields } from "../../parse/defaults.ts";
-import { fromRecord } from "../revision-record.ts";
+import { fromRecord, toRecord } from "../revision-record.ts";
 import { listAll } from "./pages.ts";
+
+/** Characters of what the API server says that are passed on. */
+const LONGEST_WORDS = 1_000;
 
 export const UID_LABEL = "weir.dev/filter-uid";
 
@@ -69,8 +73,7 @@ export function createRevisionStore({ api, log }: { api: KubeApi; log: Log }): R
         made = await post();
       }
       if (made.ok) return ok(undefined);
-      if (made.error.status === 404) return fail("ObjectGone", `the namespace of WasmFilter ${filterId(key)} is gone`);
-      return made;
+      return { ok: false, error: notSaved(key, made.error) };
     },
     async rewrite(key, uid, revision) {
       const name = rewrittenName(key, uid, revision);
@@ -91,6 +94,17 @@ export function createRevisionStore({ api, log }: { api: KubeApi; log: Log }): R
     },
   };
   return store;
+}
+
+/** Why the API server did not take a record, in its own words, and what to do about it. */
+function notSaved(key: FilterKey, error: ApiFailure): Failure {
+  const words = clip(oneLine(error.message), LONGEST_WORDS);
+  // https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle/admission.go
+  if (/because it is being terminated/.test(words)) return failForNow("NamespaceTerminating", words).error;
+  if (error.status === 403) return failForNow("RevisionForbidden", `${words}; grant Weir its ClusterRole (docs/rbac.yaml)`).error;
+  if (error.status === 404) return fail("ObjectGone", `the namespace of WasmFilter ${filterId(key)} is gone: ${words}`).error;
+  if (error.status === 413 || /too large/.test(words)) return fail("RevisionTooLarge", `${words}; make spec.config smaller`).error;
+  return { ...error, message: words };
 }
 
 /** A revision of an object always has the same name, so the API server refuses a second one. At most 253 characters. */
@@ -123,6 +137,6 @@ function toControllerRevision(
       ownerReferences: [{ apiVersion: API_VERSION, kind: KIND, name: key.name, uid, controller: true }],
     },
     revision: revision.number,
-    data: withoutSecretText(revision),
+    data: toRecord(revision),
   };
 }
