@@ -65,7 +65,7 @@ const options = [
 export async function generateProtos(outDir: string): Promise<void> {
   const work = await mkdtemp(join(tmpdir(), "weir-protos-"));
   try {
-    await collect(Object.keys(messages), join(work, "proto"));
+    await collectProtos(Object.keys(messages), join(work, "proto"));
     await symlink(join(root, "node_modules"), join(work, "node_modules"));
     await writeFile(join(work, "buf.yaml"), JSON.stringify({ version: "v2", modules: [{ path: "proto" }] }));
     await writeFile(join(work, "buf.gen.yaml"), JSON.stringify(template()));
@@ -95,8 +95,8 @@ function template() {
   };
 }
 
-/** Copies `files` and everything they import into `to`. buf brings google/protobuf itself. */
-async function collect(files: readonly string[], to: string): Promise<void> {
+/** Copies these .proto files of Envoy, xDS and googleapis, and everything they import, into `to`. buf brings google/protobuf itself. */
+export async function collectProtos(files: readonly string[], to: string): Promise<void> {
   const seen = new Set(files);
   for (const file of seen) {
     // The validate.proto beside these files is older than they are and lacks this rule; rules generate no code.
