@@ -57,3 +57,15 @@ test("a task that fails gives its place on", async () => {
   assert.equal(await third, "a3");
   assert.deepEqual(began, ["a1", "a2", "a3"]);
 });
+
+test("a key with places of its own leaves the others to the rest, whatever it has waiting", async () => {
+  const { run, end, began } = startTurns({ places: 2, placesPerKey: 1, waiting: 10, waitingPerKey: 10 });
+  const done = [run("a", "a1"), run("a", "a2"), run("b", "b1"), run("b", "b2"), run("c", "c1")];
+  await new Promise(setImmediate);
+  assert.deepEqual(began, ["a1", "b1"]);
+  await end("b1");
+  assert.deepEqual(began, ["a1", "b1", "b2"]);
+  for (const name of ["b2", "a1", "c1", "a2"]) await end(name);
+  assert.deepEqual(began, ["a1", "b1", "b2", "c1", "a2"]);
+  assert.deepEqual(await Promise.all(done), ["a1", "a2", "b1", "b2", "c1"]);
+});

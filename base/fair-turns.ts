@@ -5,25 +5,40 @@ export interface FairTurns {
 }
 
 export interface FairTurnsOptions {
-  /** Tasks at once. */
+  /** Tasks at once, in all and of one key (default: all). */
   readonly places: number;
+  readonly placesPerKey?: number;
   /** Tasks that wait, in all and of one key. */
   readonly waiting: number;
   readonly waitingPerKey: number;
 }
 
-export function createFairTurns({ places, waiting, waitingPerKey }: FairTurnsOptions): FairTurns {
+export function createFairTurns({ places, placesPerKey = places, waiting, waitingPerKey }: FairTurnsOptions): FairTurns {
   /** What begins the tasks that wait, by key; the key whose turn is next comes first. */
   const lines = new Map<string, (() => void)[]>();
-  let running = 0;
+  /** How many tasks of each key run. */
+  const running = new Map<string, number>();
+  let total = 0;
   let length = 0;
 
+  const mayBegin = (key: string) => total < places && (running.get(key) ?? 0) < placesPerKey;
+
+  function count(key: string, change: number): void {
+    total += change;
+    const now = (running.get(key) ?? 0) + change;
+    if (now === 0) running.delete(key);
+    else running.set(key, now);
+  }
+
+  /** A place is free: it goes to the first key that may have it. */
   function beginNext(): void {
     for (const [key, line] of lines) {
+      if (!mayBegin(key)) continue;
       lines.delete(key);
       const begin = line.shift();
       if (line.length > 0) lines.set(key, line);
       length -= 1;
+      count(key, 1);
       begin?.();
       return;
     }
@@ -31,8 +46,8 @@ export function createFairTurns({ places, waiting, waitingPerKey }: FairTurnsOpt
 
   /** Resolves when a place is taken; false: too many wait. */
   async function placed(key: string): Promise<boolean> {
-    if (running < places) {
-      running += 1;
+    if (mayBegin(key)) {
+      count(key, 1);
       return true;
     }
     const line = lines.get(key) ?? [];
@@ -51,9 +66,8 @@ export function createFairTurns({ places, waiting, waitingPerKey }: FairTurnsOpt
       try {
         return await task();
       } finally {
-        // A place that is handed on stays taken.
-        if (length > 0) beginNext();
-        else running -= 1;
+        count(key, -1);
+        beginNext();
       }
     },
   };

@@ -38,6 +38,8 @@ export interface ValidateOptions {
   readonly proof?: ProofSettings;
   /** Whose filter it is. The proofs of one namespace never take all the places. */
   readonly namespace?: string;
+  /** Nothing goes out that waits for it: it comes after all else of its namespace. */
+  readonly later?: boolean;
 }
 
 /** Proves that a module loads, before any proxy sees it. Same inputs, same verdict: callers cache by digest and settings. */

@@ -126,13 +126,13 @@ class PoolExaminer implements Examiner {
     code: Uint8Array,
     digest: string,
     settings: PluginSettings,
-    { signal, namespace = "", proof = DEFAULT_PROOF }: ValidateOptions,
+    { signal, namespace = "", proof = DEFAULT_PROOF, later = false }: ValidateOptions,
   ): Promise<Result<Trial>> {
     const load = this.loads.get(digest);
     const request = { ...this.request(settings, proof), kind: "trial", measureLoad: load === undefined } as const;
     const place = `${namespace} ${digest}`;
     const alone = this.suspects.get(place) ?? false;
-    const found = await this.prove(code, request, namespace, { signal, alone });
+    const found = await this.prove(code, request, namespace, { signal, alone, later });
     const isLost = !found.ok && found.error.reason === LOST;
     if (isLost && !alone) this.suspects.set(place, true);
     // A prover that could not be had says nothing: the module is still to be proved alone.

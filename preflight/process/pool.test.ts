@@ -100,3 +100,31 @@ test("a prover that cannot be started keeps no place, and holds up nobody who wa
   fails = false;
   assert.equal(await pool.run("a", async () => "proved"), "proved");
 });
+
+test("a proof that may come later comes after all else of its namespace, and holds up no other namespace", async () => {
+  const started: string[] = [];
+  const ends = new Map<string, () => void>();
+  const pool = createProverPool({ size: 2, ahead: 0, bounds, provers: { start: () => prover } });
+  const run = (name: string, later = false) =>
+    pool.run(
+      name.slice(0, 1),
+      () => {
+        started.push(name);
+        return new Promise<void>((done) => ends.set(name, done));
+      },
+      { later },
+    );
+  const end = async (name: string): Promise<void> => {
+    ends.get(name)?.();
+    await turn();
+  };
+  const all = [run("a1"), run("a-plan", true), run("a2"), run("a3"), run("b-plan", true), run("b1")];
+  await turn();
+  assert.deepEqual(started, ["a1", "b-plan"], "the only one of its namespace begins at once");
+  await end("a1");
+  await end("b-plan");
+  assert.deepEqual(started.slice(2).sort(), ["a2", "b1"]);
+  for (const name of ["a2", "b1", "a3", "a-plan"]) await end(name);
+  assert.deepEqual(started.slice(4), ["a3", "a-plan"]);
+  await Promise.all(all);
+});

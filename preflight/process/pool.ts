@@ -15,6 +15,8 @@ export interface TurnOptions {
   readonly signal?: AbortSignal | undefined;
   /** Nothing else is proved meanwhile. */
   readonly alone?: boolean;
+  /** It comes after all else of its namespace that waits. */
+  readonly later?: boolean;
 }
 
 /** Hands out provers, each for one proof. */
@@ -29,6 +31,7 @@ export interface ProverPool {
 interface Waiting {
   /** Of all places. One that wants all of them waits until they are free, and holds up the rest. */
   readonly places: number;
+  readonly later: boolean;
   readonly begin: () => void;
 }
 
@@ -54,10 +57,10 @@ class FairPool implements ProverPool {
   async run<T>(
     namespace: string,
     use: (prover: Prover) => Promise<T>,
-    { signal, alone = false }: TurnOptions = {},
+    { signal, alone = false, later = false }: TurnOptions = {},
   ): Promise<T | undefined> {
     const places = alone ? this.options.size : 1;
-    if (!(await this.turn(namespace, places, signal))) return undefined;
+    if (!(await this.turn(namespace, { places, later }, signal))) return undefined;
     try {
       // Within: a process that cannot be started (no memory) must not keep the place.
       return await use(this.take());
@@ -70,7 +73,7 @@ class FairPool implements ProverPool {
   }
 
   /** Resolves when this namespace has a place; false when the signal was first. */
-  private turn(namespace: string, places: number, signal: AbortSignal | undefined): Promise<boolean> {
+  private turn(namespace: string, asked: Pick<Waiting, "places" | "later">, signal: AbortSignal | undefined): Promise<boolean> {
     if (signal?.aborted) return Promise.resolve(false);
     return new Promise((resolve) => {
       const abort = (): void => {
@@ -78,7 +81,7 @@ class FairPool implements ProverPool {
         resolve(false);
       };
       const entry: Waiting = {
-        places,
+        ...asked,
         begin: () => {
           signal?.removeEventListener("abort", abort);
           resolve(true);
@@ -95,7 +98,7 @@ class FairPool implements ProverPool {
     const { size } = this.options;
     for (const [namespace, line] of this.waiting) {
       if (this.total >= size) return;
-      const [entry] = line;
+      const entry = line.values().find(({ later }) => !later) ?? line.values().next().value;
       if (entry === undefined) continue;
       const { places } = entry;
       if (places === 1 && (this.working.get(namespace) ?? 0) >= Math.max(1, size - 1)) continue;
