@@ -53,6 +53,8 @@ export function createAdmission(limits: AdmissionLimits): MiddlewareHandler<{ Bi
     await last;
     if (outgoing.destroyed) return tooMany();
     await next();
+    // Its client left meanwhile: nothing more is heard of it.
+    if (outgoing.destroyed) return;
     if (context.res.headers.get("content-type") === "text/event-stream") {
       // It has bounds of its own, and no end.
       release();
