@@ -4,7 +4,10 @@ export { type FilterRecord, rejectsTarget, revisionOf } from "./filter/record.ts
 export { createOperator, type Operator } from "./operator.ts";
 export type { OperatorOptions } from "./options.ts";
 export { parseFilter, problemsOf } from "./parse/filter.ts";
+export { createPlanner } from "./plan/planner.ts";
 export { threshold, WaveLine } from "./rollout/wave.ts";
+export { sameData } from "./source/data.ts";
+export { configMapData, secretData } from "./source/folder/assemble.ts";
 export { addMissing, cutYaml, hasMarker } from "./source/folder/document.ts";
 export { applyManifest, deleteManifest, type Edited, patchManifest } from "./source/folder/edit.ts";
 export { formatOf, MAX_FILE_BYTES, manifestNames, readFolder, readManifestText } from "./source/folder/files.ts";

@@ -4,6 +4,15 @@ import { selects } from "../../model/selector.ts";
 
 type Selecting = Pick<Filter, "key" | "selector">;
 
+/** True when the filter is for proxies of this namespace with these labels. `everywhere`: the namespace whose filters reach the proxies of every namespace. */
+export function concerns(
+  { key, selector }: Selecting,
+  { namespace, labels }: Pick<ProxyNode, "namespace" | "labels">,
+  everywhere: string | undefined,
+): boolean {
+  return (key.namespace === namespace || key.namespace === everywhere) && selects(selector, labels);
+}
+
 /** Proxies with the same namespace and labels: a selector matches all of them or none. */
 interface ProxyClass {
   readonly name: string;
@@ -119,8 +128,7 @@ class ClassifyingFleetIndex implements FleetIndex {
   }
 
   private link(id: string, filter: Selecting, group: ProxyClass): void {
-    const isReached = filter.key.namespace === group.namespace || filter.key.namespace === this.everywhere;
-    if (!isReached || !selects(filter.selector, group.labels)) return;
+    if (!concerns(filter, group, this.everywhere)) return;
     group.filters.add(id);
     const linked = this.classesOf.get(id) ?? new Set();
     this.classesOf.set(id, linked.add(group));

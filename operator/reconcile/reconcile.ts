@@ -1,9 +1,9 @@
 import type { Requeue } from "../../base/work-queue.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { CrashJournal } from "../../model/crash-journal.ts";
-import type { Filter, LabelSelector } from "../../model/filter.ts";
+import type { LabelSelector } from "../../model/filter.ts";
 import { API_VERSION, KIND, type WasmFilter } from "../../model/gen/wasmfilter.ts";
-import { type Failure, fail, type Result } from "../../model/result.ts";
+import type { Failure } from "../../model/result.ts";
 import { lastingFrom } from "../filter/facts.ts";
 import { uidOf } from "../filter/object.ts";
 import { FilterRecord } from "../filter/record.ts";
@@ -13,6 +13,7 @@ import type { FleetIndex } from "../fleet/index.ts";
 import type { Observer } from "../fleet/observe.ts";
 import { isFields } from "../parse/defaults.ts";
 import { parseFilter } from "../parse/filter.ts";
+import { parseUnlessSetAside, SET_ASIDE_AFTER } from "../parse/set-aside.ts";
 import { undelivered } from "../serve/deliverable.ts";
 import type { RollOut } from "./roll-out.ts";
 import { Turn } from "./turn.ts";
@@ -135,7 +136,7 @@ function parse(record: FilterRecord, now: number, deps: ReconcileDeps): void {
   deps.tasks.cancel(record);
   const tried = { filter: record.id, spec: record.object.spec };
   const ends = crashes.ends(tried);
-  const parsed = ends < SET_ASIDE_AFTER ? crashes.attempt(tried, () => parseFilter(record.object)) : setAside(ends);
+  const parsed = parseUnlessSetAside(record.object, tried, crashes);
   if (parsed.ok) {
     record.accept(parsed.value, now);
     deps.assign(index.setFilter(parsed.value));
@@ -149,16 +150,6 @@ function parse(record: FilterRecord, now: number, deps: ReconcileDeps): void {
   record.aim(selector !== undefined);
   deps.assign(index.setFilter({ key: record.key, selector: selector ?? EVERY_PROXY }));
   observer.reset(record.id);
-}
-
-/** A spec with which the process ended this often is not tried again. */
-const SET_ASIDE_AFTER = 2;
-
-function setAside(ends: number): Result<Filter> {
-  const message =
-    `this spec was being worked on when Weir ended unexpectedly, ${ends} times within a day; it is not tried again; ` +
-    "change the spec or start another version of Weir, and report it with the lines of the log that begin with fatal";
-  return fail("SetAside", message);
 }
 
 /** True when nothing is under way that would change what the filter's proxies are due first. */

@@ -15,16 +15,19 @@ const TOO_LATE: Failure = {
   retryable: true,
 };
 
+/** What is resolved: a record, or what stands for one. */
+export type Resolvable = Pick<FilterRecord, "filter" | "revisions" | "rollout">;
+
 /** Runs the slow steps of a reconcile, bounded in time. */
 export interface Resolver {
   /** Resolves the record's present spec; while it is suspended, only whether that is what is served. `undefined`: it was cancelled meanwhile. */
-  run(record: FilterRecord): Promise<Outcome | undefined>;
+  run(record: Resolvable): Promise<Outcome | undefined>;
   /** Stops what is under way for this record. */
-  cancel(record: FilterRecord): void;
+  cancel(record: Resolvable): void;
 }
 
 export function createResolver(deps: ResolveDeps, clock: Clock): Resolver {
-  const running = new Map<FilterRecord, AbortController>();
+  const running = new Map<Resolvable, AbortController>();
   return {
     async run(record) {
       const { filter, revisions } = record;

@@ -52,7 +52,7 @@ const LEAST_WATCH_MS = 10_000;
 /** How long after a hold the last reports of its proxies are waited for. Envoy sends one a second, a little later after a reconnect. */
 const LAST_REPORTS_MS = 15_000;
 
-function stepOf(policy: RolloutPolicy, { watch, step }: Pick<RolloutState, "watch" | "step">): RolloutStep {
+export function stepOf(policy: RolloutPolicy, { watch, step }: Pick<RolloutState, "watch" | "step">): RolloutStep {
   return watch === undefined ? (policy.steps[step] ?? ALL_AT_ONCE) : WATCHED;
 }
 
@@ -118,7 +118,7 @@ function reconsidered(state: RolloutState, { generation }: Pick<Observation, "ge
 }
 
 /** The threshold of a step's wave. Positions are looked up only where they decide. */
-function reachOf(
+export function reachOf(
   policy: RolloutPolicy,
   step: number,
   order: WaveOrder,

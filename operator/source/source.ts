@@ -20,6 +20,11 @@ export interface SourceChange {
   readonly references: ReadonlySet<string>;
 }
 
+export interface Reading {
+  /** Nobody needs it again: one that is not watched yet is read and not watched. */
+  readonly once?: boolean;
+}
+
 /**
  * Where the desired state is: a Kubernetes API server or a folder of manifests. The operator reads specs and writes statuses, revisions and
  * events through this port. What it returns is raw and may be wrong in any way; the caller parses it.
@@ -33,8 +38,8 @@ export interface Source {
   /** Every WasmFilter as of now, by id. Objects may violate their schema; the type is for convenience. */
   filters(): ReadonlyMap<string, WasmFilter>;
   /** Data of a Secret (decoded) or of a ConfigMap; fails with reason `SecretNotFound` / `ConfigMapNotFound`. After the first read it is watched. */
-  secret(namespace: string, name: string): Promise<Result<Versioned>>;
-  configMap(namespace: string, name: string): Promise<Result<Versioned>>;
+  secret(namespace: string, name: string, reading?: Reading): Promise<Result<Versioned>>;
+  configMap(namespace: string, name: string, reading?: Reading): Promise<Result<Versioned>>;
   /** The stored revisions of this object (by uid), by rising number. */
   revisions(key: FilterKey, uid: string): Promise<Result<readonly Revision[]>>;
   /** Stores a revision, without a text that came from a Secret. Storing one that exists is not an error. */

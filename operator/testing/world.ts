@@ -1,11 +1,13 @@
 import { createKeyring } from "../../base/keyring.ts";
 import type { WasmFilterSpec } from "../../model/gen/wasmfilter.ts";
 import { type Log, silentLog } from "../../model/log.ts";
+import type { Planner } from "../../model/plan.ts";
 import { DEFAULT_PROOF } from "../../model/proof.ts";
 import { proxyKey } from "../../model/proxy-key.ts";
 import { fail, ok } from "../../model/result.ts";
 import type { Preflight } from "../../model/verdict.ts";
 import { createOperator, type Operator } from "../operator.ts";
+import { createPlanner } from "../plan/planner.ts";
 import { WaveLine } from "../rollout/wave.ts";
 import { createFakeClock, type FakeClock, settle } from "./fake-clock.ts";
 import { createFakeFleet, type FakeFleet } from "./fake-fleet.ts";
@@ -19,6 +21,8 @@ export interface World {
   readonly source: FakeSource;
   readonly registry: FakeRegistry;
   operator: Operator;
+  /** Plans with what the present operator knows. */
+  readonly planner: Planner;
   /** Preflights run so far. */
   validations: number;
   start(): Promise<void>;
@@ -59,18 +63,21 @@ export function createWorld(ownNamespace?: string, log: Log = silentLog): World 
   const fleet = createFakeFleet(clock.now);
   const source = createFakeSource();
   const registry = createFakeRegistry();
-  const make = (privateKey: Uint8Array) =>
-    createOperator({
-      ...{ source, fleet, clock, registry, ownNamespace },
-      preflight: createFakePreflight(() => world),
-      parseKeychain: () => ok(new Map()),
-      keys: createKeyring(privateKey),
-      log,
-      random: () => 0.5,
-    });
+  const shared = {
+    ...{ source, fleet, clock, registry, ownNamespace },
+    preflight: createFakePreflight(() => world),
+    parseKeychain: () => ok(new Map()),
+  };
+  const make = (privateKey: Uint8Array) => createOperator({ ...shared, keys: createKeyring(privateKey), log, random: () => 0.5 });
   const world: World = {
     ...{ clock, fleet, source, registry },
     operator: make(PRIVATE_KEY),
+    planner: createPlanner({
+      ...shared,
+      keys: createKeyring(PRIVATE_KEY),
+      records: () => world.operator.records(),
+      ready: () => world.operator.ready(),
+    }),
     validations: 0,
     async start() {
       const started = world.operator.start();

@@ -51,14 +51,15 @@ export function assemble(files: ReadonlyMap<string, ManifestFile>): Assembly {
 }
 
 /** https://kubernetes.io/docs/concepts/configuration/secret/#restriction-names-data: stringData wins over data. */
-function secretData(fields: Fields, report: (message: string) => void): Data {
+export function secretData(fields: Fields, report: (message: string) => void): Data {
   const data = new Map<string, Buffer>();
   decode(fields.data, "data", data, report);
   plain(fields.stringData, "stringData", data, report);
   return data;
 }
 
-function configMapData(fields: Fields, report: (message: string) => void): Data {
+/** https://kubernetes.io/docs/concepts/configuration/configmap/#configmap-object */
+export function configMapData(fields: Fields, report: (message: string) => void): Data {
   const data = new Map<string, Buffer>();
   decode(fields.binaryData, "binaryData", data, report);
   plain(fields.data, "data", data, report);

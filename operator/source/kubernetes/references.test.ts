@@ -50,7 +50,14 @@ describe("Secrets and ConfigMaps of a cluster", () => {
     await turn();
     assert.equal(watching, 1);
     assert.equal(await read("named"), "named1");
-    assert.equal(await read("other"), "other3");
+    const once = async (name: string) => {
+      const data = await references.read("secret", "shop", name, { once: true });
+      return data.ok && data.value.data.get("k")?.toString();
+    };
+    assert.deepEqual([await once("named"), await once("other"), await once("other")], ["named1", "other3", "other4"]);
+    await turn();
+    assert.equal(watching, 1);
+    assert.equal(await read("other"), "other5");
     await references.stop();
     assert.equal(watching, 0);
   });

@@ -6,6 +6,8 @@ import type { Log } from "../../../model/log.ts";
 import { fail, failForNow, ok, type Result } from "../../../model/result.ts";
 import { isFields } from "../../parse/defaults.ts";
 import { type Data, sameData, type Versioned } from "../data.ts";
+import type { Reading } from "../source.ts";
+import { listAll } from "./pages.ts";
 import { startReflector } from "./reflector.ts";
 
 export type ReferenceKind = "secret" | "configmap";
@@ -13,7 +15,7 @@ export type ReferenceKind = "secret" | "configmap";
 /** Secrets and ConfigMaps that filters refer to. Each is read and watched by its name; Weir never lists the others. */
 export interface References {
   /** The data as of now. The first read waits for the API server, at most `timeoutMs`. After it the object is watched. */
-  read(kind: ReferenceKind, namespace: string, name: string): Promise<Result<Versioned>>;
+  read(kind: ReferenceKind, namespace: string, name: string, reading?: Reading): Promise<Result<Versioned>>;
   /** Stops watching what no filter refers to and nobody read for a while. `isNamed` gets `secret/namespace/name`. */
   expire(isNamed: (id: string) => boolean): void;
   stop(): Promise<void>;
@@ -61,20 +63,16 @@ class WatchedReferences implements References {
     this.options = options;
   }
 
-  async read(kind: ReferenceKind, namespace: string, name: string): Promise<Result<Versioned>> {
+  async read(kind: ReferenceKind, namespace: string, name: string, { once = false }: Reading = {}): Promise<Result<Versioned>> {
     const { clock, timeoutMs = 10_000 } = this.options;
     const id = `${kind}/${namespace}/${name}`;
-    const entry = this.entries.get(id) ?? shared(() => this.watch(id, kind, namespace, name));
-    entry.lastRead = clock.now();
+    const held = this.entries.get(id);
+    if (held === undefined && once) return resultOf(kind, namespace, name, await this.list(kind, namespace, name));
+    const entry = held ?? shared(() => this.watch(id, kind, namespace, name));
+    if (!once) entry.lastRead = clock.now();
     await within(entry.answered, clock, timeoutMs);
-    entry.told = true;
-    const { word, missing, forbidden } = KINDS[kind];
-    const what = `${word} ${namespace}/${name}`;
-    if (entry.found !== undefined) return ok(entry.found);
-    if (entry.listed) return fail(missing, `${what} does not exist; create it`);
-    if (entry.trouble?.status === 403) return fail(forbidden, `${what} may not be read: ${entry.trouble.message}`);
-    const why = entry.trouble?.message ?? "no answer from the API server";
-    return failForNow("ApiServerUnreachable", `${what} is not known yet: ${why}`);
+    if (!once) entry.told = true;
+    return resultOf(kind, namespace, name, entry);
   }
 
   expire(isNamed: (id: string) => boolean): void {
@@ -93,6 +91,16 @@ class WatchedReferences implements References {
     this.entries.clear();
   }
 
+  /** By a list, as a watch begins: the right to get is not needed. */
+  private async list(kind: ReferenceKind, namespace: string, name: string): Promise<Pick<Entry, "found" | "listed" | "trouble">> {
+    const request = { path: pathOf(kind, namespace), query: selectorOf(name) };
+    const listed = await listAll(this.options.api, request, (item) => item as KubeObject);
+    if (!listed.ok) return { found: undefined, listed: false, trouble: listed.error };
+    const [object] = listed.value.items;
+    const found = object && { data: dataOf(kind, object), version: versionOf(object) };
+    return { found, listed: true, trouble: undefined };
+  }
+
   private watch(id: string, kind: ReferenceKind, namespace: string, name: string): Entry {
     const { api, clock, log, random, onChange } = this.options;
     const answered = Promise.withResolvers<void>();
@@ -108,8 +116,8 @@ class WatchedReferences implements References {
       api,
       clock,
       random,
-      path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/${KINDS[kind].plural}`,
-      fieldSelector: `metadata.name=${name}`,
+      path: pathOf(kind, namespace),
+      ...selectorOf(name),
       log,
       onList: ([object]) => set(object),
       onEvent: (type, object) => set(type === "DELETED" ? undefined : object),
@@ -133,6 +141,28 @@ class WatchedReferences implements References {
     this.entries.set(id, entry);
     return entry;
   }
+}
+
+function pathOf(kind: ReferenceKind, namespace: string): string {
+  return `/api/v1/namespaces/${encodeURIComponent(namespace)}/${KINDS[kind].plural}`;
+}
+
+function selectorOf(name: string) {
+  return { fieldSelector: `metadata.name=${name}` };
+}
+
+function resultOf(
+  kind: ReferenceKind,
+  namespace: string,
+  name: string,
+  { found, listed, trouble }: Pick<Entry, "found" | "listed" | "trouble">,
+): Result<Versioned> {
+  const { word, missing, forbidden } = KINDS[kind];
+  const what = `${word} ${namespace}/${name}`;
+  if (found !== undefined) return ok(found);
+  if (listed) return fail(missing, `${what} does not exist; create it`);
+  if (trouble?.status === 403) return fail(forbidden, `${what} may not be read: ${trouble.message}`);
+  return failForNow("ApiServerUnreachable", `${what} is not known yet: ${trouble?.message ?? "no answer from the API server"}`);
 }
 
 /** Waits for `work`, at most `ms`. */

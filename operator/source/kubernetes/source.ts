@@ -11,7 +11,7 @@ import type { Revision } from "../../../model/revision.ts";
 import { withinBounds } from "../../parse/bounds.ts";
 import { createChangeNotifier } from "../change-notifier.ts";
 import type { Versioned } from "../data.ts";
-import type { FilterEvent, Source, SourceChange } from "../source.ts";
+import type { FilterEvent, Reading, Source, SourceChange } from "../source.ts";
 import { createKubeApi } from "./api.ts";
 import { createEventWriter, type EventWriter } from "./events.ts";
 import { namedBy } from "./named.ts";
@@ -94,12 +94,12 @@ class KubernetesSource implements Source {
     return this.objects;
   }
 
-  secret(namespace: string, name: string): Promise<Result<Versioned>> {
-    return this.references.read("secret", namespace, name);
+  secret(namespace: string, name: string, reading?: Reading): Promise<Result<Versioned>> {
+    return this.references.read("secret", namespace, name, reading);
   }
 
-  configMap(namespace: string, name: string): Promise<Result<Versioned>> {
-    return this.references.read("configmap", namespace, name);
+  configMap(namespace: string, name: string, reading?: Reading): Promise<Result<Versioned>> {
+    return this.references.read("configmap", namespace, name, reading);
   }
 
   revisions(key: FilterKey, uid: string): Promise<Result<readonly Revision[]>> {

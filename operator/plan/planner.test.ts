@@ -1,0 +1,265 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { WasmFilterSpec } from "../../model/gen/wasmfilter.ts";
+import type { Applicant, FilterPlan } from "../../model/plan.ts";
+import { fail, failForNow, ok } from "../../model/result.ts";
+import { createWorld, positionOf, specOf, type World } from "../testing/world.ts";
+
+const IMAGE = "registry.example/filters/add-header";
+const anybody: Applicant = { id: "anybody", mayApply: async () => ok(undefined) };
+const never = new AbortController().signal;
+
+function object(spec: WasmFilterSpec, name = "add-header", namespace = "default", metadata: object = {}) {
+  return { apiVersion: "weir.dev/v1alpha1", kind: "WasmFilter", metadata: { name, namespace, annotations: {}, ...metadata }, spec };
+}
+
+function secret(name: string, stringData: Record<string, string>) {
+  return { apiVersion: "v1", kind: "Secret", metadata: { name, namespace: "default" }, stringData };
+}
+
+async function planAll(world: World, ...objects: readonly unknown[]) {
+  return world.planner.plan({ objects, applicant: anybody, signal: never });
+}
+
+async function plan(world: World, ...objects: readonly unknown[]): Promise<FilterPlan> {
+  const planned = await planAll(world, ...objects);
+  assert.ok(planned.ok, planned.ok ? "" : planned.error.message);
+  const [first] = planned.value.filters;
+  assert.ok(first !== undefined);
+  return first;
+}
+
+/** A world with a filter that runs on ten proxies. */
+async function running(spec: WasmFilterSpec = specOf(`${IMAGE}:1`)) {
+  const world = createWorld();
+  world.registry.push(`${IMAGE}:1`, "one");
+  world.registry.push(`${IMAGE}:2`, "two");
+  world.registry.push(`${IMAGE}:junk`, "junk");
+  await world.start();
+  for (let i = 0; i < 10; i++) world.fleet.connect(`web-${i}`);
+  world.source.apply("add-header", spec);
+  await world.run();
+  await world.run();
+  return world;
+}
+
+/** All that outlives a plan but the store. */
+function stateOf(world: World) {
+  const { source, fleet, operator } = world;
+  return structuredClone({
+    objects: [...source.filters()],
+    events: source.events,
+    records: Array.from(operator.records(), ({ revisions, rollout, resolution, candidate }) => ({
+      revisions,
+      rollout,
+      resolution,
+      candidate,
+    })),
+    fleet: Array.from(fleet.proxies(), ({ key }) => fleet.running(key)),
+  });
+}
+
+describe("one filter", () => {
+  test("one that would be created: its first revision, its proof, and every proxy at once", async () => {
+    const world = await running();
+    const found = await plan(world, object(specOf(`${IMAGE}:2`), "other"));
+    assert.equal(found.action, "created");
+    assert.equal(found.after?.number, 1);
+    assert.equal(found.before, undefined);
+    assert.equal(found.proof?.result, "passed");
+    assert.equal(found.proof.measurements?.size, 3);
+    assert.deepEqual(
+      found.rollout?.waves.map(({ proxies, percent }) => [proxies, percent]),
+      [[10, 100]],
+    );
+  });
+
+  test("one that stays as it is changes nothing, and asks neither registry nor prover", async () => {
+    const world = await running();
+    const before = world.validations;
+    world.registry.down = true;
+    const found = await plan(world, object(specOf(`${IMAGE}:1`)));
+    assert.deepEqual([found.action, found.object, found.revision, found.rollout?.waves], ["unchanged", [], [], []]);
+    assert.deepEqual([found.before?.number, found.after?.number, found.proof], [1, 1, { result: "kept" }]);
+    assert.equal(world.validations, before);
+  });
+
+  test("a change is told field by field, and its waves are those of the rollout that follows", async () => {
+    const steps = [{ percent: 30, hold: "1m" }, { percent: 60, pause: true }, { percent: 100 }];
+    const world = await running();
+    const spec = specOf(`${IMAGE}:2`, { rollout: { steps }, config: { a: 1 } });
+    const found = await plan(world, object(spec));
+    assert.equal(found.action, "changed");
+    assert.deepEqual(found.object.map(({ field }) => field).sort(), ["spec.config", "spec.image", "spec.rollout.steps"]);
+    assert.deepEqual(
+      found.revision.map(({ field }) => field),
+      ["image", "digest", "wasmDigest", "config"],
+    );
+    assert.deepEqual(found.revision.at(-1), { field: "config", before: "none", after: '{"a":1}' });
+    const order = Array.from({ length: 10 }, (_, i) => `web-${i}`).sort(
+      (a, b) => positionOf("default/add-header", a) - positionOf("default/add-header", b),
+    );
+    const waves = found.rollout?.waves ?? [];
+    assert.deepEqual(
+      waves.map(({ step, percent, holdMs, pause, proxies }) => [step, percent, holdMs, pause, proxies]),
+      [
+        [1, 30, 60_000, false, 3],
+        [2, 60, 0, true, 3],
+        [3, 100, 0, false, 4],
+      ],
+    );
+    assert.deepEqual(
+      waves.map(({ first }) => first.map(({ id }) => id)),
+      [order.slice(0, 3).sort(), order.slice(3, 6).sort(), order.slice(6).sort()],
+    );
+    world.source.apply("add-header", spec);
+    await world.run();
+    const updated = order.filter((id) => world.fleet.running(id)[0]?.revision === found.after?.number);
+    assert.deepEqual(updated, order.slice(0, 3));
+  });
+
+  test("what is refused says so in the words of the status", async () => {
+    const refused = [
+      { spec: specOf(`${IMAGE}:junk`), condition: "Validated", reason: "NotWasm" },
+      { spec: specOf(`${IMAGE}:missing`), condition: "Resolved", reason: "ImageNotFound" },
+      { spec: { image: `${IMAGE}:1`, digest: "sha256:x" }, condition: "Accepted", reason: "InvalidSpec" },
+      {
+        spec: specOf(`${IMAGE}:1`, { configFrom: { secretKeyRef: { name: "none", key: "k" } } }),
+        condition: "Accepted",
+        reason: "SecretNotFound",
+      },
+    ];
+    for (const { spec, condition, reason } of refused) {
+      const world = await running();
+      const { action, refusal, before } = await plan(world, object(spec));
+      assert.deepEqual([action, refusal?.condition, refusal?.reason, before?.number], ["refused", condition, reason, 1]);
+      world.source.apply("add-header", spec);
+      await world.run();
+      const shown = world.source.statusOf("add-header")?.conditions?.find(({ type }) => type === condition);
+      assert.equal(shown?.reason, reason);
+      assert.ok(shown?.message.startsWith(refusal?.message ?? "?"), `${shown?.message} / ${refusal?.message}`);
+    }
+  });
+
+  test("a digest that succeeded before goes to everyone at once; a suspended filter takes nothing", async () => {
+    const steps = [{ percent: 10, pause: true }, { percent: 100 }];
+    const world = await running(specOf(`${IMAGE}:1`));
+    world.source.apply("add-header", specOf(`${IMAGE}:2`));
+    await world.run();
+    await world.run();
+    const back = await plan(world, object(specOf(`${IMAGE}:1`, { rollout: { steps } })));
+    assert.deepEqual([back.after?.number, back.proof?.result, back.rollout?.waves.map(({ proxies }) => proxies)], [1, "kept", [10]]);
+    const suspended = await plan(world, object(specOf(`${IMAGE}:junk`, { suspend: true })));
+    assert.deepEqual([suspended.action, suspended.after, suspended.rollout?.waves], ["changed", undefined, []]);
+    assert.match(suspended.rollout?.waitsFor ?? "", /suspend/);
+  });
+
+  test("a selector that changes nothing but the proxies is a change, with no wave", async () => {
+    const world = await running();
+    const found = await plan(world, object(specOf(`${IMAGE}:1`, { selector: { matchLabels: { app: "web" } } })));
+    assert.equal(found.action, "changed");
+    assert.deepEqual(found.object, [{ field: "spec.selector", after: '{"matchLabels":{"app":"web"}}' }]);
+    assert.deepEqual([found.rollout?.matched, found.rollout?.waves], [0, []]);
+  });
+});
+
+describe("what must not be shown", () => {
+  const from = { configFrom: { secretKeyRef: { name: "conf", key: "k" } } };
+
+  test("a Secret's text is said to have changed; one that is applied with the filter takes its place", async () => {
+    const world = createWorld();
+    world.registry.push(`${IMAGE}:1`, "one");
+    world.source.setSecret("conf", { k: "hunter2" });
+    await world.start();
+    world.fleet.connect("web-1");
+    world.source.apply("add-header", specOf(`${IMAGE}:1`, from));
+    await world.run();
+    const same = await plan(world, object(specOf(`${IMAGE}:1`, from)), secret("conf", { k: "hunter2" }));
+    assert.deepEqual([same.action, same.revision], ["unchanged", []]);
+    const other = await plan(world, object(specOf(`${IMAGE}:1`, from)), secret("conf", { k: "hunter3" }));
+    assert.deepEqual([other.action, other.after?.number], ["changed", 2]);
+    assert.deepEqual(other.revision, [{ field: "config", before: "Secret conf (k)", after: "Secret conf (k)" }]);
+    const inline = await plan(world, object(specOf(`${IMAGE}:1`, { config: "open" })));
+    assert.deepEqual(inline.revision, [{ field: "config", before: "Secret conf (k)", after: "open" }]);
+    assert.doesNotMatch(JSON.stringify([same, other, inline]), /hunter/);
+  });
+
+  test("a Secret that would be applied counts for its own namespace alone", async () => {
+    const world = await running();
+    const elsewhere = object(specOf(`${IMAGE}:1`, from), "add-header", "other");
+    const found = await plan(world, elsewhere, secret("conf", { k: "hunter2" }));
+    assert.deepEqual([found.action, found.refusal?.reason], ["refused", "SecretNotFound"]);
+  });
+});
+
+describe("the request", () => {
+  test("nothing is changed by any plan, and the verdict is not the operator's to keep in a status", async () => {
+    const world = await running();
+    const retained: number[] = [];
+    world.registry.retain = () => void retained.push(1);
+    const before = stateOf(world);
+    await plan(world, object(specOf(`${IMAGE}:2`, { priority: 7 })));
+    await plan(world, object(specOf(`${IMAGE}:junk`)));
+    await plan(world, object(specOf(`${IMAGE}:2`), "new"));
+    await world.run();
+    assert.deepEqual(stateOf(world), before);
+    assert.deepEqual(retained, []);
+  });
+
+  test("who may not apply one of the filters gets nothing, and nobody is asked for an image", async () => {
+    const world = await running();
+    const asked: string[] = [];
+    const applicant: Applicant = {
+      id: "ci",
+      async mayApply({ namespace, name }, exists) {
+        asked.push(`${namespace}/${name} ${exists}`);
+        return namespace === "default" ? ok(undefined) : fail("Forbidden", "no");
+      },
+    };
+    const { pulls } = world.registry;
+    const objects = [object(specOf(`${IMAGE}:2`)), object(specOf(`${IMAGE}:2`), "x", "other")];
+    const found = await world.planner.plan({ objects, applicant, signal: never });
+    assert.deepEqual([found.ok, found.ok || found.error.reason, world.registry.pulls - pulls], [false, "Forbidden", 0]);
+    assert.deepEqual(asked, ["default/add-header true", "other/x false"]);
+  });
+
+  test("what is no request says which object and why", async () => {
+    const world = await running();
+    const wrong: [readonly unknown[], RegExp][] = [
+      [[null], /an object 1 that is none/],
+      [
+        [object(specOf("a:1")), { apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "d" } }],
+        /object 2 that is no WasmFilter/,
+      ],
+      [[object(specOf("a:1"), "add-header", "")], /object 1 that has no metadata/],
+      [[object(specOf("a:1"), "__proto__")], /object 1 that has no metadata/],
+      [[{ ...object(specOf("a:1")), kind: "toString" }], /object 1 that is no/],
+      [[object(specOf("a:1")), object(specOf("a:2"))], /WasmFilter default\/add-header twice/],
+      [[{ ...secret("s", {}), data: { k: "hunter2!" } }], /Secret default\/s, whose data\.k is not base64/],
+      [Array.from({ length: 201 }, (_, i) => object(specOf("a:1"), `f-${i}`)), /201 objects; at most 200/],
+    ];
+    for (const [objects, message] of wrong) {
+      const found = await planAll(world, ...objects);
+      assert.ok(!found.ok);
+      assert.equal(found.error.reason, "BadRequest");
+      assert.match(found.error.message, message);
+      assert.doesNotMatch(found.error.message, /hunter/);
+    }
+  });
+
+  test("one whom nobody waits for any more ends, and one that takes too long says so", async () => {
+    const world = await running();
+    world.registry.resolve = (_image, _pin, { signal }) =>
+      new Promise((resolve) => signal?.addEventListener("abort", () => resolve(failForNow("Canceled", "canceled"))));
+    const gone = new AbortController();
+    const planning = world.planner.plan({ objects: [object(specOf(`${IMAGE}:2`))], applicant: anybody, signal: gone.signal });
+    await world.run(1_000);
+    gone.abort();
+    const ended = await planning;
+    assert.equal(ended.ok && ended.value.filters[0]?.refusal?.reason, "PlanTimeout");
+    const slow = planAll(world, object(specOf(`${IMAGE}:2`)), object(specOf(`${IMAGE}:1`), "second"));
+    await world.run(121_000);
+    const late = await slow;
+    assert.deepEqual(late.ok && late.value.filters.map(({ refusal }) => refusal?.reason), ["PlanTimeout", "PlanTimeout"]);
+  });
+});

@@ -1,0 +1,102 @@
+import { createFairTurns } from "../../base/fair-turns.ts";
+import type { Keyring } from "../../base/keyring.ts";
+import type { Clock } from "../../model/clock.ts";
+import { type CrashJournal, noCrashJournal } from "../../model/crash-journal.ts";
+import type { FleetView } from "../../model/delivery.ts";
+import { filterId } from "../../model/filter.ts";
+import type { FilterPlan, Planner, PlanRequest } from "../../model/plan.ts";
+import { failForNow, ok, type Result } from "../../model/result.ts";
+import type { FilterRecord } from "../filter/record.ts";
+import { createRevisionIdentity } from "../filter/revision-identity.ts";
+import type { ResolveDeps } from "../resolve/resolve.ts";
+import { createResolver } from "../resolve/resolver.ts";
+import { WaveLine } from "../rollout/wave.ts";
+import { type FilterPlanDeps, planFilter } from "./filter-plan.ts";
+import { type Asked, readRequest, sourceWith } from "./request.ts";
+
+export interface PlannerOptions extends Omit<ResolveDeps, "revisionsOf" | "identity"> {
+  /** What the operator knows of each filter. */
+  readonly records: () => Iterable<FilterRecord>;
+  /** False while the desired state is being read. */
+  readonly ready: () => boolean;
+  readonly fleet: Pick<FleetView, "proxies">;
+  /** The operator's. */
+  readonly keys: Keyring;
+  readonly clock: Clock;
+  readonly crashes?: CrashJournal;
+  readonly ownNamespace: string | undefined;
+}
+
+/** Milliseconds that one plan may take. */
+export const PLAN_MS = 120_000;
+/** Filters that are resolved for plans at once: half of what the operator resolves at once, and one of a namespace. */
+const TURNS = { places: 2, placesPerKey: 1, waiting: 64, waitingPerKey: 8 };
+
+const NOT_READY = failForNow("Busy", "the desired state is still being read; try again");
+const BUSY = failForNow("Busy", "too many plans are being computed; try again later");
+
+/**
+ * Plans with the steps of a reconcile: parse, configure, resolve, verify, prove. Nothing that they find out is kept but modules in the store, which count as
+ * modules that nothing needs and are the first to be evicted, and verdicts in memory.
+ */
+export function createPlanner(options: PlannerOptions): Planner {
+  return new ResolvingPlanner(options);
+}
+
+class ResolvingPlanner implements Planner {
+  private readonly options: PlannerOptions;
+  private readonly shared: Omit<FilterPlanDeps, "resolver">;
+  private readonly turns = createFairTurns(TURNS);
+
+  constructor(options: PlannerOptions) {
+    const { keys, fleet, clock, ownNamespace, crashes = noCrashJournal } = options;
+    this.options = options;
+    const identity = createRevisionIdentity(keys.keyedHash("revision identity"));
+    this.shared = { identity, fleet, clock, crashes, ownNamespace, line: new WaveLine(keys.keyedHash("wave position")) };
+  }
+
+  async plan({ objects, applicant, signal }: PlanRequest): Promise<Result<{ readonly filters: readonly FilterPlan[] }>> {
+    const asked = readRequest(objects);
+    if (!asked.ok) return asked;
+    if (!this.options.ready()) return NOT_READY;
+    const known = new Map(Array.from(this.options.records(), (record) => [record.id, record]));
+    for (const { key } of asked.value.filters) {
+      const allowed = await applicant.mayApply(key, known.has(filterId(key)));
+      if (!allowed.ok) return allowed;
+    }
+    const late = new AbortController();
+    const cancel = this.options.clock.after(PLAN_MS, () => late.abort());
+    try {
+      return await this.planAll(asked.value, known, AbortSignal.any([signal, late.signal]));
+    } finally {
+      cancel();
+    }
+  }
+
+  /** One after the other: who plans many filters waits in line with who plans one. */
+  private async planAll(asked: Asked, known: ReadonlyMap<string, FilterRecord>, signal: AbortSignal) {
+    const deps = { ...this.shared, resolver: this.resolverFor(asked, known) };
+    const filters: FilterPlan[] = [];
+    for (const filter of asked.filters) {
+      const planned = await this.turns.run(filter.key.namespace, () => planFilter(filter, known.get(filterId(filter.key)), deps, signal));
+      if (planned === undefined) return BUSY;
+      filters.push(planned);
+    }
+    return ok({ filters });
+  }
+
+  private resolverFor({ given }: Asked, known: ReadonlyMap<string, FilterRecord>) {
+    const { registry, preflight, parseKeychain, source, clock } = this.options;
+    const deps: ResolveDeps = {
+      registry,
+      parseKeychain,
+      identity: this.shared.identity,
+      source: sourceWith(given, source),
+      preflight: { validate: (code, settings, options) => preflight.validate(code, settings, { ...options, later: true }) },
+      *revisionsOf(namespace) {
+        for (const { key, revisions } of known.values()) if (key.namespace === namespace) yield* revisions;
+      },
+    };
+    return createResolver(deps, clock);
+  }
+}

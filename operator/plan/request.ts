@@ -1,0 +1,78 @@
+import { isRecord } from "../../base/json.ts";
+import { clip, oneLine } from "../../base/text.ts";
+import { type FilterKey, filterId } from "../../model/filter.ts";
+import { API_VERSION, KIND } from "../../model/gen/wasmfilter.ts";
+import type { Fields } from "../../model/kube.ts";
+import { MAX_PLANNED } from "../../model/plan.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
+import { isNamespace, isObjectName } from "../parse/names.ts";
+import type { Versioned } from "../source/data.ts";
+import { configMapData, secretData } from "../source/folder/assemble.ts";
+import type { Source } from "../source/source.ts";
+
+/** A WasmFilter to plan. Its name and namespace can exist; the rest may be wrong in any way. */
+export interface AskedFilter {
+  readonly key: FilterKey;
+  readonly object: Fields;
+}
+
+/** What a request asks. */
+export interface Asked {
+  readonly filters: readonly AskedFilter[];
+  /** Secrets and ConfigMaps that would be applied, by `secret/namespace/name` and `configmap/namespace/name`. In memory only. */
+  readonly given: ReadonlyMap<string, Versioned>;
+}
+
+const KINDS: Readonly<Record<string, string>> = { [KIND]: API_VERSION, Secret: "v1", ConfigMap: "v1" };
+
+/** Sorts the objects of a request. Fails with `BadRequest`, whose message never holds a value of a Secret. */
+export function readRequest(objects: readonly unknown[]): Result<Asked> {
+  if (objects.length > MAX_PLANNED) return wrong(`has ${objects.length} objects; at most ${MAX_PLANNED} are planned at a time`);
+  const filters = new Map<string, AskedFilter>();
+  const given = new Map<string, Versioned>();
+  for (const [index, object] of objects.entries()) {
+    const identity = identify(object);
+    if (typeof identity === "string") return wrong(`has an object ${index + 1} that ${identity}`);
+    const { kind, fields, key } = identity;
+    const id = kind === KIND ? filterId(key) : `${kind.toLowerCase()}/${filterId(key)}`;
+    if (filters.has(id) || given.has(id)) return wrong(`has ${kind} ${filterId(key)} twice`);
+    if (kind === KIND) filters.set(id, { key, object: fields });
+    else {
+      const problems: string[] = [];
+      const data = (kind === "Secret" ? secretData : configMapData)(fields, (problem) => void problems.push(problem));
+      const [problem] = problems;
+      if (problem !== undefined) return wrong(`has ${kind} ${filterId(key)}, whose ${clip(oneLine(problem), 300)}`);
+      given.set(id, { data, version: undefined });
+    }
+  }
+  return ok({ filters: [...filters.values()], given });
+}
+
+/** A text: what is wrong. */
+function identify(object: unknown): { readonly kind: string; readonly fields: Fields; readonly key: FilterKey } | string {
+  if (!isRecord(object)) return "is none";
+  const { kind, apiVersion, metadata } = object;
+  if (typeof kind !== "string" || !Object.hasOwn(KINDS, kind) || KINDS[kind] !== apiVersion)
+    return `is no ${Object.entries(KINDS)
+      .map(([name, version]) => `${name} (${version})`)
+      .join(", ")}`;
+  const { name, namespace } = isRecord(metadata) ? metadata : {};
+  if (!isObjectName(name) || !isNamespace(namespace)) return "has no metadata.name and metadata.namespace that can exist";
+  return { kind, fields: object, key: { namespace, name } };
+}
+
+/** A source that has what would be applied in the place of what is there, and begins no watch: who plans could begin any number of them. */
+export function sourceWith(given: Asked["given"], source: Pick<Source, "secret" | "configMap">): Pick<Source, "secret" | "configMap"> {
+  const held = (id: string): Result<Versioned> | undefined => {
+    const found = given.get(id);
+    return found && ok(found);
+  };
+  return {
+    secret: async (namespace, name) => held(`secret/${namespace}/${name}`) ?? source.secret(namespace, name, { once: true }),
+    configMap: async (namespace, name) => held(`configmap/${namespace}/${name}`) ?? source.configMap(namespace, name, { once: true }),
+  };
+}
+
+function wrong(why: string): Result<never> {
+  return fail("BadRequest", `the request ${why}`);
+}

@@ -1,0 +1,41 @@
+import type { Filter } from "../../model/filter.ts";
+import { type Revision, withoutSecretText } from "../../model/revision.ts";
+import { placeOf, type RevisionChange, revisionChanges } from "../../model/revision-changes.ts";
+import { askedSettings } from "../../model/settings.ts";
+import { type FilterRecord, goalOf } from "../filter/record.ts";
+
+/**
+ * What differs between what the filter's proxies are meant to run and the revision that they would get, which is whole. A configuration is shown where the object
+ * itself holds it, since who plans may read that; else it is said to have changed.
+ */
+export function plannedChanges(record: FilterRecord, filter: Filter, after: Revision): readonly RevisionChange[] {
+  const before = goalOf(record);
+  if (before === undefined || before.number === after.number) return [];
+  const changes = revisionChanges(withoutSecretText(before), withoutSecretText(after)).filter(({ field }) => field !== "config");
+  const config = configChange(record, filter, before, after);
+  return config === undefined ? changes : [...changes, config];
+}
+
+function configChange(record: FilterRecord, filter: Filter, before: Revision, after: Revision): RevisionChange | undefined {
+  const [from, to] = [placeOf(before), placeOf(after)];
+  // The record of a text from a Secret is empty; what is served of it is whole.
+  const held = from === undefined ? before.settings.config : record.deliverable.get(before.number)?.settings.config;
+  if (from === to && (held === after.settings.config || (held === undefined && !isOnlyDifference(before, after)))) return undefined;
+  const shownBefore = from ?? (isInline(record, before) ? before.settings.config : undefined);
+  const shownAfter = to ?? (filter.configFrom === undefined ? after.settings.config : undefined);
+  return { field: "config", ...sideOf("before", shownBefore), ...sideOf("after", shownAfter) };
+}
+
+/** Where the text before is not at hand, it is what differs if nothing else does. */
+function isOnlyDifference(before: Revision, after: Revision): boolean {
+  return revisionChanges(withoutSecretText(before), withoutSecretText(after)).every(({ field }) => field === "config" || field === "image");
+}
+
+/** True when the present object holds the revision's text. */
+function isInline({ object: { spec } }: FilterRecord, { settings }: Revision): boolean {
+  return spec?.configFrom === undefined && askedSettings(spec ?? {}).config === settings.config;
+}
+
+function sideOf(side: "before" | "after", text: string | undefined): Partial<RevisionChange> {
+  return text === undefined ? {} : { [side]: text === "" ? "none" : text };
+}

@@ -1,0 +1,77 @@
+import type { FleetView, ProxyNode } from "../../model/delivery.ts";
+import { type Filter, filterId } from "../../model/filter.ts";
+import type { PlannedRollout, PlannedWave } from "../../model/plan.ts";
+import type { Revision } from "../../model/revision.ts";
+import { concerns } from "../fleet/index.ts";
+import { retarget, stepCount } from "../rollout/advance.ts";
+import { idle, type RolloutState } from "../rollout/state.ts";
+import type { WaveLine } from "../rollout/wave.ts";
+import { wavesAhead } from "../rollout/waves-ahead.ts";
+
+/** Proxies of a wave that are named. */
+const MAX_NAMED = 100;
+
+export interface RolloutPlanDeps {
+  readonly fleet: Pick<FleetView, "proxies">;
+  readonly line: WaveLine;
+  /** The namespace whose filters reach the proxies of every namespace. */
+  readonly ownNamespace: string | undefined;
+  readonly now: number;
+}
+
+/**
+ * How the filter's proxies would come to the revision: what the rollout itself decides, for the proxies that are there now. `generation`: of the object once it is
+ * applied. `paused`: a person holds the rollout.
+ */
+export function planRollout(
+  filter: Filter,
+  revision: Revision,
+  before: { readonly rollout: RolloutState; readonly generation: number; readonly paused: boolean },
+  deps: RolloutPlanDeps,
+): PlannedRollout {
+  const id = filterId(filter.key);
+  const matched = [...deps.fleet.proxies()].filter(
+    (proxy) => concerns(filter, proxy, deps.ownNamespace) && proxy.slots.has(filter.settings.slot),
+  );
+  const connected = matched.filter((proxy) => proxy.connected);
+  const present = connected.length > 0 ? connected : matched;
+  const { rollout: policy } = filter;
+  const steps = stepCount(policy);
+  const seen = {
+    now: deps.now,
+    generation: before.generation,
+    settled: true,
+    positions: (order: RolloutState["order"]) => present.map(({ key }) => deps.line.position(order, id, key)),
+  };
+  const state = retarget(before.rollout, revision.number, policy, seen);
+  if (state === before.rollout || state.phase !== "Progressing") {
+    const failed = state.phase === "RolledBack" || state.phase === "Rejected";
+    const why = `revision ${revision.number} failed before under this spec`;
+    return { matched: matched.length, steps, waves: [], ...(failed && state.target === revision.number ? { waitsFor: why } : {}) };
+  }
+  let from = 0;
+  const waves = wavesAhead(state, policy, seen).map(({ index, step, threshold }): PlannedWave => {
+    const added = present.filter(({ key }) => {
+      const position = deps.line.position(state.order, id, key);
+      return position >= from && position < threshold;
+    });
+    from = threshold;
+    const { percent, holdMs, pause = false } = step;
+    const first = added.sort(byName).slice(0, MAX_NAMED);
+    const names = first.map((proxy) => ({ namespace: proxy.namespace, id: proxy.id }));
+    return { step: index + 1, percent, holdMs, pause, proxies: added.length, first: names };
+  });
+  return {
+    matched: matched.length,
+    steps,
+    waves,
+    ...(before.paused ? { waitsFor: "the rollout is paused by hand after its first wave" } : {}),
+  };
+}
+
+function byName(a: ProxyNode, b: ProxyNode): number {
+  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
+}
+
+/** Of a filter that is not there yet. */
+export const NOTHING_OUT = { rollout: idle, generation: 1, paused: false } as const;
