@@ -1,5 +1,7 @@
 /** What only a Kubernetes cluster has. */
 
+export { createApplicants } from "./applicants/applicants.ts";
+
 export { type Authority, fixedAuthority } from "./authority/authority.ts";
 export { keepBundleInConfigMap } from "./authority/bundle-in-config-map.ts";
 export { keepBundleInPods } from "./authority/bundle-in-pods.ts";

@@ -22,7 +22,10 @@ export type ErrorReason =
   | "MethodNotAllowed"
   | "MisdirectedRequest"
   | "InternalError"
-  | "TooManyReaders";
+  | "TooManyReaders"
+  | "TooLarge"
+  | "UnsupportedMediaType"
+  | "Busy";
 
 /** Every refusal has this body. */
 export interface ErrorBody {

@@ -36,27 +36,24 @@ export function createApp({ routes, log, loopback, readers, admission }: AppOpti
   );
   if (loopback) app.use(localNamesOnly);
   app.use(sameOriginWrites);
-  if (readers !== undefined) app.use("/api/*", readersOnly(readers));
+  const open = new Set(routes.filter(({ asksCallers }) => asksCallers).map(({ path }) => path));
+  if (readers !== undefined) app.use("/api/*", readersOnly(readers, open));
   app.use(compress());
   app.use(createAdmission(admission));
   const paths = routes.map(({ path }) => path).join(", ");
   const unknown = () => failure(404, "NotFound", `no such path; this server has ${paths}`);
-  for (const { path, isDocument, get } of routes) {
+  for (const { path, isDocument, get, post } of routes) {
     const pattern = path.replace(/\{(\w+)\}/g, ":$1");
     // Only where the answer carries its ETag: hono would read any other to its end to make one, and a stream has none.
     if (isDocument) app.get(pattern, etag());
     // hono answers HEAD by what GET answers, without the body.
-    app.get(pattern, async (context) => (await get(context)) ?? unknown());
-    app.all(pattern, ({ req }) =>
-      failure(
-        405,
-        "MethodNotAllowed",
-        `${printable(req.method)} is not possible here: the API is read-only, change the WasmFilter instead`,
-        {
-          allow: "GET, HEAD",
-        },
-      ),
-    );
+    if (get !== undefined) app.get(pattern, async (context) => (await get(context)) ?? unknown());
+    if (post !== undefined) app.post(pattern, async (context) => post(context));
+    const allow = [...(get === undefined ? [] : ["GET", "HEAD"]), ...(post === undefined ? [] : ["POST"])].join(", ");
+    app.all(pattern, ({ req }) => {
+      const message = `${printable(req.method)} is not possible here: the API changes nothing, change the WasmFilter instead`;
+      return failure(405, "MethodNotAllowed", message, { allow });
+    });
   }
   app.notFound(unknown);
   app.onError((error, { req }) => {
@@ -81,8 +78,9 @@ const sameOriginWrites: Guard = async ({ req, env }, next) => {
 };
 
 /** Health, metrics and the description of the API are for everybody. */
-function readersOnly(readers: Readers): Guard {
+function readersOnly(readers: Readers, open: ReadonlySet<string>): Guard {
   return async ({ req }, next) => {
+    if (open.has(req.path)) return next();
     const allowed = readers.check(req.header("authorization"));
     if (allowed.ok) return next();
     const { reason, message } = allowed.error;

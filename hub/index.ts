@@ -1,4 +1,5 @@
 /** The read API of a running Weir. */
+export type { Plans } from "./plans.ts";
 export type { Readers } from "./readers.ts";
 export { createHub, type Hub, type HubOptions } from "./server.ts";
 export type { ChangeEvent, ProxyFilterView, ProxyView, Views } from "./views.ts";

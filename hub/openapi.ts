@@ -11,17 +11,23 @@ export function openApi(routes: readonly Route[]): object {
       description: "What a running Weir knows. It changes nothing: change the WasmFilter instead.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
-    paths: Object.fromEntries(routes.map((route) => [route.path, { get: operation(route) }])),
+    paths: Object.fromEntries(
+      routes.map((route) => [
+        route.path,
+        { ...(route.get === undefined ? {} : { get: operation(route) }), ...(route.post === undefined ? {} : { post: operation(route) }) },
+      ]),
+    ),
     components: { schemas },
   };
 }
 
-function operation({ path, operation, summary, answers }: Route): object {
+function operation({ path, operation, summary, answers, body }: Route): object {
   const parameters = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: "path", required: true, schema: { type: "string" } }));
   return {
     operationId: operation,
     summary,
     parameters,
+    ...(body === undefined ? {} : { requestBody: { required: true, content: { "application/json": { schema: body } } } }),
     responses: Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, response(answer)])),
   };
 }

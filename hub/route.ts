@@ -19,6 +19,12 @@ export interface Route {
   readonly answers: Readonly<Record<number, Answer>>;
   /** It answers with a `document`, which a client may ask about again by its ETag. */
   readonly isDocument?: true;
+  /** It asks by itself who calls; else readers alone are answered, where the server knows readers. */
+  readonly asksCallers?: true;
+  /** What the body of a POST is. */
+  readonly body?: Schema;
   /** Answers GET and HEAD. `undefined`: the path's parameters are none that can exist. */
-  get(context: HubContext): Response | Promise<Response> | undefined;
+  get?(context: HubContext): Response | Promise<Response> | undefined;
+  /** Answers POST: what is computed from a body. Nothing is changed by it. */
+  post?(context: HubContext): Response | Promise<Response>;
 }

@@ -3,6 +3,7 @@ import { withoutSecretText } from "../model/revision.ts";
 import { document, failure, type HubContext, JSON_TYPE, TEXT, text } from "./answers.ts";
 import type { EventStream } from "./events.ts";
 import { openApi } from "./openapi.ts";
+import { createPlanHandler, type Plans } from "./plans.ts";
 import type { Answer, Route } from "./route.ts";
 import { ref, type Schema } from "./schemas.ts";
 import type { Views } from "./views.ts";
@@ -12,8 +13,8 @@ const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 const NO_FILTER: Answer = { description: "There is no such filter.", type: JSON_TYPE, schema: ref("Error") };
 
-export function createRoutes(views: Views, events: EventStream): readonly Route[] {
-  const routes: Route[] = [...healthRoutes(views), ...filterRoutes(views)];
+export function createRoutes(views: Views, events: EventStream, plans?: Plans): readonly Route[] {
+  const routes: Route[] = [...healthRoutes(views), ...filterRoutes(views), ...(plans === undefined ? [] : [planRoute(plans)])];
   routes.push({
     path: "/api/v1/proxies",
     operation: "listProxies",
@@ -108,6 +109,23 @@ function filterRoutes(views: Views): readonly Route[] {
         ),
     },
   ];
+}
+
+function planRoute(plans: Plans): Route {
+  const refusals = { 400: "No List of such objects.", 401: "Nobody known.", 403: "One of the filters may not be applied by who asks." };
+  const others = { 413: "Too large.", 415: "No JSON.", 503: "Too many plans, or nobody could be asked who calls." };
+  return {
+    path: "/api/v1/plan",
+    operation: "plan",
+    summary: "What applying filters would do, computed and not done; for whom may apply them",
+    answers: {
+      200: json("The plan.", ref("Plan")),
+      ...Object.fromEntries(Object.entries({ ...refusals, ...others }).map(([status, why]) => [status, json(why, ref("Error"))])),
+    },
+    asksCallers: true,
+    body: ref("PlanRequest"),
+    post: createPlanHandler(plans),
+  };
 }
 
 const NAMESPACE = /^[a-z0-9][a-z0-9-]{0,62}$/;

@@ -90,6 +90,34 @@ const revision = object({
   time: TIME,
 });
 
+const plannedRevision = object({ number: INTEGER, image: STRING, digest: DIGEST, wasmDigest: DIGEST });
+const change = object({ field: STRING, before: STRING, after: STRING }, ["before", "after"]);
+
+const wave = object({
+  step: INTEGER,
+  percent: INTEGER,
+  holdMs: INTEGER,
+  pause: { type: "boolean" },
+  proxies: INTEGER,
+  first: list(object({ namespace: STRING, id: STRING })),
+});
+
+const filterPlan = object(
+  {
+    namespace: STRING,
+    name: STRING,
+    action: { enum: ["created", "changed", "unchanged", "refused"] },
+    refusal: object({ condition: STRING, reason: STRING, message: STRING, retryable: { type: "boolean" } }),
+    object: list(change),
+    before: plannedRevision,
+    after: plannedRevision,
+    revision: list(change),
+    proof: object({ result: { enum: ["passed", "kept"] }, measurements: { type: "object" } }, ["measurements"]),
+    rollout: object({ matched: INTEGER, steps: INTEGER, waves: list(wave), waitsFor: STRING }, ["waitsFor"]),
+  },
+  ["refusal", "before", "after", "proof", "rollout"],
+);
+
 export const schemas = {
   WasmFilter: filter,
   WasmFilterList: object({
@@ -101,5 +129,10 @@ export const schemas = {
   Revision: revision,
   Proxy: proxy,
   ChangeEvent: object({ time: TIME, filter: STRING, type: { enum: ["Normal", "Warning"] }, reason: STRING, message: STRING }),
+  PlanRequest: {
+    ...object({ apiVersion: { const: "v1" }, kind: { const: "List" }, items: list({ type: "object" }) }, ["apiVersion"]),
+    description: "WasmFilters as they would be once applied, and the Secrets and ConfigMaps they refer to that would be applied with them.",
+  },
+  Plan: object({ filters: list(filterPlan) }),
   Error: object({ error: object({ status: INTEGER, reason: STRING, message: STRING }) }),
 } satisfies Record<string, Schema>;

@@ -7,6 +7,7 @@ import { fail, ok, type Result } from "../model/result.ts";
 import { failure } from "./answers.ts";
 import { createApp } from "./app.ts";
 import { createEventStream } from "./events.ts";
+import type { Plans } from "./plans.ts";
 import type { Readers } from "./readers.ts";
 import { createRoutes, healthRoutes } from "./routes.ts";
 import type { Views } from "./views.ts";
@@ -20,6 +21,8 @@ export interface HubOptions {
   readonly maxConnections?: number;
   /** Absent: everybody may read. */
   readonly readers?: Readers | undefined;
+  /** Absent: no plans are answered. */
+  readonly plans?: Plans | undefined;
   /** Health and metrics alone are answered here. */
   readonly healthOnly?: boolean;
   /** The defaults fit any real use. */
@@ -36,7 +39,7 @@ export interface Hub {
   close(): Promise<void>;
 }
 
-/** Requests carry no body and few headers: what is larger or slower than this is not one of ours. */
+/** Requests carry no body (but for plans, which bound it) and few headers: what is larger or slower than this is not one of ours. */
 const LIMITS = { headerBytes: 16 * 1024, connections: 512, closeMs: 1_000 };
 /**
  * Milliseconds for the headers of a request and for the request; without a byte in either direction; for a client to take an answer. A reader that takes nothing for
@@ -50,6 +53,7 @@ export function createHub({
   address,
   log,
   readers,
+  plans,
   healthOnly = false,
   events,
   times: given,
@@ -59,7 +63,7 @@ export function createHub({
   const host = address?.host ?? "127.0.0.1";
   const stream = createEventStream(views, { maxClients: 64, maxBufferedBytes: 64 * 1024, keepAliveMs: 15_000, ...events });
   const stopListening = readers?.onChange(() => stream.drop()) ?? (() => {});
-  const routes = healthOnly ? healthRoutes(views) : createRoutes(views, stream);
+  const routes = healthOnly ? healthRoutes(views) : createRoutes(views, stream, plans);
   const app = createApp({ routes, log, loopback: isLoopback(host), readers, admission: { ...ADMISSION, answerMs: times.answerMs } });
   const server = createServer(
     {

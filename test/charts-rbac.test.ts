@@ -44,6 +44,8 @@ const open: (() => Promise<unknown>)[] = [];
 let cluster: Cluster;
 let registry: Registry;
 let account: string;
+/** A token of the account for Weir itself. */
+let planner: string;
 let api: KubeApi;
 
 const temp = await createTempFolder("rbac");
@@ -79,6 +81,7 @@ before(async () => {
   await kube(["apply", "-f", "-"], RENDERED);
   await kube(["wait", "--for=condition=Established", "crd/wasmfilters.weir.dev", "--timeout=30s"]);
   account = await accountKubeconfig();
+  planner = (await kube(["-n", "weir-system", "create", "token", "weir", "--audience", "weir.dev"])).trim();
   api = accessTo(cluster.kubeconfig).api;
   await makeInjectedPod();
   await kube(["create", "namespace", "injected"]);
@@ -148,6 +151,8 @@ interface Scene {
   said(): Promise<string>;
   /** Makes a pod (dry run) in a namespace whose pods get Envoy. False: it did not. */
   inject(): Promise<boolean>;
+  /** Asks for a plan, as an account of the cluster. Gives the status of the answer. */
+  plan(): Promise<number | undefined>;
   /** Makes new revisions, and writes that meet Weir's own. */
   change(): Promise<void>;
   end(): Promise<void>;
@@ -193,6 +198,13 @@ async function startScene(): Promise<Scene> {
       const made = await api.request({ method: "POST", path, query: { dryRun: "All" }, body: pod });
       if (!made.ok) denied = `\n${made.error.message}\n`;
       return made.ok && JSON.stringify(made.value).includes("weir-envoy");
+    },
+    async plan() {
+      const url = / http=(\S+)/.exec(server.logs())?.[1];
+      if (url === undefined) return undefined;
+      const headers = { "content-type": "application/json", authorization: `Bearer ${planner}` };
+      const body = JSON.stringify({ kind: "List", items: [JSON.parse(filter("planned", { image }))] });
+      return (await fetch(`${url}/api/v1/plan`, { method: "POST", headers, body })).status;
     },
     async change() {
       changes += 1;
@@ -247,6 +259,7 @@ describe("the rights of the chart", () => {
         await eventually("the change", () => ready("changing"), 30_000);
       }
       await eventually("an injected pod", () => scene.inject(), 30_000);
+      assert.equal(await scene.plan(), 403, "the account may not create filters");
       assert.doesNotMatch(await scene.said(), /forbidden|cannot \w+ resource|may not/);
     } finally {
       await scene.end();
@@ -272,7 +285,7 @@ describe("the rights of the chart", () => {
         const line = await eventually(
           `${missed}`,
           async () => {
-            if (!hasEnded) await Promise.all([scene.change(), scene.inject()]);
+            if (!hasEnded) await Promise.all([scene.change(), scene.inject(), scene.plan()]);
             return (await scene.said()).split(/\n|(?<=\})/).find((text) => missed.test(text));
           },
           60_000,

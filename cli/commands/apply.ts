@@ -4,6 +4,7 @@ import type { Applied } from "../fleet/client.ts";
 import { fleetFlags, outputFlag } from "../fleet/flags.ts";
 import { openFleet } from "../fleet/open.ts";
 import { printJson } from "../output.ts";
+import { fileFlag, runPlan } from "./plan.ts";
 
 export const apply = defineCommand({
   name: "apply",
@@ -12,14 +13,11 @@ export const apply = defineCommand({
     same name, or gets a file of its own. The server then resolves, proves and rolls out: \`weir describe NAME\` shows how far it is.`,
   args: {},
   flags: {
-    file: {
+    ...fileFlag,
+    "dry-run": {
       type: "string",
-      short: "f",
-      multiple: true,
-      required: true,
-      value: "FILE",
-      completes: "file",
-      help: "a manifest, a folder of manifests, or - for stdin",
+      choices: ["server"],
+      help: "server: do what `weir plan` does, with its exit statuses; change nothing",
     },
     ...fleetFlags,
     ...outputFlag,
@@ -29,21 +27,18 @@ export const apply = defineCommand({
     { does: "to a folder that weir serve watches", command: "weir apply -f add-header.yaml --filters ./filters" },
   ],
   async run({ flags }, terminal) {
+    if (flags["dry-run"] !== undefined) return runPlan(flags, terminal);
     // Loaded here: no other command should wait for what reads manifests.
-    const { readManifests } = await import("../fleet/manifests.ts");
-    const manifests = [];
-    for (const path of flags.file) {
-      const read = await readManifests(path, terminal);
-      if (!read.ok) return read;
-      manifests.push(...read.value);
-    }
+    const { readAllManifests } = await import("../fleet/manifests.ts");
+    const manifests = await readAllManifests(flags.file, terminal);
+    if (!manifests.ok) return manifests;
     const fleet = await openFleet(flags, terminal.env);
     if (!fleet.ok) return fleet;
     const done: Applied[] = [];
-    for (const manifest of manifests) {
+    for (const manifest of manifests.value) {
       const applied = await fleet.value.apply(manifest);
       if (!applied.ok) {
-        const before = done.length === 0 ? "" : ` (${done.length} of ${manifests.length} objects were applied before it)`;
+        const before = done.length === 0 ? "" : ` (${done.length} of ${manifests.value.length} objects were applied before it)`;
         return { ok: false, error: { ...applied.error, message: `${manifest.where}: ${applied.error.message}${before}` } };
       }
       done.push(applied.value);

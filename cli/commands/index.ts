@@ -12,6 +12,7 @@ import { identityIssue } from "./identity.ts";
 import { inject } from "./inject.ts";
 import { inspect } from "./inspect.ts";
 import { list } from "./list.ts";
+import { plan } from "./plan.ts";
 import { prover } from "./prover.ts";
 import { proxies } from "./proxies.ts";
 import { pull } from "./pull.ts";
@@ -26,7 +27,7 @@ import { version } from "./version.ts";
 export const SECTIONS: readonly Section[] = [
   { title: "Server and proxies", commands: [serve, check, identityIssue, bootstrap, inject] },
   { title: "Filters, for their authors", commands: [verify, inspect, push, pull, list] },
-  { title: "Fleet", commands: [apply, get, describe, proxies, history, diff, rollback, ...rollout, remove] },
+  { title: "Fleet", commands: [apply, plan, get, describe, proxies, history, diff, rollback, ...rollout, remove] },
   { title: "This program", commands: [completion, version] },
   { title: "What other programs run", commands: [prover], isHidden: true },
 ];

@@ -1,7 +1,8 @@
 import type { Digest } from "../../model/digest.ts";
 import type { FilterKey } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
-import type { Result } from "../../model/result.ts";
+import type { Fields } from "../../model/kube.ts";
+import type { Failure, Result } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 
 /** A Kubernetes object as a manifest writes it. */
@@ -32,6 +33,18 @@ export interface Applied {
   readonly pin?: string;
 }
 
+/** What applying one manifest would do to the object itself. */
+export interface Preview {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly action: Applied["action"];
+  /** The object as it would be. May hold a Secret's data. */
+  readonly object: Fields;
+  /** Why the API server would refuse it. */
+  readonly refusal?: Failure;
+}
+
 /** Fields that commands set one by one; `null` removes a field. */
 export interface FilterPatch {
   readonly digest?: Digest | null;
@@ -50,6 +63,8 @@ export interface FleetClient {
   get(key: FilterKey): Promise<Result<WasmFilter>>;
   /** Creates or changes one object. */
   apply(manifest: ManifestText): Promise<Result<Applied>>;
+  /** What `apply` would do with one object. Changes nothing. */
+  preview(manifest: ManifestText): Promise<Result<Preview>>;
   /** Fails with `NotFound`. */
   patch(key: FilterKey, patch: FilterPatch): Promise<Result<void>>;
   /** Fails with `NotFound`. */

@@ -7,7 +7,7 @@ import type { ApiFailure, Fields, KubeApi } from "../../model/kube.ts";
 import { silentLog } from "../../model/log.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
 import { createKubeApi, createRevisionStore, listAll } from "../../operator/index.ts";
-import { type Applied, byName, type FilterPatch, type FleetClient, type Manifest } from "./client.ts";
+import { type Applied, byName, type FilterPatch, type FleetClient, type Manifest, type Preview } from "./client.ts";
 import { type KubeconfigChoice, loadKubeconfig } from "./kubeconfig.ts";
 
 /** Field manager of what `weir` writes. https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers */
@@ -36,6 +36,7 @@ export function createClusterClient(kubeConfig: KubeConfig, namespace: string, t
       return found.ok ? ok(found.value as unknown as WasmFilter) : explain(api, `read WasmFilter ${filterId(key)}`, found.error);
     },
     apply: ({ manifest }) => apply(api, manifest, namespace),
+    preview: ({ manifest }) => preview(api, manifest, namespace),
     async patch(key, patch) {
       const query = { fieldManager: MANAGER };
       const contentType = "application/merge-patch+json";
@@ -68,20 +69,55 @@ async function listFilters(api: KubeApi, namespace: string | undefined): Promise
   return ok([...found.value.items].sort(byName));
 }
 
+/** An object before and after an apply. */
+interface Exchange {
+  readonly id: { readonly kind: string; readonly namespace: string; readonly name: string };
+  /** `undefined`: there is none. */
+  readonly before: Fields | undefined;
+  readonly after: Result<Fields, ApiFailure>;
+}
+
 /** Server-side apply; what the manifest says wins over other managers, as with `kubectl apply`. */
-async function apply(api: KubeApi, manifest: Manifest, fallback: string): Promise<Result<Applied>> {
+async function exchange(
+  api: KubeApi,
+  manifest: Manifest,
+  fallback: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Result<Exchange>> {
   const { kind, metadata } = manifest;
   const id = { kind, namespace: metadata.namespace ?? fallback, name: metadata.name };
   const path = pathOf(kind, id);
   const body = { ...manifest, metadata: { ...metadata, namespace: id.namespace } };
   const before = await api.request({ path });
   if (!before.ok && before.error.reason !== "NotFound") return explain(api, `read ${kind} ${filterId(id)}`, before.error);
-  const query = { fieldManager: MANAGER, force: "true" };
+  const query = { fieldManager: MANAGER, force: "true", ...more };
   const after = await api.request({ method: "PATCH", path, query, contentType: "application/apply-patch+yaml", body });
-  if (!after.ok) return explain(api, `apply ${kind} ${filterId(id)}`, after.error);
-  const same = before.ok && isDeepStrictEqual(contentOf(before.value), contentOf(after.value));
+  return ok({ id, before: before.ok ? before.value : undefined, after });
+}
+
+async function apply(api: KubeApi, manifest: Manifest, fallback: string): Promise<Result<Applied>> {
+  const exchanged = await exchange(api, manifest, fallback);
+  if (!exchanged.ok) return exchanged;
+  const { id, before, after } = exchanged.value;
+  if (!after.ok) return explain(api, `apply ${id.kind} ${filterId(id)}`, after.error);
+  const same = before !== undefined && isDeepStrictEqual(contentOf(before), contentOf(after.value));
   const pin = keptPin(manifest, after.value);
-  return ok({ ...id, action: !before.ok ? "created" : same ? "unchanged" : "configured", ...(pin === undefined ? {} : { pin }) });
+  return ok({ ...id, action: before === undefined ? "created" : same ? "unchanged" : "configured", ...(pin === undefined ? {} : { pin }) });
+}
+
+/** The API server itself says what would be: with the rights of who asks, its admission and its defaults. https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run */
+async function preview(api: KubeApi, manifest: Manifest, fallback: string): Promise<Result<Preview>> {
+  const exchanged = await exchange(api, manifest, fallback, { dryRun: "All" });
+  if (!exchanged.ok) return exchanged;
+  const { id, before, after } = exchanged.value;
+  const action = before === undefined ? "created" : "configured";
+  if (!after.ok) {
+    const { status, reason, message, retryable } = after.error;
+    if (status !== 400 && status !== 422) return explain(api, `plan ${id.kind} ${filterId(id)}`, after.error);
+    return ok({ ...id, action, object: before ?? {}, refusal: { reason, message, retryable } });
+  }
+  const same = before !== undefined && isDeepStrictEqual(contentOf(before), contentOf(after.value));
+  return ok({ ...id, action: same ? "unchanged" : action, object: after.value });
 }
 
 /** What a manifest is about. The version also rises when somebody writes the status, or when the API server stores a default of it. */

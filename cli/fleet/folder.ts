@@ -1,11 +1,23 @@
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { ROLLOUT_ABORT, ROLLOUT_PAUSED, ROLLOUT_PROMOTE } from "../../model/annotations.ts";
 import { printExactJson } from "../../model/exact-json.ts";
 import { type FilterKey, filterId } from "../../model/filter.ts";
 import { API_VERSION, KIND, type ObjectMeta, type WasmFilter } from "../../model/gen/wasmfilter.ts";
+import type { Fields } from "../../model/kube.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import { addMissing, applyManifest, deleteManifest, patchManifest, readFolder } from "../../operator/index.ts";
-import { type Applied, byName, type FleetClient, type ManifestText } from "./client.ts";
+import {
+  addMissing,
+  applyManifest,
+  configMapData,
+  deleteManifest,
+  patchManifest,
+  readFolder,
+  sameData,
+  secretData,
+} from "../../operator/index.ts";
+import { type Applied, byName, type FleetClient, type Manifest, type ManifestText, type Preview } from "./client.ts";
+import { parseManifests } from "./manifests.ts";
 import { createServerClient, type ServerClient, type ServerOptions } from "./server.ts";
 
 export function openFolder(
@@ -44,6 +56,7 @@ export function createFolderClient(dir: string, namespace: string, server: Pick<
       return filter === undefined ? notFound(dir, key) : ok(filter);
     },
     apply: (manifest) => apply(manifest, dir, namespace),
+    preview: (manifest) => preview(manifest, dir, namespace),
     async patch(key, { digest, annotations = {} }) {
       const annotated = Object.entries(annotations).map(([name, value]) => ({ path: ["metadata", "annotations", name], value }));
       const changes = digest === undefined ? annotated : [{ path: ["spec", "digest"], value: digest }, ...annotated];
@@ -113,6 +126,33 @@ async function apply({ manifest, text, format }: ManifestText, dir: string, name
     ...(done === undefined ? {} : { file: join(dir, done.file) }),
     ...(kept.pin === undefined ? {} : { pin: kept.pin }),
   });
+}
+
+/** The object as `apply` would write it. */
+async function preview(given: ManifestText, dir: string, namespace: string): Promise<Result<Preview>> {
+  const folder = await readFolder(dir);
+  if (!folder.ok) return folder;
+  const { kind, metadata } = given.manifest;
+  const id = { kind, namespace: metadata.namespace ?? namespace, name: metadata.name };
+  const place = (manifest: Manifest): Fields => ({ ...manifest, metadata: { ...manifest.metadata, namespace: id.namespace } });
+  if (kind !== KIND) {
+    const [held, dataOf] =
+      kind === "Secret" ? ([folder.value.secrets, secretData] as const) : ([folder.value.configMaps, configMapData] as const);
+    const problems: string[] = [];
+    const data = dataOf(given.manifest, (problem) => void problems.push(problem));
+    if (problems.length > 0) return fail("InvalidManifest", `${kind} ${filterId(id)}: ${problems.join(" | ")}`);
+    const before = held.get(filterId(id));
+    const action = before === undefined ? "created" : sameData(before.data, data) ? "unchanged" : "configured";
+    return ok({ ...id, action, object: place(given.manifest) });
+  }
+  const before = folder.value.filters.get(filterId(id))?.fields as unknown as WasmFilter | undefined;
+  if (before === undefined) return ok({ ...id, action: "created", object: place(given.manifest) });
+  const kept = keep(given.text, before);
+  const whole = kept.text === given.text ? ok([given]) : parseManifests(kept.text, given.where);
+  if (!whole.ok) return whole;
+  const object = place(whole.value[0]?.manifest ?? given.manifest);
+  const same = isDeepStrictEqual(object, place(before as unknown as Manifest));
+  return ok({ ...id, action: same ? "unchanged" : "configured", object });
 }
 
 const PIN = ["spec", "digest"] as const;

@@ -16,6 +16,17 @@ import {
 import type { Terminal } from "../terminal.ts";
 import type { ManifestText } from "./client.ts";
 
+/** The objects of all these files and folders, in their order. */
+export async function readAllManifests(paths: readonly string[], terminal: Terminal): Promise<Result<readonly ManifestText[]>> {
+  const all: ManifestText[] = [];
+  for (const path of paths) {
+    const read = await readManifests(path, terminal);
+    if (!read.ok) return read;
+    all.push(...read.value);
+  }
+  return ok(all);
+}
+
 /** Reads `-` (stdin), a file, or the YAML and JSON files of a folder. Fails when anything in it is not Weir's to apply. */
 export async function readManifests(path: string, terminal: Terminal): Promise<Result<readonly ManifestText[]>> {
   if (path === "-") {

@@ -1,10 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { whyUnread } from "../../base/error.ts";
 import { isRecord } from "../../base/json.ts";
+import { clip, oneLine } from "../../base/text.ts";
 import type { ProxyView } from "../../hub/index.ts";
-import { parseExactJson } from "../../model/exact-json.ts";
+import { parseExactJson, printExactJson } from "../../model/exact-json.ts";
 import type { FilterKey } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import type { Fields } from "../../model/kube.ts";
+import type { FilterPlan } from "../../model/plan.ts";
 import { fail, failForNow, ok, type Result } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import { usage } from "../args/usage.ts";
@@ -16,9 +19,13 @@ export interface ServerClient {
   proxies(): Promise<Result<readonly ProxyView[]>>;
   /** Full records of a filter's revisions. */
   revisions(key: FilterKey): Promise<Result<readonly Revision[]>>;
+  /** What applying these objects would do, in their order for the WasmFilters among them. */
+  plan(objects: readonly Fields[]): Promise<Result<readonly FilterPlan[]>>;
 }
 
 const TIMEOUT_MS = 10_000;
+/** Modules are fetched and proved meanwhile; the server gives up earlier. */
+const PLAN_MS = 150_000;
 /** Ten thousand proxies with ten filters each need much less. */
 const MAX_BYTES = 256 * 1024 * 1024;
 
@@ -50,6 +57,15 @@ export function createServerClient(url: string, { tokenFile, timeoutMs = TIMEOUT
       if (!body.ok) return body;
       return isArrayOf(body.value, isRevision) ? ok(body.value) : notWeir(base);
     },
+    async plan(objects) {
+      const token = await readToken(tokenFile);
+      if (!token.ok) return token;
+      const items = { apiVersion: "v1", kind: "List", items: objects };
+      const body = await ask(base, "/api/v1/plan", token.value, PLAN_MS, items);
+      if (!body.ok) return body;
+      const { filters } = isRecord(body.value) ? body.value : {};
+      return isArrayOf(filters, isPlan) ? ok(filters) : notWeir(base);
+    },
     async proxies() {
       const body = await read("/api/v1/proxies");
       if (!body.ok) return body;
@@ -69,11 +85,15 @@ async function readToken(file: string | undefined): Promise<Result<string | unde
   }
 }
 
-async function ask(base: URL, path: string, token: string | undefined, timeoutMs: number): Promise<Result<unknown>> {
+/** `sent`: a document to POST; without one it is a GET. */
+async function ask(base: URL, path: string, token: string | undefined, timeoutMs: number, sent?: object): Promise<Result<unknown>> {
   const url = new URL(`${base.pathname.replace(/\/$/, "")}${path}`, base);
   try {
-    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-    const response = await fetch(url, { headers, signal: AbortSignal.timeout(timeoutMs), redirect: "error" });
+    const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const post = sent === undefined ? {} : { method: "POST", body: printExactJson(sent) };
+    if (sent !== undefined) headers["content-type"] = "application/json";
+    const response = await fetch(url, { headers, ...post, signal: AbortSignal.timeout(timeoutMs), redirect: "error" });
+    if (!response.ok && sent !== undefined) return await refusal(response, url);
     if (!response.ok) {
       await response.body?.cancel();
       if (response.status === 401 || response.status === 403)
@@ -91,6 +111,20 @@ async function ask(base: URL, path: string, token: string | undefined, timeoutMs
       `no Weir answers at ${base.origin} (${cause(error)}); start \`weir serve\`, or name its address with --server or WEIR_SERVER`,
     );
   }
+}
+
+/** What a server says of a document that it did not take. */
+async function refusal(response: Response, url: URL): Promise<Result<never>> {
+  const { status } = response;
+  // Of an earlier version.
+  if (status === 404 || status === 405) await response.body?.cancel();
+  if (status === 404 || status === 405)
+    return fail("ServerAnswer", `the Weir at ${url.origin} makes no plans; it is of an earlier version`);
+  const body = parse((await bounded(response)) ?? "", url);
+  const error = body.ok && isRecord(body.value) ? body.value.error : undefined;
+  const message = isRecord(error) && typeof error.message === "string" ? clip(oneLine(error.message), 2_000) : response.statusText;
+  const how = status === 401 ? "; give its file with --token-file (or $WEIR_TOKEN_FILE)" : "";
+  return fail("ServerAnswer", `${url.origin} answered ${status}: ${message}${how}`);
 }
 
 async function bounded(response: Response): Promise<string | undefined> {
@@ -133,6 +167,11 @@ function isFilter(value: unknown): value is WasmFilter {
 
 function isRevision(value: unknown): value is Revision {
   return isRecord(value) && typeof value.number === "number" && isRecord(value.settings);
+}
+
+function isPlan(value: unknown): value is FilterPlan {
+  if (!isRecord(value) || typeof value.namespace !== "string" || typeof value.name !== "string") return false;
+  return typeof value.action === "string" && isArrayOf(value.object, isRecord) && isArrayOf(value.revision, isRecord);
 }
 
 function isProxy(value: unknown): value is ProxyView {

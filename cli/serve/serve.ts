@@ -7,10 +7,11 @@ import type { Log } from "../../model/log.ts";
 import type { Metrics } from "../../model/metrics.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { createModuleCache, createModuleRegistry, type Fetch, parseDockerConfig } from "../../oci/index.ts";
-import { createOperator, type Source } from "../../operator/index.ts";
+import { createOperator, createPlanner, type Source } from "../../operator/index.ts";
 import { createPreflight, missingBounds, type PreflightOptions, remoteProvers } from "../../preflight/index.ts";
 import { createXdsServer, type LiveTokens } from "../../xds/index.ts";
 import type { Address } from "../args/address.ts";
+import { applicantsOf } from "./applicants.ts";
 import { prepareAuthorityDuties } from "./authority-duties.ts";
 import { createCallers } from "./callers.ts";
 import { registerCertificateMetrics } from "./certificate-metrics.ts";
@@ -169,7 +170,7 @@ function createRooms(options: ServeOptions, keys: Keyring, tls: Tls | undefined,
     maxConnections: options.sockets.xds,
     maxConnectionsPerAddress: options.sockets.xdsPerAddress,
   });
-  const operator = createOperator({
+  const shared = {
     source,
     fleet: xds.fleet,
     registry: modules,
@@ -177,22 +178,18 @@ function createRooms(options: ServeOptions, keys: Keyring, tls: Tls | undefined,
     parseKeychain: parseDockerConfig,
     keys,
     clock,
-    random: Math.random,
-    log,
-    metrics,
     ownNamespace: options.ownNamespace,
     crashes: options.crashes,
-  });
+  };
+  const operator = createOperator({ ...shared, random: Math.random, log, metrics });
+  const planner = createPlanner({ ...shared, records: () => operator.records(), ready: () => operator.ready() });
   registerCertificateMetrics(registry, tls);
   registerFilterMetrics(registry, () => operator.filters(), xds.fleet);
   const views = createViews(operator, xds.fleet, () => registry.metrics(), clock.now);
-  return {
-    xds,
-    operator,
-    callers,
-    metrics,
-    hub: createHubs({ views, maxConnections: options.sockets.http, log, readers: tokens && readersOf(tokens) }, options),
-  };
+  const readers = tokens && readersOf(tokens);
+  const plans = { planner, applicants: applicantsOf({ ...options, readers, clock }) };
+  const hub = createHubs({ views, maxConnections: options.sockets.http, log, readers, plans }, options);
+  return { xds, operator, callers, metrics, hub };
 }
 
 function proversOf({ proverSocket, log }: ServeOptions, metrics: Metrics): Pick<PreflightOptions, "provers" | "ahead"> {

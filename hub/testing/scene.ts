@@ -61,7 +61,7 @@ export interface HubScene {
 /** Starts a hub on a free port, with small bounds for its event stream. `overrides` replace single views. */
 export async function startHub(
   overrides: Partial<Views> = {},
-  options: Pick<HubOptions, "readers" | "healthOnly" | "times"> = {},
+  options: Pick<HubOptions, "readers" | "plans" | "healthOnly" | "times"> = {},
 ): Promise<HubScene> {
   const listeners = new Set<(event: ChangeEvent) => void>();
   let ready = true;

@@ -16,10 +16,11 @@ import { conditionOf, type Stage } from "../filter/steps.ts";
 import { withDefaults } from "../parse/defaults.ts";
 import { wasmFilterSchema } from "../parse/schema.ts";
 import { parseUnlessSetAside } from "../parse/set-aside.ts";
-import type { Resolved } from "../resolve/resolve.ts";
+import { notKept } from "../reconcile/write.ts";
 import type { Resolver } from "../resolve/resolver.ts";
 import { idle } from "../rollout/state.ts";
 import type { WaveLine } from "../rollout/wave.ts";
+import { recordProblem } from "../source/revision-record.ts";
 import { objectChanges } from "./object-changes.ts";
 import type { AskedFilter } from "./request.ts";
 import { plannedChanges } from "./revision-changes.ts";
@@ -66,7 +67,12 @@ export async function planFilter(
   const outcome = await crashes.during(tried, () => resolve(filter, record, deps.resolver, signal));
   if (outcome === undefined) return refused(key, changes, record, "resolve", CUT_SHORT);
   if (!outcome.ok) return refused(key, changes, record, outcome.stage, outcome.error);
-  return { ...base, ...goesOut(filter, record, object, outcome.value, changes.length > 0, deps) };
+  const { content, measurements } = outcome.value;
+  const found = findOrMake(key, record?.revisions ?? [], content, deps.clock.now(), deps.identity, record?.deliverable);
+  const problem = found.isNew ? recordProblem(found.revision) : undefined;
+  if (problem !== undefined) return refused(key, changes, record, "record", notKept(problem));
+  const proof: PlannedProof = measurements === undefined ? { result: "kept" } : { result: "passed", measurements };
+  return { ...base, proof, ...goesOut(filter, record, object, found, changes.length > 0, deps) };
 }
 
 /** The object as it is once it is applied: the same object where there is one, whose generation moves with its spec. */
@@ -99,21 +105,18 @@ function goesOut(
   filter: Filter,
   record: FilterRecord | undefined,
   object: WasmFilter,
-  { content, measurements }: Resolved,
+  found: ReturnType<typeof findOrMake>,
   isOtherObject: boolean,
   deps: FilterPlanDeps,
-): Pick<FilterPlan, "action" | "after" | "revision" | "proof" | "rollout"> {
-  const { identity, clock } = deps;
-  const found = findOrMake(filter.key, record?.revisions ?? [], content, clock.now(), identity, record?.deliverable);
+): Pick<FilterPlan, "action" | "after" | "revision" | "rollout"> {
   const before =
     record === undefined
       ? NOTHING_OUT
       : { rollout: record.rollout, generation: object.metadata.generation ?? 1, paused: wishesOf(object).paused };
-  const rollout = planRollout(filter, found.revision, before, { ...deps, now: clock.now() });
+  const rollout = planRollout(filter, found.revision, before, { ...deps, now: deps.clock.now() });
   const isOther = isOtherObject || found.isNew || rollout.waves.length > 0;
-  const proof: PlannedProof = measurements === undefined ? { result: "kept" } : { result: "passed", measurements };
   const revision = record === undefined ? [] : plannedChanges(record, filter, found.revision);
-  return { action: actionOf(record, isOther), after: shown(found.revision), revision, proof, rollout };
+  return { action: actionOf(record, isOther), after: shown(found.revision), revision, rollout };
 }
 
 function actionOf(record: FilterRecord | undefined, isOther: boolean): FilterPlan["action"] {

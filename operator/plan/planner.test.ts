@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { describe, test } from "node:test";
 import type { WasmFilterSpec } from "../../model/gen/wasmfilter.ts";
 import type { Applicant, FilterPlan } from "../../model/plan.ts";
@@ -122,6 +123,11 @@ describe("one filter", () => {
     const refused = [
       { spec: specOf(`${IMAGE}:junk`), condition: "Validated", reason: "NotWasm" },
       { spec: specOf(`${IMAGE}:missing`), condition: "Resolved", reason: "ImageNotFound" },
+      {
+        spec: specOf(`${IMAGE}:1`, { config: randomBytes(1_300_000).toString("hex").slice(0, 2_400_000) }),
+        condition: "Resolved",
+        reason: "RevisionTooLarge",
+      },
       { spec: { image: `${IMAGE}:1`, digest: "sha256:x" }, condition: "Accepted", reason: "InvalidSpec" },
       {
         spec: specOf(`${IMAGE}:1`, { configFrom: { secretKeyRef: { name: "none", key: "k" } } }),

@@ -149,7 +149,7 @@ function oldestSurplus(record: FilterRecord): Revision | undefined {
 /** Causes that somebody has to see to keep their name. */
 const NAMED: ReadonlySet<string> = new Set(["NamespaceTerminating", "RevisionForbidden", "RevisionTooLarge"]);
 
-function notKept({ reason, message, retryable }: Failure): Failure {
+export function notKept({ reason, message, retryable }: Failure): Failure {
   return {
     reason: NAMED.has(reason) ? reason : "RevisionNotKept",
     message: `the new revision could not be recorded: ${message}`,

@@ -1,0 +1,67 @@
+import { isRecord } from "../../base/json.ts";
+import { KIND } from "../../model/gen/wasmfilter.ts";
+import type { Fields } from "../../model/kube.ts";
+import type { FilterPlan } from "../../model/plan.ts";
+import { ok, type Result } from "../../model/result.ts";
+import type { FleetClient, ManifestText, Preview } from "./client.ts";
+import type { ServerClient } from "./server.ts";
+
+/** What would become of one object of a manifest. Of a Secret or a ConfigMap nothing but that is told. */
+export type PlannedObject =
+  | ({ readonly kind: typeof KIND } & FilterPlan)
+  | {
+      readonly kind: string;
+      readonly namespace: string;
+      readonly name: string;
+      readonly action: FilterPlan["action"];
+      readonly refusal?: FilterPlan["refusal"];
+    };
+
+/**
+ * Plans manifests in their order: the fleet says what each object would be once applied, the server what follows from that. The server gets the filters, and of the
+ * Secrets and ConfigMaps those that a filter among them names.
+ */
+export async function planManifests(
+  manifests: readonly ManifestText[],
+  fleet: FleetClient,
+  server: ServerClient,
+): Promise<Result<readonly PlannedObject[]>> {
+  const previews: Preview[] = [];
+  for (const manifest of manifests) {
+    const preview = await fleet.preview(manifest);
+    if (!preview.ok) return { ok: false, error: { ...preview.error, message: `${manifest.where}: ${preview.error.message}` } };
+    previews.push(preview.value);
+  }
+  const filters = previews.filter(({ kind, refusal }) => kind === KIND && refusal === undefined);
+  const named = new Set(filters.flatMap(namedBy));
+  const sent = [...filters, ...previews.filter((preview) => named.has(idOf(preview)))].map(({ object }) => object);
+  const plans = filters.length === 0 ? ok([]) : await server.plan(sent);
+  if (!plans.ok) return plans;
+  const known = new Map(plans.value.map((plan) => [`${KIND}/${plan.namespace}/${plan.name}`, plan]));
+  return ok(previews.map((preview) => joined(preview, known.get(idOf(preview)))));
+}
+
+/** What the API server refuses goes no further. */
+function joined({ kind, namespace, name, action, refusal }: Preview, plan: FilterPlan | undefined): PlannedObject {
+  if (refusal !== undefined) return { kind, namespace, name, action: "refused", refusal: { condition: "Accepted", ...refusal } };
+  if (plan !== undefined) return { kind: KIND, ...plan };
+  return { kind, namespace, name, action: action === "configured" ? "changed" : action };
+}
+
+function idOf({ kind, namespace, name }: Preview): string {
+  return `${kind}/${namespace}/${name}`;
+}
+
+/** The Secrets and ConfigMaps that a filter refers to. */
+function namedBy({ namespace, object }: Preview): string[] {
+  const spec = fieldsOf(object.spec);
+  const from = fieldsOf(spec.configFrom);
+  const listed = (value: unknown) => (Array.isArray(value) ? value.map(fieldsOf) : []);
+  const keys = listed(spec.verify).map(({ cosign }) => fieldsOf(fieldsOf(cosign).publicKeySecret));
+  const secrets = [fieldsOf(from.secretKeyRef), ...listed(spec.pullSecrets), ...keys].map(({ name }) => `Secret/${namespace}/${name}`);
+  return [...secrets, `ConfigMap/${namespace}/${fieldsOf(from.configMapKeyRef).name}`];
+}
+
+function fieldsOf(value: unknown): Fields {
+  return isRecord(value) ? value : {};
+}

@@ -1,0 +1,78 @@
+import { describeMs } from "../../base/duration.ts";
+import { clip, count, oneLine } from "../../base/text.ts";
+import type { FilterPlan, PlannedProxy, PlannedWave } from "../../model/plan.ts";
+import type { PlannedObject } from "../fleet/plan.ts";
+import { renderChanges, type ShownChange } from "./changes.ts";
+import { table } from "./table.ts";
+
+/** Proxies of a wave that are named. */
+const NAMED = 8;
+const TEXT = 400;
+
+/** What `weir plan` prints of one object. */
+export function renderPlanned(planned: PlannedObject): string {
+  const title = `${planned.kind} ${planned.namespace}/${planned.name}`;
+  if (planned.action === "refused") {
+    const { reason = "", message = "" } = planned.refusal ?? {};
+    return `${title} would be refused\n  ${reason}: ${oneLine(message)}\n`;
+  }
+  if (planned.action === "unchanged") return `${title} would stay as it is\n`;
+  const lines = "revision" in planned ? renderFilter(planned) : [];
+  return `${[`${title} would be ${planned.action}`, ...lines].join("\n")}\n`;
+}
+
+function renderFilter(plan: FilterPlan): string[] {
+  const { before, after, rollout } = plan;
+  const waves = rollout?.waves ?? [];
+  return [
+    ...renderChanges([...revisionRow(plan), ...plan.revision, ...fieldsBeside(plan)], "  "),
+    ...(after === undefined || before?.number === after.number ? [] : [`  ${proofOf(plan)}`]),
+    ...table(
+      undefined,
+      waves.map((wave) => waveRow(wave, rollout?.steps ?? 1)),
+      "  ",
+    ),
+    ...(waves.length === 0 && rollout?.waitsFor === undefined ? ["  no proxy gets another revision by it"] : []),
+    ...(rollout?.waitsFor === undefined ? [] : [`  ${rollout.waitsFor}`]),
+  ];
+}
+
+/** A first revision has nothing beside it: what it is made from is shown. */
+function revisionRow({ before, after }: FilterPlan): ShownChange[] {
+  if (after === undefined || before?.number === after.number) return [];
+  const number = before === undefined ? {} : { before: String(before.number) };
+  const row = { field: "revision", ...number, after: String(after.number) };
+  if (before !== undefined) return [row];
+  const { image, digest, wasmDigest } = after;
+  return [row, { field: "image", after: image }, { field: "digest", after: digest }, { field: "wasmDigest", after: wasmDigest }];
+}
+
+/** Fields of the object that the revision does not tell already. */
+function fieldsBeside({ object, revision }: FilterPlan): readonly ShownChange[] {
+  const told = new Set(revision.map(({ field }) => `spec.${field}`));
+  return object.filter(({ field }) => !told.has(field));
+}
+
+function proofOf({ proof, after }: FilterPlan): string {
+  const { measurements: m } = proof ?? {};
+  if (m === undefined) return `proof: it was proved when revision ${after?.number} was made`;
+  const load = m.loadMs === undefined ? "" : `loads in ${describeMs(m.loadMs)} of CPU on each proxy, `;
+  const did = m.effects.length === 0 ? "" : `; on a synthetic request: ${m.effects.join(", ")}`;
+  const imports = `imports ${m.imports.join(" ") || "nothing"}`;
+  return clip(
+    oneLine(`proof: passed, ABI ${m.abi}, ${m.size} bytes, ${load}${count(m.memoryPages, "memory page")}, ${imports}${did}`),
+    TEXT,
+  );
+}
+
+function waveRow({ step, percent, holdMs, pause, proxies, first }: PlannedWave, steps: number): string[] {
+  const then = pause ? ", then waits for weir rollout promote" : holdMs > 0 ? `, then holds ${describeMs(holdMs)}` : "";
+  const shown = first.slice(0, NAMED).map(nameOf);
+  const more = proxies > shown.length ? `, and ${proxies - shown.length} more` : "";
+  const names = shown.length === 0 ? "" : `: ${shown.join(", ")}${more}`;
+  return [`wave ${step} of ${steps}`, `${percent}%${then}`, `${proxies === 1 ? "1 proxy" : `${proxies} proxies`}${names}`];
+}
+
+function nameOf({ namespace, id }: PlannedProxy): string {
+  return `${namespace}/${id}`;
+}

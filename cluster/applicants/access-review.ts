@@ -1,0 +1,52 @@
+import { isRecord } from "../../base/json.ts";
+import { clip, oneLine } from "../../base/text.ts";
+import type { ApiRequest, Fields } from "../../model/kube.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
+
+/** Who the API server says that a token is of. */
+export interface Subject {
+  readonly user: string;
+  readonly uid: string;
+  readonly groups: readonly string[];
+  /** What the authenticator adds, which authorizers may look at. */
+  readonly extra: Readonly<Record<string, readonly string[]>>;
+}
+
+/** https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/subject-access-review-v1/ */
+const API = "authorization.k8s.io/v1";
+
+/**
+ * Reads the answer to a TokenReview. Fails with `Unauthorized`. What the API server says in its own words is not shown: it may be about the token.
+ * https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-review-v1/
+ */
+export function readSubject(review: Fields, audience: string): Result<Subject> {
+  const status = isRecord(review.status) ? review.status : {};
+  if (status.authenticated !== true) return fail("Unauthorized", "the API server does not take the token; make another");
+  // An authenticator that knows nothing of audiences answers without them: the token would be good for everybody.
+  if (!Array.isArray(status.audiences) || !status.audiences.includes(audience))
+    return fail("Unauthorized", `the API server did not say that the token is for the audience ${audience}`);
+  const { username, uid, groups, extra } = isRecord(status.user) ? status.user : {};
+  if (typeof username !== "string" || username === "") return fail("Unauthorized", "the API server did not say whose the token is");
+  const more = Object.entries(isRecord(extra) ? extra : {}).map(([name, values]) => [name, texts(values)] as const);
+  return ok({ user: username, uid: typeof uid === "string" ? uid : "", groups: texts(groups), extra: Object.fromEntries(more) });
+}
+
+/** Asks whether a subject may do this to WasmFilters of a namespace, or to one of them. */
+export function accessRequest({ user, uid, groups, extra }: Subject, verb: string, namespace: string, name?: string): ApiRequest {
+  const resourceAttributes = { verb, group: "weir.dev", resource: "wasmfilters", namespace, ...(name === undefined ? {} : { name }) };
+  const body = { apiVersion: API, kind: "SubjectAccessReview", spec: { user, uid, groups, extra, resourceAttributes } };
+  return { method: "POST", path: `/apis/${API}/subjectaccessreviews`, body };
+}
+
+export function isAllowed({ status }: Fields): boolean {
+  return isRecord(status) && status.allowed === true && status.denied !== true;
+}
+
+/** In an answer to the subject itself. */
+export function nameOf({ user }: Subject): string {
+  return clip(oneLine(user), 253);
+}
+
+function texts(values: unknown): readonly string[] {
+  return Array.isArray(values) ? values.filter((value) => typeof value === "string") : [];
+}

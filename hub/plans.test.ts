@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Applicants, PlanRequest } from "../model/plan.ts";
+import { fail, failForNow, ok, type Result } from "../model/result.ts";
+import { type HubScene, startHub } from "./testing/scene.ts";
+
+const LIST = JSON.stringify({ kind: "List", items: [{ kind: "WasmFilter" }] });
+let scene: HubScene;
+let asked: PlanRequest[] = [];
+let answer: (request: PlanRequest) => Promise<Result<{ filters: [] }>> = async () => ok({ filters: [] });
+
+const applicants: Applicants = {
+  async find(authorization) {
+    if (authorization === undefined) return fail("Unauthorized", "who are you");
+    if (authorization === "away") return failForNow("Unavailable", "nobody could be asked");
+    return ok({ id: authorization, mayApply: async () => ok(undefined) });
+  },
+};
+
+before(async () => {
+  const planner = {
+    plan(request: PlanRequest) {
+      asked.push(request);
+      return answer(request);
+    },
+  };
+  const readers = { check: () => fail("Unauthorized", "readers only"), onChange: () => () => {} };
+  scene = await startHub({}, { readers, plans: { planner, applicants } });
+});
+
+after(() => scene.hub.close());
+
+async function post(body: string, headers: Record<string, string> = { authorization: "me" }, signal?: AbortSignal) {
+  const all = { "content-type": "application/json", ...headers };
+  const init = { method: "POST", body, headers: all, ...(signal === undefined ? {} : { signal }) };
+  const response = await fetch(`http://127.0.0.1:${scene.port}/api/v1/plan`, init);
+  return { status: response.status, body: await response.text(), headers: response.headers };
+}
+
+test("a plan is answered to an applicant, who need be no reader; the rest of the API is for readers", async () => {
+  asked = [];
+  const { status, body, headers } = await post(LIST);
+  assert.deepEqual([status, body, headers.get("cache-control")], [200, '{"filters":[]}\n', "no-store"]);
+  assert.deepEqual(asked[0]?.objects, [{ kind: "WasmFilter" }]);
+  assert.equal((await scene.ask("/api/v1/filters", { headers: { authorization: "me" } })).status, 401);
+});
+
+test("who calls is asked before the body is looked at, and each refusal has its status", async () => {
+  asked = [];
+  assert.equal((await post("[", {})).status, 401);
+  assert.equal((await post("[", { authorization: "away" })).status, 503);
+  assert.equal((await post("[")).status, 400);
+  assert.equal((await post('{"kind":"List","items":{}}')).status, 400);
+  assert.equal((await post(LIST, { authorization: "me", "content-type": "text/plain" })).status, 415);
+  assert.equal((await post(`"${"x".repeat(4 * 1024 * 1024)}"`)).status, 413);
+  assert.deepEqual(asked, []);
+  for (const [reason, status] of [
+    ["Forbidden", 403],
+    ["BadRequest", 400],
+  ] as const) {
+    answer = async () => fail(reason, "because");
+    assert.equal((await post(LIST)).status, status);
+  }
+  answer = async () => failForNow("Busy", "later");
+  const busy = await post(LIST);
+  assert.deepEqual([busy.status, busy.headers.get("retry-after")], [503, "5"]);
+  answer = async () => ok({ filters: [] });
+});
+
+test("requests at a time are bounded, in all and of one applicant; one whose client is gone ends", async () => {
+  let ended = 0;
+  let waiting = 0;
+  answer = ({ signal }) =>
+    new Promise((resolve) => {
+      waiting++;
+      signal.addEventListener("abort", () => {
+        ended++;
+        resolve(failForNow("Gone", "gone"));
+      });
+    });
+  const until = async (check: () => boolean) => {
+    while (!check()) await new Promise((done) => setTimeout(done, 5));
+  };
+  const gone = new AbortController();
+  const open = Array.from({ length: 4 }, () => post(LIST, { authorization: "me" }, gone.signal).catch(() => "gone"));
+  await until(() => waiting === 4);
+  assert.equal((await post(LIST)).status, 503);
+  for (const other of ["a", "b", "c"])
+    for (let i = 0; i < 4; i++) open.push(post(LIST, { authorization: other }, gone.signal).catch(() => "gone"));
+  await until(() => waiting === 16);
+  assert.equal((await post(LIST, { authorization: "d" })).status, 503);
+  gone.abort();
+  assert.deepEqual(new Set(await Promise.all(open)), new Set(["gone"]));
+  await until(() => ended === 16);
+  answer = async () => ok({ filters: [] });
+  await until(() => waiting === 16);
+  assert.equal((await post(LIST)).status, 200);
+});

@@ -1,0 +1,101 @@
+import { isRecord } from "../base/json.ts";
+import { parseExactJson } from "../model/exact-json.ts";
+import type { Applicants, Planner } from "../model/plan.ts";
+import { type Failure, fail, ok, type Result } from "../model/result.ts";
+import { type ErrorReason, failure, type HubContext, JSON_TYPE, text } from "./answers.ts";
+
+/** What answers plans: who may ask, and what computes them. */
+export interface Plans {
+  readonly planner: Planner;
+  readonly applicants: Applicants;
+}
+
+export const PLAN_LIMITS = {
+  /** Bytes of a request: a few of the largest objects that an API server takes. */
+  bodyBytes: 4 * 1024 * 1024,
+  /** Requests under way, in all and of one applicant. */
+  atOnce: 16,
+  ofApplicant: 4,
+  /** Milliseconds that a socket may stay silent while a plan is computed. */
+  silentMs: 150_000,
+};
+
+const STATUS: Readonly<Record<string, readonly [number, ErrorReason]>> = {
+  Unauthorized: [401, "Unauthorized"],
+  Forbidden: [403, "Forbidden"],
+  BadRequest: [400, "BadRequest"],
+  TooLarge: [413, "TooLarge"],
+};
+
+/**
+ * Answers POST of a Kubernetes List with a plan. Who calls is asked before a byte of the body is read; a body is bounded in size and count, and its time is that of
+ * any request.
+ */
+export function createPlanHandler({ planner, applicants }: Plans, limits = PLAN_LIMITS): (context: HubContext) => Promise<Response> {
+  /** By applicant. */
+  const underWay = new Map<string, number>();
+  let total = 0;
+
+  function count(id: string, change: number): void {
+    total += change;
+    const now = (underWay.get(id) ?? 0) + change;
+    if (now === 0) underWay.delete(id);
+    else underWay.set(id, now);
+  }
+
+  return async (context) => {
+    const { req, env } = context;
+    if (!/^application\/json\b/i.test(req.header("content-type") ?? ""))
+      return failure(415, "UnsupportedMediaType", "a plan is asked for with a Kubernetes List as application/json");
+    const { socket } = env.incoming;
+    const found = await applicants.find(req.header("authorization"), socket.remoteAddress ?? "");
+    if (!found.ok) return refused(found.error);
+    const { id } = found.value;
+    if (total >= limits.atOnce || (underWay.get(id) ?? 0) >= limits.ofApplicant)
+      return busy("too many plans are being computed; try again later");
+    count(id, 1);
+    const gone = new AbortController();
+    env.outgoing.once("close", () => gone.abort());
+    socket.setTimeout(limits.silentMs);
+    try {
+      const items = await readItems(req.raw, limits.bodyBytes);
+      if (!items.ok) return refused(items.error);
+      const plan = await planner.plan({ objects: items.value, applicant: found.value, signal: gone.signal });
+      return plan.ok ? text(`${JSON.stringify(plan.value)}\n`, 200, JSON_TYPE) : refused(plan.error);
+    } finally {
+      count(id, -1);
+    }
+  };
+}
+
+async function readItems({ body }: Request, maxBytes: number): Promise<Result<readonly unknown[]>> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
+    size += chunk.length;
+    if (size > maxBytes) return fail("TooLarge", `a request for a plan has at most ${maxBytes} bytes; plan fewer objects at a time`);
+    chunks.push(chunk);
+  }
+  const list = parse(Buffer.concat(chunks).toString("utf8"));
+  if (!isRecord(list) || list.kind !== "List" || !Array.isArray(list.items)) return fail("BadRequest", "the body is no Kubernetes List");
+  return ok(list.items);
+}
+
+function parse(body: string): unknown {
+  try {
+    return parseExactJson(body);
+  } catch {
+    return undefined;
+  }
+}
+
+function refused({ reason, message, retryable }: Failure): Response {
+  const [status, word] = STATUS[reason] ?? [];
+  if (status === undefined || word === undefined) return retryable ? busy(message) : failure(500, "InternalError", message);
+  // https://www.rfc-editor.org/rfc/rfc6750#section-3
+  return failure(status, word, message, status === 401 ? { "www-authenticate": "Bearer" } : {});
+}
+
+function busy(message: string): Response {
+  return failure(503, "Busy", message, { "retry-after": "5" });
+}
