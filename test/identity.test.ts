@@ -3,6 +3,7 @@ import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { pushModule } from "../oci/index.ts";
+import { installFaketime } from "../scripts/tools/debian.ts";
 import { startEchoApp } from "./support/echo-app.ts";
 import { startEnvoy } from "./support/envoy.ts";
 import { swapData } from "./support/mounted-folder.ts";
@@ -15,7 +16,7 @@ import { headerFilter } from "./support/wat.ts";
 import { startWeir, weir } from "./support/weir.ts";
 
 /** A server with an authority of its own, an app, and a filter whose header tells its release. */
-async function startWorld(t: TestContext, flags: readonly string[] = []) {
+async function startWorld(t: TestContext, flags: readonly string[] = [], serverEnv: Readonly<Record<string, string>> = {}) {
   const { path: folder, remove } = await createTempFolder("identity");
   t.after(remove);
   await mkdir(join(folder, "filters"));
@@ -24,6 +25,7 @@ async function startWorld(t: TestContext, flags: readonly string[] = []) {
     data: "data",
     cwd: folder,
     flags: ["--xds-tls", "auto", ...flags],
+    env: serverEnv,
   });
   t.after(server.stop);
   const app = await startEchoApp();
@@ -87,6 +89,33 @@ test("without a cluster: serve --xds-tls auto, identity issue, and the bootstrap
   await eventually("the second release", async () => (await mark()) === "two", 30_000);
   t.diagnostic(`connections of this Envoy: ${await stat(envoy, "cluster.weir_xds.upstream_cx_total")}`);
 });
+
+const lacksFaketime = await installFaketime().then(
+  () => false as const,
+  (error: Error) => error.message,
+);
+
+for (const [offset, seen] of [
+  ["+300s", "behind"],
+  ["-300s", "ahead"],
+] as const)
+  test(`proxies whose clocks are five minutes ${seen} are served: certificates have begun by then, and have days left`, {
+    skip: lacksFaketime,
+  }, async (t) => {
+    // Weir's clock is the one that is off: Envoy does not start with the library that does it.
+    const env = { LD_PRELOAD: await installFaketime(), FAKETIME: offset, FAKETIME_DONT_FAKE_MONOTONIC: "1" };
+    const { folder, server, startProxy } = await startWorld(t, [], env);
+    const made = await weir(["identity", "issue", "--node", "web-1", "--namespace", "shop", "--data", "data", "--out", "web-1"], {
+      cwd: folder,
+      env,
+    });
+    const [, next = ""] = /^ {2}next {2}weir bootstrap (.*)$/m.exec(made) ?? [];
+    const { mark } = await startProxy(next.replace("--xds 127.0.0.1:18000 ", "").split(" "), "web-1");
+    await soon(mark, "one");
+    const off = Date.parse((await fetch(`${server.url}/healthz`)).headers.get("date") ?? "") - Date.now();
+    t.diagnostic(`Weir's clock is off by ${(off / 1_000).toFixed(0)} s`);
+    assert.ok(Math.abs(off) > 290_000);
+  });
 
 test("a token proves who a proxy is; it is rotated by a swapped link, and one that left the server's file ends its stream", async (t) => {
   const { path: secrets, remove } = await createTempFolder("tokens");

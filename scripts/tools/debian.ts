@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { glob, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { cached, keyOf } from "./cache.ts";
 import { run, runOk, ToolError } from "./run.ts";
@@ -16,6 +16,8 @@ const NFT_PACKAGES = [
   ...["libedit2", "libbsd0", "libmd0", "libgmp10", "libtinfo6"],
 ];
 
+const FAKETIME_PACKAGES = ["libfaketime"];
+
 /**
  * The folder of what Debian packages hold, unpacked as from the root, and kept in the cache by their checksums: nothing is installed into the system.
  * Throws a ToolError, one line, where there is no apt or a package is missing.
@@ -27,6 +29,14 @@ export function installDebianParts(): Promise<string> {
 /** The same with `usr/sbin/nft` in it, for images. */
 export function installNft(): Promise<string> {
   return installed(NFT_PACKAGES);
+}
+
+/** The library that gives a program another time, where it is loaded before it (LD_PRELOAD). https://github.com/wolfcw/libfaketime */
+export async function installFaketime(): Promise<string> {
+  const root = await installed(FAKETIME_PACKAGES);
+  const [library] = await Array.fromAsync(glob("usr/lib/*/faketime/libfaketime.so.1", { cwd: root }));
+  if (library === undefined) throw new ToolError("the package libfaketime has no libfaketime.so.1");
+  return join(root, library);
 }
 
 /** Asking apt takes a second, and what it answers does not change while this process runs. */
