@@ -54,8 +54,8 @@ export interface CertificateRequest {
   readonly backdateMs?: number;
 }
 
-/** Clocks of other machines may be behind by as much: five minutes and some to spare. */
-const SKEW_MS = 10 * 60_000;
+/** Clocks of other machines may be behind by as much. */
+const SKEW_MS = 5 * 60_000;
 const ECDSA_SHA256 = "1.2.840.10045.4.3.2";
 const COMMON_NAME = "2.5.4.3";
 /** The longest that RFC 5280 allows. */
