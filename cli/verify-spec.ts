@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { Filter } from "../model/filter.ts";
 import { API_VERSION, KIND } from "../model/gen/wasmfilter.ts";
+import { configurationOf, type PluginConfiguration } from "../model/plugin-configuration.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import { usage } from "./args/usage.ts";
 import type { Terminal } from "./terminal.ts";
@@ -36,7 +37,7 @@ export async function verifiedFilter(flags: VerifyFlags, terminal: Terminal): Pr
     spec: { ...spec, image: "verified.invalid/module:1", ...(Object.keys(proof).length === 0 ? {} : { preflight: proof }) },
   });
   if (!parsed.ok) return parsed;
-  if (parsed.value.configFrom === undefined) return parsed;
+  if (parsed.value.configFrom === undefined) return ok({ ...parsed.value, settings: { ...parsed.value.settings, ...given.value.bytes } });
   const message = "the manifest takes the configuration from a Secret or ConfigMap, which is not read here; give it with --config";
   return fail("ConfigNeeded", message);
 }
@@ -55,17 +56,20 @@ async function specIn(path: string, terminal: Terminal): Promise<Result<SpecFiel
 }
 
 /** The part of a spec that the flags give. */
-async function givenBy(flags: VerifyFlags): Promise<Result<{ readonly spec: SpecFields }>> {
+async function givenBy(flags: VerifyFlags): Promise<Result<{ readonly spec: SpecFields; readonly bytes: Partial<PluginConfiguration> }>> {
   const env = parseEnv(flags.env);
   if (!env.ok) return env;
-  const config = flags.config === undefined ? ok(undefined) : await readText(flags.config, "the configuration");
+  const config = flags.config === undefined ? ok(undefined) : await readBytes(flags.config, "the configuration");
   if (!config.ok) return config;
   const requests = flags.requests === undefined ? ok(undefined) : await readRequests(flags.requests);
   if (!requests.ok) return requests;
   const preflight = defined({ traffic: flags.traffic, requests: requests.value });
+  const configuration = config.value === undefined ? undefined : configurationOf(config.value);
   return ok({
+    // No spec can say bytes that are no text; a Secret can.
+    bytes: configuration?.configBytes === undefined ? {} : configuration,
     spec: defined({
-      config: config.value,
+      config: configuration?.config,
       // A configuration that is given takes the place of one from elsewhere.
       ...(config.value === undefined ? {} : { configFrom: null }),
       rootId: flags["root-id"],
@@ -83,9 +87,14 @@ function defined(fields: Readonly<Record<string, unknown>>): Readonly<Record<str
 
 /** The text itself, or of the file whose name stands after `@`. */
 async function readText(text: string, what: string): Promise<Result<string>> {
-  if (!text.startsWith("@")) return ok(text);
+  const read = await readBytes(text, what);
+  return read.ok ? ok(read.value.toString("utf8")) : read;
+}
+
+async function readBytes(text: string, what: string): Promise<Result<Buffer>> {
+  if (!text.startsWith("@")) return ok(Buffer.from(text));
   try {
-    const read = await readFile(text.slice(1), "utf8");
+    const read = await readFile(text.slice(1));
     return read.length > MAX_TEXT ? fail("ConfigTooLarge", `${text.slice(1)} holds more than ${MAX_TEXT} bytes`) : ok(read);
   } catch (error) {
     return fail("CannotRead", `cannot read ${what} ${text.slice(1)}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);

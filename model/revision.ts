@@ -37,5 +37,7 @@ export type RevisionResult = "Progressing" | "Succeeded" | "RolledBack" | "Rejec
 
 /** The revision without a text that came from a Secret: what may be stored or shown. */
 export function withoutSecretText(revision: Revision): Revision {
-  return revision.secretConfig === undefined ? revision : { ...revision, settings: { ...revision.settings, config: "" } };
+  return revision.secretConfig === undefined
+    ? revision
+    : { ...revision, settings: { ...revision.settings, config: "", configBytes: undefined } };
 }

@@ -2,18 +2,19 @@ import { isDeepStrictEqual } from "node:util";
 import { printExactJson } from "./exact-json.ts";
 import type { WasmFilterSpec } from "./gen/wasmfilter.ts";
 import { areMatches, type RequestMatch, showMatches } from "./match.ts";
+import { isConfigBytes, type PluginConfiguration } from "./plugin-configuration.ts";
 
 export type FilterType = "HTTP" | "Network";
 export type FailurePolicy = "Reload" | "Closed" | "Open";
 
 /** Everything that reaches the proxy besides the module: with the module's digest it is what a revision pins. Each has its row in `SETTINGS`. */
-export interface PluginSettings {
+export interface PluginSettings extends PluginConfiguration {
   readonly type: FilterType;
   readonly slot: string;
   readonly priority: number;
   readonly rootId: string;
   readonly failurePolicy: FailurePolicy;
-  /** The configuration text the plugin receives. Empty in a filter whose text is elsewhere (`Filter.configFrom`), and in records where that is a Secret. */
+  /** Empty in a filter whose configuration is elsewhere (`Filter.configFrom`), and in records where that is a Secret. */
   readonly config: string;
   readonly env: readonly { readonly name: string; readonly value: string }[];
   /** Function names the plugin may call or be called by; `undefined` = no restriction was asked: exactly what it imports. */
@@ -46,6 +47,8 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<PluginSettings[
   rootId: text("", ({ rootId }) => rootId),
   failurePolicy: text("Reload", ({ failurePolicy }) => failurePolicy),
   config: text("", ({ config }) => configText(config)),
+  // Only a Secret or a ConfigMap has bytes.
+  configBytes: { default: undefined, ask: () => undefined, isSound: isConfigBytes },
   env: { default: [], ask: ({ env }) => env, isSound: (value) => Array.isArray(value) && value.every(isVariable) },
   capabilities: {
     default: undefined,

@@ -153,8 +153,8 @@ class PoolExaminer implements Examiner {
   }
 
   private request(settings: PluginSettings, { traffic, requests }: ProofSettings): Omit<ExamineRequest, "kind" | "measureLoad"> {
-    const { type, config, rootId, env, capabilities = [], allowOnHeadersStopIteration = false } = settings;
-    const plugin = { type, config, rootId, env, capabilities, allowOnHeadersStopIteration };
+    const { type, config, configBytes, rootId, env, capabilities = [], allowOnHeadersStopIteration = false } = settings;
+    const plugin = { type, config, configBytes, rootId, env, capabilities, allowOnHeadersStopIteration };
     return { ...plugin, traffic, requests, maxPages: this.options.maxMemoryPages };
   }
 

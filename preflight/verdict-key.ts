@@ -14,11 +14,14 @@ export function verdictKey(
   namespace: string,
   proof: ProofSettings,
 ): string {
-  const { type, config, rootId, env, capabilities, allowOnHeadersStopIteration } = settings;
+  const { type, config, configBytes = null, rootId, env, capabilities, allowOnHeadersStopIteration } = settings;
   return createHash("sha256")
     .update(code)
     .update(
-      JSON.stringify([type, config, rootId, env, capabilities, allowOnHeadersStopIteration, secretConfig, namespace, proofId(proof) ?? ""]),
+      JSON.stringify([
+        ...[type, config, configBytes, rootId, env, capabilities, allowOnHeadersStopIteration],
+        ...[secretConfig, namespace, proofId(proof) ?? ""],
+      ]),
     )
     .digest("hex");
 }

@@ -5,7 +5,8 @@ import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { createKeyring } from "../../base/keyring.ts";
 import type { Digest } from "../../model/digest.ts";
-import type { Revision } from "../../model/revision.ts";
+import { configurationOf } from "../../model/plugin-configuration.ts";
+import { type Revision, withoutSecretText } from "../../model/revision.ts";
 import { DEFAULT_SETTINGS, type PluginSettings } from "../../model/settings.ts";
 import { fromRecord } from "../source/revision-record.ts";
 import { createRevisionIdentity, formerHash } from "./revision-identity.ts";
@@ -151,7 +152,7 @@ describe("a text from a Secret", () => {
 
 describe("a kept revision", () => {
   const text = (stored: Revision, config: string) => ({ ...stored, settings: { ...stored.settings, config } });
-  const now = (held: string, version?: string) => ({ text: held, version });
+  const now = (held: string, version?: string) => ({ data: Buffer.from(held), version });
 
   test("keeps number and hash when its content comes again", () => {
     const { revision: made, isNew } = findOrMake(KEY, [], { ...revision(1, ""), ...SECRET }, 0, identity);
@@ -166,6 +167,25 @@ describe("a kept revision", () => {
     assert.deepEqual(restore(KEY, stored, now("hunter2"), identity), made);
     assert.equal(restore(KEY, stored, now("hunter3"), identity), undefined);
     assert.equal(restore(KEY, stored, undefined, identity), undefined);
+  });
+
+  test("is restored with its Secret's bytes, and not with others, nor with a text that could stand for them", () => {
+    const bytes = Buffer.from([0xff, 0, 0x80]);
+    const content = { ...revision(1, ""), settings: { ...revision(1, "").settings, ...configurationOf(bytes) }, ...SECRET };
+    const { revision: made } = findOrMake(KEY, [], content, 0, identity);
+    const stored = withoutSecretText(made);
+    assert.doesNotMatch(JSON.stringify(stored), /\/wCA/);
+    assert.deepEqual(restore(KEY, stored, { data: bytes, version: undefined }, identity), made);
+    const others = [
+      Buffer.from([0xff, 0, 0x81]),
+      Buffer.from("/wCA"),
+      Buffer.from("\ud800/wCA"),
+      Buffer.from(""),
+      Buffer.from("\ufffd\0\ufffd"),
+    ];
+    for (const data of others) assert.equal(restore(KEY, stored, { data, version: undefined }, identity), undefined);
+    const text = findOrMake(KEY, [made], { ...made, settings: { ...made.settings, config: "/wCA", configBytes: undefined } }, 1, identity);
+    assert.ok(text.isNew);
   });
 
   test("of a key that was lost is found while its Secret was not written since, and not otherwise", () => {
@@ -203,7 +223,7 @@ for (const commit of ["ed90ed3", "a904717"]) {
       for (const { key, record } of kept) {
         const read = fromRecord(record) ?? assert.fail(`${key.name} ${record.number} cannot be read`);
         const stored = identity.keyed(key, read);
-        const whole = texts.flatMap((each) => restore(key, stored, { text: each, version: undefined }, identity) ?? []);
+        const whole = texts.flatMap((each) => restore(key, stored, { data: Buffer.from(each), version: undefined }, identity) ?? []);
         const isSecret = stored.secretConfig !== undefined;
         assert.equal(whole.length, isSecret ? 1 : texts.length, `${key.name} ${stored.number}`);
         const [content = stored] = whole;

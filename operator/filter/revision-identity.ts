@@ -41,7 +41,7 @@ export function createRevisionIdentity({ id, digest }: KeyedHash): RevisionIdent
   return {
     hashOf(key, content) {
       const open = openHash(key, content);
-      return content.secretConfig === undefined ? `v2:${open}` : keyedOf("hmac", open, content.settings.config);
+      return content.secretConfig === undefined ? `v2:${open}` : keyedOf("hmac", open, configurationText(content));
     },
     isOf(key, stored, content) {
       if ((stored.secretConfig === undefined) !== (content.secretConfig === undefined)) return false;
@@ -75,8 +75,15 @@ export function formerHash(key: FilterKey, revision: Revision): string | undefin
 
 /** What the MAC of a stored hash is over when it is of this content. */
 function coveredBy(word: Word, key: FilterKey, content: Identified): string | undefined {
-  if (word === "hmac") return content.settings.config;
+  if (word === "hmac") return configurationText(content);
+  // Earlier versions knew no bytes.
+  if (content.settings.configBytes !== undefined) return undefined;
   return word === "hmac-of-v1" ? versionOne(key, content) : textHash(openHash(key, content), content);
+}
+
+/** Other than every text for bytes that are none: no text has half of a UTF-16 pair. */
+function configurationText({ settings: { config, configBytes } }: Identified): string {
+  return configBytes === undefined ? config : `\ud800${configBytes}`;
 }
 
 /**
@@ -89,7 +96,8 @@ function isUntouched({ secretConfig: before }: Identified, { secretConfig: now }
 
 /** Covers everything but a text from a Secret. */
 function openHash(key: FilterKey, { digest, wasmDigest, settings, secretConfig }: Identified): string {
-  const open = secretConfig === undefined ? settings : { ...settings, config: DEFAULT_SETTINGS.config };
+  const open =
+    secretConfig === undefined ? settings : { ...settings, config: DEFAULT_SETTINGS.config, configBytes: DEFAULT_SETTINGS.configBytes };
   const asked = changedSettings(DEFAULT_SETTINGS, open).map((name) => [name, open[name]]);
   return short(canonicalJson([filterId(key), digest, wasmDigest, Object.fromEntries(asked)]));
 }

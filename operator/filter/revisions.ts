@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Digest } from "../../model/digest.ts";
 import type { FilterKey } from "../../model/filter.ts";
+import { configurationOf } from "../../model/plugin-configuration.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Identified, RevisionIdentity } from "./revision-identity.ts";
 
 /** What a key of a Secret holds. */
-export interface SecretText {
-  readonly text: string;
+export interface SecretData {
+  readonly data: Buffer;
   /** See `SecretKey`. */
   readonly version: string | undefined;
 }
@@ -74,11 +75,11 @@ export function surplus(revisions: readonly Revision[], limit: number, inUse: Re
  * Completes a stored revision. Its record lacks a text that came from a Secret, so that is taken from what the Secret holds now. `undefined` if that
  * is no longer the text the revision was made with.
  */
-export function restore(key: FilterKey, stored: Revision, now: SecretText | undefined, identity: RevisionIdentity): Revision | undefined {
+export function restore(key: FilterKey, stored: Revision, now: SecretData | undefined, identity: RevisionIdentity): Revision | undefined {
   const { secretConfig } = stored;
   if (secretConfig === undefined) return stored;
   if (now === undefined) return undefined;
-  const revision = { ...stored, settings: { ...stored.settings, config: now.text } };
+  const revision = { ...stored, settings: { ...stored.settings, ...configurationOf(now.data) } };
   const { version: _, ...place } = secretConfig;
   const content = { ...revision, secretConfig: now.version === undefined ? place : { ...place, version: now.version } };
   return identity.isOf(key, stored, content) ? revision : undefined;

@@ -58,6 +58,17 @@ describe("a spec that is wrong, and one that is not", () => {
     assert.deepEqual(written.value.rollout.steps[0], { percent: 10, holdMs: 0, pause: false });
   });
 
+  test("refuses an environment variable that a module would see cut off", () => {
+    const env = [
+      { name: "A", value: "a" },
+      { name: "B", value: "b\0c" },
+    ];
+    assert.match(
+      refusal(wasmFilter({ image: "a/b:1", env })),
+      /^spec\.env\[1\]\.value: a module would see it up to its NUL character only/,
+    );
+  });
+
   test("refuses labels and annotations that are no strings, as an API server does", () => {
     const metadata = { name: "a", labels: { stage: true, size: "5" }, annotations: { "example.com/on": 1 } };
     assert.equal(

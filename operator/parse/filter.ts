@@ -55,7 +55,7 @@ function check(raw: unknown): { readonly object: unknown; readonly problems: Pro
   // As in the API server: rules are for objects of the right shape and size.
   const ruled = structural.length === 0 ? ruleProblems(schema, object, true) : [];
   const rules = structural.length + ruled.length === 0 ? matchProblems(raw.spec) : ruled;
-  return { object, problems: [...identityProblems(raw), ...structural, ...rules] };
+  return { object, problems: [...identityProblems(raw), ...structural, ...rules, ...cutVariables(raw.spec)] };
 }
 
 /** What the API server checks outside the schema: version, kind, and names. */
@@ -71,6 +71,17 @@ function identityProblems({ apiVersion, kind, metadata }: Readonly<Record<string
     problems.push({ path: "metadata.namespace", message: "must be a name of lower-case letters, digits and '-', at most 63 characters" });
   }
   return [...problems, ...textProblems(metadata, "labels"), ...textProblems(metadata, "annotations")];
+}
+
+/** A module sees variables as WASI has them, ended by a zero byte: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#environ_get */
+function cutVariables(spec: unknown): Problem[] {
+  const env = isFields(spec) && Array.isArray(spec.env) ? (spec.env as unknown[]) : [];
+  return env.flatMap((variable, index) => {
+    const isCut = isFields(variable) && typeof variable.value === "string" && variable.value.includes("\0");
+    return isCut
+      ? [{ path: `spec.env[${index}].value`, message: "a module would see it up to its NUL character only; take that out" }]
+      : [];
+  });
 }
 
 function textProblems(metadata: unknown, name: "labels" | "annotations"): Problem[] {

@@ -1,18 +1,19 @@
 import type { Filter } from "../../model/filter.ts";
+import { configurationOf, type PluginConfiguration } from "../../model/plugin-configuration.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Source } from "../source/source.ts";
 import { about } from "./failure.ts";
 
-/** The configuration text that the plugin receives, and where it is when that is a Secret. */
+/** The configuration that the plugin receives, and where it is when that is a Secret. */
 export interface Configuration extends Pick<Revision, "secretConfig"> {
-  readonly text: string;
+  readonly configuration: PluginConfiguration;
 }
 
 /** The configuration: from the spec, or from the Secret or ConfigMap that it names. */
 export async function configure(filter: Filter, source: Pick<Source, "secret" | "configMap">): Promise<Result<Configuration>> {
   const { configFrom, settings, key } = filter;
-  if (configFrom === undefined) return ok({ text: settings.config });
+  if (configFrom === undefined) return ok({ configuration: settings });
   const isSecret = configFrom.kind === "secret";
   const kind = isSecret ? "Secret" : "ConfigMap";
   const found = isSecret ? await source.secret(key.namespace, configFrom.name) : await source.configMap(key.namespace, configFrom.name);
@@ -21,7 +22,7 @@ export async function configure(filter: Filter, source: Pick<Source, "secret" | 
   const value = data.get(configFrom.key);
   if (value !== undefined) {
     const place = { name: configFrom.name, key: configFrom.key, ...(version === undefined ? {} : { version }) };
-    return ok({ text: value.toString("utf8"), ...(isSecret ? { secretConfig: place } : {}) });
+    return ok({ configuration: configurationOf(value), ...(isSecret ? { secretConfig: place } : {}) });
   }
   const keys = [...data.keys()].sort().join(", ") || "none";
   return fail(

@@ -49,8 +49,8 @@ export async function resolveFilter(
   const verified = verify(filter);
   if (!verified.ok) return { ok: false, stage: "verify", error: verified.error };
   const { digest, wasmDigest } = module.value;
-  const { text, ...place } = config.value;
-  const settings = { ...filter.settings, config: text };
+  const { configuration, ...place } = config.value;
+  const settings = { ...filter.settings, ...configuration };
   const content = { image: referenceOf(filter, digest), digest, wasmDigest, settings, ...place };
   const known = findRevision(filter.key, revisions, content, deps.identity);
   const id = proofId(filter.proof);

@@ -19,9 +19,9 @@ export async function resolveServed(
   if (served === undefined || !leadsTo(filter, revisions, served)) return waits();
   const config = await configure(filter, source);
   if (!config.ok) return { ok: false, stage: "configure", error: config.error };
-  const { text, ...place } = config.value;
+  const { configuration, ...place } = config.value;
   const { image, digest, wasmDigest, capabilities } = served;
-  const content = { image, digest, wasmDigest, capabilities, settings: { ...filter.settings, config: text }, ...place };
+  const content = { image, digest, wasmDigest, capabilities, settings: { ...filter.settings, ...configuration }, ...place };
   if (!verify(filter).ok || !identity.isOf(filter.key, served, content)) return waits();
   if (!(await registry.has(wasmDigest))) return stopped(failForNow("ModuleMissing", "the module is being fetched again").error);
   return ok({ content, measurements: undefined });

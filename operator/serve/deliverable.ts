@@ -35,14 +35,14 @@ export async function provide(
   return isThere;
 }
 
-/** The revision with its configuration text. `undefined`: the Secret no longer holds the text that the revision was made with. */
+/** The revision with its configuration. `undefined`: the Secret no longer holds the text that the revision was made with. */
 async function withConfig(record: FilterRecord, kept: Revision, { source, identity }: ProvideDeps): Promise<Revision | undefined> {
   if (record.candidate?.number === kept.number) return record.candidate;
   if (kept.secretConfig === undefined) return kept;
   const secret = await source.secret(record.key.namespace, kept.secretConfig.name);
-  const text = secret.ok ? secret.value.data.get(kept.secretConfig.key)?.toString("utf8") : undefined;
-  if (!secret.ok || text === undefined) return undefined;
-  return restore(record.key, kept, { text, version: secret.value.version }, identity);
+  const data = secret.ok ? secret.value.data.get(kept.secretConfig.key) : undefined;
+  if (!secret.ok || data === undefined) return undefined;
+  return restore(record.key, kept, { data, version: secret.value.version }, identity);
 }
 
 /** Fetches a module that the store lost (a new disk), with the credentials that the filter names now. */

@@ -1,6 +1,7 @@
 import { gunzipSync, gzipSync } from "node:zlib";
 import { isRecord } from "../../base/json.ts";
 import { isDigest } from "../../model/digest.ts";
+import { bytesOf } from "../../model/plugin-configuration.ts";
 import { type Failure, fail } from "../../model/result.ts";
 import { type Revision, withoutSecretText } from "../../model/revision.ts";
 import { readSettings } from "../../model/settings.ts";
@@ -60,8 +61,8 @@ function unpack(config: unknown): unknown {
   }
 }
 
-function tooLarge({ settings: { config } }: Revision, size: number): Failure {
-  const [takes, most, has] = [size, MAX_RECORD_BYTES, Buffer.byteLength(config)].map((bytes) => bytes.toLocaleString("en"));
+function tooLarge({ settings }: Revision, size: number): Failure {
+  const [takes, most, has] = [size, MAX_RECORD_BYTES, bytesOf(settings).length].map((bytes) => bytes.toLocaleString("en"));
   const message = `the record of the revision takes ${takes} bytes, ${most} at most; its configuration has ${has} bytes: make it smaller`;
   return fail("RevisionTooLarge", message).error;
 }

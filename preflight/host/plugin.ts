@@ -1,3 +1,4 @@
+import { bytesOf } from "../../model/plugin-configuration.ts";
 import type { AbiVersion } from "../abi/abi.ts";
 import { ENVOY_MAX_PAGES } from "../abi/loadable.ts";
 import type { WasmBinary } from "../binary/binary.ts";
@@ -15,6 +16,8 @@ import { cannedReplies, type Replies } from "./values/replies.ts";
 export interface PluginOptions {
   /** The plugin's configuration, as it receives it. Default: empty. */
   readonly config?: string;
+  /** The same in base64, where it is no text. */
+  readonly configBytes?: string | undefined;
   /** Envoy's name for the plugin. */
   readonly name?: string;
   readonly rootId?: string;
@@ -71,7 +74,7 @@ export function createPlugin(module: WebAssembly.Module, binary: WasmBinary, abi
     abi,
     name: options.name ?? "",
     rootId: options.rootId ?? "",
-    configuration: Buffer.from(options.config ?? ""),
+    configuration: bytesOf({ config: "", ...options }),
     env: options.env ?? [],
     capabilities: options.capabilities ?? [],
     allowOnHeadersStopIteration: options.allowOnHeadersStopIteration ?? false,

@@ -1,3 +1,4 @@
+import type { PluginConfiguration } from "../../model/plugin-configuration.ts";
 import type { ProofSettings } from "../../model/proof.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
 import type { FilterType } from "../../model/settings.ts";
@@ -9,11 +10,10 @@ import { compile } from "./compile.ts";
 import { type Phase, runTrial, type TrialReport } from "./trial.ts";
 
 /** What a prover is asked about a module. */
-export interface ExamineRequest {
+export interface ExamineRequest extends PluginConfiguration {
   /** `facts`: read it, and compile it when `measureLoad` says so. `trial`: run it too. */
   readonly kind: "facts" | "trial";
   readonly type: FilterType;
-  readonly config: string;
   readonly rootId: string;
   readonly env: readonly { readonly name: string; readonly value: string }[];
   /** The names as Envoy gets them. */

@@ -1,3 +1,4 @@
+import type { PluginConfiguration } from "../../model/plugin-configuration.ts";
 import type { ProofSettings } from "../../model/proof.ts";
 import type { ProofProblem } from "../../model/verdict.ts";
 import type { AbiVersion } from "../abi/abi.ts";
@@ -14,13 +15,12 @@ import type { Traffic } from "./traffic.ts";
 
 export type Phase = "read" | "compile" | "start" | "configure" | "traffic";
 
-export interface TrialInput {
+export interface TrialInput extends PluginConfiguration {
   readonly code: Uint8Array;
   readonly binary: WasmBinary;
   readonly abi: AbiVersion;
   readonly type: "HTTP" | "Network";
   readonly name: string;
-  readonly config: string;
   readonly rootId: string;
   readonly env: readonly { readonly name: string; readonly value: string }[];
   readonly capabilities: readonly string[];

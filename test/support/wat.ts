@@ -65,6 +65,25 @@ export function pathLogger(): Promise<Uint8Array> {
       (drop (call $log (i32.const 3) (i32.const ${NAME_AT}) (i32.const 5)))))`);
 }
 
+/** Answers every request with what the plugin was configured with, byte for byte: its configuration, or its (one) environment variable of this name. */
+export function echo(what: "configuration" | { readonly env: string } = "configuration"): Promise<Uint8Array> {
+  const isConfiguration = what === "configuration";
+  return assemble(`(module
+    (import "env" "proxy_send_local_response" (func $send (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+    ${isConfiguration ? configurationImport : environmentImports}
+    ${common}
+    (global $value (mut i32) (i32.const 0))
+    (global $valueSize (mut i32) (i32.const 0))
+    (func (export "proxy_on_configure") (param i32 i32) (result i32)
+      ${isConfiguration ? readConfiguration : readEnvironment(what.env)}
+      (i32.const 1))
+    (func (export "proxy_on_context_create") (param i32 i32))
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+      (drop (call $send (i32.const 200) (i32.const 0) (i32.const 0) (global.get $value) (global.get $valueSize)
+        (i32.const 0) (i32.const 0) (i32.const -1)))
+      (i32.const 1)))`);
+}
+
 /** A network filter: counts connections in the metric `metric`, and puts `prefix` before what the app says. */
 export function networkFilter({ metric, prefix = "" }: { readonly metric: string; readonly prefix?: string }): Promise<Uint8Array> {
   const prepend = `(drop (call $set (i32.const ${UPSTREAM_DATA}) (i32.const 0) (i32.const 0) (i32.const ${VALUE_AT}) (i32.const ${Buffer.byteLength(prefix)})))`;

@@ -78,6 +78,7 @@ describe("the config of a plugin", () => {
     rootId: "root",
     failurePolicy: "Open",
     config: "text",
+    configBytes: "/wA=",
     env: [{ name: "A", value: "b" }],
     capabilities: ["proxy_get_property"],
     allowOnHeadersStopIteration: true,

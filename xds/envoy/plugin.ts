@@ -2,17 +2,21 @@ import { hash } from "node:crypto";
 import { allowedNames } from "../../model/capabilities.ts";
 import type { ChainEntry } from "../../model/delivery.ts";
 import { filterId } from "../../model/filter.ts";
-import type { FailurePolicy } from "../../model/settings.ts";
+import { bytesOf } from "../../model/plugin-configuration.ts";
+import type { FailurePolicy, PluginSettings } from "../../model/settings.ts";
 import {
   type CapabilityRestrictionConfig,
   FailurePolicy as EnvoyFailurePolicy,
   PluginConfig,
   VmConfig,
 } from "../gen/envoy/extensions/wasm/v3/wasm.ts";
+import type { Any } from "../gen/google/protobuf/any.ts";
 import { field, join, type Rope } from "../protobuf/wire.ts";
 import type { Dialect } from "./dialect.ts";
 
+/** Envoy hands what these hold to the plugin as it is: https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/wasm/v3/wasm.proto */
 const STRING_VALUE = "type.googleapis.com/google.protobuf.StringValue";
+const BYTES_VALUE = "type.googleapis.com/google.protobuf.BytesValue";
 /** Field numbers of the path from the plugin down to its code. They are written by hand so that the code is never copied. */
 const PLUGIN_VM_CONFIG = 3;
 const VM_CODE = 3;
@@ -34,7 +38,7 @@ export function pluginConfig(entry: ChainEntry, code: Uint8Array, dialect: Diale
   const plugin = PluginConfig.encode({
     name: filterId(entry.filter),
     rootId: settings.rootId,
-    configuration: settings.config === "" ? undefined : { typeUrl: STRING_VALUE, value: stringValue(settings.config) },
+    configuration: configuration(settings),
     failurePolicy: failurePolicies[settings.failurePolicy],
     allowOnHeadersStopIteration: settings.allowOnHeadersStopIteration,
     reloadConfig: settings.failurePolicy === "Reload" ? reloadConfig : undefined,
@@ -78,7 +82,9 @@ export function vmId(entry: ChainEntry): string {
   return `${filterId(entry.filter)}/${hash("sha256", built).slice(0, 16)}`;
 }
 
-/** google.protobuf.StringValue: Envoy hands its text to the plugin as it is. */
-function stringValue(value: string): Buffer {
-  return Buffer.from(join(field(1, [Buffer.from(value)])));
+/** The value of both is their field 1. */
+function configuration(settings: PluginSettings): Any | undefined {
+  const bytes = bytesOf(settings);
+  if (bytes.length === 0) return undefined;
+  return { typeUrl: settings.configBytes === undefined ? STRING_VALUE : BYTES_VALUE, value: Buffer.from(join(field(1, [bytes]))) };
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { printExactJson } from "../../../model/exact-json.ts";
 import { describeForeign, readManifest } from "./manifest.ts";
 
 const object = (apiVersion: string, kind: string, name = "a") => `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: {name: ${name}}\n`;
@@ -9,6 +10,23 @@ function read(text: string) {
   assert.ok(manifest.ok, JSON.stringify(manifest));
   return manifest.value;
 }
+
+test("JSON keeps its digits, and refuses what would be altered", () => {
+  const json = (config: string) => readManifest(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":${config}}`, "json");
+  for (const config of ['{"a":9007199254740993}', '{"a":"\\\\ud800"}', '{"a":"😀"}']) {
+    const read = json(config);
+    assert.equal(printExactJson(read.ok ? read.value.objects[0]?.fields.data : read), config);
+  }
+  const said = (config: string) => {
+    const read = json(config);
+    return read.ok ? "" : read.error.message;
+  };
+  assert.equal(said('{"a":"\\ud83d\\ude00"}'), "");
+  assert.match(said('{"a":"\\\\\\ud83d"}'), /^half of a UTF-16 pair/);
+  assert.match(said('{"\\uDE00":"a"}'), /^half of a UTF-16 pair/);
+  assert.match(said('{"a":1e400}'), /^a number in it is too large/);
+  assert.match(said('{"a":}'), /not JSON$/);
+});
 
 describe("which objects of a manifest are Weir's", () => {
   test("a WasmFilter of any version of Weir's API, a Secret and a ConfigMap", () => {

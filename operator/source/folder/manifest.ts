@@ -1,4 +1,4 @@
-import { parseExactJson } from "../../../model/exact-json.ts";
+import { parseExactJson, printExactJson } from "../../../model/exact-json.ts";
 import { API_VERSION, KIND } from "../../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../../model/result.ts";
 import { beyondBounds, withinBounds } from "../../parse/bounds.ts";
@@ -119,7 +119,10 @@ function readJson(text: string): Result<ManifestDocument[]> {
   if (hasTooMany(text))
     return fail("InvalidManifest", `more than ${MAX_VALUES.toLocaleString("en")} values; split it, or write the configuration as a string`);
   try {
-    return ok([{ value: parseExactJson(text), line: 1 }]);
+    const value = parseExactJson(text);
+    if (HALF.test(text) && HALF.test(printExactJson(value).replaceAll("\\\\", "")))
+      return fail("InvalidManifest", "half of a UTF-16 pair (\\ud800 to \\udfff) is no character; write both halves, or none");
+    return ok([{ value, line: 1 }]);
   } catch (error) {
     if (error instanceof RangeError)
       return fail("InvalidManifest", "nested too deeply; make it flatter, or write the configuration as a string");
@@ -129,6 +132,9 @@ function readJson(text: string): Result<ManifestDocument[]> {
     return fail("InvalidManifest", `${where}not JSON`);
   }
 }
+
+/** Printed JSON has these for what is no character. */
+const HALF = /\\u[dD][89a-fA-F]/;
 
 function isJson(text: string): boolean {
   if (hasTooMany(text)) return false;
