@@ -67,6 +67,19 @@ test("who calls is asked before the body is looked at, and each refusal has its 
   answer = async () => ok({ filters: [] });
 });
 
+test("a plan may take longer than a socket may be silent and a request may take", async () => {
+  const planner = { plan: () => new Promise<Result<{ filters: [] }>>((done) => setTimeout(done, 900, ok({ filters: [] }))) };
+  const slow = await startHub({}, { plans: { planner, applicants }, times: { idleMs: 200, requestMs: 300, headersMs: 100 } });
+  try {
+    const headers = { "content-type": "application/json", authorization: "me" };
+    const response = await fetch(`http://127.0.0.1:${slow.port}/api/v1/plan`, { method: "POST", body: LIST, headers });
+    assert.equal(response.status, 200);
+    await response.text();
+  } finally {
+    await slow.hub.close();
+  }
+});
+
 test("requests at a time are bounded, in all and of one applicant; one whose client is gone ends", async () => {
   let ended = 0;
   let waiting = 0;

@@ -112,7 +112,10 @@ const filterPlan = object(
     before: plannedRevision,
     after: plannedRevision,
     revision: list(change),
-    proof: object({ result: { enum: ["passed", "kept"] }, measurements: { type: "object" } }, ["measurements"]),
+    proof: object(
+      { result: { enum: ["passed", "kept"] }, measurements: { type: "object" }, told: object({ reason: STRING, message: STRING }) },
+      ["measurements", "told"],
+    ),
     rollout: object({ matched: INTEGER, steps: INTEGER, waves: list(wave), waitsFor: STRING }, ["waitsFor"]),
   },
   ["refusal", "before", "after", "proof", "rollout"],

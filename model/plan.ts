@@ -3,7 +3,7 @@ import type { Digest } from "./digest.ts";
 import type { FilterKey } from "./filter.ts";
 import type { Result } from "./result.ts";
 import type { RevisionChange } from "./revision-changes.ts";
-import type { Measurements } from "./verdict.ts";
+import type { Measurements, ProofProblem } from "./verdict.ts";
 
 /** What applying a WasmFilter would do: it would be created, would change something, or nothing, or would be refused and lead to no revision. */
 export type PlannedAction = "created" | "changed" | "unchanged" | "refused";
@@ -38,6 +38,8 @@ export interface PlannedProof {
   readonly result: "passed" | "kept";
   /** Present when it was proved now. `loadMs` is the load that it puts on each proxy, in milliseconds of CPU. */
   readonly measurements?: Measurements;
+  /** What fails requests, and is let through as spec.preflight.traffic is Report. */
+  readonly told?: ProofProblem;
 }
 
 export interface PlannedProxy {

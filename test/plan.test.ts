@@ -3,13 +3,15 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { parse, stringify } from "yaml";
 import { main } from "../cli/main.ts";
 import { createFakeTerminal } from "../cli/testing/terminal.ts";
 import type { FilterPlan } from "../model/plan.ts";
 import { pushModule } from "../oci/index.ts";
+import { installGoTool } from "../scripts/tools/go.ts";
 import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
 import { startEnvoy } from "./support/envoy.ts";
-import { eventually } from "./support/process.ts";
+import { eventually, startProcess } from "./support/process.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 import { badModules, headerFilter } from "./support/wat.ts";
@@ -18,6 +20,8 @@ import { condition, startWeir, type Weir, weir } from "./support/weir.ts";
 /** `weir plan` on a real API server, registry and Envoys: what it says is what an apply then does, and it changes nothing itself. */
 
 const CRDS = fileURLToPath(new URL("../crds/", import.meta.url));
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+const documented = await readDocumented();
 const PROXIES = ["web-1", "web-2", "web-3", "web-4"];
 const open: (() => Promise<unknown>)[] = [];
 let cluster: Cluster;
@@ -44,7 +48,7 @@ before(async () => {
   open.push(server.stop);
   await Promise.all(PROXIES.map((node) => startProxy(server, node)));
   await run("-n", "shop", "create", "serviceaccount", "ci");
-  await run("-n", "shop", "create", "role", "deployer", "--verb=get,create,patch", "--resource=wasmfilters.weir.dev");
+  await apply(stringify(documented.role));
   await run("-n", "shop", "create", "rolebinding", "ci", "--role=deployer", "--serviceaccount=shop:ci");
   ci = await tokenOf("ci", "weir.dev");
 });
@@ -54,6 +58,15 @@ after(async () => {
 });
 
 const run = (...args: string[]) => kubectl(args, { kubeconfig: cluster.kubeconfig });
+
+/** The YAML of docs/plan.md. */
+async function readDocumented() {
+  const text = await readFile(join(ROOT, "docs/plan.md"), "utf8");
+  const [workflow, role, ...others] = Array.from(text.matchAll(/^```yaml\n(.*?)^```$/gms), ([, body = ""]) => parse(body));
+  assert.deepEqual(others, []);
+  const step = workflow.jobs.plan.steps.find(({ run }: { run?: string }) => run !== undefined);
+  return { role, script: String(step.run) };
+}
 
 async function push(tag: string, module: Uint8Array): Promise<void> {
   const pushed = await pushModule(`${registry.host}/filter:${tag}`, module, { keychain: new Map() });
@@ -212,6 +225,40 @@ describe("a plan in a cluster", () => {
     assert.doesNotMatch(both.out + server.logs(), /hunter2/);
     assert.equal(await run("-n", "shop", "get", "secret", "-o", "name"), "");
   });
+});
+
+/** Runs the step of the documented pipeline. There is no pod to forward a port of: the server's own takes its place. */
+async function runStep(filters: string): Promise<{ readonly code: number | null; readonly summary: string }> {
+  const work = join(folder, "pipeline");
+  await mkdir(join(work, "filters"), { recursive: true });
+  await writeFile(join(work, "filters/filter.yaml"), filters);
+  const kubectl = await installGoTool("kubectl");
+  const programs = {
+    weir: `exec ${join(ROOT, "bin/weir")} "$@"`,
+    kubectl: `case "$*" in *port-forward*) ;; *) exec ${kubectl} "$@" ;; esac`,
+  };
+  for (const [name, text] of Object.entries(programs)) await writeFile(join(work, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  const script = documented.script.replaceAll("http://127.0.0.1:18001", server.url).replaceAll("create token deployer", "create token ci");
+  const summary = join(work, "summary");
+  await writeFile(summary, "");
+  const env = {
+    PATH: `${work}:${process.env.PATH}`,
+    KUBECONFIG: cluster.kubeconfig,
+    WEIR_SERVER: server.url,
+    GITHUB_STEP_SUMMARY: summary,
+  };
+  const step = await startProcess("bash", ["-e", "-c", script], { name: "the step", cwd: work, env });
+  const { code } = await step.exited;
+  return { code, summary: await readFile(summary, "utf8") };
+}
+
+test("the documented step of a pipeline passes with a change and fails with a refusal, and shows both", async () => {
+  const change = await runStep(manifest("one"));
+  assert.equal(change.code, 0, change.summary);
+  assert.match(change.summary, /^WasmFilter shop\/add-header would be changed\n/);
+  const refusal = await runStep(manifest("bad"));
+  assert.equal(refusal.code, 1);
+  assert.match(refusal.summary, /would be refused\n {2}MissingImport: /);
 });
 
 describe("who may ask", () => {

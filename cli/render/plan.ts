@@ -7,7 +7,8 @@ import { table } from "./table.ts";
 
 /** Proxies of a wave that are named. */
 const NAMED = 8;
-const TEXT = 400;
+/** Characters of what a proof says. */
+const TEXT = 800;
 
 /** What `weir plan` prints of one object. */
 export function renderPlanned(planned: PlannedObject): string {
@@ -54,13 +55,15 @@ function fieldsBeside({ object, revision }: FilterPlan): readonly ShownChange[] 
 }
 
 function proofOf({ proof, after }: FilterPlan): string {
-  const { measurements: m } = proof ?? {};
-  if (m === undefined) return `proof: it was proved when revision ${after?.number} was made`;
+  const { measurements: m, told } = proof ?? {};
+  const fails =
+    told === undefined ? "" : `; fails requests (${told.reason}), let through as spec.preflight.traffic is Report: ${told.message}`;
+  if (m === undefined) return clip(oneLine(`proof: it was proved when revision ${after?.number} was made${fails}`), TEXT);
   const load = m.loadMs === undefined ? "" : `loads in ${describeMs(m.loadMs)} of CPU on each proxy, `;
   const did = m.effects.length === 0 ? "" : `; on a synthetic request: ${m.effects.join(", ")}`;
   const imports = `imports ${m.imports.join(" ") || "nothing"}`;
   return clip(
-    oneLine(`proof: passed, ABI ${m.abi}, ${m.size} bytes, ${load}${count(m.memoryPages, "memory page")}, ${imports}${did}`),
+    oneLine(`proof: passed, ABI ${m.abi}, ${m.size} bytes, ${load}${count(m.memoryPages, "memory page")}, ${imports}${did}${fails}`),
     TEXT,
   );
 }

@@ -71,7 +71,9 @@ export async function planFilter(
   const found = findOrMake(key, record?.revisions ?? [], content, deps.clock.now(), deps.identity, record?.deliverable);
   const problem = found.isNew ? recordProblem(found.revision) : undefined;
   if (problem !== undefined) return refused(key, changes, record, "record", notKept(problem));
-  const proof: PlannedProof = measurements === undefined ? { result: "kept" } : { result: "passed", measurements };
+  const { told } = found.revision;
+  const proved: PlannedProof = measurements === undefined ? { result: "kept" } : { result: "passed", measurements };
+  const proof = told === undefined ? proved : { ...proved, told };
   return { ...base, proof, ...goesOut(filter, record, object, found, changes.length > 0, deps) };
 }
 

@@ -160,6 +160,15 @@ describe("one filter", () => {
     assert.match(suspended.rollout?.waitsFor ?? "", /suspend/);
   });
 
+  test("a long configuration is cut, and one that differs behind the cut is said to", async () => {
+    const world = await running(specOf(`${IMAGE}:1`, { config: `${"x".repeat(10_000)}a` }));
+    const behind = await plan(world, object(specOf(`${IMAGE}:1`, { config: `${"x".repeat(10_000)}b` })));
+    assert.deepEqual(behind.revision, [{ field: "config" }]);
+    const long = await plan(world, object(specOf(`${IMAGE}:1`, { config: "y".repeat(10_000) })));
+    assert.ok(JSON.stringify(long).length < 4_000);
+    assert.equal(long.revision[0]?.after?.length, 400);
+  });
+
   test("a selector that changes nothing but the proxies is a change, with no wave", async () => {
     const world = await running();
     const found = await plan(world, object(specOf(`${IMAGE}:1`, { selector: { matchLabels: { app: "web" } } })));
@@ -185,6 +194,8 @@ describe("what must not be shown", () => {
     const other = await plan(world, object(specOf(`${IMAGE}:1`, from)), secret("conf", { k: "hunter3" }));
     assert.deepEqual([other.action, other.after?.number], ["changed", 2]);
     assert.deepEqual(other.revision, [{ field: "config", before: "Secret conf (k)", after: "Secret conf (k)" }]);
+    const moved = await plan(world, object(specOf(`${IMAGE}:1`, { config: "hunter2" })));
+    assert.equal(moved.after?.number, 2, "a text that is in the object itself makes another revision");
     const inline = await plan(world, object(specOf(`${IMAGE}:1`, { config: "open" })));
     assert.deepEqual(inline.revision, [{ field: "config", before: "Secret conf (k)", after: "open" }]);
     assert.doesNotMatch(JSON.stringify([same, other, inline]), /hunter/);

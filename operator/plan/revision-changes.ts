@@ -1,8 +1,12 @@
+import { clip } from "../../base/text.ts";
 import type { Filter } from "../../model/filter.ts";
 import { type Revision, withoutSecretText } from "../../model/revision.ts";
 import { placeOf, type RevisionChange, revisionChanges } from "../../model/revision-changes.ts";
 import { askedSettings } from "../../model/settings.ts";
 import { type FilterRecord, goalOf } from "../filter/record.ts";
+
+/** Characters of a configuration. */
+const MAX_TEXT = 400;
 
 /**
  * What differs between what the filter's proxies are meant to run and the revision that they would get, which is whole. A configuration is shown where the object
@@ -23,7 +27,9 @@ function configChange(record: FilterRecord, filter: Filter, before: Revision, af
   if (from === to && (held === after.settings.config || (held === undefined && !isOnlyDifference(before, after)))) return undefined;
   const shownBefore = from ?? (isInline(record, before) ? before.settings.config : undefined);
   const shownAfter = to ?? (filter.configFrom === undefined ? after.settings.config : undefined);
-  return { field: "config", ...sideOf("before", shownBefore), ...sideOf("after", shownAfter) };
+  // What is alike in both is read as the place of what changed.
+  const isCutAlike = from === undefined && to === undefined && cut(shownBefore) === cut(shownAfter);
+  return isCutAlike ? { field: "config" } : { field: "config", ...sideOf("before", shownBefore), ...sideOf("after", shownAfter) };
 }
 
 /** Where the text before is not at hand, it is what differs if nothing else does. */
@@ -37,5 +43,9 @@ function isInline({ object: { spec } }: FilterRecord, { settings }: Revision): b
 }
 
 function sideOf(side: "before" | "after", text: string | undefined): Partial<RevisionChange> {
-  return text === undefined ? {} : { [side]: text === "" ? "none" : text };
+  return text === undefined ? {} : { [side]: text === "" ? "none" : cut(text) };
+}
+
+function cut(text: string | undefined): string {
+  return clip(text ?? "", MAX_TEXT);
 }
