@@ -24,6 +24,7 @@ interface Acts {
   readonly trailers?: string;
 }
 
+/** Set, not added: how often the body's callback runs is the network's doing. */
 function marks(map: number): string {
   return `(drop (call $set (i32.const ${map}) (i32.const 0) (i32.const 6) (i32.const 6) (i32.const 1)))`;
 }
