@@ -82,7 +82,10 @@ class QueueingOperator implements Operator {
     this.retention = createRetention(this.known, options.registry, this.objects);
     this.index = createFleetIndex(options.ownNamespace);
     this.observer = createObserver({ fleet, clock, index: this.index, line });
-    this.settling = createSettling(clock, options.settleMs ?? SETTLE_MS);
+    this.settling = createSettling({
+      ...{ clock, fleet, ownNamespace: options.ownNamespace, settleMs: options.settleMs ?? SETTLE_MS },
+      objects: () => source.filters().values(),
+    });
     this.firstPass = createFirstPass(clock, options.startupMs ?? STARTUP_MS);
     this.events = createEvents(source, log);
     this.assignments = createAssignments({

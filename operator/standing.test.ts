@@ -217,3 +217,65 @@ test("what a status said stays while its revisions cannot be read: the rollout g
   const found = (conditions ?? []).map(({ type, status }) => `${type} ${status}`);
   assert.deepEqual(found, ["Programmed True", "Ready False", "Reconciling True"]);
 });
+
+describe("a filter that was made while no operator was there", () => {
+  const reasonOf = (world: World, name: string) => {
+    const found = (type: string) => world.source.statusOf(name)?.conditions?.find((condition) => condition.type === type);
+    return `${found("Programmed")?.status} ${found("Programmed")?.reason}, Ready ${found("Ready")?.status}`;
+  };
+
+  /** Two proxies run "old"; "new" is made while the operator and its proxies are away. */
+  async function awayWorld(): Promise<World> {
+    const world = await startedWorld();
+    world.source.apply("old", specOf(IMAGE));
+    await world.run(20_000);
+    world.fleet.loseMemory();
+    await world.operator.stop();
+    world.source.apply("new", specOf(IMAGE, { config: "x" }));
+    await world.restart();
+    await world.run(1_000);
+    return world;
+  }
+
+  test("is not ready out of silence, nor with the first proxy of two, and is when both are back", async () => {
+    const world = await awayWorld();
+    assert.equal(reasonOf(world, "new"), "Unknown Settling, Ready False");
+    world.fleet.connect("a");
+    await world.run(1_000);
+    assert.equal(world.fleet.running("a").length, 2);
+    assert.equal(reasonOf(world, "new"), "Unknown Settling, Ready False");
+    world.fleet.connect("b");
+    await world.run(1_000);
+    assert.equal(reasonOf(world, "new"), "True Acknowledged, Ready True");
+  });
+
+  test("is ready with those that are there when the others had their time", async () => {
+    const world = await awayWorld();
+    await world.run(8_000);
+    assert.equal(reasonOf(world, "new"), "Unknown Settling, Ready False");
+    await world.run(2_000);
+    assert.equal(reasonOf(world, "new"), "True NoProxies, Ready True");
+  });
+
+  test("is ready with its first proxy where no filter of the namespace had any", async () => {
+    const world = createWorld();
+    world.registry.push(IMAGE, "v1");
+    world.source.apply("new", specOf(IMAGE));
+    await world.start();
+    await world.run(1_000);
+    assert.equal(reasonOf(world, "new"), "Unknown Settling, Ready False");
+    world.fleet.connect("a");
+    await world.run(1_000);
+    assert.equal(reasonOf(world, "new"), "True Acknowledged, Ready True");
+  });
+
+  test("long after the start 0 of 0 is right at once", async () => {
+    const world = createWorld();
+    world.registry.push(IMAGE, "v1");
+    await world.start();
+    await world.run(10_000);
+    world.source.apply("new", specOf(IMAGE));
+    await world.run(1_000);
+    assert.equal(reasonOf(world, "new"), "True NoProxies, Ready True");
+  });
+});

@@ -1,4 +1,6 @@
 import type { Clock } from "../../model/clock.ts";
+import type { FleetView } from "../../model/delivery.ts";
+import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import type { Sighting } from "../fleet/observe.ts";
 
@@ -6,34 +8,58 @@ type Seen = Pick<Sighting, "counts">;
 
 /**
  * After a start, nothing moves forward until the proxies that the last status counted are back, or had their time to be. Where it counted none, nobody knows who is
- * to come: one proxy that answered is enough, for silence says nothing.
+ * to come: silence says nothing, and one proxy that answered is enough only when as many are back in the namespace as any of its filters had.
  */
 export interface Settling {
   /** The proxies have their time from now on. `over` is called when it has passed. Returns a cancel. */
   begin(over: () => void): () => void;
   /** How many proxies that the last status counted are not back yet and may still be on their way. */
   missing(record: FilterRecord, seen: Seen): number;
-  /** False while no proxy of the filter answered and some may be on their way. */
+  /** False while it is not known who of the filter's proxies is on the way. */
   isHeard(record: FilterRecord, seen: Seen): boolean;
   /** False while some are missing, or none is heard. From the first true on, the record's `watchedSince` is set. */
   isSettled(record: FilterRecord, seen: Seen): boolean;
 }
 
-/** `settleMs`: how long proxies have to come back. A timer tells its end, since the clock may be set meanwhile. */
-export function createSettling(clock: Clock, settleMs: number): Settling {
+export interface SettlingDeps {
+  readonly clock: Clock;
+  /** How long proxies have to come back. A timer tells its end, since the clock may be set meanwhile. */
+  readonly settleMs: number;
+  readonly fleet: Pick<FleetView, "proxies">;
+  /** The objects as they are at the start, with the statuses of before. */
+  readonly objects: () => Iterable<WasmFilter>;
+  /** Its filters reach the proxies of every namespace. */
+  readonly ownNamespace: string | undefined;
+}
+
+export function createSettling({ clock, settleMs, fleet, objects, ownNamespace }: SettlingDeps): Settling {
   let isOver = false;
+  /** Namespace -> the most proxies that one of its filters had. */
+  const most = new Map<string, number>();
+
+  function isNamespaceBack(namespace: string): boolean {
+    const isOurs = (proxy: { readonly namespace: string }) => namespace === ownNamespace || proxy.namespace === namespace;
+    const back = Iterator.from(fleet.proxies()).filter((proxy) => proxy.connected && isOurs(proxy));
+    return back.reduce((sum) => sum + 1, 0) >= (most.get(namespace) ?? 0);
+  }
 
   function missing(record: FilterRecord, { counts }: Seen): number {
     return isOver ? 0 : Math.max(0, record.expected - counts.matched);
   }
 
   function isHeard(record: FilterRecord, { counts }: Seen): boolean {
-    return isOver || counts.updated > 0 || (record.expected > 0 && counts.matched >= record.expected);
+    if (isOver) return true;
+    if (record.expected > 0) return counts.matched >= record.expected;
+    return counts.updated > 0 && isNamespaceBack(record.key.namespace);
   }
 
   return {
     begin(over) {
       isOver = false;
+      for (const { metadata, status } of objects()) {
+        const namespace = metadata.namespace ?? "default";
+        most.set(namespace, Math.max(most.get(namespace) ?? 0, status?.proxies?.matched ?? 0));
+      }
       return clock.after(settleMs, () => {
         isOver = true;
         over();

@@ -25,7 +25,7 @@ export interface Facts {
   /** What proxies are on: stable, or the target when every proxy runs it. */
   readonly served: Revision | undefined;
   readonly counts: Counts;
-  /** False right after a start, while no proxy of the filter answered and some may be on their way. */
+  /** False right after a start, while it is not known who of its proxies is on the way. */
   readonly isHeard: boolean;
   /** Ids of the proxies that hang. */
   readonly hung: readonly string[];
@@ -136,11 +136,11 @@ function programmed(facts: Facts): Verdict {
     if (!facts.isDemanded) return { status: "False", reason: "NothingToServe", message: "no revision can be served" };
     return { status: "False", reason: MISSING, message: `no revision can be served; ${standingIn(facts)}` };
   }
-  if (matched === 0 && !isHeard) {
+  if (pending === 0 && rejected === 0 && !isHeard) {
     return {
       status: "Unknown",
       reason: "Settling",
-      message: "Weir just started: proxies of it may be on their way back, and none has answered yet",
+      message: `Weir just started: more proxies of it may be on their way back; ${updated} of ${matched} acknowledged so far`,
     };
   }
   if (matched === 0) {
