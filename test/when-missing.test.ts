@@ -291,6 +291,22 @@ test("not one of 10,000 requests passes a filter that must be there, whatever be
   assert.deepEqual([totals.unfiltered, totals.other], [0, 0]);
 });
 
+test("a filter that a new proxy rejects does not hold off one that must be there", async (t) => {
+  const scene = await startScene(t);
+  const { weir } = scene;
+  await scene.registryBack();
+  await scene.apply("trace", { image: await scene.push("trace:1", "refusesOnProxy"), priority: 200 });
+  await scene.apply("auth", auth(await scene.push("auth:1", "good")));
+  const first = await scene.proxy("web-1");
+  await eventually("the filter", async () => kindOf(await get(first.port)) === "filtered");
+  for (const name of ["trace", "auth"]) await weir.until("a stable revision", name, ({ status }) => status?.stableRevision === 1);
+  const late = await scene.proxy("edge-1");
+  await eventually("the filter on a proxy that rejects the other", async () => kindOf(await get(late.port)) === "filtered");
+  const shown = (await weir.proxies()).find(({ id }) => id === "edge-1")?.slots[0]?.filters ?? [];
+  assert.deepEqual(shown.map(({ name, state }) => `${name} ${state}`).sort(), ["auth updated", "trace rejected"]);
+  assert.equal(late.counts().unfiltered, 0);
+});
+
 for (const form of ["chain", "filters"] as const) {
   test(`a filter that must be there comes after its placeholder, and a refusal leaves that (managed sidecar, ${form})`, async (t) => {
     const [app, control] = [await startEchoApp(), await startControl()];

@@ -13,9 +13,10 @@ export interface Bisection {
   forget(proxyKey: string): void;
 }
 
+/** A placeholder is under no suspicion: it is the same plugin everywhere. */
 function changes(proposed: readonly DeliveredFilter[], running: readonly DeliveredFilter[]): readonly DeliveredFilter[] {
   const before = new Map(running.map((entry) => [filterId(entry.filter), entry.hash]));
-  return proposed.filter((entry) => before.get(filterId(entry.filter)) !== entry.hash);
+  return proposed.filter(({ filter, hash, isPlaceholder }) => isPlaceholder !== true && before.get(filterId(filter)) !== hash);
 }
 
 function changedHashes(proposed: readonly DeliveredFilter[], running: readonly DeliveredFilter[]): readonly string[] {

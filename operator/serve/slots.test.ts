@@ -51,6 +51,22 @@ test("a slot that is held goes on where a filter that must be there is due: that
   assert.equal(stands([{ ...lost, isHeld: true }, closed([])]), "hold", "what holds it is not known");
 });
 
+test("a filter that the proxy rejects is left out beside one that must be there, and nowhere else", () => {
+  const settings = { ...DEFAULT_SETTINGS, slot: "auth" };
+  const rejected = served([1, 2], { deliverable: new Map([[2, { filter: KEY, revision: 2, hash: "h2", settings } as ChainEntry]]) });
+  const closed: ServedFilter = {
+    ...served([]),
+    ...{ id: "shop/g", key: { namespace: "shop", name: "g" }, rollout: idle, demand: { settings, fromTheStart: true } },
+  };
+  const withholds = (_: string, id: string, hash: string) => id === "shop/f" && hash === "h2";
+  const stands = (filters: ServedFilter[]) => {
+    const chain = slotsDue("shop/web-1", filters, line, { withholds }).get("auth");
+    return chain === "hold" ? chain : chain?.map(({ filter, placeholder }) => `${filter.name} ${placeholder ?? "itself"}`);
+  };
+  assert.deepEqual(stands([rejected]), ["f itself"]);
+  assert.deepEqual(stands([rejected, closed]), ["f passes", "g yields"]);
+});
+
 test("a filter whose selector cannot be read any more is neither widened nor taken away, over a restart too", async () => {
   const world = createWorld();
   world.registry.push(IMAGE, "v1");

@@ -1,5 +1,6 @@
 import type { Chain, ChainEntry } from "../../model/delivery.ts";
 import { filterId } from "../../model/filter.ts";
+import { placeholder } from "../../model/placeholder.ts";
 import type { WaveLine } from "../rollout/wave.ts";
 import { type Hold, type Overrides, placeOf, type ServedFilter } from "./place.ts";
 
@@ -24,16 +25,30 @@ export function slotsDue(proxyKey: string, filters: Iterable<ServedFilter>, line
     addTo(slots, place.settings.slot, place);
   }
   const result = new Map<string, Chain | "hold">();
-  for (const [slot, chain] of slots) result.set(slot, chain.sort(byPriority));
-  for (const [slot, holds] of held) result.set(slot, besides(slots.get(slot) ?? [], holds) ?? "hold");
+  const refuses = ({ filter, hash }: ChainEntry) => overrides.withholds(proxyKey, filterId(filter), hash);
+  for (const [slot, chain] of slots) result.set(slot, (isDemanded(chain) ? without(chain, refuses) : chain).sort(byPriority));
+  for (const [slot, holds] of held) result.set(slot, besides(result.get(slot), holds) ?? "hold");
   return result;
 }
 
+/** True where some filter of the chain must be there: others do not hold it off. */
+function isDemanded(chain: Chain): boolean {
+  return chain.some(({ mustBeThere, placeholder }) => mustBeThere === true || placeholder !== undefined);
+}
+
+/** A filter that need not be there is left out where the proxy refuses it and never loaded it: the whole chain would be refused for it. */
+function without(chain: Chain, refuses: (entry: ChainEntry) => boolean): ChainEntry[] {
+  return chain.map((entry) => {
+    const isFree = entry.mustBeThere !== true && entry.placeholder === undefined;
+    return isFree && refuses(entry) ? placeholder(entry.filter, entry.settings, "passes") : entry;
+  });
+}
+
 /** The chain with what stands in the place of those that hold its slot; `undefined`: none of it must be there, or it is not known what holds. */
-function besides(chain: readonly ChainEntry[], holds: readonly Hold[]): Chain | undefined {
+function besides(chain: Chain | "hold" | undefined, holds: readonly Hold[]): Chain | undefined {
   const stand = holds.map(({ beside }) => beside).filter((entry) => entry !== undefined);
-  const isDemanded = chain.some(({ mustBeThere, placeholder }) => mustBeThere === true || placeholder !== undefined);
-  return isDemanded && stand.length === holds.length ? [...chain, ...stand].sort(byPriority) : undefined;
+  if (chain === undefined || chain === "hold" || !isDemanded(chain) || stand.length < holds.length) return undefined;
+  return [...chain, ...stand].sort(byPriority);
 }
 
 function addTo<T>(lists: Map<string, T[]>, key: string, value: T): void {

@@ -138,10 +138,10 @@ export class Ledger {
     if (version === undefined || version !== this.acknowledged?.version) this.acknowledged = undefined;
   }
 
-  /** The same, from a proxy that does not say what it holds. */
-  resumed(): void {
+  /** The same, from a proxy that does not say what it holds under this name. `version`: what it has under one of its names; empty: it has several. */
+  resumed(version: string): void {
     this.loseAnswer(this.acknowledged?.version);
-    this.claim = "";
+    this.claim = version;
   }
 
   /** The proxy is another program than the one that rejected: everything may be tried again. */

@@ -24,9 +24,9 @@ function opened() {
       ECDS,
       names.map((name) => ({ name, claimed: undefined })),
       [],
-      false,
+      undefined,
     );
-  const unsubscribe = (names: readonly string[]) => observer.subscribed(stream, ECDS, [], names, false);
+  const unsubscribe = (names: readonly string[]) => observer.subscribed(stream, ECDS, [], names, undefined);
   return { cache, fleet, subscribe, unsubscribe };
 }
 

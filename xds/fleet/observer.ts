@@ -65,18 +65,25 @@ export class FleetObserver implements StreamObserver {
     this.options.proxies.touch(record);
   }
 
-  subscribed(stream: XdsStream, typeUrl: string, added: readonly Subscribed[], removed: readonly string[], resuming: boolean): void {
+  subscribed(
+    stream: XdsStream,
+    typeUrl: string,
+    added: readonly Subscribed[],
+    removed: readonly string[],
+    resuming: string | undefined,
+  ): void {
     const record = this.recordOf(stream);
     if (record === undefined || typeUrl !== typeUrls.extensionConfig) return;
     for (const name of removed) this.unsubscribed(record, name, stream.id);
     // With what it holds a proxy names, in one request, all the places that it has.
-    const holds = resuming || added.some(({ claimed }) => claimed !== undefined);
+    const holds = resuming !== undefined || added.some(({ claimed }) => claimed !== undefined);
     const isNew = (name: string) => !holds && isNewPlace(record, name);
     for (const { name, claimed } of added) {
       const ledger = subscribe(record, name, stream.id);
       if (ledger === undefined) continue;
       record.left?.delete(name);
-      if (resuming) ledger.resumed();
+      // A response has the version of its one resource; of several, none.
+      if (resuming !== undefined) ledger.resumed(added.length === 1 ? resuming : "");
       else this.claimed(record, ledger, claimed, isNew(name));
       if (record.assigned !== undefined) this.serve(record, ledger);
     }

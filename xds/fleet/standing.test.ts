@@ -57,6 +57,14 @@ describe("a placeholder that yields", () => {
     assert.deepEqual(served([a, yields], has({ claims: offerOf([a]).resource.version })), closed);
     assert.deepEqual(served([a, yields], has({ claims: offerOf([a, yields]).resource.version })), closed);
     assert.deepEqual(served([a, replaces], has({ claims: "unknown" })), closed);
+    for (const [version, expected] of [
+      [offerOf([a]).resource.version, closed],
+      ["", "hold"],
+    ] as const) {
+      const ledger = new Ledger("weir/default", "default", undefined);
+      ledger.resumed(version);
+      assert.deepEqual(served([a, yields], ledger), expected, "a state-of-the-world client");
+    }
   });
 });
 

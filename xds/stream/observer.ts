@@ -14,8 +14,14 @@ export interface StreamObserver {
   opened(stream: XdsStream): void;
   /** Its node has other labels than before. */
   relabeled(stream: XdsStream): void;
-  /** `resuming`: a state-of-the-world client said that it holds something of this type already. */
-  subscribed(stream: XdsStream, typeUrl: string, added: readonly Subscribed[], removed: readonly string[], resuming: boolean): void;
+  /** `resuming`: a state-of-the-world client said that it holds something of this type already, by the version of the last response that it took. */
+  subscribed(
+    stream: XdsStream,
+    typeUrl: string,
+    added: readonly Subscribed[],
+    removed: readonly string[],
+    resuming: string | undefined,
+  ): void;
   answered(stream: XdsStream, typeUrl: string, answer: Answer): void;
   /** The client holds the current version since before it connected: nothing had to be sent. */
   settled(stream: XdsStream, typeUrl: string, item: Item): void;

@@ -8,8 +8,8 @@ import { decodeNode, type NodeMessage } from "./node.ts";
 export interface DiscoveryMessage {
   readonly typeUrl: string;
   readonly node: NodeMessage | undefined;
-  /** True when a state-of-the-world client says that it holds something of this type. */
-  readonly resuming: boolean;
+  /** Set when a state-of-the-world client says that it holds something of this type: the version of the last response that it took. */
+  readonly resuming: string | undefined;
   /** The rest, for the subscription of its type. */
   readonly request: Request;
 }
@@ -44,7 +44,7 @@ function decodeSotw(reader: BinaryReader, node: NodeMessage | undefined): Discov
   return {
     typeUrl: message.typeUrl ?? "",
     node,
-    resuming: (message.versionInfo ?? "") !== "",
+    resuming: message.versionInfo || undefined,
     request: {
       variant: "sotw",
       names: message.resourceNames ?? [],
@@ -62,7 +62,7 @@ function decodeDelta(reader: BinaryReader, node: NodeMessage | undefined): Disco
   return {
     typeUrl: message.typeUrl ?? "",
     node,
-    resuming: false,
+    resuming: undefined,
     request: {
       variant: "delta",
       subscribe: message.resourceNamesSubscribe ?? [],
