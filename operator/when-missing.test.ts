@@ -98,6 +98,15 @@ test("a spec that does not parse changes nothing, and a first one demands nothin
   world.source.apply("f", wrong);
   await world.run();
   assert.equal(has(world, "web-1"), "503");
+  for (let i = 0; i < 2; i++) {
+    await world.restart();
+    await world.run();
+  }
+  assert.match(programmed(world), /^False Missing/);
+  assert.equal(has(world, "web-1"), "503", "what the spec before said is not known any more: the proxy keeps what it has");
+  world.source.remove("f");
+  await world.run();
+  assert.equal(has(world, "web-1"), "nothing");
 });
 
 test("before its wave a proxy is as before the filter, and in it 503 until it took the filter", async () => {

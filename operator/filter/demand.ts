@@ -22,6 +22,20 @@ export function demandOf(record: Pick<FilterRecord, "filter" | "isAwaited" | "ob
   return settings !== undefined && isClosed ? { settings, fromTheStart: false } : undefined;
 }
 
+/**
+ * True where nothing but the last status tells that it must be there: a spec that parsed made it so, this run's does not parse, and no revision is kept.
+ */
+export function isForgotten({ filter, isAwaited, revisions }: Pick<FilterRecord, "filter" | "isAwaited" | "revisions">): boolean {
+  return filter === undefined && isAwaited && revisions.length === 0;
+}
+
+/** The slot that a spec names, whether it parses or not; `undefined`: none. */
+export function slotOf({ filter, object }: Pick<FilterRecord, "filter" | "object">): string | undefined {
+  if (filter !== undefined) return filter.settings.slot;
+  const { slot }: { readonly slot?: unknown } = object.spec ?? {};
+  return typeof slot === "string" ? slot : undefined;
+}
+
 function demandOfSpec({ settings, rollout }: Filter): Demand {
   return { settings, fromTheStart: (rollout.steps[0]?.percent ?? 100) >= 100 };
 }

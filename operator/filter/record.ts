@@ -7,7 +7,7 @@ import type { Failure } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements } from "../../model/verdict.ts";
 import { idle, type RolloutState } from "../rollout/state.ts";
-import { type Demand, demandOf, MISSING } from "./demand.ts";
+import { type Demand, demandOf, isForgotten, MISSING, slotOf } from "./demand.ts";
 import type { Facts, Proposal, Resolution, Trouble } from "./facts.ts";
 import { uidOf } from "./object.ts";
 import type { KnownRejection } from "./rejection.ts";
@@ -109,12 +109,13 @@ export class FilterRecord implements Readonly<Facts> {
 
   /** True while it is not known which proxies it is for, or which revision an earlier run served. */
   get isHeld(): boolean {
-    return !this.isAimed || (!this.recalled && this.object.status?.stableRevision !== undefined);
+    const isUnread = !this.recalled && this.object.status?.stableRevision !== undefined;
+    return !this.isAimed || isUnread || isForgotten(this);
   }
 
-  /** The slot of the spec in force. */
+  /** The slot of the spec in force; where none is, of the present one. */
   get slot(): string | undefined {
-    return this.filter?.settings.slot;
+    return slotOf(this);
   }
 
   get demand(): Demand | undefined {

@@ -58,6 +58,11 @@ const ROWS: readonly Row[] = [
     rollout: { phase: "Progressing", target: 2, stable: 1, threshold: EVERYONE },
     ...{ rejects: 2, open: "1", closed: "1" },
   },
+  {
+    what: "the next one is going out, and the one before rejected by this proxy",
+    rollout: { phase: "Progressing", target: 2, stable: 1 },
+    ...{ rejects: 1, open: "1", closed: "yields" },
+  },
   { what: "the next one, outside the wave", rollout: { phase: "Progressing", target: 2, stable: 1 }, open: "1", closed: "1" },
   { what: "the next one rolled back", rollout: { phase: "RolledBack", target: 2, stable: 1 }, rejects: 2, open: "1", closed: "1" },
 ];

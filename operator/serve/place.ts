@@ -51,7 +51,7 @@ export function placeOf(proxyKey: string, filter: ServedFilter, line: WaveLine, 
     return placeholder(filter.key, demand.settings, isHeld || rollout.phase === "Idle" ? "yields" : "replaces");
   }
   const entry = filter.deliverable.get(revision.number);
-  const isRefused = rollout.phase !== "Progressing" && overrides.withholds(proxyKey, id, revision.hash);
+  const isRefused = overrides.withholds(proxyKey, id, revision.hash);
   if (entry === undefined || isRefused) return placeholder(filter.key, revision.settings, "yields");
   return { ...entry, mustBeThere: true };
 }

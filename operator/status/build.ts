@@ -2,6 +2,7 @@ import type { Clock } from "../../model/clock.ts";
 import type { RolloutPolicy } from "../../model/filter.ts";
 import type { WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import { wishesOf } from "../filter/annotations.ts";
+import { isForgotten } from "../filter/demand.ts";
 import { type FilterRecord, revisionOf } from "../filter/record.ts";
 import type { Counts } from "../fleet/counts.ts";
 import type { Observer } from "../fleet/observe.ts";
@@ -49,7 +50,7 @@ export function buildStatus(record: FilterRecord, rollout: RolloutState, deps: S
     served: revisionOf(record, isInForce(rollout) ? rollout.target : rollout.stable),
     hung: seen.hung,
     standIns: seen.standIns,
-    isDemanded: record.demand !== undefined && (record.demand.fromTheStart || rollout.phase !== "Idle"),
+    isDemanded: isForgotten(record) || (record.demand !== undefined && (record.demand.fromTheStart || rollout.phase !== "Idle")),
     counts: withMissing(seen.counts, deps.settling.missing(record, seen)),
     isHeard: deps.settling.isHeard(record, seen),
     paused: wishesOf(object).paused || pausedStep,
