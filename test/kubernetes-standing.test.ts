@@ -195,6 +195,24 @@ test("a right that Weir lacks is named in the API server's words, and nothing is
   await becomes("unrecorded", GOOD, /Ready/);
 });
 
+test("where Weir may not write the status, an Event says so", async () => {
+  const role = JSON.parse(await kube(["get", "clusterrole", "weir", "-o", "json"])) as {
+    rules: { resources: string[]; verbs: string[] }[];
+  };
+  const rules = role.rules.filter(({ resources }) => !resources.includes("wasmfilters/status"));
+  assert.equal(rules.length, role.rules.length - 1);
+  await kube(["replace", "-f", "-"], JSON.stringify({ ...role, rules }));
+  await kube(["apply", "-f", "-"], manifest("untold", good));
+  await eventually("the Event", async () => {
+    const events = await kube(["get", "events", "--field-selector", "involvedObject.name=untold,reason=StatusNotWritten", "-o", "json"]);
+    const [event] = (JSON.parse(events) as { items: { message: string }[] }).items;
+    return /User "operator" cannot update resource "wasmfilters\/status"/.test(event?.message ?? "");
+  });
+  assert.deepEqual(await standing("untold"), BUSY);
+  await kube(["apply", "-f", "docs/rbac.yaml"]);
+  await becomes("untold", GOOD, /Ready/);
+});
+
 test("a namespace that is being deleted is named as the cause", async () => {
   await kube(["create", "namespace", "dying"]);
   const dying = (module: Uint8Array | undefined) => manifest("late", module).replace('"namespace":"default"', '"namespace":"dying"');

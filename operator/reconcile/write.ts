@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { clip, oneLine } from "../../base/text.ts";
 import type { Requeue } from "../../base/work-queue.ts";
 import type { WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import type { Log } from "../../model/log.ts";
@@ -16,7 +17,7 @@ export interface WriteDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly status: (record: FilterRecord, rollout: RolloutState) => WasmFilterStatus;
-  readonly emit: (record: FilterRecord, event: FilterEvent, revision: Revision) => void;
+  readonly emit: (record: FilterRecord, event: FilterEvent, revision?: Revision) => void;
   /** False for a record that another has taken the place of. */
   readonly isCurrent: (record: FilterRecord) => boolean;
   /** The new revision could not be recorded. */
@@ -31,6 +32,8 @@ export interface WriteDeps {
  */
 export function createWrite(deps: WriteDeps): (record: FilterRecord) => Promise<Requeue> {
   const { source, log, isCurrent } = deps;
+  /** Why a status could not be written, as it was told last. */
+  const told = new WeakMap<FilterRecord, string>();
 
   async function writeStatus(record: FilterRecord): Promise<boolean> {
     const { proposal } = record;
@@ -42,6 +45,15 @@ export function createWrite(deps: WriteDeps): (record: FilterRecord) => Promise<
         if (!isCurrent(record)) return true;
         deps.metrics.retried("status");
         log.warn("the status could not be written", { filter: record.id, reason, message });
+        // What no retry mends can be told in no status, but in an Event.
+        if (!written.error.retryable && reason !== "ObjectGone" && told.get(record) !== message) {
+          told.set(record, message);
+          deps.emit(record, {
+            type: "Warning",
+            reason: "StatusNotWritten",
+            message: `the status could not be written: ${wordsOf(message)}`,
+          });
+        }
         return false;
       }
       record.reported(status);
@@ -144,6 +156,13 @@ function oldestSurplus(record: FilterRecord): Revision | undefined {
   const used = [rollout.target, rollout.stable, candidate?.number, proposal?.state.target, proposal?.state.stable];
   const inUse = new Set(used.filter((number) => number !== undefined));
   return revisionOf(record, surplus(revisions, filter.revisionHistoryLimit, inUse)[0]);
+}
+
+/** Characters of what a source says that an Event passes on. */
+const LONGEST_WORDS = 500;
+
+function wordsOf(message: string): string {
+  return clip(oneLine(message), LONGEST_WORDS);
 }
 
 /** Causes that somebody has to see to keep their name. */

@@ -1,4 +1,5 @@
 import type { KubeConfig, ResponseContext } from "@kubernetes/client-node";
+import { clip, oneLine } from "../../../base/text.ts";
 import { parseExactJson, printExactJson } from "../../../model/exact-json.ts";
 import type { ApiFailure, ApiRequest, Fields, KubeApi, WatchEvent } from "../../../model/kube.ts";
 import { ok } from "../../../model/result.ts";
@@ -18,6 +19,9 @@ const MAX_LINE = 16 * 1024 * 1024;
 
 /** Bytes of an answer, unless a request says less. */
 const MAX_ANSWER = 64 * 1024 * 1024;
+
+/** Characters of an answer that is no JSON that are passed on. */
+const LONGEST_WORDS = 200;
 
 /** Reason of the failure where an answer has more bytes than it may. */
 export const TOO_LARGE = "AnswerTooLarge";
@@ -73,7 +77,7 @@ export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 
         const text = await textOf(response, request.maxBytes ?? MAX_ANSWER);
         if (text === undefined) return tooLarge(server, request.maxBytes ?? MAX_ANSWER);
         const body = parse(text);
-        return response.httpStatusCode < 300 && body !== undefined ? ok(body) : refused(response.httpStatusCode, body);
+        return response.httpStatusCode < 300 && body !== undefined ? ok(body) : refused(response.httpStatusCode, body, text);
       } catch (error) {
         if (cause(error) !== NOT_SENT) authorize.renew();
         return timeout.aborted ? unreachable(server, `no answer within ${timeoutMs / 1_000} s`) : unreachable(server, cause(error));
@@ -87,7 +91,10 @@ export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 
           request,
           request.signal === undefined ? idle.signal : AbortSignal.any([idle.signal, request.signal]),
         );
-        if (response.httpStatusCode !== 200) return refused(response.httpStatusCode, parse(await response.body.text()));
+        if (response.httpStatusCode !== 200) {
+          const text = await response.body.text();
+          return refused(response.httpStatusCode, parse(text), text);
+        }
         for await (const line of lines(response, () => timer.refresh())) {
           const event = parse(line);
           if (event === undefined || !isFields(event.object)) continue;
@@ -159,10 +166,14 @@ function read(text: string): unknown {
   }
 }
 
-/** https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/ */
-function refused(status: number, body: Fields | undefined): { readonly ok: false; readonly error: ApiFailure } {
+/**
+ * What the API server says, or whatever answered in its place (a proxy, a load balancer): that has no Status, but words.
+ * https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
+ */
+function refused(status: number, body: Fields | undefined, text = ""): { readonly ok: false; readonly error: ApiFailure } {
   const reason = typeof body?.reason === "string" && /^[A-Z][A-Za-z]+$/.test(body.reason) ? body.reason : `Http${status}`;
-  const message = typeof body?.message === "string" && body.message !== "" ? body.message : `the API server answered ${status}`;
+  const words = body === undefined && text !== "" ? `: ${clip(oneLine(text), LONGEST_WORDS)}` : "";
+  const message = typeof body?.message === "string" && body.message !== "" ? body.message : `the API server answered ${status}${words}`;
   return { ok: false, error: { status, reason, message, retryable: status === 429 || status >= 500 || status === 409 } };
 }
 

@@ -1,5 +1,6 @@
 import { inBackground } from "../../../base/boundary.ts";
 import { shared } from "../../../base/shared.ts";
+import { clip, oneLine } from "../../../base/text.ts";
 import type { Clock } from "../../../model/clock.ts";
 import type { ApiFailure, KubeApi, KubeObject, Reflector } from "../../../model/kube.ts";
 import type { Log } from "../../../model/log.ts";
@@ -143,6 +144,9 @@ class WatchedReferences implements References {
   }
 }
 
+/** Characters of what the API server says that are passed on. */
+const LONGEST_WORDS = 1_000;
+
 function pathOf(kind: ReferenceKind, namespace: string): string {
   return `/api/v1/namespaces/${encodeURIComponent(namespace)}/${KINDS[kind].plural}`;
 }
@@ -161,8 +165,9 @@ function resultOf(
   const what = `${word} ${namespace}/${name}`;
   if (found !== undefined) return ok(found);
   if (listed) return fail(missing, `${what} does not exist; create it`);
-  if (trouble?.status === 403) return fail(forbidden, `${what} may not be read: ${trouble.message}`);
-  return failForNow("ApiServerUnreachable", `${what} is not known yet: ${trouble?.message ?? "no answer from the API server"}`);
+  const words = clip(oneLine(trouble?.message ?? "no answer from the API server"), LONGEST_WORDS);
+  if (trouble?.status === 403) return fail(forbidden, `${what} may not be read: ${words}; grant Weir its ClusterRole (docs/rbac.yaml)`);
+  return failForNow(trouble?.reason ?? "ApiServerUnreachable", `${what} is not known yet: ${words}`);
 }
 
 /** Waits for `work`, at most `ms`. */
