@@ -3,13 +3,16 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Chain } from "../../model/delivery.ts";
 import type { WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
+import { live } from "../testing/live.ts";
 import { createWorld, positionOf, specOf, type World } from "../testing/world.ts";
 
-/** Two filters in one slot, each with a tag that moves. */
+/** Two filters in one slot, each with a tag that moves: `f` goes by steps, `g` to everyone at once. */
 const FILTERS = ["f", "g"] as const;
 type Name = (typeof FILTERS)[number];
 const imageOf = (name: Name) => `registry.example/filters/${name}:1`;
 const ROLLOUT = { steps: [{ percent: 25, hold: "20s" }, { percent: 50, hold: "20s" }, { percent: 100 }], progressDeadline: "90s" };
+const POLICY = { f: ROLLOUT, g: { progressDeadline: ROLLOUT.progressDeadline } };
+const STEPS = { f: ROLLOUT.steps, g: [{ percent: 100 }] };
 const PROXIES = 8;
 
 type OfProxy = "connect" | "disconnect" | "renew" | "answer";
@@ -73,7 +76,7 @@ interface Run {
 
 function apply({ world, wanted }: Run, filter: Name): void {
   const { pin, config, suspend, annotations } = wanted[filter];
-  const spec = { pullPolicy: "Always", interval: "5s", rollout: ROLLOUT, config: { config }, suspend } as const;
+  const spec = { pullPolicy: "Always", interval: "5s", rollout: POLICY[filter], config: { config }, suspend } as const;
   world.source.apply(filter, specOf(imageOf(filter), { ...spec, ...(pin === undefined ? {} : { digest: pin }) }), { annotations });
 }
 
@@ -123,8 +126,10 @@ function checkStable(run: Run): void {
  * The rules of a status that is written. A new wave takes in no more of the living proxies than its step says (one at least), whatever came before it;
  * the present wave keeps its end and its start, over restarts too.
  */
-function checkStatus({ told, connected, world }: Run, filter: Name, status: WasmFilterStatus): void {
+function checkStatus(run: Run, filter: Name, status: WasmFilterStatus): void {
+  const { told, connected, world } = run;
   const before = told.get(filter)?.rollout;
+  checkWatch(run, filter, status);
   const { rollout, revision = 0 } = status;
   const again = before?.startTime === rollout?.startTime && told.get(filter)?.revision === revision;
   if (told.get(filter)?.stableRevision !== undefined) assert.ok(status.stableRevision !== undefined, `${filter} lost its stable revision`);
@@ -138,13 +143,44 @@ function checkStatus({ told, connected, world }: Run, filter: Name, status: Wasm
   }
   if (isProven(known, revision)) return;
   assert.ok(step === 1 || (again && step === (before?.step ?? 0) + 1), `${filter}: from wave ${before?.step} to wave ${step}`);
-  const { percent } = ROLLOUT.steps[step - 1] ?? { percent: 0 };
+  const { percent } = STEPS[filter][step - 1] ?? { percent: 0 };
   // Whoever comes back later from a restart could not be counted: nobody knew of a proxy that came just before it.
   const ids = [...connected].filter((id) => world.fleet.proxy(id)?.connected);
   const inside = ids.filter((id) => positionOf(`default/${filter}`, id) < threshold).length;
   const allowed = Math.max(1, Math.floor((ids.length * percent) / 100));
   if (ids.length > 0 && threshold !== before?.threshold)
     assert.ok(inside <= allowed, `${filter}: ${inside} of ${ids.length} in a wave of ${percent}%`);
+}
+
+/**
+ * The rules of a target without steps. What it is held against stays while it is watched. It is stable when it was seen in force, where there was anybody to
+ * run it.
+ */
+function checkWatch({ told, connected }: Run, filter: Name, status: WasmFilterStatus): void {
+  const known = told.get(filter);
+  const watch = known?.rollout?.watch;
+  if (watch?.requests !== undefined && status.rollout?.startTime === known?.rollout?.startTime && status.rollout?.watch !== undefined)
+    assert.deepEqual(status.rollout.watch, watch, `${filter}: what its target is held against changed`);
+  if (filter === "f" || known === undefined || status.stableRevision === known.stableRevision || connected.size === 0) return;
+  if (isProven(known, status.stableRevision ?? 0) || known.stableRevision === undefined) return;
+  assert.ok(known.rollout?.watch !== undefined && known.rollout.holdTime !== undefined, `${filter}: stable and never seen in force`);
+}
+
+/** Whatever came before: a revision that answers 500 to all is taken back. */
+async function endWithFault(run: Run): Promise<void> {
+  const { world } = run;
+  if (run.connected.size === 0) onProxy(run, "connect", "p0");
+  run.wanted.g = { ...run.wanted.g, pin: undefined };
+  wantAnew(run, "g");
+  apply(run, "g");
+  await live(world, 60);
+  wantAnew(run, "g");
+  const good = world.source.statusOf("g")?.stableRevision;
+  const digest = world.registry.push(imageOf("g"), "answers 500");
+  await live(world, 20, (id) => ({ errors: world.fleet.running(id).some((entry) => entry.digest === digest) ? 20 : 0 }));
+  const status = world.source.statusOf("g");
+  assert.equal(status?.history?.find((item) => item.digest === digest)?.result, "RolledBack");
+  assert.equal(status?.stableRevision, good);
 }
 
 /** A proxy that is another process now holds nothing and may be given everything again. */
@@ -271,6 +307,7 @@ async function end(run: Run): Promise<void> {
       assert.equal(running?.digest, status?.digest, `${id} does not run the stable digest of ${filter}`);
     }
   }
+  await endWithFault(run);
   await world.operator.stop();
 }
 
