@@ -1,6 +1,7 @@
 /** Watching WasmFilters, deciding what every proxy gets, and saying in the status what it really runs. */
 
-export { type FilterRecord, rejectsTarget, revisionOf } from "./filter/record.ts";
+export { rejectsTarget } from "./filter/goal.ts";
+export { type FilterRecord, revisionOf } from "./filter/record.ts";
 export { createOperator, type Operator } from "./operator.ts";
 export type { OperatorOptions } from "./options.ts";
 export { parseFilter, problemsOf } from "./parse/filter.ts";

@@ -208,6 +208,7 @@ class QueueingOperator implements Operator {
       },
       acquire: createAcquire({
         ...{ source, registry, parseKeychain, identity, resolver, clock, random, metrics, isCurrent },
+        emit: this.events.emit,
         resolved: (record, value) => this.resolved(record, value),
         stopped: (record, stage, error) => this.stopped(record, stage, error),
         provided: (record) => this.assignments.mark(this.index.proxiesOf(record.id)),

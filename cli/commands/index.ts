@@ -17,6 +17,7 @@ import { prover } from "./prover.ts";
 import { proxies } from "./proxies.ts";
 import { pull } from "./pull.ts";
 import { push } from "./push.ts";
+import { refresh } from "./refresh.ts";
 import { rollback } from "./rollback.ts";
 import { rollout } from "./rollout.ts";
 import { serve } from "./serve.ts";
@@ -27,7 +28,7 @@ import { version } from "./version.ts";
 export const SECTIONS: readonly Section[] = [
   { title: "Server and proxies", commands: [serve, check, identityIssue, bootstrap, inject] },
   { title: "Filters, for their authors", commands: [verify, inspect, push, pull, list] },
-  { title: "Fleet", commands: [apply, plan, get, describe, proxies, history, diff, rollback, ...rollout, remove] },
+  { title: "Fleet", commands: [apply, plan, get, describe, proxies, history, diff, rollback, refresh, ...rollout, remove] },
   { title: "This program", commands: [completion, version] },
   { title: "What other programs run", commands: [prover], isHidden: true },
 ];

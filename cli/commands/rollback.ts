@@ -17,7 +17,8 @@ export const rollback = defineCommand({
   about: `Sets spec.digest, which wins over the image's tag: the filter stays there whatever the tag does. This needs no registry: the modules of kept revisions
     are in the server's store. Without --to it goes to the last revision before the current one that succeeded.
 
-    Only the digest goes back; configuration and policy stay as the spec has them. --unpin removes the pin.`,
+    Only the digest goes back; configuration and policy stay as the spec has them. --unpin removes the pin: the image then has the digest that Weir found last at
+    its tag (weir refresh looks again).`,
   args: filterArgument,
   flags: {
     to: {

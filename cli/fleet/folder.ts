@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { ROLLOUT_ABORT, ROLLOUT_PAUSED, ROLLOUT_PROMOTE } from "../../model/annotations.ts";
+import { REFRESH, ROLLOUT_ABORT, ROLLOUT_PAUSED, ROLLOUT_PROMOTE } from "../../model/annotations.ts";
 import { printExactJson } from "../../model/exact-json.ts";
 import { type FilterKey, filterId } from "../../model/filter.ts";
 import { API_VERSION, KIND, type ObjectMeta, type WasmFilter } from "../../model/gen/wasmfilter.ts";
@@ -159,7 +159,7 @@ const PIN = ["spec", "digest"] as const;
 
 /** What commands set stays if the manifest does not mention it, as in a cluster. */
 function keep(text: string, { spec, metadata }: WasmFilter): { readonly text: string; readonly pin: string | undefined } {
-  const commands = [ROLLOUT_PAUSED, ROLLOUT_PROMOTE, ROLLOUT_ABORT].map((name) => ({
+  const commands = [REFRESH, ROLLOUT_PAUSED, ROLLOUT_PROMOTE, ROLLOUT_ABORT].map((name) => ({
     path: ["metadata", "annotations", name],
     value: metadata.annotations?.[name],
   }));

@@ -59,11 +59,15 @@ export interface WasmFilterSpec {
    */
   readonly digest?: string;
   /**
-   * IfNotPresent resolves the tag once for each change of the spec. Always resolves it again every interval and rolls out what it then
-   * points to. Default: "IfNotPresent".
+   * IfNotPresent looks at the tag once: the reference keeps its digest until image changes or someone asks (weir refresh, or a new value of
+   * the annotation weir.dev/refresh). Always looks at it again every interval and rolls out what it then points to. Default:
+   * "IfNotPresent".
    */
   readonly pullPolicy?: "IfNotPresent" | "Always";
-  /** How often the tag is resolved again when pullPolicy is Always, as a duration such as 60s or 1h30m. At least 1s. Default: "60s". */
+  /**
+   * How often the tag is looked at again when pullPolicy is Always, and the longest time after which what is missing is looked for again. A
+   * duration such as 60s or 1h30m, at least 1s. Default: "60s".
+   */
   readonly interval?: string;
   /** Secrets of type kubernetes.io/dockerconfigjson in the filter's namespace, with the credentials of the registry. */
   readonly pullSecrets?: readonly WasmFilterSpecPullSecret[];
@@ -341,6 +345,8 @@ export interface WasmFilterStatus {
   readonly revision?: number;
   /** Number of the last revision that every selected proxy acknowledged. */
   readonly stableRevision?: number;
+  /** The last look at the tag. Absent while the digest is from a look of a version that did not note it. */
+  readonly resolved?: WasmFilterStatusResolved;
   /** Short texts for kubectl get. */
   readonly summary?: WasmFilterStatusSummary;
   /** How many proxies there are, by what they do with the revision. */
@@ -357,6 +363,16 @@ export interface WasmFilterStatus {
    * True, Reconciling is there if waiting may help, else Stalled. Reconciling is there too while a revision in force is watched.
    */
   readonly conditions?: readonly WasmFilterStatusCondition[];
+}
+
+/** The last look at the tag. Absent while the digest is from a look of a version that did not note it. */
+export interface WasmFilterStatusResolved {
+  /** The reference that was looked at. */
+  readonly image?: string;
+  /** The manifest digest that it stood for. With pullPolicy IfNotPresent the reference keeps it while image is the same. */
+  readonly digest?: string;
+  /** The last value of the annotation weir.dev/refresh that was obeyed, or its SHA-256 where it is longer than 128 characters. */
+  readonly refresh?: string;
 }
 
 /** Short texts for kubectl get. */

@@ -5,6 +5,7 @@ import type { Revision } from "../../model/revision.ts";
 import type { Measurements } from "../../model/verdict.ts";
 import type { RolloutState } from "../rollout/state.ts";
 import type { FilterEvent } from "../source/source.ts";
+import type { LastLook } from "./look.ts";
 import type { KnownRejection } from "./rejection.ts";
 import type { Stage } from "./steps.ts";
 
@@ -66,6 +67,9 @@ export interface Facts {
   resolveAt: number | undefined;
   /** When that was decided. A clock that shows less was set back since. */
   resolveSetAt: number;
+  lastLook: LastLook;
+  /** The value of `weir.dev/refresh` whose look is due; `undefined`: nobody asks. */
+  ask: string | undefined;
   /** Work on the filter that threw when it was tried last, which only a bug does. */
   trouble: Trouble | undefined;
   measurements: Measurements | undefined;

@@ -9,6 +9,7 @@ import type { Measurements } from "../../model/verdict.ts";
 import { idle, type RolloutState } from "../rollout/state.ts";
 import { type Demand, demandOf, isForgotten, MISSING, slotOf } from "./demand.ts";
 import type { Facts, Proposal, Resolution, Trouble } from "./facts.ts";
+import { type LastLook, type Look, lastLookFrom } from "./look.ts";
 import { uidOf } from "./object.ts";
 import type { KnownRejection } from "./rejection.ts";
 import { formerHash, type RevisionIdentity } from "./revision-identity.ts";
@@ -38,6 +39,8 @@ export class FilterRecord implements Readonly<Facts> {
   declare readonly resolution: Resolution;
   declare readonly resolveAt: number | undefined;
   declare readonly resolveSetAt: number;
+  declare readonly lastLook: LastLook;
+  declare readonly ask: string | undefined;
   declare readonly trouble: Trouble | undefined;
   declare readonly measurements: Measurements | undefined;
   declare readonly candidate: Revision | undefined;
@@ -67,6 +70,8 @@ export class FilterRecord implements Readonly<Facts> {
       resolution: { state: "pending" },
       resolveAt: undefined,
       resolveSetAt: 0,
+      lastLook: lastLookFrom(object.status),
+      ask: undefined,
       trouble: undefined,
       measurements: undefined,
       candidate: undefined,
@@ -145,6 +150,18 @@ export class FilterRecord implements Readonly<Facts> {
   /** Resolving is due at this time; `undefined`: nothing to look for. */
   resolveNext(at: number | undefined, now: number): void {
     this.become({ resolveAt: at, resolveSetAt: now });
+  }
+
+  /** Somebody asks for a look at the tag, or no longer. */
+  askFor(ask: string | undefined): void {
+    this.become({ ask });
+  }
+
+  /** The spec was resolved. `look`: what was found where the tag was looked at; `ask`: who asked for that. */
+  looked(look: Look | undefined, ask: string | undefined): void {
+    if (look === undefined && ask === undefined) return;
+    this.become({ lastLook: { ...this.lastLook, ...look, ...(ask === undefined ? {} : { refresh: ask }) } });
+    if (this.ask === ask) this.become({ ask: undefined });
   }
 
   /** The present spec stopped at this stage. Where it does not parse, the last one that did stays in force, and nothing is looked for. */
@@ -285,16 +302,4 @@ export class FilterRecord implements Readonly<Facts> {
 
 export function revisionOf(record: Pick<FilterRecord, "revisions">, number: number | undefined): Revision | undefined {
   return number === undefined ? undefined : record.revisions.find((revision) => revision.number === number);
-}
-
-/** The revision that proxies are meant to end up with: the target, unless it failed. */
-export function goalOf(record: Pick<FilterRecord, "revisions" | "rollout">): Revision | undefined {
-  const { phase, target, stable } = record.rollout;
-  return revisionOf(record, phase === "RolledBack" || phase === "Rejected" ? stable : target);
-}
-
-/** True when the proxy rejected the very content that is the target now. */
-export function rejectsTarget(record: Pick<FilterRecord, "rejections" | "revisions" | "rollout">, proxy: string): boolean {
-  const hash = record.rejections.get(proxy)?.hash;
-  return hash !== undefined && hash === revisionOf(record, record.rollout.target)?.hash;
 }

@@ -1,7 +1,8 @@
 import type { Clock } from "../../model/clock.ts";
 import type { FleetView, ProxyNode } from "../../model/delivery.ts";
 import type { Revision } from "../../model/revision.ts";
-import { type FilterRecord, goalOf, rejectsTarget, revisionOf } from "../filter/record.ts";
+import { goalOf, rejectsTarget } from "../filter/goal.ts";
+import { type FilterRecord, revisionOf } from "../filter/record.ts";
 import type { WaveLine, WaveOrder } from "../rollout/wave.ts";
 import { type Counts, runningOf, stateOf } from "./counts.ts";
 import type { FleetIndex } from "./index.ts";

@@ -3,12 +3,14 @@ import type { Requeue } from "../../base/work-queue.ts";
 import type { Clock } from "../../model/clock.ts";
 import { type Metrics, outcomeOf } from "../../model/metrics.ts";
 import type { Failure } from "../../model/result.ts";
-import type { FilterRecord } from "../filter/record.ts";
+import { type FilterRecord, revisionOf } from "../filter/record.ts";
 import type { Stage } from "../filter/steps.ts";
 import { createLooks, type Looks } from "../resolve/looks.ts";
 import type { Resolved } from "../resolve/resolve.ts";
 import type { Resolver } from "../resolve/resolver.ts";
 import { type ProvideDeps, provide, undelivered } from "../serve/deliverable.ts";
+import type { FilterEvent } from "../source/source.ts";
+import { refreshed } from "./refresh.ts";
 
 export interface AcquireDeps extends ProvideDeps {
   readonly resolver: Resolver;
@@ -19,6 +21,7 @@ export interface AcquireDeps extends ProvideDeps {
   /** False for a record that another has taken the place of. */
   readonly isCurrent: (record: FilterRecord) => boolean;
   readonly resolved: (record: FilterRecord, resolved: Resolved) => void;
+  readonly emit: (record: FilterRecord, event: FilterEvent) => void;
   /** The record's spec stopped at a stage. */
   readonly stopped: (record: FilterRecord, stage: Stage, error: Failure) => void;
   /** Another revision of the record can be served. */
@@ -88,6 +91,7 @@ class BackingOffAcquire implements Acquire {
   private async resolve(record: FilterRecord): Promise<void> {
     const { clock, metrics, resolver, isCurrent } = this.deps;
     const { filter, resolveAt, resolveSetAt } = record;
+    const ask = filter?.suspend ? undefined : record.ask;
     if (filter === undefined || resolveAt === undefined || this.due(resolveAt, resolveSetAt) > clock.now()) return;
     const from = clock.now();
     const later = this.looks.putOff(filter, resolveAt, from);
@@ -97,13 +101,20 @@ class BackingOffAcquire implements Acquire {
     const outcome = await resolver.run(record);
     end(outcome === undefined || filter.suspend ? "retry" : outcomeOf(outcome));
     if (outcome === undefined || !isCurrent(record) || record.filter !== filter) return;
-    if (outcome.ok) this.deps.resolved(record, outcome.value);
+    if (outcome.ok) this.took(record, outcome.value, ask);
     else if (filter.suspend) record.holdBack();
     else this.deps.stopped(record, outcome.stage, outcome.error);
     const until = clock.now();
     const isHeldOver = record.resolution.state === "failed" && record.resolution.heldOver;
     const isOver = filter.suspend && (outcome.ok || !outcome.error.retryable);
     record.resolveNext(isOver ? undefined : this.looks.next(filter, { outcome, from, until, isHeldOver }), until);
+  }
+
+  /** `ask`: the value of `weir.dev/refresh` that had its look. */
+  private took(record: FilterRecord, resolved: Resolved, ask: string | undefined): void {
+    if (ask !== undefined) this.deps.emit(record, refreshed(resolved.look, revisionOf(record, record.rollout.target)?.digest));
+    record.looked(resolved.look, ask);
+    this.deps.resolved(record, resolved);
   }
 
   private async fetchLost(record: FilterRecord): Promise<void> {

@@ -15,6 +15,7 @@ import { isFields } from "../parse/defaults.ts";
 import { parseFilter } from "../parse/filter.ts";
 import { parseUnlessSetAside, SET_ASIDE_AFTER } from "../parse/set-aside.ts";
 import { undelivered } from "../serve/deliverable.ts";
+import { noteAsk } from "./refresh.ts";
 import type { RollOut } from "./roll-out.ts";
 import { Turn } from "./turn.ts";
 
@@ -81,6 +82,7 @@ export function createReconcile(deps: ReconcileDeps): (id: string) => Requeue {
       if (!record.recalled) tasks.recall(record);
     },
     acquire: (turn) => {
+      noteAsk(turn, tasks);
       const dueAt = tasks.acquireDueAt(turn.record);
       if (dueAt === undefined || dueAt > turn.now) turn.wake(dueAt);
       else tasks.acquire(turn.record);

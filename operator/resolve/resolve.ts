@@ -5,13 +5,14 @@ import { proofId } from "../../model/proof.ts";
 import { type Failure, ok } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements, Preflight } from "../../model/verdict.ts";
+import type { Look } from "../filter/look.ts";
 import type { RevisionIdentity } from "../filter/revision-identity.ts";
 import { findRevision, type RevisionContent } from "../filter/revisions.ts";
 import type { Stage } from "../filter/steps.ts";
 import type { Source } from "../source/source.ts";
 import { configure } from "./configure.ts";
 import { about } from "./failure.ts";
-import { type ModuleDeps, resolveModule } from "./module.ts";
+import { type Asking, type ModuleDeps, resolveModule } from "./module.ts";
 import { verify } from "./verify.ts";
 
 /** What resolving reads from the world. */
@@ -26,7 +27,12 @@ export interface Resolved {
   readonly content: RevisionContent;
   /** `undefined` for a content that a kept revision has already: it was measured when that revision was made. */
   readonly measurements: Measurements | undefined;
+  /** Set where the tag was looked at. */
+  readonly look: Look | undefined;
 }
+
+/** Nothing was looked at before, and nobody asks. */
+const UNKNOWN: Asking = { last: {}, isAsked: false };
 
 export type Outcome =
   | { readonly ok: true; readonly value: Resolved }
@@ -41,14 +47,16 @@ export async function resolveFilter(
   revisions: readonly Revision[],
   deps: ResolveDeps,
   signal: AbortSignal,
+  asking = UNKNOWN,
 ): Promise<Outcome> {
   const config = await configure(filter, deps.source);
   if (!config.ok) return { ok: false, stage: "configure", error: config.error };
-  const module = await resolveModule(filter, revisions, deps, signal);
-  if (!module.ok) return { ok: false, stage: "resolve", error: module.error };
+  const found = await resolveModule(filter, revisions, asking, deps, signal);
+  if (!found.ok) return { ok: false, stage: "resolve", error: found.error };
   const verified = verify(filter);
   if (!verified.ok) return { ok: false, stage: "verify", error: verified.error };
-  const { digest, wasmDigest } = module.value;
+  const { module, look } = found.value;
+  const { digest, wasmDigest } = module;
   const { configuration, ...place } = config.value;
   const settings = { ...filter.settings, ...configuration };
   const content = { image: referenceOf(filter, digest), digest, wasmDigest, settings, ...place };
@@ -56,7 +64,7 @@ export async function resolveFilter(
   const id = proofId(filter.proof);
   // Proved with other settings, it is to be proved again; the revision stays the same.
   if (known !== undefined && known.proof === id)
-    return ok({ content: { ...content, capabilities: known.capabilities }, measurements: undefined });
+    return ok({ content: { ...content, capabilities: known.capabilities }, measurements: undefined, look });
   const code = await deps.registry.read(wasmDigest);
   if (code === undefined) return { ok: false, stage: "resolve", error: damaged(wasmDigest) };
   const secretConfig = place.secretConfig !== undefined;
@@ -69,7 +77,7 @@ export async function resolveFilter(
   const { imports, exports, told } = proof.value;
   const capabilities = known?.capabilities ?? settings.capabilities ?? [...imports, ...exports];
   const proved = { ...(id === undefined ? {} : { proof: id }), ...(told === undefined ? {} : { told }) };
-  return ok({ content: { ...content, capabilities, ...proved }, measurements: proof.value });
+  return ok({ content: { ...content, capabilities, ...proved }, measurements: proof.value, look });
 }
 
 function damaged(wasmDigest: Digest): Failure {

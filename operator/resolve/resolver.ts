@@ -3,6 +3,7 @@ import type { Clock } from "../../model/clock.ts";
 import type { Filter } from "../../model/filter.ts";
 import type { Failure } from "../../model/result.ts";
 import { type FilterRecord, revisionOf } from "../filter/record.ts";
+import { isInForce } from "../rollout/state.ts";
 import { type Outcome, type ResolveDeps, resolveFilter } from "./resolve.ts";
 import { resolveServed } from "./served.ts";
 
@@ -30,16 +31,18 @@ export function createResolver(deps: ResolveDeps, clock: Clock): Resolver {
   const running = new Map<Resolvable, AbortController>();
   return {
     async run(record) {
-      const { filter, revisions } = record;
+      const { filter, revisions, rollout, lastLook, ask } = record;
       if (filter === undefined) return undefined;
       const cancelled = new AbortController();
       const late = new AbortController();
       running.set(record, cancelled);
       const cancelTimer = clock.after(TIMEOUT_MS, () => late.abort());
       const signal = AbortSignal.any([cancelled.signal, late.signal]);
+      const served = revisionOf(record, isInForce(rollout) ? rollout.target : rollout.stable);
+      const asking = { last: lastLook, isAsked: ask !== undefined };
       const resolving = filter.suspend
-        ? resolveServed(filter, revisions, revisionOf(record, record.rollout.stable), deps)
-        : resolveFilter(filter, revisions, deps, signal);
+        ? resolveServed(filter, revisions, served, deps)
+        : resolveFilter(filter, revisions, deps, signal, asking);
       const outcome = await resolving.catch((error: unknown) => unexpected(error, filter));
       cancelTimer();
       if (running.get(record) === cancelled) running.delete(record);

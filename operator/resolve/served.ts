@@ -24,7 +24,7 @@ export async function resolveServed(
   const content = { image, digest, wasmDigest, capabilities, settings: { ...filter.settings, ...configuration }, ...place };
   if (!verify(filter).ok || !identity.isOf(filter.key, served, content)) return waits();
   if (!(await registry.has(wasmDigest))) return stopped(failForNow("ModuleMissing", "the module is being fetched again").error);
-  return ok({ content, measurements: undefined });
+  return ok({ content, measurements: undefined, look: undefined });
 }
 
 /** True where the reference, with what it was resolved to before, leads to this revision. */

@@ -56,7 +56,7 @@ export function buildStatus(record: FilterRecord, rollout: RolloutState, deps: S
     paused: wishesOf(object).paused || pausedStep,
     deadlineExceeded: isWaiting && now >= deadlineOf(rollout, policy, record.watchedSince ?? now),
   };
-  const input = { facts, policy, revisions, rejections: seen.rejections, now, wakeAt: record.nextStepAt };
+  const input = { facts, policy, revisions, lastLook: record.lastLook, rejections: seen.rejections, now, wakeAt: record.nextStepAt };
   return statusOf(input, record.status);
 }
 

@@ -10,6 +10,7 @@ import type {
 } from "../../model/gen/wasmfilter.ts";
 import { parseProxyKey } from "../../model/proxy-key.ts";
 import type { Revision, RevisionResult } from "../../model/revision.ts";
+import type { LastLook } from "../filter/look.ts";
 import { stepCount } from "../rollout/advance.ts";
 import { idle, isInForce, type Outcome, type Phase, type RolloutState, type Watch } from "../rollout/state.ts";
 import { conditionsOf, type Facts } from "./conditions.ts";
@@ -23,6 +24,7 @@ export interface StatusInput {
   readonly facts: Facts;
   readonly policy: RolloutPolicy;
   readonly revisions: readonly Revision[];
+  readonly lastLook: LastLook;
   /** `key`: of the proxy. */
   readonly rejections: readonly { readonly key: string; readonly message: string }[];
   /** Milliseconds since the epoch. */
@@ -44,6 +46,7 @@ export function statusOf(input: StatusInput, previous: WasmFilterStatus | undefi
     ...(served === undefined ? {} : { digest: served.digest, wasmDigest: served.wasmDigest }),
     ...(rollout.target === undefined ? {} : { revision: rollout.target }),
     ...(rollout.stable === undefined ? {} : { stableRevision: rollout.stable }),
+    ...(Object.keys(input.lastLook).length === 0 ? {} : { resolved: { ...input.lastLook } }),
     summary: { digest: shortDigest(served?.digest), proxies: `${counts.updated}/${counts.matched}`, ...loadOf(facts, previous) },
     proxies: { ...counts },
     ...(input.rejections.length === 0

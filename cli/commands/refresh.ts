@@ -1,0 +1,50 @@
+import { REFRESH } from "../../model/annotations.ts";
+import { filterId } from "../../model/filter.ts";
+import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { fail, type Result } from "../../model/result.ts";
+import { defineCommand } from "../args/command.ts";
+import { filterArgument, fleetFlags } from "../fleet/flags.ts";
+import { openFilter } from "../fleet/open.ts";
+import { printNote } from "../output.ts";
+
+export const refresh = defineCommand({
+  name: "refresh",
+  summary: "Look at a filter's tag now, whatever its pullPolicy",
+  about: `Sets the annotation weir.dev/refresh to the present time. With pullPolicy IfNotPresent a reference keeps its digest until spec.image changes; this asks
+    Weir to look at the tag now, once. Another digest is a new revision, which goes out as any other; the same digest changes nothing. A look that fails is tried
+    again, and the last revision serves meanwhile. \`weir describe NAME\` and the Event Refreshed say what came of it.
+
+    Other filters of the same image keep their digest.`,
+  args: filterArgument,
+  flags: fleetFlags,
+  examples: [
+    { does: "roll out what the tag points to now", command: "weir refresh add-header" },
+    { does: "the same without weir", command: "kubectl annotate wf add-header --overwrite weir.dev/refresh=$(date +%s)" },
+  ],
+  async run({ flags, args }, terminal) {
+    const opened = await openFilter(args.name, flags, terminal.env);
+    if (!opened.ok) return opened;
+    const { fleet, key, filter } = opened.value;
+    const image = tagOf(filter);
+    if (!image.ok) return image;
+    const done = await fleet.patch(key, { annotations: { [REFRESH]: new Date(terminal.now()).toISOString() } });
+    if (!done.ok) return done;
+    terminal.out(`${filterId(key)}: ${image.value} is looked at now\n`);
+    if (filter.spec.suspend) printNote("spec.suspend is true: it is looked at when that is taken away", terminal);
+    return done;
+  },
+});
+
+/** The reference, if it has a tag to look at. */
+function tagOf({ metadata, spec: { image, digest } }: WasmFilter): Result<string> {
+  if (image === undefined)
+    return fail("NoTag", `${metadata.name} has a URL and no tag: there is nothing to look at; change spec.url and spec.sha256`);
+  if (digest !== undefined) {
+    return fail(
+      "NoTag",
+      `spec.digest pins ${metadata.name}: there is nothing to look at; \`weir rollback ${metadata.name} --unpin\` follows the tag again`,
+    );
+  }
+  if (image.includes("@")) return fail("NoTag", `${image} names a digest: there is nothing to look at; change spec.image`);
+  return { ok: true, value: image };
+}

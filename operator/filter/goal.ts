@@ -1,0 +1,14 @@
+import type { Revision } from "../../model/revision.ts";
+import { type FilterRecord, revisionOf } from "./record.ts";
+
+/** The revision that proxies are meant to end up with: the target, unless it failed. */
+export function goalOf(record: Pick<FilterRecord, "revisions" | "rollout">): Revision | undefined {
+  const { phase, target, stable } = record.rollout;
+  return revisionOf(record, phase === "RolledBack" || phase === "Rejected" ? stable : target);
+}
+
+/** True when the proxy rejected the very content that is the target now. */
+export function rejectsTarget(record: Pick<FilterRecord, "rejections" | "revisions" | "rollout">, proxy: string): boolean {
+  const hash = record.rejections.get(proxy)?.hash;
+  return hash !== undefined && hash === revisionOf(record, record.rollout.target)?.hash;
+}
