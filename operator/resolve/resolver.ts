@@ -41,7 +41,7 @@ export function createResolver(deps: ResolveDeps, clock: Clock): Resolver {
       const served = revisionOf(record, isInForce(rollout) ? rollout.target : rollout.stable);
       const asking = { last: lastLook, isAsked: ask !== undefined };
       const resolving = filter.suspend
-        ? resolveServed(filter, revisions, served, deps)
+        ? resolveServed(filter, revisions, served, deps, lastLook)
         : resolveFilter(filter, revisions, deps, signal, asking);
       const outcome = await resolving.catch((error: unknown) => unexpected(error, filter));
       cancelTimer();

@@ -1,7 +1,7 @@
 import type { Filter } from "../../model/filter.ts";
 import { type Failure, fail, failForNow, ok } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
-import { rememberedDigest } from "../filter/revisions.ts";
+import { keptDigest, type LastLook } from "../filter/look.ts";
 import { configure } from "./configure.ts";
 import type { Outcome, ResolveDeps } from "./resolve.ts";
 import { verify } from "./verify.ts";
@@ -15,8 +15,9 @@ export async function resolveServed(
   revisions: readonly Revision[],
   served: Revision | undefined,
   { source, registry, identity }: Pick<ResolveDeps, "source" | "registry" | "identity">,
+  last: LastLook = {},
 ): Promise<Outcome> {
-  if (served === undefined || !leadsTo(filter, revisions, served)) return waits();
+  if (served === undefined || !leadsTo(filter, revisions, served, last)) return waits();
   const config = await configure(filter, source);
   if (!config.ok) return { ok: false, stage: "configure", error: config.error };
   const { configuration, ...place } = config.value;
@@ -28,9 +29,9 @@ export async function resolveServed(
 }
 
 /** True where the reference, with what it was resolved to before, leads to this revision. */
-function leadsTo({ source, pin }: Filter, revisions: readonly Revision[], served: Revision): boolean {
+function leadsTo({ source, pin }: Filter, revisions: readonly Revision[], served: Revision, last: LastLook): boolean {
   if (source.kind === "url") return source.sha256 === served.wasmDigest;
-  return (pin ?? rememberedDigest(revisions, source.image)) === served.digest;
+  return (pin ?? keptDigest(source.image, last, revisions)) === served.digest;
 }
 
 function waits(): Outcome {
