@@ -8,8 +8,10 @@ import type { FilterPlan, PlannedProof, PlannedRevision } from "../../model/plan
 import type { Failure } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import { wishesOf } from "../filter/annotations.ts";
+import { goalOf } from "../filter/goal.ts";
+import { openAsk } from "../filter/look.ts";
 import { uidOf } from "../filter/object.ts";
-import { type FilterRecord, goalOf } from "../filter/record.ts";
+import type { FilterRecord } from "../filter/record.ts";
 import type { RevisionIdentity } from "../filter/revision-identity.ts";
 import { findOrMake } from "../filter/revisions.ts";
 import { conditionOf, type Stage } from "../filter/steps.ts";
@@ -64,7 +66,7 @@ export async function planFilter(
     const rollout = { matched: 0, steps: 0, waves: [], waitsFor: "spec.suspend is true: changes wait" };
     return { ...base, action: actionOf(record, changes.length > 0), revision: [], rollout };
   }
-  const outcome = await crashes.during(tried, () => resolve(filter, record, deps.resolver, signal));
+  const outcome = await crashes.during(tried, () => resolve(filter, object, record, deps.resolver, signal));
   if (outcome === undefined) return refused(key, changes, record, "resolve", CUT_SHORT);
   if (!outcome.ok) return refused(key, changes, record, outcome.stage, outcome.error);
   const { content, measurements } = outcome.value;
@@ -90,9 +92,10 @@ function specOf(object: object): unknown {
   return (withDefaults(wasmFilterSchema(), object) as { readonly spec?: unknown }).spec;
 }
 
-async function resolve(filter: Filter, record: FilterRecord | undefined, resolver: Resolver, signal: AbortSignal) {
+async function resolve(filter: Filter, object: WasmFilter, record: FilterRecord | undefined, resolver: Resolver, signal: AbortSignal) {
   if (signal.aborted) return undefined;
-  const subject = { filter, revisions: record?.revisions ?? [], rollout: record?.rollout ?? idle };
+  const { revisions = [], rollout = idle, lastLook = {} } = record ?? {};
+  const subject = { filter, revisions, rollout, lastLook, ask: openAsk(object, lastLook) };
   const cancel = () => resolver.cancel(subject);
   signal.addEventListener("abort", cancel, { once: true });
   try {

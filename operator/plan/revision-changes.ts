@@ -3,7 +3,8 @@ import type { Filter } from "../../model/filter.ts";
 import { type Revision, withoutSecretText } from "../../model/revision.ts";
 import { placeOf, type RevisionChange, revisionChanges } from "../../model/revision-changes.ts";
 import { askedSettings } from "../../model/settings.ts";
-import { type FilterRecord, goalOf } from "../filter/record.ts";
+import { goalOf } from "../filter/goal.ts";
+import type { FilterRecord } from "../filter/record.ts";
 
 /** Characters of a configuration. */
 const MAX_TEXT = 400;

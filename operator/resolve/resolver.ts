@@ -17,7 +17,7 @@ const TOO_LATE: Failure = {
 };
 
 /** What is resolved: a record, or what stands for one. */
-export type Resolvable = Pick<FilterRecord, "filter" | "revisions" | "rollout">;
+export type Resolvable = Pick<FilterRecord, "filter" | "revisions" | "rollout" | "lastLook" | "ask">;
 
 /** Runs the slow steps of a reconcile, bounded in time. */
 export interface Resolver {

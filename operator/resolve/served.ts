@@ -2,6 +2,7 @@ import type { Filter } from "../../model/filter.ts";
 import { type Failure, fail, failForNow, ok } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import { keptDigest, type LastLook } from "../filter/look.ts";
+import { rememberedDigest } from "../filter/revisions.ts";
 import { configure } from "./configure.ts";
 import type { Outcome, ResolveDeps } from "./resolve.ts";
 import { verify } from "./verify.ts";
@@ -31,7 +32,7 @@ export async function resolveServed(
 /** True where the reference, with what it was resolved to before, leads to this revision. */
 function leadsTo({ source, pin }: Filter, revisions: readonly Revision[], served: Revision, last: LastLook): boolean {
   if (source.kind === "url") return source.sha256 === served.wasmDigest;
-  return (pin ?? keptDigest(source.image, last, revisions)) === served.digest;
+  return (pin ?? keptDigest(source.image, last, revisions) ?? rememberedDigest(revisions, source.image)) === served.digest;
 }
 
 function waits(): Outcome {
