@@ -80,6 +80,21 @@ test("an image holds its programs and their loader: no shell", onLinux, async ()
   }
 });
 
+test("docs/install.md names every program and library in the images, with its license", onLinux, async () => {
+  const page = await readFile(join(ROOT, "docs/install.md"), "utf8");
+  const table = page.split("\n## ").find((text) => text.startsWith("What the images hold\n")) ?? "";
+  for (const name of NAMES) {
+    const found = await readdir(images[name].root, { recursive: true, withFileTypes: true });
+    const files = found.filter(
+      (entry) => entry.isFile() && /^\/(usr\/|lib|etc\/ssl\/)/.test(entry.parentPath.slice(images[name].root.length)),
+    );
+    const named = files.filter(({ name: file }) => !/^ld-linux|^LICENSE$/.test(file));
+    assert.ok(named.length > 5, named.join());
+    for (const { name: file } of named) assert.ok(table.includes(`\`${file}\``), file);
+  }
+  assert.match(await readFile(join(images.weir.root, "usr/share/doc/node/LICENSE"), "utf8"), /^Node\.js is licensed/);
+});
+
 test("the Dockerfile says of each image what its configuration says", onLinux, async () => {
   const stages = (await readFile(join(ROOT, "Dockerfile"), "utf8")).split(/^FROM /m);
   for (const name of NAMES) {

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { glob, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { rootCertificates } from "node:tls";
@@ -6,6 +6,7 @@ import { build } from "../build.ts";
 import { ROOT } from "../tests/files.ts";
 import { installNft } from "../tools/debian.ts";
 import { envoyVersion, installEnvoy } from "../tools/envoy.ts";
+import { ToolError } from "../tools/run.ts";
 import type { Image } from "./oci.ts";
 import { librariesOf, stripped } from "./program.ts";
 import { common, type Entry, file, filesBelow } from "./tree.ts";
@@ -34,13 +35,23 @@ async function weirImage(warn: Warn): Promise<Image> {
   return {
     ...{ version, description, title: "Weir" },
     layers: [
-      { name: "Node", entries: [...common(HOME), ...libraries, file(PRLIMIT.slice(1), await readFile(PRLIMIT), 0o755), node] },
+      {
+        name: "Node",
+        entries: [...common(HOME), ...libraries, await nodeLicense(), file(PRLIMIT.slice(1), await readFile(PRLIMIT), 0o755), node],
+      },
       { name: "Weir", entries: await weirFiles() },
     ],
     entrypoint: ["/usr/local/bin/node", "--disable-warning=ExperimentalWarning", "/opt/weir/cli/main.js"],
     env: { ...MALLOC, WEIR_DATA: `/${HOME}/data` },
     workingDir: `/${HOME}`,
   };
+}
+
+/** Of Node and of all that is in it. It comes with the package that brings the program. */
+async function nodeLicense(): Promise<Entry> {
+  const [path] = await Array.fromAsync(glob("node_modules/{node/node_modules/,}node-linux-*/LICENSE", { cwd: ROOT }));
+  if (path === undefined) throw new ToolError("the license of Node is not in node_modules; npm ci brings it");
+  return file("usr/share/doc/node/LICENSE", await readFile(join(ROOT, path)));
 }
 
 /** The package, but for the script that starts it: there is no shell to run it. */
