@@ -194,6 +194,10 @@ describe("what must not be shown", () => {
     const other = await plan(world, object(specOf(`${IMAGE}:1`, from)), secret("conf", { k: "hunter3" }));
     assert.deepEqual([other.action, other.after?.number], ["changed", 2]);
     assert.deepEqual(other.revision, [{ field: "config", before: "Secret conf (k)", after: "Secret conf (k)" }]);
+    const bytes = (data: string) => ({ ...secret("conf", {}), data: { k: data } });
+    world.source.apply("add-header", specOf(`${IMAGE}:1`, from));
+    const binary = await plan(world, object(specOf(`${IMAGE}:1`, from)), bytes("/wCA"));
+    assert.deepEqual(binary.revision, other.revision);
     const moved = await plan(world, object(specOf(`${IMAGE}:1`, { config: "hunter2" })));
     assert.equal(moved.after?.number, 2, "a text that is in the object itself makes another revision");
     const inline = await plan(world, object(specOf(`${IMAGE}:1`, { config: "open" })));
