@@ -51,6 +51,8 @@ test("who calls is asked before the body is looked at, and each refusal has its 
   assert.equal((await post("[", { authorization: "away" })).status, 503);
   assert.equal((await post("[")).status, 400);
   assert.equal((await post('{"kind":"List","items":{}}')).status, 400);
+  const deep = await post(`{"kind":"List","items":[${"[".repeat(1_000_000)}${"]".repeat(1_000_000)}]}`);
+  assert.deepEqual([deep.status, deep.body.includes("nested deeper")], [400, true]);
   assert.equal((await post(LIST, { authorization: "me", "content-type": "text/plain" })).status, 415);
   assert.equal((await post(`"${"x".repeat(4 * 1024 * 1024)}"`)).status, 413);
   assert.deepEqual(asked, []);

@@ -1,4 +1,5 @@
 import { isRecord } from "../base/json.ts";
+import { isNestedDeeper } from "../base/json-depth.ts";
 import { parseExactJson } from "../model/exact-json.ts";
 import type { Applicants, Planner } from "../model/plan.ts";
 import { type Failure, fail, ok, type Result } from "../model/result.ts";
@@ -19,6 +20,9 @@ export const PLAN_LIMITS = {
   /** Milliseconds that a socket may stay silent while a plan is computed. */
   silentMs: 150_000,
 };
+
+/** Levels of a body: some more than the deepest object that is taken has. */
+const DEEPEST = 128;
 
 const STATUS: Readonly<Record<string, readonly [number, ErrorReason]>> = {
   Unauthorized: [401, "Unauthorized"],
@@ -76,7 +80,9 @@ async function readItems({ body }: Request, maxBytes: number): Promise<Result<re
     if (size > maxBytes) return fail("TooLarge", `a request for a plan has at most ${maxBytes} bytes; plan fewer objects at a time`);
     chunks.push(chunk);
   }
-  const list = parse(Buffer.concat(chunks).toString("utf8"));
+  const sent = Buffer.concat(chunks).toString("utf8");
+  if (isNestedDeeper(sent, DEEPEST)) return fail("BadRequest", `the body is nested deeper than ${DEEPEST} levels`);
+  const list = parse(sent);
   if (!isRecord(list) || list.kind !== "List" || !Array.isArray(list.items)) return fail("BadRequest", "the body is no Kubernetes List");
   return ok(list.items);
 }

@@ -227,6 +227,18 @@ describe("the request", () => {
     assert.deepEqual(retained, []);
   });
 
+  test("what is nested deeper or larger than an object may be is refused as the operator refuses it", async () => {
+    const world = await running();
+    const nest = (depth: number) => JSON.parse(`${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`);
+    for (const config of [nest(50_000), "x".repeat(4_000_000)]) {
+      const { action, refusal } = await plan(world, object(specOf(`${IMAGE}:1`, { config })));
+      assert.deepEqual([action, refusal?.reason], ["refused", "InvalidSpec"]);
+      assert.match(refusal?.message ?? "", /nested deeper|larger than/);
+    }
+    const deep = await planAll(world, { ...secret("s", {}), data: nest(50_000) });
+    assert.match(deep.ok ? "" : deep.error.message, /Secret default\/s, which is nested deeper/);
+  });
+
   test("who may not apply one of the filters gets nothing, and nobody is asked for an image", async () => {
     const world = await running();
     const asked: string[] = [];

@@ -5,6 +5,7 @@ import { API_VERSION, KIND } from "../../model/gen/wasmfilter.ts";
 import type { Fields } from "../../model/kube.ts";
 import { MAX_PLANNED } from "../../model/plan.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
+import { beyondBounds, withinBounds } from "../parse/bounds.ts";
 import { isNamespace, isObjectName } from "../parse/names.ts";
 import type { Versioned } from "../source/data.ts";
 import { configMapData, secretData } from "../source/folder/assemble.ts";
@@ -36,8 +37,11 @@ export function readRequest(objects: readonly unknown[]): Result<Asked> {
     const { kind, fields, key } = identity;
     const id = kind === KIND ? filterId(key) : `${kind.toLowerCase()}/${filterId(key)}`;
     if (filters.has(id) || given.has(id)) return wrong(`has ${kind} ${filterId(key)} twice`);
-    if (kind === KIND) filters.set(id, { key, object: fields });
+    // Beyond them it stands for itself with why: parsing says so.
+    if (kind === KIND) filters.set(id, { key, object: withinBounds(fields) });
     else {
+      const beyond = beyondBounds(fields);
+      if (beyond !== undefined) return wrong(`has ${kind} ${filterId(key)}, which is ${beyond}`);
       const problems: string[] = [];
       const data = (kind === "Secret" ? secretData : configMapData)(fields, (problem) => void problems.push(problem));
       const [problem] = problems;
