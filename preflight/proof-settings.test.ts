@@ -16,10 +16,11 @@ const get = (path: string, headers: Readonly<Record<string, string>> = {}): Samp
 });
 
 /** A module that looks at a request header, and does this when the header is not there, and that when it is. */
-function looks(header: string, absent: string, present = ""): Promise<Uint8Array> {
+function looks(header: string, absent: string, present = "", more = ""): Promise<Uint8Array> {
   return wasm(`(module
     (import "env" "proxy_get_header_map_value" (func $get (param i32 i32 i32 i32 i32) (result i32)))
     (import "env" "proxy_remove_header_map_value" (func $remove (param i32 i32 i32) (result i32)))
+    (import "env" "proxy_set_tick_period_milliseconds" (func $period (param i32) (result i32)))
     (import "env" "proxy_close_stream" (func $close (param i32) (result i32)))
     (memory (export "memory") 1) (data (i32.const 0) "${header}") (data (i32.const 64) ":path")
     (func (export "malloc") (param i32) (result i32) (i32.const 4096))
@@ -27,7 +28,8 @@ function looks(header: string, absent: string, present = ""): Promise<Uint8Array
     (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
       (if (call $get (i32.const 0) (i32.const 0) (i32.const ${header.length}) (i32.const 32) (i32.const 36))
         (then ${absent}) (else ${present})) (i32.const 0))
-    (func (export "proxy_on_log") (param i32)))`);
+    (func (export "proxy_on_configure") (param i32 i32) (result i32)
+      (drop (call $period (i32.const 1000))) (i32.const 1)) ${more})`);
 }
 
 const TENANT = { "X-Tenant": "a" };
@@ -132,6 +134,8 @@ describe("traffic: Report", () => {
     const grows = "(drop (memory.grow (i32.const 100)))";
     const large = await prove(await looks("x-tenant", TRAPS, grows), { ...REPORT, requests }, { maxMemoryPages: 64 });
     assert.equal(large.ok ? "passes" : large.error.reason, "MemoryLimit");
+    const ticks = await prove(await looks("x-tenant", TRAPS, "", `(func (export "proxy_on_tick") (param i32) ${LOOPS})`), REPORT, limits);
+    assert.equal(ticks.ok ? "passes" : ticks.error.reason, "Timeout");
     const trapsLarge = await prove(await looks("x-tenant", `${grows} unreachable`), REPORT, { maxMemoryPages: 64 });
     assert.equal(trapsLarge.ok ? "passes" : trapsLarge.error.reason, "MemoryLimit");
   });

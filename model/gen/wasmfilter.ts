@@ -253,7 +253,7 @@ export interface WasmFilterSpecPreflight {
   readonly traffic?: "Enforce" | "Report";
   /**
    * What real requests to the filter look like, sent to it one after the other in place of the synthetic ones. The upstream answers each
-   * with 200. They are no place for real credentials: whoever reads this object reads them.
+   * with 200. Absent or empty: the synthetic ones. They are no place for real credentials: whoever reads this object reads them.
    */
   readonly requests?: readonly WasmFilterSpecPreflightRequest[];
 }

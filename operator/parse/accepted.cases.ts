@@ -75,6 +75,7 @@ export const GOOD: readonly Case[] = [
   },
   { name: "a proof that tells", spec: { image: IMAGE, preflight: { traffic: "Report" } } },
   { name: "an empty preflight", spec: { image: IMAGE, preflight: {} } },
+  { name: "no requests for the proof", spec: { image: IMAGE, preflight: { traffic: "Enforce", requests: [] } } },
   {
     name: "requests for the proof",
     spec: {

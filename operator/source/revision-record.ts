@@ -28,7 +28,7 @@ export function recordProblem(revision: Revision): Failure | undefined {
 /** Reads a stored revision. `undefined` if it is damaged. */
 export function fromRecord(value: unknown): Revision | undefined {
   if (!isRecord(value) || !isRecord(value.settings)) return undefined;
-  const { number, image, digest, wasmDigest, capabilities, hash, time, secretConfig } = value;
+  const { number, image, digest, wasmDigest, capabilities, hash, time, secretConfig, proof, told } = value;
   const isSound =
     Number.isInteger(number) &&
     typeof image === "string" &&
@@ -39,10 +39,15 @@ export function fromRecord(value: unknown): Revision | undefined {
     Array.isArray(capabilities) &&
     typeof hash === "string" &&
     typeof time === "string" &&
-    (secretConfig === undefined ||
-      (isRecord(secretConfig) && typeof secretConfig.name === "string" && typeof secretConfig.key === "string"));
+    (secretConfig === undefined || hasTexts(secretConfig, "name", "key")) &&
+    (proof === undefined || typeof proof === "string") &&
+    (told === undefined || hasTexts(told, "reason", "message"));
   const settings = readSettings({ ...value.settings, config: unpack(value.settings.config) });
   return isSound && settings !== undefined ? { ...(value as unknown as Revision), settings } : undefined;
+}
+
+function hasTexts(value: unknown, ...names: readonly string[]): boolean {
+  return isRecord(value) && names.every((name) => typeof value[name] === "string");
 }
 
 function pack(text: string): string | { readonly gzip: string } {

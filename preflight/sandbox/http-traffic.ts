@@ -17,7 +17,7 @@ export interface HttpTrafficOptions {
   readonly goOn: boolean;
 }
 
-/** Starting anew may take so long in all, in milliseconds: the time of the phase is for the requests. */
+/** CPU milliseconds that starting anew may take in all: the time of the phase is for the requests. */
 const RESTARTS_MS = 2000;
 
 /** Sends the requests one after the other, with ticks before and after. */
@@ -45,7 +45,7 @@ class HttpTraffic {
     this.plugin.tick();
     this.judgeFault("its timers");
     for (const sample of this.options.samples) this.send(sample);
-    if (this.plugin.fault() === undefined) {
+    if (this.fatal === undefined && this.isUp()) {
       this.plugin.tick();
       this.judgeFault("its timers");
     }
@@ -72,19 +72,28 @@ class HttpTraffic {
     if (this.plugin.fault() === undefined) return true;
     if (!this.options.goOn) return false;
     this.usedPages += this.plugin.memoryPages();
-    if (this.restartsMs <= RESTARTS_MS && 2 * this.usedPages <= this.options.maxPages) {
-      const before = performance.now();
-      this.plugin = this.options.start({});
-      this.restartsMs += performance.now() - before;
-      if (this.plugin.problem === undefined && this.plugin.fault() === undefined) return true;
+    if (2 * this.usedPages <= this.options.maxPages) {
+      const plugin = this.startAnew({});
+      if (plugin !== undefined) {
+        this.plugin = plugin;
+        return true;
+      }
     }
     const { reason = "TrafficFailed", message = "" } = this.failing ?? {};
     const rest = this.options.samples.length - this.answers.length;
-    this.fatal = {
-      reason,
-      message: `${message}; ${rest} of the requests could not be tried after it: starting the module anew fails or takes too much`,
-    };
+    const what = rest === 0 ? "its timers" : `${rest} of the requests`;
+    this.fatal = { reason, message: `${message}; ${what} could not be tried after it: starting the module anew fails or takes too much` };
     return false;
+  }
+
+  /** `undefined`: it does not start, or starting took too long before. */
+  private startAnew(how: Parameters<Start>[0]): Plugin | undefined {
+    if (this.restartsMs > RESTARTS_MS) return undefined;
+    const before = process.cpuUsage();
+    const plugin = this.options.start(how);
+    const { user, system } = process.cpuUsage(before);
+    this.restartsMs += (user + system) / 1000;
+    return plugin.problem === undefined && plugin.fault() === undefined ? plugin : undefined;
   }
 
   private judgeFault(title: string): void {
@@ -98,10 +107,14 @@ class HttpTraffic {
    * the proxy does not, it is the setting that is missing.
    */
   private missingSetting({ title, exchange }: Sample, { held }: ExchangeResult): ProofProblem | undefined {
-    const plugin = this.options.start({ allowOnHeadersStopIteration: true });
-    if (plugin.problem !== undefined) return undefined;
-    const result = plugin.exchange(exchange);
-    if (result.held !== undefined || result.broken !== undefined || (result.response ?? result.localReply) === undefined) return undefined;
+    const result = this.startAnew({ allowOnHeadersStopIteration: true })?.exchange(exchange);
+    if (
+      result === undefined ||
+      result.held !== undefined ||
+      result.broken !== undefined ||
+      (result.response ?? result.localReply) === undefined
+    )
+      return undefined;
     const message =
       `${title}: the filter holds the ${held?.direction}'s headers until it has read the body, which the proxy keeps back with them: ` +
       "it would hang for good; set spec.allowOnHeadersStopIteration to true";

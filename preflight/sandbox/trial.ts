@@ -44,14 +44,14 @@ export interface TrialReport {
   readonly loadMs: number | undefined;
   readonly memoryPages: number;
   readonly effects: readonly string[];
-  /** Status of each synthetic exchange as a client would see it; `undefined`: no answer. Empty for network filters. */
+  /** Status of each exchange as a client would see it; `undefined`: no answer. Empty for network filters. */
   readonly answers: readonly (number | undefined)[];
 }
 
 const MAX_EFFECTS = 24;
 const MAX_EFFECT = 160;
 
-/** Compiles the module, starts it and sends the synthetic traffic through it, in this thread. Calls `enter` as each phase begins. */
+/** Compiles the module, starts it and sends the requests of the proof through it, in this thread. Calls `enter` as each phase begins. */
 export function runTrial(input: TrialInput, enter: (phase: Phase) => void): TrialReport {
   const failed = {
     traffic: undefined,

@@ -89,7 +89,15 @@ describe("the fleet, whatever variant its proxies speak", () => {
         assert.equal(kept.slots.get("default")?.rejection?.culprit?.revision, 2);
         assert.deepEqual(names(kept.slots.get("default")?.running ?? []), ["shop/a@1", "shop/b@1"]);
         await client.expectSilence();
+        client.close();
+        await until(({ connected }) => !connected, id);
       }
+      // Another Envoy under the name of the old one is tried anew.
+      const upgraded = open(variant, "old", envoy(1, 36));
+      upgraded.subscribe(ECDS, [slot]);
+      const taken = await upgraded.next();
+      assert.equal(taken.version, chainVersion("default", [a, hold], dialect));
+      upgraded.ack(taken);
       const able = open(variant, "able", envoy(1, 35));
       able.subscribe(ECDS, [slot]);
       await until(({ slots }) => slots.has("default"), "able");
