@@ -18,7 +18,7 @@ export interface VerifyFlags {
   readonly "allow-on-headers-stop-iteration": boolean;
 }
 
-/** Longest configuration, and longest list of requests, in characters. */
+/** Longest configuration, in characters. */
 const MAX_TEXT = 1024 * 1024;
 
 /** The filter that these flags and the manifest describe, checked as the server checks one. Its image is not looked at. */
@@ -59,7 +59,7 @@ async function specIn(path: string, terminal: Terminal): Promise<Result<SpecFiel
 async function givenBy(flags: VerifyFlags): Promise<Result<{ readonly spec: SpecFields; readonly bytes: Partial<PluginConfiguration> }>> {
   const env = parseEnv(flags.env);
   if (!env.ok) return env;
-  const config = flags.config === undefined ? ok(undefined) : await readBytes(flags.config, "the configuration");
+  const config = flags.config === undefined ? ok(undefined) : await readBytes(flags.config);
   if (!config.ok) return config;
   const requests = flags.requests === undefined ? ok(undefined) : await readRequests(flags.requests);
   if (!requests.ok) return requests;
@@ -85,27 +85,22 @@ function defined(fields: Readonly<Record<string, unknown>>): Readonly<Record<str
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
-/** The text itself, or of the file whose name stands after `@`. */
-async function readText(text: string, what: string): Promise<Result<string>> {
-  const read = await readBytes(text, what);
-  return read.ok ? ok(read.value.toString("utf8")) : read;
-}
-
-async function readBytes(text: string, what: string): Promise<Result<Buffer>> {
+/** The bytes of the text itself, or of the file whose name stands after `@`. */
+async function readBytes(text: string): Promise<Result<Buffer>> {
   if (!text.startsWith("@")) return ok(Buffer.from(text));
   try {
     const read = await readFile(text.slice(1));
     return read.length > MAX_TEXT ? fail("ConfigTooLarge", `${text.slice(1)} holds more than ${MAX_TEXT} bytes`) : ok(read);
   } catch (error) {
-    return fail("CannotRead", `cannot read ${what} ${text.slice(1)}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    return fail("CannotRead", `cannot read the configuration ${text.slice(1)}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
   }
 }
 
 async function readRequests(path: string): Promise<Result<unknown>> {
-  const text = await readText(`@${path}`, "the requests");
-  if (!text.ok) return text;
-  const { readDocuments } = await import("../operator/index.ts");
-  const documents = readDocuments(text.value);
+  const { formatOf, readDocuments, readManifestText } = await import("../operator/index.ts");
+  const text = await readManifestText(path);
+  if (!text.ok) return fail(text.error.reason, `the requests in ${path}: ${text.error.message}`);
+  const documents = readDocuments(text.value, formatOf(path));
   if (!documents.ok) return fail(documents.error.reason, `${path}: ${documents.error.message}`);
   return ok(documents.value[0]?.value);
 }

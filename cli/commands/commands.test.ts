@@ -94,7 +94,7 @@ describe("what verify is told of the filter", () => {
       assert.match(err, says);
     }
     const { err } = await weir(["verify", good(), "--requests", join(dir, "nowhere.yaml")]);
-    assert.match(err, /cannot read the requests .*nowhere\.yaml: ENOENT/);
+    assert.match(err, /the requests in .*nowhere\.yaml: cannot be read \(ENOENT\)/);
   });
 
   test("a configuration that the manifest takes from elsewhere is asked for", async () => {

@@ -59,8 +59,8 @@ export async function readManifestInTurns(text: string, format: ManifestFormat):
 }
 
 /** The documents of a text, whatever they hold, one for each that `cutYaml` finds. Fails as `readManifest` does. */
-export function readDocuments(text: string): Result<readonly ManifestDocument[]> {
-  return toEnd(documentsOf(text, "yaml"));
+export function readDocuments(text: string, format: ManifestFormat = "yaml"): Result<readonly ManifestDocument[]> {
+  return toEnd(documentsOf(text, format));
 }
 
 /** As kubectl does, a text that begins with a brace and is JSON is JSON. */
