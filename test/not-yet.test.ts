@@ -11,7 +11,7 @@ import { type Registry, startRegistry } from "./support/registry.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 import { get } from "./support/traffic.ts";
 import { headerFilter } from "./support/wat.ts";
-import { startWeir, type Weir } from "./support/weir.ts";
+import { weir as cli, startWeir, type Weir } from "./support/weir.ts";
 
 /** From the moment that what was missing is there to a request that went through the filter. */
 const WITHIN_MS = 2_000;
@@ -57,9 +57,9 @@ function kube(args: readonly string[], input?: string): Promise<string> {
   return kubectl(args, { ...cluster, input });
 }
 
-async function push(name: string, registry: Registry): Promise<void> {
+async function push(name: string, registry: Registry, value = "here"): Promise<void> {
   const keychain = registry === locked ? new Map([[locked.host, auth]]) : new Map();
-  const pushed = await pushModule(`${registry.host}/filters/${name}:1`, await headerFilter({ name: `x-${name}`, value: "here" }), {
+  const pushed = await pushModule(`${registry.host}/filters/${name}:1`, await headerFilter({ name: `x-${name}`, value }), {
     keychain,
   });
   if (!pushed.ok) throw new Error(pushed.error.message);
@@ -143,4 +143,43 @@ test("what appears seconds after the manifest that names it is served within two
   for (const [index, { name, seconds }] of all.entries())
     t.diagnostic(`${name}, after ${seconds} s: served in ${took[index]?.toFixed(0)} ms`);
   assert.ok(Math.max(...took) <= WITHIN_MS, `${took.map((ms) => ms.toFixed(0)).join(", ")} ms`);
+});
+
+test("a tag that moves is not followed until somebody asks, by weir refresh or the annotation, once each", async (t) => {
+  const spec = { image: `${open.host}/filters/moving:1`, interval: "1s" };
+  const value = async () => (await get(port)).headers["x-moving"];
+  const serves = (expected: string) => eventually(`x-moving: ${expected}`, async () => (await value()) === expected, 20_000, 20);
+  await push("moving", open, "one");
+  await kube(
+    ["apply", "-f", "-"],
+    JSON.stringify({ apiVersion: "weir.dev/v1alpha1", kind: "WasmFilter", metadata: { name: "moving" }, spec }),
+  );
+  await serves("one");
+  await push("moving", open, "two");
+  await kube(["patch", "wf", "moving", "--type=merge", "-p", JSON.stringify({ spec: { config: { a: 1 } } })]);
+  await weir.until("the other config", "moving", ({ status }) => status?.revision === 2);
+  await serves("one");
+  const from = performance.now();
+  assert.match(await cli(["refresh", "moving", "--kubeconfig", cluster.kubeconfig]), /moving: .*filters\/moving:1 is looked at now/);
+  await serves("two");
+  t.diagnostic(`weir refresh: served ${(performance.now() - from).toFixed(0)} ms after the command began`);
+  await push("moving", open, "three");
+  await weir.kill();
+  await kube(["annotate", "wf", "moving", "--overwrite", "weir.dev/refresh=now"]);
+  await weir.start();
+  await serves("three");
+  await push("moving", open, "four");
+  await weir.kill();
+  await weir.start();
+  const after = await weir.until("the filter again", "moving", ({ status }) => status?.proxies?.updated === 1);
+  assert.deepEqual([after.status?.resolved?.refresh, after.status?.revision], ["now", 4]);
+  await serves("three");
+  const described = await kube(["get", "events", "--field-selector", "reason=Refreshed", "-o", "jsonpath={.items[*].message}"]);
+  assert.match(described, /moving:1 is sha256:[0-9a-f]{64}; it was sha256:/);
+  await cli(["rollback", "moving", "--to", "1", "--kubeconfig", cluster.kubeconfig]);
+  await serves("one");
+  await assert.rejects(
+    cli(["refresh", "moving", "--kubeconfig", cluster.kubeconfig]),
+    /spec.digest pins moving: there is nothing to look at/,
+  );
 });
