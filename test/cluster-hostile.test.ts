@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { request } from "node:https";
 import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { createAuthority, issueCertificate } from "../cluster/authority/certificate.ts";
@@ -7,6 +8,7 @@ import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from "../xds/gen/envoy/
 import { connectGrpc, type GrpcOptions, type Status } from "../xds/testing/grpc-client.ts";
 import { lacksForNode } from "./support/kubernetes/index.ts";
 import type { Load, Totals } from "./support/kubernetes/load.ts";
+import { appPod } from "./support/kubernetes/pods.ts";
 import { foothold, startTenants, type Tenants } from "./support/kubernetes/tenants.ts";
 
 /** A tenant of the cluster who took a pod, and wants what is another's. The other's app gets requests all the time. */
@@ -192,6 +194,41 @@ describe("from a pod of namespace shop", () => {
     assert.match(details, /certificate/);
     const closed = await ask({ tls: { ca: other.cert, servername: "weir.weir-system.svc" } }, { id: "x", namespace: "bank" });
     assert.ok("code" in closed && closed.code === UNAVAILABLE, "who trusts another authority ends the connection itself");
+  });
+
+  test("the webhook answers strangers in words, holds nothing of theirs, and injects pods meanwhile", needsNode, async (t) => {
+    const { cluster } = tenants;
+    const { clusterIP } = (await cluster.get(["service", "weir", "-n", "weir-system"])).spec;
+    const webhook = await cluster.forward(clusterIP, 443);
+    const call = (method: string, path: string, body: string) =>
+      new Promise<{ status: number; text: string }>((resolve, reject) => {
+        const options = { port: webhook, host: "127.0.0.1", path, method, ca, servername: "weir.weir-system.svc" };
+        request({ ...options, headers: { "content-type": "application/json" }, agent: false }, async (answer) => {
+          const text = Buffer.concat(await answer.toArray()).toString();
+          resolve({ status: answer.statusCode ?? 0, text });
+        })
+          .once("error", reject)
+          .end(body);
+      });
+    assert.deepEqual(await call("GET", "/metrics", ""), { status: 404, text: "only /inject is here, for the API server\n" });
+    for (const { status, text } of await Promise.all(Array.from({ length: 40 }, () => call("POST", "/inject", "{}")))) {
+      assert.equal(status, 400);
+      assert.match(text, /this address is for the API server/);
+    }
+    const idle = Array.from({ length: 300 }, () => connect(webhook, "127.0.0.1"));
+    for (const socket of idle) socket.on("error", () => {});
+    const start = performance.now();
+    await cluster.apply(appPod("meanwhile", "shop"));
+    t.diagnostic(`a pod was made beside 300 idle connections in ${(performance.now() - start).toFixed(0)} ms`);
+    const pod = await cluster.get(["pod", "meanwhile", "-n", "shop"]);
+    assert.ok(pod.spec.initContainers.some(({ name }: { name: string }) => name === "weir-envoy"));
+    for (const socket of idle) socket.destroy();
+    await cluster.kubectl(["delete", "pod", "meanwhile", "-n", "shop", "--wait=false"]);
+    const read = await cluster.portForward([`pod/${(await tenants.operator()).metadata.name}`, "-n", "weir-system"], 18001);
+    const metrics = await (await fetch(`http://127.0.0.1:${read}/metrics`)).text();
+    const counted = (outcome: string) =>
+      Number(new RegExp(`^weir_injections_total\\{outcome="${outcome}"\\} (\\d+)`, "m").exec(metrics)?.[1]);
+    assert.ok(counted("invalid") >= 41 && counted("injected") >= 4, `${counted("invalid")} invalid, ${counted("injected")} injected`);
   });
 
   test(
