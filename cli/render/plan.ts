@@ -4,6 +4,7 @@ import type { FilterPlan, PlannedProxy, PlannedWave } from "../../model/plan.ts"
 import type { PlannedObject } from "../fleet/plan.ts";
 import { renderChanges, type ShownChange } from "./changes.ts";
 import { table } from "./table.ts";
+import { duration } from "./time.ts";
 
 /** Proxies of a wave that are named. */
 const NAMED = 8;
@@ -69,7 +70,7 @@ function proofOf({ proof, after }: FilterPlan): string {
 }
 
 function waveRow({ step, percent, holdMs, pause, proxies, first }: PlannedWave, steps: number): string[] {
-  const then = pause ? ", then waits for weir rollout promote" : holdMs > 0 ? `, then holds ${describeMs(holdMs)}` : "";
+  const then = pause ? ", then waits for weir rollout promote" : holdMs > 0 ? `, then holds ${duration(holdMs)}` : "";
   const shown = first.slice(0, NAMED).map(nameOf);
   const more = proxies > shown.length ? `, and ${proxies - shown.length} more` : "";
   const names = shown.length === 0 ? "" : `: ${shown.join(", ")}${more}`;

@@ -26,7 +26,7 @@ import { recordProblem } from "../source/revision-record.ts";
 import { objectChanges } from "./object-changes.ts";
 import type { AskedFilter } from "./request.ts";
 import { plannedChanges } from "./revision-changes.ts";
-import { NOTHING_OUT, planRollout } from "./rollout-plan.ts";
+import { NOTHING_OUT, planNothing, planRollout } from "./rollout-plan.ts";
 
 export interface FilterPlanDeps {
   readonly resolver: Resolver;
@@ -63,7 +63,7 @@ export async function planFilter(
   const filter = parsed.value;
   const base = { ...key, object: changes, ...revisionsOf(record) };
   if (filter.suspend) {
-    const rollout = { matched: 0, steps: 0, waves: [], waitsFor: "spec.suspend is true: changes wait" };
+    const rollout = planNothing(filter, "spec.suspend is true: changes wait", { ...deps, now: deps.clock.now() });
     return { ...base, action: actionOf(record, changes.length > 0), revision: [], rollout };
   }
   const outcome = await crashes.during(tried, () => resolve(filter, object, record, deps.resolver, signal));

@@ -63,15 +63,16 @@ function stateOf(world: World) {
 describe("one filter", () => {
   test("one that would be created: its first revision, its proof, and every proxy at once", async () => {
     const world = await running();
-    const found = await plan(world, object(specOf(`${IMAGE}:2`), "other"));
+    const found = await plan(world, object({ image: `${IMAGE}:2` }, "other"));
     assert.equal(found.action, "created");
     assert.equal(found.after?.number, 1);
     assert.equal(found.before, undefined);
     assert.equal(found.proof?.result, "passed");
     assert.equal(found.proof.measurements?.size, 3);
     assert.deepEqual(
-      found.rollout?.waves.map(({ proxies, percent }) => [proxies, percent]),
-      [[10, 100]],
+      found.rollout?.waves.map(({ proxies, percent, holdMs }) => [proxies, percent, holdMs]),
+      // It names no steps: it is watched.
+      [[10, 100, 15_000]],
     );
   });
 
@@ -157,6 +158,7 @@ describe("one filter", () => {
     assert.deepEqual([back.after?.number, back.proof?.result, back.rollout?.waves.map(({ proxies }) => proxies)], [1, "kept", [10]]);
     const suspended = await plan(world, object(specOf(`${IMAGE}:junk`, { suspend: true })));
     assert.deepEqual([suspended.action, suspended.after, suspended.rollout?.waves], ["changed", undefined, []]);
+    assert.equal(suspended.rollout?.matched, 10);
     assert.match(suspended.rollout?.waitsFor ?? "", /suspend/);
   });
 

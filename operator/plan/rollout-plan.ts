@@ -30,9 +30,7 @@ export function planRollout(
   deps: RolloutPlanDeps,
 ): PlannedRollout {
   const id = filterId(filter.key);
-  const matched = [...deps.fleet.proxies()].filter(
-    (proxy) => concerns(filter, proxy, deps.ownNamespace) && proxy.slots.has(filter.settings.slot),
-  );
+  const matched = matchedBy(filter, deps);
   const connected = matched.filter((proxy) => proxy.connected);
   const present = connected.length > 0 ? connected : matched;
   const { rollout: policy } = filter;
@@ -67,6 +65,15 @@ export function planRollout(
     waves,
     ...(before.paused ? { waitsFor: "the rollout is paused by hand after its first wave" } : {}),
   };
+}
+
+/** How many proxies there are for a filter that takes no change now, and why it takes none. */
+export function planNothing(filter: Filter, waitsFor: string, deps: RolloutPlanDeps): PlannedRollout {
+  return { matched: matchedBy(filter, deps).length, steps: stepCount(filter.rollout), waves: [], waitsFor };
+}
+
+function matchedBy(filter: Filter, { fleet, ownNamespace }: RolloutPlanDeps): ProxyNode[] {
+  return [...fleet.proxies()].filter((proxy) => concerns(filter, proxy, ownNamespace) && proxy.slots.has(filter.settings.slot));
 }
 
 function byName(a: ProxyNode, b: ProxyNode): number {
