@@ -100,6 +100,15 @@ describe("a manifest means what it means to kubectl", () => {
     assert.deepEqual(differences, []);
   });
 
+  test("the example of docs/manifests.md is read as the page says, by both", async () => {
+    const page = await readFile(join(ROOT, "docs/manifests.md"), "utf8");
+    const [yaml = "", json = ""] = [...page.matchAll(/^```(?:yaml|json) config\n(.*?)^```$/gms)].map(([, block]) => block);
+    const text = withValue(`\n${yaml.replaceAll(/^/gm, "      ")}`);
+    const says = shown(nameOf(0), { a: parseExactJson(json) });
+    assert.deepEqual(await kubectlReads([text]), [says]);
+    assert.equal(weirReads(text, 0).read, says);
+  });
+
   test("what kubectl takes and Weir refuses is known: nobody means it", async () => {
     const expected = await kubectlReads(STRICTER.map(([text]) => text));
     for (const [index, [text, why]] of STRICTER.entries()) {

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
-import { CST, type Document, isMap, isScalar, type Pair, Parser, parseDocument, Scalar, type YAMLMap } from "yaml";
+import { CST, type Document, isCollection, isMap, isScalar, type Pair, Parser, parseDocument, Scalar, visit, type YAMLMap } from "yaml";
 import { printExactJson } from "../../../model/exact-json.ts";
 import { resolveScalar } from "./scalar.ts";
+import { withEscapes } from "./yaml-one.ts";
 
 /** A YAML file split into its documents, so that one can change and the others keep every byte. */
 export interface YamlFile {
@@ -51,7 +52,7 @@ export function patchYaml(text: string, path: readonly string[], value: unknown)
   else setIn(wanted, path, value);
   const spliced = splice(text, path, value);
   if (spliced !== undefined && isDeepStrictEqual(toJs(parse(spliced)), toJs(wanted))) return spliced;
-  return wanted.toString({ lineWidth: 0, flowCollectionPadding: /\{ /.test(text) });
+  return print(wanted, /\{ /.test(text));
 }
 
 /** A field and what it should hold; `undefined`: nothing. */
@@ -66,12 +67,22 @@ export function addMissing(text: string, fields: readonly Addition[]): { readonl
   const added = fields.filter(({ path, value }) => value !== undefined && !document.hasIn(path));
   if (added.length === 0) return { text, added };
   for (const { path, value } of added) setIn(document, path, value);
-  return { text: document.toString({ lineWidth: 0 }), added };
+  return { text: print(document), added };
 }
 
 /** Every scalar is a text that says what it said, so that one which is written again keeps its meaning, whatever that is. */
 function parse(text: string): Document.Parsed {
   return parseDocument(text, { schema: "failsafe", resolveKnownTags: false, logLevel: "error" });
+}
+
+function print(document: Document.Parsed, flowCollectionPadding = true): string {
+  // The library writes `{a:, b: 1}`, where kubectl takes the colon for a part of the name.
+  visit(document, {
+    Scalar: (_, node, path) => {
+      if (node.value === "" && node.type === Scalar.PLAIN && path.some((part) => isCollection(part) && part.flow)) node.value = "null";
+    },
+  });
+  return withEscapes(document.toString({ lineWidth: 0, flowCollectionPadding }));
 }
 
 /** An empty field (`annotations:`) becomes a map. */

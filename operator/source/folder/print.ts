@@ -1,5 +1,7 @@
 import { type CreateNodeOptions, type DocumentOptions, type SchemaOptions, stringify, type ToStringOptions } from "yaml";
+import { printExactJson } from "../../../model/exact-json.ts";
 import { resolveScalar } from "./scalar.ts";
+import { isPrinted, withEscapes } from "./yaml-one.ts";
 
 type Options = DocumentOptions & SchemaOptions & CreateNodeOptions & ToStringOptions;
 
@@ -9,7 +11,7 @@ const OPTIONS: Options = {
     {
       tag: "tag:weir.dev,2026:other",
       default: true,
-      test: { test: (text: string) => resolveScalar({ text, isPlain: true }).kind !== "str" } as RegExp,
+      test: { test: (text: string) => text === "<<" || resolveScalar({ text, isPlain: true }).kind !== "str" } as RegExp,
       resolve: (text: string) => text,
     },
   ],
@@ -20,5 +22,6 @@ const OPTIONS: Options = {
 
 /** An object as YAML that kubectl, as well as Weir, reads as this object. */
 export function printYaml(object: unknown): string {
-  return stringify(object, OPTIONS);
+  const text = stringify(object, OPTIONS);
+  return isPrinted(text) ? text : `${withEscapes(printExactJson(object))}\n`;
 }

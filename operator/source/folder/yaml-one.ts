@@ -15,6 +15,7 @@ const OLD_BREAKS = /\r\n?|\u0085/g;
 const [CONTROL, OTHER_BREAK] = [String.raw`[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]`, String.raw`[\u2028\u2029]`].map(
   (of) => new RegExp(of),
 );
+const UNPRINTED = /[\x7f-\x9f\u2028\u2029\ufffe\uffff]/g;
 /** kubectl splits a text at such lines, whatever they stand in. */
 const BAD_START = /^---(?![ \t]*(?:#|$))/m;
 
@@ -28,6 +29,16 @@ const CLOSES_OR_PARTS = new Set([",", "]", "}"]);
 /** The text with line breaks as kubectl reads them. */
 export function withLineBreaks(text: string): string {
   return text.replace(OLD_BREAKS, "\n");
+}
+
+/** A text of quoted scalars, or JSON, with escapes for what kubectl would refuse or take for a line break. Elsewhere in it there must be no such characters. */
+export function withEscapes(text: string): string {
+  return text.replace(UNPRINTED, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/** Whether it has none of those: a text of YAML may have others that are wrong. */
+export function isPrinted(text: string): boolean {
+  return withEscapes(text) === text && findBad(text) === undefined && !text.includes("\r");
 }
 
 /** What is wrong with a text wherever it stands, and where in it, in characters. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { stringify } from "yaml";
+import { parseExactJson, printExactJson } from "../../../model/exact-json.ts";
 import { GOOD } from "../../../operator/parse/accepted.cases.ts";
 import { parseFilter, problemsOf } from "../../../operator/parse/filter.ts";
 import { BAD } from "../../../operator/parse/refused.cases.ts";
@@ -21,6 +22,9 @@ export const manifests: Target = {
     "operator/parse/",
     "operator/source/folder/manifest.ts",
     "operator/source/folder/yaml.ts",
+    "operator/source/folder/yaml-one.ts",
+    "operator/source/folder/values.ts",
+    "operator/source/folder/scalar.ts",
     "operator/source/folder/assemble.ts",
     "operator/source/folder/document.ts",
   ],
@@ -70,7 +74,7 @@ export const manifests: Target = {
         bounded(parsed.error.message);
         for (const { message } of problemsOf(fields).slice(0, 1)) states.add(stateOf(message));
       } else {
-        const again = parseFilter(JSON.parse(JSON.stringify(fields)) as unknown);
+        const again = parseFilter(parseExactJson(printExactJson(fields)));
         assert.deepEqual(again, parsed, "a round trip through JSON changes the filter");
         states.add("fine");
       }
