@@ -26,8 +26,13 @@ export function renderProxies(proxies: readonly ProxyView[], options: { readonly
   return `${table(head, rows).join("\n")}\n`;
 }
 
+/** What stands in the place of a filter is no revision. */
+function shownRevision(revision: number): string {
+  return revision === 0 ? "-" : String(revision);
+}
+
 function filterCells({ namespace, name, revision, digest, state, message }: ProxyFilterView): string[] {
-  return [`${namespace}/${name}`, revision === 0 ? "-" : String(revision), shortDigest(digest), state, clip(oneLine(message), 100)];
+  return [`${namespace}/${name}`, shownRevision(revision), shortDigest(digest), state, clip(oneLine(message), 100)];
 }
 
 /** Proxies that are in the same state with a filter. */
@@ -73,7 +78,7 @@ export function renderGroups(groups: readonly ProxyGroup[], indent: string): str
     const more = ids.length > NAMES ? `, and ${ids.length - NAMES} more` : "";
     const names = `${ids.slice(0, NAMES).join(", ")}${more}`;
     return [
-      String(revision),
+      shownRevision(revision),
       shortDigest(digest),
       state,
       String(ids.length),

@@ -42,6 +42,19 @@ function shown(node: ProxyNode, refused: readonly RejectedFilter[] = []) {
 }
 
 describe("a filter on a proxy", () => {
+  test("says that requests are answered with 503 where a placeholder stands in its place", () => {
+    const standIn = { ...delivered("a", 0), isPlaceholder: true };
+    const told = "requests are answered with 503 in its place";
+    assert.deepEqual(shown(proxy({ desired: [standIn], running: [standIn] })), [
+      ["a", 0, "pending", `nothing of it can be served; ${told}`],
+    ]);
+    assert.deepEqual(shown(proxy({ desired: [delivered("a", 1)], running: [standIn] })), [
+      ["a", 1, "pending", `not acknowledged yet; ${told}`],
+    ]);
+    const rejected = shown(proxy({ desired: [standIn], running: [standIn] }), [refusal("a", 1)]);
+    assert.deepEqual(rejected, [["a", 1, "rejected", `revision 1 rejected: no; ${told}`]]);
+  });
+
   test("is updated when the proxy acknowledged what it should run", () => {
     assert.deepEqual(shown(proxy({ desired: [delivered("a", 2)], running: [delivered("a", 2)] })), [["a", 2, "updated", ""]]);
   });
