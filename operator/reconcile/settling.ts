@@ -38,9 +38,13 @@ export function createSettling({ clock, settleMs, fleet, objects, ownNamespace }
   const most = new Map<string, number>();
 
   function isNamespaceBack(namespace: string): boolean {
-    const isOurs = (proxy: { readonly namespace: string }) => namespace === ownNamespace || proxy.namespace === namespace;
-    const back = Iterator.from(fleet.proxies()).filter((proxy) => proxy.connected && isOurs(proxy));
-    return back.reduce((sum) => sum + 1, 0) >= (most.get(namespace) ?? 0);
+    let missing = most.get(namespace) ?? 0;
+    if (missing === 0) return true;
+    for (const proxy of fleet.proxies()) {
+      const isOurs = namespace === ownNamespace || proxy.namespace === namespace;
+      if (isOurs && proxy.connected && --missing === 0) return true;
+    }
+    return false;
   }
 
   function missing(record: FilterRecord, { counts }: Seen): number {
