@@ -85,6 +85,20 @@ describe("a revision that goes to every proxy at once", () => {
     }
   });
 
+  test("is not blamed for proxies whose pods are replaced meanwhile", async () => {
+    const world = await stable();
+    apply(world, "v2");
+    await live(world, 3);
+    for (const id of IDS) {
+      world.fleet.connect(`new-${id}`);
+      await live(world, 1);
+      world.fleet.disconnect(id);
+      await live(world, 2);
+    }
+    await live(world, 8);
+    assert.deepEqual([status(world)?.rollout?.state, status(world)?.stableRevision], ["Succeeded", 2]);
+  });
+
   test("passes without traffic, and with fewer requests than are needed for a judgement", async () => {
     for (const requests of [0, 1]) {
       const world = await stable();

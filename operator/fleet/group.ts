@@ -12,6 +12,8 @@ export interface Group extends Omit<GroupHealth, keyof Tally> {
   readonly vanished: string[];
   readonly hung: string[];
   readonly ended: string[];
+  /** The ones that came since and run it well: each stands for one that vanished, as where pods are replaced. */
+  came: number;
   unheard: number;
   /** The ones that report, and have not since they took what they run. */
   uncounted: number;
@@ -32,6 +34,7 @@ export function newGroup(on: Group["on"]): Group {
     vanished: [],
     hung: [],
     ended: [],
+    came: 0,
     unheard: 0,
     uncounted: 0,
     restarted: [],
@@ -42,6 +45,18 @@ export function newGroup(on: Group["on"]): Group {
   };
 }
 
-export function healthOf({ tally, proxies, restarts, vanished, restarted, hung, ended, vmFailures, worst }: Group): GroupHealth {
+export function healthOf({
+  tally,
+  proxies,
+  restarts,
+  came,
+  vanished: gone,
+  restarted,
+  hung,
+  ended,
+  vmFailures,
+  worst,
+}: Group): GroupHealth {
+  const vanished = gone.slice(came);
   return { ...tally, proxies, restarts, vanished, restarted, hung, ended, vmFailures, worst };
 }

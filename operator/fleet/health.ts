@@ -28,6 +28,8 @@ interface Watched {
   endedAt: number | undefined;
   /** True when it runs the target or is assigned it. For a lost proxy: when it was lost. */
   given: boolean;
+  /** True when it connected for the first time while the rollout was watched: it may stand for one that is gone. */
+  came: boolean;
   /** True when it ran stable revisions only at the last look. */
   onStable: boolean;
   /** Its counters in this rollout under earlier chains, while it was on stable. */
@@ -133,6 +135,7 @@ class ReportingHealthWatch implements HealthWatch {
       base: undefined,
       restarts: 0,
       given: false,
+      came: false,
       onStable: false,
       past: noTally,
       hung: undefined,
@@ -176,6 +179,7 @@ class ReportingHealthWatch implements HealthWatch {
     if (watched.hung === group.on) group.hung.push(proxy.id);
     if (watched.ended === group.on) group.ended.push(proxy.id);
     if (isAwaited(proxy, watched, this.options.fleet.health(proxy.key), this.options.clock.now())) group.unheard++;
+    if (watched.came && proxy.connected) group.came++;
     if (isLost(proxy, this.options.clock.now())) group.vanished.push(proxy.id);
     else if (watched.restarts > 0) group.restarted.push(proxy.id);
     const health = this.options.fleet.health(proxy.key);
@@ -195,11 +199,13 @@ class ReportingHealthWatch implements HealthWatch {
   private lookAtAll(record: FilterRecord, target: Revision, known: Map<string, Watched>, at: number): WaveHealth {
     const [wave, stable, mixed] = [newGroup("target"), newGroup("stable"), newGroup("target")];
     const rivals = new Set<FilterRecord>();
+    const settledAt = known.size === 0 ? undefined : record.watchedSince;
     for (const proxy of matchedProxies(record, this.options.fleet, this.options.proxiesOf(record.id))) {
       const slot = proxy.slots.get(target.settings.slot);
       const runs = slot?.running?.some(({ hash }) => hash === target.hash) === true;
       const meant = slot?.desired.some(({ hash }) => hash === target.hash) === true;
       const watched = this.follow(known.get(proxy.key), proxy, slot, runs, meant);
+      if (!known.has(proxy.key)) watched.came = settledAt !== undefined && proxy.since > settledAt;
       known.set(proxy.key, watched);
       const failed = watched.restarts > 0 || watched.hung === "target" || watched.ended === "target";
       const inWave = proxy.connected ? runs || failed : watched.given;
