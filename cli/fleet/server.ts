@@ -108,7 +108,7 @@ async function ask(base: URL, path: string, token: string | undefined, timeoutMs
   } catch (error) {
     return failForNow(
       "ServerUnreachable",
-      `no Weir answers at ${base.origin} (${cause(error)}); start \`weir serve\`, or name its address with --server or WEIR_SERVER`,
+      `no Weir answers at ${base.origin} (${cause(error)}); start \`weir serve\`, or name its address with --server or WEIR_SERVER; one in a cluster is reached by kubectl -n weir-system port-forward deploy/weir 18001`,
     );
   }
 }
