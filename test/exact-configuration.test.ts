@@ -186,6 +186,23 @@ describe("what the plugin gets is what the manifest says, through an API server 
     });
   }
 
+  test("weir apply sends a manifest's digits to a cluster as kubectl does", async () => {
+    const fields = NUMBERS.map(([written], index) => `    n${10 + index}: ${written}\n`).join("");
+    const named = (name: string) => filter(`  config:\n${fields}    on: yes\n`).replace("name: a,", `name: ${name},`);
+    const file = join(folder, "by-weir.yaml");
+    await writeFile(file, named("by-weir"));
+    await weir(["apply", "-f", file, "--kubeconfig", cluster.kubeconfig]);
+    await kubectl(["apply", "-f", "-"], { ...cluster, input: named("by-kubectl") });
+    const config = async (name: string) => {
+      const object = await kubectl(["get", "--raw", `/apis/weir.dev/v1alpha1/namespaces/default/wasmfilters/${name}`], cluster);
+      return /"spec":\{"config":(\{[^}]*\})/.exec(object)?.[1];
+    };
+    const expected = NUMBERS.map(([, gets], index) => `"n${10 + index}":${gets}`).join(",");
+    assert.equal(await config("by-weir"), `{${expected},"true":true}`);
+    assert.equal(await config("by-kubectl"), await config("by-weir"));
+    await kubectl(["delete", "wf", "by-weir", "by-kubectl"], cluster);
+  });
+
   test("what an API server itself makes of numbers: whole ones beyond 64 bits and all others become float64, and lose what that has not", async () => {
     const body = (config: string) =>
       `{"apiVersion":"weir.dev/v1alpha1","kind":"WasmFilter","metadata":{"name":"raw"},"spec":{"image":"r.example/none:1","config":${config}}}`;
