@@ -14,13 +14,10 @@ export const refresh = defineCommand({
     Weir to look at the tag now, once. Another digest is a new revision, which goes out as any other; the same digest changes nothing. A look that fails is tried
     again, and the last revision serves meanwhile. \`weir describe NAME\` and the Event Refreshed say what came of it.
 
-    Other filters of the same image keep their digest.`,
+    Other filters of the same image keep their digest. kubectl does the same: kubectl annotate wf NAME --overwrite weir.dev/refresh=$(date +%s)`,
   args: filterArgument,
   flags: fleetFlags,
-  examples: [
-    { does: "roll out what the tag points to now", command: "weir refresh add-header" },
-    { does: "the same without weir", command: "kubectl annotate wf add-header --overwrite weir.dev/refresh=$(date +%s)" },
-  ],
+  examples: [{ does: "roll out what the tag points to now", command: "weir refresh add-header" }],
   async run({ flags, args }, terminal) {
     const opened = await openFilter(args.name, flags, terminal.env);
     if (!opened.ok) return opened;
