@@ -61,7 +61,7 @@ function proofOf({ proof, after }: FilterPlan): string {
     told === undefined ? "" : `; fails requests (${told.reason}), let through as spec.preflight.traffic is Report: ${told.message}`;
   if (m === undefined) return clip(oneLine(`proof: it was proved when revision ${after?.number} was made${fails}`), TEXT);
   const load = m.loadMs === undefined ? "" : `loads in ${describeMs(m.loadMs)} of CPU on each proxy, `;
-  const did = m.effects.length === 0 ? "" : `; on a synthetic request: ${m.effects.join(", ")}`;
+  const did = m.effects.length === 0 ? "" : `; on its requests: ${m.effects.join(", ")}`;
   const imports = `imports ${m.imports.join(" ") || "nothing"}`;
   return clip(
     oneLine(`proof: passed, ABI ${m.abi}, ${m.size} bytes, ${load}${count(m.memoryPages, "memory page")}, ${imports}${did}${fails}`),
