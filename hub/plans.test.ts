@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { after, before, test } from "node:test";
+import { silentLog } from "../model/log.ts";
 import type { Applicants, PlanRequest } from "../model/plan.ts";
 import { fail, failForNow, ok, type Result } from "../model/result.ts";
 import { type HubScene, startHub } from "./testing/scene.ts";
 
 const LIST = JSON.stringify({ kind: "List", items: [{ kind: "WasmFilter" }] });
+const logged: string[] = [];
 let scene: HubScene;
 let asked: PlanRequest[] = [];
 let answer: (request: PlanRequest) => Promise<Result<{ filters: [] }>> = async () => ok({ filters: [] });
@@ -25,7 +29,8 @@ before(async () => {
     },
   };
   const readers = { check: () => fail("Unauthorized", "readers only"), onChange: () => () => {} };
-  scene = await startHub({}, { readers, plans: { planner, applicants } });
+  const log = { ...silentLog, error: (message: string) => void logged.push(message) };
+  scene = await startHub({}, { readers, plans: { planner, applicants }, log });
 });
 
 after(() => scene.hub.close());
@@ -67,6 +72,22 @@ test("who calls is asked before the body is looked at, and each refusal has its 
   const busy = await post(LIST);
   assert.deepEqual([busy.status, busy.headers.get("retry-after")], [503, "5"]);
   answer = async () => ok({ filters: [] });
+});
+
+test("a body that does not come to its end is nobody's fault but its client's: nothing is planned, and the log says nothing", async () => {
+  asked = [];
+  const socket = connect(scene.port, "127.0.0.1");
+  await once(socket, "connect");
+  const head =
+    "POST /api/v1/plan HTTP/1.1\r\nhost: localhost\r\nauthorization: cut\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n";
+  socket.write(`${head}{"kind"`);
+  await new Promise((done) => setTimeout(done, 50));
+  socket.resetAndDestroy();
+  // What was under way for it is counted no more, as soon as the server hears of it.
+  const four = () => Promise.all(Array.from({ length: 4 }, () => post(LIST, { authorization: "cut" })));
+  for (let tries = 0; (await four()).some(({ status }) => status !== 200); tries++) assert.ok(tries < 50);
+  assert.ok(asked.every(({ objects }) => objects.length === 1));
+  assert.deepEqual(logged, []);
 });
 
 test("a plan may take longer than a socket may be silent and a request may take", async () => {

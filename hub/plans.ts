@@ -72,19 +72,30 @@ export function createPlanHandler({ planner, applicants }: Plans, limits = PLAN_
   };
 }
 
-async function readItems({ body }: Request, maxBytes: number): Promise<Result<readonly unknown[]>> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
-    size += chunk.length;
-    if (size > maxBytes) return fail("TooLarge", `a request for a plan has at most ${maxBytes} bytes; plan fewer objects at a time`);
-    chunks.push(chunk);
-  }
-  const sent = Buffer.concat(chunks).toString("utf8");
+async function readItems(request: Request, maxBytes: number): Promise<Result<readonly unknown[]>> {
+  const read = await readText(request, maxBytes);
+  if (!read.ok) return read;
+  const sent = read.value;
   if (isNestedDeeper(sent, DEEPEST)) return fail("BadRequest", `the body is nested deeper than ${DEEPEST} levels`);
   const list = parse(sent);
   if (!isRecord(list) || list.kind !== "List" || !Array.isArray(list.items)) return fail("BadRequest", "the body is no Kubernetes List");
   return ok(list.items);
+}
+
+async function readText({ body }: Request, maxBytes: number): Promise<Result<string>> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
+      size += chunk.length;
+      if (size > maxBytes) return fail("TooLarge", `a request for a plan has at most ${maxBytes} bytes; plan fewer objects at a time`);
+      chunks.push(chunk);
+    }
+  } catch {
+    // Its client left, or took too long.
+    return fail("BadRequest", "the body did not come to its end");
+  }
+  return ok(Buffer.concat(chunks).toString("utf8"));
 }
 
 function parse(body: string): unknown {

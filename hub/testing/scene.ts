@@ -61,7 +61,7 @@ export interface HubScene {
 /** Starts a hub on a free port, with small bounds for its event stream. `overrides` replace single views. */
 export async function startHub(
   overrides: Partial<Views> = {},
-  options: Pick<HubOptions, "readers" | "plans" | "healthOnly" | "times"> = {},
+  options: Partial<Pick<HubOptions, "readers" | "plans" | "healthOnly" | "times" | "log">> = {},
 ): Promise<HubScene> {
   const listeners = new Set<(event: ChangeEvent) => void>();
   let ready = true;
@@ -77,7 +77,7 @@ export async function startHub(
     },
     ...overrides,
   };
-  const hub = createHub({ ...options, views, log: silentLog, events: { maxClients: 2, maxBufferedBytes: 4096 } });
+  const hub = createHub({ log: silentLog, ...options, views, events: { maxClients: 2, maxBufferedBytes: 4096 } });
   const bound = await hub.listen();
   assert.ok(bound.ok);
   const { port } = bound.value;
