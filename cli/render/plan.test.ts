@@ -55,7 +55,7 @@ test("a change is shown field by field, with its proof and its waves; what a rev
   env            changed
   config         changed, in Secret s (k)
   spec.interval  "60s" -> "5s"
-  proof: passed, ABI 0.2.1, 10 bytes, loads in 12 ms of CPU on each proxy, 1 memory page, imports proxy_log; on a synthetic request: adds x-a; fails requests (TrafficFailed), let through as spec.preflight.traffic is Report: it trapped
+  proof: passed, ABI 0.2.1, 10 bytes, loads in 12 ms of CPU on each proxy, 1 memory page, imports proxy_log; on its requests: adds x-a; fails requests (TrafficFailed), let through as spec.preflight.traffic is Report: it trapped
   wave 1 of 2  10%, then holds 5m  1 proxy: shop/web-7
   wave 2 of 2  100%                9 proxies: shop/web-0, shop/web-1, shop/web-2, shop/web-3, shop/web-4, shop/web-5, shop/web-6, shop/web-7, and 1 more
 `,
