@@ -93,14 +93,18 @@ const revision = object({
 const plannedRevision = object({ number: INTEGER, image: STRING, digest: DIGEST, wasmDigest: DIGEST });
 const change = object({ field: STRING, before: STRING, after: STRING }, ["before", "after"]);
 
-const wave = object({
-  step: INTEGER,
-  percent: INTEGER,
-  holdMs: INTEGER,
-  pause: { type: "boolean" },
-  proxies: INTEGER,
-  first: list(object({ namespace: STRING, id: STRING })),
-});
+const wave = object(
+  {
+    step: INTEGER,
+    percent: INTEGER,
+    holdMs: INTEGER,
+    pause: { type: "boolean" },
+    only: STRING,
+    proxies: INTEGER,
+    first: list(object({ namespace: STRING, id: STRING })),
+  },
+  ["only"],
+);
 
 const filterPlan = object(
   {

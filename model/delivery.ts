@@ -1,5 +1,6 @@
 import type { Digest } from "./digest.ts";
 import type { FilterKey } from "./filter.ts";
+import type { RequestMatch } from "./match.ts";
 import type { FilterType, PluginSettings } from "./settings.ts";
 
 /** One filter of a chain, complete: what the xds room needs to encode it. */
@@ -26,6 +27,16 @@ export interface ChainEntry {
    * have, keeps what it has; `replaces`: what it has loaded is not to run any more; `passes`: it yields too, and where it need not, nothing stands in its place.
    */
   readonly placeholder?: "yields" | "replaces" | "passes";
+  /** Set in a dark step of a rollout: the filter is for the requests that match. */
+  readonly dark?: DarkStep;
+}
+
+/** In a dark step a chain has two copies of a filter in one place: each request sees one of them. */
+export interface DarkStep {
+  /** The requests that see the new copy. */
+  readonly match: readonly RequestMatch[];
+  /** What the others see; `undefined`: no copy of the filter. */
+  readonly otherwise: ChainEntry | undefined;
 }
 
 /** The filters of one slot of one proxy, in the order a request meets them. */
@@ -40,6 +51,8 @@ export interface DeliveredFilter {
   readonly hash: string;
   /** True where it is not the filter, but what stands in its place: requests are answered with 503. */
   readonly isPlaceholder?: boolean;
+  /** The name of its plugin inside Envoy, where that is not `namespace/name`. */
+  readonly plugin?: string;
 }
 
 /** What a proxy answered to a chain that it could not load. */
@@ -87,6 +100,8 @@ export interface ProxyNode {
   readonly endedAt: number | undefined;
   /** How often it says that it reports its statistics, in milliseconds; `undefined`: it does not say, or it does so where they do not count. */
   readonly reportsEveryMs: number | undefined;
+  /** True when it takes the HTTP filters of a slot as one chain, false when each has a place of its own. */
+  readonly takesChains: boolean;
   /** Envoy's version as it reports it, e.g. `1.40.0`. */
   readonly version: string;
   /** Slots the proxy subscribed to, with what they hold. */

@@ -1,5 +1,6 @@
 import type { Digest } from "./digest.ts";
 import type { WasmFilterSpec } from "./gen/wasmfilter.ts";
+import type { RequestMatch } from "./match.ts";
 import type { ProofSettings } from "./proof.ts";
 import type { PluginSettings } from "./settings.ts";
 
@@ -12,6 +13,11 @@ export interface FilterKey {
 /** `namespace/name`: the filter's name in maps, in messages and as the plugin's name inside Envoy. */
 export function filterId(key: FilterKey): string {
   return `${key.namespace}/${key.name}`;
+}
+
+/** The name of the plugin that a new revision has beside the stable one, in a dark step: `namespace/name@revision`. `id`: see `filterId`. */
+export function darkPlugin(id: string, revision: number): string {
+  return `${id}@${revision}`;
 }
 
 export type PullPolicy = "IfNotPresent" | "Always";
@@ -52,6 +58,8 @@ export interface RolloutStep {
   readonly holdMs: number;
   /** True: wait for a person's `weir rollout promote` instead of a time. */
   readonly pause?: boolean;
+  /** Set in a dark step: on these proxies only requests that are of one of these kinds see the new revision. */
+  readonly match?: readonly RequestMatch[];
 }
 
 /** Thresholds that a wave is judged by against the proxies still on stable. */

@@ -56,6 +56,8 @@ export interface PlannedWave {
   readonly holdMs: number;
   /** It waits for `weir rollout promote`. */
   readonly pause: boolean;
+  /** Of a dark step: the requests that see the new revision, for people. */
+  readonly only?: string;
   readonly proxies: number;
   /** The first of them, at most 100, by namespace and id. */
   readonly first: readonly PlannedProxy[];

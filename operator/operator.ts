@@ -92,7 +92,7 @@ class QueueingOperator implements Operator {
       assigner: fleet,
       line,
       filtersOf: (proxyKey) => this.known.of(this.index.filtersOf(proxyKey)),
-      overrides: { withholds: (proxyKey, filterId, hash) => this.withholds(proxyKey, filterId, hash) },
+      overrides: { withholds: (...of) => this.withholds(...of), takesChains: (key) => fleet.proxy(key)?.takesChains === true },
       failed: (proxy, error) => log.error("a proxy could not be told its filters; it keeps what it has", { proxy, error: String(error) }),
       isBusy: () => this.queue.depth() > 0,
     });

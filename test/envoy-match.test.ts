@@ -316,7 +316,7 @@ function blocks(kind: string): string[] {
   return [...DOCS.matchAll(/^```yaml ?(\S*)\n(.*?)^```$/gms)].flatMap(([, of, text = ""]) => (of === kind ? [text] : []));
 }
 
-test("the example of the documentation is a spec that parses", () => {
+test("the examples of the documentation are specs that parse", async () => {
   const [text = ""] = blocks("");
   const { spec } = parse(text);
   const object = {
@@ -327,6 +327,13 @@ test("the example of the documentation is a spec that parses", () => {
   };
   const read = parseFilter(object);
   assert.ok(read.ok && read.value.settings.match?.length === 2, read.ok ? "" : read.error.message);
+  const rollouts = await readFile(new URL("../docs/rollout.md", import.meta.url), "utf8");
+  const steps = [...rollouts.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text = ""]) => parse(text).spec);
+  for (const spec of steps) {
+    const parsed = parseFilter({ ...object, spec: { ...spec, image: "r.example/f:1" } });
+    assert.ok(parsed.ok, parsed.ok ? "" : parsed.error.message);
+  }
+  assert.ok(steps.some(({ rollout }) => rollout.steps[0].match !== undefined));
 });
 
 test("a filter whose match does not hold sees no answer either, not of an earlier filter; it hears of the end of each request", async (t) => {

@@ -69,12 +69,16 @@ function proofOf({ proof, after }: FilterPlan): string {
   );
 }
 
-function waveRow({ step, percent, holdMs, pause, proxies, first }: PlannedWave, steps: number): string[] {
+function waveRow({ step, percent, holdMs, pause, only, proxies, first }: PlannedWave, steps: number): string[] {
   const then = pause ? ", then waits for weir rollout promote" : holdMs > 0 ? `, then holds ${duration(holdMs)}` : "";
   const shown = first.slice(0, NAMED).map(nameOf);
   const more = proxies > shown.length ? `, and ${proxies - shown.length} more` : "";
   const names = shown.length === 0 ? "" : `: ${shown.join(", ")}${more}`;
-  return [`wave ${step} of ${steps}`, `${percent}%${then}`, `${proxies === 1 ? "1 proxy" : `${proxies} proxies`}${names}`];
+  return [
+    `wave ${step} of ${steps}`,
+    `${percent}%${only === undefined ? "" : `, only ${oneLine(only)}`}${then}`,
+    `${proxies === 1 ? "1 proxy" : `${proxies} proxies`}${names}`,
+  ];
 }
 
 function nameOf({ namespace, id }: PlannedProxy): string {

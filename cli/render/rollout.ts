@@ -39,7 +39,9 @@ export function waves(filter: WasmFilter): string {
 
 /** Ends of the waves in percent, rising; one wave of everyone when the spec names none. */
 export function percents(filter: WasmFilter): readonly number[] {
-  const steps = filter.spec.rollout?.steps?.map(({ percent }) => percent) ?? [];
+  const given = filter.spec.rollout?.steps?.map(({ percent }) => percent) ?? [];
+  // Of a dark step that says nothing: as many as the next.
+  const steps = given.map((percent, index) => percent ?? given.slice(index).find((next) => next !== undefined) ?? 100);
   return steps.length === 0 ? [100] : steps;
 }
 

@@ -19,6 +19,7 @@ function withFilters(filters: readonly WasmFilter[]) {
     hungSince: i === 0 ? 1 : undefined,
     endedAt: undefined,
     reportsEveryMs: undefined,
+    takesChains: true,
     version: "1.40.0",
     slots: new Map(),
   }));

@@ -26,6 +26,7 @@ function proxy(slot: Slot, connected = true, hungSince?: number): ProxyNode {
     hungSince,
     endedAt: undefined,
     reportsEveryMs: undefined,
+    takesChains: true,
     version: "1.40.0",
     slots: new Map([["default", delivery]]),
   };

@@ -37,6 +37,15 @@ const MEANINGS = ["default", "x-kubernetes-list-type", "x-kubernetes-list-map-ke
 /** Keywords that let more through while they are true. */
 const ALLOWANCES = ["nullable", "x-kubernetes-int-or-string", "x-kubernetes-preserve-unknown-fields", "x-kubernetes-embedded-resource"];
 
+/** Rules that refuse nothing of what the rules and required fields before them took: where every step has a percent and none a match, they say the same. */
+const WIDER: ReadonlySet<string> = new Set([
+  "self.filter(step, has(step.percent) && !has(step.match)).map(step, step.percent).isSorted() && self.all(a, has(a.match) || !has(a.percent) || self.exists_one(b, has(b.percent) && !has(b.match) && a.percent == b.percent))",
+  "size(self) == 0 || has(self[size(self) - 1].percent) && !has(self[size(self) - 1].match) && self[size(self) - 1].percent == 100",
+  "self.map(step, has(step.match) ? 0 : 1).isSorted()",
+  "has(self.percent) || has(self.match)",
+  "!has(self.rollout) || !has(self.rollout.steps) || !has(self.type) || self.type == 'HTTP' || !self.rollout.steps.exists(step, has(step.match))",
+]);
+
 /**
  * What objects may say under `before` and may not, or not with the same meaning, under `now`: a line each, as `spec.image: maxLength is 100, was 512`.
  * Empty when every change is an addition. What `before` does not have is not looked at.
@@ -87,7 +96,7 @@ function ofKeywords(path: string, before: CrdSchema, now: CrdSchema): string[] {
     else for (const value of lost) found.push(`${at}: ${text(value)} is not taken any more`);
   }
   for (const rule of rulesOf(now))
-    if (!rulesOf(before).includes(rule) && !isOfNewField(rule, before)) found.push(`${at}: a new rule ${rule}`);
+    if (!rulesOf(before).includes(rule) && !isOfNewField(rule, before) && !WIDER.has(rule)) found.push(`${at}: a new rule ${rule}`);
   return found;
 }
 

@@ -312,12 +312,54 @@ export interface WasmFilterSpecRollout {
 
 /** One wave. */
 export interface WasmFilterSpecRolloutStep {
-  /** Share of the selected proxies that run the new revision in this wave. */
-  readonly percent: number;
+  /**
+   * A dark step: on the proxies of this wave only requests that are of one of these kinds see the new revision, all others the stable one.
+   * Dark steps come before the others.
+   */
+  readonly match?: readonly WasmFilterSpecRolloutStepMatchItem[];
+  /**
+   * Share of the selected proxies that run the new revision in this wave. In a dark step it may be left out: then it is that of the next
+   * step.
+   */
+  readonly percent?: number;
   /** How long to watch the wave, once all its proxies acknowledged, before the next one starts. Absent, not at all. */
   readonly hold?: string;
   /** true: after this wave wait for a person (weir rollout promote) instead of a time. Absent: false. */
   readonly pause?: boolean;
+}
+
+/** One kind of request. Everything that is set must hold. */
+export interface WasmFilterSpecRolloutStepMatchItem {
+  /** The path of the request, without its query. */
+  readonly path?: WasmFilterSpecRolloutStepMatchItemPath;
+  /** The host that the request is for, without a port. Upper and lower case are the same. */
+  readonly host?: string;
+  /** The method of the request, e.g. GET. */
+  readonly method?: string;
+  /** Headers of the request. All of them must hold. */
+  readonly headers?: readonly WasmFilterSpecRolloutStepMatchItemHeader[];
+}
+
+/** The path of the request, without its query. */
+export interface WasmFilterSpecRolloutStepMatchItemPath {
+  /** What the path begins with. /api is the beginning of /api/a and of /apis too. */
+  readonly prefix?: string;
+  /** The whole path. */
+  readonly exact?: string;
+  /** A regular expression of RE2 that covers the whole path. Neither lookaround nor backreferences. */
+  readonly regex?: string;
+}
+
+/** One header. */
+export interface WasmFilterSpecRolloutStepMatchItemHeader {
+  /** The header's name in lower case. */
+  readonly name: string;
+  /** The header's whole value. Values of several headers of this name are joined by commas. */
+  readonly exact?: string;
+  /** What the header's value begins with. */
+  readonly prefix?: string;
+  /** true: the header is there, whatever its value. false: it is not. */
+  readonly present?: boolean;
 }
 
 /** When a wave counts as failed by what it does to requests, measured against the proxies still on the stable revision. Default: {}. */
@@ -418,6 +460,8 @@ export interface WasmFilterStatusRollout {
   readonly step?: number;
   /** How many waves there are. */
   readonly steps?: number;
+  /** In a dark step, the requests that see the target. */
+  readonly match?: readonly Readonly<Record<string, unknown>>[];
   /** Share of the proxies that may run the revision now. */
   readonly percent?: number;
   /** When the rollout started. */

@@ -1,4 +1,5 @@
 import type { Revision } from "../../model/revision.ts";
+import { outgoingHash } from "../rollout/dark.ts";
 import { type FilterRecord, revisionOf } from "./record.ts";
 
 /** The revision that proxies are meant to end up with: the target, unless it failed. */
@@ -10,5 +11,5 @@ export function goalOf(record: Pick<FilterRecord, "revisions" | "rollout">): Rev
 /** True when the proxy rejected the very content that is the target now. */
 export function rejectsTarget(record: Pick<FilterRecord, "rejections" | "revisions" | "rollout">, proxy: string): boolean {
   const hash = record.rejections.get(proxy)?.hash;
-  return hash !== undefined && hash === revisionOf(record, record.rollout.target)?.hash;
+  return hash !== undefined && hash === outgoingHash(record);
 }

@@ -6,6 +6,7 @@ import { proxyKey } from "../../model/proxy-key.ts";
 import type { Failure } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements } from "../../model/verdict.ts";
+import { outgoingHash } from "../rollout/dark.ts";
 import { idle, type RolloutState } from "../rollout/state.ts";
 import { type Demand, demandOf, isForgotten, MISSING, slotOf } from "./demand.ts";
 import type { Facts, Proposal, Resolution, Trouble } from "./facts.ts";
@@ -134,7 +135,7 @@ export class FilterRecord implements Readonly<Facts> {
   recall(revisions: readonly Revision[], rewritten: readonly Revision[], rollout: RolloutState): void {
     this.become({ revisions, rewritten, rollout, recalled: true });
     const { status } = this.object;
-    const hash = revisionOf(this, rollout.target)?.hash;
+    const hash = outgoingHash({ revisions, rollout });
     if (hash === undefined || status === undefined || rollout.target !== status.revision) return;
     // Statuses of earlier versions have the node id alone: it meant a proxy of the filter's own namespace.
     for (const { proxy, namespace = this.key.namespace, message } of status.rejections ?? []) {

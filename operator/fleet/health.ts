@@ -1,9 +1,10 @@
 import type { Clock } from "../../model/clock.ts";
 import type { FleetView, ProxyHealth, ProxyNode, SlotDelivery } from "../../model/delivery.ts";
-import { filterId } from "../../model/filter.ts";
+import { darkPlugin, filterId } from "../../model/filter.ts";
 import type { Revision } from "../../model/revision.ts";
 import { type FilterRecord, revisionOf } from "../filter/record.ts";
 import type { Fault } from "../rollout/advance.ts";
+import { darkMatch, outgoingHash } from "../rollout/dark.ts";
 import { addTally, judge, noTally, type Tally, tallySince } from "../rollout/health.ts";
 import { type Group, healthOf, newGroup } from "./group.ts";
 import { isLost, matchedProxies } from "./observe.ts";
@@ -191,7 +192,8 @@ class ReportingHealthWatch implements HealthWatch {
     group.tally = addTally(group.tally, tallySince(watched.health, health));
     // What it counted before a filter that must be there was there first are the 503s of the placeholder.
     if (!isFirst) group.before = addTally(group.before, watched.base ?? watched.health);
-    const failures = Math.max(0, (health.vmFailures.get(id) ?? 0) - (watched.health.vmFailures.get(id) ?? 0));
+    const plugin = group.on === "target" && darkMatch(rollout) !== undefined ? darkPlugin(id, rollout.target ?? 0) : id;
+    const failures = Math.max(0, (health.vmFailures.get(plugin) ?? 0) - (watched.health.vmFailures.get(plugin) ?? 0));
     group.vmFailures += failures;
     if (failures > group.worstFailures) Object.assign(group, { worst: proxy.id, worstFailures: failures });
   }
@@ -200,10 +202,11 @@ class ReportingHealthWatch implements HealthWatch {
     const [wave, stable, mixed] = [newGroup("target"), newGroup("stable"), newGroup("target")];
     const rivals = new Set<FilterRecord>();
     const settledAt = known.size === 0 ? undefined : record.watchedSince;
+    const outgoing = outgoingHash(record);
     for (const proxy of matchedProxies(record, this.options.fleet, this.options.proxiesOf(record.id))) {
       const slot = proxy.slots.get(target.settings.slot);
-      const runs = slot?.running?.some(({ hash }) => hash === target.hash) === true;
-      const meant = slot?.desired.some(({ hash }) => hash === target.hash) === true;
+      const runs = slot?.running?.some(({ hash }) => hash === outgoing) === true;
+      const meant = slot?.desired.some(({ hash }) => hash === outgoing) === true;
       const watched = this.follow(known.get(proxy.key), proxy, slot, runs, meant);
       if (!known.has(proxy.key)) watched.came = settledAt !== undefined && proxy.since > settledAt;
       known.set(proxy.key, watched);

@@ -1,8 +1,8 @@
 import type { Clock } from "../../model/clock.ts";
 import type { FleetView, ProxyNode } from "../../model/delivery.ts";
-import type { Revision } from "../../model/revision.ts";
 import { goalOf, rejectsTarget } from "../filter/goal.ts";
-import { type FilterRecord, revisionOf } from "../filter/record.ts";
+import type { FilterRecord } from "../filter/record.ts";
+import { outgoingHash, takesPart } from "../rollout/dark.ts";
 import type { WaveLine, WaveOrder } from "../rollout/wave.ts";
 import { type Counts, runningOf, stateOf } from "./counts.ts";
 import type { FleetIndex } from "./index.ts";
@@ -87,10 +87,10 @@ export function createObserver({ fleet, clock, index, line }: ObserverDeps): Obs
   const counts = new Map<string, Count>();
 
   /** The count for what the record asks of its proxies now. */
-  function countOf(record: Observed, goal: Revision | undefined, target: Revision | undefined): Count {
+  function countOf(record: Observed, goal: string | undefined, target: string | undefined): Count {
     const now = clock.now();
     const { threshold, startedAt } = record.rollout;
-    const key = [goal?.hash, slotOf(record), target?.hash, threshold, startedAt].join(" ");
+    const key = [goal, slotOf(record), target, threshold, startedAt].join(" ");
     const known = counts.get(record.id);
     if (known?.key === key && known.rejections === record.rejections && Math.abs(now - known.madeAt) < RECOUNT_MS) return known;
     const count = { key, rejections: record.rejections, tally: createTally(), touched: new Set(index.proxiesOf(record.id)), madeAt: now };
@@ -98,19 +98,19 @@ export function createObserver({ fleet, clock, index, line }: ObserverDeps): Obs
     return count;
   }
 
-  function look(record: Observed, proxyKey: string, goal: Revision | undefined, target: Revision | undefined): Seen | undefined {
+  function look(record: Observed, proxyKey: string, goal: string | undefined, target: string | undefined): Seen | undefined {
     const slot = slotOf(record);
     const proxy = index.isSelected(record.id, proxyKey) ? fleet.proxy(proxyKey) : undefined;
     if (slot === undefined || proxy?.slots.has(slot) !== true) return undefined;
     const isRejected = record.rejections.size > 0 && rejectsTarget(record, proxyKey);
     const running = runningOf(proxy, record.key, slot);
     const isHung = proxy.hungSince !== undefined;
-    const isPending = isRejected || isHung || !proxy.connected || running?.hash !== target?.hash;
+    const isPending = isRejected || isHung || !proxy.connected || running?.hash !== target;
     return {
-      state: goal === undefined && !isRejected ? "pending" : stateOf(proxy, running, goal?.hash ?? "", isRejected),
+      state: goal === undefined && !isRejected ? "pending" : stateOf(proxy, running, goal ?? "", isRejected),
       isConnected: proxy.connected,
       since: proxy.since,
-      isWaitedFor: isPending && line.isIn(record.rollout, record.id, proxyKey),
+      isWaitedFor: isPending && line.isIn(record.rollout, record.id, proxyKey) && takesPart(record, proxy.takesChains),
       isHung,
       hasStandIn: running?.isPlaceholder === true,
       rejection: isRejected ? (record.rejections.get(proxyKey)?.message ?? "") : undefined,
@@ -119,7 +119,9 @@ export function createObserver({ fleet, clock, index, line }: ObserverDeps): Obs
 
   return {
     see(record) {
-      const [goal, target] = [goalOf(record), revisionOf(record, record.rollout.target)];
+      const target = outgoingHash(record);
+      const revision = goalOf(record);
+      const goal = revision?.number === record.rollout.target ? target : revision?.hash;
       const { tally, touched } = countOf(record, goal, target);
       for (const id of touched) tally.set(id, look(record, id, goal, target));
       touched.clear();

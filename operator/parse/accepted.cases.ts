@@ -68,6 +68,20 @@ export const GOOD: readonly Case[] = [
     name: "a rollout in steps",
     spec: { image: IMAGE, rollout: { steps: [{ percent: 10, hold: "500ms" }, { percent: 50, pause: true }, { percent: 100 }] } },
   },
+  {
+    name: "a rollout with dark steps",
+    spec: {
+      image: IMAGE,
+      rollout: {
+        steps: [
+          { match: [{ headers: [{ name: "x-canary", exact: "1" }] }], percent: 100, pause: true },
+          { match: [{ path: { prefix: "/api" } }], hold: "5m" },
+          { percent: 10, hold: "5m" },
+          { percent: 100 },
+        ],
+      },
+    },
+  },
   { name: "an empty rollout", spec: { image: IMAGE, rollout: {} } },
   {
     name: "a rollout's other settings",

@@ -11,6 +11,7 @@ import {
   whenMissingOf,
 } from "../../model/filter.ts";
 import { API_VERSION, KIND, type WasmFilter, type WasmFilterSpec, type WasmFilterSpecRollout } from "../../model/gen/wasmfilter.ts";
+import type { RequestMatch } from "../../model/match.ts";
 import { DEFAULT_PROOF, type ProofSettings } from "../../model/proof.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { askedSettings } from "../../model/settings.ts";
@@ -153,10 +154,12 @@ function toRollout(given: WasmFilterSpecRollout | undefined): RolloutPolicy {
   const schema = wasmFilterSchema().properties?.spec?.properties?.rollout ?? {};
   const { steps, progressDeadline, autoRollback, analysis } = withDefaults(schema, given ?? {}) as WasmFilterSpecRollout;
   return {
-    steps: (steps ?? [{ percent: 100 }]).map(({ percent, hold, pause }) => ({
-      percent,
+    steps: (steps ?? [{ percent: 100 }]).map(({ percent, hold, pause, match }, index, all) => ({
+      // Of a dark step: as many as the next step, unless it says otherwise.
+      percent: percent ?? all.slice(index).find((next) => next.percent !== undefined)?.percent ?? 100,
       holdMs: milliseconds(hold),
       pause: pause ?? false,
+      ...(match === undefined ? {} : { match: match as readonly RequestMatch[] }),
     })),
     isWatched: steps === undefined,
     progressDeadlineMs: milliseconds(progressDeadline),

@@ -324,4 +324,19 @@ export const BAD: readonly BadCase[] = [
       "spec.match[2].path.regex: not a regular expression of a path; write it in printable ASCII, without blanks",
     ],
   },
+  {
+    name: "a dark step after another, and at the end",
+    spec: { image: IMAGE, rollout: { steps: [{ percent: 100 }, { match: [{ method: "GET" }], percent: 100 }] } },
+    problems: ["spec.rollout.steps: steps with match come before the others", LAST_IS_100],
+  },
+  {
+    name: "a dark step of a network filter",
+    spec: { image: IMAGE, type: "Network", rollout: { steps: [{ match: [{ method: "GET" }] }, { percent: 100 }] } },
+    problems: ["spec.rollout: only filters of type HTTP see requests; leave the steps with match out"],
+  },
+  {
+    name: "a step without percent",
+    spec: { image: IMAGE, rollout: { steps: [{ hold: "1s" }, { percent: 100 }] } },
+    problems: ["spec.rollout.steps[0].percent: required, but missing"],
+  },
 ];

@@ -1,10 +1,12 @@
 import type { FleetView, ProxyNode } from "../../model/delivery.ts";
 import { type Filter, filterId } from "../../model/filter.ts";
+import { showMatches } from "../../model/match.ts";
 import type { PlannedRollout, PlannedWave } from "../../model/plan.ts";
 import type { Revision } from "../../model/revision.ts";
 import { concerns } from "../fleet/index.ts";
-import { retarget, stepCount } from "../rollout/advance.ts";
+import { retarget } from "../rollout/advance.ts";
 import { idle, type RolloutState } from "../rollout/state.ts";
+import { stepCount } from "../rollout/steps.ts";
 import type { WaveLine } from "../rollout/wave.ts";
 import { wavesAhead } from "../rollout/waves-ahead.ts";
 
@@ -53,11 +55,20 @@ export function planRollout(
       const position = deps.line.position(state.order, id, key);
       return position >= from && position < threshold;
     });
-    from = threshold;
-    const { percent, holdMs, pause = false } = step;
+    const { percent, holdMs, pause = false, match } = step;
+    // Whoever had it in the dark gets it again, for all requests.
+    if (match === undefined) from = threshold;
     const first = added.sort(byName).slice(0, MAX_NAMED);
     const names = first.map((proxy) => ({ namespace: proxy.namespace, id: proxy.id }));
-    return { step: index + 1, percent, holdMs, pause, proxies: added.length, first: names };
+    return {
+      step: index + 1,
+      percent,
+      holdMs,
+      pause,
+      ...(match === undefined ? {} : { only: showMatches(match) }),
+      proxies: added.length,
+      first: names,
+    };
   });
   return {
     matched: matched.length,

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { RolloutPolicy } from "../../model/filter.ts";
 import { parseProxyKey } from "../../model/proxy-key.ts";
 import type { Revision } from "../../model/revision.ts";
@@ -183,7 +184,8 @@ class WrittenRollOut implements RollOut {
 
 function isSameStep(a: RolloutState, b: RolloutState): boolean {
   const known = ({ heldSince, watch }: RolloutState) => `${heldSince !== undefined} ${watch?.before !== undefined}`;
-  return a.phase === b.phase && a.target === b.target && a.step === b.step && known(a) === known(b);
+  const isSame = a.phase === b.phase && a.target === b.target && a.step === b.step && isDeepStrictEqual(a.match, b.match);
+  return isSame && known(a) === known(b);
 }
 
 function goesForward(before: RolloutState, after: RolloutState): boolean {

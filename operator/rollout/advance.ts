@@ -2,7 +2,8 @@ import type { RolloutPolicy, RolloutStep } from "../../model/filter.ts";
 import type { FilterEvent } from "../source/source.ts";
 import type { Tally } from "./health.ts";
 import { isInForce, type Outcome, type RolloutState } from "./state.ts";
-import { inForce, isDoubtful, isFirst, isStayed, mayFail, stays, WATCHED } from "./watch.ts";
+import { hasMatch, inWords, plannedStep, stepCount, stepOf } from "./steps.ts";
+import { inForce, isDoubtful, isFirst, isStayed, mayFail, stays } from "./watch.ts";
 import { EVERYONE, threshold, type WaveOrder } from "./wave.ts";
 
 /** A fault that speaks against the target: a rejection, a proxy that hangs, ended or vanished, failing VMs, a rise of errors. */
@@ -46,19 +47,10 @@ export interface Advance {
 
 /** Of rollouts that begin now. */
 const ORDER: WaveOrder = "hmac";
-const ALL_AT_ONCE: RolloutStep = { percent: 100, holdMs: 0 };
 /** After a start a hold that was under way lasts at least this long (or its whole time, if that is shorter): its proxies must be watched for a while. */
 const LEAST_WATCH_MS = 10_000;
 /** How long after a hold the last reports of its proxies are waited for. Envoy sends one a second, a little later after a reconnect. */
 const LAST_REPORTS_MS = 15_000;
-
-export function stepOf(policy: RolloutPolicy, { watch, step }: Pick<RolloutState, "watch" | "step">): RolloutStep {
-  return watch === undefined ? (policy.steps[step] ?? ALL_AT_ONCE) : WATCHED;
-}
-
-export function stepCount(policy: RolloutPolicy): number {
-  return Math.max(1, policy.steps.length);
-}
 
 function withOutcome(state: RolloutState, revision: number, outcome: Outcome): ReadonlyMap<number, Outcome> {
   return new Map(state.outcomes).set(revision, outcome);
@@ -82,6 +74,7 @@ export function retarget(
   const watch = policy.isWatched && !proven ? { before: isFirst(state) ? undefined : state.watch?.before } : undefined;
   const step = proven ? stepCount(policy) - 1 : 0;
   const reach = proven ? EVERYONE : reachOf(policy, step, ORDER, seen, 0);
+  const match = proven ? undefined : policy.steps[step]?.match;
   // A wave cut out of a part of the fleet would not be the share that was asked for.
   if (!seen.settled && reach !== EVERYONE && revision !== state.stable) return state;
   const outcomes = new Map(state.outcomes);
@@ -90,7 +83,16 @@ export function retarget(
     outcomes.set(state.target, { result: "Superseded", message, generation: seen.generation, at: seen.now });
   }
   if (revision === state.stable)
-    return { ...state, phase: "Succeeded", target: revision, threshold: EVERYONE, heldSince: undefined, watch: undefined, outcomes };
+    return {
+      ...state,
+      phase: "Succeeded",
+      target: revision,
+      threshold: EVERYONE,
+      heldSince: undefined,
+      match: undefined,
+      watch: undefined,
+      outcomes,
+    };
   outcomes.set(revision, { result: "Progressing", message: "", generation: seen.generation, at: seen.now });
   return {
     phase: "Progressing",
@@ -102,6 +104,7 @@ export function retarget(
     startedAt: seen.now,
     stepAt: seen.now,
     heldSince: undefined,
+    match,
     watch,
     outcomes,
   };
@@ -118,14 +121,14 @@ function reconsidered(state: RolloutState, { generation }: Pick<Observation, "ge
 }
 
 /** The threshold of a step's wave. Positions are looked up only where they decide. */
-export function reachOf(
+function reachOf(
   policy: RolloutPolicy,
   step: number,
   order: WaveOrder,
   { positions }: Pick<Observation, "positions">,
   atLeast: number,
 ): number {
-  const { percent } = policy.steps[step] ?? ALL_AT_ONCE;
+  const { percent } = plannedStep(policy, step);
   return percent >= 100 ? EVERYONE : threshold(percent, positions(order), atLeast);
 }
 
@@ -136,6 +139,7 @@ function failedAgain(state: RolloutState, revision: number): RolloutState {
     target: revision,
     phase: state.stable === undefined ? "Rejected" : "RolledBack",
     heldSince: undefined,
+    match: undefined,
     watch: undefined,
   };
 }
@@ -148,6 +152,7 @@ export function advance(before: RolloutState, policy: RolloutPolicy, seen: Obser
   if (failure !== undefined) return fail(state, failure, seen);
   if (seen.fault !== undefined && isStayed(state, policy)) return succeed(state, seen, stays(state, seen.fault));
   if (!seen.settled) return stay(state);
+  if (!seen.paused && !hasMatch(state, policy)) return { state: enter(state, state.step, policy, seen), events: [], wakeAt: undefined };
   const waiting = seen.outstanding > 0;
   if (waiting && state.heldSince === undefined) return stay(state, later(deadlineOf(state, policy, seen.watchedSince), seen.now));
   const held: RolloutState = state.heldSince === undefined ? hold(state, seen) : withBefore(state, seen);
@@ -234,7 +239,7 @@ function fail(state: RolloutState, failure: { reason: string; message: string },
   const outcomes = withOutcome(state, target, { result, message, generation: seen.generation, at: seen.now });
   const where = rolledBack ? `back to revision ${stable}` : "no earlier revision to go back to: the filter is out of every chain";
   return {
-    state: { ...state, phase: result, heldSince: undefined, watch: undefined, outcomes },
+    state: { ...state, phase: result, heldSince: undefined, match: undefined, watch: undefined, outcomes },
     events: [{ type: "Warning", reason: result, message: `revision ${target} failed, ${where}: ${message}` }],
     wakeAt: undefined,
   };
@@ -242,20 +247,27 @@ function fail(state: RolloutState, failure: { reason: string; message: string },
 
 function nextWave(state: RolloutState, policy: RolloutPolicy, seen: Observation): Advance {
   const index = state.step + 1;
-  const next: RolloutState = {
-    ...state,
-    step: index,
-    threshold: reachOf(policy, index, state.order, seen, state.threshold),
-    stepAt: seen.now,
-    heldSince: undefined,
-  };
-  const passed = `revision ${state.target}: wave ${index} of ${stepCount(policy)} passed (${stepOf(policy, state).percent}%)`;
+  const next = enter(state, index, policy, seen);
+  const passed = `revision ${state.target}: wave ${index} of ${stepCount(policy)} passed (${inWords(stepOf(policy, state))})`;
   return { state: next, events: [{ type: "Normal", reason: "WavePassed", message: passed }, waveStarted(next, policy)], wakeAt: undefined };
+}
+
+/** The state at the start of a step. No proxy leaves the target by rounding; what only some requests saw, most proxies may leave again. */
+export function enter(
+  state: RolloutState,
+  step: number,
+  policy: RolloutPolicy,
+  seen: Pick<Observation, "positions" | "now">,
+): RolloutState {
+  const match = plannedStep(policy, step).match;
+  const atLeast = match === undefined && state.match === undefined ? state.threshold : 0;
+  const reach = reachOf(policy, step, state.order, seen, atLeast);
+  return { ...state, step, match, threshold: reach, stepAt: seen.now, heldSince: undefined };
 }
 
 function waveStarted(state: RolloutState, policy: RolloutPolicy): FilterEvent {
   const { target, step } = state;
-  const message = `revision ${target}: wave ${step + 1} of ${stepCount(policy)} started (${stepOf(policy, state).percent}%)`;
+  const message = `revision ${target}: wave ${step + 1} of ${stepCount(policy)} started (${inWords(stepOf(policy, state))})`;
   return { type: "Normal", reason: "WaveStarted", message };
 }
 
@@ -276,7 +288,7 @@ function succeed(state: RolloutState, seen: Observation, told?: { readonly messa
   const outcomes = withOutcome(state, target, { result: "Succeeded", message, generation: seen.generation, at: seen.now });
   const all = `revision ${target} runs on every connected proxy (${seen.present()})`;
   return {
-    state: { ...state, phase: "Succeeded", stable: target, threshold: EVERYONE, watch: undefined, outcomes },
+    state: { ...state, phase: "Succeeded", stable: target, threshold: EVERYONE, match: undefined, watch: undefined, outcomes },
     events: [told?.event ?? { type: "Normal", reason: "Succeeded", message: all }],
     wakeAt: undefined,
   };

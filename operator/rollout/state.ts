@@ -1,3 +1,4 @@
+import type { RequestMatch } from "../../model/match.ts";
 import type { RevisionResult } from "../../model/revision.ts";
 import type { Tally } from "./health.ts";
 import type { WaveOrder } from "./wave.ts";
@@ -45,6 +46,8 @@ export interface RolloutState {
   readonly stepAt: number;
   /** When every proxy of the wave had acknowledged; the hold counts from here. */
   readonly heldSince: number | undefined;
+  /** In a dark step: the requests that see the target on the proxies of the wave, the others see stable. */
+  readonly match: readonly RequestMatch[] | undefined;
   /** `undefined`: the target goes by the policy's steps, or is proven. Only while `Progressing`. */
   readonly watch: Watch | undefined;
   /** Revision number -> what became of it. */
@@ -66,6 +69,7 @@ export const idle: RolloutState = {
   startedAt: 0,
   stepAt: 0,
   heldSince: undefined,
+  match: undefined,
   watch: undefined,
   outcomes: new Map(),
 };

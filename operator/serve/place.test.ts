@@ -75,7 +75,10 @@ function placed({ rollout, ready = [1, 2], rejects, isHeld = false, staged = fal
     ...{ id: "shop/f", key: KEY, revisions: isHeld ? [] : revisions, deliverable: new Map(entries) },
     ...{ rollout: { ...idle, ...rollout }, isHeld, slot: "auth", demand },
   };
-  const place = placeOf("shop/web-1", filter, line, { withholds: (_proxy, _filter, hash) => hash === `h${rejects}` });
+  const place = placeOf("shop/web-1", filter, line, {
+    withholds: (_proxy, _filter, hash) => hash === `h${rejects}`,
+    takesChains: () => true,
+  });
   if (place === undefined) return "-";
   if ("hold" in place) return [...place.hold].join() === "auth" ? "hold" : "another slot";
   assert.deepEqual([place.settings.slot, place.settings.priority], ["auth", 7]);

@@ -3,6 +3,7 @@ import type { FilterKey } from "../../model/filter.ts";
 import { placeholder } from "../../model/placeholder.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Demand } from "../filter/demand.ts";
+import { darkEntry, darkMatch, outgoingHash, takesPart } from "../rollout/dark.ts";
 import { assigned, type RolloutState } from "../rollout/state.ts";
 import type { WaveLine } from "../rollout/wave.ts";
 
@@ -25,6 +26,8 @@ export interface ServedFilter {
 export interface Overrides {
   /** Whether the proxy must wait for the revision with this hash, since it rejected it or others are tried first. */
   withholds(proxyKey: string, filterId: string, hash: string): boolean;
+  /** Whether the proxy takes the filters of a slot as one chain. */
+  takesChains(proxyKey: string): boolean;
 }
 
 /**
@@ -41,7 +44,7 @@ export interface Hold {
 
 export function placeOf(proxyKey: string, filter: ServedFilter, line: WaveLine, overrides: Overrides): Place {
   const { id, rollout, demand, isHeld } = filter;
-  const isInWave = () => line.isIn(rollout, id, proxyKey);
+  const isInWave = () => line.isIn(rollout, id, proxyKey) && takesPart(filter, overrides.takesChains(proxyKey));
   const number = isHeld ? undefined : numberDue(proxyKey, filter, isInWave, overrides);
   const revision = find(filter, number);
   if (demand === undefined) return plainPlace(filter, number, revision);
@@ -50,17 +53,29 @@ export function placeOf(proxyKey: string, filter: ServedFilter, line: WaveLine, 
     if (!isHeld && !isDue(rollout, demand, isInWave)) return undefined;
     return placeholder(filter.key, demand.settings, isHeld || rollout.phase === "Idle" ? "yields" : "replaces");
   }
-  const entry = filter.deliverable.get(revision.number);
+  const entry = entryOf(filter, revision.number);
   const isRefused = overrides.withholds(proxyKey, id, revision.hash);
   if (entry === undefined || isRefused) return placeholder(filter.key, revision.settings, "yields");
-  return { ...entry, mustBeThere: true };
+  // Of a first revision in the dark, requests that do not match are as before the filter: nothing answers them in its place.
+  const isAlone = entry.dark !== undefined && entry.dark.otherwise === undefined;
+  return isAlone ? entry : { ...entry, mustBeThere: true };
+}
+
+/** What of a revision can be served; in a dark step the target together with stable. */
+function entryOf({ deliverable, rollout }: ServedFilter, number: number): ChainEntry | undefined {
+  const entry = deliverable.get(number);
+  const match = darkMatch(rollout);
+  if (entry === undefined || match === undefined || number !== rollout.target) return entry;
+  if (rollout.stable === undefined) return darkEntry(entry, undefined, match);
+  const stable = deliverable.get(rollout.stable);
+  return stable && darkEntry(entry, stable, match);
 }
 
 function plainPlace(filter: ServedFilter, number: number | undefined, revision: Revision | undefined): Place {
   if (filter.isHeld || (number !== undefined && revision === undefined)) return { hold: slotsOf(filter) };
   if (revision === undefined) return undefined;
   const { number: due, settings } = revision;
-  return filter.deliverable.get(due) ?? { hold: [settings.slot], beside: placeholder(filter.key, settings, "passes") };
+  return entryOf(filter, due) ?? { hold: [settings.slot], beside: placeholder(filter.key, settings, "passes") };
 }
 
 /** Whether a proxy for which there is no revision is due the filter all the same. */
@@ -72,8 +87,8 @@ function isDue({ phase, stable }: RolloutState, { fromTheStart }: Demand, isInWa
 /** The number of the revision that the proxy is due. */
 function numberDue(proxyKey: string, filter: ServedFilter, isInWave: () => boolean, overrides: Overrides): number | undefined {
   const { id, rollout } = filter;
-  const target = find(filter, rollout.target);
-  const waits = target !== undefined && overrides.withholds(proxyKey, id, target.hash);
+  const hash = outgoingHash(filter);
+  const waits = hash !== undefined && overrides.withholds(proxyKey, id, hash);
   return assigned(rollout, isInWave, waits);
 }
 

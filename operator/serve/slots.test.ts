@@ -18,7 +18,7 @@ function served(known: readonly number[], change: Partial<ServedFilter> = {}): S
   return { id: "shop/f", key: KEY, revisions, rollout, deliverable, isHeld: false, slot: undefined, demand: undefined, ...change };
 }
 const due = (filter: ServedFilter) =>
-  Array.from(slotsDue("shop/web-1", [filter], line, { withholds: () => false }), ([slot, chain]) => [
+  Array.from(slotsDue("shop/web-1", [filter], line, { withholds: () => false, takesChains: () => true }), ([slot, chain]) => [
     slot,
     chain === "hold" ? chain : chain.map(({ revision }) => revision),
   ]);
@@ -42,7 +42,7 @@ test("a slot that is held goes on where a filter that must be there is due: that
     return { ...other, deliverable, demand: { settings, fromTheStart: true }, ...(ready.length === 0 ? { rollout: idle } : {}) };
   };
   const stands = (filters: ServedFilter[]) => {
-    const chain = slotsDue("shop/web-1", filters, line, { withholds: () => false }).get("auth");
+    const chain = slotsDue("shop/web-1", filters, line, { withholds: () => false, takesChains: () => true }).get("auth");
     return chain === "hold" ? chain : chain?.map(({ filter, placeholder }) => `${filter.name} ${placeholder ?? "itself"}`);
   };
   assert.equal(stands([lost]), "hold");

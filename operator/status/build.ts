@@ -7,8 +7,9 @@ import { type FilterRecord, revisionOf } from "../filter/record.ts";
 import type { Counts } from "../fleet/counts.ts";
 import type { Observer } from "../fleet/observe.ts";
 import type { Settling } from "../reconcile/settling.ts";
-import { deadlineOf, stepCount } from "../rollout/advance.ts";
+import { deadlineOf } from "../rollout/advance.ts";
 import { isInForce, type RolloutState } from "../rollout/state.ts";
+import { stepCount } from "../rollout/steps.ts";
 import { statusOf } from "./status.ts";
 
 export interface StatusDeps {

@@ -8,11 +8,14 @@ import type {
   WasmFilterStatusRollout,
   WasmFilterStatusRolloutWatch,
 } from "../../model/gen/wasmfilter.ts";
+import type { Fields } from "../../model/kube.ts";
+import { areMatches, showMatches } from "../../model/match.ts";
 import { parseProxyKey } from "../../model/proxy-key.ts";
 import type { Revision, RevisionResult } from "../../model/revision.ts";
 import type { LastLook } from "../filter/look.ts";
-import { stepCount } from "../rollout/advance.ts";
+import { haveOnePlace } from "../rollout/dark.ts";
 import { idle, isInForce, type Outcome, type Phase, type RolloutState, type Watch } from "../rollout/state.ts";
+import { stepCount } from "../rollout/steps.ts";
 import { conditionsOf, type Facts } from "./conditions.ts";
 
 /** Rejections shown in the status; the count beside them is complete. */
@@ -72,7 +75,7 @@ function rejectionOf(key: string, message: string): WasmFilterStatusRejection {
   return { proxy: id, namespace, message: message.slice(0, LONGEST_MESSAGE) };
 }
 
-function rolloutStatus({ facts, policy, wakeAt }: StatusInput): WasmFilterStatusRollout {
+function rolloutStatus({ facts, policy, revisions, wakeAt }: StatusInput): WasmFilterStatusRollout {
   const { rollout, paused, suspended, deadlineExceeded } = facts;
   const state = rolloutStateName(rollout, paused || suspended, deadlineExceeded);
   const outcome = rollout.target === undefined ? undefined : rollout.outcomes.get(rollout.target);
@@ -84,8 +87,8 @@ function rolloutStatus({ facts, policy, wakeAt }: StatusInput): WasmFilterStatus
       ? holding
         ? isInForce(rollout)
           ? "every proxy runs it and is being watched"
-          : "the wave is being watched"
-        : "waits for the proxies of this wave"
+          : `the wave is being watched${darkOf(rollout, facts.target, revisions)}`
+        : `waits for the proxies of this wave${darkOf(rollout, facts.target, revisions)}`
       : (outcome?.message ?? "");
   return {
     state,
@@ -98,9 +101,21 @@ function rolloutStatus({ facts, policy, wakeAt }: StatusInput): WasmFilterStatus
     stepTime: time(rollout.stepAt),
     ...(holding ? { holdTime: time(rollout.heldSince ?? 0) } : {}),
     ...(holding && wakeAt !== undefined ? { nextStepTime: time(wakeAt) } : {}),
+    ...(rollout.match === undefined ? {} : { match: rollout.match as readonly Fields[] }),
     ...(rollout.watch === undefined ? {} : { watch: tallyOf(rollout.watch) }),
     ...(message === "" ? {} : { message: message.slice(0, LONGEST_MESSAGE) }),
   };
+}
+
+/** Who sees the target in a dark step. */
+function darkOf({ match, stable }: RolloutState, target: Revision | undefined, revisions: readonly Revision[]): string {
+  if (match === undefined || target === undefined) return "";
+  const isPossible = haveOnePlace(
+    target,
+    revisions.find(({ number }) => number === stable),
+  );
+  if (!isPossible) return "; no request sees it, as it is not to stand in the slot or priority of the stable revision";
+  return `; only these requests see it: ${showMatches(match)}`;
 }
 
 function tallyOf({ before }: Watch): WasmFilterStatusRolloutWatch {
@@ -171,6 +186,7 @@ export function rolloutFrom(status: WasmFilterStatus | undefined, revisions: rea
     target === undefined ||
     rollout === undefined ||
     phase === undefined ||
+    (rollout.match !== undefined && !areMatches(rollout.match)) ||
     (phase !== "Progressing" && phase !== "Rejected" && stable === undefined)
   ) {
     return stable === undefined ? { ...idle, outcomes } : { ...idle, phase: "Succeeded", target: stable, stable, outcomes };
@@ -185,6 +201,7 @@ export function rolloutFrom(status: WasmFilterStatus | undefined, revisions: rea
     startedAt: ms(rollout.startTime),
     stepAt: ms(rollout.stepTime),
     heldSince: rollout.holdTime === undefined ? undefined : ms(rollout.holdTime),
+    match: phase === "Progressing" && areMatches(rollout.match) ? rollout.match : undefined,
     watch: phase === "Progressing" && rollout.watch !== undefined ? watchFrom(rollout.watch) : undefined,
     outcomes,
   };

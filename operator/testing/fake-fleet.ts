@@ -9,7 +9,10 @@ import { proxyKey } from "../../model/proxy-key.ts";
  */
 export interface FakeFleet extends Fleet {
   /** Proxies are named by their key or, where that tells which is meant, by their node id alone. */
-  connect(id: string, options?: { namespace?: string; labels?: Record<string, string>; slots?: readonly string[] }): void;
+  connect(
+    id: string,
+    options?: { namespace?: string; labels?: Record<string, string>; slots?: readonly string[]; takesChains?: boolean },
+  ): void;
   disconnect(id: string): void;
   /** What a server that is started again knows: nothing, until proxies `connect` again, with what they run. */
   loseMemory(): void;
@@ -55,6 +58,7 @@ interface FakeProxy {
   connected: boolean;
   since: number;
   hungSince: number | undefined;
+  takesChains: boolean;
   endedAt?: number | undefined;
   reportsEveryMs?: number | undefined;
   health: ProxyHealth | undefined;
@@ -115,7 +119,7 @@ export function createFakeFleet(now: () => number): FakeFleet {
       const rejection = Array.isArray(slot.desired) ? slot.refused.get(fingerprint(slot.desired)) : undefined;
       slots.set(name, { slot: name, desired, running, runningSince: undefined, rejection });
     }
-    const { id, namespace, labels, connected, since, hungSince, endedAt, reportsEveryMs } = proxy;
+    const { id, namespace, labels, connected, since, hungSince, endedAt, reportsEveryMs, takesChains } = proxy;
     return {
       key: proxyKey(namespace, id),
       id,
@@ -126,6 +130,7 @@ export function createFakeFleet(now: () => number): FakeFleet {
       hungSince,
       endedAt,
       reportsEveryMs,
+      takesChains,
       version: "1.40.0",
       slots,
     };
@@ -216,14 +221,15 @@ export function createFakeFleet(now: () => number): FakeFleet {
     miss(wasmDigest) {
       for (const listener of onMissing) listener(wasmDigest);
     },
-    connect(id, { namespace = "default", labels = {}, slots = ["default"] } = {}) {
+    connect(id, { namespace = "default", labels = {}, slots = ["default"], takesChains = true } = {}) {
       const key = proxyKey(namespace, id);
       const known = proxies.get(key) ?? unseen.get(key);
       unseen.delete(key);
       const since = known?.connected ? known.since : now();
       const fresh = () => ({ desired: undefined, sent: undefined, running: undefined, refused: new Map<string, Rejection>() });
       const held = known?.slots ?? new Map(slots.map((name) => [name, fresh()]));
-      proxies.set(key, { id, namespace, labels, connected: true, since, hungSince: known?.hungSince, health: known?.health, slots: held });
+      const kept = { hungSince: known?.hungSince, health: known?.health, slots: held };
+      proxies.set(key, { id, namespace, labels, connected: true, since, takesChains, ...kept });
       touch({ namespace, id });
     },
     disconnect(name) {

@@ -61,9 +61,12 @@ export interface RolloutScene {
 
 export const FILTER = "rolling";
 
+type Rollout = NonNullable<WasmFilterSpec["rollout"]>;
+
 export interface RolloutSceneOptions {
   readonly proxies: number;
-  readonly rollout: NonNullable<WasmFilterSpec["rollout"]>;
+  /** Of every release, or of the one with this number. */
+  readonly rollout: Rollout | ((release: number) => Rollout);
   readonly pauseMs: number;
   /** Changes the printed bootstrap, as its owner would by hand. */
   readonly edit?: (bootstrap: string) => string;
@@ -93,7 +96,8 @@ export async function startRolloutScene({
     const image = `oci-layout:images:r${number}`;
     const pushed = await pushModule(image, await faultyFilter(fault, `${number}`, heavy), { keychain: new Map(), layoutBase: folder.path });
     if (!pushed.ok) throw new Error(pushed.error.message);
-    const manifest = { apiVersion: "weir.dev/v1alpha1", kind: "WasmFilter", metadata: { name: FILTER }, spec: { image, rollout } };
+    const spec = { image, rollout: typeof rollout === "function" ? rollout(number) : rollout };
+    const manifest = { apiVersion: "weir.dev/v1alpha1", kind: "WasmFilter", metadata: { name: FILTER }, spec };
     await writeFile(join(folder.path, "new"), JSON.stringify(manifest));
     await rename(join(folder.path, "new"), join(folder.path, "filters", "filter.json"));
     return { number, fault, image, digest: pushed.value.digest };

@@ -5,11 +5,12 @@ import { type FilterKey, filterId } from "../../model/filter.ts";
 import type { FilterType } from "../../model/settings.ts";
 import { any, field, join, type Rope } from "../protobuf/wire.ts";
 import { type Resource, typeUrls } from "../protocol/resource.ts";
+import { type Copy, conditionOf, copiesOf } from "./copies.ts";
 import type { Dialect } from "./dialect.ts";
 import { MATCHED_TYPE, withMatcher } from "./matcher.ts";
 import { passThrough, passThroughModule } from "./pass-through.ts";
 import { placeholderModule } from "./placeholder.ts";
-import { pluginConfig } from "./plugin.ts";
+import { pluginConfig, pluginName } from "./plugin.ts";
 
 /** Types inside the extension configs. */
 export const FILTER_CHAIN_TYPE = "type.googleapis.com/envoy.extensions.filters.http.filter_chain.v3.FilterChainConfig";
@@ -64,7 +65,7 @@ export function chainResource(
   return extension(chainName(slot), version, FILTER_CHAIN_TYPE, entries, dialect, (code) => {
     const filters = entries.map((entry) => {
       const config = pluginFilter(entry, codeOf(entry, code), dialect, attempt);
-      return field(FILTERS, typedExtensionConfig(filterId(entry.filter), filterType(entry), config));
+      return field(FILTERS, typedExtensionConfig(pluginName(entry), filterType(entry), config));
     });
     // Envoy rejects a chain without filters. The valid form of an empty chain is none at all.
     return filters.length === 0 ? [] : field(DEFAULT_FILTER_CHAIN, filters.flat());
@@ -100,16 +101,16 @@ export function passThroughConfig(filter: FilterKey, type: FilterType, dialect: 
 }
 
 /** The type of an entry's config. */
-function filterType({ type, settings }: ChainEntry): string {
-  return settings.match === undefined ? wasmType(type) : MATCHED_TYPE;
+function filterType(entry: Copy): string {
+  return conditionOf(entry) === undefined ? wasmType(entry.type) : MATCHED_TYPE;
 }
 
 /** The config of an entry: its plugin, and where that sees some requests only, the rule that says which. */
-function pluginFilter(entry: ChainEntry, code: Uint8Array, dialect: Dialect, attempt: string): Rope {
-  const { match } = entry.settings;
+function pluginFilter(entry: Copy, code: Uint8Array, dialect: Dialect, attempt: string): Rope {
+  const condition = conditionOf(entry);
   const plugin = wasm(entry, code, dialect, attempt);
-  if (match === undefined) return plugin;
-  return withMatcher({ kinds: match }, typedExtensionConfig(filterId(entry.filter), wasmType(entry.type), plugin));
+  if (condition === undefined) return plugin;
+  return withMatcher(condition, typedExtensionConfig(pluginName(entry), wasmType(entry.type), plugin));
 }
 
 /** The type of a plugin's config. */
@@ -130,8 +131,8 @@ function codeOf({ wasmDigest, placeholder }: ChainEntry, code: Code): Uint8Array
   return bytes;
 }
 
-function httpEntries(chain: Chain): Chain {
-  return chain.filter((entry) => entry.type === "HTTP");
+function httpEntries(chain: Chain): readonly Copy[] {
+  return chain.filter((entry) => entry.type === "HTTP").flatMap(copiesOf);
 }
 
 /** An envoy.config.core.v3.TypedExtensionConfig of this name holding the encoded message. */

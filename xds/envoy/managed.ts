@@ -120,8 +120,10 @@ function inbound(sidecar: ManagedSidecar, dialect: Dialect, chains: ReadonlyMap<
 }
 
 function matchesPaths(chains: ReadonlyMap<string, Chain>): boolean {
-  const entries = [...chains.values()].flat();
-  return entries.some(({ settings }) => settings.match?.some(({ path }) => path !== undefined));
+  const matches = [...chains.values()]
+    .flat()
+    .flatMap(({ settings, dark }) => [...(settings.match ?? []), ...(dark?.match ?? []), ...(dark?.otherwise?.settings.match ?? [])]);
+  return matches.some(({ path }) => path !== undefined);
 }
 
 /**

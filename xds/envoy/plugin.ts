@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { allowedNames } from "../../model/capabilities.ts";
 import type { ChainEntry } from "../../model/delivery.ts";
-import { filterId } from "../../model/filter.ts";
+import { darkPlugin, filterId } from "../../model/filter.ts";
 import { bytesOf } from "../../model/plugin-configuration.ts";
 import type { FailurePolicy, PluginSettings } from "../../model/settings.ts";
 import {
@@ -32,11 +32,16 @@ const failurePolicies: Record<FailurePolicy, EnvoyFailurePolicy> = {
 /** How long Envoy answers 503 before it builds a new VM for one that failed: short the first time (Envoy's default is 1 s), longer each time after. */
 const reloadConfig = { backoff: { baseInterval: { seconds: 0, nanos: 250_000_000 }, maxInterval: { seconds: 30, nanos: 0 } } };
 
+/** The plugin's name inside Envoy, in its statistics and logs: the filter's, or `namespace/name@revision` for the new copy in a dark step. */
+export function pluginName({ filter, revision, dark }: ChainEntry): string {
+  return dark === undefined ? filterId(filter) : darkPlugin(filterId(filter), revision);
+}
+
 /** The encoded envoy.extensions.wasm.v3.PluginConfig of a filter. `code`: its module; `attempt`: see `chainResource`. */
 export function pluginConfig(entry: ChainEntry, code: Uint8Array, dialect: Dialect, attempt: string): Rope {
   const { settings } = entry;
   const plugin = PluginConfig.encode({
-    name: filterId(entry.filter),
+    name: pluginName(entry),
     rootId: settings.rootId,
     configuration: configuration(settings),
     failurePolicy: failurePolicies[settings.failurePolicy],
@@ -79,7 +84,7 @@ export function vmId(entry: ChainEntry): string {
     // Only where it is asked for: ids that proxies have stay as they are.
     ...(allowOnHeadersStopIteration ? ["allowOnHeadersStopIteration"] : []),
   ]);
-  return `${filterId(entry.filter)}/${hash("sha256", built).slice(0, 16)}`;
+  return `${pluginName(entry)}/${hash("sha256", built).slice(0, 16)}`;
 }
 
 /** The value of both is their field 1. */

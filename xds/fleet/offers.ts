@@ -4,6 +4,7 @@ import type { FilterKey } from "../../model/filter.ts";
 import type { FilterType } from "../../model/settings.ts";
 import { chainResource, chainVersion, passThroughResource, wasmResource, wasmVersion } from "../envoy/chain.ts";
 import type { Dialect } from "../envoy/dialect.ts";
+import { pluginName } from "../envoy/plugin.ts";
 import type { Resource } from "../protocol/resource.ts";
 import type { Offer } from "./ledger.ts";
 
@@ -85,7 +86,8 @@ export function createOffers(epoch: string): Offers {
   };
 }
 
-export function delivered({ filter, revision, digest, wasmDigest, hash, placeholder }: ChainEntry): DeliveredFilter {
-  const entry = { filter, revision, digest, wasmDigest, hash };
+export function delivered(chainEntry: ChainEntry): DeliveredFilter {
+  const { filter, revision, digest, wasmDigest, hash, placeholder, dark } = chainEntry;
+  const entry = { filter, revision, digest, wasmDigest, hash, ...(dark === undefined ? {} : { plugin: pluginName(chainEntry) }) };
   return placeholder === undefined ? entry : { ...entry, isPlaceholder: true };
 }

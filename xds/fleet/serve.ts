@@ -52,7 +52,9 @@ function offerFor(offers: Offers, record: ProxyRecord, ledger: Ledger, chain: Ch
   const { node, types } = record;
   const { name, slot, filter, attempt } = ledger;
   if (filter === undefined) return offers.chain(slot, chain, node.dialect, attempt);
-  const entry = chain.find((each) => each.filter.namespace === filter.namespace && each.filter.name === filter.name);
+  const found = chain.find((each) => each.filter.namespace === filter.namespace && each.filter.name === filter.name);
+  // The place of one filter has no room for two copies.
+  const entry = found?.dark === undefined ? found : found.dark.otherwise;
   if (entry !== undefined) {
     types.set(name, entry.type);
     if (ledger.isNewPlace && entry.placeholder === undefined) return offers.empty(slot, filter, entry.type, node.dialect, attempt);

@@ -47,8 +47,10 @@ export function ownOf({ node, ledgers }: ProxyRecord, families: readonly MetricF
 function pluginsOf(ledgers: Iterable<Pick<Ledger, "running" | "desired">>): ReadonlySet<string> {
   const plugins = new Set<string>();
   for (const { running, desired } of ledgers) {
-    for (const { filter } of running?.filters ?? []) plugins.add(filterId(filter));
-    for (const { filter } of desired?.filters ?? []) plugins.add(filterId(filter));
+    for (const { filter, plugin } of [...(running?.filters ?? []), ...(desired?.filters ?? [])]) {
+      plugins.add(filterId(filter));
+      if (plugin !== undefined) plugins.add(plugin);
+    }
   }
   return plugins;
 }

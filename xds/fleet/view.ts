@@ -26,6 +26,7 @@ export function viewOf(record: ProxyRecord): ProxyNode {
     hungSince: record.pulse.hungSince,
     endedAt: record.pulse.endedAt,
     reportsEveryMs: record.pulse.expectedMs,
+    takesChains: node.dialect.form === "chain",
     version: node.version,
     slots,
   };

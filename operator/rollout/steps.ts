@@ -1,0 +1,31 @@
+import { isDeepStrictEqual } from "node:util";
+import type { RolloutPolicy, RolloutStep } from "../../model/filter.ts";
+import { showMatches } from "../../model/match.ts";
+import type { RolloutState } from "./state.ts";
+import { WATCHED } from "./watch.ts";
+
+const ALL_AT_ONCE: RolloutStep = { percent: 100, holdMs: 0 };
+
+/** A step of the spec, from 0. After the last one everyone has the target. */
+export function plannedStep({ steps }: RolloutPolicy, step: number): RolloutStep {
+  return steps[step] ?? ALL_AT_ONCE;
+}
+
+/** The present step. */
+export function stepOf(policy: RolloutPolicy, { watch, step }: Pick<RolloutState, "watch" | "step">): RolloutStep {
+  return watch === undefined ? plannedStep(policy, step) : WATCHED;
+}
+
+export function stepCount(policy: RolloutPolicy): number {
+  return Math.max(1, policy.steps.length);
+}
+
+/** False when the spec names other requests for the present step than those that see the target: the step begins anew. */
+export function hasMatch(state: RolloutState, policy: RolloutPolicy): boolean {
+  return isDeepStrictEqual(stepOf(policy, state).match, state.match);
+}
+
+/** A step, for people. */
+export function inWords({ percent, match }: RolloutStep): string {
+  return match === undefined ? `${percent}%` : `${percent}%, only ${showMatches(match)}`;
+}
