@@ -60,7 +60,7 @@ test("a filter that the proxy rejects is left out beside one that must be there,
   };
   const withholds = (_: string, id: string, hash: string) => id === "shop/f" && hash === "h2";
   const stands = (filters: ServedFilter[]) => {
-    const chain = slotsDue("shop/web-1", filters, line, { withholds }).get("auth");
+    const chain = slotsDue("shop/web-1", filters, line, { withholds, takesChains: () => true }).get("auth");
     return chain === "hold" ? chain : chain?.map(({ filter, placeholder }) => `${filter.name} ${placeholder ?? "itself"}`);
   };
   assert.deepEqual(stands([rejected]), ["f itself"]);
