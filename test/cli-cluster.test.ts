@@ -100,7 +100,7 @@ test("get shows the columns of kubectl get wf with the same cells", async () => 
     digest: digest("b"),
     wasmDigest: digest("c"),
     revision: 2,
-    stableRevision: 2,
+    stableRevision: 1,
     summary: { digest: "b".repeat(12), proxies: "1/2" },
     proxies: { matched: 2, updated: 1, rejected: 0, pending: 1 },
     rollout: { state: "Progressing", step: 1, steps: 2 },
@@ -180,7 +180,7 @@ describe("reading", () => {
     assert.match(described.out, /Proxies\n {2}not known: no Weir answers at http:\/\/127\.0\.0\.1:1 /);
     const history = await weir(["history", "add-header"]);
     assert.equal(history.err, "");
-    assert.match(history.out, /^REVISION .*\n2\* +b{12} +Succeeded .*digest a{12} -> b{12}, config {} -> {"a":1}\n1 +a{12} /);
+    assert.match(history.out, /^REVISION .*\n2 +b{12} +Succeeded .*digest a{12} -> b{12}, config {} -> {"a":1}\n1\* +a{12} /);
   });
 
   function kubeConfig(): KubeConfig {
