@@ -118,6 +118,11 @@ test("before its wave a proxy is as before the filter, and in it 503 until it to
   world.source.apply("f", specOf(IMAGE, { ...closed, rollout }));
   await world.run();
   assert.deepEqual(new Set(proxies.map((proxy) => has(world, proxy))), new Set(["nothing"]));
+  const dark = { steps: [{ match: [{ headers: [{ name: "x-canary", present: true }] }], pause: true }, { percent: 100 }] };
+  world.source.apply("f", specOf(IMAGE, { ...closed, rollout: dark }));
+  await world.run();
+  assert.deepEqual(new Set(proxies.map((proxy) => has(world, proxy))), new Set(["nothing"]), "a dark step comes first");
+  world.source.apply("f", specOf(IMAGE, { ...closed, rollout }));
   world.fleet.rejects = ({ placeholder }) => (placeholder === undefined ? "no" : undefined);
   world.registry.push(IMAGE, "v1");
   await world.run(70_000);

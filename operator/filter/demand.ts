@@ -5,7 +5,7 @@ import type { FilterRecord } from "./record.ts";
 /** That a filter must be there, `whenMissing: Closed`: nothing may pass a proxy that is due it and never loaded it. */
 export interface Demand {
   readonly settings: PluginSettings;
-  /** True where every proxy is due the filter before it has a revision: the first step of its rollout takes in all of them. */
+  /** True where every proxy is due the filter before it has a revision: the first step of its rollout takes in all of them, for all requests. */
   readonly fromTheStart: boolean;
 }
 
@@ -37,5 +37,6 @@ export function slotOf({ filter, object }: Pick<FilterRecord, "filter" | "object
 }
 
 function demandOfSpec({ settings, rollout }: Filter): Demand {
-  return { settings, fromTheStart: (rollout.steps[0]?.percent ?? 100) >= 100 };
+  const [first] = rollout.steps;
+  return { settings, fromTheStart: first === undefined || (first.percent >= 100 && first.match === undefined) };
 }
