@@ -6,7 +6,7 @@ import { wishesOf } from "../filter/annotations.ts";
 import { type FilterRecord, revisionOf } from "../filter/record.ts";
 import type { WaveHealth } from "../fleet/health.ts";
 import { type Advance, advance, type Fault, type Observation, retarget, startEvents } from "../rollout/advance.ts";
-import type { RolloutState } from "../rollout/state.ts";
+import { isInForce, type RolloutState } from "../rollout/state.ts";
 import { withdrawUnused } from "../serve/deliverable.ts";
 import type { FilterEvent } from "../source/source.ts";
 import type { Settling } from "./settling.ts";
@@ -31,6 +31,8 @@ const UNHEARD_MS = 30_000;
 const WATCH_MS_PER_WATCHED = 0.025;
 /** The same for each of these rollouts itself. */
 const WATCH_MS_PER_ROLLOUT = 0.5;
+/** So much less often where every proxy runs the target: a manifest of many filters has all of them watched at once. */
+const LEISURE = 4;
 /** Longest age of what is known of a wave's health, in milliseconds. */
 const LONGEST_REST_MS = 1_000;
 /** How long a step back waits for its status to be written. */
@@ -85,7 +87,7 @@ class WrittenRollOut implements RollOut {
     if (!isUnderWay) return;
     const rests = move.wakeAt === undefined && move.state === record.rollout && record.proposal === undefined;
     if (rests) this.rest(turn, heard);
-    else turn.wake(now + Math.max(WATCH_MS, this.watchPaceMs()));
+    else turn.wake(now + Math.max(WATCH_MS, this.watchPaceMs() * (isInForce(record.rollout) ? LEISURE : 1)));
   }
 
   /** Time alone moves nothing. What does: the object, the fleet, what its proxies report, and that one of them is lost for good. */
@@ -103,8 +105,9 @@ class WrittenRollOut implements RollOut {
   }
 
   /** A wave that is complete is about to go on: it is judged by what is known now. */
-  private look({ record, sighting }: Turn): WaveHealth {
-    return this.deps.health(record, sighting.outstanding === 0 ? 0 : Math.min(LONGEST_REST_MS, this.watchPaceMs()));
+  private look({ record, now, sighting }: Turn): WaveHealth {
+    const isWatched = isInForce(record.rollout) && now < (record.nextStepAt ?? 0);
+    return this.deps.health(record, sighting.outstanding === 0 && !isWatched ? 0 : Math.min(LONGEST_REST_MS, this.watchPaceMs()));
   }
 
   forget(record: FilterRecord): void {
