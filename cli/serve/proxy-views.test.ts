@@ -60,6 +60,13 @@ describe("a filter on a proxy", () => {
     assert.deepEqual(shown(proxy({ desired: [delivered("a", 2)], running: [delivered("a", 2)] })), [["a", 2, "updated", ""]]);
   });
 
+  test("is updated in a dark step, and says that only some requests see it", () => {
+    const dark = { ...delivered("a", 2), plugin: "shop/a@2" };
+    assert.deepEqual(shown(proxy({ desired: [dark], running: [dark] })), [
+      ["a", 2, "updated", "only the requests of the present step see it"],
+    ]);
+  });
+
   test("is pending, at what the proxy runs, until it acknowledged the next revision", () => {
     assert.deepEqual(shown(proxy({ desired: [delivered("a", 2)], running: [delivered("a", 1)] })), [
       ["a", 1, "pending", "waits for revision 2"],

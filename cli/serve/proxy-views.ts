@@ -54,6 +54,9 @@ function viewSlot(slot: SlotDelivery, obstacle: string | undefined, refused: rea
   return views;
 }
 
+/** Beside the stable revision. */
+const IN_THE_DARK = "only the requests of the present step see it";
+
 /** What a placeholder does. */
 const ANSWERS_503 = "requests are answered with 503 in its place";
 
@@ -70,7 +73,7 @@ function viewFilter(
   }
   if (obstacle !== undefined) return show(running ?? desired, "pending", obstacle);
   if (desired.isPlaceholder) return show(desired, "pending", `nothing of it can be served${closed}`);
-  if (running?.hash === desired.hash) return show(running, "updated", "");
+  if (running?.hash === desired.hash) return show(running, "updated", running.plugin === undefined ? "" : IN_THE_DARK);
   if (running === undefined) return show(desired, "pending", "not acknowledged yet");
   if (running.isPlaceholder) return show(desired, "pending", `not acknowledged yet${closed}`);
   return show(running, "pending", `waits for revision ${desired.revision}`);
