@@ -133,6 +133,19 @@ describe("editing a folder of manifests", () => {
     assert.equal(await read("shop-a.yaml"), "# in the way\n");
   });
 
+  test("names as long as Kubernetes allows get files whose names a file system takes", async (t) => {
+    const { dir, read } = await folder(t, {});
+    const namespace = "n".repeat(63);
+    for (const last of ["a", "b"]) {
+      const name = "f".repeat(252) + last;
+      const text = `apiVersion: weir.dev/v1alpha1\nkind: WasmFilter\nmetadata: {name: ${name}}\nspec: {image: "a/b:1"}\n`;
+      const result = await applyManifest(dir, text, "yaml", namespace);
+      assert.ok(result.ok, JSON.stringify(result));
+      assert.match(await read(result.value[0]?.file ?? ""), new RegExp(name));
+    }
+    assert.equal((await readdir(dir)).length, 2);
+  });
+
   test("applying something wrong changes nothing and says what", async (t) => {
     const { dir } = await folder(t, {});
     const bad = await applyManifest(dir, TWO.replace('spec: {image: "a/b:1"}', "spec: {imagee: x}"), "yaml");

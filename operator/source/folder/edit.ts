@@ -98,8 +98,7 @@ export async function deleteManifest(dir: string, kind: ManifestKind, key: Filte
   const { file, text, object } = located.value;
   const rest = formatOf(file) === "json" ? "" : cutYaml(text).with(object.document ?? 0, undefined);
   if (rest.replaceAll(/^(---.*|#.*)$/gm, "").trim() === "") {
-    await rm(join(dir, file));
-    return ok({ ...identity(object), file, change: "deleted" });
+    return written(dir, file, () => rm(join(dir, file)), { ...identity(object), file, change: "deleted" });
   }
   const saved = await save(dir, file, text, rest, object);
   return saved.ok ? ok({ ...saved.value, change: "deleted" }) : saved;
@@ -111,8 +110,8 @@ async function applyOne(dir: string, object: ManifestObject, text: string): Prom
   if (located.value === undefined) {
     const file = await freeName(dir, object);
     // Only its owner may read a Secret.
-    await writeFileAtomically(join(dir, file), text, object.kind === "Secret" ? { mode: 0o600 } : {});
-    return ok({ ...identity(object), file, change: "created" });
+    const create = () => writeFileAtomically(join(dir, file), text, object.kind === "Secret" ? { mode: 0o600 } : {});
+    return written(dir, file, create, { ...identity(object), file, change: "created" });
   }
   const { file, text: before, object: old } = located.value;
   if (formatOf(file) === "json") return save(dir, file, before, `${printExactJson(object.fields, 2)}\n`, object);
@@ -162,16 +161,23 @@ async function save(dir: string, file: string, before: string, after: string, ob
       `${file} cannot be edited without touching its other documents; change ${object.kind} ${filterId(object)} there by hand`,
     );
   }
-  try {
+  const replace = async () => {
     const path = await realpath(join(dir, file));
     await writeFileAtomically(path, after, { mode: (await stat(path)).mode & 0o777 });
+  };
+  return written(dir, file, replace, { ...identity(object), file, change: "configured" });
+}
+
+async function written(dir: string, file: string, write: () => Promise<void>, edited: Edited): Promise<Result<Edited>> {
+  try {
+    await write();
+    return ok(edited);
   } catch (error) {
     return failForNow(
       "FolderUnwritable",
       `${join(dir, file)} cannot be written (${(error as NodeJS.ErrnoException).code ?? String(error)})`,
     );
   }
-  return ok({ ...identity(object), file, change: "configured" });
 }
 
 /** The objects of a file but this one. */
@@ -180,11 +186,13 @@ function others(file: string, text: string, object: ManifestObject): unknown {
   return manifest.ok ? manifest.value.objects.filter((candidate) => !same(candidate, object)).map(({ fields }) => fields) : manifest;
 }
 
+/** Names of files have at most 255 bytes; those of objects have up to 253, and a namespace beside. */
+const LONGEST_BASE = 240;
+
 async function freeName(dir: string, { kind, namespace, name }: ManifestObject): Promise<string> {
   const taken = new Set(await readdir(dir));
-  const base = [...(namespace === DEFAULT_NAMESPACE ? [] : [namespace]), name, ...(kind === "WasmFilter" ? [] : [kind.toLowerCase()])].join(
-    "-",
-  );
+  const parts = [...(namespace === DEFAULT_NAMESPACE ? [] : [namespace]), name, ...(kind === "WasmFilter" ? [] : [kind.toLowerCase()])];
+  const base = parts.join("-").slice(0, LONGEST_BASE);
   let file = `${base}.yaml`;
   for (let count = 2; taken.has(file); count++) file = `${base}-${count}.yaml`;
   return file;
