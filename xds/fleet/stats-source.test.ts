@@ -21,7 +21,7 @@ async function startScene(t: TestContext, node: Node = NODE, log: Log = silentLo
   /** A connection that speaks as the proxy when `speaks`; `report` counts requests. */
   const connect = async (speaks: boolean) => {
     const connection = connectGrpc(scene.port);
-    t.after(() => connection.close());
+    scene.closing.push(() => connection.close());
     const ads = connection.call(ADS, () => {});
     if (speaks)
       await ads.write(

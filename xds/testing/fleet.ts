@@ -14,14 +14,15 @@ export async function startFleet(t: TestContext, modules: ModuleBytes = oneModul
   const clock = { now: () => time++, after: () => () => {} };
   const server = createXdsServer({ address: "127.0.0.1:0", log, clock, modules, authenticator });
   const { port } = await server.listen();
-  const clients: TestClient[] = [];
+  /** Of connections: a server that closes gives those that are open 2 s. */
+  const closing: (() => void)[] = [];
   t.after(async () => {
-    for (const client of clients) client.close();
+    for (const close of closing) close();
     await server.close();
   });
   const open = (variant: Variant, id = "web-1", extra: Parameters<typeof connect>[0]["node"] = {}): TestClient => {
     const client = connect({ port, variant, node: { id, metadata: { NAMESPACE: "shop", LABELS: { app: "web" } }, ...extra } });
-    clients.push(client);
+    closing.push(() => client.close());
     return client;
   };
   /** Resolves once the proxy looks like this. */
@@ -37,5 +38,5 @@ export async function startFleet(t: TestContext, modules: ModuleBytes = oneModul
       });
     }
   };
-  return { fleet: server.fleet, server, port, open, until };
+  return { fleet: server.fleet, server, port, closing, open, until };
 }
