@@ -210,7 +210,7 @@ describe("WasmFilters", () => {
     await apply(space, "a");
     const replaced = await write(3);
     assert.ok(!replaced.ok && replaced.error.reason === "ObjectGone");
-    assert.equal((await fetched(space, "a")).status, undefined);
+    assert.deepEqual((await fetched(space, "a")).status, { observedGeneration: -1 });
   });
 
   test("an object made again under its name is another one", async () => {
