@@ -29,6 +29,9 @@ function subscribe(session: ClientHttp2Session, id: string, names: readonly stri
   return call;
 }
 
+/** Not below 100 ms yet: docs/security.md says so. */
+const AT_THE_BOUNDS_MS = 250;
+
 const namesOf = (count: number, nameOf: (index: number) => string) => Array.from({ length: count }, (_, index) => nameOf(index));
 
 test("a request with as many names as a stream may have", async (t) => {
@@ -40,14 +43,18 @@ test("a request with as many names as a stream may have", async (t) => {
     ["60,000 names in one request", 60_000, (index: number) => `weir/s/n/${index.toString(36)}`],
   ] as const;
   for (const [what, count, nameOf] of cases) {
-    await during(what, async () => {
-      const session = http2Session(server.xdsPort, 2 ** 30);
-      const call = subscribe(session, what, namesOf(count, nameOf));
-      await pause(1_500);
-      session.destroy();
-      await pause(200);
-      return await call.ended;
-    });
+    await during(
+      what,
+      async () => {
+        const session = http2Session(server.xdsPort, 2 ** 30);
+        const call = subscribe(session, what, namesOf(count, nameOf));
+        await pause(1_500);
+        session.destroy();
+        await pause(200);
+        return await call.ended;
+      },
+      AT_THE_BOUNDS_MS,
+    );
   }
 });
 
@@ -68,9 +75,8 @@ test("streams that each have as many names as they may", async (t) => {
         for (const session of sessions) session.destroy();
         await pause(500);
         return `${open} stayed open`;
-        // Not below 100 ms yet: docs/security.md says so.
       },
-      250,
+      AT_THE_BOUNDS_MS,
     );
   }
 });
