@@ -1,3 +1,4 @@
+const COMMA = 0x2c;
 const [QUOTE, BACKSLASH, OPEN_LIST, CLOSE_LIST, OPEN_MAP, CLOSE_MAP] = [0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d];
 
 /**
@@ -16,6 +17,17 @@ export function isNestedDeeper(text: string, max: number): boolean {
     } else if (code === CLOSE_LIST || code === CLOSE_MAP) {
       depth -= 1;
     }
+  }
+  return false;
+}
+
+/** True when a JSON text has more than `max` values in its lists and maps, the first of each left out. To be asked before it is parsed and checked, which takes 2 µs a value. */
+export function hasMoreValues(text: string, max: number): boolean {
+  let commas = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) at = endOfString(text, at + 1);
+    else if (code === COMMA && ++commas > max) return true;
   }
   return false;
 }

@@ -58,6 +58,8 @@ test("who calls is asked before the body is looked at, and each refusal has its 
   assert.equal((await post('{"kind":"List","items":{}}')).status, 400);
   const deep = await post(`{"kind":"List","items":[${"[".repeat(1_000_000)}${"]".repeat(1_000_000)}]}`);
   assert.deepEqual([deep.status, deep.body.includes("nested deeper")], [400, true]);
+  const wide = await post(`{"kind":"List","items":[${"{},".repeat(60_000)}{}]}`);
+  assert.deepEqual([wide.status, wide.body.includes("more than 50000 values")], [400, true]);
   assert.equal((await post(LIST, { authorization: "me", "content-type": "text/plain" })).status, 415);
   assert.equal((await post(`"${"x".repeat(4 * 1024 * 1024)}"`)).status, 413);
   assert.deepEqual(asked, []);

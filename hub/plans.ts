@@ -1,5 +1,5 @@
 import { isRecord } from "../base/json.ts";
-import { isNestedDeeper } from "../base/json-depth.ts";
+import { hasMoreValues, isNestedDeeper } from "../base/json-depth.ts";
 import { parseExactJson } from "../model/exact-json.ts";
 import type { Applicants, Planner } from "../model/plan.ts";
 import { type Failure, fail, ok, type Result } from "../model/result.ts";
@@ -23,6 +23,8 @@ export const PLAN_LIMITS = {
 
 /** Levels of a body: some more than the deepest object that is taken has. */
 const DEEPEST = 128;
+/** One request of them takes some 0.1 s of the event loop. */
+const MOST_VALUES = 50_000;
 
 const STATUS: Readonly<Record<string, readonly [number, ErrorReason]>> = {
   Unauthorized: [401, "Unauthorized"],
@@ -77,6 +79,8 @@ async function readItems(request: Request, maxBytes: number): Promise<Result<rea
   if (!read.ok) return read;
   const sent = read.value;
   if (isNestedDeeper(sent, DEEPEST)) return fail("BadRequest", `the body is nested deeper than ${DEEPEST} levels`);
+  if (hasMoreValues(sent, MOST_VALUES))
+    return fail("BadRequest", `the body has more than ${MOST_VALUES} values; plan fewer objects at a time`);
   const list = parse(sent);
   if (!isRecord(list) || list.kind !== "List" || !Array.isArray(list.items)) return fail("BadRequest", "the body is no Kubernetes List");
   return ok(list.items);
