@@ -1,5 +1,5 @@
 export { Header } from "./abi/pairs";
-export { Action, BufferType, GrpcStatus, LogLevel, MapType, Status } from "./abi/types";
+export { Action, GrpcStatus, LogLevel, Status } from "./abi/types";
 export { Body } from "./body";
 export { Context, RootContext, StreamContext } from "./context";
 export { callForeignFunction } from "./foreign";
