@@ -15,6 +15,10 @@ export function filterId(key: FilterKey): string {
   return `${key.namespace}/${key.name}`;
 }
 
+export function isSameFilter(a: FilterKey, b: FilterKey): boolean {
+  return a.name === b.name && a.namespace === b.namespace;
+}
+
 /** The name of the plugin that a new revision has beside the stable one, in a dark step: `namespace/name@revision`. `id`: see `filterId`. */
 export function darkPlugin(id: string, revision: number): string {
   return `${id}@${revision}`;

@@ -1,5 +1,5 @@
 import type { DeliveredFilter, ProxyNode } from "../../model/delivery.ts";
-import type { FilterKey } from "../../model/filter.ts";
+import { type FilterKey, isSameFilter } from "../../model/filter.ts";
 
 /** A filter's proxies by what they do with the revision they are meant to run. `matched` is the sum of the other three. */
 export interface Counts {
@@ -11,7 +11,7 @@ export interface Counts {
 
 /** What the proxy runs of this filter now, by its last acknowledgement. */
 export function runningOf(proxy: ProxyNode, key: FilterKey, slot: string): DeliveredFilter | undefined {
-  return proxy.slots.get(slot)?.running?.find(({ filter }) => filter.name === key.name && filter.namespace === key.namespace);
+  return proxy.slots.get(slot)?.running?.find(({ filter }) => isSameFilter(filter, key));
 }
 
 /** A proxy is updated only while it is connected and its workers return: an acknowledgement comes from the main thread alone. Else it counts as pending. */

@@ -1,4 +1,4 @@
-import type { Chain } from "../../model/delivery.ts";
+import type { Chain, ChainEntry } from "../../model/delivery.ts";
 import { filterId } from "../../model/filter.ts";
 import type { PluginSettings } from "../../model/settings.ts";
 
@@ -19,13 +19,15 @@ const LATE: readonly Late[] = [
 ];
 
 /**
- * Why an Envoy of this version cannot do what one of these filters asks for; `undefined`: it can. One that lacks a field rejects it with words that name no
- * field, or, where unknown fields are allowed, ignores it: a filter would then hang in silence. `version`: e.g. `1.40.0`; an empty one counts as too old.
+ * Why an Envoy of this version cannot do what one of the filters it is offered asks for; `undefined`: it can. One that lacks a field rejects it with words that
+ * name no field, or, where unknown fields are allowed, ignores it: a filter would then hang in silence. `version`: e.g. `1.40.0`; an empty one counts as too old.
+ * `isOffered` is asked only of an entry with such a setting.
  */
-export function whyUnfit(entries: Chain, version: string): string | undefined {
-  for (const { filter, settings } of entries) {
+export function whyUnfit(chain: Chain, version: string, isOffered: (entry: ChainEntry) => boolean): string | undefined {
+  for (const entry of chain) {
+    const { filter, settings } = entry;
     const lacking = LATE.find(({ asks, since }) => asks(settings) && isOlder(version, since));
-    if (lacking === undefined) continue;
+    if (lacking === undefined || !isOffered(entry)) continue;
     const what = version === "" ? "the proxy does not tell its version of Envoy" : `the proxy is Envoy ${version}`;
     return `${what}; ${lacking.field} of ${filterId(filter)} needs ${lacking.since.join(".")} or newer`;
   }

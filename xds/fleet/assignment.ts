@@ -1,4 +1,5 @@
 import type { Chain, ChainEntry } from "../../model/delivery.ts";
+import { isSameFilter } from "../../model/filter.ts";
 
 /** What a slot is to hold; `undefined` is the empty chain. */
 export type Assigned = Chain | "hold" | undefined;
@@ -19,7 +20,6 @@ export function differs(a: Assigned = [], b: Assigned = []): boolean {
 
 function isSame(a: ChainEntry, b: ChainEntry | undefined): boolean {
   if (a === b || b === undefined) return a === b;
-  const sameFilter = a.filter.name === b.filter.name && a.filter.namespace === b.filter.namespace;
   const sameContent = a.hash === b.hash && a.revision === b.revision && a.type === b.type;
-  return sameFilter && sameContent && a.placeholder === b.placeholder && a.mustBeThere === b.mustBeThere;
+  return isSameFilter(a.filter, b.filter) && sameContent && a.placeholder === b.placeholder && a.mustBeThere === b.mustBeThere;
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "../../model/clock.ts";
-import type { Chain } from "../../model/delivery.ts";
-import { filterId } from "../../model/filter.ts";
+import type { Chain, ChainEntry } from "../../model/delivery.ts";
+import { isSameFilter } from "../../model/filter.ts";
 import { managedPlaces, managedResources } from "../envoy/managed.ts";
 import { whyUnfit } from "../envoy/unfit.ts";
 import type { Cache } from "../protocol/cache.ts";
@@ -40,9 +40,9 @@ export function serve(deps: ServeDeps, record: ProxyRecord, ledger: Ledger): voi
 /** `offer`: what this name would be served of the chain. */
 function desire({ proxies, answers, clock }: ServeDeps, record: ProxyRecord, ledger: Ledger, chain: Chain, offer: Offer): void {
   ledger.desire(offer);
-  const offered = new Set(offer.filters.map(({ filter }) => filterId(filter)));
-  const loaded = chain.filter(({ filter, placeholder }) => placeholder === undefined && offered.has(filterId(filter)));
-  const reason = whyUnfit(loaded, record.node.version);
+  const isOffered = ({ filter, placeholder }: ChainEntry) =>
+    placeholder === undefined && offer.filters.some((each) => isSameFilter(each.filter, filter));
+  const reason = whyUnfit(chain, record.node.version, isOffered);
   if (reason === undefined || !ledger.rejected(offer.resource.version, reason, clock.now())) return;
   answers.unfit(record.node, ledger, reason);
   proxies.touch(record);
@@ -52,7 +52,7 @@ function offerFor(offers: Offers, record: ProxyRecord, ledger: Ledger, chain: Ch
   const { node, types } = record;
   const { name, slot, filter, attempt } = ledger;
   if (filter === undefined) return offers.chain(slot, chain, node.dialect, attempt);
-  const found = chain.find((each) => each.filter.namespace === filter.namespace && each.filter.name === filter.name);
+  const found = chain.find((each) => isSameFilter(each.filter, filter));
   // The place of one filter has no room for two copies.
   const entry = found?.dark === undefined ? found : found.dark.otherwise;
   if (entry !== undefined) {

@@ -1,5 +1,5 @@
 import type { Chain, ChainEntry, DeliveredFilter } from "../../model/delivery.ts";
-import type { FilterKey } from "../../model/filter.ts";
+import { type FilterKey, isSameFilter } from "../../model/filter.ts";
 import { placeholder } from "../../model/placeholder.ts";
 import type { Ledger, Offer } from "./ledger.ts";
 import type { ProxyRecord } from "./proxy.ts";
@@ -13,7 +13,8 @@ import type { ProxyRecord } from "./proxy.ts";
  * `offerOf`: what would be served of a chain.
  */
 export function standing(chain: Chain, record: ProxyRecord, ledger: Ledger, offerOf: (chain: Chain) => Offer): Chain | "hold" {
-  const own = ledger.filter === undefined ? chain : chain.filter(({ filter }) => isSame(filter, ledger.filter));
+  const { filter: only } = ledger;
+  const own = only === undefined ? chain : chain.filter(({ filter }) => isSameFilter(filter, only));
   const yielding = own.filter(({ placeholder }) => placeholder === "yields" || placeholder === "passes");
   const present = yielding.length === 0 ? chain : chain.filter(({ placeholder }) => placeholder !== "passes");
   if (yielding.length > 0 && mayHave(present, yielding, ledger, offerOf)) return "hold";
@@ -59,11 +60,7 @@ function isUnguarded({ filter, mustBeThere, placeholder }: ChainEntry, record: P
 }
 
 function runs(running: readonly DeliveredFilter[] | undefined, filter: FilterKey): "filter" | "placeholder" | undefined {
-  const found = running?.find((entry) => isSame(entry.filter, filter));
+  const found = running?.find((entry) => isSameFilter(entry.filter, filter));
   if (found === undefined) return undefined;
   return found.isPlaceholder ? "placeholder" : "filter";
-}
-
-function isSame(a: FilterKey, b: FilterKey | undefined): boolean {
-  return a.name === b?.name && a.namespace === b.namespace;
 }

@@ -1,5 +1,5 @@
 import type { ChainEntry, DeliveredFilter, ProxyNode, Rejection, SlotDelivery } from "../../model/delivery.ts";
-import { filterId } from "../../model/filter.ts";
+import { filterId, isSameFilter } from "../../model/filter.ts";
 import type { Ledger, Running } from "./ledger.ts";
 import { delivered } from "./offers.ts";
 import type { ProxyRecord } from "./proxy.ts";
@@ -65,7 +65,7 @@ function desiredOf(slot: string, ledgers: readonly Ledger[], { assigned }: Proxy
 function kept({ filter, placeholder }: ChainEntry, ledgers: readonly Ledger[]): DeliveredFilter | undefined {
   if (placeholder === undefined || placeholder === "replaces") return undefined;
   const loaded = ledgers.flatMap(({ running }) => running?.filters ?? []).filter(({ isPlaceholder }) => isPlaceholder !== true);
-  return loaded.find((each) => each.filter.name === filter.name && each.filter.namespace === filter.namespace);
+  return loaded.find((each) => isSameFilter(each.filter, filter));
 }
 
 function latest(ledgers: readonly Ledger[]): Rejection | undefined {
