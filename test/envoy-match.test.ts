@@ -3,14 +3,14 @@ import { readFile } from "node:fs/promises";
 import { Agent, request } from "node:http";
 import { connect } from "node:net";
 import { describe, type TestContext, test } from "node:test";
-import { parse, stringify } from "yaml";
+import { parse } from "yaml";
 import type { RequestMatch } from "../model/match.ts";
 import { parseFilter } from "../operator/parse/filter.ts";
 import type { EnvoyVersion } from "../scripts/tools/envoy.ts";
-import { wasmName, wasmType } from "../xds/envoy/chain.ts";
 import { MATCHED_TYPE } from "../xds/envoy/matcher.ts";
 import { chainEntry } from "./support/chain-entry.ts";
 import { cpuOf } from "./support/cpu.ts";
+import { aroundSlots, editManager, slotsOfOne } from "./support/own-filters.ts";
 import { type Scene, startScene } from "./support/scene.ts";
 import { soon } from "./support/soon.ts";
 import { badModules, headerFilter, pathLogger } from "./support/wat.ts";
@@ -46,27 +46,10 @@ async function isSeen(port: number, path: string, options?: Parameters<typeof ra
   return /x-seen: yes/.test(await raw(port, path, options));
 }
 
-/** A place for one filter in the proxy's own configuration, which takes these types. */
-function slotsOfOne(names: readonly string[], types: readonly string[]) {
-  return (text: string): string => {
-    const bootstrap = parse(text);
-    const manager = bootstrap.static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
-    const config_source = { ads: {}, resource_api_version: "V3" };
-    manager.http_filters = [
-      ...names.map((name) => ({
-        name: wasmName("default", { namespace: "shop", name }),
-        config_discovery: { config_source, type_urls: types },
-      })),
-      manager.http_filters.at(-1),
-    ];
-    return stringify(bootstrap);
-  };
-}
-
 const FORMS: readonly { readonly name: string; readonly version: EnvoyVersion; readonly edit?: (text: string) => string }[] = [
   { name: "one chain on 1.40", version: "1.40.0" },
   { name: "one chain on 1.39", version: "1.39.3" },
-  { name: "a resource for each filter on 1.36", version: "1.36.4", edit: slotsOfOne(["marked"], [wasmType("HTTP"), MATCHED_TYPE]) },
+  { name: "a resource for each filter on 1.36", version: "1.36.4", edit: slotsOfOne(["marked"], [MATCHED_TYPE]) },
 ];
 
 for (const { name, version, edit } of FORMS) {
@@ -248,7 +231,7 @@ function ask(port: number, path: string, agent: Agent): Promise<number> {
 
 describe("where it cannot be had", () => {
   test("a place that takes no matched filter refuses it by name, and keeps what it has", async (t: TestContext) => {
-    const scene = await startScene(t, { version: "1.36.4", edit: slotsOfOne(["marked"], [wasmType("HTTP")]) });
+    const scene = await startScene(t, { version: "1.36.4", edit: slotsOfOne(["marked"]) });
     await scene.control.apply({ default: [seenWhere(undefined)] });
     await soon(() => isSeen(scene.port, "/"), true);
     const rejection = await scene.control.refused({ default: [seenWhere([{ path: { prefix: "/api" } }])] });
@@ -345,13 +328,7 @@ test("a filter whose match does not hold sees no answer either, not of an earlie
       headers: [{ name: "x-abort", present_match: true }],
     },
   };
-  const scene = await startScene(t, {
-    edit(text) {
-      const bootstrap = parse(text);
-      bootstrap.static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters.unshift(abort);
-      return stringify(bootstrap);
-    },
-  });
+  const scene = await startScene(t, { edit: aroundSlots((filters) => [abort, ...filters]) });
   const match = [{ path: { prefix: "/api" } }];
   await scene.control.apply({ default: [seenWhere(match), logging("log", match)] });
   await soon(() => isSeen(scene.port, "/api"), true);
@@ -386,16 +363,8 @@ describe("paths that are written to be taken for others", () => {
     t.diagnostic(`not seen: ${passed.join(" ")}`);
     assert.ok(passed.includes("//api") && passed.includes("/x%2f..%2fapi"));
 
-    const normal = await startScene(t, {
-      edit(text) {
-        const bootstrap = parse(text);
-        Object.assign(
-          bootstrap.static_resources.listeners[0].filter_chains[0].filters[0].typed_config,
-          parse(blocks("http_connection_manager")[0] ?? ""),
-        );
-        return stringify(bootstrap);
-      },
-    });
+    const settings = parse(blocks("http_connection_manager")[0] ?? "");
+    const normal = await startScene(t, { edit: editManager((manager) => Object.assign(manager, settings)) });
     await normal.control.apply({ default: [seenWhere(match)] });
     await soon(() => isSeen(normal.port, "/api"), true);
     await assertNormal(t, normal.port);

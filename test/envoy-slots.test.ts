@@ -4,13 +4,12 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { parse, stringify } from "yaml";
 import { placeholder } from "../model/placeholder.ts";
-import type { FilterType } from "../model/settings.ts";
-import { wasmName, wasmType } from "../xds/envoy/chain.ts";
 import { bootstrapDefaults, renderBootstrap } from "../xds/index.ts";
 import { chainEntry } from "./support/chain-entry.ts";
 import { startControl } from "./support/control.ts";
 import { startEchoApp } from "./support/echo-app.ts";
 import { startEnvoy } from "./support/envoy.ts";
+import { aroundSlots, editManager, type HttpFilter, slotOfOne } from "./support/own-filters.ts";
 import { reservePort } from "./support/ports.ts";
 import { eventually } from "./support/process.ts";
 import { startProxy, startScene, stat } from "./support/scene.ts";
@@ -21,21 +20,6 @@ import { hideFilterChain, startXdsTap } from "./support/xds-tap.ts";
 
 const HTTP_FILTERS = "type.googleapis.com/envoy.extensions.filters.http";
 const mark = async (name: string, text = name) => chainEntry(name, await headerFilter({ name: "x-order", value: text, on: "request" }));
-
-interface HttpFilter {
-  readonly name: string;
-}
-
-/** Puts filters of the proxy's owner around its slots: `arrange` gets the filters as printed, the router last. */
-function aroundSlots(arrange: (filters: HttpFilter[]) => HttpFilter[], clusters: readonly object[] = []) {
-  return (text: string): string => {
-    const bootstrap = parse(text);
-    const manager = bootstrap.static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
-    manager.http_filters = arrange(manager.http_filters);
-    bootstrap.static_resources.clusters.push(...clusters);
-    return stringify(bootstrap);
-  };
-}
 
 /** Envoy's own filter that writes a mark on the request. */
 function nativeMark(text: string): HttpFilter & Record<string, unknown> {
@@ -135,15 +119,12 @@ describe("a slot among native filters", () => {
 
 for (const api_type of ["DELTA_GRPC", "GRPC"]) {
   test(`a slot may have a connection of its own, beside whatever else configures the proxy (${api_type})`, async (t) => {
-    const edit = (text: string): string => {
-      const bootstrap = parse(text);
-      const manager = bootstrap.static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
+    const edit = editManager((manager, bootstrap) => {
       const grpc_services = [{ envoy_grpc: { cluster_name: "weir_xds" } }];
       const source = { api_type, transport_api_version: "V3", grpc_services };
       manager.http_filters[0].config_discovery.config_source = { api_config_source: source, resource_api_version: "V3" };
       delete bootstrap.dynamic_resources;
-      return stringify(bootstrap);
-    };
+    });
     const { control, get, stat } = await startScene(t, { edit });
     const order = async () => echoed(await get(), "x-order");
     await control.apply({ default: [await mark("a")] });
@@ -194,12 +175,6 @@ describe("a proxy without a chain yet", () => {
     }
   }
 });
-
-/** One slot for one filter, as a proxy without filter_chain writes it into its own config. */
-function slotOfOne(name: string, type: FilterType) {
-  const config_source = { ads: {}, resource_api_version: "V3" };
-  return { name: wasmName("default", { namespace: "shop", name }), config_discovery: { config_source, type_urls: [wasmType(type)] } };
-}
 
 describe("slots for one filter each", () => {
   test("a proxy without filter_chain takes each filter as a resource of its own", async (t) => {

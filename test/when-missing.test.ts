@@ -2,18 +2,18 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { parse, stringify } from "yaml";
+import { parse } from "yaml";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import { placeholder } from "../model/placeholder.ts";
 import { DEFAULT_SETTINGS } from "../model/settings.ts";
 import { pushModule } from "../oci/index.ts";
 import { createExaminer } from "../preflight/index.ts";
-import { wasmName, wasmType } from "../xds/envoy/chain.ts";
 import { placeholderModule } from "../xds/envoy/placeholder.ts";
 import { chainEntry } from "./support/chain-entry.ts";
 import { startControl } from "./support/control.ts";
 import { type EchoApp, startEchoApp } from "./support/echo-app.ts";
 import { type Fault, faultyFilter } from "./support/faulty.ts";
+import { slotsOfOne } from "./support/own-filters.ts";
 import { reservePort } from "./support/ports.ts";
 import { eventually } from "./support/process.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
@@ -24,21 +24,6 @@ import { type Answer, get, startTraffic, type Traffic } from "./support/traffic.
 import { badModules, headerFilter } from "./support/wat.ts";
 import { condition, startWeir, type Weir } from "./support/weir.ts";
 import { hideFilterChain, startXdsTap } from "./support/xds-tap.ts";
-
-/** The printed bootstrap with a place for each of these filters instead of the slot, as a proxy without filter_chain has them. */
-function withPlaces(names: readonly string[]) {
-  const config_source = { ads: {}, resource_api_version: "V3" };
-  const places = names.map((name) => {
-    const config_discovery = { config_source, type_urls: [wasmType("HTTP")] };
-    return { name: wasmName("default", { namespace: "shop", name }), config_discovery };
-  });
-  return (text: string): string => {
-    const bootstrap = parse(text);
-    const manager = bootstrap.static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
-    manager.http_filters = [...places, manager.http_filters.at(-1)];
-    return stringify(bootstrap);
-  };
-}
 
 const mark = async (name: string, priority: number) => {
   const code = await headerFilter({ name: "x-order", value: name });
@@ -53,7 +38,7 @@ for (const version of ["1.36.4", "1.40.0"] as const) {
       await app.stop();
     });
     const isOld = version === "1.36.4";
-    const edit = isOld ? withPlaces(["first", "auth", "last"]) : (text: string) => text;
+    const edit = isOld ? slotsOfOne(["first", "auth", "last"]) : (text: string) => text;
     const bootstrap = { xds: { host: "127.0.0.1", port: control.port }, stats: false };
     const { port } = await startProxy(t, { app, edit, bootstrap, version });
     const auth = chainEntry("auth", await headerFilter({ name: "x-order", value: "auth" }));
@@ -155,7 +140,7 @@ class Scene {
       t.after(() => tap.stop());
       port = tap.port;
     }
-    const edit = places === undefined ? (text: string) => text : withPlaces(places);
+    const edit = places === undefined ? (text: string) => text : slotsOfOne(places);
     const started = await startProxy(t, { app, edit, bootstrap: { node, xds: { host: "127.0.0.1", port }, stats: false } });
     await eventually(`an answer of ${node}`, async () => (await get(started.port)).status !== 0);
     let counts: Counts = { closed: 0, filtered: 0, unfiltered: 0, other: 0 };
