@@ -7,18 +7,9 @@ import { createPlugin, logged } from "../preflight/testing/plugin.ts";
 import { script } from "../preflight/testing/script.ts";
 import { wasm } from "../preflight/testing/wat.ts";
 import { plainSettings, startJudge } from "./support/judge.ts";
+import { linesOfWorker } from "./support/wasm-log.ts";
 
 const [config, rootId] = ["configured", "the-root"];
-
-/** What the plugin logged on the thread that serves requests, without Envoy's prefixes. The main thread runs VMs of its own. */
-function linesOf(log: string): string[] {
-  const lines = log.split("\n").flatMap((line) => {
-    const [, thread = "", text] = /^\[\d{4}-[^\]]*\]\[(\d+)\].*?wasm log[^:]*: (.*)$/.exec(line) ?? [];
-    return text === undefined ? [] : [{ thread, text }];
-  });
-  const worker = lines.find(({ text }) => text.startsWith("proxy_on_request_headers"))?.thread;
-  return lines.filter(({ thread }) => thread === worker).map(({ text }) => text);
-}
 
 function request(method: string, path: string, more: Pairs = [], body: string[] = [], trailers: Pairs = []) {
   const head: Pairs = [
@@ -49,7 +40,7 @@ test("the host answers every call of a plugin as Envoy does, in every callback",
   });
   assert.equal(plugin.fault(), undefined);
 
-  const [ours, envoys] = [logged(plugin), linesOf(log)];
+  const [ours, envoys] = [logged(plugin), linesOfWorker(log, "proxy_on_request_headers")];
   const calls = ours.filter((line) => / = \d\d$/.test(line)).length;
   t.diagnostic(`${calls} host calls, ${ours.length} lines logged on either side`);
   assert.ok(calls > 200);

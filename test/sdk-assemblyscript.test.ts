@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { createServer, type IncomingMessage, request } from "node:http";
+import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Metadata, Server, ServerCredentials, type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import { bodyOf, type ExchangeResult, loadPlugin, message, type Pairs, type Plugin, type Replies } from "../preflight/index.ts";
 import { buildWithSdk, SDK } from "../scripts/examples/assemblyscript.ts";
 import { startFeaturesEnvoy } from "./support/features-envoy.ts";
+import { linesOfWorker } from "./support/wasm-log.ts";
 
 const CONFIG = JSON.stringify({
   greeting: 'é "quoted" \u{1f600}',
@@ -72,7 +74,7 @@ function echo(method: string, path: string, headers: Readonly<Record<string, str
 
 async function startUpstreams(t: TestContext) {
   const app = createServer(async (incoming, answer) => {
-    const body = await textOf(incoming);
+    const body = await text(incoming);
     const headers = Object.fromEntries(Object.entries(incoming.headers).map(([name, value]) => [name, String(value)]));
     answer.end(echo(incoming.method ?? "", incoming.url ?? "", utf8Of(headers), body));
   });
@@ -115,12 +117,6 @@ async function startUpstreams(t: TestContext) {
 /** Node hands headers over as Latin-1. */
 function utf8Of(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Buffer.from(value, "latin1").toString()]));
-}
-
-async function textOf(incoming: IncomingMessage): Promise<string> {
-  const parts: Buffer[] = [];
-  for await (const part of incoming) parts.push(part);
-  return Buffer.concat(parts).toString();
 }
 
 /** What the real services of `startUpstreams` answer. */
@@ -188,9 +184,9 @@ function inEnvoy(port: number, { path, method = "GET", headers = [], body, trail
       headers: { ...Object.fromEntries(headers), ...chunked },
     };
     const outgoing = request(options, async (incoming) => {
-      const text = await textOf(incoming);
+      const body = await text(incoming);
       const own = Object.fromEntries(Object.entries(incoming.headers).map(([name, value]) => [name, String(value)]));
-      resolve(answerOf(incoming.statusCode ?? 0, own, text));
+      resolve(answerOf(incoming.statusCode ?? 0, own, body));
     });
     outgoing.once("timeout", () => outgoing.destroy(new Error(`${path}: no answer`)));
     outgoing.once("error", reject);
@@ -198,16 +194,6 @@ function inEnvoy(port: number, { path, method = "GET", headers = [], body, trail
     if (trailers !== undefined) outgoing.addTrailers(Object.fromEntries(trailers));
     outgoing.end();
   });
-}
-
-/** Lines of Envoy's log by the thread that serves requests, without its prefixes. */
-function linesOf(log: string): string[] {
-  const lines = log.split("\n").flatMap((line) => {
-    const [, thread = "", text] = /^\[\d{4}-[^\]]*\]\[(\d+)\].*?wasm log[^:]*: (.*)$/.exec(line) ?? [];
-    return text === undefined ? [] : [{ thread, text }];
-  });
-  const worker = lines.find(({ text }) => text.startsWith("log /"))?.thread;
-  return lines.filter(({ thread }) => thread === worker).map(({ text }) => text);
 }
 
 /** Timers and queues come when they come. */
@@ -228,12 +214,12 @@ test("all that the AssemblyScript package offers does in the sandbox what it doe
   for (let tick = 0; tick < 3; tick++) plugin.tick();
   await envoy.waitFor("the timer", async () => envoy.logs().includes("three ticks"));
   await envoy.waitFor("the queue", async () => envoy.logs().includes("queue job true"));
-  await envoy.waitFor("the last request's end", async () => linesOf(envoy.logs()).includes("delete /grpc"));
+  await envoy.waitFor("the last request's end", async () => linesOfWorker(envoy.logs(), "log /").includes("delete /grpc"));
   assert.equal(plugin.fault(), undefined);
   const ours = plugin.logs().map(({ text }) => text);
   assert.ok(ours.includes("three ticks") && ours.includes("queue job true"));
   t.diagnostic(`${ours.length} lines, ${(await readFile(features)).length} bytes`);
-  assert.deepEqual(ours.filter(isOrdered), linesOf(envoy.logs()).filter(isOrdered));
+  assert.deepEqual(ours.filter(isOrdered), linesOfWorker(envoy.logs(), "log /").filter(isOrdered));
   for (const line of EXPECTED) assert.ok(ours.includes(line), `${line} in\n${ours.join("\n")}`);
 });
 
@@ -271,6 +257,15 @@ const EXPECTED = [
   "delete /grpc",
 ];
 
+const PLAIN = {
+  request: message([
+    [":method", "GET"],
+    [":path", "/"],
+    [":authority", "a"],
+  ]),
+  response: message([[":status", "200"]]),
+};
+
 test("a wrong configuration is refused with words, by an index past the end the VM ends with words", async (t) => {
   const { features, traps } = await buildAll();
   for (const [config, words] of [
@@ -291,14 +286,7 @@ test("a wrong configuration is refused with words, by an index past the end the 
   }
   const plugin = loadPlugin(await readFile(traps));
   assert.ok(plugin.ok);
-  plugin.value.exchange({
-    request: message([
-      [":method", "GET"],
-      [":path", "/"],
-      [":authority", "a"],
-    ]),
-    response: message([[":status", "200"]]),
-  });
+  plugin.value.exchange(PLAIN);
   assert.match(plugin.value.logs().at(-1)?.text ?? "", /^abort: Index out of range \(~lib\/array\.ts:\d+:\d+\)$/);
   assert.match(plugin.value.fault()?.message ?? "", /unreachable/);
   t.diagnostic(plugin.value.fault()?.message ?? "");
@@ -310,19 +298,11 @@ test("hello is small, and a million requests leave its memory as it was", async 
   const loaded = loadPlugin(await readFile(hello), { maxHostBytes: Number.MAX_SAFE_INTEGER });
   assert.ok(loaded.ok);
   const plugin = loaded.value;
-  const exchange = {
-    request: message([
-      [":method", "GET"],
-      [":path", "/"],
-      [":authority", "a"],
-    ]),
-    response: message([[":status", "200"]]),
-  };
   const requests = 100_000;
   const began = performance.now();
-  for (let count = 0; count < requests; count++) plugin.exchange(exchange);
+  for (let count = 0; count < requests; count++) plugin.exchange(PLAIN);
   const ns = ((performance.now() - began) / requests) * 1e6;
-  assert.equal(plugin.exchange(exchange).response?.headers.find(([name]) => name === "x-hello")?.[1], "world");
+  assert.equal(plugin.exchange(PLAIN).response?.headers.find(([name]) => name === "x-hello")?.[1], "world");
   t.diagnostic(
     `${length} bytes; ${requests * 10} callbacks, ${plugin.memoryPages()} page of memory, ${ns.toFixed(0)} ns an exchange with the sandbox's own work`,
   );
