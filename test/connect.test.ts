@@ -97,7 +97,7 @@ async function clientFolder(t: TestContext, namespace: string): Promise<string> 
 let printed: Promise<string> | undefined;
 
 function printedConfigMap(): Promise<string> {
-  printed ??= createSnippets("README").then((page) => {
+  printed ??= createSnippets("connect/README").then((page) => {
     const [, command = ""] = /^weir (.*?) \|/m.exec(page.text("in-cluster")) ?? [];
     return weir(command.replace("ca.crt", join(folder, "ca.crt")).split(" "));
   });
@@ -150,7 +150,7 @@ const allTo = (cluster: string) => [{ name: "all", domains: ["*"], routes: [{ ma
 describe("Istio", () => {
   for (const way of WAYS) {
     test(`a sidecar takes filters from Weir beside Istio (${way})`, async (t) => {
-      const page = await createSnippets("istio");
+      const page = await createSnippets("connect/istio");
       const client = await clientFolder(t, "test");
       const bootstrap = await parsed("istio", "running_golden.json");
       bootstrap.admin.address.socket_address.port_value = 0;
@@ -220,7 +220,7 @@ describe("Istio", () => {
 describe("Envoy Gateway", () => {
   for (const way of WAYS) {
     test(`a gateway takes filters from Weir beside Envoy Gateway (${way})`, async (t) => {
-      const page = await createSnippets("envoy-gateway");
+      const page = await createSnippets("connect/envoy-gateway");
       const client = await clientFolder(t, "envoy-gateway-system");
       let bootstrap = await parsed("envoyGateway", "disable-prometheus.yaml");
       for (const { op, path, value } of here(page.yaml("envoyproxy"), way, client).spec.bootstrap.jsonPatches) {
@@ -381,7 +381,7 @@ describe("an Envoy of one's own", () => {
 
   for (const way of WAYS) {
     test(`three blocks in a configuration of one's own (${way})`, async (t) => {
-      const page = await createSnippets("plain");
+      const page = await createSnippets("connect/plain");
       const client = await clientFolder(t, "shop");
       const config = { ...own(), ...page.yaml("node") };
       config.static_resources.clusters.push(...here(page.yaml("clusters"), way, client));
@@ -394,7 +394,7 @@ describe("an Envoy of one's own", () => {
 
   test("what the documented `weir bootstrap` prints", async (t) => {
     const client = await clientFolder(t, "shop");
-    const [command = ""] = (await createSnippets("plain")).text("bootstrap").replaceAll("\\\n", "").split("\n");
+    const [command = ""] = (await createSnippets("connect/plain")).text("bootstrap").replaceAll("\\\n", "").split("\n");
     const port = servers.get(WAYS[0])?.xdsPort;
     const args = inFolder(command, client).replace("127.0.0.1:8080", `127.0.0.1:${app.port}`).split(/\s+/).slice(1);
     await weir(args);
@@ -409,7 +409,7 @@ describe("an Envoy of one's own", () => {
   });
 
   test("a slot whose cluster comes late answers 500 until it is there, as the documentation says", async (t) => {
-    const page = await createSnippets("plain");
+    const page = await createSnippets("connect/plain");
     const client = await clientFolder(t, "shop");
     const { static_resources } = own();
     const [slot] = page.yaml("http_filters");
@@ -445,7 +445,7 @@ before(async () => {
   for (const name of ["shop", "envoy-gateway-system", "projectcontour"]) await kube(["create", "namespace", name]);
   await kube(["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
   for (const file of ["02-service-envoy.yaml", "03-envoy.yaml"]) await kube(["create", "-f", await fileOf("contour", file)]);
-  const page = await createSnippets("contour");
+  const page = await createSnippets("connect/contour");
   const patch = (what: string, name: string) =>
     kube(["patch", what, "envoy", "-n", "projectcontour", "-p", JSON.stringify(page.yaml(name))]);
   await patch("daemonset", "daemonset-patch");
@@ -461,7 +461,7 @@ describe("what the API server of a cluster says of the snippets", () => {
   })) {
     for (const name of names) {
       test(`${page}.md: ${name}`, async () => {
-        assert.match(await accepts((await createSnippets(page)).yaml(name)), /created \(server dry run\)/);
+        assert.match(await accepts((await createSnippets(`connect/${page}`)).yaml(name)), /created \(server dry run\)/);
       });
     }
   }
@@ -471,14 +471,14 @@ describe("what the API server of a cluster says of the snippets", () => {
   });
 
   test("a snippet that has a field too many, or of the wrong type, is refused", async () => {
-    const filter = (await createSnippets("istio")).yaml("envoyfilter");
+    const filter = (await createSnippets("connect/istio")).yaml("envoyfilter");
     await assert.rejects(accepts({ ...filter, spec: { ...filter.spec, configPatch: [] } }), /unknown field/);
-    const policy = (await createSnippets("envoy-gateway")).yaml("envoypatchpolicy");
+    const policy = (await createSnippets("connect/envoy-gateway")).yaml("envoypatchpolicy");
     await assert.rejects(accepts({ ...policy, spec: { ...policy.spec, type: "Merge" } }), /Unsupported value/);
   });
 
   test("Istio's annotations make volumes that a pod may have", async () => {
-    const { annotations } = (await createSnippets("istio")).yaml("annotations").metadata;
+    const { annotations } = (await createSnippets("connect/istio")).yaml("annotations").metadata;
     const entries = (name: string) => Object.entries(JSON.parse(annotations[`sidecar.istio.io/${name}`])) as [string, object][];
     // As Istio's injection template writes them.
     const volumes = entries("userVolume").map(([name, value]) => ({ name, ...value }));

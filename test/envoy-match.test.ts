@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
 import { Agent, request } from "node:http";
 import { connect } from "node:net";
 import { describe, type TestContext, test } from "node:test";
@@ -12,6 +11,7 @@ import { chainEntry } from "./support/chain-entry.ts";
 import { cpuOf } from "./support/cpu.ts";
 import { aroundSlots, editManager, slotsOfOne } from "./support/own-filters.ts";
 import { type Scene, startScene } from "./support/scene.ts";
+import { createSnippets } from "./support/snippets.ts";
 import { soon } from "./support/soon.ts";
 import { badModules, headerFilter, pathLogger } from "./support/wat.ts";
 
@@ -292,15 +292,10 @@ async function assertNormal(t: TestContext, port: number): Promise<void> {
   }
 }
 
-const DOCS = await readFile(new URL("../docs/matching.md", import.meta.url), "utf8");
-
-/** The blocks of YAML in the documentation with this after the word `yaml`. */
-function blocks(kind: string): string[] {
-  return [...DOCS.matchAll(/^```yaml ?(\S*)\n(.*?)^```$/gms)].flatMap(([, of, text = ""]) => (of === kind ? [text] : []));
-}
+const page = await createSnippets("matching");
 
 test("the examples of the documentation are specs that parse", async () => {
-  const [text = ""] = blocks("");
+  const [text = ""] = page.unnamed();
   const { spec } = parse(text);
   const object = {
     apiVersion: "weir.dev/v1alpha1",
@@ -310,8 +305,7 @@ test("the examples of the documentation are specs that parse", async () => {
   };
   const read = parseFilter(object);
   assert.ok(read.ok && read.value.settings.match?.length === 2, read.ok ? "" : read.error.message);
-  const rollouts = await readFile(new URL("../docs/rollout.md", import.meta.url), "utf8");
-  const steps = [...rollouts.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text = ""]) => parse(text).spec);
+  const steps = (await createSnippets("rollout")).unnamed().map((text) => parse(text).spec);
   for (const spec of steps) {
     const parsed = parseFilter({ ...object, spec: { ...spec, image: "r.example/f:1" } });
     assert.ok(parsed.ok, parsed.ok ? "" : parsed.error.message);
@@ -363,7 +357,7 @@ describe("paths that are written to be taken for others", () => {
     t.diagnostic(`not seen: ${passed.join(" ")}`);
     assert.ok(passed.includes("//api") && passed.includes("/x%2f..%2fapi"));
 
-    const settings = parse(blocks("http_connection_manager")[0] ?? "");
+    const settings = page.yaml("http_connection_manager");
     const normal = await startScene(t, { edit: editManager((manager) => Object.assign(manager, settings)) });
     await normal.control.apply({ default: [seenWhere(match)] });
     await soon(() => isSeen(normal.port, "/api"), true);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { JsonObject } from "@bufbuild/protobuf";
@@ -8,6 +8,7 @@ import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import { pushModule } from "../oci/index.ts";
 import { type Envoy, startEnvoy } from "./support/envoy.ts";
 import { buildDescriptors, type GrpcService, startGrpcService } from "./support/grpc-service.ts";
+import { createSnippets } from "./support/snippets.ts";
 import { soon } from "./support/soon.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 import { assemble } from "./support/wat.ts";
@@ -16,6 +17,7 @@ import { startWeir, type Weir, weir } from "./support/weir.ts";
 // The configuration of docs/proxies.md with two slots around ext_authz, a rate limit and a transcoder, as it stands there but for ports, paths and longer timeouts: a real
 // Envoy, a real Weir, and real gRPC services that write down what reaches them.
 
+const page = await createSnippets("proxies");
 const open: (() => unknown)[] = [];
 let folder: string;
 let server: Weir;
@@ -24,10 +26,6 @@ let port: number;
 let authz: GrpcService;
 let ratelimit: GrpcService;
 let orders: GrpcService;
-let page: string;
-
-const block = (name: string) => new RegExp(`^\`\`\`\\w+ ${name}\\n(.*?)^\`\`\`$`, "ms").exec(page)?.[1] ?? assert.fail(`no block ${name}`);
-const protoBlock = () => /^```proto order\n(.*?)^```$/ms.exec(page)?.[1] ?? assert.fail("no proto");
 
 /** Puts on a request the header `name` with the path that it sees, and on a response with the type that it sees. */
 function sees(name: string): Promise<Uint8Array> {
@@ -47,12 +45,11 @@ function sees(name: string): Promise<Uint8Array> {
 }
 
 before(async () => {
-  page = await readFile(new URL("../docs/proxies.md", import.meta.url), "utf8");
   const temp = await createTempFolder("order");
   open.push(temp.remove);
   folder = temp.path;
   await mkdir(join(folder, "filters"));
-  const descriptors = await buildDescriptors(join(folder, "descriptors"), { "orders.proto": protoBlock() }, [
+  const descriptors = await buildDescriptors(join(folder, "descriptors"), { "orders.proto": page.text("orders") }, [
     "google/api/annotations.proto",
     "envoy/service/auth/v3/external_auth.proto",
     "envoy/service/ratelimit/v3/rls.proto",
@@ -97,7 +94,8 @@ function tenantIn(request: JsonObject): string | undefined {
 async function startProxy(descriptors: string): Promise<void> {
   const where = ["--xds", `127.0.0.1:${server.xdsPort}`, "--listen", "127.0.0.1:0", "--upstream", "127.0.0.1:9000"];
   const bootstrap = parse(await weir(["bootstrap", "--node", "gateway-1", "-n", "shop", "--label", "app=gateway", ...where]));
-  const here = block("order")
+  const here = page
+    .text("order")
     .replace("0.0.0.0, port_value: 10000", "127.0.0.1, port_value: 0")
     .replace("/etc/envoy/orders.binpb", descriptors)
     .replace("port_value: 9000", `port_value: ${orders.port}`)
@@ -115,7 +113,7 @@ async function startProxy(descriptors: string): Promise<void> {
 
 /** The filters of the documentation, with modules that show what they see. */
 async function applyFilters(): Promise<void> {
-  for (const document of parseAllDocuments(block("order-filters"))) {
+  for (const document of parseAllDocuments(page.text("order-filters"))) {
     const filter = document.toJS() as WasmFilter;
     const { name } = filter.metadata;
     const image = `oci-layout:images:${name}`;

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { parse } from "yaml";
 import type { WasmFilter, WasmFilterSpec } from "../model/gen/wasmfilter.ts";
 import { pushModule } from "../oci/index.ts";
 import { holding } from "../preflight/testing/holding.ts";
@@ -11,6 +10,7 @@ import { installEnvoyVersion } from "../scripts/tools/envoy.ts";
 import { type EchoApp, startEchoApp } from "./support/echo-app.ts";
 import { type Envoy, startEnvoy } from "./support/envoy.ts";
 import { reservePort } from "./support/ports.ts";
+import { createSnippets } from "./support/snippets.ts";
 import { soon } from "./support/soon.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 import { headerFilter } from "./support/wat.ts";
@@ -155,8 +155,7 @@ describe("a filter that needs its users' headers", () => {
   const picky = (more: Partial<WasmFilterSpec>) => apply("picky", "picky", { selector: { matchLabels: { app: "new" } }, ...more });
   let requests: NonNullable<NonNullable<WasmFilterSpec["preflight"]>["requests"]>;
   before(async () => {
-    const page = await readFile(new URL("../docs/preflight.md", import.meta.url), "utf8");
-    requests = parse(/^```yaml preflight\n(.*?)^```$/ms.exec(page)?.[1] ?? "").spec.preflight.requests;
+    requests = (await createSnippets("preflight")).yaml("preflight").spec.preflight.requests;
     assert.equal(requests.length, 2);
   });
   const told = /^GET \/: proxy_on_request_headers trapped: unreachable.*; let through, as spec\.preflight\.traffic is Report/;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
+import { mkdir, rename, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { connect } from "node:tls";
@@ -9,6 +9,7 @@ import { pushModule } from "../oci/index.ts";
 import { startEchoApp } from "./support/echo-app.ts";
 import { eventually } from "./support/process.ts";
 import { startProxy, stat } from "./support/scene.ts";
+import { createSnippets } from "./support/snippets.ts";
 import { soon } from "./support/soon.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 import { get } from "./support/traffic.ts";
@@ -21,8 +22,7 @@ const clients = createAuthority("clients");
 
 /** The transport socket that the documentation shows, with files of this folder. */
 async function documentedSocket(folder: string): Promise<object> {
-  const text = await readFile(new URL("../docs/proxies.md", import.meta.url), "utf8");
-  const [, yaml = ""] = /^```yaml transport_socket\n(.*?)^```$/ms.exec(text) ?? [];
+  const yaml = (await createSnippets("proxies")).text("transport_socket");
   return parse(yaml.replaceAll("/etc/weir/", `${folder}/client/`)).transport_socket;
 }
 

@@ -12,6 +12,7 @@ import { type KstatusStatus, kstatus } from "../operator/testing/kstatus.ts";
 import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
 import { runLua } from "./support/lua.ts";
 import { eventually } from "./support/process.ts";
+import { createSnippets } from "./support/snippets.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 import { badModules, headerFilter } from "./support/wat.ts";
 import { startWeir, type Weir } from "./support/weir.ts";
@@ -154,8 +155,7 @@ test("then Weir says how it is: in force, refused for good, not there yet, held 
 });
 
 test("docs/status.md has the very script that is tested, as a ConfigMap that can be applied", async () => {
-  const page = await readFile(join(ROOT, "docs/status.md"), "utf8");
-  const block = /^```yaml\n(.*?)^```$/ms.exec(page)?.[1] ?? "";
+  const [block = ""] = (await createSnippets("status")).unnamed();
   const config = parse(block) as { data: Record<string, string> };
   assert.equal(config.data["resource.customizations.health.weir.dev_WasmFilter"], health);
   await kube(["create", "namespace", "argocd"]);

@@ -13,6 +13,7 @@ import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
 import { startEnvoy } from "./support/envoy.ts";
 import { eventually, startProcess } from "./support/process.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
+import { createSnippets } from "./support/snippets.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 import { badModules, headerFilter } from "./support/wat.ts";
 import { condition, startWeir, type Weir, weir } from "./support/weir.ts";
@@ -61,8 +62,7 @@ const run = (...args: string[]) => kubectl(args, { kubeconfig: cluster.kubeconfi
 
 /** The YAML of docs/plan.md. */
 async function readDocumented() {
-  const text = await readFile(join(ROOT, "docs/plan.md"), "utf8");
-  const [workflow, role, ...others] = Array.from(text.matchAll(/^```yaml\n(.*?)^```$/gms), ([, body = ""]) => parse(body));
+  const [workflow, role, ...others] = (await createSnippets("plan")).unnamed().map((body) => parse(body));
   assert.deepEqual(others, []);
   const step = workflow.jobs.plan.steps.find(({ run }: { run?: string }) => run !== undefined);
   return { role, script: String(step.run) };

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { parse } from "yaml";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import { placeholder } from "../model/placeholder.ts";
 import { DEFAULT_SETTINGS } from "../model/settings.ts";
@@ -18,6 +17,7 @@ import { reservePort } from "./support/ports.ts";
 import { eventually } from "./support/process.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
 import { startProxy } from "./support/scene.ts";
+import { createSnippets } from "./support/snippets.ts";
 import { soon } from "./support/soon.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 import { type Answer, get, startTraffic, type Traffic } from "./support/traffic.ts";
@@ -181,8 +181,7 @@ async function startScene(t: TestContext): Promise<Scene> {
 }
 
 /** The spec of the page, with another image. */
-const page = await readFile(new URL("../docs/missing.md", import.meta.url), "utf8");
-const documented = parse(/^```yaml filter\n(.*?)^```$/ms.exec(page)?.[1] ?? "") as WasmFilter;
+const documented: WasmFilter = (await createSnippets("missing")).yaml("filter");
 const auth = (image: string) => ({ ...documented.spec, image });
 
 const programmed = (what: string) => (filter: WasmFilter) => condition(filter, "Programmed") === what;
