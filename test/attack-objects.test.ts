@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { pushModule } from "../oci/index.ts";
-import { kubectl, startCluster } from "./support/cluster.ts";
+import { installCrds, kubectl, startCluster } from "./support/cluster.ts";
 import { startDeltaProxy } from "./support/delta-proxy.ts";
 import { watchHealth } from "./support/health.ts";
 import { eventually } from "./support/process.ts";
@@ -116,8 +116,7 @@ test("an object that a tenant nests deeply in a cluster is refused, and the oper
   const cluster = await startCluster({ users: ["tenant-b"] });
   t.after(() => cluster.stop());
   const { kubeconfig } = cluster;
-  await kubectl(["apply", "-f", fileURLToPath(new URL("../crds/", import.meta.url))], { kubeconfig });
-  await kubectl(["wait", "--for=condition=Established", "crd/wasmfilters.weir.dev"], { kubeconfig });
+  await installCrds(cluster);
   await kubectl(["create", "namespace", "tenant-b"], { kubeconfig });
   const folder = await createTempFolder("attack-objects-kube");
   t.after(() => folder.remove());

@@ -4,12 +4,10 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener } from "node:http";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 import { condition, startWeir, type Weir } from "./support/weir.ts";
 
-const CRDS = fileURLToPath(new URL("../crds/", import.meta.url));
 const NO_DIGEST = "0".repeat(64);
 
 async function listen(t: TestContext, host: string, answer: RequestListener) {
@@ -78,8 +76,7 @@ async function outcomes(server: Weir, specs: Readonly<Record<string, object>>): 
 async function clusterWithCrds(t: TestContext): Promise<Cluster> {
   const cluster = await startCluster();
   t.after(() => cluster.stop());
-  await kubectl(["apply", "-f", CRDS], cluster);
-  await kubectl(["wait", "--for=condition=Established", "crd/wasmfilters.weir.dev", "--timeout=30s"], cluster);
+  await installCrds(cluster);
   await kubectl(["create", "namespace", "tenant-b"], cluster);
   return cluster;
 }

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { KubeConfig } from "@kubernetes/client-node";
 import { main } from "../cli/main.ts";
 import { createFakeTerminal } from "../cli/testing/terminal.ts";
@@ -11,11 +10,10 @@ import { silentLog } from "../model/log.ts";
 import type { Revision } from "../model/revision.ts";
 import { DEFAULT_SETTINGS } from "../model/settings.ts";
 import { createKubeApi, createRevisionStore } from "../operator/index.ts";
-import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
 import { reservePort } from "./support/ports.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 
-const CRD = fileURLToPath(new URL("../crds/wasmfilters.weir.dev.yaml", import.meta.url));
 const MANIFEST = `apiVersion: weir.dev/v1alpha1
 kind: WasmFilter
 metadata: {name: add-header, namespace: default}
@@ -58,8 +56,7 @@ test("a cluster without the CRD is told from one without the filter", async () =
   assert.equal(status, 1);
   assert.match(err, /does not know WasmFilter .* install the CRD first/);
   assert.match((await weir(["apply", "-f", "-"], { input: MANIFEST })).err, /install the CRD first/);
-  await kubectl(["apply", "-f", CRD], cluster);
-  await kubectl(["wait", "--for=condition=Established", "crd/wasmfilters.weir.dev", "--timeout=30s"], cluster);
+  await installCrds(cluster);
   const missing = await weir(["get", "add-header"]);
   assert.equal(missing.status, 1);
   assert.match(missing.err, /cannot read WasmFilter default\/add-header: .*not found/);

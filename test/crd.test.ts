@@ -9,7 +9,7 @@ import { problemsOf } from "../operator/parse/filter.ts";
 import { BAD } from "../operator/parse/refused.cases.ts";
 import { type Rule, type Schema, wasmFilterSchema } from "../operator/parse/schema.ts";
 import { createKubeApi } from "../operator/source/kubernetes/api.ts";
-import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
 import { startTcpProxy } from "./support/tcp-proxy.ts";
 
 let cluster: Cluster;
@@ -17,8 +17,7 @@ let api: KubeApi;
 
 before(async () => {
   cluster = await startCluster();
-  await kube(["apply", "-f", "crds/"]);
-  await kube(["wait", "--for=condition=Established", "crd/wasmfilters.weir.dev", "--timeout=30s"]);
+  await installCrds(cluster);
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(cluster.kubeconfig);
   api = createKubeApi({ kubeConfig });

@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { bootstrapDefaults, renderBootstrap } from "../xds/index.ts";
-import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
 import { startEnvoy } from "./support/envoy.ts";
 import { eventually } from "./support/process.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
@@ -31,8 +31,7 @@ before(async () => {
   open.push(temporary.remove);
   cluster = await startCluster();
   open.push(cluster.stop);
-  await kubectl(["apply", "-f", "crds/"], cluster);
-  await kubectl(["wait", "--for=condition=Established", "crd/wasmfilters.weir.dev", "--timeout=30s"], cluster);
+  await installCrds(cluster);
   registry = await startRegistry();
   open.push(registry.stop);
   for (const [tag, module] of [["configuration", await echo()] as const, ["env", await echo({ env: "A" })] as const]) {

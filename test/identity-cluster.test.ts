@@ -2,14 +2,13 @@ import assert from "node:assert/strict";
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { systemClock } from "../model/clock.ts";
 import type { KubeObject } from "../model/kube.ts";
 import { silentLog } from "../model/log.ts";
 import { pushModule } from "../oci/index.ts";
 import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from "../xds/gen/envoy/service/discovery/v3/discovery.ts";
 import { connectGrpc, type Status } from "../xds/testing/grpc-client.ts";
-import { accessTo, type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { accessTo, type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
 import { startEchoApp } from "./support/echo-app.ts";
 import { startEnvoy } from "./support/envoy.ts";
 import { swapData } from "./support/mounted-folder.ts";
@@ -23,7 +22,6 @@ import { get } from "./support/traffic.ts";
 import { headerFilter } from "./support/wat.ts";
 import { startWeir, type Weir, weir } from "./support/weir.ts";
 
-const CRD = fileURLToPath(new URL("../crds/wasmfilters.weir.dev.yaml", import.meta.url));
 const ADS = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
 const TYPE = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
 const [DENIED, UNAVAILABLE, UNAUTHENTICATED] = [7, 14, 16];
@@ -44,8 +42,7 @@ let pods: PodMaker;
 
 before(async () => {
   [cluster, registry] = await Promise.all([startCluster({ users: [OPERATOR] }), startRegistry()]);
-  await kubectl(["apply", "-f", CRD], cluster);
-  await kubectl(["wait", "--for=condition=Established", "crd/wasmfilters.weir.dev", "--timeout=30s"], cluster);
+  await installCrds(cluster);
   await grant(RIGHTS);
   await kubectl(["create", "clusterrolebinding", OPERATOR, `--clusterrole=${OPERATOR}`, `--user=${OPERATOR}`], cluster);
   pods = createPodMaker(cluster);

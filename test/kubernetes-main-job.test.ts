@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { buildExamples, type Examples } from "../scripts/build-examples.ts";
-import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
 import { type EchoApp, startEchoApp } from "./support/echo-app.ts";
 import { type Envoy, startEnvoy } from "./support/envoy.ts";
 import { eventually } from "./support/process.ts";
@@ -14,7 +13,6 @@ import { get, startTraffic, type Traffic } from "./support/traffic.ts";
 import { condition, startWeir, type Weir, weir } from "./support/weir.ts";
 
 const AUTH = { username: "robot", password: "s3cret-of-the-registry" };
-const CRDS = fileURLToPath(new URL("../crds/", import.meta.url));
 
 interface World {
   readonly folder: string;
@@ -45,8 +43,7 @@ before(async () => {
   const auth = Buffer.from(`${AUTH.username}:${AUTH.password}`).toString("base64");
   await mkdir(join(folder.path, "docker"));
   await writeFile(join(folder.path, "docker", "config.json"), JSON.stringify({ auths: { [registry.host]: { auth } } }));
-  await kubectl(["apply", "-f", CRDS], { kubeconfig: cluster.kubeconfig });
-  await kubectl(["wait", "--for=condition=Established", "crd/wasmfilters.weir.dev"], { kubeconfig: cluster.kubeconfig });
+  await installCrds(cluster);
   await kubectl(["create", "namespace", "shop"], { kubeconfig: cluster.kubeconfig });
   const login = [`--docker-server=${registry.host}`, `--docker-username=${AUTH.username}`, `--docker-password=${AUTH.password}`];
   await kubectl(["-n", "shop", "create", "secret", "docker-registry", "regcred", ...login], { kubeconfig: cluster.kubeconfig });

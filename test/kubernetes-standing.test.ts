@@ -9,7 +9,7 @@ import { parse } from "yaml";
 import { digestOf } from "../model/digest.ts";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import { type KstatusStatus, kstatus } from "../operator/testing/kstatus.ts";
-import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
 import { runLua } from "./support/lua.ts";
 import { eventually } from "./support/process.ts";
 import { createSnippets } from "./support/snippets.ts";
@@ -60,11 +60,6 @@ after(async () => {
   for (const close of open.reverse()) await close();
 });
 
-async function install(crds: string): Promise<void> {
-  await kube(["apply", "-f", crds]);
-  await kube(["wait", "--for=condition=Established", "crd/wasmfilters.weir.dev", "--timeout=30s"]);
-}
-
 function manifest(name: string, module: Uint8Array | undefined, more: object = {}): string {
   const code = module ?? Buffer.from(name);
   if (module !== undefined) world.modules.set(`/${name}`, module);
@@ -112,11 +107,11 @@ const BUSY: Standing = { kstatus: "InProgress", argo: "Progressing" };
 const FAILED: Standing = { kstatus: "Failed", argo: "Degraded" };
 
 test("with a CRD of before the default, filters become ready as they did", async () => {
-  await install(join(ROOT, "test/fixtures/crds-first"));
+  await installCrds(world.cluster, join(ROOT, "test/fixtures/crds-first"));
   await kube(["apply", "-f", "-"], manifest("early", good));
   assert.equal((await read("early")).status, undefined);
   assert.equal((await standing("early")).argo, "Progressing", "Argo CD waits, whatever the CRD");
-  await install(join(ROOT, "crds"));
+  await installCrds(world.cluster);
   assert.deepEqual((await read("early")).status, { observedGeneration: -1 });
 });
 

@@ -3,9 +3,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { digestOf } from "../model/digest.ts";
-import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
 import { startEchoApp } from "./support/echo-app.ts";
 import { startEnvoy } from "./support/envoy.ts";
 import { eventually } from "./support/process.ts";
@@ -14,7 +13,6 @@ import { get } from "./support/traffic.ts";
 import { headerFilter } from "./support/wat.ts";
 import { startWeir, type Weir, weir } from "./support/weir.ts";
 
-const CRDS = fileURLToPath(new URL("../crds/", import.meta.url));
 /** Of the twenty, those that are made or changed while no Weir is there. */
 const AWAY = 6;
 const ROUNDS = 20;
@@ -43,8 +41,7 @@ before(async () => {
   open.push(async () => files.close());
   const cluster = await startCluster();
   open.push(cluster.stop);
-  await kubectl(["apply", "-f", CRDS], cluster);
-  await kubectl(["wait", "--for=condition=Established", "crd/wasmfilters.weir.dev", "--timeout=30s"], cluster);
+  await installCrds(cluster);
   const source = ["--kubeconfig", cluster.kubeconfig];
   const server = await startWeir({ source, data: join(folder.path, "data"), flags: ["--allow-address", "127.0.0.1"] });
   open.push(server.stop);

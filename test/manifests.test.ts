@@ -11,7 +11,7 @@ import { GOOD } from "../operator/parse/accepted.cases.ts";
 import { ROOT } from "../scripts/tests/files.ts";
 import { installGoTool } from "../scripts/tools/go.ts";
 import { run } from "../scripts/tools/run.ts";
-import { accessTo, type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { accessTo, type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 import { STRICTER, withValue, YAML_TEXTS } from "./support/yaml-texts.ts";
 import { YAML_VALUES } from "./support/yaml-values.ts";
@@ -20,8 +20,7 @@ let cluster: Cluster;
 
 before(async () => {
   cluster = await startCluster();
-  await kubectl(["apply", "-f", "crds/"], cluster);
-  await kubectl(["wait", "--for=condition=Established", "crd/wasmfilters.weir.dev", "--timeout=30s"], cluster);
+  await installCrds(cluster);
 });
 
 after(() => cluster?.stop());

@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pushModule } from "../oci/index.ts";
 import { bootstrapDefaults, renderBootstrap } from "../xds/index.ts";
-import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
 import { type EchoApp, startEchoApp } from "./support/echo-app.ts";
 import { type Envoy, startEnvoy } from "./support/envoy.ts";
 import { eventually } from "./support/process.ts";
@@ -34,8 +34,7 @@ before(async () => {
     startEchoApp(),
     createTempFolder("not-yet"),
   ]);
-  await kube(["apply", "-f", "crds/"]);
-  await kube(["wait", "--for=condition=Established", "crd/wasmfilters.weir.dev", "--timeout=30s"]);
+  await installCrds(cluster);
   weir = await startWeir({ source: ["--kubeconfig", cluster.kubeconfig], data: data.path, flags: ["--allow-address", "127.0.0.1/32"] });
   const config = renderBootstrap({
     ...{ ...bootstrapDefaults, node: "web-1" },

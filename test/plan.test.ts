@@ -9,7 +9,7 @@ import { createFakeTerminal } from "../cli/testing/terminal.ts";
 import type { FilterPlan } from "../model/plan.ts";
 import { pushModule } from "../oci/index.ts";
 import { installGoTool } from "../scripts/tools/go.ts";
-import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
 import { startEnvoy } from "./support/envoy.ts";
 import { eventually, startProcess } from "./support/process.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
@@ -20,7 +20,6 @@ import { condition, startWeir, type Weir, weir } from "./support/weir.ts";
 
 /** `weir plan` on a real API server, registry and Envoys: what it says is what an apply then does, and it changes nothing itself. */
 
-const CRDS = fileURLToPath(new URL("../crds/", import.meta.url));
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const documented = await readDocumented();
 const PROXIES = ["web-1", "web-2", "web-3", "web-4"];
@@ -37,8 +36,7 @@ before(async () => {
   folder = temp.path;
   [cluster, registry] = await Promise.all([startCluster(), startRegistry()]);
   open.push(cluster.stop, registry.stop);
-  await run("apply", "-f", CRDS);
-  await run("wait", "--for=condition=Established", "crd/wasmfilters.weir.dev", "--timeout=30s");
+  await installCrds(cluster);
   await run("create", "namespace", "shop");
   await run("create", "namespace", "bank");
   await push("one", await headerFilter({ name: "x-weir", value: "one" }));

@@ -5,7 +5,7 @@ import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { median } from "../bench/processes.ts";
 import { pushModule } from "../oci/index.ts";
-import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
 import { startEchoApp } from "./support/echo-app.ts";
 import { startEnvoy } from "./support/envoy.ts";
 import { watchHealth } from "./support/health.ts";
@@ -21,7 +21,6 @@ import { condition, startWeir, type Weir, weir } from "./support/weir.ts";
 
 /** How long the hostile tenant attacks; `npm run test:soak` has it do so for five minutes. */
 const ATTACK_MS = Number(process.env.WEIR_ATTACK_MS ?? 60_000);
-const CRDS = fileURLToPath(new URL("../crds/", import.meta.url));
 const HOSTILE = fileURLToPath(new URL("support/hostile/main.ts", import.meta.url));
 const PROXIES = 4;
 /** Rollouts of the honest tenant before the attack. */
@@ -125,8 +124,7 @@ test("a hostile tenant neither stops the server, nor fails a request of another,
 
 async function prepare({ kubeconfig }: Cluster): Promise<void> {
   const run = (...args: string[]) => kubectl(args, { kubeconfig });
-  await run("apply", "-f", CRDS);
-  await run("wait", "--for=condition=Established", "crd/wasmfilters.weir.dev");
+  await installCrds({ kubeconfig });
   for (const namespace of ["shop", "evil"]) await run("create", "namespace", namespace);
   await run("create", "clusterrole", "admin-of-filters", "--verb=*", "--resource=wasmfilters.weir.dev,secrets,configmaps");
   await run("-n", "evil", ...RBAC);

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
-import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
 import { type DeltaProxy, type DeltaProxyOptions, startDeltaProxy } from "./support/delta-proxy.ts";
 import { eventually } from "./support/process.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
@@ -15,7 +15,6 @@ import { startWeir, type Weir } from "./support/weir.ts";
 
 /** What these commits wrote: the last before version 2 of a revision's hash, and the last before its part of a Secret was keyed. */
 const COMMITS = ["ed90ed3", "a904717"];
-const CRD = fileURLToPath(new URL("../crds/wasmfilters.weir.dev.yaml", import.meta.url));
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -220,8 +219,7 @@ async function controllerRevisions(cluster: Cluster): Promise<readonly KeptRevis
 
 /** Makes the recorded objects again. An API server gives them uids of its own, so what refers to the old ones is made to refer to those. */
 async function restoreCluster(fixture: string, cluster: Cluster): Promise<readonly WasmFilter[]> {
-  await kubectl(["apply", "-f", CRD], cluster);
-  await kubectl(["wait", "--for=condition=Established", "crd/wasmfilters.weir.dev", "--timeout=30s"], cluster);
+  await installCrds(cluster);
   await kubectl(["create", "namespace", NAMESPACE], cluster);
   const create = (object: unknown) => kubectl(["create", "-f", "-", "-o", "json"], { ...cluster, input: JSON.stringify(object) });
   const listOf = (items: readonly unknown[]) => ({ apiVersion: "v1", kind: "List", items });

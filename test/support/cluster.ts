@@ -5,6 +5,7 @@ import { KubeConfig } from "@kubernetes/client-node";
 import { stringify } from "yaml";
 import type { ClusterAccess } from "../../model/kube.ts";
 import { createKubeApi, startReflector } from "../../operator/index.ts";
+import { ROOT } from "../../scripts/tests/files.ts";
 import { installGoTool } from "../../scripts/tools/go.ts";
 import { run } from "../../scripts/tools/run.ts";
 import { startOnReservedPort } from "./ports.ts";
@@ -143,6 +144,12 @@ export function accessTo(kubeconfig: string): ClusterAccess {
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(kubeconfig);
   return { api: createKubeApi({ kubeConfig }), follow: startReflector };
+}
+
+/** Installs the CRDs (of another folder, where one is given) and waits until the API server takes WasmFilters. */
+export async function installCrds(cluster: Pick<Cluster, "kubeconfig">, folder = join(ROOT, "crds")): Promise<void> {
+  await kubectl(["apply", "-f", folder], cluster);
+  await kubectl(["wait", "--for=condition=Established", "crd/wasmfilters.weir.dev", "--timeout=30s"], cluster);
 }
 
 /** Runs the real kubectl and gives what it printed on stdout. Throws with its stderr when it fails. */
