@@ -1,7 +1,8 @@
 /** Watching WasmFilters, deciding what every proxy gets, and saying in the status what it really runs. */
 
 export { rejectsTarget } from "./filter/goal.ts";
-export { type FilterRecord, revisionOf } from "./filter/record.ts";
+export type { FilterRecord } from "./filter/record.ts";
+export { revisionOf } from "./filter/revisions.ts";
 export { createOperator, type Operator } from "./operator.ts";
 export type { OperatorOptions } from "./options.ts";
 export { parseFilter, problemsOf } from "./parse/filter.ts";

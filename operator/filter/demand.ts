@@ -1,6 +1,7 @@
 import type { Filter } from "../../model/filter.ts";
 import type { PluginSettings } from "../../model/settings.ts";
 import type { FilterRecord } from "./record.ts";
+import { revisionOf } from "./revisions.ts";
 
 /** That a filter must be there, `whenMissing: Closed`: nothing may pass a proxy that is due it and never loaded it. */
 export interface Demand {
@@ -14,9 +15,9 @@ export const MISSING = "Missing";
 
 /** As the spec in force says it. Where none of this run's specs parses: the present one, beside the revision that was served before. */
 export function demandOf(record: Pick<FilterRecord, "filter" | "isAwaited" | "object" | "revisions" | "rollout">): Demand | undefined {
-  const { filter, isAwaited, object, revisions, rollout } = record;
+  const { filter, isAwaited, object, rollout } = record;
   if (filter !== undefined) return filter.whenMissing === "Closed" && isAwaited ? demandOfSpec(filter) : undefined;
-  const settings = revisions.find(({ number }) => number === rollout.stable)?.settings;
+  const settings = revisionOf(record, rollout.stable)?.settings;
   const { whenMissing }: { readonly whenMissing?: unknown } = object.spec ?? {};
   const isClosed = whenMissing === "Closed" || (whenMissing !== "Open" && settings?.failurePolicy === "Closed");
   return settings !== undefined && isClosed ? { settings, fromTheStart: false } : undefined;

@@ -1,6 +1,7 @@
 import type { Revision } from "../../model/revision.ts";
 import { outgoingHash } from "../rollout/dark.ts";
-import { type FilterRecord, revisionOf } from "./record.ts";
+import type { FilterRecord } from "./record.ts";
+import { revisionOf } from "./revisions.ts";
 
 /** The revision that proxies are meant to end up with: the target, unless it failed. */
 export function goalOf(record: Pick<FilterRecord, "revisions" | "rollout">): Revision | undefined {

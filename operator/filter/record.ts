@@ -300,7 +300,3 @@ export class FilterRecord implements Readonly<Facts> {
     Object.assign(this, change);
   }
 }
-
-export function revisionOf(record: Pick<FilterRecord, "revisions">, number: number | undefined): Revision | undefined {
-  return number === undefined ? undefined : record.revisions.find((revision) => revision.number === number);
-}

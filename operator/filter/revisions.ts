@@ -65,6 +65,11 @@ export function rememberedDigest(revisions: readonly Revision[], image: string):
   return revisions.findLast((revision) => revision.image === image)?.digest;
 }
 
+/** The revision with this number. */
+export function revisionOf({ revisions }: { readonly revisions: readonly Revision[] }, number: number | undefined): Revision | undefined {
+  return number === undefined ? undefined : revisions.find((revision) => revision.number === number);
+}
+
 /** Numbers of the revisions to delete: the oldest beyond `limit`, never one in use. */
 export function surplus(revisions: readonly Revision[], limit: number, inUse: ReadonlySet<number>): readonly number[] {
   const idle = revisions.filter(({ number }) => !inUse.has(number)).map(({ number }) => number);

@@ -3,6 +3,7 @@ import { canonicalJson } from "../../base/json.ts";
 import type { ChainEntry } from "../../model/delivery.ts";
 import type { RequestMatch } from "../../model/match.ts";
 import type { Revision } from "../../model/revision.ts";
+import { revisionOf } from "../filter/revisions.ts";
 import type { RolloutState } from "./state.ts";
 
 /** What tells which revisions go out, and how. */
@@ -15,11 +16,12 @@ interface Outgoing {
  * The hash under which proxies are given the target now. In a dark step that is another than the revision's: it covers which requests see the target and what
  * the others see, so that to have the target in the dark is not to have it.
  */
-export function outgoingHash({ revisions, rollout }: Outgoing): string | undefined {
-  const target = find(revisions, rollout.target);
+export function outgoingHash(outgoing: Outgoing): string | undefined {
+  const { rollout } = outgoing;
+  const target = revisionOf(outgoing, rollout.target);
   const match = darkMatch(rollout);
   if (target === undefined || match === undefined) return target?.hash;
-  return darkHash(target, find(revisions, rollout.stable), match);
+  return darkHash(target, revisionOf(outgoing, rollout.stable), match);
 }
 
 /** The requests that see the target in the present step; `undefined`: all that it is for. */
@@ -31,10 +33,11 @@ export function darkMatch({ phase, match }: RolloutState): readonly RequestMatch
  * False for a proxy that stays on stable in the present step, as it cannot have both revisions in one chain: it takes each filter by itself, or the two are
  * not to stand in the same place.
  */
-export function takesPart({ revisions, rollout }: Outgoing, takesChains: boolean): boolean {
-  const target = find(revisions, rollout.target);
+export function takesPart(outgoing: Outgoing, takesChains: boolean): boolean {
+  const { rollout } = outgoing;
+  const target = revisionOf(outgoing, rollout.target);
   if (target === undefined || darkMatch(rollout) === undefined) return true;
-  return takesChains && haveOnePlace(target, find(revisions, rollout.stable));
+  return takesChains && haveOnePlace(target, revisionOf(outgoing, rollout.stable));
 }
 
 /** True when a chain can hold both in the same place. */
@@ -57,8 +60,4 @@ function darkHash(
   match: readonly RequestMatch[],
 ): string {
   return `${target.hash}~${hash("sha256", canonicalJson([stable?.hash ?? "", match])).slice(0, 16)}`;
-}
-
-function find(revisions: readonly Revision[], number: number | undefined): Revision | undefined {
-  return number === undefined ? undefined : revisions.find((revision) => revision.number === number);
 }

@@ -3,6 +3,7 @@ import type { FilterKey } from "../../model/filter.ts";
 import { placeholder } from "../../model/placeholder.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Demand } from "../filter/demand.ts";
+import { revisionOf } from "../filter/revisions.ts";
 import { darkEntry, darkMatch, outgoingHash, takesPart } from "../rollout/dark.ts";
 import { assigned, type RolloutState } from "../rollout/state.ts";
 import type { WaveLine } from "../rollout/wave.ts";
@@ -46,7 +47,7 @@ export function placeOf(proxyKey: string, filter: ServedFilter, line: WaveLine, 
   const { id, rollout, demand, isHeld } = filter;
   const isInWave = () => line.isIn(rollout, id, proxyKey) && takesPart(filter, overrides.takesChains(proxyKey));
   const number = isHeld ? undefined : numberDue(proxyKey, filter, isInWave, overrides);
-  const revision = find(filter, number);
+  const revision = revisionOf(filter, number);
   if (demand === undefined) return plainPlace(filter, number, revision);
   if (revision === undefined) {
     if (number !== undefined) return { hold: slotsOf(filter) };
@@ -90,10 +91,6 @@ function numberDue(proxyKey: string, filter: ServedFilter, isInWave: () => boole
   const hash = outgoingHash(filter);
   const waits = hash !== undefined && overrides.withholds(proxyKey, id, hash);
   return assigned(rollout, isInWave, waits);
-}
-
-function find({ revisions }: ServedFilter, number: number | undefined): Revision | undefined {
-  return number === undefined ? undefined : revisions.find((revision) => revision.number === number);
 }
 
 /** The slot of a spec that names none. */

@@ -13,6 +13,7 @@ import { areMatches, showMatches } from "../../model/match.ts";
 import { parseProxyKey } from "../../model/proxy-key.ts";
 import type { Revision, RevisionResult } from "../../model/revision.ts";
 import type { LastLook } from "../filter/look.ts";
+import { revisionOf } from "../filter/revisions.ts";
 import { haveOnePlace } from "../rollout/dark.ts";
 import { idle, isInForce, type Outcome, type Phase, type RolloutState, type Watch } from "../rollout/state.ts";
 import { stepCount } from "../rollout/steps.ts";
@@ -110,10 +111,7 @@ function rolloutStatus({ facts, policy, revisions, wakeAt }: StatusInput): WasmF
 /** Who sees the target in a dark step. */
 function darkOf({ match, stable }: RolloutState, target: Revision | undefined, revisions: readonly Revision[]): string {
   if (match === undefined || target === undefined) return "";
-  const isPossible = haveOnePlace(
-    target,
-    revisions.find(({ number }) => number === stable),
-  );
+  const isPossible = haveOnePlace(target, revisionOf({ revisions }, stable));
   if (!isPossible) return "; no request sees it, as it is not to stand in the slot or priority of the stable revision";
   return `; only these requests see it: ${showMatches(match)}`;
 }
