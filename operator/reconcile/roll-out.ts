@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from "node:util";
-import type { RolloutPolicy } from "../../model/filter.ts";
 import { parseProxyKey } from "../../model/proxy-key.ts";
 import type { Revision } from "../../model/revision.ts";
 import { wishesOf } from "../filter/annotations.ts";
@@ -8,6 +7,7 @@ import { revisionOf } from "../filter/revisions.ts";
 import type { WaveHealth } from "../fleet/health.ts";
 import { type Advance, advance, type Fault, type Observation, retarget, startEvents } from "../rollout/advance.ts";
 import { isInForce, type RolloutState } from "../rollout/state.ts";
+import { NO_POLICY } from "../rollout/steps.ts";
 import { withdrawUnused } from "../serve/deliverable.ts";
 import type { FilterEvent } from "../source/source.ts";
 import type { Settling } from "./settling.ts";
@@ -38,15 +38,6 @@ const LEISURE = 4;
 const LONGEST_REST_MS = 1_000;
 /** How long a step back waits for its status to be written. */
 const STEP_BACK_MS = 250;
-
-/** In force while no spec of the filter parses: its rollout stays where it is, and a fault still takes it back. */
-const NO_POLICY: RolloutPolicy = {
-  steps: [],
-  isWatched: false,
-  progressDeadlineMs: Number.POSITIVE_INFINITY,
-  autoRollback: true,
-  analysis: { minRequests: 50, max5xxRisePercent: 5, maxLatencyRatio: 3 },
-};
 
 /** Moves filters' rollouts as far as what is known now allows. */
 export interface RollOut {

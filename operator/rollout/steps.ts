@@ -6,6 +6,15 @@ import { WATCHED } from "./watch.ts";
 
 const ALL_AT_ONCE: RolloutStep = { percent: 100, holdMs: 0 };
 
+/** In force while no spec of the filter parses: its rollout stays where it is, and a fault still takes it back. */
+export const NO_POLICY: RolloutPolicy = {
+  steps: [],
+  isWatched: false,
+  progressDeadlineMs: Number.POSITIVE_INFINITY,
+  autoRollback: true,
+  analysis: { minRequests: 50, max5xxRisePercent: 5, maxLatencyRatio: 3 },
+};
+
 /** A step of the spec, from 0. After the last one everyone has the target. */
 export function plannedStep({ steps }: RolloutPolicy, step: number): RolloutStep {
   return steps[step] ?? ALL_AT_ONCE;

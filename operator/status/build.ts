@@ -1,5 +1,4 @@
 import type { Clock } from "../../model/clock.ts";
-import type { RolloutPolicy } from "../../model/filter.ts";
 import type { WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import { wishesOf } from "../filter/annotations.ts";
 import { isForgotten } from "../filter/demand.ts";
@@ -10,7 +9,7 @@ import type { Observer } from "../fleet/observe.ts";
 import type { Settling } from "../reconcile/settling.ts";
 import { deadlineOf } from "../rollout/advance.ts";
 import { isInForce, type RolloutState } from "../rollout/state.ts";
-import { stepCount } from "../rollout/steps.ts";
+import { NO_POLICY, stepCount } from "../rollout/steps.ts";
 import { statusOf } from "./status.ts";
 
 export interface StatusDeps {
@@ -19,15 +18,6 @@ export interface StatusDeps {
   /** Which proxies are still expected back after a start. */
   readonly settling: Pick<Settling, "missing" | "isHeard">;
 }
-
-/** In force while no spec of the filter parses. */
-const NO_POLICY: RolloutPolicy = {
-  steps: [],
-  isWatched: false,
-  progressDeadlineMs: 0,
-  autoRollback: true,
-  analysis: { minRequests: 0, max5xxRisePercent: 100, maxLatencyRatio: Number.POSITIVE_INFINITY },
-};
 
 /** The status of a filter as of now, with this rollout state. */
 export function buildStatus(record: FilterRecord, rollout: RolloutState, deps: StatusDeps): WasmFilterStatus {
