@@ -4,7 +4,7 @@ import type { Filter } from "../../model/filter.ts";
 import type { Failure } from "../../model/result.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import { revisionOf } from "../filter/revisions.ts";
-import { isInForce } from "../rollout/state.ts";
+import { servedNumber } from "../rollout/state.ts";
 import { type Outcome, type ResolveDeps, resolveFilter } from "./resolve.ts";
 import { resolveServed } from "./served.ts";
 
@@ -39,7 +39,7 @@ export function createResolver(deps: ResolveDeps, clock: Clock): Resolver {
       running.set(record, cancelled);
       const cancelTimer = clock.after(TIMEOUT_MS, () => late.abort());
       const signal = AbortSignal.any([cancelled.signal, late.signal]);
-      const served = revisionOf(record, isInForce(rollout) ? rollout.target : rollout.stable);
+      const served = revisionOf(record, servedNumber(rollout));
       const asking = { last: lastLook, isAsked: ask !== undefined };
       const resolving = filter.suspend
         ? resolveServed(filter, revisions, served, deps, lastLook)

@@ -59,6 +59,11 @@ export function isInForce({ phase, watch, heldSince }: RolloutState): boolean {
   return phase === "Progressing" && watch !== undefined && heldSince !== undefined;
 }
 
+/** The number of the revision that proxies are on: stable, or the target while every proxy runs it and it is watched. */
+export function servedNumber(rollout: RolloutState): number | undefined {
+  return isInForce(rollout) ? rollout.target : rollout.stable;
+}
+
 export const idle: RolloutState = {
   phase: "Idle",
   target: undefined,

@@ -8,7 +8,7 @@ import type { Counts } from "../fleet/counts.ts";
 import type { Observer } from "../fleet/observe.ts";
 import type { Settling } from "../reconcile/settling.ts";
 import { deadlineOf } from "../rollout/advance.ts";
-import { isInForce, type RolloutState } from "../rollout/state.ts";
+import { type RolloutState, servedNumber } from "../rollout/state.ts";
 import { NO_POLICY, stepCount } from "../rollout/steps.ts";
 import { statusOf } from "./status.ts";
 
@@ -39,7 +39,7 @@ export function buildStatus(record: FilterRecord, rollout: RolloutState, deps: S
     measurements: record.measurements,
     rollout: { ...rollout, step: Math.min(rollout.step, stepCount(policy) - 1) },
     target: revisionOf(record, rollout.target),
-    served: revisionOf(record, isInForce(rollout) ? rollout.target : rollout.stable),
+    served: revisionOf(record, servedNumber(rollout)),
     hung: seen.hung,
     standIns: seen.standIns,
     isDemanded: isForgotten(record) || (record.demand !== undefined && (record.demand.fromTheStart || rollout.phase !== "Idle")),
