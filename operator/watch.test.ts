@@ -53,6 +53,17 @@ describe("a revision that goes to every proxy at once", () => {
     assert.deepEqual([resultOf(world, 2)?.result, status(world)?.rollout?.watch], ["Succeeded", undefined]);
   });
 
+  test("is not paused by steps that the spec gets while it is watched", async () => {
+    const world = await stable();
+    apply(world, "v2");
+    await live(world, 3);
+    apply(world, "v2", { steps: [{ percent: 50, pause: true }, { percent: 100 }] });
+    await live(world, 3);
+    assert.deepEqual([condition(world, "Progressing")?.reason, status(world)?.rollout?.state], ["Watching", "Holding"]);
+    await live(world, 16);
+    assert.equal(status(world)?.rollout?.state, "Succeeded");
+  });
+
   const faults: readonly [name: string, second: Second, reason: RegExp][] = [
     ["answers 5xx", BAD, /^ErrorsRose: 100\.0% of \d+ requests got a 5xx, against 0\.0% (before|on stable)$/],
     ["takes longer", { ms: 90 }, /^LatencyRose: /],

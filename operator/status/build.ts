@@ -9,7 +9,7 @@ import type { Observer } from "../fleet/observe.ts";
 import type { Settling } from "../reconcile/settling.ts";
 import { deadlineOf } from "../rollout/advance.ts";
 import { type RolloutState, servedNumber } from "../rollout/state.ts";
-import { NO_POLICY, stepCount } from "../rollout/steps.ts";
+import { NO_POLICY, stepCount, stepOf } from "../rollout/steps.ts";
 import { statusOf } from "./status.ts";
 
 export interface StatusDeps {
@@ -28,7 +28,7 @@ export function buildStatus(record: FilterRecord, rollout: RolloutState, deps: S
   const seen = deps.observer.see({ id, key, filter, revisions, rejections, rollout });
   const policy = filter?.rollout ?? NO_POLICY;
   const isWaiting = rollout.phase === "Progressing" && !policy.autoRollback && seen.outstanding > 0;
-  const pausedStep = policy.steps[rollout.step]?.pause === true && rollout.heldSince !== undefined;
+  const pausedStep = stepOf(policy, rollout).pause === true && rollout.heldSince !== undefined;
   const facts = {
     now,
     generation: object.metadata.generation ?? 1,

@@ -16,7 +16,7 @@ import type { LastLook } from "../filter/look.ts";
 import { revisionOf } from "../filter/revisions.ts";
 import { haveOnePlace } from "../rollout/dark.ts";
 import { idle, isInForce, type Outcome, type Phase, type RolloutState, type Watch } from "../rollout/state.ts";
-import { stepCount } from "../rollout/steps.ts";
+import { stepCount, stepOf } from "../rollout/steps.ts";
 import { conditionsOf, type Facts } from "./conditions.ts";
 
 /** Rejections shown in the status; the count beside them is complete. */
@@ -79,23 +79,14 @@ function rejectionOf(key: string, message: string): WasmFilterStatusRejection {
 function rolloutStatus({ facts, policy, revisions, wakeAt }: StatusInput): WasmFilterStatusRollout {
   const { rollout, paused, suspended, deadlineExceeded } = facts;
   const state = rolloutStateName(rollout, paused || suspended, deadlineExceeded);
-  const outcome = rollout.target === undefined ? undefined : rollout.outcomes.get(rollout.target);
   const holding = rollout.phase === "Progressing" && rollout.heldSince !== undefined;
   const steps = rollout.watch === undefined ? stepCount(policy) : 1;
-  const percent = rollout.watch === undefined ? policy.steps[rollout.step]?.percent : 100;
-  const message =
-    rollout.phase === "Progressing"
-      ? holding
-        ? isInForce(rollout)
-          ? "every proxy runs it and is being watched"
-          : `the wave is being watched${darkOf(rollout, facts.target, revisions)}`
-        : `waits for the proxies of this wave${darkOf(rollout, facts.target, revisions)}`
-      : (outcome?.message ?? "");
+  const message = storyOf(rollout, facts.target, revisions);
   return {
     state,
     step: Math.min(rollout.step + 1, steps),
     steps,
-    percent: rollout.phase === "Progressing" ? (percent ?? 100) : 100,
+    percent: rollout.phase === "Progressing" ? stepOf(policy, rollout).percent : 100,
     threshold: rollout.threshold,
     ...(rollout.order === "hmac" ? { order: rollout.order } : {}),
     startTime: time(rollout.startedAt),
@@ -106,6 +97,14 @@ function rolloutStatus({ facts, policy, revisions, wakeAt }: StatusInput): WasmF
     ...(rollout.watch === undefined ? {} : { watch: tallyOf(rollout.watch) }),
     ...(message === "" ? {} : { message: message.slice(0, LONGEST_MESSAGE) }),
   };
+}
+
+/** What the rollout waits for, or how it ended. */
+function storyOf(rollout: RolloutState, target: Revision | undefined, revisions: readonly Revision[]): string {
+  if (rollout.phase !== "Progressing") return rollout.outcomes.get(rollout.target ?? 0)?.message ?? "";
+  if (isInForce(rollout)) return "every proxy runs it and is being watched";
+  const waitsFor = rollout.heldSince === undefined ? "waits for the proxies of this wave" : "the wave is being watched";
+  return `${waitsFor}${darkOf(rollout, target, revisions)}`;
 }
 
 /** Who sees the target in a dark step. */
