@@ -52,6 +52,9 @@ const LEAST_WATCH_MS = 10_000;
 /** How long after a hold the last reports of its proxies are waited for. Envoy sends one a second, a little later after a reconnect. */
 const LAST_REPORTS_MS = 15_000;
 
+/** Only a rollout under way has these. */
+const ENDED = { heldSince: undefined, match: undefined, watch: undefined } satisfies Partial<RolloutState>;
+
 function withOutcome(state: RolloutState, revision: number, outcome: Outcome): ReadonlyMap<number, Outcome> {
   return new Map(state.outcomes).set(revision, outcome);
 }
@@ -82,17 +85,7 @@ export function retarget(
     const message = `replaced by revision ${revision} before it had reached every proxy`;
     outcomes.set(state.target, { result: "Superseded", message, generation: seen.generation, at: seen.now });
   }
-  if (revision === state.stable)
-    return {
-      ...state,
-      phase: "Succeeded",
-      target: revision,
-      threshold: EVERYONE,
-      heldSince: undefined,
-      match: undefined,
-      watch: undefined,
-      outcomes,
-    };
+  if (revision === state.stable) return { ...state, phase: "Succeeded", target: revision, threshold: EVERYONE, ...ENDED, outcomes };
   outcomes.set(revision, { result: "Progressing", message: "", generation: seen.generation, at: seen.now });
   return {
     phase: "Progressing",
@@ -134,14 +127,7 @@ function reachOf(
 
 /** The spec asks for a revision that is known to fail: remember it as the target, serve stable. */
 function failedAgain(state: RolloutState, revision: number): RolloutState {
-  return {
-    ...state,
-    target: revision,
-    phase: state.stable === undefined ? "Rejected" : "RolledBack",
-    heldSince: undefined,
-    match: undefined,
-    watch: undefined,
-  };
+  return { ...state, target: revision, phase: state.stable === undefined ? "Rejected" : "RolledBack", ...ENDED };
 }
 
 /** Moves a rollout by at most one transition. Pure: the same state and observation give the same answer. See docs/rollout.md for the states. */
@@ -239,7 +225,7 @@ function fail(state: RolloutState, failure: { reason: string; message: string },
   const outcomes = withOutcome(state, target, { result, message, generation: seen.generation, at: seen.now });
   const where = rolledBack ? `back to revision ${stable}` : "no earlier revision to go back to: the filter is out of every chain";
   return {
-    state: { ...state, phase: result, heldSince: undefined, match: undefined, watch: undefined, outcomes },
+    state: { ...state, phase: result, ...ENDED, outcomes },
     events: [{ type: "Warning", reason: result, message: `revision ${target} failed, ${where}: ${message}` }],
     wakeAt: undefined,
   };
@@ -288,7 +274,7 @@ function succeed(state: RolloutState, seen: Observation, told?: { readonly messa
   const outcomes = withOutcome(state, target, { result: "Succeeded", message, generation: seen.generation, at: seen.now });
   const all = `revision ${target} runs on every connected proxy (${seen.present()})`;
   return {
-    state: { ...state, phase: "Succeeded", stable: target, threshold: EVERYONE, match: undefined, watch: undefined, outcomes },
+    state: { ...state, phase: "Succeeded", stable: target, threshold: EVERYONE, ...ENDED, outcomes },
     events: [told?.event ?? { type: "Normal", reason: "Succeeded", message: all }],
     wakeAt: undefined,
   };
