@@ -15,9 +15,9 @@ export interface Settling {
   begin(over: () => void): () => void;
   /** How many proxies that the last status counted are not back yet and may still be on their way. */
   missing(record: FilterRecord, seen: Seen): number;
-  /** False while it is not known who of the filter's proxies is on the way. */
+  /** False while it is not known who of the filter's proxies is on the way: some are missing or, where none was counted, none is heard. */
   isHeard(record: FilterRecord, seen: Seen): boolean;
-  /** False while some are missing, or none is heard. From the first true on, the record's `watchedSince` is set. */
+  /** The same; from the first true on, the record's `watchedSince` is set. */
   isSettled(record: FilterRecord, seen: Seen): boolean;
 }
 
@@ -53,7 +53,7 @@ export function createSettling({ clock, settleMs, fleet, objects, ownNamespace }
 
   function isHeard(record: FilterRecord, { counts }: Seen): boolean {
     if (isOver) return true;
-    if (record.expected > 0) return counts.matched >= record.expected;
+    if (record.expected > 0) return missing(record, { counts }) === 0;
     return counts.updated > 0 && isNamespaceBack(record.key.namespace);
   }
 
@@ -72,7 +72,7 @@ export function createSettling({ clock, settleMs, fleet, objects, ownNamespace }
     missing,
     isHeard,
     isSettled(record, seen) {
-      if (missing(record, seen) > 0 || !isHeard(record, seen)) return false;
+      if (!isHeard(record, seen)) return false;
       record.watch(clock.now());
       return true;
     },
