@@ -31,9 +31,6 @@ export interface Resolved {
   readonly look: Look | undefined;
 }
 
-/** Nothing was looked at before, and nobody asks. */
-const UNKNOWN: Asking = { last: {}, isAsked: false };
-
 export type Outcome =
   | { readonly ok: true; readonly value: Resolved }
   | { readonly ok: false; readonly stage: Stage; readonly error: Failure };
@@ -45,9 +42,9 @@ export type Outcome =
 export async function resolveFilter(
   filter: Filter,
   revisions: readonly Revision[],
+  asking: Asking,
   deps: ResolveDeps,
   signal: AbortSignal,
-  asking = UNKNOWN,
 ): Promise<Outcome> {
   const config = await configure(filter, deps.source);
   if (!config.ok) return { ok: false, stage: "configure", error: config.error };

@@ -42,8 +42,8 @@ export function createResolver(deps: ResolveDeps, clock: Clock): Resolver {
       const served = revisionOf(record, servedNumber(rollout));
       const asking = { last: lastLook, isAsked: ask !== undefined };
       const resolving = filter.suspend
-        ? resolveServed(filter, revisions, served, deps, lastLook)
-        : resolveFilter(filter, revisions, deps, signal, asking);
+        ? resolveServed(filter, revisions, served, lastLook, deps)
+        : resolveFilter(filter, revisions, asking, deps, signal);
       const outcome = await resolving.catch((error: unknown) => unexpected(error, filter));
       cancelTimer();
       if (running.get(record) === cancelled) running.delete(record);

@@ -15,8 +15,8 @@ export async function resolveServed(
   filter: Filter,
   revisions: readonly Revision[],
   served: Revision | undefined,
+  last: LastLook,
   { source, registry, identity }: Pick<ResolveDeps, "source" | "registry" | "identity">,
-  last: LastLook = {},
 ): Promise<Outcome> {
   if (served === undefined || !leadsTo(filter, revisions, served, last)) return waits();
   const config = await configure(filter, source);
