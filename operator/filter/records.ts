@@ -35,8 +35,11 @@ export function createRecords(): Records {
       }
       return digests;
     },
-    *revisionsOf(namespace) {
-      for (const { key, revisions } of records.values()) if (key.namespace === namespace) yield* revisions;
-    },
+    revisionsOf: (namespace) => revisionsOf(namespace, records.values()),
   };
+}
+
+/** The recorded revisions of those that are of this namespace. */
+export function* revisionsOf(namespace: string, records: Iterable<FilterRecord>): Iterable<Revision> {
+  for (const { key, revisions } of records) if (key.namespace === namespace) yield* revisions;
 }

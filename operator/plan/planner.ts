@@ -7,6 +7,7 @@ import { filterId } from "../../model/filter.ts";
 import type { FilterPlan, Planner, PlanRequest } from "../../model/plan.ts";
 import { failForNow, ok, type Result } from "../../model/result.ts";
 import type { FilterRecord } from "../filter/record.ts";
+import { revisionsOf } from "../filter/records.ts";
 import { createRevisionIdentity } from "../filter/revision-identity.ts";
 import type { ResolveDeps } from "../resolve/resolve.ts";
 import { createResolver } from "../resolve/resolver.ts";
@@ -93,9 +94,7 @@ class ResolvingPlanner implements Planner {
       identity: this.shared.identity,
       source: sourceWith(given, source),
       preflight: { validate: (code, settings, options) => preflight.validate(code, settings, { ...options, later: true }) },
-      *revisionsOf(namespace) {
-        for (const { key, revisions } of known.values()) if (key.namespace === namespace) yield* revisions;
-      },
+      revisionsOf: (namespace) => revisionsOf(namespace, known.values()),
     };
     return createResolver(deps, clock);
   }
