@@ -1,3 +1,4 @@
+import { readText } from "../base/read-text.ts";
 import { escapeOutput } from "../base/text.ts";
 import type { Result } from "../model/result.ts";
 import { fail, ok } from "../model/result.ts";
@@ -56,12 +57,6 @@ function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
 }
 
 async function readInput(maxBytes: number): Promise<Result<string>> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of process.stdin) {
-    chunks.push(chunk as Buffer);
-    size += (chunk as Buffer).length;
-    if (size > maxBytes) return fail("InputTooLarge", `stdin holds more than ${maxBytes} bytes`);
-  }
-  return ok(Buffer.concat(chunks).toString("utf8"));
+  const text = await readText(process.stdin, maxBytes);
+  return text === undefined ? fail("InputTooLarge", `stdin holds more than ${maxBytes} bytes`) : ok(text);
 }

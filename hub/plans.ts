@@ -1,5 +1,6 @@
 import { isRecord } from "../base/json.ts";
 import { hasMoreValues, isNestedDeeper } from "../base/json-depth.ts";
+import { readText } from "../base/read-text.ts";
 import { parseExactJson } from "../model/exact-json.ts";
 import type { Applicants, Planner } from "../model/plan.ts";
 import { type Failure, fail, ok, type Result } from "../model/result.ts";
@@ -75,7 +76,7 @@ export function createPlanHandler({ planner, applicants }: Plans, limits = PLAN_
 }
 
 async function readItems(request: Request, maxBytes: number): Promise<Result<readonly unknown[]>> {
-  const read = await readText(request, maxBytes);
+  const read = await readBody(request, maxBytes);
   if (!read.ok) return read;
   const sent = read.value;
   if (isNestedDeeper(sent, DEEPEST)) return fail("BadRequest", `the body is nested deeper than ${DEEPEST} levels`);
@@ -86,20 +87,15 @@ async function readItems(request: Request, maxBytes: number): Promise<Result<rea
   return ok(list.items);
 }
 
-async function readText({ body }: Request, maxBytes: number): Promise<Result<string>> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
+async function readBody({ body }: Request, maxBytes: number): Promise<Result<string>> {
   try {
-    for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
-      size += chunk.length;
-      if (size > maxBytes) return fail("TooLarge", `a request for a plan has at most ${maxBytes} bytes; plan fewer objects at a time`);
-      chunks.push(chunk);
-    }
+    const sent = body === null ? "" : await readText(body as AsyncIterable<Uint8Array>, maxBytes);
+    if (sent !== undefined) return ok(sent);
+    return fail("TooLarge", `a request for a plan has at most ${maxBytes} bytes; plan fewer objects at a time`);
   } catch {
     // Its client left, or took too long.
     return fail("BadRequest", "the body did not come to its end");
   }
-  return ok(Buffer.concat(chunks).toString("utf8"));
 }
 
 function parse(body: string): unknown {

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { whyUnread } from "../../base/error.ts";
 import { isRecord } from "../../base/json.ts";
+import { readText } from "../../base/read-text.ts";
 import { clip, oneLine } from "../../base/text.ts";
 import type { ProxyView } from "../../hub/index.ts";
 import { parseExactJson, printExactJson } from "../../model/exact-json.ts";
@@ -127,15 +128,8 @@ async function refusal(response: Response, url: URL): Promise<Result<never>> {
   return fail("ServerAnswer", `${url.origin} answered ${status}: ${message}${how}`);
 }
 
-async function bounded(response: Response): Promise<string | undefined> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    if (size > MAX_BYTES) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
+async function bounded({ body }: Response): Promise<string | undefined> {
+  return body === null ? "" : readText(body, MAX_BYTES);
 }
 
 function parse(text: string, base: URL): Result<unknown> {

@@ -1,4 +1,5 @@
 import type { KubeConfig, ResponseContext } from "@kubernetes/client-node";
+import { readText } from "../../../base/read-text.ts";
 import { clip, oneLine } from "../../../base/text.ts";
 import { parseExactJson, printExactJson } from "../../../model/exact-json.ts";
 import type { ApiFailure, ApiRequest, Fields, KubeApi, WatchEvent } from "../../../model/kube.ts";
@@ -115,15 +116,7 @@ export function createKubeApi({ kubeConfig, timeoutMs = 10_000, idleMs = 90_000 
 /** The whole body; `undefined` if it has more bytes than that, and then it is not read to its end. */
 async function textOf(response: ResponseContext, maxBytes: number): Promise<string | undefined> {
   const stream = response.body.stream();
-  if (stream === null) return "";
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of stream) {
-    size += chunk.byteLength;
-    if (size > maxBytes) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
+  return stream === null ? "" : readText(stream, maxBytes);
 }
 
 /** Each byte is looked at once, however many chunks a line comes in. */
