@@ -1,5 +1,8 @@
 import type { Result } from "./result.ts";
 
+/** What the tokens of ServiceAccounts are made for, unless the server is told otherwise. */
+export const TOKEN_AUDIENCE = "weir.dev";
+
 /** A pod that runs, as the cluster has it now. */
 export interface LivePod {
   /** The labels of the Pod object; they change. */

@@ -1,3 +1,4 @@
+import { TOKEN_AUDIENCE } from "../../model/identity.ts";
 import { ok, type Result } from "../../model/result.ts";
 import { type Address, parseAddress } from "../args/address.ts";
 import type { Flag, FlagValues } from "../args/syntax.ts";
@@ -63,7 +64,7 @@ export const accessFlags = {
     type: "string",
     value: "NAME",
     help: "with --token-review: the audience that those tokens must be made for",
-    fallback: "weir.dev",
+    fallback: TOKEN_AUDIENCE,
     env: "WEIR_TOKEN_AUDIENCE",
   },
   "any-pod-address": {

@@ -2,6 +2,7 @@ import { isLoopback } from "../../base/loopback.ts";
 import { createApplicants } from "../../cluster/index.ts";
 import type { Readers } from "../../hub/index.ts";
 import type { Clock } from "../../model/clock.ts";
+import { TOKEN_AUDIENCE } from "../../model/identity.ts";
 import type { ClusterAccess } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
 import type { Applicants } from "../../model/plan.ts";
@@ -19,10 +20,8 @@ export interface ApplicantsChoice {
   readonly log: Log;
 }
 
-const AUDIENCE = "weir.dev";
-
 /** Who may ask for plans: in a cluster who may apply what is planned; with a folder who is on this machine, and a reader where there are readers. */
-export function applicantsOf({ cluster, http, readers, tokenAudience = AUDIENCE, clock, log }: ApplicantsChoice): Applicants {
+export function applicantsOf({ cluster, http, readers, tokenAudience = TOKEN_AUDIENCE, clock, log }: ApplicantsChoice): Applicants {
   if (cluster !== undefined) return createApplicants({ api: cluster.api, audience: tokenAudience, clock, log });
   const isLocal = isLoopback(http.host);
   return {

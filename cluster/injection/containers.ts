@@ -1,3 +1,4 @@
+import { TOKEN_AUDIENCE } from "../../model/identity.ts";
 import type { Fields } from "../../model/kube.ts";
 import type { InboundPort, PodCredentials } from "../../model/pod-proxy.ts";
 import { CA_ANNOTATION } from "../../model/trust-bundle.ts";
@@ -11,7 +12,6 @@ import {
   FOLDER,
   IPTABLES,
   READY_PORT,
-  TOKEN_AUDIENCE,
   TOKEN_FOLDER,
   TOKEN_SECONDS,
   TOKEN_VOLUME,

@@ -25,7 +25,6 @@ export const FILES_VOLUME = "weir-sds";
 export const FOLDER = "/etc/weir";
 export const CA_FILE = "ca.crt";
 export const TOKEN_FOLDER = "/var/run/secrets/weir.dev";
-export const TOKEN_AUDIENCE = "weir.dev";
 /** Seconds; the kubelet writes a new one after four fifths of it. */
 export const TOKEN_SECONDS = 3600;
 
