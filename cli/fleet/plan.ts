@@ -1,6 +1,5 @@
-import { isRecord } from "../../base/json.ts";
+import { fieldsOf } from "../../base/json.ts";
 import { KIND } from "../../model/gen/wasmfilter.ts";
-import type { Fields } from "../../model/kube.ts";
 import type { FilterPlan } from "../../model/plan.ts";
 import { ok, type Result } from "../../model/result.ts";
 import type { FleetClient, ManifestText, Preview } from "./client.ts";
@@ -60,8 +59,4 @@ function namedBy({ namespace, object }: Preview): string[] {
   const keys = listed(spec.verify).map(({ cosign }) => fieldsOf(fieldsOf(cosign).publicKeySecret));
   const secrets = [fieldsOf(from.secretKeyRef), ...listed(spec.pullSecrets), ...keys].map(({ name }) => `Secret/${namespace}/${name}`);
   return [...secrets, `ConfigMap/${namespace}/${fieldsOf(from.configMapKeyRef).name}`];
-}
-
-function fieldsOf(value: unknown): Fields {
-  return isRecord(value) ? value : {};
 }

@@ -1,7 +1,8 @@
-import { isRecord } from "../../base/json.ts";
+import { fieldsOf, isRecord } from "../../base/json.ts";
 import { clip, oneLine } from "../../base/text.ts";
 import type { ApiRequest, Fields } from "../../model/kube.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
+import { audienceProblem } from "../identity/token-review.ts";
 
 /** Who the API server says that a token is of. */
 export interface Subject {
@@ -20,14 +21,13 @@ const API = "authorization.k8s.io/v1";
  * https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-review-v1/
  */
 export function readSubject(review: Fields, audience: string): Result<Subject> {
-  const status = isRecord(review.status) ? review.status : {};
+  const status = fieldsOf(review.status);
   if (status.authenticated !== true) return fail("Unauthorized", "the API server does not take the token; make another");
-  // An authenticator that knows nothing of audiences answers without them: the token would be good for everybody.
-  if (!Array.isArray(status.audiences) || !status.audiences.includes(audience))
-    return fail("Unauthorized", `the API server did not say that the token is for the audience ${audience}`);
-  const { username, uid, groups, extra } = isRecord(status.user) ? status.user : {};
+  const others = audienceProblem(status, audience);
+  if (others !== undefined) return fail("Unauthorized", others);
+  const { username, uid, groups, extra } = fieldsOf(status.user);
   if (typeof username !== "string" || username === "") return fail("Unauthorized", "the API server did not say whose the token is");
-  const more = Object.entries(isRecord(extra) ? extra : {}).map(([name, values]) => [name, texts(values)] as const);
+  const more = Object.entries(fieldsOf(extra)).map(([name, values]) => [name, texts(values)] as const);
   return ok({ user: username, uid: typeof uid === "string" ? uid : "", groups: texts(groups), extra: Object.fromEntries(more) });
 }
 

@@ -1,4 +1,4 @@
-import { isRecord } from "../../base/json.ts";
+import { fieldsOf } from "../../base/json.ts";
 import type { ProxyIdentity } from "../../model/identity.ts";
 import type { ApiRequest, Fields } from "../../model/kube.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
@@ -24,6 +24,12 @@ export function mismatch({ audiences }: Claims, audience: string): string | unde
   return `the token is for another audience, and this server takes those for ${audience}; set serviceAccountToken.audience to ${audience}`;
 }
 
+/** Why the status of a review does not make a token good here. An authenticator that knows nothing of audiences answers without them: the token would be good for everybody. */
+export function audienceProblem({ audiences }: Fields, audience: string): string | undefined {
+  if (Array.isArray(audiences) && audiences.includes(audience)) return undefined;
+  return `the API server did not say that the token is for the audience ${audience}`;
+}
+
 /**
  * The proxy that a token is of: that of the pod that the kubelet made it for. `review`: the answer of the API server; `now`: milliseconds since the epoch. Fails with
  * `Unauthenticated`. What the API server says in its own words is not shown: it may be about the token.
@@ -36,9 +42,8 @@ export function readReview(review: Fields, audience: string, claims: Claims, now
   }
   if (status.authenticated !== true)
     return refuse("the API server does not take the token: it is not one of this cluster, or its pod or its ServiceAccount is gone");
-  // An authenticator that knows nothing of audiences answers without them: the token would be good for everybody.
-  if (!Array.isArray(status.audiences) || !status.audiences.includes(audience))
-    return refuse(`the API server did not say that the token is for the audience ${audience}`);
+  const others = audienceProblem(status, audience);
+  if (others !== undefined) return refuse(others);
   const user = fieldsOf(status.user);
   const extra = fieldsOf(user.extra);
   const [, namespace] = USERNAME.exec(String(user.username)) ?? [];
@@ -52,10 +57,6 @@ export function readReview(review: Fields, audience: string, claims: Claims, now
 function only(values: unknown, shape: RegExp): string | undefined {
   const [value, ...others] = Array.isArray(values) ? values : [];
   return typeof value === "string" && others.length === 0 && shape.test(value) ? value : undefined;
-}
-
-function fieldsOf(value: unknown): Fields {
-  return isRecord(value) ? value : {};
 }
 
 function refuse(why: string): Result<never> {
