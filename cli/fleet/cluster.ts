@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { KubeConfig } from "@kubernetes/client-node";
-import { isRecord } from "../../base/json.ts";
+import { fieldsOf } from "../../base/json.ts";
 import { type FilterKey, filterId } from "../../model/filter.ts";
 import { API_VERSION, KIND, type WasmFilter } from "../../model/gen/wasmfilter.ts";
 import type { ApiFailure, Fields, KubeApi } from "../../model/kube.ts";
@@ -100,9 +100,8 @@ async function apply(api: KubeApi, manifest: Manifest, fallback: string): Promis
   if (!exchanged.ok) return exchanged;
   const { id, before, after } = exchanged.value;
   if (!after.ok) return explain(api, `apply ${id.kind} ${filterId(id)}`, after.error);
-  const same = before !== undefined && isDeepStrictEqual(contentOf(before), contentOf(after.value));
   const pin = keptPin(manifest, after.value);
-  return ok({ ...id, action: before === undefined ? "created" : same ? "unchanged" : "configured", ...(pin === undefined ? {} : { pin }) });
+  return ok({ ...id, action: actionOf(before, after.value), ...(pin === undefined ? {} : { pin }) });
 }
 
 /** The API server itself says what would be: with the rights of who asks, its admission and its defaults. https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run */
@@ -110,20 +109,22 @@ async function preview(api: KubeApi, manifest: Manifest, fallback: string): Prom
   const exchanged = await exchange(api, manifest, fallback, { dryRun: "All" });
   if (!exchanged.ok) return exchanged;
   const { id, before, after } = exchanged.value;
+  if (after.ok) return ok({ ...id, action: actionOf(before, after.value), object: after.value });
+  const { status, reason, message, retryable } = after.error;
+  if (status !== 400 && status !== 422) return explain(api, `plan ${id.kind} ${filterId(id)}`, after.error);
   const action = before === undefined ? "created" : "configured";
-  if (!after.ok) {
-    const { status, reason, message, retryable } = after.error;
-    if (status !== 400 && status !== 422) return explain(api, `plan ${id.kind} ${filterId(id)}`, after.error);
-    return ok({ ...id, action, object: before ?? {}, refusal: { reason, message, retryable } });
-  }
-  const same = before !== undefined && isDeepStrictEqual(contentOf(before), contentOf(after.value));
-  return ok({ ...id, action: same ? "unchanged" : action, object: after.value });
+  return ok({ ...id, action, object: before ?? {}, refusal: { reason, message, retryable } });
+}
+
+function actionOf(before: Fields | undefined, after: Fields): Applied["action"] {
+  if (before === undefined) return "created";
+  return isDeepStrictEqual(contentOf(before), contentOf(after)) ? "unchanged" : "configured";
 }
 
 /** What a manifest is about. The version also rises when somebody writes the status, or when the API server stores a default of it. */
 function contentOf(object: Fields): unknown {
   const { status: _, metadata, ...rest } = object;
-  const { resourceVersion: _version, managedFields: _managers, ...named } = isRecord(metadata) ? metadata : {};
+  const { resourceVersion: _version, managedFields: _managers, ...named } = fieldsOf(metadata);
   return { ...rest, metadata: named };
 }
 

@@ -41,9 +41,9 @@ export interface ServerOptions {
 export function createServerClient(url: string, { tokenFile, timeoutMs = TIMEOUT_MS }: ServerOptions = {}): Result<ServerClient> {
   const base = URL.parse(url);
   if (base === null || !/^https?:$/.test(base.protocol)) return usage(`--server is a URL such as http://127.0.0.1:18001, not "${url}"`);
-  const read = async (path: string): Promise<Result<unknown>> => {
+  const read = async (path: string, longestMs = timeoutMs, sent?: object): Promise<Result<unknown>> => {
     const token = await readToken(tokenFile);
-    return token.ok ? ask(base, path, token.value, timeoutMs) : token;
+    return token.ok ? ask(base, path, token.value, longestMs, sent) : token;
   };
   return ok({
     url,
@@ -59,10 +59,7 @@ export function createServerClient(url: string, { tokenFile, timeoutMs = TIMEOUT
       return isArrayOf(body.value, isRevision) ? ok(body.value) : notWeir(base);
     },
     async plan(objects) {
-      const token = await readToken(tokenFile);
-      if (!token.ok) return token;
-      const items = { apiVersion: "v1", kind: "List", items: objects };
-      const body = await ask(base, "/api/v1/plan", token.value, PLAN_MS, items);
+      const body = await read("/api/v1/plan", PLAN_MS, { apiVersion: "v1", kind: "List", items: objects });
       if (!body.ok) return body;
       const { filters } = isRecord(body.value) ? body.value : {};
       return isArrayOf(filters, isPlan) ? ok(filters) : notWeir(base);
@@ -117,10 +114,10 @@ async function ask(base: URL, path: string, token: string | undefined, timeoutMs
 /** What a server says of a document that it did not take. */
 async function refusal(response: Response, url: URL): Promise<Result<never>> {
   const { status } = response;
-  // Of an earlier version.
-  if (status === 404 || status === 405) await response.body?.cancel();
-  if (status === 404 || status === 405)
+  if (status === 404 || status === 405) {
+    await response.body?.cancel();
     return fail("ServerAnswer", `the Weir at ${url.origin} makes no plans; it is of an earlier version`);
+  }
   const body = parse((await bounded(response)) ?? "", url);
   const error = body.ok && isRecord(body.value) ? body.value.error : undefined;
   const message = isRecord(error) && typeof error.message === "string" ? clip(oneLine(error.message), 2_000) : response.statusText;
