@@ -1,5 +1,5 @@
 import type { Digest } from "./digest.ts";
-import type { WasmFilterSpec } from "./gen/wasmfilter.ts";
+import type { WasmFilterSpec, WasmFilterSpecRolloutStep } from "./gen/wasmfilter.ts";
 import type { RequestMatch } from "./match.ts";
 import type { ProofSettings } from "./proof.ts";
 import type { PluginSettings } from "./settings.ts";
@@ -109,6 +109,11 @@ export interface Filter {
   readonly suspend: boolean;
   /** What a proxy does with requests while it never loaded the filter. No part of a revision. */
   readonly whenMissing: WhenMissing;
+}
+
+/** Where a step of a spec ends, in percent. A dark step that does not say it ends where the next does. */
+export function percentOf(steps: readonly WasmFilterSpecRolloutStep[], index: number): number {
+  return steps.slice(index).find(({ percent }) => percent !== undefined)?.percent ?? 100;
 }
 
 export type WhenMissing = "Open" | "Closed";

@@ -1,6 +1,7 @@
 import { parseDuration } from "../../base/duration.ts";
 import { oneLine } from "../../base/text.ts";
 import { ROLLOUT_PAUSED } from "../../model/annotations.ts";
+import { percentOf } from "../../model/filter.ts";
 import type { WasmFilter, WasmFilterStatusProxies, WasmFilterStatusRollout } from "../../model/gen/wasmfilter.ts";
 import type { Paint } from "./paint.ts";
 import { clock, duration } from "./time.ts";
@@ -39,9 +40,8 @@ export function waves(filter: WasmFilter): string {
 
 /** Ends of the waves in percent, rising; one wave of everyone when the spec names none. */
 export function percents(filter: WasmFilter): readonly number[] {
-  const given = filter.spec.rollout?.steps?.map(({ percent }) => percent) ?? [];
-  // Of a dark step that says nothing: as many as the next.
-  const steps = given.map((percent, index) => percent ?? given.slice(index).find((next) => next !== undefined) ?? 100);
+  const given = filter.spec.rollout?.steps ?? [];
+  const steps = given.map((_, index) => percentOf(given, index));
   return steps.length === 0 ? [100] : steps;
 }
 

@@ -6,6 +6,7 @@ import {
   type Filter,
   type LabelSelector,
   type ModuleSource,
+  percentOf,
   type RolloutPolicy,
   type SignaturePolicy,
   whenMissingOf,
@@ -154,9 +155,8 @@ function toRollout(given: WasmFilterSpecRollout | undefined): RolloutPolicy {
   const schema = wasmFilterSchema().properties?.spec?.properties?.rollout ?? {};
   const { steps, progressDeadline, autoRollback, analysis } = withDefaults(schema, given ?? {}) as WasmFilterSpecRollout;
   return {
-    steps: (steps ?? [{ percent: 100 }]).map(({ percent, hold, pause, match }, index, all) => ({
-      // Of a dark step: as many as the next step, unless it says otherwise.
-      percent: percent ?? all.slice(index).find((next) => next.percent !== undefined)?.percent ?? 100,
+    steps: (steps ?? [{ percent: 100 }]).map(({ hold, pause, match }, index, all) => ({
+      percent: percentOf(all, index),
       holdMs: milliseconds(hold),
       pause: pause ?? false,
       ...(match === undefined ? {} : { match: match as readonly RequestMatch[] }),
