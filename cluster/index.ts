@@ -10,6 +10,7 @@ export { openKeptAuthority } from "./authority/kept-authority.ts";
 export { findPodCertificates, type PodCertificateApi } from "./authority/pod-certificates/discovery.ts";
 export { startSigner } from "./authority/pod-certificates/signer.ts";
 export { privateKeySecret } from "./authority/private-key.ts";
+export { endOf } from "./authority/rotation.ts";
 export { judge } from "./check/check.ts";
 export type { Finding } from "./check/finding.ts";
 export { gather } from "./check/gather.ts";

@@ -1,5 +1,5 @@
-import { X509Certificate } from "node:crypto";
 import { Gauge, type Registry } from "prom-client";
+import { endOf } from "../../cluster/index.ts";
 import type { Tls } from "./tls-files.ts";
 
 /** Gauge of when the certificates of the xDS port end, read when somebody looks. Without TLS it has no series. */
@@ -11,13 +11,8 @@ export function registerCertificateMetrics(registry: Registry, tls: Pick<Tls, "c
     labelNames: ["certificate"],
     collect() {
       if (tls === undefined) return;
-      gauge.set({ certificate: "server" }, endOf(tls.certificate()));
-      if (tls.authority !== undefined) gauge.set({ certificate: "authority" }, endOf(tls.authority.signing().cert));
+      gauge.set({ certificate: "server" }, endOf(tls.certificate()) / 1_000);
+      if (tls.authority !== undefined) gauge.set({ certificate: "authority" }, endOf(tls.authority.signing().cert) / 1_000);
     },
   });
-}
-
-/** Seconds since the epoch. */
-function endOf(pem: string): number {
-  return new X509Certificate(pem).validToDate.getTime() / 1_000;
 }

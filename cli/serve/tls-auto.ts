@@ -1,7 +1,6 @@
-import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { hostname } from "node:os";
-import { type Authority, issueCertificate } from "../../cluster/index.ts";
+import { type Authority, endOf, issueCertificate } from "../../cluster/index.ts";
 import { type Clock, systemClock } from "../../model/clock.ts";
 import type { Tls } from "./tls-files.ts";
 
@@ -39,13 +38,13 @@ export function openOwnTls(authority: Authority, names: readonly string[], clock
     options: { cert: first.cert, key: first.key, ca: first.ca, requestCert: true, rejectUnauthorized: false },
     authority,
     watch(server, log) {
-      const expires = () => endOf(current.cert).toISOString();
+      const expires = () => new Date(endOf(current.cert)).toISOString();
       log.info("the xDS port speaks TLS with an authority of its own", { names: all.join(", "), expires: expires() });
       const unlisten = authority.onChange(look);
       let cancel = () => {};
       function look(): void {
         cancel();
-        const isOld = endOf(current.cert).getTime() - clock.now() < RENEW_MS || authority.signing().cert !== current.signer;
+        const isOld = endOf(current.cert) - clock.now() < RENEW_MS || authority.signing().cert !== current.signer;
         const ca = authority.current();
         if (isOld || ca !== current.ca) {
           current = isOld ? issue() : { ...current, ca };
@@ -62,10 +61,6 @@ export function openOwnTls(authority: Authority, names: readonly string[], clock
       };
     },
   };
-}
-
-function endOf(cert: string): Date {
-  return new X509Certificate(cert).validToDate;
 }
 
 /** No client connects to `every address`. */
