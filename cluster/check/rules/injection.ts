@@ -68,9 +68,8 @@ function workloads(labelled: readonly Namespace[], found: Facts["workloads"]): r
   if (plain.length === 0) return [line.ok(`every pod of ${names(labelled)} has its sidecar`)];
   const byReason = Map.groupBy(plain, (pod) => reasonOf(pod, labelled));
   return [...byReason].map(([reason, pods]) => {
-    const shown = pods.slice(0, SHOWN).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
-    const more = pods.length > SHOWN ? ` and ${pods.length - SHOWN} more` : "";
-    return line.warn(`without a sidecar: ${shown.join(", ")}${more}: ${reason}`);
+    const ids = pods.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+    return line.warn(`without a sidecar: ${firstOf(ids)}: ${reason}`);
   });
 }
 
@@ -114,6 +113,10 @@ function levels(labelled: readonly Namespace[]): readonly Finding[] {
 }
 
 function names(namespaces: readonly Namespace[]): string {
-  const shown = namespaces.slice(0, SHOWN).map(({ metadata }) => metadata.name);
-  return `${shown.join(", ")}${namespaces.length > SHOWN ? ` and ${namespaces.length - SHOWN} more` : ""}`;
+  return firstOf(namespaces.map(({ metadata }) => metadata.name));
+}
+
+function firstOf(texts: readonly string[]): string {
+  const more = texts.length > SHOWN ? ` and ${texts.length - SHOWN} more` : "";
+  return `${texts.slice(0, SHOWN).join(", ")}${more}`;
 }
