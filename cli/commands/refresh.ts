@@ -1,7 +1,7 @@
 import { REFRESH } from "../../model/annotations.ts";
 import { filterId } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
-import { fail, type Result } from "../../model/result.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { filterArgument, fleetFlags } from "../fleet/flags.ts";
 import { openFilter } from "../fleet/open.ts";
@@ -43,5 +43,5 @@ function tagOf({ metadata, spec: { image, digest } }: WasmFilter): Result<string
     );
   }
   if (image.includes("@")) return fail("NoTag", `${image} names a digest: there is nothing to look at; change spec.image`);
-  return { ok: true, value: image };
+  return ok(image);
 }
