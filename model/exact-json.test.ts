@@ -42,7 +42,18 @@ test("a number keeps the digits that the API server keeps, wherever it stands", 
 test("texts of digits stay texts, and what JSON.parse refuses is refused", () => {
   for (const text of ['"9007199254740993"', '{"9007199254740993":1}', '{"__proto__":9007199254740993,"a":{"constructor":1}}'])
     assert.equal(printExactJson(parseExactJson(text)), text);
-  for (const text of ["", "01", "[9007199254740993,]", "NaN", "1e400", "[-1e400]", "1".repeat(400), '{"a":1e309}'])
+  for (const text of [
+    "",
+    "01",
+    "[9007199254740993,]",
+    "NaN",
+    "1e400",
+    "[-1e400]",
+    "-1.5E+400",
+    "[1e0400 ]",
+    "1".repeat(400),
+    '{"a":1e309}',
+  ])
     assert.throws(() => parseExactJson(text), SyntaxError, text);
 });
 

@@ -14,8 +14,8 @@ const json = JSON as unknown as JsonWithSource;
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 
-/** What may be a number that JavaScript would read otherwise. Looking for it is much faster than a reviver. */
-const UNUSUAL = /(?:^|[:[,\s])-?\d{16}|\de\+?\d{3}/i;
+/** What may be a number that JavaScript would read otherwise. Looking for it is much faster than a reviver. A digest in hex is hardly ever taken for one. */
+const UNUSUAL = /(?:^|[:[,\s])-?(?:\d{16}|\d+(?:\.\d+)?e\+?\d{3,}(?:$|[\]},\s]))/i;
 const WHOLE = /^-?\d+$/;
 
 /** Reads a text. Throws a SyntaxError if it is not JSON, or has a number beyond float64, which the API server refuses too. */
