@@ -1,3 +1,4 @@
+import { hasMoreValues } from "../../../base/json-depth.ts";
 import { parseExactJson, printExactJson } from "../../../model/exact-json.ts";
 import { API_VERSION, KIND } from "../../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../../model/result.ts";
@@ -101,22 +102,8 @@ export function describeForeign({ apiVersion, kind, name }: ForeignObject): stri
 /** Most values of a JSON file: a parser builds them in one go, some 100 ms for so many. */
 const MAX_VALUES = 200_000;
 
-/** Whether a JSON text separates more values than that. What stands in strings does not count. */
-function hasTooMany(text: string): boolean {
-  let commas = 0;
-  for (let at = 0, isString = false; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === QUOTE) isString = !isString;
-    else if (code === BACKSLASH) at++;
-    else if (code === COMMA && !isString && ++commas > MAX_VALUES) return true;
-  }
-  return false;
-}
-
-const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
-
 function readJson(text: string): Result<ManifestDocument[]> {
-  if (hasTooMany(text))
+  if (hasMoreValues(text, MAX_VALUES))
     return fail("InvalidManifest", `more than ${MAX_VALUES.toLocaleString("en")} values; split it, or write the configuration as a string`);
   try {
     const value = parseExactJson(text);
@@ -137,7 +124,7 @@ function readJson(text: string): Result<ManifestDocument[]> {
 const HALF = /\\u[dD][89a-fA-F]/;
 
 function isJson(text: string): boolean {
-  if (hasTooMany(text)) return false;
+  if (hasMoreValues(text, MAX_VALUES)) return false;
   try {
     JSON.parse(text);
     return true;
