@@ -1,3 +1,4 @@
+import { createFairTurns } from "../base/fair-turns.ts";
 import { isRecord } from "../base/json.ts";
 import { hasMoreValues, isNestedDeeper } from "../base/json-depth.ts";
 import { readText } from "../base/read-text.ts";
@@ -39,16 +40,8 @@ const STATUS: Readonly<Record<string, readonly [number, ErrorReason]>> = {
  * any request.
  */
 export function createPlanHandler({ planner, applicants }: Plans, limits = PLAN_LIMITS): (context: HubContext) => Promise<Response> {
-  /** By applicant. */
-  const underWay = new Map<string, number>();
-  let total = 0;
-
-  function count(id: string, change: number): void {
-    total += change;
-    const now = (underWay.get(id) ?? 0) + change;
-    if (now === 0) underWay.delete(id);
-    else underWay.set(id, now);
-  }
+  /** By applicant. Nobody waits: who comes when all places are taken is told so. */
+  const turns = createFairTurns({ places: limits.atOnce, placesPerKey: limits.ofApplicant, waiting: 0, waitingPerKey: 0 });
 
   return async (context) => {
     const { req, env } = context;
@@ -57,21 +50,17 @@ export function createPlanHandler({ planner, applicants }: Plans, limits = PLAN_
     const { socket } = env.incoming;
     const found = await applicants.find(req.header("authorization"), socket.remoteAddress ?? "");
     if (!found.ok) return refused(found.error);
-    const { id } = found.value;
-    if (total >= limits.atOnce || (underWay.get(id) ?? 0) >= limits.ofApplicant)
-      return busy("too many plans are being computed; try again later");
-    count(id, 1);
-    const gone = new AbortController();
-    env.outgoing.once("close", () => gone.abort());
-    socket.setTimeout(limits.silentMs);
-    try {
+    const applicant = found.value;
+    const answer = await turns.run(applicant.id, async () => {
+      const gone = new AbortController();
+      env.outgoing.once("close", () => gone.abort());
+      socket.setTimeout(limits.silentMs);
       const items = await readItems(req.raw, limits.bodyBytes);
       if (!items.ok) return refused(items.error);
-      const plan = await planner.plan({ objects: items.value, applicant: found.value, signal: gone.signal });
+      const plan = await planner.plan({ objects: items.value, applicant, signal: gone.signal });
       return plan.ok ? text(`${JSON.stringify(plan.value)}\n`, 200, JSON_TYPE) : refused(plan.error);
-    } finally {
-      count(id, -1);
-    }
+    });
+    return answer ?? busy("too many plans are being computed; try again later");
   };
 }
 
