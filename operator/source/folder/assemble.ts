@@ -1,3 +1,4 @@
+import { isBase64 } from "../../../base/base64.ts";
 import type { Fields } from "../../parse/defaults.ts";
 import { isFields } from "../../parse/defaults.ts";
 import type { Data, Versioned } from "../data.ts";
@@ -69,8 +70,7 @@ export function configMapData(fields: Fields, report: (message: string) => void)
 function decode(values: unknown, path: string, data: Map<string, Buffer>, report: (message: string) => void): void {
   for (const [key, value] of entries(values, path, report)) {
     const text = typeof value === "string" ? value.replace(/\s/g, "") : undefined;
-    if (text === undefined || !/^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text))
-      report(`${path}.${key} is not base64`);
+    if (text === undefined || !isBase64(text)) report(`${path}.${key} is not base64`);
     else data.set(key, Buffer.from(text, "base64"));
   }
 }

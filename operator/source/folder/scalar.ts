@@ -1,3 +1,4 @@
+import { isBase64 } from "../../../base/base64.ts";
 import { exactInteger } from "../../../model/exact-json.ts";
 
 /** What a scalar can be in JSON. Floats may be infinite or no number: no JSON has those. */
@@ -120,7 +121,7 @@ function integer(text: string): bigint | undefined {
 
 function decodeBinary(text: string): string {
   const packed = text.replace(/[\r\n]/g, "");
-  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(packed)) throw new WrongScalar("!!binary is not base64");
+  if (!isBase64(packed)) throw new WrongScalar("!!binary is not base64");
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Buffer.from(packed, "base64"));
   } catch {
