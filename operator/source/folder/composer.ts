@@ -1,4 +1,5 @@
-import { Composer } from "yaml";
+import { Composer, Scalar } from "yaml";
+import type { PlacedScalar } from "./scalar.ts";
 
 /** The first thing that is wrong with a text. */
 export class FirstError extends Error {
@@ -11,6 +12,14 @@ export class FirstError extends Error {
   }
 }
 
+/** How the library reads: every scalar is a text, and `placedScalar` says which. Its warnings, which quote the text, are off. */
+export const AS_TEXTS = { schema: "failsafe", resolveKnownTags: false, logLevel: "error" } as const;
+
+/** A scalar of what was read so. */
+export function placedScalar({ value, type, tag }: Scalar): PlacedScalar {
+  return { text: String(value), isPlain: type === Scalar.PLAIN, tag };
+}
+
 type Source = number | readonly [number, number] | { readonly offset: number };
 type OnError = (source: Source, code: string, message: string, isWarning?: boolean) => void;
 
@@ -19,8 +28,8 @@ type OnError = (source: Source, code: string, message: string, isWarning?: boole
  * event loop up for 10 s. Its callback is private; a test fails when it is gone.
  */
 export function createComposer(): Composer {
-  // Every scalar is a text: values.ts says what it means. The library compares each key of a map with all others, and its warnings quote the text.
-  const composer = new Composer({ schema: "failsafe", resolveKnownTags: false, prettyErrors: false, uniqueKeys: false, logLevel: "error" });
+  // The library compares each key of a map with all others.
+  const composer = new Composer({ ...AS_TEXTS, prettyErrors: false, uniqueKeys: false });
   let first: FirstError | undefined;
   (composer as unknown as { onError: OnError }).onError = (source, _, message, isWarning) => {
     if (isWarning) return;

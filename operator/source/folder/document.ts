@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { CST, type Document, isCollection, isMap, isScalar, type Pair, Parser, parseDocument, Scalar, visit, type YAMLMap } from "yaml";
 import { printExactJson } from "../../../model/exact-json.ts";
+import { AS_TEXTS, placedScalar } from "./composer.ts";
 import { resolveScalar } from "./scalar.ts";
 import { withEscapes } from "./yaml-one.ts";
 
@@ -72,7 +73,7 @@ export function addMissing(text: string, fields: readonly Addition[]): { readonl
 
 /** Every scalar is a text that says what it said, so that one which is written again keeps its meaning, whatever that is. */
 function parse(text: string): Document.Parsed {
-  return parseDocument(text, { schema: "failsafe", resolveKnownTags: false, logLevel: "error" });
+  return parseDocument(text, AS_TEXTS);
 }
 
 function print(document: Document.Parsed, flowCollectionPadding = true): string {
@@ -95,8 +96,7 @@ function setIn(document: Document.Parsed, path: readonly string[], value: unknow
 }
 
 function isNull(node: unknown): boolean {
-  if (!isScalar(node)) return node === null;
-  return resolveScalar({ text: String(node.value), isPlain: node.type === Scalar.PLAIN, tag: node.tag }).value === null;
+  return isScalar(node) ? resolveScalar(placedScalar(node)).value === null : node === null;
 }
 
 function toJs(document: Document.Parsed): unknown {

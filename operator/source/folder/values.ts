@@ -1,5 +1,5 @@
 import { type Alias, type Document, isAlias, isMap, isScalar, type Node, type Pair, Scalar, type YAMLMap, type YAMLSeq } from "yaml";
-import { FirstError } from "./composer.ts";
+import { FirstError, placedScalar } from "./composer.ts";
 import { keyName, type Resolved, resolveScalar, WrongScalar } from "./scalar.ts";
 
 /** Most names that the merges (`<<`) of one document may copy. */
@@ -132,7 +132,7 @@ function jsonValue(node: Scalar): unknown {
 }
 
 function resolved(node: Scalar): Resolved {
-  return inPlace(node, () => resolveScalar({ text: String(node.value), isPlain: node.type === Scalar.PLAIN, tag: node.tag }));
+  return inPlace(node, () => resolveScalar(placedScalar(node)));
 }
 
 function inPlace<T>(node: Node, make: () => T): T {
