@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from "node:util";
-import { clip, oneLine } from "../../base/text.ts";
 import type { Requeue } from "../../base/work-queue.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
@@ -9,6 +8,7 @@ import { revisionOf } from "../filter/revisions.ts";
 import { isInForce } from "../rollout/state.ts";
 import { type ProvideDeps, provide } from "../serve/deliverable.ts";
 import type { Source } from "../source/source.ts";
+import { wordsOf } from "../source/words.ts";
 import { rolloutFrom } from "../status/status.ts";
 import { unreadStatus } from "../status/unread.ts";
 
@@ -38,13 +38,10 @@ export async function recall(record: FilterRecord, deps: RecallDeps): Promise<Re
   return {};
 }
 
-/** Characters of what the source says that are passed on. */
-const LONGEST_WORDS = 1_000;
-
 /** Says in the status why nothing is decided. Where that cannot be written either, the log has it. */
 async function tell(record: FilterRecord, error: Failure, { source, clock }: RecallDeps): Promise<void> {
   const { key, uid, object } = record;
-  const failure = { ...error, message: clip(oneLine(error.message), LONGEST_WORDS) };
+  const failure = { ...error, message: wordsOf(error.message) };
   const status = unreadStatus(record.status, object.metadata.generation ?? 1, failure, clock.now());
   if (isDeepStrictEqual(status, record.status)) return;
   const written = await source.writeStatus(key, uid, status);

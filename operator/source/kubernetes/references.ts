@@ -1,6 +1,5 @@
 import { inBackground } from "../../../base/boundary.ts";
 import { shared } from "../../../base/shared.ts";
-import { clip, oneLine } from "../../../base/text.ts";
 import type { Clock } from "../../../model/clock.ts";
 import type { ApiFailure, KubeApi, KubeObject, Reflector } from "../../../model/kube.ts";
 import type { Log } from "../../../model/log.ts";
@@ -8,6 +7,7 @@ import { fail, failForNow, ok, type Result } from "../../../model/result.ts";
 import { isFields } from "../../parse/defaults.ts";
 import { type Data, sameData, type Versioned } from "../data.ts";
 import type { Reading } from "../source.ts";
+import { wordsOf } from "../words.ts";
 import { listAll } from "./pages.ts";
 import { startReflector } from "./reflector.ts";
 
@@ -144,9 +144,6 @@ class WatchedReferences implements References {
   }
 }
 
-/** Characters of what the API server says that are passed on. */
-const LONGEST_WORDS = 1_000;
-
 function pathOf(kind: ReferenceKind, namespace: string): string {
   return `/api/v1/namespaces/${encodeURIComponent(namespace)}/${KINDS[kind].plural}`;
 }
@@ -165,7 +162,7 @@ function resultOf(
   const what = `${word} ${namespace}/${name}`;
   if (found !== undefined) return ok(found);
   if (listed) return fail(missing, `${what} does not exist; create it`);
-  const words = clip(oneLine(trouble?.message ?? "no answer from the API server"), LONGEST_WORDS);
+  const words = wordsOf(trouble?.message ?? "no answer from the API server");
   if (trouble?.status === 403) return fail(forbidden, `${what} may not be read: ${words}; grant Weir its ClusterRole (docs/rbac.yaml)`);
   return failForNow(trouble?.reason ?? "ApiServerUnreachable", `${what} is not known yet: ${words}`);
 }

@@ -1,4 +1,3 @@
-import { clip, oneLine } from "../../../base/text.ts";
 import { digestOf } from "../../../model/digest.ts";
 import { type FilterKey, filterId } from "../../../model/filter.ts";
 import { API_VERSION, KIND } from "../../../model/gen/wasmfilter.ts";
@@ -8,10 +7,8 @@ import { type Failure, fail, failForNow, ok, type Result } from "../../../model/
 import type { Revision } from "../../../model/revision.ts";
 import { type Fields, isFields } from "../../parse/defaults.ts";
 import { fromRecord, toRecord } from "../revision-record.ts";
+import { wordsOf } from "../words.ts";
 import { listAll } from "./pages.ts";
-
-/** Characters of what the API server says that are passed on. */
-const LONGEST_WORDS = 1_000;
 
 export const UID_LABEL = "weir.dev/filter-uid";
 
@@ -98,7 +95,7 @@ export function createRevisionStore({ api, log }: { api: KubeApi; log: Log }): R
 
 /** Why the API server did not take a record, in its own words, and what to do about it. */
 function notSaved(key: FilterKey, error: ApiFailure): Failure {
-  const words = clip(oneLine(error.message), LONGEST_WORDS);
+  const words = wordsOf(error.message);
   // https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle/admission.go
   if (/because it is being terminated/.test(words)) return failForNow("NamespaceTerminating", words).error;
   if (error.status === 403) return failForNow("RevisionForbidden", `${words}; grant Weir its ClusterRole (docs/rbac.yaml)`).error;
