@@ -1,30 +1,15 @@
-import type { PluginConfiguration } from "../../model/plugin-configuration.ts";
-import type { ProofSettings } from "../../model/proof.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
-import type { FilterType } from "../../model/settings.ts";
 import { abiOf, factsOf, type ModuleFacts } from "../abi/facts.ts";
 import { checkHazards, checkLoadable } from "../abi/loadable.ts";
 import { readWasm, type WasmBinary } from "../binary/binary.ts";
 import { boundMemory } from "../binary/bound.ts";
 import { compile } from "./compile.ts";
-import { type Phase, runTrial, type TrialReport } from "./trial.ts";
+import { type Phase, runTrial, type TrialReport, type TrialSettings } from "./trial.ts";
 
 /** What a prover is asked about a module. */
-export interface ExamineRequest extends PluginConfiguration {
+export interface ExamineRequest extends TrialSettings {
   /** `facts`: read it, and compile it when `measureLoad` says so. `trial`: run it too. */
   readonly kind: "facts" | "trial";
-  readonly type: FilterType;
-  readonly rootId: string;
-  readonly env: readonly { readonly name: string; readonly value: string }[];
-  /** The names as Envoy gets them. */
-  readonly capabilities: readonly string[];
-  readonly allowOnHeadersStopIteration: boolean;
-  readonly traffic: ProofSettings["traffic"];
-  readonly requests: ProofSettings["requests"];
-  /** Memory, in pages of 64 KiB, beyond which a module is refused. */
-  readonly maxPages: number;
-  /** Compile as Envoy does, every function with the optimizing compiler, and measure it. Else compile as V8 does by default, which is quick. */
-  readonly measureLoad: boolean;
 }
 
 /** What a prover found. */

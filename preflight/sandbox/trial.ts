@@ -1,5 +1,6 @@
 import type { PluginConfiguration } from "../../model/plugin-configuration.ts";
 import type { ProofSettings } from "../../model/proof.ts";
+import type { FilterType } from "../../model/settings.ts";
 import type { ProofProblem } from "../../model/verdict.ts";
 import type { AbiVersion } from "../abi/abi.ts";
 import { ENVOY_MAX_PAGES } from "../abi/loadable.ts";
@@ -15,22 +16,25 @@ import type { Traffic } from "./traffic.ts";
 
 export type Phase = "read" | "compile" | "start" | "configure" | "traffic";
 
-export interface TrialInput extends PluginConfiguration {
+/** How a module is run. */
+export interface TrialSettings extends PluginConfiguration, ProofSettings {
+  readonly type: FilterType;
+  readonly rootId: string;
+  readonly env: readonly { readonly name: string; readonly value: string }[];
+  /** The names as Envoy gets them. */
+  readonly capabilities: readonly string[];
+  readonly allowOnHeadersStopIteration: boolean;
+  /** Memory, in pages of 64 KiB, beyond which a module is refused. V8 itself stops it at twice that, or at Envoy's own bound. */
+  readonly maxPages: number;
+  /** Compile as Envoy does, every function with the optimizing compiler, and measure it. Else compile as V8 does by default, which is quick. See compile.ts. */
+  readonly measureLoad: boolean;
+}
+
+export interface TrialInput extends TrialSettings {
   readonly code: Uint8Array;
   readonly binary: WasmBinary;
   readonly abi: AbiVersion;
-  readonly type: "HTTP" | "Network";
   readonly name: string;
-  readonly rootId: string;
-  readonly env: readonly { readonly name: string; readonly value: string }[];
-  readonly capabilities: readonly string[];
-  readonly allowOnHeadersStopIteration: boolean;
-  readonly traffic: ProofSettings["traffic"];
-  readonly requests: ProofSettings["requests"];
-  /** Memory, in pages of 64 KiB, beyond which a module is refused. V8 itself stops it at twice that, or at Envoy's own bound. */
-  readonly maxPages: number;
-  /** Compile as Envoy does and measure it: see compile.ts. */
-  readonly measureLoad: boolean;
 }
 
 /** What a trial found. `load`: Envoy rejects the module. `traffic`: it loads, and is refused for what it does then. `told`: it fails requests, and is not. */
