@@ -12,7 +12,12 @@ const LINES = /[\n\t]/g;
 
 /** Text that strangers may have written, to be read by people: what would act is shown as `\u001b`. In a JSON document that is the same data. */
 export function escapeText(text: string): string {
-  return text.replace(ACTING, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return text.replace(ACTING, escapeUnit);
+}
+
+/** One UTF-16 unit as JSON, JavaScript and YAML escape it: `\u001b`. */
+export function escapeUnit(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 /** Whole output, escaped but for its line ends and tabs, and with `color` for the colours that Weir itself uses. For the place that writes it. */

@@ -1,4 +1,5 @@
 import { CST } from "yaml";
+import { escapeUnit } from "../../../base/text.ts";
 
 /**
  * What kubectl's reader, of YAML 1.1 (https://pkg.go.dev/go.yaml.in/yaml/v2, scannerc.go), refuses or understands otherwise than the library, of YAML 1.2: it is
@@ -33,7 +34,7 @@ export function withLineBreaks(text: string): string {
 
 /** A text of quoted scalars, or JSON, with escapes for what kubectl would refuse or take for a line break. Elsewhere in it there must be no such characters. */
 export function withEscapes(text: string): string {
-  return text.replace(UNPRINTED, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return text.replace(UNPRINTED, escapeUnit);
 }
 
 /** Whether it has none of those: a text of YAML may have others that are wrong. */
