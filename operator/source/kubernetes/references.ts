@@ -98,15 +98,14 @@ class WatchedReferences implements References {
     const listed = await listAll(this.options.api, request, (item) => item as KubeObject);
     if (!listed.ok) return { found: undefined, listed: false, trouble: listed.error };
     const [object] = listed.value.items;
-    const found = object && { data: dataOf(kind, object), version: versionOf(object) };
-    return { found, listed: true, trouble: undefined };
+    return { found: versionedOf(kind, object), listed: true, trouble: undefined };
   }
 
   private watch(id: string, kind: ReferenceKind, namespace: string, name: string): Entry {
     const { api, clock, log, random, onChange } = this.options;
     const answered = Promise.withResolvers<void>();
     const set = (object: KubeObject | undefined): void => {
-      const found = object && { data: dataOf(kind, object), version: versionOf(object) };
+      const found = versionedOf(kind, object);
       const changed = !entry.listed || !sameData(entry.found?.data, found?.data);
       entry.found = found;
       entry.listed = true;
@@ -173,6 +172,10 @@ async function within(work: Promise<void>, clock: Clock, ms: number): Promise<vo
   const cancel = clock.after(ms, timeout.resolve);
   await Promise.race([work, timeout.promise]);
   cancel();
+}
+
+function versionedOf(kind: ReferenceKind, object: KubeObject | undefined): Versioned | undefined {
+  return object && { data: dataOf(kind, object), version: versionOf(object) };
 }
 
 /** Two objects of one name have different uids, two states of one object different resource versions. */
