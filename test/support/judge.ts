@@ -6,6 +6,7 @@ import { DEFAULT_SETTINGS, type PluginSettings } from "../../model/settings.ts";
 import { cpuOf } from "./cpu.ts";
 import { type EchoApp, startEchoApp } from "./echo-app.ts";
 import { type Envoy, startEnvoy } from "./envoy.ts";
+import { staticConfig } from "./static-config.ts";
 import { createTempFolder } from "./temp-folder.ts";
 
 /** What a real Envoy did with one module. */
@@ -104,37 +105,16 @@ export async function startJudge(healthy: Uint8Array): Promise<Judge> {
 export const plainSettings: PluginSettings = { ...DEFAULT_SETTINGS, failurePolicy: "Closed" };
 
 async function start(folder: string, app: EchoApp): Promise<Running> {
-  const manager = {
-    "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-    stat_prefix: "judge",
-    http_protocol_options: { enable_trailers: true },
-    route_config: {
-      virtual_hosts: [{ name: "all", domains: ["*"], routes: [{ name: "default", match: { prefix: "/" }, route: { cluster: "app" } }] }],
-    },
-    http_filters: [
-      {
-        name: NAME,
-        config_discovery: { config_source: { path_config_source: { path: join(folder, "resource.json") } }, type_urls: [WASM] },
-      },
-      { name: "router", typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" } },
-    ],
+  const filter = {
+    name: NAME,
+    config_discovery: { config_source: { path_config_source: { path: join(folder, "resource.json") } }, type_urls: [WASM] },
   };
-  const address = (value: number) => ({ socket_address: { address: "127.0.0.1", port_value: value } });
   const config = {
     node: { id: "judge", cluster: "judge" },
-    static_resources: {
-      listeners: [{ name: "in", address: address(0), filter_chains: [{ filters: [{ name: "hcm", typed_config: manager }] }] }],
-      clusters: [
-        {
-          name: "app",
-          connect_timeout: "2s",
-          load_assignment: { cluster_name: "app", endpoints: [{ lb_endpoints: [{ endpoint: { address: address(app.port) } }] }] },
-        },
-      ],
-    },
+    static_resources: staticConfig({ filter, app: app.port, statPrefix: "judge" }),
   };
   const envoy = await startEnvoy({ config: JSON.stringify(config), concurrency: 1, log: "wasm:info" });
-  const port = await envoy.port("in");
+  const port = await envoy.port();
   await envoy.waitFor("its listener", async () => (await exchange(port)).answers.every((answer) => answer?.status === 200));
   return { envoy, port };
 }
