@@ -31,16 +31,22 @@ async function closed(socket: Socket, began: number): Promise<{ readonly ms: num
   socket.on("data", (bytes) => {
     text += bytes;
   });
-  await once(socket, "close");
+  // Not `once` of node:events: a reset is an end too, and would reject it.
+  await new Promise((resolve) => socket.once("close", resolve));
   return { ms: performance.now() - began, text };
+}
+
+/** Until the test is over, however it ends: a timer would keep the process. */
+function every(t: TestContext, ms: number, act: () => void): void {
+  const timer = setInterval(act, ms);
+  t.after(() => clearInterval(timer));
 }
 
 describe("the HTTP server's deadlines", () => {
   test("headers that do not end are 408, whatever trickles in", async (t) => {
     const { socket, closed, scene } = await open(t, { headersMs: 200 }, GET);
-    const timer = setInterval(() => socket.write("x: y\r\n"), 20);
+    every(t, 20, () => socket.write("x: y\r\n"));
     const { ms, text } = await closed;
-    clearInterval(timer);
     assert.match(text, /^HTTP\/1.1 408 /);
     assert.ok(ms >= 190 && ms < 5_000, `${ms} ms`);
     assert.equal((await scene.ask("/healthz")).status, 200);
@@ -52,9 +58,8 @@ describe("the HTTP server's deadlines", () => {
       { requestMs: 200, headersMs: 100 },
       "POST /healthz HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n",
     );
-    const timer = setInterval(() => socket.write("x"), 20);
+    every(t, 20, () => socket.write("x"));
     const { ms } = await closed;
-    clearInterval(timer);
     assert.ok(ms < 5_000, `${ms} ms`);
   });
 
@@ -72,12 +77,11 @@ describe("the HTTP server's deadlines", () => {
     const many = "x".repeat(24 * 1024 * 1024);
     const { socket, closed } = await open(t, { answerMs: 300 }, "GET /api/v1/proxies HTTP/1.1\r\nhost: localhost\r\n\r\n", many);
     socket.pause();
-    const timer = setInterval(() => {
+    every(t, 100, () => {
       socket.resume();
       setImmediate(() => socket.pause());
-    }, 100);
+    });
     const { ms, text } = await closed;
-    clearInterval(timer);
     assert.ok(text.length < many.length && ms >= 290 && ms < 10_000, `${text.length} bytes in ${ms} ms`);
   });
 });

@@ -60,8 +60,8 @@ describe("the xDS server's deadlines", () => {
     slow.on("error", () => {});
     slow.write(frame([Buffer.alloc(MIB)]).subarray(0, 1_000));
     const timer = setInterval(() => slow.write(Buffer.alloc(300)), 50);
+    t.after(() => clearInterval(timer));
     const [headers] = await once(slow, "response");
-    clearInterval(timer);
     assert.equal(headers["grpc-status"], String(status.deadlineExceeded));
     assert.deepEqual(refusals, ["a request was begun and not finished"]);
     await other.write(Buffer.from("still here"));
