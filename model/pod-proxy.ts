@@ -1,3 +1,5 @@
+import type { PathPolicy } from "./path-policy.ts";
+
 /** One port of an app in a pod whose requests go through the slots. */
 export interface InboundPort {
   /** The app's port. */
@@ -32,6 +34,8 @@ export interface PodProxy {
   readonly xds: { readonly host: string; readonly port: number };
   /** In the order in which a request meets them. */
   readonly slots: readonly string[];
+  /** How paths of requests are written before a filter sees them. */
+  readonly paths: PathPolicy;
   readonly inbound: readonly InboundPort[];
   /** Where the captured ports lead to; absent when none is captured. */
   readonly capture?: number;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
-import { Agent, createServer } from "node:http";
+import { Agent, createServer, request } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -54,6 +54,14 @@ async function startWorld(t: TestContext) {
 async function ask(port: number, path: string) {
   const response = await fetch(`http://127.0.0.1:${port}${path}`);
   return { status: response.status, headers: response.headers, body: await response.text() };
+}
+
+/** The path that the echo app is asked for. `path` is sent as it is. */
+function pathAtApp(port: number, path: string): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ host: "127.0.0.1", port, path, agent: false }, (response) => resolve(response.resume().headers["x-path"]));
+    sent.on("error", reject).end();
+  });
 }
 
 /** An app that tells what it was asked for, and by which name. */
@@ -145,6 +153,8 @@ test("a pod with mapped ports, as `weir inject` makes it: its requests have the 
   await envoy.ready();
   await soon(async () => (await get(port)).headers["x-weir"], "one");
   assert.equal((await get(app.port)).headers["x-weir"], undefined);
+  for (const path of ["//api", "/x/../api", "/%61pi", "/x%2F..%2Fapi", "/%5capi"])
+    assert.equal(await pathAtApp(port, path), "/api", `${path} is written to be taken for another`);
   assert.equal((await ask(await envoy.port("ready"), "/ready")).status, 200);
   const { path } = pod.spec.initContainers[0].lifecycle.preStop.httpGet;
   const agent = new Agent({ keepAlive: true });

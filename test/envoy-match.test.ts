@@ -349,8 +349,15 @@ describe("paths that are written to be taken for others", () => {
     await assertNormal(t, scene.port);
   });
 
+  test("on the listener of `weir bootstrap` none passes the filter by", async (t) => {
+    const scene = await startScene(t);
+    await scene.control.apply({ default: [seenWhere(match)] });
+    await soon(() => isSeen(scene.port, "/api"), true);
+    await assertNormal(t, scene.port);
+  });
+
   test("on a listener of one's own that does not make them normal, some pass the filter by; the three settings close that", async (t) => {
-    const bare = await startScene(t);
+    const bare = await startScene(t, { bootstrap: { paths: "as-written" } });
     await bare.control.apply({ default: [seenWhere(match)] });
     await soon(() => isSeen(bare.port, "/api"), true);
     const passed = (await askDisguised(bare.port)).filter(({ status, seen }) => status === 200 && !seen).map(({ path }) => path);
@@ -358,7 +365,10 @@ describe("paths that are written to be taken for others", () => {
     assert.ok(passed.includes("//api") && passed.includes("/x%2f..%2fapi"));
 
     const settings = page.yaml("http_connection_manager");
-    const normal = await startScene(t, { edit: editManager((manager) => Object.assign(manager, settings)) });
+    const normal = await startScene(t, {
+      bootstrap: { paths: "as-written" },
+      edit: editManager((manager) => Object.assign(manager, settings)),
+    });
     await normal.control.apply({ default: [seenWhere(match)] });
     await soon(() => isSeen(normal.port, "/api"), true);
     await assertNormal(t, normal.port);

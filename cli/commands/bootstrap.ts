@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { PATH_POLICIES } from "../../model/path-policy.ts";
 import { ok, type Result } from "../../model/result.ts";
 import { parseAddress, parsePort, XDS_ADDRESS } from "../args/address.ts";
 import { defineCommand } from "../args/command.ts";
@@ -37,6 +38,12 @@ export const bootstrap = defineCommand({
       help: "a slot for filters, in the order that requests pass them (default: one, named default)",
     },
     managed: { type: "boolean", help: "get listener, route and cluster from Weir as well" },
+    paths: {
+      type: "string",
+      help: "how paths reach filters and the app: normal (//api, /x/../api and /%2Fapi become /api), base (// and %2F stay), as-written",
+      fallback: "normal",
+      choices: PATH_POLICIES,
+    },
     "when-missing": {
       type: "string",
       help: "what requests get before the first answer from Weir",
@@ -77,6 +84,8 @@ export const bootstrap = defineCommand({
     const connection = flags["in-cluster"] ? await (await import("../injection/in-cluster.ts")).readInCluster(flags) : connectionOf(flags);
     if (!connection.ok) return connection;
     const { xds, credentials } = connection.value;
+    if (flags.managed && flags.paths !== "normal")
+      return usage("--paths is for a listener in the bootstrap; that of --managed has normal paths while a filter matches by path");
     const upstream = parseAddress(flags.upstream, "--upstream");
     if (!upstream.ok) return upstream;
     const admin = parseAddress(flags.admin, "--admin");
@@ -98,6 +107,7 @@ export const bootstrap = defineCommand({
       upstream: upstream.value,
       slots: slots.value,
       managed: flags.managed,
+      paths: flags.paths,
       whenMissing: flags["when-missing"],
       admin: admin.value,
       stats: flags.stats,

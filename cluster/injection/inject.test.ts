@@ -164,9 +164,10 @@ describe("an injected pod", () => {
       "weir.dev/proxy-memory": "1Gi",
       "weir.dev/proxy-image": "e:2",
       "weir.dev/proxy-log-level": "debug",
+      "weir.dev/paths": "base",
     };
     const envoy = injected({ annotations: own }, view).pod.spec.initContainers?.at(-1);
-    assert.deepEqual(proxy?.slots, ["edge", "app"]);
+    assert.deepEqual([proxy?.slots, proxy?.paths], [["edge", "app"], "base"]);
     assert.equal(envoy?.image, "e:2");
     assert.deepEqual(envoy?.resources, { requests: { cpu: "250m", memory: "1Gi" }, limits: { memory: "1Gi" } });
     assert.equal((envoy?.args as string[] | undefined)?.at(-1), "debug");
@@ -190,6 +191,7 @@ describe("an injected pod", () => {
       ["proxy-cpu", "lots", /100m or 1/],
       ["proxy-memory", "16Mi", /at least 32Mi/],
       ["proxy-memory", "128", /for example 128Mi/],
+      ["paths", "raw", /one of normal, base, as-written, not "raw"/],
       ["proxy-log-level", "loud\u001b[31m", /one of trace, debug.* not "loud\\u001b/],
     ];
     for (const [name, value, words] of wrong) {

@@ -153,8 +153,8 @@ function proxyOf({ metadata }: Pod, namespace: string, { xds, ipv6 }: InjectionS
 }
 
 /** A captured app is called as others call it. One behind mapped ports may listen on 127.0.0.1 alone, which leaves no way past the filters. */
-function inboundFields({ slots }: Wishes, { mode, ports }: Inbound, { routes }: Probes) {
-  const common = { slots, inbound: ports, probes: routes };
+function inboundFields({ slots, paths }: Wishes, { mode, ports }: Inbound, { routes }: Probes) {
+  const common = { slots, paths, inbound: ports, probes: routes };
   return mode === "ports" ? { ...common, appHost: "127.0.0.1" } : { ...common, appHost: `$(${POD_IP})`, capture: CAPTURE_PORT };
 }
 

@@ -7,6 +7,7 @@ export const INJECT = "weir.dev/inject";
 export const PORTS = "weir.dev/ports";
 export const EXCLUDE_PORTS = "weir.dev/exclude-inbound-ports";
 export const SLOTS = "weir.dev/slots";
+export const PATHS = "weir.dev/paths";
 export const PROXY_IMAGE = "weir.dev/proxy-image";
 export const PROXY_CPU = "weir.dev/proxy-cpu";
 export const PROXY_MEMORY = "weir.dev/proxy-memory";

@@ -1,7 +1,8 @@
 import { isRecord } from "../../base/json.ts";
 import { clip, escapeText } from "../../base/text.ts";
+import { PATH_POLICIES, type PathPolicy } from "../../model/path-policy.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import { EXCLUDE_PORTS, INJECT, PORTS, PROXY_CPU, PROXY_IMAGE, PROXY_LOG_LEVEL, PROXY_MEMORY, SLOTS } from "./names.ts";
+import { EXCLUDE_PORTS, INJECT, PATHS, PORTS, PROXY_CPU, PROXY_IMAGE, PROXY_LOG_LEVEL, PROXY_MEMORY, SLOTS } from "./names.ts";
 import { isPort, type PodMetadata } from "./pod.ts";
 
 /** What a namespace says: of its labels and annotations. */
@@ -34,6 +35,7 @@ export interface Wishes {
   readonly exclude: readonly number[];
   /** In the order in which a request meets them. */
   readonly slots: readonly string[];
+  readonly paths: PathPolicy;
   readonly image: string | undefined;
   /** Kubernetes quantities. */
   readonly cpu: string | undefined;
@@ -70,6 +72,8 @@ export function readWishes(pod: PodMetadata, namespace: NamespaceView): Result<W
   if (!exclude.ok) return exclude;
   const slots = readSlots(all[SLOTS]);
   if (!slots.ok) return slots;
+  const paths = PATH_POLICIES.find((policy) => policy === (all[PATHS] ?? "normal"));
+  if (paths === undefined) return invalid(PATHS, all[PATHS] ?? "", `takes one of ${PATH_POLICIES.join(", ")}`);
   const cpu = all[PROXY_CPU];
   if (cpu !== undefined && !CPU.test(cpu)) return invalid(PROXY_CPU, cpu, "takes a number of processors, for example 100m or 1");
   const memory = all[PROXY_MEMORY];
@@ -80,7 +84,7 @@ export function readWishes(pod: PodMetadata, namespace: NamespaceView): Result<W
   const logLevel = all[PROXY_LOG_LEVEL] ?? "warning";
   if (!LOG_LEVELS.includes(logLevel)) return invalid(PROXY_LOG_LEVEL, logLevel, `takes one of ${LOG_LEVELS.join(", ")}`);
   const asked = ports.value === undefined ? undefined : { mappings: ports.value, own: own[PORTS] !== undefined };
-  return ok({ ports: asked, exclude: exclude.value ?? [], slots: slots.value, image, cpu, memory, logLevel });
+  return ok({ ports: asked, exclude: exclude.value ?? [], slots: slots.value, paths, image, cpu, memory, logLevel });
 }
 
 function readMappings(text: string | undefined): Result<readonly Mapping[] | undefined> {

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import type { PathPolicy } from "../../model/path-policy.ts";
 import { type ProxyCredentials, xdsHttpFilters, xdsTransport } from "./bootstrap-identity.ts";
 import { chainName, FILTER_CHAIN_TYPE } from "./chain.ts";
 import { q } from "./yaml-scalar.ts";
@@ -84,9 +85,22 @@ export interface HttpManagerOptions extends SlotOptions {
   readonly name: string;
   readonly cluster: string;
   readonly slots: readonly string[];
+  readonly paths: PathPolicy;
   /** More of its fields, as lines of YAML at their depth. */
   readonly more?: string;
 }
+
+const NORMALIZE = "          normalize_path: true   # /x/../api and /%61pi become /api\n";
+
+/** Filters and the app get the same path. https://www.envoyproxy.io/docs/envoy/latest/configuration/best_practices/edge */
+const PATHS: Readonly<Record<PathPolicy, string>> = {
+  normal: `${NORMALIZE}          merge_slashes: true   # so does //api
+          path_with_escaped_slashes_action: UNESCAPE_AND_FORWARD   # so do /%2Fapi and /%5Capi
+`,
+  base: NORMALIZE,
+  // Left out, it would be whatever Envoy's runtime says.
+  "as-written": "          normalize_path: false\n",
+};
 
 /** A network filter that sends every request through the slots to a cluster. */
 export function httpManager(options: HttpManagerOptions): string {
@@ -94,7 +108,7 @@ export function httpManager(options: HttpManagerOptions): string {
         typed_config:
           "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           stat_prefix: inbound
-${options.more ?? ""}          route_config:
+${PATHS[options.paths]}${options.more ?? ""}          route_config:
             name: ${options.name}
             virtual_hosts:
             - name: app

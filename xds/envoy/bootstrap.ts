@@ -1,3 +1,4 @@
+import type { PathPolicy } from "../../model/path-policy.ts";
 import type { ProxyCredentials } from "./bootstrap-identity.ts";
 import {
   type Address,
@@ -32,6 +33,8 @@ export interface BootstrapOptions extends SlotOptions {
   readonly slots: readonly string[];
   /** True: ADS only, the listener, route and cluster come from Weir too. */
   readonly managed: boolean;
+  /** Of its own listener; a managed sidecar gets normal paths while a filter matches by path. */
+  readonly paths: PathPolicy;
   /** Envoy's admin interface; port 0 takes any free port (`envoy --admin-address-path FILE` tells which). */
   readonly admin: Address;
   /** True: stream Envoy's statistics to Weir, which judges rollouts by them. */
@@ -48,6 +51,7 @@ export const bootstrapDefaults = {
   upstream: { host: "127.0.0.1", port: 8080 },
   slots: ["default"],
   managed: false,
+  paths: "normal",
   whenMissing: "closed",
   fetchTimeoutMs: 15_000,
   admin: { host: "127.0.0.1", port: 0 },

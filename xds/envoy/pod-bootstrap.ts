@@ -90,8 +90,8 @@ function inspector(inbound: readonly InboundPort[]): string {
 ${disabled === undefined ? "" : `      filter_disabled: ${disabled}\n`}`;
 }
 
-function chains({ app, protocol }: InboundPort, { slots }: PodProxy): string {
-  const http = appManager(app, slots);
+function chains({ app, protocol }: InboundPort, proxy: PodProxy): string {
+  const http = appManager(app, proxy);
   if (protocol === "http") {
     return `    - filter_chain_match: {destination_port: ${app}}
       filters:
@@ -115,11 +115,11 @@ function mapped(proxy: PodProxy, { app }: InboundPort, listen: number): string {
     address: ${listenAddress({ host: proxy.listenHost, port: listen })}
     filter_chains:
     - filters:
-${appManager(app, proxy.slots)}`;
+${appManager(app, proxy)}`;
 }
 
-function appManager(app: number, slots: readonly string[]): string {
-  return httpManager({ name: q(`port ${app}`), cluster: cluster(app), slots, more: TRANSPARENT, ...WAIT });
+function appManager(app: number, { slots, paths }: PodProxy): string {
+  return httpManager({ name: q(`port ${app}`), cluster: cluster(app), slots, paths, more: TRANSPARENT, ...WAIT });
 }
 
 /** Answers `/ready` when every listener listens, hears that the pod ends, and leads each probe to its path at the app and nowhere else. */
