@@ -8,7 +8,8 @@ import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Metadata, Server, ServerCredentials, type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import { bodyOf, type ExchangeResult, loadPlugin, message, type Pairs, type Plugin, type Replies } from "../preflight/index.ts";
-import { buildWithSdk, SDK } from "../scripts/examples/assemblyscript.ts";
+import { SDK } from "../scripts/build/npm-package.ts";
+import { buildWithSdk } from "../scripts/examples/assemblyscript.ts";
 import { startFeaturesEnvoy } from "./support/features-envoy.ts";
 import { linesOfWorker } from "./support/wasm-log.ts";
 

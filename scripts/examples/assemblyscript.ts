@@ -1,13 +1,10 @@
-import { cp, mkdir, writeFile } from "node:fs/promises";
+import { cp, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { packSdk, SDK } from "../build/npm-package.ts";
 import { cached, keyOf } from "../tools/cache.ts";
 import { needNpm } from "../tools/machine.ts";
 import { outsideNpm, runOk } from "../tools/run.ts";
 import { contentsOf } from "./sources.ts";
-
-/** The folder of the AssemblyScript package. */
-export const SDK = fileURLToPath(new URL("../../sdk/assemblyscript", import.meta.url));
 
 const NAME = "@weir-dev/assemblyscript";
 
@@ -34,7 +31,7 @@ export async function buildWithSdk<N extends string>(
   return Object.fromEntries(names.map((name) => [name, join(folder, `${name}.wasm`)])) as Record<N, string>;
 }
 
-/** A project with the compiler of the package's lockfile and a copy of the package itself. */
+/** A project with the compiler of the package's lockfile and the package as it is packed for authors. */
 async function prepare(): Promise<{ readonly compiler: string; readonly project: string }> {
   const project = await cached(`sdk-as-project-${keyOf(...(await contentsOf(SDK)))}`, async (draft) => {
     await needNpm();
@@ -42,8 +39,9 @@ async function prepare(): Promise<{ readonly compiler: string; readonly project:
     await runOk("npm", ["ci", "--no-audit", "--no-fund"], { cwd: draft, env: outsideNpm() });
     const inside = join(draft, "node_modules", NAME);
     await mkdir(inside, { recursive: true });
-    for (const part of ["assembly", "index.ts", "exports.ts", "asconfig.json", "package.json"])
-      await cp(join(SDK, part), join(inside, part), { recursive: true });
+    const tarball = await packSdk(draft);
+    await runOk("tar", ["-xzf", tarball, "--strip-components=1", "-C", inside]);
+    await rm(tarball);
   });
   return { compiler: join(project, "node_modules/assemblyscript/bin/asc.js"), project };
 }
