@@ -1,0 +1,161 @@
+import { isAbsolute, join, normalize } from "node:path";
+import { closest } from "../../base/closest.ts";
+import { printExactJson } from "../../model/exact-json.ts";
+import { ok, type Result } from "../../model/result.ts";
+import type { Place } from "../yaml/place.ts";
+import { FACTS, LANGUAGES, type Language } from "./language.ts";
+
+/** The file that makes a folder a project. */
+export const PROJECT_FILE = "weir.yaml";
+
+/** What a module is optimized for, once it is compiled. */
+export const GOALS = ["size", "speed", "none"] as const;
+export type Goal = (typeof GOALS)[number];
+
+/** A filter on its author's machine: a folder with a `weir.yaml`. */
+export interface Project {
+  /** An absolute path, as all the paths here. */
+  readonly folder: string;
+  readonly language: Language;
+  readonly name: string;
+  /** Where the module is written. */
+  readonly module: string;
+  /** Globs of what a build reads, below `folder`. */
+  readonly sources: readonly string[];
+  /** The file that AssemblyScript and Zig compile. `undefined`: where the language has it. */
+  readonly entry: string | undefined;
+  /** `undefined`: as the language has it. */
+  readonly optimize: Goal | undefined;
+  /** Functions keep their names, which a trap's stack shows; the module is larger. */
+  readonly keepNames: boolean;
+  readonly rootId: string;
+  /** The text that the filter gets as its configuration. */
+  readonly config: string;
+  /** The image's reference where none is given. */
+  readonly image: string | undefined;
+}
+
+const KEYS = ["language", "name", "module", "sources", "entry", "optimize", "keepNames", "rootId", "config", "image"] as const;
+
+/** The rules of a WasmFilter's own name: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names */
+const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+/** Longest text of a setting, and most globs. */
+const MAX_TEXT = 1024;
+const MAX_SOURCES = 64;
+
+/** The project that a `weir.yaml` describes. Keys that it does not know are refused. */
+export function parseProject(file: Place, folder: string): Result<Project> {
+  if (!file.isMap) return file.wrong("holds no settings; write language and name, or start with weir init");
+  const unknown = file.unknownKey(KEYS);
+  if (unknown !== undefined) return { ok: false, error: unknown };
+  const language = choice(file, "language", LANGUAGES);
+  if (!language.ok) return language;
+  if (language.value === undefined) return file.wrong(`has no language; write one of ${LANGUAGES.join(", ")}`);
+  const name = nameOf(file);
+  if (!name.ok) return name;
+  const optimize = choice(file, "optimize", GOALS);
+  if (!optimize.ok) return optimize;
+  const keepNames = flag(file, "keepNames");
+  if (!keepNames.ok) return keepNames;
+  const paths = pathsOf(file, language.value);
+  if (!paths.ok) return paths;
+  const texts = textsOf(file);
+  if (!texts.ok) return texts;
+  const { module = `build/${name.value}.wasm`, entry, sources } = paths.value;
+  return ok({
+    folder,
+    language: language.value,
+    name: name.value,
+    module: join(folder, module),
+    sources,
+    entry: entry === undefined ? undefined : join(folder, entry),
+    optimize: optimize.value,
+    keepNames: keepNames.value,
+    ...texts.value,
+    config: configText(file.get("config")?.value),
+  });
+}
+
+function nameOf(file: Place): Result<string> {
+  const place = file.get("name");
+  if (place === undefined) return file.wrong("has no name; write the filter's, as in name: add-header");
+  const { value } = place;
+  if (typeof value === "string" && NAME.test(value)) return ok(value);
+  return place.wrong("must be up to 63 of a-z, 0-9 and -, and begin and end with a letter or a digit");
+}
+
+interface Paths {
+  readonly module: string | undefined;
+  readonly entry: string | undefined;
+  readonly sources: readonly string[];
+}
+
+function pathsOf(file: Place, language: Language): Result<Paths> {
+  const module = path(file.get("module"));
+  if (!module.ok) return module;
+  if (module.value?.endsWith(".wasm") === false) return file.at("module").wrong("must end in .wasm");
+  const entry = path(file.get("entry"));
+  if (!entry.ok) return entry;
+  if (entry.value !== undefined && FACTS[language].entries.length === 0)
+    return file.at("entry").wrong(`is not for ${FACTS[language].title}, which compiles all its sources; remove it`);
+  const listed = file.get("sources");
+  if (listed === undefined) return ok({ module: module.value, entry: entry.value, sources: FACTS[language].sources });
+  const items = listed.items();
+  if (items.length === 0 || items.length > MAX_SOURCES) return listed.wrong(`must be a list of 1 to ${MAX_SOURCES} globs`);
+  const sources: string[] = [];
+  for (const item of items) {
+    const source = path(item);
+    if (!source.ok) return source;
+    if (source.value !== undefined) sources.push(source.value);
+  }
+  return ok({ module: module.value, entry: entry.value, sources });
+}
+
+/** A path below the project's folder, with `/`. */
+function path(place: Place | undefined): Result<string | undefined> {
+  const given = text(place);
+  if (!given.ok || given.value === undefined || place === undefined) return given;
+  const clean = normalize(given.value);
+  if (isAbsolute(clean) || clean === "." || clean.split("/").includes("..")) return place.wrong("must be a path inside the project");
+  return ok(clean);
+}
+
+function textsOf(file: Place): Result<Pick<Project, "rootId" | "image">> {
+  const rootId = file.get("rootId");
+  const root = rootId?.value === "" ? ok("") : text(rootId);
+  if (!root.ok) return root;
+  const image = text(file.get("image"));
+  return image.ok ? ok({ rootId: root.value ?? "", image: image.value }) : image;
+}
+
+function text(place: Place | undefined): Result<string | undefined> {
+  if (place === undefined) return ok(undefined);
+  const { value } = place;
+  // A NUL ends a path in the kernel, and a line break ends a line of a message.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  if (typeof value === "string" && value !== "" && value.length <= MAX_TEXT && !/[\u0000-\u001f\u007f]/.test(value)) return ok(value);
+  return place.wrong(`must be a text of one line, of at most ${MAX_TEXT} characters`);
+}
+
+function flag(file: Place, key: "keepNames"): Result<boolean> {
+  const place = file.get(key);
+  if (place === undefined) return ok(false);
+  const { value } = place;
+  return typeof value === "boolean" ? ok(value) : place.wrong("must be true or false");
+}
+
+function choice<T extends string>(file: Place, key: string, choices: readonly T[]): Result<T | undefined> {
+  const place = file.get(key);
+  if (place === undefined) return ok(undefined);
+  const { value } = place;
+  const chosen = choices.find((one) => one === value);
+  if (chosen !== undefined) return ok(chosen);
+  const near = typeof value === "string" ? closest(value, choices) : undefined;
+  return place.wrong(`must be one of ${choices.join(", ")}${near === undefined ? "" : `; did you mean ${near}`}`);
+}
+
+/** As `spec.config` of a WasmFilter: a text as it is, anything else as JSON. */
+function configText(value: unknown): string {
+  if (value === undefined || value === null) return "";
+  return typeof value === "string" ? value : printExactJson(value);
+}
