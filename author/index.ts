@@ -1,4 +1,5 @@
 /** Public entry of author/: what a filter's author does on their own machine. */
+export * from "./envoy/index.ts";
 export { FACTS, LANGUAGES, type Language, type LanguageFacts } from "./project/language.ts";
 export { GOALS, type Goal, PROJECT_FILE, type Project } from "./project/project.ts";
 export { readProject } from "./project/read.ts";

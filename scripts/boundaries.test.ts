@@ -20,7 +20,7 @@ const PACKAGES: Record<(typeof ROOMS)[number], readonly string[]> = {
   xds: ["@bufbuild/protobuf/wire", "yaml", "lru-cache"],
   hub: ["hono", "@hono/node-server"],
   cluster: ["@kubernetes/client-node", "@peculiar/asn1-csr", "@peculiar/asn1-schema", "@peculiar/asn1-x509"],
-  author: ["yaml"],
+  author: ["fflate", "undici", "yaml"],
   cli: ["@kubernetes/client-node", "yaml", "pino", "pino-pretty", "prom-client"],
 };
 

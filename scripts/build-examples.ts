@@ -1,8 +1,8 @@
 import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { cached, keyOf } from "../base/cache-folder.ts";
 import { buildHello, buildHelloRust } from "./examples/hello.ts";
 import { contentsOf, isSource, sourceOf } from "./examples/sources.ts";
-import { cached, keyOf } from "./tools/cache.ts";
 import { needGo, needNpm } from "./tools/machine.ts";
 import { outsideNpm, runOk, ToolError } from "./tools/run.ts";
 

@@ -1,7 +1,7 @@
 import { cp, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { cached, keyOf } from "../../base/cache-folder.ts";
 import { packSdk, SDK } from "../build/npm-package.ts";
-import { cached, keyOf } from "../tools/cache.ts";
 import { needNpm } from "../tools/machine.ts";
 import { outsideNpm, runOk } from "../tools/run.ts";
 import { contentsOf } from "./sources.ts";

@@ -1,6 +1,6 @@
 import { copyFile, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { cached, keyOf } from "../tools/cache.ts";
+import { cached, keyOf } from "../../base/cache-folder.ts";
 import { needRust } from "../tools/machine.ts";
 import { outsideNpm, runOk } from "../tools/run.ts";
 import { installZig, ZIG_REQUIREMENT } from "../tools/zig.ts";

@@ -1,6 +1,6 @@
 import { glob, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { cached, keyOf } from "./cache.ts";
+import { cached, keyOf } from "../../base/cache-folder.ts";
 import { run, runOk, ToolError } from "./run.ts";
 
 /** What runs containers on a node, and the libraries that it needs beside libc. */

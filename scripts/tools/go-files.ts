@@ -1,7 +1,7 @@
 import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { cached, keyOf } from "./cache.ts";
+import { cached, keyOf } from "../../base/cache-folder.ts";
 import { needGo } from "./machine.ts";
 import { outsideNpm, runOk, ToolError } from "./run.ts";
 

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { cached, keyOf } from "./cache.ts";
+import { cached, keyOf } from "../../base/cache-folder.ts";
 import { needGo } from "./machine.ts";
 import { outsideNpm, runOk, ToolError } from "./run.ts";
 

@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { cached, cacheFolder, keyOf } from "./cache.ts";
+import { cached, cacheFolder, keyOf } from "../../base/cache-folder.ts";
 import { installEnvoy } from "./envoy.ts";
 import { versionOf } from "./go.ts";
 import { isOlder } from "./machine.ts";
@@ -78,7 +78,8 @@ test("an ENVOY that is not one is refused in one line that says what to do", asy
 test("a machine without Go gets one line that names it", async (t) => {
   const root = new URL("../../", import.meta.url).pathname;
   const done = await run(process.execPath, [join(root, "scripts/install-tools.ts")], {
-    env: { PATH: await folder(t), XDG_CACHE_HOME: await folder(t), ENVOY: await fakeEnvoy(t) },
+    // No other Envoy is fetched: the index of packages is none.
+    env: { PATH: await folder(t), XDG_CACHE_HOME: await folder(t), ENVOY: await fakeEnvoy(t), PIP_INDEX_URL: "none" },
   });
   assert.equal(done.code, 1);
   assert.equal(done.stderr, "go is missing: install Go 1.26 or newer from https://go.dev/dl and put it on the PATH\n");

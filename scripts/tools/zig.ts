@@ -1,6 +1,6 @@
 import { chmod } from "node:fs/promises";
 import { join } from "node:path";
-import { cached, keyOf } from "./cache.ts";
+import { cached, keyOf } from "../../base/cache-folder.ts";
 import { runOk } from "./run.ts";
 import { fetchWheel, requirementOf, type Wheel } from "./wheel.ts";
 

@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { cached, keyOf } from "../../scripts/tools/cache.ts";
+import { cached, keyOf } from "../../base/cache-folder.ts";
 import { needGo } from "../../scripts/tools/machine.ts";
 import { outsideNpm, runOk } from "../../scripts/tools/run.ts";
 

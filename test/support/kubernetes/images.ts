@@ -1,11 +1,11 @@
 import { glob, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pack } from "tar-stream";
+import { cached, cacheFolder, keyOf } from "../../../base/cache-folder.ts";
 import { IMAGES, NODE } from "../../../scripts/image/images.ts";
 import { type Image, writeImage } from "../../../scripts/image/oci.ts";
 import { common, file } from "../../../scripts/image/tree.ts";
 import { ROOT } from "../../../scripts/tests/files.ts";
-import { cached, cacheFolder, keyOf } from "../../../scripts/tools/cache.ts";
 import { installDebianParts } from "../../../scripts/tools/debian.ts";
 import { installEnvoy } from "../../../scripts/tools/envoy.ts";
 import { installGoTool } from "../../../scripts/tools/go.ts";
