@@ -111,7 +111,7 @@ const filterPlan = object(
     namespace: STRING,
     name: STRING,
     action: { enum: ["created", "changed", "unchanged", "refused"] },
-    refusal: object({ condition: STRING, reason: STRING, message: STRING, retryable: { type: "boolean" } }),
+    refusal: object({ condition: STRING, reason: STRING, message: STRING, retryable: { type: "boolean" }, waits: STRING }, ["waits"]),
     object: list(change),
     before: plannedRevision,
     after: plannedRevision,

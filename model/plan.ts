@@ -16,6 +16,8 @@ export interface PlannedRefusal {
   readonly message: string;
   /** It would be tried again without anybody changing anything. */
   readonly retryable: boolean;
+  /** Set where an apply would be taken, as what is missing may come: what happens until then, for people. */
+  readonly waits?: string;
 }
 
 /** A field of the object that differs: `spec.selector.matchLabels.app`. Values are JSON, cut where they are long; absent: not set. */

@@ -4,6 +4,7 @@ import type { Applied } from "../fleet/client.ts";
 import { fleetFlags, outputFlag } from "../fleet/flags.ts";
 import { openFleet } from "../fleet/open.ts";
 import { printJson } from "../output.ts";
+import { renderPin } from "../render/plan.ts";
 import { fileFlag, runPlan } from "./plan.ts";
 
 export const apply = defineCommand({
@@ -51,6 +52,6 @@ export const apply = defineCommand({
 
 function line({ kind, namespace, name, action, file, pin }: Applied): string {
   const where = file === undefined ? "" : ` (${file})`;
-  const pinned = pin === undefined ? "" : `\n  it stays pinned to ${pin}; \`weir rollback ${name} --unpin\` lets it follow its image`;
+  const pinned = pin === undefined ? "" : `\n  ${renderPin(name, pin)}`;
   return `${kind} ${namespace}/${name} ${action}${where}${pinned}\n`;
 }

@@ -33,7 +33,7 @@ export const plan = defineCommand({
   about: `Takes what \`weir apply\` takes. The running server (--server) resolves, verifies and proves the modules as it would for an apply, and says what each filter would
     become: the new revision beside the present one, which proxies would get it in which wave, and what would be refused and why. Nothing is changed. A Secret's contents are never shown.
 
-    Exit status: 0 nothing would change, 3 something would, 1 something would be refused or no plan could be made, 2 wrong usage.
+    Exit status: 0 nothing would change, 3 something would, 1 something would be refused, or wait for what is not there yet, or no plan could be made, 2 wrong usage.
 
     In a cluster a plan is for who may apply it: give a token for Weir's audience with --token-file (kubectl create token NAME --audience weir.dev). With a folder the server
     plans on loopback only.`,
@@ -65,6 +65,16 @@ export async function runPlan(values: FlagValues<typeof flags>, terminal: Termin
 
 function statusOf(planned: readonly PlannedObject[]): Result<number> {
   const refused = planned.filter(({ action }) => action === "refused");
-  if (refused.length > 0) return fail("Refused", `${refused.length} of ${planned.length} objects would be refused`);
+  const waiting = refused.filter(({ refusal }) => refusal?.waits !== undefined).length;
+  if (refused.length > 0) return fail("Refused", stoppedOf(refused.length - waiting, waiting, planned.length));
   return ok(planned.every(({ action }) => action === "unchanged") ? 0 : CHANGES);
+}
+
+/** What leads to no revision now. */
+function stoppedOf(refused: number, waiting: number, all: number): string {
+  const parts = [
+    ...(refused > 0 ? [`${refused} of ${all} objects would be refused`] : []),
+    ...(waiting > 0 ? [`${waiting} of ${all} objects would wait for what is not there yet`] : []),
+  ];
+  return parts.join(", and ");
 }

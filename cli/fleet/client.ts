@@ -41,6 +41,8 @@ export interface Preview {
   readonly action: Applied["action"];
   /** The object as it would be. May hold a Secret's data. */
   readonly object: Fields;
+  /** As in `Applied`. */
+  readonly pin?: string;
   /** Why the API server would refuse it. */
   readonly refusal?: Failure;
 }

@@ -109,7 +109,10 @@ async function preview(api: KubeApi, manifest: Manifest, fallback: string): Prom
   const exchanged = await exchange(api, manifest, fallback, { dryRun: "All" });
   if (!exchanged.ok) return exchanged;
   const { id, before, after } = exchanged.value;
-  if (after.ok) return ok({ ...id, action: actionOf(before, after.value), object: after.value });
+  if (after.ok) {
+    const pin = keptPin(manifest, after.value);
+    return ok({ ...id, action: actionOf(before, after.value), object: after.value, ...(pin === undefined ? {} : { pin }) });
+  }
   const { status, reason, message, retryable } = after.error;
   if (status !== 400 && status !== 422) return explain(api, `plan ${id.kind} ${filterId(id)}`, after.error);
   const action = before === undefined ? "created" : "configured";

@@ -152,7 +152,7 @@ async function preview(given: ManifestText, dir: string, namespace: string): Pro
   if (!whole.ok) return whole;
   const object = place(whole.value[0]?.manifest ?? given.manifest);
   const same = isDeepStrictEqual(object, place(before as unknown as Manifest));
-  return ok({ ...id, action: same ? "unchanged" : "configured", object });
+  return ok({ ...id, action: same ? "unchanged" : "configured", object, ...(kept.pin === undefined ? {} : { pin: kept.pin }) });
 }
 
 const PIN = ["spec", "digest"] as const;

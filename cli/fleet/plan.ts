@@ -7,7 +7,7 @@ import type { ServerClient } from "./server.ts";
 
 /** What would become of one object of a manifest. Of a Secret or a ConfigMap nothing but that is told. */
 export type PlannedObject =
-  | ({ readonly kind: typeof KIND } & FilterPlan)
+  | ({ readonly kind: typeof KIND; readonly pin?: string } & FilterPlan)
   | {
       readonly kind: string;
       readonly namespace: string;
@@ -41,9 +41,9 @@ export async function planManifests(
 }
 
 /** What the API server refuses goes no further. */
-function joined({ kind, namespace, name, action, refusal }: Preview, plan: FilterPlan | undefined): PlannedObject {
+function joined({ kind, namespace, name, action, pin, refusal }: Preview, plan: FilterPlan | undefined): PlannedObject {
   if (refusal !== undefined) return { kind, namespace, name, action: "refused", refusal: { condition: "Accepted", ...refusal } };
-  if (plan !== undefined) return { kind: KIND, ...plan };
+  if (plan !== undefined) return { kind: KIND, ...plan, ...(pin === undefined ? {} : { pin }) };
   return { kind, namespace, name, action: action === "configured" ? "changed" : action };
 }
 

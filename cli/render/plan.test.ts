@@ -73,7 +73,18 @@ test("what is refused, stays, or waits says so in a line", () => {
     renderPlanned(plan({ action: "refused", refusal })),
     "WasmFilter shop/f would be refused\n  ImageNotFound: r/f has no image 2\\u001b[31m ERROR\n",
   );
+  assert.equal(
+    renderPlanned(plan({ action: "refused", refusal: { ...refusal, message: "none", waits: "an apply is taken" } })),
+    "WasmFilter shop/f would wait\n  ImageNotFound: none\n  an apply is taken\n",
+  );
   assert.equal(renderPlanned(plan({ action: "unchanged" })), "WasmFilter shop/f would stay as it is\n");
+  const pin = digest("aa");
+  for (const action of ["unchanged", "changed", "refused"] as const)
+    assert.ok(
+      renderPlanned({ ...plan({ action }), pin }).endsWith(
+        `\n  it stays pinned to ${pin}; \`weir rollback f --unpin\` lets it follow its image\n`,
+      ),
+    );
   const rollout = { matched: 3, steps: 1, waves: [] };
   const same = { before: revision(3, "aa"), after: revision(3, "aa"), object: [{ field: "spec.selector", after: "{}" }] };
   assert.match(

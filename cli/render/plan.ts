@@ -15,12 +15,30 @@ const TEXT = 800;
 export function renderPlanned(planned: PlannedObject): string {
   const title = `${planned.kind} ${planned.namespace}/${planned.name}`;
   if (planned.action === "refused") {
-    const { reason = "", message = "" } = planned.refusal ?? {};
-    return `${title} would be refused\n  ${reason}: ${oneLine(message)}\n`;
+    const { reason = "", message = "", waits } = planned.refusal ?? {};
+    const lines = [`${reason}: ${oneLine(message)}`, ...(waits === undefined ? [] : [oneLine(waits)]), ...pinOf(planned)];
+    return whole(`${title} would ${waits === undefined ? "be refused" : "wait"}`, indented(lines));
   }
-  if (planned.action === "unchanged") return `${title} would stay as it is\n`;
-  const lines = "revision" in planned ? renderFilter(planned) : [];
-  return `${[`${title} would be ${planned.action}`, ...lines].join("\n")}\n`;
+  const pinned = indented(pinOf(planned));
+  if (planned.action === "unchanged") return whole(`${title} would stay as it is`, pinned);
+  return whole(`${title} would be ${planned.action}`, [...("revision" in planned ? renderFilter(planned) : []), ...pinned]);
+}
+
+/** What a pin by an earlier rollback means for an apply of a manifest that does not mention it. */
+export function renderPin(name: string, pin: string): string {
+  return `it stays pinned to ${pin}; \`weir rollback ${name} --unpin\` lets it follow its image`;
+}
+
+function pinOf(planned: PlannedObject): string[] {
+  return "pin" in planned && planned.pin !== undefined ? [renderPin(planned.name, planned.pin)] : [];
+}
+
+function indented(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line}`);
+}
+
+function whole(title: string, lines: readonly string[]): string {
+  return `${[title, ...lines].join("\n")}\n`;
 }
 
 function renderFilter(plan: FilterPlan): string[] {

@@ -4,10 +4,11 @@ import type { CrashJournal } from "../../model/crash-journal.ts";
 import type { FleetView } from "../../model/delivery.ts";
 import { type Filter, type FilterKey, filterId } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
-import type { FilterPlan, PlannedProof, PlannedRevision } from "../../model/plan.ts";
+import type { FilterPlan, ObjectChange, PlannedProof, PlannedRefusal, PlannedRevision } from "../../model/plan.ts";
 import type { Failure } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import { wishesOf } from "../filter/annotations.ts";
+import { demandOf } from "../filter/demand.ts";
 import { goalOf } from "../filter/goal.ts";
 import { openAsk } from "../filter/look.ts";
 import { uidOf } from "../filter/object.ts";
@@ -19,6 +20,7 @@ import { withDefaults } from "../parse/defaults.ts";
 import { wasmFilterSchema } from "../parse/schema.ts";
 import { parseUnlessSetAside } from "../parse/set-aside.ts";
 import { notKept } from "../reconcile/write.ts";
+import { mayEnd } from "../resolve/looks.ts";
 import type { Resolver } from "../resolve/resolver.ts";
 import { idle } from "../rollout/state.ts";
 import type { WaveLine } from "../rollout/wave.ts";
@@ -63,12 +65,16 @@ export async function planFilter(
   const filter = parsed.value;
   const base = { ...key, object: changes, ...revisionsOf(record) };
   if (filter.suspend) {
-    const rollout = planNothing(filter, "spec.suspend is true: changes wait", { ...deps, now: deps.clock.now() });
+    const rollout = planNothing(filter, suspended(changes), { ...deps, now: deps.clock.now() });
     return { ...base, action: actionOf(record, changes.length > 0), revision: [], rollout };
   }
   const outcome = await crashes.during(tried, () => resolve(filter, object, record, deps.resolver, signal));
   if (outcome === undefined) return refused(key, changes, record, "resolve", CUT_SHORT);
-  if (!outcome.ok) return refused(key, changes, record, outcome.stage, outcome.error);
+  if (!outcome.ok) {
+    const { stage, error } = outcome;
+    const stop = mayEnd(stage, error) ? { ...error, waits: untilThen(filter, object, record, deps) } : error;
+    return refused(key, changes, record, stage, stop);
+  }
   const { content, measurements } = outcome.value;
   const found = findOrMake(key, record?.revisions ?? [], content, deps.clock.now(), deps.identity, record?.deliverable);
   const problem = found.isNew ? recordProblem(found.revision) : undefined;
@@ -77,6 +83,12 @@ export async function planFilter(
   const proved: PlannedProof = measurements === undefined ? { result: "kept" } : { result: "passed", measurements };
   const proof = told === undefined ? proved : { ...proved, told };
   return { ...base, proof, ...goesOut(filter, record, object, found, changes.length > 0, deps) };
+}
+
+/** A change that only suspends holds up nothing of its own. */
+function suspended(changes: readonly ObjectChange[]): string {
+  const isAlone = changes.length === 1 && changes[0]?.field === "spec.suspend";
+  return isAlone ? "spec.suspend is true: it keeps what it has; later changes wait" : "spec.suspend is true: changes wait";
 }
 
 /** The object as it is once it is applied: the same object where there is one, whose generation moves with its spec. */
@@ -103,6 +115,18 @@ async function resolve(filter: Filter, object: WasmFilter, record: FilterRecord 
   } finally {
     signal.removeEventListener("abort", cancel);
   }
+}
+
+/** What requests get while the filter waits for what is not there. */
+function untilThen(filter: Filter, object: WasmFilter, record: FilterRecord | undefined, deps: FilterPlanDeps): string {
+  const taken = "an apply is taken, and it is looked for again until it is there";
+  const before = record && goalOf(record);
+  if (before !== undefined) return `${taken}; revision ${before.number} serves until then`;
+  const demand = demandOf({ filter, isAwaited: true, object, revisions: [], rollout: idle });
+  if (demand === undefined) return `${taken}; requests pass without it until then`;
+  if (!demand.fromTheStart) return `${taken}; requests pass without it until its first wave`;
+  const { matched } = planNothing(filter, "", { ...deps, now: deps.clock.now() });
+  return `${taken}; until then requests are answered with 503 in its place, on ${matched === 1 ? "1 proxy" : `${matched} proxies`} now (whenMissing: Closed)`;
 }
 
 /** The plan's part that follows from the content that the spec leads to. */
@@ -134,9 +158,10 @@ function refused(
   changes: FilterPlan["object"],
   record: FilterRecord | undefined,
   stage: Stage,
-  { reason, message, retryable }: Failure,
+  { reason, message, retryable, waits }: Failure & Pick<PlannedRefusal, "waits">,
 ): FilterPlan {
-  const refusal = { condition: conditionOf(stage), reason, message: message.replace(/\.$/, ""), retryable };
+  const told = { condition: conditionOf(stage), reason, message: message.replace(/\.$/, ""), retryable };
+  const refusal = waits === undefined ? told : { ...told, waits };
   return { ...key, action: "refused", refusal, object: changes, ...revisionsOf(record), revision: [] };
 }
 

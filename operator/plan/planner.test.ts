@@ -123,7 +123,10 @@ describe("one filter", () => {
   test("what is refused says so in the words of the status", async () => {
     const refused = [
       { spec: specOf(`${IMAGE}:junk`), condition: "Validated", reason: "NotWasm" },
-      { spec: specOf(`${IMAGE}:missing`), condition: "Resolved", reason: "ImageNotFound" },
+      {
+        ...{ spec: specOf(`${IMAGE}:missing`), condition: "Resolved", reason: "ImageNotFound" },
+        waits: /^an apply is taken, and it is looked for again until it is there; revision 1 serves until then$/,
+      },
       {
         spec: specOf(`${IMAGE}:1`, { config: randomBytes(1_300_000).toString("hex").slice(0, 2_400_000) }),
         condition: "Resolved",
@@ -134,18 +137,34 @@ describe("one filter", () => {
         spec: specOf(`${IMAGE}:1`, { configFrom: { secretKeyRef: { name: "none", key: "k" } } }),
         condition: "Accepted",
         reason: "SecretNotFound",
+        waits: /revision 1 serves/,
       },
     ];
-    for (const { spec, condition, reason } of refused) {
+    for (const { spec, condition, reason, waits } of refused) {
       const world = await running();
       const { action, refusal, before } = await plan(world, object(spec));
       assert.deepEqual([action, refusal?.condition, refusal?.reason, before?.number], ["refused", condition, reason, 1]);
+      if (waits === undefined) assert.equal(refusal?.waits, undefined);
+      else assert.match(refusal?.waits ?? "", waits);
       world.source.apply("add-header", spec);
       await world.run();
       const shown = world.source.statusOf("add-header")?.conditions?.find(({ type }) => type === condition);
       assert.equal(shown?.reason, reason);
       assert.ok(shown?.message.startsWith(refusal?.message ?? "?"), `${shown?.message} / ${refusal?.message}`);
     }
+  });
+
+  test("of a first revision that waits it says what requests get meanwhile", async () => {
+    const world = await running();
+    const waits = async (more: Partial<WasmFilterSpec>) =>
+      (await plan(world, object({ image: `${IMAGE}:none`, ...more }, "new"))).refusal?.waits;
+    const steps = [{ percent: 10, hold: "1m" }, { percent: 100 }];
+    assert.match((await waits({})) ?? "", /; requests pass without it until then$/);
+    assert.match(
+      (await waits({ whenMissing: "Closed" })) ?? "",
+      /answered with 503 in its place, on 10 proxies now \(whenMissing: Closed\)$/,
+    );
+    assert.match((await waits({ whenMissing: "Closed", rollout: { steps } })) ?? "", /; requests pass without it until its first wave$/);
   });
 
   test("a digest that succeeded before goes to everyone at once; a suspended filter takes nothing", async () => {
@@ -159,7 +178,9 @@ describe("one filter", () => {
     const suspended = await plan(world, object(specOf(`${IMAGE}:junk`, { suspend: true })));
     assert.deepEqual([suspended.action, suspended.after, suspended.rollout?.waves], ["changed", undefined, []]);
     assert.equal(suspended.rollout?.matched, 10);
-    assert.match(suspended.rollout?.waitsFor ?? "", /suspend/);
+    assert.equal(suspended.rollout?.waitsFor, "spec.suspend is true: changes wait");
+    const alone = await plan(world, object(specOf(`${IMAGE}:2`, { suspend: true })));
+    assert.equal(alone.rollout?.waitsFor, "spec.suspend is true: it keeps what it has; later changes wait");
   });
 
   test("a long configuration is cut, and one that differs behind the cut is said to", async () => {

@@ -2,6 +2,7 @@ import { type BackoffPolicy, backoff } from "../../base/backoff.ts";
 import { Pace } from "../../base/pace.ts";
 import type { Filter } from "../../model/filter.ts";
 import type { Failure } from "../../model/result.ts";
+import type { Stage } from "../filter/steps.ts";
 import type { Outcome } from "./resolve.ts";
 
 /** What failed in a row for a spec, and when it is looked for next. */
@@ -35,6 +36,12 @@ export interface Looks {
 
 /** What may appear seconds after the manifest that names it: it was pushed, granted or started a little later. */
 const MAY_APPEAR: ReadonlySet<string> = new Set(["ImageNotFound", "ModuleNotFound", "BlobNotFound", "AccessDenied", "RegistryUnavailable"]);
+
+/** True for a failure that ends by itself once somebody pushed the image, made the Secret, or gave the right. */
+export function mayEnd(stage: Stage, { reason, retryable }: Failure): boolean {
+  return retryable || ((stage === "configure" || stage === "resolve") && (MAY_APPEAR.has(reason) || reason.endsWith("NotFound")));
+}
+
 /** For so long it is looked for every second. */
 const SOON_MS = 60_000;
 const JITTER: BackoffPolicy["jitter"] = [0.75, 1.25];
