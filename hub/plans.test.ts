@@ -60,7 +60,17 @@ test("who calls is asked before the body is looked at, and each refusal has its 
   assert.deepEqual([deep.status, deep.body.includes("nested deeper")], [400, true]);
   const wide = await post(`{"kind":"List","items":[${"{},".repeat(60_000)}{}]}`);
   assert.deepEqual([wide.status, wide.body.includes("more than 50000 values")], [400, true]);
-  assert.equal((await post(LIST, { authorization: "me", "content-type": "text/plain" })).status, 415);
+  const others = [
+    "text/plain",
+    "application/json-patch+json",
+    "application/json;text/plain",
+    "application/json, text/plain",
+    "application/jsonx",
+  ];
+  for (const type of [...others, "application/json; charset=utf-16"])
+    assert.equal((await post(LIST, { authorization: "me", "content-type": type })).status, 415, type);
+  for (const coding of ["gzip", "br", "identity, gzip"])
+    assert.equal((await post(LIST, { authorization: "me", "content-encoding": coding })).status, 415, coding);
   assert.equal((await post(`"${"x".repeat(4 * 1024 * 1024)}"`)).status, 413);
   assert.deepEqual(asked, []);
   for (const [reason, status] of [
@@ -74,6 +84,8 @@ test("who calls is asked before the body is looked at, and each refusal has its 
   const busy = await post(LIST);
   assert.deepEqual([busy.status, busy.headers.get("retry-after")], [503, "5"]);
   answer = async () => ok({ filters: [] });
+  for (const type of ["Application/JSON", "application/json;charset=UTF-8", 'application/json ; charset="utf-8"'])
+    assert.equal((await post(LIST, { authorization: "me", "content-type": type, "content-encoding": "identity" })).status, 200, type);
 });
 
 test("a body that does not come to its end is nobody's fault but its client's: nothing is planned, and the log says nothing", async () => {

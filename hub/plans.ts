@@ -23,6 +23,9 @@ export const PLAN_LIMITS = {
   silentMs: 150_000,
 };
 
+/** https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1 */
+const JSON_BODY = /^application\/json[ \t]*(;[ \t]*charset=("utf-8"|utf-8)[ \t]*)?$/i;
+
 /** Levels of a body: some more than the deepest object that is taken has. */
 const DEEPEST = 128;
 /** One request of them takes some 0.1 s of the event loop. */
@@ -45,8 +48,12 @@ export function createPlanHandler({ planner, applicants }: Plans, limits = PLAN_
 
   return async (context) => {
     const { req, env } = context;
-    if (!/^application\/json\b/i.test(req.header("content-type") ?? ""))
-      return failure(415, "UnsupportedMediaType", "a plan is asked for with a Kubernetes List as application/json");
+    if (!JSON_BODY.test(req.header("content-type") ?? ""))
+      return failure(415, "UnsupportedMediaType", "a plan is asked for with a Kubernetes List as application/json, in UTF-8");
+    if (!/^(identity)?$/i.test(req.header("content-encoding")?.trim() ?? ""))
+      return failure(415, "UnsupportedMediaType", "the body is sent as it is, without a content-encoding", {
+        "accept-encoding": "identity",
+      });
     const { socket } = env.incoming;
     const found = await applicants.find(req.header("authorization"), socket.remoteAddress ?? "");
     if (!found.ok) return refused(found.error);

@@ -210,6 +210,51 @@ describe("a plan in a cluster", () => {
     assert.equal((await plan(manifest("none"))).status, 1);
   });
 
+  test("of a private image is made with the pull secret that the filter names, applied before or beside it", async (t) => {
+    const auth = { username: "reader", password: "hunter2-registry" };
+    const closed = await startRegistry({ auth });
+    t.after(closed.stop);
+    const pushed = await pushModule(`${closed.host}/private:1`, await headerFilter({ name: "x-weir", value: "one" }), {
+      keychain: new Map([[closed.host, auth]]),
+    });
+    assert.ok(pushed.ok, JSON.stringify(pushed));
+    const filter = (more: string) =>
+      manifest("one", more, "name: private, namespace: shop").replace(`${registry.host}/filter:one`, `${closed.host}/private:1`);
+    const named = filter("pullSecrets: [{name: regcred}]");
+    const denied = await plan(filter("whenMissing: Closed"));
+    assert.equal(denied.status, 1);
+    assert.match(
+      denied.out,
+      /^WasmFilter shop\/private would wait\n {2}AccessDenied: .*\n {2}an apply is taken.* 503 in its place, on 4 proxies now/,
+    );
+    assert.match((await plan(named)).out, /would wait\n {2}SecretNotFound: spec\.pullSecrets/);
+    const dockerconfig = JSON.stringify({ auths: { [closed.host]: auth } });
+    const secret = `apiVersion: v1\nkind: Secret\ntype: kubernetes.io/dockerconfigjson\nmetadata: {name: regcred, namespace: shop}\nstringData: {.dockerconfigjson: '${dockerconfig}'}\n`;
+    const beside = await plan(`${secret}---\n${named}`);
+    assert.equal(beside.status, 3, beside.out + beside.err);
+    assert.match(beside.out, /WasmFilter shop\/private would be created\n {2}revision +not set -> 1\n/);
+    await apply(secret);
+    const before = await plan(named);
+    assert.equal(before.status, 3, before.out + before.err);
+    await run("-n", "shop", "delete", "secret", "regcred");
+    assert.doesNotMatch(denied.out + beside.out + before.out + server.logs(), /hunter2/);
+  });
+
+  test("tells of a pin that an earlier rollback set and the manifest does not mention", async () => {
+    const digest = JSON.parse(await run("-n", "shop", "get", "wf", "add-header", "-o", "json")).status.digest;
+    const manifestNow = manifest("two", `${STEPS}\n  config: {a: 1}`);
+    assert.equal((await command(["rollback", "shop/add-header", "--to", digest], "")).status, 0);
+    const pinned = `  it stays pinned to ${digest}; \`weir rollback add-header --unpin\` lets it follow its image\n`;
+    const found = await plan(manifestNow);
+    assert.equal(found.out, `WasmFilter shop/add-header would stay as it is\n${pinned}`);
+    assert.ok((await plan(manifest("one", `${STEPS}\n  config: {a: 1}`))).out.endsWith(pinned));
+    assert.ok((await command(["apply", "-f", "-"], manifestNow)).out.endsWith(pinned), "as an apply does");
+    const { objects } = await planJson(manifestNow);
+    assert.equal((objects[0] as { pin?: string } | undefined)?.pin, digest);
+    assert.equal((await command(["rollback", "shop/add-header", "--unpin"], "")).status, 0);
+    assert.equal((await plan(manifestNow)).out, "WasmFilter shop/add-header would stay as it is\n");
+  });
+
   test("Secrets of the same manifest count, and are never shown; several documents are told one by one", async () => {
     const secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: conf, namespace: shop}\nstringData: {k: hunter2-secret}\n";
     const from = "configFrom: {secretKeyRef: {name: conf, key: k}}";

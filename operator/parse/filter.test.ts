@@ -40,6 +40,50 @@ describe("a spec that is wrong, and one that is not", () => {
     });
   }
 
+  test("a request of a proof that no filter could meet is refused, one with what proxies leave or add is not", () => {
+    const problems = (request: object) =>
+      problemsOf(wasmFilter({ image: "a/b:1", preflight: { requests: [request] } })).map(({ path, message }) => `${path}: ${message}`);
+    const header = (name: string, value: string) => ({ name, value });
+    const at = "spec.preflight.requests[0]";
+    assert.deepEqual(problems({ method: "CONNECT" }), [`${at}.method: a CONNECT has no path, and meets no filter; leave it out`]);
+    assert.deepEqual(problems({ body: "é".repeat(32_769) }), [`${at}.body: must have at most 65536 bytes; it has 65538`]);
+    assert.deepEqual(problems({ body: "é".repeat(32_768) }), []);
+    for (const name of ["Transfer-Encoding", "keep-alive", "proxy-connection", "connection", "upgrade"])
+      assert.match(
+        problems({ headers: [header("x-a", "1"), header(name, "close")] }).join(),
+        /^spec\.preflight\.requests\[0\]\.headers\[1\]\.name: a proxy takes /,
+      );
+    assert.deepEqual(problems({ headers: [header("Connection", "Upgrade"), header("Upgrade", "websocket")] }), []);
+    assert.deepEqual(problems({ headers: [header("content-length", "2")], body: "é" }), []);
+    for (const value of ["1", "", "+2", "2, 2", "999999999999999999999"])
+      assert.match(
+        problems({ headers: [header("Content-Length", value)], body: "é" }).join(),
+        /\.headers\[0\]\.value: not the length of the body, which has 2 bytes/,
+      );
+  });
+
+  test("a regular expression that no path begins as is refused; where that cannot be told, it is not", () => {
+    const problems = (regex: string) => problemsOf(wasmFilter({ image: "a/b:1", match: [{ path: { regex } }] }));
+    const words = "covers the whole path, and no path begins with a; begin it with /";
+    for (const regex of ["api/.*", "^api", "a+/", "a{2}/"])
+      assert.deepEqual(problems(regex), [{ path: "spec.match[0].path.regex", message: words }], regex);
+    for (const regex of ["/api", "a?/x", "a*/x", "a{0}/x", "a{0,2}/x", "api|/x", "[a/]x", "\\/api", ".*", "(?:/|a)x", "^/a"])
+      assert.deepEqual(problems(regex), [], regex);
+    const steps = [{ match: [{ path: { regex: "api" } }] }, { percent: 100 }];
+    assert.match(
+      refusal(wasmFilter({ image: "a/b:1", rollout: { steps } })),
+      /^spec\.rollout\.steps\[0\]\.match\[0\]\.path\.regex: covers/,
+    );
+  });
+
+  test("labels and annotations are bounded in bytes, each in all", () => {
+    for (const name of ["labels", "annotations"]) {
+      const of = (length: number) => problemsOf(wasmFilter({ image: "a/b:1" }, { name: "f", [name]: { a: "é".repeat(length) } }));
+      assert.deepEqual(of(131_071), []);
+      assert.deepEqual(of(131_072), [{ path: `metadata.${name}`, message: "must have at most 262144 bytes; it has 262145" }]);
+    }
+  });
+
   test("a number of a config keeps its digits, one of another field is judged by its bounds", () => {
     const text = '{"ids":[9007199254740993,-9223372036854775808,9007199254740992,1e+300,0.1]}';
     const parsed = parseFilter(wasmFilter({ image: "a/b:1", config: parseExactJson(text) }));

@@ -21,6 +21,7 @@ import { isFields, withDefaults } from "./defaults.ts";
 import { matchProblems } from "./match.ts";
 import { isNamespace, isObjectName } from "./names.ts";
 import { describeProblems, joinPath, type Problem } from "./problem.ts";
+import { requestProblems } from "./requests.ts";
 import { ruleProblems } from "./rules.ts";
 import { wasmFilterSchema } from "./schema.ts";
 import { structuralProblems } from "./structural.ts";
@@ -56,7 +57,7 @@ function check(raw: unknown): { readonly object: unknown; readonly problems: Pro
   const structural = structuralProblems(object);
   // As in the API server: rules are for objects of the right shape and size.
   const ruled = structural.length === 0 ? ruleProblems(schema, object, true) : [];
-  const rules = structural.length + ruled.length === 0 ? matchProblems(raw.spec) : ruled;
+  const rules = structural.length + ruled.length === 0 ? [...matchProblems(raw.spec), ...requestProblems(raw.spec)] : ruled;
   return { object, problems: [...identityProblems(raw), ...structural, ...rules, ...cutVariables(raw.spec)] };
 }
 
@@ -86,9 +87,14 @@ function cutVariables(spec: unknown): Problem[] {
   });
 }
 
+/** Bytes of all labels, or of all annotations. The API server has this bound for annotations. */
+const MAX_TEXTS = 256 * 1024;
+
 function textProblems(metadata: unknown, name: "labels" | "annotations"): Problem[] {
   const given = isFields(metadata) ? (metadata[name] ?? {}) : {};
   if (!isFields(given)) return [{ path: `metadata.${name}`, message: "must be an object of strings" }];
+  const bytes = Object.entries(given).reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(String(value)), 0);
+  if (bytes > MAX_TEXTS) return [{ path: `metadata.${name}`, message: `must have at most ${MAX_TEXTS} bytes; it has ${bytes}` }];
   const wrong = Object.keys(given).filter((key) => typeof given[key] !== "string" && given[key] !== null);
   return wrong.map((key) => ({ path: joinPath(`metadata.${name}`, key), message: "must be a string; put it in quotes" }));
 }

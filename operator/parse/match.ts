@@ -16,9 +16,19 @@ function ofKinds({ match }: Readonly<Record<string, unknown>>, path: string): Pr
   return list(match).flatMap((kind, index) => {
     const regex = isFields(kind) && isFields(kind.path) ? kind.path.regex : undefined;
     const read = typeof regex === "string" ? pathRegex(regex) : undefined;
-    if (read === undefined || read.ok) return [];
-    return [{ path: `${joinPath(`${path}.match`, index)}.path.regex`, message: read.why }];
+    if (read === undefined || typeof regex !== "string") return [];
+    const why = read.ok ? whyNever(regex) : read.why;
+    return why === undefined ? [] : [{ path: `${joinPath(`${path}.match`, index)}.path.regex`, message: why }];
   });
+}
+
+/** Begins with a character that stands for itself, in one alternative, and must be there. */
+const OTHER_BEGINNING = /^\^?([^\\/.^$()[\]{}|*+?])(?![*?]|\{0)[^|]*$/;
+
+/** Why no path matches, where that is told by its beginning; that of others nobody knows. */
+function whyNever(regex: string): string | undefined {
+  const [, first] = OTHER_BEGINNING.exec(regex) ?? [];
+  return first === undefined ? undefined : `covers the whole path, and no path begins with ${first}; begin it with /`;
 }
 
 function list(value: unknown): readonly unknown[] {

@@ -299,7 +299,7 @@ export const BAD: readonly BadCase[] = [
       match: [{ path: { prefix: "a?b" }, host: "a.example:80", method: "get", headers: [{ name: ":path", exact: "x\ny" }] }],
     },
     problems: [
-      "spec.match[0].path.prefix: not the beginning of a path; it begins with / and has only printable ASCII, without ? and number sign",
+      "spec.match[0].path.prefix: not the beginning of a path; it begins with / and has only printable ASCII, without ? and #",
       "spec.match[0].host: not a host; write a name or an address without a port",
       "spec.match[0].method: not a method; write it in upper case, such as GET",
       "spec.match[0].headers[0].name: not the name of a header; write it in lower case, and for the path, the method and the host use their own fields",
@@ -310,7 +310,7 @@ export const BAD: readonly BadCase[] = [
     name: "a match by the header host, and with beginnings that are none",
     spec: { image: IMAGE, match: [{ path: { exact: "/é" }, headers: [{ name: "host", prefix: " a" }] }] },
     problems: [
-      "spec.match[0].path.exact: not a path; it begins with / and has only printable ASCII, without ? and number sign",
+      "spec.match[0].path.exact: not a path; it begins with / and has only printable ASCII, without ? and #",
       "spec.match[0].headers[0].name: the host has a field of its own; set host",
       "spec.match[0].headers[0].prefix: not the beginning of a header's value; write printable ASCII that does not begin with a blank",
     ],

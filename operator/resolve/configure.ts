@@ -1,3 +1,4 @@
+import { clip, oneLine } from "../../base/text.ts";
 import type { Filter } from "../../model/filter.ts";
 import { configurationOf, type PluginConfiguration } from "../../model/plugin-configuration.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
@@ -9,6 +10,9 @@ import { about } from "./failure.ts";
 export interface Configuration extends Pick<Revision, "secretConfig"> {
   readonly configuration: PluginConfiguration;
 }
+
+/** Characters of the names that are told. */
+const MAX_KEYS = 400;
 
 /** The configuration: from the spec, or from the Secret or ConfigMap that it names. */
 export async function configure(filter: Filter, source: Pick<Source, "secret" | "configMap">): Promise<Result<Configuration>> {
@@ -24,7 +28,7 @@ export async function configure(filter: Filter, source: Pick<Source, "secret" | 
     const place = { name: configFrom.name, key: configFrom.key, ...(version === undefined ? {} : { version }) };
     return ok({ configuration: configurationOf(value), ...(isSecret ? { secretConfig: place } : {}) });
   }
-  const keys = [...data.keys()].sort().join(", ") || "none";
+  const keys = clip(oneLine([...data.keys()].sort().join(", ")), MAX_KEYS) || "none";
   return fail(
     `${kind}KeyNotFound`,
     `spec.configFrom: ${kind} ${key.namespace}/${configFrom.name} has no key "${configFrom.key}" (it has: ${keys}); add it or name one of those`,

@@ -63,7 +63,14 @@ export function secretData(fields: Fields, report: (message: string) => void): D
 export function configMapData(fields: Fields, report: (message: string) => void): Data {
   const data = new Map<string, Buffer>();
   decode(fields.binaryData, "binaryData", data, report);
+  const binary = [...data.keys()];
   plain(fields.data, "data", data, report);
+  const { data: texts } = fields;
+  // The API server takes no such ConfigMap, so neither of the two counts.
+  for (const key of binary.filter((name) => isFields(texts) && Object.hasOwn(texts, name))) {
+    report(`data.${key} is in binaryData too; keep one of the two`);
+    data.delete(key);
+  }
   return data;
 }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { type Facts, type Log, silentLog } from "../../../model/log.ts";
 import { filter, image, openTestFolder, secret, until } from "../../testing/test-folder.ts";
+import { configMapData } from "./assemble.ts";
 
 describe("a folder of manifests", () => {
   test("reads every object of YAML files with several documents, lists, and JSON", async (t) => {
@@ -83,6 +84,16 @@ describe("a folder of manifests", () => {
     await rm(join(dir, "1.yaml"));
     await until(() => image(source) === "a/two:1", "the second file's object");
     assert.equal(source.filters().get("default/a")?.metadata.uid, uid);
+  });
+
+  test("of a ConfigMap that has a key in data and in binaryData neither counts, as no API server takes it, and that is told", async (t) => {
+    const text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {k: text, own: a}\nbinaryData: {k: /w==}\n";
+    const { source } = await openTestFolder(t, { "a.yaml": filter("a"), "c.yaml": text });
+    const map = await source.configMap("default", "c");
+    assert.deepEqual(map.ok && [...map.value.data.keys()], ["own"]);
+    const told: string[] = [];
+    configMapData({ data: { k: "text" }, binaryData: { k: "/w==" } }, (problem) => void told.push(problem));
+    assert.deepEqual(told, ["data.k is in binaryData too; keep one of the two"]);
   });
 
   test("hands out Secrets and ConfigMaps decoded, tells of their changes, and says which is missing", async (t) => {
