@@ -5,15 +5,20 @@ import { type Digest, digestAside, digestOf, isDigest } from "../../model/digest
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
 import { tooLarge } from "../repository/bytes.ts";
 import { type Descriptor, MAX_MANIFEST_BYTES, manifestTypes, type RawManifest } from "../repository/manifest.ts";
-import type { Repository } from "../repository/repository.ts";
-import { addToIndex, readIndex, TAG_ANNOTATION } from "./index-file.ts";
+import type { Repository, RepositoryReader } from "../repository/repository.ts";
+import { changeIndex, readIndex, TAG_ANNOTATION, whileLocked, withTag } from "./index-file.ts";
 import { readBounded } from "./read-bounded.ts";
 
 /** Where the layout is, and how the reference names it. */
-interface Folder {
+export interface Folder {
   readonly directory: string;
   readonly name: string;
 }
+
+/** The tag that an entry of index.json has in the repository that is read; `undefined`: it has none there. */
+export type TagOf = (entry: Descriptor) => string | undefined;
+
+const plainTag: TagOf = ({ annotations }) => annotations[TAG_ANNOTATION];
 
 /**
  * An OCI image layout folder, for reading and writing. The first write makes the folder. Also fails with `LayoutUnreadable`.
@@ -22,33 +27,41 @@ interface Folder {
 export function createLayoutRepository(directory: string, name: string): Repository {
   const folder: Folder = { directory, name };
   return {
-    name,
-    peek: (tag) => findTag(folder, tag),
-    async holds(digest) {
-      const found = await readManifest(folder, digest);
-      return found.ok ? ok(true) : found;
-    },
-    manifest: (wanted) => readManifest(folder, wanted),
-    blob: (descriptor, limit) => readBlob(folder, descriptor, limit),
-    tags: () => listTags(folder),
-    putBlob: (bytes, digest) => writing(folder, async () => ok(await writeFileAtomically(pathOf(folder, digest), bytes))),
-    putManifest: (bytes, mediaType, tag) => writing(folder, () => writeManifest(folder, bytes, mediaType, tag)),
+    ...createLayoutReader(directory, name, plainTag),
+    putBlob: (bytes, digest) => guarded(folder, async () => ok(await writeFileAtomically(blobPath(directory, digest), bytes))),
+    putManifest: (bytes, mediaType, tag) => guarded(folder, () => writeManifest(folder, bytes, mediaType, tag)),
   };
 }
 
-async function findTag({ directory, name }: Folder, tag: string): Promise<Result<Digest>> {
+/** An image layout folder for reading, with the names that `tagOf` gives its images. */
+export function createLayoutReader(directory: string, name: string, tagOf: TagOf): RepositoryReader {
+  const folder: Folder = { directory, name };
+  return {
+    name,
+    peek: (tag) => findTag(folder, tagOf, tag),
+    async holds(digest) {
+      const found = await readManifest(folder, tagOf, digest);
+      return found.ok ? ok(true) : found;
+    },
+    manifest: (wanted) => readManifest(folder, tagOf, wanted),
+    blob: (descriptor, limit) => readBlob(folder, descriptor, limit),
+    tags: () => listTags(folder, tagOf),
+  };
+}
+
+async function findTag({ directory, name }: Folder, tagOf: TagOf, tag: string): Promise<Result<Digest>> {
   const index = await readIndex(directory, name);
   if (!index.ok) return index;
-  const found = new Set(index.value.manifests.filter(({ annotations }) => annotations[TAG_ANNOTATION] === tag).map(({ digest }) => digest));
+  const found = new Set(index.value.manifests.filter((entry) => tagOf(entry) === tag).map(({ digest }) => digest));
   const [digest] = found;
   if (digest === undefined) return fail("ImageNotFound", `${name} has no image tagged ${tag}; check the tag, or push it first`);
   if (found.size > 1) return fail("AmbiguousTag", `${name} has ${found.size} images tagged ${tag}; name one by digest`);
   return ok(digest);
 }
 
-async function readManifest(folder: Folder, wanted: string): Promise<Result<RawManifest>> {
+async function readManifest(folder: Folder, tagOf: TagOf, wanted: string): Promise<Result<RawManifest>> {
   const { name } = folder;
-  const digest = isDigest(wanted) ? ok(wanted) : await findTag(folder, wanted);
+  const digest = isDigest(wanted) ? ok(wanted) : await findTag(folder, tagOf, wanted);
   if (!digest.ok) return digest;
   const missing = fail("ImageNotFound", `${name} has no image ${digest.value}`).error;
   const bytes = await readFileOf(folder, digest.value, MAX_MANIFEST_BYTES, missing);
@@ -71,26 +84,28 @@ async function readBlob(folder: Folder, { digest, size }: Descriptor, limit: num
   return actual === digest ? bytes : mismatch(name, digest, actual);
 }
 
-async function listTags({ directory, name }: Folder): Promise<Result<readonly string[]>> {
+async function listTags({ directory, name }: Folder, tagOf: TagOf): Promise<Result<readonly string[]>> {
   const index = await readIndex(directory, name);
   if (!index.ok) return index;
-  return ok([...new Set(index.value.manifests.flatMap(({ annotations }) => annotations[TAG_ANNOTATION] ?? []))].sort());
+  return ok([...new Set(index.value.manifests.flatMap((entry) => tagOf(entry) ?? []))].sort());
 }
 
 async function writeManifest(folder: Folder, bytes: Uint8Array, mediaType: string, tag: string | undefined): Promise<Result<void>> {
+  const { directory, name } = folder;
   const digest = digestOf(bytes);
-  await writeFileAtomically(pathOf(folder, digest), bytes);
-  await writeFileAtomically(join(folder.directory, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
-  return addToIndex(folder.directory, folder.name, { mediaType, digest, size: bytes.byteLength, annotations: {} }, tag);
+  await writeFileAtomically(blobPath(folder.directory, digest), bytes);
+  const added = { mediaType, digest, size: bytes.byteLength };
+  return whileLocked(directory, name, () => changeIndex(directory, name, (entries) => withTag(entries, added, tag)));
 }
 
-function pathOf({ directory }: Folder, digest: Digest): string {
+/** The file of a blob or a manifest. */
+export function blobPath(directory: string, digest: Digest): string {
   return join(directory, "blobs", "sha256", digest.slice("sha256:".length));
 }
 
 async function readFileOf(folder: Folder, digest: Digest, limit: number, missing: Failure): Promise<Result<Uint8Array<ArrayBuffer>>> {
   try {
-    const content = await readBounded(pathOf(folder, digest), limit);
+    const content = await readBounded(blobPath(folder.directory, digest), limit);
     if (content === undefined) return fail("ModuleTooLarge", tooLarge(`${digest} of ${folder.name}`, undefined, limit));
     return ok(content);
   } catch (error) {
@@ -98,7 +113,8 @@ async function readFileOf(folder: Folder, digest: Digest, limit: number, missing
   }
 }
 
-async function writing(folder: Folder, write: () => Promise<Result<void>>): Promise<Result<void>> {
+/** What the file system throws, as a failure. */
+export async function guarded<T>(folder: Folder, write: () => Promise<Result<T>>): Promise<Result<T>> {
   try {
     return await write();
   } catch (error) {

@@ -52,8 +52,8 @@ export interface Index {
 export const MAX_MANIFEST_BYTES = 4 << 20;
 const MAX_DESCRIPTORS = 512;
 
-/** Reads a manifest or an index. `where` names it in messages. Fails with reason `InvalidManifest`. */
-export function parseManifest(raw: RawManifest, where: string): Result<Manifest | Index> {
+/** Reads a manifest or an index with at most `maxEntries` layers or manifests. `where` names it in messages. Fails with reason `InvalidManifest`. */
+export function parseManifest(raw: RawManifest, where: string, maxEntries = MAX_DESCRIPTORS): Result<Manifest | Index> {
   const invalid = (why: string) =>
     fail(
       "InvalidManifest",
@@ -73,11 +73,11 @@ export function parseManifest(raw: RawManifest, where: string): Result<Manifest 
   const mediaType = typeof document.mediaType === "string" ? document.mediaType : raw.mediaType;
   const common = { mediaType, digest: raw.digest, annotations: stringMap(document.annotations) };
   if (Array.isArray(document.manifests)) {
-    const manifests = readDescriptors(document.manifests);
+    const manifests = readDescriptors(document.manifests, maxEntries);
     return typeof manifests === "string" ? invalid(manifests) : ok({ kind: "index", ...common, manifests });
   }
   if (!Array.isArray(document.layers)) return invalid(`it has neither layers nor manifests (media type ${JSON.stringify(mediaType)})`);
-  const layers = readDescriptors(document.layers);
+  const layers = readDescriptors(document.layers, maxEntries);
   if (typeof layers === "string") return invalid(layers);
   const config = readDescriptor(document.config);
   if (typeof config === "string") return invalid(`config ${config}`);
@@ -85,8 +85,8 @@ export function parseManifest(raw: RawManifest, where: string): Result<Manifest 
   return ok({ kind: "manifest", ...common, artifactType, config, layers });
 }
 
-function readDescriptors(values: readonly unknown[]): Descriptor[] | string {
-  if (values.length > MAX_DESCRIPTORS) return `it lists more than ${MAX_DESCRIPTORS} entries`;
+function readDescriptors(values: readonly unknown[], maxEntries: number): Descriptor[] | string {
+  if (values.length > maxEntries) return `it lists more than ${maxEntries} entries`;
   const descriptors: Descriptor[] = [];
   for (const [i, value] of values.entries()) {
     const descriptor = readDescriptor(value);

@@ -24,3 +24,6 @@ export interface Repository {
   /** Stores a manifest and points the tag at it. Without a tag only its digest leads to it. */
   putManifest(bytes: Uint8Array<ArrayBuffer>, mediaType: string, tag: string | undefined, signal?: AbortSignal): Promise<Result<void>>;
 }
+
+/** A repository for reading. */
+export type RepositoryReader = Omit<Repository, "putBlob" | "putManifest">;
