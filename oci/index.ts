@@ -1,10 +1,13 @@
 /** Public entry of oci/: references, registries, image layout folders, and the store of modules. */
+export { type ArtifactOptions, createArtifact, type ImageContent, readContent } from "./image/content.ts";
 export { defaultLimits, type Limits } from "./image/image.ts";
-export { type InspectedImage, type InspectOptions, inspectImage, listTags } from "./inspect.ts";
+export { type InspectedImage, type InspectOptions, inspectImage, inspectIn, listTags } from "./inspect.ts";
 export { createLayoutRepository } from "./layout/folder.ts";
+export { localImagesDirectory } from "./local/directory.ts";
+export { type LocalImage, type LocalImages, type LocalImagesOptions, openLocalImages, type RemovedImage } from "./local/images.ts";
 export { createModuleRegistry, type ModuleRegistryOptions } from "./module-registry.ts";
 export type { OciOptions } from "./open.ts";
-export { type Pushed, type PushOptions, pushModule } from "./push.ts";
+export { type Pushed, type PushedImage, type PushOptions, pushImage, pushModule } from "./push.ts";
 export { type AddressRange, createAddressPolicy, parseAddressRange } from "./registry/address.ts";
 export { createFetch, type Fetch } from "./registry/fetch.ts";
 export { emptyKeychain, mergeKeychains, parseDockerConfig } from "./registry/keychain.ts";

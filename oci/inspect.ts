@@ -4,7 +4,8 @@ import { ok, type Result } from "../model/result.ts";
 import { defaultLimits, fetchModule, findImage } from "./image/image.ts";
 import { type OciOptions, openReference } from "./open.ts";
 import type { Descriptor, Manifest } from "./repository/manifest.ts";
-import { formatReference } from "./repository/reference.ts";
+import { formatReference, type Reference } from "./repository/reference.ts";
+import type { RepositoryReader } from "./repository/repository.ts";
 
 export interface InspectOptions extends OciOptions {
   readonly keychain: Keychain;
@@ -29,7 +30,15 @@ export interface InspectedImage {
 export async function inspectImage(text: string, options: InspectOptions): Promise<Result<InspectedImage>> {
   const opened = openReference(text, options.keychain, options);
   if (!opened.ok) return opened;
-  const { reference, repository } = opened.value;
+  return inspectIn(opened.value.repository, opened.value.reference, options);
+}
+
+/** The same for an image of a repository that is open. */
+export async function inspectIn(
+  repository: RepositoryReader,
+  reference: Reference,
+  options: Pick<InspectOptions, "limits" | "signal"> = {},
+): Promise<Result<InspectedImage>> {
   const image = await findImage(repository, reference.digest ?? reference.tag ?? "latest", options.signal);
   if (!image.ok) return image;
   const fetched = await fetchModule(repository, image.value, options.limits ?? defaultLimits, options.signal);

@@ -2,7 +2,7 @@ import { type Digest, digestAside } from "../../model/digest.ts";
 import type { Module } from "../../model/module.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { type Index, type Manifest, parseManifest } from "../repository/manifest.ts";
-import type { Repository } from "../repository/repository.ts";
+import type { RepositoryReader } from "../repository/repository.ts";
 import { extractModule } from "./extract.ts";
 import { candidates, type IndexEntry, type ModuleLayer, selectEntry, selectLayer } from "./select.ts";
 
@@ -29,7 +29,7 @@ export interface Image {
 }
 
 /** Fetches the manifest of a tag or digest. An index leads on to the one manifest in it that carries a module. */
-export async function findImage(repository: Repository, wanted: string, signal?: AbortSignal): Promise<Result<Image>> {
+export async function findImage(repository: RepositoryReader, wanted: string, signal?: AbortSignal): Promise<Result<Image>> {
   const where = `${repository.name}${wanted.startsWith("sha256:") ? "@" : ":"}${wanted}`;
   const document = await fetchDocument(repository, wanted, where, signal);
   if (!document.ok) return document;
@@ -39,7 +39,7 @@ export async function findImage(repository: Repository, wanted: string, signal?:
 }
 
 async function fetchDocument(
-  repository: Repository,
+  repository: RepositoryReader,
   wanted: string,
   where: string,
   signal?: AbortSignal,
@@ -48,7 +48,7 @@ async function fetchDocument(
   return raw.ok ? parseManifest(raw.value, where) : raw;
 }
 
-async function followIndex(repository: Repository, index: Index, where: string, signal?: AbortSignal): Promise<Result<Image>> {
+async function followIndex(repository: RepositoryReader, index: Index, where: string, signal?: AbortSignal): Promise<Result<Image>> {
   const descriptors = candidates(index);
   if (descriptors.length > MAX_INDEX_ENTRIES) {
     return fail("AmbiguousIndex", `${where} is an index of ${descriptors.length} images; name the one that carries the module by digest`);
@@ -74,7 +74,7 @@ export interface FetchedModule {
 
 /** Fetches the layer of an image, verified by its digest, and takes the module out of it. */
 export async function fetchModule(
-  repository: Repository,
+  repository: RepositoryReader,
   { manifest, moduleLayer: { form, layer } }: Image,
   limits: Limits,
   signal?: AbortSignal,
