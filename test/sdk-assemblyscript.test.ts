@@ -308,5 +308,5 @@ test("hello is small, and a million requests leave its memory as it was", async 
     `${length} bytes; ${requests * 10} callbacks, ${plugin.memoryPages()} page of memory, ${ns.toFixed(0)} ns an exchange with the sandbox's own work`,
   );
   assert.equal(plugin.memoryPages(), 1);
-  assert.ok(length <= 9_600);
+  assert.ok(length <= 8_192);
 });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { cached, keyOf } from "../../base/cache-folder.ts";
 import { packSdk, SDK } from "../build/npm-package.ts";
 import { needNpm } from "../tools/machine.ts";
-import { outsideNpm, runOk } from "../tools/run.ts";
+import { type Finished, outsideNpm, run, runOk } from "../tools/run.ts";
 import { contentsOf } from "./sources.ts";
 
 const NAME = "@weir-dev/assemblyscript";
@@ -19,16 +19,21 @@ export async function buildWithSdk<N extends string>(
   const names = Object.keys(sources).sort() as N[];
   const texts = names.flatMap((name) => [name, sources[name]]);
   const folder = await cached(`sdk-as-${keyOf(...(await contentsOf(SDK)), ...texts, ...flags)}`, async (draft) => {
-    const { compiler, project } = await prepare();
     for (const name of names) {
-      const source = join(draft, `${name}.ts`);
-      await writeFile(source, sources[name]);
-      const config = join(project, "node_modules", NAME, "asconfig.json");
-      const args = ["--config", config, "--path", join(project, "node_modules"), "--target", "none", ...flags];
-      await runOk(process.execPath, [compiler, `${name}.ts`, ...args, "-o", `${name}.wasm`], { cwd: draft });
+      const built = await compileWithSdk(draft, name, sources[name], flags);
+      if (built.code !== 0) throw new Error(`${name}.ts does not compile:\n${built.stderr}`);
     }
   });
   return Object.fromEntries(names.map((name) => [name, join(folder, `${name}.wasm`)])) as Record<N, string>;
+}
+
+/** Writes `NAME.ts` into `folder` and compiles it there to `NAME.wasm`. What is wrong with it the compiler says on stderr. */
+export async function compileWithSdk(folder: string, name: string, source: string, flags: readonly string[] = []): Promise<Finished> {
+  const { compiler, project } = await prepare();
+  await writeFile(join(folder, `${name}.ts`), source);
+  const config = join(project, "node_modules", NAME, "asconfig.json");
+  const args = ["--config", config, "--path", join(project, "node_modules"), "--target", "none", ...flags];
+  return run(process.execPath, [compiler, `${name}.ts`, ...args, "-o", `${name}.wasm`], { cwd: folder });
 }
 
 /** A project with the compiler of the package's lockfile and the package as it is packed for authors. */

@@ -1,6 +1,7 @@
 import { proxy_get_buffer_bytes, proxy_get_buffer_status, proxy_set_buffer_bytes } from "./abi/imports";
-import { at, CELL, SIZE, THIRD, takeBytes, takeText, utf8 } from "./abi/memory";
+import { at, CELL, SIZE, THIRD, takeBytes, takeText } from "./abi/memory";
 import { BufferType, Status } from "./abi/types";
+import { utf8 } from "./abi/utf8";
 
 const ALL: usize = 0x7fffffff;
 

@@ -6,19 +6,16 @@ import {
   proxy_set_effective_context,
   proxy_set_tick_period_milliseconds,
 } from "./abi/imports";
-import { at, utf8 } from "./abi/memory";
+import { at } from "./abi/memory";
 import { encodePairs, Header } from "./abi/pairs";
 import { Action, BufferType, GrpcStatus, MapType, Status, StreamType } from "./abi/types";
+import { utf8 } from "./abi/utf8";
 import { Body } from "./body";
 import { Headers } from "./headers";
+import { Numbered } from "./table";
 
 /** What the proxy calls by a number: the plugin itself, and each of its streams. https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#context-lifecycle */
-export abstract class Context {
-  /** The proxy's number for it; 0 while it is constructed. */
-  id: u32 = 0;
-  /** The next in the table of contexts. */
-  next: Context | null = null;
-
+export abstract class Context extends Numbered {
   /** Host functions act on this context from here on, not on the one whose callback runs. Answers of calls do so by themselves. */
   activate(): Status {
     return proxy_set_effective_context(this.id);

@@ -6,8 +6,7 @@ import { proxy_get_buffer_bytes } from "./abi/imports";
 import { allocate, CELL, SIZE, takeText } from "./abi/memory";
 import { Action, BufferType } from "./abi/types";
 import { deliverGrpc, deliverHttp, GrpcEvent } from "./answers";
-import { findContext } from "./context-table";
-import { createContext, deleteContext, rootOf, streamOf } from "./registry";
+import { contextOf, createContext, deleteContext, rootOf, streamOf } from "./registry";
 
 export function proxy_abi_version_0_2_1(): void {}
 
@@ -26,7 +25,7 @@ export function proxy_on_vm_start(id: u32, size: u32): bool {
 
 export function proxy_on_configure(id: u32, size: u32): bool {
   const root = rootOf(id);
-  if (root === null) return true;
+  if (root === null) return false;
   store<u32>(SIZE, 0);
   if (size > 0 && proxy_get_buffer_bytes(BufferType.PluginConfiguration, 0, size, CELL, SIZE) != 0) return false;
   return root.onConfigure(takeText());
@@ -98,7 +97,7 @@ export function proxy_on_log(id: u32): void {
 }
 
 export function proxy_on_done(id: u32): bool {
-  const context = findContext(id);
+  const context = contextOf(id);
   return context === null || context.onDone();
 }
 

@@ -1,6 +1,7 @@
 import { proxy_call_foreign_function } from "./abi/imports";
-import { at, CELL, SIZE, takeBytes, utf8 } from "./abi/memory";
+import { at, CELL, SIZE, takeBytes } from "./abi/memory";
 import { Status } from "./abi/types";
+import { utf8 } from "./abi/utf8";
 
 /**
  * Calls a function that the proxy itself offers, such as Envoy's `compress` or `clear_route_cache`. Null: there is none of this name, or it failed.

@@ -1,20 +1,17 @@
 import { proxy_grpc_call, proxy_grpc_cancel, proxy_grpc_close, proxy_grpc_send, proxy_grpc_stream } from "./abi/imports";
-import { at, CELL, utf8 } from "./abi/memory";
+import { at, CELL } from "./abi/memory";
 import { encodePairs, Header } from "./abi/pairs";
 import { BufferType, GrpcStatus, MapType, Status } from "./abi/types";
+import { utf8 } from "./abi/utf8";
 import { GrpcEvent, onGrpcEvent } from "./answers";
 import { Body } from "./body";
-import { Context } from "./context";
+import { Callback, waiting } from "./callback";
 import { Headers } from "./headers";
-import { isAlive } from "./registry";
+import { add, emptyTable, remove, Table } from "./table";
 
 /** What waits for messages of a call or a stream. It is dropped when its context ends first. */
-export abstract class GrpcCallback {
-  /** The proxy's number of the call; 0 before it. */
-  token: u32 = 0;
-
-  /** `context` (the stream, or the plugin) is the one that host functions act on. */
-  constructor(readonly context: Context) {}
+export abstract class GrpcCallback extends Callback {
+  private isStream: bool = false;
 
   /** A message came, in the encoding of its service: protobuf as a rule. */
   abstract onMessage(message: Body): void;
@@ -30,30 +27,23 @@ export abstract class GrpcCallback {
 
   /** Streams only: sends one more message. `end`: it is the last. */
   send(bytes: ArrayBuffer, end: bool = false): Status {
-    return proxy_grpc_send(this.token, at(bytes), bytes.byteLength, end ? 1 : 0);
+    return proxy_grpc_send(this.id, at(bytes), bytes.byteLength, end ? 1 : 0);
   }
 
   /** Ends the filter's side of a stream. */
   close(): Status {
-    return proxy_grpc_close(this.token);
+    return proxy_grpc_close(this.id);
   }
 
   /** Ends the call; nothing more comes of it. */
   cancel(): Status {
-    calls.delete(this.token);
-    return proxy_grpc_cancel(this.token);
+    remove(calls, this);
+    return proxy_grpc_cancel(this.id);
   }
 }
 
-class Call {
-  constructor(
-    public callback: GrpcCallback,
-    public isStream: bool,
-  ) {}
-}
-
 /** Made when the first call is: a filter that makes none does not carry it. */
-let calls: Map<u32, Call> = changetype<Map<u32, Call>>(0);
+let calls: Table = changetype<Table>(0);
 
 /**
  * Asks a gRPC service for one answer. `cluster`: a cluster of the proxy, or a serialized envoy.config.core.v3.GrpcService. `service` as `package.Service`.
@@ -119,31 +109,18 @@ export function grpcStream(
 
 function remember(token: u32, callback: GrpcCallback, isStream: bool): void {
   if (changetype<usize>(calls) == 0) {
-    calls = new Map<u32, Call>();
+    calls = emptyTable();
     onGrpcEvent(answer);
   }
-  callback.token = token;
-  calls.set(token, new Call(callback, isStream));
-}
-
-/** The call, with its context in force. Null: nobody waits for it any more. */
-function resume(token: u32): Call | null {
-  if (!calls.has(token)) return null;
-  const call = calls.get(token);
-  if (!isAlive(call.callback.context)) {
-    calls.delete(token);
-    if (call.isStream) proxy_grpc_cancel(token);
-    return null;
-  }
-  call.callback.context.activate();
-  return call;
+  callback.id = token;
+  callback.isStream = isStream;
+  add(calls, callback);
 }
 
 function answer(event: GrpcEvent, token: u32, status: GrpcStatus): void {
-  const call = resume(token);
-  if (call === null) return;
-  const callback = call.callback;
-  if (event == GrpcEvent.Close || (event == GrpcEvent.Message && !call.isStream)) calls.delete(token);
+  const callback = changetype<GrpcCallback | null>(waiting(calls, token));
+  if (callback === null) return;
+  if (event == GrpcEvent.Close || (event == GrpcEvent.Message && !callback.isStream)) remove(calls, callback);
   if (event == GrpcEvent.Message) callback.onMessage(Body.of(BufferType.GrpcMessage));
   else if (event == GrpcEvent.InitialMetadata) callback.onInitialMetadata(Headers.of(MapType.GrpcInitialMetadata));
   else if (event == GrpcEvent.TrailingMetadata) callback.onTrailingMetadata(Headers.of(MapType.GrpcTrailingMetadata));

@@ -7,9 +7,10 @@ import {
   proxy_replace_header_map_value,
   proxy_set_header_map_pairs,
 } from "./abi/imports";
-import { at, CELL, SIZE, takeBytes, takeText, utf8 } from "./abi/memory";
+import { at, CELL, SIZE, takeBytes, takeText } from "./abi/memory";
 import { encodePairs, Header, takePairs } from "./abi/pairs";
 import { MapType, Status } from "./abi/types";
+import { utf8 } from "./abi/utf8";
 
 /**
  * Headers, trailers or metadata, in the proxy: each call reads or changes the real thing. A map can be used in its own callback (request headers in

@@ -1,12 +1,13 @@
 import { proxy_get_status, proxy_http_call } from "./abi/imports";
-import { at, CELL, SIZE, THIRD, takeText, utf8 } from "./abi/memory";
+import { at, CELL, SIZE, THIRD, takeText } from "./abi/memory";
 import { encodePairs, Header } from "./abi/pairs";
 import { BufferType, MapType, Status } from "./abi/types";
+import { utf8 } from "./abi/utf8";
 import { onHttpAnswer } from "./answers";
 import { Body } from "./body";
-import { Context } from "./context";
+import { Callback, waiting } from "./callback";
 import { Headers } from "./headers";
-import { isAlive } from "./registry";
+import { add, emptyTable, remove, Table } from "./table";
 
 /** What a service answered. It can be read until the callback returns. */
 export class HttpResponse {
@@ -27,15 +28,12 @@ export class HttpResponse {
 }
 
 /** What waits for an answer. It is dropped, unanswered, when its context ends first. */
-export abstract class HttpCallback {
-  /** `context` (the stream, or the plugin) is the one that host functions act on. */
-  constructor(readonly context: Context) {}
-
+export abstract class HttpCallback extends Callback {
   abstract onResponse(response: HttpResponse): void;
 }
 
 /** Made when the first call is: a filter that makes none does not carry it. */
-let waiting: Map<u32, HttpCallback> = changetype<Map<u32, HttpCallback>>(0);
+let calls: Table = changetype<Table>(0);
 
 /**
  * Asks another service, through one of the proxy's clusters. `headers` needs `:method`, `:path` and `:authority`. A stream that waits for the answer gives
@@ -67,22 +65,21 @@ export function httpCall(
     CELL,
   );
   if (status == Status.Ok) {
-    if (changetype<usize>(waiting) == 0) {
-      waiting = new Map<u32, HttpCallback>();
+    if (changetype<usize>(calls) == 0) {
+      calls = emptyTable();
       onHttpAnswer(answer);
     }
-    waiting.set(load<u32>(CELL), callback);
+    callback.id = load<u32>(CELL);
+    add(calls, callback);
   }
   return status;
 }
 
 /** https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#proxy_on_http_call_response */
 function answer(token: u32, headerCount: u32): void {
-  if (!waiting.has(token)) return;
-  const callback = waiting.get(token);
-  waiting.delete(token);
-  if (!isAlive(callback.context)) return;
-  callback.context.activate();
+  const callback = changetype<HttpCallback | null>(waiting(calls, token));
+  if (callback === null) return;
+  remove(calls, callback);
   callback.onResponse(new HttpResponse(headerCount > 0));
 }
 

@@ -1,6 +1,7 @@
 import { proxy_get_log_level, proxy_log } from "./abi/imports";
-import { at, CELL, utf8 } from "./abi/memory";
+import { at, CELL } from "./abi/memory";
 import { LogLevel } from "./abi/types";
+import { utf8 } from "./abi/utf8";
 
 /** Writes a line to Envoy's log, component `wasm`. Envoy adds the plugin's name. */
 export function log(level: LogLevel, message: string): void {

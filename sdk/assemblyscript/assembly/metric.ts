@@ -1,6 +1,7 @@
 import { proxy_define_metric, proxy_get_metric, proxy_increment_metric, proxy_record_metric } from "./abi/imports";
-import { at, CELL, utf8 } from "./abi/memory";
+import { at, CELL } from "./abi/memory";
 import { MetricType, Status } from "./abi/types";
+import { utf8 } from "./abi/utf8";
 
 /** Define metrics once, in `onConfigure`: defining costs a look-up by name. https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#metrics */
 abstract class Metric {

@@ -1,6 +1,7 @@
 import { proxy_get_property, proxy_set_property } from "./abi/imports";
-import { at, CELL, SIZE, takeBytes, takeText, utf8 } from "./abi/memory";
+import { at, CELL, SIZE, takeBytes, takeText } from "./abi/memory";
 import { Status } from "./abi/types";
+import { utf8 } from "./abi/utf8";
 
 /**
  * Attributes of the request, the connection, the upstream and the plugin, by path: `["request", "path"]`, `["source", "address"]`, `["plugin_name"]`.

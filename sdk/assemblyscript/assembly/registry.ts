@@ -1,6 +1,8 @@
+import { LogLevel } from "./abi/types";
 import { Context, RootContext, StreamContext } from "./context";
-import { addContext, findContext, removeContext } from "./context-table";
+import { log } from "./log";
 import { namedProperty } from "./property";
+import { add, emptyTable, find, remove } from "./table";
 
 /** A plugin of this module, and the one that was registered before it. */
 class Registration {
@@ -11,6 +13,7 @@ class Registration {
   ) {}
 }
 
+const contexts = emptyTable();
 let plugin: (() => RootContext) | null = null;
 let named: Registration | null = null;
 /** Set with the first name: a module with one plugin does not ask for names. */
@@ -30,7 +33,12 @@ export function registerNamedPlugin(rootId: string, make: () => RootContext): vo
 function byRootId(): Registration | null {
   const rootId = namedProperty("plugin_root_id");
   let registration = named;
-  while (registration !== null && registration.rootId != rootId) registration = registration.before;
+  let known = "";
+  while (registration !== null && registration.rootId != rootId) {
+    known = " " + registration.rootId + known;
+    registration = registration.before;
+  }
+  if (registration === null && plugin === null) log(LogLevel.Error, "no plugin has this rootId; there are:" + known);
   return registration;
 }
 
@@ -40,38 +48,42 @@ export function createContext(id: u32, parent: u32): void {
   const made: Context | null = root === null ? makeRoot() : root.createStream();
   if (made === null) return;
   made.id = id;
-  addContext(made);
+  add(contexts, made);
 }
 
-function makeRoot(): RootContext {
-  const find = findNamed;
-  if (find !== null) {
-    const registration = find();
+/** Null: there is no plugin for this rootId. */
+function makeRoot(): RootContext | null {
+  const named = findNamed;
+  if (named !== null) {
+    const registration = named();
     if (registration !== null) return registration.make();
   }
   const make = plugin;
-  if (make === null) throw new Error("no plugin is registered under this rootId: call registerPlugin()");
-  return make();
+  return make === null ? null : make();
+}
+
+/** The plugin or stream of this number. Null: there is none, so the stream passes without the filter. */
+export function contextOf(id: u32): Context | null {
+  return changetype<Context | null>(find(contexts, id));
 }
 
 /** The proxy calls what is for plugins on plugins only, and what is for streams on streams: nothing is looked up to make sure. */
 export function rootOf(id: u32): RootContext | null {
-  return changetype<RootContext | null>(findContext(id));
+  return changetype<RootContext | null>(find(contexts, id));
 }
 
-/** Null: this stream passes without the filter. */
 export function streamOf(id: u32): StreamContext | null {
-  return changetype<StreamContext | null>(findContext(id));
+  return changetype<StreamContext | null>(find(contexts, id));
 }
 
 /** Whether the proxy still has this context. */
 export function isAlive(context: Context): bool {
-  return findContext(context.id) === context;
+  return find(contexts, context.id) === context;
 }
 
 export function deleteContext(id: u32): void {
-  const context = findContext(id);
+  const context = contextOf(id);
   if (context === null) return;
   context.onDelete();
-  removeContext(id);
+  remove(contexts, context);
 }

@@ -1,6 +1,7 @@
 import { proxy_get_shared_data, proxy_set_shared_data } from "./abi/imports";
-import { at, CELL, SIZE, THIRD, takeBytes, utf8 } from "./abi/memory";
+import { at, CELL, SIZE, THIRD, takeBytes } from "./abi/memory";
 import { Status } from "./abi/types";
+import { textOf, utf8 } from "./abi/utf8";
 
 /** A value and the number of its version. */
 export class SharedValue {
@@ -11,7 +12,7 @@ export class SharedValue {
   ) {}
 
   text(): string {
-    return String.UTF8.decode(this.bytes);
+    return textOf(at(this.bytes), this.bytes.byteLength);
   }
 }
 

@@ -4,8 +4,9 @@ import {
   proxy_register_shared_queue,
   proxy_resolve_shared_queue,
 } from "./abi/imports";
-import { at, CELL, SIZE, takeBytes, utf8 } from "./abi/memory";
+import { at, CELL, SIZE, takeBytes } from "./abi/memory";
 import { Status } from "./abi/types";
+import { utf8 } from "./abi/utf8";
 
 /**
  * A queue between VMs of one proxy. Who registered it gets `onQueueReady` when something arrives.

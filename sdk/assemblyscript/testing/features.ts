@@ -30,8 +30,6 @@ import {
   sharedData,
 } from "@weir-dev/assemblyscript";
 
-export * from "@weir-dev/assemblyscript/exports";
-
 /** Uses all that the package offers, and says what came of it. Requests choose by their path. */
 function say(line: string): void {
   log(LogLevel.Info, line);

@@ -1,7 +1,5 @@
 import { Action, RootContext, registerPlugin, StreamContext } from "@weir-dev/assemblyscript";
 
-export * from "@weir-dev/assemblyscript/exports";
-
 /** Reads past the end of an array: the compiler's check traps, with words. */
 class Traps extends RootContext {
   createStream(): StreamContext {

@@ -1,3 +1,5 @@
+import { textOf } from "./utf8";
+
 /** Where the host writes results: two words for an address and a size, and one more. The host writes before it returns, so one place serves all calls. */
 export const CELL: usize = memory.data(16, 8);
 export const SIZE: usize = CELL + 4;
@@ -8,12 +10,12 @@ export function allocate(size: usize): usize {
   return heap.alloc(size);
 }
 
-/** The text that the host left, whose address and size are in CELL and SIZE. Bytes that are no UTF-8 become other characters: see `takeBytes`. */
+/** The text that the host left, whose address and size are in CELL and SIZE. Bytes that are no UTF-8 become U+FFFD: see `takeBytes`. */
 export function takeText(): string {
   const size = load<usize>(SIZE);
   if (size == 0) return "";
   const data = load<usize>(CELL);
-  const text = String.UTF8.decodeUnsafe(data, size);
+  const text = textOf(data, size);
   heap.free(data);
   return text;
 }
@@ -21,17 +23,12 @@ export function takeText(): string {
 /** As `takeText`, the bytes as they are. */
 export function takeBytes(): ArrayBuffer {
   const size = load<usize>(SIZE);
-  const bytes = new ArrayBuffer(<i32>size);
+  const bytes = changetype<ArrayBuffer>(__new(size, idof<ArrayBuffer>()));
   if (size == 0) return bytes;
   const data = load<usize>(CELL);
   memory.copy(changetype<usize>(bytes), data, size);
   heap.free(data);
   return bytes;
-}
-
-/** The bytes of a text, in UTF-8. */
-export function utf8(text: string): ArrayBuffer {
-  return String.UTF8.encode(text);
 }
 
 /** Where bytes begin. They stay there: the collector moves nothing. */

@@ -1,4 +1,5 @@
 import { at, CELL, SIZE } from "./memory";
+import { textOf, utf8 } from "./utf8";
 
 /** A name and its value. */
 export class Header {
@@ -15,8 +16,8 @@ export function encodePairs(headers: Header[] | null): ArrayBuffer {
   const texts = new Array<ArrayBuffer>(2 * count);
   let total: usize = 4 + 8 * count;
   for (let i = 0; i < count; i++) {
-    texts[2 * i] = String.UTF8.encode(headers[i].name);
-    texts[2 * i + 1] = String.UTF8.encode(headers[i].value);
+    texts[2 * i] = utf8(headers[i].name);
+    texts[2 * i + 1] = utf8(headers[i].value);
     total += texts[2 * i].byteLength + texts[2 * i + 1].byteLength + 2;
   }
   const bytes = new ArrayBuffer(<i32>total);
@@ -43,8 +44,8 @@ export function takePairs(): Header[] {
   for (let i: u32 = 0; i < count; i++) {
     const nameSize = load<u32>(start + 4 + 8 * i);
     const valueSize = load<u32>(start + 8 + 8 * i);
-    const name = String.UTF8.decodeUnsafe(data, nameSize);
-    const value = String.UTF8.decodeUnsafe(data + nameSize + 1, valueSize);
+    const name = textOf(data, nameSize);
+    const value = textOf(data + nameSize + 1, valueSize);
     data += nameSize + valueSize + 2;
     headers.push(new Header(name, value));
   }
