@@ -20,6 +20,8 @@ export interface Terminal {
   err(text: string): void;
   /** Bytes for stderr that its reader has not taken. */
   unread(): number;
+  /** The line that a person types after `question`, which goes to stderr; `undefined` where nobody can be asked: stdin or stderr is no screen. */
+  ask(question: string): Promise<string | undefined>;
   /** All of stdin as text; fails past `maxBytes`. */
   readInput(maxBytes: number): Promise<Result<string>>;
 }
@@ -40,8 +42,26 @@ export function processTerminal(): Terminal {
     out: (text) => void process.stdout.write(typeof text === "string" ? escapeOutput(text, color) : text),
     err: (text) => void process.stderr.write(escapeOutput(text, errColor)),
     unread: () => process.stderr.writableLength,
+    ask,
     readInput,
   };
+}
+
+async function ask(question: string): Promise<string | undefined> {
+  if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) return undefined;
+  const { createInterface } = await import("node:readline/promises");
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  // Without a listener readline takes Ctrl-C for the end of the input, and the question would never be answered.
+  lines.once("SIGINT", () => process.exit(130));
+  try {
+    // The end of the input, Ctrl-D, is an empty answer.
+    return await Promise.race([
+      lines.question(escapeOutput(question, false)),
+      new Promise<string>((end) => lines.once("close", () => end(""))),
+    ]);
+  } finally {
+    lines.close();
+  }
 }
 
 /** NO_COLOR wins (https://no-color.org), then FORCE_COLOR (https://force-color.org); else colours are for screens, unless TERM is dumb. */

@@ -52,6 +52,8 @@ const START_MS = 30_000;
 const POLL_MS = 15;
 const GRACE_MS = 5_000;
 const KEPT_LINES = 200;
+/** How long a line of an access log may wait. */
+const FLUSH_MS = 20;
 
 /** Starts an Envoy and waits until its admin interface answers. Fails with Envoy's own words when it cannot start, and when it has no V8. */
 export async function startEnvoy(options: StartOptions): Promise<Result<RunningEnvoy>> {
@@ -100,6 +102,7 @@ class Running implements RunningEnvoy {
     // In a group of its own: a Ctrl-C in the terminal is for who started it, and that stops it in its order.
     const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
     this.child = child;
+    guard(child);
     child.once("error", (error) => this.end({ code: null, signal: null }, `cannot be started: ${error.message}`));
     child.once("close", (code, by) => this.end({ code, signal: by }));
     for (const name of ["stdout", "stderr"] as const) {
@@ -144,7 +147,7 @@ class Running implements RunningEnvoy {
     const { logLevel = "warning", componentLogLevel, logFormat, concurrency = 1 } = this.options;
     return [
       ...["--config-path", config, "--admin-address-path", adminFile, "--disable-hot-restart", "--concurrency", String(concurrency)],
-      ...["--log-level", logLevel],
+      ...["--log-level", logLevel, "--file-flush-interval-msec", String(FLUSH_MS)],
       ...(componentLogLevel === undefined ? [] : ["--component-log-level", componentLogLevel]),
       ...(logFormat === undefined ? [] : ["--log-format", logFormat]),
     ];
@@ -215,4 +218,20 @@ function diesWithParent(command: string, args: readonly string[]): [string, read
     return [command, args];
   }
   return [setpriv, ["--pdeathsig", "KILL", "--", command, ...args]];
+}
+
+const alive = new Set<ChildProcess>();
+
+/** When this process ends in any other way than by `stop`, a child ends with it. */
+function guard(child: ChildProcess): void {
+  if (alive.size === 0) process.once("exit", killAll);
+  alive.add(child);
+  child.once("exit", () => {
+    alive.delete(child);
+    if (alive.size === 0) process.off("exit", killAll);
+  });
+}
+
+function killAll(): void {
+  for (const child of alive) child.kill("SIGKILL");
 }

@@ -1,11 +1,13 @@
 import { messageOf } from "../../base/error.ts";
 import { createKeyring, type Keyring } from "../../base/keyring.ts";
+import type { Views } from "../../hub/index.ts";
 import { systemClock } from "../../model/clock.ts";
 import type { CrashJournal } from "../../model/crash-journal.ts";
 import type { ClusterAccess } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
 import type { Metrics } from "../../model/metrics.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
+import type { Preflight } from "../../model/verdict.ts";
 import { createModuleCache, createModuleRegistry, type Fetch, parseDockerConfig } from "../../oci/index.ts";
 import { createOperator, createPlanner, type Source } from "../../operator/index.ts";
 import { createPreflight, missingBounds, type PreflightOptions, remoteProvers } from "../../preflight/index.ts";
@@ -71,6 +73,8 @@ export interface ServeOptions {
   readonly maxModuleLoadMs: number;
   /** Where `weir prover` listens; `undefined`: modules are proved in children of this process. */
   readonly proverSocket: string | undefined;
+  /** What proves modules; absent: as the fields above say. */
+  readonly preflight?: Preflight;
   /** What injects pods; `undefined`: nothing. */
   readonly webhook: WebhookChoice | undefined;
   readonly log: Log;
@@ -84,6 +88,8 @@ const PROVERS_AHEAD = 2;
 export interface Server {
   readonly xds: Address;
   readonly http: Address;
+  /** What the read API shows, for who is in this process. */
+  readonly views: Views;
   /** Ends streams and watches in order; resolves when everything is let go. */
   close(): Promise<void>;
 }
@@ -100,7 +106,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
   const tokens = await openTokens(options.tokenFile);
   if (!tokens.ok) return tokens;
   const keys = createKeyring(privateKey.value);
-  const { xds, operator, hub, callers, metrics } = createRooms(options, keys, tls.value, tokens.value?.tokens);
+  const { xds, operator, hub, views, callers, metrics } = createRooms(options, keys, tls.value, tokens.value?.tokens);
   const http = await hub.listen();
   if (!http.ok) return http;
   // The prover tells of its own.
@@ -125,6 +131,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
   return ok({
     xds: bound.value,
     http: http.value,
+    views,
     async close() {
       // What waits for an answer of the API server holds up no stream's end.
       const letGo = Promise.all(watches.map((unwatch) => unwatch?.()));
@@ -174,7 +181,7 @@ function createRooms(options: ServeOptions, keys: Keyring, tls: Tls | undefined,
     source,
     fleet: xds.fleet,
     registry: modules,
-    preflight: createPreflight({ metrics, maxLoadMs: options.maxModuleLoadMs, ...proversOf(options, metrics) }),
+    preflight: options.preflight ?? createPreflight({ metrics, maxLoadMs: options.maxModuleLoadMs, ...proversOf(options, metrics) }),
     parseKeychain: parseDockerConfig,
     keys,
     clock,
@@ -189,7 +196,7 @@ function createRooms(options: ServeOptions, keys: Keyring, tls: Tls | undefined,
   const readers = tokens && readersOf(tokens);
   const plans = { planner, applicants: applicantsOf({ ...options, readers, clock }) };
   const hub = createHubs({ views, maxConnections: options.sockets.http, log, readers, plans }, options);
-  return { xds, operator, callers, metrics, hub };
+  return { xds, operator, callers, metrics, hub, views };
 }
 
 function proversOf({ proverSocket, log }: ServeOptions, metrics: Metrics): Pick<PreflightOptions, "provers" | "ahead"> {

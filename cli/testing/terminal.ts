@@ -3,9 +3,17 @@ import type { Terminal } from "../terminal.ts";
 
 /** A terminal that records what is written. For tests. */
 export function createFakeTerminal(
-  given: { readonly env?: Record<string, string>; readonly input?: string; readonly now?: number; readonly columns?: number } = {},
+  given: {
+    readonly env?: Record<string, string>;
+    readonly input?: string;
+    readonly now?: number;
+    readonly columns?: number;
+    /** What is typed to questions, in order; without it nobody can be asked. */
+    readonly answers?: readonly string[];
+  } = {},
 ) {
   const written = { out: "", err: "" };
+  const answers = [...(given.answers ?? [])];
   const terminal: Terminal = {
     env: given.env ?? {},
     color: false,
@@ -18,6 +26,10 @@ export function createFakeTerminal(
     },
     err(text) {
       written.err += text;
+    },
+    async ask(question) {
+      written.err += question;
+      return answers.shift();
     },
     readInput: async () => ok(given.input ?? ""),
   };
