@@ -53,6 +53,17 @@ describe("a revision that goes to every proxy at once", () => {
     assert.deepEqual([resultOf(world, 2)?.result, status(world)?.rollout?.watch], ["Succeeded", undefined]);
   });
 
+  test("does not say that every proxy runs it once one is lost", async () => {
+    const world = await stable();
+    apply(world, "v2");
+    await live(world, 3);
+    assert.equal(status(world)?.rollout?.message, "every proxy runs it and is being watched");
+    const { matched = 0 } = status(world)?.proxies ?? {};
+    world.fleet.disconnect(IDS[0] ?? "");
+    await live(world, 3);
+    assert.equal(status(world)?.rollout?.message, `every proxy ran it, and it is being watched; 1 of ${matched} came later, or is lost`);
+  });
+
   test("is not paused by steps that the spec gets while it is watched", async () => {
     const world = await stable();
     apply(world, "v2");

@@ -95,3 +95,16 @@ test("when kubectl wait returns, every request passes the filter: 20 times, of a
     `${ROUNDS} waits of ${least} to ${most} ms, ${AWAY} of them over a start; ${ROUNDS * ENVOYS * REQUESTS} requests, none without the filter`,
   );
 });
+
+test("a server that stops says nothing of filters any more: that their proxies lose it is not their fault", async () => {
+  const { server } = world;
+  const shown = () => kube(["get", "wf", "always-there", "-o", "jsonpath={.status.conditions} {.status.proxies}"]);
+  await kube(["wait", "--for=condition=Ready", "wf/always-there", "--timeout=60s"]);
+  const before = await eventually("a status that is told twice", async () => {
+    const [first] = [await shown()];
+    await new Promise((done) => setTimeout(done, 500));
+    return first === (await shown()) && first.includes(`"updated":${ENVOYS}`) ? first : undefined;
+  });
+  await server.stop();
+  assert.equal(await shown(), before);
+});

@@ -159,7 +159,10 @@ test("a tag that moves is not followed until somebody asks, by weir refresh or t
   await weir.until("the other config", "moving", ({ status }) => status?.revision === 2);
   await serves("one");
   const from = performance.now();
-  assert.match(await cli(["refresh", "moving", "--kubeconfig", cluster.kubeconfig]), /moving: .*filters\/moving:1 is looked at now/);
+  assert.match(
+    await cli(["refresh", "moving", "--kubeconfig", cluster.kubeconfig]),
+    /moving: .*filters\/moving:1 is looked at as soon as Weir sees this/,
+  );
   await serves("two");
   t.diagnostic(`weir refresh: served ${(performance.now() - from).toFixed(0)} ms after the command began`);
   await push("moving", open, "three");

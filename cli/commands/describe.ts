@@ -38,7 +38,12 @@ export const describe = defineCommand({
       );
     } else {
       const known = proxies.ok ? proxies.value : `not known: ${proxies.error.message}`;
-      terminal.out(renderDescribe({ filter, revisions: records, proxies: known, now: terminal.now() }, createPaint(terminal.color)));
+      terminal.out(
+        renderDescribe(
+          { filter, revisions: records, knowsStatus: fleet.knowsStatus(), proxies: known, now: terminal.now() },
+          createPaint(terminal.color),
+        ),
+      );
     }
     return ok(undefined);
   },

@@ -56,7 +56,8 @@ test("two revisions are compared field by field, in text and in JSON", async () 
 
 test("one revision is compared with the target; a Secret's text is said to have changed and not shown", async () => {
   assert.equal((await diff("3")).out, "revision 3 -> 4\n  config  changed, in Secret conf (k)\n");
-  assert.equal((await diff("4")).out, "revisions 4 and 4 are the same\n");
+  assert.equal((await diff("4")).out, "revision 4 is what add-header leads to now\n");
+  assert.equal((await diff("3", "3")).out, "both are revision 3\n");
 });
 
 test("what is no revision is wrong usage, and one that is not kept is an error that names those that are", async () => {

@@ -41,6 +41,10 @@ export const diff = defineCommand({
     const [name, namespace] = [filter.metadata.name, filter.metadata.namespace];
     if (flags.output === "json")
       printJson({ namespace, name, before: withoutSecretText(before), after: withoutSecretText(after), changes }, terminal);
+    else if (before.number === after.number)
+      terminal.out(
+        `${args.other === undefined ? `revision ${after.number} is what ${name} leads to now` : `both are revision ${after.number}`}\n`,
+      );
     else if (changes.length === 0) terminal.out(`revisions ${before.number} and ${after.number} are the same\n`);
     else terminal.out(`${[`revision ${before.number} -> ${after.number}`, ...renderChanges(changes, "  ")].join("\n")}\n`);
     return ok(undefined);

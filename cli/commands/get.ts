@@ -24,7 +24,7 @@ export const get = defineCommand({
       const { fleet, filter } = opened.value;
       printNotes(fleet.notes(), terminal);
       if (flags.output === "json") printJson(filter, terminal);
-      else terminal.out(renderFilters([filter], { now: terminal.now(), namespaces: false }));
+      else terminal.out(renderFilters([filter], { now: terminal.now(), namespaces: false, knowsStatus: fleet.knowsStatus() }));
       return ok(undefined);
     }
     const fleet = await openFleet(flags, terminal.env);
@@ -35,7 +35,9 @@ export const get = defineCommand({
     printNotes(client.notes(), terminal);
     if (flags.output === "json") printList(filters.value, terminal);
     else if (filters.value.length > 0)
-      terminal.out(renderFilters(filters.value, { now: terminal.now(), namespaces: flags["all-namespaces"] }));
+      terminal.out(
+        renderFilters(filters.value, { now: terminal.now(), namespaces: flags["all-namespaces"], knowsStatus: client.knowsStatus() }),
+      );
     else
       printNote(
         `no filters in ${flags["all-namespaces"] ? "any namespace" : `namespace ${client.namespace}`} of ${client.description}`,

@@ -3,9 +3,9 @@ import { filterId } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
+import type { FleetClient } from "../fleet/client.ts";
 import { filterArgument, fleetFlags } from "../fleet/flags.ts";
 import { openFilter } from "../fleet/open.ts";
-import { printNote } from "../output.ts";
 
 export const refresh = defineCommand({
   name: "refresh",
@@ -26,11 +26,19 @@ export const refresh = defineCommand({
     if (!image.ok) return image;
     const done = await fleet.patch(key, { annotations: { [REFRESH]: new Date(terminal.now()).toISOString() } });
     if (!done.ok) return done;
-    terminal.out(`${filterId(key)}: ${image.value} is looked at now\n`);
-    if (filter.spec.suspend) printNote("spec.suspend is true: it is looked at when that is taken away", terminal);
+    terminal.out(`${filterId(key)}: ${image.value} is looked at ${whenOf(filter, fleet)}\n`);
     return done;
   },
 });
+
+/** When the look comes. A cluster's Weir cannot be seen from here: what it said of the filter is. */
+function whenOf({ spec, status }: WasmFilter, fleet: FleetClient): string {
+  if (spec.suspend) return "once spec.suspend is taken away";
+  if (!fleet.knowsStatus()) return "once Weir runs: no server answers";
+  return status?.conditions === undefined
+    ? "once Weir runs: none has seen it yet"
+    : "as soon as Weir sees this; `weir describe` says what came of it";
+}
 
 /** The reference, if it has a tag to look at. */
 function tagOf({ metadata, spec: { image, digest } }: WasmFilter): Result<string> {

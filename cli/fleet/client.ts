@@ -73,6 +73,8 @@ export interface FleetClient {
   remove(key: FilterKey): Promise<Result<void>>;
   /** Full records of a filter's revisions: the cluster's ControllerRevisions, or what the running server keeps for its folder. */
   revisions(filter: WasmFilter): Promise<Result<readonly Revision[]>>;
+  /** False where statuses are the server's to tell, and it did not answer when they were read. */
+  knowsStatus(): boolean;
   /** What a person should know about what was read (a server that does not answer, a file that is not YAML). */
   notes(): readonly string[];
 }

@@ -52,6 +52,7 @@ export function createClusterClient(kubeConfig: KubeConfig, namespace: string, t
       const found = await revisions.list(key, metadata.uid ?? "");
       return found.ok ? found : explain(api, `list ControllerRevisions of namespace ${key.namespace}`, found.error as ApiFailure);
     },
+    knowsStatus: () => true,
     notes: () => [],
   };
 }

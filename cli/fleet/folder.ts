@@ -31,11 +31,13 @@ export function openFolder(
 /** A fleet whose desired state is a folder of manifests. Statuses come from the server; if it does not answer, they are left out and a note says so. */
 export function createFolderClient(dir: string, namespace: string, server: Pick<ServerClient, "filters" | "revisions">): FleetClient {
   const notes: string[] = [];
+  let knowsStatus = true;
 
   async function filters(): Promise<Result<WasmFilter[]>> {
     const [folder, running] = await Promise.all([readFolder(dir), server.filters()]);
     if (!folder.ok) return folder;
     for (const [file, problem] of folder.value.problems) notes.push(`${join(dir, file)}: ${problem}`);
+    knowsStatus = running.ok;
     if (!running.ok) notes.push(`no status: ${running.error.message}`);
     const known = new Map((running.ok ? running.value : []).map((filter) => [filterId(keyOf(filter)), filter]));
     const all = [...folder.value.filters].map(([id, { fields }]) => joinStatus(id, fields as unknown as WasmFilter, known.get(id)));
@@ -71,6 +73,7 @@ export function createFolderClient(dir: string, namespace: string, server: Pick<
       return done.ok ? ok(undefined) : done;
     },
     revisions: (filter) => server.revisions(keyOf(filter)),
+    knowsStatus: () => knowsStatus,
     notes: () => notes,
   };
 }

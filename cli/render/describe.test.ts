@@ -21,19 +21,37 @@ const proxies = [
 
 describe("weir describe", () => {
   test("a rollout under way shows what runs where, who refused and why, what is next and when", () => {
-    assert.equal(renderDescribe({ filter: rolling, revisions, proxies, now: NOW }, plain), ROLLING);
+    assert.equal(renderDescribe({ filter: rolling, revisions, knowsStatus: true, proxies, now: NOW }, plain), ROLLING);
   });
 
   test("a settled filter is short, and says when the server is not there to ask", () => {
-    assert.equal(renderDescribe({ filter: settled, revisions: [], proxies: "not known: x", now: NOW }, plain), SETTLED);
+    assert.equal(renderDescribe({ filter: settled, revisions: [], knowsStatus: true, proxies: "not known: x", now: NOW }, plain), SETTLED);
   });
 
   test("a filter without status says so and shows its spec", () => {
     const { status: _, ...fresh } = rolling;
-    const text = renderDescribe({ filter: fresh, revisions: [], proxies: [], now: NOW }, plain);
+    const text = renderDescribe({ filter: fresh, revisions: [], knowsStatus: true, proxies: [], now: NOW }, plain);
     assert.match(text, /^shop\/add-header {2}no status yet: no Weir has written one\n\n {2}Image {7}registry/);
     assert.match(text, /Serves {6}nothing yet/);
     assert.doesNotMatch(text, /Rollout|History|Conditions/);
+  });
+
+  test("a status that could not be read is not known: it does not say that nothing ran", () => {
+    const { status: _, ...unread } = rolling;
+    const text = renderDescribe({ filter: unread, revisions: [], knowsStatus: false, proxies: "not known: x", now: NOW }, plain);
+    assert.match(text, /^shop\/add-header {2}status not known: the server that has it does not answer\n/);
+    assert.match(text, /Serves {6}not known\n/);
+    assert.doesNotMatch(text, /nothing yet|no Weir/);
+  });
+
+  test("what stands in the place of a filter has no revision and no digest", () => {
+    const stands = { revision: 0, digest: digest("d6071df746e0"), state: "pending" as const, message: "nothing of it can be served" };
+    const text = renderDescribe(
+      { filter: rolling, revisions: [], knowsStatus: true, proxies: [proxy("web-1", [stands])], now: NOW },
+      plain,
+    );
+    assert.match(text, /\n {2}- +- +pending +1 +web-1 \(nothing/);
+    assert.doesNotMatch(text, /d6071df746e0/);
   });
 
   test("a pin and a status older than the spec are told", () => {
@@ -42,14 +60,14 @@ describe("weir describe", () => {
       spec: { ...rolling.spec, digest: digest("3f2a9c01d2e4") },
       metadata: { ...rolling.metadata, generation: 8 },
     };
-    const text = renderDescribe({ filter, revisions: [], proxies: [], now: NOW }, plain);
+    const text = renderDescribe({ filter, revisions: [], knowsStatus: true, proxies: [], now: NOW }, plain);
     assert.match(text, /Pinned +sha256:3f2a9c01d2e40+ \(spec\.digest: the tag is not followed\)/);
     assert.match(text, /describes generation 7; the spec is at 8/);
   });
 
   test("settings that are asked for are told, those that may be long or private by name alone", () => {
     const spec = { ...rolling.spec, rootId: "root", env: [{ name: "TOKEN", value: "hunter2" }], capabilities: { allow: ["proxy_log"] } };
-    const text = renderDescribe({ filter: { ...rolling, spec }, revisions: [], proxies: [], now: NOW }, plain);
+    const text = renderDescribe({ filter: { ...rolling, spec }, revisions: [], knowsStatus: true, proxies: [], now: NOW }, plain);
     assert.match(text, /Also set +rootId root, env, capabilities\n/);
     assert.doesNotMatch(text, /hunter2/);
   });
@@ -57,27 +75,27 @@ describe("weir describe", () => {
   test("a filter that must be there says what stands in its place", () => {
     const spec = { ...rolling.spec, failurePolicy: "Closed" } as const;
     assert.match(
-      renderDescribe({ filter: { ...rolling, spec }, revisions: [], proxies: [], now: NOW }, plain),
-      /While missing +503 in its place/,
+      renderDescribe({ filter: { ...rolling, spec }, revisions: [], knowsStatus: true, proxies: [], now: NOW }, plain),
+      /While missing +503 in its place, on proxies that are due it \(whenMissing: Closed\)/,
     );
   });
 
   test("rejections beyond those listed are counted", () => {
     const proxiesNow = { matched: 40, updated: 0, rejected: 13, pending: 27 };
     const filter = { ...rolling, status: { ...rolling.status, proxies: proxiesNow } };
-    assert.match(renderDescribe({ filter, revisions: [], proxies: [], now: NOW }, plain), /\n {2}and 12 more\n/);
+    assert.match(renderDescribe({ filter, revisions: [], knowsStatus: true, proxies: [], now: NOW }, plain), /\n {2}and 12 more\n/);
   });
 
   test("nothing that a proxy says can move the cursor of who reads it", () => {
     const rejections = [{ proxy: "web-\u001b[2J", message: "bad\u001b]0;title\u0007 thing" }];
     const filter = { ...rolling, status: { ...rolling.status, rejections } };
-    const text = renderDescribe({ filter, revisions: [], proxies: [proxy("web-\u001b[1A", [{}])], now: NOW }, plain);
+    const text = renderDescribe({ filter, revisions: [], knowsStatus: true, proxies: [proxy("web-\u001b[1A", [{}])], now: NOW }, plain);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
     assert.doesNotMatch(text, /[\u0000-\u0009\u000b-\u001f]/);
   });
 
   test("colours appear only when asked for", () => {
-    const input = { filter: rolling, revisions, proxies, now: NOW };
+    const input = { filter: rolling, revisions, knowsStatus: true, proxies, now: NOW };
     const painted = renderDescribe(input, createPaint(true));
     assert.ok(painted.includes("\u001b[31mNot ready"));
     // biome-ignore lint/suspicious/noControlCharactersInRegex: the codes themselves

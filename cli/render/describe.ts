@@ -25,16 +25,18 @@ export interface DescribeInput {
   readonly filter: WasmFilter;
   /** Full records of the revisions, where they can be read. */
   readonly revisions: readonly Revision[];
+  /** False: the status could not be read, so one that is absent says nothing. */
+  readonly knowsStatus: boolean;
   /** The proxies that the server knows, or a text that says why none are known. */
   readonly proxies: readonly ProxyView[] | string;
   readonly now: number;
 }
 
 /** What a person on call reads first: what runs where, and why. Sections without content are left out. */
-export function renderDescribe({ filter, revisions, proxies, now }: DescribeInput, paint: Paint): string {
+export function renderDescribe({ filter, revisions, knowsStatus, proxies, now }: DescribeInput, paint: Paint): string {
   const sections = [
-    headline(filter, paint),
-    facts(filter),
+    headline(filter, knowsStatus, paint),
+    facts(filter, knowsStatus),
     titled("Rollout", rolloutTitle(filter), renderRollout(filter, now, paint), paint),
     titled("Rejections", "", rejections(filter), paint),
     titled("Proxies", "", fleet(filter, proxies), paint),
@@ -51,9 +53,10 @@ function titled(title: string, note: string, lines: readonly string[], paint: Pa
   return lines.length === 0 ? [] : [`${paint.strong(title)}${note}`, ...lines];
 }
 
-function headline(filter: WasmFilter, paint: Paint): string[] {
+function headline(filter: WasmFilter, knowsStatus: boolean, paint: Paint): string[] {
   const name = paint.strong(`${filter.metadata.namespace ?? ""}/${filter.metadata.name}`);
   const ready = condition(filter, "Ready");
+  if (ready === undefined && !knowsStatus) return [`${name}  ${paint.busy("status not known")}: the server that has it does not answer`];
   if (ready === undefined) return [`${name}  ${paint.busy("no status yet")}: no Weir has written one`];
   if (ready.status === "True") return [`${name}  ${paint.good("Ready")}: ${oneLine(ready.message)}`];
   const isGoingOn = condition(filter, "Reconciling")?.status === "True";
@@ -65,7 +68,7 @@ function headline(filter: WasmFilter, paint: Paint): string[] {
 /** What the CRD fills in for an object that no Weir has seen. */
 const NEVER_SEEN = -1;
 
-function facts(filter: WasmFilter): string[] {
+function facts(filter: WasmFilter, knowsStatus: boolean): string[] {
   const { spec, status } = filter;
   const seen = status?.observedGeneration ?? NEVER_SEEN;
   const stale = seen !== NEVER_SEEN && (filter.metadata.generation ?? 0) > seen;
@@ -76,12 +79,12 @@ function facts(filter: WasmFilter): string[] {
   const rows = [
     ["Image", sourceOf(filter)],
     ...(spec.digest === undefined ? [] : [["Pinned", `${spec.digest} (spec.digest: the tag is not followed)`]]),
-    ["Serves", serving(filter)],
+    ["Serves", knowsStatus || status !== undefined ? serving(filter) : "not known"],
     ...target(filter),
     ["Slot", `${settings.slot}, priority ${settings.priority}, ${settings.type}`],
     ["Selects", selection(spec.selector)],
     ["On failure", settings.failurePolicy],
-    ...(whenMissingOf(spec) === "Closed" ? [["While missing", "503 in its place (whenMissing: Closed)"]] : []),
+    ...(whenMissingOf(spec) === "Closed" ? [["While missing", "503 in its place, on proxies that are due it (whenMissing: Closed)"]] : []),
     ...(others.length === 0 ? [] : [["Also set", others.join(", ")]]),
     ...(isPaused(filter) ? [["Paused", "no further wave starts until `weir rollout resume`, of a later rollout neither"]] : []),
     ...(stale ? [["Status", `describes generation ${seen}; the spec is at ${filter.metadata.generation}`]] : []),

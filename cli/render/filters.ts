@@ -13,18 +13,25 @@ export function sourceOf({ spec }: WasmFilter): string {
   return spec.image ?? spec.url ?? "";
 }
 
+export interface FilterTable {
+  readonly now: number;
+  readonly namespaces: boolean;
+  /** False: statuses could not be read, so one that is absent says nothing. */
+  readonly knowsStatus: boolean;
+}
+
 /** What `weir get` prints: the columns of `kubectl get wf`, and a reason if one is not ready. */
-export function renderFilters(filters: readonly WasmFilter[], options: { readonly now: number; readonly namespaces: boolean }): string {
+export function renderFilters(filters: readonly WasmFilter[], options: FilterTable): string {
   const unready = filters.some((filter) => condition(filter, "Ready")?.status !== "True");
   const head = ["NAME", "IMAGE", "DIGEST", "REVISION", "PROXIES", "READY", "AGE", ...(unready ? ["REASON"] : [])];
   const rows = filters.map((filter) => {
-    const cells = row(filter, options.now);
+    const cells = row(filter, options);
     return options.namespaces ? [filter.metadata.namespace ?? "", ...cells] : cells;
   });
   return `${table(options.namespaces ? ["NAMESPACE", ...head] : head, rows).join("\n")}\n`;
 }
 
-function row(filter: WasmFilter, now: number): string[] {
+function row(filter: WasmFilter, { now, knowsStatus }: FilterTable): string[] {
   const { metadata, status } = filter;
   const ready = condition(filter, "Ready");
   return [
@@ -35,7 +42,7 @@ function row(filter: WasmFilter, now: number): string[] {
     status?.proxies === undefined ? "-" : `${status.proxies.updated}/${status.proxies.matched}`,
     ready?.status ?? "Unknown",
     age(metadata.creationTimestamp, now),
-    ready === undefined ? "NoStatus" : ready.status === "True" ? "" : reasonOf(filter, ready),
+    ready === undefined ? (knowsStatus ? "NoStatus" : "NotKnown") : ready.status === "True" ? "" : reasonOf(filter, ready),
   ];
 }
 

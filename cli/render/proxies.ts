@@ -31,8 +31,13 @@ function shownRevision(revision: number): string {
   return revision === 0 ? "-" : String(revision);
 }
 
+/** Nor is its digest one of the filter's. */
+function shownDigest(revision: number, digest: string): string {
+  return revision === 0 ? "-" : shortDigest(digest);
+}
+
 function filterCells({ namespace, name, revision, digest, state, message }: ProxyFilterView): string[] {
-  return [`${namespace}/${name}`, shownRevision(revision), shortDigest(digest), state, clip(oneLine(message), 100)];
+  return [`${namespace}/${name}`, shownRevision(revision), shownDigest(revision, digest), state, clip(oneLine(message), 100)];
 }
 
 /** Proxies that are in the same state with a filter. */
@@ -79,7 +84,7 @@ export function renderGroups(groups: readonly ProxyGroup[], indent: string): str
     const names = `${ids.slice(0, NAMES).join(", ")}${more}`;
     return [
       shownRevision(revision),
-      shortDigest(digest),
+      shownDigest(revision, digest),
       state,
       String(ids.length),
       message === "" ? names : `${names} (${clip(oneLine(message), 80)})`,

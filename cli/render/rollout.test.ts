@@ -49,6 +49,17 @@ describe("the next step", () => {
     );
   });
 
+  test("a watch ends; that of a first revision, which is stable already, makes nothing of it", () => {
+    const watched = (stableRevision: number, more: object) => {
+      const filter = withRollout({ step: 3, steps: 3, watch: {}, ...more });
+      return nextStep({ ...filter, status: { ...(filter.status ?? {}), revision: 4, stableRevision } }, NOW);
+    };
+    const holding = { state: "Holding", nextStepTime: ago(-13) };
+    assert.equal(watched(3, holding), "the watch ends, and it is stable, at 12:00:13Z (in 13s)");
+    assert.equal(watched(4, holding), "the watch ends at 12:00:13Z (in 13s)");
+    assert.match(watched(3, { state: "Progressing" }), /^it is watched once every proxy of this wave acknowledged; /);
+  });
+
   test("a wave that waits for proxies tells when it counts as failed", () => {
     assert.match(
       nextStep(withRollout({}), NOW),

@@ -56,11 +56,11 @@ export function nextStep(filter: WasmFilter, now: number): string {
   if (filter.spec.suspend) return "nothing: spec.suspend is true, changes wait until it is taken away";
   if (rollout === undefined) return "";
   const following = percents(filter)[rollout.step ?? 1];
-  const nextWave = following === undefined ? "the rollout is complete" : `wave ${(rollout.step ?? 1) + 1} (${following}%) starts`;
+  const nextWave = following === undefined ? lastOf(filter) : `wave ${(rollout.step ?? 1) + 1} (${following}%) starts`;
   switch (rollout.state) {
     case "Progressing": {
       const deadline = deadlineOf(filter, now);
-      return `${nextWave} once every proxy of this wave acknowledged${deadline === undefined ? "" : `; ${deadline}`}`;
+      return `${rollout.watch === undefined ? nextWave : "it is watched"} once every proxy of this wave acknowledged${deadline === undefined ? "" : `; ${deadline}`}`;
     }
     case "Holding":
       return rollout.nextStepTime === undefined
@@ -77,6 +77,12 @@ export function nextStep(filter: WasmFilter, now: number): string {
     case "Failed":
       return "nothing until the spec or its digest changes: this revision is not tried again";
   }
+}
+
+/** What comes after the last wave. A first revision is stable while it is watched. */
+function lastOf({ status }: WasmFilter): string {
+  if (status?.rollout?.watch === undefined) return "the rollout is complete";
+  return status.revision === status.stableRevision ? "the watch ends" : "the watch ends, and it is stable,";
 }
 
 /** When the wave fails, by `spec.rollout.progressDeadline`. */

@@ -9,19 +9,20 @@ const old = { revision: 3, digest: digest("3f2a9c01d2e4") };
 
 describe("filters", () => {
   test("get prints the columns of kubectl get wf, and a reason where a filter is not ready", () => {
-    assert.equal(renderFilters([rolling, settled], { now: NOW, namespaces: true }), BOTH);
+    assert.equal(renderFilters([rolling, settled], { now: NOW, namespaces: true, knowsStatus: true }), BOTH);
   });
 
   test("get leaves the reason out when all is well", () => {
-    assert.equal(renderFilters([settled], { now: NOW, namespaces: false }), WELL);
+    assert.equal(renderFilters([settled], { now: NOW, namespaces: false, knowsStatus: true }), WELL);
   });
 
   test("a filter without status has dashes, not zeros", () => {
     const { status: _, ...fresh } = rolling;
     assert.match(
-      renderFilters([fresh], { now: NOW, namespaces: false }),
+      renderFilters([fresh], { now: NOW, namespaces: false, knowsStatus: true }),
       /add-header:1\.2 {2}- {7}- {9}- {8}Unknown {2}24h {2}NoStatus\n$/,
     );
+    assert.match(renderFilters([fresh], { now: NOW, namespaces: false, knowsStatus: false }), /Unknown {2}24h {2}NotKnown\n$/);
   });
 });
 

@@ -133,13 +133,14 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
     http: http.value,
     views,
     async close() {
+      // From here on nothing is decided, written or told: that the proxies lose their streams now says nothing of their filters.
+      const silent = Promise.all([operator.stop(), hub.close()]);
       // What waits for an answer of the API server holds up no stream's end.
       const letGo = Promise.all(watches.map((unwatch) => unwatch?.()));
       await webhook?.close();
       await xds.close();
       await callers.stop();
-      await operator.stop();
-      await hub.close();
+      await silent;
       await letGo;
     },
   });

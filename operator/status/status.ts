@@ -81,7 +81,7 @@ function rolloutStatus({ facts, policy, revisions, wakeAt }: StatusInput): WasmF
   const state = rolloutStateName(rollout, paused || suspended, deadlineExceeded);
   const holding = rollout.phase === "Progressing" && rollout.heldSince !== undefined;
   const steps = rollout.watch === undefined ? stepCount(policy) : 1;
-  const message = storyOf(rollout, facts.target, revisions);
+  const message = storyOf(facts, revisions);
   return {
     state,
     step: Math.min(rollout.step + 1, steps),
@@ -100,11 +100,17 @@ function rolloutStatus({ facts, policy, revisions, wakeAt }: StatusInput): WasmF
 }
 
 /** What the rollout waits for, or how it ended. */
-function storyOf(rollout: RolloutState, target: Revision | undefined, revisions: readonly Revision[]): string {
+function storyOf({ rollout, target, counts }: Facts, revisions: readonly Revision[]): string {
   if (rollout.phase !== "Progressing") return rollout.outcomes.get(rollout.target ?? 0)?.message ?? "";
-  if (isInForce(rollout)) return "every proxy runs it and is being watched";
+  if (isInForce(rollout)) return inForce(counts);
   const waitsFor = rollout.heldSince === undefined ? "waits for the proxies of this wave" : "the wave is being watched";
   return `${waitsFor}${darkOf(rollout, target, revisions)}`;
+}
+
+/** Proxies may come and go while it is watched. */
+function inForce({ matched, updated }: Facts["counts"]): string {
+  if (updated === matched) return "every proxy runs it and is being watched";
+  return `every proxy ran it, and it is being watched; ${matched - updated} of ${matched} came later, or is lost`;
 }
 
 /** Who sees the target in a dark step. */
