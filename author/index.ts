@@ -1,5 +1,6 @@
 /** Public entry of author/: what a filter's author does on their own machine. */
 export * from "./envoy/index.ts";
+export * from "./init/index.ts";
 export { FACTS, LANGUAGES, type Language, type LanguageFacts } from "./project/language.ts";
 export { GOALS, type Goal, PROJECT_FILE, type Project } from "./project/project.ts";
 export { readProject } from "./project/read.ts";

@@ -1,9 +1,16 @@
 // Lets only requests with a known token pass. Others are answered with 401; no other service is asked.
 // Configuration: {"tokens": ["..."]}. Requests bring one of them: "authorization: Bearer ...".
-import { Action, Header, JsonValue, LogLevel, log, parseJson, registerPlugin, RootContext, StreamContext } from "@weir-dev/assemblyscript";
-
-// What the proxy calls.
-export * from "@weir-dev/assemblyscript/exports";
+import {
+  Action,
+  Header,
+  JsonValue,
+  LogLevel,
+  log,
+  parseJson,
+  RootContext,
+  registerPlugin,
+  StreamContext,
+} from "@weir-dev/assemblyscript";
 
 const SCHEME = "bearer ";
 

@@ -13,14 +13,11 @@ import {
   LogLevel,
   log,
   parseJson,
-  registerPlugin,
   RootContext,
+  registerPlugin,
   Status,
   StreamContext,
 } from "@weir-dev/assemblyscript";
-
-// What the proxy calls.
-export * from "@weir-dev/assemblyscript/exports";
 
 const MAX_TIMEOUT_MS = 60_000;
 

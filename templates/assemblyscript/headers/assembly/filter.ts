@@ -1,8 +1,5 @@
 // Adds the header x-hello to every response. The configuration is its value; without one it is "world".
-import { Action, LogLevel, log, registerPlugin, RootContext, StreamContext } from "@weir-dev/assemblyscript";
-
-// What the proxy calls.
-export * from "@weir-dev/assemblyscript/exports";
+import { Action, LogLevel, log, RootContext, registerPlugin, StreamContext } from "@weir-dev/assemblyscript";
 
 /** The filter with its configuration: one for each worker thread of the proxy. */
 class Hello extends RootContext {

@@ -11,15 +11,12 @@ import {
   log,
   now,
   parseJson,
-  registerPlugin,
   RootContext,
+  registerPlugin,
   Status,
   StreamContext,
   sharedData,
 } from "@weir-dev/assemblyscript";
-
-// What the proxy calls.
-export * from "@weir-dev/assemblyscript/exports";
 
 /** Each worker thread has a memory of its own; what they share is in the proxy, under this key. */
 const KEY = "window";
@@ -43,8 +40,7 @@ class RateLimit extends RootContext {
     if (error !== null) return refuse(error.toString());
     const requests = (json.value as JsonValue).integer("requests");
     const seconds = (json.value as JsonValue).integer("seconds", 1);
-    if (requests < 1 || requests > MAX || seconds < 1 || seconds > MAX)
-      return refuse("requests and seconds: each must be 1 or more");
+    if (requests < 1 || requests > MAX || seconds < 1 || seconds > MAX) return refuse("requests and seconds: each must be 1 or more");
     this.requests = <u32>requests;
     this.seconds = <u32>seconds;
     this.used = new Gauge("rate_limit_used");
