@@ -2,7 +2,7 @@
 export { type AbiVersion, hostFunction, hostFunctions } from "./abi/abi.ts";
 export { inspectModule, type ModuleFacts } from "./abi/facts.ts";
 export * from "./host/index.ts";
-export { loadPlugin } from "./load.ts";
+export { loadPlugin, preparePlugin } from "./load.ts";
 export { createExaminer, createPreflight, type Examiner, type PreflightOptions, type Trial } from "./preflight.ts";
 export { missingBounds } from "./process/bounds.ts";
 export { type RemoteOptions, remoteProvers } from "./process/remote.ts";

@@ -155,7 +155,7 @@ function choice<T extends string>(file: Place, key: string, choices: readonly T[
 }
 
 /** As `spec.config` of a WasmFilter: a text as it is, anything else as JSON. */
-function configText(value: unknown): string {
+export function configText(value: unknown): string {
   if (value === undefined || value === null) return "";
   return typeof value === "string" ? value : printExactJson(value);
 }

@@ -87,6 +87,7 @@ function summaryRow({ name, summary }: Command): Row {
 }
 
 function placeholder(arg: Argument): string {
+  if (arg.multiple) return `[${arg.value}...]`;
   return arg.optional ? `[${arg.value}]` : arg.value;
 }
 

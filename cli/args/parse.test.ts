@@ -39,6 +39,23 @@ describe("flags and arguments", () => {
     );
   });
 
+  test("the last argument may take all words that are left", async () => {
+    let seen: readonly string[] = [];
+    const many = defineCommand({
+      ...{ name: "many", summary: "s", about: "a", flags: {}, examples: [] },
+      args: { files: { value: "FILES", help: "files", multiple: true } },
+      async run({ args }) {
+        seen = args.files;
+        return ok(undefined);
+      },
+    });
+    for (const words of [[], ["a"], ["a", "b", "c"]]) {
+      assert.ok((await many.run(words, createFakeTerminal({}).terminal)).ok);
+      assert.deepEqual(seen, words);
+    }
+    assert.equal((await many.run(["a", ""], createFakeTerminal({}).terminal)).ok, false);
+  });
+
   test("flags may stand after arguments, and -- ends them", async () => {
     assert.equal((await seen(["one", "-A", "--", "--two"])).second, "--two");
     assert.equal((await seen(["one", "--", "-A"])).all, false);

@@ -10,7 +10,7 @@ export type Value = string | boolean | readonly string[] | undefined;
 
 export interface Parsed {
   readonly flags: Readonly<Record<string, Value>>;
-  readonly args: Readonly<Record<string, string | undefined>>;
+  readonly args: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
 /** A flag as it was given, in order. */
@@ -166,15 +166,16 @@ function checked(source: string, flag: Flag, value: Value): Result<Value> {
   return wrong === undefined ? ok(value) : usage(`${source} is ${oneOf(choices)}, not "${wrong}"`);
 }
 
-function place(args: Arguments, positionals: readonly string[]): Result<Record<string, string | undefined>> {
+function place(args: Arguments, positionals: readonly string[]): Result<Parsed["args"]> {
   const wanted = Object.entries(args);
   const extra = positionals[wanted.length];
-  if (extra !== undefined) return usage(`unexpected argument "${extra}"`);
-  const placed: Record<string, string | undefined> = {};
+  if (extra !== undefined && wanted.at(-1)?.[1].multiple !== true) return usage(`unexpected argument "${extra}"`);
+  const placed: Record<string, string | readonly string[] | undefined> = {};
   for (const [index, [name, arg]] of wanted.entries()) {
-    const wrong = argumentProblem(arg, positionals[index]);
+    const given = arg.multiple ? positionals.slice(index) : [positionals[index]];
+    const wrong = given.map((word) => argumentProblem(arg, word)).find((problem) => problem !== undefined);
     if (wrong !== undefined) return usage(wrong);
-    placed[name] = positionals[index];
+    placed[name] = arg.multiple ? positionals.slice(index) : positionals[index];
   }
   return ok(placed);
 }

@@ -39,6 +39,8 @@ export interface Argument {
   readonly value: string;
   readonly help: string;
   readonly optional?: true;
+  /** The last one: it takes all words that are left, which may be none. */
+  readonly multiple?: true;
   readonly choices?: readonly string[];
   readonly completes?: ValueKind;
 }
@@ -55,7 +57,11 @@ type FlagValue<F extends Flag> = F extends { type: "boolean" }
     : F extends { fallback: string } | { required: true }
       ? Text<F>
       : Text<F> | undefined;
-type ArgumentValue<A extends Argument> = A extends { optional: true } ? Text<A> | undefined : Text<A>;
+type ArgumentValue<A extends Argument> = A extends { multiple: true }
+  ? readonly Text<A>[]
+  : A extends { optional: true }
+    ? Text<A> | undefined
+    : Text<A>;
 
 export type FlagValues<F extends Flags> = { readonly [N in keyof F]: FlagValue<F[N]> };
 export type ArgumentValues<A extends Arguments> = { readonly [N in keyof A]: ArgumentValue<A[N]> };

@@ -89,7 +89,8 @@ async function completeCommand(
     if (typed === undefined) return matching(flagCandidates(command.flags, words), current);
     return flag?.type === "string" ? valuesOf(flag, typed, `--${name}=`) : NOTHING;
   }
-  const argument = Object.values(command.args)[words.positionals.length];
+  const args = Object.values(command.args);
+  const argument = args[words.positionals.length] ?? args.findLast(({ multiple }) => multiple);
   if (argument !== undefined && current !== "-") return valuesOf(argument, current);
   return words.ended ? NOTHING : matching(flagCandidates(command.flags, words), current);
 }

@@ -27,6 +27,8 @@ describe("the ABI table", () => {
       allowOnHeadersStopIteration: false,
       replies: cannedReplies,
       journal,
+      clock: undefined,
+      onCall: undefined,
       now: () => 0n,
       random: (size) => new Uint8Array(size),
       maxBytes: 0,

@@ -5,7 +5,9 @@
 
 export { createPlugin, type Plugin, type PluginOptions } from "./plugin.ts";
 export type { StartProblem } from "./start.ts";
+export type { ClockOptions } from "./state/clock.ts";
 export { describeFault, type Fault } from "./state/faults.ts";
+export type { HostCall } from "./state/host.ts";
 export type { LogLine } from "./state/journal.ts";
 export type { Metric } from "./state/metrics.ts";
 export type { BrokenMessage } from "./traffic/broken.ts";
@@ -13,4 +15,5 @@ export type { Exchange, ExchangeResult } from "./traffic/http.ts";
 export type { Connection, ConnectionResult } from "./traffic/tcp.ts";
 export type { Pairs } from "./values/headers.ts";
 export { bodyOf, type Message, message } from "./values/message.ts";
-export { cannedReplies, type GrpcCall, type GrpcReply, type HttpCall, type HttpReply, type Replies } from "./values/replies.ts";
+export { cannedReplies, type GrpcCall, type GrpcReply, type HttpCall, type HttpReply, localReply, type Replies } from "./values/replies.ts";
+export { LOG_LEVELS, type LogLevel, Status } from "./values/status.ts";

@@ -4,14 +4,16 @@ import { ENVOY_MAX_PAGES } from "../abi/loadable.ts";
 import type { WasmBinary } from "../binary/binary.ts";
 import { nodeCrypto } from "./builtins.ts";
 import { type StartProblem, startRoot, startVm } from "./start.ts";
+import { type ClockOptions, createClock } from "./state/clock.ts";
 import type { Fault } from "./state/faults.ts";
-import { createHost } from "./state/host.ts";
+import { createHost, type HostCall } from "./state/host.ts";
 import { createJournal, type LogLine } from "./state/journal.ts";
 import type { Metric } from "./state/metrics.ts";
-import { deliver, tick } from "./traffic/delivery.ts";
+import { advance, deliver } from "./traffic/delivery.ts";
 import { type Exchange, type ExchangeResult, runExchange } from "./traffic/http.ts";
 import { type Connection, type ConnectionResult, runConnection } from "./traffic/tcp.ts";
 import { cannedReplies, type Replies } from "./values/replies.ts";
+import { Status } from "./values/status.ts";
 
 export interface PluginOptions {
   /** The plugin's configuration, as it receives it. Default: empty. */
@@ -30,6 +32,8 @@ export interface PluginOptions {
   readonly replies?: Replies;
   /** Nanoseconds since the epoch. Default: the system's clock. */
   readonly now?: () => bigint;
+  /** Time stands still, and `advance` moves it; then `now` is not asked. Default: timers fire when `tick` says so, and answers come at once. */
+  readonly clock?: ClockOptions;
   readonly random?: (size: number) => Uint8Array;
   /** Most memory, in pages of 64 KiB, of a memory that the module imports. Default: Envoy's own bound, 1 GiB. */
   readonly maxPages?: number;
@@ -37,6 +41,10 @@ export interface PluginOptions {
   readonly maxHostBytes?: number;
   /** Log lines that are kept, the newest ones. Default 200. */
   readonly maxLogLines?: number;
+  /** Characters of a log line that are kept. Default 400. */
+  readonly maxLogLength?: number;
+  /** Told of every host call that came back. */
+  readonly onCall?: (call: HostCall) => void;
   /** Called as each phase begins, before the module's code runs. */
   readonly onPhase?: (phase: "start" | "configure") => void;
 }
@@ -51,8 +59,12 @@ export interface Plugin {
   exchange(exchange: Exchange): ExchangeResult;
   /** The same for a network filter. */
   connection(connection: Connection): ConnectionResult;
-  /** Fires the timers once and answers the calls that the plugin makes then. */
+  /** Fires the timers once and answers the calls that the plugin makes then. For a plugin without a clock of its own. */
   tick(): void;
+  /** Moves the plugin's clock: timers fire and answers come, each at its time. */
+  advance(ms: number): void;
+  /** Lets happen what is due now: answers of calls, arrivals in queues. */
+  settle(): void;
   /** Ends the plugin: `proxy_on_done` and `proxy_on_delete` of its root. */
   shutdown(): void;
   memoryPages(): number;
@@ -65,11 +77,16 @@ export interface Plugin {
   metrics(): readonly Metric[];
   /** Shared data under this key. */
   sharedData(key: string): Uint8Array | undefined;
+  /** Writes shared data as another plugin of the same VM id does. */
+  setSharedData(key: string, value: Uint8Array): void;
+  /** Puts a value into a queue that the plugin registered, as another plugin does. False: there is no such queue. */
+  enqueue(queue: string, value: Uint8Array): boolean;
 }
 
 /** Starts a compiled module as Envoy does: start functions, `proxy_on_context_create`, `proxy_on_vm_start`, `proxy_on_configure`. Never throws for what the module does. */
 export function createPlugin(module: WebAssembly.Module, binary: WasmBinary, abi: AbiVersion, options: PluginOptions = {}): Plugin {
-  const journal = createJournal({ lines: options.maxLogLines ?? 200, lineLength: 400 });
+  const journal = createJournal({ lines: options.maxLogLines ?? 200, lineLength: options.maxLogLength ?? 400 });
+  const clock = options.clock && createClock(options.clock);
   const host = createHost({
     abi,
     name: options.name ?? "",
@@ -80,8 +97,10 @@ export function createPlugin(module: WebAssembly.Module, binary: WasmBinary, abi
     allowOnHeadersStopIteration: options.allowOnHeadersStopIteration ?? false,
     replies: options.replies ?? cannedReplies,
     journal,
-    now: options.now ?? (() => BigInt(Date.now()) * 1_000_000n),
+    clock,
+    now: clock?.now ?? options.now ?? (() => BigInt(Date.now()) * 1_000_000n),
     random: options.random ?? ((size) => nodeCrypto().randomBytes(size)),
+    onCall: options.onCall,
     maxBytes: options.maxHostBytes ?? 64 * 1024 * 1024,
   });
   options.onPhase?.("start");
@@ -97,10 +116,9 @@ export function createPlugin(module: WebAssembly.Module, binary: WasmBinary, abi
     fault: () => host.fault,
     exchange: (exchange) => runExchange(host, root, exchange),
     connection: (connection) => runConnection(host, root, connection),
-    tick() {
-      tick(host);
-      deliver(host);
-    },
+    tick: () => advance(host, 0),
+    advance: (ms) => advance(host, ms),
+    settle: () => void deliver(host),
     shutdown() {
       end("proxy_on_done");
       end("proxy_on_delete");
@@ -108,9 +126,14 @@ export function createPlugin(module: WebAssembly.Module, binary: WasmBinary, abi
     memoryPages: () => host.memory.pages(),
     logs: () => journal.logs(),
     logCount: () => journal.logCount(),
-    hasAsked: () => host.calls.made() > 0 || host.tickPeriods.size > 0 || host.queues.size() > 0,
+    hasAsked: () => host.calls.made() > 0 || host.timers.wereSet() || host.queues.size() > 0,
     notes: () => journal.notes(),
     metrics: () => host.metrics.list(),
     sharedData: (key) => host.sharedData.get(key)?.value,
+    setSharedData: (key, value) => void host.sharedData.set(key, value, 0),
+    enqueue(queue, value) {
+      const token = host.queues.resolve("", queue);
+      return token !== undefined && host.queues.enqueue(token, value) === Status.Ok;
+    },
   };
 }

@@ -1,7 +1,10 @@
+import type { PendingGrpc } from "../state/calls.ts";
+import { nanosecondsOf } from "../state/clock.ts";
 import { rootOf } from "../state/context.ts";
 import type { Host, HostFunction } from "../state/host.ts";
-import { createHeaderMap, decodePairs, type Pairs } from "../values/headers.ts";
-import type { HttpCall } from "../values/replies.ts";
+import { createHeaderMap, decodePairs } from "../values/headers.ts";
+import { readFields, textOf } from "../values/protobuf.ts";
+import { GRPC_TIMEOUT_REPLY, type GrpcCall, type GrpcReply, type HttpCall, TIMEOUT_REPLY } from "../values/replies.ts";
 import { Status } from "../values/status.ts";
 
 type Span = readonly [pointer: number, size: number];
@@ -24,16 +27,17 @@ export function calloutFunctions(host: Host): Record<string, HostFunction> {
       const token = startHttp(host, call);
       return token === undefined ? Status.BadArgument : put(tokenTo, token);
     },
-    proxy_grpc_call(...[cp, cs, sp, ss, mp, ms, ip, is, rp, rs, _timeout, tokenTo]: Twelve) {
+    proxy_grpc_call(...[cp, cs, sp, ss, mp, ms, ip, is, rp, rs, timeoutMs, tokenTo]: Twelve) {
       const message = memory.read(rp, rs);
-      if (message === undefined) return Status.InvalidMemoryAccess;
-      const token = startGrpc(host, [cp, cs], [sp, ss], [mp, ms], [ip, is], [message]);
-      return token === undefined ? Status.InvalidMemoryAccess : put(tokenTo, token);
+      const call = readGrpc(host, [cp, cs], [sp, ss], [mp, ms], [ip, is]);
+      if (message === undefined || call === undefined) return Status.InvalidMemoryAccess;
+      return putGrpc(host, { ...call, messages: [message], streaming: false, timeoutMs }, tokenTo);
     },
     proxy_grpc_stream(...args: [...Span, ...Span, ...Span, ...Span, tokenTo: number]) {
       const [cp, cs, sp, ss, mp, ms, ip, is, tokenTo] = args;
-      const token = startGrpc(host, [cp, cs], [sp, ss], [mp, ms], [ip, is], undefined);
-      return token === undefined ? Status.InvalidMemoryAccess : put(tokenTo, token);
+      const call = readGrpc(host, [cp, cs], [sp, ss], [mp, ms], [ip, is]);
+      if (call === undefined) return Status.InvalidMemoryAccess;
+      return putGrpc(host, { ...call, messages: [], streaming: true, timeoutMs: 0 }, tokenTo);
     },
     proxy_grpc_send(token: number, pointer: number, size: number) {
       const message = memory.read(pointer, size);
@@ -58,29 +62,55 @@ function drop(host: Host, token: number): number {
 function startHttp(host: Host, call: HttpCall): number | undefined {
   const headers = createHeaderMap(call.headers);
   const complete = [":method", ":path", ":authority"].every((name) => headers.get(name) !== undefined);
-  if (!complete || host.options.replies.http(call) === "unknown") return undefined;
+  const reply = complete ? host.options.replies.http(call) : "unknown";
+  if (reply === "unknown") return undefined;
   host.options.journal.note(`calls cluster ${call.cluster}: ${headers.get(":method")} ${headers.get(":path")}`);
-  return host.calls.http(rootOf(host.context()).id, call);
+  const contextId = rootOf(host.context()).id;
+  const { clock } = host.options;
+  if (clock === undefined) return host.calls.http({ contextId, call, reply, dueAt: undefined });
+  const delay = reply === "silence" ? Number.POSITIVE_INFINITY : reply === "reset" ? 0 : (reply.delayMs ?? 0);
+  if (delay < call.timeoutMs) return host.calls.http({ contextId, call, reply, dueAt: clock.now() + nanosecondsOf(delay) });
+  return host.calls.http({ contextId, call, reply: TIMEOUT_REPLY, dueAt: clock.now() + nanosecondsOf(call.timeoutMs) });
 }
 
-function startGrpc(
+function readGrpc(
   host: Host,
   service: Span,
   name: Span,
   method: Span,
   metadata: Span,
-  messages: Uint8Array[] | undefined,
-): number | undefined {
+): Pick<GrpcCall, "service" | "cluster" | "method" | "metadata"> | undefined {
   const { memory } = host;
   const target = memory.read(...service);
   const serviceName = memory.text(...name);
   const methodName = memory.text(...method);
   const pairs = memory.read(...metadata);
   if (target === undefined || serviceName === undefined || methodName === undefined || pairs === undefined) return undefined;
-  const initial: Pairs = decodePairs(pairs);
   const full = `${serviceName}/${methodName}`;
   host.charge(full.length);
-  host.options.journal.note(`calls gRPC ${full}`);
-  const call = { service: target, method: full, metadata: initial, messages: messages ?? [], streaming: messages === undefined };
-  return host.calls.grpc(rootOf(host.context()).id, call);
+  return { service: target, cluster: clusterOf(target), method: full, metadata: decodePairs(pairs) };
+}
+
+function putGrpc(host: Host, given: GrpcCall, tokenTo: number): number {
+  const call = { ...given, messages: [...given.messages] };
+  host.options.journal.note(`calls gRPC ${call.method}`);
+  const reply = call.streaming ? undefined : host.options.replies.grpc(call);
+  if (reply === "unknown") return Status.ParseFailure;
+  const token = host.calls.grpc({ contextId: rootOf(host.context()).id, call, ...grpcDue(host, call, reply) });
+  return host.memory.setWord(tokenTo, token) ? Status.Ok : Status.InvalidMemoryAccess;
+}
+
+function grpcDue(host: Host, { timeoutMs }: GrpcCall, reply: GrpcReply | "silence" | undefined): Pick<PendingGrpc, "reply" | "dueAt"> {
+  const { clock } = host.options;
+  if (clock === undefined) return { reply, dueAt: undefined };
+  const delay = reply === "silence" ? Number.POSITIVE_INFINITY : (reply?.delayMs ?? 0);
+  if (reply === undefined || delay < timeoutMs) return { reply, dueAt: clock.now() + nanosecondsOf(delay) };
+  return { reply: GRPC_TIMEOUT_REPLY, dueAt: clock.now() + nanosecondsOf(timeoutMs) };
+}
+
+/** GrpcService {envoy_grpc 1 {cluster_name 1}}; what is no such message is the cluster's name itself. */
+function clusterOf(service: Uint8Array): string {
+  const target = readFields(service)?.get(1);
+  const cluster = target instanceof Uint8Array ? readFields(target) : undefined;
+  return cluster === undefined ? Buffer.from(service).toString("utf8") : textOf(cluster, 1);
 }

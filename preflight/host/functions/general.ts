@@ -29,7 +29,7 @@ function pluginFunctions(host: Host): Record<string, HostFunction> {
     proxy_get_current_time_nanoseconds: (result: number) =>
       memory.setLong(result, options.now()) ? Status.Ok : Status.InvalidMemoryAccess,
     proxy_set_tick_period_milliseconds(period: number) {
-      host.tickPeriods.set(rootOf(host.context()).id, period);
+      host.timers.set(rootOf(host.context()).id, period, options.now());
       if (period > 0) options.journal.note(`ticks every ${period} ms`);
       return Status.Ok;
     },

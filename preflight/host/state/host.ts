@@ -5,6 +5,7 @@ import type { Replies } from "../values/replies.ts";
 import { Errno, MapType, Status } from "../values/status.ts";
 import { attributesOf } from "./attributes.ts";
 import { type CallTable, createCallTable } from "./calls.ts";
+import type { Clock } from "./clock.ts";
 import { type Context, createContext, rootOf, type StreamControl } from "./context.ts";
 import { createExpressions, type Expressions } from "./expressions.ts";
 import { type Fault, faultOf, HostLimit, ProxyCrash, RestrictedCall } from "./faults.ts";
@@ -12,6 +13,7 @@ import type { Journal } from "./journal.ts";
 import { createGuestMemory, type GuestMemory } from "./memory.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { createSharedData, createSharedQueues, type SharedData, type SharedQueues } from "./shared.ts";
+import { createTimers, type Timers } from "./timers.ts";
 
 /** Everything a plugin can observe, as arguments. */
 export interface HostOptions {
@@ -29,9 +31,24 @@ export interface HostOptions {
   readonly journal: Journal;
   /** Nanoseconds since the epoch. */
   readonly now: () => bigint;
+  /** Time stands still, and this moves it; then `now` tells its time. `undefined`: time passes by itself, and every timer and call is due at once. */
+  readonly clock: Clock | undefined;
   readonly random: (size: number) => Uint8Array;
+  /** Told of every host call that came back. */
+  readonly onCall: ((call: HostCall) => void) | undefined;
   /** Limit of bytes that the host keeps for the plugin (bodies, shared data, headers, ...). */
   readonly maxBytes: number;
+}
+
+/** A call of the plugin into the host. */
+export interface HostCall {
+  /** Without its module: `proxy_log`, `fd_write`. */
+  readonly name: string;
+  /** The callback in which it was made. */
+  readonly callback: string;
+  /** What it returned: a status of proxy-wasm, or an errno of WASI. */
+  readonly result: number | undefined;
+  readonly isWasi: boolean;
 }
 
 /** The host side of one VM: its contexts, its shared state, and the calls into it. */
@@ -44,8 +61,7 @@ export interface Host {
   readonly queues: SharedQueues;
   readonly metrics: Metrics;
   readonly calls: CallTable;
-  /** Tick period of root contexts in ms; 0 or absent: no ticks. */
-  readonly tickPeriods: Map<number, number>;
+  readonly timers: Timers;
   readonly expressions: Expressions;
   /** Properties declared through the foreign function declare_property. */
   readonly declared: Set<string>;
@@ -108,7 +124,7 @@ class PluginHost implements Host {
   readonly queues = createSharedQueues();
   readonly metrics = createMetrics();
   readonly calls = createCallTable();
-  readonly tickPeriods = new Map<number, number>();
+  readonly timers = createTimers();
   readonly declared = new Set<string>();
   configurationReadable = false;
   stopIteration = false;
@@ -239,9 +255,10 @@ class PluginHost implements Host {
     return (...args) => {
       if (this.window !== undefined && !this.window.has(full))
         throw new RestrictedCall(`${full} may not be called in this phase (restricted_callback)`);
-      if (!restricted) return this.runGuarded(run, args);
-      this.options.journal.note(`calls ${name}, which its capabilities forbid`);
-      return answer;
+      const result = restricted ? answer : this.runGuarded(run, args);
+      if (restricted) this.options.journal.note(`calls ${name}, which its capabilities forbid`);
+      this.options.onCall?.({ name, callback: this.lastCallback, result: result as number | undefined, isWasi: module !== "env" });
+      return result;
     };
   }
 

@@ -1,4 +1,5 @@
-import type { PendingCall } from "../state/calls.ts";
+import type { PendingCall, PendingGrpc, PendingHttp } from "../state/calls.ts";
+import { type Clock, nanosecondsOf } from "../state/clock.ts";
 import type { Context } from "../state/context.ts";
 import type { Host } from "../state/host.ts";
 import { createHeaderMap } from "../values/headers.ts";
@@ -14,7 +15,7 @@ const MAX_ROUNDS = 32;
 export function deliver(host: Host): boolean {
   let delivered = false;
   for (let round = 0; round < MAX_ROUNDS && host.fault === undefined; round += 1) {
-    const calls = host.calls.take();
+    const calls = host.calls.take(host.options.clock?.now());
     const arrivals = host.queues.takeReady();
     if (calls.length === 0 && arrivals.length === 0) break;
     for (const call of calls) delivered = answer(host, call) || delivered;
@@ -25,8 +26,49 @@ export function deliver(host: Host): boolean {
 
 /** One tick of every root that asked for ticks. */
 export function tick(host: Host): void {
-  for (const [id, period] of [...host.tickPeriods]) {
-    if (period > 0) callRoot(host, id, "proxy_on_tick");
+  for (const id of host.timers.running()) callRoot(host, id, "proxy_on_tick");
+}
+
+/** Waits of a held stream, where time passes by itself. */
+const MAX_WAITS = 8;
+/** Things that happen while a clock moves. */
+const MAX_EVENTS = 100_000;
+
+/** Answers calls and fires timers until `isDone`, or until nothing that could happen is left. */
+export function waitUntil(host: Host, isDone: () => boolean): void {
+  const { clock } = host.options;
+  if (clock === undefined) {
+    for (let wait = 0; wait < MAX_WAITS && !isDone(); wait += 1) if (!deliver(host)) tick(host);
+    return;
+  }
+  moveClock(host, clock, clock.now() + clock.patience, isDone);
+}
+
+/** Moves the clock and lets happen on the way what is due then, in order. Without a clock that a test moves, every timer fires once. */
+export function advance(host: Host, ms: number): void {
+  const { clock } = host.options;
+  if (clock !== undefined) {
+    moveClock(host, clock, clock.now() + nanosecondsOf(ms), () => false);
+    return;
+  }
+  tick(host);
+  deliver(host);
+}
+
+function moveClock(host: Host, clock: Clock, end: bigint, isDone: () => boolean): void {
+  for (let event = 0; event < MAX_EVENTS && host.fault === undefined && !isDone(); event += 1) {
+    if (deliver(host)) continue;
+    const timer = host.timers.next();
+    const call = host.calls.nextDue();
+    const next = timer !== undefined && (call === undefined || timer.at <= call) ? timer.at : call;
+    if (next === undefined || next > end) {
+      clock.moveTo(end);
+      return;
+    }
+    clock.moveTo(next);
+    if (timer?.at !== next) continue;
+    host.timers.fired(timer.contextId, next);
+    callRoot(host, timer.contextId, "proxy_on_tick");
   }
 }
 
@@ -44,9 +86,8 @@ function answer(host: Host, pending: PendingCall): boolean {
   return pending.kind === "http" ? answerHttp(host, root, pending) : answerGrpc(host, root, pending);
 }
 
-function answerHttp(host: Host, root: Context, { token, call }: Extract<PendingCall, { kind: "http" }>): boolean {
-  const reply = host.options.replies.http(call);
-  if (reply === "silence" || reply === "unknown") return false;
+function answerHttp(host: Host, root: Context, { token, reply }: PendingHttp): boolean {
+  if (reply === "silence") return false;
   if (reply === "reset") {
     root.status = { code: Status.BrokenConnection, message: "reset" };
     const done = callRoot(host, root.id, "proxy_on_http_call_response", token, 0, 0, 0);
@@ -71,9 +112,10 @@ function answerHttp(host: Host, root: Context, { token, call }: Extract<PendingC
   return done;
 }
 
-function answerGrpc(host: Host, root: Context, { token, call }: Extract<PendingCall, { kind: "grpc" }>): boolean {
-  const reply = host.options.replies.grpc(call);
-  if (reply === "silence") return false;
+function answerGrpc(host: Host, root: Context, pending: PendingGrpc): boolean {
+  const { token, call } = pending;
+  const reply = pending.reply ?? host.options.replies.grpc(call);
+  if (reply === "silence" || reply === "unknown") return false;
   if (call.streaming) giveMetadata(host, root, token, MapType.GrpcInitialMetadata, "proxy_on_grpc_receive_initial_metadata", reply);
   for (const bytes of reply.messages) {
     root.buffers.set(BufferType.GrpcMessage, { bytes, writable: false });
@@ -83,7 +125,7 @@ function answerGrpc(host: Host, root: Context, { token, call }: Extract<PendingC
   if (call.streaming) giveMetadata(host, root, token, MapType.GrpcTrailingMetadata, "proxy_on_grpc_receive_trailing_metadata", reply);
   // For a unary call Envoy calls this only on failure: on success there is just the message.
   if (!call.streaming && reply.status === 0) return true;
-  root.status = { code: reply.status, message: "" };
+  root.status = { code: reply.status, message: reply.message ?? "" };
   return callRoot(host, root.id, "proxy_on_grpc_close", token, reply.status);
 }
 

@@ -5,7 +5,7 @@ import { createHeaderMap } from "../values/headers.ts";
 import type { Message } from "../values/message.ts";
 import { MapType } from "../values/status.ts";
 import { type BrokenMessage, brokenRequest, brokenResponse } from "./broken.ts";
-import { deliver, tick } from "./delivery.ts";
+import { waitUntil } from "./delivery.ts";
 import { type Direction, type FlowControl, type FlowEnd, type Held, runFlow } from "./flow.ts";
 
 /** A request and the response that the upstream gives to it. */
@@ -31,7 +31,6 @@ export interface ExchangeResult {
   readonly broken: BrokenMessage | undefined;
 }
 
-const MAX_WAITS = 8;
 const NO_RESPONSE: Message = { headers: [], body: [], trailers: [] };
 
 /** Runs a request and its response through one stream of the plugin, in Envoy's order, up to log, done and delete. */
@@ -89,10 +88,7 @@ function createStream(host: Host, root: Context): Stream {
       interrupted,
       takeResume,
       waitForResume(direction) {
-        for (let wait = 0; wait < MAX_WAITS && !interrupted(); wait += 1) {
-          if (takeResume(direction)) return true;
-          if (!deliver(host)) tick(host);
-        }
+        waitUntil(host, () => interrupted() || resumed[direction]);
         return !interrupted() && takeResume(direction);
       },
     },

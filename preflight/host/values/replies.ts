@@ -13,16 +13,22 @@ export interface HttpReply {
   readonly headers: Pairs;
   readonly body: Uint8Array;
   readonly trailers: Pairs;
+  /** Milliseconds until it comes, where the plugin's clock is moved by a test. */
+  readonly delayMs?: number;
 }
 
 /** A unary gRPC call, or a stream with what was sent on it so far. */
 export interface GrpcCall {
   /** A cluster's name, or a serialized envoy.config.core.v3.GrpcService. */
   readonly service: Uint8Array;
+  /** The cluster that it names. */
+  readonly cluster: string;
   readonly method: string;
   readonly metadata: Pairs;
   readonly messages: readonly Uint8Array[];
   readonly streaming: boolean;
+  /** Of a unary call. */
+  readonly timeoutMs: number;
 }
 
 export interface GrpcReply {
@@ -31,12 +37,45 @@ export interface GrpcReply {
   readonly trailingMetadata: Pairs;
   /** https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
   readonly status: number;
+  /** What the service says about its status. */
+  readonly message?: string;
+  /** Milliseconds until it comes, where the plugin's clock is moved by a test. Of a unary call. */
+  readonly delayMs?: number;
 }
 
-/** What the world outside answers. `unknown`: there is no such cluster; `reset`: the connection broke; `silence`: no answer comes. */
+/** `reset`: the connection broke; `silence`: no answer comes. */
+export type NoReply = "reset" | "silence";
+
+/** What the world outside answers, once for each call: an HTTP call and a unary one when they are made, a stream when its answer is due. `unknown`: there is no such cluster. */
 export interface Replies {
-  http(call: HttpCall): HttpReply | "unknown" | "reset" | "silence";
-  grpc(call: GrpcCall): GrpcReply | "silence";
+  http(call: HttpCall): HttpReply | NoReply | "unknown";
+  grpc(call: GrpcCall): GrpcReply | "silence" | "unknown";
+}
+
+/** What Envoy answers by itself when no answer of the service came in time. */
+export const TIMEOUT_REPLY: HttpReply = localReply(504, "upstream request timeout");
+
+/** The same for a unary gRPC call. */
+export const GRPC_TIMEOUT_REPLY: GrpcReply = {
+  initialMetadata: [],
+  messages: [],
+  trailingMetadata: [],
+  status: 4,
+  message: "upstream request timeout",
+};
+
+/** As Envoy's local replies look to a plugin that called. */
+export function localReply(status: number, text: string): HttpReply {
+  const body = Buffer.from(text);
+  return {
+    headers: [
+      [":status", String(status)],
+      ["content-length", String(body.length)],
+      ["content-type", "text/plain"],
+    ],
+    body,
+    trailers: [],
+  };
 }
 
 /** Every cluster is there and says 200 with an empty JSON object; every gRPC call ends with an empty message and OK. */

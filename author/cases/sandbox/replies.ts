@@ -1,0 +1,110 @@
+import {
+  type GrpcCall,
+  type GrpcReply,
+  type HttpCall,
+  type HttpReply,
+  localReply,
+  message,
+  type Replies,
+} from "../../../preflight/index.ts";
+import type { CalloutRule } from "../callout.ts";
+import { compareMessage } from "../compare-message.ts";
+import type { ObservedCall } from "../observed.ts";
+
+/** What Envoy says to a plugin whose call reached nobody. */
+const REFUSED =
+  "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure, transport failure reason: delayed connect error: Connection refused";
+const UNAVAILABLE = 14;
+const UNIMPLEMENTED = 12;
+
+/** Answers the calls of a filter by the rules of a case, and keeps what was called. */
+export interface CaseReplies extends Replies {
+  /** Calls since the last time, in order. */
+  take(): ObservedCall[];
+}
+
+/** A cluster that no rule names does not exist. */
+export function createReplies(rules: readonly CalloutRule[]): CaseReplies {
+  const book = createRuleBook(rules);
+  let made: ObservedCall[] = [];
+  return {
+    http(call) {
+      if (!book.knows(call.cluster)) return "unknown";
+      const observed = ofHttp(call);
+      made.push(observed);
+      return httpReply(book.find("http", observed), call);
+    },
+    grpc(call) {
+      if (!book.knows(call.cluster)) return "unknown";
+      const observed = ofGrpc(call);
+      made.push(observed);
+      return grpcReply(book.find("grpc", observed), call);
+    },
+    take() {
+      const taken = made;
+      made = [];
+      return taken;
+    },
+  };
+}
+
+/** Which rule answers a call; each counts what it answered. */
+export interface RuleBook {
+  /** A rule names this cluster. */
+  knows(cluster: string): boolean;
+  find(kind: CalloutRule["kind"], call: ObservedCall): CalloutRule | undefined;
+}
+
+export function createRuleBook(rules: readonly CalloutRule[]): RuleBook {
+  const used = new Map<CalloutRule, number>();
+  return {
+    knows: (cluster) => rules.some((rule) => rule.cluster === cluster),
+    find(kind, call) {
+      const found = rules.find((rule) => isFor(rule, kind, call) && (used.get(rule) ?? 0) < rule.times);
+      if (found !== undefined) used.set(found, (used.get(found) ?? 0) + 1);
+      return found;
+    },
+  };
+}
+
+function isFor(rule: CalloutRule, kind: CalloutRule["kind"], call: ObservedCall): boolean {
+  if (rule.kind !== kind || rule.cluster !== call.cluster) return false;
+  if (rule.method !== undefined && rule.method !== call.grpc) return false;
+  return compareMessage(rule.request, call.message, "request", rule.line).length === 0;
+}
+
+/** A service that knows nothing of a request says so. */
+export function missingAnswer(call: ObservedCall): string {
+  return `no callout of the case is for this call of ${call.cluster}`;
+}
+
+function httpReply(rule: CalloutRule | undefined, call: HttpCall): HttpReply | "reset" | "silence" {
+  if (rule === undefined || rule.answer.kind === "grpc") return localReply(404, missingAnswer(ofHttp(call)));
+  if (rule.answer.kind === "http") return rule.answer.reply;
+  switch (rule.answer.failure) {
+    case "timeout":
+      return "silence";
+    case "reset":
+      return "reset";
+    case "refused":
+      return localReply(503, REFUSED);
+  }
+}
+
+function grpcReply(rule: CalloutRule | undefined, call: GrpcCall): GrpcReply | "silence" {
+  const failed = (status: number, text: string): GrpcReply => ({
+    ...{ initialMetadata: [], messages: [], trailingMetadata: [] },
+    ...{ status, message: text },
+  });
+  if (rule === undefined || rule.answer.kind === "http") return failed(UNIMPLEMENTED, missingAnswer(ofGrpc(call)));
+  if (rule.answer.kind === "grpc") return rule.answer.reply;
+  return rule.answer.failure === "timeout" ? "silence" : failed(UNAVAILABLE, REFUSED);
+}
+
+function ofHttp({ cluster, headers, body, trailers, timeoutMs }: HttpCall): ObservedCall {
+  return { cluster, grpc: undefined, message: message(headers, body.length === 0 ? [] : [body], trailers), timeoutMs };
+}
+
+function ofGrpc({ cluster, method, metadata, messages, timeoutMs }: GrpcCall): ObservedCall {
+  return { cluster, grpc: method, message: message(metadata, messages), timeoutMs };
+}
