@@ -11,6 +11,7 @@ export { runCase } from "./cases/run.ts";
 export { createSandbox } from "./cases/sandbox/sandbox.ts";
 export { findTests, readSuite, type TestFiles } from "./cases/suite.ts";
 export * from "./envoy/index.ts";
+export * from "./init/index.ts";
 export { FACTS, LANGUAGES, type Language, type LanguageFacts } from "./project/language.ts";
 export { GOALS, type Goal, PROJECT_FILE, type Project } from "./project/project.ts";
 export { readProject } from "./project/read.ts";

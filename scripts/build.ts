@@ -1,7 +1,8 @@
-import { chmod, copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { bundle, CEL } from "./build/bundle.ts";
 import { licensesOf } from "./build/licenses.ts";
+import { packLibraries } from "./libraries.ts";
 import { ROOT } from "./tests/files.ts";
 
 /** What a package holds besides the bundles: what the code reads, and what a reader of the package looks for. */
@@ -33,6 +34,9 @@ export async function build(folder: string): Promise<void> {
     await copyFile(join(ROOT, file), join(folder, file));
   }
   await chmod(join(folder, "bin/weir"), 0o755);
+  // What `weir init` starts from, and the packages that new projects bring along.
+  await cp(join(ROOT, "templates"), join(folder, "templates"), { recursive: true });
+  await packLibraries(join(folder, "vendor"));
   await writeFile(join(folder, "THIRD-PARTY-LICENSES"), await licensesOf(metafiles));
   const manifest = packed(JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")) as Manifest);
   await writeFile(join(folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);

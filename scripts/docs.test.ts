@@ -140,5 +140,12 @@ describe(".github", () => {
     for await (const file of glob("**/{go.mod,package.json}", { cwd: ROOT, exclude: ["**/node_modules", ".weir", "dist"] })) {
       assert.ok(config.includes(`"/${dirname(file) === "." ? "" : dirname(file)}"`), `.github/dependabot.yml lacks ${file}`);
     }
+    for await (const file of glob("**/Cargo.toml", { cwd: ROOT, exclude: ["**/node_modules", ".weir", "dist"] })) {
+      const places = [`"/${dirname(file)}"`, `"/${dirname(dirname(file))}/*"`];
+      assert.ok(
+        places.some((place) => config.includes(place)),
+        `.github/dependabot.yml lacks ${file}`,
+      );
+    }
   });
 });

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { wasm } from "../preflight/testing/wat.ts";
 import { build } from "../scripts/build.ts";
 import { buildExamples } from "../scripts/build-examples.ts";
+import { ROOT } from "../scripts/tests/files.ts";
 import { runOk } from "../scripts/tools/run.ts";
 import { startEchoApp } from "./support/echo-app.ts";
 import { startEnvoy } from "./support/envoy.ts";
@@ -52,9 +53,9 @@ test("the packed tarball, installed in an empty folder, gives a working weir", {
     { filename: string; size: number; unpackedSize: number; entryCount: number; files: { path: string }[] },
   ];
   assert.deepEqual(
-    packed.files.filter(({ path }) => /\.ts$|\.test\.|testing\//.test(path)),
+    packed.files.filter(({ path }) => /\.ts$|\.test\.|testing\//.test(path) && !path.startsWith("templates/")),
     [],
-    "no TypeScript and no tests",
+    "no TypeScript and no tests, but those of new projects",
   );
   const manifestOf = async (...names: string[]) => JSON.parse(await readFile(at(...names, "package.json"), "utf8")) as Manifest;
   assert.deepEqual((await manifestOf("package")).dependencies ?? {}, {}, "nothing else is installed");
@@ -71,6 +72,11 @@ test("the packed tarball, installed in an empty folder, gives a working weir", {
   assert.ok((await weir("version")).startsWith(`weir ${version} `));
   assert.equal(await runOk(at("empty/node_modules/.bin/kubectl-weir"), ["version"]), await weir("version"));
   assert.match(await weir("completion", "bash"), /complete -F/);
+
+  await weir("init", "made", "--accept-defaults");
+  await runOk(join(ROOT, "bin/weir"), ["init", "made-by-checkout", "--accept-defaults", "--name", "made"], { cwd: folder.path });
+  assert.equal(await runOk("diff", ["-r", at("made"), at("made-by-checkout")]), "", "the same as a checkout makes");
+  await runOk("npm", ["ci", ...INSTALL], { cwd: at("made") });
 
   const { addHeaderAs } = await buildExamples();
   assert.match(await weir("verify", addHeaderAs.v1), /response header added: x-weir: v1/, "a module is proved");

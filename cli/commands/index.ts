@@ -9,6 +9,7 @@ import { diff } from "./diff.ts";
 import { get } from "./get.ts";
 import { history } from "./history.ts";
 import { identityIssue } from "./identity.ts";
+import { init } from "./init.ts";
 import { inject } from "./inject.ts";
 import { inspect } from "./inspect.ts";
 import { list } from "./list.ts";
@@ -28,7 +29,7 @@ import { version } from "./version.ts";
 /** Every command, in the order and under the headings of `weir --help`. */
 export const SECTIONS: readonly Section[] = [
   { title: "Server and proxies", commands: [serve, check, identityIssue, bootstrap, inject] },
-  { title: "Filters, for their authors", commands: [test, verify, inspect, push, pull, list] },
+  { title: "Filters, for their authors", commands: [init, test, verify, inspect, push, pull, list] },
   { title: "Fleet", commands: [apply, plan, get, describe, proxies, history, diff, rollback, refresh, ...rollout, remove] },
   { title: "This program", commands: [completion, version] },
   { title: "What other programs run", commands: [prover], isHidden: true },
