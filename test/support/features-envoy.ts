@@ -13,11 +13,9 @@ export interface Upstreams {
 }
 
 const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-const http2 = {
-  typed_extension_protocol_options: {
-    [HTTP_OPTIONS]: { "@type": `type.googleapis.com/${HTTP_OPTIONS}`, explicit_http_config: { http2_protocol_options: {} } },
-  },
-};
+const speaks = (protocol: object) => ({
+  typed_extension_protocol_options: { [HTTP_OPTIONS]: { "@type": `type.googleapis.com/${HTTP_OPTIONS}`, explicit_http_config: protocol } },
+});
 
 /** An Envoy with one worker and one filter, from a file, before an app. */
 export async function startFeaturesEnvoy(module: string, configuration: string, { app, grpc }: Upstreams): Promise<FeaturesEnvoy> {
@@ -30,8 +28,16 @@ export async function startFeaturesEnvoy(module: string, configuration: string, 
     name: "sdk",
     typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", config: plugin },
   };
-  const clusters = [loopbackCluster("grpc", grpc, http2)];
-  const config = { static_resources: staticConfig({ filter, app, statPrefix: "features", clusters }) };
+  const clusters = [loopbackCluster("grpc", grpc, speaks({ http2_protocol_options: {} }))];
+  const config = {
+    static_resources: staticConfig({
+      filter,
+      app,
+      statPrefix: "features",
+      clusters,
+      appOptions: speaks({ http_protocol_options: { enable_trailers: true } }),
+    }),
+  };
   const envoy = await startEnvoy({ config: JSON.stringify(config), concurrency: 1, log: "wasm:info" });
   await envoy.ready();
   return { envoy, port: await envoy.port() };

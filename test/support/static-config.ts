@@ -7,10 +7,12 @@ export interface StaticConfig {
   readonly statPrefix: string;
   /** More than the app's. */
   readonly clusters?: readonly object[];
+  /** More fields of the app's. */
+  readonly appOptions?: object;
 }
 
 /** The `static_resources` of an Envoy with one listener, `inbound`, and one filter before an app. Trailers pass. */
-export function staticConfig({ filter, app, statPrefix, clusters = [] }: StaticConfig): object {
+export function staticConfig({ filter, app, statPrefix, clusters = [], appOptions = {} }: StaticConfig): object {
   const manager = {
     "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
     stat_prefix: statPrefix,
@@ -25,7 +27,7 @@ export function staticConfig({ filter, app, statPrefix, clusters = [] }: StaticC
   };
   return {
     listeners: [{ name: "inbound", address: loopback(0), filter_chains: [{ filters: [{ name: "hcm", typed_config: manager }] }] }],
-    clusters: [loopbackCluster("app", app), ...clusters],
+    clusters: [loopbackCluster("app", app, appOptions), ...clusters],
   };
 }
 

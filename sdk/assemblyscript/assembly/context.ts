@@ -21,17 +21,12 @@ export abstract class Context extends Numbered {
     return proxy_set_effective_context(this.id);
   }
 
-  /** The context is about to go. False keeps it until `done()`. */
+  /** The context is about to go. Of a plugin, false keeps it until `done()`; a stream goes at once, whatever this gives. */
   onDone(): bool {
     return true;
   }
 
-  /** Ends what `onDone` kept. */
-  done(): Status {
-    return proxy_done();
-  }
-
-  /** The context is gone. */
+  /** The context is gone: no host function acts on it any more. */
   onDelete(): void {}
 }
 
@@ -57,6 +52,11 @@ export abstract class RootContext extends Context {
 
   /** Something arrived in a queue that this plugin registered. */
   onQueueReady(queueId: u32): void {}
+
+  /** Ends the plugin that `onDone` kept, once its last calls are answered. NotFound: the proxy does not wait for it. */
+  done(): Status {
+    return proxy_done();
+  }
 
   /** Calls `onTick` every so many milliseconds, on each worker by itself. 0: no more. */
   setTickPeriod(milliseconds: u32): Status {

@@ -32,6 +32,7 @@ export class Counter extends Metric {
   }
 }
 
+/** Goes up and down. */
 export class Gauge extends Metric {
   constructor(name: string) {
     super(MetricType.Gauge, name);
@@ -46,6 +47,7 @@ export class Gauge extends Metric {
   }
 }
 
+/** Counts values by their size, for percentiles. */
 export class Histogram extends Metric {
   constructor(name: string) {
     super(MetricType.Histogram, name);

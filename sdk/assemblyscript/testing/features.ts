@@ -1,6 +1,8 @@
 import {
   Action,
   Body,
+  Configuration,
+  Context,
   Counter,
   callFailure,
   callForeignFunction,
@@ -15,6 +17,9 @@ import {
   HttpCallback,
   HttpResponse,
   httpCall,
+  JsonError,
+  JsonKind,
+  JsonResult,
   JsonValue,
   LogLevel,
   log,
@@ -26,6 +31,8 @@ import {
   registerNamedPlugin,
   registerPlugin,
   SharedQueue,
+  SharedValue,
+  Status,
   StreamContext,
   sharedData,
 } from "@weir-dev/assemblyscript";
@@ -49,23 +56,34 @@ class Features extends RootContext {
   queue!: SharedQueue;
   ticks: i32 = 0;
 
+  started: bool = false;
+
+  onVmStart(): bool {
+    this.started = true;
+    return true;
+  }
+
   onConfigure(configuration: string): bool {
-    const json = parseJson(configuration);
-    const error = json.error;
-    if (error !== null) {
-      log(LogLevel.Error, "configuration: " + error.toString());
-      return false;
-    }
-    const value = json.value as JsonValue;
-    say("strings " + value.string("greeting") + " " + value.strings("list").join("|") + " " + value.string("missing", "fallback"));
-    say("integer " + value.integer("large").toString() + " " + value.integer("fraction", -1).toString());
-    say("number " + value.number("fraction").toString() + " flag " + value.boolean("flag").toString());
+    const config = Configuration.parse(configuration);
+    const limits = config.object("limits");
+    const routes = config.objects("routes");
+    say("texts " + config.string("greeting") + " " + config.strings("list").join("|") + " " + config.stringOr("missing", "fallback"));
+    say("numbers " + config.integer("large").toString() + " " + config.number("fraction").toString() + " " + config.numberOr("none", 2.5).toString());
+    say("flags " + config.boolean("flag").toString() + " " + config.booleanOr("none", true).toString() + " " + config.has("none").toString());
+    say("objects " + limits.path + " " + limits.integerOr("max", 7, 1, 100).toString() + " " + routes.length.toString());
+    for (let i = 0; i < routes.length; i++) if (!routes[i].string("path").startsWith("/")) routes[i].fault("path", "must begin with /");
+    if (!config.check()) return false;
     this.counter = new Counter("sdk_requests");
     this.gauge = new Gauge("sdk_gauge");
     this.histogram = new Histogram("sdk_histogram");
     this.queue = SharedQueue.register("work") as SharedQueue;
     this.setTickPeriod(20);
-    return this.counter.isDefined;
+    return this.counter.isDefined && this.started;
+  }
+
+  onDone(): bool {
+    say("plugin done " + (this.done() == Status.NotFound).toString());
+    return true;
   }
 
   onTick(): void {
@@ -98,6 +116,15 @@ class Asked extends HttpCallback {
   }
 }
 
+/** Holds the response until a service has answered. */
+class Late extends HttpCallback {
+  onResponse(response: HttpResponse): void {
+    const stream = this.context as FeaturesStream;
+    stream.responseHeaders.set("x-late", response.status.toString());
+    stream.continueResponse();
+  }
+}
+
 class Unary extends GrpcCallback {
   constructor(private stream: FeaturesStream) {
     super(stream);
@@ -105,7 +132,12 @@ class Unary extends GrpcCallback {
 
   onMessage(message: Body): void {
     say("unary " + message.text());
-    grpcStream("grpc", "test.Echo", "Chat", new Chat(this.stream), [new Header("x-meta", "yes")]);
+    const chat = new Chat(this.stream);
+    grpcStream("grpc", "test.Echo", "Chat", chat, [new Header("x-meta", "yes")]);
+    say("sent " + chat.send(String.UTF8.encode("a")).toString() + " " + chat.send(String.UTF8.encode("b"), true).toString());
+    const dropped = new Chat(this.stream);
+    grpcStream("grpc", "test.Echo", "Chat", dropped);
+    say("cancelled " + dropped.cancel().toString() + " " + dropped.close().toString());
   }
 
   onClose(status: GrpcStatus): void {
@@ -154,6 +186,7 @@ class FeaturesStream extends StreamContext {
     this.path = path === null ? "" : path;
     if (this.path == "/headers") this.changeHeaders();
     if (this.path == "/state") this.keepState();
+    if (this.path == "/pages") say("pages " + memory.size().toString());
     if (this.path == "/deny") {
       this.respond(403, "not today\n", [new Header("x-why", "because")], "denied");
       return Action.Pause;
@@ -164,6 +197,10 @@ class FeaturesStream extends StreamContext {
       say("call " + httpCall("nowhere", ask, new Asked(this)).toString());
       return Action.Pause;
     }
+    if (this.path == "/reset") {
+      this.reset();
+      return Action.Pause;
+    }
     if (this.path == "/grpc") {
       say("grpc " + grpcCall("grpc", "test.Echo", "Say", String.UTF8.encode("hi"), new Unary(this)).toString());
       return Action.Pause;
@@ -172,7 +209,11 @@ class FeaturesStream extends StreamContext {
   }
 
   onRequestBody(size: u32, endOfStream: bool): Action {
-    if (this.path != "/body") return Action.Continue;
+    if (this.path != "/body" && this.path != "/json") return Action.Continue;
+    if (this.path == "/json" && endOfStream) {
+      readJson(this.requestBody.text());
+      return Action.Continue;
+    }
     return endOfStream ? this.shout() : Action.Pause;
   }
 
@@ -193,7 +234,9 @@ class FeaturesStream extends StreamContext {
   onResponseHeaders(count: u32, endOfStream: bool): Action {
     if (this.path == "/rewrite") this.responseHeaders.remove("content-length");
     this.responseHeaders.add("x-path", this.path);
-    return Action.Continue;
+    if (this.path != "/late") return Action.Continue;
+    const ask = [new Header(":method", "GET"), new Header(":path", "/asked"), new Header(":authority", "app")];
+    return httpCall("app", ask, new Late(this)) == Status.Ok ? Action.Pause : Action.Continue;
   }
 
   onResponseBody(size: u32, endOfStream: bool): Action {
@@ -204,6 +247,13 @@ class FeaturesStream extends StreamContext {
     body.prepend(String.UTF8.encode("<"));
     body.append(String.UTF8.encode(">"));
     say("response body " + body.size().toString() + " " + String.UTF8.decode(body.bytes(1, 3)));
+    return Action.Continue;
+  }
+
+  onResponseTrailers(count: u32): Action {
+    const end = this.responseTrailers.get("x-end");
+    say("response trailers " + (end === null ? "none" : end));
+    this.responseTrailers.add("x-filter", "yes");
     return Action.Continue;
   }
 
@@ -243,7 +293,7 @@ class FeaturesStream extends StreamContext {
     root.histogram.record(7);
     say("metrics " + root.counter.value().toString() + " " + root.gauge.value().toString());
     sharedData.setText("key", "first");
-    const read = sharedData.get("key");
+    const read: SharedValue | null = sharedData.get("key");
     if (read !== null) {
       say("shared " + read.text() + " " + sharedData.setText("key", "second", read.cas).toString());
       say("stale " + sharedData.setText("key", "third", read.cas).toString());
@@ -258,8 +308,25 @@ class FeaturesStream extends StreamContext {
     say("own " + (own === null ? "" : own) + " " + (property.bytes(["nothing", "there"]) === null).toString());
     say("time " + (now() > 1600000000000000000).toString() + " random " + (Math.random() < 1.0).toString());
     say("level " + (logLevel() <= LogLevel.Info).toString() + " foreign " + (callForeignFunction("nobody") === null).toString());
+    const context: Context = root;
+    say("on the plugin " + context.activate().toString() + " " + this.activate().toString());
     if (logLevel() < 0) trace("never", 1, 1.0);
   }
+}
+
+/** Others' data: what is of another kind reads as the fallback, and what is no JSON has an error. */
+function readJson(text: string): void {
+  const result: JsonResult = parseJson(text);
+  const error: JsonError | null = result.error;
+  if (error !== null) return say("no JSON " + error.offset.toString() + " " + error.toString());
+  const value = result.value as JsonValue;
+  say("json " + (value.kind == JsonKind.Object).toString() + " " + value.keys.join("|") + " " + value.string("text") + " " + value.strings("list").join("|"));
+  say("json " + value.integer("whole").toString() + " " + value.number("part").toString() + " " + value.boolean("flag").toString());
+  say("json " + value.string("none", "x") + value.integer("text", -1).toString() + value.has("text").toString() + value.list("list").length.toString());
+  const whole = value.get("whole");
+  if (whole !== null) say("json " + whole.isInteger().toString() + " " + whole.toInteger().toString() + " " + whole.offset.toString() + " " + whole.text);
+  const flag = value.get("flag");
+  if (flag !== null) say("json " + flag.flag.toString() + " " + value.items.length.toString());
 }
 
 registerNamedPlugin("other", () => new Other());

@@ -14,7 +14,7 @@ export class Parser {
   parse(): JsonValue {
     this.skipSpace();
     if (this.at == this.text.length) {
-      const empty = new JsonValue();
+      const empty = new JsonValue(this.at);
       empty.kind = JsonKind.Object;
       return empty;
     }
@@ -25,7 +25,7 @@ export class Parser {
   }
 
   private value(depth: i32): JsonValue {
-    const value = new JsonValue();
+    const value = new JsonValue(this.at);
     const c = this.peek();
     if (depth == MAX_DEPTH) this.fail("it is nested too deeply");
     else if (c == 0x7b) this.object(value, depth);
@@ -44,6 +44,8 @@ export class Parser {
 
   private object(value: JsonValue, depth: i32): void {
     value.kind = JsonKind.Object;
+    value.keys = [];
+    value.items = [];
     this.at++;
     this.skipSpace();
     if (this.take(0x7d)) return;
@@ -63,6 +65,7 @@ export class Parser {
 
   private array(value: JsonValue, depth: i32): void {
     value.kind = JsonKind.Array;
+    value.items = [];
     this.at++;
     this.skipSpace();
     if (this.take(0x5d)) return;
@@ -95,67 +98,72 @@ export class Parser {
   }
 
   private string(): string {
-    this.at++;
-    let text = "";
-    let start = this.at;
-    while (this.at < this.text.length) {
-      const c = this.text.charCodeAt(this.at);
-      if (c < 0x20) break;
-      if (c == QUOTE) {
-        text += this.text.substring(start, this.at++);
-        return text;
-      }
-      if (c == BACKSLASH) {
-        text += this.text.substring(start, this.at) + this.escape();
-        start = this.at;
-      } else this.at++;
+    const start = ++this.at;
+    const end = this.endOfString();
+    if (this.error !== null) return "";
+    // A text is never longer than what it is written as.
+    const units = new StaticArray<u16>(end - start);
+    let count = 0;
+    while (this.at < end && this.error === null) {
+      const c = this.text.charCodeAt(this.at++);
+      unchecked((units[count++] = <u16>(c == BACKSLASH ? this.escape() : c)));
     }
-    this.fail("a quote is missing");
-    return text;
+    this.at = end + 1;
+    return String.UTF16.decodeUnsafe(changetype<usize>(units), (<usize>count) << 1);
   }
 
-  private escape(): string {
-    this.at++;
-    const c = this.peek();
-    this.at++;
+  /** Where the quote is that ends the string. */
+  private endOfString(): i32 {
+    let at = this.at;
+    for (; at < this.text.length; at++) {
+      const c = this.text.charCodeAt(at);
+      if (c == QUOTE) return at;
+      if (c < 0x20) break;
+      if (c == BACKSLASH) at++;
+    }
+    this.at = min(at, this.text.length);
+    this.fail("a quote is missing");
+    return this.at;
+  }
+
+  /** The code unit that stands behind a backslash. */
+  private escape(): i32 {
+    const c = this.text.charCodeAt(this.at++);
     switch (c) {
       case QUOTE:
-        return '"';
       case BACKSLASH:
-        return "\\";
       case 0x2f:
-        return "/";
+        return c;
       case 0x62:
-        return "\b";
+        return 0x08;
       case 0x66:
-        return "\f";
+        return 0x0c;
       case 0x6e:
-        return "\n";
+        return 0x0a;
       case 0x72:
-        return "\r";
+        return 0x0d;
       case 0x74:
-        return "\t";
+        return 0x09;
       case 0x75:
         return this.codeUnit();
     }
     this.at -= 2;
     this.fail("an escape is not one of JSON");
-    this.at = this.text.length;
-    return "";
+    return 0;
   }
 
-  private codeUnit(): string {
+  private codeUnit(): i32 {
     let code = 0;
     for (let i = 0; i < 4; i++) {
       const digit = hexOf(this.peek());
       if (digit < 0) {
         this.fail("four hexadecimal digits are missing");
-        return "";
+        return 0;
       }
       code = (code << 4) | digit;
       this.at++;
     }
-    return String.fromCharCode(code);
+    return code;
   }
 
   private takeWord(word: string): bool {

@@ -1,3 +1,4 @@
+/** https://www.rfc-editor.org/rfc/rfc8259#section-3 */
 export enum JsonKind {
   Null,
   Boolean,
@@ -7,6 +8,14 @@ export enum JsonKind {
   Object,
 }
 
+/** Made when the first value is: a filter that reads no JSON carries none of it. */
+// @ts-ignore: decorator
+@lazy
+const NO_ITEMS: JsonValue[] = [];
+// @ts-ignore: decorator
+@lazy
+const NO_KEYS: string[] = [];
+
 /** A JSON value. What is not there, or of another kind, reads as the fallback, so that a configuration reads in one line a field. */
 export class JsonValue {
   kind: JsonKind = JsonKind.Null;
@@ -14,8 +23,13 @@ export class JsonValue {
   text: string = "";
   flag: bool = false;
   /** Of an array, or the values of an object in the order of its keys. */
-  items: JsonValue[] = [];
-  keys: string[] = [];
+  items: JsonValue[] = NO_ITEMS;
+  keys: string[] = NO_KEYS;
+
+  constructor(
+    /** Characters before it in the text. */
+    public offset: i32,
+  ) {}
 
   /** The field of this name; a key that is there twice counts as its last. Null: there is none, or this is no object. */
   get(key: string): JsonValue | null {
@@ -36,13 +50,23 @@ export class JsonValue {
   /** A whole number, exact up to 64 bits. One with a fraction or an exponent gives the fallback. */
   integer(key: string, fallback: i64 = 0): i64 {
     const field = this.get(key);
-    if (field === null || field.kind != JsonKind.Number) return fallback;
-    const text = field.text;
-    for (let i = 0; i < text.length; i++) {
-      const c = text.charCodeAt(i);
-      if (c == 0x2e || c == 0x65 || c == 0x45) return fallback;
+    return field !== null && field.isInteger() ? field.toInteger() : fallback;
+  }
+
+  /** Whether it is a number without a fraction and an exponent, of 64 bits. */
+  isInteger(): bool {
+    if (this.kind != JsonKind.Number) return false;
+    for (let i = 0; i < this.text.length; i++) {
+      const c = this.text.charCodeAt(i);
+      if (c == 0x2e || c == 0x65 || c == 0x45) return false;
     }
-    return I64.parseInt(text);
+    // With more digits than 64 bits hold, what comes back differs.
+    return this.text == "-0" || this.toInteger().toString() == this.text;
+  }
+
+  /** The number, where `isInteger()`. */
+  toInteger(): i64 {
+    return I64.parseInt(this.text);
   }
 
   boolean(key: string, fallback: bool = false): bool {

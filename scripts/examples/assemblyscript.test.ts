@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { SDK } from "../build/npm-package.ts";
+
+const ASSEMBLY = join(SDK, "assembly");
+/** Filters that `test/sdk-assemblyscript.test.ts` runs in the sandbox and in Envoy. */
+const TESTING = join(SDK, "testing");
+
+/** What a module exports by name, and the file that says what it is. */
+async function exportsOf(index: string): Promise<{ readonly name: string; readonly file: string }[]> {
+  const text = await readFile(index, "utf8");
+  return [...text.matchAll(/^export \{([^}]+)\} from "([^"]+)";/gm)].flatMap(([, names = "", from = ""]) =>
+    names.split(",").flatMap((name) => (name.trim() === "" ? [] : [{ name: name.trim(), file: join(dirname(index), `${from}.ts`) }])),
+  );
+}
+
+/** The text of a declaration, to its end in the first column. */
+function declarationOf(name: string, text: string): string | undefined {
+  const head = `^(?:@unmanaged\\n)?export (?:abstract )?`;
+  return (
+    new RegExp(`${head}(?:class|namespace|enum|function) ${name}\\b[^]*?^\\}$`, "m").exec(text)?.[0] ??
+    new RegExp(`${head}type ${name}\\b.*;$`, "m").exec(text)?.[0]
+  );
+}
+
+/** The names of what authors can call or read of a class or a namespace. */
+function membersOf(declaration: string): string[] {
+  if (/^(?:@unmanaged\n)?export (?:abstract )?class/.test(declaration)) {
+    const members = [...declaration.matchAll(/^ {2}(?:static |readonly |abstract |get )*(\w+)[(:=! ]/gm)].map(([, name = ""]) => name);
+    const parameters = [...declaration.matchAll(/^ {4}(?:public|readonly) (?:readonly )?(\w+)/gm)].map(([, name = ""]) => name);
+    return [...members, ...parameters].filter((name) => !["constructor", "private", "protected"].includes(name));
+  }
+  return [...declaration.matchAll(/^ {2}export function (\w+)/gm)].map(([, name = ""]) => name);
+}
+
+/** Not offered to authors, though a class must say it in the open. */
+const INSIDE = new Set(["Headers.of", "Body.of"]);
+
+test("all that the AssemblyScript package offers is used by a filter that runs in the sandbox and in Envoy", async () => {
+  const files = await readdir(TESTING);
+  const used = (await Promise.all(files.map((file) => readFile(join(TESTING, file), "utf8")))).join("\n").replace(/^import [^;]+;/gm, "");
+  const missing: string[] = [];
+  const offered = await exportsOf(join(ASSEMBLY, "index.ts"));
+  for (const { name, file } of offered) {
+    const text = await readFile(file, "utf8").catch(() => "");
+    const source = declarationOf(name, text) ?? (await reexported(name, file));
+    assert.ok(source !== undefined, `${name} in ${file}`);
+    if (!new RegExp(`\\b${name}\\b`).test(used)) missing.push(name);
+    for (const member of membersOf(source))
+      if (!INSIDE.has(`${name}.${member}`) && !new RegExp(`\\b${member}\\b`).test(used)) missing.push(`${name}.${member}`);
+  }
+  assert.ok(offered.length > 30);
+  assert.deepEqual(missing, []);
+});
+
+/** The declaration of a name that a file only passes on. */
+async function reexported(name: string, file: string): Promise<string | undefined> {
+  const from = (await exportsOf(file)).find((one) => one.name === name)?.file;
+  return from === undefined ? undefined : declarationOf(name, await readFile(from, "utf8"));
+}
+
+test("what authors can use says what it is", async () => {
+  const silent: string[] = [];
+  for (const { name, file } of await exportsOf(join(ASSEMBLY, "index.ts"))) {
+    const text = await readFile(file, "utf8");
+    const source =
+      declarationOf(name, text) === undefined ? ((await exportsOf(file)).find((one) => one.name === name)?.file ?? file) : file;
+    const lines = (await readFile(source, "utf8")).split("\n");
+    const at = lines.findIndex((line) => new RegExp(`^export (?:abstract )?(?:class|namespace|enum|function|type) ${name}\\b`).test(line));
+    const before = lines.slice(0, at).filter((line) => !line.startsWith("// @ts-ignore") && line !== "@unmanaged");
+    if (!before.at(-1)?.endsWith("*/")) silent.push(name);
+  }
+  assert.deepEqual(silent, []);
+});
