@@ -85,6 +85,13 @@ export interface RolloutPolicy {
   readonly analysis: Analysis;
 }
 
+/** What `spec.rollout` means where it does not say. The CRD has no defaults there: crds/wasmfilters.weir.dev.yaml says why. */
+export const ROLLOUT_DEFAULTS = {
+  progressDeadline: "10m",
+  autoRollback: true,
+  analysis: { minRequests: 50, max5xxRisePercent: 5, maxLatencyRatio: 3 },
+} as const satisfies { readonly analysis: Analysis; readonly [name: string]: unknown };
+
 /** A WasmFilter after parsing: defaults filled in, durations in milliseconds, every field checked. */
 export interface Filter {
   readonly key: FilterKey;

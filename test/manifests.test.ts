@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { glob, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { isDeepStrictEqual } from "node:util";
 import { isRecord } from "../base/json.ts";
 import { parseExactJson, printExactJson } from "../model/exact-json.ts";
 import type { WasmFilter, WasmFilterSpec } from "../model/gen/wasmfilter.ts";
@@ -121,10 +120,12 @@ describe("a manifest means what it means to kubectl", () => {
 
 /** Every example, every WasmFilter of the pages, and a spec with each field. */
 async function examples(): Promise<readonly WasmFilter[]> {
-  // Server-side apply sends null as a value, and an API server takes it for none of these fields. An empty object with defaults in it, which kubectl takes over
-  // from a client-side apply, the API server makes null.
-  const isPlain = (spec: object) => Object.values(spec).every((field) => field !== null && !isDeepStrictEqual(field, {}));
-  const specs = GOOD.map(({ spec }) => spec).filter(isPlain) as unknown as WasmFilterSpec[];
+  // Server-side apply sends null as a value, and an API server takes it for none of these fields.
+  const isPlain = (spec: object) => Object.values(spec).every((field) => field !== null);
+  const empty = { image: "r.example/f:1", rollout: { analysis: {} }, preflight: {}, selector: { matchLabels: {} } };
+  const specs = [...GOOD.map(({ spec }) => spec), { image: "r.example/f:1", rollout: {} }, empty].filter(
+    isPlain,
+  ) as unknown as WasmFilterSpec[];
   const found: WasmFilter[] = specs.map((spec) => ({ apiVersion: "weir.dev/v1alpha1", kind: "WasmFilter", metadata: { name: "" }, spec }));
   for await (const file of glob(["examples/*.yaml", "docs/**/*.md", "README.md"], { cwd: ROOT })) {
     const text = await readFile(join(ROOT, file), "utf8");

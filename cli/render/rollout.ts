@@ -1,7 +1,7 @@
 import { parseDuration } from "../../base/duration.ts";
 import { oneLine } from "../../base/text.ts";
 import { ROLLOUT_PAUSED } from "../../model/annotations.ts";
-import { percentOf } from "../../model/filter.ts";
+import { percentOf, ROLLOUT_DEFAULTS } from "../../model/filter.ts";
 import type { WasmFilter, WasmFilterStatusProxies, WasmFilterStatusRollout } from "../../model/gen/wasmfilter.ts";
 import type { Paint } from "./paint.ts";
 import { clock, duration } from "./time.ts";
@@ -88,7 +88,7 @@ function lastOf({ status }: WasmFilter): string {
 /** When the wave fails, by `spec.rollout.progressDeadline`. */
 function deadlineOf(filter: WasmFilter, now: number): string | undefined {
   const started = Date.parse(filter.status?.rollout?.stepTime ?? "");
-  const allowed = parseDuration(filter.spec.rollout?.progressDeadline ?? "10m");
+  const allowed = parseDuration(filter.spec.rollout?.progressDeadline ?? ROLLOUT_DEFAULTS.progressDeadline);
   if (Number.isNaN(started) || allowed === undefined) return undefined;
   const consequence = filter.spec.rollout?.autoRollback === false ? "the rollout counts as failed" : "it rolls back by itself";
   return `otherwise ${consequence} ${moment(started + allowed, now)}`;

@@ -302,11 +302,11 @@ export interface WasmFilterSpecRollout {
    * 15 s from then on. One step of 100 percent: all at once, not watched.
    */
   readonly steps?: readonly WasmFilterSpecRolloutStep[];
-  /** How long a wave may take until all its proxies acknowledged, before the rollout counts as failed. Default: "10m". */
+  /** How long a wave may take until all its proxies acknowledged, before the rollout counts as failed. Absent: 10m. */
   readonly progressDeadline?: string;
-  /** true: a failed rollout returns to the stable revision by itself. false: it stops where it is. Default: true. */
+  /** true: a failed rollout returns to the stable revision by itself. false: it stops where it is. Absent: true. */
   readonly autoRollback?: boolean;
-  /** When a wave counts as failed by what it does to requests, measured against the proxies still on the stable revision. Default: {}. */
+  /** When a wave counts as failed by what it does to requests, measured against the proxies still on the stable revision. */
   readonly analysis?: WasmFilterSpecRolloutAnalysis;
 }
 
@@ -362,13 +362,13 @@ export interface WasmFilterSpecRolloutStepMatchItemHeader {
   readonly present?: boolean;
 }
 
-/** When a wave counts as failed by what it does to requests, measured against the proxies still on the stable revision. Default: {}. */
+/** When a wave counts as failed by what it does to requests, measured against the proxies still on the stable revision. */
 export interface WasmFilterSpecRolloutAnalysis {
-  /** Requests that the wave must have served before it is judged. Default: 50. */
+  /** Requests that the wave must have served before it is judged. Absent: 50. */
   readonly minRequests?: number;
-  /** Rise of the share of 5xx responses, in percentage points, that fails the wave. Default: 5. */
+  /** Rise of the share of 5xx responses, in percentage points, that fails the wave. Absent: 5. */
   readonly max5xxRisePercent?: number;
-  /** Ratio of the mean latency to that of the stable revision that fails the wave. Default: 3. */
+  /** Ratio of the mean latency to that of the stable revision that fails the wave. Absent: 3. */
   readonly maxLatencyRatio?: number;
 }
 

@@ -7,6 +7,7 @@ import {
   type LabelSelector,
   type ModuleSource,
   percentOf,
+  ROLLOUT_DEFAULTS,
   type RolloutPolicy,
   type SignaturePolicy,
   whenMissingOf,
@@ -156,10 +157,9 @@ function toSelector({ selector }: WasmFilterSpec): LabelSelector {
   };
 }
 
-/** Without `steps` there is one wave with every proxy, which is watched then. The other settings are the schema's defaults in that case too. */
+/** Without `steps` there is one wave with every proxy, which is watched then. The other settings have their defaults in that case too. */
 function toRollout(given: WasmFilterSpecRollout | undefined): RolloutPolicy {
-  const schema = wasmFilterSchema().properties?.spec?.properties?.rollout ?? {};
-  const { steps, progressDeadline, autoRollback, analysis } = withDefaults(schema, given ?? {}) as WasmFilterSpecRollout;
+  const { steps, progressDeadline, autoRollback, analysis } = { ...ROLLOUT_DEFAULTS, ...given };
   return {
     steps: (steps ?? [{ percent: 100 }]).map(({ hold, pause, match }, index, all) => ({
       percent: percentOf(all, index),
@@ -169,12 +169,8 @@ function toRollout(given: WasmFilterSpecRollout | undefined): RolloutPolicy {
     })),
     isWatched: steps === undefined,
     progressDeadlineMs: milliseconds(progressDeadline),
-    autoRollback: autoRollback ?? true,
-    analysis: {
-      minRequests: analysis?.minRequests ?? 0,
-      max5xxRisePercent: analysis?.max5xxRisePercent ?? 0,
-      maxLatencyRatio: analysis?.maxLatencyRatio ?? 0,
-    },
+    autoRollback,
+    analysis: { ...ROLLOUT_DEFAULTS.analysis, ...analysis },
   };
 }
 

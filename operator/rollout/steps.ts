@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { RolloutPolicy, RolloutStep } from "../../model/filter.ts";
+import { ROLLOUT_DEFAULTS, type RolloutPolicy, type RolloutStep } from "../../model/filter.ts";
 import { showMatches } from "../../model/match.ts";
 import type { RolloutState } from "./state.ts";
 import { WATCHED } from "./watch.ts";
@@ -11,8 +11,8 @@ export const NO_POLICY: RolloutPolicy = {
   steps: [],
   isWatched: false,
   progressDeadlineMs: Number.POSITIVE_INFINITY,
-  autoRollback: true,
-  analysis: { minRequests: 50, max5xxRisePercent: 5, maxLatencyRatio: 3 },
+  autoRollback: ROLLOUT_DEFAULTS.autoRollback,
+  analysis: ROLLOUT_DEFAULTS.analysis,
 };
 
 /** A step of the spec, from 0. After the last one everyone has the target. */
