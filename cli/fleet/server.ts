@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { whyUnread } from "../../base/error.ts";
-import { isRecord } from "../../base/json.ts";
+import { fieldsOf, isRecord } from "../../base/json.ts";
 import { readText } from "../../base/read-text.ts";
 import { clip, oneLine } from "../../base/text.ts";
 import type { ProxyView } from "../../hub/index.ts";
@@ -61,7 +61,7 @@ export function createServerClient(url: string, { tokenFile, timeoutMs = TIMEOUT
     async plan(objects) {
       const body = await read("/api/v1/plan", PLAN_MS, { apiVersion: "v1", kind: "List", items: objects });
       if (!body.ok) return body;
-      const { filters } = isRecord(body.value) ? body.value : {};
+      const { filters } = fieldsOf(body.value);
       return isArrayOf(filters, isPlan) ? ok(filters) : notWeir(base);
     },
     async proxies() {

@@ -16,6 +16,7 @@ const crd = (
   },
 });
 
+const inner = (name: string, schema: CrdSchema): CrdSchema => ({ type: "object", properties: { [name]: schema } });
 const within = (schema: CrdSchema): CrdSchema => ({ type: "object", properties: { a: schema } });
 const of = (before: CrdSchema, now: CrdSchema) => narrowings(crd(within(before)), crd(within(now)));
 
@@ -45,6 +46,14 @@ test("additions are none: fields, values, wider bounds, less that is required, a
     "x-kubernetes-validations": [{ rule: "self.a" }, { rule: "!has(self.added) || self.mode == 'C'" }],
   };
   assert.deepEqual(of(before, now), []);
+});
+
+test("a default of a rollout that code fills in may go, and not change", () => {
+  const schema = (field: CrdSchema) => crd(inner("spec", inner("rollout", inner("autoRollback", field))));
+  assert.deepEqual(narrowings(schema({ default: true }), schema({})), []);
+  assert.deepEqual(narrowings(schema({ default: true }), schema({ default: false })), [
+    "spec.rollout.autoRollback: default is false, was true",
+  ]);
 });
 
 test("a default below a list may go, and not change; elsewhere it stays", () => {

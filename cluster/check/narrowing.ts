@@ -100,13 +100,16 @@ function ofKeywords(path: string, before: CrdSchema, now: CrdSchema): string[] {
   return found;
 }
 
+/** Defaults that every version fills in by code too. In the object they kept a second manager from taking over an empty `rollout`. */
+const FILLED_IN = /^spec\.rollout\.(progressDeadline|autoRollback|analysis(\.\w+)?)$/;
+
 /**
  * A default below a list may go, as none should be there: tools apply such a list whole, and an object whose defaults were written into it differs from what
  * they applied. What it said is filled in by code, and stored objects have it.
  */
 function ofMeanings(path: string, before: CrdSchema, now: CrdSchema): string[] {
   return MEANINGS.filter((keyword) => before[keyword] !== undefined && !isDeepStrictEqual(now[keyword], before[keyword]))
-    .filter((keyword) => !(keyword === "default" && path.includes("[]") && now.default === undefined))
+    .filter((keyword) => !(keyword === "default" && (path.includes("[]") || FILLED_IN.test(path)) && now.default === undefined))
     .map((keyword) => `${path === "" ? "the object" : path}: ${keyword} is ${text(now[keyword])}, was ${text(before[keyword])}`);
 }
 

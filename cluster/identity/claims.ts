@@ -1,4 +1,4 @@
-import { isRecord } from "../../base/json.ts";
+import { fieldsOf } from "../../base/json.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 
 /** What a ServiceAccount's token says of itself. Nothing of it is proved: only its issuer can check the signature. */
@@ -34,8 +34,7 @@ export function readClaims(token: string): Result<Claims> {
 
 function parse(payload: string): { readonly aud?: unknown; readonly exp?: unknown } {
   try {
-    const value: unknown = JSON.parse(Buffer.from(payload, "base64url").toString("utf8"));
-    return isRecord(value) ? value : {};
+    return fieldsOf(JSON.parse(Buffer.from(payload, "base64url").toString("utf8")));
   } catch {
     return {};
   }

@@ -1,4 +1,4 @@
-import { isRecord } from "../../base/json.ts";
+import { fieldsOf, isRecord } from "../../base/json.ts";
 import { clip, escapeText } from "../../base/text.ts";
 import { PATH_POLICIES, type PathPolicy } from "../../model/path-policy.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
@@ -14,7 +14,7 @@ export interface NamespaceView {
 
 /** Reads a Namespace object; `undefined` fields of it are empty. */
 export function namespaceView(name: string, object: unknown): NamespaceView {
-  const metadata = isRecord(object) && isRecord(object.metadata) ? object.metadata : {};
+  const metadata = fieldsOf(fieldsOf(object).metadata);
   return { name, labels: textsOf(metadata.labels), annotations: textsOf(metadata.annotations) };
 }
 

@@ -1,4 +1,4 @@
-import { isRecord } from "../../base/json.ts";
+import { fieldsOf, isRecord } from "../../base/json.ts";
 import type { Fields } from "../../model/kube.ts";
 import { ok, type Result } from "../../model/result.ts";
 import { type Injection, type InjectionSettings, inject } from "./inject.ts";
@@ -58,7 +58,7 @@ export function injectObject(
   const path = Object.hasOwn(TEMPLATES, object.kind) ? TEMPLATES[object.kind] : undefined;
   const template = path === undefined ? undefined : at(object, path);
   if (path === undefined || template === undefined) return ok({ object, looked: [] });
-  const { namespace, name } = isRecord(object.metadata) ? object.metadata : {};
+  const { namespace, name } = fieldsOf(object.metadata);
   const view = namespaceOf(typeof namespace === "string" ? namespace : undefined);
   const what = `${object.kind} ${view.name}/${typeof name === "string" ? name : "?"}`;
   const pod = readPod(template);

@@ -67,6 +67,7 @@ describe("a question about a new pod", () => {
     const bad: [string, RegExp][] = [
       ["", /not JSON/],
       ["[]", /no AdmissionReview/],
+      [`{"request":${"[".repeat(500_000)}${"]".repeat(500_000)}}`, /nested deeper than 128 levels/],
       [review({}, { kind: "Pod" }), /no AdmissionReview/],
       [review({}, { apiVersion: "admission.k8s.io/v1beta1" }), /apiVersion/],
       [review({}, { request: null }), /request\.uid/],
@@ -76,7 +77,7 @@ describe("a question about a new pod", () => {
     ];
     for (const [body, words] of bad) {
       const asked = readReview(body);
-      assert.match(asked.ok ? "" : asked.error.message, words, body);
+      assert.match(asked.ok ? "" : asked.error.message, words, body.slice(0, 200));
       assert.match(asked.ok ? "" : asked.error.message, /this address is for the API server/);
     }
   });

@@ -1,4 +1,5 @@
-import { isRecord } from "../../base/json.ts";
+import { fieldsOf, isRecord } from "../../base/json.ts";
+import { isNestedDeeper } from "../../base/json-depth.ts";
 import { parseExactJson, printExactJson } from "../../model/exact-json.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { type InjectionSettings, inject, type NamespaceView, patchOf, readPod } from "../injection/index.ts";
@@ -29,8 +30,12 @@ const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9-])?$/;
 /** The API server cuts what is longer. */
 const MAX_WARNING = 256;
 
+/** Levels of a body. A pod has some twenty; printing what is deeper than thousands ends the stack. */
+const DEEPEST = 128;
+
 /** Reads the body of a call. Fails with `BadReview` for what no API server sends. */
 export function readReview(text: string): Result<Asked> {
+  if (isNestedDeeper(text, DEEPEST)) return strange(`the body is nested deeper than ${DEEPEST} levels`);
   let body: unknown;
   try {
     body = parseExactJson(text);
@@ -48,7 +53,7 @@ export function readReview(text: string): Result<Asked> {
 }
 
 function nameOf(object: unknown): string {
-  const metadata = isRecord(object) && isRecord(object.metadata) ? object.metadata : {};
+  const metadata = fieldsOf(fieldsOf(object).metadata);
   const name = [metadata.name, metadata.generateName].find((one) => typeof one === "string" && NAME.test(one));
   return typeof name === "string" ? name : "";
 }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { isRecord } from "../../base/json.ts";
+import { fieldsOf, isRecord } from "../../base/json.ts";
 import { clip } from "../../base/text.ts";
 import { printExactJson } from "../../model/exact-json.ts";
 import type { Fields } from "../../model/kube.ts";
@@ -25,8 +25,8 @@ export function objectChanges(before: object, after: object): readonly ObjectCha
 /** Defaults are filled in: a field that is left out and one that says the default are the same. */
 function written(object: object): Fields {
   const { metadata, spec } = withDefaults(wasmFilterSchema(), object) as Fields;
-  const { labels = {}, annotations = {} } = isRecord(metadata) ? metadata : {};
-  const { [REPEATS]: _, ...others } = isRecord(annotations) ? annotations : {};
+  const { labels = {}, annotations = {} } = fieldsOf(metadata);
+  const { [REPEATS]: _, ...others } = fieldsOf(annotations);
   return { metadata: { labels, annotations: others }, spec };
 }
 

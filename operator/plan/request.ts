@@ -1,4 +1,4 @@
-import { isRecord } from "../../base/json.ts";
+import { fieldsOf, isRecord } from "../../base/json.ts";
 import { clip, oneLine } from "../../base/text.ts";
 import { type FilterKey, filterId } from "../../model/filter.ts";
 import { API_VERSION, KIND } from "../../model/gen/wasmfilter.ts";
@@ -60,7 +60,7 @@ function identify(object: unknown): { readonly kind: string; readonly fields: Fi
     return `is no ${Object.entries(KINDS)
       .map(([name, version]) => `${name} (${version})`)
       .join(", ")}`;
-  const { name, namespace } = isRecord(metadata) ? metadata : {};
+  const { name, namespace } = fieldsOf(metadata);
   if (!isObjectName(name) || !isNamespace(namespace)) return "has no metadata.name and metadata.namespace that can exist";
   return { kind, fields: object, key: { namespace, name } };
 }

@@ -1,4 +1,4 @@
-import { isRecord } from "../../../base/json.ts";
+import { fieldsOf, isRecord } from "../../../base/json.ts";
 import type { KubeApi } from "../../../model/kube.ts";
 import { fail, ok, type Result } from "../../../model/result.ts";
 import { refusal } from "../../refusal.ts";
@@ -32,7 +32,7 @@ export async function writeBundle({ api, apiVersion, namespace, bundle }: Bundle
     const made = await api.request({ method: "POST", path: collection, body });
     return made.ok ? ok(true) : refusal({ verb: "create", resource, id: `${BUNDLE_NAME} (and attest signers ${SIGNER})` }, made.error);
   }
-  const labels = isRecord(found.value.metadata) && isRecord(found.value.metadata.labels) ? found.value.metadata.labels : {};
+  const labels = fieldsOf(fieldsOf(found.value.metadata).labels);
   const owner = labels[OWNER];
   if (owner !== undefined && owner !== namespace) {
     const why = `the ClusterTrustBundle ${BUNDLE_NAME} belongs to the Weir of the namespace ${String(owner)}`;
