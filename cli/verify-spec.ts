@@ -59,7 +59,7 @@ async function specIn(path: string, terminal: Terminal): Promise<Result<SpecFiel
 async function givenBy(flags: VerifyFlags): Promise<Result<{ readonly spec: SpecFields; readonly bytes: Partial<PluginConfiguration> }>> {
   const env = parseEnv(flags.env);
   if (!env.ok) return env;
-  const config = flags.config === undefined ? ok(undefined) : await readBytes(flags.config);
+  const config = flags.config === undefined ? ok(undefined) : await readConfiguration(flags.config);
   if (!config.ok) return config;
   const requests = flags.requests === undefined ? ok(undefined) : await readRequests(flags.requests);
   if (!requests.ok) return requests;
@@ -86,7 +86,7 @@ function defined(fields: Readonly<Record<string, unknown>>): Readonly<Record<str
 }
 
 /** The bytes of the text itself, or of the file whose name stands after `@`. */
-async function readBytes(text: string): Promise<Result<Buffer>> {
+export async function readConfiguration(text: string): Promise<Result<Buffer>> {
   if (!text.startsWith("@")) return ok(Buffer.from(text));
   try {
     const read = await readFile(text.slice(1));

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { Result } from "../../model/result.ts";
 import { ok } from "../../model/result.ts";
 import { usage } from "./usage.ts";
@@ -24,4 +25,15 @@ export function parseAddress(text: string, flag: string): Result<Address> {
 export function parsePort(text: string, flag: string): Result<number> {
   const isPort = /^\d{1,5}$/.test(text) && Number(text) <= 65535;
   return isPort ? ok(Number(text)) : usage(`${flag} is PORT or HOST:PORT, for example 10000, not "${text}"`);
+}
+
+/** Reads `--listen [HOST:]PORT`: an address to bind, so a host name is not one. `host`: where a port alone is bound. */
+export function parseListen(text: string, host: string): Result<Address> {
+  if (text.includes(":")) {
+    const address = parseAddress(text, "--listen");
+    if (!address.ok || isIP(address.value.host) !== 0) return address;
+    return usage(`--listen takes an IP address, for example 127.0.0.1:10000, not the name "${address.value.host}"`);
+  }
+  const port = parsePort(text, "--listen");
+  return port.ok ? ok({ host, port: port.value }) : port;
 }

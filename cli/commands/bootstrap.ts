@@ -1,7 +1,6 @@
-import { isIP } from "node:net";
 import { PATH_POLICIES } from "../../model/path-policy.ts";
 import { ok, type Result } from "../../model/result.ts";
-import { parseAddress, parsePort, XDS_ADDRESS } from "../args/address.ts";
+import { parseAddress, parseListen, XDS_ADDRESS } from "../args/address.ts";
 import { defineCommand } from "../args/command.ts";
 import type { FlagValues } from "../args/syntax.ts";
 import { usage } from "../args/usage.ts";
@@ -128,17 +127,6 @@ function connectionOf(flags: FlagValues<typeof credentialFlags> & { readonly nod
   if (!xds.ok) return xds;
   const credentials = readCredentials(flags, xds.value);
   return credentials.ok ? ok({ xds: xds.value, credentials: credentials.value }) : credentials;
-}
-
-/** An address to bind; a host name is not one. */
-function parseListen(text: string, host: string) {
-  if (text.includes(":")) {
-    const address = parseAddress(text, "--listen");
-    if (!address.ok || isIP(address.value.host) !== 0) return address;
-    return usage(`--listen takes an IP address, for example 127.0.0.1:10000, not the name "${address.value.host}"`);
-  }
-  const port = parsePort(text, "--listen");
-  return port.ok ? ok({ host, port: port.value }) : port;
 }
 
 /** Keys and values as Kubernetes allows them. https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set */

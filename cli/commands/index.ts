@@ -21,6 +21,7 @@ import { push } from "./push.ts";
 import { refresh } from "./refresh.ts";
 import { rollback } from "./rollback.ts";
 import { rollout } from "./rollout.ts";
+import { run } from "./run.ts";
 import { serve } from "./serve.ts";
 import { test } from "./test.ts";
 import { verify } from "./verify.ts";
@@ -29,7 +30,7 @@ import { version } from "./version.ts";
 /** Every command, in the order and under the headings of `weir --help`. */
 export const SECTIONS: readonly Section[] = [
   { title: "Server and proxies", commands: [serve, check, identityIssue, bootstrap, inject] },
-  { title: "Filters, for their authors", commands: [init, test, verify, inspect, push, pull, list] },
+  { title: "Filters, for their authors", commands: [init, test, run, verify, inspect, push, pull, list] },
   { title: "Fleet", commands: [apply, plan, get, describe, proxies, history, diff, rollback, refresh, ...rollout, remove] },
   { title: "This program", commands: [completion, version] },
   { title: "What other programs run", commands: [prover], isHidden: true },

@@ -1,0 +1,160 @@
+import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { basename, join } from "node:path";
+import { systemClock } from "../../model/clock.ts";
+import { shortDigest } from "../../model/digest.ts";
+import type { FilterKey } from "../../model/filter.ts";
+import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
+import { createFolderSource, readFolder } from "../../operator/index.ts";
+import type { FlagValues } from "../args/syntax.ts";
+import { findModule, type registryFlags } from "../modules.ts";
+import type { Terminal } from "../terminal.ts";
+import { readConfiguration } from "../verify-spec.ts";
+import { createAppliedFilter, type FilterContent } from "./applied.ts";
+import { type envoyFlags, findLocalEnvoy } from "./find-envoy.ts";
+import { inForce } from "./in-force.ts";
+import { type Local, type LocalOptions, startLocal } from "./local.ts";
+import { placeFilters } from "./places.ts";
+import { inScope, openFolder, type Scope } from "./scope.ts";
+import { localSource } from "./source.ts";
+import { createNoPreflight } from "./unproved.ts";
+
+export interface RunOptions extends Omit<LocalOptions, "plainHttp">, FlagValues<typeof registryFlags>, FlagValues<typeof envoyFlags> {
+  readonly config: string | undefined;
+  readonly "root-id": string | undefined;
+  readonly namespace: string | undefined;
+  readonly slot: readonly string[];
+  readonly "skip-preflight": boolean;
+}
+
+/** Runs one module until it is stopped. */
+export function runFilter(target: string, options: RunOptions, terminal: Terminal): Promise<Result<void> | Result<number>> {
+  return inScope(async (scope) => {
+    const content = await contentOf(target, options, terminal);
+    if (!content.ok) return content;
+    const envoy = await findLocalEnvoy(options, terminal, scope.signal);
+    if (!envoy.ok) return envoy;
+    const folder = await openFolder(scope);
+    const key = { namespace: "default", name: nameOf(target) };
+    const filter = await createAppliedFilter(folder, key);
+    const mark = await filter.apply(content.value);
+    if (!mark.ok) return mark;
+    const slots = [{ slot: "default", filter: key }];
+    const local = await startLocal(
+      scope,
+      { ...options, plainHttp: [] },
+      {
+        ...{ envoy: envoy.value, namespace: key.namespace, slots, folder, layoutBase: folder },
+        source: (log) => createFolderSource({ dir: filter.manifests, dataDir: join(folder, "state"), log, clock: systemClock }),
+        ...(options["skip-preflight"] ? { preflight: createNoPreflight() } : {}),
+      },
+      terminal,
+    );
+    if (!local.ok) return local;
+    return serve(scope, local.value, [{ key, mark: mark.value }]);
+  });
+}
+
+/** Runs the filters of a folder of manifests until it is stopped. */
+export function runFolder(dir: string, options: RunOptions, terminal: Terminal): Promise<Result<void> | Result<number>> {
+  return inScope(async (scope) => {
+    const read = await readFolder(dir);
+    if (!read.ok) return read;
+    for (const [file, problem] of read.value.problems) terminal.err(`${join(dir, file)}: ${problem}\n`);
+    const filters = [...read.value.filters.values()].map(({ fields }) => fields as unknown as WasmFilter);
+    const placed = placeFilters(filters, { namespace: options.namespace, slotOrder: options.slot });
+    if (!placed.ok) return fail(placed.error.reason, `${dir}: ${placed.error.message}`);
+    for (const left of placed.value.left) terminal.err(`${left}\n`);
+    const envoy = await findLocalEnvoy(options, terminal, scope.signal);
+    if (!envoy.ok) return envoy;
+    const folder = await openFolder(scope);
+    const dockerConfig = await readDockerConfig(terminal.env);
+    const { namespace, slots } = placed.value;
+    const local = await startLocal(
+      scope,
+      { ...options, plainHttp: options["plain-http"] ? registriesOf(filters) : [] },
+      {
+        ...{ envoy: envoy.value, namespace, slots, folder, layoutBase: process.cwd() },
+        source: (log) =>
+          localSource(createFolderSource({ dir, dataDir: join(folder, "state"), log, clock: systemClock }), slots, dockerConfig),
+        ...(options["skip-preflight"] ? { preflight: createNoPreflight() } : {}),
+      },
+      terminal,
+    );
+    if (!local.ok) return local;
+    return serve(
+      scope,
+      local.value,
+      slots.map(({ filter }) => ({ key: filter })),
+    );
+  });
+}
+
+interface Awaited {
+  readonly key: FilterKey;
+  readonly mark?: string;
+}
+
+/** Tells where requests go and which filters are in force, and stays until a signal comes or Envoy ends. */
+async function serve(scope: Scope, { voice, server, proxy, app }: Local, filters: readonly Awaited[]): Promise<Result<void>> {
+  const ended = proxy.running.exited.then(({ code, signal }) => fail("EnvoyEnded", envoyEnded(signal ?? code, proxy.running.log())));
+  const outcome = await Promise.race([ended, tellStart()]);
+  if (outcome !== undefined) return scope.signal.aborted ? ok(undefined) : outcome;
+  scope.ready();
+  server.views.onEvent(({ type, filter, message }) => {
+    if (type === "Warning") voice.warn(`${filter.slice(filter.indexOf("/") + 1)}: ${message}`);
+  });
+  const last = await Promise.race([ended, scope.stopped]);
+  return last ?? ok(undefined);
+
+  async function tellStart(): Promise<Result<void> | undefined> {
+    for (const { key, mark } of filters) {
+      const state = await inForce(server.views, key, mark, scope.signal);
+      if (scope.signal.aborted) return ok(undefined);
+      if (state.ok) voice.say(`${voice.paint.strong(key.name)} is in force: module ${shortDigest(state.value.wasmDigest)}`);
+      else voice.warn(`${key.name} is not in force: ${state.error.message}`);
+    }
+    const port = await proxy.port();
+    if (!port.ok) return port;
+    voice.say(
+      `Envoy ${proxy.running.version} (process ${proxy.running.pid}) before ${app.host}:${app.port}, admin interface ${proxy.running.admin}`,
+    );
+    voice.plain(`\n  curl -i http://127.0.0.1:${port.value}/\n`);
+    return undefined;
+  }
+}
+
+function envoyEnded(how: string | number | null, log: readonly string[]): string {
+  const last = log.at(-1);
+  return `Envoy ended by itself (${how})${last === undefined ? "" : `; its last words: ${last}`}`;
+}
+
+async function contentOf(target: string, options: RunOptions, terminal: Terminal): Promise<Result<FilterContent>> {
+  const config = options.config === undefined ? ok(Buffer.alloc(0)) : await readConfiguration(options.config);
+  if (!config.ok) return config;
+  const found = await findModule(target, options, terminal.env);
+  if (!found.ok) return found;
+  return ok({ module: found.value.bytes, config: config.value.toString("utf8"), rootId: options["root-id"] ?? "" });
+}
+
+/** A name that a WasmFilter may have, out of a file's or an image's. */
+function nameOf(target: string): string {
+  const base = basename(target.replace(/@sha256:[0-9a-f]+$/, "").replace(/\.wasm$/, ""));
+  const name = base
+    .replace(/:[^:]*$/, "")
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "")
+    .slice(0, 63);
+  return name === "" ? "filter" : name;
+}
+
+function registriesOf(filters: readonly WasmFilter[]): string[] {
+  return [...new Set(filters.flatMap(({ spec }) => (spec?.image === undefined ? [] : [spec.image.split("/", 1)[0] ?? ""])))];
+}
+
+async function readDockerConfig(env: Terminal["env"]): Promise<Buffer | undefined> {
+  const folder = env.DOCKER_CONFIG || join(env.HOME ?? homedir(), ".docker");
+  return readFile(join(folder, "config.json")).catch(() => undefined);
+}

@@ -1,0 +1,42 @@
+import type { FilterKey } from "../../model/filter.ts";
+import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { ok } from "../../model/result.ts";
+import type { Source } from "../../operator/index.ts";
+import type { LocalSlot } from "./envoy-config.ts";
+import { inPlace } from "./places.ts";
+
+/** A Secret that is in no manifest: what `docker login` keeps of this user. */
+const CREDENTIALS = "weir-run-docker-config";
+
+/** A folder's filters as a local proxy is to get them; all else is the folder's. `dockerConfig`: what this user may pull with, beside what the manifests name. */
+export function localSource(folder: Source, slots: readonly LocalSlot[], dockerConfig: Buffer | undefined): Source {
+  const place = (filter: WasmFilter): WasmFilter => {
+    const placed = inPlace(filter, slots);
+    if (dockerConfig === undefined || placed.spec.image === undefined) return placed;
+    return { ...placed, spec: { ...placed.spec, pullSecrets: [...(placed.spec.pullSecrets ?? []), { name: CREDENTIALS }] } };
+  };
+  const placed = new WeakMap<WasmFilter, WasmFilter>();
+  const remembered = (filter: WasmFilter) => {
+    const known = placed.get(filter) ?? place(filter);
+    placed.set(filter, known);
+    return known;
+  };
+  return {
+    description: folder.description,
+    start: () => folder.start(),
+    stop: () => folder.stop(),
+    filters: () => new Map([...folder.filters()].map(([id, filter]) => [id, remembered(filter)])),
+    async secret(namespace, name, reading) {
+      if (name !== CREDENTIALS || dockerConfig === undefined) return folder.secret(namespace, name, reading);
+      return ok({ data: new Map([[".dockerconfigjson", dockerConfig]]), version: "1" });
+    },
+    configMap: (...asked) => folder.configMap(...asked),
+    revisions: (key: FilterKey, uid) => folder.revisions(key, uid),
+    saveRevision: (...saved) => folder.saveRevision(...saved),
+    rewriteRevision: (...saved) => folder.rewriteRevision(...saved),
+    deleteRevision: (...deleted) => folder.deleteRevision(...deleted),
+    writeStatus: (...written) => folder.writeStatus(...written),
+    event: (...told) => folder.event(...told),
+    onChange: (listener) => folder.onChange(listener),
+  };
+}
