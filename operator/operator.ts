@@ -92,7 +92,11 @@ class QueueingOperator implements Operator {
       assigner: fleet,
       line,
       filtersOf: (proxyKey) => this.known.of(this.index.filtersOf(proxyKey)),
-      overrides: { withholds: (...of) => this.withholds(...of), takesChains: (key) => fleet.proxy(key)?.takesChains === true },
+      overrides: {
+        withholds: (...of) => this.withholds(...of),
+        defers: () => false,
+        takesChains: (key) => fleet.proxy(key)?.takesChains === true,
+      },
       failed: (proxy, error) => log.error("a proxy could not be told its filters; it keeps what it has", { proxy, error: String(error) }),
       isBusy: () => this.queue.depth() > 0,
     });

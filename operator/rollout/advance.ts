@@ -3,7 +3,7 @@ import type { FilterEvent } from "../source/source.ts";
 import type { Tally } from "./health.ts";
 import { isInForce, type Outcome, type RolloutState } from "./state.ts";
 import { hasMatch, inWords, plannedStep, stepCount, stepOf } from "./steps.ts";
-import { inForce, isDoubtful, isFirst, isStayed, mayFail, stays } from "./watch.ts";
+import { inForce, isDoubtful, isFirst, isStayed, stays, takesBack } from "./watch.ts";
 import { EVERYONE, threshold, type WaveOrder } from "./wave.ts";
 
 /** A fault that speaks against the target: a rejection, a proxy that hangs, ended or vanished, failing VMs, a rise of errors. */
@@ -201,9 +201,9 @@ export function deadlineOf(state: RolloutState, policy: RolloutPolicy, watchedSi
 
 function failureOf(state: RolloutState, policy: RolloutPolicy, seen: Observation): { reason: string; message: string } | undefined {
   if (seen.abort === state.target && !isFirst(state)) return { reason: "Aborted", message: "aborted by hand" };
-  if (!policy.autoRollback) return undefined;
-  if (seen.fault !== undefined && mayFail(state, seen.fault)) return seen.fault;
+  if (seen.fault !== undefined && takesBack(state, policy, seen.fault)) return seen.fault;
   if (
+    policy.autoRollback &&
     seen.settled &&
     !seen.paused &&
     !isInForce(state) &&

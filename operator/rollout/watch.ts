@@ -16,9 +16,14 @@ export function isFirst({ phase, target, stable }: RolloutState): boolean {
 }
 
 /** False for what does not take a watched revision back, as there is none to go back to. */
-export function mayFail(state: RolloutState, { reason }: Fault): boolean {
+function mayFail(state: RolloutState, { reason }: Fault): boolean {
   if (isFirst(state)) return false;
   return state.watch === undefined || state.stable !== undefined || TAKES_PROXIES_DOWN.has(reason);
+}
+
+/** True where the fault takes the target back at once, whoever learns of it. */
+export function takesBack(state: RolloutState, { autoRollback }: Pick<RolloutPolicy, "autoRollback">, fault: Fault): boolean {
+  return state.phase === "Progressing" && autoRollback && mayFail(state, fault);
 }
 
 /** True for a watched revision that stays in force whatever it does. */

@@ -17,6 +17,8 @@ interface Row {
   /** Numbers of the revisions whose module is at hand. */
   readonly ready?: readonly number[];
   readonly rejects?: number;
+  /** The number of the target that it must wait for, as nobody who judges it is heard. */
+  readonly defers?: number;
   readonly isHeld?: boolean;
   readonly staged?: boolean;
   /** `-`: nothing. */
@@ -64,10 +66,21 @@ const ROWS: readonly Row[] = [
     ...{ rejects: 1, open: "1", closed: "yields" },
   },
   { what: "the next one, outside the wave", rollout: { phase: "Progressing", target: 2, stable: 1 }, open: "1", closed: "1" },
+  {
+    what: "the next one is going out, and must be waited for",
+    rollout: { phase: "Progressing", target: 2, stable: 1, threshold: EVERYONE },
+    ...{ defers: 2, open: "1", closed: "1" },
+  },
+  {
+    what: "a first revision that must be waited for",
+    rollout: { phase: "Progressing", target: 1, threshold: EVERYONE },
+    ...{ defers: 1, open: "-", closed: "replaces" },
+  },
+  { what: "what succeeded is not waited for", rollout: { phase: "Succeeded", target: 2, stable: 2 }, defers: 2, open: "2", closed: "2" },
   { what: "the next one rolled back", rollout: { phase: "RolledBack", target: 2, stable: 1 }, rejects: 2, open: "1", closed: "1" },
 ];
 
-function placed({ rollout, ready = [1, 2], rejects, isHeld = false, staged = false }: Row, isClosed: boolean): string {
+function placed({ rollout, ready = [1, 2], rejects, defers, isHeld = false, staged = false }: Row, isClosed: boolean): string {
   const revisions = [1, 2].map((number) => ({ number, hash: `h${number}`, settings: SLOT }) as Revision);
   const entries = ready.map((number) => [number, { filter: KEY, revision: number, settings: SLOT } as ChainEntry] as const);
   const demand = isClosed ? { settings: SLOT, fromTheStart: !staged } : undefined;
@@ -77,6 +90,7 @@ function placed({ rollout, ready = [1, 2], rejects, isHeld = false, staged = fal
   };
   const place = placeOf("shop/web-1", filter, line, {
     withholds: (_proxy, _filter, hash) => hash === `h${rejects}`,
+    defers: (_proxy, hash) => hash === `h${defers}`,
     takesChains: () => true,
   });
   if (place === undefined) return "-";

@@ -23,10 +23,12 @@ export interface ServedFilter {
   readonly demand: Demand | undefined;
 }
 
-/** What a proxy must wait for: the leader of several servers sends these to the others. */
+/** What a proxy must wait for. They only hold back: without them a proxy is due what the record says. */
 export interface Overrides {
   /** Whether the proxy must wait for the revision with this hash, since it rejected it or others are tried first. */
   withholds(proxyKey: string, filterId: string, hash: string): boolean;
+  /** Whether the proxy must wait for a target with this hash that is going out, since nobody who judges it is heard. */
+  defers(proxyKey: string, hash: string): boolean;
   /** Whether the proxy takes the filters of a slot as one chain. */
   takesChains(proxyKey: string): boolean;
 }
@@ -89,7 +91,7 @@ function isDue({ phase, stable }: RolloutState, { fromTheStart }: Demand, isInWa
 function numberDue(proxyKey: string, filter: ServedFilter, isInWave: () => boolean, overrides: Overrides): number | undefined {
   const { id, rollout } = filter;
   const hash = outgoingHash(filter);
-  const waits = hash !== undefined && overrides.withholds(proxyKey, id, hash);
+  const waits = hash !== undefined && (overrides.withholds(proxyKey, id, hash) || overrides.defers(proxyKey, hash));
   return assigned(rollout, isInWave, waits);
 }
 

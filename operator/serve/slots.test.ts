@@ -18,10 +18,10 @@ function served(known: readonly number[], change: Partial<ServedFilter> = {}): S
   return { id: "shop/f", key: KEY, revisions, rollout, deliverable, isHeld: false, slot: undefined, demand: undefined, ...change };
 }
 const due = (filter: ServedFilter) =>
-  Array.from(slotsDue("shop/web-1", [filter], line, { withholds: () => false, takesChains: () => true }), ([slot, chain]) => [
-    slot,
-    chain === "hold" ? chain : chain.map(({ revision }) => revision),
-  ]);
+  Array.from(
+    slotsDue("shop/web-1", [filter], line, { withholds: () => false, defers: () => false, takesChains: () => true }),
+    ([slot, chain]) => [slot, chain === "hold" ? chain : chain.map(({ revision }) => revision)],
+  );
 
 test("a slot whose revision is not known is held, wherever it may be", () => {
   assert.deepEqual(due(served([1, 2])), [["auth", [2]]]);
@@ -42,7 +42,9 @@ test("a slot that is held goes on where a filter that must be there is due: that
     return { ...other, deliverable, demand: { settings, fromTheStart: true }, ...(ready.length === 0 ? { rollout: idle } : {}) };
   };
   const stands = (filters: ServedFilter[]) => {
-    const chain = slotsDue("shop/web-1", filters, line, { withholds: () => false, takesChains: () => true }).get("auth");
+    const chain = slotsDue("shop/web-1", filters, line, { withholds: () => false, defers: () => false, takesChains: () => true }).get(
+      "auth",
+    );
     return chain === "hold" ? chain : chain?.map(({ filter, placeholder }) => `${filter.name} ${placeholder ?? "itself"}`);
   };
   assert.equal(stands([lost]), "hold");
@@ -60,7 +62,7 @@ test("a filter that the proxy rejects is left out beside one that must be there,
   };
   const withholds = (_: string, id: string, hash: string) => id === "shop/f" && hash === "h2";
   const stands = (filters: ServedFilter[]) => {
-    const chain = slotsDue("shop/web-1", filters, line, { withholds, takesChains: () => true }).get("auth");
+    const chain = slotsDue("shop/web-1", filters, line, { withholds, defers: () => false, takesChains: () => true }).get("auth");
     return chain === "hold" ? chain : chain?.map(({ filter, placeholder }) => `${filter.name} ${placeholder ?? "itself"}`);
   };
   assert.deepEqual(stands([rejected]), ["f itself"]);

@@ -1,0 +1,203 @@
+import { bounded } from "../../base/boundary.ts";
+import type { Clock } from "../../model/clock.ts";
+import type { ApiFailure, Fields, KubeApi } from "../../model/kube.ts";
+import type { Leadership } from "../../model/leadership.ts";
+import type { Log } from "../../model/log.ts";
+import type { Result } from "../../model/result.ts";
+import { refusal } from "../refusal.ts";
+import { ELECTION_TIMES, Election, type ElectionStep, type ElectionTimes, type LeaseRecord, type Moment } from "./election.ts";
+
+export interface LeaseOptions {
+  readonly api: KubeApi;
+  /** Weir's own. */
+  readonly namespace: string;
+  /** Of the Lease. */
+  readonly name: string;
+  /** Of this process; no other ever has the same. */
+  readonly id: string;
+  readonly clock: Clock;
+  /** Milliseconds by a clock that nobody sets. */
+  readonly steady: () => number;
+  /** A number in [0, 1) for jitter. */
+  readonly random: () => number;
+  readonly log: Log;
+  readonly times?: ElectionTimes;
+}
+
+/** A leadership by a Lease of the API server. */
+export interface Lease extends Leadership {
+  /** Takes part in the election from now on. */
+  start(): void;
+  /** Stops deciding, then lets the lease go, so that another need not wait for its end. Resolves when that is written, or cannot be. */
+  release(): Promise<void>;
+  /** Who leads, as it was seen last; empty: nobody, or it is not known. */
+  holder(): string;
+}
+
+/** Between two looks at the lease, or two renewals, with some jitter. */
+const TURN_MS = 1_000;
+const JITTER = 0.2;
+/** An answer that comes later says little of what is now. */
+const ANSWER_MS = 5_000;
+/** No Weir holds a lease for longer. */
+const LONGEST_LEASE_MS = 300_000;
+
+export function createLease(options: LeaseOptions): Lease {
+  return new ElectedLease(options);
+}
+
+class ElectedLease implements Lease {
+  private readonly options: LeaseOptions;
+  private readonly path: string;
+  private readonly election: Election;
+  private readonly listeners = new Set<(isLeading: boolean) => void>();
+  private wasLeading = false;
+  private isStopped = false;
+  private turn: Promise<void> = Promise.resolve();
+  private cancelTurn: () => void = () => {};
+  private cancelEnd: () => void = () => {};
+  /** Since when this process holds the lease, as the lease says it. */
+  private acquiredAt = "";
+  private trouble: string | undefined;
+
+  constructor(options: LeaseOptions) {
+    this.options = options;
+    this.path = `/apis/coordination.k8s.io/v1/namespaces/${options.namespace}/leases`;
+    this.election = new Election(options.id, options.times);
+  }
+
+  isLeading(): boolean {
+    return this.election.isLeading(this.now());
+  }
+
+  onChange(listener: (isLeading: boolean) => void): () => void {
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
+  }
+
+  holder(): string {
+    return this.election.holder;
+  }
+
+  start(): void {
+    this.goOn(0);
+  }
+
+  async release(): Promise<void> {
+    this.isStopped = true;
+    this.cancelTurn();
+    await this.turn;
+    const held = this.election.next(this.now());
+    this.election.resign();
+    this.review();
+    if (held.kind !== "renew") return;
+    const written = await this.write(held.replaces.version, held.transitions, { holder: "", seconds: 1 });
+    if (written.ok) this.options.log.info("the lease is let go; another replica may decide", { lease: this.id });
+  }
+
+  private get id(): string {
+    return `${this.options.namespace}/${this.options.name}`;
+  }
+
+  private now(): Moment {
+    return { steady: this.options.steady(), wall: this.options.clock.now() };
+  }
+
+  private goOn(ms: number): void {
+    if (this.isStopped) return;
+    this.cancelTurn = this.options.clock.after(ms, () => {
+      const step = this.election.next(this.now());
+      this.turn = this.take(step).then(() => {
+        this.review();
+        const isWaiting = step.kind !== "look" || this.election.next(this.now()).kind === "look";
+        this.goOn(isWaiting ? TURN_MS * (1 - JITTER / 2 + JITTER * this.options.random()) : 0);
+      });
+    });
+  }
+
+  private async take(step: ElectionStep): Promise<void> {
+    const sent = this.now();
+    if (step.kind === "look") {
+      const found = await this.request({ path: `${this.path}/${this.options.name}` });
+      this.tell("get", found);
+      if (found.ok) this.election.saw(recordOf(found.value), this.now());
+      else if (found.error.status === 404) this.election.saw(undefined, this.now());
+      return;
+    }
+    if (step.kind !== "renew") this.acquiredAt = timeOf(this.options.clock.now());
+    const holder = { holder: this.options.id, seconds: this.leaseMs / 1_000 };
+    const written =
+      step.kind === "make" ? await this.write(undefined, 0, holder) : await this.write(step.replaces.version, step.transitions, holder);
+    if (written.ok) this.election.took(recordOf(written.value), sent, this.now());
+    else if (written.error.status !== 0) this.election.refused();
+  }
+
+  /** `version`: what it replaces; `undefined`: it is made. */
+  private async write(
+    version: string | undefined,
+    leaseTransitions: number,
+    { holder, seconds }: { readonly holder: string; readonly seconds: number },
+  ): Promise<Result<Fields, ApiFailure>> {
+    const { name, namespace, clock } = this.options;
+    const renewTime = timeOf(clock.now());
+    const spec = { holderIdentity: holder, leaseDurationSeconds: seconds, acquireTime: this.acquiredAt, renewTime, leaseTransitions };
+    const labels = { "app.kubernetes.io/managed-by": "weir" };
+    const metadata = { name, namespace, labels, ...(version === undefined ? {} : { resourceVersion: version }) };
+    const body = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata, spec };
+    const written = await this.request(
+      version === undefined ? { method: "POST", path: this.path, body } : { method: "PUT", path: `${this.path}/${name}`, body },
+    );
+    this.tell(version === undefined ? "create" : "update", written);
+    return written;
+  }
+
+  private request(request: Parameters<KubeApi["request"]>[0]): Promise<Result<Fields, ApiFailure>> {
+    return this.options.api.request({ ...request, signal: AbortSignal.timeout(ANSWER_MS) });
+  }
+
+  private get leaseMs(): number {
+    return (this.options.times ?? ELECTION_TIMES).leaseMs;
+  }
+
+  /** Tells the listeners when this process began to lead or leads no longer, and looks again when that may end. */
+  private review(): void {
+    const { log, clock } = this.options;
+    this.cancelEnd();
+    const leadsForMs = this.election.leadsForMs(this.now());
+    const isLeading = leadsForMs > 0;
+    if (isLeading) this.cancelEnd = clock.after(leadsForMs, () => this.review());
+    if (isLeading === this.wasLeading) return;
+    this.wasLeading = isLeading;
+    log.info(isLeading ? "this replica decides" : "this replica decides no longer", { lease: this.id, replica: this.options.id });
+    const failed = (error: unknown) => log.error("a change of who decides could not be followed", { error: String(error) });
+    for (const listener of this.listeners) bounded(() => listener(isLeading), failed);
+  }
+
+  /** Why the lease cannot be had is told once. Somebody else being first is nothing to tell. */
+  private tell(verb: string, answer: Result<Fields, ApiFailure>): void {
+    const { namespace, log } = this.options;
+    const isNews = !answer.ok && answer.error.status !== 404 && answer.error.status !== 409;
+    const error = isNews ? refusal({ verb, resource: "leases", id: this.id, namespace }, answer.error).error.message : undefined;
+    if (error !== undefined && error !== this.trouble)
+      log.warn("the lease cannot be read or written; tried again", { lease: this.id, error });
+    if (error === undefined && this.trouble !== undefined) log.info("the lease can be read and written again", { lease: this.id });
+    this.trouble = error;
+  }
+}
+
+/** MicroTime. https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/ */
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString().replace("Z", "000Z");
+}
+
+function recordOf({ metadata, spec }: Fields): LeaseRecord {
+  const { resourceVersion = "" } = (metadata ?? {}) as { resourceVersion?: string };
+  const { holderIdentity, leaseDurationSeconds, leaseTransitions } = (spec ?? {}) as Fields;
+  const numberOf = (value: unknown, fallback: number) => (typeof value === "number" && Number.isFinite(value) ? value : fallback);
+  return {
+    holder: typeof holderIdentity === "string" ? holderIdentity : "",
+    durationMs: Math.min(Math.max(0, numberOf(leaseDurationSeconds, 0) * 1_000), LONGEST_LEASE_MS),
+    transitions: numberOf(leaseTransitions, 0),
+    version: resourceVersion,
+  };
+}

@@ -1,0 +1,77 @@
+import type { Clock } from "../../model/clock.ts";
+import type { ApiFailure, ApiRequest, Fields, KubeApi } from "../../model/kube.ts";
+import { ok, type Result } from "../../model/result.ts";
+import { failureOf } from "./kube.ts";
+
+/** An API server in memory that holds one Lease, and replaces it as a real one does: only in the state that the writer saw. */
+export interface LeaseServer {
+  /** Reaches the server until `cut`, which answers as where it cannot be reached. */
+  client(): { readonly api: KubeApi; cut(isCut: boolean): void };
+  /** The Lease's spec. */
+  spec(): Fields | undefined;
+}
+
+export function createLeaseServer(): LeaseServer {
+  let stored: Fields | undefined;
+  let version = 0;
+  const put = (body: unknown): Result<Fields, ApiFailure> => {
+    const given = body as Fields & { readonly metadata: Fields };
+    stored = { ...given, metadata: { ...given.metadata, resourceVersion: String(++version) } };
+    return ok(stored);
+  };
+  const refuse = (status: number): Result<Fields, ApiFailure> => ({ ok: false, error: failureOf(status) });
+  function serve({ method = "GET", body }: ApiRequest): Result<Fields, ApiFailure> {
+    if (method === "POST") return stored === undefined ? put(body) : refuse(409);
+    if (stored === undefined) return refuse(404);
+    if (method === "GET") return ok(stored);
+    const { resourceVersion } = (body as { readonly metadata: { readonly resourceVersion?: string } }).metadata;
+    return resourceVersion === String(version) ? put(body) : refuse(409);
+  }
+  return {
+    client() {
+      let isCut = false;
+      const api: KubeApi = {
+        server: "https://api.example",
+        request: async (request) => (isCut ? refuse(0) : serve(request)),
+        watch: () => Promise.reject(new Error("nothing is watched")),
+      };
+      return {
+        api,
+        cut(cut) {
+          isCut = cut;
+        },
+      };
+    },
+    spec: () => stored?.spec as Fields | undefined,
+  };
+}
+
+/** A clock that a test moves by hand, and that lets the promises that follow settle. */
+export interface HandClock extends Clock {
+  advance(ms: number): Promise<void>;
+}
+
+export function createHandClock(): HandClock {
+  let now = Date.parse("2026-01-01T00:00:00Z");
+  const timers = new Set<{ readonly at: number; readonly run: () => void }>();
+  return {
+    now: () => now,
+    after(ms, run) {
+      const timer = { at: now + ms, run };
+      timers.add(timer);
+      return () => void timers.delete(timer);
+    },
+    async advance(ms) {
+      const end = now + ms;
+      for (;;) {
+        for (let i = 0; i < 3; i++) await new Promise(setImmediate);
+        const [due] = [...timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
+        if (due === undefined) break;
+        timers.delete(due);
+        now = Math.max(now, due.at);
+        due.run();
+      }
+      now = end;
+    },
+  };
+}
