@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
@@ -85,16 +86,18 @@ func readTokens(configuration []byte) ([]string, error) {
 	var read struct {
 		Tokens []string `json:"tokens"`
 	}
-	if err := json.Unmarshal(configuration, &read); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(configuration))
+	decoder.DisallowUnknownFields() // a field with a typo would go unnoticed
+	if err := decoder.Decode(&read); err != nil || decoder.More() {
 		// The error may quote the text, which holds secrets.
 		return nil, errors.New(`it is not JSON of the form {"tokens": ["..."]}`)
 	}
 	if len(read.Tokens) == 0 {
-		return nil, errors.New("tokens: at least one is needed")
+		return nil, errors.New("tokens must have at least one")
 	}
 	for _, token := range read.Tokens {
 		if token == "" {
-			return nil, errors.New("a token is empty")
+			return nil, errors.New("tokens must not be empty")
 		}
 	}
 	return read.Tokens, nil

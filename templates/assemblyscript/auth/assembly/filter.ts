@@ -1,16 +1,6 @@
 // Lets only requests with a known token pass. Others are answered with 401; no other service is asked.
 // Configuration: {"tokens": ["..."]}. Requests bring one of them: "authorization: Bearer ...".
-import {
-  Action,
-  Header,
-  JsonValue,
-  LogLevel,
-  log,
-  parseJson,
-  RootContext,
-  registerPlugin,
-  StreamContext,
-} from "@weir-dev/assemblyscript";
+import { Action, Configuration, Header, RootContext, registerPlugin, StreamContext } from "@weir-dev/assemblyscript";
 
 const SCHEME = "bearer ";
 
@@ -20,16 +10,12 @@ class Auth extends RootContext {
 
   /** False refuses the configuration: the proxy keeps what it ran before. The log says why, and never quotes a token. */
   onConfigure(configuration: string): bool {
-    const json = parseJson(configuration);
-    const error = json.error;
-    if (error !== null) return refuse(error.toString());
-    const items = (json.value as JsonValue).list("tokens");
-    const texts = (json.value as JsonValue).strings("tokens");
-    if (texts.length == 0) return refuse("tokens: at least one is needed");
-    if (texts.length != items.length) return refuse("tokens: each must be a string");
-    if (texts.includes("")) return refuse("a token is empty");
-    this.tokens = texts.map<ArrayBuffer>((text) => String.UTF8.encode(text));
-    return true;
+    const config = Configuration.parse(configuration);
+    const tokens = config.strings("tokens");
+    if (tokens.length == 0) config.fault("tokens", "must have at least one");
+    if (tokens.includes("")) config.fault("tokens", "must not be empty");
+    this.tokens = tokens.map<ArrayBuffer>((token) => String.UTF8.encode(token));
+    return config.check();
   }
 
   createStream(): StreamContext {
@@ -58,11 +44,6 @@ class AuthStream extends StreamContext {
     this.respond(401, "a known token is missing\n", [new Header("www-authenticate", "Bearer")], "no_token");
     return Action.Pause;
   }
-}
-
-function refuse(why: string): bool {
-  log(LogLevel.Error, "configuration: " + why);
-  return false;
 }
 
 /** By hand: toLowerCase() knows all of Unicode, and would make the module three times as large. */

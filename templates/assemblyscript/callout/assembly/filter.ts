@@ -5,14 +5,13 @@
 // 401 and 403 go to the client; anything else is a 503.
 import {
   Action,
+  Configuration,
   Header,
   HttpCallback,
   HttpResponse,
   httpCall,
-  JsonValue,
   LogLevel,
   log,
-  parseJson,
   RootContext,
   registerPlugin,
   Status,
@@ -30,18 +29,12 @@ class Callout extends RootContext {
 
   /** False refuses the configuration: the proxy keeps what it ran before. The log says why. */
   onConfigure(configuration: string): bool {
-    const json = parseJson(configuration);
-    const error = json.error;
-    if (error !== null) return refuse(error.toString());
-    const fields = json.value as JsonValue;
-    this.cluster = fields.string("cluster");
-    if (this.cluster.length == 0) return refuse("cluster: it is needed");
-    this.authority = fields.string("authority", this.cluster);
-    this.path = fields.string("path", "/");
-    const timeout = fields.integer("timeoutMs", 1000);
-    if (timeout < 1 || timeout > MAX_TIMEOUT_MS) return refuse("timeoutMs: it must be from 1 to 60000");
-    this.timeoutMs = <u32>timeout;
-    return true;
+    const config = Configuration.parse(configuration);
+    this.cluster = config.string("cluster");
+    this.authority = config.stringOr("authority", this.cluster);
+    this.path = config.stringOr("path", "/");
+    this.timeoutMs = <u32>config.integerOr("timeoutMs", 1000, 1, MAX_TIMEOUT_MS);
+    return config.check();
   }
 
   createStream(): StreamContext {
@@ -105,11 +98,6 @@ class Decision extends HttpCallback {
       this.stream.refuse(503, "it cannot be told whether you are allowed\n");
     }
   }
-}
-
-function refuse(why: string): bool {
-  log(LogLevel.Error, "configuration: " + why);
-  return false;
 }
 
 registerPlugin(() => new Callout());

@@ -3,14 +3,11 @@
 // Metrics: the counter rate_limit_refused, and the gauge rate_limit_used (requests of the present window).
 import {
   Action,
+  Configuration,
   Counter,
   Gauge,
   Header,
-  JsonValue,
-  LogLevel,
-  log,
   now,
-  parseJson,
   RootContext,
   registerPlugin,
   Status,
@@ -35,14 +32,10 @@ class RateLimit extends RootContext {
 
   /** False refuses the configuration: the proxy keeps what it ran before. The log says why. */
   onConfigure(configuration: string): bool {
-    const json = parseJson(configuration);
-    const error = json.error;
-    if (error !== null) return refuse(error.toString());
-    const requests = (json.value as JsonValue).integer("requests");
-    const seconds = (json.value as JsonValue).integer("seconds", 1);
-    if (requests < 1 || requests > MAX || seconds < 1 || seconds > MAX) return refuse("requests and seconds: each must be 1 or more");
-    this.requests = <u32>requests;
-    this.seconds = <u32>seconds;
+    const config = Configuration.parse(configuration);
+    this.requests = <u32>config.integer("requests", 1, MAX);
+    this.seconds = <u32>config.integerOr("seconds", 1, 1, MAX);
+    if (!config.check()) return false;
     this.used = new Gauge("rate_limit_used");
     this.refused = new Counter("rate_limit_refused");
     this.setTickPeriod(TICK_MS);
@@ -97,11 +90,6 @@ class RateLimitStream extends StreamContext {
     this.respond(429, "too many requests\n", [new Header("retry-after", this.root.seconds.toString())], "rate_limited");
     return Action.Pause;
   }
-}
-
-function refuse(why: string): bool {
-  log(LogLevel.Error, "configuration: " + why);
-  return false;
 }
 
 /** What is shared: the number of a window, and the requests that passed in it. */

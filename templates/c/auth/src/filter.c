@@ -27,10 +27,10 @@ static bool read_tokens(struct json *json) {
   token_count = 0;
   if (!json_open(json, '[')) return false;
   while (json_item(json, &first)) {
-    if (token_count == MAX_TOKENS) return refuse("there are more than 64 tokens");
+    if (token_count == MAX_TOKENS) return refuse("tokens must have 64 at most");
     struct text *token = &tokens[token_count++];
     if (!json_string(json, token)) return false;
-    if (token->size == 0) return refuse("a token is empty");
+    if (token->size == 0) return refuse("tokens must not be empty");
   }
   return json->error == NULL;
 }
@@ -41,11 +41,11 @@ static bool read_configuration(char *data, size_t size) {
   bool first = true;
   if (!json_open(&json, '{')) return refuse(json.error);
   while (json_field(&json, &first, &name)) {
-    bool is_read = text_is(name, "tokens") ? read_tokens(&json) : json_skip(&json);
-    if (!is_read) return json.error == NULL ? false : refuse(json.error);
+    if (!text_is(name, "tokens")) return refuse("there is a field that is not known; tokens is");
+    if (!read_tokens(&json)) return json.error != NULL && refuse(json.error);
   }
   if (!json_end(&json)) return refuse(json.error);
-  return token_count > 0 || refuse("tokens: at least one is needed");
+  return token_count > 0 || refuse("tokens must have at least one");
 }
 
 // How long it takes tells nothing of the bytes: guessing a token byte by byte is of no use. The size is no secret.
@@ -82,7 +82,7 @@ PROXY_EXPORT(proxy_on_configure) bool on_configure(uint32_t context, size_t size
   free(configuration);
   configuration = NULL;
   token_count = 0;
-  if (size == 0) return refuse("tokens: at least one is needed");
+  if (size == 0) return refuse("tokens must have at least one");
   if (proxy_get_buffer_bytes(BUFFER_PLUGIN_CONFIGURATION, 0, size, &configuration, &size) != STATUS_OK) return false;
   return read_configuration(configuration, size);
 }

@@ -2,9 +2,6 @@
 #include <stdint.h>
 #include <string.h>
 
-// Deeper than this is refused: each level takes stack, and the stack is small.
-enum { MAX_DEPTH = 32 };
-
 static bool fail(struct json *json, const char *error) {
   if (json->error == NULL) json->error = error;
   json->at = json->end;
@@ -109,50 +106,6 @@ bool json_string(struct json *json, struct text *string) {
   }
   return fail(json, "a closing quote is missing");
 }
-
-static bool skip_word(struct json *json, const char *word) {
-  size_t size = strlen(word);
-  if ((size_t)(json->end - json->at) < size || memcmp(json->at, word, size) != 0) return false;
-  json->at += size;
-  return true;
-}
-
-static size_t skip_digits(struct json *json) {
-  char *start = json->at;
-  while (json->at < json->end && *json->at >= '0' && *json->at <= '9') json->at++;
-  return (size_t)(json->at - start);
-}
-
-static bool skip_number(struct json *json) {
-  skip_word(json, "-");
-  bool zero = json->at < json->end && *json->at == '0';
-  size_t digits = skip_digits(json);
-  if (digits == 0 || (zero && digits > 1)) return false;
-  if (skip_word(json, ".") && skip_digits(json) == 0) return false;
-  if (!skip_word(json, "e") && !skip_word(json, "E")) return true;
-  if (!skip_word(json, "-")) skip_word(json, "+");
-  return skip_digits(json) > 0;
-}
-
-static bool skip(struct json *json, int depth) {
-  struct text ignored;
-  bool first = true;
-  skip_space(json);
-  if (depth == MAX_DEPTH) return fail(json, "it is nested too deeply");
-  if (json->at < json->end && *json->at == '"') return json_string(json, &ignored);
-  if (take(json, '{')) {
-    while (json_field(json, &first, &ignored)) skip(json, depth + 1);
-    return json->error == NULL;
-  }
-  if (take(json, '[')) {
-    while (json_item(json, &first)) skip(json, depth + 1);
-    return json->error == NULL;
-  }
-  if (skip_word(json, "true") || skip_word(json, "false") || skip_word(json, "null") || skip_number(json)) return true;
-  return fail(json, "a value is missing");
-}
-
-bool json_skip(struct json *json) { return skip(json, 0); }
 
 bool json_end(struct json *json) {
   skip_space(json);

@@ -1,4 +1,5 @@
-// A reader of JSON (RFC 8259) that makes no tree: it goes through the text once, and the caller takes what it wants.
+// A reader of JSON (RFC 8259) that makes no tree: it goes through the text once, and the caller says what must come next.
+// It knows objects, arrays and strings, which this filter's configuration is made of.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,8 +27,6 @@ bool json_item(struct json *json, bool *first);
 bool json_field(struct json *json, bool *first, struct text *name);
 // A value that must be a string.
 bool json_string(struct json *json, struct text *string);
-// A value of any kind, which nobody wants.
-bool json_skip(struct json *json);
 // Nothing but space is left.
 bool json_end(struct json *json);
 

@@ -39,13 +39,13 @@ public:
     bool first = true;
     if (!json.open('{')) return refuse(json.error());
     while (json.field(first, name)) {
-      const bool isRead = name == "tokens" ? readTokens(json) : json.skip();
-      if (!isRead) return refuse(json.error());
+      if (name != "tokens") return refuse("there is a field that is not known; tokens is");
+      if (!readTokens(json)) return refuse(json.error());
     }
     if (!json.end()) return refuse(json.error());
-    if (tokens.empty()) return refuse("tokens: at least one is needed");
+    if (tokens.empty()) return refuse("tokens must have at least one");
     for (const std::string &token : tokens)
-      if (token.empty()) return refuse("a token is empty");
+      if (token.empty()) return refuse("tokens must not be empty");
     return true;
   }
 

@@ -2,9 +2,6 @@
 
 namespace {
 
-// Deeper than this is refused: each level takes stack, and the stack is small.
-constexpr int maxDepth = 32;
-
 void appendUtf8(std::string &value, uint32_t code) {
   if (code < 0x80) {
     value.push_back(static_cast<char>(code));
@@ -107,41 +104,6 @@ bool JsonReader::word(std::string_view expected) {
   if (text.substr(0, expected.size()) != expected) return false;
   text.remove_prefix(expected.size());
   return true;
-}
-
-size_t JsonReader::digits() {
-  size_t count = 0;
-  while (count < text.size() && isDigit(text[count])) count++;
-  text.remove_prefix(count);
-  return count;
-}
-
-bool JsonReader::number() {
-  word("-");
-  const bool zero = !text.empty() && text.front() == '0';
-  const size_t count = digits();
-  if (count == 0 || (zero && count > 1)) return false;
-  if (word(".") && digits() == 0) return false;
-  if (!word("e") && !word("E")) return true;
-  if (!word("-")) word("+");
-  return digits() > 0;
-}
-
-bool JsonReader::skip(int depth) {
-  std::string ignored;
-  bool first = true;
-  skipSpace();
-  if (depth == maxDepth) return fail("it is nested too deeply");
-  if (!text.empty() && text.front() == '"') return string(ignored);
-  if (take('{')) {
-    while (field(first, ignored)) skip(depth + 1);
-    return fault.empty();
-  }
-  if (take('[')) {
-    while (item(first)) skip(depth + 1);
-    return fault.empty();
-  }
-  return word("true") || word("false") || word("null") || number() || fail("a value is missing");
 }
 
 bool JsonReader::end() {

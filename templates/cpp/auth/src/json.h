@@ -1,4 +1,5 @@
-// A reader of JSON (RFC 8259) that makes no tree: it goes through the text once, and the caller takes what it wants.
+// A reader of JSON (RFC 8259) that makes no tree: it goes through the text once, and the caller says what must come next.
+// It knows objects, arrays and strings, which this filter's configuration is made of.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -19,8 +20,6 @@ public:
   bool field(bool &first, std::string &name);
   // A value that must be a string.
   bool string(std::string &value);
-  // A value of any kind, which nobody wants.
-  bool skip(int depth = 0);
   // Nothing but space is left.
   bool end();
 
@@ -33,8 +32,6 @@ private:
   bool take(char c);
   bool next(bool &first, char close);
   bool word(std::string_view expected);
-  bool number();
-  size_t digits();
   bool escape(std::string &value);
   bool codeUnit(uint32_t &code);
   bool codePoint(std::string &value);

@@ -14,6 +14,7 @@ proxy_wasm::main! {{
 }}
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Configuration {
     #[serde(default)]
     tokens: Vec<String>,
@@ -73,10 +74,10 @@ fn read_tokens(text: &[u8]) -> Result<Vec<String>, String> {
     let Configuration { tokens } = serde_json::from_slice(text)
         .map_err(|error| format!(r#"it is not JSON of the form {{"tokens": ["..."]}} (line {}, column {})"#, error.line(), error.column()))?;
     if tokens.is_empty() {
-        return Err("tokens: at least one is needed".to_string());
+        return Err("tokens must have at least one".to_string());
     }
     if tokens.iter().any(String::is_empty) {
-        return Err("a token is empty".to_string());
+        return Err("tokens must not be empty".to_string());
     }
     Ok(tokens)
 }

@@ -20,7 +20,7 @@ const MAX_TIMEOUT_MS: u32 = 60_000;
 
 /// Where the service is.
 #[derive(Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 struct Service {
     cluster: String,
     /// Of the question; the cluster's name where there is none.
@@ -128,13 +128,13 @@ impl HttpContext for CalloutStream {
 fn read_service(text: &[u8]) -> Result<Service, String> {
     let mut service: Service = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     if service.cluster.is_empty() {
-        return Err("cluster: it is needed".to_string());
+        return Err("cluster is missing".to_string());
     }
     if service.authority.is_empty() {
         service.authority = service.cluster.clone();
     }
     if !(1..=MAX_TIMEOUT_MS).contains(&service.timeout_ms) {
-        return Err(format!("timeoutMs: it must be from 1 to {MAX_TIMEOUT_MS}"));
+        return Err(format!("timeoutMs must be from 1 to {MAX_TIMEOUT_MS}"));
     }
     Ok(service)
 }

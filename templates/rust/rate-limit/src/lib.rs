@@ -21,6 +21,7 @@ const ATTEMPTS: u32 = 16;
 const TICK: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Limit {
     requests: u32,
     #[serde(default = "one")]
@@ -163,7 +164,7 @@ fn record(metric: u32, value: u64) {
 fn read_limit(text: &[u8]) -> Result<Limit, String> {
     let limit: Limit = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     if limit.requests == 0 || limit.seconds == 0 {
-        return Err("requests and seconds: each must be 1 or more".to_string());
+        return Err("requests and seconds must be from 1 on".to_string());
     }
     Ok(limit)
 }

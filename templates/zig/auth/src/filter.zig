@@ -50,15 +50,15 @@ export fn proxy_on_vm_start(_: u32, _: usize) bool {
 export fn proxy_on_configure(_: u32, size: usize) bool {
     if (configuration) |old| old.deinit();
     configuration = null;
-    if (size == 0) return refuse("tokens: at least one is needed");
+    if (size == 0) return refuse("tokens must have at least one");
     const text = proxy.bytes(.plugin_configuration, 0, size) orelse return false;
     defer proxy.allocator.free(text);
-    const options: std.json.ParseOptions = .{ .ignore_unknown_fields = true, .allocate = .alloc_always };
+    const options: std.json.ParseOptions = .{ .allocate = .alloc_always };
     const read = std.json.parseFromSlice(Configuration, proxy.allocator, text, options) catch
         return refuse("it is not JSON of the form {\"tokens\": [\"...\"]}");
     configuration = read;
-    if (read.value.tokens.len == 0) return refuse("tokens: at least one is needed");
-    for (read.value.tokens) |token| if (token.len == 0) return refuse("a token is empty");
+    if (read.value.tokens.len == 0) return refuse("tokens must have at least one");
+    for (read.value.tokens) |token| if (token.len == 0) return refuse("tokens must not be empty");
     return true;
 }
 
