@@ -3,6 +3,7 @@ import { configText } from "../../project/project.ts";
 import { openYaml, readYaml } from "../../yaml/open.ts";
 import type { Place } from "../../yaml/place.ts";
 import type { Case, CaseFile, Setup } from "../case.ts";
+import { DEFAULTS } from "../request.ts";
 import { readCallouts } from "./callout.ts";
 import { readStart } from "./expect.ts";
 import { Reading } from "./reading.ts";
@@ -13,8 +14,6 @@ const CASE_KEYS = [...SETUP_KEYS, "name", "exchanges", ...EXCHANGE_KEYS] as cons
 
 /** What cases are set up with where they do not say. */
 export type SetupDefaults = Pick<Setup, "config" | "rootId">;
-
-const PATIENCE_MS = 5000;
 
 /** Reads a `*.weir.yaml` of at most 1 MiB. What is wrong is told with its line, and an unknown key with the nearest one. `name` is what messages call the file. */
 export async function readCases(path: string, name: string, defaults: SetupDefaults): Promise<Result<CaseFile>> {
@@ -37,7 +36,7 @@ function casesIn(file: Place, name: string, defaults: SetupDefaults): Result<Cas
     env: [],
     allowOnHeadersStopIteration: false,
     clock: undefined,
-    patience: PATIENCE_MS,
+    patience: DEFAULTS.patience,
   });
   const callouts = readCallouts(reading, file.get("callouts"));
   const items = reading.list(file.get("cases"));

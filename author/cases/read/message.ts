@@ -1,48 +1,34 @@
 import { type Message, message, type Pairs } from "../../../preflight/index.ts";
 import type { Place } from "../../yaml/place.ts";
+import { DEFAULTS, requestMessage } from "../request.ts";
 import { readBytes } from "./bytes.ts";
 import type { Reading } from "./reading.ts";
-
-/** Where a case does not say. */
-export const DEFAULTS = {
-  method: "GET",
-  path: "/",
-  host: "example.com",
-  /** As a proxy makes one for each request; the same each time, so that cases can tell. */
-  requestId: "00000000-0000-4000-8000-000000000000",
-} as const;
 
 const PARTS = ["headers", "body", "chunks", "trailers"] as const;
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const METHOD = /^[A-Z][A-Z-]{0,31}$/;
 /** Printable, as a request line has it. */
 const PATH = /^\/[\u0021-\u007e]*$/;
+const HOST = /^[\u0021-\u007e]+$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they end a header
 const VALUE = /^[^\u0000\r\n]*$/;
 
-/** A request as the proxy hands it to its filters: what every request has stands first, then the client's headers, then what the proxy adds. */
+/** A request, as the proxy hands it to its filters. */
 export function readRequest(reading: Reading, place: Place | undefined): Message {
   if (place !== undefined) reading.map(place, ["method", "path", "host", "scheme", ...PARTS]);
-  const own = (key: string, fallback: string, form: RegExp, what: string): string => {
+  const own = (key: "method" | "path" | "host" | "scheme", form: RegExp, what: string): string => {
     const given = place?.get(key);
-    const text = given === undefined ? fallback : reading.text(given);
+    const text = given === undefined ? DEFAULTS[key] : reading.text(given);
     if (given !== undefined && !form.test(text)) reading.wrong(given, what);
     return text;
   };
-  const method = own("method", DEFAULTS.method, METHOD, "must be a method such as GET");
-  const pseudo: Pairs = [
-    [":method", method],
-    [":path", own("path", DEFAULTS.path, PATH, "must begin with / and have no spaces")],
-    [":authority", own("host", DEFAULTS.host, /^[\u0021-\u007e]+$/, "must be a host name")],
-    [":scheme", own("scheme", "http", /^https?$/, "must be http or https")],
-  ];
-  const { headers, body, trailers } = readParts(reading, place);
-  const has = (name: string) => headers.some(([key]) => key === name);
-  const added: Pairs = [
-    ...(has("x-forwarded-proto") ? [] : [["x-forwarded-proto", "http"] as const]),
-    ...(has("x-request-id") ? [] : [["x-request-id", DEFAULTS.requestId] as const]),
-  ];
-  return message([...pseudo, ...headers, ...added], body, trailers);
+  return requestMessage({
+    method: own("method", METHOD, "must be a method such as GET"),
+    path: own("path", PATH, "must begin with / and have no spaces"),
+    host: own("host", HOST, "must be a host name"),
+    scheme: own("scheme", /^https?$/, "must be http or https"),
+    ...readParts(reading, place),
+  });
 }
 
 /** An answer of the upstream or of a service that the filter calls: 200 without a body where nothing else is said. */

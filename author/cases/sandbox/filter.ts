@@ -68,6 +68,10 @@ export class SandboxFilter implements Running {
   }
 
   async sharedData(key: string): Promise<Uint8Array | undefined> {
+    return this.sharedDataNow(key);
+  }
+
+  sharedDataNow(key: string): Uint8Array | undefined {
     return this.plugin.sharedData(key);
   }
 

@@ -7,7 +7,7 @@ import {
   message,
   type Replies,
 } from "../../../preflight/index.ts";
-import type { CalloutRule } from "../callout.ts";
+import type { CalloutFailure, CalloutRule } from "../callout.ts";
 import { compareMessage } from "../compare-message.ts";
 import type { ObservedCall } from "../observed.ts";
 
@@ -80,8 +80,11 @@ export function missingAnswer(call: ObservedCall): string {
 
 function httpReply(rule: CalloutRule | undefined, call: HttpCall): HttpReply | "reset" | "silence" {
   if (rule === undefined || rule.answer.kind === "grpc") return localReply(404, missingAnswer(ofHttp(call)));
-  if (rule.answer.kind === "http") return rule.answer.reply;
-  switch (rule.answer.failure) {
+  return rule.answer.kind === "http" ? rule.answer.reply : failedHttp(rule.answer.failure);
+}
+
+export function failedHttp(failure: CalloutFailure): HttpReply | "reset" | "silence" {
+  switch (failure) {
     case "timeout":
       return "silence";
     case "reset":
@@ -92,19 +95,22 @@ function httpReply(rule: CalloutRule | undefined, call: HttpCall): HttpReply | "
 }
 
 function grpcReply(rule: CalloutRule | undefined, call: GrpcCall): GrpcReply | "silence" {
-  const failed = (status: number, text: string): GrpcReply => ({
-    ...{ initialMetadata: [], messages: [], trailingMetadata: [] },
-    ...{ status, message: text },
-  });
-  if (rule === undefined || rule.answer.kind === "http") return failed(UNIMPLEMENTED, missingAnswer(ofGrpc(call)));
-  if (rule.answer.kind === "grpc") return rule.answer.reply;
-  return rule.answer.failure === "timeout" ? "silence" : failed(UNAVAILABLE, REFUSED);
+  if (rule === undefined || rule.answer.kind === "http") return grpcStatus(UNIMPLEMENTED, missingAnswer(ofGrpc(call)));
+  return rule.answer.kind === "grpc" ? rule.answer.reply : failedGrpc(rule.answer.failure);
 }
 
-function ofHttp({ cluster, headers, body, trailers, timeoutMs }: HttpCall): ObservedCall {
+export function failedGrpc(failure: CalloutFailure): GrpcReply | "silence" {
+  return failure === "timeout" ? "silence" : grpcStatus(UNAVAILABLE, REFUSED);
+}
+
+function grpcStatus(status: number, message: string): GrpcReply {
+  return { initialMetadata: [], messages: [], trailingMetadata: [], status, message };
+}
+
+export function ofHttp({ cluster, headers, body, trailers, timeoutMs }: HttpCall): ObservedCall {
   return { cluster, grpc: undefined, message: message(headers, body.length === 0 ? [] : [body], trailers), timeoutMs };
 }
 
-function ofGrpc({ cluster, method, metadata, messages, timeoutMs }: GrpcCall): ObservedCall {
+export function ofGrpc({ cluster, method, metadata, messages, timeoutMs }: GrpcCall): ObservedCall {
   return { cluster, grpc: method, message: message(metadata, messages), timeoutMs };
 }

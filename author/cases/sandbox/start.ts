@@ -1,0 +1,33 @@
+import type { HostCall, Plugin, PluginOptions } from "../../../preflight/index.ts";
+import type { Setup } from "../case.ts";
+import { SandboxFilter } from "./filter.ts";
+import type { CaseReplies } from "./replies.ts";
+
+/** Where the clock of a case stands that does not say: 2026-01-01T00:00:00Z. */
+export const DEFAULT_CLOCK = Date.UTC(2026, 0, 1);
+/** Log lines of a case that are kept, the newest ones. */
+const MAX_LINES = 10_000;
+
+/** Starts the module of a sandbox for one case. */
+export type StartPlugin = (options: PluginOptions) => Plugin;
+
+/** Starts one filter, for a case or for a test in TypeScript. */
+export function startFilter(start: StartPlugin, setup: Setup, replies: CaseReplies, onCall?: (call: HostCall) => void): SandboxFilter {
+  const calls: HostCall[] = [];
+  const plugin = start({
+    config: setup.config,
+    rootId: setup.rootId,
+    name: "filter",
+    env: setup.env,
+    allowOnHeadersStopIteration: setup.allowOnHeadersStopIteration,
+    clock: { start: BigInt(setup.clock ?? DEFAULT_CLOCK) * 1_000_000n, patienceMs: setup.patience },
+    maxLogLines: MAX_LINES,
+    maxLogLength: 64 * 1024,
+    replies,
+    onCall(call) {
+      calls.push(call);
+      onCall?.(call);
+    },
+  });
+  return new SandboxFilter(plugin, replies, calls);
+}
