@@ -1,5 +1,6 @@
 import { cp, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { cached, keyOf } from "../../base/cache-folder.ts";
 import { packSdk, SDK } from "../build/npm-package.ts";
 import { needNpm } from "../tools/machine.ts";
@@ -7,6 +8,7 @@ import { type Finished, outsideNpm, run, runOk } from "../tools/run.ts";
 import { contentsOf } from "./sources.ts";
 
 const NAME = "@weir-dev/assemblyscript";
+const MANY = fileURLToPath(new URL("assemblyscript-many.ts", import.meta.url));
 
 /**
  * Builds filters with the AssemblyScript package as their authors do, `sources` by name, and gives the paths of the modules by name. What is in the user's cache
@@ -19,25 +21,29 @@ export async function buildWithSdk<N extends string>(
   const names = Object.keys(sources).sort() as N[];
   const texts = names.flatMap((name) => [name, sources[name]]);
   const folder = await cached(`sdk-as-${keyOf(...(await contentsOf(SDK)), ...texts, ...flags)}`, async (draft) => {
-    for (const name of names) {
-      const built = await compileWithSdk(draft, name, sources[name], flags);
-      if (built.code !== 0) throw new Error(`${name}.ts does not compile:\n${built.stderr}`);
-    }
+    await Promise.all(names.map((name) => writeFile(join(draft, `${name}.ts`), sources[name])));
+    const { compiler, config } = await prepare();
+    await runOk(process.execPath, [MANY, compiler, names.join(), ...config, ...flags], { cwd: draft });
   });
   return Object.fromEntries(names.map((name) => [name, join(folder, `${name}.wasm`)])) as Record<N, string>;
 }
 
 /** Writes `NAME.ts` into `folder` and compiles it there to `NAME.wasm`. What is wrong with it the compiler says on stderr. */
-export async function compileWithSdk(folder: string, name: string, source: string, flags: readonly string[] = []): Promise<Finished> {
-  const { compiler, project } = await prepare();
+export async function compileWithSdk(folder: string, name: string, source: string): Promise<Finished> {
   await writeFile(join(folder, `${name}.ts`), source);
-  const config = join(project, "node_modules", NAME, "asconfig.json");
-  const args = ["--config", config, "--path", join(project, "node_modules"), "--target", "none", ...flags];
-  return run(process.execPath, [compiler, `${name}.ts`, ...args, "-o", `${name}.wasm`], { cwd: folder });
+  const { compiler, config } = await prepare();
+  return run(process.execPath, [MANY, compiler, name, ...config], { cwd: folder });
+}
+
+interface Prepared {
+  /** The compiler's own entry. */
+  readonly compiler: string;
+  /** Flags that name the package and its settings. */
+  readonly config: readonly string[];
 }
 
 /** A project with the compiler of the package's lockfile and the package as it is packed for authors. */
-async function prepare(): Promise<{ readonly compiler: string; readonly project: string }> {
+async function prepare(): Promise<Prepared> {
   const project = await cached(`sdk-as-project-${keyOf(...(await contentsOf(SDK)))}`, async (draft) => {
     await needNpm();
     for (const file of ["package.json", "package-lock.json"]) await cp(join(SDK, file), join(draft, file));
@@ -48,5 +54,9 @@ async function prepare(): Promise<{ readonly compiler: string; readonly project:
     await runOk("tar", ["-xzf", tarball, "--strip-components=1", "-C", inside]);
     await rm(tarball);
   });
-  return { compiler: join(project, "node_modules/assemblyscript/bin/asc.js"), project };
+  const modules = join(project, "node_modules");
+  return {
+    compiler: join(modules, "assemblyscript/dist/asc.js"),
+    config: ["--config", join(modules, NAME, "asconfig.json"), "--path", modules, "--target", "none"],
+  };
 }

@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { parseCases } from "../author/cases/read/file.ts";
+import { createSandbox, describeFailure, runCase } from "../author/index.ts";
+import { buildWithSdk } from "../scripts/examples/assemblyscript.ts";
+
+/** A page for each piece of the AssemblyScript package: a filter, and cases that say what it does. */
+const PAGES = fileURLToPath(new URL("../docs/authors/assemblyscript/", import.meta.url));
+const names = (await readdir(PAGES)).map((file) => file.replace(/\.md$/, ""));
+const texts = new Map(await Promise.all(names.map(async (name) => [name, await readFile(`${PAGES}${name}.md`, "utf8")] as const)));
+
+/** The one snippet of this kind. */
+function snippet(name: string, kind: string): string {
+  const found = [...(texts.get(name) ?? "").matchAll(new RegExp(`^\`\`\`${kind}\\n([^]*?)^\`\`\`$`, "gm"))];
+  assert.equal(found.length, 1, `${name}.md has one snippet of kind ${kind}`);
+  return found[0]?.[1] ?? "";
+}
+
+describe("pages of the AssemblyScript package", { timeout: 180_000 }, async () => {
+  const built = buildWithSdk(Object.fromEntries(names.map((name) => [name, snippet(name, "ts filter")])));
+  built.catch(() => {});
+  for (const name of names)
+    test(`${name}: the filter does what the page says`, async () => {
+      const sandbox = createSandbox(await readFile((await built)[name] ?? ""));
+      assert.ok(sandbox.ok);
+      const file = parseCases(snippet(name, "yaml cases"), `${name}.md`);
+      assert.ok(file.ok, file.ok ? "" : file.error.message);
+      for (const one of file.value.cases) {
+        const result = await runCase(one, sandbox.value);
+        const why = result.failure === undefined ? (result.reason ?? "") : describeFailure(result, result.failure).join("\n");
+        assert.equal(result.outcome, "passed", `${one.name}\n${why}`);
+      }
+    });
+
+  test("the overview leads to each of them", async () => {
+    const overview = await readFile(fileURLToPath(new URL("../docs/authors/assemblyscript.md", import.meta.url)), "utf8");
+    for (const name of names) assert.ok(overview.includes(`](assemblyscript/${name}.md)`), name);
+  });
+});
