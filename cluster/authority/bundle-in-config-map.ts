@@ -1,3 +1,4 @@
+import { createStandingTrouble } from "../../base/standing-trouble.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { KubeApi } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
@@ -25,7 +26,7 @@ const LOOK_MS = 3_600_000;
 
 /** Keeps the ConfigMap `weir-ca` at what the bundle holds, until the returned function is called. It is public: the key is in a Secret that nobody else needs to read. */
 export function keepBundleInConfigMap({ api, bundle, namespace, clock, log }: BundleInConfigMapOptions): () => Promise<void> {
-  let trouble: string | undefined;
+  const tell = createStandingTrouble((error) => log.warn("the ConfigMap with the authorities that count is not kept", { error }));
   let cancel = () => {};
   let turn = Promise.resolve();
   let isStopped = false;
@@ -35,8 +36,7 @@ export function keepBundleInConfigMap({ api, bundle, namespace, clock, log }: Bu
       cancel();
       if (isStopped) return;
       const error = (await writeConfigMap(api, namespace, bundle.current()))?.message;
-      if (error !== undefined && error !== trouble) log.warn("the ConfigMap with the authorities that count is not kept", { error });
-      trouble = error;
+      tell(error);
       if (!isStopped) cancel = clock.after(error === undefined ? LOOK_MS : RETRY_MS, write);
     });
   };

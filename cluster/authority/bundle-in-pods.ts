@@ -1,4 +1,5 @@
 import { inBackground } from "../../base/boundary.ts";
+import { createStandingTrouble } from "../../base/standing-trouble.ts";
 import type { Clock } from "../../model/clock.ts";
 import { type Fields, type KubeApi, metadataAs } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
@@ -28,7 +29,7 @@ const PAGE = "500";
 export function keepBundleInPods({ api, bundle, clock, log }: BundleInPodsOptions): () => Promise<void> {
   const pause = createPause(clock);
   let isDue = true;
-  let trouble: string | undefined;
+  const tell = createStandingTrouble((error) => log.warn("pods cannot be told which authorities count", { error }));
   const unlisten = bundle.onChange(() => {
     isDue = true;
     pause.wake();
@@ -39,10 +40,8 @@ export function keepBundleInPods({ api, bundle, clock, log }: BundleInPodsOption
       const wasDue = isDue;
       isDue = false;
       const { told, failure } = await tellPods(api, bundle, pause);
-      const error = failure?.message;
-      if (error !== undefined && error !== trouble) log.warn("pods cannot be told which authorities count", { error });
+      tell(failure?.message);
       if (told > 0) log.info("pods were told which authorities count", { pods: told });
-      trouble = error;
       if (!isDue) await pause.for(failure !== undefined || wasDue ? AGAIN_MS : LOOK_MS);
     }
   }

@@ -1,4 +1,5 @@
 import { randomUUID, X509Certificate } from "node:crypto";
+import { createStandingTrouble } from "../../base/standing-trouble.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { ApiFailure, Follow, KubeApi, KubeObject } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
@@ -60,15 +61,22 @@ class KeptAuthority implements Authority {
   private turn: Promise<void> = Promise.resolve();
   private cancel: () => void = () => {};
   private isStopped = false;
-  /** Why the last step was not taken, and why nothing is watched: each is told once. */
-  private trouble: string | undefined;
-  private unwatched: string | undefined;
+  /** Why the last step was not taken. */
+  private readonly unsettled: (error: string | undefined) => void;
+  /** Why nothing is watched. */
+  private readonly unwatched: (error: string | undefined) => void;
 
   constructor(options: KeptAuthorityOptions, store: SecretStore, secret: Secret, state: AuthorityState) {
     this.options = options;
     this.store = store;
     this.secret = secret;
     this.state = state;
+    const { log } = options;
+    this.unsettled = createStandingTrouble((error) => log.error("the authority stays as it is", { error }));
+    this.unwatched = createStandingTrouble(
+      (error) => log.warn("the Secret of the authority cannot be watched", { error }),
+      () => log.info("the Secret of the authority is watched again", { object: `Secret ${store.id}` }),
+    );
   }
 
   signing(): CertificateFiles {
@@ -125,11 +133,8 @@ class KeptAuthority implements Authority {
   }
 
   private watched(failure: ApiFailure | undefined): void {
-    const { namespace, log } = this.options;
-    const error = failure && refusal({ verb: "watch", resource: "secrets", id: this.store.id, namespace }, failure).error.message;
-    if (error === undefined) log.info("the Secret of the authority is watched again", { object: `Secret ${this.store.id}` });
-    else if (error !== this.unwatched) log.warn("the Secret of the authority cannot be watched", { error });
-    this.unwatched = error;
+    const { namespace } = this.options;
+    this.unwatched(failure && refusal({ verb: "watch", resource: "secrets", id: this.store.id, namespace }, failure).error.message);
   }
 
   private saw(object: KubeObject | undefined): void {
@@ -152,10 +157,8 @@ class KeptAuthority implements Authority {
   }
 
   private settle(advanced: Result<number>): void {
-    const { clock, log } = this.options;
-    const error = advanced.ok ? undefined : advanced.error.message;
-    if (error !== undefined && error !== this.trouble) log.error("the authority stays as it is", { error });
-    this.trouble = error;
+    const { clock } = this.options;
+    this.unsettled(advanced.ok ? undefined : advanced.error.message);
     this.cancel();
     if (this.isStopped) return;
     const ms = advanced.ok ? Math.min(LOOK_MS, Math.max(0, advanced.value - clock.now())) : RETRY_MS;

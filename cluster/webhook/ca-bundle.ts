@@ -1,3 +1,4 @@
+import { createStandingTrouble } from "../../base/standing-trouble.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { ApiFailure, Fields, Follow, KubeApi, KubeObject } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
@@ -24,17 +25,14 @@ const RETRY_MS = 10_000;
 export function keepCaBundle({ api, follow, name, bundle, clock, log, random }: CaBundleOptions): () => Promise<void> {
   const facts = { object: `MutatingWebhookConfiguration ${name}` };
   let last: KubeObject | undefined;
-  let trouble: string | undefined;
   let cancel = () => {};
   let turn = Promise.resolve();
   let isStopped = false;
 
-  const tell = (error: string | undefined) => {
-    if (error !== undefined && error !== trouble)
-      log.error("the webhook configuration is not kept current: no pod can be injected", { ...facts, error });
-    if (error === undefined && trouble !== undefined) log.info("the webhook configuration is kept current again", facts);
-    trouble = error;
-  };
+  const tell = createStandingTrouble(
+    (error) => log.error("the webhook configuration is not kept current: no pod can be injected", { ...facts, error }),
+    () => log.info("the webhook configuration is kept current again", facts),
+  );
   const look = () => {
     turn = turn.then(async () => {
       cancel();

@@ -7,8 +7,8 @@ import { readAllowedSkips, type Skip, skipProblems } from "./skips.ts";
 export interface RunOptions {
   /** Files at a time. */
   readonly concurrency: number;
-  /** For one file, in milliseconds: what takes longer hangs. */
-  readonly fileMs: number;
+  /** For one test that says no time of its own, in milliseconds: what takes longer hangs. */
+  readonly testMs: number;
   /** For all of them, in milliseconds. */
   readonly totalMs: number;
 }
@@ -48,8 +48,8 @@ export async function runTests(files: readonly string[], options: RunOptions): P
     console.error(`the tests did not end within ${options.totalMs / 60_000} minutes`);
     stop.abort();
   }, options.totalMs);
-  const { concurrency, fileMs } = options;
-  const stream = run({ files: [...files], cwd: ROOT, concurrency, timeout: fileMs, signal: stop.signal });
+  const { concurrency, testMs } = options;
+  const stream = run({ files: [...files], cwd: ROOT, concurrency, timeout: testMs, signal: stop.signal });
   const seen = watch(stream);
   for await (const text of stream.compose(spec)) process.stdout.write(text);
   clearTimeout(timer);
