@@ -13,14 +13,25 @@ export interface Module {
   readonly mediaType: string;
 }
 
-/** Credentials for one registry host, from dockerconfigjson. Held in memory only. */
+/** A user's name and password at a registry. Held in memory only. */
 export interface Credentials {
   readonly username: string;
   readonly password: string;
 }
 
-/** `host[:port]`, or `host[:port]/path` where a secret narrows an entry to some repositories -> credentials. */
-export type Keychain = ReadonlyMap<string, Credentials>;
+/** Stands in place of credentials that could not be read. It spoils nothing but itself. */
+export interface UnusableCredentials {
+  /** Which they are and what is wrong with them, e.g. "entry 2 of `auths` of Secret shop/regcred is not an object". Quotes nothing of them. */
+  readonly problem: string;
+}
+
+export type KeychainEntry = Credentials | UnusableCredentials;
+
+/**
+ * `host[:port]`, or `host[:port]/path` where credentials are for some repositories only -> credentials, those that are tried first coming first. A host may be a
+ * glob. Every entry that matches a repository is tried in turn.
+ */
+export type Keychain = ReadonlyMap<string, readonly KeychainEntry[]>;
 
 /** What recorded revisions have: they show that access was given when they were made. */
 export interface Kept {

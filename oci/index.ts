@@ -1,4 +1,5 @@
 /** Public entry of oci/: references, registries, image layout folders, and the store of modules. */
+export { emptyKeychain, mergeKeychains, parseDockerConfig } from "./credentials/keychain.ts";
 export { type ArtifactOptions, createArtifact, type ImageContent, readContent } from "./image/content.ts";
 export { defaultLimits, type Limits } from "./image/image.ts";
 export { type InspectedImage, type InspectOptions, inspectImage, inspectIn, listTags } from "./inspect.ts";
@@ -10,7 +11,6 @@ export type { OciOptions } from "./open.ts";
 export { type Pushed, type PushedImage, type PushOptions, pushImage, pushModule } from "./push.ts";
 export { type AddressRange, createAddressPolicy, parseAddressRange } from "./registry/address.ts";
 export { createFetch, type Fetch } from "./registry/fetch.ts";
-export { emptyKeychain, mergeKeychains, parseDockerConfig } from "./registry/keychain.ts";
 export { type Descriptor, type Manifest, manifestTypes } from "./repository/manifest.ts";
 export { formatReference, type LayoutReference, parseReference, type Reference, type RegistryReference } from "./repository/reference.ts";
 export { createModuleCache, type ModuleCacheOptions } from "./store/module-cache.ts";

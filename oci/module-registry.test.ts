@@ -142,7 +142,7 @@ describe("pulling", () => {
       const { registry } = await registryOn();
       const image = `${fake.host}/f:v1`;
       const as = (username: string) =>
-        registry.pull(image, digest, { ...anonymous, keychain: new Map([[fake.host, { username, password: "pw" }]]) });
+        registry.pull(image, digest, { ...anonymous, keychain: new Map([[fake.host, [{ username, password: "pw" }]]]) });
       const wrong = as("wrong");
       await asked.promise; // a pull that "right" had begun would serve "wrong" too
       const right = as("right");

@@ -14,7 +14,7 @@ const SECRET = "Basic dmljdGltOnB3"; // victim:pw
 
 /** As a filter of this namespace asks, with the credentials of "victim" or without any. */
 function from(namespace: string, host?: string): PullOptions {
-  return { namespace, keychain: new Map(host === undefined ? [] : [[host, { username: "victim", password: "pw" }]]) };
+  return { namespace, keychain: new Map(host === undefined ? [] : [[host, [{ username: "victim", password: "pw" }]]]) };
 }
 
 /** What another filter of the namespace has. */

@@ -4,13 +4,13 @@ import { type Clock, systemClock } from "../model/clock.ts";
 import { type Metrics, silentMetrics } from "../model/metrics.ts";
 import type { Keychain } from "../model/module.ts";
 import { fail, ok, type Result } from "../model/result.ts";
+import { matchingEntries } from "./credentials/keychain.ts";
 import type { Limits } from "./image/image.ts";
 import { createLayoutRepository } from "./layout/folder.ts";
 import { createAddressPolicy } from "./registry/address.ts";
 import { createRemoteRepository } from "./registry/client.ts";
 import { createFetch, type Fetch } from "./registry/fetch.ts";
 import type { HttpOptions } from "./registry/http.ts";
-import { findCredentials } from "./registry/keychain.ts";
 import { parseReference, type Reference, repositoryName } from "./repository/reference.ts";
 import type { Repository } from "./repository/repository.ts";
 
@@ -49,7 +49,7 @@ export function httpOptions(options: OciOptions): HttpOptions {
 /** The repository that a reference names. Sends nothing yet. */
 export function openRepository(reference: Reference, keychain: Keychain, options: OciOptions): Result<Repository> {
   if (reference.kind === "registry") {
-    const credentials = findCredentials(keychain, reference.registry, reference.repository);
+    const credentials = matchingEntries(keychain, reference.registry, reference.repository);
     return ok(createRemoteRepository(reference, { http: httpOptions(options), credentials }));
   }
   if (options.layoutBase === undefined) {
@@ -82,7 +82,7 @@ export function openFor(
   const opened = openReference(image, keychain, options);
   if (!opened.ok) return opened;
   const { reference } = opened.value;
-  const credentials = reference.kind === "registry" ? findCredentials(keychain, reference.registry, reference.repository) : undefined;
-  const text = JSON.stringify([credentials?.username, credentials?.password]);
+  const credentials = reference.kind === "registry" ? matchingEntries(keychain, reference.registry, reference.repository) : [];
+  const text = JSON.stringify(credentials.map((entry) => ("problem" in entry ? [] : [entry.username, entry.password])));
   return ok({ ...opened.value, identity: createHash("sha256").update(text).digest("hex") });
 }

@@ -72,7 +72,7 @@ test("a tenant who knows the digest of another's private image gets it only wher
   const [guarded, open] = [await startRegistry({ auth }), await startRegistry()];
   t.after(() => Promise.all([guarded.stop(), open.stop()]));
   const scene = await startScene(t);
-  const keychain = new Map([[guarded.host, auth]]);
+  const keychain = new Map([[guarded.host, [auth]]]);
   const module = await headerFilter({ name: "x-secret", value: "recipe" });
   const pushed = await pushModule(`${guarded.host}/victim/app:1`, module, { keychain });
   const copied = await pushModule(`${open.host}/pub/app:1`, module, { keychain: new Map() });
@@ -141,7 +141,7 @@ test("access that is taken away ends for new filters, not for what runs", async 
   const scene = await startScene(t);
   const image = `${guarded.host}/victim/app`;
   const module = await headerFilter({ name: "x-app", value: "1" });
-  const pushed = await pushModule(`${image}:1`, module, { keychain: new Map([[guarded.host, auth]]) });
+  const pushed = await pushModule(`${image}:1`, module, { keychain: new Map([[guarded.host, [auth]]]) });
   assert.ok(pushed.ok);
   const spec = { image: `${image}@${pushed.value.digest}`, pullSecrets: [{ name: "regcred" }] };
   await scene.grant("victim", guarded);

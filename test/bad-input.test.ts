@@ -246,7 +246,7 @@ describe("what is missing or away for a while", () => {
 
   test("with the registry stopped a filter that follows a tag keeps serving and stays Ready, and follows again when it is back", async (t) => {
     const image = `${world.guarded.host}/filters/follower:v1`;
-    const keychain = new Map([[world.guarded.host, AUTH]]);
+    const keychain = new Map([[world.guarded.host, [AUTH]]]);
     valued(await pushModule(image, await headerFilter({ name: "x-follower", value: "one" }), { keychain }));
     const spec = { image, pullPolicy: "Always", interval: "1s", pullSecrets: [{ name: "right" }] };
     await apply("follower", spec);

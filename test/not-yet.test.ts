@@ -57,7 +57,7 @@ function kube(args: readonly string[], input?: string): Promise<string> {
 }
 
 async function push(name: string, registry: Registry, value = "here"): Promise<void> {
-  const keychain = registry === locked ? new Map([[locked.host, auth]]) : new Map();
+  const keychain = registry === locked ? new Map([[locked.host, [auth]]]) : new Map();
   const pushed = await pushModule(`${registry.host}/filters/${name}:1`, await headerFilter({ name: `x-${name}`, value }), {
     keychain,
   });

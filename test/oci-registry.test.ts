@@ -116,7 +116,7 @@ describe("what a registry refuses or does not have", () => {
     const image = `${registry.host}/filters/private:v1`;
     const { digest } = valued(await pushModule(image, await modules(), { keychain }));
     const { port } = await registryPort();
-    const other: Keychain = new Map([["other.example", auth]]);
+    const other: Keychain = new Map([["other.example", [auth]]]);
     for (const wrong of [keychainOf("robot", "hunter2"), keychainOf("nobody", "hunter2"), anonymous, other]) {
       for (const result of [
         await port.resolve(image, undefined, { keychain: wrong, namespace }),

@@ -215,7 +215,7 @@ describe("a plan in a cluster", () => {
     const closed = await startRegistry({ auth });
     t.after(closed.stop);
     const pushed = await pushModule(`${closed.host}/private:1`, await headerFilter({ name: "x-weir", value: "one" }), {
-      keychain: new Map([[closed.host, auth]]),
+      keychain: new Map([[closed.host, [auth]]]),
     });
     assert.ok(pushed.ok, JSON.stringify(pushed));
     const filter = (more: string) =>

@@ -27,7 +27,7 @@ describe("images that carry no module", () => {
     try {
       const repository = createRemoteRepository(
         { kind: "registry", registry: fake.host, repository: "a", tag: "v1", digest: undefined },
-        { http: httpOptions({}), credentials: undefined },
+        { http: httpOptions({}), credentials: [] },
       );
       assert.match(failed(await findImage(repository, "none"), "NoWasmLayer").message, /text\/plain/);
       failed(await findImage(repository, "two"), "SeveralWasmLayers");

@@ -1,8 +1,8 @@
 import { isRecord } from "../../base/json.ts";
 import type { Credentials } from "../../model/module.ts";
 import { fail, failForNow, ok, type Result } from "../../model/result.ts";
+import { IDENTITY_TOKEN_USER } from "../credentials/keychain.ts";
 import { type HttpOptions, type HttpRequest, Interrupted, readBody, schemeFor, send, unavailable } from "./http.ts";
-import { IDENTITY_TOKEN_USER } from "./keychain.ts";
 
 /** One challenge of a WWW-Authenticate header. The scheme and the parameters' names are lower case. */
 export interface Challenge {

@@ -85,7 +85,7 @@ describe("what a registry answers instead", () => {
       return true;
     };
     await withRemote(asking, async ({ open }) => {
-      const failure = failed(await findImage(open({ credentials: undefined }), "v1"), "AccessDenied");
+      const failure = failed(await findImage(open({ credentials: [] }), "v1"), "AccessDenied");
       assert.match(failure.message, /name a pull secret .* in spec\.pullSecrets/);
     });
   });
@@ -93,7 +93,7 @@ describe("what a registry answers instead", () => {
   test("a registry that nobody answers for is unavailable for now, by host and cause", async () => {
     // The kernel never picks a port below 1024, so nothing listens there.
     const nowhere = { kind: "registry", registry: "127.0.0.1:2", repository: "team/filter", tag: "v1", digest: undefined } as const;
-    const repository = createRemoteRepository(nowhere, { http: httpOptions({}), credentials: undefined });
+    const repository = createRemoteRepository(nowhere, { http: httpOptions({}), credentials: [] });
     const failure = failed(await findImage(repository, "v1"), "RegistryUnavailable");
     assert.ok(failure.retryable);
     assert.match(failure.message, /^127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED/);

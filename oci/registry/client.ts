@@ -1,24 +1,24 @@
 import type { RegistryReference } from "../repository/reference.ts";
 import type { Repository } from "../repository/repository.ts";
+import { Attempts, type RemoteOptions } from "./attempts.ts";
 import { fetchBlob, putBlob } from "./blobs.ts";
 import { fetchManifest, holds, peek, putManifest } from "./manifests.ts";
-import { createSession, type SessionOptions } from "./session.ts";
 import { listTags } from "./tags.ts";
 
 /**
- * A repository in a registry that speaks the OCI distribution API. Make one per operation and caller: its session holds a token.
+ * A repository in a registry that speaks the OCI distribution API. Make one per operation and caller: its sessions hold tokens.
  * https://github.com/opencontainers/distribution-spec/blob/main/spec.md
  */
-export function createRemoteRepository(reference: RegistryReference, options: SessionOptions): Repository {
-  const session = createSession(reference, options);
+export function createRemoteRepository(reference: RegistryReference, options: RemoteOptions): Repository {
+  const attempts = new Attempts(reference, options);
   return {
-    name: session.name,
-    peek: (tag, signal) => peek(session, tag, signal),
-    holds: (digest, signal) => holds(session, digest, signal),
-    manifest: (wanted, signal) => fetchManifest(session, wanted, signal),
-    blob: (descriptor, limit, signal) => fetchBlob(session, descriptor, limit, signal),
-    tags: (signal) => listTags(session, signal),
-    putBlob: (bytes, digest, signal) => putBlob(session, bytes, digest, signal),
-    putManifest: (bytes, mediaType, tag, signal) => putManifest(session, bytes, mediaType, tag, signal),
+    name: attempts.name,
+    peek: (tag, signal) => attempts.run((session) => peek(session, tag, signal)),
+    holds: (digest, signal) => attempts.run((session) => holds(session, digest, signal)),
+    manifest: (wanted, signal) => attempts.run((session) => fetchManifest(session, wanted, signal)),
+    blob: (descriptor, limit, signal) => attempts.run((session) => fetchBlob(session, descriptor, limit, signal)),
+    tags: (signal) => attempts.run((session) => listTags(session, signal)),
+    putBlob: (bytes, digest, signal) => attempts.run((session) => putBlob(session, bytes, digest, signal)),
+    putManifest: (bytes, mediaType, tag, signal) => attempts.run((session) => putManifest(session, bytes, mediaType, tag, signal)),
   };
 }

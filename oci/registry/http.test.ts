@@ -102,7 +102,7 @@ describe("hosts", () => {
     ]) {
       await createRemoteRepository(
         { kind: "registry", registry, repository: "a", tag: "v1", digest: undefined },
-        { http, credentials: undefined },
+        { http, credentials: [] },
       ).peek("v1");
     }
     assert.deepEqual(

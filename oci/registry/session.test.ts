@@ -87,7 +87,7 @@ describe("credentials and other hosts", () => {
               return answer();
             },
           }),
-          credentials,
+          credentials: [credentials],
         },
       );
     const redirect = () => new Response(null, { status: 307, headers: { location: "http://127.0.0.1:18001/api/v1/filters" } });
@@ -113,7 +113,7 @@ describe("places of an upload", () => {
       },
     });
     const reference = { kind: "registry", registry: "r.example", repository: "a", tag: "v1", digest: undefined } as const;
-    return { sent, done: createRemoteRepository(reference, { http, credentials }).putBlob(bytes, digest) };
+    return { sent, done: createRemoteRepository(reference, { http, credentials: [credentials] }).putBlob(bytes, digest) };
   };
 
   test("an HTTPS registry's upload goes to HTTPS, and another host that asks for credentials gets none", async () => {
@@ -152,7 +152,7 @@ describe("the token flow", () => {
       await withRemote(
         tokenRegistry(() => `http://${issuer.host}/token`),
         async ({ module, open }) => {
-          valued(await module(open({ credentials: undefined })));
+          valued(await module(open({ credentials: [] })));
           assert.equal(issuer.requests[0]?.headers.authorization, undefined);
         },
       );
@@ -175,7 +175,7 @@ describe("the token flow", () => {
       await withRemote(
         tokenRegistry(() => `http://${issuer.host}/token`),
         async ({ module, open }) => {
-          assert.deepEqual(valued(await module(open({ credentials: { username: "<token>", password: "refresh" } }))), MODULE);
+          assert.deepEqual(valued(await module(open({ credentials: [{ username: "<token>", password: "refresh" }] }))), MODULE);
           const [asked] = issuer.requests;
           assert.deepEqual([asked?.method, asked?.path, asked?.headers.authorization], ["POST", "/token", undefined]);
           assert.deepEqual(Object.fromEntries(new URLSearchParams(form)), {

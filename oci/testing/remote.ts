@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Credentials } from "../../model/module.ts";
+import type { Credentials, KeychainEntry } from "../../model/module.ts";
 import type { Result } from "../../model/result.ts";
 import { fetchModule, findImage } from "../image/image.ts";
 import { httpOptions, type OciOptions } from "../open.ts";
@@ -16,7 +16,7 @@ export type Intercept = FakeRegistry["intercept"];
 export interface RemoteBench {
   readonly fake: FakeRegistry;
   readonly repository: Repository;
-  open(options?: OciOptions & { credentials?: Credentials | undefined }): Repository;
+  open(options?: OciOptions & { credentials?: readonly KeychainEntry[] }): Repository;
   /** The whole way of a module: tag, manifest, layer. */
   module(repository?: Repository): Promise<Result<Uint8Array>>;
 }
@@ -30,7 +30,7 @@ export async function withRemote(intercept: Intercept, run: (bench: RemoteBench)
   const open: RemoteBench["open"] = (options = {}) =>
     createRemoteRepository(
       { kind: "registry", registry: fake.host, repository: "team/filter", tag: "v1", digest: undefined },
-      { http: httpOptions(options), credentials: "credentials" in options ? options.credentials : credentials },
+      { http: httpOptions(options), credentials: options.credentials ?? [credentials] },
     );
   const repository = open();
   const module: RemoteBench["module"] = async (from = repository) => {

@@ -1,22 +1,23 @@
 import type { Filter } from "../../model/filter.ts";
-import type { Keychain } from "../../model/module.ts";
+import type { Keychain, KeychainEntry } from "../../model/module.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Source } from "../source/source.ts";
 import { about } from "./failure.ts";
 
 export interface CredentialsDeps {
   readonly source: Pick<Source, "secret">;
-  /** Reads a `.dockerconfigjson`. */
-  readonly parseKeychain: (dockerConfigJson: string) => Result<Keychain>;
+  /** Reads a `.dockerconfigjson`. `name` says in messages what it is. */
+  readonly parseKeychain: (dockerConfigJson: string, name: string) => Result<Keychain>;
 }
 
-/** The credentials of spec.pullSecrets; where two name a registry, the first counts. */
+/** The credentials of spec.pullSecrets. Where several are for a repository, those of the secret that is named first are tried first. */
 export async function pullKeychain(filter: Filter, { source, parseKeychain }: CredentialsDeps): Promise<Result<Keychain>> {
-  const all = new Map<string, { username: string; password: string }>();
+  const all = new Map<string, readonly KeychainEntry[]>();
   for (const name of filter.pullSecrets) {
     const secret = await source.secret(filter.key.namespace, name);
     if (!secret.ok) return { ok: false, error: about("spec.pullSecrets", secret.error) };
-    const where = `spec.pullSecrets: Secret ${filter.key.namespace}/${name}`;
+    const secretName = `Secret ${filter.key.namespace}/${name}`;
+    const where = `spec.pullSecrets: ${secretName}`;
     const json = secret.value.data.get(".dockerconfigjson");
     if (json === undefined) {
       return fail(
@@ -24,9 +25,9 @@ export async function pullKeychain(filter: Filter, { source, parseKeychain }: Cr
         `${where} is not of type kubernetes.io/dockerconfigjson; make one with kubectl create secret docker-registry`,
       );
     }
-    const keychain = parseKeychain(json.toString("utf8"));
-    if (!keychain.ok) return fail("PullSecretInvalid", `${where}: ${keychain.error.message}`);
-    for (const [host, credentials] of keychain.value) if (!all.has(host)) all.set(host, credentials);
+    const keychain = parseKeychain(json.toString("utf8"), secretName);
+    if (!keychain.ok) return fail("PullSecretInvalid", `spec.pullSecrets: ${keychain.error.message}`);
+    for (const [server, entries] of keychain.value) all.set(server, [...(all.get(server) ?? []), ...entries]);
   }
   return ok(all);
 }

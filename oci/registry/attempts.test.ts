@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { KeychainEntry } from "../../model/module.ts";
+import { json, reply } from "../testing/fake-registry.ts";
+import { type Intercept, MODULE, withRemote } from "../testing/remote.ts";
+import { failed, valued } from "../testing/result.ts";
+
+const users = (...names: readonly string[]): KeychainEntry[] => names.map((username) => ({ username, password: `pw-${username}` }));
+const basic = (user: string) => `Basic ${Buffer.from(`${user}:pw-${user}`).toString("base64")}`;
+
+/** Lets `good` in; what it answers to others is `refuse`'s. */
+const only =
+  (good: string, refuse: (user: string) => { status: number; code: string }): Intercept =>
+  (request, response) => {
+    const { authorization } = request.headers;
+    if (authorization === basic(good)) return false;
+    if (authorization === undefined) reply(response, 401, { "www-authenticate": 'Basic realm="r"' });
+    else {
+      const { status, code } = refuse(Buffer.from(authorization.slice(6), "base64").toString().split(":")[0] ?? "");
+      json(response, status, { errors: [{ code }] });
+    }
+    return true;
+  };
+
+describe("every matching credential is tried", () => {
+  for (const [status, code] of [
+    [401, "UNAUTHORIZED"],
+    [403, "DENIED"],
+    [404, "NAME_UNKNOWN"],
+    [429, "TOOMANYREQUESTS"],
+  ] as const) {
+    test(`after ${status} for the first two the third lets in, and is used from then on`, async () => {
+      await withRemote(
+        only("three", () => ({ status, code })),
+        async ({ fake, open, module }) => {
+          const repository = open({ credentials: users("one", "two", "three") });
+          assert.deepEqual(valued(await module(repository)), MODULE);
+          const used = fake.requests.flatMap(({ headers }) => headers.authorization ?? []);
+          assert.deepEqual([...new Set(used)], [basic("one"), basic("two"), basic("three")]);
+          assert.ok(used.slice(used.indexOf(basic("three"))).every((each) => each === basic("three")));
+        },
+      );
+    });
+  }
+
+  test("a failure that is not about access ends it", async () => {
+    await withRemote(
+      only("three", () => ({ status: 500, code: "UNKNOWN" })),
+      async ({ fake, open, module }) => {
+        failed(await module(open({ credentials: users("one", "three") })), "RegistryUnavailable");
+        assert.ok(!fake.requests.some(({ headers }) => headers.authorization === basic("three")));
+      },
+    );
+  });
+
+  test("when none is let in, all are named, and so is what could not be read", async () => {
+    const problem = "entry 1 of `auths` of Secret shop/a has an `auth` that is not base64 of username:password";
+    await withRemote(
+      only("nobody", () => ({ status: 401, code: "UNAUTHORIZED" })),
+      async ({ open, module }) => {
+        const { message } = failed(await module(open({ credentials: [...users("one"), { problem }, ...users("two")] })), "AccessDenied");
+        assert.match(
+          message,
+          /user "one" were used; .*; the credentials of "two" were tried too; entry 1 of `auths` of Secret shop\/a .*, so it was left out$/,
+        );
+        assert.ok(!message.includes("pw-"));
+        const alone = failed(await module(open({ credentials: [{ problem }] })), "AccessDenied");
+        assert.match(alone.message, /none are given for this registry.*; entry 1 of `auths` of Secret shop\/a /);
+      },
+    );
+  });
+
+  test("whoever may look and finds nothing is told so, whoever else was denied", async () => {
+    const refuse = (user: string) => (user === "two" ? { status: 404, code: "MANIFEST_UNKNOWN" } : { status: 401, code: "DENIED" });
+    await withRemote(only("nobody", refuse), async ({ open, module }) => {
+      failed(await module(open({ credentials: users("one", "two", "three") })), "ImageNotFound");
+    });
+  });
+});

@@ -1,0 +1,69 @@
+import type { Credentials, KeychainEntry } from "../../model/module.ts";
+import type { Failure, Result } from "../../model/result.ts";
+import type { RegistryReference } from "../repository/reference.ts";
+import type { HttpOptions } from "./http.ts";
+import { createSession, type Session } from "./session.ts";
+
+export interface RemoteOptions {
+  readonly http: HttpOptions;
+  /** Everything that matches the repository, in the order in which it is tried. With none, requests are anonymous. */
+  readonly credentials: readonly KeychainEntry[];
+}
+
+/** Failures after which other credentials may do better: a registry hides what it does not show, and counts requests by user. */
+const WORTH_ANOTHER: ReadonlySet<string> = new Set(["AccessDenied", "ImageNotFound", "BlobNotFound", "RateLimited"]);
+
+/** Requests to one repository with each of the credentials in turn, until one is let in, as the kubelet pulls. Those that were let in last are used first. */
+export class Attempts {
+  private readonly usable: readonly (Credentials | undefined)[];
+  private readonly problems: readonly string[];
+  private readonly sessions: readonly Session[];
+  private best = 0;
+
+  constructor(reference: RegistryReference, { http, credentials }: RemoteOptions) {
+    const usable = unique(credentials.flatMap((entry) => ("problem" in entry ? [] : [entry])));
+    this.problems = credentials.flatMap((entry) => ("problem" in entry ? [entry.problem] : []));
+    this.usable = usable.length === 0 ? [undefined] : usable;
+    this.sessions = this.usable.map((each) => createSession(reference, { http, credentials: each }));
+  }
+
+  /** For messages: the reference without tag and digest. */
+  get name(): string {
+    return this.sessions[0]?.name ?? "";
+  }
+
+  /** What the operation gives with the first credentials that are let in; else the failure that tells most, with what was tried besides. */
+  async run<T>(operation: (session: Session) => Promise<Result<T>>): Promise<Result<T>> {
+    const failures: Failure[] = [];
+    const order = [this.best, ...this.sessions.keys()].filter((at, index, all) => all.indexOf(at) === index);
+    for (const at of order) {
+      const session = this.sessions[at];
+      if (session === undefined) continue;
+      const outcome = await operation(session);
+      if (outcome.ok) {
+        this.best = at;
+        return outcome;
+      }
+      failures.push(outcome.error);
+      if (!WORTH_ANOTHER.has(outcome.error.reason)) return outcome;
+    }
+    return { ok: false, error: this.sumUp(failures, order) };
+  }
+
+  private sumUp(failures: readonly Failure[], order: readonly number[]): Failure {
+    // Whoever is told that an image is not there could look for it; the others could not.
+    const told = Math.max(
+      0,
+      failures.findIndex(({ reason }) => reason !== "AccessDenied"),
+    );
+    const failure = failures[told] ?? { reason: "AccessDenied", message: `access to ${this.name} is denied`, retryable: false };
+    const others = order.flatMap((at, index) => (index === told ? [] : (this.usable[at]?.username ?? [])));
+    const users = others.length === 0 ? [] : [`the credentials of ${others.map((user) => JSON.stringify(user)).join(", ")} were tried too`];
+    const notes = [...users, ...this.problems.slice(0, 3).map((problem) => `${problem}, so it was left out`)];
+    return notes.length === 0 ? failure : { ...failure, message: `${failure.message}; ${notes.join("; ")}` };
+  }
+}
+
+function unique(credentials: readonly Credentials[]): readonly Credentials[] {
+  return [...new Map(credentials.map((each) => [JSON.stringify([each.username, each.password]), each])).values()];
+}
