@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
+import { chown, mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 /**
@@ -11,6 +11,8 @@ export const TEMPORARY_PREFIX = ".tmp-";
 export interface AtomicWriteOptions {
   /** The file's mode, before the umask. Default 0o666, as Node has it. */
   readonly mode?: number | undefined;
+  /** Whose the file is to be, where this process may say so. Default: its own user's. */
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
 }
 
 /**
@@ -18,12 +20,17 @@ export interface AtomicWriteOptions {
  * part. Once this has resolved, the content and its name survive a power cut. Makes the folder when it is missing.
  * Throws what the file system throws, and then leaves no temporary file.
  */
-export async function writeFileAtomically(path: string, content: string | Uint8Array, { mode }: AtomicWriteOptions = {}): Promise<void> {
+export async function writeFileAtomically(
+  path: string,
+  content: string | Uint8Array,
+  { mode, owner }: AtomicWriteOptions = {},
+): Promise<void> {
   const folder = dirname(path);
   await mkdir(folder, { recursive: true });
   const temporary = join(folder, `${TEMPORARY_PREFIX}${randomUUID()}`);
   try {
     await writeFile(temporary, content, { flag: "wx", mode, flush: true });
+    if (owner !== undefined) await chown(temporary, owner.uid, owner.gid).catch(() => {});
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });

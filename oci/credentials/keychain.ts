@@ -5,7 +5,8 @@ import { dockerHubAliases } from "../repository/reference.ts";
 
 export const emptyKeychain: Keychain = new Map();
 
-const MAX_BYTES = 1 << 20;
+/** A configuration that holds credentials. */
+export const MAX_CONFIG_BYTES = 1 << 20;
 
 /** Credentials that are tried for one repository. */
 const MAX_MATCHES = 16;
@@ -26,7 +27,7 @@ export function parseDockerConfig(text: string | Uint8Array, name = "the pull se
 
 /** The document as it is. Fails as `parseDockerConfig`. */
 export function readDockerConfig(text: string | Uint8Array, name: string): Result<Record<string, unknown>> {
-  if (text.length > MAX_BYTES) return invalid(name, "it is larger than 1 MiB");
+  if (text.length > MAX_CONFIG_BYTES) return invalid(name, "it is larger than 1 MiB");
   let document: unknown;
   try {
     document = JSON.parse(typeof text === "string" ? text : new TextDecoder().decode(text));

@@ -98,7 +98,7 @@ function tokenRequest(realm: URL, request: ChallengedRequest, parameters: Challe
   }
   const url = new URL(realm);
   if (parameters.service !== undefined) url.searchParams.set("service", parameters.service);
-  for (const one of scopes.split(" ")) url.searchParams.append("scope", one);
+  for (const one of scopes.split(" ").filter((each) => each !== "")) url.searchParams.append("scope", one);
   if (credentials === undefined) return { method: "GET", url, registry, signal };
   url.searchParams.set("account", credentials.username);
   return { method: "GET", url, registry, authorization: basicAuthorization(credentials), signal };

@@ -28,10 +28,16 @@ export interface Session {
   unexpected(response: HttpResponse, what: string): Promise<{ readonly ok: false; readonly error: ReturnType<typeof fail>["error"] }>;
 }
 
+/** Where a registry's API is: `https://r.example/v2/`. */
+export function registryBase(registry: string, plainHttp: ReadonlySet<string>): URL {
+  const host = registry === "docker.io" ? "registry-1.docker.io" : registry;
+  return new URL(`${schemeFor(host, plainHttp)}//${host}/v2/`);
+}
+
 export function createSession(reference: RegistryReference, { http, credentials }: SessionOptions): Session {
   const name = repositoryName(reference);
-  const host = reference.registry === "docker.io" ? "registry-1.docker.io" : reference.registry;
-  const base = new URL(`${schemeFor(host, http.plainHttp)}//${host}/v2/${reference.repository}/`);
+  const base = new URL(`${reference.repository}/`, registryBase(reference.registry, http.plainHttp));
+  const { host } = base;
   let authorization: string | undefined;
   return {
     name,

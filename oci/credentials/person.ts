@@ -1,0 +1,94 @@
+import { homedir } from "node:os";
+import { isAbsolute, join } from "node:path";
+import { hasCode, whyUnread } from "../../base/error.ts";
+import { fieldsOf } from "../../base/json.ts";
+import type { Keychain } from "../../model/module.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
+import { readBounded } from "../layout/read-bounded.ts";
+import { createHelper, type HelperOptions } from "./helper.ts";
+import { emptyKeychain, MAX_CONFIG_BYTES, mergeKeychains, normalizeServer, readAuths, readDockerConfig } from "./keychain.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Docker's own configuration: `$DOCKER_CONFIG/config.json`, else `~/.docker/config.json`. */
+export function dockerConfigPath({ DOCKER_CONFIG, HOME }: Environment): string {
+  return join(DOCKER_CONFIG || join(HOME || homedir(), ".docker"), "config.json");
+}
+
+/**
+ * The files that a person's credentials may be in: the one that `$REGISTRY_AUTH_FILE` names, Docker's, and Podman's.
+ * https://man.archlinux.org/man/containers-auth.json.5
+ */
+export function credentialFiles(env: Environment): readonly string[] {
+  const { REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR, XDG_CONFIG_HOME = "", HOME } = env;
+  const config = isAbsolute(XDG_CONFIG_HOME) ? XDG_CONFIG_HOME : join(HOME || homedir(), ".config");
+  const files = [
+    ...(REGISTRY_AUTH_FILE ? [REGISTRY_AUTH_FILE] : []),
+    dockerConfigPath(env),
+    ...(XDG_RUNTIME_DIR ? [join(XDG_RUNTIME_DIR, "containers", "auth.json")] : []),
+    join(config, "containers", "auth.json"),
+  ];
+  return [...new Set(files)];
+}
+
+/**
+ * What whoever runs the command has for a registry: from all files, and from the credential helpers that they name for it. Fails with `BadDockerConfig` for a
+ * file that cannot be read; a helper that fails spoils only itself.
+ */
+export async function personKeychain(registry: string, options: HelperOptions): Promise<Result<Keychain>> {
+  const keychains: Keychain[] = [];
+  for (const path of credentialFiles(options.env)) {
+    const document = await readConfigFile(path);
+    if (!document.ok) return document;
+    if (document.value === undefined) continue;
+    keychains.push(await askHelper(document.value, path, registry, options));
+    const auths = readAuths(document.value, path);
+    if (!auths.ok) return unusable(auths.error.message);
+    keychains.push(auths.value);
+  }
+  return ok(mergeKeychains(keychains));
+}
+
+/** A configuration file as it is; `undefined` where there is none. Fails with `BadDockerConfig`. */
+export async function readConfigFile(path: string): Promise<Result<Record<string, unknown> | undefined>> {
+  try {
+    const bytes = await readBounded(path, MAX_CONFIG_BYTES);
+    if (bytes === undefined) return unusable(`${path} is larger than 1 MiB`);
+    // Docker takes an empty file for none.
+    if (bytes.every((byte) => byte <= 0x20)) return ok(undefined);
+    const document = readDockerConfig(bytes, path);
+    return document.ok ? document : unusable(document.error.message);
+  } catch (error) {
+    return hasCode(error, "ENOENT", "ENOTDIR") ? ok(undefined) : unusable(`${path} ${whyUnread(error)}`);
+  }
+}
+
+function unusable(message: string) {
+  return fail("BadDockerConfig", message);
+}
+
+/** The helper that a configuration names for a registry, the one of `credHelpers` before the one for all. */
+export function helperName(document: Readonly<Record<string, unknown>>, registry: string): string | undefined {
+  const own = Object.entries(fieldsOf(document.credHelpers)).find(([server]) => normalizeServer(server) === registry.toLowerCase())?.[1];
+  const name = own ?? document.credsStore;
+  return typeof name === "string" && name !== "" ? name : undefined;
+}
+
+/** What helpers and Docker's file call a registry. */
+export function serverKey(registry: string): string {
+  return registry === "docker.io" ? "https://index.docker.io/v1/" : registry;
+}
+
+async function askHelper(
+  document: Readonly<Record<string, unknown>>,
+  path: string,
+  registry: string,
+  options: HelperOptions,
+): Promise<Keychain> {
+  const name = helperName(document, registry);
+  if (name === undefined) return emptyKeychain;
+  const helper = createHelper(name, options);
+  const found = helper.ok ? await helper.value.get(serverKey(registry)) : helper;
+  if (!found.ok) return new Map([[registry.toLowerCase(), [{ problem: `${found.error.message} (${path})` }]]]);
+  return found.value === undefined ? emptyKeychain : new Map([[registry.toLowerCase(), [found.value]]]);
+}
