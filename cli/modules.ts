@@ -1,13 +1,10 @@
 import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
-import { homedir } from "node:os";
-import { join } from "node:path";
-import { whyUnread } from "../base/error.ts";
-import type { Keychain } from "../model/module.ts";
 import { fail, ok, type Result } from "../model/result.ts";
-import type { InspectedImage, OciOptions } from "../oci/index.ts";
+import type { InspectedImage, LocalImage, OciOptions } from "../oci/index.ts";
 import type { Flag, FlagValues } from "./args/syntax.ts";
 import { usage } from "./args/usage.ts";
+import { findLocal } from "./local-images.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -26,6 +23,11 @@ export const registryFlags = {
   "allow-address": allowAddressFlag,
 } as const satisfies Record<string, Flag>;
 
+/** The flag of every command that reads an image which may be on this machine too. */
+export const remoteFlag = {
+  remote: { type: "boolean", help: "ask the registry, even if the image is on this machine" },
+} as const satisfies Record<string, Flag>;
+
 /** The flag of every command that proves modules. */
 export const maxModuleLoadFlag = {
   type: "string",
@@ -35,28 +37,29 @@ export const maxModuleLoadFlag = {
   env: "WEIR_MAX_MODULE_LOAD",
 } as const satisfies Flag;
 
-/** Credentials as `docker login` keeps them: $DOCKER_CONFIG/config.json, else ~/.docker/config.json. Without that file there are none. */
-async function loadKeychain(env: Environment): Promise<Result<Keychain>> {
-  const file = join(env.DOCKER_CONFIG || join(env.HOME ?? homedir(), ".docker"), "config.json");
-  if (!existsSync(file)) return ok(new Map());
-  const { parseDockerConfig } = await import("../oci/index.ts");
-  try {
-    const keychain = parseDockerConfig(await readFile(file));
-    return keychain.ok ? keychain : fail("BadDockerConfig", `${file} cannot be used: ${keychain.error.message}`);
-  } catch (error) {
-    return fail("BadDockerConfig", `${file} ${whyUnread(error)}`);
-  }
+/**
+ * Access for a reference that a person typed: their own credentials (Docker's, Podman's, and those of credential helpers), layout folders from the working
+ * directory, HTTP where they allow it.
+ */
+export async function registryAccess(reference: string, flags: FlagValues<typeof registryFlags>, env: Environment) {
+  const { emptyKeychain, parseReference, personKeychain } = await import("../oci/index.ts");
+  const parsed = parseReference(reference);
+  const registry = parsed.ok && parsed.value.kind === "registry" ? parsed.value.registry : undefined;
+  const keychain = registry === undefined ? ok(emptyKeychain) : await personKeychain(registry, { env });
+  if (!keychain.ok) return keychain;
+  const options = await requestOptions(registry, flags, env);
+  return options.ok ? ok({ ...options.value, layoutBase: process.cwd(), keychain: keychain.value }) : options;
 }
 
-/** Access for a reference that a person typed: their own credentials, layout folders from the working directory, HTTP where they allow it. */
-export async function registryAccess(reference: string, flags: FlagValues<typeof registryFlags>, env: Environment) {
-  const keychain = await loadKeychain(env);
-  if (!keychain.ok) return keychain;
+/** How a person's requests to a registry go out. */
+export async function requestOptions(
+  registry: string | undefined,
+  flags: FlagValues<typeof registryFlags>,
+  env: Environment,
+): Promise<Result<OciOptions>> {
   const fetch = await openFetch({ allow: flags["allow-address"], loopback: true, env });
   if (!fetch.ok) return fetch;
-  const host = reference.split("/", 1)[0] ?? "";
-  const options: OciOptions = { layoutBase: process.cwd(), fetch: fetch.value, ...(flags["plain-http"] ? { plainHttp: [host] } : {}) };
-  return ok({ ...options, keychain: keychain.value });
+  return ok({ fetch: fetch.value, ...(flags["plain-http"] && registry !== undefined ? { plainHttp: [registry] } : {}) });
 }
 
 /** What requests go out by: `loopback` where specs are the user's own. Proxies of the environment are used when Node is told to use them. */
@@ -78,6 +81,8 @@ export interface FoundModule {
   readonly bytes: Uint8Array;
   /** `undefined` for a file. */
   readonly image: InspectedImage | undefined;
+  /** Set for an image that is on this machine. */
+  readonly local: LocalImage | undefined;
 }
 
 const MAX_MODULE_BYTES = 64 * 1024 * 1024;
@@ -93,11 +98,15 @@ export async function readModule(path: string): Promise<Result<Uint8Array>> {
   }
 }
 
-/** Reads the file of this name, or else the image that it refers to. */
-export async function findModule(name: string, flags: FlagValues<typeof registryFlags>, env: Environment): Promise<Result<FoundModule>> {
+/** Reads the file of this name, or else the image that it refers to: the one on this machine, or else, and with `remote`, the registry's. */
+export async function findModule(
+  name: string,
+  flags: FlagValues<typeof registryFlags> & { readonly remote?: boolean },
+  env: Environment,
+): Promise<Result<FoundModule>> {
   if (existsSync(name)) {
     const bytes = await readModule(name);
-    return bytes.ok ? ok({ bytes: bytes.value, image: undefined }) : bytes;
+    return bytes.ok ? ok({ bytes: bytes.value, image: undefined, local: undefined }) : bytes;
   }
   // A name without a tag or digest is probably a mistyped file name, not an image of Docker Hub.
   if (!/[:@]/.test(name))
@@ -105,9 +114,12 @@ export async function findModule(name: string, flags: FlagValues<typeof registry
       "NotFound",
       `there is no file ${name}, and it is not an image reference either, which has a tag or a digest: registry/repository:tag`,
     );
+  const here = flags.remote === true ? ok(undefined) : await findLocal(name, env);
+  if (!here.ok) return here;
+  if (here.value !== undefined) return ok({ bytes: here.value.image.bytes, image: here.value.image, local: here.value.local });
   const access = await registryAccess(name, flags, env);
   if (!access.ok) return access;
   const { inspectImage } = await import("../oci/index.ts");
   const image = await inspectImage(name, access.value);
-  return image.ok ? ok({ bytes: image.value.bytes, image: image.value }) : image;
+  return image.ok ? ok({ bytes: image.value.bytes, image: image.value, local: undefined }) : image;
 }

@@ -3,6 +3,11 @@ import { escapeOutput } from "../base/text.ts";
 import type { Result } from "../model/result.ts";
 import { fail, ok } from "../model/result.ts";
 
+export interface AskOptions {
+  /** What is typed is not shown: it is a secret. */
+  readonly hidden?: boolean;
+}
+
 /** A command's view of the process: streams, environment, clock. Tests pass their own. */
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -21,7 +26,7 @@ export interface Terminal {
   /** Bytes for stderr that its reader has not taken. */
   unread(): number;
   /** The line that a person types after `question`, which goes to stderr; `undefined` where nobody can be asked: stdin or stderr is no screen. */
-  ask(question: string): Promise<string | undefined>;
+  ask(question: string, options?: AskOptions): Promise<string | undefined>;
   /** All of stdin as text; fails past `maxBytes`. */
   readInput(maxBytes: number): Promise<Result<string>>;
 }
@@ -47,20 +52,22 @@ export function processTerminal(): Terminal {
   };
 }
 
-async function ask(question: string): Promise<string | undefined> {
+async function ask(question: string, { hidden = false }: AskOptions = {}): Promise<string | undefined> {
   if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) return undefined;
-  const { createInterface } = await import("node:readline/promises");
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const [{ createInterface }, { Writable }] = await Promise.all([import("node:readline/promises"), import("node:stream")]);
+  const shown = escapeOutput(question, false);
+  if (hidden) process.stderr.write(shown);
+  // Readline echoes to its output what is typed.
+  const output = hidden ? new Writable({ write: (_part, _encoding, done) => done() }) : process.stderr;
+  const lines = createInterface({ input: process.stdin, output, terminal: true });
   // Without a listener readline takes Ctrl-C for the end of the input, and the question would never be answered.
   lines.once("SIGINT", () => process.exit(130));
   try {
     // The end of the input, Ctrl-D, is an empty answer.
-    return await Promise.race([
-      lines.question(escapeOutput(question, false)),
-      new Promise<string>((end) => lines.once("close", () => end(""))),
-    ]);
+    return await Promise.race([lines.question(hidden ? "" : shown), new Promise<string>((end) => lines.once("close", () => end("")))]);
   } finally {
     lines.close();
+    if (hidden) process.stderr.write("\n");
   }
 }
 

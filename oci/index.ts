@@ -1,16 +1,22 @@
 /** Public entry of oci/: references, registries, image layout folders, and the store of modules. */
+
+export type { HelperOptions } from "./credentials/helper.ts";
 export { emptyKeychain, mergeKeychains, parseDockerConfig } from "./credentials/keychain.ts";
+export { type LoginPlace, removeLogin, saveLogin } from "./credentials/login-file.ts";
+export { filesWith, personKeychain } from "./credentials/person.ts";
 export { type ArtifactOptions, createArtifact, type ImageContent, readContent } from "./image/content.ts";
 export { defaultLimits, type Limits } from "./image/image.ts";
 export { type InspectedImage, type InspectOptions, inspectImage, inspectIn, listTags } from "./inspect.ts";
 export { createLayoutRepository } from "./layout/folder.ts";
 export { localImagesDirectory } from "./local/directory.ts";
 export { type LocalImage, type LocalImages, type LocalImagesOptions, openLocalImages, type RemovedImage } from "./local/images.ts";
+export { checkLogin } from "./login.ts";
 export { createModuleRegistry, type ModuleRegistryOptions } from "./module-registry.ts";
-export type { OciOptions } from "./open.ts";
+export { type OciOptions, openReference } from "./open.ts";
 export { type Pushed, type PushedImage, type PushOptions, pushImage, pushModule } from "./push.ts";
 export { type AddressRange, createAddressPolicy, parseAddressRange } from "./registry/address.ts";
 export { createFetch, type Fetch } from "./registry/fetch.ts";
+export { printBytes } from "./repository/bytes.ts";
 export { type Descriptor, type Manifest, manifestTypes } from "./repository/manifest.ts";
 export { formatReference, type LayoutReference, parseReference, type Reference, type RegistryReference } from "./repository/reference.ts";
 export { createModuleCache, type ModuleCacheOptions } from "./store/module-cache.ts";

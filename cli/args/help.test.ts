@@ -33,7 +33,8 @@ describe("help", () => {
     const usages = new Map(commands.map((each) => [each.name, usageLine(each)]));
     assert.equal(usages.get("apply"), "weir apply -f FILE... [FLAGS]");
     assert.equal(usages.get("inject"), "weir inject -f FILE... --tls-ca FILE --proxy-image IMAGE [FLAGS]");
-    assert.equal(usages.get("push"), "weir push FILE REF [FLAGS]");
+    assert.equal(usages.get("push"), "weir push [FILE] [REF] [FLAGS]");
+    assert.equal(usages.get("rmi"), "weir rmi REF... [FLAGS]");
     assert.equal(usages.get("get"), "weir get [NAME] [FLAGS]");
   });
 });

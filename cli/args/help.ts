@@ -87,8 +87,8 @@ function summaryRow({ name, summary }: Command): Row {
 }
 
 function placeholder(arg: Argument): string {
-  if (arg.multiple) return `[${arg.value}...]`;
-  return arg.optional ? `[${arg.value}]` : arg.value;
+  const name = arg.multiple ? `${arg.value}...` : arg.value;
+  return arg.optional ? `[${name}]` : name;
 }
 
 function flagUsage(name: string, flag: StringFlag): string {

@@ -43,7 +43,7 @@ describe("flags and arguments", () => {
     let seen: readonly string[] = [];
     const many = defineCommand({
       ...{ name: "many", summary: "s", about: "a", flags: {}, examples: [] },
-      args: { files: { value: "FILES", help: "files", multiple: true } },
+      args: { files: { value: "FILES", help: "files", multiple: true, optional: true } },
       async run({ args }) {
         seen = args.files;
         return ok(undefined);

@@ -172,10 +172,13 @@ function place(args: Arguments, positionals: readonly string[]): Result<Parsed["
   if (extra !== undefined && wanted.at(-1)?.[1].multiple !== true) return usage(`unexpected argument "${extra}"`);
   const placed: Record<string, string | readonly string[] | undefined> = {};
   for (const [index, [name, arg]] of wanted.entries()) {
-    const given = arg.multiple ? positionals.slice(index) : [positionals[index]];
-    const wrong = given.map((word) => argumentProblem(arg, word)).find((problem) => problem !== undefined);
+    const given = arg.multiple ? positionals.slice(index) : positionals.slice(index, index + 1);
+    const wrong =
+      given.length === 0
+        ? argumentProblem(arg, undefined)
+        : given.map((each) => argumentProblem(arg, each)).find((each) => each !== undefined);
     if (wrong !== undefined) return usage(wrong);
-    placed[name] = arg.multiple ? positionals.slice(index) : positionals[index];
+    placed[name] = arg.multiple ? given : given[0];
   }
   return ok(placed);
 }

@@ -1,5 +1,5 @@
 /** What a value is, for completion: a path, or a name that the fleet knows. */
-export type ValueKind = "file" | "folder" | "filter" | "namespace" | "proxy" | "revision" | "context";
+export type ValueKind = "file" | "folder" | "filter" | "namespace" | "proxy" | "revision" | "context" | "image";
 
 interface CommonFlag {
   /** One line: what it does, or what the value means. */
@@ -39,7 +39,7 @@ export interface Argument {
   readonly value: string;
   readonly help: string;
   readonly optional?: true;
-  /** The last one: it takes all words that are left, which may be none. */
+  /** The last one: it takes all words that are left; with `optional` there may be none. */
   readonly multiple?: true;
   readonly choices?: readonly string[];
   readonly completes?: ValueKind;

@@ -13,12 +13,15 @@ import { init } from "./init.ts";
 import { inject } from "./inject.ts";
 import { inspect } from "./inspect.ts";
 import { list } from "./list.ts";
+import { login } from "./login.ts";
+import { logout } from "./logout.ts";
 import { plan } from "./plan.ts";
 import { prover } from "./prover.ts";
 import { proxies } from "./proxies.ts";
 import { pull } from "./pull.ts";
 import { push } from "./push.ts";
 import { refresh } from "./refresh.ts";
+import { rmi } from "./rmi.ts";
 import { rollback } from "./rollback.ts";
 import { rollout } from "./rollout.ts";
 import { run } from "./run.ts";
@@ -30,7 +33,7 @@ import { version } from "./version.ts";
 /** Every command, in the order and under the headings of `weir --help`. */
 export const SECTIONS: readonly Section[] = [
   { title: "Server and proxies", commands: [serve, check, identityIssue, bootstrap, inject] },
-  { title: "Filters, for their authors", commands: [init, test, run, verify, inspect, push, pull, list] },
+  { title: "Filters, for their authors", commands: [init, test, run, verify, inspect, push, pull, list, rmi, login, logout] },
   { title: "Fleet", commands: [apply, plan, get, describe, proxies, history, diff, rollback, refresh, ...rollout, remove] },
   { title: "This program", commands: [completion, version] },
   { title: "What other programs run", commands: [prover], isHidden: true },

@@ -1,42 +1,76 @@
-import { ok } from "../../model/result.ts";
+import { existsSync } from "node:fs";
+import { ok, type Result } from "../../model/result.ts";
+import type { ImageContent } from "../../oci/index.ts";
 import { defineCommand } from "../args/command.ts";
+import { usage } from "../args/usage.ts";
 import { outputFlag } from "../fleet/flags.ts";
+import { findLocal, noLocal } from "../local-images.ts";
 import { readModule, registryAccess, registryFlags } from "../modules.ts";
 import { printJson } from "../output.ts";
 
 export const push = defineCommand({
   name: "push",
-  summary: "Put a module into a registry, or into an OCI image layout folder",
-  about: `Writes the CNCF Wasm artifact format, which every OCI registry takes. The same file always gets the same digest. Credentials are those of \`docker login\`
-    (~/.docker/config.json). A file that Envoy cannot load is refused; --force pushes it anyway.`,
+  summary: "Put an image of this machine, or a module, into a registry",
+  about: `Without FILE the image REF that \`weir build -t\` or \`weir pull\` keeps on this machine goes out as it is, so it has the same digest there. With FILE the module is
+    written in the CNCF Wasm artifact format, which every OCI registry takes, or into an OCI image layout folder; the same file always gets the same digest.
+    A module that Envoy cannot load is refused; --force pushes it anyway. Credentials are those of \`weir login\` and \`docker login\`.`,
   args: {
-    file: { value: "FILE", completes: "file", help: "the .wasm file" },
-    reference: { value: "REF", help: "registry/repository:tag, or oci-layout:DIR:TAG" },
+    file: { value: "FILE", completes: "file", optional: true, help: "a .wasm file; without it REF is an image on this machine" },
+    reference: { value: "REF", completes: "image", optional: true, help: "registry/repository:tag; with FILE also oci-layout:DIR:TAG" },
   },
   flags: { force: { type: "boolean", help: "push even what Envoy cannot load" }, ...registryFlags, ...outputFlag },
   examples: [
-    { does: "to a registry", command: "weir push add-header.wasm registry.example/filters/add-header:1.2" },
+    { does: "what weir build -t kept", command: "weir push registry.example/filters/add-header:1.2" },
+    { does: "a module", command: "weir push add-header.wasm registry.example/filters/add-header:1.2" },
     { does: "to a folder: no registry needed", command: "weir push add-header.wasm oci-layout:./images:1.2" },
   ],
   async run({ flags, args }, terminal) {
-    const module = await readModule(args.file);
-    if (!module.ok) return module;
-    const [{ pushModule }, { createExaminer }] = await Promise.all([import("../../oci/index.ts"), import("../../preflight/index.ts")]);
-    const inspected = await createExaminer().inspect(module.value);
+    const [file, name] = args.reference === undefined ? [undefined, args.file] : [args.file, args.reference];
+    if (name === undefined) return usage("REF is missing: registry/repository:tag");
+    if (file === undefined && existsSync(name)) return usage(`REF is missing: registry/repository:tag (${name} is a file)`);
+    const found = file === undefined ? await fromHere(name, terminal.env) : await fromFile(file);
+    if (!found.ok) return found;
+    const { bytes, image, wasmDigest } = found.value;
+    const { createExaminer } = await import("../../preflight/index.ts");
+    const inspected = await createExaminer().inspect(bytes);
     const problem = inspected.ok ? inspected.value.facts.problem : inspected.error;
     if (problem !== undefined && !flags.force) {
-      return {
-        ok: false,
-        error: { ...problem, message: `${args.file}: ${problem.message}; nothing was pushed: --force pushes it anyway` },
-      };
+      const message = `${file ?? name}: ${problem.message}; nothing was pushed: --force pushes it anyway`;
+      return { ok: false, error: { ...problem, message } };
     }
-    const access = await registryAccess(args.reference, flags, terminal.env);
+    const access = await registryAccess(name, flags, terminal.env);
     if (!access.ok) return access;
-    const pushed = await pushModule(args.reference, module.value, access.value);
+    const { pushImage } = await import("../../oci/index.ts");
+    const pushed = await pushImage(name, image, access.value);
     if (!pushed.ok) return pushed;
-    const { reference, digest, wasmDigest, size } = pushed.value;
-    if (flags.output === "json") printJson(pushed.value, terminal);
+    const { reference, digest } = pushed.value;
+    const size = bytes.byteLength;
+    if (flags.output === "json") printJson({ reference, digest, wasmDigest, size }, terminal);
     else terminal.out(`pushed ${reference}\n  digest  ${digest}\n  module  ${wasmDigest} (${size} bytes)\n`);
     return ok(undefined);
   },
 });
+
+interface Pushable {
+  readonly image: ImageContent;
+  /** The module's own. */
+  readonly bytes: Uint8Array;
+  readonly wasmDigest: string;
+}
+
+async function fromFile(path: string): Promise<Result<Pushable>> {
+  const module = await readModule(path);
+  if (!module.ok) return module;
+  const [{ createArtifact }, { digestOf }] = await Promise.all([import("../../oci/index.ts"), import("../../model/digest.ts")]);
+  return ok({ image: createArtifact(module.value), bytes: module.value, wasmDigest: digestOf(module.value) });
+}
+
+async function fromHere(name: string, env: Readonly<Record<string, string | undefined>>): Promise<Result<Pushable>> {
+  const found = await findLocal(name, env);
+  if (!found.ok) return found;
+  if (found.value === undefined) return noLocal(name);
+  const { images, image, reference } = found.value;
+  const { readContent } = await import("../../oci/index.ts");
+  const content = await readContent(images.repository(reference), image.manifest);
+  return content.ok ? ok({ image: content.value, bytes: image.bytes, wasmDigest: image.module.wasmDigest }) : content;
+}

@@ -6,7 +6,7 @@ import { readDuration } from "../args/duration.ts";
 import type { Flag } from "../args/syntax.ts";
 import { usage } from "../args/usage.ts";
 import { envoyFlags } from "../local/find-envoy.ts";
-import { maxModuleLoadFlag, registryFlags } from "../modules.ts";
+import { maxModuleLoadFlag, registryFlags, remoteFlag } from "../modules.ts";
 
 /** Flags of every command that runs a local proxy. */
 export const proxyFlags = {
@@ -45,6 +45,7 @@ export const run = defineCommand({
     "skip-preflight": { type: "boolean", help: "let Envoy judge the module alone: what Weir would refuse is sent too" },
     ...proxyFlags,
     "max-module-load": maxModuleLoadFlag,
+    ...remoteFlag,
     ...registryFlags,
   },
   examples: [

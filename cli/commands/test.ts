@@ -25,7 +25,7 @@ export const test = defineCommand({
   summary: "Run the tests of a filter",
   about: `Runs tests/*.weir.yaml and tests/*.test.ts of the project in this folder, or the FILES that are named. A case says what a filter is given and what should come
     of it; it runs in this process on the very host that the server proves modules with. Exit status 1 means that a test failed.`,
-  args: { files: { value: "FILES", completes: "file", help: "NAME.weir.yaml and NAME.test.ts", multiple: true } },
+  args: { files: { value: "FILES", completes: "file", help: "NAME.weir.yaml and NAME.test.ts", multiple: true, optional: true } },
   flags,
   examples: [
     { does: "all tests of the project", command: "weir test" },

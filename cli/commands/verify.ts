@@ -2,8 +2,9 @@ import { fail, ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { readDuration } from "../args/duration.ts";
 import { outputFlag } from "../fleet/flags.ts";
-import { findModule, maxModuleLoadFlag, registryFlags } from "../modules.ts";
-import { printJson } from "../output.ts";
+import { localNote } from "../local-images.ts";
+import { findModule, maxModuleLoadFlag, registryFlags, remoteFlag } from "../modules.ts";
+import { printJson, printNote } from "../output.ts";
 import { renderVerdict } from "../render/verdict.ts";
 import { verifiedFilter } from "../verify-spec.ts";
 
@@ -29,6 +30,7 @@ export const verify = defineCommand({
     traffic: { type: "string", help: "whether what fails requests is refused, or told", choices: ["Enforce", "Report"] },
     "allow-on-headers-stop-iteration": { type: "boolean", help: "the filter may hold headers while it reads the body" },
     "max-module-load": maxModuleLoadFlag,
+    ...remoteFlag,
     ...registryFlags,
     ...outputFlag,
   },
@@ -47,6 +49,7 @@ export const verify = defineCommand({
     if (!maxLoad.ok) return maxLoad;
     const found = await findModule(args.target, flags, terminal.env);
     if (!found.ok) return found;
+    if (found.value.local !== undefined) printNote(localNote(args.target, found.value.local, terminal.now()), terminal);
     const { createPreflight } = await import("../../preflight/index.ts");
     const { settings, proof } = filter.value;
     const verdict = await createPreflight({ maxLoadMs: maxLoad.value }).validate(found.value.bytes, settings, { proof });

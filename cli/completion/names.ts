@@ -42,6 +42,8 @@ function find(kind: NamedKind, line: LineSoFar, env: Environment): Promise<reado
       return proxies(flags);
     case "context":
       return contexts(flags, env);
+    case "image":
+      return images(env);
   }
 }
 
@@ -111,6 +113,12 @@ async function contexts(flags: FleetFlagValues, env: Environment): Promise<reado
   const { loadKubeconfig } = await import("../fleet/kubeconfig.ts");
   const config = loadKubeconfig({ kubeconfig: flags.kubeconfig, context: undefined, env });
   return config.ok ? config.value.getContexts().map(({ name, cluster }) => ({ word: name, help: cluster })) : [];
+}
+
+async function images(env: Environment): Promise<readonly Candidate[]> {
+  const { listLocal, shownName } = await import("../local-images.ts");
+  const found = await listLocal(env);
+  return found.ok ? found.value.map((image) => ({ word: shownName(image), help: shortDigest(image.digest) })) : [];
 }
 
 function keyOf({ metadata }: WasmFilter): FilterKey {

@@ -8,7 +8,9 @@ import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { createFolderSource, readFolder } from "../../operator/index.ts";
 import type { FlagValues } from "../args/syntax.ts";
+import { localNote } from "../local-images.ts";
 import { findModule, type registryFlags } from "../modules.ts";
+import { printNote } from "../output.ts";
 import type { Terminal } from "../terminal.ts";
 import { readConfiguration } from "../verify-spec.ts";
 import { createAppliedFilter, type FilterContent } from "./applied.ts";
@@ -26,6 +28,7 @@ export interface RunOptions extends Omit<LocalOptions, "plainHttp">, FlagValues<
   readonly namespace: string | undefined;
   readonly slot: readonly string[];
   readonly "skip-preflight": boolean;
+  readonly remote: boolean;
 }
 
 /** Runs one module until it is stopped. */
@@ -135,6 +138,7 @@ async function contentOf(target: string, options: RunOptions, terminal: Terminal
   if (!config.ok) return config;
   const found = await findModule(target, options, terminal.env);
   if (!found.ok) return found;
+  if (found.value.local !== undefined) printNote(localNote(target, found.value.local, terminal.now()), terminal);
   return ok({ module: found.value.bytes, config: config.value.toString("utf8"), rootId: options["root-id"] ?? "" });
 }
 

@@ -49,6 +49,18 @@ export async function personKeychain(registry: string, options: HelperOptions): 
   return ok(mergeKeychains(keychains));
 }
 
+/** The files that have credentials for a registry, or some of its repositories, in them. */
+export async function filesWith(registry: string, env: Environment): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const path of credentialFiles(env)) {
+    const document = await readConfigFile(path);
+    const auths = document.ok && document.value !== undefined ? readAuths(document.value, path) : undefined;
+    const servers = auths?.ok ? [...auths.value.keys()] : [];
+    if (servers.some((server) => server === registry || server.startsWith(`${registry}/`))) found.push(path);
+  }
+  return found;
+}
+
 /** A configuration file as it is; `undefined` where there is none. Fails with `BadDockerConfig`. */
 export async function readConfigFile(path: string): Promise<Result<Record<string, unknown> | undefined>> {
   try {

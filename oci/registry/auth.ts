@@ -128,7 +128,7 @@ function isPlainRealm(http: HttpOptions, realm: URL, request: ChallengedRequest)
 export function denied(request: Pick<ChallengedRequest, "where" | "credentials">, why: string) {
   const advice =
     request.credentials === undefined
-      ? "check the name; if the image is private, name a pull secret for this registry in spec.pullSecrets (on the command line: docker login)"
+      ? "check the name; if the image is private, name a pull secret for this registry in spec.pullSecrets (on the command line: weir login)"
       : `the credentials of user ${JSON.stringify(request.credentials.username)} were used; check them and what they may read`;
   return fail("AccessDenied", `access to ${request.where} is denied: ${why}; ${advice}`);
 }

@@ -14,7 +14,7 @@ export interface LoginOptions {
  * Shows credentials to a registry. The value is false where it asks nobody for any, so that they were not checked. Fails with `AccessDenied`, `RegistryRefused`
  * for what is no registry, or retryable. https://distribution.github.io/distribution/spec/api/#api-version-check
  */
-export async function checkLogin(registry: string, { http, credentials, signal }: LoginOptions): Promise<Result<boolean>> {
+export async function showCredentials(registry: string, { http, credentials, signal }: LoginOptions): Promise<Result<boolean>> {
   const url = registryBase(registry, http.plainHttp);
   const ask = (authorization?: string) => send(http, { method: "GET", url, registry: url.origin, authorization, signal });
   const first = await ask();
@@ -22,7 +22,8 @@ export async function checkLogin(registry: string, { http, credentials, signal }
   await first.value.discard();
   if (first.value.status === 200) return ok(false);
   const wwwAuthenticate = first.value.headers.get("www-authenticate");
-  if (first.value.status !== 401 || wwwAuthenticate === null || first.value.url.origin !== url.origin) return refused(registry, url, first.value);
+  if (first.value.status !== 401 || wwwAuthenticate === null || first.value.url.origin !== url.origin)
+    return refused(registry, url, first.value);
   const answer = await answerChallenge(http, { url, wwwAuthenticate, credentials, scope: "", where: registry, signal });
   if (!answer.ok) return answer;
   const second = await ask(answer.value);

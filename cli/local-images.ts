@@ -1,0 +1,57 @@
+import { shortDigest } from "../model/digest.ts";
+import { fail, ok, type Result } from "../model/result.ts";
+import type { InspectedImage, LocalImage, LocalImages, RegistryReference } from "../oci/index.ts";
+import { age } from "./render/time.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The images that `weir build` and `weir pull` keep for whoever runs the command. */
+export async function openLocal(env: Environment): Promise<LocalImages> {
+  const { localImagesDirectory, openLocalImages } = await import("../oci/index.ts");
+  return openLocalImages(localImagesDirectory(env));
+}
+
+export async function listLocal(env: Environment): Promise<Result<readonly LocalImage[]>> {
+  return (await openLocal(env)).list();
+}
+
+/** A local image with its module. */
+export interface FoundLocal {
+  readonly images: LocalImages;
+  readonly reference: RegistryReference;
+  readonly local: LocalImage;
+  readonly image: InspectedImage;
+}
+
+/** The local image that a reference names; `undefined` where there is none. Fails when it is there and cannot be read. */
+export async function findLocal(text: string, env: Environment): Promise<Result<FoundLocal | undefined>> {
+  const { inspectIn, parseReference } = await import("../oci/index.ts");
+  const reference = parseReference(text);
+  // What is no reference is told by whoever asks a registry for it.
+  if (!reference.ok || reference.value.kind !== "registry") return ok(undefined);
+  const images = await openLocal(env);
+  const local = await images.find(reference.value);
+  if (!local.ok) return local;
+  if (local.value === undefined) return ok(undefined);
+  const image = await inspectIn(images.repository(reference.value), reference.value);
+  return image.ok ? ok({ images, reference: reference.value, local: local.value, image: image.value }) : image;
+}
+
+/** What to tell whoever gets a local image where a registry may have another. `now` in milliseconds. */
+export function localNote(text: string, { digest, added }: LocalImage, now: number): string {
+  const since = added === undefined ? "" : `, where it is for ${age(added, now)}`;
+  return `${text} is the image ${shortDigest(digest)} of this machine${since}; --remote asks the registry`;
+}
+
+/** The name for people; the digest where it has none. */
+export function shownName({ name, digest }: LocalImage): string {
+  if (name === undefined) return digest;
+  return `${name.registry}/${name.repository}${name.tag === undefined ? `@${digest}` : `:${name.tag}`}`;
+}
+
+export function noLocal(text: string) {
+  return fail(
+    "ImageNotFound",
+    `there is no image ${text} on this machine; weir list shows those that are, and weir build -t or weir pull brings one`,
+  );
+}
