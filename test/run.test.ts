@@ -132,7 +132,7 @@ describe("weir run REF", () => {
     const module = await headerFilter({ name: "x-weir", value: "from an image" });
     const image = `${registry.host}/others/filter:1.0`;
     for (const reference of [image, "oci-layout:images:1"]) {
-      const pushed = await pushModule(reference, module, { keychain: new Map([[registry.host, auth]]), layoutBase: cwd });
+      const pushed = await pushModule(reference, module, { keychain: new Map([[registry.host, [auth]]]), layoutBase: cwd });
       assert.ok(pushed.ok, JSON.stringify(pushed));
       const weir = await startLocalWeir(t, ["run", reference], { cwd });
       assert.equal((await fetch(await weir.url())).headers.get("x-weir"), "from an image");
