@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { moduleFolder } from "../cli/testing/modules.ts";
 import { runWeir } from "../cli/testing/weir.ts";
+import { startProcess } from "./support/process.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
+import { createSnippets } from "./support/snippets.ts";
+import { createTempFolder } from "./support/temp-folder.ts";
 
 let world: Awaited<ReturnType<typeof moduleFolder>>;
 let open: Registry;
@@ -189,4 +193,29 @@ describe("login and logout", () => {
     assert.equal((await weir(["logout", locked.host], { env })).out, `logged out of ${locked.host}\n`);
     assert.match((await weir(["list", `${locked.host}/me/helped`], { env })).err, /denied/);
   });
+});
+
+test("every command of docs/authors/publishing.md does what the page says", async (t) => {
+  const page = await createSnippets("authors/publishing");
+  const folder = await createTempFolder("publishing");
+  t.after(() => folder.remove());
+  copyFileSync(good(), join(folder.path, "add-header.wasm"));
+  writeFileSync(join(folder.path, "token.txt"), "pa:ss\n");
+  const bin = fileURLToPath(new URL("../bin", import.meta.url));
+  const env = { PATH: `${bin}:${process.env.PATH}`, HOME: folder.path, XDG_DATA_HOME: "", DOCKER_CONFIG: "", REGISTRY_AUTH_FILE: "" };
+  const said: Record<string, string> = {};
+  for (const name of page.names()) {
+    const script = page.text(name).replaceAll("registry.example", locked.host);
+    const run = await startProcess("sh", ["-ec", script], { name, cwd: folder.path, env });
+    const { code } = await run.exited;
+    assert.equal(code, 0, `${name}:\n${run.logs()}`);
+    said[name] = run.logs();
+  }
+  assert.deepEqual(page.names(), ["local", "login", "push", "again", "inspect", "file", "remove"]);
+  const digest = /digest {2}(sha256:\w+)/.exec(said.push ?? "")?.[1] ?? "none";
+  assert.match(said.push ?? "", /^0\.1$/m);
+  assert.ok(said.again?.split(digest).length === 4, said.again);
+  assert.match(said.inspect ?? "", /note: .* of this machine.*loads/s);
+  assert.match(said.remove ?? "", new RegExp(`untagged .*\\ndeleted ${digest}\\nlogged out of ${locked.host}`));
+  assert.deepEqual(readFileSync(join(folder.path, "copy.wasm")), world.good);
 });
