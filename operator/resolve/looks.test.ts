@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import type { ModuleRegistry } from "../../model/module.ts";
 import { fail, failForNow } from "../../model/result.ts";
 import { createWorld, specOf, type World } from "../testing/world.ts";
+import { mayEnd } from "./looks.ts";
 
 const IMAGE = "registry.example/filters/add-header:1";
 
@@ -19,6 +20,15 @@ function asked(world: World): number[] {
 }
 
 const gaps = (times: readonly number[]) => times.slice(1).map((time, index) => Math.round((time - (times[index] ?? 0)) * 100) / 100);
+
+test("what others may bring or grant ends by itself, what only another module or spec can mend does not", () => {
+  const of = (stage: Parameters<typeof mayEnd>[0], reason: string) => mayEnd(stage, { reason, message: "", retryable: false });
+  for (const reason of ["ImageNotFound", "ModuleNotFound", "AccessDenied", "SecretNotFound"]) assert.ok(of("resolve", reason), reason);
+  for (const reason of ["SecretNotFound", "ConfigMapKeyNotFound", "SecretForbidden"]) assert.ok(of("configure", reason), reason);
+  for (const reason of ["NoModule", "ModuleTooLarge", "PullSecretInvalid"]) assert.ok(!of("resolve", reason), reason);
+  assert.ok(!of("prove", "ImportNotFound") && !of("parse", "InvalidSpec"));
+  assert.ok(mayEnd("prove", { reason: "Busy", message: "", retryable: true }));
+});
 
 describe("an image that is not there yet", () => {
   test("is looked for every second for a minute, then after 2, 4, 8 s and so on up to the interval", async () => {

@@ -39,7 +39,7 @@ const MAY_APPEAR: ReadonlySet<string> = new Set(["ImageNotFound", "ModuleNotFoun
 
 /** True for a failure that ends by itself once somebody pushed the image, made the Secret, or gave the right. */
 export function mayEnd(stage: Stage, { reason, retryable }: Failure): boolean {
-  return retryable || ((stage === "configure" || stage === "resolve") && (MAY_APPEAR.has(reason) || reason.endsWith("NotFound")));
+  return retryable || ((stage === "configure" || stage === "resolve") && (MAY_APPEAR.has(reason) || /(NotFound|Forbidden)$/.test(reason)));
 }
 
 /** For so long it is looked for every second. */
