@@ -80,8 +80,30 @@ async function buildAll() {
   const testing = (name: string) => readFile(join(SDK, "testing", `${name}.ts`), "utf8");
   const hello = /```ts\n([\s\S]*?)```/.exec(await readFile(PAGE, "utf8"))?.[1];
   assert.ok(hello !== undefined);
-  return buildWithSdk({ hello, features: await testing("features"), traps: await testing("traps") });
+  return buildWithSdk({ hello, features: await testing("features"), traps: await testing("traps"), named: NAMED });
 }
+
+const NAMED = `import { registerNamedPlugin, RootContext } from "@weir-dev/assemblyscript";
+class Plugin extends RootContext {}
+registerNamedPlugin("one", () => new Plugin());
+registerNamedPlugin("two", () => new Plugin());
+`;
+
+test("a rootId that no plugin has is refused with words", async () => {
+  const { named } = await buildAll();
+  for (const [rootId, log] of [
+    ["two", []],
+    ["three", ["no plugin has this rootId; there are: one two"]],
+  ] as const) {
+    const plugin = loadPlugin(await readFile(named), { rootId });
+    assert.ok(plugin.ok);
+    assert.equal(plugin.value.problem !== undefined, log.length > 0);
+    assert.deepEqual(
+      plugin.value.logs().map(({ text }) => text),
+      log,
+    );
+  }
+});
 
 /** Answers with what it got, as the sandbox's upstream does below. */
 function echo(method: string, path: string, headers: Readonly<Record<string, string>>, body: string): string {

@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseCases } from "../author/cases/read/file.ts";
 import { createSandbox, describeFailure, runCase } from "../author/index.ts";
+import { SDK } from "../scripts/build/npm-package.ts";
 import { buildWithSdk } from "../scripts/examples/assemblyscript.ts";
 
 /** A page for each piece of the AssemblyScript package: a filter, and cases that say what it does. */
@@ -11,10 +12,12 @@ const PAGES = fileURLToPath(new URL("../docs/authors/assemblyscript/", import.me
 const names = (await readdir(PAGES)).map((file) => file.replace(/\.md$/, ""));
 const texts = new Map(await Promise.all(names.map(async (name) => [name, await readFile(`${PAGES}${name}.md`, "utf8")] as const)));
 
+const snippet = (name: string, kind: string) => snippetOf(texts.get(name) ?? "", kind, `${name}.md`);
+
 /** The one snippet of this kind. */
-function snippet(name: string, kind: string): string {
-  const found = [...(texts.get(name) ?? "").matchAll(new RegExp(`^\`\`\`${kind}\\n([^]*?)^\`\`\`$`, "gm"))];
-  assert.equal(found.length, 1, `${name}.md has one snippet of kind ${kind}`);
+function snippetOf(text: string, kind: string, name: string): string {
+  const found = [...text.matchAll(new RegExp(`^\`\`\`${kind}\\n([^]*?)^\`\`\`$`, "gm"))];
+  assert.equal(found.length, 1, `${name} has one snippet of kind ${kind}`);
   return found[0]?.[1] ?? "";
 }
 
@@ -33,6 +36,14 @@ describe("pages of the AssemblyScript package", { timeout: 180_000 }, async () =
         assert.equal(result.outcome, "passed", `${one.name}\n${why}`);
       }
     });
+
+  test("the package's README: its filter adds the header", async () => {
+    const { README } = await buildWithSdk({ README: snippetOf(await readFile(`${SDK}/README.md`, "utf8"), "ts", "README.md") });
+    const sandbox = createSandbox(await readFile(README));
+    const file = parseCases("cases: [{name: hello, expect: {response: {headers: {x-hello: world}}}}]", "README");
+    assert.ok(sandbox.ok && file.ok);
+    for (const one of file.value.cases) assert.equal((await runCase(one, sandbox.value)).outcome, "passed");
+  });
 
   test("the overview leads to each of them", async () => {
     const overview = await readFile(fileURLToPath(new URL("../docs/authors/assemblyscript.md", import.meta.url)), "utf8");

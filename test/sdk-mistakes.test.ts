@@ -28,7 +28,7 @@ ${PLUGIN}${REGISTER}`,
   },
   "no plugin": {
     source: `${IMPORTS}class Stream extends StreamContext {}\n${PLUGIN}`,
-    told: [/no plugin is registered; end with registerPlugin\(\(\) => new YourPlugin\(\)\)[^└]*└─ in filter\.ts/, /FAILURE 1 /],
+    told: [/no plugin is registered; end with registerPlugin\(\(\) => new YourPlugin\(\)\), or [^└]*└─ in filter\.ts/, /FAILURE 1 /],
   },
   "what only browsers have": {
     source: `${IMPORTS}class Stream extends StreamContext {

@@ -61,16 +61,45 @@ async function reexported(name: string, file: string): Promise<string | undefine
   return from === undefined ? undefined : declarationOf(name, await readFile(from, "utf8"));
 }
 
-test("what authors can use says what it is", async () => {
+/** The comment that ends right before this line. */
+function commentBefore(lines: readonly string[], at: number): string {
+  let end = at - 1;
+  while (/^\s*(\/\/ @ts-ignore|@unmanaged)/.test(lines[end] ?? "")) end--;
+  if (!lines[end]?.trim().endsWith("*/")) return "";
+  let start = end;
+  while (start > 0 && !lines[start]?.trim().startsWith("/**")) start--;
+  return lines.slice(start, end + 1).join("\n");
+}
+
+test("what authors can use says what it is, with the clause that says more", async () => {
   const silent: string[] = [];
   for (const { name, file } of await exportsOf(join(ASSEMBLY, "index.ts"))) {
-    const text = await readFile(file, "utf8");
-    const source =
-      declarationOf(name, text) === undefined ? ((await exportsOf(file)).find((one) => one.name === name)?.file ?? file) : file;
+    const home = declarationOf(name, await readFile(file, "utf8")) !== undefined;
+    const source = home ? file : ((await exportsOf(file)).find((one) => one.name === name)?.file ?? file);
     const lines = (await readFile(source, "utf8")).split("\n");
     const at = lines.findIndex((line) => new RegExp(`^export (?:abstract )?(?:class|namespace|enum|function|type) ${name}\\b`).test(line));
-    const before = lines.slice(0, at).filter((line) => !line.startsWith("// @ts-ignore") && line !== "@unmanaged");
-    if (!before.at(-1)?.endsWith("*/")) silent.push(name);
+    if (!commentBefore(lines, at).includes("https://")) silent.push(name);
+    const isFunction = lines[at]?.startsWith("export function") === true;
+    const end = isFunction ? at : lines.findIndex((line, index) => index > at && line === "}");
+    for (let index = at + 1; index < end; index++) {
+      const [, member] = /^ {2}(?:static |abstract |get |export function )*(\w+)\(.*[{;]$/.exec(lines[index] ?? "") ?? [];
+      if (member !== undefined && member !== "constructor" && commentBefore(lines, index) === "") silent.push(`${name}.${member}`);
+    }
   }
   assert.deepEqual(silent, []);
+});
+
+test("each function of the ABI stands in the comment of what uses it", async () => {
+  const files = (await readdir(ASSEMBLY, { recursive: true })).filter((file) => file.endsWith(".ts") && !file.endsWith("imports.ts"));
+  const texts = await Promise.all(files.map((file) => readFile(join(ASSEMBLY, file), "utf8")));
+  const comments = texts.flatMap((text) => text.match(/\/\*\*[\s\S]*?\*\//g) ?? []).join("\n");
+  const functions = ["abi/imports.ts", "exports.ts"].map((file) => readFile(join(ASSEMBLY, file), "utf8"));
+  const names = (await Promise.all(functions)).flatMap((text) =>
+    [...text.matchAll(/^export (?:declare )?function (proxy_\w+)/gm)].map(([, name = ""]) => name),
+  );
+  assert.ok(names.length > 50);
+  assert.deepEqual(
+    names.filter((name) => !new RegExp(`\\b${name}\\b`).test(comments) && !/proxy_(abi_version|on_memory_allocate)/.test(name)),
+    [],
+  );
 });

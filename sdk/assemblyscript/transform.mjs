@@ -20,7 +20,7 @@ const CALLBACKS = {
   RootContext: {
     ...CONTEXT,
     onVmStart: ["proxy_on_vm_start"],
-    onConfigure: [],
+    onConfigure: ["proxy_on_configure"],
     createStream: [],
     onTick: ["proxy_on_tick"],
     onQueueReady: ["proxy_on_queue_ready"],
@@ -44,8 +44,8 @@ const CALLBACKS = {
   },
 };
 
-/** What every filter needs: configurations may be there, and contexts come and go. */
-const ALWAYS = ["proxy_abi_version_0_2_1", "proxy_on_memory_allocate", "proxy_on_context_create", "proxy_on_configure", "proxy_on_delete"];
+/** What every filter needs: contexts come and go. */
+const ALWAYS = ["proxy_abi_version_0_2_1", "proxy_on_memory_allocate", "proxy_on_context_create", "proxy_on_delete"];
 
 /** What AssemblyScript offers of a browser, and filters have instead. */
 const INSTEAD = { console: "log()", Date: "now()", performance: "now()" };
@@ -58,10 +58,13 @@ export default class {
     if (entry === undefined || sources.length === parser.sources.length) return;
     const classes = sources.flatMap(({ statements }) => classesIn(statements));
     for (const one of classes) this.#check(one, baseOf(one, classes));
-    if (!sources.some(({ text }) => /\bregister(Named)?Plugin\(/.test(text)))
-      this.#refuse(entry.range.atEnd, "no plugin is registered; end with registerPlugin(() => new YourPlugin())");
+    if (!sources.some(({ text }) => /\bregister((Named)?Plugin|Stream)\(/.test(text)))
+      this.#refuse(entry.range.atEnd, "no plugin is registered; end with registerPlugin(() => new YourPlugin()), or registerStream(() => new YourStream())");
     if (sources.some(({ text }) => text.includes("@weir-dev/assemblyscript/exports"))) return;
-    parser.parseFile(`export { ${exportsFor(classes).join(", ")} } from "@weir-dev/assemblyscript/exports";`, "weir-exports.ts", true);
+    const names = exportsFor(classes);
+    // A rootId that no plugin has is refused there.
+    if (sources.some(({ text }) => /\bregisterNamedPlugin\(/.test(text))) names.add("proxy_on_configure");
+    parser.parseFile(`export { ${[...names].join(", ")} } from "@weir-dev/assemblyscript/exports";`, "weir-exports.ts", true);
   }
 
   #check(one, base) {
@@ -134,7 +137,7 @@ function baseOf(one, classes) {
 function exportsFor(classes) {
   const names = new Set(classes.flatMap(methodsOf).map(({ name }) => name.text));
   const needed = Object.values(CALLBACKS).flatMap((callbacks) => Object.entries(callbacks).flatMap(([name, calls]) => (names.has(name) ? calls : [])));
-  return [...new Set([...ALWAYS, ...needed])];
+  return new Set([...ALWAYS, ...needed]);
 }
 
 /** Letters to change, add or leave out to make one of the other. */

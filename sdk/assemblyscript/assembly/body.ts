@@ -18,12 +18,12 @@ export class Body {
     return changetype<Body>(<usize>buffer + 1);
   }
 
-  /** Bytes in it now. */
+  /** Bytes in it now. `proxy_get_buffer_status` */
   size(): u32 {
     return proxy_get_buffer_status(this.buffer(), CELL, THIRD) == Status.Ok ? load<u32>(CELL) : 0;
   }
 
-  /** A copy of so many bytes from `start` on; fewer where there are fewer. */
+  /** A copy of so many bytes from `start` on; fewer where there are fewer. `proxy_get_buffer_bytes` */
   bytes(start: u32 = 0, max: u32 = 0x7fffffff): ArrayBuffer {
     return this.read(start, max) ? takeBytes() : new ArrayBuffer(0);
   }
@@ -33,11 +33,12 @@ export class Body {
     return this.read(start, max) ? takeText() : "";
   }
 
-  /** This in the place of all. Where `content-length` is there, remove it in the headers' callback. */
+  /** This in the place of all (`proxy_set_buffer_bytes`). Where `content-length` is there, remove it in the headers' callback. */
   set(bytes: ArrayBuffer): Status {
     return this.put(0, ALL, bytes);
   }
 
+  /** As `set`, in UTF-8. */
   setText(text: string): Status {
     return this.set(utf8(text));
   }
@@ -47,6 +48,7 @@ export class Body {
     return this.put(0, 0, bytes);
   }
 
+  /** More behind. */
   append(bytes: ArrayBuffer): Status {
     const size = this.size();
     return size == 0 ? this.set(bytes) : this.put(size, 0, bytes);

@@ -1,6 +1,6 @@
 /**
  * What the proxy calls. A filter's entry file has `export * from "@weir-dev/assemblyscript/exports"`.
- * https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#functions-exposed-by-the-wasm-module
+ * https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#callbacks-exposed-by-the-wasm-module
  */
 import { proxy_get_buffer_bytes } from "./abi/imports";
 import { allocate, CELL, SIZE, takeText } from "./abi/memory";

@@ -5,7 +5,7 @@ import { utf8 } from "./abi/utf8";
 
 /**
  * Calls a function that the proxy itself offers, such as Envoy's `compress` or `clear_route_cache`. Null: there is none of this name, or it failed.
- * https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#foreign-function-interface-ffi
+ * https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#proxy_call_foreign_function
  */
 export function callForeignFunction(name: string, argument: ArrayBuffer = new ArrayBuffer(0)): ArrayBuffer | null {
   const text = utf8(name);

@@ -9,33 +9,33 @@ import { Callback, waiting } from "./callback";
 import { Headers } from "./headers";
 import { add, emptyTable, remove, Table } from "./table";
 
-/** What waits for messages of a call or a stream. It is dropped when its context ends first. */
+/** What waits for messages of a call or a stream. It is dropped when its context ends first. https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#grpc-calls */
 export abstract class GrpcCallback extends Callback {
   private isStream: bool = false;
 
-  /** A message came, in the encoding of its service: protobuf as a rule. */
+  /** A message came, in the encoding of its service: protobuf as a rule. `proxy_on_grpc_receive` */
   abstract onMessage(message: Body): void;
 
-  /** The call is over. A call with one answer that went well ends with its message, and without this. */
+  /** The call is over. A call with one answer that went well ends with its message, and without this. `proxy_on_grpc_close` */
   onClose(status: GrpcStatus): void {}
 
-  /** Streams only. */
+  /** Streams only. `proxy_on_grpc_receive_initial_metadata` */
   onInitialMetadata(metadata: Headers): void {}
 
-  /** Streams only. */
+  /** Streams only. `proxy_on_grpc_receive_trailing_metadata` */
   onTrailingMetadata(metadata: Headers): void {}
 
-  /** Streams only: sends one more message. `end`: it is the last. */
+  /** Streams only: sends one more message. `end`: it is the last. `proxy_grpc_send` */
   send(bytes: ArrayBuffer, end: bool = false): Status {
     return proxy_grpc_send(this.id, at(bytes), bytes.byteLength, end ? 1 : 0);
   }
 
-  /** Ends the filter's side of a stream. */
+  /** Ends the filter's side of a stream. `proxy_grpc_close` */
   close(): Status {
     return proxy_grpc_close(this.id);
   }
 
-  /** Ends the call; nothing more comes of it. */
+  /** Ends the call; nothing more comes of it. `proxy_grpc_cancel` */
   cancel(): Status {
     remove(calls, this);
     return proxy_grpc_cancel(this.id);

@@ -26,7 +26,7 @@ export class Headers {
     return changetype<Headers>(<usize>map + 1);
   }
 
-  /** The value of this name, the first of several (`entries` has all). Null: there is none. */
+  /** The value of this name, the first of several (`entries` has all). Null: there is none. `proxy_get_header_map_value` */
   get(name: string): string | null {
     return this.find(name) ? takeText() : null;
   }
@@ -36,40 +36,42 @@ export class Headers {
     return this.find(name) ? takeBytes() : null;
   }
 
+  /** Whether there is one of this name. */
   has(name: string): bool {
     return this.get(name) !== null;
   }
 
-  /** All of them, in order. */
+  /** All of them, in order. `proxy_get_header_map_pairs` */
   entries(): Header[] {
     return proxy_get_header_map_pairs(this.map(), CELL, SIZE) == Status.Ok ? takePairs() : [];
   }
 
-  /** Bytes of all names and values. */
+  /** Bytes of all names and values. `proxy_get_header_map_size` */
   byteSize(): u32 {
     return proxy_get_header_map_size(this.map(), CELL) == Status.Ok ? load<u32>(CELL) : 0;
   }
 
-  /** One more of this name, beside those that are there. */
+  /** One more of this name, beside those that are there. `proxy_add_header_map_value` */
   add(name: string, value: string): Status {
     const key = utf8(name);
     const text = utf8(value);
     return proxy_add_header_map_value(this.map(), at(key), key.byteLength, at(text), text.byteLength);
   }
 
-  /** This one in the place of all of its name. */
+  /** This one in the place of all of its name. `proxy_replace_header_map_value` */
   set(name: string, value: string): Status {
     const key = utf8(name);
     const text = utf8(value);
     return proxy_replace_header_map_value(this.map(), at(key), key.byteLength, at(text), text.byteLength);
   }
 
+  /** None of this name. `proxy_remove_header_map_value` */
   remove(name: string): Status {
     const key = utf8(name);
     return proxy_remove_header_map_value(this.map(), at(key), key.byteLength);
   }
 
-  /** These in the place of all. */
+  /** These in the place of all. `proxy_set_header_map_pairs` */
   setAll(headers: Header[]): Status {
     const pairs = encodePairs(headers);
     return proxy_set_header_map_pairs(this.map(), at(pairs), pairs.byteLength);

@@ -9,7 +9,7 @@ import { Callback, waiting } from "./callback";
 import { Headers } from "./headers";
 import { add, emptyTable, remove, Table } from "./table";
 
-/** What a service answered. It can be read until the callback returns. */
+/** What a service answered. It can be read until the callback returns. https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#proxy_on_http_call_response */
 export class HttpResponse {
   readonly headers: Headers = Headers.of(MapType.CallResponseHeaders);
   readonly body: Body = Body.of(BufferType.CallResponseBody);
@@ -27,8 +27,9 @@ export class HttpResponse {
   }
 }
 
-/** What waits for an answer. It is dropped, unanswered, when its context ends first. */
+/** What waits for an answer. It is dropped, unanswered, when its context ends first. https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#proxy_on_http_call_response */
 export abstract class HttpCallback extends Callback {
+  /** The answer is here, or the call has failed. `proxy_on_http_call_response` */
   abstract onResponse(response: HttpResponse): void;
 }
 
@@ -83,7 +84,7 @@ function answer(token: u32, headerCount: u32): void {
   callback.onResponse(new HttpResponse(headerCount > 0));
 }
 
-/** Why a call failed, in the proxy's words; to be asked in `onResponse` and `onClose`. */
+/** Why a call failed, in the proxy's words; to be asked in `onResponse` and `onClose`. https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#proxy_get_status */
 export function callFailure(): string {
   store<u32>(SIZE, 0);
   return proxy_get_status(THIRD, CELL, SIZE) == Status.Ok ? takeText() : "";

@@ -14,7 +14,7 @@ export { JsonError, JsonKind, JsonResult, JsonValue, parseJson } from "./json/in
 export { log, logLevel } from "./log";
 export { Counter, Gauge, Histogram } from "./metric";
 export { property } from "./property";
-export { registerNamedPlugin, registerPlugin } from "./registry";
+export { registerNamedPlugin, registerPlugin, registerStream } from "./registry";
 export { SharedValue, sharedData } from "./shared-data";
 export { SharedQueue } from "./shared-queue";
 export { now } from "./time";

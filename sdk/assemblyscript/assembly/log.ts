@@ -3,13 +3,13 @@ import { at, CELL } from "./abi/memory";
 import { LogLevel } from "./abi/types";
 import { utf8 } from "./abi/utf8";
 
-/** Writes a line to Envoy's log, component `wasm`. Envoy adds the plugin's name. */
+/** Writes a line to Envoy's log, component `wasm`. Envoy adds the plugin's name. https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#proxy_log */
 export function log(level: LogLevel, message: string): void {
   const bytes = utf8(message);
   proxy_log(level, at(bytes), bytes.byteLength);
 }
 
-/** The lowest level that Envoy writes now. Ask before you make a line that costs something. */
+/** The lowest level that Envoy writes now. Ask before you make a line that costs something. https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#proxy_get_log_level */
 export function logLevel(): LogLevel {
   return proxy_get_log_level(CELL) == 0 ? load<u32>(CELL) : LogLevel.Info;
 }

@@ -9,7 +9,7 @@ import { utf8 } from "./abi/utf8";
  * https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/advanced/attributes
  */
 export namespace property {
-  /** The bytes as they are. Null: there is no such attribute here. */
+  /** The bytes as they are. Null: there is no such attribute here. `proxy_get_property` */
   export function bytes(path: string[]): ArrayBuffer | null {
     return find(path) ? takeBytes() : null;
   }
@@ -31,12 +31,13 @@ export namespace property {
     return found !== null && found.byteLength == 1 ? load<u8>(at(found)) != 0 : fallback;
   }
 
-  /** Keeps a value for later filters of the stream and for access logs, as filter state `wasm.NAME`. */
+  /** Keeps a value for later filters of the stream and for access logs, as filter state `wasm.NAME`. `proxy_set_property` */
   export function set(path: string[], value: ArrayBuffer): Status {
     const name = encodePath(path);
     return proxy_set_property(at(name), name.byteLength, at(value), value.byteLength);
   }
 
+  /** As `set`, in UTF-8. */
   export function setText(path: string[], value: string): Status {
     return set(path, utf8(value));
   }

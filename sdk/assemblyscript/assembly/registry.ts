@@ -19,12 +19,29 @@ let named: Registration | null = null;
 /** Set with the first name: a module with one plugin does not ask for names. */
 let findNamed: (() => Registration | null) | null = null;
 
-/** Says which plugin this module is. Call it once, at the top of the module. */
+/** Says which plugin this module is. Call it once, at the end of the entry file. https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#proxy_on_context_create */
 export function registerPlugin(make: () => RootContext): void {
   plugin = make;
 }
 
-/** One of several plugins of a module: the filter's `rootId` chooses. What none has the name of goes to the one of `registerPlugin`. */
+/**
+ * Says what this module is, where it has neither a configuration nor anything else that outlives a request: the plugin is made for it. Call it once, at the end of the entry file.
+ * https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#proxy_on_context_create
+ */
+export function registerStream(make: () => StreamContext): void {
+  makeStream = make;
+  plugin = () => new StreamsOnly();
+}
+
+let makeStream: () => StreamContext = () => unreachable();
+
+class StreamsOnly extends RootContext {
+  createStream(): StreamContext {
+    return makeStream();
+  }
+}
+
+/** One of several plugins of a module: the filter's `rootId` chooses. What none has the name of goes to the one of `registerPlugin`. https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#proxy_on_context_create */
 export function registerNamedPlugin(rootId: string, make: () => RootContext): void {
   named = new Registration(rootId, make, named);
   findNamed = byRootId;

@@ -18,13 +18,13 @@ export class SharedQueue {
     public id: u32,
   ) {}
 
-  /** The queue of this name of this `vm_id`, made when it is not there. Null: the proxy refused. */
+  /** The queue of this name of this `vm_id`, made when it is not there. Null: the proxy refused. `proxy_register_shared_queue` */
   static register(name: string): SharedQueue | null {
     const text = utf8(name);
     return proxy_register_shared_queue(at(text), text.byteLength, CELL) == Status.Ok ? new SharedQueue(load<u32>(CELL)) : null;
   }
 
-  /** Another's queue, for writing. Null: nobody has registered it. */
+  /** Another's queue, for writing. Null: nobody has registered it. `proxy_resolve_shared_queue` */
   static find(vmId: string, name: string): SharedQueue | null {
     const vm = utf8(vmId);
     const text = utf8(name);
@@ -32,11 +32,12 @@ export class SharedQueue {
     return status == Status.Ok ? new SharedQueue(load<u32>(CELL)) : null;
   }
 
+  /** Adds a value at the end. `proxy_enqueue_shared_queue` */
   push(value: ArrayBuffer): Status {
     return proxy_enqueue_shared_queue(this.id, at(value), value.byteLength);
   }
 
-  /** The oldest, which is gone from the queue then. Null: it is empty. Another worker may have been faster. */
+  /** The oldest, which is gone from the queue then. Null: it is empty. Another worker may have been faster. `proxy_dequeue_shared_queue` */
   pop(): ArrayBuffer | null {
     return proxy_dequeue_shared_queue(this.id, CELL, SIZE) == Status.Ok ? takeBytes() : null;
   }

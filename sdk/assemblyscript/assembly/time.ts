@@ -1,7 +1,7 @@
 import { proxy_get_current_time_nanoseconds } from "./abi/imports";
 import { CELL } from "./abi/memory";
 
-/** Nanoseconds since 1970. Use it in the place of `Date.now()`, which no proxy offers. */
+/** Nanoseconds since 1970. Use it in the place of `Date.now()`, which no proxy offers. https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#proxy_get_current_time_nanoseconds */
 export function now(): u64 {
   return proxy_get_current_time_nanoseconds(CELL) == 0 ? load<u64>(CELL) : 0;
 }

@@ -1,13 +1,7 @@
-import { Action, RootContext, registerPlugin, StreamContext } from "@weir-dev/assemblyscript";
+import { Action, registerStream, StreamContext } from "@weir-dev/assemblyscript";
 
 /** Reads past the end of an array: the compiler's check traps, with words. */
-class Traps extends RootContext {
-  createStream(): StreamContext {
-    return new TrapsStream();
-  }
-}
-
-class TrapsStream extends StreamContext {
+class Traps extends StreamContext {
   private items: i32[] = [1];
 
   onRequestHeaders(count: u32, endOfStream: bool): Action {
@@ -15,4 +9,4 @@ class TrapsStream extends StreamContext {
   }
 }
 
-registerPlugin(() => new Traps());
+registerStream(() => new Traps());

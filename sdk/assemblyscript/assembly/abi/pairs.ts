@@ -1,7 +1,7 @@
 import { at, CELL, SIZE } from "./memory";
 import { textOf, utf8 } from "./utf8";
 
-/** A name and its value. */
+/** A name and its value. https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#serialization */
 export class Header {
   constructor(
     public name: string,
@@ -37,9 +37,10 @@ export function encodePairs(headers: Header[] | null): ArrayBuffer {
 export function takePairs(): Header[] {
   const headers: Header[] = [];
   const size = load<usize>(SIZE);
-  if (size < 4) return headers;
+  if (size == 0) return headers;
   const start = load<usize>(CELL);
-  const count = load<u32>(start);
+  // An empty map may be a single zero.
+  const count: u32 = size < 4 ? 0 : load<u32>(start);
   let data = start + 4 + 8 * count;
   for (let i: u32 = 0; i < count; i++) {
     const nameSize = load<u32>(start + 4 + 8 * i);

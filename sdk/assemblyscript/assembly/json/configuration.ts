@@ -6,7 +6,7 @@ import { JsonKind, JsonValue } from "./value";
 const MAX_TOLD = 5;
 
 /**
- * A plugin's configuration: a JSON object whose fields the filter asks for by name and type. What is missing, of another type, or never asked for is kept as a fault
+ * A plugin's configuration (https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#proxy_on_configure): a JSON object whose fields the filter asks for by name and type. What is missing, of another type, or never asked for is kept as a fault
  * with its place, and reads as empty, 0 or false. `check()` logs the faults; what it gives is for `onConfigure` to give.
  *
  *     const config = Configuration.parse(text);

@@ -3,7 +3,7 @@ import { JsonError, JsonValue } from "./value";
 
 export { JsonError, JsonKind, JsonValue } from "./value";
 
-/** A value, or what is wrong with the text: one of them is null. */
+/** A value, or what is wrong with the text: one of them is null. https://www.rfc-editor.org/rfc/rfc8259 */
 export class JsonResult {
   constructor(
     public value: JsonValue | null,
@@ -12,7 +12,7 @@ export class JsonResult {
 }
 
 /**
- * Reads JSON (RFC 8259), 64 levels deep at most. An empty text is an empty object: a filter without a configuration.
+ * Reads JSON (https://www.rfc-editor.org/rfc/rfc8259), 64 levels deep at most. An empty text is an empty object: a filter without a configuration.
  * It never traps: a wrong configuration is refused with words, not with a dead VM.
  */
 export function parseJson(text: string): JsonResult {

@@ -16,7 +16,7 @@ const NO_ITEMS: JsonValue[] = [];
 @lazy
 const NO_KEYS: string[] = [];
 
-/** A JSON value. What is not there, or of another kind, reads as the fallback, so that a configuration reads in one line a field. */
+/** A JSON value (https://www.rfc-editor.org/rfc/rfc8259). What is not there, or of another kind, reads as the fallback, so that a configuration reads in one line a field. */
 export class JsonValue {
   kind: JsonKind = JsonKind.Null;
   /** The text of a string; the digits of a number, as they were written. */
@@ -37,11 +37,13 @@ export class JsonValue {
     return null;
   }
 
+  /** The text of a field. */
   string(key: string, fallback: string = ""): string {
     const field = this.get(key);
     return field !== null && field.kind == JsonKind.String ? field.text : fallback;
   }
 
+  /** The number in a field. */
   number(key: string, fallback: f64 = 0): f64 {
     const field = this.get(key);
     return field !== null && field.kind == JsonKind.Number ? parseFloat(field.text) : fallback;
@@ -69,6 +71,7 @@ export class JsonValue {
     return I64.parseInt(this.text);
   }
 
+  /** True or false, in a field. */
   boolean(key: string, fallback: bool = false): bool {
     const field = this.get(key);
     return field !== null && field.kind == JsonKind.Boolean ? field.flag : fallback;
@@ -88,12 +91,13 @@ export class JsonValue {
     return texts;
   }
 
+  /** Whether there is such a field, of whatever kind. */
   has(key: string): bool {
     return this.get(key) !== null;
   }
 }
 
-/** What is wrong with a text that is no JSON, and where. */
+/** What is wrong with a text that is no JSON (https://www.rfc-editor.org/rfc/rfc8259), and where. */
 export class JsonError {
   constructor(
     public message: string,
@@ -101,6 +105,7 @@ export class JsonError {
     public offset: i32,
   ) {}
 
+  /** Both in one line. */
   toString(): string {
     return this.message + " at character " + this.offset.toString();
   }
