@@ -55,3 +55,25 @@ export function noLocal(text: string) {
     `there is no image ${text} on this machine; weir list shows those that are, and weir build -t or weir pull brings one`,
   );
 }
+
+/** The name of an image to keep on this machine: `registry/repository:tag`. */
+export async function parseLocalName(text: string): Promise<Result<RegistryReference>> {
+  const { parseReference } = await import("../oci/index.ts");
+  const parsed = parseReference(text);
+  if (!parsed.ok) return parsed;
+  const { value } = parsed;
+  if (value.kind === "registry" && value.digest === undefined) return ok(value);
+  return fail("InvalidReference", `an image on this machine is named registry/repository:tag, not ${JSON.stringify(text)}`);
+}
+
+/** Keeps a module as an image on this machine, under a name. */
+export async function keepLocal(
+  name: RegistryReference,
+  module: Uint8Array,
+  env: Environment,
+  signal: AbortSignal,
+): Promise<Result<{ readonly reference: string; readonly digest: string }>> {
+  const { createArtifact, formatReference } = await import("../oci/index.ts");
+  const kept = await (await openLocal(env)).put(name, createArtifact(module), signal);
+  return kept.ok ? ok({ reference: formatReference({ ...name, digest: kept.value.digest }), digest: kept.value.digest }) : kept;
+}

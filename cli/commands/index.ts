@@ -1,6 +1,7 @@
 import type { Section } from "../args/command.ts";
 import { apply } from "./apply.ts";
 import { bootstrap } from "./bootstrap.ts";
+import { build } from "./build.ts";
 import { check } from "./check.ts";
 import { completion } from "./completion.ts";
 import { remove } from "./delete.ts";
@@ -33,7 +34,7 @@ import { version } from "./version.ts";
 /** Every command, in the order and under the headings of `weir --help`. */
 export const SECTIONS: readonly Section[] = [
   { title: "Server and proxies", commands: [serve, check, identityIssue, bootstrap, inject] },
-  { title: "Filters, for their authors", commands: [init, test, run, verify, inspect, push, pull, list, rmi, login, logout] },
+  { title: "Filters, for their authors", commands: [init, build, test, run, verify, inspect, push, pull, list, rmi, login, logout] },
   { title: "Fleet", commands: [apply, plan, get, describe, proxies, history, diff, rollback, refresh, ...rollout, remove] },
   { title: "This program", commands: [completion, version] },
   { title: "What other programs run", commands: [prover], isHidden: true },

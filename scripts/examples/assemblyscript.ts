@@ -42,8 +42,16 @@ interface Prepared {
   readonly config: readonly string[];
 }
 
-/** A project with the compiler of the package's lockfile and the package as it is packed for authors. */
 async function prepare(): Promise<Prepared> {
+  const modules = await sdkModules();
+  return {
+    compiler: join(modules, "assemblyscript/dist/asc.js"),
+    config: ["--config", join(modules, NAME, "asconfig.json"), "--path", modules, "--target", "none"],
+  };
+}
+
+/** A `node_modules` with the compiler of the package's lockfile and the package as it is packed for authors. */
+export async function sdkModules(): Promise<string> {
   const project = await cached(`sdk-as-project-${keyOf(...(await contentsOf(SDK)))}`, async (draft) => {
     await needNpm();
     for (const file of ["package.json", "package-lock.json"]) await cp(join(SDK, file), join(draft, file));
@@ -54,9 +62,5 @@ async function prepare(): Promise<Prepared> {
     await runOk("tar", ["-xzf", tarball, "--strip-components=1", "-C", inside]);
     await rm(tarball);
   });
-  const modules = join(project, "node_modules");
-  return {
-    compiler: join(modules, "assemblyscript/dist/asc.js"),
-    config: ["--config", join(modules, NAME, "asconfig.json"), "--path", modules, "--target", "none"],
-  };
+  return join(project, "node_modules");
 }

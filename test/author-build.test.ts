@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { appendFile, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { after, before, describe, type TestContext, test } from "node:test";
+import { LANGUAGES, type Language } from "../author/index.ts";
+import { sdkModules } from "../scripts/examples/assemblyscript.ts";
+import { ROOT } from "../scripts/tests/files.ts";
+import { type Finished, run } from "../scripts/tools/run.ts";
+import { installZig } from "../scripts/tools/zig.ts";
+import { startProcess } from "./support/process.ts";
+import { createProject, toolchainEnv, whyNoRust } from "./support/projects.ts";
+import { createTempFolder } from "./support/temp-folder.ts";
+
+const WEIR = join(ROOT, "bin/weir");
+/** The command without the script around it, which looks for Node on the PATH. */
+const MAIN = join(ROOT, "cli/main.ts");
+const noRust = await whyNoRust();
+
+/** A mistake in each language, at the end of its main source, and what its compiler says of the place. */
+const MISTAKES: Readonly<Record<Language, readonly [text: string, place: RegExp]>> = {
+  assemblyscript: ["\nexport function wrong(): i32 { return nowhere; }\n", /nowhere[\s\S]*assembly\/filter\.ts\(\d+,\d+\)/],
+  rust: ["\nfn wrong() -> u32 { nowhere }\n", /nowhere[\s\S]*src\/lib\.rs:\d+:\d+/],
+  go: ["\nfunc wrong() int { return nowhere }\n", /main\.go:\d+:\d+: undefined: nowhere/],
+  c: ["\nint wrong(void) { return nowhere; }\n", /src\/hello\.c:\d+:\d+: error:.*nowhere/],
+  cpp: ["\nint wrong() { return nowhere; }\n", /src\/hello\.cc:\d+:\d+: error:.*nowhere/],
+  zig: ["\nexport fn wrong() u32 { return nowhere; }\n", /src\/hello\.zig:\d+:\d+: error:.*nowhere/],
+};
+
+/** What `weir build -o json` prints. */
+interface Report {
+  readonly built: boolean;
+  readonly reason?: string;
+  readonly words?: string;
+  readonly module: string;
+  readonly size: number;
+  readonly wasmDigest: string;
+  readonly sections: readonly { readonly name: string; readonly size: number }[];
+  readonly imports: readonly string[];
+  readonly loadMs: number;
+  readonly toolchain: string;
+  readonly seconds: number;
+  readonly image?: { readonly reference: string; readonly digest: string };
+}
+
+let root: Awaited<ReturnType<typeof createTempFolder>>;
+let env: Record<string, string>;
+before(async () => {
+  root = await createTempFolder("build");
+  env = { ...(await toolchainEnv()), XDG_DATA_HOME: join(root.path, "data") };
+});
+after(() => root.remove());
+
+const weir = (args: readonly string[], extra: Readonly<Record<string, string>> = {}): Promise<Finished> =>
+  run(WEIR, args, { cwd: root.path, env: { ...env, ...extra } });
+
+async function build(folder: string, ...flags: readonly string[]): Promise<Report> {
+  const done = await weir(["build", folder, "-o", "json", ...flags]);
+  assert.equal(done.code, 0, done.stderr);
+  return JSON.parse(done.stdout) as Report;
+}
+
+/** A folder of the test's own, with a space in its name. */
+function folderOf(...names: readonly string[]): string {
+  return join(root.path, ...names);
+}
+
+describe("a project in each language", () => {
+  for (const language of LANGUAGES) {
+    const skip = language === "rust" && noRust !== undefined && noRust;
+    test(`${language}: builds to the same digests in two folders, and is proved`, { skip }, (t) => twice(t, language));
+    test(`${language}: a mistake is told in the compiler's own words, and the module stays as it was`, { skip }, () => mistake(language));
+  }
+});
+
+async function twice(t: TestContext, language: Language): Promise<void> {
+  const [one, other] = [folderOf("one", language), folderOf("another place", "further down", language)];
+  await createProject(one, language);
+  await createProject(other, language);
+  const first = await build(one, "-t", "registry.example/me/hello:1");
+  const second = await build(other, "-t", "registry.example/me/hello:2");
+  const warm = await build(one);
+  assert.deepEqual([second.wasmDigest, warm.wasmDigest], [first.wasmDigest, first.wasmDigest]);
+  assert.equal(second.image?.digest, first.image?.digest);
+  const bytes = await readFile(join(one, "build/hello.wasm"));
+  assert.equal(bytes.length, first.size);
+  for (const trace of [root.path, env.HOME ?? ""]) assert.ok(!bytes.includes(trace), `the module holds ${trace}`);
+  assert.deepEqual(await readdir(join(one, "build")), ["hello.wasm"], "nothing else is left");
+  const named = await build(one, "--keep-names", "--no-prove");
+  assert.deepEqual(
+    [first, named].map(({ sections }) => sections.some(({ name }) => name === "name")),
+    [false, true],
+  );
+  assert.equal(codeOf(named), codeOf(first), "the code is the same");
+  const { size, loadMs, toolchain, seconds, sections } = first;
+  assert.ok(loadMs > 0 && first.imports.length > 0);
+  assert.equal(
+    sections.reduce((sum, section) => sum + section.size, 8),
+    size,
+    "the sections and the preamble are all of it",
+  );
+  t.diagnostic(
+    `${toolchain}: ${size} bytes, load ${loadMs.toFixed(0)} ms; ${seconds.toFixed(1)} s at first, ${warm.seconds.toFixed(1)} s again`,
+  );
+}
+
+const codeOf = ({ sections }: Report) => sections.find(({ name }) => name === "code")?.size;
+
+async function mistake(language: Language): Promise<void> {
+  const folder = folderOf("one", language);
+  const before = await readFile(join(folder, "build/hello.wasm"));
+  const [text, place] = MISTAKES[language];
+  const main = await createProject(folderOf("wrong", language), language);
+  await mkdir(folderOf("wrong", language, "build"));
+  await writeFile(folderOf("wrong", language, "build/hello.wasm"), before);
+  await appendFile(main, text);
+  const done = await weir(["build", folderOf("wrong", language)]);
+  assert.equal(done.code, 1, done.stderr);
+  assert.match(done.stderr, /^error: \S+ \d\S*.* does not compile the project; see what it says$/m);
+  assert.match(done.stderr.slice(done.stderr.indexOf("error:")), place);
+  assert.equal(done.stdout, "");
+  assert.deepEqual(await readdir(folderOf("wrong", language, "build")), ["hello.wasm"]);
+  assert.deepEqual(await readFile(folderOf("wrong", language, "build/hello.wasm")), before);
+}
+
+test("binaryen makes a module smaller, where the project brings it", async (t) => {
+  const folder = folderOf("optimized");
+  await createProject(folder, "cpp");
+  const bare = { ...env, PATH: dirname(await installZig()) };
+  const none = await run(process.execPath, [MAIN, "build", folder, "--optimize", "size"], { env: bare });
+  assert.match(none.stderr, /^error: there is no binaryen to optimize for size; run npm install --save-dev binaryen/m);
+  assert.equal(none.code, 1);
+  await symlink(await sdkModules(), join(folder, "node_modules"));
+  const [plain, small] = [await build(folder), await build(folder, "--optimize", "size")];
+  assert.ok(small.size < plain.size * 0.9, `${plain.size} -> ${small.size}`);
+  assert.ok((await readFile(small.module)).length === small.size);
+  t.diagnostic(`C++: ${plain.size} bytes, ${small.size} with binaryen; load ${plain.loadMs.toFixed(0)} ms, ${small.loadMs.toFixed(0)} ms`);
+});
+
+test("Ctrl-C ends the compiler with all that it started, and leaves nothing", { skip: noRust !== undefined && noRust }, async (t) => {
+  const folder = folderOf("stopped");
+  await createProject(folder, "rust");
+  const started = await startProcess(WEIR, ["build", folder], { env });
+  t.after(() => started.kill());
+  // Cargo and what it starts have the folder in their command line, or as the place they run in.
+  await started.waitFor("a compiler of cargo's", async () => (await compilersOf(folder)).length > 0, 60_000);
+  process.kill(started.pid, "SIGINT");
+  const { code } = await started.exited;
+  assert.equal(code, 130, started.logs());
+  assert.match(started.logs(), /^error: cargo was stopped before it was done; run it again$/m);
+  assert.deepEqual(await compilersOf(folder), []);
+  assert.deepEqual(await readdir(join(folder, "build")), []);
+});
+
+/** Processes that work for the project in a folder: by their command line. */
+async function compilersOf(folder: string): Promise<string[]> {
+  const { stdout } = await run("ps", ["-eo", "pid=,stat=,args="]);
+  return stdout.split("\n").filter((line) => line.includes(folder) && /rustc/.test(line) && !/^\s*\d+\s+Z/.test(line));
+}
+
+test("what is wrong with the folder or the machine is told in a line", async () => {
+  const empty = folderOf("empty");
+  await mkdir(empty);
+  const none = await weir(["build", empty]);
+  assert.match(none.stderr, /^error: there is no .*empty\/weir\.yaml; start a project with weir init, or name the folder of one\n$/);
+  await writeFile(join(empty, "weir.yaml"), "language: go\nname: x\noptimise: size\n");
+  assert.equal((await weir(["build", empty])).stderr, "error: weir.yaml:3: optimise is not known; did you mean optimize\n");
+  await writeFile(join(empty, "weir.yaml"), "language: go\nname: x\n");
+  const bin = join(empty, "bin");
+  await mkdir(bin);
+  const bare = await run(process.execPath, [MAIN, "build", empty], { env: { ...env, PATH: bin } });
+  assert.match(bare.stderr, /^error: x is written in Go: go is missing; install Go 1\.24 or newer/);
+  assert.equal(bare.code, 1);
+  assert.deepEqual((await readdir(empty)).sort(), ["bin", "weir.yaml"]);
+});
