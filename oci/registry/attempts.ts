@@ -32,14 +32,22 @@ export class Attempts {
     return this.sessions[0]?.name ?? "";
   }
 
-  /** What the operation gives with the first credentials that are let in; else the failure that tells most, with what was tried besides. */
-  async run<T>(operation: (session: Session) => Promise<Result<T>>): Promise<Result<T>> {
+  /**
+   * What the operation gives with the first credentials that are let in; else the failure that tells most, with what was tried besides. A value that `isAnswer`
+   * refuses says nothing about them, and is given where nobody has a better one.
+   */
+  async run<T>(operation: (session: Session) => Promise<Result<T>>, isAnswer: (value: T) => boolean = () => true): Promise<Result<T>> {
     const failures: Failure[] = [];
+    let nothing: Result<T> | undefined;
     const order = [this.best, ...this.sessions.keys()].filter((at, index, all) => all.indexOf(at) === index);
     for (const at of order) {
       const session = this.sessions[at];
       if (session === undefined) continue;
       const outcome = await operation(session);
+      if (outcome.ok && !isAnswer(outcome.value)) {
+        nothing ??= outcome;
+        continue;
+      }
       if (outcome.ok) {
         this.best = at;
         return outcome;
@@ -47,7 +55,7 @@ export class Attempts {
       failures.push(outcome.error);
       if (!WORTH_ANOTHER.has(outcome.error.reason)) return outcome;
     }
-    return { ok: false, error: this.sumUp(failures, order) };
+    return nothing ?? { ok: false, error: this.sumUp(failures, order) };
   }
 
   private sumUp(failures: readonly Failure[], order: readonly number[]): Failure {

@@ -1,4 +1,4 @@
-import { isRecord } from "../../base/json.ts";
+import { fieldsOf } from "../../base/json.ts";
 import type { Credentials } from "../../model/module.ts";
 import { fail, failForNow, ok, type Result } from "../../model/result.ts";
 import { IDENTITY_TOKEN_USER } from "../credentials/keychain.ts";
@@ -112,10 +112,10 @@ async function readToken(request: ChallengedRequest, realm: URL, read: () => Pro
     if (error instanceof Interrupted) return { ok: false, error: error.failure };
     return denied(request, `${realm.host} answered with something that is not a token`);
   }
-  const token = isRecord(document) ? (document.token ?? document.access_token) : undefined;
-  // A header cannot carry anything else, and fetch's error would quote the token.
-  if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token))
-    return denied(request, `${realm.host} answered with something that is not a token`);
+  const { token: own, access_token: other } = fieldsOf(document);
+  // A header cannot carry anything else, and an error about it would quote the token.
+  const token = [own, other].find((each): each is string => typeof each === "string" && /^[\x21-\x7e]+$/.test(each));
+  if (token === undefined) return denied(request, `${realm.host} answered with something that is not a token`);
   return ok(`Bearer ${token}`);
 }
 

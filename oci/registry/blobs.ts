@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import type { Digest } from "../../model/digest.ts";
+import { type Digest, digestAside } from "../../model/digest.ts";
 import { fail, failForNow, ok, type Result } from "../../model/result.ts";
 import { tooLarge } from "../repository/bytes.ts";
 import type { Descriptor } from "../repository/manifest.ts";
-import { type HttpResponse, Interrupted } from "./http.ts";
+import { decode, encodingsOf } from "./encoding.ts";
+import { type HttpResponse, Interrupted, readRaw } from "./http.ts";
 import { CHECK_REGISTRY, type Session, wrongContent } from "./session.ts";
 
 /** How often a blob that breaks off is resumed. */
@@ -29,6 +30,14 @@ export async function fetchBlob(
     const response = answer.value;
     const start = startOf(response, received);
     if (start === undefined) return blobRefused(session, response, digest, received, size);
+    if (encodingsOf(response.headers).length > 0) {
+      const read = await readEncoded(session, response, { digest, size });
+      if (read.ok || read.error.reason !== "RegistryUnavailable") return read;
+      cause = `: ${read.error.message}`;
+      received = 0;
+      hash = createHash("sha256");
+      continue;
+    }
     if (start === 0 && received > 0) {
       hash = createHash("sha256");
       received = 0;
@@ -53,6 +62,32 @@ export async function fetchBlob(
     if (received === size) return verified(session, blob, digest, `sha256:${hash.digest("hex")}`);
   }
   return truncated(session, digest, received, size, cause);
+}
+
+/**
+ * A blob with a `Content-Encoding`: either a proxy encoded it on its way, or it is stored with that header and came as it is. What has the digest is taken.
+ * Fails with `RegistryUnavailable` where it broke off; the part that came is of no use then.
+ */
+async function readEncoded(
+  session: Session,
+  response: HttpResponse,
+  { digest, size }: Pick<Descriptor, "digest" | "size">,
+): Promise<Result<Uint8Array<ArrayBuffer>>> {
+  if (response.status !== 200) {
+    await response.discard();
+    return failForNow("RegistryUnavailable", "the rest of an encoded answer cannot be joined to its beginning");
+  }
+  try {
+    // An encoding makes random bytes a little longer.
+    const raw = await readRaw(response, size + (size >> 6) + 1024);
+    if (raw === undefined) return wrongContent(session, `layer ${digest}`);
+    if (raw.byteLength === size && (await digestAside(raw)) === digest) return ok(raw);
+    const decoded = await decode(raw, encodingsOf(response.headers), size);
+    return decoded?.byteLength === size && (await digestAside(decoded)) === digest ? ok(decoded) : wrongContent(session, `layer ${digest}`);
+  } catch (error) {
+    if (error instanceof Interrupted) return { ok: false, error: error.failure };
+    throw error;
+  }
 }
 
 /** Offset in the blob at which this answer begins; `undefined` when it is not a part of the blob. */
@@ -91,9 +126,10 @@ export async function putBlob(
   signal?: AbortSignal,
 ): Promise<Result<void>> {
   const there = await session.request({ method: "HEAD", url: session.url(`blobs/${digest}`), signal }, "pull,push");
-  if (!there.ok) return there;
-  await there.value.discard();
-  if (there.value.status === 200) return ok(undefined);
+  // A HEAD only saves an upload, and never decides.
+  if (!there.ok && there.error.reason !== "AccessDenied") return there;
+  await (there.ok ? there.value.discard() : undefined);
+  if (there.ok && there.value.status === 200) return ok(undefined);
   const started = await session.request({ method: "POST", url: session.url("blobs/uploads/"), signal }, "pull,push");
   if (!started.ok) return started;
   const place = started.value.headers.get("location");

@@ -13,8 +13,16 @@ export function createRemoteRepository(reference: RegistryReference, options: Re
   const attempts = new Attempts(reference, options);
   return {
     name: attempts.name,
-    peek: (tag, signal) => attempts.run((session) => peek(session, tag, signal)),
-    holds: (digest, signal) => attempts.run((session) => holds(session, digest, signal)),
+    peek: (tag, signal) =>
+      attempts.run(
+        (session) => peek(session, tag, signal),
+        (digest) => digest !== undefined,
+      ),
+    holds: (digest, signal) =>
+      attempts.run(
+        (session) => holds(session, digest, signal),
+        (isHeld) => isHeld,
+      ),
     manifest: (wanted, signal) => attempts.run((session) => fetchManifest(session, wanted, signal)),
     blob: (descriptor, limit, signal) => attempts.run((session) => fetchBlob(session, descriptor, limit, signal)),
     tags: (signal) => attempts.run((session) => listTags(session, signal)),

@@ -5,11 +5,26 @@ import { createOnce } from "../../base/once.ts";
 import { shared } from "../../base/shared.ts";
 import type { AddressClass, AddressPolicy, Reach } from "./address.ts";
 
-/** What is used of a response. */
-export type FetchResponse = Pick<Response, "status" | "headers" | "body">;
+/** What is used of a response. The body is as it came: `Content-Encoding` is left to whoever reads it. */
+export interface FetchResponse {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: (AsyncIterable<Uint8Array> & { cancel(): Promise<void> }) | null;
+}
 
-/** One exchange over HTTP; follows no redirect. Rejects with an error that has an `AddressRefused` among its causes if nothing was sent. */
-export type Fetch = (url: string, init: RequestInit, reach: Reach) => Promise<FetchResponse>;
+/** What is used of a request. */
+export interface FetchInit {
+  readonly method?: "GET" | "HEAD" | "POST" | "PUT";
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array<ArrayBuffer>;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * One exchange over HTTP, at any port; follows no redirect. Rejects with an error that has an `AddressRefused` among its causes if nothing was sent. It is not the
+ * `fetch` of browsers, which refuses ports that registries are at and decodes bodies that have a digest: https://fetch.spec.whatwg.org/#port-blocking
+ */
+export type Fetch = (url: string, init: FetchInit, reach: Reach) => Promise<FetchResponse>;
 
 /** Nothing may be sent to this address. */
 export class AddressRefused extends Error {
@@ -42,18 +57,52 @@ export function createFetch(options: FetchOptions): Fetch {
     // An address in place of a name is not looked up, and a proxy would take it.
     const refused = options.policy.refusedHost(new URL(url).hostname, reach);
     if (refused !== undefined) throw new AddressRefused(refused);
-    const { fetch, agents } = await parts.get();
-    // Of the same specification as Node's own types, which undici's are not assignable to.
-    const response = await fetch(url, { ...(init as object), dispatcher: agents[reach] });
-    return response as unknown as FetchResponse;
+    const { request, agents } = await parts.get();
+    const { method = "GET", body = null, headers = {}, signal } = init;
+    const answer = await request(url, {
+      method,
+      body,
+      headers: { accept: "*/*", ...headers },
+      signal: signal ?? null,
+      dispatcher: agents[reach],
+    });
+    return { status: answer.statusCode, headers: headersOf(answer.headers), body: bodyOf(answer.body) };
   };
+}
+
+/** Of a body that nobody reads: what comes within a moment is taken in, so that the connection serves others; beyond it the connection ends. */
+const DUMP = { bytes: 64 << 10, ms: 1_000 };
+
+function bodyOf(body: Dispatcher.ResponseData["body"]): NonNullable<FetchResponse["body"]> {
+  // What breaks off is told to whoever reads.
+  body.on("error", () => {});
+  return {
+    [Symbol.asyncIterator]: () => body[Symbol.asyncIterator](),
+    async cancel() {
+      await body.dump({ limit: DUMP.bytes, signal: AbortSignal.timeout(DUMP.ms) }).catch(() => body.destroy());
+    },
+  };
+}
+
+function headersOf(fields: Readonly<Record<string, string | string[] | undefined>>): Headers {
+  const headers = new Headers();
+  for (const [name, values] of Object.entries(fields)) {
+    for (const value of [values ?? []].flat()) {
+      try {
+        headers.append(name, value);
+      } catch {
+        // Nothing that is used has such characters.
+      }
+    }
+  }
+  return headers;
 }
 
 /** Loaded with the first request: it takes 50 ms of CPU. */
 async function load(
   options: FetchOptions,
-): Promise<{ readonly fetch: typeof import("undici").fetch; readonly agents: Readonly<Record<Reach, Dispatcher>> }> {
-  const { fetch, Agent, EnvHttpProxyAgent, buildConnector } = await import("./undici.ts");
+): Promise<{ readonly request: typeof import("undici").request; readonly agents: Readonly<Record<Reach, Dispatcher>> }> {
+  const { request, Agent, EnvHttpProxyAgent, buildConnector } = await import("./undici.ts");
   const agent = (reach: Reach) => {
     const settings: Agent.Options = {
       connect: guarded(buildConnector, options, reach),
@@ -62,7 +111,7 @@ async function load(
     };
     return options.proxies ? new EnvHttpProxyAgent(settings) : new Agent(settings);
   };
-  return { fetch, agents: { registry: agent("registry"), linked: agent("linked") } };
+  return { request, agents: { registry: agent("registry"), linked: agent("linked") } };
 }
 
 function guarded(build: typeof buildConnector, { policy, lookup: find = lookup }: FetchOptions, reach: Reach): buildConnector.connector {

@@ -3,6 +3,7 @@ import type { Metrics } from "../../model/metrics.ts";
 import { type Failure, fail, failForNow, ok, type Result } from "../../model/result.ts";
 import type { Reach } from "./address.ts";
 import { causeOf, refusalOf } from "./cause.ts";
+import { decode, encodingsOf } from "./encoding.ts";
 import type { Fetch, FetchResponse } from "./fetch.ts";
 
 export interface HttpOptions {
@@ -35,7 +36,7 @@ export interface HttpResponse {
   readonly headers: Headers;
   /** Where the answer came from, after redirects. */
   readonly url: URL;
-  /** The body as it arrives. Throws `Interrupted` when the connection breaks or is idle too long, or when the caller's signal fires. */
+  /** The body as it arrives, with whatever `Content-Encoding` it has. Throws `Interrupted` when the connection breaks or is idle too long, or when the caller's signal fires. */
   chunks(): AsyncGenerator<Uint8Array>;
   discard(): Promise<void>;
 }
@@ -86,7 +87,7 @@ async function exchange(options: HttpOptions, request: HttpRequest): Promise<Res
   const headers: Record<string, string> = { "accept-encoding": "identity", "user-agent": "weir", ...request.headers };
   if (request.authorization !== undefined) headers.authorization = request.authorization;
   try {
-    const init = { method: request.method, headers, redirect: "manual", signal: watch.signal } as const;
+    const init = { method: request.method, headers, signal: watch.signal };
     const body = request.body === undefined ? {} : { body: request.body };
     const response = await options.fetch(url.href, { ...init, ...body }, reach);
     return ok({
@@ -191,8 +192,15 @@ function isPlain(host: string, plainHttp: ReadonlySet<string>): boolean {
   return name === "localhost" || name === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(name);
 }
 
-/** The whole body, at most `limit` bytes; `undefined` when it has more. Throws `Interrupted`. */
+/** The whole body, decoded, at most `limit` bytes; `undefined` when it has more. Throws `Interrupted`. */
 export async function readBody(response: HttpResponse, limit: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const raw = await readRaw(response, limit);
+  // Some stores say an encoding that is not there.
+  return raw === undefined ? undefined : ((await decode(raw, encodingsOf(response.headers), limit)) ?? raw);
+}
+
+/** The whole body as it came. */
+export async function readRaw(response: HttpResponse, limit: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response.chunks()) {

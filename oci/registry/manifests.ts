@@ -8,12 +8,11 @@ import { type Session, wrongContent } from "./session.ts";
 const MANIFEST_TYPES: ReadonlySet<string> = new Set(Object.values(manifestTypes));
 const ACCEPT = [...MANIFEST_TYPES].join(", ");
 
-/** The digest that a tag points at, by one HEAD; `undefined` when the answer does not tell. */
+/** The digest that a tag points at, by one HEAD; `undefined` when the answer does not tell, so that a GET is to. */
 export async function peek(session: Session, tag: string, signal?: AbortSignal): Promise<Result<Digest | undefined>> {
   const headers = await head(session, tag, `the tag ${tag}`, signal);
   if (!headers.ok) return headers;
-  const digest = headers.value?.get("docker-content-digest") ?? "";
-  return ok(isDigest(digest) ? digest : undefined);
+  return ok(headers.value === undefined ? undefined : digestHeader(headers.value));
 }
 
 /**
@@ -23,20 +22,26 @@ export async function peek(session: Session, tag: string, signal?: AbortSignal):
 export async function holds(session: Session, digest: Digest, signal?: AbortSignal): Promise<Result<boolean>> {
   const headers = await head(session, digest, `the manifest ${digest}`, signal);
   if (!headers.ok) return headers;
-  const claimed = headers.value?.get("docker-content-digest");
+  if (headers.value === undefined) return ok(false);
+  const claimed = digestHeader(headers.value);
   // The header is optional: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#checking-if-content-exists-in-the-registry
-  return ok(claimed === digest || (claimed === null && MANIFEST_TYPES.has(mediaTypeOf(headers.value?.get("content-type")))));
+  return ok(claimed === digest || (claimed === undefined && MANIFEST_TYPES.has(mediaTypeOf(headers.value.get("content-type")))));
 }
 
-/** The headers of a 200; `undefined` for what shows again on the GET that follows, with a body that explains it. */
+/** What the registry says that the content is; `undefined` when it says nothing, or by another hash. Some write it in capitals. */
+function digestHeader(headers: Headers): Digest | undefined {
+  const claimed = headers.get("docker-content-digest")?.trim().toLowerCase() ?? "";
+  return isDigest(claimed) ? claimed : undefined;
+}
+
+/** The headers of a 200; `undefined` for all else but 429: a HEAD only saves a request, and never decides. The GET that follows has a body that explains. */
 async function head(session: Session, reference: string, what: string, signal?: AbortSignal): Promise<Result<Headers | undefined>> {
   const url = session.url(`manifests/${reference}`);
   const answer = await session.request({ method: "HEAD", url, headers: { accept: ACCEPT }, signal });
-  if (!answer.ok) return answer;
+  if (!answer.ok) return answer.error.reason === "AccessDenied" ? ok(undefined) : answer;
   const { status, headers } = answer.value;
-  if (status === 429 || status >= 500) return session.unexpected(answer.value, what);
+  if (status === 429) return session.unexpected(answer.value, what);
   await answer.value.discard();
-  if (status === 404) return imageNotFound(session, reference);
   return ok(status === 200 ? headers : undefined);
 }
 
@@ -66,8 +71,8 @@ export async function fetchManifest(session: Session, wanted: string, signal?: A
       `the manifest ${wanted} of ${session.name} is larger than ${printBytes(MAX_MANIFEST_BYTES)}: it is not an image's; check the reference`,
     );
   const digest = digestOf(bytes.value);
-  const claimed = isDigest(wanted) ? wanted : response.headers.get("docker-content-digest");
-  if (claimed !== null && isDigest(claimed) && claimed !== digest) {
+  const claimed = isDigest(wanted) ? wanted : digestHeader(response.headers);
+  if (claimed !== undefined && claimed !== digest) {
     return wrongContent(session, `manifest ${claimed}`);
   }
   return ok({ bytes: bytes.value, digest, mediaType: mediaTypeOf(response.headers.get("content-type")) });
@@ -86,8 +91,8 @@ export async function putManifest(
   const answer = await session.request({ method: "PUT", url, headers: { "content-type": mediaType }, body: bytes, signal }, "pull,push");
   if (!answer.ok) return answer;
   if (answer.value.status !== 201) return session.unexpected(answer.value, `the manifest ${tag ?? digest}`);
-  const stored = answer.value.headers.get("docker-content-digest");
+  const stored = digestHeader(answer.value.headers);
   await answer.value.discard();
-  if (stored === null || stored === digest) return ok(undefined);
+  if (stored === undefined || stored === digest) return ok(undefined);
   return fail("DigestMismatch", `the registry of ${session.name} stored the manifest under another digest than ${digest}`);
 }

@@ -1,2 +1,2 @@
 /** What Weir uses of undici, named one by one: see the rule for dynamic imports in scripts/build/bundle.ts. */
-export { Agent, buildConnector, EnvHttpProxyAgent, fetch } from "undici";
+export { Agent, buildConnector, EnvHttpProxyAgent, request } from "undici";
