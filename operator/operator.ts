@@ -2,11 +2,11 @@ import type { Requeue, WorkQueue } from "../base/work-queue.ts";
 import { noCrashJournal } from "../model/crash-journal.ts";
 import type { Digest } from "../model/digest.ts";
 import type { WasmFilter, WasmFilterStatus } from "../model/gen/wasmfilter.ts";
+import { alone, type Leadership } from "../model/leadership.ts";
 import { type Metrics, silentMetrics } from "../model/metrics.ts";
 import type { Failure } from "../model/result.ts";
 import type { FilterRecord } from "./filter/record.ts";
 import { createRecords, type Records } from "./filter/records.ts";
-import { refersTo, takesChanges } from "./filter/references.ts";
 import { createRetention, type Retention } from "./filter/retention.ts";
 import { createRevisionIdentity, type RevisionIdentity } from "./filter/revision-identity.ts";
 import type { Stage } from "./filter/steps.ts";
@@ -16,8 +16,11 @@ import { createObserver, type Observer } from "./fleet/observe.ts";
 import { createFleetWatch, type FleetWatch } from "./fleet/watch.ts";
 import { FORGET_PROXY_MS, type OperatorOptions, SETTLE_MS, STARTUP_MS } from "./options.ts";
 import { createAcquire } from "./reconcile/acquire.ts";
+import { type Changes, createChanges } from "./reconcile/changes.ts";
 import { createEvents, type EventListener, type Events } from "./reconcile/events.ts";
 import { createFirstPass, type FirstPass } from "./reconcile/first-pass.ts";
+import { createFollow } from "./reconcile/follow.ts";
+import { createKeeping, type Keeping } from "./reconcile/keeping.ts";
 import { measured } from "./reconcile/measured.ts";
 import { recall } from "./reconcile/recall.ts";
 import { createReconcile } from "./reconcile/reconcile.ts";
@@ -30,7 +33,7 @@ import { createResolver } from "./resolve/resolver.ts";
 import type { RolloutState } from "./rollout/state.ts";
 import { WaveLine } from "./rollout/wave.ts";
 import { type Assignments, createAssignments } from "./serve/assignments.ts";
-import type { SourceChange } from "./source/source.ts";
+import { createOverrides } from "./serve/overrides.ts";
 import { buildStatus } from "./status/build.ts";
 
 /** The running operator. Level-based: every change leads to a look at everything it concerns, and the same state leads to the same result. */
@@ -56,6 +59,7 @@ const RECONCILE_AT_ONCE = 64;
 class QueueingOperator implements Operator {
   private readonly options: OperatorOptions;
   private readonly metrics: Metrics;
+  private readonly leadership: Leadership;
   /** The objects as the source showed them last. */
   private readonly objects = new Map<string, WasmFilter>();
   private readonly known: Records = createRecords();
@@ -70,6 +74,8 @@ class QueueingOperator implements Operator {
   private readonly assignments: Assignments;
   private readonly tasks: TaskQueues;
   private readonly queue: WorkQueue;
+  private readonly changes: Changes;
+  private cancelSettling: () => void = () => {};
   private readonly unsubscribe: (() => void)[] = [];
   private isServing = false;
 
@@ -77,6 +83,7 @@ class QueueingOperator implements Operator {
     const { source, fleet, clock, log } = options;
     this.options = options;
     this.metrics = options.metrics ?? silentMetrics;
+    this.leadership = options.leadership ?? alone;
     this.identity = createRevisionIdentity(options.keys.keyedHash("revision identity"));
     const line = new WaveLine(options.keys.keyedHash("wave position"));
     this.retention = createRetention(this.known, options.registry, this.objects);
@@ -92,11 +99,12 @@ class QueueingOperator implements Operator {
       assigner: fleet,
       line,
       filtersOf: (proxyKey) => this.known.of(this.index.filtersOf(proxyKey)),
-      overrides: {
-        withholds: (...of) => this.withholds(...of),
-        defers: () => false,
-        takesChains: (key) => fleet.proxy(key)?.takesChains === true,
-      },
+      overrides: createOverrides({
+        fleet,
+        record: this.known.get,
+        withheld: (key) => this.watch.withheld(key),
+        leadership: this.leadership,
+      }),
       failed: (proxy, error) => log.error("a proxy could not be told its filters; it keeps what it has", { proxy, error: String(error) }),
       isBusy: () => this.queue.depth() > 0,
     });
@@ -114,21 +122,26 @@ class QueueingOperator implements Operator {
       },
     });
     this.tasks = createTaskQueues(this.taskWork(), this.queueDeps());
-    this.queue = createFilterQueue("a reconcile", RECONCILE_AT_ONCE, measured(this.reconcile(), this.metrics), this.queueDeps());
+    const { succeed, reconcile } = this.reconciling();
+    this.queue = createFilterQueue("a reconcile", RECONCILE_AT_ONCE, measured(reconcile, this.metrics), this.queueDeps());
+    const { known: records, objects, tasks, leadership } = this;
+    const add = (id: string) => this.queue.add(id);
+    this.changes = createChanges({ source, objects, records, tasks, leadership, clock, succeed, add });
     this.metrics.gauge("queue_depth", () => this.queue.depth());
   }
 
   async start(): Promise<void> {
     const { source, fleet } = this.options;
     await source.start();
+    this.settle();
     this.unsubscribe.push(
-      this.settling.begin(() => this.reconcileAll()),
-      source.onChange((change) => this.sourceChanged(change)),
+      this.leadership.onChange(() => this.roleChanged()),
+      source.onChange((change) => this.changes.source(change)),
       fleet.onChange((ids) => this.watch.changed(ids)),
       fleet.onMissing((wasmDigest) => this.moduleLost(wasmDigest)),
     );
     const ids = new Set(source.filters().keys());
-    this.sourceChanged({ filters: ids, references: new Set() });
+    this.changes.source({ filters: ids, references: new Set() });
     await this.firstPass.wait(ids);
     this.isServing = true;
     this.assignments.start();
@@ -138,6 +151,7 @@ class QueueingOperator implements Operator {
   async stop(): Promise<void> {
     this.isServing = false;
     for (const stop of this.unsubscribe) stop();
+    this.cancelSettling();
     this.watch.stop();
     this.assignments.stop();
     for (const record of this.known.all()) this.tasks.cancel(record);
@@ -155,6 +169,7 @@ class QueueingOperator implements Operator {
   }
 
   filters(): readonly WasmFilter[] {
+    if (!this.leadership.isLeading()) return [...this.options.source.filters().values()];
     return Array.from(this.known.all(), (record) => ({ ...record.object, status: this.statusOf(record, record.rollout) }));
   }
 
@@ -169,27 +184,17 @@ class QueueingOperator implements Operator {
     return { records: known, during, report: (record) => this.tasks.write(record), clock, log, random, metrics };
   }
 
-  private reconcile(): (id: string) => Requeue {
+  private reconciling(): { readonly reconcile: (id: string) => Requeue; readonly succeed: Keeping["succeed"] } {
     const { fleet, clock, crashes = noCrashJournal } = this.options;
-    const { index, settling, events, tasks, known } = this;
+    const { index, settling, events, tasks, known, observer, leadership } = this;
     const health = createHealthWatch({ fleet, clock, proxiesOf: (id) => index.proxiesOf(id), record: known.get });
-    return createReconcile({
-      records: known,
+    const passed = (record: FilterRecord) => this.passed(record);
+    const assign = this.assignments.mark;
+    const look = (record: FilterRecord, restMs: number) => health.look(record, restMs);
+    const rollOut = createRollOut({ settling, health: look, emit: events.emit, write: tasks.writeNow });
+    const keeping = createKeeping({
+      ...{ records: known, index, observer, rollOut, tasks, assign },
       object: (id) => this.objects.get(id),
-      crashes,
-      index,
-      observer: this.observer,
-      clock,
-      tasks,
-      rollOut: createRollOut({
-        settling,
-        health: (record, restMs) => health.look(record, restMs),
-        emit: events.emit,
-        write: tasks.writeNow,
-      }),
-      refused: (record, error) => this.stopped(record, "parse", error),
-      assign: this.assignments.mark,
-      passed: (record) => this.passed(record),
       dropped: (record) => {
         tasks.forget(record);
         health.forget(record);
@@ -197,27 +202,34 @@ class QueueingOperator implements Operator {
         this.passed(record);
       },
     });
+    const reconcile = createReconcile({
+      ...{ keeping, crashes, index, observer, clock, leadership, tasks, rollOut, assign, passed },
+      follow: createFollow({ tasks, passed }),
+      refused: (record, error) => this.stopped(record, "parse", error),
+    });
+    return { reconcile, succeed: keeping.succeed };
   }
 
   private taskWork(): TaskWork {
-    const { options, known, metrics, identity } = this;
+    const { options, known, metrics, identity, leadership } = this;
     const { source, registry, parseKeychain, clock, log, random } = options;
     const resolver = createResolver({ ...options, identity, revisionsOf: known.revisionsOf }, clock);
     const { isCurrent } = known;
     return {
       recall: async (record) => {
-        const requeue = await recall(record, { source, registry, parseKeychain, identity, log, clock });
+        const requeue = await recall(record, { source, registry, parseKeychain, identity, leadership, log, clock });
         if (record.recalled) this.recalled(record);
         return requeue;
       },
       acquire: createAcquire({
-        ...{ source, registry, parseKeychain, identity, resolver, clock, random, metrics, isCurrent },
+        ...{ source, registry, parseKeychain, identity, resolver, clock, random, metrics, leadership, isCurrent },
         emit: this.events.emit,
         resolved: (record, value) => this.resolved(record, value),
         stopped: (record, stage, error) => this.stopped(record, stage, error),
         provided: (record) => this.assignments.mark(this.index.proxiesOf(record.id)),
       }),
       write: createWrite({
+        leadership,
         source,
         log,
         metrics,
@@ -231,26 +243,18 @@ class QueueingOperator implements Operator {
     };
   }
 
-  private sourceChanged({ filters, references }: SourceChange): void {
-    const { source, clock } = this.options;
-    const all = source.filters();
-    for (const id of filters) {
-      const object = all.get(id);
-      if (object === undefined) this.objects.delete(id);
-      else this.objects.set(id, object);
-      this.queue.add(id);
-    }
-    if (references.size === 0) return;
-    for (const record of this.known.all()) {
-      if (!refersTo(record, references) || !takesChanges(record)) continue;
-      this.tasks.cancel(record);
-      record.resolveNext(clock.now(), clock.now());
-      this.queue.add(record.id);
-    }
-  }
-
   private reconcileAll(): void {
     for (const { id } of this.known.all()) this.queue.add(id);
+  }
+
+  private roleChanged(): void {
+    this.changes.role();
+    this.settle();
+  }
+
+  private settle(): void {
+    this.cancelSettling();
+    this.cancelSettling = this.settling.begin(() => this.reconcileAll());
   }
 
   private recalled(record: FilterRecord): void {
@@ -271,7 +275,7 @@ class QueueingOperator implements Operator {
   private stopped(record: FilterRecord, stage: Stage, error: Failure): void {
     const before = record.resolution;
     record.stop(stage, error, this.options.clock.now());
-    this.events.failed(record, before, error);
+    if (this.leadership.isLeading()) this.events.failed(record, before, error);
   }
 
   private passed(record: FilterRecord): void {
@@ -286,12 +290,6 @@ class QueueingOperator implements Operator {
       this.assignments.mark(this.index.proxiesOf(record.id));
       this.queue.add(record.id);
     }
-  }
-
-  /** A proxy is not offered what it rejected, nor what has to wait while other filters are tried. */
-  private withholds(proxyKey: string, filterId: string, hash: string): boolean {
-    if (this.watch.withheld(proxyKey)?.has(hash) === true) return true;
-    return this.known.get(filterId)?.rejections.get(proxyKey)?.hash === hash;
   }
 
   private statusOf(record: FilterRecord, rollout: RolloutState): WasmFilterStatus {

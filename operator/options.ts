@@ -2,6 +2,7 @@ import type { Keyring } from "../base/keyring.ts";
 import type { Clock } from "../model/clock.ts";
 import type { CrashJournal } from "../model/crash-journal.ts";
 import type { Fleet } from "../model/delivery.ts";
+import type { Leadership } from "../model/leadership.ts";
 import type { Log } from "../model/log.ts";
 import type { Metrics } from "../model/metrics.ts";
 import type { ResolveDeps } from "./resolve/resolve.ts";
@@ -17,6 +18,8 @@ export interface OperatorOptions extends Omit<ResolveDeps, "source" | "revisions
   /** A number in [0, 1) for jitter. */
   readonly random: () => number;
   readonly metrics?: Metrics;
+  /** Whether this server decides; default: it is alone. */
+  readonly leadership?: Leadership;
   /** What earlier processes ended over; default: nothing. */
   readonly crashes?: CrashJournal;
   /** Namespace whose filters reach the proxies of every namespace; `undefined`: none. */

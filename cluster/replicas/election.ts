@@ -96,6 +96,12 @@ export class Election {
     return Math.max(0, this.times.decideMs - passed);
   }
 
+  /** True while who holds the lease was seen to renew it lately. */
+  isHeard({ steady }: Moment): boolean {
+    const { seen } = this;
+    return seen?.lease !== undefined && seen.lease.holder !== "" && steady - seen.since < this.times.decideMs / 2;
+  }
+
   /** Who holds the lease, as it was seen last; empty: nobody, or it is not known. */
   get holder(): string {
     return this.seen?.lease?.holder ?? "";

@@ -70,6 +70,10 @@ class ElectedLease implements Lease {
     return this.election.isLeading(this.now());
   }
 
+  isHeard(): boolean {
+    return this.isLeading() || this.election.isHeard(this.now());
+  }
+
   onChange(listener: (isLeading: boolean) => void): () => void {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);

@@ -16,11 +16,12 @@ import type { KnownRejection } from "./rejection.ts";
 import { formerHash, type RevisionIdentity } from "./revision-identity.ts";
 import { findOrMake, type RevisionContent } from "./revisions.ts";
 import type { Stage } from "./steps.ts";
+import { inherited } from "./succession.ts";
 
 const NO_REJECTIONS: ReadonlyMap<string, KnownRejection> = new Map();
 
 /**
- * All that the operator knows of one WasmFilter object; one record for each uid. The fields can be read by everyone and change only through the
+ * All that the operator knows of one WasmFilter object; one record for each uid, which may take the place of one before. The fields can be read by everyone and change only through the
  * transitions below, which the reconcile and its tasks call.
  */
 export class FilterRecord implements Readonly<Facts> {
@@ -30,7 +31,7 @@ export class FilterRecord implements Readonly<Facts> {
   /** How many proxies the last status counted when this record was made: those that an operator just started may expect back. */
   readonly expected: number;
   /** Revision number -> what to serve of it: its settings are whole and its module is in the store. */
-  readonly deliverable: ReadonlyMap<number, ChainEntry> = new Map();
+  readonly deliverable: ReadonlyMap<number, ChainEntry>;
 
   declare readonly object: WasmFilter;
   declare readonly filter: Filter | undefined;
@@ -57,7 +58,7 @@ export class FilterRecord implements Readonly<Facts> {
   declare readonly watchedSince: number | undefined;
   declare readonly status: WasmFilterStatus | undefined;
 
-  constructor(object: WasmFilter) {
+  constructor(object: WasmFilter, before?: FilterRecord) {
     this.key = { namespace: object.metadata.namespace ?? "default", name: object.metadata.name };
     this.id = filterId(this.key);
     this.uid = uidOf(object);
@@ -87,7 +88,9 @@ export class FilterRecord implements Readonly<Facts> {
       nextStepAt: undefined,
       watchedSince: undefined,
       status: object.status,
+      ...(before === undefined ? {} : inherited(before)),
     });
+    this.deliverable = new Map(before?.deliverable);
   }
 
   /** Takes in the object as the source shows it now. */
@@ -130,9 +133,10 @@ export class FilterRecord implements Readonly<Facts> {
 
   /**
    * What earlier runs recorded: revisions (`rewritten`: those whose record is to be rewritten), and where the rollout stood. A proxy that rejected the target
-   * then is not offered it again.
+   * then is not offered it again. Told again, where another server decides.
    */
   recall(revisions: readonly Revision[], rewritten: readonly Revision[], rollout: RolloutState): void {
+    if (this.rejectionsUnder(rollout) !== this.rejections) this.become({ rejections: new Map() });
     this.become({ revisions, rewritten, rollout, recalled: true });
     const { status } = this.object;
     const hash = outgoingHash({ revisions, rollout });
@@ -247,7 +251,7 @@ export class FilterRecord implements Readonly<Facts> {
     if (this.proposal === proposal) this.become({ proposal: { ...proposal, isWritten: true } });
   }
 
-  /** Puts the proposed state in force. */
+  /** Puts it in force. */
   commit({ state }: Proposal): void {
     if (this.rejectionsUnder(state) !== this.rejections) this.become({ rejections: new Map() });
     this.become({ rollout: state, proposal: undefined });

@@ -1,6 +1,7 @@
 import { type BackoffPolicy, backoff } from "../../base/backoff.ts";
 import type { Requeue } from "../../base/work-queue.ts";
 import type { Clock } from "../../model/clock.ts";
+import type { Leadership } from "../../model/leadership.ts";
 import { type Metrics, outcomeOf } from "../../model/metrics.ts";
 import type { Failure } from "../../model/result.ts";
 import type { FilterRecord } from "../filter/record.ts";
@@ -15,6 +16,8 @@ import { refreshed } from "./refresh.ts";
 
 export interface AcquireDeps extends ProvideDeps {
   readonly resolver: Resolver;
+  /** Only who decides looks for what specs ask for; everybody brings in what the record names. */
+  readonly leadership: Pick<Leadership, "isLeading">;
   readonly clock: Clock;
   /** A number in [0, 1) for jitter. */
   readonly random: () => number;
@@ -68,7 +71,8 @@ class BackingOffAcquire implements Acquire {
   dueAt(record: FilterRecord): number | undefined {
     const never = Number.POSITIVE_INFINITY;
     const { at: fetchAt, setAt } = this.fetches.get(record) ?? NEVER_FETCHED;
-    const { resolveAt = never, resolveSetAt } = record;
+    const { resolveSetAt } = record;
+    const resolveAt = this.deps.leadership.isLeading() ? (record.resolveAt ?? never) : never;
     const at = Math.min(undelivered(record).length === 0 ? never : this.due(fetchAt, setAt), this.due(resolveAt, resolveSetAt));
     return Number.isFinite(at) ? at : undefined;
   }
@@ -93,6 +97,7 @@ class BackingOffAcquire implements Acquire {
     const { clock, metrics, resolver, isCurrent } = this.deps;
     const { filter, resolveAt, resolveSetAt } = record;
     const ask = filter?.suspend ? undefined : record.ask;
+    if (!this.deps.leadership.isLeading()) return;
     if (filter === undefined || resolveAt === undefined || this.due(resolveAt, resolveSetAt) > clock.now()) return;
     const from = clock.now();
     const later = this.looks.putOff(filter, resolveAt, from);

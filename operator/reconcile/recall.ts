@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Requeue } from "../../base/work-queue.ts";
 import type { Clock } from "../../model/clock.ts";
+import type { Leadership } from "../../model/leadership.ts";
 import type { Log } from "../../model/log.ts";
 import type { Failure } from "../../model/result.ts";
 import type { FilterRecord } from "../filter/record.ts";
@@ -11,20 +12,22 @@ import type { Source } from "../source/source.ts";
 import { wordsOf } from "../source/words.ts";
 import { rolloutFrom } from "../status/status.ts";
 import { unreadStatus } from "../status/unread.ts";
+import { lacksRevisions } from "./follow.ts";
 
 export interface RecallDeps extends ProvideDeps {
   readonly source: Pick<Source, "revisions" | "secret" | "writeStatus">;
+  readonly leadership: Pick<Leadership, "isLeading">;
   readonly log: Log;
   readonly clock: Clock;
 }
 
-/** Reads back what an earlier run knew. Tried again for as long as the source needs: without it the stable revision would be forgotten. */
+/** Reads back what an earlier run or another server knew. Tried again for as long as the source needs: without it the stable revision would be forgotten. */
 export async function recall(record: FilterRecord, deps: RecallDeps): Promise<Requeue> {
-  if (record.recalled) return {};
+  if (record.recalled && !lacksRevisions(record)) return {};
   const kept = await deps.source.revisions(record.key, record.uid);
   if (!kept.ok) {
     deps.log.warn("the revisions could not be read; tried again", { filter: record.id, message: kept.error.message });
-    await tell(record, kept.error, deps);
+    if (deps.leadership.isLeading()) await tell(record, kept.error, deps);
     return { retry: true };
   }
   const revisions = kept.value.map((revision) => deps.identity.keyed(record.key, revision));

@@ -3,11 +3,10 @@ import type { Clock } from "../../model/clock.ts";
 import type { CrashJournal } from "../../model/crash-journal.ts";
 import type { LabelSelector } from "../../model/filter.ts";
 import { API_VERSION, KIND, type WasmFilter } from "../../model/gen/wasmfilter.ts";
+import type { Leadership } from "../../model/leadership.ts";
 import type { Failure } from "../../model/result.ts";
 import { lastingFrom } from "../filter/facts.ts";
-import { uidOf } from "../filter/object.ts";
-import { FilterRecord } from "../filter/record.ts";
-import type { Records } from "../filter/records.ts";
+import type { FilterRecord } from "../filter/record.ts";
 import { type Runs, STEPS, type StepName } from "../filter/steps.ts";
 import type { FleetIndex } from "../fleet/index.ts";
 import type { Observer } from "../fleet/observe.ts";
@@ -15,18 +14,20 @@ import { isFields } from "../parse/defaults.ts";
 import { parseFilter } from "../parse/filter.ts";
 import { parseUnlessSetAside, SET_ASIDE_AFTER } from "../parse/set-aside.ts";
 import { undelivered } from "../serve/deliverable.ts";
+import type { Keeping } from "./keeping.ts";
 import { noteAsk } from "./refresh.ts";
 import type { RollOut } from "./roll-out.ts";
 import { Turn } from "./turn.ts";
 
 export interface ReconcileDeps {
-  readonly records: Records;
-  /** The object with this id as the source shows it now. */
-  readonly object: (id: string) => WasmFilter | undefined;
+  readonly keeping: Pick<Keeping, "recordOf">;
   readonly crashes: CrashJournal;
   readonly index: FleetIndex;
   readonly observer: Observer;
   readonly clock: Clock;
+  readonly leadership: Pick<Leadership, "isLeading">;
+  /** A turn of a server that does not decide, after its spec was parsed. */
+  readonly follow: (turn: Turn) => void;
   readonly rollOut: RollOut;
   readonly tasks: Tasks;
   /** The record's present spec does not parse. */
@@ -35,8 +36,6 @@ export interface ReconcileDeps {
   readonly assign: (proxyKeys: Iterable<string>) => void;
   /** Proxies may be answered as far as this filter goes. */
   readonly passed: (record: FilterRecord) => void;
-  /** The record's object is gone. */
-  readonly dropped: (record: FilterRecord) => void;
 }
 
 /** Starts what runs beside the loop. A task that is under way is not started twice; one that is done reconciles its record again. */
@@ -57,7 +56,7 @@ type LoopStep = Extract<(typeof STEPS)[number], { runs: "loop" }>["name"];
  * goes through the steps in order, and the same state leads to the same result. It never waits: what is slow is a task.
  */
 export function createReconcile(deps: ReconcileDeps): (id: string) => Requeue {
-  const { records, index, observer, clock, tasks } = deps;
+  const { keeping, index, observer, clock, tasks } = deps;
 
   const steps: Readonly<Record<LoopStep, (turn: Turn) => void>> = {
     parse: ({ record, now }) => {
@@ -90,31 +89,18 @@ export function createReconcile(deps: ReconcileDeps): (id: string) => Requeue {
     write: ({ record }) => tasks.write(record),
   };
 
-  /** The record of the object that the source shows now. */
-  function recordOf(id: string): FilterRecord | undefined {
-    const object = deps.object(id);
-    const known = records.get(id);
-    if (known !== undefined && known.uid !== (object && uidOf(object))) drop(known);
-    if (object === undefined) return undefined;
-    const record = records.get(id) ?? new FilterRecord(object);
-    records.put(record);
-    record.observe(object);
-    return record;
-  }
-
-  function drop(record: FilterRecord): void {
-    records.remove(record);
-    tasks.cancel(record);
-    deps.rollOut.forget(record);
-    deps.assign(index.removeFilter(record.id));
-    observer.reset(record.id);
-    deps.dropped(record);
+  function following(turn: Turn): Requeue {
+    steps.parse(turn);
+    deps.follow(turn);
+    steps.assign(turn);
+    return requeueOf(turn);
   }
 
   return (id) => {
-    const record = recordOf(id);
+    const record = keeping.recordOf(id);
     if (record === undefined) return {};
     const turn = new Turn(record, clock.now(), () => observer.see(record));
+    if (!deps.leadership.isLeading()) return following(turn);
     let started: Runs = "loop";
     for (const { name, runs } of STEPS) {
       if (runs === "loop") steps[name](turn);
@@ -124,8 +110,12 @@ export function createReconcile(deps: ReconcileDeps): (id: string) => Requeue {
     }
     if (!record.passed && isDecided(record)) deps.passed(record);
     if (record.resolution.state === "failed") turn.wakeAfter(lastingFrom(record.resolution));
-    return { ...(turn.requeueMs === undefined ? {} : { afterMs: turn.requeueMs }) };
+    return requeueOf(turn);
   };
+}
+
+function requeueOf({ requeueMs }: Turn): Requeue {
+  return requeueMs === undefined ? {} : { afterMs: requeueMs };
 }
 
 /** Whoever has a filter whose selector cannot be read keeps it, so that it concerns all of them. */

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { clip, oneLine } from "../../base/text.ts";
 import type { Requeue } from "../../base/work-queue.ts";
 import type { WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
+import type { Leadership } from "../../model/leadership.ts";
 import type { Log } from "../../model/log.ts";
 import type { Metrics } from "../../model/metrics.ts";
 import { type Failure, failForNow, type Result } from "../../model/result.ts";
@@ -14,6 +15,7 @@ import type { FilterEvent, Source } from "../source/source.ts";
 
 export interface WriteDeps {
   readonly source: Pick<Source, "saveRevision" | "rewriteRevision" | "deleteRevision" | "writeStatus">;
+  readonly leadership: Pick<Leadership, "isLeading">;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly status: (record: FilterRecord, rollout: RolloutState) => WasmFilterStatus;
@@ -85,7 +87,7 @@ export function createWrite(deps: WriteDeps): (record: FilterRecord) => Promise<
   }
 
   return async (record) => {
-    if (!record.recalled) return {};
+    if (!record.recalled || !deps.leadership.isLeading()) return {};
     const { unrecorded } = record;
     const outcome = unrecorded === undefined ? undefined : await recordRevision(record, unrecorded, deps);
     // What the new revision leads to is decided first: the status is then written once.

@@ -3,7 +3,8 @@ import type { SourceChange } from "./source.ts";
 
 /** Collects changes and notifies listeners once per turn of the event loop. */
 export interface ChangeNotifier {
-  filter(id: string): void;
+  /** `isOverwritten`: somebody else wrote its status. */
+  filter(id: string, isOverwritten?: boolean): void;
   reference(id: string): void;
   onChange(listener: (change: SourceChange) => void): () => void;
 }
@@ -12,6 +13,7 @@ export function createChangeNotifier(): ChangeNotifier {
   const listeners = new Set<(change: SourceChange) => void>();
   let filters = new Set<string>();
   let references = new Set<string>();
+  let overwritten = new Set<string>();
   let scheduled = false;
 
   function schedule(): void {
@@ -21,16 +23,18 @@ export function createChangeNotifier(): ChangeNotifier {
   }
 
   function tell(): void {
-    const change = { filters, references };
+    const change = { filters, references, overwritten };
     filters = new Set();
     references = new Set();
+    overwritten = new Set();
     scheduled = false;
     for (const listener of listeners) listener(change);
   }
 
   return {
-    filter(id) {
+    filter(id, isOverwritten = false) {
       filters.add(id);
+      if (isOverwritten) overwritten.add(id);
       schedule();
     },
     reference(id) {

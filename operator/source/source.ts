@@ -18,6 +18,8 @@ export interface SourceChange {
   readonly filters: ReadonlySet<string>;
   /** `secret/namespace/name` and `configmap/namespace/name` that changed. */
   readonly references: ReadonlySet<string>;
+  /** Of `filters`: those whose status somebody else wrote. Absent: none. */
+  readonly overwritten?: ReadonlySet<string>;
 }
 
 export interface Reading {
@@ -47,7 +49,10 @@ export interface Source {
   /** Stores a known revision anew: its hash is another, its content the same. A crash in between leaves the old record or the new one. */
   rewriteRevision(key: FilterKey, uid: string, revision: Revision): Promise<Result<void>>;
   deleteRevision(key: FilterKey, uid: string, number: number): Promise<Result<void>>;
-  /** Writes the status if it differs. After a conflict, retries on the newest object if its uid and generation are still the same. */
+  /**
+   * Writes the status if it differs. After a conflict, retries on the newest object if its uid and generation are still the same. Where other servers may write too: only while
+   * this one leads, and never over a status of theirs that the listener was not told of.
+   */
   writeStatus(key: FilterKey, uid: string, status: WasmFilterStatus): Promise<Result<void>>;
   event(key: FilterKey, uid: string, event: FilterEvent): Promise<void>;
   onChange(listener: (change: SourceChange) => void): () => void;

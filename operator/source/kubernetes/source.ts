@@ -5,6 +5,7 @@ import type { Clock } from "../../../model/clock.ts";
 import { type FilterKey, filterId } from "../../../model/filter.ts";
 import type { WasmFilter, WasmFilterStatus } from "../../../model/gen/wasmfilter.ts";
 import type { ApiFailure, KubeApi, KubeObject, Reflector } from "../../../model/kube.ts";
+import type { Leadership } from "../../../model/leadership.ts";
 import type { Log } from "../../../model/log.ts";
 import { fail, ok, type Result } from "../../../model/result.ts";
 import type { Revision } from "../../../model/revision.ts";
@@ -30,6 +31,8 @@ export interface KubernetesSourceOptions {
   readonly random?: () => number;
   /** Longest wait for one answer of the API server. Default 10 s. */
   readonly timeoutMs?: number;
+  /** Set where other servers may write too. */
+  readonly leadership?: Leadership | undefined;
 }
 
 const GROUP = "/apis/weir.dev/v1alpha1";
@@ -54,6 +57,8 @@ class KubernetesSource implements Source {
   private readonly objects = new Map<string, WasmFilter>();
   /** The last status written, by uid, to tell it from what others write. */
   private readonly written = new Map<string, WasmFilterStatus>();
+  /** Ids of the filters whose status somebody else wrote, until the listener is told. */
+  private readonly overwritten = new Set<string>();
   private trouble: ApiFailure | undefined;
   private reflector: Reflector | undefined;
   private cancelExpiry: () => void = () => {};
@@ -124,7 +129,9 @@ class KubernetesSource implements Source {
     if (known?.metadata.uid !== uid) return fail("ObjectGone", `WasmFilter ${id} was removed or replaced`);
     this.written.set(uid, JSON.parse(JSON.stringify(status)) as WasmFilterStatus);
     const path = `${collection(key.namespace)}/${encodeURIComponent(key.name)}`;
-    const result = await writeStatus({ api: this.api, path, key, uid, known, status });
+    const { leadership } = this.options;
+    const mayWrite = leadership && (() => leadership.isLeading() && !this.overwritten.has(id));
+    const result = await writeStatus({ api: this.api, path, key, uid, known, status, mayWrite });
     if (!result.ok) return result;
     // The watch will bring the same object; until then nobody should see the old one. If it already brought another, that is newer and stays.
     if (this.objects.get(id) === known && result.value !== known) this.objects.set(id, slim(result.value));
@@ -136,7 +143,10 @@ class KubernetesSource implements Source {
   }
 
   onChange(listener: (change: SourceChange) => void): () => void {
-    return this.notifier.onChange(listener);
+    return this.notifier.onChange((change) => {
+      for (const id of change.overwritten ?? []) this.overwritten.delete(id);
+      listener(change);
+    });
   }
 
   private put(raw: KubeObject): void {
@@ -144,17 +154,20 @@ class KubernetesSource implements Source {
     const id = filterId(keyOf(object));
     const before = this.objects.get(id);
     this.objects.set(id, object);
-    if (before === undefined || this.differs(before, object)) this.notifier.filter(id);
+    const isOverwritten = before !== undefined && this.isForeign(before, object);
+    if (isOverwritten) this.overwritten.add(id);
+    if (before === undefined || isOverwritten || !isDeepStrictEqual(essence(before), essence(object)))
+      this.notifier.filter(id, isOverwritten);
   }
 
   /** A status that was written here is not a change. */
-  private differs(before: WasmFilter, now: WasmFilter): boolean {
-    if (!isDeepStrictEqual(essence(before), essence(now))) return true;
+  private isForeign(before: WasmFilter, now: WasmFilter): boolean {
     return !isDeepStrictEqual(before.status, now.status) && !isDeepStrictEqual(this.written.get(now.metadata.uid ?? ""), now.status);
   }
 
   private remove(id: string): void {
     this.written.delete(this.objects.get(id)?.metadata.uid ?? "");
+    this.overwritten.delete(id);
     if (this.objects.delete(id)) this.notifier.filter(id);
   }
 

@@ -15,13 +15,15 @@ export interface StatusWriteOptions {
   /** The object as last watched. */
   readonly known: WasmFilter;
   readonly status: WasmFilterStatus;
+  /** Other servers may write too. Asked before each try whether this one may, and no status but the known one is replaced. */
+  readonly mayWrite?: (() => boolean) | undefined;
 }
 
 /**
  * Writes the status through the status subresource, unless it is there already. After a conflict, retries on the newest object if that is the same
  * object (uid) with the same spec (generation); a status for an older spec is not written. Returns the object as the API server has it.
  */
-export async function writeStatus({ api, path, key, uid, known, status }: StatusWriteOptions): Promise<Result<WasmFilter>> {
+export async function writeStatus({ api, path, key, uid, known, status, mayWrite }: StatusWriteOptions): Promise<Result<WasmFilter>> {
   const wanted = JSON.parse(JSON.stringify(status)) as WasmFilterStatus;
   let object = known;
   for (let attempt = 0; attempt < MAX_CONFLICTS; attempt++) {
@@ -29,6 +31,9 @@ export async function writeStatus({ api, path, key, uid, known, status }: Status
     if (object.metadata.generation !== known.metadata.generation)
       return failForNow("ObjectChanged", `the spec of WasmFilter ${filterId(key)} changed meanwhile`);
     if (isDeepStrictEqual(object.status, wanted)) return ok(object);
+    if (mayWrite?.() === false) return failForNow("NotLeading", `another server may decide about WasmFilter ${filterId(key)} by now`);
+    if (mayWrite !== undefined && !isDeepStrictEqual(object.status, known.status))
+      return failForNow("StatusChanged", `another server wrote the status of WasmFilter ${filterId(key)} meanwhile`);
     const written = await api.request({
       method: "PUT",
       path: `${path}/status`,

@@ -1,0 +1,60 @@
+import type { Clock } from "../../model/clock.ts";
+import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { alone, type Leadership } from "../../model/leadership.ts";
+import type { Records } from "../filter/records.ts";
+import { refersTo, takesChanges } from "../filter/references.ts";
+import type { Source, SourceChange } from "../source/source.ts";
+import type { Keeping } from "./keeping.ts";
+import type { Tasks } from "./reconcile.ts";
+
+export interface ChangesDeps {
+  readonly source: Pick<Source, "filters">;
+  /** The objects as the source showed them last, by id. */
+  readonly objects: Map<string, WasmFilter>;
+  readonly records: Pick<Records, "get" | "all">;
+  readonly tasks: Pick<Tasks, "cancel">;
+  readonly leadership: Leadership;
+  readonly clock: Clock;
+  readonly succeed: Keeping["succeed"];
+  /** The filter with this id is to be reconciled. */
+  readonly add: (id: string) => void;
+}
+
+/** Takes in what changed around the operator: each change becomes filters to reconcile. */
+export interface Changes {
+  source(change: SourceChange): void;
+  /** This server decides from now on, or no longer. */
+  role(): void;
+}
+
+export function createChanges({ source, objects, records, tasks, leadership, clock, succeed, add }: ChangesDeps): Changes {
+  function takeIn(id: string, object: WasmFilter | undefined, isOverwritten: boolean): void {
+    if (object === undefined) objects.delete(id);
+    else objects.set(id, object);
+    const record = records.get(id);
+    // Another server decided since: what is recorded is what is.
+    if (record !== undefined && isOverwritten && leadership !== alone && leadership.isLeading()) succeed(record);
+    add(id);
+  }
+
+  return {
+    source({ filters, references, overwritten }) {
+      const all = source.filters();
+      for (const id of filters) takeIn(id, all.get(id), overwritten?.has(id) === true);
+      if (references.size === 0) return;
+      for (const record of records.all()) {
+        if (!refersTo(record, references) || !takesChanges(record)) continue;
+        tasks.cancel(record);
+        record.resolveNext(clock.now(), clock.now());
+        add(record.id);
+      }
+    },
+    role() {
+      for (const [id, object] of source.filters()) objects.set(id, object);
+      for (const record of [...records.all()]) {
+        succeed(record);
+        add(record.id);
+      }
+    },
+  };
+}

@@ -1,0 +1,52 @@
+import type { WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
+import type { FilterRecord } from "../filter/record.ts";
+import { undelivered, withdrawUnused } from "../serve/deliverable.ts";
+import { rolloutFrom } from "../status/status.ts";
+import type { Tasks } from "./reconcile.ts";
+import type { Turn } from "./turn.ts";
+
+export interface FollowDeps {
+  readonly tasks: Pick<Tasks, "recall" | "acquire" | "acquireDueAt">;
+  /** Proxies may be answered as far as this filter goes. */
+  readonly passed: (record: FilterRecord) => void;
+}
+
+/**
+ * A turn of a server that decides nothing: what the object's status records is in force as it stands there, and what of it is not in the store is brought in.
+ * Whenever it is asked, it stands where one that was just started would.
+ */
+export function createFollow({ tasks, passed }: FollowDeps): (turn: Turn) => void {
+  /** The status that was put in force last, and that for which revisions were asked. */
+  const inForce = new WeakMap<FilterRecord, Said>();
+  const asked = new WeakMap<FilterRecord, Said>();
+
+  return (turn) => {
+    const { record } = turn;
+    const { status } = record.object;
+    if (!record.recalled || (lacksRevisions(record) && asked.get(record)?.status !== status)) {
+      asked.set(record, { status });
+      tasks.recall(record);
+      return;
+    }
+    if (inForce.get(record)?.status !== status || !inForce.has(record)) {
+      inForce.set(record, { status });
+      record.recall(record.revisions, record.rewritten, rolloutFrom(status, record.revisions));
+      withdrawUnused(record);
+      turn.committed();
+    }
+    const dueAt = tasks.acquireDueAt(record);
+    if (dueAt === undefined || dueAt > turn.now) turn.wake(dueAt);
+    else tasks.acquire(record);
+    if (!record.passed && undelivered(record).length === 0) passed(record);
+  };
+}
+
+interface Said {
+  readonly status: WasmFilterStatus | undefined;
+}
+
+/** True when the status speaks of a revision that was recorded since they were read. */
+export function lacksRevisions({ object, revisions }: Pick<FilterRecord, "object" | "revisions">): boolean {
+  const known = new Set(revisions.map(({ number }) => number));
+  return object.status?.history?.some(({ revision }) => !known.has(revision)) === true;
+}
