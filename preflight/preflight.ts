@@ -23,6 +23,8 @@ export interface PreflightOptions {
   readonly maxMemoryPages?: number;
   /** CPU milliseconds that a module may take to load on a proxy. Default 20 s: a Go module of 3 MB takes 3.5 s. */
   readonly maxLoadMs?: number;
+  /** Whether it is measured what a module takes to load on a proxy, once for each module: that takes as long. Default true; else none is refused for that. */
+  readonly measuresLoad?: boolean;
   /** Milliseconds for each phase. Default 60 s to compile, 5 s for each of the others. */
   readonly phaseMs?: Partial<ProofLimits["phaseMs"]>;
   /** Proofs at a time, each in a process of its own. Default 3: one namespace has at most 2 of them. */
@@ -40,6 +42,7 @@ const DEFAULTS = {
   ...MODULE_DEFAULTS,
   concurrency: 3,
   ahead: 0,
+  measuresLoad: true,
   remembered: 256,
 };
 
@@ -129,7 +132,11 @@ class PoolExaminer implements Examiner {
     { signal, namespace = "", proof = DEFAULT_PROOF, later = false }: ValidateOptions,
   ): Promise<Result<Trial>> {
     const load = this.loads.get(digest);
-    const request = { ...this.request(settings, proof), kind: "trial", measureLoad: load === undefined } as const;
+    const request = {
+      ...this.request(settings, proof),
+      kind: "trial",
+      measureLoad: this.options.measuresLoad && load === undefined,
+    } as const;
     const place = `${namespace} ${digest}`;
     const alone = this.suspects.get(place) ?? false;
     const found = await this.prove(code, request, namespace, { signal, alone, later });

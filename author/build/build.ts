@@ -26,6 +26,8 @@ export interface BuildOptions {
   /** Prove it as the operator does, with the project's configuration. Default true. */
   readonly prove?: boolean;
   readonly onProgress?: (progress: Progress) => void;
+  /** What runs the compiler. Default: a process for each run. */
+  readonly run?: typeof run;
 }
 
 /** Larger than what Weir ships, stripped or not. */
@@ -87,7 +89,7 @@ async function compile(draft: string, project: Project, work: Work): Promise<Res
   const command = await toolchain.command(job);
   if (!command.ok) return command;
   const onLine = onProgress && ((text: string) => onProgress({ step: "line", text }));
-  const ran = await run(command.value, { signal: machine.signal, onLine });
+  const ran = await (work.run ?? run)(command.value, { signal: machine.signal, onLine });
   if (!ran.ok) return ran;
   const { module, words } = toolchain.read(ran.value, job);
   const size = (await stat(module).catch(() => undefined))?.size;

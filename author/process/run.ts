@@ -12,6 +12,8 @@ export interface Command {
   readonly cwd: string;
   /** All of its environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** The same as a call of `main(args)` of an ES module, for who keeps a process for it: see `createResident`. */
+  readonly main?: { readonly module: string; readonly args: readonly string[] };
 }
 
 export interface RunOptions {

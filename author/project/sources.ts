@@ -1,4 +1,4 @@
-import { glob, stat } from "node:fs/promises";
+import { glob, readdir, stat } from "node:fs/promises";
 import { join, matchesGlob } from "node:path";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { FACTS } from "./language.ts";
@@ -8,6 +8,7 @@ import type { Project } from "./project.ts";
 const FILLED = ["node_modules", "target", "build", ".git", ".zig-cache", "zig-out", "vendor"];
 /** Most files of a project. */
 const MAX_FILES = 10_000;
+const MAX_FOLDERS = 1_000;
 
 /** True for a path below the project's folder, with `/`, that its builds read. */
 export function isSource({ sources }: Pick<Project, "sources">, path: string): boolean {
@@ -24,6 +25,20 @@ export async function listSources({ folder, sources }: Pick<Project, "folder" | 
       return fail("TooManySources", `the project has more than ${MAX_FILES} sources; narrow sources in weir.yaml`);
   }
   return ok([...files].sort());
+}
+
+/** The folders that may hold sources: the project's own and those below it, but for hidden ones and those that compilers and package managers fill. */
+export async function sourceFolders({ folder }: Pick<Project, "folder">): Promise<readonly string[]> {
+  const folders = [folder];
+  for (const each of folders) {
+    const entries = await readdir(each, { withFileTypes: true }).catch(() => []);
+    for (const entry of entries) {
+      if (!entry.isDirectory() || entry.name.startsWith(".") || FILLED.includes(entry.name)) continue;
+      if (folders.length === MAX_FOLDERS) return folders;
+      folders.push(join(each, entry.name));
+    }
+  }
+  return folders;
 }
 
 /** The file that AssemblyScript or Zig compiles. */

@@ -1,5 +1,6 @@
 import { readFile, realpath } from "node:fs/promises";
 import { join, relative } from "node:path";
+import { pathToFileURL } from "node:url";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Goal } from "../project/project.ts";
 import { findEntry } from "../project/sources.ts";
@@ -29,7 +30,7 @@ export const findAssemblyScript: FindToolchain = async (project, machine) => {
       if (!entry.ok) return entry;
       const config = await settingsOf(folder);
       const args = [
-        ...[join(compiler.value.folder, "bin/asc.js"), relative(folder, entry.value), ...config],
+        ...[relative(folder, entry.value), ...config],
         ...[
           "-o",
           relative(folder, output),
@@ -38,7 +39,9 @@ export const findAssemblyScript: FindToolchain = async (project, machine) => {
           ...(keepNames ? ["--debug"] : []),
         ],
       ];
-      return ok({ program: process.execPath, args, cwd: folder, env: machine.env });
+      const { folder: at } = compiler.value;
+      const main = { module: pathToFileURL(join(at, "dist/asc.js")).href, args };
+      return ok({ program: process.execPath, args: [join(at, "bin/asc.js"), ...args], cwd: folder, env: machine.env, main });
     },
     read: ({ stdout, stderr }, { output }) => ({ module: output, words: `${stdout}${stderr}` }),
   });

@@ -6,6 +6,7 @@ import { check } from "./check.ts";
 import { completion } from "./completion.ts";
 import { remove } from "./delete.ts";
 import { describe } from "./describe.ts";
+import { dev } from "./dev.ts";
 import { diff } from "./diff.ts";
 import { get } from "./get.ts";
 import { history } from "./history.ts";
@@ -34,7 +35,7 @@ import { version } from "./version.ts";
 /** Every command, in the order and under the headings of `weir --help`. */
 export const SECTIONS: readonly Section[] = [
   { title: "Server and proxies", commands: [serve, check, identityIssue, bootstrap, inject] },
-  { title: "Filters, for their authors", commands: [init, build, test, run, verify, inspect, push, pull, list, rmi, login, logout] },
+  { title: "Filters, for their authors", commands: [init, dev, build, test, run, verify, inspect, push, pull, list, rmi, login, logout] },
   { title: "Fleet", commands: [apply, plan, get, describe, proxies, history, diff, rollback, refresh, ...rollout, remove] },
   { title: "This program", commands: [completion, version] },
   { title: "What other programs run", commands: [prover], isHidden: true },

@@ -1,43 +1,58 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ProxyFilterView, Views } from "../../hub/index.ts";
+import type { Digest } from "../../model/digest.ts";
 import type { FilterKey } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
+import type { Revision } from "../../model/revision.ts";
+import type { PluginSettings } from "../../model/settings.ts";
 import { APPLIED } from "./applied.ts";
 
 const LOOK_MS = 5;
 
 /** What became of a filter that was applied. */
 export interface InForce {
-  readonly wasmDigest: string;
+  readonly wasmDigest: Digest;
 }
 
 /** Conditions that are False for good when Weir refuses a filter, in the order in which they are reached. */
 const GATES = ["Accepted", "Resolved", "Verified", "Validated"] as const;
 
-/**
- * Waits until the proxy runs the filter as it was applied under this mark (`undefined`: as it stands), or until that cannot be: Weir refuses it, or Envoy does. Fails with the message of who did.
- */
-export async function inForce(views: Views, key: FilterKey, mark: string | undefined, signal: AbortSignal): Promise<Result<InForce>> {
+/** What is waited for. */
+export interface Expected {
+  readonly key: FilterKey;
+  /** What was applied, and the mark that it was applied under; absent: what the source has of it. */
+  readonly applied?: {
+    readonly mark: string;
+    readonly content: Pick<PluginSettings, "config" | "rootId"> & { readonly wasmDigest: Digest };
+  };
+}
+
+/** Waits until the proxy runs the filter, or until that cannot be: Weir refuses it, or Envoy does. Fails with the message of who did. */
+export async function inForce(views: Views, expected: Expected, signal: AbortSignal): Promise<Result<InForce>> {
   for (;;) {
     if (signal.aborted) return fail("Stopped", "stopped while the filter was on its way");
-    const found = look(views, key, mark);
+    const found = look(views, expected);
     if (found !== undefined) return found;
     await sleep(LOOK_MS);
   }
 }
 
-function look(views: Views, key: FilterKey, mark: string | undefined): Result<InForce> | undefined {
+function look(views: Views, { key, applied }: Expected): Result<InForce> | undefined {
   const filter = views.filters().find(({ metadata }) => metadata.name === key.name && metadata.namespace === key.namespace);
-  if (filter === undefined || (mark !== undefined && filter.metadata.annotations?.[APPLIED] !== mark)) return undefined;
+  if (filter === undefined || (applied !== undefined && filter.metadata.annotations?.[APPLIED] !== applied.mark)) return undefined;
   const refused = refusal(filter);
   if (refused !== undefined) return fail(refused.reason, refused.message);
-  if (filter.status?.observedGeneration !== filter.metadata.generation) return undefined;
+  // Until what was applied is proved, the target is what was before.
+  const target = views.revisions(key).find(({ number }) => number === filter.status?.revision);
+  if (target === undefined || (applied !== undefined && !isRevisionOf(target, applied.content))) return undefined;
   const view = onProxy(views, key);
-  if (view === undefined || view.revision !== filter.status?.revision)
-    return view?.state === "rejected" ? fail("Rejected", view.message) : undefined;
-  if (view.state === "rejected") return fail("Rejected", view.message);
-  return view.state === "updated" ? ok({ wasmDigest: view.wasmDigest }) : undefined;
+  if (view?.state === "rejected") return fail("Rejected", view.message);
+  return view?.state === "updated" && view.revision === target.number ? ok({ wasmDigest: view.wasmDigest }) : undefined;
+}
+
+function isRevisionOf({ wasmDigest, settings }: Revision, content: NonNullable<Expected["applied"]>["content"]): boolean {
+  return wasmDigest === content.wasmDigest && settings.config === content.config && settings.rootId === content.rootId;
 }
 
 function refusal({ metadata, status }: WasmFilter) {

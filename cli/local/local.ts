@@ -40,15 +40,16 @@ export interface LocalPlan {
   readonly preflight?: Preflight;
 }
 
-/** A server and a proxy on this machine, wired as in production, before an app. */
+/** A server on this machine, and the proxy before an app that it is for. */
 export interface Local {
   readonly voice: Voice;
   readonly server: Server;
-  readonly proxy: LocalProxy;
   readonly app: Address;
+  /** Starts the proxy, at another port where one is given. */
+  startProxy(port?: number): Promise<Result<LocalProxy>>;
 }
 
-/** Starts an app if none is named, then the server, then Envoy. Its listener opens when the first filters are decided. */
+/** Starts an app if none is named, then the server. The listener of a proxy opens when its first filters are decided. */
 export async function startLocal(scope: Scope, options: LocalOptions, plan: LocalPlan, terminal: Terminal): Promise<Result<Local>> {
   const voice = createVoice(terminal, createPaint(terminal.color));
   // What the server warns of are events of filters, which are told in their own way.
@@ -64,10 +65,11 @@ export async function startLocal(scope: Scope, options: LocalOptions, plan: Loca
   });
   if (!server.ok) return server;
   const { xds } = server.value;
-  const proxy = await startLocalProxy(scope, {
-    ...{ envoy, namespace, slots, xds, upstream: app, voice },
-    listen: options.listen,
-    logLevel: options["log-level"],
-  });
-  return proxy.ok ? ok({ voice, server: server.value, proxy: proxy.value, app }) : proxy;
+  const startProxy = (port = options.listen.port) =>
+    startLocalProxy(scope, {
+      ...{ envoy, namespace, slots, xds, upstream: app, voice },
+      listen: { ...options.listen, port },
+      logLevel: options["log-level"],
+    });
+  return ok({ voice, server: server.value, app, startProxy });
 }

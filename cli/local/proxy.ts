@@ -93,3 +93,15 @@ function createTeller({ slots, voice }: ProxyOptions, recorders: number): NonNul
     if (component === "wasm" && /warning|error|critical/.test(level)) voice.say(voice.paint.bad(`Envoy: ${text}`));
   };
 }
+
+/** Where requests go: a command line to copy. */
+export function tellProxy(voice: Voice, { version, pid, admin }: RunningEnvoy, app: Address, port: number): void {
+  voice.say(`Envoy ${version} (process ${pid}) before ${app.host}:${app.port}, admin interface ${admin}`);
+  voice.plain(`\n  curl -i http://127.0.0.1:${port}/\n`);
+}
+
+/** For an Envoy that was not stopped. */
+export function howItEnded(running: RunningEnvoy, how: string | number | null): string {
+  const last = running.log().at(-1);
+  return `Envoy ended by itself (${how})${last === undefined ? "" : `; its last words: ${readEnvoyLine(last).text}`}`;
+}

@@ -2,8 +2,7 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import { systemClock } from "../../model/clock.ts";
-import { shortDigest } from "../../model/digest.ts";
-import type { FilterKey } from "../../model/filter.ts";
+import { digestOf, shortDigest } from "../../model/digest.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { createFolderSource, readFolder } from "../../operator/index.ts";
@@ -15,9 +14,10 @@ import type { Terminal } from "../terminal.ts";
 import { readConfiguration } from "../verify-spec.ts";
 import { createAppliedFilter, type FilterContent } from "./applied.ts";
 import { type envoyFlags, findLocalEnvoy } from "./find-envoy.ts";
-import { inForce } from "./in-force.ts";
+import { type Expected, inForce } from "./in-force.ts";
 import { type Local, type LocalOptions, startLocal } from "./local.ts";
 import { placeFilters } from "./places.ts";
+import { howItEnded, tellProxy } from "./proxy.ts";
 import { inScope, openFolder, type Scope } from "./scope.ts";
 import { localSource } from "./source.ts";
 import { createNoPreflight } from "./unproved.ts";
@@ -55,7 +55,9 @@ export function runFilter(target: string, options: RunOptions, terminal: Termina
       terminal,
     );
     if (!local.ok) return local;
-    return serve(scope, local.value, [{ key, mark: mark.value }]);
+    return serve(scope, local.value, [
+      { key, applied: { mark: mark.value, content: { ...content.value, wasmDigest: digestOf(content.value.module) } } },
+    ]);
   });
 }
 
@@ -94,14 +96,12 @@ export function runFolder(dir: string, options: RunOptions, terminal: Terminal):
   });
 }
 
-interface Awaited {
-  readonly key: FilterKey;
-  readonly mark?: string;
-}
-
 /** Tells where requests go and which filters are in force, and stays until a signal comes or Envoy ends. */
-async function serve(scope: Scope, { voice, server, proxy, app }: Local, filters: readonly Awaited[]): Promise<Result<void>> {
-  const ended = proxy.running.exited.then(({ code, signal }) => fail("EnvoyEnded", envoyEnded(signal ?? code, proxy.running.log())));
+async function serve(scope: Scope, { voice, server, startProxy, app }: Local, filters: readonly Expected[]): Promise<Result<void>> {
+  const started = await startProxy();
+  if (!started.ok) return started;
+  const proxy = started.value;
+  const ended = proxy.running.exited.then(({ code, signal }) => fail("EnvoyEnded", howItEnded(proxy.running, signal ?? code)));
   const outcome = await Promise.race([ended, tellStart()]);
   if (outcome !== undefined) return scope.signal.aborted ? ok(undefined) : outcome;
   scope.ready();
@@ -112,25 +112,18 @@ async function serve(scope: Scope, { voice, server, proxy, app }: Local, filters
   return last ?? ok(undefined);
 
   async function tellStart(): Promise<Result<void> | undefined> {
-    for (const { key, mark } of filters) {
-      const state = await inForce(server.views, key, mark, scope.signal);
+    for (const expected of filters) {
+      const { key } = expected;
+      const state = await inForce(server.views, expected, scope.signal);
       if (scope.signal.aborted) return ok(undefined);
       if (state.ok) voice.say(`${voice.paint.strong(key.name)} is in force: module ${shortDigest(state.value.wasmDigest)}`);
       else voice.warn(`${key.name} is not in force: ${state.error.message}`);
     }
     const port = await proxy.port();
     if (!port.ok) return port;
-    voice.say(
-      `Envoy ${proxy.running.version} (process ${proxy.running.pid}) before ${app.host}:${app.port}, admin interface ${proxy.running.admin}`,
-    );
-    voice.plain(`\n  curl -i http://127.0.0.1:${port.value}/\n`);
+    tellProxy(voice, proxy.running, app, port.value);
     return undefined;
   }
-}
-
-function envoyEnded(how: string | number | null, log: readonly string[]): string {
-  const last = log.at(-1);
-  return `Envoy ended by itself (${how})${last === undefined ? "" : `; its last words: ${last}`}`;
 }
 
 async function contentOf(target: string, options: RunOptions, terminal: Terminal): Promise<Result<FilterContent>> {
