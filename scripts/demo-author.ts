@@ -1,0 +1,54 @@
+import { parseArgs } from "node:util";
+import { LANGUAGES, type Language } from "../author/index.ts";
+import { openStage, type Stage } from "./demo/author/stage.ts";
+import { playAssemblyScript, playOther, type Told } from "./demo/author/story.ts";
+import { createNarrator } from "./demo/narrator.ts";
+import { needRust } from "./tools/machine.ts";
+import { ToolError } from "./tools/run.ts";
+
+/** AssemblyScript starts from a clone of the project; it has to be there in this time. */
+const MAX_SECONDS = 120;
+
+/**
+ * `npm run demo:author [-- --language L]`: what wasme's demo shows, in each language: init, build, test, push to a real registry, run in a real Envoy, the header.
+ * Exit status 1 when it did not come to the header, or AssemblyScript took more than two minutes.
+ */
+async function play(stage: Stage, languages: readonly Language[]): Promise<void> {
+  const narrator = createNarrator((line) => console.log(line));
+  const told: Told[] = [];
+  for (const language of languages) {
+    const missing = language === "rust" ? await needRust().then(() => undefined, reasonOf) : undefined;
+    if (missing === undefined)
+      told.push(await (language === "assemblyscript" ? playAssemblyScript(stage, narrator) : playOther(language, stage, narrator)));
+    else narrator.say(`Rust is left out: ${missing}`);
+  }
+  narrator.step("The account");
+  for (const { language, seconds } of told)
+    narrator.say(`${language.padEnd(15)} ${seconds.toFixed(1)} s from ${startOf(language)} to the header`);
+  if (told.some(({ language, seconds }) => language === "assemblyscript" && seconds > MAX_SECONDS)) process.exitCode = 1;
+}
+
+function startOf(language: Language): string {
+  return language === "assemblyscript" ? "npm ci of a fresh clone" : "weir init";
+}
+
+function reasonOf(error: Error): string {
+  return error.message;
+}
+
+const { values } = parseArgs({ options: { language: { type: "string", multiple: true, default: [...LANGUAGES] } } });
+try {
+  const stage = await openStage(createNarrator((line) => console.log(line)));
+  try {
+    await play(
+      stage,
+      LANGUAGES.filter((language) => values.language.includes(language)),
+    );
+  } finally {
+    await stage.close();
+  }
+} catch (error) {
+  if (!(error instanceof ToolError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}
