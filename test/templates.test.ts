@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { basename, delimiter, join } from "node:path";
+import { after, before, describe, type TestContext, test } from "node:test";
+import { parse } from "yaml";
+import { LANGUAGES, type Language, type Shape, shapesOf } from "../author/index.ts";
+import { cacheFolder } from "../base/cache-folder.ts";
+import { loadPlugin, message, type Pairs } from "../preflight/index.ts";
+import { ROOT } from "../scripts/tests/files.ts";
+import { installEnvoy } from "../scripts/tools/envoy.ts";
+import { runOk } from "../scripts/tools/run.ts";
+import { toolchainEnv, whyNoRust } from "./support/projects.ts";
+import { createSnippets } from "./support/snippets.ts";
+import { createTempFolder } from "./support/temp-folder.ts";
+
+/** Each is generated, and goes through the commands of its own CI file, as its author's CI does; then through the same cases in a real Envoy. */
+
+const noRust = await whyNoRust();
+const REQUESTS = 2_000;
+/** Pages that the garbage collector of Go may take until it has found its size. */
+const GROWTH: Readonly<Partial<Record<Language, number>>> = { go: 80 };
+
+let root: Awaited<ReturnType<typeof createTempFolder>>;
+let env: Record<string, string>;
+before(async () => {
+  root = await createTempFolder("templates");
+  const machine = await toolchainEnv();
+  env = {
+    ...machine,
+    PATH: `${join(ROOT, "bin")}${delimiter}${machine.PATH}`,
+    XDG_DATA_HOME: join(root.path, "data"),
+    ENVOY: await installEnvoy(),
+    // What the templates depend on is compiled once for all of them, and kept.
+    CARGO_TARGET_DIR: join(cacheFolder(), "templates-cargo"),
+  };
+});
+after(() => root.remove());
+
+interface Workflow {
+  readonly jobs: { readonly test: { readonly steps: readonly { readonly run?: string; readonly uses?: string }[] } };
+}
+
+/** The commands of a project's CI that are its own: toolchains are this machine's. */
+async function commandsOf(folder: string): Promise<string[]> {
+  const { jobs }: Workflow = parse(await readFile(join(folder, ".github/workflows/ci.yml"), "utf8"));
+  const commands = jobs.test.steps.flatMap(({ run }) => (run === undefined ? [] : [run]));
+  const installs = /^(npm install --global "\$WEIR"|python3 -m pip install ziglang==0\.17\.1|rustup target add wasm32-wasip1)$/;
+  return commands.filter((command) => !installs.test(command));
+}
+
+async function make(language: Language, shape: Shape): Promise<string> {
+  const folder = join(root.path, `${language}-${shape}`);
+  await runOk("weir", ["init", folder, "--language", language, "--shape", shape], { env });
+  return folder;
+}
+
+/** By the commands of the page about languages. */
+async function makeAsDocumented(language: Language): Promise<string> {
+  const commands = (await createSnippets("authors/languages")).text(language);
+  await runOk("sh", ["-ec", commands], { cwd: root.path, env });
+  return join(root.path, /^weir init (\S+)/.exec(commands)?.[1] ?? "");
+}
+
+async function play(t: TestContext, language: Language, shape: Shape): Promise<void> {
+  const folder = shape === "headers" ? await makeAsDocumented(language) : await make(language, shape);
+  const commands = await commandsOf(folder);
+  assert.deepEqual(commands, [...(language === "assemblyscript" ? ["npm ci"] : []), "weir build", "weir test"]);
+  for (const command of commands) await runOk("sh", ["-c", command], { cwd: folder, env });
+  const bytes = await readFile(join(folder, "build", `${basename(folder)}.wasm`));
+  const pages = memoryOf(bytes, shape);
+  assert.ok(pages.after - pages.before <= (GROWTH[language] ?? 0), `${REQUESTS} requests took ${pages.before} pages to ${pages.after}`);
+  t.diagnostic(`${bytes.length} bytes, ${pages.after} pages after ${REQUESTS} requests`);
+}
+
+const CONFIGS: Readonly<Record<Shape, unknown>> = {
+  headers: "world",
+  auth: { tokens: ["a-token", "another"] },
+  "rate-limit": { requests: 10 },
+  callout: { cluster: "auth" },
+};
+
+/** Pages of 64 KiB after a few requests, and after many more. */
+function memoryOf(bytes: Uint8Array, shape: Shape): { readonly before: number; readonly after: number } {
+  const config = CONFIGS[shape];
+  const loaded = loadPlugin(bytes, {
+    config: typeof config === "string" ? config : JSON.stringify(config),
+    maxHostBytes: Number.MAX_SAFE_INTEGER,
+  });
+  assert.ok(loaded.ok);
+  const request = (token: string): Pairs => [
+    [":method", "GET"],
+    [":path", "/"],
+    [":authority", "a"],
+    ["authorization", token],
+  ];
+  const ask = (times: number): number => {
+    for (let time = 0; time < times; time++)
+      for (const token of ["Bearer a-token", `Bearer ${"x".repeat(3000)}`])
+        loaded.value.exchange({ request: message(request(token)), response: message([[":status", "200"]]) });
+    assert.equal(loaded.value.fault(), undefined);
+    return loaded.value.memoryPages();
+  };
+  return { before: ask(REQUESTS / 20), after: ask(REQUESTS / 2) };
+}
+
+for (const language of LANGUAGES) {
+  describe(language, { timeout: 600_000 }, () => {
+    const skip = language === "rust" && noRust !== undefined && noRust;
+    for (const shape of shapesOf(language)) test(`${language} ${shape}: is made, built and tested`, { skip }, (t) => play(t, language, shape));
+  });
+}
