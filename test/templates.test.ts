@@ -106,6 +106,7 @@ function memoryOf(bytes: Uint8Array, shape: Shape): { readonly before: number; r
 for (const language of LANGUAGES) {
   describe(language, { timeout: 600_000 }, () => {
     const skip = language === "rust" && noRust !== undefined && noRust;
-    for (const shape of shapesOf(language)) test(`${language} ${shape}: is made, built and tested`, { skip }, (t) => play(t, language, shape));
+    for (const shape of shapesOf(language))
+      test(`${language} ${shape}: is made, built and tested`, { skip }, (t) => play(t, language, shape));
   });
 }
