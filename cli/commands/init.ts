@@ -4,6 +4,7 @@ import { closest } from "../../base/closest.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { usage } from "../args/usage.ts";
+import { printNote } from "../output.ts";
 import { table } from "../render/table.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -28,7 +29,8 @@ export const init = defineCommand({
   name: "init",
   summary: "Start a filter: a small project that builds, with tests",
   about: `Makes a folder with a filter's source, its weir.yaml, tests, CI and a licence, in one of six languages. It asks for the language and for what the filter does
-    from lists; without a terminal nothing is asked: then --language is needed, or --accept-defaults. It says what to run next. The folder appears whole or not at all; one that is not empty is refused.`,
+    from lists; without a terminal nothing is asked: then --language is needed, or --accept-defaults. It says what this machine lacks to build it, and
+    what to run next. The folder appears whole or not at all; one that is not empty is refused.`,
   args: { folder: { value: "DIR", completes: "folder", help: "the folder to make" } },
   flags: {
     language: { type: "string", help: "what the filter is written in", choices: LANGUAGES },
@@ -55,6 +57,7 @@ export const init = defineCommand({
     const [title] = LANGUAGE_WORDS[project.language];
     const where = relative("", folder) || ".";
     terminal.out(`${where}: a filter in ${title} that ${SHAPE_WORDS[project.shape]}\n`);
+    await tellMissing(folder, terminal);
     terminal.out(nextSteps(where, project.language));
     return ok(undefined);
   },
@@ -133,6 +136,15 @@ async function pick<T extends string>({ what, rows, choices, asks }: Question<T>
     question = `"${answer}" is none of them${near === undefined ? "" : `; did you mean ${near}?`}\n${what} [${first}]: `;
   }
   return "none";
+}
+
+/** What this machine lacks to build the project, and how to get it. The compiler of AssemblyScript comes with `npm ci`. */
+async function tellMissing(folder: string, terminal: Terminal): Promise<void> {
+  const { findToolchain, outsideNpm, readProject } = await import("../../author/index.ts");
+  const project = await readProject(folder);
+  if (!project.ok || project.value.language === "assemblyscript") return;
+  const found = await findToolchain(project.value, { env: outsideNpm(terminal.env) });
+  if (!found.ok) printNote(found.error.message, terminal);
 }
 
 /** The commands that follow, as they are typed. */
