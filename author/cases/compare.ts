@@ -51,7 +51,7 @@ function messageMismatch(
 }
 
 function describeHead(headers: readonly (readonly [string, string])[]): string {
-  const pseudo = headers.filter(([name]) => name.startsWith(":")).map(([, value]) => value);
+  const pseudo = headers.filter(([name]) => name.startsWith(":") && name !== ":scheme").map(([, value]) => value);
   return `a message: ${pseudo.join(" ")}`;
 }
 

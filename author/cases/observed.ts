@@ -32,6 +32,8 @@ export interface Observed {
   readonly metrics: readonly Metric[];
   /** Host calls that were refused, and what would break in a proxy: what `--strict` lists besides what the case does not name. */
   readonly remarks: readonly string[];
+  /** A timer of the filter runs: what it does comes when its time has come. */
+  readonly isTimed: boolean;
 }
 
 export interface Trap {
@@ -59,6 +61,6 @@ export interface CaseHost {
   /** For people: `the sandbox`, `Envoy 1.40.0`. */
   readonly name: string;
   /** Why it cannot run a case, for instance because it cannot stop the time; `undefined`: it can. */
-  cannot(setup: Setup, steps: readonly Step[]): string | undefined;
+  cannot(setup: Setup, steps: readonly Step[], callouts: readonly CalloutRule[]): string | undefined;
   start(setup: Setup, callouts: readonly CalloutRule[]): Promise<Running>;
 }

@@ -12,6 +12,8 @@ export interface TestResult {
   readonly duration: number;
   /** Why it was skipped. */
   readonly reason?: string;
+  /** What a reader should know of one that passed. */
+  readonly note?: string;
   /** Of a failed one. */
   readonly failure?: CaseFailure;
 }

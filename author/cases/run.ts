@@ -17,7 +17,7 @@ export interface RunOptions {
 export async function runCase(one: Case, host: CaseHost, options: RunOptions = {}): Promise<TestResult> {
   const began = performance.now();
   const common = { file: one.file, line: one.line, name: one.name };
-  const reason = host.cannot(one.setup, one.steps);
+  const reason = host.cannot(one.setup, one.steps, one.callouts);
   if (reason !== undefined) return { ...common, outcome: "skipped", duration: 0, reason };
   const running = await host.start(one.setup, one.callouts);
   try {
@@ -95,5 +95,6 @@ function withStart(start: Observed, first: Observed): Observed {
     callouts: [...start.callouts, ...first.callouts],
     remarks: [...start.remarks, ...first.remarks],
     trap: start.trap ?? first.trap,
+    isTimed: start.isTimed || first.isTimed,
   };
 }

@@ -72,6 +72,8 @@ export interface Plugin {
   logCount(): number;
   /** True when something that it asked for may still let a held stream go on: a call, a timer, a queue. */
   hasAsked(): boolean;
+  /** A timer of it runs. */
+  hasTimer(): boolean;
   /** What it did besides answering: calls, timers, refused host functions. */
   notes(): readonly string[];
   metrics(): readonly Metric[];
@@ -127,6 +129,7 @@ export function createPlugin(module: WebAssembly.Module, binary: WasmBinary, abi
     logs: () => journal.logs(),
     logCount: () => journal.logCount(),
     hasAsked: () => host.calls.made() > 0 || host.timers.wereSet() || host.queues.size() > 0,
+    hasTimer: () => host.timers.running().length > 0,
     notes: () => journal.notes(),
     metrics: () => host.metrics.list(),
     sharedData: (key) => host.sharedData.get(key)?.value,

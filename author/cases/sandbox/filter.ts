@@ -114,6 +114,7 @@ export class SandboxFilter implements Running {
       logs: fresh === 0 ? [] : this.plugin.logs().slice(-fresh),
       callouts: this.replies.take(),
       metrics: this.plugin.metrics(),
+      isTimed: this.plugin.hasTimer(),
       remarks: [...new Set([...refusals, ...remarks])],
     };
   }

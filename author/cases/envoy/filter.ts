@@ -1,0 +1,121 @@
+import type { LogLine, Metric } from "../../../preflight/index.ts";
+import type { ExchangeStep, Step } from "../case.ts";
+import type { Observed, Running } from "../observed.ts";
+import type { CaseEnvoy } from "./envoy.ts";
+import { loggedBy, trapIn } from "./log.ts";
+import { metricsSince, readMetrics } from "./metrics.ts";
+
+const NOTHING = { upstream: undefined, response: undefined, local: false, held: undefined } as const;
+/** Milliseconds that a timer may be late. */
+const LATE_MS = 40;
+/** Details of responses that neither the filter nor the upstream made: Envoy answers for a filter that has failed. */
+const NOT_LOCAL: ReadonlySet<string> = new Set(["via_upstream", "wasm_fail_stream"]);
+
+export interface StartedFilter {
+  readonly envoy: CaseEnvoy;
+  /** How the log lines of its VM begin. */
+  readonly prefixes: readonly string[];
+  readonly refused: string | undefined;
+  /** Before it was loaded. */
+  readonly metrics: readonly Metric[];
+  readonly patience: number;
+  /** Where its lines begin in the log. */
+  readonly from: number;
+}
+
+/** A filter of one case, in a real Envoy. */
+export class EnvoyFilter implements Running {
+  readonly refused: string | undefined;
+  readonly start: Observed;
+  private readonly given: StartedFilter;
+  /** Lines of the log that are told. */
+  private at: number;
+  private readonly loaded: readonly Metric[];
+  private hasTrapped = false;
+
+  private constructor(given: StartedFilter, at: number, loaded: readonly Metric[], start: Observed) {
+    this.at = at;
+    this.given = given;
+    this.loaded = loaded;
+    this.refused = given.refused;
+    this.start = start;
+  }
+
+  /** One that is refused ran on the main thread alone. */
+  static async of(given: StartedFilter): Promise<EnvoyFilter> {
+    const { envoy, from, prefixes, refused } = given;
+    const lines = envoy.parts.journal.lines.slice(from);
+    const thread = refused === undefined ? envoy.parts.worker : lines.find((line) => loggedBy(line, prefixes) !== undefined)?.thread;
+    const logs = lines.filter((line) => line.thread === thread).flatMap((line) => loggedBy(line, prefixes) ?? []);
+    const loaded = await readMetrics(envoy.parts.running);
+    const metrics = metricsSince(given.metrics, loaded, loaded);
+    const trap = lines
+      .filter((line) => line.thread === thread)
+      .map(trapIn)
+      .find((found) => found !== undefined);
+    return new EnvoyFilter(given, from + lines.length, loaded, {
+      ...NOTHING,
+      logs,
+      trap,
+      metrics,
+      callouts: envoy.callouts.take(),
+      remarks: [],
+      isTimed: false,
+    });
+  }
+
+  async run(step: Step): Promise<Observed> {
+    switch (step.kind) {
+      case "exchange":
+        return this.exchange(step);
+      case "advance":
+        await new Promise((resolve) => setTimeout(resolve, step.ms + LATE_MS));
+        return this.observe(NOTHING);
+      case "end":
+        await this.given.envoy.unload();
+        return this.observe(NOTHING);
+      default:
+        throw new Error(`Envoy cannot do ${step.kind}`);
+    }
+  }
+
+  async sharedData(): Promise<undefined> {
+    return undefined;
+  }
+
+  async stop(): Promise<void> {
+    await this.given.envoy.unload();
+  }
+
+  private async exchange({ request, upstream }: ExchangeStep): Promise<Observed> {
+    const { envoy, patience } = this.given;
+    const { got, received, details } = await envoy.exchange(request, upstream, patience);
+    const hasAnswered = got.response !== undefined;
+    return this.observe({
+      upstream: received,
+      response: got.response,
+      local: hasAnswered && details !== undefined && !NOT_LOCAL.has(details),
+      held: got.isLate ? (received === undefined ? "request" : "response") : undefined,
+    });
+  }
+
+  private async observe(seen: Pick<Observed, "upstream" | "response" | "local" | "held">): Promise<Observed> {
+    const { envoy, prefixes, metrics } = this.given;
+    await envoy.settle();
+    const fresh = envoy.parts.journal.lines.slice(this.at);
+    this.at += fresh.length;
+    const lines = fresh.filter(({ thread }) => thread === envoy.parts.worker);
+    const trap = this.hasTrapped ? undefined : lines.map(trapIn).find((found) => found !== undefined);
+    this.hasTrapped ||= trap !== undefined;
+    const logs: LogLine[] = lines.flatMap((line) => loggedBy(line, prefixes) ?? []);
+    return {
+      ...seen,
+      trap,
+      logs,
+      callouts: envoy.callouts.take(),
+      metrics: metricsSince(metrics, this.loaded, await readMetrics(envoy.parts.running)),
+      remarks: [],
+      isTimed: false,
+    };
+  }
+}
