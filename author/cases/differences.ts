@@ -16,7 +16,11 @@ export function differences(sandbox: Observed, real: Observed, envoy: string): s
     ...line("local", String(sandbox.local), String(real.local)),
     ...line("held", sandbox.held ?? "nothing", real.held ?? "nothing"),
     ...line("trap", trapText(sandbox), trapText(real)),
-    ...callDifferences(sandbox.callouts, real.callouts, line),
+    ...callDifferences(
+      sandbox.callouts.filter(({ isUnheard }) => isUnheard !== true),
+      real.callouts,
+      line,
+    ),
     ...(sandbox.isTimed ? [] : [...logDifferences(sandbox, real, line), ...metricDifferences(sandbox, real, line)]),
   ];
 }

@@ -10,6 +10,8 @@ export interface ObservedCall {
   /** Of gRPC: its metadata as headers, its messages as the body's chunks. */
   readonly message: Message;
   readonly timeoutMs: HttpCall["timeoutMs"];
+  /** Nobody listened. */
+  readonly isUnheard?: boolean;
 }
 
 /** What came of a step. */

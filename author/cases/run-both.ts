@@ -1,6 +1,7 @@
 import type { Case } from "./case.ts";
 import type { Mismatch } from "./compare-message.ts";
 import { differences } from "./differences.ts";
+import { withTrueSums } from "./envoy/metrics.ts";
 import type { CaseHost, Observed } from "./observed.ts";
 import type { TestResult } from "./result.ts";
 import { type RunOptions, runCase } from "./run.ts";
@@ -12,7 +13,10 @@ import { type RunOptions, runCase } from "./run.ts";
 export async function runInBoth(one: Case, sandbox: CaseHost, envoy: CaseHost, options: RunOptions = {}): Promise<TestResult> {
   const [ours, theirs]: [Observed[], Observed[]] = [[], []];
   const first = await runCase(one, sandbox, { ...options, onStep: (observed) => ours.push(observed) });
-  const second = await runCase(one, envoy, { onStep: (observed) => theirs.push(observed) });
+  const second = await runCase(one, envoy, {
+    onStep: (observed) => theirs.push(observed),
+    adjust: (observed, index) => ({ ...observed, metrics: withTrueSums(observed.metrics, ours[index]?.metrics ?? []) }),
+  });
   const duration = first.duration + second.duration;
   if (second.outcome === "skipped")
     return first.outcome === "failed" ? first : { ...first, note: `not run in ${envoy.name}: ${second.reason}` };

@@ -11,6 +11,8 @@ export interface RunOptions {
   readonly isStrict?: boolean;
   /** Told of what came of each step. */
   readonly onStep?: (observed: Observed) => void;
+  /** What is taken in the place of what came of each step. */
+  readonly adjust?: (observed: Observed, index: number) => Observed;
 }
 
 /** Runs one case. What the filter does never throws; a host that cannot go on does. */
@@ -36,6 +38,7 @@ class CaseRun {
   private readonly logs: LogLine[] = [];
   private readonly mismatches: Mismatch[] = [];
   private trap: Trap | undefined;
+  private judged = 0;
 
   constructor(one: Case, running: Running, options: RunOptions) {
     this.one = one;
@@ -48,7 +51,9 @@ class CaseRun {
     const { one, running } = this;
     const { start } = one;
     this.judgeStart(start?.isRefused ?? false);
-    if (start !== undefined) await this.judge(running.start, start.expect, start.line);
+    // A trap may be why it is refused.
+    const seen = start?.isRefused && running.refused !== undefined ? { ...running.start, trap: undefined } : running.start;
+    if (start !== undefined) await this.judge(seen, start.expect, start.line);
     else if (running.refused === undefined) await this.runSteps();
     const { mismatches, logs, trap } = this;
     return mismatches.length === 0 ? undefined : { mismatches, logs, trap };
@@ -74,7 +79,9 @@ class CaseRun {
     }
   }
 
-  private async judge(got: Observed, expect: Expectation, line: number, sent?: ExchangeStep): Promise<void> {
+  private async judge(seen: Observed, expect: Expectation, line: number, sent?: ExchangeStep): Promise<void> {
+    const got = this.options.adjust?.(seen, this.judged) ?? seen;
+    this.judged += 1;
     this.options.onStep?.(got);
     this.logs.push(...got.logs);
     this.trap ??= got.trap;

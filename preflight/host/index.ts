@@ -15,5 +15,14 @@ export type { Exchange, ExchangeResult } from "./traffic/http.ts";
 export type { Connection, ConnectionResult } from "./traffic/tcp.ts";
 export type { Pairs } from "./values/headers.ts";
 export { bodyOf, type Message, message } from "./values/message.ts";
-export { cannedReplies, type GrpcCall, type GrpcReply, type HttpCall, type HttpReply, localReply, type Replies } from "./values/replies.ts";
+export {
+  cannedReplies,
+  type GrpcCall,
+  type GrpcReply,
+  grpcFailure,
+  type HttpCall,
+  type HttpReply,
+  localReply,
+  type Replies,
+} from "./values/replies.ts";
 export { LOG_LEVELS, type LogLevel, Status } from "./values/status.ts";

@@ -1,4 +1,4 @@
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { type GrpcReply, type HttpReply, localReply, type Message, message, type Pairs } from "../../../preflight/index.ts";
 import type { CalloutRule } from "../callout.ts";
 import type { ObservedCall } from "../observed.ts";
@@ -8,6 +8,8 @@ import { respond, type Service, startService } from "./service.ts";
 /** A port where nobody listens. */
 const CLOSED_PORT = 1;
 const UNIMPLEMENTED = "12";
+/** Milliseconds between the headers of an answer and its end. */
+const RESET_MS = 20;
 
 /** The services that the filters of all cases call, one for each cluster. */
 export class CalloutServices {
@@ -83,12 +85,13 @@ export class CalloutServices {
       ["content-type", "application/grpc"],
     ];
     if (reply === undefined)
-      return respond(stream, message([...head, ["grpc-status", UNIMPLEMENTED], ["grpc-message", encodeURI(missingAnswer(call))]]));
+      return respond(stream, message([...head, ["grpc-status", UNIMPLEMENTED], ["grpc-message", grpcWords(missingAnswer(call))]]));
     await respond(stream, message([...head, ...reply.initialMetadata], reply.messages.map(framed), grpcTrailers(reply)));
   }
 }
 
-function isRefusal({ answer }: CalloutRule): boolean {
+/** Nobody listens. */
+export function isRefusal({ answer }: CalloutRule): boolean {
   return answer.kind === "failure" && answer.failure === "refused";
 }
 
@@ -139,15 +142,20 @@ function framed(bytes: Uint8Array): Uint8Array {
 }
 
 function grpcTrailers({ status, message: text, trailingMetadata }: GrpcReply): Pairs {
-  const words: Pairs = text === undefined ? [] : [["grpc-message", encodeURI(text)]];
+  const words: Pairs = text === undefined ? [] : [["grpc-message", grpcWords(text)]];
   return [["grpc-status", String(status)], ...words, ...trailingMetadata];
+}
+
+/** https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses: Percent-Encoded. */
+function grpcWords(text: string): string {
+  return text.replace(/[^ -$&-~]/gu, encodeURIComponent);
 }
 
 async function fail(failure: "timeout" | "refused" | "reset", stream: ServerHttp2Stream): Promise<void> {
   if (failure !== "reset") return;
   stream.respond({ ":status": 200 });
-  await new Promise((resolve) => setImmediate(resolve));
-  stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  await later(RESET_MS);
+  stream.destroy(new Error("reset"));
 }
 
 async function later(ms = 0): Promise<void> {

@@ -56,6 +56,7 @@ export class CaseEnvoy {
   readonly parts: CaseEnvoyParts;
   private readonly client: Client;
   private readonly files = new Map<Uint8Array, string>();
+  private isLoaded = false;
   private exchanges = 0;
   private versions = 0;
   /** Those of the case before. */
@@ -83,11 +84,14 @@ export class CaseEnvoy {
   /** Loads the module with this setup. False: Envoy refuses it. */
   async load(vmId: string, module: Uint8Array, setup: Setup): Promise<boolean> {
     const file = await this.fileOf(module);
-    return this.setFilter({ file, vmId, setup });
+    this.isLoaded = await this.setFilter({ file, vmId, setup });
+    return this.isLoaded;
   }
 
   /** Takes the filter out. */
   async unload(): Promise<void> {
+    if (!this.isLoaded) return;
+    this.isLoaded = false;
     await this.setFilter(undefined);
     await this.settle();
   }

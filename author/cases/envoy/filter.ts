@@ -2,14 +2,15 @@ import type { LogLine, Metric } from "../../../preflight/index.ts";
 import type { ExchangeStep, Step } from "../case.ts";
 import type { Observed, Running } from "../observed.ts";
 import type { CaseEnvoy } from "./envoy.ts";
-import { loggedBy, trapIn } from "./log.ts";
+import { type EnvoyLine, loggedBy, trapIn } from "./log.ts";
 import { metricsSince, readMetrics } from "./metrics.ts";
 
 const NOTHING = { upstream: undefined, response: undefined, local: false, held: undefined } as const;
 /** Milliseconds that a timer may be late. */
 const LATE_MS = 40;
-/** Details of responses that neither the filter nor the upstream made: Envoy answers for a filter that has failed. */
-const NOT_LOCAL: ReadonlySet<string> = new Set(["via_upstream", "wasm_fail_stream"]);
+/** Details of responses that the filter did not make: https://github.com/envoyproxy/envoy/blob/main/envoy/stream_info/stream_info.h, ResponseCodeDetailValues. */
+const NOT_LOCAL =
+  /^(via_upstream|wasm_fail_stream|route_not_found|missing_|filter_removed_|upstream_|http[12]\.|codec_|cluster_not_found|no_healthy)/;
 
 export interface StartedFilter {
   readonly envoy: CaseEnvoy;
@@ -45,7 +46,8 @@ export class EnvoyFilter implements Running {
   static async of(given: StartedFilter): Promise<EnvoyFilter> {
     const { envoy, from, prefixes, refused } = given;
     const lines = envoy.parts.journal.lines.slice(from);
-    const thread = refused === undefined ? envoy.parts.worker : lines.find((line) => loggedBy(line, prefixes) !== undefined)?.thread;
+    const tells = (line: EnvoyLine) => loggedBy(line, prefixes) !== undefined || trapIn(line) !== undefined;
+    const thread = refused === undefined ? envoy.parts.worker : lines.find(tells)?.thread;
     const logs = lines.filter((line) => line.thread === thread).flatMap((line) => loggedBy(line, prefixes) ?? []);
     const loaded = await readMetrics(envoy.parts.running);
     const metrics = metricsSince(given.metrics, loaded, loaded);
@@ -94,7 +96,7 @@ export class EnvoyFilter implements Running {
     return this.observe({
       upstream: received,
       response: got.response,
-      local: hasAnswered && details !== undefined && !NOT_LOCAL.has(details),
+      local: hasAnswered && details !== undefined && !NOT_LOCAL.test(details),
       held: got.isLate ? (received === undefined ? "request" : "response") : undefined,
     });
   }

@@ -2,7 +2,7 @@ import type { FoundEnvoy } from "../../envoy/index.ts";
 import type { CalloutRule } from "../callout.ts";
 import type { Setup, Step } from "../case.ts";
 import type { CaseHost } from "../observed.ts";
-import { mixedRefusals } from "./callouts.ts";
+import { isRefusal, mixedRefusals } from "./callouts.ts";
 import { FILTER_NAME } from "./config.ts";
 import { type CaseEnvoy, EnvoyFailure } from "./envoy.ts";
 import { EnvoyFilter } from "./filter.ts";
@@ -82,6 +82,8 @@ function cannot(setup: Setup, steps: readonly Step[], callouts: readonly Callout
   if (wait > MAX_WAIT) return `it lets ${Math.round(wait / 1000)} s pass`;
   const shares = steps.find(({ kind }) => kind === "sharedData" || kind === "queue");
   if (shares !== undefined || steps.some(({ expect }) => expect.sharedData !== undefined)) return "it looks into shared data from outside";
+  const unheard = steps.some(({ expect }) => expect.callouts !== undefined) && callouts.some(isRefusal);
+  if (unheard) return "it looks at calls that nobody hears";
   const mixed = mixedRefusals(callouts);
   return mixed === undefined ? undefined : `cluster ${mixed} refuses some of its calls`;
 }

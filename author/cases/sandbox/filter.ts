@@ -86,7 +86,7 @@ export class SandboxFilter implements Running {
     const isDown = this.plugin.fault() !== undefined && !result.begun && result.broken === undefined;
     return this.observe(
       {
-        upstream: result.request,
+        upstream: result.broken?.direction === "request" ? undefined : result.request,
         response: isDown ? FAILED : response,
         local: result.localReply !== undefined,
         held: result.held?.direction,

@@ -1,20 +1,21 @@
 import {
   type GrpcCall,
   type GrpcReply,
+  grpcFailure,
   type HttpCall,
   type HttpReply,
   localReply,
   message,
+  type Pairs,
   type Replies,
 } from "../../../preflight/index.ts";
 import type { CalloutFailure, CalloutRule } from "../callout.ts";
 import { compareMessage } from "../compare-message.ts";
 import type { ObservedCall } from "../observed.ts";
 
-/** What Envoy says to a plugin whose call reached nobody. */
-const REFUSED =
-  "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure, transport failure reason: delayed connect error: Connection refused";
-const UNAVAILABLE = 14;
+/** What Envoy says to a plugin whose call reached nobody, and how it came to that. */
+const REFUSED = "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure";
+const REFUSED_DETAILS = "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}";
 const UNIMPLEMENTED = 12;
 
 /** Answers the calls of a filter by the rules of a case, and keeps what was called. */
@@ -31,14 +32,16 @@ export function createReplies(rules: readonly CalloutRule[]): CaseReplies {
     http(call) {
       if (!book.knows(call.cluster)) return "unknown";
       const observed = ofHttp(call);
-      made.push(observed);
-      return httpReply(book.find("http", observed), call);
+      const rule = book.find("http", observed);
+      made.push(heard(observed, rule));
+      return httpReply(rule, call);
     },
     grpc(call) {
       if (!book.knows(call.cluster)) return "unknown";
       const observed = ofGrpc(call);
-      made.push(observed);
-      return grpcReply(book.find("grpc", observed), call);
+      const rule = book.find("grpc", observed);
+      made.push(heard(observed, rule));
+      return grpcReply(rule, call);
     },
     take() {
       const taken = made;
@@ -46,6 +49,10 @@ export function createReplies(rules: readonly CalloutRule[]): CaseReplies {
       return taken;
     },
   };
+}
+
+function heard(call: ObservedCall, rule: CalloutRule | undefined): ObservedCall {
+  return rule?.answer.kind === "failure" && rule.answer.failure === "refused" ? { ...call, isUnheard: true } : call;
 }
 
 /** Which rule answers a call; each counts what it answered. */
@@ -100,7 +107,7 @@ function grpcReply(rule: CalloutRule | undefined, call: GrpcCall): GrpcReply | "
 }
 
 export function failedGrpc(failure: CalloutFailure): GrpcReply | "silence" {
-  return failure === "timeout" ? "silence" : grpcStatus(UNAVAILABLE, REFUSED);
+  return failure === "timeout" ? "silence" : grpcFailure(REFUSED, REFUSED_DETAILS);
 }
 
 function grpcStatus(status: number, message: string): GrpcReply {
@@ -108,7 +115,9 @@ function grpcStatus(status: number, message: string): GrpcReply {
 }
 
 export function ofHttp({ cluster, headers, body, trailers, timeoutMs }: HttpCall): ObservedCall {
-  return { cluster, grpc: undefined, message: message(headers, body.length === 0 ? [] : [body], trailers), timeoutMs };
+  // Envoy tells a body's length.
+  const all: Pairs = body.length === 0 ? headers : [...headers, ["content-length", String(body.length)]];
+  return { cluster, grpc: undefined, message: message(all, body.length === 0 ? [] : [body], trailers), timeoutMs };
 }
 
 export function ofGrpc({ cluster, method, metadata, messages, timeoutMs }: GrpcCall): ObservedCall {

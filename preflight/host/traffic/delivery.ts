@@ -125,7 +125,7 @@ function answerGrpc(host: Host, root: Context, pending: PendingGrpc): boolean {
   if (call.streaming) giveMetadata(host, root, token, MapType.GrpcTrailingMetadata, "proxy_on_grpc_receive_trailing_metadata", reply);
   // For a unary call Envoy calls this only on failure: on success there is just the message.
   if (!call.streaming && reply.status === 0) return true;
-  root.status = { code: reply.status, message: reply.message ?? "" };
+  root.status = { code: reply.status, message: statusMessage(reply) };
   return callRoot(host, root.id, "proxy_on_grpc_close", token, reply.status);
 }
 
@@ -134,4 +134,9 @@ function giveMetadata(host: Host, root: Context, token: number, type: number, ca
   root.maps.set(type, createHeaderMap(pairs));
   callRoot(host, root.id, callback, token, pairs.length);
   root.maps.delete(type);
+}
+
+/** What Envoy says of a gRPC status: the service's own words, and how it came to them. */
+function statusMessage({ message = "", details = "via_upstream" }: GrpcReply): string {
+  return message === "" ? details : `${message}{${details}}`;
 }

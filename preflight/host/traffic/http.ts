@@ -105,6 +105,7 @@ function createStreamControl(host: Host, streamOf: () => Stream, resumed: Record
         host.crash("proxy_continue_stream lets a response go on that is not there");
       if (direction === "response" && stream.phase === "response headers") {
         stream.broken = {
+          direction: "response",
           message: "proxy_continue_stream in the response headers' own callback: the client gets no answer",
           status: undefined,
         };
@@ -155,7 +156,7 @@ function runBoth(host: Host, stream: Stream, exchange: Exchange): ExchangeResult
   stream.hasUpstream = early === undefined;
   const down = runFlow(host, stream.context, "response", upstream, stream.control);
   const localReply = stream.reset ? undefined : (stream.reply ?? early);
-  const broken = stream.broken ?? (request && brokenRequest(request));
+  const broken = stream.broken ?? (request && brokenRequest(request, exchange.request));
   const common = { ...NOTHING, request, localReply, reset: stream.reset, begun: hasBegun(stream), broken };
   if (down.kind === "held") return { ...common, held: { direction: "response", in: down.in, withBody: down.withBody } };
   const response = responseOf(down, stream);

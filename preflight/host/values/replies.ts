@@ -39,6 +39,8 @@ export interface GrpcReply {
   readonly status: number;
   /** What the service says about its status. */
   readonly message?: string;
+  /** How Envoy came to it, where it was not the service: its response code details. */
+  readonly details?: string;
   /** Milliseconds until it comes, where the plugin's clock is moved by a test. Of a unary call. */
   readonly delayMs?: number;
 }
@@ -52,17 +54,19 @@ export interface Replies {
   grpc(call: GrpcCall): GrpcReply | "silence" | "unknown";
 }
 
+/** https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
+const UNAVAILABLE = 14;
+
 /** What Envoy answers by itself when no answer of the service came in time. */
 export const TIMEOUT_REPLY: HttpReply = localReply(504, "upstream request timeout");
 
 /** The same for a unary gRPC call. */
-export const GRPC_TIMEOUT_REPLY: GrpcReply = {
-  initialMetadata: [],
-  messages: [],
-  trailingMetadata: [],
-  status: 4,
-  message: "upstream request timeout",
-};
+export const GRPC_TIMEOUT_REPLY: GrpcReply = grpcFailure("upstream request timeout", "response_timeout");
+
+/** As Envoy's local replies look to a plugin that made a gRPC call. */
+export function grpcFailure(message: string, details: string): GrpcReply {
+  return { initialMetadata: [], messages: [], trailingMetadata: [], status: UNAVAILABLE, message, details };
+}
 
 /** As Envoy's local replies look to a plugin that called. */
 export function localReply(status: number, text: string): HttpReply {
