@@ -1,5 +1,3 @@
-import { readFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import { systemClock } from "../../model/clock.ts";
 import { digestOf, shortDigest } from "../../model/digest.ts";
@@ -13,6 +11,7 @@ import { printNote } from "../output.ts";
 import type { Terminal } from "../terminal.ts";
 import { readConfiguration } from "../verify-spec.ts";
 import { createAppliedFilter, type FilterContent } from "./applied.ts";
+import { pullSecretOf, registriesOf } from "./credentials.ts";
 import { type envoyFlags, findLocalEnvoy } from "./find-envoy.ts";
 import { type Expected, inForce } from "./in-force.ts";
 import { type Local, type LocalOptions, startLocal } from "./local.ts";
@@ -74,15 +73,17 @@ export function runFolder(dir: string, options: RunOptions, terminal: Terminal):
     const envoy = await findLocalEnvoy(options, terminal, scope.signal);
     if (!envoy.ok) return envoy;
     const folder = await openFolder(scope);
-    const dockerConfig = await readDockerConfig(terminal.env);
+    const registries = registriesOf(filters);
+    const pullSecret = await pullSecretOf(registries, terminal.env);
+    if (!pullSecret.ok) return pullSecret;
     const { namespace, slots } = placed.value;
     const local = await startLocal(
       scope,
-      { ...options, plainHttp: options["plain-http"] ? registriesOf(filters) : [] },
+      { ...options, plainHttp: options["plain-http"] ? registries : [] },
       {
         ...{ envoy: envoy.value, namespace, slots, folder, layoutBase: process.cwd() },
         source: (log) =>
-          localSource(createFolderSource({ dir, dataDir: join(folder, "state"), log, clock: systemClock }), slots, dockerConfig),
+          localSource(createFolderSource({ dir, dataDir: join(folder, "state"), log, clock: systemClock }), slots, pullSecret.value),
         ...(options["skip-preflight"] ? { preflight: createNoPreflight() } : {}),
       },
       terminal,
@@ -145,13 +146,4 @@ function nameOf(target: string): string {
     .replace(/^-+|-+$/g, "")
     .slice(0, 63);
   return name === "" ? "filter" : name;
-}
-
-function registriesOf(filters: readonly WasmFilter[]): string[] {
-  return [...new Set(filters.flatMap(({ spec }) => (spec?.image === undefined ? [] : [spec.image.split("/", 1)[0] ?? ""])))];
-}
-
-async function readDockerConfig(env: Terminal["env"]): Promise<Buffer | undefined> {
-  const folder = env.DOCKER_CONFIG || join(env.HOME ?? homedir(), ".docker");
-  return readFile(join(folder, "config.json")).catch(() => undefined);
 }

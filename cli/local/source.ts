@@ -5,14 +5,14 @@ import type { Source } from "../../operator/index.ts";
 import type { LocalSlot } from "./envoy-config.ts";
 import { inPlace } from "./places.ts";
 
-/** A Secret that is in no manifest: what `docker login` keeps of this user. */
-const CREDENTIALS = "weir-run-docker-config";
+/** A Secret that is in no manifest: what this user may pull with. */
+const CREDENTIALS = "weir-run-credentials";
 
-/** A folder's filters as a local proxy is to get them; all else is the folder's. `dockerConfig`: what this user may pull with, beside what the manifests name. */
-export function localSource(folder: Source, slots: readonly LocalSlot[], dockerConfig: Buffer | undefined): Source {
+/** A folder's filters as a local proxy is to get them; all else is the folder's. `pullSecret`: what this user may pull with, beside what the manifests name. */
+export function localSource(folder: Source, slots: readonly LocalSlot[], pullSecret: Buffer | undefined): Source {
   const place = (filter: WasmFilter): WasmFilter => {
     const placed = inPlace(filter, slots);
-    if (dockerConfig === undefined || placed.spec.image === undefined) return placed;
+    if (pullSecret === undefined || placed.spec.image === undefined) return placed;
     return { ...placed, spec: { ...placed.spec, pullSecrets: [...(placed.spec.pullSecrets ?? []), { name: CREDENTIALS }] } };
   };
   const placed = new WeakMap<WasmFilter, WasmFilter>();
@@ -27,8 +27,8 @@ export function localSource(folder: Source, slots: readonly LocalSlot[], dockerC
     stop: () => folder.stop(),
     filters: () => new Map([...folder.filters()].map(([id, filter]) => [id, remembered(filter)])),
     async secret(namespace, name, reading) {
-      if (name !== CREDENTIALS || dockerConfig === undefined) return folder.secret(namespace, name, reading);
-      return ok({ data: new Map([[".dockerconfigjson", dockerConfig]]), version: "1" });
+      if (name !== CREDENTIALS || pullSecret === undefined) return folder.secret(namespace, name, reading);
+      return ok({ data: new Map([[".dockerconfigjson", pullSecret]]), version: "1" });
     },
     configMap: (...asked) => folder.configMap(...asked),
     revisions: (key: FilterKey, uid) => folder.revisions(key, uid),

@@ -23,16 +23,26 @@ export async function localFolder(t: TestContext) {
   return folder.path;
 }
 
-/** Starts `weir ARGS` in a folder; it ends with the test. It has no terminal, and no home but that folder. */
-export async function startLocalWeir(
-  t: TestContext,
-  args: readonly string[],
-  { cwd, env = {} }: { readonly cwd: string; readonly env?: Record<string, string> },
-): Promise<LocalWeir> {
+interface Where {
+  readonly cwd: string;
+  readonly env?: Record<string, string>;
+}
+
+/** Starts `weir ARGS` in a folder; it ends with the test. It has no terminal, and temporary files of its own. */
+export function startLocalWeir(t: TestContext, args: readonly string[], where: Where): Promise<LocalWeir> {
+  return start(t, [WEIR, ...args], where);
+}
+
+/** The same for a command line of a page, by a shell for which `weir` is this checkout's. */
+export function startLine(t: TestContext, line: string, where: Where): Promise<LocalWeir> {
+  return start(t, ["/bin/sh", "-c", `exec ${line.replace(/^weir /, `${WEIR} `)}`], where);
+}
+
+async function start(t: TestContext, [command = "", ...args]: readonly string[], { cwd, env = {} }: Where): Promise<LocalWeir> {
   const temporary = join(cwd, ".tmp");
   await mkdir(temporary, { recursive: true });
   const own = { ENVOY: await installEnvoy(), TMPDIR: temporary, DOCKER_CONFIG: cwd, WEIR_FILTERS: "", KUBECONFIG: "", ...env };
-  const running = await startProcess(WEIR, args, { name: `weir ${args[0]}`, cwd, env: own });
+  const running = await startProcess(command, args, { name: `weir ${args[0]}`, cwd, env: own });
   t.after(() => running.stop());
   return {
     ...running,
@@ -42,8 +52,8 @@ export async function startLocalWeir(
 }
 
 /** Runs it to its end; gives what it wrote. */
-export async function endOfLocalWeir(t: TestContext, args: readonly string[], options: Parameters<typeof startLocalWeir>[2]) {
-  const running = await startLocalWeir(t, args, options);
+export async function endOfLocalWeir(t: TestContext, args: readonly string[], where: Where) {
+  const running = await startLocalWeir(t, args, where);
   const { code } = await running.exited;
   return { code, logs: running.logs(), left: await running.leftBehind() };
 }
