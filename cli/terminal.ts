@@ -61,7 +61,10 @@ async function ask(question: string, { hidden = false }: AskOptions = {}): Promi
   const output = hidden ? new Writable({ write: (_part, _encoding, done) => done() }) : process.stderr;
   const lines = createInterface({ input: process.stdin, output, terminal: true });
   // Without a listener readline takes Ctrl-C for the end of the input, and the question would never be answered.
-  lines.once("SIGINT", () => process.exit(130));
+  lines.once("SIGINT", () => {
+    process.stderr.write("\n");
+    process.exit(130);
+  });
   try {
     // The end of the input, Ctrl-D, is an empty answer.
     return await Promise.race([lines.question(hidden ? "" : shown), new Promise<string>((end) => lines.once("close", () => end("")))]);

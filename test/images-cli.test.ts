@@ -122,7 +122,7 @@ describe("login and logout", () => {
     assert.match(denied.err, /is denied: .*weir login/);
     const wrong = await weir(["login", locked.host, "-u", "robot", "--password-stdin"], { input: "hunter2\n" });
     assert.equal(wrong.status, 1);
-    assert.match(wrong.err, /is denied: it refuses them \(401\); the credentials of user "robot" were used/);
+    assert.match(wrong.err, /is denied: it refuses this user name and password \(401\); the credentials of user "robot" were used/);
     assert.ok(!wrong.err.includes("hunter2"));
     assert.throws(() => statSync(file));
     const right = await weir(["login", locked.host, "-u", "robot", "--password-stdin"], { input: "pa:ss\n" });

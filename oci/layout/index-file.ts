@@ -35,7 +35,8 @@ export async function readIndex(directory: string, name: string): Promise<Result
       `the index.json of ${name} is larger than ${printBytes(MAX_MANIFEST_BYTES)}; remove entries that nothing needs`,
     );
   const raw = { bytes, digest: digestOf(bytes), mediaType: manifestTypes.ociIndex };
-  const parsed = parseManifest(raw, `the index.json of ${name}`, MAX_ENTRIES);
+  const advice = "mend the file, or begin with another folder";
+  const parsed = parseManifest(raw, `the index.json of ${name}`, { maxEntries: MAX_ENTRIES, advice });
   if (!parsed.ok) return parsed;
   return parsed.value.kind === "index" ? ok(parsed.value) : fail("InvalidManifest", `the index.json of ${name} is not an image index`);
 }

@@ -30,7 +30,8 @@ export async function showCredentials(registry: string, { http, credentials, sig
   if (!second.ok) return second;
   await second.value.discard();
   const { status } = second.value;
-  if (status === 401 || status === 403) return denied({ where: registry, credentials }, `it refuses them (${status})`);
+  if (status === 401 || status === 403)
+    return denied({ where: registry, credentials }, `it refuses this user name and password (${status})`);
   return status === 200 ? ok(true) : refused(registry, url, second.value);
 }
 

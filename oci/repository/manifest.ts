@@ -52,13 +52,20 @@ export interface Index {
 export const MAX_MANIFEST_BYTES = 4 << 20;
 const MAX_DESCRIPTORS = 512;
 
-/** Reads a manifest or an index with at most `maxEntries` layers or manifests. `where` names it in messages. Fails with reason `InvalidManifest`. */
-export function parseManifest(raw: RawManifest, where: string, maxEntries = MAX_DESCRIPTORS): Result<Manifest | Index> {
-  const invalid = (why: string) =>
-    fail(
-      "InvalidManifest",
-      `${where} is not a usable image manifest: ${why}; check the reference, or push the image again with a current tool`,
-    );
+export interface ParseManifestOptions {
+  /** Layers or manifests that are taken. */
+  readonly maxEntries?: number;
+  /** What to do about one that is not usable, for messages. */
+  readonly advice?: string;
+}
+
+/** Reads a manifest or an index. `where` names it in messages. Fails with reason `InvalidManifest`. */
+export function parseManifest(
+  raw: RawManifest,
+  where: string,
+  { maxEntries = MAX_DESCRIPTORS, advice = "check the reference, or push the image again with a current tool" }: ParseManifestOptions = {},
+): Result<Manifest | Index> {
+  const invalid = (why: string) => fail("InvalidManifest", `${where} is not a usable image manifest: ${why}; ${advice}`);
   let document: unknown;
   try {
     document = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(raw.bytes));

@@ -1,5 +1,5 @@
 import { glob, mkdir, readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { cached, keyOf } from "../../base/cache-folder.ts";
 import { run, runOk, ToolError } from "./run.ts";
 
@@ -17,6 +17,9 @@ const NFT_PACKAGES = [
 ];
 
 const FAKETIME_PACKAGES = ["libfaketime"];
+
+/** A reader and writer of images that is not Weir's, and what it needs beside libc, udev and SELinux's library. */
+const SKOPEO_PACKAGES = ["skopeo", "libdevmapper1.02.1", "libgpgme11", "libassuan0", "libgpg-error0"];
 
 /**
  * The folder of what Debian packages hold, unpacked as from the root, and kept in the cache by their checksums: nothing is installed into the system.
@@ -37,6 +40,14 @@ export async function installFaketime(): Promise<string> {
   const [library] = await Array.fromAsync(glob("usr/lib/*/faketime/libfaketime.so.1", { cwd: root }));
   if (library === undefined) throw new ToolError("the package libfaketime has no libfaketime.so.1");
   return join(root, library);
+}
+
+/** Skopeo, and the environment that it finds its libraries by. https://github.com/containers/skopeo */
+export async function installSkopeo(): Promise<{ readonly program: string; readonly env: Readonly<Record<string, string>> }> {
+  const root = await installed(SKOPEO_PACKAGES);
+  const libraries = await Array.fromAsync(glob(["usr/lib/*/lib*.so*", "lib/*/lib*.so*"], { cwd: root }));
+  const folders = [...new Set(libraries.map((library) => dirname(join(root, library))))];
+  return { program: join(root, "usr/bin/skopeo"), env: { LD_LIBRARY_PATH: folders.join(":") } };
 }
 
 /** Asking apt takes a second, and what it answers does not change while this process runs. */
