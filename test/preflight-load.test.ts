@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
-import { median } from "../bench/processes.ts";
-import { createExaminer } from "../preflight/index.ts";
 import { minimal } from "../preflight/testing/modules.ts";
 import { wasm } from "../preflight/testing/wat.ts";
 import { buildExamples } from "../scripts/build-examples.ts";
 import { buildHello, buildHelloRust } from "../scripts/examples/hello.ts";
-import { type Judge, plainSettings, startJudge } from "./support/judge.ts";
+import { type Judge, startJudge } from "./support/judge.ts";
+import { measureLoad } from "./support/load.ts";
 import { buildMisbehaving } from "./support/misbehaviours.ts";
 import { headerFilter } from "./support/wat.ts";
 
@@ -15,9 +14,6 @@ import { headerFilter } from "./support/wat.ts";
 const TOLERANCE = 0.25;
 /** Below this, the VM itself is a good part of what Envoy takes: about 5 ms, which a module without a function takes too. */
 const SMALL_MS = 100;
-/** A small load is measured as often as this; the median counts. */
-const TIMES = 5;
-const LARGE_MS = 500;
 
 /** Functions of arithmetic, as a compiled language makes them. */
 function arithmetic(functions: number): Promise<Uint8Array> {
@@ -28,33 +24,6 @@ function arithmetic(functions: number): Promise<Uint8Array> {
   );
   return wasm(`(module (memory (export "memory") 1) (func (export "malloc") (param i32) (result i32) (i32.const 4096)) (func (export "proxy_abi_version_0_2_1"))
     ${`(func (param i32 i32) (result i32) ${body} (local.get 0))`.repeat(functions)})`);
-}
-
-/** The same code in other bytes (a custom section more): neither Envoy nor the prover has it from before. */
-function copyOf(code: Uint8Array, index: number): Uint8Array {
-  return Buffer.concat([code, Buffer.from([0, 3, 1, 0x77, index])]);
-}
-
-interface Load {
-  /** CPU milliseconds that Weir tells. */
-  readonly told: number;
-  /** CPU milliseconds of Envoy. */
-  readonly took: number;
-}
-
-/** One after the other: the time of a shared processor is not only one's own. */
-async function measure(judge: Judge, code: Uint8Array): Promise<Load> {
-  const [told, took]: [number[], number[]] = [[], []];
-  do {
-    const copy = copyOf(code, told.length);
-    const ours = await createExaminer().examine(copy, plainSettings);
-    assert.ok(ours.ok);
-    const { load, loadCpuMs } = await judge.judge(copy, plainSettings);
-    assert.equal(load, "accepted");
-    told.push(ours.value.loadMs ?? Number.NaN);
-    took.push(loadCpuMs);
-  } while (told.length < TIMES && median(took) < LARGE_MS);
-  return { told: median(told), took: median(took) };
 }
 
 const { addHeaderAs, addHeaderGo } = await buildExamples();
@@ -79,7 +48,7 @@ describe("the load that is told before a module ships is what Envoy takes", { ti
   let fixed: number;
   before(async () => {
     judge = await startJudge(await minimal());
-    const empty = await measure(judge, await minimal());
+    const empty = await measureLoad(judge, await minimal());
     fixed = empty.took - empty.told;
   });
   after(() => judge.stop());
@@ -88,7 +57,7 @@ describe("the load that is told before a module ships is what Envoy takes", { ti
     const skip = title === "Rust" && !rust.endsWith(".wasm") && rust;
     test(title, { skip }, async (t) => {
       const code = await build();
-      const { told, took } = await measure(judge, code);
+      const { told, took } = await measureLoad(judge, code);
       const [ratio, ratioWithVm] = [told / took, (told + fixed) / took];
       const shown = `ratio ${ratio.toFixed(2)}, with the ${fixed.toFixed(1)} ms of any VM ${ratioWithVm.toFixed(2)}`;
       t.diagnostic(

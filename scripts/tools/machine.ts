@@ -1,41 +1,26 @@
+import { CARGO, GO as FILTERS_GO, RUST_TARGET } from "../../author/toolchain/requirements.ts";
+import { need as needProgram, type Requirement } from "../../author/toolchain/version.ts";
 import { outsideNpm, run, ToolError } from "./run.ts";
 
-/** A program that the machine must have. */
-interface Requirement {
-  readonly command: string;
-  readonly versionArgs: readonly string[];
-  /** First group: the version. */
-  readonly version: RegExp;
-  readonly atLeast: string;
-  readonly install: string;
-}
+export { isOlder } from "../../author/toolchain/version.ts";
 
+/** The parts that the tests run against are built from modules that ask for a newer Go than filters do. */
 const GO: Requirement = {
-  command: "go",
-  versionArgs: ["version"],
-  version: /go(\d+\.\d+(?:\.\d+)?)/,
+  ...FILTERS_GO,
   atLeast: "1.26",
   install: "install Go 1.26 or newer from https://go.dev/dl and put it on the PATH",
 };
 
 const PYTHON: Requirement = {
-  command: "python3",
+  program: "python3",
   versionArgs: ["--version"],
   version: /Python (\d+\.\d+(?:\.\d+)?)/,
   atLeast: "3.8",
   install: "install Python 3.8 or newer with pip (Debian: python3 python3-pip)",
 };
 
-const CARGO: Requirement = {
-  command: "cargo",
-  versionArgs: ["--version"],
-  version: /cargo (\d+\.\d+\.\d+)/,
-  atLeast: "1.78",
-  install: "install Rust 1.78 or newer with rustup (https://rustup.rs)",
-};
-
 const NPM: Requirement = {
-  command: "npm",
+  program: "npm",
   versionArgs: ["--version"],
   version: /^(\d+\.\d+)/m,
   atLeast: "9.0",
@@ -61,8 +46,8 @@ export async function needGo(folder: string): Promise<string> {
  */
 export async function needRust(): Promise<string> {
   const version = await need(CARGO);
-  const added = await run("rustup", ["target", "add", "wasm32-wasip1"]).catch(() => undefined);
-  if (added?.code !== 0) throw new ToolError(`rustup cannot add the target wasm32-wasip1: ${CARGO.install}`);
+  const added = await run("rustup", ["target", "add", RUST_TARGET]).catch(() => undefined);
+  if (added?.code !== 0) throw new ToolError(`rustup cannot add the target ${RUST_TARGET}: ${CARGO.install}`);
   return version;
 }
 
@@ -73,18 +58,8 @@ export async function needPip(otherwise: string): Promise<void> {
   if (pip.code !== 0) throw new ToolError(`pip for python3 is missing: install it (Debian: python3-pip), or else: ${otherwise}`);
 }
 
-async function need(wanted: Requirement, cwd: string = process.cwd()): Promise<string> {
-  const done = await run(wanted.command, wanted.versionArgs, { cwd, env: outsideNpm() }).catch(() => undefined);
-  if (done === undefined) throw new ToolError(`${wanted.command} is missing: ${wanted.install}`);
-  const found = wanted.version.exec(`${done.stdout}${done.stderr}`)?.[1];
-  if (found === undefined) throw new ToolError(`${wanted.command} does not tell its version: ${wanted.install}`);
-  if (isOlder(found, wanted.atLeast)) throw new ToolError(`${wanted.command} ${found} is too old: ${wanted.install}`);
-  return found;
-}
-
-/** Compares the `major.minor` of two versions by number. */
-export function isOlder(version: string, than: string): boolean {
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  const [thanMajor = 0, thanMinor = 0] = than.split(".").map(Number);
-  return major !== thanMajor ? major < thanMajor : minor < thanMinor;
+async function need(wanted: Requirement, folder: string = process.cwd()): Promise<string> {
+  const found = await needProgram(wanted, folder, { env: outsideNpm() });
+  if (!found.ok) throw new ToolError(found.error.message);
+  return found.value;
 }

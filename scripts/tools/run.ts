@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { delimiter, join } from "node:path";
+import { outsideNpm as clean } from "../../author/process/environment.ts";
 
 /** A machine or a build lacks something; the message is one line that a person can act on. Programs print it without a stack. */
 export class ToolError extends Error {
@@ -60,16 +60,7 @@ export async function runOk(command: string, args: readonly string[], options: R
   throw new ToolError(`${command} ${args.join(" ")} failed (${done.signal ?? done.code}):\n${tail}`);
 }
 
-/** The environment for a program that is not part of this npm run: without npm's settings for this package, and without its Node on the PATH. */
-export function outsideNpm(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
-  const clean: Record<string, string> = {};
-  for (const [name, value] of Object.entries(env)) {
-    if (value !== undefined && !/^npm_(package|lifecycle|config_local_prefix|command)/.test(name)) clean[name] = value;
-  }
-  const binaries = join("node_modules", ".bin");
-  clean.PATH = (env.PATH ?? "")
-    .split(delimiter)
-    .filter((folder) => !folder.endsWith(binaries))
-    .join(delimiter);
-  return clean;
+/** As `outsideNpm` of author/process/, of this process. */
+export function outsideNpm(): Record<string, string> {
+  return clean(process.env);
 }

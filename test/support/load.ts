@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { median } from "../../bench/processes.ts";
+import type { PluginSettings } from "../../model/settings.ts";
+import { createExaminer } from "../../preflight/index.ts";
+import { type Judge, plainSettings } from "./judge.ts";
+
+/** A small load is measured as often as this; the median counts. */
+const TIMES = 5;
+const LARGE_MS = 500;
+
+export interface Load {
+  /** CPU milliseconds that Weir tells. */
+  readonly told: number;
+  /** CPU milliseconds of Envoy. */
+  readonly took: number;
+}
+
+/** What a module takes to load: one after the other, since the time of a shared processor is not only one's own. Throws when it does not load. */
+export async function measureLoad(judge: Judge, code: Uint8Array, settings: PluginSettings = plainSettings): Promise<Load> {
+  const [told, took]: [number[], number[]] = [[], []];
+  do {
+    const copy = copyOf(code, told.length);
+    const ours = await createExaminer().examine(copy, settings);
+    assert.ok(ours.ok);
+    const { load, loadCpuMs, log } = await judge.judge(copy, settings);
+    assert.equal(load, "accepted", log);
+    told.push(ours.value.loadMs ?? Number.NaN);
+    took.push(loadCpuMs);
+  } while (told.length < TIMES && median(took) < LARGE_MS);
+  return { told: median(told), took: median(took) };
+}
+
+/** The same code in other bytes (a custom section more): neither Envoy nor the prover has it from before. */
+function copyOf(code: Uint8Array, index: number): Uint8Array {
+  return Buffer.concat([code, Buffer.from([0, 3, 1, 0x77, index])]);
+}
