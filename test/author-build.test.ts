@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { appendFile, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { LANGUAGES, type Language } from "../author/index.ts";
 import { sdkModules } from "../scripts/examples/assemblyscript.ts";
@@ -9,6 +9,7 @@ import { type Finished, run } from "../scripts/tools/run.ts";
 import { installZig } from "../scripts/tools/zig.ts";
 import { startProcess } from "./support/process.ts";
 import { createProject, toolchainEnv, whyNoRust } from "./support/projects.ts";
+import { createSnippets } from "./support/snippets.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 
 const WEIR = join(ROOT, "bin/weir");
@@ -155,6 +156,18 @@ async function compilersOf(folder: string): Promise<string[]> {
   const { stdout } = await run("ps", ["-eo", "pid=,stat=,args="]);
   return stdout.split("\n").filter((line) => line.includes(folder) && /rustc/.test(line) && !/^\s*\d+\s+Z/.test(line));
 }
+
+test("the commands and the settings of docs/authors/performance.md are as the page says", async () => {
+  const page = await createSnippets("authors/performance");
+  const folder = folderOf("page");
+  await createProject(folder, "cpp");
+  await writeFile(join(folder, "weir.yaml"), page.text("project"));
+  const path = `${join(ROOT, "bin")}${delimiter}${env.PATH}`;
+  const done = await run("sh", ["-euc", page.text("build")], { cwd: folder, env: { ...env, PATH: path } });
+  assert.equal(done.code, 0, done.stderr);
+  assert.match(done.stdout, /"reference": "registry\.example\/me\/my-filter:0\.1@sha256:/);
+  assert.match(done.stdout, /^build\/my-filter\.wasm loads$/m);
+});
 
 test("what is wrong with the folder or the machine is told in a line", async () => {
   const empty = folderOf("empty");
