@@ -1,5 +1,5 @@
 /**
- * What each host call costs a filter in a real Envoy: `node bench/host-calls.ts`. The filter sdk/assemblyscript/testing/costs.ts makes each 20,000 times while it handles a
+ * What each host call costs a filter in a real Envoy: `node bench/host-calls.ts`. The filter sdk/assemblyscript/testing/costs.ts makes each 1,000 times while it handles a
  * request, by Envoy's clock. Prints the table in Markdown; the rows are kept in `bench/results/`.
  */
 import { readFile } from "node:fs/promises";
@@ -13,7 +13,7 @@ import { staticConfig } from "../test/support/static-config.ts";
 import { writeResults } from "./processes.ts";
 
 /** Requests of which the fastest counts: what else the machine does makes the others slower. */
-const REQUESTS = 15;
+const REQUESTS = 200;
 
 /** What the filter measures, by the name it has there. */
 const CALLS: Readonly<Record<string, string>> = {

@@ -136,25 +136,34 @@ test("binaryen makes a module smaller, where the project brings it", async (t) =
   t.diagnostic(`C++: ${plain.size} bytes, ${small.size} with binaryen; load ${plain.loadMs.toFixed(0)} ms, ${small.loadMs.toFixed(0)} ms`);
 });
 
-test("Ctrl-C ends the compiler with all that it started, and leaves nothing", { skip: noRust !== undefined && noRust }, async (t) => {
+test("Ctrl-C ends the compiler with all that it started, and leaves nothing", async (t) => {
   const folder = folderOf("stopped");
-  await createProject(folder, "rust");
-  const started = await startProcess(WEIR, ["build", folder], { env });
+  await createProject(folder, "go");
+  const temporary = folderOf("temporary");
+  await mkdir(temporary);
+  // Nothing is compiled yet, so it takes a while.
+  const started = await startProcess(WEIR, ["build", folder], { env: { ...env, GOCACHE: folderOf("empty cache"), TMPDIR: temporary } });
   t.after(() => started.kill());
-  // Cargo and what it starts have the folder in their command line, or as the place they run in.
-  await started.waitFor("a compiler of cargo's", async () => (await compilersOf(folder)).length > 0, 60_000);
+  const group = await started.waitFor("a compiler of Go's", async () => {
+    const processes = await allProcesses();
+    const go = processes.find(({ args }) => args.startsWith("go build") && args.includes(folder));
+    return processes.filter((each) => each.group === go?.group).length > 1 ? go?.group : undefined;
+  });
   process.kill(started.pid, "SIGINT");
   const { code } = await started.exited;
   assert.equal(code, 130, started.logs());
-  assert.match(started.logs(), /^error: cargo was stopped before it was done; run it again$/m);
-  assert.deepEqual(await compilersOf(folder), []);
+  assert.match(started.logs(), /^error: go was stopped before it was done; run it again$/m);
+  const left = () => allProcesses().then((processes) => processes.filter((each) => each.group === group));
+  assert.deepEqual(await left(), []);
   assert.deepEqual(await readdir(join(folder, "build")), []);
+  assert.deepEqual(await readdir(temporary), []);
 });
 
-/** Processes that work for the project in a folder: by their command line. */
-async function compilersOf(folder: string): Promise<string[]> {
-  const { stdout } = await run("ps", ["-eo", "pid=,stat=,args="]);
-  return stdout.split("\n").filter((line) => line.includes(folder) && /rustc/.test(line) && !/^\s*\d+\s+Z/.test(line));
+/** Those that have ended and wait to be collected are left out. */
+async function allProcesses(): Promise<{ readonly group: number; readonly args: string }[]> {
+  const { stdout } = await run("ps", ["-eo", "pgid=,stat=,args="]);
+  const rows = stdout.split("\n").map((line) => /^\s*(\d+) (\S+)\s+(.*)$/.exec(line));
+  return rows.flatMap((row) => (row === null || row[2]?.startsWith("Z") ? [] : [{ group: Number(row[1]), args: row[3] ?? "" }]));
 }
 
 test("the commands and the settings of docs/authors/performance.md are as the page says", async () => {

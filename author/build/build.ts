@@ -89,7 +89,9 @@ async function compile(draft: string, project: Project, work: Work): Promise<Res
   const command = await toolchain.command(job);
   if (!command.ok) return command;
   const onLine = onProgress && ((text: string) => onProgress({ step: "line", text }));
-  const ran = await (work.run ?? run)(command.value, { signal: machine.signal, onLine });
+  // A compiler that is ended leaves its temporary files: they go with the draft.
+  const env = { ...command.value.env, TMPDIR: draft, GOTMPDIR: draft };
+  const ran = await (work.run ?? run)({ ...command.value, env }, { signal: machine.signal, onLine });
   if (!ran.ok) return ran;
   const { module, words } = toolchain.read(ran.value, job);
   const size = (await stat(module).catch(() => undefined))?.size;

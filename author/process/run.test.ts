@@ -34,7 +34,7 @@ test("only the beginning of a long output is kept", async () => {
 });
 
 test("a signal ends the program and what it started, and what ignores the signal is killed", async () => {
-  for (const script of ["sleep 60 & echo $! >&2; wait", "trap '' TERM; sleep 60 & echo $! >&2; wait; wait; sleep 60"]) {
+  for (const script of ["sleep 60 & echo $! >&2; wait", "trap '' INT; sleep 60 & echo $! >&2; wait; wait; sleep 60"]) {
     const stop = new AbortController();
     const pids: number[] = [];
     const ran = await run(sh(script), {

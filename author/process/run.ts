@@ -76,9 +76,9 @@ function cannotStart(program: string, error: Error): Result<never> {
   return fail("CannotStart", `${program} cannot be started: ${messageOf(error)}`);
 }
 
-/** Asks the group to end, and ends what is left of it when its time is over. */
+/** Asks the group to end, as Ctrl-C does: compilers then remove their temporary files. Ends what is left of it when its time is over. */
 function endGroup(child: ChildProcess, graceMs: number): void {
-  signalGroup(child, "SIGTERM");
+  signalGroup(child, "SIGINT");
   const timer = setTimeout(() => signalGroup(child, "SIGKILL"), graceMs);
   // It closes when nothing of the group holds its output any more.
   child.once("close", () => clearTimeout(timer));

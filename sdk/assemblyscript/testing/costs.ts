@@ -3,7 +3,7 @@ import { Action, registerPlugin, RootContext, StreamContext } from "@weir-dev/as
 import * as host from "@weir-dev/assemblyscript/assembly/abi/imports";
 import { CELL, SIZE, THIRD } from "@weir-dev/assemblyscript/assembly/abi/memory";
 
-const CALLS: u32 = 20000;
+const CALLS: u32 = 1000;
 
 // Where texts begin, which stay where they are.
 const kept: ArrayBuffer[] = [];
