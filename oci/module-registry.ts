@@ -71,8 +71,8 @@ class StoringRegistry implements ModuleRegistry {
   }
 
   resolve(image: string, pin: Digest | undefined, asking: PullOptions): Promise<Result<Digest>> {
-    const { store, gate, log, options } = this;
-    return resolveImage({ store, gate, log, options }, image, pin, asking);
+    const { store, gate, log, turns, options } = this;
+    return resolveImage({ store, gate, log, turns, options }, image, pin, asking);
   }
 
   /** The store is looked at only when the answer may depend on it: nobody learns from a refusal, or from its time, what others have there. */
@@ -94,7 +94,7 @@ class StoringRegistry implements ModuleRegistry {
     const known = entered.ok ? await found() : undefined;
     if (known !== undefined) return ok(known.value);
     const get: Get = async (own) => {
-      const image = await findImage(repository, digest, own);
+      const image = await findImage(repository, digest, own, (work) => turns.run(namespace, work));
       return image.ok ? turns.run(namespace, () => fetchModule(repository, image.value, limits, own)) : image;
     };
     // Whoever showed access here shares the download; a failure is for those with the same credentials.

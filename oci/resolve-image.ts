@@ -8,11 +8,13 @@ import { findImage } from "./image/image.ts";
 import { type OciOptions, openFor } from "./open.ts";
 import type { Repository } from "./repository/repository.ts";
 import type { Store } from "./store/store.ts";
+import type { Turns } from "./turns.ts";
 
 export interface ResolveImageDeps {
   readonly store: Store;
   readonly gate: Gate;
   readonly log: Log;
+  readonly turns: Turns;
   readonly options: OciOptions;
 }
 
@@ -53,12 +55,12 @@ export async function resolveImage(
 
 /** Reads the manifest, and for an index those in it, and notes what that showed. */
 async function look(
-  { store, gate, log }: ResolveImageDeps,
+  { store, gate, log, turns }: ResolveImageDeps,
   repository: Repository,
   wanted: string,
   { namespace, signal }: PullOptions,
 ): Promise<Result<Digest>> {
-  const found = await findImage(repository, wanted, signal);
+  const found = await findImage(repository, wanted, signal, (work) => turns.run(namespace, work));
   if (!found.ok) return found;
   const { index, manifest, isWholeIndex } = found.value;
   gate.admit({ namespace, source: repository.name, digest: manifest.digest });

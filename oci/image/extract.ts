@@ -29,9 +29,12 @@ interface Found {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
+/** https://webassembly.github.io/spec/core/binary/modules.html#binary-magic */
+const WASM = [0x00, 0x61, 0x73, 0x6d];
+
 /**
  * Takes the module out of a layer that is a tar: plain, gzip or zstd. The first bytes decide which, since media types are sometimes
- * wrong about compression. The module is the file named plugin.wasm, else the only `*.wasm`. Works in memory, within the limits, and
+ * wrong about compression. The module is the file named plugin.wasm, else the only `*.wasm`; or the layer is the module itself. Works in memory, within the limits, and
  * writes nothing to disk. Fails with `NoWasmFile`, `SeveralWasmFiles`, `UnsafeArchive`, `CorruptLayer`, `ModuleTooLarge` or
  * `LayerTooLarge`. https://github.com/opencontainers/image-spec/blob/main/layer.md
  */
@@ -41,6 +44,8 @@ export async function extractModule(
   where: string,
   signal?: AbortSignal,
 ): Promise<Result<Uint8Array<ArrayBuffer>>> {
+  // `oras push FILE` says that it is an archive.
+  if (startsWith(layer, WASM)) return wholeLayer(layer, limits.moduleBytes, where);
   const tar = extract();
   const found: Found[] = [];
   const source = Readable.from(chunks(layer));
@@ -56,6 +61,10 @@ export async function extractModule(
     return fail("CorruptLayer", `${where} is not a readable tar archive (${messageOf(error)}); push the image again`);
   }
   return choose(found, where);
+}
+
+function wholeLayer(layer: Uint8Array, limit: number, where: string): Result<Uint8Array<ArrayBuffer>> {
+  return layer.byteLength > limit ? fail("ModuleTooLarge", tooLarge(where, layer.byteLength, limit)) : ok(new Uint8Array(layer));
 }
 
 async function collect(tar: AsyncIterable<Entry>, found: Found[], limits: ExtractLimits, where: string): Promise<void> {

@@ -3,9 +3,20 @@ import { describe, test } from "node:test";
 import { httpOptions } from "../open.ts";
 import { createRemoteRepository } from "../registry/client.ts";
 import { startFakeRegistry } from "../testing/fake-registry.ts";
-import { addBlob, addDocument, addManifest, createContent, wasm } from "../testing/images.ts";
-import { failed } from "../testing/result.ts";
-import { findImage } from "./image.ts";
+import {
+  addBlob,
+  addDocument,
+  addIndex,
+  addManifest,
+  type Content,
+  compress,
+  createContent,
+  type TestDescriptor,
+  tar,
+  wasm,
+} from "../testing/images.ts";
+import { failed, valued } from "../testing/result.ts";
+import { defaultLimits, fetchModule, findImage } from "./image.ts";
 
 describe("images that carry no module", () => {
   test("an image with no module, two modules, or a foreign manifest is refused by name", async () => {
@@ -38,5 +49,86 @@ describe("images that carry no module", () => {
     } finally {
       await fake.stop();
     }
+  });
+});
+
+describe("shapes that other tools write", () => {
+  const MODULE = wasm("the module", 3_000);
+  const ARCHIVE = "application/vnd.oci.image.layer.v1.tar+gzip";
+  const OCI = "application/vnd.oci.image.config.v1+json";
+  /** An image of one platform, whose archive differs from others by `note`. */
+  const platform = async (content: Content, architecture: string, note: string, module?: Uint8Array): Promise<TestDescriptor> => {
+    const files = [
+      { name: "note.txt", bytes: Buffer.from(note) },
+      ...(module === undefined ? [] : [{ name: "plugin.wasm", bytes: module }]),
+    ];
+    const layer = addBlob(content, ARCHIVE, compress.gzip(await tar(files)));
+    return { ...addManifest(content, OCI, [layer]), platform: { architecture, os: "linux" } };
+  };
+  const read = async (content: Content, tag: string) => {
+    const fake = await startFakeRegistry(content);
+    try {
+      const reference = { kind: "registry", registry: fake.host, repository: "a", tag, digest: undefined } as const;
+      const repository = createRemoteRepository(reference, { http: httpOptions({}), credentials: [] });
+      const image = await findImage(repository, tag);
+      if (!image.ok) return image;
+      const fetched = await fetchModule(repository, image.value, defaultLimits);
+      return fetched.ok ? { ok: true as const, value: { ...image.value, bytes: fetched.value.bytes } } : fetched;
+    } finally {
+      await fake.stop();
+    }
+  };
+
+  test("oras push of a file, with its default types", async () => {
+    const content = createContent();
+    const title = (name: string) => ({ annotations: { "org.opencontainers.image.title": name } });
+    const module = { ...addBlob(content, "application/vnd.oci.image.layer.v1.tar", MODULE), ...title("add-header.wasm") };
+    const readme = { ...addBlob(content, "application/vnd.oci.image.layer.v1.tar", Buffer.from("# Read me")), ...title("README.md") };
+    const config = addBlob(content, "application/vnd.oci.empty.v1+json", Buffer.from("{}"));
+    const common = { schemaVersion: 2, artifactType: "application/vnd.unknown.artifact.v1", config };
+    addDocument(content, "application/vnd.oci.image.manifest.v1+json", { ...common, layers: [module, readme] }, "v1");
+    assert.deepEqual(valued(await read(content, "v1")).bytes, MODULE);
+  });
+
+  test("Docker's tar.zstd", async () => {
+    const content = createContent();
+    const layer = addBlob(
+      content,
+      "application/vnd.docker.image.rootfs.diff.tar.zstd",
+      compress.zstd(await tar([{ name: "plugin.wasm", bytes: MODULE }])),
+    );
+    addManifest(content, "application/vnd.docker.container.image.v1+json", [layer], "v1");
+    assert.deepEqual(valued(await read(content, "v1")).bytes, MODULE);
+  });
+
+  test("an index of indexes, and one that leads on without end", async () => {
+    const content = createContent();
+    const inner = addIndex(content, [await platform(content, "amd64", "a", MODULE)]);
+    addIndex(content, [addIndex(content, [inner])], "v1");
+    assert.deepEqual(valued(await read(content, "v1")).bytes, MODULE);
+    let deep = inner;
+    for (let i = 0; i < 70; i++) deep = addIndex(content, [deep]);
+    addIndex(content, [deep], "deep");
+    assert.match(failed(await read(content, "deep"), "AmbiguousIndex").message, /an index of 65 images or more/);
+    let wide: TestDescriptor[] = [inner];
+    for (let i = 0; i < 6; i++) wide = [addIndex(content, [...wide, ...wide, ...wide])];
+    addIndex(content, wide, "wide");
+    failed(await read(content, "wide"), "AmbiguousIndex");
+  });
+
+  test("platforms with the same module in different archives are one image, with others they are not", async () => {
+    const content = createContent();
+    const first = await platform(content, "amd64", "a", MODULE);
+    const same = [first, await platform(content, "arm64", "b", MODULE), await platform(content, "s390x", "without a module")];
+    addIndex(content, same, "same");
+    const found = valued(await read(content, "same"));
+    assert.deepEqual([found.manifest.digest, found.bytes, found.isWholeIndex], [first.digest, MODULE, true]);
+    addIndex(content, [...same, await platform(content, "riscv64", "c", wasm("another"))], "other");
+    assert.match(failed(await read(content, "other"), "AmbiguousIndex").message, /index of 4 images that carry different modules/);
+    const many = await Promise.all(Array.from({ length: 9 }, (_, i) => platform(content, `p${i}`, `${i}`, MODULE)));
+    addIndex(content, many, "many");
+    failed(await read(content, "many"), "AmbiguousIndex");
+    addIndex(content, [await platform(content, "amd64", "x"), await platform(content, "arm64", "y")], "none");
+    failed(await read(content, "none"), "AmbiguousIndex");
   });
 });

@@ -1,10 +1,11 @@
 import { type Digest, digestAside } from "../../model/digest.ts";
 import type { Module } from "../../model/module.ts";
-import { fail, ok, type Result } from "../../model/result.ts";
-import { type Index, type Manifest, parseManifest } from "../repository/manifest.ts";
+import { ok, type Result } from "../../model/result.ts";
+import type { Index, Manifest } from "../repository/manifest.ts";
 import type { RepositoryReader } from "../repository/repository.ts";
 import { extractModule } from "./extract.ts";
-import { candidates, type IndexEntry, type ModuleLayer, selectEntry, selectLayer } from "./select.ts";
+import { fetchDocument, readEntries } from "./index-entries.ts";
+import { ambiguous, type IndexEntry, type ModuleLayer, selectEntries, selectLayer } from "./select.ts";
 
 /** Limits for untrusted input, in bytes. */
 export interface Limits {
@@ -16,8 +17,6 @@ export interface Limits {
 
 export const defaultLimits: Limits = { moduleBytes: 64 << 20, archiveBytes: 128 << 20 };
 
-const MAX_INDEX_ENTRIES = 64;
-
 /** A manifest that carries a module. */
 export interface Image {
   readonly manifest: Manifest;
@@ -28,43 +27,66 @@ export interface Image {
   readonly isWholeIndex: boolean;
 }
 
-/** Fetches the manifest of a tag or digest. An index leads on to the one manifest in it that carries a module. */
-export async function findImage(repository: RepositoryReader, wanted: string, signal?: AbortSignal): Promise<Result<Image>> {
+/** Runs work that holds a layer in memory, when its turn comes. */
+export type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
+
+/**
+ * Fetches the manifest of a tag or digest. An index leads on to the one manifest in it that carries a module; where several could, their modules are compared, each
+ * in its turn.
+ */
+export async function findImage(
+  repository: RepositoryReader,
+  wanted: string,
+  signal?: AbortSignal,
+  inTurn: InTurn = (work) => work(),
+): Promise<Result<Image>> {
   const where = `${repository.name}${wanted.startsWith("sha256:") ? "@" : ":"}${wanted}`;
   const document = await fetchDocument(repository, wanted, where, signal);
   if (!document.ok) return document;
-  if (document.value.kind === "index") return followIndex(repository, document.value, where, signal);
-  const layer = selectLayer(document.value, where);
-  return layer.ok ? ok({ manifest: document.value, moduleLayer: layer.value, index: undefined, isWholeIndex: false }) : layer;
-}
-
-async function fetchDocument(
-  repository: RepositoryReader,
-  wanted: string,
-  where: string,
-  signal?: AbortSignal,
-): Promise<Result<Manifest | Index>> {
-  const raw = await repository.manifest(wanted, signal);
-  return raw.ok ? parseManifest(raw.value, where) : raw;
-}
-
-async function followIndex(repository: RepositoryReader, index: Index, where: string, signal?: AbortSignal): Promise<Result<Image>> {
-  const descriptors = candidates(index);
-  if (descriptors.length > MAX_INDEX_ENTRIES) {
-    return fail("AmbiguousIndex", `${where} is an index of ${descriptors.length} images; name the one that carries the module by digest`);
-  }
-  const entries: IndexEntry[] = [];
-  for (const descriptor of descriptors) {
-    const entry = await fetchDocument(repository, descriptor.digest, `${repository.name}@${descriptor.digest}`, signal);
-    if (entry.ok && entry.value.kind === "manifest") entries.push({ descriptor, manifest: entry.value });
-    // An index may list images that were not copied with it, and manifests that are no images.
-    else if (!entry.ok && entry.error.reason !== "ImageNotFound" && entry.error.reason !== "InvalidManifest") return entry;
-  }
-  const chosen = selectEntry(entries, where);
+  if (document.value.kind === "manifest") return imageOf(document.value, where);
+  const index = document.value;
+  const read = await readEntries(repository, index, where, signal);
+  if (!read.ok) return read;
+  const chosen = await chooseEntry(repository, read.value.entries, where, inTurn, signal);
   if (!chosen.ok) return chosen;
-  const { manifest } = chosen.value;
-  const layer = selectLayer(manifest, where);
-  return layer.ok ? ok({ manifest, moduleLayer: layer.value, index, isWholeIndex: entries.length === descriptors.length }) : layer;
+  const image = imageOf(chosen.value, where);
+  return image.ok ? ok({ ...image.value, index, isWholeIndex: read.value.isWhole }) : image;
+}
+
+function imageOf(manifest: Manifest, where: string): Result<Image> {
+  const moduleLayer = selectLayer(manifest, where);
+  return moduleLayer.ok ? ok({ manifest, moduleLayer: moduleLayer.value, index: undefined, isWholeIndex: false }) : moduleLayer;
+}
+
+/** Images of an index whose modules are compared, at most. */
+const MAX_COMPARED = 8;
+
+/** The manifest that carries the module: all that could must carry the same. */
+async function chooseEntry(
+  repository: RepositoryReader,
+  entries: readonly IndexEntry[],
+  where: string,
+  inTurn: InTurn,
+  signal?: AbortSignal,
+): Promise<Result<Manifest>> {
+  const selected = selectEntries(entries, where);
+  if (!selected.ok) return selected;
+  const [only, ...others] = selected.value;
+  if (only !== undefined && others.length === 0) return ok(only.manifest);
+  if (selected.value.length > MAX_COMPARED) return ambiguous(selected.value, where);
+  const carrying: Module[] = [];
+  for (const { manifest } of selected.value) {
+    const image = imageOf(manifest, where);
+    if (!image.ok) return image;
+    const fetched = await inTurn(() => fetchModule(repository, image.value, defaultLimits, signal));
+    if (fetched.ok) carrying.push(fetched.value.module);
+    // The image of a program, beside that of the module.
+    else if (fetched.error.reason !== "NoWasmFile") return fetched;
+  }
+  const [first] = carrying;
+  const chosen = selected.value.find(({ manifest }) => manifest.digest === first?.digest);
+  if (chosen === undefined || carrying.some(({ wasmDigest }) => wasmDigest !== first?.wasmDigest)) return ambiguous(selected.value, where);
+  return ok(chosen.manifest);
 }
 
 export interface FetchedModule {

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import type { Digest } from "../../model/digest.ts";
 import type { Descriptor, Manifest } from "../repository/manifest.ts";
 import { failed, valued } from "../testing/result.ts";
-import { candidates, type IndexEntry, selectEntry, selectLayer } from "./select.ts";
+import { candidates, type IndexEntry, selectEntries, selectLayer } from "./select.ts";
 
 let counter = 0;
 const digest = (): Digest => `sha256:${(++counter).toString(16).padStart(64, "0")}`;
@@ -48,6 +48,15 @@ describe("selectLayer", () => {
     });
   });
 
+  test("of files that oras pushed as archives the *.wasm counts, where there is one", () => {
+    const title = (name: string) =>
+      descriptor("application/vnd.oci.image.layer.v1.tar", { annotations: { "org.opencontainers.image.title": name } });
+    const [module, readme] = [title("build/add-header.wasm"), title("README.md")];
+    assert.equal(valued(selectLayer(manifest(module, readme), "x")).layer, module);
+    const last = title("b.wasm");
+    assert.equal(valued(selectLayer(manifest(module, last), "x")).layer, last);
+  });
+
   test("one module listed twice is one module; two modules are refused", () => {
     const module = descriptor(WASM);
     assert.deepEqual(valued(selectLayer(manifest(module, { ...module }), "x")).layer, module);
@@ -55,23 +64,24 @@ describe("selectLayer", () => {
   });
 });
 
-describe("selectEntry", () => {
+describe("selectEntries", () => {
   test("in an index a module layer wins over file systems, a Wasm platform over others", () => {
     const module = entry(descriptor(WASM));
-    assert.equal(valued(selectEntry([entry(descriptor(GZIP), { architecture: "wasm", os: "wasi" }), module], "x")), module);
+    assert.deepEqual(valued(selectEntries([entry(descriptor(GZIP), { architecture: "wasm", os: "wasi" }), module], "x")), [module]);
     const wasi = entry(descriptor(GZIP), { architecture: "wasm", os: "wasip1" });
-    assert.equal(valued(selectEntry([entry(descriptor(GZIP), { architecture: "amd64", os: "linux" }), wasi], "x")), wasi);
+    assert.deepEqual(valued(selectEntries([entry(descriptor(GZIP), { architecture: "amd64", os: "linux" }), wasi], "x")), [wasi]);
     const only = entry(descriptor(GZIP), { architecture: "amd64", os: "linux" });
-    assert.equal(valued(selectEntry([only, entry(descriptor("text/plain"))], "x")), only);
+    assert.deepEqual(valued(selectEntries([only, entry(descriptor("text/plain"))], "x")), [only]);
   });
 
-  test("one image built for several platforms with the same layer is no contradiction; different layers are", () => {
+  test("one image built for several platforms with the same layer is one; different layers are to be looked into", () => {
     const layer = descriptor(GZIP);
     const amd64 = entry(layer, { architecture: "amd64", os: "linux" });
     const arm64 = entry(layer, { architecture: "arm64", os: "linux" });
-    assert.equal(valued(selectEntry([amd64, arm64], "x")), amd64);
-    failed(selectEntry([amd64, entry(descriptor(GZIP), { architecture: "arm64", os: "linux" })], "x"), "AmbiguousIndex");
-    failed(selectEntry([entry(descriptor("text/plain"))], "x"), "NoWasmLayer");
+    assert.deepEqual(valued(selectEntries([amd64, arm64], "x")), [amd64]);
+    const other = entry(descriptor(GZIP), { architecture: "arm64", os: "linux" });
+    assert.deepEqual(valued(selectEntries([amd64, arm64, other, amd64], "x")), [amd64, other]);
+    failed(selectEntries([entry(descriptor("text/plain"))], "x"), "NoWasmLayer");
   });
 
   test("attestations beside an image are no candidates", () => {

@@ -22,14 +22,18 @@ const wasmTypes: ReadonlySet<string> = new Set([
 const archiveTypes: ReadonlySet<string> = new Set([
   "application/vnd.docker.image.rootfs.diff.tar.gzip",
   "application/vnd.docker.image.rootfs.diff.tar",
+  "application/vnd.docker.image.rootfs.diff.tar.zstd", // BuildKit with compression=zstd and oci-mediatypes=false
   "application/vnd.oci.image.layer.v1.tar",
   "application/vnd.oci.image.layer.v1.tar+gzip",
   "application/vnd.oci.image.layer.v1.tar+zstd",
 ]);
 
+/** The name of the file that a layer is. `oras push` gives every file the media type of an archive unless it is told another. */
+const TITLE_ANNOTATION = "org.opencontainers.image.title";
+
 /**
- * Chooses the layer by its media type: the one layer that is a module, else the last one that is an archive. Other layers do not matter.
- * Fails with `NoWasmLayer` or `SeveralWasmLayers`.
+ * Chooses the layer by its media type: the one layer that is a module, else the one archive that says it is a file `*.wasm`, else the last archive. Other layers do
+ * not matter. Fails with `NoWasmLayer` or `SeveralWasmLayers`.
  */
 export function selectLayer(manifest: Manifest, where: string): Result<ModuleLayer> {
   const wasm = uniqueByDigest(manifest.layers.filter((layer) => wasmTypes.has(layer.mediaType)));
@@ -37,7 +41,9 @@ export function selectLayer(manifest: Manifest, where: string): Result<ModuleLay
     return fail("SeveralWasmLayers", `${where} has ${wasm.length} WebAssembly layers; an image must carry exactly one module`);
   }
   if (wasm[0] !== undefined) return ok({ form: "wasm", layer: wasm[0] });
-  const archive = manifest.layers.findLast((layer) => archiveTypes.has(layer.mediaType));
+  const archives = manifest.layers.filter((layer) => archiveTypes.has(layer.mediaType));
+  const titled = uniqueByDigest(archives.filter(({ annotations }) => annotations[TITLE_ANNOTATION]?.endsWith(".wasm")));
+  const archive = titled.length === 1 ? titled[0] : archives.at(-1);
   if (archive !== undefined) return ok({ form: "archive", layer: archive });
   const seen = [...new Set(manifest.layers.map((layer) => layer.mediaType))].slice(0, 5).join(", ") || "none";
   return fail(
@@ -58,11 +64,11 @@ export function candidates(index: Index): readonly Descriptor[] {
 }
 
 /**
- * The one entry of an index that carries the module. A layer that is a module counts first, then a platform that says Wasm, then any
- * file system image. Entries that carry the same layer (one image under several platforms) count as one.
- * Fails with `NoWasmLayer` or `AmbiguousIndex`.
+ * The entries of an index that may carry the module, all with different layers, in the order of the index. A layer that is a module counts first, then a platform
+ * that says Wasm, then any file system image. Entries that carry the same layer (one image under several platforms) count as the first of them.
+ * Fails with `NoWasmLayer`.
  */
-export function selectEntry(entries: readonly IndexEntry[], where: string): Result<IndexEntry> {
+export function selectEntries(entries: readonly IndexEntry[], where: string): Result<readonly IndexEntry[]> {
   const carrying = entries.flatMap((entry) => {
     const chosen = selectLayer(entry.manifest, where);
     return chosen.ok ? [{ entry, ...chosen.value }] : [];
@@ -74,18 +80,18 @@ export function selectEntry(entries: readonly IndexEntry[], where: string): Resu
   ];
   for (const sign of signs) {
     const found = carrying.filter(sign);
-    const [first] = found;
-    if (first === undefined) continue;
-    if (found.every(({ layer }) => layer.digest === first.layer.digest)) return ok(first.entry);
-    return fail(
-      "AmbiguousIndex",
-      `${where} is an index of ${found.length} images that carry different modules (${found
-        .map(({ entry }) => entry.manifest.digest)
-        .slice(0, 4)
-        .join(", ")}); name one of them by digest`,
-    );
+    const byLayer = new Map<string, IndexEntry>();
+    for (const { entry, layer } of found) if (!byLayer.has(layer.digest)) byLayer.set(layer.digest, entry);
+    if (byLayer.size > 0) return ok([...byLayer.values()]);
   }
   return fail("NoWasmLayer", `${where} is an index of ${entries.length} images, none of which carries a WebAssembly module`);
+}
+
+/** Failure for an index whose images carry different modules. */
+export function ambiguous(entries: readonly IndexEntry[], where: string) {
+  const digests = entries.map(({ manifest }) => manifest.digest);
+  const what = `${where} is an index of ${entries.length} images that carry different modules (${digests.slice(0, 4).join(", ")})`;
+  return fail("AmbiguousIndex", `${what}; name one of them by digest`);
 }
 
 function saysWasm({ platform }: Descriptor): boolean {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { digestOf } from "../../../model/digest.ts";
 import { extractModule } from "../../../oci/image/extract.ts";
-import { candidates, selectEntry, selectLayer } from "../../../oci/image/select.ts";
+import { candidates, selectEntries, selectLayer } from "../../../oci/image/select.ts";
 import { MAX_MANIFEST_BYTES, parseManifest } from "../../../oci/repository/manifest.ts";
 import { formatReference, parseReference } from "../../../oci/repository/reference.ts";
 import { createContent, wasm } from "../../../oci/testing/images.ts";
@@ -60,7 +60,7 @@ function manifest(bytes: Uint8Array): string {
   }
   const chosen = selectLayer(parsed.value, "the image");
   const descriptor = { mediaType: raw.mediaType, digest: raw.digest, size: bytes.length, annotations: {} };
-  const entry = selectEntry([{ descriptor, manifest: parsed.value }], "the image");
+  const entry = selectEntries([{ descriptor, manifest: parsed.value }], "the image");
   assert.equal(entry.ok, chosen.ok, "an index of one image is judged as the image");
   return chosen.ok ? chosen.value.form : stateOf(chosen.error.message);
 }
