@@ -3,7 +3,7 @@ import { buildExamples } from "./build-examples.ts";
 import { check } from "./check.ts";
 import { buildHello } from "./examples/hello.ts";
 import { installTools } from "./install-tools.ts";
-import { type Group, groupOf, type Kind, testFiles } from "./tests/files.ts";
+import { COMPILE_CACHE, type Group, groupOf, type Kind, testFiles } from "./tests/files.ts";
 import { type RunOptions, runTests } from "./tests/run.ts";
 import { SOAK, SOAK_FILES, writeSoak } from "./tests/soak.ts";
 import { ToolError } from "./tools/run.ts";
@@ -25,6 +25,7 @@ const LIMITS: Readonly<Record<Exclude<Kind, "e2e"> | Group | "soak", RunOptions>
 async function main(what: string): Promise<boolean> {
   switch (what) {
     case "unit":
+      process.env.NODE_COMPILE_CACHE = COMPILE_CACHE;
       return (await runTests(await testFiles("unit"), LIMITS.unit)).passed;
     case "e2e":
       return endToEnd();

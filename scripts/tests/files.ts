@@ -3,6 +3,9 @@ import { fileURLToPath } from "node:url";
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
+/** What Node compiles for unit tests, for the next process: each file runs in one of its own, and most load the same modules. */
+export const COMPILE_CACHE = `${ROOT}.weir/compile-cache`;
+
 /** `unit`: beside the file under test; needs only the sources and node_modules. `e2e`: on real parts, in `test/`. */
 export type Kind = "unit" | "e2e";
 

@@ -8,7 +8,7 @@ import { type ManifestFormat, readManifestInTurns } from "./manifest.ts";
 /** Larger files are refused; the API server's own limit for one object is about 1.5 MiB. */
 export const MAX_FILE_BYTES = 8 * 1024 * 1024;
 /** Files of a folder beyond this many are not read: each is looked at every other second. */
-const MAX_FILES = 10_000;
+export const MAX_FILES = 10_000;
 const MANIFEST = /^[^.].*[.](ya?ml|json)$/s;
 
 /** The manifests of a folder, by name. */
@@ -21,11 +21,11 @@ export interface ManifestNames {
   readonly problem: string | undefined;
 }
 
-/** Subfolders and hidden files are skipped. Rejects if the folder cannot be read. */
-export async function manifestNames(dir: string): Promise<ManifestNames> {
+/** Subfolders and hidden files are skipped, and what is beyond `max` files. Rejects if the folder cannot be read. */
+export async function manifestNames(dir: string, max: number = MAX_FILES): Promise<ManifestNames> {
   const names = (await readdir(dir)).filter((name) => MANIFEST.test(name)).sort();
-  const [read, beyond] = [names.slice(0, MAX_FILES), names.slice(MAX_FILES)];
-  const bound = MAX_FILES.toLocaleString("en");
+  const [read, beyond] = [names.slice(0, max), names.slice(max)];
+  const bound = max.toLocaleString("en");
   const problem = `the folder has more than ${bound} manifests; the last ${beyond.length} by name, from ${beyond[0]} on, are not read; put several objects in a file`;
   return { read, beyond, problem: beyond.length === 0 ? undefined : problem };
 }

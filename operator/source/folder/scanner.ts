@@ -34,6 +34,8 @@ export interface ScannerOptions {
   readonly crashes?: CrashJournal;
   /** How long a file that reads as whole must look the same. Longer than the clock of a file system's times ticks: 10 ms at most. */
   readonly quietMs: number;
+  /** More files than this are not read; 10,000 where it does not say. */
+  readonly maxFiles?: number;
   /** How long any other file must look the same, and a file must stay away until it counts as removed. */
   readonly settleMs: number;
 }
@@ -80,7 +82,7 @@ class FolderScanner implements Scanner {
     let names: ManifestNames;
     let found: ReadonlyMap<string, string>;
     try {
-      names = await manifestNames(dir);
+      names = await manifestNames(dir, this.options.maxFiles);
       found = await signatures(dir, names.read);
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
