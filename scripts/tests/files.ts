@@ -14,10 +14,10 @@ export function kindOf(file: string): Kind {
   return file.startsWith("test/") ? "e2e" : "unit";
 }
 
-/** The test files of this kind, as paths below the project's folder, in order. */
+/** The test files of this kind, as paths below the project's folder, in order. Those of templates run in the projects that are made of them. */
 export async function testFiles(kind: Kind): Promise<string[]> {
   const files: string[] = [];
-  for await (const file of glob("**/*.test.ts", { cwd: ROOT, exclude: ["**/node_modules", ".weir", "dist"] })) {
+  for await (const file of glob("**/*.test.ts", { cwd: ROOT, exclude: ["**/node_modules", ".weir", "dist", "templates"] })) {
     if (kindOf(file) === kind) files.push(file);
   }
   return files.sort();
