@@ -15,6 +15,7 @@ import { createTempFolder } from "./support/temp-folder.ts";
 let world: Awaited<ReturnType<typeof moduleFolder>>;
 let open: Registry;
 let locked: Registry;
+const bin = fileURLToPath(new URL("../bin", import.meta.url));
 const base = mkdtempSync(join(tmpdir(), "weir-images-"));
 
 before(async () => {
@@ -71,6 +72,16 @@ describe("images of this machine", () => {
     assert.equal(open.logs().length, before, "the registry was not asked");
     assert.equal((await weir(["inspect", source, "--remote"])).err, "");
     assert.ok(open.logs().length > before);
+
+    const project = mkdtempSync(join(base, "project-"));
+    writeFileSync(join(project, "weir.yaml"), `language: zig\nname: f\nimage: ${source}\n`);
+    const run = await startProcess(join(bin, "weir"), ["push"], {
+      name: "weir push",
+      cwd: project,
+      env: { HOME: home, XDG_DATA_HOME: "" },
+    });
+    assert.equal((await run.exited).code, 0, run.logs());
+    assert.match(run.logs(), new RegExp(`pushed ${source}@${pushed.digest}`));
 
     const none = await weir(["push", target]);
     assert.match(none.err, /there is no image/, "names are of this machine, not of the digest");
@@ -201,7 +212,6 @@ test("every command of docs/authors/publishing.md does what the page says", asyn
   t.after(() => folder.remove());
   copyFileSync(good(), join(folder.path, "add-header.wasm"));
   writeFileSync(join(folder.path, "token.txt"), "pa:ss\n");
-  const bin = fileURLToPath(new URL("../bin", import.meta.url));
   const env = { PATH: `${bin}:${process.env.PATH}`, HOME: folder.path, XDG_DATA_HOME: "", DOCKER_CONFIG: "", REGISTRY_AUTH_FILE: "" };
   const said: Record<string, string> = {};
   for (const name of page.names()) {

@@ -16,7 +16,12 @@ export const push = defineCommand({
     A module that Envoy cannot load is refused; --force pushes it anyway. Credentials are those of \`weir login\` and \`docker login\`.`,
   args: {
     file: { value: "FILE", completes: "file", optional: true, help: "a .wasm file; without it REF is an image on this machine" },
-    reference: { value: "REF", completes: "image", optional: true, help: "registry/repository:tag; with FILE also oci-layout:DIR:TAG" },
+    reference: {
+      value: "REF",
+      completes: "image",
+      optional: true,
+      help: "registry/repository:tag; with FILE also oci-layout:DIR:TAG; in a project without both, its `image`",
+    },
   },
   flags: { force: { type: "boolean", help: "push even what Envoy cannot load" }, ...registryFlags, ...outputFlag },
   examples: [
@@ -25,8 +30,10 @@ export const push = defineCommand({
     { does: "to a folder: no registry needed", command: "weir push add-header.wasm oci-layout:./images:1.2" },
   ],
   async run({ flags, args }, terminal) {
-    const [file, name] = args.reference === undefined ? [undefined, args.file] : [args.file, args.reference];
-    if (name === undefined) return usage("REF is missing: registry/repository:tag");
+    const [file, given] = args.reference === undefined ? [undefined, args.file] : [args.file, args.reference];
+    const named = given === undefined ? await projectImage() : ok(given);
+    if (!named.ok) return named;
+    const name = named.value;
     if (file === undefined && existsSync(name)) return usage(`REF is missing: registry/repository:tag (${name} is a file)`);
     const found = file === undefined ? await fromHere(name, terminal.env) : await fromFile(file);
     if (!found.ok) return found;
@@ -50,6 +57,15 @@ export const push = defineCommand({
     return ok(undefined);
   },
 });
+
+/** The `image` of the project in the working folder. */
+async function projectImage(): Promise<Result<string>> {
+  const { readProject } = await import("../../author/index.ts");
+  const project = await readProject(".");
+  if (!project.ok && project.error.reason !== "NoProject") return project;
+  const image = project.ok ? project.value.image : undefined;
+  return image === undefined ? usage("REF is missing: registry/repository:tag; in a project it may be `image` in weir.yaml") : ok(image);
+}
 
 interface Pushable {
   readonly image: ImageContent;
