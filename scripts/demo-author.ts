@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { LANGUAGES, type Language } from "../author/index.ts";
 import { openStage, type Stage } from "./demo/author/stage.ts";
 import { playAssemblyScript, playOther, type Told } from "./demo/author/story.ts";
-import { createNarrator } from "./demo/narrator.ts";
+import { createNarrator, type Narrator } from "./demo/narrator.ts";
 import { needRust } from "./tools/machine.ts";
 import { ToolError } from "./tools/run.ts";
 
@@ -13,8 +13,7 @@ const MAX_SECONDS = 120;
  * `npm run demo:author [-- --language L]`: what wasme's demo shows, in each language: init, build, test, push to a real registry, run in a real Envoy, the header.
  * Exit status 1 when it did not come to the header, or AssemblyScript took more than two minutes.
  */
-async function play(stage: Stage, languages: readonly Language[]): Promise<void> {
-  const narrator = createNarrator((line) => console.log(line));
+async function play(stage: Stage, languages: readonly Language[], narrator: Narrator): Promise<void> {
   const told: Told[] = [];
   for (const language of languages) {
     const missing = language === "rust" ? await needRust().then(() => undefined, reasonOf) : undefined;
@@ -38,11 +37,13 @@ function reasonOf(error: Error): string {
 
 const { values } = parseArgs({ options: { language: { type: "string", multiple: true, default: [...LANGUAGES] } } });
 try {
-  const stage = await openStage(createNarrator((line) => console.log(line)));
+  const narrator = createNarrator((line) => console.log(line));
+  const stage = await openStage(narrator);
   try {
     await play(
       stage,
       LANGUAGES.filter((language) => values.language.includes(language)),
+      narrator,
     );
   } finally {
     await stage.close();
