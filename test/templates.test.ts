@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { basename, delimiter, join } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { parse } from "yaml";
-import { LANGUAGES, type Language, type Shape, shapesOf } from "../author/index.ts";
+import { EnvoyHosts } from "../author/cases/envoy/host.ts";
+import { describeFailure } from "../author/cases/report/failure.ts";
+import { runInBoth } from "../author/cases/run-both.ts";
+import { createSandbox, LANGUAGES, type Language, readCases, readProject, type Shape, shapesOf } from "../author/index.ts";
 import { cacheFolder } from "../base/cache-folder.ts";
 import { loadPlugin, message, type Pairs } from "../preflight/index.ts";
 import { ROOT } from "../scripts/tests/files.ts";
-import { installEnvoy } from "../scripts/tools/envoy.ts";
+import { installEnvoyVersion } from "../scripts/tools/envoy.ts";
 import { runOk } from "../scripts/tools/run.ts";
 import { toolchainEnv, whyNoRust } from "./support/projects.ts";
 import { createSnippets } from "./support/snippets.ts";
@@ -22,19 +25,23 @@ const GROWTH: Readonly<Partial<Record<Language, number>>> = { go: 80 };
 
 let root: Awaited<ReturnType<typeof createTempFolder>>;
 let env: Record<string, string>;
+let envoys: EnvoyHosts;
 before(async () => {
+  envoys = new EnvoyHosts({ path: await installEnvoyVersion("1.40.0"), version: "1.40.0" });
   root = await createTempFolder("templates");
   const machine = await toolchainEnv();
   env = {
     ...machine,
     PATH: `${join(ROOT, "bin")}${delimiter}${machine.PATH}`,
     XDG_DATA_HOME: join(root.path, "data"),
-    ENVOY: await installEnvoy(),
     // What the templates depend on is compiled once for all of them, and kept.
     CARGO_TARGET_DIR: join(cacheFolder(), "templates-cargo"),
   };
 });
-after(() => root.remove());
+after(async () => {
+  await envoys.stop();
+  await root.remove();
+});
 
 interface Workflow {
   readonly jobs: { readonly test: { readonly steps: readonly { readonly run?: string; readonly uses?: string }[] } };
@@ -69,7 +76,29 @@ async function play(t: TestContext, language: Language, shape: Shape): Promise<v
   const bytes = await readFile(join(folder, "build", `${basename(folder)}.wasm`));
   const pages = memoryOf(bytes, shape);
   assert.ok(pages.after - pages.before <= (GROWTH[language] ?? 0), `${REQUESTS} requests took ${pages.before} pages to ${pages.after}`);
-  t.diagnostic(`${bytes.length} bytes, ${pages.after} pages after ${REQUESTS} requests`);
+  const cases = await runInEnvoy(folder, bytes);
+  t.diagnostic(`${bytes.length} bytes, ${pages.after} pages after ${REQUESTS} requests; ${cases} cases in Envoy as in the sandbox`);
+}
+
+/** Runs the project's cases in a real Envoy and in the sandbox: both pass, and do the same. Gives how many. */
+async function runInEnvoy(folder: string, bytes: Uint8Array): Promise<number> {
+  const project = await readProject(folder);
+  assert.ok(project.ok);
+  const sandbox = createSandbox(bytes);
+  assert.ok(sandbox.ok);
+  let count = 0;
+  for (const name of (await readdir(join(folder, "tests"))).filter((file) => file.endsWith(".weir.yaml"))) {
+    const file = await readCases(join(folder, "tests", name), name, project.value);
+    assert.ok(file.ok);
+    for (const one of file.value.cases) {
+      const result = await runInBoth(one, sandbox.value, envoys.of(bytes));
+      assert.equal(result.outcome, "passed", result.failure && describeFailure(result, result.failure).join("\n"));
+      // What takes a minute of time by the clock is for the sandbox, which has a clock that a case moves.
+      if (result.note === undefined) count++;
+      else assert.equal(name, "windows.weir.yaml", result.note);
+    }
+  }
+  return count;
 }
 
 const CONFIGS: Readonly<Record<Shape, unknown>> = {
