@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
 import { mkdir, symlink } from "node:fs/promises";
-import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { cacheFolder } from "../../../base/cache-folder.ts";
 import { installEnvoy } from "../../tools/envoy.ts";
@@ -17,11 +16,13 @@ const NODE = ["node", "npm", "npx"];
 export async function machineWithNodeOnly(folder: string): Promise<Environment> {
   const programs = join(folder, "bin");
   await mkdir(programs, { recursive: true });
+  // The rest of the environment says how the network is reached.
+  const { PATH = "", ENVOY: _, ...rest } = outsideNpm();
   for (const name of [...SHELL, ...NODE]) {
-    const home = (outsideNpm().PATH ?? "").split(delimiter).find((place) => existsSync(join(place, name)));
+    const home = PATH.split(delimiter).find((place) => existsSync(join(place, name)));
     if (home !== undefined) await symlink(join(home, name), join(programs, name));
   }
-  return { HOME: homedir(), PATH: programs, XDG_CACHE_HOME: join(folder, "cache"), XDG_DATA_HOME: join(folder, "data") };
+  return { ...rest, PATH: programs, XDG_CACHE_HOME: join(folder, "cache"), XDG_DATA_HOME: join(folder, "data") };
 }
 
 /** The environment of this machine, with the compilers that the project's scripts install, and with Envoy. */
