@@ -39,7 +39,7 @@ export async function findLocal(text: string, env: Environment): Promise<Result<
 
 /** What to tell whoever gets a local image where a registry may have another. `now` in milliseconds. */
 export function localNote(text: string, { digest, added }: LocalImage, now: number): string {
-  const since = added === undefined ? "" : `, where it is for ${age(added, now)}`;
+  const since = added === undefined ? "" : `, added ${age(added, now)} ago`;
   return `${text} is the image ${shortDigest(digest)} of this machine${since}; --remote asks the registry`;
 }
 

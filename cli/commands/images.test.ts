@@ -44,7 +44,7 @@ test("images of this machine are listed, inspected, verified, completed and remo
   assert.match(inspected.out, new RegExp(`digest {2}${documents[0].digest}`));
   assert.match(
     inspected.err,
-    /^note: r\.example\/me\/f:1 is the image [0-9a-f]{12} of this machine, where it is for 60s; --remote asks the registry\n$/,
+    /^note: r\.example\/me\/f:1 is the image [0-9a-f]{12} of this machine, added 60s ago; --remote asks the registry\n$/,
   );
   assert.equal((await weir(["verify", "r.example/me/f:dev"])).status, 0);
   assert.match((await weir(["__complete", "rmi", ""])).out, /^r\.example\/me\/f:1\t[0-9a-f]{12}$/m);
