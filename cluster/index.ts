@@ -1,5 +1,8 @@
 /** What only a Kubernetes cluster has. */
 
+import type { Dial } from "./replicas/dial.ts";
+import type { GrpcDialOptions } from "./replicas/grpc-dial.ts";
+
 export { createApplicants } from "./applicants/applicants.ts";
 
 export { type Authority, fixedAuthority } from "./authority/authority.ts";
@@ -28,4 +31,14 @@ export {
   type ProxyImage,
   podCredentials,
 } from "./injection/index.ts";
+export { issueReplicaCertificate, replicaUri } from "./replicas/identity.ts";
+export { createLease, type Lease } from "./replicas/lease.ts";
+export { createPeers, type ReplicaPeers } from "./replicas/peers.ts";
+export { JOIN } from "./replicas/service.ts";
 export { createWebhook, keepCaBundle, readNamespace, type Webhook } from "./webhook/index.ts";
+
+/** How replicas call each other. Loaded when it is needed: who is alone does not wait for grpc-js. */
+export async function openGrpcDial(options: GrpcDialOptions): Promise<Dial> {
+  const { createGrpcDial } = await import("./replicas/grpc-dial.ts");
+  return createGrpcDial(options);
+}

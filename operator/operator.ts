@@ -27,6 +27,7 @@ import { createReconcile } from "./reconcile/reconcile.ts";
 import { createRollOut } from "./reconcile/roll-out.ts";
 import { createSettling, type Settling } from "./reconcile/settling.ts";
 import { createFilterQueue, createTaskQueues, type QueueDeps, type TaskQueues, type TaskWork } from "./reconcile/tasks.ts";
+import { createWithdrawing, type Withdrawing } from "./reconcile/withdrawing.ts";
 import { createWrite } from "./reconcile/write.ts";
 import type { Resolved } from "./resolve/resolve.ts";
 import { createResolver } from "./resolve/resolver.ts";
@@ -75,7 +76,7 @@ class QueueingOperator implements Operator {
   private readonly tasks: TaskQueues;
   private readonly queue: WorkQueue;
   private readonly changes: Changes;
-  private cancelSettling: () => void = () => {};
+  private readonly withdrawing: Withdrawing;
   private readonly unsubscribe: (() => void)[] = [];
   private isServing = false;
 
@@ -95,14 +96,21 @@ class QueueingOperator implements Operator {
     });
     this.firstPass = createFirstPass(clock, options.startupMs ?? STARTUP_MS);
     this.events = createEvents(source, log);
+    this.withdrawing = createWithdrawing({
+      ...{ records: this.known, index: this.index, peers: options.peers },
+      assign: (proxyKeys) => this.assignments.mark(proxyKeys),
+      add: (id) => this.queue.add(id),
+    });
     this.assignments = createAssignments({
       assigner: fleet,
       line,
-      filtersOf: (proxyKey) => this.known.of(this.index.filtersOf(proxyKey)),
+      filtersOf: (proxyKey) => this.known.of(this.index.filtersOf(proxyKey)).map(this.withdrawing.served),
+      isOwn: (proxyKey) => options.peers?.isOwn(proxyKey) !== false,
       overrides: createOverrides({
         fleet,
         record: this.known.get,
         withheld: (key) => this.watch.withheld(key),
+        peers: options.peers,
         leadership: this.leadership,
       }),
       failed: (proxy, error) => log.error("a proxy could not be told its filters; it keeps what it has", { proxy, error: String(error) }),
@@ -126,18 +134,21 @@ class QueueingOperator implements Operator {
     this.queue = createFilterQueue("a reconcile", RECONCILE_AT_ONCE, measured(reconcile, this.metrics), this.queueDeps());
     const { known: records, objects, tasks, leadership } = this;
     const add = (id: string) => this.queue.add(id);
-    this.changes = createChanges({ source, objects, records, tasks, leadership, clock, succeed, add });
+    const settle = () => this.settling.begin(() => this.reconcileAll());
+    this.changes = createChanges({ source, objects, records, tasks, leadership, clock, succeed, settle, add });
     this.metrics.gauge("queue_depth", () => this.queue.depth());
   }
 
   async start(): Promise<void> {
     const { source, fleet } = this.options;
     await source.start();
-    this.settle();
     this.unsubscribe.push(
-      this.leadership.onChange(() => this.roleChanged()),
+      this.settling.begin(() => this.reconcileAll()),
+      this.withdrawing.start(),
+      this.leadership.onChange(() => this.changes.role()),
       source.onChange((change) => this.changes.source(change)),
       fleet.onChange((ids) => this.watch.changed(ids)),
+      fleet.onChange((ids) => this.withdrawing.overrule(ids)),
       fleet.onMissing((wasmDigest) => this.moduleLost(wasmDigest)),
     );
     const ids = new Set(source.filters().keys());
@@ -151,7 +162,6 @@ class QueueingOperator implements Operator {
   async stop(): Promise<void> {
     this.isServing = false;
     for (const stop of this.unsubscribe) stop();
-    this.cancelSettling();
     this.watch.stop();
     this.assignments.stop();
     for (const record of this.known.all()) this.tasks.cancel(record);
@@ -186,14 +196,14 @@ class QueueingOperator implements Operator {
 
   private reconciling(): { readonly reconcile: (id: string) => Requeue; readonly succeed: Keeping["succeed"] } {
     const { fleet, clock, crashes = noCrashJournal } = this.options;
-    const { index, settling, events, tasks, known, observer, leadership } = this;
+    const { index, settling, events, tasks, known, observer, leadership, withdrawing } = this;
     const health = createHealthWatch({ fleet, clock, proxiesOf: (id) => index.proxiesOf(id), record: known.get });
     const passed = (record: FilterRecord) => this.passed(record);
     const assign = this.assignments.mark;
     const look = (record: FilterRecord, restMs: number) => health.look(record, restMs);
-    const rollOut = createRollOut({ settling, health: look, emit: events.emit, write: tasks.writeNow });
+    const rollOut = createRollOut({ settling, withdrawing, health: look, emit: events.emit, write: tasks.writeNow });
     const keeping = createKeeping({
-      ...{ records: known, index, observer, rollOut, tasks, assign },
+      ...{ records: known, index, observer, rollOut, withdrawing, tasks, assign },
       object: (id) => this.objects.get(id),
       dropped: (record) => {
         tasks.forget(record);
@@ -204,7 +214,7 @@ class QueueingOperator implements Operator {
     });
     const reconcile = createReconcile({
       ...{ keeping, crashes, index, observer, clock, leadership, tasks, rollOut, assign, passed },
-      follow: createFollow({ tasks, passed }),
+      follow: createFollow({ withdrawing, tasks, passed }),
       refused: (record, error) => this.stopped(record, "parse", error),
     });
     return { reconcile, succeed: keeping.succeed };
@@ -245,16 +255,6 @@ class QueueingOperator implements Operator {
 
   private reconcileAll(): void {
     for (const { id } of this.known.all()) this.queue.add(id);
-  }
-
-  private roleChanged(): void {
-    this.changes.role();
-    this.settle();
-  }
-
-  private settle(): void {
-    this.cancelSettling();
-    this.cancelSettling = this.settling.begin(() => this.reconcileAll());
   }
 
   private recalled(record: FilterRecord): void {

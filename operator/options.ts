@@ -5,6 +5,7 @@ import type { Fleet } from "../model/delivery.ts";
 import type { Leadership } from "../model/leadership.ts";
 import type { Log } from "../model/log.ts";
 import type { Metrics } from "../model/metrics.ts";
+import type { Peers } from "../model/replicas.ts";
 import type { ResolveDeps } from "./resolve/resolve.ts";
 import type { Source } from "./source/source.ts";
 
@@ -20,6 +21,8 @@ export interface OperatorOptions extends Omit<ResolveDeps, "source" | "revisions
   readonly metrics?: Metrics;
   /** Whether this server decides; default: it is alone. */
   readonly leadership?: Leadership;
+  /** The other replicas; default: there are none. */
+  readonly peers?: Peers;
   /** What earlier processes ended over; default: nothing. */
   readonly crashes?: CrashJournal;
   /** Namespace whose filters reach the proxies of every namespace; `undefined`: none. */

@@ -19,7 +19,14 @@ const PACKAGES: Record<(typeof ROOMS)[number], readonly string[]> = {
   preflight: ["@bufbuild/cel", "lru-cache", "p-limit"],
   xds: ["@bufbuild/protobuf/wire", "yaml", "lru-cache"],
   hub: ["hono", "@hono/node-server"],
-  cluster: ["@kubernetes/client-node", "@peculiar/asn1-csr", "@peculiar/asn1-schema", "@peculiar/asn1-x509"],
+  cluster: [
+    "@bufbuild/protobuf/wire",
+    "@grpc/grpc-js",
+    "@kubernetes/client-node",
+    "@peculiar/asn1-csr",
+    "@peculiar/asn1-schema",
+    "@peculiar/asn1-x509",
+  ],
   author: ["fflate", "undici", "yaml"],
   cli: ["@kubernetes/client-node", "yaml", "pino", "pino-pretty", "prom-client"],
 };

@@ -1,5 +1,6 @@
 /**
- * Generates `xds/gen/` from the .proto files that @grpc/grpc-js-xds carries and from our own in `xds/proto/` (which win over a file of the same path).
+ * Generates `xds/gen/` from the .proto files that @grpc/grpc-js-xds carries and from our own in `xds/proto/` (which win over a file of the same path), and `cluster/gen/`
+ * from `cluster/proto/`.
  * Same inputs, same bytes: the drift check generates into a temporary folder and compares. See docs/decisions/0003-protobuf-code.md.
  */
 import { execFile } from "node:child_process";
@@ -11,10 +12,20 @@ import { promisify } from "node:util";
 const root = resolve(import.meta.dirname, "..");
 const deps = join(root, "node_modules/@grpc/grpc-js-xds/deps");
 /** Where an import is looked for, in this order. */
-const sources = [join(root, "xds/proto"), ...["envoy-api", "xds", "googleapis", "protoc-gen-validate"].map((name) => join(deps, name))];
+const sources = [
+  join(root, "xds/proto"),
+  join(root, "cluster/proto"),
+  ...["envoy-api", "xds", "googleapis", "protoc-gen-validate"].map((name) => join(deps, name)),
+];
 
-/** The messages Weir reads or writes, and the file each is in. Everything they refer to comes with them; nothing else does. */
-const messages: Readonly<Record<string, readonly string[]>> = {
+/** Messages, and the file each is in. Everything they refer to comes with them; nothing else does. */
+export type Messages = Readonly<Record<string, readonly string[]>>;
+
+/** What replicas tell each other. */
+export const replicaMessages: Messages = { "weir/v1/replicas.proto": ["weir.v1.FromCaller", "weir.v1.ToCaller"] };
+
+/** What Weir reads or writes as an xDS server. */
+const messages: Messages = {
   "envoy/service/discovery/v3/discovery.proto": [
     "envoy.service.discovery.v3.DiscoveryRequest",
     "envoy.service.discovery.v3.DiscoveryResponse",
@@ -62,15 +73,15 @@ const options = [
 ];
 
 /** Writes the generated TypeScript into `outDir`, replacing what is there. Throws when an import cannot be found or buf fails. */
-export async function generateProtos(outDir: string): Promise<void> {
+export async function generateProtos(outDir: string, wantedMessages: Messages = messages): Promise<void> {
   const work = await mkdtemp(join(tmpdir(), "weir-protos-"));
   try {
-    await collectProtos(Object.keys(messages), join(work, "proto"));
+    await collectProtos(Object.keys(wantedMessages), join(work, "proto"));
     await symlink(join(root, "node_modules"), join(work, "node_modules"));
     await writeFile(join(work, "buf.yaml"), JSON.stringify({ version: "v2", modules: [{ path: "proto" }] }));
-    await writeFile(join(work, "buf.gen.yaml"), JSON.stringify(template()));
+    await writeFile(join(work, "buf.gen.yaml"), JSON.stringify(template(wantedMessages)));
     await run("node_modules/.bin/buf", ["generate"], work);
-    const wanted = await reachable(join(work, "gen"));
+    const wanted = await reachable(join(work, "gen"), wantedMessages);
     await rm(outDir, { recursive: true, force: true });
     for (const path of wanted) await cp(path, join(outDir, relative(join(work, "gen"), path)));
   } finally {
@@ -78,7 +89,7 @@ export async function generateProtos(outDir: string): Promise<void> {
   }
 }
 
-function template() {
+function template(messages: Messages) {
   return {
     version: "v2",
     inputs: [{ directory: ".", types: Object.values(messages).flat() }],
@@ -110,7 +121,7 @@ export async function collectProtos(files: readonly string[], to: string): Promi
 }
 
 /** The generated files that the wanted messages lead to: leaves out those that only carry options (validate, annotations, descriptor). */
-async function reachable(gen: string): Promise<Set<string>> {
+async function reachable(gen: string, messages: Messages): Promise<Set<string>> {
   const seen = new Set(Object.keys(messages).map((file) => join(gen, file.replace(/\.proto$/, ".ts"))));
   for (const file of seen) {
     for (const [, imported] of (await readFile(file, "utf8")).matchAll(/ from "(\.[^"]+)";/g)) {
@@ -133,4 +144,7 @@ async function run(command: string, args: readonly string[], cwd: string): Promi
   await promisify(execFile)(join(cwd, command), args, { cwd, env: { ...process.env, PATH: path }, maxBuffer: 1 << 26 });
 }
 
-if (import.meta.main) await generateProtos(join(root, "xds/gen"));
+if (import.meta.main) {
+  await generateProtos(join(root, "xds/gen"));
+  await generateProtos(join(root, "cluster/gen"), replicaMessages);
+}

@@ -6,7 +6,7 @@ import { renderReference } from "../cli/args/reference.ts";
 import { SECTIONS } from "../cli/commands/index.ts";
 import { generateChartCrds } from "./generate-chart-crds.ts";
 import { generateCrdTypes } from "./generate-crd-types.ts";
-import { generateProtos } from "./generate-protos.ts";
+import { generateProtos, replicaMessages } from "./generate-protos.ts";
 
 /** A folder that holds generated code and nothing else. */
 interface Generated {
@@ -15,7 +15,8 @@ interface Generated {
 }
 
 const GENERATED: readonly Generated[] = [
-  { folder: "xds/gen", write: generateProtos },
+  { folder: "xds/gen", write: (into) => generateProtos(into) },
+  { folder: "cluster/gen", write: (into) => generateProtos(into, replicaMessages) },
   { folder: "model/gen", write: async (into) => writeFile(join(into, "wasmfilter.ts"), generateCrdTypes()) },
   { folder: "charts/weir-crds/templates", write: async (into) => generateChartCrds(into) },
 ];

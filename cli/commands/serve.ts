@@ -5,6 +5,7 @@ import { messageOf } from "../../base/error.ts";
 import { systemClock } from "../../model/clock.ts";
 import type { CrashJournal } from "../../model/crash-journal.ts";
 import type { ClusterAccess } from "../../model/kube.ts";
+import type { Leadership } from "../../model/leadership.ts";
 import type { Log } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Source } from "../../operator/index.ts";
@@ -18,10 +19,11 @@ import { usage } from "../args/usage.ts";
 import { fleetFlags } from "../fleet/flags.ts";
 import { chooseFleet } from "../fleet/open.ts";
 import { allowAddressFlag, maxModuleLoadFlag, openFetch } from "../modules.ts";
-import { accessFlags, readAccess } from "../serve/access-flags.ts";
+import { type Access, accessFlags, readAccess } from "../serve/access-flags.ts";
 import { descriptorLimit, type SocketShares, shareDescriptors } from "../serve/descriptors.ts";
 import { keyFlags } from "../serve/key-flags.ts";
 import { logFlags, openLog } from "../serve/log-flags.ts";
+import { readReplica, replicaFlags } from "../serve/replica-flags.ts";
 import { readWebhook, webhookFlags } from "../serve/webhook-flags.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -51,6 +53,7 @@ const flags = {
   },
   ...accessFlags,
   ...keyFlags,
+  ...replicaFlags,
   ...webhookFlags,
   "max-connection-age": {
     type: "string",
@@ -159,14 +162,15 @@ export const serve = defineCommand({
     if (!fetch.ok) return fetch;
     const [{ runServer }, { openKeyStore }] = await Promise.all([import("../serve/run.ts"), import("../serve/key-store.ts")]);
     const ownNamespace = input.flags["own-namespace"];
-    if (access.value.tokenAudience !== undefined && cluster === undefined)
-      return usage(
-        "--token-review asks the API server of a cluster, and filters come from a folder here; use --token-auth-file, or leave it out",
-      );
+    const tokens = checkTokens(access.value, cluster);
+    if (!tokens.ok) return tokens;
     const keyStore = openKeyStore(input.flags["key-store"], { dataDir, cluster, namespace: ownNamespace, log });
     if (!keyStore.ok) return keyStore;
+    const replica = await readReplica(input.flags, { cluster, ownNamespace, keyStore: input.flags["key-store"], log });
+    if (!replica.ok) return replica;
     return runServer({
       sourceOf,
+      replica: replica.value,
       xds: xds.value,
       http: http.value,
       dataDir,
@@ -190,6 +194,12 @@ export const serve = defineCommand({
   },
 });
 
+function checkTokens({ tokenAudience }: Pick<Access, "tokenAudience">, cluster: ClusterAccess | undefined): Result<void> {
+  const problem =
+    "--token-review asks the API server of a cluster, and filters come from a folder here; use --token-auth-file, or leave it out";
+  return tokenAudience !== undefined && cluster === undefined ? usage(problem) : ok(undefined);
+}
+
 function socketShares(values: FlagValues<typeof flags>): Result<SocketShares> {
   const xds = readCount(values["max-connections"], "--max-connections");
   if (!xds.ok) return xds;
@@ -208,7 +218,7 @@ async function makeFolder(dir: string): Promise<Result<void>> {
 }
 
 interface Chosen {
-  readonly sourceOf: (crashes: CrashJournal) => Source;
+  readonly sourceOf: (crashes: CrashJournal, leadership: Leadership | undefined) => Source;
   readonly layoutBase: string | undefined;
   readonly cluster: ClusterAccess | undefined;
 }
@@ -233,5 +243,7 @@ async function openSource(values: FlagValues<typeof flags>, terminal: Terminal, 
   if (!config.ok) return config;
   const kubeConfig = config.value;
   const cluster = { api: createKubeApi({ kubeConfig }), follow: startReflector };
-  return ok({ sourceOf: () => createKubernetesSource({ kubeConfig, log, clock: systemClock }), layoutBase: undefined, cluster });
+  const sourceOf: Chosen["sourceOf"] = (_crashes, leadership) =>
+    createKubernetesSource({ kubeConfig, log, clock: systemClock, leadership });
+  return ok({ sourceOf, layoutBase: undefined, cluster });
 }

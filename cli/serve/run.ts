@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { systemClock } from "../../model/clock.ts";
 import type { CrashJournal } from "../../model/crash-journal.ts";
+import type { Leadership } from "../../model/leadership.ts";
 import { ok, type Result } from "../../model/result.ts";
 import type { Source } from "../../operator/index.ts";
 import { createCrashJournal } from "./crash-journal.ts";
@@ -10,7 +11,7 @@ import { type ServeOptions, startServer } from "./serve.ts";
 import { stopSignal } from "./stop-signal.ts";
 
 export interface RunOptions extends Omit<ServeOptions, "source" | "crashes"> {
-  readonly sourceOf: (crashes: CrashJournal) => Source;
+  readonly sourceOf: (crashes: CrashJournal, leadership: Leadership | undefined) => Source;
 }
 
 /**
@@ -24,7 +25,7 @@ export async function runServer({ sourceOf, ...options }: RunOptions): Promise<R
   const crashes = createCrashJournal({ dataDir, log, version: version(), now: systemClock.now });
   const watch = watchCrashes(crashes, log);
   const crashed = watch.crashed.then(() => undefined);
-  const server = await Promise.race([startServer({ ...options, source: sourceOf(crashes), crashes }), crashed]);
+  const server = await Promise.race([startServer({ ...options, source: sourceOf(crashes, options.replica?.lease), crashes }), crashed]);
   if (server === undefined) process.exit(CRASHED);
   if (server.ok) {
     const signal = await Promise.race([stopSignal(), crashed]);

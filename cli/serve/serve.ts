@@ -9,7 +9,7 @@ import type { Metrics } from "../../model/metrics.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Preflight } from "../../model/verdict.ts";
 import { createModuleCache, createModuleRegistry, type Fetch, parseDockerConfig } from "../../oci/index.ts";
-import { createOperator, createPlanner, type Source } from "../../operator/index.ts";
+import { createOperator, createPlanner, type OperatorOptions, type Source } from "../../operator/index.ts";
 import { createPreflight, missingBounds, type PreflightOptions, remoteProvers } from "../../preflight/index.ts";
 import { createXdsServer, type LiveTokens } from "../../xds/index.ts";
 import type { Address } from "../args/address.ts";
@@ -23,6 +23,8 @@ import { createHubs } from "./hubs.ts";
 import type { KeyStore } from "./key-store.ts";
 import { createPrometheus } from "./metrics.ts";
 import { readersOf } from "./readers.ts";
+import type { Replica } from "./replica-flags.ts";
+import { type MakeReplicas, openReplicas, type Replicas } from "./replicas.ts";
 import { type OwnTls, openAnyTls } from "./tls.ts";
 import type { Tls, TlsFiles } from "./tls-files.ts";
 import { openTokens } from "./token-file.ts";
@@ -77,6 +79,8 @@ export interface ServeOptions {
   readonly preflight?: Preflight;
   /** What injects pods; `undefined`: nothing. */
   readonly webhook: WebhookChoice | undefined;
+  /** What this server is among replicas. Absent: it is alone. */
+  readonly replica?: Replica | undefined;
   readonly log: Log;
   readonly crashes: CrashJournal;
 }
@@ -106,7 +110,15 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
   const tokens = await openTokens(options.tokenFile);
   if (!tokens.ok) return tokens;
   const keys = createKeyring(privateKey.value);
-  const { xds, operator, hub, views, callers, metrics } = createRooms(options, keys, tls.value, tokens.value?.tokens);
+  const makeReplicas = await openShared(options, tls.value);
+  if (!makeReplicas.ok) return makeReplicas;
+  const { xds, operator, hub, views, callers, metrics, replicas } = createRooms(
+    options,
+    keys,
+    tls.value,
+    tokens.value?.tokens,
+    makeReplicas.value,
+  );
   const http = await hub.listen();
   if (!http.ok) return http;
   // The prover tells of its own.
@@ -116,9 +128,10 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
   await operator.start();
   const bound = await bind(xds, options.xds);
   const webhook = bound.ok ? await openWebhook(options, { tls: tls.value, keys, metrics }) : undefined;
-  const problem = bound.ok ? await webhook?.listen() : bound.error;
+  const problem = bound.ok ? ((await webhook?.listen()) ?? (await replicas?.start())) : bound.error;
   if (problem !== undefined) {
     if (bound.ok) await xds.close();
+    await replicas?.stop();
     await callers.stop();
     await hub.close();
     await operator.stop();
@@ -126,6 +139,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
   }
   if (!bound.ok) return bound;
   const unwatchTls = tls.value?.watch(everyServer(xds, webhook), log);
+  options.replica?.lease.start();
   const watches = [tls.value?.authority?.start(), duties.value(), unwatchTls, tokens.value?.watch(log), webhook?.start()];
   log.info("serving", { xds: `${bound.value.host}:${bound.value.port}`, http: `http://${http.value.host}:${http.value.port}` });
   return ok({
@@ -134,7 +148,8 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
     views,
     async close() {
       // From here on nothing is decided, written or told: that the proxies lose their streams now says nothing of their filters.
-      const silent = Promise.all([operator.stop(), hub.close()]);
+      const stopped = operator.stop().then(() => options.replica?.lease.release());
+      const silent = Promise.all([stopped.then(() => replicas?.stop()), hub.close()]);
       // What waits for an answer of the API server holds up no stream's end.
       const letGo = Promise.all(watches.map((unwatch) => unwatch?.()));
       await webhook?.close();
@@ -156,7 +171,13 @@ function everyServer(...servers: readonly (Parameters<Tls["watch"]>[0] | undefin
 }
 
 /** The composition root: every room is made and wired here and nowhere else. Nothing is started. */
-function createRooms(options: ServeOptions, keys: Keyring, tls: Tls | undefined, tokens: LiveTokens | undefined) {
+function createRooms(
+  options: ServeOptions,
+  keys: Keyring,
+  tls: Tls | undefined,
+  tokens: LiveTokens | undefined,
+  makeReplicas: MakeReplicas | undefined,
+) {
   const { source, log } = options;
   const clock = systemClock;
   const { metrics, registry } = createPrometheus();
@@ -178,9 +199,11 @@ function createRooms(options: ServeOptions, keys: Keyring, tls: Tls | undefined,
     maxConnections: options.sockets.xds,
     maxConnectionsPerAddress: options.sockets.xdsPerAddress,
   });
+  const replicas = makeReplicas?.(xds.fleet);
+  const fleet = replicas?.peers.fleet ?? xds.fleet;
   const shared = {
     source,
-    fleet: xds.fleet,
+    fleet,
     registry: modules,
     preflight: options.preflight ?? createPreflight({ metrics, maxLoadMs: options.maxModuleLoadMs, ...proversOf(options, metrics) }),
     parseKeychain: parseDockerConfig,
@@ -189,15 +212,26 @@ function createRooms(options: ServeOptions, keys: Keyring, tls: Tls | undefined,
     ownNamespace: options.ownNamespace,
     crashes: options.crashes,
   };
-  const operator = createOperator({ ...shared, random: Math.random, log, metrics });
+  const operator = createOperator({ ...shared, random: Math.random, log, metrics, ...replicaOf(replicas) });
   const planner = createPlanner({ ...shared, records: () => operator.records(), ready: () => operator.ready() });
   registerCertificateMetrics(registry, tls);
   registerFilterMetrics(registry, () => operator.filters(), xds.fleet);
-  const views = createViews(operator, xds.fleet, () => registry.metrics(), clock.now);
+  const views = createViews(operator, fleet, () => registry.metrics(), clock.now);
   const readers = tokens && readersOf(tokens);
   const plans = { planner, applicants: applicantsOf({ ...options, readers, clock }) };
   const hub = createHubs({ views, maxConnections: options.sockets.http, log, readers, plans }, options);
-  return { xds, operator, callers, metrics, hub, views };
+  return { xds, operator, callers, metrics, hub, views, replicas };
+}
+
+function replicaOf(replicas: Replicas | undefined): Pick<OperatorOptions, "leadership" | "peers"> {
+  return replicas === undefined ? {} : { leadership: replicas.peers.leadership, peers: replicas.peers };
+}
+
+/** Replicas prove themselves by Weir's authority. `undefined`: this server is alone. */
+async function openShared({ replica, keyStore, log }: ServeOptions, tls: Tls | undefined): Promise<Result<MakeReplicas | undefined>> {
+  if (replica === undefined) return ok(undefined);
+  const authority = tls?.authority === undefined ? await keyStore.authority() : ok(tls.authority);
+  return authority.ok ? ok(await openReplicas({ replica, authority: authority.value, log })) : authority;
 }
 
 function proversOf({ proverSocket, log }: ServeOptions, metrics: Metrics): Pick<PreflightOptions, "provers" | "ahead"> {

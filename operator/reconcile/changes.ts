@@ -16,6 +16,8 @@ export interface ChangesDeps {
   readonly leadership: Leadership;
   readonly clock: Clock;
   readonly succeed: Keeping["succeed"];
+  /** Proxies have their time to come back, as after a start. */
+  readonly settle: () => void;
   /** The filter with this id is to be reconciled. */
   readonly add: (id: string) => void;
 }
@@ -27,7 +29,7 @@ export interface Changes {
   role(): void;
 }
 
-export function createChanges({ source, objects, records, tasks, leadership, clock, succeed, add }: ChangesDeps): Changes {
+export function createChanges({ source, objects, records, tasks, leadership, clock, succeed, settle, add }: ChangesDeps): Changes {
   function takeIn(id: string, object: WasmFilter | undefined, isOverwritten: boolean): void {
     if (object === undefined) objects.delete(id);
     else objects.set(id, object);
@@ -50,6 +52,7 @@ export function createChanges({ source, objects, records, tasks, leadership, clo
       }
     },
     role() {
+      settle();
       for (const [id, object] of source.filters()) objects.set(id, object);
       for (const record of [...records.all()]) {
         succeed(record);

@@ -4,8 +4,10 @@ import { undelivered, withdrawUnused } from "../serve/deliverable.ts";
 import { rolloutFrom } from "../status/status.ts";
 import type { Tasks } from "./reconcile.ts";
 import type { Turn } from "./turn.ts";
+import type { Withdrawing } from "./withdrawing.ts";
 
 export interface FollowDeps {
+  readonly withdrawing: Pick<Withdrawing, "judge" | "recorded">;
   readonly tasks: Pick<Tasks, "recall" | "acquire" | "acquireDueAt">;
   /** Proxies may be answered as far as this filter goes. */
   readonly passed: (record: FilterRecord) => void;
@@ -15,7 +17,7 @@ export interface FollowDeps {
  * A turn of a server that decides nothing: what the object's status records is in force as it stands there, and what of it is not in the store is brought in.
  * Whenever it is asked, it stands where one that was just started would.
  */
-export function createFollow({ tasks, passed }: FollowDeps): (turn: Turn) => void {
+export function createFollow({ withdrawing, tasks, passed }: FollowDeps): (turn: Turn) => void {
   /** The status that was put in force last, and that for which revisions were asked. */
   const inForce = new WeakMap<FilterRecord, Said>();
   const asked = new WeakMap<FilterRecord, Said>();
@@ -31,9 +33,11 @@ export function createFollow({ tasks, passed }: FollowDeps): (turn: Turn) => voi
     if (inForce.get(record)?.status !== status || !inForce.has(record)) {
       inForce.set(record, { status });
       record.recall(record.revisions, record.rewritten, rolloutFrom(status, record.revisions));
+      withdrawing.recorded(record);
       withdrawUnused(record);
       turn.committed();
     }
+    withdrawing.judge(record);
     const dueAt = tasks.acquireDueAt(record);
     if (dueAt === undefined || dueAt > turn.now) turn.wake(dueAt);
     else tasks.acquire(record);

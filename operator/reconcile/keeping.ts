@@ -7,6 +7,7 @@ import type { Observer } from "../fleet/observe.ts";
 import { rolloutFrom } from "../status/status.ts";
 import type { Tasks } from "./reconcile.ts";
 import type { RollOut } from "./roll-out.ts";
+import type { Withdrawing } from "./withdrawing.ts";
 
 export interface KeepingDeps {
   readonly records: Records;
@@ -15,6 +16,7 @@ export interface KeepingDeps {
   readonly index: Pick<FleetIndex, "removeFilter">;
   readonly observer: Pick<Observer, "reset">;
   readonly rollOut: Pick<RollOut, "forget">;
+  readonly withdrawing: Pick<Withdrawing, "recorded" | "forget">;
   readonly tasks: Pick<Tasks, "cancel">;
   /** These proxies may be due other chains. */
   readonly assign: (proxyKeys: Iterable<string>) => void;
@@ -31,12 +33,13 @@ export interface Keeping {
 }
 
 export function createKeeping(deps: KeepingDeps): Keeping {
-  const { records, index, observer, rollOut, tasks } = deps;
+  const { records, index, observer, rollOut, withdrawing, tasks } = deps;
 
   function drop(record: FilterRecord): void {
     records.remove(record);
     tasks.cancel(record);
     rollOut.forget(record);
+    withdrawing.forget(record);
     deps.assign(index.removeFilter(record.id));
     observer.reset(record.id);
     deps.dropped(record);
@@ -62,6 +65,7 @@ export function createKeeping(deps: KeepingDeps): Keeping {
       const record = new FilterRecord(object, before);
       const { revisions, rewritten } = record;
       if (record.recalled) record.recall(revisions, rewritten, rolloutFrom(object.status, revisions));
+      if (record.recalled) withdrawing.recorded(record);
       records.put(record);
     },
   };

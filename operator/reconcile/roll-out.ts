@@ -12,9 +12,11 @@ import { withdrawUnused } from "../serve/deliverable.ts";
 import type { FilterEvent } from "../source/source.ts";
 import type { Settling } from "./settling.ts";
 import type { Turn } from "./turn.ts";
+import type { Withdrawing } from "./withdrawing.ts";
 
 export interface RollOutDeps {
   readonly settling: Settling;
+  readonly withdrawing: Pick<Withdrawing, "withdraw" | "faultOf" | "recorded">;
   /** What is heard of the wave at run time; rejections are added here. */
   readonly health: (record: FilterRecord, restMs: number) => WaveHealth;
   readonly emit: (record: FilterRecord, event: FilterEvent, revision?: Revision) => void;
@@ -132,7 +134,7 @@ class WrittenRollOut implements RollOut {
       positions: sighting.positions,
       outstanding: sighting.outstanding + unheard,
       heardUntil,
-      fault: rejected ?? fault,
+      fault: rejected ?? this.deps.withdrawing.faultOf(record) ?? fault,
       before,
       promote: wishes.promote,
       abort: wishes.abort,
@@ -156,6 +158,7 @@ class WrittenRollOut implements RollOut {
     const waits = proposal.isForward || (now >= proposal.madeAt && now < proposal.madeAt + STEP_BACK_MS);
     if (!proposal.isWritten && waits) return;
     record.commit(proposal);
+    if (proposal.isWritten) this.deps.withdrawing.recorded(record);
     const revision = revisionOf(record, proposal.state.target);
     for (const event of proposal.events) this.deps.emit(record, event, revision);
     withdrawUnused(record);
@@ -170,6 +173,7 @@ class WrittenRollOut implements RollOut {
     const isDecided = proposal !== undefined && (!proposal.isForward || (isForward && isSameStep(proposal.state, state)));
     const isAtHand = state.phase !== "Progressing" || record.deliverable.has(state.target ?? 0);
     if (!isDecided && isAtHand) {
+      if (hasFailed(record.rollout, state)) this.deps.withdrawing.withdraw(record, failureOf(state));
       record.propose({ state, events, isForward, madeAt: now, isWritten: false });
       this.deps.write(record);
     }
@@ -181,6 +185,19 @@ function isSameStep(a: RolloutState, b: RolloutState): boolean {
   const known = ({ heldSince, watch }: RolloutState) => `${heldSince !== undefined} ${watch?.before !== undefined}`;
   const isSame = a.phase === b.phase && a.target === b.target && a.step === b.step && isDeepStrictEqual(a.match, b.match);
   return isSame && known(a) === known(b);
+}
+
+/** True when the target that is going out is taken back for a fault. */
+function hasFailed(before: RolloutState, { phase, target, startedAt }: RolloutState): boolean {
+  const isOver = phase === "RolledBack" || phase === "Rejected";
+  return isOver && before.phase === "Progressing" && before.target === target && before.startedAt === startedAt;
+}
+
+/** Why it failed, as its outcome has it: `REASON: message`. */
+function failureOf({ outcomes, target }: RolloutState): { readonly reason: Fault["reason"]; readonly message: string } {
+  const { message = "" } = outcomes.get(target ?? 0) ?? {};
+  const colon = message.indexOf(": ");
+  return { reason: message.slice(0, Math.max(0, colon)) as Fault["reason"], message: message.slice(colon + 2) };
 }
 
 function goesForward(before: RolloutState, after: RolloutState): boolean {

@@ -11,7 +11,7 @@ type Seen = Pick<Sighting, "counts">;
  * to come: silence says nothing, and one proxy that answered is enough only when as many are back in the namespace as any of its filters had.
  */
 export interface Settling {
-  /** The proxies have their time from now on. `over` is called when it has passed. Returns a cancel. */
+  /** The proxies have their time from now on, whatever was begun before. `over` is called when it has passed. Returns a cancel. */
   begin(over: () => void): () => void;
   /** How many proxies that the last status counted are not back yet and may still be on their way. */
   missing(record: FilterRecord, seen: Seen): number;
@@ -34,6 +34,7 @@ export interface SettlingDeps {
 
 export function createSettling({ clock, settleMs, fleet, objects, ownNamespace }: SettlingDeps): Settling {
   let isOver = false;
+  let cancel = () => {};
   /** Namespace -> the most proxies that one of its filters had. */
   const most = new Map<string, number>();
 
@@ -60,14 +61,17 @@ export function createSettling({ clock, settleMs, fleet, objects, ownNamespace }
   return {
     begin(over) {
       isOver = false;
+      cancel();
+      most.clear();
       for (const { metadata, status } of objects()) {
         const namespace = metadata.namespace ?? "default";
         most.set(namespace, Math.max(most.get(namespace) ?? 0, status?.proxies?.matched ?? 0));
       }
-      return clock.after(settleMs, () => {
+      cancel = clock.after(settleMs, () => {
         isOver = true;
         over();
       });
+      return () => cancel();
     },
     missing,
     isHeard,

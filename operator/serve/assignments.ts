@@ -10,6 +10,8 @@ export interface AssignmentsDeps {
   readonly assigner: Pick<Assigner, "assign">;
   /** The filters that concern a proxy. */
   readonly filtersOf: (proxyKey: string) => Iterable<ServedFilter>;
+  /** False for a proxy that another server serves. */
+  readonly isOwn: (proxyKey: string) => boolean;
   readonly line: WaveLine;
   readonly overrides: Overrides;
   /** What a proxy is due could not be told, which only a bug does: it keeps what it has. */
@@ -32,7 +34,7 @@ const LONGEST_WAIT_MS = 20;
 /** How long one turn of the event loop may assign, in milliseconds: sockets are served in between. */
 const SLICE_MS = 10;
 
-export function createAssignments({ assigner, filtersOf, line, overrides, failed, isBusy }: AssignmentsDeps): Assignments {
+export function createAssignments({ assigner, filtersOf, isOwn, line, overrides, failed, isBusy }: AssignmentsDeps): Assignments {
   const lists = createSharedSlots();
   const marked = new Set<string>();
   let isServing = false;
@@ -65,7 +67,7 @@ export function createAssignments({ assigner, filtersOf, line, overrides, failed
 
   return {
     mark(proxyKeys) {
-      for (const id of proxyKeys) marked.add(id);
+      for (const id of proxyKeys) if (isOwn(id)) marked.add(id);
       schedule();
     },
     start() {

@@ -10,6 +10,7 @@ function overridesOf({ isHeard = true, hashes = [] as string[] }) {
     fleet: { proxy: (key) => (key === "shop/web" ? proxy : undefined) },
     record: () => ({ rejections: new Map([["shop/web", { hash: "refused", message: "", at: 0 }]]) }),
     withheld: () => new Set(["tried later"]),
+    peers: { withheld: () => new Set(["refused elsewhere"]) },
     leadership: { isHeard: () => isHeard },
   });
 }
@@ -17,8 +18,8 @@ function overridesOf({ isHeard = true, hashes = [] as string[] }) {
 test("a proxy is not offered what it rejected, nor what waits while others are tried", () => {
   const overrides = overridesOf({});
   assert.deepEqual(
-    ["refused", "tried later", "new"].map((hash) => overrides.withholds("shop/web", "shop/f", hash)),
-    [true, true, false],
+    ["refused", "tried later", "refused elsewhere", "new"].map((hash) => overrides.withholds("shop/web", "shop/f", hash)),
+    [true, true, true, false],
   );
   assert.equal(overrides.withholds("shop/db", "shop/f", "refused"), false);
 });

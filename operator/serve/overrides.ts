@@ -1,5 +1,6 @@
 import type { FleetView } from "../../model/delivery.ts";
 import type { Leadership } from "../../model/leadership.ts";
+import type { Peers } from "../../model/replicas.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import type { Overrides } from "./place.ts";
 
@@ -8,14 +9,18 @@ export interface OverridesDeps {
   readonly record: (id: string) => Pick<FilterRecord, "rejections"> | undefined;
   /** Hashes of revisions that a proxy is not offered while others are tried. */
   readonly withheld: (proxyKey: string) => ReadonlySet<string> | undefined;
+  /** What who decides says of them; `undefined`: this server is alone. */
+  readonly peers: Pick<Peers, "withheld"> | undefined;
   readonly leadership: Pick<Leadership, "isHeard">;
 }
 
 /** What proxies must wait for, as this server knows it. */
-export function createOverrides({ fleet, record, withheld, leadership }: OverridesDeps): Overrides {
+export function createOverrides({ fleet, record, withheld, peers, leadership }: OverridesDeps): Overrides {
   return {
     withholds: (proxyKey, filterId, hash) =>
-      withheld(proxyKey)?.has(hash) === true || record(filterId)?.rejections.get(proxyKey)?.hash === hash,
+      withheld(proxyKey)?.has(hash) === true ||
+      peers?.withheld(proxyKey)?.has(hash) === true ||
+      record(filterId)?.rejections.get(proxyKey)?.hash === hash,
     defers: (proxyKey, hash) => !leadership.isHeard() && !has(fleet, proxyKey, hash),
     takesChains: (proxyKey) => fleet.proxy(proxyKey)?.takesChains === true,
   };

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Withdrawal } from "../../model/replicas.ts";
 import { idle, type RolloutState } from "../rollout/state.ts";
-import { createWithdrawals, type Withdrawal, withdrawn } from "./withdrawals.ts";
+import { createWithdrawals, withdrawn } from "./withdrawals.ts";
 
-const WITHDRAWAL: Withdrawal = { uid: "u", target: 2, startedAt: 5, reason: "Rejected", message: "proxy web-1: no" };
+const WITHDRAWAL: Withdrawal = { filter: "shop/f", uid: "u", target: 2, startedAt: 5, reason: "Rejected", message: "proxy web-1: no" };
 const goingOut: RolloutState = { ...idle, phase: "Progressing", target: 2, stable: 1, startedAt: 5 };
 
 test("a withdrawal counts for its own rollout and no other", () => {

@@ -1,17 +1,6 @@
 import { setBounded } from "../../base/bounded-map.ts";
+import type { Withdrawal } from "../../model/replicas.ts";
 import type { RolloutState } from "../rollout/state.ts";
-
-/** A revision that is taken back before the record says so: whoever learns of a fault needs neither a leader nor an API server for that. */
-export interface Withdrawal {
-  /** Uid of the filter's object. */
-  readonly uid: string;
-  /** Which rollout: its target, and when it began (milliseconds since the epoch, as the record has it). */
-  readonly target: number;
-  readonly startedAt: number;
-  /** CamelCase, as a fault has it. */
-  readonly reason: string;
-  readonly message: string;
-}
 
 /** Withdrawals that are remembered until the record has them. */
 export interface Withdrawals {

@@ -1,9 +1,10 @@
 import { Election, type LeaseRecord, type Moment } from "../../../cluster/replicas/election.ts";
 import { proxyKey } from "../../../model/proxy-key.ts";
+import type { Withdrawal } from "../../../model/replicas.ts";
 import type { RolloutState } from "../../../operator/rollout/state.ts";
 import { takesBack } from "../../../operator/rollout/watch.ts";
 import { placeOf } from "../../../operator/serve/place.ts";
-import { createWithdrawals, type Withdrawal, withdrawn } from "../../../operator/serve/withdrawals.ts";
+import { createWithdrawals, withdrawn } from "../../../operator/serve/withdrawals.ts";
 import { nextOf } from "./next.ts";
 import {
   FRESH_MS,
@@ -21,8 +22,8 @@ import {
 } from "./parts.ts";
 
 /**
- * Replicas, the API server between them, and proxies, as state machines that hand each other messages; what they decide is decided by the product's own pure
- * functions. One filter, one object. A test chooses what happens next and checks the rules after each step.
+ * Replicas, the API server between them, and proxies, as state machines that hand each other messages; what they decide, the product's own pure functions decide.
+ * One filter, one object. A test chooses what happens next and checks the rules after each step.
  */
 export class Model {
   now = 0;
@@ -186,7 +187,7 @@ export class Model {
     const { rollout } = replica;
     const fault = { reason: "Rejected", message: `proxy ${key}: no` } as const;
     if (rollout.target !== revision || !takesBack(rollout, POLICY, fault)) return;
-    this.withdraw(replica, { uid: UID, target: revision, startedAt: rollout.startedAt, ...fault });
+    this.withdraw(replica, { filter: key, uid: UID, target: revision, startedAt: rollout.startedAt, ...fault });
   }
 
   private withdraw(replica: Replica, withdrawal: Withdrawal): void {
@@ -252,8 +253,7 @@ export class Model {
   private propose(replica: Replica, state: RolloutState, isForward: boolean, madeAt: number): void {
     const proposal = { state, isForward, madeAt, isWritten: false };
     replica.proposal = proposal;
-    const base = replica.seen;
-    const { election } = replica;
+    const { election, seen: base } = replica;
     replica.requests.push({
       run: () => {
         // It may arrive late: it replaces what its writer knew, or nothing.

@@ -1,0 +1,132 @@
+import { lookup } from "node:dns/promises";
+import { messageOf } from "../../base/error.ts";
+import {
+  type Authority,
+  createPeers,
+  issueReplicaCertificate,
+  JOIN,
+  openGrpcDial,
+  type ReplicaPeers,
+  replicaUri,
+} from "../../cluster/index.ts";
+import { systemClock } from "../../model/clock.ts";
+import type { Fleet } from "../../model/delivery.ts";
+import type { Log } from "../../model/log.ts";
+import { type Failure, fail, ok, type Result } from "../../model/result.ts";
+import { createGrpcServer, frame, type GrpcServer } from "../../xds/index.ts";
+import type { Address } from "../args/address.ts";
+import type { Replica } from "./replica-flags.ts";
+
+/** This server among its replicas. */
+export interface Replicas {
+  readonly peers: ReplicaPeers;
+  /** Listens for the others and begins to call them. Gives why the address cannot be had. */
+  start(): Promise<Failure | undefined>;
+  stop(): Promise<void>;
+}
+
+export interface ReplicasOptions {
+  readonly replica: Replica;
+  readonly authority: Authority;
+  readonly log: Log;
+}
+
+/** Largest message: a report tells of a few hundred proxies. */
+const MAX_MESSAGE = 4 * 1024 * 1024;
+/** A replica that is cut off counts as lost twice so late. */
+const KEEPALIVE_MS = 2_000;
+/** Certificates of this port last a week. */
+const RENEW_MS = 86_400_000;
+
+/** Makes it out of the server's own proxies. */
+export type MakeReplicas = (own: Fleet) => Replicas;
+
+export async function openReplicas(options: ReplicasOptions): Promise<MakeReplicas> {
+  const { namespace, name } = options.replica.of;
+  const uri = replicaUri(namespace, name);
+  const dial = await openGrpcDial({ authority: options.authority, uri, now: systemClock.now });
+  return (own) => createReplicas(options, { uri, dial, own });
+}
+
+interface Parts {
+  readonly uri: string;
+  readonly dial: Parameters<typeof createPeers>[0]["dial"];
+  readonly own: Fleet;
+}
+
+function createReplicas({ replica, authority, log }: ReplicasOptions, { uri, dial, own }: Parts): Replicas {
+  const { id, lease, address, peers: names, steady } = replica;
+  const clock = systemClock;
+  const peers = createPeers({ id, uri, own, leadership: lease, dial, addresses: () => addressesOf(names), clock, steady, log });
+  const context = () => ({ ...issueReplicaCertificate(authority, uri, "server", clock.now()), ca: authority.current() });
+  const server = createGrpcServer({
+    methods: new Map([[JOIN, serviceMethod(peers.service)]]),
+    tls: { ...context(), requestCert: true, rejectUnauthorized: false },
+    maxRequestSize: MAX_MESSAGE,
+    maxConnectionAgeMs: 0,
+    keepaliveMs: KEEPALIVE_MS,
+    refused: (peer, reason, why) => log.warn("a caller of the replicas' port was refused", { peer, reason, why }),
+  });
+  let stopRenewing = () => {};
+  return {
+    peers,
+    async start() {
+      const bound = await listen(server, address);
+      if (!bound.ok) return bound.error;
+      log.info("replicas are listened for", { address: bound.value });
+      stopRenewing = renewing(() => server.setSecureContext(context()), authority);
+      peers.start();
+      return undefined;
+    },
+    async stop() {
+      stopRenewing();
+      peers.stop();
+      await server.close();
+    },
+  };
+}
+
+type Method = NonNullable<ReturnType<Parameters<typeof createGrpcServer>[0]["methods"]["get"]>>;
+
+function serviceMethod(service: ReplicaPeers["service"]): Method {
+  return (call) => {
+    const handler = service.open({
+      proof: call.connection.peer.certificate,
+      send: (message) => void call.send(frame([message])),
+      end: (code, message) => call.end(code, message),
+    });
+    return { message: (bytes) => handler.message(bytes), halfClosed: () => call.end(0), closed: () => handler.closed() };
+  };
+}
+
+function renewing(renew: () => void, authority: Authority): () => void {
+  const timer = setInterval(renew, RENEW_MS).unref();
+  const unlisten = authority.onChange(renew);
+  return () => {
+    clearInterval(timer);
+    unlisten();
+  };
+}
+
+/** Every address of every name. `undefined`: a name could not be looked up, so that nothing is known of who is gone. */
+async function addressesOf(names: readonly Address[]): Promise<ReadonlySet<string> | undefined> {
+  const found = new Set<string>();
+  try {
+    for (const { host, port } of names) {
+      for (const { address, family } of await lookup(host, { all: true }))
+        found.add(family === 6 ? `[${address}]:${port}` : `${address}:${port}`);
+    }
+    return found;
+  } catch {
+    return undefined;
+  }
+}
+
+async function listen(server: GrpcServer, { host, port }: Address): Promise<Result<string>> {
+  try {
+    const bound = await server.listen(`${host}:${port}`);
+    return ok(`${bound.host}:${bound.port}`);
+  } catch (error) {
+    return fail("AddressUnavailable", `--peer-address ${host}:${port} cannot be listened on: ${messageOf(error)}`);
+  }
+}

@@ -1,0 +1,16 @@
+/** A call to a peer, as the caller has it. */
+export interface DialedCall {
+  /** False: hold back until `drained` is called. */
+  write(message: Uint8Array): boolean;
+  end(): void;
+}
+
+export interface DialedHandler {
+  message(bytes: Uint8Array): void;
+  drained(): void;
+  /** The call is over, whoever ended it; called once. `why`: for the log. */
+  closed(why: string): void;
+}
+
+/** Calls `JOIN` at `host:port`. Never throws: what fails closes the call. */
+export type Dial = (address: string, handler: DialedHandler) => DialedCall;

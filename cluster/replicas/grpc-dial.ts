@@ -1,0 +1,55 @@
+import { X509Certificate } from "node:crypto";
+import { Client, credentials } from "@grpc/grpc-js";
+import type { Authority } from "../authority/authority.ts";
+import type { Dial } from "./dial.ts";
+import { issueReplicaCertificate, whyNoReplica } from "./identity.ts";
+import { JOIN } from "./service.ts";
+
+export interface GrpcDialOptions {
+  readonly authority: Authority;
+  /** See `replicaUri`. */
+  readonly uri: string;
+  readonly now: () => number;
+}
+
+const OPTIONS = {
+  // A call has a connection of its own, made with a certificate that was made for it.
+  "grpc.use_local_subchannel_pool": 1,
+  "grpc.enable_retries": 0,
+  "grpc.max_receive_message_length": 4 * 1024 * 1024,
+};
+
+const same = (bytes: Uint8Array) => Buffer.from(bytes);
+
+/** Calls by grpc-js, over TLS with certificates of Weir's authority on both sides. The other side must be a replica: its address proves nothing. */
+export function createGrpcDial({ authority, uri, now }: GrpcDialOptions): Dial {
+  return (address, handler) => {
+    const { cert, key } = issueReplicaCertificate(authority, uri, "client", now());
+    const checkServerIdentity = (_host: string, { raw }: { readonly raw: Buffer }): Error | undefined => {
+      const { subjectAltName: altNames = "", validToDate } = new X509Certificate(raw);
+      const why = whyNoReplica({ altNames, until: validToDate.getTime(), fault: undefined }, uri, now());
+      return why === undefined ? undefined : new Error(why);
+    };
+    const secure = credentials.createSsl(Buffer.from(authority.current()), Buffer.from(key), Buffer.from(cert), { checkServerIdentity });
+    const client = new Client(address, secure, OPTIONS);
+    const call = client.makeBidiStreamRequest<Uint8Array, Buffer>(JOIN, same, (bytes) => bytes);
+    let isOver = false;
+    const closed = (why: string) => {
+      if (isOver) return;
+      isOver = true;
+      client.close();
+      handler.closed(why);
+    };
+    call.on("data", (bytes: Buffer) => handler.message(bytes));
+    call.on("drain", () => handler.drained());
+    call.on("error", (error: Error) => closed(error.message));
+    call.on("end", () => closed("it ended the call"));
+    return {
+      write: (message) => !isOver && call.write(message),
+      end() {
+        call.cancel();
+        closed("it was ended here");
+      },
+    };
+  };
+}

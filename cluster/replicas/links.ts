@@ -1,0 +1,178 @@
+import type { Clock } from "../../model/clock.ts";
+import type { FleetView } from "../../model/delivery.ts";
+import type { Log } from "../../model/log.ts";
+import type { Withdrawal } from "../../model/replicas.ts";
+import { FromCaller, ToCaller } from "../gen/weir/v1/replicas.ts";
+import type { Dial, DialedCall } from "./dial.ts";
+import { encodeReport, type Reported } from "./report.ts";
+import { createReporter, type Reporter } from "./reporter.ts";
+
+export interface LinksDeps {
+  /** Of this process. */
+  readonly id: string;
+  readonly dial: Dial;
+  /** The server's own proxies. */
+  readonly own: FleetView;
+  readonly clock: Pick<Clock, "now">;
+  /** Milliseconds by a clock that nobody sets. */
+  readonly steady: () => number;
+  readonly log: Log;
+  readonly withdrawals: () => Iterable<Withdrawal>;
+  readonly overridden: (proxyKey: string, hashes: readonly string[]) => void;
+}
+
+/** The calls to peers: what this server has to say to them, and what they answer. */
+export interface Links {
+  /** Calls those of these addresses (`host:port`) that are not called yet, and ends the calls to others. */
+  reach(addresses: ReadonlySet<string>): void;
+  withdraw(withdrawal: Withdrawal): void;
+  /** Reports what changed of the server's own proxies to who decides. */
+  report(): void;
+  /** To be called once a second: reports counters, and ends calls that went silent. */
+  tick(): void;
+  /** True while a peer says that it decides. */
+  hearsLeader(): boolean;
+  stop(): void;
+}
+
+/** A peer tells each second whether it decides; one that says nothing for so long is not heard. */
+const SILENT_MS = 5_000;
+/** Proxies in one message. */
+const AT_ONCE = 200;
+
+class Link {
+  readonly call: DialedCall;
+  heardAt: number;
+  leads = false;
+  isGreeted = false;
+  isFull = false;
+  reporter: Reporter | undefined;
+
+  constructor(
+    dial: Dial,
+    address: string,
+    now: number,
+    handler: { message(link: Link, bytes: Uint8Array): void; closed(link: Link, why: string): void },
+  ) {
+    this.heardAt = now;
+    this.call = dial(address, {
+      message: (bytes) => handler.message(this, bytes),
+      drained: () => {
+        this.isFull = false;
+      },
+      closed: (why) => handler.closed(this, why),
+    });
+  }
+
+  say(said: FromCaller["said"]): void {
+    if (!this.call.write(FromCaller.encode({ said }).finish())) this.isFull = true;
+  }
+
+  sayReport(report: Reported | undefined): boolean {
+    if (report === undefined) return false;
+    this.say({ $case: "report", report: encodeReport(report) });
+    return true;
+  }
+}
+
+export function createLinks(deps: LinksDeps): Links {
+  return new CallingLinks(deps);
+}
+
+class CallingLinks implements Links {
+  private readonly deps: LinksDeps;
+  private readonly links = new Map<string, Link>();
+  /** Addresses at which this process itself answered. */
+  private readonly selves = new Set<string>();
+  /** Why a peer could not be called, as it was told last. */
+  private readonly told = new Map<string, string>();
+
+  constructor(deps: LinksDeps) {
+    this.deps = deps;
+  }
+
+  reach(addresses: ReadonlySet<string>): void {
+    const { dial, steady, id, clock } = this.deps;
+    for (const [address, link] of this.links) if (!addresses.has(address)) link.call.end();
+    for (const address of this.told.keys()) if (!addresses.has(address)) this.told.delete(address);
+    for (const address of addresses) {
+      if (this.links.has(address) || this.selves.has(address)) continue;
+      const link = new Link(dial, address, steady(), {
+        message: (from, bytes) => this.heard(address, from, bytes),
+        closed: (from, why) => this.closed(address, from, why),
+      });
+      this.links.set(address, link);
+      link.say({ $case: "hello", hello: { replica: id, now: clock.now() } });
+    }
+  }
+
+  withdraw(withdrawal: Withdrawal): void {
+    for (const link of this.links.values()) if (link.isGreeted) link.say({ $case: "withdrawal", withdrawal });
+  }
+
+  report(): void {
+    for (const link of this.links.values()) while (!link.isFull && link.sayReport(link.reporter?.next(AT_ONCE)));
+  }
+
+  tick(): void {
+    const now = this.deps.steady();
+    for (const link of this.links.values()) {
+      if (now - link.heardAt > SILENT_MS) link.call.end();
+      else if (!link.isFull) link.sayReport(link.reporter?.counters());
+    }
+  }
+
+  hearsLeader(): boolean {
+    const now = this.deps.steady();
+    return [...this.links.values()].some(({ leads, heardAt }) => leads && now - heardAt < SILENT_MS);
+  }
+
+  stop(): void {
+    for (const link of [...this.links.values()]) link.call.end();
+  }
+
+  private heard(address: string, link: Link, bytes: Uint8Array): void {
+    const said = read(bytes)?.said;
+    link.heardAt = this.deps.steady();
+    if (said?.$case === "hello") this.greeted(address, link, said.hello.replica ?? "");
+    else if (said?.$case === "beat") this.beats(link, said.beat.leads === true);
+    else if (said?.$case === "overrides") this.deps.overridden(said.overrides.proxy ?? "", said.overrides.withheld ?? []);
+  }
+
+  private greeted(address: string, link: Link, replica: string): void {
+    const { id, log, withdrawals } = this.deps;
+    this.told.delete(address);
+    if (replica === id) {
+      this.selves.add(address);
+      link.call.end();
+      return;
+    }
+    log.info("a replica is reached", { address, replica });
+    link.isGreeted = true;
+    for (const withdrawal of withdrawals()) link.say({ $case: "withdrawal", withdrawal });
+  }
+
+  private beats(link: Link, leads: boolean): void {
+    link.leads = leads;
+    if (leads === (link.reporter !== undefined)) return;
+    link.reporter?.stop();
+    link.reporter = leads ? createReporter(this.deps.own) : undefined;
+    if (leads) this.report();
+  }
+
+  private closed(address: string, link: Link, why: string): void {
+    link.reporter?.stop();
+    if (this.links.get(address) === link) this.links.delete(address);
+    if (this.selves.has(address) || this.told.get(address) === why) return;
+    this.told.set(address, why);
+    this.deps.log.warn("a replica is not reached; it is called again", { address, error: why });
+  }
+}
+
+function read(bytes: Uint8Array): ToCaller | undefined {
+  try {
+    return ToCaller.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

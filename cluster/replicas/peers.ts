@@ -1,0 +1,183 @@
+import type { Clock } from "../../model/clock.ts";
+import type { Fleet } from "../../model/delivery.ts";
+import type { Leadership } from "../../model/leadership.ts";
+import type { Log } from "../../model/log.ts";
+import type { Member, Peers, Withdrawal } from "../../model/replicas.ts";
+import type { Withdrawal as WithdrawalMessage } from "../gen/weir/v1/replicas.ts";
+import type { Dial } from "./dial.ts";
+import { joinFleets } from "./joined-fleet.ts";
+import { createLinks, type Links } from "./links.ts";
+import { decodeReport } from "./report.ts";
+import { createReportedFleet, type ReportedFleet } from "./reported.ts";
+import { createService, type Said, type Service } from "./service.ts";
+
+export interface PeersOptions {
+  /** Of this process; no other ever has the same. */
+  readonly id: string;
+  /** See `replicaUri`. */
+  readonly uri: string;
+  /** The server's own proxies. */
+  readonly own: Fleet;
+  readonly leadership: Leadership;
+  readonly dial: Dial;
+  /** Where replicas may be, this one among them. `undefined`: it cannot be told now. */
+  readonly addresses: () => Promise<ReadonlySet<string> | undefined>;
+  readonly clock: Clock;
+  /** Milliseconds by a clock that nobody sets. */
+  readonly steady: () => number;
+  readonly log: Log;
+}
+
+/** One of several replicas: what it says to the others, and what it knows through them. */
+export interface ReplicaPeers extends Peers {
+  /** This server's proxies, and while it decides those of all. */
+  readonly fleet: Fleet;
+  /** Who decides, and whether this server hears of it. */
+  readonly leadership: Leadership;
+  /** What peers call. */
+  readonly service: Service;
+  start(): void;
+  stop(): void;
+}
+
+/** Between reports of what changed. */
+const REPORT_MS = 100;
+const TICK_MS = 1_000;
+/** Overrides that are kept: of more proxies than a server has. */
+const MOST_WITHHELD = 100_000;
+
+export function createPeers(options: PeersOptions): ReplicaPeers {
+  return new JoinedPeers(options);
+}
+
+class JoinedPeers implements ReplicaPeers {
+  readonly fleet: Fleet;
+  readonly leadership: Leadership;
+  readonly service: Service;
+  private readonly options: PeersOptions;
+  private readonly reported: ReportedFleet;
+  private readonly links: Links;
+  private member: Member | undefined;
+  private readonly withheldHere = new Map<string, ReadonlySet<string>>();
+  /** What was told last of proxies of others: who serves it, and the hashes. */
+  private readonly withheldThere = new Map<string, string>();
+  private cancels: (() => void)[] = [];
+
+  constructor(options: PeersOptions) {
+    const { id, uri, own, leadership, dial, clock, steady, log } = options;
+    this.options = options;
+    this.reported = createReportedFleet();
+    this.fleet = joinFleets(own, this.reported);
+    this.leadership = {
+      isLeading: () => leadership.isLeading(),
+      isHeard: () => leadership.isLeading() || this.links.hearsLeader(),
+      onChange: (listener) => leadership.onChange(listener),
+    };
+    this.service = createService({
+      ...{ id, uri, now: clock.now, isLeading: leadership.isLeading.bind(leadership) },
+      said: (replica, said, offsetMs) => this.said(replica, said, offsetMs),
+      left: (replica) => this.left(replica),
+    });
+    this.links = createLinks({
+      ...{ id, dial, own, clock, steady, log },
+      withdrawals: () => this.member?.withdrawals() ?? [],
+      overridden: (proxyKey, hashes) => this.overridden(proxyKey, hashes),
+    });
+  }
+
+  join(member: Member): () => void {
+    this.member = member;
+    return () => {
+      this.member = undefined;
+    };
+  }
+
+  withdraw(withdrawal: Withdrawal): void {
+    this.links.withdraw(withdrawal);
+  }
+
+  withhold(proxyKey: string, hashes: ReadonlySet<string>): void {
+    const replica = this.options.leadership.isLeading() ? this.reported.replicaOf(proxyKey) : undefined;
+    if (replica === undefined || this.isOwn(proxyKey)) return;
+    const withheld = [...hashes].sort();
+    const told = JSON.stringify([replica, withheld]);
+    const before = this.withheldThere.get(proxyKey);
+    if (before === told || (before === undefined && withheld.length === 0)) return;
+    if (withheld.length === 0) this.withheldThere.delete(proxyKey);
+    else this.withheldThere.set(proxyKey, told);
+    this.service.tell(replica, { $case: "overrides", overrides: { proxy: proxyKey, withheld } });
+  }
+
+  withheld(proxyKey: string): ReadonlySet<string> | undefined {
+    return this.withheldHere.get(proxyKey);
+  }
+
+  isOwn(proxyKey: string): boolean {
+    return this.options.own.proxy(proxyKey) !== undefined && this.fleet.proxy(proxyKey) === this.options.own.proxy(proxyKey);
+  }
+
+  start(): void {
+    const { clock, leadership } = this.options;
+    const every = (ms: number, run: () => void): void => {
+      let cancel = () => {};
+      const again = () => {
+        run();
+        cancel = clock.after(ms, again);
+      };
+      again();
+      this.cancels.push(() => cancel());
+    };
+    every(REPORT_MS, () => this.links.report());
+    every(TICK_MS, () => this.tick());
+    this.cancels.push(leadership.onChange((isLeading) => this.roleChanged(isLeading)));
+  }
+
+  stop(): void {
+    for (const cancel of this.cancels) cancel();
+    this.cancels = [];
+    this.links.stop();
+  }
+
+  private tick(): void {
+    const { addresses, log } = this.options;
+    this.links.tick();
+    this.service.beat();
+    addresses().then(
+      (found) => found !== undefined && this.cancels.length > 0 && this.links.reach(found),
+      (error: unknown) => log.error("replicas could not be looked for", { error: String(error) }),
+    );
+  }
+
+  private roleChanged(isLeading: boolean): void {
+    // Whoever reports to this server stops, or begins with everything.
+    this.service.beat();
+    this.withheldThere.clear();
+    if (!isLeading) this.reported.lost(this.options.clock.now());
+  }
+
+  private said(replica: string, said: Said, offsetMs: number): void {
+    if (said.$case === "withdrawal") {
+      const withdrawal = readWithdrawal(said.withdrawal);
+      if (withdrawal !== undefined) this.member?.withdrawn(withdrawal);
+    } else if (this.options.leadership.isLeading()) {
+      this.reported.take(replica, decodeReport(said.report, offsetMs), this.options.clock.now());
+    }
+  }
+
+  private left(replica: string): void {
+    this.reported.lost(this.options.clock.now(), replica);
+    for (const [key, told] of this.withheldThere) if (told.startsWith(`["${replica}"`)) this.withheldThere.delete(key);
+  }
+
+  private overridden(proxyKey: string, hashes: readonly string[]): void {
+    this.withheldHere.delete(proxyKey);
+    if (hashes.length > 0 && this.withheldHere.size < MOST_WITHHELD) this.withheldHere.set(proxyKey, new Set(hashes));
+    this.member?.overridden(proxyKey);
+  }
+}
+
+/** `startedAt` is a time of the record, which is the same for all: no clock is asked. */
+function readWithdrawal(message: WithdrawalMessage): Withdrawal | undefined {
+  const { filter = "", uid = "", target = 0, startedAt = 0, reason = "", message: text = "" } = message;
+  return uid === "" || target === 0 ? undefined : { filter, uid, target, startedAt, reason, message: text };
+}

@@ -1,0 +1,78 @@
+import type { FleetView, ProxyHealth, ProxyNode } from "../../model/delivery.ts";
+import type { Reported } from "./report.ts";
+
+/** The proxies of other replicas, as those report them. One that a replica was lost with counts as lost since then, until another reports it or it is forgotten. */
+export interface ReportedFleet extends FleetView {
+  /** `replica`: who reports. */
+  take(replica: string, report: Reported, now: number): void;
+  /** The replica reports no more; absent: none does. `now`: milliseconds since the epoch. */
+  lost(now: number, replica?: string): void;
+  /** Which replica serves the proxy. */
+  replicaOf(key: string): string | undefined;
+  /** No effect on one that is connected. */
+  forget(key: string): void;
+}
+
+interface Known {
+  readonly replica: string;
+  readonly node: ProxyNode;
+  readonly health: ProxyHealth | undefined;
+}
+
+export function createReportedFleet(): ReportedFleet {
+  const proxies = new Map<string, Known>();
+  const listeners = new Set<(keys: ReadonlySet<string>) => void>();
+  let changed = new Set<string>();
+
+  function note(key: string): void {
+    if (changed.size === 0) setImmediate(tell);
+    changed.add(key);
+  }
+
+  function tell(): void {
+    const keys = changed;
+    changed = new Set();
+    for (const listener of listeners) listener(keys);
+  }
+
+  /** What is said by who lost a proxy counts for nothing where another has it. */
+  function put(replica: string, node: ProxyNode): void {
+    const known = proxies.get(node.key);
+    const isElsewhere = known !== undefined && known.replica !== replica;
+    if (isElsewhere && known.node.connected && (!node.connected || known.node.since > node.since)) return;
+    proxies.set(node.key, { replica, node, health: isElsewhere ? undefined : known?.health });
+    note(node.key);
+  }
+
+  function lose(key: string, now: number): void {
+    const known = proxies.get(key);
+    if (known?.node.connected !== true) return;
+    proxies.set(key, { ...known, node: { ...known.node, connected: false, since: now } });
+    note(key);
+  }
+
+  return {
+    take(replica, { proxies: reported, gone, health }, now) {
+      for (const node of reported) put(replica, node);
+      for (const key of gone) if (proxies.get(key)?.replica === replica) lose(key, now);
+      for (const [key, one] of health) {
+        const known = proxies.get(key);
+        if (known?.replica === replica) proxies.set(key, { ...known, health: one });
+      }
+    },
+    lost(now, replica) {
+      for (const [key, known] of proxies) if (replica === undefined || known.replica === replica) lose(key, now);
+    },
+    replicaOf: (key) => proxies.get(key)?.replica,
+    forget: (key) => void (proxies.get(key)?.node.connected === false && proxies.delete(key)),
+    *proxies() {
+      for (const { node } of proxies.values()) yield node;
+    },
+    proxy: (key) => proxies.get(key)?.node,
+    health: (key) => proxies.get(key)?.health,
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+}

@@ -1,0 +1,35 @@
+/** A target that is taken back before the record says so: whoever learns of a fault needs neither a leader nor an API server for that. */
+export interface Withdrawal {
+  /** `namespace/name`. */
+  readonly filter: string;
+  /** Of the filter's object. */
+  readonly uid: string;
+  /** Which rollout: its target, and when it began (milliseconds since the epoch, as the record has it). */
+  readonly target: number;
+  readonly startedAt: number;
+  /** CamelCase, as a fault has it. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What the operator of one replica does with the others. */
+export interface Peers {
+  /** From now on they are told of this operator's doings, and it of theirs, until the returned function is called. */
+  join(member: Member): () => void;
+  /** Tells every peer, and those that come later through `Member.withdrawals`. */
+  withdraw(withdrawal: Withdrawal): void;
+  /** Tells the replica that serves this proxy, if it is another: it must wait for revisions with these hashes. */
+  withhold(proxyKey: string, hashes: ReadonlySet<string>): void;
+  /** Hashes of revisions that who decides says this server's proxy must wait for. */
+  withheld(proxyKey: string): ReadonlySet<string> | undefined;
+  /** True for a proxy of this server's own. */
+  isOwn(proxyKey: string): boolean;
+}
+
+export interface Member {
+  /** Those that are not recorded yet. */
+  withdrawals(): Iterable<Withdrawal>;
+  withdrawn(withdrawal: Withdrawal): void;
+  /** What this proxy of this server's own must wait for has changed. */
+  overridden(proxyKey: string): void;
+}

@@ -1,0 +1,103 @@
+import { parseProxyKey } from "../../model/proxy-key.ts";
+import type { Peers } from "../../model/replicas.ts";
+import type { FilterRecord } from "../filter/record.ts";
+import type { Records } from "../filter/records.ts";
+import type { FleetIndex } from "../fleet/index.ts";
+import type { Fault } from "../rollout/advance.ts";
+import { outgoingHash } from "../rollout/dark.ts";
+import { NO_POLICY } from "../rollout/steps.ts";
+import { takesBack } from "../rollout/watch.ts";
+import type { ServedFilter } from "../serve/place.ts";
+import { createWithdrawals, withdrawn } from "../serve/withdrawals.ts";
+
+export interface WithdrawingDeps {
+  readonly records: Pick<Records, "get">;
+  readonly index: Pick<FleetIndex, "proxiesOf" | "filtersOf">;
+  /** The other replicas; `undefined`: there are none, and a step back waits for its record. */
+  readonly peers: Peers | undefined;
+  /** These proxies may be due other chains. */
+  readonly assign: (proxyKeys: Iterable<string>) => void;
+  /** The filter with this id is to be reconciled. */
+  readonly add: (id: string) => void;
+}
+
+/** Takes targets back before the record says so, here and at the other replicas, until it does. */
+export interface Withdrawing {
+  /** From now on the other replicas are heard, until the returned function is called. */
+  start(): () => void;
+  /** The record's target is taken back for this. */
+  withdraw(record: FilterRecord, fault: Pick<Fault, "reason" | "message">): void;
+  /** The same for a rejection of its target by one of its proxies, where the filter's policy takes that for a fault. */
+  judge(record: FilterRecord): void;
+  /** What another replica found wrong with the target that is going out. */
+  faultOf(record: FilterRecord): Fault | undefined;
+  /** What is served of the filter. */
+  served(record: FilterRecord): ServedFilter;
+  /** The record of the filter says what its rollout says now. */
+  recorded(record: FilterRecord): void;
+  forget(record: FilterRecord): void;
+  /** Tells the replica that serves a proxy what that has to wait for, as it rejected it elsewhere. */
+  overrule(proxyKeys: Iterable<string>): void;
+}
+
+export function createWithdrawing({ records, index, peers, assign, add }: WithdrawingDeps): Withdrawing {
+  const withdrawals = createWithdrawals();
+
+  function withdraw(record: FilterRecord, { reason, message }: Pick<Fault, "reason" | "message">): void {
+    const { id: filter, uid, rollout } = record;
+    if (peers === undefined || rollout.target === undefined) return;
+    const withdrawal = { filter, uid, target: rollout.target, startedAt: rollout.startedAt, reason, message };
+    if (!withdrawals.add(withdrawal, rollout)) return;
+    peers.withdraw(withdrawal);
+    assign(index.proxiesOf(filter));
+  }
+
+  return {
+    start() {
+      if (peers === undefined) return () => {};
+      return peers.join({
+        withdrawals: () => withdrawals.all(),
+        withdrawn(withdrawal) {
+          const record = records.get(withdrawal.filter);
+          if (record?.uid !== withdrawal.uid || !withdrawals.add(withdrawal, record.rollout)) return;
+          peers.withdraw(withdrawal);
+          assign(index.proxiesOf(record.id));
+          add(record.id);
+        },
+        overridden: (proxyKey) => assign([proxyKey]),
+      });
+    },
+    withdraw,
+    judge(record) {
+      const hash = peers && outgoingHash(record);
+      if (hash === undefined) return;
+      for (const [key, rejection] of record.rejections) {
+        if (rejection.hash !== hash) continue;
+        const fault = { reason: "Rejected", message: `proxy ${parseProxyKey(key).id}: ${rejection.message}` } as const;
+        if (takesBack(record.rollout, record.filter?.rollout ?? NO_POLICY, fault)) withdraw(record, fault);
+        return;
+      }
+    },
+    faultOf({ uid, rollout, filter }) {
+      const fault = withdrawals.of(uid, rollout) as Fault | undefined;
+      if (fault === undefined || takesBack(rollout, filter?.rollout ?? NO_POLICY, fault)) return fault;
+      // The policy is another by now.
+      withdrawals.forget(uid);
+      return undefined;
+    },
+    served(record) {
+      if (withdrawals.of(record.uid, record.rollout) === undefined) return record;
+      const { id, key, revisions, deliverable, isHeld, slot, demand } = record;
+      return { id, key, revisions, deliverable, isHeld, slot, demand, rollout: withdrawn(record.rollout) };
+    },
+    recorded: ({ uid, rollout }) => withdrawals.recorded(uid, rollout),
+    forget: ({ uid }) => withdrawals.forget(uid),
+    overrule(proxyKeys) {
+      for (const key of proxyKeys) {
+        if (peers === undefined || peers.isOwn(key)) continue;
+        const hashes = Array.from(index.filtersOf(key), (id) => records.get(id)?.rejections.get(key)?.hash);
+        peers.withhold(key, new Set(hashes.filter((hash) => hash !== undefined)));
+      }
+    },
+  };
+}
