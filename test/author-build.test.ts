@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFile, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { LANGUAGES, type Language } from "../author/index.ts";
@@ -192,4 +192,25 @@ test("what is wrong with the folder or the machine is told in a line", async () 
   assert.match(bare.stderr, /^error: x is written in Go: go is missing; install Go 1\.24 or newer/);
   assert.equal(bare.code, 1);
   assert.deepEqual((await readdir(empty)).sort(), ["bin", "weir.yaml"]);
+});
+
+test("a module that would be refused, or has no place, is not written", async () => {
+  const folder = folderOf("refused");
+  await createProject(folder, "zig", "auth");
+  await writeFile(join(folder, "weir.yaml"), "language: zig\nname: auth\nconfig: {tokens: []}\n");
+  const refused = await weir(["build", folder]);
+  assert.match(
+    refused.stderr,
+    /^error: auth would be refused \(ConfigureFailed\), so it was not written: .*tokens must have at least one/m,
+  );
+  assert.deepEqual([refused.code, await readdir(join(folder, "build"))], [1, []]);
+  assert.equal((await weir(["build", folder, "--no-prove"])).code, 0);
+  await rm(join(folder, "build"), { recursive: true });
+  await writeFile(join(folder, "build"), "in the way");
+  const noPlace = await weir(["build", folder]);
+  assert.match(
+    noPlace.stderr,
+    /^error: \S+\/build\/auth\.wasm cannot be written: EEXIST.*; make room for it, or name another place as module/m,
+  );
+  assert.equal(await readFile(join(folder, "build"), "utf8"), "in the way");
 });

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { TEMPORARY_PREFIX, writeFileAtomically } from "../../base/atomic-file.ts";
+import { messageOf } from "../../base/error.ts";
 import { digestOf } from "../../model/digest.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { DEFAULT_SETTINGS } from "../../model/settings.ts";
@@ -38,12 +39,28 @@ const MAX_COMPILED = 1 << 30;
  * Fails with `NoToolchain`, `ToolchainTooOld`, `CompileFailed`, `NoSource`, `Stopped`, as `optimize` does, or as a proof does.
  */
 export async function buildProject(project: Project, options: BuildOptions): Promise<Result<Built, BuildFailure>> {
+  const module = options.module ?? project.module;
+  try {
+    return await build(project, module, options);
+  } catch (error) {
+    if (!isFileError(error)) throw error;
+    return fail(
+      "CannotWrite",
+      `${module} cannot be written: ${messageOf(error)}; make room for it, or name another place as module in weir.yaml`,
+    );
+  }
+}
+
+function isFileError(error: unknown): boolean {
+  return error instanceof Error && "syscall" in error;
+}
+
+async function build(project: Project, module: string, options: BuildOptions): Promise<Result<Built, BuildFailure>> {
   const start = performance.now();
   const machine: Machine = { env: outsideNpm(options.env), signal: options.signal };
   const toolchain = await findToolchain(project, machine);
   if (!toolchain.ok) return toolchain;
   options.onProgress?.({ step: "compile", toolchain: toolchain.value.title });
-  const module = options.module ?? project.module;
   const compiled = await inDraft(dirname(module), (draft) => compile(draft, project, { ...options, machine, toolchain: toolchain.value }));
   if (!compiled.ok) return compiled;
   const { bytes, sections, words } = compiled.value;
@@ -112,7 +129,10 @@ function withWords(done: Result<Stripped>, words: string): Result<Stripped & Pic
   return done.ok ? ok({ ...done.value, words }) : done;
 }
 
-async function prove(bytes: Uint8Array, { config, rootId }: Project, { onProgress, signal }: BuildOptions) {
+async function prove(bytes: Uint8Array, { name, config, rootId }: Project, { onProgress, signal }: BuildOptions) {
   onProgress?.({ step: "prove" });
-  return createPreflight().validate(bytes, { ...DEFAULT_SETTINGS, config, rootId }, { signal });
+  const verdict = await createPreflight().validate(bytes, { ...DEFAULT_SETTINGS, config, rootId }, { signal });
+  if (verdict.ok || verdict.error.retryable) return verdict;
+  const { reason, message } = verdict.error;
+  return fail(reason, `${name} would be refused (${reason}), so it was not written: ${message}`);
 }
