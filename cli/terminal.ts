@@ -23,7 +23,7 @@ export interface Terminal {
   out(text: string | Uint8Array): void;
   /** Writes to stderr, escaped likewise. */
   err(text: string): void;
-  /** Bytes for stderr that its reader has not taken. */
+  /** Bytes for stdout or stderr, whichever has more, that its reader has not taken. */
   unread(): number;
   /** The line that a person types after `question`, which goes to stderr; `undefined` where nobody can be asked: stdin or stderr is no screen. */
   ask(question: string, options?: AskOptions): Promise<string | undefined>;
@@ -46,7 +46,7 @@ export function processTerminal(): Terminal {
     now: () => Date.now(),
     out: (text) => void process.stdout.write(typeof text === "string" ? escapeOutput(text, color) : text),
     err: (text) => void process.stderr.write(escapeOutput(text, errColor)),
-    unread: () => process.stderr.writableLength,
+    unread: () => Math.max(process.stdout.writableLength, process.stderr.writableLength),
     ask,
     readInput,
   };

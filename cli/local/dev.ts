@@ -6,6 +6,7 @@ import {
   createResident,
   type FoundEnvoy,
   PROJECT_FILE,
+  type Progress,
   type Project,
   type Resident,
   readProject,
@@ -16,6 +17,8 @@ import { ok, type Result } from "../../model/result.ts";
 import { createFolderSource } from "../../operator/index.ts";
 import { createPreflight } from "../../preflight/index.ts";
 import type { FlagValues } from "../args/syntax.ts";
+import { startProgress } from "../progress.ts";
+import { renderProgress } from "../render/build.ts";
 import type { Terminal } from "../terminal.ts";
 import { type AppliedFilter, createAppliedFilter } from "./applied.ts";
 import { type envoyFlags, findLocalEnvoy } from "./find-envoy.ts";
@@ -34,7 +37,7 @@ export function develop(dir: string, options: DevOptions, terminal: Terminal): P
     if (!project.ok) return project;
     const envoy = await findLocalEnvoy(options, terminal, scope.signal);
     if (!envoy.ok) return envoy;
-    const watch = await watchSources(scope, project.value);
+    const watch = await watchSources(scope, project.value, terminal);
     const folder = await openFolder(scope);
     const filter = await createAppliedFilter(folder, { namespace: "default", name: project.value.name });
     const local = await startServer(scope, { options, folder, filter, envoy: envoy.value }, terminal);
@@ -131,25 +134,31 @@ class DevLoop {
   private async round(changed: readonly string[], signal: AbortSignal): Promise<void> {
     const { voice } = this.parts.local;
     const start = performance.now();
+    // Remembered if this round builds nothing: weir.yaml may be wrong meanwhile.
+    if (changed.some((path) => path !== PROJECT_FILE)) this.built = undefined;
     if (changed.includes(PROJECT_FILE)) {
       const read = await readProject(this.project.folder);
       if (!read.ok) return voice.warn(`${read.error.message}${this.stays()}`);
       this.project = read.value;
       this.parts.watch.follow(read.value);
     }
-    const built = await this.build(changed, signal);
+    const built = await this.build(signal);
     if (!built.ok) return signal.aborted ? undefined : this.tellFailure(built.error);
     await this.swap(built.value, { changed, start, signal });
   }
 
   /** A change of weir.yaml alone, but for what a build reads of it, needs no build. */
-  private async build(changed: readonly string[], signal: AbortSignal): Promise<Result<Built, BuildFailure>> {
+  private async build(signal: AbortSignal): Promise<Result<Built, BuildFailure>> {
     const { project, built: before } = this;
     const inputs = JSON.stringify([project.language, project.module, project.entry, project.optimize, project.keepNames]);
-    if (before !== undefined && inputs === this.inputs && changed.every((path) => path === PROJECT_FILE)) return ok(before);
+    if (before !== undefined && inputs === this.inputs) return ok(before);
     this.built = undefined;
     const { compilers, local, terminal } = this.parts;
-    const built = await buildProject(project, { env: terminal.env, signal, prove: false, run: compilers.run });
+    // The first one may fetch half the internet.
+    const progress = this.current === undefined ? startProgress<Progress>(terminal, renderProgress, lineOf) : undefined;
+    const told = progress === undefined ? {} : { onProgress: progress.tell };
+    const built = await buildProject(project, { env: terminal.env, signal, prove: false, run: compilers.run, ...told });
+    progress?.stop();
     if (!built.ok) return built;
     this.built = built.value;
     this.inputs = inputs;
@@ -183,10 +192,8 @@ class DevLoop {
       return;
     }
     this.current = next;
-    const digests =
-      before === undefined ? shortDigest(next.wasmDigest) : `${shortDigest(before.wasmDigest)} -> ${shortDigest(next.wasmDigest)}`;
     const times = `built in ${seconds(builtAt - start)}, in force ${seconds(performance.now() - builtAt)} later`;
-    const done = voice.paint.good(`${before === undefined ? "in force" : "reloaded"} ${what}: ${digests}`);
+    const done = voice.paint.good(`${before === undefined ? "in force" : "reloaded"} ${what}: ${digests(before, next)}`);
     voice.say(`${done}, ${times}`);
     await this.tellWhere();
   }
@@ -212,4 +219,14 @@ function isSame(a: Current, b: Current): boolean {
 
 function seconds(ms: number): string {
   return ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+function digests(before: Current | undefined, next: Current): string {
+  const now = shortDigest(next.wasmDigest);
+  if (before === undefined) return now;
+  return before.wasmDigest === next.wasmDigest ? `${now} with other settings` : `${shortDigest(before.wasmDigest)} -> ${now}`;
+}
+
+function lineOf(progress: Progress): string | undefined {
+  return progress.step === "line" ? progress.text : undefined;
 }

@@ -40,6 +40,6 @@ export async function findLocalEnvoy(
 }
 
 async function agrees({ version, from, into }: Offer, terminal: Terminal): Promise<boolean> {
-  const answer = await terminal.ask(`There is no Envoy on this machine. Fetch Envoy ${version} (37 MB) from ${from} into ${into}? [y/N] `);
+  const answer = await terminal.ask(`There is no Envoy ${version} on this machine. Fetch it (37 MB) from ${from} into ${into}? [y/N] `);
   return /^\s*(y|yes)\s*$/i.test(answer ?? "");
 }

@@ -85,12 +85,12 @@ function createTeller({ slots, voice }: ProxyOptions, recorders: number): NonNul
   return (line, stream) => {
     if (stream === "stdout") {
       const exchange = readExchange(line, recorders);
-      if (exchange !== undefined) voice.say(renderExchange(exchange, names, changesOf(exchange), voice.paint));
+      if (exchange !== undefined) voice.passing(() => renderExchange(exchange, names, changesOf(exchange), voice.paint));
       return;
     }
     const { level, component, filter, text } = readEnvoyLine(line);
     if (filter !== undefined) return voice.logged(filter.slice(filter.indexOf("/") + 1), level, text);
-    if (component === "wasm" && /warning|error|critical/.test(level)) voice.say(voice.paint.bad(`Envoy: ${text}`));
+    if (component === "wasm" && /warning|error|critical/.test(level)) voice.passing(() => voice.paint.bad(`Envoy: ${text}`));
   };
 }
 

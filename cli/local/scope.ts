@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { ok, type Result } from "../../model/result.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** How long after the end of its work a process that was stopped waits for whoever reads its output. */
+const FLUSH_MS = 5_000;
 type StopSignal = (typeof SIGNALS)[number];
 
 /** What a command that runs until it is stopped has started. All of it ends with the command, the last first, however that ends. */
@@ -43,7 +45,10 @@ export async function inScope(work: (scope: Scope) => Promise<Result<void> | Res
   try {
     const done = await work(scope);
     if (by === undefined) return done;
-    return ok(isReady ? 0 : 128 + constants.signals[by]);
+    const status = isReady ? 0 : 128 + constants.signals[by];
+    // What was written last may wait for a reader that stands still; the process does not.
+    setTimeout(() => process.exit(status), FLUSH_MS).unref();
+    return ok(status);
   } finally {
     for (const end of ends.reverse()) await end().catch(() => {});
     for (const signal of SIGNALS) process.off(signal, stop);

@@ -1,6 +1,8 @@
 import { type FSWatcher, watch } from "node:fs";
 import { join, relative } from "node:path";
 import { isSource, PROJECT_FILE, type Project, sourceFolders } from "../../author/index.ts";
+import { hasCode, messageOf } from "../../base/error.ts";
+import type { Terminal } from "../terminal.ts";
 import type { Scope } from "./scope.ts";
 
 /** Editors save in several steps: nothing more happened for this long, in milliseconds. */
@@ -15,12 +17,20 @@ export interface SourceWatch {
   onChange(listener: () => void): void;
 }
 
-/** Watches the sources of a project, and its weir.yaml. */
-export async function watchSources(scope: Scope, first: Project): Promise<SourceWatch> {
+/** Watches the sources of a project, and its weir.yaml. A folder that cannot be watched is told on stderr, once. */
+export async function watchSources(scope: Scope, first: Project, terminal: Pick<Terminal, "err">): Promise<SourceWatch> {
   let project = first;
   const watchers = new Map<string, FSWatcher>();
   const changed = new Set<string>();
   let isQuiet = false;
+  let isToldUnwatched = false;
+  const tellUnwatched = (folder: string, error: unknown) => {
+    if (!isToldUnwatched)
+      terminal.err(
+        `${folder} cannot be watched, nor may others be (${messageOf(error)}); start weir dev again after a change there, or raise fs.inotify.max_user_watches\n`,
+      );
+    isToldUnwatched = true;
+  };
   let wake = () => {};
   let tell = () => {};
   let timer: NodeJS.Timeout | undefined;
@@ -54,8 +64,8 @@ export async function watchSources(scope: Scope, first: Project): Promise<Source
         });
         watcher.on("error", () => watcher.close());
         watchers.set(folder, watcher);
-      } catch {
-        // It is gone already, or there are too many: what is watched is watched.
+      } catch (error) {
+        if (!hasCode(error, "ENOENT")) tellUnwatched(folder, error);
       }
     }
   };
