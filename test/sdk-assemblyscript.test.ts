@@ -56,6 +56,8 @@ const REQUESTS: readonly Asked[] = [
   { path: "/rewrite" },
   { path: "/trailers" },
   { path: "/late" },
+  { path: "/twice" },
+  { path: "/leave" },
   { path: "/reset" },
   { path: "/deny" },
   { path: "/state" },
@@ -273,6 +275,7 @@ test("all that the AssemblyScript package offers does in the sandbox what it doe
   for (const asked of REQUESTS) {
     const [ours, envoys] = [inSandbox(plugin, asked), await inEnvoy(port, asked)];
     assert.deepEqual(ours, envoys, asked.path);
+    if (asked.path === "/twice") assert.match(ours.body, /"x-answers":"2"/);
   }
   for (let tick = 0; tick < 3; tick++) plugin.tick();
   await envoy.waitFor("the timer", async () => envoy.logs().includes("three ticks"));
@@ -288,6 +291,7 @@ test("all that the AssemblyScript package offers does in the sandbox what it doe
   assert.equal(plugin.logs().at(-1)?.text, "plugin done true");
   await envoy.stop();
   assert.match(envoy.logs(), /plugin done true/);
+  assert.equal(ours.filter((line) => line.startsWith("initial ")).length, 1, "what comes for a stream that has ended is dropped");
   for (const line of EXPECTED) assert.ok(ours.includes(line), `${line} in\n${ours.join("\n")}`);
 });
 
@@ -399,18 +403,17 @@ test("a wrong configuration is refused with words, by an index past the end the 
 });
 
 /** The least host that hello needs: it gives a configuration, and takes a header. There is nothing of WASI: a module that asks for it does not link. */
-function bareHost(module: WebAssembly.Module, configuration: string) {
+function bareHost(module: WebAssembly.Module, configuration: Uint8Array) {
   let added = "";
   const memory = () => new Uint8Array(exports.memory.buffer);
   const env = {
     proxy_log: () => 0,
     proxy_get_buffer_bytes(_buffer: number, _start: number, _max: number, dataTo: number, sizeTo: number) {
-      const bytes = Buffer.from(configuration);
-      const at = exports.proxy_on_memory_allocate(bytes.length);
-      memory().set(bytes, at);
+      const at = exports.proxy_on_memory_allocate(configuration.length);
+      memory().set(configuration, at);
       const words = new DataView(exports.memory.buffer);
       words.setUint32(dataTo, at, true);
-      words.setUint32(sizeTo, bytes.length, true);
+      words.setUint32(sizeTo, configuration.length, true);
       return 0;
     },
     proxy_add_header_map_value(_map: number, key: number, keySize: number, value: number, valueSize: number) {
@@ -437,7 +440,7 @@ test("hello is small, imports nothing of WASI, and a million requests leave its 
   const { hello } = await buildAll();
   const bytes = await readFile(hello);
   assert.ok(bytes.length <= 8_192);
-  const { exports, added } = bareHost(await WebAssembly.compile(bytes), "v\u00e9\u{1f600}");
+  const { exports, added } = bareHost(await WebAssembly.compile(bytes), Buffer.from("v\u00e9\u{1f600}"));
   exports._initialize();
   exports.proxy_on_context_create(1, 0);
   assert.equal(exports.proxy_on_configure(1, 7), 1);
@@ -455,4 +458,31 @@ test("hello is small, imports nothing of WASI, and a million requests leave its 
     `${bytes.length} bytes; ${requests} requests, ${exports.memory.buffer.byteLength >> 16} page of memory, ${ns.toFixed(0)} ns a request`,
   );
   assert.equal(exports.memory.buffer.byteLength, 1 << 16);
+});
+
+test("text that is no UTF-8, or no UTF-16, comes out as U+FFFD for each byte or half that is none", async () => {
+  const { hello, features } = await buildAll();
+  const module = await WebAssembly.compile(await readFile(hello));
+  for (const [bytes, text] of [
+    ["61ff62", "a\ufffdb"],
+    ["c328", "\ufffd("],
+    ["c080", "\ufffd\ufffd"],
+    ["eda080", "\ufffd\ufffd\ufffd"],
+    ["f09f98", "\ufffd\ufffd\ufffd"],
+    ["f4908080", "\ufffd\ufffd\ufffd\ufffd"],
+    ["7fc280dfbfe0a080efbfbff0908080f48fbfbf", "\u007f\u0080\u07ff\u0800\uffff\u{10000}\u{10ffff}"],
+  ] as const) {
+    const configuration = Buffer.from(bytes, "hex");
+    const { exports, added } = bareHost(module, configuration);
+    exports._initialize();
+    exports.proxy_on_context_create(1, 0);
+    assert.equal(exports.proxy_on_configure(1, configuration.length), 1);
+    exports.proxy_on_context_create(2, 1);
+    exports.proxy_on_response_headers(2, 1, 0);
+    assert.equal(added(), `x-hello: ${text}`, bytes);
+  }
+  const halves = '{"greeting": "\\ude00a\\ud83d", "large": 1, "fraction": 1, "flag": true}';
+  const plugin = loadPlugin(await readFile(features), { config: halves });
+  assert.ok(plugin.ok);
+  assert.match(plugin.value.logs()[0]?.text ?? "", /^texts \ufffda\ufffd /);
 });

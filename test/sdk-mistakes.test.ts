@@ -16,13 +16,15 @@ class Stream extends Base {
   onTick(): void {}
   static onLogs(): void {}
   onSomethingElse(): void {}
+  log(): void {}
+  tick(): void {}
 }
 class Asked extends HttpCallback { onResponse(response: HttpResponse): void {} onRespons(): void {} }
 ${PLUGIN}${REGISTER}`,
     told: [
       /nobody calls 'onRequestHeader'; the callback of StreamContext is 'onRequestHeaders'[^└]*└─ in filter\.ts\(4,3\)/,
       /'onTick' is a callback of RootContext; in a StreamContext nobody calls it[^└]*└─ in filter\.ts\(5,3\)/,
-      /nobody calls 'onRespons'; the callback of HttpCallback is 'onResponse'[^└]*└─ in filter\.ts\(9,80\)/,
+      /nobody calls 'onRespons'; the callback of HttpCallback is 'onResponse'[^└]*└─ in filter\.ts\(11,80\)/,
       /FAILURE 3 /,
     ],
   },

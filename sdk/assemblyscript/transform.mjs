@@ -60,7 +60,7 @@ export default class {
     for (const one of classes) this.#check(one, baseOf(one, classes));
     if (!sources.some(({ text }) => /\bregister((Named)?Plugin|Stream)\(/.test(text)))
       this.#refuse(entry.range.atEnd, "no plugin is registered; end with registerPlugin(() => new YourPlugin()), or registerStream(() => new YourStream())");
-    if (sources.some(({ text }) => text.includes("@weir-dev/assemblyscript/exports"))) return;
+    if (sources.some(({ text }) => /\bfrom\s*["']@weir-dev\/assemblyscript\/exports["']/.test(text))) return;
     const names = exportsFor(classes);
     // A rootId that no plugin has is refused there.
     if (sources.some(({ text }) => /\bregisterNamedPlugin\(/.test(text))) names.add("proxy_on_configure");
@@ -73,7 +73,7 @@ export default class {
     for (const { name, flags } of methodsOf(one)) {
       if (name.text in callbacks || flags & STATIC) continue;
       const home = Object.keys(CALLBACKS).find((other) => name.text in CALLBACKS[other]);
-      const near = Object.keys(callbacks).find((known) => distance(known.toLowerCase(), name.text.toLowerCase()) <= 2);
+      const near = Object.keys(callbacks).find((known) => isNear(name.text.toLowerCase(), known.toLowerCase()));
       if (home !== undefined) this.#refuse(name.range, `'${name.text}' is a callback of ${home}; in a ${base} nobody calls it`);
       else if (near !== undefined) this.#refuse(name.range, `nobody calls '${name.text}'; the callback of ${base} is '${near}'`);
     }
@@ -138,6 +138,11 @@ function exportsFor(classes) {
   const names = new Set(classes.flatMap(methodsOf).map(({ name }) => name.text));
   const needed = Object.values(CALLBACKS).flatMap((callbacks) => Object.entries(callbacks).flatMap(([name, calls]) => (names.has(name) ? calls : [])));
   return new Set([...ALWAYS, ...needed]);
+}
+
+/** A helper of an author's own, such as `log` or `tick`, is none. */
+function isNear(name, known) {
+  return /^(on|create)/.test(name) && distance(name, known) <= 2;
 }
 
 /** Letters to change, add or leave out to make one of the other. */

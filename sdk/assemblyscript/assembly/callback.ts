@@ -1,23 +1,29 @@
 import { Context } from "./context";
 import { isAlive } from "./registry";
-import { find, Numbered, remove, Table } from "./table";
+import { Numbered } from "./table";
 
-/** What waits for an answer from elsewhere. */
-export abstract class Callback extends Numbered {
+/** What waits for an answer from elsewhere. It may wait for several calls. */
+export abstract class Callback {
   /** `context` (the stream, or the plugin) is the one that host functions act on in the callback. */
-  constructor(readonly context: Context) {
-    super();
-  }
+  constructor(readonly context: Context) {}
 }
 
-/** Who waits for this answer, with its context in force. Null: nobody does any more, for the context has ended. */
-export function waiting(calls: Table, token: u32): Callback | null {
-  const callback = changetype<Callback | null>(find(calls, token));
-  if (callback === null) return null;
-  if (!isAlive(callback.context)) {
-    remove(calls, callback);
-    return null;
+/** A call under way, by the proxy's token, and who waits for it. */
+export class Call extends Numbered {
+  constructor(
+    token: u32,
+    public callback: Callback,
+    public isStream: bool,
+  ) {
+    super();
+    this.id = token;
   }
-  callback.context.activate();
-  return callback;
+
+  /** Puts the context of the callback in force. False: it has ended, and nobody waits any more. */
+  resume(): bool {
+    const context = this.callback.context;
+    if (!isAlive(context)) return false;
+    context.activate();
+    return true;
+  }
 }

@@ -5,13 +5,14 @@ import { BufferType, GrpcStatus, MapType, Status } from "./abi/types";
 import { utf8 } from "./abi/utf8";
 import { GrpcEvent, onGrpcEvent } from "./answers";
 import { Body } from "./body";
-import { Callback, waiting } from "./callback";
+import { Call, Callback } from "./callback";
 import { Headers } from "./headers";
-import { add, emptyTable, remove, Table } from "./table";
+import { add, emptyTable, find, remove, Table } from "./table";
 
 /** What waits for messages of a call or a stream. It is dropped when its context ends first. https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#grpc-calls */
 export abstract class GrpcCallback extends Callback {
-  private isStream: bool = false;
+  /** The proxy's number of the call that was made with it last; 0 before the first. */
+  private token: u32;
 
   /** A message came, in the encoding of its service: protobuf as a rule. `proxy_on_grpc_receive` */
   abstract onMessage(message: Body): void;
@@ -27,18 +28,20 @@ export abstract class GrpcCallback extends Callback {
 
   /** Streams only: sends one more message. `end`: it is the last. `proxy_grpc_send` */
   send(bytes: ArrayBuffer, end: bool = false): Status {
-    return proxy_grpc_send(this.id, at(bytes), bytes.byteLength, end ? 1 : 0);
+    return proxy_grpc_send(this.token, at(bytes), bytes.byteLength, end ? 1 : 0);
   }
 
   /** Ends the filter's side of a stream. `proxy_grpc_close` */
   close(): Status {
-    return proxy_grpc_close(this.id);
+    return proxy_grpc_close(this.token);
   }
 
   /** Ends the call; nothing more comes of it. `proxy_grpc_cancel` */
   cancel(): Status {
-    remove(calls, this);
-    return proxy_grpc_cancel(this.id);
+    if (this.token == 0) return Status.NotFound;
+    const call = find(calls, this.token);
+    if (call !== null) remove(calls, call);
+    return proxy_grpc_cancel(this.token);
   }
 }
 
@@ -112,15 +115,20 @@ function remember(token: u32, callback: GrpcCallback, isStream: bool): void {
     calls = emptyTable();
     onGrpcEvent(answer);
   }
-  callback.id = token;
-  callback.isStream = isStream;
-  add(calls, callback);
+  callback.token = token;
+  add(calls, new Call(token, callback, isStream));
 }
 
 function answer(event: GrpcEvent, token: u32, status: GrpcStatus): void {
-  const callback = changetype<GrpcCallback | null>(waiting(calls, token));
-  if (callback === null) return;
-  if (event == GrpcEvent.Close || (event == GrpcEvent.Message && !callback.isStream)) remove(calls, callback);
+  const call = changetype<Call | null>(find(calls, token));
+  if (call === null) return;
+  const isWanted = call.resume();
+  if (!isWanted || event == GrpcEvent.Close || (event == GrpcEvent.Message && !call.isStream)) remove(calls, call);
+  if (!isWanted) {
+    if (call.isStream && event != GrpcEvent.Close) proxy_grpc_cancel(token);
+    return;
+  }
+  const callback = changetype<GrpcCallback>(call.callback);
   if (event == GrpcEvent.Message) callback.onMessage(Body.of(BufferType.GrpcMessage));
   else if (event == GrpcEvent.InitialMetadata) callback.onInitialMetadata(Headers.of(MapType.GrpcInitialMetadata));
   else if (event == GrpcEvent.TrailingMetadata) callback.onTrailingMetadata(Headers.of(MapType.GrpcTrailingMetadata));

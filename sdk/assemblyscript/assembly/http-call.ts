@@ -5,9 +5,9 @@ import { BufferType, MapType, Status } from "./abi/types";
 import { utf8 } from "./abi/utf8";
 import { onHttpAnswer } from "./answers";
 import { Body } from "./body";
-import { Callback, waiting } from "./callback";
+import { Call, Callback } from "./callback";
 import { Headers } from "./headers";
-import { add, emptyTable, remove, Table } from "./table";
+import { add, emptyTable, find, remove, Table } from "./table";
 
 /** What a service answered. It can be read until the callback returns. https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#proxy_on_http_call_response */
 export class HttpResponse {
@@ -16,11 +16,11 @@ export class HttpResponse {
   readonly trailers: Headers = Headers.of(MapType.CallResponseTrailers);
 
   constructor(
-    /** False: no answer came (a timeout, a broken connection, no healthy host); the rest is empty then. */
+    /** False: no answer came, for the connection broke; the rest is empty then. Envoy makes a 503 or a 504 of one that cannot be made or is too late. */
     public isThere: bool,
   ) {}
 
-  /** The HTTP status; 0: no answer came. */
+  /** The HTTP status. 0: no answer came. */
   get status(): u32 {
     const text = this.headers.get(":status");
     return text === null ? 0 : <u32>parseInt(text);
@@ -70,18 +70,17 @@ export function httpCall(
       calls = emptyTable();
       onHttpAnswer(answer);
     }
-    callback.id = load<u32>(CELL);
-    add(calls, callback);
+    add(calls, new Call(load<u32>(CELL), callback, false));
   }
   return status;
 }
 
 /** https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#proxy_on_http_call_response */
 function answer(token: u32, headerCount: u32): void {
-  const callback = changetype<HttpCallback | null>(waiting(calls, token));
-  if (callback === null) return;
-  remove(calls, callback);
-  callback.onResponse(new HttpResponse(headerCount > 0));
+  const call = changetype<Call | null>(find(calls, token));
+  if (call === null) return;
+  remove(calls, call);
+  if (call.resume()) changetype<HttpCallback>(call.callback).onResponse(new HttpResponse(headerCount > 0));
 }
 
 /** Why a call failed, in the proxy's words; to be asked in `onResponse` and `onClose`. https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#proxy_get_status */

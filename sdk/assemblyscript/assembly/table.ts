@@ -9,7 +9,7 @@ export abstract class Numbered {
 /** A power of two. With a thousand requests under way at a time on one worker, a chain has eight. */
 const CHAINS = 128;
 
-/** A hash table whose chains go through what it keeps: the compiler's own Map would be an eighth of a small filter. The proxy counts, so chains are of one length. */
+/** A hash table whose chains go through what it keeps: the compiler's own Map would be an eighth of a small filter. The proxy counts, so that chains are about as long as each other. */
 export type Table = StaticArray<Numbered | null>;
 
 export function emptyTable(): Table {

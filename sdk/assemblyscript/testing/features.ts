@@ -125,6 +125,17 @@ class Late extends HttpCallback {
   }
 }
 
+/** Waits for two answers. */
+class Twice extends HttpCallback {
+  private answers: i32 = 0;
+
+  onResponse(response: HttpResponse): void {
+    const stream = this.context as FeaturesStream;
+    stream.requestHeaders.set("x-answers", (++this.answers).toString());
+    if (this.answers == 2) stream.continueRequest();
+  }
+}
+
 class Unary extends GrpcCallback {
   constructor(private stream: FeaturesStream) {
     super(stream);
@@ -195,6 +206,19 @@ class FeaturesStream extends StreamContext {
       const ask = [new Header(":method", "GET"), new Header(":path", "/asked"), new Header(":authority", "app")];
       say("call " + httpCall("app", ask, new Asked(this)).toString());
       say("call " + httpCall("nowhere", ask, new Asked(this)).toString());
+      return Action.Pause;
+    }
+    if (this.path == "/twice") {
+      const twice = new Twice(this);
+      const ask = [new Header(":method", "GET"), new Header(":path", "/asked"), new Header(":authority", "app")];
+      httpCall("app", ask, twice);
+      httpCall("app", ask, twice);
+      return Action.Pause;
+    }
+    if (this.path == "/leave") {
+      // Nobody is there any more when the stream's messages come.
+      grpcStream("grpc", "test.Echo", "Chat", new Chat(this));
+      this.respond(200, "gone\n");
       return Action.Pause;
     }
     if (this.path == "/reset") {
