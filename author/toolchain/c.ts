@@ -23,12 +23,17 @@ interface Dialect {
   /** The names of the compilers: Zig's subcommand, and Clang's program. */
   readonly zig: string;
   readonly clang: string;
+  /** What else Clang needs, as Debian names it. */
+  readonly packages: string;
 }
 
+const DEBIAN = "clang-16 lld-16 wasi-libc libclang-rt-16-dev-wasm32";
+
 const DIALECTS: Readonly<Record<"c" | "cpp", Dialect>> = {
-  c: { title: "C", extension: /\.c$/, options: [], zig: "cc", clang: "clang" },
+  c: { title: "C", extension: /\.c$/, options: [], zig: "cc", clang: "clang", packages: DEBIAN },
   cpp: {
     ...{ title: "C++", extension: /\.(cc|cpp|cxx)$/, zig: "c++", clang: "clang++" },
+    packages: `${DEBIAN} libc++-16-dev-wasm32 libc++abi-16-dev-wasm32`,
     // Nobody catches what a filter throws.
     options: ["-std=c++20", "-fno-exceptions", "-fno-rtti"],
   },
@@ -83,7 +88,7 @@ async function argumentsOf({ project, output, goal }: Job, { title, extension, o
   ]);
 }
 
-async function findCompiler({ title, zig, clang }: Dialect, folder: string, machine: Machine): Promise<Result<Compiler>> {
+async function findCompiler({ title, zig, clang, packages }: Dialect, folder: string, machine: Machine): Promise<Result<Compiler>> {
   const found = await findZigProgram(folder, machine);
   if (found.ok) return ok({ title: `Zig ${found.value.version}, ${title}`, program: found.value.path, lead: [zig] });
   if (found.error.retryable) return found;
@@ -93,7 +98,7 @@ async function findCompiler({ title, zig, clang }: Dialect, folder: string, mach
     if (!version.ok || !(await hasLibrary(program, clang, folder, machine))) continue;
     return ok({ title: `Clang ${version.value}`, program, lead: [] });
   }
-  const message = `no compiler of ${title} for WebAssembly was found; ${ZIG.install}; or install Clang with lld and wasi-libc`;
+  const message = `no compiler of ${title} for WebAssembly was found; ${ZIG.install}; or install Clang 16 or newer with a library for WASI (Debian: ${packages})`;
   return fail("NoToolchain", found.error.reason === "ToolchainTooOld" ? found.error.message : message);
 }
 

@@ -40,8 +40,8 @@ test("a machine without a compiler is told what to install, in each language", a
     go: /^f is written in Go: go is missing; install Go 1\.24 or newer from https:\/\/go\.dev\/dl/,
     rust: /^f is written in Rust: cargo is missing; install Rust 1\.78 or newer with rustup/,
     zig: /^f is written in Zig: zig is missing; install Zig 0\.14 or newer: python3 -m pip install ziglang/,
-    c: /^f is written in C: no compiler of C for WebAssembly was found; install Zig .* or install Clang with lld and wasi-libc$/,
-    cpp: /^f is written in C\+\+: no compiler of C\+\+ for WebAssembly/,
+    c: /^f is written in C: no compiler of C for WebAssembly was found; install Zig .* or install Clang 16 or newer .*\(Debian: clang-16 lld-16 wasi-libc libclang-rt-16-dev-wasm32\)$/,
+    cpp: /^f is written in C\+\+: no compiler of C\+\+ for WebAssembly.*libc\+\+-16-dev-wasm32/,
     assemblyscript: /^f is written in AssemblyScript: the project has no AssemblyScript compiler in node_modules; run npm install/,
   };
   for (const [language, message] of Object.entries(cases)) assert.match(await refusal(find(language as Language)), message);
