@@ -5,6 +5,7 @@ import type { InspectedImage, LocalImage, OciOptions } from "../oci/index.ts";
 import type { Flag, FlagValues } from "./args/syntax.ts";
 import { usage } from "./args/usage.ts";
 import { findLocal } from "./local-images.ts";
+import { readRegistryCa, registryCaFlag } from "./registry-ca.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -21,6 +22,7 @@ export const allowAddressFlag = {
 export const registryFlags = {
   "plain-http": { type: "boolean", help: "use HTTP with this registry (as always with one on loopback)" },
   "allow-address": allowAddressFlag,
+  "registry-ca": registryCaFlag,
 } as const satisfies Record<string, Flag>;
 
 /** The flag of every command that reads an image which may be on this machine too. */
@@ -57,23 +59,28 @@ export async function requestOptions(
   flags: FlagValues<typeof registryFlags>,
   env: Environment,
 ): Promise<Result<OciOptions>> {
-  const fetch = await openFetch({ allow: flags["allow-address"], loopback: true, env });
+  const fetch = await openFetch(flags, { loopback: true, env });
   if (!fetch.ok) return fetch;
   return ok({ fetch: fetch.value, ...(flags["plain-http"] && registry !== undefined ? { plainHttp: [registry] } : {}) });
 }
 
 /** What requests go out by: `loopback` where specs are the user's own. Proxies of the environment are used when Node is told to use them. */
-export async function openFetch(options: { readonly allow: readonly string[]; readonly loopback: boolean; readonly env: Environment }) {
+export async function openFetch(
+  flags: Pick<FlagValues<typeof registryFlags>, "allow-address" | "registry-ca">,
+  { loopback, env }: { readonly loopback: boolean; readonly env: Environment },
+) {
   const { createAddressPolicy, createFetch, parseAddressRange } = await import("../oci/index.ts");
   const allowed = [];
-  for (const text of options.allow.flatMap((value) => value.split(","))) {
+  for (const text of flags["allow-address"].flatMap((value) => value.split(","))) {
     const range = parseAddressRange(text.trim());
     if (!range.ok) return usage(`--allow-address: ${range.error.message}`);
     allowed.push(range.value);
   }
-  const policy = createAddressPolicy({ loopback: options.loopback, allowed });
-  const { NODE_USE_ENV_PROXY, NODE_OPTIONS = "" } = options.env;
-  return ok(createFetch({ policy, proxies: NODE_USE_ENV_PROXY === "1" || NODE_OPTIONS.includes("--use-env-proxy") }));
+  const ca = await readRegistryCa(flags["registry-ca"]);
+  if (!ca.ok) return ca;
+  const policy = createAddressPolicy({ loopback, allowed });
+  const { NODE_USE_ENV_PROXY, NODE_OPTIONS = "" } = env;
+  return ok(createFetch({ policy, ca: ca.value, proxies: NODE_USE_ENV_PROXY === "1" || NODE_OPTIONS.includes("--use-env-proxy") }));
 }
 
 /** A module, from a file or from an image. */

@@ -19,6 +19,7 @@ import { usage } from "../args/usage.ts";
 import { fleetFlags } from "../fleet/flags.ts";
 import { chooseFleet } from "../fleet/open.ts";
 import { allowAddressFlag, maxModuleLoadFlag, openFetch } from "../modules.ts";
+import { registryCaFlag } from "../registry-ca.ts";
 import { type Access, accessFlags, readAccess } from "../serve/access-flags.ts";
 import { descriptorLimit, type SocketShares, shareDescriptors } from "../serve/descriptors.ts";
 import { keyFlags } from "../serve/key-flags.ts";
@@ -105,6 +106,7 @@ const flags = {
   },
   "plain-http": { type: "string", multiple: true, value: "HOST:PORT", help: "a registry to speak HTTP to (loopback ones always are)" },
   "allow-address": allowAddressFlag,
+  "registry-ca": registryCaFlag,
   "prover-socket": {
     type: "string",
     value: "PATH",
@@ -158,7 +160,7 @@ export const serve = defineCommand({
     const { sourceOf, layoutBase, cluster } = chosen.value;
     const webhook = readWebhook(input.flags, { tls: access.value.tls, xds: xds.value, hasCluster: cluster !== undefined });
     if (!webhook.ok) return webhook;
-    const fetch = await openFetch({ allow: input.flags["allow-address"], loopback: layoutBase !== undefined, env: terminal.env });
+    const fetch = await openFetch(input.flags, { loopback: layoutBase !== undefined, env: terminal.env });
     if (!fetch.ok) return fetch;
     const [{ runServer }, { openKeyStore }] = await Promise.all([import("../serve/run.ts"), import("../serve/key-store.ts")]);
     const ownNamespace = input.flags["own-namespace"];

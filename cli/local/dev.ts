@@ -28,7 +28,7 @@ import { howItEnded, type LocalProxy, tellProxy } from "./proxy.ts";
 import { inScope, openFolder, type Scope } from "./scope.ts";
 import { type SourceWatch, watchSources } from "./watch.ts";
 
-export interface DevOptions extends Omit<LocalOptions, "plainHttp" | "allow-address">, FlagValues<typeof envoyFlags> {}
+export interface DevOptions extends Omit<LocalOptions, "plainHttp" | "allow-address" | "registry-ca">, FlagValues<typeof envoyFlags> {}
 
 /** Builds a project and runs it, again and again as its sources change, until it is stopped. */
 export function develop(dir: string, options: DevOptions, terminal: Terminal): Promise<Result<void> | Result<number>> {
@@ -60,7 +60,7 @@ function startServer(scope: Scope, { options, folder, filter, envoy }: Parts, te
   const { key, manifests } = filter;
   return startLocal(
     scope,
-    { ...options, "allow-address": [], plainHttp: [] },
+    { ...options, "allow-address": [], "registry-ca": [], plainHttp: [] },
     {
       ...{ envoy, namespace: key.namespace, slots: [{ slot: "default", filter: key }], folder, layoutBase: folder },
       source: (log) => createFolderSource({ dir: manifests, dataDir: join(folder, "state"), log, clock: systemClock }),

@@ -23,6 +23,7 @@ export interface LocalOptions {
   readonly listen: Address;
   readonly "log-level": (typeof LOG_LEVELS)[number];
   readonly "allow-address": readonly string[];
+  readonly "registry-ca": readonly string[];
   readonly plainHttp: readonly string[];
   readonly maxModuleLoadMs: number;
 }
@@ -54,7 +55,7 @@ export async function startLocal(scope: Scope, options: LocalOptions, plan: Loca
   const voice = createVoice(terminal, createPaint(terminal.color));
   // What the server warns of are events of filters, which are told in their own way.
   const log = await openLog({ "log-level": "error", "log-format": "text" }, terminal);
-  const fetch = await openFetch({ allow: options["allow-address"], loopback: true, env: terminal.env });
+  const fetch = await openFetch(options, { loopback: true, env: terminal.env });
   if (!fetch.ok) return fetch;
   const app = options.upstream ?? (await startEchoApp(scope));
   const { plainHttp, maxModuleLoadMs } = options;

@@ -3,8 +3,10 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { LookupAddress } from "node:dns";
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
 import { connect, createServer as createTcpServer, type LookupFunction } from "node:net";
 import { describe, test } from "node:test";
+import { createAuthority } from "../../base/testing/certificates.ts";
 import { httpOptions } from "../open.ts";
 import { failed } from "../testing/result.ts";
 import { createAddressPolicy, parseAddressRange, type Reach } from "./address.ts";
@@ -296,4 +298,25 @@ test("node:net asks the look-up for names only", async () => {
   });
   await once(socket, "close").catch(() => {});
   assert.equal(asked, false);
+});
+
+describe("authorities", () => {
+  test("a registry whose certificate an authority of ours issued is reached when it is named, and by no other", async (t) => {
+    const [own, other] = [createAuthority("Own"), createAuthority("Other")];
+    const server = createHttpsServer(own.issue("r.example"), (_request, response) => void response.end("here"));
+    t.after(() => server.close());
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : 0;
+    const policy = createAddressPolicy({ loopback: true, allowed: [] });
+    const get = (name: string, ca: readonly string[]) =>
+      createFetch({ policy, proxies: false, ca, lookup: answering(["127.0.0.1"]) })(`https://${name}:${port}/`, {}, "registry");
+    const answer = await get("r.example", [other.cert, own.cert]);
+    assert.equal(answer.status, 200);
+    await answer.body?.cancel();
+    await assert.rejects(get("r.example", []), /certificate/);
+    await assert.rejects(get("r.example", [other.cert]), /certificate/);
+    await assert.rejects(get("s.example", [own.cert]), /altnames/);
+  });
 });

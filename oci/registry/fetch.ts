@@ -1,5 +1,6 @@
 import { lookup } from "node:dns";
 import type { LookupFunction } from "node:net";
+import { getCACertificates } from "node:tls";
 import type { Agent, buildConnector, Dispatcher } from "undici";
 import { createOnce } from "../../base/once.ts";
 import { shared } from "../../base/shared.ts";
@@ -39,6 +40,8 @@ export interface FetchOptions {
   readonly policy: AddressPolicy;
   /** Go through the proxies of HTTP_PROXY, HTTPS_PROXY and NO_PROXY. Then names are the proxy's to look up. */
   readonly proxies: boolean;
+  /** Certificates of authorities as PEM, which are taken besides Node's own. */
+  readonly ca?: readonly string[];
   readonly lookup?: LookupFunction;
 }
 
@@ -103,19 +106,26 @@ async function load(
   options: FetchOptions,
 ): Promise<{ readonly request: typeof import("undici").request; readonly agents: Readonly<Record<Reach, Dispatcher>> }> {
   const { request, Agent, EnvHttpProxyAgent, buildConnector } = await import("./undici.ts");
+  const tls = trusting(options);
   const agent = (reach: Reach) => {
     const settings: Agent.Options = {
       connect: guarded(buildConnector, options, reach),
       allowH2: false,
       maxHeaderSize: MAX_HEADER_BYTES,
     };
-    return options.proxies ? new EnvHttpProxyAgent(settings) : new Agent(settings);
+    return options.proxies ? new EnvHttpProxyAgent({ ...settings, requestTls: tls }) : new Agent(settings);
   };
   return { request, agents: { registry: agent("registry"), linked: agent("linked") } };
 }
 
-function guarded(build: typeof buildConnector, { policy, lookup: find = lookup }: FetchOptions, reach: Reach): buildConnector.connector {
-  const connect = build({ allowH2: false, timeout: CONNECT_TIMEOUT_MS, lookup: allowedOnly(find, policy, reach) });
+/** Whom TLS connections trust. */
+function trusting({ ca = [] }: FetchOptions): { readonly ca?: string[] } {
+  return ca.length === 0 ? {} : { ca: [...getCACertificates("default"), ...ca] };
+}
+
+function guarded(build: typeof buildConnector, options: FetchOptions, reach: Reach): buildConnector.connector {
+  const { policy, lookup: find = lookup } = options;
+  const connect = build({ ...trusting(options), allowH2: false, timeout: CONNECT_TIMEOUT_MS, lookup: allowedOnly(find, policy, reach) });
   return (target, callback) => {
     // Others will use the connection too.
     shared(() =>
