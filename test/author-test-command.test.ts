@@ -49,8 +49,10 @@ test("weir test in a project: cases and TypeScript, named files, a module that i
   assert.equal(built.code, 0, built.stderr);
   assert.match(built.stdout, /^TAP version 14\n1\.\.1\nok 1 - it greets \(hello\.weir\.yaml:2\)\n/);
   assert.match(await readFile(at("results.xml"), "utf8"), /<testsuites tests="1" failures="0"/);
-  const [told] = JSON.parse((await weir("test", "hello.weir.yaml", "-m", "hello.wasm", "-o", "json")).stdout) as { name: string }[];
-  assert.equal(told?.name, "it greets");
+  const told = JSON.parse((await weir("test", "hello.weir.yaml", "-m", "hello.wasm", "-o", "json")).stdout) as {
+    results: { name: string }[];
+  };
+  assert.equal(told.results[0]?.name, "it greets");
 
   await writeFile(at("tests/typo.weir.yaml"), "cases:\n  - name: x\n    expect: {respnse: {}}\n");
   const typo = await weir("test");

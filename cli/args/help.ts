@@ -97,7 +97,10 @@ function flagUsage(name: string, flag: StringFlag): string {
 }
 
 function flagTerm(name: string, flag: Flag): string {
-  const long = flag.type === "boolean" ? longName(name, flag) : `--${name} ${valueName(flag)}`;
+  const long =
+    flag.type === "boolean"
+      ? longName(name, flag)
+      : `--${name}${flag.bare === undefined ? ` ${valueName(flag)}` : `[=${valueName(flag)}]`}`;
   return flag.short === undefined ? `    ${long}` : `-${flag.short}, ${long}`;
 }
 

@@ -56,6 +56,39 @@ describe("flags and arguments", () => {
     assert.equal((await many.run(["a", ""], createFakeTerminal({}).terminal)).ok, false);
   });
 
+  test("a flag may take a value only behind =, or none", async () => {
+    let seen: unknown;
+    const bare = defineCommand({
+      ...{ name: "bare", summary: "s", about: "a", examples: [] },
+      args: { files: { value: "FILES", help: "files", multiple: true } },
+      flags: { envoy: { type: "string", bare: "", help: "h" }, yes: { type: "boolean", short: "y", help: "h" } },
+      async run({ args, flags }) {
+        seen = [flags.envoy, flags.yes, args.files];
+        return ok(undefined);
+      },
+    });
+    const rows: readonly (readonly [readonly string[], unknown])[] = [
+      [[], [undefined, false, []]],
+      [["--envoy"], ["", false, []]],
+      [
+        ["--envoy=1.40", "-y"],
+        ["1.40", true, []],
+      ],
+      [
+        ["--envoy", "1.40"],
+        ["", false, ["1.40"]],
+      ],
+      [
+        ["--envoy", "--yes"],
+        ["", true, []],
+      ],
+    ];
+    for (const [words, expected] of rows) {
+      assert.ok((await bare.run(words, createFakeTerminal({}).terminal)).ok, words.join(" "));
+      assert.deepEqual(seen, expected);
+    }
+  });
+
   test("flags may stand after arguments, and -- ends them", async () => {
     assert.equal((await seen(["one", "-A", "--", "--two"])).second, "--two");
     assert.equal((await seen(["one", "--", "-A"])).all, false);

@@ -56,8 +56,10 @@ export function asksForHelp(flags: Flags, argv: readonly string[]): boolean {
  */
 export function split(flags: Flags, argv: readonly string[]): Split {
   const options: Record<string, { type: Flag["type"]; short?: string }> = {};
-  for (const [name, { type, short }] of Object.entries({ ...flags, help: HELP_FLAG })) {
-    options[name] = short === undefined ? { type } : { type, short };
+  for (const [name, flag] of Object.entries<Flag>({ ...flags, help: HELP_FLAG })) {
+    // What may stand without a value takes one only as `--name=value`, as a flag without values does.
+    const type = flag.type === "string" && flag.bare !== undefined ? "boolean" : flag.type;
+    options[name] = flag.short === undefined ? { type } : { type, short: flag.short };
   }
   // Not strict: mistakes get messages of our own, and completion reads incomplete lines.
   const { tokens } = parseArgs({ args: [...argv], options, allowPositionals: true, strict: false, tokens: true });
@@ -112,7 +114,7 @@ function collect(flags: Flags, given: readonly GivenFlag[]): Result<ReadonlyMap<
       values.set(name, on);
       continue;
     }
-    const value = readValue(name, flag, each);
+    const value = each.value === undefined && flag.bare !== undefined ? ok(flag.bare) : readValue(name, flag, each);
     if (!value.ok) return value;
     const before = values.get(name);
     values.set(name, flag.multiple ? [...(Array.isArray(before) ? before : []), value.value] : value.value);

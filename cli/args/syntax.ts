@@ -27,6 +27,8 @@ export interface StringFlag extends CommonFlag {
   readonly fallback?: string;
   /** The only values allowed. */
   readonly choices?: readonly string[];
+  /** Its value where it is given without one; with one it is written `--name=value`. */
+  readonly bare?: string;
   /** What completion offers as its value. Choices complete themselves. */
   readonly completes?: ValueKind;
 }

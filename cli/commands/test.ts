@@ -1,85 +1,68 @@
 import { writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
-import type { TestResult } from "../../author/index.ts";
+import type { Coverage, TestResult } from "../../author/index.ts";
 import { messageOf } from "../../base/error.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import type { FlagValues } from "../args/syntax.ts";
 import { outputFlag } from "../fleet/flags.ts";
-import { readModule } from "../modules.ts";
+import { envoyFlags } from "../local/find-envoy.ts";
+import { inScope } from "../local/scope.ts";
+import { runOnce } from "../local/test.ts";
+import { watchTests } from "../local/watch-tests.ts";
 import { printJson } from "../output.ts";
 import { createPaint } from "../render/paint.ts";
-import { renderTests } from "../render/tests.ts";
+import { renderCoverage, renderTests } from "../render/tests.ts";
 import type { Terminal } from "../terminal.ts";
 
 const flags = {
-  module: { type: "string", short: "m", value: "FILE", completes: "file", help: "the module to test; default: the project's" },
+  module: { type: "string", short: "m", value: "FILE", completes: "file", help: "the module to test; default: the project's, built anew" },
+  watch: { type: "boolean", short: "w", help: "run again when a source or a test changes" },
   strict: { type: "boolean", help: "fail on what the filter does and no case names" },
+  coverage: { type: "boolean", help: "tell which functions of the module the cases never entered" },
+  envoy: {
+    ...envoyFlags.envoy,
+    bare: "",
+    help: "run the cases in a real Envoy too, and tell where the two differ; --envoy=VERSION for another",
+  },
+  yes: envoyFlags.yes,
   reporter: { type: "string", help: "how results are shown", choices: ["pretty", "tap", "junit"], fallback: "pretty" },
   junit: { type: "string", value: "FILE", completes: "file", help: "write the results as JUnit's XML too" },
   ...outputFlag,
 } as const;
 
+export type TestFlags = FlagValues<typeof flags>;
+
 export const test = defineCommand({
   name: "test",
   summary: "Run the tests of a filter",
-  about: `Runs tests/*.weir.yaml and tests/*.test.ts of the project in this folder, or the FILES that are named. A case says what a filter is given and what should come
-    of it; it runs in this process on the very host that the server proves modules with. Exit status 1 means that a test failed.`,
-  args: { files: { value: "FILES", completes: "file", help: "NAME.weir.yaml and NAME.test.ts", multiple: true, optional: true } },
+  about: `Builds the project in this folder and runs its tests/*.weir.yaml and tests/*.test.ts, or the FILES that are named. A case says what a filter is given and what should
+    come of it; it runs in this process on the very host that the server proves modules with. Exit status 1 means that a test failed.`,
+  args: { files: { value: "FILES", completes: "file", help: "NAME.weir.yaml and NAME.test.ts", optional: true, multiple: true } },
   flags,
   examples: [
     { does: "all tests of the project", command: "weir test" },
     { does: "one file, against a module that is built already", command: "weir test hello.weir.yaml --module hello.wasm" },
+    { does: "in a real Envoy too", command: "weir test --envoy" },
     { does: "for a CI system that reads JUnit", command: "weir test --strict --junit results.xml" },
   ],
   async run({ flags, args }, terminal) {
-    const results = await runTests(flags, args.files);
-    if (!results.ok) return results;
-    const written = await report(results.value, flags, terminal);
-    if (!written.ok) return written;
-    return ok(results.value.some(({ outcome }) => outcome === "failed") ? 1 : 0);
+    return inScope(async (scope) => {
+      if (flags.watch) return watchTests(scope, flags, args.files, terminal, (outcome) => report(outcome, flags, terminal));
+      const outcome = await runOnce(scope, flags, args.files, terminal);
+      if (!outcome.ok) return outcome;
+      const reported = await report(outcome.value, flags, terminal);
+      if (!reported.ok) return reported;
+      return ok(outcome.value.results.some(({ outcome }) => outcome === "failed") ? 1 : 0);
+    });
   },
 });
 
-async function runTests(given: FlagValues<typeof flags>, files: readonly string[]): Promise<Result<readonly TestResult[]>> {
-  const author = await import("../../author/index.ts");
-  const subject = await findSubject(given.module, files);
-  if (!subject.ok) return subject;
-  const { folder, module, defaults } = subject.value;
-  const found = await author.findTests(folder, files);
-  if (!found.ok) return found;
-  const suite = await author.readSuite(found.value.cases, defaults);
-  if (!suite.ok) return suite;
-  const bytes = await readModule(module);
-  if (!bytes.ok) return bytes;
-  const sandbox = author.createSandbox(bytes.value);
-  if (!sandbox.ok) return sandbox;
-  const results: TestResult[] = [];
-  for (const one of suite.value.flatMap(({ cases }) => cases))
-    results.push(await author.runCase(one, sandbox.value, { isStrict: given.strict }));
-  process.env.WEIR_MODULE = module;
-  results.push(...(await author.runTestFiles(found.value.scripts, process.cwd())));
-  return ok(results);
+interface Outcome {
+  readonly results: readonly TestResult[];
+  readonly coverage: Coverage | undefined;
 }
 
-interface Subject {
-  readonly folder: string;
-  /** Path of the module. */
-  readonly module: string;
-  readonly defaults: { readonly config: string; readonly rootId: string };
-}
-
-/** With a module of its own, a test needs no project. */
-async function findSubject(module: string | undefined, files: readonly string[]): Promise<Result<Subject>> {
-  const folder = process.cwd();
-  if (module !== undefined)
-    return ok({ folder: files.length === 0 ? folder : dirname(files[0] ?? ""), module, defaults: { config: "", rootId: "" } });
-  const { readProject } = await import("../../author/index.ts");
-  const project = await readProject(folder);
-  return project.ok ? ok({ folder, module: project.value.module, defaults: project.value }) : project;
-}
-
-async function report(results: readonly TestResult[], given: FlagValues<typeof flags>, terminal: Terminal): Promise<Result<void>> {
+async function report({ results, coverage }: Outcome, given: TestFlags, terminal: Terminal): Promise<Result<void>> {
   const { renderJunit, renderTap } = await import("../../author/index.ts");
   if (given.junit !== undefined) {
     try {
@@ -88,9 +71,14 @@ async function report(results: readonly TestResult[], given: FlagValues<typeof f
       return fail("CannotWrite", `${given.junit} cannot be written: ${messageOf(error)}`);
     }
   }
-  if (given.output === "json") printJson(results, terminal);
+  if (given.output === "json") printJson({ results, coverage }, terminal);
   else if (given.reporter === "tap") terminal.out(renderTap(results));
   else if (given.reporter === "junit") terminal.out(renderJunit(results));
   else terminal.out(renderTests(results, createPaint(terminal.color)));
+  if (coverage === undefined || given.output === "json") return ok(undefined);
+  const text = renderCoverage(coverage, createPaint(terminal.color));
+  // What programs read stays whole.
+  if (given.reporter === "pretty") terminal.out(text);
+  else terminal.err(text);
   return ok(undefined);
 }

@@ -99,7 +99,7 @@ async function completeCommand(
 function pendingFlag(flags: Flags, { flags: given, ended }: Split): StringFlag | undefined {
   const last = given.at(-1);
   const flag = last === undefined || ended || last.value !== undefined ? undefined : flags[last.name];
-  return flag?.type === "string" ? flag : undefined;
+  return flag?.type === "string" && flag.bare === undefined ? flag : undefined;
 }
 
 async function values(

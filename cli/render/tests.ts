@@ -1,4 +1,4 @@
-import { describeFailure, summary, type TestResult } from "../../author/index.ts";
+import { type Coverage, describeFailure, summary, type TestResult } from "../../author/index.ts";
 import { oneLine } from "../../base/text.ts";
 import type { Paint } from "./paint.ts";
 
@@ -12,7 +12,8 @@ export function renderTests(results: readonly TestResult[], paint: Paint): strin
 }
 
 function renderTest(test: TestResult, paint: Paint): string {
-  const { outcome, name, duration, reason = "" } = test;
+  const { outcome, name, duration } = test;
+  const reason = test.reason ?? test.note ?? "";
   const mark = { passed: paint.good("ok  "), failed: paint.bad("FAIL"), skipped: paint.busy("skip") }[outcome];
   const time = duration >= SLOW_MS ? paint.faint(` ${Math.round(duration)} ms`) : "";
   const head = `  ${mark} ${oneLine(name)}${time}${reason === "" ? "" : paint.faint(`: ${oneLine(reason)}`)}\n`;
@@ -21,3 +22,17 @@ function renderTest(test: TestResult, paint: Paint): string {
 }
 
 const SLOW_MS = 100;
+
+/** Functions that were never entered, that are named. */
+const MAX_NAMED = 50;
+
+/** How much of a module its cases reached. */
+export function renderCoverage({ functions, all, entered }: Coverage, paint: Paint): string {
+  const missed = functions.filter(({ count }) => count === 0);
+  const reached = functions.length - missed.length;
+  const share = functions.length === 0 ? 100 : (100 * reached) / functions.length;
+  const names = missed.slice(0, MAX_NAMED).map(({ name }) => `  ${oneLine(name)}\n`);
+  const more = missed.length > MAX_NAMED ? `  and ${missed.length - MAX_NAMED} more\n` : "";
+  const head = `coverage: ${reached} of ${functions.length} functions of the filter (${share.toFixed(1)} %), ${entered} of ${all} of the module`;
+  return `${paint.strong(head)}\n${missed.length === 0 ? "" : `never entered:\n${names.join("")}${more}`}`;
+}

@@ -45,6 +45,8 @@ export interface PluginOptions {
   readonly maxLogLength?: number;
   /** Told of every host call that came back. */
   readonly onCall?: (call: HostCall) => void;
+  /** Told of the exports of the instance, before any of its callbacks runs. */
+  readonly onExports?: (exports: Readonly<Record<string, unknown>>) => void;
   /** Called as each phase begins, before the module's code runs. */
   readonly onPhase?: (phase: "start" | "configure") => void;
 }
@@ -103,6 +105,7 @@ export function createPlugin(module: WebAssembly.Module, binary: WasmBinary, abi
     now: clock?.now ?? options.now ?? (() => BigInt(Date.now()) * 1_000_000n),
     random: options.random ?? ((size) => nodeCrypto().randomBytes(size)),
     onCall: options.onCall,
+    onExports: options.onExports,
     maxBytes: options.maxHostBytes ?? 64 * 1024 * 1024,
   });
   options.onPhase?.("start");

@@ -7,6 +7,7 @@ import { ROOT } from "../tests/files.ts";
 /** The tree of the package keeps these places, so that code finds its neighbours as in a checkout. */
 const MAIN = "cli/main";
 const PROVER = "preflight/process/child";
+const CASES = "author/cases/sandbox/worker";
 /** What `#cel` names in the package. A prover may read the folder `@bufbuild` and no other. */
 export const CEL = "lib/@bufbuild/cel.cjs";
 
@@ -30,7 +31,7 @@ const COMMON = {
 const REQUIRE = `import{createRequire as __weirRequire}from"node:module";const require=__weirRequire(import.meta.url);`;
 
 /**
- * Bundles what `weir` runs into `folder`: the commands (with chunks in `lib/`, loaded as they are needed), the program of a prover as one file,
+ * Bundles what `weir` runs into `folder`: the commands (with chunks in `lib/`, loaded as they are needed), the program of a prover and the thread of `weir test` as one file each,
  * and CEL, which a prover loads by itself. Gives esbuild's account of what went in.
  */
 export async function bundle(folder: string): Promise<Metafile[]> {
@@ -51,6 +52,14 @@ export async function bundle(folder: string): Promise<Metafile[]> {
       outdir: folder,
       format: "esm",
       plugins: [ownPlaces("../../")],
+    }),
+    await build({
+      ...COMMON,
+      entryPoints: { [CASES]: `${CASES}.ts` },
+      outdir: folder,
+      format: "esm",
+      banner: { js: REQUIRE },
+      plugins: [ownPlaces("../../../")],
     }),
     await build({ ...COMMON, entryPoints: ["@bufbuild/cel"], outfile: join(folder, CEL), format: "cjs" }),
   ];

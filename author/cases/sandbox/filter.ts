@@ -17,6 +17,11 @@ import type { CaseReplies } from "./replies.ts";
 const HARMLESS: ReadonlySet<number | undefined> = new Set([undefined, Status.Ok, Status.NotFound, Status.Empty, Status.CasMismatch]);
 const NAMES = new Map<number, string>(Object.entries(Status).map(([name, code]) => [code, name]));
 
+/** A proxy answers it with an error. */
+export function isRefused({ result, isWasi }: HostCall): boolean {
+  return !isWasi && !HARMLESS.has(result);
+}
+
 /** What Envoy answers for a filter that has failed. */
 const FAILED: Message = message([[":status", "503"]]);
 const NOTHING = { upstream: undefined, response: undefined, local: false, held: undefined } as const;
@@ -27,15 +32,16 @@ export class SandboxFilter implements Running {
   readonly start: Observed;
   private readonly plugin: Plugin;
   private readonly replies: CaseReplies;
-  private readonly calls: HostCall[];
+  /** Since the step before. */
+  private readonly refusals: HostCall[];
   private logged = 0;
   private fault: Fault | undefined;
   private hasEnded = false;
 
-  constructor(plugin: Plugin, replies: CaseReplies, calls: HostCall[]) {
+  constructor(plugin: Plugin, replies: CaseReplies, refusals: HostCall[]) {
     this.plugin = plugin;
     this.replies = replies;
-    this.calls = calls;
+    this.refusals = refusals;
     this.refused = plugin.problem?.message;
     if (this.refused === undefined) plugin.settle();
     this.start = this.observe(NOTHING);
@@ -106,8 +112,8 @@ export class SandboxFilter implements Running {
     this.logged = this.plugin.logCount();
     const trap = this.fault === undefined ? this.plugin.fault() : undefined;
     this.fault ??= trap;
-    const refusals = this.calls.filter(({ result, isWasi }) => !isWasi && !HARMLESS.has(result)).map(describeRefusal);
-    this.calls.length = 0;
+    const refusals = this.refusals.map(describeRefusal);
+    this.refusals.length = 0;
     return {
       ...seen,
       trap: trap && trapOf(trap),

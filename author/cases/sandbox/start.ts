@@ -1,6 +1,6 @@
 import type { HostCall, Plugin, PluginOptions } from "../../../preflight/index.ts";
 import type { Setup } from "../case.ts";
-import { SandboxFilter } from "./filter.ts";
+import { isRefused, SandboxFilter } from "./filter.ts";
 import type { CaseReplies } from "./replies.ts";
 
 /** Where the clock of a case stands that does not say: 2026-01-01T00:00:00Z. */
@@ -8,12 +8,18 @@ export const DEFAULT_CLOCK = Date.UTC(2026, 0, 1);
 /** Log lines of a case that are kept, the newest ones. */
 const MAX_LINES = 10_000;
 
+/** Refused host calls of a step that are kept. */
+const MAX_REFUSED = 1000;
+
 /** Starts the module of a sandbox for one case. */
 export type StartPlugin = (options: PluginOptions) => Plugin;
 
+/** Who hears of what the module does. */
+export type Told = Pick<PluginOptions, "onCall" | "onExports">;
+
 /** Starts one filter, for a case or for a test in TypeScript. */
-export function startFilter(start: StartPlugin, setup: Setup, replies: CaseReplies, onCall?: (call: HostCall) => void): SandboxFilter {
-  const calls: HostCall[] = [];
+export function startFilter(start: StartPlugin, setup: Setup, replies: CaseReplies, { onCall, onExports }: Told = {}): SandboxFilter {
+  const refused: HostCall[] = [];
   const plugin = start({
     config: setup.config,
     rootId: setup.rootId,
@@ -25,9 +31,10 @@ export function startFilter(start: StartPlugin, setup: Setup, replies: CaseRepli
     maxLogLength: 64 * 1024,
     replies,
     onCall(call) {
-      calls.push(call);
+      if (isRefused(call) && refused.length < MAX_REFUSED) refused.push(call);
       onCall?.(call);
     },
+    ...(onExports && { onExports }),
   });
-  return new SandboxFilter(plugin, replies, calls);
+  return new SandboxFilter(plugin, replies, refused);
 }

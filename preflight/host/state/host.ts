@@ -36,6 +36,8 @@ export interface HostOptions {
   readonly random: (size: number) => Uint8Array;
   /** Told of every host call that came back. */
   readonly onCall: ((call: HostCall) => void) | undefined;
+  /** Told of the exports of each instance. */
+  readonly onExports: ((exports: Readonly<Record<string, unknown>>) => void) | undefined;
   /** Limit of bytes that the host keeps for the plugin (bodies, shared data, headers, ...). */
   readonly maxBytes: number;
 }
@@ -276,6 +278,7 @@ class PluginHost implements Host {
   attach(exports: Readonly<Record<string, unknown>>, memory: WebAssembly.Memory | undefined): void {
     this.exports = exports;
     this.memory.attach(memory);
+    this.options.onExports?.(exports);
   }
 
   /** The export through which the host gets memory from the module. */

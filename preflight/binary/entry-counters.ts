@@ -1,0 +1,176 @@
+import { fail, ok, type Result } from "../../model/result.ts";
+import { readWasm } from "./binary.ts";
+import { createReader, MalformedError, type Reader } from "./reader.ts";
+import { readValueType } from "./types.ts";
+
+/** A module that counts how often each of its functions is entered. */
+export interface CountingModule {
+  readonly bytes: Uint8Array;
+  /** Its own functions, in order. */
+  readonly functions: readonly CountedFunction[];
+}
+
+export interface CountedFunction {
+  /** Among all functions, imported ones included. */
+  readonly index: number;
+  /** `undefined`: the module has no names. */
+  readonly name: string | undefined;
+  /** The exported global that holds the count, modulo 2^32. */
+  readonly counter: string;
+}
+
+const ID = { custom: 0, function: 3, global: 6, export: 7, code: 10 } as const;
+/** Sections in their order; tags (13) stand before globals, the count of data segments (12) before code. https://webassembly.github.io/spec/core/binary/modules.html#binary-module */
+const ORDER = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];
+/** A mutable i32 that starts at 0. */
+const COUNTER = [0x7f, 0x01, 0x41, 0x00, 0x0b];
+const GLOBAL = 0x03;
+
+interface Section {
+  readonly id: number;
+  /** Of its content. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Adds a global to a module for each of its functions, exports it, and counts it up where the function is entered. Indices of functions stay as they are, so names and stacks do too.
+ * Linear in the size. Fails as `readWasm` does.
+ */
+export function countEntries(module: Uint8Array): Result<CountingModule> {
+  const read = readWasm(module);
+  if (!read.ok) return read;
+  try {
+    const imported = (kind: string) => read.value.imports.filter((entry) => entry.kind === kind).length;
+    return ok(rewrite(module, imported("function"), imported("global")));
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    return fail("MalformedModule", `the module is malformed at byte ${error.offset}: ${error.message}`);
+  }
+}
+
+function rewrite(module: Uint8Array, importedFunctions: number, importedGlobals: number): CountingModule {
+  const sections = sectionsOf(module);
+  const countIn = (id: number) => {
+    const section = sections.find((each) => each.id === id);
+    return section === undefined ? 0 : createReader(module, section.start, section.end).unsigned();
+  };
+  const functions = countIn(ID.function);
+  const firstGlobal = importedGlobals + countIn(ID.global);
+  const counters = Array.from({ length: functions }, (_, at) => `weir:${at}`);
+  const globals = counters.map(() => Uint8Array.from(COUNTER));
+  const exports = counters.map((name, at) => Buffer.concat([named(name), Uint8Array.from([GLOBAL, ...leb(firstGlobal + at)])]));
+  const changed = new Map([
+    [ID.global as number, appended(module, sections, ID.global, globals)],
+    [ID.export as number, appended(module, sections, ID.export, exports)],
+    [ID.code as number, countingBodies(module, sections, firstGlobal)],
+  ]);
+  const names = namesIn(module, sections);
+  return {
+    bytes: Buffer.concat([module.subarray(0, 8), ...assembled(module, sections, changed)]),
+    functions: counters.map((counter, at) => ({ index: importedFunctions + at, name: names.get(importedFunctions + at), counter })),
+  };
+}
+
+function sectionsOf(module: Uint8Array): Section[] {
+  const reader = createReader(module, 8);
+  const sections: Section[] = [];
+  while (!reader.done()) {
+    const id = reader.byte();
+    const size = reader.unsigned();
+    const start = reader.position();
+    reader.skip(size);
+    sections.push({ id, start, end: start + size });
+  }
+  return sections;
+}
+
+/** Sections with their heads, in order; those that were not there stand where they belong. */
+function assembled(module: Uint8Array, sections: readonly Section[], changed: ReadonlyMap<number, Uint8Array>): Uint8Array[] {
+  const waiting = new Map(changed);
+  const parts: Uint8Array[] = [];
+  const flush = (before: number) => {
+    for (const [id, content] of waiting) {
+      if (ORDER.indexOf(id) >= before) continue;
+      if (content.length > 0 && !sections.some((section) => section.id === id)) parts.push(headed(id, content));
+      waiting.delete(id);
+    }
+  };
+  for (const { id, start, end } of sections) {
+    if (id !== ID.custom) flush(ORDER.indexOf(id));
+    parts.push(headed(id, changed.get(id) ?? module.subarray(start, end)));
+    waiting.delete(id);
+  }
+  flush(ORDER.length);
+  return parts;
+}
+
+function headed(id: number, content: Uint8Array): Uint8Array {
+  return Buffer.concat([Uint8Array.from([id, ...leb(content.length)]), content]);
+}
+
+/** The content of a vector's section with more entries; empty where there are none at all. */
+function appended(module: Uint8Array, sections: readonly Section[], id: number, entries: readonly Uint8Array[]): Uint8Array {
+  const section = sections.find((each) => each.id === id);
+  if (section === undefined)
+    return entries.length === 0 ? new Uint8Array() : Buffer.concat([Uint8Array.from(leb(entries.length)), ...entries]);
+  const reader = createReader(module, section.start, section.end);
+  const count = reader.unsigned();
+  return Buffer.concat([Uint8Array.from(leb(count + entries.length)), module.subarray(reader.position(), section.end), ...entries]);
+}
+
+/** Each body counts after its locals. */
+function countingBodies(module: Uint8Array, sections: readonly Section[], firstGlobal: number): Uint8Array {
+  const section = sections.find((each) => each.id === ID.code);
+  if (section === undefined) return new Uint8Array();
+  const reader = createReader(module, section.start, section.end);
+  const count = reader.unsigned();
+  const parts: Uint8Array[] = [Uint8Array.from(leb(count))];
+  for (let at = 0; at < count; at += 1) {
+    const size = reader.unsigned();
+    const start = reader.position();
+    skipLocals(reader);
+    const code = reader.position();
+    reader.skip(size - (code - start));
+    const global = leb(firstGlobal + at);
+    // global.get, i32.const 1, i32.add, global.set
+    const counting = Uint8Array.from([0x23, ...global, 0x41, 0x01, 0x6a, 0x24, ...global]);
+    parts.push(Uint8Array.from(leb(size + counting.length)), module.subarray(start, code), counting, module.subarray(code, start + size));
+  }
+  return Buffer.concat(parts);
+}
+
+function skipLocals(reader: Reader): void {
+  for (let groups = reader.unsigned(); groups > 0; groups -= 1) {
+    reader.unsigned();
+    readValueType(reader);
+  }
+}
+
+/** Names of functions: https://webassembly.github.io/spec/core/appendix/custom.html#function-names */
+function namesIn(module: Uint8Array, sections: readonly Section[]): ReadonlyMap<number, string> {
+  const names = new Map<number, string>();
+  for (const { id, start, end } of sections) {
+    if (id !== ID.custom) continue;
+    const reader = createReader(module, start, end);
+    if (reader.name() !== "name") continue;
+    while (!reader.done()) {
+      const kind = reader.byte();
+      const part = reader.slice(reader.unsigned());
+      if (kind !== 1) continue;
+      for (let left = part.unsigned(); left > 0; left -= 1) names.set(part.unsigned(), part.name());
+    }
+  }
+  return names;
+}
+
+function named(name: string): Uint8Array {
+  return Uint8Array.from([...leb(name.length), ...Buffer.from(name)]);
+}
+
+function leb(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
+  return [...bytes, rest];
+}
