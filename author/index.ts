@@ -1,5 +1,6 @@
 /** Public entry of author/: what a filter's author does on their own machine. */
 
+export { type Benchmark, bench } from "./benchmark/benchmark.ts";
 export { type BuildOptions, buildProject } from "./build/build.ts";
 export type { BuildFailure, Built, Progress } from "./build/built.ts";
 export type { Case, CaseFile } from "./cases/case.ts";

@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, test } from "node:test";
+import { coverageOf } from "../author/cases/coverage.ts";
 import { parseCases } from "../author/cases/read/file.ts";
 import { describeFailure } from "../author/cases/report/failure.ts";
 import type { TestResult } from "../author/cases/result.ts";
 import { runCase } from "../author/cases/run.ts";
 import { createSandbox } from "../author/cases/sandbox/sandbox.ts";
+import { SandboxThread } from "../author/cases/sandbox/thread.ts";
+import { countEntries } from "../preflight/index.ts";
 import { CELL, script } from "../preflight/testing/script.ts";
 import { wasm } from "../preflight/testing/wat.ts";
 import { createSnippets } from "./support/snippets.ts";
+import { createTempFolder } from "./support/temp-folder.ts";
 
 /** Runs the cases of a text against a module in the text format. */
 async function run(module: Uint8Array, text: string, isStrict = false): Promise<TestResult[]> {
@@ -25,6 +31,14 @@ const [REQUEST, RESPONSE] = [0, 2];
 const refusingModule = wasm(script({ proxy_on_configure: { steps: [["proxy_log", 4, "configuration: no"]], returns: 0 } }));
 
 const hello = wasm(script({ proxy_on_response_headers: { steps: [["proxy_add_header_map_value", RESPONSE, "x-hello", "world"]] } }));
+
+const trapping = wasm(
+  `(module (memory (export "memory") 1) (func (export "malloc") (param i32) (result i32) (i32.const 64))
+      (func (export "proxy_abi_version_0_2_1"))
+      (func $lost unreachable) (func $deep (call $lost))
+      (func $on_request (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (call $deep) (i32.const 0)))`,
+  { names: true },
+);
 
 /** What a failed case says. */
 function said(result: TestResult | undefined): string {
@@ -64,15 +78,8 @@ describe("a case", () => {
   });
 
   test("fails when the filter traps, and tells in which functions", async () => {
-    const trapping = await wasm(
-      `(module (memory (export "memory") 1) (func (export "malloc") (param i32) (result i32) (i32.const 64))
-      (func (export "proxy_abi_version_0_2_1"))
-      (func $lost unreachable) (func $deep (call $lost))
-      (func $on_request (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (call $deep) (i32.const 0)))`,
-      { names: true },
-    );
     const [unexpected, expected] = await run(
-      trapping,
+      await trapping,
       "cases:\n  - name: a\n  - name: b\n    exchanges:\n      - expect: {trap: unreachable, response: {status: 503}}\n      - expect: {response: {status: 503}, upstream: null}",
     );
     assert.match(
@@ -172,4 +179,59 @@ test("the page about testing: every case in it is one", async () => {
       name,
     );
   }
+});
+
+test("a callback that never returns ends its case, and no other; functions that were entered are counted", {
+  timeout: 30_000,
+}, async (t) => {
+  const folder = await createTempFolder("cases-thread");
+  t.after(() => folder.remove());
+  const path = join(folder.path, "a.weir.yaml");
+  const text = "cases:\n  - name: a\n  - name: loops\n    request: {headers: {x: 1}}\n  - name: b";
+  await writeFile(path, text);
+  const looping = await wasm(
+    `(module (import "env" "proxy_get_header_map_value" (func $get (param i32 i32 i32 i32 i32) (result i32)))
+      (memory (export "memory") 1) (data (i32.const 8) "x")
+      (func $malloc (export "malloc") (param i32) (result i32) (i32.const 64)) (func (export "proxy_abi_version_0_2_1"))
+      (func $on_request (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+        (if (i32.eqz (call $get (i32.const 0) (i32.const 8) (i32.const 1) (i32.const 16) (i32.const 20))) (then (loop $on (br $on)))) (i32.const 0))
+      (func $never (call $never)))`,
+    { names: true },
+  );
+  const counting = countEntries(looping);
+  assert.ok(counting.ok);
+  const file = parseCases(text, "a.weir.yaml");
+  assert.ok(file.ok);
+  const thread = new SandboxThread(counting.value.bytes, { config: "", rootId: "" }, 1000);
+  t.after(() => thread.stop());
+  const counters = counting.value.functions.map(({ counter }) => counter);
+  const answers = [];
+  for (const [index, one] of file.value.cases.entries()) answers.push(await thread.run({ path, index, one }, false, counters));
+  assert.deepEqual(
+    answers.map(({ result }) => result.outcome),
+    ["passed", "failed", "passed"],
+  );
+  assert.match(
+    said(answers[1]?.result),
+    /a\.weir\.yaml:3: time\n {2}expected {2}each callback of the filter returns\n {2}got {7}one runs for longer than 1 s/,
+  );
+  const coverage = coverageOf(counting.value.functions, answers[0]?.counts ?? [], "c");
+  assert.deepEqual(
+    coverage.functions.map(({ name, count }) => [name, count]),
+    [
+      ["function 2", 0],
+      ["on_request", 1],
+      ["never", 0],
+    ],
+  );
+});
+
+test("the page about debugging: failures look as it says", async () => {
+  const page = await createSnippets("authors/debugging");
+  const silent = await wasm(script({ proxy_on_configure: { returns: 1, steps: [["proxy_log", 2, "no greeting in the configuration"]] } }));
+  const [failed] = await run(silent, "cases:\n  - name: a\n    expect:\n      response:\n        headers: {x-hello: world}");
+  const asInPage = (text: string) => text.replaceAll("a.weir.yaml", "tests/hello.weir.yaml");
+  assert.equal(asInPage(said(failed)).replace(/\n {2}info {5}proxy_on_configure proxy_log = 00/, ""), page.text("failure").trimEnd());
+  const [trapped] = await run(await trapping, "cases:\n  - name: a");
+  assert.equal(asInPage(said(trapped)), page.text("trap").trimEnd());
 });

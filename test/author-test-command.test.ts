@@ -23,7 +23,8 @@ test("weir test in a project: cases and TypeScript, named files, a module that i
   await writeFile(at("build/hello.wasm"), module);
   await writeFile(at("hello.wasm"), module);
 
-  const empty = await weir("test");
+  const inProject = (...words: string[]) => weir("test", "--module", "build/hello.wasm", ...words);
+  const empty = await inProject();
   assert.deepEqual(
     [empty.code, empty.stderr],
     [1, "error: there are no tests in tests; write one as tests/NAME.weir.yaml or tests/NAME.test.ts\n"],
@@ -36,14 +37,14 @@ test("weir test in a project: cases and TypeScript, named files, a module that i
     at("tests/hello.test.ts"),
     'import { test } from "node:test";\nimport assert from "node:assert/strict";\ntest("typed", () => assert.equal(process.env.WEIR_MODULE?.endsWith("hello.wasm") as boolean, true));\ntest("wrong", () => assert.equal(1, 2));\n',
   );
-  const all = await weir("test");
+  const all = await inProject();
   assert.equal(all.code, 1);
   assert.match(
     all.stdout,
     /^tests\/hello\.weir\.yaml\n {2}ok {3}it greets\n\ntests\/hello\.test\.ts\n {2}ok {3}typed.*\n {2}FAIL wrong.*\n[\s\S]*AssertionError[\s\S]*2 passed, 1 failed\n$/,
   );
 
-  const named = await weir("test", "tests/hello.weir.yaml");
+  const named = await inProject("tests/hello.weir.yaml");
   assert.deepEqual([named.code, named.stdout], [0, "tests/hello.weir.yaml\n  ok   it greets\n\n1 passed\n"]);
   const built = await weir("test", "hello.weir.yaml", "--module", "hello.wasm", "--strict", "--reporter", "tap", "--junit", "results.xml");
   assert.equal(built.code, 0, built.stderr);
@@ -54,11 +55,22 @@ test("weir test in a project: cases and TypeScript, named files, a module that i
   };
   assert.equal(told.results[0]?.name, "it greets");
 
+  const { ns, calls } = JSON.parse((await weir("bench", "hello.weir.yaml", "--module", "hello.wasm", "-o", "json")).stdout) as {
+    ns: number;
+    calls: { name: string; count: number }[];
+  };
+  assert.ok(ns > 0 && ns < 1e6, String(ns));
+  // What the script logs of each call is a call too.
+  assert.deepEqual(calls, [
+    { name: "proxy_add_header_map_value", count: 1 },
+    { name: "proxy_log", count: 1 },
+  ]);
+
   await writeFile(at("tests/typo.weir.yaml"), "cases:\n  - name: x\n    expect: {respnse: {}}\n");
-  const typo = await weir("test");
+  const typo = await inProject();
   assert.deepEqual(
     [typo.code, typo.stderr],
     [1, "error: tests/typo.weir.yaml:3: cases[0].expect.respnse is not known; did you mean response\n"],
   );
-  assert.match((await weir("test", "weir.yaml")).stderr, /weir\.yaml is no test; cases are in NAME\.weir\.yaml/);
+  assert.match((await inProject("weir.yaml")).stderr, /weir\.yaml is no test; cases are in NAME\.weir\.yaml/);
 });

@@ -60,7 +60,7 @@ describe("flags and arguments", () => {
     let seen: unknown;
     const bare = defineCommand({
       ...{ name: "bare", summary: "s", about: "a", examples: [] },
-      args: { files: { value: "FILES", help: "files", multiple: true } },
+      args: { files: { value: "FILES", help: "files", optional: true, multiple: true } },
       flags: { envoy: { type: "string", bare: "", help: "h" }, yes: { type: "boolean", short: "y", help: "h" } },
       async run({ args, flags }) {
         seen = [flags.envoy, flags.yes, args.files];

@@ -1,5 +1,6 @@
 import type { Section } from "../args/command.ts";
 import { apply } from "./apply.ts";
+import { bench } from "./bench.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { build } from "./build.ts";
 import { check } from "./check.ts";
@@ -35,7 +36,10 @@ import { version } from "./version.ts";
 /** Every command, in the order and under the headings of `weir --help`. */
 export const SECTIONS: readonly Section[] = [
   { title: "Server and proxies", commands: [serve, check, identityIssue, bootstrap, inject] },
-  { title: "Filters, for their authors", commands: [init, dev, build, test, run, verify, inspect, push, pull, list, rmi, login, logout] },
+  {
+    title: "Filters, for their authors",
+    commands: [init, dev, build, test, bench, run, verify, inspect, push, pull, list, rmi, login, logout],
+  },
   { title: "Fleet", commands: [apply, plan, get, describe, proxies, history, diff, rollback, refresh, ...rollout, remove] },
   { title: "This program", commands: [completion, version] },
   { title: "What other programs run", commands: [prover], isHidden: true },

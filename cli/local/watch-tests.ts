@@ -6,7 +6,8 @@ import { ok, type Result } from "../../model/result.ts";
 import type { TestFlags } from "../commands/test.ts";
 import type { Terminal } from "../terminal.ts";
 import type { Scope } from "./scope.ts";
-import { findSubject, openEnvoys, type Subject, testSubject } from "./test.ts";
+import { findSubject, type Subject } from "./subject.ts";
+import { openEnvoys, testSubject } from "./test.ts";
 
 /** Editors save in several steps: nothing more happened for this long, in milliseconds. */
 const QUIET_MS = 50;
@@ -22,12 +23,12 @@ export async function watchTests(
 ): Promise<Result<void>> {
   const envoys = flags.envoy === undefined ? ok(undefined) : await openEnvoys(scope, flags, terminal);
   if (!envoys.ok) return envoys;
-  const first = await findSubject(flags, files);
+  const first = await findSubject(flags.module, files[0]);
   if (!first.ok) return first;
   scope.ready();
   const changes = await startWatch(scope, first.value, [...files, ...(flags.module === undefined ? [] : [flags.module])]);
   while (!scope.signal.aborted) {
-    const subject = await findSubject(flags, files);
+    const subject = await findSubject(flags.module, files[0]);
     const outcome = subject.ok
       ? await testSubject(scope, { flags, files, subject: subject.value, envoys: envoys.value }, terminal)
       : subject;
