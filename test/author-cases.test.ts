@@ -202,7 +202,7 @@ test("a callback that never returns ends its case, and no other; functions that 
   assert.ok(counting.ok);
   const file = parseCases(text, "a.weir.yaml");
   assert.ok(file.ok);
-  const thread = new SandboxThread(counting.value.bytes, { config: "", rootId: "" }, 1000);
+  const thread = new SandboxThread(counting.value.bytes, { config: "", rootId: "" }, 2000);
   t.after(() => thread.stop());
   const counters = counting.value.functions.map(({ counter }) => counter);
   const answers = [];
@@ -213,7 +213,7 @@ test("a callback that never returns ends its case, and no other; functions that 
   );
   assert.match(
     said(answers[1]?.result),
-    /a\.weir\.yaml:3: time\n {2}expected {2}each callback of the filter returns\n {2}got {7}one runs for longer than 1 s/,
+    /a\.weir\.yaml:3: time\n {2}expected {2}each callback of the filter returns\n {2}got {7}one runs for longer than 2 s/,
   );
   const coverage = coverageOf(counting.value.functions, answers[0]?.counts ?? [], "c");
   assert.deepEqual(

@@ -3,11 +3,16 @@ import type { Case } from "../case.ts";
 import type { SetupDefaults } from "../read/file.ts";
 import type { WorkerAnswer, WorkerData, WorkerRequest } from "./worker.ts";
 
+/** What the thread says first. */
+const READY = "ready";
+
 /** `.ts` in a checkout, `.js` in a package, as this file. */
 const ENTRY = new URL(import.meta.url.endsWith(".js") ? "./worker.js" : "./worker.ts", import.meta.url);
 
 /** Milliseconds for one case. Its clock passes in no time, so this is the time that the filter's own code takes. */
 const CASE_MS = 10_000;
+/** Milliseconds for the start of the thread. */
+const START_MS = 60_000;
 /** Megabytes of JavaScript objects of the thread; the module's memory is not among them. */
 const MAX_HEAP = 512;
 
@@ -49,20 +54,27 @@ export class SandboxThread {
 
   /** A text: why there is no answer. */
   private async ask(request: WorkerRequest): Promise<WorkerAnswer | string> {
+    const isNew = this.worker === undefined;
     const worker = this.worker ?? new Worker(ENTRY, { workerData: this.data, resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP } });
     this.worker = worker;
-    const { promise, resolve } = Promise.withResolvers<WorkerAnswer | string>();
-    const timer = setTimeout(() => resolve(`one runs for longer than ${this.caseMs / 1000} s`), this.caseMs);
-    const onMessage = (answer: WorkerAnswer) => resolve(answer);
-    const onError = (error: Error) => resolve(`the sandbox ended: ${error.message}`);
-    worker.once("message", onMessage);
-    worker.once("error", onError);
+    const ready = isNew ? await next(worker, START_MS, `the sandbox does not start in ${START_MS / 1000} s`) : READY;
     worker.postMessage(request);
-    const answer = await promise;
-    clearTimeout(timer);
-    worker.off("message", onMessage);
-    worker.off("error", onError);
+    const answer = ready === READY ? await next(worker, this.caseMs, `one runs for longer than ${this.caseMs / 1000} s`) : ready;
     if (typeof answer === "string") await this.stop();
     return answer;
   }
+}
+
+/** What the thread says next; a text of our own when it ends, or says nothing for so long. */
+async function next(worker: Worker, ms: number, late: string): Promise<WorkerAnswer | string> {
+  const { promise, resolve } = Promise.withResolvers<WorkerAnswer | string>();
+  const timer = setTimeout(() => resolve(late), ms);
+  const onError = (error: Error) => resolve(`the sandbox ended: ${error.message}`);
+  worker.once("message", resolve);
+  worker.once("error", onError);
+  const said = await promise;
+  clearTimeout(timer);
+  worker.off("message", resolve);
+  worker.off("error", onError);
+  return said;
 }

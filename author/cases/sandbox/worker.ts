@@ -29,6 +29,9 @@ export interface WorkerAnswer {
   readonly counts: readonly number[];
 }
 
+/** Said once, before any answer: the thread's own start does not count to a case. */
+const READY = "ready";
+
 /** The thread that cases run in: the main thread ends it when a callback does not return. */
 async function answer({ path, name, index, isStrict, counters }: WorkerRequest): Promise<WorkerAnswer> {
   const file = await fileOf(path, name);
@@ -62,6 +65,7 @@ function countIn(exports: Readonly<Record<string, unknown>>, counter: string): n
   return Number((exports[counter] as { readonly value: number } | undefined)?.value ?? 0) >>> 0;
 }
 
+parentPort?.postMessage(READY);
 parentPort?.on("message", (request: WorkerRequest) => {
   void answer(request).then((done) => parentPort?.postMessage(done));
 });
