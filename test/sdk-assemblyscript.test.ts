@@ -378,7 +378,9 @@ test("a wrong configuration is refused with words, by an index past the end the 
       "routes[0].path must begin with / (at character 89)",
       "routes[1].path must begin with / (at character 94)",
     ],
-    [JSON.stringify({ ...whole, large: 0 }).replace("0", "9223372036854775808"), "large must be a whole number (at character 23)"],
+    ...["9223372036854775808", "-9223372036854775809", "99999999999999999999", "1e3", "1.0"].map(
+      (large) => [JSON.stringify({ ...whole, large: 0 }).replace("0", large), "large must be a whole number (at character 23)"] as const,
+    ),
     [
       JSON.stringify({ ...whole, a: 1, b: 2, limits: { mx: 1, max: 2 } }),
       "a and 1 more are not known, known are: limits, routes, greeting, list, missing, large, fraction, none, flag (at character 54)",
@@ -393,6 +395,11 @@ test("a wrong configuration is refused with words, by an index past the end the 
     const [first] = words;
     if (first instanceof RegExp) assert.match(told, first);
     else assert.equal(told, `configuration: ${words.join("; ")}`);
+  }
+  for (const large of ["9223372036854775807", "-9223372036854775808", "-0", "0"]) {
+    const plugin = loadPlugin(await readFile(features), { config: JSON.stringify({ ...whole, large: 7 }).replace("7", large) });
+    assert.ok(plugin.ok && plugin.value.problem === undefined);
+    assert.equal(plugin.value.logs()[1]?.text, `numbers ${large.replace("-0", "0")} 1.0 2.5`);
   }
   const plugin = loadPlugin(await readFile(traps));
   assert.ok(plugin.ok);

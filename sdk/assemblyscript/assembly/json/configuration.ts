@@ -1,6 +1,7 @@
 import { LogLevel } from "../abi/types";
 import { log } from "../log";
 import { parseJson } from "./index";
+import { decimal } from "./integer";
 import { JsonKind, JsonValue } from "./value";
 
 const MAX_TOLD = 5;
@@ -58,7 +59,7 @@ export class Configuration {
     if (field === null) return 0;
     if (!field.isInteger()) return this.refuse<i64>(key, field, "must be a whole number");
     const value = field.toInteger();
-    if (value < min || value > max) return this.refuse<i64>(key, field, "must be from " + min.toString() + " to " + max.toString());
+    if (value < min || value > max) return this.refuse<i64>(key, field, "must be from " + decimal(min) + " to " + decimal(max));
     return value;
   }
 
@@ -94,7 +95,7 @@ export class Configuration {
     const items = this.items(key);
     const texts: string[] = [];
     for (let i = 0; i < items.length; i++)
-      if (this.expect(key + "[" + i.toString() + "]", items[i], JsonKind.String)) texts.push(items[i].text);
+      if (this.expect(key + "[" + decimal(i) + "]", items[i], JsonKind.String)) texts.push(items[i].text);
     return texts;
   }
 
@@ -111,7 +112,7 @@ export class Configuration {
   objects(key: string): Configuration[] {
     const items = this.items(key);
     const parts: Configuration[] = [];
-    for (let i = 0; i < items.length; i++) parts.push(this.part(key + "[" + i.toString() + "]", items[i]));
+    for (let i = 0; i < items.length; i++) parts.push(this.part(key + "[" + decimal(i) + "]", items[i]));
     return parts;
   }
 
@@ -129,7 +130,7 @@ export class Configuration {
     this.findUnknown();
     const count = this.faults.length;
     if (count == 0) return true;
-    const more = count > MAX_TOLD ? "; and " + (count - MAX_TOLD).toString() + " more" : "";
+    const more = count > MAX_TOLD ? "; and " + decimal(count - MAX_TOLD) + " more" : "";
     log(LogLevel.Error, "configuration: " + this.faults.slice(0, MAX_TOLD).join("; ") + more);
     return false;
   }
@@ -143,7 +144,7 @@ export class Configuration {
       if (this.asked.includes(keys[i])) continue;
       if (count++ == 0) first = i;
     }
-    const are = count > 1 ? "and " + (count - 1).toString() + " more are" : "is";
+    const are = count > 1 ? "and " + decimal(count - 1) + " more are" : "is";
     if (count > 0) this.refuse<bool>(keys[first], this.value.items[first], are + " not known, known are: " + this.asked.join(", "));
     for (let i = 0; i < this.parts.length; i++) this.parts[i].findUnknown();
   }
@@ -178,7 +179,7 @@ export class Configuration {
 
   /** Gives 0 or false, in the place of what cannot be read. */
   private refuse<T>(key: string, field: JsonValue, message: string): T {
-    this.faults.push(this.pathOf(key) + " " + message + " (at character " + field.offset.toString() + ")");
+    this.faults.push(this.pathOf(key) + " " + message + " (at character " + decimal(field.offset) + ")");
     return <T>0;
   }
 

@@ -1,3 +1,5 @@
+import { decimal, integerOf, isInteger } from "./integer";
+
 /** https://www.rfc-editor.org/rfc/rfc8259#section-3 */
 export enum JsonKind {
   Null,
@@ -57,18 +59,12 @@ export class JsonValue {
 
   /** Whether it is a number without a fraction and an exponent, of 64 bits. */
   isInteger(): bool {
-    if (this.kind != JsonKind.Number) return false;
-    for (let i = 0; i < this.text.length; i++) {
-      const c = this.text.charCodeAt(i);
-      if (c == 0x2e || c == 0x65 || c == 0x45) return false;
-    }
-    // With more digits than 64 bits hold, what comes back differs.
-    return this.text == "-0" || this.toInteger().toString() == this.text;
+    return this.kind == JsonKind.Number && isInteger(this.text);
   }
 
   /** The number, where `isInteger()`. */
   toInteger(): i64 {
-    return I64.parseInt(this.text);
+    return integerOf(this.text);
   }
 
   /** True or false, in a field. */
@@ -107,6 +103,6 @@ export class JsonError {
 
   /** Both in one line. */
   toString(): string {
-    return this.message + " at character " + this.offset.toString();
+    return this.message + " at character " + decimal(this.offset);
   }
 }
