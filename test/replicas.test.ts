@@ -4,13 +4,14 @@ import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import { eventually } from "./support/process.ts";
 import { type ReplicaScene, startReplicaScene } from "./support/replica-scene.ts";
 
+const REPLICAS = 3;
 const TIMEOUT = { timeout: 120_000 };
 
 let scene: ReplicaScene;
 const digests: Record<string, string> = {};
 
 before(async () => {
-  scene = await startReplicaScene({ replicas: 2, proxies: 1 });
+  scene = await startReplicaScene({ replicas: REPLICAS, proxies: 1 });
 });
 
 after(async () => {
@@ -18,7 +19,7 @@ after(async () => {
 });
 
 /** Waits until the status says that every proxy of all replicas runs this, and nothing else is under way. */
-function everywhere(digest: string | undefined, proxies = 2): Promise<WasmFilter> {
+function everywhere(digest: string | undefined, proxies = REPLICAS): Promise<WasmFilter> {
   return scene.until(
     "it everywhere",
     ({ status }) => status?.digest === digest && status?.rollout?.state === "Succeeded" && status.proxies?.updated === proxies,
@@ -40,7 +41,7 @@ test("one decides, the proxies of both get what is recorded, and the status coun
   digests.two = await scene.release("two");
   await scene.allAnswer("two");
   const { status } = await everywhere(digests.two);
-  assert.deepEqual(status?.proxies, { matched: 2, updated: 2, rejected: 0, pending: 0 });
+  assert.deepEqual(status?.proxies, { matched: REPLICAS, updated: REPLICAS, rejected: 0, pending: 0 });
 });
 
 test("a rollback by digest reaches both", TIMEOUT, async () => {
@@ -49,50 +50,93 @@ test("a rollback by digest reaches both", TIMEOUT, async () => {
   await everywhere(digests.one);
 });
 
+/** Index of a replica that does not decide. */
+const follower = async () => ((await leader()) === 0 ? 1 : 0);
+
+function anotherLeads(than: number): Promise<true> {
+  const isSo = async () => {
+    const index = await scene.leader();
+    return index !== undefined && index !== than ? true : undefined;
+  };
+  return eventually("another to lead", isSo, 40_000);
+}
+
+const rolledBack = (digest: string) => (filter: WasmFilter) =>
+  filter.status?.history?.some((item) => item.digest === digest && item.result === "RolledBack") === true;
+
 test("what a proxy of a follower refuses comes back everywhere", TIMEOUT, async () => {
-  // Envoys whose node begins with `edge` refuse it; the others would load it.
+  // Envoys whose node begins with `edge` refuse it; the others load it.
+  const edge = await scene.addProxy("edge-1", await follower());
+  await eventually("it to have the filter", async () => (await edge.mark()) === "one");
   const bad = await scene.release("bad", { digest: undefined }, "refusesOnProxy");
-  const { status } = await scene.until(
-    "it to be taken back",
-    (filter) => filter.status?.history?.some(({ digest, result }) => digest === bad && result === "RolledBack") === true,
-  );
+  const { status } = await scene.until("it to be taken back", rolledBack(bad));
+  await edge.envoy.stop();
   assert.equal(status?.digest, digests.one);
+  assert.match(status?.rollout?.message ?? "", /edge-1/);
   await scene.allAnswer("one");
 });
 
 test("a follower that restarts serves what is recorded, and its proxy is counted again", TIMEOUT, async () => {
-  const follower = scene.servers[1 - (await leader())];
-  await follower?.stop();
-  await follower?.start();
+  const server = scene.servers[await follower()];
+  await server?.stop();
+  await server?.start();
   await scene.allAnswer("one");
   digests.three = await scene.release("three");
   await scene.allAnswer("three");
   await everywhere(digests.three);
 });
 
-test("a leader that is stopped lets the lease go, and the other decides at once", TIMEOUT, async (t) => {
+test("a leader that is stopped lets the lease go, and another decides at once", TIMEOUT, async (t) => {
   const index = await leader();
-  const other = 1 - index;
+  const others = [0, 1, 2].filter((each) => each !== index);
   const from = performance.now();
   await scene.servers[index]?.stop();
-  await eventually("the other to lead", async () => (await scene.leader()) === other);
-  t.diagnostic(`the other led ${(performance.now() - from).toFixed(0)} ms after SIGTERM`);
+  await anotherLeads(index);
+  t.diagnostic(`another led ${(performance.now() - from).toFixed(0)} ms after SIGTERM`);
   digests.four = await scene.release("four");
-  await scene.allAnswer("four", [other]);
+  await scene.allAnswer("four", others);
   await scene.servers[index]?.start();
   await scene.allAnswer("four");
   await everywhere(digests.four);
-  assert.equal(await leader(), other);
+  assert.notEqual(await leader(), index);
 });
 
-test("a leader that is killed is followed by the other when its time is over", TIMEOUT, async (t) => {
+test("a leader that is killed is followed by another when its time is over", TIMEOUT, async (t) => {
   const index = await leader();
   const from = performance.now();
   await scene.servers[index]?.kill();
-  await eventually("the other to lead", async () => (await scene.leader()) === 1 - index, 30_000);
-  t.diagnostic(`the other led ${((performance.now() - from) / 1_000).toFixed(1)} s after SIGKILL`);
+  await anotherLeads(index);
+  t.diagnostic(`another led ${((performance.now() - from) / 1_000).toFixed(1)} s after SIGKILL`);
   digests.five = await scene.release("five");
-  await scene.allAnswer("five", [1 - index]);
+  await scene.allAnswer(
+    "five",
+    [0, 1, 2].filter((each) => each !== index),
+  );
   await scene.servers[index]?.start();
   await everywhere(digests.five);
+});
+
+test("without the API server, and with the leader just killed, one refusal takes a target back everywhere", TIMEOUT, async (t) => {
+  const index = await leader();
+  const [near = 0, far = 0] = [0, 1, 2].filter((each) => each !== index);
+  const steps = [{ percent: 100, pause: true }];
+  const bad = await scene.release("bad", { rollout: { steps } }, "refusesLateOnProxy");
+  await scene.allAnswer("bad");
+  await scene.cluster.stopServer();
+  const starting = scene.addProxy("edge-2", near);
+  const isThere = async () => (await scene.servers[near]?.proxies())?.some(({ id, connected }) => id === "edge-2" && connected);
+  await eventually("the last proxy to be there", isThere);
+  // It thinks about its configuration for a second and a half, then refuses it.
+  await scene.servers[index]?.kill();
+  const from = performance.now();
+  const before = await scene.proxies[far]?.[0]?.mark();
+  await scene.allAnswer("five", [near, far]);
+  const ms = (performance.now() - from).toFixed(0);
+  t.diagnostic(`from ${before} back to five everywhere ${ms} ms after the leader was killed`);
+  const edge = await starting;
+  await eventually("it to have what is stable", async () => (await edge.mark()) === "five");
+  await scene.cluster.startServer();
+  const { status } = await scene.until("the record to say so", rolledBack(bad), 60_000);
+  assert.match(status?.rollout?.message ?? "", /edge-2/);
+  await edge.envoy.stop();
 });

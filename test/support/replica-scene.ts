@@ -19,6 +19,7 @@ export const FILTER = "rolling";
 export interface ReplicaProxy {
   readonly node: string;
   readonly envoy: Envoy;
+  readonly port: number;
   /** What its answers are marked with; "": nothing, or no answer of 200. */
   mark(): Promise<string>;
 }
@@ -41,6 +42,8 @@ export interface ReplicaScene {
   until(what: string, check: (filter: WasmFilter) => boolean, timeoutMs?: number): Promise<WasmFilter>;
   /** Index of the server that holds the Lease and says so; `undefined`: none. */
   leader(): Promise<number | undefined>;
+  /** One more Envoy, on the server with this index; not waited for. The caller stops it. */
+  addProxy(node: string, server: number): Promise<ReplicaProxy>;
   /** Waits until every Envoy of these servers (default: of all) answers with this mark. */
   allAnswer(mark: string, servers?: readonly number[]): Promise<void>;
   stop(): Promise<void>;
@@ -86,12 +89,13 @@ export async function startReplicaScene({ replicas, proxies: count }: ReplicaSce
     for (const [index, server] of servers.entries()) {
       proxies.push([]);
       for (let i = 0; i < count; i++) {
-        const proxy = await startProxy(`edge-${index}-${i}`, server.xdsPort, app.port);
+        const proxy = await startProxy(`web-${index}-${i}`, server.xdsPort, app.port);
         open.push(proxy.envoy.stop);
         proxies[index]?.push(proxy);
       }
     }
-    return { cluster, servers, proxies, stop, ...scene, allAnswer: (mark, of) => allAnswer(proxies, mark, of) };
+    const addProxy = (node: string, index: number) => startProxy(node, servers[index]?.xdsPort ?? 0, app.port);
+    return { cluster, servers, proxies, stop, ...scene, addProxy, allAnswer: (mark, of) => allAnswer(proxies, mark, of) };
   } catch (error) {
     await stop();
     throw error;
@@ -167,5 +171,5 @@ async function startProxy(node: string, xdsPort: number, upstream: number): Prom
     const { status, headers } = await get(port);
     return status === 200 ? String(headers["x-weir"] ?? "") : `status ${status}`;
   };
-  return { node, envoy, mark };
+  return { node, envoy, port, mark };
 }
