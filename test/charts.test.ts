@@ -70,7 +70,7 @@ describe("without a cluster", () => {
     ["xds.tls.mode=none", "mode"],
     ["image.digest=sha256:abc", "digest"],
     ["image.pullPolicy=always", "pullPolicy"],
-    ["replicas=2", "replicas"],
+    ["replicas=0", "replicas"],
     ["networkPolicy.enabled=maybe", "enabled"],
     ["tolerations.key=a", "tolerations"],
     ["log.level=verbose", "level"],
@@ -113,6 +113,24 @@ describe("without a cluster", () => {
   test("a Secret of TLS that has no name is asked for", async () => {
     const done = await template(...IMAGE, "--set", "xds.tls.mode=secret,injection.enabled=false");
     assert.match(done.stderr, /xds\.tls\.secretName is needed/);
+  });
+
+  test("replicas share their keys, and no disk; one alone has nothing of what they need", async () => {
+    for (const [given, says] of [
+      ["replicas=2,keyStore=file", /replicas above 1 need keyStore secret/],
+      ["replicas=2,persistence.enabled=true", /replicas above 1 need persistence\.enabled=false/],
+    ] as const)
+      assert.match((await template(...IMAGE, "--set", given)).stderr, says);
+    const several = await rendered("--set", "replicas=3");
+    const deployment = several.find(({ kind }) => kind === "Deployment");
+    const args: readonly string[] = deployment?.spec.template.spec.containers[0].args;
+    assert.deepEqual([deployment?.spec.replicas, deployment?.spec.strategy.type], [3, "RollingUpdate"]);
+    for (const arg of ["--lease=weir", "--peer=weir-replicas.weir-system.svc:18003", "--max-connection-age=10m"])
+      assert.ok(args.includes(arg), arg);
+    assert.equal(several.filter(({ kind }) => kind === "PodDisruptionBudget").length, 1);
+    const one = await rendered();
+    assert.ok(one.every(({ kind, metadata }) => kind !== "PodDisruptionBudget" && metadata.name !== "weir-replicas"));
+    assert.doesNotMatch(JSON.stringify(one.filter(({ kind }) => kind !== "CustomResourceDefinition")), /leases|--lease|18003/);
   });
 
   test("the kinds are kept by an uninstall, and are left out when somebody else installs them", async () => {

@@ -78,6 +78,14 @@ true
 {{- if or .Values.http.tokensSecretName .Values.http.insecure -}}true{{- end -}}
 {{- end -}}
 
+{{- define "weir.isReplicated" -}}
+{{- if gt (int .Values.replicas) 1 -}}
+{{- if ne .Values.keyStore "secret" -}}{{- fail "replicas above 1 need keyStore secret: all of them have one private key and one authority" -}}{{- end -}}
+{{- if .Values.persistence.enabled -}}{{- fail "replicas above 1 need persistence.enabled=false: each has a store of modules of its own" -}}{{- end -}}
+true
+{{- end -}}
+{{- end -}}
+
 {{- define "weir.args" -}}
 {{- $service := include "weir.fullname" . -}}
 - serve
@@ -98,7 +106,12 @@ true
 {{- with .Values.xds.tls.trustDomain }}
 - --xds-trust-domain={{ . }}
 {{- end }}
-- --max-connection-age={{ .Values.xds.maxConnectionAge }}
+- --max-connection-age={{ default (ternary "10m" "0s" (eq (include "weir.isReplicated" .) "true")) .Values.xds.maxConnectionAge }}
+{{- if include "weir.isReplicated" . }}
+- --lease={{ $service }}
+- --peer-address=0.0.0.0:18003
+- --peer={{ $service }}-replicas.{{ .Release.Namespace }}.svc:18003
+{{- end }}
 - --http-address={{ if include "weir.httpIsOpen" . }}0.0.0.0{{ else }}127.0.0.1{{ end }}:18001
 {{- if .Values.http.tokensSecretName }}
 - --token-auth-file=/etc/weir/tokens/tokens.yaml
