@@ -103,7 +103,7 @@ describe("push, pull and inspect", () => {
     const pushed = valued(await pushModule(image, module, { keychain, annotations: { "org.opencontainers.image.title": "inspected" } }));
     const seen = valued(await inspectImage(image, { keychain }));
     assert.equal(seen.manifest.digest, pushed.digest);
-    assert.equal(seen.manifest.config.mediaType, "application/vnd.wasm.config.v0+json");
+    assert.equal(seen.manifest.config?.mediaType, "application/vnd.wasm.config.v0+json");
     assert.deepEqual(seen.manifest.annotations, { "org.opencontainers.image.title": "inspected" });
     assert.equal(seen.layer.digest, pushed.wasmDigest);
     assert.equal(seen.module.size, module.byteLength);

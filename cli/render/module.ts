@@ -31,7 +31,7 @@ export function renderModule({ name, wasmDigest, image, facts, loadMs }: ModuleI
 function imageRows({ indexDigest, manifest, layer }: Omit<InspectedImage, "bytes">): string[][] {
   return [
     ...(indexDigest === undefined ? [] : [["index", indexDigest]]),
-    ["digest", `${manifest.digest} (${manifest.artifactType ?? manifest.config.mediaType})`],
+    ["digest", `${manifest.digest} (${manifest.artifactType ?? manifest.config?.mediaType ?? manifest.mediaType})`],
     ["layer", `${layer.digest} (${layer.mediaType}, ${layer.size} bytes)`],
   ];
 }

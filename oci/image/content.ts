@@ -75,6 +75,11 @@ export async function readContent(
   if (!parsed.ok) return parsed;
   if (parsed.value.kind === "index")
     return fail("InvalidManifest", `${where} is an index of images, not an image; name one of them by digest`);
+  if (parsed.value.foreign > 0)
+    return fail(
+      "InvalidManifest",
+      `${where} names ${parsed.value.foreign} blobs by another hash than sha256; copy it with the tool that made it`,
+    );
   const blobs = blobsOf(parsed.value);
   const total = blobs.reduce((sum, { size }) => sum + size, 0);
   if (total > MAX_IMAGE_BYTES) {
@@ -110,7 +115,7 @@ export async function writeContent(
 
 /** What a manifest names, each once. */
 export function blobsOf({ config, layers }: Manifest): readonly Descriptor[] {
-  return [...new Map([...layers, config].map((blob) => [blob.digest, blob])).values()];
+  return [...new Map([...layers, ...(config === undefined ? [] : [config])].map((blob) => [blob.digest, blob])).values()];
 }
 
 function encode(document: object): Uint8Array<ArrayBuffer> {

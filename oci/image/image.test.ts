@@ -16,6 +16,7 @@ import {
   wasm,
 } from "../testing/images.ts";
 import { failed, valued } from "../testing/result.ts";
+import { readContent } from "./content.ts";
 import { defaultLimits, fetchModule, findImage } from "./image.ts";
 
 describe("images that carry no module", () => {
@@ -130,5 +131,32 @@ describe("shapes that other tools write", () => {
     failed(await read(content, "many"), "AmbiguousIndex");
     addIndex(content, [await platform(content, "amd64", "x"), await platform(content, "arm64", "y")], "none");
     failed(await read(content, "none"), "AmbiguousIndex");
+  });
+});
+
+describe("digests by another hash", () => {
+  const OTHER = { mediaType: "application/spdx+json", digest: `sha512:${"a".repeat(128)}`, size: 3 };
+  test("beside the module they are in nobody's way; as the module they are named", async () => {
+    const content = createContent();
+    const module = addBlob(content, "application/wasm", wasm("m"));
+    const add = (tag: string, config: object, layers: readonly object[]) =>
+      addDocument(content, "application/vnd.oci.image.manifest.v1+json", { schemaVersion: 2, config, layers }, tag);
+    add("beside", OTHER, [OTHER, module]);
+    add("module", module, [{ ...OTHER, mediaType: "application/wasm" }]);
+    const beside = add("short", module, [module, { ...OTHER, digest: "sha512:aa" }]);
+    addDocument(content, "application/vnd.oci.image.index.v1+json", { schemaVersion: 2, manifests: [OTHER, beside] }, "index");
+    const fake = await startFakeRegistry(content);
+    try {
+      const reference = { kind: "registry", registry: fake.host, repository: "a", tag: "x", digest: undefined } as const;
+      const repository = createRemoteRepository(reference, { http: httpOptions({}), credentials: [] });
+      const found = valued(await findImage(repository, "beside"));
+      assert.deepEqual([found.moduleLayer.layer.digest, found.manifest.foreign], [module.digest, 2]);
+      assert.match(failed(await readContent(repository, found.manifest), "InvalidManifest").message, /names 2 blobs by another hash/);
+      assert.match(failed(await findImage(repository, "module"), "NoWasmLayer").message, /and 1 by another hash than sha256/);
+      failed(await findImage(repository, "short"), "InvalidManifest");
+      failed(await findImage(repository, "index"), "NoWasmLayer");
+    } finally {
+      await fake.stop();
+    }
   });
 });

@@ -23,6 +23,7 @@ const manifest = (...layers: Descriptor[]): Manifest => ({
   config: descriptor("c"),
   layers,
   annotations: {},
+  foreign: 0,
 });
 
 const entry = (layer: Descriptor, platform?: Descriptor["platform"]): IndexEntry => ({

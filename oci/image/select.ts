@@ -45,10 +45,11 @@ export function selectLayer(manifest: Manifest, where: string): Result<ModuleLay
   const titled = uniqueByDigest(archives.filter(({ annotations }) => annotations[TITLE_ANNOTATION]?.endsWith(".wasm")));
   const archive = titled.length === 1 ? titled[0] : archives.at(-1);
   if (archive !== undefined) return ok({ form: "archive", layer: archive });
+  const foreign = manifest.foreign === 0 ? "" : `, and ${manifest.foreign} by another hash than sha256, which Weir does not take`;
   const seen = [...new Set(manifest.layers.map((layer) => layer.mediaType))].slice(0, 5).join(", ") || "none";
   return fail(
     "NoWasmLayer",
-    `${where} carries no WebAssembly module (layers: ${seen}); push one with \`weir push\`, or an image whose last layer holds plugin.wasm`,
+    `${where} carries no WebAssembly module (layers: ${seen}${foreign}); push one with \`weir push\`, or an image whose last layer holds plugin.wasm`,
   );
 }
 

@@ -1,3 +1,4 @@
+import { clip } from "../../base/text.ts";
 import type { Credentials, KeychainEntry } from "../../model/module.ts";
 import type { Failure, Result } from "../../model/result.ts";
 import type { RegistryReference } from "../repository/reference.ts";
@@ -66,7 +67,8 @@ export class Attempts {
     );
     const failure = failures[told] ?? { reason: "AccessDenied", message: `access to ${this.name} is denied`, retryable: false };
     const others = order.flatMap((at, index) => (index === told ? [] : (this.usable[at]?.username ?? [])));
-    const users = others.length === 0 ? [] : [`the credentials of ${others.map((user) => JSON.stringify(user)).join(", ")} were tried too`];
+    const users =
+      others.length === 0 ? [] : [`the credentials of ${others.map((user) => JSON.stringify(clip(user, 100))).join(", ")} were tried too`];
     const notes = [...users, ...this.problems.slice(0, 3).map((problem) => `${problem}, so it was left out`)];
     return notes.length === 0 ? failure : { ...failure, message: `${failure.message}; ${notes.join("; ")}` };
   }

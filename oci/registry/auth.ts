@@ -1,4 +1,5 @@
 import { fieldsOf } from "../../base/json.ts";
+import { clip } from "../../base/text.ts";
 import type { Credentials } from "../../model/module.ts";
 import { fail, failForNow, ok, type Result } from "../../model/result.ts";
 import { IDENTITY_TOKEN_USER } from "../credentials/keychain.ts";
@@ -129,6 +130,6 @@ export function denied(request: Pick<ChallengedRequest, "where" | "credentials">
   const advice =
     request.credentials === undefined
       ? "check the name; if the image is private, name a pull secret for this registry in spec.pullSecrets (on the command line: weir login)"
-      : `the credentials of user ${JSON.stringify(request.credentials.username)} were used; check them and what they may read`;
+      : `the credentials of user ${JSON.stringify(clip(request.credentials.username, 100))} were used; check them and what they may read`;
   return fail("AccessDenied", `access to ${request.where} is denied: ${why}; ${advice}`);
 }

@@ -35,8 +35,12 @@ export interface Manifest {
   readonly mediaType: string;
   readonly digest: Digest;
   readonly artifactType: string | undefined;
-  readonly config: Descriptor;
+  /** `undefined`: named by another hash than sha256. */
+  readonly config: Descriptor | undefined;
+  /** Those that are named by sha256. */
   readonly layers: readonly Descriptor[];
+  /** Config and layers that are named by another hash, which Weir does not compute. They are in nobody's way, and are never fetched. */
+  readonly foreign: number;
   readonly annotations: Readonly<Record<string, string>>;
 }
 
@@ -88,26 +92,32 @@ export function parseManifest(
   if (typeof layers === "string") return invalid(layers);
   const config = readDescriptor(document.config);
   if (typeof config === "string") return invalid(`config ${config}`);
+  const foreign = document.layers.length - layers.length + (config === undefined ? 1 : 0);
   const artifactType = typeof document.artifactType === "string" ? document.artifactType : undefined;
-  return ok({ kind: "manifest", ...common, artifactType, config, layers });
+  return ok({ kind: "manifest", ...common, artifactType, config, layers, foreign });
 }
 
+/** Those that are named by sha256, or what is wrong with one. */
 function readDescriptors(values: readonly unknown[], maxEntries: number): Descriptor[] | string {
   if (values.length > maxEntries) return `it lists more than ${maxEntries} entries`;
   const descriptors: Descriptor[] = [];
   for (const [i, value] of values.entries()) {
     const descriptor = readDescriptor(value);
     if (typeof descriptor === "string") return `entry ${i} ${descriptor}`;
-    descriptors.push(descriptor);
+    if (descriptor !== undefined) descriptors.push(descriptor);
   }
   return descriptors;
 }
 
-/** The descriptor, or what is wrong with it. */
-function readDescriptor(value: unknown): Descriptor | string {
+/** Of any hash, as long as one would have it. https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests */
+const ANY_DIGEST = /^(?!sha256:)[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]{32,512}$/;
+
+/** The descriptor, `undefined` for one by another hash, or what is wrong with it. */
+function readDescriptor(value: unknown): Descriptor | undefined | string {
   if (!isRecord(value)) return "is not a descriptor";
   const { mediaType, digest, size, platform, artifactType } = value;
   if (typeof mediaType !== "string") return "has no mediaType";
+  if (typeof digest === "string" && ANY_DIGEST.test(digest)) return undefined;
   if (typeof digest !== "string" || !isDigest(digest)) return `has no sha256 digest (${JSON.stringify(digest)?.slice(0, 100)})`;
   if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) return "has no size";
   return {
