@@ -102,6 +102,8 @@ describe("a new folder", () => {
     assert.equal(stopped.ok ? "" : stopped.error.reason, "Stopped");
     const bad = await writeFolder(join(folder, "b"), new Map([...contents, ["src/deep", "a file in the place of a folder"]]), never);
     assert.equal(bad.ok ? "" : bad.error.reason, "CannotWrite");
+    const nowhere = await writeFolder("/proc/weir", contents, never);
+    assert.match(nowhere.ok ? "" : nowhere.error.message, /^\/proc\/weir cannot be written: /);
     assert.deepEqual(await readdir(folder), []);
   });
 });

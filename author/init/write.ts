@@ -31,6 +31,9 @@ export async function writeFolder(folder: string, contents: Contents, signal: Ab
   );
   const draft = join(isThere ? folder : dirname(folder), `.weir-init-${randomUUID()}`);
   try {
+    await mkdir(dirname(draft), { recursive: true });
+    // By itself: where no folder can be made (/proc), the recursive way never comes back.
+    await mkdir(draft);
     await write(draft, contents, signal);
     if (signal.aborted) return fail("Stopped", "stopped; nothing was written");
     if (isThere) await moveEntries(draft, folder);
