@@ -6,12 +6,9 @@ import { createNarrator, type Narrator } from "./demo/narrator.ts";
 import { needRust } from "./tools/machine.ts";
 import { ToolError } from "./tools/run.ts";
 
-/** AssemblyScript starts from a clone of the project; it has to be there in this time. */
-const MAX_SECONDS = 120;
-
 /**
  * `npm run demo:author [-- --language L]`: what wasme's demo shows, in each language: init, build, test, push to a real registry, run in a real Envoy, the header.
- * Exit status 1 when it did not come to the header, or AssemblyScript took more than two minutes.
+ * It prints what each took. Exit status 1 when one did not come to the header.
  */
 async function play(stage: Stage, languages: readonly Language[], narrator: Narrator): Promise<void> {
   const told: Told[] = [];
@@ -24,7 +21,6 @@ async function play(stage: Stage, languages: readonly Language[], narrator: Narr
   narrator.step("The account");
   for (const { language, seconds } of told)
     narrator.say(`${language.padEnd(15)} ${seconds.toFixed(1)} s from ${startOf(language)} to the header`);
-  if (told.some(({ language, seconds }) => language === "assemblyscript" && seconds > MAX_SECONDS)) process.exitCode = 1;
 }
 
 function startOf(language: Language): string {

@@ -4,6 +4,7 @@ import { closest } from "../../base/closest.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { usage } from "../args/usage.ts";
+import { inScope } from "../local/scope.ts";
 import { printNote } from "../output.ts";
 import { table } from "../render/table.ts";
 import type { Terminal } from "../terminal.ts";
@@ -14,8 +15,8 @@ const SHAPES = ["headers", "auth", "rate-limit", "callout"] as const satisfies r
 
 /** What to know of a language before it is chosen: what it needs, and what the smallest filter weighs and costs a proxy when it is loaded. */
 const LANGUAGE_WORDS: Readonly<Record<Language, readonly [title: string, needs: string, costs: string]>> = {
-  assemblyscript: ["AssemblyScript", "needs Node alone", "7 KB, loads in 10 ms"],
-  rust: ["Rust", "needs rustup", "140 KB, loads in 150 ms"],
+  assemblyscript: ["AssemblyScript", "needs Node alone", "8 KB, loads in 15 ms"],
+  rust: ["Rust", "needs rustup", "105 KB, loads in 150 ms"],
   go: ["Go", "needs Go 1.24", "2 MB, loads in 2 s"],
   c: ["C", "needs Zig or Clang", "1 KB, loads in 3 ms"],
   cpp: ["C++", "needs Zig or Clang", "30 KB, loads in 50 ms"],
@@ -52,8 +53,8 @@ export const init = defineCommand({
     const choice = await choose({ language: flags.language, shape: flags.shape, asks: !flags["accept-defaults"] }, terminal);
     if (!choice.ok) return choice;
     const project = { folder, name: name.value, ...choice.value };
-    const made = await untilStopped((signal) => initProject(project, signal));
-    if (!made.ok) return made;
+    const made = await inScope(({ signal }) => initProject(project, signal));
+    if (!made.ok || made.value !== undefined) return made;
     const [title] = LANGUAGE_WORDS[project.language];
     const where = relative("", folder) || ".";
     terminal.out(`${where}: a filter in ${title} that ${SHAPE_WORDS[project.shape]}\n`);
@@ -62,19 +63,6 @@ export const init = defineCommand({
     return ok(undefined);
   },
 });
-
-/** Runs `act`, which Ctrl-C stops in an orderly way. */
-async function untilStopped<T>(act: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const controller = new AbortController();
-  const stop = () => controller.abort();
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  for (const signal of signals) process.once(signal, stop);
-  try {
-    return await act(controller.signal);
-  } finally {
-    for (const signal of signals) process.removeListener(signal, stop);
-  }
-}
 
 interface Wanted {
   readonly language: Language | undefined;
