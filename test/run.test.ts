@@ -195,6 +195,11 @@ describe("weir run -f", () => {
     );
     await writeFile(join(filters, "b.json"), manifest("add-user", { image: image("add-user"), priority: 30, config: "bob" }));
     await eventually("the new configuration", async () => ((await (await fetch(url)).json()) as typeof told).headers["x-user"] === "bob");
+    assert.doesNotMatch(weir.logs(), /start weir run again/);
+    await writeFile(join(filters, "b.json"), manifest("add-user", { image: image("add-user"), priority: 5, config: "bob" }));
+    await weir.waitFor("a word on the other order", (logs) =>
+      /the filters of the folder, or their order, are others now; start weir run again/.test(logs),
+    );
     await interrupt(weir);
     assert.deepEqual(await weir.leftBehind(), []);
   });

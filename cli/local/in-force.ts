@@ -8,7 +8,8 @@ import type { Revision } from "../../model/revision.ts";
 import type { PluginSettings } from "../../model/settings.ts";
 import { APPLIED } from "./applied.ts";
 
-const LOOK_MS = 5;
+/** Between two looks, in milliseconds: few when it has just begun, and more when it takes seconds, as a large module does. */
+const LOOK_MS = { first: 5, last: 50, share: 0.02 };
 
 /** What became of a filter that was applied. */
 export interface InForce {
@@ -30,11 +31,12 @@ export interface Expected {
 
 /** Waits until the proxy runs the filter, or until that cannot be: Weir refuses it, or Envoy does. Fails with the message of who did. */
 export async function inForce(views: Views, expected: Expected, signal: AbortSignal): Promise<Result<InForce>> {
+  const start = performance.now();
   for (;;) {
     if (signal.aborted) return fail("Stopped", "stopped while the filter was on its way");
     const found = look(views, expected);
     if (found !== undefined) return found;
-    await sleep(LOOK_MS);
+    await sleep(Math.min(LOOK_MS.last, LOOK_MS.first + LOOK_MS.share * (performance.now() - start)));
   }
 }
 

@@ -38,6 +38,8 @@ test("a filter in its place asks for no labels, and keeps all else", () => {
   const slots = [{ slot: "filter-1", filter: { namespace: "shop", name: "a" } }];
   const spec = { image: "r.example/a:1", slot: "edge", selector: { matchLabels: { app: "web" } } };
   assert.deepEqual(inPlace(filter("a", spec), slots).spec, { image: "r.example/a:1", slot: "filter-1" });
+  const odd = { metadata: { name: "a", namespace: "shop" }, spec: null } as unknown as WasmFilter;
+  assert.equal(inPlace(odd, slots), odd);
   const other = filter("b", spec);
   assert.equal(inPlace(other, slots), other);
 });

@@ -48,7 +48,8 @@ function compare(a: WasmFilter, b: WasmFilter, slotOrder: readonly string[]): nu
 export function inPlace(filter: WasmFilter, slots: readonly LocalSlot[]): WasmFilter {
   const { name, namespace = "default" } = filter.metadata;
   const place = slots.find(({ filter: key }) => filterId(key) === filterId({ namespace, name }));
-  if (place === undefined) return filter;
+  // What is in a manifest may be anything; who parses it says so.
+  if (place === undefined || typeof filter.spec !== "object" || filter.spec === null) return filter;
   const { selector: _, ...spec } = filter.spec;
   return { ...filter, spec: { ...spec, slot: place.slot } };
 }

@@ -1,9 +1,10 @@
 import { basename, join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { systemClock } from "../../model/clock.ts";
 import { digestOf, shortDigest } from "../../model/digest.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import { createFolderSource, readFolder } from "../../operator/index.ts";
+import { createFolderSource, readFolder, type Source } from "../../operator/index.ts";
 import type { FlagValues } from "../args/syntax.ts";
 import { localNote } from "../local-images.ts";
 import { findModule, type registryFlags } from "../modules.ts";
@@ -77,18 +78,27 @@ export function runFolder(dir: string, options: RunOptions, terminal: Terminal):
     const pullSecret = await pullSecretOf(registries, terminal.env);
     if (!pullSecret.ok) return pullSecret;
     const { namespace, slots } = placed.value;
+    let manifests: Source | undefined;
     const local = await startLocal(
       scope,
       { ...options, plainHttp: options["plain-http"] ? registries : [] },
       {
         ...{ envoy: envoy.value, namespace, slots, folder, layoutBase: process.cwd() },
-        source: (log) =>
-          localSource(createFolderSource({ dir, dataDir: join(folder, "state"), log, clock: systemClock }), slots, pullSecret.value),
+        source(log) {
+          manifests = createFolderSource({ dir, dataDir: join(folder, "state"), log, clock: systemClock });
+          return localSource(manifests, slots, pullSecret.value);
+        },
         ...(options["skip-preflight"] ? { preflight: createNoPreflight() } : {}),
       },
       terminal,
     );
     if (!local.ok) return local;
+    const { voice } = local.value;
+    manifests?.onChange(() => {
+      const now = placeFilters(manifests?.filters().values() ?? [], { namespace, slotOrder: options.slot });
+      if (!now.ok || !isDeepStrictEqual(now.value.slots, slots))
+        voice.warn("the filters of the folder, or their order, are others now; start weir run again to take that in");
+    });
     return serve(
       scope,
       local.value,
