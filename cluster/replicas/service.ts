@@ -45,6 +45,9 @@ const [INVALID_ARGUMENT, PERMISSION_DENIED, ABORTED] = [3, 7, 10];
 /** More replicas than anybody runs. */
 const MOST_CALLS = 64;
 
+/** Of a call that is over. */
+const NOBODY: PeerCallHandler = { message() {}, closed() {} };
+
 export function createService({ id, uri, now, isLeading, said, left }: ServiceDeps): Service {
   const calls = new Map<string, PeerCall>();
   const send = (call: PeerCall, message: ToCaller["said"]) => call.send(ToCaller.encode({ said: message }).finish());
@@ -55,8 +58,14 @@ export function createService({ id, uri, now, isLeading, said, left }: ServiceDe
       let replica: string | undefined;
       let offsetMs = 0;
       const why = whyNoReplica(call.proof, uri, now());
-      if (why !== undefined) call.end(PERMISSION_DENIED, `only a replica of this Weir may call this: ${why}`);
-      else if (calls.size >= MOST_CALLS) call.end(ABORTED, `${MOST_CALLS} replicas call already`);
+      if (why !== undefined) {
+        call.end(PERMISSION_DENIED, `only a replica of this Weir may call this: ${why}`);
+        return NOBODY;
+      }
+      if (calls.size >= MOST_CALLS) {
+        call.end(ABORTED, `${MOST_CALLS} replicas call already`);
+        return NOBODY;
+      }
 
       /** A replica that calls again has lost the call of before. */
       function greeted(name: string, itsNow: number): void {
