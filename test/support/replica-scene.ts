@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { WasmFilter, WasmFilterSpec } from "../../model/gen/wasmfilter.ts";
 import { pushModule } from "../../oci/index.ts";
 import { bootstrapDefaults, renderBootstrap } from "../../xds/index.ts";
+import { startBalancer } from "./balancer.ts";
 import { type Cluster, installCrds, kubectl, startCluster } from "./cluster.ts";
 import { startEchoApp } from "./echo-app.ts";
 import { type Envoy, startEnvoy } from "./envoy.ts";
@@ -53,9 +54,18 @@ export interface ReplicaSceneOptions {
   readonly replicas: number;
   /** Envoys of each server. */
   readonly proxies: number;
+  /** True: Envoys are led to whichever server is there, as by a Service. */
+  readonly balanced?: boolean;
+  /** What the names of the Envoys begin with. Default `web`. */
+  readonly prefix?: string;
 }
 
-export async function startReplicaScene({ replicas, proxies: count }: ReplicaSceneOptions): Promise<ReplicaScene> {
+export async function startReplicaScene({
+  replicas,
+  proxies: count,
+  balanced = false,
+  prefix = "web",
+}: ReplicaSceneOptions): Promise<ReplicaScene> {
   const open: (() => Promise<unknown>)[] = [];
   const stop = async () => {
     for (const close of open.reverse()) await close();
@@ -85,11 +95,13 @@ export async function startReplicaScene({ replicas, proxies: count }: ReplicaSce
     const apply = (spec: unknown) =>
       kubectl(["apply", "--server-side", "--force-conflicts", "-f", "-"], { ...cluster, input: JSON.stringify(manifestOf(spec)) });
     const scene = sceneOf(cluster, servers, apply, registry.host);
+    const balancer = balanced ? await startBalancer(servers.map(({ xdsPort }) => xdsPort)) : undefined;
+    if (balancer !== undefined) open.push(balancer.stop);
     const proxies: ReplicaProxy[][] = [];
     for (const [index, server] of servers.entries()) {
       proxies.push([]);
       for (let i = 0; i < count; i++) {
-        const proxy = await startProxy(`web-${index}-${i}`, server.xdsPort, app.port);
+        const proxy = await startProxy(`${prefix}-${index}-${i}`, balancer?.port ?? server.xdsPort, app.port);
         open.push(proxy.envoy.stop);
         proxies[index]?.push(proxy);
       }
