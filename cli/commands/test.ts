@@ -50,6 +50,7 @@ export const test = defineCommand({
       if (flags.watch) return watchTests(scope, flags, args.files, terminal, (outcome) => report(outcome, flags, terminal));
       const outcome = await runOnce(scope, flags, args.files, terminal);
       if (!outcome.ok) return outcome;
+      if (scope.signal.aborted) return ok(1);
       const reported = await report(outcome.value, flags, terminal);
       if (!reported.ok) return reported;
       return ok(outcome.value.results.some(({ outcome }) => outcome === "failed") ? 1 : 0);

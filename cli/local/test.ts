@@ -1,4 +1,4 @@
-import { EnvoyHosts, type Language, type TestOutcome } from "../../author/index.ts";
+import { EnvoyHosts, type TestOutcome, type TestRun } from "../../author/index.ts";
 import { ok, type Result } from "../../model/result.ts";
 import type { TestFlags } from "../commands/test.ts";
 import type { Terminal } from "../terminal.ts";
@@ -11,7 +11,9 @@ export async function runOnce(scope: Scope, flags: TestFlags, files: readonly st
   const subject = await findSubject(flags.module, files[0]);
   if (!subject.ok) return subject;
   const envoys = flags.envoy === undefined ? ok(undefined) : await openEnvoys(scope, flags, terminal);
-  return envoys.ok ? testSubject(scope, { flags, files, subject: subject.value, envoys: envoys.value }, terminal) : envoys;
+  if (!envoys.ok) return envoys;
+  const module = () => moduleOf(subject.value, flags, scope, terminal);
+  return testSubject(scope, { flags, files, subject: subject.value, envoys: envoys.value, module });
 }
 
 /** Envoys that end with the scope. */
@@ -28,25 +30,27 @@ export interface TestJob {
   readonly files: readonly string[];
   readonly subject: Subject;
   readonly envoys: EnvoyHosts | undefined;
+  /** Gives the module, built. */
+  readonly module: () => Promise<Result<TestRun["module"]>>;
 }
 
-export async function testSubject(scope: Scope, job: TestJob, terminal: Terminal): Promise<Result<TestOutcome>> {
+/** Reads the tests before anything is built, and runs them. */
+export async function testSubject(scope: Scope, job: TestJob): Promise<Result<TestOutcome>> {
   const { findTests, readSuite, runTests } = await import("../../author/index.ts");
   const { flags, subject, envoys } = job;
   const files = await findTests(subject.folder, job.files);
   if (!files.ok) return files;
-  const { config = "", rootId = "" } = subject.project ?? {};
+  const { config = "", rootId = "", language } = subject.project ?? {};
   const suite = await readSuite(files.value.cases, { config, rootId });
   if (!suite.ok) return suite;
-  const module =
-    subject.project === undefined
-      ? await givenModule(flags.module ?? "")
-      : await buildFor(subject.project, { purpose: "test", keepNames: true }, scope, terminal);
+  const module = await job.module();
   if (!module.ok) return module;
-  const run = { module: module.value, language: languageOf(subject), files: files.value, suite: suite.value, defaults: { config, rootId } };
+  const run = { module: module.value, language, files: files.value, suite: suite.value, defaults: { config, rootId } };
   return runTests(run, { isStrict: flags.strict, wantsCoverage: flags.coverage, envoys, signal: scope.signal });
 }
 
-function languageOf({ project }: Subject): Language | undefined {
-  return project?.language;
+/** The module that a flag names, or else the project's, built anew. */
+export function moduleOf({ project }: Subject, flags: TestFlags, scope: Scope, terminal: Terminal): Promise<Result<TestRun["module"]>> {
+  if (project === undefined) return givenModule(flags.module ?? "");
+  return buildFor(project, { purpose: "test", keepNames: true }, scope, terminal);
 }

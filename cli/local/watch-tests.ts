@@ -7,7 +7,7 @@ import type { TestFlags } from "../commands/test.ts";
 import type { Terminal } from "../terminal.ts";
 import type { Scope } from "./scope.ts";
 import { findSubject, type Subject } from "./subject.ts";
-import { openEnvoys, testSubject } from "./test.ts";
+import { moduleOf, openEnvoys, testSubject } from "./test.ts";
 
 /** Editors save in several steps: nothing more happened for this long, in milliseconds. */
 const QUIET_MS = 50;
@@ -27,11 +27,15 @@ export async function watchTests(
   if (!first.ok) return first;
   scope.ready();
   const changes = await startWatch(scope, first.value, [...files, ...(flags.module === undefined ? [] : [flags.module])]);
+  // A change of tests alone needs no build.
+  let built: Awaited<ReturnType<typeof moduleOf>> | undefined;
   while (!scope.signal.aborted) {
     const subject = await findSubject(flags.module, files[0]);
-    const outcome = subject.ok
-      ? await testSubject(scope, { flags, files, subject: subject.value, envoys: envoys.value }, terminal)
-      : subject;
+    const module = async () => {
+      if (built === undefined || !built.ok) built = subject.ok ? await moduleOf(subject.value, flags, scope, terminal) : subject;
+      return built;
+    };
+    const outcome = subject.ok ? await testSubject(scope, { flags, files, subject: subject.value, envoys: envoys.value, module }) : subject;
     if (scope.signal.aborted) break;
     if (outcome.ok) {
       const reported = await report(outcome.value);
@@ -40,6 +44,7 @@ export async function watchTests(
     terminal.err("waiting for a change\n");
     const changed = await changes();
     if (changed.length > 0) terminal.err(`\n${changed.map(oneLine).join(", ")} changed\n`);
+    if (!changed.every((path) => TEST.test(path))) built = undefined;
   }
   return ok(undefined);
 }
