@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { pushModule } from "../oci/index.ts";
 import { faultyFilter } from "./support/faulty.ts";
-import { endOfLocalWeir, envoyOf, interrupt, isRunning, localFolder, startLocalWeir } from "./support/local-weir.ts";
+import { endOfLocalWeir, envoyOf, interrupt, isRunning, LONG_MS, localFolder, startLocalWeir } from "./support/local-weir.ts";
 import { eventually } from "./support/process.ts";
 import { startRegistry } from "./support/registry.ts";
 import { assemble, echo, headerFilter, pathLogger } from "./support/wat.ts";
@@ -194,7 +194,11 @@ describe("weir run -f", () => {
       /GET \/secret 200 in \d+ ms .*\n +add-user .*\n +deny {6}request {3}went no further\n/.test(logs),
     );
     await writeFile(join(filters, "b.json"), manifest("add-user", { image: image("add-user"), priority: 30, config: "bob" }));
-    await eventually("the new configuration", async () => ((await (await fetch(url)).json()) as typeof told).headers["x-user"] === "bob");
+    await eventually(
+      "the new configuration",
+      async () => ((await (await fetch(url)).json()) as typeof told).headers["x-user"] === "bob",
+      LONG_MS,
+    );
     assert.doesNotMatch(weir.logs(), /start weir run again/);
     await writeFile(join(filters, "b.json"), manifest("add-user", { image: image("add-user"), priority: 5, config: "bob" }));
     await weir.waitFor("a word on the other order", (logs) =>

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { basename, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { systemClock } from "../../model/clock.ts";
@@ -140,6 +141,7 @@ async function serve(scope: Scope, { voice, server, startProxy, app }: Local, fi
 async function contentOf(target: string, options: RunOptions, terminal: Terminal): Promise<Result<FilterContent>> {
   const config = options.config === undefined ? ok(Buffer.alloc(0)) : await readConfiguration(options.config);
   if (!config.ok) return config;
+  if (!isUtf8(config.value)) return fail("NoText", "--config holds bytes that are no UTF-8 text; weir run -f takes them from a Secret");
   const found = await findModule(target, options, terminal.env);
   if (!found.ok) return found;
   if (found.value.local !== undefined) printNote(localNote(target, found.value.local, terminal.now()), terminal);

@@ -8,6 +8,9 @@ import { createTempFolder } from "./temp-folder.ts";
 
 const WEIR = fileURLToPath(new URL("../../bin/weir", import.meta.url));
 
+/** Builds and Envoys beside other tests take long. */
+export const LONG_MS = 60_000;
+
 /** A `weir run` or `weir dev`, in a folder of its own. */
 export interface LocalWeir extends Process {
   /** Where its Envoy takes requests, when it has said so. */
@@ -46,7 +49,8 @@ async function start(t: TestContext, [command = "", ...args]: readonly string[],
   t.after(() => running.stop());
   return {
     ...running,
-    url: (timeoutMs = 60_000) => running.waitFor("its curl command", (logs) => /curl -i (http:\S+)/.exec(logs)?.[1], timeoutMs),
+    waitFor: (what, check, timeoutMs = LONG_MS) => running.waitFor(what, check, timeoutMs),
+    url: (timeoutMs = LONG_MS) => running.waitFor("its curl command", (logs) => /curl -i (http:\S+)/.exec(logs)?.[1], timeoutMs),
     leftBehind: async () => (await readdir(temporary)).filter((name) => name.startsWith("weir-")),
   };
 }
