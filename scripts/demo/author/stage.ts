@@ -21,7 +21,11 @@ export async function openStage(narrator: Narrator): Promise<Stage> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const registry = await startRegistry();
-  return { folder, registry, close: () => registry.stop() };
+  const close = async () => {
+    await registry.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { folder, registry, close };
 }
 
 /** Where commands are typed, and who hears of them. */
