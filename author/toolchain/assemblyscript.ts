@@ -52,10 +52,20 @@ async function findCompiler(folder: string): Promise<Result<{ readonly folder: s
   const sdk = await findPackage(SDK, folder);
   const found = (await findPackage("assemblyscript", folder)) ?? (sdk && (await findPackage("assemblyscript", await realpath(sdk))));
   if (found === undefined) return fail("NoToolchain", `the project has no AssemblyScript compiler in node_modules; ${install}`);
-  const { version } = JSON.parse(await readFile(join(found, "package.json"), "utf8")) as { readonly version: string };
+  const version = await versionOf(found);
+  if (version === undefined) return fail("NoToolchain", `${join(found, "package.json")} does not tell the compiler's version; ${install}`);
   return isOlder(version, atLeast)
     ? fail("ToolchainTooOld", `AssemblyScript ${version} is too old; npm install --save-dev assemblyscript@${atLeast} or newer`)
     : ok({ folder: found, version });
+}
+
+async function versionOf(found: string): Promise<string | undefined> {
+  try {
+    const { version } = JSON.parse(await readFile(join(found, "package.json"), "utf8")) as { readonly version?: unknown };
+    return typeof version === "string" ? version : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The project's `asconfig.json`, or else the SDK's: a filter needs to say where it starts. */

@@ -60,6 +60,13 @@ test("a compiler that is too old is told with its version", async (t) => {
   assert.match(await refusal(find("assemblyscript")), /: AssemblyScript 0\.14\.9 is too old; npm install --save-dev assemblyscript@0\.28/);
 });
 
+test("a package that is damaged is told", async (t) => {
+  for (const text of ["{", "null", '{"version": 1}']) {
+    const { find } = await createMachine(t, {}, { "node_modules/assemblyscript/package.json": text });
+    assert.match(await refusal(find("assemblyscript")), /package\.json does not tell the compiler's version; run npm install/);
+  }
+});
+
 test("Rust without the target of filters is told how to add it", async (t) => {
   const { find } = await createMachine(t, { cargo: "echo cargo 1.90.0", rustc: "echo /sysroot; echo /sysroot/nothing-there" });
   assert.match(await refusal(find("rust")), /Rust cannot build for wasm32-wasip1 yet; add it with rustup target add wasm32-wasip1$/);
