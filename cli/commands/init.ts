@@ -15,12 +15,12 @@ const SHAPES = ["headers", "auth", "rate-limit", "callout"] as const satisfies r
 
 /** What to know of a language before it is chosen: what it needs, and what the smallest filter weighs and costs a proxy when it is loaded. */
 const LANGUAGE_WORDS: Readonly<Record<Language, readonly [title: string, needs: string, costs: string]>> = {
-  assemblyscript: ["AssemblyScript", "needs Node alone", "8 KB, loads in 15 ms"],
+  assemblyscript: ["AssemblyScript", "needs Node alone", "8 KB, loads in 25 ms"],
   rust: ["Rust", "needs rustup", "105 KB, loads in 150 ms"],
-  go: ["Go", "needs Go 1.24", "2 MB, loads in 2 s"],
-  c: ["C", "needs Zig or Clang", "1 KB, loads in 3 ms"],
-  cpp: ["C++", "needs Zig or Clang", "30 KB, loads in 50 ms"],
-  zig: ["Zig", "needs Zig", "2 KB, loads in 3 ms"],
+  go: ["Go", "needs Go 1.24", "2 MB, loads in 2.6 s"],
+  c: ["C", "needs Zig or Clang", "1 KB, loads in 10 ms"],
+  cpp: ["C++", "needs Zig or Clang", "32 KB, loads in 60 ms"],
+  zig: ["Zig", "needs Zig", "2 KB, loads in 10 ms"],
 };
 
 /** How often a question is asked that gets no answer that fits. */
