@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { chown, mkdir, open, rename, rm, writeFile } from "node:fs/promises";
+import { chown, open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { makeFolder } from "./make-folder.ts";
 
 /**
  * How the name of a temporary file begins. A crash may leave one behind: whoever owns the folder may remove those that are old.
@@ -26,7 +27,7 @@ export async function writeFileAtomically(
   { mode, owner }: AtomicWriteOptions = {},
 ): Promise<void> {
   const folder = dirname(path);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const temporary = join(folder, `${TEMPORARY_PREFIX}${randomUUID()}`);
   try {
     await writeFile(temporary, content, { flag: "wx", mode, flush: true });

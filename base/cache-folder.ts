@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { makeFolder } from "./make-folder.ts";
 
 /** Where built and downloaded tools live, outside any checkout: `$XDG_CACHE_HOME/weir`, else `~/.cache/weir`. */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
@@ -26,7 +27,7 @@ const STALE_MS = 20_000;
 export async function cached(key: string, fill: (folder: string) => Promise<void>, root: string = cacheFolder()): Promise<string> {
   const folder = join(root, key);
   if (await exists(folder)) return folder;
-  await mkdir(root, { recursive: true });
+  await makeFolder(root);
   const unlock = await lock(`${folder}.lock`);
   const draft = `${folder}.${process.pid}.partial`;
   try {

@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { TEMPORARY_PREFIX, writeFileAtomically } from "../../base/atomic-file.ts";
 import { messageOf } from "../../base/error.ts";
+import { makeFolder } from "../../base/make-folder.ts";
 import { digestOf } from "../../model/digest.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { DEFAULT_SETTINGS } from "../../model/settings.ts";
@@ -84,7 +85,7 @@ async function build(project: Project, module: string, options: BuildOptions): P
 
 /** Runs `work` with an empty folder beside where its result goes, which is gone after. */
 async function inDraft<T>(parent: string, work: (draft: string) => Promise<T>): Promise<T> {
-  await mkdir(parent, { recursive: true });
+  await makeFolder(parent);
   const draft = await mkdtemp(join(parent, TEMPORARY_PREFIX));
   try {
     return await work(draft);

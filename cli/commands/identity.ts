@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { writeFileAtomically } from "../../base/atomic-file.ts";
 import { messageOf } from "../../base/error.ts";
+import { makeFolder } from "../../base/make-folder.ts";
 import { fail, ok } from "../../model/result.ts";
 import { XDS_ADDRESS } from "../args/address.ts";
 import { defineCommand } from "../args/command.ts";
@@ -58,7 +58,7 @@ export const identityIssue = defineCommand({
     const now = terminal.now();
     const { cert, key } = issueCertificate(authority.value, { purpose: "client", name: node, uris: [uri], now, validMs: validMs.value });
     try {
-      await mkdir(out, { recursive: true, mode: 0o700 });
+      await makeFolder(out, 0o700);
       await writeFileAtomically(join(out, "ca.crt"), authority.value.cert);
       await writeFileAtomically(join(out, "tls.key"), key, { mode: 0o600 });
       await writeFileAtomically(join(out, "tls.crt"), cert);

@@ -1,7 +1,8 @@
-import { mkdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { messageOf } from "../../base/error.ts";
+import { makeFolder } from "../../base/make-folder.ts";
 import { systemClock } from "../../model/clock.ts";
 import type { CrashJournal } from "../../model/crash-journal.ts";
 import type { ClusterAccess } from "../../model/kube.ts";
@@ -153,7 +154,7 @@ export const serve = defineCommand({
     if (!access.ok) return access;
     for (const warning of access.value.warnings) log.warn(warning);
     const dataDir = resolve(input.flags.data);
-    const made = await makeFolder(dataDir);
+    const made = await makeData(dataDir);
     if (!made.ok) return made;
     const chosen = await openSource(input.flags, terminal, dataDir, log);
     if (!chosen.ok) return chosen;
@@ -210,9 +211,9 @@ function socketShares(values: FlagValues<typeof flags>): Result<SocketShares> {
   return ok(shareDescriptors(descriptorLimit(), { xds: xds.value, perAddress: perAddress.value }));
 }
 
-async function makeFolder(dir: string): Promise<Result<void>> {
+async function makeData(dir: string): Promise<Result<void>> {
   try {
-    await mkdir(dir, { recursive: true, mode: 0o700 });
+    await makeFolder(dir, 0o700);
     return ok(undefined);
   } catch (error) {
     return fail("DataFolder", `--data ${dir} cannot be created: ${messageOf(error)}`);

@@ -1,8 +1,9 @@
-import { mkdir, readFile, readlink, realpath, stat } from "node:fs/promises";
+import { readFile, readlink, realpath, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { writeFileAtomically } from "../../base/atomic-file.ts";
 import { hasCode, messageOf } from "../../base/error.ts";
 import { fieldsOf } from "../../base/json.ts";
+import { makeFolder } from "../../base/make-folder.ts";
 import { parseExactJson, printExactJson } from "../../model/exact-json.ts";
 import type { Credentials } from "../../model/module.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
@@ -91,7 +92,7 @@ async function editAuths(file: string, edit: (auths: Document) => Document): Pro
     const auths = edit(fieldsOf(document.auths));
     const edited = printExactJson({ ...document, auths }, indentOf(text));
     if (text !== "" && edited === text.trimEnd()) return ok(undefined);
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeFolder(dirname(path), 0o700);
     const before = await stat(path).catch(() => undefined);
     await writeFileAtomically(path, `${edited}\n`, { mode: 0o600, owner: before });
     return ok(undefined);

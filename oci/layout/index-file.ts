@@ -1,9 +1,10 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomically } from "../../base/atomic-file.ts";
 import { hasCode, messageOf } from "../../base/error.ts";
 import { type FileLock, waitForLock } from "../../base/file-lock.ts";
 import { isRecord } from "../../base/json.ts";
+import { makeFolder } from "../../base/make-folder.ts";
 import { digestOf } from "../../model/digest.ts";
 import { fail, failForNow, ok, type Result } from "../../model/result.ts";
 import { printBytes } from "../repository/bytes.ts";
@@ -43,7 +44,7 @@ export async function readIndex(directory: string, name: string): Promise<Result
 
 /** Runs while no other process changes the layout. Makes the folder. Fails with `LayoutBusy`, or as `work` does. */
 export async function whileLocked<T>(directory: string, name: string, work: () => Promise<Result<T>>): Promise<Result<T>> {
-  await mkdir(directory, { recursive: true });
+  await makeFolder(directory);
   let lock: FileLock | undefined;
   try {
     lock = await waitForLock(join(directory, ".lock"), LOCK_TIMEOUT_MS);

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { link, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { syncFolder, TEMPORARY_PREFIX } from "../../base/atomic-file.ts";
 import { hasCode } from "../../base/error.ts";
+import { makeFolder } from "../../base/make-folder.ts";
 import type { Digest } from "../../model/digest.ts";
 import { ok, type Result } from "../../model/result.ts";
 import { blobsOf, type ImageContent } from "../image/content.ts";
@@ -26,7 +27,7 @@ export interface Staged {
 /** Brings the blobs of an image into the layout's folder. One that is there already is not read from the image again. */
 export async function stage(directory: string, own: RepositoryReader, image: ImageContent, signal?: AbortSignal): Promise<Result<Staged>> {
   const folder = join(directory, "blobs", "sha256");
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const temporary = new Map<Digest, string>();
   const discard = async () => {
     for (const path of temporary.values()) await rm(path, { force: true });
