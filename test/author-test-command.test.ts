@@ -50,6 +50,8 @@ test("weir test in a project: cases and TypeScript, named files, a module that i
   assert.equal(built.code, 0, built.stderr);
   assert.match(built.stdout, /^TAP version 14\n1\.\.1\nok 1 - it greets \(hello\.weir\.yaml:2\)\n/);
   assert.match(await readFile(at("results.xml"), "utf8"), /<testsuites tests="1" failures="0"/);
+  const parse = "import sys, xml.dom.minidom as dom; print(len(dom.parse(sys.argv[1]).getElementsByTagName('testcase')))";
+  assert.equal((await run("python3", ["-c", parse, at("results.xml")])).stdout, "1\n", "it is XML");
   const told = JSON.parse((await weir("test", "hello.weir.yaml", "-m", "hello.wasm", "-o", "json")).stdout) as {
     results: { name: string }[];
   };

@@ -82,6 +82,12 @@ test("the packed tarball, installed in an empty folder, gives a working weir", {
   assert.match(await weir("verify", addHeaderAs.v1), /response header added: x-weir: v1/, "a module is proved");
   await writeFile(at("cel.wasm"), await wasm(CEL_PLUGIN));
   assert.match(await weir("verify", "cel.wasm"), /cel\.wasm/, "a prover finds CEL");
+  await writeFile(at("cel.weir.yaml"), "cases:\n  - name: it starts\n");
+  assert.match(
+    await weir("test", "cel.weir.yaml", "--module", "cel.wasm"),
+    /ok {3}it starts/,
+    "cases run in their thread, which finds CEL too",
+  );
   const registry = await startRegistry();
   t.after(() => registry.stop());
   const image = `${registry.host}/filters/add-header:v1`;
