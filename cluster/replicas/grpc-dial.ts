@@ -16,6 +16,8 @@ const OPTIONS = {
   // A call has a connection of its own, made with a certificate that was made for it.
   "grpc.use_local_subchannel_pool": 1,
   "grpc.enable_retries": 0,
+  // TLS takes no IP address as a server's name, and none counts: see checkServerIdentity. https://www.rfc-editor.org/rfc/rfc6066#section-3
+  "grpc.ssl_target_name_override": "weir-replica",
   "grpc.max_receive_message_length": 4 * 1024 * 1024,
 };
 

@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Replica } from "../cli/serve/replica-flags.ts";
+import { openReplicas, type Replicas } from "../cli/serve/replicas.ts";
+import { FromCaller } from "../cluster/gen/weir/v1/replicas.ts";
+import { createAuthority, fixedAuthority, issueCertificate, issueReplicaCertificate, JOIN, replicaUri } from "../cluster/index.ts";
+import type { Fleet } from "../model/delivery.ts";
+import { type Log, silentLog } from "../model/log.ts";
+import type { Withdrawal } from "../model/replicas.ts";
+import { connectGrpc } from "../xds/testing/grpc-client.ts";
+
+const OF = { namespace: "weir-system", name: "weir" };
+const files = createAuthority("Weir", Date.now(), 1e9);
+const NOBODY: Fleet = {
+  ...{ proxies: () => [], proxy: () => undefined, health: () => undefined, onChange: () => () => {} },
+  ...{ assign() {}, forget() {}, onMissing: () => () => {} },
+};
+
+/** A replica on a port of its own that calls those at these ports. */
+async function startReplica(id: string, ports: readonly number[]): Promise<{ replicas: Replicas; port: number; told: string[] }> {
+  const told: string[] = [];
+  let port = 0;
+  const log: Log = {
+    ...silentLog,
+    info(message, facts) {
+      if (message === "replicas are listened for") port = Number(String(facts?.address).split(":").at(-1));
+    },
+    warn: (message, facts) => void told.push(`${message}: ${facts?.why ?? facts?.error}`),
+  };
+  const lease = {
+    isLeading: () => id === "a",
+    isHeard: () => id === "a",
+    onChange: () => () => {},
+    start() {},
+    release: async () => {},
+    holder: () => "a",
+  };
+  const address = { host: "127.0.0.1", port: 0 };
+  const peers = ports.map((each) => ({ host: "127.0.0.1", port: each }));
+  const replica: Replica = { id, lease, of: OF, address, peers, steady: () => performance.now() };
+  const replicas = (await openReplicas({ replica, authority: fixedAuthority(files), log }))(NOBODY);
+  assert.equal(await replicas.start(), undefined);
+  return { replicas, port, told };
+}
+
+test("replicas reach each other over TLS and tell what is to be taken back", { timeout: 20_000 }, async () => {
+  const a = await startReplica("a", []);
+  const heard = Promise.withResolvers<Withdrawal>();
+  a.replicas.peers.join({ withdrawals: () => [], withdrawn: heard.resolve, overridden() {} });
+  const withdrawal: Withdrawal = { filter: "shop/f", uid: "u", target: 2, startedAt: 5, reason: "Rejected", message: "no" };
+  const b = await startReplica("b", [a.port]);
+  b.replicas.peers.join({ withdrawals: () => [withdrawal], withdrawn() {}, overridden() {} });
+  assert.deepEqual(await heard.promise, withdrawal);
+  while (!b.replicas.peers.leadership.isHeard()) await new Promise(setImmediate);
+  await Promise.all([a.replicas.stop(), b.replicas.stop()]);
+});
+
+test("nobody else is let in: no certificate, a proxy's, a server's, another authority's", { timeout: 20_000 }, async (t) => {
+  const { replicas, port } = await startReplica("a", []);
+  t.after(() => replicas.stop());
+  const other = createAuthority("Weir", Date.now(), 1e9);
+  const uri = replicaUri(OF.namespace, OF.name);
+  const proxy = issueCertificate(files, {
+    purpose: "client",
+    name: "x",
+    uris: ["spiffe://weir/ns/weir-system/node/weir"],
+    now: Date.now(),
+    validMs: 1e6,
+  });
+  const foreign = issueReplicaCertificate(fixedAuthority(other), uri, "client", Date.now());
+  const server = issueReplicaCertificate(fixedAuthority(files), uri, "server", Date.now());
+  for (const shown of [{}, proxy, foreign, server]) {
+    // Its certificate names no host.
+    const tls = { ca: files.cert, rejectUnauthorized: false, ...shown };
+    const connection = connectGrpc(port, { tls });
+    const call = connection.call(JOIN, () => assert.fail("told something"));
+    await call.write(FromCaller.encode({ said: { $case: "hello", hello: { replica: "x" } } }).finish());
+    const { code, details } = await call.ended;
+    assert.equal(code, 7, details);
+    assert.match(details, /only a replica of this Weir may call this/);
+    connection.close();
+  }
+});
