@@ -144,6 +144,13 @@ describe("weir run REF", () => {
     const folder = await startLocalWeir(t, ["run", "-f", "filters"], { cwd });
     assert.equal((await fetch(await folder.url())).headers.get("x-weir"), "from an image");
     await interrupt(folder);
+    const env = { XDG_DATA_HOME: join(cwd, "data") };
+    assert.equal((await endOfLocalWeir(t, ["pull", image], { cwd, env })).code, 0);
+    const asked = registry.logs().length;
+    const here = await startLocalWeir(t, ["run", image], { cwd, env });
+    assert.equal((await fetch(await here.url())).headers.get("x-weir"), "from an image");
+    assert.equal(registry.logs().length, asked, "an image of this machine needs no registry");
+    await interrupt(here);
     const missing = await endOfLocalWeir(t, ["run", `${registry.host}/others/filter:none`], { cwd });
     assert.equal(missing.code, 1);
     assert.match(missing.logs, /^error: .*others\/filter has no .*none/);
