@@ -106,6 +106,8 @@ const wave = object(
   ["only"],
 );
 
+const plannedReturn = object({ revision: INTEGER, proxies: INTEGER, first: list(object({ namespace: STRING, id: STRING })) }, ["revision"]);
+
 const filterPlan = object(
   {
     namespace: STRING,
@@ -120,7 +122,7 @@ const filterPlan = object(
       { result: { enum: ["passed", "kept"] }, measurements: { type: "object" }, told: object({ reason: STRING, message: STRING }) },
       ["measurements", "told"],
     ),
-    rollout: object({ matched: INTEGER, steps: INTEGER, waves: list(wave), waitsFor: STRING }, ["waitsFor"]),
+    rollout: object({ matched: INTEGER, steps: INTEGER, waves: list(wave), back: plannedReturn, waitsFor: STRING }, ["back", "waitsFor"]),
   },
   ["refusal", "before", "after", "proof", "rollout"],
 );

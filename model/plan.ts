@@ -65,6 +65,14 @@ export interface PlannedWave {
   readonly first: readonly PlannedProxy[];
 }
 
+export interface PlannedReturn {
+  /** Number of the stable revision; absent where there is none, and the filter leaves their chains. */
+  readonly revision?: number;
+  readonly proxies: number;
+  /** The first of them, at most 100, by namespace and id. */
+  readonly first: readonly PlannedProxy[];
+}
+
 /** How the revision would go out to the proxies that are connected now. */
 export interface PlannedRollout {
   /** Selected proxies with the filter's slot. */
@@ -72,6 +80,8 @@ export interface PlannedRollout {
   readonly steps: number;
   /** From the first wave on; empty when nothing would go out. */
   readonly waves: readonly PlannedWave[];
+  /** Proxies that leave a rollout under way for its stable revision, at once. Absent: there are none. */
+  readonly back?: PlannedReturn;
   /** Why nothing would go out now, or not on: `spec.suspend is true`. */
   readonly waitsFor?: string;
 }

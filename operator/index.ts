@@ -6,6 +6,7 @@ export { revisionOf } from "./filter/revisions.ts";
 export { createOperator, type Operator } from "./operator.ts";
 export type { OperatorOptions } from "./options.ts";
 export { parseFilter, problemsOf } from "./parse/filter.ts";
+export { withoutNulls } from "./parse/nulls.ts";
 export { createPlanner } from "./plan/planner.ts";
 export { threshold, WaveLine } from "./rollout/wave.ts";
 export { sameData } from "./source/data.ts";

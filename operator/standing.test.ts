@@ -24,7 +24,8 @@ function standing(world: World, name = "f"): string {
   const beside = ["Reconciling", "Stalled"].filter((type) => found(type) !== undefined);
   for (const type of beside) {
     assert.equal(found(type)?.status, "True");
-    assert.deepEqual([found(type)?.reason, found(type)?.message], [found("Ready")?.reason, found("Ready")?.message]);
+    const told = found("Ready")?.status === "True" ? found("Progressing") : found("Ready");
+    assert.deepEqual([found(type)?.reason, found(type)?.message], [told?.reason, told?.message]);
   }
   const written = { ...filter, status: world.source.statusOf(name) ?? {} };
   assert.equal(kstatus(written, true), kstatus(written, false));
@@ -147,6 +148,29 @@ describe("a suspended filter", () => {
     world.source.apply("f", specOf(NEXT));
     await world.run(1_000);
     assert.equal(world.fleet.running("a")[0]?.revision, 2);
+  });
+
+  test("that is watched goes on being watched, and may go back: it is ready and in progress, as one is that is paused by hand", async () => {
+    const watched = ({ rollout: _, ...spec }: ReturnType<typeof specOf>) => spec;
+    for (const [more, annotations, said] of [
+      [SUSPEND, {}, /; spec\.suspend is true: the watch goes on until that is taken away$/],
+      [{}, { annotations: { "weir.dev/rollout-paused": "true" } }, /; paused by hand: the watch goes on until `weir rollout resume`$/],
+    ] as const) {
+      const world = await startedWorld();
+      world.source.apply("f", specOf(IMAGE));
+      await world.run(1_000);
+      world.source.apply("f", watched(specOf(NEXT)));
+      await world.run(1_000);
+      world.source.apply("f", watched(specOf(NEXT, more)), annotations);
+      await world.run(1_000);
+      const progress = world.source.statusOf("f")?.conditions?.find(({ type }) => type === "Progressing");
+      assert.deepEqual([progress?.status, progress?.reason], ["True", "Watching"]);
+      assert.match(progress?.message ?? "", said);
+      assert.equal(standing(world), "InProgress True Reconciling Ready");
+      world.fleet.hang("a", true);
+      await world.run(3_000);
+      assert.equal(world.source.statusOf("f")?.rollout?.state, "RolledBack");
+    }
   });
 
   test("follows what a Secret holds only in what it says of itself", async () => {

@@ -53,6 +53,29 @@ describe("a revision that goes to every proxy at once", () => {
     assert.deepEqual([resultOf(world, 2)?.result, status(world)?.rollout?.watch], ["Succeeded", undefined]);
   });
 
+  test("that is replaced meanwhile is said to have been on every proxy; one that had not come so far is not", async () => {
+    const world = await stable();
+    apply(world, "v2");
+    await live(world, 3);
+    apply(world, "v1");
+    await live(world, 3);
+    assert.deepEqual(
+      [resultOf(world, 2)?.result, resultOf(world, 2)?.message],
+      ["Superseded", "replaced by revision 1 while it was watched on every proxy"],
+    );
+    for (const [number, steps, message] of [
+      [3, [{ percent: 30, pause: true }, { percent: 100 }], "before it had reached every proxy"],
+      [4, [{ percent: 30 }, { percent: 100, pause: true }], "in the hold of its last step, on every proxy"],
+      [5, [{ percent: 100, pause: true, match: [{ method: "POST" }] }, { percent: 100 }], "in a dark step, when only some requests saw it"],
+    ] as const) {
+      apply(world, `v${number}`, { steps: steps as never });
+      await live(world, 4);
+      apply(world, "v1", { steps: steps as never });
+      await live(world, 3);
+      assert.equal(resultOf(world, number)?.message, `replaced by revision 1 ${message}`);
+    }
+  });
+
   test("does not say that every proxy runs it once one is lost", async () => {
     const world = await stable();
     apply(world, "v2");

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { glob, readFile, stat } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
 import { describe, test } from "node:test";
+import { parseAllDocuments } from "yaml";
 import { ROOT } from "./tests/files.ts";
 
 /** Pages for people. The changelog and superseded decisions speak of what was: a file that they name may be gone. */
@@ -60,6 +61,26 @@ async function matchesFile(pattern: string): Promise<boolean> {
   for await (const _ of glob(pattern, { cwd: ROOT })) return true;
   return false;
 }
+
+test("docs/rbac.yaml grants what the chart grants for a server alone, no more and no less", async () => {
+  interface Role {
+    readonly kind: string;
+    readonly rules: readonly Readonly<Record<"apiGroups" | "resources" | "verbs", readonly string[]>>[];
+  }
+  const rightsOf = (text: string) =>
+    parseAllDocuments(text)
+      .map((document) => document.toJS() as Role | null)
+      .filter((object) => object?.kind === "ClusterRole")
+      .flatMap((role) => role?.rules ?? [])
+      .flatMap(({ apiGroups, resources, verbs }) =>
+        resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}.${apiGroups[0]}`)),
+      )
+      .sort();
+  const granted = rightsOf(await read("docs/rbac.yaml"));
+  assert.ok(granted.includes("create subjectaccessreviews.authorization.k8s.io"));
+  // Neither injection nor certificates for pods.
+  assert.deepEqual(granted, rightsOf(await read("test/fixtures/charts/narrow/rendered.yaml")));
+});
 
 describe("docs/consistency.md", () => {
   test("every test that docs/consistency.md names exists, and every promise has one", async () => {

@@ -162,13 +162,35 @@ describe("the fleet", () => {
     for (const word of ["promote", "abort"]) {
       const { status, err } = await weir(["rollout", word, "f"], { env });
       assert.equal(status, 1);
-      assert.match(err, /default\/f has no rollout under way \(no status is known\)/);
+      assert.match(err, /whether a rollout of f is under way is not known/);
     }
     assert.equal((await weir(["rollout", "pause", "f"], { env })).status, 0);
     assert.match(readFileSync(join(folder, "f.yaml"), "utf8"), /weir\.dev\/rollout-paused: "true"/);
     assert.equal((await weir(["rollout", "resume", "f"], { env })).status, 0);
     assert.doesNotMatch(readFileSync(join(folder, "f.yaml"), "utf8"), /rollout-paused/);
   });
+});
+
+test("what the server has is said not to be known while it does not answer: not that there is none", async () => {
+  const folder = mkdtempSync(join(dir, "unknown-"));
+  writeFileSync(join(folder, "f.yaml"), "apiVersion: weir.dev/v1alpha1\nkind: WasmFilter\nmetadata:\n  name: f\nspec:\n  image: a/b:1\n");
+  const env = { WEIR_FILTERS: folder };
+  for (const [argv, said] of [
+    [["history", "f"], /error: the history of f is not known: the server that has it does not answer/],
+    [["history", "f", "-o", "json"], /error: the history of f is not known/],
+    [["rollback", "f"], /error: the history of default\/f is not known, because the server that has it does not answer/],
+    [["rollback", "f", "--to", "2"], /error: the history of default\/f is not known, because the server that has it/],
+    [["diff", "f", "1"], /error: what f leads to is not known: the server that has it does not answer/],
+    [["rollout", "abort", "f"], /error: whether a rollout of f is under way is not known: the server/],
+    [["rollout", "promote", "f"], /error: whether a rollout of f is under way is not known: the server/],
+  ] as const) {
+    const { status, out, err } = await weir(argv, { env });
+    assert.deepEqual([status, out], [1, ""], argv.join(" "));
+    assert.match(err, said);
+    assert.doesNotMatch(err, /no revision yet|no Weir has written/);
+  }
+  const digest = `sha256:${"a".repeat(64)}`;
+  assert.equal((await weir(["rollback", "f", "--to", digest], { env })).status, 0, "a digest needs no history");
 });
 
 test("serve --token-review without a cluster is refused: there is nobody to ask", async () => {

@@ -5,18 +5,19 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { revision, rolling } from "../testing/fixtures.ts";
 import { runWeir } from "../testing/weir.ts";
 
 let dir: string;
 let server: Server;
+let served: WasmFilter = rolling;
 
 before(async () => {
   dir = mkdtempSync(join(tmpdir(), "weir-diff-"));
   writeFileSync(join(dir, "f.json"), JSON.stringify({ ...rolling, status: undefined }));
   const secret = { secretConfig: { name: "conf", key: "k" } };
   const answers: Readonly<Record<string, unknown>> = {
-    "/api/v1/filters": { items: [rolling] },
     "/api/v1/filters/shop/add-header/revisions": [
       revision(1, "3f2a9c01d2e4"),
       revision(2, "3f2a9c01d2e4", { config: '{"a":1}', priority: 5 }),
@@ -24,7 +25,9 @@ before(async () => {
       { ...revision(4, "aaaa11112222"), image: revision(3, "").image, ...secret, hash: "two" },
     ],
   };
-  server = createServer((request, response) => response.end(JSON.stringify(answers[request.url ?? ""] ?? null)));
+  server = createServer((request, response) =>
+    response.end(JSON.stringify(request.url === "/api/v1/filters" ? { items: [served] } : (answers[request.url ?? ""] ?? null))),
+  );
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 });
 
@@ -65,4 +68,30 @@ test("what is no revision is wrong usage, and one that is not kept is an error t
   const { status, err } = await diff("1", "9");
   assert.equal(status, 1);
   assert.equal(err, "error: shop/add-header keeps no revision 9; it has 1, 2, 3, 4\n");
+});
+
+test("the target is not said to be where a spec leads that was not read, did not get so far, or waits", async (t) => {
+  t.after(() => {
+    served = rolling;
+    writeFileSync(join(dir, "f.json"), JSON.stringify({ ...rolling, status: undefined }));
+  });
+  const resolved = {
+    type: "Resolved",
+    status: "Unknown" as const,
+    reason: "Suspended",
+    message: "",
+    lastTransitionTime: "2026-01-01T00:00:00Z",
+  };
+  const said = rolling.status ?? {};
+  const behind = { ...said, conditions: [resolved] };
+  const last = "revision 4 is what add-header led to last; its spec may lead to another, ";
+  served = { ...rolling, status: behind };
+  assert.equal((await diff("4")).out, `${last}\`weir describe add-header\` says how far that is\n`);
+  served = { ...rolling, spec: { ...rolling.spec, suspend: true }, status: behind };
+  writeFileSync(join(dir, "f.json"), JSON.stringify({ ...served, status: undefined }));
+  assert.equal((await diff("4")).out, `${last}once spec.suspend is taken away\n`);
+  served = { ...served, status: { ...said, observedGeneration: 6 } };
+  assert.match((await diff("4")).out, /led to last/);
+  served = { ...served, status: said };
+  assert.equal((await diff("4")).out, "revision 4 is what add-header leads to now\n");
 });

@@ -1,10 +1,12 @@
+import type { ConditionType } from "../../model/condition.ts";
+import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, ok } from "../../model/result.ts";
 import { type Revision, withoutSecretText } from "../../model/revision.ts";
 import { revisionChanges } from "../../model/revision-changes.ts";
 import { defineCommand } from "../args/command.ts";
 import { usage } from "../args/usage.ts";
 import { filterArgument, fleetFlags, outputFlag } from "../fleet/flags.ts";
-import { openFilter } from "../fleet/open.ts";
+import { notKnown, openFilter } from "../fleet/open.ts";
 import { printJson } from "../output.ts";
 import { renderChanges } from "../render/changes.ts";
 
@@ -30,6 +32,7 @@ export const diff = defineCommand({
     if (!opened.ok) return opened;
     const { fleet, filter } = opened.value;
     const target = args.other ?? filter.status?.revision?.toString();
+    if (target === undefined && !fleet.knowsStatus()) return notKnown(`what ${args.name} leads to`);
     if (target === undefined) return fail("NoRevision", `${args.name} leads to no revision yet; name another revision to compare with`);
     const revisions = await fleet.revisions(filter);
     if (!revisions.ok) return revisions;
@@ -42,14 +45,25 @@ export const diff = defineCommand({
     if (flags.output === "json")
       printJson({ namespace, name, before: withoutSecretText(before), after: withoutSecretText(after), changes }, terminal);
     else if (before.number === after.number)
-      terminal.out(
-        `${args.other === undefined ? `revision ${after.number} is what ${name} leads to now` : `both are revision ${after.number}`}\n`,
-      );
+      terminal.out(`${args.other === undefined ? isTarget(filter, after.number) : `both are revision ${after.number}`}\n`);
     else if (changes.length === 0) terminal.out(`revisions ${before.number} and ${after.number} are the same\n`);
     else terminal.out(`${[`revision ${before.number} -> ${after.number}`, ...renderChanges(changes, "  ")].join("\n")}\n`);
     return ok(undefined);
   },
 });
+
+/** What a spec goes through before it leads to a revision. */
+const STAGES: readonly ConditionType[] = ["Accepted", "Resolved", "Verified", "Validated"];
+
+/** The target is what the spec led to last. The spec may have changed since, its change may wait, or it may lead to nothing. */
+function isTarget({ metadata, spec, status }: WasmFilter, number: number): string {
+  const { name, generation } = metadata;
+  const isSeen = status?.observedGeneration === undefined || generation === undefined || status.observedGeneration >= generation;
+  const stopped = status?.conditions?.some(({ type, status: holds }) => STAGES.some((stage) => stage === type) && holds !== "True");
+  if (isSeen && stopped !== true) return `revision ${number} is what ${name} leads to now`;
+  const then = spec.suspend ? "once spec.suspend is taken away" : `\`weir describe ${name}\` says how far that is`;
+  return `revision ${number} is what ${name} led to last; its spec may lead to another, ${then}`;
+}
 
 function notKept(name: string, number: string, revisions: readonly Revision[]) {
   const kept = revisions.map((revision) => revision.number).join(", ") || "none";

@@ -1,7 +1,7 @@
 import { ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { filterArgument, fleetFlags, outputFlag } from "../fleet/flags.ts";
-import { openFilter } from "../fleet/open.ts";
+import { notKnown, openFilter } from "../fleet/open.ts";
 import { printJson, printNote, printNotes } from "../output.ts";
 import { history as entriesOf, renderHistory } from "../render/history.ts";
 
@@ -17,9 +17,10 @@ export const history = defineCommand({
     const opened = await openFilter(args.name, flags, terminal.env);
     if (!opened.ok) return opened;
     const { fleet, filter } = opened.value;
+    printNotes(fleet.notes(), terminal);
+    if (!fleet.knowsStatus()) return notKnown(`the history of ${args.name}`);
     const revisions = await fleet.revisions(filter);
     const entries = entriesOf(filter, revisions.ok ? revisions.value : []);
-    printNotes(fleet.notes(), terminal);
     if (!revisions.ok) printNote(`changes other than the digest are not known: ${revisions.error.message}`, terminal);
     if (flags.output === "json") printJson(entries, terminal);
     else if (entries.length === 0) printNote(`${args.name} has no revision yet; \`weir describe ${args.name}\` says why`, terminal);

@@ -41,7 +41,7 @@ export const rollback = defineCommand({
     if (!opened.ok) return opened;
     const { fleet, key, filter } = opened.value;
     if (flags.unpin) return unpin(fleet, key, filter, terminal);
-    const target = chooseRollback(filter, flags.to);
+    const target = chooseRollback(filter, flags.to, fleet.knowsStatus());
     if (!target.ok) {
       printNotes(fleet.notes(), terminal);
       return target;

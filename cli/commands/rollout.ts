@@ -4,7 +4,7 @@ import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { type Command, defineCommand } from "../args/command.ts";
 import { type FleetFlagValues, filterArgument, fleetFlags } from "../fleet/flags.ts";
-import { openFilter } from "../fleet/open.ts";
+import { notKnown, openFilter } from "../fleet/open.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** The annotations to set, and what to print. */
@@ -19,8 +19,9 @@ const pause = defineCommand({
   flags: fleetFlags,
   examples: [{ does: "no further wave for now", command: "weir rollout pause add-header" }],
   run: (input, terminal) =>
-    steer(input.flags, input.args.name, terminal, (filter) => {
-      const what = underWay(filter).ok ? "paused" : "no rollout is under way; the next one waits";
+    steer(input.flags, input.args.name, terminal, (filter, knowsStatus) => {
+      const none = knowsStatus ? "no rollout is under way; the next one waits" : "a rollout that is under way, or the next one, waits";
+      const what = underWay(filter).ok ? "paused" : none;
       return ok({ annotations: { [ROLLOUT_PAUSED]: "true" }, said: `${what}; \`weir rollout resume ${input.args.name}\` continues it` });
     }),
 });
@@ -50,7 +51,8 @@ const promote = defineCommand({
     { does: "the wave looks good", command: "weir rollout promote add-header" },
     { does: "to everyone, as fast as they acknowledge", command: "weir rollout promote add-header --full" },
   ],
-  run: (input, terminal) => steer(input.flags, input.args.name, terminal, (filter) => promoteRequest(filter, input.flags.full)),
+  run: (input, terminal) =>
+    steer(input.flags, input.args.name, terminal, (filter, knows) => promoteRequest(filter, knows, input.flags.full)),
 });
 
 const abort = defineCommand({
@@ -69,12 +71,12 @@ async function steer(
   flags: FleetFlagValues,
   name: string,
   terminal: Terminal,
-  decide: (filter: WasmFilter) => Steering,
+  decide: (filter: WasmFilter, knowsStatus: boolean) => Steering,
 ): Promise<Result<void>> {
   const opened = await openFilter(name, flags, terminal.env);
   if (!opened.ok) return opened;
   const { fleet, key, filter } = opened.value;
-  const decided = decide(filter);
+  const decided = decide(filter, fleet.knowsStatus());
   if (!decided.ok) return decided;
   const done = await fleet.patch(key, { annotations: decided.value.annotations });
   if (done.ok) terminal.out(`${filterId(key)}: ${decided.value.said}\n`);
@@ -82,7 +84,8 @@ async function steer(
 }
 
 /** The value names revision, wave (from 1) and generation, so it does not apply to later waves, another revision or another spec: `4/1@7`. */
-function promoteRequest(filter: WasmFilter, full: boolean): Steering {
+function promoteRequest(filter: WasmFilter, knowsStatus: boolean, full: boolean): Steering {
+  if (!knowsStatus) return notKnown(`whether a rollout of ${filter.metadata.name} is under way`);
   const revision = underWay(filter);
   if (!revision.ok) return revision;
   const step = filter.status?.rollout?.step ?? 1;
@@ -94,7 +97,8 @@ function promoteRequest(filter: WasmFilter, full: boolean): Steering {
   });
 }
 
-function abortRequest(filter: WasmFilter): Steering {
+function abortRequest(filter: WasmFilter, knowsStatus: boolean): Steering {
+  if (!knowsStatus) return notKnown(`whether a rollout of ${filter.metadata.name} is under way`);
   const revision = underWay(filter);
   if (!revision.ok) return revision;
   const stable = filter.status?.stableRevision;

@@ -100,6 +100,40 @@ describe("apply", () => {
     assert.equal(await apply(MANIFEST), "add-header unchanged");
   });
 
+  test("nothing is written where nothing changes in meaning: after a pin, with other comments, with nulls for what is not set", async () => {
+    put("a.yaml", MANIFEST);
+    await done(client.patch(KEY, { digest: PIN }));
+    const pinned = text("a.yaml");
+    for (const same of [
+      MANIFEST,
+      MANIFEST.replace("what every page", "what each page"),
+      MANIFEST.replace("spec:\n", "spec:\n  url: ~\n"),
+    ]) {
+      assert.equal(await apply(same), "add-header unchanged pinned");
+      assert.equal(text("a.yaml"), pinned);
+    }
+    await apply(MANIFEST.replace("header: x-weir", "header: x-weir, none: ~"));
+    assert.notEqual(text("a.yaml"), pinned, "inside a configuration a null is a value");
+  });
+
+  test("null stands for a field that is not set: no pin, for plan, apply and all that reads a filter", async () => {
+    const NULLS = MANIFEST.replace("spec:\n", "spec:\n  digest: ~\n  url: null\n  rollout:\n  suspend: ~\n  pullSecrets: ~\n");
+    put("a.yaml", NULLS);
+    const found = await client.get(KEY);
+    assert.ok(found.ok);
+    assert.deepEqual(
+      Object.keys(found.value.spec).filter((field) => ["digest", "url", "rollout", "suspend", "pullSecrets"].includes(field)),
+      [],
+    );
+    assert.equal(await apply(MANIFEST), "add-header unchanged");
+    assert.equal(await apply(MANIFEST.replace("x-weir", "x-other")), "add-header configured");
+    assert.doesNotMatch(text("a.yaml"), /digest/);
+    put("a.yaml", MANIFEST);
+    running = ok([{ metadata: { ...KEY, uid: "u", generation: 3 }, spec: { ...found.value.spec, digest: null } as never, status: {} }]);
+    const same = await client.get(KEY);
+    assert.equal(same.ok && same.value.metadata.generation, 3, "a server that has the nulls has read this spec");
+  });
+
   test("what the API server would refuse is refused before it is written", async () => {
     const answer = await apply(MANIFEST.replace("image:", "imaeg:"));
     assert.match(answer, /^InvalidSpec: .*spec\.imaeg: unknown field/);

@@ -15,6 +15,7 @@ import {
   readFolder,
   sameData,
   secretData,
+  withoutNulls,
 } from "../../operator/index.ts";
 import { type Applied, byName, type FleetClient, type Manifest, type ManifestText, type Preview } from "./client.ts";
 import { parseManifests } from "./manifests.ts";
@@ -40,7 +41,7 @@ export function createFolderClient(dir: string, namespace: string, server: Pick<
     knowsStatus = running.ok;
     if (!running.ok) notes.push(`no status: ${running.error.message}`);
     const known = new Map((running.ok ? running.value : []).map((filter) => [filterId(keyOf(filter)), filter]));
-    const all = [...folder.value.filters].map(([id, { fields }]) => joinStatus(id, fields as unknown as WasmFilter, known.get(id)));
+    const all = [...folder.value.filters].map(([id, { fields }]) => joinStatus(id, filterOf(fields), known.get(id)));
     return ok(all.sort(byName));
   }
 
@@ -78,6 +79,11 @@ export function createFolderClient(dir: string, namespace: string, server: Pick<
   };
 }
 
+/** A field that is null is not set. */
+function filterOf(fields: Fields): WasmFilter {
+  return withoutNulls(fields) as unknown as WasmFilter;
+}
+
 function notFound(dir: string, key: FilterKey): Result<never> {
   return fail("NotFound", `no manifest in ${dir} holds WasmFilter ${filterId(key)}; \`weir get -A\` lists them, -n chooses the namespace`);
 }
@@ -93,7 +99,7 @@ function keyOf({ metadata }: WasmFilter): FilterKey {
 function joinStatus(id: string, { spec, metadata }: WasmFilter, known: WasmFilter | undefined): WasmFilter {
   const { name, labels, annotations } = metadata;
   const namespace = id.slice(0, id.indexOf("/"));
-  const current = known !== undefined && printExactJson(known.spec) === printExactJson(spec);
+  const current = known !== undefined && printExactJson(filterOf({ spec: known.spec }).spec) === printExactJson(spec);
   const generation = known?.metadata.generation === undefined ? undefined : known.metadata.generation + (current ? 0 : 1);
   const identity: ObjectMeta = {
     ...known?.metadata,
@@ -117,7 +123,7 @@ async function apply({ manifest, text, format }: ManifestText, dir: string, name
   if (!folder.ok) return folder;
   const id = { kind: manifest.kind, namespace: manifest.metadata.namespace ?? namespace, name: manifest.metadata.name };
   const before = id.kind === KIND ? folder.value.filters.get(filterId(id)) : undefined;
-  const kept = before === undefined ? { text, pin: undefined } : keep(text, before.fields as unknown as WasmFilter);
+  const kept = before === undefined ? { text, pin: undefined } : keep(text, filterOf(before.fields));
   // Additions are written as YAML.
   const edited = await applyManifest(dir, kept.text, kept.text === text ? format : "yaml", namespace);
   if (!edited.ok) return edited;
@@ -148,13 +154,14 @@ async function preview(given: ManifestText, dir: string, namespace: string): Pro
     const action = before === undefined ? "created" : sameData(before.data, data) ? "unchanged" : "configured";
     return ok({ ...id, action, object: place(given.manifest) });
   }
-  const before = folder.value.filters.get(filterId(id))?.fields as unknown as WasmFilter | undefined;
-  if (before === undefined) return ok({ ...id, action: "created", object: place(given.manifest) });
+  const placed = folder.value.filters.get(filterId(id));
+  if (placed === undefined) return ok({ ...id, action: "created", object: place(given.manifest) });
+  const before = filterOf(placed.fields);
   const kept = keep(given.text, before);
   const whole = kept.text === given.text ? ok([given]) : parseManifests(kept.text, given.where);
   if (!whole.ok) return whole;
   const object = place(whole.value[0]?.manifest ?? given.manifest);
-  const same = isDeepStrictEqual(object, place(before as unknown as Manifest));
+  const same = isDeepStrictEqual(withoutNulls(object), place(before as unknown as Manifest));
   return ok({ ...id, action: same ? "unchanged" : "configured", object, ...(kept.pin === undefined ? {} : { pin: kept.pin }) });
 }
 

@@ -10,9 +10,10 @@ export interface RollbackTarget {
 
 /**
  * Picks the digest to pin. Without `to` it is that of the last revision before the current one that succeeded; `to` is a revision number,
- * a digest, or the first digits of one (at least 4) that only one digest of the history begins with. Reads only the filter's status.
+ * a digest, or the first digits of one (at least 4) that only one digest of the history begins with. Reads only the filter's status; `knowsStatus`: false
+ * where the server that has it does not answer.
  */
-export function chooseRollback(filter: WasmFilter, to: string | undefined): Result<RollbackTarget> {
+export function chooseRollback(filter: WasmFilter, to: string | undefined, knowsStatus = true): Result<RollbackTarget> {
   const name = `${filter.metadata.namespace}/${filter.metadata.name}`;
   if (filter.spec.url !== undefined) {
     return fail(
@@ -21,18 +22,22 @@ export function chooseRollback(filter: WasmFilter, to: string | undefined): Resu
     );
   }
   const history = filter.status?.history ?? [];
-  if (to !== undefined)
-    return isDigest(to) ? ok({ digest: to, item: history.find(({ digest }) => digest === to) }) : search(name, history, to);
+  if (to !== undefined && isDigest(to)) return ok({ digest: to, item: history.find(({ digest }) => digest === to) });
+  if (!knowsStatus) return noHistory(name, "the server that has it does not answer");
+  if (to !== undefined) return search(name, history, to);
   return previous(filter, name, history);
 }
 
+/** What history there is, is somebody else's to tell. */
+function noHistory(name: string, why: string): Result<never> {
+  return fail(
+    "NoHistory",
+    `the history of ${name} is not known, because ${why}; check that \`weir serve\` runs, or name a digest with --to sha256:...`,
+  );
+}
+
 function previous(filter: WasmFilter, name: string, history: readonly WasmFilterStatusHistoryItem[]): Result<RollbackTarget> {
-  if (filter.status === undefined) {
-    return fail(
-      "NoHistory",
-      `the history of ${name} is not known, because no Weir has written a status; check that \`weir serve\` runs, or name a digest with --to sha256:...`,
-    );
-  }
+  if (filter.status === undefined) return noHistory(name, "no Weir has written a status");
   const current = filter.status.revision ?? Number.POSITIVE_INFINITY;
   const [item] = history
     // One with a message did worse than what was before it.

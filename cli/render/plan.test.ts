@@ -91,6 +91,11 @@ test("what is refused, stays, or waits says so in a line", () => {
     renderPlanned(plan({ ...same, rollout })),
     /changed\n {2}spec\.selector {2}not set -> \{\}\n {2}no proxy gets another revision by it\n$/,
   );
+  const first = [{ namespace: "shop", id: "web-7" }];
+  assert.match(
+    renderPlanned(plan({ ...same, rollout: { ...rollout, back: { revision: 1, proxies: 1, first } } })),
+    /not set -> \{\}\n {2}at once {2}back to revision 1 {2}1 proxy: shop\/web-7\n$/,
+  );
   assert.match(
     renderPlanned(plan({ rollout: { ...rollout, waitsFor: "spec.suspend is true: changes wait" } })),
     /changed\n {2}spec\.suspend is true: changes wait\n$/,

@@ -1,6 +1,6 @@
 import { describeMs } from "../../base/duration.ts";
 import { clip, count, oneLine } from "../../base/text.ts";
-import type { FilterPlan, PlannedProxy, PlannedWave } from "../../model/plan.ts";
+import type { FilterPlan, PlannedProxy, PlannedReturn, PlannedWave } from "../../model/plan.ts";
 import type { PlannedObject } from "../fleet/plan.ts";
 import { renderChanges, type ShownChange } from "./changes.ts";
 import { table } from "./table.ts";
@@ -47,12 +47,10 @@ function renderFilter(plan: FilterPlan): string[] {
   return [
     ...renderChanges([...revisionRow(plan), ...plan.revision, ...fieldsBeside(plan)], "  "),
     ...(after === undefined || before?.number === after.number ? [] : [`  ${proofOf(plan)}`]),
-    ...table(
-      undefined,
-      waves.map((wave) => waveRow(wave, rollout?.steps ?? 1)),
-      "  ",
-    ),
-    ...(waves.length === 0 && rollout?.waitsFor === undefined ? ["  no proxy gets another revision by it"] : []),
+    ...table(undefined, [...backRow(rollout?.back), ...waves.map((wave) => waveRow(wave, rollout?.steps ?? 1))], "  "),
+    ...(waves.length === 0 && rollout?.back === undefined && rollout?.waitsFor === undefined
+      ? ["  no proxy gets another revision by it"]
+      : []),
     ...(rollout?.waitsFor === undefined ? [] : [`  ${rollout.waitsFor}`]),
   ];
 }
@@ -89,14 +87,21 @@ function proofOf({ proof, after }: FilterPlan): string {
 
 function waveRow({ step, percent, holdMs, pause, only, proxies, first }: PlannedWave, steps: number): string[] {
   const then = pause ? ", then waits for weir rollout promote" : holdMs > 0 ? `, then holds ${duration(holdMs)}` : "";
+  return [`wave ${step} of ${steps}`, `${percent}%${only === undefined ? "" : `, only ${oneLine(only)}`}${then}`, named(proxies, first)];
+}
+
+/** Who leaves a rollout under way. */
+function backRow(back: PlannedReturn | undefined): string[][] {
+  if (back === undefined) return [];
+  const where = back.revision === undefined ? "the filter leaves" : `back to revision ${back.revision}`;
+  return [["at once", where, named(back.proxies, back.first)]];
+}
+
+function named(proxies: number, first: readonly PlannedProxy[]): string {
   const shown = first.slice(0, NAMED).map(nameOf);
   const more = proxies > shown.length ? `, and ${proxies - shown.length} more` : "";
   const names = shown.length === 0 ? "" : `: ${shown.join(", ")}${more}`;
-  return [
-    `wave ${step} of ${steps}`,
-    `${percent}%${only === undefined ? "" : `, only ${oneLine(only)}`}${then}`,
-    `${proxies === 1 ? "1 proxy" : `${proxies} proxies`}${names}`,
-  ];
+  return `${proxies === 1 ? "1 proxy" : `${proxies} proxies`}${names}`;
 }
 
 function nameOf({ namespace, id }: PlannedProxy): string {

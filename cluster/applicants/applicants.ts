@@ -22,7 +22,11 @@ export interface ApplicantsOptions {
 /** Requests to the API server at once, and who waits for them: by address, then by subject. */
 const TURNS = { places: 8, waiting: 256, waitingPerKey: 64 };
 
-const TOKENS: Refused = { verb: "create", resource: "tokenreviews.authentication.k8s.io", id: "who asks for a plan" };
+const TOKENS: Refused = {
+  verb: "create",
+  resource: "tokenreviews.authentication.k8s.io",
+  id: "who asks for a plan, which takes create subjectaccessreviews.authorization.k8s.io too",
+};
 const ACCESS: Refused = { verb: "create", resource: "subjectaccessreviews.authorization.k8s.io", id: "what somebody may apply" };
 
 /** Why is in the log: a client could do nothing with it. */

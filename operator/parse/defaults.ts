@@ -13,10 +13,19 @@ export function isFields(value: unknown): value is Fields {
  * https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#defaulting
  */
 export function withDefaults(schema: Schema, value: unknown): unknown {
+  return stored(schema, value, true);
+}
+
+/** The same without the defaults. */
+export function withoutNulls(schema: Schema, value: unknown): unknown {
+  return stored(schema, value, false);
+}
+
+function stored(schema: Schema, value: unknown, fillsIn: boolean): unknown {
   if (schema["x-kubernetes-preserve-unknown-fields"] === true) return value;
   if (Array.isArray(value)) {
     const { items } = schema;
-    return items === undefined ? value : value.map((item) => withDefaults(items, item));
+    return items === undefined ? value : value.map((item) => stored(items, item, fillsIn));
   }
   // Too large for any field that has a type: it need not be exact.
   if (typeof value === "bigint") return Number(value);
@@ -26,11 +35,11 @@ export function withDefaults(schema: Schema, value: unknown): unknown {
   for (const [key, field] of Object.entries(value)) {
     const property = Object.hasOwn(properties, key) ? properties[key] : undefined;
     if (property === undefined) fields.push([key, field]);
-    else if (field !== null) fields.push([key, withDefaults(property, field)]);
+    else if (field !== null) fields.push([key, stored(property, field, fillsIn)]);
   }
-  for (const [key, property] of Object.entries(properties)) {
+  for (const [key, property] of fillsIn ? Object.entries(properties) : []) {
     if (property.default !== undefined && (value[key] ?? undefined) === undefined)
-      fields.push([key, withDefaults(property, property.default)]);
+      fields.push([key, stored(property, property.default, fillsIn)]);
   }
   // Not by assignment: a key such as __proto__ must stay a field, so that it is refused as unknown.
   return Object.fromEntries(fields);

@@ -143,7 +143,7 @@ function goesOut(
       ? NOTHING_OUT
       : { rollout: record.rollout, generation: object.metadata.generation ?? 1, paused: wishesOf(object).paused };
   const rollout = planRollout(filter, found.revision, before, { ...deps, now: deps.clock.now() });
-  const isOther = isOtherObject || found.isNew || rollout.waves.length > 0;
+  const isOther = isOtherObject || found.isNew || rollout.waves.length > 0 || rollout.back !== undefined;
   const revision = record === undefined ? [] : plannedChanges(record, filter, found.revision);
   return { action: actionOf(record, isOther), after: shown(found.revision), revision, rollout };
 }

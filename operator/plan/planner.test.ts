@@ -183,6 +183,42 @@ describe("one filter", () => {
     assert.equal(alone.rollout?.waitsFor, "spec.suspend is true: it keeps what it has; later changes wait");
   });
 
+  test("who leaves a rollout under way is told: out of a watch, a dark step, a wave, and for another revision", async () => {
+    const watched = ({ rollout: _, ...spec }: WasmFilterSpec): WasmFilterSpec => spec;
+    const dark = { steps: [{ percent: 40, pause: true, match: [{ method: "POST" }] }, { percent: 100 }] };
+    const wave = { steps: [{ percent: 40, pause: true }, { percent: 100 }] };
+    for (const [spec, proxies] of [
+      [watched(specOf(`${IMAGE}:2`)), 10],
+      [specOf(`${IMAGE}:2`, { rollout: dark }), 4],
+      [specOf(`${IMAGE}:2`, { rollout: wave }), 4],
+    ] as const) {
+      const world = await running();
+      world.source.apply("add-header", spec);
+      await world.run();
+      await world.run();
+      const back = { ...spec, image: `${IMAGE}:1` };
+      const found = await plan(world, object(back));
+      assert.deepEqual([found.action, found.rollout?.waves], ["changed", []]);
+      assert.deepEqual([found.rollout?.back?.revision, found.rollout?.back?.proxies], [1, proxies]);
+      const ids = found.rollout?.back?.first.map(({ id }) => id) ?? [];
+      if (spec.rollout === undefined || spec.rollout === wave) {
+        const have = Array.from({ length: 10 }, (_, i) => `web-${i}`).filter((id) => world.fleet.running(id)[0]?.revision === 2);
+        assert.deepEqual(ids, have);
+      }
+      assert.equal((await plan(world, object(spec))).rollout?.back, undefined);
+      world.source.apply("add-header", back);
+      await world.run();
+      assert.ok(ids.every((id) => world.fleet.running(id)[0]?.revision === 1));
+      assert.equal((await plan(world, object(back))).action, "unchanged");
+    }
+    const world = await running();
+    world.source.apply("add-header", specOf(`${IMAGE}:2`, { rollout: wave }));
+    await world.run();
+    const other = specOf(`${IMAGE}:2`, { config: "x", rollout: { steps: [{ percent: 10, pause: true }, { percent: 100 }] } });
+    const found = await plan(world, object(other));
+    assert.deepEqual([found.rollout?.waves.map(({ proxies }) => proxies), found.rollout?.back?.proxies], [[1, 9], 3]);
+  });
+
   test("a long configuration is cut, and one that differs behind the cut is said to", async () => {
     const world = await running(specOf(`${IMAGE}:1`, { config: `${"x".repeat(10_000)}a` }));
     const behind = await plan(world, object(specOf(`${IMAGE}:1`, { config: `${"x".repeat(10_000)}b` })));

@@ -1,7 +1,7 @@
 import type { FleetView, ProxyNode } from "../../model/delivery.ts";
 import { type Filter, filterId } from "../../model/filter.ts";
 import { showMatches } from "../../model/match.ts";
-import type { PlannedRollout, PlannedWave } from "../../model/plan.ts";
+import type { PlannedProxy, PlannedRollout, PlannedWave } from "../../model/plan.ts";
 import type { Revision } from "../../model/revision.ts";
 import { concerns } from "../fleet/index.ts";
 import { retarget } from "../rollout/advance.ts";
@@ -49,7 +49,8 @@ export function planRollout(
   if (state === before.rollout || state.phase !== "Progressing") {
     const failed = state.phase === "RolledBack" || state.phase === "Rejected";
     const why = `revision ${revision.number} failed before under this spec`;
-    return { matched: matched.length, steps, waves: [], ...(failed && state.target === revision.number ? { waitsFor: why } : {}) };
+    const waits = failed && state.target === revision.number ? { waitsFor: why } : {};
+    return { matched: matched.length, steps, waves: [], ...returns(before.rollout, state, present, positions), ...waits };
   }
   const standing = positions(state.order);
   let from = 0;
@@ -61,24 +62,42 @@ export function planRollout(
     const { percent, holdMs, pause = false, match } = step;
     // Whoever had it in the dark gets it again, for all requests.
     if (match === undefined) from = threshold;
-    const first = added.sort(byName).slice(0, MAX_NAMED);
-    const names = first.map((proxy) => ({ namespace: proxy.namespace, id: proxy.id }));
     return {
       step: index + 1,
       percent,
       holdMs,
       pause,
       ...(match === undefined ? {} : { only: showMatches(match) }),
-      proxies: added.length,
-      first: names,
+      ...named(added),
     };
   });
   return {
     matched: matched.length,
     steps,
     waves,
+    ...returns(before.rollout, state, present, positions),
     ...(before.paused ? { waitsFor: "the rollout is paused by hand after its first wave" } : {}),
   };
+}
+
+/** Who has the target of the rollout under way, for all requests or for some, and is on stable once it is turned to another revision. */
+function returns(
+  before: RolloutState,
+  after: RolloutState,
+  present: readonly ProxyNode[],
+  positions: (order: WaveOrder) => readonly number[],
+): Pick<PlannedRollout, "back"> {
+  if (before.phase !== "Progressing" || after === before || after.target === before.target) return {};
+  const [old, next] = [positions(before.order), positions(after.order)];
+  const stays = after.phase === "Progressing" ? after.threshold : 0;
+  const leaving = present.filter((_, index) => (old[index] ?? 0) < before.threshold && (next[index] ?? 0) >= stays);
+  if (leaving.length === 0) return {};
+  return { back: { ...(after.stable === undefined ? {} : { revision: after.stable }), ...named(leaving) } };
+}
+
+function named(proxies: readonly ProxyNode[]): { readonly proxies: number; readonly first: readonly PlannedProxy[] } {
+  const first = proxies.toSorted(byName).slice(0, MAX_NAMED);
+  return { proxies: proxies.length, first: first.map(({ namespace, id }) => ({ namespace, id })) };
 }
 
 /** How many proxies there are for a filter that takes no change now, and why it takes none. */

@@ -82,7 +82,7 @@ export function retarget(
   if (!seen.settled && reach !== EVERYONE && revision !== state.stable) return state;
   const outcomes = new Map(state.outcomes);
   if (state.phase === "Progressing" && state.target !== undefined && !isFirst(state)) {
-    const message = `replaced by revision ${revision} before it had reached every proxy`;
+    const message = `replaced by revision ${revision} ${reachedSoFar(state)}`;
     outcomes.set(state.target, { result: "Superseded", message, generation: seen.generation, at: seen.now });
   }
   if (revision === state.stable) return { ...state, phase: "Succeeded", target: revision, threshold: EVERYONE, ...ENDED, outcomes };
@@ -101,6 +101,14 @@ export function retarget(
     watch,
     outcomes,
   };
+}
+
+/** How far a rollout under way had come. */
+function reachedSoFar(state: RolloutState): string {
+  if (state.match !== undefined) return "in a dark step, when only some requests saw it";
+  if (isInForce(state)) return "while it was watched on every proxy";
+  const isEverywhere = state.threshold === EVERYONE && state.heldSince !== undefined;
+  return isEverywhere ? "in the hold of its last step, on every proxy" : "before it had reached every proxy";
 }
 
 /** The spec changed and asks for the target all the same: what spoke against it is known. */

@@ -176,12 +176,17 @@ function progressing({ rollout, deadlineExceeded, paused, suspended }: Facts): V
     return { status: "False", reason: "ProgressDeadlineExceeded", message, lasts: true };
   }
   const wave = `revision ${rollout.target}, wave ${rollout.step + 1}`;
-  if (suspended) return { status: "Unknown", reason: "Suspended", message: `${wave}, suspended` };
-  if (paused) return { status: "Unknown", reason: "Paused", message: `${wave}, paused` };
   if (isInForce(rollout)) {
     const back = isFirst(rollout) ? "there is no earlier one to go back to" : `revision ${rollout.stable} comes back if it is worse`;
-    return { status: "True", reason: WATCHING, message: `revision ${rollout.target} is in force and watched; ${back}` };
+    const on = suspended
+      ? "; spec.suspend is true: the watch goes on until that is taken away"
+      : paused
+        ? "; paused by hand: the watch goes on until `weir rollout resume`"
+        : "";
+    return { status: "True", reason: WATCHING, message: `revision ${rollout.target} is in force and watched; ${back}${on}` };
   }
+  if (suspended) return { status: "Unknown", reason: "Suspended", message: `${wave}, suspended` };
+  if (paused) return { status: "Unknown", reason: "Paused", message: `${wave}, paused` };
   return { status: "True", reason: rollout.heldSince === undefined ? "WaveInProgress" : "WaveHolding", message: wave };
 }
 

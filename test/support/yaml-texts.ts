@@ -165,6 +165,8 @@ export const STRICTER: readonly (readonly [string, RegExp])[] = [
   [withValue("[?x]"), /in brackets, a text with a question mark/],
   [withValue("[-]"), /not YAML/],
   [withValue('"b"#c'), /not YAML: Comments must be separated/],
+  [withValue("{a: 1,\n      b: 2 }# c"), /line 9, column \d+: not YAML: Comments must be separated/],
+  [withValue("[a]#c"), /not YAML: Comments must be separated/],
   [withValue('"\\\'"'), /not YAML: Invalid escape/],
   [withValue('"x\n\ty"'), /a tab stands where YAML 1.1 takes spaces only/],
   [withValue('"x\ry"'), /not YAML/],

@@ -7,6 +7,7 @@ import { type FilterKey, filterId } from "../../../model/filter.ts";
 import { fail, failForNow, ok, type Result } from "../../../model/result.ts";
 import { isFields } from "../../parse/defaults.ts";
 import { problemsOf } from "../../parse/filter.ts";
+import { withoutNulls } from "../../parse/nulls.ts";
 import { describeProblems } from "../../parse/problem.ts";
 import { cutYaml, hasMarker, patchYaml, withoutMarker } from "./document.ts";
 import { formatOf, manifestNames, readManifestText } from "./files.ts";
@@ -31,7 +32,7 @@ export interface Edited {
 
 /**
  * Applies the objects of a manifest (YAML with one or more documents, or JSON) to the folder. An object that a file holds is replaced there,
- * with the comments of the new text; the rest of that file is untouched. A new object gets a file of its own. Objects without a namespace go to
+ * with the comments of the new text; the rest of that file is untouched, and all of it where the object means what it meant. A new object gets a file of its own. Objects without a namespace go to
  * `namespace`. If one of them is wrong, nothing changes (`InvalidManifest`, `InvalidSpec`).
  */
 export async function applyManifest(
@@ -114,11 +115,22 @@ async function applyOne(dir: string, object: ManifestObject, text: string): Prom
     return written(dir, file, create, { ...identity(object), file, change: "created" });
   }
   const { file, text: before, object: old } = located.value;
+  if (meansTheSame(old, object)) return ok({ ...identity(object), file, change: "unchanged" });
   if (formatOf(file) === "json") return save(dir, file, before, `${printExactJson(object.fields, 2)}\n`, object);
   const cut = cutYaml(before);
   const index = old.document ?? 0;
   const marker = hasMarker(cut.documents[index] ?? "") ? "---\n" : "";
   return save(dir, file, before, cut.with(index, marker + text), object);
+}
+
+/** The order of names counts in a configuration alone: a folder keeps it. */
+function meansTheSame(a: ManifestObject, b: ManifestObject): boolean {
+  const [before, after] = [a, b].map(({ kind, namespace, fields }) => {
+    const { spec, ...rest } = kind === "WasmFilter" ? withoutNulls(fields) : fields;
+    const config = isFields(spec) ? printExactJson(spec.config ?? null) : "";
+    return { ...rest, spec, config, metadata: { ...(isFields(rest.metadata) ? rest.metadata : {}), namespace } };
+  });
+  return isDeepStrictEqual(before, after);
 }
 
 interface Located {
