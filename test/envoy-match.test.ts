@@ -267,6 +267,14 @@ const DISGUISES = [
   "/x\\..\\api",
   "/%5capi",
   "/..;/api",
+  "/.;/api",
+  "/%2e%2e;/api",
+  "/..%3b/api",
+  "/x/..%3B/api",
+  "/x/%2E.;a=b/api",
+  "/;/api",
+  "/;a=b/api",
+  "/%3b/api",
   "/API",
   "/x?/../api",
   "http://a.example/x/../api",
@@ -354,6 +362,24 @@ describe("paths that are written to be taken for others", () => {
     await scene.control.apply({ default: [seenWhere(match)] });
     await soon(() => isSeen(scene.port, "/api"), true);
     await assertNormal(t, scene.port);
+    const isDotted = ({ path }: { readonly path: string }) => /%2e.*;|%2e.;|%3b\/api/i.test(path) && path !== "/%3b/api";
+    const narrow = await askDisguised(scene.port);
+    assert.deepEqual([...new Set(narrow.filter(isDotted).map(({ status }) => status))], [400]);
+    const unseen = narrow.filter(({ status, seen }) => status === 200 && !seen).map(({ path }) => path);
+    assert.deepEqual(unseen, ["/x//..//api", "/;/api", "/;a=b/api", "/%3b/api", "/API", "/x?/../api"]);
+    const wider = page.yaml("match") as unknown as readonly RequestMatch[];
+    await scene.control.apply({ default: [seenWhere(wider)] });
+    await soon(() => isSeen(scene.port, "/;/api"), true);
+    for (const { path, status, seen } of await askDisguised(scene.port)) if (status === 200 && /;|%3b/i.test(path)) assert.ok(seen, path);
+  });
+
+  test("a host has one way to be written, and a port; what is no such way is another host", async (t) => {
+    const scene = await startScene(t);
+    await scene.control.apply({ default: [seenWhere([{ host: "admin.example" }])] });
+    const seenAs = (host: string) => isSeen(scene.port, "/", { host });
+    await soon(() => seenAs("admin.example").catch(() => false), true);
+    for (const host of ["ADMIN.example", "admin.example:8080", "admin.example."]) assert.ok(await seenAs(host), host);
+    for (const host of ["admin.example..", "user@admin.example", "xadmin.example"]) assert.ok(!(await seenAs(host)), host);
   });
 
   test("on a listener of one's own that does not make them normal, some pass the filter by; the three settings close that", async (t) => {

@@ -12,6 +12,7 @@ import { installGoTool } from "../scripts/tools/go.ts";
 import { run } from "../scripts/tools/run.ts";
 import { accessTo, type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
+import { weir } from "./support/weir.ts";
 import { STRICTER, withValue, YAML_TEXTS } from "./support/yaml-texts.ts";
 import { YAML_VALUES } from "./support/yaml-values.ts";
 
@@ -116,6 +117,39 @@ describe("a manifest means what it means to kubectl", () => {
       assert.match(said, why);
     }
   });
+});
+
+describe("what becomes of a manifest on its way to the API server", () => {
+  const text = (name: string, turn: number) =>
+    `apiVersion: weir.dev/v1alpha1\nkind: WasmFilter\nmetadata: {name: ${name}, namespace: default}\nspec:\n  image: r.example/f:1\n` +
+    `  config: {turn: ${turn}, i: ~, a: {b: null}, big: ${turn === 1 ? "9007199254740993" : "9007199254740995"}, list: [null]}\n`;
+  const whole = (turn: number, digits: string) => `{"a":{"b":null},"big":${digits},"i":null,"list":[null],"turn":${turn}}`;
+  const withoutNulls = (turn: number, digits: string) => `{"a":{},"big":${digits},"list":[null],"turn":${turn}}`;
+
+  /** By the flags of kubectl; "weir": by `weir apply`. First it is created, then it is applied over that with other digits. */
+  const WAYS: Readonly<Record<string, readonly [created: string, changed: string]>> = {
+    apply: [withoutNulls(1, "9007199254740993"), withoutNulls(2, "9007199254740996")],
+    "apply --server-side": [whole(1, "9007199254740993"), whole(2, "9007199254740995")],
+    weir: [whole(1, "9007199254740993"), whole(2, "9007199254740995")],
+  };
+
+  for (const [way, kept] of Object.entries(WAYS)) {
+    test(`${way}: docs/manifests.md says what is kept`, async (t) => {
+      const name = way.replaceAll(/[^a-z]+/g, "-");
+      const folder = await createTempFolder("way");
+      t.after(folder.remove);
+      t.after(() => kubectl(["delete", "wf", name], cluster));
+      for (const turn of [1, 2] as const) {
+        const file = join(folder.path, "f.yaml");
+        await writeFile(file, text(name, turn));
+        if (way === "weir") await weir(["apply", "-f", file, "--kubeconfig", cluster.kubeconfig]);
+        else await kubectl([...way.split(" "), "-f", file], cluster);
+        const raw = await kubectl(["get", "--raw", `/apis/weir.dev/v1alpha1/namespaces/default/wasmfilters/${name}`], cluster);
+        const { spec } = parseExactJson(raw) as { spec: { config: unknown } };
+        assert.equal(printExactJson(sorted(spec.config)), kept[turn - 1], `turn ${turn}`);
+      }
+    });
+  }
 });
 
 /** Every example, every WasmFilter of the pages, and a spec with each field. */

@@ -102,6 +102,14 @@ const PATHS: Readonly<Record<PathPolicy, string>> = {
   "as-written": "          normalize_path: false\n",
 };
 
+/**
+ * `/x/%2e%2e;/api` is `/api` to an app that takes parameters out of paths. Envoy makes it `/x/..;/api` and leaves it so, and a `%3b` too; only what is written `/x/..;/api`
+ * becomes `/api`. No honest client writes it.
+ */
+const NO_HIDDEN_DOTS = `              - match: {safe_regex: {regex: '.*/(\\.|%2[eE]){1,2}(;|%3[bB]).*'}}   # /%2e%2e;/api is /api to some apps
+                direct_response: {status: 400}
+`;
+
 /** A network filter that sends every request through the slots to a cluster. */
 export function httpManager(options: HttpManagerOptions): string {
   return `      - name: envoy.filters.network.http_connection_manager
@@ -114,7 +122,7 @@ ${PATHS[options.paths]}${options.more ?? ""}          route_config:
             - name: app
               domains: ["*"]
               routes:
-              - match: {prefix: "/"}
+${options.paths === "normal" ? NO_HIDDEN_DOTS : ""}              - match: {prefix: "/"}
                 route: {cluster: ${options.cluster}, timeout: 0s}
           upgrade_configs: [{upgrade_type: websocket}]
           http_filters:   # a slot may stand anywhere among filters of your own, before the router

@@ -26,6 +26,20 @@ describe("the Envoy bootstrap of a proxy", () => {
     });
   });
 
+  test("dots with a parameter are refused where paths are normal, before any other route, and nowhere else", () => {
+    const routesOf = (paths: BootstrapOptions["paths"]) => {
+      const hcm = render({ paths }).static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
+      return hcm.route_config.virtual_hosts[0].routes;
+    };
+    const [first, last] = routesOf("normal");
+    const refused = new RegExp(`^(?:${first.match.safe_regex.regex})$`);
+    assert.deepEqual([first.direct_response, last.match], [{ status: 400 }, { prefix: "/" }]);
+    for (const path of ["/..;/api", "/x/..%3b/api", "/%2e%2e;a=b/api", "/.;", "/%2E.%3B/x"]) assert.match(path, refused);
+    for (const path of ["/;/api", "/a..;b", "/...;x", "/a.;b", "/x;y=..", "/.well-known/x;a", "/a/..%253b"])
+      assert.doesNotMatch(path, refused);
+    for (const paths of ["base", "as-written"] as const) assert.equal(routesOf(paths).length, 1);
+  });
+
   test("slots stand before the router in the order asked for, closed unless told otherwise", () => {
     const hcm = (bootstrap: ReturnType<typeof render>) => bootstrap.static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
     const closed = hcm(render({ slots: ["first", "second"] })).http_filters;
