@@ -46,6 +46,11 @@ describe("templates", () => {
 });
 
 describe("names", () => {
+  test("a Go module has a path with a dot in it: `go` is no path, and `fmt` is the standard library's", async () => {
+    for (const name of ["go", "fmt"])
+      assert.match((await readTemplate("go", "headers", name)).get("go.mod") ?? "", new RegExp(`^module example.com/${name}\n`));
+  });
+
   test("a folder's name is made fit", () => {
     for (const [folder, name] of [
       ["/a/my-filter", "my-filter"],

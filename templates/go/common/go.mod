@@ -1,4 +1,4 @@
-module my-filter
+module example.com/my-filter
 
 go 1.24
 
