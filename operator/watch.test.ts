@@ -76,6 +76,28 @@ describe("a revision that goes to every proxy at once", () => {
     }
   });
 
+  test("that waits in a wave goes no further by the steps of a spec that leads elsewhere, or nowhere", async () => {
+    const world = await stable();
+    const steps = [{ percent: 30, pause: true }, { percent: 100 }];
+    apply(world, "v2", { steps });
+    await live(world, 4);
+    const { rollout: _, ...nowhere } = specOf(`${IMAGE}-none`);
+    world.source.apply("f", nowhere);
+    await live(world, 20);
+    assert.deepEqual(
+      [IDS.filter((id) => world.fleet.running(id)[0]?.revision === 2).length, resultOf(world, 2)?.result],
+      [1, "Progressing"],
+    );
+    apply(world, "v1");
+    await live(world, 3);
+    assert.ok(runs(world, 1));
+    assert.deepEqual(
+      [resultOf(world, 2)?.result, resultOf(world, 2)?.message],
+      ["Superseded", "replaced by revision 1 before it had reached every proxy"],
+    );
+    assert.ok(!world.source.events.some(({ event }) => event.message.startsWith("revision 2 runs on every")));
+  });
+
   test("does not say that every proxy runs it once one is lost", async () => {
     const world = await stable();
     apply(world, "v2");

@@ -138,7 +138,7 @@ class WrittenRollOut implements RollOut {
       before,
       promote: wishes.promote,
       abort: wishes.abort,
-      paused: wishes.paused || isFrozen,
+      paused: wishes.paused || isFrozen || isUndecided(record),
     };
     // While it is suspended nothing may move, but a spec that asks for what is served again has what it asks for.
     const isServed = candidate?.number === record.rollout.stable && record.rollout.phase !== "Progressing";
@@ -179,6 +179,11 @@ class WrittenRollOut implements RollOut {
     }
     if (record.proposal?.isForward === false) turn.wake(record.proposal.madeAt + STEP_BACK_MS);
   }
+}
+
+/** The spec changed, and may lead to another revision than the one that is going out: its steps are not for that one. */
+function isUndecided({ candidate, rollout, object }: FilterRecord): boolean {
+  return candidate === undefined && rollout.outcomes.get(rollout.target ?? 0)?.generation !== object.metadata.generation;
 }
 
 function isSameStep(a: RolloutState, b: RolloutState): boolean {
