@@ -129,6 +129,10 @@ describe("apply", () => {
     assert.equal(await apply(MANIFEST.replace("x-weir", "x-other")), "add-header configured");
     assert.doesNotMatch(text("a.yaml"), /digest/);
     put("a.yaml", MANIFEST);
+    await done(client.patch(KEY, { digest: PIN }));
+    assert.equal(await apply(NULLS), "add-header configured", "a null takes the pin away, as by kubectl apply");
+    assert.equal(await apply(MANIFEST), "add-header unchanged");
+    put("a.yaml", MANIFEST);
     running = ok([{ metadata: { ...KEY, uid: "u", generation: 3 }, spec: { ...found.value.spec, digest: null } as never, status: {} }]);
     const same = await client.get(KEY);
     assert.equal(same.ok && same.value.metadata.generation, 3, "a server that has the nulls has read this spec");
