@@ -54,12 +54,15 @@ async function nodeLicense(): Promise<Entry> {
   return file("usr/share/doc/node/LICENSE", await readFile(join(ROOT, path)));
 }
 
-/** The package, but for the script that starts it: there is no shell to run it. */
+/** What only a filter's author needs, beside a compiler that no image has; and the script that starts the package, which a shell would run. */
+const NOT_IN_IMAGE = ["bin", "templates", "vendor", "author"];
+
+/** The package, as far as a server uses it. */
 async function weirFiles(): Promise<Entry[]> {
   const folder = await mkdtemp(join(tmpdir(), "weir-image-"));
   try {
     await build(folder);
-    await rm(join(folder, "bin"), { recursive: true });
+    for (const name of NOT_IN_IMAGE) await rm(join(folder, name), { recursive: true });
     return await filesBelow(folder, "opt/weir");
   } finally {
     await rm(folder, { recursive: true });
