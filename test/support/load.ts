@@ -4,9 +4,8 @@ import type { PluginSettings } from "../../model/settings.ts";
 import { createExaminer } from "../../preflight/index.ts";
 import { type Judge, plainSettings } from "./judge.ts";
 
-/** A small load is measured as often as this; the median counts. */
-const TIMES = 5;
-const LARGE_MS = 500;
+/** How often a load of so many milliseconds is measured; the median counts. What else a machine does is a good part of a few milliseconds, and a small part of a second. */
+const timesFor = (ms: number): number => (ms < 20 ? 15 : ms < 500 ? 5 : 1);
 
 export interface Load {
   /** CPU milliseconds that Weir tells. */
@@ -26,7 +25,7 @@ export async function measureLoad(judge: Judge, code: Uint8Array, settings: Plug
     assert.equal(load, "accepted", log);
     told.push(ours.value.loadMs ?? Number.NaN);
     took.push(loadCpuMs);
-  } while (told.length < TIMES && median(took) < LARGE_MS);
+  } while (told.length < timesFor(median(took)));
   return { told: median(told), took: median(took) };
 }
 
