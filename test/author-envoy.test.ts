@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import type { Case } from "../author/cases/case.ts";
 import { EnvoyHosts } from "../author/cases/envoy/host.ts";
-import type { Observed } from "../author/cases/observed.ts";
+import type { CaseHost, Observed } from "../author/cases/observed.ts";
 import { parseCases } from "../author/cases/read/file.ts";
 import { describeFailure } from "../author/cases/report/failure.ts";
 import { runCase } from "../author/cases/run.ts";
-import { compareWithEnvoy } from "../author/cases/run-both.ts";
+import { compareWithEnvoy, runInBoth } from "../author/cases/run-both.ts";
 import { createSandbox } from "../author/cases/sandbox/sandbox.ts";
 import { callback } from "../preflight/abi/abi.ts";
 import { encodePairs, type Pairs } from "../preflight/host/values/headers.ts";
@@ -665,6 +665,68 @@ describe("cases in the sandbox and in Envoy 1.40", { timeout: 240_000 }, () => {
       }
     });
   }
+
+  test("an Envoy that ends fails its case by name, and the next case has a new one", async () => {
+    const envoys = await hosts;
+    const module = await wasm(script({ proxy_on_request_headers: does(say("here")) }));
+    const file = parseCases("cases: [{name: it is killed}, {name: the next}]", "ends");
+    const sandbox = createSandbox(module);
+    assert.ok(file.ok && sandbox.ok);
+    const [killed, next] = file.value.cases;
+    assert.ok(killed !== undefined && next !== undefined);
+    const host = envoys.of(module);
+    let pid = 0;
+    const killing: CaseHost = {
+      name: host.name,
+      cannot: host.cannot,
+      start: async (setup, callouts) => {
+        const running = await host.start(setup, callouts);
+        const run = running.run.bind(running);
+        running.run = (step) => {
+          pid = envoys.pid ?? 0;
+          process.kill(pid, "SIGKILL");
+          return run(step);
+        };
+        return running;
+      },
+    };
+    const result = await runInBoth(killed, sandbox.value, killing);
+    assert.deepEqual(result.failure?.mismatches, [
+      {
+        path: "Envoy in Envoy 1.40.0",
+        line: 1,
+        expected: "Envoy lives",
+        got: 'Envoy ended (signal SIGKILL) while case "it is killed" ran',
+      },
+    ]);
+    assert.equal((await runInBoth(next, sandbox.value, host)).outcome, "passed");
+    assert.notEqual(envoys.pid, pid);
+    // And in between two cases: what served it does not keep this process alive.
+    process.kill(envoys.pid ?? 0, "SIGKILL");
+    await envoys.stop();
+    assert.equal(envoys.pid, undefined);
+    assert.equal((await runInBoth(next, sandbox.value, host)).outcome, "passed");
+  });
+
+  for (const [name, step] of Object.entries({
+    "a unary gRPC call to users": unary("users"),
+    "a unary gRPC call to an empty name": unary(""),
+    "a gRPC stream to users": ["proxy_grpc_stream", "users", "test.Echo", "Chat", pairs([]), SINK] satisfies Step,
+  }))
+    test(`${name} takes Envoy down, and the sandbox says so`, async () => {
+      const module = await wasm(script({ proxy_on_request_headers: does(step) }));
+      const sandbox = createSandbox(module);
+      const file = parseCases("cases: [{name: one}]", "down");
+      assert.ok(file.ok && sandbox.ok);
+      for (const one of file.value.cases) {
+        const result = await runInBoth(one, sandbox.value, (await hosts).of(module));
+        assert.match(
+          JSON.stringify(result.failure?.mismatches),
+          /Envoy ended \(signal SIGABRT\) while case \\"one\\" ran: panic: unset oneof/,
+        );
+        assert.match((await runCase(one, sandbox.value)).failure?.trap?.message ?? "", /would crash the proxy: a gRPC call to/);
+      }
+    });
 
   test("there are 50 of them, every callback is called in them, and nothing differs", (t) => {
     assert.deepEqual(

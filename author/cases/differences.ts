@@ -6,6 +6,9 @@ import type { Observed, ObservedCall } from "./observed.ts";
 /** What a real Envoy adds by itself. */
 const ADDED = /^(date|server|x-envoy-.*|via)$/;
 
+/** What the filter logged before it trapped, as `Fault` words it. */
+const SAID = /; it said: .*$/s;
+
 /** What differs, a line each, between what came of a step in the sandbox and in a real Envoy. `envoy`: its name. */
 export function differences(sandbox: Observed, real: Observed, envoy: string): string[] {
   const line = (what: string, ours: string, theirs: string) =>
@@ -27,8 +30,9 @@ export function differences(sandbox: Observed, real: Observed, envoy: string): s
 
 type Line = (what: string, ours: string, theirs: string) => string[];
 
+/** What the filter said of it is compared with the lines that it logged: the sandbox alone repeats it here. */
 function trapText({ trap }: Observed): string {
-  return trap === undefined ? "none" : `${trap.callback}: ${trap.message}`;
+  return trap === undefined ? "none" : `${trap.callback}: ${trap.message.replace(SAID, "")}`;
 }
 
 function messageDifferences(what: string, ours: Message | undefined, theirs: Message | undefined, line: Line): string[] {

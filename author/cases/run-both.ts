@@ -51,8 +51,9 @@ async function inEnvoy(one: Case, envoy: CaseHost, options: RunOptions): Promise
     return await runCase(one, envoy, options);
   } catch (error) {
     if (!(error instanceof EnvoyFailure)) throw error;
-    const mismatches = [{ path: "Envoy", line: one.line, expected: "Envoy lives", got: error.message }];
     const { file, line, name } = one;
+    const got = `${error.message} while case ${JSON.stringify(name)} ran${error.words === undefined ? "" : `: ${error.words}`}`;
+    const mismatches = [{ path: "Envoy", line, expected: "Envoy lives", got }];
     return { file, line, name, outcome: "failed", duration: performance.now() - began, failure: { mismatches, logs: [], trap: undefined } };
   }
 }

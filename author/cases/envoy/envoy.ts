@@ -13,6 +13,8 @@ import { respond, type Service } from "./service.ts";
 const POLL_MS = 5;
 /** Milliseconds for what Envoy does by itself: taking a configuration, ending a stream. A module of megabytes takes seconds to load. */
 const PATIENCE_MS = 60_000;
+/** Milliseconds between the end of Envoy's connections and that of its process, which may write a backtrace in between. */
+const GONE_MS = 2_000;
 
 export interface Exchanged {
   readonly got: Got;
@@ -23,7 +25,15 @@ export interface Exchanged {
 }
 
 /** Envoy does not do what it was asked to. */
-export class EnvoyFailure extends Error {}
+export class EnvoyFailure extends Error {
+  /** What it said last of it. */
+  readonly words: string | undefined;
+
+  constructor(message: string, words?: string) {
+    super(message);
+    this.words = words;
+  }
+}
 
 /** What an Envoy for cases consists of. */
 export interface CaseEnvoyParts {
@@ -61,10 +71,29 @@ export class CaseEnvoy {
   private versions = 0;
   /** Those of the case before. */
   private clusters = "[]";
+  private ended: EnvoyFailure | undefined;
 
   constructor(parts: CaseEnvoyParts) {
     this.parts = parts;
     this.client = new Client(parts.port);
+    void parts.running.exited.then(({ code, signal }) => {
+      this.ended = new EnvoyFailure(`Envoy ended (${signal === null ? `code ${code}` : `signal ${signal}`})`, parts.journal.lastWords());
+    });
+  }
+
+  get hasEnded(): boolean {
+    return this.ended !== undefined;
+  }
+
+  /** Does what needs Envoy. Where that fails because Envoy has ended, it says so. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      // Its connections break before its process is gone.
+      await Promise.race([this.parts.running.exited, sleep(GONE_MS, undefined, { ref: false })]);
+      throw this.ended ?? error;
+    }
   }
 
   /** Makes the clusters that a case calls, and no others. */
@@ -157,13 +186,9 @@ export class CaseEnvoy {
   }
 
   private async until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-    let end: string | undefined;
-    void this.parts.running.exited.then(({ code, signal }) => {
-      end = `${signal ?? code}`;
-    });
     const deadline = performance.now() + PATIENCE_MS;
     while (!(await isSo().catch(() => false))) {
-      if (end !== undefined) throw new EnvoyFailure(`Envoy ended (${end})`);
+      if (this.ended !== undefined) throw this.ended;
       if (performance.now() > deadline) throw new EnvoyFailure(`Envoy hangs: it did not come to ${what} in ${PATIENCE_MS / 1000} s`);
       await sleep(POLL_MS);
     }

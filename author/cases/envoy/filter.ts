@@ -66,7 +66,11 @@ export class EnvoyFilter implements Running {
     });
   }
 
-  async run(step: Step): Promise<Observed> {
+  run(step: Step): Promise<Observed> {
+    return this.given.envoy.during(() => this.take(step));
+  }
+
+  private async take(step: Step): Promise<Observed> {
     switch (step.kind) {
       case "exchange":
         return this.exchange(step);
@@ -86,7 +90,8 @@ export class EnvoyFilter implements Running {
   }
 
   async stop(): Promise<void> {
-    await this.given.envoy.unload();
+    const { envoy } = this.given;
+    await envoy.during(() => envoy.unload());
   }
 
   private async exchange({ request, upstream }: ExchangeStep): Promise<Observed> {

@@ -32,25 +32,31 @@ export class EnvoyHosts {
       start: async (setup, callouts) => {
         const envoy = await this.ensure();
         this.cases += 1;
-        return load(envoy, { vmId: `case-${this.cases}`, module, setup, callouts });
+        const loading = { vmId: `case-${this.cases}`, module, setup, callouts };
+        return envoy.during(() => load(envoy, loading));
       },
     };
   }
 
+  /** Of the Envoy that runs. */
+  get pid(): number | undefined {
+    return this.current?.parts.running.pid;
+  }
+
   async stop(): Promise<void> {
-    await this.current?.stop();
+    const { current } = this;
+    this.current = undefined;
+    await current?.stop();
   }
 
   private async ensure(): Promise<CaseEnvoy> {
-    if (this.current !== undefined) return this.current;
+    if (this.current?.hasEnded === false) return this.current;
+    // What served the one that ended.
+    await this.stop();
     const started = await startCaseEnvoy(this.found, this.signal);
     if (!started.ok) throw new EnvoyFailure(started.error.message);
-    const envoy = started.value;
-    this.current = envoy;
-    void envoy.parts.running.exited.then(() => {
-      if (this.current === envoy) this.current = undefined;
-    });
-    return envoy;
+    this.current = started.value;
+    return started.value;
   }
 }
 

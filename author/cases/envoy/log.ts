@@ -80,6 +80,11 @@ export class EnvoyJournal {
     return this.ends[number - 1];
   }
 
+  /** Why it ended by itself, where it said so. */
+  lastWords(): string | undefined {
+    return this.lines.findLast(({ level, component }) => level === "critical" && component === "assert")?.text;
+  }
+
   /** The thread that took a connection from this port. */
   threadOf(port: number): string | undefined {
     return this.lines.findLast((line) => isKnock(line, port))?.thread;

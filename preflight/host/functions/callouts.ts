@@ -1,6 +1,7 @@
 import type { PendingGrpc } from "../state/calls.ts";
 import { nanosecondsOf } from "../state/clock.ts";
 import { rootOf } from "../state/context.ts";
+import { ProxyCrash } from "../state/faults.ts";
 import type { Host, HostFunction } from "../state/host.ts";
 import { createHeaderMap, decodePairs } from "../values/headers.ts";
 import { readFields, textOf } from "../values/protobuf.ts";
@@ -108,9 +109,21 @@ function grpcDue(host: Host, { timeoutMs }: GrpcCall, reply: GrpcReply | "silenc
   return { reply: GRPC_TIMEOUT_REPLY, dueAt: clock.now() + nanosecondsOf(timeoutMs) };
 }
 
-/** GrpcService {envoy_grpc 1 {cluster_name 1}}; what is no such message is the cluster's name itself. */
+/** Fields of GrpcService: https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/core/v3/grpc_service.proto */
+const LAST_KNOWN = 6;
+const PAST_NUMBERS = 2 ** 29;
+
+/**
+ * GrpcService {envoy_grpc 1 {cluster_name 1}}; what is no message is the cluster's name itself. Some names are one by chance, of fields that nobody knows:
+ * `users`, and one that is empty. Envoy aborts on a message without a target.
+ */
 function clusterOf(service: Uint8Array): string {
-  const target = readFields(service)?.get(1);
+  const fields = readFields(service);
+  if (fields !== undefined && [...fields.keys()].every((number) => number > LAST_KNOWN && number < PAST_NUMBERS))
+    throw new ProxyCrash(
+      `a gRPC call to ${JSON.stringify(Buffer.from(service).toString("utf8"))}, which Envoy takes for a GrpcService without a target, so it aborts; call with a serialized GrpcService that names the cluster`,
+    );
+  const target = fields?.get(1);
   const cluster = target instanceof Uint8Array ? readFields(target) : undefined;
   return cluster === undefined ? Buffer.from(service).toString("utf8") : textOf(cluster, 1);
 }
