@@ -3,6 +3,7 @@
  * - It exports the callbacks that the filter has, and no others: what a module does not export, the proxy does not call, and its code is left out.
  * - It refuses what would compile and do nothing: a callback whose name is misspelt, or in the wrong class; a module without a plugin; functions of
  *   browsers, which no proxy has.
+ * - It mends `encodeURI` and `encodeURIComponent`, whose text the collector of the compiler's runtime may take while it is written.
  * With `export * from "@weir-dev/assemblyscript/exports"` in the entry file, everything is exported.
  */
 const PACKAGE = "~lib/@weir-dev/assemblyscript/";
@@ -50,9 +51,15 @@ const ALWAYS = ["proxy_abi_version_0_2_1", "proxy_on_memory_allocate", "proxy_on
 /** What AssemblyScript offers of a browser, and filters have instead. */
 const INSTEAD = { console: "log()", Date: "now()", performance: "now()" };
 
+/** Where the compiler's library writes what both functions give. */
+const URI = "~lib/util/uri";
+
 export default class {
+  #isUriMended = false;
+
   /** Called by the compiler when all sources are read. */
   afterParse(parser) {
+    this.#isUriMended = mendUri(parser);
     const sources = parser.sources.filter(({ internalPath }) => !internalPath.startsWith(PACKAGE));
     const entry = sources.find(isEntry);
     if (entry === undefined || sources.length === parser.sources.length) return;
@@ -81,6 +88,8 @@ export default class {
 
   /** Called by the compiler when the module is made, before it is optimized. */
   afterCompile(module) {
+    if (!this.#isUriMended && module.getFunction(`${URI}/encode`) !== 0)
+      this.#refuse(this.#placeOf("encodeURI"), "encodeURI and encodeURIComponent of this compiler give broken text at times; take the version of assemblyscript that this package names");
     for (let index = 0; index < module.getNumFunctions(); index++) {
       const { module: from, base } = this.binaryen.getFunctionInfo(module.getFunctionByIndex(index));
       if (from !== "env" || base.startsWith("proxy_")) continue;
@@ -103,6 +112,22 @@ export default class {
   #refuse(range, message) {
     this.program.error(USER_ERROR, range, message);
   }
+}
+
+/**
+ * `encode` makes room for `len << 1` bytes, and more with `__renew` when they do not suffice. Nothing but a local number knows the text by then, so a step of
+ * the collector in `__renew` may free it. With `len << 5` there is always room: one unit of UTF-16 becomes 18 bytes at most, and 6 more are asked for.
+ * False: this compiler has other code there.
+ */
+function mendUri(parser) {
+  const library = parser.sources.find(({ internalPath }) => internalPath === URI);
+  const encode = library?.statements.find(({ name }) => name?.text === "encode");
+  const sizes = (encode?.body.statements ?? []).flatMap(({ declarations }) => declarations ?? []).filter(({ name }) => name.text === "outSize");
+  const { left, right } = sizes[0]?.initializer ?? {};
+  if (left?.text !== "len" || right?.value?.low !== 1) return false;
+  // The compiler may share its numbers.
+  right.value = Object.assign(Object.create(Object.getPrototypeOf(right.value)), right.value, { low: 5 });
+  return true;
 }
 
 /** The compiler's own runtime is an entry file too. */

@@ -61,7 +61,7 @@ export function grpcCall(
   timeoutMilliseconds: u32 = 5000,
   metadata: Header[] | null = null,
 ): Status {
-  const target = utf8(cluster);
+  const target = targetOf(cluster);
   const name = utf8(service);
   const rpc = utf8(method);
   const pairs = encodePairs(metadata);
@@ -91,7 +91,7 @@ export function grpcStream(
   callback: GrpcCallback,
   metadata: Header[] | null = null,
 ): Status {
-  const target = utf8(cluster);
+  const target = targetOf(cluster);
   const name = utf8(service);
   const rpc = utf8(method);
   const pairs = encodePairs(metadata);
@@ -108,6 +108,31 @@ export function grpcStream(
   );
   if (status == Status.Ok) remember(load<u32>(CELL), callback, true);
   return status;
+}
+
+/**
+ * GrpcService {envoy_grpc 1 {cluster_name 1}}. Envoy takes a bare name as well, but aborts on one that is such a message by chance, as `users` is. A message
+ * begins with a control character, a name never.
+ */
+function targetOf(cluster: string): ArrayBuffer {
+  const name = utf8(cluster);
+  const size = <u32>name.byteLength;
+  if ((size > 0 && load<u8>(at(name)) < 32) || size > MAX_NAME) return name;
+  const message = new ArrayBuffer(size + 6);
+  writeLength(at(message), size + 3);
+  writeLength(at(message) + 3, size);
+  memory.copy(at(message) + 6, at(name), size);
+  return message;
+}
+
+/** What two bytes of a length hold, without the message around. */
+const MAX_NAME: u32 = 0x3fff - 3;
+
+/** The head of field 1: its length in two bytes, whether it needs them or not. https://protobuf.dev/programming-guides/encoding/ */
+function writeLength(to: usize, length: u32): void {
+  store<u8>(to, 0x0a);
+  store<u8>(to, 0x80 | (length & 0x7f), 1);
+  store<u8>(to, length >> 7, 2);
 }
 
 function remember(token: u32, callback: GrpcCallback, isStream: bool): void {
