@@ -1,5 +1,5 @@
-import { existsSync } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { createReadStream, existsSync } from "node:fs";
+import { readBytes } from "../base/read-text.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import type { InspectedImage, LocalImage, OciOptions } from "../oci/index.ts";
 import type { Flag, FlagValues } from "./args/syntax.ts";
@@ -97,9 +97,10 @@ const MAX_MODULE_BYTES = 64 * 1024 * 1024;
 /** Reads a module file of at most 64 MiB, the largest that Weir ships. */
 export async function readModule(path: string): Promise<Result<Uint8Array>> {
   try {
-    const { size } = await stat(path);
-    if (size > MAX_MODULE_BYTES) return fail("ModuleTooLarge", `${path} has ${size} bytes; Weir ships modules up to ${MAX_MODULE_BYTES}`);
-    return ok(await readFile(path));
+    // What a device or a pipe holds, its size does not say.
+    const bytes = await readBytes(createReadStream(path), MAX_MODULE_BYTES);
+    if (bytes !== undefined) return ok(bytes);
+    return fail("ModuleTooLarge", `${path} has more than ${MAX_MODULE_BYTES} bytes, the most of a module that Weir ships`);
   } catch (error) {
     return fail("CannotRead", `cannot read ${path}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
   }

@@ -1,4 +1,5 @@
-import { readFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { readBytes } from "../base/read-text.ts";
 import type { Filter } from "../model/filter.ts";
 import { API_VERSION, KIND } from "../model/gen/wasmfilter.ts";
 import { configurationOf, type PluginConfiguration } from "../model/plugin-configuration.ts";
@@ -89,8 +90,8 @@ function defined(fields: Readonly<Record<string, unknown>>): Readonly<Record<str
 export async function readConfiguration(text: string): Promise<Result<Buffer>> {
   if (!text.startsWith("@")) return ok(Buffer.from(text));
   try {
-    const read = await readFile(text.slice(1));
-    return read.length > MAX_TEXT ? fail("ConfigTooLarge", `${text.slice(1)} holds more than ${MAX_TEXT} bytes`) : ok(read);
+    const read = await readBytes(createReadStream(text.slice(1)), MAX_TEXT);
+    return read === undefined ? fail("ConfigTooLarge", `${text.slice(1)} holds more than ${MAX_TEXT} bytes`) : ok(read);
   } catch (error) {
     return fail("CannotRead", `cannot read the configuration ${text.slice(1)}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
   }
