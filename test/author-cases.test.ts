@@ -213,7 +213,7 @@ test("a callback that never returns ends its case, and no other; functions that 
   );
   assert.match(
     said(answers[1]?.result),
-    /a\.weir\.yaml:3: time\n {2}expected {2}each callback of the filter returns\n {2}got {7}one runs for longer than 2 s/,
+    /a\.weir\.yaml:3: time\n {2}expected {2}each callback of the filter returns\n {2}got {7}one runs for longer than 2 s: proxy_on_request_headers/,
   );
   const coverage = coverageOf(counting.value.functions, answers[0]?.counts ?? [], "c");
   assert.deepEqual(

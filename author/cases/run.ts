@@ -1,5 +1,5 @@
 import type { LogLine } from "../../preflight/index.ts";
-import type { Case, ExchangeStep, Expectation } from "./case.ts";
+import type { Case, ExchangeStep, Expectation, Step } from "./case.ts";
 import { compare } from "./compare.ts";
 import type { Mismatch } from "./compare-message.ts";
 import type { CaseHost, Observed, Running, Trap } from "./observed.ts";
@@ -9,6 +9,8 @@ import { unexpected } from "./strict.ts";
 export interface RunOptions {
   /** What a filter does and its case does not name fails the case. */
   readonly isStrict?: boolean;
+  /** Told of each step before it happens. */
+  readonly onBegin?: (step: Step) => void;
   /** Told of what came of each step. */
   readonly onStep?: (observed: Observed) => void;
   /** What is taken in the place of what came of each step. */
@@ -71,6 +73,7 @@ class CaseRun {
     // What happened while it started counts to the first step.
     let before: Observed | undefined = this.running.start;
     for (const step of this.one.steps) {
+      this.options.onBegin?.(step);
       const observed = await this.running.run(step);
       const got: Observed = before === undefined ? observed : withStart(before, observed);
       before = undefined;

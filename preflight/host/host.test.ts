@@ -29,6 +29,7 @@ describe("the ABI table", () => {
       journal,
       clock: undefined,
       onCall: undefined,
+      onCallback: undefined,
       onExports: undefined,
       now: () => 0n,
       random: (size) => new Uint8Array(size),

@@ -45,6 +45,10 @@ export interface PluginOptions {
   readonly maxLogLength?: number;
   /** Told of every host call that came back. */
   readonly onCall?: (call: HostCall) => void;
+  /** Told of every callback before it begins. */
+  readonly onCallback?: (name: string) => void;
+  /** Told of every log line as it is written. */
+  readonly onLog?: (line: LogLine) => void;
   /** Told of the exports of the instance, before any of its callbacks runs. */
   readonly onExports?: (exports: Readonly<Record<string, unknown>>) => void;
   /** Called as each phase begins, before the module's code runs. */
@@ -89,7 +93,7 @@ export interface Plugin {
 
 /** Starts a compiled module as Envoy does: start functions, `proxy_on_context_create`, `proxy_on_vm_start`, `proxy_on_configure`. Never throws for what the module does. */
 export function createPlugin(module: WebAssembly.Module, binary: WasmBinary, abi: AbiVersion, options: PluginOptions = {}): Plugin {
-  const journal = createJournal({ lines: options.maxLogLines ?? 200, lineLength: options.maxLogLength ?? 400 });
+  const journal = createJournal({ lines: options.maxLogLines ?? 200, lineLength: options.maxLogLength ?? 400, onLine: options.onLog });
   const clock = options.clock && createClock(options.clock);
   const host = createHost({
     abi,
@@ -105,6 +109,7 @@ export function createPlugin(module: WebAssembly.Module, binary: WasmBinary, abi
     now: clock?.now ?? options.now ?? (() => BigInt(Date.now()) * 1_000_000n),
     random: options.random ?? ((size) => nodeCrypto().randomBytes(size)),
     onCall: options.onCall,
+    onCallback: options.onCallback,
     onExports: options.onExports,
     maxBytes: options.maxHostBytes ?? 64 * 1024 * 1024,
   });

@@ -15,10 +15,10 @@ const MAX_REFUSED = 1000;
 export type StartPlugin = (options: PluginOptions) => Plugin;
 
 /** Who hears of what the module does. */
-export type Told = Pick<PluginOptions, "onCall" | "onExports">;
+export type Told = Pick<PluginOptions, "onCall" | "onCallback" | "onLog" | "onExports">;
 
 /** Starts one filter, for a case or for a test in TypeScript. */
-export function startFilter(start: StartPlugin, setup: Setup, replies: CaseReplies, { onCall, onExports }: Told = {}): SandboxFilter {
+export function startFilter(start: StartPlugin, setup: Setup, replies: CaseReplies, { onCall, ...told }: Told = {}): SandboxFilter {
   const refused: HostCall[] = [];
   const plugin = start({
     config: setup.config,
@@ -34,7 +34,7 @@ export function startFilter(start: StartPlugin, setup: Setup, replies: CaseRepli
       if (isRefused(call) && refused.length < MAX_REFUSED) refused.push(call);
       onCall?.(call);
     },
-    ...(onExports && { onExports }),
+    ...told,
   });
   return new SandboxFilter(plugin, replies, refused);
 }

@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import type { Case } from "../case.ts";
 import type { SetupDefaults } from "../read/file.ts";
+import { Whereabouts } from "./whereabouts.ts";
 import type { WorkerAnswer, WorkerData, WorkerRequest } from "./worker.ts";
 
 /** What the thread says first. */
@@ -27,10 +28,11 @@ export interface CasePlace {
 export class SandboxThread {
   private readonly data: WorkerData;
   private readonly caseMs: number;
+  private readonly whereabouts = new Whereabouts();
   private worker: Worker | undefined;
 
   constructor(module: Uint8Array, defaults: SetupDefaults, caseMs = CASE_MS) {
-    this.data = { module, defaults };
+    this.data = { module, defaults, memory: this.whereabouts.memory };
     this.caseMs = caseMs;
   }
 
@@ -39,8 +41,11 @@ export class SandboxThread {
     const began = performance.now();
     const answer = await this.ask(request);
     if (typeof answer !== "string") return answer;
-    const mismatches = [{ path: "time", line: one.line, expected: "each callback of the filter returns", got: answer }];
-    const failure = { mismatches, logs: [], trap: undefined };
+    // The thread has ended.
+    const { line: step, callback, logs } = this.whereabouts.read();
+    const got = callback === "" ? answer : `${answer}: ${callback}${step === 0 ? ", as the filter started" : ""}`;
+    const mismatches = [{ path: "time", line: step || one.line, expected: "each callback of the filter returns", got }];
+    const failure = { mismatches, logs, trap: undefined };
     const { file, line, name } = one;
     const result = { file, line, name, outcome: "failed", duration: performance.now() - began, failure } as const;
     return { result, observed: [], counts: counters.map(() => 0) };

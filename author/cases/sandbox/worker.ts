@@ -5,11 +5,14 @@ import { readCases, type SetupDefaults } from "../read/file.ts";
 import type { TestResult } from "../result.ts";
 import { runCase } from "../run.ts";
 import { createSandbox } from "./sandbox.ts";
+import { Whereabouts } from "./whereabouts.ts";
 
 /** What the thread is started with. */
 export interface WorkerData {
   readonly module: Uint8Array;
   readonly defaults: SetupDefaults;
+  /** The memory of its `Whereabouts`. */
+  readonly memory: SharedArrayBuffer;
 }
 
 /** A case, by its place in its file. */
@@ -39,14 +42,21 @@ async function answer({ path, name, index, isStrict, counters }: WorkerRequest):
   if (one === undefined) throw new Error(`${name} has no case ${index} any more`);
   const observed: Observed[] = [];
   instances.length = 0;
-  const result = await runCase(one, sandbox, { isStrict, onStep: (each) => observed.push(each) });
+  whereabouts.reset();
+  const onBegin = ({ line }: { readonly line: number }) => whereabouts.atStep(line);
+  const result = await runCase(one, sandbox, { isStrict, onBegin, onStep: (each) => observed.push(each) });
   const counts = counters.map((counter) => instances.reduce((sum, exports) => sum + countIn(exports, counter), 0));
   return { result, observed, counts };
 }
 
-const { module, defaults } = workerData as WorkerData;
+const { module, defaults, memory } = workerData as WorkerData;
+const whereabouts = new Whereabouts(memory);
 const instances: Readonly<Record<string, unknown>>[] = [];
-const made = createSandbox(module, { onExports: (exports) => instances.push(exports) });
+const made = createSandbox(module, {
+  onExports: (exports) => instances.push(exports),
+  onCallback: (callback) => whereabouts.atCallback(callback),
+  onLog: (line) => whereabouts.logged(line),
+});
 if (!made.ok) throw new Error(made.error.message);
 const sandbox = made.value;
 const files = new Map<string, CaseFile>();

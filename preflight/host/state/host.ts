@@ -36,6 +36,8 @@ export interface HostOptions {
   readonly random: (size: number) => Uint8Array;
   /** Told of every host call that came back. */
   readonly onCall: ((call: HostCall) => void) | undefined;
+  /** Told of every callback before it begins. */
+  readonly onCallback: ((name: string) => void) | undefined;
   /** Told of the exports of each instance. */
   readonly onExports: ((exports: Readonly<Record<string, unknown>>) => void) | undefined;
   /** Limit of bytes that the host keeps for the plugin (bodies, shared data, headers, ...). */
@@ -187,6 +189,7 @@ class PluginHost implements Host {
     if (name !== this.allocator()) {
       this.lastCallback = name;
       this.options.journal.listen();
+      this.options.onCallback?.(name);
     }
     try {
       const result: unknown = run(...args);

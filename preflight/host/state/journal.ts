@@ -25,11 +25,13 @@ export interface JournalLimits {
   readonly lines: number;
   /** Characters of a line. */
   readonly lineLength: number;
+  /** Told of each line, as it is kept. */
+  readonly onLine?: ((line: LogLine) => void) | undefined;
 }
 
 const MAX_ERROR_TEXT = 200;
 
-export function createJournal({ lines, lineLength }: JournalLimits): Journal {
+export function createJournal({ lines, lineLength, onLine }: JournalLimits): Journal {
   const logs: LogLine[] = [];
   const notes = new Set<string>();
   let count = 0;
@@ -43,7 +45,9 @@ export function createJournal({ lines, lineLength }: JournalLimits): Journal {
       count += 1;
       if ((level === "error" || level === "critical") && heard.length < 2 * MAX_ERROR_TEXT) heard += raw.slice(0, 2 * MAX_ERROR_TEXT);
       if (logs.length >= lines) logs.shift();
-      logs.push({ level, text: text.slice(0, lineLength) });
+      const line = { level, text: text.slice(0, lineLength) };
+      logs.push(line);
+      onLine?.(line);
     },
     note(text) {
       if (notes.size < lines) notes.add(text.slice(0, lineLength));
