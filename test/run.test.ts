@@ -62,13 +62,15 @@ describe("weir run FILE", () => {
     const weir = await startLocalWeir(t, ["run", "f.wasm", "--upstream", `127.0.0.1:${port}`], { cwd });
     const answer = await fetch(await weir.url());
     assert.deepEqual([await answer.text(), answer.headers.get("x-weir")], ["mine", "1"]);
+    const inUse = (taken: number | string) =>
+      `error: --listen ${taken}: 127.0.0.1:${taken} is in use by another program; stop that, or take another port (0: a free one)\n`;
+    // An Envoy of the same user would share the port if it were let.
+    const { port: envoys } = new URL(await weir.url());
+    const second = await endOfLocalWeir(t, ["run", "f.wasm", "--listen", envoys], { cwd });
+    assert.deepEqual([second.code, second.logs], [1, inUse(envoys)]);
     await interrupt(weir);
     const refused = await endOfLocalWeir(t, ["run", "f.wasm", "--listen", String(port)], { cwd });
-    assert.deepEqual(refused, {
-      code: 1,
-      logs: `error: --listen ${port}: 127.0.0.1:${port} is in use by another program; stop that, or take another port (0: a free one)\n`,
-      left: [],
-    });
+    assert.deepEqual(refused, { code: 1, logs: inUse(port), left: [] });
   });
 
   test("a module that Weir refuses is not in force, and says why; Envoy's own words come with --skip-preflight", async (t) => {

@@ -28,7 +28,10 @@ export interface LocalSlot {
 interface Bootstrap {
   readonly static_resources: {
     readonly listeners: readonly [
-      { readonly filter_chains: readonly [{ readonly filters: readonly [{ readonly typed_config: Manager }] }] },
+      {
+        enable_reuse_port?: boolean;
+        readonly filter_chains: readonly [{ readonly filters: readonly [{ readonly typed_config: Manager }] }];
+      },
     ];
   };
 }
@@ -43,7 +46,10 @@ export function localBootstrap({ slots, version, records, ...options }: LocalEnv
   const bootstrap: Bootstrap = parse(
     renderBootstrap({ ...bootstrapDefaults, ...options, slots: slots.map(({ slot }) => slot), fetchTimeoutMs: 0, stats: false }),
   );
-  const manager = bootstrap.static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
+  const [listener] = bootstrap.static_resources.listeners;
+  // Else a second Envoy of the same user takes the port too, and the kernel deals requests out to both.
+  listener.enable_reuse_port = false;
+  const manager = listener.filter_chains[0].filters[0].typed_config;
   const filters = [...manager.http_filters];
   const router = filters.splice(slots.length);
   const places = takesChains(version) ? filters : slots.map(({ slot, filter }, n) => oneFilter(filters[n] ?? {}, wasmName(slot, filter)));

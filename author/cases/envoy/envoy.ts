@@ -77,7 +77,7 @@ export class CaseEnvoy {
     this.parts = parts;
     this.client = new Client(parts.port);
     void parts.running.exited.then(({ code, signal }) => {
-      this.ended = new EnvoyFailure(`Envoy ended (${signal === null ? `code ${code}` : `signal ${signal}`})`, parts.journal.lastWords());
+      this.ended ??= new EnvoyFailure(`Envoy ended (${signal === null ? `code ${code}` : `signal ${signal}`})`, parts.journal.lastWords());
     });
   }
 
@@ -189,7 +189,12 @@ export class CaseEnvoy {
     const deadline = performance.now() + PATIENCE_MS;
     while (!(await isSo().catch(() => false))) {
       if (this.ended !== undefined) throw this.ended;
-      if (performance.now() > deadline) throw new EnvoyFailure(`Envoy hangs: it did not come to ${what} in ${PATIENCE_MS / 1000} s`);
+      if (performance.now() > deadline) {
+        // A worker that a filter never gives back is lost: the next case has a new Envoy.
+        this.ended = new EnvoyFailure(`Envoy hangs: it did not come to ${what} in ${PATIENCE_MS / 1000} s`);
+        void this.parts.running.stop();
+        throw this.ended;
+      }
       await sleep(POLL_MS);
     }
   }

@@ -35,6 +35,8 @@ export async function startCaseEnvoy(envoy: FoundEnvoy, signal?: AbortSignal): P
     await rm(folder, { recursive: true, force: true });
     return running;
   }
+  // What waits for Envoy ends with it, at once.
+  signal?.addEventListener("abort", () => void running.value.stop(), { once: true });
   const parts = { running: running.value, folder, places, journal, app, port: 0, worker: "" };
   const ready = await running.value.ready();
   const port = ready.ok ? (ready.value.get("cases") ?? 0) : 0;
