@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { copyFile, mkdir, symlink } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createTempFolder } from "./support/temp-folder.ts";
@@ -28,6 +30,30 @@ describe("the program", () => {
     assert.equal(wrong.status, 2);
     assert.match(wrong.stderr, /unknown command "nonsense"/);
     assert.equal(wrong.stdout, "");
+  });
+
+  test("a PATH of Node alone is enough, through links too; a copy elsewhere says what is wrong", async () => {
+    const at = (name: string) => join(folder.path, name);
+    await mkdir(at("node-only"));
+    await mkdir(at("links"));
+    await symlink(process.execPath, at("node-only/node"));
+    await symlink(BIN, at("links/absolute"));
+    await symlink("absolute", at("links/relative"));
+    await copyFile(BIN, at("links/copy"));
+    const run = (path: string, PATH: string) => spawnSync(path, ["version"], { encoding: "utf8", env: { PATH, HOME: folder.path } });
+    for (const path of [BIN, at("links/absolute"), at("links/relative")]) {
+      const { status, stdout, stderr } = run(path, at("node-only"));
+      assert.equal(status, 0, stderr);
+      assert.match(stdout, /^weir \d/);
+    }
+    const copy = run(at("links/copy"), at("node-only"));
+    assert.deepEqual(
+      [copy.status, copy.stderr],
+      [1, `error: weir is not at ${folder.path}, where its own file says it is; install it again\n`],
+    );
+    const none = run(at("links/relative"), at("links"));
+    assert.equal(none.status, 1);
+    assert.match(none.stderr, /^error: .*relative is a link, and neither readlink nor node is on the PATH/);
   });
 
   test("a reader that leaves early ends nothing badly", () => {
