@@ -1,3 +1,5 @@
+import type { Stats } from "node:fs";
+
 /** What an unknown thrown value says, for a message. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
@@ -6,6 +8,14 @@ export function messageOf(error: unknown): string {
 /** True for an error of Node's with one of these codes, e.g. `ENOENT`. */
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && "code" in error && typeof error.code === "string" && codes.includes(error.code);
+}
+
+/** What stands at a path that is no file. */
+export function kindOf(stats: Stats): string {
+  if (stats.isDirectory()) return "a folder";
+  if (stats.isFIFO()) return "a named pipe";
+  if (stats.isSocket()) return "a socket";
+  return stats.isFile() ? "a file" : "a device";
 }
 
 /** Why a file that the user named could not be read, and what to do, to stand after its path. */

@@ -157,7 +157,7 @@ describe("failures", () => {
       [["get", "--filters", join(dir, "nope")], /cannot read the manifest folder .*nope \(ENOENT\); make it/],
       [["get", "--kubeconfig", join(dir, "nope")], /the kubeconfig .*nope cannot be used/],
       [["proxies"], /no Weir answers at http:\/\/127\.0\.0\.1:1 /],
-      [["apply", "-f", join(dir, "nope.yaml"), "--filters", dir], /cannot read .*nope\.yaml: ENOENT/],
+      [["apply", "-f", join(dir, "nope.yaml"), "--filters", dir], /nope\.yaml is not there; create it, or correct the path/],
       [["delete", "ghost", "--filters", dir], /no manifest in .* holds WasmFilter default\/ghost/],
       [["inspect", "nope.wasm"], /there is no file nope\.wasm, and it is not an image reference either/],
       [["verify", join(dir, "bad.wasm")], /bad\.wasm would be refused \(MissingImport\): .*proxy_does_not_exist/],

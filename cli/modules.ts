@@ -1,4 +1,5 @@
 import { createReadStream, existsSync } from "node:fs";
+import { whyUnread } from "../base/error.ts";
 import { readBytes } from "../base/read-text.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import type { InspectedImage, LocalImage, OciOptions } from "../oci/index.ts";
@@ -102,7 +103,7 @@ export async function readModule(path: string): Promise<Result<Uint8Array>> {
     if (bytes !== undefined) return ok(bytes);
     return fail("ModuleTooLarge", `${path} has more than ${MAX_MODULE_BYTES} bytes, the most of a module that Weir ships`);
   } catch (error) {
-    return fail("CannotRead", `cannot read ${path}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    return fail("CannotRead", `${path} ${whyUnread(error)}`);
   }
 }
 

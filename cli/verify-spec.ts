@@ -1,4 +1,5 @@
 import { createReadStream } from "node:fs";
+import { whyUnread } from "../base/error.ts";
 import { readBytes } from "../base/read-text.ts";
 import type { Filter } from "../model/filter.ts";
 import { API_VERSION, KIND } from "../model/gen/wasmfilter.ts";
@@ -93,7 +94,7 @@ export async function readConfiguration(text: string): Promise<Result<Buffer>> {
     const read = await readBytes(createReadStream(text.slice(1)), MAX_TEXT);
     return read === undefined ? fail("ConfigTooLarge", `${text.slice(1)} holds more than ${MAX_TEXT} bytes`) : ok(read);
   } catch (error) {
-    return fail("CannotRead", `cannot read the configuration ${text.slice(1)}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    return fail("CannotRead", `the configuration ${text.slice(1)} ${whyUnread(error)}`);
   }
 }
 

@@ -1,7 +1,7 @@
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { mkdtemp, readFile, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { TEMPORARY_PREFIX, writeFileAtomically } from "../../base/atomic-file.ts";
-import { messageOf } from "../../base/error.ts";
+import { hasCode, messageOf } from "../../base/error.ts";
 import { makeFolder } from "../../base/make-folder.ts";
 import { digestOf } from "../../model/digest.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
@@ -41,6 +41,7 @@ const MAX_COMPILED = 1 << 30;
  */
 export async function buildProject(project: Project, options: BuildOptions): Promise<Result<Built, BuildFailure>> {
   const module = options.module ?? project.module;
+  const missing = await missingFolders(dirname(module));
   try {
     return await build(project, module, options);
   } catch (error) {
@@ -49,7 +50,16 @@ export async function buildProject(project: Project, options: BuildOptions): Pro
       "CannotWrite",
       `${module} cannot be written: ${messageOf(error)}; make room for it, or name another place as module in weir.yaml`,
     );
+  } finally {
+    // A build that wrote nothing leaves no folder; one that holds something stays.
+    for (const folder of missing) await rmdir(folder).catch(() => {});
   }
+}
+
+/** The folder and those above it that are not there, the innermost first. */
+async function missingFolders(path: string): Promise<readonly string[]> {
+  const found = await stat(path).catch((error) => (hasCode(error, "ENOENT") ? undefined : "unknown"));
+  return found === undefined && dirname(path) !== path ? [path, ...(await missingFolders(dirname(path)))] : [];
 }
 
 function isFileError(error: unknown): boolean {

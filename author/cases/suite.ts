@@ -1,5 +1,6 @@
 import { glob, stat } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
+import { kindOf } from "../../base/error.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { CaseFile } from "./case.ts";
 import { readCases, type SetupDefaults } from "./read/file.ts";
@@ -25,7 +26,8 @@ export async function findTests(folder: string, named: readonly string[]): Promi
     if (!CASES.test(path) && !SCRIPTS.test(path))
       return fail("NoTest", `${path} is no test; cases are in NAME.weir.yaml, tests in TypeScript in NAME.test.ts`);
     const found = await stat(path).catch(() => undefined);
-    if (found?.isFile() !== true) return fail("NoTest", `there is no file ${path}`);
+    if (found === undefined) return fail("NoTest", `there is no file ${path}`);
+    if (!found.isFile()) return fail("NoTest", `${path} is ${kindOf(found)}, and no file; name a file of tests`);
   }
   const files = { cases: paths.filter((path) => CASES.test(path)), scripts: paths.filter((path) => SCRIPTS.test(path)) };
   if (paths.length > 0) return ok(files);

@@ -32,6 +32,8 @@ export function openYaml(text: string, name: string): Result<Place> {
     const document = parseDocument(text, { lineCounter: lines, intAsBigInt: true, prettyErrors: false, uniqueKeys: false });
     const [error] = document.errors;
     if (error?.message.startsWith("Maximum call stack") === true) throw new RangeError(error.message);
+    if (error?.code === "MULTIPLE_DOCS")
+      return wrong(error.pos[0], "a second document begins here; one document a file: make a file of each");
     if (error !== undefined) return wrong(error.pos[0], clip(oneLine(error.message), SHOWN));
     const twice = findTwice(document);
     if (twice !== undefined) return wrong(twice.range?.[0] ?? 0, "the key stands here a second time; remove one of the two");

@@ -59,6 +59,10 @@ export const build = defineCommand({
         onProgress: progress.tell,
       });
       progress.stop();
+      if (!built.ok && signal.aborted && flags.output !== "json") {
+        terminal.err("weir build was stopped\n");
+        return ok(1);
+      }
       if (!built.ok) return refuse(built.error, flags.output === "json", terminal);
       const kept =
         reference.value === undefined ? ok(undefined) : await keepLocal(reference.value, built.value.bytes, terminal.env, signal);

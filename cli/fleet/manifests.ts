@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { whyUnread } from "../../base/error.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import {
   cutYaml,
@@ -48,7 +49,7 @@ export async function readManifests(path: string, terminal: Terminal): Promise<R
     }
     return ok(all);
   } catch (error) {
-    return fail("CannotRead", `cannot read ${path}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    return fail("CannotRead", `${path} ${whyUnread(error)}`);
   }
 }
 

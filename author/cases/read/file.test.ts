@@ -126,6 +126,16 @@ describe("what is wrong in a file of cases is told with its line", () => {
       one("expect: {response: {body: {regex: '(a)\\1'}}}"),
       /:3: .*regex is no pattern that can be matched in linear time/,
     ],
+    [
+      "a pattern without an end",
+      one("expect: {response: {body: {regex: '(a+)+$('}}}"),
+      /:3: .*regex is no regular expression: unterminated group; correct it$/,
+    ],
+    [
+      "two documents",
+      "cases: [{name: a}]\n---\ncases: [{name: b}]",
+      /^a\.weir\.yaml:2: a second document begins here; one document a file: make a file of each$/,
+    ],
     ["two matchers", one("expect: {response: {body: {prefix: a, suffix: b}}}"), /:3: .*body must say one of/],
     ["a time that is none", one("exchanges: [{advance: soon}]"), /:3: .*advance must be a time such as/],
     ["an exchange beside exchanges", one("request: {}", "exchanges: [{advance: 1s}]"), /:3: .*request stands beside exchanges/],

@@ -1,3 +1,4 @@
+import { messageOf } from "../../../base/error.ts";
 import type { Place } from "../../yaml/place.ts";
 import type { Expected } from "../case.ts";
 import { linearPattern, MAX_PATTERN, type Matcher } from "../matcher.ts";
@@ -40,7 +41,22 @@ function readPattern(reading: Reading, place: Place): RegExp {
     return linearPattern(source);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
+    const unread = syntaxProblem(source);
+    if (unread !== undefined) {
+      reading.wrong(place, `is no regular expression: ${unread}; correct it`);
+      return /./;
+    }
     reading.wrong(place, "is no pattern that can be matched in linear time; back-references, look-around and \\p are not to be had");
     return /./;
+  }
+}
+
+/** What is wrong with it as a regular expression of JavaScript, which knows more than the engine that is linear. */
+function syntaxProblem(source: string): string | undefined {
+  try {
+    new RegExp(source);
+    return undefined;
+  } catch (error) {
+    return messageOf(error).replace(/^.*: /s, "").toLowerCase();
   }
 }
