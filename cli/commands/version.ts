@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
 import { ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { outputFlag } from "../fleet/flags.ts";
 import { printJson } from "../output.ts";
+import { ownVersion } from "../serve/own-version.ts";
 
 export const version = defineCommand({
   name: "version",
@@ -12,7 +12,7 @@ export const version = defineCommand({
   flags: outputFlag,
   examples: [],
   async run({ flags }, terminal) {
-    const { version: weir } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+    const weir = ownVersion();
     const { node, v8 } = process.versions;
     if (flags.output === "json") printJson({ weir, node, v8 }, terminal);
     else terminal.out(`weir ${weir} (Node ${node}, V8 ${v8})\n`);

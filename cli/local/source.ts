@@ -25,6 +25,7 @@ export function localSource(folder: Source, slots: readonly LocalSlot[], pullSec
     description: folder.description,
     start: () => folder.start(),
     stop: () => folder.stop(),
+    isFollowed: () => folder.isFollowed(),
     filters: () => new Map([...folder.filters()].map(([id, filter]) => [id, remembered(filter)])),
     async secret(namespace, name, reading) {
       if (name !== CREDENTIALS || pullSecret === undefined) return folder.secret(namespace, name, reading);

@@ -3,6 +3,8 @@ import type { FleetView, ProxyNode } from "../../model/delivery.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 
 const FILTER = ["namespace", "name"] as const;
+/** Reasons of Resolved that are no failure. */
+const NOT_LOOKED: ReadonlySet<string> = new Set(["Pending", "Suspended"]);
 
 /** Gauges of the filters and their proxies, read when somebody looks. A series is a filter's, never a proxy's. */
 export function registerFilterMetrics(registry: Registry, filters: () => readonly WasmFilter[], fleet: Pick<FleetView, "proxies">): void {
@@ -33,9 +35,21 @@ function registerFilters(registry: Registry, filters: () => readonly WasmFilter[
     registers,
     labelNames: FILTER,
     collect() {
-      for (const gauge of [ready, doubtful, proxies, revisions]) gauge.reset();
+      for (const gauge of [ready, unready, unresolved, doubtful, proxies, revisions, rollouts]) gauge.reset();
       for (const filter of filters()) observe(filter);
     },
+  });
+  const unready = new Gauge({
+    name: "weir_filter_not_ready_timestamp_seconds",
+    help: "Since when a filter's Ready condition is not True, by its reason, and whether somebody has to act.",
+    registers,
+    labelNames: [...FILTER, "reason", "state"],
+  });
+  const unresolved = new Gauge({
+    name: "weir_filter_not_resolved_timestamp_seconds",
+    help: "Since when a filter's reference cannot be resolved, by the reason, whether an earlier revision serves or not.",
+    registers,
+    labelNames: [...FILTER, "reason"],
   });
   const doubtful = new Gauge({
     name: "weir_filter_watch_failed",
@@ -55,14 +69,34 @@ function registerFilters(registry: Registry, filters: () => readonly WasmFilter[
     registers,
     labelNames: [...FILTER, "which"],
   });
+  const rollouts = new Gauge({
+    name: "weir_filter_rollout_timestamp_seconds",
+    help: "When a filter's last rollout began, by the state that it is in.",
+    registers,
+    labelNames: [...FILTER, "state"],
+  });
 
   function observe({ metadata: { namespace = "default", name }, status }: WasmFilter): void {
-    const isReady = status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True");
+    const now = status?.conditions?.find(({ type }) => type === "Ready");
+    const isReady = now?.status === "True";
+    const isStalled = status?.conditions?.some((condition) => condition.type === "Stalled" && condition.status === "True");
     const isDoubtful = status?.conditions?.some(({ reason }) => reason === "WatchFailed");
     ready.set({ namespace, name }, isReady ? 1 : 0);
     doubtful.set({ namespace, name }, isDoubtful ? 1 : 0);
     for (const state of ["updated", "rejected", "pending"] as const) proxies.set({ namespace, name, state }, status?.proxies?.[state] ?? 0);
+    if (now !== undefined && !isReady)
+      unready.set({ namespace, name, reason: now.reason, state: isStalled ? "stalled" : "reconciling" }, seconds(now.lastTransitionTime));
+    const look = status?.conditions?.find(({ type }) => type === "Resolved");
+    if (look !== undefined && look.status !== "True" && !NOT_LOOKED.has(look.reason))
+      unresolved.set({ namespace, name, reason: look.reason }, seconds(look.lastTransitionTime));
+    const { state, startTime } = status?.rollout ?? {};
+    if (state !== undefined) rollouts.set({ namespace, name, state }, seconds(startTime));
     if (status?.revision !== undefined) revisions.set({ namespace, name, which: "target" }, status.revision);
     if (status?.stableRevision !== undefined) revisions.set({ namespace, name, which: "stable" }, status.stableRevision);
   }
+}
+
+/** Seconds since the epoch; 0: it is not known. */
+function seconds(time: string | undefined): number {
+  return time === undefined ? 0 : Date.parse(time) / 1_000 || 0;
 }

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
-import { rolling } from "../testing/fixtures.ts";
+import { ago, NOW, rolling, settled } from "../testing/fixtures.ts";
 import { registerCertificateMetrics } from "./certificate-metrics.ts";
 import { registerFilterMetrics } from "./filter-metrics.ts";
 import { createPrometheus } from "./metrics.ts";
+import { registerServerMetrics } from "./server-metrics.ts";
 
 function withFilters(filters: readonly WasmFilter[]) {
   const made = createPrometheus();
@@ -24,6 +25,12 @@ function withFilters(filters: readonly WasmFilter[]) {
     slots: new Map(),
   }));
   registerCertificateMetrics(made.registry, undefined);
+  registerServerMetrics(made.registry, {
+    version: "0.1.0",
+    source: { isFollowed: () => true },
+    leadership: { isLeading: () => false, isHeard: () => true },
+    peers: { counts: () => ({ reached: 1, away: 2 }) },
+  });
   registerFilterMetrics(made.registry, () => filters, { proxies: () => proxies });
   return { ...made, samples: async () => (await made.registry.metrics()).split("\n").filter((line) => !line.startsWith("#")) };
 }
@@ -97,6 +104,8 @@ describe("metrics", () => {
       'weir_filter_proxies{namespace="shop",name="add-header",state="updated"} 12',
       'weir_filter_proxies{namespace="shop",name="add-header",state="pending"} 27',
       'weir_filter_ready{namespace="shop",name="add-header"} 0',
+      `weir_filter_not_ready_timestamp_seconds{namespace="shop",name="add-header",reason="WaveInProgress",state="reconciling"} ${NOW / 1_000 - 120}`,
+      `weir_filter_rollout_timestamp_seconds{namespace="shop",name="add-header",state="Progressing"} ${NOW / 1_000 - 120}`,
       'weir_filter_revision{namespace="shop",name="add-header",which="target"} 4',
       'weir_filter_revision{namespace="shop",name="add-header",which="stable"} 3',
       "weir_proxies_connected 2",
@@ -106,6 +115,57 @@ describe("metrics", () => {
     }
     filters.length = 0;
     assert.ok(!(await samples()).some((line) => line.includes("add-header")));
+  });
+
+  test("a filter that is Ready has no reason not to be, and one that is stalled says so", async () => {
+    const stalled = {
+      ...rolling,
+      status: {
+        ...rolling.status,
+        conditions: [
+          { type: "Ready", status: "False", reason: "RolledBack", message: "", lastTransitionTime: ago(60) },
+          { type: "Stalled", status: "True", reason: "RolledBack", message: "", lastTransitionTime: ago(30) },
+        ],
+      },
+    } satisfies WasmFilter;
+    const found = (await withFilters([settled, stalled]).samples()).filter((line) => line.startsWith("weir_filter_not_ready"));
+    const labels = 'namespace="shop",name="add-header",reason="RolledBack",state="stalled"';
+    assert.deepEqual(found, [`weir_filter_not_ready_timestamp_seconds{${labels}} ${NOW / 1_000 - 60}`]);
+  });
+
+  test("a filter whose registry is away says so while its last revision serves", async () => {
+    const resolved = {
+      type: "Resolved",
+      status: "Unknown",
+      reason: "RegistryUnavailable",
+      message: "",
+      lastTransitionTime: ago(90),
+    } as const;
+    const before = settled.status?.conditions ?? [];
+    const conditions = (reason: string) => ({
+      ...settled,
+      status: { ...settled.status, conditions: [...before, { ...resolved, reason }] },
+    });
+    const found = async (reason: string) =>
+      (await withFilters([conditions(reason)]).samples()).filter((line) => line.startsWith("weir_filter_not_res"));
+    assert.deepEqual(await found("RegistryUnavailable"), [
+      `weir_filter_not_resolved_timestamp_seconds{namespace="shop",name="limit",reason="RegistryUnavailable"} ${NOW / 1_000 - 90}`,
+    ]);
+    assert.deepEqual(await found("Pending"), []);
+  });
+
+  test("a server tells whether it decides, who else is there, and what it is", async () => {
+    const lines = await withFilters([]).samples();
+    for (const line of [
+      'weir_build_info{version="0.1.0"} 1',
+      "weir_leading 0",
+      "weir_leader_heard 1",
+      "weir_source_followed 1",
+      'weir_peers{state="reached"} 1',
+      'weir_peers{state="away"} 2',
+    ]) {
+      assert.ok(lines.includes(line), line);
+    }
   });
 
   test("a name that needs it is escaped", async () => {

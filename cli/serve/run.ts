@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { systemClock } from "../../model/clock.ts";
 import type { CrashJournal } from "../../model/crash-journal.ts";
 import type { Leadership } from "../../model/leadership.ts";
@@ -7,6 +6,7 @@ import type { Source } from "../../operator/index.ts";
 import { createCrashJournal } from "./crash-journal.ts";
 import { CRASHED, watchCrashes } from "./crash-watch.ts";
 import { lockData } from "./data-lock.ts";
+import { ownVersion } from "./own-version.ts";
 import { type ServeOptions, startServer } from "./serve.ts";
 import { stopSignal } from "./stop-signal.ts";
 
@@ -22,7 +22,7 @@ export async function runServer({ sourceOf, ...options }: RunOptions): Promise<R
   const { dataDir, log } = options;
   const lock = await lockData(dataDir, log);
   if (!lock.ok) return lock;
-  const crashes = createCrashJournal({ dataDir, log, version: version(), now: systemClock.now });
+  const crashes = createCrashJournal({ dataDir, log, version: ownVersion(), now: systemClock.now });
   const watch = watchCrashes(crashes, log);
   const crashed = watch.crashed.then(() => undefined);
   const server = await Promise.race([startServer({ ...options, source: sourceOf(crashes, options.replica?.lease), crashes }), crashed]);
@@ -37,9 +37,4 @@ export async function runServer({ sourceOf, ...options }: RunOptions): Promise<R
   crashes.close();
   lock.value.release();
   return server.ok ? ok(undefined) : server;
-}
-
-function version(): string {
-  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
-  return version;
 }

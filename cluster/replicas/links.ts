@@ -21,6 +21,12 @@ export interface LinksDeps {
   readonly overridden: (proxyKey: string, hashes: readonly string[]) => void;
 }
 
+/** How many other replicas answer, and how many addresses do not. */
+export interface PeerCounts {
+  readonly reached: number;
+  readonly away: number;
+}
+
 /** The calls to peers: what this server has to say to them, and what they answer. */
 export interface Links {
   /** Calls those of these addresses (`host:port`) that are not called yet, and ends the calls to others. */
@@ -32,6 +38,7 @@ export interface Links {
   tick(): void;
   /** True while a peer says that it decides. */
   hearsLeader(): boolean;
+  counts(): PeerCounts;
   stop(): void;
 }
 
@@ -84,6 +91,8 @@ class CallingLinks implements Links {
   private readonly links = new Map<string, Link>();
   /** Addresses at which this process itself answered. */
   private readonly selves = new Set<string>();
+  /** Where replicas may be, as `reach` was told last. */
+  private addresses: ReadonlySet<string> = new Set();
   /** Why a peer could not be called, as it was told last. */
   private readonly told = new Map<string, string>();
 
@@ -93,6 +102,7 @@ class CallingLinks implements Links {
 
   reach(addresses: ReadonlySet<string>): void {
     const { dial, steady, id, clock } = this.deps;
+    this.addresses = addresses;
     for (const [address, link] of this.links) if (!addresses.has(address)) link.call.end();
     for (const address of this.told.keys()) if (!addresses.has(address)) this.told.delete(address);
     for (const address of addresses) {
@@ -125,6 +135,16 @@ class CallingLinks implements Links {
   hearsLeader(): boolean {
     const now = this.deps.steady();
     return [...this.links.values()].some(({ leads, heardAt }) => leads && now - heardAt < SILENT_MS);
+  }
+
+  counts(): PeerCounts {
+    let [reached, away] = [0, 0];
+    for (const address of this.addresses) {
+      if (this.selves.has(address)) continue;
+      if (this.links.get(address)?.isGreeted === true) reached++;
+      else away++;
+    }
+    return { reached, away };
   }
 
   stop(): void {

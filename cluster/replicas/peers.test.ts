@@ -173,8 +173,10 @@ test("a proxy that moves is one proxy, and those of a replica that is lost count
   b.own.put("web", false, 3);
   await scene.clock.advance(500);
   assert.deepEqual(seen(a), ["other true", "web true"]);
+  assert.deepEqual(a.peers.counts(), { reached: 2, away: 0 });
   scene.cut("b");
   await scene.clock.advance(500);
+  assert.deepEqual([a.peers.counts(), b.peers.counts()], [{ reached: 1, away: 1 }, { reached: 0, away: 2 }]);
   assert.deepEqual(seen(a), ["other false", "web true"]);
   a.own.put("web", true, 4);
   await scene.clock.advance(500);

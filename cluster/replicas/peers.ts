@@ -6,7 +6,7 @@ import type { Member, Peers, Withdrawal } from "../../model/replicas.ts";
 import type { Withdrawal as WithdrawalMessage } from "../gen/weir/v1/replicas.ts";
 import type { Dial } from "./dial.ts";
 import { joinFleets } from "./joined-fleet.ts";
-import { createLinks, type Links } from "./links.ts";
+import { createLinks, type Links, type PeerCounts } from "./links.ts";
 import { decodeReport } from "./report.ts";
 import { createReportedFleet, type ReportedFleet } from "./reported.ts";
 import { createService, type Said, type Service } from "./service.ts";
@@ -36,6 +36,8 @@ export interface ReplicaPeers extends Peers {
   readonly leadership: Leadership;
   /** What peers call. */
   readonly service: Service;
+  /** Of the replicas beside this one. */
+  counts(): PeerCounts;
   start(): void;
   stop(): void;
 }
@@ -114,6 +116,10 @@ class JoinedPeers implements ReplicaPeers {
 
   isOwn(proxyKey: string): boolean {
     return this.options.own.proxy(proxyKey) !== undefined && this.fleet.proxy(proxyKey) === this.options.own.proxy(proxyKey);
+  }
+
+  counts(): PeerCounts {
+    return this.links.counts();
   }
 
   start(): void {

@@ -37,6 +37,8 @@ export interface Source {
   /** Resolves when everything has been listed once. Keeps watching (with backoff) until `stop`. */
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** False while changes cannot be heard of: what is known stays as it is. */
+  isFollowed(): boolean;
   /** Every WasmFilter as of now, by id. Objects may violate their schema; the type is for convenience. */
   filters(): ReadonlyMap<string, WasmFilter>;
   /** Data of a Secret (decoded) or of a ConfigMap; fails with reason `SecretNotFound` / `ConfigMapNotFound`. After the first read it is watched. */

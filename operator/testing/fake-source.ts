@@ -42,6 +42,7 @@ export function createFakeSource(): FakeSource {
     description: "memory",
     start: async () => {},
     stop: async () => {},
+    isFollowed: () => !source.down,
     filters() {
       const all = new Map<string, WasmFilter>();
       for (const [id, object] of objects) {

@@ -12,7 +12,12 @@ interface Tool {
   /** Folder of its module below `tools/`. */
   readonly module: string;
   readonly package: string;
+  /** Build tags. */
+  readonly tags?: string;
 }
+
+/** Without what finds targets in clouds: tests name theirs. */
+const NO_DISCOVERY = "remove_all_sd";
 
 /** What every machine that runs the tests builds. */
 const TOOLS = {
@@ -21,6 +26,8 @@ const TOOLS = {
   etcd: { module: "", package: "go.etcd.io/etcd/server/v3" },
   registry: { module: "", package: "github.com/distribution/distribution/v3/cmd/registry" },
   helm: { module: "helm", package: "helm.sh/helm/v4/cmd/helm" },
+  prometheus: { module: "prometheus", package: "github.com/prometheus/prometheus/cmd/prometheus", tags: NO_DISCOVERY },
+  promtool: { module: "prometheus", package: "github.com/prometheus/prometheus/cmd/promtool", tags: NO_DISCOVERY },
 } as const satisfies Record<string, Tool>;
 
 /** What a cluster with a node takes besides. */
@@ -46,7 +53,7 @@ export const NODE_GO_TOOLS = Object.keys(NODE_TOOLS) as GoTool[];
 export async function installGoTool(name: GoTool): Promise<string> {
   const tool: Tool = ALL[name];
   const folder = join(MODULES, tool.module);
-  return tool.package === "." ? installOwn(name, folder) : installRequired(name, folder, tool.package);
+  return tool.package === "." ? installOwn(name, folder) : installRequired(name, folder, tool);
 }
 
 /** A program that stands in the module itself: its key is its source. */
@@ -56,9 +63,9 @@ async function installOwn(name: GoTool, module: string): Promise<string> {
   return build({ name, key: `${name}-${keyOf(...sources, flags.join(" "), process.platform, process.arch)}`, module, flags, path: "." });
 }
 
-async function installRequired(name: GoTool, module: string, path: string): Promise<string> {
+async function installRequired(name: GoTool, module: string, { package: path, tags }: Tool): Promise<string> {
   const [mod, sum] = await Promise.all([readFile(join(module, "go.mod"), "utf8"), readFile(join(module, "go.sum"), "utf8")]);
-  const flags = ["-buildvcs=false", "-ldflags", linkerFlags(mod)];
+  const flags = ["-buildvcs=false", ...(tags === undefined ? [] : ["-tags", tags]), "-ldflags", linkerFlags(mod)];
   const key = keyOf(mod, sum, flags.join(" "), process.platform, process.arch);
   return build({ name, key: `${name}-${versionOf(mod, path)}-${key}`, module, flags, path });
 }

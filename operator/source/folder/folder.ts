@@ -63,6 +63,7 @@ class FolderSource implements Source {
   private scanning: Promise<void> | undefined;
   private isDirty = false;
   private isListed = false;
+  private isUnreadable = false;
   private isStopped = true;
 
   constructor(options: FolderSourceOptions) {
@@ -121,6 +122,10 @@ class FolderSource implements Source {
     await this.kept.flush();
   }
 
+  isFollowed(): boolean {
+    return this.isListed && !this.isUnreadable && this.problem === undefined;
+  }
+
   filters(): ReadonlyMap<string, WasmFilter> {
     return this.kept.all();
   }
@@ -171,6 +176,7 @@ class FolderSource implements Source {
     this.isDirty = true;
     this.scanning ??= this.scanWhileDirty()
       .catch((error: unknown) => {
+        this.isUnreadable = true;
         this.log.error("the manifest folder could not be read; trying again", { dir: this.dir, error: String(error) });
         this.cancelTimer = this.clock.after(this.waits.pollMs, this.rescan);
       })
@@ -189,6 +195,7 @@ class FolderSource implements Source {
   private async scanOnce(): Promise<void> {
     const scan = await this.scanner?.scan();
     if (scan === undefined) return;
+    this.isUnreadable = false;
     this.take(scan);
     if (!this.isListed || scan.changed.size > 0 || scan.removed.length > 0 || this.kept.pending()) await this.update();
     this.isListed = true;

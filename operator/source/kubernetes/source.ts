@@ -95,6 +95,10 @@ class KubernetesSource implements Source {
     await Promise.all([this.reflector?.stop(), this.references.stop()]);
   }
 
+  isFollowed(): boolean {
+    return this.reflector !== undefined && this.trouble === undefined;
+  }
+
   filters(): ReadonlyMap<string, WasmFilter> {
     return this.objects;
   }

@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { parse } from "yaml";
+import { pushModule } from "../oci/index.ts";
+import { ROOT } from "../scripts/tests/files.ts";
+import { bootstrapDefaults, renderBootstrap } from "../xds/index.ts";
+import { type EchoApp, startEchoApp } from "./support/echo-app.ts";
+import { type Envoy, startEnvoy } from "./support/envoy.ts";
+import { type Fault, faultyFilter } from "./support/faulty.ts";
+import { reservePort } from "./support/ports.ts";
+import { eventually } from "./support/process.ts";
+import { type Prometheus, startPrometheus } from "./support/prometheus.ts";
+import { type Registry, startRegistry } from "./support/registry.ts";
+import { createTempFolder } from "./support/temp-folder.ts";
+import { startWeir, type Weir } from "./support/weir.ts";
+
+const TIMEOUT = { timeout: 120_000 };
+
+interface Alert {
+  readonly alert: string;
+  readonly expr: string;
+}
+
+let alerts: readonly Alert[];
+let queries: readonly string[];
+let folder: { readonly path: string; remove(): Promise<void> };
+let registry: Registry;
+let app: EchoApp;
+let weir: Weir;
+let second: Weir | undefined;
+let envoy: Envoy;
+let prometheus: Prometheus;
+let secondPort: number;
+
+/** Asks for a filter with a module of this fault. */
+async function release(name: string, tag: string, fault: Fault = "good"): Promise<void> {
+  const image = `${registry.host}/filters/${name}:${tag}`;
+  const pushed = await pushModule(image, await faultyFilter(fault, tag), { keychain: new Map() });
+  if (!pushed.ok) throw new Error(pushed.error.message);
+  await ask(name, image);
+}
+
+async function ask(name: string, image: string): Promise<void> {
+  const rollout = { steps: [{ percent: 100 }] };
+  const manifest = { apiVersion: "weir.dev/v1alpha1", kind: "WasmFilter", metadata: { name, namespace: "shop" }, spec: { image, rollout } };
+  await writeFile(join(folder.path, "filters", `${name}.yaml`), JSON.stringify(manifest));
+}
+
+function fires(...names: readonly string[]): Promise<true> {
+  let last: readonly string[] = [];
+  const seen = async () => {
+    last = await prometheus.firing();
+    return names.every((name) => last.includes(name)) || undefined;
+  };
+  return eventually(`${names.join(", ")} to fire`, seen, 60_000).catch((error: Error) => {
+    throw new Error(`${error.message}; these do: ${last.join(", ")}`);
+  });
+}
+
+before(async () => {
+  const rules = await readFile(join(ROOT, "charts/weir/files/alerts.yaml"), "utf8");
+  const dashboard = await readFile(join(ROOT, "charts/weir/files/dashboard.json"), "utf8");
+  alerts = (parse(rules) as { groups: { rules: Alert[] }[] }).groups.flatMap((group) => group.rules);
+  queries = [...dashboard.matchAll(/"expr": ("(?:[^"\\]|\\.)*")/g)].map(([, text = ""]) => JSON.parse(text) as string);
+  folder = await createTempFolder("on-call");
+  await mkdir(join(folder.path, "filters"));
+  await mkdir(join(folder.path, "none"));
+  [registry, app] = await Promise.all([startRegistry(), startEchoApp()]);
+  weir = await startWeir({ source: ["--filters", join(folder.path, "filters")], data: join(folder.path, "data") });
+  secondPort = await reservePort();
+  // Without their waiting times.
+  const targets = [weir.url.replace("http://", ""), `127.0.0.1:${secondPort}`];
+  prometheus = await startPrometheus({ targets, rules: rules.replace(/^ *for: .*\n/gm, "") });
+  await release("good", "one");
+  const config = renderBootstrap({
+    ...bootstrapDefaults,
+    node: "edge-1",
+    namespace: "shop",
+    xds: { host: "127.0.0.1", port: weir.xdsPort },
+    listen: { host: "127.0.0.1", port: 0 },
+    upstream: { host: "127.0.0.1", port: app.port },
+  });
+  envoy = await startEnvoy({ config, log: "warning", concurrency: 1 });
+  await weir.until("it to run", "good", ({ status }) => status?.proxies?.updated === 1);
+});
+
+after(async () => {
+  for (const stop of [prometheus?.stop, envoy?.stop, second?.stop, weir?.stop, registry?.stop, app?.stop, folder?.remove]) await stop?.();
+});
+
+test("nothing fires where all is well", TIMEOUT, async () => {
+  await eventually("two looks", async () => (await prometheus.query("changes(weir_nodejs_gc_duration_seconds_count[1m]) >= 0")).length > 0);
+  await eventually("quiet", async () => (await prometheus.firing()).length === 0);
+  assert.deepEqual(await prometheus.firing(), []);
+  assert.ok(alerts.length >= 20);
+});
+
+test("a module that Envoy refuses is told", TIMEOUT, async () => {
+  await release("good", "two", "refusesOnProxy");
+  await fires("WeirProxiesReject", "WeirRolloutFailed");
+  await release("good", "three");
+  await weir.until("the next to run", "good", ({ status }) => status?.rollout?.state === "Succeeded" && status?.proxies?.updated === 1);
+  await eventually("the rollout to be well", async () => !(await prometheus.firing()).includes("WeirRolloutFailed"));
+});
+
+test("two servers that decide are told", TIMEOUT, async () => {
+  second = await startWeir({
+    source: ["--filters", join(folder.path, "none")],
+    data: join(folder.path, "data-2"),
+    flags: ["--xds-tls", "auto", "--health-address", `127.0.0.1:${secondPort}`],
+  });
+  await fires("WeirTwoDecide");
+});
+
+test("a registry that is away is told, and every query of alerts and dashboard finds what it asks for", TIMEOUT, async () => {
+  await registry.stop();
+  await ask("late", `${registry.host}/filters/late:one`);
+  await fires("WeirRegistryAway");
+  const lost: string[] = [];
+  for (const query of [...queries, ...alerts.map(({ expr }) => expr)]) {
+    await prometheus.query(query.replaceAll(/\$__rate_interval|\$__range/g, "1m").replaceAll(/\$\w+/g, ".*"));
+    for (const [name] of query.matchAll(/\bweir_\w+/g)) {
+      if ((await prometheus.query(name)).length === 0) lost.push(`${name} in ${query}`);
+    }
+  }
+  assert.deepEqual(lost, []);
+  assert.ok(queries.length >= 15);
+  const empty: string[] = [];
+  for (const query of queries) {
+    const asked = query.replaceAll(/\$__rate_interval|\$__range/g, "1m").replaceAll(/\$\w+/g, ".*");
+    if ((await prometheus.query(asked)).length === 0) empty.push(asked);
+  }
+  assert.deepEqual(empty, []);
+});
+
+test("a Weir that is gone is told", TIMEOUT, async () => {
+  await second?.stop();
+  await weir.kill();
+  await fires("WeirDown");
+});

@@ -1,0 +1,71 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { installGoTool } from "../../scripts/tools/go.ts";
+import { startOnReservedPort } from "./ports.ts";
+import { startProcess } from "./process.ts";
+import { createTempFolder } from "./temp-folder.ts";
+
+export interface Series {
+  readonly metric: Readonly<Record<string, string>>;
+}
+
+/** A running Prometheus that scrapes twice a second and evaluates its rules as often. https://prometheus.io/docs/prometheus/latest/querying/api/ */
+export interface Prometheus {
+  /** What a query gives now. Throws with Prometheus' words when it is not valid. */
+  query(expression: string): Promise<readonly Series[]>;
+  /** Names of the alerts that fire, sorted. */
+  firing(): Promise<readonly string[]>;
+  stop(): Promise<void>;
+}
+
+export interface PrometheusOptions {
+  /** `host:port` of what it scrapes at /metrics. */
+  readonly targets: readonly string[];
+  /** Text of a file of rules. */
+  readonly rules: string;
+}
+
+export function startPrometheus(options: PrometheusOptions): Promise<Prometheus> {
+  return startOnReservedPort((port) => start(port, options));
+}
+
+async function start(port: number, { targets, rules }: PrometheusOptions): Promise<Prometheus> {
+  const binary = await installGoTool("prometheus");
+  const folder = await createTempFolder("prometheus");
+  await writeFile(join(folder.path, "rules.yaml"), rules);
+  const config = {
+    global: { scrape_interval: "500ms", scrape_timeout: "500ms", evaluation_interval: "500ms" },
+    rule_files: ["rules.yaml"],
+    scrape_configs: [{ job_name: "weir", static_configs: [{ targets }] }],
+  };
+  await writeFile(join(folder.path, "prometheus.yml"), JSON.stringify(config));
+  const url = `http://127.0.0.1:${port}`;
+  const flags = [`--config.file=${join(folder.path, "prometheus.yml")}`, `--storage.tsdb.path=${join(folder.path, "data")}`];
+  const server = await startProcess(binary, [...flags, `--web.listen-address=127.0.0.1:${port}`], { name: "prometheus" });
+  const stop = async () => {
+    await server.stop();
+    await folder.remove();
+  };
+
+  async function api<T>(path: string): Promise<T> {
+    const response = await fetch(`${url}/api/v1/${path}`, { signal: AbortSignal.timeout(10_000) });
+    const answer = (await response.json()) as { status: string; error?: string; data: T };
+    if (answer.status !== "success") throw new Error(answer.error ?? `status ${response.status}`);
+    return answer.data;
+  }
+
+  try {
+    await server.waitFor("readiness", async () => (await fetch(`${url}/-/ready`)).ok);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    stop,
+    query: async (expression) => (await api<{ result: readonly Series[] }>(`query?query=${encodeURIComponent(expression)}`)).result,
+    async firing() {
+      const { alerts } = await api<{ alerts: readonly { state: string; labels: { alertname: string } }[] }>("alerts");
+      return [...new Set(alerts.filter(({ state }) => state === "firing").map(({ labels }) => labels.alertname))].sort();
+    },
+  };
+}
