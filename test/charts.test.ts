@@ -104,6 +104,21 @@ describe("without a cluster", () => {
     assert.deepEqual(unlike, ["global", "weir-crds"]);
   });
 
+  test("alerts and the dashboard are there when they are asked for, as their files have them", async () => {
+    const kinds = (found: readonly KubeObject[]) => found.map(({ kind }) => kind);
+    const dashboards = (found: readonly KubeObject[]) => found.filter(({ metadata }) => metadata.name === "weir-dashboard");
+    const without = await rendered();
+    assert.ok(!kinds(without).includes("PrometheusRule"));
+    assert.deepEqual(dashboards(without), []);
+    const all = await rendered("--set", "prometheusRule.enabled=true,prometheusRule.labels.release=p,grafanaDashboard.enabled=true");
+    const rule = all.find(({ kind }) => kind === "PrometheusRule");
+    assert.deepEqual(rule?.spec, objects(await readFile(join(WEIR, "files/alerts.yaml"), "utf8"))[0]);
+    assert.equal(rule?.metadata.labels?.release, "p");
+    const [dashboard] = dashboards(all);
+    assert.equal(dashboard?.metadata.labels?.grafana_dashboard, "1");
+    assert.equal(dashboard?.data["weir.json"], await readFile(join(WEIR, "files/dashboard.json"), "utf8"));
+  });
+
   test("injection needs Envoy's image and Weir's own certificate, and says so", async () => {
     assert.match((await template(...IMAGE, "--set", "proxyImage.repository=")).stderr, /proxyImage\.repository is needed for injection/);
     const foreign = ["--set", "xds.tls.mode=secret", "--set", "xds.tls.secretName=a"];

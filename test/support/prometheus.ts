@@ -36,7 +36,8 @@ async function start(port: number, { targets, rules }: PrometheusOptions): Promi
   const config = {
     global: { scrape_interval: "500ms", scrape_timeout: "500ms", evaluation_interval: "500ms" },
     rule_files: ["rules.yaml"],
-    scrape_configs: [{ job_name: "weir", static_configs: [{ targets }] }],
+    // As the chart's ServiceMonitor does it: a target has the namespace of Weir's pod, a filter's own counts.
+    scrape_configs: [{ job_name: "weir", honor_labels: true, static_configs: [{ targets, labels: { namespace: "weir-system" } }] }],
   };
   await writeFile(join(folder.path, "prometheus.yml"), JSON.stringify(config));
   const url = `http://127.0.0.1:${port}`;
