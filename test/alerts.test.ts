@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
+import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { parse, stringify } from "yaml";
@@ -225,6 +225,15 @@ async function judge(cases: readonly Case[]): Promise<{ readonly code: number | 
 test("promtool finds nothing wrong with the alerts", async () => {
   const { code, stdout, stderr } = await run(await installGoTool("promtool"), ["check", "rules", "--lint=all", "--lint-fatal", ALERTS]);
   assert.equal(code, 0, stdout + stderr);
+});
+
+test("promtool takes what docs/metrics.md says for Prometheus' own configuration", async () => {
+  const [, snippet = ""] = /```yaml\n(rule_files[^`]*)```/.exec(await readFile(join(ROOT, "docs/metrics.md"), "utf8")) ?? [];
+  await copyFile(ALERTS, join(folder.path, "alerts.yaml"));
+  await writeFile(join(folder.path, "prometheus.yml"), snippet);
+  const { code, stdout, stderr } = await run(await installGoTool("promtool"), ["check", "config", join(folder.path, "prometheus.yml")]);
+  assert.equal(code, 0, stdout + stderr);
+  assert.match(stdout, /SUCCESS: \d\d rules found/);
 });
 
 test("each alert is told when it should, and in the words that it should", async () => {
