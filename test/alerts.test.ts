@@ -16,9 +16,10 @@ interface Rule {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** What Prometheus scraped each minute, and what is told after 50 of them and not after 19. */
+/** What Prometheus scraped each minute (or hour), and what is told after 50 of them and not after 19. */
 interface Case {
   readonly alert: string;
+  readonly every?: "1h";
   /** By series: https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/#series */
   readonly series: Readonly<Record<string, string>>;
   readonly labels?: Readonly<Record<string, string>>;
@@ -76,6 +77,8 @@ const CASES: readonly Case[] = [
       [`weir_filter_not_ready_timestamp_seconds{${FILTER},reason="NoAbi",state="stalled",${A}}`]: "_x20 9x40",
       [`weir_filter_not_ready_timestamp_seconds{${FILTER},reason="NoAbi",state="stalled",instance="b"}`]: "_x20 9x40",
       'weir_filter_not_ready_timestamp_seconds{namespace="shop",name="b",reason="RolledBack",state="stalled"}': "9x60",
+      'weir_filter_rollout_timestamp_seconds{namespace="shop",name="b",state="RolledBack"}': "9x60",
+      'weir_filter_not_ready_timestamp_seconds{namespace="shop",name="c",reason="RegistryUnavailable",state="stalled"}': "9x60",
     },
     labels: { ...OF_FILTER, reason: "NoAbi" },
     summary: "shop/auth waits for somebody: NoAbi",
@@ -107,7 +110,8 @@ const CASES: readonly Case[] = [
   },
   {
     alert: "WeirRolloutPaused",
-    series: { [`weir_filter_rollout_timestamp_seconds{${FILTER},state="Paused"}`]: "0x20 -90000x40" },
+    every: "1h",
+    series: { [`weir_filter_rollout_timestamp_seconds{${FILTER},state="Paused"}`]: "3600x60" },
     labels: OF_FILTER,
     summary: "the rollout of shop/auth began over a day ago, and is paused",
   },
@@ -204,15 +208,16 @@ after(() => folder?.remove());
 
 /** Runs promtool on these cases: status 0 where each alert is told when it should, in the words that it should. */
 async function judge(cases: readonly Case[]): Promise<{ readonly code: number | null; readonly said: string }> {
-  const tests = cases.map(({ alert, series, labels = {}, summary }) => {
+  const tests = cases.map(({ alert, every = "1m", series, labels = {}, summary }) => {
+    const [quiet, told] = [19, 50].map((times) => every.replace("1", `${times}`));
     const rule = rules.find((each) => each.alert === alert);
-    const told = { exp_labels: { ...rule?.labels, ...labels }, exp_annotations: { ...rule?.annotations, summary } };
+    const words = { exp_labels: { ...rule?.labels, ...labels }, exp_annotations: { ...rule?.annotations, summary } };
     return {
-      interval: "1m",
+      interval: every,
       input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
       alert_rule_test: [
-        { eval_time: "19m", alertname: alert, exp_alerts: [] },
-        { eval_time: "50m", alertname: alert, exp_alerts: [told] },
+        { eval_time: quiet, alertname: alert, exp_alerts: [] },
+        { eval_time: told, alertname: alert, exp_alerts: [words] },
       ],
     };
   });

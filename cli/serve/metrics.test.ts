@@ -154,6 +154,13 @@ describe("metrics", () => {
     assert.deepEqual(await found("Pending"), []);
   });
 
+  test("a filter has ten series at most, whatever becomes of it", async () => {
+    const count = async (filters: readonly WasmFilter[]) => (await withFilters(filters).samples()).length;
+    const resolved = { type: "Resolved", status: "Unknown", reason: "RateLimited", message: "", lastTransitionTime: ago(90) } as const;
+    const conditions = [...(rolling.status?.conditions ?? []), resolved];
+    assert.equal((await count([{ ...rolling, status: { ...rolling.status, conditions } }])) - (await count([])), 10);
+  });
+
   test("a server tells whether it decides, who else is there, and what it is", async () => {
     const lines = await withFilters([]).samples();
     for (const line of [

@@ -91,11 +91,13 @@ test("a folder that is deleted keeps what it held, and counts again when it is m
   await rm(dir, { recursive: true });
   await until(() => problems.has(dir), "the word");
   assert.equal(problems.get(dir), "the folder does not exist; create it");
+  assert.equal(source.isFollowed(), false);
   assert.equal(image(source), "a/b:1");
   await mkdir(dir);
   await write("a.yaml", filter("a", "a/b:2"));
   await until(() => image(source) === "a/b:2", "the folder that was made again");
   assert.equal(problems.size, 0);
+  assert.equal(source.isFollowed(), true);
   const next = `${dir}-next`;
   await mkdir(next);
   await writeFile(join(next, "a.yaml"), filter("a", "a/b:3"));
