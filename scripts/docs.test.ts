@@ -101,6 +101,19 @@ describe("docs/consistency.md", () => {
   });
 });
 
+test("docs/status.md lists every Event of a rollout that the operator tells, and no other", async () => {
+  const [, section = ""] = (await read("docs/status.md")).split("## Events\n");
+  const rows = section.slice(0, section.indexOf("\n## ")).matchAll(/^\| (`[^|]+) \| (?:Normal|Warning) \|/gm);
+  const listed = [...rows].flatMap(([, names = ""]) => [...names.matchAll(/\w+/g)].map(([name]) => name));
+  const told = new Set<string>();
+  for await (const file of glob("operator/{rollout,reconcile}/*.ts", { cwd: ROOT, exclude: ["**/*.test.ts"] })) {
+    const source = await read(file);
+    for (const [, name = ""] of source.matchAll(/type: "(?:Normal|Warning)",\s*reason: "(\w+)"/g)) told.add(name);
+    for (const [, name = "", other = ""] of source.matchAll(/const result = \w+ \? "(\w+)" : "(\w+)"/g)) told.add(name).add(other);
+  }
+  assert.deepEqual(listed.sort(), [...told].sort());
+});
+
 describe("what pages name", () => {
   test("links lead to files that exist", async () => {
     const broken: string[] = [];

@@ -44,6 +44,25 @@ test("one decides, the proxies of both get what is recorded, and the status coun
   assert.deepEqual(status?.proxies, { matched: REPLICAS, updated: REPLICAS, rejected: 0, pending: 0 });
 });
 
+test("each tells in its metrics whether it decides, that it reaches the others, and of its own proxies", TIMEOUT, async () => {
+  const index = await leader();
+  const toldBy = async (url: string) => {
+    const lines = (await (await fetch(`${url}/metrics`)).text()).split("\n");
+    const names = [
+      "weir_leading",
+      "weir_leader_heard",
+      'weir_peers{state="reached"}',
+      'weir_peers{state="away"}',
+      "weir_proxies_connected",
+    ];
+    return names.map((name) => lines.find((line) => line.startsWith(`${name} `))?.slice(name.length + 1)).join(" ");
+  };
+  for (const [each, { url }] of scene.servers.entries()) {
+    const expected = `${each === index ? 1 : 0} 1 ${REPLICAS - 1} 0 1`;
+    await eventually(`${expected} of server ${each}`, async () => (await toldBy(url)) === expected);
+  }
+});
+
 test("a rollback by digest reaches both", TIMEOUT, async () => {
   await scene.patch({ digest: digests.one });
   await scene.allAnswer("one");

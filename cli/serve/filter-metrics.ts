@@ -85,15 +85,23 @@ function registerFilters(registry: Registry, filters: () => readonly WasmFilter[
     doubtful.set({ namespace, name }, isDoubtful ? 1 : 0);
     for (const state of ["updated", "rejected", "pending"] as const) proxies.set({ namespace, name, state }, status?.proxies?.[state] ?? 0);
     if (now !== undefined && !isReady)
-      unready.set({ namespace, name, reason: now.reason, state: isStalled ? "stalled" : "reconciling" }, seconds(now.lastTransitionTime));
+      unready.set(
+        { namespace, name, reason: word(now.reason), state: isStalled ? "stalled" : "reconciling" },
+        seconds(now.lastTransitionTime),
+      );
     const look = status?.conditions?.find(({ type }) => type === "Resolved");
     if (look !== undefined && look.status !== "True" && !NOT_LOOKED.has(look.reason))
-      unresolved.set({ namespace, name, reason: look.reason }, seconds(look.lastTransitionTime));
+      unresolved.set({ namespace, name, reason: word(look.reason) }, seconds(look.lastTransitionTime));
     const { state, startTime } = status?.rollout ?? {};
     if (state !== undefined) rollouts.set({ namespace, name, state }, seconds(startTime));
     if (status?.revision !== undefined) revisions.set({ namespace, name, which: "target" }, status.revision);
     if (status?.stableRevision !== undefined) revisions.set({ namespace, name, which: "stable" }, status.stableRevision);
   }
+}
+
+/** Whoever may write statuses may write anything there: what no Weir wrote is one word, and no text. */
+function word(reason: string): string {
+  return /^[A-Z][A-Za-z0-9]{0,63}$/.test(reason) ? reason : "Other";
 }
 
 /** Seconds since the epoch; 0: it is not known. */

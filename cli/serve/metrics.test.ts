@@ -152,6 +152,7 @@ describe("metrics", () => {
       `weir_filter_not_resolved_timestamp_seconds{namespace="shop",name="limit",reason="RegistryUnavailable"} ${NOW / 1_000 - 90}`,
     ]);
     assert.deepEqual(await found("Pending"), []);
+    assert.match((await found("an essay".repeat(1_000)))[0] ?? "", /reason="Other"/);
   });
 
   test("a filter has ten series at most, whatever becomes of it", async () => {

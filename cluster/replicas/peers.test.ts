@@ -176,7 +176,13 @@ test("a proxy that moves is one proxy, and those of a replica that is lost count
   assert.deepEqual(a.peers.counts(), { reached: 2, away: 0 });
   scene.cut("b");
   await scene.clock.advance(500);
-  assert.deepEqual([a.peers.counts(), b.peers.counts()], [{ reached: 1, away: 1 }, { reached: 0, away: 2 }]);
+  assert.deepEqual(
+    [a.peers.counts(), b.peers.counts()],
+    [
+      { reached: 1, away: 1 },
+      { reached: 0, away: 2 },
+    ],
+  );
   assert.deepEqual(seen(a), ["other false", "web true"]);
   a.own.put("web", true, 4);
   await scene.clock.advance(500);
