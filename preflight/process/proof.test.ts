@@ -26,6 +26,6 @@ async function timeOf(cpuMs: (passed: number) => number | undefined): Promise<nu
 test("a module that waits for a processor has four times as long as one that hangs, and no longer", async () => {
   const [hangs, starves, unseen] = await Promise.all([timeOf((passed) => passed + 10), timeOf(() => 0), timeOf(() => undefined)]);
   assert.ok(starves > 390, `${starves} ms`);
-  // They ran at the same time: a busy machine delays all of them.
-  assert.ok(hangs < starves - 200 && unseen < starves - 200, `${hangs}, ${unseen} and ${starves} ms`);
+  // They ran at the same time: a busy machine delays all of them. A timer that is a part of a millisecond early has another 100 ms to go.
+  assert.ok(hangs < starves - 150 && unseen < starves - 150, `${hangs}, ${unseen} and ${starves} ms`);
 });
