@@ -76,17 +76,27 @@ describe("weir run FILE", () => {
   test("a module that Weir refuses is not in force, and says why; Envoy's own words come with --skip-preflight", async (t) => {
     const cwd = await localFolder(t);
     await writeFile(join(cwd, "f.wasm"), await faultyFilter("refusesConfiguration", "1"));
-    const refused = await startLocalWeir(t, ["run", "f.wasm"], { cwd });
-    const url = await refused.url();
-    assert.match(refused.logs(), /f is not in force: .*configuration/);
-    assert.equal((await fetch(url)).headers.get("x-weir"), null);
-    await interrupt(refused);
+    const refused = await endOfLocalWeir(t, ["run", "f.wasm"], { cwd });
+    assert.match(refused.logs, /^error: f is not in force: .*configuration/m);
+    assert.deepEqual([refused.code, refused.left], [1, []]);
     const sent = await startLocalWeir(t, ["run", "f.wasm", "--skip-preflight"], { cwd });
     await sent.url();
     assert.match(sent.logs(), /Envoy: Wasm VM failed Failed to configure base Wasm plugin\n/);
     // The revision is named while the refused chain is still what the proxy is due, which it is for a moment.
     assert.match(sent.logs(), /f is not in force: (?:revision 1 rejected: )?Unable to create Wasm plugin default\/f\n/);
     await interrupt(sent);
+  });
+
+  test("a project's module gets what its weir.yaml says, unless a flag says otherwise; what is no module ends the run", async (t) => {
+    const cwd = await localFolder(t);
+    await writeFile(join(cwd, "weir.yaml"), "language: c\nname: f\nmodule: f.wasm\nconfig: from weir.yaml\n");
+    await writeFile(join(cwd, "f.wasm"), await echo());
+    const project = await startLocalWeir(t, ["run", "f.wasm"], { cwd });
+    assert.equal(await (await fetch(await project.url())).text(), "from weir.yaml");
+    await interrupt(project);
+    await writeFile(join(cwd, "f.wasm"), "no module");
+    const ended = await endOfLocalWeir(t, ["run", "f.wasm"], { cwd });
+    assert.deepEqual([ended.code, ended.left], [1, []]);
   });
 
   test("an Envoy that dies is told, with its last words", async (t) => {

@@ -1,6 +1,8 @@
 import { isUtf8 } from "node:buffer";
-import { basename, join } from "node:path";
+import { existsSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import type { Project } from "../../author/index.ts";
 import { systemClock } from "../../model/clock.ts";
 import { digestOf, shortDigest } from "../../model/digest.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
@@ -56,9 +58,9 @@ export function runFilter(target: string, options: RunOptions, terminal: Termina
       terminal,
     );
     if (!local.ok) return local;
-    return serve(scope, local.value, [
-      { key, applied: { mark: mark.value, content: { ...content.value, wasmDigest: digestOf(content.value.module) } } },
-    ]);
+    const applied = { mark: mark.value, content: { ...content.value, wasmDigest: digestOf(content.value.module) } };
+    // Without a proof it is Envoy that refuses, and what it does then is to be seen.
+    return serve(scope, local.value, [{ key, applied }], !options["skip-preflight"]);
   });
 }
 
@@ -104,12 +106,18 @@ export function runFolder(dir: string, options: RunOptions, terminal: Terminal):
       scope,
       local.value,
       slots.map(({ filter }) => ({ key: filter })),
+      false,
     );
   });
 }
 
-/** Tells where requests go and which filters are in force, and stays until a signal comes or Envoy ends. */
-async function serve(scope: Scope, { voice, server, startProxy, app }: Local, filters: readonly Expected[]): Promise<Result<void>> {
+/** Tells where requests go and which filters are in force, and stays until a signal comes or Envoy ends; with `mustLoad`, or a filter is refused. */
+async function serve(
+  scope: Scope,
+  { voice, server, startProxy, app }: Local,
+  filters: readonly Expected[],
+  mustLoad: boolean,
+): Promise<Result<void>> {
   const started = await startProxy();
   if (!started.ok) return started;
   const proxy = started.value;
@@ -129,6 +137,7 @@ async function serve(scope: Scope, { voice, server, startProxy, app }: Local, fi
       const state = await inForce(server.views, expected, scope.signal);
       if (scope.signal.aborted) return ok(undefined);
       if (state.ok) voice.say(`${voice.paint.strong(key.name)} is in force: module ${shortDigest(state.value.wasmDigest)}`);
+      else if (mustLoad) return fail(state.error.reason, `${key.name} is not in force: ${state.error.message}`);
       else voice.warn(`${key.name} is not in force: ${state.error.message}`);
     }
     const port = await proxy.port();
@@ -139,13 +148,29 @@ async function serve(scope: Scope, { voice, server, startProxy, app }: Local, fi
 }
 
 async function contentOf(target: string, options: RunOptions, terminal: Terminal): Promise<Result<FilterContent>> {
-  const config = options.config === undefined ? ok(Buffer.alloc(0)) : await readConfiguration(options.config);
+  const project = await projectOf(target);
+  if (!project.ok) return project;
+  if (project.value !== undefined)
+    printNote(`${target} is the module of weir.yaml, whose config and rootId it gets where no flag says otherwise`, terminal);
+  const config = await readConfiguration(options.config ?? "");
   if (!config.ok) return config;
   if (!isUtf8(config.value)) return fail("NoText", "--config holds bytes that are no UTF-8 text; weir run -f takes them from a Secret");
   const found = await findModule(target, options, terminal.env);
   if (!found.ok) return found;
   if (found.value.local !== undefined) printNote(localNote(target, found.value.local, terminal.now()), terminal);
-  return ok({ module: found.value.bytes, config: config.value.toString("utf8"), rootId: options["root-id"] ?? "" });
+  return ok({
+    module: found.value.bytes,
+    config: options.config === undefined ? (project.value?.config ?? "") : config.value.toString("utf8"),
+    rootId: options["root-id"] ?? project.value?.rootId ?? "",
+  });
+}
+
+/** The project of this folder, if it is what made this file. */
+async function projectOf(file: string): Promise<Result<Project | undefined>> {
+  const { PROJECT_FILE, readProject } = await import("../../author/index.ts");
+  if (!existsSync(PROJECT_FILE) || !existsSync(file)) return ok(undefined);
+  const project = await readProject(".");
+  return project.ok && project.value.module !== resolve(file) ? ok(undefined) : project;
 }
 
 /** A name that a WasmFilter may have, out of a file's or an image's. */
