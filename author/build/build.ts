@@ -1,5 +1,5 @@
-import { mkdtemp, readFile, rm, rmdir, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdtemp, readFile, realpath, rm, rmdir, stat } from "node:fs/promises";
+import { dirname, join, sep } from "node:path";
 import { TEMPORARY_PREFIX, writeFileAtomically } from "../../base/atomic-file.ts";
 import { hasCode, messageOf } from "../../base/error.ts";
 import { makeFolder } from "../../base/make-folder.ts";
@@ -43,6 +43,9 @@ export async function buildProject(project: Project, options: BuildOptions): Pro
   const module = options.module ?? project.module;
   const missing = await missingFolders(dirname(module));
   try {
+    const first = await realpath(dirname(missing.at(-1) ?? join(dirname(module), "-")));
+    if (options.module === undefined && !`${first}${sep}`.startsWith(`${await realpath(project.folder)}${sep}`))
+      return fail("CannotWrite", `${dirname(module)} leads out of the project, to ${first}; make it a folder of the project's own`);
     return await build(project, module, options);
   } catch (error) {
     if (!isFileError(error)) throw error;
