@@ -204,7 +204,7 @@ test("a module that would be refused, or has no place, is not written", async ()
     refused.stderr,
     /^error: auth would be refused \(ConfigureFailed\), so it was not written: .*tokens must have at least one/m,
   );
-  assert.deepEqual([refused.code, await readdir(join(folder, "build"))], [1, []]);
+  assert.deepEqual([refused.code, (await readdir(folder)).includes("build")], [1, false]);
   assert.equal((await weir(["build", folder, "--no-prove"])).code, 0);
   await rm(join(folder, "build"), { recursive: true });
   await writeFile(join(folder, "build"), "in the way");
