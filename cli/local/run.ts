@@ -149,8 +149,7 @@ async function serve(
 
 async function contentOf(target: string, options: RunOptions, terminal: Terminal): Promise<Result<FilterContent>> {
   const project = await projectOf(target);
-  if (!project.ok) return project;
-  if (project.value !== undefined)
+  if (project !== undefined)
     printNote(`${target} is the module of weir.yaml, whose config and rootId it gets where no flag says otherwise`, terminal);
   const config = await readConfiguration(options.config ?? "");
   if (!config.ok) return config;
@@ -160,17 +159,17 @@ async function contentOf(target: string, options: RunOptions, terminal: Terminal
   if (found.value.local !== undefined) printNote(localNote(target, found.value.local, terminal.now()), terminal);
   return ok({
     module: found.value.bytes,
-    config: options.config === undefined ? (project.value?.config ?? "") : config.value.toString("utf8"),
-    rootId: options["root-id"] ?? project.value?.rootId ?? "",
+    config: options.config === undefined ? (project?.config ?? "") : config.value.toString("utf8"),
+    rootId: options["root-id"] ?? project?.rootId ?? "",
   });
 }
 
-/** The project of this folder, if it is what made this file. */
-async function projectOf(file: string): Promise<Result<Project | undefined>> {
+/** The project of this folder, if it is what made this file. A weir.yaml that is another's, or broken, is in nobody's way here. */
+async function projectOf(file: string): Promise<Project | undefined> {
   const { PROJECT_FILE, readProject } = await import("../../author/index.ts");
-  if (!existsSync(PROJECT_FILE) || !existsSync(file)) return ok(undefined);
+  if (!existsSync(PROJECT_FILE) || !existsSync(file)) return undefined;
   const project = await readProject(".");
-  return project.ok && project.value.module !== resolve(file) ? ok(undefined) : project;
+  return project.ok && project.value.module === resolve(file) ? project.value : undefined;
 }
 
 /** A name that a WasmFilter may have, out of a file's or an image's. */
