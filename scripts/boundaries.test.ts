@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { run } from "./tools/run.ts";
@@ -127,6 +127,22 @@ test("what runs in production imports no room's tests", async () => {
     }
   }
   assert.deepEqual(wrong, [RUNS_TESTS]);
+});
+
+test("a command line is read before any other room is loaded: a command imports what it does when it runs", async () => {
+  const files = new Set([join(ROOT, "cli/main.ts")]);
+  const wrong: string[] = [];
+  for (const file of files) {
+    for (const [, specifier = ""] of (await readFile(file, "utf8")).matchAll(
+      /^(?:import|export) (?!type )(?:[^;"]* from )?"([^"]+)";$/gm,
+    )) {
+      const path = join(dirname(file), specifier);
+      if (specifier.startsWith(".") && /^(cli|base|model)\//.test(relative(ROOT, path))) files.add(path);
+      else if (!specifier.startsWith("node:")) wrong.push(`${relative(ROOT, file)}: ${specifier}`);
+    }
+  }
+  assert.ok(files.size > 50);
+  assert.deepEqual(wrong, []);
 });
 
 async function productionFiles(room: string): Promise<string[]> {

@@ -4,7 +4,6 @@ import { outputFlag } from "../fleet/flags.ts";
 import { listLocal } from "../local-images.ts";
 import { registryAccess, registryFlags } from "../modules.ts";
 import { printJson, printNote } from "../output.ts";
-import { localImageDocument, renderLocalImages } from "../render/local-images.ts";
 
 export const list = defineCommand({
   name: "list",
@@ -22,6 +21,7 @@ export const list = defineCommand({
     if (args.repository === undefined) {
       const images = await listLocal(terminal.env);
       if (!images.ok) return images;
+      const { localImageDocument, renderLocalImages } = await import("../render/local-images.ts");
       if (isJson) printJson(images.value.map(localImageDocument), terminal);
       else if (images.value.length > 0) terminal.out(renderLocalImages(images.value, terminal.now()));
       else printNote("there are no images on this machine; weir build -t or weir pull brings one", terminal);

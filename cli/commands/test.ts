@@ -7,11 +7,8 @@ import type { FlagValues } from "../args/syntax.ts";
 import { outputFlag } from "../fleet/flags.ts";
 import { envoyFlags } from "../local/find-envoy.ts";
 import { inScope } from "../local/scope.ts";
-import { runOnce } from "../local/test.ts";
-import { watchTests } from "../local/watch-tests.ts";
 import { printJson } from "../output.ts";
 import { createPaint } from "../render/paint.ts";
-import { renderCoverage, renderTests } from "../render/tests.ts";
 import type { Terminal } from "../terminal.ts";
 
 const flags = {
@@ -46,6 +43,7 @@ export const test = defineCommand({
     { does: "for a CI system that reads JUnit", command: "weir test --strict --junit results.xml" },
   ],
   async run({ flags, args }, terminal) {
+    const [{ runOnce }, { watchTests }] = await Promise.all([import("../local/test.ts"), import("../local/watch-tests.ts")]);
     return inScope(async (scope) => {
       if (flags.watch) return watchTests(scope, flags, args.files, terminal, (outcome) => report(outcome, flags, terminal));
       const outcome = await runOnce(scope, flags, args.files, terminal);
@@ -65,6 +63,7 @@ interface Outcome {
 
 async function report({ results, coverage }: Outcome, given: TestFlags, terminal: Terminal): Promise<Result<void>> {
   const { renderJunit, renderTap } = await import("../../author/index.ts");
+  const { renderCoverage, renderTests } = await import("../render/tests.ts");
   if (given.junit !== undefined) {
     try {
       await writeFile(given.junit, renderJunit(results));

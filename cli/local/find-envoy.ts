@@ -1,5 +1,5 @@
 import { homedir } from "node:os";
-import { type FoundEnvoy, findEnvoy, type Offer } from "../../author/index.ts";
+import type { FoundEnvoy, Offer } from "../../author/index.ts";
 import type { Result } from "../../model/result.ts";
 import type { Flag } from "../args/syntax.ts";
 import type { Terminal } from "../terminal.ts";
@@ -20,6 +20,8 @@ export async function findLocalEnvoy(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<Result<FoundEnvoy>> {
+  // The flags above are read for every command line, and what an author needs is loaded for few.
+  const { findEnvoy } = await import("../../author/index.ts");
   let told = 0;
   return findEnvoy({
     env: terminal.env,
