@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, realpath, rm, rmdir, stat } from "node:fs/promises";
+import { lstat, mkdtemp, readFile, realpath, rm, rmdir } from "node:fs/promises";
 import { dirname, join, sep } from "node:path";
 import { TEMPORARY_PREFIX, writeFileAtomically } from "../../base/atomic-file.ts";
 import { hasCode, messageOf } from "../../base/error.ts";
@@ -43,8 +43,8 @@ export async function buildProject(project: Project, options: BuildOptions): Pro
   const module = options.module ?? project.module;
   const missing = await missingFolders(dirname(module));
   try {
-    const first = await realpath(dirname(missing.at(-1) ?? join(dirname(module), "-")));
-    if (options.module === undefined && !`${first}${sep}`.startsWith(`${await realpath(project.folder)}${sep}`))
+    const first = await realpath(dirname(missing.at(-1) ?? module));
+    if (isBelow(module, project.folder) && !isBelow(join(first, "-"), await realpath(project.folder)))
       return fail("CannotWrite", `${dirname(module)} leads out of the project, to ${first}; make it a folder of the project's own`);
     return await build(project, module, options);
   } catch (error) {
@@ -59,10 +59,14 @@ export async function buildProject(project: Project, options: BuildOptions): Pro
   }
 }
 
-/** The folder and those above it that are not there, the innermost first. */
+/** The folder and those above it that are not there, the innermost first. A link to nothing is there. */
 async function missingFolders(path: string): Promise<readonly string[]> {
-  const found = await stat(path).catch((error) => (hasCode(error, "ENOENT") ? undefined : "unknown"));
+  const found = await lstat(path).catch((error) => (hasCode(error, "ENOENT") ? undefined : "unknown"));
   return found === undefined && dirname(path) !== path ? [path, ...(await missingFolders(dirname(path)))] : [];
+}
+
+function isBelow(path: string, folder: string): boolean {
+  return path.startsWith(join(folder, sep));
 }
 
 function isFileError(error: unknown): boolean {
