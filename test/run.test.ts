@@ -94,6 +94,26 @@ describe("weir run FILE", () => {
     const project = await startLocalWeir(t, ["run", "f.wasm"], { cwd });
     assert.equal(await (await fetch(await project.url())).text(), "from weir.yaml");
     await interrupt(project);
+    await mkdir(join(cwd, "p", "build"), { recursive: true });
+    await writeFile(join(cwd, "p", "weir.yaml"), "language: c\nname: f\nconfig: from p\n");
+    for (const name of ["f", "other"]) await writeFile(join(cwd, "p", "build", `${name}.wasm`), await echo());
+    const note = "note: p/build/f.wasm is the module of p/weir.yaml, whose config and rootId it gets where no flag says otherwise";
+    for (const [args, body, told] of [
+      [["p/build/f.wasm"], "from p", note],
+      [["p/build/f.wasm", "--config", "mine"], "mine", note],
+      [["p/build/f.wasm", "--config", "mine", "--root-id", "any"], "mine", undefined],
+      [["p/build/other.wasm"], "", undefined],
+    ] as const) {
+      const weir = await startLocalWeir(t, ["run", ...args], { cwd });
+      assert.equal(await (await fetch(await weir.url())).text(), body);
+      assert.equal(/^note: .*$/m.exec(weir.logs())?.[0], told);
+      await interrupt(weir);
+    }
+    await writeFile(join(cwd, "p", "weir.yaml"), "language: cobol\n");
+    const broken = await startLocalWeir(t, ["run", "p/build/f.wasm"], { cwd });
+    assert.equal(await (await fetch(await broken.url())).text(), "");
+    assert.match(broken.logs(), /^note: p\/build\/f\.wasm gets nothing of p\/weir\.yaml: weir\.yaml:1: language must be one of/m);
+    await interrupt(broken);
     await writeFile(join(cwd, "f.wasm"), "no module");
     const ended = await endOfLocalWeir(t, ["run", "f.wasm"], { cwd });
     assert.deepEqual([ended.code, ended.left], [1, []]);

@@ -1,8 +1,8 @@
 import { isUtf8 } from "node:buffer";
 import { existsSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import type { Project } from "../../author/index.ts";
+import { PROJECT_FILE, type Project, readProject } from "../../author/index.ts";
 import { systemClock } from "../../model/clock.ts";
 import { digestOf, shortDigest } from "../../model/digest.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
@@ -148,9 +148,8 @@ async function serve(
 }
 
 async function contentOf(target: string, options: RunOptions, terminal: Terminal): Promise<Result<FilterContent>> {
-  const project = await projectOf(target);
-  if (project !== undefined)
-    printNote(`${target} is the module of weir.yaml, whose config and rootId it gets where no flag says otherwise`, terminal);
+  const isTold = options.config !== undefined && options["root-id"] !== undefined;
+  const project = isTold ? undefined : await projectOf(target, terminal);
   const config = await readConfiguration(options.config ?? "");
   if (!config.ok) return config;
   if (!isUtf8(config.value)) return fail("NoText", "--config holds bytes that are no UTF-8 text; weir run -f takes them from a Secret");
@@ -164,12 +163,21 @@ async function contentOf(target: string, options: RunOptions, terminal: Terminal
   });
 }
 
-/** The project of this folder, if it is what made this file. A weir.yaml that is another's, or broken, is in nobody's way here. */
-async function projectOf(file: string): Promise<Project | undefined> {
-  const { PROJECT_FILE, readProject } = await import("../../author/index.ts");
-  if (!existsSync(PROJECT_FILE) || !existsSync(file)) return undefined;
-  const project = await readProject(".");
-  return project.ok && project.value.module === resolve(file) ? project.value : undefined;
+/** The project that made this file; the nearest weir.yaml above it decides. One that is another's, or broken, is in nobody's way here. */
+async function projectOf(file: string, terminal: Terminal): Promise<Project | undefined> {
+  if (!existsSync(file)) return undefined;
+  const path = resolve(file);
+  let folder = dirname(path);
+  while (!existsSync(join(folder, PROJECT_FILE)) && folder !== dirname(folder)) folder = dirname(folder);
+  const project = await readProject(folder);
+  const name = relative(".", join(folder, PROJECT_FILE));
+  if (!project.ok) {
+    if (project.error.reason !== "NoProject") printNote(`${file} gets nothing of ${name}: ${project.error.message}`, terminal);
+    return undefined;
+  }
+  if (project.value.module !== path) return undefined;
+  printNote(`${file} is the module of ${name}, whose config and rootId it gets where no flag says otherwise`, terminal);
+  return project.value;
 }
 
 /** A name that a WasmFilter may have, out of a file's or an image's. */
