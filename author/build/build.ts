@@ -1,4 +1,4 @@
-import { lstat, mkdtemp, readFile, realpath, rm, rmdir } from "node:fs/promises";
+import { lstat, mkdtemp, readFile, realpath, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join, sep } from "node:path";
 import { TEMPORARY_PREFIX, writeFileAtomically } from "../../base/atomic-file.ts";
 import { hasCode, messageOf } from "../../base/error.ts";
