@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { section } from "../preflight/binary/writer.ts";
 import { writeFields } from "../preflight/host/values/protobuf.ts";
-import { binary, section, vector } from "../preflight/testing/binary.ts";
+import { binary, vector } from "../preflight/testing/binary.ts";
 import { nestedBlocks } from "../preflight/testing/limits.ts";
 import { privateKey } from "../preflight/testing/rsa.ts";
 import { wasm } from "../preflight/testing/wat.ts";

@@ -4,6 +4,7 @@ import { checkBodies, countEntries, skipConstant } from "./code.ts";
 import { type Counted, LimitError, Tally } from "./limits.ts";
 import type { CustomSection, Export, ExternKind, Import, MemorySection, SizeLimits, WasmBinary } from "./module.ts";
 import { createReader, MalformedError, type Reader } from "./reader.ts";
+import { walkSections } from "./sections.ts";
 import { type FunctionType, readFunctionType, readTypes, readValueType } from "./types.ts";
 
 export type { Export, ExternKind, Import, SizeLimits, WasmBinary } from "./module.ts";
@@ -84,7 +85,6 @@ interface Parsed {
 }
 
 function readSections(bytes: Uint8Array): WasmBinary {
-  const reader = createReader(bytes, 8);
   const parsed: Parsed = {
     bytes,
     tally: new Tally(),
@@ -100,13 +100,10 @@ function readSections(bytes: Uint8Array): WasmBinary {
     hasStart: false,
     memorySection: undefined,
   };
-  while (!reader.done()) {
-    const start = reader.position();
-    const id = reader.byte();
-    const section = reader.slice(reader.unsigned());
-    if (id !== SECTION.custom && parsed.seen.has(id)) section.fail(`section ${id} comes twice`);
+  for (const { id, start, end, content } of walkSections(bytes)) {
+    if (id !== SECTION.custom && parsed.seen.has(id)) content.fail(`section ${id} comes twice`);
     parsed.seen.add(id);
-    readSection(id, section, { start, end: reader.position() }, parsed);
+    readSection(id, content, { start, end }, parsed);
   }
   const { imports, exports, memories, custom, tableElements, hasStart, memorySection } = parsed;
   return { size: bytes.length, imports, exports, memories, custom, tableElements, hasStart, memorySection };

@@ -1,7 +1,9 @@
 import { fail, ok, type Result } from "../../model/result.ts";
 import { readWasm } from "./binary.ts";
 import { createReader, MalformedError, type Reader } from "./reader.ts";
+import { walkSections } from "./sections.ts";
 import { readValueType } from "./types.ts";
+import { leb, named, section } from "./writer.ts";
 
 /** A module that counts how often each of its functions is entered. */
 export interface CountingModule {
@@ -50,16 +52,16 @@ export function countEntries(module: Uint8Array): Result<CountingModule> {
 }
 
 function rewrite(module: Uint8Array, importedFunctions: number, importedGlobals: number): CountingModule {
-  const sections = sectionsOf(module);
+  const sections: readonly Section[] = [...walkSections(module)].map(({ id, end, content }) => ({ id, start: content.position(), end }));
   const countIn = (id: number) => {
-    const section = sections.find((each) => each.id === id);
-    return section === undefined ? 0 : createReader(module, section.start, section.end).unsigned();
+    const found = sections.find((each) => each.id === id);
+    return found === undefined ? 0 : createReader(module, found.start, found.end).unsigned();
   };
   const functions = countIn(ID.function);
   const firstGlobal = importedGlobals + countIn(ID.global);
   const counters = Array.from({ length: functions }, (_, at) => `weir:${at}`);
   const globals = counters.map(() => Uint8Array.from(COUNTER));
-  const exports = counters.map((name, at) => Buffer.concat([named(name), Uint8Array.from([GLOBAL, ...leb(firstGlobal + at)])]));
+  const exports = counters.map((name, at) => Uint8Array.from([...named(name), GLOBAL, ...leb(firstGlobal + at)]));
   const changed = new Map([
     [ID.global as number, appended(module, sections, ID.global, globals)],
     [ID.export as number, appended(module, sections, ID.export, exports)],
@@ -72,19 +74,6 @@ function rewrite(module: Uint8Array, importedFunctions: number, importedGlobals:
   };
 }
 
-function sectionsOf(module: Uint8Array): Section[] {
-  const reader = createReader(module, 8);
-  const sections: Section[] = [];
-  while (!reader.done()) {
-    const id = reader.byte();
-    const size = reader.unsigned();
-    const start = reader.position();
-    reader.skip(size);
-    sections.push({ id, start, end: start + size });
-  }
-  return sections;
-}
-
 /** Sections with their heads, in order; those that were not there stand where they belong. */
 function assembled(module: Uint8Array, sections: readonly Section[], changed: ReadonlyMap<number, Uint8Array>): Uint8Array[] {
   const waiting = new Map(changed);
@@ -92,38 +81,34 @@ function assembled(module: Uint8Array, sections: readonly Section[], changed: Re
   const flush = (before: number) => {
     for (const [id, content] of waiting) {
       if (ORDER.indexOf(id) >= before) continue;
-      if (content.length > 0 && !sections.some((section) => section.id === id)) parts.push(headed(id, content));
+      if (content.length > 0 && !sections.some((each) => each.id === id)) parts.push(section(id, content));
       waiting.delete(id);
     }
   };
   for (const { id, start, end } of sections) {
     if (id !== ID.custom) flush(ORDER.indexOf(id));
-    parts.push(headed(id, changed.get(id) ?? module.subarray(start, end)));
+    parts.push(section(id, changed.get(id) ?? module.subarray(start, end)));
     waiting.delete(id);
   }
   flush(ORDER.length);
   return parts;
 }
 
-function headed(id: number, content: Uint8Array): Uint8Array {
-  return Buffer.concat([Uint8Array.from([id, ...leb(content.length)]), content]);
-}
-
 /** The content of a vector's section with more entries; empty where there are none at all. */
 function appended(module: Uint8Array, sections: readonly Section[], id: number, entries: readonly Uint8Array[]): Uint8Array {
-  const section = sections.find((each) => each.id === id);
-  if (section === undefined)
+  const found = sections.find((each) => each.id === id);
+  if (found === undefined)
     return entries.length === 0 ? new Uint8Array() : Buffer.concat([Uint8Array.from(leb(entries.length)), ...entries]);
-  const reader = createReader(module, section.start, section.end);
+  const reader = createReader(module, found.start, found.end);
   const count = reader.unsigned();
-  return Buffer.concat([Uint8Array.from(leb(count + entries.length)), module.subarray(reader.position(), section.end), ...entries]);
+  return Buffer.concat([Uint8Array.from(leb(count + entries.length)), module.subarray(reader.position(), found.end), ...entries]);
 }
 
 /** Each body counts after its locals. */
 function countingBodies(module: Uint8Array, sections: readonly Section[], firstGlobal: number): Uint8Array {
-  const section = sections.find((each) => each.id === ID.code);
-  if (section === undefined) return new Uint8Array();
-  const reader = createReader(module, section.start, section.end);
+  const found = sections.find((each) => each.id === ID.code);
+  if (found === undefined) return new Uint8Array();
+  const reader = createReader(module, found.start, found.end);
   const count = reader.unsigned();
   const parts: Uint8Array[] = [Uint8Array.from(leb(count))];
   for (let at = 0; at < count; at += 1) {
@@ -162,15 +147,4 @@ function namesIn(module: Uint8Array, sections: readonly Section[]): ReadonlyMap<
     }
   }
   return names;
-}
-
-function named(name: string): Uint8Array {
-  return Uint8Array.from([...leb(name.length), ...Buffer.from(name)]);
-}
-
-function leb(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
-  return [...bytes, rest];
 }

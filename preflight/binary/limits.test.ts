@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { binary, leb, section, vector } from "../testing/binary.ts";
+import { binary, vector } from "../testing/binary.ts";
 import { wasm } from "../testing/wat.ts";
 import { readWasm } from "./binary.ts";
+import { leb, section } from "./writer.ts";
 
 const EMPTY_TYPE = [0x60, 0, 0];
 const oneType = section(1, vector(1, EMPTY_TYPE));

@@ -1,6 +1,6 @@
 import { fail, ok, type Result } from "../../model/result.ts";
 import { LimitError } from "./limits.ts";
-import { createReader, MalformedError } from "./reader.ts";
+import { createReader, MalformedError, type Reader } from "./reader.ts";
 
 /** A section of a module, as it stands in the binary. */
 export interface Section {
@@ -21,17 +21,30 @@ const PREAMBLE = 8;
 /** More than any compiler writes. */
 const MAX_SECTIONS = 1_000;
 
+/** A section with its head: its content begins where the reader stands. */
+export interface RawSection extends Pick<Section, "start" | "end"> {
+  readonly id: number;
+  readonly content: Reader;
+}
+
+/** Goes through the sections of a core module. Throws `MalformedError`. */
+export function* walkSections(bytes: Uint8Array): Generator<RawSection, void> {
+  const reader = createReader(bytes, PREAMBLE);
+  while (!reader.done()) {
+    const start = reader.position();
+    const id = reader.byte();
+    const content = reader.slice(reader.unsigned());
+    yield { id, start, end: reader.position(), content };
+  }
+}
+
 /** The sections of a core module, in order. Reads their heads only. Fails with `MalformedModule` or `ModuleTooLarge`. */
 export function readSections(bytes: Uint8Array): Result<readonly Section[]> {
   const sections: Section[] = [];
   try {
-    const reader = createReader(bytes, PREAMBLE);
-    while (!reader.done()) {
-      const start = reader.position();
-      const id = reader.byte();
-      const content = reader.slice(reader.unsigned());
+    for (const { id, start, end, content } of walkSections(bytes)) {
       const isCustom = id === 0;
-      sections.push({ name: isCustom ? content.name() : (NAMES[id] ?? `section ${id}`), isCustom, start, end: reader.position() });
+      sections.push({ name: isCustom ? content.name() : (NAMES[id] ?? `section ${id}`), isCustom, start, end });
       if (sections.length > MAX_SECTIONS) return fail("ModuleTooLarge", `the module has more than ${MAX_SECTIONS} sections`);
     }
     return ok(sections);

@@ -1,17 +1,7 @@
+import { leb, named, section } from "../binary/writer.ts";
+
 /** Pieces of WebAssembly binaries, for what the text format does not write. https://webassembly.github.io/spec/core/binary/ */
 export const HEAD = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
-
-/** Unsigned LEB128. */
-export function leb(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
-  return [...bytes, rest];
-}
-
-export function section(id: number, content: Uint8Array): Uint8Array {
-  return Buffer.concat([Uint8Array.of(id, ...leb(content.length)), content]);
-}
 
 /** A vector of `count` times the same bytes. */
 export function vector(count: number, unit: readonly number[]): Uint8Array {
@@ -20,11 +10,6 @@ export function vector(count: number, unit: readonly number[]): Uint8Array {
 
 export function binary(...sections: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat([HEAD, ...sections]);
-}
-
-/** A text as the binary has it: its length and its bytes. */
-export function named(text: string): number[] {
-  return [...leb(text.length), ...Buffer.from(text)];
 }
 
 /** The parts of a filter that differ. */

@@ -1,4 +1,5 @@
-import { filterBinary, leb, vector } from "./binary.ts";
+import { leb } from "../binary/writer.ts";
+import { filterBinary, vector } from "./binary.ts";
 import type { Row } from "./row.ts";
 import { wasm } from "./wat.ts";
 

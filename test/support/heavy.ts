@@ -1,4 +1,5 @@
-import { HEAD, leb, section } from "../../preflight/testing/binary.ts";
+import { leb, section } from "../../preflight/binary/writer.ts";
+import { HEAD } from "../../preflight/testing/binary.ts";
 
 const [FUNCTIONS, CODE] = [3, 10];
 
