@@ -2,7 +2,7 @@ import { fail, ok, type Result } from "../../model/result.ts";
 import { type Exchange, type Plugin, type PluginOptions, preparePlugin } from "../../preflight/index.ts";
 import type { Case, ExchangeStep } from "../cases/case.ts";
 import { createReplies } from "../cases/sandbox/replies.ts";
-import { DEFAULT_CLOCK } from "../cases/sandbox/start.ts";
+import { pluginOptions, type StartPlugin } from "../cases/sandbox/start.ts";
 import { IDLE_MODULE } from "./idle-module.ts";
 
 /** What an exchange takes. */
@@ -33,18 +33,22 @@ export function bench(module: Uint8Array, one: Case): Result<Benchmark> {
   const step = one.steps.find((each) => each.kind === "exchange");
   if (step === undefined)
     return fail("NoExchange", `${one.file}:${one.line}: the case has no exchange; name a file whose first case has one`);
-  const filter = start(module, one);
+  const prepared = preparePlugin(module);
+  if (!prepared.ok) return prepared;
+  const filter = start(prepared.value, one);
   if (!filter.ok) return filter;
   const problem = problemOf(filter.value, step);
   if (problem !== undefined) return fail("BadExchange", `${one.file}:${step.line}: ${problem}; bench an exchange that goes through`);
-  const idle = start(IDLE_MODULE, one);
+  const nothing = preparePlugin(IDLE_MODULE);
+  if (!nothing.ok) return nothing;
+  const idle = start(nothing.value, one);
   if (!idle.ok) return idle;
   const exchange: Exchange = { request: step.request, response: step.upstream };
   const before = filter.value.memoryPages();
   const { whole, host, exchanges } = measure(filter.value, idle.value, exchange);
   const fault = filter.value.fault();
   if (fault !== undefined) return fail("BadExchange", `the filter ends after many exchanges: ${fault.message}`);
-  const calls = countCalls(module, one, exchange);
+  const calls = countCalls(prepared.value, one, exchange);
   return ok({
     ns: Math.max(0, median(whole.map((ns, round) => ns - (host[round] ?? 0)))),
     wholeNs: { fastest: Math.min(...whole), median: median(whole), slowest: Math.max(...whole) },
@@ -56,14 +60,11 @@ export function bench(module: Uint8Array, one: Case): Result<Benchmark> {
   });
 }
 
-function start(module: Uint8Array, { setup, callouts }: Case, onCall?: PluginOptions["onCall"]): Result<Plugin> {
-  const prepared = preparePlugin(module);
-  if (!prepared.ok) return prepared;
-  const { config, rootId, env, allowOnHeadersStopIteration, clock = DEFAULT_CLOCK, patience } = setup;
-  const plugin = prepared.value({
-    ...{ config, rootId, env, allowOnHeadersStopIteration, name: "filter", maxLogLines: 1, maxHostBytes: Number.MAX_SAFE_INTEGER },
-    clock: { start: BigInt(clock) * 1_000_000n, patienceMs: patience },
-    replies: createReplies(callouts),
+function start(startPlugin: StartPlugin, { setup, callouts }: Case, onCall?: PluginOptions["onCall"]): Result<Plugin> {
+  const plugin = startPlugin({
+    ...pluginOptions(setup, createReplies(callouts)),
+    maxLogLines: 1,
+    maxHostBytes: Number.MAX_SAFE_INTEGER,
     ...(onCall && { onCall }),
   });
   return plugin.problem === undefined ? ok(plugin) : fail(plugin.problem.reason, `the filter does not start: ${plugin.problem.message}`);
@@ -103,9 +104,9 @@ function run(plugin: Plugin, exchange: Exchange, times: number): number {
   return (user + system) * 1000;
 }
 
-function countCalls(module: Uint8Array, one: Case, exchange: Exchange): Benchmark["calls"] {
+function countCalls(startPlugin: StartPlugin, one: Case, exchange: Exchange): Benchmark["calls"] {
   const calls: string[] = [];
-  const plugin = start(module, one, ({ name }) => calls.push(name));
+  const plugin = start(startPlugin, one, ({ name }) => calls.push(name));
   if (!plugin.ok) return [];
   plugin.value.exchange(exchange);
   // The second one has none of what a filter does the first time.
