@@ -22,3 +22,8 @@ export type CalloutAnswer =
   | { readonly kind: "failure"; readonly failure: CalloutFailure }
   | { readonly kind: "http"; readonly reply: HttpReply }
   | { readonly kind: "grpc"; readonly reply: GrpcReply };
+
+/** Nobody listens. */
+export function isRefusal({ answer }: CalloutRule): boolean {
+  return answer.kind === "failure" && answer.failure === "refused";
+}

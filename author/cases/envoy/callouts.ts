@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type GrpcReply, type HttpReply, localReply, type Message, message, type Pairs } from "../../../preflight/index.ts";
-import type { CalloutRule } from "../callout.ts";
+import { type CalloutFailure, type CalloutRule, isRefusal } from "../callout.ts";
 import type { ObservedCall } from "../observed.ts";
 import { createRuleBook, missingAnswer, type RuleBook } from "../sandbox/replies.ts";
 import { respond, type Service, startService } from "./service.ts";
@@ -90,11 +91,6 @@ export class CalloutServices {
   }
 }
 
-/** Nobody listens. */
-export function isRefusal({ answer }: CalloutRule): boolean {
-  return answer.kind === "failure" && answer.failure === "refused";
-}
-
 /** Clusters of which some calls find nobody: a real service cannot be made to do that. */
 export function mixedRefusals(rules: readonly CalloutRule[]): string | undefined {
   const refusing = rules.filter(isRefusal).map(({ cluster }) => cluster);
@@ -151,7 +147,7 @@ function grpcWords(text: string): string {
   return text.replace(/[^ -$&-~]/gu, encodeURIComponent);
 }
 
-async function fail(failure: "timeout" | "refused" | "reset", stream: ServerHttp2Stream): Promise<void> {
+async function fail(failure: CalloutFailure, stream: ServerHttp2Stream): Promise<void> {
   if (failure !== "reset") return;
   stream.respond({ ":status": 200 });
   await later(RESET_MS);
@@ -159,5 +155,5 @@ async function fail(failure: "timeout" | "refused" | "reset", stream: ServerHttp
 }
 
 async function later(ms = 0): Promise<void> {
-  if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
+  if (ms > 0) await sleep(ms);
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { LogLine, Metric } from "../../../preflight/index.ts";
 import type { ExchangeStep, Step } from "../case.ts";
 import type { Observed, Running } from "../observed.ts";
@@ -75,7 +76,7 @@ export class EnvoyFilter implements Running {
       case "exchange":
         return this.exchange(step);
       case "advance":
-        await new Promise((resolve) => setTimeout(resolve, step.ms + LATE_MS));
+        await sleep(step.ms + LATE_MS);
         return this.observe(NOTHING);
       case "end":
         await this.given.envoy.unload();

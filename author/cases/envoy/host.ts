@@ -1,8 +1,8 @@
 import type { FoundEnvoy } from "../../envoy/index.ts";
-import type { CalloutRule } from "../callout.ts";
+import { type CalloutRule, isRefusal } from "../callout.ts";
 import type { Setup, Step } from "../case.ts";
 import type { CaseHost } from "../observed.ts";
-import { isRefusal, mixedRefusals } from "./callouts.ts";
+import { mixedRefusals } from "./callouts.ts";
 import { FILTER_NAME } from "./config.ts";
 import { type CaseEnvoy, EnvoyFailure } from "./envoy.ts";
 import { EnvoyFilter } from "./filter.ts";

@@ -9,7 +9,7 @@ import {
   type Pairs,
   type Replies,
 } from "../../../preflight/index.ts";
-import type { CalloutFailure, CalloutRule } from "../callout.ts";
+import { type CalloutFailure, type CalloutRule, isRefusal } from "../callout.ts";
 import { compareMessage } from "../compare-message.ts";
 import type { ObservedCall } from "../observed.ts";
 
@@ -28,31 +28,20 @@ export interface CaseReplies extends Replies {
 export function createReplies(rules: readonly CalloutRule[]): CaseReplies {
   const book = createRuleBook(rules);
   let made: ObservedCall[] = [];
+  const ruleFor = (kind: CalloutRule["kind"], call: ObservedCall): CalloutRule | undefined => {
+    const rule = book.find(kind, call);
+    made.push(rule !== undefined && isRefusal(rule) ? { ...call, isUnheard: true } : call);
+    return rule;
+  };
   return {
-    http(call) {
-      if (!book.knows(call.cluster)) return "unknown";
-      const observed = ofHttp(call);
-      const rule = book.find("http", observed);
-      made.push(heard(observed, rule));
-      return httpReply(rule, call);
-    },
-    grpc(call) {
-      if (!book.knows(call.cluster)) return "unknown";
-      const observed = ofGrpc(call);
-      const rule = book.find("grpc", observed);
-      made.push(heard(observed, rule));
-      return grpcReply(rule, call);
-    },
+    http: (call) => (book.knows(call.cluster) ? httpReply(ruleFor("http", ofHttp(call)), call) : "unknown"),
+    grpc: (call) => (book.knows(call.cluster) ? grpcReply(ruleFor("grpc", ofGrpc(call)), call) : "unknown"),
     take() {
       const taken = made;
       made = [];
       return taken;
     },
   };
-}
-
-function heard(call: ObservedCall, rule: CalloutRule | undefined): ObservedCall {
-  return rule?.answer.kind === "failure" && rule.answer.failure === "refused" ? { ...call, isUnheard: true } : call;
 }
 
 /** Which rule answers a call; each counts what it answered. */
@@ -81,12 +70,12 @@ function isFor(rule: CalloutRule, kind: CalloutRule["kind"], call: ObservedCall)
 }
 
 /** A service that knows nothing of a request says so. */
-export function missingAnswer(call: ObservedCall): string {
-  return `no callout of the case is for this call of ${call.cluster}`;
+export function missingAnswer({ cluster }: Pick<ObservedCall, "cluster">): string {
+  return `no callout of the case is for this call of ${cluster}`;
 }
 
 function httpReply(rule: CalloutRule | undefined, call: HttpCall): HttpReply | "reset" | "silence" {
-  if (rule === undefined || rule.answer.kind === "grpc") return localReply(404, missingAnswer(ofHttp(call)));
+  if (rule === undefined || rule.answer.kind === "grpc") return localReply(404, missingAnswer(call));
   return rule.answer.kind === "http" ? rule.answer.reply : failedHttp(rule.answer.failure);
 }
 
@@ -102,7 +91,7 @@ export function failedHttp(failure: CalloutFailure): HttpReply | "reset" | "sile
 }
 
 function grpcReply(rule: CalloutRule | undefined, call: GrpcCall): GrpcReply | "silence" {
-  if (rule === undefined || rule.answer.kind === "http") return grpcStatus(UNIMPLEMENTED, missingAnswer(ofGrpc(call)));
+  if (rule === undefined || rule.answer.kind === "http") return grpcStatus(UNIMPLEMENTED, missingAnswer(call));
   return rule.answer.kind === "grpc" ? rule.answer.reply : failedGrpc(rule.answer.failure);
 }
 
