@@ -14,8 +14,8 @@ export interface ObservedCall {
   readonly isUnheard?: boolean;
 }
 
-/** What came of a step. */
-export interface Observed {
+/** What came of an exchange for those at its ends. */
+export interface Passed {
   /** What the upstream received; `undefined`: nothing, or the step is no exchange. */
   readonly upstream: Message | undefined;
   /** What the client received; `undefined`: no whole response. */
@@ -24,6 +24,13 @@ export interface Observed {
   readonly local: boolean;
   /** The filter held the message until the client's patience ended. */
   readonly held: "request" | "response" | undefined;
+}
+
+/** Nothing passed: the step is no exchange. */
+export const NOTHING_PASSED: Passed = { upstream: undefined, response: undefined, local: false, held: undefined };
+
+/** What came of a step. */
+export interface Observed extends Passed {
   /** What ended the filter, in this step. */
   readonly trap: Trap | undefined;
   /** Lines logged since the step before. */

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LogLine, Metric } from "../../../preflight/index.ts";
 import type { ExchangeStep, Step } from "../case.ts";
-import type { Observed, Running } from "../observed.ts";
+import { NOTHING_PASSED, type Observed, type Passed, type Running } from "../observed.ts";
 import type { CaseEnvoy } from "./envoy.ts";
 import { type EnvoyLine, loggedBy, trapIn } from "./log.ts";
 import { metricsSince, readMetrics } from "./metrics.ts";
 
-const NOTHING = { upstream: undefined, response: undefined, local: false, held: undefined } as const;
 /** Milliseconds that a timer may be late. */
 const LATE_MS = 40;
 /** Details of responses that the filter did not make: https://github.com/envoyproxy/envoy/blob/main/envoy/stream_info/stream_info.h, ResponseCodeDetailValues. */
@@ -57,7 +56,7 @@ export class EnvoyFilter implements Running {
       .map(trapIn)
       .find((found) => found !== undefined);
     return new EnvoyFilter(given, from + lines.length, loaded, {
-      ...NOTHING,
+      ...NOTHING_PASSED,
       logs,
       trap,
       metrics,
@@ -77,10 +76,10 @@ export class EnvoyFilter implements Running {
         return this.exchange(step);
       case "advance":
         await sleep(step.ms + LATE_MS);
-        return this.observe(NOTHING);
+        return this.observe(NOTHING_PASSED);
       case "end":
         await this.given.envoy.unload();
-        return this.observe(NOTHING);
+        return this.observe(NOTHING_PASSED);
       default:
         throw new Error(`Envoy cannot do ${step.kind}`);
     }
@@ -107,7 +106,7 @@ export class EnvoyFilter implements Running {
     });
   }
 
-  private async observe(seen: Pick<Observed, "upstream" | "response" | "local" | "held">): Promise<Observed> {
+  private async observe(seen: Passed): Promise<Observed> {
     const { envoy, prefixes, metrics } = this.given;
     await envoy.settle();
     const fresh = envoy.parts.journal.lines.slice(this.at);

@@ -10,7 +10,7 @@ import {
 } from "../../../preflight/index.ts";
 import type { ExchangeStep, Step } from "../case.ts";
 import { headerOf } from "../compare-message.ts";
-import type { Observed, Running, Trap } from "../observed.ts";
+import { NOTHING_PASSED, type Observed, type Passed, type Running, type Trap } from "../observed.ts";
 import type { CaseReplies } from "./replies.ts";
 
 /** Statuses that say no more than that there is nothing. */
@@ -24,7 +24,6 @@ export function isRefused({ result, isWasi }: HostCall): boolean {
 
 /** What Envoy answers for a filter that has failed. */
 const FAILED: Message = message([[":status", "503"]]);
-const NOTHING = { upstream: undefined, response: undefined, local: false, held: undefined } as const;
 
 /** A filter of one case, in this process. */
 export class SandboxFilter implements Running {
@@ -44,7 +43,7 @@ export class SandboxFilter implements Running {
     this.refusals = refusals;
     this.refused = plugin.problem?.message;
     if (this.refused === undefined) plugin.settle();
-    this.start = this.observe(NOTHING);
+    this.start = this.observe(NOTHING_PASSED);
   }
 
   async run(step: Step): Promise<Observed> {
@@ -54,22 +53,22 @@ export class SandboxFilter implements Running {
   /** As `run`: nothing here takes time. */
   runNow(step: Step): Observed {
     if (this.fault !== undefined || this.hasEnded)
-      return this.observe(step.kind === "exchange" ? { ...NOTHING, response: FAILED } : NOTHING);
+      return this.observe(step.kind === "exchange" ? { ...NOTHING_PASSED, response: FAILED } : NOTHING_PASSED);
     switch (step.kind) {
       case "exchange":
         return this.exchange(step);
       case "advance":
         this.plugin.advance(step.ms);
-        return this.observe(NOTHING);
+        return this.observe(NOTHING_PASSED);
       case "sharedData":
         this.plugin.setSharedData(step.key, step.value);
-        return this.observe(NOTHING);
+        return this.observe(NOTHING_PASSED);
       case "queue":
         return this.enqueue(step.key, step.value);
       case "end":
         this.hasEnded = true;
         this.plugin.shutdown();
-        return this.observe(NOTHING);
+        return this.observe(NOTHING_PASSED);
     }
   }
 
@@ -104,10 +103,10 @@ export class SandboxFilter implements Running {
   private enqueue(queue: string, value: Uint8Array): Observed {
     const isThere = this.plugin.enqueue(queue, value);
     this.plugin.settle();
-    return this.observe(NOTHING, isThere ? [] : [`there is no queue ${queue}: the filter has registered none of this name`]);
+    return this.observe(NOTHING_PASSED, isThere ? [] : [`there is no queue ${queue}: the filter has registered none of this name`]);
   }
 
-  private observe(seen: Pick<Observed, "upstream" | "response" | "local" | "held">, remarks: readonly string[] = []): Observed {
+  private observe(seen: Passed, remarks: readonly string[] = []): Observed {
     const fresh = this.plugin.logCount() - this.logged;
     this.logged = this.plugin.logCount();
     const trap = this.fault === undefined ? this.plugin.fault() : undefined;
