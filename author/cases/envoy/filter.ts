@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { LogLine, Metric } from "../../../preflight/index.ts";
+import type { Metric } from "../../../preflight/index.ts";
 import type { ExchangeStep, Step } from "../case.ts";
 import { NOTHING_PASSED, type Observed, type Passed, type Running } from "../observed.ts";
 import type { CaseEnvoy } from "./envoy.ts";
@@ -48,17 +48,11 @@ export class EnvoyFilter implements Running {
     const lines = envoy.parts.journal.lines.slice(from);
     const tells = (line: EnvoyLine) => loggedBy(line, prefixes) !== undefined || trapIn(line) !== undefined;
     const thread = refused === undefined ? envoy.parts.worker : lines.find(tells)?.thread;
-    const logs = lines.filter((line) => line.thread === thread).flatMap((line) => loggedBy(line, prefixes) ?? []);
     const loaded = await readMetrics(envoy.parts.running);
     const metrics = metricsSince(given.metrics, loaded, loaded);
-    const trap = lines
-      .filter((line) => line.thread === thread)
-      .map(trapIn)
-      .find((found) => found !== undefined);
     return new EnvoyFilter(given, from + lines.length, loaded, {
       ...NOTHING_PASSED,
-      logs,
-      trap,
+      ...toldBy(lines, thread, prefixes),
       metrics,
       callouts: envoy.callouts.take(),
       remarks: [],
@@ -111,13 +105,12 @@ export class EnvoyFilter implements Running {
     await envoy.settle();
     const fresh = envoy.parts.journal.lines.slice(this.at);
     this.at += fresh.length;
-    const lines = fresh.filter(({ thread }) => thread === envoy.parts.worker);
-    const trap = this.hasTrapped ? undefined : lines.map(trapIn).find((found) => found !== undefined);
+    const { trap, logs } = toldBy(fresh, envoy.parts.worker, prefixes);
+    const isNew = !this.hasTrapped;
     this.hasTrapped ||= trap !== undefined;
-    const logs: LogLine[] = lines.flatMap((line) => loggedBy(line, prefixes) ?? []);
     return {
       ...seen,
-      trap,
+      trap: isNew ? trap : undefined,
       logs,
       callouts: envoy.callouts.take(),
       metrics: metricsSince(metrics, this.loaded, await readMetrics(envoy.parts.running)),
@@ -125,4 +118,13 @@ export class EnvoyFilter implements Running {
       isTimed: false,
     };
   }
+}
+
+/** What lines of this thread tell of the filter. */
+function toldBy(lines: readonly EnvoyLine[], thread: string | undefined, prefixes: readonly string[]): Pick<Observed, "logs" | "trap"> {
+  const own = lines.filter((line) => line.thread === thread);
+  return {
+    logs: own.flatMap((line) => loggedBy(line, prefixes) ?? []),
+    trap: own.map(trapIn).find((found) => found !== undefined),
+  };
 }
