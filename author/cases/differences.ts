@@ -1,6 +1,6 @@
 import { bodyOf, type Message, type Pairs } from "../../preflight/index.ts";
 import { describeCall } from "./compare.ts";
-import { describeText, headerOf } from "./compare-message.ts";
+import { describeText, headerChanges } from "./compare-message.ts";
 import type { Observed, ObservedCall } from "./observed.ts";
 
 /** What a real Envoy adds by itself. */
@@ -46,8 +46,9 @@ function messageDifferences(what: string, ours: Message | undefined, theirs: Mes
 }
 
 function pairDifferences(what: string, ours: Pairs, theirs: Pairs, line: Line): string[] {
-  const names = new Set([...ours, ...theirs].map(([name]) => name).filter((name) => !ADDED.test(name)));
-  return [...names].flatMap((name) => line(`${what}.${name}`, describeText(headerOf(ours, name)), describeText(headerOf(theirs, name))));
+  return headerChanges(ours, theirs)
+    .filter(({ name }) => !ADDED.test(name))
+    .flatMap(({ name, values }) => line(`${what}.${name}`, ...values));
 }
 
 function callDifferences(ours: readonly ObservedCall[], theirs: readonly ObservedCall[], line: Line): string[] {

@@ -1,7 +1,7 @@
-import type { Message, Pairs } from "../../preflight/index.ts";
+import { bodyOf, type Message, type Pairs } from "../../preflight/index.ts";
 import type { Expectation, MessageExpectation } from "./case.ts";
 import { describeCall } from "./compare.ts";
-import { describeText, headerOf, type Mismatch } from "./compare-message.ts";
+import { headerChanges, type Mismatch } from "./compare-message.ts";
 import { matches } from "./matcher.ts";
 import type { Observed } from "./observed.ts";
 
@@ -38,7 +38,7 @@ function changes(what: string, before: Message, after: Message | undefined, expe
   if (after === undefined || expected === "none") return [];
   const named = new Set(expected?.headers.map(({ name }) => name));
   const trailers = new Set(expected?.trailers.map(({ name }) => name));
-  const isSame = Buffer.concat(before.body).equals(Buffer.concat(after.body));
+  const isSame = bodyOf(before).equals(bodyOf(after));
   return [
     ...pairChanges(`${what}.headers`, before.headers, after.headers, named),
     ...(isSame || expected?.body !== undefined ? [] : [`${what}.body was changed`]),
@@ -47,9 +47,7 @@ function changes(what: string, before: Message, after: Message | undefined, expe
 }
 
 function pairChanges(what: string, before: Pairs, after: Pairs, named: ReadonlySet<string>): string[] {
-  const names = new Set([...before, ...after].map(([name]) => name));
-  return [...names].flatMap((name) => {
-    const [was, is] = [headerOf(before, name), headerOf(after, name)];
-    return was === is || named.has(name) ? [] : [`${what}.${name} was ${describeText(was)} and is ${describeText(is)}`];
-  });
+  return headerChanges(before, after)
+    .filter(({ name }) => !named.has(name))
+    .map(({ name, values: [was, is] }) => `${what}.${name} was ${was} and is ${is}`);
 }
