@@ -1,3 +1,4 @@
+import { describeLogs } from "../cases/report/failure.ts";
 import type { LogLine } from "./types.ts";
 
 /** The filter does not start: its configuration is wrong, or no proxy could load the module. */
@@ -31,13 +32,6 @@ export class FilterTrap extends Error {
   }
 }
 
-const MAX_LOGS = 50;
-
 function logText(logs: readonly LogLine[]): string {
-  return logs.length === 0
-    ? ""
-    : `\nthe filter's log:${logs
-        .slice(-MAX_LOGS)
-        .map(({ level, text }) => `\n  ${level.padEnd(8)} ${text}`)
-        .join("")}`;
+  return logs.length === 0 ? "" : ["", "the filter's log:", ...describeLogs(logs)].join("\n");
 }

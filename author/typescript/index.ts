@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { type LogLine as HostLine, preparePlugin } from "../../preflight/index.ts";
-
+import { preparePlugin } from "../../preflight/index.ts";
 import type { ExchangeStep, Setup, Step } from "../cases/case.ts";
 import type { Observed } from "../cases/observed.ts";
 import { DEFAULTS } from "../cases/request.ts";
@@ -55,7 +54,7 @@ class TestedFilter implements Filter {
   constructor(running: SandboxFilter) {
     this.running = running;
     this.last = running.start;
-    this.lines.push(...running.start.logs.map(lineOf));
+    this.lines.push(...running.start.logs);
     if (running.refused !== undefined) throw new FilterRefused(running.refused, this.lines);
     this.throwTrap(running.start);
   }
@@ -76,7 +75,7 @@ class TestedFilter implements Filter {
       response: response && responseGot(response),
       local,
       held,
-      logs: logs.map(lineOf),
+      logs,
       callouts: callouts.map(calloutGot),
       remarks,
     };
@@ -108,7 +107,7 @@ class TestedFilter implements Filter {
 
   private run(step: Step): Observed {
     this.last = this.running.runNow(step);
-    this.lines.push(...this.last.logs.map(lineOf));
+    this.lines.push(...this.last.logs);
     this.throwTrap(this.last);
     return this.last;
   }
@@ -116,8 +115,4 @@ class TestedFilter implements Filter {
   private throwTrap({ trap }: Observed): void {
     if (trap !== undefined) throw new FilterTrap(trap.message, { callback: trap.callback, functions: trap.stack, logs: this.lines });
   }
-}
-
-function lineOf({ level, text }: HostLine): LogLine {
-  return { level, text };
 }

@@ -1,3 +1,4 @@
+import type { LogLine } from "../../../preflight/index.ts";
 import type { CaseFailure, TestResult } from "../result.ts";
 
 /** Log lines of a failure that are shown, the newest ones. */
@@ -13,6 +14,11 @@ export function describeFailure({ file }: Pick<TestResult, "file">, failure: Cas
     ...(trap === undefined ? [] : [`trapped in ${trap.callback}: ${trap.message}`, ...trap.stack.map((name) => `  at ${name}`)]),
     ...(trap !== undefined && trap.stack.length === 0 ? ["  the module has no names of functions; build it with names to see where"] : []),
     ...(logs.length === 0 ? [] : [dropped > 0 ? `the filter's log, without its first ${dropped} lines:` : "the filter's log:"]),
-    ...logs.slice(-MAX_LOGS).map((line) => `  ${line.level.padEnd(8)} ${line.text}`),
+    ...describeLogs(logs),
   ];
+}
+
+/** The newest lines of a log. */
+export function describeLogs(logs: readonly LogLine[]): string[] {
+  return logs.slice(-MAX_LOGS).map(({ level, text }) => `  ${level.padEnd(8)} ${text}`);
 }
