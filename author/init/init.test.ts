@@ -109,6 +109,8 @@ describe("a new folder", () => {
     assert.equal(bad.ok ? "" : bad.error.reason, "CannotWrite");
     const nowhere = await writeFolder("/proc/weir", contents, never);
     assert.match(nowhere.ok ? "" : nowhere.error.message, /^\/proc\/weir cannot be written: /);
+    const below = await writeFolder("/proc/weir/new/filter", contents, never);
+    assert.match(below.ok ? "" : below.error.message, /^\/proc\/weir\/new\/filter cannot be written: /);
     assert.deepEqual(await readdir(folder), []);
   });
 });

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { messageOf, whyUnread } from "../../base/error.ts";
+import { makeFolder } from "../../base/make-folder.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { PROJECT_FILE } from "../project/project.ts";
 
@@ -31,8 +32,7 @@ export async function writeFolder(folder: string, contents: Contents, signal: Ab
   );
   const draft = join(isThere ? folder : dirname(folder), `.weir-init-${randomUUID()}`);
   try {
-    await mkdir(dirname(draft), { recursive: true });
-    // By itself: where no folder can be made (/proc), the recursive way never comes back.
+    await makeFolder(dirname(draft));
     await mkdir(draft);
     await write(draft, contents, signal);
     if (signal.aborted) return fail("Stopped", "stopped; nothing was written");
@@ -60,7 +60,7 @@ async function entriesOf(folder: string): Promise<Result<readonly string[] | und
 async function write(draft: string, contents: Contents, signal: AbortSignal): Promise<void> {
   for (const [path, content] of contents) {
     if (signal.aborted) return;
-    await mkdir(dirname(join(draft, path)), { recursive: true });
+    await makeFolder(dirname(join(draft, path)));
     await writeFile(join(draft, path), content);
   }
 }

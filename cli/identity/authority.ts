@@ -4,6 +4,7 @@ import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { TEMPORARY_PREFIX } from "../../base/atomic-file.ts";
 import { hasCode, messageOf } from "../../base/error.ts";
+import { makeFolder } from "../../base/make-folder.ts";
 import { type CertificateFiles, createAuthority, isAuthority } from "../../cluster/index.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { isForeign, PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE, setBackGroupModes } from "../private-modes.ts";
@@ -18,7 +19,7 @@ const VALID_MS = 3650 * 86_400_000;
 export async function ownAuthority(dataDir: string, now: number): Promise<Result<CertificateFiles>> {
   const folder = join(dataDir, "private", "ca");
   try {
-    await mkdir(join(dataDir, "private"), { recursive: true, mode: PRIVATE_FOLDER_MODE });
+    await makeFolder(join(dataDir, "private"), PRIVATE_FOLDER_MODE);
     await setBackGroupModes(join(dataDir, "private"), ["key"]);
     await setBackGroupModes(folder, ["ca.key", "ca.crt"]).catch(unless("ENOENT"));
     const found = await read(folder).catch(unless("ENOENT"));

@@ -1,5 +1,6 @@
-import { mkdir, readFile, rename } from "node:fs/promises";
+import { readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder } from "../../base/make-folder.ts";
 import type { Log } from "../../model/log.ts";
 import { namesIn } from "./names.ts";
 import { parseRecord, type RecordKind } from "./records.ts";
@@ -15,7 +16,7 @@ export async function takeOver(directory: string, log: Log): Promise<void> {
   try {
     const files = (await namesIn(join(directory, EARLIER))).filter((file) => /^[0-9a-f]{64}\.json$/.test(file));
     if (files.length === 0) return;
-    for (const kind of ["manifests", "urls"]) await mkdir(join(directory, kind), { recursive: true });
+    for (const kind of ["manifests", "urls"]) await makeFolder(join(directory, kind));
     for (const file of files) await move(directory, file);
     log.info("the records of an earlier version were moved in the module store", { records: files.length });
   } catch (error) {
