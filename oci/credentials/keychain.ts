@@ -42,18 +42,17 @@ export function readAuths({ auths }: Readonly<Record<string, unknown>>, name: st
   if (auths === undefined) return ok(emptyKeychain); // only credential helpers
   if (!isRecord(auths)) return invalid(name, "`auths` is not an object");
   const keychain = new Map<string, KeychainEntry[]>();
-  const problems: string[] = [];
+  let problem: string | undefined;
+  let isAnyUsable = false;
   for (const [index, [server, value]] of Object.entries(auths).entries()) {
-    const entry = readEntry(value);
+    const entry = readEntry(value, `entry ${index + 1} of \`auths\` of ${name}`);
     if (entry === undefined) continue;
-    if (typeof entry === "string") problems.push(`entry ${index + 1} of \`auths\` of ${name} ${entry}`);
+    if ("problem" in entry) problem ??= entry.problem;
+    else isAnyUsable = true;
     const key = normalizeServer(server);
-    const added: KeychainEntry = typeof entry === "string" ? { problem: `entry ${index + 1} of \`auths\` of ${name} ${entry}` } : entry;
-    keychain.set(key, [...(keychain.get(key) ?? []), added]);
+    keychain.set(key, [...(keychain.get(key) ?? []), entry]);
   }
-  const [first] = problems;
-  const isAnyUsable = [...keychain.values()].flat().some((entry) => !("problem" in entry));
-  return first === undefined || isAnyUsable ? ok(keychain) : invalid(name, first);
+  return problem === undefined || isAnyUsable ? ok(keychain) : invalid(name, problem);
 }
 
 function invalid(name: string, why: string) {
@@ -61,14 +60,14 @@ function invalid(name: string, why: string) {
 }
 
 /** The credentials, `undefined` for an empty entry (a credential helper's placeholder), or what is wrong with it. `auth` wins, as for the kubelet. */
-function readEntry(entry: unknown): KeychainEntry | undefined | string {
-  if (!isRecord(entry)) return "is not an object";
+function readEntry(entry: unknown, where: string): KeychainEntry | undefined {
+  if (!isRecord(entry)) return { problem: `${where} is not an object` };
   const { username, password, auth, identitytoken } = entry;
   if (typeof identitytoken === "string" && identitytoken !== "") return { username: IDENTITY_TOKEN_USER, password: identitytoken };
   if (typeof auth === "string" && auth !== "") {
     const decoded = decodeAuth(auth);
     const colon = decoded?.indexOf(":") ?? -1;
-    if (decoded === undefined || colon < 1) return "has an `auth` that is not base64 of username:password";
+    if (decoded === undefined || colon < 1) return { problem: `${where} has an \`auth\` that is not base64 of username:password` };
     return { username: decoded.slice(0, colon), password: decoded.slice(colon + 1) };
   }
   if (typeof username === "string" && typeof password === "string" && username !== "") return { username, password };
