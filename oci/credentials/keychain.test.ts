@@ -40,6 +40,18 @@ describe("what a docker config holds", () => {
     const keys = keychain({ "https://a.example": { auth: base64("one:1") }, "a.example": { auth: base64("two:2") } });
     assert.deepEqual(users(keys, "a.example", "x"), ["one", "two"]);
   });
+
+  test("a document made to be slow is not: many names of one server, or a name of many slashes", () => {
+    const server = "abcdefghijklmnop.x";
+    const spelling = (number: number) => [...server].map((letter, at) => ((number >> at) & 1 ? letter.toUpperCase() : letter)).join("");
+    const auth = base64("u:p");
+    const started = performance.now();
+    const keys = keychain(Object.fromEntries(Array.from({ length: 20_000 }, (_, number) => [spelling(number), { auth }])));
+    assert.equal(keys.get(server)?.length, 20_000);
+    const slashes = `r.example${"/".repeat(200_000)}x`;
+    assert.deepEqual([...keychain({ [slashes]: { auth }, "s.example///": { auth } }).keys()], [slashes, "s.example"]);
+    assert.ok(performance.now() - started < 2_000);
+  });
 });
 
 describe("what is tried for a repository", () => {

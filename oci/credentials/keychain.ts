@@ -50,7 +50,9 @@ export function readAuths({ auths }: Readonly<Record<string, unknown>>, name: st
     if ("problem" in entry) problem ??= entry.problem;
     else isAnyUsable = true;
     const key = normalizeServer(server);
-    keychain.set(key, [...(keychain.get(key) ?? []), entry]);
+    const known = keychain.get(key);
+    if (known === undefined) keychain.set(key, [entry]);
+    else known.push(entry);
   }
   return problem === undefined || isAnyUsable ? ok(keychain) : invalid(name, problem);
 }
@@ -82,7 +84,8 @@ function decodeAuth(auth: string): string | undefined {
 
 /** `https://index.docker.io/v1/` becomes `docker.io`, `https://r.example/v2/` becomes `r.example`; paths other than API roots stay. */
 export function normalizeServer(server: string): string {
-  const bare = server.replace(/^[a-z]+:\/\//i, "").replace(/\/+$/, "");
+  // Looked for once in a run of slashes, not from each of them.
+  const bare = server.replace(/^[a-z]+:\/\//i, "").replace(/(?<!\/)\/+$/, "");
   const slash = bare.indexOf("/");
   const host = (slash < 0 ? bare : bare.slice(0, slash)).toLowerCase();
   const path = (slash < 0 ? "" : bare.slice(slash)).replace(/^\/v[12](?=\/|$)/, "");
