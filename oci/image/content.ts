@@ -4,7 +4,7 @@ import { printBytes } from "../repository/bytes.ts";
 import { type Descriptor, type Manifest, manifestTypes, parseManifest, type RawManifest } from "../repository/manifest.ts";
 import type { Repository, RepositoryReader } from "../repository/repository.ts";
 import { defaultLimits, type Limits } from "./image.ts";
-import { WASM_CONFIG_TYPE, WASM_LAYER_TYPE } from "./select.ts";
+import { uniqueByDigest, WASM_CONFIG_TYPE, WASM_LAYER_TYPE } from "./select.ts";
 
 /** A whole image on its way from one place to another: every bit stays as it is, so the digest does too. */
 export interface ImageContent {
@@ -115,7 +115,7 @@ export async function writeContent(
 
 /** What a manifest names, each once. */
 export function blobsOf({ config, layers }: Manifest): readonly Descriptor[] {
-  return [...new Map([...layers, ...(config === undefined ? [] : [config])].map((blob) => [blob.digest, blob])).values()];
+  return uniqueByDigest([...layers, ...(config === undefined ? [] : [config])]);
 }
 
 function encode(document: object): Uint8Array<ArrayBuffer> {

@@ -99,6 +99,7 @@ function saysWasm({ platform }: Descriptor): boolean {
   return platform !== undefined && (/^wasm/.test(platform.architecture) || /^wasi/.test(platform.os));
 }
 
-function uniqueByDigest(layers: readonly Descriptor[]): readonly Descriptor[] {
-  return [...new Map(layers.map((layer) => [layer.digest, layer])).values()];
+/** Each blob once. */
+export function uniqueByDigest(blobs: readonly Descriptor[]): readonly Descriptor[] {
+  return [...new Map(blobs.map((blob) => [blob.digest, blob])).values()];
 }

@@ -82,10 +82,10 @@ async function linked(from: string, folder: string, note: (path: string) => void
 /** Every blob that the images name, they themselves included; `undefined` when one cannot be read, so that it is not known. */
 export async function namedBlobs(own: RepositoryReader, images: readonly Digest[]): Promise<ReadonlySet<Digest> | undefined> {
   const named = new Set<Digest>();
-  const visit = async (digest: Digest, depth: number, mayLack: boolean): Promise<boolean> => {
+  const visit = async (digest: Digest, depth: number): Promise<boolean> => {
     if (named.has(digest)) return true;
     const raw = await own.manifest(digest);
-    if (!raw.ok) return mayLack && raw.error.reason === "ImageNotFound";
+    if (!raw.ok) return raw.error.reason === "ImageNotFound";
     const parsed = parseManifest(raw.value, digest);
     if (!parsed.ok || depth > MAX_DEPTH) return false;
     named.add(digest);
@@ -93,10 +93,10 @@ export async function namedBlobs(own: RepositoryReader, images: readonly Digest[
       for (const blob of blobsOf(parsed.value)) named.add(blob.digest);
       return true;
     }
-    for (const entry of parsed.value.manifests) if (!(await visit(entry.digest, depth + 1, true))) return false;
+    for (const entry of parsed.value.manifests) if (!(await visit(entry.digest, depth + 1))) return false;
     return true;
   };
-  for (const digest of images) if (!(await visit(digest, 0, true))) return undefined;
+  for (const digest of images) if (!(await visit(digest, 0))) return undefined;
   return named;
 }
 
@@ -116,7 +116,7 @@ export async function deleteBlobs(
     const digest: Digest = `sha256:${file}`;
     if (named.has(digest)) continue;
     const path = join(folder, file);
-    if (unwanted.has(digest) || (await isOld(path, now))) await rm(path, { force: true, recursive: false });
+    if (unwanted.has(digest) || (await isOld(path, now))) await rm(path, { force: true });
   }
 }
 

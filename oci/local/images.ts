@@ -202,10 +202,7 @@ function choose(entries: readonly Descriptor[], what: string): Result<readonly D
 }
 
 function severalNames(what: string, entries: readonly Descriptor[]) {
-  const names = entries.map(({ annotations, digest }) => {
-    const name = nameOf(annotations);
-    return name === undefined ? digest : formatReference(name);
-  });
+  const names = entries.map(({ annotations, digest }) => shown({ name: nameOf(annotations), digest }));
   return fail("SeveralNames", `${what} has several names here (${names.slice(0, 5).join(", ")}); remove it by each of them`);
 }
 
@@ -226,7 +223,7 @@ function sizeOf({ size }: { readonly size: number }, blobs: readonly Descriptor[
   return blobs.reduce((sum, blob) => sum + blob.size, size);
 }
 
-function shown({ name, digest }: LocalImage): string {
+function shown({ name, digest }: Pick<LocalImage, "name" | "digest">): string {
   return name === undefined ? digest : formatReference(name);
 }
 
