@@ -1,6 +1,6 @@
 import { fieldsOf } from "../../base/json.ts";
 import { type Clock, systemClock } from "../../model/clock.ts";
-import type { Digest } from "../../model/digest.ts";
+import { type Digest, isDigest } from "../../model/digest.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { blobsOf, type ImageContent } from "../image/content.ts";
 import { createLayoutReader, guarded } from "../layout/folder.ts";
@@ -147,15 +147,15 @@ class LayoutImages implements LocalImages {
 
   /** Writes the index, then deletes what only entries that went from it name. */
   private async change(change: (entries: readonly IndexEntry[]) => readonly IndexEntry[]): Promise<Result<void>> {
-    const before = await this.entries();
-    if (!before.ok) return before;
-    const changed = await changeIndex(this.directory, this.name, change);
-    if (!changed.ok) return changed;
-    const after = await this.entries();
-    if (!after.ok) return after;
-    const kept = new Set(after.value.map(({ digest }) => digest));
-    const gone = before.value.map(({ digest }) => digest).filter((digest) => !kept.has(digest));
-    if (gone.length === 0) return ok(undefined);
+    let kept: ReadonlySet<Digest> = new Set();
+    let gone: readonly Digest[] = [];
+    const changed = await changeIndex(this.directory, this.name, (before) => {
+      const after = change(before);
+      kept = digestsOf(after);
+      gone = [...digestsOf(before)].filter((digest) => !kept.has(digest));
+      return after;
+    });
+    if (!changed.ok || gone.length === 0) return changed;
     const named = await namedBlobs(this.all, [...kept]);
     // Nothing goes while it is not known what a damaged image needs.
     if (named === undefined) return ok(undefined);
@@ -217,6 +217,10 @@ function isSame(entry: IndexEntry, { digest, annotations }: Descriptor): boolean
   if (entry.digest !== digest) return false;
   const [a, b] = [nameOf(fieldsOf(entry.annotations)), nameOf(annotations)];
   return a === undefined || b === undefined ? a === b : formatReference(a) === formatReference(b);
+}
+
+function digestsOf(entries: readonly IndexEntry[]): ReadonlySet<Digest> {
+  return new Set(entries.flatMap(({ digest }) => (typeof digest === "string" && isDigest(digest) ? [digest] : [])));
 }
 
 function sizeOf({ size }: { readonly size: number }, blobs: readonly Descriptor[]): number {
