@@ -1,7 +1,9 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { whyUnread } from "../base/error.ts";
 import { pemCertificates } from "../base/pem.ts";
+import { readText } from "../base/read-text.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import type { Flag } from "./args/syntax.ts";
 
@@ -27,8 +29,9 @@ export async function readRegistryCa(paths: readonly string[]): Promise<Result<r
       if (files.length > MAX_FILES) return unusable(path, `has more than ${MAX_FILES} certificate files`);
       const found: string[] = [];
       for (const file of files) {
-        if ((await stat(file)).size > MAX_BYTES) return unusable(file, "is larger than 1 MiB");
-        found.push(...pemCertificates(await readFile(file, "utf8")));
+        const text = await readText(createReadStream(file), MAX_BYTES);
+        if (text === undefined) return unusable(file, "is larger than 1 MiB");
+        found.push(...pemCertificates(text));
       }
       if (found.length === 0) return unusable(path, "holds no certificate; it is to be PEM, with BEGIN CERTIFICATE");
       certificates.push(...found);
