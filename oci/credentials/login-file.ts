@@ -51,8 +51,7 @@ export async function removeLogin(registry: string, options: HelperOptions): Pro
   const file = dockerConfigPath(options.env);
   const document = await readConfigFile(file);
   if (!document.ok) return document;
-  const place: LoginPlace = { file, helper: undefined };
-  if (document.value === undefined) return ok({ ...place, wasThere: false });
+  if (document.value === undefined) return ok({ file, helper: undefined, wasThere: false });
   const name = helperName(document.value, registry);
   const helper = name === undefined ? undefined : createHelper(name, options);
   if (helper?.ok === false) return helper;

@@ -1,7 +1,7 @@
 import { clip } from "../../base/text.ts";
 import type { Credentials, KeychainEntry } from "../../model/module.ts";
 import type { Failure, Result } from "../../model/result.ts";
-import type { RegistryReference } from "../repository/reference.ts";
+import { type RegistryReference, repositoryName } from "../repository/reference.ts";
 import type { HttpOptions } from "./http.ts";
 import { createSession, type Session } from "./session.ts";
 
@@ -20,17 +20,15 @@ export class Attempts {
   private readonly problems: readonly string[];
   private readonly sessions: readonly Session[];
   private best = 0;
+  /** For messages: the reference without tag and digest. */
+  readonly name: string;
 
   constructor(reference: RegistryReference, { http, credentials }: RemoteOptions) {
+    this.name = repositoryName(reference);
     const usable = unique(credentials.flatMap((entry) => ("problem" in entry ? [] : [entry])));
     this.problems = credentials.flatMap((entry) => ("problem" in entry ? [entry.problem] : []));
     this.usable = usable.length === 0 ? [undefined] : usable;
     this.sessions = this.usable.map((each) => createSession(reference, { http, credentials: each }));
-  }
-
-  /** For messages: the reference without tag and digest. */
-  get name(): string {
-    return this.sessions[0]?.name ?? "";
   }
 
   /**
@@ -40,7 +38,7 @@ export class Attempts {
   async run<T>(operation: (session: Session) => Promise<Result<T>>, isAnswer: (value: T) => boolean = () => true): Promise<Result<T>> {
     const failures: Failure[] = [];
     let nothing: Result<T> | undefined;
-    const order = [this.best, ...this.sessions.keys()].filter((at, index, all) => all.indexOf(at) === index);
+    const order = [...new Set([this.best, ...this.sessions.keys()])];
     for (const at of order) {
       const session = this.sessions[at];
       if (session === undefined) continue;
