@@ -1,7 +1,7 @@
 import type { Digest } from "../model/digest.ts";
-import type { Keychain, Module } from "../model/module.ts";
+import type { Keychain } from "../model/module.ts";
 import { ok, type Result } from "../model/result.ts";
-import { defaultLimits, fetchModule, findImage } from "./image/image.ts";
+import { defaultLimits, type FetchedModule, fetchModule, findImage } from "./image/image.ts";
 import { type OciOptions, openReference } from "./open.ts";
 import type { Descriptor, Manifest } from "./repository/manifest.ts";
 import { formatReference, type Reference } from "./repository/reference.ts";
@@ -13,7 +13,7 @@ export interface InspectOptions extends OciOptions {
 }
 
 /** An image in a registry or folder, with the module that it carries. It has four digests: of the index, manifest, layer and module. */
-export interface InspectedImage {
+export interface InspectedImage extends FetchedModule {
   /** The reference in full. */
   readonly reference: string;
   /** The index that led to the manifest, when the reference names one. */
@@ -22,8 +22,6 @@ export interface InspectedImage {
   readonly manifest: Manifest;
   /** The layer that carries the module: the module itself or an archive that holds it. */
   readonly layer: Descriptor;
-  readonly module: Module;
-  readonly bytes: Uint8Array;
 }
 
 /** Fetches an image and its module without touching the store. Fails as `ModuleRegistry.resolve` and `pull` do. */

@@ -70,7 +70,7 @@ async function keep(
   const found = await inspectIn(repository, reference, access);
   if (!found.ok) return found;
   if (reference.kind === "layout") return usage(`${name} is on this machine already; --file writes its module into a file`);
-  const content = await readContent(repository, found.value.manifest, access.signal);
+  const content = await readContent(repository, found.value.manifest, access.signal, found.value);
   if (!content.ok) return content;
   const kept = await (await openLocal(env)).put(reference, content.value);
   return kept.ok ? found : kept;

@@ -87,6 +87,6 @@ async function fromHere(name: string, env: Readonly<Record<string, string | unde
   if (found.value === undefined) return noLocal(name);
   const { images, image, reference } = found.value;
   const { readContent } = await import("../../oci/index.ts");
-  const content = await readContent(images.repository(reference), image.manifest);
+  const content = await readContent(images.repository(reference), image.manifest, undefined, image);
   return content.ok ? ok({ image: content.value, bytes: image.bytes, wasmDigest: image.module.wasmDigest }) : content;
 }

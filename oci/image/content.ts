@@ -3,7 +3,7 @@ import { fail, ok, type Result } from "../../model/result.ts";
 import { printBytes } from "../repository/bytes.ts";
 import { type Descriptor, type Manifest, manifestTypes, parseManifest, type RawManifest } from "../repository/manifest.ts";
 import type { Repository, RepositoryReader } from "../repository/repository.ts";
-import { defaultLimits, type Limits } from "./image.ts";
+import { defaultLimits, type FetchedModule } from "./image.ts";
 import { uniqueByDigest, WASM_CONFIG_TYPE, WASM_LAYER_TYPE } from "./select.ts";
 
 /** A whole image on its way from one place to another: every bit stays as it is, so the digest does too. */
@@ -59,14 +59,14 @@ export function createArtifact(module: Uint8Array, { annotations, created }: Art
 }
 
 /**
- * The image with this manifest, to be read from its repository blob by blob. Fails as `Repository.manifest` does, with `InvalidManifest` for an index, and with
- * `LayerTooLarge` when its blobs have more than 256 MiB together.
+ * The image with this manifest, to be read from its repository blob by blob. With `known`, its module, a layer that is the module is not fetched again. Fails as
+ * `Repository.manifest` does, with `InvalidManifest` for an index, and with `LayerTooLarge` when its blobs have more than 256 MiB together.
  */
 export async function readContent(
   repository: RepositoryReader,
   manifest: Pick<Manifest, "digest">,
   signal?: AbortSignal,
-  limits: Limits = defaultLimits,
+  known?: FetchedModule,
 ): Promise<Result<ImageContent>> {
   const where = `${repository.name}@${manifest.digest}`;
   const raw = await repository.manifest(manifest.digest, signal);
@@ -89,7 +89,10 @@ export async function readContent(
   return ok({
     manifest: { ...raw.value, mediaType: parsed.value.mediaType },
     blobs,
-    read: (blob, own = signal) => repository.blob(blob, limits.archiveBytes, own),
+    async read(blob, own = signal) {
+      const isKnown = blob.digest === known?.module.wasmDigest && blob.size === known.module.size;
+      return isKnown ? ok(known.bytes) : repository.blob(blob, defaultLimits.archiveBytes, own);
+    },
   });
 }
 

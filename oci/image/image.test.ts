@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { digestOf } from "../../model/digest.ts";
 import { httpOptions } from "../open.ts";
 import { createRemoteRepository } from "../registry/client.ts";
 import { startFakeRegistry } from "../testing/fake-registry.ts";
@@ -51,6 +52,36 @@ describe("images that carry no module", () => {
       await fake.stop();
     }
   });
+});
+
+test("of an image whose module is known, a layer that is the module is not fetched again", async () => {
+  const content = createContent();
+  const layers = [addBlob(content, "application/wasm", wasm("m")), addBlob(content, "text/plain", Buffer.from("hi"))];
+  addManifest(content, "application/vnd.wasm.config.v0+json", layers, "v1");
+  const fake = await startFakeRegistry(content);
+  try {
+    const reference = { kind: "registry", registry: fake.host, repository: "a", tag: "v1", digest: undefined } as const;
+    const remote = createRemoteRepository(reference, { http: httpOptions({}), credentials: [] });
+    const image = valued(await findImage(remote, "v1"));
+    const known = valued(await fetchModule(remote, image, defaultLimits));
+    const fetched: string[] = [];
+    const repository: typeof remote = {
+      ...remote,
+      blob(blob, limit, signal) {
+        fetched.push(blob.digest);
+        return remote.blob(blob, limit, signal);
+      },
+    };
+    const { blobs, read } = valued(await readContent(repository, image.manifest, undefined, known));
+    for (const blob of blobs) assert.equal(digestOf(valued(await read(blob))), blob.digest);
+    assert.deepEqual(
+      fetched,
+      blobs.map(({ digest }) => digest).filter((digest) => digest !== known.module.wasmDigest),
+    );
+    assert.equal(fetched.length, blobs.length - 1);
+  } finally {
+    await fake.stop();
+  }
 });
 
 describe("shapes that other tools write", () => {
