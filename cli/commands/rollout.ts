@@ -21,7 +21,7 @@ const pause = defineCommand({
   run: (input, terminal) =>
     steer(input.flags, input.args.name, terminal, (filter, knowsStatus) => {
       const none = knowsStatus ? "no rollout is under way; the next one waits" : "a rollout that is under way, or the next one, waits";
-      const what = underWay(filter).ok ? "paused" : none;
+      const what = underWay(filter, knowsStatus).ok ? "paused" : none;
       return ok({ annotations: { [ROLLOUT_PAUSED]: "true" }, said: `${what}; \`weir rollout resume ${input.args.name}\` continues it` });
     }),
 });
@@ -85,8 +85,7 @@ async function steer(
 
 /** The value names revision, wave (from 1) and generation, so it does not apply to later waves, another revision or another spec: `4/1@7`. */
 function promoteRequest(filter: WasmFilter, knowsStatus: boolean, full: boolean): Steering {
-  if (!knowsStatus) return notKnown(`whether a rollout of ${filter.metadata.name} is under way`);
-  const revision = underWay(filter);
+  const revision = underWay(filter, knowsStatus);
   if (!revision.ok) return revision;
   const step = filter.status?.rollout?.step ?? 1;
   const paused = filter.metadata.annotations?.[ROLLOUT_PAUSED] === "true";
@@ -98,8 +97,7 @@ function promoteRequest(filter: WasmFilter, knowsStatus: boolean, full: boolean)
 }
 
 function abortRequest(filter: WasmFilter, knowsStatus: boolean): Steering {
-  if (!knowsStatus) return notKnown(`whether a rollout of ${filter.metadata.name} is under way`);
-  const revision = underWay(filter);
+  const revision = underWay(filter, knowsStatus);
   if (!revision.ok) return revision;
   const stable = filter.status?.stableRevision;
   if (stable === revision.value) {
@@ -121,8 +119,8 @@ function underSpec({ status }: WasmFilter): string {
 }
 
 /** The revision that is rolling out, for the commands that need one. */
-function underWay(filter: WasmFilter): Result<number> {
-  const { status, metadata } = filter;
+function underWay({ status, metadata }: WasmFilter, knowsStatus: boolean): Result<number> {
+  if (!knowsStatus) return notKnown(`whether a rollout of ${metadata.name} is under way`);
   const state = status?.rollout?.state;
   const going = state === "Progressing" || state === "Holding" || state === "Paused" || state === "Failed";
   if (going && status?.revision !== undefined) return ok(status.revision);
