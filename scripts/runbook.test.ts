@@ -2,26 +2,15 @@ import assert from "node:assert/strict";
 import { glob, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { parse as parseYaml } from "yaml";
 import { parse } from "../cli/args/parse.ts";
 import { SECTIONS } from "../cli/commands/index.ts";
+import { readAlerts, readDashboardQueries } from "../test/support/alerts.ts";
 import { ROOT } from "./tests/files.ts";
 
 const PAGE = "https://github.com/weir-dev/weir/blob/main/docs/runbook.md";
 const PARTS = ["What it means.", "What users feel.", "Look.", "Mend."];
 
-interface Rule {
-  readonly alert: string;
-  readonly expr: string;
-  readonly labels: { readonly severity?: string };
-  readonly annotations: { readonly summary?: string; readonly description?: string; readonly runbook_url?: string };
-}
-
 const read = (path: string) => readFile(join(ROOT, path), "utf8");
-
-async function rules(): Promise<readonly Rule[]> {
-  return (parseYaml(await read("charts/weir/files/alerts.yaml")) as { groups: { rules: Rule[] }[] }).groups.flatMap((group) => group.rules);
-}
 
 /** The entries of the page, by their heading. */
 async function entries(): Promise<ReadonlyMap<string, string>> {
@@ -36,7 +25,7 @@ function commandsOf(text: string): readonly string[] {
 
 describe("docs/runbook.md", () => {
   test("there is an entry for each alert, in the same order, and the alert leads to it", async () => {
-    const alerts = await rules();
+    const alerts = await readAlerts();
     assert.ok(alerts.length > 20);
     assert.deepEqual(
       [...(await entries()).keys()],
@@ -100,11 +89,7 @@ test("alerts and the dashboard ask for metrics of docs/metrics.md, by labels tha
       { kind, labels: new Set(["instance", ...[...labels.matchAll(/\w+/g)].map(([label]) => label)]) },
     ]),
   );
-  const dashboard = JSON.parse(await read("charts/weir/files/dashboard.json")) as { panels: { targets?: { expr: string }[] }[] };
-  const queries = [
-    ...(await rules()).map(({ expr }) => expr),
-    ...dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)),
-  ];
+  const queries = [...(await readAlerts()).map(({ expr }) => expr), ...(await readDashboardQueries())];
   assert.ok(queries.length > 50);
   for (const query of queries) {
     for (const [, asked = "", filters = ""] of query.matchAll(/\b(weir_\w+)(?:\{([^}]*)\})?/g)) {

@@ -1,20 +1,13 @@
 import assert from "node:assert/strict";
-import { copyFile, readFile, writeFile } from "node:fs/promises";
+import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { parse, stringify } from "yaml";
-import { ROOT } from "../scripts/tests/files.ts";
+import { stringify } from "yaml";
 import { installGoTool } from "../scripts/tools/go.ts";
 import { run } from "../scripts/tools/run.ts";
+import { ALERTS, type Alert, readAlerts } from "./support/alerts.ts";
+import { createSnippets } from "./support/snippets.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
-
-const ALERTS = join(ROOT, "charts/weir/files/alerts.yaml");
-
-interface Rule {
-  readonly alert: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly annotations: Readonly<Record<string, string>>;
-}
 
 /** What Prometheus scraped each minute (or hour), and what is told after 50 of them and not after 19. */
 interface Case {
@@ -197,11 +190,11 @@ const CASES: readonly Case[] = [
 ];
 
 let folder: { readonly path: string; remove(): Promise<void> };
-let rules: readonly Rule[];
+let rules: readonly Alert[];
 
 before(async () => {
   folder = await createTempFolder("alerts");
-  rules = (parse(await readFile(ALERTS, "utf8")) as { groups: { rules: Rule[] }[] }).groups.flatMap((group) => group.rules);
+  rules = await readAlerts();
 });
 
 after(() => folder?.remove());
@@ -233,7 +226,8 @@ test("promtool finds nothing wrong with the alerts", async () => {
 });
 
 test("promtool takes what docs/metrics.md says for Prometheus' own configuration", async () => {
-  const [, snippet = ""] = /```yaml\n(rule_files[^`]*)```/.exec(await readFile(join(ROOT, "docs/metrics.md"), "utf8")) ?? [];
+  const snippet = (await createSnippets("metrics")).unnamed().find((text) => text.startsWith("rule_files:"));
+  assert.ok(snippet !== undefined);
   await copyFile(ALERTS, join(folder.path, "alerts.yaml"));
   await writeFile(join(folder.path, "prometheus.yml"), snippet);
   const { code, stdout, stderr } = await run(await installGoTool("promtool"), ["check", "config", join(folder.path, "prometheus.yml")]);

@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { parse } from "yaml";
 import { pushModule } from "../oci/index.ts";
-import { ROOT } from "../scripts/tests/files.ts";
 import { bootstrapDefaults, renderBootstrap } from "../xds/index.ts";
+import { ALERTS, type Alert, readAlerts, readDashboardQueries } from "./support/alerts.ts";
 import { type EchoApp, startEchoApp } from "./support/echo-app.ts";
 import { type Envoy, startEnvoy } from "./support/envoy.ts";
 import { type Fault, faultyFilter } from "./support/faulty.ts";
@@ -17,11 +16,6 @@ import { createTempFolder } from "./support/temp-folder.ts";
 import { startWeir, type Weir } from "./support/weir.ts";
 
 const TIMEOUT = { timeout: 120_000 };
-
-interface Alert {
-  readonly alert: string;
-  readonly expr: string;
-}
 
 let alerts: readonly Alert[];
 let queries: readonly string[];
@@ -60,19 +54,17 @@ function fires(...names: readonly string[]): Promise<true> {
 }
 
 before(async () => {
-  const rules = await readFile(join(ROOT, "charts/weir/files/alerts.yaml"), "utf8");
-  const dashboard = await readFile(join(ROOT, "charts/weir/files/dashboard.json"), "utf8");
-  alerts = (parse(rules) as { groups: { rules: Alert[] }[] }).groups.flatMap((group) => group.rules);
-  queries = [...dashboard.matchAll(/"expr": ("(?:[^"\\]|\\.)*")/g)].map(([, text = ""]) => JSON.parse(text) as string);
+  [alerts, queries] = await Promise.all([readAlerts(), readDashboardQueries()]);
   folder = await createTempFolder("on-call");
   await mkdir(join(folder.path, "filters"));
   await mkdir(join(folder.path, "none"));
   [registry, app] = await Promise.all([startRegistry(), startEchoApp()]);
   weir = await startWeir({ source: ["--filters", join(folder.path, "filters")], data: join(folder.path, "data") });
   secondPort = await reservePort();
-  // Without their waiting times.
   const targets = [weir.url.replace("http://", ""), `127.0.0.1:${secondPort}`];
-  prometheus = await startPrometheus({ targets, rules: rules.replace(/^ *for: .*\n/gm, "") });
+  // Without their waiting times.
+  const rules = (await readFile(ALERTS, "utf8")).replace(/^ *for: .*\n/gm, "");
+  prometheus = await startPrometheus({ targets, rules });
   await release("good", "one");
   const config = renderBootstrap({
     ...bootstrapDefaults,
