@@ -53,6 +53,13 @@ function fires(...names: readonly string[]): Promise<true> {
   });
 }
 
+/** Those of these queries that find nothing now. */
+async function emptyOf(expressions: readonly string[]): Promise<readonly string[]> {
+  const empty: string[] = [];
+  for (const expression of expressions) if ((await prometheus.query(expression)).length === 0) empty.push(expression);
+  return empty;
+}
+
 before(async () => {
   [alerts, queries] = await Promise.all([readAlerts(), readDashboardQueries()]);
   folder = await createTempFolder("on-call");
@@ -110,21 +117,14 @@ test("a registry that is away is told, and every query of alerts and dashboard f
   await registry.stop();
   await ask("late", `${registry.host}/filters/late:one`);
   await fires("WeirRegistryAway");
-  const lost: string[] = [];
-  for (const query of [...queries, ...alerts.map(({ expr }) => expr)]) {
-    await prometheus.query(query.replaceAll(/\$__rate_interval|\$__range/g, "1m").replaceAll(/\$\w+/g, ".*"));
-    for (const [name] of query.matchAll(/\bweir_\w+/g)) {
-      if ((await prometheus.query(name)).length === 0) lost.push(`${name} in ${query}`);
-    }
-  }
-  assert.deepEqual(lost, []);
+  // Grafana fills in its variables so.
+  const asked = queries.map((query) => query.replaceAll(/\$__rate_interval|\$__range/g, "1m").replaceAll(/\$\w+/g, ".*"));
+  const rules = alerts.map(({ expr }) => expr);
+  for (const rule of rules) await prometheus.query(rule);
+  const names = new Set([...asked, ...rules].flatMap((query) => query.match(/\bweir_\w+/g) ?? []));
+  assert.deepEqual(await emptyOf([...names]), []);
   assert.ok(queries.length >= 15);
-  const empty: string[] = [];
-  for (const query of queries) {
-    const asked = query.replaceAll(/\$__rate_interval|\$__range/g, "1m").replaceAll(/\$\w+/g, ".*");
-    if ((await prometheus.query(asked)).length === 0) empty.push(asked);
-  }
-  assert.deepEqual(empty, []);
+  assert.deepEqual(await emptyOf(asked), []);
 });
 
 test("a Weir that is gone is told", TIMEOUT, async () => {
