@@ -93,6 +93,8 @@ const revision = object({
 const plannedRevision = object({ number: INTEGER, image: STRING, digest: DIGEST, wasmDigest: DIGEST });
 const change = object({ field: STRING, before: STRING, after: STRING }, ["before", "after"]);
 
+const plannedProxies = { proxies: INTEGER, first: list(object({ namespace: STRING, id: STRING })) };
+
 const wave = object(
   {
     step: INTEGER,
@@ -100,13 +102,12 @@ const wave = object(
     holdMs: INTEGER,
     pause: { type: "boolean" },
     only: STRING,
-    proxies: INTEGER,
-    first: list(object({ namespace: STRING, id: STRING })),
+    ...plannedProxies,
   },
   ["only"],
 );
 
-const plannedReturn = object({ revision: INTEGER, proxies: INTEGER, first: list(object({ namespace: STRING, id: STRING })) }, ["revision"]);
+const plannedReturn = object({ revision: INTEGER, ...plannedProxies }, ["revision"]);
 
 const filterPlan = object(
   {

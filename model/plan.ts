@@ -49,8 +49,14 @@ export interface PlannedProxy {
   readonly id: string;
 }
 
+export interface PlannedProxies {
+  readonly proxies: number;
+  /** The first of them, at most 100, by namespace and id. */
+  readonly first: readonly PlannedProxy[];
+}
+
 /** The proxies that a step of the rollout adds to those before it. */
-export interface PlannedWave {
+export interface PlannedWave extends PlannedProxies {
   /** Counted from 1, as `status.rollout.step` is. */
   readonly step: number;
   readonly percent: number;
@@ -60,17 +66,11 @@ export interface PlannedWave {
   readonly pause: boolean;
   /** Of a dark step: the requests that see the new revision, for people. */
   readonly only?: string;
-  readonly proxies: number;
-  /** The first of them, at most 100, by namespace and id. */
-  readonly first: readonly PlannedProxy[];
 }
 
-export interface PlannedReturn {
+export interface PlannedReturn extends PlannedProxies {
   /** Number of the stable revision; absent where there is none, and the filter leaves their chains. */
   readonly revision?: number;
-  readonly proxies: number;
-  /** The first of them, at most 100, by namespace and id. */
-  readonly first: readonly PlannedProxy[];
 }
 
 /** How the revision would go out to the proxies that are connected now. */

@@ -1,6 +1,6 @@
 import { describeMs } from "../../base/duration.ts";
 import { clip, count, oneLine } from "../../base/text.ts";
-import type { FilterPlan, PlannedProxy, PlannedReturn, PlannedWave } from "../../model/plan.ts";
+import type { FilterPlan, PlannedProxies, PlannedProxy, PlannedReturn, PlannedWave } from "../../model/plan.ts";
 import type { PlannedObject } from "../fleet/plan.ts";
 import { renderChanges, type ShownChange } from "./changes.ts";
 import { table } from "./table.ts";
@@ -85,19 +85,20 @@ function proofOf({ proof, after }: FilterPlan): string {
   );
 }
 
-function waveRow({ step, percent, holdMs, pause, only, proxies, first }: PlannedWave, steps: number): string[] {
+function waveRow(wave: PlannedWave, steps: number): string[] {
+  const { step, percent, holdMs, pause, only } = wave;
   const then = pause ? ", then waits for weir rollout promote" : holdMs > 0 ? `, then holds ${duration(holdMs)}` : "";
-  return [`wave ${step} of ${steps}`, `${percent}%${only === undefined ? "" : `, only ${oneLine(only)}`}${then}`, named(proxies, first)];
+  return [`wave ${step} of ${steps}`, `${percent}%${only === undefined ? "" : `, only ${oneLine(only)}`}${then}`, named(wave)];
 }
 
 /** Who leaves a rollout under way. */
 function backRow(back: PlannedReturn | undefined): string[][] {
   if (back === undefined) return [];
   const where = back.revision === undefined ? "the filter leaves" : `back to revision ${back.revision}`;
-  return [["at once", where, named(back.proxies, back.first)]];
+  return [["at once", where, named(back)]];
 }
 
-function named(proxies: number, first: readonly PlannedProxy[]): string {
+function named({ proxies, first }: PlannedProxies): string {
   const shown = first.slice(0, NAMED).map(nameOf);
   const more = proxies > shown.length ? `, and ${proxies - shown.length} more` : "";
   const names = shown.length === 0 ? "" : `: ${shown.join(", ")}${more}`;

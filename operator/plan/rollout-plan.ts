@@ -1,7 +1,7 @@
 import type { FleetView, ProxyNode } from "../../model/delivery.ts";
 import { type Filter, filterId } from "../../model/filter.ts";
 import { showMatches } from "../../model/match.ts";
-import type { PlannedProxy, PlannedRollout, PlannedWave } from "../../model/plan.ts";
+import type { PlannedProxies, PlannedRollout, PlannedWave } from "../../model/plan.ts";
 import type { Revision } from "../../model/revision.ts";
 import { concerns } from "../fleet/index.ts";
 import { retarget } from "../rollout/advance.ts";
@@ -95,7 +95,7 @@ function returns(
   return { back: { ...(after.stable === undefined ? {} : { revision: after.stable }), ...named(leaving) } };
 }
 
-function named(proxies: readonly ProxyNode[]): { readonly proxies: number; readonly first: readonly PlannedProxy[] } {
+function named(proxies: readonly ProxyNode[]): PlannedProxies {
   const first = proxies.toSorted(byName).slice(0, MAX_NAMED);
   return { proxies: proxies.length, first: first.map(({ namespace, id }) => ({ namespace, id })) };
 }
