@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { clip, escapeOutput, escapeText, oneLine } from "./text.ts";
+import { clip, count, escapeOutput, escapeText, oneLine } from "./text.ts";
 
 describe("oneLine", () => {
   test("shows what could move a cursor, on one line", () => {
@@ -14,6 +14,11 @@ describe("clip", () => {
     assert.equal(clip("abc", 3), "abc");
     assert.equal(clip("abcd", 3), "ab…");
   });
+});
+
+test("count gives a number with its noun", () => {
+  const said = [count(1, "proxy"), count(0, "proxy"), count(2, "memory page"), count(1, "byte", " of 3"), count(2, "day")];
+  assert.deepEqual(said, ["1 proxy", "0 proxies", "2 memory pages", "1 byte of 3", "2 days"]);
 });
 
 describe("escapeText", () => {

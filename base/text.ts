@@ -61,7 +61,8 @@ export function wrap(text: string, width: number): string {
     .join("\n\n");
 }
 
-/** A number with its noun, `1 page` or `2 pages`, and what follows it. */
+/** A number with its noun, `1 page`, `2 pages` or `2 proxies`, and what follows it. */
 export function count(number: number, noun: string, after = ""): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}${after}`;
+  const many = /[^aeiou]y$/.test(noun) ? `${noun.slice(0, -1)}ies` : `${noun}s`;
+  return `${number} ${number === 1 ? noun : many}${after}`;
 }

@@ -1,3 +1,4 @@
+import { count } from "../../base/text.ts";
 import type { LogLine } from "../../preflight/index.ts";
 import type { CalloutExpectation, Expectation, Expected, LogMatcher, MessageExpectation } from "./case.ts";
 import { compareMessage, compareText, type Mismatch } from "./compare-message.ts";
@@ -78,7 +79,7 @@ function describeLine({ level, text }: LogMatcher): string {
 function describeRest(lines: readonly LogLine[], from: number): string {
   const rest = lines.length - from;
   if (lines.length === 0) return "no line";
-  return rest === 0 ? "no line after those that the case found" : `${rest} line${rest === 1 ? "" : "s"}, none of them that`;
+  return rest === 0 ? "no line after those that the case found" : count(rest, "line", ", none of them that");
 }
 
 function calloutMismatch(expected: Expectation["callouts"], got: readonly ObservedCall[]): Mismatch[] {

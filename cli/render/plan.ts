@@ -102,7 +102,7 @@ function named({ proxies, first }: PlannedProxies): string {
   const shown = first.slice(0, NAMED).map(nameOf);
   const more = proxies > shown.length ? `, and ${proxies - shown.length} more` : "";
   const names = shown.length === 0 ? "" : `: ${shown.join(", ")}${more}`;
-  return `${proxies === 1 ? "1 proxy" : `${proxies} proxies`}${names}`;
+  return count(proxies, "proxy", names);
 }
 
 function nameOf({ namespace, id }: PlannedProxy): string {

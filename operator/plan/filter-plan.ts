@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { count } from "../../base/text.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { CrashJournal } from "../../model/crash-journal.ts";
 import type { FleetView } from "../../model/delivery.ts";
@@ -28,7 +29,7 @@ import { recordProblem } from "../source/revision-record.ts";
 import { objectChanges } from "./object-changes.ts";
 import type { AskedFilter } from "./request.ts";
 import { plannedChanges } from "./revision-changes.ts";
-import { NOTHING_OUT, planNothing, planRollout } from "./rollout-plan.ts";
+import { matchedBy, NOTHING_OUT, planNothing, planRollout } from "./rollout-plan.ts";
 
 export interface FilterPlanDeps {
   readonly resolver: Resolver;
@@ -65,7 +66,7 @@ export async function planFilter(
   const filter = parsed.value;
   const base = { ...key, object: changes, ...revisionsOf(record) };
   if (filter.suspend) {
-    const rollout = planNothing(filter, suspended(changes), { ...deps, now: deps.clock.now() });
+    const rollout = planNothing(filter, suspended(changes), deps);
     return { ...base, action: actionOf(record, changes.length > 0), revision: [], rollout };
   }
   const outcome = await crashes.during(tried, () => resolve(filter, object, record, deps.resolver, signal));
@@ -125,8 +126,8 @@ function untilThen(filter: Filter, object: WasmFilter, record: FilterRecord | un
   const demand = demandOf({ filter, isAwaited: true, object, revisions: [], rollout: idle });
   if (demand === undefined) return `${taken}; requests pass without it until then`;
   if (!demand.fromTheStart) return `${taken}; requests pass without it until its first wave`;
-  const { matched } = planNothing(filter, "", { ...deps, now: deps.clock.now() });
-  return `${taken}; until then requests are answered with 503 in its place, on ${matched === 1 ? "1 proxy" : `${matched} proxies`} now (whenMissing: Closed)`;
+  const proxies = count(matchedBy(filter, deps).length, "proxy");
+  return `${taken}; until then requests are answered with 503 in its place, on ${proxies} now (whenMissing: Closed)`;
 }
 
 /** The plan's part that follows from the content that the spec leads to. */

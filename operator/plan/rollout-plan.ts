@@ -13,11 +13,14 @@ import { wavesAhead } from "../rollout/waves-ahead.ts";
 /** Proxies of a wave that are named. */
 const MAX_NAMED = 100;
 
-export interface RolloutPlanDeps {
+export interface MatchDeps {
   readonly fleet: Pick<FleetView, "proxies">;
-  readonly line: WaveLine;
   /** The namespace whose filters reach the proxies of every namespace. */
   readonly ownNamespace: string | undefined;
+}
+
+export interface RolloutPlanDeps extends MatchDeps {
+  readonly line: WaveLine;
   readonly now: number;
 }
 
@@ -101,11 +104,12 @@ function named(proxies: readonly ProxyNode[]): PlannedProxies {
 }
 
 /** How many proxies there are for a filter that takes no change now, and why it takes none. */
-export function planNothing(filter: Filter, waitsFor: string, deps: RolloutPlanDeps): PlannedRollout {
+export function planNothing(filter: Filter, waitsFor: string, deps: MatchDeps): PlannedRollout {
   return { matched: matchedBy(filter, deps).length, steps: stepCount(filter.rollout), waves: [], waitsFor };
 }
 
-function matchedBy(filter: Filter, { fleet, ownNamespace }: RolloutPlanDeps): ProxyNode[] {
+/** The selected proxies with the filter's slot. */
+export function matchedBy(filter: Filter, { fleet, ownNamespace }: MatchDeps): ProxyNode[] {
   return [...fleet.proxies()].filter((proxy) => concerns(filter, proxy, ownNamespace) && proxy.slots.has(filter.settings.slot));
 }
 

@@ -1,3 +1,4 @@
+import { count } from "../../base/text.ts";
 import type { PluginConfiguration } from "../../model/plugin-configuration.ts";
 import type { ProofSettings } from "../../model/proof.ts";
 import type { FilterType } from "../../model/settings.ts";
@@ -102,7 +103,7 @@ function sendTraffic(plugin: Plugin, { type, requests, traffic, maxPages }: Tria
 /** What the plugin did besides what its requests show. */
 function sideEffects(plugin: Plugin): string[] {
   const logged = plugin.logCount();
-  const log = logged === 0 ? [] : [`logs ${logged} line${logged === 1 ? "" : "s"}; the last: ${plugin.logs().at(-1)?.text ?? ""}`];
+  const log = logged === 0 ? [] : [`logs ${count(logged, "line")}; the last: ${plugin.logs().at(-1)?.text ?? ""}`];
   return [...plugin.notes(), ...plugin.metrics().map(({ type, name }) => `defines ${type} ${name}`), ...log];
 }
 
