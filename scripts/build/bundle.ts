@@ -14,7 +14,8 @@ export const CEL = "lib/@bufbuild/cel.cjs";
 /** The oldest Node that runs the bundle. */
 const TARGET = "node24";
 
-const COMMON = {
+/** How all that is shipped is bundled. */
+export const COMMON = {
   absWorkingDir: ROOT,
   bundle: true,
   platform: "node",

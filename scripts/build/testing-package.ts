@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
 import { ROOT } from "../tests/files.ts";
 import { runOk } from "../tools/run.ts";
-import { namedImports } from "./bundle.ts";
+import { COMMON, namedImports } from "./bundle.ts";
 import { licensesOf } from "./licenses.ts";
 
 /** What of the package is written by hand. */
@@ -12,18 +12,8 @@ export const TESTING = fileURLToPath(new URL("../../sdk/testing", import.meta.ur
 const ENTRY = "author/typescript";
 const TYPES = ["index", "errors", "types"];
 
-const COMMON = {
-  absWorkingDir: ROOT,
-  bundle: true,
-  platform: "node",
-  // The oldest Node that the package says it runs on.
-  target: "node20",
-  minifyWhitespace: true,
-  minifySyntax: true,
-  legalComments: "none", // They are in one file: see licenses.ts.
-  metafile: true,
-  logLevel: "warning",
-} as const;
+/** For the oldest Node that the package says it runs on. */
+const OPTIONS = { ...COMMON, target: "node20" } as const;
 
 /** Lets files be left out of which nothing is used: those of Weir define things and do nothing. */
 const pureFiles: Plugin = {
@@ -45,14 +35,14 @@ export async function buildTesting(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   const results = [
     await build({
-      ...COMMON,
+      ...OPTIONS,
       entryPoints: [`${ENTRY}/index.ts`],
       outfile: join(folder, "index.js"),
       format: "esm",
       external: ["#cel"],
       plugins: [namedImports, pureFiles],
     }),
-    await build({ ...COMMON, entryPoints: ["@bufbuild/cel"], outfile: join(folder, "cel.cjs"), format: "cjs" }),
+    await build({ ...OPTIONS, entryPoints: ["@bufbuild/cel"], outfile: join(folder, "cel.cjs"), format: "cjs" }),
   ];
   await writeFile(join(folder, "THIRD-PARTY-LICENSES"), await licensesOf(results.map(({ metafile }) => metafile)));
   await writeTypes(folder);
