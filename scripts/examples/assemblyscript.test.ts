@@ -44,21 +44,23 @@ test("all that the AssemblyScript package offers is used by a filter that runs i
   const missing: string[] = [];
   const offered = await exportsOf(join(ASSEMBLY, "index.ts"));
   for (const { name, file } of offered) {
-    const text = await readFile(file, "utf8").catch(() => "");
-    const source = declarationOf(name, text) ?? (await reexported(name, file));
-    assert.ok(source !== undefined, `${name} in ${file}`);
+    const { declaration } = await homeOf(name, file);
     if (!new RegExp(`\\b${name}\\b`).test(used)) missing.push(name);
-    for (const member of membersOf(source))
+    for (const member of membersOf(declaration))
       if (!INSIDE.has(`${name}.${member}`) && !new RegExp(`\\b${member}\\b`).test(used)) missing.push(`${name}.${member}`);
   }
   assert.ok(offered.length > 30);
   assert.deepEqual(missing, []);
 });
 
-/** The declaration of a name that a file only passes on. */
-async function reexported(name: string, file: string): Promise<string | undefined> {
+/** Where a name is declared: in this file, or in one that it passes it on from. */
+async function homeOf(name: string, file: string): Promise<{ readonly text: string; readonly declaration: string }> {
+  const text = await readFile(file, "utf8");
+  const declaration = declarationOf(name, text);
+  if (declaration !== undefined) return { text, declaration };
   const from = (await exportsOf(file)).find((one) => one.name === name)?.file;
-  return from === undefined ? undefined : declarationOf(name, await readFile(from, "utf8"));
+  assert.ok(from !== undefined, `${name} in ${file}`);
+  return homeOf(name, from);
 }
 
 /** The comment that ends right before this line. */
@@ -74,9 +76,7 @@ function commentBefore(lines: readonly string[], at: number): string {
 test("what authors can use says what it is, with the clause that says more", async () => {
   const silent: string[] = [];
   for (const { name, file } of await exportsOf(join(ASSEMBLY, "index.ts"))) {
-    const home = declarationOf(name, await readFile(file, "utf8")) !== undefined;
-    const source = home ? file : ((await exportsOf(file)).find((one) => one.name === name)?.file ?? file);
-    const lines = (await readFile(source, "utf8")).split("\n");
+    const lines = (await homeOf(name, file)).text.split("\n");
     const at = lines.findIndex((line) => new RegExp(`^export (?:abstract )?(?:class|namespace|enum|function|type) ${name}\\b`).test(line));
     if (!commentBefore(lines, at).includes("https://")) silent.push(name);
     const isFunction = lines[at]?.startsWith("export function") === true;
