@@ -1,3 +1,5 @@
+import type { WasmFilterStatus, WasmFilterStatusCondition } from "./gen/wasmfilter.ts";
+
 /** A Kubernetes condition. https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md#typical-status-properties */
 export interface Condition {
   readonly type: ConditionType;
@@ -20,3 +22,11 @@ export type ConditionType =
   | "Ready"
   | "Reconciling"
   | "Stalled";
+
+/** The condition of this type that a status has, if the operator has written one. */
+export function findCondition(
+  status: Pick<WasmFilterStatus, "conditions"> | undefined,
+  type: ConditionType,
+): WasmFilterStatusCondition | undefined {
+  return status?.conditions?.find((condition) => condition.type === type);
+}

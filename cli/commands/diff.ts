@@ -1,4 +1,4 @@
-import type { ConditionType } from "../../model/condition.ts";
+import { type ConditionType, findCondition } from "../../model/condition.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, ok } from "../../model/result.ts";
 import { type Revision, withoutSecretText } from "../../model/revision.ts";
@@ -59,8 +59,8 @@ const STAGES: readonly ConditionType[] = ["Accepted", "Resolved", "Verified", "V
 function isTarget({ metadata, spec, status }: WasmFilter, number: number): string {
   const { name, generation } = metadata;
   const isSeen = status?.observedGeneration === undefined || generation === undefined || status.observedGeneration >= generation;
-  const stopped = status?.conditions?.some(({ type, status: holds }) => STAGES.some((stage) => stage === type) && holds !== "True");
-  if (isSeen && stopped !== true) return `revision ${number} is what ${name} leads to now`;
+  const isStopped = STAGES.some((stage) => (findCondition(status, stage)?.status ?? "True") !== "True");
+  if (isSeen && !isStopped) return `revision ${number} is what ${name} leads to now`;
   const then = spec.suspend ? "once spec.suspend is taken away" : `\`weir describe ${name}\` says how far that is`;
   return `revision ${number} is what ${name} led to last; its spec may lead to another, ${then}`;
 }

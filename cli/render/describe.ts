@@ -1,6 +1,7 @@
 import { clip, oneLine } from "../../base/text.ts";
 import type { ProxyView } from "../../hub/index.ts";
 import { ROLLOUT_PAUSED } from "../../model/annotations.ts";
+import { findCondition } from "../../model/condition.ts";
 import { shortDigest } from "../../model/digest.ts";
 import { whenMissingOf } from "../../model/filter.ts";
 import type { WasmFilter, WasmFilterSpecSelector, WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
@@ -13,7 +14,7 @@ import {
   type SettingName,
   showSetting,
 } from "../../model/settings.ts";
-import { condition, sourceOf } from "./filters.ts";
+import { sourceOf } from "./filters.ts";
 import { history, renderHistory } from "./history.ts";
 import type { Paint } from "./paint.ts";
 import { groupProxies, renderGroups } from "./proxies.ts";
@@ -55,12 +56,12 @@ function titled(title: string, note: string, lines: readonly string[], paint: Pa
 
 function headline(filter: WasmFilter, knowsStatus: boolean, paint: Paint): string[] {
   const name = paint.strong(`${filter.metadata.namespace ?? ""}/${filter.metadata.name}`);
-  const ready = condition(filter, "Ready");
+  const ready = findCondition(filter.status, "Ready");
   if (ready === undefined && !knowsStatus) return [`${name}  ${paint.busy("status not known")}: the server that has it does not answer`];
   if (ready === undefined) return [`${name}  ${paint.busy("no status yet")}: no Weir has written one`];
   if (ready.status === "True") return [`${name}  ${paint.good("Ready")}: ${oneLine(ready.message)}`];
-  const isGoingOn = condition(filter, "Reconciling")?.status === "True";
-  const isStalled = condition(filter, "Stalled")?.status === "True";
+  const isGoingOn = findCondition(filter.status, "Reconciling")?.status === "True";
+  const isStalled = findCondition(filter.status, "Stalled")?.status === "True";
   const word = isStalled ? paint.bad("Stalled") : isGoingOn ? paint.busy("In progress") : paint.bad("Not ready");
   return [`${name}  ${word} (${ready.reason}): ${oneLine(ready.message)}`];
 }

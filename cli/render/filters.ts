@@ -1,12 +1,8 @@
+import { findCondition } from "../../model/condition.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { WasmFilter, WasmFilterStatusCondition } from "../../model/gen/wasmfilter.ts";
 import { table } from "./table.ts";
 import { age } from "./time.ts";
-
-/** The condition of this type, if the operator has written one. */
-export function condition(filter: WasmFilter, type: string): WasmFilterStatusCondition | undefined {
-  return filter.status?.conditions?.find((each) => each.type === type);
-}
 
 /** `registry/repo:tag`, or the URL of a module that is in no registry. */
 export function sourceOf({ spec }: WasmFilter): string {
@@ -22,7 +18,7 @@ export interface FilterTable {
 
 /** What `weir get` prints: the columns of `kubectl get wf`, and a reason if one is not ready. */
 export function renderFilters(filters: readonly WasmFilter[], options: FilterTable): string {
-  const unready = filters.some((filter) => condition(filter, "Ready")?.status !== "True");
+  const unready = filters.some(({ status }) => findCondition(status, "Ready")?.status !== "True");
   const head = ["NAME", "IMAGE", "DIGEST", "REVISION", "PROXIES", "READY", "AGE", ...(unready ? ["REASON"] : [])];
   const rows = filters.map((filter) => {
     const cells = row(filter, options);
@@ -33,7 +29,7 @@ export function renderFilters(filters: readonly WasmFilter[], options: FilterTab
 
 function row(filter: WasmFilter, { now, knowsStatus }: FilterTable): string[] {
   const { metadata, status } = filter;
-  const ready = condition(filter, "Ready");
+  const ready = findCondition(status, "Ready");
   return [
     metadata.name,
     sourceOf(filter),
@@ -47,6 +43,6 @@ function row(filter: WasmFilter, { now, knowsStatus }: FilterTable): string[] {
 }
 
 /** `(stalled)`: waiting will not help. */
-function reasonOf(filter: WasmFilter, { reason }: WasmFilterStatusCondition): string {
-  return condition(filter, "Stalled")?.status === "True" ? `${reason} (stalled)` : reason;
+function reasonOf({ status }: WasmFilter, { reason }: WasmFilterStatusCondition): string {
+  return findCondition(status, "Stalled")?.status === "True" ? `${reason} (stalled)` : reason;
 }

@@ -1,4 +1,5 @@
 import { Gauge, type Registry } from "prom-client";
+import { findCondition } from "../../model/condition.ts";
 import type { FleetView, ProxyNode } from "../../model/delivery.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 
@@ -77,9 +78,9 @@ function registerFilters(registry: Registry, filters: () => readonly WasmFilter[
   });
 
   function observe({ metadata: { namespace = "default", name }, status }: WasmFilter): void {
-    const now = status?.conditions?.find(({ type }) => type === "Ready");
+    const now = findCondition(status, "Ready");
     const isReady = now?.status === "True";
-    const isStalled = status?.conditions?.some((condition) => condition.type === "Stalled" && condition.status === "True");
+    const isStalled = findCondition(status, "Stalled")?.status === "True";
     const isDoubtful = status?.conditions?.some(({ reason }) => reason === "WatchFailed");
     ready.set({ namespace, name }, isReady ? 1 : 0);
     doubtful.set({ namespace, name }, isDoubtful ? 1 : 0);
@@ -89,7 +90,7 @@ function registerFilters(registry: Registry, filters: () => readonly WasmFilter[
         { namespace, name, reason: word(now.reason), state: isStalled ? "stalled" : "reconciling" },
         seconds(now.lastTransitionTime),
       );
-    const look = status?.conditions?.find(({ type }) => type === "Resolved");
+    const look = findCondition(status, "Resolved");
     if (look !== undefined && look.status !== "True" && !NOT_LOOKED.has(look.reason))
       unresolved.set({ namespace, name, reason: word(look.reason) }, seconds(look.lastTransitionTime));
     const { state, startTime } = status?.rollout ?? {};

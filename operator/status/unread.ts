@@ -1,4 +1,4 @@
-import type { Condition, ConditionType } from "../../model/condition.ts";
+import { type Condition, type ConditionType, findCondition } from "../../model/condition.ts";
 import type { WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import type { Failure } from "../../model/result.ts";
 import { PATIENCE_MS } from "../filter/facts.ts";
@@ -11,7 +11,7 @@ const SUMMARY: ReadonlySet<string> = new Set<ConditionType>(["Ready", "Reconcili
  */
 export function unreadStatus(status: WasmFilterStatus | undefined, generation: number, failure: Failure, now: number): WasmFilterStatus {
   const before = status?.conditions ?? [];
-  const found = (type: ConditionType) => before.find((condition) => condition.type === type);
+  const found = (type: ConditionType) => findCondition(status, type);
   const reason = "RevisionsNotRead";
   const message = `the filter's revisions cannot be read, so nothing is decided; proxies keep what they have; tried again: ${failure.message}`;
   const isKnown = found("Ready")?.reason === reason;
