@@ -10,7 +10,7 @@ import { findEntry, isSource, listSources } from "./sources.ts";
 
 function parse(text: string) {
   const file = openYaml(text, "weir.yaml");
-  return file.ok ? parseProject(file.value, "/work") : file;
+  return file.ok ? parseProject(file.value, "/project") : file;
 }
 
 function refusal(text: string): string {
@@ -32,10 +32,10 @@ async function folderWith(t: TestContext, files: readonly string[]): Promise<str
 test("language and name are enough", () => {
   const project = parse("language: go\nname: add-header\n");
   assert.deepEqual(project.ok && project.value, {
-    folder: "/work",
+    folder: "/project",
     language: "go",
     name: "add-header",
-    module: "/work/build/add-header.wasm",
+    module: "/project/build/add-header.wasm",
     sources: ["**/*.go", "go.mod", "go.sum"],
     entry: undefined,
     optimize: undefined,
@@ -65,7 +65,7 @@ image: r.example/f:1
   assert.deepEqual(
     { module, sources, entry, optimize, keepNames, rootId, config, image },
     {
-      ...{ module: "/work/out/f.wasm", sources: ["lib/*.zig"], entry: "/work/lib/f.zig", optimize: "speed", keepNames: true },
+      ...{ module: "/project/out/f.wasm", sources: ["lib/*.zig"], entry: "/project/lib/f.zig", optimize: "speed", keepNames: true },
       ...{ rootId: "a", config: '{"limit":9007199254740993}', image: "r.example/f:1" },
     },
   );
