@@ -9,9 +9,10 @@ import { buildProject, LANGUAGES, type Language, readProject, SHAPES, type Shape
 import { DEFAULT_SETTINGS } from "../model/settings.ts";
 import { loadPlugin, message } from "../preflight/index.ts";
 import { minimal } from "../preflight/testing/modules.ts";
+import { toolchainEnv } from "../scripts/tools/zig.ts";
 import { type Judge, startJudge } from "../test/support/judge.ts";
 import { measureLoad } from "../test/support/load.ts";
-import { createProject, toolchainEnv, whyNoRust } from "../test/support/projects.ts";
+import { createProject, whyNoRust } from "../test/support/projects.ts";
 import { createTempFolder } from "../test/support/temp-folder.ts";
 import { median, writeResults } from "./processes.ts";
 

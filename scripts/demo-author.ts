@@ -1,9 +1,9 @@
 import { parseArgs } from "node:util";
 import { LANGUAGES, type Language } from "../author/index.ts";
+import { whyNoRust } from "../test/support/projects.ts";
 import { openStage, type Stage } from "./demo/author/stage.ts";
 import { playAssemblyScript, playOther, type Told } from "./demo/author/story.ts";
 import { createNarrator, type Narrator } from "./demo/narrator.ts";
-import { needRust } from "./tools/machine.ts";
 import { ToolError } from "./tools/run.ts";
 
 /**
@@ -13,7 +13,7 @@ import { ToolError } from "./tools/run.ts";
 async function play(stage: Stage, languages: readonly Language[], narrator: Narrator): Promise<void> {
   const told: Told[] = [];
   for (const language of languages) {
-    const missing = language === "rust" ? await needRust().then(() => undefined, reasonOf) : undefined;
+    const missing = language === "rust" ? await whyNoRust() : undefined;
     if (missing === undefined)
       told.push(await (language === "assemblyscript" ? playAssemblyScript(stage, narrator) : playOther(language, stage, narrator)));
     else narrator.say(`Rust is left out: ${missing}`);
@@ -25,10 +25,6 @@ async function play(stage: Stage, languages: readonly Language[], narrator: Narr
 
 function startOf(language: Language): string {
   return language === "assemblyscript" ? "npm ci of a fresh clone" : "weir init";
-}
-
-function reasonOf(error: Error): string {
-  return error.message;
 }
 
 const { values } = parseArgs({ options: { language: { type: "string", multiple: true, default: [...LANGUAGES] } } });

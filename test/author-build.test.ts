@@ -6,9 +6,9 @@ import { LANGUAGES, type Language } from "../author/index.ts";
 import { sdkModules } from "../scripts/examples/assemblyscript.ts";
 import { ROOT } from "../scripts/tests/files.ts";
 import { type Finished, run } from "../scripts/tools/run.ts";
-import { installZig } from "../scripts/tools/zig.ts";
+import { installZig, toolchainEnv } from "../scripts/tools/zig.ts";
 import { startProcess } from "./support/process.ts";
-import { createProject, toolchainEnv, whyNoRust } from "./support/projects.ts";
+import { createProject, whyNoRust } from "./support/projects.ts";
 import { createSnippets } from "./support/snippets.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 

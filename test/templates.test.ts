@@ -12,7 +12,8 @@ import { loadPlugin, message, type Pairs } from "../preflight/index.ts";
 import { ROOT } from "../scripts/tests/files.ts";
 import { installEnvoyVersion } from "../scripts/tools/envoy.ts";
 import { runOk } from "../scripts/tools/run.ts";
-import { toolchainEnv, whyNoRust } from "./support/projects.ts";
+import { toolchainEnv } from "../scripts/tools/zig.ts";
+import { whyNoRust } from "./support/projects.ts";
 import { createSnippets } from "./support/snippets.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 

@@ -1,9 +1,9 @@
-import { delimiter, dirname, join } from "node:path";
+import { join } from "node:path";
 import { buildProject, readProject } from "../../author/index.ts";
 import { cached, keyOf } from "../../base/cache-folder.ts";
 import { needRust } from "../tools/machine.ts";
 import { outsideNpm, ToolError } from "../tools/run.ts";
-import { installZig, ZIG_REQUIREMENT } from "../tools/zig.ts";
+import { toolchainEnv, ZIG_REQUIREMENT } from "../tools/zig.ts";
 import { contentsOf, sourceOf } from "./sources.ts";
 
 /** Paths of `hello` in each language that Zig's compiler builds: it adds `x-hello` to every response. */
@@ -24,9 +24,8 @@ export async function buildHello(): Promise<Hello> {
   const names = ["c", "cpp", "zig"] as const;
   const sources = await Promise.all(names.map((name) => contentsOf(sourceOf(`hello-${name}`))));
   const folder = await cached(`hello-zig-${keyOf(...sources.flat(), BUILD, ZIG_REQUIREMENT)}`, async (draft) => {
-    const env = outsideNpm();
-    const path = `${dirname(await installZig())}${delimiter}${env.PATH}`;
-    for (const name of names) await build(`hello-${name}`, join(draft, `${name}.wasm`), { ...env, PATH: path });
+    const env = await toolchainEnv();
+    for (const name of names) await build(`hello-${name}`, join(draft, `${name}.wasm`), env);
   });
   return { c: join(folder, "c.wasm"), cpp: join(folder, "cpp.wasm"), zig: join(folder, "zig.wasm") };
 }

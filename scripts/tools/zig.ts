@@ -1,7 +1,7 @@
 import { chmod } from "node:fs/promises";
-import { join } from "node:path";
-import { cached, keyOf } from "../../base/cache-folder.ts";
-import { runOk } from "./run.ts";
+import { delimiter, dirname, join } from "node:path";
+import { cached, cacheFolder, keyOf } from "../../base/cache-folder.ts";
+import { outsideNpm, runOk } from "./run.ts";
 import { fetchWheel, requirementOf, type Wheel } from "./wheel.ts";
 
 /** Zig's compiler, which also compiles C and C++ to WebAssembly with a libc of its own. The checksums: Linux on x86-64 and arm64, macOS on both. */
@@ -29,4 +29,11 @@ export async function installZig(): Promise<string> {
     await runOk(zig, ["version"]);
   });
   return join(folder, "wheel/ziglang/zig");
+}
+
+/** An environment in which the compilers of all languages are found; what Zig builds of its libraries is kept. */
+export async function toolchainEnv(): Promise<Record<string, string>> {
+  const env = outsideNpm();
+  const zig = dirname(await installZig());
+  return { ...env, PATH: `${zig}${delimiter}${env.PATH}`, ZIG_GLOBAL_CACHE_DIR: join(cacheFolder(), "zig-libraries") };
 }

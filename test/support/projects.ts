@@ -1,11 +1,8 @@
 import { symlink } from "node:fs/promises";
-import { delimiter, dirname, join } from "node:path";
+import { join } from "node:path";
 import { initProject, type Language, type Shape } from "../../author/index.ts";
-import { cacheFolder } from "../../base/cache-folder.ts";
 import { sdkModules } from "../../scripts/examples/assemblyscript.ts";
 import { needRust } from "../../scripts/tools/machine.ts";
-import { outsideNpm } from "../../scripts/tools/run.ts";
-import { installZig } from "../../scripts/tools/zig.ts";
 
 /** The main source of each language's templates. */
 const MAIN: Readonly<Record<Language, string>> = {
@@ -23,13 +20,6 @@ export async function whyNoRust(): Promise<string | undefined> {
     () => undefined,
     (error: Error) => error.message,
   );
-}
-
-/** An environment in which the compilers of all languages are found; what Zig builds of its libraries is kept. */
-export async function toolchainEnv(): Promise<Record<string, string>> {
-  const env = outsideNpm();
-  const zig = dirname(await installZig());
-  return { ...env, PATH: `${zig}${delimiter}${env.PATH}`, ZIG_GLOBAL_CACHE_DIR: join(cacheFolder(), "zig-libraries") };
 }
 
 /** Makes the project `hello` in `folder` from a template, with what npm would install. Gives the path of its main source. */

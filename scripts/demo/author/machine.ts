@@ -1,10 +1,9 @@
 import { existsSync } from "node:fs";
 import { mkdir, symlink } from "node:fs/promises";
-import { delimiter, dirname, join } from "node:path";
-import { cacheFolder } from "../../../base/cache-folder.ts";
+import { delimiter, join } from "node:path";
 import { installEnvoy } from "../../tools/envoy.ts";
 import { outsideNpm } from "../../tools/run.ts";
-import { installZig } from "../../tools/zig.ts";
+import { toolchainEnv } from "../../tools/zig.ts";
 
 export type Environment = Readonly<Record<string, string>>;
 
@@ -27,12 +26,5 @@ export async function machineWithNodeOnly(folder: string): Promise<Environment> 
 
 /** The environment of this machine, with the compilers that the project's scripts install, and with Envoy. */
 export async function machineWithCompilers(folder: string): Promise<Environment> {
-  const env = outsideNpm();
-  return {
-    ...env,
-    PATH: [dirname(await installZig()), env.PATH].join(delimiter),
-    ZIG_GLOBAL_CACHE_DIR: join(cacheFolder(), "zig-libraries"),
-    ENVOY: await installEnvoy(),
-    XDG_DATA_HOME: join(folder, "data"),
-  };
+  return { ...(await toolchainEnv()), ENVOY: await installEnvoy(), XDG_DATA_HOME: join(folder, "data") };
 }
