@@ -1,11 +1,18 @@
-import type { PendingGrpc } from "../state/calls.ts";
 import { nanosecondsOf } from "../state/clock.ts";
 import { rootOf } from "../state/context.ts";
 import { ProxyCrash } from "../state/faults.ts";
 import type { Host, HostFunction } from "../state/host.ts";
 import { createHeaderMap, decodePairs } from "../values/headers.ts";
 import { readFields, textOf } from "../values/protobuf.ts";
-import { GRPC_TIMEOUT_REPLY, type GrpcCall, type GrpcReply, type HttpCall, TIMEOUT_REPLY } from "../values/replies.ts";
+import {
+  GRPC_TIMEOUT_REPLY,
+  type GrpcCall,
+  type GrpcReply,
+  type HttpCall,
+  type HttpReply,
+  type NoReply,
+  TIMEOUT_REPLY,
+} from "../values/replies.ts";
 import { Status } from "../values/status.ts";
 
 type Span = readonly [pointer: number, size: number];
@@ -67,11 +74,7 @@ function startHttp(host: Host, call: HttpCall): number | undefined {
   if (reply === "unknown") return undefined;
   host.options.journal.note(`calls cluster ${call.cluster}: ${headers.get(":method")} ${headers.get(":path")}`);
   const contextId = rootOf(host.context()).id;
-  const { clock } = host.options;
-  if (clock === undefined) return host.calls.http({ contextId, call, reply, dueAt: undefined });
-  const delay = reply === "silence" ? Number.POSITIVE_INFINITY : reply === "reset" ? 0 : (reply.delayMs ?? 0);
-  if (delay < call.timeoutMs) return host.calls.http({ contextId, call, reply, dueAt: clock.now() + nanosecondsOf(delay) });
-  return host.calls.http({ contextId, call, reply: TIMEOUT_REPLY, dueAt: clock.now() + nanosecondsOf(call.timeoutMs) });
+  return host.calls.http({ contextId, call, ...inTime(host, reply, call.timeoutMs, TIMEOUT_REPLY) });
 }
 
 function readGrpc(
@@ -97,16 +100,23 @@ function putGrpc(host: Host, given: GrpcCall, tokenTo: number): number {
   host.options.journal.note(`calls gRPC ${call.method}`);
   const reply = call.streaming ? undefined : host.options.replies.grpc(call);
   if (reply === "unknown") return Status.ParseFailure;
-  const token = host.calls.grpc({ contextId: rootOf(host.context()).id, call, ...grpcDue(host, call, reply) });
+  const timeoutMs = call.streaming ? Number.POSITIVE_INFINITY : call.timeoutMs;
+  const contextId = rootOf(host.context()).id;
+  const token = host.calls.grpc({ contextId, call, ...inTime(host, reply, timeoutMs, GRPC_TIMEOUT_REPLY) });
   return host.memory.setWord(tokenTo, token) ? Status.Ok : Status.InvalidMemoryAccess;
 }
 
-function grpcDue(host: Host, { timeoutMs }: GrpcCall, reply: GrpcReply | "silence" | undefined): Pick<PendingGrpc, "reply" | "dueAt"> {
+/** What comes of a call, and when. `late`: what comes where the answer takes as long as the timeout. Without a clock that a test moves, no time passes. */
+function inTime<R extends HttpReply | GrpcReply | NoReply | undefined>(
+  host: Host,
+  reply: R,
+  timeoutMs: number,
+  late: R,
+): { readonly reply: R; readonly dueAt: bigint | undefined } {
   const { clock } = host.options;
   if (clock === undefined) return { reply, dueAt: undefined };
-  const delay = reply === "silence" ? Number.POSITIVE_INFINITY : (reply?.delayMs ?? 0);
-  if (reply === undefined || delay < timeoutMs) return { reply, dueAt: clock.now() + nanosecondsOf(delay) };
-  return { reply: GRPC_TIMEOUT_REPLY, dueAt: clock.now() + nanosecondsOf(timeoutMs) };
+  const delay = reply === "silence" ? Number.POSITIVE_INFINITY : typeof reply === "object" ? (reply.delayMs ?? 0) : 0;
+  return { reply: delay < timeoutMs ? reply : late, dueAt: clock.now() + nanosecondsOf(Math.min(delay, timeoutMs)) };
 }
 
 /** Fields of GrpcService: https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/core/v3/grpc_service.proto */
