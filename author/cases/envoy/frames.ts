@@ -24,15 +24,11 @@ export function pairsOf(fields: IncomingHttpHeaders): Pairs {
 
 /** Writes a body so that each chunk is a DATA frame of its own, the last one with the end of the stream. Does nothing for a stream that is gone. */
 export async function writeChunks(stream: ClientHttp2Stream | ServerHttp2Stream, { body }: Pick<Message, "body">): Promise<void> {
-  for (const [index, chunk] of body.entries()) {
+  for (const chunk of body.slice(0, -1)) {
     if (stream.destroyed) return;
-    if (index === body.length - 1) break;
     await new Promise<void>((resolve) => stream.write(chunk, () => setImmediate(resolve)));
   }
-  const last = body.at(-1);
-  if (stream.destroyed) return;
-  if (last === undefined) stream.end();
-  else stream.end(last);
+  if (!stream.destroyed) stream.end(body.at(-1));
 }
 
 /** Gathers what comes on a stream. Resolves at its end; rejects when it breaks. */
