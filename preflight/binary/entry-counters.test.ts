@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { binary } from "../testing/binary.ts";
 import { wasm } from "../testing/wat.ts";
 import { countEntries } from "./entry-counters.ts";
+import { leb, named, section } from "./writer.ts";
 
 /** Counts by name after these exports were called. */
 async function counts(text: string, ...calls: string[]): Promise<Record<string, number>> {
@@ -29,6 +31,13 @@ test("each function counts how often it is entered, whatever else the module has
 test("a module without globals and exports gets them where they belong", async () => {
   const text = '(module (memory 1) (func $start) (start $start) (data (i32.const 0) "x"))';
   assert.deepEqual(await counts(text), { start: 1 });
+});
+
+test("a function's name that is too long is a failure", () => {
+  const names = Uint8Array.from([1, 0, ...named("x".repeat(100_001))]);
+  const module = binary(section(0, Uint8Array.from([...named("name"), 1, ...leb(names.length), ...names])));
+  const counting = countEntries(module);
+  assert.equal(!counting.ok && counting.error.reason, "ModuleTooLarge");
 });
 
 test("what is no module is refused, and one without functions stays as it is", async () => {

@@ -1,7 +1,7 @@
-import { fail, ok, type Result } from "../../model/result.ts";
+import { ok, type Result } from "../../model/result.ts";
 import { readWasm } from "./binary.ts";
-import { createReader, MalformedError, type Reader } from "./reader.ts";
-import { walkSections } from "./sections.ts";
+import { createReader, type Reader } from "./reader.ts";
+import { unread, walkSections } from "./sections.ts";
 import { readValueType } from "./types.ts";
 import { leb, named, section } from "./writer.ts";
 
@@ -46,8 +46,7 @@ export function countEntries(module: Uint8Array): Result<CountingModule> {
     const imported = (kind: string) => read.value.imports.filter((entry) => entry.kind === kind).length;
     return ok(rewrite(module, imported("function"), imported("global")));
   } catch (error) {
-    if (!(error instanceof MalformedError)) throw error;
-    return fail("MalformedModule", `the module is malformed at byte ${error.offset}: ${error.message}`);
+    return unread(error);
   }
 }
 

@@ -49,9 +49,13 @@ export function readSections(bytes: Uint8Array): Result<readonly Section[]> {
     }
     return ok(sections);
   } catch (error) {
-    if (error instanceof MalformedError)
-      return fail("MalformedModule", `the module is malformed at byte ${error.offset}: ${error.message}`);
-    if (error instanceof LimitError) return fail("ModuleTooLarge", error.message);
-    throw error;
+    return unread(error);
   }
+}
+
+/** The failure that an error of reading a module is. Throws any other error. */
+export function unread(error: unknown): Result<never> {
+  if (error instanceof MalformedError) return fail("MalformedModule", `the module is malformed at byte ${error.offset}: ${error.message}`);
+  if (error instanceof LimitError) return fail("ModuleTooLarge", error.message);
+  throw error;
 }
