@@ -1,7 +1,8 @@
 import { clip } from "../../base/text.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
 import type { Import, WasmBinary } from "../binary/binary.ts";
-import { createReader, MalformedError } from "../binary/reader.ts";
+import { functionNameMaps } from "../binary/function-names.ts";
+import { MalformedError } from "../binary/reader.ts";
 import { printType, sameType } from "../binary/types.ts";
 import { ABI_MARKERS, type AbiVersion, callback, hostFunction, hostFunctions, isCapability } from "./abi.ts";
 
@@ -48,11 +49,7 @@ function checkNames(bytes: Uint8Array, binary: WasmBinary): Failed | undefined {
   const section = binary.custom.find((entry) => entry.name === "name");
   if (section === undefined) return undefined;
   try {
-    const reader = createReader(bytes, section.start, section.end);
-    while (!reader.done()) {
-      const id = reader.byte();
-      const content = reader.slice(reader.unsigned());
-      if (id !== 1) continue;
+    for (const content of functionNameMaps(bytes, section)) {
       for (let left = content.unsigned(); left > 0; left -= 1) {
         content.unsigned();
         content.skip(content.unsigned());

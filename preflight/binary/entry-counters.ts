@@ -1,5 +1,6 @@
 import { ok, type Result } from "../../model/result.ts";
-import { readWasm } from "./binary.ts";
+import { type ExternKind, readWasm, type WasmBinary } from "./binary.ts";
+import { functionNameMaps } from "./function-names.ts";
 import { createReader, type Reader } from "./reader.ts";
 import { unread, walkSections } from "./sections.ts";
 import { readValueType } from "./types.ts";
@@ -43,14 +44,15 @@ export function countEntries(module: Uint8Array): Result<CountingModule> {
   const read = readWasm(module);
   if (!read.ok) return read;
   try {
-    const imported = (kind: string) => read.value.imports.filter((entry) => entry.kind === kind).length;
-    return ok(rewrite(module, imported("function"), imported("global")));
+    return ok(rewrite(module, read.value));
   } catch (error) {
     return unread(error);
   }
 }
 
-function rewrite(module: Uint8Array, importedFunctions: number, importedGlobals: number): CountingModule {
+function rewrite(module: Uint8Array, { imports, custom }: WasmBinary): CountingModule {
+  const imported = (kind: ExternKind) => imports.filter((entry) => entry.kind === kind).length;
+  const [importedFunctions, importedGlobals] = [imported("function"), imported("global")];
   const sections: readonly Section[] = [...walkSections(module)].map(({ id, end, content }) => ({ id, start: content.position(), end }));
   const countIn = (id: number) => {
     const found = sections.find((each) => each.id === id);
@@ -66,7 +68,7 @@ function rewrite(module: Uint8Array, importedFunctions: number, importedGlobals:
     [ID.export as number, appended(module, sections, ID.export, exports)],
     [ID.code as number, countingBodies(module, sections, firstGlobal)],
   ]);
-  const names = namesIn(module, sections);
+  const names = namesIn(module, custom);
   return {
     bytes: Buffer.concat([module.subarray(0, 8), ...assembled(module, sections, changed)]),
     functions: counters.map((counter, at) => ({ index: importedFunctions + at, name: names.get(importedFunctions + at), counter })),
@@ -131,19 +133,11 @@ function skipLocals(reader: Reader): void {
   }
 }
 
-/** Names of functions: https://webassembly.github.io/spec/core/appendix/custom.html#function-names */
-function namesIn(module: Uint8Array, sections: readonly Section[]): ReadonlyMap<number, string> {
+/** Names of functions by their index. */
+function namesIn(module: Uint8Array, custom: WasmBinary["custom"]): ReadonlyMap<number, string> {
   const names = new Map<number, string>();
-  for (const { id, start, end } of sections) {
-    if (id !== ID.custom) continue;
-    const reader = createReader(module, start, end);
-    if (reader.name() !== "name") continue;
-    while (!reader.done()) {
-      const kind = reader.byte();
-      const part = reader.slice(reader.unsigned());
-      if (kind !== 1) continue;
+  for (const place of custom.filter(({ name }) => name === "name"))
+    for (const part of functionNameMaps(module, place))
       for (let left = part.unsigned(); left > 0; left -= 1) names.set(part.unsigned(), part.name());
-    }
-  }
   return names;
 }
