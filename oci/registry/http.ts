@@ -1,3 +1,4 @@
+import { readBytes } from "../../base/read-text.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { Metrics } from "../../model/metrics.ts";
 import { type Failure, fail, failForNow, ok, type Result } from "../../model/result.ts";
@@ -201,20 +202,8 @@ export async function readBody(response: HttpResponse, limit: number): Promise<U
 
 /** The whole body as it came. */
 export async function readRaw(response: HttpResponse, limit: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.chunks()) {
-    size += chunk.byteLength;
-    if (size > limit) return undefined;
-    parts.push(chunk);
-  }
-  const whole = new Uint8Array(size);
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.byteLength;
-  }
-  return whole;
+  const whole = await readBytes(response.chunks(), limit);
+  return whole === undefined ? undefined : new Uint8Array(whole.buffer, whole.byteOffset, whole.byteLength);
 }
 
 /** As `readBody`, with a connection that breaks as a failure. */
