@@ -2,11 +2,13 @@ import { createReadStream, existsSync } from "node:fs";
 import { whyUnread } from "../base/error.ts";
 import { readBytes } from "../base/read-text.ts";
 import { fail, ok, type Result } from "../model/result.ts";
-import type { InspectedImage, LocalImage, OciOptions } from "../oci/index.ts";
+import type { InspectedImage, OciOptions } from "../oci/index.ts";
 import type { Flag, FlagValues } from "./args/syntax.ts";
 import { usage } from "./args/usage.ts";
-import { findLocal } from "./local-images.ts";
+import { findLocal, localNote } from "./local-images.ts";
+import { printNote } from "./output.ts";
 import { readRegistryCa, registryCaFlag } from "./registry-ca.ts";
+import type { Terminal } from "./terminal.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -89,8 +91,6 @@ export interface FoundModule {
   readonly bytes: Uint8Array;
   /** `undefined` for a file. */
   readonly image: InspectedImage | undefined;
-  /** Set for an image that is on this machine. */
-  readonly local: LocalImage | undefined;
 }
 
 const MAX_MODULE_BYTES = 64 * 1024 * 1024;
@@ -107,15 +107,15 @@ export async function readModule(path: string): Promise<Result<Uint8Array>> {
   }
 }
 
-/** Reads the file of this name, or else the image that it refers to: the one on this machine, or else, and with `remote`, the registry's. */
+/** Reads the file of this name, or else the image that it refers to: the one on this machine, with a note, or else, and with `remote`, the registry's. */
 export async function findModule(
   name: string,
   flags: FlagValues<typeof registryFlags> & { readonly remote?: boolean },
-  env: Environment,
+  terminal: Terminal,
 ): Promise<Result<FoundModule>> {
   if (existsSync(name)) {
     const bytes = await readModule(name);
-    return bytes.ok ? ok({ bytes: bytes.value, image: undefined, local: undefined }) : bytes;
+    return bytes.ok ? ok({ bytes: bytes.value, image: undefined }) : bytes;
   }
   // A name without a tag or digest is probably a mistyped file name, not an image of Docker Hub.
   if (!/[:@]/.test(name))
@@ -123,12 +123,16 @@ export async function findModule(
       "NotFound",
       `there is no file ${name}, and it is not an image reference either, which has a tag or a digest: registry/repository:tag`,
     );
-  const here = flags.remote === true ? ok(undefined) : await findLocal(name, env);
+  const here = flags.remote === true ? ok(undefined) : await findLocal(name, terminal.env);
   if (!here.ok) return here;
-  if (here.value !== undefined) return ok({ bytes: here.value.image.bytes, image: here.value.image, local: here.value.local });
-  const access = await registryAccess(name, flags, env);
+  if (here.value !== undefined) {
+    const { image, local } = here.value;
+    printNote(localNote(name, local, terminal.now()), terminal);
+    return ok({ bytes: image.bytes, image });
+  }
+  const access = await registryAccess(name, flags, terminal.env);
   if (!access.ok) return access;
   const { inspectImage } = await import("../oci/index.ts");
   const image = await inspectImage(name, access.value);
-  return image.ok ? ok({ bytes: image.value.bytes, image: image.value, local: undefined }) : image;
+  return image.ok ? ok({ bytes: image.value.bytes, image: image.value }) : image;
 }

@@ -2,9 +2,8 @@ import { digestOf } from "../../model/digest.ts";
 import { ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { outputFlag } from "../fleet/flags.ts";
-import { localNote } from "../local-images.ts";
 import { findModule, registryFlags, remoteFlag } from "../modules.ts";
-import { printJson, printNote } from "../output.ts";
+import { printJson } from "../output.ts";
 import { renderModule } from "../render/module.ts";
 
 export const inspect = defineCommand({
@@ -19,10 +18,9 @@ export const inspect = defineCommand({
     { does: "an image", command: "weir inspect registry.example/filters/add-header:1.2" },
   ],
   async run({ flags, args }, terminal) {
-    const found = await findModule(args.target, flags, terminal.env);
+    const found = await findModule(args.target, flags, terminal);
     if (!found.ok) return found;
-    const { bytes, image, local } = found.value;
-    if (local !== undefined) printNote(localNote(args.target, local, terminal.now()), terminal);
+    const { bytes, image } = found.value;
     const { createExaminer } = await import("../../preflight/index.ts");
     const inspected = await createExaminer().inspect(bytes, true);
     if (!inspected.ok) return { ok: false, error: { ...inspected.error, message: `${args.target}: ${inspected.error.message}` } };

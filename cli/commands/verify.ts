@@ -2,9 +2,8 @@ import { fail, ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { readDuration } from "../args/duration.ts";
 import { outputFlag } from "../fleet/flags.ts";
-import { localNote } from "../local-images.ts";
 import { findModule, maxModuleLoadFlag, registryFlags, remoteFlag } from "../modules.ts";
-import { printJson, printNote } from "../output.ts";
+import { printJson } from "../output.ts";
 import { renderVerdict } from "../render/verdict.ts";
 import { verifiedFilter } from "../verify-spec.ts";
 
@@ -47,9 +46,8 @@ export const verify = defineCommand({
     if (!filter.ok) return filter;
     const maxLoad = readDuration(flags["max-module-load"], "--max-module-load", "10m");
     if (!maxLoad.ok) return maxLoad;
-    const found = await findModule(args.target, flags, terminal.env);
+    const found = await findModule(args.target, flags, terminal);
     if (!found.ok) return found;
-    if (found.value.local !== undefined) printNote(localNote(args.target, found.value.local, terminal.now()), terminal);
     const { createPreflight } = await import("../../preflight/index.ts");
     const { settings, proof } = filter.value;
     const verdict = await createPreflight({ maxLoadMs: maxLoad.value }).validate(found.value.bytes, settings, { proof });

@@ -9,7 +9,6 @@ import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { createFolderSource, readFolder, type Source } from "../../operator/index.ts";
 import type { FlagValues } from "../args/syntax.ts";
-import { localNote } from "../local-images.ts";
 import { findModule, type registryFlags } from "../modules.ts";
 import { printNote } from "../output.ts";
 import type { Terminal } from "../terminal.ts";
@@ -153,9 +152,8 @@ async function contentOf(target: string, options: RunOptions, terminal: Terminal
   const config = await readConfiguration(options.config ?? "");
   if (!config.ok) return config;
   if (!isUtf8(config.value)) return fail("NoText", "--config holds bytes that are no UTF-8 text; weir run -f takes them from a Secret");
-  const found = await findModule(target, options, terminal.env);
+  const found = await findModule(target, options, terminal);
   if (!found.ok) return found;
-  if (found.value.local !== undefined) printNote(localNote(target, found.value.local, terminal.now()), terminal);
   return ok({
     module: found.value.bytes,
     config: options.config === undefined ? (project?.config ?? "") : config.value.toString("utf8"),
