@@ -33,6 +33,15 @@ export type KeychainEntry = Credentials | UnusableCredentials;
  */
 export type Keychain = ReadonlyMap<string, readonly KeychainEntry[]>;
 
+/** One keychain of several; entries for the same server are tried in this order. */
+export function mergeKeychains(keychains: Iterable<Keychain>): Keychain {
+  const merged = new Map<string, readonly KeychainEntry[]>();
+  for (const keychain of keychains) {
+    for (const [server, entries] of keychain) merged.set(server, [...(merged.get(server) ?? []), ...entries]);
+  }
+  return merged;
+}
+
 /** What recorded revisions have: they show that access was given when they were made. */
 export interface Kept {
   /** True when a revision of the filter that asks has this digest: going on with it, or back to it, asks nobody. */

@@ -1,7 +1,7 @@
 /** Public entry of oci/: references, registries, image layout folders, and the store of modules. */
 
 export type { HelperOptions } from "./credentials/helper.ts";
-export { emptyKeychain, mergeKeychains, parseDockerConfig } from "./credentials/keychain.ts";
+export { emptyKeychain, parseDockerConfig } from "./credentials/keychain.ts";
 export { type LoginPlace, removeLogin, saveLogin } from "./credentials/login-file.ts";
 export { filesWith, personKeychain } from "./credentials/person.ts";
 export { type ArtifactOptions, createArtifact, type ImageContent, readContent } from "./image/content.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Keychain, KeychainEntry } from "../../model/module.ts";
+import { type Keychain, type KeychainEntry, mergeKeychains } from "../../model/module.ts";
 import { valued } from "../testing/result.ts";
-import { matchingEntries, mergeKeychains, parseDockerConfig } from "./keychain.ts";
+import { matchingEntries, parseDockerConfig } from "./keychain.ts";
 
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 const keychain = (auths: Record<string, unknown>) => valued(parseDockerConfig(JSON.stringify({ auths }), "Secret shop/regcred"));

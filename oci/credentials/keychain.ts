@@ -152,12 +152,3 @@ function fits(part: string, character: string): boolean {
   const isIn = ranges.some((range) => range.charAt(0) <= character && character <= range.charAt(range.length - 1));
   return isIn !== isNegated;
 }
-
-/** One keychain of several; entries for the same server are tried in this order. */
-export function mergeKeychains(keychains: Iterable<Keychain>): Keychain {
-  const merged = new Map<string, readonly KeychainEntry[]>();
-  for (const keychain of keychains) {
-    for (const [server, entries] of keychain) merged.set(server, [...(merged.get(server) ?? []), ...entries]);
-  }
-  return merged;
-}

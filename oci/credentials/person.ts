@@ -2,11 +2,11 @@ import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { hasCode, whyUnread } from "../../base/error.ts";
 import { fieldsOf } from "../../base/json.ts";
-import type { Keychain } from "../../model/module.ts";
+import { type Keychain, mergeKeychains } from "../../model/module.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { readBounded } from "../layout/read-bounded.ts";
 import { createHelper, type HelperOptions } from "./helper.ts";
-import { emptyKeychain, MAX_CONFIG_BYTES, mergeKeychains, normalizeServer, readAuths, readDockerConfig } from "./keychain.ts";
+import { emptyKeychain, MAX_CONFIG_BYTES, normalizeServer, readAuths, readDockerConfig } from "./keychain.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

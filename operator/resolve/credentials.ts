@@ -1,5 +1,5 @@
 import type { Filter } from "../../model/filter.ts";
-import type { Keychain, KeychainEntry } from "../../model/module.ts";
+import { type Keychain, mergeKeychains } from "../../model/module.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Source } from "../source/source.ts";
 import { about } from "./failure.ts";
@@ -12,7 +12,7 @@ export interface CredentialsDeps {
 
 /** The credentials of spec.pullSecrets. Where several are for a repository, those of the secret that is named first are tried first. */
 export async function pullKeychain(filter: Filter, { source, parseKeychain }: CredentialsDeps): Promise<Result<Keychain>> {
-  const all = new Map<string, readonly KeychainEntry[]>();
+  const keychains: Keychain[] = [];
   for (const name of filter.pullSecrets) {
     const secret = await source.secret(filter.key.namespace, name);
     if (!secret.ok) return { ok: false, error: about("spec.pullSecrets", secret.error) };
@@ -27,7 +27,7 @@ export async function pullKeychain(filter: Filter, { source, parseKeychain }: Cr
     }
     const keychain = parseKeychain(json.toString("utf8"), secretName);
     if (!keychain.ok) return fail("PullSecretInvalid", `spec.pullSecrets: ${keychain.error.message}`);
-    for (const [server, entries] of keychain.value) all.set(server, [...(all.get(server) ?? []), ...entries]);
+    keychains.push(keychain.value);
   }
-  return ok(all);
+  return ok(mergeKeychains(keychains));
 }
