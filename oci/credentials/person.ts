@@ -2,9 +2,9 @@ import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { hasCode, whyUnread } from "../../base/error.ts";
 import { fieldsOf } from "../../base/json.ts";
+import { readBounded } from "../../base/read-bounded.ts";
 import { type Keychain, mergeKeychains } from "../../model/module.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import { readBounded } from "../layout/read-bounded.ts";
 import { createHelper, type HelperOptions } from "./helper.ts";
 import { emptyKeychain, MAX_CONFIG_BYTES, normalizeServer, readAuths, readDockerConfig } from "./keychain.ts";
 

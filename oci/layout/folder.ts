@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import { writeFileAtomically } from "../../base/atomic-file.ts";
 import { hasCode, messageOf } from "../../base/error.ts";
+import { readBounded } from "../../base/read-bounded.ts";
 import { type Digest, digestAside, digestOf, isDigest } from "../../model/digest.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
 import { tooLarge } from "../repository/bytes.ts";
 import { type Descriptor, MAX_MANIFEST_BYTES, manifestTypes, type RawManifest } from "../repository/manifest.ts";
 import type { Repository, RepositoryReader } from "../repository/repository.ts";
 import { changeIndex, readIndex, TAG_ANNOTATION, whileLocked, withTag } from "./index-file.ts";
-import { readBounded } from "./read-bounded.ts";
 
 /** Where the layout is, and how the reference names it. */
 export interface Folder {

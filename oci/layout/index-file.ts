@@ -5,11 +5,11 @@ import { hasCode, messageOf } from "../../base/error.ts";
 import { type FileLock, waitForLock } from "../../base/file-lock.ts";
 import { isRecord } from "../../base/json.ts";
 import { makeFolder } from "../../base/make-folder.ts";
+import { readBounded } from "../../base/read-bounded.ts";
 import { digestOf } from "../../model/digest.ts";
 import { fail, failForNow, ok, type Result } from "../../model/result.ts";
 import { printBytes } from "../repository/bytes.ts";
 import { type Descriptor, type Index, MAX_MANIFEST_BYTES, manifestTypes, parseManifest } from "../repository/manifest.ts";
-import { readBounded } from "./read-bounded.ts";
 
 /** https://github.com/opencontainers/image-spec/blob/main/annotations.md#pre-defined-annotation-keys */
 export const TAG_ANNOTATION = "org.opencontainers.image.ref.name";
