@@ -1,3 +1,4 @@
+import { Notifier } from "../../base/notifier.ts";
 import type { FleetView, ProxyHealth, ProxyNode } from "../../model/delivery.ts";
 import type { Reported } from "./report.ts";
 
@@ -21,19 +22,7 @@ interface Known {
 
 export function createReportedFleet(): ReportedFleet {
   const proxies = new Map<string, Known>();
-  const listeners = new Set<(keys: ReadonlySet<string>) => void>();
-  let changed = new Set<string>();
-
-  function note(key: string): void {
-    if (changed.size === 0) setImmediate(tell);
-    changed.add(key);
-  }
-
-  function tell(): void {
-    const keys = changed;
-    changed = new Set();
-    for (const listener of listeners) listener(keys);
-  }
+  const changes = new Notifier<string>();
 
   /** What is said by who lost a proxy counts for nothing where another has it. */
   function put(replica: string, node: ProxyNode): void {
@@ -41,14 +30,14 @@ export function createReportedFleet(): ReportedFleet {
     const isElsewhere = known !== undefined && known.replica !== replica;
     if (isElsewhere && known.node.connected && (!node.connected || known.node.since > node.since)) return;
     proxies.set(node.key, { replica, node, health: isElsewhere ? undefined : known?.health });
-    note(node.key);
+    changes.note(node.key);
   }
 
   function lose(key: string, now: number): void {
     const known = proxies.get(key);
     if (known?.node.connected !== true) return;
     proxies.set(key, { ...known, node: { ...known.node, connected: false, since: now } });
-    note(key);
+    changes.note(key);
   }
 
   return {
@@ -70,9 +59,6 @@ export function createReportedFleet(): ReportedFleet {
     },
     proxy: (key) => proxies.get(key)?.node,
     health: (key) => proxies.get(key)?.health,
-    onChange(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    onChange: (listener) => changes.listen(listener),
   };
 }

@@ -1,8 +1,8 @@
+import type { Notifier } from "../../base/notifier.ts";
 import type { Assigner, Chain } from "../../model/delivery.ts";
 import type { Digest } from "../../model/digest.ts";
 import { typeUrls } from "../protocol/resource.ts";
 import { differ, differs } from "./assignment.ts";
-import type { Notifier } from "./notifier.ts";
 import type { Proxies } from "./proxies.ts";
 import type { ProxyRecord } from "./proxy.ts";
 import { type ServeDeps, serve, serveManaged } from "./serve.ts";

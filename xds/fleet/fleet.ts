@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { Notifier } from "../../base/notifier.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { Fleet } from "../../model/delivery.ts";
 import type { Digest } from "../../model/digest.ts";
@@ -10,7 +11,6 @@ import type { Report } from "../services/metrics.ts";
 import type { StreamObserver } from "../stream/observer.ts";
 import { createAnswerLog } from "./answer-log.ts";
 import { FleetAssigner } from "./assigner.ts";
-import { Notifier } from "./notifier.ts";
 import { FleetObserver } from "./observer.ts";
 import { createOffers } from "./offers.ts";
 import { Proxies } from "./proxies.ts";

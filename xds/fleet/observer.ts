@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { setBounded } from "../../base/bounded-map.ts";
+import type { Notifier } from "../../base/notifier.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { Digest } from "../../model/digest.ts";
 import { parseName } from "../envoy/chain.ts";
@@ -11,7 +12,6 @@ import type { StreamObserver, Subscribed } from "../stream/observer.ts";
 import type { XdsStream } from "../stream/stream.ts";
 import type { AnswerLog } from "./answer-log.ts";
 import { Ledger } from "./ledger.ts";
-import type { Notifier } from "./notifier.ts";
 import type { Offers } from "./offers.ts";
 import type { Proxies } from "./proxies.ts";
 import { isNewest, type ProxyRecord } from "./proxy.ts";

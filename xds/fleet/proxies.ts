@@ -1,6 +1,6 @@
+import { Notifier } from "../../base/notifier.ts";
 import type { FleetView, ProxyHealth, ProxyNode } from "../../model/delivery.ts";
 import type { NodeInfo } from "../stream/node.ts";
-import { Notifier } from "./notifier.ts";
 import { createProxyRecord, type ProxyRecord } from "./proxy.ts";
 import { viewOf } from "./view.ts";
 

@@ -1,4 +1,4 @@
-import { shared } from "../../base/shared.ts";
+import { shared } from "./shared.ts";
 
 /** Collects what changed and tells the listeners in a later turn of the event loop, each item once. */
 export class Notifier<T> {
