@@ -165,7 +165,7 @@ class WrittenRollOut implements RollOut {
     turn.committed();
   }
 
-  private propose(turn: Turn, { state, events }: Advance): void {
+  private propose(turn: Turn, { state, setback, events }: Advance): void {
     const { record, now } = turn;
     const isForward = goesForward(record.rollout, state);
     const { proposal } = record;
@@ -173,7 +173,7 @@ class WrittenRollOut implements RollOut {
     const isDecided = proposal !== undefined && (!proposal.isForward || (isForward && isSameStep(proposal.state, state)));
     const isAtHand = state.phase !== "Progressing" || record.deliverable.has(state.target ?? 0);
     if (!isDecided && isAtHand) {
-      if (hasFailed(record.rollout, state)) this.deps.withdrawing.withdraw(record, failureOf(state));
+      if (setback !== undefined) this.deps.withdrawing.withdraw(record, setback);
       record.propose({ state, events, isForward, madeAt: now, isWritten: false });
       this.deps.write(record);
     }
@@ -190,19 +190,6 @@ function isSameStep(a: RolloutState, b: RolloutState): boolean {
   const known = ({ heldSince, watch }: RolloutState) => `${heldSince !== undefined} ${watch?.before !== undefined}`;
   const isSame = a.phase === b.phase && a.target === b.target && a.step === b.step && isDeepStrictEqual(a.match, b.match);
   return isSame && known(a) === known(b);
-}
-
-/** True when the target that is going out is taken back for a fault. */
-function hasFailed(before: RolloutState, { phase, target, startedAt }: RolloutState): boolean {
-  const isOver = phase === "RolledBack" || phase === "Rejected";
-  return isOver && before.phase === "Progressing" && before.target === target && before.startedAt === startedAt;
-}
-
-/** Why it failed, as its outcome has it: `REASON: message`. */
-function failureOf({ outcomes, target }: RolloutState): { readonly reason: Fault["reason"]; readonly message: string } {
-  const { message = "" } = outcomes.get(target ?? 0) ?? {};
-  const colon = message.indexOf(": ");
-  return { reason: message.slice(0, Math.max(0, colon)) as Fault["reason"], message: message.slice(colon + 2) };
 }
 
 function goesForward(before: RolloutState, after: RolloutState): boolean {

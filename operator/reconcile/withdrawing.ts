@@ -3,7 +3,7 @@ import type { Peers } from "../../model/replicas.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import type { Records } from "../filter/records.ts";
 import type { FleetIndex } from "../fleet/index.ts";
-import type { Fault } from "../rollout/advance.ts";
+import type { Fault, Setback } from "../rollout/advance.ts";
 import { outgoingHash } from "../rollout/dark.ts";
 import { NO_POLICY } from "../rollout/steps.ts";
 import { takesBack } from "../rollout/watch.ts";
@@ -26,7 +26,7 @@ export interface Withdrawing {
   /** From now on the other replicas are heard, until the returned function is called. */
   start(): () => void;
   /** The record's target is taken back for this. */
-  withdraw(record: FilterRecord, fault: Pick<Fault, "reason" | "message">): void;
+  withdraw(record: FilterRecord, setback: Setback): void;
   /** The same for a rejection of its target by one of its proxies, where the filter's policy takes that for a fault. */
   judge(record: FilterRecord): void;
   /** What another replica found wrong with the target that is going out. */
@@ -43,7 +43,7 @@ export interface Withdrawing {
 export function createWithdrawing({ records, index, peers, assign, add }: WithdrawingDeps): Withdrawing {
   const withdrawals = createWithdrawals();
 
-  function withdraw(record: FilterRecord, { reason, message }: Pick<Fault, "reason" | "message">): void {
+  function withdraw(record: FilterRecord, { reason, message }: Setback): void {
     const { id: filter, uid, rollout } = record;
     if (peers === undefined || rollout.target === undefined) return;
     const withdrawal = { filter, uid, target: rollout.target, startedAt: rollout.startedAt, reason, message };

@@ -1,4 +1,5 @@
 import type { RolloutPolicy, RolloutStep } from "../../model/filter.ts";
+import type { Withdrawal } from "../../model/replicas.ts";
 import type { FilterEvent } from "../source/source.ts";
 import type { Tally } from "./health.ts";
 import { isInForce, type Outcome, type RolloutState } from "./state.ts";
@@ -38,8 +39,13 @@ export interface Observation {
   readonly abort: number | undefined;
 }
 
+/** Why a target is taken back: a fault, or what the operator or a person decided. */
+export type Setback = Pick<Withdrawal, "reason" | "message">;
+
 export interface Advance {
   readonly state: RolloutState;
+  /** Set when the target that was going out is taken back. */
+  readonly setback?: Setback;
   readonly events: readonly FilterEvent[];
   /** Milliseconds since the epoch at which to look again though nothing happened; `undefined`: no need. */
   readonly wakeAt: number | undefined;
@@ -142,8 +148,8 @@ function failedAgain(state: RolloutState, revision: number): RolloutState {
 export function advance(before: RolloutState, policy: RolloutPolicy, seen: Observation): Advance {
   if (before.phase !== "Progressing" || before.target === undefined) return stay(before);
   const state = withoutFuture(before, seen.now);
-  const failure = failureOf(state, policy, seen);
-  if (failure !== undefined) return fail(state, failure, seen);
+  const setback = setbackOf(state, policy, seen);
+  if (setback !== undefined) return fail(state, setback, seen);
   if (seen.fault !== undefined && isStayed(state, policy)) return succeed(state, seen, stays(state, seen.fault));
   if (!seen.settled) return stay(state);
   if (!seen.paused && !hasMatch(state, policy)) return { state: enter(state, state.step, policy, seen), events: [], wakeAt: undefined };
@@ -207,7 +213,7 @@ export function deadlineOf(state: RolloutState, policy: RolloutPolicy, watchedSi
   return Math.max(from, watchedSince) + policy.progressDeadlineMs;
 }
 
-function failureOf(state: RolloutState, policy: RolloutPolicy, seen: Observation): { reason: string; message: string } | undefined {
+function setbackOf(state: RolloutState, policy: RolloutPolicy, seen: Observation): Setback | undefined {
   if (seen.abort === state.target && !isFirst(state)) return { reason: "Aborted", message: "aborted by hand" };
   if (seen.fault !== undefined && takesBack(state, policy, seen.fault)) return seen.fault;
   if (
@@ -224,16 +230,17 @@ function failureOf(state: RolloutState, policy: RolloutPolicy, seen: Observation
   return undefined;
 }
 
-function fail(state: RolloutState, failure: { reason: string; message: string }, seen: Observation): Advance {
+function fail(state: RolloutState, setback: Setback, seen: Observation): Advance {
   const { target, stable } = state;
   if (target === undefined) return stay(state);
   const rolledBack = stable !== undefined;
   const result = rolledBack ? "RolledBack" : "Rejected";
-  const message = `${failure.reason}: ${failure.message}`;
+  const message = `${setback.reason}: ${setback.message}`;
   const outcomes = withOutcome(state, target, { result, message, generation: seen.generation, at: seen.now });
   const where = rolledBack ? `back to revision ${stable}` : "no earlier revision to go back to: the filter is out of every chain";
   return {
     state: { ...state, phase: result, ...ENDED, outcomes },
+    setback,
     events: [{ type: "Warning", reason: result, message: `revision ${target} failed, ${where}: ${message}` }],
     wakeAt: undefined,
   };
