@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
-import { parseProxyKey } from "../../model/proxy-key.ts";
 import type { Revision } from "../../model/revision.ts";
 import { wishesOf } from "../filter/annotations.ts";
 import type { FilterRecord } from "../filter/record.ts";
+import { faultOfRejection } from "../filter/rejection.ts";
 import { revisionOf } from "../filter/revisions.ts";
 import type { WaveHealth } from "../fleet/health.ts";
-import { type Advance, advance, type Fault, type Observation, retarget, startEvents } from "../rollout/advance.ts";
+import { type Advance, advance, type Observation, retarget, startEvents } from "../rollout/advance.ts";
 import { isInForce, type RolloutState } from "../rollout/state.ts";
 import { NO_POLICY } from "../rollout/steps.ts";
 import { withdrawUnused } from "../serve/deliverable.ts";
@@ -119,10 +119,7 @@ class WrittenRollOut implements RollOut {
     const policy = filter?.rollout ?? NO_POLICY;
     const isFrozen = filter === undefined || filter.suspend;
     const refused = sighting.rejections[0];
-    const rejected: Fault | undefined = refused && {
-      reason: "Rejected",
-      message: `proxy ${parseProxyKey(refused.key).id}: ${refused.message}`,
-    };
+    const rejected = refused && faultOfRejection(refused.key, refused.message);
     const wishes = wishesOf(record.object);
     const isSettled = this.deps.settling.isSettled(record, sighting);
     const seen: Observation = {

@@ -1,7 +1,7 @@
-import { parseProxyKey } from "../../model/proxy-key.ts";
 import type { Peers } from "../../model/replicas.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import type { Records } from "../filter/records.ts";
+import { faultOfRejection } from "../filter/rejection.ts";
 import type { FleetIndex } from "../fleet/index.ts";
 import type { Fault, Setback } from "../rollout/advance.ts";
 import { outgoingHash } from "../rollout/dark.ts";
@@ -73,7 +73,7 @@ export function createWithdrawing({ records, index, peers, assign, add }: Withdr
       if (hash === undefined) return;
       for (const [key, rejection] of record.rejections) {
         if (rejection.hash !== hash) continue;
-        const fault = { reason: "Rejected", message: `proxy ${parseProxyKey(key).id}: ${rejection.message}` } as const;
+        const fault = faultOfRejection(key, rejection.message);
         if (takesBack(record.rollout, record.filter?.rollout ?? NO_POLICY, fault)) withdraw(record, fault);
         return;
       }
