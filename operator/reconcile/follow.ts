@@ -1,7 +1,7 @@
 import type { WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import { undelivered, withdrawUnused } from "../serve/deliverable.ts";
-import { rolloutFrom } from "../status/status.ts";
+import { lacksRevisions, standAsRecorded } from "./recall.ts";
 import type { Tasks } from "./reconcile.ts";
 import type { Turn } from "./turn.ts";
 import type { Withdrawing } from "./withdrawing.ts";
@@ -19,21 +19,20 @@ export interface FollowDeps {
  */
 export function createFollow({ withdrawing, tasks, passed }: FollowDeps): (turn: Turn) => void {
   /** The status that was put in force last, and that for which revisions were asked. */
-  const inForce = new WeakMap<FilterRecord, Said>();
-  const asked = new WeakMap<FilterRecord, Said>();
+  const inForce = new WeakMap<FilterRecord, WasmFilterStatus | undefined>();
+  const asked = new WeakMap<FilterRecord, WasmFilterStatus | undefined>();
 
   return (turn) => {
     const { record } = turn;
     const { status } = record.object;
-    if (!record.recalled || (lacksRevisions(record) && asked.get(record)?.status !== status)) {
-      asked.set(record, { status });
+    if (!record.recalled || (lacksRevisions(record) && asked.get(record) !== status)) {
+      asked.set(record, status);
       tasks.recall(record);
       return;
     }
-    if (inForce.get(record)?.status !== status || !inForce.has(record)) {
-      inForce.set(record, { status });
-      record.recall(record.revisions, record.rewritten, rolloutFrom(status, record.revisions));
-      withdrawing.recorded(record);
+    if (!inForce.has(record) || inForce.get(record) !== status) {
+      inForce.set(record, status);
+      standAsRecorded(record, withdrawing);
       withdrawUnused(record);
       turn.committed();
     }
@@ -43,14 +42,4 @@ export function createFollow({ withdrawing, tasks, passed }: FollowDeps): (turn:
     else tasks.acquire(record);
     if (!record.passed && undelivered(record).length === 0) passed(record);
   };
-}
-
-interface Said {
-  readonly status: WasmFilterStatus | undefined;
-}
-
-/** True when the status speaks of a revision that was recorded since they were read. */
-export function lacksRevisions({ object, revisions }: Pick<FilterRecord, "object" | "revisions">): boolean {
-  const known = new Set(revisions.map(({ number }) => number));
-  return object.status?.history?.some(({ revision }) => !known.has(revision)) === true;
 }

@@ -4,7 +4,7 @@ import { FilterRecord } from "../filter/record.ts";
 import type { Records } from "../filter/records.ts";
 import type { FleetIndex } from "../fleet/index.ts";
 import type { Observer } from "../fleet/observe.ts";
-import { rolloutFrom } from "../status/status.ts";
+import { standAsRecorded } from "./recall.ts";
 import type { Tasks } from "./reconcile.ts";
 import type { RollOut } from "./roll-out.ts";
 import type { Withdrawing } from "./withdrawing.ts";
@@ -63,9 +63,7 @@ export function createKeeping(deps: KeepingDeps): Keeping {
       rollOut.forget(before);
       observer.reset(before.id);
       const record = new FilterRecord(object, before);
-      const { revisions, rewritten } = record;
-      if (record.recalled) record.recall(revisions, rewritten, rolloutFrom(object.status, revisions));
-      if (record.recalled) withdrawing.recorded(record);
+      if (record.recalled) standAsRecorded(record, withdrawing);
       records.put(record);
     },
   };

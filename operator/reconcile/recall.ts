@@ -12,7 +12,7 @@ import type { Source } from "../source/source.ts";
 import { wordsOf } from "../source/words.ts";
 import { rolloutFrom } from "../status/status.ts";
 import { unreadStatus } from "../status/unread.ts";
-import { lacksRevisions } from "./follow.ts";
+import type { Withdrawing } from "./withdrawing.ts";
 
 export interface RecallDeps extends ProvideDeps {
   readonly source: Pick<Source, "revisions" | "secret" | "writeStatus">;
@@ -39,6 +39,19 @@ export async function recall(record: FilterRecord, deps: RecallDeps): Promise<Re
   record.recall(revisions, rewritten, rollout);
   if (isInForce(rollout) ? isTargetReady : isStableReady) record.pass();
   return {};
+}
+
+/** The rollout of a record that was recalled stands where the object's status records it. */
+export function standAsRecorded(record: FilterRecord, withdrawing: Pick<Withdrawing, "recorded">): void {
+  const { object, revisions, rewritten } = record;
+  record.recall(revisions, rewritten, rolloutFrom(object.status, revisions));
+  withdrawing.recorded(record);
+}
+
+/** True when the status speaks of a revision that was recorded since they were read. */
+export function lacksRevisions({ object, revisions }: Pick<FilterRecord, "object" | "revisions">): boolean {
+  const known = new Set(revisions.map(({ number }) => number));
+  return object.status?.history?.some(({ revision }) => !known.has(revision)) === true;
 }
 
 /** Says in the status why nothing is decided. Where that cannot be written either, the log has it. */
