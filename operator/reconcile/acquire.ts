@@ -12,7 +12,9 @@ import type { Resolved } from "../resolve/resolve.ts";
 import type { Resolver } from "../resolve/resolver.ts";
 import { type ProvideDeps, provide, undelivered } from "../serve/deliverable.ts";
 import type { FilterEvent } from "../source/source.ts";
+import type { Tasks } from "./reconcile.ts";
 import { refreshed } from "./refresh.ts";
+import type { Turn } from "./turn.ts";
 
 export interface AcquireDeps extends ProvideDeps {
   readonly resolver: Resolver;
@@ -50,6 +52,13 @@ export interface Acquire {
   run(record: FilterRecord): Promise<Requeue>;
   /** Ends what is under way for the record. What is still needed is tried again. */
   cancel(record: FilterRecord): void;
+}
+
+/** Has what the turn's record lacks brought in, now or when it is time. */
+export function acquireWhenDue(turn: Turn, tasks: Pick<Tasks, "acquireDueAt" | "acquire">): void {
+  const dueAt = tasks.acquireDueAt(turn.record);
+  if (dueAt === undefined || dueAt > turn.now) turn.wake(dueAt);
+  else tasks.acquire(turn.record);
 }
 
 export function createAcquire(deps: AcquireDeps): Acquire {

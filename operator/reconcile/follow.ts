@@ -1,6 +1,7 @@
 import type { WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import { undelivered, withdrawUnused } from "../serve/deliverable.ts";
+import { acquireWhenDue } from "./acquire.ts";
 import { lacksRevisions, standAsRecorded } from "./recall.ts";
 import type { Tasks } from "./reconcile.ts";
 import type { Turn } from "./turn.ts";
@@ -37,9 +38,7 @@ export function createFollow({ withdrawing, tasks, passed }: FollowDeps): (turn:
       turn.committed();
     }
     withdrawing.judge(record);
-    const dueAt = tasks.acquireDueAt(record);
-    if (dueAt === undefined || dueAt > turn.now) turn.wake(dueAt);
-    else tasks.acquire(record);
+    acquireWhenDue(turn, tasks);
     if (!record.passed && undelivered(record).length === 0) passed(record);
   };
 }

@@ -14,6 +14,7 @@ import { isFields } from "../parse/defaults.ts";
 import { parseFilter } from "../parse/filter.ts";
 import { parseUnlessSetAside, SET_ASIDE_AFTER } from "../parse/set-aside.ts";
 import { undelivered } from "../serve/deliverable.ts";
+import { acquireWhenDue } from "./acquire.ts";
 import type { Keeping } from "./keeping.ts";
 import { noteAsk } from "./refresh.ts";
 import type { RollOut } from "./roll-out.ts";
@@ -82,9 +83,7 @@ export function createReconcile(deps: ReconcileDeps): (id: string) => Requeue {
     },
     acquire: (turn) => {
       noteAsk(turn, tasks);
-      const dueAt = tasks.acquireDueAt(turn.record);
-      if (dueAt === undefined || dueAt > turn.now) turn.wake(dueAt);
-      else tasks.acquire(turn.record);
+      acquireWhenDue(turn, tasks);
     },
     write: ({ record }) => tasks.write(record),
   };
