@@ -93,8 +93,9 @@ export function createWithdrawing({ records, index, peers, assign, add }: Withdr
     recorded: ({ uid, rollout }) => withdrawals.recorded(uid, rollout),
     forget: ({ uid }) => withdrawals.forget(uid),
     overrule(proxyKeys) {
+      if (peers === undefined) return;
       for (const key of proxyKeys) {
-        if (peers === undefined || peers.isOwn(key)) continue;
+        if (peers.isOwn(key)) continue;
         const hashes = Array.from(index.filtersOf(key), (id) => records.get(id)?.rejections.get(key)?.hash);
         peers.withhold(key, new Set(hashes.filter((hash) => hash !== undefined)));
       }
