@@ -1,8 +1,13 @@
-import type { Fleet, FleetView, ProxyNode } from "../../model/delivery.ts";
-import type { ReportedFleet } from "./reported.ts";
+import type { Fleet, FleetView } from "../../model/delivery.ts";
+import { isBetter, type ReportedFleet } from "./reported.ts";
+
+export interface JoinedFleet extends Fleet {
+  /** True for a proxy of the server's own that did not move to another replica. */
+  isOwn(key: string): boolean;
+}
 
 /** One fleet of a server's own proxies and those that other replicas report. A proxy that moved is one proxy: where it is connected counts, and where it came last. */
-export function joinFleets(own: Fleet, reported: ReportedFleet): Fleet {
+export function joinFleets(own: Fleet, reported: ReportedFleet): JoinedFleet {
   /** The view that knows the proxy best. */
   function viewOf(key: string): FleetView {
     const [here, there] = [own.proxy(key), reported.proxy(key)];
@@ -29,9 +34,6 @@ export function joinFleets(own: Fleet, reported: ReportedFleet): Fleet {
       reported.forget(key);
     },
     onMissing: (listener) => own.onMissing(listener),
+    isOwn: (key) => own.proxy(key) !== undefined && viewOf(key) === own,
   };
-}
-
-function isBetter(a: ProxyNode, b: ProxyNode): boolean {
-  return a.connected === b.connected ? a.since > b.since : a.connected;
 }

@@ -5,7 +5,7 @@ import type { Log } from "../../model/log.ts";
 import type { Member, Peers, Withdrawal } from "../../model/replicas.ts";
 import type { Withdrawal as WithdrawalMessage } from "../gen/weir/v1/replicas.ts";
 import type { Dial } from "./dial.ts";
-import { joinFleets } from "./joined-fleet.ts";
+import { type JoinedFleet, joinFleets } from "./joined-fleet.ts";
 import { createLinks, type Links, type PeerCounts } from "./links.ts";
 import { decodeReport } from "./report.ts";
 import { createReportedFleet, type ReportedFleet } from "./reported.ts";
@@ -53,7 +53,7 @@ export function createPeers(options: PeersOptions): ReplicaPeers {
 }
 
 class JoinedPeers implements ReplicaPeers {
-  readonly fleet: Fleet;
+  readonly fleet: JoinedFleet;
   readonly leadership: Leadership;
   readonly service: Service;
   private readonly options: PeersOptions;
@@ -115,7 +115,7 @@ class JoinedPeers implements ReplicaPeers {
   }
 
   isOwn(proxyKey: string): boolean {
-    return this.options.own.proxy(proxyKey) !== undefined && this.fleet.proxy(proxyKey) === this.options.own.proxy(proxyKey);
+    return this.fleet.isOwn(proxyKey);
   }
 
   counts(): PeerCounts {

@@ -20,6 +20,11 @@ interface Known {
   readonly health: ProxyHealth | undefined;
 }
 
+/** Of one proxy as two replicas have it: where it is connected counts, and where it came last. */
+export function isBetter(a: ProxyNode, b: ProxyNode): boolean {
+  return a.connected === b.connected ? a.since > b.since : a.connected;
+}
+
 export function createReportedFleet(): ReportedFleet {
   const proxies = new Map<string, Known>();
   const changes = new Notifier<string>();
@@ -28,7 +33,7 @@ export function createReportedFleet(): ReportedFleet {
   function put(replica: string, node: ProxyNode): void {
     const known = proxies.get(node.key);
     const isElsewhere = known !== undefined && known.replica !== replica;
-    if (isElsewhere && known.node.connected && (!node.connected || known.node.since > node.since)) return;
+    if (isElsewhere && known.node.connected && isBetter(known.node, node)) return;
     proxies.set(node.key, { replica, node, health: isElsewhere ? undefined : known?.health });
     changes.note(node.key);
   }
