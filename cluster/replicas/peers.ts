@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../../model/clock.ts";
 import type { Fleet } from "../../model/delivery.ts";
 import type { Leadership } from "../../model/leadership.ts";
@@ -61,8 +62,8 @@ class JoinedPeers implements ReplicaPeers {
   private readonly links: Links;
   private member: Member | undefined;
   private readonly withheldHere = new Map<string, ReadonlySet<string>>();
-  /** What was told last of proxies of others: who serves it, and the hashes. */
-  private readonly withheldThere = new Map<string, string>();
+  /** What was told last of proxies of others: who serves it, and the hashes, in order. */
+  private readonly withheldThere = new Map<string, { readonly replica: string; readonly withheld: readonly string[] }>();
   private cancels: (() => void)[] = [];
 
   constructor(options: PeersOptions) {
@@ -102,9 +103,9 @@ class JoinedPeers implements ReplicaPeers {
     const replica = this.options.leadership.isLeading() ? this.reported.replicaOf(proxyKey) : undefined;
     if (replica === undefined || this.isOwn(proxyKey)) return;
     const withheld = [...hashes].sort();
-    const told = JSON.stringify([replica, withheld]);
+    const told = { replica, withheld };
     const before = this.withheldThere.get(proxyKey);
-    if (before === told || (before === undefined && withheld.length === 0)) return;
+    if (isDeepStrictEqual(before, told) || (before === undefined && withheld.length === 0)) return;
     if (withheld.length === 0) this.withheldThere.delete(proxyKey);
     else this.withheldThere.set(proxyKey, told);
     this.service.tell(replica, { $case: "overrides", overrides: { proxy: proxyKey, withheld } });
@@ -172,7 +173,7 @@ class JoinedPeers implements ReplicaPeers {
 
   private left(replica: string): void {
     this.reported.lost(this.options.clock.now(), replica);
-    for (const [key, told] of this.withheldThere) if (told.startsWith(`["${replica}"`)) this.withheldThere.delete(key);
+    for (const [key, told] of this.withheldThere) if (told.replica === replica) this.withheldThere.delete(key);
   }
 
   private overridden(proxyKey: string, hashes: readonly string[]): void {
