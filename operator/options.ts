@@ -22,7 +22,7 @@ export interface OperatorOptions extends Omit<ResolveDeps, "source" | "revisions
   /** Whether this server decides; default: it is alone. */
   readonly leadership?: Leadership;
   /** The other replicas; default: there are none. */
-  readonly peers?: Peers;
+  readonly peers?: Peers | undefined;
   /** What earlier processes ended over; default: nothing. */
   readonly crashes?: CrashJournal;
   /** Namespace whose filters reach the proxies of every namespace; `undefined`: none. */

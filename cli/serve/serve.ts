@@ -10,7 +10,7 @@ import type { Metrics } from "../../model/metrics.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Preflight } from "../../model/verdict.ts";
 import { createModuleCache, createModuleRegistry, type Fetch, parseDockerConfig } from "../../oci/index.ts";
-import { createOperator, createPlanner, type OperatorOptions, type Source } from "../../operator/index.ts";
+import { createOperator, createPlanner, type Source } from "../../operator/index.ts";
 import { createPreflight, missingBounds, type PreflightOptions, remoteProvers } from "../../preflight/index.ts";
 import { createXdsServer, type LiveTokens } from "../../xds/index.ts";
 import type { Address } from "../args/address.ts";
@@ -26,7 +26,7 @@ import { createPrometheus } from "./metrics.ts";
 import { ownVersion } from "./own-version.ts";
 import { readersOf } from "./readers.ts";
 import type { Replica } from "./replica-flags.ts";
-import { type MakeReplicas, openReplicas, type Replicas } from "./replicas.ts";
+import { type MakeReplicas, openReplicas } from "./replicas.ts";
 import { registerServerMetrics } from "./server-metrics.ts";
 import { type OwnTls, openAnyTls } from "./tls.ts";
 import type { Tls, TlsFiles } from "./tls-files.ts";
@@ -204,6 +204,7 @@ function createRooms(
   });
   const replicas = makeReplicas?.(xds.fleet);
   const fleet = replicas?.peers.fleet ?? xds.fleet;
+  const leadership = replicas?.peers.leadership ?? alone;
   const shared = {
     source,
     fleet,
@@ -215,9 +216,8 @@ function createRooms(
     ownNamespace: options.ownNamespace,
     crashes: options.crashes,
   };
-  const operator = createOperator({ ...shared, random: Math.random, log, metrics, ...replicaOf(replicas) });
+  const operator = createOperator({ ...shared, random: Math.random, log, metrics, leadership, peers: replicas?.peers });
   const planner = createPlanner({ ...shared, records: () => operator.records(), ready: () => operator.ready() });
-  const leadership = replicas?.peers.leadership ?? alone;
   registerServerMetrics(registry, { version: ownVersion(), source, leadership, peers: replicas?.peers });
   registerCertificateMetrics(registry, tls);
   registerFilterMetrics(registry, () => operator.filters(), xds.fleet);
@@ -226,10 +226,6 @@ function createRooms(
   const plans = { planner, applicants: applicantsOf({ ...options, readers, clock }) };
   const hub = createHubs({ views, maxConnections: options.sockets.http, log, readers, plans }, options);
   return { xds, operator, callers, metrics, hub, views, replicas };
-}
-
-function replicaOf(replicas: Replicas | undefined): Pick<OperatorOptions, "leadership" | "peers"> {
-  return replicas === undefined ? {} : { leadership: replicas.peers.leadership, peers: replicas.peers };
 }
 
 /** Replicas prove themselves by Weir's authority. `undefined`: this server is alone. */
