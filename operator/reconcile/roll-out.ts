@@ -6,7 +6,7 @@ import { faultOfRejection } from "../filter/rejection.ts";
 import { revisionOf } from "../filter/revisions.ts";
 import type { WaveHealth } from "../fleet/health.ts";
 import { type Advance, advance, type Observation, retarget, startEvents } from "../rollout/advance.ts";
-import { isInForce, type RolloutState } from "../rollout/state.ts";
+import { goesForward, isInForce, type RolloutState } from "../rollout/state.ts";
 import { NO_POLICY } from "../rollout/steps.ts";
 import { withdrawUnused } from "../serve/deliverable.ts";
 import type { FilterEvent } from "../source/source.ts";
@@ -187,8 +187,4 @@ function isSameStep(a: RolloutState, b: RolloutState): boolean {
   const known = ({ heldSince, watch }: RolloutState) => `${heldSince !== undefined} ${watch?.before !== undefined}`;
   const isSame = a.phase === b.phase && a.target === b.target && a.step === b.step && isDeepStrictEqual(a.match, b.match);
   return isSame && known(a) === known(b);
-}
-
-function goesForward(before: RolloutState, after: RolloutState): boolean {
-  return after.phase === "Progressing" || (after.phase === "Succeeded" && after.stable !== before.stable);
 }

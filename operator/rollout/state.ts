@@ -64,6 +64,11 @@ export function servedNumber(rollout: RolloutState): number | undefined {
   return isInForce(rollout) ? rollout.target : rollout.stable;
 }
 
+/** True for a step that proxies may see only once it is recorded. */
+export function goesForward(before: RolloutState, after: RolloutState): boolean {
+  return after.phase === "Progressing" || (after.phase === "Succeeded" && after.stable !== before.stable);
+}
+
 export const idle: RolloutState = {
   phase: "Idle",
   target: undefined,

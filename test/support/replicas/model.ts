@@ -1,7 +1,7 @@
 import { Election, type LeaseRecord, type Moment } from "../../../cluster/replicas/election.ts";
 import { proxyKey } from "../../../model/proxy-key.ts";
 import type { Withdrawal } from "../../../model/replicas.ts";
-import type { RolloutState } from "../../../operator/rollout/state.ts";
+import { goesForward, type RolloutState } from "../../../operator/rollout/state.ts";
 import { takesBack } from "../../../operator/rollout/watch.ts";
 import { placeOf } from "../../../operator/serve/place.ts";
 import { createWithdrawals, withdrawn } from "../../../operator/serve/withdrawals.ts";
@@ -245,7 +245,7 @@ export class Model {
       if (proposal?.isForward) replica.proposal = undefined;
       return;
     }
-    const isForward = next.phase === "Progressing" || (next.phase === "Succeeded" && next.stable !== rollout.stable);
+    const isForward = goesForward(rollout, next);
     if (proposal !== undefined && (!proposal.isForward || isForward)) return;
     this.propose(replica, next, isForward, now);
   }

@@ -1,7 +1,7 @@
+import { SETTLE_MS } from "../../../operator/options.ts";
 import { advance, type Observation, retarget } from "../../../operator/rollout/advance.ts";
 import type { RolloutState } from "../../../operator/rollout/state.ts";
-
-import { ID, line, POLICY, type Replica, SETTLE_MS, type Seen, UID } from "./parts.ts";
+import { ID, line, POLICY, type Replica, type Seen, UID } from "./parts.ts";
 
 /** What the leader decides next, from what it knows. */
 export function nextOf(replica: Replica, fleet: ReadonlyMap<string, Seen>, now: number): RolloutState {

@@ -26,7 +26,6 @@ export const POLICY: RolloutPolicy = {
 };
 /** How long a follower that hears nothing of the leader lets it count. */
 export const FRESH_MS = 5_000;
-export const SETTLE_MS = 10_000;
 /** A step back waits for its record no longer. */
 export const STEP_BACK_MS = 250;
 
