@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type ReplicaScene, startReplicaScene } from "./support/replica-scene.ts";
 import { startTraffic } from "./support/traffic.ts";
 
@@ -19,8 +20,6 @@ before(async () => {
 after(async () => {
   await scene?.stop();
 });
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Kills a replica and starts it again, over and over; gives how many were killed. */
 async function kill(until: number): Promise<number> {
