@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { settle } from "./testing/fake-clock.ts";
+import { settle } from "../model/testing/fake-clock.ts";
 import { createWorld, specOf, type World } from "./testing/world.ts";
 
 const IMAGE = "registry.example/filters/add-header:1";

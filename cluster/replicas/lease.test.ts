@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { silentLog } from "../../model/log.ts";
-import { createHandClock, createLeaseServer } from "../testing/lease-server.ts";
+import { createFakeClock } from "../../model/testing/fake-clock.ts";
+import { createLeaseServer } from "../testing/lease-server.ts";
 import { createLease } from "./lease.ts";
 
 function createScene(names: readonly string[]) {
-  const clock = createHandClock();
+  const clock = createFakeClock();
   const server = createLeaseServer();
   const changes: string[] = [];
   const replicas = names.map((id) => {

@@ -4,7 +4,7 @@ import type { Fleet, ProxyHealth, ProxyNode } from "../../model/delivery.ts";
 import type { Leadership } from "../../model/leadership.ts";
 import { silentLog } from "../../model/log.ts";
 import type { Withdrawal } from "../../model/replicas.ts";
-import { createHandClock } from "../testing/lease-server.ts";
+import { createFakeClock } from "../../model/testing/fake-clock.ts";
 import type { Dial } from "./dial.ts";
 import { replicaUri } from "./identity.ts";
 import { createPeers, type ReplicaPeers } from "./peers.ts";
@@ -49,7 +49,7 @@ function createOwn() {
 
 /** Replicas whose calls go through memory; `cut`: none to or from this one goes through. */
 function createScene(names: readonly string[]) {
-  const clock = createHandClock();
+  const clock = createFakeClock();
   const cut = new Set<string>();
   const open = new Set<{ readonly ends: readonly string[]; readonly end: () => void }>();
   let leading: string | undefined;

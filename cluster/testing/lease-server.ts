@@ -1,4 +1,3 @@
-import type { Clock } from "../../model/clock.ts";
 import type { ApiFailure, ApiRequest, Fields, KubeApi } from "../../model/kube.ts";
 import { ok, type Result } from "../../model/result.ts";
 import { failureOf } from "./kube.ts";
@@ -43,35 +42,5 @@ export function createLeaseServer(): LeaseServer {
       };
     },
     spec: () => stored?.spec as Fields | undefined,
-  };
-}
-
-/** A clock that a test moves by hand, and that lets the promises that follow settle. */
-export interface HandClock extends Clock {
-  advance(ms: number): Promise<void>;
-}
-
-export function createHandClock(): HandClock {
-  let now = Date.parse("2026-01-01T00:00:00Z");
-  const timers = new Set<{ readonly at: number; readonly run: () => void }>();
-  return {
-    now: () => now,
-    after(ms, run) {
-      const timer = { at: now + ms, run };
-      timers.add(timer);
-      return () => void timers.delete(timer);
-    },
-    async advance(ms) {
-      const end = now + ms;
-      for (;;) {
-        for (let i = 0; i < 3; i++) await new Promise(setImmediate);
-        const [due] = [...timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
-        if (due === undefined) break;
-        timers.delete(due);
-        now = Math.max(now, due.at);
-        due.run();
-      }
-      now = end;
-    },
   };
 }

@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { createFakeClock } from "../../testing/fake-clock.ts";
+import { createFakeClock } from "../../../model/testing/fake-clock.ts";
 import { filter, image, openTestFolder, until } from "../../testing/test-folder.ts";
 import { MAX_FILES } from "./files.ts";
 import { createScanner } from "./scanner.ts";

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
-import { createFakeClock } from "../../testing/fake-clock.ts";
+import { createFakeClock } from "../../../model/testing/fake-clock.ts";
 import { filter } from "../../testing/test-folder.ts";
 import { createScanner } from "./scanner.ts";
 
