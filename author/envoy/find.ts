@@ -3,6 +3,7 @@ import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { fail, ok, type Result } from "../../model/result.ts";
+import { isOlder } from "../toolchain/version.ts";
 import { cachedEnvoy, type FetchOptions, fetchEnvoy, type Offer } from "./fetch.ts";
 import { ENVOY_VERSIONS, NEWEST, wholeVersion } from "./versions.ts";
 
@@ -20,6 +21,7 @@ export interface FindOptions extends Pick<FetchOptions, "env" | "home" | "signal
   readonly allow: (offer: Offer) => Promise<boolean>;
 }
 
+const OLDEST = ENVOY_VERSIONS.at(-1) ?? NEWEST;
 const ELSE =
   "install Envoy yourself (https://www.envoyproxy.io/docs/envoy/latest/start/install) and put it on the PATH, or name it in ENVOY";
 
@@ -37,7 +39,7 @@ export async function findEnvoy(options: FindOptions): Promise<Result<FoundEnvoy
   const own = await ownEnvoy(options.env);
   if (own !== undefined && (wanted === undefined || (own.ok && own.value.version === wanted))) return own.ok ? supported(own.value) : own;
   const version = wanted ?? NEWEST;
-  if (isOlder(version)) return tooOld(`Envoy ${version}`);
+  if (isOlder(version, OLDEST)) return tooOld(`Envoy ${version}`);
   const kept = await cachedEnvoy(version, options);
   if (kept !== undefined) return ok({ path: kept, version });
   const fetched = await fetchEnvoy(version, options, options.allow, (path) => check(path, version));
@@ -66,17 +68,11 @@ async function check(path: string, version: string): Promise<Result<void>> {
 }
 
 function supported(envoy: FoundEnvoy): Result<FoundEnvoy> {
-  return isOlder(envoy.version) ? tooOld(`${envoy.path}, Envoy ${envoy.version},`) : ok(envoy);
+  return isOlder(envoy.version, OLDEST) ? tooOld(`${envoy.path}, Envoy ${envoy.version},`) : ok(envoy);
 }
 
 function tooOld(what: string) {
-  return fail("OldEnvoy", `${what} is older than ${ENVOY_VERSIONS.at(-1)}, the oldest that Weir supports; take one of ${minors()}`);
-}
-
-function isOlder(version: string): boolean {
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  const [least = 0, leastMinor = 0] = (ENVOY_VERSIONS.at(-1) ?? "").split(".").map(Number);
-  return major < least || (major === least && minor < leastMinor);
+  return fail("OldEnvoy", `${what} is older than ${OLDEST}, the oldest that Weir supports; take one of ${minors()}`);
 }
 
 function minors(): string {
