@@ -1,24 +1,19 @@
+import type { Progress } from "../author/index.ts";
 import { clip, oneLine } from "../base/text.ts";
+import { renderProgress } from "./render/build.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** A person who waits longer than this hears that the work goes on; milliseconds. */
 const EVERY_MS = 10_000;
 const MAX_LINE = 100;
 
-export interface ProgressLine<P> {
-  tell(progress: P): void;
+export interface ProgressLine {
+  tell(progress: Progress): void;
   stop(): void;
 }
 
-/**
- * Tells on stderr what goes on: each step when it begins, and every 10 s how long it takes, with the latest line of the program that does it.
- * `step` gives the words of a step, `line` such a line.
- */
-export function startProgress<P>(
-  terminal: Terminal,
-  step: (progress: P) => string | undefined,
-  line: (progress: P) => string | undefined,
-): ProgressLine<P> {
+/** Tells on stderr what a build does: each step when it begins, and every 10 s how long it takes, with the latest line of the program that does it. */
+export function startProgress(terminal: Terminal): ProgressLine {
   let current = "";
   let latest = "";
   let since = terminal.now();
@@ -29,8 +24,8 @@ export function startProgress<P>(
   timer.unref();
   return {
     tell(progress) {
-      latest = line(progress) ?? latest;
-      const words = step(progress);
+      if (progress.step === "line") latest = progress.text;
+      const words = renderProgress(progress);
       if (words === undefined) return;
       [current, latest, since] = [words, "", terminal.now()];
       terminal.err(`${words}\n`);

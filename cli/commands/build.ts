@@ -1,5 +1,5 @@
 import { relative } from "node:path";
-import type { BuildFailure, Built, Progress } from "../../author/index.ts";
+import type { BuildFailure, Built } from "../../author/index.ts";
 import { ok, type Result } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { outputFlag } from "../fleet/flags.ts";
@@ -7,7 +7,7 @@ import { inScope } from "../local/scope.ts";
 import { keepLocal, parseLocalName } from "../local-images.ts";
 import { printJson } from "../output.ts";
 import { startProgress } from "../progress.ts";
-import { renderBuildFailure, renderBuilt, renderProgress } from "../render/build.ts";
+import { renderBuildFailure, renderBuilt } from "../render/build.ts";
 import type { Terminal } from "../terminal.ts";
 
 export const build = defineCommand({
@@ -49,7 +49,7 @@ export const build = defineCommand({
     const reference = name === undefined ? ok(undefined) : await parseLocalName(name);
     if (!reference.ok) return reference;
     return inScope(async ({ signal }) => {
-      const progress = startProgress<Progress>(terminal, renderProgress, (each) => (each.step === "line" ? each.text : undefined));
+      const progress = startProgress(terminal);
       const built = await buildProject(project.value, {
         env: terminal.env,
         signal,

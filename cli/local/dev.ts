@@ -6,7 +6,6 @@ import {
   createResident,
   type FoundEnvoy,
   PROJECT_FILE,
-  type Progress,
   type Project,
   type Resident,
   readProject,
@@ -18,7 +17,6 @@ import { createFolderSource } from "../../operator/index.ts";
 import { createPreflight } from "../../preflight/index.ts";
 import type { FlagValues } from "../args/syntax.ts";
 import { startProgress } from "../progress.ts";
-import { renderProgress } from "../render/build.ts";
 import type { Terminal } from "../terminal.ts";
 import { type AppliedFilter, createAppliedFilter } from "./applied.ts";
 import { type envoyFlags, findLocalEnvoy } from "./find-envoy.ts";
@@ -155,7 +153,7 @@ class DevLoop {
     this.built = undefined;
     const { compilers, local, terminal } = this.parts;
     // The first one may fetch half the internet.
-    const progress = this.current === undefined ? startProgress<Progress>(terminal, renderProgress, lineOf) : undefined;
+    const progress = this.current === undefined ? startProgress(terminal) : undefined;
     const told = progress === undefined ? {} : { onProgress: progress.tell };
     const built = await buildProject(project, { env: terminal.env, signal, prove: false, run: compilers.run, ...told });
     progress?.stop();
@@ -225,8 +223,4 @@ function digests(before: Current | undefined, next: Current): string {
   const now = shortDigest(next.wasmDigest);
   if (before === undefined) return now;
   return before.wasmDigest === next.wasmDigest ? `${now} with other settings` : `${shortDigest(before.wasmDigest)} -> ${now}`;
-}
-
-function lineOf(progress: Progress): string | undefined {
-  return progress.step === "line" ? progress.text : undefined;
 }

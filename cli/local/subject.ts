@@ -3,7 +3,7 @@ import type { Project, TestRun } from "../../author/index.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { readModule } from "../modules.ts";
 import { startProgress } from "../progress.ts";
-import { renderBuildFailure, renderProgress } from "../render/build.ts";
+import { renderBuildFailure } from "../render/build.ts";
 import type { Terminal } from "../terminal.ts";
 import type { Scope } from "./scope.ts";
 
@@ -35,7 +35,7 @@ export async function buildFor(
   terminal: Terminal,
 ): Promise<Result<TestRun["module"]>> {
   const { buildProject } = await import("../../author/index.ts");
-  const progress = startProgress(terminal, renderProgress, (each) => (each.step === "line" ? each.text : undefined));
+  const progress = startProgress(terminal);
   const path = join(dirname(project.module), purpose, `${project.name}.wasm`);
   const options = { env: terminal.env, signal: scope.signal, keepNames, prove: false, module: path, onProgress: progress.tell };
   const built = await buildProject(project, options);
