@@ -10,6 +10,11 @@ export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && "code" in error && typeof error.code === "string" && codes.includes(error.code);
 }
 
+/** True for an error of a system call, e.g. of a file. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "syscall" in error;
+}
+
 /** What stands at a path that is no file. */
 export function kindOf(stats: Stats): string {
   if (stats.isDirectory()) return "a folder";

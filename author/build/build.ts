@@ -1,7 +1,7 @@
 import { lstat, mkdtemp, readFile, realpath, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join, sep } from "node:path";
 import { TEMPORARY_PREFIX, writeFileAtomically } from "../../base/atomic-file.ts";
-import { hasCode, messageOf } from "../../base/error.ts";
+import { hasCode, isSystemError, messageOf } from "../../base/error.ts";
 import { makeFolder } from "../../base/make-folder.ts";
 import { digestOf } from "../../model/digest.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
@@ -48,7 +48,7 @@ export async function buildProject(project: Project, options: BuildOptions): Pro
       return fail("CannotWrite", `${dirname(module)} leads out of the project, to ${first}; make it a folder of the project's own`);
     return await build(project, module, options);
   } catch (error) {
-    if (!isFileError(error)) throw error;
+    if (!isSystemError(error)) throw error;
     return fail(
       "CannotWrite",
       `${module} cannot be written: ${messageOf(error)}; make room for it, or name another place as module in weir.yaml`,
@@ -67,10 +67,6 @@ async function missingFolders(path: string): Promise<readonly string[]> {
 
 function isBelow(path: string, folder: string): boolean {
   return path.startsWith(join(folder, sep));
-}
-
-function isFileError(error: unknown): boolean {
-  return error instanceof Error && "syscall" in error;
 }
 
 async function build(project: Project, module: string, options: BuildOptions): Promise<Result<Built, BuildFailure>> {

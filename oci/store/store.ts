@@ -1,3 +1,4 @@
+import { isSystemError } from "../../base/error.ts";
 import type { Clock } from "../../model/clock.ts";
 import { type Digest, isDigest } from "../../model/digest.ts";
 import type { Log } from "../../model/log.ts";
@@ -142,15 +143,11 @@ async function writing<T>(write: () => Promise<T>): Promise<Result<T>> {
   try {
     return ok(await write());
   } catch (error) {
-    if (!isFileError(error)) throw error;
+    if (!isSystemError(error)) throw error;
     return failForNow("StoreFailed", `the module could not be kept on disk (${error.message}); check the data folder and its free space`);
   }
 }
 
 function isDigestValue(value: unknown): value is Digest {
   return typeof value === "string" && isDigest(value);
-}
-
-function isFileError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && "syscall" in error;
 }
