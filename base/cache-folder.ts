@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { isThere } from "./is-there.ts";
 import { makeFolder } from "./make-folder.ts";
 
 /** Where built and downloaded tools live, outside any checkout: `$XDG_CACHE_HOME/weir`, else `~/.cache/weir`. */
@@ -26,17 +27,17 @@ const STALE_MS = 20_000;
  */
 export async function cached(key: string, fill: (folder: string) => Promise<void>, root: string = cacheFolder()): Promise<string> {
   const folder = join(root, key);
-  if (await exists(folder)) return folder;
+  if (await isThere(folder)) return folder;
   await makeFolder(root);
   const unlock = await lock(`${folder}.lock`);
   const draft = `${folder}.${process.pid}.partial`;
   try {
-    if (await exists(folder)) return folder;
+    if (await isThere(folder)) return folder;
     await rm(draft, { recursive: true, force: true });
     await mkdir(draft);
     await fill(draft);
     await rename(draft, folder).catch(async (error: unknown) => {
-      if (!(await exists(folder))) throw error;
+      if (!(await isThere(folder))) throw error;
     });
     return folder;
   } finally {
@@ -70,11 +71,4 @@ async function lock(path: string): Promise<() => Promise<void>> {
     clearInterval(heartbeat);
     await rm(path, { recursive: true, force: true });
   };
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

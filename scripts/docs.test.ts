@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { glob, readFile, stat } from "node:fs/promises";
+import { glob, readFile } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
 import { describe, test } from "node:test";
 import { parseAllDocuments } from "yaml";
+import { isThere } from "../base/is-there.ts";
 import { ROOT } from "./tests/files.ts";
 
 /** Pages for people. The changelog and superseded decisions speak of what was: a file that they name may be gone. */
@@ -27,11 +28,7 @@ function hasTest(source: string, name: string): boolean {
 }
 
 const read = (file: string) => readFile(join(ROOT, file), "utf8");
-const exists = (file: string) =>
-  stat(join(ROOT, file)).then(
-    () => true,
-    () => false,
-  );
+const exists = (file: string) => isThere(join(ROOT, file));
 
 async function pages(): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>();

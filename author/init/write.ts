@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { messageOf, whyUnread } from "../../base/error.ts";
+import { isThere } from "../../base/is-there.ts";
 import { makeFolder } from "../../base/make-folder.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { PROJECT_FILE } from "../project/project.ts";
@@ -26,17 +27,14 @@ export async function checkFree(folder: string): Promise<Result<void>> {
 export async function writeFolder(folder: string, contents: Contents, signal: AbortSignal): Promise<Result<void>> {
   const free = await checkFree(folder);
   if (!free.ok) return free;
-  const isThere = await stat(folder).then(
-    () => true,
-    () => false,
-  );
-  const draft = join(isThere ? folder : dirname(folder), `.weir-init-${randomUUID()}`);
+  const hasFolder = await isThere(folder);
+  const draft = join(hasFolder ? folder : dirname(folder), `.weir-init-${randomUUID()}`);
   try {
     await makeFolder(dirname(draft));
     await mkdir(draft);
     await write(draft, contents, signal);
     if (signal.aborted) return fail("Stopped", "stopped; nothing was written");
-    if (isThere) await moveEntries(draft, folder);
+    if (hasFolder) await moveEntries(draft, folder);
     else await rename(draft, folder);
     return ok(undefined);
   } catch (error) {

@@ -1,6 +1,6 @@
-import { stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { isThere } from "../../base/is-there.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { type Ran, run } from "../process/run.ts";
 import { CARGO, RUST_TARGET } from "./requirements.ts";
@@ -18,7 +18,7 @@ export const findRust: FindToolchain = async ({ folder }, machine) => {
     isOptimizing: false,
     command: async ({ project: { folder: cwd } }) => {
       const { args, env } = withFlags(remaps.value, machine.env);
-      const locked = (await exists(join(cwd, "Cargo.lock"))) ? ["--locked"] : [];
+      const locked = (await isThere(join(cwd, "Cargo.lock"))) ? ["--locked"] : [];
       const build = ["build", "--release", "--target", RUST_TARGET, "--message-format=json", ...locked, ...args];
       // Names are stripped after the build, so a build with them has the same code and the same cache.
       return ok({
@@ -38,7 +38,7 @@ async function remapsOf(folder: string, machine: Machine): Promise<Result<readon
   const ran = await run({ program: "rustc", args: asked, cwd: folder, env: machine.env }, { signal: machine.signal });
   if (!ran.ok) return ran.error.retryable ? ran : fail("NoToolchain", `rustc is missing; ${CARGO.install}`);
   const [sysroot = "", library = ""] = ran.value.stdout.trim().split("\n");
-  if (library === "" || !(await exists(library)))
+  if (library === "" || !(await isThere(library)))
     return fail("NoToolchain", `Rust cannot build for ${RUST_TARGET} yet; add it with rustup target add ${RUST_TARGET}`);
   const { CARGO_HOME = join(machine.env.HOME ?? homedir(), ".cargo") } = machine.env;
   const moves = [
@@ -83,11 +83,4 @@ function parse(line: string): Message {
   } catch {
     return {};
   }
-}
-
-function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,4 +1,4 @@
-import { access } from "node:fs/promises";
+import { isThere } from "../../base/is-there.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { run } from "../process/run.ts";
 import { ZIG } from "./requirements.ts";
@@ -26,11 +26,4 @@ export async function findZigProgram(folder: string, machine: Machine): Promise<
     return version.ok ? ok({ path, version: version.value }) : fail(version.error.reason, version.error.message.replace(path, "ziglang"));
   }
   return onPath;
-}
-
-function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
