@@ -3,7 +3,7 @@ import { ok } from "../../model/result.ts";
 import { parseAddress, parseListen } from "../args/address.ts";
 import { defineCommand } from "../args/command.ts";
 import { readDuration } from "../args/duration.ts";
-import type { Flag } from "../args/syntax.ts";
+import type { Flag, FlagValues } from "../args/syntax.ts";
 import { usage } from "../args/usage.ts";
 import { envoyFlags } from "../local/find-envoy.ts";
 import { maxModuleLoadFlag, registryFlags, remoteFlag } from "../modules.ts";
@@ -19,7 +19,19 @@ export const proxyFlags = {
     fallback: "info",
     choices: ["trace", "debug", "info", "warn", "error", "critical"],
   },
+  "max-module-load": maxModuleLoadFlag,
 } as const satisfies Record<string, Flag>;
+
+/** What they say. */
+export function readProxyFlags(flags: FlagValues<typeof proxyFlags>) {
+  const upstream = flags.upstream === undefined ? ok(undefined) : parseAddress(flags.upstream, "--upstream");
+  if (!upstream.ok) return upstream;
+  const listen = parseListen(flags.listen, "127.0.0.1");
+  if (!listen.ok) return listen;
+  const maxLoad = readDuration(flags["max-module-load"], "--max-module-load", "10m");
+  if (!maxLoad.ok) return maxLoad;
+  return ok({ upstream: upstream.value, listen: listen.value, maxModuleLoadMs: maxLoad.value });
+}
 
 export const run = defineCommand({
   name: "run",
@@ -44,7 +56,6 @@ export const run = defineCommand({
     slot: { type: "string", multiple: true, value: "NAME", help: "with --file: the slots of the proxy, in order (default: by name)" },
     "skip-preflight": { type: "boolean", help: "let Envoy judge the module alone: what Weir would refuse is sent too" },
     ...proxyFlags,
-    "max-module-load": maxModuleLoadFlag,
     ...remoteFlag,
     ...registryFlags,
   },
@@ -58,17 +69,13 @@ export const run = defineCommand({
     { does: "in an older Envoy, fetched without a question", command: "weir run add-header.wasm --envoy 1.38 --yes" },
   ],
   async run({ flags, args }, terminal) {
-    const upstream = flags.upstream === undefined ? ok(undefined) : parseAddress(flags.upstream, "--upstream");
-    if (!upstream.ok) return upstream;
-    const listen = parseListen(flags.listen, "127.0.0.1");
-    if (!listen.ok) return listen;
-    const maxLoad = readDuration(flags["max-module-load"], "--max-module-load", "10m");
-    if (!maxLoad.ok) return maxLoad;
+    const proxy = readProxyFlags(flags);
+    if (!proxy.ok) return proxy;
     if ((args.target === undefined) === (flags.file === undefined))
       return usage("say what to run: an image reference or a .wasm file, or --file with a folder of manifests; not both");
     if (flags.file !== undefined && (flags.config !== undefined || flags["root-id"] !== undefined))
       return usage("--config and --root-id are for one filter; with --file they stand in the manifests");
-    const options = { ...flags, upstream: upstream.value, listen: listen.value, maxModuleLoadMs: maxLoad.value };
+    const options = { ...flags, ...proxy.value };
     const { runFilter, runFolder } = await import("../local/run.ts");
     return flags.file === undefined ? runFilter(args.target ?? "", options, terminal) : runFolder(resolve(flags.file), options, terminal);
   },
