@@ -40,15 +40,6 @@ export function headerOf(pairs: Pairs, name: string): string | undefined {
   return values.length === 0 ? undefined : values.join(", ");
 }
 
-/** Names whose values differ between two messages, with both. */
-export function headerChanges(one: Pairs, other: Pairs): { readonly name: string; readonly values: readonly [string, string] }[] {
-  const names = new Set([...one, ...other].map(([name]) => name));
-  return [...names].flatMap((name) => {
-    const [a, b] = [headerOf(one, name), headerOf(other, name)];
-    return a === b ? [] : [{ name, values: [describeText(a), describeText(b)] as const }];
-  });
-}
-
 export function describeText(text: string | undefined): string {
   return text === undefined ? "nothing" : JSON.stringify(text);
 }

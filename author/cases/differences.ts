@@ -1,6 +1,6 @@
-import { bodyOf, type Message, type Pairs } from "../../preflight/index.ts";
+import { bodyOf, headerChanges, type Message, type Pairs } from "../../preflight/index.ts";
 import { describeCall } from "./compare.ts";
-import { describeText, headerChanges } from "./compare-message.ts";
+import { describeText } from "./compare-message.ts";
 import type { Observed, ObservedCall } from "./observed.ts";
 
 /** What a real Envoy adds by itself. */
@@ -48,7 +48,7 @@ function messageDifferences(what: string, ours: Message | undefined, theirs: Mes
 function pairDifferences(what: string, ours: Pairs, theirs: Pairs, line: Line): string[] {
   return headerChanges(ours, theirs)
     .filter(({ name }) => !ADDED.test(name))
-    .flatMap(({ name, values }) => line(`${what}.${name}`, ...values));
+    .flatMap(({ name, was, is }) => line(`${what}.${name}`, describeText(was), describeText(is)));
 }
 
 function callDifferences(ours: readonly ObservedCall[], theirs: readonly ObservedCall[], line: Line): string[] {

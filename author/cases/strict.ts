@@ -1,7 +1,7 @@
-import { bodyOf, type Message, type Pairs } from "../../preflight/index.ts";
+import { bodyOf, headerChanges, type Message, type Pairs } from "../../preflight/index.ts";
 import type { Expectation, MessageExpectation } from "./case.ts";
 import { describeCall } from "./compare.ts";
-import { headerChanges, type Mismatch } from "./compare-message.ts";
+import { describeText, type Mismatch } from "./compare-message.ts";
 import { matches } from "./matcher.ts";
 import type { Observed } from "./observed.ts";
 
@@ -49,5 +49,5 @@ function changes(what: string, before: Message, after: Message | undefined, expe
 function pairChanges(what: string, before: Pairs, after: Pairs, named: ReadonlySet<string>): string[] {
   return headerChanges(before, after)
     .filter(({ name }) => !named.has(name))
-    .map(({ name, values: [was, is] }) => `${what}.${name} was ${was} and is ${is}`);
+    .map(({ name, was, is }) => `${what}.${name} was ${describeText(was)} and is ${describeText(is)}`);
 }

@@ -13,7 +13,7 @@ export type { Metric } from "./state/metrics.ts";
 export type { BrokenMessage } from "./traffic/broken.ts";
 export type { Exchange, ExchangeResult } from "./traffic/http.ts";
 export type { Connection, ConnectionResult } from "./traffic/tcp.ts";
-export type { Pairs } from "./values/headers.ts";
+export { headerChanges, type Pairs } from "./values/headers.ts";
 export { bodyOf, type Message, message } from "./values/message.ts";
 export {
   cannedReplies,

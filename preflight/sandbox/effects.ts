@@ -1,4 +1,4 @@
-import { bodyOf, type Exchange, type ExchangeResult, type Fault, type Message, type Pairs } from "../host/index.ts";
+import { bodyOf, type Exchange, type ExchangeResult, type Fault, headerChanges, type Message, type Pairs } from "../host/index.ts";
 
 /** What the plugin did to an exchange, one line each. Empty: it changed nothing. */
 export function effectsOf(exchange: Exchange, result: ExchangeResult): string[] {
@@ -30,23 +30,10 @@ function changes(what: string, before: Message, after: Message): string[] {
 }
 
 function pairChanges(what: string, before: Pairs, after: Pairs): string[] {
-  const [old, now] = [valuesOf(before), valuesOf(after)];
-  return [...new Set([...old.keys(), ...now.keys()])].flatMap((name) => {
-    const [was, is] = [old.get(name)?.join(", "), now.get(name)?.join(", ")];
-    if (was === is) return [];
-    if (is === undefined) return [`${what} removed: ${name}`];
-    return [was === undefined ? `${what} added: ${name}: ${is}` : `${what} ${name}: ${was} becomes ${is}`];
+  return headerChanges(before, after).map(({ name, was, is }) => {
+    if (is === undefined) return `${what} removed: ${name}`;
+    return was === undefined ? `${what} added: ${name}: ${is}` : `${what} ${name}: ${was} becomes ${is}`;
   });
-}
-
-function valuesOf(pairs: Pairs): Map<string, string[]> {
-  const values = new Map<string, string[]>();
-  for (const [name, value] of pairs) {
-    const known = values.get(name);
-    if (known === undefined) values.set(name, [value]);
-    else known.push(value);
-  }
-  return values;
 }
 
 /** The status that the client gets; `undefined`: none. A failed VM answers 503 as long as no response is on its way. */

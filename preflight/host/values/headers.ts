@@ -75,3 +75,29 @@ export function decodePairs(bytes: Uint8Array): Pairs {
   if (at !== data.length) return [];
   return Array.from({ length: count }, (_, index) => [texts[index * 2] ?? "", texts[index * 2 + 1] ?? ""] as const);
 }
+
+/** A name whose value is another one in two lists of headers. `undefined`: it is not there. */
+export interface HeaderChange {
+  readonly name: string;
+  readonly was: string | undefined;
+  readonly is: string | undefined;
+}
+
+/** Several values of one name are joined as https://www.rfc-editor.org/rfc/rfc9110#section-5.3 has it. */
+export function headerChanges(before: Pairs, after: Pairs): HeaderChange[] {
+  const [old, now] = [valuesOf(before), valuesOf(after)];
+  return [...new Set([...old.keys(), ...now.keys()])].flatMap((name) => {
+    const [was, is] = [old.get(name)?.join(", "), now.get(name)?.join(", ")];
+    return was === is ? [] : [{ name, was, is }];
+  });
+}
+
+function valuesOf(pairs: Pairs): Map<string, string[]> {
+  const values = new Map<string, string[]>();
+  for (const [name, value] of pairs) {
+    const known = values.get(name);
+    if (known === undefined) values.set(name, [value]);
+    else known.push(value);
+  }
+  return values;
+}
