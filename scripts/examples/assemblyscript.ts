@@ -38,7 +38,7 @@ export async function compileWithSdk(folder: string, name: string, source: strin
 interface Prepared {
   /** The compiler's own entry. */
   readonly compiler: string;
-  /** Flags that name the package and its settings. */
+  /** Flags that name the package and its settings. The compiler colours its words wherever `CI` is set. */
   readonly config: readonly string[];
 }
 
@@ -46,7 +46,7 @@ async function prepare(): Promise<Prepared> {
   const modules = await sdkModules();
   return {
     compiler: join(modules, "assemblyscript/dist/asc.js"),
-    config: ["--config", join(modules, NAME, "asconfig.json"), "--path", modules, "--target", "none"],
+    config: ["--config", join(modules, NAME, "asconfig.json"), "--path", modules, "--target", "none", "--noColors"],
   };
 }
 

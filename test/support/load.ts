@@ -16,17 +16,27 @@ export interface Load {
 
 /** What a module takes to load: one after the other, since the time of a shared processor is not only one's own. Throws when it does not load. */
 export async function measureLoad(judge: Judge, code: Uint8Array, settings: PluginSettings = plainSettings): Promise<Load> {
-  const [told, took]: [number[], number[]] = [[], []];
+  const [load = { told: Number.NaN, took: Number.NaN }] = await measureLoads(judge, [code], settings);
+  return load;
+}
+
+/** As `measureLoad`, of several modules in turns: what the machine does besides, it does to all of them. The first says how often. */
+export async function measureLoads(judge: Judge, codes: readonly Uint8Array[], settings: PluginSettings = plainSettings): Promise<Load[]> {
+  const measured = codes.map(() => ({ told: [] as number[], took: [] as number[] }));
+  const [first] = measured;
+  if (first === undefined) return [];
   do {
-    const copy = copyOf(code, told.length);
-    const ours = await createExaminer().examine(copy, settings);
-    assert.ok(ours.ok);
-    const { load, loadCpuMs, log } = await judge.judge(copy, settings);
-    assert.equal(load, "accepted", log);
-    told.push(ours.value.loadMs ?? Number.NaN);
-    took.push(loadCpuMs);
-  } while (told.length < timesFor(median(took)));
-  return { told: median(told), took: median(took) };
+    for (const [index, code] of codes.entries()) {
+      const copy = copyOf(code, first.took.length);
+      const ours = await createExaminer().examine(copy, settings);
+      assert.ok(ours.ok);
+      const { load, loadCpuMs, log } = await judge.judge(copy, settings);
+      assert.equal(load, "accepted", log);
+      measured[index]?.told.push(ours.value.loadMs ?? Number.NaN);
+      measured[index]?.took.push(loadCpuMs);
+    }
+  } while (first.took.length < timesFor(median(first.took)));
+  return measured.map(({ told, took }) => ({ told: median(told), took: median(took) }));
 }
 
 /** The same code in other bytes (a custom section more): neither Envoy nor the prover has it from before. */
