@@ -3,6 +3,7 @@ import type { WasmFilterSpec, WasmFilterSpecRolloutStep } from "./gen/wasmfilter
 import type { RequestMatch } from "./match.ts";
 import type { ProofSettings } from "./proof.ts";
 import type { PluginSettings } from "./settings.ts";
+import type { SignatureDemand } from "./verify.ts";
 
 /** Names a WasmFilter. */
 export interface FilterKey {
@@ -36,11 +37,6 @@ export interface ConfigReference {
   readonly kind: "secret" | "configMap";
   readonly name: string;
   readonly key: string;
-}
-
-/** A cosign public key that must have signed the image: the PEM itself, or the Secret that holds it. */
-export interface SignaturePolicy {
-  readonly publicKey: string | { readonly secretName: string; readonly key: string };
 }
 
 export interface LabelRequirement {
@@ -104,7 +100,8 @@ export interface Filter {
   readonly pullPolicy: PullPolicy;
   readonly intervalMs: number;
   readonly pullSecrets: readonly string[];
-  readonly verify: readonly SignaturePolicy[];
+  readonly verify: readonly SignatureDemand[];
+  readonly whenUnverified: WhenUnverified;
   readonly proof: ProofSettings;
   /** What reaches the proxy. If `configFrom` is set, `settings.config` is empty until the text is read. */
   readonly settings: PluginSettings;
@@ -122,6 +119,9 @@ export interface Filter {
 export function percentOf(steps: readonly WasmFilterSpecRolloutStep[], index: number): number {
   return steps.slice(index).find(({ percent }) => percent !== undefined)?.percent ?? 100;
 }
+
+/** What becomes of a revision that runs and no longer has the signatures that are asked for. */
+export type WhenUnverified = "Keep" | "RollBack";
 
 export type WhenMissing = "Open" | "Closed";
 

@@ -56,7 +56,9 @@ function namedBy({ namespace, object }: Preview): string[] {
   const spec = fieldsOf(object.spec);
   const from = fieldsOf(spec.configFrom);
   const listed = (value: unknown) => (Array.isArray(value) ? value.map(fieldsOf) : []);
-  const keys = listed(spec.verify).map(({ cosign }) => fieldsOf(fieldsOf(cosign).publicKeySecret));
+  const signers = listed(spec.verify).map(({ cosign }) => fieldsOf(cosign));
+  const keys = signers.map(({ publicKeySecret }) => fieldsOf(publicKeySecret));
+  const roots = signers.map(({ keyless }) => fieldsOf(fieldsOf(fieldsOf(keyless).trustRoot).configMapKeyRef));
   const secrets = [fieldsOf(from.secretKeyRef), ...listed(spec.pullSecrets), ...keys].map(({ name }) => `Secret/${namespace}/${name}`);
-  return [...secrets, `ConfigMap/${namespace}/${fieldsOf(from.configMapKeyRef).name}`];
+  return [...secrets, ...[fieldsOf(from.configMapKeyRef), ...roots].map(({ name }) => `ConfigMap/${namespace}/${name}`)];
 }

@@ -74,6 +74,12 @@ export interface WasmFilterSpec {
   /** Signatures that the image must carry. Every entry must hold; otherwise the image is refused and nothing changes. */
   readonly verify?: readonly WasmFilterSpecVerifyItem[];
   /**
+   * What becomes of a revision that runs and no longer has the signatures that are asked for, since a key or verify changed: Keep serves it
+   * on and says so in the condition Verified; RollBack goes back to the last revision that has them, and keeps it where there is none.
+   * Default: Keep.
+   */
+  readonly whenUnverified?: "Keep" | "RollBack";
+  /**
    * The plugin's configuration. A string reaches the plugin as it is; an object (or any other JSON value) reaches it as JSON text. Leave it
    * out when configFrom is set.
    */
@@ -141,16 +147,29 @@ export interface WasmFilterSpecPullSecret {
 
 /** One signature that must be there. */
 export interface WasmFilterSpecVerifyItem {
-  /** A signature made by cosign with a key pair, stored beside the image in its registry. */
+  /**
+   * A signature as cosign makes them, stored beside the image in its registry: of the image, or with attestation, of a statement about it.
+   * It is of who holds a key (publicKey, publicKeySecret), or of who has an identity (keyless).
+   */
   readonly cosign: WasmFilterSpecVerifyItemCosign;
 }
 
-/** A signature made by cosign with a key pair, stored beside the image in its registry. */
+/**
+ * A signature as cosign makes them, stored beside the image in its registry: of the image, or with attestation, of a statement about it. It
+ * is of who holds a key (publicKey, publicKeySecret), or of who has an identity (keyless).
+ */
 export interface WasmFilterSpecVerifyItemCosign {
   /** The public key in PEM form. */
   readonly publicKey?: string;
   /** The Secret of the filter's namespace that holds the public key in PEM form. */
   readonly publicKeySecret?: WasmFilterSpecVerifyItemCosignPublicKeySecret;
+  /**
+   * Who signed, as a certificate of Fulcio names them. A transparency log (Rekor) or a timestamp authority must say that they signed while
+   * the certificate was valid.
+   */
+  readonly keyless?: WasmFilterSpecVerifyItemCosignKeyless;
+  /** The signature is of an in-toto statement about the image, as cosign attest makes them, rather than of the image. */
+  readonly attestation?: WasmFilterSpecVerifyItemCosignAttestation;
 }
 
 /** The Secret of the filter's namespace that holds the public key in PEM form. */
@@ -159,6 +178,53 @@ export interface WasmFilterSpecVerifyItemCosignPublicKeySecret {
   readonly name: string;
   /** Key inside the Secret, e.g. cosign.pub. */
   readonly key: string;
+}
+
+/**
+ * Who signed, as a certificate of Fulcio names them. A transparency log (Rekor) or a timestamp authority must say that they signed while
+ * the certificate was valid.
+ */
+export interface WasmFilterSpecVerifyItemCosignKeyless {
+  /** The OpenID Connect issuer, e.g. https://token.actions.githubusercontent.com. */
+  readonly issuer?: string;
+  /** A regular expression (RE2) that covers the whole issuer. */
+  readonly issuerRegExp?: string;
+  /** The email address or URI of who signs. */
+  readonly identity?: string;
+  /** A regular expression (RE2) that covers the whole email address or URI. */
+  readonly identityRegExp?: string;
+  /**
+   * Whom to trust: a sigstore trust root (trusted_root.json) in a ConfigMap of the filter's namespace. Absent, the one that Weir was
+   * started with (--trust-root).
+   */
+  readonly trustRoot?: WasmFilterSpecVerifyItemCosignKeylessTrustRoot;
+}
+
+/**
+ * Whom to trust: a sigstore trust root (trusted_root.json) in a ConfigMap of the filter's namespace. Absent, the one that Weir was started
+ * with (--trust-root).
+ */
+export interface WasmFilterSpecVerifyItemCosignKeylessTrustRoot {
+  /** A key of a ConfigMap. */
+  readonly configMapKeyRef: WasmFilterSpecVerifyItemCosignKeylessTrustRootConfigMapKeyRef;
+}
+
+/** A key of a ConfigMap. */
+export interface WasmFilterSpecVerifyItemCosignKeylessTrustRootConfigMapKeyRef {
+  /** Name of the ConfigMap. */
+  readonly name: string;
+  /** Key inside the ConfigMap, e.g. trusted_root.json. */
+  readonly key: string;
+}
+
+/** The signature is of an in-toto statement about the image, as cosign attest makes them, rather than of the image. */
+export interface WasmFilterSpecVerifyItemCosignAttestation {
+  /** What the statement says, by its URI, e.g. https://slsa.dev/provenance/v1, https://spdx.dev/Document or https://cyclonedx.org/bom. */
+  readonly predicateType: string;
+  /** The id of the builder that a SLSA provenance must name. */
+  readonly builder?: string;
+  /** The repository that a SLSA provenance must name as what was built, e.g. https://github.com/me/filters. */
+  readonly source?: string;
 }
 
 /** Takes the plugin's configuration from a Secret or a ConfigMap of the filter's namespace. A change there is rolled out like any other. */

@@ -1,3 +1,5 @@
+import type { Filter } from "../../model/filter.ts";
+import type { KeyReference } from "../../model/verify.ts";
 import type { FilterRecord } from "./record.ts";
 
 /** True when what the filter asks for depends on one of these (`secret/namespace/name`, `configmap/namespace/name`). */
@@ -6,9 +8,8 @@ export function refersTo(record: FilterRecord, references: ReadonlySet<string>):
   if (filter === undefined) return false;
   const names = filter.pullSecrets.map((name) => `secret/${key.namespace}/${name}`);
   const { configFrom } = filter;
-  if (configFrom !== undefined) names.push(`${configFrom.kind.toLowerCase()}/${key.namespace}/${configFrom.name}`);
-  for (const { publicKey } of filter.verify) {
-    if (typeof publicKey === "object") names.push(`secret/${key.namespace}/${publicKey.secretName}`);
+  for (const { kind, name } of [...(configFrom === undefined ? [] : [configFrom]), ...textsOf(filter)]) {
+    names.push(`${kind.toLowerCase()}/${key.namespace}/${name}`);
   }
   return names.some((name) => references.has(name));
 }
@@ -16,4 +17,10 @@ export function refersTo(record: FilterRecord, references: ReadonlySet<string>):
 /** False while the present spec does not parse: what it asked for before is kept as it is. */
 export function takesChanges({ resolution }: FilterRecord): boolean {
   return !(resolution.state === "failed" && resolution.stage === "parse");
+}
+
+/** Where the public keys and trust roots are that the filter does not have in its spec. */
+function textsOf({ verify }: Pick<Filter, "verify">): KeyReference[] {
+  const texts = verify.map(({ signer }) => (signer.kind === "key" ? signer.publicKey : signer.trustRoot));
+  return texts.filter((text): text is KeyReference => typeof text === "object");
 }

@@ -26,6 +26,26 @@ export const GOOD: readonly Case[] = [
   { name: "config from a Secret", spec: { image: IMAGE, configFrom: { secretKeyRef: { name: "s", key: "k" } } } },
   { name: "config from a ConfigMap", spec: { image: IMAGE, configFrom: { configMapKeyRef: { name: "c", key: "k" } } } },
   { name: "a public key", spec: { image: IMAGE, verify: [{ cosign: { publicKey: PEM } }] } },
+  {
+    name: "an identity",
+    spec: {
+      image: IMAGE,
+      whenUnverified: "RollBack",
+      verify: [
+        { cosign: { keyless: { issuer: "https://i.example", identityRegExp: "https://github\\.com/me/.*" } } },
+        {
+          cosign: {
+            keyless: {
+              issuerRegExp: ".*",
+              identity: "me@a.example",
+              trustRoot: { configMapKeyRef: { name: "sigstore", key: "root.json" } },
+            },
+            attestation: { predicateType: "https://slsa.dev/provenance/v1", builder: "https://b.example", source: "https://s.example" },
+          },
+        },
+      ],
+    },
+  },
   { name: "a public key in a Secret", spec: { image: IMAGE, verify: [{ cosign: { publicKeySecret: { name: "s", key: "cosign.pub" } } }] } },
   { name: "two pull secrets", spec: { image: IMAGE, pullSecrets: [{ name: "a" }, { name: "b" }] } },
   {

@@ -166,6 +166,7 @@ describe("what a spec becomes", () => {
       intervalMs: 60_000,
       pullSecrets: [],
       verify: [],
+      whenUnverified: "Keep",
       proof: { traffic: "Enforce", requests: [] },
       settings: {
         ...DEFAULT_SETTINGS,
@@ -245,7 +246,21 @@ describe("what a spec becomes", () => {
       key: "k",
     });
     assert.deepEqual(parsed({ image: "a/b:1", verify: [{ cosign: { publicKeySecret: { name: "s", key: "k" } } }] }).verify, [
-      { publicKey: { secretName: "s", key: "k" } },
+      { signer: { kind: "key", publicKey: { kind: "secret", name: "s", key: "k" } }, attestation: undefined },
+    ]);
+    const trustRoot = { configMapKeyRef: { name: "s", key: "k" } };
+    const attestation = { predicateType: "https://spdx.dev/Document" };
+    const keyless = { issuer: "https://i", identityRegExp: ".*", trustRoot };
+    assert.deepEqual(parsed({ image: "a/b:1", verify: [{ cosign: { keyless, attestation } }] }).verify, [
+      {
+        signer: {
+          kind: "keyless",
+          issuer: { exact: "https://i" },
+          identity: { regExp: ".*" },
+          trustRoot: { kind: "configMap", name: "s", key: "k" },
+        },
+        attestation,
+      },
     ]);
     const hex = "0f".repeat(32);
     const url = "https://host/a.wasm";

@@ -9,7 +9,6 @@ import {
   percentOf,
   ROLLOUT_DEFAULTS,
   type RolloutPolicy,
-  type SignaturePolicy,
   whenMissingOf,
 } from "../../model/filter.ts";
 import { API_VERSION, KIND, type WasmFilter, type WasmFilterSpec, type WasmFilterSpecRollout } from "../../model/gen/wasmfilter.ts";
@@ -26,6 +25,7 @@ import { requestProblems } from "./requests.ts";
 import { ruleProblems } from "./rules.ts";
 import { wasmFilterSchema } from "./schema.ts";
 import { structuralProblems } from "./structural.ts";
+import { toDemand, verifyProblems } from "./verify.ts";
 
 /** Everything that is wrong with a WasmFilter according to the CRD's schema and rules. Empty: the API server would accept it. */
 export function problemsOf(raw: unknown): Problem[] {
@@ -58,7 +58,10 @@ function check(raw: unknown): { readonly object: unknown; readonly problems: Pro
   const structural = structuralProblems(object);
   // As in the API server: rules are for objects of the right shape and size.
   const ruled = structural.length === 0 ? ruleProblems(schema, object, true) : [];
-  const rules = structural.length + ruled.length === 0 ? [...matchProblems(raw.spec), ...requestProblems(raw.spec)] : ruled;
+  const rules =
+    structural.length + ruled.length === 0
+      ? [...matchProblems(raw.spec), ...requestProblems(raw.spec), ...verifyProblems(raw.spec)]
+      : ruled;
   return { object, problems: [...identityProblems(raw), ...structural, ...rules, ...cutVariables(raw.spec)] };
 }
 
@@ -111,7 +114,8 @@ function toFilter({ metadata, spec }: WasmFilter): Filter {
     pullPolicy: spec.pullPolicy ?? "IfNotPresent",
     intervalMs: milliseconds(spec.interval),
     pullSecrets: (spec.pullSecrets ?? []).map(({ name }) => name),
-    verify: (spec.verify ?? []).map(({ cosign }) => toPolicy(cosign)),
+    verify: (spec.verify ?? []).map(({ cosign }) => toDemand(cosign)),
+    whenUnverified: spec.whenUnverified ?? "Keep",
     proof: toProof(spec),
     settings: askedSettings(spec),
     configFrom: toReference(spec),
@@ -126,11 +130,6 @@ function toFilter({ metadata, spec }: WasmFilter): Filter {
 function toSource({ image, url, sha256 = "" }: WasmFilterSpec): ModuleSource {
   if (url === undefined) return { kind: "image", image: image ?? "" };
   return { kind: "url", url, sha256: `sha256:${sha256.replace(/^sha256:/, "")}` };
-}
-
-function toPolicy({ publicKey, publicKeySecret }: NonNullable<WasmFilterSpec["verify"]>[number]["cosign"]): SignaturePolicy {
-  if (publicKeySecret === undefined) return { publicKey: publicKey ?? "" };
-  return { publicKey: { secretName: publicKeySecret.name, key: publicKeySecret.key } };
 }
 
 function toReference({ configFrom }: WasmFilterSpec): ConfigReference | undefined {

@@ -126,17 +126,42 @@ export const BAD: readonly BadCase[] = [
   {
     name: "no public key",
     spec: { image: IMAGE, verify: [{ cosign: {} }] },
-    problems: ["spec.verify[0].cosign: set exactly one of publicKey and publicKeySecret"],
+    problems: ["spec.verify[0].cosign: set exactly one of publicKey, publicKeySecret and keyless"],
   },
   {
     name: "two public keys",
     spec: { image: IMAGE, verify: [{ cosign: { publicKey: PEM, publicKeySecret: { name: "s", key: "k" } } }] },
-    problems: ["spec.verify[0].cosign: set exactly one of publicKey and publicKeySecret"],
+    problems: ["spec.verify[0].cosign: set exactly one of publicKey, publicKeySecret and keyless"],
   },
   {
     name: "a public key that is none",
     spec: { image: IMAGE, verify: [{ cosign: { publicKey: "cosign.pub" } }] },
     problems: ["spec.verify[0].cosign.publicKey: not a PEM public key; it begins with -----BEGIN PUBLIC KEY-----"],
+  },
+  {
+    name: "a key and an identity",
+    spec: { image: IMAGE, verify: [{ cosign: { publicKey: PEM, keyless: { issuer: "https://i", identity: "me@a.example" } } }] },
+    problems: ["spec.verify[0].cosign: set exactly one of publicKey, publicKeySecret and keyless"],
+  },
+  {
+    name: "an identity without an issuer",
+    spec: { image: IMAGE, verify: [{ cosign: { keyless: { identity: "a", identityRegExp: "a" } } }] },
+    problems: [
+      "spec.verify[0].cosign.keyless: set exactly one of issuer and issuerRegExp",
+      "spec.verify[0].cosign.keyless: set exactly one of identity and identityRegExp",
+    ],
+  },
+  {
+    name: "an identity that RE2 cannot read",
+    spec: { image: IMAGE, verify: [{ cosign: { keyless: { issuer: "https://i", identityRegExp: "(?=a)" } } }] },
+    problems: [
+      "spec.verify[0].cosign.keyless.identityRegExp: not a regular expression that RE2 reads: error parsing regexp: invalid or unsupported Perl syntax: `(?=`",
+    ],
+  },
+  {
+    name: "an attestation of no type",
+    spec: { image: IMAGE, verify: [{ cosign: { publicKey: PEM, attestation: {} } }] },
+    problems: ["spec.verify[0].cosign.attestation.predicateType: required, but missing"],
   },
   {
     name: "a slot in capitals",

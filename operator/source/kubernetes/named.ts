@@ -15,6 +15,10 @@ export function namedBy({ metadata: { namespace = "default" }, spec }: WasmFilte
   }
   for (const secret of Array.isArray(pullSecrets) ? pullSecrets : []) add("secret", secret);
   for (const entry of Array.isArray(verify) ? verify : [])
-    if (isFields(entry) && isFields(entry.cosign)) add("secret", entry.cosign.publicKeySecret);
+    if (isFields(entry) && isFields(entry.cosign)) {
+      const { publicKeySecret, keyless } = entry.cosign;
+      add("secret", publicKeySecret);
+      if (isFields(keyless) && isFields(keyless.trustRoot)) add("configmap", keyless.trustRoot.configMapKeyRef);
+    }
   return ids;
 }

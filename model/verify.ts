@@ -1,0 +1,75 @@
+import type { Digest } from "./digest.ts";
+import type { Keychain } from "./module.ts";
+import type { Result } from "./result.ts";
+
+/** A key of a Secret or a ConfigMap in the filter's namespace. */
+export interface KeyReference {
+  readonly kind: "secret" | "configMap";
+  readonly name: string;
+  readonly key: string;
+}
+
+/** What a text of a certificate must be. */
+export type TextMatch =
+  | { readonly exact: string }
+  /** RE2 that covers the whole text. */
+  | { readonly regExp: string };
+
+/** Who must have signed: the holder of a private key, or whoever proved this identity to a certificate authority (Fulcio). */
+export type Signer<Text> =
+  | { readonly kind: "key"; readonly publicKey: Text }
+  | {
+      readonly kind: "keyless";
+      /** The OpenID Connect issuer that vouched for the identity. */
+      readonly issuer: TextMatch;
+      /** The subject alternative name of the certificate: an email address, or the URI of a workflow. */
+      readonly identity: TextMatch;
+      /** A sigstore trust root as JSON (`trusted_root.json`); `undefined`: the server's own. */
+      readonly trustRoot: Text | undefined;
+    };
+
+/** An in-toto statement that must be there. https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md */
+export interface AttestationDemand {
+  readonly predicateType: string;
+  /** Of a SLSA provenance: the id of the builder, and the repository that was built. */
+  readonly builder?: string;
+  readonly source?: string;
+}
+
+/** One signature that is demanded. `Text`: how its texts (public key, trust root) are given. */
+interface Demand<Text> {
+  readonly signer: Signer<Text>;
+  /** `undefined`: the image itself must be signed; else a statement about it. */
+  readonly attestation: AttestationDemand | undefined;
+}
+
+/** A demand as a spec or a policy writes it: its texts may be elsewhere. */
+export type SignatureDemand = Demand<string | KeyReference>;
+
+/** A demand with all that it takes to judge it, in memory: no cluster is asked for it any more. */
+export interface VerifyRequirement extends Demand<string> {
+  /** Where it is demanded, for messages: `spec.verify[0]`. No part of what makes two requirements the same. */
+  readonly origin: string;
+}
+
+/** That one requirement holds for one digest. It holds for good: a verdict is about what was signed, and neither changes. */
+export interface Verdict {
+  /** Which requirement (`requirementId`). */
+  readonly requirement: string;
+  /** What was found, for people: `key 3f1c9a02d4b7`, `https://github.com/a/b/... (https://token.actions...)`. */
+  readonly by: string;
+}
+
+export interface VerifyOptions {
+  readonly keychain: Keychain;
+  readonly signal?: AbortSignal;
+}
+
+/** Judges signatures, which are stored beside an image in its registry. */
+export interface Verifier {
+  /**
+   * Whether the requirement holds for the manifest with this digest. Fails with `retryable` where the registry cannot be read: that is never taken for an
+   * image that is not signed.
+   */
+  verify(image: string, digest: Digest, requirement: VerifyRequirement, options: VerifyOptions): Promise<Result<Verdict>>;
+}
