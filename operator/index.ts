@@ -1,5 +1,6 @@
 /** Watching WasmFilters, deciding what every proxy gets, and saying in the status what it really runs. */
 
+export { createFilterAdmission, type FilterAdmissionOptions } from "./admission/filter-admission.ts";
 export { rejectsTarget } from "./filter/goal.ts";
 export type { FilterRecord } from "./filter/record.ts";
 export { revisionOf } from "./filter/revisions.ts";

@@ -58,7 +58,8 @@ function found(module: Result<Module>, look?: Look): Result<Found> {
   return module.ok ? ok({ module: module.value, look }) : module;
 }
 
-function keptBy(own: readonly Revision[], ofNamespace: () => Iterable<Revision>): Kept {
+/** What the filter's own revisions and those of its namespace keep. */
+export function keptBy(own: readonly Revision[], ofNamespace: () => Iterable<Revision>): Kept {
   return {
     byFilter: (digest) => own.some((revision) => revision.digest === digest),
     byNamespace: (digest) => Iterator.from(ofNamespace()).some((revision) => revision.digest === digest),

@@ -1,0 +1,12 @@
+import type { ModuleDeps } from "../resolve/module.ts";
+import type { AdmissionCheck } from "./check.ts";
+import { imageCheck } from "./image.ts";
+import { type ReachDeps, reachCheck } from "./reach.ts";
+import { tagCheck } from "./tag.ts";
+
+export interface CheckDeps extends ModuleDeps, ReachDeps {}
+
+/** What is judged of a WasmFilter, in the order in which it is told. */
+export function admissionChecks(deps: CheckDeps): readonly AdmissionCheck[] {
+  return [imageCheck(deps), tagCheck, reachCheck(deps)];
+}
