@@ -27,10 +27,23 @@ export function darkPlugin(id: string, revision: number): string {
 
 export type PullPolicy = "IfNotPresent" | "Always";
 
-/** Where the module comes from: an OCI reference, or a plain HTTP(S) URL with the sha256 of what it must return. */
-export type ModuleSource =
-  | { readonly kind: "image"; readonly image: string }
-  | { readonly kind: "url"; readonly url: string; readonly sha256: Digest };
+/** Which tag of a repository is meant: the highest version that fits. */
+export interface TagPolicy {
+  /** A range of versions: operator/filter/version-range.ts says which. */
+  readonly semver: string;
+  /** Versions such as 1.3.0-rc.1 count too. */
+  readonly prerelease: boolean;
+}
+
+export interface ImageSource {
+  readonly kind: "image";
+  /** An OCI reference. With a tag policy it has neither tag nor digest. */
+  readonly image: string;
+  readonly tagPolicy?: TagPolicy;
+}
+
+/** Where the module comes from: an OCI image, or a plain HTTP(S) URL with the sha256 of what it must return. */
+export type ModuleSource = ImageSource | { readonly kind: "url"; readonly url: string; readonly sha256: Digest };
 
 /** Where the configuration text is, if not in the spec: a key of a Secret or ConfigMap in the filter's namespace. */
 export interface ConfigReference {

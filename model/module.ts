@@ -83,6 +83,8 @@ export interface ModuleBytes {
 export interface ModuleRegistry extends StoreSource {
   /** Tag or digest -> manifest digest. An index resolves to the one manifest in it that carries a module. */
   resolve(image: string, pin: Digest | undefined, options: PullOptions): Promise<Result<Digest>>;
+  /** The tags of the image's repository, at most 50,000 of them; its own tag does not matter. */
+  tags(image: string, options: PullOptions): Promise<Result<readonly string[]>>;
   /** Makes sure that the module of this manifest is in the store. */
   pull(image: string, digest: Digest, options: PullOptions): Promise<Result<Module>>;
   /** The same for a module at a plain URL. Its bytes must have this sha256. */

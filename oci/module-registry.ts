@@ -58,6 +58,7 @@ class StoringRegistry implements ModuleRegistry {
   private readonly gate: Gate;
   private readonly turns: Turns = createTurns(PARALLEL_FETCHES);
   private readonly fetches = createSingleFlight<Result<Module>>({ isForAll: ({ ok }) => ok });
+  private readonly tagLists = createSingleFlight<Result<readonly string[]>>();
 
   constructor(options: ModuleRegistryOptions) {
     const { log = silentLog, limits = defaultLimits, clock = systemClock, metrics = silentMetrics } = options;
@@ -73,6 +74,15 @@ class StoringRegistry implements ModuleRegistry {
   resolve(image: string, pin: Digest | undefined, asking: PullOptions): Promise<Result<Digest>> {
     const { store, gate, log, turns, options } = this;
     return resolveImage({ store, gate, log, turns, options }, image, pin, asking);
+  }
+
+  /** One list for all who ask with the same credentials at a time. */
+  async tags(image: string, { keychain, signal }: PullOptions): Promise<Result<readonly string[]>> {
+    const opened = openFor(image, keychain, this.options);
+    if (!opened.ok) return opened;
+    const { repository, identity } = opened.value;
+    const listed = await this.tagLists.run(JSON.stringify([repository.name, identity]), (own) => repository.tags(own), { signal });
+    return listed ?? failForNow("Canceled", "the request was canceled");
   }
 
   /** The store is looked at only when the answer may depend on it: nobody learns from a refusal, or from its time, what others have there. */

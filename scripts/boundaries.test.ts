@@ -14,7 +14,7 @@ const ROOMS = ["model", "base", "operator", "oci", "preflight", "xds", "hub", "c
 const PACKAGES: Record<(typeof ROOMS)[number], readonly string[]> = {
   model: [],
   base: [],
-  operator: ["@kubernetes/client-node", "yaml", "ajv", "@bufbuild/cel", "p-limit", "re2js"],
+  operator: ["@kubernetes/client-node", "yaml", "ajv", "@bufbuild/cel", "semver", "p-limit", "re2js"],
   oci: ["tar-stream", "lru-cache", "p-limit", "undici"],
   preflight: ["@bufbuild/cel", "lru-cache", "p-limit"],
   xds: ["@bufbuild/protobuf/wire", "yaml", "lru-cache"],

@@ -6,6 +6,7 @@ import { addIndex, createContent } from "../oci/testing/images.ts";
 import { layouts } from "../oci/testing/layouts.ts";
 import { failed, valued } from "../oci/testing/result.ts";
 import { upload } from "../oci/testing/upload.ts";
+import { highestTag } from "../operator/filter/version-range.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 import { headerFilter } from "./support/wat.ts";
@@ -95,6 +96,32 @@ describe("push, pull and inspect", () => {
     const second = valued(await pushModule(`${registry.host}/filters/same:b`, module, { keychain }));
     assert.equal(first.digest, second.digest);
     assert.deepEqual(valued(await listTags(`${registry.host}/filters/same`, { keychain })), ["a", "b"]);
+  });
+
+  test("every tag is listed, over several pages, and the highest version of a range is found among them", async (t) => {
+    const repository = `${registry.host}/filters/many`;
+    const { digest } = valued(await pushModule(`${repository}:1.2.0`, await modules(), { keychain }));
+    const headers = { authorization: `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString("base64")}` };
+    const at = `http://${registry.host}/v2/filters/many`;
+    const manifest = await fetch(`${at}/manifests/${digest}`, {
+      headers: { ...headers, accept: "application/vnd.oci.image.manifest.v1+json" },
+    });
+    const body = await manifest.bytes();
+    const type = manifest.headers.get("content-type") ?? "";
+    const tags = Array.from({ length: 1_040 }, (_, i) => `1.1.${i}`);
+    for (let i = 0; i < tags.length; i += 20) {
+      const put = (tag: string) => fetch(`${at}/manifests/${tag}`, { method: "PUT", body, headers: { ...headers, "content-type": type } });
+      for (const { status } of await Promise.all(tags.slice(i, i + 20).map(put))) assert.equal(status, 201);
+    }
+    const first = await fetch(`${at}/tags/list?n=1000`, { headers });
+    assert.match(first.headers.get("link") ?? "", /rel="next"/);
+    const { port } = await registryPort();
+    const from = performance.now();
+    const listed = valued(await port.tags(repository, { keychain, namespace }));
+    t.diagnostic(`1,041 tags in ${Math.round(performance.now() - from)} ms`);
+    assert.deepEqual(listed, [...tags, "1.2.0"].sort());
+    assert.equal(highestTag(listed, { semver: "~1.1", prerelease: false }), "1.1.1039");
+    failed(await port.tags(`${registry.host}/filters/unknown`, { keychain, namespace }), "ImageNotFound");
   });
 
   test("inspect shows manifest, layer and module with their digests", async () => {

@@ -59,6 +59,11 @@ export interface WasmFilterSpec {
    */
   readonly digest?: string;
   /**
+   * Takes the highest version among the tags of image, which then has no tag. Looked at as a tag is: once, or with pullPolicy Always every
+   * interval. A move is a new revision, and status.resolved.tag says which tag it is. Absent, image names its tag.
+   */
+  readonly tagPolicy?: WasmFilterSpecTagPolicy;
+  /**
    * IfNotPresent looks at the tag once: the reference keeps its digest until image changes or someone asks (weir refresh, or a new value of
    * the annotation weir.dev/refresh). Always looks at it again every interval and rolls out what it then points to. Default:
    * "IfNotPresent".
@@ -137,6 +142,20 @@ export interface WasmFilterSpec {
   readonly revisionHistoryLimit?: number;
   /** true: keep serving what is served and take no change. Default: false. */
   readonly suspend?: boolean;
+}
+
+/**
+ * Takes the highest version among the tags of image, which then has no tag. Looked at as a tag is: once, or with pullPolicy Always every
+ * interval. A move is a new revision, and status.resolved.tag says which tag it is. Absent, image names its tag.
+ */
+export interface WasmFilterSpecTagPolicy {
+  /**
+   * The range of versions, e.g. ~1.2, ^1.2.3, 1.x or ">=1.2 <2 || 3.x", as Flux's OCIRepository has it. Tags that are no full version
+   * (1.2.3 or v1.2.3) do not count.
+   */
+  readonly semver: string;
+  /** true: versions such as 1.3.0-rc.1 count too, wherever the range reaches. Default: false. */
+  readonly prerelease?: boolean;
 }
 
 /** One Secret with registry credentials. */
@@ -477,10 +496,22 @@ export interface WasmFilterStatus {
 export interface WasmFilterStatusResolved {
   /** The reference that was looked at. */
   readonly image?: string;
-  /** The manifest digest that it stood for. With pullPolicy IfNotPresent the reference keeps it while image is the same. */
+  /** The manifest digest that it stood for. With pullPolicy IfNotPresent the reference keeps it while image and tagPolicy are the same. */
   readonly digest?: string;
+  /** The tag that tagPolicy chose. */
+  readonly tag?: string;
+  /** The policy that chose it. */
+  readonly tagPolicy?: WasmFilterStatusResolvedTagPolicy;
   /** The last value of the annotation weir.dev/refresh that was obeyed, or its SHA-256 where it is longer than 128 characters. */
   readonly refresh?: string;
+}
+
+/** The policy that chose it. */
+export interface WasmFilterStatusResolvedTagPolicy {
+  /** The range of versions. */
+  readonly semver?: string;
+  /** Whether pre-releases counted. */
+  readonly prerelease?: boolean;
 }
 
 /** Short texts for kubectl get. */

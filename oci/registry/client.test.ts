@@ -5,7 +5,7 @@ import { httpOptions } from "../open.ts";
 import { json, reply } from "../testing/fake-registry.ts";
 import { addArtifact, createContent, wasm } from "../testing/images.ts";
 import { type Intercept, MODULE, onBlob, withRemote } from "../testing/remote.ts";
-import { failed, valued } from "../testing/result.ts";
+import { failed } from "../testing/result.ts";
 import { createRemoteRepository } from "./client.ts";
 
 describe("manifests", () => {
@@ -32,19 +32,6 @@ describe("manifests", () => {
       return true;
     };
     await withRemote(huge, async ({ repository }) => void failed(await findImage(repository, "v1"), "InvalidManifest"));
-  });
-});
-
-describe("tags", () => {
-  test("tags are listed page by page, and a next page on another host is not followed", async () => {
-    const pages: Intercept = (request, response) => {
-      if (request.url?.endsWith("/tags/list"))
-        json(response, 200, { tags: ["b", "a"] }, { link: '</v2/team/filter/tags/list?last=b>; rel="next"' });
-      else if (request.url?.endsWith("last=b")) json(response, 200, { tags: ["c"] }, { link: '<https://evil.example/tags>; rel="next"' });
-      else return false;
-      return true;
-    };
-    await withRemote(pages, async ({ repository }) => assert.deepEqual(valued(await repository.tags()), ["a", "b", "c"]));
   });
 });
 

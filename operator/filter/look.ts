@@ -1,14 +1,23 @@
+import { isDeepStrictEqual } from "node:util";
 import { REFRESH } from "../../model/annotations.ts";
 import { type Digest, digestOf } from "../../model/digest.ts";
+import type { ImageSource, TagPolicy } from "../../model/filter.ts";
 import type { WasmFilter, WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import type { Revision } from "../../model/revision.ts";
-import { rememberedDigest } from "./revisions.ts";
+import { isMeant, taggedImage } from "./version-range.ts";
 
 /** What a reference stood for when Weir looked at it. */
 export interface Look {
+  /** As the spec has it. */
   readonly image: string;
   readonly digest: Digest;
+  /** The policy that chose a tag, and the tag. */
+  readonly tagPolicy?: TagPolicy;
+  readonly tag?: string;
 }
+
+/** A reference with the tag that it was given, and its digest. */
+export type Choice = Pick<Look, "image" | "digest">;
 
 /** The last look, as `status.resolved` keeps it. Empty: an earlier version looked, or nobody has yet. */
 export interface LastLook extends Partial<Look> {
@@ -37,11 +46,27 @@ export function lastLookFrom(status: WasmFilterStatus | undefined): LastLook {
   return (status?.resolved ?? {}) as LastLook;
 }
 
+/** What the status is to keep after a look; `undefined`: there was nothing to look at. `ask`: the value of the annotation that got it. */
+export function afterLook({ refresh, ...last }: LastLook, look: Look | undefined, ask: string | undefined): LastLook {
+  const obeyed = ask ?? refresh;
+  return { ...(look ?? last), ...(obeyed === undefined ? {} : { refresh: obeyed }) };
+}
+
 /**
- * The digest that a reference keeps with pullPolicy IfNotPresent: that of the last look, while spec.image is what it was then. Where no look is known, that
- * of the history. `undefined`: the reference has to be looked at.
+ * What the history says that a reference stood for. With pullPolicy IfNotPresent it is used again without asking the registry, across restarts and wherever the
+ * tag has moved.
  */
-export function keptDigest(image: string, last: LastLook, revisions: readonly Revision[]): Digest | undefined {
-  if (last.image === undefined || last.digest === undefined) return rememberedDigest(revisions, image);
-  return last.image === image ? last.digest : undefined;
+export function rememberedChoice(source: ImageSource, revisions: readonly Revision[]): Choice | undefined {
+  return revisions.findLast(({ image }) => isMeant(source, image));
+}
+
+/**
+ * What a reference keeps with pullPolicy IfNotPresent: that of the last look, while spec.image and spec.tagPolicy are what they were then. Where no look is
+ * known, that of the history. `undefined`: the reference has to be looked at.
+ */
+export function keptChoice(source: ImageSource, last: LastLook, revisions: readonly Revision[]): Choice | undefined {
+  const { image, digest, tag, tagPolicy } = last;
+  if (image === undefined || digest === undefined) return rememberedChoice(source, revisions);
+  const isSame = image === source.image && isDeepStrictEqual(tagPolicy, source.tagPolicy);
+  return isSame ? { image: taggedImage(image, tag), digest } : undefined;
 }

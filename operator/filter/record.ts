@@ -10,7 +10,7 @@ import { outgoingHash } from "../rollout/dark.ts";
 import { idle, type RolloutState } from "../rollout/state.ts";
 import { type Demand, demandOf, isForgotten, MISSING, slotOf } from "./demand.ts";
 import type { Facts, Proposal, Resolution, Trouble } from "./facts.ts";
-import { type LastLook, type Look, lastLookFrom } from "./look.ts";
+import { afterLook, type LastLook, type Look, lastLookFrom } from "./look.ts";
 import { uidOf } from "./object.ts";
 import type { KnownRejection } from "./rejection.ts";
 import { formerHash, type RevisionIdentity } from "./revision-identity.ts";
@@ -165,7 +165,7 @@ export class FilterRecord implements Readonly<Facts> {
   /** The spec was resolved. `look`: what was found where the tag was looked at; `ask`: who asked for that. */
   looked(look: Look | undefined, ask: string | undefined): void {
     if (look === undefined && ask === undefined) return;
-    this.become({ lastLook: { ...this.lastLook, ...look, ...(ask === undefined ? {} : { refresh: ask }) } });
+    this.become({ lastLook: afterLook(this.lastLook, look, ask) });
     if (this.ask === ask) this.become({ ask: undefined });
   }
 

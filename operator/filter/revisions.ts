@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Digest } from "../../model/digest.ts";
 import type { FilterKey } from "../../model/filter.ts";
 import { configurationOf } from "../../model/plugin-configuration.ts";
 import type { Revision } from "../../model/revision.ts";
@@ -55,14 +54,6 @@ export function findOrMake(
   const hash = identity.hashOf(key, content);
   const number = revisions.reduce((highest, revision) => Math.max(highest, revision.number), 0) + 1;
   return { revision: { ...content, number, hash, time: new Date(now).toISOString() }, isNew: true };
-}
-
-/**
- * The digest that a reference was resolved to before. With pullPolicy IfNotPresent it is used again without asking the registry, across restarts and
- * wherever the tag has moved.
- */
-export function rememberedDigest(revisions: readonly Revision[], image: string): Digest | undefined {
-  return revisions.findLast((revision) => revision.image === image)?.digest;
 }
 
 /** The revision with this number. */

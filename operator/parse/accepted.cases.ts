@@ -18,6 +18,13 @@ export const GOOD: readonly Case[] = [
   { name: "a pinned image", spec: { image: IMAGE, digest: DIGEST, pullPolicy: "Always", interval: "1h30m" } },
   { name: "a url with its sha256", spec: { url: "https://host.example:8443/a.wasm?x=1", sha256: DIGEST } },
   { name: "a url with bare hex digits", spec: { url: "http://127.0.0.1/a.wasm", sha256: "0".repeat(64) } },
+  ...["~1.2", "^1.2.3", "1.x", "*", "v1", ">=1.2 <2 || 3.x", ">= 1.2, != 1.2.5 , < 2.0", "1.2 - 1.4.5", "=> 1.0, =< 2", "~> 0.3"].map(
+    (semver) => ({
+      name: `the highest tag in ${semver}`,
+      spec: { image: "registry.example:5000/filters/f", tagPolicy: { semver } },
+    }),
+  ),
+  { name: "a pre-release in a range", spec: { image: "f", tagPolicy: { semver: ">=1.3.0-rc.1", prerelease: true }, digest: DIGEST } },
   { name: "a config object", spec: { image: IMAGE, config: { z: 1, a: [true, null, { b: "c" }] } } },
   { name: "a config string", spec: { image: IMAGE, config: "key=value" } },
   { name: "a config list", spec: { image: IMAGE, config: [1, 2] } },

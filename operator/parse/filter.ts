@@ -25,6 +25,7 @@ import { requestProblems } from "./requests.ts";
 import { ruleProblems } from "./rules.ts";
 import { wasmFilterSchema } from "./schema.ts";
 import { structuralProblems } from "./structural.ts";
+import { tagPolicyProblems } from "./tag-policy.ts";
 import { toDemand, verifyProblems } from "./verify.ts";
 
 /** Everything that is wrong with a WasmFilter according to the CRD's schema and rules. Empty: the API server would accept it. */
@@ -60,7 +61,7 @@ function check(raw: unknown): { readonly object: unknown; readonly problems: Pro
   const ruled = structural.length === 0 ? ruleProblems(schema, object, true) : [];
   const rules =
     structural.length + ruled.length === 0
-      ? [...matchProblems(raw.spec), ...requestProblems(raw.spec), ...verifyProblems(raw.spec)]
+      ? [...matchProblems(raw.spec), ...requestProblems(raw.spec), ...verifyProblems(raw.spec), ...tagPolicyProblems(raw.spec)]
       : ruled;
   return { object, problems: [...identityProblems(raw), ...structural, ...rules, ...cutVariables(raw.spec)] };
 }
@@ -127,8 +128,11 @@ function toFilter({ metadata, spec }: WasmFilter): Filter {
   };
 }
 
-function toSource({ image, url, sha256 = "" }: WasmFilterSpec): ModuleSource {
-  if (url === undefined) return { kind: "image", image: image ?? "" };
+function toSource({ image, url, sha256 = "", tagPolicy }: WasmFilterSpec): ModuleSource {
+  if (url === undefined) {
+    const policy = tagPolicy && { tagPolicy: { semver: tagPolicy.semver, prerelease: tagPolicy.prerelease ?? false } };
+    return { kind: "image", image: image ?? "", ...policy };
+  }
   return { kind: "url", url, sha256: `sha256:${sha256.replace(/^sha256:/, "")}` };
 }
 

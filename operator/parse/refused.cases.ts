@@ -8,6 +8,7 @@ const IMAGE = "registry.example/filters/add-header:1.2";
 const NOT_REFERENCE =
   "not an OCI reference; write registry/repository:tag, registry/repository@sha256:<64 lower-case hex digits> or oci-layout:DIR:TAG";
 const NOT_INTERVAL = "not a duration from 1s to 8760h; write it like 30s, 10m or 1h30m";
+const NOT_RANGE = "not a range of versions; write it like ~1.2, ^1.2.3 or >=1.2 <2";
 const PERCENTS_RISE = "spec.rollout.steps: percent must rise from step to step";
 const LAST_IS_100 = "spec.rollout.steps: the last step must be percent 100";
 
@@ -34,6 +35,26 @@ export const BAD: readonly BadCase[] = [
     name: "sha256 with an image",
     spec: { image: IMAGE, sha256: DIGEST },
     problems: ["spec.sha256: sha256 goes with url only; pin an image with digest"],
+  },
+  {
+    name: "a tag policy without an image",
+    spec: { url: "https://host/a.wasm", sha256: DIGEST, tagPolicy: { semver: "*" } },
+    problems: ["spec.tagPolicy: tagPolicy chooses a tag of image; set image, or leave tagPolicy out"],
+  },
+  ...[IMAGE, `registry.example/a@${DIGEST}`, "oci-layout:images", "a:1"].map((image) => ({
+    name: `a tag policy for ${image}`,
+    spec: { image, tagPolicy: { semver: "~1.2" } },
+    problems: ["spec.tagPolicy: tagPolicy chooses the tag; write image as registry/repository, without a tag and a digest"],
+  })),
+  ...["latest", "1.2.3.4", "~", "1 ||", ">= 1 <", "01", "a".repeat(256), "1.2-rc"].map((semver) => ({
+    name: `the range ${semver.slice(0, 8)}`,
+    spec: { image: "registry.example/a", tagPolicy: { semver, prerelease: true } },
+    problems: [`spec.tagPolicy.semver: ${NOT_RANGE}`],
+  })),
+  {
+    name: "a pre-release that would not be taken",
+    spec: { image: "registry.example/a", tagPolicy: { semver: ">=1.3.0-rc.1" } },
+    problems: ["spec.tagPolicy.semver: the range names a pre-release, and none is taken; set prerelease to true, or take it out"],
   },
   {
     name: "a network filter with requests",

@@ -1,6 +1,7 @@
 import type { Digest } from "../../model/digest.ts";
 import { type Look, openAsk } from "../filter/look.ts";
 import { takesChanges } from "../filter/references.ts";
+import { taggedImage } from "../filter/version-range.ts";
 import type { FilterEvent } from "../source/source.ts";
 import type { Tasks } from "./reconcile.ts";
 import type { Turn } from "./turn.ts";
@@ -19,7 +20,8 @@ export function noteAsk({ record, now }: Turn, tasks: Pick<Tasks, "cancel">): vo
 export function refreshed(look: Look | undefined, before: Digest | undefined): FilterEvent {
   const told = (message: string) => ({ type: "Normal", reason: "Refreshed", message }) as const;
   if (look === undefined) return told("weir.dev/refresh: there is no tag to look at, the spec names a digest or a URL");
-  const { image, digest } = look;
+  const { digest } = look;
+  const image = taggedImage(look.image, look.tag);
   return told(
     before === digest ? `${image} is still ${digest}` : `${image} is ${digest}${before === undefined ? "" : `; it was ${before}`}`,
   );

@@ -35,7 +35,14 @@ export interface Looks {
 }
 
 /** What may appear seconds after the manifest that names it: it was pushed, granted or started a little later. */
-const MAY_APPEAR: ReadonlySet<string> = new Set(["ImageNotFound", "ModuleNotFound", "BlobNotFound", "AccessDenied", "RegistryUnavailable"]);
+const MAY_APPEAR: ReadonlySet<string> = new Set([
+  "ImageNotFound",
+  "TagNotFound",
+  "ModuleNotFound",
+  "BlobNotFound",
+  "AccessDenied",
+  "RegistryUnavailable",
+]);
 
 /** True for a failure that ends by itself once somebody pushed the image, made the Secret, or gave the right. */
 export function mayEnd(stage: Stage, { reason, retryable }: Failure): boolean {

@@ -52,11 +52,11 @@ export async function resolveFilter(
   if (!found.ok) return { ok: false, stage: "resolve", error: found.error };
   const verified = verify(filter);
   if (!verified.ok) return { ok: false, stage: "verify", error: verified.error };
-  const { module, look } = found.value;
+  const { module, image, look } = found.value;
   const { digest, wasmDigest } = module;
   const { configuration, ...place } = config.value;
   const settings = { ...filter.settings, ...configuration };
-  const content = { image: referenceOf(filter, digest), digest, wasmDigest, settings, ...place };
+  const content = { image, digest, wasmDigest, settings, ...place };
   const known = findRevision(filter.key, revisions, content, deps.identity);
   const id = proofId(filter.proof);
   // Proved with other settings, it is to be proved again; the revision stays the same.
@@ -80,12 +80,6 @@ export async function resolveFilter(
 function damaged(wasmDigest: Digest): Failure {
   const message = `the stored module ${wasmDigest} no longer has its digest; it is fetched again`;
   return { reason: "ModuleDamaged", message, retryable: true };
-}
-
-/** The reference to keep in the record: as the manifest wrote it, with the pin where one decided. */
-function referenceOf(filter: Filter, digest: Digest): string {
-  if (filter.source.kind === "url") return filter.source.url;
-  return filter.pin === undefined ? filter.source.image : `${filter.source.image.replace(/@sha256:.*$/, "")}@${digest}`;
 }
 
 /** A reference with the digest that a tag stood for: what a person can look at even when the tag has moved on. */

@@ -1,8 +1,7 @@
 import type { Filter } from "../../model/filter.ts";
 import { type Failure, fail, failForNow, ok } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
-import { keptDigest, type LastLook } from "../filter/look.ts";
-import { rememberedDigest } from "../filter/revisions.ts";
+import { keptChoice, type LastLook, rememberedChoice } from "../filter/look.ts";
 import { configure } from "./configure.ts";
 import type { Outcome, ResolveDeps } from "./resolve.ts";
 import { verify } from "./verify.ts";
@@ -32,7 +31,7 @@ export async function resolveServed(
 /** True where the reference, with what it was resolved to before, leads to this revision. */
 function leadsTo({ source, pin }: Filter, revisions: readonly Revision[], served: Revision, last: LastLook): boolean {
   if (source.kind === "url") return source.sha256 === served.wasmDigest;
-  return (pin ?? keptDigest(source.image, last, revisions) ?? rememberedDigest(revisions, source.image)) === served.digest;
+  return (pin ?? (keptChoice(source, last, revisions) ?? rememberedChoice(source, revisions))?.digest) === served.digest;
 }
 
 function waits(): Outcome {

@@ -6,6 +6,8 @@ import { fail, failForNow, ok } from "../../model/result.ts";
 export interface FakeRegistry extends ModuleRegistry {
   /** Points `image` at a module with this text; returns the manifest's digest. */
   push(image: string, text: string): Digest;
+  /** Takes a tag away; what it pointed at stays. */
+  delete(image: string): void;
   /** True: the network is away; what was pulled before is still in the store. */
   down: boolean;
   /** Pulls that went to the network. */
@@ -28,6 +30,7 @@ export function createFakeRegistry(): FakeRegistry {
       tags.set(image, digest);
       return digest;
     },
+    delete: (image) => void tags.delete(image),
     loseStore() {
       store.clear();
       pulled.clear();
@@ -37,6 +40,11 @@ export function createFakeRegistry(): FakeRegistry {
       if (registry.down) return failForNow("RegistryUnavailable", `${image}: the registry does not answer`);
       const digest = pin ?? tags.get(image);
       return digest === undefined || !manifests.has(digest) ? fail("ImageNotFound", `${image} does not exist`) : ok(digest);
+    },
+    async tags(image) {
+      if (registry.down) return failForNow("RegistryUnavailable", `${image}: the registry does not answer`);
+      const found = [...tags.keys()].filter((name) => name.startsWith(`${image}:`)).map((name) => name.slice(image.length + 1));
+      return ok(found);
     },
     async pull(image, digest) {
       let text = pulled.get(digest);
