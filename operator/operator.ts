@@ -91,7 +91,7 @@ class QueueingOperator implements Operator {
     this.index = createFleetIndex(options.ownNamespace);
     this.observer = createObserver({ fleet, clock, index: this.index, line });
     this.settling = createSettling({
-      ...{ clock, fleet, ownNamespace: options.ownNamespace, settleMs: options.settleMs ?? SETTLE_MS },
+      ...{ clock, index: this.index, settleMs: options.settleMs ?? SETTLE_MS },
       objects: () => source.filters().values(),
     });
     this.firstPass = createFirstPass(clock, options.startupMs ?? STARTUP_MS);

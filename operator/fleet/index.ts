@@ -28,7 +28,7 @@ interface ProxyClass {
  */
 export interface FleetIndex {
   /** Adds a proxy or moves it to the class of its present labels. Returns the filters that no longer select it. */
-  setProxy(proxy: Pick<ProxyNode, "key" | "namespace" | "labels">): readonly string[];
+  setProxy(proxy: Pick<ProxyNode, "key" | "namespace" | "labels" | "connected">): readonly string[];
   removeProxy(id: string): void;
   /** Adds a filter or its new selector. Returns the proxies that it concerned before or concerns now. */
   setFilter(filter: Selecting): ReadonlySet<string>;
@@ -39,6 +39,8 @@ export interface FleetIndex {
   isSelected(filterId: string, proxyKey: string): boolean;
   /** Ids of the proxies that this filter selects. */
   proxiesOf(filterId: string): Iterable<string>;
+  /** How many of the proxies that filters of this namespace can reach are connected. */
+  connectedFor(namespace: string): number;
 }
 
 /** `everywhere`: the operator's own namespace, whose filters reach the proxies of every namespace. */
@@ -55,12 +57,16 @@ class ClassifyingFleetIndex implements FleetIndex {
   private readonly filters = new Map<string, Selecting>();
   /** Filter id -> the classes that it selects. */
   private readonly classesOf = new Map<string, Set<ProxyClass>>();
+  private readonly connected = new Set<string>();
+  /** Namespace -> how many of its proxies are connected. */
+  private readonly connectedIn = new Map<string, number>();
 
   constructor(everywhere: string | undefined) {
     this.everywhere = everywhere;
   }
 
-  setProxy(proxy: Pick<ProxyNode, "key" | "namespace" | "labels">): readonly string[] {
+  setProxy(proxy: Pick<ProxyNode, "key" | "namespace" | "labels" | "connected">): readonly string[] {
+    this.count(proxy.key, proxy.namespace, proxy.connected);
     const group = this.classFor(proxy);
     const before = this.classOf.get(proxy.key);
     if (before === group) return [];
@@ -74,7 +80,9 @@ class ClassifyingFleetIndex implements FleetIndex {
   removeProxy(id: string): void {
     const group = this.classOf.get(id);
     this.classOf.delete(id);
-    if (group !== undefined) this.leave(group, id);
+    if (group === undefined) return;
+    this.count(id, group.namespace, false);
+    this.leave(group, id);
   }
 
   setFilter(filter: Selecting): ReadonlySet<string> {
@@ -106,6 +114,19 @@ class ClassifyingFleetIndex implements FleetIndex {
 
   *proxiesOf(filterId: string): Iterable<string> {
     for (const group of this.classesOf.get(filterId) ?? []) yield* group.proxies;
+  }
+
+  connectedFor(namespace: string): number {
+    return namespace === this.everywhere ? this.connected.size : (this.connectedIn.get(namespace) ?? 0);
+  }
+
+  private count(proxyKey: string, namespace: string, isConnected: boolean): void {
+    if (this.connected.has(proxyKey) === isConnected) return;
+    if (isConnected) this.connected.add(proxyKey);
+    else this.connected.delete(proxyKey);
+    const count = (this.connectedIn.get(namespace) ?? 0) + (isConnected ? 1 : -1);
+    if (count > 0) this.connectedIn.set(namespace, count);
+    else this.connectedIn.delete(namespace);
   }
 
   private classFor(proxy: Pick<ProxyNode, "namespace" | "labels">): ProxyClass {

@@ -1,7 +1,7 @@
 import type { Clock } from "../../model/clock.ts";
-import type { FleetView } from "../../model/delivery.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import type { FilterRecord } from "../filter/record.ts";
+import type { FleetIndex } from "../fleet/index.ts";
 import type { Sighting } from "../fleet/observe.ts";
 
 type Seen = Pick<Sighting, "counts">;
@@ -25,28 +25,18 @@ export interface SettlingDeps {
   readonly clock: Clock;
   /** How long proxies have to come back. A timer tells its end, since the clock may be set meanwhile. */
   readonly settleMs: number;
-  readonly fleet: Pick<FleetView, "proxies">;
+  readonly index: Pick<FleetIndex, "connectedFor">;
   /** The objects as they are at the start, with the statuses of before. */
   readonly objects: () => Iterable<WasmFilter>;
-  /** Its filters reach the proxies of every namespace. */
-  readonly ownNamespace: string | undefined;
 }
 
-export function createSettling({ clock, settleMs, fleet, objects, ownNamespace }: SettlingDeps): Settling {
+export function createSettling({ clock, settleMs, index, objects }: SettlingDeps): Settling {
   let isOver = false;
   let cancel = () => {};
   /** Namespace -> the most proxies that one of its filters had. */
   const most = new Map<string, number>();
 
-  function isNamespaceBack(namespace: string): boolean {
-    let missing = most.get(namespace) ?? 0;
-    if (missing === 0) return true;
-    for (const proxy of fleet.proxies()) {
-      const isOurs = namespace === ownNamespace || proxy.namespace === namespace;
-      if (isOurs && proxy.connected && --missing === 0) return true;
-    }
-    return false;
-  }
+  const isNamespaceBack = (namespace: string) => index.connectedFor(namespace) >= (most.get(namespace) ?? 0);
 
   function missing(record: FilterRecord, { counts }: Seen): number {
     return isOver ? 0 : Math.max(0, record.expected - counts.matched);

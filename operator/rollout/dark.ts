@@ -53,11 +53,19 @@ export function darkEntry(target: ChainEntry, stable: ChainEntry | undefined, ma
   return { ...entry, hash: darkHash(target, stable, match), dark: { match, otherwise: stable }, ...(isSecret ? { isSecret } : {}) };
 }
 
+/** By the requests: each proxy of a wave asks for the same few. */
+const known = new WeakMap<readonly RequestMatch[], Map<string, string>>();
+
 /** No hash of a revision has a `~` in it. */
 function darkHash(
   target: { readonly hash: string },
   stable: { readonly hash: string } | undefined,
   match: readonly RequestMatch[],
 ): string {
-  return `${target.hash}~${hash("sha256", canonicalJson([stable?.hash ?? "", match])).slice(0, 16)}`;
+  const of = stable?.hash ?? "";
+  const hashes = known.get(match) ?? new Map<string, string>();
+  known.set(match, hashes);
+  const digest = hashes.get(of) ?? hash("sha256", canonicalJson([of, match])).slice(0, 16);
+  hashes.set(of, digest);
+  return `${target.hash}~${digest}`;
 }
