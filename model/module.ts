@@ -46,6 +46,8 @@ export function mergeKeychains(keychains: Iterable<Keychain>): Keychain {
 export interface Kept {
   /** True when a revision of the filter that asks has this digest: going on with it, or back to it, asks nobody. */
   byFilter(digest: Digest): boolean;
+  /** The module (by wasmDigest) of such a revision, as its record says. */
+  moduleOf(digest: Digest): Digest | undefined;
   /** The same for any filter of its namespace: kept while the network is away. */
   byNamespace(digest: Digest): boolean;
   /** The modules (by wasmDigest) that revisions of its namespace keep on disk. */
@@ -63,8 +65,8 @@ export interface PullOptions {
 
 /** Modules by digest, from the store on this machine's disk or from any other place that is asked before the registry. */
 export interface StoreSource {
-  /** The module's bytes, verified on read. `undefined` when the source does not hold it or its file was damaged. */
-  read(wasmDigest: Digest): Promise<Uint8Array | undefined>;
+  /** The module's bytes, verified on read. `undefined` when the source does not hold it or its file was damaged, or the signal fired. */
+  read(wasmDigest: Digest, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer> | undefined>;
 }
 
 /** Modules' bytes for sending. They are in memory while they are sent and a little longer, not as long as a module is known. */

@@ -24,6 +24,11 @@ export interface Peers {
   withheld(proxyKey: string): ReadonlySet<string> | undefined;
   /** True for a proxy of this server's own. */
   isOwn(proxyKey: string): boolean;
+  /**
+   * The text from a Secret that a revision with this keyed hash was made with, from a replica that has it in memory. `isRight`: whether these bytes are it.
+   * `undefined`: none has it.
+   */
+  text(filter: string, hash: string, isRight: (bytes: Buffer) => boolean, signal?: AbortSignal): Promise<Buffer | undefined>;
 }
 
 export interface Member {
@@ -32,4 +37,6 @@ export interface Member {
   withdrawn(withdrawal: Withdrawal): void;
   /** What this proxy of this server's own must wait for has changed. */
   overridden(proxyKey: string): void;
+  /** The text from a Secret that the revision with this keyed hash was made with, if it is in memory. */
+  text(filter: string, hash: string): Buffer | undefined;
 }

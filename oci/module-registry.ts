@@ -4,7 +4,7 @@ import { systemClock } from "../model/clock.ts";
 import type { Digest } from "../model/digest.ts";
 import { type Log, silentLog } from "../model/log.ts";
 import { type Metrics, outcomeOf, silentMetrics } from "../model/metrics.ts";
-import type { Module, ModuleRegistry, PullOptions } from "../model/module.ts";
+import type { Module, ModuleRegistry, PullOptions, StoreSource } from "../model/module.ts";
 import { type Failure, fail, failForNow, ok, type Result } from "../model/result.ts";
 import type { Claim } from "./access/access.ts";
 import { createGate, type Gate } from "./access/gate.ts";
@@ -23,6 +23,8 @@ export interface ModuleRegistryOptions extends OciOptions {
   readonly maxStoreBytes?: number;
   /** Bytes of modules that revisions of one namespace may keep before it gets no new ones. Default 8 GiB: 2,500 modules of 3.3 MB. */
   readonly maxNamespaceBytes?: number;
+  /** Where modules that revisions keep may be had before the registry is asked: other replicas. Default: nowhere. */
+  readonly peers?: StoreSource | undefined;
   readonly log?: Log;
 }
 
@@ -59,6 +61,7 @@ class StoringRegistry implements ModuleRegistry {
   private readonly turns: Turns = createTurns(PARALLEL_FETCHES);
   private readonly fetches = createSingleFlight<Result<Module>>({ isForAll: ({ ok }) => ok });
   private readonly tagLists = createSingleFlight<Result<readonly string[]>>();
+  private readonly handings = createSingleFlight<Module | undefined>();
 
   constructor(options: ModuleRegistryOptions) {
     const { log = silentLog, limits = defaultLimits, clock = systemClock, metrics = silentMetrics } = options;
@@ -89,8 +92,8 @@ class StoringRegistry implements ModuleRegistry {
   async pull(image: string, digest: Digest, asking: PullOptions): Promise<Result<Module>> {
     const { gate, limits, turns } = this;
     const { namespace, kept, signal } = asking;
-    const own = kept?.byFilter(digest) === true ? await this.stored("manifests", digest) : undefined;
-    if (own !== undefined) return ok(own.value);
+    const own = kept?.byFilter(digest) === true ? await this.kept("manifests", digest, asking) : undefined;
+    if (own !== undefined) return ok(own);
     const opened = openFor(image, asking.keychain, this.options);
     if (!opened.ok) return opened;
     const { repository, identity } = opened.value;
@@ -117,9 +120,10 @@ class StoringRegistry implements ModuleRegistry {
     const { namespace, kept } = asking;
     const { gate, turns, limits } = this;
     const claim: Claim = { namespace, source: url, digest: sha256 };
-    const isKnown = kept?.byFilter(sha256) === true || gate.isOpen(claim);
+    const own = kept?.byFilter(sha256) === true ? await this.kept("urls", sha256, asking) : undefined;
+    if (own !== undefined) return ok(own);
     const found = () => this.stored("urls", sha256);
-    const known = isKnown ? await found() : undefined;
+    const known = gate.isOpen(claim) ? await found() : undefined;
     if (known !== undefined) return ok(known.value);
     const get: Get = (own) => turns.run(namespace, () => fetchUrl(httpOptions(this.options), url, sha256, limits.moduleBytes, own));
     const pulled = await this.fetch({ space: "urls", claim, identity: "", asking, get });
@@ -128,7 +132,7 @@ class StoringRegistry implements ModuleRegistry {
     return pulled;
   }
 
-  read(wasmDigest: Digest): Promise<Uint8Array | undefined> {
+  read(wasmDigest: Digest): Promise<Uint8Array<ArrayBuffer> | undefined> {
     return this.store.read(wasmDigest);
   }
 
@@ -138,6 +142,28 @@ class StoringRegistry implements ModuleRegistry {
 
   retain(needed: () => ReadonlySet<Digest> | undefined): void {
     this.store.retain(needed);
+  }
+
+  /**
+   * What revisions of the filter that asks keep: from the store, or from a peer by the digest that their record has. The registry is asked for neither. What a peer gave
+   * was delivered by no repository, so it is for nobody else.
+   */
+  private async kept(space: Space, digest: Digest, { namespace, kept, signal }: PullOptions): Promise<Module | undefined> {
+    const stored = await this.stored(space, digest);
+    const wasmDigest = kept?.moduleOf(digest);
+    const { peers } = this.options;
+    if (stored !== undefined || peers === undefined || wasmDigest === undefined) return stored?.value;
+    const task = async (own: AbortSignal) => {
+      const bytes = (await this.store.read(wasmDigest)) ?? (await peers.read(wasmDigest, own));
+      if (bytes === undefined) return undefined;
+      const module = { digest, wasmDigest, size: bytes.byteLength, mediaType: "" };
+      const put = await this.store.put(space, module, bytes);
+      if (put.ok) this.log.info("module handed over by a replica", { digest, wasmDigest, bytes: module.size, namespace });
+      else this.log.warn(put.error.message, { digest, wasmDigest });
+      return put.ok ? put.value : undefined;
+    };
+    const key = JSON.stringify([space, digest, wasmDigest]);
+    return this.handings.run(key, (own) => this.turns.run(namespace, () => task(own)), { signal });
   }
 
   /** After a failure: what the store has, if the namespace keeps it and the failure says nothing about access. */

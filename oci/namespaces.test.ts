@@ -19,7 +19,7 @@ function from(namespace: string, host?: string): PullOptions {
 
 /** What another filter of the namespace has. */
 function keptByNamespace(digest: string): NonNullable<PullOptions["kept"]> {
-  return { byFilter: () => false, byNamespace: (wanted) => wanted === digest, modules: () => new Set() };
+  return { byFilter: () => false, moduleOf: () => undefined, byNamespace: (wanted) => wanted === digest, modules: () => new Set() };
 }
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => boolean;

@@ -222,7 +222,7 @@ class QueueingOperator implements Operator {
 
   private taskWork(): TaskWork {
     const { options, known, metrics, identity, leadership } = this;
-    const { source, registry, parseKeychain, clock, log, random } = options;
+    const { source, registry, parseKeychain, peers, clock, log, random } = options;
     const resolver = createResolver({ ...options, identity, revisionsOf: known.revisionsOf }, clock);
     const { isCurrent } = known;
     return {
@@ -232,7 +232,7 @@ class QueueingOperator implements Operator {
         return requeue;
       },
       acquire: createAcquire({
-        ...{ source, registry, parseKeychain, identity, resolver, clock, random, metrics, leadership, isCurrent },
+        ...{ source, registry, parseKeychain, identity, peers, resolver, clock, random, metrics, leadership, isCurrent },
         emit: this.events.emit,
         resolved: (record, value) => this.resolved(record, value),
         stopped: (record, stage, error) => this.stopped(record, stage, error),

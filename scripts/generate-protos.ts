@@ -22,7 +22,9 @@ const sources = [
 export type Messages = Readonly<Record<string, readonly string[]>>;
 
 /** What replicas tell each other. */
-export const replicaMessages: Messages = { "weir/v1/replicas.proto": ["weir.v1.FromCaller", "weir.v1.ToCaller"] };
+export const replicaMessages: Messages = {
+  "weir/v1/replicas.proto": ["weir.v1.FromCaller", "weir.v1.ToCaller", "weir.v1.Wanted", "weir.v1.Piece"],
+};
 
 /** What Weir reads or writes as an xDS server. */
 const messages: Messages = {

@@ -173,7 +173,11 @@ describe("what a registry refuses or does not have", () => {
     await registry.stop();
     const restarted = reopen();
     const keeps = (kept: string) => kept === digest;
-    const asking = { keychain: anonymous, namespace, kept: { byFilter: keeps, byNamespace: keeps, modules: () => new Set<never>() } };
+    const asking = {
+      keychain: anonymous,
+      namespace,
+      kept: { byFilter: keeps, moduleOf: () => undefined, byNamespace: keeps, modules: () => new Set<never>() },
+    };
     assert.equal(valued(await restarted.resolve(image, digest, asking)), digest);
     assert.equal(valued(await restarted.pull(image, digest, asking)).wasmDigest, wasmDigest);
     const other = { keychain, namespace: "elsewhere" };

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Replica } from "../cli/serve/replica-flags.ts";
 import { openReplicas, type Replicas } from "../cli/serve/replicas.ts";
-import { FromCaller } from "../cluster/gen/weir/v1/replicas.ts";
-import { createAuthority, fixedAuthority, issueCertificate, issueReplicaCertificate, JOIN, replicaUri } from "../cluster/index.ts";
+import { FromCaller, Wanted } from "../cluster/gen/weir/v1/replicas.ts";
+import { createAuthority, fixedAuthority, GET, issueCertificate, issueReplicaCertificate, JOIN, replicaUri } from "../cluster/index.ts";
 import type { Fleet } from "../model/delivery.ts";
+import { digestOf } from "../model/digest.ts";
 import { type Log, silentLog } from "../model/log.ts";
 import type { Withdrawal } from "../model/replicas.ts";
 import { connectGrpc } from "../xds/testing/grpc-client.ts";
@@ -16,8 +17,15 @@ const NOBODY: Fleet = {
   ...{ assign() {}, forget() {}, onMissing: () => () => {} },
 };
 
-/** A replica on a port of its own that calls those at these ports. */
-async function startReplica(id: string, ports: readonly number[]): Promise<{ replicas: Replicas; port: number; told: string[] }> {
+/** More than one connection holds on its way. */
+const MODULE = Buffer.alloc(3_000_000, "module");
+
+/** A replica on a port of its own that calls those at these ports. `has`: modules in its store. */
+async function startReplica(
+  id: string,
+  ports: readonly number[],
+  has: readonly Buffer[] = [],
+): Promise<{ replicas: Replicas; port: number; told: string[] }> {
   const told: string[] = [];
   let port = 0;
   const log: Log = {
@@ -38,7 +46,8 @@ async function startReplica(id: string, ports: readonly number[]): Promise<{ rep
   const address = { host: "127.0.0.1", port: 0 };
   const peers = ports.map((each) => ({ host: "127.0.0.1", port: each }));
   const replica: Replica = { id, lease, of: OF, address, peers, steady: () => performance.now() };
-  const replicas = (await openReplicas({ replica, authority: fixedAuthority(files), log }))(NOBODY);
+  const modules = { read: async (digest: string) => has.map((each) => new Uint8Array(each)).find((each) => digestOf(each) === digest) };
+  const replicas = (await openReplicas({ replica, authority: fixedAuthority(files), log }))({ own: NOBODY, modules });
   assert.equal(await replicas.start(), undefined);
   return { replicas, port, told };
 }
@@ -46,17 +55,37 @@ async function startReplica(id: string, ports: readonly number[]): Promise<{ rep
 test("replicas reach each other over TLS and tell what is to be taken back", { timeout: 20_000 }, async () => {
   const a = await startReplica("a", []);
   const heard = Promise.withResolvers<Withdrawal>();
-  a.replicas.peers.join({ withdrawals: () => [], withdrawn: heard.resolve, overridden() {} });
+  a.replicas.peers.join({ withdrawals: () => [], withdrawn: heard.resolve, overridden() {}, text: () => undefined });
   const withdrawal: Withdrawal = { filter: "shop/f", uid: "u", target: 2, startedAt: 5, reason: "Rejected", message: "no" };
   const b = await startReplica("b", [a.port]);
-  b.replicas.peers.join({ withdrawals: () => [withdrawal], withdrawn() {}, overridden() {} });
+  b.replicas.peers.join({ withdrawals: () => [withdrawal], withdrawn() {}, overridden() {}, text: () => undefined });
   assert.deepEqual(await heard.promise, withdrawal);
   while (!b.replicas.peers.leadership.isHeard()) await new Promise(setImmediate);
   await Promise.all([a.replicas.stop(), b.replicas.stop()]);
 });
 
+test("a replica has modules and texts of its peers", { timeout: 20_000 }, async (t) => {
+  const a = await startReplica("a", [], [MODULE]);
+  const text = Buffer.from("key: hunter2");
+  a.replicas.peers.join({
+    withdrawals: () => [],
+    withdrawn() {},
+    overridden() {},
+    text: (_filter, hash) => (hash === "h" ? text : undefined),
+  });
+  const b = await startReplica("b", [a.port]);
+  t.after(() => Promise.all([a.replicas.stop(), b.replicas.stop()]));
+  const { peers } = b.replicas;
+  while (peers.counts().reached === 0) await new Promise(setImmediate);
+  assert.deepEqual(await peers.modules.read(digestOf(MODULE)), new Uint8Array(MODULE));
+  assert.equal(await peers.modules.read(digestOf("nobody has it")), undefined);
+  assert.deepEqual(await peers.text("shop/f", "h", () => true), text);
+  assert.equal(await peers.text("shop/f", "h", () => false), undefined);
+  assert.equal(await peers.text("shop/f", "other", () => true), undefined);
+});
+
 test("nobody else is let in: no certificate, a proxy's, a server's, another authority's", { timeout: 20_000 }, async (t) => {
-  const { replicas, port } = await startReplica("a", []);
+  const { replicas, port } = await startReplica("a", [], [MODULE]);
   t.after(() => replicas.stop());
   const other = createAuthority("Weir", Date.now(), 1e9);
   const uri = replicaUri(OF.namespace, OF.name);
@@ -69,12 +98,15 @@ test("nobody else is let in: no certificate, a proxy's, a server's, another auth
   });
   const foreign = issueReplicaCertificate(fixedAuthority(other), uri, "client", Date.now());
   const server = issueReplicaCertificate(fixedAuthority(files), uri, "server", Date.now());
-  for (const shown of [{}, proxy, foreign, server]) {
+  const hello: FromCaller = { said: { $case: "hello", hello: { replica: "x" } } };
+  const wanted: Wanted = { what: { $case: "module", module: digestOf(MODULE) } };
+  for (const [method, shown] of [JOIN, GET].flatMap((each) => [{}, proxy, foreign, server].map((one) => [each, one] as const))) {
     // Its certificate names no host.
     const tls = { ca: files.cert, rejectUnauthorized: false, ...shown };
     const connection = connectGrpc(port, { tls });
-    const call = connection.call(JOIN, () => assert.fail("told something"));
-    await call.write(FromCaller.encode({ said: { $case: "hello", hello: { replica: "x" } } }).finish());
+    const said = method === JOIN ? FromCaller.encode(hello) : Wanted.encode(wanted);
+    const call = connection.call(method, () => assert.fail("told something"));
+    await call.write(said.finish());
     const { code, details } = await call.ended;
     assert.equal(code, 7, details);
     assert.match(details, /only a replica of this Weir may call this/);

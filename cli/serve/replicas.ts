@@ -3,6 +3,7 @@ import { messageOf } from "../../base/error.ts";
 import {
   type Authority,
   createPeers,
+  GET,
   issueReplicaCertificate,
   JOIN,
   openGrpcDial,
@@ -12,6 +13,7 @@ import {
 import { systemClock } from "../../model/clock.ts";
 import type { Fleet } from "../../model/delivery.ts";
 import type { Log } from "../../model/log.ts";
+import type { StoreSource } from "../../model/module.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
 import { createGrpcServer, frame, type GrpcServer } from "../../xds/index.ts";
 import type { Address } from "../args/address.ts";
@@ -38,29 +40,36 @@ const KEEPALIVE_MS = 2_000;
 /** Certificates of this port last a week. */
 const RENEW_MS = 86_400_000;
 
-/** Makes it out of the server's own proxies. */
-export type MakeReplicas = (own: Fleet) => Replicas;
+/** What replicas are made out of: the server's own proxies, and the modules of its own store. */
+export interface OwnParts {
+  readonly own: Fleet;
+  readonly modules: Pick<StoreSource, "read">;
+}
+
+export type MakeReplicas = (parts: OwnParts) => Replicas;
 
 export async function openReplicas(options: ReplicasOptions): Promise<MakeReplicas> {
   const { namespace, name } = options.replica.of;
   const uri = replicaUri(namespace, name);
   const dial = await openGrpcDial({ authority: options.authority, uri, now: systemClock.now });
-  return (own) => createReplicas(options, { uri, dial, own });
+  return (parts) => createReplicas(options, { uri, dial, ...parts });
 }
 
-interface Parts {
+interface Parts extends OwnParts {
   readonly uri: string;
   readonly dial: Parameters<typeof createPeers>[0]["dial"];
-  readonly own: Fleet;
 }
 
-function createReplicas({ replica, authority, log }: ReplicasOptions, { uri, dial, own }: Parts): Replicas {
+function createReplicas({ replica, authority, log }: ReplicasOptions, parts: Parts): Replicas {
   const { id, lease, address, peers: names, steady } = replica;
   const clock = systemClock;
-  const peers = createPeers({ id, uri, own, leadership: lease, dial, addresses: () => addressesOf(names), clock, steady, log });
-  const context = () => ({ ...issueReplicaCertificate(authority, uri, "server", clock.now()), ca: authority.current() });
+  const peers = createPeers({ id, ...parts, leadership: lease, addresses: () => addressesOf(names), clock, steady, log });
+  const context = () => ({ ...issueReplicaCertificate(authority, parts.uri, "server", clock.now()), ca: authority.current() });
   const server = createGrpcServer({
-    methods: new Map([[JOIN, serviceMethod(peers.service)]]),
+    methods: new Map([
+      [JOIN, joinMethod(peers.service)],
+      [GET, getMethod(peers.contentService)],
+    ]),
     tls: { ...context(), requestCert: true, rejectUnauthorized: false },
     maxRequestSize: MAX_MESSAGE,
     maxConnectionAgeMs: 0,
@@ -88,7 +97,7 @@ function createReplicas({ replica, authority, log }: ReplicasOptions, { uri, dia
 
 type Method = NonNullable<ReturnType<Parameters<typeof createGrpcServer>[0]["methods"]["get"]>>;
 
-function serviceMethod(service: ReplicaPeers["service"]): Method {
+function joinMethod(service: ReplicaPeers["service"]): Method {
   return (call) => {
     const handler = service.open({
       proof: call.connection.peer.certificate,
@@ -96,6 +105,23 @@ function serviceMethod(service: ReplicaPeers["service"]): Method {
       end: (code, message) => call.end(code, message),
     });
     return { message: (bytes) => handler.message(bytes), halfClosed: () => call.end(0), closed: () => handler.closed() };
+  };
+}
+
+function getMethod(service: ReplicaPeers["contentService"]): Method {
+  return (call) => {
+    const handler = service.open({
+      proof: call.connection.peer.certificate,
+      send: (message) => call.send(frame([message])),
+      end: (code, message) => call.end(code, message),
+    });
+    return {
+      message: (bytes) => handler.message(bytes),
+      drained: () => handler.drained(),
+      // Its answer may be on its way.
+      halfClosed() {},
+      closed: () => handler.closed(),
+    };
   };
 }
 

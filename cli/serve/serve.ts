@@ -7,6 +7,7 @@ import type { ClusterAccess } from "../../model/kube.ts";
 import { alone } from "../../model/leadership.ts";
 import type { Log } from "../../model/log.ts";
 import type { Metrics } from "../../model/metrics.ts";
+import type { StoreSource } from "../../model/module.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Preflight } from "../../model/verdict.ts";
 import { createModuleCache, createModuleRegistry, type Fetch, parseDockerConfig } from "../../oci/index.ts";
@@ -186,7 +187,8 @@ function createRooms(
   const { metrics, registry } = createPrometheus();
   const layouts = options.layoutBase === undefined ? {} : { layoutBase: options.layoutBase };
   const { dataDir, plainHttp, maxNamespaceStoreBytes: maxNamespaceBytes } = options;
-  const modules = createModuleRegistry({ dataDir, log, metrics, plainHttp, fetch: options.fetch, maxNamespaceBytes, ...layouts });
+  const peers: StoreSource = { read: async (wasmDigest, signal) => replicas?.peers.modules.read(wasmDigest, signal) };
+  const modules = createModuleRegistry({ dataDir, log, metrics, plainHttp, fetch: options.fetch, maxNamespaceBytes, peers, ...layouts });
   const cache = createModuleCache({ source: modules, maxBytes: options.moduleCacheBytes, log });
   const takesCertificates = tls?.options.requestCert === true;
   const callers = createCallers({ ...options, tokens, takesCertificates, clock, metrics });
@@ -202,7 +204,7 @@ function createRooms(
     maxConnections: options.sockets.xds,
     maxConnectionsPerAddress: options.sockets.xdsPerAddress,
   });
-  const replicas = makeReplicas?.(xds.fleet);
+  const replicas = makeReplicas?.({ own: xds.fleet, modules });
   const fleet = replicas?.peers.fleet ?? xds.fleet;
   const leadership = replicas?.peers.leadership ?? alone;
   const shared = {

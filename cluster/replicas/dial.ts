@@ -12,5 +12,5 @@ export interface DialedHandler {
   closed(why: string): void;
 }
 
-/** Calls `JOIN` at `host:port`. Never throws: what fails closes the call. */
-export type Dial = (address: string, handler: DialedHandler) => DialedCall;
+/** Calls this method (`JOIN`, `GET`) at `host:port`. Never throws: what fails closes the call. */
+export type Dial = (address: string, method: string, handler: DialedHandler) => DialedCall;

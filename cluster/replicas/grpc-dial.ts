@@ -3,7 +3,6 @@ import { Client, credentials } from "@grpc/grpc-js";
 import type { Authority } from "../authority/authority.ts";
 import type { Dial } from "./dial.ts";
 import { issueReplicaCertificate, whyNoReplica } from "./identity.ts";
-import { JOIN } from "./service.ts";
 
 export interface GrpcDialOptions {
   readonly authority: Authority;
@@ -25,7 +24,7 @@ const same = (bytes: Uint8Array) => Buffer.from(bytes);
 
 /** Calls by grpc-js, over TLS with certificates of Weir's authority on both sides. The other side must be a replica: its address proves nothing. */
 export function createGrpcDial({ authority, uri, now }: GrpcDialOptions): Dial {
-  return (address, handler) => {
+  return (address, method, handler) => {
     const { cert, key } = issueReplicaCertificate(authority, uri, "client", now());
     const checkServerIdentity = (_host: string, { raw }: { readonly raw: Buffer }): Error | undefined => {
       const { subjectAltName: altNames = "", validToDate } = new X509Certificate(raw);
@@ -34,7 +33,7 @@ export function createGrpcDial({ authority, uri, now }: GrpcDialOptions): Dial {
     };
     const secure = credentials.createSsl(Buffer.from(authority.current()), Buffer.from(key), Buffer.from(cert), { checkServerIdentity });
     const client = new Client(address, secure, OPTIONS);
-    const call = client.makeBidiStreamRequest<Uint8Array, Buffer>(JOIN, same, (bytes) => bytes);
+    const call = client.makeBidiStreamRequest<Uint8Array, Buffer>(method, same, (bytes) => bytes);
     let isOver = false;
     const closed = (why: string) => {
       if (isOver) return;

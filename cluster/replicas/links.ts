@@ -6,6 +6,7 @@ import { FromCaller, ToCaller } from "../gen/weir/v1/replicas.ts";
 import type { Dial, DialedCall } from "./dial.ts";
 import { encodeReport, type Reported } from "./report.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
+import { JOIN } from "./service.ts";
 
 export interface LinksDeps {
   /** Of this process. */
@@ -39,6 +40,8 @@ export interface Links {
   /** True while a peer says that it decides. */
   hearsLeader(): boolean;
   counts(): PeerCounts;
+  /** Addresses of the peers that answer; that of who decides first. */
+  reached(): readonly string[];
   stop(): void;
 }
 
@@ -62,7 +65,7 @@ class Link {
     handler: { message(link: Link, bytes: Uint8Array): void; closed(link: Link, why: string): void },
   ) {
     this.heardAt = now;
-    this.call = dial(address, {
+    this.call = dial(address, JOIN, {
       message: (bytes) => handler.message(this, bytes),
       drained: () => {
         this.isFull = false;
@@ -147,6 +150,11 @@ class CallingLinks implements Links {
       else away++;
     }
     return { reached, away };
+  }
+
+  reached(): readonly string[] {
+    const reached = [...this.links].filter(([, { isGreeted }]) => isGreeted);
+    return reached.sort(([, a], [, b]) => Number(b.leads) - Number(a.leads)).map(([address]) => address);
   }
 
   stop(): void {

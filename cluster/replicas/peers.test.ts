@@ -58,7 +58,7 @@ function createScene(names: readonly string[]) {
 
   const dialOf =
     (from: string): Dial =>
-    (address, handler) => {
+    (address, _method, handler) => {
       const proof = { altNames: `URI:${URI}`, until: Number.POSITIVE_INFINITY, fault: undefined };
       let isOver = false;
       const end = (why: string) => {
@@ -95,8 +95,20 @@ function createScene(names: readonly string[]) {
         return () => void listeners.delete(id);
       },
     };
+    const modules = { read: async () => undefined };
     const addresses = async () => new Set(names);
-    const options = { id, uri: URI, own: own.fleet, leadership, dial: dialOf(id), addresses, clock, steady: clock.now, log: silentLog };
+    const options = {
+      id,
+      uri: URI,
+      own: own.fleet,
+      leadership,
+      dial: dialOf(id),
+      addresses,
+      clock,
+      steady: clock.now,
+      log: silentLog,
+      modules,
+    };
     const peers = createPeers(options);
     const withdrawals: Withdrawal[] = [];
     const overridden: string[] = [];
@@ -104,6 +116,7 @@ function createScene(names: readonly string[]) {
       withdrawals: () => withdrawals,
       withdrawn: (one) => void withdrawals.push(one),
       overridden: (key) => void overridden.push(key),
+      text: () => undefined,
     });
     all.set(id, peers);
     return { id, own, peers, withdrawals, overridden };

@@ -3,8 +3,11 @@ import type { Clock } from "../../model/clock.ts";
 import type { Fleet } from "../../model/delivery.ts";
 import type { Leadership } from "../../model/leadership.ts";
 import type { Log } from "../../model/log.ts";
+import type { StoreSource } from "../../model/module.ts";
 import type { Member, Peers, Withdrawal } from "../../model/replicas.ts";
 import type { Withdrawal as WithdrawalMessage } from "../gen/weir/v1/replicas.ts";
+import { type ContentClient, createContentClient } from "./content-client.ts";
+import { type ContentService, createContentService } from "./content-service.ts";
 import type { Dial } from "./dial.ts";
 import { type JoinedFleet, joinFleets } from "./joined-fleet.ts";
 import { createLinks, type Links, type PeerCounts } from "./links.ts";
@@ -27,6 +30,8 @@ export interface PeersOptions {
   /** Milliseconds by a clock that nobody sets. */
   readonly steady: () => number;
   readonly log: Log;
+  /** Modules of this server's own store. */
+  readonly modules: Pick<StoreSource, "read">;
 }
 
 /** One of several replicas: what it says to the others, and what it knows through them. */
@@ -37,6 +42,9 @@ export interface ReplicaPeers extends Peers {
   readonly leadership: Leadership;
   /** What peers call. */
   readonly service: Service;
+  readonly contentService: ContentService;
+  /** Modules that other replicas have. */
+  readonly modules: StoreSource;
   /** Of the replicas beside this one. */
   counts(): PeerCounts;
   start(): void;
@@ -57,6 +65,9 @@ class JoinedPeers implements ReplicaPeers {
   readonly fleet: JoinedFleet;
   readonly leadership: Leadership;
   readonly service: Service;
+  readonly contentService: ContentService;
+  readonly modules: StoreSource;
+  private readonly contents: ContentClient;
   private readonly options: PeersOptions;
   private readonly reported: ReportedFleet;
   private readonly links: Links;
@@ -67,7 +78,7 @@ class JoinedPeers implements ReplicaPeers {
   private cancels: (() => void)[] = [];
 
   constructor(options: PeersOptions) {
-    const { id, uri, own, leadership, dial, clock, steady, log } = options;
+    const { id, uri, own, leadership, dial, clock, steady, log, modules } = options;
     this.options = options;
     this.reported = createReportedFleet();
     this.fleet = joinFleets(own, this.reported);
@@ -86,6 +97,10 @@ class JoinedPeers implements ReplicaPeers {
       withdrawals: () => this.member?.withdrawals() ?? [],
       overridden: (proxyKey, hashes) => this.overridden(proxyKey, hashes),
     });
+    const text = (filter: string, hash: string) => this.member?.text(filter, hash);
+    this.contentService = createContentService({ uri, contents: { modules, text }, clock });
+    this.contents = createContentClient({ dial, reached: () => this.links.reached(), clock, log });
+    this.modules = { read: (wasmDigest, signal) => this.contents.module(wasmDigest, signal) };
   }
 
   join(member: Member): () => void {
@@ -118,6 +133,8 @@ class JoinedPeers implements ReplicaPeers {
   isOwn(proxyKey: string): boolean {
     return this.fleet.isOwn(proxyKey);
   }
+
+  text: Peers["text"] = (...asked) => this.contents.text(...asked);
 
   counts(): PeerCounts {
     return this.links.counts();

@@ -31,7 +31,7 @@ export interface Blobs {
   /** True when the file is there and its digest was verified, before by this object or now. Keeps no bytes in memory. */
   has(digest: Digest): Promise<boolean>;
   /** The bytes, verified; the same array as long as anyone holds it. */
-  read(digest: Digest): Promise<Uint8Array | undefined>;
+  read(digest: Digest): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Throws when the bytes are not those of `digest`, and what the file system throws. */
   write(digest: Digest, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   remove(digest: Digest): Promise<void>;
@@ -44,8 +44,8 @@ export interface Blobs {
 export function createBlobs({ directory, log, clock }: BlobsOptions): Blobs {
   const folder = join(directory, "blobs", "sha256");
   const pathOf = (digest: Digest) => join(folder, hex(digest));
-  const alive = new Map<Digest, WeakRef<Uint8Array>>();
-  const reads = createSingleFlight<Uint8Array | undefined>();
+  const alive = new Map<Digest, WeakRef<Uint8Array<ArrayBuffer>>>();
+  const reads = createSingleFlight<Uint8Array<ArrayBuffer> | undefined>();
   /** Files whose bytes had their digest when they were written or read last. */
   const verified = new Set<Digest>();
   const sizes = createOnce(async () => new Map((await listBlobs(folder, clock.now())).map(({ digest, size }) => [digest, size])));
@@ -75,7 +75,7 @@ export function createBlobs({ directory, log, clock }: BlobsOptions): Blobs {
     return undefined;
   }
 
-  async function readFromDisk(digest: Digest): Promise<Uint8Array | undefined> {
+  async function readFromDisk(digest: Digest): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const read = await verify(digest, (path) => readHashed(path, clock.now()));
     if (read !== undefined) alive.set(digest, new WeakRef(read.content));
     return read?.content;
@@ -130,7 +130,7 @@ async function removeAbandoned(path: string, now: number): Promise<void> {
 const PIECE = 1 << 20;
 
 /** The file and its digest. Marks it as used `now` (milliseconds since the epoch). */
-async function readHashed(path: string, now: number): Promise<{ content: Uint8Array; actual: Digest }> {
+async function readHashed(path: string, now: number): Promise<{ content: Uint8Array<ArrayBuffer>; actual: Digest }> {
   const file = await open(path, "r");
   try {
     const content = new Uint8Array((await file.stat()).size);

@@ -50,7 +50,7 @@ describe("the cache of modules that were sent lately", () => {
   });
 
   test("what is missing is looked for again the next time, and a source that fails is logged", async () => {
-    let answer: () => Promise<Uint8Array | undefined> = async () => undefined;
+    let answer: () => Promise<Uint8Array<ArrayBuffer> | undefined> = async () => undefined;
     const errors: string[] = [];
     const log: Log = { ...silentLog, error: (message) => errors.push(message) };
     const cache = createModuleCache({ source: { read: () => answer() }, maxBytes: 1_000, log });

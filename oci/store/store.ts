@@ -42,7 +42,7 @@ export interface Store {
   put(space: Space, module: Module, bytes: Uint8Array<ArrayBuffer>, from?: string): Promise<Result<Module>>;
   putIndex(index: Digest, manifest: Digest, from: string): Promise<Result<void>>;
   /** The bytes, verified; the same array as long as anyone holds it. A damaged file is removed and logged. */
-  read(wasmDigest: Digest): Promise<Uint8Array | undefined>;
+  read(wasmDigest: Digest): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** True when the module's file is there and verified, earlier or now. Keeps no bytes in memory. */
   has(wasmDigest: Digest): Promise<boolean>;
   /**

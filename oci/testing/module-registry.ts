@@ -14,8 +14,14 @@ export const anonymous: PullOptions = { keychain: new Map(), namespace: "shop" }
 
 /** As a filter asks whose revisions have these digests; its namespace has no others. */
 export function keeping(...digests: readonly Digest[]): PullOptions {
-  const keeps = (digest: Digest) => digests.includes(digest);
-  return { ...anonymous, kept: { byFilter: keeps, byNamespace: keeps, modules: () => new Set() } };
+  return keepingModules(new Map(digests.map((digest) => [digest, undefined])));
+}
+
+/** The same; the revisions have these modules. */
+export function keepingModules(modules: ReadonlyMap<Digest, Digest | undefined>): PullOptions {
+  const keeps = (digest: Digest) => modules.has(digest);
+  const moduleOf = (digest: Digest) => modules.get(digest);
+  return { ...anonymous, kept: { byFilter: keeps, moduleOf, byNamespace: keeps, modules: () => new Set() } };
 }
 
 const base = await mkdtemp(join(tmpdir(), "weir-oci-"));

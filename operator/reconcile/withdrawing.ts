@@ -1,3 +1,4 @@
+import { bytesOf } from "../../model/plugin-configuration.ts";
 import type { Peers } from "../../model/replicas.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import type { Records } from "../filter/records.ts";
@@ -65,6 +66,13 @@ export function createWithdrawing({ records, index, peers, assign, add }: Withdr
           add(record.id);
         },
         overridden: (proxyKey) => assign([proxyKey]),
+        text(filter, hash) {
+          const held = records
+            .get(filter)
+            ?.deliverable.values()
+            .find((entry) => entry.isSecret && entry.hash === hash);
+          return held && bytesOf(held.settings);
+        },
       });
     },
     withdraw,

@@ -94,6 +94,7 @@ function found(image: string, module: Result<Module>, look?: Look): Result<Found
 export function keptBy(own: readonly Revision[], ofNamespace: () => Iterable<Revision>): Kept {
   return {
     byFilter: (digest) => own.some((revision) => revision.digest === digest),
+    moduleOf: (digest) => own.find((revision) => revision.digest === digest)?.wasmDigest,
     byNamespace: (digest) => Iterator.from(ofNamespace()).some((revision) => revision.digest === digest),
     modules: () => new Set(Iterator.from(ofNamespace()).map(({ wasmDigest }) => wasmDigest)),
   };

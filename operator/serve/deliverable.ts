@@ -1,5 +1,6 @@
 import type { Digest } from "../../model/digest.ts";
 import type { ModuleRegistry } from "../../model/module.ts";
+import type { Peers } from "../../model/replicas.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import type { RevisionIdentity } from "../filter/revision-identity.ts";
@@ -9,6 +10,8 @@ import { type CredentialsDeps, pullKeychain } from "../resolve/credentials.ts";
 export interface ProvideDeps extends CredentialsDeps {
   readonly registry: Pick<ModuleRegistry, "has" | "pull" | "pullUrl">;
   readonly identity: RevisionIdentity;
+  /** Other replicas, which may have a text that is gone from its Secret; `undefined`: there are none. */
+  readonly peers?: Pick<Peers, "text"> | undefined;
 }
 
 /** Where the module of a revision may come from. */
@@ -27,7 +30,8 @@ export async function provide(
 ): Promise<boolean> {
   if (kept === undefined) return false;
   if (record.deliverable.has(kept.number)) return true;
-  const revision = await withConfig(record, kept, deps);
+  const revision =
+    (await withConfig(record, kept, deps)) ?? (reach === "network" ? await handedOver(record, kept, deps, signal) : undefined);
   if (revision === undefined) return false;
   const isThere =
     (await deps.registry.has(revision.wasmDigest)) || (reach === "network" && (await fetchAgain(record, revision, deps, signal)));
@@ -45,6 +49,18 @@ async function withConfig(record: FilterRecord, kept: Revision, { source, identi
   return restore(record.key, kept, { data, version: secret.value.version }, identity);
 }
 
+/** The same with the text that another replica has in memory. Its keyed hash says that it is the one. */
+async function handedOver(
+  { id, key }: FilterRecord,
+  kept: Revision,
+  { identity, peers }: ProvideDeps,
+  signal: AbortSignal | undefined,
+): Promise<Revision | undefined> {
+  const whole = (data: Buffer) => restore(key, kept, { data, version: undefined }, identity);
+  const text = await peers?.text(id, kept.hash, (data) => whole(data) !== undefined, signal);
+  return text && whole(text);
+}
+
 /** Fetches a module that the store lost (a new disk), with the credentials that the filter names now. */
 async function fetchAgain(
   { filter, key: { namespace } }: FilterRecord,
@@ -58,7 +74,7 @@ async function fetchAgain(
   const options = {
     keychain,
     namespace,
-    kept: { byFilter: keeps, byNamespace: keeps, modules: () => new Set<Digest>() },
+    kept: { byFilter: keeps, moduleOf: () => revision.wasmDigest, byNamespace: keeps, modules: () => new Set<Digest>() },
     ...(signal === undefined ? {} : { signal }),
   };
   const pulled = /^https?:\/\//.test(revision.image)

@@ -19,7 +19,7 @@ export interface FakeRegistry extends ModuleRegistry {
 export function createFakeRegistry(): FakeRegistry {
   const tags = new Map<string, Digest>();
   const manifests = new Map<Digest, string>();
-  const store = new Map<Digest, Uint8Array>();
+  const store = new Map<Digest, Uint8Array<ArrayBuffer>>();
   const pulled = new Map<Digest, string>();
   const registry: FakeRegistry = {
     down: false,
