@@ -177,6 +177,7 @@ async function startScene(): Promise<Scene> {
       ...["serve", "--kubeconfig", account, "--data", join(folder, "data"), "--allow-address", "127.0.0.1", "--log-format", "text"],
       ...["--xds-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0"],
       ...["--key-store", "secret", "--own-namespace", "weir-system", "--xds-tls", "auto", "--xds-name", "weir.weir-system.svc"],
+      ...["--lease", "weir", "--peer-address", "127.0.0.1:0", "--peer", "127.0.0.1:1"],
       ...["--webhook-address", "127.0.0.1:0", "--webhook-configuration", CONFIGURATION, "--proxy-image", "registry.example/envoy:1"],
     ],
     { name: "weir serve" },
@@ -241,6 +242,7 @@ async function prepare({ verb, object, resource, role }: Right): Promise<void> {
   if (resource === "pods") await kube(["annotate", "--overwrite", "pod", "web", "weir.dev/ca=old"]);
   if (role.kind === "Role" && resource === "configmaps" && verb === "create")
     await kube(["-n", "weir-system", "delete", "configmap", "weir-ca", "--ignore-not-found"]);
+  if (resource === "leases" && verb === "create") await kube(["-n", "weir-system", "delete", "lease", "weir", "--ignore-not-found"]);
   if (role.kind !== "Role" || resource !== "secrets") return;
   if (verb === "create") await kube(["-n", "weir-system", "delete", "secret", ...KEYS]);
   if (verb === "patch")

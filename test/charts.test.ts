@@ -130,7 +130,7 @@ describe("without a cluster", () => {
     assert.match(done.stderr, /xds\.tls\.secretName is needed/);
   });
 
-  test("replicas share their keys, and no disk; one alone has nothing of what they need", async () => {
+  test("replicas share their keys, and no disk; their pods are the same whatever their number", async () => {
     for (const [given, says] of [
       ["replicas=2,keyStore=file", /replicas above 1 need keyStore secret/],
       ["replicas=2,persistence.enabled=true", /replicas above 1 need persistence\.enabled=false/],
@@ -144,8 +144,13 @@ describe("without a cluster", () => {
       assert.ok(args.includes(arg), arg);
     assert.equal(several.filter(({ kind }) => kind === "PodDisruptionBudget").length, 1);
     const one = await rendered();
-    assert.ok(one.every(({ kind, metadata }) => kind !== "PodDisruptionBudget" && metadata.name !== "weir-replicas"));
-    assert.doesNotMatch(JSON.stringify(one.filter(({ kind }) => kind !== "CustomResourceDefinition")), /leases|--lease|18003/);
+    assert.ok(one.every(({ kind }) => kind !== "PodDisruptionBudget"));
+    // A change of the number restarts no pod, and none comes to be beside one that decides without the Lease.
+    assert.deepEqual(one.find(({ kind }) => kind === "Deployment")?.spec.template, deployment?.spec.template);
+    for (const given of ["keyStore=file", "persistence.enabled=true"]) {
+      const alone = (await rendered("--set", given)).filter(({ kind }) => kind !== "CustomResourceDefinition");
+      assert.doesNotMatch(JSON.stringify(alone), /leases|--lease|18003|weir-replicas|max-connection-age=10m/, given);
+    }
   });
 
   test("the kinds are kept by an uninstall, and are left out when somebody else installs them", async () => {

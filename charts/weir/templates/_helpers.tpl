@@ -86,6 +86,11 @@ true
 {{- end -}}
 {{- end -}}
 
+{{- /* Whether there can be others. Pods are the same whatever their number, so that a change of it restarts none, and one that comes never decides beside one that has no Lease. */ -}}
+{{- define "weir.hasLease" -}}
+{{- if and (eq .Values.keyStore "secret") (not .Values.persistence.enabled) -}}true{{- end -}}
+{{- end -}}
+
 {{- define "weir.args" -}}
 {{- $service := include "weir.fullname" . -}}
 - serve
@@ -106,8 +111,8 @@ true
 {{- with .Values.xds.tls.trustDomain }}
 - --xds-trust-domain={{ . }}
 {{- end }}
-- --max-connection-age={{ default (ternary "10m" "0s" (eq (include "weir.isReplicated" .) "true")) .Values.xds.maxConnectionAge }}
-{{- if include "weir.isReplicated" . }}
+- --max-connection-age={{ default (ternary "10m" "0s" (eq (include "weir.hasLease" .) "true")) .Values.xds.maxConnectionAge }}
+{{- if include "weir.hasLease" . }}
 - --lease={{ $service }}
 - --peer-address=0.0.0.0:18003
 - --peer={{ $service }}-replicas.{{ .Release.Namespace }}.svc:18003
