@@ -23,7 +23,6 @@ describe("paths and methods", () => {
 
   test("an unknown path is 404 and names the paths there are", async () => {
     for (const path of [
-      "/",
       "/api",
       "/api/v1/filters/",
       "/api/v1/filters/shop",

@@ -7,6 +7,7 @@ import type { Log } from "../model/log.ts";
 import { type AdmissionLimits, createAdmission } from "./admission.ts";
 import { failure } from "./answers.ts";
 import { isCrossOrigin, isLocalName, isSafe } from "./origin.ts";
+import type { Pages } from "./page-routes.ts";
 import type { Readers } from "./readers.ts";
 import type { Route } from "./route.ts";
 
@@ -18,26 +19,22 @@ export interface AppOptions {
   readonly admission: AdmissionLimits;
   /** Absent: everybody may read. */
   readonly readers?: Readers | undefined;
+  /** Absent: there are no pages. */
+  readonly pages?: Pages | undefined;
 }
 
 type App = Hono<{ Bindings: HttpBindings }>;
 type Guard = MiddlewareHandler<{ Bindings: HttpBindings }>;
 
 /** HTTP as clients expect it, around a table of routes: HEAD, ETag, compression, 404, 405 with Allow, and errors of one shape. */
-export function createApp({ routes, log, loopback, readers, admission }: AppOptions): App {
+export function createApp({ routes, log, loopback, readers, admission, pages }: AppOptions): App {
   const app: App = new Hono();
-  app.use(
-    secureHeaders({
-      contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
-      xFrameOptions: "DENY",
-      // Whether this host is HTTPS alone is for the TLS endpoint before it to say.
-      strictTransportSecurity: false,
-    }),
-  );
+  app.use(headersFor(new Set(routes.map(({ path }) => path))));
   if (loopback) app.use(localNamesOnly);
   app.use(sameOriginWrites);
   const open = new Set(routes.filter(({ asksCallers }) => asksCallers).map(({ path }) => path));
   if (readers !== undefined) app.use("/api/*", readersOnly(readers, open));
+  if (readers !== undefined && pages !== undefined) for (const { path } of pages.routes) app.use(path, pageReadersOnly(readers, pages));
   app.use(compress());
   app.use(createAdmission(admission));
   const paths = routes.map(({ path }) => path).join(", ");
@@ -55,13 +52,52 @@ export function createApp({ routes, log, loopback, readers, admission }: AppOpti
       return failure(405, "MethodNotAllowed", message, { allow });
     });
   }
-  app.notFound(unknown);
+  for (const { path, get } of pages?.routes ?? []) app.get(path, get);
+  app.notFound(({ req }) => {
+    const isBrowser = req.header("accept")?.includes("text/html") === true;
+    return pages !== undefined && isBrowser ? pages.message(404, "Not there", "This server has no such page.") : unknown();
+  });
   app.onError((error, { req }) => {
     // Answers are JSON of this process's own state: a fault there costs one request, not the operator.
     log.error("the read API could not answer", { path: req.path, error: error.message });
     return failure(500, "InternalError", "the server failed to answer; its log says why");
   });
   return app;
+}
+
+/** What a browser may do with an answer: nothing with a document of the API; a page takes its style, script and changes from here, and runs nothing else. */
+function headersFor(documents: ReadonlySet<string>): Guard {
+  const common = {
+    xFrameOptions: "DENY",
+    // Whether this host is HTTPS alone is for the TLS endpoint before it to say.
+    strictTransportSecurity: false,
+  };
+  const strict = secureHeaders({ ...common, contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } });
+  const own = ["'self'"];
+  const forPages = secureHeaders({
+    ...common,
+    contentSecurityPolicy: {
+      defaultSrc: ["'none'"],
+      styleSrc: own,
+      scriptSrc: own,
+      connectSrc: own,
+      formAction: own,
+      imgSrc: ["data:"],
+      baseUri: ["'none'"],
+      frameAncestors: ["'none'"],
+    },
+  });
+  return (context, next) => (documents.has(context.req.path) || context.req.path.startsWith("/api/") ? strict : forPages)(context, next);
+}
+
+/** As `readersOnly`, for who looks with a browser: whose proxy before this server sends the token. */
+function pageReadersOnly(readers: Readers, pages: Pages): Guard {
+  return async ({ req }, next) => {
+    const allowed = readers.check(req.header("authorization"));
+    if (allowed.ok) return next();
+    const { reason, message } = allowed.error;
+    return reason === "Forbidden" ? pages.message(403, "Not for you", message) : pages.message(401, "Who are you?", message);
+  };
 }
 
 /** A web page may point a name of its own at 127.0.0.1 (DNS rebinding) and would then be allowed to read the answers. */

@@ -28,6 +28,9 @@ export function createEventStream(views: Views, limits: EventLimits): EventStrea
   const unsubscribe = views.onEvent((event) => {
     if (readers.size > 0) broadcast(encode(event));
   });
+  const unlisten = views.onChange(() => {
+    if (readers.size > 0) broadcast("event: state\ndata: {}\n\n");
+  });
   const timer = setInterval(() => broadcast(": still here\n\n"), limits.keepAliveMs);
   timer.unref();
 
@@ -61,6 +64,7 @@ export function createEventStream(views: Views, limits: EventLimits): EventStrea
     close() {
       clearInterval(timer);
       unsubscribe();
+      unlisten();
       drop();
     },
   };

@@ -7,6 +7,7 @@ import { fail, ok, type Result } from "../model/result.ts";
 import { failure } from "./answers.ts";
 import { createApp } from "./app.ts";
 import { createEventStream } from "./events.ts";
+import { createPages } from "./page-routes.ts";
 import type { Plans } from "./plans.ts";
 import type { Readers } from "./readers.ts";
 import { createRoutes, healthRoutes } from "./routes.ts";
@@ -64,7 +65,8 @@ export function createHub({
   const stream = createEventStream(views, { maxClients: 64, maxBufferedBytes: 64 * 1024, keepAliveMs: 15_000, ...events });
   const stopListening = readers?.onChange(() => stream.drop()) ?? (() => {});
   const routes = healthOnly ? healthRoutes(views) : createRoutes(views, stream, plans);
-  const app = createApp({ routes, log, loopback: isLoopback(host), readers, admission: { ...ADMISSION, answerMs: times.answerMs } });
+  const pages = healthOnly ? undefined : createPages(views);
+  const app = createApp({ routes, log, loopback: isLoopback(host), readers, pages, admission: { ...ADMISSION, answerMs: times.answerMs } });
   const server = createServer(
     {
       maxHeaderSize: LIMITS.headerBytes,

@@ -37,9 +37,14 @@ export interface Views {
   /** Full records of a filter's revisions, in rising order; none for a filter that is not there. */
   revisions(key: FilterKey): readonly Revision[];
   proxies(): readonly ProxyView[];
+  /** The same proxies one after the other, in no order: each is made when it is asked for, for there may be tens of thousands. */
+  eachProxy(): Iterable<ProxyView>;
+  proxy(namespace: string, id: string): ProxyView | undefined;
   /** Prometheus text exposition format. */
   metrics(): Promise<string>;
   /** True once the desired state was listed and every filter had its first pass. */
   ready(): boolean;
   onEvent(listener: (event: ChangeEvent) => void): () => void;
+  /** Called when proxies or filters are no more as they were, at most some times a second. */
+  onChange(listener: () => void): () => void;
 }

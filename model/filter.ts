@@ -136,6 +136,12 @@ export function percentOf(steps: readonly WasmFilterSpecRolloutStep[], index: nu
 /** What becomes of a revision that runs and no longer has the signatures that are asked for. */
 export type WhenUnverified = "Keep" | "RollBack";
 
+/** Ends of the waves in percent, rising; one wave of everyone where the spec names no steps. */
+export function wavePercents({ rollout }: Pick<WasmFilterSpec, "rollout">): readonly number[] {
+  const steps = rollout?.steps ?? [];
+  return steps.length === 0 ? [100] : steps.map((_, index) => percentOf(steps, index));
+}
+
 export type WhenMissing = "Open" | "Closed";
 
 /** What a spec asks for, its default filled in. */

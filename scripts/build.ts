@@ -11,6 +11,7 @@ const FILES = [
   "crds/wasmfilters.weir.dev.yaml",
   ...["bash", "fish", "zsh"].map((shell) => `cli/completion/weir.${shell}`),
   "preflight/process/boot.js",
+  ...["colors.css", "live.js", "pictures.css", "style.css"].map((file) => `hub/assets/${file}`),
   ...["README.md", "CHANGELOG.md", "LICENSE", "SECURITY.md"],
 ] as const;
 

@@ -30,10 +30,13 @@ describe("the client of a running server", () => {
     const views: Views = {
       filters: () => [rolling],
       proxies: () => [proxy("web-1", [{}])],
+      eachProxy: () => [],
+      proxy: () => undefined,
       revisions: () => [revision(1, "aa")],
       metrics: async () => "",
       ready: () => true,
       onEvent: () => () => {},
+      onChange: () => () => {},
     };
     const hub = createHub({ views, log: silentLog });
     const bound = await hub.listen();

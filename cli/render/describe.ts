@@ -1,3 +1,4 @@
+import { age } from "../../base/elapsed.ts";
 import { clip, oneLine } from "../../base/text.ts";
 import type { ProxyView } from "../../hub/index.ts";
 import { ROLLOUT_PAUSED } from "../../model/annotations.ts";
@@ -20,7 +21,6 @@ import type { Paint } from "./paint.ts";
 import { groupProxies, renderGroups } from "./proxies.ts";
 import { renderRollout } from "./rollout.ts";
 import { table } from "./table.ts";
-import { age } from "./time.ts";
 
 export interface DescribeInput {
   readonly filter: WasmFilter;

@@ -1,8 +1,8 @@
+import { age } from "../../base/elapsed.ts";
 import { findCondition } from "../../model/condition.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { WasmFilter, WasmFilterStatusCondition } from "../../model/gen/wasmfilter.ts";
 import { table } from "./table.ts";
-import { age } from "./time.ts";
 
 /** `registry/repo:tag`, or the URL of a module that is in no registry. */
 export function sourceOf({ spec }: WasmFilter): string {

@@ -1,10 +1,10 @@
+import { age } from "../../base/elapsed.ts";
 import { clip, oneLine } from "../../base/text.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { WasmFilter, WasmFilterStatusHistoryItem } from "../../model/gen/wasmfilter.ts";
 import type { Revision } from "../../model/revision.ts";
 import { revisionChanges } from "../../model/revision-changes.ts";
 import { table } from "./table.ts";
-import { age } from "./time.ts";
 
 /** One revision and how it differs from the one before it. */
 export interface HistoryEntry extends WasmFilterStatusHistoryItem {

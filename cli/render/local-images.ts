@@ -1,7 +1,7 @@
+import { age } from "../../base/elapsed.ts";
 import { shortDigest } from "../../model/digest.ts";
 import { formatReference, type LocalImage, printBytes } from "../../oci/index.ts";
 import { table } from "./table.ts";
-import { age } from "./time.ts";
 
 /** What `weir list` prints of the images on this machine. `now` in milliseconds. */
 export function renderLocalImages(images: readonly LocalImage[], now: number): string {

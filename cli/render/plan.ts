@@ -1,10 +1,10 @@
 import { describeMs } from "../../base/duration.ts";
+import { duration } from "../../base/elapsed.ts";
 import { clip, count, oneLine } from "../../base/text.ts";
 import type { FilterPlan, PlannedProxies, PlannedProxy, PlannedReturn, PlannedWave } from "../../model/plan.ts";
 import type { PlannedObject } from "../fleet/plan.ts";
 import { renderChanges, type ShownChange } from "./changes.ts";
 import { table } from "./table.ts";
-import { duration } from "./time.ts";
 
 /** Proxies of a wave that are named. */
 const NAMED = 8;

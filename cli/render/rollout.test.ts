@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { age, clock, duration } from "../../base/elapsed.ts";
 import { ROLLOUT_PAUSED } from "../../model/annotations.ts";
 import type { WasmFilter, WasmFilterStatusRollout } from "../../model/gen/wasmfilter.ts";
 import { ago, NOW, rolling } from "../testing/fixtures.ts";
 import { bar, nextStep, waves } from "./rollout.ts";
-import { age, clock, duration } from "./time.ts";
 
 function withRollout(rollout: Partial<WasmFilterStatusRollout>, annotations: Record<string, string> = {}): WasmFilter {
   const now: WasmFilterStatusRollout = { state: "Progressing", step: 2, steps: 3, stepTime: ago(60), ...rollout };

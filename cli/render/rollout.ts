@@ -1,10 +1,10 @@
 import { parseDuration } from "../../base/duration.ts";
+import { clock, duration } from "../../base/elapsed.ts";
 import { oneLine } from "../../base/text.ts";
 import { ROLLOUT_PAUSED } from "../../model/annotations.ts";
-import { percentOf, ROLLOUT_DEFAULTS } from "../../model/filter.ts";
+import { ROLLOUT_DEFAULTS, wavePercents } from "../../model/filter.ts";
 import type { WasmFilter, WasmFilterStatusProxies, WasmFilterStatusRollout } from "../../model/gen/wasmfilter.ts";
 import type { Paint } from "./paint.ts";
-import { clock, duration } from "./time.ts";
 
 /** Width of the bar in cells. */
 const CELLS = 40;
@@ -28,7 +28,7 @@ export function bar({ matched, updated, rejected }: WasmFilterStatusProxies, wav
 /** `10% done > 50% now > 100%`: the waves, and how far the rollout is. */
 export function waves(filter: WasmFilter): string {
   const { step = 1, state } = filter.status?.rollout ?? {};
-  const steps = percents(filter);
+  const steps = wavePercents(filter.spec);
   return steps
     .map((percent, index) => {
       const number = index + 1;
@@ -36,13 +36,6 @@ export function waves(filter: WasmFilter): string {
       return number === step ? `${percent}% ${isActive(state) ? "now" : "stopped"}` : `${percent}%`;
     })
     .join(" > ");
-}
-
-/** Ends of the waves in percent, rising; one wave of everyone when the spec names none. */
-export function percents(filter: WasmFilter): readonly number[] {
-  const given = filter.spec.rollout?.steps ?? [];
-  const steps = given.map((_, index) => percentOf(given, index));
-  return steps.length === 0 ? [100] : steps;
 }
 
 function isActive(state: WasmFilterStatusRollout["state"] | undefined): boolean {
@@ -55,7 +48,7 @@ export function nextStep(filter: WasmFilter, now: number): string {
   const rollout = status?.rollout;
   if (filter.spec.suspend) return "nothing: spec.suspend is true, changes wait until it is taken away";
   if (rollout === undefined) return "";
-  const following = percents(filter)[rollout.step ?? 1];
+  const following = wavePercents(filter.spec)[rollout.step ?? 1];
   const nextWave = following === undefined ? lastOf(filter) : `wave ${(rollout.step ?? 1) + 1} (${following}%) starts`;
   switch (rollout.state) {
     case "Progressing": {
@@ -107,11 +100,11 @@ export function renderRollout(filter: WasmFilter, now: number, paint: Paint): st
   const counts = [`${proxies.updated} of ${proxies.matched} updated`, `${proxies.pending} pending`, `${proxies.rejected} rejected`].join(
     ", ",
   );
-  const lines = [`  ${paintBar(bar(proxies, percents(filter)), paint)}  ${counts}`];
+  const lines = [`  ${paintBar(bar(proxies, wavePercents(filter.spec)), paint)}  ${counts}`];
   if (rollout === undefined) return lines;
   const since = rollout.startTime === undefined ? "" : `, started ${duration(now - Date.parse(rollout.startTime))} ago`;
-  const wave = rollout.step === undefined ? "" : `, wave ${rollout.step} of ${rollout.steps ?? percents(filter).length}`;
-  if (percents(filter).length > 1) lines.push(`  waves  ${waves(filter)}`);
+  const wave = rollout.step === undefined ? "" : `, wave ${rollout.step} of ${rollout.steps ?? wavePercents(filter.spec).length}`;
+  if (wavePercents(filter.spec).length > 1) lines.push(`  waves  ${waves(filter)}`);
   lines.push(`  state  ${paintState(rollout.state, paint)}${wave}${since}${rollout.message ? `: ${oneLine(rollout.message)}` : ""}`);
   const next = nextStep(filter, now);
   if (next !== "") lines.push(`  next   ${next}`);

@@ -1,19 +1,27 @@
-import type { ChangeEvent, Views } from "../../hub/index.ts";
+import type { ChangeEvent, ProxyView, Views } from "../../hub/index.ts";
 import type { Fleet } from "../../model/delivery.ts";
+import { proxyKey } from "../../model/proxy-key.ts";
 import type { FilterRecord, Operator } from "../../operator/index.ts";
 import { rejectsTarget, revisionOf } from "../../operator/index.ts";
 import { type RejectedFilter, viewProxy } from "./proxy-views.ts";
 
 /** The running operator and its fleet as the read API shows them. */
 export function createViews(operator: Operator, fleet: Fleet, metrics: () => Promise<string>, now: () => number): Views {
+  function* eachProxy(): Generator<ProxyView> {
+    const refused = rejections(operator.records());
+    for (const proxy of fleet.proxies()) yield viewProxy(proxy, refused.get(proxy.key) ?? []);
+  }
+
   return {
     filters: () => operator.filters(),
     revisions: ({ namespace, name }) =>
       [...operator.records()].find(({ key }) => key.namespace === namespace && key.name === name)?.revisions ?? [],
-    proxies() {
-      const refused = rejections(operator.records());
-      const all = [...fleet.proxies()].map((proxy) => viewProxy(proxy, refused.get(proxy.key) ?? []));
-      return all.sort((a, b) => (a.id < b.id ? -1 : 1));
+    proxies: () => [...eachProxy()].sort((a, b) => (a.id < b.id ? -1 : 1)),
+    eachProxy,
+    proxy(namespace, id) {
+      const key = proxyKey(namespace, id);
+      const proxy = fleet.proxy(key);
+      return proxy && viewProxy(proxy, rejections(operator.records()).get(key) ?? []);
     },
     metrics,
     ready: () => operator.ready(),
@@ -22,6 +30,12 @@ export function createViews(operator: Operator, fleet: Fleet, metrics: () => Pro
         const event: ChangeEvent = { time: new Date(now()).toISOString(), filter: record.id, type, reason, message };
         listener(event);
       }),
+    onChange(listener) {
+      const stops = [fleet.onChange(listener), operator.onEvent(listener)];
+      return () => {
+        for (const stop of stops) stop();
+      };
+    },
   };
 }
 

@@ -65,10 +65,14 @@ export async function startHub(
 ): Promise<HubScene> {
   const listeners = new Set<(event: ChangeEvent) => void>();
   let ready = true;
+  const proxies = () => overrides.proxies?.() ?? [{ id: "web-1", namespace: "shop", labels: { app: "web" }, connected: true, slots: [] }];
   const views: Views = {
     filters: () => [FILTER],
     revisions: ({ name }) => (name === "add-header" ? [REVISION, SECRET_REVISION] : []),
-    proxies: () => [{ id: "web-1", namespace: "shop", labels: { app: "web" }, connected: true, slots: [] }],
+    proxies,
+    eachProxy: proxies,
+    proxy: (namespace, id) => proxies().find((proxy) => proxy.namespace === namespace && proxy.id === id),
+    onChange: () => () => {},
     metrics: async () => "# TYPE weir_filters gauge\nweir_filters 1\n",
     ready: () => ready,
     onEvent(listener) {

@@ -1,0 +1,106 @@
+import type { Context } from "hono";
+import { isDigest } from "../model/digest.ts";
+import { type Assets, readAssets } from "./assets.ts";
+import { diffPage } from "./pages/diff.ts";
+import { digestPage } from "./pages/digest.ts";
+import { filterPage } from "./pages/filter.ts";
+import { filtersPage } from "./pages/filters.ts";
+import { fleetPage, proxyPage } from "./pages/fleet.ts";
+import { changesOf, historyPage } from "./pages/history.ts";
+import { type PageParts, printPage } from "./pages/layout.ts";
+import { messagePage } from "./pages/message.ts";
+import { overviewPage } from "./pages/overview.ts";
+import { filterRow } from "./read/filter-row.ts";
+import { searchTarget } from "./read/search.ts";
+import { createSnapshots } from "./read/snapshots.ts";
+import type { Views } from "./views.ts";
+
+export const HTML_TYPE = "text/html; charset=utf-8";
+
+/** A page's path as hono writes it, and what stands there. */
+export interface PageRoute {
+  readonly path: string;
+  get(context: Context): Promise<Response>;
+}
+
+/** What a page shows. `undefined`: there is no such thing. */
+type Shown = Omit<PageParts, "at"> | undefined;
+type Show = (params: Readonly<Record<string, string>>, query: URLSearchParams, now: number) => Shown | Promise<Shown>;
+
+/** The pages for people: they read, and change nothing. */
+export interface Pages {
+  readonly routes: readonly PageRoute[];
+  /** What a browser gets where there is nothing, or where it may not look. */
+  message(status: number, title: string, message: string): Promise<Response>;
+}
+
+export function createPages(views: Views, now: () => number = Date.now): Pages {
+  const assets = readAssets();
+  const message = (status: number, title: string, text: string) =>
+    print(assets, { title, main: messagePage(title, text), at: now() }, status);
+  const page = (path: string, show: Show): PageRoute => ({
+    path,
+    async get({ req }) {
+      const at = now();
+      const shown = await show(req.param(), new URL(req.url).searchParams, at);
+      return shown === undefined
+        ? message(404, "Not there", "Nothing of that name is here, or not any more.")
+        : print(assets, { ...shown, at });
+    },
+  });
+  const files = Object.values(assets).map(({ path, type, body }) => ({
+    path,
+    get: async () => new Response(body, { headers: { "content-type": type, "cache-control": "public, max-age=31536000, immutable" } }),
+  }));
+  return { routes: [...Object.entries(shows(views, now)).map(([path, show]) => page(path, show)), searchRoute(views), ...files], message };
+}
+
+async function print(assets: Assets, parts: PageParts, status = 200): Promise<Response> {
+  const body = await printPage(parts, assets);
+  return new Response(body, { status, headers: { "content-type": HTML_TYPE, "cache-control": "private, no-cache" } });
+}
+
+function shows(views: Views, now: () => number): Readonly<Record<string, Show>> {
+  const snapshots = createSnapshots(views, now);
+  const rows = () => views.filters().map(filterRow);
+  return {
+    "/": async (_params, _query, at) => {
+      const main = overviewPage(rows(), await snapshots.take(), changesOf(views.filters()), at);
+      return { title: "Overview", section: "/", main };
+    },
+    "/filters": (_params, query, at) => ({ title: "Filters", section: "/filters", main: filtersPage(rows(), query, at) }),
+    "/filters/:namespace/:name": async ({ namespace = "", name = "" }, _query, at) => {
+      const filter = views.filters().find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
+      if (filter === undefined) return undefined;
+      const groups = (await snapshots.take()).groups.filter((group) => group.filter === `${namespace}/${name}`);
+      const main = filterPage({ filter, revisions: views.revisions({ namespace, name }), groups, now: at });
+      return { title: `${namespace}/${name}`, section: "/filters", main };
+    },
+    "/filters/:namespace/:name/diff": ({ namespace = "", name = "" }, query) => {
+      const main = diffPage({ namespace, name }, views.revisions({ namespace, name }), query);
+      return main && { title: `Revisions of ${namespace}/${name}`, section: "/filters", main };
+    },
+    "/fleet": async (_params, query) => ({ title: "Fleet", section: "/fleet", main: fleetPage(await snapshots.take(), query) }),
+    "/fleet/proxy": (_params, query) => {
+      const proxy = views.proxy(query.get("namespace") ?? "", query.get("id") ?? "");
+      return proxy && { title: proxy.id, section: "/fleet", main: proxyPage(proxy) };
+    },
+    "/digests/:digest": async ({ digest = "" }, _query, at) =>
+      isDigest(digest)
+        ? { title: digest.slice(0, 19), section: "/fleet", main: digestPage(digest, views.filters(), await snapshots.take(), at) }
+        : undefined,
+    "/history": (_params, query, at) => ({
+      title: "History",
+      section: "/history",
+      main: historyPage(changesOf(views.filters()), query, at),
+    }),
+  };
+}
+
+/** One field finds filters, proxies and digests. */
+function searchRoute(views: Views): PageRoute {
+  return {
+    path: "/search",
+    get: async ({ req }) => new Response(null, { status: 303, headers: { location: searchTarget(req.query("q") ?? "", views.filters()) } }),
+  };
+}

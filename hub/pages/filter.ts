@@ -1,0 +1,115 @@
+import { count } from "../../base/text.ts";
+import { wavePercents } from "../../model/filter.ts";
+import type { WasmFilter, WasmFilterStatusHistoryItem } from "../../model/gen/wasmfilter.ts";
+import type { Revision } from "../../model/revision.ts";
+import { revisionChanges } from "../../model/revision-changes.ts";
+import type { Group } from "../read/fleet-snapshot.ts";
+import { reasonOf, standingOf } from "../read/standing.ts";
+import { follows } from "./filters.ts";
+import { type Html, html } from "./html.ts";
+import { type Stretch, timeline, waveBar } from "./pictures.ts";
+import { ago, digestLink, filterPath, mark, proxyLink, words } from "./pieces.ts";
+
+export interface FilterPageInput {
+  readonly filter: WasmFilter;
+  /** In rising order. */
+  readonly revisions: readonly Revision[];
+  /** Of this filter. */
+  readonly groups: readonly Group[];
+  readonly now: number;
+}
+
+/** One filter: its rollout, who is waited for and why, what was refused, and its history. */
+export function filterPage({ filter, revisions, groups, now }: FilterPageInput): Html {
+  const { namespace = "", name } = filter.metadata;
+  return html`<p class="crumb"><a href="/filters">Filters</a> / <a href="/filters?namespace=${namespace}">${namespace}</a></p>
+<h1>${name} <span class="state">${mark(standingOf(filter))}</span></h1>
+<p>${words(reasonOf(filter), 400)}</p>
+${rollout(filter, now)}
+<div class="two">
+<section class="panel" aria-labelledby="runs"><h2 id="runs">What its proxies run</h2>${groupTable(groups)}</section>
+<section class="panel" aria-labelledby="what"><h2 id="what">What it is</h2>${facts(filter)}</section>
+</div>
+${refusals(filter)}
+${conditions(filter, now)}
+${history(filter, revisions, now)}`;
+}
+
+function rollout({ spec, status }: WasmFilter, now: number): Html {
+  if (status?.rollout === undefined || status.proxies === undefined) return html``;
+  const { state, step, steps, startTime, nextStepTime } = status.rollout;
+  const { updated, matched, rejected, pending } = status.proxies;
+  const next = nextStepTime === undefined ? "" : html` · next wave not before <time datetime="${nextStepTime}">${nextStepTime}</time>`;
+  return html`<section class="panel" aria-labelledby="rollout"><h2 id="rollout">Rollout of revision ${status.revision ?? "?"}</h2>
+<p class="row">${waveBar(status.proxies, wavePercents(spec))}<span>${updated} of ${count(matched, "proxy")} updated, ${pending} pending, ${rejected} refused</span></p>
+<p class="mute">${state}${step === undefined ? "" : `, wave ${step} of ${steps ?? step}`}, started ${ago(startTime, now)}${next}</p></section>`;
+}
+
+function groupTable(groups: readonly Group[]): Html {
+  if (groups.length === 0) return html`<p class="mute">No proxy has it.</p>`;
+  return html`<table class="tight"><thead><tr><th scope="col">Revision</th><th scope="col">Digest</th><th scope="col">State</th><th scope="col" class="num">Proxies</th><th scope="col">Why</th></tr></thead><tbody>${groups.map(
+    ({ revision, digest, standing, count: many, message }) =>
+      html`<tr><td>${revision === 0 ? "–" : revision}</td><td>${revision === 0 ? html`<span class="mute">placeholder</span>` : digestLink(digest)}</td><td>${mark(standing)}</td><td class="num">${many}</td><td class="wide mute">${words(message)}</td></tr>
+`,
+  )}</tbody></table>`;
+}
+
+function facts(filter: WasmFilter): Html {
+  const { spec, status } = filter;
+  const selector = JSON.stringify(spec.selector ?? {});
+  return html`<dl><dt>Image</dt><dd><code>${words(spec.image ?? spec.url ?? "", 200)}</code></dd>
+<dt>Follows</dt><dd>${follows(filter)}</dd>
+<dt>Serves</dt><dd>r${status?.stableRevision ?? "–"} ${digestLink(status?.digest)}, module ${digestLink(status?.wasmDigest)}</dd>
+<dt>Selects</dt><dd>${selector === "{}" ? "every proxy of its namespace" : html`<code>${words(selector, 200)}</code>`}</dd>
+<dt>Slot</dt><dd>${words(spec.slot ?? "default")}, priority ${spec.priority ?? 0}</dd>
+<dt>On failure</dt><dd>${spec.failurePolicy ?? "Reload"}</dd></dl>`;
+}
+
+function refusals({ metadata, status }: WasmFilter): Html {
+  const refused = status?.rejections ?? [];
+  if (refused.length === 0) return html``;
+  return html`<section aria-labelledby="refused"><h2 id="refused">Refused</h2><div class="panel flush"><table><thead><tr><th scope="col">Proxy</th><th scope="col">What Envoy said</th></tr></thead><tbody>${refused.map(
+    ({ proxy, namespace = metadata.namespace ?? "", message }) =>
+      html`<tr><td>${proxyLink(namespace, proxy)}</td><td class="wide"><code>${words(message, 600)}</code></td></tr>
+`,
+  )}</tbody></table></div></section>`;
+}
+
+function conditions({ status }: WasmFilter, now: number): Html {
+  return html`<section aria-labelledby="conditions"><h2 id="conditions">Conditions</h2><div class="panel flush"><table><thead><tr><th scope="col">Condition</th><th scope="col">Status</th><th scope="col">Reason</th><th scope="col">Message</th><th scope="col">Since</th></tr></thead><tbody>${(
+    status?.conditions ?? []
+  ).map(
+    ({ type, status: holds, reason, message, lastTransitionTime }) =>
+      html`<tr><th scope="row">${type}</th><td>${holds}</td><td>${reason}</td><td class="wide">${words(message, 400)}</td><td class="mute">${ago(lastTransitionTime, now)}</td></tr>
+`,
+  )}</tbody></table></div></section>`;
+}
+
+function history({ metadata, status }: WasmFilter, revisions: readonly Revision[], now: number): Html {
+  const items = [...(status?.history ?? [])].sort((a, b) => b.revision - a.revision);
+  if (items.length === 0) return html``;
+  const path = filterPath(metadata.namespace ?? "", metadata.name);
+  return html`<section aria-labelledby="history"><h2 id="history">History</h2><div class="panel flush">${timeline(stretchesOf(items, now), `When each revision was made: ${items.map(({ revision }) => revision).join(", ")}, the newest first`)}<table><thead><tr><th scope="col">Revision</th><th scope="col">Made</th><th scope="col">Image then</th><th scope="col">Digest</th><th scope="col">Result</th><th scope="col">Changed</th></tr></thead><tbody>${items.map(
+    ({ revision, time, image, digest, result, message }, index) =>
+      html`<tr><th scope="row">${revision}${revision === status?.stableRevision ? html` <span class="tag">serves</span>` : ""}</th><td class="mute">${ago(time, now)}</td><td>${words(image, 80)}</td><td>${digestLink(digest)}</td><td class="wide">${mark(result)} <span class="mute">${words(message ?? "")}</span></td><td>${changed(revisions, items[index + 1]?.revision, revision, path)}</td></tr>
+`,
+  )}</tbody></table></div></section>`;
+}
+
+function changed(revisions: readonly Revision[], before: number | undefined, after: number, path: string): Html {
+  const [old, made] = [before, after].map((number) => revisions.find((revision) => revision.number === number));
+  if (old === undefined || made === undefined) return html``;
+  const fields = revisionChanges(old, made).map(({ field }) => field);
+  return html`<a href="${path}/diff?from=${old.number}&amp;to=${made.number}">${fields.length === 0 ? "nothing shown" : fields.join(", ")}</a>`;
+}
+
+/** Each revision from its making to the next one's. */
+function stretchesOf(items: readonly WasmFilterStatusHistoryItem[], now: number): readonly Stretch[] {
+  const rising = [...items].reverse();
+  return rising.map(({ revision, time, result }, index) => ({
+    label: `r${revision}`,
+    from: Date.parse(time),
+    to: index + 1 < rising.length ? Date.parse(rising[index + 1]?.time ?? time) : now,
+    isBad: result === "RolledBack" || result === "Rejected",
+  }));
+}

@@ -1,0 +1,109 @@
+import { count } from "../../base/text.ts";
+import { shortDigest } from "../../model/digest.ts";
+import { wavePercents } from "../../model/filter.ts";
+import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { FILTER_SORTS, type FilterQuery, type FilterRow, labelsOf, selectFilters, tally } from "../read/filter-row.ts";
+import { choiceIn, pageIn, textIn, withQuery } from "../read/query.ts";
+import { STANDINGS } from "../read/standing.ts";
+import { type Html, html } from "./html.ts";
+import { waveBar } from "./pictures.ts";
+import { ago, digestLink, facet, filterLink, mark, pager, wordOf, words } from "./pieces.ts";
+
+/** Facets of one kind that are shown; the others are found by the search. */
+const MOST_FACETS = 12;
+
+/** All filters, as the URL asks for them. */
+export function filtersPage(rows: readonly FilterRow[], query: URLSearchParams, now: number): Html {
+  const asked = queryOf(query);
+  const page = pageIn(query, selectFilters(rows, asked));
+  return html`<h1>Filters</h1>
+${chooser(rows, asked, query)}
+${filterTable(page.rows, now)}
+${pager(page, "/filters", query, "filter")}`;
+}
+
+function queryOf(query: URLSearchParams): FilterQuery {
+  const [q, namespace, label, slot] = ["q", "namespace", "label", "slot"].map((name) => textIn(query, name));
+  const state = choiceIn(query, "state", STANDINGS);
+  return {
+    sort: choiceIn(query, "sort", FILTER_SORTS) ?? "attention",
+    ...(q === undefined ? {} : { q }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(label === undefined ? {} : { label }),
+    ...(slot === undefined ? {} : { slot }),
+    ...(state === undefined ? {} : { state }),
+  };
+}
+
+/** Every choice is in the URL, so that it works without a script and can be sent to a colleague. */
+function chooser(rows: readonly FilterRow[], asked: FilterQuery, query: URLSearchParams): Html {
+  const to = (changes: Readonly<Record<string, string | undefined>>): string => withQuery("/filters", query, changes);
+  const states = new Map(tally(rows.map(({ standing }) => standing)));
+  const labels = tally(rows.flatMap(({ filter }) => labelsOf(filter))).slice(0, MOST_FACETS);
+  const namespaces = tally(rows.map(({ namespace }) => namespace)).slice(0, MOST_FACETS);
+  return html`<form class="row" action="/filters">
+<label class="hidden" for="q">Search these filters</label><input id="q" name="q" type="search" maxlength="300" value="${asked.q ?? ""}" placeholder="name, image or digest">
+${["namespace", "state", "label", "slot", "sort"].map((name) => (textIn(query, name) === undefined ? "" : html`<input type="hidden" name="${name}" value="${textIn(query, name) ?? ""}">`))}
+<button type="submit">Search</button>
+<span class="mute">sort</span>${FILTER_SORTS.map((sort) => facet(sort, undefined, to({ sort: sort === "attention" ? undefined : sort }), asked.sort === sort))}
+</form>
+<p class="row facets"><span class="mute">state</span>${STANDINGS.filter((state) => states.has(state)).map((state) =>
+    facet(wordOf(state), states.get(state), to({ state: asked.state === state ? undefined : state }), asked.state === state),
+  )}
+<span class="mute">namespace</span>${namespaces.map(([name, many]) => facet(name, many, to({ namespace: asked.namespace === name ? undefined : name }), asked.namespace === name))}
+${labels.length === 0 ? "" : html`<span class="mute">label</span>${labels.map(([name, many]) => facet(name, many, to({ label: asked.label === name ? undefined : name }), asked.label === name))}`}</p>`;
+}
+
+export function filterTable(rows: readonly FilterRow[], now: number): Html {
+  if (rows.length === 0) return html`<p class="panel mute">No filter is like that.</p>`;
+  return html`<div class="panel flush"><table><thead><tr><th scope="col">Filter</th><th scope="col">Runs</th><th scope="col">Digest</th><th scope="col">State</th><th scope="col">Proxies</th><th scope="col">Follows</th><th scope="col">Changed</th></tr></thead><tbody>
+${rows.map(
+  (
+    row,
+  ) => html`<tr id="filter-${row.namespace}-${row.name}"><th scope="row">${filterLink(row.namespace, row.name)}</th><td>${runs(row.filter)}</td><td>${digestLink(row.filter.status?.digest)}</td><td class="wide">${mark(row.standing)} <span class="mute">${words(row.reason)}</span></td><td>${proxies(row.filter)}</td><td>${follows(row.filter)}</td><td class="mute">${ago(row.changed, now)}</td></tr>
+`,
+)}</tbody></table></div>`;
+}
+
+/** The tag of the stable revision as its manifest wrote it, and its number. */
+function runs({ status }: WasmFilter): Html {
+  const stable = status?.history?.find(({ revision }) => revision === status.stableRevision);
+  if (stable === undefined) return html`<span class="mute">nothing yet</span>`;
+  return html`<b>${words(tagOf(stable.image) ?? shortDigest(stable.digest), 40)}</b> <span class="mute">r${stable.revision}</span>`;
+}
+
+function proxies({ spec, status }: WasmFilter): Html {
+  if (status?.proxies === undefined) return html`<span class="mute">not known</span>`;
+  const { updated, matched } = status.proxies;
+  return html`<span class="cell">${waveBar(status.proxies, wavePercents(spec))}<span>${updated}/${matched}</span></span>`;
+}
+
+/** Which digests it takes by itself. */
+export function follows({ spec }: WasmFilter): Html {
+  if (spec.digest !== undefined) return html`<span class="busy">pinned</span>`;
+  if (spec.image === undefined) return html`a URL`;
+  const tag = tagOf(spec.image);
+  if (tag === undefined) return html`its digest`;
+  return html`${spec.pullPolicy === "Always" ? "tag" : "tag once"} ${words(tag, 40)}`;
+}
+
+/** The tag of a reference as it is written. `undefined`: it has none, or a digest. */
+export function tagOf(image: string): string | undefined {
+  return image.includes("@") ? undefined : /:([\w][\w.-]{0,127})$/.exec(image)?.[1];
+}
+
+/** What needs a person, one line each. */
+export function attention(rows: readonly FilterRow[], most: number): Html {
+  const waiting = rows.filter(({ standing }) => standing === "failed" || standing === "paused");
+  if (waiting.length === 0) return html`<p class="panel">${mark("ok", "nothing waits for a person")}</p>`;
+  const more = waiting.length - most;
+  return html`<ul class="panel flush alerts">${waiting.slice(0, most).map(
+    ({
+      namespace,
+      name,
+      standing,
+      reason,
+    }) => html`<li class="${standing}">${mark(standing)} ${filterLink(namespace, name)} <span class="wide">${words(reason, 240)}</span></li>
+`,
+  )}${more > 0 ? html`<li><a href="/filters">${count(more, "filter")} more</a></li>` : ""}</ul>`;
+}

@@ -1,0 +1,88 @@
+import { tally } from "../read/filter-row.ts";
+import { type FleetSnapshot, type Group, PROXY_STANDINGS, type ProxyQuery, type ProxyRow, selectProxies } from "../read/fleet-snapshot.ts";
+import { choiceIn, pageIn, textIn, withQuery } from "../read/query.ts";
+import type { ProxyView } from "../views.ts";
+import { type Html, html } from "./html.ts";
+import { fleetCounts } from "./overview.ts";
+import { fleetPicture } from "./pictures.ts";
+import { digestLink, facet, filterLink, filterLinkById, mark, pager, proxyLink, wordOf, words } from "./pieces.ts";
+
+const MOST_FACETS = 12;
+const MOST_GROUPS = 30;
+
+/** Every proxy, and what is not as wanted. */
+export function fleetPage(snapshot: FleetSnapshot, query: URLSearchParams): Html {
+  const asked = queryOf(query);
+  const rows = selectProxies(snapshot.proxies, asked);
+  const page = pageIn(query, rows);
+  const astray = snapshot.groups.filter(({ standing }) => standing !== "ok");
+  return html`<h1>Fleet</h1>
+<p class="row stats">${fleetCounts(snapshot)}</p>
+${chooser(snapshot, asked, query)}
+<section class="panel" aria-labelledby="every"><h2 id="every">Every proxy</h2>${fleetPicture(rows)}</section>
+${astray.length === 0 ? "" : html`<section aria-labelledby="astray"><h2 id="astray">Not as wanted, grouped</h2>${groupTable(astray.slice(0, MOST_GROUPS))}</section>`}
+<section aria-labelledby="proxies"><h2 id="proxies">Proxies</h2>${proxyTable(page.rows)}${pager(page, "/fleet", query, "proxy")}</section>
+<section aria-labelledby="digests"><h2 id="digests">Digests that run here</h2>${groupTable(snapshot.groups.filter(({ standing }) => standing === "ok").slice(0, MOST_GROUPS))}</section>`;
+}
+
+function queryOf(query: URLSearchParams): ProxyQuery {
+  const [q, namespace, label] = ["q", "namespace", "label"].map((name) => textIn(query, name));
+  const state = choiceIn(query, "state", PROXY_STANDINGS);
+  return {
+    ...(q === undefined ? {} : { q }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(label === undefined ? {} : { label }),
+    ...(state === undefined ? {} : { state }),
+  };
+}
+
+function chooser({ proxies, counts }: FleetSnapshot, asked: ProxyQuery, query: URLSearchParams): Html {
+  const to = (changes: Readonly<Record<string, string | undefined>>): string => withQuery("/fleet", query, changes);
+  const namespaces = tally(proxies.map(({ namespace }) => namespace)).slice(0, MOST_FACETS);
+  return html`<form class="row" action="/fleet"><label class="hidden" for="q">Search these proxies</label><input id="q" name="q" type="search" maxlength="300" value="${asked.q ?? ""}" placeholder="id, label or what is wrong">
+${["namespace", "state", "label"].map((name) => (textIn(query, name) === undefined ? "" : html`<input type="hidden" name="${name}" value="${textIn(query, name) ?? ""}">`))}
+<button type="submit">Search</button></form>
+<p class="row facets"><span class="mute">state</span>${PROXY_STANDINGS.filter((state) => counts[state] > 0).map((state) =>
+    facet(wordOf(state), counts[state], to({ state: asked.state === state ? undefined : state }), asked.state === state),
+  )}<span class="mute">namespace</span>${namespaces.map(([name, many]) => facet(name, many, to({ namespace: asked.namespace === name ? undefined : name }), asked.namespace === name))}${
+    asked.label === undefined ? "" : facet(asked.label, undefined, to({ label: undefined }), true)
+  }</p>`;
+}
+
+export function groupTable(groups: readonly Group[]): Html {
+  if (groups.length === 0) return html`<p class="panel mute">None.</p>`;
+  return html`<div class="panel flush"><table><thead><tr><th scope="col">Filter</th><th scope="col">Revision</th><th scope="col">Digest</th><th scope="col">State</th><th scope="col" class="num">Proxies</th><th scope="col">Why</th></tr></thead><tbody>${groups.map(
+    ({ filter, revision, digest, standing, count, message }) =>
+      html`<tr><th scope="row">${filterLinkById(filter)}</th><td>${revision === 0 ? "–" : revision}</td><td>${revision === 0 ? html`<span class="mute">placeholder</span>` : digestLink(digest)}</td><td>${mark(standing)}</td><td class="num">${count}</td><td class="wide mute">${words(message)}</td></tr>
+`,
+  )}</tbody></table></div>`;
+}
+
+export function proxyTable(rows: readonly ProxyRow[]): Html {
+  if (rows.length === 0) return html`<p class="panel mute">No proxy is like that.</p>`;
+  return html`<div class="panel flush"><table><thead><tr><th scope="col">Proxy</th><th scope="col">State</th><th scope="col" class="num">Filters</th><th scope="col">What is not as wanted</th></tr></thead><tbody>${rows.map(
+    ({ id, namespace, standing, filters, trouble }) =>
+      html`<tr><th scope="row">${proxyLink(namespace, id)}</th><td>${mark(standing)}</td><td class="num">${filters}</td><td class="wide">${trouble === undefined ? "" : html`${filterLinkById(trouble.filter)} <span class="mute">${words(trouble.message)}</span>`}</td></tr>
+`,
+  )}</tbody></table></div>`;
+}
+
+/** One proxy: what it runs, slot by slot, in the order in which a request meets it. */
+export function proxyPage({ id, namespace, labels, connected, slots }: ProxyView): Html {
+  return html`<p class="crumb"><a href="/fleet">Fleet</a> / <a href="/fleet?namespace=${encodeURIComponent(namespace)}">${namespace}</a></p>
+<h1>${id} <span class="state">${connected ? mark("ok", "connected") : mark("lost")}</span></h1>
+<p class="row facets">${Object.entries(labels).map(([key, value]) => facet(`${key}=${value}`, undefined, withQuery("/fleet", new URLSearchParams(), { label: `${key}=${value}` }), false))}</p>
+${slots.length === 0 ? html`<p class="panel mute">It asks for no slot.</p>` : ""}
+${slots.map(
+  (slot, index) =>
+    html`<section aria-labelledby="slot-${index}"><h2 id="slot-${index}">Slot ${slot.name}</h2>${
+      slot.filters.length === 0
+        ? html`<p class="panel mute">No filter.</p>`
+        : html`<div class="panel flush"><table><thead><tr><th scope="col">Filter</th><th scope="col">Revision</th><th scope="col">Digest</th><th scope="col">Module</th><th scope="col">State</th><th scope="col">Why</th></tr></thead><tbody>${slot.filters.map(
+            ({ namespace: from, name, revision, digest, wasmDigest, state, message }) =>
+              html`<tr><th scope="row">${filterLink(from, name)}</th><td>${revision === 0 ? "–" : revision}</td><td>${revision === 0 ? html`<span class="mute">placeholder</span>` : digestLink(digest)}</td><td>${revision === 0 ? "" : digestLink(wasmDigest)}</td><td>${mark(state === "updated" ? "ok" : state)}</td><td class="wide mute">${words(message, 600)}</td></tr>
+`,
+          )}</tbody></table></div>`
+    }</section>`,
+)}`;
+}

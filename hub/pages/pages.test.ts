@@ -1,0 +1,200 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { FILTER, startHub } from "../testing/scene.ts";
+import type { ProxyView, Views } from "../views.ts";
+
+const DIGEST = `sha256:${"a".repeat(64)}` as const;
+const MODULE = `sha256:${"b".repeat(64)}` as const;
+/** What a stranger may write where there is room for words. */
+const HOSTILE = `<script>alert(1)</script>"'><img src=x onerror=alert(1)>\u202Egnp.exe\u0007`;
+
+const NOW = "2026-01-01T00:00:00Z";
+
+function filter(name: string, status: object, spec: object = {}): WasmFilter {
+  return {
+    ...FILTER,
+    metadata: { name, namespace: "shop", labels: { kind: "security" }, creationTimestamp: NOW },
+    spec: { image: `registry.example/${name}:1.2`, ...spec },
+    status: { conditions: [condition("Ready", "True", "Ready", "")], ...status },
+  } as WasmFilter;
+}
+
+function condition(type: string, status: string, reason: string, message: string): object {
+  return { type, status, reason, message, lastTransitionTime: NOW };
+}
+
+const STATUS = {
+  digest: DIGEST,
+  wasmDigest: MODULE,
+  revision: 2,
+  stableRevision: 2,
+  proxies: { matched: 4, updated: 3, rejected: 0, pending: 1 },
+  rollout: { state: "Succeeded", startTime: NOW },
+  history: [
+    { revision: 2, digest: DIGEST, wasmDigest: MODULE, image: "registry.example/waf:1.2", time: NOW, result: "Succeeded" },
+    { revision: 1, digest: DIGEST, wasmDigest: MODULE, image: "registry.example/waf:1.1", time: NOW, result: "Superseded" },
+  ],
+};
+
+function proxy(id: string, state: "updated" | "pending" | "rejected", message = "", connected = true): ProxyView {
+  const one = { namespace: "shop", name: "waf", revision: 2, digest: DIGEST, wasmDigest: MODULE, state, message };
+  return { id, namespace: "shop", labels: { app: id }, connected, slots: [{ name: "default", filters: [one] }] };
+}
+
+async function pages(overrides: Partial<Views>, paths: readonly string[]): Promise<Record<string, string>> {
+  const scene = await startHub(overrides);
+  try {
+    const read = await Promise.all(
+      paths.map(async (path) => {
+        const { status, headers, body } = await scene.ask(path);
+        assert.equal(status, 200, path);
+        assert.equal(headers["content-type"], "text/html; charset=utf-8");
+        return [path, Buffer.from(body, "latin1").toString("utf8")] as const;
+      }),
+    );
+    return Object.fromEntries(read);
+  } finally {
+    await scene.hub.close();
+  }
+}
+
+/** The text of a page, as a reader has it. */
+function text(page: string | undefined): string {
+  return (page ?? "").replace(/<[^>]*>/g, " ").replace(/\s+/g, " ");
+}
+
+describe("pages", () => {
+  test("filters that need a person come first; choices are in the URL", async () => {
+    const filters = [
+      filter("fine", STATUS),
+      filter("broken", { ...STATUS, rollout: { state: "RolledBack", message: "5xx 7.9 % against 0.4 %" } }),
+      filter("waits", { ...STATUS, rollout: { state: "Paused", message: "waits for a person" } }),
+      filter("unread", { conditions: [] }),
+    ];
+    const read = await pages({ filters: () => filters }, [
+      "/filters",
+      "/filters?state=paused",
+      "/filters?q=WAITS",
+      "/filters?sort=name",
+      "/",
+    ]);
+    const names = (page: string | undefined): string[] =>
+      [...(page ?? "").matchAll(/<tr id="filter-shop-(\w+)"/g)].map(([, name]) => name ?? "");
+    assert.deepEqual(names(read["/filters"]), ["broken", "waits", "unread", "fine"]);
+    assert.deepEqual(names(read["/filters?state=paused"]), ["waits"]);
+    assert.deepEqual(names(read["/filters?q=WAITS"]), ["waits"]);
+    assert.deepEqual(names(read["/filters?sort=name"]), ["broken", "fine", "unread", "waits"]);
+    assert.match(text(read["/"]), /Needs a person ▲ failed shop\/ broken 5xx 7.9 % against 0.4 % ‖ paused shop\/ waits/);
+    assert.match(text(read["/filters"]), /fine 1\.2 r2 aaaaaaaaaaaa ● as wanted 3\/4 tag once 1\.2/);
+  });
+
+  test("the fleet tells every proxy by what is wrong with it, in Envoy's words", async () => {
+    const proxies = [
+      proxy("web-1", "updated"),
+      proxy("web-2", "rejected", "revision 2 rejected: no root context"),
+      proxy("web-3", "updated", "", false),
+    ];
+    const read = await pages({ proxies: () => proxies }, [
+      "/fleet",
+      "/fleet?state=lost",
+      "/fleet?label=app%3Dweb-1",
+      "/fleet/proxy?namespace=shop&id=web-2",
+    ]);
+    assert.match(text(read["/fleet"]), /3 proxies ● 1 as wanted ▲ 1 refused □ 1 lost/);
+    assert.match(text(read["/fleet"]), /shop\/ web-2 ▲ refused 1 shop\/ waf revision 2 rejected: no root context shop\/ web-3 □ lost/);
+    assert.doesNotMatch(text(read["/fleet?state=lost"]), /web-2 ▲/);
+    assert.match(text(read["/fleet?label=app%3Dweb-1"]), /shop\/ web-1 ● as wanted 1 1 proxy/);
+    assert.match(
+      text(read["/fleet/proxy?namespace=shop&id=web-2"]),
+      /Slot default .* waf 2 aaaaaaaaaaaa bbbbbbbbbbbb ▲ refused revision 2 rejected/,
+    );
+  });
+
+  test("a digest leads to its proxies and its history", async () => {
+    const read = await pages(
+      { filters: () => [filter("waf", STATUS)], proxies: () => [proxy("web-1", "updated"), proxy("web-2", "updated")] },
+      [`/digests/${MODULE}`],
+    );
+    assert.match(text(read[`/digests/${MODULE}`]), /Runs now: 2 times .* shop\/ waf 2 aaaaaaaaaaaa ● as wanted 2 .* shop\/ waf 2 registry/);
+  });
+
+  test("revisions are compared, and a text from a Secret is not shown", async () => {
+    const [page] = Object.values(
+      await pages({ filters: () => [filter("add-header", STATUS)] }, ["/filters/shop/add-header/diff?from=1&to=2"]),
+    );
+    assert.match(text(page), /Revision 1 and revision 2 .* config .* Secret s \(k\)/);
+    assert.doesNotMatch(page ?? "", /hunter2/);
+  });
+
+  test("hostile words run nowhere, and nothing that acts on a reader is left", async () => {
+    const hostile = filter("waf", {
+      ...STATUS,
+      conditions: [condition("Ready", "False", HOSTILE, HOSTILE), condition("Stalled", "True", HOSTILE, HOSTILE)],
+      rollout: { state: "RolledBack", message: HOSTILE },
+      rejections: [{ proxy: HOSTILE, namespace: HOSTILE, message: HOSTILE }],
+      history: [{ ...STATUS.history[0], image: HOSTILE, message: HOSTILE, result: "Rejected" }],
+    });
+    const labelled = {
+      ...hostile,
+      metadata: { ...hostile.metadata, labels: { [HOSTILE]: HOSTILE } },
+      spec: { ...hostile.spec, image: HOSTILE, slot: HOSTILE },
+    };
+    const strange = { ...proxy(HOSTILE, "rejected", HOSTILE), namespace: HOSTILE, labels: { [HOSTILE]: HOSTILE } };
+    const at = new URLSearchParams({ namespace: HOSTILE, id: HOSTILE }).toString();
+    const paths = [
+      "/",
+      "/filters",
+      "/filters/shop/waf",
+      "/fleet",
+      `/fleet/proxy?${at}`,
+      "/history",
+      `/filters?q=${encodeURIComponent(HOSTILE)}`,
+    ];
+    const read = await pages({ filters: () => [labelled], proxies: () => [strange] }, paths);
+    for (const [path, page] of Object.entries(read)) {
+      assert.equal([...page.matchAll(/<script/g)].length, 1, path);
+      assert.doesNotMatch(page.replaceAll(/"[^"]*"/g, '""'), /<img|<[^>]*\son\w+=/, path);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+      assert.doesNotMatch(page, /[\u0000-\u0008\u000b-\u001f\u202a-\u202e]/, path);
+    }
+  });
+
+  test("a browser is told in words what is not there; a page runs nothing but its own script", async () => {
+    const scene = await startHub();
+    try {
+      const missing = await scene.ask("/filters/shop/none");
+      assert.equal(missing.status, 404);
+      assert.match(missing.body, /Nothing of that name is here/);
+      const unknown = await scene.ask("/nowhere", { headers: { accept: "text/html" } });
+      assert.equal(unknown.status, 404);
+      assert.match(unknown.headers["content-type"] ?? "", /text\/html/);
+      const { headers, body } = await scene.ask("/");
+      assert.equal(
+        headers["content-security-policy"],
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'",
+      );
+      for (const [, path = ""] of body.matchAll(/(?:href|src)="(\/assets\/[^"]+)"/g)) {
+        const asset = await scene.ask(path);
+        assert.equal(asset.status, 200, path);
+        assert.equal(asset.headers["cache-control"], "public, max-age=31536000, immutable");
+      }
+    } finally {
+      await scene.hub.close();
+    }
+  });
+
+  test("one search finds filters, proxies and digests", async () => {
+    const scene = await startHub();
+    try {
+      const found = async (q: string) => (await scene.ask(`/search?q=${encodeURIComponent(q)}`)).headers.location;
+      assert.equal(await found("add-header"), "/filters/shop/add-header");
+      assert.equal(await found("registry.example"), "/filters?q=registry.example");
+      assert.equal(await found("web-1"), "/fleet?q=web-1");
+      assert.equal(await found(` ${DIGEST}`), `/digests/${DIGEST}`);
+      assert.equal(await found(""), "/filters");
+    } finally {
+      await scene.hub.close();
+    }
+  });
+});

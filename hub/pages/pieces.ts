@@ -1,0 +1,95 @@
+import { duration } from "../../base/elapsed.ts";
+import { clip, count, oneLine } from "../../base/text.ts";
+import { isDigest, shortDigest } from "../../model/digest.ts";
+import type { WasmFilterStatusHistoryItem } from "../../model/gen/wasmfilter.ts";
+import type { ProxyStanding } from "../read/fleet-snapshot.ts";
+import { type Page, withQuery } from "../read/query.ts";
+import type { Standing } from "../read/standing.ts";
+import { type Html, html } from "./html.ts";
+
+/** Shape and word say what the colour says. */
+const MARKS: Readonly<Record<Standing | ProxyStanding | WasmFilterStatusHistoryItem["result"], readonly [string, string, string]>> = {
+  ok: ["ok", "●", "as wanted"],
+  busy: ["busy", "◐", "on its way"],
+  pending: ["busy", "◐", "on its way"],
+  paused: ["busy", "‖", "paused"],
+  failed: ["bad", "▲", "failed"],
+  rejected: ["bad", "▲", "refused"],
+  lost: ["mute", "□", "lost"],
+  off: ["mute", "–", "suspended"],
+  unread: ["mute", "?", "not read yet"],
+  Progressing: ["busy", "◐", "progressing"],
+  Succeeded: ["ok", "●", "succeeded"],
+  RolledBack: ["bad", "↩", "rolled back"],
+  Rejected: ["bad", "▲", "rejected"],
+  Superseded: ["mute", "○", "superseded"],
+};
+
+export type Marked = keyof typeof MARKS;
+
+/** The state's sign and its word. */
+export function mark(state: Marked, words?: string): Html {
+  const [style, sign, word] = MARKS[state];
+  return html`<span class="${style}"><span aria-hidden="true">${sign}</span> ${words ?? word}</span>`;
+}
+
+export function wordOf(state: Marked): string {
+  return MARKS[state][2];
+}
+
+export function filterPath(namespace: string, name: string): string {
+  return `/filters/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
+}
+
+/** `namespace/name`, which is a filter's id too. */
+export function filterLink(namespace: string, name: string): Html {
+  return html`<a href="${filterPath(namespace, name)}"><span class="mute">${namespace}/</span><b>${name}</b></a>`;
+}
+
+export function filterLinkById(id: string): Html {
+  const slash = id.indexOf("/");
+  return filterLink(id.slice(0, slash), id.slice(slash + 1));
+}
+
+export function proxyLink(namespace: string, id: string): Html {
+  const query = new URLSearchParams({ namespace, id });
+  return html`<a href="/fleet/proxy?${query.toString()}"><span class="mute">${namespace}/</span>${clip(id, 80)}</a>`;
+}
+
+/** Twelve digits that lead to everything about the digest; the whole one is in its title. */
+export function digestLink(digest: string | undefined): Html {
+  if (digest === undefined || !isDigest(digest)) return html`<span class="mute">none</span>`;
+  return html`<a href="/digests/${digest}" title="${digest}"><code>${shortDigest(digest)}</code></a>`;
+}
+
+/** How long ago, with the moment itself. */
+export function ago(moment: string | undefined, now: number): Html {
+  const at = moment === undefined ? Number.NaN : Date.parse(moment);
+  if (Number.isNaN(at)) return html`<span class="mute">unknown</span>`;
+  return html`<time datetime="${new Date(at).toISOString()}" title="${new Date(at).toISOString()}">${duration(now - at)} ago</time>`;
+}
+
+/** One line of what somebody else wrote, cut, and whole in its title. */
+export function words(text: string, max = 160): Html {
+  const line = oneLine(text);
+  const shown = clip(line, max);
+  return shown === line ? html`${shown}` : html`<span title="${clip(line, 2_000)}">${shown}</span>`;
+}
+
+/** Where the rows of a page are among all of them, and the way to the others. */
+export function pager<T>(page: Page<T>, path: string, query: URLSearchParams, noun: string): Html {
+  const { number, pages, all } = page;
+  if (pages === 1) return html`<p class="mute">${count(all, noun)}</p>`;
+  const to = (target: number): string => withQuery(path, query, { page: String(target) });
+  return html`<nav class="pager" aria-label="Pages of ${noun}"><span class="mute">${count(all, noun)}, page ${number} of ${pages}</span>
+${number > 1 ? html`<a rel="prev" href="${to(number - 1)}">Previous</a>` : ""}
+${number < pages ? html`<a rel="next" href="${to(number + 1)}">Next</a>` : ""}</nav>`;
+}
+
+/** A choice that is in the URL: it takes itself out when it is chosen. */
+export function facet(label: string, amount: number | undefined, href: string, isChosen: boolean): Html {
+  const number = amount === undefined ? "" : html` <span class="mute">${amount}</span>`;
+  return isChosen
+    ? html`<a class="tag on" aria-current="true" href="${href}">${clip(label, 60)}${number}<span class="hidden"> (chosen; take it out)</span></a>`
+    : html`<a class="tag" href="${href}">${clip(label, 60)}${number}</a>`;
+}

@@ -1,0 +1,77 @@
+import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { reasonOf, STANDINGS, type Standing, standingOf } from "./standing.ts";
+
+/** A filter as lists of filters show it. */
+export interface FilterRow {
+  readonly filter: WasmFilter;
+  readonly namespace: string;
+  readonly name: string;
+  readonly standing: Standing;
+  /** Why it stands so; empty where all is well. */
+  readonly reason: string;
+  /** RFC 3339: when its newest revision was made, or the filter where it has none. */
+  readonly changed: string;
+}
+
+export function filterRow(filter: WasmFilter): FilterRow {
+  const { name, namespace = "", creationTimestamp = "" } = filter.metadata;
+  const changed = filter.status?.history?.[0]?.time ?? creationTimestamp;
+  return { filter, namespace, name, standing: standingOf(filter), reason: reasonOf(filter), changed };
+}
+
+export const FILTER_SORTS = ["attention", "name", "changed"] as const;
+export type FilterSort = (typeof FILTER_SORTS)[number];
+
+/** What a list of filters shows. Absent: all. */
+export interface FilterQuery {
+  /** Found in the name, the namespace, the image, or a digest. */
+  readonly q?: string;
+  readonly namespace?: string;
+  readonly state?: Standing;
+  /** `key=value` of the filter's labels. */
+  readonly label?: string;
+  readonly slot?: string;
+  readonly sort: FilterSort;
+}
+
+/** The rows that the query asks for, in its order. */
+export function selectFilters(rows: readonly FilterRow[], query: FilterQuery): FilterRow[] {
+  return rows.filter((row) => isAskedFor(row, query)).sort((a, b) => compare(a, b, query.sort));
+}
+
+function isAskedFor(row: FilterRow, { q, namespace, state, label, slot }: FilterQuery): boolean {
+  if (namespace !== undefined && row.namespace !== namespace) return false;
+  if (state !== undefined && row.standing !== state) return false;
+  if (slot !== undefined && (row.filter.spec.slot ?? "default") !== slot) return false;
+  if (label !== undefined && !labelsOf(row.filter).includes(label)) return false;
+  return q === undefined || textOf(row.filter).includes(q.toLowerCase());
+}
+
+/** The labels as `key=value`. */
+export function labelsOf({ metadata }: WasmFilter): string[] {
+  return Object.entries(metadata.labels ?? {}).map(([key, value]) => `${key}=${value}`);
+}
+
+function textOf({ metadata, spec, status }: WasmFilter): string {
+  const texts = [`${metadata.namespace}/${metadata.name}`, spec.image, spec.url, spec.digest, status?.digest, status?.wasmDigest];
+  return texts.join("\n").toLowerCase();
+}
+
+function compare(a: FilterRow, b: FilterRow, sort: FilterSort): number {
+  const byName = order(a.namespace, b.namespace) || order(a.name, b.name);
+  if (sort === "name") return byName;
+  const byTime = order(b.changed, a.changed) || byName;
+  if (sort === "changed") return byTime;
+  return STANDINGS.indexOf(a.standing) - STANDINGS.indexOf(b.standing) || (a.standing === "ok" ? byName : byTime);
+}
+
+function order(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** How many rows have each value, the most frequent first. */
+export function tally(values: Iterable<string>): readonly (readonly [string, number])[] {
+  const counts = new Map<string, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return [...counts].sort(([a, many], [b, few]) => few - many || order(a, b));
+}

@@ -1,0 +1,133 @@
+import type { ProxyFilterView, ProxyView } from "../views.ts";
+
+/** How a proxy stands: as wanted, on its way there, lost (not connected), or with a rejection. */
+export type ProxyStanding = "rejected" | "lost" | "pending" | "ok";
+
+/** The order in which people look at proxies. */
+export const PROXY_STANDINGS: readonly ProxyStanding[] = ["rejected", "lost", "pending", "ok"];
+
+/** A proxy as lists of proxies show it. Small: there may be tens of thousands. */
+export interface ProxyRow {
+  readonly id: string;
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly standing: ProxyStanding;
+  /** How many filters it runs or is to run. */
+  readonly filters: number;
+  /** The first filter that is not as wanted, `namespace/name`, and why. */
+  readonly trouble: { readonly filter: string; readonly message: string } | undefined;
+}
+
+/** What proxies do with one filter: those of a revision and a state. */
+export interface Group {
+  readonly filter: string;
+  readonly revision: number;
+  readonly digest: string;
+  readonly wasmDigest: string;
+  readonly standing: ProxyStanding;
+  /** That of the first. */
+  readonly message: string;
+  count: number;
+}
+
+/** The fleet at one moment, summed up. */
+export interface FleetSnapshot {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** Those that need a person first, then by namespace and id. */
+  readonly proxies: readonly ProxyRow[];
+  readonly counts: Readonly<Record<ProxyStanding, number>>;
+  /** The largest first. */
+  readonly groups: readonly Group[];
+}
+
+/** Proxies that are looked at in one turn of the event loop: some milliseconds. */
+const SLICE_FILTERS = 2_000;
+
+/** Sums up a fleet. It lets other work of the process in between, so a large fleet is one of several moments. */
+export async function takeSnapshot(proxies: Iterable<ProxyView>, now: () => number, pause: () => Promise<void>): Promise<FleetSnapshot> {
+  const rows: ProxyRow[] = [];
+  const counts = { rejected: 0, lost: 0, pending: 0, ok: 0 };
+  const groups = new Map<string, Group>();
+  let seen = 0;
+  for (const proxy of proxies) {
+    const row = rowOf(proxy, groups);
+    rows.push(row);
+    counts[row.standing]++;
+    seen += row.filters + 1;
+    if (seen >= SLICE_FILTERS) {
+      seen = 0;
+      await pause();
+    }
+  }
+  rows.sort(compareRows);
+  return { at: now(), proxies: rows, counts, groups: [...groups.values()].sort((a, b) => b.count - a.count) };
+}
+
+function rowOf({ id, namespace, labels, connected, slots }: ProxyView, groups: Map<string, Group>): ProxyRow {
+  let standing: ProxyStanding = connected ? "ok" : "lost";
+  let trouble: ProxyRow["trouble"];
+  let filters = 0;
+  for (const slot of slots) {
+    for (const view of slot.filters) {
+      filters++;
+      const one = standingIn(view, connected);
+      addTo(groups, view, one);
+      if (PROXY_STANDINGS.indexOf(one) < PROXY_STANDINGS.indexOf(standing) || (trouble === undefined && one !== "ok")) {
+        trouble = { filter: `${view.namespace}/${view.name}`, message: view.message };
+        if (PROXY_STANDINGS.indexOf(one) < PROXY_STANDINGS.indexOf(standing)) standing = one;
+      }
+    }
+  }
+  return { id, namespace, labels, standing, filters, trouble };
+}
+
+function standingIn({ state }: ProxyFilterView, connected: boolean): ProxyStanding {
+  if (state === "rejected") return "rejected";
+  if (!connected) return "lost";
+  return state === "updated" ? "ok" : "pending";
+}
+
+function addTo(groups: Map<string, Group>, view: ProxyFilterView, standing: ProxyStanding): void {
+  const filter = `${view.namespace}/${view.name}`;
+  const key = `${filter} ${view.revision} ${view.digest} ${standing}`;
+  const known = groups.get(key);
+  if (known !== undefined) known.count++;
+  else {
+    const { revision, digest, wasmDigest, message } = view;
+    groups.set(key, { filter, revision, digest, wasmDigest, standing, message, count: 1 });
+  }
+}
+
+function compareRows(a: ProxyRow, b: ProxyRow): number {
+  const byStanding = PROXY_STANDINGS.indexOf(a.standing) - PROXY_STANDINGS.indexOf(b.standing);
+  if (byStanding !== 0) return byStanding;
+  if (a.namespace !== b.namespace) return a.namespace < b.namespace ? -1 : 1;
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+}
+
+/** What a list of proxies shows. Absent: all. */
+export interface ProxyQuery {
+  /** Found in the id, the namespace, a label or what is wrong. */
+  readonly q?: string;
+  readonly namespace?: string;
+  readonly state?: ProxyStanding;
+  /** `key=value`. */
+  readonly label?: string;
+}
+
+/** The rows that the query asks for, in the order of the snapshot. */
+export function selectProxies(rows: readonly ProxyRow[], { q, namespace, state, label }: ProxyQuery): readonly ProxyRow[] {
+  const words = q?.toLowerCase();
+  return rows.filter((row) => {
+    if (namespace !== undefined && row.namespace !== namespace) return false;
+    if (state !== undefined && row.standing !== state) return false;
+    const labels = label === undefined && words === undefined ? [] : Object.entries(row.labels).map(([key, value]) => `${key}=${value}`);
+    if (label !== undefined && !labels.includes(label)) return false;
+    if (words === undefined) return true;
+    return [`${row.namespace}/${row.id}`, ...labels, row.trouble?.filter ?? "", row.trouble?.message ?? ""]
+      .join("\n")
+      .toLowerCase()
+      .includes(words);
+  });
+}
