@@ -1,7 +1,7 @@
+import { age } from "../base/elapsed.ts";
 import { shortDigest } from "../model/digest.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import type { InspectedImage, LocalImage, LocalImages, RegistryReference } from "../oci/index.ts";
-import { age } from "../base/elapsed.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

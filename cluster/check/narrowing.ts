@@ -37,12 +37,13 @@ const MEANINGS = ["default", "x-kubernetes-list-type", "x-kubernetes-list-map-ke
 /** Keywords that let more through while they are true. */
 const ALLOWANCES = ["nullable", "x-kubernetes-int-or-string", "x-kubernetes-preserve-unknown-fields", "x-kubernetes-embedded-resource"];
 
-/** Rules that refuse nothing of what the rules and required fields before them took: where every step has a percent and none a match, they say the same. */
+/** Rules that refuse nothing of what the rules and required fields before them took: where every step has a percent and none a match, and no key is keyless, they say the same. */
 const WIDER: ReadonlySet<string> = new Set([
   "self.filter(step, has(step.percent) && !has(step.match)).map(step, step.percent).isSorted() && self.all(a, has(a.match) || !has(a.percent) || self.exists_one(b, has(b.percent) && !has(b.match) && a.percent == b.percent))",
   "size(self) == 0 || has(self[size(self) - 1].percent) && !has(self[size(self) - 1].match) && self[size(self) - 1].percent == 100",
   "self.map(step, has(step.match) ? 0 : 1).isSorted()",
   "has(self.percent) || has(self.match)",
+  "(has(self.publicKey) ? 1 : 0) + (has(self.publicKeySecret) ? 1 : 0) + (has(self.keyless) ? 1 : 0) == 1",
   "!has(self.rollout) || !has(self.rollout.steps) || !has(self.type) || self.type == 'HTTP' || !self.rollout.steps.exists(step, has(step.match))",
 ]);
 
