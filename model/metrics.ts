@@ -56,6 +56,8 @@ export interface Metrics {
   askedToInject(outcome: InjectionOutcome): void;
   /** A proof found that a module fails requests, and let it through. */
   letThrough(reason: ToldReason): void;
+  /** A module's file in the store did not have its digest. */
+  storeDamaged(): void;
   /** Says where a gauge is read. A later call for the same gauge takes its place. */
   gauge(name: Gauge, read: () => number | Promise<number>): void;
 }
@@ -70,6 +72,7 @@ export const silentMetrics: Metrics = {
   proverFailed() {},
   askedToInject() {},
   letThrough() {},
+  storeDamaged() {},
   gauge() {},
 };
 

@@ -93,6 +93,8 @@ export interface ModuleRegistry extends StoreSource {
   pullUrl(url: string, sha256: Digest, options: PullOptions): Promise<Result<Module>>;
   /** True when the store holds the module: its file was verified before in this process, or is now. Keeps no bytes in memory. */
   has(wasmDigest: Digest): Promise<boolean>;
+  /** Tells of modules whose files were found damaged: they are not in the store any more. Returns what ends it. */
+  onLost(listener: (wasmDigest: Digest) => void): () => void;
   /**
    * Digests that are never evicted: those of all revisions in use; `undefined`: they are not all known, so nothing is evicted. They are asked for when something
    * must go: there may be hundreds of thousands. To be called again when they have changed.

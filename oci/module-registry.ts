@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { Notifier } from "../base/notifier.ts";
 import { createSingleFlight } from "../base/single-flight.ts";
 import { systemClock } from "../model/clock.ts";
 import type { Digest } from "../model/digest.ts";
@@ -12,7 +13,7 @@ import { defaultLimits, type FetchedModule, fetchModule, findImage, type Limits 
 import { httpOptions, type OciOptions, openFor } from "./open.ts";
 import { printBytes } from "./repository/bytes.ts";
 import { resolveImage } from "./resolve-image.ts";
-import { createStore, type Delivered, type Space, type Store } from "./store/store.ts";
+import { createStore, type Delivered, type Space, type Store, type StoreOptions } from "./store/store.ts";
 import { createTurns, type Turns } from "./turns.ts";
 import { fetchUrl } from "./url-source.ts";
 
@@ -21,6 +22,8 @@ export interface ModuleRegistryOptions extends OciOptions {
   readonly dataDir: string;
   /** Bytes of modules to keep on disk. What `retain` names is kept beyond that. Default 2 GiB. */
   readonly maxStoreBytes?: number;
+  /** How stored modules are read again in the background. Default: not at all. */
+  readonly scrub?: StoreOptions["scrub"];
   /** Bytes of modules that revisions of one namespace may keep before it gets no new ones. Default 8 GiB: 2,500 modules of 3.3 MB. */
   readonly maxNamespaceBytes?: number;
   /** Where modules that revisions keep may be had before the registry is asked: other replicas. Default: nowhere. */
@@ -59,6 +62,7 @@ class StoringRegistry implements ModuleRegistry {
   private readonly store: Store;
   private readonly gate: Gate;
   private readonly turns: Turns = createTurns(PARALLEL_FETCHES);
+  private readonly lost = new Notifier<Digest>();
   private readonly fetches = createSingleFlight<Result<Module>>({ isForAll: ({ ok }) => ok });
   private readonly tagLists = createSingleFlight<Result<readonly string[]>>();
   private readonly handings = createSingleFlight<Module | undefined>();
@@ -69,7 +73,9 @@ class StoringRegistry implements ModuleRegistry {
     this.limits = limits;
     this.log = log;
     this.metrics = metrics;
-    this.store = createStore({ directory: join(options.dataDir, "modules"), maxBytes: options.maxStoreBytes ?? 2 * 2 ** 30, log, clock });
+    const { dataDir, maxStoreBytes: maxBytes = 2 * 2 ** 30, scrub } = options;
+    const onDamaged = (wasmDigest: Digest) => this.damaged(wasmDigest);
+    this.store = createStore({ directory: join(dataDir, "modules"), maxBytes, log, clock, scrub, onDamaged });
     this.gate = createGate(clock);
     metrics.gauge("store_bytes", () => this.store.bytes());
   }
@@ -166,6 +172,15 @@ class StoringRegistry implements ModuleRegistry {
     return this.handings.run(key, (own) => this.turns.run(namespace, () => task(own)), { signal });
   }
 
+  onLost(listener: (wasmDigest: Digest) => void): () => void {
+    return this.lost.listen((digests) => digests.forEach((digest) => void listener(digest)));
+  }
+
+  private damaged(wasmDigest: Digest): void {
+    this.metrics.storeDamaged();
+    this.lost.note(wasmDigest);
+  }
+
   /** After a failure: what the store has, if the namespace keeps it and the failure says nothing about access. */
   private async orLeft(
     claim: Claim,
@@ -213,6 +228,8 @@ class StoringRegistry implements ModuleRegistry {
   private async stored(space: Space, digest: Digest): Promise<Delivered<Module> | undefined> {
     const found = await this.store.module(space, digest);
     if (found === undefined) return undefined;
-    return (await this.store.has(found.value.wasmDigest)) ? found : undefined;
+    const { wasmDigest } = found.value;
+    this.store.hold(wasmDigest);
+    return (await this.store.has(wasmDigest)) ? found : undefined;
   }
 }

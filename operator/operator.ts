@@ -150,6 +150,7 @@ class QueueingOperator implements Operator {
       fleet.onChange((ids) => this.watch.changed(ids)),
       fleet.onChange((ids) => this.withdrawing.overrule(ids)),
       fleet.onMissing((wasmDigest) => this.moduleLost(wasmDigest)),
+      this.options.registry.onLost((wasmDigest) => this.moduleLost(wasmDigest)),
     );
     const ids = new Set(source.filters().keys());
     this.changes.source({ filters: ids, references: new Set() });

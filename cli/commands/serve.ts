@@ -26,6 +26,7 @@ import { descriptorLimit, type SocketShares, shareDescriptors } from "../serve/d
 import { keyFlags } from "../serve/key-flags.ts";
 import { logFlags, openLog } from "../serve/log-flags.ts";
 import { readReplica, replicaFlags } from "../serve/replica-flags.ts";
+import { readStore, storeFlags } from "../serve/store-flags.ts";
 import { readWebhook, webhookFlags } from "../serve/webhook-flags.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -91,13 +92,7 @@ const flags = {
     fallback: "128Mi",
     env: "WEIR_MODULE_CACHE_SIZE",
   },
-  "max-namespace-store": {
-    type: "string",
-    value: "SIZE",
-    help: "disk for the modules that revisions of one namespace keep, in bytes or as 8Gi; beyond it the namespace gets no new ones",
-    fallback: "8Gi",
-    env: "WEIR_MAX_NAMESPACE_STORE",
-  },
+  ...storeFlags,
   "max-module-load": maxModuleLoadFlag,
   "own-namespace": {
     type: "string",
@@ -142,8 +137,8 @@ export const serve = defineCommand({
     if (!http.ok) return http;
     const moduleCache = parseByteSize(input.flags["module-cache-size"], "--module-cache-size");
     if (!moduleCache.ok) return moduleCache;
-    const maxNamespaceStore = parseByteSize(input.flags["max-namespace-store"], "--max-namespace-store");
-    if (!maxNamespaceStore.ok) return maxNamespaceStore;
+    const store = readStore(input.flags);
+    if (!store.ok) return store;
     const maxConnectionAge = readDuration(input.flags["max-connection-age"], "--max-connection-age", "480h");
     if (!maxConnectionAge.ok) return maxConnectionAge;
     const maxLoad = readDuration(input.flags["max-module-load"], "--max-module-load", "10m");
@@ -186,7 +181,7 @@ export const serve = defineCommand({
       log,
       plainHttp: input.flags["plain-http"],
       moduleCacheBytes: moduleCache.value,
-      maxNamespaceStoreBytes: maxNamespaceStore.value,
+      store: store.value,
       maxModuleLoadMs: maxLoad.value,
       proverSocket: input.flags["prover-socket"],
       webhook: webhook.value,

@@ -42,7 +42,7 @@ export async function startLocalServer(scope: Scope, options: LocalServerOptions
     podCertificates: "off",
     ownNamespace: undefined,
     moduleCacheBytes: 64 << 20,
-    maxNamespaceStoreBytes: 4 * 2 ** 30,
+    store: { quotaBytes: 2 * 2 ** 30, namespaceBytes: 4 * 2 ** 30 },
     tokenFile: undefined,
     tokenAudience: undefined,
     checksPodAddress: false,

@@ -58,6 +58,7 @@ export function createPrometheus(): Prometheus {
     letThrough: (reason) => counters.letThrough.inc({ reason }),
     proverFailed: (how) => counters.proverFailures.inc({ how }),
     askedToInject: (outcome) => counters.injections.inc({ outcome }),
+    storeDamaged: () => counters.damages.inc(),
     gauge: (name, read) => void readers.set(name, read),
   };
   return { metrics, registry };
@@ -83,6 +84,11 @@ function createCounters(registry: Registry) {
       TOLD_REASONS,
     ),
     proverFailures: counter("weir_prover_failures_total", "Proofs that the prover at --prover-socket did not end.", "how", PROVER_FAILURES),
+    damages: new Counter({
+      name: "weir_store_damaged_total",
+      help: "Modules of the store whose files did not have their digest.",
+      registers,
+    }),
     injections: counter("weir_injections_total", "Calls of the webhook at --webhook-address.", "outcome", INJECTIONS),
   };
 }

@@ -29,6 +29,7 @@ import { readersOf } from "./readers.ts";
 import type { Replica } from "./replica-flags.ts";
 import { type MakeReplicas, openReplicas } from "./replicas.ts";
 import { registerServerMetrics } from "./server-metrics.ts";
+import type { StoreChoice } from "./store-flags.ts";
 import { type OwnTls, openAnyTls } from "./tls.ts";
 import type { Tls, TlsFiles } from "./tls-files.ts";
 import { openTokens } from "./token-file.ts";
@@ -57,8 +58,7 @@ export interface ServeOptions {
   readonly fetch: Fetch;
   /** Bytes of modules to keep in memory beyond those that are being sent. */
   readonly moduleCacheBytes: number;
-  /** Bytes of modules that revisions of one namespace may keep on disk before it gets no new ones. */
-  readonly maxNamespaceStoreBytes: number;
+  readonly store: StoreChoice;
   /** Where health and metrics are answered too, and nothing else. */
   readonly health: Address | undefined;
   /** The file of tokens of proxies and readers. */
@@ -186,9 +186,11 @@ function createRooms(
   const clock = systemClock;
   const { metrics, registry } = createPrometheus();
   const layouts = options.layoutBase === undefined ? {} : { layoutBase: options.layoutBase };
-  const { dataDir, plainHttp, maxNamespaceStoreBytes: maxNamespaceBytes } = options;
+  const { dataDir, plainHttp, fetch } = options;
+  const { quotaBytes: maxStoreBytes, namespaceBytes: maxNamespaceBytes, scrub } = options.store;
+  const keeping = { dataDir, maxStoreBytes, maxNamespaceBytes, scrub };
   const peers: StoreSource = { read: async (wasmDigest, signal) => replicas?.peers.modules.read(wasmDigest, signal) };
-  const modules = createModuleRegistry({ dataDir, log, metrics, plainHttp, fetch: options.fetch, maxNamespaceBytes, peers, ...layouts });
+  const modules = createModuleRegistry({ ...keeping, log, metrics, plainHttp, fetch, peers, ...layouts });
   const cache = createModuleCache({ source: modules, maxBytes: options.moduleCacheBytes, log });
   const takesCertificates = tls?.options.requestCert === true;
   const callers = createCallers({ ...options, tokens, takesCertificates, clock, metrics });

@@ -9,12 +9,15 @@ import { createSingleFlight } from "../../base/single-flight.ts";
 import type { Clock } from "../../model/clock.ts";
 import { type Digest, digestAside, isDigest } from "../../model/digest.ts";
 import type { Log } from "../../model/log.ts";
+import { setAside } from "./damaged.ts";
 import { hex, namesIn } from "./names.ts";
 
 export interface BlobsOptions {
   readonly directory: string;
   readonly log: Log;
   readonly clock: Clock;
+  /** Is told of each file that was damaged. */
+  readonly onDamaged?: (digest: Digest) => void;
 }
 
 /** A stored module's file. */
@@ -26,7 +29,7 @@ export interface StoredBlob {
   readonly usedAt: number;
 }
 
-/** The modules' bytes on disk, laid out as in an OCI image layout. A file that is damaged is removed and logged. */
+/** The modules' bytes on disk, laid out as in an OCI image layout. A file that is damaged is moved to the folder `damaged` and logged. */
 export interface Blobs {
   /** True when the file is there and its digest was verified, before by this object or now. Keeps no bytes in memory. */
   has(digest: Digest): Promise<boolean>;
@@ -34,6 +37,8 @@ export interface Blobs {
   read(digest: Digest): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Throws when the bytes are not those of `digest`, and what the file system throws. */
   write(digest: Digest, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** Reads the file again, whatever is known of it, and is no use of it. A damaged one is set aside. `pieceRead` is waited for after each piece. */
+  check(digest: Digest, pieceRead?: (bytes: number) => Promise<void>): Promise<void>;
   remove(digest: Digest): Promise<void>;
   /** Every file. Also removes temporary files that a crash left behind. */
   list(): Promise<StoredBlob[]>;
@@ -41,22 +46,16 @@ export interface Blobs {
   sizes(): Promise<ReadonlyMap<Digest, number>>;
 }
 
-export function createBlobs({ directory, log, clock }: BlobsOptions): Blobs {
+export function createBlobs({ directory, log, clock, onDamaged = () => {} }: BlobsOptions): Blobs {
   const folder = join(directory, "blobs", "sha256");
   const pathOf = (digest: Digest) => join(folder, hex(digest));
   const alive = new Map<Digest, WeakRef<Uint8Array<ArrayBuffer>>>();
   const reads = createSingleFlight<Uint8Array<ArrayBuffer> | undefined>();
   /** Files whose bytes had their digest when they were written or read last. */
   const verified = new Set<Digest>();
-  const sizes = createOnce(async () => new Map((await listBlobs(folder, clock.now())).map(({ digest, size }) => [digest, size])));
+  const { sizes, note } = createSizes(() => listBlobs(folder, clock.now()));
 
-  async function note(digest: Digest, size: number | undefined): Promise<void> {
-    const known = await sizes.peek();
-    if (size === undefined) known?.delete(digest);
-    else known?.set(digest, size);
-  }
-
-  /** What `read` returns; `undefined` when the file is missing, or damaged, and then it is removed. */
+  /** What `read` returns; `undefined` when the file is missing, or damaged, and then it is set aside. */
   async function verify<T extends { readonly actual: Digest }>(digest: Digest, read: (path: string) => Promise<T>): Promise<T | undefined> {
     verified.delete(digest);
     try {
@@ -65,14 +64,21 @@ export function createBlobs({ directory, log, clock }: BlobsOptions): Blobs {
         verified.add(digest);
         return result;
       }
-      log.warn("a damaged module was removed from the store; it will be pulled again", { digest, actual: result.actual });
-      await rm(pathOf(digest), { force: true });
-      await note(digest, undefined);
+      await damaged(digest, { actual: result.actual });
     } catch (error) {
       if (hasCode(error, "ENOENT")) await note(digest, undefined);
+      // What the disk cannot give back is damaged, and no later read mends it.
+      else if (hasCode(error, "EIO")) await damaged(digest, { error: String(error) });
       else log.error("a module of the store cannot be read", { digest, error: String(error) });
     }
     return undefined;
+  }
+
+  async function damaged(digest: Digest, facts: Readonly<Record<string, string>>): Promise<void> {
+    log.warn("a damaged module was moved out of the store; it will be pulled again", { digest, ...facts });
+    await setAside(directory, pathOf(digest), digest);
+    await note(digest, undefined);
+    onDamaged(digest);
   }
 
   async function readFromDisk(digest: Digest): Promise<Uint8Array<ArrayBuffer> | undefined> {
@@ -83,8 +89,8 @@ export function createBlobs({ directory, log, clock }: BlobsOptions): Blobs {
 
   return {
     async has(digest) {
-      if (!verified.has(digest)) return (await verify(digest, (path) => hashFile(path, clock.now()))) !== undefined;
-      return markUsed(pathOf(digest), clock.now());
+      const isWhole = verified.has(digest) || (await verify(digest, async (path) => ({ actual: await hashFile(path) }))) !== undefined;
+      return isWhole && markUsed(pathOf(digest), clock.now());
     },
     async read(digest) {
       const held = alive.get(digest)?.deref();
@@ -98,6 +104,12 @@ export function createBlobs({ directory, log, clock }: BlobsOptions): Blobs {
       verified.add(digest);
       if (alive.get(digest)?.deref() === undefined) alive.set(digest, new WeakRef(bytes));
     },
+    async check(digest, pieceRead) {
+      const path = pathOf(digest);
+      const first = await hashFile(path, pieceRead).catch((error) => (hasCode(error, "ENOENT") ? digest : undefined));
+      // Others may have written it anew since its first piece was read.
+      if (first !== digest) await verify(digest, async () => ({ actual: await hashFile(path) }));
+    },
     async remove(digest) {
       alive.delete(digest);
       verified.delete(digest);
@@ -105,7 +117,20 @@ export function createBlobs({ directory, log, clock }: BlobsOptions): Blobs {
       await note(digest, undefined);
     },
     list: () => listBlobs(folder, clock.now()),
+    sizes,
+  };
+}
+
+/** Bytes of every file: listed once, and what is noted since. */
+function createSizes(list: () => Promise<readonly StoredBlob[]>) {
+  const sizes = createOnce(async () => new Map((await list()).map(({ digest, size }) => [digest, size])));
+  return {
     sizes: () => sizes.get(),
+    async note(digest: Digest, size: number | undefined): Promise<void> {
+      const known = await sizes.peek();
+      if (size === undefined) known?.delete(digest);
+      else known?.set(digest, size);
+    },
   };
 }
 
@@ -149,12 +174,14 @@ async function readHashed(path: string, now: number): Promise<{ content: Uint8Ar
   }
 }
 
-/** The file's digest alone, with one piece of it in memory at a time. Marks it as used. */
-async function hashFile(path: string, now: number): Promise<{ actual: Digest }> {
+/** The file's digest alone, with one piece of it in memory at a time. */
+async function hashFile(path: string, pieceRead?: (bytes: number) => Promise<void>): Promise<Digest> {
   const hash = createHash("sha256");
-  for await (const piece of createReadStream(path, { highWaterMark: PIECE })) hash.update(piece);
-  await markUsed(path, now);
-  return { actual: `sha256:${hash.digest("hex")}` };
+  for await (const piece of createReadStream(path, { highWaterMark: PIECE })) {
+    hash.update(piece);
+    await pieceRead?.(piece.length);
+  }
+  return `sha256:${hash.digest("hex")}`;
 }
 
 /** False when there is no such file. */

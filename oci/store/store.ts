@@ -7,7 +7,11 @@ import { failForNow, ok, type Result } from "../../model/result.ts";
 import { createBlobs } from "./blobs.ts";
 import { takeOver } from "./earlier.ts";
 import { evict } from "./eviction.ts";
+import { createHolds } from "./holds.ts";
+import { removeLitter } from "./litter.ts";
+import { createNeededNote } from "./needed.ts";
 import { createRecords, type Records } from "./records.ts";
+import { startScrub } from "./scrub.ts";
 
 export interface StoreOptions {
   /** Made when missing. One process writes to it at a time; any number may read. */
@@ -16,6 +20,10 @@ export interface StoreOptions {
   readonly maxBytes: number;
   readonly log: Log;
   readonly clock: Clock;
+  /** How the modules are read again in the background; absent: not at all. */
+  readonly scrub?: { readonly intervalMs: number; readonly bytesPerSecond: number } | undefined;
+  /** Is told of each module whose file was damaged. */
+  readonly onDamaged?: (wasmDigest: Digest) => void;
 }
 
 /** Where a module came from: each kind has a key space of its own. */
@@ -41,10 +49,12 @@ export interface Store {
    */
   put(space: Space, module: Module, bytes: Uint8Array<ArrayBuffer>, from?: string): Promise<Result<Module>>;
   putIndex(index: Digest, manifest: Digest, from: string): Promise<Result<void>>;
-  /** The bytes, verified; the same array as long as anyone holds it. A damaged file is removed and logged. */
+  /** The bytes, verified; the same array as long as anyone holds it. A damaged file is set aside and logged. */
   read(wasmDigest: Digest): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** True when the module's file is there and verified, earlier or now. Keeps no bytes in memory. */
   has(wasmDigest: Digest): Promise<boolean>;
+  /** Somebody is about to need this module, and no revision says so yet: it stays for a while. What `put` brings is held by itself. */
+  hold(wasmDigest: Digest): void;
   /**
    * Gives the digests of manifests or modules to keep when something must go; `undefined`: they are not all known. Nothing is evicted before the first call, since only
    * then it is known what is needed.
@@ -60,31 +70,32 @@ export interface Store {
 const MAX_FROM = 16;
 
 export function createStore(options: StoreOptions): Store {
-  const { log } = options;
+  const { log, clock, directory } = options;
+  const opened = clock.now();
   const records = createRecords(options);
   const blobs = createBlobs(options);
+  const holds = createHolds(clock, () => evictSoon());
+  const note = createNeededNote(options);
   let needed: (() => ReadonlySet<Digest> | undefined) | undefined;
   let evicting: Promise<void> = Promise.resolve();
-  /** Set while an eviction waits for its turn: modules that came since. */
-  let newest: Set<Digest> | undefined;
-  let takingOver: Promise<void> | undefined;
+  let isWaiting = false;
+  let settling: Promise<unknown> | undefined;
+  if (options.scrub !== undefined) startScrub(blobs, { ...options.scrub, clock, log });
 
-  /** The records, once those of earlier versions are where they belong. */
+  /** The records, once what an earlier version or a killed process left is where it belongs. */
   async function settledRecords(): Promise<Records> {
-    takingOver ??= takeOver(options.directory, log);
-    await takingOver;
+    settling ??= removeLitter(directory, opened, log).then(() => takeOver(directory, log));
+    await settling;
     return records;
   }
 
   /** One that waits already will see this too. */
-  function evictSoon(...came: readonly Digest[]): void {
-    const isWaiting = newest !== undefined;
-    newest = new Set([...(newest ?? []), ...came]);
+  function evictSoon(): void {
     if (isWaiting) return;
+    isWaiting = true;
     const run = async () => {
-      const own = newest;
-      newest = undefined;
-      if (needed !== undefined) await evict(blobs, await settledRecords(), options, () => needed?.()?.union(own ?? new Set()));
+      isWaiting = false;
+      if (needed !== undefined) await evict(blobs, await settledRecords(), options, () => needed?.()?.union(holds.current()));
     };
     evicting = evicting.then(run).catch((error) => log.warn("eviction failed", { error: String(error) }));
   }
@@ -106,7 +117,8 @@ export function createStore(options: StoreOptions): Store {
         await records.write(space, digest, { ...record, from: withName(known?.from, from) });
         return { digest, ...record };
       });
-      evictSoon(record.wasmDigest); // also where it could not be written: the disk may be full
+      holds.add(record.wasmDigest);
+      evictSoon(); // also where it could not be written: the disk may be full
       return written;
     },
     putIndex(index, manifest, from) {
@@ -117,8 +129,10 @@ export function createStore(options: StoreOptions): Store {
     },
     read: (digest) => blobs.read(digest),
     has: (digest) => blobs.has(digest),
+    hold: (digest) => holds.add(digest),
     retain(given) {
       needed = given;
+      note.write(given);
       evictSoon();
     },
     async bytes(of) {

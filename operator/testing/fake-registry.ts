@@ -62,6 +62,7 @@ export function createFakeRegistry(): FakeRegistry {
     read: async (wasmDigest) => store.get(wasmDigest),
     has: async (wasmDigest) => store.has(wasmDigest),
     retain() {},
+    onLost: () => () => {},
   };
   return registry;
 }

@@ -125,6 +125,8 @@ true
 - --insecure-http
 {{- end }}
 - --health-address=0.0.0.0:18002
+- --store-quota={{ .Values.store.quota }}
+- --store-scrub-interval={{ .Values.store.scrubInterval }}
 {{- if .Values.identity.tokenReview }}
 - --token-review
 {{- if .Values.identity.anyPodAddress }}

@@ -1,0 +1,193 @@
+import assert from "node:assert/strict";
+import { watch } from "node:fs";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { TEMPORARY_PREFIX } from "../base/atomic-file.ts";
+import { digestOf } from "../model/digest.ts";
+import { pushModule } from "../oci/index.ts";
+import { passThroughModule } from "../xds/envoy/pass-through.ts";
+import { startDeltaProxy } from "./support/delta-proxy.ts";
+import { eventually, startProcess } from "./support/process.ts";
+import { type Registry, startRegistry } from "./support/registry.ts";
+import { createTempFolder } from "./support/temp-folder.ts";
+import { customSection } from "./support/wat.ts";
+import { startWeir, type Weir } from "./support/weir.ts";
+
+const WEIR = fileURLToPath(new URL("../bin/weir", import.meta.url));
+
+let registry: Registry;
+
+before(async () => {
+  registry = await startRegistry();
+});
+
+after(() => registry?.stop());
+
+interface Filter {
+  readonly name: string;
+  readonly image: string;
+  readonly wasmDigest: string;
+}
+
+/** Filters of modules of their own, of `bytes` each, in the registry. */
+async function pushFilters(repository: string, count: number, bytes: number): Promise<readonly Filter[]> {
+  const padding = customSection(bytes);
+  const filters: Filter[] = [];
+  for (let i = 0; i < count; i++) {
+    const module = Buffer.concat([passThroughModule, padding]);
+    module.writeUInt32LE(i, module.length - 8);
+    const image = `${registry.host}/${repository}/f${i}:1`;
+    const pushed = await pushModule(image, module, { keychain: new Map() });
+    assert.ok(pushed.ok);
+    filters.push({ name: `f${i}`, image, wasmDigest: pushed.value.wasmDigest });
+  }
+  return filters;
+}
+
+interface Scene {
+  readonly manifests: string;
+  readonly data: string;
+  /** The folder of the modules. */
+  readonly blobs: string;
+  /** Makes these the filters that there are. */
+  write(filters: readonly Filter[]): Promise<void>;
+  /** A server that ends with the test. */
+  start(flags?: readonly string[]): Promise<Weir>;
+}
+
+async function createScene(t: TestContext, filters: readonly Filter[]): Promise<Scene> {
+  const folder = await createTempFolder("store");
+  const [manifests, data] = [join(folder.path, "filters"), join(folder.path, "data")];
+  const blobs = join(data, "modules", "blobs", "sha256");
+  for (const each of [manifests, blobs]) await mkdir(each, { recursive: true });
+  t.after(() => folder.remove());
+  const write = (all: readonly Filter[]) => {
+    const items = all.map(({ name, image }) => ({
+      apiVersion: "weir.dev/v1alpha1",
+      kind: "WasmFilter",
+      metadata: { name, namespace: "shop" },
+      spec: { image },
+    }));
+    return writeFile(join(manifests, "all.json"), JSON.stringify({ apiVersion: "v1", kind: "List", items }));
+  };
+  await write(filters);
+  return {
+    manifests,
+    data,
+    blobs,
+    write,
+    async start(flags = []) {
+      const weir = await startWeir({ source: ["--filters", manifests], data, flags });
+      t.after(() => weir.stop());
+      return weir;
+    },
+  };
+}
+
+/** What stands in the folder under the name of a digest; each file has that digest. */
+async function wholeModules(blobs: string): Promise<ReadonlySet<string>> {
+  const names = (await readdir(blobs)).filter((name) => !name.startsWith(TEMPORARY_PREFIX));
+  for (const name of names) assert.equal(digestOf(await readFile(join(blobs, name))), `sha256:${name}`);
+  return new Set(names.map((name) => `sha256:${name}`));
+}
+
+/** Waits until every one of them is in force, as no proxy is there to wait for. */
+function allReady(weir: Weir, count: number): Promise<true> {
+  const ready = async () => {
+    const { items } = (await (await fetch(`${weir.url}/api/v1/filters`)).json()) as { items: { status?: { conditions?: object[] } }[] };
+    const isReady = (filter: (typeof items)[number]) =>
+      JSON.stringify(filter.status?.conditions ?? []).includes('"Validated","status":"True"');
+    return items.length === count && items.every(isReady) ? (true as const) : undefined;
+  };
+  return eventually(`${count} filters to be ready`, ready, 240_000);
+}
+
+describe("the quota", () => {
+  test("of 200 digests and room for 50 nothing in use is lost, and what nobody needs goes", { timeout: 400_000 }, async (t) => {
+    const bytes = 20_000;
+    const filters = await pushFilters("quota", 200, bytes);
+    const size = passThroughModule.byteLength + bytes + 4;
+    const { start, blobs, write } = await createScene(t, filters);
+    const weir = await start(["--store-quota", String(50 * size)]);
+    await allReady(weir, 200);
+    assert.deepEqual(await wholeModules(blobs), new Set(filters.map(({ wasmDigest }) => wasmDigest)), "all 200 are in use");
+
+    const used = filters.slice(0, 40);
+    await write(used);
+    const stored = await eventually("the others to go", async () => {
+      const there = await wholeModules(blobs);
+      return there.size <= 50 + 16 ? there : undefined; // 16 at most are held a little longer
+    });
+    for (const { name, wasmDigest } of used) assert.ok(stored.has(wasmDigest), `${name} is in use`);
+
+    await weir.stop();
+    const asked = registry.logs().length;
+    await weir.start();
+    const proxy = startDeltaProxy(weir.xdsPort, { id: "web-1", namespace: "shop", filterChain: true, names: ["weir/default"] });
+    t.after(() => proxy.close());
+    await eventually("the chain of 40", () => proxy.received.includes("weir/default"), 60_000);
+    const log = registry.logs().slice(asked);
+    assert.doesNotMatch(log, /GET \/v2\/quota\/[^ ]*\/blobs\//, "nothing was fetched again");
+  });
+});
+
+describe("kill -9", () => {
+  test("in the middle of 50 downloads leaves nothing that is half, and the next start goes on", { timeout: 300_000 }, async (t) => {
+    const filters = await pushFilters("killed", 50, 100_000);
+    const scene = await createScene(t, filters);
+    const { blobs } = scene;
+    const stoppedAt: number[] = [];
+    for (const atLeast of [3, 12, 25]) {
+      await killDuringWrite(scene, atLeast);
+      stoppedAt.push((await wholeModules(blobs)).size);
+    }
+    t.diagnostic(`killed with ${stoppedAt.join(", ")} of 50 modules in the store`);
+    assert.ok(stoppedAt.every((count) => count < 50));
+    const weir = await scene.start();
+    await allReady(weir, 50);
+    assert.deepEqual(await wholeModules(blobs), new Set(filters.map(({ wasmDigest }) => wasmDigest)));
+    const litter = (await readdir(blobs)).filter((name) => name.startsWith(TEMPORARY_PREFIX));
+    assert.deepEqual(litter, [], "no litter");
+    const proxy = startDeltaProxy(weir.xdsPort, { id: "web-1", namespace: "shop", filterChain: true, names: ["weir/default"] });
+    t.after(() => proxy.close());
+    await eventually("the chain of 50", () => proxy.received.includes("weir/default"), 60_000);
+  });
+});
+
+/** Starts a server, and kills it the moment that it begins to write a module, once it has some. */
+async function killDuringWrite({ manifests, data, blobs }: Scene, atLeast: number): Promise<void> {
+  const seen = new Set(await readdir(blobs));
+  const begun = Promise.withResolvers<void>();
+  const watcher = watch(blobs, (_event, name) => {
+    if (name === null) return;
+    seen.add(name);
+    const modules = [...seen].filter((each) => !each.startsWith(TEMPORARY_PREFIX)).length;
+    if (modules >= atLeast && name.startsWith(TEMPORARY_PREFIX)) begun.resolve();
+  });
+  const anywhere = ["--xds-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0"];
+  const server = await startProcess(WEIR, ["serve", "--filters", manifests, "--data", data, ...anywhere], { name: "weir serve" });
+  await Promise.race([begun.promise, server.exited]);
+  watcher.close();
+  assert.deepEqual(await server.kill(), { code: null, signal: "SIGKILL" }, server.logs());
+}
+
+describe("the scrub", () => {
+  test("a file that the disk damages is found, moved away, told and fetched again while the server runs", async (t) => {
+    const [filter] = await pushFilters("scrubbed", 1, 1_000);
+    assert.ok(filter !== undefined);
+    const { start, blobs } = await createScene(t, [filter]);
+    const weir = await start(["--store-scrub-interval", "1s"]);
+    await allReady(weir, 1);
+    const file = join(blobs, filter.wasmDigest.slice("sha256:".length));
+    const good = await readFile(file);
+    const bad = Buffer.from(good);
+    bad.writeUInt8(bad.readUInt8(500) ^ 1, 500);
+    await writeFile(file, bad);
+    await eventually("the module to be whole again", async () => (await readFile(file)).equals(good));
+    assert.deepEqual(await readFile(join(blobs, "../../damaged", filter.wasmDigest.slice("sha256:".length))), bad);
+    assert.match(weir.logs(), /a damaged module was moved out of the store; it will be pulled again .*digest=sha256/);
+    assert.match(await (await fetch(`${weir.url}/metrics`)).text(), /^weir_store_damaged_total 1$/m);
+  });
+});
