@@ -135,7 +135,7 @@ describe("the quota", () => {
 
 describe("kill -9", () => {
   test("in the middle of 50 downloads leaves nothing that is half, and the next start goes on", { timeout: 300_000 }, async (t) => {
-    const filters = await pushFilters("killed", 50, 100_000);
+    const filters = await pushFilters("killed", 50, 50_000);
     const scene = await createScene(t, filters);
     const { blobs } = scene;
     const stoppedAt: number[] = [];
