@@ -65,9 +65,10 @@ export function healthRoutes(views: Views): readonly Route[] {
     {
       path: "/readyz",
       operation: "getReadiness",
-      summary: "Whether the desired state was read and every filter had its first pass",
-      answers: { 200: plain("Ready."), 503: plain("Not yet.") },
-      get: () => (views.ready() ? text("ok\n") : text("not ready: the desired state is still being read\n", 503)),
+      summary: "Whether proxies may come: the desired state was read, every filter had its first pass, and the server is not about to end",
+      answers: { 200: plain("Ready."), 503: plain("Not yet, or no more.") },
+      get: () =>
+        views.ready() ? text("ok\n") : text("not ready: the desired state is still being read, or the server is about to end\n", 503),
     },
     {
       path: "/metrics",

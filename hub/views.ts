@@ -42,7 +42,7 @@ export interface Views {
   proxy(namespace: string, id: string): ProxyView | undefined;
   /** Prometheus text exposition format. */
   metrics(): Promise<string>;
-  /** True once the desired state was listed and every filter had its first pass. */
+  /** True once the desired state was listed and every filter had its first pass, until the server is about to end. */
   ready(): boolean;
   onEvent(listener: (event: ChangeEvent) => void): () => void;
   /** Called when proxies or filters are no more as they were, at most some times a second. */

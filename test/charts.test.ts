@@ -140,7 +140,7 @@ describe("without a cluster", () => {
     const deployment = several.find(({ kind }) => kind === "Deployment");
     const args: readonly string[] = deployment?.spec.template.spec.containers[0].args;
     assert.deepEqual([deployment?.spec.replicas, deployment?.spec.strategy.type], [3, "RollingUpdate"]);
-    for (const arg of ["--lease=weir", "--peer=weir-replicas.weir-system.svc:18003", "--max-connection-age=10m"])
+    for (const arg of ["--lease=weir", "--peer=weir-replicas.weir-system.svc:18003", "--max-connection-age=10m", "--drain-time=15s"])
       assert.ok(args.includes(arg), arg);
     assert.equal(several.filter(({ kind }) => kind === "PodDisruptionBudget").length, 1);
     const one = await rendered();

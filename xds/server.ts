@@ -46,6 +46,10 @@ export interface XdsServer {
   listen(): Promise<{ readonly host: string; readonly port: number }>;
   /** Certificate, key and client CA of TLS handshakes from now on; open connections stay, but for those whose client CA is gone. Throws when they are unusable, or there is no TLS. */
   setSecureContext(context: SecureContextOptions): void;
+  /** False before `listen`, and from `drain` on. */
+  takesProxies(): boolean;
+  /** Takes no more proxies, and asks those that are connected to go elsewhere, spread over so many milliseconds. Resolves when all are gone, or had time to be. */
+  drain(ms: number): Promise<void>;
   /** Ends every stream and frees the port. */
   close(): Promise<void>;
 }
@@ -84,14 +88,21 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   });
   metrics.gauge("streams", () => discovery.size());
   metrics.gauge("proxies", known);
+  let takesProxies = false;
   return {
     fleet,
     async listen() {
       const bound = await server.listen(options.address);
+      takesProxies = true;
       log.info("xds server listens", { address: `${bound.host}:${bound.port}` });
       return bound;
     },
     setSecureContext: (context) => server.setSecureContext(context),
+    takesProxies: () => takesProxies,
+    drain(ms) {
+      takesProxies = false;
+      return server.drain(ms);
+    },
     async close() {
       guard.close();
       discovery.close();

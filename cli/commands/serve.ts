@@ -26,6 +26,7 @@ import { descriptorLimit, type SocketShares, shareDescriptors } from "../serve/d
 import { keyFlags } from "../serve/key-flags.ts";
 import { logFlags, openLog } from "../serve/log-flags.ts";
 import { readReplica, replicaFlags } from "../serve/replica-flags.ts";
+import type { ServeOptions } from "../serve/serve.ts";
 import { readStore, storeFlags } from "../serve/store-flags.ts";
 import { readWebhook, webhookFlags } from "../serve/webhook-flags.ts";
 import type { Terminal } from "../terminal.ts";
@@ -64,6 +65,13 @@ const flags = {
     help: "ask a proxy to reconnect after this time, ten percent more or less (0s: never)",
     fallback: "0s",
     env: "WEIR_MAX_CONNECTION_AGE",
+  },
+  "drain-time": {
+    type: "string",
+    value: "DURATION",
+    help: "on SIGTERM, be not ready and ask proxies to connect elsewhere, spread over this time, before ending (0s: end at once)",
+    fallback: "0s",
+    env: "WEIR_DRAIN_TIME",
   },
   "max-connections": {
     type: "string",
@@ -139,10 +147,8 @@ export const serve = defineCommand({
     if (!moduleCache.ok) return moduleCache;
     const store = readStore(input.flags);
     if (!store.ok) return store;
-    const maxConnectionAge = readDuration(input.flags["max-connection-age"], "--max-connection-age", "480h");
-    if (!maxConnectionAge.ok) return maxConnectionAge;
-    const maxLoad = readDuration(input.flags["max-module-load"], "--max-module-load", "10m");
-    if (!maxLoad.ok) return maxLoad;
+    const times = readTimes(input.flags);
+    if (!times.ok) return times;
     const sockets = socketShares(input.flags);
     if (!sockets.ok) return sockets;
     const access = readAccess(input.flags, xds.value, http.value);
@@ -182,15 +188,25 @@ export const serve = defineCommand({
       plainHttp: input.flags["plain-http"],
       moduleCacheBytes: moduleCache.value,
       store: store.value,
-      maxModuleLoadMs: maxLoad.value,
       proverSocket: input.flags["prover-socket"],
       webhook: webhook.value,
       sockets: sockets.value,
       ...access.value,
-      maxConnectionAgeMs: maxConnectionAge.value,
+      ...times.value,
     });
   },
 });
+
+type Times = Pick<ServeOptions, "maxConnectionAgeMs" | "drainMs" | "maxModuleLoadMs">;
+
+function readTimes(values: FlagValues<typeof flags>): Result<Times> {
+  const maxConnectionAge = readDuration(values["max-connection-age"], "--max-connection-age", "480h");
+  if (!maxConnectionAge.ok) return maxConnectionAge;
+  const drain = readDuration(values["drain-time"], "--drain-time", "1h");
+  if (!drain.ok) return drain;
+  const maxLoad = readDuration(values["max-module-load"], "--max-module-load", "10m");
+  return maxLoad.ok ? ok({ maxConnectionAgeMs: maxConnectionAge.value, drainMs: drain.value, maxModuleLoadMs: maxLoad.value }) : maxLoad;
+}
 
 function checkTokens({ tokenAudience }: Pick<Access, "tokenAudience">, cluster: ClusterAccess | undefined): Result<void> {
   const problem =

@@ -50,6 +50,7 @@ export async function startLocalServer(scope: Scope, options: LocalServerOptions
     tls: undefined,
     sockets: { xds: FEW, xdsPerAddress: FEW, http: FEW },
     maxConnectionAgeMs: 0,
+    drainMs: 0,
     proverSocket: undefined,
     webhook: undefined,
   });

@@ -29,7 +29,10 @@ export async function runServer({ sourceOf, ...options }: RunOptions): Promise<R
   if (server === undefined) process.exit(CRASHED);
   if (server.ok) {
     const signal = await Promise.race([stopSignal(), crashed]);
-    if (signal !== undefined) log.info("stopping", { signal });
+    if (signal !== undefined) {
+      log.info("stopping", { signal });
+      await Promise.race([server.value.drain(), crashed]);
+    }
     await server.value.close();
     if (signal === undefined) process.exit(CRASHED);
   }

@@ -75,6 +75,8 @@ export interface ServeOptions {
   readonly sockets: SocketShares;
   /** Milliseconds after which a proxy is asked to connect anew; 0: never. */
   readonly maxConnectionAgeMs: number;
+  /** Milliseconds over which proxies are asked to go elsewhere before the server ends; 0: it ends at once. */
+  readonly drainMs: number;
   /** CPU milliseconds that a module may take to load on a proxy. */
   readonly maxModuleLoadMs: number;
   /** Where `weir prover` listens; `undefined`: modules are proved in children of this process. */
@@ -98,6 +100,8 @@ export interface Server {
   readonly http: Address;
   /** What the read API shows, for who is in this process. */
   readonly views: Views;
+  /** Says that it is not ready, lets another decide, and sends proxies elsewhere; what is connected is served meanwhile. Resolves when they are gone, or had their time. */
+  drain(): Promise<void>;
   /** Ends streams and watches in order; resolves when everything is let go. */
   close(): Promise<void>;
 }
@@ -150,6 +154,9 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
     xds: bound.value,
     http: http.value,
     views,
+    async drain() {
+      if (options.drainMs > 0) await Promise.all([options.replica?.lease.release(), xds.drain(options.drainMs)]);
+    },
     async close() {
       // From here on nothing is decided, written or told: that the proxies lose their streams now says nothing of their filters.
       const stopped = operator.stop().then(() => options.replica?.lease.release());
@@ -225,7 +232,8 @@ function createRooms(
   registerServerMetrics(registry, { version: ownVersion(), source, leadership, peers: replicas?.peers });
   registerCertificateMetrics(registry, tls);
   registerFilterMetrics(registry, () => operator.filters(), xds.fleet);
-  const views = createViews(operator, fleet, () => registry.metrics(), clock.now);
+  const ready = () => operator.ready() && xds.takesProxies();
+  const views = createViews({ operator, fleet, metrics: () => registry.metrics(), ready, now: clock.now });
   const readers = tokens && readersOf(tokens);
   const plans = { planner, applicants: applicantsOf({ ...options, readers, clock }) };
   const hub = createHubs({ views, maxConnections: options.sockets.http, log, readers, plans }, options);

@@ -5,8 +5,18 @@ import type { FilterRecord, Operator } from "../../operator/index.ts";
 import { rejectsTarget, revisionOf } from "../../operator/index.ts";
 import { type RejectedFilter, viewProxy } from "./proxy-views.ts";
 
+export interface ViewsDeps {
+  readonly operator: Operator;
+  readonly fleet: Fleet;
+  readonly metrics: () => Promise<string>;
+  /** Whether proxies may come. */
+  readonly ready: () => boolean;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
 /** The running operator and its fleet as the read API shows them. */
-export function createViews(operator: Operator, fleet: Fleet, metrics: () => Promise<string>, now: () => number): Views {
+export function createViews({ operator, fleet, metrics, ready, now }: ViewsDeps): Views {
   function* eachProxy(): Generator<ProxyView> {
     const refused = rejections(operator.records());
     for (const proxy of fleet.proxies()) yield viewProxy(proxy, refused.get(proxy.key) ?? []);
@@ -24,7 +34,7 @@ export function createViews(operator: Operator, fleet: Fleet, metrics: () => Pro
       return proxy && viewProxy(proxy, rejections(operator.records()).get(key) ?? []);
     },
     metrics,
-    ready: () => operator.ready(),
+    ready,
     onEvent: (listener) =>
       operator.onEvent((record, { type, reason, message }) => {
         const event: ChangeEvent = { time: new Date(now()).toISOString(), filter: record.id, type, reason, message };

@@ -58,6 +58,8 @@ export interface ReplicaSceneOptions {
   readonly balanced?: boolean;
   /** What the names of the Envoys begin with. Default `web`. */
   readonly prefix?: string;
+  /** Added to the environment of the servers. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export async function startReplicaScene({
@@ -65,6 +67,7 @@ export async function startReplicaScene({
   proxies: count,
   balanced = false,
   prefix = "web",
+  env = {},
 }: ReplicaSceneOptions): Promise<ReplicaScene> {
   const open: (() => Promise<unknown>)[] = [];
   const stop = async () => {
@@ -87,6 +90,7 @@ export async function startReplicaScene({
       const server = await startWeir({
         source: ["--kubeconfig", cluster.kubeconfig],
         data,
+        env,
         flags: [...shared, ...peers, "--peer-address", `127.0.0.1:${ports[index]}`],
       });
       open.push(server.stop);

@@ -448,6 +448,45 @@ describe("clients that are faster than the server", () => {
   });
 });
 
+describe("a server that is drained", () => {
+  test("takes nobody new, asks one connection after the other to go, serves them until then, and is done when all are gone", async (t) => {
+    const { port, server } = await start(t);
+    const clients = Array.from({ length: 5 }, () => session(port));
+    const streams = clients.map((client) => request(client));
+    const ask = async (stream: ReturnType<typeof request>) => {
+      stream.write(frame([Buffer.from("hello")]));
+      await once(stream, "data");
+    };
+    await Promise.all(streams.map(ask));
+    const asked: number[] = [];
+    for (const client of clients) client.once("goaway", () => asked.push(performance.now()));
+    const gone = Promise.all(clients.map((client) => once(client, "close")));
+    const from = performance.now();
+    const drained = server.drain(250);
+    await assert.rejects(once(connectTcp(port, "127.0.0.1"), "connect"), /ECONNREFUSED/);
+    for (const stream of streams.slice(-1)) await ask(stream);
+    for (const [index, client] of clients.entries()) client.once("goaway", () => streams[index]?.end());
+    await drained;
+    assert.ok(performance.now() - from < 540, "nothing waits for a grace that nobody needs");
+    await gone;
+    assert.equal(asked.length, 5);
+    const [first = 0, last = 0] = [asked[0], asked.at(-1)];
+    assert.ok(last - first >= 150, `${last - first} ms between the first and the last`);
+    while (server.connections() > 0) await new Promise(setImmediate);
+  });
+
+  test("cuts off who does not go, and can be closed before all are gone", async (t) => {
+    const { port, server } = await start(t);
+    const [one, two] = [session(port), session(port)];
+    for (const client of [one, two]) request(client).write(frame([Buffer.from("hello")]));
+    while (server.connections() < 2) await new Promise(setImmediate);
+    const closed = Promise.all([one, two].map((client) => once(client, "close")));
+    const drained = server.drain(60_000);
+    await server.close();
+    await Promise.all([closed, drained]);
+  });
+});
+
 describe("clients that go too far", () => {
   test("unfinished messages are bounded for a connection, not only for each call", async (t) => {
     const { port, refusals } = await start(t, undefined, { maxRequestSize: MIB });

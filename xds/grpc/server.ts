@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createSecureServer, createServer, type Http2SecureServer, type ServerOptions } from "node:http2";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { SecureContextOptions, TlsOptions } from "node:tls";
 import { anchorsOf } from "./anchor.ts";
 import { addressOf, type ConnectionOwner, ServerConnection } from "./connection.ts";
@@ -25,6 +26,11 @@ export interface GrpcServerOptions
 export interface GrpcServer {
   /** `address`: `host:port`; port 0 takes a free one. Rejects when it cannot be had. */
   listen(address: string): Promise<{ readonly host: string; readonly port: number }>;
+  /**
+   * Takes no more connections, and asks those that are open to go, one after the other over so many milliseconds: what leaves together comes back together, to somebody
+   * else. Resolves when none is left, at the latest a grace after the last was asked.
+   */
+  drain(ms: number): Promise<void>;
   /** Takes no more calls and waits for those that are open, for a while. */
   close(): Promise<void>;
   /**
@@ -70,6 +76,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   };
   const server = options.tls === undefined ? createServer(BOUNDS) : createTlsServer(options.tls, owner);
   const connections = new Set<ServerConnection>();
+  let isDraining = false;
   let accepted: Socket;
   // Node emits `session` while it handles this event.
   server.prependListener(options.tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
@@ -79,6 +86,8 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     const connection = new ServerConnection(session, accepted, owner);
     connections.add(connection);
     session.once("close", () => connections.delete(connection));
+    // It was on its way in when the draining began.
+    if (isDraining) connection.retire();
   });
   // What is one connection too many must not cost a session. https://nodejs.org/api/net.html#event-connection
   const front = createTcpServer((socket) => {
@@ -97,6 +106,11 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
 
   return {
     listen: (address) => listen(front, address),
+    async drain(ms) {
+      isDraining = true;
+      const gone = new Promise<void>((resolve) => front.close(() => resolve()));
+      await retireSpread(connections, ms, Promise.race([gone, sleep(ms + owner.graceMs, undefined, { ref: false })]));
+    },
     async close() {
       for (const timer of timers) clearInterval(timer);
       for (const connection of connections) connection.retire();
@@ -117,6 +131,14 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     },
     connections: () => connections.size,
   };
+}
+
+/** Asks one after the other to go, until `over`. */
+async function retireSpread(connections: Iterable<ServerConnection>, ms: number, over: Promise<void>): Promise<void> {
+  const asking = Array.from(connections, (connection, index) => ({ connection, index }));
+  const timers = asking.map(({ connection, index }) => setTimeout(() => connection.retire(), (ms * index) / asking.length));
+  await over;
+  for (const timer of timers) clearTimeout(timer);
 }
 
 function eachOf<T>(items: Iterable<T>, action: (item: T) => void): void {

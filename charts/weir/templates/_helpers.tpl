@@ -112,6 +112,7 @@ true
 - --xds-trust-domain={{ . }}
 {{- end }}
 - --max-connection-age={{ default (ternary "10m" "0s" (eq (include "weir.hasLease" .) "true")) .Values.xds.maxConnectionAge }}
+- --drain-time={{ default (ternary "15s" "0s" (eq (include "weir.hasLease" .) "true")) .Values.xds.drainTime }}
 {{- if include "weir.hasLease" . }}
 - --lease={{ $service }}
 - --peer-address=0.0.0.0:18003
