@@ -17,6 +17,17 @@ export interface Module {
 export interface Credentials {
   readonly username: string;
   readonly password: string;
+  /**
+   * Whose they are where the filter does not name them, for messages: "Weir's own credentials". Their user name is nobody's business then, and where they are
+   * refused a request is tried without any, as before they were there.
+   */
+  readonly implied?: string;
+}
+
+/** Credentials that no filter names. */
+export interface ImpliedCredentials {
+  /** What a filter of the namespace may pull this image with. What cannot be had is left out, or told by an entry that is a problem. */
+  keychainFor(namespace: string, image: string): Promise<Keychain>;
 }
 
 /** Stands in place of credentials that could not be read. It spoils nothing but itself. */

@@ -223,17 +223,17 @@ class QueueingOperator implements Operator {
 
   private taskWork(): TaskWork {
     const { options, known, metrics, identity, leadership } = this;
-    const { source, registry, parseKeychain, peers, clock, log, random } = options;
+    const { source, registry, parseKeychain, implied, peers, clock, log, random } = options;
     const resolver = createResolver({ ...options, identity, revisionsOf: known.revisionsOf }, clock);
     const { isCurrent } = known;
     return {
       recall: async (record) => {
-        const requeue = await recall(record, { source, registry, parseKeychain, identity, leadership, log, clock });
+        const requeue = await recall(record, { source, registry, parseKeychain, implied, identity, leadership, log, clock });
         if (record.recalled) this.recalled(record);
         return requeue;
       },
       acquire: createAcquire({
-        ...{ source, registry, parseKeychain, identity, peers, resolver, clock, random, metrics, leadership, isCurrent },
+        ...{ source, registry, parseKeychain, implied, identity, peers, resolver, clock, random, metrics, leadership, isCurrent },
         emit: this.events.emit,
         resolved: (record, value) => this.resolved(record, value),
         stopped: (record, stage, error) => this.stopped(record, stage, error),

@@ -6,7 +6,7 @@ import { parseAllDocuments } from "yaml";
 import { main } from "../cli/main.ts";
 import { createFakeTerminal } from "../cli/testing/terminal.ts";
 import { createAuthority } from "../cluster/authority/certificate.ts";
-import { WEBHOOK_CONFIGURATION, WEIRS_RIGHTS } from "../cluster/check/rights.ts";
+import { PULL_SERVICE_ACCOUNT, WEBHOOK_CONFIGURATION, WEIRS_RIGHTS } from "../cluster/check/rights.ts";
 import type { Finding } from "../cluster/index.ts";
 import { ROOT } from "../scripts/tests/files.ts";
 import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
@@ -149,10 +149,9 @@ test("the rights that it asks for are those of the chart's roles, no more and no
       ),
     ),
   );
+  const names: Readonly<Record<string, string>> = { [WEBHOOK_CONFIGURATION]: "weir-weir-system", [PULL_SERVICE_ACCOUNT]: "default" };
   const asked = WEIRS_RIGHTS.flatMap(({ group, resource, verbs, own, name = "" }) =>
-    verbs.map((verb) =>
-      [own ? "Role" : "ClusterRole", group, resource, name === WEBHOOK_CONFIGURATION ? "weir-weir-system" : name, verb].join(" "),
-    ),
+    verbs.map((verb) => [own ? "Role" : "ClusterRole", group, resource, names[name] ?? name, verb].join(" ")),
   );
   // Which namespaces' Secrets and ConfigMaps Weir reads is for the installer to say (rbac.referencesIn).
   const references = ["secrets", "configmaps"].flatMap((resource) => ["list", "watch"].map((verb) => `ClusterRole  ${resource}  ${verb}`));

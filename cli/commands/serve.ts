@@ -19,12 +19,12 @@ import type { Flag, FlagValues } from "../args/syntax.ts";
 import { usage } from "../args/usage.ts";
 import { fleetFlags } from "../fleet/flags.ts";
 import { chooseFleet } from "../fleet/open.ts";
-import { allowAddressFlag, maxModuleLoadFlag, openFetch } from "../modules.ts";
-import { registryCaFlag } from "../registry-ca.ts";
+import { maxModuleLoadFlag } from "../modules.ts";
 import { type Access, accessFlags, readAccess } from "../serve/access-flags.ts";
 import { descriptorLimit, type SocketShares, shareDescriptors } from "../serve/descriptors.ts";
 import { keyFlags } from "../serve/key-flags.ts";
 import { logFlags, openLog } from "../serve/log-flags.ts";
+import { serveRegistryFlags } from "../serve/registry-flags.ts";
 import { readReplica, replicaFlags } from "../serve/replica-flags.ts";
 import type { ServeOptions } from "../serve/serve.ts";
 import { readStore, storeFlags } from "../serve/store-flags.ts";
@@ -108,9 +108,7 @@ const flags = {
     help: "filters of this namespace reach the proxies of every namespace",
     env: "WEIR_NAMESPACE",
   },
-  "plain-http": { type: "string", multiple: true, value: "HOST:PORT", help: "a registry to speak HTTP to (loopback ones always are)" },
-  "allow-address": allowAddressFlag,
-  "registry-ca": registryCaFlag,
+  ...serveRegistryFlags,
   "prover-socket": {
     type: "string",
     value: "PATH",
@@ -162,12 +160,12 @@ export const serve = defineCommand({
     const { sourceOf, layoutBase, cluster } = chosen.value;
     const webhook = readWebhook(input.flags, { tls: access.value.tls, xds: xds.value, hasCluster: cluster !== undefined });
     if (!webhook.ok) return webhook;
-    const fetch = await openFetch(input.flags, { loopback: layoutBase !== undefined, env: terminal.env });
-    if (!fetch.ok) return fetch;
-    const [{ runServer }, { openKeyStore }] = await Promise.all([import("../serve/run.ts"), import("../serve/key-store.ts")]);
+    const { runServer, openKeyStore, openRegistries } = await loadParts();
     const ownNamespace = input.flags["own-namespace"];
     const tokens = checkTokens(access.value, cluster);
     if (!tokens.ok) return tokens;
+    const registries = await openRegistries(input.flags, { cluster, ownNamespace, env: terminal.env, clock: systemClock, log });
+    if (!registries.ok) return registries;
     const keyStore = openKeyStore(input.flags["key-store"], { dataDir, cluster, namespace: ownNamespace, log });
     if (!keyStore.ok) return keyStore;
     const replica = await readReplica(input.flags, { cluster, ownNamespace, keyStore: input.flags["key-store"], log });
@@ -183,9 +181,8 @@ export const serve = defineCommand({
       cluster,
       ownNamespace,
       layoutBase,
-      fetch: fetch.value,
+      ...registries.value,
       log,
-      plainHttp: input.flags["plain-http"],
       moduleCacheBytes: moduleCache.value,
       store: store.value,
       proverSocket: input.flags["prover-socket"],
@@ -206,6 +203,13 @@ function readTimes(values: FlagValues<typeof flags>): Result<Times> {
   if (!drain.ok) return drain;
   const maxLoad = readDuration(values["max-module-load"], "--max-module-load", "10m");
   return maxLoad.ok ? ok({ maxConnectionAgeMs: maxConnectionAge.value, drainMs: drain.value, maxModuleLoadMs: maxLoad.value }) : maxLoad;
+}
+
+/** Loaded when the command line is read. */
+async function loadParts() {
+  const parts = [import("../serve/run.ts"), import("../serve/key-store.ts"), import("../serve/registries.ts")] as const;
+  const [run, keyStore, registries] = await Promise.all(parts);
+  return { ...run, ...keyStore, ...registries };
 }
 
 function checkTokens({ tokenAudience }: Pick<Access, "tokenAudience">, cluster: ClusterAccess | undefined): Result<void> {

@@ -7,7 +7,7 @@ import type { ClusterAccess } from "../../model/kube.ts";
 import { alone } from "../../model/leadership.ts";
 import type { Log } from "../../model/log.ts";
 import type { Metrics } from "../../model/metrics.ts";
-import type { StoreSource } from "../../model/module.ts";
+import type { ImpliedCredentials, StoreSource } from "../../model/module.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Preflight } from "../../model/verdict.ts";
 import { createModuleCache, createModuleRegistry, type Fetch, parseDockerConfig } from "../../oci/index.ts";
@@ -56,6 +56,8 @@ export interface ServeOptions {
   readonly layoutBase: string | undefined;
   /** What requests for modules go out by. */
   readonly fetch: Fetch;
+  /** Credentials that no filter names; absent: there are none. */
+  readonly implied?: ImpliedCredentials | undefined;
   /** Bytes of modules to keep in memory beyond those that are being sent. */
   readonly moduleCacheBytes: number;
   readonly store: StoreChoice;
@@ -222,6 +224,7 @@ function createRooms(
     registry: modules,
     preflight: options.preflight ?? createPreflight({ metrics, maxLoadMs: options.maxModuleLoadMs, ...proversOf(options, metrics) }),
     parseKeychain: parseDockerConfig,
+    implied: options.implied,
     keys,
     clock,
     ownNamespace: options.ownNamespace,

@@ -4,7 +4,7 @@ import { findPodCertificates } from "../authority/pod-certificates/discovery.ts"
 import { INJECT, PORTS } from "../injection/names.ts";
 import type { Claim, Deployment, EndpointSlice, Fact, Facts, Namespace, Pod, VolumeUse, Webhook } from "./facts.ts";
 import type { Crd } from "./narrowing.ts";
-import { FLEET_RIGHTS, WEBHOOK_CONFIGURATION, WEIRS_RIGHTS } from "./rights.ts";
+import { FLEET_RIGHTS, PULL_SERVICE_ACCOUNT, WEBHOOK_CONFIGURATION, WEIRS_RIGHTS } from "./rights.ts";
 import { accessOf, selfAccess } from "./rights-review.ts";
 
 export interface GatherOptions {
@@ -116,8 +116,10 @@ async function readWeirsRights(api: KubeApi, deployment: Deployment): Promise<No
   const namespace = metadata.namespace ?? "default";
   const args = argsOf(deployment);
   const needed = WEIRS_RIGHTS.filter(({ flag }) => flag === undefined || args.some((arg) => arg.startsWith(flag)));
-  const configuration = configurationOf(deployment, namespace);
-  const named = needed.map((right) => (right.name === WEBHOOK_CONFIGURATION ? { ...right, name: configuration } : right));
+  const named = needed.map((right) => {
+    if (right.name === WEBHOOK_CONFIGURATION) return { ...right, name: configurationOf(deployment, namespace) };
+    return right.name === PULL_SERVICE_ACCOUNT ? { ...right, name: flagOf(deployment, PULL_SERVICE_ACCOUNT) ?? "default" } : right;
+  });
   return accessOf(api, named, { namespace, name });
 }
 
@@ -127,8 +129,14 @@ function argsOf({ spec }: Deployment): readonly string[] {
 
 /** The webhook's configuration that Weir keeps, or that the chart would have made. */
 function configurationOf(deployment: Deployment | undefined, namespace: string): string {
-  const given = deployment === undefined ? undefined : argsOf(deployment).find((arg) => arg.startsWith(`${WEBHOOK_CONFIGURATION}=`));
-  return given?.slice(WEBHOOK_CONFIGURATION.length + 1) ?? `weir-${namespace}`;
+  const given = deployment === undefined ? undefined : flagOf(deployment, WEBHOOK_CONFIGURATION);
+  return given ?? `weir-${namespace}`;
+}
+
+function flagOf(deployment: Deployment, flag: string): string | undefined {
+  return argsOf(deployment)
+    .find((arg) => arg.startsWith(`${flag}=`))
+    ?.slice(flag.length + 1);
 }
 
 async function readEndpoints(ask: Ask, { webhooks = [] }: Webhook): Promise<Facts["endpoints"]> {

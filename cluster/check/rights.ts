@@ -19,6 +19,9 @@ export interface Right {
 /** Stands for the name that `--webhook-configuration` gives. */
 export const WEBHOOK_CONFIGURATION = "--webhook-configuration";
 
+/** Stands for the name that `--pull-service-account` gives. */
+export const PULL_SERVICE_ACCOUNT = "--pull-service-account";
+
 /** What Weir asks of the API server: the roles of charts/weir, which a test holds to this. */
 export const WEIRS_RIGHTS: readonly Right[] = [
   { group: "weir.dev", resource: "wasmfilters", verbs: ["get", "list", "watch"] },
@@ -49,6 +52,7 @@ export const WEIRS_RIGHTS: readonly Right[] = [
     name: WEBHOOK_CONFIGURATION,
     flag: "--webhook-configuration",
   },
+  { group: "", resource: "serviceaccounts", verbs: ["get"], name: PULL_SERVICE_ACCOUNT, flag: PULL_SERVICE_ACCOUNT },
   { group: "", resource: "secrets", verbs: ["create"], own: true, flag: "--key-store=secret" },
   { group: "", resource: "secrets", verbs: ["get"], own: true, name: PRIVATE_KEY_SECRET, flag: "--key-store=secret" },
   {

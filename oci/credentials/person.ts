@@ -38,15 +38,21 @@ export function credentialFiles(env: Environment): readonly string[] {
 export async function personKeychain(registry: string, options: HelperOptions): Promise<Result<Keychain>> {
   const keychains: Keychain[] = [];
   for (const path of credentialFiles(options.env)) {
-    const document = await readConfigFile(path);
-    if (!document.ok) return document;
-    if (document.value === undefined) continue;
-    keychains.push(await askHelper(document.value, path, registry, options));
-    const auths = readAuths(document.value, path);
-    if (!auths.ok) return unusable(auths.error.message);
-    keychains.push(auths.value);
+    const keychain = await fileKeychain(path, registry, options);
+    if (!keychain.ok) return keychain;
+    keychains.push(keychain.value);
   }
   return ok(mergeKeychains(keychains));
+}
+
+/** What one file has for a registry, its helper's answer first; nothing where there is no such file. Fails as `personKeychain`. */
+export async function fileKeychain(path: string, registry: string, options: HelperOptions): Promise<Result<Keychain>> {
+  const document = await readConfigFile(path);
+  if (!document.ok) return document;
+  if (document.value === undefined) return ok(emptyKeychain);
+  const helped = await askHelper(document.value, path, registry, options);
+  const auths = readAuths(document.value, path);
+  return auths.ok ? ok(mergeKeychains([helped, auths.value])) : unusable(auths.error.message);
 }
 
 /** The files that have credentials for a registry, or some of its repositories, in them. */

@@ -61,13 +61,32 @@ describe("every matching credential is tried", () => {
         const { message } = failed(await module(open({ credentials: [...users("one"), { problem }, ...users("two")] })), "AccessDenied");
         assert.match(
           message,
-          /user "one" were used; .*; the credentials of "two" were tried too; entry 1 of `auths` of Secret shop\/a .*, so it was left out$/,
+          /user "one" were used; .*; the credentials of user "two" were tried too; entry 1 of `auths` of Secret shop\/a .*, so it was left out$/,
         );
         assert.ok(!message.includes("pw-"));
         const alone = failed(await module(open({ credentials: [{ problem }] })), "AccessDenied");
         assert.match(alone.message, /none are given for this registry.*; entry 1 of `auths` of Secret shop\/a /);
       },
     );
+  });
+
+  test("those that no filter names are not told by their user, and after them it is tried without any", async () => {
+    const implied = users("one").map((entry) => ({ ...entry, implied: "Weir's own credentials" }));
+    await withRemote(
+      only("nobody", () => ({ status: 401, code: "UNAUTHORIZED" })),
+      async ({ fake, open, module }) => {
+        const { message } = failed(await module(open({ credentials: implied })), "AccessDenied");
+        assert.match(message, /Weir's own credentials were used/);
+        assert.ok(!message.includes('one"'), message);
+        assert.equal(fake.requests.at(-1)?.headers.authorization, undefined);
+      },
+    );
+    const refusesUser: Intercept = (request, response) => {
+      if (request.headers.authorization === undefined) return false;
+      json(response, 401, { errors: [{ code: "UNAUTHORIZED" }] });
+      return true;
+    };
+    await withRemote(refusesUser, async ({ open, module }) => void valued(await module(open({ credentials: implied }))));
   });
 
   test("whoever may look and finds nothing is told so, whoever else was denied", async () => {

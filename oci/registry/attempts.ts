@@ -1,7 +1,7 @@
-import { clip } from "../../base/text.ts";
 import type { Credentials, KeychainEntry } from "../../model/module.ts";
 import type { Failure, Result } from "../../model/result.ts";
 import { type RegistryReference, repositoryName } from "../repository/reference.ts";
+import { shown } from "./auth.ts";
 import type { HttpOptions } from "./http.ts";
 import { createSession, type Session } from "./session.ts";
 
@@ -27,7 +27,7 @@ export class Attempts {
     this.name = repositoryName(reference);
     const usable = unique(credentials.flatMap((entry) => ("problem" in entry ? [] : [entry])));
     this.problems = credentials.flatMap((entry) => ("problem" in entry ? [entry.problem] : []));
-    this.usable = usable.length === 0 ? [undefined] : usable;
+    this.usable = usable.every(({ implied }) => implied !== undefined) ? [...usable, undefined] : usable;
     this.sessions = this.usable.map((each) => createSession(reference, { http, credentials: each }));
   }
 
@@ -64,9 +64,8 @@ export class Attempts {
       failures.findIndex(({ reason }) => reason !== "AccessDenied"),
     );
     const failure = failures[told] ?? { reason: "AccessDenied", message: `access to ${this.name} is denied`, retryable: false };
-    const others = order.flatMap((at, index) => (index === told ? [] : (this.usable[at]?.username ?? [])));
-    const users =
-      others.length === 0 ? [] : [`the credentials of ${others.map((user) => JSON.stringify(clip(user, 100))).join(", ")} were tried too`];
+    const others = order.flatMap((at, index) => (index === told ? [] : (this.usable[at] ?? [])));
+    const users = others.length === 0 ? [] : [`${others.map(shown).join(", ")} were tried too`];
     const notes = [...users, ...this.problems.slice(0, 3).map((problem) => `${problem}, so it was left out`)];
     return notes.length === 0 ? failure : { ...failure, message: `${failure.message}; ${notes.join("; ")}` };
   }

@@ -125,11 +125,16 @@ function isPlainRealm(http: HttpOptions, realm: URL, request: ChallengedRequest)
   return realm.host === request.url.host || schemeFor(realm.host, http.plainHttp) === "http:";
 }
 
+/** Which credentials, for messages. */
+export function shown({ implied, username }: Credentials): string {
+  return implied ?? `the credentials of user ${JSON.stringify(clip(username, 100))}`;
+}
+
 /** Access denied. The message tells whether credentials were missing or wrong. */
 export function denied(request: Pick<ChallengedRequest, "where" | "credentials">, why: string) {
   const advice =
     request.credentials === undefined
       ? "check the name; if the image is private, name a pull secret for this registry in spec.pullSecrets (on the command line: weir login)"
-      : `the credentials of user ${JSON.stringify(clip(request.credentials.username, 100))} were used; check them and what they may read`;
+      : `${shown(request.credentials)} were used; check them and what they may read`;
   return fail("AccessDenied", `access to ${request.where} is denied: ${why}; ${advice}`);
 }

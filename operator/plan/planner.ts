@@ -87,10 +87,11 @@ class ResolvingPlanner implements Planner {
   }
 
   private resolverFor({ given }: Asked, known: ReadonlyMap<string, FilterRecord>) {
-    const { registry, preflight, parseKeychain, source, clock } = this.options;
+    const { registry, preflight, parseKeychain, implied, source, clock } = this.options;
     const deps: ResolveDeps = {
       registry,
       parseKeychain,
+      implied,
       identity: this.shared.identity,
       source: sourceWith(given, source),
       preflight: { validate: (code, settings, options) => preflight.validate(code, settings, { ...options, later: true }) },

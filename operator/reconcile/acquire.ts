@@ -74,7 +74,7 @@ class BackingOffAcquire implements Acquire {
 
   constructor(deps: AcquireDeps) {
     this.deps = deps;
-    this.looks = createLooks(deps.random);
+    this.looks = createLooks(deps.random, deps.implied !== undefined);
   }
 
   dueAt(record: FilterRecord): number | undefined {

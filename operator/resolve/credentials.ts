@@ -1,5 +1,5 @@
 import type { Filter } from "../../model/filter.ts";
-import { type Keychain, mergeKeychains } from "../../model/module.ts";
+import { type ImpliedCredentials, type Keychain, mergeKeychains } from "../../model/module.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Source } from "../source/source.ts";
 import { about } from "./failure.ts";
@@ -8,26 +8,41 @@ export interface CredentialsDeps {
   readonly source: Pick<Source, "secret">;
   /** Reads a `.dockerconfigjson`. `name` says in messages what it is. */
   readonly parseKeychain: (dockerConfigJson: string, name: string) => Result<Keychain>;
+  /** Absent: there are none beside those that specs name. */
+  readonly implied?: ImpliedCredentials | undefined;
 }
 
-/** The credentials of spec.pullSecrets. Where several are for a repository, those of the secret that is named first are tried first. */
-export async function pullKeychain(filter: Filter, { source, parseKeychain }: CredentialsDeps): Promise<Result<Keychain>> {
+/**
+ * The credentials of spec.pullSecrets, and after them those that no spec names. Where several are for a repository, those of the secret that is named first are
+ * tried first.
+ */
+export async function pullKeychain(filter: Filter, deps: CredentialsDeps): Promise<Result<Keychain>> {
   const keychains: Keychain[] = [];
   for (const name of filter.pullSecrets) {
-    const secret = await source.secret(filter.key.namespace, name);
-    if (!secret.ok) return { ok: false, error: about("spec.pullSecrets", secret.error) };
-    const secretName = `Secret ${filter.key.namespace}/${name}`;
-    const where = `spec.pullSecrets: ${secretName}`;
-    const json = secret.value.data.get(".dockerconfigjson");
-    if (json === undefined) {
-      return fail(
-        "PullSecretInvalid",
-        `${where} is not of type kubernetes.io/dockerconfigjson; make one with kubectl create secret docker-registry`,
-      );
-    }
-    const keychain = parseKeychain(json.toString("utf8"), secretName);
-    if (!keychain.ok) return fail("PullSecretInvalid", `spec.pullSecrets: ${keychain.error.message}`);
+    const keychain = await namedKeychain(filter, name, deps);
+    if (!keychain.ok) return keychain;
     keychains.push(keychain.value);
   }
+  const { source, key } = filter;
+  if (deps.implied !== undefined && source.kind === "image") keychains.push(await deps.implied.keychainFor(key.namespace, source.image));
   return ok(mergeKeychains(keychains));
+}
+
+async function namedKeychain(
+  { key: { namespace } }: Filter,
+  name: string,
+  { source, parseKeychain }: CredentialsDeps,
+): Promise<Result<Keychain>> {
+  const secret = await source.secret(namespace, name);
+  if (!secret.ok) return { ok: false, error: about("spec.pullSecrets", secret.error) };
+  const secretName = `Secret ${namespace}/${name}`;
+  const json = secret.value.data.get(".dockerconfigjson");
+  if (json === undefined) {
+    return fail(
+      "PullSecretInvalid",
+      `spec.pullSecrets: ${secretName} is not of type kubernetes.io/dockerconfigjson; make one with kubectl create secret docker-registry`,
+    );
+  }
+  const keychain = parseKeychain(json.toString("utf8"), secretName);
+  return keychain.ok ? keychain : fail("PullSecretInvalid", `spec.pullSecrets: ${keychain.error.message}`);
 }

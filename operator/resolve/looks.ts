@@ -57,8 +57,8 @@ const RETRY: BackoffPolicy = { firstMs: 1_000, longestMs: 60_000, jitter: JITTER
 /** Looks of one namespace for what it failed to find, however many filters it has: registries and other namespaces are spared. */
 const PACE = { perSecond: 10, burst: 30, longestMs: 60_000 };
 
-/** `random`: a number in [0, 1) for jitter. */
-export function createLooks(random: () => number): Looks {
+/** `random`: a number in [0, 1) for jitter. `impliesCredentials`: filters that name no credentials are tried with some all the same. */
+export function createLooks(random: () => number, impliesCredentials = false): Looks {
   const troubles = new WeakMap<Filter, Trouble>();
   const pace = new Pace(PACE);
 
@@ -80,7 +80,7 @@ export function createLooks(random: () => number): Looks {
       const { outcome, until, isHeldOver } = look;
       const mayAppear = !outcome.ok && outcome.stage === "resolve" && MAY_APPEAR.has(outcome.error.reason);
       if (!outcome.ok && (mayAppear || outcome.error.retryable)) {
-        return failedAgain(filter, outcome.error, mayAppear && !isHeldOver && !isLockable(filter, outcome.error), look);
+        return failedAgain(filter, outcome.error, mayAppear && !isHeldOver && !isLockable(filter, outcome.error, impliesCredentials), look);
       }
       troubles.delete(filter);
       const isFollowed = filter.pullPolicy === "Always" && filter.pin === undefined && filter.source.kind === "image";
@@ -102,6 +102,6 @@ export function createLooks(random: () => number): Looks {
 }
 
 /** True where a name and password were denied: tried every second, they make registries lock the account. */
-function isLockable({ pullSecrets }: Filter, { reason }: Failure): boolean {
-  return reason === "AccessDenied" && pullSecrets.length > 0;
+function isLockable({ pullSecrets }: Filter, { reason }: Failure, impliesCredentials: boolean): boolean {
+  return reason === "AccessDenied" && (pullSecrets.length > 0 || impliesCredentials);
 }

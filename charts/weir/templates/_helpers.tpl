@@ -147,10 +147,34 @@ true
 {{- if .Values.prover.enabled }}
 - --prover-socket=/run/weir/prover.sock
 {{- end }}
+{{- include "weir.registryArgs" . }}
 - --log-level={{ .Values.log.level }}
 - --log-format={{ .Values.log.format }}
 {{- with .Values.extraArgs }}
 {{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "weir.registryArgs" -}}
+{{- with .Values.registries }}
+{{- if .authSecretName }}
+- --registry-auth-file=/etc/weir/registry-auth/.dockerconfigjson
+{{- end }}
+{{- range .sharedRepositories }}
+- --shared-repository={{ . }}
+{{- end }}
+{{- with .pullServiceAccount }}
+- --pull-service-account={{ . }}
+{{- end }}
+{{- if .caConfigMapName }}
+- --registry-ca=/etc/weir/registry-ca
+{{- end }}
+{{- range .plainHttp }}
+- --plain-http={{ . }}
+{{- end }}
+{{- range .allowAddresses }}
+- --allow-address={{ . }}
+{{- end }}
 {{- end }}
 {{- end -}}
 

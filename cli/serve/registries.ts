@@ -1,0 +1,79 @@
+import type { Clock } from "../../model/clock.ts";
+import type { ClusterAccess } from "../../model/kube.ts";
+import type { Log } from "../../model/log.ts";
+import { type ImpliedCredentials, mergeKeychains } from "../../model/module.ts";
+import { ok, type Result } from "../../model/result.ts";
+import {
+  createSharedCredentials,
+  type Fetch,
+  parseDockerConfig,
+  parseSharedRepositories,
+  type SharedRepositories,
+} from "../../oci/index.ts";
+import type { FlagValues } from "../args/syntax.ts";
+import { usage } from "../args/usage.ts";
+import { openFetch } from "../modules.ts";
+import type { Terminal } from "../terminal.ts";
+import type { serveRegistryFlags } from "./registry-flags.ts";
+
+/** How the server speaks to registries. */
+export interface Registries {
+  readonly fetch: Fetch;
+  readonly plainHttp: readonly string[];
+  /** The credentials that no filter names; `undefined`: there are none. */
+  readonly implied: ImpliedCredentials | undefined;
+}
+
+export interface RegistriesOptions {
+  /** `undefined`: filters come from a folder, which one person writes. */
+  readonly cluster: ClusterAccess | undefined;
+  readonly ownNamespace: string | undefined;
+  readonly env: Terminal["env"];
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export async function openRegistries(
+  values: FlagValues<typeof serveRegistryFlags>,
+  options: RegistriesOptions,
+): Promise<Result<Registries>> {
+  const fetch = await openFetch(values, { loopback: options.cluster === undefined, env: options.env });
+  if (!fetch.ok) return fetch;
+  const implied = await readImplied(values, options);
+  return implied.ok ? ok({ fetch: fetch.value, plainHttp: values["plain-http"], implied: implied.value }) : implied;
+}
+
+async function readImplied(
+  values: FlagValues<typeof serveRegistryFlags>,
+  { cluster, ownNamespace, env, clock, log }: RegistriesOptions,
+): Promise<Result<ImpliedCredentials | undefined>> {
+  const { "registry-auth-file": file, "shared-repository": shared, "pull-service-account": account } = values;
+  const sources: ImpliedCredentials[] = [];
+  if (account !== undefined) {
+    if (cluster === undefined)
+      return usage("--pull-service-account asks the API server of a cluster, and filters come from a folder here; leave it out");
+    const { createPullSecrets } = await import("../../cluster/index.ts");
+    sources.push(createPullSecrets({ api: cluster.api, account, parseKeychain: parseDockerConfig, clock, log }));
+  }
+  const repositories: SharedRepositories[] = [];
+  for (const text of shared.flatMap((value) => value.split(","))) {
+    const read = parseSharedRepositories(text.trim());
+    if (!read.ok) return usage(`--shared-repository: ${read.error.message}`);
+    repositories.push(read.value);
+  }
+  if (file === undefined && repositories.length > 0)
+    return usage("--shared-repository says who may use --registry-auth-file; name that file too");
+  if (file !== undefined) {
+    const trusted = cluster === undefined ? "all" : ownNamespace;
+    sources.push(createSharedCredentials({ file, repositories, trusted, env, clock, log }));
+  }
+  return ok(sources.length === 0 ? undefined : inTurn(sources));
+}
+
+/** Those of the namespace before Weir's own. */
+function inTurn(sources: readonly ImpliedCredentials[]): ImpliedCredentials {
+  return {
+    keychainFor: async (namespace, image) =>
+      mergeKeychains(await Promise.all(sources.map((source) => source.keychainFor(namespace, image)))),
+  };
+}
