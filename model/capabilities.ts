@@ -49,3 +49,8 @@ export function allowedNames(capabilities: readonly string[]): string[] {
   const namesCallbacks = capabilities.some((name) => callbacks.includes(name));
   return [...new Set([...capabilities, ...lifecycle, ...(namesCallbacks ? [] : callbacks)])].sort();
 }
+
+/** True for a function by which a module reaches what is outside of it: neither a callback, nor one of WASI or of the module's language. */
+export function isHostFunction(name: string): boolean {
+  return name.startsWith("proxy_") && !lifecycle.includes(name) && !callbacks.includes(name);
+}

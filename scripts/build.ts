@@ -8,7 +8,7 @@ import { ROOT } from "./tests/files.ts";
 /** What a package holds besides the bundles: what the code reads, and what a reader of the package looks for. */
 const FILES = [
   "bin/weir",
-  "crds/wasmfilters.weir.dev.yaml",
+  ...["wasmfilters", "wasmpolicies"].map((kind) => `crds/${kind}.weir.dev.yaml` as const),
   ...["bash", "fish", "zsh"].map((shell) => `cli/completion/weir.${shell}`),
   "preflight/process/boot.js",
   ...["colors.css", "live.js", "pictures.css", "style.css"].map((file) => `hub/assets/${file}`),

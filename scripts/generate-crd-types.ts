@@ -1,8 +1,7 @@
-/** Generates model/gen/wasmfilter.ts from the CRD, so that the types cannot drift from what the API server enforces. */
+/** Generates model/gen/ from the CRDs, so that the types cannot drift from what the API server enforces. */
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 
-const CRD = new URL("../crds/wasmfilters.weir.dev.yaml", import.meta.url);
 const LINE_WIDTH = 140;
 
 interface Schema {
@@ -16,12 +15,11 @@ interface Schema {
   readonly items?: Schema;
 }
 
-const HEADER = `// Generated from crds/wasmfilters.weir.dev.yaml by scripts/generate-crd-types.ts. Do not edit; run: npm run generate
+interface Crd {
+  readonly spec: { readonly versions: readonly { readonly schema: { readonly openAPIV3Schema: Schema } }[] };
+}
 
-export const API_VERSION = "weir.dev/v1alpha1";
-export const KIND = "WasmFilter";
-
-/** The part of Kubernetes' ObjectMeta that Weir reads. https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/ */
+const OBJECT_META = `/** The part of Kubernetes' ObjectMeta that Weir reads. https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/ */
 export interface ObjectMeta {
   readonly name: string;
   readonly namespace?: string;
@@ -37,14 +35,44 @@ export interface ObjectMeta {
 }
 `;
 
-/** The text of model/gen/wasmfilter.ts. The same CRD gives the same text. */
-export function generateCrdTypes(): string {
-  const crd = parse(readFileSync(CRD, "utf8")) as { spec: { versions: { schema: { openAPIV3Schema: Schema } }[] } };
+/** A CRD below crds/, and what is generated from it. */
+interface Kind {
+  readonly crd: string;
+  readonly kind: string;
+  /** File below model/gen/. */
+  readonly file: string;
+  /** What stands before the types. */
+  readonly head: readonly string[];
+}
+
+const KINDS: readonly Kind[] = [
+  {
+    crd: "wasmfilters.weir.dev.yaml",
+    kind: "WasmFilter",
+    file: "wasmfilter.ts",
+    head: ['export const API_VERSION = "weir.dev/v1alpha1";\nexport const KIND = "WasmFilter";\n', OBJECT_META],
+  },
+  {
+    crd: "wasmpolicies.weir.dev.yaml",
+    kind: "WasmPolicy",
+    file: "wasmpolicy.ts",
+    head: ['import type { ObjectMeta } from "./wasmfilter.ts";\n', 'export const POLICY_KIND = "WasmPolicy";\n'],
+  },
+];
+
+/** The files of model/gen/, by name. The same CRDs give the same texts. */
+export function generateCrdTypes(): ReadonlyMap<string, string> {
+  return new Map(KINDS.map((kind) => [kind.file, typesOf(kind)]));
+}
+
+function typesOf({ crd: name, kind, head }: Kind): string {
+  const crd = parse(readFileSync(new URL(`../crds/${name}`, import.meta.url), "utf8")) as Crd;
   const root = crd.spec.versions[0]?.schema.openAPIV3Schema;
-  if (root === undefined) throw new Error(`${CRD.pathname} has no version with a schema`);
+  if (root === undefined) throw new Error(`crds/${name} has no version with a schema`);
   const interfaces: string[] = [];
-  declare("WasmFilter", root, interfaces);
-  return [HEADER, ...interfaces].join("\n");
+  declare(kind, root, interfaces);
+  const header = `// Generated from crds/${name} by scripts/generate-crd-types.ts. Do not edit; run: npm run generate\n`;
+  return [header, ...head, ...interfaces].join("\n");
 }
 
 /** Adds the interface `name` for an object schema, then those of its nested objects. */
@@ -52,7 +80,8 @@ function declare(name: string, schema: Schema, out: string[]): void {
   const nested: [string, Schema][] = [];
   const required = new Set(schema.required);
   const fields = Object.entries(schema.properties ?? {}).map(([key, property]) => {
-    const type = name === "WasmFilter" && key === "metadata" ? "ObjectMeta" : typeOf(name + capital(key), property, nested);
+    const type =
+      KINDS.some(({ kind }) => kind === name) && key === "metadata" ? "ObjectMeta" : typeOf(name + capital(key), property, nested);
     const optional = required.has(key) || key === "metadata" ? "" : "?";
     return `${comment(describe(property), "  ")}  readonly ${key}${optional}: ${type};\n`;
   });

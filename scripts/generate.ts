@@ -17,9 +17,13 @@ interface Generated {
 const GENERATED: readonly Generated[] = [
   { folder: "xds/gen", write: (into) => generateProtos(into) },
   { folder: "cluster/gen", write: (into) => generateProtos(into, replicaMessages) },
-  { folder: "model/gen", write: async (into) => writeFile(join(into, "wasmfilter.ts"), generateCrdTypes()) },
+  { folder: "model/gen", write: writeCrdTypes },
   { folder: "charts/weir-crds/templates", write: async (into) => generateChartCrds(into) },
 ];
+
+async function writeCrdTypes(into: string): Promise<void> {
+  for (const [file, text] of generateCrdTypes()) await writeFile(join(into, file), text);
+}
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 

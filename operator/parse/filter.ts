@@ -4,7 +4,6 @@ import type { Digest } from "../../model/digest.ts";
 import {
   type ConfigReference,
   type Filter,
-  type LabelSelector,
   type ModuleSource,
   percentOf,
   ROLLOUT_DEFAULTS,
@@ -24,6 +23,7 @@ import { describeProblems, joinPath, type Problem } from "./problem.ts";
 import { requestProblems } from "./requests.ts";
 import { ruleProblems } from "./rules.ts";
 import { wasmFilterSchema } from "./schema.ts";
+import { toSelector } from "./selector.ts";
 import { structuralProblems } from "./structural.ts";
 import { tagPolicyProblems } from "./tag-policy.ts";
 import { toDemand, verifyProblems } from "./verify.ts";
@@ -56,7 +56,7 @@ function check(raw: unknown): { readonly object: unknown; readonly problems: Pro
   if (beyond !== undefined) return { object: raw, problems: [{ path: "", message: `the object is ${beyond}` }] };
   const schema = wasmFilterSchema();
   const object = withDefaults(schema, rest);
-  const structural = structuralProblems(object);
+  const structural = structuralProblems(schema, object);
   // As in the API server: rules are for objects of the right shape and size.
   const ruled = structural.length === 0 ? ruleProblems(schema, object, true) : [];
   const rules =
@@ -120,7 +120,7 @@ function toFilter({ metadata, spec }: WasmFilter): Filter {
     proof: toProof(spec),
     settings: askedSettings(spec),
     configFrom: toReference(spec),
-    selector: toSelector(spec),
+    selector: toSelector(spec.selector),
     rollout: toRollout(spec.rollout),
     revisionHistoryLimit: spec.revisionHistoryLimit ?? 10,
     suspend: spec.suspend ?? false,
@@ -150,13 +150,6 @@ function toProof({ preflight }: WasmFilterSpec): ProofSettings {
       headers,
       body,
     })),
-  };
-}
-
-function toSelector({ selector }: WasmFilterSpec): LabelSelector {
-  return {
-    matchLabels: selector?.matchLabels ?? {},
-    matchExpressions: (selector?.matchExpressions ?? []).map(({ key, operator, values }) => ({ key, operator, values: values ?? [] })),
   };
 }
 

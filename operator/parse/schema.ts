@@ -23,20 +23,29 @@ export interface Schema {
   readonly "x-kubernetes-list-map-keys"?: readonly string[];
 }
 
-const CRD = new URL("../../crds/wasmfilters.weir.dev.yaml", import.meta.url);
-
-let schema: Schema | undefined;
+const schemas = new Map<string, Schema>();
 
 /** The schema of a WasmFilter without its status, read once from the CRD file: a folder and a cluster apply the same rules. */
 export function wasmFilterSchema(): Schema {
-  schema ??= readSchema();
-  return schema;
+  return schemaOf("wasmfilters");
 }
 
-function readSchema(): Schema {
-  const crd = parse(readFileSync(CRD, "utf8")) as { spec: { versions: { schema: { openAPIV3Schema: Schema } }[] } };
+/** The same of a WasmPolicy. */
+export function wasmPolicySchema(): Schema {
+  return schemaOf("wasmpolicies");
+}
+
+function schemaOf(plural: "wasmfilters" | "wasmpolicies"): Schema {
+  const known = schemas.get(plural) ?? readSchema(plural);
+  schemas.set(plural, known);
+  return known;
+}
+
+function readSchema(plural: string): Schema {
+  const file = new URL(`../../crds/${plural}.weir.dev.yaml`, import.meta.url);
+  const crd = parse(readFileSync(file, "utf8")) as { spec: { versions: { schema: { openAPIV3Schema: Schema } }[] } };
   const root = crd.spec.versions[0]?.schema.openAPIV3Schema;
-  if (root === undefined) throw new Error(`${CRD.pathname} has no version with a schema`);
+  if (root === undefined) throw new Error(`${file.pathname} has no version with a schema`);
   const { status: _, ...properties } = root.properties ?? {};
   return { ...root, properties };
 }

@@ -2,17 +2,17 @@ import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import { closest } from "../../base/closest.ts";
 import { isFields } from "./defaults.ts";
 import { joinPath, type Problem } from "./problem.ts";
-import { type Schema, wasmFilterSchema } from "./schema.ts";
+import type { Schema } from "./schema.ts";
 
 /** Violations that are told one by one: looking for what a field was meant to be takes time for each. */
 const MAX_TOLD = 100;
 
-let validate: ValidateFunction | undefined;
+const validators = new WeakMap<Schema, ValidateFunction>();
 
 /** Violations of the structural schema: wrong types, missing and unknown fields, values out of bounds, duplicate list entries. */
-export function structuralProblems(object: unknown): Problem[] {
-  const schema = wasmFilterSchema();
-  validate ??= compile(schema);
+export function structuralProblems(schema: Schema, object: unknown): Problem[] {
+  const validate = validators.get(schema) ?? compile(schema);
+  validators.set(schema, validate);
   const problems: Problem[] = [];
   if (!validate(object)) {
     const errors = validate.errors ?? [];
