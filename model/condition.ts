@@ -13,6 +13,7 @@ export interface Condition {
 
 export type ConditionType =
   | "Accepted"
+  | "Permitted"
   | "Resolved"
   | "Verified"
   | "Validated"

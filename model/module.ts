@@ -98,6 +98,11 @@ export interface ModuleRegistry extends StoreSource {
   resolve(image: string, pin: Digest | undefined, options: PullOptions): Promise<Result<Digest>>;
   /** The tags of the image's repository, at most 50,000 of them; its own tag does not matter. */
   tags(image: string, options: PullOptions): Promise<Result<readonly string[]>>;
+  /**
+   * The repository of an image in full, without tag and digest, however it is written: `registry.example/team/f`, `docker.io/library/f`, `oci-layout:dir/f`.
+   * Of what is no reference, the text itself.
+   */
+  repositoryOf(image: string): string;
   /** Makes sure that the module of this manifest is in the store. */
   pull(image: string, digest: Digest, options: PullOptions): Promise<Result<Module>>;
   /** The same for a module at a plain URL. Its bytes must have this sha256. */

@@ -23,6 +23,8 @@ export interface Revision {
   readonly capabilities: readonly string[];
   /** Set when `settings.config` comes from a Secret: the text itself is then never written anywhere. */
   readonly secretConfig?: SecretKey;
+  /** Milliseconds of CPU that each proxy spends on loading the module, as the proof measured it. */
+  readonly loadMs?: number;
   /** By which settings the module was proved (`proofId`), where the spec asked for other than the default ones. */
   readonly proof?: string;
   /** What the proof found and let through. */

@@ -12,6 +12,7 @@ import { createGate, type Gate } from "./access/gate.ts";
 import { defaultLimits, type FetchedModule, fetchModule, findImage, type Limits } from "./image/image.ts";
 import { httpOptions, type OciOptions, openFor } from "./open.ts";
 import { printBytes } from "./repository/bytes.ts";
+import { canonicalRepository } from "./repository/reference.ts";
 import { resolveImage } from "./resolve-image.ts";
 import { createStore, type Delivered, type Space, type Store, type StoreOptions } from "./store/store.ts";
 import { createTurns, type Turns } from "./turns.ts";
@@ -78,6 +79,10 @@ class StoringRegistry implements ModuleRegistry {
     this.store = createStore({ directory: join(dataDir, "modules"), maxBytes, log, clock, scrub, onDamaged });
     this.gate = createGate(clock);
     metrics.gauge("store_bytes", () => this.store.bytes());
+  }
+
+  repositoryOf(image: string): string {
+    return canonicalRepository(image);
   }
 
   resolve(image: string, pin: Digest | undefined, asking: PullOptions): Promise<Result<Digest>> {

@@ -23,4 +23,5 @@ export { listAll } from "./source/kubernetes/pages.ts";
 export { startReflector } from "./source/kubernetes/reflector.ts";
 export { createRevisionStore } from "./source/kubernetes/revisions.ts";
 export { createKubernetesSource } from "./source/kubernetes/source.ts";
+export { NO_POLICIES, type Policies } from "./source/policies.ts";
 export type { FilterEvent, Source } from "./source/source.ts";

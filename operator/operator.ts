@@ -15,6 +15,7 @@ import { createFleetIndex, type FleetIndex } from "./fleet/index.ts";
 import { createObserver, type Observer } from "./fleet/observe.ts";
 import { createFleetWatch, type FleetWatch } from "./fleet/watch.ts";
 import { FORGET_PROXY_MS, type OperatorOptions, SETTLE_MS, STARTUP_MS } from "./options.ts";
+import { createPolicing, type Policing } from "./policy/policing.ts";
 import { createAcquire } from "./reconcile/acquire.ts";
 import { type Changes, createChanges } from "./reconcile/changes.ts";
 import { createEvents, type EventListener, type Events } from "./reconcile/events.ts";
@@ -26,7 +27,7 @@ import { recall } from "./reconcile/recall.ts";
 import { createReconcile } from "./reconcile/reconcile.ts";
 import { createRollOut } from "./reconcile/roll-out.ts";
 import { createSettling, type Settling } from "./reconcile/settling.ts";
-import { createFilterQueue, createTaskQueues, type QueueDeps, type TaskQueues, type TaskWork } from "./reconcile/tasks.ts";
+import { createFilterQueue, createTaskQueues, type QueueDeps, queueDepsOf, type TaskQueues, type TaskWork } from "./reconcile/tasks.ts";
 import { createWithdrawing, type Withdrawing } from "./reconcile/withdrawing.ts";
 import { createWrite } from "./reconcile/write.ts";
 import type { Resolved } from "./resolve/resolve.ts";
@@ -64,6 +65,7 @@ class QueueingOperator implements Operator {
   /** The objects as the source showed them last. */
   private readonly objects = new Map<string, WasmFilter>();
   private readonly known: Records = createRecords();
+  private readonly policing: Policing;
   private readonly identity: RevisionIdentity;
   private readonly retention: Retention;
   private readonly index: FleetIndex;
@@ -85,6 +87,7 @@ class QueueingOperator implements Operator {
     this.options = options;
     this.metrics = options.metrics ?? silentMetrics;
     this.leadership = options.leadership ?? alone;
+    this.policing = createPolicing({ source, registry: options.registry, records: this.known });
     this.identity = createRevisionIdentity(options.keys.keyedHash("revision identity"));
     const line = new WaveLine(options.keys.keyedHash("wave position"));
     this.retention = createRetention(this.known, options.registry, this.objects);
@@ -135,7 +138,7 @@ class QueueingOperator implements Operator {
     const { known: records, objects, tasks, leadership } = this;
     const add = (id: string) => this.queue.add(id);
     const settle = () => this.settling.begin(() => this.reconcileAll());
-    this.changes = createChanges({ source, objects, records, tasks, leadership, clock, succeed, settle, add });
+    this.changes = createChanges({ ...this.policing, source, objects, records, tasks, leadership, clock, succeed, settle, add });
     this.metrics.gauge("queue_depth", () => this.queue.depth());
   }
 
@@ -189,10 +192,8 @@ class QueueingOperator implements Operator {
   }
 
   private queueDeps(): QueueDeps {
-    const { clock, log, random, crashes = noCrashJournal } = this.options;
-    const { known, metrics } = this;
-    const during = <T>(id: string, work: () => T) => crashes.during({ filter: id, spec: this.objects.get(id)?.spec }, work);
-    return { records: known, during, report: (record) => this.tasks.write(record), clock, log, random, metrics };
+    const { known: records, objects, metrics } = this;
+    return queueDepsOf(this.options, { records, objects, metrics, report: (record) => this.tasks.write(record) });
   }
 
   private reconciling(): { readonly reconcile: (id: string) => Requeue; readonly succeed: Keeping["succeed"] } {
@@ -202,7 +203,8 @@ class QueueingOperator implements Operator {
     const passed = (record: FilterRecord) => this.passed(record);
     const assign = this.assignments.mark;
     const look = (record: FilterRecord, restMs: number) => health.look(record, restMs);
-    const rollOut = createRollOut({ settling, withdrawing, health: look, emit: events.emit, write: tasks.writeNow });
+    const moved = (record: FilterRecord) => this.changes.moved(record);
+    const rollOut = createRollOut({ ...this.policing, settling, withdrawing, health: look, emit: events.emit, write: tasks.writeNow });
     const keeping = createKeeping({
       ...{ records: known, index, observer, rollOut, withdrawing, tasks, assign },
       object: (id) => this.objects.get(id),
@@ -211,10 +213,11 @@ class QueueingOperator implements Operator {
         health.forget(record);
         this.retention.update();
         this.passed(record);
+        moved(record);
       },
     });
     const reconcile = createReconcile({
-      ...{ keeping, crashes, index, observer, clock, leadership, tasks, rollOut, assign, passed },
+      ...{ keeping, crashes, index, observer, clock, leadership, tasks, rollOut, assign, moved, passed },
       follow: createFollow({ withdrawing, tasks, passed }),
       refused: (record, error) => this.stopped(record, "parse", error),
     });
@@ -224,7 +227,7 @@ class QueueingOperator implements Operator {
   private taskWork(): TaskWork {
     const { options, known, metrics, identity, leadership } = this;
     const { source, registry, parseKeychain, implied, peers, clock, log, random } = options;
-    const resolver = createResolver({ ...options, identity, revisionsOf: known.revisionsOf }, clock);
+    const resolver = createResolver({ ...options, identity, permits: this.policing.permits, revisionsOf: known.revisionsOf }, clock);
     const { isCurrent } = known;
     return {
       recall: async (record) => {
@@ -286,10 +289,9 @@ class QueueingOperator implements Operator {
 
   /** The server found that a module is not in the store any more: what needs it is held until it is there again. */
   private moduleLost(wasmDigest: Digest): void {
-    for (const record of this.known.all()) {
-      if (!record.withdrawModule(wasmDigest)) continue;
-      this.assignments.mark(this.index.proxiesOf(record.id));
-      this.queue.add(record.id);
+    for (const { id } of Iterator.from(this.known.all()).filter((record) => record.withdrawModule(wasmDigest))) {
+      this.assignments.mark(this.index.proxiesOf(id));
+      this.queue.add(id);
     }
   }
 

@@ -9,7 +9,7 @@ import type { Peers } from "../model/replicas.ts";
 import type { ResolveDeps } from "./resolve/resolve.ts";
 import type { Source } from "./source/source.ts";
 
-export interface OperatorOptions extends Omit<ResolveDeps, "source" | "revisionsOf" | "identity"> {
+export interface OperatorOptions extends Omit<ResolveDeps, "source" | "revisionsOf" | "identity" | "permits"> {
   readonly source: Source;
   readonly fleet: Fleet;
   readonly clock: Clock;

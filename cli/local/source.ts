@@ -1,7 +1,7 @@
 import type { FilterKey } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { ok } from "../../model/result.ts";
-import type { Source } from "../../operator/index.ts";
+import { NO_POLICIES, type Source } from "../../operator/index.ts";
 import type { LocalSlot } from "./envoy-config.ts";
 import { inPlace } from "./places.ts";
 
@@ -27,6 +27,8 @@ export function localSource(folder: Source, slots: readonly LocalSlot[], pullSec
     stop: () => folder.stop(),
     isFollowed: () => folder.isFollowed(),
     filters: () => new Map([...folder.filters()].map(([id, filter]) => [id, remembered(filter)])),
+    // What is allowed is for the fleet to say: here a filter is looked at.
+    policies: () => NO_POLICIES,
     async secret(namespace, name, reading) {
       if (name !== CREDENTIALS || pullSecret === undefined) return folder.secret(namespace, name, reading);
       return ok({ data: new Map([[".dockerconfigjson", pullSecret]]), version: "1" });

@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { type Digest, isDigest } from "../../model/digest.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 
@@ -101,4 +102,17 @@ export function formatReference(reference: Reference): string {
 /** The reference without tag and digest. */
 export function repositoryName(reference: Reference): string {
   return reference.kind === "layout" ? `${LAYOUT_PREFIX}${reference.directory}` : `${reference.registry}/${reference.repository}`;
+}
+
+/**
+ * The repository of a reference in its one spelling: `registry/repository` with the host in lower case, `oci-layout:DIR` with the folder's shortest path.
+ * Of what is no reference, the text itself.
+ */
+export function canonicalRepository(text: string): string {
+  const parsed = parseReference(text);
+  if (!parsed.ok) return text;
+  const { value } = parsed;
+  if (value.kind === "registry") return `${value.registry.toLowerCase()}/${value.repository}`;
+  const directory = posix.normalize(value.directory);
+  return `${LAYOUT_PREFIX}${directory.length > 1 ? directory.replace(/\/$/, "") : directory}`;
 }

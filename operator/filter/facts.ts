@@ -3,9 +3,11 @@ import type { WasmFilter, WasmFilterStatus } from "../../model/gen/wasmfilter.ts
 import type { Failure } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements } from "../../model/verdict.ts";
-import type { RolloutState } from "../rollout/state.ts";
+import type { Judgement } from "../policy/permits.ts";
+import { idle, type RolloutState } from "../rollout/state.ts";
 import type { FilterEvent } from "../source/source.ts";
-import type { LastLook } from "./look.ts";
+import { MISSING } from "./demand.ts";
+import { type LastLook, lastLookFrom } from "./look.ts";
 import type { KnownRejection } from "./rejection.ts";
 import type { Stage } from "./steps.ts";
 
@@ -73,6 +75,8 @@ export interface Facts {
   /** Work on the filter that threw when it was tried last, which only a bug does. */
   trouble: Trouble | undefined;
   measurements: Measurements | undefined;
+  /** What policies said of the present spec, and of what it led to, when it was resolved last; `undefined`: not judged yet. */
+  judgement: Judgement | undefined;
   /** The revision that the present spec asks for; `undefined` while that is not known. */
   candidate: Revision | undefined;
   /** A new revision that is not in the source's history yet. It is no candidate before. */
@@ -95,4 +99,35 @@ export interface Facts {
   watchedSince: number | undefined;
   /** The status as it was written last. */
   status: WasmFilterStatus | undefined;
+}
+
+/** What is known of an object that was just seen. */
+export function initialFacts(object: WasmFilter): Facts {
+  return {
+    object,
+    filter: undefined,
+    isAimed: true,
+    isAwaited: object.status?.conditions?.some(({ reason }) => reason === MISSING) === true,
+    parsed: false,
+    resolution: { state: "pending" },
+    resolveAt: undefined,
+    resolveSetAt: 0,
+    lastLook: lastLookFrom(object.status),
+    ask: undefined,
+    trouble: undefined,
+    measurements: undefined,
+    judgement: undefined,
+    candidate: undefined,
+    unrecorded: undefined,
+    revisions: [],
+    rewritten: [],
+    rollout: idle,
+    proposal: undefined,
+    recalled: false,
+    passed: false,
+    rejections: new Map(),
+    nextStepAt: undefined,
+    watchedSince: undefined,
+    status: object.status,
+  };
 }

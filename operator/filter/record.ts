@@ -6,15 +6,16 @@ import { proxyKey } from "../../model/proxy-key.ts";
 import type { Failure } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements } from "../../model/verdict.ts";
+import type { Judgement } from "../policy/permits.ts";
 import { outgoingHash } from "../rollout/dark.ts";
-import { idle, type RolloutState } from "../rollout/state.ts";
-import { type Demand, demandOf, isForgotten, MISSING, slotOf } from "./demand.ts";
-import type { Facts, Proposal, Resolution, Trouble } from "./facts.ts";
-import { afterLook, type LastLook, type Look, lastLookFrom } from "./look.ts";
+import type { RolloutState } from "../rollout/state.ts";
+import { type Demand, demandOf, isForgotten, slotOf } from "./demand.ts";
+import { type Facts, initialFacts, type Proposal, type Resolution, type Trouble } from "./facts.ts";
+import { afterLook, type LastLook, type Look } from "./look.ts";
 import { uidOf } from "./object.ts";
 import type { KnownRejection } from "./rejection.ts";
-import { formerHash, type RevisionIdentity } from "./revision-identity.ts";
-import { findOrMake, type RevisionContent } from "./revisions.ts";
+import type { RevisionIdentity } from "./revision-identity.ts";
+import { chainEntryOf, findOrMake, type RevisionContent } from "./revisions.ts";
 import type { Stage } from "./steps.ts";
 import { inherited } from "./succession.ts";
 
@@ -45,6 +46,7 @@ export class FilterRecord implements Readonly<Facts> {
   declare readonly ask: string | undefined;
   declare readonly trouble: Trouble | undefined;
   declare readonly measurements: Measurements | undefined;
+  declare readonly judgement: Judgement | undefined;
   declare readonly candidate: Revision | undefined;
   declare readonly unrecorded: Facts["unrecorded"];
   declare readonly revisions: readonly Revision[];
@@ -63,33 +65,7 @@ export class FilterRecord implements Readonly<Facts> {
     this.id = filterId(this.key);
     this.uid = uidOf(object);
     this.expected = object.status?.proxies?.matched ?? 0;
-    this.become({
-      object,
-      filter: undefined,
-      isAimed: true,
-      isAwaited: object.status?.conditions?.some(({ reason }) => reason === MISSING) === true,
-      parsed: false,
-      resolution: { state: "pending" },
-      resolveAt: undefined,
-      resolveSetAt: 0,
-      lastLook: lastLookFrom(object.status),
-      ask: undefined,
-      trouble: undefined,
-      measurements: undefined,
-      candidate: undefined,
-      unrecorded: undefined,
-      revisions: [],
-      rewritten: [],
-      rollout: idle,
-      proposal: undefined,
-      recalled: false,
-      passed: false,
-      rejections: new Map(),
-      nextStepAt: undefined,
-      watchedSince: undefined,
-      status: object.status,
-      ...(before === undefined ? {} : inherited(before)),
-    });
+    this.become({ ...initialFacts(object), ...(before === undefined ? {} : inherited(before)) });
     this.deliverable = new Map(before?.deliverable);
   }
 
@@ -101,7 +77,7 @@ export class FilterRecord implements Readonly<Facts> {
 
   /** The present spec parsed: it is in force from now on, and its module is to be looked for. */
   accept(filter: Filter, now: number): void {
-    const pending = { candidate: undefined, unrecorded: undefined, resolution: { state: "pending" } as const };
+    const pending = { candidate: undefined, judgement: undefined, unrecorded: undefined, resolution: { state: "pending" } as const };
     const isAwaited = this.isAwaited || !filter.suspend;
     this.become({ filter, isAimed: true, isAwaited, parsed: true, resolveAt: now, resolveSetAt: now, ...pending });
   }
@@ -169,6 +145,11 @@ export class FilterRecord implements Readonly<Facts> {
     if (this.ask === ask) this.become({ ask: undefined });
   }
 
+  /** Policies judged the present spec. */
+  judge(judgement: Judgement): void {
+    this.become({ judgement });
+  }
+
   /** The present spec stopped at this stage. Where it does not parse, the last one that did stays in force, and nothing is looked for. */
   stop(stage: Stage, error: Failure, now: number): void {
     const { resolution } = this;
@@ -218,10 +199,7 @@ export class FilterRecord implements Readonly<Facts> {
 
   /** This revision can be served: its settings are whole, and its module is in the store. */
   provide(revision: Revision): void {
-    const { number, digest, wasmDigest, hash, settings, capabilities, secretConfig } = revision;
-    const entry = { filter: this.key, type: settings.type, revision: number, digest, wasmDigest, hash, settings, capabilities };
-    const secret = secretConfig === undefined ? {} : { isSecret: true, formerHash: formerHash(this.key, revision) };
-    (this.deliverable as Map<number, ChainEntry>).set(number, { ...entry, ...secret });
+    (this.deliverable as Map<number, ChainEntry>).set(revision.number, chainEntryOf(this.key, revision));
   }
 
   /** What needs this module cannot be served any more. Returns whether something does. */

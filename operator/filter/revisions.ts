@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
+import type { ChainEntry } from "../../model/delivery.ts";
 import type { FilterKey } from "../../model/filter.ts";
 import { configurationOf } from "../../model/plugin-configuration.ts";
 import type { Revision } from "../../model/revision.ts";
-import type { Identified, RevisionIdentity } from "./revision-identity.ts";
+import { formerHash, type Identified, type RevisionIdentity } from "./revision-identity.ts";
 
 /** What a key of a Secret holds. */
 export interface SecretData {
@@ -54,6 +55,13 @@ export function findOrMake(
   const hash = identity.hashOf(key, content);
   const number = revisions.reduce((highest, revision) => Math.max(highest, revision.number), 0) + 1;
   return { revision: { ...content, number, hash, time: new Date(now).toISOString() }, isNew: true };
+}
+
+/** What to serve of a revision whose settings are whole. */
+export function chainEntryOf(filter: FilterKey, revision: Revision): ChainEntry {
+  const { number, digest, wasmDigest, hash, settings, capabilities, secretConfig } = revision;
+  const entry = { filter, type: settings.type, revision: number, digest, wasmDigest, hash, settings, capabilities };
+  return secretConfig === undefined ? entry : { ...entry, isSecret: true, formerHash: formerHash(filter, revision) };
 }
 
 /** The revision with this number. */

@@ -23,6 +23,7 @@ interface StepRow {
 export const STEPS = [
   { name: "parse", runs: "loop", decides: ["Accepted"], blocksReady: true },
   { name: "recall", runs: "recall", decides: [], blocksReady: false },
+  { name: "permit", runs: "acquire", decides: ["Permitted"], blocksReady: true },
   { name: "configure", runs: "acquire", decides: ["Accepted"], blocksReady: true },
   { name: "resolve", runs: "acquire", decides: ["Resolved"], blocksReady: true },
   { name: "verify", runs: "acquire", decides: ["Verified"], blocksReady: true },
@@ -36,7 +37,7 @@ export const STEPS = [
 export type StepName = (typeof STEPS)[number]["name"];
 
 /** A step at which a filter can stop with an error of its own, from its spec to a recorded revision. */
-export type Stage = Extract<StepName, "parse" | "configure" | "resolve" | "verify" | "prove" | "record">;
+export type Stage = Extract<StepName, "parse" | "permit" | "configure" | "resolve" | "verify" | "prove" | "record">;
 
 /** Every condition once, in the order in which a status shows them. */
 export const CONDITIONS: readonly ConditionType[] = [...new Set(STEPS.flatMap(({ decides }) => decides))];

@@ -1,4 +1,5 @@
 import { createFairTurns } from "../../base/fair-turns.ts";
+import { fieldsOf } from "../../base/json.ts";
 import type { Keyring } from "../../base/keyring.ts";
 import type { Clock } from "../../model/clock.ts";
 import { type CrashJournal, noCrashJournal } from "../../model/crash-journal.ts";
@@ -9,13 +10,19 @@ import { failForNow, ok, type Result } from "../../model/result.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import { revisionsOf } from "../filter/records.ts";
 import { createRevisionIdentity } from "../filter/revision-identity.ts";
+import { createPolicyBook, type PolicyBook } from "../policy/book.ts";
+import { createPermits } from "../policy/permits.ts";
+import type { Claim } from "../policy/places.ts";
+import { claimsOf } from "../policy/policing.ts";
 import type { ResolveDeps } from "../resolve/resolve.ts";
 import { createResolver } from "../resolve/resolver.ts";
 import { WaveLine } from "../rollout/wave.ts";
+import type { Source } from "../source/source.ts";
 import { type FilterPlanDeps, planFilter } from "./filter-plan.ts";
 import { type Asked, readRequest, sourceWith } from "./request.ts";
 
-export interface PlannerOptions extends Omit<ResolveDeps, "revisionsOf" | "identity"> {
+export interface PlannerOptions extends Omit<ResolveDeps, "source" | "revisionsOf" | "identity" | "permits"> {
+  readonly source: Pick<Source, "secret" | "configMap" | "policies">;
   /** What the operator knows of each filter. */
   readonly records: () => Iterable<FilterRecord>;
   /** False while the desired state is being read. */
@@ -47,11 +54,13 @@ export function createPlanner(options: PlannerOptions): Planner {
 class ResolvingPlanner implements Planner {
   private readonly options: PlannerOptions;
   private readonly shared: Omit<FilterPlanDeps, "resolver">;
+  private readonly book: PolicyBook;
   private readonly turns = createFairTurns(TURNS);
 
   constructor(options: PlannerOptions) {
     const { keys, fleet, clock, ownNamespace, crashes = noCrashJournal } = options;
     this.options = options;
+    this.book = createPolicyBook(() => options.source.policies());
     const identity = createRevisionIdentity(keys.keyedHash("revision identity"));
     this.shared = { identity, fleet, clock, crashes, ownNamespace, line: new WaveLine(keys.keyedHash("wave position")) };
   }
@@ -86,17 +95,33 @@ class ResolvingPlanner implements Planner {
     return ok({ filters });
   }
 
-  private resolverFor({ given }: Asked, known: ReadonlyMap<string, FilterRecord>) {
+  private resolverFor(asked: Asked, known: ReadonlyMap<string, FilterRecord>) {
+    const { given } = asked;
+    const { book } = this;
     const { registry, preflight, parseKeychain, implied, source, clock } = this.options;
     const deps: ResolveDeps = {
       registry,
       parseKeychain,
       implied,
       identity: this.shared.identity,
+      permits: createPermits({ book, registry, claims: (namespace) => plannedClaims(namespace, asked, known) }),
       source: sourceWith(given, source),
       preflight: { validate: (code, settings, options) => preflight.validate(code, settings, { ...options, later: true }) },
       revisionsOf: (namespace) => revisionsOf(namespace, known.values()),
     };
     return createResolver(deps, clock);
   }
+}
+
+/** The claims that would be there: filters that are new come after those that are there, in the order of the request. */
+function plannedClaims(namespace: string, { filters }: Asked, known: ReadonlyMap<string, FilterRecord>): Iterable<Claim> {
+  const claims = new Map(Iterator.from(claimsOf(namespace, known.values())).map((claim) => [claim.id, claim]));
+  for (const [index, { key, object }] of filters.entries()) {
+    if (key.namespace !== namespace) continue;
+    const id = filterId(key);
+    const { slot = "default" } = fieldsOf(object.spec);
+    const before = claims.get(id) ?? { id, holds: new Set<string>(), created: `~${String(index).padStart(4, "0")}` };
+    claims.set(id, { ...before, slot: typeof slot === "string" ? slot : undefined });
+  }
+  return claims.values();
 }

@@ -7,8 +7,9 @@ import type { Failure } from "../../model/result.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import { revisionOf } from "../filter/revisions.ts";
 import type { Stage } from "../filter/steps.ts";
+import { auditEvent } from "../policy/events.ts";
 import { createLooks, type Looks } from "../resolve/looks.ts";
-import type { Resolved } from "../resolve/resolve.ts";
+import type { Outcome, Resolved } from "../resolve/resolve.ts";
 import type { Resolver } from "../resolve/resolver.ts";
 import { type ProvideDeps, provide, undelivered } from "../serve/deliverable.ts";
 import type { FilterEvent } from "../source/source.ts";
@@ -116,6 +117,7 @@ class BackingOffAcquire implements Acquire {
     const outcome = await resolver.run(record);
     end(outcome === undefined || filter.suspend ? "retry" : outcomeOf(outcome));
     if (outcome === undefined || !isCurrent(record) || record.filter !== filter) return;
+    this.judged(record, outcome);
     if (outcome.ok) this.took(record, outcome.value, ask);
     else if (filter.suspend) record.holdBack();
     else this.deps.stopped(record, outcome.stage, outcome.error);
@@ -123,6 +125,15 @@ class BackingOffAcquire implements Acquire {
     const isHeldOver = record.resolution.state === "failed" && record.resolution.heldOver;
     const isOver = filter.suspend && (outcome.ok || !outcome.error.retryable);
     record.resolveNext(isOver ? undefined : this.looks.next(filter, { outcome, from, until, isHeldOver }), until);
+  }
+
+  /** What is audited only stops nothing, and is told here. */
+  private judged(record: FilterRecord, outcome: Outcome): void {
+    const judgement = outcome.ok ? outcome.value.judgement : outcome.stage === "permit" ? outcome.judgement : undefined;
+    if (judgement === undefined) return;
+    const event = auditEvent(record.judgement, judgement);
+    record.judge(judgement);
+    if (event !== undefined) this.deps.emit(record, event);
   }
 
   /** `ask`: the value of `weir.dev/refresh` that had its look. */

@@ -1,6 +1,7 @@
 import type { Clock } from "../../model/clock.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { alone, type Leadership } from "../../model/leadership.ts";
+import type { FilterRecord } from "../filter/record.ts";
 import type { Records } from "../filter/records.ts";
 import { refersTo, takesChanges } from "../filter/references.ts";
 import type { Source, SourceChange } from "../source/source.ts";
@@ -15,6 +16,10 @@ export interface ChangesDeps {
   readonly tasks: Pick<Tasks, "cancel">;
   readonly leadership: Leadership;
   readonly clock: Clock;
+  /** What policies said of the record does not hold any more. */
+  readonly isOutdated: (record: FilterRecord) => boolean;
+  /** Policies count the filters in slots of this namespace. */
+  readonly countsIn: (namespace: string) => boolean;
   readonly succeed: Keeping["succeed"];
   /** Proxies have their time to come back, as after a start. */
   readonly settle: () => void;
@@ -25,11 +30,15 @@ export interface ChangesDeps {
 /** Takes in what changed around the operator: each change becomes filters to reconcile. */
 export interface Changes {
   source(change: SourceChange): void;
+  /** A filter came, went, or is in another slot: others may have another place in theirs. */
+  moved(record: FilterRecord): void;
   /** This server decides from now on, or no longer. */
   role(): void;
 }
 
-export function createChanges({ source, objects, records, tasks, leadership, clock, succeed, settle, add }: ChangesDeps): Changes {
+export function createChanges(deps: ChangesDeps): Changes {
+  const { source, objects, records, tasks, leadership, clock, succeed, settle, add } = deps;
+
   function takeIn(id: string, object: WasmFilter | undefined, isOverwritten: boolean): void {
     if (object === undefined) objects.delete(id);
     else objects.set(id, object);
@@ -39,17 +48,25 @@ export function createChanges({ source, objects, records, tasks, leadership, clo
     add(id);
   }
 
+  /** What these filters lead to is looked for again. */
+  function again(isMeant: (record: FilterRecord) => boolean): void {
+    for (const record of records.all()) {
+      if (!isMeant(record) || !takesChanges(record)) continue;
+      tasks.cancel(record);
+      record.resolveNext(clock.now(), clock.now());
+      add(record.id);
+    }
+  }
+
   return {
-    source({ filters, references, overwritten }) {
+    source({ filters, references, overwritten, policies }) {
       const all = source.filters();
       for (const id of filters) takeIn(id, all.get(id), overwritten?.has(id) === true);
-      if (references.size === 0) return;
-      for (const record of records.all()) {
-        if (!refersTo(record, references) || !takesChanges(record)) continue;
-        tasks.cancel(record);
-        record.resolveNext(clock.now(), clock.now());
-        add(record.id);
-      }
+      if (references.size > 0) again((record) => refersTo(record, references));
+      if (policies === true) again(deps.isOutdated);
+    },
+    moved({ key: { namespace } }) {
+      if (deps.countsIn(namespace)) again((record) => record.key.namespace === namespace && deps.isOutdated(record));
     },
     role() {
       settle();

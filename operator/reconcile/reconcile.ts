@@ -35,6 +35,8 @@ export interface ReconcileDeps {
   readonly refused: (record: FilterRecord, error: Failure) => void;
   /** These proxies may be due other chains. */
   readonly assign: (proxyKeys: Iterable<string>) => void;
+  /** The filter may have entered a slot, or left one. */
+  readonly moved: (record: FilterRecord) => void;
   /** Proxies may be answered as far as this filter goes. */
   readonly passed: (record: FilterRecord) => void;
 }
@@ -73,7 +75,9 @@ export function createReconcile(deps: ReconcileDeps): (id: string) => Requeue {
       }
     },
     assign: ({ record, moved }) => {
-      if (moved) deps.assign(index.proxiesOf(record.id));
+      if (!moved) return;
+      deps.assign(index.proxiesOf(record.id));
+      deps.moved(record);
     },
   };
 
@@ -132,6 +136,7 @@ function parse(record: FilterRecord, now: number, deps: ReconcileDeps): void {
     record.accept(parsed.value, now);
     deps.assign(index.setFilter(parsed.value));
     observer.reset(record.id);
+    deps.moved(record);
     return;
   }
   deps.refused(record, parsed.error);

@@ -19,6 +19,8 @@ export interface RollOutDeps {
   readonly withdrawing: Pick<Withdrawing, "withdraw" | "faultOf" | "recorded">;
   /** What is heard of the wave at run time; rejections are added here. */
   readonly health: (record: FilterRecord, restMs: number) => WaveHealth;
+  /** Policies allow what the record's spec leads to, as far as is known now. */
+  readonly mayGoOut: (record: FilterRecord) => boolean;
   readonly emit: (record: FilterRecord, event: FilterEvent, revision?: Revision) => void;
   /** The record has something to write, now. */
   readonly write: (record: FilterRecord) => void;
@@ -121,6 +123,7 @@ class WrittenRollOut implements RollOut {
     const refused = sighting.rejections[0];
     const rejected = refused && faultOfRejection(refused.key, refused.message);
     const wishes = wishesOf(record.object);
+    const isAllowed = this.deps.mayGoOut(record);
     const isSettled = this.deps.settling.isSettled(record, sighting);
     const seen: Observation = {
       now,
@@ -135,11 +138,11 @@ class WrittenRollOut implements RollOut {
       before,
       promote: wishes.promote,
       abort: wishes.abort,
-      paused: wishes.paused || isFrozen || isUndecided(record),
+      paused: wishes.paused || isFrozen || isUndecided(record) || !isAllowed,
     };
     // While it is suspended nothing may move, but a spec that asks for what is served again has what it asks for.
     const isServed = candidate?.number === record.rollout.stable && record.rollout.phase !== "Progressing";
-    if (candidate !== undefined && (!isFrozen || isServed)) {
+    if (candidate !== undefined && isAllowed && (!isFrozen || isServed)) {
       const state = retarget(record.rollout, candidate.number, policy, seen);
       if (state !== record.rollout) return { state, events: startEvents(record.rollout, state, policy), wakeAt: undefined };
     }

@@ -1,6 +1,8 @@
 import { type BackoffPolicy, backoff } from "../../base/backoff.ts";
 import { createWorkQueue, type Requeue, type WorkQueue } from "../../base/work-queue.ts";
 import type { Clock } from "../../model/clock.ts";
+import { type CrashJournal, noCrashJournal } from "../../model/crash-journal.ts";
+import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import type { Log } from "../../model/log.ts";
 import type { Metrics } from "../../model/metrics.ts";
 import type { FilterRecord } from "../filter/record.ts";
@@ -20,6 +22,14 @@ export interface QueueDeps {
   /** A number in [0, 1) for jitter. */
   readonly random: () => number;
   readonly metrics: Metrics;
+}
+
+/** What all queues of an operator share. `objects`: as the source showed them last, by id. */
+export function queueDepsOf(
+  { clock, log, random, crashes = noCrashJournal }: Pick<QueueDeps, "clock" | "log" | "random"> & { readonly crashes?: CrashJournal },
+  { objects, ...own }: Pick<QueueDeps, "records" | "metrics" | "report"> & { readonly objects: ReadonlyMap<string, WasmFilter> },
+): QueueDeps {
+  return { ...own, during: (id, work) => crashes.during({ filter: id, spec: objects.get(id)?.spec }, work), clock, log, random };
 }
 
 /** The work of each task. */

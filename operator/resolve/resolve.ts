@@ -9,10 +9,12 @@ import type { Look } from "../filter/look.ts";
 import type { RevisionIdentity } from "../filter/revision-identity.ts";
 import { findRevision, type RevisionContent } from "../filter/revisions.ts";
 import type { Stage } from "../filter/steps.ts";
+import type { Judgement, Permits } from "../policy/permits.ts";
 import type { Source } from "../source/source.ts";
 import { configure } from "./configure.ts";
 import { about } from "./failure.ts";
 import { type Asking, type ModuleDeps, resolveModule } from "./module.ts";
+import { judgeFilter, type NotPermitted, provedOf } from "./permit.ts";
 import { verify } from "./verify.ts";
 
 /** What resolving reads from the world. */
@@ -21,6 +23,7 @@ export interface ResolveDeps extends ModuleDeps {
   readonly registry: ModuleRegistry;
   readonly preflight: Preflight;
   readonly identity: RevisionIdentity;
+  readonly permits: Permits;
 }
 
 export interface Resolved {
@@ -29,11 +32,14 @@ export interface Resolved {
   readonly measurements: Measurements | undefined;
   /** Set where the tag was looked at. */
   readonly look: Look | undefined;
+  /** What policies say of it. Absent while the filter is suspended: it takes no change. */
+  readonly judgement?: Judgement;
 }
 
 export type Outcome =
   | { readonly ok: true; readonly value: Resolved }
-  | { readonly ok: false; readonly stage: Stage; readonly error: Failure };
+  | NotPermitted
+  | { readonly ok: false; readonly stage: Exclude<Stage, "permit">; readonly error: Failure };
 
 /**
  * The slow steps of a reconcile in their order: from a parsed filter to the content of a revision. Fetches nothing that the store or the history
@@ -46,10 +52,14 @@ export async function resolveFilter(
   deps: ResolveDeps,
   signal: AbortSignal,
 ): Promise<Outcome> {
+  const judging = judgeFilter(filter, deps.permits);
+  if ("stage" in judging) return judging;
   const config = await configure(filter, deps.source);
   if (!config.ok) return { ok: false, stage: "configure", error: config.error };
   const found = await resolveModule(filter, revisions, asking, deps, signal);
   if (!found.ok) return { ok: false, stage: "resolve", error: found.error };
+  const sized = judging.with({ size: found.value.module.size });
+  if (sized !== undefined) return sized;
   const verified = verify(filter);
   if (!verified.ok) return { ok: false, stage: "verify", error: verified.error };
   const { module, image, look } = found.value;
@@ -59,9 +69,12 @@ export async function resolveFilter(
   const content = { image, digest, wasmDigest, settings, ...place };
   const known = findRevision(filter.key, revisions, content, deps.identity);
   const id = proofId(filter.proof);
-  // Proved with other settings, it is to be proved again; the revision stays the same.
-  if (known !== undefined && known.proof === id)
-    return ok({ content: { ...content, capabilities: known.capabilities }, measurements: undefined, look });
+  // Proved with other settings, it is to be proved again; the revision stays the same. So it is where a policy asks for what nobody noted then.
+  if (known !== undefined && known.proof === id && !(judging.needsLoad && known.loadMs === undefined)) {
+    const { capabilities, loadMs } = known;
+    const kept = { content: { ...content, capabilities }, measurements: undefined, look };
+    return judging.with(provedOf(capabilities, loadMs)) ?? ok({ ...kept, judgement: judging.judgement });
+  }
   const code = await deps.registry.read(wasmDigest);
   if (code === undefined) return { ok: false, stage: "resolve", error: damaged(wasmDigest) };
   const secretConfig = place.secretConfig !== undefined;
@@ -71,10 +84,13 @@ export async function resolveFilter(
     namespace: filter.key.namespace,
   });
   if (!proof.ok) return { ok: false, stage: "prove", error: about(exactly(content.image, digest), proof.error) };
-  const { imports, exports, told } = proof.value;
+  const { imports, exports, told, loadMs } = proof.value;
+  const refused = judging.with(provedOf(imports, loadMs));
+  if (refused !== undefined) return refused;
   const capabilities = known?.capabilities ?? settings.capabilities ?? [...imports, ...exports];
-  const proved = { ...(id === undefined ? {} : { proof: id }), ...(told === undefined ? {} : { told }) };
-  return ok({ content: { ...content, capabilities, ...proved }, measurements: proof.value, look });
+  const noted = { ...(loadMs === undefined ? {} : { loadMs }), ...(id === undefined ? {} : { proof: id }) };
+  const proved = { ...noted, ...(told === undefined ? {} : { told }) };
+  return ok({ content: { ...content, capabilities, ...proved }, measurements: proof.value, look, judgement: judging.judgement });
 }
 
 function damaged(wasmDigest: Digest): Failure {

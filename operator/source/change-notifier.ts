@@ -6,6 +6,7 @@ export interface ChangeNotifier {
   /** `isOverwritten`: somebody else wrote its status. */
   filter(id: string, isOverwritten?: boolean): void;
   reference(id: string): void;
+  policies(): void;
   onChange(listener: (change: SourceChange) => void): () => void;
 }
 
@@ -14,6 +15,7 @@ export function createChangeNotifier(): ChangeNotifier {
   let filters = new Set<string>();
   let references = new Set<string>();
   let overwritten = new Set<string>();
+  let policies = false;
   let scheduled = false;
 
   function schedule(): void {
@@ -23,10 +25,11 @@ export function createChangeNotifier(): ChangeNotifier {
   }
 
   function tell(): void {
-    const change = { filters, references, overwritten };
+    const change = { filters, references, overwritten, policies };
     filters = new Set();
     references = new Set();
     overwritten = new Set();
+    policies = false;
     scheduled = false;
     for (const listener of listeners) listener(change);
   }
@@ -39,6 +42,10 @@ export function createChangeNotifier(): ChangeNotifier {
     },
     reference(id) {
       references.add(id);
+      schedule();
+    },
+    policies() {
+      policies = true;
       schedule();
     },
     onChange(listener) {

@@ -28,7 +28,7 @@ export function recordProblem(revision: Revision): Failure | undefined {
 /** Reads a stored revision. `undefined` if it is damaged. */
 export function fromRecord(value: unknown): Revision | undefined {
   if (!isRecord(value) || !isRecord(value.settings)) return undefined;
-  const { number, image, digest, wasmDigest, capabilities, hash, time, secretConfig, proof, told } = value;
+  const { number, image, digest, wasmDigest, capabilities, hash, time, secretConfig, loadMs, proof, told } = value;
   const isSound =
     Number.isInteger(number) &&
     typeof image === "string" &&
@@ -40,6 +40,7 @@ export function fromRecord(value: unknown): Revision | undefined {
     typeof hash === "string" &&
     typeof time === "string" &&
     (secretConfig === undefined || hasTexts(secretConfig, "name", "key")) &&
+    (loadMs === undefined || (typeof loadMs === "number" && loadMs >= 0)) &&
     (proof === undefined || typeof proof === "string") &&
     (told === undefined || hasTexts(told, "reason", "message"));
   const settings = readSettings({ ...value.settings, config: unpack(value.settings.config) });

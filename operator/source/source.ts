@@ -3,6 +3,7 @@ import type { WasmFilter, WasmFilterStatus } from "../../model/gen/wasmfilter.ts
 import type { Result } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Versioned } from "./data.ts";
+import type { Policies } from "./policies.ts";
 
 /** Something a person should see in `kubectl describe`: a Kubernetes Event. The operator also logs it. */
 export interface FilterEvent {
@@ -20,6 +21,8 @@ export interface SourceChange {
   readonly references: ReadonlySet<string>;
   /** Of `filters`: those whose status somebody else wrote. Absent: none. */
   readonly overwritten?: ReadonlySet<string>;
+  /** There is another snapshot of policies. */
+  readonly policies?: boolean;
 }
 
 export interface Reading {
@@ -41,6 +44,8 @@ export interface Source {
   isFollowed(): boolean;
   /** Every WasmFilter as of now, by id. Objects may violate their schema; the type is for convenience. */
   filters(): ReadonlyMap<string, WasmFilter>;
+  /** The WasmPolicies as of now. */
+  policies(): Policies;
   /** Data of a Secret (decoded) or of a ConfigMap; fails with reason `SecretNotFound` / `ConfigMapNotFound`. After the first read it is watched. */
   secret(namespace: string, name: string, reading?: Reading): Promise<Result<Versioned>>;
   configMap(namespace: string, name: string, reading?: Reading): Promise<Result<Versioned>>;

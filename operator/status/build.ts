@@ -34,6 +34,7 @@ export function buildStatus(record: FilterRecord, rollout: RolloutState, deps: S
     generation: object.metadata.generation ?? 1,
     resolution: record.resolution,
     trouble: record.trouble,
+    judgement: record.judgement,
     verifies: (filter?.verify.length ?? 0) > 0,
     suspended: filter?.suspend === true,
     measurements: record.measurements,

@@ -8,6 +8,9 @@ import { MISSING } from "../filter/demand.ts";
 import { lastingFrom, type Resolution, type Trouble } from "../filter/facts.ts";
 import { CONDITIONS, conditionOf, orderOf, STAGE_CONDITIONS, STEPS } from "../filter/steps.ts";
 import type { Counts } from "../fleet/counts.ts";
+import { AUDITED, audited } from "../policy/events.ts";
+import { describeViolations } from "../policy/judge.ts";
+import type { Judgement } from "../policy/permits.ts";
 import { isInForce, type RolloutState } from "../rollout/state.ts";
 import { isDoubtful, isFirst } from "../rollout/watch.ts";
 
@@ -17,6 +20,8 @@ export interface Facts {
   readonly now: number;
   readonly generation: number;
   readonly resolution: Resolution;
+  /** What policies said; `undefined`: none is for the filter, or it was not judged. */
+  readonly judgement: Judgement | undefined;
   readonly verifies: boolean;
   readonly suspended: boolean;
   readonly measurements: Measurements | undefined;
@@ -92,6 +97,21 @@ function stopped(facts: Facts, type: ConditionType): Verdict {
 function accepted(facts: Facts): Verdict {
   if (passed(facts, "Accepted") === false) return stopped(facts, "Accepted");
   return { status: "True", reason: "Accepted", message: "the spec is valid" };
+}
+
+/** Absent where no policy is for the filter. */
+function permitted(facts: Facts): Verdict | undefined {
+  if (passed(facts, "Permitted") === false) return stopped(facts, "Permitted");
+  const { rules, violations } = facts.judgement ?? {};
+  if (rules?.known !== true || rules.policies.length === 0) return undefined;
+  const told = audited(violations ?? []);
+  if (told.length > 0) return { status: "True", reason: AUDITED, message: clip(describeViolations(told), LONGEST_MESSAGE) };
+  const names = rules.policies.map(({ name }) => name).join(", ");
+  return {
+    status: "True",
+    reason: "Permitted",
+    message: clip(`holds to ${count(rules.policies.length, "policy")}: ${names}`, LONGEST_TOLD),
+  };
 }
 
 function resolved(facts: Facts): Verdict {
@@ -255,6 +275,7 @@ type Decide = (facts: Facts, verdicts: Verdicts) => Verdict | undefined;
 /** One small function for each condition; `undefined`: the condition does not apply. The table of steps has their order. */
 const decide: Readonly<Record<ConditionType, Decide>> = {
   Accepted: accepted,
+  Permitted: permitted,
   Resolved: resolved,
   Verified: (facts) => (facts.verifies ? verified(facts) : undefined),
   Validated: validated,

@@ -63,6 +63,7 @@ export function createFakeRegistry(): FakeRegistry {
     has: async (wasmDigest) => store.has(wasmDigest),
     retain() {},
     onLost: () => () => {},
+    repositoryOf: (image) => image.replace(/[:@].*$/, ""),
   };
   return registry;
 }

@@ -2,13 +2,16 @@ import type { WasmFilter, WasmFilterSpec, WasmFilterStatus } from "../../model/g
 import { fail, failForNow, ok } from "../../model/result.ts";
 import { type Revision, withoutSecretText } from "../../model/revision.ts";
 import type { Versioned } from "../source/data.ts";
+import { NO_POLICIES, type Policies } from "../source/policies.ts";
 import type { FilterEvent, Source, SourceChange } from "../source/source.ts";
 
 /** A source in memory that outlives the operators using it, as an API server would. */
 export interface FakeSource extends Source {
   /** Makes the object or replaces its spec (generation moves on) and annotations. */
-  apply(name: string, spec: WasmFilterSpec, options?: { namespace?: string; annotations?: Record<string, string> }): void;
+  apply(name: string, spec: WasmFilterSpec, options?: { namespace?: string; annotations?: Record<string, string>; created?: string }): void;
   remove(name: string, namespace?: string): void;
+  /** The snapshot of policies from now on. */
+  setPolicies(policies: Policies): void;
   setSecret(name: string, data: Record<string, string> | undefined): void;
   statusOf(name: string, namespace?: string): WasmFilterStatus | undefined;
   /** Called with every status that is written. */
@@ -29,6 +32,7 @@ export function createFakeSource(): FakeSource {
   const listeners = new Set<(change: SourceChange) => void>();
   const events: { filter: string; event: FilterEvent }[] = [];
   let uids = 0;
+  let policies = NO_POLICIES;
 
   function notify(filters: string[], references: string[] = []): void {
     for (const listener of [...listeners]) listener({ filters: new Set(filters), references: new Set(references) });
@@ -50,6 +54,11 @@ export function createFakeSource(): FakeSource {
         all.set(id, status === undefined ? object : { ...object, status });
       }
       return all;
+    },
+    policies: () => policies,
+    setPolicies(now) {
+      policies = now;
+      for (const listener of [...listeners]) listener({ filters: new Set(), references: new Set(), policies: true });
     },
     async secret(namespace, name) {
       const data = secrets.get(name);
@@ -86,13 +95,15 @@ export function createFakeSource(): FakeSource {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    apply(name, spec, { namespace = "default", annotations = {} } = {}) {
+    apply(name, spec, { namespace = "default", annotations = {}, created } = {}) {
       const id = `${namespace}/${name}`;
       const before = objects.get(id);
       const changed = before === undefined || JSON.stringify(before.spec) !== JSON.stringify(spec);
       const generation = (before?.metadata.generation ?? 0) + (changed ? 1 : 0);
       const uid = before?.metadata.uid ?? `uid-${uids++}`;
-      const metadata = { name, namespace, uid, generation, annotations };
+      const creationTimestamp = created ?? before?.metadata.creationTimestamp;
+      const age = creationTimestamp === undefined ? {} : { creationTimestamp };
+      const metadata = { name, namespace, uid, generation, annotations, ...age };
       objects.set(id, { apiVersion: "weir.dev/v1alpha1", kind: "WasmFilter", metadata, spec });
       notify([id]);
     },

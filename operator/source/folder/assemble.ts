@@ -2,7 +2,7 @@ import { isBase64 } from "../../../base/base64.ts";
 import type { Fields } from "../../parse/defaults.ts";
 import { isFields } from "../../parse/defaults.ts";
 import type { Data, Versioned } from "../data.ts";
-import type { Manifest } from "./manifest.ts";
+import { type Manifest, manifestId } from "./manifest.ts";
 
 /** One manifest file: its objects when it could last be read, and what is wrong with it now. */
 export interface ManifestFile extends Manifest {
@@ -20,6 +20,10 @@ export interface Assembly {
   readonly filters: ReadonlyMap<string, Placed>;
   readonly secrets: ReadonlyMap<string, Versioned>;
   readonly configMaps: ReadonlyMap<string, Versioned>;
+  /** By name. */
+  readonly policies: ReadonlyMap<string, Placed>;
+  /** By name. */
+  readonly namespaces: ReadonlyMap<string, Placed>;
   /** File -> what is wrong in it; "" is the folder itself. */
   readonly problems: ReadonlyMap<string, string>;
 }
@@ -29,12 +33,14 @@ export function assemble(files: ReadonlyMap<string, ManifestFile>): Assembly {
   const filters = new Map<string, Placed>();
   const secrets = new Map<string, Versioned>();
   const configMaps = new Map<string, Versioned>();
+  const policies = new Map<string, Placed>();
+  const namespaces = new Map<string, Placed>();
   const problems = new Map<string, string>();
   const owners = new Map<string, string>();
   for (const [file, { objects, problems: found, version }] of [...files].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const messages = [...found];
     for (const { kind, namespace, name, fields, line } of objects) {
-      const id = `${namespace}/${name}`;
+      const id = manifestId({ namespace, name });
       const owner = owners.get(`${kind} ${id}`);
       if (owner !== undefined) {
         messages.push(`line ${line}: ${kind} ${id} is in ${owner} already; that one counts, remove one of the two`);
@@ -43,12 +49,14 @@ export function assemble(files: ReadonlyMap<string, ManifestFile>): Assembly {
       owners.set(`${kind} ${id}`, file);
       const report = (message: string): void => void messages.push(`line ${line}: ${kind} ${id}: ${message}`);
       if (kind === "WasmFilter") filters.set(id, { file, fields });
+      else if (kind === "WasmPolicy") policies.set(id, { file, fields });
+      else if (kind === "Namespace") namespaces.set(id, { file, fields });
       else if (kind === "Secret") secrets.set(id, { data: secretData(fields, report), version });
       else configMaps.set(id, { data: configMapData(fields, report), version });
     }
     if (messages.length > 0) problems.set(file, messages.join(" | "));
   }
-  return { filters, secrets, configMaps, problems };
+  return { filters, secrets, configMaps, policies, namespaces, problems };
 }
 
 /** https://kubernetes.io/docs/concepts/configuration/secret/#restriction-names-data: stringData wins over data. */

@@ -8,15 +8,18 @@ import { fail, failForNow, ok, type Result } from "../../../model/result.ts";
 import { isFields } from "../../parse/defaults.ts";
 import { problemsOf } from "../../parse/filter.ts";
 import { withoutNulls } from "../../parse/nulls.ts";
-import { describeProblems } from "../../parse/problem.ts";
+import { policyProblems } from "../../parse/policy.ts";
+import { describeProblems, type Problem } from "../../parse/problem.ts";
 import { cutYaml, hasMarker, patchYaml, withoutMarker } from "./document.ts";
 import { formatOf, manifestNames, readManifestText } from "./files.ts";
 import {
   DEFAULT_NAMESPACE,
   describeForeign,
+  isClusterScoped,
   type ManifestFormat,
   type ManifestKind,
   type ManifestObject,
+  manifestId,
   readManifest,
 } from "./manifest.ts";
 
@@ -50,10 +53,10 @@ export async function applyManifest(
   if (problems.length > 0) return fail("InvalidManifest", problems.join(" | "));
   const [other] = foreign;
   if (other !== undefined) return fail("InvalidManifest", `line ${other.line}: ${describeForeign(other)}`);
-  if (objects.length === 0) return fail("InvalidManifest", "no WasmFilter, Secret or ConfigMap in it");
+  if (objects.length === 0) return fail("InvalidManifest", "no object of Weir's in it");
   for (const object of objects) {
-    const found = object.kind === "WasmFilter" ? problemsOf(object.fields) : [];
-    if (found.length > 0) return fail("InvalidSpec", `WasmFilter ${filterId(object)}: ${describeProblems(found)}`);
+    const found = PROBLEMS[object.kind]?.(object.fields) ?? [];
+    if (found.length > 0) return fail("InvalidSpec", `${object.kind} ${manifestId(object)}: ${describeProblems(found)}`);
     if (object.document === undefined)
       return fail("InvalidManifest", "a List cannot be taken apart; write its items as documents of their own, with --- between them");
   }
@@ -66,6 +69,12 @@ export async function applyManifest(
   }
   return ok(edited);
 }
+
+/** What an API server would refuse. */
+const PROBLEMS: Readonly<Partial<Record<ManifestKind, (fields: unknown) => Problem[]>>> = {
+  WasmFilter: problemsOf,
+  WasmPolicy: policyProblems,
+};
 
 /**
  * Sets one field of a WasmFilter, e.g. `["spec", "digest"]`, or removes it (`undefined`). The rest of the file stays as it is. Fails with
@@ -95,7 +104,7 @@ export async function patchManifest(dir: string, key: FilterKey, path: readonly 
 export async function deleteManifest(dir: string, kind: ManifestKind, key: FilterKey): Promise<Result<Edited>> {
   const located = await locate(dir, kind, key);
   if (!located.ok) return located;
-  if (located.value === undefined) return fail("FilterNotFound", `no manifest in ${dir} holds ${kind} ${filterId(key)}`);
+  if (located.value === undefined) return fail("FilterNotFound", `no manifest in ${dir} holds ${kind} ${manifestId(key)}`);
   const { file, text, object } = located.value;
   const rest = formatOf(file) === "json" ? "" : cutYaml(text).with(object.document ?? 0, undefined);
   if (rest.replaceAll(/^(---.*|#.*)$/gm, "").trim() === "") {
@@ -158,10 +167,10 @@ async function locate(dir: string, kind: ManifestKind, key: FilterKey): Promise<
     const object = manifest.value.objects.find((candidate) => same(candidate, { kind, ...key }));
     if (object === undefined) continue;
     if (object.document === undefined)
-      return fail("InvalidManifest", `${kind} ${filterId(key)} is an item of a List in ${file}; edit that by hand`);
+      return fail("InvalidManifest", `${kind} ${manifestId(key)} is an item of a List in ${file}; edit that by hand`);
     return ok({ file, text: text.value, object });
   }
-  if (unreadable.length > 0) return fail("InvalidManifest", `mend ${unreadable.join(", ")} first: it may hold ${kind} ${filterId(key)}`);
+  if (unreadable.length > 0) return fail("InvalidManifest", `mend ${unreadable.join(", ")} first: it may hold ${kind} ${manifestId(key)}`);
   return ok(undefined);
 }
 
@@ -170,7 +179,7 @@ async function save(dir: string, file: string, before: string, after: string, ob
   if (!isDeepStrictEqual(others(file, before, object), others(file, after, object))) {
     return fail(
       "InvalidManifest",
-      `${file} cannot be edited without touching its other documents; change ${object.kind} ${filterId(object)} there by hand`,
+      `${file} cannot be edited without touching its other documents; change ${object.kind} ${manifestId(object)} there by hand`,
     );
   }
   const replace = async () => {
@@ -203,7 +212,11 @@ const LONGEST_BASE = 240;
 
 async function freeName(dir: string, { kind, namespace, name }: ManifestObject): Promise<string> {
   const taken = new Set(await readdir(dir));
-  const parts = [...(namespace === DEFAULT_NAMESPACE ? [] : [namespace]), name, ...(kind === "WasmFilter" ? [] : [kind.toLowerCase()])];
+  const parts = [
+    ...(namespace === DEFAULT_NAMESPACE || namespace === "" ? [] : [namespace]),
+    name,
+    ...(kind === "WasmFilter" ? [] : [kind.toLowerCase()]),
+  ];
   const base = parts.join("-").slice(0, LONGEST_BASE);
   let file = `${base}.yaml`;
   for (let count = 2; taken.has(file); count++) file = `${base}-${count}.yaml`;
@@ -244,9 +257,9 @@ function withNamespaces(text: string, namespace: string): string {
   const manifest = readManifest(text, "yaml");
   if (!manifest.ok) return text;
   let result = text;
-  for (const { document, fields } of manifest.value.objects) {
+  for (const { kind, document, fields } of manifest.value.objects) {
     const { metadata } = fields;
-    if (document !== undefined && isFields(metadata) && metadata.namespace === undefined)
+    if (document !== undefined && !isClusterScoped(kind) && isFields(metadata) && metadata.namespace === undefined)
       result = patchDocument(result, document, ["metadata", "namespace"], namespace);
   }
   return result;

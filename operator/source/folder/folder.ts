@@ -10,10 +10,12 @@ import { fail, failForNow, ok, type Result } from "../../../model/result.ts";
 import type { Revision } from "../../../model/revision.ts";
 import { createChangeNotifier } from "../change-notifier.ts";
 import { sameData, type Versioned } from "../data.ts";
+import type { Policies } from "../policies.ts";
 import type { Source, SourceChange } from "../source.ts";
 import { type Assembly, assemble, type ManifestFile } from "./assemble.ts";
 import { createFilters, type Filters } from "./filters.ts";
-import { describeForeign, type ForeignObject, isKindOfOurs } from "./manifest.ts";
+import { describeForeign, type ForeignObject, isKindOfOurs, type ManifestObject } from "./manifest.ts";
+import { createKeptRules, type KeptRules } from "./policies.ts";
 import { createScanner, type Scan, type Scanner } from "./scanner.ts";
 import { createFolderStore, type FolderStore } from "./store.ts";
 
@@ -36,7 +38,7 @@ export interface FolderSourceOptions {
 }
 
 /**
- * Watches a folder of manifests (*.yaml, *.yml, *.json; WasmFilter, Secret and ConfigMap; other kinds are ignored). If a file cannot be read,
+ * Watches a folder of manifests (*.yaml, *.yml, *.json; WasmFilter, WasmPolicy, Secret, ConfigMap and Namespace; other kinds are ignored). If a file cannot be read,
  * what it held before stays in force, also after a restart. Secrets are the exception: they are in memory only. `filters()` includes statuses, as
  * an API server would.
  */
@@ -56,6 +58,7 @@ class FolderSource implements Source {
   private readonly notifier = createChangeNotifier();
   private readonly files = new Map<string, ManifestFile>();
   private assembly: Assembly = assemble(this.files);
+  private readonly rules: KeptRules;
   private problem: string | undefined;
   private scanner: Scanner | undefined;
   private watcher: FSWatcher | undefined;
@@ -75,6 +78,7 @@ class FolderSource implements Source {
     this.log = log;
     this.waits = { quietMs, settleMs, pollMs };
     this.store = createFolderStore(dataDir);
+    this.rules = createKeptRules({ store: this.store, log, onChange: this.notifier.policies });
     this.kept = createFilters({ store: this.store, clock, log, newUid, onChange: this.notifier.filter });
   }
 
@@ -93,11 +97,11 @@ class FolderSource implements Source {
   }
 
   /** What is stored. Tried until the disk gives it: as an empty store it would take every filter for a new one. */
-  private async load(): ReturnType<Filters["load"]> {
+  private async load(): Promise<{ readonly file: string; readonly object: ManifestObject }[]> {
     let told: string | undefined;
     while (!this.isStopped) {
       try {
-        return await this.kept.load(this.onDamage);
+        return [...(await this.kept.load(this.onDamage)), ...(await this.rules.load(this.onDamage))];
       } catch (error) {
         const message = messageOf(error);
         if (message !== told) this.log.error("the data folder could not be read; trying again", { error: message });
@@ -128,6 +132,10 @@ class FolderSource implements Source {
 
   filters(): ReadonlyMap<string, WasmFilter> {
     return this.kept.all();
+  }
+
+  policies(): Policies {
+    return this.rules.snapshot();
   }
 
   async secret(namespace: string, name: string): Promise<Result<Versioned>> {
@@ -197,7 +205,8 @@ class FolderSource implements Source {
     if (scan === undefined) return;
     this.isUnreadable = false;
     this.take(scan);
-    if (!this.isListed || scan.changed.size > 0 || scan.removed.length > 0 || this.kept.pending()) await this.update();
+    if (!this.isListed || scan.changed.size > 0 || scan.removed.length > 0 || this.kept.pending() || this.rules.pending())
+      await this.update();
     this.isListed = true;
     this.cancelTimer();
     const { pollMs } = this.waits;
@@ -245,6 +254,8 @@ class FolderSource implements Source {
     for (const file of before.problems.keys()) if (!problems.has(file)) this.log.info("a manifest is fine again", { file });
     this.tellReferences("secret", before.secrets, secrets);
     this.tellReferences("configmap", before.configMaps, configMaps);
+    // Before the filters: what is new among them is judged by what stands beside them.
+    await this.rules.replace(this.assembly);
     await this.kept.replace(filters);
   }
 

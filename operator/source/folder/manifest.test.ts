@@ -59,7 +59,7 @@ describe("which objects of a manifest are Weir's", () => {
     );
     assert.equal(
       foreign.slice(0, 1).map(describeForeign).join(),
-      "other.example/v1 WasmFilter a is not Weir's; Weir reads WasmFilter (weir.dev/v1alpha1), Secret (v1), ConfigMap (v1)",
+      "other.example/v1 WasmFilter a is not Weir's; Weir reads WasmFilter (weir.dev/v1alpha1), WasmPolicy (weir.dev/v1alpha1), Secret (v1), ConfigMap (v1), Namespace (v1)",
     );
   });
 

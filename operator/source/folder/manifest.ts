@@ -1,6 +1,6 @@
 import { hasMoreValues } from "../../../base/json-depth.ts";
 import { parseExactJson, printExactJson } from "../../../model/exact-json.ts";
-import { API_VERSION, KIND } from "../../../model/gen/wasmfilter.ts";
+import { API_VERSION } from "../../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../../model/result.ts";
 import { beyondBounds, withinBounds } from "../../parse/bounds.ts";
 import { type Fields, isFields } from "../../parse/defaults.ts";
@@ -8,11 +8,12 @@ import { isNamespace, isObjectName } from "../../parse/names.ts";
 import { inTurns, type Steps, toEnd } from "./steps.ts";
 import { type ManifestDocument, readYaml } from "./yaml.ts";
 
-export type ManifestKind = "WasmFilter" | "Secret" | "ConfigMap";
+export type ManifestKind = "WasmFilter" | "WasmPolicy" | "Secret" | "ConfigMap" | "Namespace";
 
 /** An object of a manifest that Weir reads. Its name is valid; everything else may be wrong. */
 export interface ManifestObject {
   readonly kind: ManifestKind;
+  /** Empty for what is in no namespace. */
   readonly namespace: string;
   readonly name: string;
   readonly fields: Fields;
@@ -40,7 +41,19 @@ export interface Manifest {
 }
 
 /** The kinds that Weir reads, with their API versions. */
-const VERSIONS: Readonly<Record<ManifestKind, string>> = { WasmFilter: API_VERSION, Secret: "v1", ConfigMap: "v1" };
+const VERSIONS: Readonly<Record<ManifestKind, string>> = {
+  WasmFilter: API_VERSION,
+  WasmPolicy: API_VERSION,
+  Secret: "v1",
+  ConfigMap: "v1",
+  Namespace: "v1",
+};
+
+/** Kinds that are in no namespace. What a manifest says of one does not count, as in an API server. */
+const CLUSTER_SCOPED: ReadonlySet<string> = new Set<ManifestKind>(["WasmPolicy", "Namespace"]);
+
+/** Kinds whose objects are looked at by who parses them, however wrong they are. */
+const PARSED: ReadonlySet<ManifestKind> = new Set(["WasmFilter", "WasmPolicy"]);
 
 const GROUP = API_VERSION.slice(0, API_VERSION.indexOf("/") + 1);
 
@@ -81,19 +94,29 @@ function* read(text: string, format: ManifestFormat): Steps<Result<Manifest>> {
 }
 
 /**
- * Which of Weir's kinds an object is. `undefined`: not Weir's. A WasmFilter of another version of Weir's API is Weir's too: parsing says which version
+ * Which of Weir's kinds an object is. `undefined`: not Weir's. A WasmFilter or WasmPolicy of another version of Weir's API is Weir's too: parsing says which version
  * it must have.
  */
 export function manifestKind(apiVersion: string, kind: string): ManifestKind | undefined {
   if (!isKindOfOurs(kind)) return undefined;
-  return VERSIONS[kind] === apiVersion || (kind === KIND && apiVersion.startsWith(GROUP)) ? kind : undefined;
+  return VERSIONS[kind] === apiVersion || (PARSED.has(kind) && apiVersion.startsWith(GROUP)) ? kind : undefined;
 }
 
 export function isKindOfOurs(kind: string): kind is ManifestKind {
   return Object.hasOwn(VERSIONS, kind);
 }
 
-/** E.g. `other.example/v1 WasmFilter a is not Weir's; Weir reads WasmFilter (weir.dev/v1alpha1), Secret (v1), ConfigMap (v1)`. */
+/** True for a kind that is in no namespace. */
+export function isClusterScoped(kind: string): boolean {
+  return CLUSTER_SCOPED.has(kind);
+}
+
+/** `namespace/name`, or the name alone of what is in no namespace. */
+export function manifestId({ namespace, name }: Pick<ManifestObject, "namespace" | "name">): string {
+  return namespace === "" ? name : `${namespace}/${name}`;
+}
+
+/** E.g. `other.example/v1 WasmFilter a is not Weir's; Weir reads WasmFilter (weir.dev/v1alpha1), WasmPolicy (weir.dev/v1alpha1), Secret (v1) ...`. */
 export function describeForeign({ apiVersion, kind, name }: ForeignObject): string {
   const ours = Object.entries(VERSIONS).map(([each, version]) => `${each} (${version})`);
   return `${[apiVersion, kind, name].filter((part) => part !== "").join(" ")} is not Weir's; Weir reads ${ours.join(", ")}`;
@@ -159,15 +182,16 @@ function collect(value: unknown, place: Place, found: Found): void {
     return;
   }
   const ours = manifestKind(apiVersion, kind);
-  const { name, namespace } = isFields(metadata) ? metadata : {};
+  const { name, namespace: given } = isFields(metadata) ? metadata : {};
+  const namespace = isClusterScoped(kind) ? undefined : given;
   if (ours === undefined) foreign.push({ apiVersion, kind, name: typeof name === "string" ? name : "", line });
   else if (!isObjectName(name)) problems.push(`line ${line}: ${kind} without a valid metadata.name`);
   else if (namespace !== undefined && namespace !== null && !isNamespace(namespace)) {
     problems.push(`line ${line}: ${kind} ${name} has no valid metadata.namespace`);
   } else {
-    const beyond = ours === KIND ? undefined : beyondBounds(value);
-    if (beyond === undefined)
-      objects.push({ kind: ours, namespace: namespace ?? DEFAULT_NAMESPACE, name, fields: withinBounds(value), ...place });
+    const beyond = PARSED.has(ours) ? undefined : beyondBounds(value);
+    const home = isClusterScoped(ours) ? "" : (namespace ?? DEFAULT_NAMESPACE);
+    if (beyond === undefined) objects.push({ kind: ours, namespace: home, name, fields: withinBounds(value), ...place });
     else problems.push(`line ${line}: ${kind} ${name} is ${beyond}`);
   }
 }

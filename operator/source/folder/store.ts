@@ -10,6 +10,7 @@ import type { Revision } from "../../../model/revision.ts";
 import { isFields } from "../../parse/defaults.ts";
 import { isNamespace, isObjectName } from "../../parse/names.ts";
 import { fromRecord, toRecord } from "../revision-record.ts";
+import { isStoredRule, type StoredRule } from "./policies.ts";
 
 /** What an API server would store of a WasmFilter: its identity, the last good spec and the status. */
 export interface StoredFilter {
@@ -21,13 +22,15 @@ export interface StoredFilter {
 }
 
 /**
- * Stores WasmFilters and their revisions in `dataDir/filters/NAMESPACE/NAME/`. Each write is atomic, and on disk when its promise resolves.
+ * Stores WasmFilters and their revisions in `dataDir/filters/NAMESPACE/NAME/`, policies and namespaces in `dataDir/policies.json`. Each write is atomic, and on disk when its promise resolves.
  * Secrets are not stored. Methods reject if the disk fails.
  */
 export interface FolderStore {
   /** Everything stored. Damaged files are skipped and reported to `onDamage`. What a removal that was cut off left is removed. */
   load(onDamage: (path: string) => void): Promise<StoredFilter[]>;
   save(filter: StoredFilter): Promise<void>;
+  loadRules(onDamage: (path: string) => void): Promise<readonly StoredRule[]>;
+  saveRules(rules: readonly StoredRule[]): Promise<void>;
   /** Removes a filter with its revisions, all or nothing: a filter that gets the name later inherits none. */
   remove(key: FilterKey): Promise<void>;
   revisions(key: FilterKey, onDamage: (path: string) => void): Promise<Revision[]>;
@@ -37,6 +40,7 @@ export interface FolderStore {
 
 export function createFolderStore(dataDir: string): FolderStore {
   const root = join(dataDir, "filters");
+  const rulesFile = join(dataDir, "policies.json");
   const filterDir = (key: FilterKey): string => join(root, key.namespace, key.name);
   const revisionFile = (key: FilterKey, number: number): string => join(filterDir(key), "revisions", `${number}.json`);
 
@@ -57,6 +61,16 @@ export function createFolderStore(dataDir: string): FolderStore {
         }
       }
       return filters;
+    },
+    async loadRules(onDamage) {
+      const value = await readJson(rulesFile);
+      if (value === undefined) return [];
+      if (Array.isArray(value) && value.every(isStoredRule)) return value;
+      onDamage(rulesFile);
+      return [];
+    },
+    async saveRules(rules) {
+      await writeFileAtomically(rulesFile, printExactJson(rules, 1));
     },
     async save(filter) {
       await writeFileAtomically(join(filterDir(filter.metadata), "filter.json"), printExactJson(filter, 1));

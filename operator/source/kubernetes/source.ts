@@ -12,10 +12,12 @@ import type { Revision } from "../../../model/revision.ts";
 import { withinBounds } from "../../parse/bounds.ts";
 import { createChangeNotifier } from "../change-notifier.ts";
 import type { Versioned } from "../data.ts";
+import { type Policies, UNREAD_POLICIES } from "../policies.ts";
 import type { FilterEvent, Reading, Source, SourceChange } from "../source.ts";
 import { createKubeApi } from "./api.ts";
 import { createEventWriter, type EventWriter } from "./events.ts";
 import { namedBy } from "./named.ts";
+import { type PolicyWatch, startPolicyWatch } from "./policies.ts";
 import { createReferences, type References } from "./references.ts";
 import { startReflector } from "./reflector.ts";
 import { createRevisionStore, type RevisionStore } from "./revisions.ts";
@@ -61,6 +63,7 @@ class KubernetesSource implements Source {
   private readonly overwritten = new Set<string>();
   private trouble: ApiFailure | undefined;
   private reflector: Reflector | undefined;
+  private policyWatch: PolicyWatch | undefined;
   private cancelExpiry: () => void = () => {};
 
   constructor({ random = Math.random, timeoutMs = 10_000, ...options }: KubernetesSourceOptions) {
@@ -75,24 +78,27 @@ class KubernetesSource implements Source {
   }
 
   async start(): Promise<void> {
-    const { clock, random, namespace } = this.options;
+    const { clock, random, namespace, log } = this.options;
+    const isOfOneNamespace = namespace !== undefined;
+    const onChange = this.notifier.policies;
+    this.policyWatch = startPolicyWatch({ api: this.api, clock, random, log, isOfOneNamespace, onChange });
     this.reflector = startReflector({
       api: this.api,
       path: namespace === undefined ? `${GROUP}/wasmfilters` : collection(namespace),
       clock,
       random,
-      log: this.options.log,
+      log,
       onList: (objects) => this.replace(objects),
       onEvent: (type, object) => this.onEvent(type, object),
       onTrouble: (failure) => this.onTrouble(failure),
     });
     this.expireLater();
-    await this.reflector.listed;
+    await Promise.all([this.reflector.listed, this.policyWatch.answered]);
   }
 
   async stop(): Promise<void> {
     this.cancelExpiry();
-    await Promise.all([this.reflector?.stop(), this.references.stop()]);
+    await Promise.all([this.reflector?.stop(), this.policyWatch?.stop(), this.references.stop()]);
   }
 
   isFollowed(): boolean {
@@ -101,6 +107,10 @@ class KubernetesSource implements Source {
 
   filters(): ReadonlyMap<string, WasmFilter> {
     return this.objects;
+  }
+
+  policies(): Policies {
+    return this.policyWatch?.snapshot() ?? UNREAD_POLICIES;
   }
 
   secret(namespace: string, name: string, reading?: Reading): Promise<Result<Versioned>> {
