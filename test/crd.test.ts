@@ -6,8 +6,9 @@ import type { KubeApi } from "../model/kube.ts";
 import { GOOD } from "../operator/parse/accepted.cases.ts";
 import { withDefaults } from "../operator/parse/defaults.ts";
 import { problemsOf } from "../operator/parse/filter.ts";
+import { BAD_POLICIES, GOOD_POLICIES } from "../operator/parse/policy.cases.ts";
 import { BAD } from "../operator/parse/refused.cases.ts";
-import { type Rule, type Schema, wasmFilterSchema } from "../operator/parse/schema.ts";
+import { type Rule, type Schema, wasmFilterSchema, wasmPolicySchema } from "../operator/parse/schema.ts";
 import { createKubeApi } from "../operator/source/kubernetes/api.ts";
 import { type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
 import { startTcpProxy } from "./support/tcp-proxy.ts";
@@ -37,10 +38,10 @@ const wasmFilter = (spec: unknown) => ({
 });
 
 /** What `kubectl apply` would be told, without anything being kept. */
-function judge(object: unknown) {
+function judge(object: unknown, path = "/apis/weir.dev/v1alpha1/namespaces/default/wasmfilters") {
   return api.request({
     method: "POST",
-    path: "/apis/weir.dev/v1alpha1/namespaces/default/wasmfilters",
+    path,
     query: { dryRun: "All", fieldValidation: "Strict" },
     body: object,
   });
@@ -69,9 +70,25 @@ describe("what the API server takes and refuses", () => {
     }
   });
 
-  test("every rule of the CRD is broken by an object of the table", () => {
-    const messages = BAD.flatMap(({ problems }) => problems).join("\n");
-    for (const { rule, message, messageExpression } of rulesOf(wasmFilterSchema())) {
+  test("the same is so of policies", async () => {
+    const policy = (spec: unknown) => ({ apiVersion: "weir.dev/v1alpha1", kind: "WasmPolicy", metadata: { name: "a" }, spec });
+    const path = "/apis/weir.dev/v1alpha1/wasmpolicies";
+    for (const { name, spec } of GOOD_POLICIES) {
+      const judged = await judge(policy(spec), path);
+      assert.ok(judged.ok, `${name}: ${JSON.stringify(judged)}`);
+      assert.deepEqual(judged.value.spec, (withDefaults(wasmPolicySchema(), policy(spec)) as { spec: unknown }).spec, name);
+    }
+    for (const { name, spec, problems, apiServer } of BAD_POLICIES) {
+      const judged = await judge(policy(spec), path);
+      assert.ok(!judged.ok, `${name}: taken`);
+      const expected = apiServer ?? problems.flatMap((problem) => problem.split(/: (.*)/s).slice(0, 2));
+      for (const words of expected) assert.ok(judged.error.message.includes(words), `${name}: ${words} is not in: ${judged.error.message}`);
+    }
+  });
+
+  test("every rule of the CRDs is broken by an object of the tables", () => {
+    const messages = [...BAD, ...BAD_POLICIES].flatMap(({ problems }) => problems).join("\n");
+    for (const { rule, message, messageExpression } of [wasmFilterSchema(), wasmPolicySchema()].flatMap(rulesOf)) {
       const texts =
         messageExpression === undefined ? [message ?? rule] : [...messageExpression.matchAll(/"([^"]+)"/g)].map(([, text]) => text ?? "");
       for (const text of texts) assert.ok(messages.includes(text), `no object breaks ${rule} (${text})`);
@@ -93,8 +110,8 @@ describe("what kubectl shows", () => {
     assert.match(spec, /digest\t<string>\n\s+Digest of the image manifest \(or image index\) to run/);
     assert.match(await kube(["explain", "wf.status.rollout"]), /nextStepTime\t<string>\n\s+When the next wave starts/);
     const bare: string[] = [];
-    collectBare(wasmFilterSchema(), "", bare);
-    assert.deepEqual(bare, ["metadata"]);
+    for (const schema of [wasmFilterSchema(), wasmPolicySchema()]) collectBare(schema, "", bare);
+    assert.deepEqual(bare, ["metadata", "metadata"]);
   });
 
   function collectBare(schema: Schema, path: string, bare: string[]): void {

@@ -36,13 +36,13 @@ export const check = defineCommand({
     const { loadKubeconfig } = await import("../fleet/kubeconfig.ts");
     const config = loadKubeconfig({ kubeconfig: flags.kubeconfig, context: flags.context, env: terminal.env });
     if (!config.ok) return config;
-    const [{ createKubeApi }, { gather, judge }, { ownKind }] = await Promise.all([
+    const [{ createKubeApi }, { gather, judge }, { ownKinds }] = await Promise.all([
       import("../../operator/index.ts"),
       import("../../cluster/index.ts"),
-      import("../fleet/own-kind.ts"),
+      import("../fleet/own-kinds.ts"),
     ]);
     const api = createKubeApi({ kubeConfig: config.value, timeoutMs: TIMEOUT_MS });
-    const facts = await gather({ api, namespace: flags.namespace, kinds: [ownKind()], now: terminal.now });
+    const facts = await gather({ api, namespace: flags.namespace, kinds: ownKinds(), now: terminal.now });
     const findings = judge(facts);
     if (flags.output === "json") printJson({ server: api.server, namespace: flags.namespace, findings }, terminal);
     else terminal.out(renderFindings(findings, terminal.color));

@@ -26,6 +26,9 @@ export const PULL_SERVICE_ACCOUNT = "--pull-service-account";
 export const WEIRS_RIGHTS: readonly Right[] = [
   { group: "weir.dev", resource: "wasmfilters", verbs: ["get", "list", "watch"] },
   { group: "weir.dev", resource: "wasmfilters/status", verbs: ["update"] },
+  { group: "weir.dev", resource: "wasmpolicies", verbs: ["get", "list", "watch"] },
+  { group: "weir.dev", resource: "wasmpolicies/status", verbs: ["update"] },
+  { group: "", resource: "namespaces", verbs: ["list", "watch"] },
   { group: "apps", resource: "controllerrevisions", verbs: ["list", "create", "delete"] },
   { group: "", resource: "events", verbs: ["create", "patch"] },
   { group: "authentication.k8s.io", resource: "tokenreviews", verbs: ["create"] },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { formatReference, parseReference } from "./reference.ts";
+import { canonicalRepository, formatReference, parseReference } from "./reference.ts";
 
 const DIGEST = `sha256:${"a1".repeat(32)}` as const;
 
@@ -88,6 +88,21 @@ describe("layout references", () => {
     assert.deepEqual(parsed(`oci-layout:../a.b@${DIGEST}`), { kind: "layout", directory: "../a.b", tag: undefined, digest: DIGEST });
     assert.equal(formatReference(parsed("oci-layout:/home/me@work/my filters:v1")), "oci-layout:/home/me@work/my filters:v1");
     assert.deepEqual(parsed(`oci-layout:a:v2@${DIGEST}`), { kind: "layout", directory: "a", tag: "v2", digest: DIGEST });
+  });
+});
+
+describe("the one spelling of a repository", () => {
+  test("is the same however the reference is written", () => {
+    for (const [text, repository] of [
+      ["nginx", "docker.io/library/nginx"],
+      ["index.docker.io/library/nginx:1", "docker.io/library/nginx"],
+      [`Registry.Example:5000/a/b:1@${DIGEST}`, "registry.example:5000/a/b"],
+      ["oci-layout:./modules/x/../f/:1", "oci-layout:modules/f"],
+      ["oci-layout:modules/../../etc:1", "oci-layout:../etc"],
+      ["oci-layout:/:1", "oci-layout:/"],
+      ["http://no/reference", "http://no/reference"],
+    ] as const)
+      assert.equal(canonicalRepository(text), repository, text);
   });
 });
 
