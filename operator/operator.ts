@@ -120,10 +120,7 @@ class QueueingOperator implements Operator {
       isBusy: () => this.queue.depth() > 0,
     });
     this.watch = createFleetWatch({
-      fleet,
-      index: this.index,
-      clock,
-      log,
+      ...{ fleet, index: this.index, clock, log },
       record: this.known.get,
       forgetProxyMs: options.forgetProxyMs ?? FORGET_PROXY_MS,
       due: this.assignments.mark,
@@ -243,11 +240,7 @@ class QueueingOperator implements Operator {
         provided: (record) => this.assignments.mark(this.index.proxiesOf(record.id)),
       }),
       write: createWrite({
-        leadership,
-        source,
-        log,
-        metrics,
-        isCurrent,
+        ...{ leadership, source, log, metrics, isCurrent },
         status: (record, rollout) => this.statusOf(record, rollout),
         emit: this.events.emit,
         unrecorded: (record, error) => this.stopped(record, "record", error),
