@@ -39,6 +39,7 @@ async function startReplica(
     isLeading: () => id === "a",
     isHeard: () => id === "a",
     onChange: () => () => {},
+    succeed() {},
     start() {},
     release: async () => {},
     holder: () => "a",

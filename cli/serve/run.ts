@@ -7,6 +7,7 @@ import { createCrashJournal } from "./crash-journal.ts";
 import { CRASHED, watchCrashes } from "./crash-watch.ts";
 import { lockData } from "./data-lock.ts";
 import { ownVersion } from "./own-version.ts";
+import { follow } from "./predecessor.ts";
 import { type ServeOptions, startServer } from "./serve.ts";
 import { stopSignal } from "./stop-signal.ts";
 
@@ -22,6 +23,8 @@ export async function runServer({ sourceOf, ...options }: RunOptions): Promise<R
   const { dataDir, log } = options;
   const lock = await lockData(dataDir, log);
   if (!lock.ok) return lock;
+  const predecessor = lock.value.isHeld && options.replica !== undefined ? await follow(dataDir, options.replica.id) : undefined;
+  if (predecessor !== undefined) options.replica?.lease.succeed(predecessor);
   const crashes = createCrashJournal({ dataDir, log, version: ownVersion(), now: systemClock.now });
   const watch = watchCrashes(crashes, log);
   const crashed = watch.crashed.then(() => undefined);

@@ -30,6 +30,19 @@ test("a candidate waits from when it heard of the last renewal, and for as long 
   assert.equal(election.next(at(leaseMs + 60_000)).kind, "take");
 });
 
+test("a process that took the place of the one that holds the lease takes that at once, and nobody else's", () => {
+  const election = new Election("a2");
+  election.succeed("a1");
+  election.saw(lease("b", "1"), at(0));
+  assert.equal(election.next(at(1)).kind, "look");
+  election.saw(lease("a1", "2", { transitions: 3 }), at(2));
+  assert.deepEqual(election.next(at(3)), { kind: "take", replaces: lease("a1", "2", { transitions: 3 }), transitions: 4 });
+  // What the one before asked for last may arrive late.
+  election.refused();
+  election.saw(lease("a1", "3"), at(4));
+  assert.equal(election.next(at(5)).kind, "take");
+});
+
 test("a leader decides for a time from when it sent its renewal, whichever clock says that it is over", () => {
   const election = new Election("a");
   election.took(lease("a", "1"), at(0), at(9_000));

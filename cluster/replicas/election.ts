@@ -40,6 +40,7 @@ export type ElectionStep =
 export class Election {
   private readonly id: string;
   private readonly times: ElectionTimes;
+  private predecessor: string | undefined;
   private seen: { readonly lease: LeaseRecord | undefined; readonly since: number } | undefined;
   private held: Moment | undefined;
   private isStale = false;
@@ -49,6 +50,11 @@ export class Election {
   constructor(id: string, times: ElectionTimes = ELECTION_TIMES) {
     this.id = id;
     this.times = times;
+  }
+
+  /** The process with this id has ended: a lease that it holds is free. */
+  succeed(predecessor: string): void {
+    this.predecessor = predecessor;
   }
 
   /** The API server answered with this state of the lease (`undefined`: there is none) at that moment. */
@@ -79,7 +85,8 @@ export class Election {
     const { lease, since } = this.seen;
     if (lease === undefined) return { kind: "make" };
     if (lease.holder === this.id) return { kind: "renew", replaces: lease, transitions: lease.transitions };
-    const isFree = lease.holder === "" || steady - since >= Math.max(this.times.leaseMs, lease.durationMs);
+    const isFree =
+      lease.holder === "" || lease.holder === this.predecessor || steady - since >= Math.max(this.times.leaseMs, lease.durationMs);
     return isFree ? { kind: "take", replaces: lease, transitions: lease.transitions + 1 } : { kind: "look" };
   }
 

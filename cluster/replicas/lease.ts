@@ -26,6 +26,8 @@ export interface LeaseOptions {
 
 /** A leadership by a Lease of the API server. */
 export interface Lease extends Leadership {
+  /** The process with this id is known to have ended: if it holds the lease, nobody waits for its end. */
+  succeed(predecessor: string): void;
   /** Takes part in the election from now on. */
   start(): void;
   /** Stops deciding, then lets the lease go, so that another need not wait for its end. Resolves when that is written, or cannot be. */
@@ -81,6 +83,10 @@ class ElectedLease implements Lease {
 
   holder(): string {
     return this.election.holder;
+  }
+
+  succeed(predecessor: string): void {
+    this.election.succeed(predecessor);
   }
 
   start(): void {

@@ -1,0 +1,38 @@
+import { open, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+/** Written by each replica once it has the folder's lock: its id, and which file this is. */
+const FILE = "replica";
+const MAX_BYTES = 512;
+
+/**
+ * Gives the id of the replica that had this data folder before, and leaves this one's. Call it with the folder's lock held: who wrote the file had it then, and has ended. A copy
+ * of a folder says nothing, since who wrote that may still run: it is another file, or (where `id` begins with another host's name) elsewhere. `undefined`: none is known.
+ */
+export async function follow(dataDir: string, id: string): Promise<string | undefined> {
+  const path = join(dataDir, FILE);
+  try {
+    const before = await read(path);
+    await writeFile(path, "", { flag: "a", mode: 0o600 });
+    const { ino } = await stat(path);
+    await writeFile(path, `${id} ${ino}\n`);
+    const [, predecessor, of] = /^(\S+) (\d+)\n$/.exec(before) ?? [];
+    return of === `${ino}` && predecessor !== undefined && hostOf(predecessor) === hostOf(id) ? predecessor : undefined;
+  } catch {
+    // Without it this replica waits until the lease ends.
+    return undefined;
+  }
+}
+
+async function read(path: string): Promise<string> {
+  const file = await open(path, "r").catch(() => undefined);
+  if (file === undefined) return "";
+  try {
+    const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(MAX_BYTES) });
+    return buffer.toString("utf8", 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+const hostOf = (id: string): string => id.slice(0, id.lastIndexOf("_"));
