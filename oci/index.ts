@@ -1,12 +1,13 @@
 /** Public entry of oci/: references, registries, image layout folders, and the store of modules. */
 
+export { type Copied, type CopyOptions, copyImage } from "./copy/copy.ts";
 export type { HelperOptions } from "./credentials/helper.ts";
 export { emptyKeychain, parseDockerConfig } from "./credentials/keychain.ts";
 export { type LoginPlace, removeLogin, saveLogin } from "./credentials/login-file.ts";
 export { filesWith, personKeychain } from "./credentials/person.ts";
 export { createSharedCredentials, parseSharedRepositories, type SharedRepositories } from "./credentials/shared.ts";
 export { type ArtifactOptions, createArtifact, type ImageContent, readContent } from "./image/content.ts";
-export { defaultLimits, type Limits } from "./image/image.ts";
+export { defaultLimits, findImage, type Limits } from "./image/image.ts";
 export { type InspectedImage, type InspectOptions, inspectImage, inspectIn, listTags } from "./inspect.ts";
 export { createLayoutRepository } from "./layout/folder.ts";
 export { localImagesDirectory } from "./local/directory.ts";
@@ -20,4 +21,5 @@ export { createFetch, type Fetch } from "./registry/fetch.ts";
 export { printBytes } from "./repository/bytes.ts";
 export { type Descriptor, type Manifest, manifestTypes } from "./repository/manifest.ts";
 export { formatReference, type LayoutReference, parseReference, type Reference, type RegistryReference } from "./repository/reference.ts";
+export type { Repository, RepositoryReader } from "./repository/repository.ts";
 export { createModuleCache, type ModuleCacheOptions } from "./store/module-cache.ts";

@@ -5,6 +5,7 @@ import { bootstrap } from "./bootstrap.ts";
 import { build } from "./build.ts";
 import { check } from "./check.ts";
 import { completion } from "./completion.ts";
+import { copy } from "./copy.ts";
 import { remove } from "./delete.ts";
 import { describe } from "./describe.ts";
 import { dev } from "./dev.ts";
@@ -38,7 +39,7 @@ export const SECTIONS: readonly Section[] = [
   { title: "Server and proxies", commands: [serve, check, identityIssue, bootstrap, inject] },
   {
     title: "Filters, for their authors",
-    commands: [init, dev, build, test, bench, run, verify, inspect, push, pull, list, rmi, login, logout],
+    commands: [init, dev, build, test, bench, run, verify, inspect, push, pull, copy, list, rmi, login, logout],
   },
   { title: "Fleet", commands: [apply, plan, get, describe, proxies, history, diff, rollback, refresh, ...rollout, remove] },
   { title: "This program", commands: [completion, version] },

@@ -1,19 +1,14 @@
-import { join } from "node:path";
 import { writeFileAtomically } from "../../base/atomic-file.ts";
-import { hasCode, messageOf } from "../../base/error.ts";
+import { hasCode } from "../../base/error.ts";
 import { readBounded } from "../../base/read-bounded.ts";
 import { type Digest, digestAside, digestOf, isDigest } from "../../model/digest.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
 import { tooLarge } from "../repository/bytes.ts";
 import { type Descriptor, MAX_MANIFEST_BYTES, manifestTypes, type RawManifest } from "../repository/manifest.ts";
 import type { Repository, RepositoryReader } from "../repository/repository.ts";
+import { blobPath, type Folder, guarded, unusable } from "./files.ts";
 import { changeIndex, readIndex, TAG_ANNOTATION, whileLocked, withTag } from "./index-file.ts";
-
-/** Where the layout is, and how the reference names it. */
-export interface Folder {
-  readonly directory: string;
-  readonly name: string;
-}
+import { holdsFile, streamFile, writeStream } from "./transfer.ts";
 
 /** The tag that an entry of index.json has in the repository that is read; `undefined`: it has none there. */
 export type TagOf = (entry: Descriptor) => string | undefined;
@@ -28,6 +23,9 @@ export function createLayoutRepository(directory: string, name: string): Reposit
   const folder: Folder = { directory, name };
   return {
     ...createLayoutReader(directory, name, plainTag),
+    holdsBlob: async (descriptor) => ok(await holdsFile(folder, descriptor)),
+    putStream: (descriptor, pieces) => writeStream(folder, descriptor, pieces),
+    mount: async () => ok(false),
     putBlob: (bytes, digest) => guarded(folder, async () => ok(await writeFileAtomically(blobPath(directory, digest), bytes))),
     putManifest: (bytes, mediaType, tag) => guarded(folder, () => writeManifest(folder, bytes, mediaType, tag)),
   };
@@ -38,6 +36,8 @@ export function createLayoutReader(directory: string, name: string, tagOf: TagOf
   const folder: Folder = { directory, name };
   return {
     name,
+    place: { registry: undefined, repository: directory },
+    stream: (descriptor) => streamFile(folder, descriptor),
     peek: (tag) => findTag(folder, tagOf, tag),
     async holds(digest) {
       const found = await readManifest(folder, tagOf, digest);
@@ -45,6 +45,7 @@ export function createLayoutReader(directory: string, name: string, tagOf: TagOf
     },
     manifest: (wanted) => readManifest(folder, tagOf, wanted),
     blob: (descriptor, limit) => readBlob(folder, descriptor, limit),
+    referrers: async () => ok(undefined),
     tags: () => listTags(folder, tagOf),
   };
 }
@@ -98,11 +99,6 @@ async function writeManifest(folder: Folder, bytes: Uint8Array, mediaType: strin
   return whileLocked(directory, name, () => changeIndex(directory, name, (entries) => withTag(entries, added, tag)));
 }
 
-/** The file of a blob or a manifest. */
-export function blobPath(directory: string, digest: Digest): string {
-  return join(directory, "blobs", "sha256", digest.slice("sha256:".length));
-}
-
 async function readFileOf(folder: Folder, digest: Digest, limit: number, missing: Failure): Promise<Result<Uint8Array<ArrayBuffer>>> {
   try {
     const content = await readBounded(blobPath(folder.directory, digest), limit);
@@ -111,19 +107,6 @@ async function readFileOf(folder: Folder, digest: Digest, limit: number, missing
   } catch (error) {
     return hasCode(error, "ENOENT") ? { ok: false, error: missing } : unusable(folder, error);
   }
-}
-
-/** What the file system throws, as a failure. */
-export async function guarded<T>(folder: Folder, write: () => Promise<Result<T>>): Promise<Result<T>> {
-  try {
-    return await write();
-  } catch (error) {
-    return unusable(folder, error);
-  }
-}
-
-function unusable({ name }: Folder, error: unknown) {
-  return fail("LayoutUnreadable", `${name} cannot be read or written (${messageOf(error)})`);
 }
 
 function mismatch(name: string, digest: Digest, actual: Digest) {

@@ -7,7 +7,7 @@ import { makeFolder } from "../../base/make-folder.ts";
 import type { Digest } from "../../model/digest.ts";
 import { ok, type Result } from "../../model/result.ts";
 import { blobsOf, type ImageContent } from "../image/content.ts";
-import { blobPath } from "../layout/folder.ts";
+import { blobPath } from "../layout/files.ts";
 import { parseManifest } from "../repository/manifest.ts";
 import type { RepositoryReader } from "../repository/repository.ts";
 

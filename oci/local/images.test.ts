@@ -7,7 +7,7 @@ import { after, describe, test } from "node:test";
 import { systemClock } from "../../model/clock.ts";
 import { createArtifact, type ImageContent, readContent } from "../image/content.ts";
 import { inspectImage, inspectIn } from "../inspect.ts";
-import { blobPath } from "../layout/folder.ts";
+import { blobPath } from "../layout/files.ts";
 import { pushImage } from "../push.ts";
 import { formatReference, parseReference, type RegistryReference } from "../repository/reference.ts";
 import { wasm } from "../testing/images.ts";

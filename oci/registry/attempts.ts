@@ -57,6 +57,13 @@ export class Attempts {
     return nothing ?? { ok: false, error: this.sumUp(failures, order) };
   }
 
+  /** The session that was let in last, for what cannot be repeated with another. */
+  session(): Session {
+    const session = this.sessions[this.best] ?? this.sessions[0];
+    if (session === undefined) throw new Error("there is always one");
+    return session;
+  }
+
   private sumUp(failures: readonly Failure[], order: readonly number[]): Failure {
     // Whoever is told that an image is not there could look for it; the others could not.
     const told = Math.max(

@@ -1,9 +1,12 @@
+import { ok } from "../../model/result.ts";
 import type { RegistryReference } from "../repository/reference.ts";
 import type { Repository } from "../repository/repository.ts";
 import { Attempts, type RemoteOptions } from "./attempts.ts";
 import { fetchBlob, putBlob } from "./blobs.ts";
 import { fetchManifest, holds, peek, putManifest } from "./manifests.ts";
+import { fetchReferrers } from "./referrers.ts";
 import { listTags } from "./tags.ts";
+import { holdsBlob, mountBlob, startUpload, streamBlob, uploadStream } from "./transfer.ts";
 
 /**
  * A repository in a registry that speaks the OCI distribution API. Make one per operation and caller: its sessions hold tokens.
@@ -13,6 +16,7 @@ export function createRemoteRepository(reference: RegistryReference, options: Re
   const attempts = new Attempts(reference, options);
   return {
     name: attempts.name,
+    place: { registry: reference.registry, repository: reference.repository },
     peek: (tag, signal) =>
       attempts.run(
         (session) => peek(session, tag, signal),
@@ -25,7 +29,18 @@ export function createRemoteRepository(reference: RegistryReference, options: Re
       ),
     manifest: (wanted, signal) => attempts.run((session) => fetchManifest(session, wanted, signal)),
     blob: (descriptor, limit, signal) => attempts.run((session) => fetchBlob(session, descriptor, limit, signal)),
+    referrers: (digest, signal) => attempts.run((session) => fetchReferrers(session, digest, signal)),
     tags: (signal) => attempts.run((session) => listTags(session, signal)),
+    stream: (descriptor, signal) => streamBlob(attempts.session(), descriptor, signal),
+    holdsBlob: ({ digest }, signal) => attempts.run((session) => holdsBlob(session, digest, signal)),
+    async putStream(descriptor, pieces, signal) {
+      const place = await attempts.run((session) => startUpload(session, signal));
+      return place.ok ? uploadStream(attempts.session(), place.value, descriptor, pieces, signal) : place;
+    },
+    mount: async (digest, from, signal) => {
+      if (from.registry !== reference.registry) return ok(false);
+      return attempts.run((session) => mountBlob(session, digest, from.repository, signal));
+    },
     putBlob: (bytes, digest, signal) => attempts.run((session) => putBlob(session, bytes, digest, signal)),
     putManifest: (bytes, mediaType, tag, signal) => attempts.run((session) => putManifest(session, bytes, mediaType, tag, signal)),
   };

@@ -1,5 +1,6 @@
 import { lookup } from "node:dns";
 import type { LookupFunction } from "node:net";
+import { Readable } from "node:stream";
 import { getCACertificates } from "node:tls";
 import type { Agent, buildConnector, Dispatcher } from "undici";
 import { createOnce } from "../../base/once.ts";
@@ -17,7 +18,7 @@ export interface FetchResponse {
 export interface FetchInit {
   readonly method?: "GET" | "HEAD" | "POST" | "PUT";
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array<ArrayBuffer>;
+  readonly body?: Uint8Array<ArrayBuffer> | AsyncIterable<Uint8Array>;
   readonly signal?: AbortSignal;
 }
 
@@ -64,7 +65,7 @@ export function createFetch(options: FetchOptions): Fetch {
     const { method = "GET", body = null, headers = {}, signal } = init;
     const answer = await request(url, {
       method,
-      body,
+      body: body === null || body instanceof Uint8Array ? body : Readable.from(body, { objectMode: false }),
       headers: { accept: "*/*", ...headers },
       signal: signal ?? null,
       dispatcher: agents[reach],

@@ -5,7 +5,7 @@ import { type Failure, fail, failForNow, ok, type Result } from "../../model/res
 import type { Reach } from "./address.ts";
 import { causeOf, refusalOf } from "./cause.ts";
 import { decode, encodingsOf } from "./encoding.ts";
-import type { Fetch, FetchResponse } from "./fetch.ts";
+import type { Fetch, FetchInit, FetchResponse } from "./fetch.ts";
 
 export interface HttpOptions {
   readonly fetch: Fetch;
@@ -27,7 +27,8 @@ export interface HttpRequest {
   readonly registry?: string | undefined;
   /** Sent to the origin of `url` only: a redirect to any other origin goes without it. */
   readonly authorization?: string | undefined;
-  readonly body?: Uint8Array<ArrayBuffer>;
+  /** Bytes, or pieces that come as they are sent. */
+  readonly body?: Uint8Array<ArrayBuffer> | Pieces;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -89,7 +90,7 @@ async function exchange(options: HttpOptions, request: HttpRequest): Promise<Res
   if (request.authorization !== undefined) headers.authorization = request.authorization;
   try {
     const init = { method: request.method, headers, signal: watch.signal };
-    const body = request.body === undefined ? {} : { body: request.body };
+    const body = request.body === undefined ? {} : bodyOf(request.body, headers, watch);
     const response = await options.fetch(url.href, { ...init, ...body }, reach);
     return ok({
       status: response.status,
@@ -104,6 +105,26 @@ async function exchange(options: HttpOptions, request: HttpRequest): Promise<Res
   } catch (error) {
     watch.stop();
     return { ok: false, error: refusalOf(error, url, reach) ?? explain(error, url, watch) };
+  }
+}
+
+/** A body that is sent as it comes. It is sent once: a request with it is not repeated. */
+export interface Pieces {
+  readonly byteLength: number;
+  readonly pieces: AsyncIterable<Uint8Array>;
+}
+
+function bodyOf(body: Uint8Array<ArrayBuffer> | Pieces, headers: Record<string, string>, watch: Watch): Pick<FetchInit, "body"> {
+  if (body instanceof Uint8Array) return { body };
+  headers["content-length"] = String(body.byteLength);
+  return { body: watched(body.pieces, watch) };
+}
+
+/** Each piece that goes out shows that the server takes them. */
+async function* watched(pieces: AsyncIterable<Uint8Array>, watch: Watch): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    watch.alive();
+    yield piece;
   }
 }
 

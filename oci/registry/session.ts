@@ -52,7 +52,8 @@ export function createSession(reference: RegistryReference, { http, credentials 
       // Only the registry itself may ask for credentials, not a host that it redirected to.
       if (!first.ok || !own || first.value.status !== 401 || first.value.url.origin !== base.origin) return first;
       const wwwAuthenticate = first.value.headers.get("www-authenticate");
-      if (wwwAuthenticate === null) return first;
+      const isSpent = request.body !== undefined && !(request.body instanceof Uint8Array);
+      if (wwwAuthenticate === null || isSpent) return first;
       await first.value.discard();
       const scope = `repository:${reference.repository}:${access}`;
       const answer = await answerChallenge(http, {

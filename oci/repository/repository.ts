@@ -1,14 +1,16 @@
 import type { Digest } from "../../model/digest.ts";
 import type { Result } from "../../model/result.ts";
 import type { Descriptor, RawManifest } from "./manifest.ts";
+import type { BlobPlace, BlobSource, BlobTarget } from "./transfer.ts";
 
 /**
  * One repository of images, in a registry or an image layout folder. All content it returns has the digest that was asked for. Failures: `ImageNotFound`, `BlobNotFound`, `DigestMismatch`, `TruncatedBlob`, `ModuleTooLarge`; from a registry also
  * `AccessDenied`, `RateLimited`, `RegistryUnavailable`, `Canceled`.
  */
-export interface Repository {
+export interface Repository extends BlobSource, BlobTarget {
   /** For messages: the reference without tag and digest. */
   readonly name: string;
+  readonly place: BlobPlace;
   /** The digest behind a tag without fetching the manifest; `undefined` when only a fetch tells. */
   peek(tag: string, signal?: AbortSignal): Promise<Result<Digest | undefined>>;
   /** True when the manifest or index with this digest may be read here, as one HEAD tells. False: only fetching it tells. */
@@ -17,6 +19,8 @@ export interface Repository {
   manifest(reference: string, signal?: AbortSignal): Promise<Result<RawManifest>>;
   /** The content of a descriptor, at most `limit` bytes. */
   blob(descriptor: Descriptor, limit: number, signal?: AbortSignal): Promise<Result<Uint8Array<ArrayBuffer>>>;
+  /** What the referrers API lists for this manifest; `undefined`: there is no such API. See `listReferrers`, which knows the other way too. */
+  referrers(digest: Digest, signal?: AbortSignal): Promise<Result<readonly Descriptor[] | undefined>>;
   /** Every tag, sorted. */
   tags(signal?: AbortSignal): Promise<Result<readonly string[]>>;
   /** Stores a blob unless it is there. */
@@ -26,4 +30,4 @@ export interface Repository {
 }
 
 /** A repository for reading. */
-export type RepositoryReader = Omit<Repository, "putBlob" | "putManifest">;
+export type RepositoryReader = Omit<Repository, "putBlob" | "putManifest" | keyof BlobTarget>;

@@ -1,0 +1,185 @@
+import type { Digest } from "../../model/digest.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
+import type { Descriptor } from "../repository/manifest.ts";
+import { addReferrer, listReferrers } from "../repository/referrers.ts";
+import type { Repository, RepositoryReader } from "../repository/repository.ts";
+import { type CopyLimits, copyLimits, type Document, readTree } from "./tree.ts";
+
+export interface CopyOptions {
+  /** Signatures, SBOMs and whatever else refers to the image go along. */
+  readonly referrers: boolean;
+  readonly limits?: CopyLimits;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What was done. */
+export interface Copied {
+  readonly digest: Digest;
+  /** Manifests and indexes of the image. */
+  readonly documents: number;
+  /** Manifests that refer to them, in either way of keeping them. */
+  readonly referrers: number;
+  /** Blobs that came with their bytes, that were taken over from another repository of the same registry, and that were there. */
+  readonly blobs: { readonly sent: number; readonly mounted: number; readonly there: number };
+  /** Bytes of those that were sent. */
+  readonly bytes: number;
+}
+
+/** How cosign keeps signatures, attestations and SBOMs where referrers are not known: by tag. https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md#tag-based-discovery */
+const COSIGN_TAGS = ["sig", "att", "sbom"];
+/** All that refers to one image, and what refers to that. */
+const MAX_REFERRERS = 256;
+
+/**
+ * Copies an image as it is: every manifest, index and blob with all its bits, so that its digest stays. Blobs go through piece by piece. What names something is written after
+ * it, the tags last. Fails as reading and writing do, and with `ImageTooLarge`.
+ */
+export async function copyImage(
+  source: RepositoryReader,
+  wanted: string,
+  target: Repository,
+  tags: readonly string[],
+  options: CopyOptions,
+): Promise<Result<Copied>> {
+  const { limits = copyLimits, signal } = options;
+  const tree = await readTree(source, wanted, limits, signal);
+  if (!tree.ok) return tree;
+  const root = tree.value.at(-1);
+  if (root === undefined) throw new Error("a tree has a root");
+  const copier = new Copier(source, target, limits, signal);
+  const inside = await copier.putAll(tree.value.slice(0, -1));
+  if (!inside.ok) return inside;
+  const named = await copier.put(root, tags);
+  if (!named.ok) return named;
+  const subjects = tree.value.map(({ raw }) => raw.digest);
+  const referring = options.referrers ? await copier.putReferrers(subjects) : ok(undefined);
+  if (!referring.ok) return referring;
+  const { referrers, sent, mounted, there, bytes } = copier;
+  return ok({ digest: root.raw.digest, documents: tree.value.length, referrers, blobs: { sent, mounted, there }, bytes });
+}
+
+class Copier {
+  private readonly source: RepositoryReader;
+  private readonly target: Repository;
+  private readonly limits: CopyLimits;
+  private readonly signal: AbortSignal | undefined;
+  private readonly done = new Set<Digest>();
+  referrers = 0;
+  sent = 0;
+  mounted = 0;
+  there = 0;
+  bytes = 0;
+
+  constructor(source: RepositoryReader, target: Repository, limits: CopyLimits, signal: AbortSignal | undefined) {
+    this.source = source;
+    this.target = target;
+    this.limits = limits;
+    this.signal = signal;
+  }
+
+  async putAll(documents: readonly Document[]): Promise<Result<void>> {
+    for (const document of documents) {
+      const put = await this.put(document, []);
+      if (!put.ok) return put;
+    }
+    return ok(undefined);
+  }
+
+  /** Its blobs, then itself; without tags it is found by its digest. */
+  async put({ raw, blobs }: Document, tags: readonly string[]): Promise<Result<void>> {
+    const written = await this.putBlobs(blobs);
+    if (!written.ok) return written;
+    for (const tag of tags.length === 0 ? [undefined] : tags) {
+      const stored = await this.target.putManifest(new Uint8Array(raw.bytes), raw.mediaType, tag, this.signal);
+      if (!stored.ok) return stored;
+    }
+    return ok(undefined);
+  }
+
+  private async putBlobs(blobs: readonly Descriptor[]): Promise<Result<void>> {
+    for (const blob of blobs) {
+      if (this.done.has(blob.digest)) continue;
+      const put = await this.putBlob(blob);
+      if (!put.ok) return put;
+      this.done.add(blob.digest);
+    }
+    return ok(undefined);
+  }
+
+  private async putBlob(blob: Descriptor): Promise<Result<void>> {
+    const { source, target, signal } = this;
+    const isThere = await target.holdsBlob(blob, signal);
+    if (!isThere.ok) return isThere;
+    if (isThere.value) {
+      this.there++;
+      return ok(undefined);
+    }
+    const mounted = await target.mount(blob.digest, source.place, signal);
+    if (!mounted.ok) return mounted;
+    if (mounted.value) {
+      this.mounted++;
+      return ok(undefined);
+    }
+    const sent = await target.putStream(blob, source.stream(blob, signal), signal);
+    if (!sent.ok) return sent;
+    this.sent++;
+    this.bytes += blob.size;
+    return ok(undefined);
+  }
+
+  /** What refers to these, and what refers to that in turn: a signature of an SBOM. */
+  async putReferrers(subjects: readonly Digest[]): Promise<Result<void>> {
+    const seen = new Set(subjects);
+    const waiting = [...subjects];
+    for (let subject = waiting.shift(); subject !== undefined; subject = waiting.shift()) {
+      const listed = await listReferrers(this.source, subject, this.signal);
+      if (!listed.ok) return listed;
+      for (const { digest } of listed.value) {
+        if (seen.has(digest)) continue;
+        seen.add(digest);
+        const put = await this.putReferrer(subject, digest);
+        if (!put.ok) return put;
+        waiting.push(digest);
+      }
+      const tagged = await this.putTagged(subject);
+      if (!tagged.ok) return tagged;
+    }
+    return ok(undefined);
+  }
+
+  private async putReferrer(subject: Digest, digest: Digest): Promise<Result<void>> {
+    const tree = await this.count(await readTree(this.source, digest, this.limits, this.signal));
+    if (!tree.ok) return tree;
+    const root = tree.value.at(-1);
+    if (root === undefined) return ok(undefined);
+    const inside = await this.putAll(tree.value.slice(0, -1));
+    if (!inside.ok) return inside;
+    const blobs = await this.putBlobs(root.blobs);
+    if (!blobs.ok) return blobs;
+    const { raw, artifactType, annotations } = root;
+    const added = await addReferrer(this.target, subject, { bytes: new Uint8Array(raw.bytes), artifactType, annotations }, this.signal);
+    return added.ok ? ok(undefined) : added;
+  }
+
+  private async putTagged(subject: Digest): Promise<Result<void>> {
+    for (const kind of COSIGN_TAGS) {
+      const tag = `${subject.replace(":", "-")}.${kind}`;
+      const read = await readTree(this.source, tag, this.limits, this.signal);
+      if (!read.ok && read.error.reason === "ImageNotFound") continue;
+      const tree = await this.count(read);
+      if (!tree.ok) return tree;
+      const root = tree.value.at(-1);
+      const inside = await this.putAll(tree.value.slice(0, -1));
+      if (!inside.ok || root === undefined) return inside;
+      const put = await this.put(root, [tag]);
+      if (!put.ok) return put;
+    }
+    return ok(undefined);
+  }
+
+  private async count(read: Result<readonly Document[]>): Promise<Result<readonly Document[]>> {
+    if (read.ok && ++this.referrers > MAX_REFERRERS)
+      return fail("ImageTooLarge", `more than ${MAX_REFERRERS} manifests refer to this image; copy it with --no-referrers`);
+    return read;
+  }
+}
