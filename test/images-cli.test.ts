@@ -221,11 +221,12 @@ test("every command of docs/authors/publishing.md does what the page says", asyn
     assert.equal(code, 0, `${name}:\n${run.logs()}`);
     said[name] = run.logs();
   }
-  assert.deepEqual(page.names(), ["local", "login", "push", "again", "inspect", "file", "remove"]);
+  assert.deepEqual(page.names(), ["local", "login", "push", "again", "inspect", "file", "copy", "remove"]);
   const digest = /digest {2}(sha256:\w+)/.exec(said.push ?? "")?.[1] ?? "none";
   assert.match(said.push ?? "", /^0\.1$/m);
   assert.ok(said.again?.split(digest).length === 4, said.again);
   assert.match(said.inspect ?? "", /note: .* of this machine.*loads/s);
+  assert.equal(said.copy?.split(digest).length, 9, said.copy);
   assert.match(said.remove ?? "", new RegExp(`untagged .*\\ndeleted ${digest}\\nlogged out of ${locked.host}`));
   assert.deepEqual(readFileSync(join(folder.path, "copy.wasm")), world.good);
 });
