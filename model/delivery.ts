@@ -76,6 +76,8 @@ export interface SlotDelivery {
   readonly running: readonly DeliveredFilter[] | undefined;
   /** Milliseconds since the epoch of the acknowledgement behind `running`. */
   readonly runningSince: number | undefined;
+  /** True where it says that it has something, and this server does not know what that is: another gave it. */
+  readonly isUnread?: boolean;
   /** Set when the desired chain was rejected, until something else is desired. */
   readonly rejection: Rejection | undefined;
 }
@@ -98,6 +100,8 @@ export interface ProxyNode {
   readonly hungSince: number | undefined;
   /** Milliseconds since the epoch: when a new process took the place of one that had ended while its reports were overdue. */
   readonly endedAt: number | undefined;
+  /** True while its reports are overdue, or where they were when it was lost: a process that ends so was not stopped by hand. */
+  readonly isOverdue?: boolean;
   /** How often it says that it reports its statistics, in milliseconds; `undefined`: it does not say, or it does so where they do not count. */
   readonly reportsEveryMs: number | undefined;
   /** True when it takes the HTTP filters of a slot as one chain, false when each has a place of its own. */

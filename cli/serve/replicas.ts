@@ -17,6 +17,7 @@ import type { StoreSource } from "../../model/module.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
 import { createGrpcServer, frame, type GrpcServer } from "../../xds/index.ts";
 import type { Address } from "../args/address.ts";
+import { ownVersion } from "./own-version.ts";
 import type { Replica } from "./replica-flags.ts";
 
 /** This server among its replicas. */
@@ -63,7 +64,7 @@ interface Parts extends OwnParts {
 function createReplicas({ replica, authority, log }: ReplicasOptions, parts: Parts): Replicas {
   const { id, lease, address, peers: names, steady } = replica;
   const clock = systemClock;
-  const peers = createPeers({ id, ...parts, leadership: lease, addresses: () => addressesOf(names), clock, steady, log });
+  const peers = createPeers({ id, version: ownVersion(), ...parts, leadership: lease, addresses: () => addressesOf(names), clock, steady, log });
   const context = () => ({ ...issueReplicaCertificate(authority, parts.uri, "server", clock.now()), ca: authority.current() });
   const server = createGrpcServer({
     methods: new Map([

@@ -2,7 +2,7 @@ import type { Clock } from "../../model/clock.ts";
 import type { FleetView } from "../../model/delivery.ts";
 import type { Log } from "../../model/log.ts";
 import type { Withdrawal } from "../../model/replicas.ts";
-import { FromCaller, ToCaller } from "../gen/weir/v1/replicas.ts";
+import { FromCaller, type Hello, ToCaller } from "../gen/weir/v1/replicas.ts";
 import type { Dial, DialedCall } from "./dial.ts";
 import { encodeReport, type Reported } from "./report.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
@@ -11,6 +11,8 @@ import { JOIN } from "./service.ts";
 export interface LinksDeps {
   /** Of this process. */
   readonly id: string;
+  /** Of Weir. */
+  readonly version: string;
   readonly dial: Dial;
   /** The server's own proxies. */
   readonly own: FleetView;
@@ -33,9 +35,9 @@ export interface Links {
   /** Calls those of these addresses (`host:port`) that are not called yet, and ends the calls to others. */
   reach(addresses: ReadonlySet<string>): void;
   withdraw(withdrawal: Withdrawal): void;
-  /** Reports what changed of the server's own proxies to who decides. */
+  /** Reports what changed of the server's own proxies to every peer. */
   report(): void;
-  /** To be called once a second: reports counters, and ends calls that went silent. */
+  /** To be called once a second: reports counters to who decides, and ends calls that went silent. */
   tick(): void;
   /** True while a peer says that it decides. */
   hearsLeader(): boolean;
@@ -55,6 +57,8 @@ class Link {
   heardAt: number;
   leads = false;
   isGreeted = false;
+  /** Whether it keeps what is reported while it does not decide. Earlier versions do not. */
+  keepsReports = false;
   isFull = false;
   reporter: Reporter | undefined;
 
@@ -104,7 +108,7 @@ class CallingLinks implements Links {
   }
 
   reach(addresses: ReadonlySet<string>): void {
-    const { dial, steady, id, clock } = this.deps;
+    const { dial, steady, id, clock, version } = this.deps;
     this.addresses = addresses;
     for (const [address, link] of this.links) if (!addresses.has(address)) link.call.end();
     for (const address of this.told.keys()) if (!addresses.has(address)) this.told.delete(address);
@@ -115,7 +119,7 @@ class CallingLinks implements Links {
         closed: (from, why) => this.closed(address, from, why),
       });
       this.links.set(address, link);
-      link.say({ $case: "hello", hello: { replica: id, now: clock.now() } });
+      link.say({ $case: "hello", hello: { replica: id, now: clock.now(), version, keepsReports: true } });
     }
   }
 
@@ -131,7 +135,7 @@ class CallingLinks implements Links {
     const now = this.deps.steady();
     for (const link of this.links.values()) {
       if (now - link.heardAt > SILENT_MS) link.call.end();
-      else if (!link.isFull) link.sayReport(link.reporter?.counters());
+      else if (link.leads && !link.isFull) link.sayReport(link.reporter?.counters());
     }
   }
 
@@ -164,27 +168,29 @@ class CallingLinks implements Links {
   private heard(address: string, link: Link, bytes: Uint8Array): void {
     const said = read(bytes)?.said;
     link.heardAt = this.deps.steady();
-    if (said?.$case === "hello") this.greeted(address, link, said.hello.replica ?? "");
+    if (said?.$case === "hello") this.greeted(address, link, said.hello);
     else if (said?.$case === "beat") this.beats(link, said.beat.leads === true);
     else if (said?.$case === "overrides") this.deps.overridden(said.overrides.proxy ?? "", said.overrides.withheld ?? []);
   }
 
-  private greeted(address: string, link: Link, replica: string): void {
-    const { id, log, withdrawals } = this.deps;
+  private greeted(address: string, link: Link, { replica = "", version = "", keepsReports = false }: Hello): void {
+    const { id, log, withdrawals, own } = this.deps;
     this.told.delete(address);
     if (replica === id) {
       this.selves.add(address);
       link.call.end();
       return;
     }
-    log.info("a replica is reached", { address, replica });
-    link.isGreeted = true;
+    log.info("a replica is reached", { address, replica, version });
+    Object.assign(link, { isGreeted: true, keepsReports });
     for (const withdrawal of withdrawals()) link.say({ $case: "withdrawal", withdrawal });
+    if (keepsReports) link.reporter = createReporter(own);
+    this.report();
   }
 
   private beats(link: Link, leads: boolean): void {
     link.leads = leads;
-    if (leads === (link.reporter !== undefined)) return;
+    if (link.keepsReports || leads === (link.reporter !== undefined)) return;
     link.reporter?.stop();
     link.reporter = leads ? createReporter(this.deps.own) : undefined;
     if (leads) this.report();

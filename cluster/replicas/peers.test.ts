@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Fleet, ProxyHealth, ProxyNode } from "../../model/delivery.ts";
+import type { DeliveredFilter, Fleet, ProxyHealth, ProxyNode, SlotDelivery } from "../../model/delivery.ts";
+import { digestOf } from "../../model/digest.ts";
 import type { Leadership } from "../../model/leadership.ts";
 import { silentLog } from "../../model/log.ts";
 import type { Withdrawal } from "../../model/replicas.ts";
 import { createFakeClock } from "../../model/testing/fake-clock.ts";
-import type { Dial } from "./dial.ts";
-import { replicaUri } from "./identity.ts";
-import { createPeers, type ReplicaPeers } from "./peers.ts";
+import { FromCaller } from "../gen/weir/v1/replicas.ts";
+import { createMemoryCalls, REPLICA_URI } from "../testing/memory-calls.ts";
+import { createPeers } from "./peers.ts";
 
-const URI = replicaUri("weir-system", "weir");
 const WITHDRAWAL: Withdrawal = { filter: "shop/f", uid: "u", target: 2, startedAt: 5, reason: "Rejected", message: "no" };
 
 /** A fleet whose proxies a test puts. */
@@ -29,7 +29,7 @@ function createOwn() {
     forget: (key) => void nodes.delete(key),
     onMissing: () => () => {},
   };
-  const put = (id: string, connected: boolean, since: number) => {
+  const put = (id: string, connected: boolean, since: number, more: Partial<ProxyNode> = {}) => {
     const node = {
       key: `shop/${id}`,
       id,
@@ -41,49 +41,28 @@ function createOwn() {
       takesChains: true,
       version: "1.40.0",
     };
-    nodes.set(node.key, { ...node, hungSince: undefined, endedAt: undefined, reportsEveryMs: undefined });
+    nodes.set(node.key, { ...node, hungSince: undefined, endedAt: undefined, reportsEveryMs: undefined, ...more });
     for (const listener of listeners) listener(new Set([node.key]));
   };
   return { fleet, put, counters };
 }
 
-/** Replicas whose calls go through memory; `cut`: none to or from this one goes through. */
-function createScene(names: readonly string[]) {
+/** A message as an earlier or later version would send it: without what is new, with what nobody knows. */
+function ofOtherVersion(bytes: Uint8Array): Uint8Array {
+  const message = FromCaller.decode(bytes);
+  if (message.said?.$case !== "hello") return bytes;
+  const { version: _, keepsReports: __, ...known } = message.said.hello;
+  // Field 99, a varint; and field 98, as which a oneof may have another kind of message.
+  const unknown = [0x98, 0x06, 1, 0x92, 0x06, 0];
+  return Buffer.concat([FromCaller.encode({ said: { $case: "hello", hello: known } }).finish(), Buffer.from(unknown)]);
+}
+
+/** Replicas whose calls go through memory. `other`: one of another version. */
+function createScene(names: readonly string[], other?: string) {
   const clock = createFakeClock();
-  const cut = new Set<string>();
-  const open = new Set<{ readonly ends: readonly string[]; readonly end: () => void }>();
+  const calls = createMemoryCalls((bytes, ends) => (other !== undefined && ends.includes(other) ? ofOtherVersion(bytes) : bytes));
   let leading: string | undefined;
   const listeners = new Map<string, (isLeading: boolean) => void>();
-  const all = new Map<string, ReplicaPeers>();
-
-  const dialOf =
-    (from: string): Dial =>
-    (address, _method, handler) => {
-      const proof = { altNames: `URI:${URI}`, until: Number.POSITIVE_INFINITY, fault: undefined };
-      let isOver = false;
-      const end = (why: string) => {
-        if (isOver) return;
-        isOver = true;
-        open.delete(one);
-        handler.closed(why);
-        served?.closed();
-      };
-      const one = { ends: [from, address], end: () => end("cut") };
-      open.add(one);
-      const served = all.get(address)?.service.open({
-        proof,
-        send: (bytes) => void setImmediate(() => !isOver && handler.message(bytes)),
-        end: (_code, message = "") => setImmediate(() => end(message)),
-      });
-      if (served === undefined || cut.has(from) || cut.has(address)) setImmediate(() => end("not reached"));
-      return {
-        write(bytes) {
-          setImmediate(() => !isOver && served?.message(bytes));
-          return true;
-        },
-        end: () => end("ended"),
-      };
-    };
 
   const replicas = names.map((id) => {
     const own = createOwn();
@@ -99,10 +78,11 @@ function createScene(names: readonly string[]) {
     const addresses = async () => new Set(names);
     const options = {
       id,
-      uri: URI,
+      version: "1.0.0",
+      uri: REPLICA_URI,
       own: own.fleet,
       leadership,
-      dial: dialOf(id),
+      dial: calls.dialOf(id),
       addresses,
       clock,
       steady: clock.now,
@@ -118,7 +98,7 @@ function createScene(names: readonly string[]) {
       overridden: (key) => void overridden.push(key),
       text: () => undefined,
     });
-    all.set(id, peers);
+    calls.listen(id, peers);
     return { id, own, peers, withdrawals, overridden };
   });
   return {
@@ -136,10 +116,7 @@ function createScene(names: readonly string[]) {
       if (before !== undefined) listeners.get(before)?.(false);
       if (id !== undefined) listeners.get(id)?.(true);
     },
-    cut(id: string) {
-      cut.add(id);
-      for (const { ends, end } of [...open]) if (ends.includes(id)) end();
-    },
+    cut: calls.cut,
   };
 }
 
@@ -148,7 +125,7 @@ const nth = (scene: Scene, index: number) => scene.replicas[index] as Scene["rep
 const seen = ({ peers }: Scene["replicas"][number]) =>
   Array.from(peers.fleet.proxies(), ({ id, connected }) => `${id} ${connected}`).sort();
 
-test("who decides sees the proxies of all replicas, and what changes of them", async () => {
+test("every replica sees the proxies of all, and what changes of them; who decides their counters too", async () => {
   const scene = createScene(["a", "b", "c"]);
   const [a, b, c] = [nth(scene, 0), nth(scene, 1), nth(scene, 2)];
   a.own.put("web-a", true, 1);
@@ -156,7 +133,7 @@ test("who decides sees the proxies of all replicas, and what changes of them", a
   scene.start();
   scene.lead("a");
   await scene.clock.advance(2_500);
-  assert.deepEqual([seen(a), seen(b), seen(c)], [["web-a true", "web-b true"], ["web-b true"], []]);
+  for (const each of [a, b, c]) assert.deepEqual(seen(each), ["web-a true", "web-b true"]);
   assert.deepEqual(
     [a, b, c].map(({ peers }) => peers.leadership.isHeard()),
     [true, true, true],
@@ -166,8 +143,11 @@ test("who decides sees the proxies of all replicas, and what changes of them", a
   const health = { at: 9, requests: 4, errors5xx: 0, latencySumMs: 1, latencyCount: 4, vmFailures: new Map() };
   c.own.counters.set("shop/web-c", health);
   await scene.clock.advance(1_500);
-  assert.deepEqual(seen(a), ["web-a true", "web-b false", "web-c true"]);
-  assert.equal(a.peers.fleet.health("shop/web-c")?.requests, 4);
+  for (const each of [a, b, c]) assert.deepEqual(seen(each), ["web-a true", "web-b false", "web-c true"]);
+  assert.deepEqual(
+    [a, b, c].map(({ peers }) => peers.fleet.health("shop/web-c")?.requests),
+    [4, undefined, 4],
+  );
   assert.deepEqual([a.peers.isOwn("shop/web-a"), a.peers.isOwn("shop/web-c")], [true, false]);
   scene.stop();
 });
@@ -259,5 +239,72 @@ test("who decides tells the replica of a proxy what that must wait for, once", a
   a.peers.withhold("shop/web", new Set());
   await scene.clock.advance(100);
   assert.equal(b.peers.withheld("shop/web"), undefined);
+  scene.stop();
+});
+
+test("a replica of another version is told what it knows, and what it says beyond that is passed over", async () => {
+  const scene = createScene(["a", "b", "old"], "old");
+  const [a, b, old] = [nth(scene, 0), nth(scene, 1), nth(scene, 2)];
+  a.own.put("web-a", true, 1);
+  old.own.put("web-old", true, 1);
+  scene.start();
+  scene.lead("a");
+  await scene.clock.advance(2_500);
+  // An earlier version reports to who decides, and keeps what it is told while it decides itself.
+  assert.deepEqual([seen(a), seen(b), seen(old)], [["web-a true", "web-old true"], ["web-a true"], ["web-old true"]]);
+  scene.lead("old");
+  await scene.clock.advance(2_500);
+  assert.deepEqual(
+    [seen(a), seen(old)],
+    [
+      ["web-a true", "web-old false"],
+      ["web-a true", "web-old true"],
+    ],
+  );
+  assert.equal(b.peers.leadership.isHeard(), true);
+  old.withdrawals.push(WITHDRAWAL);
+  old.peers.withdraw(WITHDRAWAL);
+  await scene.clock.advance(100);
+  assert.deepEqual([a.withdrawals, b.withdrawals], [[WITHDRAWAL], [WITHDRAWAL]]);
+  scene.stop();
+});
+
+const RUNS: DeliveredFilter = {
+  filter: { namespace: "shop", name: "f" },
+  revision: 2,
+  digest: digestOf("image"),
+  wasmDigest: digestOf("module"),
+  hash: "h2",
+};
+const slot = (more: Partial<SlotDelivery>) => {
+  const one = { slot: "default", desired: [RUNS], running: undefined, runningSince: undefined, rejection: undefined, ...more };
+  return { slots: new Map([["default", one]]) };
+};
+const runningOf = ({ peers }: Scene["replicas"][number]) => peers.fleet.proxy("shop/web")?.slots.get("default")?.running?.[0]?.hash;
+
+test("what a proxy runs stays known while it moves, and a process that ended on its way is known to have", async () => {
+  const scene = createScene(["a", "b", "c"]);
+  const [a, b, c] = [nth(scene, 0), nth(scene, 1), nth(scene, 2)];
+  b.own.put("web", true, 1, slot({ running: [RUNS], runningSince: 1 }));
+  scene.start();
+  scene.lead("a");
+  await scene.clock.advance(2_500);
+  b.own.put("web", false, 2, slot({ running: [RUNS], runningSince: 1 }));
+  // Where it is now, it names a version that says nothing yet.
+  c.own.put("web", true, 3, slot({ isUnread: true }));
+  await scene.clock.advance(200);
+  for (const each of [a, b, c]) assert.equal(runningOf(each), "h2", each.id);
+  c.own.put("web", true, 3, slot({ running: [RUNS], runningSince: 4 }));
+  await scene.clock.advance(200);
+  // Who had it forgets it: a proxy is kept where it is.
+  assert.equal(b.own.fleet.proxy("shop/web"), undefined);
+  assert.deepEqual([b.peers.isOwn("shop/web"), c.peers.isOwn("shop/web")], [false, true]);
+  c.own.put("web", false, 5, { ...slot({ running: [RUNS], runningSince: 4 }), isOverdue: true });
+  await scene.clock.advance(200);
+  a.own.put("web", true, 6, slot({}));
+  await scene.clock.advance(200);
+  a.own.put("web", true, 6, slot({ running: [RUNS], runningSince: 7 }));
+  await scene.clock.advance(200);
+  for (const each of [a, b]) assert.equal(each.peers.fleet.proxy("shop/web")?.endedAt, 6, each.id);
   scene.stop();
 });

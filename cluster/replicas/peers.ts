@@ -18,6 +18,8 @@ import { createService, type Said, type Service } from "./service.ts";
 export interface PeersOptions {
   /** Of this process; no other ever has the same. */
   readonly id: string;
+  /** Of Weir. */
+  readonly version: string;
   /** See `replicaUri`. */
   readonly uri: string;
   /** The server's own proxies. */
@@ -36,7 +38,7 @@ export interface PeersOptions {
 
 /** One of several replicas: what it says to the others, and what it knows through them. */
 export interface ReplicaPeers extends Peers {
-  /** This server's proxies, and while it decides those of all. */
+  /** The proxies of all replicas; their counters while this server decides, else those of its own. */
   readonly fleet: Fleet;
   /** Who decides, and whether this server hears of it. */
   readonly leadership: Leadership;
@@ -71,6 +73,8 @@ class JoinedPeers implements ReplicaPeers {
   private readonly options: PeersOptions;
   private readonly reported: ReportedFleet;
   private readonly links: Links;
+  /** Peers of an earlier version: they report to who decides alone. */
+  private readonly earlier = new Set<string>();
   private member: Member | undefined;
   private readonly withheldHere = new Map<string, ReadonlySet<string>>();
   /** What was told last of proxies of others: who serves it, and the hashes, in order. */
@@ -78,7 +82,7 @@ class JoinedPeers implements ReplicaPeers {
   private cancels: (() => void)[] = [];
 
   constructor(options: PeersOptions) {
-    const { id, uri, own, leadership, dial, clock, steady, log, modules } = options;
+    const { id, version, uri, own, leadership, dial, clock, steady, log, modules } = options;
     this.options = options;
     this.reported = createReportedFleet();
     this.fleet = joinFleets(own, this.reported);
@@ -88,12 +92,13 @@ class JoinedPeers implements ReplicaPeers {
       onChange: (listener) => leadership.onChange(listener),
     };
     this.service = createService({
-      ...{ id, uri, now: clock.now, isLeading: leadership.isLeading.bind(leadership) },
+      ...{ id, version, uri, now: clock.now, isLeading: leadership.isLeading.bind(leadership) },
       said: (replica, said, offsetMs) => this.said(replica, said, offsetMs),
       left: (replica) => this.left(replica),
+      reportsToLeaderAlone: (replica) => void this.earlier.add(replica),
     });
     this.links = createLinks({
-      ...{ id, dial, own, clock, steady, log },
+      ...{ id, version, dial, own, clock, steady, log },
       withdrawals: () => this.member?.withdrawals() ?? [],
       overridden: (proxyKey, hashes) => this.overridden(proxyKey, hashes),
     });
@@ -173,22 +178,23 @@ class JoinedPeers implements ReplicaPeers {
   }
 
   private roleChanged(isLeading: boolean): void {
-    // Whoever reports to this server stops, or begins with everything.
+    // Whoever reports counters to this server begins, or stops.
     this.service.beat();
     this.withheldThere.clear();
-    if (!isLeading) this.reported.lost(this.options.clock.now());
+    if (!isLeading) for (const replica of this.earlier) this.reported.lost(this.options.clock.now(), replica);
   }
 
   private said(replica: string, said: Said, offsetMs: number): void {
     if (said.$case === "withdrawal") {
       const withdrawal = readWithdrawal(said.withdrawal);
       if (withdrawal !== undefined) this.member?.withdrawn(withdrawal);
-    } else if (this.options.leadership.isLeading()) {
+    } else {
       this.reported.take(replica, decodeReport(said.report, offsetMs), this.options.clock.now());
     }
   }
 
   private left(replica: string): void {
+    this.earlier.delete(replica);
     this.reported.lost(this.options.clock.now(), replica);
     for (const [key, told] of this.withheldThere) if (told.replica === replica) this.withheldThere.delete(key);
   }

@@ -36,12 +36,26 @@ function filterMessage({ filter, revision, digest, wasmDigest, hash, isPlacehold
 }
 
 function proxyMessage(proxy: ProxyNode, indexOf: IndexOf): ProxyMessage {
-  const { id, namespace, labels, connected, since, hungSince, endedAt, reportsEveryMs, takesChains, version } = proxy;
+  const { id, namespace, labels, connected, since, hungSince, endedAt, reportsEveryMs, takesChains, version, isOverdue } = proxy;
   const slots = Array.from(proxy.slots.values(), (slot) => slotMessage(slot, indexOf));
-  return { id, namespace, labels: { ...labels }, connected, since, hungSince, endedAt, reportsEveryMs, takesChains, version, slots };
+  const overdue = isOverdue === true ? { overdue: true } : {};
+  return {
+    id,
+    namespace,
+    labels: { ...labels },
+    connected,
+    since,
+    hungSince,
+    endedAt,
+    reportsEveryMs,
+    takesChains,
+    version,
+    slots,
+    ...overdue,
+  };
 }
 
-function slotMessage({ slot, desired, running, runningSince, rejection }: SlotDelivery, indexOf: IndexOf): Slot {
+function slotMessage({ slot, desired, running, runningSince, rejection, isUnread }: SlotDelivery, indexOf: IndexOf): Slot {
   return {
     name: slot,
     desired: desired.map(indexOf),
@@ -54,6 +68,7 @@ function slotMessage({ slot, desired, running, runningSince, rejection }: SlotDe
       message: rejection.message,
       at: rejection.at,
     },
+    ...(isUnread === true ? { unread: true } : {}),
   };
 }
 
@@ -82,7 +97,7 @@ function readFilter(filter: Filter): DeliveredFilter | undefined {
 type FiltersOf = (indexes?: readonly number[]) => DeliveredFilter[];
 
 function readProxy(message: ProxyMessage, filtersOf: FiltersOf, offsetMs: number): ProxyNode {
-  const { id = "", namespace = "", labels = {}, connected = false, takesChains = false, version = "", reportsEveryMs } = message;
+  const { id = "", namespace = "", labels = {}, connected = false, takesChains = false, version = "", reportsEveryMs, overdue } = message;
   const time = (ms: number | undefined) => (ms === undefined ? undefined : ms + offsetMs);
   const slots = (message.slots ?? []).map((slot) => readSlot(slot, filtersOf, offsetMs));
   return {
@@ -90,12 +105,13 @@ function readProxy(message: ProxyMessage, filtersOf: FiltersOf, offsetMs: number
     since: (message.since ?? 0) + offsetMs,
     hungSince: time(message.hungSince),
     endedAt: time(message.endedAt),
+    ...(overdue === true ? { isOverdue: true } : {}),
     slots: new Map(slots.map((slot) => [slot.slot, slot])),
   };
 }
 
 function readSlot(
-  { name = "", desired, runs, running, runningSince, rejection }: Slot,
+  { name = "", desired, runs, running, runningSince, rejection, unread }: Slot,
   filtersOf: FiltersOf,
   offsetMs: number,
 ): SlotDelivery {
@@ -103,6 +119,7 @@ function readSlot(
     slot: name,
     desired: filtersOf(desired),
     running: runs === true ? filtersOf(running) : undefined,
+    ...(unread === true ? { isUnread: true } : {}),
     runningSince: runningSince === undefined ? undefined : runningSince + offsetMs,
     rejection: rejection && {
       filters: filtersOf(rejection.filters),

@@ -1,17 +1,20 @@
 import { Notifier } from "../../base/notifier.ts";
 import type { FleetView, ProxyHealth, ProxyNode } from "../../model/delivery.ts";
+import { asOneServerSees } from "./moved.ts";
 import type { Reported } from "./report.ts";
 
 /** The proxies of other replicas, as those report them. One that a replica was lost with counts as lost since then, until another reports it or it is forgotten. */
 export interface ReportedFleet extends FleetView {
   /** `replica`: who reports. */
   take(replica: string, report: Reported, now: number): void;
-  /** The replica reports no more; absent: none does. `now`: milliseconds since the epoch. */
-  lost(now: number, replica?: string): void;
+  /** The replica reports no more. `now`: milliseconds since the epoch. */
+  lost(now: number, replica: string): void;
   /** Which replica serves the proxy. */
   replicaOf(key: string): string | undefined;
   /** No effect on one that is connected. */
   forget(key: string): void;
+  /** It is this server's own by now, and what others say of it says nothing more. */
+  drop(key: string): void;
 }
 
 interface Known {
@@ -33,8 +36,10 @@ export function createReportedFleet(): ReportedFleet {
   function put(replica: string, node: ProxyNode): void {
     const known = proxies.get(node.key);
     const isElsewhere = known !== undefined && known.replica !== replica;
-    if (isElsewhere && known.node.connected && isBetter(known.node, node)) return;
-    proxies.set(node.key, { replica, node, health: isElsewhere ? undefined : known?.health });
+    if (isElsewhere && isBetter(known.node, node)) return;
+    const health = isElsewhere ? undefined : known?.health;
+    const seen = known === undefined ? node : asOneServerSees(node, known.node, health !== undefined);
+    proxies.set(node.key, { replica, node: seen, health });
     changes.note(node.key);
   }
 
@@ -55,9 +60,10 @@ export function createReportedFleet(): ReportedFleet {
       }
     },
     lost(now, replica) {
-      for (const [key, known] of proxies) if (replica === undefined || known.replica === replica) lose(key, now);
+      for (const [key, known] of proxies) if (known.replica === replica) lose(key, now);
     },
     replicaOf: (key) => proxies.get(key)?.replica,
+    drop: (key) => void proxies.delete(key),
     forget: (key) => void (proxies.get(key)?.node.connected === false && proxies.delete(key)),
     *proxies() {
       for (const { node } of proxies.values()) yield node;

@@ -10,9 +10,10 @@ const proof: PeerProof = { altNames: `URI:${uri}`, until: 1e15, fault: undefined
 function createScene() {
   const said: string[] = [];
   const service = createService({
-    ...{ id: "me", uri, now: () => 10_000, isLeading: () => true },
+    ...{ id: "me", version: "1.0.0", uri, now: () => 10_000, isLeading: () => true },
     said: (replica, message, offsetMs) => void said.push(`${replica} ${message.$case} ${offsetMs}`),
     left: (replica) => void said.push(`${replica} left`),
+    reportsToLeaderAlone: (replica) => void said.push(`${replica} is of an earlier version`),
   });
   const call = (shown: PeerProof | undefined) => {
     const got: string[] = [];
@@ -34,7 +35,7 @@ function createScene() {
   return { said, service, call };
 }
 
-const hello = (replica: string) => ({ $case: "hello" as const, hello: { replica, now: 9_000 } });
+const hello = (replica: string) => ({ $case: "hello" as const, hello: { replica, now: 9_000, keepsReports: true } });
 const withdrawal = { $case: "withdrawal" as const, withdrawal: { filter: "shop/f", uid: "u", target: 2 } };
 
 test("a replica is greeted, told who decides, and heard", () => {

@@ -22,6 +22,8 @@ export type Said = Exclude<NonNullable<FromCaller["said"]>, { $case: "hello" }>;
 export interface ServiceDeps {
   /** Of this process. */
   readonly id: string;
+  /** Of Weir. */
+  readonly version: string;
   /** See `replicaUri`. */
   readonly uri: string;
   readonly now: () => number;
@@ -29,6 +31,8 @@ export interface ServiceDeps {
   /** `offsetMs`: what is added to its times to have them by the clock of this machine. */
   readonly said: (replica: string, said: Said, offsetMs: number) => void;
   readonly left: (replica: string) => void;
+  /** It reports to who decides alone, as earlier versions do. */
+  readonly reportsToLeaderAlone: (replica: string) => void;
 }
 
 /** The calls of peers. */
@@ -48,7 +52,7 @@ const MOST_CALLS = 64;
 /** Of a call that is over. */
 const NOBODY: PeerCallHandler = { message() {}, closed() {} };
 
-export function createService({ id, uri, now, isLeading, said, left }: ServiceDeps): Service {
+export function createService({ id, version, uri, now, isLeading, said, left, reportsToLeaderAlone }: ServiceDeps): Service {
   const calls = new Map<string, PeerCall>();
   const send = (call: PeerCall, message: ToCaller["said"]) => call.send(ToCaller.encode({ said: message }).finish());
   const beatOf = (): ToCaller["said"] => ({ $case: "beat", beat: { leads: isLeading() } });
@@ -74,7 +78,7 @@ export function createService({ id, uri, now, isLeading, said, left }: ServiceDe
         calls.get(name)?.end(ABORTED, "this replica called again");
         if (calls.has(name)) left(name);
         calls.set(name, call);
-        send(call, { $case: "hello", hello: { replica: id, now: now() } });
+        send(call, { $case: "hello", hello: { replica: id, now: now(), version, keepsReports: true } });
         send(call, beatOf());
       }
 
@@ -83,8 +87,10 @@ export function createService({ id, uri, now, isLeading, said, left }: ServiceDe
           const decoded = read(bytes);
           if (decoded === undefined) return call.end(INVALID_ARGUMENT, "the message cannot be read");
           if (decoded.said?.$case === "hello") {
-            const { replica: name = "", now: itsNow = now() } = decoded.said.hello;
-            if (name !== "" && replica === undefined) greeted(name, itsNow);
+            const { replica: name = "", now: itsNow = now(), keepsReports } = decoded.said.hello;
+            if (name === "" || replica !== undefined) return;
+            greeted(name, itsNow);
+            if (keepsReports !== true) reportsToLeaderAlone(name);
           } else if (decoded.said !== undefined && replica !== undefined) said(replica, decoded.said, offsetMs);
         },
         closed() {

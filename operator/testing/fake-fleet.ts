@@ -14,6 +14,10 @@ export interface FakeFleet extends Fleet {
     options?: { namespace?: string; labels?: Record<string, string>; slots?: readonly string[]; takesChains?: boolean },
   ): void;
   disconnect(id: string): void;
+  /** The proxy goes to another server, with what it runs; this one may learn later that it left. */
+  move(id: string, to: FakeFleet): void;
+  /** It comes from another. */
+  arrive(proxy: FakeProxy): void;
   /** What a server that is started again knows: nothing, until proxies `connect` again, with what they run. */
   loseMemory(): void;
   /** The proxy is back as a new process, which holds nothing. */
@@ -51,7 +55,7 @@ interface FakeSlot {
   refused: Map<string, Rejection>;
 }
 
-interface FakeProxy {
+export interface FakeProxy {
   id: string;
   namespace: string;
   labels: Record<string, string>;
@@ -238,6 +242,19 @@ export function createFakeFleet(now: () => number): FakeFleet {
       if (proxy.connected) proxy.since = now();
       proxy.connected = false;
       for (const slot of proxy.slots.values()) slot.sent = undefined;
+      touch(proxy);
+    },
+    move(name, to) {
+      const proxy = find(name);
+      if (proxy !== undefined) to.arrive(proxy);
+    },
+    arrive({ slots, ...proxy }) {
+      // What it rejected is known where it was.
+      const held = Array.from(
+        slots,
+        ([name, { running }]) => [name, { desired: undefined, sent: undefined, running, refused: new Map() }] as const,
+      );
+      proxies.set(proxyKey(proxy.namespace, proxy.id), { ...proxy, connected: true, since: now(), slots: new Map(held) });
       touch(proxy);
     },
     loseMemory() {

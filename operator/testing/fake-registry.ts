@@ -1,5 +1,5 @@
 import { type Digest, digestOf } from "../../model/digest.ts";
-import type { ModuleRegistry } from "../../model/module.ts";
+import type { ModuleRegistry, StoreSource } from "../../model/module.ts";
 import { fail, failForNow, ok } from "../../model/result.ts";
 
 /** A registry with a store in memory: images are named by their tags, modules are their own text. */
@@ -12,6 +12,8 @@ export interface FakeRegistry extends ModuleRegistry {
   down: boolean;
   /** Pulls that went to the network. */
   pulls: number;
+  /** Where modules that revisions keep are asked for first. */
+  peers: StoreSource | undefined;
   /** Empties the store, as a lost disk would. */
   loseStore(): void;
 }
@@ -24,6 +26,7 @@ export function createFakeRegistry(): FakeRegistry {
   const registry: FakeRegistry = {
     down: false,
     pulls: 0,
+    peers: undefined,
     push(image, text) {
       const digest = digestOf(`manifest of ${text}`);
       manifests.set(digest, text);
@@ -46,8 +49,15 @@ export function createFakeRegistry(): FakeRegistry {
       const found = [...tags.keys()].filter((name) => name.startsWith(`${image}:`)).map((name) => name.slice(image.length + 1));
       return ok(found);
     },
-    async pull(image, digest) {
+    async pull(image, digest, { kept }) {
       let text = pulled.get(digest);
+      const module = kept?.moduleOf(digest);
+      const handed = text === undefined && module !== undefined ? await registry.peers?.read(module) : undefined;
+      if (handed !== undefined) {
+        text = Buffer.from(handed).toString();
+        pulled.set(digest, text);
+        store.set(digestOf(text), handed);
+      }
       if (text === undefined) {
         if (registry.down) return failForNow("RegistryUnavailable", `${image}: the registry does not answer`);
         text = manifests.get(digest);

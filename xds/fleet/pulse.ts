@@ -89,7 +89,7 @@ export class Pulse {
 
   /** It came back as a new process, which has reported nothing yet. `now`: milliseconds since the epoch. */
   renewed(now: number): void {
-    if (this.lostOverdue || this.isOverdue) this.endedAt = now;
+    if (this.isOverdue) this.endedAt = now;
     Object.assign(this, { hungSince: undefined, silence: 0, answers: 0, lostOverdue: false });
     if (this.expectedMs === undefined) Object.assign(this, { heardAt: undefined, connection: undefined });
     else this.heardAt = now;
@@ -102,8 +102,9 @@ export class Pulse {
     return Math.max(1, (this.expectedMs ?? 0) / LOOK_MS, ...this.pauses);
   }
 
-  private get isOverdue(): boolean {
+  /** True while its reports are overdue, or where they were when it was lost. */
+  get isOverdue(): boolean {
     const { pause } = this;
-    return this.hungSince !== undefined || (pause !== undefined && this.silence > LATE * pause + 1);
+    return this.lostOverdue || this.hungSince !== undefined || (pause !== undefined && this.silence > LATE * pause + 1);
   }
 }

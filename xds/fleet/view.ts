@@ -25,6 +25,7 @@ export function viewOf(record: ProxyRecord): ProxyNode {
     since: record.since,
     hungSince: record.pulse.hungSince,
     endedAt: record.pulse.endedAt,
+    ...(record.pulse.isOverdue ? { isOverdue: true } : {}),
     reportsEveryMs: record.pulse.expectedMs,
     takesChains: node.dialect.form === "chain",
     version: node.version,
@@ -43,6 +44,7 @@ function slotOf(slot: string, ledgers: readonly Ledger[], record: ProxyRecord): 
     running: running(acknowledged, place),
     runningSince: acknowledged.length > 0 ? acknowledged.reduce((last, { since }) => Math.max(last, since), 0) : undefined,
     rejection: latest(ledgers),
+    ...(acknowledged.length === 0 && ledgers.some(({ unread }) => unread !== undefined) ? { isUnread: true } : {}),
   };
 }
 

@@ -36,6 +36,8 @@ export interface ToCaller {
 export interface Hello {
   replica?: string | undefined;
   now?: number | undefined;
+  version?: string | undefined;
+  keepsReports?: boolean | undefined;
 }
 
 export interface Beat {
@@ -81,6 +83,7 @@ export interface Proxy {
   takesChains?: boolean | undefined;
   version?: string | undefined;
   slots?: Slot[] | undefined;
+  overdue?: boolean | undefined;
 }
 
 export interface Proxy_LabelsEntry {
@@ -95,6 +98,7 @@ export interface Slot {
   running?: number[] | undefined;
   runningSince?: number | undefined;
   rejection?: Rejection | undefined;
+  unread?: boolean | undefined;
 }
 
 export interface Rejection {
@@ -438,7 +442,7 @@ export const ToCaller: MessageFns<ToCaller> = {
 };
 
 function createBaseHello(): Hello {
-  return { replica: "", now: 0 };
+  return { replica: "", now: 0, version: "", keepsReports: false };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -448,6 +452,12 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.now !== undefined && message.now !== 0) {
       writer.uint32(17).double(message.now);
+    }
+    if (message.version !== undefined && message.version !== "") {
+      writer.uint32(26).string(message.version);
+    }
+    if (message.keepsReports !== undefined && message.keepsReports !== false) {
+      writer.uint32(32).bool(message.keepsReports);
     }
     return writer;
   },
@@ -479,6 +489,22 @@ export const Hello: MessageFns<Hello> = {
             }
 
             message.now = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.keepsReports = reader.bool();
             continue;
           }
         }
@@ -876,6 +902,7 @@ function createBaseProxy(): Proxy {
     takesChains: false,
     version: "",
     slots: [],
+    overdue: false,
   };
 }
 
@@ -915,6 +942,9 @@ export const Proxy: MessageFns<Proxy> = {
       for (const v of message.slots) {
         Slot.encode(v!, writer.uint32(90).fork()).join();
       }
+    }
+    if (message.overdue !== undefined && message.overdue !== false) {
+      writer.uint32(96).bool(message.overdue);
     }
     return writer;
   },
@@ -1026,6 +1056,14 @@ export const Proxy: MessageFns<Proxy> = {
             }
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.overdue = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1097,7 +1135,15 @@ export const Proxy_LabelsEntry: MessageFns<Proxy_LabelsEntry> = {
 };
 
 function createBaseSlot(): Slot {
-  return { name: "", desired: [], runs: false, running: [], runningSince: undefined, rejection: undefined };
+  return {
+    name: "",
+    desired: [],
+    runs: false,
+    running: [],
+    runningSince: undefined,
+    rejection: undefined,
+    unread: false,
+  };
 }
 
 export const Slot: MessageFns<Slot> = {
@@ -1127,6 +1173,9 @@ export const Slot: MessageFns<Slot> = {
     }
     if (message.rejection !== undefined) {
       Rejection.encode(message.rejection, writer.uint32(50).fork()).join();
+    }
+    if (message.unread !== undefined && message.unread !== false) {
+      writer.uint32(56).bool(message.unread);
     }
     return writer;
   },
@@ -1210,6 +1259,14 @@ export const Slot: MessageFns<Slot> = {
             }
 
             message.rejection = Rejection.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.unread = reader.bool();
             continue;
           }
         }
