@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { envoyVersion, installEnvoy } from "../tools/envoy.ts";
-import { runOk } from "../tools/run.ts";
+import { commitNow } from "./commit.ts";
 import { ROOT } from "./files.ts";
 import type { TestRun } from "./run.ts";
 
@@ -26,10 +26,4 @@ export async function writeSoak({ passed, figures }: TestRun, seconds: number, n
   await mkdir(join(ROOT, "test", "results"), { recursive: true });
   await writeFile(join(ROOT, path), `${JSON.stringify(result, null, 1)}\n`);
   return path;
-}
-
-async function commitNow(): Promise<string> {
-  const commit = await runOk("git", ["rev-parse", "--short=10", "HEAD"], { cwd: ROOT });
-  const changes = await runOk("git", ["status", "--porcelain", "--untracked-files=no"], { cwd: ROOT });
-  return `${commit.trim()}${changes === "" ? "" : "+"}`;
 }
