@@ -37,7 +37,16 @@ export { issueReplicaCertificate, replicaUri } from "./replicas/identity.ts";
 export { createLease, type Lease } from "./replicas/lease.ts";
 export { createPeers, type ReplicaPeers } from "./replicas/peers.ts";
 export { JOIN } from "./replicas/service.ts";
-export { createWebhook, keepCaBundle, readNamespace, type Webhook } from "./webhook/index.ts";
+export {
+  createFilterHandler,
+  createPodHandler,
+  createWebhook,
+  type Handler,
+  type KeptConfiguration,
+  keepConfiguration,
+  readNamespace,
+  type Webhook,
+} from "./webhook/index.ts";
 
 /** How replicas call each other. Loaded when it is needed: who is alone does not wait for grpc-js. */
 export async function openGrpcDial(options: GrpcDialOptions): Promise<Dial> {

@@ -21,6 +21,8 @@ export interface Refusal {
 export interface AdmissionVerdict {
   /** Empty: it may be stored. */
   readonly refusals: readonly Refusal[];
+  /** All of them as one text, as a condition of the status would hold it. Empty where there are none. */
+  readonly message: string;
   /** What who stores it should know, a line each. */
   readonly warnings: readonly string[];
 }

@@ -1,7 +1,7 @@
 import type { Result } from "./result.ts";
 
 /** Work whose duration is measured. */
-export const WORK = ["reconcile", "resolve", "pull", "prove", "token_review"] as const;
+export const WORK = ["reconcile", "resolve", "pull", "prove", "token_review", "review"] as const;
 export type Work = (typeof WORK)[number];
 
 /** How work ended. `retry`: it failed for now and will be tried again. */
@@ -31,6 +31,10 @@ export type ProverFailure = (typeof PROVER_FAILURES)[number];
 export const INJECTIONS = ["injected", "unchanged", "refused", "invalid"] as const;
 export type InjectionOutcome = (typeof INJECTIONS)[number];
 
+/** What became of a question about a WasmFilter. `unchanged`: nothing of it that is judged changes; `invalid`: it was none, or came when there were too many. */
+export const REVIEWS = ["allowed", "warned", "refused", "unchanged", "invalid"] as const;
+export type ReviewOutcome = (typeof REVIEWS)[number];
+
 /** What a proof may find and let through (docs/preflight.md). */
 export const TOLD_REASONS = ["TrafficFailed", "BrokenMessage", "HeadersHeld"] as const;
 export type ToldReason = (typeof TOLD_REASONS)[number];
@@ -54,6 +58,7 @@ export interface Metrics {
   refusedClient(reason: RefusalReason): void;
   proverFailed(how: ProverFailure): void;
   askedToInject(outcome: InjectionOutcome): void;
+  reviewed(outcome: ReviewOutcome): void;
   /** A proof found that a module fails requests, and let it through. */
   letThrough(reason: ToldReason): void;
   /** A module's file in the store did not have its digest. */
@@ -71,6 +76,7 @@ export const silentMetrics: Metrics = {
   refusedClient() {},
   proverFailed() {},
   askedToInject() {},
+  reviewed() {},
   letThrough() {},
   storeDamaged() {},
   gauge() {},

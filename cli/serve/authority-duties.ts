@@ -13,7 +13,7 @@ export interface AuthorityDutiesOptions {
   /** Whether that one is rotated by Weir. */
   readonly rotates: boolean;
   /** What injects pods; absent: nothing, so no pod is to be told. */
-  readonly webhook?: object | undefined;
+  readonly webhook?: { readonly injection: object | undefined } | undefined;
   readonly podCertificates: "auto" | "on" | "off";
   /** Weir's own. */
   readonly ownNamespace: string | undefined;
@@ -43,7 +43,7 @@ export async function prepareAuthorityDuties(options: AuthorityDutiesOptions): P
   const clock = systemClock;
   return ok(() => {
     const common = { api: cluster.api, bundle: authority, clock, log };
-    const ends = rotates && webhook !== undefined ? [keepBundleInPods(common)] : [];
+    const ends = rotates && webhook?.injection !== undefined ? [keepBundleInPods(common)] : [];
     if (rotates && ownNamespace !== undefined) ends.push(keepBundleInConfigMap({ ...common, namespace: ownNamespace }));
     if (found.value !== undefined && ownNamespace !== undefined)
       ends.push(startSigner({ cluster, found: found.value, authority, namespace: ownNamespace, trustDomain, clock, log }));

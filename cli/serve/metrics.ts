@@ -8,6 +8,7 @@ import {
   PUSH_TYPES,
   REFUSAL_REASONS,
   RETRIED,
+  REVIEWS,
   TOLD_REASONS,
   type Work,
 } from "../../model/metrics.ts";
@@ -25,6 +26,7 @@ const WORK_HELP: Readonly<Record<Work, string>> = {
   pull: "Time to fetch a module that the store did not have.",
   prove: "Time to prove that a module loads.",
   token_review: "Time until the API server says whose a token is.",
+  review: "Time to judge a WasmFilter before it is stored.",
 };
 
 const GAUGE_HELP: Readonly<Record<GaugeName, string>> = {
@@ -57,6 +59,7 @@ export function createPrometheus(): Prometheus {
     refusedClient: (reason) => counters.refusals.inc({ reason }),
     letThrough: (reason) => counters.letThrough.inc({ reason }),
     proverFailed: (how) => counters.proverFailures.inc({ how }),
+    reviewed: (outcome) => counters.reviews.inc({ outcome }),
     askedToInject: (outcome) => counters.injections.inc({ outcome }),
     storeDamaged: () => counters.damages.inc(),
     gauge: (name, read) => void readers.set(name, read),
@@ -89,7 +92,8 @@ function createCounters(registry: Registry) {
       help: "Modules of the store whose files did not have their digest.",
       registers,
     }),
-    injections: counter("weir_injections_total", "Calls of the webhook at --webhook-address.", "outcome", INJECTIONS),
+    injections: counter("weir_injections_total", "Calls of the webhook about pods.", "outcome", INJECTIONS),
+    reviews: counter("weir_reviews_total", "Calls of the webhook about WasmFilters.", "outcome", REVIEWS),
   };
 }
 
@@ -110,6 +114,7 @@ function createDurations(registry: Registry) {
       pull: work("pull"),
       prove: work("prove"),
       token_review: work("token_review"),
+      review: work("review"),
     },
     acks: new Histogram({
       name: "weir_push_ack_duration_seconds",

@@ -11,7 +11,7 @@ import type { ImpliedCredentials, StoreSource } from "../../model/module.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Preflight } from "../../model/verdict.ts";
 import { createModuleCache, createModuleRegistry, type Fetch, parseDockerConfig } from "../../oci/index.ts";
-import { createOperator, createPlanner, type Source } from "../../operator/index.ts";
+import { createFilterAdmission, createOperator, createPlanner, type Source } from "../../operator/index.ts";
 import { createPreflight, missingBounds, type PreflightOptions, remoteProvers } from "../../preflight/index.ts";
 import { createXdsServer, type LiveTokens } from "../../xds/index.ts";
 import type { Address } from "../args/address.ts";
@@ -122,7 +122,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
   const keys = createKeyring(privateKey.value);
   const makeReplicas = await openShared(options, tls.value);
   if (!makeReplicas.ok) return makeReplicas;
-  const { xds, operator, hub, views, callers, metrics, replicas } = createRooms(
+  const { xds, operator, hub, views, callers, metrics, replicas, admission } = createRooms(
     options,
     keys,
     tls.value,
@@ -137,7 +137,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Server>
   log.info("reading the desired state", { source: source.description });
   await operator.start();
   const bound = await bind(xds, options.xds);
-  const webhook = bound.ok ? await openWebhook(options, { tls: tls.value, keys, metrics }) : undefined;
+  const webhook = bound.ok ? await openWebhook(options, { tls: tls.value, keys, metrics, admission }) : undefined;
   const problem = bound.ok ? ((await webhook?.listen()) ?? (await replicas?.start())) : bound.error;
   if (problem !== undefined) {
     if (bound.ok) await xds.close();
@@ -232,6 +232,7 @@ function createRooms(
   };
   const operator = createOperator({ ...shared, random: Math.random, log, metrics, leadership, peers: replicas?.peers });
   const planner = createPlanner({ ...shared, records: () => operator.records(), ready: () => operator.ready() });
+  const admission = createFilterAdmission({ ...shared, records: () => operator.records(), leadership, log });
   registerServerMetrics(registry, { version: ownVersion(), source, leadership, peers: replicas?.peers });
   registerCertificateMetrics(registry, tls);
   registerFilterMetrics(registry, () => operator.filters(), xds.fleet);
@@ -240,7 +241,7 @@ function createRooms(
   const readers = tokens && readersOf(tokens);
   const plans = { planner, applicants: applicantsOf({ ...options, readers, clock }) };
   const hub = createHubs({ views, maxConnections: options.sockets.http, log, readers, plans }, options);
-  return { xds, operator, callers, metrics, hub, views, replicas };
+  return { xds, operator, callers, metrics, hub, views, replicas, admission };
 }
 
 /** Replicas prove themselves by Weir's authority. `undefined`: this server is alone. */

@@ -1,7 +1,8 @@
 import { networkInterfaces } from "node:os";
 import type { SecureContextOptions } from "node:tls";
 import type { Keyring } from "../../base/keyring.ts";
-import type { Webhook } from "../../cluster/index.ts";
+import type { Handler, KeptConfiguration, Webhook } from "../../cluster/index.ts";
+import type { Admission } from "../../model/admission.ts";
 import { systemClock } from "../../model/clock.ts";
 import type { ClusterAccess } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
@@ -23,46 +24,71 @@ export interface WebhookSurroundings {
   readonly tls: Tls | undefined;
   readonly keys: Keyring;
   readonly metrics: Metrics;
+  readonly admission: Admission;
 }
 
 export interface OpenedWebhook extends Pick<Webhook, "close"> {
   /** Gives why it cannot; `undefined`: it listens. */
   listen(): Promise<Failure | undefined>;
   setSecureContext(context: SecureContextOptions): void;
-  /** Keeps the webhook configuration current until the returned function is called. */
+  /** Keeps the webhook configurations current until the returned function is called. */
   start(): () => Promise<void>;
 }
 
 /** The webhook with the certificate of the xDS port; `undefined` where none is asked for. Nothing is started. */
 export async function openWebhook(
   { webhook, cluster, ownNamespace, log }: WebhookParts,
-  { tls, keys, metrics }: WebhookSurroundings,
+  { tls, keys, metrics, admission }: WebhookSurroundings,
 ): Promise<OpenedWebhook | undefined> {
   const bundle = tls?.authority;
   if (webhook === undefined || cluster === undefined || bundle === undefined) return undefined;
-  // Loaded here: who injects no pods does not wait for it.
-  const { createWebhook, keepCaBundle, readNamespace } = await import("../../cluster/index.ts");
-  const { address, configuration, proxyImage, xds } = webhook;
+  // Loaded here: who is asked nothing does not wait for it.
+  const { createFilterHandler, createPodHandler, createWebhook, keepConfiguration, readNamespace } = await import("../../cluster/index.ts");
   const { api, follow } = cluster;
-  const fixed = { proxyImage, xds, ownNamespace, ipv6: hasIpv6(), hash: keys.keyedHash("drain path").digest, render: renderPodProxy };
-  const server = createWebhook({
-    ...{ address, log, metrics, clock: systemClock, tls: tls?.options ?? {} },
-    settings: () => ({ ...fixed, ca: bundle.current() }),
-    namespaceOf: (name) => readNamespace(api, name),
-  });
+  const handlers: Handler[] = [];
+  const configurations: KeptConfiguration[] = [];
+  const { injection } = webhook;
+  if (injection !== undefined) {
+    const { proxyImage, xds } = injection;
+    const fixed = { proxyImage, xds, ownNamespace, ipv6: hasIpv6(), hash: keys.keyedHash("drain path").digest, render: renderPodProxy };
+    const settings = () => ({ ...fixed, ca: bundle.current() });
+    handlers.push(createPodHandler({ settings, namespaceOf: (name) => readNamespace(api, name), metrics }));
+    if (injection.configuration !== undefined) configurations.push(mutating(injection.configuration));
+  }
+  if (webhook.admission !== undefined) {
+    const path = `/review/${keys.keyedHash("review path").digest("path").toString("base64url")}`;
+    handlers.push(createFilterHandler({ path, admission, metrics }));
+    configurations.push(validating(webhook.admission, path));
+  }
+  const { address } = webhook;
+  const lost = () => metrics.askedToInject("invalid");
+  const server = createWebhook({ address, log, handlers, lost, clock: systemClock, tls: tls?.options ?? {} });
   return {
     ...server,
     async listen() {
       const bound = await server.listen();
-      if (bound.ok)
-        log.info("injecting pods", { webhook: `https://${bound.value.host}:${bound.value.port}/inject`, image: proxyImage.image });
-      return bound.ok ? undefined : bound.error;
+      if (!bound.ok) return bound.error;
+      const base = `https://${bound.value.host}:${bound.value.port}`;
+      if (injection !== undefined) log.info("injecting pods", { webhook: `${base}/inject`, image: injection.proxyImage.image });
+      if (webhook.admission !== undefined) log.info("judging WasmFilters before they are stored", { webhook: base });
+      return undefined;
     },
     start() {
-      if (configuration === undefined) return async () => {};
-      return keepCaBundle({ api, follow, name: configuration, bundle, clock: systemClock, log, random: Math.random });
+      const kept = configurations.map((configuration) =>
+        keepConfiguration({ api, follow, configuration, bundle, clock: systemClock, log, random: Math.random }),
+      );
+      return async () => void (await Promise.all(kept.map((stop) => stop())));
     },
   };
+}
+
+function mutating(name: string): KeptConfiguration {
+  return { kind: "MutatingWebhookConfiguration", name, otherwise: "no pod can be injected", flag: "--webhook-configuration" };
+}
+
+function validating(name: string, path: string): KeptConfiguration {
+  const otherwise = "WasmFilters are stored without being judged first";
+  return { kind: "ValidatingWebhookConfiguration", name, path, otherwise, flag: "--admission-configuration" };
 }
 
 /** Whether pods have IPv6 addresses, as far as this one knows: where it has one that leads anywhere, they do. */

@@ -16,8 +16,9 @@ export interface Right {
   readonly flag?: string;
 }
 
-/** Stands for the name that `--webhook-configuration` gives. */
+/** Stand for the names that these flags give. */
 export const WEBHOOK_CONFIGURATION = "--webhook-configuration";
+export const ADMISSION_CONFIGURATION = "--admission-configuration";
 
 /** Stands for the name that `--pull-service-account` gives. */
 export const PULL_SERVICE_ACCOUNT = "--pull-service-account";
@@ -35,7 +36,7 @@ export const WEIRS_RIGHTS: readonly Right[] = [
   { group: "authorization.k8s.io", resource: "subjectaccessreviews", verbs: ["create"] },
   { group: "", resource: "pods", verbs: ["get", "list", "watch"], flag: "--token-review" },
   { group: "", resource: "pods", verbs: ["get"], flag: "--pod-certificates" },
-  { group: "", resource: "pods", verbs: ["list", "patch"], flag: "--webhook-address" },
+  { group: "", resource: "pods", verbs: ["list", "patch"], flag: "--proxy-image" },
   { group: "certificates.k8s.io", resource: "podcertificaterequests", verbs: ["get", "list", "watch"], flag: "--pod-certificates" },
   { group: "certificates.k8s.io", resource: "podcertificaterequests/status", verbs: ["patch"], flag: "--pod-certificates" },
   { group: "certificates.k8s.io", resource: "signers", verbs: ["sign", "attest"], name: SIGNER, flag: "--pod-certificates" },
@@ -47,13 +48,20 @@ export const WEIRS_RIGHTS: readonly Right[] = [
     name: BUNDLE_NAME,
     flag: "--pod-certificates",
   },
-  { group: "", resource: "namespaces", verbs: ["get"], flag: "--webhook-address" },
+  { group: "", resource: "namespaces", verbs: ["get"], flag: "--proxy-image" },
   {
     group: "admissionregistration.k8s.io",
     resource: "mutatingwebhookconfigurations",
     verbs: ["list", "watch", "patch"],
     name: WEBHOOK_CONFIGURATION,
-    flag: "--webhook-configuration",
+    flag: WEBHOOK_CONFIGURATION,
+  },
+  {
+    group: "admissionregistration.k8s.io",
+    resource: "validatingwebhookconfigurations",
+    verbs: ["list", "watch", "patch"],
+    name: ADMISSION_CONFIGURATION,
+    flag: ADMISSION_CONFIGURATION,
   },
   { group: "", resource: "serviceaccounts", verbs: ["get"], name: PULL_SERVICE_ACCOUNT, flag: PULL_SERVICE_ACCOUNT },
   { group: "", resource: "secrets", verbs: ["create"], own: true, flag: "--key-store=secret" },

@@ -1,26 +1,39 @@
 import { fieldsOf, isRecord } from "../../base/json.ts";
 import { isNestedDeeper } from "../../base/json-depth.ts";
-import { parseExactJson, printExactJson } from "../../model/exact-json.ts";
+import { parseExactJson } from "../../model/exact-json.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import { type InjectionSettings, inject, type NamespaceView, patchOf, readPod } from "../injection/index.ts";
 
 /** A request for admission, as far as it is looked at. https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#request */
 export interface Asked {
   readonly uid: string;
   readonly namespace: string;
-  /** False: not the creation of a pod. Nothing is to be done to others. */
-  readonly isNewPod: boolean;
-  /** Of the pod, for logs; empty while the API server has not given it one. */
+  readonly operation: unknown;
+  readonly group: unknown;
+  readonly kind: unknown;
+  /** Empty for the object itself. */
+  readonly subResource: unknown;
+  /** Of the object; empty while the API server has not given it one. */
   readonly name: string;
   readonly object: unknown;
+  /** As it is stored; `null` where it would be created. */
+  readonly oldObject: unknown;
 }
 
-/** The answer to one, and what to log. */
+/** The answer to one, and what to log: a constant line with what differs in its facts. */
 export interface Answer {
   readonly review: object;
-  readonly outcome: "injected" | "unchanged" | "refused";
-  /** Why, when it was not injected. */
-  readonly why?: string;
+  readonly line: string;
+  readonly facts: Readonly<Record<string, string>>;
+  readonly isRefusal: boolean;
+}
+
+/** What answers the questions that the API server asks at one path. */
+export interface Handler {
+  readonly path: string;
+  /** May not reject but for a bug. */
+  answer(asked: Asked): Promise<Answer>;
+  /** A call at its path was no question that can be answered, or came at a bad time. */
+  refused(): void;
 }
 
 const UID = /^[-a-zA-Z0-9]{1,128}$/;
@@ -46,10 +59,13 @@ export function readReview(text: string): Result<Asked> {
   if (body.apiVersion !== "admission.k8s.io/v1") return strange("its apiVersion is not admission.k8s.io/v1");
   const { request } = body;
   if (!isRecord(request) || typeof request.uid !== "string" || !UID.test(request.uid)) return strange("request.uid is missing");
-  const { uid, namespace, operation, kind, object, subResource } = request;
+  const { uid, namespace, operation, kind, object, oldObject, subResource } = request;
   if (typeof namespace !== "string" || !NAMESPACE.test(namespace)) return strange("request.namespace is no name of a namespace");
-  const isPod = isRecord(kind) && kind.kind === "Pod" && kind.group === "" && (subResource ?? "") === "";
-  return ok({ uid, namespace, isNewPod: isPod && operation === "CREATE", name: nameOf(object), object });
+  const { group, kind: named } = fieldsOf(kind);
+  return ok({
+    ...{ uid, namespace, operation, group, kind: named, subResource: subResource ?? "" },
+    ...{ name: nameOf(object), object, oldObject: oldObject ?? null },
+  });
 }
 
 function nameOf(object: unknown): string {
@@ -59,27 +75,27 @@ function nameOf(object: unknown): string {
 }
 
 function strange(why: string): Result<never> {
-  return fail("BadReview", `${why}; this address is for the API server, which asks here about each new pod`);
+  return fail("BadReview", `${why}; this address is for the API server, which asks here about objects before it stores them`);
 }
 
-/** What the API server is told. `namespace`: of the pod, or why it is not known. */
-export function answerTo(asked: Asked, namespace: Result<NamespaceView>, settings: InjectionSettings): Answer {
-  const { uid } = asked;
-  if (!asked.isNewPod) return { review: reviewOf({ uid, allowed: true }), outcome: "unchanged", why: "it is not the creation of a pod" };
-  if (!namespace.ok) return refused(uid, 500, namespace.error.message);
-  const pod = readPod(asked.object);
-  if (!pod.ok) return refused(uid, 400, pod.error.message);
-  const done = inject(pod.value, namespace.value, settings);
-  if (!done.ok) return refused(uid, 400, done.error.message);
-  const { pod: injected, unchanged, warnings } = done.value;
-  const warned = warnings.length === 0 ? {} : { warnings: warnings.map((warning) => warning.slice(0, MAX_WARNING)) };
-  if (unchanged !== undefined) return { review: reviewOf({ uid, allowed: true, ...warned }), outcome: "unchanged", why: unchanged };
-  const patch = Buffer.from(printExactJson(patchOf(pod.value, injected))).toString("base64");
-  return { review: reviewOf({ uid, allowed: true, ...warned, patchType: "JSONPatch", patch }), outcome: "injected" };
+/** https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#response */
+interface Allowed {
+  readonly warnings?: readonly string[];
+  readonly patchType?: "JSONPatch";
+  readonly patch?: string;
 }
 
-function refused(uid: string, code: number, message: string): Answer {
-  return { review: reviewOf({ uid, allowed: false, status: { code, message } }), outcome: "refused", why: message };
+export function allow({ uid }: Asked, { warnings = [], ...patch }: Allowed = {}): object {
+  return reviewOf({ uid, allowed: true, ...warned(warnings), ...patch });
+}
+
+/** `code`: the HTTP status that who asked the API server gets. */
+export function refuse({ uid }: Asked, code: number, message: string, warnings: readonly string[] = []): object {
+  return reviewOf({ uid, allowed: false, ...warned(warnings), status: { code, message } });
+}
+
+function warned(warnings: readonly string[]) {
+  return warnings.length === 0 ? {} : { warnings: warnings.map((warning) => warning.slice(0, MAX_WARNING)) };
 }
 
 function reviewOf(response: object): object {

@@ -8,6 +8,8 @@ import { systemClock } from "../../model/clock.ts";
 import { type Log, silentLog } from "../../model/log.ts";
 import { ok } from "../../model/result.ts";
 import { namespaceView } from "../injection/index.ts";
+import { createFilterHandler } from "./filters.ts";
+import { createPodHandler } from "./pods.ts";
 import { createWebhook, type Webhook } from "./server.ts";
 
 const authority = createAuthority("authority");
@@ -21,20 +23,30 @@ let port = 0;
 let release: () => void = () => {};
 let held: Promise<void> | undefined;
 
+const pods = createPodHandler({
+  settings: () => ({
+    ...{ proxyImage: { image: "e:1" }, xds: { host: "weir", port: 1 }, ca: "CA", ownNamespace: undefined, ipv6: false },
+    render: () => ({ bootstrap: "B", files: {} }),
+  }),
+  async namespaceOf(name) {
+    await held;
+    return ok(namespaceView(name, { metadata: { labels: { "weir.dev/inject": "true" } } }));
+  },
+  metrics: { askedToInject: (outcome) => outcomes.push(outcome) },
+});
+const filters = createFilterHandler({
+  path: "/review/secret",
+  admission: { judge: async () => ({ refusals: [], message: "", warnings: ["mind"] }) },
+  metrics: { reviewed: (outcome) => outcomes.push(outcome), start: () => () => {} },
+});
+
 before(async () => {
   webhook = createWebhook({
     address: { host: "127.0.0.1", port: 0 },
     tls: first,
-    settings: () => ({
-      ...{ proxyImage: { image: "e:1" }, xds: { host: "weir", port: 1 }, ca: "CA", ownNamespace: undefined, ipv6: false },
-      render: () => ({ bootstrap: "B", files: {} }),
-    }),
-    async namespaceOf(name) {
-      await held;
-      return ok(namespaceView(name, { metadata: { labels: { "weir.dev/inject": "true" } } }));
-    },
+    handlers: [pods, filters],
+    lost: () => void outcomes.push("lost"),
     log,
-    metrics: { askedToInject: (outcome) => outcomes.push(outcome) },
     clock: systemClock,
   });
   const bound = await webhook.listen();
@@ -107,8 +119,6 @@ describe("the webhook's server", () => {
 
   test("refuses a stranger's call, in words, and logs it in bounds", async () => {
     const strange: [Call, number, RegExp][] = [
-      [{ path: "/" }, 404, /only \/inject is here/],
-      [{ path: "/inject/../metrics" }, 404, /only \/inject/],
       [{ method: "GET", body: "" }, 405, /only POST/],
       [{ type: "text/yaml" }, 415, /only application\/json/],
       [{ body: "{}" }, 400, /no AdmissionReview; this address is for the API server/],
@@ -119,6 +129,13 @@ describe("the webhook's server", () => {
       const answer = await call(asked);
       assert.deepEqual([answer.status, words.test(answer.body)], [status, true], answer.body);
       assert.equal(outcomes.at(-1), "invalid");
+    }
+    for (const path of ["/", "/inject/../metrics", "/review", "/review/secre", "/review/secret/", "*"]) {
+      const { status, body } = await call({ path });
+      assert.deepEqual(
+        [status, body, outcomes.at(-1)],
+        [404, "nothing is here but what the API server's webhook configurations lead to\n", "lost"],
+      );
     }
     for (let count = 0; count < 40; count++) await call({ body: "{}" });
     assert.ok(lines.length <= 22, `${lines.length} lines`);

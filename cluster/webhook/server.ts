@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { TlsOptions } from "node:tls";
@@ -6,25 +7,22 @@ import { boundSockets } from "../../base/http-sockets.ts";
 import { TokenBucket } from "../../base/token-bucket.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
-import type { Metrics } from "../../model/metrics.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import type { InjectionSettings, NamespaceView } from "../injection/index.ts";
-import { answerTo, readReview } from "./review.ts";
+import { type Handler, readReview } from "./review.ts";
 
 export interface WebhookOptions {
   readonly address: { readonly host: string; readonly port: number };
   /** Certificate and key of the server. */
   readonly tls: Pick<TlsOptions, "cert" | "key">;
-  /** As they are now: authorities change. */
-  readonly settings: () => InjectionSettings;
-  /** Fails in words for who makes the pod. */
-  readonly namespaceOf: (name: string) => Promise<Result<NamespaceView>>;
+  /** What answers, each at a path of its own. */
+  readonly handlers: readonly Handler[];
+  /** Somebody called at a path where nothing is. */
+  readonly lost: () => void;
   readonly log: Log;
-  readonly metrics: Pick<Metrics, "askedToInject">;
   readonly clock: Clock;
 }
 
-/** Answers the API server's questions about new pods, at `/inject`. It changes nothing anywhere and remembers nothing. */
+/** Answers the API server's questions about objects before it stores them. It changes nothing anywhere. */
 export interface Webhook {
   /** Fails with `AddressUnavailable`. */
   listen(): Promise<Result<{ readonly host: string; readonly port: number }>>;
@@ -34,7 +32,10 @@ export interface Webhook {
   close(): Promise<void>;
 }
 
-/** Anyone in the cluster may connect. The API server takes bodies of 3 MiB itself, and has a connection for each call at a time: a quarter of all may be from one address. */
+/**
+ * Anyone in the cluster may connect. The API server takes bodies of 3 MiB itself, and has a connection for each call at a time: a quarter of all may be from one
+ * address. `calls` and `allBytes` are of each path: many questions at one are in nobody's way at another.
+ */
 const LIMITS = {
   ...{ headerBytes: 16 * 1024, headersMs: 5_000, requestMs: 10_000, idleMs: 90_000, handshakeMs: 5_000, closeMs: 1_000 },
   ...{ bodyBytes: 3 * 1024 * 1024, allBytes: 24 * 1024 * 1024, calls: 64, connections: 256, handshakes: 320 },
@@ -44,7 +45,7 @@ const LINES = { capacity: 20, perSecond: 1 / 3 };
 
 export function createWebhook(options: WebhookOptions): Webhook {
   const { address, tls } = options;
-  const calls = new Calls(options);
+  const take = takeBy(options);
   const server = createServer(
     {
       ...secure(tls),
@@ -54,7 +55,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
       requestTimeout: LIMITS.requestMs,
       connectionsCheckingInterval: LIMITS.headersMs,
     },
-    (request, response) => void calls.take(request, response),
+    (request, response) => take(request, response),
   );
   server.keepAliveTimeout = LIMITS.idleMs;
   server.timeout = LIMITS.idleMs;
@@ -79,15 +80,41 @@ function secure({ cert, key }: Pick<TlsOptions, "cert" | "key">) {
   return { cert, key, minVersion: "TLSv1.2" as const };
 }
 
-/** The calls under way, and what they hold. */
+/** Leads each call to what answers at its path. Paths are compared by their hashes: the time that it takes says nothing of a path that strangers are not to know. */
+function takeBy({ handlers, lost, log, clock }: WebhookOptions): (request: IncomingMessage, response: ServerResponse) => void {
+  const lines = new TokenBucket(LINES.capacity, LINES.perSecond);
+  const tell: Tell = (line, facts) => {
+    if (lines.take(clock.now())) log.warn(line, facts);
+  };
+  const calls = new Map(handlers.map((handler) => [hashOf(handler.path), new Calls(handler, log, tell)]));
+  return (request, response) => {
+    // The API server adds `?timeout=10s`.
+    const [path = ""] = (request.url ?? "").split("?", 1);
+    const found = calls.get(hashOf(path));
+    if (found !== undefined) return void found.take(request, response);
+    lost();
+    end(response, NOT_HERE);
+  };
+}
+
+function hashOf(path: string): string {
+  return createHash("sha256").update(path).digest("base64");
+}
+
+type Tell = (line: string, facts: Readonly<Record<string, string>>) => void;
+
+/** The calls under way at one path, and what they hold. */
 class Calls {
-  private readonly options: WebhookOptions;
-  private readonly lines = new TokenBucket(LINES.capacity, LINES.perSecond);
+  private readonly handler: Handler;
+  private readonly log: Log;
+  private readonly tell: Tell;
   private running = 0;
   private bytes = 0;
 
-  constructor(options: WebhookOptions) {
-    this.options = options;
+  constructor(handler: Handler, log: Log, tell: Tell) {
+    this.handler = handler;
+    this.log = log;
+    this.tell = tell;
   }
 
   async take(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -107,7 +134,7 @@ class Calls {
       else this.end(response, body);
     } catch (error) {
       // The caller went away, or sent something that is nested beyond the stack.
-      this.log("a call of the webhook cannot be answered", { error: messageOf(error) });
+      this.tell("a call of the webhook cannot be answered", { error: messageOf(error) });
       this.end(response, { status: 400, words: "the call cannot be read" });
     } finally {
       this.running--;
@@ -118,25 +145,18 @@ class Calls {
   private async answer(body: string, response: ServerResponse): Promise<void> {
     const asked = readReview(body);
     if (!asked.ok) {
-      this.log("the webhook was called by something that is no API server", { error: asked.error.message });
+      this.tell("the webhook was called by something that is no API server", { error: asked.error.message });
       return this.end(response, { status: 400, words: asked.error.message });
     }
-    const { name, namespace } = asked.value;
-    const { review, outcome, why } = answerTo(asked.value, await this.options.namespaceOf(namespace), this.options.settings());
-    const facts = { pod: `${namespace}/${name}`, ...(why === undefined ? {} : { reason: why }) };
-    this.options.metrics.askedToInject(outcome);
-    if (outcome === "refused") this.log("a pod is refused", facts);
-    else this.options.log.debug(outcome === "injected" ? "a pod is injected" : "a pod is left as it is", facts);
+    const { review, line, facts, isRefusal } = await this.handler.answer(asked.value);
+    if (isRefusal) this.tell(line, facts);
+    else this.log.debug(line, facts);
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(review));
   }
 
   private end(response: ServerResponse, refusal: Refusal): void {
-    this.options.metrics.askedToInject("invalid");
+    this.handler.refused();
     end(response, refusal);
-  }
-
-  private log(line: string, facts: Record<string, string>): void {
-    if (this.lines.take(this.options.clock.now())) this.options.log.warn(line, facts);
   }
 }
 
@@ -145,12 +165,11 @@ interface Refusal {
   readonly words: string;
 }
 
+const NOT_HERE: Refusal = { status: 404, words: "nothing is here but what the API server's webhook configurations lead to" };
 const BUSY: Refusal = { status: 503, words: "too many calls at a time; try again" };
 const TOO_LARGE: Refusal = { status: 413, words: `the body is larger than ${LIMITS.bodyBytes} bytes` };
 
-function refusalOf({ url, method, headers }: IncomingMessage): Refusal | undefined {
-  // The API server adds `?timeout=10s`.
-  if (url?.split("?", 1)[0] !== "/inject") return { status: 404, words: "only /inject is here, for the API server" };
+function refusalOf({ method, headers }: IncomingMessage): Refusal | undefined {
   if (method !== "POST") return { status: 405, words: "only POST, with an AdmissionReview" };
   const [type] = (headers["content-type"] ?? "").split(";", 1);
   if (type !== "application/json") return { status: 415, words: "only application/json, an AdmissionReview" };

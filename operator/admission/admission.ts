@@ -29,7 +29,7 @@ export interface AdmissionOptions {
 const MAX_WARNINGS = 8;
 const LONGEST_WARNING = 120;
 
-const NOTHING: AdmissionVerdict = { refusals: [], warnings: [] };
+const NOTHING: AdmissionVerdict = { refusals: [], message: "", warnings: [] };
 
 /** Judges by a list of checks, which run at the same time; what they find is told in the order of the list. */
 export function createAdmission(options: AdmissionOptions): Admission {
@@ -41,7 +41,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       if (before !== undefined && changed.size === 0) return NOTHING;
       const id = filterId(key);
       const parsed = parseUnlessSetAside(object, { filter: id, spec: object.spec }, crashes);
-      if (!parsed.ok) return { refusals: newProblems(object, before, parsed.error), warnings: [] };
+      if (!parsed.ok) return verdictOf([{ refusals: newProblems(object, before, parsed.error) }]);
       const stored = before as unknown as WasmFilter | undefined;
       const subject: Subject = {
         ...{ filter: parsed.value, object: object as unknown as WasmFilter, changed },
@@ -73,9 +73,11 @@ async function inTime(check: AdmissionCheck, subject: Subject, signal: AbortSign
 }
 
 function verdictOf(findings: readonly Findings[]): AdmissionVerdict {
+  const refusals = findings.flatMap(({ refusals = [] }) => refusals);
   const warnings = findings.flatMap(({ warnings = [] }) => warnings);
   return {
-    refusals: findings.flatMap(({ refusals = [] }) => refusals),
+    refusals,
+    message: describeProblems(refusals),
     warnings: [...new Set(warnings)].slice(0, MAX_WARNINGS).map((warning) => clip(oneLine(warning), LONGEST_WARNING)),
   };
 }

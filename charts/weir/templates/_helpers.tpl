@@ -73,6 +73,15 @@ true
 {{- end -}}
 {{- end -}}
 
+{{- /* WasmFilters are judged before they are stored, where the API server can know Weir's certificate. */ -}}
+{{- define "weir.reviews" -}}
+{{- if and .Values.admission.enabled (include "weir.ownAuthority" .) -}}true{{- end -}}
+{{- end -}}
+
+{{- define "weir.hasWebhook" -}}
+{{- if or (include "weir.injects" .) (include "weir.reviews" .) -}}true{{- end -}}
+{{- end -}}
+
 {{- /* The read API is reached from other pods only where it asks who reads, or was told not to. */ -}}
 {{- define "weir.httpIsOpen" -}}
 {{- if or .Values.http.tokensSecretName .Values.http.insecure -}}true{{- end -}}
@@ -137,8 +146,13 @@ true
 {{- if include "weir.signsPods" . }}
 - --pod-certificates={{ .Values.identity.podCertificates }}
 {{- end }}
-{{- if include "weir.injects" . }}
+{{- if include "weir.hasWebhook" . }}
 - --webhook-address=0.0.0.0:18443
+{{- end }}
+{{- if include "weir.reviews" . }}
+- --admission-configuration={{ include "weir.clusterName" . }}
+{{- end }}
+{{- if include "weir.injects" . }}
 - --webhook-configuration={{ include "weir.clusterName" . }}
 - --proxy-image={{ include "weir.proxyImage" . }}
 - --proxy-image-pull-policy={{ .Values.proxyImage.pullPolicy }}

@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import type { ApiRequest, KubeApi, KubeObject, ReflectorOptions } from "../../model/kube.ts";
 import { type Log, silentLog } from "../../model/log.ts";
 import { ok } from "../../model/result.ts";
-import { keepCaBundle, patchFor } from "./ca-bundle.ts";
+import { keepConfiguration, patchFor } from "./configuration.ts";
 
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 
@@ -32,8 +32,12 @@ function start() {
   };
   const write = (message: string, facts?: object) => void lines.push(`${message} ${JSON.stringify(facts)}`);
   const log: Log = { ...silentLog, info: write, error: write };
-  const stop = keepCaBundle({
-    ...{ api, name: "weir", log, random: () => 0 },
+  const stop = keepConfiguration({
+    ...{ api, log, random: () => 0 },
+    configuration: {
+      ...{ kind: "MutatingWebhookConfiguration", name: "weir" },
+      ...{ otherwise: "no pod can be injected", flag: "--webhook-configuration" },
+    },
     follow(options) {
       reflector = options;
       return { listed: Promise.resolve(), stop: async () => {} };
@@ -94,6 +98,22 @@ describe("the authorities in the webhook configuration", () => {
       patches.map(({ method, path, contentType }) => [method, path, contentType]),
       [["PATCH", "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/weir", "application/json-patch+json"]],
     );
+  });
+
+  test("come with the path that Weir says, of a Service or an address", () => {
+    const client = { caBundle: base64("one") };
+    const webhooks = [
+      { name: "a", clientConfig: { ...client, service: { name: "weir" } } },
+      { name: "b", clientConfig: { ...client, service: { name: "weir", path: "/review/x" } } },
+      { name: "c", clientConfig: { ...client, url: "https://127.0.0.1:1/other" } },
+      { name: "d", clientConfig: { ...client, url: "https://127.0.0.1:1/review/x" } },
+    ];
+    assert.deepEqual(patchFor({ ...configuration(), webhooks }, "one", "/review/x"), [
+      { op: "test", path: "/webhooks/0/name", value: "a" },
+      { op: "add", path: "/webhooks/0/clientConfig/service/path", value: "/review/x" },
+      { op: "test", path: "/webhooks/2/name", value: "c" },
+      { op: "add", path: "/webhooks/2/clientConfig/url", value: "https://127.0.0.1:1/review/x" },
+    ]);
   });
 
   test("follow a rotation", async () => {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { fail, ok } from "../../model/result.ts";
 import { namespaceView } from "../injection/index.ts";
-import { answerTo, readReview } from "./review.ts";
+import { answerTo } from "./pods.ts";
+import { readReview } from "./review.ts";
 
 const settings = {
   proxyImage: { image: "e:1" },
