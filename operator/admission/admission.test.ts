@@ -128,6 +128,7 @@ describe("the list of checks", () => {
     const checks = [
       check(() => ({ refusals: [{ path: "spec.image", message: "no" }] })),
       check(() => new Promise(() => {})),
+      { ...check(() => new Promise(() => {})), late: "late" },
       check(async () => {
         throw new Error("a bug");
       }),
@@ -139,7 +140,7 @@ describe("the list of checks", () => {
     const { refusals, warnings } = await judged;
     assert.deepEqual(refusals, [{ path: "spec.image", message: "no" }]);
     assert.equal(warnings.length, 8);
-    assert.deepEqual([warnings[0], warnings[1]?.slice(0, 8), warnings[1]?.length], ["same", "long xxx", 120]);
+    assert.deepEqual([warnings[0], warnings[1], warnings[2]?.slice(0, 8), warnings[2]?.length], ["late", "same", "long xxx", 120]);
     assert.deepEqual(lines, ["a check of a WasmFilter failed; it was let through"]);
   });
 });

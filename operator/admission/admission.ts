@@ -60,7 +60,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
 /** What a check finds before the time is over. */
 async function inTime(check: AdmissionCheck, subject: Subject, signal: AbortSignal, log: Log, filter: string): Promise<Findings> {
   const { promise: over, resolve } = Promise.withResolvers<Findings>();
-  const end = () => resolve({});
+  const end = () => resolve(check.late === undefined ? {} : { warnings: [check.late] });
   signal.addEventListener("abort", end, { once: true });
   try {
     return await Promise.race([check.judge(subject, signal), over]);

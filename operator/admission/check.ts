@@ -28,6 +28,8 @@ export interface AdmissionCheck {
    * change of something else (a suspension, a rollout).
    */
   readonly fields: readonly (keyof WasmFilterSpec)[];
-  /** `signal`: when the time is over; what it would have found is lost then. May reject: that is logged, and it found nothing. */
+  /** What is said where the time is over before it is done. */
+  readonly late?: string;
+  /** `signal`: when the time is over. May reject: that is logged, and it found nothing. */
   judge(subject: Subject, signal: AbortSignal): Findings | Promise<Findings>;
 }

@@ -6,10 +6,13 @@ import type { ModuleDeps } from "../resolve/module.ts";
 import { keptBy } from "../resolve/module.ts";
 import type { AdmissionCheck, Findings, Subject } from "./check.ts";
 
+const LATE = "spec.image: the registry did not answer in time, so it was not looked at";
+
 /** The image is written as a reference, and its repository has the digest that it names. A tag may be pushed later: that it is not there is a warning. */
 export function imageCheck(deps: ModuleDeps): AdmissionCheck {
   return {
     fields: ["image", "digest", "pullSecrets"],
+    late: LATE,
     async judge({ filter, record }: Subject, signal): Promise<Findings> {
       const { source, pin, key } = filter;
       if (source.kind === "url") return {};
@@ -28,5 +31,5 @@ function tell({ reason, message }: Failure, image: string, pin: Digest | undefin
   const refusal: Refusal = { path, message };
   const isPinned = pin !== undefined || image.includes("@sha256:");
   if (reason === "InvalidReference" || (reason === "ImageNotFound" && isPinned)) return { refusals: [refusal] };
-  return { warnings: [`${path}: ${reason === "Canceled" ? "the registry did not answer in time: not checked" : message}`] };
+  return { warnings: [reason === "Canceled" ? LATE : `${path}: ${message}`] };
 }

@@ -1,0 +1,247 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import type { AddressInfo } from "node:net";
+import { createServer, type Server } from "node:net";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { KubeApi } from "../model/kube.ts";
+import { pushModule } from "../oci/index.ts";
+import { ADMISSION, admissionConfiguration } from "./support/admission.ts";
+import { accessTo, type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { reservePort } from "./support/ports.ts";
+import { eventually } from "./support/process.ts";
+import { type Registry, startRegistry } from "./support/registry.ts";
+import { createTempFolder } from "./support/temp-folder.ts";
+import { headerFilter } from "./support/wat.ts";
+import { startWeir, type Weir } from "./support/weir.ts";
+
+/** WasmFilters that are judged before they are stored: a real API server, with the chart's configuration, asks a real Weir, which asks a real registry. */
+const CRDS = fileURLToPath(new URL("../crds/", import.meta.url));
+const FILTERS = "/apis/weir.dev/v1alpha1/namespaces/default/wasmfilters";
+const NONE = `sha256:${"0".repeat(64)}`;
+
+let cluster: Cluster;
+let registry: Registry;
+let weir: Weir;
+let api: KubeApi;
+let port: number;
+let digest: string;
+const cleanups: (() => Promise<unknown>)[] = [];
+
+before(async () => {
+  const folder = await createTempFolder("admission");
+  cleanups.push(folder.remove);
+  [cluster, registry] = await Promise.all([startCluster(), startRegistry()]);
+  cleanups.push(cluster.stop, registry.stop);
+  api = accessTo(cluster.kubeconfig).api;
+  await run(["apply", "-f", CRDS]);
+  const pushed = await pushModule(`${registry.host}/mark:1`, await headerFilter({ name: "x-weir", value: "one" }), { keychain: new Map() });
+  assert.ok(pushed.ok, JSON.stringify(pushed));
+  digest = pushed.value.digest;
+  port = await reservePort();
+  await run(["create", "-f", "-"], await admissionConfiguration(`https://127.0.0.1:${port}/`, folder.path));
+  weir = await startWeir({
+    source: ["--kubeconfig", cluster.kubeconfig],
+    data: join(folder.path, "data"),
+    flags: [
+      ...["--xds-tls", "auto", "--xds-name", "weir.weir-system.svc", "--own-namespace", "weir-system"],
+      ...["--webhook-address", `127.0.0.1:${port}`, "--admission-configuration", ADMISSION, "--allow-address", "127.0.0.0/8"],
+    ],
+  });
+  cleanups.push(weir.stop);
+  await eventually("the authority and the path in the configuration", async () => (await client()).caBundle !== undefined, 20_000);
+  // The API server takes a configuration a little after it is stored.
+  await eventually("a refusal", async () => (await create("ready", { image: "A" }, true)).ok === false, 20_000);
+});
+
+after(async () => {
+  for (const cleanup of cleanups.reverse()) await cleanup();
+});
+
+function run(args: readonly string[], input?: object): Promise<string> {
+  return kubectl(args, { ...cluster, input: input && JSON.stringify(input) });
+}
+
+async function client(): Promise<{ readonly url: string; readonly caBundle?: string }> {
+  const { webhooks } = JSON.parse(await run(["get", "validatingwebhookconfiguration", ADMISSION, "-o", "json"]));
+  return webhooks[0].clientConfig;
+}
+
+function filter(name: string, spec: object, metadata: object = {}): object {
+  return { apiVersion: "weir.dev/v1alpha1", kind: "WasmFilter", metadata: { name, namespace: "default", ...metadata }, spec };
+}
+
+function create(name: string, spec: object, dryRun = false) {
+  return api.request({ method: "POST", path: FILTERS, body: filter(name, spec), ...(dryRun ? { query: { dryRun: "All" } } : {}) });
+}
+
+function patch(name: string, body: object, dryRun = false) {
+  const query = dryRun ? { query: { dryRun: "All" } } : {};
+  return api.request({ method: "PATCH", path: `${FILTERS}/${name}`, contentType: "application/merge-patch+json", body, ...query });
+}
+
+function refusal(answer: Awaited<ReturnType<typeof create>>): string {
+  return answer.ok ? "it was stored" : `${answer.error.status} ${answer.error.message}`;
+}
+
+const image = () => `${registry.host}/mark:1`;
+
+/** Lines of the metrics. */
+async function counted(outcome: string): Promise<number> {
+  const text = await (await fetch(`${weir.url}/metrics`)).text();
+  return Number(new RegExp(`^weir_reviews_total\\{outcome="${outcome}"\\} (\\d+)$`, "m").exec(text)?.[1]);
+}
+
+describe("kubectl", () => {
+  test("is refused what cannot be, field by field; a dry run is refused as well, and neither keeps anything", async () => {
+    for (const [spec, says] of [
+      [
+        { image: "r.example/UPPER:1" },
+        /denied the request: spec\.image: "r\.example\/UPPER:1" is not an image reference: a repository is written in lower case/,
+      ],
+      [
+        { image: "oci-layout:/etc:1" },
+        /spec\.image: oci-layout:\/etc: oci-layout folders are not available here; push the image to a registry/,
+      ],
+      [{ image: image(), digest: NONE }, /spec\.digest: .*\/mark has no image sha256:0{64}; check the name and the tag, or push it first/],
+      [{ image: `${registry.host}/mark@${NONE}` }, /spec\.image: .*\/mark has no image sha256:0{64}/],
+    ] as const) {
+      for (const flags of [[], ["--dry-run=server"]])
+        await assert.rejects(run(["apply", "-f", "-", ...flags], filter("bad", spec)), says, JSON.stringify(spec));
+    }
+    assert.match(await run(["get", "wf", "-o", "name"]), /^$/);
+  });
+
+  test("shows warnings, and stores the object", async () => {
+    const said = await run(
+      ["apply", "-f", "-", "--dry-run=server", "--warnings-as-errors"],
+      filter("warned", { image: `${registry.host}/mark:2`, slot: "edge" }),
+    ).catch(String);
+    assert.match(said, /Warning: spec\.image: .*\/mark has no image 2; check the name and the tag, or push it first/);
+    assert.match(
+      said,
+      /Warning: spec\.image: the tag is looked at once; pin it by spec\.digest, or follow it with spec\.pullPolicy Always/,
+    );
+    assert.match(said, /Warning: spec\.selector: it selects no proxy of namespace default that is connected now/);
+  });
+});
+
+describe("a change", () => {
+  test("of what was stored before is judged by the fields that change; metadata, status and deletes are not", async () => {
+    // While Weir is away it is stored as it is.
+    await weir.stop();
+    const stored = await api.request({
+      method: "POST",
+      path: FILTERS,
+      body: filter("old", { image: image(), digest: NONE }, { finalizers: ["test.weir.dev/stay"] }),
+    });
+    assert.ok(stored.ok, refusal(stored));
+    await weir.start();
+    await eventually(
+      "its status",
+      async () => (await weir.filter("old"))?.status?.conditions?.some(({ status }) => status === "False"),
+      20_000,
+    );
+    await eventually("a refusal", async () => (await create("ready", { image: "A" }, true)).ok === false, 20_000);
+    const before = await counted("unchanged");
+    assert.ok((await patch("old", { metadata: { labels: { a: "b" } } })).ok);
+    assert.ok((await patch("old", { spec: { suspend: true } })).ok, "it can be suspended");
+    assert.match(refusal(await patch("old", { spec: { digest: NONE.replace("00", "11") } })), /^422 .*spec\.digest/);
+    assert.ok((await patch("old", { spec: { digest } }, true)).ok);
+    await api.request({ method: "DELETE", path: `${FILTERS}/old` });
+    assert.ok((await patch("old", { spec: { digest: NONE.replace("00", "11") } })).ok, "it is being deleted");
+    assert.ok((await patch("old", { metadata: { finalizers: null } })).ok);
+    assert.equal(await counted("unchanged"), before, "the API server does not even ask");
+  });
+
+  test("back to a digest of the history is stored although the registry is gone", async () => {
+    assert.ok((await create("back", { image: image() })).ok);
+    await weir.until("a revision", "back", ({ status }) => status?.revision === 1, 30_000);
+    const gone = `127.0.0.1:${await reservePort()}/mark:1`;
+    assert.ok((await patch("back", { spec: { image: gone, digest } }, true)).ok);
+    assert.ok((await api.request({ method: "DELETE", path: `${FILTERS}/back` })).ok);
+  });
+});
+
+describe("registries", () => {
+  test("that never answer hold nobody up: after a second it is stored, with a warning", async () => {
+    const silent: Server = createServer((socket) => socket.on("error", () => {}));
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    cleanups.push(async () => silent.close());
+    const { port: at } = silent.address() as AddressInfo;
+    const began = performance.now();
+    const said = await run(
+      ["apply", "-f", "-", "--dry-run=server", "--warnings-as-errors"],
+      filter("slow", { image: `127.0.0.1:${at}/f:1`, pullPolicy: "Always" }),
+    ).catch(String);
+    assert.match(said, /Warning: spec\.image: the registry did not answer in time, so it was not looked at/);
+    assert.ok(performance.now() - began < 5_000);
+  });
+});
+
+describe("many questions", () => {
+  test("one after the other: an answer takes less than 50 ms", async (t) => {
+    const times: number[] = [];
+    for (let index = 0; index < 400; index++) {
+      const began = performance.now();
+      const spec = index % 4 === 0 ? { image: image(), digest: NONE } : { image: image(), rootId: String(index) };
+      const answer = await create(`p-${index}`, spec, true);
+      times.push(performance.now() - began);
+      assert.equal(answer.ok, index % 4 !== 0, refusal(answer));
+    }
+    times.sort((a, b) => a - b);
+    const [median, p99] = [0.5, 0.99].map((share) => times[Math.floor(share * times.length)] ?? 0) as [number, number];
+    t.diagnostic(`${times.length} requests through the API server: median ${median.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`);
+    const text = await (await fetch(`${weir.url}/metrics`)).text();
+    const buckets = [...text.matchAll(/^weir_review_duration_seconds_bucket\{le="([^"]+)",outcome="\w+"\} (\d+)$/gm)];
+    const within = (le: string) => buckets.filter(([, at]) => at === le).reduce((sum, [, , many]) => sum + Number(many), 0);
+    t.diagnostic(`of ${within("+Inf")} verdicts ${within("0.05")} took less than 50 ms`);
+    // Other work of this machine takes the rest.
+    assert.ok(median < 50, `${median} ms`);
+    assert.ok(within("0.05") / within("+Inf") >= 0.9, `${within("0.05")} of ${within("+Inf")}`);
+  });
+
+  test("a thousand at once are all answered, and Weir goes on", async (t) => {
+    const began = performance.now();
+    const answers = await Promise.all(
+      Array.from({ length: 1_000 }, (_, index) => create(`m-${index}`, { image: image(), digest: NONE }, true)),
+    );
+    const refused = answers.filter(({ ok }) => !ok).length;
+    t.diagnostic(`${refused} of 1000 refused, the others let through, in ${Math.round(performance.now() - began)} ms`);
+    assert.ok(refused > 0);
+    assert.match(refusal(await create("after", { image: image(), digest: NONE }, true)), /spec\.digest/);
+  });
+});
+
+describe("a stranger in the cluster", () => {
+  test("finds nothing to ask, as the path is not known to it; a large body is not read", async () => {
+    const { url, caBundle = "" } = await client();
+    const call = async (path: string, body: string | Buffer) => {
+      const { Agent, fetch: send } = await import("undici");
+      const dispatcher = new Agent({ connect: { ca: Buffer.from(caBundle, "base64"), servername: "weir.weir-system.svc" } });
+      const answer = await send(`https://127.0.0.1:${port}${path}`, {
+        method: "POST",
+        body,
+        headers: { "content-type": "application/json" },
+        dispatcher,
+      }).then(
+        async (response) => ({ status: response.status, text: await response.text() }),
+        (error: Error) => ({ status: 0, text: String(error.cause) }),
+      );
+      await dispatcher.destroy();
+      return answer;
+    };
+    for (const path of ["/", "/review", "/review/", `/review/${randomBytes(32).toString("base64url")}`, "/inject"])
+      assert.deepEqual((await call(path, "{}")).status, 404, path);
+    const path = new URL(url).pathname;
+    assert.match(path, /^\/review\/[\w-]{43}$/);
+    assert.ok([0, 413].includes((await call(path, Buffer.alloc(100 << 20, 0x20))).status));
+    assert.deepEqual(await call(path, `{"a":${"[".repeat(1_000_000)}`), {
+      status: 400,
+      text: "the body is nested deeper than 128 levels; this address is for the API server, which asks here about objects before it stores them\n",
+    });
+    assert.match(refusal(await create("after", { image: image(), digest: NONE }, true)), /spec\.digest/);
+  });
+});
