@@ -179,6 +179,7 @@ async function startScene(): Promise<Scene> {
       ...["--key-store", "secret", "--own-namespace", "weir-system", "--xds-tls", "auto", "--xds-name", "weir.weir-system.svc"],
       ...["--lease", "weir", "--peer-address", "127.0.0.1:0", "--peer", "127.0.0.1:1"],
       ...["--webhook-address", "127.0.0.1:0", "--webhook-configuration", CONFIGURATION, "--proxy-image", "registry.example/envoy:1"],
+      ...["--admission-configuration", CONFIGURATION],
     ],
     { name: "weir serve" },
   );
@@ -235,6 +236,7 @@ const INJECTED = {
 async function leadTo(url: string): Promise<void> {
   const operations = [0, 1].map((index) => ({ op: "replace", path: `/webhooks/${index}/clientConfig`, value: { url } }));
   await kube(["patch", "mutatingwebhookconfiguration", CONFIGURATION, "--type=json", "-p", JSON.stringify(operations)]);
+  await kube(["patch", "validatingwebhookconfiguration", CONFIGURATION, "--type=json", "-p", JSON.stringify(operations.slice(0, 1))]);
 }
 
 /** What must be so before a right is used at all. */

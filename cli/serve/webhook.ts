@@ -70,7 +70,7 @@ export async function openWebhook(
       if (!bound.ok) return bound.error;
       const base = `https://${bound.value.host}:${bound.value.port}`;
       if (injection !== undefined) log.info("injecting pods", { webhook: `${base}/inject`, image: injection.proxyImage.image });
-      if (webhook.admission !== undefined) log.info("judging WasmFilters before they are stored", { webhook: base });
+      if (webhook.admission !== undefined) log.info("judging WasmFilters before they are stored", { address: base });
       return undefined;
     },
     start() {
