@@ -1,6 +1,7 @@
 import type { Digest } from "./digest.ts";
 import type { PluginSettings } from "./settings.ts";
 import type { ProofProblem } from "./verdict.ts";
+import type { Verdict } from "./verify.ts";
 
 /** Names a key of a Secret. */
 export interface SecretKey {
@@ -29,6 +30,8 @@ export interface Revision {
   readonly proof?: string;
   /** What the proof found and let through. */
   readonly told?: ProofProblem;
+  /** Of signatures that were found to hold: what is known to hold needs no registry. Verdicts are added as other signatures are demanded. */
+  readonly verified?: readonly Verdict[];
   /** The revision's identity (operator/filter/revision-identity.ts). The versions that proxies hold are made from it. */
   readonly hash: string;
   /** RFC 3339. */

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { Digest } from "./digest.ts";
 import type { Keychain } from "./module.ts";
 import type { Result } from "./result.ts";
@@ -56,7 +57,7 @@ export interface VerifyRequirement extends Demand<string> {
 export interface Verdict {
   /** Which requirement (`requirementId`). */
   readonly requirement: string;
-  /** What was found, for people: `key 3f1c9a02d4b7`, `https://github.com/a/b/... (https://token.actions...)`. */
+  /** Who signed, for people: `key 3f1c9a02d4b7`, or `me@a.example (https://issuer.example)`. */
   readonly by: string;
 }
 
@@ -68,8 +69,27 @@ export interface VerifyOptions {
 /** Judges signatures, which are stored beside an image in its registry. */
 export interface Verifier {
   /**
-   * Whether the requirement holds for the manifest with this digest. Fails with `retryable` where the registry cannot be read: that is never taken for an
-   * image that is not signed.
+   * Whether every requirement holds for the manifest with this digest: a verdict for each, in their order, or why the first of those that fail does. Fails with
+   * `retryable` where the registry cannot be read: that is never taken for an image that is not signed.
    */
-  verify(image: string, digest: Digest, requirement: VerifyRequirement, options: VerifyOptions): Promise<Result<Verdict>>;
+  verify(
+    image: string,
+    digest: Digest,
+    requirements: readonly VerifyRequirement[],
+    options: VerifyOptions,
+  ): Promise<Result<readonly Verdict[]>>;
+}
+
+/** Names a requirement by all that decides about it: equal ones have the same verdict for the same digest. */
+export function requirementId({ signer, attestation }: Omit<VerifyRequirement, "origin">): string {
+  const who =
+    signer.kind === "key"
+      ? [signer.publicKey.trim()]
+      : [matchId(signer.issuer), matchId(signer.identity), signer.trustRoot?.trim() ?? null];
+  const what = attestation && [attestation.predicateType, attestation.builder ?? null, attestation.source ?? null];
+  return hash("sha256", JSON.stringify([1, signer.kind, who, what ?? null])).slice(0, 32);
+}
+
+function matchId(match: TextMatch): readonly string[] {
+  return "exact" in match ? ["exact", match.exact] : ["regExp", match.regExp];
 }

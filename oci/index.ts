@@ -22,4 +22,6 @@ export { printBytes } from "./repository/bytes.ts";
 export { type Descriptor, type Manifest, manifestTypes } from "./repository/manifest.ts";
 export { formatReference, type LayoutReference, parseReference, type Reference, type RegistryReference } from "./repository/reference.ts";
 export type { Repository, RepositoryReader } from "./repository/repository.ts";
+export { MAX_TRUST_ROOT_BYTES, readTrustRoot } from "./signature/trust-root.ts";
+export { createVerifier } from "./signature/verifier.ts";
 export { createModuleCache, type ModuleCacheOptions } from "./store/module-cache.ts";

@@ -30,7 +30,7 @@ import { createSettling, type Settling } from "./reconcile/settling.ts";
 import { createFilterQueue, createTaskQueues, type QueueDeps, queueDepsOf, type TaskQueues, type TaskWork } from "./reconcile/tasks.ts";
 import { createWithdrawing, type Withdrawing } from "./reconcile/withdrawing.ts";
 import { createWrite } from "./reconcile/write.ts";
-import type { Resolved } from "./resolve/resolve.ts";
+import type { Refused, Resolved } from "./resolve/resolve.ts";
 import { createResolver } from "./resolve/resolver.ts";
 import type { RolloutState } from "./rollout/state.ts";
 import { WaveLine } from "./rollout/wave.ts";
@@ -236,7 +236,7 @@ class QueueingOperator implements Operator {
         ...{ source, registry, parseKeychain, implied, identity, peers, resolver, clock, random, metrics, leadership, isCurrent },
         emit: this.events.emit,
         resolved: (record, value) => this.resolved(record, value),
-        stopped: (record, stage, error) => this.stopped(record, stage, error),
+        stopped: (record, stage, error, fallback) => this.stopped(record, stage, error, fallback),
         provided: (record) => this.assignments.mark(this.index.proxiesOf(record.id)),
       }),
       write: createWrite({
@@ -260,18 +260,19 @@ class QueueingOperator implements Operator {
     if (record.passed) this.firstPass.done(record.id);
   }
 
-  private resolved(record: FilterRecord, { content, measurements }: Resolved): void {
+  private resolved(record: FilterRecord, { content, measurements, verdicts }: Resolved): void {
     this.events.letThrough(record, measurements?.told);
-    record.resolve(content, measurements, this.options.clock.now(), this.identity);
+    record.resolve(content, { measurements, verdicts }, this.options.clock.now(), this.identity);
     if (record.unrecorded !== undefined) this.tasks.writeNow(record);
     // A kept revision may have been waiting for this module.
     else this.assignments.mark(this.index.proxiesOf(record.id));
     this.retention.update();
   }
 
-  private stopped(record: FilterRecord, stage: Stage, error: Failure): void {
+  private stopped(record: FilterRecord, stage: Stage, error: Failure, fallback?: Refused["fallback"]): void {
     const before = record.resolution;
     record.stop(stage, error, this.options.clock.now());
+    if (fallback !== undefined) record.fallBack(fallback.revision, fallback.verdicts);
     if (this.leadership.isLeading()) this.events.failed(record, before, error);
   }
 

@@ -30,6 +30,7 @@ import type { ServeOptions } from "../serve/serve.ts";
 import { readStore, storeFlags } from "../serve/store-flags.ts";
 import { readWebhook, webhookFlags } from "../serve/webhook-flags.ts";
 import type { Terminal } from "../terminal.ts";
+import { readTrustRootFile, trustRootFlag } from "../trust-root.ts";
 
 /**
  * V8 lets garbage grow to several times what is in use before it collects all of it. A server that is attacked makes a lot of garbage: it is collected when a third
@@ -109,6 +110,7 @@ const flags = {
     env: "WEIR_NAMESPACE",
   },
   ...serveRegistryFlags,
+  "trust-root": trustRootFlag,
   "prover-socket": {
     type: "string",
     value: "PATH",
@@ -147,6 +149,8 @@ export const serve = defineCommand({
     if (!store.ok) return store;
     const times = readTimes(input.flags);
     if (!times.ok) return times;
+    const trustRoot = await readTrustRootFile(input.flags["trust-root"]);
+    if (!trustRoot.ok) return trustRoot;
     const sockets = socketShares(input.flags);
     if (!sockets.ok) return sockets;
     const access = readAccess(input.flags, xds.value, http.value);
@@ -185,6 +189,7 @@ export const serve = defineCommand({
       log,
       moduleCacheBytes: moduleCache.value,
       store: store.value,
+      trustRoot: trustRoot.value,
       proverSocket: input.flags["prover-socket"],
       webhook: webhook.value,
       sockets: sockets.value,

@@ -51,6 +51,7 @@ export async function startLocalServer(scope: Scope, options: LocalServerOptions
     sockets: { xds: FEW, xdsPerAddress: FEW, http: FEW },
     maxConnectionAgeMs: 0,
     drainMs: 0,
+    trustRoot: undefined,
     proverSocket: undefined,
     webhook: undefined,
   });

@@ -10,7 +10,7 @@ import type { Metrics } from "../../model/metrics.ts";
 import type { ImpliedCredentials, StoreSource } from "../../model/module.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Preflight } from "../../model/verdict.ts";
-import { createModuleCache, createModuleRegistry, type Fetch, parseDockerConfig } from "../../oci/index.ts";
+import { createModuleCache, createModuleRegistry, createVerifier, type Fetch, parseDockerConfig } from "../../oci/index.ts";
 import { createFilterAdmission, createOperator, createPlanner, type Source } from "../../operator/index.ts";
 import { createPreflight, missingBounds, type PreflightOptions, remoteProvers } from "../../preflight/index.ts";
 import { createXdsServer, type LiveTokens } from "../../xds/index.ts";
@@ -81,6 +81,8 @@ export interface ServeOptions {
   readonly drainMs: number;
   /** CPU milliseconds that a module may take to load on a proxy. */
   readonly maxModuleLoadMs: number;
+  /** The sigstore trust root, as JSON, of demands that name none; `undefined`: there is none. */
+  readonly trustRoot: string | undefined;
   /** Where `weir prover` listens; `undefined`: modules are proved in children of this process. */
   readonly proverSocket: string | undefined;
   /** What proves modules; absent: as the fields above say. */
@@ -196,10 +198,11 @@ function createRooms(
   const { metrics, registry } = createPrometheus();
   const layouts = options.layoutBase === undefined ? {} : { layoutBase: options.layoutBase };
   const { dataDir, plainHttp, fetch } = options;
+  const registries = { plainHttp, fetch, metrics, ...layouts };
   const { quotaBytes: maxStoreBytes, namespaceBytes: maxNamespaceBytes, scrub } = options.store;
   const keeping = { dataDir, maxStoreBytes, maxNamespaceBytes, scrub };
   const peers: StoreSource = { read: async (wasmDigest, signal) => replicas?.peers.modules.read(wasmDigest, signal) };
-  const modules = createModuleRegistry({ ...keeping, log, metrics, plainHttp, fetch, peers, ...layouts });
+  const modules = createModuleRegistry({ ...keeping, ...registries, log, peers });
   const cache = createModuleCache({ source: modules, maxBytes: options.moduleCacheBytes, log });
   const takesCertificates = tls?.options.requestCert === true;
   const callers = createCallers({ ...options, tokens, takesCertificates, clock, metrics });
@@ -225,6 +228,8 @@ function createRooms(
     preflight: options.preflight ?? createPreflight({ metrics, maxLoadMs: options.maxModuleLoadMs, ...proversOf(options, metrics) }),
     parseKeychain: parseDockerConfig,
     implied: options.implied,
+    verifier: createVerifier(registries),
+    trustRoot: options.trustRoot,
     keys,
     clock,
     ownNamespace: options.ownNamespace,

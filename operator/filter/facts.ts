@@ -3,6 +3,7 @@ import type { WasmFilter, WasmFilterStatus } from "../../model/gen/wasmfilter.ts
 import type { Failure } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements } from "../../model/verdict.ts";
+import type { Verdict } from "../../model/verify.ts";
 import type { Judgement } from "../policy/permits.ts";
 import { idle, type RolloutState } from "../rollout/state.ts";
 import type { FilterEvent } from "../source/source.ts";
@@ -28,7 +29,7 @@ export type Resolution =
 /** How long a failure that may mend by itself counts as work under way. Afterwards someone should look at it. */
 export const PATIENCE_MS = 60_000;
 /** Stages that read what others may bring later: a Secret, an image, a permission. */
-const MAY_COME: ReadonlySet<Stage> = new Set(["configure", "resolve"]);
+const MAY_COME: ReadonlySet<Stage> = new Set(["configure", "resolve", "verify"]);
 
 /** From when on a failure counts as lasting, in milliseconds since the epoch. What only another spec or module can mend lasts from the start. */
 export function lastingFrom({ stage, error, since }: Extract<Resolution, { state: "failed" }>): number {
@@ -77,6 +78,8 @@ export interface Facts {
   measurements: Measurements | undefined;
   /** What policies said of the present spec, and of what it led to, when it was resolved last; `undefined`: not judged yet. */
   judgement: Judgement | undefined;
+  /** Of the signatures that the present spec demands. */
+  verdicts: readonly Verdict[];
   /** The revision that the present spec asks for; `undefined` while that is not known. */
   candidate: Revision | undefined;
   /** A new revision that is not in the source's history yet. It is no candidate before. */
@@ -117,6 +120,7 @@ export function initialFacts(object: WasmFilter): Facts {
     trouble: undefined,
     measurements: undefined,
     judgement: undefined,
+    verdicts: [],
     candidate: undefined,
     unrecorded: undefined,
     revisions: [],

@@ -6,6 +6,7 @@ import { proxyKey } from "../../model/proxy-key.ts";
 import type { Failure } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements } from "../../model/verdict.ts";
+import type { Verdict } from "../../model/verify.ts";
 import type { Judgement } from "../policy/permits.ts";
 import { outgoingHash } from "../rollout/dark.ts";
 import type { RolloutState } from "../rollout/state.ts";
@@ -18,6 +19,7 @@ import type { RevisionIdentity } from "./revision-identity.ts";
 import { chainEntryOf, findOrMake, type RevisionContent } from "./revisions.ts";
 import type { Stage } from "./steps.ts";
 import { inherited } from "./succession.ts";
+import { attested, withVerdicts } from "./verdicts.ts";
 
 const NO_REJECTIONS: ReadonlyMap<string, KnownRejection> = new Map();
 
@@ -47,6 +49,7 @@ export class FilterRecord implements Readonly<Facts> {
   declare readonly trouble: Trouble | undefined;
   declare readonly measurements: Measurements | undefined;
   declare readonly judgement: Judgement | undefined;
+  declare readonly verdicts: readonly Verdict[];
   declare readonly candidate: Revision | undefined;
   declare readonly unrecorded: Facts["unrecorded"];
   declare readonly revisions: readonly Revision[];
@@ -168,10 +171,17 @@ export class FilterRecord implements Readonly<Facts> {
   }
 
   /** The present spec leads to this content. The revision with it becomes the candidate, at once if it is kept, else when it is recorded. */
-  resolve(content: RevisionContent, measurements: Measurements | undefined, now: number, identity: RevisionIdentity): void {
+  resolve(content: RevisionContent, found: Pick<Facts, "measurements" | "verdicts">, now: number, identity: RevisionIdentity): void {
+    const { measurements, verdicts } = found;
     const { revision, isNew } = findOrMake(this.key, this.revisions, content, now, identity, this.deliverable);
-    if (isNew) this.become({ unrecorded: { revision, measurements } });
-    else this.choose(revision, measurements);
+    this.become({ verdicts });
+    if (isNew) this.become({ unrecorded: { revision: withVerdicts(revision, verdicts), measurements } });
+    else this.choose(revision, measurements, verdicts);
+  }
+
+  /** What runs lacks a signature that is demanded: this kept revision, which is whole and has them, takes its place. */
+  fallBack(candidate: Revision, verdicts: readonly Verdict[]): void {
+    this.become({ ...attested(this, candidate.number, verdicts), candidate, unrecorded: undefined });
   }
 
   /** The revision is in the source's history. Where another spec came in between, what that one leads to takes the next number. */
@@ -272,7 +282,8 @@ export class FilterRecord implements Readonly<Facts> {
   }
 
   /** The spec leads to this revision. Its module was just resolved, so it can be served. */
-  private choose(revision: Revision, measurements: Measurements | undefined): void {
+  private choose(revision: Revision, measurements: Measurements | undefined, verdicts: readonly Verdict[] = []): void {
+    this.become(attested(this, revision.number, verdicts));
     this.provide(revision);
     const isMeasured = measurements !== undefined || this.candidate?.number !== revision.number;
     this.become({ candidate: revision, resolution: { state: "done" }, measurements: isMeasured ? measurements : this.measurements });

@@ -98,11 +98,12 @@ class ResolvingPlanner implements Planner {
   private resolverFor(asked: Asked, known: ReadonlyMap<string, FilterRecord>) {
     const { given } = asked;
     const { book } = this;
-    const { registry, preflight, parseKeychain, implied, source, clock } = this.options;
+    const { registry, preflight, parseKeychain, implied, verifier, trustRoot, source, clock } = this.options;
     const deps: ResolveDeps = {
       registry,
       parseKeychain,
       implied,
+      ...{ verifier, trustRoot },
       identity: this.shared.identity,
       permits: createPermits({ book, registry, claims: (namespace) => plannedClaims(namespace, asked, known) }),
       source: sourceWith(given, source),

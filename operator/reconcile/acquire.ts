@@ -9,7 +9,7 @@ import { revisionOf } from "../filter/revisions.ts";
 import type { Stage } from "../filter/steps.ts";
 import { auditEvent } from "../policy/events.ts";
 import { createLooks, type Looks } from "../resolve/looks.ts";
-import type { Outcome, Resolved } from "../resolve/resolve.ts";
+import type { Outcome, Refused, Resolved } from "../resolve/resolve.ts";
 import type { Resolver } from "../resolve/resolver.ts";
 import { type ProvideDeps, provide, undelivered } from "../serve/deliverable.ts";
 import type { FilterEvent } from "../source/source.ts";
@@ -30,7 +30,7 @@ export interface AcquireDeps extends ProvideDeps {
   readonly resolved: (record: FilterRecord, resolved: Resolved) => void;
   readonly emit: (record: FilterRecord, event: FilterEvent) => void;
   /** The record's spec stopped at a stage. */
-  readonly stopped: (record: FilterRecord, stage: Stage, error: Failure) => void;
+  readonly stopped: (record: FilterRecord, stage: Stage, error: Failure, fallback?: Refused["fallback"]) => void;
   /** Another revision of the record can be served. */
   readonly provided: (record: FilterRecord) => void;
 }
@@ -120,7 +120,7 @@ class BackingOffAcquire implements Acquire {
     this.judged(record, outcome);
     if (outcome.ok) this.took(record, outcome.value, ask);
     else if (filter.suspend) record.holdBack();
-    else this.deps.stopped(record, outcome.stage, outcome.error);
+    else this.deps.stopped(record, outcome.stage, outcome.error, outcome.stage === "permit" ? undefined : outcome.fallback);
     const until = clock.now();
     const isHeldOver = record.resolution.state === "failed" && record.resolution.heldOver;
     const isOver = filter.suspend && (outcome.ok || !outcome.error.retryable);

@@ -43,10 +43,14 @@ const MAY_APPEAR: ReadonlySet<string> = new Set([
   "AccessDenied",
   "RegistryUnavailable",
 ]);
+/** The same of an image that is signed once it was pushed. */
+const MAY_BE_SIGNED: ReadonlySet<string> = new Set(["SignatureNotFound", "AttestationNotFound"]);
+/** What a registry or a cluster may have later. */
+const MAY_COME: ReadonlySet<Stage> = new Set(["configure", "resolve", "verify"]);
 
 /** True for a failure that ends by itself once somebody pushed the image, made the Secret, or gave the right. */
 export function mayEnd(stage: Stage, { reason, retryable }: Failure): boolean {
-  return retryable || ((stage === "configure" || stage === "resolve") && (MAY_APPEAR.has(reason) || /(NotFound|Forbidden)$/.test(reason)));
+  return retryable || (MAY_COME.has(stage) && (MAY_APPEAR.has(reason) || /(NotFound|Forbidden)$/.test(reason)));
 }
 
 /** For so long it is looked for every second. */
@@ -78,14 +82,17 @@ export function createLooks(random: () => number, impliesCredentials = false): L
   return {
     next(filter, look) {
       const { outcome, until, isHeldOver } = look;
-      const mayAppear = !outcome.ok && outcome.stage === "resolve" && MAY_APPEAR.has(outcome.error.reason);
+      const mayAppear =
+        !outcome.ok &&
+        ((outcome.stage === "resolve" && MAY_APPEAR.has(outcome.error.reason)) ||
+          (outcome.stage === "verify" && MAY_BE_SIGNED.has(outcome.error.reason)));
       if (!outcome.ok && (mayAppear || outcome.error.retryable)) {
         return failedAgain(filter, outcome.error, mayAppear && !isHeldOver && !isLockable(filter, outcome.error, impliesCredentials), look);
       }
       troubles.delete(filter);
       const isFollowed = filter.pullPolicy === "Always" && filter.pin === undefined && filter.source.kind === "image";
       // What is wrong in the registry may be mended there, and no watch tells of that.
-      const mayChange = !outcome.ok && outcome.stage === "resolve";
+      const mayChange = !outcome.ok && (outcome.stage === "resolve" || outcome.stage === "verify");
       return isFollowed || mayChange ? until + filter.intervalMs : undefined;
     },
     putOff(filter, at, now) {

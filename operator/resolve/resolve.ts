@@ -5,21 +5,22 @@ import { proofId } from "../../model/proof.ts";
 import { type Failure, ok } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements, Preflight } from "../../model/verdict.ts";
+import type { Verdict } from "../../model/verify.ts";
 import type { Look } from "../filter/look.ts";
 import type { RevisionIdentity } from "../filter/revision-identity.ts";
 import { findRevision, type RevisionContent } from "../filter/revisions.ts";
 import type { Stage } from "../filter/steps.ts";
 import type { Judgement, Permits } from "../policy/permits.ts";
-import type { Source } from "../source/source.ts";
 import { configure } from "./configure.ts";
 import { about } from "./failure.ts";
 import { type Asking, type ModuleDeps, resolveModule } from "./module.ts";
 import { judgeFilter, type NotPermitted, provedOf } from "./permit.ts";
-import { verify } from "./verify.ts";
+import type { Fallback } from "./rejudge.ts";
+import { type VerifyDeps, verify } from "./verify.ts";
 
 /** What resolving reads from the world. */
-export interface ResolveDeps extends ModuleDeps {
-  readonly source: Pick<Source, "secret" | "configMap">;
+export interface ResolveDeps extends ModuleDeps, VerifyDeps {
+  readonly source: VerifyDeps["source"];
   readonly registry: ModuleRegistry;
   readonly preflight: Preflight;
   readonly identity: RevisionIdentity;
@@ -34,12 +35,22 @@ export interface Resolved {
   readonly look: Look | undefined;
   /** What policies say of it. Absent while the filter is suspended: it takes no change. */
   readonly judgement?: Judgement;
+  /** Of the signatures that are demanded, in their order. */
+  readonly verdicts: readonly Verdict[];
 }
 
-export type Outcome =
-  | { readonly ok: true; readonly value: Resolved }
-  | NotPermitted
-  | { readonly ok: false; readonly stage: Exclude<Stage, "permit">; readonly error: Failure };
+/** A spec that stopped at a stage. */
+export interface Refused {
+  readonly ok: false;
+  readonly stage: Exclude<Stage, "permit">;
+  readonly error: Failure;
+  /** Of stage `verify`: what was refused. */
+  readonly digest?: Digest;
+  /** What takes the place of what runs, where that has not the signatures that are demanded. */
+  readonly fallback?: Fallback;
+}
+
+export type Outcome = { readonly ok: true; readonly value: Resolved } | NotPermitted | Refused;
 
 /**
  * The slow steps of a reconcile in their order: from a parsed filter to the content of a revision. Fetches nothing that the store or the history
@@ -60,10 +71,11 @@ export async function resolveFilter(
   if (!found.ok) return { ok: false, stage: "resolve", error: found.error };
   const sized = judging.with({ size: found.value.module.size });
   if (sized !== undefined) return sized;
-  const verified = verify(filter);
-  if (!verified.ok) return { ok: false, stage: "verify", error: verified.error };
   const { module, image, look } = found.value;
   const { digest, wasmDigest } = module;
+  const verified = await verify(filter, { image, digest }, revisions, deps, signal);
+  if (!verified.ok) return { ok: false, stage: "verify", error: verified.error, digest };
+  const verdicts = verified.value;
   const { configuration, ...place } = config.value;
   const settings = { ...filter.settings, ...configuration };
   const content = { image, digest, wasmDigest, settings, ...place };
@@ -72,7 +84,7 @@ export async function resolveFilter(
   // Proved with other settings, it is to be proved again; the revision stays the same. So it is where a policy asks for what nobody noted then.
   if (known !== undefined && known.proof === id && !(judging.needsLoad && known.loadMs === undefined)) {
     const { capabilities, loadMs } = known;
-    const kept = { content: { ...content, capabilities }, measurements: undefined, look };
+    const kept = { content: { ...content, capabilities }, measurements: undefined, look, verdicts };
     return judging.with(provedOf(capabilities, loadMs)) ?? ok({ ...kept, judgement: judging.judgement });
   }
   const code = await deps.registry.read(wasmDigest);
@@ -90,7 +102,7 @@ export async function resolveFilter(
   const capabilities = known?.capabilities ?? settings.capabilities ?? [...imports, ...exports];
   const noted = { ...(loadMs === undefined ? {} : { loadMs }), ...(id === undefined ? {} : { proof: id }) };
   const proved = { ...noted, ...(told === undefined ? {} : { told }) };
-  return ok({ content: { ...content, capabilities, ...proved }, measurements: proof.value, look, judgement: judging.judgement });
+  return ok({ content: { ...content, capabilities, ...proved }, measurements: proof.value, look, verdicts, judgement: judging.judgement });
 }
 
 function damaged(wasmDigest: Digest): Failure {

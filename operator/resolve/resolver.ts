@@ -5,6 +5,7 @@ import type { Failure } from "../../model/result.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import { revisionOf } from "../filter/revisions.ts";
 import { servedNumber } from "../rollout/state.ts";
+import { rejudge } from "./rejudge.ts";
 import { type Outcome, type ResolveDeps, resolveFilter } from "./resolve.ts";
 import { resolveServed } from "./served.ts";
 
@@ -43,7 +44,7 @@ export function createResolver(deps: ResolveDeps, clock: Clock): Resolver {
       const asking = { last: lastLook, isAsked: ask !== undefined };
       const resolving = filter.suspend
         ? resolveServed(filter, revisions, served, lastLook, deps)
-        : resolveFilter(filter, revisions, asking, deps, signal);
+        : resolveFilter(filter, revisions, asking, deps, signal).then((outcome) => withRejudged(outcome, filter, record, deps, signal));
       const outcome = await resolving.catch((error: unknown) => unexpected(error, filter));
       cancelTimer();
       if (running.get(record) === cancelled) running.delete(record);
@@ -55,6 +56,18 @@ export function createResolver(deps: ResolveDeps, clock: Clock): Resolver {
       running.delete(record);
     },
   };
+}
+
+/** What a refusal for a signature means for what runs. */
+async function withRejudged(
+  outcome: Outcome,
+  filter: Filter,
+  record: Resolvable,
+  deps: ResolveDeps,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  if (outcome.ok || outcome.stage !== "verify" || outcome.error.retryable) return outcome;
+  return { ...outcome, ...(await rejudge(filter, record, { digest: outcome.digest, error: outcome.error }, deps, signal)) };
 }
 
 /** A bug in resolving one filter must not take the others down: it is reported on that filter and tried again. */

@@ -4,7 +4,7 @@ import type { Revision } from "../../model/revision.ts";
 import { keptChoice, type LastLook, rememberedChoice } from "../filter/look.ts";
 import { configure } from "./configure.ts";
 import type { Outcome, ResolveDeps } from "./resolve.ts";
-import { verify } from "./verify.ts";
+import { isKnownToHold } from "./verify.ts";
 
 /**
  * Whether what is served is what the spec of a suspended filter asks for, by what is at hand: it takes no change, so no registry is asked. Fails where the spec
@@ -15,7 +15,7 @@ export async function resolveServed(
   revisions: readonly Revision[],
   served: Revision | undefined,
   last: LastLook,
-  { source, registry, identity }: Pick<ResolveDeps, "source" | "registry" | "identity">,
+  { source, registry, identity, trustRoot }: Pick<ResolveDeps, "source" | "registry" | "identity" | "trustRoot">,
 ): Promise<Outcome> {
   if (served === undefined || !leadsTo(filter, revisions, served, last)) return waits();
   const config = await configure(filter, source);
@@ -23,9 +23,10 @@ export async function resolveServed(
   const { configuration, ...place } = config.value;
   const { image, digest, wasmDigest, capabilities } = served;
   const content = { image, digest, wasmDigest, capabilities, settings: { ...filter.settings, ...configuration }, ...place };
-  if (!verify(filter).ok || !identity.isOf(filter.key, served, content)) return waits();
+  const isVerified = await isKnownToHold(filter, digest, revisions, { source, trustRoot });
+  if (!isVerified || !identity.isOf(filter.key, served, content)) return waits();
   if (!(await registry.has(wasmDigest))) return stopped(failForNow("ModuleMissing", "the module is being fetched again").error);
-  return ok({ content, measurements: undefined, look: undefined });
+  return ok({ content, measurements: undefined, look: undefined, verdicts: [] });
 }
 
 /** True where the reference, with what it was resolved to before, leads to this revision. */

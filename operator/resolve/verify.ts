@@ -1,11 +1,83 @@
+import type { Digest } from "../../model/digest.ts";
 import type { Filter } from "../../model/filter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
+import type { Revision } from "../../model/revision.ts";
+import { requirementId, type Verdict, type Verifier, type VerifyRequirement } from "../../model/verify.ts";
+import { type CredentialsDeps, pullKeychain } from "./credentials.ts";
+import { type RequirementDeps, requirementsOf } from "./requirements.ts";
 
-/** Checks the signatures that spec.verify asks for. One that cannot be checked refuses the image: trust is never assumed. */
-export function verify(filter: Filter): Result<void> {
-  if (filter.verify.length === 0) return ok(undefined);
-  return fail(
-    "VerificationUnavailable",
-    `spec.verify asks for ${filter.verify.length} signature(s), which this version of Weir cannot check; remove spec.verify, or pin the image with spec.digest`,
-  );
+export interface VerifyDeps extends CredentialsDeps, RequirementDeps {
+  readonly source: RequirementDeps["source"];
+  readonly verifier: Verifier;
+}
+
+/** An image to judge. */
+interface Judged {
+  readonly image: string;
+  readonly digest: Digest;
+}
+
+/** Judges the image that a spec leads to by all that is demanded of it. Of what holds by the filter's history, no registry is asked. */
+export async function verify(
+  filter: Filter,
+  image: Judged,
+  revisions: readonly Revision[],
+  deps: VerifyDeps,
+  signal?: AbortSignal,
+): Promise<Result<readonly Verdict[]>> {
+  const requirements = await requirementsOf(filter, deps);
+  if (!requirements.ok) return requirements;
+  if (requirements.value.length === 0) return ok([]);
+  if (filter.source.kind === "url")
+    return fail(
+      "SignatureNotFound",
+      "spec.verify asks for signatures, and a module at a URL has none; push it to a registry and use spec.image",
+    );
+  return judge(filter, image, requirements.value, revisions, deps, signal);
+}
+
+/** The same for any image: those requirements that no kept verdict of this digest is for are judged at its registry. */
+export async function judge(
+  filter: Filter,
+  { image, digest }: Judged,
+  requirements: readonly VerifyRequirement[],
+  revisions: readonly Revision[],
+  deps: VerifyDeps,
+  signal?: AbortSignal,
+): Promise<Result<readonly Verdict[]>> {
+  const kept = keptVerdicts(digest, revisions);
+  const open = requirements.filter((requirement) => !kept.has(requirementId(requirement)));
+  const judged = open.length === 0 ? ok([]) : await ask(filter, { image, digest }, open, deps, signal);
+  if (!judged.ok) return judged;
+  const known = new Map([...kept, ...judged.value.map((verdict) => [verdict.requirement, verdict] as const)]);
+  return ok(requirements.flatMap((requirement) => known.get(requirementId(requirement)) ?? []));
+}
+
+async function ask(
+  filter: Filter,
+  { image, digest }: Judged,
+  requirements: readonly VerifyRequirement[],
+  deps: VerifyDeps,
+  signal?: AbortSignal,
+): Promise<Result<readonly Verdict[]>> {
+  const keychain = await pullKeychain(filter, deps);
+  if (!keychain.ok) return keychain;
+  return deps.verifier.verify(image, digest, requirements, { keychain: keychain.value, ...(signal === undefined ? {} : { signal }) });
+}
+
+/** True where the filter's history alone says that all that is demanded of this digest holds. */
+export async function isKnownToHold(
+  filter: Filter,
+  digest: Digest,
+  revisions: readonly Revision[],
+  deps: RequirementDeps,
+): Promise<boolean> {
+  const requirements = await requirementsOf(filter, deps);
+  const kept = keptVerdicts(digest, revisions);
+  return requirements.ok && requirements.value.every((requirement) => kept.has(requirementId(requirement)));
+}
+
+function keptVerdicts(digest: Digest, revisions: readonly Revision[]): ReadonlyMap<string, Verdict> {
+  const verdicts = revisions.filter((revision) => revision.digest === digest).flatMap(({ verified = [] }) => verified);
+  return new Map(verdicts.map((verdict) => [verdict.requirement, verdict]));
 }

@@ -28,7 +28,7 @@ export function recordProblem(revision: Revision): Failure | undefined {
 /** Reads a stored revision. `undefined` if it is damaged. */
 export function fromRecord(value: unknown): Revision | undefined {
   if (!isRecord(value) || !isRecord(value.settings)) return undefined;
-  const { number, image, digest, wasmDigest, capabilities, hash, time, secretConfig, loadMs, proof, told } = value;
+  const { number, image, digest, wasmDigest, capabilities, hash, time, secretConfig, loadMs, proof, told, verified } = value;
   const isSound =
     Number.isInteger(number) &&
     typeof image === "string" &&
@@ -42,7 +42,8 @@ export function fromRecord(value: unknown): Revision | undefined {
     (secretConfig === undefined || hasTexts(secretConfig, "name", "key")) &&
     (loadMs === undefined || (typeof loadMs === "number" && loadMs >= 0)) &&
     (proof === undefined || typeof proof === "string") &&
-    (told === undefined || hasTexts(told, "reason", "message"));
+    (told === undefined || hasTexts(told, "reason", "message")) &&
+    (verified === undefined || (Array.isArray(verified) && verified.every((each) => hasTexts(each, "requirement", "by"))));
   const settings = readSettings({ ...value.settings, config: unpack(value.settings.config) });
   return isSound && settings !== undefined ? { ...(value as unknown as Revision), settings } : undefined;
 }

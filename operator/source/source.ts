@@ -53,7 +53,7 @@ export interface Source {
   revisions(key: FilterKey, uid: string): Promise<Result<readonly Revision[]>>;
   /** Stores a revision, without a text that came from a Secret. Storing one that exists is not an error. */
   saveRevision(key: FilterKey, uid: string, revision: Revision): Promise<Result<void>>;
-  /** Stores a known revision anew: its hash is another, its content the same. A crash in between leaves the old record or the new one. */
+  /** Stores a known revision anew: its hash is another, or it has more verdicts; its content is the same. A crash in between leaves the old record or the new one. */
   rewriteRevision(key: FilterKey, uid: string, revision: Revision): Promise<Result<void>>;
   deleteRevision(key: FilterKey, uid: string, number: number): Promise<Result<void>>;
   /**

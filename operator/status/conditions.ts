@@ -1,4 +1,3 @@
-import { describeMs } from "../../base/duration.ts";
 import { clip, count } from "../../base/text.ts";
 import type { Condition, ConditionType } from "../../model/condition.ts";
 import { shortDigest } from "../../model/digest.ts";
@@ -13,6 +12,7 @@ import { describeViolations } from "../policy/judge.ts";
 import type { Judgement } from "../policy/permits.ts";
 import { isInForce, type RolloutState } from "../rollout/state.ts";
 import { isDoubtful, isFirst } from "../rollout/watch.ts";
+import { measuredAs, verifiedBy } from "./passed.ts";
 
 /** Everything the conditions are decided from. */
 export interface Facts {
@@ -23,6 +23,8 @@ export interface Facts {
   /** What policies said; `undefined`: none is for the filter, or it was not judged. */
   readonly judgement: Judgement | undefined;
   readonly verifies: boolean;
+  /** Who made those that hold. */
+  readonly signers: readonly string[];
   readonly suspended: boolean;
   readonly measurements: Measurements | undefined;
   readonly rollout: RolloutState;
@@ -87,7 +89,7 @@ function stopped(facts: Facts, type: ConditionType): Verdict {
   const serving = facts.served === undefined ? "" : `; revision ${facts.served.number} keeps serving`;
   const retry = retryable
     ? "; tried again with backoff"
-    : resolution.stage === "resolve"
+    : resolution.stage === "resolve" || resolution.stage === "verify"
       ? "; looked at again, every spec.interval at least"
       : "";
   const lasts = facts.now >= lastingFrom(resolution);
@@ -123,7 +125,7 @@ function resolved(facts: Facts): Verdict {
 
 function verified(facts: Facts): Verdict {
   if (passed(facts, "Verified") !== true) return stopped(facts, "Verified");
-  return { status: "True", reason: "Verified", message: "every signature that spec.verify asks for holds" };
+  return { status: "True", reason: "Verified", message: verifiedBy(facts.signers) };
 }
 
 function validated(facts: Facts): Verdict {
@@ -135,12 +137,7 @@ function validated(facts: Facts): Verdict {
   if (m === undefined) {
     return { status: "True", reason, message: `${letThrough}revision ${target?.number ?? "?"} passed preflight when it was made` };
   }
-  const load = m.loadMs === undefined ? "" : `loads in ${describeMs(m.loadMs)} of CPU on each proxy, `;
-  const did = m.effects.length === 0 ? "" : `; on its requests: ${m.effects.join(", ")}`;
-  const message =
-    `${letThrough}ABI ${m.abi}, ${m.size} bytes, ${load}compiled in ${m.compileMs.toFixed(0)} ms, started in ${m.startMs.toFixed(0)} ms, ` +
-    `${count(m.memoryPages, "memory page")}, imports ${m.imports.join(" ") || "nothing"}${did}`;
-  return { status: "True", reason, message: message.slice(0, 2048) };
+  return { status: "True", reason, message: `${letThrough}${measuredAs(m)}`.slice(0, 2048) };
 }
 
 /** How many proxies let nothing pass, since the filter must be there and is not. */

@@ -13,6 +13,7 @@ import { WaveLine } from "../rollout/wave.ts";
 import { createFakeFleet, type FakeFleet } from "./fake-fleet.ts";
 import { createFakeRegistry, type FakeRegistry } from "./fake-registry.ts";
 import { createFakeSource, type FakeSource } from "./fake-source.ts";
+import { createFakeVerifier, type FakeVerifier } from "./fake-verifier.ts";
 
 /** Everything around an operator, in memory, with an operator that can be killed and started again. */
 export interface World {
@@ -20,6 +21,7 @@ export interface World {
   readonly fleet: FakeFleet;
   readonly source: FakeSource;
   readonly registry: FakeRegistry;
+  readonly verifier: FakeVerifier;
   operator: Operator;
   /** Plans with what the present operator knows. */
   readonly planner: Planner;
@@ -63,14 +65,15 @@ export function createWorld(ownNamespace?: string, log: Log = silentLog): World 
   const fleet = createFakeFleet(clock.now);
   const source = createFakeSource();
   const registry = createFakeRegistry();
+  const verifier = createFakeVerifier();
   const shared = {
-    ...{ source, fleet, clock, registry, ownNamespace },
+    ...{ source, fleet, clock, registry, verifier, ownNamespace },
     preflight: createFakePreflight(() => world),
     parseKeychain: () => ok(new Map()),
   };
   const make = (privateKey: Uint8Array) => createOperator({ ...shared, keys: createKeyring(privateKey), log, random: () => 0.5 });
   const world: World = {
-    ...{ clock, fleet, source, registry },
+    ...{ clock, fleet, source, registry, verifier },
     operator: make(PRIVATE_KEY),
     planner: createPlanner({
       ...shared,

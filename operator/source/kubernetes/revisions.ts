@@ -39,6 +39,20 @@ export function createRevisionStore({ api, log }: { api: KubeApi; log: Log }): R
     return removed.ok || removed.error.status === 404 ? ok(undefined) : removed;
   }
 
+  /** Removes all that has the number, but for what has the name `but`. */
+  async function removeAll(key: FilterKey, uid: string, number: number, but?: string): Promise<Result<void>> {
+    // Their data may be large, and their names say which they are.
+    const found = await items(key, uid, metadataAs("PartialObjectMetadataList"));
+    if (!found.ok) return found;
+    const first = revisionName(key, uid, number);
+    for (const name of found.value.map(nameOf)) {
+      const isOfNumber = (name === first || name.startsWith(`${first}-`)) && name !== but;
+      const removed = isOfNumber ? await removeNamed(key, name) : ok(undefined);
+      if (!removed.ok) return removed;
+    }
+    return ok(undefined);
+  }
+
   const store: RevisionStore = {
     async list(key, uid) {
       const found = await items(key, uid);
@@ -76,19 +90,9 @@ export function createRevisionStore({ api, log }: { api: KubeApi; log: Log }): R
       const name = rewrittenName(key, uid, revision);
       const made = await api.request({ method: "POST", path: collection(key), body: toControllerRevision(key, uid, revision, name) });
       if (!made.ok && made.error.reason !== "AlreadyExists") return made;
-      return removeNamed(key, revisionName(key, uid, revision.number));
+      return removeAll(key, uid, revision.number, name);
     },
-    async remove(key, uid, number) {
-      // Their data may be large, and their names say which they are.
-      const found = await items(key, uid, metadataAs("PartialObjectMetadataList"));
-      if (!found.ok) return found;
-      const first = revisionName(key, uid, number);
-      for (const name of found.value.map(nameOf)) {
-        const removed = name === first || name.startsWith(`${first}-`) ? await removeNamed(key, name) : ok(undefined);
-        if (!removed.ok) return removed;
-      }
-      return ok(undefined);
-    },
+    remove: (key, uid, number) => removeAll(key, uid, number),
   };
   return store;
 }
@@ -109,9 +113,10 @@ export function revisionName({ name }: FilterKey, uid: string, number: number): 
   return `${name.slice(0, 200).replace(/[-.]+$/, "")}-${uid.slice(0, 8)}-${number}`;
 }
 
-/** The name of a rewritten revision: another for each hash, so that it stands beside the first one until that is removed. */
-function rewrittenName(key: FilterKey, uid: string, { number, hash }: Revision): string {
-  return `${revisionName(key, uid, number)}-${digestOf(hash).slice("sha256:".length, "sha256:".length + 8)}`;
+/** The name of a rewritten revision: another for each hash and each set of verdicts, so that it stands beside the one before until that is removed. */
+function rewrittenName(key: FilterKey, uid: string, { number, hash, verified }: Revision): string {
+  const told = verified === undefined ? hash : `${hash} ${verified.map(({ requirement }) => requirement).join(" ")}`;
+  return `${revisionName(key, uid, number)}-${digestOf(told).slice("sha256:".length, "sha256:".length + 8)}`;
 }
 
 function nameOf({ metadata }: Fields): string {

@@ -1,0 +1,125 @@
+import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto";
+import { ed25519ph } from "@noble/curves/ed25519.js";
+import { dsse } from "@sigstore/core";
+import { fail, ok, type Result } from "../../model/result.ts";
+import { type Fault, type FoundSignature, fault } from "./found.ts";
+
+/** A key to verify with. */
+export interface PublicKey {
+  /** `ECDSA P-256`, `RSA 3072` or `Ed25519`. */
+  readonly kind: string;
+  /** First characters of the fingerprint, for people. */
+  readonly id: string;
+  /** As bundles name it. */
+  readonly hint: string;
+  /** Whether this signature is by it. */
+  check(found: FoundSignature): Result<void, Fault>;
+}
+
+type Family = "ECDSA" | "RSA" | "Ed25519";
+
+/** The hashes that cosign signs with, by kind of key. Ed25519 has its own. */
+const EC_HASHES: Readonly<Record<string, readonly string[]>> = {
+  prime256v1: ["sha256"],
+  secp384r1: ["sha384", "sha256"],
+  secp521r1: ["sha512", "sha256"],
+};
+const CURVES: Readonly<Record<string, string>> = { prime256v1: "P-256", secp384r1: "P-384", secp521r1: "P-521" };
+const MAX_RSA_BITS = 8192;
+const MIN_RSA_BITS = 2048;
+
+/** Reads a PEM public key (`-----BEGIN PUBLIC KEY-----`). Fails with `PublicKeyInvalid`. */
+export function readPublicKey(pem: string): Result<PublicKey> {
+  const invalid = (why: string) =>
+    fail("PublicKeyInvalid", `the public key ${why}; give the file that cosign generate-key-pair names cosign.pub`);
+  if (!pem.includes("-----BEGIN PUBLIC KEY-----") && !pem.includes("-----BEGIN RSA PUBLIC KEY-----")) return invalid("is not PEM");
+  let key: KeyObject;
+  try {
+    key = createPublicKey({ key: pem, format: "pem" });
+  } catch {
+    return invalid("cannot be read");
+  }
+  const kind = kindOf(key);
+  if (typeof kind === "string") return invalid(kind);
+  const der = key.export({ format: "der", type: "spki" });
+  const fingerprint = createHash("sha256").update(der).digest();
+  const hint = fingerprint.toString("base64");
+  return ok({
+    kind: kind.name,
+    id: fingerprint.toString("hex").slice(0, 12),
+    hint,
+    check: (found) => check(found, { key, hint, ...kind }),
+  });
+}
+
+interface Kind {
+  readonly name: string;
+  readonly family: Family;
+  readonly hashes: readonly (string | null)[];
+}
+
+/** A text: what is wrong with it. */
+function kindOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): Kind | string {
+  if (asymmetricKeyType === "ed25519") return { name: "Ed25519", family: "Ed25519", hashes: [null] };
+  if (asymmetricKeyType === "rsa") {
+    const bits = asymmetricKeyDetails?.modulusLength ?? 0;
+    if (bits < MIN_RSA_BITS || bits > MAX_RSA_BITS) return `is RSA of ${bits} bits, and ${MIN_RSA_BITS} to ${MAX_RSA_BITS} are taken`;
+    return { name: `RSA ${bits}`, family: "RSA", hashes: ["sha256", "sha384", "sha512"] };
+  }
+  const curve = asymmetricKeyDetails?.namedCurve ?? "";
+  const hashes = EC_HASHES[curve];
+  if (asymmetricKeyType !== "ec" || hashes === undefined)
+    return "is of a kind that is not taken: it is ECDSA (P-256, P-384, P-521), RSA or Ed25519";
+  return { name: `ECDSA ${CURVES[curve]}`, family: "ECDSA", hashes };
+}
+
+function check(
+  { content, hasCertificate, keyHint }: FoundSignature,
+  key: Kind & { readonly key: KeyObject; readonly hint: string },
+): Result<void, Fault> {
+  const isEnvelope = content.kind === "envelope";
+  const signed = isEnvelope ? dsse.preAuthEncoding(content.payloadType, content.payload) : content.payload;
+  const signatures = isEnvelope ? content.signatures : [content.signature];
+  const holds = signatures.some((signature) => isSignedWith(key, signed, signature));
+  if (holds) return ok(undefined);
+  if (hasCertificate) return fault("KeyMismatch", "it is signed by an identity, and not with this key");
+  const family = familyOf(signatures[0] ?? Buffer.alloc(0));
+  if (keyHint === key.hint)
+    return fault("SignatureTampered", "it names this key, and its content or signature was changed since it was signed");
+  if (family !== undefined && family !== key.family) {
+    return fault("KeyKindMismatch", `it is signed with a key of another kind (${family}; this one is ${key.name})`);
+  }
+  const orChanged = keyHint === undefined ? ", or was changed since it was signed" : "";
+  return fault("KeyMismatch", `it is signed with another key${orChanged}`);
+}
+
+function isSignedWith({ family, hashes, key }: Kind & { readonly key: KeyObject }, signed: Buffer, signature: Buffer): boolean {
+  return (
+    hashes.some((hash) => isSigned(hash, signed, key, signature)) || (family === "Ed25519" && isSignedPrehashed(key, signed, signature))
+  );
+}
+
+/** Cosign signs with Ed25519ph, which Node does not have. https://www.rfc-editor.org/rfc/rfc8032#section-5.1 */
+function isSignedPrehashed(key: KeyObject, signed: Buffer, signature: Buffer): boolean {
+  try {
+    const { x = "" } = key.export({ format: "jwk" });
+    return ed25519ph.verify(signature, signed, Buffer.from(x, "base64url"), { zip215: false });
+  } catch {
+    return false;
+  }
+}
+
+function isSigned(hash: string | null, signed: Buffer, key: KeyObject, signature: Buffer): boolean {
+  try {
+    return verify(hash, signed, key, signature);
+  } catch {
+    return false;
+  }
+}
+
+/** What a signature looks like. An ECDSA one is a DER sequence of two integers. */
+function familyOf(signature: Buffer): Family | undefined {
+  if (signature[0] === 0x30 && signature[1] !== undefined && signature.byteLength <= 144) return "ECDSA";
+  if (signature.byteLength === 64) return "Ed25519";
+  return signature.byteLength >= 256 ? "RSA" : undefined;
+}

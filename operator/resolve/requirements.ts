@@ -1,0 +1,64 @@
+import type { Filter } from "../../model/filter.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
+import type { KeyReference, SignatureDemand, Signer, VerifyRequirement } from "../../model/verify.ts";
+import type { Source } from "../source/source.ts";
+import { about } from "./failure.ts";
+
+/** Bytes of a public key or a trust root. */
+const MAX_TEXT_BYTES = 1 << 20;
+
+export interface RequirementDeps {
+  readonly source: Pick<Source, "secret" | "configMap">;
+  /** The trust root of demands that name none. */
+  readonly trustRoot?: string | undefined;
+}
+
+/** What spec.verify demands, its keys and trust roots read. Fails where one of them is not there. */
+export async function requirementsOf(
+  { verify, key }: Pick<Filter, "verify" | "key">,
+  { source, trustRoot }: RequirementDeps,
+): Promise<Result<readonly VerifyRequirement[]>> {
+  const requirements: VerifyRequirement[] = [];
+  for (const [index, demand] of verify.entries()) {
+    const origin = `spec.verify[${index}]`;
+    const requirement = await read(demand, origin, key.namespace, source);
+    if (!requirement.ok) return { ok: false, error: about(origin, requirement.error) };
+    requirements.push(withRoot(requirement.value, trustRoot));
+  }
+  return ok(requirements);
+}
+
+/** The trust root is a part of what is demanded: under another one it is judged again. */
+function withRoot(requirement: VerifyRequirement, trustRoot: string | undefined): VerifyRequirement {
+  const { signer } = requirement;
+  if (signer.kind === "key" || signer.trustRoot !== undefined) return requirement;
+  return { ...requirement, signer: { ...signer, trustRoot } };
+}
+
+async function read(
+  { signer, attestation }: SignatureDemand,
+  origin: string,
+  namespace: string,
+  source: Pick<Source, "secret" | "configMap">,
+): Promise<Result<VerifyRequirement>> {
+  const text = await textOf(signer.kind === "key" ? signer.publicKey : signer.trustRoot, namespace, source);
+  if (!text.ok) return text;
+  const whole: Signer<string> = signer.kind === "key" ? { kind: "key", publicKey: text.value ?? "" } : { ...signer, trustRoot: text.value };
+  return ok({ origin, signer: whole, attestation });
+}
+
+async function textOf(
+  text: string | KeyReference | undefined,
+  namespace: string,
+  source: Pick<Source, "secret" | "configMap">,
+): Promise<Result<string | undefined>> {
+  if (typeof text !== "object") return ok(text);
+  const { kind, name, key } = text;
+  const found = kind === "secret" ? await source.secret(namespace, name) : await source.configMap(namespace, name);
+  if (!found.ok) return found;
+  const what = `${kind === "secret" ? "Secret" : "ConfigMap"} ${namespace}/${name}`;
+  const value = found.value.data.get(key);
+  if (value === undefined) return fail(`${kind === "secret" ? "Secret" : "ConfigMap"}KeyNotFound`, `${what} has no key "${key}"; add it`);
+  if (value.byteLength > MAX_TEXT_BYTES) return fail("KeyTooLarge", `key "${key}" of ${what} is larger than 1 MiB; name another`);
+  return ok(value.toString("utf8"));
+}

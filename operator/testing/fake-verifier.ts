@@ -1,0 +1,34 @@
+import type { Digest } from "../../model/digest.ts";
+import { fail, failForNow, ok } from "../../model/result.ts";
+import { requirementId, type Verifier } from "../../model/verify.ts";
+
+/** A registry's signatures in memory. */
+export interface FakeVerifier extends Verifier {
+  /** This manifest is signed with the key. */
+  sign(digest: Digest, publicKey: string): void;
+  /** True: the registry cannot be read. */
+  down: boolean;
+  /** How often it was asked. */
+  asked: number;
+}
+
+export function createFakeVerifier(): FakeVerifier {
+  const signatures = new Map<Digest, Set<string>>();
+  const verifier: FakeVerifier = {
+    down: false,
+    asked: 0,
+    sign(digest, publicKey) {
+      signatures.set(digest, new Set(signatures.get(digest)).add(publicKey));
+    },
+    async verify(image, digest, requirements) {
+      verifier.asked++;
+      if (verifier.down) return failForNow("RegistryUnavailable", `the signatures of ${image} cannot be read`);
+      const open = requirements.find(({ signer }) => signer.kind !== "key" || signatures.get(digest)?.has(signer.publicKey) !== true);
+      if (open !== undefined) return fail("SignatureNotFound", `${open.origin}: ${image} is not signed`);
+      return ok(
+        requirements.map((each) => ({ requirement: requirementId(each), by: each.signer.kind === "key" ? each.signer.publicKey : "" })),
+      );
+    },
+  };
+  return verifier;
+}
