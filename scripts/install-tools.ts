@@ -1,3 +1,4 @@
+import { installChromium } from "./tools/chromium.ts";
 import { installDebianParts } from "./tools/debian.ts";
 import { ENVOY_VERSIONS, installEnvoy, installEnvoyVersion } from "./tools/envoy.ts";
 import { GO_TOOLS, installGoTool, NODE_GO_TOOLS } from "./tools/go.ts";
@@ -17,6 +18,7 @@ export async function installTools(print: (line: string) => void): Promise<void>
     });
   }
   for (const tool of GO_TOOLS) await timed(tool, () => installGoTool(tool), print);
+  await timed("chromium", async () => (await installChromium()).program, print);
   const lacks = await lacksForNode();
   if (lacks !== undefined) return print(`no node of Kubernetes on this machine, so nothing that runs one: ${lacks}`);
   await timed("containerd, runc", installDebianParts, print);

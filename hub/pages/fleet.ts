@@ -22,7 +22,7 @@ ${chooser(snapshot, asked, query)}
 <section class="panel" aria-labelledby="every"><h2 id="every">Every proxy</h2>${fleetPicture(rows)}</section>
 ${astray.length === 0 ? "" : html`<section aria-labelledby="astray"><h2 id="astray">Not as wanted, grouped</h2>${groupTable(astray.slice(0, MOST_GROUPS))}</section>`}
 <section aria-labelledby="proxies"><h2 id="proxies">Proxies</h2>${proxyTable(page.rows)}${pager(page, "/fleet", query, "proxy")}</section>
-<section aria-labelledby="digests"><h2 id="digests">Digests that run here</h2>${groupTable(snapshot.groups.filter(({ standing }) => standing === "ok").slice(0, MOST_GROUPS))}</section>`;
+<section aria-labelledby="digests"><h2 id="digests">What proxies have, by digest</h2>${groupTable(snapshot.groups.filter(({ standing }) => standing !== "lost").slice(0, MOST_GROUPS))}</section>`;
 }
 
 function queryOf(query: URLSearchParams): ProxyQuery {

@@ -7,22 +7,36 @@ import { type Page, withQuery } from "../read/query.ts";
 import type { Standing } from "../read/standing.ts";
 import { type Html, html } from "./html.ts";
 
+/** Signs in a square of ten by ten: a disc, a ring, half a disc, bars, a triangle, a way back, a square, a stroke. */
+const SIGNS = {
+  disc: "M5 1a4 4 0 1 0 0 8a4 4 0 1 0 0-8z",
+  ring: "M5 1a4 4 0 1 0 0 8a4 4 0 1 0 0-8zM5 2.5a2.5 2.5 0 1 1 0 5a2.5 2.5 0 1 1 0-5z",
+  half: "M5 1a4 4 0 1 0 0 8a4 4 0 1 0 0-8zM5 2a3 3 0 0 1 0 6z",
+  bars: "M2 1h2v8h-2zM6 1h2v8h-2z",
+  triangle: "M5 1l4.5 8h-9z",
+  back: "M4 1v2h2.5a2.5 2.5 0 0 1 0 6h-4.5v-1.5h4.5a1 1 0 0 0 0-3h-2.5v2l-4-2.75z",
+  square: "M1 1h8v8h-8zM2.5 2.5v5h5v-5z",
+  stroke: "M1 4h8v2h-8z",
+} as const;
+
 /** Shape and word say what the colour says. */
-const MARKS: Readonly<Record<Standing | ProxyStanding | WasmFilterStatusHistoryItem["result"], readonly [string, string, string]>> = {
-  ok: ["ok", "●", "as wanted"],
-  busy: ["busy", "◐", "on its way"],
-  pending: ["busy", "◐", "on its way"],
-  paused: ["busy", "‖", "paused"],
-  failed: ["bad", "▲", "failed"],
-  rejected: ["bad", "▲", "refused"],
-  lost: ["mute", "□", "lost"],
-  off: ["mute", "–", "suspended"],
-  unread: ["mute", "?", "not read yet"],
-  Progressing: ["busy", "◐", "progressing"],
-  Succeeded: ["ok", "●", "succeeded"],
-  RolledBack: ["bad", "↩", "rolled back"],
-  Rejected: ["bad", "▲", "rejected"],
-  Superseded: ["mute", "○", "superseded"],
+const MARKS: Readonly<
+  Record<Standing | ProxyStanding | WasmFilterStatusHistoryItem["result"], readonly [string, keyof typeof SIGNS, string]>
+> = {
+  ok: ["ok", "disc", "as wanted"],
+  busy: ["busy", "half", "on its way"],
+  pending: ["busy", "half", "on its way"],
+  paused: ["busy", "bars", "paused"],
+  failed: ["bad", "triangle", "failed"],
+  rejected: ["bad", "triangle", "refused"],
+  lost: ["mute", "square", "lost"],
+  off: ["mute", "stroke", "suspended"],
+  unread: ["mute", "ring", "not read yet"],
+  Progressing: ["busy", "half", "progressing"],
+  Succeeded: ["ok", "disc", "succeeded"],
+  RolledBack: ["bad", "back", "rolled back"],
+  Rejected: ["bad", "triangle", "rejected"],
+  Superseded: ["mute", "ring", "superseded"],
 };
 
 export type Marked = keyof typeof MARKS;
@@ -30,7 +44,7 @@ export type Marked = keyof typeof MARKS;
 /** The state's sign and its word. */
 export function mark(state: Marked, words?: string): Html {
   const [style, sign, word] = MARKS[state];
-  return html`<span class="${style}"><span aria-hidden="true">${sign}</span> ${words ?? word}</span>`;
+  return html`<span class="${style}"><svg class="sign" viewBox="0 0 10 10" aria-hidden="true"><path fill-rule="evenodd" d="${SIGNS[sign]}"/></svg> ${words ?? word}</span>`;
 }
 
 export function wordOf(state: Marked): string {
