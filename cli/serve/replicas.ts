@@ -64,7 +64,16 @@ interface Parts extends OwnParts {
 function createReplicas({ replica, authority, log }: ReplicasOptions, parts: Parts): Replicas {
   const { id, lease, address, peers: names, steady } = replica;
   const clock = systemClock;
-  const peers = createPeers({ id, version: ownVersion(), ...parts, leadership: lease, addresses: () => addressesOf(names), clock, steady, log });
+  const peers = createPeers({
+    id,
+    version: ownVersion(),
+    ...parts,
+    leadership: lease,
+    addresses: () => addressesOf(names),
+    clock,
+    steady,
+    log,
+  });
   const context = () => ({ ...issueReplicaCertificate(authority, parts.uri, "server", clock.now()), ca: authority.current() });
   const server = createGrpcServer({
     methods: new Map([
