@@ -100,6 +100,8 @@ export interface FilterPlan {
   /** What differs between the two. A value that the object itself does not hold (it is in a Secret or a ConfigMap) is never shown. */
   readonly revision: readonly RevisionChange[];
   readonly proof?: PlannedProof;
+  /** What it would do against policies that are only audited. Absent: nothing. */
+  readonly audited?: readonly string[];
   readonly rollout?: PlannedRollout;
 }
 

@@ -20,7 +20,14 @@ export { type AddressRange, createAddressPolicy, parseAddressRange } from "./reg
 export { createFetch, type Fetch } from "./registry/fetch.ts";
 export { printBytes } from "./repository/bytes.ts";
 export { type Descriptor, type Manifest, manifestTypes } from "./repository/manifest.ts";
-export { formatReference, type LayoutReference, parseReference, type Reference, type RegistryReference } from "./repository/reference.ts";
+export {
+  canonicalRepository,
+  formatReference,
+  type LayoutReference,
+  parseReference,
+  type Reference,
+  type RegistryReference,
+} from "./repository/reference.ts";
 export type { Repository, RepositoryReader } from "./repository/repository.ts";
 export { MAX_TRUST_ROOT_BYTES, readTrustRoot } from "./signature/trust-root.ts";
 export { createVerifier } from "./signature/verifier.ts";

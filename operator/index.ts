@@ -8,15 +8,27 @@ export { createOperator, type Operator } from "./operator.ts";
 export type { OperatorOptions } from "./options.ts";
 export { parseFilter, problemsOf } from "./parse/filter.ts";
 export { withoutNulls } from "./parse/nulls.ts";
+export { policyProblems } from "./parse/policy.ts";
+export { describeProblems } from "./parse/problem.ts";
 export { createPlanner } from "./plan/planner.ts";
+export { type Beforehand, judgeBeforehand } from "./policy/beforehand.ts";
+export { audited } from "./policy/events.ts";
+export { describeViolation, permitted } from "./policy/judge.ts";
 export { threshold, WaveLine } from "./rollout/wave.ts";
 export { sameData } from "./source/data.ts";
-export { configMapData, secretData } from "./source/folder/assemble.ts";
+export { type Assembly, configMapData, secretData } from "./source/folder/assemble.ts";
 export { addMissing, cutYaml, hasMarker } from "./source/folder/document.ts";
 export { applyManifest, deleteManifest, type Edited, patchManifest } from "./source/folder/edit.ts";
 export { formatOf, MAX_FILE_BYTES, manifestNames, readFolder, readManifestText } from "./source/folder/files.ts";
 export { createFolderSource } from "./source/folder/folder.ts";
-export { describeForeign, type ManifestFormat, type ManifestObject, readDocuments, readManifest } from "./source/folder/manifest.ts";
+export {
+  describeForeign,
+  isClusterScoped,
+  type ManifestFormat,
+  type ManifestObject,
+  readDocuments,
+  readManifest,
+} from "./source/folder/manifest.ts";
 export { printYaml } from "./source/folder/print.ts";
 export { createKubeApi } from "./source/kubernetes/api.ts";
 export { listAll } from "./source/kubernetes/pages.ts";

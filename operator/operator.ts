@@ -16,6 +16,7 @@ import { createObserver, type Observer } from "./fleet/observe.ts";
 import { createFleetWatch, type FleetWatch } from "./fleet/watch.ts";
 import { FORGET_PROXY_MS, type OperatorOptions, SETTLE_MS, STARTUP_MS } from "./options.ts";
 import { createPolicing, type Policing } from "./policy/policing.ts";
+import { createPolicyReporter, type PolicyReporter } from "./policy/reporter.ts";
 import { createAcquire } from "./reconcile/acquire.ts";
 import { type Changes, createChanges } from "./reconcile/changes.ts";
 import { createEvents, type EventListener, type Events } from "./reconcile/events.ts";
@@ -66,6 +67,7 @@ class QueueingOperator implements Operator {
   private readonly objects = new Map<string, WasmFilter>();
   private readonly known: Records = createRecords();
   private readonly policing: Policing;
+  private readonly reporter: PolicyReporter;
   private readonly identity: RevisionIdentity;
   private readonly retention: Retention;
   private readonly index: FleetIndex;
@@ -88,6 +90,7 @@ class QueueingOperator implements Operator {
     this.metrics = options.metrics ?? silentMetrics;
     this.leadership = options.leadership ?? alone;
     this.policing = createPolicing({ source, registry: options.registry, records: this.known });
+    this.reporter = createPolicyReporter({ ...this.policing, source, records: this.known, leadership: this.leadership, clock, log });
     this.identity = createRevisionIdentity(options.keys.keyedHash("revision identity"));
     const line = new WaveLine(options.keys.keyedHash("wave position"));
     this.retention = createRetention(this.known, options.registry, this.objects);
@@ -147,6 +150,8 @@ class QueueingOperator implements Operator {
       this.withdrawing.start(),
       this.leadership.onChange(() => this.changes.role()),
       source.onChange((change) => this.changes.source(change)),
+      source.onChange(() => this.reporter.note()),
+      this.reporter.stop,
       fleet.onChange((ids) => this.watch.changed(ids)),
       fleet.onChange((ids) => this.withdrawing.overrule(ids)),
       fleet.onMissing((wasmDigest) => this.moduleLost(wasmDigest)),
@@ -235,6 +240,7 @@ class QueueingOperator implements Operator {
       acquire: createAcquire({
         ...{ source, registry, parseKeychain, implied, identity, peers, resolver, clock, random, metrics, leadership, isCurrent },
         emit: this.events.emit,
+        judged: () => this.reporter.note(),
         resolved: (record, value) => this.resolved(record, value),
         stopped: (record, stage, error, fallback) => this.stopped(record, stage, error, fallback),
         provided: (record) => this.assignments.mark(this.index.proxiesOf(record.id)),

@@ -1,16 +1,16 @@
 import { ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
-import type { Applied } from "../fleet/client.ts";
+import { type Applied, objectName } from "../fleet/client.ts";
 import { fleetFlags, outputFlag } from "../fleet/flags.ts";
 import { openFleet } from "../fleet/open.ts";
-import { printJson } from "../output.ts";
+import { printJson, printNotes } from "../output.ts";
 import { renderPin } from "../render/plan.ts";
 import { fileFlag, runPlan } from "./plan.ts";
 
 export const apply = defineCommand({
   name: "apply",
   summary: "Create or change filters from manifests",
-  about: `Takes WasmFilters and the Secrets and ConfigMaps they refer to. In a cluster this is a server-side apply. In a folder, each object replaces the one of the
+  about: `Takes WasmFilters, the Secrets and ConfigMaps they refer to, WasmPolicies and Namespaces. In a cluster this is a server-side apply. In a folder, each object replaces the one of the
     same name, or gets a file of its own. The server then resolves, proves and rolls out: \`weir describe NAME\` shows how far it is.`,
   args: {},
   flags: {
@@ -43,6 +43,7 @@ export const apply = defineCommand({
         return { ok: false, error: { ...applied.error, message: `${manifest.where}: ${applied.error.message}${before}` } };
       }
       done.push(applied.value);
+      printNotes(applied.value.warnings ?? [], terminal);
       if (flags.output !== "json") terminal.out(line(applied.value));
     }
     if (flags.output === "json") printJson(done, terminal);
@@ -53,5 +54,5 @@ export const apply = defineCommand({
 function line({ kind, namespace, name, action, file, pin }: Applied): string {
   const where = file === undefined ? "" : ` (${file})`;
   const pinned = pin === undefined ? "" : `\n  ${renderPin(name, pin)}`;
-  return `${kind} ${namespace}/${name} ${action}${where}${pinned}\n`;
+  return `${kind} ${objectName({ namespace, name })} ${action}${where}${pinned}\n`;
 }

@@ -1,5 +1,5 @@
 import type { Digest } from "../../model/digest.ts";
-import type { FilterKey } from "../../model/filter.ts";
+import { type FilterKey, filterId } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import type { Fields } from "../../model/kube.ts";
 import type { Failure, Result } from "../../model/result.ts";
@@ -21,12 +21,20 @@ export interface ManifestText {
   readonly where: string;
 }
 
+/** `namespace/name`, or the name alone of what is in no namespace. */
+export function objectName({ namespace, name }: FilterKey): string {
+  return namespace === "" ? name : filterId({ namespace, name });
+}
+
 /** What was done with one manifest. */
 export interface Applied {
   readonly kind: string;
+  /** Empty for what is in no namespace. */
   readonly namespace: string;
   readonly name: string;
   readonly action: "created" | "configured" | "unchanged";
+  /** What a person should know of it, in a line each. */
+  readonly warnings?: readonly string[];
   /** The file in the folder, if the fleet is one. */
   readonly file?: string;
   /** A digest that an earlier rollback pinned. The manifest does not mention it, so it is still in force. */

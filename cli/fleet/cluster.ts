@@ -6,8 +6,8 @@ import { API_VERSION, KIND, type WasmFilter } from "../../model/gen/wasmfilter.t
 import type { ApiFailure, Fields, KubeApi } from "../../model/kube.ts";
 import { silentLog } from "../../model/log.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
-import { createKubeApi, createRevisionStore, listAll } from "../../operator/index.ts";
-import { type Applied, byName, type FilterPatch, type FleetClient, type Manifest, type Preview } from "./client.ts";
+import { createKubeApi, createRevisionStore, isClusterScoped, listAll } from "../../operator/index.ts";
+import { type Applied, byName, type FilterPatch, type FleetClient, type Manifest, objectName, type Preview } from "./client.ts";
 import { type KubeconfigChoice, loadKubeconfig } from "./kubeconfig.ts";
 
 /** Field manager of what `weir` writes. https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers */
@@ -59,9 +59,11 @@ export function createClusterClient(kubeConfig: KubeConfig, namespace: string, t
 
 /** https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris */
 function pathOf(kind: string, { namespace, name }: FilterKey): string {
-  const resource = { Secret: "/api/v1", ConfigMap: "/api/v1" }[kind] ?? `/apis/${API_VERSION}`;
-  return `${resource}/namespaces/${encodeURIComponent(namespace)}/${kind.toLowerCase()}s/${encodeURIComponent(name)}`;
+  const home = namespace === "" ? "" : `/namespaces/${encodeURIComponent(namespace)}`;
+  return `${GROUPS[kind] ?? `/apis/${API_VERSION}`}${home}/${kind.toLowerCase().replace(/y$/, "ie")}s/${encodeURIComponent(name)}`;
 }
+
+const GROUPS: Readonly<Record<string, string>> = { Secret: "/api/v1", ConfigMap: "/api/v1", Namespace: "/api/v1" };
 
 async function listFilters(api: KubeApi, namespace: string | undefined): Promise<Result<readonly WasmFilter[]>> {
   const path = `/apis/${API_VERSION}${namespace === undefined ? "" : `/namespaces/${encodeURIComponent(namespace)}`}/wasmfilters`;
@@ -86,11 +88,12 @@ async function exchange(
   more: Readonly<Record<string, string>> = {},
 ): Promise<Result<Exchange>> {
   const { kind, metadata } = manifest;
-  const id = { kind, namespace: metadata.namespace ?? fallback, name: metadata.name };
+  const { namespace: given, ...named } = metadata;
+  const id = { kind, namespace: isClusterScoped(kind) ? "" : (given ?? fallback), name: metadata.name };
   const path = pathOf(kind, id);
-  const body = { ...manifest, metadata: { ...metadata, namespace: id.namespace } };
+  const body = { ...manifest, metadata: id.namespace === "" ? named : { ...metadata, namespace: id.namespace } };
   const before = await api.request({ path });
-  if (!before.ok && before.error.reason !== "NotFound") return explain(api, `read ${kind} ${filterId(id)}`, before.error);
+  if (!before.ok && before.error.reason !== "NotFound") return explain(api, `read ${kind} ${objectName(id)}`, before.error);
   const query = { fieldManager: MANAGER, force: "true", ...more };
   const after = await api.request({ method: "PATCH", path, query, contentType: "application/apply-patch+yaml", body });
   return ok({ id, before: before.ok ? before.value : undefined, after });
@@ -100,7 +103,7 @@ async function apply(api: KubeApi, manifest: Manifest, fallback: string): Promis
   const exchanged = await exchange(api, manifest, fallback);
   if (!exchanged.ok) return exchanged;
   const { id, before, after } = exchanged.value;
-  if (!after.ok) return explain(api, `apply ${id.kind} ${filterId(id)}`, after.error);
+  if (!after.ok) return explain(api, `apply ${id.kind} ${objectName(id)}`, after.error);
   const pin = keptPin(manifest, after.value);
   return ok({ ...id, action: actionOf(before, after.value), ...(pin === undefined ? {} : { pin }) });
 }
@@ -115,7 +118,7 @@ async function preview(api: KubeApi, manifest: Manifest, fallback: string): Prom
     return ok({ ...id, action: actionOf(before, after.value), object: after.value, ...(pin === undefined ? {} : { pin }) });
   }
   const { status, reason, message, retryable } = after.error;
-  if (status !== 400 && status !== 422) return explain(api, `plan ${id.kind} ${filterId(id)}`, after.error);
+  if (status !== 400 && status !== 422) return explain(api, `plan ${id.kind} ${objectName(id)}`, after.error);
   const action = before === undefined ? "created" : "configured";
   return ok({ ...id, action, object: before ?? {}, refusal: { reason, message, retryable } });
 }

@@ -322,3 +322,71 @@ describe("reading", () => {
     assert.ok((await client.list(undefined)).ok);
   });
 });
+
+describe("a folder with policies", () => {
+  const POLICY = `apiVersion: weir.dev/v1alpha1
+kind: WasmPolicy
+metadata: {name: base, namespace: ignored}
+spec:
+  namespaceSelector: {matchLabels: {team: a}}
+  images: [{pattern: "registry.example/**"}]
+  maxFiltersPerSlot: 1
+`;
+  const NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {team: a}}\n";
+  const filter = (image: string, name = "f", slot = "default") =>
+    `apiVersion: weir.dev/v1alpha1\nkind: WasmFilter\nmetadata: {name: ${name}, namespace: shop}\nspec: {image: ${image}, slot: ${slot}}\n`;
+
+  async function said(manifest: string): Promise<string> {
+    const parsed = parseManifests(manifest, "given");
+    assert.ok(parsed.ok, parsed.ok ? "" : parsed.error.message);
+    const [first] = parsed.value;
+    assert.ok(first !== undefined);
+    const applied = await client.apply(first);
+    if (!applied.ok) return applied.error.message;
+    const { kind, namespace, name, action, warnings = [] } = applied.value;
+    return [`${kind} ${namespace}/${name} ${action}`, ...warnings].join("; ");
+  }
+
+  test("takes what holds, refuses what violates one, and warns where it is only audited", async () => {
+    assert.equal(await said(POLICY), "WasmPolicy /base created");
+    assert.equal(await said(NAMESPACE), "Namespace /shop created");
+    assert.deepEqual(readdirSync(dir).sort(), ["base-wasmpolicy.yaml", "shop-namespace.yaml"]);
+    assert.equal(await said(filter("registry.example/a/f:1")), "WasmFilter shop/f created");
+    const why = "docker.io/library/f is not allowed; take the image from one of registry.example/** (WasmPolicy base, rule images)";
+    assert.equal(await said(filter("f:1")), `spec.image: ${why}`);
+    assert.equal(await said(filter("f:1").replace("namespace: shop", "namespace: other")), "WasmFilter other/f created");
+    assert.match(
+      await said(filter("registry.example/a/f:1", "g")),
+      /^spec\.slot: slot default has 1 of at most 1 filters .*rule maxFiltersPerSlot/,
+    );
+    assert.equal(await said(filter("registry.example/a/f:2")), "WasmFilter shop/f configured");
+    assert.equal(await said(filter("registry.example/a/f:1", "g", "edge")), "WasmFilter shop/g created");
+    assert.equal(await said(`${POLICY}  mode: Audit\n`), "WasmPolicy /base configured");
+    assert.equal(await said(filter("f:1")), `WasmFilter shop/f configured; spec.image: ${why.replace("images)", "images, audited)")}`);
+  });
+
+  test("refuses a policy that is wrong, and says where one stands that cannot be read", async () => {
+    assert.match(await said(POLICY.replace("images:", "imagse:")), /^WasmPolicy base: spec\.imagse: unknown field; did you mean images\?/);
+    put("base.yaml", POLICY.replace("maxFiltersPerSlot: 1", "maxFiltersPerSlot: many"));
+    put("shop.yaml", NAMESPACE);
+    assert.match(
+      await said(filter("f:1")),
+      /^WasmFilter shop\/f created; WasmPolicy base cannot be read: spec\.maxFiltersPerSlot: must be an integer, .*; nothing new goes out before that is mended$/,
+    );
+  });
+
+  test("plans one that is wrong as refused, and one that is as it is as unchanged", async () => {
+    const planned = async (manifest: string) => {
+      const parsed = parseManifests(manifest, "given");
+      assert.ok(parsed.ok && parsed.value[0] !== undefined);
+      const preview = await client.preview(parsed.value[0]);
+      assert.ok(preview.ok);
+      return `${preview.value.action} ${preview.value.refusal?.reason ?? ""}`;
+    };
+    assert.equal(await planned(POLICY), "created ");
+    put("base.yaml", POLICY);
+    assert.equal(await planned(POLICY), "unchanged ");
+    assert.equal(await planned(POLICY.replace("Slot: 1", "Slot: 2")), "configured ");
+    assert.equal(await planned(POLICY.replace("Slot: 1", "Slot: none")), "configured InvalidSpec");
+  });
+});

@@ -4,14 +4,23 @@ import { REFRESH, ROLLOUT_ABORT, ROLLOUT_PAUSED, ROLLOUT_PROMOTE } from "../../m
 import { printExactJson } from "../../model/exact-json.ts";
 import { type FilterKey, filterId } from "../../model/filter.ts";
 import { API_VERSION, KIND, type ObjectMeta, type WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { POLICY_KIND } from "../../model/gen/wasmpolicy.ts";
 import type { Fields } from "../../model/kube.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import {
+  type Assembly,
   addMissing,
   applyManifest,
+  audited,
   configMapData,
   deleteManifest,
+  describeProblems,
+  describeViolation,
+  isClusterScoped,
+  judgeBeforehand,
   patchManifest,
+  permitted,
+  policyProblems,
   readFolder,
   sameData,
   secretData,
@@ -121,7 +130,9 @@ function joinStatus(id: string, { spec, metadata }: WasmFilter, known: WasmFilte
 async function apply({ manifest, text, format }: ManifestText, dir: string, namespace: string): Promise<Result<Applied>> {
   const folder = await readFolder(dir);
   if (!folder.ok) return folder;
-  const id = { kind: manifest.kind, namespace: manifest.metadata.namespace ?? namespace, name: manifest.metadata.name };
+  const id = idOf(manifest, namespace);
+  const judged = id.kind === KIND ? await judgedBy(manifest, id.namespace, folder.value) : ok([]);
+  if (!judged.ok) return judged;
   const before = id.kind === KIND ? folder.value.filters.get(filterId(id)) : undefined;
   const kept = before === undefined ? { text, pin: undefined } : keep(text, filterOf(before.fields));
   // Additions are written as YAML.
@@ -132,6 +143,7 @@ async function apply({ manifest, text, format }: ManifestText, dir: string, name
   return ok({
     ...id,
     action,
+    ...(judged.value.length === 0 ? {} : { warnings: judged.value }),
     ...(done === undefined ? {} : { file: join(dir, done.file) }),
     ...(kept.pin === undefined ? {} : { pin: kept.pin }),
   });
@@ -141,9 +153,10 @@ async function apply({ manifest, text, format }: ManifestText, dir: string, name
 async function preview(given: ManifestText, dir: string, namespace: string): Promise<Result<Preview>> {
   const folder = await readFolder(dir);
   if (!folder.ok) return folder;
-  const { kind, metadata } = given.manifest;
-  const id = { kind, namespace: metadata.namespace ?? namespace, name: metadata.name };
+  const { kind } = given.manifest;
+  const id = idOf(given.manifest, namespace);
   const place = (manifest: Manifest): Fields => ({ ...manifest, metadata: { ...manifest.metadata, namespace: id.namespace } });
+  if (isClusterScoped(kind)) return ok(previewOfRule(given.manifest, id, folder.value));
   if (kind !== KIND) {
     const [held, dataOf] =
       kind === "Secret" ? ([folder.value.secrets, secretData] as const) : ([folder.value.configMaps, configMapData] as const);
@@ -163,6 +176,37 @@ async function preview(given: ManifestText, dir: string, namespace: string): Pro
   const object = place(whole.value[0]?.manifest ?? given.manifest);
   const same = isDeepStrictEqual(withoutNulls(object), place(before as unknown as Manifest));
   return ok({ ...id, action: same ? "unchanged" : "configured", object, ...(kept.pin === undefined ? {} : { pin: kept.pin }) });
+}
+
+function idOf(
+  { kind, metadata }: Manifest,
+  namespace: string,
+): { readonly kind: string; readonly namespace: string; readonly name: string } {
+  return { kind, namespace: isClusterScoped(kind) ? "" : (metadata.namespace ?? namespace), name: metadata.name };
+}
+
+/** What a person should know before a filter is written; fails where a policy of the folder forbids it. */
+async function judgedBy(manifest: Manifest, namespace: string, folder: Assembly): Promise<Result<readonly string[]>> {
+  // Loaded where there is something to judge by.
+  if (folder.policies.size === 0) return ok([]);
+  const { canonicalRepository } = await import("../../oci/index.ts");
+  const placed = { ...manifest, metadata: { ...manifest.metadata, namespace } };
+  const { violations, unknown } = judgeBeforehand(placed, folder, canonicalRepository);
+  const allowed = permitted(violations);
+  if (!allowed.ok) return allowed;
+  return ok(
+    unknown === undefined ? audited(violations).map(describeViolation) : [`${unknown}; nothing new goes out before that is mended`],
+  );
+}
+
+/** A policy, or a namespace with its labels. */
+function previewOfRule(manifest: Manifest, id: ReturnType<typeof idOf>, { policies, namespaces }: Assembly): Preview {
+  const held = (id.kind === POLICY_KIND ? policies : namespaces).get(id.name)?.fields;
+  const problems = id.kind === POLICY_KIND ? policyProblems(manifest) : [];
+  const action = held === undefined ? "created" : isDeepStrictEqual(held, manifest) ? "unchanged" : "configured";
+  if (problems.length === 0) return { ...id, action, object: manifest };
+  const refusal = { reason: "InvalidSpec", message: describeProblems(problems), retryable: false };
+  return { ...id, action, object: manifest, refusal };
 }
 
 const PIN = ["spec", "digest"] as const;

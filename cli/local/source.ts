@@ -39,6 +39,7 @@ export function localSource(folder: Source, slots: readonly LocalSlot[], pullSec
     rewriteRevision: (...saved) => folder.rewriteRevision(...saved),
     deleteRevision: (...deleted) => folder.deleteRevision(...deleted),
     writeStatus: (...written) => folder.writeStatus(...written),
+    writePolicyStatus: (...written) => folder.writePolicyStatus(...written),
     event: (...told) => folder.event(...told),
     onChange: (listener) => folder.onChange(listener),
   };

@@ -2,6 +2,7 @@ import { describeMs } from "../../base/duration.ts";
 import { duration } from "../../base/elapsed.ts";
 import { clip, count, oneLine } from "../../base/text.ts";
 import type { FilterPlan, PlannedProxies, PlannedProxy, PlannedReturn, PlannedWave } from "../../model/plan.ts";
+import { objectName } from "../fleet/client.ts";
 import type { PlannedObject } from "../fleet/plan.ts";
 import { renderChanges, type ShownChange } from "./changes.ts";
 import { table } from "./table.ts";
@@ -13,7 +14,7 @@ const TEXT = 800;
 
 /** What `weir plan` prints of one object. */
 export function renderPlanned(planned: PlannedObject): string {
-  const title = `${planned.kind} ${planned.namespace}/${planned.name}`;
+  const title = `${planned.kind} ${objectName(planned)}`;
   if (planned.action === "refused") {
     const { reason = "", message = "", waits } = planned.refusal ?? {};
     const lines = [`${reason}: ${oneLine(message)}`, ...(waits === undefined ? [] : [oneLine(waits)]), ...pinOf(planned)];
@@ -47,6 +48,7 @@ function renderFilter(plan: FilterPlan): string[] {
   return [
     ...renderChanges([...revisionRow(plan), ...plan.revision, ...fieldsBeside(plan)], "  "),
     ...(after === undefined || before?.number === after.number ? [] : [`  ${proofOf(plan)}`]),
+    ...(plan.audited ?? []).map((violation) => `  audited: ${clip(oneLine(violation), TEXT)}`),
     ...table(undefined, [...backRow(rollout?.back), ...waves.map((wave) => waveRow(wave, rollout?.steps ?? 1))], "  "),
     ...(waves.length === 0 && rollout?.back === undefined && rollout?.waitsFor === undefined
       ? ["  no proxy gets another revision by it"]

@@ -6,6 +6,8 @@ import { alone } from "../../model/leadership.ts";
 import { type Log, silentLog } from "../../model/log.ts";
 import { ok } from "../../model/result.ts";
 import { createFakeClock } from "../../model/testing/fake-clock.ts";
+import { UNREAD_POLICIES } from "../source/policies.ts";
+import { policiesOf } from "../testing/policies.ts";
 import { createWorld, specOf, type World } from "../testing/world.ts";
 import { createAdmission } from "./admission.ts";
 import type { AdmissionCheck } from "./check.ts";
@@ -90,6 +92,29 @@ describe("a WasmFilter that is about to be stored", () => {
   test("is told nothing of proxies by a server that does not know them all", async () => {
     const { judge } = await start(false);
     assert.deepEqual(said(await judge({ image: `${IMAGE}:1`, ...quiet, slot: "edge" })), []);
+  });
+});
+
+describe("policies", () => {
+  const images = [{ pattern: "registry.example/ours/*" }];
+  const why = `spec.image: ${IMAGE} is not allowed; take the image from one of registry.example/ours/* (WasmPolicy base, rule images`;
+
+  test("refuse what violates one, warn where it is audited, and are no bar to a change of something else", async () => {
+    const { world, judge } = await start();
+    const spec = { image: `${IMAGE}:1`, ...quiet };
+    world.source.setPolicies(policiesOf({ base: { images } }));
+    assert.deepEqual(said(await judge(spec)), [`refused ${why})`]);
+    assert.deepEqual(said(await judge({ ...spec, suspend: true }, spec)), []);
+    world.source.setPolicies(policiesOf({ base: { images, mode: "Audit" } }));
+    assert.deepEqual(said(await judge(spec)), [`${`${why}, audited)`.slice(0, 119)}…`]);
+  });
+
+  test("that are not known are told, and refuse nothing", async () => {
+    const { world, judge } = await start();
+    world.source.setPolicies(UNREAD_POLICIES);
+    assert.deepEqual(said(await judge({ image: `${IMAGE}:1`, ...quiet })), [
+      "it is not known what policies allow: nothing new goes out before that",
+    ]);
   });
 });
 

@@ -1,12 +1,16 @@
+import type { Permits } from "../policy/permits.ts";
 import type { ModuleDeps } from "../resolve/module.ts";
 import type { AdmissionCheck } from "./check.ts";
 import { imageCheck } from "./image.ts";
+import { policyCheck } from "./policy.ts";
 import { type ReachDeps, reachCheck } from "./reach.ts";
 import { tagCheck } from "./tag.ts";
 
-export interface CheckDeps extends ModuleDeps, ReachDeps {}
+export interface CheckDeps extends ModuleDeps, ReachDeps {
+  readonly permits: Permits;
+}
 
 /** What is judged of a WasmFilter, in the order in which it is told. */
 export function admissionChecks(deps: CheckDeps): readonly AdmissionCheck[] {
-  return [imageCheck(deps), tagCheck, reachCheck(deps)];
+  return [policyCheck(deps.permits), imageCheck(deps), tagCheck, reachCheck(deps)];
 }

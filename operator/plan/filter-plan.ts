@@ -20,6 +20,8 @@ import { conditionOf, type Stage } from "../filter/steps.ts";
 import { withDefaults } from "../parse/defaults.ts";
 import { wasmFilterSchema } from "../parse/schema.ts";
 import { parseUnlessSetAside } from "../parse/set-aside.ts";
+import { audited } from "../policy/events.ts";
+import { describeViolation } from "../policy/judge.ts";
 import { notKept } from "../reconcile/write.ts";
 import { mayEnd } from "../resolve/looks.ts";
 import type { Resolver } from "../resolve/resolver.ts";
@@ -76,14 +78,20 @@ export async function planFilter(
     const stop = mayEnd(stage, error) ? { ...error, waits: untilThen(filter, object, record, deps) } : error;
     return refused(key, changes, record, stage, stop);
   }
-  const { content, measurements } = outcome.value;
+  const { content, measurements, judgement } = outcome.value;
   const found = findOrMake(key, record?.revisions ?? [], content, deps.clock.now(), deps.identity, record?.deliverable);
   const problem = found.isNew ? recordProblem(found.revision) : undefined;
   if (problem !== undefined) return refused(key, changes, record, "record", notKept(problem));
   const { told } = found.revision;
   const proved: PlannedProof = measurements === undefined ? { result: "kept" } : { result: "passed", measurements };
   const proof = told === undefined ? proved : { ...proved, told };
-  return { ...base, proof, ...goesOut(filter, record, object, found, changes.length > 0, deps) };
+  const violations = audited(judgement?.violations ?? []).map(describeViolation);
+  return {
+    ...base,
+    proof,
+    ...(violations.length === 0 ? {} : { audited: violations }),
+    ...goesOut(filter, record, object, found, changes.length > 0, deps),
+  };
 }
 
 /** A change that only suspends holds up nothing of its own. */

@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import type { WasmFilterSpec } from "../../model/gen/wasmfilter.ts";
 import type { Applicant, FilterPlan } from "../../model/plan.ts";
 import { fail, failForNow, ok } from "../../model/result.ts";
+import { policiesOf } from "../testing/policies.ts";
 import { createWorld, positionOf, specOf, type World } from "../testing/world.ts";
 
 const IMAGE = "registry.example/filters/add-header";
@@ -353,5 +354,35 @@ describe("the request", () => {
     await world.run(121_000);
     const late = await slow;
     assert.deepEqual(late.ok && late.value.filters.map(({ refusal }) => refusal?.reason), ["PlanTimeout", "PlanTimeout"]);
+  });
+});
+
+describe("policies in a plan", () => {
+  const images = [{ pattern: "registry.example/ours/*" }];
+
+  test("what violates one would be refused, and what violates one that is audited is told", async () => {
+    const world = await running();
+    const before = stateOf(world);
+    world.source.setPolicies(policiesOf({ base: { images } }));
+    const refused = await plan(world, object(specOf(`${IMAGE}:2`)));
+    const why = `spec.image: ${IMAGE} is not allowed; take the image from one of registry.example/ours/* (WasmPolicy base, rule images`;
+    assert.equal(refused.action, "refused");
+    assert.deepEqual(refused.refusal, { condition: "Permitted", reason: "PolicyViolation", message: `${why})`, retryable: false });
+    world.source.setPolicies(policiesOf({ base: { images, mode: "Audit" } }));
+    const told = await plan(world, object(specOf(`${IMAGE}:2`)));
+    assert.deepEqual([told.action, told.audited], ["changed", [`${why}, audited)`]]);
+    await world.run();
+    assert.deepEqual(stateOf(world).fleet, before.fleet);
+  });
+
+  test("new filters of one request take the places that are left in its order", async () => {
+    const world = await running();
+    world.source.setPolicies(policiesOf({ two: { maxFiltersPerSlot: 2 } }));
+    const planned = await planAll(world, ...["z", "add-header", "a"].map((name) => object(specOf(`${IMAGE}:1`), name)));
+    assert.ok(planned.ok);
+    assert.deepEqual(
+      planned.value.filters.map(({ name, action }) => `${name} ${action}`),
+      ["z created", "add-header unchanged", "a refused"],
+    );
   });
 });

@@ -7,8 +7,8 @@ import type { Policies } from "../source/policies.ts";
 /** What holds in a namespace: every policy that is for it. The same object for as long as that is the same. */
 export type Rules =
   | { readonly known: true; readonly policies: readonly Policy[] }
-  /** Nothing new may go out there: a policy may forbid it. */
-  | { readonly known: false; readonly why: string };
+  /** Nothing new may go out there: a policy may forbid it. `policies`: those that are known to be for it. */
+  | { readonly known: false; readonly policies: readonly Policy[]; readonly why: string };
 
 /** Where no policy is for a namespace. */
 export const NO_RULES: Rules = { known: true, policies: [] };
@@ -85,12 +85,13 @@ class CachingBook implements PolicyBook {
   }
 
   private find(namespace: string, { objects, problem, labels }: Policies): Rules {
-    if (objects === undefined) return { known: false, why: problem ?? "the WasmPolicies are still being read" };
+    if (objects === undefined) return { known: false, policies: [], why: problem ?? "the WasmPolicies are still being read" };
     if (objects.size === 0) return NO_RULES;
     const given = labels(namespace) ?? (this.needsLabels(objects) ? undefined : {});
-    if (given === undefined) return { known: false, why: `the labels of namespace ${namespace} are not known yet` };
+    if (given === undefined) return { known: false, policies: [], why: `the labels of namespace ${namespace} are not known yet` };
     const held = { ...given, [NAMESPACE_NAME_LABEL]: namespace };
     const policies: Policy[] = [];
+    let why: string | undefined;
     for (const [name, object] of objects) {
       const policy = this.policies.get(name);
       if (policy?.ok === true) {
@@ -99,13 +100,14 @@ class CachingBook implements PolicyBook {
       }
       const selector = readNamespaceSelector(object);
       if (selector !== undefined && !selects(selector, held)) continue;
-      return { known: false, why: `WasmPolicy ${name} cannot be read: ${policy?.error.message ?? "not an object"}` };
+      why ??= `WasmPolicy ${name} cannot be read: ${policy?.error.message ?? "not an object"}`;
     }
+    if (why !== undefined) return { known: false, policies, why };
     return policies.length === 0 ? NO_RULES : { known: true, policies };
   }
 }
 
 function isSame(a: Rules, b: Rules): boolean {
-  if (!a.known || !b.known) return !a.known && !b.known && a.why === b.why;
+  if ((a.known ? undefined : a.why) !== (b.known ? undefined : b.why)) return false;
   return a.policies.length === b.policies.length && a.policies.every((policy, index) => policy === b.policies[index]);
 }

@@ -27,6 +27,8 @@ export interface AcquireDeps extends ProvideDeps {
   readonly metrics: Metrics;
   /** False for a record that another has taken the place of. */
   readonly isCurrent: (record: FilterRecord) => boolean;
+  /** Policies said something of a filter. */
+  readonly judged: () => void;
   readonly resolved: (record: FilterRecord, resolved: Resolved) => void;
   readonly emit: (record: FilterRecord, event: FilterEvent) => void;
   /** The record's spec stopped at a stage. */
@@ -133,6 +135,7 @@ class BackingOffAcquire implements Acquire {
     if (judgement === undefined) return;
     const event = auditEvent(record.judgement, judgement);
     record.judge(judgement);
+    this.deps.judged();
     if (event !== undefined) this.deps.emit(record, event);
   }
 

@@ -1,5 +1,6 @@
 import type { FilterKey } from "../../model/filter.ts";
 import type { WasmFilter, WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
+import type { WasmPolicyStatus } from "../../model/gen/wasmpolicy.ts";
 import type { Result } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Versioned } from "./data.ts";
@@ -61,6 +62,8 @@ export interface Source {
    * this one leads, and never over a status of theirs that the listener was not told of.
    */
   writeStatus(key: FilterKey, uid: string, status: WasmFilterStatus): Promise<Result<void>>;
+  /** Writes the status of a WasmPolicy, where there is a place for it. */
+  writePolicyStatus(name: string, status: WasmPolicyStatus): Promise<Result<void>>;
   event(key: FilterKey, uid: string, event: FilterEvent): Promise<void>;
   onChange(listener: (change: SourceChange) => void): () => void;
 }

@@ -1,4 +1,5 @@
 import type { WasmFilter, WasmFilterSpec, WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
+import type { WasmPolicyStatus } from "../../model/gen/wasmpolicy.ts";
 import { fail, failForNow, ok } from "../../model/result.ts";
 import { type Revision, withoutSecretText } from "../../model/revision.ts";
 import type { Versioned } from "../source/data.ts";
@@ -16,6 +17,8 @@ export interface FakeSource extends Source {
   statusOf(name: string, namespace?: string): WasmFilterStatus | undefined;
   /** Called with every status that is written. */
   onStatus: (filter: string, status: WasmFilterStatus) => void;
+  /** By name of the policy. */
+  readonly policyStatuses: Map<string, WasmPolicyStatus>;
   readonly events: { filter: string; event: FilterEvent }[];
   /** True: every write fails, as with an API server that is down. */
   down: boolean;
@@ -42,6 +45,7 @@ export function createFakeSource(): FakeSource {
     down: false,
     hanging: undefined,
     onStatus: () => {},
+    policyStatuses: new Map(),
     events,
     description: "memory",
     start: async () => {},
@@ -86,6 +90,10 @@ export function createFakeSource(): FakeSource {
       if (objects.get(id)?.metadata.uid !== uid) return fail("Gone", "the object is gone");
       source.onStatus(id, status);
       statuses.set(id, structuredClone(status));
+      return ok(undefined);
+    },
+    async writePolicyStatus(name, status) {
+      source.policyStatuses.set(name, structuredClone(status));
       return ok(undefined);
     },
     async event(key, _uid, event) {

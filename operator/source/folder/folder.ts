@@ -170,6 +170,11 @@ class FolderSource implements Source {
     return disk(() => this.kept.setStatus(filterId(key), status));
   }
 
+  /** Nobody reads it here: the conditions of the filters say the same. */
+  async writePolicyStatus(): Promise<Result<void>> {
+    return ok(undefined);
+  }
+
   /** There is no place for events here. The operator logs them. */
   async event(): Promise<void> {}
 

@@ -1,7 +1,8 @@
 import type { Clock } from "../../../model/clock.ts";
-import { POLICY_KIND } from "../../../model/gen/wasmpolicy.ts";
-import type { ApiFailure, KubeApi, KubeObject, Reflector } from "../../../model/kube.ts";
+import { POLICY_KIND, type WasmPolicyStatus } from "../../../model/gen/wasmpolicy.ts";
+import type { ApiFailure, Fields, KubeApi, KubeObject, Reflector } from "../../../model/kube.ts";
 import type { Log } from "../../../model/log.ts";
+import { ok, type Result } from "../../../model/result.ts";
 import { withinBounds } from "../../parse/bounds.ts";
 import { isFields } from "../../parse/defaults.ts";
 import { NO_POLICIES, type Policies, UNREAD_POLICIES } from "../policies.ts";
@@ -22,6 +23,8 @@ export interface PolicyWatchOptions {
 /** Follows WasmPolicies, and the labels of namespaces where there is a policy. */
 export interface PolicyWatch {
   snapshot(): Policies;
+  /** Writes the status of a policy, if that is still the one that is known. */
+  writeStatus(name: string, status: WasmPolicyStatus): Promise<Result<void>>;
   /** Resolves when the policies were listed, or it is known why they cannot be. */
   readonly answered: Promise<void>;
   stop(): Promise<void>;
@@ -77,6 +80,21 @@ class LazyPolicyWatch implements PolicyWatch {
 
   snapshot(): Policies {
     return this.now;
+  }
+
+  async writeStatus(name: string, status: WasmPolicyStatus): Promise<Result<void>> {
+    const { api } = this.options;
+    const known = this.objects.get(name);
+    const path = `${GROUP}/wasmpolicies/${encodeURIComponent(name)}`;
+    const newest = known === undefined ? undefined : await api.request({ path });
+    if (newest === undefined || (!newest.ok && newest.error.status === 404)) return ok(undefined);
+    if (!newest.ok) return newest;
+    const { uid, generation } = newest.value.metadata as Fields;
+    // The watch brings what is there now, and then that is reported.
+    if (uid !== known?.metadata.uid || generation !== known?.metadata.generation) return ok(undefined);
+    const body = { ...newest.value, status };
+    const written = await api.request({ method: "PUT", path: `${path}/status`, query: { fieldManager: "weir" }, body });
+    return written.ok ? ok(undefined) : written;
   }
 
   async stop(): Promise<void> {

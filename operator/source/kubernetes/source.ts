@@ -4,6 +4,7 @@ import { bounded } from "../../../base/boundary.ts";
 import type { Clock } from "../../../model/clock.ts";
 import { type FilterKey, filterId } from "../../../model/filter.ts";
 import type { WasmFilter, WasmFilterStatus } from "../../../model/gen/wasmfilter.ts";
+import type { WasmPolicyStatus } from "../../../model/gen/wasmpolicy.ts";
 import type { ApiFailure, KubeApi, KubeObject, Reflector } from "../../../model/kube.ts";
 import type { Leadership } from "../../../model/leadership.ts";
 import type { Log } from "../../../model/log.ts";
@@ -150,6 +151,10 @@ class KubernetesSource implements Source {
     // The watch will bring the same object; until then nobody should see the old one. If it already brought another, that is newer and stays.
     if (this.objects.get(id) === known && result.value !== known) this.objects.set(id, slim(result.value));
     return ok(undefined);
+  }
+
+  writePolicyStatus(name: string, status: WasmPolicyStatus): Promise<Result<void>> {
+    return this.policyWatch?.writeStatus(name, status) ?? Promise.resolve(ok(undefined));
   }
 
   event(key: FilterKey, uid: string, event: FilterEvent): Promise<void> {
