@@ -27,6 +27,7 @@ export {
   parseReference,
   type Reference,
   type RegistryReference,
+  repositoryName,
 } from "./repository/reference.ts";
 export type { Repository, RepositoryReader } from "./repository/repository.ts";
 export { MAX_TRUST_ROOT_BYTES, readTrustRoot } from "./signature/trust-root.ts";

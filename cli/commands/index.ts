@@ -3,6 +3,7 @@ import { apply } from "./apply.ts";
 import { bench } from "./bench.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { build } from "./build.ts";
+import { bump } from "./bump.ts";
 import { check } from "./check.ts";
 import { completion } from "./completion.ts";
 import { copy } from "./copy.ts";
@@ -20,6 +21,7 @@ import { list } from "./list.ts";
 import { login } from "./login.ts";
 import { logout } from "./logout.ts";
 import { plan } from "./plan.ts";
+import { promote } from "./promote.ts";
 import { prover } from "./prover.ts";
 import { proxies } from "./proxies.ts";
 import { pull } from "./pull.ts";
@@ -41,7 +43,7 @@ export const SECTIONS: readonly Section[] = [
     title: "Filters, for their authors",
     commands: [init, dev, build, test, bench, run, verify, inspect, push, pull, copy, list, rmi, login, logout],
   },
-  { title: "Fleet", commands: [apply, plan, get, describe, proxies, history, diff, rollback, refresh, ...rollout, remove] },
+  { title: "Fleet", commands: [apply, plan, get, describe, proxies, history, diff, rollback, refresh, promote, bump, ...rollout, remove] },
   { title: "This program", commands: [completion, version] },
   { title: "What other programs run", commands: [prover], isHidden: true },
 ];

@@ -57,6 +57,7 @@ export interface Preview {
 
 /** Fields that commands set one by one; `null` removes a field. */
 export interface FilterPatch {
+  readonly image?: string;
   readonly digest?: Digest | null;
   readonly annotations?: Readonly<Record<string, string | null>>;
 }

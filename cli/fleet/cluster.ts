@@ -142,9 +142,10 @@ function keptPin(manifest: Manifest, after: object): string | undefined {
 }
 
 /** A JSON merge patch: https://www.rfc-editor.org/rfc/rfc7386 */
-function patchBody({ digest, annotations }: FilterPatch): object {
+function patchBody({ image, digest, annotations }: FilterPatch): object {
+  const spec = { ...(image === undefined ? {} : { image }), ...(digest === undefined ? {} : { digest }) };
   return {
-    ...(digest === undefined ? {} : { spec: { digest } }),
+    ...(Object.keys(spec).length === 0 ? {} : { spec }),
     ...(annotations === undefined ? {} : { metadata: { annotations } }),
   };
 }

@@ -69,9 +69,13 @@ export function createFolderClient(dir: string, namespace: string, server: Pick<
     },
     apply: (manifest) => apply(manifest, dir, namespace),
     preview: (manifest) => preview(manifest, dir, namespace),
-    async patch(key, { digest, annotations = {} }) {
+    async patch(key, { image, digest, annotations = {} }) {
       const annotated = Object.entries(annotations).map(([name, value]) => ({ path: ["metadata", "annotations", name], value }));
-      const changes = digest === undefined ? annotated : [{ path: ["spec", "digest"], value: digest }, ...annotated];
+      const changes = [
+        ...(image === undefined ? [] : [{ path: ["spec", "image"], value: image }]),
+        ...(digest === undefined ? [] : [{ path: ["spec", "digest"], value: digest }]),
+        ...annotated,
+      ];
       for (const { path, value } of changes) {
         const done = await patchManifest(dir, key, path, value ?? undefined);
         if (!done.ok) return done;

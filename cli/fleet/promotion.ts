@@ -1,0 +1,69 @@
+import { type Digest, isDigest } from "../../model/digest.ts";
+import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
+
+/** A digest that one namespace runs, to be pinned in another. */
+export interface Promotion {
+  readonly digest: Digest;
+  /** The revision that runs it. */
+  readonly revision: number | undefined;
+  /** What is pinned so far; `undefined`: nothing. */
+  readonly before: string | undefined;
+  /** What a person should know. */
+  readonly notes: readonly string[];
+}
+
+export interface PromotionOptions {
+  /** False where the server that has statuses does not answer. */
+  readonly knowsStatus: boolean;
+  /** Also what is not Ready. */
+  readonly force: boolean;
+  /** The reference without tag and digest, in full. */
+  repositoryOf(image: string): Result<string>;
+}
+
+/**
+ * What `to` gets so that it runs what `from` runs: the digest that `from`'s status says is stable, whatever its spec asks for. Fails where that is not known or not well, and where
+ * the two take their images from different repositories: a digest is there only if it was copied.
+ */
+export function choosePromotion(from: WasmFilter, to: WasmFilter, options: PromotionOptions): Result<Promotion> {
+  const [source, target] = [nameOf(from), nameOf(to)];
+  for (const [name, filter] of [[source, from] as const, [target, to] as const])
+    if (filter.spec.image === undefined)
+      return fail("NotAnImage", `${name} takes its module from a URL, which no digest moves: change spec.url and spec.sha256`);
+  if (!options.knowsStatus)
+    return fail(
+      "NotKnown",
+      `what ${source} runs is not known: the server that has it does not answer; check that \`weir serve\` runs, or name it with --server`,
+    );
+  const { digest, stableRevision, revision } = from.status ?? {};
+  if (digest === undefined || !isDigest(digest))
+    return fail(
+      "NotServed",
+      `${source} serves no revision yet; \`weir describe ${from.metadata.name} -n ${from.metadata.namespace}\` says why`,
+    );
+  const ready = from.status?.conditions?.find(({ type }) => type === "Ready");
+  if (ready?.status !== "True" && !options.force)
+    return fail(
+      "NotReady",
+      `${source} is not Ready (${ready?.reason ?? "no status"}): what it runs is not what its spec asks for; wait, or promote what is stable with --force`,
+    );
+  const repositories = [from, to].map(({ spec }) => options.repositoryOf(spec.image ?? ""));
+  const [own, other] = repositories;
+  if (own?.ok === false) return own;
+  if (other?.ok === false) return other;
+  if (own?.value !== other?.value)
+    return fail(
+      "OtherRepository",
+      `${target} takes its image from ${other?.value}, and ${source} from ${own?.value}; copy it first: weir copy ${own?.value}@${digest} ${other?.value}@${digest}, and name that repository's tag in spec.image`,
+    );
+  const isUnderWay = revision !== undefined && stableRevision !== undefined && revision !== stableRevision;
+  const notes = isUnderWay
+    ? [`revision ${revision} of ${source} is on its way and is not promoted; ${stableRevision} is the stable one`]
+    : [];
+  return ok({ digest, revision: stableRevision, before: to.spec.digest, notes });
+}
+
+function nameOf({ metadata }: WasmFilter): string {
+  return `${metadata.namespace}/${metadata.name}`;
+}
