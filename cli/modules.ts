@@ -67,12 +67,12 @@ export async function requestOptions(
   return ok({ fetch: fetch.value, ...(flags["plain-http"] && registry !== undefined ? { plainHttp: [registry] } : {}) });
 }
 
-/** What requests go out by: `loopback` where specs are the user's own. Proxies of the environment are used when Node is told to use them. */
+/** What requests go out by: `loopback` where specs are the user's own. Through the proxies of the environment, if it names some. */
 export async function openFetch(
   flags: Pick<FlagValues<typeof registryFlags>, "allow-address" | "registry-ca">,
   { loopback, env }: { readonly loopback: boolean; readonly env: Environment },
 ) {
-  const { createAddressPolicy, createFetch, parseAddressRange } = await import("../oci/index.ts");
+  const { createAddressPolicy, createFetch, parseAddressRange, readProxies } = await import("../oci/index.ts");
   const allowed = [];
   for (const text of flags["allow-address"].flatMap((value) => value.split(","))) {
     const range = parseAddressRange(text.trim());
@@ -81,9 +81,9 @@ export async function openFetch(
   }
   const ca = await readRegistryCa(flags["registry-ca"]);
   if (!ca.ok) return ca;
-  const policy = createAddressPolicy({ loopback, allowed });
-  const { NODE_USE_ENV_PROXY, NODE_OPTIONS = "" } = env;
-  return ok(createFetch({ policy, ca: ca.value, proxies: NODE_USE_ENV_PROXY === "1" || NODE_OPTIONS.includes("--use-env-proxy") }));
+  const proxies = readProxies(env);
+  if (!proxies.ok) return proxies;
+  return ok(createFetch({ policy: createAddressPolicy({ loopback, allowed }), ca: ca.value, proxies: proxies.value ?? false }));
 }
 
 /** A module, from a file or from an image. */

@@ -6,6 +6,8 @@ export interface Failure {
   readonly message: string;
   /** True when the same attempt may succeed later although nobody changed anything (e.g. the registry is down). */
   readonly retryable: boolean;
+  /** Milliseconds after which the other side wants to be asked again; absent: it does not say. */
+  readonly retryAfterMs?: number;
 }
 
 export type Result<T, E = Failure> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: E };

@@ -18,6 +18,8 @@ export { type OciOptions, openReference } from "./open.ts";
 export { type Pushed, type PushedImage, type PushOptions, pushImage, pushModule } from "./push.ts";
 export { type AddressRange, createAddressPolicy, parseAddressRange } from "./registry/address.ts";
 export { createFetch, type Fetch } from "./registry/fetch.ts";
+export { createMirrors, type Mirror, type Mirrors, parseMirror } from "./registry/mirrors.ts";
+export { readProxies } from "./registry/proxies.ts";
 export { printBytes } from "./repository/bytes.ts";
 export { type Descriptor, type Manifest, manifestTypes } from "./repository/manifest.ts";
 export {

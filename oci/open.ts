@@ -11,7 +11,8 @@ import { createAddressPolicy } from "./registry/address.ts";
 import { createRemoteRepository } from "./registry/client.ts";
 import { createFetch, type Fetch } from "./registry/fetch.ts";
 import type { HttpOptions } from "./registry/http.ts";
-import { parseReference, type Reference, repositoryName } from "./repository/reference.ts";
+import { type Mirrors, withMirror } from "./registry/mirrors.ts";
+import { parseReference, type Reference, type RegistryReference, repositoryName } from "./repository/reference.ts";
 import type { Repository } from "./repository/repository.ts";
 
 /** Options of everything in this room. */
@@ -31,6 +32,10 @@ export interface OciOptions {
   /** Default: connects to loopback, and to no other address that `createAddressPolicy` refuses. */
   readonly fetch?: Fetch;
   readonly metrics?: Metrics;
+  /** Default: none. */
+  readonly mirrors?: Mirrors | undefined;
+  /** A number in [0, 1) for jitter. Default: Math.random. */
+  readonly random?: () => number;
 }
 
 const localFetch = createFetch({ policy: createAddressPolicy({ loopback: true, allowed: [] }), proxies: false });
@@ -42,6 +47,7 @@ export function httpOptions(options: OciOptions): HttpOptions {
     plainHttp: new Set(options.plainHttp ?? []),
     idleTimeoutMs: options.idleTimeoutMs ?? 30_000,
     totalTimeoutMs: options.totalTimeoutMs ?? 900_000,
+    random: options.random ?? Math.random,
     metrics: options.metrics ?? silentMetrics,
   };
 }
@@ -49,8 +55,7 @@ export function httpOptions(options: OciOptions): HttpOptions {
 /** The repository that a reference names. Sends nothing yet. */
 export function openRepository(reference: Reference, keychain: Keychain, options: OciOptions): Result<Repository> {
   if (reference.kind === "registry") {
-    const credentials = matchingEntries(keychain, reference.registry, reference.repository);
-    return ok(createRemoteRepository(reference, { http: httpOptions(options), credentials }));
+    return ok(openRegistry(reference, keychain, options));
   }
   if (options.layoutBase === undefined) {
     return fail(
@@ -59,6 +64,18 @@ export function openRepository(reference: Reference, keychain: Keychain, options
     );
   }
   return ok(createLayoutRepository(resolvePath(options.layoutBase, reference.directory), repositoryName(reference)));
+}
+
+/** Each host gets what the keychain has for it, and nothing of what it has for another. */
+function openRegistry(reference: RegistryReference, keychain: Keychain, options: OciOptions): Repository {
+  const { mirrors } = options;
+  const open = (place: RegistryReference) =>
+    createRemoteRepository(place, { http: httpOptions(options), credentials: matchingEntries(keychain, place.registry, place.repository) });
+  const places = mirrors?.placesOf(reference) ?? [];
+  return places.reduceRight<Repository>(
+    (next, place) => withMirror(next, open(place), (failure) => mirrors?.tried(place.registry, failure)),
+    open(reference),
+  );
 }
 
 /** Parses a reference and opens its repository. */
@@ -82,7 +99,8 @@ export function openFor(
   const opened = openReference(image, keychain, options);
   if (!opened.ok) return opened;
   const { reference } = opened.value;
-  const credentials = reference.kind === "registry" ? matchingEntries(keychain, reference.registry, reference.repository) : [];
+  const places = reference.kind === "registry" ? [reference, ...(options.mirrors?.placesOf(reference) ?? [])] : [];
+  const credentials = places.flatMap(({ registry, repository }) => matchingEntries(keychain, registry, repository));
   const text = JSON.stringify(credentials.map((entry) => ("problem" in entry ? [] : [entry.username, entry.password])));
   return ok({ ...opened.value, identity: createHash("sha256").update(text).digest("hex") });
 }

@@ -4,9 +4,13 @@ import type { Log } from "../../model/log.ts";
 import { type ImpliedCredentials, mergeKeychains } from "../../model/module.ts";
 import { ok, type Result } from "../../model/result.ts";
 import {
+  createMirrors,
   createSharedCredentials,
   type Fetch,
+  type Mirror,
+  type Mirrors,
   parseDockerConfig,
+  parseMirror,
   parseSharedRepositories,
   type SharedRepositories,
 } from "../../oci/index.ts";
@@ -20,6 +24,7 @@ import type { serveRegistryFlags } from "./registry-flags.ts";
 export interface Registries {
   readonly fetch: Fetch;
   readonly plainHttp: readonly string[];
+  readonly mirrors: Mirrors | undefined;
   /** The credentials that no filter names; `undefined`: there are none. */
   readonly implied: ImpliedCredentials | undefined;
 }
@@ -39,8 +44,24 @@ export async function openRegistries(
 ): Promise<Result<Registries>> {
   const fetch = await openFetch(values, { loopback: options.cluster === undefined, env: options.env });
   if (!fetch.ok) return fetch;
+  const mirrors = readMirrors(values, options);
+  if (!mirrors.ok) return mirrors;
   const implied = await readImplied(values, options);
-  return implied.ok ? ok({ fetch: fetch.value, plainHttp: values["plain-http"], implied: implied.value }) : implied;
+  if (!implied.ok) return implied;
+  return ok({ fetch: fetch.value, plainHttp: values["plain-http"], mirrors: mirrors.value, implied: implied.value });
+}
+
+function readMirrors(
+  { mirror }: FlagValues<typeof serveRegistryFlags>,
+  options: Pick<RegistriesOptions, "clock" | "log">,
+): Result<Mirrors | undefined> {
+  const mirrors: Mirror[] = [];
+  for (const text of mirror.flatMap((value) => value.split(","))) {
+    const read = parseMirror(text.trim());
+    if (!read.ok) return usage(`--mirror: ${read.error.message}`);
+    mirrors.push(read.value);
+  }
+  return ok(mirrors.length === 0 ? undefined : createMirrors(mirrors, options));
 }
 
 async function readImplied(

@@ -10,7 +10,7 @@ import type { Metrics } from "../../model/metrics.ts";
 import type { ImpliedCredentials, StoreSource } from "../../model/module.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Preflight } from "../../model/verdict.ts";
-import { createModuleCache, createModuleRegistry, createVerifier, type Fetch, parseDockerConfig } from "../../oci/index.ts";
+import { createModuleCache, createModuleRegistry, createVerifier, type Fetch, type Mirrors, parseDockerConfig } from "../../oci/index.ts";
 import { createFilterAdmission, createOperator, createPlanner, type Source } from "../../operator/index.ts";
 import { createPreflight, missingBounds, type PreflightOptions, remoteProvers } from "../../preflight/index.ts";
 import { createXdsServer, type LiveTokens } from "../../xds/index.ts";
@@ -56,6 +56,8 @@ export interface ServeOptions {
   readonly layoutBase: string | undefined;
   /** What requests for modules go out by. */
   readonly fetch: Fetch;
+  /** Absent: there are none. */
+  readonly mirrors?: Mirrors | undefined;
   /** Credentials that no filter names; absent: there are none. */
   readonly implied?: ImpliedCredentials | undefined;
   /** Bytes of modules to keep in memory beyond those that are being sent. */
@@ -197,8 +199,8 @@ function createRooms(
   const clock = systemClock;
   const { metrics, registry } = createPrometheus();
   const layouts = options.layoutBase === undefined ? {} : { layoutBase: options.layoutBase };
-  const { dataDir, plainHttp, fetch } = options;
-  const registries = { plainHttp, fetch, metrics, ...layouts };
+  const { dataDir, plainHttp, fetch, mirrors } = options;
+  const registries = { plainHttp, fetch, mirrors, metrics, ...layouts };
   const { quotaBytes: maxStoreBytes, namespaceBytes: maxNamespaceBytes, scrub } = options.store;
   const keeping = { dataDir, maxStoreBytes, maxNamespaceBytes, scrub };
   const peers: StoreSource = { read: async (wasmDigest, signal) => replicas?.peers.modules.read(wasmDigest, signal) };

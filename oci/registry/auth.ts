@@ -4,6 +4,7 @@ import type { Credentials } from "../../model/module.ts";
 import { fail, failForNow, ok, type Result } from "../../model/result.ts";
 import { IDENTITY_TOKEN_USER } from "../credentials/keychain.ts";
 import { type HttpOptions, type HttpRequest, Interrupted, readBody, schemeFor, send, unavailable } from "./http.ts";
+import { later, retryAfterOf } from "./retry-after.ts";
 
 /** One challenge of a WWW-Authenticate header. The scheme and the parameters' names are lower case. */
 export interface Challenge {
@@ -72,10 +73,14 @@ async function fetchToken(http: HttpOptions, request: ChallengedRequest, paramet
   if (!answer.ok) return answer;
   const { status } = answer.value;
   if (status !== 200) {
+    const retryAfterMs = retryAfterOf(answer.value.headers, http.clock.now());
     await answer.value.discard();
     if (status === 429)
-      return failForNow("RateLimited", `${realm.host}, which issues tokens for ${request.where}, asks for fewer requests; try later`);
-    if (status >= 500) return unavailable(realm, "it gives no tokens now");
+      return later(
+        failForNow("RateLimited", `${realm.host}, which issues tokens for ${request.where}, asks for fewer requests; try later`),
+        retryAfterMs,
+      );
+    if (status >= 500) return later(unavailable(realm, "it gives no tokens now"), retryAfterMs);
     return denied(request, `${realm.host} gave no token`);
   }
   return readToken(request, realm, () => readBody(answer.value, MAX_TOKEN_BYTES));

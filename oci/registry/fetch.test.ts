@@ -51,6 +51,10 @@ function answering(...answers: (readonly string[])[]): LookupFunction & { asked:
   return find;
 }
 
+/** A name server that knows nothing. */
+const unknown: LookupFunction = (_name, _options, callback) =>
+  callback(Object.assign(new Error("getaddrinfo ENOTFOUND"), { code: "ENOTFOUND" }), "");
+
 const ok: RequestListener = (_request, response) => void response.end("ok");
 const range = parseAddressRange("127.0.0.1");
 const allowed = range.ok ? [range.value] : [];
@@ -130,18 +134,28 @@ describe("the connected address", () => {
     });
   });
 
-  test("behind a proxy literal addresses are judged and names are the proxy's", async (t) => {
+  test("behind a proxy literal addresses are judged, and names that this machine knows; others are the proxy's", async () => {
     await withServer(ok, async ({ port, seen }) => {
-      const before = { ...process.env };
-      t.after(() => {
-        process.env = before;
-      });
-      Object.assign(process.env, { http_proxy: `http://127.0.0.1:${port}`, no_proxy: "" });
-      const fetch = createFetch({ policy: CLUSTER, proxies: true, lookup: answering(["127.0.0.1"]) });
-      assert.equal((await fetch("http://inside.example/x", {}, "linked")).status, 200);
-      assert.deepEqual(seen.requests, ["GET http://inside.example/x -"]);
-      for (const host of ["127.1", "localhost", "[fd00:ec2::254]", "10.0.0.1"]) await refusedBy(fetch(`http://${host}/`, {}, "linked"));
-      assert.equal(seen.requests.length, 1);
+      const proxies = { http: `http://127.0.0.1:${port}`, https: undefined, except: "" };
+      const get = (host: string, reach: Reach, ...answers: (readonly string[])[]) =>
+        createFetch({ policy: CLUSTER, proxies, lookup: answers.length === 0 ? unknown : answering(...answers) })(
+          `http://${host}/x`,
+          {},
+          reach,
+        );
+      for (const [host, reach] of [
+        ["public.example", "linked"],
+        ["registry.example", "registry"],
+      ] as const) {
+        const answer = await get(host, reach, ["10.0.0.1", "93.184.216.34"]);
+        await answer.body?.cancel();
+      }
+      await (await get("only-the-proxy-knows.example", "linked")).body?.cancel();
+      assert.equal(seen.requests.length, 3);
+      assert.equal(await refusedBy(get("inside.example", "linked", ["10.0.0.1"])), "private");
+      assert.equal(await refusedBy(get("metadata.example", "registry", ["169.254.169.254"])), "metadata");
+      for (const host of ["127.1", "localhost", "[fd00:ec2::254]", "10.0.0.1"]) await refusedBy(get(host, "linked", ["93.184.216.34"]));
+      assert.equal(seen.requests.length, 3);
     });
   });
 
@@ -154,17 +168,44 @@ describe("the connected address", () => {
     });
     proxy.listen(0, "127.0.0.1");
     await once(proxy, "listening");
-    const before = { ...process.env };
-    t.after(() => {
-      process.env = before;
-      proxy.close();
-    });
+    t.after(() => proxy.close());
     const address = proxy.address();
     assert.ok(typeof address === "object" && address !== null);
-    Object.assign(process.env, { https_proxy: `http://127.0.0.1:${address.port}`, no_proxy: "" });
-    const fetch = createFetch({ policy: CLUSTER, proxies: true, lookup: answering(["127.0.0.1"]) });
-    await assert.rejects(fetch("https://inside.example/x", {}, "linked"));
+    const proxies = { http: undefined, https: `http://user:hunter2@127.0.0.1:${address.port}`, except: "" };
+    const fetch = createFetch({ policy: CLUSTER, proxies, lookup: answering(["93.184.216.34"]) });
+    const error = await fetch("https://inside.example/x", {}, "linked").catch((cause: unknown) => causeOf(cause));
+    assert.ok(typeof error === "string" && !error.includes("hunter2"), String(error));
     assert.deepEqual(asked, ["CONNECT inside.example:443"]);
+  });
+
+  test("what NO_PROXY names, and this machine, is reached without a proxy", async () => {
+    await withServer(ok, async ({ port, seen }) => {
+      const proxies = { http: "http://127.0.0.1:1", https: undefined, except: "inside.example, .below.example,127.0.0.2/31" };
+      const policy = createAddressPolicy({ loopback: true, allowed: [] });
+      const fetch = createFetch({ policy, proxies, lookup: answering(["127.0.0.1"]) });
+      for (const host of ["inside.example", "a.below.example", "127.0.0.1"]) {
+        const answer = await fetch(`http://${host}:${port}/`, {}, "registry");
+        await answer.body?.cancel();
+      }
+      assert.equal(seen.requests.length, 3);
+      await assert.rejects(fetch(`http://outside.example:${port}/`, {}, "registry"), /ECONNREFUSED|other side closed/);
+    });
+  });
+
+  test("one host gets sixteen connections at once, however many ask", async () => {
+    let [now, most] = [0, 0];
+    const slow: RequestListener = (_request, response) => {
+      most = Math.max(most, ++now);
+      setTimeout(() => response.end("ok", () => now--), 5);
+    };
+    await withServer(slow, async ({ port, seen }) => {
+      const fetch = createFetch({ policy: createAddressPolicy({ loopback: true, allowed: [] }), proxies: false });
+      const answers = await Promise.all(
+        Array.from({ length: 60 }, () => fetch(`http://127.0.0.1:${port}/`, {}, "registry").then((each) => each.body?.cancel())),
+      );
+      assert.equal(answers.length, 60);
+      assert.deepEqual([most, seen.connections], [16, 16]);
+    });
   });
 });
 

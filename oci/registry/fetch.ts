@@ -1,11 +1,12 @@
 import { lookup } from "node:dns";
-import type { LookupFunction } from "node:net";
+import { isIP, type LookupFunction } from "node:net";
 import { Readable } from "node:stream";
 import { getCACertificates } from "node:tls";
 import type { Agent, buildConnector, Dispatcher } from "undici";
 import { createOnce } from "../../base/once.ts";
 import { shared } from "../../base/shared.ts";
 import type { AddressClass, AddressPolicy, Reach } from "./address.ts";
+import { isDirect, type Proxies } from "./proxies.ts";
 
 /** What is used of a response. The body is as it came: `Content-Encoding` is left to whoever reads it. */
 export interface FetchResponse {
@@ -39,8 +40,8 @@ export class AddressRefused extends Error {
 
 export interface FetchOptions {
   readonly policy: AddressPolicy;
-  /** Go through the proxies of HTTP_PROXY, HTTPS_PROXY and NO_PROXY. Then names are the proxy's to look up. */
-  readonly proxies: boolean;
+  /** What requests go through; `false`: nothing. The proxy connects then, and looks names up once more. */
+  readonly proxies: Proxies | false;
   /** Certificates of authorities as PEM, which are taken besides Node's own. */
   readonly ca?: readonly string[];
   readonly lookup?: LookupFunction;
@@ -50,6 +51,8 @@ export interface FetchOptions {
 const MAX_HEADER_BYTES = 16 << 10;
 /** Answers that tell nothing (1xx) or stall end with the caller's time; this ends connecting. */
 const CONNECT_TIMEOUT_MS = 10_000;
+/** Connections to one host at once; requests beyond it wait for one. */
+const CONNECTIONS_PER_HOST = 16;
 
 /**
  * A fetch that connects only where `policy` lets it. The addresses are those that the socket gets: a name is looked up once, and what is refused is
@@ -61,14 +64,16 @@ export function createFetch(options: FetchOptions): Fetch {
     // An address in place of a name is not looked up, and a proxy would take it.
     const refused = options.policy.refusedHost(new URL(url).hostname, reach);
     if (refused !== undefined) throw new AddressRefused(refused);
-    const { request, agents } = await parts.get();
+    const { request, agents, proxied } = await parts.get();
+    const isDirectly = options.proxies === false || isDirect(new URL(url), options.proxies);
+    if (!isDirectly) await vet(new URL(url).hostname, options, reach);
     const { method = "GET", body = null, headers = {}, signal } = init;
     const answer = await request(url, {
       method,
       body: body === null || body instanceof Uint8Array ? body : Readable.from(body, { objectMode: false }),
       headers: { accept: "*/*", ...headers },
       signal: signal ?? null,
-      dispatcher: agents[reach],
+      dispatcher: (isDirectly ? agents : proxied)[reach],
     });
     return { status: answer.statusCode, headers: headersOf(answer.headers), body: bodyOf(answer.body) };
   };
@@ -102,21 +107,39 @@ function headersOf(fields: Readonly<Record<string, string | string[] | undefined
   return headers;
 }
 
+interface Parts {
+  readonly request: typeof import("undici").request;
+  readonly agents: Readonly<Record<Reach, Dispatcher>>;
+  /** The same through the proxies. */
+  readonly proxied: Readonly<Record<Reach, Dispatcher>>;
+}
+
 /** Loaded with the first request: it takes 50 ms of CPU. */
-async function load(
-  options: FetchOptions,
-): Promise<{ readonly request: typeof import("undici").request; readonly agents: Readonly<Record<Reach, Dispatcher>> }> {
+async function load(options: FetchOptions): Promise<Parts> {
   const { request, Agent, EnvHttpProxyAgent, buildConnector } = await import("./undici.ts");
-  const tls = trusting(options);
-  const agent = (reach: Reach) => {
-    const settings: Agent.Options = {
-      connect: guarded(buildConnector, options, reach),
-      allowH2: false,
-      maxHeaderSize: MAX_HEADER_BYTES,
-    };
-    return options.proxies ? new EnvHttpProxyAgent({ ...settings, requestTls: tls }) : new Agent(settings);
-  };
-  return { request, agents: { registry: agent("registry"), linked: agent("linked") } };
+  const { proxies } = options;
+  const settings = (reach: Reach): Agent.Options => ({
+    connect: guarded(buildConnector, options, reach),
+    connections: CONNECTIONS_PER_HOST,
+    allowH2: false,
+    maxHeaderSize: MAX_HEADER_BYTES,
+  });
+  const agents = { registry: new Agent(settings("registry")), linked: new Agent(settings("linked")) };
+  if (proxies === false) return { request, agents, proxied: agents };
+  const { http: httpProxy = "", https: httpsProxy = "", except: noProxy } = proxies;
+  const through = (reach: Reach) =>
+    new EnvHttpProxyAgent({ ...settings(reach), httpProxy, httpsProxy, noProxy, requestTls: trusting(options) });
+  return { request, agents, proxied: { registry: through("registry"), linked: through("linked") } };
+}
+
+/**
+ * A name that this machine knows must have an address that may be reached, although a proxy will connect. One that only the proxy knows is the proxy's to refuse.
+ */
+async function vet(hostname: string, { policy, lookup: find = lookup }: FetchOptions, reach: Reach): Promise<void> {
+  const bare = hostname.replace(/^\[|\]$/g, "");
+  if (isIP(bare) !== 0) return; // `refusedHost` judged it
+  const refused = await new Promise<unknown>((resolve) => allowedOnly(find, policy, reach)(bare, { all: true }, resolve));
+  if (refused instanceof AddressRefused) throw refused;
 }
 
 /** Whom TLS connections trust. */

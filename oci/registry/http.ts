@@ -16,6 +16,8 @@ export interface HttpOptions {
   readonly idleTimeoutMs: number;
   /** Milliseconds for one exchange as a whole: bounds a server that sends a byte now and then. */
   readonly totalTimeoutMs: number;
+  /** A number in [0, 1) for jitter. */
+  readonly random: () => number;
   readonly metrics: Metrics;
 }
 

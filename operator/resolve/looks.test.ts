@@ -90,6 +90,19 @@ describe("a failure that is asked for less often", () => {
     assert.deepEqual(gaps(times), [1, 2, 4, 8, 16, 30, 30, 30]);
   });
 
+  test("is one that says when it wants to be asked again: not before, and a little spread", async () => {
+    const world = createWorld();
+    world.registry.resolve = async () => ({
+      ok: false,
+      error: { reason: "RateLimited", message: "429", retryable: true, retryAfterMs: 80_000 },
+    });
+    const times = asked(world);
+    await world.start();
+    world.source.apply("add-header", specOf(IMAGE));
+    await world.clock.advance(300_000);
+    assert.deepEqual(gaps(times), [90, 90, 90]);
+  });
+
   test("is one that took its time: it is left alone for as long as it took", async () => {
     const world = createWorld();
     world.registry.resolve = () =>

@@ -56,6 +56,8 @@ export function mayEnd(stage: Stage, { reason, retryable }: Failure): boolean {
 /** For so long it is looked for every second. */
 const SOON_MS = 60_000;
 const JITTER: BackoffPolicy["jitter"] = [0.75, 1.25];
+/** Of an interval, so that filters that started together do not ask together for ever. */
+const SPREAD = [0.9, 1.1] as const;
 const SOON: BackoffPolicy = { firstMs: 1_000, longestMs: 1_000, jitter: JITTER };
 const RETRY: BackoffPolicy = { firstMs: 1_000, longestMs: 60_000, jitter: JITTER };
 /** Looks of one namespace for what it failed to find, however many filters it has: registries and other namespaces are spared. */
@@ -74,7 +76,9 @@ export function createLooks(random: () => number, impliesCredentials = false): L
     const step = late + (count > late ? 2 : 1);
     // What answers slowly is asked less often, so that it leaves places to others.
     const delay = isSoon ? Math.max(backoff(SOON, 1, random), until - from) : backoff({ ...RETRY, longestMs }, step, random);
-    const at = until + delay;
+    // Asked for by the registry itself; a little later, as others were told the same.
+    const asked = (error.retryAfterMs ?? 0) * (1 + random() / 4);
+    const at = until + Math.max(delay, asked);
     troubles.set(filter, { count: count + 1, since: Math.min(since, until), late: isSoon ? late : late + 1, at, hasTurn: false });
     return at;
   }
@@ -93,7 +97,7 @@ export function createLooks(random: () => number, impliesCredentials = false): L
       const isFollowed = filter.pullPolicy === "Always" && filter.pin === undefined && filter.source.kind === "image";
       // What is wrong in the registry may be mended there, and no watch tells of that.
       const mayChange = !outcome.ok && (outcome.stage === "resolve" || outcome.stage === "verify");
-      return isFollowed || mayChange ? until + filter.intervalMs : undefined;
+      return isFollowed || mayChange ? until + filter.intervalMs * between(SPREAD, random) : undefined;
     },
     putOff(filter, at, now) {
       const trouble = troubles.get(filter);
@@ -106,6 +110,10 @@ export function createLooks(random: () => number, impliesCredentials = false): L
       return later;
     },
   };
+}
+
+function between([least, most]: readonly [number, number], random: () => number): number {
+  return least + (most - least) * random();
 }
 
 /** True where a name and password were denied: tried every second, they make registries lock the account. */

@@ -186,6 +186,9 @@ true
 {{- range .plainHttp }}
 - --plain-http={{ . }}
 {{- end }}
+{{- range .mirrors }}
+- --mirror={{ . }}
+{{- end }}
 {{- range .allowAddresses }}
 - --allow-address={{ . }}
 {{- end }}

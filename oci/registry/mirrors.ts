@@ -1,0 +1,100 @@
+import { createStandingTrouble } from "../../base/standing-trouble.ts";
+import type { Clock } from "../../model/clock.ts";
+import type { Log } from "../../model/log.ts";
+import { type Failure, fail, ok, type Result } from "../../model/result.ts";
+import { parseReference, type RegistryReference } from "../repository/reference.ts";
+import type { Repository } from "../repository/repository.ts";
+
+/** Where else the images of a registry are. */
+export interface Mirror {
+  /** `host[:port]` as references have it. */
+  readonly registry: string;
+  /** `host[:port]` of the mirror, and what its repositories have before their names: `""`, or `path/`. */
+  readonly host: string;
+  readonly prefix: string;
+}
+
+/** Reads `registry.example=mirror.example[:PORT][/PATH]`. Fails with `InvalidMirror`. */
+export function parseMirror(text: string): Result<Mirror> {
+  const [, from = "", host = "", path] = /^([^=/]+)=([^=/]+)(?:\/([^=:@]+?)\/?)?$/.exec(text) ?? [];
+  const hosts = [`${from}/any`, `${host}/${path ?? "any"}`].map((name) => parseReference(name));
+  const registries = hosts.flatMap((each) => (each.ok && each.value.kind === "registry" ? [each.value.registry] : []));
+  const [registry, place] = registries;
+  // A name without a dot or a port would be a repository of Docker Hub.
+  if (registry === undefined || place === undefined || ![from, host].every((name) => /[.:]|^localhost$/.test(name)) || registry === place)
+    return fail("InvalidMirror", `${JSON.stringify(text)} is not REGISTRY=MIRROR[/PATH], as registry.example=mirror.example`);
+  return ok({ registry, host, prefix: path === undefined ? "" : `${path}/` });
+}
+
+/** Tries mirrors before registries. One that does not answer is left out for a while. */
+export interface Mirrors {
+  /** The places to read a repository from before its own, in this order; none that is left out now. */
+  placesOf(reference: RegistryReference): readonly RegistryReference[];
+  /** How a read at a mirror ended; `undefined`: well. */
+  tried(host: string, failure: Failure | undefined): void;
+}
+
+/** How long a mirror is left out that did not answer, in milliseconds. */
+const LEFT_OUT_MS = 30_000;
+
+export function createMirrors(mirrors: readonly Mirror[], { clock, log }: { readonly clock: Clock; readonly log: Log }): Mirrors {
+  /** When each is tried again. */
+  const away = new Map<string, number>();
+  const tells = new Map(
+    mirrors.map(({ host }) => [
+      host,
+      createStandingTrouble((message) => log.warn("a mirror cannot be used; its registry is asked", { mirror: host, message })),
+    ]),
+  );
+  return {
+    placesOf({ registry, repository, ...rest }) {
+      const present = mirrors.filter((mirror) => mirror.registry === registry && (away.get(mirror.host) ?? 0) <= clock.now());
+      return present.map(({ host, prefix }) => ({ ...rest, registry: host, repository: `${prefix}${repository}` }));
+    },
+    tried(host, failure) {
+      // What it does not have or does not show is no trouble.
+      const isTrouble = failure !== undefined && !["ImageNotFound", "BlobNotFound", "AccessDenied", "Canceled"].includes(failure.reason);
+      tells.get(host)?.(isTrouble ? failure.message : undefined);
+      if (failure?.reason === "RegistryUnavailable" || failure?.reason === "RateLimited") away.set(host, clock.now() + LEFT_OUT_MS);
+    },
+  };
+}
+
+/**
+ * Reads from the mirror first, and from the registry what the mirror does not have, does not show, or has with another digest. Tags and referrers are listed by the registry
+ * as long as it answers: a mirror may have some of them. Writes go to the registry.
+ */
+export function withMirror(origin: Repository, mirror: Repository, tried: (failure: Failure | undefined) => void): Repository {
+  const read = async <T>(operation: (at: Repository) => Promise<Result<T>>, isAnswer: (value: T) => boolean = () => true) => {
+    const first = await operation(mirror);
+    tried(first.ok ? undefined : first.error);
+    if (first.ok ? isAnswer(first.value) : first.error.reason === "Canceled") return first;
+    const second = await operation(origin);
+    if (second.ok || first.ok) return second;
+    return {
+      ok: false,
+      error: { ...second.error, message: `${second.error.message}; its mirror failed too (${first.error.reason})` },
+    } as const;
+  };
+  const list = async <T>(operation: (at: Repository) => Promise<Result<T>>) => {
+    const own = await operation(origin);
+    return own.ok || own.error.reason !== "RegistryUnavailable" ? own : operation(mirror);
+  };
+  return {
+    ...origin,
+    peek: (tag, signal) =>
+      read(
+        (at) => at.peek(tag, signal),
+        (digest) => digest !== undefined,
+      ),
+    holds: (digest, signal) =>
+      read(
+        (at) => at.holds(digest, signal),
+        (isHeld) => isHeld,
+      ),
+    manifest: (reference, signal) => read((at) => at.manifest(reference, signal)),
+    blob: (descriptor, limit, signal) => read((at) => at.blob(descriptor, limit, signal)),
+    tags: (signal) => list((at) => at.tags(signal)),
+    referrers: (digest, signal) => list((at) => at.referrers(digest, signal)),
+  };
+}
