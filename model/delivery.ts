@@ -93,6 +93,8 @@ export interface ProxyNode {
   readonly connected: boolean;
   /** Milliseconds since the epoch: of the connection, or of its loss. */
   readonly since: number;
+  /** True while all that is known of its loss is that the replica that served it is not heard: it may be there, and run what it ran. */
+  readonly isUnheard?: boolean;
   /**
    * Set while its workers hang, as far as its metrics stream tells: milliseconds since the epoch of its last report, or of its connection if none came.
    * It still acknowledges what it is sent, and serves nothing.

@@ -111,6 +111,21 @@ test("proxies that vanish after they took the target take it back, those that co
   }
 });
 
+test("proxies that go out of sight with their replica are waited for, and the target is not to blame", async () => {
+  for (const isBack of [true, false]) {
+    const { world, second, wave } = await underWay();
+    const on = () => IDS.filter((id) => world.fleet.running(id)[0]?.digest === second).length;
+    for (const id of wave) world.fleet.disconnect(id, true);
+    await live(world, 50);
+    assert.equal(state(world), "Holding", message(world));
+    assert.equal(on(), 2);
+    // They are forgotten after a minute.
+    if (isBack) for (const id of wave) world.fleet.connect(id);
+    await live(world, 60);
+    assert.equal(state(world), "Succeeded", message(world));
+  }
+});
+
 test("a proxy that starts anew again and again when it is given the target takes it back, though it is never gone for long", async () => {
   const { world, wave } = await underWay();
   const [unlucky = ""] = wave;

@@ -140,7 +140,7 @@ describe("a revision that goes to every proxy at once", () => {
   test("goes back when a worker hangs, and when proxies do not come back", async () => {
     for (const [harm, reason] of [
       [(world: World) => world.fleet.hang("web-1", true), /^ProxyHung/],
-      [(world: World) => ["web-1", "web-2"].forEach(world.fleet.disconnect), /^ProxyVanished/],
+      [(world: World) => ["web-1", "web-2"].forEach((id) => void world.fleet.disconnect(id)), /^ProxyVanished/],
     ] as const) {
       const world = await stable();
       apply(world, "v2");

@@ -77,6 +77,7 @@ describe("a filter on a proxy", () => {
   test("is pending while the proxy is gone", () => {
     const gone = proxy({ desired: [delivered("a", 2)], running: [delivered("a", 2)] }, false);
     assert.deepEqual(shown(gone), [["a", 2, "pending", "the proxy is not connected"]]);
+    assert.deepEqual(shown({ ...gone, isUnheard: true }), [["a", 2, "pending", "the replica that serves the proxy is not heard"]]);
   });
 
   test("is pending while the proxy hangs, whatever it acknowledged", () => {

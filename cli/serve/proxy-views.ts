@@ -23,7 +23,8 @@ export function viewProxy(proxy: ProxyNode, refused: readonly RejectedFilter[]):
 }
 
 /** Why the proxy counts as not updated, whatever it acknowledged. */
-function obstacleOf({ connected, hungSince }: ProxyNode): string | undefined {
+function obstacleOf({ connected, hungSince, isUnheard }: ProxyNode): string | undefined {
+  if (isUnheard === true) return "the replica that serves the proxy is not heard";
   if (!connected) return "the proxy is not connected";
   return hungSince === undefined ? undefined : "the proxy hangs: a worker thread does not return; start it anew";
 }

@@ -177,6 +177,7 @@ test("a proxy that moves is one proxy, and those of a replica that is lost count
     ],
   );
   assert.deepEqual(seen(a), ["other false", "web true"]);
+  assert.equal(a.peers.fleet.proxy("shop/other")?.isUnheard, true, "it went out of sight with its replica");
   a.own.put("web", true, 4);
   await scene.clock.advance(500);
   assert.ok(a.peers.isOwn("shop/web"));

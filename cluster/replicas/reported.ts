@@ -43,24 +43,25 @@ export function createReportedFleet(): ReportedFleet {
     changes.note(node.key);
   }
 
-  function lose(key: string, now: number): void {
+  /** `isUnheard`: with its replica. */
+  function lose(key: string, now: number, isUnheard: boolean): void {
     const known = proxies.get(key);
     if (known?.node.connected !== true) return;
-    proxies.set(key, { ...known, node: { ...known.node, connected: false, since: now } });
+    proxies.set(key, { ...known, node: { ...known.node, connected: false, since: now, isUnheard } });
     changes.note(key);
   }
 
   return {
     take(replica, { proxies: reported, gone, health }, now) {
       for (const node of reported) put(replica, node);
-      for (const key of gone) if (proxies.get(key)?.replica === replica) lose(key, now);
+      for (const key of gone) if (proxies.get(key)?.replica === replica) lose(key, now, false);
       for (const [key, one] of health) {
         const known = proxies.get(key);
         if (known?.replica === replica) proxies.set(key, { ...known, health: one });
       }
     },
     lost(now, replica) {
-      for (const [key, known] of proxies) if (known.replica === replica) lose(key, now);
+      for (const [key, known] of proxies) if (known.replica === replica) lose(key, now, true);
     },
     replicaOf: (key) => proxies.get(key)?.replica,
     drop: (key) => void proxies.delete(key),

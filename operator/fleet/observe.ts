@@ -39,8 +39,11 @@ export const LOST_AFTER_MS = 5_000;
 const RECOUNT_MS = 30_000;
 
 export function isLost(proxy: ProxyNode, now: number): boolean {
-  return !proxy.connected && now - proxy.since >= LOST_AFTER_MS;
+  return !proxy.connected && now - lostAt(proxy) >= LOST_AFTER_MS;
 }
+
+/** One that went out of sight with its replica is waited for, and blamed on nothing, until it is seen again or forgotten. */
+const lostAt = ({ since, isUnheard }: ProxyNode): number => (isUnheard === true ? Number.POSITIVE_INFINITY : since);
 
 /** The proxies that a filter's status speaks of: selected, and with the slot in their configuration. */
 export function* matchedProxies(record: Observed, fleet: Pick<FleetView, "proxy">, ids: Iterable<string>): Iterable<ProxyNode> {
@@ -109,7 +112,7 @@ export function createObserver({ fleet, clock, index, line }: ObserverDeps): Obs
     return {
       state: goal === undefined && !isRejected ? "pending" : stateOf(proxy, running, goal ?? "", isRejected),
       isConnected: proxy.connected,
-      since: proxy.since,
+      since: proxy.connected ? proxy.since : lostAt(proxy),
       isWaitedFor: isPending && line.isIn(record.rollout, record.id, proxyKey) && takesPart(record, proxy.takesChains),
       isHung,
       hasStandIn: running?.isPlaceholder === true,
@@ -125,11 +128,11 @@ export function createObserver({ fleet, clock, index, line }: ObserverDeps): Obs
       const { tally, touched } = countOf(record, goal, target);
       for (const id of touched) tally.set(id, look(record, id, goal, target));
       touched.clear();
-      const lostAt = clock.now() - LOST_AFTER_MS;
-      const firstLost = tally.firstLost(lostAt);
+      const after = clock.now() - LOST_AFTER_MS;
+      const firstLost = tally.firstLost(after);
       return {
         counts: tally.counts(),
-        outstanding: tally.outstanding(lostAt),
+        outstanding: tally.outstanding(after),
         nextLostAt: firstLost === undefined ? undefined : firstLost + LOST_AFTER_MS,
         hung: tally.hung(),
         standIns: tally.standIns(),

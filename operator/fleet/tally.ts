@@ -4,7 +4,7 @@ import type { Counts } from "./counts.ts";
 export interface Seen {
   readonly state: "updated" | "rejected" | "pending";
   readonly isConnected: boolean;
-  /** When it connected or was lost, in milliseconds since the epoch. */
+  /** When it connected or was lost, in milliseconds since the epoch; infinite for one that is waited for however long it is gone. */
   readonly since: number;
   /** True when it is in the wave and does not run the target. */
   readonly isWaitedFor: boolean;

@@ -13,7 +13,8 @@ export interface FakeFleet extends Fleet {
     id: string,
     options?: { namespace?: string; labels?: Record<string, string>; slots?: readonly string[]; takesChains?: boolean },
   ): void;
-  disconnect(id: string): void;
+  /** `isUnheard`: with the replica that served it, of which nothing is heard. */
+  disconnect(id: string, isUnheard?: boolean): void;
   /** The proxy goes to another server, with what it runs; this one may learn later that it left. */
   move(id: string, to: FakeFleet): void;
   /** It comes from another. */
@@ -60,6 +61,7 @@ export interface FakeProxy {
   namespace: string;
   labels: Record<string, string>;
   connected: boolean;
+  isUnheard?: boolean;
   since: number;
   hungSince: number | undefined;
   takesChains: boolean;
@@ -123,13 +125,14 @@ export function createFakeFleet(now: () => number): FakeFleet {
       const rejection = Array.isArray(slot.desired) ? slot.refused.get(fingerprint(slot.desired)) : undefined;
       slots.set(name, { slot: name, desired, running, runningSince: undefined, rejection });
     }
-    const { id, namespace, labels, connected, since, hungSince, endedAt, reportsEveryMs, takesChains } = proxy;
+    const { id, namespace, labels, connected, since, isUnheard = false, hungSince, endedAt, reportsEveryMs, takesChains } = proxy;
     return {
       key: proxyKey(namespace, id),
       id,
       namespace,
       labels,
       connected,
+      isUnheard: !connected && isUnheard,
       since,
       hungSince,
       endedAt,
@@ -236,11 +239,11 @@ export function createFakeFleet(now: () => number): FakeFleet {
       proxies.set(key, { id, namespace, labels, connected: true, since, takesChains, ...kept });
       touch({ namespace, id });
     },
-    disconnect(name) {
+    disconnect(name, isUnheard = false) {
       const proxy = find(name);
       if (proxy === undefined) return;
       if (proxy.connected) proxy.since = now();
-      proxy.connected = false;
+      Object.assign(proxy, { connected: false, isUnheard });
       for (const slot of proxy.slots.values()) slot.sent = undefined;
       touch(proxy);
     },
