@@ -1,5 +1,6 @@
 import type { LabelSelector } from "./filter.ts";
 import type { FailurePolicy } from "./settings.ts";
+import type { SignatureDemand } from "./verify.ts";
 
 export type PolicyMode = "Enforce" | "Audit";
 
@@ -8,6 +9,15 @@ export interface ImageRule {
   /** A glob of repositories in full (base/glob.ts). */
   readonly pattern: string;
   readonly digestOnly: boolean;
+  /** Signatures that such an image must carry. */
+  readonly verify: readonly SignatureDemand[];
+}
+
+/** A signature that a policy demands of an image. */
+export interface PolicyDemand {
+  /** Where it is demanded, for messages: `WasmPolicy base, images[0].verify[1]`. */
+  readonly origin: string;
+  readonly demand: SignatureDemand;
 }
 
 export interface CapabilityRule {

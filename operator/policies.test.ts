@@ -273,3 +273,23 @@ describe("the status of a policy", () => {
     );
   });
 });
+
+test("a policy demands signatures beside those of the spec, of the images that match", async () => {
+  const publicKey = "-----BEGIN PUBLIC KEY-----\nalice\n-----END PUBLIC KEY-----\n";
+  const images = [{ pattern: "registry.example/**", verify: [{ cosign: { publicKey } }] }, { pattern: "**" }];
+  const world = await startedWorld(policiesOf({ signed: { images } }));
+  world.source.apply("f", specOf(OURS));
+  world.source.apply("g", specOf(THEIRS));
+  await world.run(1_000);
+  assert.deepEqual(runs(world), ["g@1"]);
+  assert.match(
+    condition(world, "Verified") ?? "",
+    /^False \| SignatureNotFound \| WasmPolicy signed, images\[0\]\.verify\[0\]: registry\.example\/filters\/f:1 is not signed/,
+  );
+  assert.equal(condition(world, "Ready"), condition(world, "Verified"));
+  world.verifier.sign(world.registry.push(OURS, "v1"), publicKey);
+  world.source.apply("f", specOf(OURS, { config: "x" }));
+  await world.run(1_000);
+  assert.deepEqual(runs(world), ["f@1", "g@1"]);
+  assert.match(condition(world, "Verified") ?? "", /^True \| Verified \|/);
+});

@@ -83,6 +83,58 @@ export interface WasmPolicySpecImage {
   readonly pattern: string;
   /** true: the manifest must name a digest, by image@sha256:... or by digest; a tag alone does not do. Absent: false. */
   readonly digestOnly?: boolean;
+  /** Signatures that such an image must carry, beside those that its filter asks for. Every entry must hold. */
+  readonly verify?: readonly WasmPolicySpecImageVerifyItem[];
+}
+
+/** One signature that must be there. */
+export interface WasmPolicySpecImageVerifyItem {
+  /**
+   * A signature as cosign makes them, stored beside the image in its registry: of the image, or with attestation, of a statement about it.
+   * It is of who holds a key (publicKey), or of who has an identity (keyless), by the trust root that Weir was started with.
+   */
+  readonly cosign: WasmPolicySpecImageVerifyItemCosign;
+}
+
+/**
+ * A signature as cosign makes them, stored beside the image in its registry: of the image, or with attestation, of a statement about it. It
+ * is of who holds a key (publicKey), or of who has an identity (keyless), by the trust root that Weir was started with.
+ */
+export interface WasmPolicySpecImageVerifyItemCosign {
+  /** The public key in PEM form. */
+  readonly publicKey?: string;
+  /**
+   * Who signed, as a certificate of Fulcio names them. A transparency log (Rekor) or a timestamp authority must say that they signed while
+   * the certificate was valid.
+   */
+  readonly keyless?: WasmPolicySpecImageVerifyItemCosignKeyless;
+  /** The signature is of an in-toto statement about the image, as cosign attest makes them, rather than of the image. */
+  readonly attestation?: WasmPolicySpecImageVerifyItemCosignAttestation;
+}
+
+/**
+ * Who signed, as a certificate of Fulcio names them. A transparency log (Rekor) or a timestamp authority must say that they signed while
+ * the certificate was valid.
+ */
+export interface WasmPolicySpecImageVerifyItemCosignKeyless {
+  /** The OpenID Connect issuer, e.g. https://token.actions.githubusercontent.com. */
+  readonly issuer?: string;
+  /** A regular expression (RE2) that covers the whole issuer. */
+  readonly issuerRegExp?: string;
+  /** The email address or URI of who signs. */
+  readonly identity?: string;
+  /** A regular expression (RE2) that covers the whole email address or URI. */
+  readonly identityRegExp?: string;
+}
+
+/** The signature is of an in-toto statement about the image, as cosign attest makes them, rather than of the image. */
+export interface WasmPolicySpecImageVerifyItemCosignAttestation {
+  /** What the statement says, by its URI, e.g. https://slsa.dev/provenance/v1, https://spdx.dev/Document or https://cyclonedx.org/bom. */
+  readonly predicateType: string;
+  /** The id of the builder that a SLSA provenance must name. */
+  readonly builder?: string;
+  /** The repository that a SLSA provenance must name as what was built, e.g. https://github.com/me/filters. */
+  readonly source?: string;
 }
 
 /**

@@ -5,6 +5,8 @@ const NOTHING =
   "asks for nothing; set one of images, urls, capabilities, slots, maxFiltersPerSlot, maxModuleSize, maxLoad, failurePolicies";
 const NOT_PATTERN =
   "not a pattern of repositories; write it like registry.example/filters/*, in lower case, without scheme, tag and digest";
+const PEM = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n";
+const KEYLESS = { issuer: "https://a.example", identity: "me@a.example" };
 const NOT_LOAD = "not a duration from 1ms to 1h; write it like 500ms or 2s";
 const NOT_BYTES = "not a number of bytes; write it like 500000, 512Ki or 2Mi";
 const CALLBACK = "a callback, which policies do not restrict; name host functions such as proxy_http_call";
@@ -23,7 +25,14 @@ export const GOOD_POLICIES: readonly Case[] = [
         ],
       },
       images: [
-        { pattern: "registry.example:5000/filters/*", digestOnly: true },
+        { pattern: "registry.example:5000/filters/*", digestOnly: true, verify: [{ cosign: { publicKey: PEM } }] },
+        {
+          pattern: "ghcr.io/me/**",
+          verify: [
+            { cosign: { keyless: { issuer: "https://token.actions.githubusercontent.com", identityRegExp: "https://github.com/me/.*" } } },
+            { cosign: { publicKey: PEM, attestation: { predicateType: "https://slsa.dev/provenance/v1" } } },
+          ],
+        },
         { pattern: "**" },
         { pattern: "*.example/**" },
         { pattern: "[::1]:5000/a/b-*" },
@@ -66,6 +75,29 @@ export const BAD_POLICIES: readonly BadCase[] = [
     spec: { images: [{ digestOnly: true }] },
     problems: ["spec.images[0].pattern: required, but missing"],
     apiServer: ["spec.images[0].pattern: Required value"],
+  },
+  ...(
+    [
+      ["no signer", {}, ".cosign: set exactly one of publicKey and keyless"],
+      ["two signers", { publicKey: PEM, keyless: KEYLESS }, ".cosign: set exactly one of publicKey and keyless"],
+      ["no key", { publicKey: "a" }, ".cosign.publicKey: not a PEM public key; it begins with -----BEGIN PUBLIC KEY-----"],
+      ["two issuers", { keyless: { ...KEYLESS, issuerRegExp: "a" } }, ".cosign.keyless: set exactly one of issuer and issuerRegExp"],
+      [
+        "two identities",
+        { keyless: { ...KEYLESS, identityRegExp: "a" } },
+        ".cosign.keyless: set exactly one of identity and identityRegExp",
+      ],
+    ] as const
+  ).map(([name, cosign, problem]) => ({
+    name,
+    spec: { images: [{ pattern: "a/b", verify: [{ cosign }] }] },
+    problems: [`spec.images[0].verify[0]${problem}`],
+  })),
+  {
+    name: "a key in a Secret, of which namespace nobody could say",
+    spec: { images: [{ pattern: "a/b", verify: [{ cosign: { publicKey: PEM, publicKeySecret: { name: "a", key: "b" } } }] }] },
+    problems: ["spec.images[0].verify[0].cosign.publicKeySecret: unknown field; remove it"],
+    apiServer: ['unknown field "spec.images[0].verify[0].cosign.publicKeySecret"'],
   },
   {
     name: "capabilities that say nothing",

@@ -14,6 +14,7 @@ import { ruleProblems } from "./rules.ts";
 import { wasmPolicySchema } from "./schema.ts";
 import { toSelector } from "./selector.ts";
 import { structuralProblems } from "./structural.ts";
+import { demandProblems, toDemand } from "./verify.ts";
 
 /** Everything that is wrong with a WasmPolicy according to the CRD's schema and rules. Empty: the API server would accept it. */
 export function policyProblems(raw: unknown): Problem[] {
@@ -50,7 +51,14 @@ function check(raw: unknown): { readonly object: unknown; readonly problems: Pro
   const object = withDefaults(schema, rest);
   const structural = structuralProblems(schema, object);
   const ruled = structural.length === 0 ? ruleProblems(schema, object, true) : [];
-  return { object, problems: [...identityProblems(raw), ...structural, ...ruled] };
+  const demands = structural.length + ruled.length === 0 ? imageDemandProblems(raw.spec) : [];
+  return { object, problems: [...identityProblems(raw), ...structural, ...ruled, ...demands] };
+}
+
+/** Of a spec that passed the schema. */
+function imageDemandProblems(spec: unknown): Problem[] {
+  const images: readonly unknown[] = isFields(spec) && Array.isArray(spec.images) ? spec.images : [];
+  return images.flatMap((image, index) => (isFields(image) ? demandProblems(image.verify, `spec.images[${index}].verify`) : []));
 }
 
 function identityProblems({ apiVersion, kind, metadata }: Readonly<Record<string, unknown>>): Problem[] {
@@ -70,7 +78,10 @@ function toPolicy({ metadata, spec }: WasmPolicy): Policy {
     name: metadata.name,
     namespaces: toSelector(spec.namespaceSelector),
     mode: spec.mode ?? "Enforce",
-    images: images?.map(({ pattern, digestOnly = false }) => ({ pattern, digestOnly })),
+    images: images?.map(({ pattern, digestOnly = false, verify = [] }) => ({
+      ...{ pattern, digestOnly },
+      verify: verify.map(({ cosign }) => toDemand(cosign)),
+    })),
     urls: urlsOf(spec),
     capabilities: capabilities && { allow: capabilities.allow, deny: capabilities.deny ?? [] },
     slots,

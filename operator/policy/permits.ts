@@ -1,11 +1,12 @@
 import { type Filter, filterId } from "../../model/filter.ts";
 import type { ModuleRegistry } from "../../model/module.ts";
-import type { Policy, Violation } from "../../model/policy.ts";
+import type { ImageRule, Policy, PolicyDemand, PolicyMode, Violation } from "../../model/policy.ts";
 import { type Failure, failForNow } from "../../model/result.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import type { PolicyBook, Rules } from "./book.ts";
 import { enforced } from "./judge.ts";
 import { type Claim, claimOf, placeOf } from "./places.ts";
+import { matchingImages } from "./rules.ts";
 import type { Subject } from "./subject.ts";
 
 /** By which rules a filter was judged last, and what was found. */
@@ -17,6 +18,8 @@ export interface Judgement {
 /** What policies are asked. */
 export interface Permits {
   rulesOf(namespace: string): Rules;
+  /** The signatures that policies demand of the filter's image, beside those of its spec. `mode`: of which policies. */
+  demandsOf(filter: Filter, mode?: PolicyMode): readonly PolicyDemand[];
   /** A filter as these policies see it before its module is there. */
   subjectOf(filter: Filter, policies: readonly Policy[]): Subject;
 }
@@ -31,6 +34,12 @@ export interface PermitsDeps {
 export function createPermits({ book, registry, claims }: PermitsDeps): Permits {
   return {
     rulesOf: (namespace) => book.rulesOf(namespace),
+    demandsOf({ key, source }, mode = "Enforce") {
+      if (source.kind === "url") return [];
+      const repository = registry.repositoryOf(source.image);
+      const policies = book.rulesOf(key.namespace).policies.filter((policy) => policy.mode === mode);
+      return policies.flatMap((policy) => matchingImages(policy, repository).flatMap((rule) => demandsOfRule(policy, rule)));
+    },
     subjectOf({ key, source, settings, pin }, policies) {
       const isCounted = policies.some(({ maxFiltersPerSlot }) => maxFiltersPerSlot !== undefined);
       const place = isCounted ? placeIn(settings.slot, filterId(key), [...claims(key.namespace)]) : 1;
@@ -39,6 +48,10 @@ export function createPermits({ book, registry, claims }: PermitsDeps): Permits 
       return { source: { kind: "image", repository: registry.repositoryOf(source.image), isPinned }, settings, place };
     },
   };
+}
+
+function demandsOfRule({ name }: Policy, [index, { verify }]: readonly [number, ImageRule]): readonly PolicyDemand[] {
+  return verify.map((demand, nth) => ({ origin: `WasmPolicy ${name}, images[${index}].verify[${nth}]`, demand }));
 }
 
 /** Younger than every filter that is there. */

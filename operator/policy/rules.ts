@@ -2,7 +2,7 @@ import { describeMs } from "../../base/duration.ts";
 import { matchesGlob } from "../../base/glob.ts";
 import { clip } from "../../base/text.ts";
 import { isHostFunction } from "../../model/capabilities.ts";
-import type { Policy, PolicyRule } from "../../model/policy.ts";
+import type { ImageRule, Policy, PolicyRule } from "../../model/policy.ts";
 import type { Subject } from "./subject.ts";
 
 /** What a filter does against a rule. */
@@ -14,19 +14,25 @@ export interface Breach {
 /** Characters of a list of what is allowed. */
 const LONGEST_LIST = 200;
 
+/** The patterns that an image matches, with their place in the policy. */
+export function matchingImages({ images = [] }: Policy, repository: string): readonly (readonly [number, ImageRule])[] {
+  return [...images.entries()].filter(([, { pattern }]) => matchesGlob(pattern, repository));
+}
+
 type Rule = (policy: Policy, subject: Subject) => Breach | undefined;
 
 /** Each rule of a policy, by the field of its spec. What is not known of the subject breaks none. */
 export const RULES: Readonly<Record<PolicyRule, Rule>> = {
-  images({ images }, { source }) {
+  images(policy, { source }) {
+    const { images } = policy;
     if (images === undefined || source.kind !== "image") return undefined;
-    const matching = images.filter(({ pattern }) => matchesGlob(pattern, source.repository));
+    const matching = matchingImages(policy, source.repository);
     const field = "spec.image";
     if (matching.length === 0) {
       const allowed = listed(images.map(({ pattern }) => pattern));
       return { field, message: `${clip(source.repository, LONGEST_LIST)} is not allowed; take the image from one of ${allowed}` };
     }
-    if (source.isPinned || !matching.some(({ digestOnly }) => digestOnly)) return undefined;
+    if (source.isPinned || !matching.some(([, { digestOnly }]) => digestOnly)) return undefined;
     return { field, message: "a tag alone is not allowed; name the digest too, by spec.digest or image@sha256:..." };
   },
   urls({ urls }, { source }) {

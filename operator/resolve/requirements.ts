@@ -1,6 +1,7 @@
 import type { Filter } from "../../model/filter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { KeyReference, SignatureDemand, Signer, VerifyRequirement } from "../../model/verify.ts";
+import type { Permits } from "../policy/permits.ts";
 import type { Source } from "../source/source.ts";
 import { about } from "./failure.ts";
 
@@ -9,18 +10,21 @@ const MAX_TEXT_BYTES = 1 << 20;
 
 export interface RequirementDeps {
   readonly source: Pick<Source, "secret" | "configMap">;
+  /** What policies demand beside. */
+  readonly permits: Pick<Permits, "demandsOf">;
   /** The trust root of demands that name none. */
   readonly trustRoot?: string | undefined;
 }
 
-/** What spec.verify demands, its keys and trust roots read. Fails where one of them is not there. */
+/** What spec.verify and policies demand, its keys and trust roots read. Fails where one of them is not there. */
 export async function requirementsOf(
-  { verify, key }: Pick<Filter, "verify" | "key">,
-  { source, trustRoot }: RequirementDeps,
+  filter: Filter,
+  { source, trustRoot, permits }: RequirementDeps,
 ): Promise<Result<readonly VerifyRequirement[]>> {
+  const { verify, key } = filter;
+  const own = verify.map((demand, index) => ({ origin: `spec.verify[${index}]`, demand }));
   const requirements: VerifyRequirement[] = [];
-  for (const [index, demand] of verify.entries()) {
-    const origin = `spec.verify[${index}]`;
+  for (const { origin, demand } of [...own, ...permits.demandsOf(filter)]) {
     const requirement = await read(demand, origin, key.namespace, source);
     if (!requirement.ok) return { ok: false, error: about(origin, requirement.error) };
     requirements.push(withRoot(requirement.value, trustRoot));

@@ -15,7 +15,7 @@ export async function resolveServed(
   revisions: readonly Revision[],
   served: Revision | undefined,
   last: LastLook,
-  { source, registry, identity, trustRoot }: Pick<ResolveDeps, "source" | "registry" | "identity" | "trustRoot">,
+  { source, registry, identity, permits, trustRoot }: Pick<ResolveDeps, "source" | "registry" | "identity" | "permits" | "trustRoot">,
 ): Promise<Outcome> {
   if (served === undefined || !leadsTo(filter, revisions, served, last)) return waits();
   const config = await configure(filter, source);
@@ -23,7 +23,7 @@ export async function resolveServed(
   const { configuration, ...place } = config.value;
   const { image, digest, wasmDigest, capabilities } = served;
   const content = { image, digest, wasmDigest, capabilities, settings: { ...filter.settings, ...configuration }, ...place };
-  const isVerified = await isKnownToHold(filter, digest, revisions, { source, trustRoot });
+  const isVerified = await isKnownToHold(filter, digest, revisions, { source, permits, trustRoot });
   if (!isVerified || !identity.isOf(filter.key, served, content)) return waits();
   if (!(await registry.has(wasmDigest))) return stopped(failForNow("ModuleMissing", "the module is being fetched again").error);
   return ok({ content, measurements: undefined, look: undefined, verdicts: [] });

@@ -4,6 +4,7 @@ import { wishesOf } from "../filter/annotations.ts";
 import { isForgotten } from "../filter/demand.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import { revisionOf } from "../filter/revisions.ts";
+import type { Stage } from "../filter/steps.ts";
 import type { Counts } from "../fleet/counts.ts";
 import type { Observer } from "../fleet/observe.ts";
 import type { Settling } from "../reconcile/settling.ts";
@@ -35,7 +36,7 @@ export function buildStatus(record: FilterRecord, rollout: RolloutState, deps: S
     resolution: record.resolution,
     trouble: record.trouble,
     judgement: record.judgement,
-    verifies: (filter?.verify.length ?? 0) > 0 || record.verdicts.length > 0,
+    verifies: (filter?.verify.length ?? 0) > 0 || record.verdicts.length > 0 || isStoppedAt(record, "verify"),
     signers: record.verdicts.map(({ by }) => by),
     suspended: filter?.suspend === true,
     measurements: record.measurements,
@@ -52,6 +53,11 @@ export function buildStatus(record: FilterRecord, rollout: RolloutState, deps: S
   };
   const input = { facts, policy, revisions, lastLook: record.lastLook, rejections: seen.rejections, now, wakeAt: record.nextStepAt };
   return statusOf(input, record.status);
+}
+
+/** A policy may demand signatures that the spec does not ask for. */
+function isStoppedAt({ resolution }: FilterRecord, stage: Stage): boolean {
+  return resolution.state === "failed" && resolution.stage === stage;
 }
 
 /** Proxies that are expected back count as pending, so that an operator killed again before they are back still waits for them. */
