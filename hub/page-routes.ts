@@ -12,7 +12,7 @@ import { messagePage } from "./pages/message.ts";
 import { overviewPage } from "./pages/overview.ts";
 import { filterRow } from "./read/filter-row.ts";
 import { searchTarget } from "./read/search.ts";
-import { createSnapshots } from "./read/snapshots.ts";
+import { createSnapshots, type Snapshots } from "./read/snapshots.ts";
 import type { Views } from "./views.ts";
 
 export const HTML_TYPE = "text/html; charset=utf-8";
@@ -24,7 +24,7 @@ export interface PageRoute {
 }
 
 /** What a page shows. `undefined`: there is no such thing. */
-type Shown = Omit<PageParts, "at"> | undefined;
+type Shown = (Omit<PageParts, "at"> & Partial<Pick<PageParts, "at">>) | undefined;
 type Show = (params: Readonly<Record<string, string>>, query: URLSearchParams, now: number) => Shown | Promise<Shown>;
 
 /** The pages for people: they read, and change nothing. */
@@ -32,10 +32,12 @@ export interface Pages {
   readonly routes: readonly PageRoute[];
   /** What a browser gets where there is nothing, or where it may not look. */
   message(status: number, title: string, message: string): Promise<Response>;
+  close(): void;
 }
 
 export function createPages(views: Views, now: () => number = Date.now): Pages {
   const assets = readAssets();
+  const snapshots = createSnapshots(views, now);
   const message = (status: number, title: string, text: string) =>
     print(assets, { title, main: messagePage(title, text), at: now() }, status);
   const page = (path: string, show: Show): PageRoute => ({
@@ -45,14 +47,18 @@ export function createPages(views: Views, now: () => number = Date.now): Pages {
       const shown = await show(req.param(), new URL(req.url).searchParams, at);
       return shown === undefined
         ? message(404, "Not there", "Nothing of that name is here, or not any more.")
-        : print(assets, { ...shown, at });
+        : print(assets, { at, ...shown });
     },
   });
   const files = Object.values(assets).map(({ path, type, body }) => ({
     path,
     get: async () => new Response(body, { headers: { "content-type": type, "cache-control": "public, max-age=31536000, immutable" } }),
   }));
-  return { routes: [...Object.entries(shows(views, now)).map(([path, show]) => page(path, show)), searchRoute(views), ...files], message };
+  return {
+    routes: [...Object.entries(shows(views, snapshots)).map(([path, show]) => page(path, show)), searchRoute(views), ...files],
+    message,
+    close: () => snapshots.close(),
+  };
 }
 
 async function print(assets: Assets, parts: PageParts, status = 200): Promise<Response> {
@@ -60,35 +66,41 @@ async function print(assets: Assets, parts: PageParts, status = 200): Promise<Re
   return new Response(body, { status, headers: { "content-type": HTML_TYPE, "cache-control": "private, no-cache" } });
 }
 
-function shows(views: Views, now: () => number): Readonly<Record<string, Show>> {
-  const snapshots = createSnapshots(views, now);
+function shows(views: Views, snapshots: Snapshots): Readonly<Record<string, Show>> {
   const rows = () => views.filters().map(filterRow);
   return {
     "/": async (_params, _query, at) => {
-      const main = overviewPage(rows(), await snapshots.take(), changesOf(views.filters()), at);
-      return { title: "Overview", section: "/", main };
+      const { fleet, isBehind } = await snapshots.take();
+      const main = overviewPage(rows(), fleet, changesOf(views.filters()), at);
+      return { title: "Overview", section: "/", main, at: fleet.at, isBehind };
     },
     "/filters": (_params, query, at) => ({ title: "Filters", section: "/filters", main: filtersPage(rows(), query, at) }),
     "/filters/:namespace/:name": async ({ namespace = "", name = "" }, _query, at) => {
       const filter = views.filters().find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
       if (filter === undefined) return undefined;
-      const groups = (await snapshots.take()).groups.filter((group) => group.filter === `${namespace}/${name}`);
+      const { fleet, isBehind } = await snapshots.take();
+      const groups = fleet.groups.filter((group) => group.filter === `${namespace}/${name}`);
       const main = filterPage({ filter, revisions: views.revisions({ namespace, name }), groups, now: at });
-      return { title: `${namespace}/${name}`, section: "/filters", main };
+      return { title: `${namespace}/${name}`, section: "/filters", main, at: fleet.at, isBehind };
     },
     "/filters/:namespace/:name/diff": ({ namespace = "", name = "" }, query) => {
       const main = diffPage({ namespace, name }, views.revisions({ namespace, name }), query);
       return main && { title: `Revisions of ${namespace}/${name}`, section: "/filters", main };
     },
-    "/fleet": async (_params, query) => ({ title: "Fleet", section: "/fleet", main: fleetPage(await snapshots.take(), query) }),
+    "/fleet": async (_params, query) => {
+      const { fleet, isBehind } = await snapshots.take();
+      return { title: "Fleet", section: "/fleet", main: fleetPage(fleet, query), at: fleet.at, isBehind };
+    },
     "/fleet/proxy": (_params, query) => {
       const proxy = views.proxy(query.get("namespace") ?? "", query.get("id") ?? "");
       return proxy && { title: proxy.id, section: "/fleet", main: proxyPage(proxy) };
     },
-    "/digests/:digest": async ({ digest = "" }, _query, at) =>
-      isDigest(digest)
-        ? { title: digest.slice(0, 19), section: "/fleet", main: digestPage(digest, views.filters(), await snapshots.take(), at) }
-        : undefined,
+    "/digests/:digest": async ({ digest = "" }, _query, at) => {
+      if (!isDigest(digest)) return undefined;
+      const { fleet, isBehind } = await snapshots.take();
+      const main = digestPage(digest, views.filters(), fleet, at);
+      return { title: digest.slice(0, 19), section: "/fleet", main, at: fleet.at, isBehind };
+    },
     "/history": (_params, query, at) => ({
       title: "History",
       section: "/history",

@@ -90,6 +90,7 @@ export function createHub({
     listen: () => listen(server, host, address?.port ?? 0),
     close() {
       stopListening();
+      pages?.close();
       stream.close();
       return new Promise((resolve) => {
         // A reader that takes nothing any more would hold the shutdown for ever.

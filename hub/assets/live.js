@@ -3,6 +3,8 @@
 
 const SOON_MS = 30;
 const AGAIN_MS = 250;
+/** After which a page that is behind (a large fleet is not summed up for every look) is asked for again. */
+const BEHIND_MS = 1_100;
 
 let waiting = false;
 let again = false;
@@ -26,6 +28,7 @@ async function refresh() {
   }
   waiting = false;
   if (again) later(AGAIN_MS);
+  else if (document.querySelector("main[data-behind]")) setTimeout(() => later(0), BEHIND_MS);
 }
 
 function take(fresh) {

@@ -19,13 +19,15 @@ export interface PageParts {
   readonly main: Html;
   /** Milliseconds since the epoch: the moment of what is shown. */
   readonly at: number;
+  /** Something has changed since, or may have: a page that is open asks again soon. */
+  readonly isBehind?: boolean;
 }
 
 /**
  * A whole page. What would act on a reader instead of being shown (characters that reorder text, controls) is escaped here, wherever it came from:
  * strangers write names, labels and messages.
  */
-export async function printPage({ title, section, main, at }: PageParts, { style, script }: Assets): Promise<string> {
+export async function printPage({ title, section, main, at, isBehind = false }: PageParts, { style, script }: Assets): Promise<string> {
   const page = await html`<!doctype html>
 <html lang="en">
 <head>
@@ -43,7 +45,7 @@ export async function printPage({ title, section, main, at }: PageParts, { style
 <nav aria-label="Pages">${PAGES.map(([href, name]) => link(href, name, section))}</nav>
 <form class="search" role="search" action="/search"><input name="q" type="search" maxlength="300" aria-label="Search filters, proxies and digests" placeholder="filter, proxy or digest" accesskey="s"><kbd aria-hidden="true">/</kbd></form>
 <p class="live"><time datetime="${new Date(at).toISOString()}">${new Date(at).toISOString().slice(11, 19)}</time> UTC</p></header>
-<main id="main" tabindex="-1">${main}</main>
+<main id="main" tabindex="-1"${isBehind ? html` data-behind` : ""}>${main}</main>
 </body>
 </html>
 `;

@@ -32,7 +32,7 @@ export interface Group {
 
 /** The fleet at one moment, summed up. */
 export interface FleetSnapshot {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch: when the look began. */
   readonly at: number;
   /** Those that need a person first, then by namespace and id. */
   readonly proxies: readonly ProxyRow[];
@@ -45,7 +45,7 @@ export interface FleetSnapshot {
 const SLICE_FILTERS = 2_000;
 
 /** Sums up a fleet. It lets other work of the process in between, so a large fleet is one of several moments. */
-export async function takeSnapshot(proxies: Iterable<ProxyView>, now: () => number, pause: () => Promise<void>): Promise<FleetSnapshot> {
+export async function takeSnapshot(proxies: Iterable<ProxyView>, at: number, pause: () => Promise<void>): Promise<FleetSnapshot> {
   const rows: ProxyRow[] = [];
   const counts = { rejected: 0, lost: 0, pending: 0, ok: 0 };
   const groups = new Map<string, Group>();
@@ -61,7 +61,7 @@ export async function takeSnapshot(proxies: Iterable<ProxyView>, now: () => numb
     }
   }
   rows.sort(compareRows);
-  return { at: now(), proxies: rows, counts, groups: [...groups.values()].sort((a, b) => b.count - a.count) };
+  return { at, proxies: rows, counts, groups: [...groups.values()].sort((a, b) => b.count - a.count) };
 }
 
 function rowOf({ id, namespace, labels, connected, slots }: ProxyView, groups: Map<string, Group>): ProxyRow {

@@ -1,32 +1,58 @@
 import { setImmediate } from "node:timers/promises";
+import { inBackground } from "../../base/boundary.ts";
 import type { Views } from "../views.ts";
 import { type FleetSnapshot, takeSnapshot } from "./fleet-snapshot.ts";
 
-/** How long a snapshot of a large fleet is shown at least, in milliseconds; that of a small one is taken again for every look. */
-const MIN_AGE_MS = 1_000;
+/** A fleet of so many proxies is not summed up anew for every look. */
 const LARGE_FLEET = 1_000;
+/** Milliseconds for which the last look at a large fleet is as good as a new one. */
+const FRESH_MS = 1_000;
+/** Milliseconds for which it is shown while a new one is taken. */
+const SHOWN_MS = 10_000;
 
-export interface Snapshots {
-  /** The fleet as it is, or as it was a second ago at most. Requests at the same time share one look. */
-  take(): Promise<FleetSnapshot>;
+/** A look at the fleet. */
+export interface Look {
+  readonly fleet: FleetSnapshot;
+  /** The fleet has changed since, or may have: who shows this looks again. */
+  readonly isBehind: boolean;
 }
 
-export function createSnapshots(views: Pick<Views, "eachProxy">, now: () => number = Date.now): Snapshots {
+export interface Snapshots {
+  /** The fleet as it is; a large one as it was moments ago, at once. Looks at the same time share one. */
+  take(): Promise<Look>;
+  close(): void;
+}
+
+export function createSnapshots(views: Pick<Views, "eachProxy" | "onChange">, now: () => number = Date.now): Snapshots {
   let last: FleetSnapshot | undefined;
   let taking: Promise<FleetSnapshot> | undefined;
+  let changed = 0;
+  const unlisten = views.onChange(() => {
+    changed = now();
+  });
+
+  function start(): Promise<FleetSnapshot> {
+    taking ??= takeSnapshot(views.eachProxy(), now(), () => setImmediate())
+      .then((taken) => {
+        last = taken;
+        return taken;
+      })
+      .finally(() => {
+        taking = undefined;
+      });
+    return taking;
+  }
+
   return {
-    take() {
-      if (taking !== undefined) return taking;
-      if (last !== undefined && last.proxies.length >= LARGE_FLEET && now() - last.at < MIN_AGE_MS) return Promise.resolve(last);
-      taking = takeSnapshot(views.eachProxy(), now, () => setImmediate())
-        .then((taken) => {
-          last = taken;
-          return taken;
-        })
-        .finally(() => {
-          taking = undefined;
-        });
-      return taking;
+    async take() {
+      const age = last === undefined ? SHOWN_MS : now() - last.at;
+      if (last === undefined || last.proxies.length < LARGE_FLEET || age >= SHOWN_MS) {
+        const fleet = await start();
+        return { fleet, isBehind: changed > fleet.at };
+      }
+      if (age >= FRESH_MS) inBackground(start(), () => {});
+      return { fleet: last, isBehind: age >= FRESH_MS || changed > last.at };
     },
+    close: unlisten,
   };
 }
