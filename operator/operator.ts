@@ -24,6 +24,7 @@ import { createFirstPass, type FirstPass } from "./reconcile/first-pass.ts";
 import { createFollow } from "./reconcile/follow.ts";
 import { createKeeping, type Keeping } from "./reconcile/keeping.ts";
 import { measured } from "./reconcile/measured.ts";
+import { Pace } from "./reconcile/pace.ts";
 import { recall } from "./reconcile/recall.ts";
 import { createReconcile } from "./reconcile/reconcile.ts";
 import { createRollOut } from "./reconcile/roll-out.ts";
@@ -199,14 +200,18 @@ class QueueingOperator implements Operator {
   }
 
   private reconciling(): { readonly reconcile: (id: string) => Requeue; readonly succeed: Keeping["succeed"] } {
-    const { fleet, clock, crashes = noCrashJournal } = this.options;
+    const { fleet, peers, clock, crashes = noCrashJournal } = this.options;
     const { index, settling, events, tasks, known, observer, leadership, withdrawing } = this;
-    const health = createHealthWatch({ fleet, clock, proxiesOf: (id) => index.proxiesOf(id), record: known.get });
+    // One that was lost may be with another replica, which only who decides hears for sure.
+    const isSeen = (key: string) => leadership.isLeading() || (peers?.isOwn(key) === true && fleet.proxy(key)?.connected === true);
+    const proxiesOf = (id: string) => Iterator.from(index.proxiesOf(id)).filter(isSeen);
+    const health = createHealthWatch({ fleet, clock, proxiesOf, record: known.get });
     const passed = (record: FilterRecord) => this.passed(record);
     const assign = this.assignments.mark;
     const look = (record: FilterRecord, restMs: number) => health.look(record, restMs);
     const moved = (record: FilterRecord) => this.changes.moved(record);
-    const rollOut = createRollOut({ ...this.policing, settling, withdrawing, health: look, emit: events.emit, write: tasks.writeNow });
+    const watching = { withdrawing, pace: new Pace(), health: look };
+    const rollOut = createRollOut({ ...this.policing, ...watching, settling, emit: events.emit, write: tasks.writeNow });
     const keeping = createKeeping({
       ...{ records: known, index, observer, rollOut, withdrawing, tasks, assign },
       object: (id) => this.objects.get(id),
@@ -220,7 +225,7 @@ class QueueingOperator implements Operator {
     });
     const reconcile = createReconcile({
       ...{ keeping, crashes, index, observer, clock, leadership, tasks, rollOut, assign, moved, passed },
-      follow: createFollow({ withdrawing, tasks, passed }),
+      follow: createFollow({ ...watching, leadership, tasks, passed }),
       refused: (record, error) => this.stopped(record, "parse", error),
     });
     return { reconcile, succeed: keeping.succeed };

@@ -309,3 +309,24 @@ test("what a proxy runs stays known while it moves, and a process that ended on 
   for (const each of [a, b]) assert.equal(each.peers.fleet.proxy("shop/web")?.endedAt, 6, each.id);
   scene.stop();
 });
+
+test("a rejection is told though something else is desired before the next report", async () => {
+  const scene = createScene(["a", "b"]);
+  const [a, b] = [nth(scene, 0), nth(scene, 1)];
+  scene.start();
+  await scene.clock.advance(2_500);
+  const rejection = { filters: [RUNS], culprit: RUNS, message: "no", at: 5 };
+  b.own.put("web", true, 1, slot({ rejection }));
+  b.own.put("web", true, 1, slot({ running: [] }));
+  await scene.clock.advance(200);
+  const told = () => a.peers.fleet.proxy("shop/web")?.slots.get("default")?.rejection;
+  assert.equal(told()?.message, "no");
+  b.own.put("web", true, 1, slot({ running: [] }));
+  await scene.clock.advance(200);
+  assert.equal(told(), undefined);
+  b.own.put("web", true, 1, slot({ rejection }));
+  b.own.put("web", true, 1, slot({ running: [RUNS] }));
+  await scene.clock.advance(200);
+  assert.equal(told(), undefined);
+  scene.stop();
+});

@@ -37,6 +37,8 @@ export function createBisection(): Bisection {
   return {
     observe(proxy) {
       const untried = waiting.get(proxy.key);
+      // Another replica may have had the proxy try it.
+      if (untried !== undefined) for (const { running } of proxy.slots.values()) for (const { hash } of running ?? []) untried.delete(hash);
       for (const { rejection, running, desired } of proxy.slots.values()) {
         if (rejection !== undefined && rejection.culprit === undefined) {
           const suspects = changedHashes(rejection.filters, running ?? []).filter((hash) => !untried?.has(hash));

@@ -59,6 +59,8 @@ export interface WaveHealth {
   readonly unheard: number;
   /** What its proxies had counted when they took what they run; `undefined` while that is not known of all that report. */
   readonly before: Tally | undefined;
+  /** How many proxies were looked at. */
+  readonly looked: number;
 }
 
 /** Follows the health of proxies from the moment they acknowledge a chain. Kept in memory only: after a restart the comparison starts again. */
@@ -87,6 +89,7 @@ const UNHEARD: WaveHealth = {
   unheard: 0,
   at: Number.POSITIVE_INFINITY,
   before: undefined,
+  looked: 0,
 };
 
 export function createHealthWatch(options: HealthWatchOptions): HealthWatch {
@@ -228,9 +231,10 @@ class ReportingHealthWatch implements HealthWatch {
     }
     const heardUntil = Math.min(wave.heardUntil, mixed.heardUntil);
     const unheard = wave.unheard + mixed.unheard;
+    const looked = wave.proxies + stable.proxies + mixed.proxies;
     const isCounted = wave.proxies + mixed.proxies > 0 && wave.uncounted + mixed.uncounted === 0;
     const before = isCounted ? addTally(wave.before, mixed.before) : undefined;
-    return { fault: this.judgeGroups(wave, stable, mixed, record, rivals), heardUntil, unheard, at, before };
+    return { fault: this.judgeGroups(wave, stable, mixed, record, rivals), heardUntil, unheard, at, before, looked };
   }
 
   /**

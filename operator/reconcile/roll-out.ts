@@ -10,6 +10,7 @@ import { goesForward, isInForce, type RolloutState } from "../rollout/state.ts";
 import { NO_POLICY } from "../rollout/steps.ts";
 import { withdrawUnused } from "../serve/deliverable.ts";
 import type { FilterEvent } from "../source/source.ts";
+import type { Pace } from "./pace.ts";
 import type { Settling } from "./settling.ts";
 import type { Turn } from "./turn.ts";
 import type { Withdrawing } from "./withdrawing.ts";
@@ -17,6 +18,7 @@ import type { Withdrawing } from "./withdrawing.ts";
 export interface RollOutDeps {
   readonly settling: Settling;
   readonly withdrawing: Pick<Withdrawing, "withdraw" | "faultOf" | "recorded">;
+  readonly pace: Pace;
   /** What is heard of the wave at run time; rejections are added here. */
   readonly health: (record: FilterRecord, restMs: number) => WaveHealth;
   /** Policies allow what the record's spec leads to, as far as is known now. */
@@ -32,10 +34,6 @@ const WATCH_MS = 250;
 const RESTING_MS = 1_000;
 /** The same where none of its proxies sends statistics: all that may happen is told. */
 const UNHEARD_MS = 30_000;
-/** The same for each proxy of all rollouts under way: watching takes a fraction of the time, however many there are. */
-const WATCH_MS_PER_WATCHED = 0.025;
-/** The same for each of these rollouts itself. */
-const WATCH_MS_PER_ROLLOUT = 0.5;
 /** So much less often where every proxy runs the target: a manifest of many filters has all of them watched at once. */
 const LEISURE = 4;
 /** Longest age of what is known of a wave's health, in milliseconds. */
@@ -60,9 +58,6 @@ export function createRollOut(deps: RollOutDeps): RollOut {
 
 class WrittenRollOut implements RollOut {
   private readonly deps: RollOutDeps;
-  /** Rollouts under way -> their proxies. */
-  private readonly watched = new Map<FilterRecord, number>();
-  private watchedProxies = 0;
 
   constructor(deps: RollOutDeps) {
     this.deps = deps;
@@ -79,41 +74,31 @@ class WrittenRollOut implements RollOut {
     // What was to be written is not wanted any more.
     else if (record.proposal?.isForward) record.retract();
     const isUnderWay = record.rollout.phase === "Progressing";
-    this.watch(record, isUnderWay ? turn.sighting.counts.matched : 0);
+    this.deps.pace.set(record, isUnderWay ? turn.sighting.counts.matched : 0);
     if (!isUnderWay) return;
     const rests = move.wakeAt === undefined && move.state === record.rollout && record.proposal === undefined;
     if (rests) this.rest(turn, heard);
-    else turn.wake(now + Math.max(WATCH_MS, this.watchPaceMs() * (isInForce(record.rollout) ? LEISURE : 1)));
+    else turn.wake(now + Math.max(WATCH_MS, this.deps.pace.ms * (isInForce(record.rollout) ? LEISURE : 1)));
   }
 
   /** Time alone moves nothing. What does: the object, the fleet, what its proxies report, and that one of them is lost for good. */
   private rest(turn: Turn, heard: WaveHealth): void {
     const { now, sighting } = turn;
     const reports = Number.isFinite(heard.heardUntil) || heard.unheard > 0;
-    turn.wake(now + (reports ? Math.max(RESTING_MS, this.watchPaceMs()) : UNHEARD_MS));
+    turn.wake(now + (reports ? Math.max(RESTING_MS, this.deps.pace.ms) : UNHEARD_MS));
     turn.wake(sighting.nextLostAt);
     // What caused this turn may not be in what was heard.
     if (heard.at < now) turn.wake(now + LONGEST_REST_MS);
   }
 
-  private watchPaceMs(): number {
-    return this.watchedProxies * WATCH_MS_PER_WATCHED + this.watched.size * WATCH_MS_PER_ROLLOUT;
-  }
-
   /** A wave that is complete is about to go on: it is judged by what is known now. */
   private look({ record, now, sighting }: Turn): WaveHealth {
     const isWatched = isInForce(record.rollout) && now < (record.nextStepAt ?? 0);
-    return this.deps.health(record, sighting.outstanding === 0 && !isWatched ? 0 : Math.min(LONGEST_REST_MS, this.watchPaceMs()));
+    return this.deps.health(record, sighting.outstanding === 0 && !isWatched ? 0 : Math.min(LONGEST_REST_MS, this.deps.pace.ms));
   }
 
   forget(record: FilterRecord): void {
-    this.watch(record, 0);
-  }
-
-  private watch(record: FilterRecord, proxies: number): void {
-    this.watchedProxies += proxies - (this.watched.get(record) ?? 0);
-    if (proxies === 0) this.watched.delete(record);
-    else this.watched.set(record, proxies);
+    this.deps.pace.set(record, 0);
   }
 
   private next({ record, now, sighting }: Turn, { fault, before, heardUntil, unheard }: WaveHealth): Advance {

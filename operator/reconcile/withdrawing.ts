@@ -30,6 +30,8 @@ export interface Withdrawing {
   withdraw(record: FilterRecord, setback: Setback): void;
   /** The same for a rejection of its target by one of its proxies, where the filter's policy takes that for a fault. */
   judge(record: FilterRecord): void;
+  /** The same for what was found wrong with its target otherwise. */
+  found(record: FilterRecord, fault: Fault): void;
   /** What another replica found wrong with the target that is going out. */
   faultOf(record: FilterRecord): Fault | undefined;
   /** What is served of the filter. */
@@ -51,6 +53,10 @@ export function createWithdrawing({ records, index, peers, assign, add }: Withdr
     if (!withdrawals.add(withdrawal, rollout)) return;
     peers.withdraw(withdrawal);
     assign(index.proxiesOf(filter));
+  }
+
+  function found(record: FilterRecord, fault: Fault): void {
+    if (takesBack(record.rollout, record.filter?.rollout ?? NO_POLICY, fault)) withdraw(record, fault);
   }
 
   return {
@@ -81,11 +87,11 @@ export function createWithdrawing({ records, index, peers, assign, add }: Withdr
       if (hash === undefined) return;
       for (const [key, rejection] of record.rejections) {
         if (rejection.hash !== hash) continue;
-        const fault = faultOfRejection(key, rejection.message);
-        if (takesBack(record.rollout, record.filter?.rollout ?? NO_POLICY, fault)) withdraw(record, fault);
+        found(record, faultOfRejection(key, rejection.message));
         return;
       }
     },
+    found,
     faultOf({ uid, rollout, filter }) {
       const fault = withdrawals.of(uid, rollout) as Fault | undefined;
       if (fault === undefined || takesBack(rollout, filter?.rollout ?? NO_POLICY, fault)) return fault;

@@ -2,6 +2,9 @@ import type { ProxyHealth } from "../../model/delivery.ts";
 import type { Analysis } from "../../model/filter.ts";
 import type { Fault } from "./advance.ts";
 
+/** Found by comparing what groups of proxies counted: who has the counters of all tells best. */
+export const COMPARED: ReadonlySet<Fault["reason"]> = new Set(["ErrorsRose", "LatencyRose"]);
+
 /** Counters over some time, summed over some proxies. */
 export interface Tally {
   readonly requests: number;

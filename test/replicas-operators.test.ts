@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { specOf } from "../operator/testing/world.ts";
+import { createOperators, type Operators } from "./support/replicas/operators.ts";
+
+const image = (tag: string) => `registry.example/filters/f:${tag}`;
+const FROM_SECRET = { configFrom: { secretKeyRef: { name: "conf", key: "k" } } };
+
+/** Three replicas, the first of which decides, each with one proxy, and the filter on all of them. */
+async function startScene(more: Parameters<typeof specOf>[1] = {}): Promise<Operators> {
+  const scene = createOperators(3);
+  for (const { registry } of scene.replicas) for (const tag of ["1", "2", "3"]) registry.push(image(tag), `module ${tag}`);
+  scene.source.setSecret("conf", { k: "one" });
+  await scene.start();
+  scene.lead(0);
+  for (const [index, { fleet }] of scene.replicas.entries()) fleet.connect(`web-${index}`);
+  await scene.run(1_000);
+  scene.source.apply("f", specOf(image("1"), more));
+  await scene.run(12_000);
+  assert.deepEqual(scene.status()?.proxies, { matched: 3, updated: 3, rejected: 0, pending: 0 });
+  return scene;
+}
+
+/** The revision that the proxy runs where it is. */
+const runs = (scene: Operators, index: number, proxy = `web-${index}`) => scene.replica(index).fleet.running(proxy)[0]?.revision;
+
+test("only who decides asks the registry; a new replica with an empty store serves what is recorded while the registry is gone", async (t) => {
+  const scene = await startScene();
+  t.after(scene.stop);
+  assert.deepEqual(
+    scene.replicas.map(({ registry }) => registry.pulls),
+    [1, 0, 0],
+  );
+  await scene.replace(2);
+  scene.replica(2).fleet.connect("web-2");
+  await scene.run(2_000);
+  assert.equal(runs(scene, 2), 1);
+});
+
+test("a text that is gone from its Secret comes from a replica that has it; one that nobody has holds the slot", async (t) => {
+  const scene = await startScene(FROM_SECRET);
+  t.after(scene.stop);
+  scene.source.apply("f", specOf(image("1"), { ...FROM_SECRET, rollout: { steps: [{ percent: 50, pause: true }, { percent: 100 }] } }));
+  scene.source.setSecret("conf", { k: "two" });
+  await scene.run(12_000);
+  assert.deepEqual([scene.status()?.stableRevision, scene.status()?.revision], [1, 2]);
+  await scene.replace(2);
+  for (const id of ["a", "b", "c", "d"]) scene.replica(2).fleet.connect(id);
+  await scene.run(3_000);
+  const all = ["a", "b", "c", "d"].map((id) => runs(scene, 2, id));
+  assert.deepEqual(new Set(all), new Set([1, 2]));
+  for (const { id } of scene.replicas) scene.calls.cut(id);
+  await scene.replace(2);
+  for (const id of ["a", "b", "c", "d"]) scene.replica(2).fleet.connect(id);
+  await scene.run(20_000);
+  assert.deepEqual(new Set(["a", "b", "c", "d"].map((id) => runs(scene, 2, id))), new Set([undefined]));
+});
+
+test("a proxy that moves is one proxy, and is not offered again what it rejected", async (t) => {
+  const scene = await startScene();
+  t.after(scene.stop);
+  const offers: string[] = [];
+  for (const { id, fleet } of scene.replicas)
+    fleet.rejects = ({ revision }, proxy) => {
+      if (revision !== 2 || proxy !== "web-1") return undefined;
+      offers.push(id);
+      return "no";
+    };
+  const keep = { autoRollback: false, steps: [{ percent: 100 }] };
+  scene.source.apply("f", specOf(image("2"), { rollout: keep }));
+  await scene.run(2_000);
+  const rejected = { matched: 3, updated: 2, rejected: 1, pending: 0 };
+  assert.deepEqual([scene.status()?.proxies, new Set(offers)], [rejected, new Set(["r1"])]);
+  // To a follower, then to who decides. The one that it left does not know yet.
+  for (const [from, to] of [
+    [1, 2],
+    [2, 0],
+  ] as const) {
+    scene.replica(from).fleet.move("web-1", scene.replica(to).fleet);
+    await scene.run(1_000);
+    assert.deepEqual(scene.status()?.proxies, rejected);
+    scene.replica(from).fleet.disconnect("web-1");
+    await scene.run(1_000);
+    assert.deepEqual([scene.status()?.proxies, new Set(offers)], [rejected, new Set(["r1"])]);
+    assert.equal(runs(scene, to, "web-1"), 1);
+    for (const { peers } of scene.replicas) assert.equal([...peers.fleet.proxies()].length, 3);
+  }
+});
+
+const health = (scene: Operators, requests: number, errors5xx: number) => ({
+  ...{ at: scene.clock.now(), requests, errors5xx, latencySumMs: requests, latencyCount: requests, vmFailures: new Map() },
+});
+
+const faults: readonly [what: string, reason: string, cause: (scene: Operators) => Promise<void>][] = [
+  ["a hang", "ProxyHung", async (scene) => scene.replica(2).fleet.hang("web-2", true)],
+  ["the end of an Envoy", "ProxyEnded", async (scene) => scene.replica(2).fleet.end("web-2")],
+  [
+    "errors of its own proxies",
+    "ErrorsRose",
+    async (scene) => {
+      for (let i = 1; i <= 5; i++) {
+        scene.replica(2).fleet.report("web-2", health(scene, 1_000 + i * 100, i * 50));
+        await scene.run(1_000);
+      }
+    },
+  ],
+];
+
+for (const [what, reason, cause] of faults) {
+  test(`without leader and API server, ${what} at one replica takes a target back everywhere, until it is recorded`, async (t) => {
+    const scene = await startScene();
+    t.after(scene.stop);
+    for (const { fleet } of scene.replicas)
+      fleet.report(`web-${scene.replicas.findIndex((each) => each.fleet === fleet)}`, health(scene, 1_000, 0));
+    scene.source.apply("f", specOf(image("2"), { rollout: { steps: [{ percent: 100, pause: true }] } }));
+    await scene.run(5_000);
+    assert.deepEqual(
+      [0, 1, 2].map((index) => runs(scene, index)),
+      [2, 2, 2],
+    );
+    scene.lead();
+    scene.source.down = true;
+    await scene.run(7_000);
+    await cause(scene);
+    await scene.run(3_000);
+    assert.deepEqual(
+      [0, 1, 2].map((index) => runs(scene, index)),
+      [1, 1, 1],
+    );
+    // One that starts now is told by its peers.
+    scene.source.down = false;
+    await scene.replace(1);
+    scene.replica(1).fleet.connect("web-1");
+    await scene.run(2_000);
+    assert.equal(runs(scene, 1), 1);
+    scene.lead(1);
+    await scene.run(12_000);
+    const { history = [], digest } = scene.status() ?? {};
+    assert.deepEqual(
+      [history.find(({ revision }) => revision === 2)?.result, digest],
+      ["RolledBack", history.find(({ revision }) => revision === 1)?.digest],
+    );
+    assert.match(history.find(({ revision }) => revision === 2)?.message ?? "", new RegExp(reason));
+  });
+}
