@@ -1,7 +1,7 @@
 import { age } from "../base/elapsed.ts";
 import { shortDigest } from "../model/digest.ts";
 import { fail, ok, type Result } from "../model/result.ts";
-import type { InspectedImage, LocalImage, LocalImages, RegistryReference } from "../oci/index.ts";
+import type { ArtifactOptions, InspectedImage, LocalImage, LocalImages, RegistryReference } from "../oci/index.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -70,10 +70,11 @@ export async function parseLocalName(text: string): Promise<Result<RegistryRefer
 export async function keepLocal(
   name: RegistryReference,
   module: Uint8Array,
+  options: ArtifactOptions,
   env: Environment,
   signal: AbortSignal,
 ): Promise<Result<{ readonly reference: string; readonly digest: string }>> {
   const { createArtifact, formatReference } = await import("../oci/index.ts");
-  const kept = await (await openLocal(env)).put(name, createArtifact(module), signal);
+  const kept = await (await openLocal(env)).put(name, createArtifact(module, options), signal);
   return kept.ok ? ok({ reference: formatReference({ ...name, digest: kept.value.digest }), digest: kept.value.digest }) : kept;
 }

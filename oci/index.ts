@@ -8,6 +8,7 @@ export { filesWith, personKeychain } from "./credentials/person.ts";
 export { createSharedCredentials, parseSharedRepositories, type SharedRepositories } from "./credentials/shared.ts";
 export { type ArtifactOptions, createArtifact, type ImageContent, readContent } from "./image/content.ts";
 export { defaultLimits, findImage, type Limits } from "./image/image.ts";
+export { MAX_SBOM_BYTES, sbomType } from "./image/sbom.ts";
 export { type InspectedImage, type InspectOptions, inspectImage, inspectIn, listTags } from "./inspect.ts";
 export { createLayoutRepository } from "./layout/folder.ts";
 export { localImagesDirectory } from "./local/directory.ts";
@@ -15,7 +16,7 @@ export { type LocalImage, type LocalImages, type LocalImagesOptions, openLocalIm
 export { checkLogin } from "./login.ts";
 export { createModuleRegistry, type ModuleRegistryOptions } from "./module-registry.ts";
 export { type OciOptions, openReference } from "./open.ts";
-export { type Pushed, type PushedImage, type PushOptions, pushImage, pushModule } from "./push.ts";
+export { type Attachment, type Pushed, type PushedImage, type PushOptions, pushImage, pushModule } from "./push.ts";
 export { type AddressRange, createAddressPolicy, parseAddressRange } from "./registry/address.ts";
 export { createFetch, type Fetch } from "./registry/fetch.ts";
 export { createMirrors, type Mirror, type Mirrors, parseMirror } from "./registry/mirrors.ts";

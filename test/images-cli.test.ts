@@ -211,6 +211,8 @@ test("every command of docs/authors/publishing.md does what the page says", asyn
   const folder = await createTempFolder("publishing");
   t.after(() => folder.remove());
   copyFileSync(good(), join(folder.path, "add-header.wasm"));
+  writeFileSync(join(folder.path, "README.md"), "# add-header\n");
+  writeFileSync(join(folder.path, "sbom.spdx.json"), '{"spdxVersion":"SPDX-2.3"}');
   writeFileSync(join(folder.path, "token.txt"), "pa:ss\n");
   const env = { PATH: `${bin}:${process.env.PATH}`, HOME: folder.path, XDG_DATA_HOME: "", DOCKER_CONFIG: "", REGISTRY_AUTH_FILE: "" };
   const said: Record<string, string> = {};
@@ -221,7 +223,7 @@ test("every command of docs/authors/publishing.md does what the page says", asyn
     assert.equal(code, 0, `${name}:\n${run.logs()}`);
     said[name] = run.logs();
   }
-  assert.deepEqual(page.names(), ["local", "login", "push", "again", "inspect", "file", "copy", "remove"]);
+  assert.deepEqual(page.names(), ["local", "login", "push", "told", "again", "inspect", "file", "copy", "remove"]);
   const digest = /digest {2}(sha256:\w+)/.exec(said.push ?? "")?.[1] ?? "none";
   assert.match(said.push ?? "", /^0\.1$/m);
   assert.ok(said.again?.split(digest).length === 4, said.again);

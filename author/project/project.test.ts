@@ -43,6 +43,7 @@ test("language and name are enough", () => {
     rootId: "",
     config: "",
     image: undefined,
+    about: { texts: {}, keywords: [], readme: undefined },
   });
 });
 
@@ -58,10 +59,18 @@ keepNames: true
 rootId: a
 config: {limit: 9007199254740993}
 image: r.example/f:1
+description: Adds a header.
+version: 1.2.0
+source: https://git.example/f
+licenses: Apache-2.0
+keywords: [header, http]
+readme: docs/README.md
 `;
   const project = parse(text);
   assert.ok(project.ok);
-  const { module, sources, entry, optimize, keepNames, rootId, config, image } = project.value;
+  const { module, sources, entry, optimize, keepNames, rootId, config, image, about } = project.value;
+  const texts = { description: "Adds a header.", version: "1.2.0", source: "https://git.example/f", licenses: "Apache-2.0" };
+  assert.deepEqual(about, { texts, keywords: ["header", "http"], readme: "/project/docs/README.md" });
   assert.deepEqual(
     { module, sources, entry, optimize, keepNames, rootId, config, image },
     {
@@ -96,6 +105,10 @@ test("what is wrong is told with its line, and what to write", () => {
     [`${start}optimize: fast\n`, /optimize must be one of size, speed, none/],
     [`${start}keepNames: "yes"\n`, /keepNames must be true or false/],
     [`${start}rootId: [a]\n`, /rootId must be a text/],
+    [`${start}version: 1.2\n`, /version must be a text/],
+    [`${start}keywords: header\n`, /^weir\.yaml:3: keywords must be a list of 1 to 32 words$/],
+    [`${start}keywords: [a b]\n`, /keywords\[0\] must be one word/],
+    [`${start}readme: ../README.md\n`, /readme must be a path inside the project$/],
     [`${start}image: ""\n`, /image must be a text/],
     [`${start}\u001b[2J: 1\n`, /\\u001b\[2J is not known/],
   ];

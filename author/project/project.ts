@@ -33,9 +33,37 @@ export interface Project {
   readonly config: string;
   /** The image's reference where none is given. */
   readonly image: string | undefined;
+  /** What the image says about itself. */
+  readonly about: About;
 }
 
-const KEYS = ["language", "name", "module", "sources", "entry", "optimize", "keepNames", "rootId", "config", "image"] as const;
+/** What people read about a filter: the image's annotations, and its README. Empty where nothing is written. */
+export interface About {
+  /** `description`, `version`, `source`, `licenses`, `documentation`, each as the image specification has it. */
+  readonly texts: Readonly<Partial<Record<(typeof ABOUT)[number], string>>>;
+  readonly keywords: readonly string[];
+  /** An absolute path. */
+  readonly readme: string | undefined;
+}
+
+const ABOUT = ["description", "version", "source", "licenses", "documentation"] as const;
+const MAX_KEYWORDS = 32;
+
+const KEYS = [
+  "language",
+  "name",
+  "module",
+  "sources",
+  "entry",
+  "optimize",
+  "keepNames",
+  "rootId",
+  "config",
+  "image",
+  ...ABOUT,
+  "keywords",
+  "readme",
+] as const;
 
 /** The rules of a WasmFilter's own name: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names */
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -61,6 +89,8 @@ export function parseProject(file: Place, folder: string): Result<Project> {
   if (!paths.ok) return paths;
   const texts = textsOf(file);
   if (!texts.ok) return texts;
+  const about = aboutOf(file, folder);
+  if (!about.ok) return about;
   const { module = `build/${name.value}.wasm`, entry, sources } = paths.value;
   return ok({
     folder,
@@ -73,7 +103,30 @@ export function parseProject(file: Place, folder: string): Result<Project> {
     keepNames: keepNames.value,
     ...texts.value,
     config: configText(file.get("config")?.value),
+    about: about.value,
   });
+}
+
+function aboutOf(file: Place, folder: string): Result<About> {
+  const texts: Partial<Record<(typeof ABOUT)[number], string>> = {};
+  for (const key of ABOUT) {
+    const read = text(file.get(key));
+    if (!read.ok) return read;
+    if (read.value !== undefined) texts[key] = read.value;
+  }
+  const listed = file.get("keywords");
+  const items = listed?.items() ?? [];
+  if (listed !== undefined && (items.length === 0 || items.length > MAX_KEYWORDS))
+    return listed.wrong(`must be a list of 1 to ${MAX_KEYWORDS} words`);
+  const keywords: string[] = [];
+  for (const item of items) {
+    const { value } = item;
+    if (typeof value !== "string" || !/^[^\s,]{1,64}$/.test(value)) return item.wrong("must be one word, of at most 64 characters");
+    keywords.push(value);
+  }
+  const readme = path(file.get("readme"));
+  if (!readme.ok) return readme;
+  return ok({ texts, keywords, readme: readme.value === undefined ? undefined : join(folder, readme.value) });
 }
 
 function nameOf(file: Place): Result<string> {

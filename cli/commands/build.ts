@@ -1,7 +1,9 @@
 import { relative } from "node:path";
-import type { BuildFailure, Built } from "../../author/index.ts";
+import type { BuildFailure, Built, Project } from "../../author/index.ts";
 import { ok, type Result } from "../../model/result.ts";
+import type { RegistryReference } from "../../oci/index.ts";
 import { defineCommand } from "../args/command.ts";
+import { artifactOptions } from "../artifact.ts";
 import { outputFlag } from "../fleet/flags.ts";
 import { inScope } from "../local/scope.ts";
 import { keepLocal, parseLocalName } from "../local-images.ts";
@@ -65,13 +67,18 @@ export const build = defineCommand({
       }
       if (!built.ok) return refuse(built.error, flags.output === "json", terminal);
       const kept =
-        reference.value === undefined ? ok(undefined) : await keepLocal(reference.value, built.value.bytes, terminal.env, signal);
+        reference.value === undefined ? ok(undefined) : await keep(reference.value, project.value, built.value, terminal, signal);
       if (!kept.ok) return kept;
       print(built.value, kept.value, flags.output === "json", terminal);
       return ok(undefined);
     });
   },
 });
+
+async function keep(name: RegistryReference, project: Project, { bytes }: Built, { env }: Terminal, signal: AbortSignal) {
+  const options = await artifactOptions({ module: bytes, project, flags: { annotation: [], readme: undefined }, env });
+  return options.ok ? keepLocal(name, bytes, options.value, env, signal) : options;
+}
 
 /** The compiler's words stand below ours, whole, so they are printed here. */
 function refuse(error: BuildFailure, isJson: boolean, terminal: Terminal): Result<number> {

@@ -4,7 +4,7 @@ import { printBytes } from "../repository/bytes.ts";
 import { type Descriptor, type Manifest, manifestTypes, parseManifest, type RawManifest } from "../repository/manifest.ts";
 import type { Repository, RepositoryReader } from "../repository/repository.ts";
 import { defaultLimits, type FetchedModule } from "./image.ts";
-import { uniqueByDigest, WASM_CONFIG_TYPE, WASM_LAYER_TYPE } from "./select.ts";
+import { TITLE_ANNOTATION, uniqueByDigest, WASM_CONFIG_TYPE, WASM_LAYER_TYPE } from "./select.ts";
 
 /** A whole image on its way from one place to another: every bit stays as it is, so the digest does too. */
 export interface ImageContent {
@@ -21,15 +21,22 @@ export interface ArtifactOptions {
   readonly annotations?: Readonly<Record<string, string>>;
   /** RFC 3339. Left out by default, so that the same module always has the same digest. */
   readonly created?: string;
+  /** What people read about it, as Markdown. */
+  readonly readme?: Uint8Array | undefined;
 }
+
+/** What registries with pages show, and `oras pull` writes as the file of its title. */
+const README_TYPE = "text/markdown";
 
 /** All blobs of one image together, in bytes. */
 const MAX_IMAGE_BYTES = 256 << 20;
 
 /** A module as a CNCF Wasm artifact. Pure: same input, same bytes. https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact/ */
-export function createArtifact(module: Uint8Array, { annotations, created }: ArtifactOptions = {}): ImageContent {
+export function createArtifact(module: Uint8Array, { annotations, created, readme }: ArtifactOptions = {}): ImageContent {
   const layer = new Uint8Array(module);
   const layerDescriptor = describe(WASM_LAYER_TYPE, layer);
+  const page = readme === undefined ? undefined : new Uint8Array(readme);
+  const pages = page === undefined ? [] : [{ ...describe(README_TYPE, page), annotations: { [TITLE_ANNOTATION]: "README.md" } }];
   const config = encode({
     ...(created !== undefined && { created }),
     architecture: "wasm",
@@ -41,16 +48,17 @@ export function createArtifact(module: Uint8Array, { annotations, created }: Art
     schemaVersion: 2,
     mediaType: manifestTypes.ociManifest,
     config: configDescriptor,
-    layers: [layerDescriptor],
+    layers: [layerDescriptor, ...pages],
     ...(annotations !== undefined && Object.keys(annotations).length > 0 && { annotations }),
   });
   const bytes = new Map([
     [layerDescriptor.digest, layer],
     [configDescriptor.digest, config],
+    ...pages.map(({ digest }) => [digest, page ?? new Uint8Array()] as const),
   ]);
   return {
     manifest: { bytes: manifest, digest: digestOf(manifest), mediaType: manifestTypes.ociManifest },
-    blobs: [layerDescriptor, configDescriptor].map((each) => ({ ...each, annotations: {} })),
+    blobs: [layerDescriptor, ...pages, configDescriptor].map((each) => ({ ...each, annotations: {} })),
     async read({ digest }) {
       const found = bytes.get(digest);
       return found === undefined ? fail("BlobNotFound", `the artifact has no ${digest}`) : ok(found);

@@ -29,7 +29,7 @@ const archiveTypes: ReadonlySet<string> = new Set([
 ]);
 
 /** The name of the file that a layer is. `oras push` gives every file the media type of an archive unless it is told another. */
-const TITLE_ANNOTATION = "org.opencontainers.image.title";
+export const TITLE_ANNOTATION = "org.opencontainers.image.title";
 
 /**
  * Chooses the layer by its media type: the one layer that is a module, else the one archive that says it is a file `*.wasm`, else the last archive. Other layers do

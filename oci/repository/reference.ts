@@ -29,7 +29,7 @@ const MAX_REFERENCE_LENGTH = 4096;
 // The grammar of https://pkg.go.dev/github.com/distribution/reference, which registries and Docker share.
 const HOST = /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[a-fA-F0-9:]+\])(?::[0-9]{1,5})?$/;
 const PATH_COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
-const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
+export const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 /**
  * Parses `registry/repo:tag`, `registry/repo@sha256:…`, both at once, `oci-layout:DIR:TAG` and `oci-layout:DIR@sha256:…`.
