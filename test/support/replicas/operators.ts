@@ -54,7 +54,7 @@ interface World {
   readonly source: FakeSource;
   readonly calls: MemoryCalls;
   readonly names: readonly string[];
-  readonly listeners: Map<string, Parameters<Source["onChange"]>[0]>;
+  readonly listeners: Map<Parameters<Source["onChange"]>[0], string>;
   readonly roles: Map<string, Set<(isLeading: boolean) => void>>;
   leading: string | undefined;
   processes: number;
@@ -68,8 +68,12 @@ function sourceOf(world: World, id: string): Source {
     ...source,
     isFollowed: () => source.isFollowed(),
     onChange(listener) {
-      listeners.set(id, listener);
-      return source.onChange(listener);
+      listeners.set(listener, id);
+      const unlisten = source.onChange(listener);
+      return () => {
+        listeners.delete(listener);
+        unlisten();
+      };
     },
     secret: async (...asked) => (source.down ? down() : source.secret(...asked)),
     revisions: async (...asked) => (source.down ? down() : source.revisions(...asked)),
@@ -77,7 +81,7 @@ function sourceOf(world: World, id: string): Source {
       if (world.leading !== id) return failForNow("NotLeading", "another decides");
       const written = await source.writeStatus(key, uid, status);
       const filters = new Set([`${key.namespace}/${key.name}`]);
-      for (const [other, listener] of written.ok ? listeners : [])
+      for (const [listener, other] of written.ok ? listeners : [])
         if (other !== id) listener({ filters, references: new Set(), overwritten: filters });
       return written;
     },
@@ -133,9 +137,8 @@ async function startReplica({ clock }: World, { operator, peers }: TestReplica):
   await started;
 }
 
-async function stopReplica({ listeners }: World, { id, operator, peers }: TestReplica): Promise<void> {
+async function stopReplica({ operator, peers }: TestReplica): Promise<void> {
   peers.stop();
-  listeners.delete(id);
   const stopping = operator.stop();
   await settle();
   await stopping;
@@ -156,7 +159,7 @@ export function createOperators(count: number): Operators {
       for (const one of replicas) await startReplica(world, one);
     },
     async stop() {
-      for (const one of replicas) await stopReplica(world, one);
+      for (const one of replicas) await stopReplica(one);
     },
     lead(index) {
       const before = world.leading;
@@ -165,7 +168,7 @@ export function createOperators(count: number): Operators {
       tell(world.leading, true);
     },
     async replace(index) {
-      await stopReplica(world, replica(index));
+      await stopReplica(replica(index));
       const one = makeReplica(world, `r${index}`);
       one.registry.down = true;
       replicas[index] = one;
