@@ -12,8 +12,8 @@ import { numbers, writeResults } from "./processes.ts";
 
 interface Row {
   readonly proxies: number;
-  /** How many filters changed that ten proxies have each, or the one that all have. `nothing`: a second without a change; `reports`: one in which all send their counters. */
-  readonly changed: Which | "nothing" | "reports";
+  /** How many filters changed that ten proxies have each, or the one that all have. `grown`: proxies came, since the row before; `nothing`: a second without a change; `reports`: one in which all send their counters. */
+  readonly changed: Which | "grown" | "nothing" | "reports";
   /** Of a change: what it took beyond what nothing would have; the medians of its runs. */
   readonly bill: Bill;
 }
@@ -32,10 +32,13 @@ async function undisturbed(ask: () => Promise<Bill>): Promise<Bill> {
 }
 
 async function measure(scene: ScaleScene, proxies: number, changes: readonly Which[], runs: number): Promise<Row[]> {
-  await scene.grow(proxies);
+  const grown = await scene.grow(proxies);
   for (let run = 0; run < WARM_UP; run++) await scene.change(10);
   const rest = await undisturbed(() => scene.rest(REST_MS));
-  const rows: Row[] = [{ proxies, changed: "nothing", bill: perSecond(rest) }];
+  const rows: Row[] = [
+    { proxies, changed: "grown", bill: grown },
+    { proxies, changed: "nothing", bill: perSecond(rest) },
+  ];
   for (const changed of changes) {
     const bills: Bill[] = [];
     for (let run = 0; run < runs; run++) bills.push(beyond(await undisturbed(() => scene.change(changed)), rest));
@@ -52,6 +55,7 @@ const cpu = (ms: number) => `${ms.toFixed(1)} ms`;
 const COLUMNS: readonly { readonly title: string; readonly of: (bill: Bill) => number; readonly text: (value: number) => string }[] = [
   { title: "leader's CPU", of: ({ leader }) => leader.cpuMs, text: cpu },
   { title: "a follower's", of: ({ follower }) => follower.cpuMs, text: cpu },
+  { title: "memory of a follower", of: ({ follower }) => follower.memory, text: (bytes) => `${(bytes / 2 ** 20).toFixed(0)} MB` },
   { title: "to the leader, of a follower", of: ({ follower }) => follower.toPeers, text: kilobytes },
   { title: "to the proxies of one", of: ({ follower }) => follower.toProxies, text: kilobytes },
   { title: "leader to API server", of: ({ leader }) => leader.toApi, text: kilobytes },

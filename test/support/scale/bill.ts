@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { cpuOf } from "../cpu.ts";
 import type { MeteredReplica } from "./metered-replica.ts";
 
@@ -5,6 +6,8 @@ import type { MeteredReplica } from "./metered-replica.ts";
 export interface Share {
   /** CPU milliseconds of its process; proofs are others. */
   readonly cpuMs: number;
+  /** By which the memory of its process grew: resident, in bytes. */
+  readonly memory: number;
   /** gRPC bytes to its proxies. */
   readonly toProxies: number;
   /** To the other replicas, in its calls and in theirs. */
@@ -67,6 +70,7 @@ async function shareOf(replicas: readonly MeteredReplica[], index: number): Prom
   const api = toApi.counts();
   return {
     cpuMs: await cpuOf(weir.pid()),
+    memory: await memoryOf(weir.pid()),
     toProxies: proxies.bytes,
     toPeers: total(own.map(({ there }) => there)) + total(theirs.map(({ back }) => back)),
     fromPeers: total(own.map(({ back }) => back)) + total(theirs.map(({ there }) => there)),
@@ -75,13 +79,20 @@ async function shareOf(replicas: readonly MeteredReplica[], index: number): Prom
   };
 }
 
-const FIELDS = ["cpuMs", "toProxies", "toPeers", "fromPeers", "toApi", "fromApi"] as const;
+const FIELDS = ["cpuMs", "memory", "toProxies", "toPeers", "fromPeers", "toApi", "fromApi"] as const;
+
+/** https://docs.kernel.org/filesystems/proc.html, VmRSS */
+async function memoryOf(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
+  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) * 1_024;
+}
 
 /** One share of several, field by field. */
 export function combine(shares: readonly Share[], by: (values: readonly number[]) => number): Share {
   const at = (field: (typeof FIELDS)[number]) => by(shares.map((share) => share[field]));
   return {
     cpuMs: at("cpuMs"),
+    memory: at("memory"),
     toProxies: at("toProxies"),
     toPeers: at("toPeers"),
     fromPeers: at("fromPeers"),

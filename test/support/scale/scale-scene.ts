@@ -14,8 +14,8 @@ import { type MeteredReplica, REPLICAS, startReplicas } from "./metered-replica.
 /** Three real `weir serve` on a real API server, and thousands of light proxies: what a change costs each of them. */
 export interface ScaleScene {
   readonly replicas: readonly MeteredReplica[];
-  /** So many proxies in all, with their filters, all in force; the proxies are divided evenly among the replicas. */
-  grow(proxies: number): Promise<void>;
+  /** So many proxies in all, with their filters, all in force; the proxies are divided evenly among the replicas. What that cost. */
+  grow(proxies: number): Promise<Bill>;
   /** Changes the first so many filters, which have ten proxies each, or the one that every proxy has; what that costs until nothing is left to do. */
   change(filters: Which): Promise<Bill>;
   /** What nothing costs for so long. `reports`: every proxy sends its counters once a second. */
@@ -34,6 +34,8 @@ const QUIET_MS = 700;
 /** Requests and connections at a time. */
 const AT_ONCE = 32;
 const WAIT_MS = 240_000;
+/** Of a request that nobody answered. */
+const TRIES = 5;
 
 export async function startScaleScene(): Promise<ScaleScene> {
   const open: (() => Promise<unknown>)[] = [];
@@ -67,7 +69,7 @@ function sceneOf(fleet: ScaledFleet): Pick<ScaleScene, "grow" | "change" | "rest
   const leader = async () => (await eventually("a leader", () => fleet.leader(), 60_000)).index;
   const meter = createMeter(fleet.replicas, leader, fleet.filters.writes);
   return {
-    grow: (proxies) => fleet.grow(proxies),
+    grow: (proxies) => meter.bill(() => fleet.grow(proxies)),
     change: (filters) => fleet.change(filters, meter),
     rest: (ms, reports = false) => fleet.rest(ms, reports, meter),
   };
@@ -170,9 +172,13 @@ class ScaledFleet {
 
   private async ask(method: "POST" | "PATCH", path: string, body: unknown): Promise<Fields> {
     const contentType = method === "PATCH" ? { contentType: "application/merge-patch+json" } : {};
-    const answer = await this.api.request({ method, path, body, ...contentType });
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.error.message}`);
-    return answer.value;
+    for (let left = TRIES; ; left--) {
+      const answer = await this.api.request({ method, path, body, ...contentType });
+      if (answer.ok) return answer.value;
+      // A busy machine: what was asked before may have been done.
+      if (answer.error.status === 409) return {};
+      if (answer.error.status !== 0 || left === 0) throw new Error(`${method} ${path}: ${answer.error.message}`);
+    }
   }
 
   /** Waits until these filters are in force on all of their proxies, and nothing is left to do. */
