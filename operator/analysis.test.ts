@@ -231,6 +231,9 @@ test("a proxy that hung before it was given the revision does not speak against 
   world.fleet.hang("web-3", true);
   await live(world, 1);
   assert.equal(conditionOf(world, "Ready")?.reason, "ProxyHung");
+  const hung = world.source.events.filter(({ event }) => event.reason === "ProxyHung");
+  assert.equal(hung.length, 1);
+  assert.match(hung[0]?.event.message ?? "", /^1 of 8 proxies hang, .*web-3/);
   world.registry.push(IMAGE, "v2");
   await live(world, 15);
   assert.equal(state(world), "Progressing");

@@ -104,7 +104,7 @@ class QueueingOperator implements Operator {
     this.firstPass = createFirstPass(clock, options.startupMs ?? STARTUP_MS);
     this.events = createEvents(source, log);
     this.withdrawing = createWithdrawing({
-      ...{ records: this.known, index: this.index, peers: options.peers },
+      ...{ records: this.known, index: this.index, peers: options.peers, emit: this.events.emit },
       assign: (proxyKeys) => this.assignments.mark(proxyKeys),
       add: (id) => this.queue.add(id),
     });

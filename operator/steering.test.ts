@@ -135,6 +135,12 @@ test("the progress deadline rolls back, or without autoRollback says so and wait
     } else {
       assert.equal(state(world), "Failed");
       assert.equal(`${progressing?.status} ${progressing?.reason}`, "False ProgressDeadlineExceeded");
+      await world.clock.advance(60_000);
+      const told = world.source.events.filter(({ event }) => event.reason === "ProgressDeadlineExceeded");
+      assert.deepEqual(
+        told.map(({ event }) => event.message),
+        [progressing?.message],
+      );
       for (const id of IDS) world.fleet.deaf(id, false);
       await world.run();
       assert.equal(on(world, second).length, 8);

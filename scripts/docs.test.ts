@@ -103,7 +103,7 @@ test("docs/status.md lists every Event of a rollout that the operator tells, and
   const rows = section.slice(0, section.indexOf("\n## ")).matchAll(/^\| (`[^|]+) \| (?:Normal|Warning) \|/gm);
   const listed = [...rows].flatMap(([, names = ""]) => [...names.matchAll(/\w+/g)].map(([name]) => name));
   const told = new Set<string>();
-  for await (const file of glob("operator/{rollout,reconcile}/*.ts", { cwd: ROOT, exclude: ["**/*.test.ts"] })) {
+  for await (const file of glob("operator/{rollout,reconcile,status}/*.ts", { cwd: ROOT, exclude: ["**/*.test.ts"] })) {
     const source = await read(file);
     for (const [, name = ""] of source.matchAll(/type: "(?:Normal|Warning)",\s*reason: "(\w+)"/g)) told.add(name);
     for (const [, name = "", other = ""] of source.matchAll(/const result = \w+ \? "(\w+)" : "(\w+)"/g)) told.add(name).add(other);

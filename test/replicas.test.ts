@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
+import { kubectl } from "./support/cluster.ts";
 import { eventually } from "./support/process.ts";
 import { type ReplicaScene, startReplicaScene } from "./support/replica-scene.ts";
 
@@ -92,6 +93,9 @@ test("what a proxy of a follower refuses comes back everywhere", TIMEOUT, async 
   await edge.envoy.stop();
   assert.equal(status?.digest, digests.one);
   assert.match(status?.rollout?.message ?? "", /edge-1/);
+  const events = await kubectl(["get", "events", "-A", "-o", "jsonpath={range .items[*]}{.reason} {.message}{'\\n'}{end}"], scene.cluster);
+  assert.match(events, /^Withdrawn revision \d+ is taken back everywhere before it is recorded: Rejected: .*edge-1/m);
+  assert.match(events, /^LeaderElection \S+ became leader$/m);
   await scene.allAnswer("one");
 });
 

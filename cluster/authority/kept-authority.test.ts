@@ -17,6 +17,7 @@ function createFakeCluster() {
   let stored: (KubeObject & { data: Record<string, string> }) | undefined;
   let version = 0;
   const followers = new Set<ReflectorOptions>();
+  const events: string[] = [];
   const refuse = (status: number) =>
     ({ ok: false, error: { status, reason: "Refused", message: String(status), retryable: status === 409 } }) as const;
   const drop = (record: Fields) => Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null));
@@ -32,7 +33,12 @@ function createFakeCluster() {
   const api: KubeApi = {
     server: "fake",
     watch: async () => assert.fail("followed instead"),
-    async request({ method = "GET", body }: ApiRequest) {
+    async request({ method = "GET", path, body }: ApiRequest) {
+      if (path.endsWith("/events")) {
+        const { involvedObject, reason, message } = body as { involvedObject: Fields; reason: string; message: string };
+        events.push(`${involvedObject.kind} ${involvedObject.uid} ${reason}: ${message}`);
+        return ok({});
+      }
       const { metadata = {}, data = {} } = (body ?? {}) as { metadata?: Fields; data?: Fields };
       if (method === "POST") return stored === undefined ? store(metadata, data, "ADDED") : refuse(409);
       if (stored === undefined) return refuse(404);
@@ -44,6 +50,7 @@ function createFakeCluster() {
   };
   return {
     api,
+    events,
     follow(options: ReflectorOptions) {
       followers.add(options);
       options.onList(stored === undefined ? [] : [stored]);
@@ -83,7 +90,8 @@ function createFakeTime() {
 }
 
 test("two that follow one Secret for three years always agree, and what one signs is trusted by who looked a week before", async () => {
-  const { api, follow } = createFakeCluster();
+  const cluster = createFakeCluster();
+  const { api, follow } = cluster;
   const { clock, pass, settle } = createFakeTime();
   const lines: string[] = [];
   const note = (message: string, facts = {}) => void lines.push(`${message} ${JSON.stringify(facts)}`);
@@ -121,5 +129,8 @@ test("two that follow one Secret for three years always agree, and what one sign
       ["drop", 3],
     ],
   );
-  assert.ok(!lines.join().includes("PRIVATE"));
+  assert.equal(cluster.events.length, 9);
+  for (const event of cluster.events)
+    assert.match(event, /^Secret u AuthorityRotation: a step of the authority's rotation: (announce|change|drop); ends 2\d{3}-/);
+  assert.ok(![...lines, ...cluster.events].join().includes("PRIVATE"));
 });

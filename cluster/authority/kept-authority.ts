@@ -1,9 +1,11 @@
 import { randomUUID, X509Certificate } from "node:crypto";
+import { inBackground } from "../../base/boundary.ts";
 import { createStandingTrouble } from "../../base/standing-trouble.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { ApiFailure, Follow, KubeApi, KubeObject } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
+import { tellEvent } from "../object-event.ts";
 import { refusal } from "../refusal.ts";
 import type { Authority } from "./authority.ts";
 import { AUTHORITY_SECRET, decodeAuthority, encodeAuthority, ROTATE } from "./authority-secret.ts";
@@ -128,8 +130,21 @@ class KeptAuthority implements Authority {
       }
       this.adopt(written.value);
       log.info("a step of the authority's rotation", { object: `Secret ${this.store.id}`, step: step.kind, ...timesOf(state) });
+      this.tell(step.kind, timesOf(state));
     }
     return ok(clock.now() + RETRY_MS);
+  }
+
+  /** Not waited for: a step does not depend on who hears of it. */
+  private tell(step: string, times: Readonly<Record<string, string>>): void {
+    const { namespace, log } = this.options;
+    const subject = { apiVersion: "v1", kind: "Secret", namespace, name: AUTHORITY_SECRET, uid: this.secret.uid };
+    const message = [`a step of the authority's rotation: ${step}`, ...Object.entries(times).map(([what, time]) => `${what} ${time}`)].join(
+      "; ",
+    );
+    inBackground(tellEvent(this.options, subject, { reason: "AuthorityRotation", message }), (error) =>
+      log.error("an Event could not be written", { error: String(error) }),
+    );
   }
 
   private watched(failure: ApiFailure | undefined): void {

@@ -5,6 +5,8 @@ import { refusal } from "../refusal.ts";
 
 /** A Secret as far as keys need it. */
 export interface Secret {
+  /** `undefined`: the API server did not say. */
+  readonly uid?: string | undefined;
   readonly resourceVersion: string;
   readonly annotations: Readonly<Record<string, string>>;
   /** What its data holds, decoded. */
@@ -102,7 +104,7 @@ function present(record: Readonly<Record<string, string | null>>): Record<string
 
 /** `object`: a Secret of the API. */
 export function secretOf({ metadata, data }: Fields): Secret {
-  const { resourceVersion = "", annotations = {} } = (metadata ?? {}) as Partial<Secret>;
+  const { uid, resourceVersion = "", annotations = {} } = (metadata ?? {}) as Partial<Secret>;
   const entries = Object.entries((data ?? {}) as Record<string, unknown>);
-  return { resourceVersion, annotations, data: new Map(entries.map(([key, value]) => [key, Buffer.from(String(value), "base64")])) };
+  return { uid, resourceVersion, annotations, data: new Map(entries.map(([key, value]) => [key, Buffer.from(String(value), "base64")])) };
 }

@@ -40,6 +40,7 @@ test("one replica decides, and another when it lets the lease go", async () => {
   await clock.advance(1_500);
   assert.deepEqual(leading(), ["b"]);
   assert.deepEqual(changes, ["a begins", "a ends", "b begins"]);
+  assert.deepEqual(server.events, ["LeaderElection: a became leader", "LeaderElection: b became leader"]);
   assert.equal(server.spec()?.leaseTransitions, 1);
   await b.lease.release();
 });

@@ -1,9 +1,10 @@
-import { bounded } from "../../base/boundary.ts";
+import { bounded, inBackground } from "../../base/boundary.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { ApiFailure, Fields, KubeApi } from "../../model/kube.ts";
 import type { Leadership } from "../../model/leadership.ts";
 import type { Log } from "../../model/log.ts";
 import type { Result } from "../../model/result.ts";
+import { tellEvent } from "../object-event.ts";
 import { refusal } from "../refusal.ts";
 import { ELECTION_TIMES, Election, type ElectionStep, type ElectionTimes, type LeaseRecord, type Moment } from "./election.ts";
 
@@ -60,6 +61,8 @@ class ElectedLease implements Lease {
   private cancelEnd: () => void = () => {};
   /** Since when this process holds the lease, as the lease says it. */
   private acquiredAt = "";
+  /** Of the Lease. */
+  private uid: string | undefined;
   private trouble: string | undefined;
 
   constructor(options: LeaseOptions) {
@@ -138,8 +141,10 @@ class ElectedLease implements Lease {
     const holder = { holder: this.options.id, seconds: this.leaseMs / 1_000 };
     const written =
       step.kind === "make" ? await this.write(undefined, 0, holder) : await this.write(step.replaces.version, step.transitions, holder);
-    if (written.ok) this.election.took(recordOf(written.value), sent, this.now());
-    else if (written.error.status !== 0) this.election.refused();
+    if (written.ok) {
+      this.uid = uidOf(written.value);
+      this.election.took(recordOf(written.value), sent, this.now());
+    } else if (written.error.status !== 0) this.election.refused();
   }
 
   /** `version`: what it replaces; `undefined`: it is made. */
@@ -179,8 +184,18 @@ class ElectedLease implements Lease {
     if (isLeading === this.wasLeading) return;
     this.wasLeading = isLeading;
     log.info(isLeading ? "this replica decides" : "this replica decides no longer", { lease: this.id, replica: this.options.id });
+    if (isLeading) this.announce();
     const failed = (error: unknown) => log.error("a change of who decides could not be followed", { error: String(error) });
     for (const listener of this.listeners) bounded(() => listener(isLeading), failed);
+  }
+
+  /** As client-go does. Not waited for. https://pkg.go.dev/k8s.io/client-go/tools/leaderelection/resourcelock */
+  private announce(): void {
+    const { namespace, name, id, log } = this.options;
+    const subject = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", namespace, name, uid: this.uid };
+    inBackground(tellEvent(this.options, subject, { reason: "LeaderElection", message: `${id} became leader` }), (error) =>
+      log.error("an Event could not be written", { error: String(error) }),
+    );
   }
 
   /** Why the lease cannot be had is told once. Somebody else being first is nothing to tell. */
@@ -198,6 +213,10 @@ class ElectedLease implements Lease {
 /** MicroTime. https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/ */
 function timeOf(ms: number): string {
   return new Date(ms).toISOString().replace("Z", "000Z");
+}
+
+function uidOf({ metadata }: Fields): string | undefined {
+  return (metadata as { uid?: string } | undefined)?.uid;
 }
 
 function recordOf({ metadata, spec }: Fields): LeaseRecord {

@@ -8,18 +8,26 @@ export interface LeaseServer {
   client(): { readonly api: KubeApi; cut(isCut: boolean): void };
   /** The Lease's spec. */
   spec(): Fields | undefined;
+  /** What the Events say that were written. */
+  readonly events: string[];
 }
 
 export function createLeaseServer(): LeaseServer {
   let stored: Fields | undefined;
   let version = 0;
+  const events: string[] = [];
   const put = (body: unknown): Result<Fields, ApiFailure> => {
     const given = body as Fields & { readonly metadata: Fields };
     stored = { ...given, metadata: { ...given.metadata, resourceVersion: String(++version) } };
     return ok(stored);
   };
   const refuse = (status: number): Result<Fields, ApiFailure> => ({ ok: false, error: failureOf(status) });
-  function serve({ method = "GET", body }: ApiRequest): Result<Fields, ApiFailure> {
+  function serve({ method = "GET", path, body }: ApiRequest): Result<Fields, ApiFailure> {
+    if (path.endsWith("/events")) {
+      const { reason, message } = body as { readonly reason: string; readonly message: string };
+      events.push(`${reason}: ${message}`);
+      return ok({});
+    }
     if (method === "POST") return stored === undefined ? put(body) : refuse(409);
     if (stored === undefined) return refuse(404);
     if (method === "GET") return ok(stored);
@@ -42,5 +50,6 @@ export function createLeaseServer(): LeaseServer {
       };
     },
     spec: () => stored?.spec as Fields | undefined,
+    events,
   };
 }

@@ -3,6 +3,7 @@ import type { Peers } from "../../model/replicas.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import type { Records } from "../filter/records.ts";
 import { faultOfRejection } from "../filter/rejection.ts";
+import { revisionOf } from "../filter/revisions.ts";
 import type { FleetIndex } from "../fleet/index.ts";
 import type { Fault, Setback } from "../rollout/advance.ts";
 import { outgoingHash } from "../rollout/dark.ts";
@@ -10,6 +11,8 @@ import { NO_POLICY } from "../rollout/steps.ts";
 import { takesBack } from "../rollout/watch.ts";
 import type { ServedFilter } from "../serve/place.ts";
 import { createWithdrawals, withdrawn } from "../serve/withdrawals.ts";
+import type { FilterEvent } from "../source/source.ts";
+import type { Events } from "./events.ts";
 
 export interface WithdrawingDeps {
   readonly records: Pick<Records, "get">;
@@ -20,6 +23,7 @@ export interface WithdrawingDeps {
   readonly assign: (proxyKeys: Iterable<string>) => void;
   /** The filter with this id is to be reconciled. */
   readonly add: (id: string) => void;
+  readonly emit: Events["emit"];
 }
 
 /** Takes targets back before the record says so, here and at the other replicas, until it does. */
@@ -43,20 +47,24 @@ export interface Withdrawing {
   overrule(proxyKeys: Iterable<string>): void;
 }
 
-export function createWithdrawing({ records, index, peers, assign, add }: WithdrawingDeps): Withdrawing {
+export function createWithdrawing({ records, index, peers, assign, add, emit }: WithdrawingDeps): Withdrawing {
   const withdrawals = createWithdrawals();
 
-  function withdraw(record: FilterRecord, { reason, message }: Setback): void {
+  /** False where it was withdrawn already. */
+  function withdraw(record: FilterRecord, { reason, message }: Setback): boolean {
     const { id: filter, uid, rollout } = record;
-    if (peers === undefined || rollout.target === undefined) return;
+    if (peers === undefined || rollout.target === undefined) return false;
     const withdrawal = { filter, uid, target: rollout.target, startedAt: rollout.startedAt, reason, message };
-    if (!withdrawals.add(withdrawal, rollout)) return;
+    if (!withdrawals.add(withdrawal, rollout)) return false;
     peers.withdraw(withdrawal);
     assign(index.proxiesOf(filter));
+    return true;
   }
 
   function found(record: FilterRecord, fault: Fault): void {
-    if (takesBack(record.rollout, record.filter?.rollout ?? NO_POLICY, fault)) withdraw(record, fault);
+    const isNews = takesBack(record.rollout, record.filter?.rollout ?? NO_POLICY, fault) && withdraw(record, fault);
+    // Who decides tells of it when it is recorded, which may be long after.
+    if (isNews) emit(record, withdrawnEvent(record.rollout.target, fault), revisionOf(record, record.rollout.target));
   }
 
   return {
@@ -114,5 +122,13 @@ export function createWithdrawing({ records, index, peers, assign, add }: Withdr
         peers.withhold(key, new Set(hashes.filter((hash) => hash !== undefined)));
       }
     },
+  };
+}
+
+function withdrawnEvent(target: number | undefined, { reason, message }: Fault): FilterEvent {
+  return {
+    type: "Warning",
+    reason: "Withdrawn",
+    message: `revision ${target} is taken back everywhere before it is recorded: ${reason}: ${message}`,
   };
 }

@@ -12,6 +12,7 @@ import { revisionOf, surplus } from "../filter/revisions.ts";
 import type { RolloutState } from "../rollout/state.ts";
 import { recordProblem } from "../source/revision-record.ts";
 import type { FilterEvent, Source } from "../source/source.ts";
+import { newsOf } from "../status/news.ts";
 
 export interface WriteDeps {
   readonly source: Pick<Source, "saveRevision" | "rewriteRevision" | "deleteRevision" | "writeStatus">;
@@ -58,7 +59,9 @@ export function createWrite(deps: WriteDeps): (record: FilterRecord) => Promise<
         }
         return false;
       }
+      const news = newsOf(record.status, status);
       record.reported(status);
+      for (const event of news) deps.emit(record, event, revisionOf(record, (proposal?.state ?? record.rollout).target));
     }
     if (proposal !== undefined) {
       record.confirm(proposal);
