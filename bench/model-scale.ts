@@ -95,6 +95,7 @@ async function startScene(size: number): Promise<Scene> {
   const parts = { source, fleet: proxies.fleet, registry, preflight, clock: systemClock, log: silentLog, ownNamespace: OWN };
   const operator = createOperator({
     ...parts,
+    configJudge: { judge: async () => ok([]) },
     parseKeychain: () => ok(new Map()),
     verifier: { verify: async () => ok([]) },
     keys: createKeyring(Buffer.alloc(32)),

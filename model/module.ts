@@ -1,3 +1,4 @@
+import type { CarriedSchema } from "./config-schema.ts";
 import type { Digest } from "./digest.ts";
 import type { Result } from "./result.ts";
 
@@ -11,6 +12,8 @@ export interface Module {
   readonly size: number;
   /** Media type of the layer it came from, for people. */
   readonly mediaType: string;
+  /** What its image says of configurations; `undefined`: nothing. */
+  readonly configSchema?: CarriedSchema | undefined;
 }
 
 /** A user's name and password at a registry. Held in memory only. */
@@ -103,6 +106,8 @@ export interface ModuleRegistry extends StoreSource {
    * Of what is no reference, the text itself.
    */
   repositoryOf(image: string): string;
+  /** What the image of this manifest says of configurations, without its module; `undefined`: nothing. Asks for access as `pull` does. */
+  configSchema(image: string, digest: Digest, options: PullOptions): Promise<Result<CarriedSchema | undefined>>;
   /** Makes sure that the module of this manifest is in the store. */
   pull(image: string, digest: Digest, options: PullOptions): Promise<Result<Module>>;
   /** The same for a module at a plain URL. Its bytes must have this sha256. */

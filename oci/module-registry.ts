@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { Notifier } from "../base/notifier.ts";
 import { createSingleFlight } from "../base/single-flight.ts";
 import { systemClock } from "../model/clock.ts";
+import type { CarriedSchema } from "../model/config-schema.ts";
 import type { Digest } from "../model/digest.ts";
 import { type Log, silentLog } from "../model/log.ts";
 import { type Metrics, outcomeOf, silentMetrics } from "../model/metrics.ts";
@@ -9,6 +10,7 @@ import type { Module, ModuleRegistry, PullOptions, StoreSource } from "../model/
 import { type Failure, fail, failForNow, ok, type Result } from "../model/result.ts";
 import type { Claim } from "./access/access.ts";
 import { createGate, type Gate } from "./access/gate.ts";
+import { fetchConfigSchema } from "./image/config-schema.ts";
 import { defaultLimits, type FetchedModule, fetchModule, findImage, type Limits } from "./image/image.ts";
 import { httpOptions, type OciOptions, openFor } from "./open.ts";
 import { printBytes } from "./repository/bytes.ts";
@@ -141,6 +143,22 @@ class StoringRegistry implements ModuleRegistry {
     if (!pulled.ok) return this.orLeft(claim, pulled, () => kept?.byNamespace(sha256) === true, found);
     gate.admit(claim);
     return pulled;
+  }
+
+  /** What the store has of a repository says it; what a peer gave, or nobody did, does not. */
+  async configSchema(image: string, digest: Digest, { keychain, namespace, kept, signal }: PullOptions): Promise<Result<CarriedSchema | undefined>> {
+    const opened = openFor(image, keychain, this.options);
+    if (!opened.ok) return opened;
+    const { repository } = opened.value;
+    const stored = () => this.store.module("manifests", digest);
+    const own = kept?.byFilter(digest) === true ? await stored() : undefined;
+    if (own !== undefined && own.from.length > 0) return ok(own.value.configSchema);
+    const entered = await this.gate.enter({ namespace, source: repository.name, digest }, opened.value, signal);
+    if (!entered.ok) return entered;
+    const known = await stored();
+    if (known?.from.includes(repository.name) === true) return ok(known.value.configSchema);
+    const found = await findImage(repository, digest, signal, (work) => this.turns.run(namespace, work));
+    return found.ok ? fetchConfigSchema(repository, found.value.manifest, signal) : found;
   }
 
   read(wasmDigest: Digest): Promise<Uint8Array<ArrayBuffer> | undefined> {

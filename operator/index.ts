@@ -1,6 +1,8 @@
 /** Watching WasmFilters, deciding what every proxy gets, and saying in the status what it really runs. */
 
 export { createFilterAdmission, type FilterAdmissionOptions } from "./admission/filter-admission.ts";
+export { createConfigJudge } from "./config/judge.ts";
+export { readConfigSchema } from "./config/schema.ts";
 export { rejectsTarget } from "./filter/goal.ts";
 export type { FilterRecord } from "./filter/record.ts";
 export { revisionOf } from "./filter/revisions.ts";

@@ -14,7 +14,7 @@ const ROOMS = ["model", "base", "operator", "oci", "preflight", "xds", "hub", "c
 const PACKAGES: Record<(typeof ROOMS)[number], readonly string[]> = {
   model: [],
   base: [],
-  operator: ["@kubernetes/client-node", "yaml", "ajv", "@bufbuild/cel", "semver", "p-limit", "re2js"],
+  operator: ["@kubernetes/client-node", "yaml", "ajv", "@cfworker/json-schema", "@bufbuild/cel", "semver", "p-limit", "re2js"],
   oci: [
     "tar-stream",
     "lru-cache",

@@ -11,7 +11,7 @@ import type { ImpliedCredentials, StoreSource } from "../../model/module.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Preflight } from "../../model/verdict.ts";
 import { createModuleCache, createModuleRegistry, createVerifier, type Fetch, type Mirrors, parseDockerConfig } from "../../oci/index.ts";
-import { createFilterAdmission, createOperator, createPlanner, type Source } from "../../operator/index.ts";
+import { createConfigJudge, createFilterAdmission, createOperator, createPlanner, type Source } from "../../operator/index.ts";
 import { createPreflight, missingBounds, type PreflightOptions, remoteProvers } from "../../preflight/index.ts";
 import { createXdsServer, type LiveTokens } from "../../xds/index.ts";
 import type { Address } from "../args/address.ts";
@@ -229,6 +229,7 @@ function createRooms(
     registry: modules,
     preflight: options.preflight ?? createPreflight({ metrics, maxLoadMs: options.maxModuleLoadMs, ...proversOf(options, metrics) }),
     parseKeychain: parseDockerConfig,
+    configJudge: createConfigJudge(),
     implied: options.implied,
     verifier: createVerifier(registries),
     trustRoot: options.trustRoot,

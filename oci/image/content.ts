@@ -1,3 +1,4 @@
+import { CONFIG_SCHEMA_TYPE } from "../../model/config-schema.ts";
 import { digestOf } from "../../model/digest.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { printBytes } from "../repository/bytes.ts";
@@ -23,6 +24,8 @@ export interface ArtifactOptions {
   readonly created?: string;
   /** What people read about it, as Markdown. */
   readonly readme?: Uint8Array | undefined;
+  /** The JSON Schema of the module's configurations, as its author wrote it. */
+  readonly configSchema?: Uint8Array | undefined;
 }
 
 /** What registries with pages show, and `oras pull` writes as the file of its title. */
@@ -32,11 +35,13 @@ const README_TYPE = "text/markdown";
 const MAX_IMAGE_BYTES = 256 << 20;
 
 /** A module as a CNCF Wasm artifact. Pure: same input, same bytes. https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact/ */
-export function createArtifact(module: Uint8Array, { annotations, created, readme }: ArtifactOptions = {}): ImageContent {
+export function createArtifact(module: Uint8Array, { annotations, created, readme, configSchema }: ArtifactOptions = {}): ImageContent {
   const layer = new Uint8Array(module);
   const layerDescriptor = describe(WASM_LAYER_TYPE, layer);
-  const page = readme === undefined ? undefined : new Uint8Array(readme);
-  const pages = page === undefined ? [] : [{ ...describe(README_TYPE, page), annotations: { [TITLE_ANNOTATION]: "README.md" } }];
+  const beside = [
+    ...layerOf(README_TYPE, readme, { [TITLE_ANNOTATION]: "README.md" }),
+    ...layerOf(CONFIG_SCHEMA_TYPE, configSchema, { [TITLE_ANNOTATION]: "config.schema.json" }),
+  ];
   const config = encode({
     ...(created !== undefined && { created }),
     architecture: "wasm",
@@ -48,17 +53,17 @@ export function createArtifact(module: Uint8Array, { annotations, created, readm
     schemaVersion: 2,
     mediaType: manifestTypes.ociManifest,
     config: configDescriptor,
-    layers: [layerDescriptor, ...pages],
+    layers: [layerDescriptor, ...beside.map(({ descriptor }) => descriptor)],
     ...(annotations !== undefined && Object.keys(annotations).length > 0 && { annotations }),
   });
   const bytes = new Map([
     [layerDescriptor.digest, layer],
     [configDescriptor.digest, config],
-    ...pages.map(({ digest }) => [digest, page ?? new Uint8Array()] as const),
+    ...beside.map(({ descriptor, content }) => [descriptor.digest, content] as const),
   ]);
   return {
     manifest: { bytes: manifest, digest: digestOf(manifest), mediaType: manifestTypes.ociManifest },
-    blobs: [layerDescriptor, ...pages, configDescriptor].map((each) => ({ ...each, annotations: {} })),
+    blobs: [layerDescriptor, ...beside.map(({ descriptor }) => descriptor), configDescriptor].map((each) => ({ ...each, annotations: {} })),
     async read({ digest }) {
       const found = bytes.get(digest);
       return found === undefined ? fail("BlobNotFound", `the artifact has no ${digest}`) : ok(found);
@@ -131,6 +136,13 @@ export function blobsOf({ config, layers }: Manifest): readonly Descriptor[] {
 
 function encode(document: object): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(JSON.stringify(document));
+}
+
+/** A layer beside the module; none where there is no content. */
+function layerOf(mediaType: string, bytes: Uint8Array | undefined, annotations: Readonly<Record<string, string>>) {
+  if (bytes === undefined) return [];
+  const content = new Uint8Array(bytes);
+  return [{ content, descriptor: { ...describe(mediaType, content), annotations } }];
 }
 
 function describe(mediaType: string, bytes: Uint8Array) {

@@ -3,6 +3,7 @@ import type { Module } from "../../model/module.ts";
 import { ok, type Result } from "../../model/result.ts";
 import type { Index, Manifest } from "../repository/manifest.ts";
 import type { RepositoryReader } from "../repository/repository.ts";
+import { fetchConfigSchema } from "./config-schema.ts";
 import { extractModule } from "./extract.ts";
 import { fetchDocument, readEntries } from "./index-entries.ts";
 import { ambiguous, type IndexEntry, type ModuleLayer, selectEntries, selectLayer } from "./select.ts";
@@ -107,9 +108,12 @@ export async function fetchModule(
   const caps = { moduleBytes: limits.moduleBytes, inflatedBytes: limits.archiveBytes };
   const bytes = form === "wasm" ? blob : await extractModule(blob.value, caps, where, signal);
   if (!bytes.ok) return bytes;
+  const configSchema = await fetchConfigSchema(repository, manifest, signal);
+  if (!configSchema.ok) return configSchema;
   const wasmDigest: Digest = form === "wasm" ? layer.digest : await digestAside(bytes.value);
+  const carried = configSchema.value === undefined ? {} : { configSchema: configSchema.value };
   return ok({
-    module: { digest: manifest.digest, wasmDigest, size: bytes.value.byteLength, mediaType: layer.mediaType },
+    module: { digest: manifest.digest, wasmDigest, size: bytes.value.byteLength, mediaType: layer.mediaType, ...carried },
     bytes: bytes.value,
   });
 }

@@ -1,5 +1,7 @@
 import { isSystemError } from "../../base/error.ts";
+import { isRecord } from "../../base/json.ts";
 import type { Clock } from "../../model/clock.ts";
+import type { CarriedSchema } from "../../model/config-schema.ts";
 import { type Digest, isDigest } from "../../model/digest.ts";
 import type { Log } from "../../model/log.ts";
 import type { Module } from "../../model/module.ts";
@@ -102,9 +104,11 @@ export function createStore(options: StoreOptions): Store {
 
   return {
     async module(space, digest) {
-      const { wasmDigest, size, mediaType, from } = (await (await settledRecords()).read(space, digest)) ?? {};
+      const { wasmDigest, size, mediaType, configSchema, from } = (await (await settledRecords()).read(space, digest)) ?? {};
       if (!isDigestValue(wasmDigest) || typeof size !== "number") return undefined;
-      return { value: { digest, wasmDigest, size, mediaType: typeof mediaType === "string" ? mediaType : "" }, from: namesOf(from) };
+      const carried = isCarriedSchema(configSchema) ? { configSchema } : {};
+      const value = { digest, wasmDigest, size, mediaType: typeof mediaType === "string" ? mediaType : "", ...carried };
+      return { value, from: namesOf(from) };
     },
     async manifestOf(index) {
       const { manifest, from } = (await records.read("indexes", index)) ?? {};
@@ -142,6 +146,10 @@ export function createStore(options: StoreOptions): Store {
     },
     settled: () => evicting,
   };
+}
+
+function isCarriedSchema(value: unknown): value is CarriedSchema {
+  return isRecord(value) && (typeof value.text === "string" || typeof value.problem === "string");
 }
 
 function namesOf(value: unknown): readonly string[] {

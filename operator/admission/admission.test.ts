@@ -6,6 +6,7 @@ import { alone } from "../../model/leadership.ts";
 import { type Log, silentLog } from "../../model/log.ts";
 import { ok } from "../../model/result.ts";
 import { createFakeClock } from "../../model/testing/fake-clock.ts";
+import { createConfigJudge } from "../config/judge.ts";
 import { UNREAD_POLICIES } from "../source/policies.ts";
 import { policiesOf } from "../testing/policies.ts";
 import { createWorld, specOf, type World } from "../testing/world.ts";
@@ -21,6 +22,8 @@ const object = (spec: object, metadata: object = {}) => ({
   ...{ metadata: { ...key, ...metadata }, spec },
 });
 
+const configJudge = createConfigJudge();
+
 /** A world with an image and a proxy, and its admission. */
 async function start(leads = true) {
   const world = createWorld();
@@ -29,7 +32,7 @@ async function start(leads = true) {
   world.fleet.connect("web-0", { labels: { app: "web" }, slots: ["default"] });
   const { source, registry, fleet, clock } = world;
   const admission = createFilterAdmission({
-    ...{ source, registry, fleet, clock, log: silentLog, parseKeychain: () => ok(new Map()), ownNamespace: undefined },
+    ...{ source, registry, fleet, clock, log: silentLog, configJudge, parseKeychain: () => ok(new Map()), ownNamespace: undefined },
     records: () => world.operator.records(),
     leadership: { ...alone, isLeading: () => leads },
   });

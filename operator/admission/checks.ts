@@ -1,12 +1,11 @@
 import type { Permits } from "../policy/permits.ts";
-import type { ModuleDeps } from "../resolve/module.ts";
 import type { AdmissionCheck } from "./check.ts";
-import { imageCheck } from "./image.ts";
+import { type ImageDeps, imageCheck } from "./image.ts";
 import { policyCheck } from "./policy.ts";
 import { type ReachDeps, reachCheck } from "./reach.ts";
 import { tagCheck } from "./tag.ts";
 
-export interface CheckDeps extends ModuleDeps, ReachDeps {
+export interface CheckDeps extends ImageDeps, ReachDeps {
   readonly permits: Permits;
 }
 

@@ -1,35 +1,62 @@
-import type { Refusal } from "../../model/admission.ts";
+import type { ConfigJudge } from "../../model/config-schema.ts";
 import type { Digest } from "../../model/digest.ts";
 import type { Failure } from "../../model/result.ts";
-import { pullKeychain } from "../resolve/credentials.ts";
-import type { ModuleDeps } from "../resolve/module.ts";
-import { keptBy } from "../resolve/module.ts";
+import { configProblems } from "../config/fits.ts";
+import { chooseImage, type ModuleDeps } from "../resolve/module.ts";
 import type { AdmissionCheck, Findings, Subject } from "./check.ts";
 
-const LATE = "spec.image: the registry did not answer in time, so it was not looked at";
+export interface ImageDeps extends ModuleDeps {
+  readonly configJudge: ConfigJudge;
+}
 
-/** The image is written as a reference, and its repository has the digest that it names. A tag may be pushed later: that it is not there is a warning. */
-export function imageCheck(deps: ModuleDeps): AdmissionCheck {
+const LATE = "spec.image: the registry did not answer in time, so it was not looked at";
+/** What decides which image is meant. */
+const IMAGE_FIELDS = ["image", "digest", "tagPolicy", "pullSecrets"] as const;
+
+/**
+ * The image is written as a reference, its repository has the digest that it names, and the configuration that stands in the spec fits the schema of the image. A tag may
+ * be pushed later: that it is not there is a warning.
+ */
+export function imageCheck(deps: ImageDeps): AdmissionCheck {
   return {
-    fields: ["image", "digest", "pullSecrets"],
+    fields: [...IMAGE_FIELDS, "config"],
     late: LATE,
-    async judge({ filter, record }: Subject, signal): Promise<Findings> {
-      const { source, pin, key } = filter;
+    async judge(subject, signal): Promise<Findings> {
+      const { filter, record, changed } = subject;
+      const { source, pin } = filter;
       if (source.kind === "url") return {};
-      const { image } = source;
-      const keychain = await pullKeychain(filter, deps);
-      if (!keychain.ok) return { warnings: [keychain.error.message] };
-      const kept = keptBy(record?.revisions ?? [], () => deps.revisionsOf(key.namespace));
-      const found = await deps.registry.resolve(image, pin, { keychain: keychain.value, namespace: key.namespace, kept, signal });
-      return found.ok ? {} : tell(found.error, image, pin);
+      const asking = { last: record?.lastLook ?? {}, isAsked: false };
+      const chosen = await chooseImage(source, filter, record?.revisions ?? [], asking, deps, signal);
+      if (!chosen.ok) {
+        const isOther = IMAGE_FIELDS.some((field) => changed.has(field)) || subject.before === undefined;
+        return isOther ? tell(chosen.error, source.image, pin) : {};
+      }
+      const { choice, options } = chosen.value;
+      const configSchema = () => deps.registry.configSchema(choice.image, choice.digest, options);
+      return filter.configFrom === undefined ? configFindings(subject, configSchema, deps.configJudge) : {};
     },
   };
 }
 
+async function configFindings(
+  { filter }: Subject,
+  configSchema: () => ReturnType<ModuleDeps["registry"]["configSchema"]>,
+  judge: ConfigJudge,
+): Promise<Findings> {
+  const problems = await configProblems(filter, { configuration: configurationOf(filter.settings) }, { configSchema }, judge);
+  if (problems.ok) return { refusals: problems.value };
+  const { reason, message } = problems.error;
+  if (reason === "ConfigSchemaInvalid") return { refusals: [{ path: "spec.image", message }] };
+  return { warnings: [reason === "Canceled" ? LATE : `spec.config: ${message}`] };
+}
+
+function configurationOf({ config, configBytes }: Subject["filter"]["settings"]) {
+  return { config, configBytes };
+}
+
 function tell({ reason, message }: Failure, image: string, pin: Digest | undefined): Findings {
   const path = pin !== undefined && reason !== "InvalidReference" ? "spec.digest" : "spec.image";
-  const refusal: Refusal = { path, message };
   const isPinned = pin !== undefined || image.includes("@sha256:");
-  if (reason === "InvalidReference" || (reason === "ImageNotFound" && isPinned)) return { refusals: [refusal] };
+  if (reason === "InvalidReference" || (reason === "ImageNotFound" && isPinned)) return { refusals: [{ path, message }] };
   return { warnings: [reason === "Canceled" ? LATE : `${path}: ${message}`] };
 }

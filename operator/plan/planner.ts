@@ -98,9 +98,10 @@ class ResolvingPlanner implements Planner {
   private resolverFor(asked: Asked, known: ReadonlyMap<string, FilterRecord>) {
     const { given } = asked;
     const { book } = this;
-    const { registry, preflight, parseKeychain, implied, verifier, trustRoot, source, clock } = this.options;
+    const { registry, preflight, configJudge, parseKeychain, implied, verifier, trustRoot, source, clock } = this.options;
     const deps: ResolveDeps = {
       registry,
+      configJudge,
       parseKeychain,
       implied,
       ...{ verifier, trustRoot },

@@ -1,3 +1,4 @@
+import type { CarriedSchema } from "../../model/config-schema.ts";
 import type { Digest } from "../../model/digest.ts";
 import type { Filter, ImageSource } from "../../model/filter.ts";
 import type { Kept, Module, ModuleRegistry, PullOptions } from "../../model/module.ts";
@@ -8,7 +9,7 @@ import { highestTag, taggedImage } from "../filter/version-range.ts";
 import { type CredentialsDeps, pullKeychain } from "./credentials.ts";
 
 export interface ModuleDeps extends CredentialsDeps {
-  readonly registry: Pick<ModuleRegistry, "resolve" | "tags" | "pull" | "pullUrl">;
+  readonly registry: Pick<ModuleRegistry, "resolve" | "tags" | "pull" | "pullUrl" | "configSchema">;
   /** The recorded revisions of all filters of a namespace. */
   readonly revisionsOf: (namespace: string) => Iterable<Revision>;
 }
@@ -25,36 +26,83 @@ export interface Found {
   readonly image: string;
   /** Set where the tag was looked at. */
   readonly look: Look | undefined;
+  /** What the image says of configurations; `undefined`: nothing. */
+  configSchema(): Promise<Result<CarriedSchema | undefined>>;
+}
+
+/** What a reference stands for, and what is asked of its image. */
+export interface Chosen {
+  readonly choice: Choice;
+  readonly look: Look | undefined;
+  readonly options: PullOptions;
 }
 
 /** From the reference in the spec to a digest, and to a module in the store. With IfNotPresent a reference keeps its digest: see `keptChoice`. */
 export async function resolveModule(
   filter: Filter,
   revisions: readonly Revision[],
-  { last, isAsked }: Asking,
+  asking: Asking,
   deps: ModuleDeps,
   signal: AbortSignal,
 ): Promise<Result<Found>> {
   const { registry } = deps;
-  const keychain = await pullKeychain(filter, deps);
-  if (!keychain.ok) return keychain;
-  const { namespace } = filter.key;
-  const options: PullOptions = { keychain: keychain.value, namespace, kept: keptBy(revisions, () => deps.revisionsOf(namespace)), signal };
-  const { source, pin } = filter;
-  if (source.kind === "url") return found(source.url, await registry.pullUrl(source.url, source.sha256, options));
-  const pull = async (choice: Choice, look?: Look) => found(choice.image, await registry.pull(choice.image, choice.digest, options), look);
+  const { source } = filter;
+  if (source.kind === "url") {
+    const options = await pullOptions(filter, revisions, deps, signal);
+    if (!options.ok) return options;
+    const module = await registry.pullUrl(source.url, source.sha256, options.value);
+    return module.ok ? ok({ module: module.value, image: source.url, look: undefined, configSchema: async () => ok(undefined) }) : module;
+  }
+  const chosen = await chooseImage(source, filter, revisions, asking, deps, signal);
+  if (!chosen.ok) return chosen;
+  const { choice, look, options } = chosen.value;
+  const { image, digest } = choice;
+  const module = await registry.pull(image, digest, options);
+  const configSchema = () => registry.configSchema(image, digest, options);
+  return module.ok ? ok({ module: module.value, image, look, configSchema }) : module;
+}
+
+/** From the reference in the spec to a digest. With IfNotPresent a reference keeps its digest: see `keptChoice`. */
+export async function chooseImage(
+  source: ImageSource,
+  filter: Filter,
+  revisions: readonly Revision[],
+  { last, isAsked }: Asking,
+  deps: ModuleDeps,
+  signal: AbortSignal,
+): Promise<Result<Chosen>> {
+  const { registry } = deps;
+  const asked = await pullOptions(filter, revisions, deps, signal);
+  if (!asked.ok) return asked;
+  const options = asked.value;
+  const { pin } = filter;
   if (pin !== undefined) {
     const digest = await registry.resolve(source.image, pin, options);
-    return digest.ok ? pull({ image: pinned(source.image, digest.value), digest: digest.value }) : digest;
+    return digest.ok ? ok({ choice: { image: pinned(source.image, digest.value), digest: digest.value }, look: undefined, options }) : digest;
   }
   const keeps = filter.pullPolicy === "IfNotPresent" && !isAsked;
   const kept = keeps ? keptChoice(source, last, revisions) : undefined;
-  if (kept !== undefined) return pull(kept);
+  if (kept !== undefined) return ok({ choice: kept, look: undefined, options });
   const looked = await lookAt(source, registry, options);
-  if (looked.ok) return pull({ image: taggedImage(source.image, looked.value.tag), digest: looked.value.digest }, looked.value);
+  if (looked.ok) {
+    const { tag, digest } = looked.value;
+    return ok({ choice: { image: taggedImage(source.image, tag), digest }, look: looked.value, options });
+  }
   // Going back to an image that the history has needs no registry.
   const remembered = keeps ? rememberedChoice(source, revisions) : undefined;
-  return remembered === undefined ? looked : pull(remembered, lookOf(source, remembered));
+  return remembered === undefined ? looked : ok({ choice: remembered, look: lookOf(source, remembered), options });
+}
+
+async function pullOptions(
+  filter: Filter,
+  revisions: readonly Revision[],
+  deps: ModuleDeps,
+  signal: AbortSignal,
+): Promise<Result<PullOptions>> {
+  const keychain = await pullKeychain(filter, deps);
+  if (!keychain.ok) return keychain;
+  const { namespace } = filter.key;
+  return ok({ keychain: keychain.value, namespace, kept: keptBy(revisions, () => deps.revisionsOf(namespace)), signal });
 }
 
 /** Asks the registry what the reference stands for. */
@@ -86,12 +134,7 @@ function pinned(image: string, digest: Digest): string {
   return `${image.replace(/@sha256:.*$/, "")}@${digest}`;
 }
 
-function found(image: string, module: Result<Module>, look?: Look): Result<Found> {
-  return module.ok ? ok({ module: module.value, image, look }) : module;
-}
-
-/** What the filter's own revisions and those of its namespace keep. */
-export function keptBy(own: readonly Revision[], ofNamespace: () => Iterable<Revision>): Kept {
+function keptBy(own: readonly Revision[], ofNamespace: () => Iterable<Revision>): Kept {
   return {
     byFilter: (digest) => own.some((revision) => revision.digest === digest),
     moduleOf: (digest) => own.find((revision) => revision.digest === digest)?.wasmDigest,

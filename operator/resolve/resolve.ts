@@ -1,3 +1,4 @@
+import type { ConfigJudge } from "../../model/config-schema.ts";
 import type { Digest } from "../../model/digest.ts";
 import type { Filter } from "../../model/filter.ts";
 import type { ModuleRegistry } from "../../model/module.ts";
@@ -11,6 +12,7 @@ import type { RevisionIdentity } from "../filter/revision-identity.ts";
 import { findRevision, type RevisionContent } from "../filter/revisions.ts";
 import type { Stage } from "../filter/steps.ts";
 import type { Judgement, Permits } from "../policy/permits.ts";
+import { judgeConfig } from "../config/fits.ts";
 import { configure } from "./configure.ts";
 import { about } from "./failure.ts";
 import { type Asking, type ModuleDeps, resolveModule } from "./module.ts";
@@ -25,6 +27,7 @@ export interface ResolveDeps extends ModuleDeps, VerifyDeps {
   readonly preflight: Preflight;
   readonly identity: RevisionIdentity;
   readonly permits: Permits;
+  readonly configJudge: ConfigJudge;
 }
 
 export interface Resolved {
@@ -87,6 +90,8 @@ export async function resolveFilter(
     const kept = { content: { ...content, capabilities }, measurements: undefined, look, verdicts };
     return judging.with(provedOf(capabilities, loadMs)) ?? ok({ ...kept, judgement: judging.judgement });
   }
+  const misfit = known === undefined ? await judgeConfig(filter, config.value, found.value, deps.configJudge) : undefined;
+  if (misfit !== undefined) return { ok: false, stage: "prove", error: misfit };
   const code = await deps.registry.read(wasmDigest);
   if (code === undefined) return { ok: false, stage: "resolve", error: damaged(wasmDigest) };
   const secretConfig = place.secretConfig !== undefined;

@@ -68,6 +68,7 @@ export function createFakeRegistry(): FakeRegistry {
       }
       return ok({ digest, wasmDigest: digestOf(text), size: text.length, mediaType: "application/wasm" });
     },
+    configSchema: async () => ok(undefined),
     pullUrl: async (url) => fail("NotFound", url),
     read: async (wasmDigest) => store.get(wasmDigest),
     has: async (wasmDigest) => store.has(wasmDigest),

@@ -70,6 +70,7 @@ export function createWorld(ownNamespace?: string, log: Log = silentLog): World 
     ...{ source, fleet, clock, registry, verifier, ownNamespace },
     preflight: createFakePreflight(() => world),
     parseKeychain: () => ok(new Map()),
+    configJudge: { judge: async () => ok([]) },
   };
   const make = (privateKey: Uint8Array) => createOperator({ ...shared, keys: createKeyring(privateKey), log, random: () => 0.5 });
   const world: World = {
