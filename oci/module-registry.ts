@@ -146,7 +146,11 @@ class StoringRegistry implements ModuleRegistry {
   }
 
   /** What the store has of a repository says it; what a peer gave, or nobody did, does not. */
-  async configSchema(image: string, digest: Digest, { keychain, namespace, kept, signal }: PullOptions): Promise<Result<CarriedSchema | undefined>> {
+  async configSchema(
+    image: string,
+    digest: Digest,
+    { keychain, namespace, kept, signal }: PullOptions,
+  ): Promise<Result<CarriedSchema | undefined>> {
     const opened = openFor(image, keychain, this.options);
     if (!opened.ok) return opened;
     const { repository } = opened.value;

@@ -104,11 +104,7 @@ export function createStore(options: StoreOptions): Store {
 
   return {
     async module(space, digest) {
-      const { wasmDigest, size, mediaType, configSchema, from } = (await (await settledRecords()).read(space, digest)) ?? {};
-      if (!isDigestValue(wasmDigest) || typeof size !== "number") return undefined;
-      const carried = isCarriedSchema(configSchema) ? { configSchema } : {};
-      const value = { digest, wasmDigest, size, mediaType: typeof mediaType === "string" ? mediaType : "", ...carried };
-      return { value, from: namesOf(from) };
+      return deliveredModule(digest, (await (await settledRecords()).read(space, digest)) ?? {});
     },
     async manifestOf(index) {
       const { manifest, from } = (await records.read("indexes", index)) ?? {};
@@ -146,6 +142,15 @@ export function createStore(options: StoreOptions): Store {
     },
     settled: () => evicting,
   };
+}
+
+/** What a record says; `undefined`: it is none of a module. */
+function deliveredModule(digest: Digest, record: Readonly<Record<string, unknown>>): Delivered<Module> | undefined {
+  const { wasmDigest, size, mediaType, configSchema, from } = record;
+  if (!isDigestValue(wasmDigest) || typeof size !== "number") return undefined;
+  const carried = isCarriedSchema(configSchema) ? { configSchema } : {};
+  const value = { digest, wasmDigest, size, mediaType: typeof mediaType === "string" ? mediaType : "", ...carried };
+  return { value, from: namesOf(from) };
 }
 
 function isCarriedSchema(value: unknown): value is CarriedSchema {

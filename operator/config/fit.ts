@@ -46,7 +46,7 @@ function misfitOf({ instanceLocation, keyword, error }: OutputUnit): Misfit {
 
 /** What the validator says ends with the schema's own words; what comes before may be the configuration's. */
 const WORDS: Readonly<Record<string, readonly [RegExp, (limit: string) => string]>> = {
-  type: [/Expected (.*)\.$/s, (types) => `must be ${types.replaceAll('"', "").replaceAll(", ", " or ")}`],
+  type: [/Expected (.*)\.$/s, (types) => `must be of type ${types.replaceAll('"', "").replaceAll(", ", " or ")}`],
   const: [/does not match (.*)\.$/s, (value) => `must be ${value}`],
   enum: [/any of \[(.*)\]\.$/s, (values) => `unsupported value; supported: ${values}`],
   minimum: [/than (\S+)\.$/, (limit) => `must be ${limit} or more`],

@@ -37,7 +37,7 @@ describe("a configuration", () => {
   test("that does not is told by each place, and nothing of it is quoted", async () => {
     const by = ", by the schema of its image";
     assert.deepEqual(await said(SCHEMA, { limit: "hunter2", mode: "x", paths: ["/a", "b", "/1234567890"], other: 1 }), [
-      `spec.config.limit: must be integer${by}`,
+      `spec.config.limit: must be of type integer${by}`,
       `spec.config.mode: unsupported value; supported: "soft","hard"${by}`,
       `spec.config.paths[1]: must match the pattern that the schema has for it${by}`,
       `spec.config.paths[2]: must have at most 10 characters${by}`,
@@ -46,7 +46,9 @@ describe("a configuration", () => {
     assert.deepEqual(await said(SCHEMA, ""), [`spec.config.limit: required, but missing${by}`]);
     assert.deepEqual(await said(SCHEMA, { limit: 101 }), [`spec.config.limit: must be 100 or less${by}`]);
     assert.deepEqual(await said(SCHEMA, { limit: 0 }, "configMap"), [`spec.configFrom: limit: must be 1 or more${by}`]);
-    assert.deepEqual(await said(SCHEMA, { limit: 1, hunter2: 1 }, "secret"), [`spec.configFrom: something in it unknown field; remove it${by}`]);
+    assert.deepEqual(await said(SCHEMA, { limit: 1, hunter2: 1 }, "secret"), [
+      `spec.configFrom: its text does not fit the schema of its image: unknown field; remove it`,
+    ]);
     for (const config of ["hello", "{", Buffer.from([0xff])])
       assert.deepEqual(await said(SCHEMA, config), [`spec.config: must be JSON${by}`]);
   });
@@ -80,25 +82,15 @@ describe("a schema", () => {
     ];
     for (const [schema, says] of cases) {
       const [line = ""] = await said(schema, { a: 1 });
-      assert.match(line, /^ConfigSchemaInvalid: the schema for configurations that the image carries .*; push it again with weir push --config-schema$/);
+      assert.match(
+        line,
+        /^ConfigSchemaInvalid: the schema for configurations that the image carries .*; push it again with weir push --config-schema$/,
+      );
       assert.match(line, says);
     }
-    assert.ok(readConfigSchema(JSON.stringify({ properties: { $ref: { type: "string" }, enum: { type: "array" } } })).ok, "names are no keywords");
-  });
-
-  test("that takes all the time or memory ends after its time, and others are judged again", async () => {
-    const quick = createConfigJudge(300);
-    await said(SCHEMA, { limit: 1 }, "spec", quick);
-    const twice = (name: string, next: string) => [name, { allOf: [{ $ref: `#/$defs/${next}` }, { $ref: `#/$defs/${next}` }] }];
-    const tree = Object.fromEntries(Array.from({ length: 40 }, (_, index) => twice(`n${index}`, `n${index + 1}`)));
-    for (const [schema, config] of [
-      [{ pattern: "^(a+)+$" }, `${"a".repeat(40)}!`],
-      [{ $ref: "#/$defs/n0", $defs: { ...tree, n40: true } }, 1],
-    ] as const) {
-      const began = performance.now();
-      assert.match((await said(schema, JSON.stringify(config), "spec", quick)).join(), /^ConfigSchemaSlow: /);
-      assert.ok(performance.now() - began < 5_000);
-    }
-    assert.deepEqual(await said(SCHEMA, { limit: 1 }, "spec", quick), []);
+    assert.ok(
+      readConfigSchema(JSON.stringify({ properties: { $ref: { type: "string" }, enum: { type: "array" } } })).ok,
+      "names are no keywords",
+    );
   });
 });

@@ -46,7 +46,10 @@ export function createConfigJudge(judgeMs = JUDGE_MS): ConfigJudge {
 }
 
 function invalid(why: string): Result<never> {
-  return fail("ConfigSchemaInvalid", `the schema for configurations that the image carries ${why}; push it again with weir push --config-schema`);
+  return fail(
+    "ConfigSchemaInvalid",
+    `the schema for configurations that the image carries ${why}; push it again with weir push --config-schema`,
+  );
 }
 
 function notJson({ place }: ConfigQuestion): readonly ConfigProblem[] {
@@ -57,7 +60,7 @@ function notJson({ place }: ConfigQuestion): readonly ConfigProblem[] {
 /** Names of a Secret's text are not told, and what is not in the spec has no path there. */
 function problemOf({ at, message }: Misfit, { place }: ConfigQuestion): ConfigProblem {
   const words = `${message}, by the schema of its image`;
-  if (place === "secret") return { path: "spec.configFrom", message: `something in it ${words.replace("required, but missing", "is missing")}` };
+  if (place === "secret") return { path: "spec.configFrom", message: `its text does not fit the schema of its image: ${message}` };
   const inside = at.map((name) => (/^\d+$/.test(name) ? `[${name}]` : `.${oneLine(name)}`)).join("");
   if (place === "spec") return { path: clip(`spec.config${inside}`, LONGEST_PATH), message: words };
   return { path: "spec.configFrom", message: `${clip(inside.replace(/^\./, "") || "it", LONGEST_PATH)}: ${words}` };

@@ -72,7 +72,9 @@ function shapeOf(name: string, value: unknown): string | undefined {
 
 function keywordProblem(name: string, value: unknown): string | undefined {
   if (name === "$ref" || name === "$dynamicRef" || name === "$recursiveRef")
-    return typeof value === "string" && value.startsWith("#") ? undefined : `has a ${name} that leads out of it; write what it leads to below $defs`;
+    return typeof value === "string" && value.startsWith("#")
+      ? undefined
+      : `has a ${name} that leads out of it; write what it leads to below $defs`;
   if (name === "$id" || name === "id") return typeof value === "string" ? undefined : `has an ${name} that is no text`;
   if (name === "pattern") return patternProblem(value);
   return name === "patternProperties" && isRecord(value) ? first(Object.keys(value), patternProblem) : undefined;

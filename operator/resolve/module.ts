@@ -78,7 +78,9 @@ export async function chooseImage(
   const { pin } = filter;
   if (pin !== undefined) {
     const digest = await registry.resolve(source.image, pin, options);
-    return digest.ok ? ok({ choice: { image: pinned(source.image, digest.value), digest: digest.value }, look: undefined, options }) : digest;
+    return digest.ok
+      ? ok({ choice: { image: pinned(source.image, digest.value), digest: digest.value }, look: undefined, options })
+      : digest;
   }
   const keeps = filter.pullPolicy === "IfNotPresent" && !isAsked;
   const kept = keeps ? keptChoice(source, last, revisions) : undefined;

@@ -8,6 +8,7 @@ import { ROOT } from "../tests/files.ts";
 const MAIN = "cli/main";
 const PROVER = "preflight/process/child";
 const CASES = "author/cases/sandbox/worker";
+const CONFIGS = "operator/config/worker";
 /** What `#cel` names in the package. A prover may read the folder `@bufbuild` and no other. */
 export const CEL = "lib/@bufbuild/cel.cjs";
 
@@ -45,8 +46,8 @@ const LEFT_OUT = [
 const REQUIRE = `import{createRequire as __weirRequire}from"node:module";const require=__weirRequire(import.meta.url);`;
 
 /**
- * Bundles what `weir` runs into `folder`: the commands (with chunks in `lib/`, loaded as they are needed), the program of a prover and the thread of `weir test` as one file each,
- * and CEL, which a prover loads by itself. Gives esbuild's account of what went in.
+ * Bundles what `weir` runs into `folder`: the commands (with chunks in `lib/`, loaded as they are needed), the program of a prover, the thread of `weir test` and
+ * the one that judges configurations as one file each, and CEL, which a prover loads by itself. Gives esbuild's account of what went in.
  */
 export async function bundle(folder: string): Promise<Metafile[]> {
   const results = [
@@ -74,6 +75,13 @@ export async function bundle(folder: string): Promise<Metafile[]> {
       format: "esm",
       banner: { js: REQUIRE },
       plugins: [ownPlaces("../../../")],
+    }),
+    await build({
+      ...COMMON,
+      entryPoints: { [CONFIGS]: `${CONFIGS}.ts` },
+      outdir: folder,
+      format: "esm",
+      plugins: [ownPlaces("../../")],
     }),
     await build({ ...COMMON, entryPoints: ["@bufbuild/cel"], outfile: join(folder, CEL), format: "cjs" }),
   ];
