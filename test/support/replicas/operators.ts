@@ -124,6 +124,7 @@ function makeReplica(world: World, id: string): TestReplica {
       leadership: peers.leadership,
     },
     ...{ keys: createKeyring(Buffer.alloc(32, "private")), log: silentLog, random: () => 0.5, ownNamespace: undefined },
+    configJudge: { judge: async () => ok([]) },
     parseKeychain: () => ok(new Map()),
   });
   return { id, fleet, registry, peers, operator };
