@@ -143,3 +143,37 @@ for (const [what, reason, cause] of faults) {
     assert.match(history.find(({ revision }) => revision === 2)?.message ?? "", new RegExp(reason));
   });
 }
+
+test("a deletion of a surplus revision that arrives late, from a leader of before, takes nothing that is in use", async (t) => {
+  const scene = await startScene({ revisionHistoryLimit: 1 });
+  t.after(scene.stop);
+  const late = Promise.withResolvers<void>();
+  const { deleteRevision } = scene.source;
+  const deleted: number[] = [];
+  scene.source.deleteRevision = async (key, uid, number) => {
+    await late.promise;
+    deleted.push(number);
+    return deleteRevision(key, uid, number);
+  };
+  for (const tag of ["2", "3"]) {
+    scene.source.apply("f", specOf(image(tag), { revisionHistoryLimit: 1 }));
+    await scene.run(12_000);
+  }
+  assert.deepEqual(deleted, []);
+  scene.lead(1);
+  await scene.run(12_000);
+  scene.source.apply("f", specOf(image("1"), { revisionHistoryLimit: 5 }));
+  await scene.run(12_000);
+  late.resolve();
+  await scene.run(2_000);
+  assert.deepEqual(deleted, [1]);
+  const { stableRevision, digest, history } = scene.status() ?? {};
+  const uid = scene.source.filters().get("default/f")?.metadata.uid ?? "";
+  const kept = await scene.source.revisions({ namespace: "default", name: "f" }, uid);
+  const stored = kept.ok ? kept.value.find(({ number }) => number === stableRevision) : undefined;
+  assert.deepEqual([stableRevision, stored?.digest, history?.[0]?.result], [4, digest, "Succeeded"]);
+  await scene.replace(2);
+  scene.replica(2).fleet.connect("web-2");
+  await scene.run(3_000);
+  assert.equal(runs(scene, 2), 4);
+});

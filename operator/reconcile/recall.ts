@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Requeue } from "../../base/work-queue.ts";
 import type { Clock } from "../../model/clock.ts";
+import type { WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import type { Leadership } from "../../model/leadership.ts";
 import type { Log } from "../../model/log.ts";
 import type { Failure } from "../../model/result.ts";
+import type { Revision } from "../../model/revision.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import { revisionOf } from "../filter/revisions.ts";
 import { isInForce } from "../rollout/state.ts";
@@ -30,8 +32,9 @@ export async function recall(record: FilterRecord, deps: RecallDeps): Promise<Re
     if (deps.leadership.isLeading()) await tell(record, kept.error, deps);
     return { retry: true };
   }
-  const revisions = kept.value.map((revision) => deps.identity.keyed(record.key, revision));
-  const rewritten = revisions.filter((revision, index) => revision !== kept.value[index]);
+  const stored = notDeleted(kept.value, record.object.status);
+  const revisions = stored.map((revision) => deps.identity.keyed(record.key, revision));
+  const rewritten = revisions.filter((revision, index) => revision !== stored[index]);
   const rollout = rolloutFrom(record.object.status, revisions);
   const provided = (number: number | undefined) => provide(record, revisionOf({ revisions }, number), "store", deps);
   const isStableReady = await provided(rollout.stable);
@@ -43,9 +46,21 @@ export async function recall(record: FilterRecord, deps: RecallDeps): Promise<Re
 
 /** The rollout of a record that was recalled stands where the object's status records it. */
 export function standAsRecorded(record: FilterRecord, withdrawing: Pick<Withdrawing, "recorded">): void {
-  const { object, revisions, rewritten } = record;
+  const { object, rewritten } = record;
+  const revisions = notDeleted(record.revisions, object.status);
   record.recall(revisions, rewritten, rolloutFrom(object.status, revisions));
   withdrawing.recorded(record);
+}
+
+/**
+ * Without those that the status has dropped: their deletion may be on its way. One that is newer than all of the status was recorded since; one that is in use is not
+ * dropped, whoever wrote the status.
+ */
+function notDeleted(revisions: readonly Revision[], status: WasmFilterStatus | undefined): readonly Revision[] {
+  const { history = [], revision: target, stableRevision: stable } = status ?? {};
+  const known = new Set([target, stable, ...history.map(({ revision }) => revision)]);
+  const newest = history.reduce((highest, { revision }) => Math.max(highest, revision), 0);
+  return newest === 0 ? revisions : revisions.filter(({ number }) => number > newest || known.has(number));
 }
 
 /** True when the status speaks of a revision that was recorded since they were read. */

@@ -70,11 +70,15 @@ export function createWrite(deps: WriteDeps): (record: FilterRecord) => Promise<
     return true;
   }
 
-  /** Deletes the revisions beyond spec.revisionHistoryLimit, and has the status written without them. */
+  /**
+   * Deletes the revisions beyond spec.revisionHistoryLimit. The status says first that one is gone: it replaces what this server knew, or nothing, and who decides next
+   * leads nothing to that revision, however late its deletion arrives.
+   */
   async function prune(record: FilterRecord): Promise<void> {
     for (let oldest = oldestSurplus(record); oldest !== undefined; oldest = oldestSurplus(record)) {
       // First: a spec that asks for its content while it is deleted gets a new revision.
       record.prune(oldest);
+      if (!(await writeStatus(record)) || !isCurrent(record) || !deps.leadership.isLeading()) return record.restore(oldest);
       const deleted = await source.deleteRevision(record.key, record.uid, oldest.number);
       if (!deleted.ok) {
         record.restore(oldest);
@@ -85,7 +89,6 @@ export function createWrite(deps: WriteDeps): (record: FilterRecord) => Promise<
         });
         return;
       }
-      deps.written(record);
     }
   }
 

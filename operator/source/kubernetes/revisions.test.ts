@@ -9,15 +9,22 @@ import { DEFAULT_SETTINGS } from "../../../model/settings.ts";
 import { isObjectName } from "../../parse/names.ts";
 import { createRevisionStore, revisionName } from "./revisions.ts";
 
+interface Stored {
+  readonly data: unknown;
+  readonly metadata: { readonly name: string; readonly uid?: string };
+}
+
 /** An API server that keeps ControllerRevisions, and loses its answer to the first request. */
 function forgetfulApi(): Pick<KubeApi, "request"> {
-  const objects = new Map<string, { data: unknown; metadata: { name: string } }>();
+  const objects = new Map<string, Stored>();
+  let count = 0;
   let isLost = true;
   const failure = (status: number, reason: string) => ({ ok: false as const, error: { status, reason, message: reason, retryable: true } });
   return {
     async request({ method = "GET", path, body }: ApiRequest) {
       if (method === "POST") {
-        const made = structuredClone(body) as { data: unknown; metadata: { name: string } };
+        const made = structuredClone(body) as Stored;
+        Object.assign(made.metadata, { uid: `uid-${count++}` });
         const at = `${path}/${made.metadata.name}`;
         if (objects.has(at)) return failure(409, "AlreadyExists");
         objects.set(at, made);
@@ -28,6 +35,8 @@ function forgetfulApi(): Pick<KubeApi, "request"> {
       if (method === "GET" && path.endsWith("controllerrevisions")) return ok({ items: [...objects.values()] });
       const found = objects.get(path);
       if (found === undefined) return failure(404, "NotFound");
+      const { uid } = (body as Partial<{ preconditions: { uid: string } }> | undefined)?.preconditions ?? {};
+      if (method === "DELETE" && uid !== found.metadata.uid) return failure(409, "Conflict");
       if (method === "DELETE") objects.delete(path);
       return ok(found);
     },
@@ -49,6 +58,38 @@ describe("ControllerRevisions", () => {
     assert.equal((await store.save(key, UID, revision("two"))).ok, true);
     const kept = await store.list(key, UID);
     assert.deepEqual(kept.ok && kept.value.map(({ hash }) => hash), ["two"]);
+  });
+
+  test("nothing is removed that another server made meanwhile, nor by a server that does not lead any more", async () => {
+    const api = forgetfulApi() as KubeApi;
+    const key = { namespace: "shop", name: "f" };
+    const revision = (hash: string): Revision => ({
+      ...{ number: 1, image: "r.example/f:1", digest: digestOf(hash), wasmDigest: digestOf(hash), hash },
+      ...{ settings: DEFAULT_SETTINGS, capabilities: [], time: "2026-01-01T00:00:00.000Z" },
+    });
+    let isLeading = true;
+    const other = createRevisionStore({ api, log: silentLog });
+    const { request } = api;
+    /** Between what the server read and what it removes, another takes that out and makes its own. */
+    const late: typeof request = async (asked) => {
+      if (asked.method === "DELETE") {
+        await other.remove(key, UID, 1);
+        await other.save(key, UID, revision("other"));
+      }
+      return request(asked);
+    };
+    await other.save(key, UID, revision("first"));
+    await other.save(key, UID, revision("first"));
+    const store = createRevisionStore({ api: { ...api, request: late }, log: silentLog, mayWrite: () => isLeading });
+    const stored = async () => {
+      const kept = await other.list(key, UID);
+      return kept.ok ? kept.value.map(({ hash }) => hash) : [];
+    };
+    assert.equal((await store.remove(key, UID, 1)).ok, false);
+    assert.deepEqual(await stored(), ["other"]);
+    isLeading = false;
+    assert.equal((await createRevisionStore({ api, log: silentLog, mayWrite: () => isLeading }).save(key, UID, revision("old"))).ok, false);
+    assert.deepEqual(await stored(), ["other"]);
   });
 
   test("a rewritten revision takes the place of the first one, also when the rewriting was cut off, and is deleted as any other", async () => {

@@ -25,7 +25,15 @@ export interface RevisionStore {
   remove(key: FilterKey, uid: string, number: number): Promise<Result<void>>;
 }
 
-export function createRevisionStore({ api, log }: { api: KubeApi; log: Log }): RevisionStore {
+export interface RevisionStoreOptions {
+  readonly api: KubeApi;
+  readonly log: Log;
+  /** Other servers may write too. Asked before each removal whether this one may. */
+  readonly mayWrite?: (() => boolean) | undefined;
+}
+
+export function createRevisionStore(options: RevisionStoreOptions): RevisionStore {
+  const { api, log } = options;
   const collection = ({ namespace }: FilterKey): string => `/apis/apps/v1/namespaces/${encodeURIComponent(namespace)}/controllerrevisions`;
 
   /** All ControllerRevisions of the object, as they are. */
@@ -34,20 +42,16 @@ export function createRevisionStore({ api, log }: { api: KubeApi; log: Log }): R
     return found.ok ? ok(found.value.items) : found;
   }
 
-  async function removeNamed(key: FilterKey, name: string): Promise<Result<void>> {
-    const removed = await api.request({ method: "DELETE", path: `${collection(key)}/${name}` });
-    return removed.ok || removed.error.status === 404 ? ok(undefined) : removed;
-  }
-
   /** Removes all that has the number, but for what has the name `but`. */
   async function removeAll(key: FilterKey, uid: string, number: number, but?: string): Promise<Result<void>> {
     // Their data may be large, and their names say which they are.
     const found = await items(key, uid, metadataAs("PartialObjectMetadataList"));
     if (!found.ok) return found;
     const first = revisionName(key, uid, number);
-    for (const name of found.value.map(nameOf)) {
+    for (const item of found.value) {
+      const name = nameOf(item);
       const isOfNumber = (name === first || name.startsWith(`${first}-`)) && name !== but;
-      const removed = isOfNumber ? await removeNamed(key, name) : ok(undefined);
+      const removed = isOfNumber ? await removeItem(options, `${collection(key)}/${name}`, item) : ok(undefined);
       if (!removed.ok) return removed;
     }
     return ok(undefined);
@@ -95,6 +99,15 @@ export function createRevisionStore({ api, log }: { api: KubeApi; log: Log }): R
     remove: (key, uid, number) => removeAll(key, uid, number),
   };
   return store;
+}
+
+/** Removes this very object: what another server made in its place meanwhile stays. https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/delete-options/ */
+async function removeItem({ api, mayWrite }: RevisionStoreOptions, path: string, item: Fields): Promise<Result<void>> {
+  if (mayWrite?.() === false) return failForNow("NotLeading", "another server may decide by now");
+  const uid = isFields(item.metadata) && typeof item.metadata.uid === "string" ? item.metadata.uid : undefined;
+  const body = { apiVersion: "v1", kind: "DeleteOptions", preconditions: { uid } };
+  const removed = await api.request({ method: "DELETE", path, body });
+  return removed.ok || removed.error.status === 404 ? ok(undefined) : removed;
 }
 
 /** Why the API server did not take a record, in its own words, and what to do about it. */

@@ -68,13 +68,13 @@ class KubernetesSource implements Source {
   private cancelExpiry: () => void = () => {};
 
   constructor({ random = Math.random, timeoutMs = 10_000, ...options }: KubernetesSourceOptions) {
-    const { kubeConfig, log, clock } = options;
+    const { kubeConfig, log, clock, leadership } = options;
     const api = createKubeApi({ kubeConfig, timeoutMs });
     this.options = { ...options, random };
     this.api = api;
     this.description = `cluster ${api.server}`;
     this.references = createReferences({ api, clock, log, random, onChange: this.notifier.reference, timeoutMs });
-    this.kept = createRevisionStore({ api, log });
+    this.kept = createRevisionStore({ api, log, mayWrite: leadership && (() => leadership.isLeading()) });
     this.events = createEventWriter({ api, clock, log, random });
   }
 

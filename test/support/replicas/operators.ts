@@ -67,6 +67,7 @@ function sourceOf(world: World, id: string): Source {
   return {
     ...source,
     isFollowed: () => source.isFollowed(),
+    deleteRevision: (...asked) => source.deleteRevision(...asked),
     onChange(listener) {
       listeners.set(listener, id);
       const unlisten = source.onChange(listener);
