@@ -15,6 +15,7 @@ export { localImagesDirectory } from "./local/directory.ts";
 export { type LocalImage, type LocalImages, type LocalImagesOptions, openLocalImages, type RemovedImage } from "./local/images.ts";
 export { checkLogin } from "./login.ts";
 export { createModuleRegistry, type ModuleRegistryOptions } from "./module-registry.ts";
+export { readNotification } from "./notifications.ts";
 export { type OciOptions, openReference } from "./open.ts";
 export { type Attachment, type Pushed, type PushedImage, type PushOptions, pushImage, pushModule } from "./push.ts";
 export { type AddressRange, createAddressPolicy, parseAddressRange } from "./registry/address.ts";

@@ -41,6 +41,7 @@ export function localSource(folder: Source, slots: readonly LocalSlot[], pullSec
     writeStatus: (...written) => folder.writeStatus(...written),
     writePolicyStatus: (...written) => folder.writePolicyStatus(...written),
     event: (...told) => folder.event(...told),
+    announce: (id) => folder.announce(id),
     onChange: (listener) => folder.onChange(listener),
   };
 }

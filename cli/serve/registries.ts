@@ -14,17 +14,21 @@ import {
   parseSharedRepositories,
   type SharedRepositories,
 } from "../../oci/index.ts";
+import { parseAddress } from "../args/address.ts";
 import type { FlagValues } from "../args/syntax.ts";
 import { usage } from "../args/usage.ts";
 import { openFetch } from "../modules.ts";
 import type { Terminal } from "../terminal.ts";
 import type { serveRegistryFlags } from "./registry-flags.ts";
+import { type RegistryWebhookOptions, readWebhookSecret } from "./registry-webhook.ts";
 
 /** How the server speaks to registries. */
 export interface Registries {
   readonly fetch: Fetch;
   readonly plainHttp: readonly string[];
   readonly mirrors: Mirrors | undefined;
+  /** Where registries tell of tags, and with which secret; `undefined`: nowhere. */
+  readonly registryWebhook: Pick<RegistryWebhookOptions, "address" | "secret"> | undefined;
   /** The credentials that no filter names; `undefined`: there are none. */
   readonly implied: ImpliedCredentials | undefined;
 }
@@ -48,7 +52,26 @@ export async function openRegistries(
   if (!mirrors.ok) return mirrors;
   const implied = await readImplied(values, options);
   if (!implied.ok) return implied;
-  return ok({ fetch: fetch.value, plainHttp: values["plain-http"], mirrors: mirrors.value, implied: implied.value });
+  const webhook = await readWebhook(values);
+  if (!webhook.ok) return webhook;
+  return ok({
+    fetch: fetch.value,
+    plainHttp: values["plain-http"],
+    mirrors: mirrors.value,
+    registryWebhook: webhook.value,
+    implied: implied.value,
+  });
+}
+
+async function readWebhook(values: FlagValues<typeof serveRegistryFlags>): Promise<Result<Registries["registryWebhook"]>> {
+  const { "registry-webhook-address": place, "registry-webhook-secret-file": file } = values;
+  if (place === undefined && file === undefined) return ok(undefined);
+  if (place === undefined || file === undefined)
+    return usage("--registry-webhook-address and --registry-webhook-secret-file need each other; give both, or neither");
+  const address = parseAddress(place, "--registry-webhook-address");
+  if (!address.ok) return address;
+  const secret = await readWebhookSecret(file);
+  return secret.ok ? ok({ address: address.value, secret: secret.value }) : secret;
 }
 
 function readMirrors(

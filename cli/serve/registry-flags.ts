@@ -34,4 +34,17 @@ export const serveRegistryFlags = {
     help: "use the imagePullSecrets of this ServiceAccount of a filter's namespace too, as pods do: default",
     env: "WEIR_PULL_SERVICE_ACCOUNT",
   },
+  "registry-webhook-address": {
+    type: "string",
+    value: "HOST:PORT",
+    help: "hear here from registries (CNCF distribution's notifications) that tags moved, and look at them at once",
+    env: "WEIR_REGISTRY_WEBHOOK_ADDRESS",
+  },
+  "registry-webhook-secret-file": {
+    type: "string",
+    value: "FILE",
+    completes: "file",
+    help: "the secret that those notifications have in their header Authorization",
+    env: "WEIR_REGISTRY_WEBHOOK_SECRET_FILE",
+  },
 } as const satisfies Record<string, Flag>;

@@ -18,7 +18,7 @@ export interface FilterEvent {
 export interface SourceChange {
   /** Ids (`namespace/name`) of WasmFilters that were created, changed or removed. */
   readonly filters: ReadonlySet<string>;
-  /** `secret/namespace/name` and `configmap/namespace/name` that changed. */
+  /** `secret/namespace/name` and `configmap/namespace/name` that changed, and `repository/PATH` of which a registry says that a tag moved. */
   readonly references: ReadonlySet<string>;
   /** Of `filters`: those whose status somebody else wrote. Absent: none. */
   readonly overwritten?: ReadonlySet<string>;
@@ -66,4 +66,6 @@ export interface Source {
   writePolicyStatus(name: string, status: WasmPolicyStatus): Promise<Result<void>>;
   event(key: FilterKey, uid: string, event: FilterEvent): Promise<void>;
   onChange(listener: (change: SourceChange) => void): () => void;
+  /** Has the listener told that this reference changed, which somebody else says: `repository/PATH`. */
+  announce(id: string): void;
 }

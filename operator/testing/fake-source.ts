@@ -103,6 +103,7 @@ export function createFakeSource(): FakeSource {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
+    announce: (id) => notify([], [id]),
     apply(name, spec, { namespace = "default", annotations = {}, created } = {}) {
       const id = `${namespace}/${name}`;
       const before = objects.get(id);

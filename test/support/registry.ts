@@ -5,6 +5,7 @@ import { installGoTool } from "../../scripts/tools/go.ts";
 import { startOnReservedPort } from "./ports.ts";
 import { startProcess } from "./process.ts";
 import { createTempFolder } from "./temp-folder.ts";
+import type { TokenServer } from "./token-server.ts";
 
 /** A running OCI registry (CNCF distribution) on loopback, over plain HTTP. */
 export interface Registry {
@@ -19,6 +20,10 @@ export interface Registry {
 export interface RegistryOptions {
   /** Demands these credentials, as HTTP Basic, for every request. */
   readonly auth?: { readonly username: string; readonly password: string };
+  /** Demands tokens that this server issues, instead. */
+  readonly tokens?: TokenServer;
+  /** The part `notifications` of its configuration. */
+  readonly notifications?: unknown;
   /** Set it to start a registry again at the same port; a reserved port by default. */
   readonly port?: number;
   /** Folder of the blobs; a temporary one by default. */
@@ -45,6 +50,8 @@ async function start(port: number, options: RegistryOptions): Promise<Registry> 
     storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
     http: { addr: `127.0.0.1:${port}`, secret: "loopback only" },
     ...(options.auth === undefined ? {} : { auth: { htpasswd: { realm: "weir-test", path: passwords } } }),
+    ...(options.tokens === undefined ? {} : { auth: { token: options.tokens.configuration } }),
+    ...(options.notifications === undefined ? {} : { notifications: options.notifications }),
   };
   const configFile = join(folder.path, "config.yml");
   await writeFile(configFile, JSON.stringify(config));

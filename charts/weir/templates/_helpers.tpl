@@ -186,6 +186,10 @@ true
 {{- range .plainHttp }}
 - --plain-http={{ . }}
 {{- end }}
+{{- if .webhookSecretName }}
+- --registry-webhook-address=0.0.0.0:18004
+- --registry-webhook-secret-file=/etc/weir/registry-webhook/secret
+{{- end }}
 {{- range .mirrors }}
 - --mirror={{ . }}
 {{- end }}

@@ -56,6 +56,7 @@ class FolderSource implements Source {
   private readonly store: FolderStore;
   private readonly kept: Filters;
   private readonly notifier = createChangeNotifier();
+  readonly announce = this.notifier.reference;
   private readonly files = new Map<string, ManifestFile>();
   private assembly: Assembly = assemble(this.files);
   private readonly rules: KeptRules;

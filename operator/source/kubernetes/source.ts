@@ -54,6 +54,7 @@ class KubernetesSource implements Source {
   private readonly options: KubernetesSourceOptions & { readonly random: () => number };
   private readonly api: KubeApi;
   private readonly notifier = createChangeNotifier();
+  readonly announce = this.notifier.reference;
   private readonly references: References;
   private readonly kept: RevisionStore;
   private readonly events: EventWriter;
