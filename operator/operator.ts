@@ -109,26 +109,20 @@ class QueueingOperator implements Operator {
       add: (id) => this.queue.add(id),
     });
     this.assignments = createAssignments({
-      assigner: fleet,
-      line,
+      ...{ assigner: fleet, line },
       filtersOf: (proxyKey) => this.known.of(this.index.filtersOf(proxyKey)).map(this.withdrawing.served),
       isOwn: (proxyKey) => options.peers?.isOwn(proxyKey) !== false,
       overrides: createOverrides({
-        fleet,
-        record: this.known.get,
+        ...{ fleet, record: this.known.get, peers: options.peers, leadership: this.leadership },
         withheld: (key) => this.watch.withheld(key),
-        peers: options.peers,
-        leadership: this.leadership,
       }),
       failed: (proxy, error) => log.error("a proxy could not be told its filters; it keeps what it has", { proxy, error: String(error) }),
       isBusy: () => this.queue.depth() > 0,
     });
     this.watch = createFleetWatch({
-      ...{ fleet, index: this.index, clock, log },
-      record: this.known.get,
+      ...{ fleet, index: this.index, clock, log, record: this.known.get },
       forgetProxyMs: options.forgetProxyMs ?? FORGET_PROXY_MS,
-      due: this.assignments.mark,
-      touched: this.observer.touch,
+      ...{ due: this.assignments.mark, touched: this.observer.touch },
       concerned: (records) => {
         for (const { id } of records) this.queue.add(id);
       },

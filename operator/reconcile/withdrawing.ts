@@ -80,13 +80,7 @@ export function createWithdrawing({ records, index, peers, assign, add, emit }: 
           add(record.id);
         },
         overridden: (proxyKey) => assign([proxyKey]),
-        text(filter, hash) {
-          const held = records
-            .get(filter)
-            ?.deliverable.values()
-            .find((entry) => entry.isSecret && entry.hash === hash);
-          return held && bytesOf(held.settings);
-        },
+        text: (filter, hash) => textOf(records.get(filter), hash),
       });
     },
     withdraw,
@@ -123,6 +117,12 @@ export function createWithdrawing({ records, index, peers, assign, add, emit }: 
       }
     },
   };
+}
+
+/** The text from a Secret in the revision of this hash; `undefined`: it is not at hand. */
+function textOf(record: FilterRecord | undefined, hash: string): Buffer | undefined {
+  const held = record?.deliverable.values().find((entry) => entry.isSecret && entry.hash === hash);
+  return held && bytesOf(held.settings);
 }
 
 function withdrawnEvent(target: number | undefined, { reason, message }: Fault): FilterEvent {
