@@ -14,7 +14,7 @@ const ROOMS = ["model", "base", "operator", "oci", "preflight", "xds", "hub", "c
 const PACKAGES: Record<(typeof ROOMS)[number], readonly string[]> = {
   model: [],
   base: [],
-  operator: ["@kubernetes/client-node", "yaml", "ajv", "@cfworker/json-schema", "@bufbuild/cel", "semver", "p-limit", "re2js"],
+  operator: ["@kubernetes/client-node", "yaml", "ajv", "@cfworker/json-schema", "@bufbuild/cel", "semver", "p-limit", "@bufbuild/re2"],
   oci: [
     "tar-stream",
     "lru-cache",
@@ -26,7 +26,7 @@ const PACKAGES: Record<(typeof ROOMS)[number], readonly string[]> = {
     "@sigstore/core",
     "@sigstore/protobuf-specs",
     "@sigstore/verify",
-    "re2js",
+    "@bufbuild/re2",
   ],
   preflight: ["@bufbuild/cel", "lru-cache", "p-limit"],
   xds: ["@bufbuild/protobuf/wire", "yaml", "lru-cache"],

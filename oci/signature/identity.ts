@@ -1,7 +1,7 @@
+import { RE2JS } from "@bufbuild/re2";
 import type { Bundle } from "@sigstore/bundle";
 import { RFC3161Timestamp, X509Certificate } from "@sigstore/core";
 import { toSignedEntity, VerificationError, Verifier } from "@sigstore/verify";
-import { RE2JS } from "re2js";
 import { clip, oneLine } from "../../base/text.ts";
 import { ok, type Result } from "../../model/result.ts";
 import type { Signer, TextMatch } from "../../model/verify.ts";

@@ -1,4 +1,4 @@
-import { RE2JS } from "re2js";
+import { RE2JS } from "@bufbuild/re2";
 import { messageOf } from "../../base/error.ts";
 import { clip, oneLine } from "../../base/text.ts";
 import type { WasmFilterSpec } from "../../model/gen/wasmfilter.ts";

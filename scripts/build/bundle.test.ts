@@ -19,7 +19,7 @@ test("a file keeps its own place, as JavaScript, and asks for no other", async (
   const schema = await bundled({ entryPoints: ["operator/parse/schema.ts"], plugins });
   assert.match(
     schema,
-    /new URL\("\.\.\/\.\.\/crds\/wasmfilters\.weir\.dev\.yaml", new URL\("\.\.\/operator\/parse\/schema\.js", import\.meta\.url\)\.href\)/,
+    /new URL\(`\.\.\/\.\.\/crds\/\$\{plural\}\.weir\.dev\.yaml`, new URL\("\.\.\/operator\/parse\/schema\.js", import\.meta\.url\)\.href\)/,
   );
   const folder = await mkdtemp(join(tmpdir(), "weir-bundle-"));
   t.after(() => rm(folder, { recursive: true }));

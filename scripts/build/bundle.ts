@@ -30,8 +30,8 @@ export const COMMON = {
 } as const satisfies BuildOptions;
 
 /**
- * Parts of packages in CommonJS that no call of Weir's reaches, though the package's entry asks for them: undici's mocks, its WebSocket, its EventSource,
- * its cache in SQLite and the second parser of HTTP/1 that it has on trial; and what grpc-js reads .proto files with, for services (channelz, ORCA) that Weir does not offer.
+ * Parts of packages in CommonJS that no call of Weir's reaches, though the package's entry asks for them: undici's mocks, its WebSocket, its EventSource, its cookies,
+ * its interceptors, its caches of answers and the second parser of HTTP/1 that it has on trial; and what grpc-js reads .proto files with, for services (channelz, ORCA) that Weir does not offer.
  */
 const LEFT_OUT = [
   "/undici/lib/mock/",
@@ -39,6 +39,8 @@ const LEFT_OUT = [
   "/undici/lib/web/websocket/",
   "/undici/lib/web/eventsource/",
   "/undici/lib/cache/sqlite-cache-store",
+  "/undici/lib/interceptor/",
+  "/undici/lib/web/cookies/",
   "/@grpc/proto-loader/",
 ];
 
