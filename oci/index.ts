@@ -9,8 +9,9 @@ export { createSharedCredentials, parseSharedRepositories, type SharedRepositori
 export { type ArtifactOptions, createArtifact, type ImageContent, readContent } from "./image/content.ts";
 export { defaultLimits, findImage, type Limits } from "./image/image.ts";
 export { MAX_SBOM_BYTES, sbomType } from "./image/sbom.ts";
-export { type InspectedImage, type InspectOptions, inspectImage, inspectIn, listTags } from "./inspect.ts";
+export { type InspectedImage, type InspectOptions, inspectImage, inspectIn, listTags, type Referring, referrersOf } from "./inspect.ts";
 export { createLayoutRepository } from "./layout/folder.ts";
+export { type ListedImage, type ListedImages, type ListOptions, listImages } from "./list.ts";
 export { localImagesDirectory } from "./local/directory.ts";
 export { type LocalImage, type LocalImages, type LocalImagesOptions, openLocalImages, type RemovedImage } from "./local/images.ts";
 export { checkLogin } from "./login.ts";

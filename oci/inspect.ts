@@ -5,6 +5,7 @@ import { defaultLimits, type FetchedModule, fetchModule, findImage } from "./ima
 import { type OciOptions, openReference } from "./open.ts";
 import type { Descriptor, Manifest } from "./repository/manifest.ts";
 import { formatReference, type Reference } from "./repository/reference.ts";
+import { listReferrers } from "./repository/referrers.ts";
 import type { RepositoryReader } from "./repository/repository.ts";
 
 export interface InspectOptions extends OciOptions {
@@ -44,6 +45,25 @@ export async function inspectIn(
   const { manifest, index, moduleLayer } = image.value;
   return ok({ reference: formatReference(reference), indexDigest: index?.digest, manifest, layer: moduleLayer.layer, ...fetched.value });
 }
+
+/** What refers to an image: a signature, a bill of materials. */
+export interface Referring {
+  readonly digest: Digest;
+  readonly artifactType: string;
+}
+
+/** What refers to an image, by the registry's list; at most 100. */
+export async function referrersOf(text: string, digest: Digest, options: InspectOptions): Promise<Result<readonly Referring[]>> {
+  const opened = openReference(text, options.keychain, options);
+  if (!opened.ok) return opened;
+  const listed = await listReferrers(opened.value.repository, digest, options.signal);
+  if (!listed.ok) return listed;
+  return ok(
+    listed.value.slice(0, MAX_REFERRING).map((each) => ({ digest: each.digest, artifactType: each.artifactType ?? each.mediaType })),
+  );
+}
+
+const MAX_REFERRING = 100;
 
 /** The tags of the repository that a reference names (its own tag does not matter), sorted. */
 export async function listTags(text: string, options: InspectOptions): Promise<Result<readonly string[]>> {

@@ -1,6 +1,7 @@
 /** Public entry of preflight/: reading a module, the proxy-wasm host, and the proof that a module loads. */
 export { type AbiVersion, hostFunction, hostFunctions } from "./abi/abi.ts";
 export { inspectModule, type ModuleFacts } from "./abi/facts.ts";
+export { type SectionSizes, sectionSizes } from "./abi/sizes.ts";
 export { type CountedFunction, type CountingModule, countEntries } from "./binary/entry-counters.ts";
 export { type Producers, readProducers } from "./binary/producers.ts";
 export { readSections, type Section } from "./binary/sections.ts";

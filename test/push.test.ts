@@ -4,7 +4,7 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { runWeir } from "../cli/testing/weir.ts";
-import type { Digest } from "../model/digest.ts";
+import { type Digest, digestOf } from "../model/digest.ts";
 import { openReference } from "../oci/index.ts";
 import { listReferrers } from "../oci/repository/referrers.ts";
 import { valued } from "../oci/testing/result.ts";
@@ -19,6 +19,8 @@ const skopeo = await installSkopeo().catch((error: unknown) => {
   if (error instanceof ToolError) return error;
   throw error;
 });
+
+const EMPTY = { mediaType: "application/vnd.oci.empty.v1+json", digest: digestOf("{}"), size: 2 };
 
 let registry: Registry;
 let folder: Awaited<ReturnType<typeof createTempFolder>>;
@@ -40,6 +42,46 @@ async function manifestOf(text: string) {
   const raw = valued(await repository.manifest(reference.digest ?? reference.tag ?? ""));
   return { repository, digest: raw.digest, document: JSON.parse(new TextDecoder().decode(raw.bytes)) };
 }
+
+describe("weir list and weir inspect", () => {
+  test("tell what is at each tag, what it says, what refers to it, and what its sections weigh", async () => {
+    const image = `${registry.host}/team/listed`;
+    const padded = join(folder.path, "padded.wasm");
+    await writeFile(padded, await headerFilter({ name: "x-weir", value: "1", padding: 5_000 }));
+    const sbom = join(folder.path, "listed.json");
+    writeFileSync(sbom, JSON.stringify({ bomFormat: "CycloneDX" }));
+    const env = { SOURCE_DATE_EPOCH: "1700000000" };
+    assert.equal((await weir(["push", padded, `${image}:1.0`, "-t", "latest", "--sbom", sbom], env)).status, 0);
+    assert.equal((await weir(["push", file, `${image}:1.1`])).status, 0);
+    const { digest, repository } = await manifestOf(`${image}:1.0`);
+    // As cosign keeps a signature of it.
+    const type = "application/vnd.oci.image.manifest.v1+json";
+    const signature = new TextEncoder().encode(JSON.stringify({ schemaVersion: 2, mediaType: type, config: EMPTY, layers: [] }));
+    valued(await repository.putBlob(new TextEncoder().encode("{}"), EMPTY.digest));
+    valued(await repository.putManifest(signature, type, `${digest.replace(":", "-")}.sig`));
+
+    const listed = JSON.parse((await weir(["list", image, "--long", "-o", "json"])).out);
+    const rows = listed.map(({ tag, abi, created, signed }: Record<string, unknown>) => [tag, abi, created, signed]);
+    assert.deepEqual(rows, [
+      ["1.0", "0.2.1", "2023-11-14T22:13:20Z", true],
+      ["1.1", "0.2.1", null, false],
+      ["latest", "0.2.1", "2023-11-14T22:13:20Z", true],
+    ]);
+    assert.equal(listed[0].digest, digest);
+    const page = await weir(["list", image, "-l", "--limit", "1", "--after", "1.0"]);
+    assert.match(page.out, /^TAG +DIGEST +SIZE +ABI +CREATED +SIGNED\n1\.1 +[0-9a-f]{12} +\S+ \w+ +0\.2\.1 +- +no\n$/);
+    assert.match(page.err, /there are more tags; --after 1\.1 goes on/);
+    assert.match((await weir(["list", `${registry.host}/team/none`, "-l"])).err, /does not exist/);
+
+    const inspected = await weir(["inspect", `${image}:1.0`]);
+    assert.match(inspected.out, /^ {2}says +dev\.weir\.module\.abi = 0\.2\.1$/m);
+    assert.match(inspected.out, /^ {2}refers +sha256:[0-9a-f]{64} \(application\/vnd\.cyclonedx\+json\)$/m);
+    assert.match(inspected.out, /^ {2}parts +"" 4\.8 KiB, export \d+ bytes, code \d+ bytes/m);
+    assert.match(inspected.out, /^ {2}strip +4\.8 KiB are in custom sections, which no proxy reads; weir build leaves them out$/m);
+    const { strippable, sections, referrers } = JSON.parse((await weir(["inspect", `${image}:1.0`, "-o", "json"])).out);
+    assert.deepEqual([strippable > 5_000, sections[0].isCustom, referrers.length], [true, true, 1]);
+  });
+});
 
 describe("weir push", () => {
   test("an image says what its module is and what it was told, under every tag, with its README and its bill of materials", async () => {

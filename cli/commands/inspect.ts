@@ -1,18 +1,24 @@
-import { digestOf } from "../../model/digest.ts";
+import { type Digest, digestOf } from "../../model/digest.ts";
 import { ok } from "../../model/result.ts";
+import type { Referring } from "../../oci/index.ts";
 import { defineCommand } from "../args/command.ts";
+import type { FlagValues } from "../args/syntax.ts";
 import { outputFlag } from "../fleet/flags.ts";
-import { findModule, registryFlags, remoteFlag } from "../modules.ts";
-import { printJson } from "../output.ts";
-import { renderModule } from "../render/module.ts";
+import { findLocal } from "../local-images.ts";
+import { findModule, registryAccess, registryFlags, remoteFlag } from "../modules.ts";
+import { printJson, printNote } from "../output.ts";
+import type { Terminal } from "../terminal.ts";
+
+const flags = { ...remoteFlag, ...registryFlags, ...outputFlag } as const;
 
 export const inspect = defineCommand({
   name: "inspect",
   summary: "Show a module or an image: digests, ABI, imports, whether Envoy can load it",
   about: `Reads the module without running it; \`weir verify\` runs it. It is compiled as Envoy compiles it, to tell what each proxy will spend on loading it. For an image it shows each digest: index, manifest (what spec.digest takes and
-    status.digest shows), layer, and module (what Envoy runs).`,
+    status.digest shows), layer, and module (what Envoy runs),
+    with what the image says about itself and what refers to it: signatures, bills of materials. Sizes are those of the module's sections; \`weir build\` leaves out what no proxy reads.`,
   args: { target: { value: "FILE|REF", completes: "file", help: "a .wasm file, or an image reference" } },
-  flags: { ...remoteFlag, ...registryFlags, ...outputFlag },
+  flags,
   examples: [
     { does: "a file", command: "weir inspect add-header.wasm" },
     { does: "an image", command: "weir inspect registry.example/filters/add-header:1.2" },
@@ -21,17 +27,58 @@ export const inspect = defineCommand({
     const found = await findModule(args.target, flags, terminal);
     if (!found.ok) return found;
     const { bytes, image } = found.value;
-    const { createExaminer } = await import("../../preflight/index.ts");
+    const { createExaminer, sectionSizes } = await import("../../preflight/index.ts");
     const inspected = await createExaminer().inspect(bytes, true);
     if (!inspected.ok) return { ok: false, error: { ...inspected.error, message: `${args.target}: ${inspected.error.message}` } };
     const { facts, loadMs } = inspected.value;
     const wasmDigest = digestOf(bytes);
+    const sizes = sectionSizes(bytes);
+    const referrers = image === undefined ? [] : await referring(args.target, image.manifest.digest, flags, terminal);
     if (flags.output === "json") {
       const { bytes: _, ...shown } = image ?? { bytes };
-      printJson({ ...(image === undefined ? { file: args.target } : { image: shown }), wasmDigest, ...facts, loadMs }, terminal);
+      printJson(
+        {
+          ...(image === undefined ? { file: args.target } : { image: shown }),
+          wasmDigest,
+          ...facts,
+          loadMs,
+          ...(sizes.ok ? sizes.value : {}),
+          referrers,
+        },
+        terminal,
+      );
     } else {
-      terminal.out(renderModule({ name: image?.reference ?? args.target, wasmDigest, image, facts, loadMs }));
+      const { renderModule } = await import("../render/module.ts");
+      terminal.out(
+        renderModule({
+          name: image?.reference ?? args.target,
+          wasmDigest,
+          image,
+          facts,
+          loadMs,
+          sizes: sizes.ok ? sizes.value : undefined,
+          referrers,
+        }),
+      );
     }
     return ok(undefined);
   },
 });
+
+/** What refers to an image of a registry or a folder; an image of this machine has no list of that. */
+async function referring(
+  name: string,
+  digest: Digest,
+  values: FlagValues<typeof flags>,
+  terminal: Terminal,
+): Promise<readonly Referring[]> {
+  const here = values.remote ? ok(undefined) : await findLocal(name, terminal.env);
+  if (!here.ok || here.value !== undefined) return [];
+  const access = await registryAccess(name, values, terminal.env);
+  if (!access.ok) return [];
+  const { referrersOf } = await import("../../oci/index.ts");
+  const listed = await referrersOf(name, digest, access.value);
+  if (listed.ok) return listed.value;
+  printNote(`what refers to the image is not known: ${listed.error.message}`, terminal);
+  return [];
+}

@@ -1,20 +1,31 @@
-import { ok } from "../../model/result.ts";
+import { ok, type Result } from "../../model/result.ts";
+import type { InspectOptions } from "../../oci/index.ts";
 import { defineCommand } from "../args/command.ts";
+import { readCount } from "../args/count.ts";
 import { outputFlag } from "../fleet/flags.ts";
 import { listLocal } from "../local-images.ts";
 import { registryAccess, registryFlags } from "../modules.ts";
 import { printJson, printNote } from "../output.ts";
+import type { Terminal } from "../terminal.ts";
 
 export const list = defineCommand({
   name: "list",
   summary: "List the images on this machine, or the tags of a repository",
   about: `Without REPOSITORY: what \`weir build -t\` and \`weir pull\` keep on this machine, in $XDG_DATA_HOME/weir/images. An image whose tag went to another one is shown with the tag <none>;
-    of these the newest 20 are kept. With REPOSITORY the registry is asked for its tags; \`weir inspect REPOSITORY:TAG\` shows one of them.`,
+    of these the newest 20 are kept. With REPOSITORY the registry is asked for its tags, and with --long for what is at each of them: digest, size, the ABI and the time that the image says, and whether
+    there is a signature (not whether it holds). \`weir inspect REPOSITORY:TAG\` shows one of them.`,
   args: { repository: { value: "REPOSITORY", optional: true, help: "registry/repository, or oci-layout:DIR:TAG with any tag" } },
-  flags: { ...registryFlags, ...outputFlag },
+  flags: {
+    long: { type: "boolean", short: "l", help: "with REPOSITORY: a line for each tag, with digest, size, ABI, time and signature" },
+    limit: { type: "string", value: "COUNT", help: "with --long: so many tags at a time", fallback: "100" },
+    after: { type: "string", value: "TAG", help: "with --long: only tags behind this one, in the order of their names" },
+    ...registryFlags,
+    ...outputFlag,
+  },
   examples: [
     { does: "what is on this machine", command: "weir list" },
     { does: "the versions of a filter", command: "weir list registry.example/filters/add-header" },
+    { does: "with their digests", command: "weir list registry.example/filters/add-header --long" },
   ],
   async run({ flags, args }, terminal) {
     const isJson = flags.output === "json";
@@ -29,6 +40,7 @@ export const list = defineCommand({
     }
     const access = await registryAccess(args.repository, flags, terminal.env);
     if (!access.ok) return access;
+    if (flags.long) return listLong(args.repository, access.value, flags, terminal);
     const { listTags } = await import("../../oci/index.ts");
     const tags = await listTags(args.repository, access.value);
     if (!tags.ok) return tags;
@@ -37,3 +49,26 @@ export const list = defineCommand({
     return ok(undefined);
   },
 });
+
+interface LongFlags {
+  readonly limit: string;
+  readonly after: string | undefined;
+  readonly output: "json" | undefined;
+}
+
+/** What is at each tag. */
+async function listLong(repository: string, access: InspectOptions, flags: LongFlags, terminal: Terminal): Promise<Result<void>> {
+  const limit = readCount(flags.limit, "--limit");
+  if (!limit.ok) return limit;
+  const [{ listImages }, { listedDocument, renderListed }] = await Promise.all([
+    import("../../oci/index.ts"),
+    import("../render/listed.ts"),
+  ]);
+  const listed = await listImages(repository, { ...access, limit: limit.value ?? 1, after: flags.after });
+  if (!listed.ok) return listed;
+  const { images, isCut } = listed.value;
+  if (flags.output === "json") printJson(images.map(listedDocument), terminal);
+  else terminal.out(renderListed(images, terminal.now()));
+  if (isCut) printNote(`there are more tags; --after ${images.at(-1)?.tag} goes on`, terminal);
+  return ok(undefined);
+}

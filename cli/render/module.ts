@@ -1,7 +1,7 @@
 import { describeMs } from "../../base/duration.ts";
-import { count, oneLine, wrap } from "../../base/text.ts";
-import type { InspectedImage } from "../../oci/index.ts";
-import type { ModuleFacts } from "../../preflight/index.ts";
+import { clip, count, oneLine, wrap } from "../../base/text.ts";
+import { type InspectedImage, printBytes, type Referring } from "../../oci/index.ts";
+import type { ModuleFacts, SectionSizes } from "../../preflight/index.ts";
 import { table } from "./table.ts";
 
 export interface ModuleInput {
@@ -11,14 +11,18 @@ export interface ModuleInput {
   readonly facts: ModuleFacts;
   /** CPU milliseconds; `undefined`: not measured. */
   readonly loadMs: number | undefined;
+  readonly sizes?: SectionSizes | undefined;
+  readonly referrers?: readonly Referring[];
 }
 
 /** What `weir inspect` prints. */
-export function renderModule({ name, wasmDigest, image, facts, loadMs }: ModuleInput): string {
+export function renderModule({ name, wasmDigest, image, facts, loadMs, sizes, referrers = [] }: ModuleInput): string {
   const { size, abi, memory, hasStart, problem, imports, exports } = facts;
   const rows = [
     ...(image === undefined ? [] : imageRows(image)),
+    ...referrers.map(({ artifactType, digest }) => ["refers", `${digest} (${artifactType})`]),
     ["module", `${wasmDigest} (${size} bytes)`],
+    ...(sizes === undefined ? [] : sizeRows(sizes)),
     ["ABI", abi === undefined ? "none: not a proxy-wasm module" : `proxy-wasm ${abi}`],
     ["memory", memory === undefined ? "none" : pages(memory)],
     ...(hasStart ? [["start", "runs code when it is instantiated"]] : []),
@@ -32,8 +36,25 @@ function imageRows({ indexDigest, manifest, layer }: Omit<InspectedImage, "bytes
   return [
     ...(indexDigest === undefined ? [] : [["index", indexDigest]]),
     ["digest", `${manifest.digest} (${manifest.artifactType ?? manifest.config?.mediaType ?? manifest.mediaType})`],
+    ...Object.entries(manifest.annotations)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, value]) => ["says", `${key} = ${clip(value, 200)}`]),
     ["layer", `${layer.digest} (${layer.mediaType}, ${layer.size} bytes)`],
   ];
+}
+
+const SHOWN_SECTIONS = 8;
+
+function sizeRows({ sections, strippable }: SectionSizes): string[][] {
+  const shown = sections
+    .slice(0, SHOWN_SECTIONS)
+    .map(({ name, isCustom, size }) => `${isCustom ? JSON.stringify(name) : name} ${printBytes(size)}`);
+  const rest = sections.length > SHOWN_SECTIONS ? [`${sections.length - SHOWN_SECTIONS} more`] : [];
+  const saved =
+    strippable === 0
+      ? []
+      : [["strip", `${printBytes(strippable)} are in custom sections, which no proxy reads; weir build leaves them out`]];
+  return [["parts", [...shown, ...rest].join(", ")], ...saved];
 }
 
 function pages({ initialPages, maximumPages }: NonNullable<ModuleFacts["memory"]>): string {
