@@ -35,6 +35,9 @@ export {
   repositoryName,
 } from "./repository/reference.ts";
 export type { Repository, RepositoryReader } from "./repository/repository.ts";
+export { type PrivateKey, readPrivateKey } from "./signature/private-key.ts";
+export { readPublicKey } from "./signature/public-key.ts";
+export { type Predicate, type Signed, signImage } from "./signature/sign.ts";
 export { MAX_TRUST_ROOT_BYTES, readTrustRoot } from "./signature/trust-root.ts";
 export { createVerifier } from "./signature/verifier.ts";
 export { createModuleCache, type ModuleCacheOptions } from "./store/module-cache.ts";

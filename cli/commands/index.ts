@@ -1,5 +1,6 @@
 import type { Section } from "../args/command.ts";
 import { apply } from "./apply.ts";
+import { attest } from "./attest.ts";
 import { bench } from "./bench.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { build } from "./build.ts";
@@ -32,6 +33,7 @@ import { rollback } from "./rollback.ts";
 import { rollout } from "./rollout.ts";
 import { run } from "./run.ts";
 import { serve } from "./serve.ts";
+import { sign } from "./sign.ts";
 import { test } from "./test.ts";
 import { verify } from "./verify.ts";
 import { version } from "./version.ts";
@@ -41,7 +43,7 @@ export const SECTIONS: readonly Section[] = [
   { title: "Server and proxies", commands: [serve, check, identityIssue, bootstrap, inject] },
   {
     title: "Filters, for their authors",
-    commands: [init, dev, build, test, bench, run, verify, inspect, push, pull, copy, list, rmi, login, logout],
+    commands: [init, dev, build, test, bench, run, verify, inspect, push, sign, attest, pull, copy, list, rmi, login, logout],
   },
   { title: "Fleet", commands: [apply, plan, get, describe, proxies, history, diff, rollback, refresh, promote, bump, ...rollout, remove] },
   { title: "This program", commands: [completion, version] },

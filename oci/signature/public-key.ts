@@ -99,7 +99,7 @@ function isSignedWith({ family, hashes, key }: Kind & { readonly key: KeyObject 
   );
 }
 
-/** Cosign signs with Ed25519ph, which Node does not have. https://www.rfc-editor.org/rfc/rfc8032#section-5.1 */
+/** Cosign 3 signs with Ed25519ph, which Node does not have. https://www.rfc-editor.org/rfc/rfc8032#section-5.1 */
 function isSignedPrehashed(key: KeyObject, signed: Buffer, signature: Buffer): boolean {
   try {
     const { x = "" } = key.export({ format: "jwk" });

@@ -25,6 +25,7 @@ const TOOLS = {
   kubectl: { module: "", package: "k8s.io/kubernetes/cmd/kubectl" },
   etcd: { module: "", package: "go.etcd.io/etcd/server/v3" },
   registry: { module: "", package: "github.com/distribution/distribution/v3/cmd/registry" },
+  cosign: { module: "cosign", package: "github.com/sigstore/cosign/v3/cmd/cosign" },
   helm: { module: "helm", package: "helm.sh/helm/v4/cmd/helm" },
   prometheus: { module: "prometheus", package: "github.com/prometheus/prometheus/cmd/prometheus", tags: NO_DISCOVERY },
   promtool: { module: "prometheus", package: "github.com/prometheus/prometheus/cmd/promtool", tags: NO_DISCOVERY },

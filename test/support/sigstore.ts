@@ -1,0 +1,173 @@
+import { createHash, generateKeyPairSync, type KeyObject, sign, X509Certificate } from "node:crypto";
+import { dsse } from "@sigstore/core";
+import { initializeCA, initializeCTLog, initializeTLog } from "@sigstore/mock";
+import type { Digest } from "../../model/digest.ts";
+
+/** Who signs, and what. */
+export interface Signing {
+  readonly identity: string;
+  readonly issuer: string;
+  readonly digest: Digest;
+  /** Default: that the image is signed. */
+  readonly predicateType?: string;
+  readonly predicate?: unknown;
+}
+
+/** A sigstore of one test, with keys of its own: an authority as Fulcio is, its log of certificates, and a log as Rekor is. */
+export interface Sigstore {
+  /** `trusted_root.json`. */
+  readonly trustRoot: string;
+  /** A bundle of version 0.3, as JSON. */
+  bundle(signing: Signing): Promise<string>;
+  /** As cosign 2 kept it: a payload, and the annotations of its layer. */
+  simpleSigning(signing: Signing): Promise<{ readonly payload: Buffer; readonly annotations: Readonly<Record<string, string>> }>;
+}
+
+/** As Rekor answers. */
+interface LogEntry {
+  readonly body: string;
+  readonly integratedTime: number;
+  readonly logID: string;
+  readonly logIndex: number;
+  readonly verification?: {
+    readonly signedEntryTimestamp?: string;
+    readonly inclusionProof?: {
+      readonly logIndex: number;
+      readonly treeSize: number;
+      readonly rootHash: string;
+      readonly checkpoint: string;
+    };
+  };
+}
+
+interface SigstoreOptions {
+  /** How long after its certificate was issued a signature is logged, in milliseconds; certificates last 10 minutes. */
+  readonly logsAfterMs?: number;
+  /** False: nothing is logged. */
+  readonly logs?: boolean;
+}
+
+const REKOR = "https://rekor.example";
+const ISSUER_OID = "1.3.6.1.4.1.57264.1.8";
+const BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json";
+
+export async function createSigstore({ logsAfterMs = 60_000, logs = true }: SigstoreOptions = {}): Promise<Sigstore> {
+  // After the root of the authority, which is valid from now on.
+  const issuedAt = new Date(Date.now() + 60_000);
+  const [caKeys, ctKeys, logKeys] = [pair(), pair(), pair()];
+  const ctLog = await initializeCTLog(ctKeys, issuedAt);
+  const ca = await initializeCA(caKeys, ctLog, issuedAt);
+  const log = await initializeTLog(REKOR, logKeys, new Date(issuedAt.getTime() + logsAfterMs));
+
+  async function certify({ identity, issuer }: Signing) {
+    const keys = pair();
+    const publicKey = keys.publicKey.export({ format: "der", type: "spki" });
+    const extensions = [{ oid: ISSUER_OID, value: issuer }];
+    const raw = Buffer.from((await ca.issueCertificate({ publicKey, subjectAltName: identity, extensions })) as Uint8Array);
+    return { key: keys.privateKey, raw, pem: new X509Certificate(raw).toString() };
+  }
+
+  async function logged(entry: object): Promise<LogEntry> {
+    const [found] = Object.values(await log.log(entry)) as LogEntry[];
+    if (found === undefined) throw new Error("the log made no entry");
+    return found;
+  }
+
+  return {
+    trustRoot: JSON.stringify(trustRootOf(Buffer.from(ca.rootCertificate as Uint8Array), ctLog.publicKey, log.publicKey)),
+    async bundle(signing) {
+      const { key, raw, pem } = await certify(signing);
+      const payload = statement(signing);
+      const payloadType = "application/vnd.in-toto+json";
+      const sig = sign("sha256", dsse.preAuthEncoding(payloadType, payload), key).toString("base64");
+      const envelope = JSON.stringify({ payloadType, payload: payload.toString("base64"), signatures: [{ sig }] });
+      const hashes = { envelopeHash: sha256(envelope), payloadHash: sha256(payload) };
+      const signatures = [{ signature: sig, verifier: base64(pem) }];
+      const entry = await logged({ apiVersion: "0.0.1", kind: "dsse", spec: { ...hashes, signatures } });
+      return JSON.stringify({
+        mediaType: BUNDLE_TYPE,
+        verificationMaterial: { certificate: { rawBytes: raw.toString("base64") }, tlogEntries: logs ? [bundled(entry)] : [] },
+        dsseEnvelope: { payloadType, payload: payload.toString("base64"), signatures: [{ sig }] },
+      });
+    },
+    async simpleSigning(signing) {
+      const { key, pem } = await certify(signing);
+      const image = { "docker-manifest-digest": signing.digest };
+      const critical = { identity: { "docker-reference": "" }, image, type: "cosign container image signature" };
+      const payload = Buffer.from(JSON.stringify({ critical, optional: null }));
+      const signature = sign("sha256", payload, key).toString("base64");
+      const spec = { data: { hash: sha256(payload) }, signature: { content: signature, publicKey: { content: base64(pem) } } };
+      const entry = await logged({ apiVersion: "0.0.1", kind: "hashedrekord", spec });
+      const { body, integratedTime, logIndex, logID } = entry;
+      const kept = { SignedEntryTimestamp: entry.verification?.signedEntryTimestamp, Payload: { body, integratedTime, logIndex, logID } };
+      return {
+        payload,
+        annotations: {
+          "dev.cosignproject.cosign/signature": signature,
+          "dev.sigstore.cosign/certificate": pem,
+          "dev.sigstore.cosign/bundle": JSON.stringify(kept),
+        },
+      };
+    },
+  };
+}
+
+/** An entry as a bundle has it. */
+function bundled({ body, integratedTime, logID, logIndex, verification: { inclusionProof, signedEntryTimestamp } = {} }: LogEntry): object {
+  return {
+    logIndex: String(logIndex),
+    logId: { keyId: Buffer.from(logID, "hex").toString("base64") },
+    kindVersion: { kind: "dsse", version: "0.0.1" },
+    integratedTime: String(integratedTime),
+    inclusionPromise: { signedEntryTimestamp },
+    inclusionProof: {
+      logIndex: String(inclusionProof?.logIndex),
+      treeSize: String(inclusionProof?.treeSize),
+      rootHash: Buffer.from(inclusionProof?.rootHash ?? "", "hex").toString("base64"),
+      hashes: [],
+      checkpoint: { envelope: inclusionProof?.checkpoint },
+    },
+    canonicalizedBody: body,
+  };
+}
+
+function pair(): { readonly publicKey: KeyObject; readonly privateKey: KeyObject } {
+  return generateKeyPairSync("ec", { namedCurve: "prime256v1" });
+}
+
+function statement({ digest, predicateType = "https://sigstore.dev/cosign/sign/v1", predicate = {} }: Signing): Buffer {
+  const subject = [{ digest: { sha256: digest.slice("sha256:".length) } }];
+  return Buffer.from(JSON.stringify({ _type: "https://in-toto.io/Statement/v1", subject, predicateType, predicate }));
+}
+
+function trustRootOf(root: Buffer, ctKey: Buffer, logKey: Buffer): object {
+  const start = "2020-01-01T00:00:00Z";
+  const logOf = (baseUrl: string, key: Buffer) => ({
+    baseUrl,
+    hashAlgorithm: "SHA2_256",
+    publicKey: { rawBytes: key.toString("base64"), keyDetails: "PKIX_ECDSA_P256_SHA_256", validFor: { start } },
+    logId: { keyId: createHash("sha256").update(key).digest("base64") },
+  });
+  return {
+    mediaType: "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+    certificateAuthorities: [
+      {
+        subject: { organization: "sigstore.mock", commonName: "sigstore" },
+        uri: "https://fulcio.example",
+        certChain: { certificates: [{ rawBytes: root.toString("base64") }] },
+        validFor: { start },
+      },
+    ],
+    tlogs: [logOf(REKOR, logKey)],
+    ctlogs: [logOf("https://ctfe.example", ctKey)],
+    timestampAuthorities: [],
+  };
+}
+
+function sha256(bytes: string | Buffer): { readonly algorithm: "sha256"; readonly value: string } {
+  return { algorithm: "sha256", value: createHash("sha256").update(bytes).digest("hex") };
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString("base64");
+}
