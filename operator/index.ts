@@ -14,6 +14,7 @@ export { policyProblems } from "./parse/policy.ts";
 export { describeProblems } from "./parse/problem.ts";
 export { createPlanner } from "./plan/planner.ts";
 export { type Beforehand, judgeBeforehand } from "./policy/beforehand.ts";
+export { policyMistakes } from "./policy/mistakes.ts";
 export { audited } from "./policy/events.ts";
 export { describeViolation, permitted } from "./policy/judge.ts";
 export { threshold, WaveLine } from "./rollout/wave.ts";

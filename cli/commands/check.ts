@@ -11,7 +11,7 @@ const TIMEOUT_MS = 15_000;
 export const check = defineCommand({
   name: "check",
   summary: "Look at a cluster and say what is missing or wrong",
-  about: `Looks at the API server and its clock, Weir's kinds, rights, Deployment and image, volumes, injection, and how pods can prove who they are. Each line is ok, warn or
+  about: `Looks at the API server and its clock, Weir's kinds, rights, Deployment and image, volumes, injection, how pods can prove who they are, and policies that match nothing or contradict each other. Each line is ok, warn or
     fail, and says what to do. It changes nothing: the only pod that it makes is a dry run. What whoever asks may not see is told as a warning. The exit status is 1 when a line fails.`,
   args: {},
   flags: {
@@ -36,14 +36,15 @@ export const check = defineCommand({
     const { loadKubeconfig } = await import("../fleet/kubeconfig.ts");
     const config = loadKubeconfig({ kubeconfig: flags.kubeconfig, context: flags.context, env: terminal.env });
     if (!config.ok) return config;
-    const [{ createKubeApi }, { gather, judge }, { ownKinds }] = await Promise.all([
+    const [{ createKubeApi }, { gather, judge }, { ownKinds }, { policyFindings }] = await Promise.all([
       import("../../operator/index.ts"),
       import("../../cluster/index.ts"),
       import("../fleet/own-kinds.ts"),
+      import("../fleet/policy-findings.ts"),
     ]);
     const api = createKubeApi({ kubeConfig: config.value, timeoutMs: TIMEOUT_MS });
     const facts = await gather({ api, namespace: flags.namespace, kinds: ownKinds(), now: terminal.now });
-    const findings = judge(facts);
+    const findings = [...judge(facts), ...(await policyFindings(api))];
     if (flags.output === "json") printJson({ server: api.server, namespace: flags.namespace, findings }, terminal);
     else terminal.out(renderFindings(findings, terminal.color));
     const failed = findings.filter(({ status }: Finding) => status === "fail").length;

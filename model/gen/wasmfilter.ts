@@ -485,9 +485,10 @@ export interface WasmFilterStatus {
   /** Past and present revisions, the newest first. */
   readonly history?: readonly WasmFilterStatusHistoryItem[];
   /**
-   * Accepted (the spec is valid), Resolved (the reference has a digest), Verified (signatures hold), Validated (the module passed
-   * preflight), Programmed (every selected proxy acknowledged), Progressing, RolledBack, and Ready, which sums them up. While Ready is not
-   * True, Reconciling is there if waiting may help, else Stalled. Reconciling is there too while a revision in force is watched.
+   * Accepted (the spec is valid), Permitted (every policy holds; absent where there is none), Resolved (the reference has a digest),
+   * Verified (signatures hold), Validated (the module passed preflight), Programmed (every selected proxy acknowledged), Progressing,
+   * RolledBack, and Ready, which sums them up. While Ready is not True, Reconciling is there if waiting may help, else Stalled. Reconciling
+   * is there too while a revision in force is watched.
    */
   readonly conditions?: readonly WasmFilterStatusCondition[];
 }
