@@ -1,7 +1,9 @@
+import { isUtf8 } from "node:buffer";
 import { createReadStream } from "node:fs";
 import type { Project } from "../author/index.ts";
 import { whyUnread } from "../base/error.ts";
 import { readBytes } from "../base/read-text.ts";
+import { MAX_CONFIG_SCHEMA_BYTES } from "../model/config-schema.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import type { ArtifactOptions, Attachment } from "../oci/index.ts";
 import type { Flag, FlagValues } from "./args/syntax.ts";
@@ -16,6 +18,12 @@ export const artifactFlags = {
     help: "say this about the image: title, description, version, source, revision, licenses, documentation, url, vendor, authors, or a key in full",
   },
   readme: { type: "string", value: "FILE", completes: "file", help: "a Markdown file for people, which the image carries" },
+  "config-schema": {
+    type: "string",
+    value: "FILE",
+    completes: "file",
+    help: "the JSON Schema of the module's configurations, which the image carries: Weir judges spec.config by it",
+  },
 } as const satisfies Record<string, Flag>;
 
 export const sbomFlag = {
@@ -58,13 +66,28 @@ export async function artifactOptions({ module, project, flags, env }: ArtifactI
   const path = flags.readme ?? project?.about.readme;
   const readme = path === undefined ? ok(undefined) : await readBounded(path, MAX_README, "a README");
   if (!readme.ok) return readme;
+  const configSchema = await readSchema(flags["config-schema"] ?? project?.about.configSchema);
+  if (!configSchema.ok) return configSchema;
   const time = created.value === undefined ? {} : { [`${OCI}created`]: created.value };
   const annotations = sorted({ ...(await ofModule(module)), ...ofProject(project), ...time, ...given.value });
   return ok({
     annotations,
     ...(created.value !== undefined && { created: created.value }),
     ...(readme.value !== undefined && { readme: readme.value }),
+    ...(configSchema.value !== undefined && { configSchema: configSchema.value }),
   });
+}
+
+/** The bytes of a schema for configurations. One that no server would take is refused. */
+export async function readSchema(path: string | undefined): Promise<Result<Uint8Array<ArrayBuffer> | undefined>> {
+  if (path === undefined) return ok(undefined);
+  const bytes = await readBounded(path, MAX_CONFIG_SCHEMA_BYTES, "a schema for configurations");
+  if (!bytes.ok) return bytes;
+  const { readConfigSchema } = await import("../operator/index.ts");
+  const read = isUtf8(bytes.value)
+    ? readConfigSchema(Buffer.from(bytes.value).toString("utf8"))
+    : fail("ConfigSchemaInvalid", "is not UTF-8");
+  return read.ok ? bytes : fail(read.error.reason, `${path}: as a schema for configurations it ${read.error.message}`);
 }
 
 async function ofModule(module: Uint8Array): Promise<Record<string, string>> {

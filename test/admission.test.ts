@@ -165,6 +165,72 @@ describe("a change", () => {
   });
 });
 
+describe("the schema of an image", () => {
+  const SCHEMA = { type: "object", additionalProperties: false, properties: { value: { type: "string", maxLength: 10 } } };
+  const ok = { value: "one" };
+
+  async function push(tag: string, schema: string): Promise<string> {
+    const name = `${registry.host}/judged:${tag}`;
+    const options = { keychain: new Map(), configSchema: Buffer.from(schema) };
+    const pushed = await pushModule(name, await headerFilter({ name: "x-weir", value: tag }), options);
+    assert.ok(pushed.ok, JSON.stringify(pushed));
+    return name;
+  }
+
+  test("refuses a configuration before it is stored, and after it is stored keeps it from going out: in the same words", async () => {
+    const judged = await push("1", JSON.stringify(SCHEMA));
+    const [unknown, long] = [
+      "spec.config.other: unknown field; remove it, by the schema of its image",
+      "spec.config.value: must have at most 10 characters, by the schema of its image",
+    ];
+    const bad = { value: "eleven chars", other: 1 };
+    assert.match(refusal(await create("judged", { image: judged, config: bad }, true)), new RegExp(`422 .*${long} \\| ${unknown}`));
+    assert.ok((await create("judged", { image: judged, config: ok })).ok);
+    await weir.until("a revision", "judged", ({ status }) => status?.revision === 1, 30_000);
+    // The store has it now.
+    assert.match(refusal(await patch("judged", { spec: { config: bad } })), new RegExp(`422 .*${unknown}`));
+    // Past the webhook: from a ConfigMap, which is judged when it is resolved.
+    await run(["create", "configmap", "texts", `--from-literal=a=${JSON.stringify(bad)}`]);
+    const from = { config: null, configFrom: { configMapKeyRef: { name: "texts", key: "a" } } };
+    assert.ok((await patch("judged", { spec: from })).ok);
+    const condition = ({ status }: { status?: { conditions?: readonly { type: string; reason: string; message?: string }[] } }) =>
+      status?.conditions?.find(({ type, reason }) => type === "Validated" && reason === "ConfigInvalid");
+    const stopped = await weir.until("its condition", "judged", (filter) => condition(filter) !== undefined, 30_000);
+    assert.match(
+      condition(stopped)?.message ?? "",
+      /^spec\.configFrom: value: must have at most 10 characters, by the schema of its image/,
+    );
+    assert.equal(stopped.status?.revision, 1, "what was served is served");
+  });
+
+  test("is bounded, however hostile it is", async () => {
+    const cases = [
+      [
+        "large",
+        JSON.stringify({ description: "x".repeat(1 << 20) }),
+        /spec\.image: the schema for configurations that the image carries has more than 65536 bytes/,
+      ],
+      ["remote", JSON.stringify({ $ref: "https://evil.example/x" }), /carries has a \$ref that leads out of it/],
+      ["deep", `${'{"not":'.repeat(5_000)}{}${"}".repeat(5_000)}`, /nested deeper than 64 levels/],
+      ["none", "{", /is not JSON; push it again with weir push --config-schema/],
+    ] as const;
+    for (const [tag, schema, says] of cases)
+      assert.match(refusal(await create(tag, { image: await push(tag, schema), config: ok }, true)), says);
+    const slow = await push("slow", JSON.stringify({ properties: { value: { pattern: "^(a+)+$" } } }));
+    const config = { value: `${"a".repeat(60)}!` };
+    const said = await run(["apply", "-f", "-", "--dry-run=server", "--warnings-as-errors"], filter("slow", { image: slow, config })).catch(
+      String,
+    );
+    assert.match(said, /Warning: spec\.(image|config): /);
+    const judged = `${registry.host}/judged:1`;
+    await eventually(
+      "others are judged",
+      async () => /unknown field/.test(refusal(await create("other", { image: judged, config: { a: 1 } }, true))),
+      20_000,
+    );
+  });
+});
+
 describe("registries", () => {
   test("that never answer hold nobody up: after a second it is stored, with a warning", async () => {
     const silent: Server = createServer((socket) => socket.on("error", () => {}));

@@ -43,7 +43,7 @@ test("language and name are enough", () => {
     rootId: "",
     config: "",
     image: undefined,
-    about: { texts: {}, keywords: [], readme: undefined },
+    about: { texts: {}, keywords: [], readme: undefined, configSchema: undefined },
   });
 });
 
@@ -65,12 +65,18 @@ source: https://git.example/f
 licenses: Apache-2.0
 keywords: [header, http]
 readme: docs/README.md
+configSchema: config.schema.json
 `;
   const project = parse(text);
   assert.ok(project.ok);
   const { module, sources, entry, optimize, keepNames, rootId, config, image, about } = project.value;
   const texts = { description: "Adds a header.", version: "1.2.0", source: "https://git.example/f", licenses: "Apache-2.0" };
-  assert.deepEqual(about, { texts, keywords: ["header", "http"], readme: "/project/docs/README.md" });
+  assert.deepEqual(about, {
+    texts,
+    keywords: ["header", "http"],
+    readme: "/project/docs/README.md",
+    configSchema: "/project/config.schema.json",
+  });
   assert.deepEqual(
     { module, sources, entry, optimize, keepNames, rootId, config, image },
     {
@@ -108,6 +114,7 @@ test("what is wrong is told with its line, and what to write", () => {
     [`${start}version: 1.2\n`, /version must be a text/],
     [`${start}keywords: header\n`, /^weir\.yaml:3: keywords must be a list of 1 to 32 words$/],
     [`${start}keywords: [a b]\n`, /keywords\[0\] must be one word/],
+    [`${start}configSchema: /etc/passwd\n`, /configSchema must be a path inside the project$/],
     [`${start}readme: ../README.md\n`, /readme must be a path inside the project$/],
     [`${start}image: ""\n`, /image must be a text/],
     [`${start}\u001b[2J: 1\n`, /\\u001b\[2J is not known/],

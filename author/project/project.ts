@@ -44,6 +44,8 @@ export interface About {
   readonly keywords: readonly string[];
   /** An absolute path. */
   readonly readme: string | undefined;
+  /** The JSON Schema of its configurations: an absolute path. */
+  readonly configSchema: string | undefined;
 }
 
 const ABOUT = ["description", "version", "source", "licenses", "documentation"] as const;
@@ -63,6 +65,7 @@ const KEYS = [
   ...ABOUT,
   "keywords",
   "readme",
+  "configSchema",
 ] as const;
 
 /** The rules of a WasmFilter's own name: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names */
@@ -126,7 +129,10 @@ function aboutOf(file: Place, folder: string): Result<About> {
   }
   const readme = path(file.get("readme"));
   if (!readme.ok) return readme;
-  return ok({ texts, keywords, readme: readme.value === undefined ? undefined : join(folder, readme.value) });
+  const configSchema = path(file.get("configSchema"));
+  if (!configSchema.ok) return configSchema;
+  const inside = (name: string | undefined) => (name === undefined ? undefined : join(folder, name));
+  return ok({ texts, keywords, readme: inside(readme.value), configSchema: inside(configSchema.value) });
 }
 
 function nameOf(file: Place): Result<string> {

@@ -76,7 +76,12 @@ export const build = defineCommand({
 });
 
 async function keep(name: RegistryReference, project: Project, { bytes }: Built, { env }: Terminal, signal: AbortSignal) {
-  const options = await artifactOptions({ module: bytes, project, flags: { annotation: [], readme: undefined }, env });
+  const options = await artifactOptions({
+    module: bytes,
+    project,
+    flags: { annotation: [], readme: undefined, "config-schema": undefined },
+    env,
+  });
   return options.ok ? keepLocal(name, bytes, options.value, env, signal) : options;
 }
 

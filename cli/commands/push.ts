@@ -52,9 +52,11 @@ export const push = defineCommand({
     if (!named.ok) return named;
     const name = named.value;
     if (file === undefined && existsSync(name)) return usage(`REF is missing: registry/repository:tag (${name} is a file)`);
-    const isChanged = flags.annotation.length > 0 || flags.readme !== undefined;
+    const isChanged = flags.annotation.length > 0 || flags.readme !== undefined || flags["config-schema"] !== undefined;
     if (file === undefined && isChanged)
-      return usage("--annotation and --readme go into an image that is made from FILE; one of this machine goes out as it is");
+      return usage(
+        "--annotation, --readme and --config-schema go into an image that is made from FILE; one of this machine goes out as it is",
+      );
     const attached = await readSboms(flags.sbom);
     if (!attached.ok) return attached;
     const found = file === undefined ? await fromHere(name, terminal.env) : await fromFile(file, flags, terminal.env);

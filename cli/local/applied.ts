@@ -13,6 +13,8 @@ export interface FilterContent {
   readonly module: Uint8Array;
   readonly config: string;
   readonly rootId: string;
+  /** The JSON Schema of its configurations, by which `config` is judged. */
+  readonly configSchema?: Uint8Array | undefined;
 }
 
 /** A filter in a folder of manifests, its images in a folder beside. */
@@ -35,10 +37,10 @@ export async function createAppliedFilter(folder: string, key: FilterKey): Promi
   return {
     key,
     manifests,
-    async apply({ module, config, rootId }) {
+    async apply({ module, config, rootId, configSchema }) {
       number += 1;
       const image = `oci-layout:images/${number}:filter`;
-      const pushed = await pushModule(image, module, { keychain: new Map(), layoutBase: folder });
+      const pushed = await pushModule(image, module, { keychain: new Map(), layoutBase: folder, configSchema });
       if (!pushed.ok) return pushed;
       const mark = String(number);
       const spec = {

@@ -16,6 +16,7 @@ import { ok, type Result } from "../../model/result.ts";
 import { createFolderSource } from "../../operator/index.ts";
 import { createPreflight } from "../../preflight/index.ts";
 import type { FlagValues } from "../args/syntax.ts";
+import { readSchema } from "../artifact.ts";
 import { startProgress } from "../progress.ts";
 import type { Terminal } from "../terminal.ts";
 import { type AppliedFilter, createAppliedFilter } from "./applied.ts";
@@ -180,7 +181,9 @@ class DevLoop {
     if (before !== undefined && isSame(before, next))
       return voice.say(`${what}: the same module and configuration as before (${shortDigest(next.wasmDigest)})`);
     const builtAt = performance.now();
-    const mark = await filter.apply({ module: built.bytes, ...next });
+    const configSchema = await readSchema(this.project.about.configSchema);
+    if (!configSchema.ok) return voice.warn(configSchema.error.message);
+    const mark = await filter.apply({ module: built.bytes, configSchema: configSchema.value, ...next });
     if (!mark.ok) return voice.warn(mark.error.message);
     const state = await inForce(server.views, { key: filter.key, applied: { mark: mark.value, content: next } }, signal);
     if (!state.ok) {

@@ -9,7 +9,8 @@ import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { createFolderSource, readFolder, type Source } from "../../operator/index.ts";
 import type { FlagValues } from "../args/syntax.ts";
-import { findModule, type registryFlags } from "../modules.ts";
+import { readSchema } from "../artifact.ts";
+import { type FoundModule, findModule, type registryFlags } from "../modules.ts";
 import { printNote } from "../output.ts";
 import type { Terminal } from "../terminal.ts";
 import { readConfiguration } from "../verify-spec.ts";
@@ -154,11 +155,23 @@ async function contentOf(target: string, options: RunOptions, terminal: Terminal
   if (!isUtf8(config.value)) return fail("NoText", "--config holds bytes that are no UTF-8 text; weir run -f takes them from a Secret");
   const found = await findModule(target, options, terminal);
   if (!found.ok) return found;
+  const configSchema = options["skip-preflight"] ? ok(undefined) : await schemaOf(found.value, project);
+  if (!configSchema.ok) return configSchema;
   return ok({
-    module: found.value.bytes,
+    ...{ module: found.value.bytes, configSchema: configSchema.value },
     config: options.config === undefined ? (project?.config ?? "") : config.value.toString("utf8"),
     rootId: options["root-id"] ?? project?.rootId ?? "",
   });
+}
+
+/** What the configuration is judged by: what the image carries, or what its project has for it. */
+function schemaOf(
+  { image }: FoundModule,
+  project: Project | undefined,
+): Promise<Result<Uint8Array | undefined>> | Result<Uint8Array | undefined> {
+  const carried = image?.module.configSchema;
+  if (carried === undefined) return readSchema(project?.about.configSchema);
+  return ok("text" in carried ? Buffer.from(carried.text) : undefined);
 }
 
 /** The project that made this file; the nearest weir.yaml above it decides. One that is another's, or broken, is in nobody's way here. */

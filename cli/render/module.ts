@@ -1,5 +1,6 @@
 import { describeMs } from "../../base/duration.ts";
 import { clip, count, oneLine, wrap } from "../../base/text.ts";
+import type { CarriedSchema } from "../../model/config-schema.ts";
 import { type InspectedImage, printBytes, type Referring } from "../../oci/index.ts";
 import type { ModuleFacts, SectionSizes } from "../../preflight/index.ts";
 import { table } from "./table.ts";
@@ -32,7 +33,7 @@ export function renderModule({ name, wasmDigest, image, facts, loadMs, sizes, re
   return `${[oneLine(name), ...table(undefined, rows, "  "), ...names("imports", imports), ...names("exports", exports)].join("\n")}\n`;
 }
 
-function imageRows({ indexDigest, manifest, layer }: Omit<InspectedImage, "bytes">): string[][] {
+function imageRows({ indexDigest, manifest, layer, module }: Omit<InspectedImage, "bytes">): string[][] {
   return [
     ...(indexDigest === undefined ? [] : [["index", indexDigest]]),
     ["digest", `${manifest.digest} (${manifest.artifactType ?? manifest.config?.mediaType ?? manifest.mediaType})`],
@@ -40,6 +41,7 @@ function imageRows({ indexDigest, manifest, layer }: Omit<InspectedImage, "bytes
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, value]) => ["says", `${key} = ${clip(value, 200)}`]),
     ["layer", `${layer.digest} (${layer.mediaType}, ${layer.size} bytes)`],
+    ...(module.configSchema === undefined ? [] : [["config", describeSchema(module.configSchema)]]),
   ];
 }
 
@@ -55,6 +57,11 @@ function sizeRows({ sections, strippable }: SectionSizes): string[][] {
       ? []
       : [["strip", `${printBytes(strippable)} are in custom sections, which no proxy reads; weir build leaves them out`]];
   return [["parts", [...shown, ...rest].join(", ")], ...saved];
+}
+
+function describeSchema(schema: CarriedSchema): string {
+  if ("problem" in schema) return `its schema ${oneLine(schema.problem)}`;
+  return `judged by a JSON Schema of ${count(Buffer.byteLength(schema.text), "byte")}; -o json shows it`;
 }
 
 function pages({ initialPages, maximumPages }: NonNullable<ModuleFacts["memory"]>): string {
