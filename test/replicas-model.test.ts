@@ -20,7 +20,7 @@ const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom<OfLink>("deliver", "break", "cut link", "heal link"), who, to: who }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom<"isolate" | "rejoin">("isolate", "rejoin"), who }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom("outage" as const, "recovery" as const) }) },
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant("push" as const), bad: fc.boolean() }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant("push" as const), fault: fc.constantFrom("none", "rejected", "hangs") }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("back" as const), which: fc.nat(9) }) },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant("answer" as const), proxy }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant("move" as const), proxy, who }) },
@@ -45,10 +45,10 @@ function check(run: Run): void {
 }
 
 /** A record goes on from the one before; what failed is never called anything else by the same rollout. */
-function checkRecord({ records, bad }: Model, index: number): void {
+function checkRecord({ records, bad, hanging }: Model, index: number): void {
   const [before, now] = [records[index - 1]?.rollout, records[index]?.rollout];
   if (before === undefined || now === undefined || before === now) return;
-  assert.ok(now.stable !== undefined && !bad.has(now.stable), `a faulty revision ${now.stable} is stable`);
+  assert.ok(now.stable !== undefined && !bad.has(now.stable) && !hanging.has(now.stable), `a faulty revision ${now.stable} is stable`);
   const isSame = before.target === now.target && before.startedAt === now.startedAt;
   if (!isSame) return;
   assert.ok(before.phase === "Progressing" || before.phase === now.phase, `rollout ${now.target} was ${before.phase} and is ${now.phase}`);
@@ -63,6 +63,7 @@ function checkRecord({ records, bad }: Model, index: number): void {
 function checkProxy(model: Model, { key, at, running, sent }: ModelProxy): void {
   const { records } = model;
   if (at === undefined || sent === undefined || sent === running) return;
+  assert.ok(at.store.has(sent), `${key} is given revision ${sent}, whose module is not there`);
   const isAlone = !model.isLeading(at) && model.momentOf(at).steady - at.heardLeaderAt > FRESH_MS;
   if (isAlone) assert.equal(sent, at.seen.rollout.stable, `${key} is given revision ${sent} though no leader is heard`);
   const isAllowed = records.some(({ rollout }) => {
@@ -116,7 +117,8 @@ function perform(run: Run, action: Step): void {
   else if (action.kind === "outage" || action.kind === "recovery") model.isDown = action.kind === "outage";
   else if (action.kind === "push") {
     run.revisions = Math.min(40, run.revisions + 1);
-    if (action.bad) model.bad.add(run.revisions);
+    if (action.fault === "rejected") model.bad.add(run.revisions);
+    if (action.fault === "hangs") model.hanging.add(run.revisions);
     model.want(run.revisions);
   } else if (action.kind === "back") model.want(1 + (action.which % run.revisions));
   else if (action.kind === "answer" && each !== undefined) model.answer(each);
@@ -154,15 +156,37 @@ function end(run: Run): void {
   live(run, 180_000, () => check(run));
   assert.equal(model.replicas.filter((replica) => model.isLeading(replica)).length, 1);
   const { rollout, wanted } = model.stored;
-  assert.equal(rollout.phase, model.bad.has(wanted) ? "RolledBack" : "Succeeded", `revision ${wanted} ended ${rollout.phase}`);
+  assert.equal(
+    rollout.phase,
+    model.bad.has(wanted) || model.hanging.has(wanted) ? "RolledBack" : "Succeeded",
+    `revision ${wanted} ended ${rollout.phase}`,
+  );
   for (const each of model.proxies) assert.equal(each.running, rollout.stable, `${each.key} does not run what is stable`);
+}
+
+/** A replica that starts with an empty store while the registry is gone has what is recorded from its peers. */
+function endWithoutRegistry({ model }: Run): void {
+  model.isRegistryAway = true;
+  const [replica, other] = model.replicas;
+  if (replica === undefined || other === undefined) return;
+  model.kill(replica);
+  model.start(replica);
+  assert.equal(replica.store.size, 0);
+  for (const each of model.proxies) model.connect(each, replica);
+  for (let turn = 0; turn < 3; turn++) {
+    model.tick(200);
+    for (const link of model.links.values()) while (link.queue.length > 0) model.deliver(link);
+  }
+  assert.ok(replica.store.has(model.stored.rollout.stable ?? 0), "a peer has the module that is stable, and the replica has not");
+  model.isRegistryAway = false;
+  for (const [index, each] of model.proxies.entries()) model.connect(each, model.replicas[index % REPLICAS] as Replica);
 }
 
 /** With the API server gone and its leader killed, one refusal is enough: whoever hears of it offers the revision to nobody any more. */
 function endWithFault(run: Run): void {
   const { model } = run;
   run.revisions = Math.min(40, run.revisions + 1);
-  model.bad.add(run.revisions);
+  (run.revisions % 2 === 0 ? model.bad : model.hanging).add(run.revisions);
   model.want(run.revisions);
   const isOffered = () => model.proxies.some(({ sent }) => sent === run.revisions);
   for (let turn = 0; turn < 200 && !isOffered(); turn++) {
@@ -201,6 +225,8 @@ test("whatever is lost, late or killed: one leads, nobody is early, what is faul
     fc.property(rates, fc.array(step, { minLength: 5, maxLength: 50, size: "max" }), (clocks, steps) => {
       const run = begin(clocks);
       for (const action of steps) perform(run, action);
+      end(run);
+      endWithoutRegistry(run);
       end(run);
       endWithFault(run);
       end(run);

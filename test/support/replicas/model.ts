@@ -1,25 +1,27 @@
-import { Election, type LeaseRecord, type Moment } from "../../../cluster/replicas/election.ts";
+import type { LeaseRecord, Moment } from "../../../cluster/replicas/election.ts";
 import { proxyKey } from "../../../model/proxy-key.ts";
 import type { Withdrawal } from "../../../model/replicas.ts";
 import { goesForward, type RolloutState } from "../../../operator/rollout/state.ts";
 import { takesBack } from "../../../operator/rollout/watch.ts";
 import { placeOf } from "../../../operator/serve/place.ts";
-import { createWithdrawals, withdrawn } from "../../../operator/serve/withdrawals.ts";
+import { withdrawn } from "../../../operator/serve/withdrawals.ts";
 import { nextOf } from "./next.ts";
 import {
   FRESH_MS,
+  fleetOf,
   type Link,
   line,
   type ModelProxy,
+  newReplica,
   POLICY,
   type Replica,
   recordOfFirst,
-  type Seen,
   STEP_BACK_MS,
   type Stored,
   servedFilter,
   UID,
 } from "./parts.ts";
+import { fetchModules } from "./stores.ts";
 
 /**
  * Replicas, the API server between them, and proxies, as state machines that hand each other messages; what they decide, the product's own pure functions decide.
@@ -28,6 +30,9 @@ import {
 export class Model {
   now = 0;
   readonly bad = new Set<number>();
+  /** Revisions that proxies take, and hang with. */
+  readonly hanging = new Set<number>();
+  isRegistryAway = false;
   readonly replicas: Replica[];
   readonly proxies: ModelProxy[];
   readonly links = new Map<string, Link>();
@@ -41,7 +46,7 @@ export class Model {
   constructor(rates: readonly number[], proxies: number) {
     this.replicas = rates.map((rate, index) => this.replica(`r${index}`, rate, index * 7_000));
     this.proxies = Array.from({ length: proxies }, (_, index) => ({
-      ...{ key: proxyKey("shop", `p${index}`), at: undefined, running: undefined, sent: undefined },
+      ...{ key: proxyKey("shop", `p${index}`), at: undefined, running: undefined, sent: undefined, hung: undefined },
     }));
     for (const from of this.replicas)
       for (const to of this.replicas) if (from !== to) this.links.set(`${from.id} ${to.id}`, { isOpen: false, isCut: false, queue: [] });
@@ -81,7 +86,8 @@ export class Model {
     if (!replica.isAlive) return;
     this.disconnect(proxy);
     proxy.at = replica;
-    replica.own.set(proxy.key, { running: proxy.running, rejected: undefined });
+    replica.own.set(proxy.key, { running: proxy.running, rejected: undefined, hung: proxy.hung });
+    this.look(replica, proxy.key);
     this.serve(replica);
   }
 
@@ -91,18 +97,14 @@ export class Model {
     proxy.sent = undefined;
   }
 
-  /** The proxy loads what it was sent, or rejects it. */
+  /** The proxy loads what it was sent, hangs with it, or rejects it. */
   answer(proxy: ModelProxy): void {
     const { at, sent } = proxy;
     if (at === undefined || sent === undefined || !at.isAlive) return;
-    proxy.sent = undefined;
-    if (this.bad.has(sent)) {
-      at.own.set(proxy.key, { running: proxy.running, rejected: sent });
-      this.judge(at, proxy.key, sent);
-    } else {
-      proxy.running = sent;
-      at.own.set(proxy.key, { running: sent, rejected: undefined });
-    }
+    const isRejected = this.bad.has(sent);
+    Object.assign(proxy, { sent: undefined, ...(isRejected ? {} : { running: sent, hung: this.hanging.has(sent) ? sent : undefined }) });
+    at.own.set(proxy.key, { running: proxy.running, rejected: isRejected ? sent : undefined, hung: proxy.hung });
+    this.look(at, proxy.key);
     this.serve(at);
   }
 
@@ -133,6 +135,7 @@ export class Model {
     for (const replica of this.replicas) {
       if (!replica.isAlive) continue;
       if (replica.requests.length < 4) this.elect(replica);
+      fetchModules(replica, this.isLeading(replica), this.linksFrom(replica), this.isRegistryAway);
       this.decide(replica);
       this.tell(replica);
       this.serve(replica);
@@ -140,13 +143,7 @@ export class Model {
   }
 
   private replica(id: string, rate: number, offset: number): Replica {
-    const seen = this.stored;
-    const process = `${id}-${this.processes++}`;
-    return {
-      ...{ id, process, rate, offset, isAlive: true, reachesApi: true, election: new Election(process) },
-      ...{ seen, rollout: seen.rollout, leadsSince: undefined, proposal: undefined, withdrawals: createWithdrawals() },
-      ...{ own: new Map(), reported: new Map(), heardLeaderAt: Number.NEGATIVE_INFINITY, requests: [] },
-    };
+    return newReplica(id, `${id}-${this.processes++}`, { rate, offset }, this.stored);
   }
 
   private store(change: Partial<Stored>): Stored {
@@ -182,10 +179,16 @@ export class Model {
     this.serve(replica);
   }
 
-  /** A proxy of the replica's own, or one that a peer told of, rejected this revision. */
-  private judge(replica: Replica, key: string, revision: number): void {
+  /** A proxy of the replica's own rejected what is going out, or hangs with it. */
+  private look(replica: Replica, key: string): void {
+    const { rejected, hung } = replica.own.get(key) ?? {};
+    if (rejected !== undefined) this.judge(replica, key, rejected, "Rejected");
+    if (hung !== undefined) this.judge(replica, key, hung, "ProxyHung");
+  }
+
+  private judge(replica: Replica, key: string, revision: number, reason: "Rejected" | "ProxyHung"): void {
     const { rollout } = replica;
-    const fault = { reason: "Rejected", message: `proxy ${key}: no` } as const;
+    const fault = { reason, message: `proxy ${key}: no` };
     if (rollout.target !== revision || !takesBack(rollout, POLICY, fault)) return;
     this.withdraw(replica, { filter: key, uid: UID, target: revision, startedAt: rollout.startedAt, ...fault });
   }
@@ -216,18 +219,10 @@ export class Model {
       const leads = this.isLeading(replica);
       link.queue.push(() => {
         if (leads) to.heardLeaderAt = this.momentOf(to).steady;
-        if (!this.isLeading(to)) return;
         to.reported.set(replica.id, proxies);
-        for (const [key, { rejected }] of proxies) if (rejected !== undefined) this.judge(to, key, rejected);
+        for (const [key, { rejected }] of proxies) if (rejected !== undefined) this.judge(to, key, rejected, "Rejected");
       });
     }
-  }
-
-  private fleetOf(replica: Replica): Map<string, Seen> {
-    const all = new Map<string, Seen>();
-    for (const proxies of replica.reported.values()) for (const [key, seen] of proxies) all.set(key, seen);
-    for (const [key, seen] of replica.own) all.set(key, seen);
-    return all;
   }
 
   private decide(replica: Replica): void {
@@ -239,9 +234,9 @@ export class Model {
     const now = this.momentOf(replica).wall;
     if (replica.leadsSince === undefined) Object.assign(replica, { leadsSince: now, rollout: replica.seen.rollout, proposal: undefined });
     this.commit(replica, now);
-    const next = nextOf(replica, this.fleetOf(replica), now);
+    const next = nextOf(replica, fleetOf(replica), now);
     const { proposal, rollout } = replica;
-    if (next === rollout) {
+    if (next === rollout || (next.phase === "Progressing" && !replica.store.has(next.target ?? 0))) {
       if (proposal?.isForward) replica.proposal = undefined;
       return;
     }
@@ -286,7 +281,7 @@ export class Model {
     const isLeading = this.isLeading(replica);
     const rollout = isLeading ? replica.rollout : replica.seen.rollout;
     const withdrawal = replica.withdrawals.of(UID, rollout);
-    const filter = servedFilter(withdrawal === undefined ? rollout : withdrawn(rollout));
+    const filter = servedFilter(withdrawal === undefined ? rollout : withdrawn(rollout), replica.store);
     const isFresh = isLeading || this.momentOf(replica).steady - replica.heardLeaderAt < FRESH_MS;
     for (const proxy of this.proxies) {
       if (proxy.at !== replica) continue;

@@ -8,8 +8,8 @@ export function nextOf(replica: Replica, fleet: ReadonlyMap<string, Seen>, now: 
   const { rollout, leadsSince = now, seen } = replica;
   const inWave = [...fleet].filter(([key]) => line.isIn(rollout, ID, key));
   const withdrawal = replica.withdrawals.of(UID, rollout);
-  const refused = [...fleet].find(([, { rejected }]) => rejected !== undefined && rejected === rollout.target);
-  const fault = withdrawal ?? (refused && { message: `proxy ${refused[0]}: no` });
+  const failed = [...fleet].find(([, { rejected, hung }]) => [rejected, hung].some((one) => one !== undefined && one === rollout.target));
+  const fault = withdrawal ?? (failed && { message: `proxy ${failed[0]}: no` });
   const observation: Observation = {
     ...{ now, generation: seen.generation, settled: now - leadsSince >= SETTLE_MS, watchedSince: leadsSince },
     present: () => fleet.size,

@@ -1,5 +1,5 @@
 import { createKeyring } from "../../../base/keyring.ts";
-import type { Election } from "../../../cluster/replicas/election.ts";
+import { Election } from "../../../cluster/replicas/election.ts";
 import type { ChainEntry } from "../../../model/delivery.ts";
 import type { RolloutPolicy } from "../../../model/filter.ts";
 import type { Revision } from "../../../model/revision.ts";
@@ -7,7 +7,7 @@ import { DEFAULT_SETTINGS } from "../../../model/settings.ts";
 import { idle, type RolloutState } from "../../../operator/rollout/state.ts";
 import { WaveLine } from "../../../operator/rollout/wave.ts";
 import type { ServedFilter } from "../../../operator/serve/place.ts";
-import type { createWithdrawals } from "../../../operator/serve/withdrawals.ts";
+import { createWithdrawals } from "../../../operator/serve/withdrawals.ts";
 
 export const KEY = { namespace: "shop", name: "f" };
 export const ID = "shop/f";
@@ -54,12 +54,15 @@ export interface ModelProxy {
   at: Replica | undefined;
   running: number | undefined;
   sent: number | undefined;
+  /** What it hangs with: it took it, and serves nothing. */
+  hung: number | undefined;
 }
 
 /** What a replica knows of a proxy. */
 export interface Seen {
   readonly running: number | undefined;
   readonly rejected: number | undefined;
+  readonly hung: number | undefined;
 }
 
 export interface Replica {
@@ -82,16 +85,21 @@ export interface Replica {
   /** Those of others, by replica. */
   readonly reported: Map<string, Map<string, Seen>>;
   heardLeaderAt: number;
+  /** Modules, by the revision that has them. A new process has none. */
+  readonly store: Set<number>;
   requests: Request[];
 }
 
-export function servedFilter(rollout: RolloutState): ServedFilter {
+/** `store`: the revisions whose modules are there. */
+export function servedFilter(rollout: RolloutState, store: ReadonlySet<number>): ServedFilter {
   const numbers = Array.from({ length: 40 }, (_, index) => index + 1);
   const settings = DEFAULT_SETTINGS;
   return {
     ...{ id: ID, key: KEY, rollout, isHeld: false, slot: settings.slot, demand: undefined },
     revisions: numbers.map((number) => ({ number, hash: `h${number}`, settings }) as Revision),
-    deliverable: new Map(numbers.map((number) => [number, { filter: KEY, revision: number, hash: `h${number}`, settings } as ChainEntry])),
+    deliverable: new Map(
+      [...store].map((number) => [number, { filter: KEY, revision: number, hash: `h${number}`, settings } as ChainEntry]),
+    ),
   };
 }
 
@@ -99,4 +107,21 @@ export function servedFilter(rollout: RolloutState): ServedFilter {
 export function recordOfFirst(): RolloutState {
   const outcomes = new Map([[1, { result: "Succeeded", message: "", generation: 1, at: 0 }]] as const);
   return { ...idle, phase: "Succeeded", target: 1, stable: 1, outcomes };
+}
+
+/** All proxies that it knows of. */
+export function fleetOf(replica: Replica): Map<string, Seen> {
+  const all = new Map<string, Seen>();
+  for (const proxies of replica.reported.values()) for (const [key, seen] of proxies) all.set(key, seen);
+  for (const [key, seen] of replica.own) all.set(key, seen);
+  return all;
+}
+
+/** A new process of a replica: it knows what the API server tells it. */
+export function newReplica(id: string, process: string, clock: Pick<Replica, "rate" | "offset">, seen: Stored): Replica {
+  return {
+    ...{ id, process, ...clock, isAlive: true, reachesApi: true, election: new Election(process) },
+    ...{ seen, rollout: seen.rollout, leadsSince: undefined, proposal: undefined, withdrawals: createWithdrawals() },
+    ...{ own: new Map(), reported: new Map(), heardLeaderAt: Number.NEGATIVE_INFINITY, requests: [], store: new Set<number>() },
+  };
 }
