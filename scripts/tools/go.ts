@@ -26,6 +26,7 @@ const TOOLS = {
   etcd: { module: "", package: "go.etcd.io/etcd/server/v3" },
   registry: { module: "", package: "github.com/distribution/distribution/v3/cmd/registry" },
   cosign: { module: "cosign", package: "github.com/sigstore/cosign/v3/cmd/cosign" },
+  "ggcr-registry": { module: "ggcr", package: "." },
   helm: { module: "helm", package: "helm.sh/helm/v4/cmd/helm" },
   prometheus: { module: "prometheus", package: "github.com/prometheus/prometheus/cmd/prometheus", tags: NO_DISCOVERY },
   promtool: { module: "prometheus", package: "github.com/prometheus/prometheus/cmd/promtool", tags: NO_DISCOVERY },
