@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import { tmpdir } from "node:os";
@@ -214,6 +215,9 @@ test("every command of docs/authors/publishing.md does what the page says", asyn
   writeFileSync(join(folder.path, "README.md"), "# add-header\n");
   writeFileSync(join(folder.path, "sbom.spdx.json"), '{"spdxVersion":"SPDX-2.3"}');
   writeFileSync(join(folder.path, "token.txt"), "pa:ss\n");
+  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
+  writeFileSync(join(folder.path, "cosign.key"), privateKey.export({ format: "pem", type: "pkcs8" }));
+  writeFileSync(join(folder.path, "cosign.pub"), publicKey.export({ format: "pem", type: "spki" }));
   const env = { PATH: `${bin}:${process.env.PATH}`, HOME: folder.path, XDG_DATA_HOME: "", DOCKER_CONFIG: "", REGISTRY_AUTH_FILE: "" };
   const said: Record<string, string> = {};
   for (const name of page.names()) {
@@ -223,11 +227,12 @@ test("every command of docs/authors/publishing.md does what the page says", asyn
     assert.equal(code, 0, `${name}:\n${run.logs()}`);
     said[name] = run.logs();
   }
-  assert.deepEqual(page.names(), ["local", "login", "push", "told", "again", "inspect", "file", "copy", "remove"]);
+  assert.deepEqual(page.names(), ["local", "login", "push", "told", "again", "inspect", "sign", "file", "copy", "remove"]);
   const digest = /digest {2}(sha256:\w+)/.exec(said.push ?? "")?.[1] ?? "none";
   assert.match(said.push ?? "", /^0\.1$/m);
   assert.ok(said.again?.split(digest).length === 4, said.again);
   assert.match(said.inspect ?? "", /note: .* of this machine.*loads/s);
+  assert.match(said.sign ?? "", /^signed by key \w{12}\n.*loads/m);
   assert.equal(said.copy?.split(digest).length, 9, said.copy);
   assert.match(said.remove ?? "", new RegExp(`untagged .*\\ndeleted ${digest}\\nlogged out of ${locked.host}`));
   assert.deepEqual(readFileSync(join(folder.path, "copy.wasm")), world.good);

@@ -7,11 +7,13 @@ import type { Digest } from "../model/digest.ts";
 import type { AttestationDemand, Signer } from "../model/verify.ts";
 import { createVerifier, pushModule } from "../oci/index.ts";
 import { valued } from "../oci/testing/result.ts";
+import { parseFilter } from "../operator/parse/filter.ts";
 import { installGoTool } from "../scripts/tools/go.ts";
 import { runOk } from "../scripts/tools/run.ts";
 import { type Layer, putBeside } from "./support/beside.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
 import { createSigstore, type Sigstore } from "./support/sigstore.ts";
+import { createSnippets } from "./support/snippets.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 import { headerFilter } from "./support/wat.ts";
 import { weir } from "./support/weir.ts";
@@ -26,6 +28,7 @@ const provenance = {
   runDetails: { builder: { id: BUILDER } },
 };
 const verifier = createVerifier({});
+const page = await createSnippets("signatures");
 
 let registry: Registry;
 let folder: Awaited<ReturnType<typeof createTempFolder>>;
@@ -67,6 +70,30 @@ async function judged(
   const verdicts = await verifier.verify(image, digest, [{ origin: "here", signer, attestation }], { keychain });
   return verdicts.ok ? `held by ${verdicts.value[0]?.by}` : `${verdicts.error.reason}: ${verdicts.error.message}`;
 }
+
+test("the manifests of docs/signatures.md are accepted, and its commands do what it says", async () => {
+  for (const name of ["key", "identity", "attestation"]) {
+    const parsed = parseFilter(page.yaml(name));
+    assert.ok(parsed.ok, JSON.stringify(parsed));
+  }
+  const publishing = await createSnippets("authors/publishing");
+  await cosign("generate-key-pair");
+  await writeFile(join(folder.path, "sbom.spdx.json"), JSON.stringify({ spdxVersion: "SPDX-2.3" }));
+  const { image } = await push();
+  const lines = [page.text("sign"), page.text("attest"), publishing.text("sign")]
+    .join("")
+    .trim()
+    .split("\n")
+    .filter((line) => line.startsWith("weir"));
+  for (const line of lines) {
+    const args = line
+      .replace(/registry\.example\S+/, image)
+      .split(" ")
+      .slice(1);
+    const said = await weir(args, { cwd: folder.path, env: { COSIGN_PASSWORD: PASSWORD } });
+    assert.match(said, /signed|attested/, line);
+  }
+});
 
 describe("keys, with cosign on the other side", () => {
   /** Names of key pairs: `NAME.key` is cosign's, sealed; `NAME.pem` the bare one; `NAME.pub`. */
