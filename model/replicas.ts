@@ -12,12 +12,24 @@ export interface Withdrawal {
   readonly message: string;
 }
 
+/** What people are told of a filter by who decides. */
+export interface Told {
+  /** `namespace/name`. */
+  readonly filter: string;
+  readonly type: "Normal" | "Warning";
+  /** CamelCase. */
+  readonly reason: string;
+  readonly message: string;
+}
+
 /** What the operator of one replica does with the others. */
 export interface Peers {
   /** From now on they are told of this operator's doings, and it of theirs, until the returned function is called. */
   join(member: Member): () => void;
   /** Tells every peer, and those that come later through `Member.withdrawals`. */
   withdraw(withdrawal: Withdrawal): void;
+  /** Tells every peer, for those who follow the events there. */
+  tell(event: Told): void;
   /** Tells the replica that serves this proxy, if it is another: it must wait for revisions with these hashes. */
   withhold(proxyKey: string, hashes: ReadonlySet<string>): void;
   /** Hashes of revisions that who decides says this server's proxy must wait for. */
@@ -35,6 +47,8 @@ export interface Member {
   /** Those that are not recorded yet. */
   withdrawals(): Iterable<Withdrawal>;
   withdrawn(withdrawal: Withdrawal): void;
+  /** Who decides told people this. */
+  told(event: Told): void;
   /** What this proxy of this server's own must wait for has changed. */
   overridden(proxyKey: string): void;
   /** The text from a Secret that the revision with this keyed hash was made with, if it is in memory. */

@@ -102,9 +102,9 @@ class QueueingOperator implements Operator {
       objects: () => source.filters().values(),
     });
     this.firstPass = createFirstPass(clock, options.startupMs ?? STARTUP_MS);
-    this.events = createEvents(source, log);
+    this.events = createEvents(source, log, options.peers);
     this.withdrawing = createWithdrawing({
-      ...{ records: this.known, index: this.index, peers: options.peers, emit: this.events.emit },
+      ...{ records: this.known, index: this.index, peers: options.peers, events: this.events },
       assign: (proxyKeys) => this.assignments.mark(proxyKeys),
       add: (id) => this.queue.add(id),
     });

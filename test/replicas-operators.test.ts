@@ -67,8 +67,15 @@ test("a proxy that moves is one proxy, and is not offered again what it rejected
       return "no";
     };
   const keep = { autoRollback: false, steps: [{ percent: 100 }] };
+  const told = scene.replicas.map(({ operator }) => {
+    const reasons: string[] = [];
+    operator.onEvent((record, { reason }) => void reasons.push(`${record.id} ${reason}`));
+    return reasons;
+  });
   scene.source.apply("f", specOf(image("2"), { rollout: keep }));
   await scene.run(2_000);
+  assert.ok(told[0]?.includes("default/f Validated"));
+  assert.deepEqual([told[1], told[2]], [told[0], told[0]]);
   const rejected = { matched: 3, updated: 2, rejected: 1, pending: 0 };
   assert.deepEqual([scene.status()?.proxies, new Set(offers)], [rejected, new Set(["r1"])]);
   // To a follower, then to who decides. The one that it left does not know yet.

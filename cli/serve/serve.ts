@@ -243,7 +243,7 @@ function createRooms(
   const admission = createFilterAdmission({ ...shared, records: () => operator.records(), leadership, log });
   registerServerMetrics(registry, { version: ownVersion(), source, leadership, peers: replicas?.peers });
   registerCertificateMetrics(registry, tls);
-  registerFilterMetrics(registry, () => operator.filters(), xds.fleet);
+  registerFilterMetrics(registry, () => operator.filters(), replicas?.peers.own ?? xds.fleet);
   const ready = () => operator.ready() && xds.takesProxies();
   const views = createViews({ operator, fleet, metrics: () => registry.metrics(), ready, now: clock.now });
   const readers = tokens && readersOf(tokens);

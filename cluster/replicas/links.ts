@@ -1,7 +1,7 @@
 import type { Clock } from "../../model/clock.ts";
 import type { FleetView } from "../../model/delivery.ts";
 import type { Log } from "../../model/log.ts";
-import type { Withdrawal } from "../../model/replicas.ts";
+import type { Told, Withdrawal } from "../../model/replicas.ts";
 import { FromCaller, type Hello, ToCaller } from "../gen/weir/v1/replicas.ts";
 import type { Dial, DialedCall } from "./dial.ts";
 import { encodeReport, type Reported } from "./report.ts";
@@ -35,6 +35,7 @@ export interface Links {
   /** Calls those of these addresses (`host:port`) that are not called yet, and ends the calls to others. */
   reach(addresses: ReadonlySet<string>): void;
   withdraw(withdrawal: Withdrawal): void;
+  tell(event: Told): void;
   /** Reports what changed of the server's own proxies to every peer. */
   report(): void;
   /** To be called once a second: reports counters to who decides, and ends calls that went silent. */
@@ -125,6 +126,11 @@ class CallingLinks implements Links {
 
   withdraw(withdrawal: Withdrawal): void {
     for (const link of this.links.values()) if (link.isGreeted) link.say({ $case: "withdrawal", withdrawal });
+  }
+
+  tell({ filter, type, reason, message }: Told): void {
+    const event = { filter, warning: type === "Warning", reason, message };
+    for (const link of this.links.values()) if (link.isGreeted && !link.isFull) link.say({ $case: "event", event });
   }
 
   report(): void {

@@ -92,14 +92,16 @@ function createScene(names: readonly string[], other?: string) {
     const peers = createPeers(options);
     const withdrawals: Withdrawal[] = [];
     const overridden: string[] = [];
+    const told: string[] = [];
     peers.join({
       withdrawals: () => withdrawals,
       withdrawn: (one) => void withdrawals.push(one),
       overridden: (key) => void overridden.push(key),
+      told: ({ filter, type, reason, message }) => void told.push(`${filter} ${type} ${reason} ${message}`),
       text: () => undefined,
     });
     calls.listen(id, peers);
-    return { id, own, peers, withdrawals, overridden };
+    return { id, own, peers, withdrawals, overridden, told };
   });
   return {
     clock,
@@ -297,6 +299,10 @@ test("what a proxy runs stays known while it moves, and a process that ended on 
   for (const each of [a, b, c]) assert.equal(runningOf(each), "h2", each.id);
   c.own.put("web", true, 3, slot({ running: [RUNS], runningSince: 4 }));
   await scene.clock.advance(200);
+  assert.deepEqual(
+    scene.replicas.map(({ peers }) => [...peers.own.proxies()].length),
+    [0, 0, 1],
+  );
   // Who had it forgets it: a proxy is kept where it is.
   assert.equal(b.own.fleet.proxy("shop/web"), undefined);
   assert.deepEqual([b.peers.isOwn("shop/web"), c.peers.isOwn("shop/web")], [false, true]);
@@ -328,5 +334,20 @@ test("a rejection is told though something else is desired before the next repor
   b.own.put("web", true, 1, slot({ running: [RUNS] }));
   await scene.clock.advance(200);
   assert.equal(told(), undefined);
+  scene.stop();
+});
+
+test("what who decides tells people, those hear of it who follow the events of another replica", async () => {
+  const scene = createScene(["a", "b", "c"]);
+  scene.start();
+  await scene.clock.advance(2_500);
+  nth(scene, 0).peers.tell({ filter: "shop/f", type: "Warning", reason: "RolledBack", message: "no" });
+  nth(scene, 0).peers.tell({ filter: "shop/f", type: "Normal", reason: "Succeeded", message: "" });
+  await scene.clock.advance(100);
+  const heard = ["shop/f Warning RolledBack no", "shop/f Normal Succeeded "];
+  assert.deepEqual(
+    scene.replicas.map(({ told }) => told),
+    [[], heard, heard],
+  );
   scene.stop();
 });

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../../model/clock.ts";
-import type { Fleet } from "../../model/delivery.ts";
+import type { Fleet, FleetView } from "../../model/delivery.ts";
 import type { Leadership } from "../../model/leadership.ts";
 import type { Log } from "../../model/log.ts";
 import type { StoreSource } from "../../model/module.ts";
-import type { Member, Peers, Withdrawal } from "../../model/replicas.ts";
+import type { Member, Peers, Told, Withdrawal } from "../../model/replicas.ts";
 import type { Withdrawal as WithdrawalMessage } from "../gen/weir/v1/replicas.ts";
 import { type ContentClient, createContentClient } from "./content-client.ts";
 import { type ContentService, createContentService } from "./content-service.ts";
@@ -47,6 +47,8 @@ export interface ReplicaPeers extends Peers {
   readonly contentService: ContentService;
   /** Modules that other replicas have. */
   readonly modules: StoreSource;
+  /** This server's proxies, without those that moved to another replica: each proxy is of one. */
+  readonly own: Pick<FleetView, "proxies">;
   /** Of the replicas beside this one. */
   counts(): PeerCounts;
   start(): void;
@@ -69,6 +71,7 @@ class JoinedPeers implements ReplicaPeers {
   readonly service: Service;
   readonly contentService: ContentService;
   readonly modules: StoreSource;
+  readonly own: Pick<FleetView, "proxies">;
   private readonly contents: ContentClient;
   private readonly options: PeersOptions;
   private readonly reported: ReportedFleet;
@@ -86,6 +89,7 @@ class JoinedPeers implements ReplicaPeers {
     this.options = options;
     this.reported = createReportedFleet();
     this.fleet = joinFleets(own, this.reported);
+    this.own = { proxies: () => Iterator.from(own.proxies()).filter(({ key }) => this.fleet.isOwn(key)) };
     this.leadership = {
       isLeading: () => leadership.isLeading(),
       isHeard: () => leadership.isLeading() || this.links.hearsLeader(),
@@ -117,6 +121,10 @@ class JoinedPeers implements ReplicaPeers {
 
   withdraw(withdrawal: Withdrawal): void {
     this.links.withdraw(withdrawal);
+  }
+
+  tell(event: Told): void {
+    this.links.tell(event);
   }
 
   withhold(proxyKey: string, hashes: ReadonlySet<string>): void {
@@ -188,6 +196,9 @@ class JoinedPeers implements ReplicaPeers {
     if (said.$case === "withdrawal") {
       const withdrawal = readWithdrawal(said.withdrawal);
       if (withdrawal !== undefined) this.member?.withdrawn(withdrawal);
+    } else if (said.$case === "event") {
+      const { filter = "", warning = false, reason = "", message = "" } = said.event;
+      this.member?.told({ filter, type: warning ? "Warning" : "Normal", reason, message });
     } else {
       this.reported.take(replica, decodeReport(said.report, offsetMs), this.options.clock.now());
     }

@@ -1,5 +1,6 @@
 import { bounded, inBackground } from "../../base/boundary.ts";
 import type { Log } from "../../model/log.ts";
+import type { Peers } from "../../model/replicas.ts";
 import type { Failure } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import { rolloutId } from "../../model/rollout-id.ts";
@@ -17,24 +18,34 @@ export interface Events {
   failed(record: FilterRecord, before: FilterRecord["resolution"], error: Failure): void;
   /** What the proof of the present spec's module found and let through, unless that is what the record has. */
   letThrough(record: FilterRecord, told: ProofProblem | undefined): void;
+  /** Another replica told this: those who listen here hear of it, and nothing else is told again. */
+  hear(record: FilterRecord, event: FilterEvent): void;
   listen(listener: EventListener): () => void;
 }
 
-export function createEvents(source: Pick<Source, "event">, log: Log): Events {
+/** `peers`: the other replicas, whose listeners are to hear of it too. */
+export function createEvents(source: Pick<Source, "event">, log: Log, peers?: Pick<Peers, "tell">): Events {
   const listeners = new Set<EventListener>();
+
+  const failedToTell = (record: FilterRecord, event: FilterEvent) => (error: unknown) =>
+    log.error("an event could not be told", { filter: record.id, event: event.reason, error: String(error) });
+
+  function hear(record: FilterRecord, event: FilterEvent): void {
+    for (const listener of listeners) bounded(() => listener(record, event), failedToTell(record, event));
+  }
 
   function emit(record: FilterRecord, event: FilterEvent, revision?: Revision): void {
     const level = event.type === "Warning" ? "warn" : "info";
     const about = revision && { rollout: rolloutId({ filter: record.key, revision: revision.number, hash: revision.hash }) };
     log[level](event.message, { filter: record.id, event: event.reason, ...about });
-    const failed = (error: unknown) =>
-      log.error("an event could not be told", { filter: record.id, event: event.reason, error: String(error) });
-    inBackground(source.event(record.key, record.uid, event), failed);
-    for (const listener of listeners) bounded(() => listener(record, event), failed);
+    inBackground(source.event(record.key, record.uid, event), failedToTell(record, event));
+    peers?.tell({ filter: record.id, ...event });
+    hear(record, event);
   }
 
   return {
     emit,
+    hear,
     failed(record, before, { reason, message }) {
       const isKnown = before.state === "failed" && before.error.message === message;
       if (!isKnown) emit(record, { type: "Warning", reason, message });

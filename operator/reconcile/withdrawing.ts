@@ -19,11 +19,11 @@ export interface WithdrawingDeps {
   readonly index: Pick<FleetIndex, "proxiesOf" | "filtersOf">;
   /** The other replicas; `undefined`: there are none, and a step back waits for its record. */
   readonly peers: Peers | undefined;
+  readonly events: Pick<Events, "emit" | "hear">;
   /** These proxies may be due other chains. */
   readonly assign: (proxyKeys: Iterable<string>) => void;
   /** The filter with this id is to be reconciled. */
   readonly add: (id: string) => void;
-  readonly emit: Events["emit"];
 }
 
 /** Takes targets back before the record says so, here and at the other replicas, until it does. */
@@ -47,7 +47,7 @@ export interface Withdrawing {
   overrule(proxyKeys: Iterable<string>): void;
 }
 
-export function createWithdrawing({ records, index, peers, assign, add, emit }: WithdrawingDeps): Withdrawing {
+export function createWithdrawing({ records, index, peers, events, assign, add }: WithdrawingDeps): Withdrawing {
   const withdrawals = createWithdrawals();
 
   /** False where it was withdrawn already. */
@@ -64,7 +64,7 @@ export function createWithdrawing({ records, index, peers, assign, add, emit }: 
   function found(record: FilterRecord, fault: Fault): void {
     const isNews = takesBack(record.rollout, record.filter?.rollout ?? NO_POLICY, fault) && withdraw(record, fault);
     // Who decides tells of it when it is recorded, which may be long after.
-    if (isNews) emit(record, withdrawnEvent(record.rollout.target, fault), revisionOf(record, record.rollout.target));
+    if (isNews) events.emit(record, withdrawnEvent(record.rollout.target, fault), revisionOf(record, record.rollout.target));
   }
 
   return {
@@ -80,6 +80,10 @@ export function createWithdrawing({ records, index, peers, assign, add, emit }: 
           add(record.id);
         },
         overridden: (proxyKey) => assign([proxyKey]),
+        told({ filter, ...event }) {
+          const record = records.get(filter);
+          if (record !== undefined) events.hear(record, event);
+        },
         text: (filter, hash) => textOf(records.get(filter), hash),
       });
     },

@@ -19,10 +19,12 @@ export interface Piece {
 }
 
 export interface FromCaller {
-  said?: { $case: "hello"; hello: Hello } | { $case: "withdrawal"; withdrawal: Withdrawal } | {
-    $case: "report";
-    report: Report;
-  } | undefined;
+  said?:
+    | { $case: "hello"; hello: Hello }
+    | { $case: "withdrawal"; withdrawal: Withdrawal }
+    | { $case: "report"; report: Report }
+    | { $case: "event"; event: Event }
+    | undefined;
 }
 
 export interface ToCaller {
@@ -49,6 +51,13 @@ export interface Withdrawal {
   uid?: string | undefined;
   target?: number | undefined;
   startedAt?: number | undefined;
+  reason?: string | undefined;
+  message?: string | undefined;
+}
+
+export interface Event {
+  filter?: string | undefined;
+  warning?: boolean | undefined;
   reason?: string | undefined;
   message?: string | undefined;
 }
@@ -317,6 +326,9 @@ export const FromCaller: MessageFns<FromCaller> = {
       case "report":
         Report.encode(message.said.report, writer.uint32(26).fork()).join();
         break;
+      case "event":
+        Event.encode(message.said.event, writer.uint32(34).fork()).join();
+        break;
     }
     return writer;
   },
@@ -356,6 +368,14 @@ export const FromCaller: MessageFns<FromCaller> = {
             }
 
             message.said = { $case: "report", report: Report.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.said = { $case: "event", event: Event.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -648,6 +668,85 @@ export const Withdrawal: MessageFns<Withdrawal> = {
           }
           case 6: {
             if (tag !== 50) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseEvent(): Event {
+  return { filter: "", warning: false, reason: "", message: "" };
+}
+
+export const Event: MessageFns<Event> = {
+  encode(message: Event, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.filter !== undefined && message.filter !== "") {
+      writer.uint32(10).string(message.filter);
+    }
+    if (message.warning !== undefined && message.warning !== false) {
+      writer.uint32(16).bool(message.warning);
+    }
+    if (message.reason !== undefined && message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.message !== undefined && message.message !== "") {
+      writer.uint32(34).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Event {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEvent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.filter = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.warning = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
               break;
             }
 
