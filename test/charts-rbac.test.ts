@@ -139,6 +139,13 @@ const grant = (role: Role, rules: readonly Rule[]) => kube(["replace", "-f", "-"
 const filter = (name: string, spec: object) =>
   JSON.stringify({ apiVersion: "weir.dev/v1alpha1", kind: "WasmFilter", metadata: { name, namespace: "default" }, spec });
 
+/** For namespaces by a label, and never in the way. */
+const policy = (change: number) =>
+  JSON.stringify({
+    ...{ apiVersion: "weir.dev/v1alpha1", kind: "WasmPolicy", metadata: { name: "few" } },
+    spec: { namespaceSelector: { matchExpressions: [{ key: "free", operator: "DoesNotExist" }] }, maxFiltersPerSlot: 100 + change },
+  });
+
 /** As the administrator, and faster than kubectl. */
 async function patch(name: string, body: unknown): Promise<void> {
   const done = await api.request({ method: "PATCH", path: `${FILTERS}/${name}`, contentType: "application/merge-patch+json", body });
@@ -170,7 +177,7 @@ async function startScene(): Promise<Scene> {
     filter("changing", { image }),
     filter("turning", { image }),
   ];
-  await kube(["apply", "-f", "-"], filters.join("\n---\n"));
+  await kube(["apply", "-f", "-"], [...filters, policy(0)].join("\n---\n"));
   const server = await startProcess(
     join(ROOT, "bin/weir"),
     [
@@ -216,11 +223,13 @@ async function startScene(): Promise<Scene> {
         // The same Events again and again.
         patch("turning", { spec: { config: { n: changes % 2 } } }),
         ...notes,
+        kube(["apply", "-f", "-"], policy(changes)),
       ]);
     },
     async end() {
       await server.stop();
       await kube(["delete", "wf", "--all"]);
+      await kube(["delete", "wasmpolicy", "--all"]);
       await kube(["delete", "secret/texts", "configmap/texts"]);
     },
   };

@@ -7,6 +7,7 @@ import { bootstrapDefaults, renderBootstrap } from "../xds/index.ts";
 import { type EchoApp, startEchoApp } from "./support/echo-app.ts";
 import { type Envoy, startEnvoy } from "./support/envoy.ts";
 import { eventually } from "./support/process.ts";
+import { createSnippets } from "./support/snippets.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 import { get } from "./support/traffic.ts";
 import { headerFilter } from "./support/wat.ts";
@@ -111,6 +112,18 @@ test("in a folder a filter that violates a policy is held, and real Envoy goes o
   await rm(join(filters, "policy.yaml"));
   await serves("three");
   assert.equal(await permitted(), "");
+});
+
+test("what docs/policy.md says of a folder holds: a namespace has the labels of its manifest", async () => {
+  const page = await createSnippets("policy");
+  await put("docs-policy.yaml", page.text("policy"));
+  await put("docs-namespace.yaml", page.text("folder"));
+  const file = join(home.path, "shop.yaml");
+  await writeFile(file, manifest("theirs:1").replace("name: f", "name: s, namespace: shop"));
+  await assert.rejects(run(["apply", "-f", file]), /spec\.image: oci-layout:theirs is not allowed; .* \(WasmPolicy base, rule images\)/);
+  await rm(join(filters, "docs-namespace.yaml"));
+  assert.match(await run(["apply", "-f", file]), /WasmFilter shop\/s created/);
+  await Promise.all(["docs-policy.yaml", "shop-s.yaml"].map((name) => rm(join(filters, name))));
 });
 
 test("weir plan and weir apply tell of it beforehand", async () => {

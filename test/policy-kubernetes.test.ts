@@ -8,9 +8,10 @@ import { ROOT } from "../scripts/tests/files.ts";
 import { type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
 import { eventually } from "./support/process.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
+import { createSnippets } from "./support/snippets.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 import { headerFilter } from "./support/wat.ts";
-import { startWeir, type Weir } from "./support/weir.ts";
+import { weir as cli, startWeir, type Weir } from "./support/weir.ts";
 
 let cluster: Cluster;
 let registry: Registry;
@@ -156,4 +157,23 @@ test("the API server takes every policy that is ready to use, and Weir reads the
   const names = ["our-registry", "digests-in-production", "signed", "no-callouts", "limits", "fail-closed", "registry-audit"];
   for (const name of names)
     await eventually(name, async () => (await statusOf(name)).conditions?.find(({ type }) => type === "Accepted")?.status === "True");
+  await kube(["delete", "-f", join(ROOT, "deploy/policies")]);
+});
+
+test("the policy and the commands of docs/policy.md do what the page says, and weir check tells of what matches nothing", async () => {
+  const page = await createSnippets("policy");
+  await kube(["apply", "-f", "-"], page.text("policy"));
+  await eventually("its status", async () => (await statusOf()).conditions?.every(({ status }) => status === "True"));
+  const [table = "", violations = ""] = page.text("status").trim().split("\n");
+  const words = (line: string) =>
+    line
+      .replace(/^kubectl /, "")
+      .replaceAll("'", "")
+      .split(" ");
+  assert.match(await kube(words(table)), /^NAME +MODE +FILTERS .*\nbase +Enforce +0 +0 +True/);
+  assert.equal(await kube(words(violations)), "");
+  const check = async () => cli(["check", "--kubeconfig", cluster.kubeconfig]).catch((error: Error) => error.message);
+  assert.match(await check(), /^warn +policies +WasmPolicy base is for no namespace; check spec\.namespaceSelector$/m);
+  await kube(["label", "namespace", "shop", "--overwrite", "team=payments"]);
+  assert.match(await check(), /^ok +policies +1 of them, each for some namespace/m);
 });
