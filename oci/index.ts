@@ -5,7 +5,7 @@ export type { HelperOptions } from "./credentials/helper.ts";
 export { emptyKeychain, parseDockerConfig } from "./credentials/keychain.ts";
 export { type LoginPlace, removeLogin, saveLogin } from "./credentials/login-file.ts";
 export { filesWith, personKeychain } from "./credentials/person.ts";
-export { createSharedCredentials, parseSharedRepositories, type SharedRepositories } from "./credentials/shared.ts";
+export { checkCredentialsFile, createSharedCredentials, parseSharedRepositories, type SharedRepositories } from "./credentials/shared.ts";
 export { type ArtifactOptions, createArtifact, type ImageContent, readContent } from "./image/content.ts";
 export { defaultLimits, findImage, type Limits } from "./image/image.ts";
 export { MAX_SBOM_BYTES, sbomType } from "./image/sbom.ts";

@@ -2,8 +2,9 @@ import type { Clock } from "../../model/clock.ts";
 import type { ClusterAccess } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
 import { type ImpliedCredentials, mergeKeychains } from "../../model/module.ts";
-import { ok, type Result } from "../../model/result.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
 import {
+  checkCredentialsFile,
   createMirrors,
   createSharedCredentials,
   type Fetch,
@@ -108,6 +109,8 @@ async function readImplied(
   if (file === undefined && repositories.length > 0)
     return usage("--shared-repository says who may use --registry-auth-file; name that file too");
   if (file !== undefined) {
+    const there = await checkCredentialsFile(file);
+    if (!there.ok) return fail("BadDockerConfig", `--registry-auth-file: ${there.error.message}`);
     const trusted = cluster === undefined ? "all" : ownNamespace;
     sources.push(createSharedCredentials({ file, repositories, trusted, env, clock, log }));
   }

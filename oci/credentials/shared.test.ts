@@ -7,7 +7,7 @@ import { silentLog } from "../../model/log.ts";
 import { createFakeClock } from "../../model/testing/fake-clock.ts";
 import { createTestHelper } from "../testing/helper.ts";
 import { failed, valued } from "../testing/result.ts";
-import { createSharedCredentials, parseSharedRepositories, type SharedOptions } from "./shared.ts";
+import { checkCredentialsFile, createSharedCredentials, parseSharedRepositories, type SharedOptions } from "./shared.ts";
 
 const R = "registry.example";
 const entry = (user: string) => ({ auth: Buffer.from(`${user}:secret`).toString("base64") });
@@ -86,6 +86,16 @@ describe("Weir's own credentials", () => {
     await writeFile(file, JSON.stringify({ auths: { [R]: entry("now") } }));
     assert.deepEqual(await users("x", `${R}/f:1`), ["now"]);
   });
+});
+
+test("a file that is not there, is empty or is no configuration ends the start", async (t) => {
+  const { file } = await scene(t, {});
+  assert.ok((await checkCredentialsFile(file)).ok);
+  for (const text of ["", "[]", "{"]) {
+    await writeFile(file, text);
+    failed(await checkCredentialsFile(file), "BadDockerConfig");
+  }
+  failed(await checkCredentialsFile(`${file}.gone`), "BadDockerConfig");
 });
 
 test("what may be read is told by a registry, with a path and a namespace where they matter", () => {

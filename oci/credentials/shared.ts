@@ -8,7 +8,7 @@ import { fail, ok, type Result } from "../../model/result.ts";
 import { parseReference } from "../repository/reference.ts";
 import type { HelperOptions } from "./helper.ts";
 import { emptyKeychain, matchingEntries } from "./keychain.ts";
-import { fileKeychain } from "./person.ts";
+import { fileKeychain, readConfigFile } from "./person.ts";
 
 /** Repositories that filters may read with Weir's own credentials. */
 export interface SharedRepositories {
@@ -41,6 +41,15 @@ export function parseSharedRepositories(text: string): Result<SharedRepositories
   if (!parsed?.ok || parsed.value.kind !== "registry")
     return fail("InvalidRepositories", `${JSON.stringify(text)} is not [NAMESPACE=]REGISTRY[/PATH], without a tag`);
   return ok({ namespace, prefix: path === undefined ? parsed.value.registry : `${parsed.value.registry}/${path}` });
+}
+
+/** Fails with `BadDockerConfig` for a file that is not there or cannot be read, as a server's start is to. Later on such a file is told in the log. */
+export async function checkCredentialsFile(path: string): Promise<Result<void>> {
+  const document = await readConfigFile(path);
+  if (!document.ok) return document;
+  return document.value === undefined
+    ? fail("BadDockerConfig", `${path} is not there, or is empty; write it with docker login or podman login --authfile`)
+    : ok(undefined);
 }
 
 /**
