@@ -41,7 +41,7 @@ test("what a change costs leader and followers grows with what changed, not with
   const more = await cost(10, rest);
   const ratio = (of: Share, to: Share, field: keyof Share) => of[field] / to[field];
   const told = ({ leader, follower }: { readonly leader: Share; readonly follower: Share }) =>
-    `leader ${leader.cpuMs.toFixed(1)} ms, follower ${follower.cpuMs.toFixed(1)} ms, ${follower.toPeers.toFixed(0)} bytes to the leader, ${leader.toApi.toFixed(0)} to the API server`;
+    `leader ${leader.cpuMs.toFixed(1)} ms, follower ${follower.cpuMs.toFixed(1)} ms, ${follower.toPeers.toFixed(0)} bytes to the others, ${leader.toApi.toFixed(0)} to the API server`;
   t.diagnostic(`1 filter of 10 proxies, of ${SMALL}: ${told(small)}`);
   t.diagnostic(`1 filter of 10 proxies, of ${LARGE}: ${told(large)}`);
   t.diagnostic(`10 filters of 10 proxies, of ${LARGE}: ${told(more)}`);
@@ -55,7 +55,6 @@ test("what a change costs leader and followers grows with what changed, not with
     assert.ok(times > 5 && times < 15, `${field}: ${times}`);
   }
   assert.ok(ratio(more.leader, large.leader, "cpuMs") < 15, "the leader's CPU");
-  // A follower writes nothing, and the leader tells it nothing of what is well.
+  // A follower writes nothing.
   assert.ok(more.follower.toApi < more.leader.toApi / 10);
-  assert.ok(more.follower.fromPeers < more.follower.toPeers);
 });
