@@ -40,4 +40,5 @@ export { readPublicKey } from "./signature/public-key.ts";
 export { type Predicate, type Signed, signImage } from "./signature/sign.ts";
 export { MAX_TRUST_ROOT_BYTES, readTrustRoot } from "./signature/trust-root.ts";
 export { createVerifier } from "./signature/verifier.ts";
+export { type CachedModule, type ModuleStore, openModuleStore } from "./store/cache.ts";
 export { createModuleCache, type ModuleCacheOptions } from "./store/module-cache.ts";

@@ -86,6 +86,19 @@ async function createScene(t: TestContext, filters: readonly Filter[]): Promise<
   };
 }
 
+interface CacheAnswer {
+  readonly modules?: number & readonly { readonly needed: boolean | null }[];
+  readonly damaged?: readonly string[];
+}
+
+/** `weir cache VERB` on a data folder. */
+async function cache(data: string, verb: string): Promise<CacheAnswer> {
+  const run = await startProcess(WEIR, ["cache", verb, "--data", data, "-o", "json"], { name: `weir cache ${verb}` });
+  const { code } = await run.exited;
+  if (code !== 0) throw new Error(run.logs());
+  return JSON.parse(run.logs());
+}
+
 /** What stands in the folder under the name of a digest; each file has that digest. */
 async function wholeModules(blobs: string): Promise<ReadonlySet<string>> {
   const names = (await readdir(blobs)).filter((name) => !name.startsWith(TEMPORARY_PREFIX));
@@ -109,7 +122,7 @@ describe("the quota", () => {
     const bytes = 20_000;
     const filters = await pushFilters("quota", 200, bytes);
     const size = passThroughModule.byteLength + bytes + 4;
-    const { start, blobs, write } = await createScene(t, filters);
+    const { start, blobs, data, write } = await createScene(t, filters);
     const weir = await start(["--store-quota", String(50 * size)]);
     await allReady(weir, 200);
     assert.deepEqual(await wholeModules(blobs), new Set(filters.map(({ wasmDigest }) => wasmDigest)), "all 200 are in use");
@@ -122,7 +135,16 @@ describe("the quota", () => {
     });
     for (const { name, wasmDigest } of used) assert.ok(stored.has(wasmDigest), `${name} is in use`);
 
+    await eventually("the list of what is needed", async () => {
+      const { modules } = await cache(data, "ls");
+      return modules?.filter(({ needed }) => needed === true).length === used.length;
+    });
+    assert.deepEqual((await cache(data, "verify")).damaged, [], "a look beside the server");
+    await assert.rejects(cache(data, "prune"), /is in use by another weir serve/);
     await weir.stop();
+    const before = await wholeModules(blobs);
+    assert.equal((await cache(data, "prune")).modules, before.size - used.length);
+    assert.deepEqual(await wholeModules(blobs), new Set(used.map(({ wasmDigest }) => wasmDigest)));
     const asked = registry.logs().length;
     await weir.start();
     const proxy = startDeltaProxy(weir.xdsPort, { id: "web-1", namespace: "shop", filterChain: true, names: ["weir/default"] });

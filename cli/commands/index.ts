@@ -5,6 +5,7 @@ import { bench } from "./bench.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { build } from "./build.ts";
 import { bump } from "./bump.ts";
+import { cache } from "./cache.ts";
 import { check } from "./check.ts";
 import { completion } from "./completion.ts";
 import { copy } from "./copy.ts";
@@ -40,7 +41,7 @@ import { version } from "./version.ts";
 
 /** Every command, in the order and under the headings of `weir --help`. */
 export const SECTIONS: readonly Section[] = [
-  { title: "Server and proxies", commands: [serve, check, identityIssue, bootstrap, inject] },
+  { title: "Server and proxies", commands: [serve, check, identityIssue, bootstrap, inject, ...cache] },
   {
     title: "Filters, for their authors",
     commands: [init, dev, build, test, bench, run, verify, inspect, push, sign, attest, pull, copy, list, rmi, login, logout],

@@ -134,13 +134,28 @@ function createSizes(list: () => Promise<readonly StoredBlob[]>) {
   };
 }
 
-async function listBlobs(folder: string, now: number): Promise<StoredBlob[]> {
+/** Every module of a store, in its folder below `directory`. Changes nothing. */
+export function peekBlobs(directory: string): Promise<StoredBlob[]> {
+  return listBlobs(join(directory, "blobs", "sha256"));
+}
+
+/** Whether a module's file has its digest, or is not there. Changes nothing. */
+export async function isWholeBlob(directory: string, digest: Digest): Promise<boolean> {
+  try {
+    return (await hashFile(join(directory, "blobs", "sha256", hex(digest)))) === digest;
+  } catch (error) {
+    return hasCode(error, "ENOENT");
+  }
+}
+
+/** `now`: what a crash left long before is removed. */
+async function listBlobs(folder: string, now?: number): Promise<StoredBlob[]> {
   const found: StoredBlob[] = [];
   for (const file of await namesIn(folder)) {
     const digest = `sha256:${file}`;
     const stats = isDigest(digest) ? await stat(join(folder, file)).catch(() => undefined) : undefined;
     if (isDigest(digest) && stats !== undefined) found.push({ digest, size: stats.size, usedAt: stats.mtimeMs });
-    else if (file.startsWith(TEMPORARY_PREFIX)) await removeAbandoned(join(folder, file), now);
+    else if (now !== undefined && file.startsWith(TEMPORARY_PREFIX)) await removeAbandoned(join(folder, file), now);
   }
   return found;
 }

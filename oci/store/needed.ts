@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomically } from "../../base/atomic-file.ts";
 import { readBounded } from "../../base/read-bounded.ts";
@@ -37,10 +38,19 @@ export function createNeededNote(options: { readonly directory: string; readonly
   };
 }
 
+export interface Needed {
+  /** Of manifests, URLs' contents and modules. */
+  readonly digests: ReadonlySet<Digest>;
+  /** When it was written, in milliseconds since the epoch. */
+  readonly at: number;
+}
+
 /** What was written down last; `undefined`: nothing that can be read. */
-export async function readNeeded(directory: string): Promise<ReadonlySet<Digest> | undefined> {
-  const bytes = await readBounded(join(directory, FILE), MAX_BYTES).catch(() => undefined);
-  if (bytes === undefined) return undefined;
+export async function readNeeded(directory: string): Promise<Needed | undefined> {
+  const path = join(directory, FILE);
+  const bytes = await readBounded(path, MAX_BYTES).catch(() => undefined);
+  const stats = await stat(path).catch(() => undefined);
+  if (bytes === undefined || stats === undefined) return undefined;
   const lines = new TextDecoder().decode(bytes).split("\n");
-  return new Set(lines.filter((line): line is Digest => isDigest(line)));
+  return { digests: new Set(lines.filter((line): line is Digest => isDigest(line))), at: stats.mtimeMs };
 }

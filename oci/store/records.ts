@@ -19,6 +19,8 @@ export interface Records {
   write(kind: RecordKind, digest: Digest, record: object): Promise<void>;
   remove(kind: RecordKind, digest: Digest): Promise<void>;
   list(kind: RecordKind): Promise<NamedRecord[]>;
+  /** Those that can be read. Changes nothing. */
+  peek(kind: RecordKind): Promise<NamedRecord[]>;
 }
 
 export interface NamedRecord {
@@ -49,16 +51,20 @@ export function createRecords({ directory, log }: { readonly directory: string; 
     read,
     remove,
     write: (kind, digest, record) => writeFileAtomically(pathOf(kind, digest), `${JSON.stringify(record)}\n`),
-    async list(kind) {
-      const found: NamedRecord[] = [];
-      for (const file of await namesIn(join(directory, kind))) {
-        const name = `sha256:${file.replace(/\.json$/, "")}`;
-        const record = isDigest(name) ? await read(kind, name) : undefined;
-        if (isDigest(name) && record !== undefined) found.push({ name, record });
-      }
-      return found;
-    },
+    list: (kind) => listRecords(join(directory, kind), (name) => read(kind, name)),
+    peek: (kind) =>
+      listRecords(join(directory, kind), async (name) => parseRecord(await readFile(pathOf(kind, name), "utf8").catch(() => ""))),
   };
+}
+
+async function listRecords(folder: string, read: (name: Digest) => Promise<Record<string, unknown> | undefined>): Promise<NamedRecord[]> {
+  const found: NamedRecord[] = [];
+  for (const file of await namesIn(folder)) {
+    const name = `sha256:${file.replace(/\.json$/, "")}`;
+    const record = isDigest(name) ? await read(name) : undefined;
+    if (isDigest(name) && record !== undefined) found.push({ name, record });
+  }
+  return found;
 }
 
 /** `undefined`: the text is no JSON object. */

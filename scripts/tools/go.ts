@@ -28,6 +28,7 @@ const TOOLS = {
   cosign: { module: "cosign", package: "github.com/sigstore/cosign/v3/cmd/cosign" },
   "ggcr-registry": { module: "ggcr", package: "." },
   helm: { module: "helm", package: "helm.sh/helm/v4/cmd/helm" },
+  oras: { module: "oras", package: "oras.land/oras/cmd/oras" },
   prometheus: { module: "prometheus", package: "github.com/prometheus/prometheus/cmd/prometheus", tags: NO_DISCOVERY },
   promtool: { module: "prometheus", package: "github.com/prometheus/prometheus/cmd/promtool", tags: NO_DISCOVERY },
 } as const satisfies Record<string, Tool>;
