@@ -127,6 +127,7 @@ test("what docs/policy.md says of a folder holds: a namespace has the labels of 
 });
 
 test("weir plan and weir apply tell of it beforehand", async () => {
+  await put("f.yaml", manifest("theirs:1"));
   await put("policy.yaml", POLICY);
   const file = join(home.path, "next.yaml");
   await writeFile(file, manifest("theirs:1").replace("name: f", "name: g"));
