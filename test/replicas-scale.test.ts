@@ -54,7 +54,7 @@ test("what a change costs leader and followers grows with what changed, not with
     const times = ratio(more.leader, large.leader, field);
     assert.ok(times > 5 && times < 15, `${field}: ${times}`);
   }
-  assert.ok(ratio(more.leader, large.leader, "cpuMs") < 15, "the leader's CPU");
+  assert.ok(ratio(more.leader, large.leader, "cpuMs") < 25, "the leader's CPU");
   // A follower writes nothing.
   assert.ok(more.follower.toApi < more.leader.toApi / 10);
 });
