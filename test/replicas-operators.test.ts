@@ -184,3 +184,26 @@ test("a deletion of a surplus revision that arrives late, from a leader of befor
   await scene.run(3_000);
   assert.equal(runs(scene, 2), 4);
 });
+
+test("a frozen proxy stays one when it moves, until it reports where it is now", async (t) => {
+  const scene = await startScene();
+  t.after(scene.stop);
+  const isFrozen = () => scene.replicas.map(({ peers }) => peers.fleet.proxy("default/web-1")?.hungSince !== undefined);
+  scene.replica(1).fleet.hang("web-1", true);
+  await scene.run(1_000);
+  assert.deepEqual(isFrozen(), [true, true, true]);
+  assert.deepEqual(scene.status()?.proxies, { matched: 3, updated: 2, rejected: 0, pending: 1 });
+  scene.replica(1).fleet.move("web-1", scene.replica(2).fleet);
+  scene.replica(1).fleet.disconnect("web-1");
+  await scene.run(1_000);
+  // Who decides, and who has it now.
+  assert.deepEqual([isFrozen()[0], isFrozen()[2]], [true, true]);
+  assert.deepEqual(scene.status()?.proxies, { matched: 3, updated: 2, rejected: 0, pending: 1 });
+  scene.replica(2).fleet.report("web-1", health(scene, 10, 0));
+  scene.replica(2).fleet.connect("web-1");
+  await scene.run(2_000);
+  scene.replica(2).fleet.connect("web-1");
+  await scene.run(2_000);
+  assert.deepEqual(isFrozen(), [false, false, false]);
+  assert.deepEqual(scene.status()?.proxies, { matched: 3, updated: 3, rejected: 0, pending: 0 });
+});

@@ -9,7 +9,10 @@ export interface JoinedFleet extends Fleet {
 }
 
 /** More proxies than one server has. */
-const MOST_ENDS = 100_000;
+const MOST_CARRIED = 100_000;
+
+/** What another replica knew of a proxy's process. */
+type Carried = Pick<ProxyNode, "endedAt" | "hungSince">;
 
 /** One fleet of a server's own proxies and those that other replicas report. A proxy that moved is one proxy: where it is connected counts, and where it came last. */
 export function joinFleets(own: Fleet, reported: ReportedFleet): JoinedFleet {
@@ -19,8 +22,8 @@ export function joinFleets(own: Fleet, reported: ReportedFleet): JoinedFleet {
 class Joined implements JoinedFleet {
   private readonly own: Fleet;
   private readonly reported: ReportedFleet;
-  /** Proxy that came from another replica -> when its process had ended there. */
-  private readonly ends = new Map<string, number>();
+  /** By the proxies that came from another replica. */
+  private readonly carried = new Map<string, Carried>();
 
   constructor(own: Fleet, reported: ReportedFleet) {
     this.own = own;
@@ -43,10 +46,10 @@ class Joined implements JoinedFleet {
   proxy(key: string): ProxyNode | undefined {
     const [here, there] = [this.own.proxy(key), this.reported.proxy(key)];
     if (here === undefined) return there;
-    const node = here.endedAt === undefined && this.ends.has(key) ? { ...here, endedAt: this.ends.get(key) } : here;
+    const node = this.withCarried(here);
     if (there === undefined) return node;
     const [view, now, before] = isBetter(there, here) ? [this.reported, there, node] : [this.own, node, there];
-    return asOneServerSees(now, before, view.health(key) !== undefined);
+    return asOneServerSees(now, before, view === this.own ? this.isHeard(here) : this.reported.isHeard(key));
   }
 
   health(key: string) {
@@ -65,19 +68,22 @@ class Joined implements JoinedFleet {
   forget(key: string): void {
     this.own.forget(key);
     this.reported.forget(key);
-    if (this.own.proxy(key) === undefined) this.ends.delete(key);
+    if (this.own.proxy(key) === undefined) this.carried.delete(key);
   }
 
   onMissing: Fleet["onMissing"] = (listener) => this.own.onMissing(listener);
 
   isOwn(key: string): boolean {
-    return this.own.proxy(key) !== undefined && this.viewOf(key) === this.own;
+    // Asked for each proxy of a rollout.
+    const here = this.own.proxy(key);
+    if (here === undefined) return false;
+    const there = this.reported.proxy(key);
+    return there === undefined || !isBetter(there, here);
   }
 
   /** The view that knows the proxy best. */
   private viewOf(key: string): FleetView {
-    const [here, there] = [this.own.proxy(key), this.reported.proxy(key)];
-    return there === undefined || (here !== undefined && !isBetter(there, here)) ? this.own : this.reported;
+    return this.reported.proxy(key) === undefined || this.isOwn(key) ? this.own : this.reported;
   }
 
   /** Where all that a proxy says is known where it is now, nothing that was known where it was counts any longer, but when its process ended. */
@@ -85,11 +91,25 @@ class Joined implements JoinedFleet {
     const [here, there] = [this.own.proxy(key), this.reported.proxy(key)];
     if (here === undefined || there === undefined) return;
     if (isBetter(there, here)) {
-      if (isReadWhole(there)) this.own.forget(key);
+      if (!isReadWhole(there)) return;
+      this.reported.amend(asOneServerSees(there, this.withCarried(here), this.reported.isHeard(key)));
+      this.own.forget(key);
     } else if (isReadWhole(here)) {
-      const { endedAt } = asOneServerSees(here, there, true);
-      if (endedAt !== undefined) setBounded(this.ends, key, endedAt, MOST_ENDS);
+      const { endedAt, hungSince } = asOneServerSees(here, there, this.isHeard(here));
+      if (endedAt !== undefined || hungSince !== undefined) setBounded(this.carried, key, { endedAt, hungSince }, MOST_CARRIED);
       this.reported.drop(key);
     }
+  }
+
+  private withCarried(here: ProxyNode): ProxyNode {
+    const carried = this.carried.get(here.key);
+    if (carried === undefined) return here;
+    const hungSince = here.hungSince ?? (this.isHeard(here) ? undefined : carried.hungSince);
+    return { ...here, hungSince, endedAt: here.endedAt ?? carried.endedAt };
+  }
+
+  /** Whether it reported counters since it came here. */
+  private isHeard({ key, since }: ProxyNode): boolean {
+    return (this.own.health(key)?.at ?? Number.NEGATIVE_INFINITY) >= since;
   }
 }

@@ -87,7 +87,7 @@ class JoinedPeers implements ReplicaPeers {
   constructor(options: PeersOptions) {
     const { id, version, uri, own, leadership, dial, clock, steady, log, modules } = options;
     this.options = options;
-    this.reported = createReportedFleet();
+    this.reported = createReportedFleet(() => leadership.isLeading());
     this.fleet = joinFleets(own, this.reported);
     this.own = { proxies: () => Iterator.from(own.proxies()).filter(({ key }) => this.fleet.isOwn(key)) };
     this.leadership = {

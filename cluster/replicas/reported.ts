@@ -13,6 +13,10 @@ export interface ReportedFleet extends FleetView {
   replicaOf(key: string): string | undefined;
   /** No effect on one that is connected. */
   forget(key: string): void;
+  /** False while it may yet report counters for the first time where it is. */
+  isHeard(key: string): boolean;
+  /** What is known of it is this, whoever reports it. */
+  amend(node: ProxyNode): void;
   /** It is this server's own by now, and what others say of it says nothing more. */
   drop(key: string): void;
 }
@@ -28,7 +32,8 @@ export function isBetter(a: ProxyNode, b: ProxyNode): boolean {
   return a.connected === b.connected ? a.since > b.since : a.connected;
 }
 
-export function createReportedFleet(): ReportedFleet {
+/** `hearsCounters`: whether counters are reported to this server too, which they are to who decides. */
+export function createReportedFleet(hearsCounters: () => boolean): ReportedFleet {
   const proxies = new Map<string, Known>();
   const changes = new Notifier<string>();
 
@@ -38,7 +43,7 @@ export function createReportedFleet(): ReportedFleet {
     const isElsewhere = known !== undefined && known.replica !== replica;
     if (isElsewhere && isBetter(known.node, node)) return;
     const health = isElsewhere ? undefined : known?.health;
-    const seen = known === undefined ? node : asOneServerSees(node, known.node, health !== undefined);
+    const seen = known === undefined ? node : asOneServerSees(node, known.node, health !== undefined || !hearsCounters());
     proxies.set(node.key, { replica, node: seen, health });
     changes.note(node.key);
   }
@@ -64,6 +69,11 @@ export function createReportedFleet(): ReportedFleet {
       for (const [key, known] of proxies) if (known.replica === replica) lose(key, now, true);
     },
     replicaOf: (key) => proxies.get(key)?.replica,
+    isHeard: (key) => proxies.get(key)?.health !== undefined || !hearsCounters(),
+    amend(node) {
+      const known = proxies.get(node.key);
+      if (known !== undefined) proxies.set(node.key, { ...known, node });
+    },
     drop: (key) => void proxies.delete(key),
     forget: (key) => void (proxies.get(key)?.node.connected === false && proxies.delete(key)),
     *proxies() {

@@ -257,7 +257,8 @@ export function createFakeFleet(now: () => number): FakeFleet {
         slots,
         ([name, { running }]) => [name, { desired: undefined, sent: undefined, running, refused: new Map() }] as const,
       );
-      proxies.set(proxyKey(proxy.namespace, proxy.id), { ...proxy, connected: true, since: now(), slots: new Map(held) });
+      const unknown = { hungSince: undefined, endedAt: undefined, health: undefined };
+      proxies.set(proxyKey(proxy.namespace, proxy.id), { ...proxy, ...unknown, connected: true, since: now(), slots: new Map(held) });
       touch(proxy);
     },
     loseMemory() {
