@@ -8,6 +8,7 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { KubeApi } from "../model/kube.ts";
 import { pushModule } from "../oci/index.ts";
+import { run as runProgram } from "../scripts/tools/run.ts";
 import { ADMISSION, admissionConfiguration } from "./support/admission.ts";
 import { accessTo, type Cluster, kubectl, startCluster } from "./support/cluster.ts";
 import { reservePort } from "./support/ports.ts";
@@ -228,6 +229,32 @@ describe("the schema of an image", () => {
       async () => /unknown field/.test(refusal(await create("other", { image: judged, config: { a: 1 } }, true))),
       20_000,
     );
+  });
+});
+
+describe("weir check", () => {
+  const admission = async (): Promise<string[]> => {
+    const args = ["check", "-o", "json", "--kubeconfig", cluster.kubeconfig, "-n", "weir-system"];
+    const { stdout } = await runProgram(fileURLToPath(new URL("../bin/weir", import.meta.url)), args);
+    const found = JSON.parse(stdout).findings.filter(({ about }: { about: string }) => about === "admission");
+    return found.map(({ status, message }: Record<string, string>) => `${status} ${message}`);
+  };
+
+  test("sees whether a WasmFilter that cannot be is refused", async () => {
+    assert.match((await admission()).join(), /^warn a ValidatingWebhookConfiguration is there, and Weir is not told to answer/);
+    const labels = { "app.kubernetes.io/name": "weir" };
+    const container = { name: "weir", image: "r.example/weir:1", args: ["serve", `--admission-configuration=${ADMISSION}`] };
+    const template = { metadata: { labels }, spec: { containers: [container] } };
+    await run(["create", "namespace", "weir-system"]);
+    await run(["create", "-f", "-"], {
+      ...{ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "weir", namespace: "weir-system", labels } },
+      spec: { selector: { matchLabels: labels }, template },
+    });
+    assert.deepEqual(await admission(), ["ok a WasmFilter that cannot be is refused before it is stored"]);
+    await weir.stop();
+    assert.match((await admission()).join(), /^warn a WasmFilter that cannot be was let through, so Weir does not answer/);
+    await weir.start();
+    await eventually("a refusal", async () => (await create("ready", { image: "A" }, true)).ok === false, 20_000);
   });
 });
 

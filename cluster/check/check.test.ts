@@ -53,6 +53,8 @@ const WELL: Facts = {
   }),
   endpoints: ok([{ endpoints: [{ conditions: { ready: true } }] }]),
   trial: ok(pod("weir-check-x", { labels: { "weir.dev/injected": "true" } })),
+  admission: ok({ webhooks: [{ name: "b", clientConfig: { caBundle: "Y2E=" } }] }),
+  ...{ admits: true, refusal: refused(422, 'admission webhook "wasmfilter.weir.dev" denied the request: spec.image: no') },
   injected: ok([namespace("shop", { "weir.dev/inject": "true" })]),
   workloads: ok([pod("web-1", { labels: { "weir.dev/injected": "true" } })]),
   podCertificates: ok(false),
@@ -90,6 +92,7 @@ test("where all is well every line is ok, and says so of everything that is look
     "volume",
     "webhook",
     "injection",
+    "admission",
     "identity",
   ])
     assert.ok(subjects.has(about), about);
@@ -182,6 +185,18 @@ describe("volumes", () => {
   test("that are full", () => only({ claims: claim("Bound", 99) }, /^fail volume: the claim weir is 99 % full: no new module/));
   test("that are not there", () =>
     only({ claims: [{ name: "x", found: refused(404), use: undefined }] }, /^fail volume: the claim x is not there/));
+});
+
+describe("admission", () => {
+  test("is off", () => assert.deepEqual(troubles({ admission: refused(404), admits: false, refusal: undefined }), []));
+  test("has lost its configuration", () =>
+    only({ admission: refused(404), refusal: undefined }, /^warn admission: .* is not there; make it as the chart does: until then/));
+  test("has a configuration that leads to nobody", () =>
+    only({ admits: false }, /^warn admission: .*not told to answer; set admission\.enabled/));
+  test("has no caBundle yet", () => only({ refusal: undefined }, /^warn admission: it has no caBundle yet.*without being judged first/));
+  test("does not answer", () => only({ refusal: ok({}) }, /^warn admission: a WasmFilter that cannot be was let through/));
+  test("cannot be tried", () =>
+    only({ refusal: refused(403, "may not create wasmfilters") }, /^warn admission: not looked at: may not create/));
 });
 
 describe("injection", () => {

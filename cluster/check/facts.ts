@@ -134,6 +134,12 @@ export interface Facts {
   readonly endpoints: Fact<readonly EndpointSlice[]> | undefined;
   /** What became of a pod that was made only to be looked at (dry run) in a labelled namespace; `undefined` where there is no such namespace. */
   readonly trial: Fact<Pod> | undefined;
+  /** The configuration by which WasmFilters are judged before they are stored. */
+  readonly admission: Fact<Webhook>;
+  /** Whether Weir's Deployment is told to judge them. */
+  readonly admits: boolean;
+  /** What became of a WasmFilter that cannot be, made only to be looked at (dry run); `undefined` where no configuration leads to Weir. */
+  readonly refusal: Fact<unknown> | undefined;
   /** Namespaces with the label `weir.dev/inject: "true"`. */
   readonly injected: Fact<readonly Namespace[]>;
   /** Pods of those namespaces. */

@@ -4,7 +4,7 @@ import { findPodCertificates } from "../authority/pod-certificates/discovery.ts"
 import { INJECT, PORTS } from "../injection/names.ts";
 import type { Claim, Deployment, EndpointSlice, Fact, Facts, Namespace, Pod, VolumeUse, Webhook } from "./facts.ts";
 import type { Crd } from "./narrowing.ts";
-import { FLEET_RIGHTS, PULL_SERVICE_ACCOUNT, WEBHOOK_CONFIGURATION, WEIRS_RIGHTS } from "./rights.ts";
+import { ADMISSION_CONFIGURATION, FLEET_RIGHTS, PULL_SERVICE_ACCOUNT, WEBHOOK_CONFIGURATION, WEIRS_RIGHTS } from "./rights.ts";
 import { accessOf, selfAccess } from "./rights-review.ts";
 
 export interface GatherOptions {
@@ -29,20 +29,26 @@ export async function gather({ api, namespace, kinds, now }: GatherOptions): Pro
   const version = await ask<{ gitVersion?: string }>("/version");
   const deployments = await readDeployments(ask, namespace);
   const here = deployments.ok ? deployments.value.find(({ metadata }) => metadata.namespace === namespace) : undefined;
-  const [self, found, own, pods, webhook, injected, podCertificates] = await Promise.all([
+  const [self, found, own, pods, webhook, admission, injected, podCertificates] = await Promise.all([
     readSelf(api),
     Promise.all(kinds.map(async (wanted) => ({ wanted, found: await ask<Crd>(`${CRDS}/${wanted.metadata.name}`) }))),
     selfAccess(api, FLEET_RIGHTS, "default"),
     ask.list<Pod>(`/api/v1/namespaces/${namespace}/pods`, SELECTOR),
-    ask<Webhook>(`/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${configurationOf(here, namespace)}`),
+    ask<Webhook>(
+      `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${configurationOf(here, namespace, WEBHOOK_CONFIGURATION)}`,
+    ),
+    ask<Webhook>(
+      `/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/${configurationOf(here, namespace, ADMISSION_CONFIGURATION)}`,
+    ),
     ask.list<Namespace>("/api/v1/namespaces", LABELLED),
     findPodCertificates(api),
   ]);
   const labelled = injected.ok ? injected.value.map(({ metadata }) => metadata.name) : [];
-  const [weirs, endpoints, trial, workloads, claims] = await Promise.all([
+  const [weirs, endpoints, trial, refusal, workloads, claims] = await Promise.all([
     here === undefined ? undefined : readWeirsRights(api, here),
     webhook.ok ? readEndpoints(ask, webhook.value) : undefined,
     webhook.ok && labelled[0] !== undefined ? tryPod(api, labelled[0]) : undefined,
+    admission.ok && isLed(admission.value) ? tryFilter(api, namespace) : undefined,
     readWorkloads(ask, labelled),
     readClaims(ask, namespace, pods.ok ? pods.value : []),
   ]);
@@ -60,6 +66,7 @@ export async function gather({ api, namespace, kinds, now }: GatherOptions): Pro
     webhook,
     endpoints,
     trial,
+    ...{ admission, refusal, admits: here !== undefined && argsOf(here).some((arg) => arg.startsWith(ADMISSION_CONFIGURATION)) },
     injected,
     workloads,
     podCertificates: podCertificates.ok ? ok(podCertificates.value !== undefined) : podCertificates,
@@ -117,7 +124,8 @@ async function readWeirsRights(api: KubeApi, deployment: Deployment): Promise<No
   const args = argsOf(deployment);
   const needed = WEIRS_RIGHTS.filter(({ flag }) => flag === undefined || args.some((arg) => arg.startsWith(flag)));
   const named = needed.map((right) => {
-    if (right.name === WEBHOOK_CONFIGURATION) return { ...right, name: configurationOf(deployment, namespace) };
+    if (right.name === WEBHOOK_CONFIGURATION || right.name === ADMISSION_CONFIGURATION)
+      return { ...right, name: configurationOf(deployment, namespace, right.name) };
     return right.name === PULL_SERVICE_ACCOUNT ? { ...right, name: flagOf(deployment, PULL_SERVICE_ACCOUNT) ?? "default" } : right;
   });
   return accessOf(api, named, { namespace, name });
@@ -127,9 +135,9 @@ function argsOf({ spec }: Deployment): readonly string[] {
   return spec.template.spec.containers.flatMap((container) => container.args ?? []);
 }
 
-/** The webhook's configuration that Weir keeps, or that the chart would have made. */
-function configurationOf(deployment: Deployment | undefined, namespace: string): string {
-  const given = deployment === undefined ? undefined : flagOf(deployment, WEBHOOK_CONFIGURATION);
+/** The configuration that Weir keeps as this flag says, or that the chart would have made. */
+function configurationOf(deployment: Deployment | undefined, namespace: string, flag: string): string {
+  const given = deployment === undefined ? undefined : flagOf(deployment, flag);
   return given ?? `weir-${namespace}`;
 }
 
@@ -137,6 +145,20 @@ function flagOf(deployment: Deployment, flag: string): string | undefined {
   return argsOf(deployment)
     .find((arg) => arg.startsWith(`${flag}=`))
     ?.slice(flag.length + 1);
+}
+
+function isLed({ webhooks = [] }: Webhook): boolean {
+  return webhooks.some(({ clientConfig }) => (clientConfig.caBundle ?? "") !== "");
+}
+
+/** A WasmFilter that the API server's own rules take and Weir refuses: its repository has a capital letter. Nothing of it is stored. */
+async function tryFilter(api: KubeApi, namespace: string): Promise<Fact<unknown>> {
+  const path = `/apis/weir.dev/v1alpha1/namespaces/${namespace}/wasmfilters`;
+  const body = {
+    ...{ apiVersion: "weir.dev/v1alpha1", kind: "WasmFilter", metadata: { generateName: "weir-check-" } },
+    spec: { image: "weir.example/Check:1" },
+  };
+  return (await api.request({ method: "POST", path, query: { dryRun: "All" }, body })) as Fact<unknown>;
 }
 
 async function readEndpoints(ask: Ask, { webhooks = [] }: Webhook): Promise<Facts["endpoints"]> {
