@@ -54,7 +54,7 @@ before(async () => {
   cleanups.push(weir.stop);
   await eventually("the authority and the path in the configuration", async () => (await client()).caBundle !== undefined, 20_000);
   // The API server takes a configuration a little after it is stored.
-  await eventually("a refusal", async () => (await create("ready", { image: "A" }, true)).ok === false, 20_000);
+  await eventually("a refusal", async () => (await create("ready", { image: "r.example:99999/f:1" }, true)).ok === false, 20_000);
 });
 
 after(async () => {
@@ -99,8 +99,8 @@ describe("kubectl", () => {
   test("is refused what cannot be, field by field; a dry run is refused as well, and neither keeps anything", async () => {
     for (const [spec, says] of [
       [
-        { image: "r.example/UPPER:1" },
-        /denied the request: spec\.image: "r\.example\/UPPER:1" is not an image reference: a repository is written in lower case/,
+        { image: "r.example:99999/f:1" },
+        /denied the request: spec\.image: "r\.example:99999\/f:1" is not an image reference: "r\.example:99999" is not a host/,
       ],
       [
         { image: "oci-layout:/etc:1" },
@@ -145,7 +145,7 @@ describe("a change", () => {
       async () => (await weir.filter("old"))?.status?.conditions?.some(({ status }) => status === "False"),
       20_000,
     );
-    await eventually("a refusal", async () => (await create("ready", { image: "A" }, true)).ok === false, 20_000);
+    await eventually("a refusal", async () => (await create("ready", { image: "r.example:99999/f:1" }, true)).ok === false, 20_000);
     const before = await counted("unchanged");
     assert.ok((await patch("old", { metadata: { labels: { a: "b" } } })).ok);
     assert.ok((await patch("old", { spec: { suspend: true } })).ok, "it can be suspended");
@@ -254,7 +254,7 @@ describe("weir check", () => {
     await weir.stop();
     assert.match((await admission()).join(), /^warn a WasmFilter that cannot be was let through, so Weir does not answer/);
     await weir.start();
-    await eventually("a refusal", async () => (await create("ready", { image: "A" }, true)).ok === false, 20_000);
+    await eventually("a refusal", async () => (await create("ready", { image: "r.example:99999/f:1" }, true)).ok === false, 20_000);
   });
 });
 

@@ -151,12 +151,12 @@ function isLed({ webhooks = [] }: Webhook): boolean {
   return webhooks.some(({ clientConfig }) => (clientConfig.caBundle ?? "") !== "");
 }
 
-/** A WasmFilter that the API server's own rules take and Weir refuses: its repository has a capital letter. Nothing of it is stored. */
+/** A WasmFilter that the API server's own rules take and Weir refuses: no host has such a port. Nothing of it is stored. */
 async function tryFilter(api: KubeApi, namespace: string): Promise<Fact<unknown>> {
   const path = `/apis/weir.dev/v1alpha1/namespaces/${namespace}/wasmfilters`;
   const body = {
     ...{ apiVersion: "weir.dev/v1alpha1", kind: "WasmFilter", metadata: { generateName: "weir-check-" } },
-    spec: { image: "weir.example/Check:1" },
+    spec: { image: "weir.example:99999/check:1" },
   };
   return (await api.request({ method: "POST", path, query: { dryRun: "All" }, body })) as Fact<unknown>;
 }
