@@ -54,8 +54,9 @@ async function endToEnd(): Promise<boolean> {
 
 async function soak(): Promise<boolean> {
   await installTools(console.log);
-  const { rollouts, kills, attackMs } = SOAK;
+  const { rollouts, kills, attackMs, replicaSeconds } = SOAK;
   Object.assign(process.env, { WEIR_ROLLOUTS: `${rollouts}`, WEIR_KILLS: `${kills}`, WEIR_ATTACK_MS: `${attackMs}` });
+  Object.assign(process.env, { WEIR_CLUSTER_KILL_SECONDS: `${replicaSeconds}` });
   const start = performance.now();
   const done = await runTests(SOAK_FILES, LIMITS.soak);
   const path = await writeSoak(done, (performance.now() - start) / 1000, new Date());

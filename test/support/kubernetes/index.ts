@@ -9,9 +9,9 @@ import { createCgroup } from "./cgroups.ts";
 import { type Client, createClient } from "./client.ts";
 import { API_PORT, type ControlPlaneOptions, startControllers, startControlPlane } from "./control-plane.ts";
 import { createLoader, type ImageName, type Loader } from "./images.ts";
-import { createNamespaces, NODE_ADDRESS } from "./namespaces.ts";
+import { createNamespaces, type Namespaces, NODE_ADDRESS } from "./namespaces.ts";
 import { createNetwork, type Network } from "./network.ts";
-import { ctr, dnsObjects, NODE_NAME, startContainerd, startNode } from "./node.ts";
+import { ctr, dnsObjects, NODE_NAME, nodeEnvironment, startContainerd, startNode } from "./node.ts";
 
 export { lacksForNode } from "../../../scripts/tools/node-machine.ts";
 export { IMAGE_NAMES, type ImageName } from "./images.ts";
@@ -34,8 +34,12 @@ export interface Kubernetes extends Client, Omit<Network, "close"> {
   start(command: string, args: readonly string[], options?: ProcessOptions): Promise<Process>;
   /** Ends a container's processes at once, as the kernel does for memory. `id`: `containerID` of its status. */
   killContainer(id: string): Promise<void>;
+  /** Runs a command of the node in the network namespace of a container's pod. Throws with its stderr when it fails. */
+  runInNetworkOf(id: string, command: string, args: readonly string[]): Promise<string>;
   /** The processes of the cluster itself, by name: to stop one, or read its logs. */
   readonly processes: ReadonlyMap<string, Process>;
+  /** Stops the API server at once; `restartServer` brings it back. */
+  stopServer(): Promise<void>;
   /** Stops the API server and starts it again, with what etcd holds. */
   restartServer(): Promise<void>;
   /** The last lines of each of its processes. */
@@ -95,15 +99,17 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
     await client.apply(...dnsObjects);
     await timed("node ready", untilReady(client));
     times.set("all", performance.now() - begin);
+    const stopServer = async () => void (await plane.processes.get("kube-apiserver")?.kill());
     const restartServer = async () => {
-      await plane.processes.get("kube-apiserver")?.kill();
+      await stopServer();
       await plane.startServer();
       await ready();
     };
     const logs = () => [...plane.processes].map(([name, process]) => `--- ${name}\n${process.logs().slice(-4_000)}`).join("\n");
     const kubeconfigInside = await plane.kubeconfig("admin");
     const { run, start } = namespaces;
-    const killContainer = (id: string) => ctr(namespaces, ["tasks", "kill", "--signal", "KILL", id.replace("containerd://", "")]);
+    const killContainer = async (id: string) =>
+      void (await ctr(namespaces, ["tasks", "kill", "--signal", "KILL", id.replace("containerd://", "")]));
     return {
       ...client,
       ...network,
@@ -113,7 +119,9 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
       run,
       start,
       killContainer,
+      runInNetworkOf: (id, command, args) => runInNetworkOf(namespaces, id, command, args),
       processes: plane.processes,
+      stopServer,
       restartServer,
       logs,
       stop,
@@ -122,6 +130,19 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
     await stop();
     throw error;
   }
+}
+
+async function runInNetworkOf(namespaces: Namespaces, id: string, command: string, args: readonly string[]): Promise<string> {
+  const env = await nodeEnvironment();
+  const tasks = await ctr(namespaces, ["tasks", "ls"]);
+  const pid = tasks
+    .split("\n")
+    .map((line) => line.split(/\s+/))
+    .find(([container]) => container === id.replace("containerd://", ""))?.[1];
+  if (pid === undefined) throw new Error(`container ${id} does not run`);
+  const done = await namespaces.run("nsenter", ["--target", pid, "--net", "--", command, ...args], { env });
+  if (done.code !== 0) throw new Error(`${command} ${args.join(" ")}: ${done.stderr.trim()}`);
+  return done.stdout;
 }
 
 /** A folder that goes with this process; those of processes that were killed go now. */

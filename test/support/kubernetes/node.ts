@@ -64,11 +64,12 @@ export async function startNode(options: NodeOptions, plane: ControlPlane): Prom
   await start("coredns", ["-conf", join(folder, "Corefile")]);
 }
 
-/** Runs containerd's own tool. Throws with its words when it fails. */
-export async function ctr(namespaces: Namespaces, args: readonly string[]): Promise<void> {
+/** Runs containerd's own tool; gives its output. Throws with its words when it fails. */
+export async function ctr(namespaces: Namespaces, args: readonly string[]): Promise<string> {
   const program = join(await installDebianParts(), "usr/bin/ctr");
   const done = await namespaces.run(program, ["--address", CONTAINERD, "--namespace", "k8s.io", ...args], { env: await nodeEnvironment() });
   if (done.code !== 0) throw new Error(`ctr ${args.join(" ")}: ${done.stderr.trim()}`);
+  return done.stdout;
 }
 
 /** https://www.cni.dev/plugins/current/main/bridge/ */

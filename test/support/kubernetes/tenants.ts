@@ -33,6 +33,7 @@ export interface OperatorPod {
 
 export interface ContainerStatus {
   readonly name: string;
+  readonly image: string;
   readonly restartCount: number;
   readonly ready: boolean;
   readonly containerID: string;
