@@ -21,6 +21,7 @@ const PACKAGES: Record<(typeof ROOMS)[number], readonly string[]> = {
     "p-limit",
     "undici",
     "@noble/ciphers/salsa.js",
+    "@noble/curves/abstract/edwards.js",
     "@noble/curves/ed25519.js",
     "@sigstore/bundle",
     "@sigstore/core",

@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto";
-import { ed25519ph } from "@noble/curves/ed25519.js";
 import { dsse } from "@sigstore/core";
 import { fail, ok, type Result } from "../../model/result.ts";
+import { isSignedPrehashed, prehash } from "./ed25519ph.ts";
 import { type Fault, type FoundSignature, fault } from "./found.ts";
 
 /** A key to verify with. */
@@ -12,8 +12,8 @@ export interface PublicKey {
   readonly id: string;
   /** As bundles name it. */
   readonly hint: string;
-  /** Whether this signature is by it. */
-  check(found: FoundSignature): Result<void, Fault>;
+  /** Whether this signature is by it. What was signed may be large: it is hashed where it holds up nothing else. */
+  check(found: FoundSignature): Promise<Result<void, Fault>>;
 }
 
 type Family = "ECDSA" | "RSA" | "Ed25519";
@@ -73,15 +73,14 @@ function kindOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): Kind | 
   return { name: `ECDSA ${CURVES[curve]}`, family: "ECDSA", hashes };
 }
 
-function check(
+async function check(
   { content, hasCertificate, keyHint }: FoundSignature,
   key: Kind & { readonly key: KeyObject; readonly hint: string },
-): Result<void, Fault> {
+): Promise<Result<void, Fault>> {
   const isEnvelope = content.kind === "envelope";
   const signed = isEnvelope ? dsse.preAuthEncoding(content.payloadType, content.payload) : content.payload;
   const signatures = isEnvelope ? content.signatures : [content.signature];
-  const holds = signatures.some((signature) => isSignedWith(key, signed, signature));
-  if (holds) return ok(undefined);
+  if (await isSignedWith(key, signed, signatures)) return ok(undefined);
   if (hasCertificate) return fault("KeyMismatch", "it is signed by an identity, and not with this key");
   const family = familyOf(signatures[0] ?? Buffer.alloc(0));
   if (keyHint === key.hint)
@@ -93,28 +92,28 @@ function check(
   return fault("KeyMismatch", `it is signed with another key${orChanged}`);
 }
 
-function isSignedWith({ family, hashes, key }: Kind & { readonly key: KeyObject }, signed: Buffer, signature: Buffer): boolean {
-  return (
-    hashes.some((hash) => isSigned(hash, signed, key, signature)) || (family === "Ed25519" && isSignedPrehashed(key, signed, signature))
-  );
+async function isSignedWith(
+  { family, hashes, key }: Kind & { readonly key: KeyObject },
+  signed: Buffer,
+  signatures: readonly Buffer[],
+): Promise<boolean> {
+  for (const signature of signatures) {
+    for (const hash of hashes) if (await isSigned(hash, signed, key, signature)) return true;
+  }
+  if (family !== "Ed25519") return false;
+  const hashed = await prehash(signed);
+  return signatures.some((signature) => isSignedPrehashed(key, hashed, signature));
 }
 
-/** Cosign 3 signs with Ed25519ph, which Node does not have. https://www.rfc-editor.org/rfc/rfc8032#section-5.1 */
-function isSignedPrehashed(key: KeyObject, signed: Buffer, signature: Buffer): boolean {
-  try {
-    const { x = "" } = key.export({ format: "jwk" });
-    return ed25519ph.verify(signature, signed, Buffer.from(x, "base64url"), { zip215: false });
-  } catch {
-    return false;
-  }
-}
-
-function isSigned(hash: string | null, signed: Buffer, key: KeyObject, signature: Buffer): boolean {
-  try {
-    return verify(hash, signed, key, signature);
-  } catch {
-    return false;
-  }
+/** In a thread of Node's own. */
+function isSigned(hash: string | null, signed: Buffer, key: KeyObject, signature: Buffer): Promise<boolean> {
+  return new Promise((resolve) => {
+    try {
+      verify(hash, signed, key, signature, (error, holds) => resolve(error === null && holds));
+    } catch {
+      resolve(false);
+    }
+  });
 }
 
 /** What a signature looks like. An ECDSA one is a DER sequence of two integers. */

@@ -1,5 +1,6 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Digest } from "../../model/digest.ts";
-import { type Failure, fail, ok, type Result } from "../../model/result.ts";
+import { type Failure, fail, failForNow, ok, type Result } from "../../model/result.ts";
 import { requirementId, type Verdict, type Verifier, type VerifyRequirement } from "../../model/verify.ts";
 import { type OciOptions, openReference } from "../open.ts";
 import { type FoundSignatures, findSignatures } from "./find.ts";
@@ -13,31 +14,43 @@ import { readTrustRoot, type TrustRoot } from "./trust-root.ts";
 const TIMEOUT_MS = 60_000;
 
 /** Judges a signature by who made it. On success who that is. */
-type Judge = (found: FoundSignature) => Result<string, Fault>;
+type Judge = (found: FoundSignature) => Promise<Result<string, Fault>>;
+
+/** A requirement, and what was found for it so far. */
+interface Open {
+  readonly requirement: VerifyRequirement;
+  readonly judge: Judge;
+  verdict: Verdict | undefined;
+  readonly faults: Fault[];
+  /** Types of what is there besides. */
+  readonly kinds: Set<string>;
+}
 
 /** The port `Verifier` for registries and image layout folders. */
 export function createVerifier(options: OciOptions): Verifier {
   return {
     async verify(image, digest, requirements, { keychain, signal }) {
-      const judges: Judge[] = [];
+      const open: Open[] = [];
       for (const requirement of requirements) {
         const judge = judgeOf(requirement);
         if (!judge.ok) return about(requirement, judge.error);
-        judges.push(judge.value);
+        open.push({ requirement, judge: judge.value, verdict: undefined, faults: [], kinds: new Set() });
       }
       if (requirements.length === 0) return ok([]);
       const opened = openReference(image, keychain, options);
       if (!opened.ok) return opened;
       const limit = AbortSignal.timeout(TIMEOUT_MS);
+      const over = signal === undefined ? limit : AbortSignal.any([signal, limit]);
       const { repository } = opened.value;
-      const found = await findSignatures(repository, digest, signal === undefined ? limit : AbortSignal.any([signal, limit]));
+      const found = await findSignatures(repository, digest, over);
       if (!found.ok) return found;
+      for (const signature of found.value.signatures) await judgeSignature(signature, digest, open, over);
+      const name = `${repository.name}@${digest}`;
+      if (over.aborted && open.some(({ verdict }) => verdict === undefined)) return tooSlow(name);
       const verdicts: Verdict[] = [];
-      for (const [index, requirement] of requirements.entries()) {
-        const judge = judges[index] as Judge;
-        const verdict = judged(found.value, `${repository.name}@${digest}`, digest, requirement, judge);
-        if (!verdict.ok) return about(requirement, verdict.error);
-        verdicts.push(verdict.value);
+      for (const each of open) {
+        if (each.verdict === undefined) return about(each.requirement, refusal(each, found.value, name));
+        verdicts.push(each.verdict);
       }
       return ok(verdicts);
     },
@@ -50,8 +63,8 @@ function judgeOf({ signer }: VerifyRequirement): Result<Judge> {
     const key = readPublicKey(signer.publicKey);
     if (!key.ok) return key;
     const { check, id } = key.value;
-    return ok((found) => {
-      const checked = check(found);
+    return ok(async (found) => {
+      const checked = await check(found);
       return checked.ok ? ok(`key ${id}`) : checked;
     });
   }
@@ -62,39 +75,51 @@ function judgeOf({ signer }: VerifyRequirement): Result<Judge> {
     );
   const root: Result<TrustRoot> = readTrustRoot(signer.trustRoot);
   if (!root.ok) return root;
-  return ok((found) => checkIdentity(found, signer, root.value));
+  return ok(async (found) => checkIdentity(found, signer, root.value));
 }
 
-/** A verdict where one of the signatures holds; else the fault of the one that comes closest. */
-function judged(
-  { signatures, unreadable, beyond }: FoundSignatures,
-  image: string,
-  digest: Digest,
-  requirement: VerifyRequirement,
-  judge: Judge,
-): Result<Verdict> {
-  const { attestation } = requirement;
-  const faults: Fault[] = [];
-  const kinds = new Set<string>();
-  for (const found of signatures) {
-    const claim = claimOf(found);
+/**
+ * What one signature says for each requirement that nothing holds for yet. Whoever may push makes it as large as they like, and an SBOM is in its attestation: it is read once for all
+ * requirements, and others have a turn between the steps.
+ */
+async function judgeSignature(found: FoundSignature, digest: Digest, open: readonly Open[], over: AbortSignal): Promise<void> {
+  const left = open.filter(({ verdict }) => verdict === undefined);
+  if (left.length === 0 || over.aborted) return;
+  await nextTurn();
+  const claim = claimOf(found);
+  for (const each of left) {
+    const { requirement, judge, faults, kinds } = each;
+    const { attestation } = requirement;
     if (claim === undefined) faults.push({ reason: "SignatureUnreadable", message: "it says nothing that is known" });
     else if (!isOfKind(claim, attestation)) kinds.add(claim.predicateType ?? "a signature alone");
     else {
-      const signer = judge(found);
+      await nextTurn();
+      if (over.aborted) return;
+      const signer = await judge(found);
       const checked = signer.ok ? checkClaim(claim, digest, attestation) : signer;
-      if (signer.ok && checked.ok) return ok({ requirement: requirementId(requirement), by: signer.value });
+      if (signer.ok && checked.ok) each.verdict = { requirement: requirementId(requirement), by: signer.value };
       if (!checked.ok) faults.push({ ...checked.error, message: `${checked.error.message} (${found.place})` });
     }
   }
-  if (unreadable > 0) faults.push(fault("SignatureUnreadable", "it cannot be read").error);
+}
+
+/** Why none of the signatures holds: the fault of the one that comes closest. */
+function refusal(
+  { requirement: { attestation }, faults: known, kinds }: Open,
+  { unreadable, beyond }: FoundSignatures,
+  image: string,
+): Failure {
+  const faults = unreadable > 0 ? [...known, fault("SignatureUnreadable", "it cannot be read").error] : known;
   const rest = beyond > 0 ? `; ${beyond} older ones were not looked at: remove those that nobody needs` : "";
   const [closest] = faults.toSorted((a, b) => FAULT_REASONS.indexOf(b.reason) - FAULT_REASONS.indexOf(a.reason));
-  if (closest !== undefined) {
-    const what = attestation === undefined ? "no signature" : `no attestation of type ${attestation.predicateType}`;
-    return fail(closest.reason, `${image} has ${what} that holds: ${closest.message}${rest}`);
-  }
-  return { ok: false, error: notFound(image, attestation?.predicateType, kinds, rest) };
+  if (closest === undefined) return notFound(image, attestation?.predicateType, kinds, rest);
+  const what = attestation === undefined ? "no signature" : `no attestation of type ${attestation.predicateType}`;
+  return fail(closest.reason, `${image} has ${what} that holds: ${closest.message}${rest}`).error;
+}
+
+function tooSlow(image: string): Result<never> {
+  const message = `the signatures of ${image} could not be judged within ${TIMEOUT_MS / 1_000} s; remove those that nobody needs`;
+  return failForNow("SignaturesSlow", message);
 }
 
 function notFound(image: string, predicateType: string | undefined, kinds: ReadonlySet<string>, rest: string): Failure {
