@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Bundle, bundleFromJSON } from "@sigstore/bundle";
 import { isRecord } from "../../base/json.ts";
+import { parseDocument } from "./document.ts";
 import type { Envelope, FoundSignature } from "./found.ts";
 
 /** Of one bundle, of each kind. An honest one has one or two. */
@@ -8,7 +9,7 @@ const MAX_WITNESSES = 16;
 
 /** A sigstore bundle; `undefined`: it is none that can be read, or it signs no statement. https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_bundle.proto */
 export function readBundle(bytes: Uint8Array, place: string): FoundSignature | undefined {
-  const bundle = parseBundle(bytes);
+  const bundle = parseBundle(() => parseDocument(textOf(bytes)));
   if (bundle?.content.$case !== "dsseEnvelope") return undefined;
   const { content } = bundle.verificationMaterial;
   return {
@@ -84,14 +85,16 @@ function logEntryOf(kept: unknown): object | undefined {
 function withBundle(material: object | undefined, content: object): Pick<FoundSignature, "bundle" | "hasCertificate" | "keyHint"> {
   if (material === undefined) return { bundle: undefined, hasCertificate: false, keyHint: undefined };
   const json = { mediaType: "application/vnd.dev.sigstore.bundle+json;version=0.1", verificationMaterial: material, ...content };
-  return { bundle: parseBundle(Buffer.from(JSON.stringify(json))), hasCertificate: true, keyHint: undefined };
+  return { bundle: parseBundle(() => json), hasCertificate: true, keyHint: undefined };
 }
 
-function parseBundle(bytes: Uint8Array): Bundle | undefined {
+function parseBundle(read: () => unknown): Bundle | undefined {
   try {
-    const bundle = bundleFromJSON(JSON.parse(Buffer.from(bytes).toString("utf8")));
+    const bundle = bundleFromJSON(read());
     const { tlogEntries, timestampVerificationData } = bundle.verificationMaterial;
     const stamps = timestampVerificationData?.rfc3161Timestamps.length ?? 0;
+    // They are parsed once more when they are looked up in their log.
+    for (const { canonicalizedBody } of tlogEntries.slice(0, MAX_WITNESSES)) parseDocument(textOf(canonicalizedBody));
     return tlogEntries.length > MAX_WITNESSES || stamps > MAX_WITNESSES ? undefined : bundle;
   } catch {
     return undefined;
@@ -112,8 +115,12 @@ function envelopeOf({
 
 function jsonOf(text: Uint8Array | string | undefined): unknown {
   try {
-    return text === undefined ? undefined : JSON.parse(typeof text === "string" ? text : Buffer.from(text).toString("utf8"));
+    return text === undefined ? undefined : parseDocument(typeof text === "string" ? text : textOf(text));
   } catch {
     return undefined;
   }
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
 }

@@ -1,6 +1,7 @@
 import { TrustedRoot } from "@sigstore/protobuf-specs";
 import { type TrustMaterial, toTrustMaterial } from "@sigstore/verify";
 import { fail, ok, type Result } from "../../model/result.ts";
+import { parseDocument } from "./document.ts";
 
 /** Bytes of a trust root; the public one has 7,000. */
 export const MAX_TRUST_ROOT_BYTES = 1 << 20;
@@ -18,7 +19,7 @@ export function readTrustRoot(text: string): Result<TrustRoot> {
   if (text.length > MAX_TRUST_ROOT_BYTES) return invalid("is larger than 1 MiB");
   let root: TrustRoot;
   try {
-    root = toTrustMaterial(TrustedRoot.fromJSON(JSON.parse(text)));
+    root = toTrustMaterial(TrustedRoot.fromJSON(parseDocument(text)));
   } catch {
     return invalid("cannot be read");
   }

@@ -1,0 +1,17 @@
+import { hasMoreValues, isNestedDeeper } from "../../base/json-depth.ts";
+
+/** An honest bundle has 8 levels and some hundred values; what is signed is one of them. */
+const DEEPEST = 64;
+const MAX_VALUES = 20_000;
+
+/**
+ * Parses the JSON of a bundle, a log entry or a trust root, which strangers wrote; throws for what is none. Whoever reads base64 by `Buffer.from` takes `{"length": 4e9}`
+ * for a list, and would have gigabytes of it: no field of these has that name.
+ */
+export function parseDocument(text: string): unknown {
+  if (isNestedDeeper(text, DEEPEST) || hasMoreValues(text, MAX_VALUES)) throw new SyntaxError("more than such a document has");
+  return JSON.parse(text, (name, value) => {
+    if (name === "length") throw new SyntaxError("a field that no such document has");
+    return value;
+  });
+}
