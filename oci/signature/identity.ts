@@ -91,10 +91,19 @@ function faultOf(
 /** When it was signed, as the bundle says. Only for words: what the verifier goes by it has checked. */
 function signedAt({ verificationMaterial: { tlogEntries, timestampVerificationData } }: Bundle): Date[] {
   const logged = tlogEntries.map(({ integratedTime }) => Number(integratedTime)).filter((seconds) => seconds > 0);
-  const stamped = (timestampVerificationData?.rfc3161Timestamps ?? []).map(
-    (each) => RFC3161Timestamp.parse(Buffer.from(each.signedTimestamp)).signingTime,
+  const stamped = (timestampVerificationData?.rfc3161Timestamps ?? []).flatMap(({ signedTimestamp }) =>
+    timeOf(Buffer.from(signedTimestamp)),
   );
-  return [...logged.map((seconds) => new Date(seconds * 1000)), ...stamped];
+  return [...logged.map((seconds) => new Date(seconds * 1000)), ...stamped].filter((time) => !Number.isNaN(time.getTime()));
+}
+
+/** Nothing of a timestamp that is none. */
+function timeOf(timestamp: Buffer<ArrayBuffer>): Date[] {
+  try {
+    return [RFC3161Timestamp.parse(timestamp).signingTime];
+  } catch {
+    return [];
+  }
 }
 
 function certificateOf({ verificationMaterial: { content } }: Bundle): X509Certificate | undefined {

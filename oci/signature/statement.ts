@@ -11,6 +11,8 @@ export const STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
 export const ENVELOPE_TYPE = "application/vnd.in-toto+json";
 const STATEMENT_TYPES: ReadonlySet<unknown> = new Set([STATEMENT_TYPE, "https://in-toto.io/Statement/v0.1"]);
 export const SIMPLE_SIGNING_TYPE = "cosign container image signature";
+/** What may stand at the end of a type: `v1`, `v0.2`. */
+const VERSION = /^v\d+(?:\.\d+)*$/;
 /** Subjects of one statement that are looked at. */
 const MAX_SUBJECTS = 1024;
 
@@ -40,14 +42,16 @@ function simpleClaim({ critical }: Readonly<Record<string, unknown>>): Claim | u
 
 function statementClaim({ _type, subject, predicateType, predicate }: Readonly<Record<string, unknown>>): Claim | undefined {
   if (!STATEMENT_TYPES.has(_type) || typeof predicateType !== "string" || !Array.isArray(subject)) return undefined;
-  const digests = subject.slice(0, MAX_SUBJECTS).map((each) => `sha256:${String(fieldsOf(fieldsOf(each).digest).sha256)}`);
+  const digests = subject.slice(0, MAX_SUBJECTS).map((each) => `sha256:${text(fieldsOf(fieldsOf(each).digest).sha256) ?? ""}`);
   return { predicateType: predicateType === SIGN_PREDICATE ? undefined : predicateType, digests, predicate };
 }
 
 /** True for a claim of the kind that is demanded. A type may leave out the version at its end: `https://spdx.dev/Document` takes `…/v2.3` too. */
 export function isOfKind({ predicateType }: Claim, demand: AttestationDemand | undefined): boolean {
   if (demand === undefined || predicateType === undefined) return demand === undefined && predicateType === undefined;
-  return predicateType === demand.predicateType || predicateType.startsWith(`${demand.predicateType}/v`);
+  if (predicateType === demand.predicateType) return true;
+  // `/vuln/v1` is another type than `/v1`.
+  return predicateType.startsWith(`${demand.predicateType}/`) && VERSION.test(predicateType.slice(demand.predicateType.length + 1));
 }
 
 /** Whether what was signed is about this digest and says what is demanded. */
