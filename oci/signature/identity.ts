@@ -11,7 +11,7 @@ import type { TrustRoot } from "./trust-root.ts";
 type Keyless = Extract<Signer<string>, { readonly kind: "keyless" }>;
 
 /** Characters of an identity that are matched. */
-const MAX_IDENTITY = 4096;
+const MAX_IDENTITY = 1024;
 /** Bytes of a certificate. */
 const MAX_CERTIFICATE = 64 * 1024;
 

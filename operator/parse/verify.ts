@@ -1,5 +1,6 @@
 import { RE2JS } from "@bufbuild/re2";
 import { messageOf } from "../../base/error.ts";
+import { fieldsOf } from "../../base/json.ts";
 import { clip, oneLine } from "../../base/text.ts";
 import type { WasmFilterSpec } from "../../model/gen/wasmfilter.ts";
 import type { SignatureDemand, TextMatch } from "../../model/verify.ts";
@@ -50,12 +51,21 @@ export function demandProblems(verify: unknown, path: string): Problem[] {
   });
 }
 
+/** Steps of an expression that are tried at each character of an identity. Those of people have some hundred; what repeats repetitions has tens of thousands, and would take minutes. */
+const MAX_STEPS = 2_000;
+
 function whyUnread(regExp: unknown): string | undefined {
   if (typeof regExp !== "string") return undefined;
   try {
-    RE2JS.compile(regExp);
-    return undefined;
+    return stepsOf(RE2JS.compile(regExp)) > MAX_STEPS ? "repeats too much, and would take long to match; make it simpler" : undefined;
   } catch (error) {
     return `not a regular expression that RE2 reads: ${clip(oneLine(messageOf(error)), 200)}`;
   }
+}
+
+/** It has no name for them that others may use. */
+function stepsOf(expression: RE2JS): number {
+  const { prog } = fieldsOf(fieldsOf(expression).re2Input);
+  const { inst } = fieldsOf(prog);
+  return Array.isArray(inst) ? inst.length : 0;
 }
