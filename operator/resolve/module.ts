@@ -6,10 +6,12 @@ import { fail, ok, type Result } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import { type Choice, keptChoice, type LastLook, type Look, rememberedChoice } from "../filter/look.ts";
 import { highestTag, taggedImage } from "../filter/version-range.ts";
+import type { Permits } from "../policy/permits.ts";
 import { type CredentialsDeps, pullKeychain } from "./credentials.ts";
 
 export interface ModuleDeps extends CredentialsDeps {
-  readonly registry: Pick<ModuleRegistry, "resolve" | "tags" | "pull" | "pullUrl" | "configSchema">;
+  readonly registry: Pick<ModuleRegistry, "resolve" | "tags" | "pull" | "pullUrl" | "configSchema" | "repositoryOf">;
+  readonly permits: Pick<Permits, "rulesOf">;
   /** The recorded revisions of all filters of a namespace. */
   readonly revisionsOf: (namespace: string) => Iterable<Revision>;
 }
@@ -104,7 +106,8 @@ async function pullOptions(
   const keychain = await pullKeychain(filter, deps);
   if (!keychain.ok) return keychain;
   const { namespace } = filter.key;
-  return ok({ keychain: keychain.value, namespace, kept: keptBy(revisions, () => deps.revisionsOf(namespace)), signal });
+  const counts = countsFor(filter, deps);
+  return ok({ keychain: keychain.value, namespace, kept: keptBy(revisions, () => deps.revisionsOf(namespace), counts), signal });
 }
 
 /** Asks the registry what the reference stands for. */
@@ -136,11 +139,22 @@ function pinned(image: string, digest: Digest): string {
   return `${image.replace(/@sha256:.*$/, "")}@${digest}`;
 }
 
-function keptBy(own: readonly Revision[], ofNamespace: () => Iterable<Revision>): Kept {
+/**
+ * Whether a revision may stand in for the registry. Where a policy says where images come from, only one of the same repository may: what came from another would
+ * get around it by its digest, beside the name of a repository that never had it.
+ */
+function countsFor({ source, key }: Filter, { registry, permits }: ModuleDeps): (revision: Revision) => boolean {
+  if (source.kind === "url" || !permits.rulesOf(key.namespace).policies.some(({ images }) => images !== undefined)) return () => true;
+  const repository = registry.repositoryOf(source.image);
+  return ({ image }) => registry.repositoryOf(image) === repository;
+}
+
+function keptBy(own: readonly Revision[], ofNamespace: () => Iterable<Revision>, counts: (revision: Revision) => boolean): Kept {
+  const ownWith = (digest: Digest) => own.find((revision) => revision.digest === digest && counts(revision));
   return {
-    byFilter: (digest) => own.some((revision) => revision.digest === digest),
-    moduleOf: (digest) => own.find((revision) => revision.digest === digest)?.wasmDigest,
-    byNamespace: (digest) => Iterator.from(ofNamespace()).some((revision) => revision.digest === digest),
+    byFilter: (digest) => ownWith(digest) !== undefined,
+    moduleOf: (digest) => ownWith(digest)?.wasmDigest,
+    byNamespace: (digest) => Iterator.from(ofNamespace()).some((revision) => revision.digest === digest && counts(revision)),
     modules: () => new Set(Iterator.from(ofNamespace()).map(({ wasmDigest }) => wasmDigest)),
   };
 }
