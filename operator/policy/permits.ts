@@ -44,7 +44,7 @@ export function createPermits({ book, registry, claims }: PermitsDeps): Permits 
       const isCounted = policies.some(({ maxFiltersPerSlot }) => maxFiltersPerSlot !== undefined);
       const place = isCounted ? placeIn(settings.slot, filterId(key), [...claims(key.namespace)]) : 1;
       if (source.kind === "url") return { source: { kind: "url" }, settings, place };
-      const isPinned = pin !== undefined || source.image.includes("@sha256:");
+      const isPinned = pin !== undefined || DIGEST_AT_END.test(source.image);
       return { source: { kind: "image", repository: registry.repositoryOf(source.image), isPinned }, settings, place };
     },
   };
@@ -53,6 +53,9 @@ export function createPermits({ book, registry, claims }: PermitsDeps): Permits 
 function demandsOfRule({ name }: Policy, [index, { verify }]: readonly [number, ImageRule]): readonly PolicyDemand[] {
   return verify.map((demand, nth) => ({ origin: `WasmPolicy ${name}, images[${index}].verify[${nth}]`, demand }));
 }
+
+/** A folder's name may have a digest in it too. */
+const DIGEST_AT_END = /@sha256:[0-9a-f]{64}$/;
 
 /** Younger than every filter that is there. */
 const NEWEST = "~";
