@@ -29,10 +29,11 @@ describe("the tags of a repository", () => {
       "?n=1000": [["b", "a"], "/v2/team/filter/tags/list?last=b&n=2"],
       "?last=b&n=2": [["c", "b"], "https://internal.invalid/v2/team/filter/tags/list?last=c&n=2"],
       "?last=c&n=2": [null, "?last=d"],
-      "?last=d": [["e"]],
+      "?last=d": [["e"], "https://internal.invalid//other.invalid/v2/team/filter/tags/list?last=e"],
+      "?last=e": [["f"]],
     };
     await withPages(pages, async (list, asked) => {
-      assert.deepEqual(valued((await list()) as never), ["a", "b", "c", "e"]);
+      assert.deepEqual(valued((await list()) as never), ["a", "b", "c", "e", "f"]);
       assert.deepEqual(asked, Object.keys(pages));
     });
   });

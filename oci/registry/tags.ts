@@ -66,7 +66,12 @@ async function fetchPage(session: Session, url: URL, signal: AbortSignal | undef
 function nextPage(url: URL, link: string): URL | undefined {
   const target = /<([^>]+)>\s*;\s*rel="?next"?/i.exec(link)?.[1];
   const next = target === undefined ? null : URL.parse(target, url.href);
-  return next === null ? undefined : new URL(next.pathname + next.search, url.origin);
+  if (next === null) return undefined;
+  // Set one by one: a path that begins with two slashes would name a host.
+  const page = new URL(url);
+  page.pathname = next.pathname;
+  page.search = next.search;
+  return page;
 }
 
 /** What is no tag is left out. `undefined`: this is no list of tags. */
