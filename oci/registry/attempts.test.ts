@@ -43,6 +43,25 @@ describe("every matching credential is tried", () => {
     });
   }
 
+  test("referrers are listed by who may read the repository, though others are told that there is nothing", async () => {
+    const digest = `sha256:${"a".repeat(64)}` as const;
+    const mediaType = "application/vnd.oci.image.index.v1+json";
+    const list: Intercept = (request, response) => {
+      if (only("two", () => ({ status: 404, code: "NAME_UNKNOWN" }))(request, response)) return true;
+      const manifests = [{ mediaType: "application/vnd.oci.image.manifest.v1+json", digest, size: 2 }];
+      json(response, 200, { schemaVersion: 2, mediaType, manifests }, { "content-type": mediaType });
+      return true;
+    };
+    await withRemote(list, async ({ open }) => {
+      const found = valued(await open({ credentials: users("one", "two") }).referrers(digest));
+      assert.deepEqual(
+        found?.map((each) => each.digest),
+        [digest],
+      );
+      assert.equal(valued(await open({ credentials: users("one") }).referrers(digest)), undefined);
+    });
+  });
+
   test("a failure that is not about access ends it", async () => {
     await withRemote(
       only("three", () => ({ status: 500, code: "UNKNOWN" })),

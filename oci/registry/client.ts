@@ -29,7 +29,12 @@ export function createRemoteRepository(reference: RegistryReference, options: Re
       ),
     manifest: (wanted, signal) => attempts.run((session) => fetchManifest(session, wanted, signal)),
     blob: (descriptor, limit, signal) => attempts.run((session) => fetchBlob(session, descriptor, limit, signal)),
-    referrers: (digest, signal) => attempts.run((session) => fetchReferrers(session, digest, signal)),
+    // A registry that hides the repository from some of the credentials answers as one without the API.
+    referrers: (digest, signal) =>
+      attempts.run(
+        (session) => fetchReferrers(session, digest, signal),
+        (listed) => listed !== undefined,
+      ),
     tags: (signal) => attempts.run((session) => listTags(session, signal)),
     stream: (descriptor, signal) => streamBlob(attempts.session(), descriptor, signal),
     holdsBlob: ({ digest }, signal) => attempts.run((session) => holdsBlob(session, digest, signal)),
