@@ -60,7 +60,7 @@ export function filterTable(rows: readonly FilterRow[], now: number): Html {
 ${rows.map(
   (
     row,
-  ) => html`<tr id="filter-${row.namespace}-${row.name}"><th scope="row">${filterLink(row.namespace, row.name)}</th><td>${runs(row.filter)}</td><td>${digestLink(row.filter.status?.digest)}</td><td class="wide">${mark(row.standing)} <span class="mute">${words(row.reason)}</span></td><td>${proxies(row.filter)}</td><td>${follows(row.filter)}</td><td class="mute">${ago(row.changed, now)}</td></tr>
+  ) => html`<tr id="filter-${row.namespace}/${row.name}"><th scope="row">${filterLink(row.namespace, row.name)}</th><td>${runs(row.filter)}</td><td>${digestLink(row.filter.status?.digest)}</td><td class="wide">${mark(row.standing)} <span class="mute">${words(row.reason)}</span></td><td>${proxies(row.filter)}</td><td>${follows(row.filter)}</td><td class="mute">${ago(row.changed, now)}</td></tr>
 `,
 )}</tbody></table></div>`;
 }

@@ -64,6 +64,17 @@ function text(page: string | undefined): string {
   return (page ?? "").replace(/<[^>]*>/g, " ").replace(/\s+/g, " ");
 }
 
+test("rows of filters have names of their own: a page that follows changes would show one in the place of another", async () => {
+  const twins = [
+    ["shop", "eu-waf"],
+    ["shop-eu", "waf"],
+  ].map(([namespace, name]) => ({ ...FILTER, metadata: { ...FILTER.metadata, namespace, name } }) as WasmFilter);
+  const { "/filters": page } = await pages({ filters: () => twins }, ["/filters"]);
+  const ids = [...(page ?? "").matchAll(/<tr id="([^"]+)"/g)].map(([, id]) => id);
+  assert.equal(ids.length, 2);
+  assert.equal(new Set(ids).size, 2, ids.join(", "));
+});
+
 describe("pages", () => {
   test("filters that need a person come first; choices are in the URL", async () => {
     const filters = [
@@ -80,7 +91,7 @@ describe("pages", () => {
       "/",
     ]);
     const names = (page: string | undefined): string[] =>
-      [...(page ?? "").matchAll(/<tr id="filter-shop-(\w+)"/g)].map(([, name]) => name ?? "");
+      [...(page ?? "").matchAll(/<tr id="filter-shop\/(\w+)"/g)].map(([, name]) => name ?? "");
     assert.deepEqual(names(read["/filters"]), ["broken", "waits", "unread", "fine"]);
     assert.deepEqual(names(read["/filters?state=paused"]), ["waits"]);
     assert.deepEqual(names(read["/filters?q=WAITS"]), ["waits"]);
