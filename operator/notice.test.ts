@@ -29,6 +29,34 @@ test("a registry's word that a tag moved has it looked at at once: where tags ar
   );
 });
 
+test("a registry that tells faster than a look takes ends none, and is looked at once more after it", async () => {
+  const world = createWorld();
+  const [first, held] = [world.registry.push(IMAGE, "v1"), Promise.withResolvers<void>()];
+  const { pull } = world.registry;
+  let pulls = 0;
+  let ended = 0;
+  world.registry.pull = async (image, digest, options) => {
+    pulls++;
+    options.signal?.addEventListener("abort", () => ended++);
+    if (digest === first) await held.promise;
+    return pull(image, digest, options);
+  };
+  await world.start();
+  world.fleet.connect("web-1");
+  world.source.apply("f", specOf(IMAGE, { pullPolicy: "Always", interval: "1h" }));
+  await world.run(1_000);
+  const second = world.registry.push(IMAGE, "v2");
+  for (let i = 0; i < 5; i++) {
+    world.source.announce("repository/filters/f");
+    await world.run(100);
+  }
+  assert.deepEqual([pulls, ended], [1, 0]);
+  held.resolve();
+  await world.run(1_000);
+  const { digest } = world.source.statusOf("f") ?? {};
+  assert.deepEqual([digest, pulls, ended], [second, 2, 0]);
+});
+
 test("a repository is told without its registry, tag and digest", () => {
   for (const [image, path] of [
     ["registry.example/a/b:1", "a/b"],

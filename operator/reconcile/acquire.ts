@@ -126,7 +126,9 @@ class BackingOffAcquire implements Acquire {
     const until = clock.now();
     const isHeldOver = record.resolution.state === "failed" && record.resolution.heldOver;
     const isOver = filter.suspend && (outcome.ok || !outcome.error.retryable);
-    record.resolveNext(isOver ? undefined : this.looks.next(filter, { outcome, from, until, isHeldOver }), until);
+    const next = isOver ? undefined : this.looks.next(filter, { outcome, from, until, isHeldOver });
+    // Somebody asked for another look meanwhile.
+    record.resolveNext(record.resolveAt ?? next, until);
   }
 
   /** What is audited only stops nothing, and is told here. */

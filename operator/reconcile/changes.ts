@@ -48,11 +48,11 @@ export function createChanges(deps: ChangesDeps): Changes {
     add(id);
   }
 
-  /** What these filters lead to is looked for again. */
-  function again(isMeant: (record: FilterRecord) => boolean): void {
+  /** What these filters lead to is looked for again. `ends`: a look that is under way is of no use any more; else another comes after it. */
+  function again(isMeant: (record: FilterRecord) => boolean, ends = true): void {
     for (const record of records.all()) {
       if (!isMeant(record) || !takesChanges(record)) continue;
-      tasks.cancel(record);
+      if (ends) tasks.cancel(record);
       record.resolveNext(clock.now(), clock.now());
       add(record.id);
     }
@@ -62,7 +62,11 @@ export function createChanges(deps: ChangesDeps): Changes {
     source({ filters, references, overwritten, policies }) {
       const all = source.filters();
       for (const id of filters) takeIn(id, all.get(id), overwritten?.has(id) === true);
-      if (references.size > 0) again((record) => refersTo(record, references));
+      const told = new Set([...references].filter(isTold));
+      const others = references.difference(told);
+      if (others.size > 0) again((record) => refersTo(record, others));
+      // Whoever pushes to a repository of that path may have a registry tell so faster than a look takes.
+      if (told.size > 0) again((record) => refersTo(record, told), false);
       if (policies === true) again(deps.isOutdated);
     },
     moved({ key: { namespace } }) {
@@ -77,4 +81,9 @@ export function createChanges(deps: ChangesDeps): Changes {
       }
     },
   };
+}
+
+/** A registry told it: `repository/PATH`. */
+function isTold(reference: string): boolean {
+  return reference.startsWith("repository/");
 }
