@@ -6,7 +6,7 @@ import { clip, oneLine } from "../../base/text.ts";
 import { ok, type Result } from "../../model/result.ts";
 import type { Signer, TextMatch } from "../../model/verify.ts";
 import { type Fault, type FoundSignature, fault } from "./found.ts";
-import type { TrustRoot } from "./trust-root.ts";
+import { keyOf, type TrustRoot } from "./trust-root.ts";
 
 type Keyless = Extract<Signer<string>, { readonly kind: "keyless" }>;
 
@@ -21,6 +21,10 @@ export function checkIdentity(found: FoundSignature, { issuer, identity }: Keyle
   const certificate = found.bundle && certificateOf(found.bundle);
   if (found.bundle === undefined || certificate === undefined)
     return fault("SignatureUnreadable", "its certificate or its log entry cannot be read");
+  const isAuthority = hasKeyOf(root, certificate);
+  if (isAuthority === undefined) return fault("SignatureUnreadable", "its certificate has a key of a kind that is not taken");
+  // It would be one more way to a root, round and round.
+  if (isAuthority) return fault("CertificateUntrusted", "its certificate has the key of an authority");
   const payload = found.content.kind === "simpleSigning" ? found.content.payload : undefined;
   const signer = verifyBundle(found.bundle, payload, certificate, root);
   if (!signer.ok) return signer;
@@ -28,6 +32,16 @@ export function checkIdentity(found: FoundSignature, { issuer, identity }: Keyle
   const name = `${clip(oneLine(who.identity), 300)} (${clip(oneLine(who.issuer), 200)})`;
   if (matches(identity, who.identity) && matches(issuer, who.issuer)) return ok(name);
   return fault("SignerMismatch", `it is signed by ${name}, not by ${shown(identity)} (${shown(issuer)})`);
+}
+
+/** True for a certificate with the key of an authority; `undefined`: its key cannot be read. */
+function hasKeyOf({ certificateAuthorities }: TrustRoot, certificate: X509Certificate): boolean | undefined {
+  try {
+    const key = keyOf(certificate);
+    return certificateAuthorities.some(({ certChain }) => certChain.some((each) => keyOf(each) === key));
+  } catch {
+    return undefined;
+  }
 }
 
 type Identity = NonNullable<ReturnType<Verifier["verify"]>["identity"]>;

@@ -32,6 +32,7 @@ export function createVerifier(options: OciOptions): Verifier {
     async verify(image, digest, requirements, { keychain, signal }) {
       const open: Open[] = [];
       for (const requirement of requirements) {
+        await nextTurn();
         const judge = judgeOf(requirement);
         if (!judge.ok) return about(requirement, judge.error);
         open.push({ requirement, judge: judge.value, verdict: undefined, faults: [], kinds: new Set() });
