@@ -8,7 +8,14 @@ const ALLOCATION = { length: 50_000_000 };
 const BODY = Buffer.from(JSON.stringify({ kind: "hashedrekord", apiVersion: "0.0.1" })).toString("base64");
 const nested = "[".repeat(100_000) + "]".repeat(100_000);
 
-function bundle(changes: { readonly payload?: unknown; readonly body?: unknown } = {}): Buffer {
+interface Changes {
+  readonly payload?: unknown;
+  readonly body?: unknown;
+  readonly checkpoint?: string;
+  readonly timestamp?: Buffer;
+}
+
+function bundle(changes: Changes = {}): Buffer {
   const entry = { logIndex: "1", logId: { keyId: "AA==" }, kindVersion: { kind: "dsse", version: "0.0.2" }, integratedTime: "1" };
   const json = {
     mediaType: "application/vnd.dev.sigstore.bundle+json;version=0.2",
@@ -18,10 +25,17 @@ function bundle(changes: { readonly payload?: unknown; readonly body?: unknown }
         {
           ...entry,
           inclusionPromise: { signedEntryTimestamp: "AA==" },
-          inclusionProof: { logIndex: "1", rootHash: "AA==", treeSize: "1", hashes: [], checkpoint: { envelope: "x" } },
+          inclusionProof: {
+            logIndex: "1",
+            rootHash: "AA==",
+            treeSize: "1",
+            hashes: [],
+            checkpoint: { envelope: changes.checkpoint ?? "x" },
+          },
           canonicalizedBody: changes.body ?? BODY,
         },
       ],
+      timestampVerificationData: { rfc3161Timestamps: [{ signedTimestamp: (changes.timestamp ?? Buffer.alloc(9)).toString("base64") }] },
     },
     dsseEnvelope: {
       payloadType: "application/vnd.in-toto+json",
@@ -67,6 +81,14 @@ describe("what strangers wrote as a signature", () => {
       assert.ok(taken(() => readTrustRoot(root)) < 10_000_000);
       assert.ok(!readTrustRoot(root).ok);
     }
+  });
+
+  test("is unreadable where a checkpoint or a timestamp of it would take long", () => {
+    const checkpoint = `note\n\n${"\u2014 log.example AAAAAAAA\n".repeat(1_000)}`;
+    assert.ok(readBundle(bundle({ checkpoint: checkpoint.slice(0, 8_192) }), "here"));
+    assert.equal(readBundle(bundle({ checkpoint }), "here"), undefined);
+    assert.ok(readBundle(bundle({ timestamp: Buffer.alloc(65_536) }), "here"));
+    assert.equal(readBundle(bundle({ timestamp: Buffer.alloc(65_537) }), "here"), undefined);
   });
 
   test("is unreadable where it is nested deeper than any is, and nothing else fails", () => {

@@ -6,6 +6,10 @@ import type { Envelope, FoundSignature } from "./found.ts";
 
 /** Of one bundle, of each kind. An honest one has one or two. */
 const MAX_WITNESSES = 16;
+/** Characters of a log's signed checkpoint. An honest one has some hundred, and as many more for each other who signed it. */
+const MAX_CHECKPOINT = 8_192;
+/** Bytes of a timestamp; an honest one has some thousand. */
+const MAX_TIMESTAMP = 65_536;
 
 /** A sigstore bundle; `undefined`: it is none that can be read, or it signs no statement. https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_bundle.proto */
 export function readBundle(bytes: Uint8Array, place: string): FoundSignature | undefined {
@@ -91,14 +95,20 @@ function withBundle(material: object | undefined, content: object): Pick<FoundSi
 function parseBundle(read: () => unknown): Bundle | undefined {
   try {
     const bundle = bundleFromJSON(read());
-    const { tlogEntries, timestampVerificationData } = bundle.verificationMaterial;
-    const stamps = timestampVerificationData?.rfc3161Timestamps.length ?? 0;
-    // They are parsed once more when they are looked up in their log.
-    for (const { canonicalizedBody } of tlogEntries.slice(0, MAX_WITNESSES)) parseDocument(textOf(canonicalizedBody));
-    return tlogEntries.length > MAX_WITNESSES || stamps > MAX_WITNESSES ? undefined : bundle;
+    return isBounded(bundle) ? bundle : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Whoever verifies tries each signature of a checkpoint, and parses whole timestamps. Throws where a log entry is none. */
+function isBounded({ verificationMaterial: { tlogEntries, timestampVerificationData } }: Bundle): boolean {
+  const stamps = timestampVerificationData?.rfc3161Timestamps ?? [];
+  if (tlogEntries.length > MAX_WITNESSES || stamps.length > MAX_WITNESSES) return false;
+  if (tlogEntries.some(({ inclusionProof }) => (inclusionProof?.checkpoint?.envelope.length ?? 0) > MAX_CHECKPOINT)) return false;
+  // They are parsed once more when they are looked up in their log.
+  for (const { canonicalizedBody } of tlogEntries) parseDocument(textOf(canonicalizedBody));
+  return stamps.every(({ signedTimestamp }) => signedTimestamp.byteLength <= MAX_TIMESTAMP);
 }
 
 function envelopeOf({
