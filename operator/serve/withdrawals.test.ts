@@ -50,3 +50,25 @@ test("what is served of a withdrawn target is stable, or nothing where there is 
   assert.deepEqual(withdrawn({ ...goingOut, heldSince: 7 }), { ...goingOut, phase: "RolledBack" });
   assert.equal(withdrawn({ ...goingOut, stable: undefined }).phase, "Rejected");
 });
+
+test("one of a rollout that is over ends none that counts, and two servers that hold one each do not hand them to each other for ever", () => {
+  const later = { ...WITHDRAWAL, target: 3, startedAt: 9 };
+  const rollout = { ...goingOut, target: 3, startedAt: 9 };
+  const [here, there] = [createWithdrawals(), createWithdrawals()];
+  // Its record had the later rollout before the withdrawal of the earlier one was there.
+  assert.ok(here.add(WITHDRAWAL, rollout));
+  assert.ok(there.add(later, rollout));
+  assert.ok(here.add(later, rollout));
+  assert.ok(there.add(WITHDRAWAL, rollout));
+  assert.deepEqual([here.add(WITHDRAWAL, rollout), there.add(later, rollout)], [false, false], "each had it: nobody is told again");
+  for (const each of [here, there]) assert.equal(each.of("u", rollout), later);
+  here.recorded("u", { ...rollout, phase: "RolledBack" });
+  assert.deepEqual([...here.all()], [WITHDRAWAL]);
+});
+
+test("of one filter a few are kept, the latest", () => {
+  const withdrawals = createWithdrawals();
+  for (let startedAt = 1; startedAt <= 20; startedAt++) withdrawals.add({ ...WITHDRAWAL, startedAt }, idle);
+  const kept = Array.from(withdrawals.all(), ({ startedAt }) => startedAt);
+  assert.deepEqual(kept, [13, 14, 15, 16, 17, 18, 19, 20]);
+});

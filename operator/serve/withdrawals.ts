@@ -14,37 +14,38 @@ export interface Withdrawals {
   all(): Iterable<Withdrawal>;
 }
 
-/** One for each filter. Most are recorded within a second. */
+/** Filters. Most withdrawals are recorded within a second. */
 const MOST = 10_000;
+/** Of one filter. One whose rollout this server never saw under way (it saw a later record at once) stays until others come. */
+const MOST_OF_ONE = 8;
 
 export function createWithdrawals(): Withdrawals {
-  const known = new Map<string, Withdrawal>();
+  /** By filter. Never one in the place of another: two servers that hold one each would hand them to each other for ever, and a late one would end what counts. */
+  const known = new Map<string, readonly Withdrawal[]>();
   /** Those whose rollout the record was seen to have under way. */
   const met = new WeakSet<Withdrawal>();
   return {
     add(withdrawal, rollout) {
-      const { uid } = withdrawal;
-      const before = known.get(uid);
-      if (before?.target === withdrawal.target && before.startedAt === withdrawal.startedAt) return false;
+      const { uid, target, startedAt } = withdrawal;
+      const before = known.get(uid) ?? [];
+      if (before.some((each) => each.target === target && each.startedAt === startedAt)) return false;
       if (isOf(withdrawal, rollout) && !isUnderWay(withdrawal, rollout)) return false;
       if (isUnderWay(withdrawal, rollout)) met.add(withdrawal);
-      known.delete(uid);
-      setBounded(known, uid, withdrawal, MOST);
+      setBounded(known, uid, [...before, withdrawal].slice(-MOST_OF_ONE), MOST);
       return true;
     },
-    of(uid, rollout) {
-      const withdrawal = known.get(uid);
-      return withdrawal !== undefined && isUnderWay(withdrawal, rollout) ? withdrawal : undefined;
-    },
+    of: (uid, rollout) => known.get(uid)?.find((withdrawal) => isUnderWay(withdrawal, rollout)),
     recorded(uid, rollout) {
-      const withdrawal = known.get(uid);
-      if (withdrawal === undefined) return;
-      if (isUnderWay(withdrawal, rollout)) met.add(withdrawal);
+      const before = known.get(uid);
+      if (before === undefined) return;
+      for (const withdrawal of before) if (isUnderWay(withdrawal, rollout)) met.add(withdrawal);
       // A record that does not have its rollout yet is older than it.
-      else if (met.has(withdrawal) || isOf(withdrawal, rollout)) known.delete(uid);
+      const left = before.filter((each) => isUnderWay(each, rollout) || !(met.has(each) || isOf(each, rollout)));
+      if (left.length === 0) known.delete(uid);
+      else known.set(uid, left);
     },
     forget: (uid) => void known.delete(uid),
-    all: () => known.values(),
+    all: () => [...known.values()].flat(),
   };
 }
 
