@@ -94,6 +94,37 @@ test("a proxy that moves is one proxy, and is not offered again what it rejected
   }
 });
 
+for (const other of [false, true]) {
+  test(`no rollout waits for a proxy that is kept from what it rejected in an earlier one${other ? ", also where another decides by then" : ""}`, async (t) => {
+    const scene = await startScene();
+    t.after(scene.stop);
+    scene.replica(1).fleet.rejects = ({ revision }) => (revision === 2 ? "no" : undefined);
+    for (const [tag, rejected] of [
+      ["2", 1],
+      ["1", 0],
+      ["2", 1],
+    ] as const) {
+      scene.source.apply("f", specOf(image(tag)));
+      await scene.run(12_000);
+      assert.deepEqual(scene.status()?.proxies, { matched: 3, updated: 3 - rejected, rejected, pending: 0 }, `revision ${tag}`);
+      if (other && tag === "1") scene.lead(2);
+    }
+  });
+}
+
+test("nor for one that is kept from what it rejected of a filter that was there before under the same name", async (t) => {
+  const scene = await startScene();
+  t.after(scene.stop);
+  scene.replica(1).fleet.rejects = ({ filter }) => (filter.name === "g" ? "no" : undefined);
+  for (let i = 0; i < 2; i++) {
+    scene.source.apply("g", specOf(image("2")));
+    await scene.run(12_000);
+    assert.deepEqual(scene.source.statusOf("g")?.proxies, { matched: 3, updated: 0, rejected: 1, pending: 2 }, `time ${i}`);
+    scene.source.remove("g");
+    await scene.run(1_000);
+  }
+});
+
 const health = (scene: Operators, requests: number, errors5xx: number) => ({
   ...{ at: scene.clock.now(), requests, errors5xx, latencySumMs: requests, latencyCount: requests, vmFailures: new Map() },
 });

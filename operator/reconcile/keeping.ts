@@ -16,7 +16,7 @@ export interface KeepingDeps {
   readonly index: Pick<FleetIndex, "removeFilter">;
   readonly observer: Pick<Observer, "reset">;
   readonly rollOut: Pick<RollOut, "forget">;
-  readonly withdrawing: Pick<Withdrawing, "recorded" | "forget">;
+  readonly withdrawing: Pick<Withdrawing, "recorded" | "forget" | "overrule">;
   readonly tasks: Pick<Tasks, "cancel">;
   /** These proxies may be due other chains. */
   readonly assign: (proxyKeys: Iterable<string>) => void;
@@ -41,6 +41,7 @@ export function createKeeping(deps: KeepingDeps): Keeping {
     rollOut.forget(record);
     withdrawing.forget(record);
     deps.assign(index.removeFilter(record.id));
+    withdrawing.overrule(record.rejections.keys());
     observer.reset(record.id);
     deps.dropped(record);
   }

@@ -17,7 +17,7 @@ import type { Withdrawing } from "./withdrawing.ts";
 
 export interface RollOutDeps {
   readonly settling: Settling;
-  readonly withdrawing: Pick<Withdrawing, "withdraw" | "faultOf" | "recorded">;
+  readonly withdrawing: Pick<Withdrawing, "withdraw" | "faultOf" | "recorded" | "overrule">;
   readonly pace: Pace;
   /** What is heard of the wave at run time; rejections are added here. */
   readonly health: (record: FilterRecord, restMs: number) => WaveHealth;
@@ -142,7 +142,10 @@ class WrittenRollOut implements RollOut {
     // A clock that shows less than when it was made was set back: how long it waited is not known.
     const waits = proposal.isForward || (now >= proposal.madeAt && now < proposal.madeAt + STEP_BACK_MS);
     if (!proposal.isWritten && waits) return;
+    const { rejections } = record;
     record.commit(proposal);
+    // A content that is tried again is kept from nobody.
+    if (record.rejections !== rejections) this.deps.withdrawing.overrule(rejections.keys());
     if (proposal.isWritten) this.deps.withdrawing.recorded(record);
     const revision = revisionOf(record, proposal.state.target);
     for (const event of proposal.events) this.deps.emit(record, event, revision);
