@@ -22,6 +22,8 @@ export interface LinksDeps {
   readonly log: Log;
   readonly withdrawals: () => Iterable<Withdrawal>;
   readonly overridden: (proxyKey: string, hashes: readonly string[]) => void;
+  /** A peer begins to say what proxies must wait for: what was said before may be over. */
+  readonly led: () => void;
 }
 
 /** How many other replicas answer, and how many addresses do not. */
@@ -195,6 +197,7 @@ class CallingLinks implements Links {
   }
 
   private beats(link: Link, leads: boolean): void {
+    if (leads && !link.leads) this.deps.led();
     link.leads = leads;
     if (link.keepsReports || leads === (link.reporter !== undefined)) return;
     link.reporter?.stop();

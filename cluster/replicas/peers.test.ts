@@ -119,6 +119,7 @@ function createScene(names: readonly string[], other?: string) {
       if (id !== undefined) listeners.get(id)?.(true);
     },
     cut: calls.cut,
+    mend: calls.mend,
   };
 }
 
@@ -242,6 +243,36 @@ test("who decides tells the replica of a proxy what that must wait for, once", a
   a.peers.withhold("shop/web", new Set());
   await scene.clock.advance(100);
   assert.equal(b.peers.withheld("shop/web"), undefined);
+  scene.stop();
+});
+
+test("what a proxy must wait for counts until another decides, or the same is heard anew: who begins says nothing of what is over", async () => {
+  const scene = createScene(["a", "b", "c"]);
+  const [a, b] = [nth(scene, 0), nth(scene, 1)];
+  b.own.put("web", true, 1);
+  scene.start();
+  const lead = async (id: string | undefined) => {
+    scene.lead(id);
+    await scene.clock.advance(2_500);
+  };
+  const tell = async () => {
+    a.peers.withhold("shop/web", new Set(["h2"]));
+    await scene.clock.advance(100);
+    assert.equal(b.peers.withheld("shop/web")?.size, 1);
+    b.overridden.length = 0;
+  };
+  await lead("a");
+  await tell();
+  await lead(undefined);
+  assert.equal(b.peers.withheld("shop/web")?.size, 1, "nobody says otherwise");
+  await lead("c");
+  assert.deepEqual([b.peers.withheld("shop/web"), b.overridden], [undefined, ["shop/web"]]);
+  await lead("a");
+  await tell();
+  scene.cut("a");
+  scene.mend("a");
+  await scene.clock.advance(5_000);
+  assert.deepEqual([b.peers.withheld("shop/web"), b.overridden], [undefined, ["shop/web"]]);
   scene.stop();
 });
 

@@ -105,6 +105,9 @@ class JoinedPeers implements ReplicaPeers {
       ...{ id, version, dial, own, clock, steady, log },
       withdrawals: () => this.member?.withdrawals() ?? [],
       overridden: (proxyKey, hashes) => this.overridden(proxyKey, hashes),
+      led: () => {
+        for (const key of [...this.withheldHere.keys()]) this.overridden(key, []);
+      },
     });
     const text = (filter: string, hash: string) => this.member?.text(filter, hash);
     this.contentService = createContentService({ uri, contents: { modules, text }, clock });
