@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
 import { test } from "node:test";
 import type { Replica } from "../cli/serve/replica-flags.ts";
 import { openReplicas, type Replicas } from "../cli/serve/replicas.ts";
@@ -114,4 +116,35 @@ test("nobody else is let in: no certificate, a proxy's, a server's, another auth
     assert.match(details, /only a replica of this Weir may call this/);
     connection.close();
   }
+});
+
+test("whoever opens connections without end has a part of them, and keeps no replica out", { timeout: 20_000 }, async (t) => {
+  const a = await startReplica("a", []);
+  const open = new Set<Socket>();
+  const leave = () => open.forEach((socket) => void socket.destroy());
+  t.after(leave);
+  for (let i = 0; i < 200; i++) {
+    const socket = connect(a.port, "127.0.0.1").on("error", () => {});
+    open.add(socket.resume());
+    socket.on("close", () => open.delete(socket));
+    await once(socket, "connect");
+  }
+  // One that never calls is cut off after ten seconds anyhow.
+  const until = performance.now() + 5_000;
+  while (open.size > 128 && performance.now() < until) await new Promise(setImmediate);
+  assert.ok(open.size <= 128, `${open.size} are open`);
+  const b = await startReplica("b", [a.port]);
+  while (b.replicas.peers.counts().reached === 0) await new Promise(setImmediate);
+  leave();
+  await Promise.all([a.replicas.stop(), b.replicas.stop()]);
+});
+
+test("what is refused there fills no log", { timeout: 20_000 }, async (t) => {
+  const { replicas, port, told } = await startReplica("a", []);
+  t.after(() => replicas.stop());
+  for (let i = 0; i < 40; i++) {
+    const socket = connect(port, "127.0.0.1", () => socket.end("this is no TLS")).on("error", () => {});
+    await once(socket.resume(), "close");
+  }
+  assert.ok(told.length > 0 && told.length <= 20, `${told.length} lines`);
 });

@@ -8,4 +8,5 @@ export { createGrpcServer, type GrpcServer } from "./grpc/server.ts";
 export { type Authenticator, bearerOf, createAuthenticator } from "./identity/authenticator.ts";
 export { nodeUri } from "./identity/certificate.ts";
 export { createTokens, type LiveTokens, parseTokens } from "./identity/tokens.ts";
+export { createRefusals } from "./refusals.ts";
 export { createXdsServer, type XdsServer, type XdsServerOptions } from "./server.ts";

@@ -13,9 +13,10 @@ import {
 import { systemClock } from "../../model/clock.ts";
 import type { Fleet } from "../../model/delivery.ts";
 import type { Log } from "../../model/log.ts";
+import { silentMetrics } from "../../model/metrics.ts";
 import type { StoreSource } from "../../model/module.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
-import { createGrpcServer, frame, type GrpcServer } from "../../xds/index.ts";
+import { createGrpcServer, createRefusals, frame, type GrpcServer } from "../../xds/index.ts";
 import type { Address } from "../args/address.ts";
 import { ownVersion } from "./own-version.ts";
 import type { Replica } from "./replica-flags.ts";
@@ -38,6 +39,8 @@ export interface ReplicasOptions {
 const MAX_MESSAGE = 4 * 1024 * 1024;
 /** A replica that is cut off counts as lost twice so late. */
 const KEEPALIVE_MS = 2_000;
+/** Each call of a peer has one, and 64 peers at most call. Anybody may open them where no NetworkPolicy is kept: who shows no certificate makes room. */
+const MOST_CONNECTIONS = { maxConnections: 256, maxConnectionsPerAddress: 128 };
 /** Certificates of this port last a week. */
 const RENEW_MS = 86_400_000;
 
@@ -84,7 +87,8 @@ function createReplicas({ replica, authority, log }: ReplicasOptions, parts: Par
     maxRequestSize: MAX_MESSAGE,
     maxConnectionAgeMs: 0,
     keepaliveMs: KEEPALIVE_MS,
-    refused: (peer, reason, why) => log.warn("a caller of the replicas' port was refused", { peer, reason, why }),
+    ...MOST_CONNECTIONS,
+    refused: createRefusals({ ...log, warn: (message, facts) => log.warn(message, { port: "replicas", ...facts }) }, clock, silentMetrics),
   });
   let stopRenewing = () => {};
   return {
