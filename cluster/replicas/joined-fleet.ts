@@ -94,6 +94,7 @@ class Joined implements JoinedFleet {
       if (!isReadWhole(there)) return;
       this.reported.amend(asOneServerSees(there, this.withCarried(here), this.reported.isHeard(key)));
       this.own.forget(key);
+      this.carried.delete(key);
     } else if (isReadWhole(here)) {
       const { endedAt, hungSince } = asOneServerSees(here, there, this.isHeard(here));
       if (endedAt !== undefined || hungSince !== undefined) setBounded(this.carried, key, { endedAt, hungSince }, MOST_CARRIED);

@@ -347,6 +347,29 @@ test("what a proxy runs stays known while it moves, and a process that ended on 
   scene.stop();
 });
 
+test("what was known of a proxy when it came once says nothing when it comes back", async () => {
+  const scene = createScene(["a", "b"]);
+  const [a, b] = [nth(scene, 0), nth(scene, 1)];
+  const runs = slot({ running: [RUNS], runningSince: 1 });
+  const hungAt = ({ peers }: typeof a) => peers.fleet.proxy("shop/web")?.hungSince;
+  const move = async (from: typeof a, to: typeof a, at: number, more: Partial<ProxyNode> = {}) => {
+    from.own.put("web", false, at, { ...runs, ...more });
+    to.own.put("web", true, at + 1, runs);
+    await scene.clock.advance(200);
+  };
+  a.own.put("web", true, 1, { ...runs, hungSince: 1 });
+  scene.start();
+  await scene.clock.advance(2_500);
+  await move(a, b, 2, { hungSince: 1 });
+  assert.equal(hungAt(b), 1);
+  b.own.counters.set("shop/web", { at: 4, requests: 1, errors5xx: 0, latencySumMs: 0, latencyCount: 0, vmFailures: new Map() });
+  assert.equal(hungAt(b), undefined, "it reported");
+  await move(b, a, 5);
+  await move(a, b, 7);
+  assert.equal(hungAt(b), undefined, "it has not reported here yet");
+  scene.stop();
+});
+
 test("a rejection is told though something else is desired before the next report", async () => {
   const scene = createScene(["a", "b"]);
   const [a, b] = [nth(scene, 0), nth(scene, 1)];
