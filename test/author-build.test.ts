@@ -172,6 +172,7 @@ test("the commands and the settings of docs/authors/performance.md are as the pa
   const folder = folderOf("page");
   await createProject(folder, "cpp");
   await writeFile(join(folder, "weir.yaml"), page.text("project"));
+  await writeFile(join(folder, "config.schema.json"), "{}");
   const path = `${join(ROOT, "bin")}${delimiter}${env.PATH}`;
   const done = await run("sh", ["-euc", page.text("build")], { cwd: folder, env: { ...env, PATH: path } });
   assert.equal(done.code, 0, done.stderr);
