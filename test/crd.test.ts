@@ -60,10 +60,14 @@ describe("what the API server takes and refuses", () => {
   });
 
   test("the API server refuses every object that parsing refuses, with the same words", async () => {
-    for (const { name, spec, problems, apiServer } of BAD) {
+    for (const { name, spec, problems, apiServer, onlyParsing } of BAD) {
       const object = wasmFilter(spec);
       assert.notDeepEqual(problemsOf(object), [], name);
       const judged = await judge(object);
+      if (onlyParsing) {
+        assert.ok(judged.ok, `${name}: ${JSON.stringify(judged)}`);
+        continue;
+      }
       assert.ok(!judged.ok, `${name}: taken`);
       const expected = apiServer ?? problems.flatMap((problem) => problem.split(/: (.*)/s).slice(0, 2));
       for (const words of expected) assert.ok(judged.error.message.includes(words), `${name}: ${words} is not in: ${judged.error.message}`);

@@ -30,6 +30,7 @@ const OPERATOR = "operator";
 const RIGHTS = [
   { apiGroups: ["weir.dev"], resources: ["wasmfilters"], verbs: ["get", "list", "watch"] },
   { apiGroups: ["weir.dev"], resources: ["wasmfilters/status"], verbs: ["update"] },
+  { apiGroups: ["weir.dev"], resources: ["wasmpolicies"], verbs: ["get", "list", "watch"] },
   { apiGroups: ["apps"], resources: ["controllerrevisions"], verbs: ["list", "create", "delete"] },
   { apiGroups: [""], resources: ["events"], verbs: ["create", "patch"] },
   { apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: ["create"] },

@@ -47,10 +47,16 @@ test("one id finds every line of a change in the log: recorded, each wave, what 
   await weir.until("it everywhere", "told", ({ status }) => status?.stableRevision === 1 && status.proxies?.updated === 2);
   await release("two");
   await weir.until("the next everywhere", "told", ({ status }) => status?.stableRevision === 2 && status.proxies?.updated === 2);
-  const waves = ["WaveStarted", "acknowledged", "WavePassed", "WaveStarted", "acknowledged", "Succeeded"];
-  assert.deepEqual(story(2), ["Validated", "RolloutStarted", ...waves]);
+  // Which proxy is in the first wave, and whether both are, is chance: their places on the wave line are.
+  const second = story(2);
+  const told = second.filter((event) => event !== "acknowledged");
+  assert.deepEqual(told, ["Validated", "RolloutStarted", "WaveStarted", "WavePassed", "WaveStarted", "Succeeded"]);
+  const answers = second.slice(second.indexOf("WaveStarted"), -1).filter((event) => event === "acknowledged");
+  assert.equal(answers.length, proxies.length, second.join());
   for (const proxy of proxies) proxy.refuse(SLOT, "it does not suit me");
   await release("three");
   await weir.until("it to come back", "told", ({ status }) => status?.rollout?.state === "RolledBack");
-  assert.deepEqual(story(3), ["Validated", "RolloutStarted", "WaveStarted", "rejected", "RolledBack"]);
+  const third = story(3);
+  assert.deepEqual(third.slice(0, 3), ["Validated", "RolloutStarted", "WaveStarted"]);
+  assert.deepEqual(third.slice(third.indexOf("rejected")).filter((event, index, all) => event !== all[index - 1]), ["rejected", "RolledBack"]);
 });

@@ -17,6 +17,8 @@ export interface BadCase extends Case {
   readonly problems: readonly string[];
   /** What the API server says where its words are its own (a plain schema, no CEL rule). Defaults to the messages of `problems`. */
   readonly apiServer?: readonly string[];
+  /** No rule of the CRD can say it: the API server takes the object, and parsing tells. */
+  readonly onlyParsing?: true;
 }
 
 export const BAD: readonly BadCase[] = [
@@ -178,11 +180,13 @@ export const BAD: readonly BadCase[] = [
     problems: [
       "spec.verify[0].cosign.keyless.identityRegExp: not a regular expression that RE2 reads: error parsing regexp: invalid or unsupported Perl syntax: `(?=`",
     ],
+    onlyParsing: true,
   },
   {
     name: "an attestation of no type",
     spec: { image: IMAGE, verify: [{ cosign: { publicKey: PEM, attestation: {} } }] },
     problems: ["spec.verify[0].cosign.attestation.predicateType: required, but missing"],
+    apiServer: ["spec.verify[0].cosign.attestation.predicateType: Required value"],
   },
   {
     name: "a slot in capitals",
