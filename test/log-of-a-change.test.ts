@@ -58,5 +58,8 @@ test("one id finds every line of a change in the log: recorded, each wave, what 
   await weir.until("it to come back", "told", ({ status }) => status?.rollout?.state === "RolledBack");
   const third = story(3);
   assert.deepEqual(third.slice(0, 3), ["Validated", "RolloutStarted", "WaveStarted"]);
-  assert.deepEqual(third.slice(third.indexOf("rejected")).filter((event, index, all) => event !== all[index - 1]), ["rejected", "RolledBack"]);
+  assert.deepEqual(
+    third.slice(third.indexOf("rejected")).filter((event, index, all) => event !== all[index - 1]),
+    ["rejected", "RolledBack"],
+  );
 });
