@@ -195,8 +195,9 @@ describe("admission", () => {
     only({ admits: false }, /^warn admission: .*not told to answer; set admission\.enabled/));
   test("has no caBundle yet", () => only({ refusal: undefined }, /^warn admission: it has no caBundle yet.*without being judged first/));
   test("does not answer", () => only({ refusal: ok({}) }, /^warn admission: a WasmFilter that cannot be was let through/));
-  test("cannot be tried", () =>
-    only({ refusal: refused(403, "may not create wasmfilters") }, /^warn admission: not looked at: may not create/));
+  test("cannot be tried: no trouble, since whoever tests an installation is not given that right", () =>
+    assert.deepEqual(troubles({ refusal: refused(403, "may not create wasmfilters") }), []));
+  test("fails when it is tried", () => only({ refusal: refused(500, "etcd is away") }, /^warn admission: not looked at: etcd is away/));
 });
 
 describe("injection", () => {
