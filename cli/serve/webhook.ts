@@ -56,7 +56,8 @@ export async function openWebhook(
     if (injection.configuration !== undefined) configurations.push(mutating(injection.configuration));
   }
   if (webhook.admission !== undefined) {
-    const path = `/review/${keys.keyedHash("review path").digest("path").toString("base64url")}`;
+    // The API server takes small letters, digits, dots and dashes in the path of a Service.
+    const path = `/review/${keys.keyedHash("review path").digest("path").toString("hex")}`;
     handlers.push(createFilterHandler({ path, admission, metrics }));
     configurations.push(validating(webhook.admission, path));
   }
