@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pushModule } from "../oci/index.ts";
 import { createExaminer, type Examiner } from "../preflight/index.ts";
 import { buildExamples } from "../scripts/build-examples.ts";
+import { localBootstrap } from "../test/support/bootstrap.ts";
 import { startEchoApp } from "../test/support/echo-app.ts";
 import { startEnvoy } from "../test/support/envoy.ts";
 import { plainSettings } from "../test/support/judge.ts";
@@ -15,7 +16,6 @@ import { createTempFolder } from "../test/support/temp-folder.ts";
 import { get } from "../test/support/traffic.ts";
 import { headerFilter } from "../test/support/wat.ts";
 import { startWeir } from "../test/support/weir.ts";
-import { bootstrapDefaults, renderBootstrap } from "../xds/index.ts";
 import { median } from "./processes.ts";
 
 const rounds = Number(process.argv[2] ?? 15);
@@ -78,14 +78,7 @@ async function firstResponses(): Promise<void> {
   await mkdir(filters);
   const app = await startEchoApp();
   const weir = await startWeir({ source: ["--filters", filters], data: join(folder.path, "data"), cwd: folder.path });
-  const bootstrap = renderBootstrap({
-    ...bootstrapDefaults,
-    node: "web-1",
-    namespace: "shop",
-    xds: { host: "127.0.0.1", port: weir.xdsPort },
-    listen: { host: "127.0.0.1", port: 0 },
-    upstream: { host: "127.0.0.1", port: app.port },
-  });
+  const bootstrap = localBootstrap({ node: "web-1", namespace: "shop", xdsPort: weir.xdsPort, appPort: app.port });
   const envoy = await startEnvoy({ config: bootstrap, log: "warning" });
   const port = await envoy.port();
   const waits: number[] = [];

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { parse, stringify } from "yaml";
 import { placeholder } from "../model/placeholder.ts";
-import { bootstrapDefaults, renderBootstrap } from "../xds/index.ts";
+import { localBootstrap } from "./support/bootstrap.ts";
 import { chainEntry } from "./support/chain-entry.ts";
 import { startControl } from "./support/control.ts";
 import { startEchoApp } from "./support/echo-app.ts";
@@ -238,13 +238,7 @@ async function startTcpProxy(t: TestContext, xdsPort: number) {
   const app = createServer((socket) => void socket.end("hello"));
   await new Promise<void>((resolve) => app.listen(0, "127.0.0.1", resolve));
   t.after(() => app.close());
-  const text = renderBootstrap({
-    ...bootstrapDefaults,
-    node: "tcp-1",
-    xds: { host: "127.0.0.1", port: xdsPort },
-    listen: { host: "127.0.0.1", port: 0 },
-    upstream: { host: "127.0.0.1", port: (app.address() as AddressInfo).port },
-  });
+  const text = localBootstrap({ node: "tcp-1", xdsPort, appPort: (app.address() as AddressInfo).port });
   const bootstrap = parse(text);
   const tcpProxy = {
     "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { bootstrapDefaults, renderBootstrap } from "../xds/index.ts";
+import { localBootstrap } from "./support/bootstrap.ts";
 import { type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
 import { startEnvoy } from "./support/envoy.ts";
 import { eventually } from "./support/process.ts";
@@ -64,15 +64,7 @@ async function startWay(source: readonly string[], data: string, apply: Way["app
 }
 
 function bootstrapFor({ xdsPort }: Weir): string {
-  const listen = { host: "127.0.0.1", port: 0 };
-  return renderBootstrap({
-    ...bootstrapDefaults,
-    node: "web-1",
-    namespace: "default",
-    listen,
-    upstream: listen,
-    xds: { host: "127.0.0.1", port: xdsPort },
-  });
+  return localBootstrap({ node: "web-1", xdsPort, appPort: 0 });
 }
 
 async function answers(port: number, bytes: Buffer): Promise<void> {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pushModule } from "../oci/index.ts";
-import { bootstrapDefaults, renderBootstrap } from "../xds/index.ts";
+import { localBootstrap } from "./support/bootstrap.ts";
 import { type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
 import { type EchoApp, startEchoApp } from "./support/echo-app.ts";
 import { type Envoy, startEnvoy } from "./support/envoy.ts";
@@ -36,12 +36,7 @@ before(async () => {
   ]);
   await installCrds(cluster);
   weir = await startWeir({ source: ["--kubeconfig", cluster.kubeconfig], data: data.path, flags: ["--allow-address", "127.0.0.1/32"] });
-  const config = renderBootstrap({
-    ...{ ...bootstrapDefaults, node: "web-1" },
-    xds: { host: "127.0.0.1", port: weir.xdsPort },
-    listen: { host: "127.0.0.1", port: 0 },
-    upstream: { host: "127.0.0.1", port: app.port },
-  });
+  const config = localBootstrap({ node: "web-1", xdsPort: weir.xdsPort, appPort: app.port });
   envoy = await startEnvoy({ config, log: "warning", concurrency: 1 });
   port = await envoy.port();
 });

@@ -3,8 +3,8 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pushModule } from "../oci/index.ts";
-import { bootstrapDefaults, renderBootstrap } from "../xds/index.ts";
 import { ALERTS, type Alert, readAlerts, readDashboardQueries } from "./support/alerts.ts";
+import { localBootstrap } from "./support/bootstrap.ts";
 import { type EchoApp, startEchoApp } from "./support/echo-app.ts";
 import { type Envoy, startEnvoy } from "./support/envoy.ts";
 import { type Fault, faultyFilter } from "./support/faulty.ts";
@@ -73,14 +73,7 @@ before(async () => {
   const rules = (await readFile(ALERTS, "utf8")).replace(/^ *for: .*\n/gm, "");
   prometheus = await startPrometheus({ targets, rules });
   await release("good", "one");
-  const config = renderBootstrap({
-    ...bootstrapDefaults,
-    node: "edge-1",
-    namespace: "shop",
-    xds: { host: "127.0.0.1", port: weir.xdsPort },
-    listen: { host: "127.0.0.1", port: 0 },
-    upstream: { host: "127.0.0.1", port: app.port },
-  });
+  const config = localBootstrap({ node: "edge-1", namespace: "shop", xdsPort: weir.xdsPort, appPort: app.port });
   envoy = await startEnvoy({ config, log: "warning", concurrency: 1 });
   await weir.until("it to run", "good", ({ status }) => status?.proxies?.updated === 1);
 });

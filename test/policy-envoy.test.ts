@@ -3,7 +3,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pushModule } from "../oci/index.ts";
-import { bootstrapDefaults, renderBootstrap } from "../xds/index.ts";
+import { localBootstrap } from "./support/bootstrap.ts";
 import { type EchoApp, startEchoApp } from "./support/echo-app.ts";
 import { type Envoy, startEnvoy } from "./support/envoy.ts";
 import { eventually } from "./support/process.ts";
@@ -34,12 +34,7 @@ before(async () => {
     assert.ok(pushed.ok, JSON.stringify(pushed));
   }
   weir = await startWeir({ source: ["--filters", filters], data: join(home.path, "data"), cwd: home.path });
-  const config = renderBootstrap({
-    ...{ ...bootstrapDefaults, node: "web-1" },
-    xds: { host: "127.0.0.1", port: weir.xdsPort },
-    listen: { host: "127.0.0.1", port: 0 },
-    upstream: { host: "127.0.0.1", port: app.port },
-  });
+  const config = localBootstrap({ node: "web-1", xdsPort: weir.xdsPort, appPort: app.port });
   envoy = await startEnvoy({ config, log: "warning", concurrency: 1 });
   port = await envoy.port();
 });

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import { pushModule, readPrivateKey, signImage } from "../oci/index.ts";
 import { valued } from "../oci/testing/result.ts";
-import { bootstrapDefaults, renderBootstrap } from "../xds/index.ts";
+import { localBootstrap } from "./support/bootstrap.ts";
 import { startEchoApp } from "./support/echo-app.ts";
 import { startEnvoy } from "./support/envoy.ts";
 import { eventually } from "./support/process.ts";
@@ -58,13 +58,7 @@ test("a signed filter reaches Envoy, an unsigned one does not; a rollback needs 
   await ask(1);
   const server = await startWeir({ source: ["--filters", "filters"], data: "data", cwd: folder.path });
   t.after(server.stop);
-  const config = renderBootstrap({
-    ...bootstrapDefaults,
-    node: "web-1",
-    xds: { host: "127.0.0.1", port: server.xdsPort },
-    upstream: { host: "127.0.0.1", port: app.port },
-    listen: { host: "127.0.0.1", port: 0 },
-  });
+  const config = localBootstrap({ node: "web-1", xdsPort: server.xdsPort, appPort: app.port });
   const envoy = await startEnvoy({ config });
   t.after(envoy.stop);
   const port = await envoy.port();

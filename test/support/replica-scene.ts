@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { WasmFilter, WasmFilterSpec } from "../../model/gen/wasmfilter.ts";
 import { pushModule } from "../../oci/index.ts";
-import { bootstrapDefaults, renderBootstrap } from "../../xds/index.ts";
 import { startBalancer } from "./balancer.ts";
+import { localBootstrap } from "./bootstrap.ts";
 import { type Cluster, installCrds, kubectl, startCluster } from "./cluster.ts";
 import { startEchoApp } from "./echo-app.ts";
 import { type Envoy, startEnvoy } from "./envoy.ts";
@@ -173,14 +173,7 @@ async function allAnswer(proxies: ReplicaScene["proxies"], mark: string, of: rea
 }
 
 async function startProxy(node: string, xdsPort: number, upstream: number): Promise<ReplicaProxy> {
-  const config = renderBootstrap({
-    ...bootstrapDefaults,
-    node,
-    namespace: "shop",
-    xds: { host: "127.0.0.1", port: xdsPort },
-    listen: { host: "127.0.0.1", port: 0 },
-    upstream: { host: "127.0.0.1", port: upstream },
-  });
+  const config = localBootstrap({ node, namespace: "shop", xdsPort, appPort: upstream });
   const envoy = await startEnvoy({ config, log: "warning", concurrency: 1 });
   const port = await envoy.port();
   const mark = async () => {

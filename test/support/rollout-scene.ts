@@ -2,7 +2,7 @@ import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { WasmFilter, WasmFilterSpec } from "../../model/gen/wasmfilter.ts";
 import { pushModule } from "../../oci/index.ts";
-import { bootstrapDefaults, renderBootstrap } from "../../xds/index.ts";
+import { localBootstrap } from "./bootstrap.ts";
 import { type EchoApp, startEchoApp } from "./echo-app.ts";
 import { type Envoy, startEnvoy } from "./envoy.ts";
 import { customer, type Fault, faultyFilter } from "./faulty.ts";
@@ -158,13 +158,7 @@ function decided({ status }: Pick<WasmFilter, "status">, digest: string): "Refus
 }
 
 async function startProxy(node: string, xdsPort: number, app: EchoApp, edit: (bootstrap: string) => string) {
-  const config = renderBootstrap({
-    ...bootstrapDefaults,
-    node,
-    xds: { host: "127.0.0.1", port: xdsPort },
-    listen: { host: "127.0.0.1", port: 0 },
-    upstream: { host: "127.0.0.1", port: app.port },
-  });
+  const config = localBootstrap({ node, xdsPort, appPort: app.port });
   const envoy = await startEnvoy({ config: edit(config), log: "warning", concurrency: 1 });
   const port = await envoy.port();
   await eventually("its listener", async () => (await get(port)).status === 200, 30_000);
