@@ -2,7 +2,7 @@ import { createReadStream, existsSync } from "node:fs";
 import { whyUnread } from "../base/error.ts";
 import { readBytes } from "../base/read-text.ts";
 import { fail, ok, type Result } from "../model/result.ts";
-import type { InspectedImage, OciOptions } from "../oci/index.ts";
+import type { InspectedImage, InspectOptions, OciOptions } from "../oci/index.ts";
 import type { Flag, FlagValues } from "./args/syntax.ts";
 import { usage } from "./args/usage.ts";
 import { findLocal, localNote } from "./local-images.ts";
@@ -91,6 +91,8 @@ export interface FoundModule {
   readonly bytes: Uint8Array;
   /** `undefined` for a file. */
   readonly image: InspectedImage | undefined;
+  /** By what it was read; `undefined` for what is on this machine. */
+  readonly access?: InspectOptions;
 }
 
 const MAX_MODULE_BYTES = 64 * 1024 * 1024;
@@ -134,5 +136,5 @@ export async function findModule(
   if (!access.ok) return access;
   const { inspectImage } = await import("../oci/index.ts");
   const image = await inspectImage(name, access.value);
-  return image.ok ? ok({ bytes: image.value.bytes, image: image.value }) : image;
+  return image.ok ? ok({ bytes: image.value.bytes, image: image.value, access: access.value }) : image;
 }

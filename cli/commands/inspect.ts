@@ -1,15 +1,11 @@
-import { type Digest, digestOf } from "../../model/digest.ts";
+import { digestOf } from "../../model/digest.ts";
 import { ok } from "../../model/result.ts";
 import type { Referring } from "../../oci/index.ts";
 import { defineCommand } from "../args/command.ts";
-import type { FlagValues } from "../args/syntax.ts";
 import { outputFlag } from "../fleet/flags.ts";
-import { findLocal } from "../local-images.ts";
-import { findModule, registryAccess, registryFlags, remoteFlag } from "../modules.ts";
+import { type FoundModule, findModule, registryFlags, remoteFlag } from "../modules.ts";
 import { printJson, printNote } from "../output.ts";
 import type { Terminal } from "../terminal.ts";
-
-const flags = { ...remoteFlag, ...registryFlags, ...outputFlag } as const;
 
 export const inspect = defineCommand({
   name: "inspect",
@@ -18,7 +14,7 @@ export const inspect = defineCommand({
     status.digest shows), layer, and module (what Envoy runs),
     with what the image says about itself and what refers to it: signatures, bills of materials. Sizes are those of the module's sections; \`weir build\` leaves out what no proxy reads.`,
   args: { target: { value: "FILE|REF", completes: "file", help: "a .wasm file, or an image reference" } },
-  flags,
+  flags: { ...remoteFlag, ...registryFlags, ...outputFlag },
   examples: [
     { does: "a file", command: "weir inspect add-header.wasm" },
     { does: "an image", command: "weir inspect registry.example/filters/add-header:1.2" },
@@ -33,7 +29,7 @@ export const inspect = defineCommand({
     const { facts, loadMs } = inspected.value;
     const wasmDigest = digestOf(bytes);
     const sizes = sectionSizes(bytes);
-    const referrers = image === undefined ? [] : await referring(args.target, image.manifest.digest, flags, terminal);
+    const referrers = await referring(args.target, found.value, terminal);
     if (flags.output === "json") {
       const { bytes: _, ...shown } = image ?? { bytes };
       printJson(
@@ -66,18 +62,10 @@ export const inspect = defineCommand({
 });
 
 /** What refers to an image of a registry or a folder; an image of this machine has no list of that. */
-async function referring(
-  name: string,
-  digest: Digest,
-  values: FlagValues<typeof flags>,
-  terminal: Terminal,
-): Promise<readonly Referring[]> {
-  const here = values.remote ? ok(undefined) : await findLocal(name, terminal.env);
-  if (!here.ok || here.value !== undefined) return [];
-  const access = await registryAccess(name, values, terminal.env);
-  if (!access.ok) return [];
+async function referring(name: string, { image, access }: FoundModule, terminal: Terminal): Promise<readonly Referring[]> {
+  if (image === undefined || access === undefined) return [];
   const { referrersOf } = await import("../../oci/index.ts");
-  const listed = await referrersOf(name, digest, access.value);
+  const listed = await referrersOf(name, image.manifest.digest, access);
   if (listed.ok) return listed.value;
   printNote(`what refers to the image is not known: ${listed.error.message}`, terminal);
   return [];

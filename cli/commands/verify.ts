@@ -2,13 +2,11 @@ import { fail, ok, type Result } from "../../model/result.ts";
 import type { VerifyRequirement } from "../../model/verify.ts";
 import { defineCommand } from "../args/command.ts";
 import { readDuration } from "../args/duration.ts";
-import type { FlagValues } from "../args/syntax.ts";
 import { outputFlag } from "../fleet/flags.ts";
-import { type FoundModule, findModule, maxModuleLoadFlag, registryAccess, registryFlags, remoteFlag } from "../modules.ts";
+import { type FoundModule, findModule, maxModuleLoadFlag, registryFlags, remoteFlag } from "../modules.ts";
 import { printJson } from "../output.ts";
 import { renderVerdict } from "../render/verdict.ts";
 import { demandFlags, readDemand } from "../signing.ts";
-import type { Terminal } from "../terminal.ts";
 import { verifiedFilter } from "../verify-spec.ts";
 
 export const verify = defineCommand({
@@ -56,7 +54,7 @@ export const verify = defineCommand({
     if (!demand.ok) return demand;
     const found = await findModule(args.target, { ...flags, remote: flags.remote || demand.value !== undefined }, terminal);
     if (!found.ok) return found;
-    const signed = demand.value === undefined ? ok(undefined) : await verifySigner(args.target, found.value, demand.value, flags, terminal);
+    const signed = demand.value === undefined ? ok(undefined) : await verifySigner(args.target, found.value, demand.value);
     if (!signed.ok) return signed;
     const { createPreflight } = await import("../../preflight/index.ts");
     const { settings, proof } = filter.value;
@@ -73,18 +71,11 @@ export const verify = defineCommand({
 });
 
 /** Who made the signature that is demanded of an image. */
-async function verifySigner(
-  target: string,
-  { image }: FoundModule,
-  demand: VerifyRequirement,
-  flags: FlagValues<typeof registryFlags>,
-  terminal: Terminal,
-): Promise<Result<string>> {
-  if (image === undefined) return fail("SignatureNotFound", `${target} is a file, and signatures are of images: name one`);
-  const access = await registryAccess(target, flags, terminal.env);
-  if (!access.ok) return access;
+async function verifySigner(target: string, { image, access }: FoundModule, demand: VerifyRequirement): Promise<Result<string>> {
+  if (image === undefined || access === undefined)
+    return fail("SignatureNotFound", `${target} is a file, and signatures are of images: name one`);
   const { createVerifier } = await import("../../oci/index.ts");
-  const { keychain } = access.value;
-  const verdicts = await createVerifier(access.value).verify(target, image.manifest.digest, [demand], { keychain });
+  const { keychain } = access;
+  const verdicts = await createVerifier(access).verify(target, image.manifest.digest, [demand], { keychain });
   return verdicts.ok ? ok(verdicts.value[0]?.by ?? "") : verdicts;
 }
