@@ -4,6 +4,7 @@ import type { Digest } from "../../model/digest.ts";
 import type { Log } from "../../model/log.ts";
 import { Piece, Wanted } from "../gen/weir/v1/replicas.ts";
 import { GET } from "./content-service.ts";
+import { decoded } from "./decode.ts";
 import type { Dial, DialedCall } from "./dial.ts";
 
 export interface ContentClientDeps {
@@ -99,8 +100,8 @@ function receive(
     };
     const call: DialedCall = dial(address, GET, {
       message(message) {
-        const decoded = read(message);
-        if (decoded === undefined || !take(decoded)) end();
+        const next = decoded(Piece, message);
+        if (next === undefined || !take(next)) end();
         else wait();
       },
       drained() {},
@@ -114,12 +115,4 @@ function receive(
     wait();
     call.write(Wanted.encode(wanted).finish());
   });
-}
-
-function read(bytes: Uint8Array): Piece | undefined {
-  try {
-    return Piece.decode(bytes);
-  } catch {
-    return undefined;
-  }
 }

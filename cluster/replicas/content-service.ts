@@ -3,6 +3,7 @@ import type { Clock } from "../../model/clock.ts";
 import { isDigest } from "../../model/digest.ts";
 import type { StoreSource } from "../../model/module.ts";
 import { Piece, Wanted } from "../gen/weir/v1/replicas.ts";
+import { decoded } from "./decode.ts";
 import { whyNoReplica } from "./identity.ts";
 import type { PeerCall, PeerCallHandler } from "./service.ts";
 
@@ -88,7 +89,7 @@ class Giving implements ContentCallHandler {
   }
 
   message(bytes: Uint8Array): void {
-    const what = this.isAsked ? undefined : read(bytes)?.what;
+    const what = this.isAsked ? undefined : decoded(Wanted, bytes)?.what;
     if (what === undefined) this.end(INVALID_ARGUMENT, "one thing can be asked for in a call");
     else if (!this.isOver) inBackground(this.answer(what), () => this.end(NOT_FOUND, "it cannot be read"));
     this.isAsked = true;
@@ -136,13 +137,5 @@ class Giving implements ContentCallHandler {
     this.bytes = NOTHING;
     this.cancelTimer();
     this.over(this);
-  }
-}
-
-function read(bytes: Uint8Array): Wanted | undefined {
-  try {
-    return Wanted.decode(bytes);
-  } catch {
-    return undefined;
   }
 }

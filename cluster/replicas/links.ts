@@ -3,6 +3,7 @@ import type { FleetView } from "../../model/delivery.ts";
 import type { Log } from "../../model/log.ts";
 import type { Told, Withdrawal } from "../../model/replicas.ts";
 import { FromCaller, type Hello, ToCaller } from "../gen/weir/v1/replicas.ts";
+import { decoded } from "./decode.ts";
 import type { Dial, DialedCall } from "./dial.ts";
 import { encodeReport, type Reported } from "./report.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
@@ -174,7 +175,7 @@ class CallingLinks implements Links {
   }
 
   private heard(address: string, link: Link, bytes: Uint8Array): void {
-    const said = read(bytes)?.said;
+    const said = decoded(ToCaller, bytes)?.said;
     link.heardAt = this.deps.steady();
     if (said?.$case === "hello") this.greeted(address, link, said.hello);
     else if (said?.$case === "beat") this.beats(link, said.beat.leads === true);
@@ -211,13 +212,5 @@ class CallingLinks implements Links {
     if (this.selves.has(address) || this.told.get(address) === why) return;
     this.told.set(address, why);
     this.deps.log.warn("a replica is not reached; it is called again", { address, error: why });
-  }
-}
-
-function read(bytes: Uint8Array): ToCaller | undefined {
-  try {
-    return ToCaller.decode(bytes);
-  } catch {
-    return undefined;
   }
 }

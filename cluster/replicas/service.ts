@@ -1,4 +1,5 @@
 import { FromCaller, ToCaller } from "../gen/weir/v1/replicas.ts";
+import { decoded } from "./decode.ts";
 import { type PeerProof, whyNoReplica } from "./identity.ts";
 
 /** Where a peer is called. */
@@ -84,14 +85,14 @@ export function createService({ id, version, uri, now, isLeading, said, left, re
 
       return {
         message(bytes) {
-          const decoded = read(bytes);
-          if (decoded === undefined) return call.end(INVALID_ARGUMENT, "the message cannot be read");
-          if (decoded.said?.$case === "hello") {
-            const { replica: name = "", now: itsNow = now(), keepsReports } = decoded.said.hello;
+          const message = decoded(FromCaller, bytes);
+          if (message === undefined) return call.end(INVALID_ARGUMENT, "the message cannot be read");
+          if (message.said?.$case === "hello") {
+            const { replica: name = "", now: itsNow = now(), keepsReports } = message.said.hello;
             if (name === "" || replica !== undefined) return;
             greeted(name, itsNow);
             if (keepsReports !== true) reportsToLeaderAlone(name);
-          } else if (decoded.said !== undefined && replica !== undefined) said(replica, decoded.said, offsetMs);
+          } else if (message.said !== undefined && replica !== undefined) said(replica, message.said, offsetMs);
         },
         closed() {
           if (replica === undefined || calls.get(replica) !== call) return;
@@ -108,12 +109,4 @@ export function createService({ id, version, uri, now, isLeading, said, left, re
       if (call !== undefined) send(call, message);
     },
   };
-}
-
-function read(bytes: Uint8Array): FromCaller | undefined {
-  try {
-    return FromCaller.decode(bytes);
-  } catch {
-    return undefined;
-  }
 }
