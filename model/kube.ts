@@ -53,6 +53,50 @@ export interface KubeObject extends Fields {
   };
 }
 
+/** As an Event names what it is about. */
+export interface EventSubject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Without it `kubectl describe` does not find the Event. */
+  readonly uid: string | undefined;
+}
+
+export interface EventWords {
+  readonly type: "Normal" | "Warning";
+  /** CamelCase. */
+  readonly reason: string;
+  /** At most `MAX_EVENT_MESSAGE` long. */
+  readonly message: string;
+}
+
+/** Limit of `note` in events.k8s.io/v1, the same objects' other form. */
+export const MAX_EVENT_MESSAGE = 1_024;
+
+/** An Event that was said once. `suffix`: what sets its name apart. `time`: see `timestamp`. */
+export function newEvent(
+  subject: EventSubject,
+  { type, reason, message }: EventWords,
+  { suffix, time }: { readonly suffix: string; readonly time: string },
+) {
+  const { namespace, name } = subject;
+  return {
+    apiVersion: "v1",
+    kind: "Event",
+    metadata: { name: `${name.slice(0, 200).replace(/[-.]+$/, "")}.${suffix}`, namespace },
+    involvedObject: subject,
+    ...{ type, reason, message },
+    ...{ count: 1, firstTimestamp: time, lastTimestamp: time },
+    ...{ source: { component: "weir" }, reportingComponent: "weir.dev/operator" },
+  };
+}
+
+/** Of `metav1.Time`, which takes no fractions of a second. `ms`: since the epoch. */
+export function timestamp(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
+}
+
 /** What to accept for the metadata of an object, or of the objects of a list, alone. https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables */
 export function metadataAs(kind: "PartialObjectMetadata" | "PartialObjectMetadataList"): string {
   return `application/json;as=${kind};g=meta.k8s.io;v=v1`;

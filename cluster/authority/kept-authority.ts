@@ -1,5 +1,4 @@
 import { randomUUID, X509Certificate } from "node:crypto";
-import { inBackground } from "../../base/boundary.ts";
 import { createStandingTrouble } from "../../base/standing-trouble.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { ApiFailure, Follow, KubeApi, KubeObject } from "../../model/kube.ts";
@@ -135,16 +134,13 @@ class KeptAuthority implements Authority {
     return ok(clock.now() + RETRY_MS);
   }
 
-  /** Not waited for: a step does not depend on who hears of it. */
   private tell(step: string, times: Readonly<Record<string, string>>): void {
-    const { namespace, log } = this.options;
+    const { namespace } = this.options;
     const subject = { apiVersion: "v1", kind: "Secret", namespace, name: AUTHORITY_SECRET, uid: this.secret.uid };
     const message = [`a step of the authority's rotation: ${step}`, ...Object.entries(times).map(([what, time]) => `${what} ${time}`)].join(
       "; ",
     );
-    inBackground(tellEvent(this.options, subject, { reason: "AuthorityRotation", message }), (error) =>
-      log.error("an Event could not be written", { error: String(error) }),
-    );
+    tellEvent(this.options, subject, { reason: "AuthorityRotation", message });
   }
 
   private watched(failure: ApiFailure | undefined): void {

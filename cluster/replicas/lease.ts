@@ -1,4 +1,4 @@
-import { bounded, inBackground } from "../../base/boundary.ts";
+import { bounded } from "../../base/boundary.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { ApiFailure, Fields, KubeApi } from "../../model/kube.ts";
 import type { Leadership } from "../../model/leadership.ts";
@@ -189,13 +189,11 @@ class ElectedLease implements Lease {
     for (const listener of this.listeners) bounded(() => listener(isLeading), failed);
   }
 
-  /** As client-go does. Not waited for. https://pkg.go.dev/k8s.io/client-go/tools/leaderelection/resourcelock */
+  /** As client-go does. https://pkg.go.dev/k8s.io/client-go/tools/leaderelection/resourcelock */
   private announce(): void {
-    const { namespace, name, id, log } = this.options;
+    const { namespace, name, id } = this.options;
     const subject = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", namespace, name, uid: this.uid };
-    inBackground(tellEvent(this.options, subject, { reason: "LeaderElection", message: `${id} became leader` }), (error) =>
-      log.error("an Event could not be written", { error: String(error) }),
-    );
+    tellEvent(this.options, subject, { reason: "LeaderElection", message: `${id} became leader` });
   }
 
   /** Why the lease cannot be had is told once. Somebody else being first is nothing to tell. */

@@ -1,4 +1,5 @@
 import type { KeyObject } from "node:crypto";
+import { timestamp } from "../../../model/kube.ts";
 import { type CertificateFiles, certify } from "../certificate.ts";
 import { CLIENT_VALID_MS, endOf } from "../rotation.ts";
 import type { Denial, PodCertificateRequest } from "./request.ts";
@@ -51,9 +52,4 @@ export function deny({ reason, message }: Denial, now: number): Answer {
 
 function condition(type: "Issued" | "Denied", reason: string, message: string, now: number) {
   return { type, status: "True", reason, message, lastTransitionTime: timestamp(now) };
-}
-
-/** The API takes no fractions of a second. */
-function timestamp(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 }

@@ -4,7 +4,7 @@ import { TokenBucket } from "../../../base/token-bucket.ts";
 import type { Clock } from "../../../model/clock.ts";
 import { type FilterKey, filterId } from "../../../model/filter.ts";
 import { API_VERSION, KIND } from "../../../model/gen/wasmfilter.ts";
-import type { KubeApi } from "../../../model/kube.ts";
+import { type KubeApi, MAX_EVENT_MESSAGE, newEvent, timestamp } from "../../../model/kube.ts";
 import type { Log } from "../../../model/log.ts";
 import type { FilterEvent } from "../source.ts";
 
@@ -30,8 +30,6 @@ const MAX_REMEMBERED = 4_096;
 /** Token bucket per filter: burst, and time to refill one token. */
 const BURST = 25;
 const REFILL_MS = 12_000;
-/** Limit of `note` in events.k8s.io/v1, the same objects' other form. */
-const MAX_MESSAGE = 1_024;
 
 interface Said {
   readonly name: string;
@@ -56,7 +54,7 @@ export function createEventWriter({ api, clock, log, random }: EventWriterOption
       method: "PATCH",
       path: `${collection(key)}/${before.name}`,
       contentType: "application/merge-patch+json",
-      body: { count: before.count, lastTimestamp: timestamp(clock) },
+      body: { count: before.count, lastTimestamp: timestamp(clock.now()) },
     });
     // An Event that is gone (they live for an hour) is made anew, which needs no word.
     if (!patched.ok && patched.error.status !== 404)
@@ -64,34 +62,19 @@ export function createEventWriter({ api, clock, log, random }: EventWriterOption
     return patched.ok;
   }
 
-  async function make(key: FilterKey, uid: string, { type, reason, message }: FilterEvent, identity: string): Promise<void> {
-    const time = timestamp(clock);
-    const name = `${key.name.slice(0, 200).replace(/[-.]+$/, "")}.${clock.now().toString(16)}${Math.floor(random() * 0xffff).toString(16)}`;
-    const made = await api.request({
-      method: "POST",
-      path: collection(key),
-      body: {
-        apiVersion: "v1",
-        kind: "Event",
-        metadata: { name, namespace: key.namespace },
-        involvedObject: { apiVersion: API_VERSION, kind: KIND, namespace: key.namespace, name: key.name, uid },
-        type,
-        reason,
-        message,
-        count: 1,
-        firstTimestamp: time,
-        lastTimestamp: time,
-        source: { component: "weir" },
-        reportingComponent: "weir.dev/operator",
-      },
-    });
-    if (made.ok) setBounded(said, identity, { name, firstTimestamp: time, at: clock.now(), count: 1 }, MAX_REMEMBERED);
-    else log.warn("an Event could not be written", { filter: filterId(key), event: reason, message: made.error.message });
+  async function make(key: FilterKey, uid: string, words: FilterEvent, identity: string): Promise<void> {
+    const { namespace, name } = key;
+    const time = timestamp(clock.now());
+    const suffix = `${clock.now().toString(16)}${Math.floor(random() * 0xffff).toString(16)}`;
+    const body = newEvent({ apiVersion: API_VERSION, kind: KIND, namespace, name, uid }, words, { suffix, time });
+    const made = await api.request({ method: "POST", path: collection(key), body });
+    if (made.ok) setBounded(said, identity, { name: body.metadata.name, firstTimestamp: time, at: clock.now(), count: 1 }, MAX_REMEMBERED);
+    else log.warn("an Event could not be written", { filter: filterId(key), event: words.reason, message: made.error.message });
   }
 
   return {
     async write(key, uid, event) {
-      const short = { ...event, message: clip(event.message, MAX_MESSAGE) };
+      const short = { ...event, message: clip(event.message, MAX_EVENT_MESSAGE) };
       const identity = JSON.stringify([uid, short.type, short.reason, short.message]);
       const before = said.get(identity);
       if (before !== undefined && clock.now() - before.at < SAME_MS && (await countUp(key, before))) return;
@@ -103,8 +86,4 @@ export function createEventWriter({ api, clock, log, random }: EventWriterOption
 
 function collection({ namespace }: FilterKey): string {
   return `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`;
-}
-
-function timestamp(clock: Clock): string {
-  return new Date(clock.now()).toISOString().replace(/\.\d+Z$/, "Z");
 }
