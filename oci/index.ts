@@ -18,7 +18,7 @@ export { checkLogin } from "./login.ts";
 export { createModuleRegistry, type ModuleRegistryOptions } from "./module-registry.ts";
 export { readNotification } from "./notifications.ts";
 export { type OciOptions, openReference } from "./open.ts";
-export { type Attachment, type Pushed, type PushedImage, type PushOptions, pushImage, pushModule } from "./push.ts";
+export { type Pushed, type PushedImage, type PushOptions, pushImage, pushModule } from "./push.ts";
 export { type AddressRange, createAddressPolicy, parseAddressRange } from "./registry/address.ts";
 export { createFetch, type Fetch } from "./registry/fetch.ts";
 export { createMirrors, type Mirror, type Mirrors, parseMirror } from "./registry/mirrors.ts";
@@ -34,6 +34,7 @@ export {
   type RegistryReference,
   repositoryName,
 } from "./repository/reference.ts";
+export type { Attachment } from "./repository/referrers.ts";
 export type { Repository, RepositoryReader } from "./repository/repository.ts";
 export { type PrivateKey, readPrivateKey } from "./signature/private-key.ts";
 export { readPublicKey } from "./signature/public-key.ts";

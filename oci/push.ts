@@ -3,10 +3,8 @@ import type { Keychain } from "../model/module.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import { type ArtifactOptions, createArtifact, type ImageContent, writeContent } from "./image/content.ts";
 import { type OciOptions, openRepository } from "./open.ts";
-import { manifestTypes, type RawManifest } from "./repository/manifest.ts";
 import { formatReference, parseReference, TAG } from "./repository/reference.ts";
-import { addReferrer } from "./repository/referrers.ts";
-import type { Repository } from "./repository/repository.ts";
+import { type Attachment, attach } from "./repository/referrers.ts";
 
 export interface PushImageOptions extends OciOptions {
   readonly keychain: Keychain;
@@ -15,14 +13,6 @@ export interface PushImageOptions extends OciOptions {
   /** What is attached to the image: a bill of materials. */
   readonly attached?: readonly Attachment[];
   readonly signal?: AbortSignal;
-}
-
-/** A document that refers to an image, in a registry that tells who refers to what. */
-export interface Attachment {
-  /** Of the document, and of what refers: `application/spdx+json`. */
-  readonly mediaType: string;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 export interface PushOptions extends PushImageOptions, ArtifactOptions {}
@@ -70,33 +60,4 @@ export async function pushImage(text: string, image: ImageContent, options: Push
   }
   const { digest } = image.manifest;
   return ok({ reference: formatReference({ ...reference.value, digest }), digest });
-}
-
-/** https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidelines-for-artifact-usage */
-const EMPTY = { mediaType: "application/vnd.oci.empty.v1+json", bytes: new TextEncoder().encode("{}") };
-
-/** Attaches a document to an image, as a manifest that names the image as its subject. Pure content: the same document is attached once. */
-async function attach(
-  repository: Repository,
-  subject: RawManifest,
-  { mediaType, bytes, annotations = {} }: Attachment,
-  signal?: AbortSignal,
-): Promise<Result<Digest>> {
-  const described = [{ mediaType, bytes }, EMPTY].map((each) => ({ ...each, digest: digestOf(each.bytes), size: each.bytes.byteLength }));
-  for (const blob of described) {
-    const stored = await repository.putBlob(blob.bytes, blob.digest, signal);
-    if (!stored.ok) return stored;
-  }
-  const [layer, config] = described.map(({ bytes: _, ...descriptor }) => descriptor);
-  const manifest = {
-    schemaVersion: 2,
-    mediaType: manifestTypes.ociManifest,
-    artifactType: mediaType,
-    config,
-    layers: [layer],
-    subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.bytes.byteLength },
-    ...(Object.keys(annotations).length > 0 && { annotations }),
-  };
-  const encoded = new TextEncoder().encode(JSON.stringify(manifest));
-  return addReferrer(repository, subject.digest, { bytes: encoded, artifactType: mediaType, annotations }, signal);
 }

@@ -1,6 +1,6 @@
 import { type Digest, digestOf } from "../../model/digest.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import { type Descriptor, manifestTypes, parseManifest } from "./manifest.ts";
+import { type Descriptor, manifestTypes, parseManifest, type RawManifest } from "./manifest.ts";
 import type { Repository, RepositoryReader } from "./repository.ts";
 
 /** What refers to an image, as a registry is to keep it: a manifest with `subject`. */
@@ -8,6 +8,14 @@ export interface Referrer {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly artifactType: string;
   readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** A document that refers to an image, in a registry that tells who refers to what. */
+export interface Attachment {
+  /** Of the document, and of what refers: `application/spdx+json`. */
+  readonly mediaType: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** The tag of the list of referrers in a registry without the API. https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema */
@@ -59,4 +67,33 @@ export async function addReferrer(repository: Repository, subject: Digest, added
   const index = new TextEncoder().encode(JSON.stringify({ schemaVersion: 2, mediaType: manifestTypes.ociIndex, manifests }));
   const tagged = await repository.putManifest(index, manifestTypes.ociIndex, referrersTag(subject), signal);
   return tagged.ok ? ok(digest) : tagged;
+}
+
+/** https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidelines-for-artifact-usage */
+const EMPTY = { mediaType: "application/vnd.oci.empty.v1+json", bytes: new TextEncoder().encode("{}") };
+
+/** Attaches a document to an image, as a manifest that names the image as its subject. Pure content: the same document is attached once. */
+export async function attach(
+  repository: Repository,
+  subject: RawManifest,
+  { mediaType, bytes, annotations = {} }: Attachment,
+  signal?: AbortSignal,
+): Promise<Result<Digest>> {
+  const described = [{ mediaType, bytes }, EMPTY].map((each) => ({ ...each, digest: digestOf(each.bytes), size: each.bytes.byteLength }));
+  for (const blob of described) {
+    const stored = await repository.putBlob(blob.bytes, blob.digest, signal);
+    if (!stored.ok) return stored;
+  }
+  const [layer, config] = described.map(({ bytes: _, ...descriptor }) => descriptor);
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: manifestTypes.ociManifest,
+    artifactType: mediaType,
+    config,
+    layers: [layer],
+    subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.bytes.byteLength },
+    ...(Object.keys(annotations).length > 0 && { annotations }),
+  };
+  const encoded = new TextEncoder().encode(JSON.stringify(manifest));
+  return addReferrer(repository, subject.digest, { bytes: encoded, artifactType: mediaType, annotations }, signal);
 }

@@ -1,12 +1,11 @@
 import { dsse } from "@sigstore/core";
-import { type Digest, digestOf } from "../../model/digest.ts";
+import type { Digest } from "../../model/digest.ts";
 import type { Keychain } from "../../model/module.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { findImage } from "../image/image.ts";
 import { type OciOptions, openReference } from "../open.ts";
-import { manifestTypes } from "../repository/manifest.ts";
 import { formatReference } from "../repository/reference.ts";
-import { addReferrer } from "../repository/referrers.ts";
+import { attach } from "../repository/referrers.ts";
 import type { Repository } from "../repository/repository.ts";
 import { BUNDLE_TYPE } from "./find.ts";
 import type { PrivateKey } from "./private-key.ts";
@@ -33,8 +32,6 @@ export interface Signed {
   /** Of the manifest that holds the signature. */
   readonly signature: Digest;
 }
-
-const EMPTY = new TextEncoder().encode("{}");
 
 /**
  * Signs an image, or with a predicate a statement about it, and stores that beside the image as cosign 3 does: a sigstore bundle in a manifest that refers to
@@ -95,24 +92,10 @@ async function store(
   if (!subjectOf.ok) return subjectOf;
   if (subjectOf.value.mediaType === "")
     return fail("InvalidManifest", `the registry of ${repository.name} does not say what ${subject} is; push the image again`);
-  for (const bytes of [EMPTY, bundle]) {
-    const stored = await repository.putBlob(bytes, digestOf(bytes), signal);
-    if (!stored.ok) return stored;
-  }
   const annotations = {
     "dev.sigstore.bundle.content": "dsse-envelope",
     "dev.sigstore.bundle.predicateType": predicateType,
     "org.opencontainers.image.created": created,
   };
-  const manifest = {
-    schemaVersion: 2,
-    mediaType: manifestTypes.ociManifest,
-    artifactType: BUNDLE_TYPE,
-    config: { mediaType: "application/vnd.oci.empty.v1+json", digest: digestOf(EMPTY), size: EMPTY.byteLength },
-    layers: [{ mediaType: BUNDLE_TYPE, digest: digestOf(bundle), size: bundle.byteLength }],
-    subject: { mediaType: subjectOf.value.mediaType, digest: subject, size: subjectOf.value.bytes.byteLength },
-    annotations,
-  };
-  const bytes = new TextEncoder().encode(JSON.stringify(manifest));
-  return addReferrer(repository, subject, { bytes, artifactType: BUNDLE_TYPE, annotations }, signal);
+  return attach(repository, subjectOf.value, { mediaType: BUNDLE_TYPE, bytes: bundle, annotations }, signal);
 }
