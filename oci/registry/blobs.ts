@@ -117,31 +117,3 @@ function verified(session: Session, blob: Uint8Array<ArrayBuffer>, digest: Diges
 function truncated(session: Session, digest: Digest, received: number, size: number, cause: string) {
   return failForNow("TruncatedBlob", `layer ${digest} of ${session.name} ended after ${received} of ${size} bytes${cause}`);
 }
-
-/** Uploads a blob unless it is there: a POST for the location, a PUT with the bytes. https://github.com/opencontainers/distribution-spec/blob/main/spec.md#post-then-put */
-export async function putBlob(
-  session: Session,
-  bytes: Uint8Array<ArrayBuffer>,
-  digest: Digest,
-  signal?: AbortSignal,
-): Promise<Result<void>> {
-  const there = await session.request({ method: "HEAD", url: session.url(`blobs/${digest}`), signal }, "pull,push");
-  // A HEAD only saves an upload, and never decides.
-  if (!there.ok && there.error.reason !== "AccessDenied") return there;
-  await (there.ok ? there.value.discard() : undefined);
-  if (there.ok && there.value.status === 200) return ok(undefined);
-  const started = await session.request({ method: "POST", url: session.url("blobs/uploads/"), signal }, "pull,push");
-  if (!started.ok) return started;
-  const place = started.value.headers.get("location");
-  if (started.value.status !== 202 || place === null) return session.unexpected(started.value, "an upload");
-  await started.value.discard();
-  const url = URL.parse(place, started.value.url.href);
-  if (url === null) return fail("RegistryRefused", `the registry of ${session.name} names no usable place for an upload`);
-  url.searchParams.set("digest", digest);
-  const headers = { "content-type": "application/octet-stream" };
-  const done = await session.request({ method: "PUT", url, headers, body: bytes, signal }, "pull,push");
-  if (!done.ok) return done;
-  if (done.value.status !== 201) return session.unexpected(done.value, `the upload of ${digest}`);
-  await done.value.discard();
-  return ok(undefined);
-}

@@ -2,11 +2,11 @@ import { ok } from "../../model/result.ts";
 import type { RegistryReference } from "../repository/reference.ts";
 import type { Repository } from "../repository/repository.ts";
 import { Attempts, type RemoteOptions } from "./attempts.ts";
-import { fetchBlob, putBlob } from "./blobs.ts";
+import { fetchBlob } from "./blobs.ts";
 import { fetchManifest, holds, peek, putManifest } from "./manifests.ts";
 import { fetchReferrers } from "./referrers.ts";
 import { listTags } from "./tags.ts";
-import { holdsBlob, mountBlob, startUpload, streamBlob, uploadStream } from "./transfer.ts";
+import { holdsBlob, mountBlob, putBlob, startUpload, streamBlob, uploadStream } from "./transfer.ts";
 
 /**
  * A repository in a registry that speaks the OCI distribution API. Make one per operation and caller: its sessions hold tokens.

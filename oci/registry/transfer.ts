@@ -4,7 +4,7 @@ import { type Failure, fail, failForNow, ok, type Result } from "../../model/res
 import type { Descriptor } from "../repository/manifest.ts";
 import { Broken } from "../repository/transfer.ts";
 import { encodingsOf } from "./encoding.ts";
-import { type HttpResponse, Interrupted } from "./http.ts";
+import { type HttpRequest, type HttpResponse, Interrupted } from "./http.ts";
 import { type Session, wrongContent } from "./session.ts";
 
 /** How often a blob that breaks off is resumed where it did. */
@@ -70,7 +70,21 @@ export async function holdsBlob(session: Session, digest: Digest, signal?: Abort
   return ok(there.value.status === 200);
 }
 
-/** Asks for a place for an upload. */
+/** Uploads a blob unless it is there. A HEAD only saves an upload, and never decides. */
+export async function putBlob(
+  session: Session,
+  bytes: Uint8Array<ArrayBuffer>,
+  digest: Digest,
+  signal?: AbortSignal,
+): Promise<Result<void>> {
+  const there = await holdsBlob(session, digest, signal);
+  if (!there.ok) return there;
+  if (there.value) return ok(undefined);
+  const place = await startUpload(session, signal);
+  return place.ok ? upload(session, place.value, digest, bytes, signal) : place;
+}
+
+/** Asks for a place for an upload. https://github.com/opencontainers/distribution-spec/blob/main/spec.md#post-then-put */
 export async function startUpload(session: Session, signal?: AbortSignal): Promise<Result<URL>> {
   const started = await session.request({ method: "POST", url: session.url("blobs/uploads/"), signal }, "pull,push");
   if (!started.ok) return started;
@@ -90,13 +104,23 @@ export async function uploadStream(
   pieces: AsyncIterable<Uint8Array>,
   signal?: AbortSignal,
 ): Promise<Result<void>> {
+  let broken: Failure | undefined;
+  const body = { byteLength: size, pieces: noting(pieces, (failure) => (broken = failure)) };
+  const done = await upload(session, place, digest, body, signal);
+  return broken === undefined ? done : { ok: false, error: broken };
+}
+
+async function upload(
+  session: Session,
+  place: URL,
+  digest: Digest,
+  body: NonNullable<HttpRequest["body"]>,
+  signal?: AbortSignal,
+): Promise<Result<void>> {
   const url = new URL(place);
   url.searchParams.set("digest", digest);
   const headers = { "content-type": "application/octet-stream" };
-  let broken: Failure | undefined;
-  const body = { byteLength: size, pieces: noting(pieces, (failure) => (broken = failure)) };
   const done = await session.request({ method: "PUT", url, headers, body, signal }, "pull,push");
-  if (broken !== undefined) return { ok: false, error: broken };
   if (!done.ok) return done;
   if (done.value.status !== 201) return session.unexpected(done.value, `the upload of ${digest}`);
   await done.value.discard();
