@@ -3,7 +3,7 @@ import { hasCode } from "../../base/error.ts";
 import { readBounded } from "../../base/read-bounded.ts";
 import { type Digest, digestAside, digestOf, isDigest } from "../../model/digest.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
-import { tooLarge } from "../repository/bytes.ts";
+import { blobNotFound, tooLarge } from "../repository/bytes.ts";
 import { type Descriptor, MAX_MANIFEST_BYTES, manifestTypes, type RawManifest } from "../repository/manifest.ts";
 import type { Repository, RepositoryReader } from "../repository/repository.ts";
 import { blobPath, type Folder, guarded, unusable } from "./files.ts";
@@ -75,7 +75,7 @@ async function readManifest(folder: Folder, tagOf: TagOf, wanted: string): Promi
 async function readBlob(folder: Folder, { digest, size }: Descriptor, limit: number): Promise<Result<Uint8Array<ArrayBuffer>>> {
   const { name } = folder;
   if (size > limit) return fail("ModuleTooLarge", tooLarge(`layer ${digest} of ${name}`, size, limit));
-  const missing = fail("BlobNotFound", `${name} lacks layer ${digest}, which its manifest names; push the image again`).error;
+  const missing = blobNotFound(name, digest).error;
   const bytes = await readFileOf(folder, digest, limit, missing);
   if (!bytes.ok) return bytes;
   const { byteLength } = bytes.value;

@@ -6,6 +6,7 @@ import { syncFolder, TEMPORARY_PREFIX } from "../../base/atomic-file.ts";
 import { hasCode, messageOf } from "../../base/error.ts";
 import { makeFolder } from "../../base/make-folder.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
+import { blobNotFound } from "../repository/bytes.ts";
 import type { Descriptor } from "../repository/manifest.ts";
 import { Broken } from "../repository/transfer.ts";
 import { blobPath, type Folder, guarded } from "./files.ts";
@@ -22,8 +23,7 @@ export async function* streamFile({ directory, name }: Folder, { digest, size }:
       yield piece;
     }
   } catch (error) {
-    if (hasCode(error, "ENOENT"))
-      throw new Broken(fail("BlobNotFound", `${name} lacks layer ${digest}, which its manifest names; push the image again`).error);
+    if (hasCode(error, "ENOENT")) throw new Broken(blobNotFound(name, digest).error);
     throw new Broken(fail("LayoutUnreadable", `${name} cannot be read (${messageOf(error)})`).error);
   }
   if (read !== size || `sha256:${hash.digest("hex")}` !== digest)

@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
 import { type Digest, digestAside } from "../../model/digest.ts";
 import { fail, failForNow, ok, type Result } from "../../model/result.ts";
-import { tooLarge } from "../repository/bytes.ts";
+import { blobNotFound, tooLarge } from "../repository/bytes.ts";
 import type { Descriptor } from "../repository/manifest.ts";
 import { decode, encodingsOf } from "./encoding.ts";
 import { type HttpResponse, Interrupted, readRaw } from "./http.ts";
 import { CHECK_REGISTRY, type Session, wrongContent } from "./session.ts";
 
-/** How often a blob that breaks off is resumed. */
-const MAX_RESUMES = 4;
+/** How often a blob that breaks off is resumed where it did. */
+export const MAX_RESUMES = 4;
 
 /** Fetches a blob into memory, resumes it where it broke off, and verifies its digest. https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-blobs */
 export async function fetchBlob(
@@ -91,7 +91,7 @@ async function readEncoded(
 }
 
 /** Offset in the blob at which this answer begins; `undefined` when it is not a part of the blob. */
-function startOf(response: HttpResponse, asked: number): number | undefined {
+export function startOf(response: HttpResponse, asked: number): number | undefined {
   if (response.status === 200) return 0;
   const range = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "");
   return response.status === 206 && asked > 0 && Number(range?.[1]) === asked ? asked : undefined;
@@ -100,7 +100,7 @@ function startOf(response: HttpResponse, asked: number): number | undefined {
 async function blobRefused(session: Session, response: HttpResponse, digest: Digest, received: number, size: number) {
   if (response.status === 404) {
     await response.discard();
-    return fail("BlobNotFound", `${session.name} lacks layer ${digest}, which its manifest names; push the image again`);
+    return blobNotFound(session.name, digest);
   }
   if (response.status === 416 || response.status === 206) {
     await response.discard();
@@ -114,6 +114,6 @@ function verified(session: Session, blob: Uint8Array<ArrayBuffer>, digest: Diges
   return wrongContent(session, `layer ${digest}`);
 }
 
-function truncated(session: Session, digest: Digest, received: number, size: number, cause: string) {
+export function truncated(session: Session, digest: Digest, received: number, size: number, cause: string) {
   return failForNow("TruncatedBlob", `layer ${digest} of ${session.name} ended after ${received} of ${size} bytes${cause}`);
 }

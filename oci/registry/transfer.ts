@@ -1,20 +1,19 @@
 import { createHash } from "node:crypto";
 import type { Digest } from "../../model/digest.ts";
-import { type Failure, fail, failForNow, ok, type Result } from "../../model/result.ts";
+import { type Failure, fail, ok, type Result } from "../../model/result.ts";
+import { blobNotFound } from "../repository/bytes.ts";
 import type { Descriptor } from "../repository/manifest.ts";
 import { Broken } from "../repository/transfer.ts";
+import { MAX_RESUMES, startOf, truncated } from "./blobs.ts";
 import { encodingsOf } from "./encoding.ts";
 import { type HttpRequest, type HttpResponse, Interrupted } from "./http.ts";
 import { type Session, wrongContent } from "./session.ts";
-
-/** How often a blob that breaks off is resumed where it did. */
-const MAX_RESUMES = 4;
 
 /** A blob as it arrives, resumed where it broke off. Throws `Broken`, at the end too: by then its digest is known. */
 export async function* streamBlob(session: Session, { digest, size }: Descriptor, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   const hash = createHash("sha256");
   let received = 0;
-  let cause: Failure | undefined;
+  let cause = "";
   for (let attempt = 0; attempt <= MAX_RESUMES && received < size; attempt++) {
     if (attempt > 0) session.retried();
     const headers: Record<string, string> = received > 0 ? { range: `bytes=${received}-` } : {};
@@ -36,26 +35,19 @@ export async function* streamBlob(session: Session, { digest, size }: Descriptor
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
       if (error.failure.reason === "Canceled") throw new Broken(error.failure);
-      cause = error.failure;
+      cause = `: ${error.failure.message}`;
     }
   }
-  if (received < size) {
-    const why = cause === undefined ? "" : `: ${cause.message}`;
-    throw new Broken(
-      failForNow("TruncatedBlob", `layer ${digest} of ${session.name} ended after ${received} of ${size} bytes${why}`).error,
-    );
-  }
+  if (received < size) throw new Broken(truncated(session, digest, received, size, cause).error);
   if (`sha256:${hash.digest("hex")}` !== digest) throw new Broken(wrongContent(session, `layer ${digest}`).error);
 }
 
 async function checkAnswer(session: Session, response: HttpResponse, digest: Digest, received: number): Promise<void> {
-  const range = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "");
-  const isPart = response.status === 206 && received > 0 && Number(range?.[1]) === received;
   if (response.status === 404) {
     await response.discard();
-    throw new Broken(fail("BlobNotFound", `${session.name} lacks layer ${digest}, which its manifest names; push the image again`).error);
+    throw new Broken(blobNotFound(session.name, digest).error);
   }
-  if (response.status !== 200 && !isPart) throw new Broken((await session.unexpected(response, `layer ${digest}`)).error);
+  if (startOf(response, received) === undefined) throw new Broken((await session.unexpected(response, `layer ${digest}`)).error);
   if (encodingsOf(response.headers).length === 0) return;
   await response.discard();
   const why = "it comes encoded, which cannot be passed on as it is; check any cache before the registry";

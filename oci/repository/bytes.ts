@@ -1,3 +1,6 @@
+import type { Digest } from "../../model/digest.ts";
+import { fail } from "../../model/result.ts";
+
 const UNITS = [
   ["MiB", 1 << 20],
   ["KiB", 1 << 10],
@@ -12,6 +15,11 @@ export function printBytes(bytes: number): string {
 /** Message for something that is too large. `size` in bytes; `undefined` when only the limit is known. */
 export function tooLarge(what: string, size: number | undefined, limit: number): string {
   return `${what} has ${compared(size, limit)}; build the module smaller: optimize for size and strip debug information`;
+}
+
+/** Failure for content that a manifest of the repository names and that is not there. */
+export function blobNotFound(repository: string, digest: Digest) {
+  return fail("BlobNotFound", `${repository} lacks layer ${digest}, which its manifest names; push the image again`);
 }
 
 function compared(size: number | undefined, limit: number): string {
