@@ -1,3 +1,4 @@
+import { findCondition } from "../../model/condition.ts";
 import type { WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import type { FilterEvent } from "../source/source.ts";
 
@@ -16,9 +17,8 @@ const UNDER_WAY: ReadonlySet<string | undefined> = new Set(["Progressing", "Hold
 export function newsOf(before: WasmFilterStatus | undefined, after: WasmFilterStatus): readonly FilterEvent[] {
   if (UNDER_WAY.has(after.rollout?.state)) return [];
   return TOLD.flatMap(({ condition, type, reason }) => {
-    const saying = (status: WasmFilterStatus | undefined) =>
-      status?.conditions?.find((one) => one.type === condition && one.reason === reason);
-    const said = saying(before) === undefined ? saying(after) : undefined;
-    return said === undefined ? [] : [{ type, reason, message: said.message }];
+    const said = findCondition(after, condition);
+    const isNews = said?.reason === reason && findCondition(before, condition)?.reason !== reason;
+    return isNews ? [{ type, reason, message: said.message }] : [];
   });
 }
