@@ -1,8 +1,10 @@
 import { clip, oneLine } from "../../base/text.ts";
-import type { Filter } from "../../model/filter.ts";
+import type { Filter, FilterKey } from "../../model/filter.ts";
 import { configurationOf, type PluginConfiguration } from "../../model/plugin-configuration.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
+import type { RevisionIdentity } from "../filter/revision-identity.ts";
+import { restore } from "../filter/revisions.ts";
 import type { Source } from "../source/source.ts";
 import { about } from "./failure.ts";
 
@@ -33,4 +35,17 @@ export async function configure(filter: Filter, source: Pick<Source, "secret" | 
     `${kind}KeyNotFound`,
     `spec.configFrom: ${kind} ${key.namespace}/${configFrom.name} has no key "${configFrom.key}" (it has: ${keys}); add it or name one of those`,
   );
+}
+
+/** A kept revision with the text that it has from a Secret. `undefined`: the Secret no longer holds the text that the revision was made with. */
+export async function reconfigure(
+  key: FilterKey,
+  kept: Revision,
+  { source, identity }: { readonly source: Pick<Source, "secret">; readonly identity: RevisionIdentity },
+): Promise<Revision | undefined> {
+  if (kept.secretConfig === undefined) return kept;
+  const secret = await source.secret(key.namespace, kept.secretConfig.name);
+  const data = secret.ok ? secret.value.data.get(kept.secretConfig.key) : undefined;
+  if (!secret.ok || data === undefined) return undefined;
+  return restore(key, kept, { data, version: secret.value.version }, identity);
 }

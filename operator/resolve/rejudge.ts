@@ -4,8 +4,9 @@ import type { Failure } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Verdict, VerifyRequirement } from "../../model/verify.ts";
 import type { RevisionIdentity } from "../filter/revision-identity.ts";
-import { restore, revisionOf } from "../filter/revisions.ts";
+import { revisionOf } from "../filter/revisions.ts";
 import type { RolloutState } from "../rollout/state.ts";
+import { reconfigure } from "./configure.ts";
 import { requirementsOf } from "./requirements.ts";
 import { judge, type VerifyDeps } from "./verify.ts";
 
@@ -90,7 +91,7 @@ async function findFallback(
   const order = revisions.filter(sound).sort((a, b) => rank(b, rollout) - rank(a, rollout));
   for (const kept of order.slice(0, MAX_LOOKED_AT)) {
     const verdict = await judge(filter, kept, requirements, revisions, deps, signal);
-    const revision = verdict.ok ? await whole(filter, kept, deps) : undefined;
+    const revision = verdict.ok ? await reconfigure(filter.key, kept, deps) : undefined;
     if (verdict.ok && revision !== undefined) return { revision, verdicts: verdict.value };
   }
   return undefined;
@@ -98,15 +99,6 @@ async function findFallback(
 
 function rank({ number }: Revision, { stable }: RolloutState): number {
   return number === stable ? Number.POSITIVE_INFINITY : number;
-}
-
-/** With the text that it has from a Secret, as long as that is the same. */
-async function whole({ key }: Filter, kept: Revision, { source, identity }: RejudgeDeps): Promise<Revision | undefined> {
-  const { secretConfig } = kept;
-  if (secretConfig === undefined) return kept;
-  const secret = await source.secret(key.namespace, secretConfig.name);
-  const data = secret.ok ? secret.value.data.get(secretConfig.key) : undefined;
-  return secret.ok && data !== undefined ? restore(key, kept, { data, version: secret.value.version }, identity) : undefined;
 }
 
 function withWords(error: Failure, words: string): Failure {

@@ -5,6 +5,7 @@ import type { Revision } from "../../model/revision.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import type { RevisionIdentity } from "../filter/revision-identity.ts";
 import { restore } from "../filter/revisions.ts";
+import { reconfigure } from "../resolve/configure.ts";
 import { type CredentialsDeps, pullKeychain } from "../resolve/credentials.ts";
 
 export interface ProvideDeps extends CredentialsDeps {
@@ -40,13 +41,8 @@ export async function provide(
 }
 
 /** The revision with its configuration. `undefined`: the Secret no longer holds the text that the revision was made with. */
-async function withConfig(record: FilterRecord, kept: Revision, { source, identity }: ProvideDeps): Promise<Revision | undefined> {
-  if (record.candidate?.number === kept.number) return record.candidate;
-  if (kept.secretConfig === undefined) return kept;
-  const secret = await source.secret(record.key.namespace, kept.secretConfig.name);
-  const data = secret.ok ? secret.value.data.get(kept.secretConfig.key) : undefined;
-  if (!secret.ok || data === undefined) return undefined;
-  return restore(record.key, kept, { data, version: secret.value.version }, identity);
+async function withConfig(record: FilterRecord, kept: Revision, deps: ProvideDeps): Promise<Revision | undefined> {
+  return record.candidate?.number === kept.number ? record.candidate : reconfigure(record.key, kept, deps);
 }
 
 /** The same with the text that another replica has in memory. Its keyed hash says that it is the one. */
