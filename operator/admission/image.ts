@@ -1,7 +1,8 @@
 import type { ConfigJudge } from "../../model/config-schema.ts";
-import type { Digest } from "../../model/digest.ts";
+import type { Filter } from "../../model/filter.ts";
 import type { Failure } from "../../model/result.ts";
 import { configProblems } from "../config/fits.ts";
+import { isPinned } from "../filter/look.ts";
 import { chooseImage, type ModuleDeps } from "../resolve/module.ts";
 import type { AdmissionCheck, Findings, Subject } from "./check.ts";
 
@@ -23,13 +24,13 @@ export function imageCheck(deps: ImageDeps): AdmissionCheck {
     late: LATE,
     async judge(subject, signal): Promise<Findings> {
       const { filter, record, changed } = subject;
-      const { source, pin } = filter;
+      const { source } = filter;
       if (source.kind === "url") return {};
       const asking = { last: record?.lastLook ?? {}, isAsked: false };
       const chosen = await chooseImage(source, filter, record?.revisions ?? [], asking, deps, signal);
       if (!chosen.ok) {
         const isOther = IMAGE_FIELDS.some((field) => changed.has(field)) || subject.before === undefined;
-        return isOther ? tell(chosen.error, source.image, pin) : {};
+        return isOther ? tell(chosen.error, filter) : {};
       }
       const { choice, options } = chosen.value;
       const configSchema = () => deps.registry.configSchema(choice.image, choice.digest, options);
@@ -54,9 +55,8 @@ function configurationOf({ config, configBytes }: Subject["filter"]["settings"])
   return { config, configBytes };
 }
 
-function tell({ reason, message }: Failure, image: string, pin: Digest | undefined): Findings {
-  const path = pin !== undefined && reason !== "InvalidReference" ? "spec.digest" : "spec.image";
-  const isPinned = pin !== undefined || image.includes("@sha256:");
-  if (reason === "InvalidReference" || (reason === "ImageNotFound" && isPinned)) return { refusals: [{ path, message }] };
+function tell({ reason, message }: Failure, filter: Filter): Findings {
+  const path = filter.pin !== undefined && reason !== "InvalidReference" ? "spec.digest" : "spec.image";
+  if (reason === "InvalidReference" || (reason === "ImageNotFound" && isPinned(filter))) return { refusals: [{ path, message }] };
   return { warnings: [reason === "Canceled" ? LATE : `${path}: ${message}`] };
 }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { REFRESH } from "../../model/annotations.ts";
 import { type Digest, digestOf } from "../../model/digest.ts";
-import type { ImageSource, TagPolicy } from "../../model/filter.ts";
+import type { Filter, ImageSource, TagPolicy } from "../../model/filter.ts";
 import type { WasmFilter, WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import type { Revision } from "../../model/revision.ts";
 import { isMeant, taggedImage } from "./version-range.ts";
@@ -69,4 +69,12 @@ export function keptChoice(source: ImageSource, last: LastLook, revisions: reado
   if (image === undefined || digest === undefined) return rememberedChoice(source, revisions);
   const isSame = image === source.image && isDeepStrictEqual(tagPolicy, source.tagPolicy);
   return isSame ? { image: taggedImage(image, tag), digest } : undefined;
+}
+
+/** A folder's name may have a digest in it too. */
+const DIGEST_AT_END = /@sha256:[0-9a-f]{64}$/;
+
+/** True where the spec names the digest of its image. */
+export function isPinned({ source, pin }: Pick<Filter, "source" | "pin">): boolean {
+  return pin !== undefined || (source.kind === "image" && DIGEST_AT_END.test(source.image));
 }

@@ -2,6 +2,7 @@ import { type Filter, filterId } from "../../model/filter.ts";
 import type { ModuleRegistry } from "../../model/module.ts";
 import type { ImageRule, Policy, PolicyDemand, PolicyMode, Violation } from "../../model/policy.ts";
 import { type Failure, failForNow } from "../../model/result.ts";
+import { isPinned } from "../filter/look.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import type { PolicyBook, Rules } from "./book.ts";
 import { enforced } from "./judge.ts";
@@ -40,12 +41,13 @@ export function createPermits({ book, registry, claims }: PermitsDeps): Permits 
       const policies = book.rulesOf(key.namespace).policies.filter((policy) => policy.mode === mode);
       return policies.flatMap((policy) => matchingImages(policy, repository).flatMap((rule) => demandsOfRule(policy, rule)));
     },
-    subjectOf({ key, source, settings, pin }, policies) {
+    subjectOf(filter, policies) {
+      const { key, source, settings } = filter;
       const isCounted = policies.some(({ maxFiltersPerSlot }) => maxFiltersPerSlot !== undefined);
       const place = isCounted ? placeIn(settings.slot, filterId(key), [...claims(key.namespace)]) : 1;
       if (source.kind === "url") return { source: { kind: "url" }, settings, place };
-      const isPinned = pin !== undefined || DIGEST_AT_END.test(source.image);
-      return { source: { kind: "image", repository: registry.repositoryOf(source.image), isPinned }, settings, place };
+      const repository = registry.repositoryOf(source.image);
+      return { source: { kind: "image", repository, isPinned: isPinned(filter) }, settings, place };
     },
   };
 }
@@ -53,9 +55,6 @@ export function createPermits({ book, registry, claims }: PermitsDeps): Permits 
 function demandsOfRule({ name }: Policy, [index, { verify }]: readonly [number, ImageRule]): readonly PolicyDemand[] {
   return verify.map((demand, nth) => ({ origin: `WasmPolicy ${name}, images[${index}].verify[${nth}]`, demand }));
 }
-
-/** A folder's name may have a digest in it too. */
-const DIGEST_AT_END = /@sha256:[0-9a-f]{64}$/;
 
 /** Younger than every filter that is there. */
 const NEWEST = "~";
