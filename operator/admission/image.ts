@@ -44,15 +44,11 @@ async function configFindings(
   configSchema: () => ReturnType<ModuleDeps["registry"]["configSchema"]>,
   judge: ConfigJudge,
 ): Promise<Findings> {
-  const problems = await configProblems(filter, { configuration: configurationOf(filter.settings) }, { configSchema }, judge);
+  const problems = await configProblems(filter, filter.settings, { configSchema }, judge);
   if (problems.ok) return { refusals: problems.value };
   const { reason, message } = problems.error;
   if (reason === "ConfigSchemaInvalid") return { refusals: [{ path: "spec.image", message }] };
   return { warnings: [reason === "Canceled" ? LATE : `spec.config: ${message}`] };
-}
-
-function configurationOf({ config, configBytes }: Subject["filter"]["settings"]) {
-  return { config, configBytes };
 }
 
 function tell({ reason, message }: Failure, filter: Filter): Findings {

@@ -1,14 +1,14 @@
 import type { ConfigJudge, ConfigProblem } from "../../model/config-schema.ts";
 import type { Filter } from "../../model/filter.ts";
+import type { PluginConfiguration } from "../../model/plugin-configuration.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
 import { describeProblems } from "../parse/problem.ts";
-import type { Configuration } from "../resolve/configure.ts";
 import type { Found } from "../resolve/module.ts";
 
 /** Where a configuration does not fit what its image says of configurations. Empty: it does, or the image says nothing. */
 export async function configProblems(
   filter: Filter,
-  { configuration }: Pick<Configuration, "configuration">,
+  configuration: PluginConfiguration,
   { configSchema }: Pick<Found, "configSchema">,
   judge: ConfigJudge,
 ): Promise<Result<readonly ConfigProblem[]>> {
@@ -24,11 +24,11 @@ export async function configProblems(
  */
 export async function judgeConfig(
   filter: Filter,
-  config: Pick<Configuration, "configuration">,
+  configuration: PluginConfiguration,
   found: Pick<Found, "configSchema">,
   judge: ConfigJudge,
 ): Promise<Failure | undefined> {
-  const problems = await configProblems(filter, config, found, judge);
+  const problems = await configProblems(filter, configuration, found, judge);
   if (!problems.ok) return problems.error.reason.startsWith("ConfigSchema") ? problems.error : undefined;
   return problems.value.length === 0 ? undefined : fail("ConfigInvalid", describeProblems(problems.value)).error;
 }

@@ -90,7 +90,7 @@ export async function resolveFilter(
     const kept = { content: { ...content, capabilities }, measurements: undefined, look, verdicts };
     return judging.with(provedOf(capabilities, loadMs)) ?? ok({ ...kept, judgement: judging.judgement });
   }
-  const misfit = known === undefined ? await judgeConfig(filter, config.value, found.value, deps.configJudge) : undefined;
+  const misfit = known === undefined ? await judgeConfig(filter, configuration, found.value, deps.configJudge) : undefined;
   if (misfit !== undefined) return { ok: false, stage: "prove", error: misfit };
   const code = await deps.registry.read(wasmDigest);
   if (code === undefined) return { ok: false, stage: "resolve", error: damaged(wasmDigest) };
