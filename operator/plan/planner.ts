@@ -96,19 +96,14 @@ class ResolvingPlanner implements Planner {
   }
 
   private resolverFor(asked: Asked, known: ReadonlyMap<string, FilterRecord>) {
-    const { given } = asked;
-    const { book } = this;
-    const { registry, preflight, configJudge, parseKeychain, implied, verifier, trustRoot, source, clock } = this.options;
+    const { book, options } = this;
+    const { registry, preflight, source, clock } = options;
     const deps: ResolveDeps = {
-      registry,
-      configJudge,
-      parseKeychain,
-      implied,
-      ...{ verifier, trustRoot },
+      ...options,
       identity: this.shared.identity,
       permits: createPermits({ book, registry, claims: (namespace) => plannedClaims(namespace, asked, known) }),
-      source: sourceWith(given, source),
-      preflight: { validate: (code, settings, options) => preflight.validate(code, settings, { ...options, later: true }) },
+      source: sourceWith(asked.given, source),
+      preflight: { validate: (code, settings, proof) => preflight.validate(code, settings, { ...proof, later: true }) },
       revisionsOf: (namespace) => revisionsOf(namespace, known.values()),
     };
     return createResolver(deps, clock);
