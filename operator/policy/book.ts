@@ -1,3 +1,4 @@
+import type { LabelSelector } from "../../model/filter.ts";
 import { NAMESPACE_NAME_LABEL, type Policy } from "../../model/policy.ts";
 import type { Result } from "../../model/result.ts";
 import { selects } from "../../model/selector.ts";
@@ -89,22 +90,26 @@ class CachingBook implements PolicyBook {
     if (objects.size === 0) return NO_RULES;
     const given = labels(namespace) ?? (this.needsLabels(objects) ? undefined : {});
     if (given === undefined) return { known: false, policies: [], why: `the labels of namespace ${namespace} are not known yet` };
-    const held = { ...given, [NAMESPACE_NAME_LABEL]: namespace };
     const policies: Policy[] = [];
     let why: string | undefined;
     for (const [name, object] of objects) {
       const policy = this.policies.get(name);
       if (policy?.ok === true) {
-        if (selects(policy.value.namespaces, held)) policies.push(policy.value);
+        if (selectsNamespace(policy.value.namespaces, namespace, given)) policies.push(policy.value);
         continue;
       }
       const selector = readNamespaceSelector(object);
-      if (selector !== undefined && !selects(selector, held)) continue;
+      if (selector !== undefined && !selectsNamespace(selector, namespace, given)) continue;
       why ??= `WasmPolicy ${name} cannot be read: ${policy?.error.message ?? "not an object"}`;
     }
     if (why !== undefined) return { known: false, policies, why };
     return policies.length === 0 ? NO_RULES : { known: true, policies };
   }
+}
+
+/** True where a policy with this selector is for the namespace. Its name is a label that nobody can change. */
+export function selectsNamespace(selector: LabelSelector, name: string, labels: Readonly<Record<string, string>>): boolean {
+  return selects(selector, { ...labels, [NAMESPACE_NAME_LABEL]: name });
 }
 
 function isSame(a: Rules, b: Rules): boolean {

@@ -1,9 +1,9 @@
 import { matchesGlob } from "../../base/glob.ts";
 import { clip } from "../../base/text.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
-import { NAMESPACE_NAME_LABEL, type Policy } from "../../model/policy.ts";
-import { selects } from "../../model/selector.ts";
+import type { Policy } from "../../model/policy.ts";
 import { parsePolicy } from "../parse/policy.ts";
+import { selectsNamespace } from "./book.ts";
 
 /** What a look at policies needs to know of a cluster. */
 export interface PolicyScene {
@@ -54,7 +54,7 @@ export function policyMistakes(scene: PolicyScene): readonly PolicyMistake[] {
 }
 
 function namespacesOf({ namespaces }: Policy, scene: PolicyScene): ReadonlySet<string> {
-  const matching = [...scene.namespaces].filter(([name, labels]) => selects(namespaces, { ...labels, [NAMESPACE_NAME_LABEL]: name }));
+  const matching = [...scene.namespaces].filter(([name, labels]) => selectsNamespace(namespaces, name, labels));
   return new Set(matching.map(([name]) => name));
 }
 
