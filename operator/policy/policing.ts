@@ -17,8 +17,8 @@ export interface Policing {
   readonly permits: Permits;
   /** What the record's spec leads to may go out. */
   mayGoOut(record: FilterRecord): boolean;
-  /** The record has to be judged again. */
-  isOutdated(record: FilterRecord): boolean;
+  /** Tells which records have to be judged again. For one pass over them: it knows what their slots hold as of now. */
+  outdated(): (record: FilterRecord) => boolean;
   /** Some policy of this namespace counts filters in slots. */
   countsIn(namespace: string): boolean;
 }
@@ -31,7 +31,15 @@ export function createPolicing({ source, registry, records }: PolicingDeps): Pol
     book,
     permits,
     mayGoOut: (record) => mayGoOut(record, permits, claims),
-    isOutdated: (record) => isOutdated(record, permits, claims),
+    outdated() {
+      const known = new Map<string, readonly Claim[]>();
+      const claimsNow = (namespace: string) => {
+        const found = known.get(namespace) ?? [...claims(namespace)];
+        known.set(namespace, found);
+        return found;
+      };
+      return (record) => isOutdated(record, permits, claimsNow);
+    },
     countsIn(namespace) {
       const rules = book.rulesOf(namespace);
       return rules.known && rules.policies.some(({ maxFiltersPerSlot }) => maxFiltersPerSlot !== undefined);

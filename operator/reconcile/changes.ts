@@ -16,8 +16,8 @@ export interface ChangesDeps {
   readonly tasks: Pick<Tasks, "cancel">;
   readonly leadership: Leadership;
   readonly clock: Clock;
-  /** What policies said of the record does not hold any more. */
-  readonly isOutdated: (record: FilterRecord) => boolean;
+  /** Tells, in one pass, of which records what policies said does not hold any more. */
+  readonly outdated: () => (record: FilterRecord) => boolean;
   /** Policies count the filters in slots of this namespace. */
   readonly countsIn: (namespace: string) => boolean;
   readonly succeed: Keeping["succeed"];
@@ -67,10 +67,12 @@ export function createChanges(deps: ChangesDeps): Changes {
       if (others.size > 0) again((record) => refersTo(record, others));
       // Whoever pushes to a repository of that path may have a registry tell so faster than a look takes.
       if (told.size > 0) again((record) => refersTo(record, told), false);
-      if (policies === true) again(deps.isOutdated);
+      if (policies === true) again(deps.outdated());
     },
     moved({ key: { namespace } }) {
-      if (deps.countsIn(namespace)) again((record) => record.key.namespace === namespace && deps.isOutdated(record));
+      if (!deps.countsIn(namespace)) return;
+      const isOutdated = deps.outdated();
+      again((record) => record.key.namespace === namespace && isOutdated(record));
     },
     role() {
       settle();
