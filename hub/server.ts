@@ -1,6 +1,7 @@
 import { createServer, type Server } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { boundSockets } from "../base/http-sockets.ts";
+import { listen } from "../base/listen.ts";
 import { isLoopback } from "../base/loopback.ts";
 import type { Log } from "../model/log.ts";
 import { fail, ok, type Result } from "../model/result.ts";
@@ -87,7 +88,7 @@ export function createHub({
   server.timeout = times.idleMs;
   boundSockets(server, maxConnections);
   return {
-    listen: () => listen(server, host, address?.port ?? 0),
+    listen: () => listenAt(server, host, address?.port ?? 0),
     close() {
       stopListening();
       pages?.close();
@@ -105,17 +106,13 @@ export function createHub({
   };
 }
 
-function listen(server: Server, host: string, port: number): Promise<Result<{ host: string; port: number }>> {
-  return new Promise((resolve) => {
-    const refused = ({ code, message }: NodeJS.ErrnoException) => {
-      const why = code === "EADDRINUSE" ? "another process has that port" : (code ?? message);
-      resolve(fail("AddressUnavailable", `cannot serve the read API on ${host}:${port}: ${why}; choose another address`));
-    };
-    server.once("error", refused);
-    server.listen(port, host, () => {
-      server.off("error", refused);
-      const bound = server.address();
-      resolve(ok(bound !== null && typeof bound === "object" ? { host: bound.address, port: bound.port } : { host, port }));
-    });
-  });
+async function listenAt(server: Server, host: string, port: number): Promise<Result<{ host: string; port: number }>> {
+  try {
+    const bound = await listen(server, { host, port });
+    return ok({ host: bound.address, port: bound.port });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === "EADDRINUSE" ? "another process has that port" : (code ?? message);
+    return fail("AddressUnavailable", `cannot serve the read API on ${host}:${port}: ${why}; choose another address`);
+  }
 }

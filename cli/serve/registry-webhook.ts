@@ -1,7 +1,8 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage } from "node:http";
-import { whyUnread } from "../../base/error.ts";
+import { messageOf, whyUnread } from "../../base/error.ts";
 import { boundSockets } from "../../base/http-sockets.ts";
+import { listen } from "../../base/listen.ts";
 import { readBounded } from "../../base/read-bounded.ts";
 import { readText } from "../../base/read-text.ts";
 import { TokenBucket } from "../../base/token-bucket.ts";
@@ -80,21 +81,14 @@ export function createRegistryWebhook(options: RegistryWebhookOptions): Registry
     response.writeHead(status, { connection: status < 300 ? "keep-alive" : "close" }).end();
   });
   return {
-    listen: () =>
-      new Promise((resolve) => {
-        server.once("error", (error) =>
-          resolve(
-            fail(
-              "AddressUnavailable",
-              `--registry-webhook-address ${address.host}:${address.port} cannot be listened on: ${error.message}`,
-            ),
-          ),
-        );
-        server.listen(address.port, address.host, () => {
-          const bound = server.address();
-          resolve(ok({ host: address.host, port: typeof bound === "object" && bound !== null ? bound.port : address.port }));
-        });
-      }),
+    async listen() {
+      const { host, port } = address;
+      try {
+        return ok({ host, port: (await listen(server, address)).port });
+      } catch (error) {
+        return fail("AddressUnavailable", `--registry-webhook-address ${host}:${port} cannot be listened on: ${messageOf(error)}`);
+      }
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:https";
 import type { TlsOptions } from "node:tls";
 import { messageOf } from "../../base/error.ts";
 import { boundSockets } from "../../base/http-sockets.ts";
+import { listen } from "../../base/listen.ts";
 import { TokenBucket } from "../../base/token-bucket.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
@@ -62,7 +63,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
   server.maxConnections = LIMITS.handshakes;
   boundSockets(server, LIMITS.connections, "secureConnection");
   return {
-    listen: () => listen(server, address),
+    listen: () => listenAt(server, address),
     setSecureContext: (context) => server.setSecureContext(secure(context)),
     close: () =>
       new Promise((resolve) => {
@@ -193,15 +194,10 @@ function end(response: ServerResponse, { status, words }: Refusal): void {
   response.writeHead(status, { "content-type": "text/plain; charset=utf-8", connection: "close" }).end(`${words}\n`);
 }
 
-function listen(server: Server, { host, port }: WebhookOptions["address"]): Promise<Result<{ host: string; port: number }>> {
-  return new Promise((resolve) => {
-    const refused = (error: Error) =>
-      resolve(fail("AddressUnavailable", `--webhook-address ${host}:${port} cannot be listened on: ${messageOf(error)}`));
-    server.once("error", refused);
-    server.listen(port, host, () => {
-      server.off("error", refused);
-      const bound = server.address();
-      resolve(ok(bound !== null && typeof bound === "object" ? { host, port: bound.port } : { host, port }));
-    });
-  });
+async function listenAt(server: Server, { host, port }: WebhookOptions["address"]): Promise<Result<{ host: string; port: number }>> {
+  try {
+    return ok({ host, port: (await listen(server, { host, port })).port });
+  } catch (error) {
+    return fail("AddressUnavailable", `--webhook-address ${host}:${port} cannot be listened on: ${messageOf(error)}`);
+  }
 }
