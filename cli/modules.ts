@@ -3,8 +3,8 @@ import { whyUnread } from "../base/error.ts";
 import { readBytes } from "../base/read-text.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import type { InspectedImage, InspectOptions, OciOptions } from "../oci/index.ts";
+import { readList } from "./args/list.ts";
 import type { Flag, FlagValues } from "./args/syntax.ts";
-import { usage } from "./args/usage.ts";
 import { findLocal, localNote } from "./local-images.ts";
 import { printNote } from "./output.ts";
 import { readRegistryCa, registryCaFlag } from "./registry-ca.ts";
@@ -73,17 +73,15 @@ export async function openFetch(
   { loopback, env }: { readonly loopback: boolean; readonly env: Environment },
 ) {
   const { createAddressPolicy, createFetch, parseAddressRange, readProxies } = await import("../oci/index.ts");
-  const allowed = [];
-  for (const text of flags["allow-address"].flatMap((value) => value.split(","))) {
-    const range = parseAddressRange(text.trim());
-    if (!range.ok) return usage(`--allow-address: ${range.error.message}`);
-    allowed.push(range.value);
-  }
+  const allowed = readList(flags["allow-address"], "--allow-address", parseAddressRange);
+  if (!allowed.ok) return allowed;
   const ca = await readRegistryCa(flags["registry-ca"]);
   if (!ca.ok) return ca;
   const proxies = readProxies(env);
   if (!proxies.ok) return proxies;
-  return ok(createFetch({ policy: createAddressPolicy({ loopback, allowed }), ca: ca.value, proxies: proxies.value ?? false }));
+  return ok(
+    createFetch({ policy: createAddressPolicy({ loopback, allowed: allowed.value }), ca: ca.value, proxies: proxies.value ?? false }),
+  );
 }
 
 /** A module, from a file or from an image. */

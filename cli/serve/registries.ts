@@ -8,14 +8,13 @@ import {
   createMirrors,
   createSharedCredentials,
   type Fetch,
-  type Mirror,
   type Mirrors,
   parseDockerConfig,
   parseMirror,
   parseSharedRepositories,
-  type SharedRepositories,
 } from "../../oci/index.ts";
 import { parseAddress } from "../args/address.ts";
+import { readList } from "../args/list.ts";
 import type { FlagValues } from "../args/syntax.ts";
 import { usage } from "../args/usage.ts";
 import { openFetch } from "../modules.ts";
@@ -79,13 +78,9 @@ function readMirrors(
   { mirror }: FlagValues<typeof serveRegistryFlags>,
   options: Pick<RegistriesOptions, "clock" | "log">,
 ): Result<Mirrors | undefined> {
-  const mirrors: Mirror[] = [];
-  for (const text of mirror.flatMap((value) => value.split(","))) {
-    const read = parseMirror(text.trim());
-    if (!read.ok) return usage(`--mirror: ${read.error.message}`);
-    mirrors.push(read.value);
-  }
-  return ok(mirrors.length === 0 ? undefined : createMirrors(mirrors, options));
+  const mirrors = readList(mirror, "--mirror", parseMirror);
+  if (!mirrors.ok) return mirrors;
+  return ok(mirrors.value.length === 0 ? undefined : createMirrors(mirrors.value, options));
 }
 
 async function readImplied(
@@ -100,19 +95,15 @@ async function readImplied(
     const { createPullSecrets } = await import("../../cluster/index.ts");
     sources.push(createPullSecrets({ api: cluster.api, account, parseKeychain: parseDockerConfig, clock, log }));
   }
-  const repositories: SharedRepositories[] = [];
-  for (const text of shared.flatMap((value) => value.split(","))) {
-    const read = parseSharedRepositories(text.trim());
-    if (!read.ok) return usage(`--shared-repository: ${read.error.message}`);
-    repositories.push(read.value);
-  }
-  if (file === undefined && repositories.length > 0)
+  const repositories = readList(shared, "--shared-repository", parseSharedRepositories);
+  if (!repositories.ok) return repositories;
+  if (file === undefined && repositories.value.length > 0)
     return usage("--shared-repository says who may use --registry-auth-file; name that file too");
   if (file !== undefined) {
     const there = await checkCredentialsFile(file);
     if (!there.ok) return fail("BadDockerConfig", `--registry-auth-file: ${there.error.message}`);
     const trusted = cluster === undefined ? "all" : ownNamespace;
-    sources.push(createSharedCredentials({ file, repositories, trusted, env, clock, log }));
+    sources.push(createSharedCredentials({ file, repositories: repositories.value, trusted, env, clock, log }));
   }
   return ok(sources.length === 0 ? undefined : inTurn(sources));
 }
