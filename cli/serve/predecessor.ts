@@ -1,5 +1,6 @@
-import { open, readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readBounded } from "../../base/read-bounded.ts";
 
 /** Written by each replica once it has the folder's lock: its id, which file this is, and of which run of which kernel the lock was. */
 const FILE = "replica";
@@ -30,14 +31,8 @@ export async function follow(dataDir: string, id: string, bootFile = BOOT_ID): P
 }
 
 async function read(path: string): Promise<string> {
-  const file = await open(path, "r").catch(() => undefined);
-  if (file === undefined) return "";
-  try {
-    const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(MAX_BYTES) });
-    return buffer.toString("utf8", 0, bytesRead);
-  } finally {
-    await file.close();
-  }
+  const bytes = await readBounded(path, MAX_BYTES).catch(() => undefined);
+  return Buffer.from(bytes ?? []).toString("utf8");
 }
 
 const hostOf = (id: string): string => id.slice(0, id.lastIndexOf("_"));
