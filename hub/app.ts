@@ -4,6 +4,7 @@ import { compress } from "hono/compress";
 import { etag } from "hono/etag";
 import { secureHeaders } from "hono/secure-headers";
 import type { Log } from "../model/log.ts";
+import type { Failure } from "../model/result.ts";
 import { type AdmissionLimits, createAdmission } from "./admission.ts";
 import { failure } from "./answers.ts";
 import { isCrossOrigin, isLocalName, isSafe } from "./origin.ts";
@@ -33,8 +34,10 @@ export function createApp({ routes, log, loopback, readers, admission, pages }: 
   if (loopback) app.use(localNamesOnly);
   app.use(sameOriginWrites);
   const open = new Set(routes.filter(({ asksCallers }) => asksCallers).map(({ path }) => path));
-  if (readers !== undefined) app.use("/api/*", readersOnly(readers, open));
-  if (readers !== undefined && pages !== undefined) for (const { path } of pages.routes) app.use(path, pageReadersOnly(readers, pages));
+  if (readers !== undefined) {
+    app.use("/api/*", readersOnly(readers, open, refusal));
+    if (pages !== undefined) for (const { path } of pages.routes) app.use(path, readersOnly(readers, open, pageRefusal(pages)));
+  }
   app.use(compress());
   app.use(createAdmission(admission));
   const paths = routes.map(({ path }) => path).join(", ");
@@ -90,16 +93,6 @@ function headersFor(documents: ReadonlySet<string>): Guard {
   return (context, next) => (documents.has(context.req.path) || context.req.path.startsWith("/api/") ? strict : forPages)(context, next);
 }
 
-/** As `readersOnly`, for who looks with a browser: whose proxy before this server sends the token. */
-function pageReadersOnly(readers: Readers, pages: Pages): Guard {
-  return async ({ req }, next) => {
-    const allowed = readers.check(req.header("authorization"));
-    if (allowed.ok) return next();
-    const { reason, message } = allowed.error;
-    return reason === "Forbidden" ? pages.message(403, "Not for you", message) : pages.message(401, "Who are you?", message);
-  };
-}
-
 /** A web page may point a name of its own at 127.0.0.1 (DNS rebinding) and would then be allowed to read the answers. */
 const localNamesOnly: Guard = async ({ env }, next) => {
   if (isLocalName(env.incoming.headers.host)) return next();
@@ -113,16 +106,27 @@ const sameOriginWrites: Guard = async ({ req, env }, next) => {
   return failure(403, "CrossOrigin", `${printable(req.method)} from a page of another origin is refused`);
 };
 
-/** Health, metrics and the description of the API are for everybody. */
-function readersOnly(readers: Readers, open: ReadonlySet<string>): Guard {
+/** What somebody gets who may not read. */
+type Refusal = (error: Failure) => Response | Promise<Response>;
+
+/** `open`: paths that ask callers themselves. Health, metrics and the description of the API are for everybody. */
+function readersOnly(readers: Readers, open: ReadonlySet<string>, refuse: Refusal): Guard {
   return async ({ req }, next) => {
     if (open.has(req.path)) return next();
     const allowed = readers.check(req.header("authorization"));
-    if (allowed.ok) return next();
-    const { reason, message } = allowed.error;
-    // https://www.rfc-editor.org/rfc/rfc6750#section-3
-    return reason === "Forbidden" ? failure(403, reason, message) : failure(401, "Unauthorized", message, { "www-authenticate": "Bearer" });
+    return allowed.ok ? next() : refuse(allowed.error);
   };
+}
+
+/** https://www.rfc-editor.org/rfc/rfc6750#section-3 */
+function refusal({ reason, message }: Failure): Response {
+  return reason === "Forbidden" ? failure(403, reason, message) : failure(401, "Unauthorized", message, { "www-authenticate": "Bearer" });
+}
+
+/** For who looks with a browser: whose proxy before this server sends the token. */
+function pageRefusal(pages: Pages): Refusal {
+  return ({ reason, message }) =>
+    reason === "Forbidden" ? pages.message(403, "Not for you", message) : pages.message(401, "Who are you?", message);
 }
 
 function printable(method: string): string {
