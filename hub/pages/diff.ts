@@ -2,7 +2,7 @@ import type { FilterKey } from "../../model/filter.ts";
 import type { Revision } from "../../model/revision.ts";
 import { revisionChanges } from "../../model/revision-changes.ts";
 import { type Html, html } from "./html.ts";
-import { filterLink, filterPath, words } from "./pieces.ts";
+import { filterLink, filterPath, tablePanel, words } from "./pieces.ts";
 
 /** What differs between two revisions of a filter. `undefined`: one of them is not kept. */
 export function diffPage({ namespace, name }: FilterKey, revisions: readonly Revision[], query: URLSearchParams): Html | undefined {
@@ -12,7 +12,7 @@ export function diffPage({ namespace, name }: FilterKey, revisions: readonly Rev
   return html`<p class="crumb"><a href="/filters">Filters</a> / ${filterLink(namespace, name)}</p>
 <h1>Revision ${from.number} and revision ${to.number}</h1>
 ${chooser(namespace, name, revisions, from, to)}
-${changes.length === 0 ? html`<p class="panel">They are the same in everything that is shown.</p>` : table(changes, from, to)}`;
+${changes.length === 0 ? html`<p class="panel">They are the same in everything that is shown.</p>` : fieldTable(changes, from, to)}`;
 }
 
 function chooser(namespace: string, name: string, revisions: readonly Revision[], from: Revision, to: Revision): Html {
@@ -21,10 +21,11 @@ function chooser(namespace: string, name: string, revisions: readonly Revision[]
   return html`<form class="row" action="${filterPath(namespace, name)}/diff">${select("from", from)}${select("to", to)}<button type="submit">Compare</button></form>`;
 }
 
-function table(changes: ReturnType<typeof revisionChanges>, from: Revision, to: Revision): Html {
-  return html`<div class="panel flush"><table><thead><tr><th scope="col">Field</th><th scope="col">Revision ${from.number}</th><th scope="col">Revision ${to.number}</th></tr></thead><tbody>${changes.map(
+function fieldTable(changes: ReturnType<typeof revisionChanges>, from: Revision, to: Revision): Html {
+  const rows = changes.map(
     ({ field, before, after }) =>
       html`<tr><th scope="row">${field}</th><td class="wide"><del>${words(before ?? "not shown", 1_000)}</del></td><td class="wide"><ins>${words(after ?? "not shown", 1_000)}</ins></td></tr>
 `,
-  )}</tbody></table></div>`;
+  );
+  return tablePanel(["Field", `Revision ${from.number}`, `Revision ${to.number}`], rows);
 }

@@ -6,9 +6,10 @@ import { revisionChanges } from "../../model/revision-changes.ts";
 import type { Group } from "../read/fleet-snapshot.ts";
 import { reasonOf, standingOf } from "../read/standing.ts";
 import { follows } from "./filters.ts";
+import { GROUP_COLUMNS, groupCells } from "./fleet.ts";
 import { type Html, html } from "./html.ts";
 import { type Stretch, timeline, waveBar } from "./pictures.ts";
-import { ago, digestLink, filterPath, mark, proxyLink, words } from "./pieces.ts";
+import { ago, digestLink, filterPath, mark, proxyLink, table, tablePanel, words } from "./pieces.ts";
 
 export interface FilterPageInput {
   readonly filter: WasmFilter;
@@ -47,11 +48,11 @@ function rollout({ spec, status }: WasmFilter, now: number): Html {
 
 function groupTable(groups: readonly Group[]): Html {
   if (groups.length === 0) return html`<p class="mute">No proxy has it.</p>`;
-  return html`<table class="tight"><thead><tr><th scope="col">Revision</th><th scope="col">Digest</th><th scope="col">State</th><th scope="col" class="num">Proxies</th><th scope="col">Why</th></tr></thead><tbody>${groups.map(
-    ({ revision, digest, standing, count: many, message }) =>
-      html`<tr><td>${revision === 0 ? "–" : revision}</td><td>${revision === 0 ? html`<span class="mute">placeholder</span>` : digestLink(digest)}</td><td>${mark(standing)}</td><td class="num">${many}</td><td class="wide mute">${words(message)}</td></tr>
+  const rows = groups.map(
+    (group) => html`<tr>${groupCells(group)}</tr>
 `,
-  )}</tbody></table>`;
+  );
+  return table(GROUP_COLUMNS, rows, true);
 }
 
 function facts(filter: WasmFilter): Html {
@@ -68,32 +69,36 @@ function facts(filter: WasmFilter): Html {
 function refusals({ metadata, status }: WasmFilter): Html {
   const refused = status?.rejections ?? [];
   if (refused.length === 0) return html``;
-  return html`<section aria-labelledby="refused"><h2 id="refused">Refused</h2><div class="panel flush"><table><thead><tr><th scope="col">Proxy</th><th scope="col">What Envoy said</th></tr></thead><tbody>${refused.map(
+  const rows = refused.map(
     ({ proxy, namespace = metadata.namespace ?? "", message }) =>
       html`<tr><td>${proxyLink(namespace, proxy)}</td><td class="wide"><code>${words(message, 600)}</code></td></tr>
 `,
-  )}</tbody></table></div></section>`;
+  );
+  return html`<section aria-labelledby="refused"><h2 id="refused">Refused</h2>${tablePanel(["Proxy", "What Envoy said"], rows)}</section>`;
 }
 
 function conditions({ status }: WasmFilter, now: number): Html {
-  return html`<section aria-labelledby="conditions"><h2 id="conditions">Conditions</h2><div class="panel flush"><table><thead><tr><th scope="col">Condition</th><th scope="col">Status</th><th scope="col">Reason</th><th scope="col">Message</th><th scope="col">Since</th></tr></thead><tbody>${(
-    status?.conditions ?? []
-  ).map(
+  const rows = (status?.conditions ?? []).map(
     ({ type, status: holds, reason, message, lastTransitionTime }) =>
       html`<tr><th scope="row">${type}</th><td>${holds}</td><td>${reason}</td><td class="wide">${words(message, 400)}</td><td class="mute">${ago(lastTransitionTime, now)}</td></tr>
 `,
-  )}</tbody></table></div></section>`;
+  );
+  const columns = ["Condition", "Status", "Reason", "Message", "Since"];
+  return html`<section aria-labelledby="conditions"><h2 id="conditions">Conditions</h2>${tablePanel(columns, rows)}</section>`;
 }
 
 function history({ metadata, status }: WasmFilter, revisions: readonly Revision[], now: number): Html {
   const items = [...(status?.history ?? [])].sort((a, b) => b.revision - a.revision);
   if (items.length === 0) return html``;
   const path = filterPath(metadata.namespace ?? "", metadata.name);
-  return html`<section aria-labelledby="history"><h2 id="history">History</h2><div class="panel flush">${timeline(stretchesOf(items, now), `When each revision was made: ${items.map(({ revision }) => revision).join(", ")}, the newest first`)}<table><thead><tr><th scope="col">Revision</th><th scope="col">Made</th><th scope="col">Image then</th><th scope="col">Digest</th><th scope="col">Result</th><th scope="col">Changed</th></tr></thead><tbody>${items.map(
+  const label = `When each revision was made: ${items.map(({ revision }) => revision).join(", ")}, the newest first`;
+  const rows = items.map(
     ({ revision, time, image, digest, result, message }, index) =>
       html`<tr><th scope="row">${revision}${revision === status?.stableRevision ? html` <span class="tag">serves</span>` : ""}</th><td class="mute">${ago(time, now)}</td><td>${words(image, 80)}</td><td>${digestLink(digest)}</td><td class="wide">${mark(result)} <span class="mute">${words(message ?? "")}</span></td><td>${changed(revisions, items[index + 1]?.revision, revision, path)}</td></tr>
 `,
-  )}</tbody></table></div></section>`;
+  );
+  const columns = ["Revision", "Made", "Image then", "Digest", "Result", "Changed"];
+  return html`<section aria-labelledby="history"><h2 id="history">History</h2><div class="panel flush">${timeline(stretchesOf(items, now), label)}${table(columns, rows)}</div></section>`;
 }
 
 function changed(revisions: readonly Revision[], before: number | undefined, after: number, path: string): Html {

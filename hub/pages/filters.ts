@@ -7,7 +7,7 @@ import { choiceIn, pageIn, textIn, withQuery } from "../read/query.ts";
 import { STANDINGS } from "../read/standing.ts";
 import { type Html, html } from "./html.ts";
 import { waveBar } from "./pictures.ts";
-import { ago, digestLink, facet, filterLink, mark, pager, wordOf, words } from "./pieces.ts";
+import { ago, digestLink, facet, filterLink, mark, pager, tablePanel, wordOf, words } from "./pieces.ts";
 
 /** Facets of one kind that are shown; the others are found by the search. */
 const MOST_FACETS = 12;
@@ -56,13 +56,13 @@ ${labels.length === 0 ? "" : html`<span class="mute">label</span>${labels.map(([
 
 export function filterTable(rows: readonly FilterRow[], now: number): Html {
   if (rows.length === 0) return html`<p class="panel mute">No filter is like that.</p>`;
-  return html`<div class="panel flush"><table><thead><tr><th scope="col">Filter</th><th scope="col">Runs</th><th scope="col">Digest</th><th scope="col">State</th><th scope="col">Proxies</th><th scope="col">Follows</th><th scope="col">Changed</th></tr></thead><tbody>
-${rows.map(
-  (
-    row,
-  ) => html`<tr id="filter-${row.namespace}/${row.name}"><th scope="row">${filterLink(row.namespace, row.name)}</th><td>${runs(row.filter)}</td><td>${digestLink(row.filter.status?.digest)}</td><td class="wide">${mark(row.standing)} <span class="mute">${words(row.reason)}</span></td><td>${proxies(row.filter)}</td><td>${follows(row.filter)}</td><td class="mute">${ago(row.changed, now)}</td></tr>
+  const shown = rows.map(
+    (
+      row,
+    ) => html`<tr id="filter-${row.namespace}/${row.name}"><th scope="row">${filterLink(row.namespace, row.name)}</th><td>${runs(row.filter)}</td><td>${digestLink(row.filter.status?.digest)}</td><td class="wide">${mark(row.standing)} <span class="mute">${words(row.reason)}</span></td><td>${proxies(row.filter)}</td><td>${follows(row.filter)}</td><td class="mute">${ago(row.changed, now)}</td></tr>
 `,
-)}</tbody></table></div>`;
+  );
+  return tablePanel(["Filter", "Runs", "Digest", "State", "Proxies", "Follows", "Changed"], shown);
 }
 
 /** The tag of the stable revision as its manifest wrote it, and its number. */

@@ -1,11 +1,24 @@
 import { tally } from "../read/filter-row.ts";
 import { type FleetSnapshot, type Group, PROXY_STANDINGS, type ProxyQuery, type ProxyRow, selectProxies } from "../read/fleet-snapshot.ts";
 import { choiceIn, pageIn, textIn, withQuery } from "../read/query.ts";
-import type { ProxyView } from "../views.ts";
+import type { ProxyFilterView, ProxyView } from "../views.ts";
 import { type Html, html } from "./html.ts";
 import { fleetCounts } from "./overview.ts";
 import { fleetPicture } from "./pictures.ts";
-import { digestLink, facet, filterLink, filterLinkById, mark, pager, proxyLink, wordOf, words } from "./pieces.ts";
+import {
+  type Column,
+  digestLink,
+  facet,
+  filterLink,
+  filterLinkById,
+  mark,
+  pager,
+  proxyLink,
+  revisionCells,
+  tablePanel,
+  wordOf,
+  words,
+} from "./pieces.ts";
 
 const MOST_FACETS = 12;
 const MOST_GROUPS = 30;
@@ -51,20 +64,28 @@ ${["namespace", "state", "label"].map((name) => (textIn(query, name) === undefin
 
 export function groupTable(groups: readonly Group[]): Html {
   if (groups.length === 0) return html`<p class="panel mute">None.</p>`;
-  return html`<div class="panel flush"><table><thead><tr><th scope="col">Filter</th><th scope="col">Revision</th><th scope="col">Digest</th><th scope="col">State</th><th scope="col" class="num">Proxies</th><th scope="col">Why</th></tr></thead><tbody>${groups.map(
-    ({ filter, revision, digest, standing, count, message }) =>
-      html`<tr><th scope="row">${filterLinkById(filter)}</th><td>${revision === 0 ? "–" : revision}</td><td>${revision === 0 ? html`<span class="mute">placeholder</span>` : digestLink(digest)}</td><td>${mark(standing)}</td><td class="num">${count}</td><td class="wide mute">${words(message)}</td></tr>
+  const rows = groups.map(
+    (group) => html`<tr><th scope="row">${filterLinkById(group.filter)}</th>${groupCells(group)}</tr>
 `,
-  )}</tbody></table></div>`;
+  );
+  return tablePanel(["Filter", ...GROUP_COLUMNS], rows);
+}
+
+/** What tables of groups say of each. */
+export const GROUP_COLUMNS: readonly Column[] = ["Revision", "Digest", "State", { ofNumbers: "Proxies" }, "Why"];
+
+export function groupCells(group: Group): Html {
+  return html`${revisionCells(group)}<td>${mark(group.standing)}</td><td class="num">${group.count}</td><td class="wide mute">${words(group.message)}</td>`;
 }
 
 export function proxyTable(rows: readonly ProxyRow[]): Html {
   if (rows.length === 0) return html`<p class="panel mute">No proxy is like that.</p>`;
-  return html`<div class="panel flush"><table><thead><tr><th scope="col">Proxy</th><th scope="col">State</th><th scope="col" class="num">Filters</th><th scope="col">What is not as wanted</th></tr></thead><tbody>${rows.map(
+  const shown = rows.map(
     ({ id, namespace, standing, filters, trouble }) =>
       html`<tr><th scope="row">${proxyLink(namespace, id)}</th><td>${mark(standing)}</td><td class="num">${filters}</td><td class="wide">${trouble === undefined ? "" : html`${filterLinkById(trouble.filter)} <span class="mute">${words(trouble.message)}</span>`}</td></tr>
 `,
-  )}</tbody></table></div>`;
+  );
+  return tablePanel(["Proxy", "State", { ofNumbers: "Filters" }, "What is not as wanted"], shown);
 }
 
 /** One proxy: what it runs, slot by slot, in the order in which a request meets it. */
@@ -76,13 +97,16 @@ ${slots.length === 0 ? html`<p class="panel mute">It asks for no slot.</p>` : ""
 ${slots.map(
   (slot, index) =>
     html`<section aria-labelledby="slot-${index}"><h2 id="slot-${index}">Slot ${slot.name}</h2>${
-      slot.filters.length === 0
-        ? html`<p class="panel mute">No filter.</p>`
-        : html`<div class="panel flush"><table><thead><tr><th scope="col">Filter</th><th scope="col">Revision</th><th scope="col">Digest</th><th scope="col">Module</th><th scope="col">State</th><th scope="col">Why</th></tr></thead><tbody>${slot.filters.map(
-            ({ namespace: from, name, revision, digest, wasmDigest, state, message }) =>
-              html`<tr><th scope="row">${filterLink(from, name)}</th><td>${revision === 0 ? "–" : revision}</td><td>${revision === 0 ? html`<span class="mute">placeholder</span>` : digestLink(digest)}</td><td>${revision === 0 ? "" : digestLink(wasmDigest)}</td><td>${mark(state === "updated" ? "ok" : state)}</td><td class="wide mute">${words(message, 600)}</td></tr>
-`,
-          )}</tbody></table></div>`
+      slot.filters.length === 0 ? html`<p class="panel mute">No filter.</p>` : slotTable(slot.filters)
     }</section>`,
 )}`;
+}
+
+function slotTable(filters: readonly ProxyFilterView[]): Html {
+  const rows = filters.map(
+    (view) =>
+      html`<tr><th scope="row">${filterLink(view.namespace, view.name)}</th>${revisionCells(view)}<td>${view.revision === 0 ? "" : digestLink(view.wasmDigest)}</td><td>${mark(view.state === "updated" ? "ok" : view.state)}</td><td class="wide mute">${words(view.message, 600)}</td></tr>
+`,
+  );
+  return tablePanel(["Filter", "Revision", "Digest", "Module", "State", "Why"], rows);
 }

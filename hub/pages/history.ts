@@ -1,7 +1,7 @@
 import type { WasmFilter, WasmFilterStatusHistoryItem } from "../../model/gen/wasmfilter.ts";
 import { pageIn } from "../read/query.ts";
 import { type Html, html } from "./html.ts";
-import { ago, digestLink, filterLink, mark, pager, words } from "./pieces.ts";
+import { ago, digestLink, filterLink, mark, pager, tablePanel, words } from "./pieces.ts";
 
 /** One revision of one filter. */
 export interface Change {
@@ -27,10 +27,10 @@ ${pager(page, "/history", query, "revision")}`;
 
 export function changeTable(changes: readonly Change[], now: number): Html {
   if (changes.length === 0) return html`<p class="panel mute">Nothing has changed yet.</p>`;
-  return html`<div class="panel flush"><table><thead><tr><th scope="col">When</th><th scope="col">Filter</th><th scope="col">Revision</th><th scope="col">Image then</th><th scope="col">Digest</th><th scope="col">Result</th></tr></thead><tbody>
-${changes.map(
-  ({ namespace, name, item: { time, revision, image, digest, result, message } }) =>
-    html`<tr><td class="mute">${ago(time, now)}</td><td>${filterLink(namespace, name)}</td><td>${revision}</td><td>${words(image, 80)}</td><td>${digestLink(digest)}</td><td class="wide">${mark(result)} <span class="mute">${words(message ?? "")}</span></td></tr>
+  const rows = changes.map(
+    ({ namespace, name, item: { time, revision, image, digest, result, message } }) =>
+      html`<tr><td class="mute">${ago(time, now)}</td><td>${filterLink(namespace, name)}</td><td>${revision}</td><td>${words(image, 80)}</td><td>${digestLink(digest)}</td><td class="wide">${mark(result)} <span class="mute">${words(message ?? "")}</span></td></tr>
 `,
-)}</tbody></table></div>`;
+  );
+  return tablePanel(["When", "Filter", "Revision", "Image then", "Digest", "Result"], rows);
 }

@@ -90,6 +90,29 @@ export function words(text: string, max = 160): Html {
   return shown === line ? html`${shown}` : html`<span title="${clip(line, 2_000)}">${shown}</span>`;
 }
 
+/** A column by its name; `ofNumbers`: what stands in it does so at the right. */
+export type Column = string | { readonly ofNumbers: string };
+
+/** `rows`: each a `<tr>`. */
+export function table(columns: readonly Column[], rows: readonly Html[], isTight = false): Html {
+  const heads = columns.map((column) =>
+    typeof column === "string" ? html`<th scope="col">${column}</th>` : html`<th scope="col" class="num">${column.ofNumbers}</th>`,
+  );
+  return html`<table${isTight ? html` class="tight"` : ""}><thead><tr>${heads}</tr></thead><tbody>${rows}</tbody></table>`;
+}
+
+/** A table that fills a panel. */
+export function tablePanel(columns: readonly Column[], rows: readonly Html[]): Html {
+  return html`<div class="panel flush">${table(columns, rows)}</div>`;
+}
+
+/** The cells of what a proxy has of a filter: the revision's number, and its digest. Revision 0 is what stands in for a module that is not there yet. */
+export function revisionCells({ revision, digest }: { readonly revision: number; readonly digest: string }): Html {
+  return revision === 0
+    ? html`<td>–</td><td><span class="mute">placeholder</span></td>`
+    : html`<td>${revision}</td><td>${digestLink(digest)}</td>`;
+}
+
 /** Where the rows of a page are among all of them, and the way to the others. */
 export function pager<T>(page: Page<T>, path: string, query: URLSearchParams, noun: string): Html {
   const { number, pages, all } = page;
