@@ -1,5 +1,4 @@
 import { parseDuration } from "../../base/duration.ts";
-import { messageOf } from "../../base/error.ts";
 import type { Digest } from "../../model/digest.ts";
 import {
   type ConfigReference,
@@ -10,27 +9,33 @@ import {
   type RolloutPolicy,
   whenMissingOf,
 } from "../../model/filter.ts";
-import { API_VERSION, KIND, type WasmFilter, type WasmFilterSpec, type WasmFilterSpecRollout } from "../../model/gen/wasmfilter.ts";
+import { KIND, type WasmFilter, type WasmFilterSpec, type WasmFilterSpecRollout } from "../../model/gen/wasmfilter.ts";
 import type { RequestMatch } from "../../model/match.ts";
 import { DEFAULT_PROOF, type ProofSettings } from "../../model/proof.ts";
-import { fail, ok, type Result } from "../../model/result.ts";
+import type { Result } from "../../model/result.ts";
 import { askedSettings } from "../../model/settings.ts";
-import { beyondBounds, whyBeyond } from "./bounds.ts";
-import { isFields, withDefaults } from "./defaults.ts";
+import { checkObject, type KindCheck, parseObject } from "./check.ts";
+import { isFields } from "./defaults.ts";
 import { matchProblems } from "./match.ts";
-import { isNamespace, isObjectName } from "./names.ts";
-import { describeProblems, joinPath, type Problem } from "./problem.ts";
+import { isNamespace } from "./names.ts";
+import { joinPath, type Problem } from "./problem.ts";
 import { requestProblems } from "./requests.ts";
-import { ruleProblems } from "./rules.ts";
 import { wasmFilterSchema } from "./schema.ts";
 import { toSelector } from "./selector.ts";
-import { structuralProblems } from "./structural.ts";
 import { tagPolicyProblems } from "./tag-policy.ts";
 import { toDemand, verifyProblems } from "./verify.ts";
 
+const CHECK: KindCheck = {
+  kind: KIND,
+  schema: wasmFilterSchema,
+  outside: (metadata) => [...namespaceProblems(metadata), ...textProblems(metadata, "labels"), ...textProblems(metadata, "annotations")],
+  sound: (spec) => [...matchProblems(spec), ...requestProblems(spec), ...verifyProblems(spec), ...tagPolicyProblems(spec)],
+  any: cutVariables,
+};
+
 /** Everything that is wrong with a WasmFilter according to the CRD's schema and rules. Empty: the API server would accept it. */
 export function problemsOf(raw: unknown): Problem[] {
-  return check(raw).problems;
+  return checkObject(raw, CHECK).problems;
 }
 
 /**
@@ -38,47 +43,13 @@ export function problemsOf(raw: unknown): Problem[] {
  * reason `InvalidSpec` and a message with every problem, its path and what to do. Never throws. The status is ignored.
  */
 export function parseFilter(raw: unknown): Result<Filter> {
-  try {
-    const { object, problems } = check(raw);
-    if (problems.length > 0) return fail("InvalidSpec", describeProblems(problems));
-    return ok(toFilter(object as WasmFilter));
-  } catch (error) {
-    // A bug, which is this object's alone.
-    return fail("InvalidSpec", `the object cannot be read: ${messageOf(error)}; change it, and report this`);
-  }
+  return parseObject(raw, CHECK, toFilter);
 }
 
-function check(raw: unknown): { readonly object: unknown; readonly problems: Problem[] } {
-  if (!isFields(raw))
-    return { object: raw, problems: [{ path: "", message: "not an object; a WasmFilter has apiVersion, kind, metadata and spec" }] };
-  const { status: _, ...rest } = raw;
-  const beyond = whyBeyond(raw) ?? beyondBounds(rest);
-  if (beyond !== undefined) return { object: raw, problems: [{ path: "", message: `the object is ${beyond}` }] };
-  const schema = wasmFilterSchema();
-  const object = withDefaults(schema, rest);
-  const structural = structuralProblems(schema, object);
-  // As in the API server: rules are for objects of the right shape and size.
-  const ruled = structural.length === 0 ? ruleProblems(schema, object, true) : [];
-  const rules =
-    structural.length + ruled.length === 0
-      ? [...matchProblems(raw.spec), ...requestProblems(raw.spec), ...verifyProblems(raw.spec), ...tagPolicyProblems(raw.spec)]
-      : ruled;
-  return { object, problems: [...identityProblems(raw), ...structural, ...rules, ...cutVariables(raw.spec)] };
-}
-
-/** What the API server checks outside the schema: version, kind, and names. */
-function identityProblems({ apiVersion, kind, metadata }: Readonly<Record<string, unknown>>): Problem[] {
-  const problems: Problem[] = [];
-  if (apiVersion !== API_VERSION) problems.push({ path: "apiVersion", message: `must be ${API_VERSION}` });
-  if (kind !== KIND) problems.push({ path: "kind", message: `must be ${KIND}` });
-  const { name, namespace } = isFields(metadata) ? metadata : {};
-  if (!isObjectName(name)) {
-    problems.push({ path: "metadata.name", message: "must be a name of lower-case letters, digits, '-' and '.', at most 253 characters" });
-  }
-  if (namespace !== undefined && !isNamespace(namespace)) {
-    problems.push({ path: "metadata.namespace", message: "must be a name of lower-case letters, digits and '-', at most 63 characters" });
-  }
-  return [...problems, ...textProblems(metadata, "labels"), ...textProblems(metadata, "annotations")];
+function namespaceProblems(metadata: unknown): Problem[] {
+  const { namespace } = isFields(metadata) ? metadata : {};
+  if (namespace === undefined || isNamespace(namespace)) return [];
+  return [{ path: "metadata.namespace", message: "must be a name of lower-case letters, digits and '-', at most 63 characters" }];
 }
 
 /** A module sees variables as WASI has them, ended by a zero byte: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#environ_get */
