@@ -10,7 +10,7 @@ import { readDuration } from "../args/duration.ts";
 import type { FlagValues } from "../args/syntax.ts";
 import { usage } from "../args/usage.ts";
 import { type Base, filtersOn, moved, readWaves, standingOf } from "../fleet/bump.ts";
-import type { FleetClient } from "../fleet/client.ts";
+import { type FleetClient, keyOf } from "../fleet/client.ts";
 import { allNamespaces, fleetFlags, outputFlag } from "../fleet/flags.ts";
 import { parseLabelSelector } from "../fleet/label-selector.ts";
 import { openFleet } from "../fleet/open.ts";
@@ -196,9 +196,10 @@ class Mover {
   }
 
   private async moveWave(wave: readonly WasmFilter[]): Promise<Result<void>> {
-    for (const { metadata, spec } of wave) {
+    for (const filter of wave) {
       if (this.signal.aborted) return fail("Stopped", "stopped");
-      const key = keyOf(metadata);
+      const key = keyOf(filter);
+      const { spec } = filter;
       const done = await this.fleet.patch(key, { image: this.values.to, ...(spec.digest === undefined ? {} : { digest: null }) });
       if (!done.ok) return done;
       this.moved.push({ ...key, before: spec.digest === undefined ? (spec.image ?? "") : `${spec.image}, pinned to ${spec.digest}` });
@@ -208,13 +209,13 @@ class Mover {
 
   /** Waits until each of them is in force. */
   private async settle(wave: readonly WasmFilter[]): Promise<Result<void>> {
-    const waiting = new Map(wave.map(({ metadata }) => [filterId(keyOf(metadata)), keyOf(metadata)]));
+    const waiting = new Set(wave.map((filter) => filterId(keyOf(filter))));
     const end = this.terminal.now() + this.timeoutMs;
     for (;;) {
       const listed = await this.fleet.list(this.values["all-namespaces"] ? undefined : this.fleet.namespace);
       if (!listed.ok) return listed;
       for (const filter of listed.value) {
-        const id = filterId(keyOf(filter.metadata));
+        const id = filterId(keyOf(filter));
         if (!waiting.has(id)) continue;
         const standing = standingOf(filter);
         if (standing.kind === "failed") return fail("NotInForce", `${id} failed: ${standing.message}`);
@@ -224,7 +225,7 @@ class Mover {
       }
       if (waiting.size === 0) return ok(undefined);
       if (this.signal.aborted) return fail("Stopped", "stopped");
-      const left = [...waiting.keys()].slice(0, 3).join(", ");
+      const left = [...waiting].slice(0, 3).join(", ");
       const late = `${count(waiting.size, "filter")} ${waiting.size === 1 ? "is" : "are"} not in force after ${this.values.timeout}: ${left}`;
       if (this.terminal.now() >= end) return fail("NotInForce", late);
       await sleep(LOOK_MS, undefined, { signal: this.signal }).catch(() => {});
@@ -240,8 +241,4 @@ class Mover {
   private say(text: string): void {
     if (!this.isQuiet) this.terminal.out(text);
   }
-}
-
-function keyOf({ namespace = "default", name }: WasmFilter["metadata"]) {
-  return { namespace, name };
 }

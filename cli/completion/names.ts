@@ -1,6 +1,7 @@
 import { shortDigest } from "../../model/digest.ts";
-import { type FilterKey, filterId } from "../../model/filter.ts";
+import { filterId } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { keyOf } from "../fleet/client.ts";
 import { type FleetFlagValues, fleetFlags } from "../fleet/flags.ts";
 import { filterKey, openFilter, openFleet } from "../fleet/open.ts";
 import { createServerClient } from "../fleet/server.ts";
@@ -119,8 +120,4 @@ async function images(env: Environment): Promise<readonly Candidate[]> {
   const { listLocal, shownName } = await import("../local-images.ts");
   const found = await listLocal(env);
   return found.ok ? found.value.map((image) => ({ word: shownName(image), help: shortDigest(image.digest) })) : [];
-}
-
-function keyOf({ metadata }: WasmFilter): FilterKey {
-  return { namespace: metadata.namespace ?? "default", name: metadata.name };
 }

@@ -26,6 +26,11 @@ export function objectName({ namespace, name }: FilterKey): string {
   return namespace === "" ? name : filterId({ namespace, name });
 }
 
+/** Where nothing says so, it is in `default`. */
+export function keyOf({ metadata: { namespace = "default", name } }: WasmFilter): FilterKey {
+  return { namespace, name };
+}
+
 /** What was done with one manifest. */
 export interface Applied {
   readonly kind: string;

@@ -26,7 +26,7 @@ import {
   secretData,
   withoutNulls,
 } from "../../operator/index.ts";
-import { type Applied, byName, type FleetClient, type Manifest, type ManifestText, type Preview } from "./client.ts";
+import { type Applied, byName, type FleetClient, keyOf, type Manifest, type ManifestText, type Preview } from "./client.ts";
 import { parseManifests } from "./manifests.ts";
 import { createServerClient, type ServerClient, type ServerOptions } from "./server.ts";
 
@@ -99,10 +99,6 @@ function filterOf(fields: Fields): WasmFilter {
 
 function notFound(dir: string, key: FilterKey): Result<never> {
   return fail("NotFound", `no manifest in ${dir} holds WasmFilter ${filterId(key)}; \`weir get -A\` lists them, -n chooses the namespace`);
-}
-
-function keyOf({ metadata }: WasmFilter): FilterKey {
-  return { namespace: metadata.namespace ?? "default", name: metadata.name };
 }
 
 /**
