@@ -1,3 +1,4 @@
+import { findCondition } from "../../model/condition.ts";
 import type { LabelSelector } from "../../model/filter.ts";
 import { API_VERSION, KIND, type WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { ok, type Result } from "../../model/result.ts";
@@ -70,10 +71,9 @@ export type Standing = { readonly kind: "done" | "waiting" } | { readonly kind: 
 
 /** Done: its revision is in force and no longer watched. A status of an earlier spec says nothing. */
 export function standingOf({ metadata, status }: WasmFilter): Standing {
-  const condition = (type: string) => status?.conditions?.find((each) => each.type === type);
   if (status?.observedGeneration === undefined || status.observedGeneration !== metadata.generation) return { kind: "waiting" };
-  const stalled = condition("Stalled");
+  const stalled = findCondition(status, "Stalled");
   if (stalled?.status === "True") return { kind: "failed", message: `${stalled.reason}: ${stalled.message}` };
-  const isDone = condition("Ready")?.status === "True" && condition("Reconciling")?.status !== "True";
+  const isDone = findCondition(status, "Ready")?.status === "True" && findCondition(status, "Reconciling")?.status !== "True";
   return { kind: isDone ? "done" : "waiting" };
 }

@@ -1,6 +1,8 @@
+import { findCondition } from "../../model/condition.ts";
 import { type Digest, isDigest } from "../../model/digest.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
+import { notKnown } from "./open.ts";
 
 /** A digest that one namespace runs, to be pinned in another. */
 export interface Promotion {
@@ -31,18 +33,14 @@ export function choosePromotion(from: WasmFilter, to: WasmFilter, options: Promo
   for (const [name, filter] of [[source, from] as const, [target, to] as const])
     if (filter.spec.image === undefined)
       return fail("NotAnImage", `${name} takes its module from a URL, which no digest moves: change spec.url and spec.sha256`);
-  if (!options.knowsStatus)
-    return fail(
-      "NotKnown",
-      `what ${source} runs is not known: the server that has it does not answer; check that \`weir serve\` runs, or name it with --server`,
-    );
+  if (!options.knowsStatus) return notKnown(`what ${source} runs`);
   const { digest, stableRevision, revision } = from.status ?? {};
   if (digest === undefined || !isDigest(digest))
     return fail(
       "NotServed",
       `${source} serves no revision yet; \`weir describe ${from.metadata.name} -n ${from.metadata.namespace}\` says why`,
     );
-  const ready = from.status?.conditions?.find(({ type }) => type === "Ready");
+  const ready = findCondition(from.status, "Ready");
   if (ready?.status !== "True" && !options.force)
     return fail(
       "NotReady",
