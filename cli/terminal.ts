@@ -31,6 +31,12 @@ export interface Terminal {
   readInput(maxBytes: number): Promise<Result<string>>;
 }
 
+/** Whether a person agrees; `undefined` where nobody can be asked. */
+export async function confirm(question: string, terminal: Pick<Terminal, "ask">): Promise<boolean | undefined> {
+  const answer = await terminal.ask(`${question} [y/N] `);
+  return answer === undefined ? undefined : /^y(es)?$/i.test(answer.trim());
+}
+
 /** Width of the text when stdout is not a screen. */
 const PIPE_COLUMNS = 100;
 

@@ -18,7 +18,7 @@ import { createServerClient, type ServerClient } from "../fleet/server.ts";
 import { inScope } from "../local/scope.ts";
 import { printJson, printNotes } from "../output.ts";
 import { renderPlanned } from "../render/plan.ts";
-import type { Terminal } from "../terminal.ts";
+import { confirm, type Terminal } from "../terminal.ts";
 
 const flags = {
   base: {
@@ -159,9 +159,8 @@ function refusalsOf(refused: readonly FilterPlan[]): string {
 
 async function agree(filters: number, waves: readonly number[], to: string, isJson: boolean, terminal: Terminal): Promise<Result<boolean>> {
   if (isJson) return usage("-o json asks nobody: give --yes");
-  const answer = await terminal.ask(`Move ${count(filters, "filter")} to ${to}, in waves of ${waves.join(", ")}? [y/N] `);
-  if (answer === undefined) return usage("nobody can be asked here: --yes goes on after the plan");
-  return ok(/^y(es)?$/i.test(answer.trim()));
+  const agreed = await confirm(`Move ${count(filters, "filter")} to ${to}, in waves of ${waves.join(", ")}?`, terminal);
+  return agreed === undefined ? usage("nobody can be asked here: --yes goes on after the plan") : ok(agreed);
 }
 
 /** Moves filters wave by wave. */

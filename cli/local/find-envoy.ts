@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import type { FoundEnvoy, Offer } from "../../author/index.ts";
 import type { Result } from "../../model/result.ts";
 import type { Flag } from "../args/syntax.ts";
-import type { Terminal } from "../terminal.ts";
+import { confirm, type Terminal } from "../terminal.ts";
 
 /** Flags of every command that runs an Envoy. */
 export const envoyFlags = {
@@ -42,6 +42,5 @@ export async function findLocalEnvoy(
 }
 
 async function agrees({ version, from, into }: Offer, terminal: Terminal): Promise<boolean> {
-  const answer = await terminal.ask(`There is no Envoy ${version} on this machine. Fetch it (37 MB) from ${from} into ${into}? [y/N] `);
-  return /^\s*(y|yes)\s*$/i.test(answer ?? "");
+  return (await confirm(`There is no Envoy ${version} on this machine. Fetch it (37 MB) from ${from} into ${into}?`, terminal)) ?? false;
 }
