@@ -1,13 +1,11 @@
 import { isUtf8 } from "node:buffer";
-import { createReadStream } from "node:fs";
 import type { Project } from "../author/index.ts";
-import { whyUnread } from "../base/error.ts";
-import { readBytes } from "../base/read-text.ts";
 import { MAX_CONFIG_SCHEMA_BYTES } from "../model/config-schema.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import type { ArtifactOptions, Attachment } from "../oci/index.ts";
 import type { Flag, FlagValues } from "./args/syntax.ts";
 import { usage } from "./args/usage.ts";
+import { readFile } from "./read-file.ts";
 
 /** Flags on what an image says about itself. */
 export const artifactFlags = {
@@ -150,13 +148,6 @@ export async function readSboms(paths: readonly string[]): Promise<Result<readon
   return ok(attached);
 }
 
-async function readBounded(path: string, limit: number, what: string): Promise<Result<Uint8Array<ArrayBuffer>>> {
-  try {
-    const bytes = await readBytes(createReadStream(path), limit);
-    return bytes === undefined
-      ? fail("FileTooLarge", `${path} has more than ${limit} bytes, the most of ${what}`)
-      : ok(new Uint8Array(bytes));
-  } catch (error) {
-    return fail("CannotRead", `${path} ${whyUnread(error)}`);
-  }
+function readBounded(path: string, maxBytes: number, what: string): Promise<Result<Uint8Array<ArrayBuffer>>> {
+  return readFile(path, { maxBytes, tooLarge: fail("FileTooLarge", `${path} has more than ${maxBytes} bytes, the most of ${what}`) });
 }

@@ -1,12 +1,11 @@
-import { createReadStream, existsSync } from "node:fs";
-import { whyUnread } from "../base/error.ts";
-import { readBytes } from "../base/read-text.ts";
+import { existsSync } from "node:fs";
 import { fail, ok, type Result } from "../model/result.ts";
 import type { InspectedImage, InspectOptions, OciOptions } from "../oci/index.ts";
 import { readList } from "./args/list.ts";
 import type { Flag, FlagValues } from "./args/syntax.ts";
 import { findLocal, localNote } from "./local-images.ts";
 import { printNote } from "./output.ts";
+import { readFile } from "./read-file.ts";
 import { readRegistryCa, registryCaFlag } from "./registry-ca.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -96,15 +95,9 @@ export interface FoundModule {
 const MAX_MODULE_BYTES = 64 * 1024 * 1024;
 
 /** Reads a module file of at most 64 MiB, the largest that Weir ships. */
-export async function readModule(path: string): Promise<Result<Uint8Array>> {
-  try {
-    // What a device or a pipe holds, its size does not say.
-    const bytes = await readBytes(createReadStream(path), MAX_MODULE_BYTES);
-    if (bytes !== undefined) return ok(bytes);
-    return fail("ModuleTooLarge", `${path} has more than ${MAX_MODULE_BYTES} bytes, the most of a module that Weir ships`);
-  } catch (error) {
-    return fail("CannotRead", `${path} ${whyUnread(error)}`);
-  }
+export function readModule(path: string): Promise<Result<Uint8Array>> {
+  const tooLarge = fail("ModuleTooLarge", `${path} has more than ${MAX_MODULE_BYTES} bytes, the most of a module that Weir ships`);
+  return readFile(path, { maxBytes: MAX_MODULE_BYTES, tooLarge });
 }
 
 /** Reads the file of this name, or else the image that it refers to: the one on this machine, with a note, or else, and with `remote`, the registry's. */

@@ -1,11 +1,9 @@
-import { createReadStream } from "node:fs";
-import { whyUnread } from "../base/error.ts";
-import { readText } from "../base/read-text.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import type { AttestationDemand, TextMatch, VerifyRequirement } from "../model/verify.ts";
 import type { PrivateKey } from "../oci/index.ts";
 import type { Flag, FlagValues } from "./args/syntax.ts";
 import { usage } from "./args/usage.ts";
+import { readFile } from "./read-file.ts";
 import type { Terminal } from "./terminal.ts";
 import { readTrustRootFile, trustRootFlag } from "./trust-root.ts";
 
@@ -59,7 +57,7 @@ export function predicateType(name: string, flag: string): Result<string> {
 /** The private key of a file, opened with the password of the environment, or with one that a person types. */
 export async function readSigningKey(path: string | undefined, terminal: Terminal): Promise<Result<PrivateKey>> {
   if (path === undefined) return usage("--key is missing: the private key to sign with");
-  const pem = await readKeyFile(path);
+  const pem = await readTextFile(path, MAX_KEY_BYTES);
   if (!pem.ok) return pem;
   const { readPrivateKey } = await import("../oci/index.ts");
   const isSealed = /ENCRYPTED/.test(pem.value);
@@ -81,7 +79,7 @@ export async function readDemand(flags: FlagValues<typeof demandFlags>): Promise
   if (!isDemanded) return attestation.value === undefined ? ok(undefined) : usage("--attestation needs --key, or --identity and --issuer");
   if (key !== undefined) {
     if (identity.value !== undefined || issuer.value !== undefined) return usage("use either --key, or --identity and --issuer");
-    const publicKey = await readKeyFile(key);
+    const publicKey = await readTextFile(key, MAX_KEY_BYTES);
     return publicKey.ok
       ? ok({ origin: "--key", signer: { kind: "key", publicKey: publicKey.value }, attestation: attestation.value })
       : publicKey;
@@ -114,7 +112,7 @@ function attestationOf(
 
 /** The JSON of a predicate. */
 export async function readPredicate(path: string): Promise<Result<unknown>> {
-  const text = await readFile(path, MAX_PREDICATE_BYTES);
+  const text = await readTextFile(path, MAX_PREDICATE_BYTES);
   if (!text.ok) return text;
   try {
     return ok(JSON.parse(text.value));
@@ -123,15 +121,7 @@ export async function readPredicate(path: string): Promise<Result<unknown>> {
   }
 }
 
-function readKeyFile(path: string): Promise<Result<string>> {
-  return readFile(path, MAX_KEY_BYTES);
-}
-
-async function readFile(path: string, maxBytes: number): Promise<Result<string>> {
-  try {
-    const text = await readText(createReadStream(path), maxBytes);
-    return text === undefined ? fail("TooLarge", `${path} has more than ${maxBytes} bytes`) : ok(text);
-  } catch (error) {
-    return fail("CannotRead", `${path} ${whyUnread(error)}`);
-  }
+async function readTextFile(path: string, maxBytes: number): Promise<Result<string>> {
+  const read = await readFile(path, { maxBytes, tooLarge: fail("TooLarge", `${path} has more than ${maxBytes} bytes`) });
+  return read.ok ? ok(read.value.toString("utf8")) : read;
 }

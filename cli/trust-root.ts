@@ -1,8 +1,6 @@
-import { createReadStream } from "node:fs";
-import { whyUnread } from "../base/error.ts";
-import { readText } from "../base/read-text.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import type { Flag } from "./args/syntax.ts";
+import { readFile } from "./read-file.ts";
 
 /** Of `weir serve`, and of what verifies identities. */
 export const trustRootFlag = {
@@ -17,12 +15,11 @@ export const trustRootFlag = {
 export async function readTrustRootFile(path: string | undefined): Promise<Result<string | undefined>> {
   if (path === undefined) return ok(undefined);
   const { MAX_TRUST_ROOT_BYTES, readTrustRoot } = await import("../oci/index.ts");
-  try {
-    const text = await readText(createReadStream(path), MAX_TRUST_ROOT_BYTES);
-    if (text === undefined) return fail("TrustRootInvalid", `--trust-root ${path} is larger than 1 MiB`);
-    const read = readTrustRoot(text);
-    return read.ok ? ok(text) : fail(read.error.reason, `--trust-root ${path}: ${read.error.message}`);
-  } catch (error) {
-    return fail("CannotRead", `--trust-root ${path} ${whyUnread(error)}`);
-  }
+  const name = `--trust-root ${path}`;
+  const tooLarge = fail("TrustRootInvalid", `${name} is larger than 1 MiB`);
+  const bytes = await readFile(path, { maxBytes: MAX_TRUST_ROOT_BYTES, tooLarge, name });
+  if (!bytes.ok) return bytes;
+  const text = bytes.value.toString("utf8");
+  const read = readTrustRoot(text);
+  return read.ok ? ok(text) : fail(read.error.reason, `${name}: ${read.error.message}`);
 }

@@ -1,11 +1,9 @@
-import { createReadStream } from "node:fs";
-import { whyUnread } from "../base/error.ts";
-import { readBytes } from "../base/read-text.ts";
 import type { Filter } from "../model/filter.ts";
 import { API_VERSION, KIND } from "../model/gen/wasmfilter.ts";
 import { configurationOf, type PluginConfiguration } from "../model/plugin-configuration.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import { usage } from "./args/usage.ts";
+import { readFile } from "./read-file.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What `weir verify` is told of a filter; what is absent is as the manifest says, or else as in a spec that says nothing. */
@@ -90,12 +88,9 @@ function defined(fields: Readonly<Record<string, unknown>>): Readonly<Record<str
 /** The bytes of the text itself, or of the file whose name stands after `@`. */
 export async function readConfiguration(text: string): Promise<Result<Buffer>> {
   if (!text.startsWith("@")) return ok(Buffer.from(text));
-  try {
-    const read = await readBytes(createReadStream(text.slice(1)), MAX_TEXT);
-    return read === undefined ? fail("ConfigTooLarge", `${text.slice(1)} holds more than ${MAX_TEXT} bytes`) : ok(read);
-  } catch (error) {
-    return fail("CannotRead", `the configuration ${text.slice(1)} ${whyUnread(error)}`);
-  }
+  const path = text.slice(1);
+  const tooLarge = fail("ConfigTooLarge", `${path} holds more than ${MAX_TEXT} bytes`);
+  return readFile(path, { maxBytes: MAX_TEXT, tooLarge, name: `the configuration ${path}` });
 }
 
 async function readRequests(path: string): Promise<Result<unknown>> {
