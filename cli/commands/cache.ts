@@ -9,22 +9,11 @@ import { fail, ok, type Result } from "../../model/result.ts";
 import type { CachedModule, ModuleStore } from "../../oci/index.ts";
 import { parseByteSize } from "../args/byte-size.ts";
 import { type Command, defineCommand } from "../args/command.ts";
-import type { Flag } from "../args/syntax.ts";
 import { outputFlag } from "../fleet/flags.ts";
 import { printJson, printNote } from "../output.ts";
 import { table } from "../render/table.ts";
 import { lockData } from "../serve/data-lock.ts";
-
-const dataFlag = {
-  data: {
-    type: "string",
-    value: "DIR",
-    completes: "folder",
-    help: "the server's data folder",
-    fallback: ".weir/data",
-    env: "WEIR_DATA",
-  },
-} as const satisfies Record<string, Flag>;
+import { dataFlag } from "../serve/store-flags.ts";
 
 const ls = defineCommand({
   name: "cache ls",
@@ -32,7 +21,7 @@ const ls = defineCommand({
   about: `Reads the server's data folder and changes nothing, so it may run beside the server: kubectl exec deploy/weir -- weir cache ls. NEEDED says whether a kept revision needs the module,
     as the server wrote down last; what was used since counts as needed too.`,
   args: {},
-  flags: { ...dataFlag, ...outputFlag },
+  flags: { data: dataFlag, ...outputFlag },
   examples: [{ does: "what is there", command: "weir cache ls --data /var/lib/weir/data" }],
   async run({ flags }, terminal) {
     const opened = await open(flags.data);
@@ -54,7 +43,7 @@ const verify = defineCommand({
   about: `Compares each file with its digest. It changes nothing, so it may run beside the server, which reads every module again once a day by itself (weir serve --store-scrub-interval), moves a damaged
     one away and pulls it again. Exit status 1 when one is damaged.`,
   args: {},
-  flags: { ...dataFlag, ...outputFlag },
+  flags: { data: dataFlag, ...outputFlag },
   examples: [{ does: "after a fault of the disk", command: "weir cache verify --data /var/lib/weir/data" }],
   async run({ flags }, terminal) {
     const opened = await open(flags.data);
@@ -80,7 +69,7 @@ const prune = defineCommand({
   args: {},
   flags: {
     to: { type: "string", value: "SIZE", help: "how much may stay, in bytes or as 1Gi; what is needed stays in any case", fallback: "0" },
-    ...dataFlag,
+    data: dataFlag,
     ...outputFlag,
   },
   examples: [{ does: "all that nobody needs", command: "weir cache prune --data ./data" }],

@@ -27,7 +27,7 @@ import { logFlags, openLog } from "../serve/log-flags.ts";
 import { serveRegistryFlags } from "../serve/registry-flags.ts";
 import { readReplica, replicaFlags } from "../serve/replica-flags.ts";
 import type { ServeOptions } from "../serve/serve.ts";
-import { readStore, storeFlags } from "../serve/store-flags.ts";
+import { dataFlag, readStore, storeFlags } from "../serve/store-flags.ts";
 import { readWebhook, webhookFlags } from "../serve/webhook-flags.ts";
 import type { Terminal } from "../terminal.ts";
 import { readTrustRootFile, trustRootFlag } from "../trust-root.ts";
@@ -86,14 +86,7 @@ const flags = {
     help: "how many of them from one address (default: three quarters)",
     env: "WEIR_MAX_CONNECTIONS_PER_ADDRESS",
   },
-  data: {
-    type: "string",
-    value: "DIR",
-    completes: "folder",
-    help: "folder for modules, the private key and, without a cluster, history",
-    fallback: ".weir/data",
-    env: "WEIR_DATA",
-  },
+  data: { ...dataFlag, help: "folder for modules, the private key and, without a cluster, history" },
   "module-cache-size": {
     type: "string",
     value: "SIZE",

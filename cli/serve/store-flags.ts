@@ -3,6 +3,16 @@ import { parseByteSize } from "../args/byte-size.ts";
 import { readDuration } from "../args/duration.ts";
 import type { Flag, FlagValues } from "../args/syntax.ts";
 
+/** The folder of `weir serve`, which other commands look into. */
+export const dataFlag = {
+  type: "string",
+  value: "DIR",
+  completes: "folder",
+  help: "the server's data folder",
+  fallback: ".weir/data",
+  env: "WEIR_DATA",
+} as const satisfies Flag;
+
 /** Flags of `weir serve` on the modules that it keeps on disk. */
 export const storeFlags = {
   "store-quota": {
