@@ -48,6 +48,7 @@ test("the pull secrets of a namespace's ServiceAccount are taken in their order,
     "shop/secrets?metadata.name=b",
   ]);
   assert.equal((await keychain("shop")).size + asked.length, 5, "not asked again at once");
+  assert.deepEqual([...(await keychain("shop"))], [["r.example", both]], "what is held is said to be the ServiceAccount's too");
   answers["shop/serviceaccounts/default"] = { imagePullSecrets: [{ name: "b" }] };
   await clock.advance(10_000);
   assert.deepEqual([...(await keychain("shop"))], [["r.example", [both[1]]]]);

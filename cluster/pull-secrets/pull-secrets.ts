@@ -37,11 +37,11 @@ export function createPullSecrets(options: PullSecretsOptions): ImpliedCredentia
       const held = known.get(namespace);
       if (held !== undefined && clock.now() < held.until) return held.keychain;
       const keychain = await reads.run(namespace, async () => {
-        const found = await reader(namespace);
+        const found = asImplied(await reader(namespace), `those of ServiceAccount ${namespace}/${account}`);
         setBounded(known, namespace, { keychain: found, until: clock.now() + KEEP_MS }, NAMESPACES);
         return found;
       });
-      return asImplied(keychain ?? new Map(), `those of ServiceAccount ${namespace}/${account}`);
+      return keychain ?? new Map();
     },
   };
 }
