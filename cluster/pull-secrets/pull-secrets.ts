@@ -1,6 +1,5 @@
-import { setBounded } from "../../base/bounded-map.ts";
+import { holding } from "../../base/held.ts";
 import { fieldsOf } from "../../base/json.ts";
-import { createSingleFlight } from "../../base/single-flight.ts";
 import { createStandingTrouble } from "../../base/standing-trouble.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { KubeApi } from "../../model/kube.ts";
@@ -29,21 +28,11 @@ const MAX_BYTES = 2 << 20;
  */
 export function createPullSecrets(options: PullSecretsOptions): ImpliedCredentials {
   const { account, clock } = options;
-  const known = new Map<string, { readonly keychain: Keychain; readonly until: number }>();
-  const reads = createSingleFlight<Keychain>();
-  const reader = createReader(options);
-  return {
-    async keychainFor(namespace) {
-      const held = known.get(namespace);
-      if (held !== undefined && clock.now() < held.until) return held.keychain;
-      const keychain = await reads.run(namespace, async () => {
-        const found = asImplied(await reader(namespace), `those of ServiceAccount ${namespace}/${account}`);
-        setBounded(known, namespace, { keychain: found, until: clock.now() + KEEP_MS }, NAMESPACES);
-        return found;
-      });
-      return keychain ?? new Map();
-    },
-  };
+  const read = createReader(options);
+  const find = holding(async (namespace) => asImplied(await read(namespace), `those of ServiceAccount ${namespace}/${account}`), {
+    ...{ keepMs: KEEP_MS, most: NAMESPACES, now: clock.now },
+  });
+  return { keychainFor: find };
 }
 
 function createReader({ api, account, parseKeychain, log }: PullSecretsOptions): (namespace: string) => Promise<Keychain> {

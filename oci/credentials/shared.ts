@@ -1,9 +1,8 @@
-import { setBounded } from "../../base/bounded-map.ts";
-import { createSingleFlight } from "../../base/single-flight.ts";
+import { holding } from "../../base/held.ts";
 import { createStandingTrouble } from "../../base/standing-trouble.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
-import type { ImpliedCredentials, Keychain, KeychainEntry } from "../../model/module.ts";
+import type { ImpliedCredentials, KeychainEntry } from "../../model/module.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { parseReference } from "../repository/reference.ts";
 import type { HelperOptions } from "./helper.ts";
@@ -58,18 +57,16 @@ export async function checkCredentialsFile(path: string): Promise<Result<void>> 
  */
 export function createSharedCredentials(options: SharedOptions): ImpliedCredentials {
   const { file, repositories, trusted, clock, log } = options;
-  const known = new Map<string, { readonly keychain: Keychain; readonly until: number }>();
-  const reads = createSingleFlight<Keychain>();
   const tell = createStandingTrouble((message) => log.warn("the credentials of --registry-auth-file cannot be used", { message }));
 
-  const read = async (registry: string): Promise<Keychain> => {
+  const read = async (registry: string) => {
     const found = await fileKeychain(file, registry, options);
     const keychain = found.ok ? found.value : emptyKeychain;
     const problems = [...keychain.values()].flat().flatMap((entry) => ("problem" in entry ? [entry.problem] : []));
     tell(found.ok ? problems[0] : found.error.message);
-    setBounded(known, registry, { keychain, until: clock.now() + KEEP_MS }, REGISTRIES);
     return keychain;
   };
+  const find = holding(read, { keepMs: KEEP_MS, most: REGISTRIES, now: clock.now });
 
   return {
     async keychainFor(namespace, image) {
@@ -81,9 +78,7 @@ export function createSharedCredentials(options: SharedOptions): ImpliedCredenti
         (shared.namespace ?? namespace) === namespace &&
         (registry === shared.prefix || name === shared.prefix || name.startsWith(`${shared.prefix}/`));
       if (trusted !== "all" && namespace !== trusted && !repositories.some(mayRead)) return emptyKeychain;
-      const held = known.get(registry);
-      const keychain = held !== undefined && clock.now() < held.until ? held.keychain : await reads.run(registry, () => read(registry));
-      const entries = matchingEntries(keychain ?? emptyKeychain, registry, repository);
+      const entries = matchingEntries(await find(registry), registry, repository);
       return new Map([[registry.toLowerCase(), entries.map(asImplied)]]);
     },
   };
