@@ -11,13 +11,13 @@ export function refersTo(record: FilterRecord, references: ReadonlySet<string>):
   for (const { kind, name } of [...(configFrom === undefined ? [] : [configFrom]), ...textsOf(filter)]) {
     names.push(`${kind.toLowerCase()}/${key.namespace}/${name}`);
   }
-  if (waitsForTags(record)) names.push(`repository/${repositoryPath(filter.source.kind === "image" ? filter.source.image : "")}`);
+  if (filter.source.kind === "image" && waitsForTags(record)) names.push(`repository/${repositoryPath(filter.source.image)}`);
   return names.some((name) => references.has(name));
 }
 
 /** True where the registry is asked again, now or later, whatever the spec's reference kept. */
 function waitsForTags({ filter, resolution }: FilterRecord): boolean {
-  if (filter === undefined || filter.suspend || filter.pin !== undefined || filter.source.kind !== "image") return false;
+  if (filter === undefined || filter.suspend || filter.pin !== undefined) return false;
   return filter.pullPolicy === "Always" || resolution.state === "failed";
 }
 
