@@ -16,8 +16,8 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     code: (filter) =>
       `if (${filter}.key.name === "late" && ${filter}.settings.config.includes("fault")) setTimeout(() => { throw new Error("an error out of band"); }, 5);`,
   },
-  "/operator/parse/filter.ts": {
-    line: /^function check\((\w+).*\{$/m,
+  "/operator/parse/check.ts": {
+    line: /^export function checkObject\((\w+).*\{$/m,
     code: (raw) =>
       `if (JSON.stringify(${raw}.spec?.config ?? "").includes("fault")) {
         if (${raw}.metadata.name === "abort") process.abort();
