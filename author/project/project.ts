@@ -117,22 +117,19 @@ function aboutOf(file: Place, folder: string): Result<About> {
     if (!read.ok) return read;
     if (read.value !== undefined) texts[key] = read.value;
   }
-  const listed = file.get("keywords");
-  const items = listed?.items() ?? [];
-  if (listed !== undefined && (items.length === 0 || items.length > MAX_KEYWORDS))
-    return listed.wrong(`must be a list of 1 to ${MAX_KEYWORDS} words`);
-  const keywords: string[] = [];
-  for (const item of items) {
-    const { value } = item;
-    if (typeof value !== "string" || !/^[^\s,]{1,64}$/.test(value)) return item.wrong("must be one word, of at most 64 characters");
-    keywords.push(value);
-  }
+  const keywords = list(file.get("keywords"), MAX_KEYWORDS, "words", word);
+  if (!keywords.ok) return keywords;
   const readme = path(file.get("readme"));
   if (!readme.ok) return readme;
   const configSchema = path(file.get("configSchema"));
   if (!configSchema.ok) return configSchema;
   const inside = (name: string | undefined) => (name === undefined ? undefined : join(folder, name));
-  return ok({ texts, keywords, readme: inside(readme.value), configSchema: inside(configSchema.value) });
+  return ok({ texts, keywords: keywords.value ?? [], readme: inside(readme.value), configSchema: inside(configSchema.value) });
+}
+
+function word(place: Place): Result<string> {
+  const { value } = place;
+  return typeof value === "string" && /^[^\s,]{1,64}$/.test(value) ? ok(value) : place.wrong("must be one word, of at most 64 characters");
 }
 
 function nameOf(file: Place): Result<string> {
@@ -157,17 +154,27 @@ function pathsOf(file: Place, language: Language): Result<Paths> {
   if (!entry.ok) return entry;
   if (entry.value !== undefined && FACTS[language].entries.length === 0)
     return file.at("entry").wrong(`is not for ${FACTS[language].title}, which compiles all its sources; remove it`);
-  const listed = file.get("sources");
-  if (listed === undefined) return ok({ module: module.value, entry: entry.value, sources: FACTS[language].sources });
-  const items = listed.items();
-  if (items.length === 0 || items.length > MAX_SOURCES) return listed.wrong(`must be a list of 1 to ${MAX_SOURCES} globs`);
-  const sources: string[] = [];
+  const sources = list(file.get("sources"), MAX_SOURCES, "globs", path);
+  return sources.ok ? ok({ module: module.value, entry: entry.value, sources: sources.value ?? FACTS[language].sources }) : sources;
+}
+
+/** What a list holds, one or more; `undefined` where there is none. */
+function list(
+  place: Place | undefined,
+  most: number,
+  what: string,
+  read: (item: Place) => Result<string | undefined>,
+): Result<readonly string[] | undefined> {
+  if (place === undefined) return ok(undefined);
+  const items = place.items();
+  if (items.length === 0 || items.length > most) return place.wrong(`must be a list of 1 to ${most} ${what}`);
+  const texts: string[] = [];
   for (const item of items) {
-    const source = path(item);
-    if (!source.ok) return source;
-    if (source.value !== undefined) sources.push(source.value);
+    const text = read(item);
+    if (!text.ok) return text;
+    if (text.value !== undefined) texts.push(text.value);
   }
-  return ok({ module: module.value, entry: entry.value, sources });
+  return ok(texts);
 }
 
 /** A path below the project's folder, with `/`. */
