@@ -39,6 +39,8 @@ const OCI = "org.opencontainers.image.";
 const SHORT = new Set(["title", "description", "version", "source", "revision", "licenses", "documentation", "url", "vendor", "authors"]);
 /** What Weir itself says of a module. */
 const OWN = "dev.weir.module.";
+export const CREATED_ANNOTATION = `${OCI}created`;
+export const ABI_ANNOTATION = `${OWN}abi`;
 
 const MAX_README = 1 << 20;
 const MAX_ANNOTATIONS = 64;
@@ -66,7 +68,7 @@ export async function artifactOptions({ module, project, flags, env }: ArtifactI
   if (!readme.ok) return readme;
   const configSchema = await readSchema(flags["config-schema"] ?? project?.about.configSchema);
   if (!configSchema.ok) return configSchema;
-  const time = created.value === undefined ? {} : { [`${OCI}created`]: created.value };
+  const time = created.value === undefined ? {} : { [CREATED_ANNOTATION]: created.value };
   const annotations = sorted({ ...(await ofModule(module)), ...ofProject(project), ...time, ...given.value });
   return ok({
     annotations,
@@ -93,7 +95,7 @@ async function ofModule(module: Uint8Array): Promise<Record<string, string>> {
   const facts = inspectModule(module);
   const { language, sdk } = readProducers(module);
   return {
-    ...(facts.ok && facts.value.abi !== undefined && { [`${OWN}abi`]: facts.value.abi }),
+    ...(facts.ok && facts.value.abi !== undefined && { [ABI_ANNOTATION]: facts.value.abi }),
     ...(language.length > 0 && { [`${OWN}language`]: language.join(", ") }),
     ...(sdk.length > 0 && { [`${OWN}sdk`]: sdk.join(", ") }),
   };

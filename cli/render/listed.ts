@@ -1,10 +1,8 @@
 import { age } from "../../base/elapsed.ts";
 import { shortDigest } from "../../model/digest.ts";
 import { type ListedImage, printBytes } from "../../oci/index.ts";
+import { ABI_ANNOTATION, CREATED_ANNOTATION } from "../artifact.ts";
 import { table } from "./table.ts";
-
-const CREATED = "org.opencontainers.image.created";
-const ABI = "dev.weir.module.abi";
 
 /** What `weir list --long` prints of a repository. `now` in milliseconds. */
 export function renderListed(images: readonly ListedImage[], now: number): string {
@@ -12,8 +10,8 @@ export function renderListed(images: readonly ListedImage[], now: number): strin
     tag,
     digest === undefined ? "?" : shortDigest(digest),
     size === undefined ? "?" : printBytes(size),
-    annotations[ABI] ?? "-",
-    annotations[CREATED] === undefined ? "-" : `${age(annotations[CREATED], now)} ago`,
+    annotations[ABI_ANNOTATION] ?? "-",
+    annotations[CREATED_ANNOTATION] === undefined ? "-" : `${age(annotations[CREATED_ANNOTATION], now)} ago`,
     isSigned === undefined ? "?" : isSigned ? "yes" : "no",
     ...(problem === undefined ? [] : [problem]),
   ]);
@@ -26,8 +24,8 @@ export function listedDocument({ tag, digest, size, annotations, isSigned, probl
     tag,
     digest: digest ?? null,
     size: size ?? null,
-    abi: annotations[ABI] ?? null,
-    created: annotations[CREATED] ?? null,
+    abi: annotations[ABI_ANNOTATION] ?? null,
+    created: annotations[CREATED_ANNOTATION] ?? null,
     signed: isSigned ?? null,
     annotations,
     ...(problem === undefined ? {} : { problem }),
