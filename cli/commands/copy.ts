@@ -1,3 +1,4 @@
+import { count } from "../../base/text.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Copied, ImageContent, RegistryReference, RepositoryReader } from "../../oci/index.ts";
 import { defineCommand } from "../args/command.ts";
@@ -135,7 +136,6 @@ async function readImage({ repository, wanted }: Source, signal: AbortSignal): P
 }
 
 function render(from: string, { reference, digest, documents, referrers, blobs, bytes }: Done): string {
-  const parts = [`${documents} manifest${documents === 1 ? "" : "s"}`, `${referrers} referrer${referrers === 1 ? "" : "s"}`];
   const how = `${blobs.sent} sent (${bytes} bytes), ${blobs.mounted} taken over, ${blobs.there} there already`;
-  return `copied ${from} to ${reference}\n  digest  ${digest}\n  has     ${parts.join(", ")}\n  blobs   ${how}\n`;
+  return `copied ${from} to ${reference}\n  digest  ${digest}\n  has     ${count(documents, "manifest")}, ${count(referrers, "referrer")}\n  blobs   ${how}\n`;
 }
