@@ -1,14 +1,14 @@
 import type { Digest } from "../../model/digest.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
+import { writeManifest } from "../image/content.ts";
 import type { Descriptor } from "../repository/manifest.ts";
-import { addReferrer, listReferrers } from "../repository/referrers.ts";
+import { addReferrer, listReferrers, referrersTag } from "../repository/referrers.ts";
 import type { Repository, RepositoryReader } from "../repository/repository.ts";
-import { type CopyLimits, copyLimits, type Document, readTree } from "./tree.ts";
+import { type Document, readTree, type Tree } from "./tree.ts";
 
 export interface CopyOptions {
   /** Signatures, SBOMs and whatever else refers to the image go along. */
   readonly referrers: boolean;
-  readonly limits?: CopyLimits;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -41,27 +41,23 @@ export async function copyImage(
   tags: readonly string[],
   options: CopyOptions,
 ): Promise<Result<Copied>> {
-  const { limits = copyLimits, signal } = options;
-  const tree = await readTree(source, wanted, limits, signal);
+  const { signal } = options;
+  const tree = await readTree(source, wanted, signal);
   if (!tree.ok) return tree;
-  const root = tree.value.at(-1);
-  if (root === undefined) throw new Error("a tree has a root");
-  const copier = new Copier(source, target, limits, signal);
-  const inside = await copier.putAll(tree.value.slice(0, -1));
-  if (!inside.ok) return inside;
-  const named = await copier.put(root, tags);
-  if (!named.ok) return named;
-  const subjects = tree.value.map(({ raw }) => raw.digest);
+  const copier = new Copier(source, target, signal);
+  const put = await copier.putTree(tree.value, tags);
+  if (!put.ok) return put;
+  const { root, inside } = tree.value;
+  const subjects = [...inside, root].map(({ raw }) => raw.digest);
   const referring = options.referrers ? await copier.putReferrers(subjects) : ok(undefined);
   if (!referring.ok) return referring;
   const { referrers, sent, mounted, there, bytes } = copier;
-  return ok({ digest: root.raw.digest, documents: tree.value.length, referrers, blobs: { sent, mounted, there }, bytes });
+  return ok({ digest: root.raw.digest, documents: subjects.length, referrers, blobs: { sent, mounted, there }, bytes });
 }
 
 class Copier {
   private readonly source: RepositoryReader;
   private readonly target: Repository;
-  private readonly limits: CopyLimits;
   private readonly signal: AbortSignal | undefined;
   private readonly done = new Set<Digest>();
   referrers = 0;
@@ -70,14 +66,19 @@ class Copier {
   there = 0;
   bytes = 0;
 
-  constructor(source: RepositoryReader, target: Repository, limits: CopyLimits, signal: AbortSignal | undefined) {
+  constructor(source: RepositoryReader, target: Repository, signal: AbortSignal | undefined) {
     this.source = source;
     this.target = target;
-    this.limits = limits;
     this.signal = signal;
   }
 
-  async putAll(documents: readonly Document[]): Promise<Result<void>> {
+  /** All that it leads to, then its root; without tags that is found by its digest. */
+  async putTree({ root, inside }: Tree, tags: readonly string[]): Promise<Result<void>> {
+    const ready = await this.putInside(inside);
+    return ready.ok ? this.put(root, tags) : ready;
+  }
+
+  private async putInside(documents: readonly Document[]): Promise<Result<void>> {
     for (const document of documents) {
       const put = await this.put(document, []);
       if (!put.ok) return put;
@@ -85,15 +86,10 @@ class Copier {
     return ok(undefined);
   }
 
-  /** Its blobs, then itself; without tags it is found by its digest. */
-  async put({ raw, blobs }: Document, tags: readonly string[]): Promise<Result<void>> {
+  /** Its blobs, then itself. */
+  private async put({ raw, blobs }: Document, tags: readonly string[]): Promise<Result<void>> {
     const written = await this.putBlobs(blobs);
-    if (!written.ok) return written;
-    for (const tag of tags.length === 0 ? [undefined] : tags) {
-      const stored = await this.target.putManifest(new Uint8Array(raw.bytes), raw.mediaType, tag, this.signal);
-      if (!stored.ok) return stored;
-    }
-    return ok(undefined);
+    return written.ok ? writeManifest(this.target, raw, tags, this.signal) : written;
   }
 
   private async putBlobs(blobs: readonly Descriptor[]): Promise<Result<void>> {
@@ -148,12 +144,11 @@ class Copier {
   }
 
   private async putReferrer(subject: Digest, digest: Digest): Promise<Result<void>> {
-    const tree = await this.count(await readTree(this.source, digest, this.limits, this.signal));
+    const tree = this.count(await readTree(this.source, digest, this.signal));
     if (!tree.ok) return tree;
-    const root = tree.value.at(-1);
-    if (root === undefined) return ok(undefined);
-    const inside = await this.putAll(tree.value.slice(0, -1));
-    if (!inside.ok) return inside;
+    const { root, inside } = tree.value;
+    const ready = await this.putInside(inside);
+    if (!ready.ok) return ready;
     const blobs = await this.putBlobs(root.blobs);
     if (!blobs.ok) return blobs;
     const { raw, artifactType, annotations } = root;
@@ -163,21 +158,18 @@ class Copier {
 
   private async putTagged(subject: Digest): Promise<Result<void>> {
     for (const kind of COSIGN_TAGS) {
-      const tag = `${subject.replace(":", "-")}.${kind}`;
-      const read = await readTree(this.source, tag, this.limits, this.signal);
+      const tag = `${referrersTag(subject)}.${kind}`;
+      const read = await readTree(this.source, tag, this.signal);
       if (!read.ok && read.error.reason === "ImageNotFound") continue;
-      const tree = await this.count(read);
+      const tree = this.count(read);
       if (!tree.ok) return tree;
-      const root = tree.value.at(-1);
-      const inside = await this.putAll(tree.value.slice(0, -1));
-      if (!inside.ok || root === undefined) return inside;
-      const put = await this.put(root, [tag]);
+      const put = await this.putTree(tree.value, [tag]);
       if (!put.ok) return put;
     }
     return ok(undefined);
   }
 
-  private async count(read: Result<readonly Document[]>): Promise<Result<readonly Document[]>> {
+  private count(read: Result<Tree>): Result<Tree> {
     if (read.ok && ++this.referrers > MAX_REFERRERS)
       return fail("ImageTooLarge", `more than ${MAX_REFERRERS} manifests refer to this image; copy it with --no-referrers`);
     return read;

@@ -88,11 +88,7 @@ export async function readContent(
   if (!parsed.ok) return parsed;
   if (parsed.value.kind === "index")
     return fail("InvalidManifest", `${where} is an index of images, not an image; name one of them by digest`);
-  if (parsed.value.foreign > 0)
-    return fail(
-      "InvalidManifest",
-      `${where} names ${parsed.value.foreign} blobs by another hash than sha256; copy it with the tool that made it`,
-    );
+  if (parsed.value.foreign > 0) return foreignBlobs(where, parsed.value);
   const blobs = blobsOf(parsed.value);
   const total = blobs.reduce((sum, { size }) => sum + size, 0);
   if (total > MAX_IMAGE_BYTES) {
@@ -122,11 +118,26 @@ export async function writeContent(
     const stored = await repository.putBlob(bytes.value, blob.digest, signal);
     if (!stored.ok) return stored;
   }
+  return writeManifest(repository, manifest, tags, signal);
+}
+
+/** Stores a manifest or an index as it is, under each of the tags; without one only its digest leads to it. */
+export async function writeManifest(
+  repository: Repository,
+  { bytes, mediaType }: RawManifest,
+  tags: readonly string[],
+  signal?: AbortSignal,
+): Promise<Result<void>> {
   for (const tag of tags.length === 0 ? [undefined] : tags) {
-    const stored = await repository.putManifest(new Uint8Array(manifest.bytes), manifest.mediaType, tag, signal);
+    const stored = await repository.putManifest(new Uint8Array(bytes), mediaType, tag, signal);
     if (!stored.ok) return stored;
   }
   return ok(undefined);
+}
+
+/** Failure for an image that cannot be copied as it is: Weir computes no other hash. */
+export function foreignBlobs(where: string, { foreign }: Manifest) {
+  return fail("InvalidManifest", `${where} names ${foreign} blobs by another hash than sha256; copy it with the tool that made it`);
 }
 
 /** What a manifest names, each once. */
