@@ -5,7 +5,7 @@ import { blobsOf } from "./image/content.ts";
 import type { InspectOptions } from "./inspect.ts";
 import { openReference } from "./open.ts";
 import { parseManifest } from "./repository/manifest.ts";
-import { listReferrers } from "./repository/referrers.ts";
+import { listReferrers, referrersTag } from "./repository/referrers.ts";
 import type { RepositoryReader } from "./repository/repository.ts";
 
 /** An image of a repository, by one of its tags. */
@@ -72,7 +72,7 @@ async function look(repository: RepositoryReader, tag: string, tags: ReadonlySet
   if (!parsed.ok) return { ...unread(parsed.error.message), digest };
   const blobs = parsed.value.kind === "manifest" ? blobsOf(parsed.value) : [];
   const size = blobs.reduce((sum, blob) => sum + blob.size, bytes.byteLength);
-  const isSigned = tags.has(`${digest.replace(":", "-")}.sig`) || (await hasSignature(repository, digest, signal));
+  const isSigned = tags.has(`${referrersTag(digest)}.sig`) || (await hasSignature(repository, digest, signal));
   return { tag, digest, size, annotations: parsed.value.annotations, isSigned, problem: undefined };
 }
 
