@@ -1,6 +1,7 @@
 import type { Digest } from "../../model/digest.ts";
 import { type Failure, ok, type Result } from "../../model/result.ts";
-import { type Descriptor, type Manifest, parseManifest } from "../repository/manifest.ts";
+import { fetchDocument } from "../image/index-entries.ts";
+import type { Descriptor, Manifest } from "../repository/manifest.ts";
 import { listReferrers, referrersTag } from "../repository/referrers.ts";
 import type { RepositoryReader } from "../repository/repository.ts";
 import { readBundle, readEnvelope, readSimpleSigning } from "./bundle.ts";
@@ -48,11 +49,11 @@ export async function findSignatures(repository: RepositoryReader, digest: Diges
   let unreadable = 0;
   // What was added last comes last.
   for (const name of names.toReversed().slice(0, MAX_SIGNATURES)) {
-    const manifest = await readManifest(repository, name, signal);
-    if (!manifest.ok) {
-      if (isLost(manifest.error)) unreadable += name.includes(".") ? 0 : 1;
-      else return unread(repository, digest, manifest.error);
-    } else places.push(...placesOf(manifest.value, name));
+    const document = await fetchDocument(repository, name, `${repository.name}:${name}`, signal);
+    if (!document.ok) {
+      if (isLost(document.error)) unreadable += name.includes(".") ? 0 : 1;
+      else return unread(repository, digest, document.error);
+    } else if (document.value.kind === "manifest") places.push(...placesOf(document.value, name));
   }
   const read = await readPlaces(repository, places.slice(0, MAX_SIGNATURES), signal);
   if (!read.ok) return unread(repository, digest, read.error);
@@ -60,17 +61,9 @@ export async function findSignatures(repository: RepositoryReader, digest: Diges
   return ok({ signatures: read.value.signatures, unreadable: unreadable + read.value.unreadable, beyond });
 }
 
-async function readManifest(repository: RepositoryReader, name: string, signal?: AbortSignal): Promise<Result<Manifest | undefined>> {
-  const raw = await repository.manifest(name, signal);
-  if (!raw.ok) return raw;
-  const parsed = parseManifest(raw.value, `${repository.name}:${name}`);
-  if (!parsed.ok) return parsed;
-  return ok(parsed.value.kind === "manifest" ? parsed.value : undefined);
-}
-
 /** The newest first. */
-function placesOf(manifest: Manifest | undefined, name: string): Place[] {
-  const layers = (manifest?.layers ?? []).map((layer, index) => ({
+function placesOf({ layers: all }: Manifest, name: string): Place[] {
+  const layers = all.map((layer, index) => ({
     layer,
     name: name.includes(":") ? name : `${name}, layer ${index + 1}`,
   }));
