@@ -24,12 +24,17 @@ const SLICE = 1 << 20;
  * blocks it for longer than all slices together.
  */
 export async function digestAside(content: Uint8Array<ArrayBuffer>): Promise<Digest> {
-  const sum = createHash("sha256");
+  return `sha256:${(await hashAside("sha256", content)).toString("hex")}`;
+}
+
+/** The same by another hash. */
+export async function hashAside(algorithm: "sha256" | "sha512", content: Uint8Array): Promise<Buffer> {
+  const sum = createHash(algorithm);
   for (let at = 0; at < content.byteLength; at += SLICE) {
     sum.update(content.subarray(at, at + SLICE));
     if (at + SLICE < content.byteLength) await nextTurn();
   }
-  return `sha256:${sum.digest("hex")}`;
+  return sum.digest();
 }
 
 /** The first 12 hex digits, for people: `sha256:abc…` becomes `abcdef012345`. Empty for undefined. */

@@ -1,10 +1,7 @@
 import { createHash, type KeyObject } from "node:crypto";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { eddsa } from "@noble/curves/abstract/edwards.js";
 import { ed25519 } from "@noble/curves/ed25519.js";
-
-/** Bytes that are hashed in a turn of the event loop: a millisecond. */
-const SLICE = 1 << 20;
+import { hashAside } from "../../model/digest.ts";
 
 /** What is hashed here is short: what was signed comes as its hash. */
 const short = (message: Uint8Array) => new Uint8Array(createHash("sha512").update(message).digest());
@@ -28,12 +25,7 @@ export function isSignedPrehashed(key: KeyObject, hashed: Uint8Array, signature:
   }
 }
 
-/** In slices, so that it holds up nothing else. */
+/** What was signed, hashed where it holds up nothing else. */
 export async function prehash(signed: Buffer): Promise<Uint8Array> {
-  const hash = createHash("sha512");
-  for (let at = 0; at < signed.byteLength; at += SLICE) {
-    hash.update(signed.subarray(at, at + SLICE));
-    await nextTurn();
-  }
-  return new Uint8Array(hash.digest());
+  return new Uint8Array(await hashAside("sha512", signed));
 }
