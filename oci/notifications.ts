@@ -1,8 +1,8 @@
 import { fieldsOf } from "../base/json.ts";
+import { isRepositoryPath } from "./repository/reference.ts";
 
 /** Events that are read of one notification. */
 const MAX_EVENTS = 1_000;
-const PATH = /^[a-z0-9]+(?:(?:\.|_|__|-+|\/)[a-z0-9]+)*$/;
 const MAX_PATH = 255;
 
 /**
@@ -23,7 +23,7 @@ export function readNotification(text: string): ReadonlySet<string> | undefined 
     const { action, target } = fieldsOf(event);
     const { repository } = fieldsOf(target);
     if (action === "pull" || typeof repository !== "string") continue;
-    if (repository.length <= MAX_PATH && PATH.test(repository)) paths.add(repository);
+    if (repository.length <= MAX_PATH && isRepositoryPath(repository)) paths.add(repository);
   }
   return paths;
 }

@@ -1,5 +1,6 @@
 import { isRecord } from "../../base/json.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
+import { TAG } from "../repository/reference.ts";
 import { boundedBody, type HttpResponse } from "./http.ts";
 import type { Session } from "./session.ts";
 
@@ -8,7 +9,6 @@ const PAGE = 1_000;
 const MAX_PAGES = 1_000;
 const MAX_PAGE_BYTES = 4 << 20;
 const MAX_TAGS = 50_000;
-const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 /**
  * Every tag, sorted: page by page, on the registry's own host only. All or a failure, as the tag that somebody looks for may be on the page that lacks.

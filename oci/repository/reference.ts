@@ -29,6 +29,7 @@ const MAX_REFERENCE_LENGTH = 4096;
 // The grammar of https://pkg.go.dev/github.com/distribution/reference, which registries and Docker share.
 const HOST = /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[a-fA-F0-9:]+\])(?::[0-9]{1,5})?$/;
 const PATH_COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
+/** The name of a tag. */
 export const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 /**
@@ -82,11 +83,16 @@ function parseRegistry(name: string, digest: Digest | undefined): RegistryRefere
   if (tag !== undefined && !TAG.test(tag)) return `${JSON.stringify(tag)} is not a tag`;
   if (path === "") return "the repository is missing";
   if (/[A-Z]/.test(path)) return "a repository is written in lower case";
-  if (!path.split("/").every((part) => PATH_COMPONENT.test(part))) return `${JSON.stringify(path)} is not a repository`;
+  if (!isRepositoryPath(path)) return `${JSON.stringify(path)} is not a repository`;
   const registry = dockerHubAliases.has(host) ? "docker.io" : host;
   const repository = registry === "docker.io" && !path.includes("/") ? `library/${path}` : path;
   if (registry.length + repository.length > 255) return "the name is longer than 255 characters";
   return { kind: "registry", registry, repository, tag: tag ?? (digest === undefined ? "latest" : undefined), digest };
+}
+
+/** True for the name of a repository in its registry, however long. */
+export function isRepositoryPath(path: string): boolean {
+  return path.split("/").every((part) => PATH_COMPONENT.test(part));
 }
 
 /** Names of Docker Hub in references and config files. */
