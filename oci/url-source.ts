@@ -1,7 +1,7 @@
 import { type Digest, digestAside } from "../model/digest.ts";
 import { fail, failForNow, ok, type Result } from "../model/result.ts";
 import type { FetchedModule } from "./image/image.ts";
-import { type HttpOptions, Interrupted, readBody, send, unavailable } from "./registry/http.ts";
+import { type HttpOptions, Interrupted, mediaTypeOf, readBody, send, unavailable } from "./registry/http.ts";
 import { tooLarge } from "./repository/bytes.ts";
 
 /**
@@ -44,7 +44,7 @@ export async function fetchUrl(
         "DigestMismatch",
         `${where} returns content whose digest is not ${digest}; if it was changed on purpose, put the new digest into spec.sha256`,
       );
-    const mediaType = answer.value.headers.get("content-type")?.split(";")[0]?.trim() ?? "";
+    const mediaType = mediaTypeOf(answer.value.headers);
     return ok({ module: { digest, wasmDigest: digest, size: bytes.byteLength, mediaType }, bytes });
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;

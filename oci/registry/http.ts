@@ -216,6 +216,11 @@ function isPlain(host: string, plainHttp: ReadonlySet<string>): boolean {
   return name === "localhost" || name === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(name);
 }
 
+/** What a body is said to be; `""`: nothing is said. */
+export function mediaTypeOf(headers: Headers): string {
+  return headers.get("content-type")?.split(";")[0]?.trim() ?? "";
+}
+
 /** The whole body, decoded, at most `limit` bytes; `undefined` when it has more. Throws `Interrupted`. */
 export async function readBody(response: HttpResponse, limit: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const raw = await readRaw(response, limit);

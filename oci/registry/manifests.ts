@@ -2,7 +2,7 @@ import { type Digest, digestOf, isDigest } from "../../model/digest.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { printBytes } from "../repository/bytes.ts";
 import { MAX_MANIFEST_BYTES, manifestTypes, type RawManifest } from "../repository/manifest.ts";
-import { boundedBody } from "./http.ts";
+import { boundedBody, mediaTypeOf } from "./http.ts";
 import { type Session, wrongContent } from "./session.ts";
 
 const MANIFEST_TYPES: ReadonlySet<string> = new Set(Object.values(manifestTypes));
@@ -25,7 +25,7 @@ export async function holds(session: Session, digest: Digest, signal?: AbortSign
   if (headers.value === undefined) return ok(false);
   const claimed = digestHeader(headers.value);
   // The header is optional: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#checking-if-content-exists-in-the-registry
-  return ok(claimed === digest || (claimed === undefined && MANIFEST_TYPES.has(mediaTypeOf(headers.value.get("content-type")))));
+  return ok(claimed === digest || (claimed === undefined && MANIFEST_TYPES.has(mediaTypeOf(headers.value))));
 }
 
 /** What the registry says that the content is; `undefined` when it says nothing, or by another hash. Some write it in capitals. */
@@ -43,10 +43,6 @@ async function head(session: Session, reference: string, what: string, signal?: 
   if (status === 429) return session.unexpected(answer.value, what);
   await answer.value.discard();
   return ok(status === 200 ? headers : undefined);
-}
-
-function mediaTypeOf(contentType: string | null | undefined): string {
-  return contentType?.split(";")[0]?.trim() ?? "";
 }
 
 function imageNotFound(session: Session, reference: string) {
@@ -75,7 +71,7 @@ export async function fetchManifest(session: Session, wanted: string, signal?: A
   if (claimed !== undefined && claimed !== digest) {
     return wrongContent(session, `manifest ${claimed}`);
   }
-  return ok({ bytes: bytes.value, digest, mediaType: mediaTypeOf(response.headers.get("content-type")) });
+  return ok({ bytes: bytes.value, digest, mediaType: mediaTypeOf(response.headers) });
 }
 
 /** Stores a manifest under the tag, or under its digest alone. https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests */

@@ -1,7 +1,7 @@
 import { type Digest, digestOf } from "../../model/digest.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { type Descriptor, MAX_MANIFEST_BYTES, manifestTypes, parseManifest } from "../repository/manifest.ts";
-import { boundedBody } from "./http.ts";
+import { boundedBody, mediaTypeOf } from "./http.ts";
 import type { Session } from "./session.ts";
 
 const MAX_PAGES = 20;
@@ -28,7 +28,7 @@ export async function fetchReferrers(
     }
     if (response.status !== 200) return session.unexpected(response, what);
     const next = /<([^>]+)>\s*;\s*rel="?next"?/.exec(response.headers.get("link") ?? "")?.[1];
-    const mediaType = response.headers.get("content-type")?.split(";")[0]?.trim() ?? "";
+    const mediaType = mediaTypeOf(response.headers);
     const body = await boundedBody(response, MAX_MANIFEST_BYTES);
     if (!body.ok) return body;
     // What answers everything with a page of its own says 200 as well.
