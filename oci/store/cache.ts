@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { systemClock } from "../../model/clock.ts";
-import { type Digest, isDigest } from "../../model/digest.ts";
+import type { Digest } from "../../model/digest.ts";
 import { silentLog } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { type Blobs, createBlobs, isWholeBlob, peekBlobs } from "./blobs.ts";
@@ -9,7 +9,7 @@ import { evict } from "./eviction.ts";
 import { removeLitter } from "./litter.ts";
 import { namesIn } from "./names.ts";
 import { type Needed, readNeeded } from "./needed.ts";
-import { createRecords, type Records } from "./records.ts";
+import { createRecords, leadsOf, type Records } from "./records.ts";
 
 /** A module on disk, as whoever looks from outside the server sees it. */
 export interface CachedModule {
@@ -56,7 +56,7 @@ class StoreFolder implements ModuleStore {
 
   async list(): Promise<readonly CachedModule[]> {
     const needed = await readNeeded(this.directory);
-    const leads = await this.leads();
+    const leads = await leadsOf(this.records.peek);
     const stored = await peekBlobs(this.directory);
     const modules = stored.map(({ digest, size, usedAt }) => {
       const own = leads.filter(({ wasmDigest }) => wasmDigest === digest);
@@ -97,18 +97,6 @@ class StoreFolder implements ModuleStore {
     const left = new Set((await peekBlobs(this.directory)).map(({ digest }) => digest));
     const gone = before.filter(({ digest }) => !left.has(digest));
     return ok({ modules: gone.length, bytes: gone.reduce((sum, { size }) => sum + size, 0), halfWritten });
-  }
-
-  /** What leads to modules. Reads only. */
-  private async leads() {
-    const found: { readonly name: Digest; readonly wasmDigest: unknown; readonly from: readonly string[] }[] = [];
-    for (const kind of ["manifests", "urls"] as const) {
-      for (const { name, record } of await this.records.peek(kind)) {
-        const from = Array.isArray(record.from) ? record.from.filter((each) => typeof each === "string") : [];
-        found.push({ name, wasmDigest: isDigest(String(record.wasmDigest)) ? record.wasmDigest : undefined, from });
-      }
-    }
-    return found;
   }
 }
 

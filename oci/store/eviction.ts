@@ -1,8 +1,8 @@
 import { statfs } from "node:fs/promises";
-import { type Digest, isDigest } from "../../model/digest.ts";
+import type { Digest } from "../../model/digest.ts";
 import type { Log } from "../../model/log.ts";
 import type { Blobs, StoredBlob } from "./blobs.ts";
-import type { Records } from "./records.ts";
+import { leadsOf, type Records } from "./records.ts";
 
 /**
  * Which modules to remove so that the rest fits into `maxBytes`, least recently used first. Those in `keep` stay, so the rest may still be
@@ -54,13 +54,7 @@ export async function evict(
   if (bytes <= maxBytes) return;
   // When each was used last is on the disk alone.
   const stored = await blobs.list();
-  const leads: { kind: "manifests" | "urls"; name: Digest; wasmDigest: Digest }[] = [];
-  for (const kind of ["manifests", "urls"] as const) {
-    for (const { name, record } of await records.list(kind)) {
-      const { wasmDigest } = record;
-      if (typeof wasmDigest === "string" && isDigest(wasmDigest)) leads.push({ kind, name, wasmDigest });
-    }
-  }
+  const leads = await leadsOf(records.list);
   const retained = needed();
   if (retained === undefined) return;
   const keep = new Set(retained);

@@ -67,6 +67,36 @@ async function listRecords(folder: string, read: (name: Digest) => Promise<Recor
   return found;
 }
 
+/** A record that leads to a module. */
+export interface Lead {
+  readonly kind: "manifests" | "urls";
+  readonly name: Digest;
+  readonly wasmDigest: Digest;
+  /** Repositories that delivered it; a URL's has none. */
+  readonly from: readonly string[];
+}
+
+/** All that lead to modules, by `list` or `peek` of the records. */
+export async function leadsOf(list: Records["list"]): Promise<Lead[]> {
+  const leads: Lead[] = [];
+  for (const kind of ["manifests", "urls"] as const) {
+    for (const { name, record } of await list(kind)) {
+      const { wasmDigest, from } = record;
+      if (isDigestValue(wasmDigest)) leads.push({ kind, name, wasmDigest, from: namesOf(from) });
+    }
+  }
+  return leads;
+}
+
+/** The repositories that a record names. */
+export function namesOf(from: unknown): readonly string[] {
+  return Array.isArray(from) ? from.filter((name) => typeof name === "string") : [];
+}
+
+export function isDigestValue(value: unknown): value is Digest {
+  return typeof value === "string" && isDigest(value);
+}
+
 /** `undefined`: the text is no JSON object. */
 export function parseRecord(text: string): Record<string, unknown> | undefined {
   try {

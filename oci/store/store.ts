@@ -2,7 +2,7 @@ import { isSystemError } from "../../base/error.ts";
 import { isRecord } from "../../base/json.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { CarriedSchema } from "../../model/config-schema.ts";
-import { type Digest, isDigest } from "../../model/digest.ts";
+import type { Digest } from "../../model/digest.ts";
 import type { Log } from "../../model/log.ts";
 import type { Module } from "../../model/module.ts";
 import { failForNow, ok, type Result } from "../../model/result.ts";
@@ -12,7 +12,7 @@ import { evict } from "./eviction.ts";
 import { createHolds } from "./holds.ts";
 import { removeLitter } from "./litter.ts";
 import { createNeededNote } from "./needed.ts";
-import { createRecords, type Records } from "./records.ts";
+import { createRecords, isDigestValue, namesOf, type Records } from "./records.ts";
 import { startScrub } from "./scrub.ts";
 
 export interface StoreOptions {
@@ -157,10 +157,6 @@ function isCarriedSchema(value: unknown): value is CarriedSchema {
   return isRecord(value) && (typeof value.text === "string" || typeof value.problem === "string");
 }
 
-function namesOf(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.filter((name) => typeof name === "string") : [];
-}
-
 function withName(known: unknown, name: string | undefined): readonly string[] {
   const names = namesOf(known);
   return name === undefined ? names : [name, ...names.filter((other) => other !== name)].slice(0, MAX_FROM);
@@ -173,8 +169,4 @@ async function writing<T>(write: () => Promise<T>): Promise<Result<T>> {
     if (!isSystemError(error)) throw error;
     return failForNow("StoreFailed", `the module could not be kept on disk (${error.message}); check the data folder and its free space`);
   }
-}
-
-function isDigestValue(value: unknown): value is Digest {
-  return typeof value === "string" && isDigest(value);
 }
