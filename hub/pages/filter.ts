@@ -23,9 +23,10 @@ export interface FilterPageInput {
 /** One filter: its rollout, who is waited for and why, what was refused, and its history. */
 export function filterPage({ filter, revisions, groups, now }: FilterPageInput): Html {
   const { namespace = "", name } = filter.metadata;
+  const standing = standingOf(filter);
   return html`<p class="crumb"><a href="/filters">Filters</a> / <a href="/filters?namespace=${namespace}">${namespace}</a></p>
-<h1>${name} <span class="state">${mark(standingOf(filter))}</span></h1>
-<p>${words(reasonOf(filter), 400)}</p>
+<h1>${name} <span class="state">${mark(standing)}</span></h1>
+<p>${words(reasonOf(filter, standing), 400)}</p>
 ${rollout(filter, now)}
 <div class="two">
 <section class="panel" aria-labelledby="runs"><h2 id="runs">What its proxies run</h2>${groupTable(groups)}</section>

@@ -2,8 +2,9 @@ import { count } from "../../base/text.ts";
 import { shortDigest } from "../../model/digest.ts";
 import { wavePercents } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
-import { FILTER_SORTS, type FilterQuery, type FilterRow, labelsOf, selectFilters, tally } from "../read/filter-row.ts";
+import { FILTER_SORTS, type FilterQuery, type FilterRow, selectFilters } from "../read/filter-row.ts";
 import { choiceIn, pageIn, textIn, withQuery } from "../read/query.ts";
+import { labelTexts, tally } from "../read/rows.ts";
 import { STANDINGS } from "../read/standing.ts";
 import { type Html, html } from "./html.ts";
 import { waveBar } from "./pictures.ts";
@@ -39,7 +40,7 @@ function queryOf(query: URLSearchParams): FilterQuery {
 function chooser(rows: readonly FilterRow[], asked: FilterQuery, query: URLSearchParams): Html {
   const to = (changes: Readonly<Record<string, string | undefined>>): string => withQuery("/filters", query, changes);
   const states = new Map(tally(rows.map(({ standing }) => standing)));
-  const labels = tally(rows.flatMap(({ filter }) => labelsOf(filter))).slice(0, MOST_FACETS);
+  const labels = tally(rows.flatMap(({ filter }) => labelTexts(filter.metadata.labels))).slice(0, MOST_FACETS);
   const namespaces = tally(rows.map(({ namespace }) => namespace)).slice(0, MOST_FACETS);
   return html`<form class="row" action="/filters">
 <label class="hidden" for="q">Search these filters</label><input id="q" name="q" type="search" maxlength="300" value="${asked.q ?? ""}" placeholder="name, image or digest">

@@ -1,6 +1,6 @@
-import { tally } from "../read/filter-row.ts";
 import { type FleetSnapshot, type Group, PROXY_STANDINGS, type ProxyQuery, type ProxyRow, selectProxies } from "../read/fleet-snapshot.ts";
 import { choiceIn, pageIn, textIn, withQuery } from "../read/query.ts";
+import { labelTexts, tally } from "../read/rows.ts";
 import type { ProxyFilterView, ProxyView } from "../views.ts";
 import { type Html, html } from "./html.ts";
 import { fleetCounts } from "./overview.ts";
@@ -92,7 +92,7 @@ export function proxyTable(rows: readonly ProxyRow[]): Html {
 export function proxyPage({ id, namespace, labels, connected, slots }: ProxyView): Html {
   return html`<p class="crumb"><a href="/fleet">Fleet</a> / <a href="/fleet?namespace=${encodeURIComponent(namespace)}">${namespace}</a></p>
 <h1>${id} <span class="state">${connected ? mark("ok", "connected") : mark("lost")}</span></h1>
-<p class="row facets">${Object.entries(labels).map(([key, value]) => facet(`${key}=${value}`, undefined, withQuery("/fleet", new URLSearchParams(), { label: `${key}=${value}` }), false))}</p>
+<p class="row facets">${labelTexts(labels).map((label) => facet(label, undefined, withQuery("/fleet", new URLSearchParams(), { label }), false))}</p>
 ${slots.length === 0 ? html`<p class="panel mute">It asks for no slot.</p>` : ""}
 ${slots.map(
   (slot, index) =>

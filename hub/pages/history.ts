@@ -1,5 +1,6 @@
 import type { WasmFilter, WasmFilterStatusHistoryItem } from "../../model/gen/wasmfilter.ts";
 import { pageIn } from "../read/query.ts";
+import { order } from "../read/rows.ts";
 import { type Html, html } from "./html.ts";
 import { ago, digestLink, filterLink, mark, pager, tablePanel, words } from "./pieces.ts";
 
@@ -15,7 +16,7 @@ export function changesOf(filters: readonly WasmFilter[]): readonly Change[] {
   const all = filters.flatMap(({ metadata: { namespace = "", name }, status }) =>
     (status?.history ?? []).map((item) => ({ namespace, name, item })),
   );
-  return all.sort((a, b) => (a.item.time < b.item.time ? 1 : a.item.time > b.item.time ? -1 : 0));
+  return all.sort((a, b) => order(b.item.time, a.item.time));
 }
 
 export function historyPage(changes: readonly Change[], query: URLSearchParams, now: number): Html {

@@ -1,4 +1,5 @@
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { labelTexts, order } from "./rows.ts";
 import { reasonOf, STANDINGS, type Standing, standingOf } from "./standing.ts";
 
 /** A filter as lists of filters show it. */
@@ -16,7 +17,8 @@ export interface FilterRow {
 export function filterRow(filter: WasmFilter): FilterRow {
   const { name, namespace = "", creationTimestamp = "" } = filter.metadata;
   const changed = filter.status?.history?.[0]?.time ?? creationTimestamp;
-  return { filter, namespace, name, standing: standingOf(filter), reason: reasonOf(filter), changed };
+  const standing = standingOf(filter);
+  return { filter, namespace, name, standing, reason: reasonOf(filter, standing), changed };
 }
 
 export const FILTER_SORTS = ["attention", "name", "changed"] as const;
@@ -43,13 +45,8 @@ function isAskedFor(row: FilterRow, { q, namespace, state, label, slot }: Filter
   if (namespace !== undefined && row.namespace !== namespace) return false;
   if (state !== undefined && row.standing !== state) return false;
   if (slot !== undefined && (row.filter.spec.slot ?? "default") !== slot) return false;
-  if (label !== undefined && !labelsOf(row.filter).includes(label)) return false;
+  if (label !== undefined && !labelTexts(row.filter.metadata.labels).includes(label)) return false;
   return q === undefined || textOf(row.filter).includes(q.toLowerCase());
-}
-
-/** The labels as `key=value`. */
-export function labelsOf({ metadata }: WasmFilter): string[] {
-  return Object.entries(metadata.labels ?? {}).map(([key, value]) => `${key}=${value}`);
 }
 
 function textOf({ metadata, spec, status }: WasmFilter): string {
@@ -63,15 +60,4 @@ function compare(a: FilterRow, b: FilterRow, sort: FilterSort): number {
   const byTime = order(b.changed, a.changed) || byName;
   if (sort === "changed") return byTime;
   return STANDINGS.indexOf(a.standing) - STANDINGS.indexOf(b.standing) || (a.standing === "ok" ? byName : byTime);
-}
-
-function order(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** How many rows have each value, the most frequent first. */
-export function tally(values: Iterable<string>): readonly (readonly [string, number])[] {
-  const counts = new Map<string, number>();
-  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
-  return [...counts].sort(([a, many], [b, few]) => few - many || order(a, b));
 }

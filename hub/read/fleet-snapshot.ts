@@ -1,4 +1,5 @@
 import type { ProxyFilterView, ProxyView } from "../views.ts";
+import { labelTexts, order } from "./rows.ts";
 
 /** How a proxy stands: as wanted, on its way there, lost (not connected), or with a rejection. */
 export type ProxyStanding = "rejected" | "lost" | "pending" | "ok";
@@ -73,9 +74,10 @@ function rowOf({ id, namespace, labels, connected, slots }: ProxyView, groups: M
       filters++;
       const one = standingIn(view, connected);
       addTo(groups, view, one);
-      if (PROXY_STANDINGS.indexOf(one) < PROXY_STANDINGS.indexOf(standing) || (trouble === undefined && one !== "ok")) {
+      const isWorse = PROXY_STANDINGS.indexOf(one) < PROXY_STANDINGS.indexOf(standing);
+      if (isWorse) standing = one;
+      if (isWorse || (trouble === undefined && one !== "ok")) {
         trouble = { filter: `${view.namespace}/${view.name}`, message: view.message };
-        if (PROXY_STANDINGS.indexOf(one) < PROXY_STANDINGS.indexOf(standing)) standing = one;
       }
     }
   }
@@ -101,9 +103,7 @@ function addTo(groups: Map<string, Group>, view: ProxyFilterView, standing: Prox
 
 function compareRows(a: ProxyRow, b: ProxyRow): number {
   const byStanding = PROXY_STANDINGS.indexOf(a.standing) - PROXY_STANDINGS.indexOf(b.standing);
-  if (byStanding !== 0) return byStanding;
-  if (a.namespace !== b.namespace) return a.namespace < b.namespace ? -1 : 1;
-  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+  return byStanding || order(a.namespace, b.namespace) || order(a.id, b.id);
 }
 
 /** What a list of proxies shows. Absent: all. */
@@ -122,7 +122,7 @@ export function selectProxies(rows: readonly ProxyRow[], { q, namespace, state, 
   return rows.filter((row) => {
     if (namespace !== undefined && row.namespace !== namespace) return false;
     if (state !== undefined && row.standing !== state) return false;
-    const labels = label === undefined && words === undefined ? [] : Object.entries(row.labels).map(([key, value]) => `${key}=${value}`);
+    const labels = label === undefined && words === undefined ? [] : labelTexts(row.labels);
     if (label !== undefined && !labels.includes(label)) return false;
     if (words === undefined) return true;
     return [`${row.namespace}/${row.id}`, ...labels, row.trouble?.filter ?? "", row.trouble?.message ?? ""]

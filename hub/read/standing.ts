@@ -24,9 +24,7 @@ export function standingOf({ spec, status }: WasmFilter): Standing {
 }
 
 /** Why it stands so, in the operator's words; empty where all is well. */
-export function reasonOf(filter: WasmFilter): string {
-  const { status } = filter;
-  const standing = standingOf(filter);
+export function reasonOf({ status }: WasmFilter, standing: Standing): string {
   if (standing === "unread") return "no server has seen it yet";
   if (standing === "ok") return "";
   if (standing === "off") return "suspended: changes wait until spec.suspend is taken away";
