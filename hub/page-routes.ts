@@ -11,11 +11,12 @@ import { type PageParts, printPage } from "./pages/layout.ts";
 import { messagePage } from "./pages/message.ts";
 import { overviewPage } from "./pages/overview.ts";
 import { filterRow } from "./read/filter-row.ts";
+import { textIn } from "./read/query.ts";
 import { searchTarget } from "./read/search.ts";
 import { createSnapshots, type Snapshots } from "./read/snapshots.ts";
 import type { Views } from "./views.ts";
 
-export const HTML_TYPE = "text/html; charset=utf-8";
+const HTML_TYPE = "text/html; charset=utf-8";
 
 /** A page's path as hono writes it, and what stands there. */
 export interface PageRoute {
@@ -113,6 +114,9 @@ function shows(views: Views, snapshots: Snapshots): Readonly<Record<string, Show
 function searchRoute(views: Views): PageRoute {
   return {
     path: "/search",
-    get: async ({ req }) => new Response(null, { status: 303, headers: { location: searchTarget(req.query("q") ?? "", views.filters()) } }),
+    async get({ req }) {
+      const location = searchTarget(textIn(new URL(req.url).searchParams, "q"), views.filters());
+      return new Response(null, { status: 303, headers: { location } });
+    },
   };
 }

@@ -1,8 +1,9 @@
 import type { FilterKey } from "../../model/filter.ts";
 import type { Revision } from "../../model/revision.ts";
 import { revisionChanges } from "../../model/revision-changes.ts";
+import { filterPath } from "../read/query.ts";
 import { type Html, html } from "./html.ts";
-import { filterLink, filterPath, tablePanel, words } from "./pieces.ts";
+import { filterLink, tablePanel, words } from "./pieces.ts";
 
 /** What differs between two revisions of a filter. `undefined`: one of them is not kept. */
 export function diffPage({ namespace, name }: FilterKey, revisions: readonly Revision[], query: URLSearchParams): Html | undefined {

@@ -4,12 +4,13 @@ import type { WasmFilter, WasmFilterStatusHistoryItem } from "../../model/gen/wa
 import type { Revision } from "../../model/revision.ts";
 import { revisionChanges } from "../../model/revision-changes.ts";
 import type { Group } from "../read/fleet-snapshot.ts";
+import { filterPath } from "../read/query.ts";
 import { reasonOf, standingOf } from "../read/standing.ts";
 import { follows } from "./filters.ts";
 import { GROUP_COLUMNS, groupCells } from "./fleet.ts";
 import { type Html, html } from "./html.ts";
 import { type Stretch, timeline, waveBar } from "./pictures.ts";
-import { ago, digestLink, filterPath, mark, proxyLink, table, tablePanel, words } from "./pieces.ts";
+import { ago, digestLink, mark, proxyLink, table, tablePanel, words } from "./pieces.ts";
 
 export interface FilterPageInput {
   readonly filter: WasmFilter;

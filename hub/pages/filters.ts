@@ -8,10 +8,7 @@ import { labelTexts, tally } from "../read/rows.ts";
 import { STANDINGS } from "../read/standing.ts";
 import { type Html, html } from "./html.ts";
 import { waveBar } from "./pictures.ts";
-import { ago, digestLink, facet, filterLink, mark, pager, tablePanel, wordOf, words } from "./pieces.ts";
-
-/** Facets of one kind that are shown; the others are found by the search. */
-const MOST_FACETS = 12;
+import { ago, digestLink, facet, facets, filterLink, mark, pager, searchField, tablePanel, wordOf, words } from "./pieces.ts";
 
 /** All filters, as the URL asks for them. */
 export function filtersPage(rows: readonly FilterRow[], query: URLSearchParams, now: number): Html {
@@ -24,35 +21,30 @@ ${pager(page, "/filters", query, "filter")}`;
 }
 
 function queryOf(query: URLSearchParams): FilterQuery {
-  const [q, namespace, label, slot] = ["q", "namespace", "label", "slot"].map((name) => textIn(query, name));
-  const state = choiceIn(query, "state", STANDINGS);
   return {
+    q: textIn(query, "q"),
+    namespace: textIn(query, "namespace"),
+    state: choiceIn(query, "state", STANDINGS),
+    label: textIn(query, "label"),
+    slot: textIn(query, "slot"),
     sort: choiceIn(query, "sort", FILTER_SORTS) ?? "attention",
-    ...(q === undefined ? {} : { q }),
-    ...(namespace === undefined ? {} : { namespace }),
-    ...(label === undefined ? {} : { label }),
-    ...(slot === undefined ? {} : { slot }),
-    ...(state === undefined ? {} : { state }),
   };
 }
 
 /** Every choice is in the URL, so that it works without a script and can be sent to a colleague. */
 function chooser(rows: readonly FilterRow[], asked: FilterQuery, query: URLSearchParams): Html {
   const to = (changes: Readonly<Record<string, string | undefined>>): string => withQuery("/filters", query, changes);
-  const states = new Map(tally(rows.map(({ standing }) => standing)));
-  const labels = tally(rows.flatMap(({ filter }) => labelTexts(filter.metadata.labels))).slice(0, MOST_FACETS);
-  const namespaces = tally(rows.map(({ namespace }) => namespace)).slice(0, MOST_FACETS);
+  const counts = new Map(tally(rows.map(({ standing }) => standing)));
+  const states = STANDINGS.filter((state) => counts.has(state)).map((state) => [state, counts.get(state)] as const);
+  const namespaces = tally(rows.map(({ namespace }) => namespace));
+  const labels = tally(rows.flatMap(({ filter }) => labelTexts(filter.metadata.labels)));
   return html`<form class="row" action="/filters">
-<label class="hidden" for="q">Search these filters</label><input id="q" name="q" type="search" maxlength="300" value="${asked.q ?? ""}" placeholder="name, image or digest">
-${["namespace", "state", "label", "slot", "sort"].map((name) => (textIn(query, name) === undefined ? "" : html`<input type="hidden" name="${name}" value="${textIn(query, name) ?? ""}">`))}
-<button type="submit">Search</button>
+${searchField(query, "Search these filters", "name, image or digest", ["namespace", "state", "label", "slot", "sort"])}
 <span class="mute">sort</span>${FILTER_SORTS.map((sort) => facet(sort, undefined, to({ sort: sort === "attention" ? undefined : sort }), asked.sort === sort))}
 </form>
-<p class="row facets"><span class="mute">state</span>${STANDINGS.filter((state) => states.has(state)).map((state) =>
-    facet(wordOf(state), states.get(state), to({ state: asked.state === state ? undefined : state }), asked.state === state),
-  )}
-<span class="mute">namespace</span>${namespaces.map(([name, many]) => facet(name, many, to({ namespace: asked.namespace === name ? undefined : name }), asked.namespace === name))}
-${labels.length === 0 ? "" : html`<span class="mute">label</span>${labels.map(([name, many]) => facet(name, many, to({ label: asked.label === name ? undefined : name }), asked.label === name))}`}</p>`;
+<p class="row facets"><span class="mute">state</span>${facets({ name: "state", values: states, chosen: asked.state, to, word: wordOf })}
+<span class="mute">namespace</span>${facets({ name: "namespace", values: namespaces, chosen: asked.namespace, to })}
+${labels.length === 0 ? "" : html`<span class="mute">label</span>${facets({ name: "label", values: labels, chosen: asked.label, to })}`}</p>`;
 }
 
 export function filterTable(rows: readonly FilterRow[], now: number): Html {

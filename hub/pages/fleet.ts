@@ -9,18 +9,19 @@ import {
   type Column,
   digestLink,
   facet,
+  facets,
   filterLink,
   filterLinkById,
   mark,
   pager,
   proxyLink,
   revisionCells,
+  searchField,
   tablePanel,
   wordOf,
   words,
 } from "./pieces.ts";
 
-const MOST_FACETS = 12;
 const MOST_GROUPS = 30;
 
 /** Every proxy, and what is not as wanted. */
@@ -39,25 +40,20 @@ ${astray.length === 0 ? "" : html`<section aria-labelledby="astray"><h2 id="astr
 }
 
 function queryOf(query: URLSearchParams): ProxyQuery {
-  const [q, namespace, label] = ["q", "namespace", "label"].map((name) => textIn(query, name));
-  const state = choiceIn(query, "state", PROXY_STANDINGS);
   return {
-    ...(q === undefined ? {} : { q }),
-    ...(namespace === undefined ? {} : { namespace }),
-    ...(label === undefined ? {} : { label }),
-    ...(state === undefined ? {} : { state }),
+    q: textIn(query, "q"),
+    namespace: textIn(query, "namespace"),
+    state: choiceIn(query, "state", PROXY_STANDINGS),
+    label: textIn(query, "label"),
   };
 }
 
 function chooser({ proxies, counts }: FleetSnapshot, asked: ProxyQuery, query: URLSearchParams): Html {
   const to = (changes: Readonly<Record<string, string | undefined>>): string => withQuery("/fleet", query, changes);
-  const namespaces = tally(proxies.map(({ namespace }) => namespace)).slice(0, MOST_FACETS);
-  return html`<form class="row" action="/fleet"><label class="hidden" for="q">Search these proxies</label><input id="q" name="q" type="search" maxlength="300" value="${asked.q ?? ""}" placeholder="id, label or what is wrong">
-${["namespace", "state", "label"].map((name) => (textIn(query, name) === undefined ? "" : html`<input type="hidden" name="${name}" value="${textIn(query, name) ?? ""}">`))}
-<button type="submit">Search</button></form>
-<p class="row facets"><span class="mute">state</span>${PROXY_STANDINGS.filter((state) => counts[state] > 0).map((state) =>
-    facet(wordOf(state), counts[state], to({ state: asked.state === state ? undefined : state }), asked.state === state),
-  )}<span class="mute">namespace</span>${namespaces.map(([name, many]) => facet(name, many, to({ namespace: asked.namespace === name ? undefined : name }), asked.namespace === name))}${
+  const states = PROXY_STANDINGS.filter((state) => counts[state] > 0).map((state) => [state, counts[state]] as const);
+  const namespaces = tally(proxies.map(({ namespace }) => namespace));
+  return html`<form class="row" action="/fleet">${searchField(query, "Search these proxies", "id, label or what is wrong", ["namespace", "state", "label"])}</form>
+<p class="row facets"><span class="mute">state</span>${facets({ name: "state", values: states, chosen: asked.state, to, word: wordOf })}<span class="mute">namespace</span>${facets({ name: "namespace", values: namespaces, chosen: asked.namespace, to })}${
     asked.label === undefined ? "" : facet(asked.label, undefined, to({ label: undefined }), true)
   }</p>`;
 }

@@ -3,7 +3,7 @@ import { clip, count, oneLine } from "../../base/text.ts";
 import { isDigest, shortDigest } from "../../model/digest.ts";
 import type { WasmFilterStatusHistoryItem } from "../../model/gen/wasmfilter.ts";
 import type { ProxyStanding } from "../read/fleet-snapshot.ts";
-import { type Page, withQuery } from "../read/query.ts";
+import { filterPath, type Page, textIn, withQuery } from "../read/query.ts";
 import type { Standing } from "../read/standing.ts";
 import { type Html, html } from "./html.ts";
 
@@ -49,10 +49,6 @@ export function mark(state: Marked, words?: string): Html {
 
 export function wordOf(state: Marked): string {
   return MARKS[state][2];
-}
-
-export function filterPath(namespace: string, name: string): string {
-  return `/filters/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
 }
 
 /** `namespace/name`, which is a filter's id too. */
@@ -121,6 +117,38 @@ export function pager<T>(page: Page<T>, path: string, query: URLSearchParams, no
   return html`<nav class="pager" aria-label="Pages of ${noun}"><span class="mute">${count(all, noun)}, page ${number} of ${pages}</span>
 ${number > 1 ? html`<a rel="prev" href="${to(number - 1)}">Previous</a>` : ""}
 ${number < pages ? html`<a rel="next" href="${to(number + 1)}">Next</a>` : ""}</nav>`;
+}
+
+/** The field that searches a list, in a form; `chosen`: names in the URL whose choices stay. */
+export function searchField(query: URLSearchParams, label: string, hint: string, chosen: readonly string[]): Html {
+  const kept = chosen.flatMap((name) => {
+    const value = textIn(query, name);
+    return value === undefined ? [] : html`<input type="hidden" name="${name}" value="${value}">`;
+  });
+  return html`<label class="hidden" for="q">${label}</label><input id="q" name="q" type="search" maxlength="300" value="${textIn(query, "q") ?? ""}" placeholder="${hint}">
+${kept}
+<button type="submit">Search</button>`;
+}
+
+/** Choices of one kind that are shown; the others are found by the search. */
+const MOST_FACETS = 12;
+
+export interface Facets<T extends string> {
+  /** In the URL. */
+  readonly name: string;
+  /** The values, and how many rows have each. */
+  readonly values: readonly (readonly [T, number | undefined])[];
+  readonly chosen: T | undefined;
+  /** The page's URL with other values. */
+  to(changes: Readonly<Record<string, string | undefined>>): string;
+  readonly word?: (value: T) => string;
+}
+
+/** The choices of one kind. */
+export function facets<T extends string>({ name, values, chosen, to, word = String }: Facets<T>): readonly Html[] {
+  return values
+    .slice(0, MOST_FACETS)
+    .map(([value, many]) => facet(word(value), many, to({ [name]: chosen === value ? undefined : value }), chosen === value));
 }
 
 /** A choice that is in the URL: it takes itself out when it is chosen. */

@@ -27,12 +27,12 @@ export type FilterSort = (typeof FILTER_SORTS)[number];
 /** What a list of filters shows. Absent: all. */
 export interface FilterQuery {
   /** Found in the name, the namespace, the image, or a digest. */
-  readonly q?: string;
-  readonly namespace?: string;
-  readonly state?: Standing;
+  readonly q?: string | undefined;
+  readonly namespace?: string | undefined;
+  readonly state?: Standing | undefined;
   /** `key=value` of the filter's labels. */
-  readonly label?: string;
-  readonly slot?: string;
+  readonly label?: string | undefined;
+  readonly slot?: string | undefined;
   readonly sort: FilterSort;
 }
 

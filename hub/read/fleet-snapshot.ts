@@ -109,11 +109,11 @@ function compareRows(a: ProxyRow, b: ProxyRow): number {
 /** What a list of proxies shows. Absent: all. */
 export interface ProxyQuery {
   /** Found in the id, the namespace, a label or what is wrong. */
-  readonly q?: string;
-  readonly namespace?: string;
-  readonly state?: ProxyStanding;
+  readonly q?: string | undefined;
+  readonly namespace?: string | undefined;
+  readonly state?: ProxyStanding | undefined;
   /** `key=value`. */
-  readonly label?: string;
+  readonly label?: string | undefined;
 }
 
 /** The rows that the query asks for, in the order of the snapshot. */

@@ -33,6 +33,10 @@ export function pageIn<T>(query: URLSearchParams, rows: readonly T[], size: numb
   return { rows: rows.slice((number - 1) * size, number * size), number, pages, all: rows.length };
 }
 
+export function filterPath(namespace: string, name: string): string {
+  return `/filters/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
+}
+
 /** The same page's URL with other values; `undefined` takes one out, and the number of the page with it. */
 export function withQuery(path: string, query: URLSearchParams, changes: Readonly<Record<string, string | undefined>>): string {
   const next = new URLSearchParams([...query].filter(([name, value]) => name !== "page" && value !== ""));
