@@ -17,8 +17,15 @@ export const NO_RULES: Rules = { known: true, policies: [] };
 /** Which policies are for which namespace, as of now. */
 export interface PolicyBook {
   rulesOf(namespace: string): Rules;
-  /** Every policy by name, as it parses. Empty while they are not known. */
-  all(): ReadonlyMap<string, Result<Policy>>;
+  /** The policy with this name, as it parses. `undefined`: there is none, or they are not known. */
+  policy(name: string): Result<Policy> | undefined;
+}
+
+/** What was read of one object. */
+interface Entry {
+  readonly policy: Result<Policy>;
+  /** Which namespaces it is for. `undefined`: that cannot be read, and it may be for any. */
+  readonly selector: LabelSelector | undefined;
 }
 
 export function createPolicyBook(snapshot: () => Policies): PolicyBook {
@@ -27,9 +34,9 @@ export function createPolicyBook(snapshot: () => Policies): PolicyBook {
 
 class CachingBook implements PolicyBook {
   private readonly snapshot: () => Policies;
-  private readonly parsed = new WeakMap<object, Result<Policy>>();
+  private readonly read = new WeakMap<object, Entry>();
   private seen: Policies | undefined;
-  private policies: ReadonlyMap<string, Result<Policy>> = new Map();
+  private entries: ReadonlyMap<string, Entry> = new Map();
   /** Namespace -> its rules under the snapshot that was seen last. */
   private rules = new Map<string, Rules>();
   /** The same under the one before. */
@@ -39,9 +46,9 @@ class CachingBook implements PolicyBook {
     this.snapshot = snapshot;
   }
 
-  all(): ReadonlyMap<string, Result<Policy>> {
+  policy(name: string): Result<Policy> | undefined {
     this.look();
-    return this.policies;
+    return this.entries.get(name)?.policy;
   }
 
   rulesOf(namespace: string): Rules {
@@ -62,23 +69,19 @@ class CachingBook implements PolicyBook {
     // Namespaces that nobody asked for since are forgotten.
     this.before = this.rules;
     this.rules = new Map();
-    this.policies = new Map(Array.from(now.objects ?? [], ([name, object]) => [name, this.parse(object)]));
+    this.entries = new Map(Array.from(now.objects ?? [], ([name, object]) => [name, this.entryOf(object)]));
     return now;
   }
 
-  private parse(object: object): Result<Policy> {
-    const known = this.parsed.get(object) ?? parsePolicy(object);
-    this.parsed.set(object, known);
+  private entryOf(object: object): Entry {
+    const known = this.read.get(object) ?? readEntry(object);
+    this.read.set(object, known);
     return known;
   }
 
   /** True where some policy tells namespaces apart by more than their names. */
-  private needsLabels(objects: ReadonlyMap<string, object>): boolean {
-    const selectors = Array.from(objects, ([name, object]) => {
-      const policy = this.policies.get(name);
-      return policy?.ok === true ? policy.value.namespaces : readNamespaceSelector(object);
-    });
-    const keys = selectors.flatMap((selector) => [
+  private needsLabels(): boolean {
+    const keys = [...this.entries.values()].flatMap(({ selector }) => [
       ...Object.keys(selector?.matchLabels ?? {}),
       ...(selector?.matchExpressions ?? []).map(({ key }) => key),
     ]);
@@ -88,23 +91,23 @@ class CachingBook implements PolicyBook {
   private find(namespace: string, { objects, problem, labels }: Policies): Rules {
     if (objects === undefined) return { known: false, policies: [], why: problem ?? "the WasmPolicies are still being read" };
     if (objects.size === 0) return NO_RULES;
-    const given = labels(namespace) ?? (this.needsLabels(objects) ? undefined : {});
+    const given = labels(namespace) ?? (this.needsLabels() ? undefined : {});
     if (given === undefined) return { known: false, policies: [], why: `the labels of namespace ${namespace} are not known yet` };
     const policies: Policy[] = [];
     let why: string | undefined;
-    for (const [name, object] of objects) {
-      const policy = this.policies.get(name);
-      if (policy?.ok === true) {
-        if (selectsNamespace(policy.value.namespaces, namespace, given)) policies.push(policy.value);
-        continue;
-      }
-      const selector = readNamespaceSelector(object);
+    for (const [name, { policy, selector }] of this.entries) {
       if (selector !== undefined && !selectsNamespace(selector, namespace, given)) continue;
-      why ??= `WasmPolicy ${name} cannot be read: ${policy?.error.message ?? "not an object"}`;
+      if (policy.ok) policies.push(policy.value);
+      else why ??= `WasmPolicy ${name} cannot be read: ${policy.error.message}`;
     }
     if (why !== undefined) return { known: false, policies, why };
     return policies.length === 0 ? NO_RULES : { known: true, policies };
   }
+}
+
+function readEntry(object: object): Entry {
+  const policy = parsePolicy(object);
+  return { policy, selector: policy.ok ? policy.value.namespaces : readNamespaceSelector(object) };
 }
 
 /** True where a policy with this selector is for the namespace. Its name is a label that nobody can change. */

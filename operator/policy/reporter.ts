@@ -52,7 +52,7 @@ export function createPolicyReporter(deps: ReporterDeps): PolicyReporter {
     const judged = judgedBy(deps);
     let isComplete = true;
     for (const [name, raw] of objects) {
-      const policy = book.all().get(name);
+      const policy = book.policy(name);
       const { metadata, status: read } = raw as WasmPolicy;
       const status = written.get(raw) ?? read;
       if (policy === undefined) continue;
