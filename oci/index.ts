@@ -33,6 +33,7 @@ export {
   type Reference,
   type RegistryReference,
   repositoryName,
+  wantedOf,
 } from "./repository/reference.ts";
 export type { Attachment } from "./repository/referrers.ts";
 export type { Repository, RepositoryReader } from "./repository/repository.ts";

@@ -4,7 +4,7 @@ import { ok, type Result } from "../model/result.ts";
 import { defaultLimits, type FetchedModule, fetchModule, findImage } from "./image/image.ts";
 import { type OciOptions, openReference } from "./open.ts";
 import type { Descriptor, Manifest } from "./repository/manifest.ts";
-import { formatReference, type Reference } from "./repository/reference.ts";
+import { formatReference, type Reference, wantedOf } from "./repository/reference.ts";
 import { listReferrers } from "./repository/referrers.ts";
 import type { RepositoryReader } from "./repository/repository.ts";
 
@@ -38,7 +38,7 @@ export async function inspectIn(
   reference: Reference,
   options: Pick<InspectOptions, "limits" | "signal"> = {},
 ): Promise<Result<InspectedImage>> {
-  const image = await findImage(repository, reference.digest ?? reference.tag ?? "latest", options.signal);
+  const image = await findImage(repository, wantedOf(reference), options.signal);
   if (!image.ok) return image;
   const fetched = await fetchModule(repository, image.value, options.limits ?? defaultLimits, options.signal);
   if (!fetched.ok) return fetched;

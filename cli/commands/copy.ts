@@ -73,7 +73,8 @@ async function openSource(text: string, values: Values, terminal: Terminal): Pro
   const opened = await open(text, values, terminal);
   if (!opened.ok) return opened;
   const { repository, reference } = opened.value;
-  return ok({ repository, wanted: reference.digest ?? reference.tag ?? "latest" });
+  const { wantedOf } = await import("../../oci/index.ts");
+  return ok({ repository, wanted: wantedOf(reference) });
 }
 
 async function open(text: string, values: Values, terminal: Terminal) {

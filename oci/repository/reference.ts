@@ -105,6 +105,11 @@ export function formatReference(reference: Reference): string {
   }`;
 }
 
+/** What a repository is asked for: the digest, or else the tag. */
+export function wantedOf({ digest, tag }: Reference): string {
+  return digest ?? tag ?? "latest";
+}
+
 /** The reference without tag and digest. */
 export function repositoryName(reference: Reference): string {
   return reference.kind === "layout" ? `${LAYOUT_PREFIX}${reference.directory}` : `${reference.registry}/${reference.repository}`;

@@ -4,7 +4,7 @@ import type { Keychain } from "../../model/module.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { findImage } from "../image/image.ts";
 import { type OciOptions, openReference } from "../open.ts";
-import { formatReference } from "../repository/reference.ts";
+import { formatReference, wantedOf } from "../repository/reference.ts";
 import { attach } from "../repository/referrers.ts";
 import type { Repository } from "../repository/repository.ts";
 import { BUNDLE_TYPE } from "./find.ts";
@@ -41,8 +41,7 @@ export async function signImage(image: string, predicate: Predicate | undefined,
   const opened = openReference(image, options.keychain, options);
   if (!opened.ok) return opened;
   const { reference, repository } = opened.value;
-  const wanted = reference.digest ?? reference.tag ?? "latest";
-  const found = await findImage(repository, wanted, options.signal);
+  const found = await findImage(repository, wantedOf(reference), options.signal);
   if (!found.ok) return found;
   const { index, manifest } = found.value;
   const signed: Signed[] = [];
