@@ -21,6 +21,11 @@ export interface ManifestText {
   readonly where: string;
 }
 
+/** An object, by what it is and where. The namespace of what is in none is empty. */
+export interface ObjectId extends FilterKey {
+  readonly kind: string;
+}
+
 /** `namespace/name`, or the name alone of what is in no namespace. */
 export function objectName({ namespace, name }: FilterKey): string {
   return namespace === "" ? name : filterId({ namespace, name });
@@ -32,11 +37,7 @@ export function keyOf({ metadata: { namespace = "default", name } }: WasmFilter)
 }
 
 /** What was done with one manifest. */
-export interface Applied {
-  readonly kind: string;
-  /** Empty for what is in no namespace. */
-  readonly namespace: string;
-  readonly name: string;
+export interface Applied extends ObjectId {
   readonly action: "created" | "configured" | "unchanged";
   /** What a person should know of it, in a line each. */
   readonly warnings?: readonly string[];
@@ -47,10 +48,7 @@ export interface Applied {
 }
 
 /** What applying one manifest would do to the object itself. */
-export interface Preview {
-  readonly kind: string;
-  readonly namespace: string;
-  readonly name: string;
+export interface Preview extends ObjectId {
   readonly action: Applied["action"];
   /** The object as it would be. May hold a Secret's data. */
   readonly object: Fields;

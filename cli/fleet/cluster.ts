@@ -6,9 +6,19 @@ import { API_VERSION, KIND, type WasmFilter } from "../../model/gen/wasmfilter.t
 import type { ApiFailure, Fields, KubeApi } from "../../model/kube.ts";
 import { silentLog } from "../../model/log.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
-import { createKubeApi, createRevisionStore, isClusterScoped, listAll } from "../../operator/index.ts";
-import { type Applied, byName, type FilterPatch, type FleetClient, type Manifest, objectName, type Preview } from "./client.ts";
+import { createKubeApi, createRevisionStore, listAll } from "../../operator/index.ts";
+import {
+  type Applied,
+  byName,
+  type FilterPatch,
+  type FleetClient,
+  type Manifest,
+  type ObjectId,
+  objectName,
+  type Preview,
+} from "./client.ts";
 import { type KubeconfigChoice, loadKubeconfig } from "./kubeconfig.ts";
+import { objectOf } from "./manifests.ts";
 
 /** Field manager of what `weir` writes. https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers */
 const MANAGER = "weir-cli";
@@ -74,7 +84,7 @@ async function listFilters(api: KubeApi, namespace: string | undefined): Promise
 
 /** An object before and after an apply. */
 interface Exchange {
-  readonly id: { readonly kind: string; readonly namespace: string; readonly name: string };
+  readonly id: ObjectId;
   /** `undefined`: there is none. */
   readonly before: Fields | undefined;
   readonly after: Result<Fields, ApiFailure>;
@@ -88,8 +98,8 @@ async function exchange(
   more: Readonly<Record<string, string>> = {},
 ): Promise<Result<Exchange>> {
   const { kind, metadata } = manifest;
-  const { namespace: given, ...named } = metadata;
-  const id = { kind, namespace: isClusterScoped(kind) ? "" : (given ?? fallback), name: metadata.name };
+  const { namespace: _, ...named } = metadata;
+  const id = objectOf(manifest, fallback);
   const path = pathOf(kind, id);
   const body = { ...manifest, metadata: id.namespace === "" ? named : { ...metadata, namespace: id.namespace } };
   const before = await api.request({ path });

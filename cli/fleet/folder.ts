@@ -26,8 +26,8 @@ import {
   secretData,
   withoutNulls,
 } from "../../operator/index.ts";
-import { type Applied, byName, type FleetClient, keyOf, type Manifest, type ManifestText, type Preview } from "./client.ts";
-import { parseManifests } from "./manifests.ts";
+import { type Applied, byName, type FleetClient, keyOf, type Manifest, type ManifestText, type ObjectId, type Preview } from "./client.ts";
+import { objectOf, parseManifests } from "./manifests.ts";
 import { createServerClient, type ServerClient, type ServerOptions } from "./server.ts";
 
 export function openFolder(
@@ -130,7 +130,7 @@ function joinStatus(id: string, { spec, metadata }: WasmFilter, known: WasmFilte
 async function apply({ manifest, text, format }: ManifestText, dir: string, namespace: string): Promise<Result<Applied>> {
   const folder = await readFolder(dir);
   if (!folder.ok) return folder;
-  const id = idOf(manifest, namespace);
+  const id = objectOf(manifest, namespace);
   const judged = id.kind === KIND ? await judgedBy(manifest, id.namespace, folder.value) : ok([]);
   if (!judged.ok) return judged;
   const before = id.kind === KIND ? folder.value.filters.get(filterId(id)) : undefined;
@@ -154,7 +154,7 @@ async function preview(given: ManifestText, dir: string, namespace: string): Pro
   const folder = await readFolder(dir);
   if (!folder.ok) return folder;
   const { kind } = given.manifest;
-  const id = idOf(given.manifest, namespace);
+  const id = objectOf(given.manifest, namespace);
   const place = (manifest: Manifest): Fields => ({ ...manifest, metadata: { ...manifest.metadata, namespace: id.namespace } });
   if (isClusterScoped(kind)) return ok(previewOfRule(given.manifest, id, folder.value));
   if (kind !== KIND) {
@@ -178,13 +178,6 @@ async function preview(given: ManifestText, dir: string, namespace: string): Pro
   return ok({ ...id, action: same ? "unchanged" : "configured", object, ...(kept.pin === undefined ? {} : { pin: kept.pin }) });
 }
 
-function idOf(
-  { kind, metadata }: Manifest,
-  namespace: string,
-): { readonly kind: string; readonly namespace: string; readonly name: string } {
-  return { kind, namespace: isClusterScoped(kind) ? "" : (metadata.namespace ?? namespace), name: metadata.name };
-}
-
 /** What a person should know before a filter is written; fails where a policy of the folder forbids it. */
 async function judgedBy(manifest: Manifest, namespace: string, folder: Assembly): Promise<Result<readonly string[]>> {
   // Loaded where there is something to judge by.
@@ -200,7 +193,7 @@ async function judgedBy(manifest: Manifest, namespace: string, folder: Assembly)
 }
 
 /** A policy, or a namespace with its labels. */
-function previewOfRule(manifest: Manifest, id: ReturnType<typeof idOf>, { policies, namespaces }: Assembly): Preview {
+function previewOfRule(manifest: Manifest, id: ObjectId, { policies, namespaces }: Assembly): Preview {
   const held = (id.kind === POLICY_KIND ? policies : namespaces).get(id.name)?.fields;
   const problems = id.kind === POLICY_KIND ? policyProblems(manifest) : [];
   const action = held === undefined ? "created" : isDeepStrictEqual(held, manifest) ? "unchanged" : "configured";

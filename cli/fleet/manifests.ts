@@ -6,6 +6,7 @@ import {
   cutYaml,
   describeForeign,
   formatOf,
+  isClusterScoped,
   MAX_FILE_BYTES,
   type ManifestFormat,
   type ManifestObject,
@@ -15,7 +16,12 @@ import {
   readManifestText,
 } from "../../operator/index.ts";
 import type { Terminal } from "../terminal.ts";
-import type { ManifestText } from "./client.ts";
+import type { Manifest, ManifestText, ObjectId } from "./client.ts";
+
+/** The object that a manifest is about; `fallback`: the namespace where it names none. */
+export function objectOf({ kind, metadata }: Manifest, fallback: string): ObjectId {
+  return { kind, namespace: isClusterScoped(kind) ? "" : (metadata.namespace ?? fallback), name: metadata.name };
+}
 
 /** The objects of all these files and folders, in their order. */
 export async function readAllManifests(paths: readonly string[], terminal: Terminal): Promise<Result<readonly ManifestText[]>> {
