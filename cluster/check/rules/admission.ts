@@ -29,10 +29,9 @@ export function admission({ admission: found, admits, refusal }: Facts): readonl
       ),
     ];
   const { status, message } = refusal.error;
+  if (/denied the request/.test(message)) return [line.ok("a WasmFilter that cannot be is refused before it is stored")];
   // Nobody is given that right for a test: who may create in Weir's own namespace reaches all proxies.
-  if (status === 403 && !/denied the request/.test(message))
-    return [line.ok("it has its caBundle; whether Weir answers was not tried, for this account may not create wasmfilters")];
-  return /denied the request/.test(message)
-    ? [line.ok("a WasmFilter that cannot be is refused before it is stored")]
+  return status === 403
+    ? [line.ok("it has its caBundle; whether Weir answers was not tried, for this account may not create wasmfilters")]
     : [line.unknown(refusal.error)];
 }
