@@ -36,6 +36,7 @@ async function startReplica(
       if (message === "replicas are listened for") port = Number(String(facts?.address).split(":").at(-1));
     },
     warn: (message, facts) => void told.push(`${message}: ${facts?.why ?? facts?.error}`),
+    child: () => log,
   };
   const lease = {
     isLeading: () => id === "a",

@@ -88,7 +88,7 @@ function createReplicas({ replica, authority, log }: ReplicasOptions, parts: Par
     maxConnectionAgeMs: 0,
     keepaliveMs: KEEPALIVE_MS,
     ...MOST_CONNECTIONS,
-    refused: createRefusals({ ...log, warn: (message, facts) => log.warn(message, { port: "replicas", ...facts }) }, clock, silentMetrics),
+    refused: createRefusals(log.child({ port: "replicas" }), clock, silentMetrics),
   });
   let stopRenewing = () => {};
   return {
