@@ -22,7 +22,7 @@ export { type Environment, outsideNpm } from "./process/environment.ts";
 export { createResident, type Resident } from "./process/resident.ts";
 export { type Command, type Ran, type RunOptions, run } from "./process/run.ts";
 export { FACTS, LANGUAGES, type Language, type LanguageFacts } from "./project/language.ts";
-export { type About, GOALS, type Goal, PROJECT_FILE, type Project } from "./project/project.ts";
+export { GOALS, type Goal, PROJECT_FILE, type Project } from "./project/project.ts";
 export { readProject } from "./project/read.ts";
 export { isSource, listSources, sourceFolders } from "./project/sources.ts";
 export { findToolchain } from "./toolchain/find.ts";

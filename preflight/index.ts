@@ -3,7 +3,7 @@ export { type AbiVersion, hostFunction, hostFunctions } from "./abi/abi.ts";
 export { inspectModule, type ModuleFacts } from "./abi/facts.ts";
 export { type SectionSizes, sectionSizes } from "./abi/sizes.ts";
 export { type CountedFunction, type CountingModule, countEntries } from "./binary/entry-counters.ts";
-export { type Producers, readProducers } from "./binary/producers.ts";
+export { readProducers } from "./binary/producers.ts";
 export { readSections, type Section } from "./binary/sections.ts";
 export * from "./host/index.ts";
 export { loadPlugin, preparePlugin } from "./load.ts";
