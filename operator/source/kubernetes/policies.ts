@@ -7,6 +7,7 @@ import { withinBounds } from "../../parse/bounds.ts";
 import { isFields } from "../../parse/defaults.ts";
 import { NO_POLICIES, type Policies, UNREAD_POLICIES } from "../policies.ts";
 import { wordsOf } from "../words.ts";
+import { GROUP } from "./group.ts";
 import { startReflector } from "./reflector.ts";
 
 export interface PolicyWatchOptions {
@@ -29,8 +30,6 @@ export interface PolicyWatch {
   readonly answered: Promise<void>;
   stop(): Promise<void>;
 }
-
-const GROUP = "/apis/weir.dev/v1alpha1";
 
 type Labels = Readonly<Record<string, string>>;
 

@@ -17,6 +17,7 @@ import { type Policies, UNREAD_POLICIES } from "../policies.ts";
 import type { FilterEvent, Reading, Source, SourceChange } from "../source.ts";
 import { createKubeApi } from "./api.ts";
 import { createEventWriter, type EventWriter } from "./events.ts";
+import { GROUP } from "./group.ts";
 import { namedBy } from "./named.ts";
 import { type PolicyWatch, startPolicyWatch } from "./policies.ts";
 import { createReferences, type References } from "./references.ts";
@@ -38,7 +39,6 @@ export interface KubernetesSourceOptions {
   readonly leadership?: Leadership | undefined;
 }
 
-const GROUP = "/apis/weir.dev/v1alpha1";
 const EXPIRE_EVERY_MS = 60_000;
 
 /**
