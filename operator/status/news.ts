@@ -4,8 +4,8 @@ import type { FilterEvent } from "../source/source.ts";
 
 /** Conditions whose reasons somebody must see though no step of a rollout tells of them. Others take the reason over. */
 const TOLD = [
-  { condition: "Progressing", type: "Warning", reason: "ProgressDeadlineExceeded" },
-  { condition: "Programmed", type: "Warning", reason: "ProxyHung" },
+  { condition: "Progressing", reason: "ProgressDeadlineExceeded" },
+  { condition: "Programmed", reason: "ProxyHung" },
 ] as const;
 /** While a rollout is under way, its own end tells of a proxy that hangs. */
 const UNDER_WAY: ReadonlySet<string | undefined> = new Set(["Progressing", "Holding", "Paused"]);
@@ -16,9 +16,9 @@ const UNDER_WAY: ReadonlySet<string | undefined> = new Set(["Progressing", "Hold
  */
 export function newsOf(before: WasmFilterStatus | undefined, after: WasmFilterStatus): readonly FilterEvent[] {
   if (UNDER_WAY.has(after.rollout?.state)) return [];
-  return TOLD.flatMap(({ condition, type, reason }) => {
+  return TOLD.flatMap(({ condition, reason }) => {
     const said = findCondition(after, condition);
     const isNews = said?.reason === reason && findCondition(before, condition)?.reason !== reason;
-    return isNews ? [{ type, reason, message: said.message }] : [];
+    return isNews ? [{ type: "Warning", reason, message: said.message }] : [];
   });
 }
