@@ -1,6 +1,6 @@
 /** Watching WasmFilters, deciding what every proxy gets, and saying in the status what it really runs. */
 
-export { createFilterAdmission, type FilterAdmissionOptions } from "./admission/filter-admission.ts";
+export { createFilterAdmission } from "./admission/filter-admission.ts";
 export { createConfigJudge } from "./config/judge.ts";
 export { readConfigSchema } from "./config/schema.ts";
 export { rejectsTarget } from "./filter/goal.ts";
@@ -38,5 +38,5 @@ export { listAll } from "./source/kubernetes/pages.ts";
 export { startReflector } from "./source/kubernetes/reflector.ts";
 export { createRevisionStore } from "./source/kubernetes/revisions.ts";
 export { createKubernetesSource } from "./source/kubernetes/source.ts";
-export { NO_POLICIES, type Policies } from "./source/policies.ts";
+export { NO_POLICIES } from "./source/policies.ts";
 export type { FilterEvent, Source } from "./source/source.ts";
