@@ -218,6 +218,31 @@ describe("the most filters in a slot", () => {
     assert.deepEqual(places(world), ["a", "b"]);
   });
 
+  test("have no download begun anew whenever another of the namespace comes or goes", async () => {
+    const world = await startedWorld(two);
+    const { pull } = world.registry;
+    const { promise, resolve: arrive } = Promise.withResolvers<void>();
+    let begun = 0;
+    world.registry.pull = async (image, digest, options) => {
+      if (image === NEXT) {
+        begun += 1;
+        options.signal?.addEventListener("abort", () => arrive(), { once: true });
+        await promise;
+      }
+      return pull(image, digest, options);
+    };
+    world.source.apply("late", specOf(NEXT));
+    await world.run(1_000);
+    world.source.apply("a", specOf(OURS));
+    await world.run(1_000);
+    world.source.remove("a");
+    await world.run(1_000);
+    assert.deepEqual([begun, places(world)], [1, []]);
+    arrive();
+    await world.run(2_000);
+    assert.deepEqual(places(world), ["late"]);
+  });
+
   test("that are more already when the policy comes stay, and change within it alone", async () => {
     const world = await startedWorld();
     for (const name of ["a", "b", "c"]) world.source.apply(name, specOf(OURS));

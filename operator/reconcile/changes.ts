@@ -72,7 +72,8 @@ export function createChanges(deps: ChangesDeps): Changes {
     moved({ key: { namespace } }) {
       if (!deps.countsIn(namespace)) return;
       const isOutdated = deps.outdated();
-      again((record) => record.key.namespace === namespace && isOutdated(record));
+      // A look that is under way was given the place of before, and what it finds goes out only by the present one.
+      again((record) => record.key.namespace === namespace && isOutdated(record), false);
     },
     role() {
       settle();
