@@ -1,8 +1,9 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject, scrypt, sign } from "node:crypto";
+import { createPrivateKey, createPublicKey, type KeyObject, scrypt, sign } from "node:crypto";
 import { promisify } from "node:util";
 import { xsalsa20poly1305 } from "@noble/ciphers/salsa.js";
 import { fieldsOf } from "../../base/json.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
+import { fingerprintOf, OTHER_KIND } from "./public-key.ts";
 
 /** A key to sign with. It is in memory alone, and never shown. */
 export interface PrivateKey {
@@ -65,17 +66,10 @@ function keyOf(read: () => KeyObject): Result<PrivateKey> {
   }
   const { asymmetricKeyType: type = "", asymmetricKeyDetails: details } = key;
   const isTaken = type === "ed25519" || type === "rsa" || (type === "ec" && CURVES.has(details?.namedCurve ?? ""));
-  if (!isTaken) return invalid("is of a kind that is not taken: it is ECDSA (P-256, P-384, P-521), RSA or Ed25519");
-  const fingerprint = createHash("sha256")
-    .update(createPublicKey(key).export({ format: "der", type: "spki" }))
-    .digest();
+  if (!isTaken) return invalid(OTHER_KIND);
   // Cosign signs with Ed25519ph and verifies Ed25519 alone: what is signed here, it takes.
   const hash = type === "ed25519" ? null : "sha256";
-  return ok({
-    hint: fingerprint.toString("base64"),
-    id: fingerprint.toString("hex").slice(0, 12),
-    sign: (bytes) => sign(hash, bytes, key),
-  });
+  return ok({ ...fingerprintOf(createPublicKey(key)), sign: (bytes) => sign(hash, bytes, key) });
 }
 
 /** Whatever the curve, cosign verifies by SHA-256 where a file holds the key. */

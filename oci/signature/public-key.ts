@@ -16,6 +16,9 @@ export interface PublicKey {
   check(found: FoundSignature): Promise<Result<void, Fault>>;
 }
 
+/** What is wrong with a key of any other kind. */
+export const OTHER_KIND = "is of a kind that is not taken: it is ECDSA (P-256, P-384, P-521), RSA or Ed25519";
+
 type Family = "ECDSA" | "RSA" | "Ed25519";
 
 /** The hashes that cosign signs with, by kind of key. Ed25519 has its own. */
@@ -41,15 +44,16 @@ export function readPublicKey(pem: string): Result<PublicKey> {
   }
   const kind = kindOf(key);
   if (typeof kind === "string") return invalid(kind);
-  const der = key.export({ format: "der", type: "spki" });
-  const fingerprint = createHash("sha256").update(der).digest();
-  const hint = fingerprint.toString("base64");
-  return ok({
-    kind: kind.name,
-    id: fingerprint.toString("hex").slice(0, 12),
-    hint,
-    check: (found) => check(found, { key, hint, ...kind }),
-  });
+  const { hint, id } = fingerprintOf(key);
+  return ok({ kind: kind.name, id, hint, check: (found) => check(found, { key, hint, ...kind }) });
+}
+
+/** The names of a public key: base64 of the sha256 of its DER, as bundles have it, and the first hex digits, for people. */
+export function fingerprintOf(key: KeyObject): Pick<PublicKey, "hint" | "id"> {
+  const fingerprint = createHash("sha256")
+    .update(key.export({ format: "der", type: "spki" }))
+    .digest();
+  return { hint: fingerprint.toString("base64"), id: fingerprint.toString("hex").slice(0, 12) };
 }
 
 interface Kind {
@@ -68,8 +72,7 @@ function kindOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): Kind | 
   }
   const curve = asymmetricKeyDetails?.namedCurve ?? "";
   const hashes = EC_HASHES[curve];
-  if (asymmetricKeyType !== "ec" || hashes === undefined)
-    return "is of a kind that is not taken: it is ECDSA (P-256, P-384, P-521), RSA or Ed25519";
+  if (asymmetricKeyType !== "ec" || hashes === undefined) return OTHER_KIND;
   return { name: `ECDSA ${CURVES[curve]}`, family: "ECDSA", hashes };
 }
 
