@@ -19,11 +19,11 @@ export interface AtomicWriteOptions {
 /**
  * Writes a temporary file beside `path`, then renames it. A reader, also one after a crash, finds the old content or the new, never a
  * part. Once this has resolved, the content and its name survive a power cut. Makes the folder when it is missing.
- * Throws what the file system throws, and then leaves no temporary file.
+ * Throws what the file system or the pieces of the content throw, and then leaves no temporary file.
  */
 export async function writeFileAtomically(
   path: string,
-  content: string | Uint8Array,
+  content: string | Uint8Array | AsyncIterable<Uint8Array>,
   { mode, owner }: AtomicWriteOptions = {},
 ): Promise<void> {
   const folder = dirname(path);

@@ -1,10 +1,8 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { open, rename, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { syncFolder, TEMPORARY_PREFIX } from "../../base/atomic-file.ts";
+import { stat } from "node:fs/promises";
+import { writeFileAtomically } from "../../base/atomic-file.ts";
 import { hasCode, messageOf } from "../../base/error.ts";
-import { makeFolder } from "../../base/make-folder.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { blobNotFound } from "../repository/bytes.ts";
 import type { Descriptor } from "../repository/manifest.ts";
@@ -38,39 +36,26 @@ export async function holdsFile({ directory }: Folder, { digest, size }: Descrip
   return found?.isFile() === true && found.size === size;
 }
 
-/** Writes a temporary file, and gives it its name once its digest is right. */
+/** Stores a blob under its name once its digest is right. */
 export function writeStream(folder: Folder, descriptor: Descriptor, pieces: AsyncIterable<Uint8Array>): Promise<Result<void>> {
   return guarded(folder, async () => {
-    const path = blobPath(folder.directory, descriptor.digest);
-    await makeFolder(dirname(path));
-    const temporary = join(dirname(path), `${TEMPORARY_PREFIX}${randomUUID()}`);
     try {
-      const actual = await writeAll(temporary, pieces);
-      if (actual !== descriptor.digest)
-        return fail("DigestMismatch", `what came for ${descriptor.digest} has the digest ${actual}; nothing of it was kept`);
-      await rename(temporary, path);
-      await syncFolder(dirname(path));
-      return ok(undefined);
+      return ok(await writeFileAtomically(blobPath(folder.directory, descriptor.digest), checked(descriptor, pieces)));
     } catch (error) {
       if (error instanceof Broken) return { ok: false, error: error.failure };
       throw error;
-    } finally {
-      await rm(temporary, { force: true });
     }
   });
 }
 
-async function writeAll(path: string, pieces: AsyncIterable<Uint8Array>): Promise<string> {
+/** The pieces as they come. Throws `Broken` at their end where they are not what the descriptor says. */
+async function* checked({ digest }: Descriptor, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const hash = createHash("sha256");
-  const file = await open(path, "wx");
-  try {
-    for await (const piece of pieces) {
-      hash.update(piece);
-      await file.writeFile(piece);
-    }
-    await file.sync();
-  } finally {
-    await file.close();
+  for await (const piece of pieces) {
+    hash.update(piece);
+    yield piece;
   }
-  return `sha256:${hash.digest("hex")}`;
+  const actual = `sha256:${hash.digest("hex")}`;
+  if (actual !== digest)
+    throw new Broken(fail("DigestMismatch", `what came for ${digest} has the digest ${actual}; nothing of it was kept`).error);
 }
