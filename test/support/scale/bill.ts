@@ -1,5 +1,4 @@
-import { readFile } from "node:fs/promises";
-import { cpuOf } from "../cpu.ts";
+import { median, usage } from "../../../bench/processes.ts";
 import type { MeteredReplica } from "./metered-replica.ts";
 
 /** What one replica spent. Bytes are those of the wire: with TLS where there is TLS. */
@@ -68,9 +67,10 @@ async function shareOf(replicas: readonly MeteredReplica[], index: number): Prom
   const own = Array.from(calls.values(), (relay) => relay.counts());
   const theirs = replicas.map((other) => other.calls.get(index)?.counts() ?? { there: 0, back: 0 });
   const api = toApi.counts();
+  const { cpuMs, rss } = await usage(weir.pid());
   return {
-    cpuMs: await cpuOf(weir.pid()),
-    memory: await memoryOf(weir.pid()),
+    cpuMs,
+    memory: rss,
     toProxies: proxies.bytes,
     toPeers: total(own.map(({ there }) => there)) + total(theirs.map(({ back }) => back)),
     fromPeers: total(own.map(({ back }) => back)) + total(theirs.map(({ there }) => there)),
@@ -79,17 +79,9 @@ async function shareOf(replicas: readonly MeteredReplica[], index: number): Prom
   };
 }
 
-const FIELDS = ["cpuMs", "memory", "toProxies", "toPeers", "fromPeers", "toApi", "fromApi"] as const;
-
-/** https://docs.kernel.org/filesystems/proc.html, VmRSS */
-async function memoryOf(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
-  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) * 1_024;
-}
-
 /** One share of several, field by field. */
 export function combine(shares: readonly Share[], by: (values: readonly number[]) => number): Share {
-  const at = (field: (typeof FIELDS)[number]) => by(shares.map((share) => share[field]));
+  const at = (field: keyof Share) => by(shares.map((share) => share[field]));
   return {
     cpuMs: at("cpuMs"),
     memory: at("memory"),
@@ -121,12 +113,6 @@ export function middle(bills: readonly Bill[]): Bill {
 export function perSecond(bill: Bill): Bill {
   const part = (share: Share) => combine([share], ([value = 0]) => (value * 1_000) / bill.ms);
   return { ...bill, ms: 1_000, leader: part(bill.leader), follower: part(bill.follower) };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const half = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? (sorted[half] ?? Number.NaN) : ((sorted[half - 1] ?? 0) + (sorted[half] ?? 0)) / 2;
 }
 
 /** What a bill has beyond what nothing would have cost for as long. */

@@ -1,3 +1,4 @@
+import pLimit from "p-limit";
 import type { WasmFilter } from "../../../model/gen/wasmfilter.ts";
 import type { Fields, KubeApi } from "../../../model/kube.ts";
 import { pushModule } from "../../../oci/index.ts";
@@ -226,9 +227,5 @@ function isInForce(filter: WasmFilter | undefined, revision: number, proxies: nu
 }
 
 async function inTurns<T>(items: readonly T[], run: (item: T) => Promise<unknown>): Promise<void> {
-  let next = 0;
-  const worker = async () => {
-    while (next < items.length) await run(items[next++] as T);
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  await pLimit(AT_ONCE).map(items, run);
 }
