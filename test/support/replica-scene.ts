@@ -17,6 +17,12 @@ import { startWeir, type Weir } from "./weir.ts";
 /** The filter of the scene, in namespace `shop`. */
 export const FILTER = "rolling";
 
+/** The operator's own namespace, whose filters reach the proxies of every other. */
+export const OWN_NAMESPACE = "weir-system";
+
+/** What every replica of a Weir is started with, beside its peers. */
+export const REPLICA_FLAGS = ["--key-store", "secret", "--own-namespace", OWN_NAMESPACE, "--lease", "weir", "--allow-address", "127.0.0.1"];
+
 export interface ReplicaProxy {
   readonly node: string;
   readonly envoy: Envoy;
@@ -79,10 +85,9 @@ export async function startReplicaScene({
     const [cluster, registry, app] = await Promise.all([startCluster(), startRegistry(), startEchoApp()]);
     open.push(cluster.stop, registry.stop, app.stop);
     await installCrds(cluster);
-    for (const namespace of ["shop", "weir-system"]) await kubectl(["create", "namespace", namespace], cluster);
+    for (const namespace of ["shop", OWN_NAMESPACE]) await kubectl(["create", "namespace", namespace], cluster);
     const ports: number[] = [];
     for (let index = 0; index < replicas; index++) ports.push(await reservePort());
-    const shared = ["--key-store", "secret", "--own-namespace", "weir-system", "--lease", "weir", "--allow-address", "127.0.0.1"];
     const peers = ports.flatMap((port) => ["--peer", `127.0.0.1:${port}`]);
     const servers: Weir[] = [];
     for (let index = 0; index < replicas; index++) {
@@ -91,7 +96,7 @@ export async function startReplicaScene({
         source: ["--kubeconfig", cluster.kubeconfig],
         data,
         env,
-        flags: [...shared, ...peers, "--peer-address", `127.0.0.1:${ports[index]}`],
+        flags: [...REPLICA_FLAGS, ...peers, "--peer-address", `127.0.0.1:${ports[index]}`],
       });
       open.push(server.stop);
       servers.push(server);
@@ -153,7 +158,7 @@ function sceneOf(cluster: Cluster, servers: readonly Weir[], apply: (spec: unkno
       });
     },
     async leader() {
-      const found = await kubectl(["-n", "weir-system", "get", "lease", "weir", "-o", "jsonpath={.spec.holderIdentity}"], cluster);
+      const found = await kubectl(["-n", OWN_NAMESPACE, "get", "lease", "weir", "-o", "jsonpath={.spec.holderIdentity}"], cluster);
       const says = (line: string) => line.includes("this replica decides") && line.includes(`replica=${found}`);
       const index = servers.findIndex((server) => server.logs().split("\n").some(says));
       return found === "" || index < 0 ? undefined : index;

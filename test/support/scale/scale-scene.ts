@@ -6,6 +6,7 @@ import { accessTo, installCrds, kubectl, startCluster } from "../cluster.ts";
 import { faultyFilter } from "../faulty.ts";
 import { eventually } from "../process.ts";
 import { startRegistry } from "../registry.ts";
+import { OWN_NAMESPACE } from "../replica-scene.ts";
 import { createTempFolder } from "../temp-folder.ts";
 import { type Bill, createMeter, type Meter } from "./bill.ts";
 import { type Filters, followFilters } from "./filters.ts";
@@ -27,8 +28,6 @@ export interface ScaleScene {
 /** Proxies of a namespace, and of each of its filters. */
 const IN_NAMESPACE = 100;
 const OF_FILTER = 10;
-/** The operator's own namespace, whose filters reach the proxies of every other. */
-const OWN = "weir-system";
 const EVERYONE = "everyone";
 /** Nothing is left to do when nothing was written and sent for this long: more than the pace of status writes. */
 const QUIET_MS = 700;
@@ -52,8 +51,8 @@ export async function startScaleScene(): Promise<ScaleScene> {
     const image = `${registry.host}/filters/scale:1`;
     const pushed = await pushModule(image, await faultyFilter("good", "scale"), { keychain: new Map() });
     if (!pushed.ok) throw new Error(pushed.error.message);
-    await kubectl(["create", "namespace", OWN], cluster);
-    const replicas = await startReplicas(cluster, { folder: folder.path, ownNamespace: OWN, open });
+    await kubectl(["create", "namespace", OWN_NAMESPACE], cluster);
+    const replicas = await startReplicas(cluster, { folder: folder.path, open });
     const { api, follow } = accessTo(cluster.kubeconfig);
     const filters = await followFilters(api, follow);
     open.push(filters.stop);
@@ -111,7 +110,7 @@ class ScaledFleet {
 
   async grow(size: number): Promise<void> {
     const from = this.proxies.length;
-    if (from === 0) await this.create(OWN, EVERYONE, {});
+    if (from === 0) await this.create(OWN_NAMESPACE, EVERYONE, {});
     const numbers = Array.from({ length: size - from }, (_, i) => from + i);
     const namespaces = numbers.filter((n) => n % IN_NAMESPACE === 0).map((n) => `ns-${n / IN_NAMESPACE}`);
     await inTurns(namespaces, (name) => this.ask("POST", "/api/v1/namespaces", { metadata: { name } }));
@@ -210,7 +209,7 @@ export type Which = number | "everyone";
 
 /** Namespace and name of a filter. */
 function nameOf(filter: Which): readonly [string, string] {
-  if (filter === EVERYONE) return [OWN, EVERYONE];
+  if (filter === EVERYONE) return [OWN_NAMESPACE, EVERYONE];
   const perNamespace = IN_NAMESPACE / OF_FILTER;
   return [`ns-${Math.floor(filter / perNamespace)}`, `filter-${Math.floor(filter % perNamespace)}`];
 }
