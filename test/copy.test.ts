@@ -10,17 +10,12 @@ import { addReferrer, listReferrers } from "../oci/repository/referrers.ts";
 import { addArtifact, addBlob, addIndex, addManifest, compress, createContent, tar, wasm } from "../oci/testing/images.ts";
 import { valued } from "../oci/testing/result.ts";
 import { upload } from "../oci/testing/upload.ts";
-import { installSkopeo } from "../scripts/tools/debian.ts";
-import { ToolError } from "../scripts/tools/run.ts";
 import { startProcess } from "./support/process.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
+import { lacksSkopeo, runSkopeo } from "./support/skopeo.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 
 const keychain = new Map();
-const skopeo = await installSkopeo().catch((error: unknown) => {
-  if (error instanceof ToolError) return error;
-  throw error;
-});
 
 let source: Registry;
 let target: Registry;
@@ -144,18 +139,13 @@ describe("weir copy", () => {
     assert.ok(done.grown < 48, `${done.grown} MiB`);
   });
 
-  test("skopeo reads what was copied, and what skopeo writes is copied on", {
-    skip: skopeo instanceof ToolError && skopeo.message,
-  }, async () => {
-    assert.ok(!(skopeo instanceof ToolError));
+  test("skopeo reads what was copied, and what skopeo writes is copied on", { skip: lacksSkopeo }, async () => {
     const content = createContent();
     const { digest } = addArtifact(content, wasm("three", 5_000), "v1");
     await upload(source.host, "team/h", content);
     await weir("copy", `${source.host}/team/h:v1`, `${target.host}/mirror/h:v1`, "-o", "json");
     const flags = ["--insecure-policy", "copy", "--preserve-digests", "--src-tls-verify=false"];
-    const argv = [...flags, `docker://${target.host}/mirror/h:v1`, `oci:${folder.path}/skopeo:v1`];
-    const run = await startProcess(skopeo.program, argv, { name: "skopeo", env: { ...skopeo.env, HOME: folder.path } });
-    assert.equal((await run.exited).code, 0, run.logs());
+    await runSkopeo([...flags, `docker://${target.host}/mirror/h:v1`, `oci:${folder.path}/skopeo:v1`], folder.path);
     const written = createLayoutRepository(join(folder.path, "skopeo"), "skopeo");
     const copied = valued(await copyImage(written, "v1", open(`${target.host}/from-skopeo/h:v1`), ["v1"], { referrers: true }));
     assert.equal(copied.digest, digest);

@@ -8,17 +8,10 @@ import { type Digest, digestOf } from "../model/digest.ts";
 import { openReference } from "../oci/index.ts";
 import { listReferrers } from "../oci/repository/referrers.ts";
 import { valued } from "../oci/testing/result.ts";
-import { installSkopeo } from "../scripts/tools/debian.ts";
-import { ToolError } from "../scripts/tools/run.ts";
-import { startProcess } from "./support/process.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
+import { lacksSkopeo, runSkopeo } from "./support/skopeo.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 import { headerFilter } from "./support/wat.ts";
-
-const skopeo = await installSkopeo().catch((error: unknown) => {
-  if (error instanceof ToolError) return error;
-  throw error;
-});
 
 const EMPTY = { mediaType: "application/vnd.oci.empty.v1+json", digest: digestOf("{}"), size: 2 };
 
@@ -150,13 +143,10 @@ describe("weir push", () => {
     assert.match((await weir(["list", `${registry.host}/team/refused`])).err, /does not exist/);
   });
 
-  test("skopeo reads what the image says", { skip: skopeo instanceof ToolError && skopeo.message }, async () => {
-    assert.ok(!(skopeo instanceof ToolError));
+  test("skopeo reads what the image says", { skip: lacksSkopeo }, async () => {
     const image = `${registry.host}/team/told:1`;
     assert.equal((await weir(["push", file, image, "--annotation", "title=told"])).status, 0);
-    const argv = ["inspect", "--raw", "--tls-verify=false", `docker://${image}`];
-    const run = await startProcess(skopeo.program, argv, { name: "skopeo", env: { ...skopeo.env, HOME: folder.path } });
-    assert.equal((await run.exited).code, 0, run.logs());
-    assert.equal(JSON.parse(run.logs()).annotations["org.opencontainers.image.title"], "told");
+    const raw = await runSkopeo(["inspect", "--raw", "--tls-verify=false", `docker://${image}`], folder.path);
+    assert.equal(JSON.parse(raw).annotations["org.opencontainers.image.title"], "told");
   });
 });

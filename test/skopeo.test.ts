@@ -5,34 +5,25 @@ import { createArtifact, inspectImage, openLocalImages, parseReference, readCont
 import { addBlob, addManifest, compress, createContent, tar, wasm } from "../oci/testing/images.ts";
 import { valued } from "../oci/testing/result.ts";
 import { upload } from "../oci/testing/upload.ts";
-import { installSkopeo } from "../scripts/tools/debian.ts";
-import { ToolError } from "../scripts/tools/run.ts";
-import { startProcess } from "./support/process.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
+import { lacksSkopeo, runSkopeo } from "./support/skopeo.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 
 const keychain = new Map();
-const skopeo = await installSkopeo().catch((error: unknown) => {
-  if (error instanceof ToolError) return error;
-  throw error;
-});
-const skip = skopeo instanceof ToolError && skopeo.message;
 
 let registry: Registry;
 let folder: Awaited<ReturnType<typeof createTempFolder>>;
 
 before(async () => {
-  if (!skip) [registry, folder] = await Promise.all([startRegistry(), createTempFolder("skopeo")]);
+  if (!lacksSkopeo) [registry, folder] = await Promise.all([startRegistry(), createTempFolder("skopeo")]);
 });
 
 after(() => Promise.all([registry?.stop(), folder?.remove()]));
 
 /** Copies an image with all its bits, between folders and registries over HTTP. */
 async function copy(from: string, to: string): Promise<void> {
-  assert.ok(!(skopeo instanceof ToolError));
   const flags = ["--insecure-policy", "copy", "--preserve-digests", "--src-tls-verify=false", "--dest-tls-verify=false"];
-  const run = await startProcess(skopeo.program, [...flags, from, to], { name: "skopeo", env: { ...skopeo.env, HOME: folder.path } });
-  assert.equal((await run.exited).code, 0, run.logs());
+  await runSkopeo([...flags, from, to], folder.path);
 }
 
 function named(text: string) {
@@ -41,7 +32,7 @@ function named(text: string) {
   return reference;
 }
 
-test("skopeo reads the images of a machine, by tag, with their digest", { skip }, async () => {
+test("skopeo reads the images of a machine, by tag, with their digest", { skip: lacksSkopeo }, async () => {
   const images = openLocalImages(join(folder.path, "images"));
   const module = wasm("one", 5_000);
   valued(await images.put(named("registry.example/me/other:0.2"), createArtifact(wasm("two"))));
@@ -52,7 +43,7 @@ test("skopeo reads the images of a machine, by tag, with their digest", { skip }
   assert.deepEqual(copied.bytes, module);
 });
 
-test("what skopeo wrote into a folder, or among the images of a machine, is read, listed and removed", { skip }, async () => {
+test("what skopeo wrote into a folder, or among the images of a machine, is read, listed and removed", { skip: lacksSkopeo }, async () => {
   const content = createContent();
   const module = wasm("three", 5_000);
   const layer = addBlob(
