@@ -47,7 +47,7 @@ export interface Blobs {
 }
 
 export function createBlobs({ directory, log, clock, onDamaged = () => {} }: BlobsOptions): Blobs {
-  const folder = join(directory, "blobs", "sha256");
+  const folder = folderOf(directory);
   const pathOf = (digest: Digest) => join(folder, hex(digest));
   const alive = new Map<Digest, WeakRef<Uint8Array<ArrayBuffer>>>();
   const reads = createSingleFlight<Uint8Array<ArrayBuffer> | undefined>();
@@ -121,6 +121,10 @@ export function createBlobs({ directory, log, clock, onDamaged = () => {} }: Blo
   };
 }
 
+function folderOf(directory: string): string {
+  return join(directory, "blobs", "sha256");
+}
+
 /** Bytes of every file: listed once, and what is noted since. */
 function createSizes(list: () => Promise<readonly StoredBlob[]>) {
   const sizes = createOnce(async () => new Map((await list()).map(({ digest, size }) => [digest, size])));
@@ -136,13 +140,13 @@ function createSizes(list: () => Promise<readonly StoredBlob[]>) {
 
 /** Every module of a store, in its folder below `directory`. Changes nothing. */
 export function peekBlobs(directory: string): Promise<StoredBlob[]> {
-  return listBlobs(join(directory, "blobs", "sha256"));
+  return listBlobs(folderOf(directory));
 }
 
 /** Whether a module's file has its digest, or is not there. Changes nothing. */
 export async function isWholeBlob(directory: string, digest: Digest): Promise<boolean> {
   try {
-    return (await hashFile(join(directory, "blobs", "sha256", hex(digest)))) === digest;
+    return (await hashFile(join(folderOf(directory), hex(digest)))) === digest;
   } catch (error) {
     return hasCode(error, "ENOENT");
   }
