@@ -38,7 +38,6 @@ export {
 export type { Attachment } from "./repository/referrers.ts";
 export type { Repository, RepositoryReader } from "./repository/repository.ts";
 export { type PrivateKey, readPrivateKey } from "./signature/private-key.ts";
-export { readPublicKey } from "./signature/public-key.ts";
 export { type Predicate, type Signed, signImage } from "./signature/sign.ts";
 export { MAX_TRUST_ROOT_BYTES, readTrustRoot } from "./signature/trust-root.ts";
 export { createVerifier } from "./signature/verifier.ts";

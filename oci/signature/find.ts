@@ -8,7 +8,7 @@ import { readBundle, readEnvelope, readSimpleSigning } from "./bundle.ts";
 import type { FoundSignature } from "./found.ts";
 
 /** Signatures of one image that are looked at, the newest first. Whoever may push can add any number. */
-export const MAX_SIGNATURES = 64;
+const MAX_SIGNATURES = 64;
 /** Bytes of one of them: an SBOM is in its attestation. */
 const MAX_SIGNATURE_BYTES = 16 << 20;
 /** Bytes of all of them. */
@@ -16,8 +16,8 @@ const MAX_TOTAL_BYTES = 64 << 20;
 
 export const BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const BUNDLE_TYPES = /^application\/vnd\.dev\.sigstore\.bundle(?:\.v\d\.\d)?\+json/;
-export const SIMPLE_SIGNING_LAYER = "application/vnd.dev.cosign.simplesigning.v1+json";
-export const ENVELOPE_LAYER = "application/vnd.dsse.envelope.v1+json";
+const SIMPLE_SIGNING_LAYER = "application/vnd.dev.cosign.simplesigning.v1+json";
+const ENVELOPE_LAYER = "application/vnd.dsse.envelope.v1+json";
 /** What cosign calls the manifests that refer to an image and hold signatures of it. */
 const SIGNING_TYPES = /^application\/vnd\.dev\.(?:sigstore\.bundle|cosign\.artifact\.(?:sig|att))/;
 

@@ -10,7 +10,7 @@ export const SIGN_PREDICATE = "https://sigstore.dev/cosign/sign/v1";
 export const STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
 export const ENVELOPE_TYPE = "application/vnd.in-toto+json";
 const STATEMENT_TYPES: ReadonlySet<unknown> = new Set([STATEMENT_TYPE, "https://in-toto.io/Statement/v0.1"]);
-export const SIMPLE_SIGNING_TYPE = "cosign container image signature";
+const SIMPLE_SIGNING_TYPE = "cosign container image signature";
 /** What may stand at the end of a type: `v1`, `v0.2`. */
 const VERSION = /^v\d+(?:\.\d+)*$/;
 /** Subjects of one statement that are looked at. */
