@@ -62,11 +62,12 @@ export function createFetch(options: FetchOptions): Fetch {
   const parts = createOnce(() => load(options));
   return async (url, init, reach) => {
     // An address in place of a name is not looked up, and a proxy would take it.
-    const refused = options.policy.refusedHost(new URL(url).hostname, reach);
+    const target = new URL(url);
+    const refused = options.policy.refusedHost(target.hostname, reach);
     if (refused !== undefined) throw new AddressRefused(refused);
     const { request, agents, proxied } = await parts.get();
-    const isDirectly = options.proxies === false || isDirect(new URL(url), options.proxies);
-    if (!isDirectly) await vet(new URL(url).hostname, options, reach);
+    const isDirectly = options.proxies === false || isDirect(target, options.proxies);
+    if (!isDirectly) await vet(target.hostname, options, reach);
     const { method = "GET", body = null, headers = {}, signal } = init;
     const answer = await request(url, {
       method,
