@@ -3,6 +3,7 @@ import { fail, ok, type Result } from "../../model/result.ts";
 import { blobsOf, foreignBlobs } from "../image/content.ts";
 import { printBytes } from "../repository/bytes.ts";
 import { type Descriptor, type Manifest, parseManifest, type RawManifest } from "../repository/manifest.ts";
+import { imageName } from "../repository/reference.ts";
 import type { RepositoryReader } from "../repository/repository.ts";
 
 /** A manifest or an index as it is, with the blobs that it names itself. */
@@ -38,7 +39,7 @@ export async function readTree(source: RepositoryReader, wanted: string, signal?
   const visit = async (reference: string, depth: number): Promise<Result<Document>> => {
     const known = documents.get(reference as Digest);
     if (known !== undefined) return ok(known);
-    const where = `${source.name}${reference.startsWith("sha256:") ? "@" : ":"}${reference}`;
+    const where = imageName(source.name, reference);
     const raw = await source.manifest(reference, signal);
     if (!raw.ok) return raw;
     const parsed = parseManifest(raw.value, where);

@@ -2,6 +2,7 @@ import { type Digest, digestAside } from "../../model/digest.ts";
 import type { Module } from "../../model/module.ts";
 import { ok, type Result } from "../../model/result.ts";
 import type { Index, Manifest } from "../repository/manifest.ts";
+import { imageName } from "../repository/reference.ts";
 import type { RepositoryReader } from "../repository/repository.ts";
 import { fetchConfigSchema } from "./config-schema.ts";
 import { extractModule } from "./extract.ts";
@@ -41,7 +42,7 @@ export async function findImage(
   signal?: AbortSignal,
   inTurn: InTurn = (work) => work(),
 ): Promise<Result<Image>> {
-  const where = `${repository.name}${wanted.startsWith("sha256:") ? "@" : ":"}${wanted}`;
+  const where = imageName(repository.name, wanted);
   const document = await fetchDocument(repository, wanted, where, signal);
   if (!document.ok) return document;
   if (document.value.kind === "manifest") return imageOf(document.value, where);

@@ -110,6 +110,11 @@ export function wantedOf({ digest, tag }: Reference): string {
   return digest ?? tag ?? "latest";
 }
 
+/** An image of a repository by its tag or digest, for messages. */
+export function imageName(repository: string, wanted: string): string {
+  return `${repository}${isDigest(wanted) ? "@" : ":"}${wanted}`;
+}
+
 /** The reference without tag and digest. */
 export function repositoryName(reference: Reference): string {
   return reference.kind === "layout" ? `${LAYOUT_PREFIX}${reference.directory}` : `${reference.registry}/${reference.repository}`;
