@@ -10,6 +10,7 @@ import type { Clock } from "../../model/clock.ts";
 import { type Digest, digestAside, isDigest } from "../../model/digest.ts";
 import type { Log } from "../../model/log.ts";
 import { setAside } from "./damaged.ts";
+import { removeOlder } from "./litter.ts";
 import { hex, namesIn } from "./names.ts";
 
 export interface BlobsOptions {
@@ -152,6 +153,9 @@ export async function isWholeBlob(directory: string, digest: Digest): Promise<bo
   }
 }
 
+/** No write takes so long, in milliseconds. */
+const LONGEST_WRITE_MS = 3_600_000;
+
 /** `now`: what a crash left long before is removed. */
 async function listBlobs(folder: string, now?: number): Promise<StoredBlob[]> {
   const found: StoredBlob[] = [];
@@ -159,15 +163,9 @@ async function listBlobs(folder: string, now?: number): Promise<StoredBlob[]> {
     const digest = `sha256:${file}`;
     const stats = isDigest(digest) ? await stat(join(folder, file)).catch(() => undefined) : undefined;
     if (isDigest(digest) && stats !== undefined) found.push({ digest, size: stats.size, usedAt: stats.mtimeMs });
-    else if (now !== undefined && file.startsWith(TEMPORARY_PREFIX)) await removeAbandoned(join(folder, file), now);
+    else if (now !== undefined && file.startsWith(TEMPORARY_PREFIX)) await removeOlder(join(folder, file), now - LONGEST_WRITE_MS);
   }
   return found;
-}
-
-/** Removes a temporary file that is older than an hour: no write takes that long. */
-async function removeAbandoned(path: string, now: number): Promise<void> {
-  const stats = await stat(path).catch(() => undefined);
-  if (stats !== undefined && now - stats.mtimeMs > 3_600_000) await rm(path, { force: true });
 }
 
 /** Read in pieces of this many bytes, so that other work goes on. */

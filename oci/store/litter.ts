@@ -14,11 +14,7 @@ export async function removeLitter(directory: string, before: number, log: Log):
     for (const folder of FOLDERS) {
       for (const name of await namesIn(join(directory, folder))) {
         if (!name.startsWith(TEMPORARY_PREFIX)) continue;
-        const path = join(directory, folder, name);
-        const stats = await stat(path).catch(() => undefined);
-        if (stats === undefined || stats.mtimeMs >= before) continue;
-        await rm(path, { force: true });
-        removed++;
+        if (await removeOlder(join(directory, folder, name), before)) removed++;
       }
     }
     if (removed > 0) log.info("files that an earlier process left half written were removed from the module store", { files: removed });
@@ -26,4 +22,12 @@ export async function removeLitter(directory: string, before: number, log: Log):
     log.warn("the module store cannot be tidied up", { error: String(error) });
   }
   return removed;
+}
+
+/** Removes a file that was written to before then, and not since. True when it did. */
+export async function removeOlder(path: string, before: number): Promise<boolean> {
+  const stats = await stat(path).catch(() => undefined);
+  if (stats === undefined || stats.mtimeMs >= before) return false;
+  await rm(path, { force: true });
+  return true;
 }
