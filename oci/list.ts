@@ -72,11 +72,18 @@ async function look(repository: RepositoryReader, tag: string, tags: ReadonlySet
   if (!parsed.ok) return { ...unread(parsed.error.message), digest };
   const blobs = parsed.value.kind === "manifest" ? blobsOf(parsed.value) : [];
   const size = blobs.reduce((sum, blob) => sum + blob.size, bytes.byteLength);
-  const isSigned = tags.has(`${referrersTag(digest)}.sig`) || (await hasSignature(repository, digest, signal));
+  const isSigned = tags.has(`${referrersTag(digest)}.sig`) || (await hasSignature(repository, digest, tags, signal));
   return { tag, digest, size, annotations: parsed.value.annotations, isSigned, problem: undefined };
 }
 
-async function hasSignature(repository: RepositoryReader, digest: Digest, signal?: AbortSignal): Promise<boolean | undefined> {
-  const referrers = await listReferrers(repository, digest, signal);
-  return referrers.ok ? referrers.value.some(({ artifactType = "" }) => SIGNATURES.test(artifactType)) : undefined;
+async function hasSignature(
+  repository: RepositoryReader,
+  digest: Digest,
+  tags: ReadonlySet<string>,
+  signal?: AbortSignal,
+): Promise<boolean | undefined> {
+  // Where no tag holds a list of them, there is the registry's alone.
+  const isTagged = tags.has(referrersTag(digest));
+  const referrers = await (isTagged ? listReferrers(repository, digest, signal) : repository.referrers(digest, signal));
+  return referrers.ok ? (referrers.value ?? []).some(({ artifactType = "" }) => SIGNATURES.test(artifactType)) : undefined;
 }
