@@ -4,7 +4,7 @@ import type { Clock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
 import type { ImpliedCredentials, KeychainEntry } from "../../model/module.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import { parseReference } from "../repository/reference.ts";
+import { parseReference, registryOf } from "../repository/reference.ts";
 import type { HelperOptions } from "./helper.ts";
 import { emptyKeychain, matchingEntries } from "./keychain.ts";
 import { fileKeychain, readConfigFile } from "./person.ts";
@@ -35,11 +35,10 @@ const WHOSE = "Weir's own credentials";
 /** Reads `[NAMESPACE=]REGISTRY[/PATH]`. Fails with `InvalidRepositories`. */
 export function parseSharedRepositories(text: string): Result<SharedRepositories> {
   const [, namespace, host = "", path] = /^(?:([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)=)?([^=/]+)(?:\/([^=:@]+))?$/.exec(text) ?? [];
-  // A name without a dot or a port would be a repository of Docker Hub.
-  const parsed = /[.:]|^localhost$/.test(host) ? parseReference(`${host}/${path ?? "any"}`) : undefined;
-  if (!parsed?.ok || parsed.value.kind !== "registry")
+  const registry = registryOf(host, path);
+  if (registry === undefined)
     return fail("InvalidRepositories", `${JSON.stringify(text)} is not [NAMESPACE=]REGISTRY[/PATH], without a tag`);
-  return ok({ namespace, prefix: path === undefined ? parsed.value.registry : `${parsed.value.registry}/${path}` });
+  return ok({ namespace, prefix: path === undefined ? registry : `${registry}/${path}` });
 }
 
 /** Fails with `BadDockerConfig` for a file that is not there or cannot be read, as a server's start is to. Later on such a file is told in the log. */

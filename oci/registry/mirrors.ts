@@ -2,7 +2,7 @@ import { createStandingTrouble } from "../../base/standing-trouble.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
-import { parseReference, type RegistryReference } from "../repository/reference.ts";
+import { type RegistryReference, registryOf } from "../repository/reference.ts";
 import type { Repository } from "../repository/repository.ts";
 
 /** Where else the images of a registry are. */
@@ -17,11 +17,8 @@ export interface Mirror {
 /** Reads `registry.example=mirror.example[:PORT][/PATH]`. Fails with `InvalidMirror`. */
 export function parseMirror(text: string): Result<Mirror> {
   const [, from = "", host = "", path] = /^([^=/]+)=([^=/]+)(?:\/([^=:@]+?)\/?)?$/.exec(text) ?? [];
-  const hosts = [`${from}/any`, `${host}/${path ?? "any"}`].map((name) => parseReference(name));
-  const registries = hosts.flatMap((each) => (each.ok && each.value.kind === "registry" ? [each.value.registry] : []));
-  const [registry, place] = registries;
-  // A name without a dot or a port would be a repository of Docker Hub.
-  if (registry === undefined || place === undefined || ![from, host].every((name) => /[.:]|^localhost$/.test(name)) || registry === place)
+  const [registry, place] = [registryOf(from), registryOf(host, path)];
+  if (registry === undefined || place === undefined || registry === place)
     return fail("InvalidMirror", `${JSON.stringify(text)} is not REGISTRY=MIRROR[/PATH], as registry.example=mirror.example`);
   return ok({ registry, host, prefix: path === undefined ? "" : `${path}/` });
 }

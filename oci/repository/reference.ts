@@ -90,6 +90,13 @@ function parseRegistry(name: string, digest: Digest | undefined): RegistryRefere
   return { kind: "registry", registry, repository, tag: tag ?? (digest === undefined ? "latest" : undefined), digest };
 }
 
+/** The registry with this `host[:port]`, where there may be repositories below this path; `undefined`: they are no names of them. */
+export function registryOf(host: string, path = "any"): string | undefined {
+  // A name without a dot or a port would be a repository of Docker Hub.
+  const parsed = /[.:]|^localhost$/.test(host) ? parseReference(`${host}/${path}`) : undefined;
+  return parsed?.ok && parsed.value.kind === "registry" ? parsed.value.registry : undefined;
+}
+
 /** True for the name of a repository in its registry, however long. */
 export function isRepositoryPath(path: string): boolean {
   return path.split("/").every((part) => PATH_COMPONENT.test(part));
