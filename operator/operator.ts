@@ -238,7 +238,7 @@ class QueueingOperator implements Operator {
       },
       acquire: createAcquire({
         ...{ source, registry, parseKeychain, implied, identity, peers, resolver, clock, random, metrics, leadership, isCurrent },
-        emit: this.events.emit,
+        ...{ emit: this.events.emit, begins: this.policing.begins },
         judged: () => this.reporter.note(),
         resolved: (record, value) => this.resolved(record, value),
         stopped: (record, stage, error, fallback) => this.stopped(record, stage, error, fallback),

@@ -178,6 +178,26 @@ describe("while it is not known what is allowed", () => {
   });
 });
 
+test("that other namespaces change sends nobody to a registry that failed", async () => {
+  const base = policiesOf({ base: BASE });
+  const world = await startedWorld(base);
+  const { resolve } = world.registry;
+  let asked = 0;
+  world.registry.resolve = (image, pin, options) => {
+    asked += 1;
+    return resolve(image, pin, options);
+  };
+  world.source.apply("f", specOf("registry.example/filters/none:1", { pullSecrets: [{ name: "regcred" }] }));
+  world.source.setSecret("regcred", { ".dockerconfigjson": "{}" });
+  await world.run(120_000);
+  const before = asked;
+  for (let times = 0; times < 20; times++) {
+    world.source.setPolicies({ ...base });
+    await world.run(0);
+  }
+  assert.deepEqual([before > 0, asked - before], [true, 0]);
+});
+
 describe("the most filters in a slot", () => {
   const two = policiesOf({ two: { maxFiltersPerSlot: 2 } });
   const places = (world: World) => runs(world).map((each) => each.replace(/@.*/, ""));

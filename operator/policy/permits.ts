@@ -79,14 +79,22 @@ export function mayGoOut(record: FilterRecord, { rulesOf }: Pick<Permits, "rules
   return judgement?.rules === rules && enforced(judgement.violations).length === 0 && mostOf(record, rules, claims).fits;
 }
 
-/** True where it has to be judged again: by other rules, or since it has another place in its slot. */
-export function isOutdated(record: FilterRecord, { rulesOf }: Pick<Permits, "rulesOf">, claims: PermitsDeps["claims"]): boolean {
+/**
+ * True where it has to be judged again: by other rules, or since it has another place in its slot. `begun`: the rules by which the last look at it began, which may
+ * be under way, or have stopped at something else than policies.
+ */
+export function isOutdated(
+  record: FilterRecord,
+  { rulesOf }: Pick<Permits, "rulesOf">,
+  claims: PermitsDeps["claims"],
+  begun: Rules | undefined,
+): boolean {
   const rules = rulesOf(record.key.namespace);
   const { judgement } = record;
-  if (judgement?.rules !== rules) return true;
+  if ((begun ?? judgement?.rules) !== rules) return true;
   if (!rules.known) return false;
   const { isCounted, fits } = mostOf(record, rules, claims);
-  return isCounted && fits === enforced(judgement.violations).some(({ rule }) => rule === "maxFiltersPerSlot");
+  return isCounted && fits === enforced(judgement?.violations ?? []).some(({ rule }) => rule === "maxFiltersPerSlot");
 }
 
 /** Whether the filter's slot has place for it, by the filters as they are now. */

@@ -1,7 +1,7 @@
 import type { ModuleRegistry } from "../../model/module.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import type { Source } from "../source/source.ts";
-import { createPolicyBook, type PolicyBook } from "./book.ts";
+import { createPolicyBook, type PolicyBook, type Rules } from "./book.ts";
 import { createPermits, isOutdated, mayGoOut, type Permits } from "./permits.ts";
 import { type Claim, claimOf } from "./places.ts";
 
@@ -17,6 +17,8 @@ export interface Policing {
   readonly permits: Permits;
   /** What the record's spec leads to may go out. */
   mayGoOut(record: FilterRecord): boolean;
+  /** A look at what the record leads to begins, and judges by what policies say now. */
+  begins(record: FilterRecord): void;
   /** Tells which records have to be judged again. For one pass over them: it knows what their slots hold as of now. */
   outdated(): (record: FilterRecord) => boolean;
   /** Some policy of this namespace counts filters in slots. */
@@ -27,10 +29,12 @@ export function createPolicing({ source, registry, records }: PolicingDeps): Pol
   const book = createPolicyBook(() => source.policies());
   const claims = (namespace: string) => claimsOf(namespace, records.all());
   const permits = createPermits({ book, registry, claims });
+  const begun = new WeakMap<FilterRecord, Rules>();
   return {
     book,
     permits,
     mayGoOut: (record) => mayGoOut(record, permits, claims),
+    begins: (record) => void begun.set(record, book.rulesOf(record.key.namespace)),
     outdated() {
       const known = new Map<string, readonly Claim[]>();
       const claimsNow = (namespace: string) => {
@@ -38,7 +42,7 @@ export function createPolicing({ source, registry, records }: PolicingDeps): Pol
         known.set(namespace, found);
         return found;
       };
-      return (record) => isOutdated(record, permits, claimsNow);
+      return (record) => isOutdated(record, permits, claimsNow, begun.get(record));
     },
     countsIn(namespace) {
       const rules = book.rulesOf(namespace);

@@ -27,6 +27,8 @@ export interface AcquireDeps extends ProvideDeps {
   readonly metrics: Metrics;
   /** False for a record that another has taken the place of. */
   readonly isCurrent: (record: FilterRecord) => boolean;
+  /** A look at what the record's spec leads to begins. */
+  readonly begins: (record: FilterRecord) => void;
   /** Policies said something of a filter. */
   readonly judged: () => void;
   readonly resolved: (record: FilterRecord, resolved: Resolved) => void;
@@ -116,6 +118,7 @@ class BackingOffAcquire implements Acquire {
     record.resolveNext(later, from);
     if (later !== undefined) return;
     const end = metrics.start("resolve");
+    this.deps.begins(record);
     const outcome = await resolver.run(record);
     end(outcome === undefined || filter.suspend ? "retry" : outcomeOf(outcome));
     if (outcome === undefined || !isCurrent(record) || record.filter !== filter) return;
