@@ -5,12 +5,12 @@ import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import type { KubeApi } from "../model/kube.ts";
 import { pushModule } from "../oci/index.ts";
+import { ROOT } from "../scripts/tests/files.ts";
 import { run as runProgram } from "../scripts/tools/run.ts";
 import { ADMISSION, admissionConfiguration } from "./support/admission.ts";
-import { accessTo, type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { accessTo, type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
 import { reservePort } from "./support/ports.ts";
 import { eventually } from "./support/process.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
@@ -19,7 +19,6 @@ import { headerFilter } from "./support/wat.ts";
 import { startWeir, type Weir } from "./support/weir.ts";
 
 /** WasmFilters that are judged before they are stored: a real API server, with the chart's configuration, asks a real Weir, which asks a real registry. */
-const CRDS = fileURLToPath(new URL("../crds/", import.meta.url));
 const FILTERS = "/apis/weir.dev/v1alpha1/namespaces/default/wasmfilters";
 const NONE = `sha256:${"0".repeat(64)}`;
 
@@ -37,7 +36,7 @@ before(async () => {
   [cluster, registry] = await Promise.all([startCluster(), startRegistry()]);
   cleanups.push(cluster.stop, registry.stop);
   api = accessTo(cluster.kubeconfig).api;
-  await run(["apply", "-f", CRDS]);
+  await installCrds(cluster);
   const pushed = await pushModule(`${registry.host}/mark:1`, await headerFilter({ name: "x-weir", value: "one" }), { keychain: new Map() });
   assert.ok(pushed.ok, JSON.stringify(pushed));
   digest = pushed.value.digest;
@@ -235,7 +234,7 @@ describe("the schema of an image", () => {
 describe("weir check", () => {
   const admission = async (): Promise<string[]> => {
     const args = ["check", "-o", "json", "--kubeconfig", cluster.kubeconfig, "-n", "weir-system"];
-    const { stdout } = await runProgram(fileURLToPath(new URL("../bin/weir", import.meta.url)), args);
+    const { stdout } = await runProgram(join(ROOT, "bin/weir"), args);
     const found = JSON.parse(stdout).findings.filter(({ about }: { about: string }) => about === "admission");
     return found.map(({ status, message }: Record<string, string>) => `${status} ${message}`);
   };

@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { kubectl, startCluster } from "./support/cluster.ts";
+import { installCrds, kubectl, startCluster } from "./support/cluster.ts";
 import { CONFIGURATION, startInjector, webhookConfiguration } from "./support/injector.ts";
 import { reservePort } from "./support/ports.ts";
 import { eventually } from "./support/process.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 
-const CRDS = fileURLToPath(new URL("../crds/", import.meta.url));
 const PAST = "2026-01-01T00:00:00Z";
 
 test("while the authority rotates, the API server and pods know both before the other one signs, and pods are injected at every step", async (t) => {
@@ -18,7 +16,7 @@ test("while the authority rotates, the API server and pods know both before the 
   t.after(cluster.stop);
   const run = (args: readonly string[], input?: object) => kubectl(args, { ...cluster, input: input && JSON.stringify(input) });
   const port = await reservePort();
-  await run(["apply", "-f", CRDS]);
+  await installCrds(cluster);
   for (const name of ["weir-system", "shop"]) await run(["create", "namespace", name]);
   await run(["create", "-f", "-"], webhookConfiguration(CONFIGURATION, `https://127.0.0.1:${port}/inject`));
   const server = await startInjector({ cluster, data: join(folder, "data"), port, flags: ["--key-store", "secret"] });

@@ -4,9 +4,8 @@ import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { createAuthority } from "../base/testing/certificates.ts";
-import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
 import { CONFIGURATION, startInjector, webhookConfiguration } from "./support/injector.ts";
 import { reservePort } from "./support/ports.ts";
 import { eventually } from "./support/process.ts";
@@ -14,7 +13,6 @@ import { createTempFolder } from "./support/temp-folder.ts";
 import type { Weir } from "./support/weir.ts";
 
 /** Injection as the API server sees it: a real one, with its own Pod Security, that asks Weir's webhook on loopback. */
-const CRDS = fileURLToPath(new URL("../crds/", import.meta.url));
 
 let cluster: Cluster;
 let weir: Weir;
@@ -30,7 +28,7 @@ before(async () => {
   cleanups.push(temp.remove);
   cluster = await startCluster();
   cleanups.push(cluster.stop);
-  await run(["apply", "-f", CRDS]);
+  await installCrds(cluster);
   port = await reservePort();
   await run(["create", "-f", "-"], webhookConfiguration(CONFIGURATION, `https://127.0.0.1:${port}/inject`));
   const labels = (name: string, more: object = {}) => ({

@@ -3,10 +3,9 @@ import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { connect } from "node:tls";
-import { fileURLToPath } from "node:url";
 import { type CertificateFiles, issueCertificate } from "../../cluster/index.ts";
 import { nodeUri } from "../../xds/index.ts";
-import { kubectl, startCluster } from "./cluster.ts";
+import { installCrds, kubectl, startCluster } from "./cluster.ts";
 import { startEchoApp } from "./echo-app.ts";
 import { type Envoy, startEnvoy } from "./envoy.ts";
 import { swapData } from "./mounted-folder.ts";
@@ -16,7 +15,6 @@ import { createTempFolder } from "./temp-folder.ts";
 import { headerFilter } from "./wat.ts";
 import { startWeir, type Weir, weir } from "./weir.ts";
 
-const CRDS = fileURLToPath(new URL("../../crds/", import.meta.url));
 export const HOUR = 3_600_000;
 
 /** A cluster, a Weir of so many replicas whose authority is in a Secret, and a filter whose header tells its release. */
@@ -25,7 +23,7 @@ export async function startRotationWorld(t: TestContext, replicas = 1) {
   t.after(remove);
   const [cluster, registry, app] = await Promise.all([startCluster(), startRegistry(), startEchoApp()]);
   for (const { stop } of [cluster, registry, app]) t.after(stop);
-  await kubectl(["apply", "-f", CRDS], cluster);
+  await installCrds(cluster);
   for (const name of ["weir-system", "shop"]) await kubectl(["create", "namespace", name], cluster);
   const flags = ["--xds-tls", "auto", "--key-store", "secret", "--own-namespace", "weir-system", "--allow-address", "127.0.0.1"];
   const ports: number[] = [];
