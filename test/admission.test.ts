@@ -90,7 +90,7 @@ const image = () => `${registry.host}/mark:1`;
 
 /** Lines of the metrics. */
 async function counted(outcome: string): Promise<number> {
-  const text = await (await fetch(`${weir.url}/metrics`)).text();
+  const text = await weir.metrics();
   return Number(new RegExp(`^weir_reviews_total\\{outcome="${outcome}"\\} (\\d+)$`, "m").exec(text)?.[1]);
 }
 
@@ -286,7 +286,7 @@ describe("many questions", () => {
     times.sort((a, b) => a - b);
     const [median, p99] = [0.5, 0.99].map((share) => times[Math.floor(share * times.length)] ?? 0) as [number, number];
     t.diagnostic(`${times.length} requests through the API server: median ${median.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`);
-    const text = await (await fetch(`${weir.url}/metrics`)).text();
+    const text = await weir.metrics();
     const buckets = [...text.matchAll(/^weir_review_duration_seconds_bucket\{le="([^"]+)",outcome="\w+"\} (\d+)$/gm)];
     const within = (le: string) => buckets.filter(([, at]) => at === le).reduce((sum, [, , many]) => sum + Number(many), 0);
     t.diagnostic(`of ${within("+Inf")} verdicts ${within("0.05")} took less than 50 ms`);

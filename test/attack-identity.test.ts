@@ -176,7 +176,7 @@ test("03, 04: who proved nothing, or another namespace or node, gets no stream, 
     [await read("/api/v1/proxies"), await read("/api/v1/proxies", SHOP), await read("/api/v1/proxies", READER)],
     [401, 403, 200],
   );
-  const metrics = await (await fetch(`${server.url}/metrics`)).text();
+  const metrics = await server.metrics();
   const counted = metrics.split("\n").filter((line) => /^weir_refused_clients_total.*(unauthenticated|denied)/.test(line));
   t.diagnostic(counted.join("; "));
   assert.deepEqual(counted.toSorted(), [

@@ -88,7 +88,7 @@ test("with three replicas there is one authority: each signs by the next one whe
     Promise.all(servers.map(({ xdsPort }) => issuerShown(xdsPort, authorities)));
   /** Every replica reaches the two others and hears who decides. */
   const areTogether = async () => {
-    const told = await Promise.all(servers.map(async ({ url }) => (await fetch(`${url}/metrics`)).text()));
+    const told = await Promise.all(servers.map(({ metrics }) => metrics()));
     return told.every((text) => /^weir_peers\{state="reached"\} 2$/m.test(text) && /^weir_leader_heard 1$/m.test(text));
   };
   await eventually("all to reach each other", areTogether);

@@ -48,9 +48,7 @@ test(
     const [leaving, staying] = [scene.servers[index], scene.servers[1 - index]];
     assert.ok(leaving && staying);
     const countOf = async (weir: typeof leaving) => {
-      const line = (await (await fetch(`${weir.url}/metrics`)).text())
-        .split("\n")
-        .find((each) => each.startsWith("weir_proxies_connected "));
+      const line = (await weir.metrics()).split("\n").find((each) => each.startsWith("weir_proxies_connected "));
       return Number(line?.split(" ")[1]);
     };
     const before = await countOf(leaving);
@@ -62,7 +60,7 @@ test(
     process.kill(leaving.pid(), "SIGTERM");
     await eventually("it to be not ready", async () => (await readiness(leaving.url)) === 503, 3_000);
     assert.equal(await isRefused(leaving.xdsPort), true);
-    await eventually("another to decide", async () => /weir_leading 1\n/.test(await (await fetch(`${staying.url}/metrics`)).text()), 5_000);
+    await eventually("another to decide", async () => /weir_leading 1\n/.test(await staying.metrics()), 5_000);
     const ledAfter = performance.now() - from;
     // What is released meanwhile reaches all: those that went, and those that are still there.
     const counts = new Set<number>();

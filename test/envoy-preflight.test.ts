@@ -177,7 +177,7 @@ describe("a filter that needs its users' headers", () => {
     const filter = await server.until("what is told", "picky", (filter) => condition(filter, "Validated") === "True TrafficFailed");
     assert.match(validated(filter)?.message ?? "", told);
     assert.equal(condition(filter, "Ready"), "True Ready");
-    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    const metrics = await server.metrics();
     assert.match(metrics, /weir_preflight_let_through_total\{reason="TrafficFailed"\} 1/);
     await picky({});
     const refused = await server.until("the refusal", "picky", (filter) => condition(filter, "Validated") === "False TrafficFailed");

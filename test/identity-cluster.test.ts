@@ -378,7 +378,7 @@ test("1,000 proxies that come at once are reviewed and served", async (t) => {
   const began = performance.now();
   await Promise.all(tokens.map((token) => speak(token).holds("web")));
   const seconds = (performance.now() - began) / 1_000;
-  const text = await (await fetch(`${server.url}/metrics`)).text();
+  const text = await server.metrics();
   const metric = (name: string) =>
     Number(new RegExp(`^weir_token_review_duration_seconds_${name}\\{outcome="success"\\} (.*)$`, "m").exec(text)?.[1]);
   const buckets = [...text.matchAll(/^weir_token_review_duration_seconds_bucket\{le="([^"]+)",outcome="success"\} (\d+)$/gm)];

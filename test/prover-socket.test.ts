@@ -39,7 +39,7 @@ async function applyGood(scene: AttackScene, name: string, namespace = "shop"): 
 }
 
 const metric = async (scene: AttackScene, how: string): Promise<number> => {
-  const text = await (await fetch(`${scene.weir.url}/metrics`)).text();
+  const text = await scene.weir.metrics();
   return Number(new RegExp(`weir_prover_failures_total\\{how="${how}"\\} (\\d+)`).exec(text)?.[1]);
 };
 

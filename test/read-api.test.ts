@@ -75,7 +75,7 @@ function schemaOf(document: Document, path: string, status = 200): ValidateFunct
 }
 
 async function metric(line: string): Promise<number> {
-  const text = await (await fetch(`${world.server.url}/metrics`)).text();
+  const text = await world.server.metrics();
   const found = text.split("\n").find((sample) => sample.startsWith(`${line} `));
   return found === undefined ? Number.NaN : Number(found.slice(line.length + 1));
 }

@@ -15,7 +15,7 @@ async function succeeds(scene: RolloutScene, release: Release): Promise<void> {
     isDecided = true;
   });
   for (let looks = 0; !isDecided; looks++) {
-    const metrics = await (await fetch(`${scene.server.url}/metrics`)).text();
+    const metrics = await scene.server.metrics();
     assert.match(metrics, /^weir_proxies_hung 0$/m, `after ${looks} looks`);
     await setTimeout(250);
   }

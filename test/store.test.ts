@@ -201,7 +201,7 @@ describe("the scrub", () => {
     await eventually("the module to be whole again", async () => (await readFile(file)).equals(good));
     assert.deepEqual(await readFile(join(blobs, "../../damaged", filter.wasmDigest.slice("sha256:".length))), bad);
     assert.match(weir.logs(), /a damaged module was moved out of the store; it will be pulled again .*digest=sha256/);
-    assert.match(await (await fetch(`${weir.url}/metrics`)).text(), /^weir_store_damaged_total 1$/m);
+    assert.match(await weir.metrics(), /^weir_store_damaged_total 1$/m);
 
     const listed = await cache(data, "ls");
     assert.deepEqual(listed.damaged, [filter.wasmDigest.slice("sha256:".length)]);

@@ -15,6 +15,8 @@ export interface Weir {
   logs(): string;
   filter(name: string): Promise<WasmFilter | undefined>;
   proxies(): Promise<readonly ProxyView[]>;
+  /** Text of its metrics. */
+  metrics(): Promise<string>;
   /** Waits until the filter, as the read API shows it, satisfies `check`. */
   until(what: string, name: string, check: (filter: WasmFilter) => boolean, timeoutMs?: number): Promise<WasmFilter>;
   /** SIGKILL. */
@@ -78,6 +80,7 @@ async function start(
     pid: () => running.pid,
     logs: () => running.logs(),
     proxies: () => read<ProxyView[]>("proxies"),
+    metrics: async () => (await fetch(`${url}/metrics`)).text(),
     async until(what, name, check, timeoutMs = 60_000) {
       let last: WasmFilter | undefined;
       const seen = async () => {

@@ -102,7 +102,7 @@ class ScaledFleet {
   }
 
   async leader(): Promise<{ readonly index: number } | undefined> {
-    const metrics = await Promise.all(this.replicas.map(async ({ weir }) => (await fetch(`${weir.url}/metrics`)).text()));
+    const metrics = await Promise.all(this.replicas.map(({ weir }) => weir.metrics()));
     const index = metrics.findIndex((text) => text.includes("\nweir_leading 1"));
     const hasAll = metrics.every((text) => text.includes(`\nweir_peers{state="reached"} ${REPLICAS - 1}`));
     return index < 0 || !hasAll ? undefined : { index };
