@@ -63,6 +63,11 @@ export function wrap(text: string, width: number): string {
 
 /** A number with its noun, `1 page`, `2 pages` or `2 proxies`, and what follows it. */
 export function count(number: number, noun: string, after = ""): string {
-  const many = /[^aeiou]y$/.test(noun) ? `${noun.slice(0, -1)}ies` : `${noun}s`;
-  return `${number} ${number === 1 ? noun : many}${after}`;
+  return `${number} ${nounOf(number, noun)}${after}`;
+}
+
+/** The noun as it stands behind this number. */
+export function nounOf(number: number, noun: string): string {
+  if (number === 1) return noun;
+  return /[^aeiou]y$/.test(noun) ? `${noun.slice(0, -1)}ies` : `${noun}s`;
 }
