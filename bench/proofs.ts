@@ -16,23 +16,15 @@ import { createTempFolder } from "../test/support/temp-folder.ts";
 import { get } from "../test/support/traffic.ts";
 import { headerFilter } from "../test/support/wat.ts";
 import { startWeir } from "../test/support/weir.ts";
-import { median } from "./processes.ts";
+import { cpuOfEnded, median } from "./processes.ts";
 
 const rounds = Number(process.argv[2] ?? 15);
 /** As `weir serve` has it. */
 const AHEAD = 2;
 /** For processes to end, and for the next to be started ahead. */
 const REST_MS = 300;
-const TICK_MS = 10;
 
 const tiny = (value: string): Promise<Uint8Array> => headerFilter({ name: "x-tiny", value });
-
-/** CPU milliseconds of the processes that this one started and that have ended. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html (cutime, cstime) */
-async function cpuOfEnded(): Promise<number> {
-  const stat = await readFile("/proc/self/stat", "latin1");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[13]) + Number(fields[14])) * TICK_MS;
-}
 
 async function examine(examiner: Examiner, code: Uint8Array, config = "", namespace = "shop"): Promise<number> {
   const began = performance.now();

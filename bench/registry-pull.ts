@@ -2,15 +2,14 @@
  * A pull of a module of 64 MiB from a real registry, beside skopeo's of the same image, in turns: `node bench/registry-pull.ts`. Ours is the pull of `weir serve`, from the
  * first request to the verified file; skopeo's is its process. On a machine that does other work compare the CPU times.
  */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createModuleRegistry, pushModule } from "../oci/index.ts";
 import { wasm } from "../oci/testing/images.ts";
 import { valued } from "../oci/testing/result.ts";
-import { installSkopeo } from "../scripts/tools/debian.ts";
-import { startProcess } from "../test/support/process.ts";
 import { startRegistry } from "../test/support/registry.ts";
+import { runSkopeo } from "../test/support/skopeo.ts";
 import { createTempFolder } from "../test/support/temp-folder.ts";
+import { cpuOfEnded } from "./processes.ts";
 
 const ROUNDS = 5;
 const SIZE = (64 << 20) - 64;
@@ -20,14 +19,8 @@ interface Times {
   readonly cpu: number[];
 }
 
-/** CPU milliseconds of children that ended: fields 16 and 17 of https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html, in hundredths of a second. */
-async function childrenCpu(): Promise<number> {
-  const fields = (await readFile("/proc/self/stat", "utf8")).split(") ")[1]?.split(" ") ?? [];
-  return (Number(fields[13]) + Number(fields[14])) * 10;
-}
-
 const folder = await createTempFolder("registry-pull");
-const [registry, skopeo] = await Promise.all([startRegistry(), installSkopeo()]);
+const registry = await startRegistry();
 const image = `${registry.host}/bench/large:1`;
 const { digest } = valued(await pushModule(image, wasm("large", SIZE), { keychain: new Map() }));
 const [ours, theirs]: [Times, Times] = [
@@ -47,14 +40,13 @@ for (let round = 0; round < ROUNDS; round++) {
   ours.wall.push(performance.now() - from);
   const { user, system } = process.cpuUsage(usage);
   ours.cpu.push((user + system) / 1000);
-  const used = await childrenCpu();
+  const used = await cpuOfEnded();
   from = performance.now();
   const flags = ["--insecure-policy", "copy", "--preserve-digests", "--src-tls-verify=false"];
   const to = `oci:${join(folder.path, `skopeo-${round}`)}:1`;
-  const run = await startProcess(skopeo.program, [...flags, `docker://${image}`, to], { env: { ...skopeo.env, HOME: folder.path } });
-  await run.exited;
+  await runSkopeo([...flags, `docker://${image}`, to], folder.path);
   theirs.wall.push(performance.now() - from);
-  theirs.cpu.push((await childrenCpu()) - used);
+  theirs.cpu.push((await cpuOfEnded()) - used);
 }
 clearInterval(watch);
 const best = ({ wall, cpu }: Times) => ({ wall: Math.round(Math.min(...wall)), cpu: Math.round(Math.min(...cpu)) });
