@@ -74,7 +74,7 @@ export function groupCells(group: Group): Html {
   return html`${revisionCells(group)}<td>${mark(group.standing)}</td><td class="num">${group.count}</td><td class="wide mute">${words(group.message)}</td>`;
 }
 
-export function proxyTable(rows: readonly ProxyRow[]): Html {
+function proxyTable(rows: readonly ProxyRow[]): Html {
   if (rows.length === 0) return html`<p class="panel mute">No proxy is like that.</p>`;
   const shown = rows.map(
     ({ id, namespace, standing, filters, trouble }) =>

@@ -1,7 +1,7 @@
 /** Characters of a value in the query of a page's URL. Longer ones are cut: nothing that is there is longer. */
 const MAX_VALUE = 300;
 /** Rows of a page. */
-export const PAGE_ROWS = 100;
+const PAGE_ROWS = 100;
 
 /** The value of a name in a page's URL. `undefined`: it is not there, or empty, as a form sends what nobody chose. */
 export function textIn(query: URLSearchParams, name: string): string | undefined {
@@ -26,11 +26,11 @@ export interface Page<T> {
 }
 
 /** The page that the URL asks for by `page`; the last one where there are fewer. */
-export function pageIn<T>(query: URLSearchParams, rows: readonly T[], size: number = PAGE_ROWS): Page<T> {
-  const pages = Math.max(1, Math.ceil(rows.length / size));
+export function pageIn<T>(query: URLSearchParams, rows: readonly T[]): Page<T> {
+  const pages = Math.max(1, Math.ceil(rows.length / PAGE_ROWS));
   const asked = /^[1-9]\d{0,6}$/.test(query.get("page") ?? "") ? Number(query.get("page")) : 1;
   const number = Math.min(asked, pages);
-  return { rows: rows.slice((number - 1) * size, number * size), number, pages, all: rows.length };
+  return { rows: rows.slice((number - 1) * PAGE_ROWS, number * PAGE_ROWS), number, pages, all: rows.length };
 }
 
 export function filterPath(namespace: string, name: string): string {
