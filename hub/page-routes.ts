@@ -11,6 +11,7 @@ import { type PageParts, printPage } from "./pages/layout.ts";
 import { messagePage } from "./pages/message.ts";
 import { overviewPage } from "./pages/overview.ts";
 import { filterRow } from "./read/filter-row.ts";
+import type { FleetSnapshot } from "./read/fleet-snapshot.ts";
 import { textIn } from "./read/query.ts";
 import { searchTarget } from "./read/search.ts";
 import { createSnapshots, type Snapshots } from "./read/snapshots.ts";
@@ -68,39 +69,46 @@ async function print(assets: Assets, parts: PageParts, status = 200): Promise<Re
 }
 
 function shows(views: Views, snapshots: Snapshots): Readonly<Record<string, Show>> {
-  const rows = () => views.filters().map(filterRow);
+  /** A page with the fleet on it, which is of that look's moment. */
+  const withFleet = async (show: (fleet: FleetSnapshot) => Omit<PageParts, "at" | "isBehind">): Promise<Shown> => {
+    const { fleet, isBehind } = await snapshots.take();
+    return { ...show(fleet), at: fleet.at, isBehind };
+  };
   return {
-    "/": async (_params, _query, at) => {
-      const { fleet, isBehind } = await snapshots.take();
-      const main = overviewPage(rows(), fleet, changesOf(views.filters()), at);
-      return { title: "Overview", section: "/", main, at: fleet.at, isBehind };
-    },
-    "/filters": (_params, query, at) => ({ title: "Filters", section: "/filters", main: filtersPage(rows(), query, at) }),
-    "/filters/:namespace/:name": async ({ namespace = "", name = "" }, _query, at) => {
+    "/": (_params, _query, at) =>
+      withFleet((fleet) => {
+        const filters = views.filters();
+        return { title: "Overview", section: "/", main: overviewPage(filters.map(filterRow), fleet, changesOf(filters), at) };
+      }),
+    "/filters": (_params, query, at) => ({
+      title: "Filters",
+      section: "/filters",
+      main: filtersPage(views.filters().map(filterRow), query, at),
+    }),
+    "/filters/:namespace/:name": ({ namespace = "", name = "" }, _query, at) => {
       const filter = views.filters().find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
       if (filter === undefined) return undefined;
-      const { fleet, isBehind } = await snapshots.take();
-      const groups = fleet.groups.filter((group) => group.filter === `${namespace}/${name}`);
-      const main = filterPage({ filter, revisions: views.revisions({ namespace, name }), groups, now: at });
-      return { title: `${namespace}/${name}`, section: "/filters", main, at: fleet.at, isBehind };
+      return withFleet((fleet) => {
+        const groups = fleet.groups.filter((group) => group.filter === `${namespace}/${name}`);
+        const main = filterPage({ filter, revisions: views.revisions({ namespace, name }), groups, now: at });
+        return { title: `${namespace}/${name}`, section: "/filters", main };
+      });
     },
     "/filters/:namespace/:name/diff": ({ namespace = "", name = "" }, query) => {
       const main = diffPage({ namespace, name }, views.revisions({ namespace, name }), query);
       return main && { title: `Revisions of ${namespace}/${name}`, section: "/filters", main };
     },
-    "/fleet": async (_params, query) => {
-      const { fleet, isBehind } = await snapshots.take();
-      return { title: "Fleet", section: "/fleet", main: fleetPage(fleet, query), at: fleet.at, isBehind };
-    },
+    "/fleet": (_params, query) => withFleet((fleet) => ({ title: "Fleet", section: "/fleet", main: fleetPage(fleet, query) })),
     "/fleet/proxy": (_params, query) => {
       const proxy = views.proxy(query.get("namespace") ?? "", query.get("id") ?? "");
       return proxy && { title: proxy.id, section: "/fleet", main: proxyPage(proxy) };
     },
-    "/digests/:digest": async ({ digest = "" }, _query, at) => {
+    "/digests/:digest": ({ digest = "" }, _query, at) => {
       if (!isDigest(digest)) return undefined;
-      const { fleet, isBehind } = await snapshots.take();
-      const main = digestPage(digest, views.filters(), fleet, at);
-      return { title: digest.slice(0, 19), section: "/fleet", main, at: fleet.at, isBehind };
+      return withFleet((fleet) => {
+        const main = digestPage(digest, views.filters(), fleet, at);
+        return { title: digest.slice(0, 19), section: "/fleet", main };
+      });
     },
     "/history": (_params, query, at) => ({
       title: "History",
