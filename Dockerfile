@@ -25,4 +25,4 @@ ENV MALLOC_MMAP_THRESHOLD_=1048576
 ENV MALLOC_TRIM_THRESHOLD_=1048576
 ENV WEIR_DATA=/var/lib/weir/data
 WORKDIR /var/lib/weir
-ENTRYPOINT ["/usr/local/bin/node","--disable-warning=ExperimentalWarning","/opt/weir/cli/main.js"]
+ENTRYPOINT ["/usr/local/bin/node","--max-semi-space-size=8","--disable-warning=ExperimentalWarning","/opt/weir/cli/main.js"]

@@ -21,6 +21,9 @@ const HOME = "var/lib/weir";
 /** As in bin/weir, where the reason is. */
 const MALLOC = { MALLOC_MMAP_THRESHOLD_: "1048576", MALLOC_TRIM_THRESHOLD_: "1048576" };
 
+/** As in bin/weir, where the reason is. */
+const V8 = ["--max-semi-space-size=8"];
+
 /** Sets the bounds of provers, in place of a shell (preflight/process/bounds.ts). Of util-linux, which every Linux has. */
 const PRLIMIT = "/usr/bin/prlimit";
 
@@ -41,7 +44,7 @@ async function weirImage(warn: Warn): Promise<Image> {
       },
       { name: "Weir", entries: await weirFiles() },
     ],
-    entrypoint: ["/usr/local/bin/node", "--disable-warning=ExperimentalWarning", "/opt/weir/cli/main.js"],
+    entrypoint: ["/usr/local/bin/node", ...V8, "--disable-warning=ExperimentalWarning", "/opt/weir/cli/main.js"],
     env: { ...MALLOC, WEIR_DATA: `/${HOME}/data` },
     workingDir: `/${HOME}`,
   };
