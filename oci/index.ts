@@ -1,5 +1,6 @@
 /** Public entry of oci/: references, registries, image layout folders, and the store of modules. */
 
+export { type CatalogOptions, createCatalog, MAX_REPOSITORIES, parseCatalogRepository } from "./catalog/catalog.ts";
 export { type Copied, type CopyOptions, copyImage } from "./copy/copy.ts";
 export type { HelperOptions } from "./credentials/helper.ts";
 export { emptyKeychain, parseDockerConfig } from "./credentials/keychain.ts";
@@ -9,7 +10,7 @@ export { checkCredentialsFile, createSharedCredentials, parseSharedRepositories,
 export { type ArtifactOptions, createArtifact, type ImageContent, readContent } from "./image/content.ts";
 export { defaultLimits, findImage, type Limits } from "./image/image.ts";
 export { MAX_SBOM_BYTES, sbomType } from "./image/sbom.ts";
-export { type InspectedImage, type InspectOptions, inspectImage, inspectIn, listTags, type Referring, referrersOf } from "./inspect.ts";
+export { type InspectedImage, type InspectOptions, inspectImage, inspectIn, listTags, referrersOf } from "./inspect.ts";
 export { createLayoutRepository } from "./layout/folder.ts";
 export { type ListedImage, type ListedImages, type ListOptions, listImages } from "./list.ts";
 export { localImagesDirectory } from "./local/directory.ts";

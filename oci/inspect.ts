@@ -1,3 +1,4 @@
+import type { ImageReferrer } from "../model/catalog.ts";
 import type { Digest } from "../model/digest.ts";
 import type { Keychain } from "../model/module.ts";
 import { ok, type Result } from "../model/result.ts";
@@ -46,14 +47,8 @@ export async function inspectIn(
   return ok({ reference: formatReference(reference), indexDigest: index?.digest, manifest, layer: moduleLayer.layer, ...fetched.value });
 }
 
-/** What refers to an image: a signature, a bill of materials. */
-export interface Referring {
-  readonly digest: Digest;
-  readonly artifactType: string;
-}
-
 /** What refers to an image, by the registry's list; at most 100. */
-export async function referrersOf(text: string, digest: Digest, options: InspectOptions): Promise<Result<readonly Referring[]>> {
+export async function referrersOf(text: string, digest: Digest, options: InspectOptions): Promise<Result<readonly ImageReferrer[]>> {
   const opened = openReference(text, options.keychain, options);
   if (!opened.ok) return opened;
   const listed = await listReferrers(opened.value.repository, digest, options.signal);

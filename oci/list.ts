@@ -1,4 +1,5 @@
 import pLimit from "p-limit";
+import type { ImageReferrer } from "../model/catalog.ts";
 import type { Digest } from "../model/digest.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import { blobsOf } from "./image/content.ts";
@@ -13,11 +14,15 @@ export interface ListedImage {
   readonly tag: string;
   /** `undefined`: what is at the tag cannot be read; `problem` says why. */
   readonly digest: Digest | undefined;
+  /** `digest`, or for an index those of the manifests in it. */
+  readonly manifests: readonly Digest[];
   /** Bytes of the manifest and all that it names; of an index its own. */
   readonly size: number | undefined;
   readonly annotations: Readonly<Record<string, string>>;
   /** There is a signature; `undefined`: the registry did not say. Whether it holds is for `spec.verify` to tell. */
   readonly isSigned: boolean | undefined;
+  /** What refers to it, by the registry's list or a tag's; at most 100. */
+  readonly referrers: readonly ImageReferrer[];
   readonly problem: string | undefined;
 }
 
@@ -34,6 +39,7 @@ export interface ListOptions extends InspectOptions {
 }
 
 const AT_ONCE = 4;
+const MAX_REFERRERS = 100;
 /** Tags by which tools keep what refers to an image: they are no images. */
 const TAGGED = /^sha256-[a-f0-9]{64}(?:\.[a-z0-9]+)?$/;
 /** What cosign signs is of these types. */
@@ -48,21 +54,34 @@ export async function listImages(text: string, options: ListOptions): Promise<Re
   const all = await repository.tags(signal);
   if (!all.ok) return all;
   const known = new Set(all.value);
-  const tags = all.value.filter((tag) => !TAGGED.test(tag) && (after === undefined || tag > after));
+  const tags = imageTags(all.value).filter((tag) => after === undefined || tag > after);
   const inTurn = pLimit(AT_ONCE);
-  const images = await Promise.all(tags.slice(0, limit).map((tag) => inTurn(() => look(repository, tag, known, signal))));
+  const images = await Promise.all(tags.slice(0, limit).map((tag) => inTurn(() => lookAtTag(repository, tag, known, signal))));
   const [first] = images;
   if (first?.problem !== undefined && images.every(({ digest }) => digest === undefined)) return fail("ImagesUnread", first.problem);
   return ok({ images, isCut: tags.length > limit });
 }
 
-async function look(repository: RepositoryReader, tag: string, tags: ReadonlySet<string>, signal?: AbortSignal): Promise<ListedImage> {
+/** Those of images, and not of what refers to images. */
+export function imageTags(tags: readonly string[]): readonly string[] {
+  return tags.filter((tag) => !TAGGED.test(tag));
+}
+
+/** What is at a tag, by one look at its manifest and at what refers to it; `tags`: all of the repository. */
+export async function lookAtTag(
+  repository: RepositoryReader,
+  tag: string,
+  tags: ReadonlySet<string>,
+  signal?: AbortSignal,
+): Promise<ListedImage> {
   const unread = (problem: string): ListedImage => ({
     tag,
     digest: undefined,
+    manifests: [],
     size: undefined,
     annotations: {},
     isSigned: undefined,
+    referrers: [],
     problem,
   });
   const raw = await repository.manifest(tag, signal);
@@ -72,18 +91,24 @@ async function look(repository: RepositoryReader, tag: string, tags: ReadonlySet
   if (!parsed.ok) return { ...unread(parsed.error.message), digest };
   const blobs = parsed.value.kind === "manifest" ? blobsOf(parsed.value) : [];
   const size = blobs.reduce((sum, blob) => sum + blob.size, bytes.byteLength);
-  const isSigned = tags.has(`${referrersTag(digest)}.sig`) || (await hasSignature(repository, digest, tags, signal));
-  return { tag, digest, size, annotations: parsed.value.annotations, isSigned, problem: undefined };
+  const listed = await referrersAt(repository, digest, tags, signal);
+  const hasSignature = tags.has(`${referrersTag(digest)}.sig`) || (listed ?? []).some(({ artifactType }) => SIGNATURES.test(artifactType));
+  const isSigned = hasSignature || (listed === undefined ? undefined : false);
+  const referrers = (listed ?? []).slice(0, MAX_REFERRERS);
+  const manifests = parsed.value.kind === "manifest" ? [digest] : parsed.value.manifests.map((each) => each.digest);
+  return { tag, digest, manifests, size, annotations: parsed.value.annotations, isSigned, referrers, problem: undefined };
 }
 
-async function hasSignature(
+/** `undefined`: the registry did not say. */
+async function referrersAt(
   repository: RepositoryReader,
   digest: Digest,
   tags: ReadonlySet<string>,
   signal?: AbortSignal,
-): Promise<boolean | undefined> {
+): Promise<readonly ImageReferrer[] | undefined> {
   // Where no tag holds a list of them, there is the registry's alone.
   const isTagged = tags.has(referrersTag(digest));
-  const referrers = await (isTagged ? listReferrers(repository, digest, signal) : repository.referrers(digest, signal));
-  return referrers.ok ? (referrers.value ?? []).some(({ artifactType = "" }) => SIGNATURES.test(artifactType)) : undefined;
+  const listed = await (isTagged ? listReferrers(repository, digest, signal) : repository.referrers(digest, signal));
+  if (!listed.ok) return undefined;
+  return (listed.value ?? []).map((each) => ({ digest: each.digest, artifactType: each.artifactType ?? each.mediaType }));
 }

@@ -1,6 +1,6 @@
+import type { ImageReferrer } from "../../model/catalog.ts";
 import { digestOf } from "../../model/digest.ts";
 import { ok } from "../../model/result.ts";
-import type { Referring } from "../../oci/index.ts";
 import { defineCommand } from "../args/command.ts";
 import { outputFlag } from "../fleet/flags.ts";
 import { type FoundModule, findModule, registryFlags, remoteFlag } from "../modules.ts";
@@ -62,7 +62,7 @@ export const inspect = defineCommand({
 });
 
 /** What refers to an image of a registry or a folder; an image of this machine has no list of that. */
-async function referring(name: string, { image, access }: FoundModule, terminal: Terminal): Promise<readonly Referring[]> {
+async function referring(name: string, { image, access }: FoundModule, terminal: Terminal): Promise<readonly ImageReferrer[]> {
   if (image === undefined || access === undefined) return [];
   const { referrersOf } = await import("../../oci/index.ts");
   const listed = await referrersOf(name, image.manifest.digest, access);

@@ -1,7 +1,8 @@
 import { describeMs } from "../../base/duration.ts";
 import { clip, count, oneLine, wrap } from "../../base/text.ts";
+import type { ImageReferrer } from "../../model/catalog.ts";
 import type { CarriedSchema } from "../../model/config-schema.ts";
-import { type InspectedImage, printBytes, type Referring } from "../../oci/index.ts";
+import { type InspectedImage, printBytes } from "../../oci/index.ts";
 import type { ModuleFacts, SectionSizes } from "../../preflight/index.ts";
 import { table } from "./table.ts";
 
@@ -13,7 +14,7 @@ export interface ModuleInput {
   /** CPU milliseconds; `undefined`: not measured. */
   readonly loadMs: number | undefined;
   readonly sizes?: SectionSizes | undefined;
-  readonly referrers?: readonly Referring[];
+  readonly referrers?: readonly ImageReferrer[];
 }
 
 /** What `weir inspect` prints. */

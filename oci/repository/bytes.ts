@@ -1,16 +1,8 @@
+import { printBytes } from "../../base/byte-count.ts";
 import type { Digest } from "../../model/digest.ts";
 import { fail } from "../../model/result.ts";
 
-const UNITS = [
-  ["MiB", 1 << 20],
-  ["KiB", 1 << 10],
-] as const;
-
-/** A size for people, rounded down: `64 MiB`, `65.2 MiB`, `380 bytes`. */
-export function printBytes(bytes: number): string {
-  const [unit, size] = UNITS.find(([, each]) => bytes >= each) ?? ["bytes", 1];
-  return `${Math.floor((bytes / size) * 10) / 10} ${unit}`;
-}
+export { printBytes };
 
 /** Message for something that is too large. `size` in bytes; `undefined` when only the limit is known. */
 export function tooLarge(what: string, size: number | undefined, limit: number): string {
