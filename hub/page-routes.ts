@@ -1,6 +1,8 @@
 import type { Context } from "hono";
+import type { Catalog } from "../model/catalog.ts";
 import { isDigest } from "../model/digest.ts";
 import { type Assets, readAssets } from "./assets.ts";
+import { catalogShows } from "./catalog-routes.ts";
 import { diffPage } from "./pages/diff.ts";
 import { digestPage } from "./pages/digest.ts";
 import { filterPage } from "./pages/filter.ts";
@@ -26,8 +28,9 @@ export interface PageRoute {
 }
 
 /** What a page shows. `undefined`: there is no such thing. */
-type Shown = (Omit<PageParts, "at"> & Partial<Pick<PageParts, "at">>) | undefined;
-type Show = (params: Readonly<Record<string, string>>, query: URLSearchParams, now: number) => Shown | Promise<Shown>;
+export type Shown = (Omit<PageParts, "at"> & Partial<Pick<PageParts, "at">>) | undefined;
+/** What stands at a page's path. */
+export type Show = (params: Readonly<Record<string, string>>, query: URLSearchParams, now: number) => Shown | Promise<Shown>;
 
 /** The pages for people: they read, and change nothing. */
 export interface Pages {
@@ -37,7 +40,14 @@ export interface Pages {
   close(): void;
 }
 
-export function createPages(views: Views, now: () => number = Date.now): Pages {
+export interface PagesOptions {
+  readonly views: Views;
+  /** Absent: there are no pages of it. */
+  readonly catalog?: Catalog | undefined;
+  readonly now?: () => number;
+}
+
+export function createPages({ views, catalog, now = Date.now }: PagesOptions): Pages {
   const assets = readAssets();
   const snapshots = createSnapshots(views, now);
   const message = (status: number, title: string, text: string) =>
@@ -52,12 +62,13 @@ export function createPages(views: Views, now: () => number = Date.now): Pages {
         : print(assets, { at, ...shown });
     },
   });
+  const all = { ...shows(views, snapshots), ...(catalog === undefined ? {} : catalogShows(catalog, views, snapshots)) };
   const files = Object.values(assets).map(({ path, type, body }) => ({
     path,
     get: async () => new Response(body, { headers: { "content-type": type, "cache-control": "public, max-age=31536000, immutable" } }),
   }));
   return {
-    routes: [...Object.entries(shows(views, snapshots)).map(([path, show]) => page(path, show)), searchRoute(views), ...files],
+    routes: [...Object.entries(all).map(([path, show]) => page(path, show)), searchRoute(views), ...files],
     message,
     close: () => snapshots.close(),
   };

@@ -3,6 +3,7 @@ import { getRequestListener } from "@hono/node-server";
 import { boundSockets } from "../base/http-sockets.ts";
 import { listen } from "../base/listen.ts";
 import { isLoopback } from "../base/loopback.ts";
+import type { Catalog } from "../model/catalog.ts";
 import type { Log } from "../model/log.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import { failure } from "./answers.ts";
@@ -25,6 +26,8 @@ export interface HubOptions {
   readonly readers?: Readers | undefined;
   /** Absent: no plans are answered. */
   readonly plans?: Plans | undefined;
+  /** What the pages' catalog shows; absent: there are no pages of it. */
+  readonly catalog?: Catalog | undefined;
   /** Health and metrics alone are answered here. */
   readonly healthOnly?: boolean;
   /** The defaults fit any real use. */
@@ -56,6 +59,7 @@ export function createHub({
   log,
   readers,
   plans,
+  catalog,
   healthOnly = false,
   events,
   times: given,
@@ -66,7 +70,7 @@ export function createHub({
   const stream = createEventStream(views, { maxClients: 64, maxBufferedBytes: 64 * 1024, keepAliveMs: 15_000, ...events });
   const stopListening = readers?.onChange(() => stream.drop()) ?? (() => {});
   const routes = healthOnly ? healthRoutes(views) : createRoutes(views, stream, plans);
-  const pages = healthOnly ? undefined : createPages(views);
+  const pages = healthOnly ? undefined : createPages({ views, catalog });
   const app = createApp({ routes, log, loopback: isLoopback(host), readers, pages, admission: { ...ADMISSION, answerMs: times.answerMs } });
   const server = createServer(
     {

@@ -31,7 +31,7 @@ const PACKAGES: Record<(typeof ROOMS)[number], readonly string[]> = {
   ],
   preflight: ["@bufbuild/cel", "lru-cache", "p-limit"],
   xds: ["@bufbuild/protobuf/wire", "yaml", "lru-cache"],
-  hub: ["hono", "@hono/node-server"],
+  hub: ["hono", "@hono/node-server", "markdown-it"],
   cluster: [
     "@bufbuild/protobuf/wire",
     "@grpc/grpc-js",

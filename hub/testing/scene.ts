@@ -61,7 +61,7 @@ export interface HubScene {
 /** Starts a hub on a free port, with small bounds for its event stream. `overrides` replace single views. */
 export async function startHub(
   overrides: Partial<Views> = {},
-  options: Partial<Pick<HubOptions, "readers" | "plans" | "healthOnly" | "times" | "log">> = {},
+  options: Partial<Pick<HubOptions, "readers" | "plans" | "catalog" | "healthOnly" | "times" | "log">> = {},
 ): Promise<HubScene> {
   const listeners = new Set<(event: ChangeEvent) => void>();
   let ready = true;
