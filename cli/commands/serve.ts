@@ -21,6 +21,7 @@ import { fleetFlags } from "../fleet/flags.ts";
 import { chooseFleet } from "../fleet/open.ts";
 import { maxModuleLoadFlag } from "../modules.ts";
 import { type Access, accessFlags, readAccess } from "../serve/access-flags.ts";
+import { catalogFlags } from "../serve/catalog-flags.ts";
 import { descriptorLimit, type SocketShares, shareDescriptors } from "../serve/descriptors.ts";
 import { keyFlags } from "../serve/key-flags.ts";
 import { logFlags, openLog } from "../serve/log-flags.ts";
@@ -103,6 +104,7 @@ const flags = {
     env: "WEIR_NAMESPACE",
   },
   ...serveRegistryFlags,
+  ...catalogFlags,
   "trust-root": trustRootFlag,
   "prover-socket": {
     type: "string",

@@ -19,6 +19,8 @@ import type { FlagValues } from "../args/syntax.ts";
 import { usage } from "../args/usage.ts";
 import { openFetch } from "../modules.ts";
 import type { Terminal } from "../terminal.ts";
+import { type CatalogChoice, readCatalog } from "./catalog.ts";
+import type { catalogFlags } from "./catalog-flags.ts";
 import type { serveRegistryFlags } from "./registry-flags.ts";
 import { type RegistryWebhookOptions, readWebhookSecret } from "./registry-webhook.ts";
 
@@ -31,6 +33,7 @@ export interface Registries {
   readonly registryWebhook: Pick<RegistryWebhookOptions, "address" | "secret"> | undefined;
   /** The credentials that no filter names; `undefined`: there are none. */
   readonly implied: ImpliedCredentials | undefined;
+  readonly catalog: CatalogChoice;
 }
 
 export interface RegistriesOptions {
@@ -43,7 +46,7 @@ export interface RegistriesOptions {
 }
 
 export async function openRegistries(
-  values: FlagValues<typeof serveRegistryFlags>,
+  values: FlagValues<typeof serveRegistryFlags & typeof catalogFlags>,
   options: RegistriesOptions,
 ): Promise<Result<Registries>> {
   const fetch = await openFetch(values, { loopback: options.cluster === undefined, env: options.env });
@@ -52,6 +55,8 @@ export async function openRegistries(
   if (!mirrors.ok) return mirrors;
   const implied = await readImplied(values, options);
   if (!implied.ok) return implied;
+  const catalog = readCatalog(values.catalog);
+  if (!catalog.ok) return catalog;
   const webhook = await readWebhook(values);
   if (!webhook.ok) return webhook;
   return ok({
@@ -60,6 +65,7 @@ export async function openRegistries(
     mirrors: mirrors.value,
     registryWebhook: webhook.value,
     implied: implied.value,
+    catalog: { repositories: catalog.value, credentials: ownCredentials(values["registry-auth-file"], options) },
   });
 }
 
@@ -106,6 +112,11 @@ async function readImplied(
     sources.push(createSharedCredentials({ file, repositories: repositories.value, trusted, env, clock, log }));
   }
   return ok(sources.length === 0 ? undefined : inTurn(sources));
+}
+
+/** Weir's own, for what whoever runs it has chosen. */
+function ownCredentials(file: string | undefined, { env, clock, log }: RegistriesOptions): ImpliedCredentials | undefined {
+  return file === undefined ? undefined : createSharedCredentials({ file, repositories: [], trusted: "all", env, clock, log });
 }
 
 /** Those of the namespace before Weir's own. */

@@ -18,6 +18,7 @@ import type { Address } from "../args/address.ts";
 import { applicantsOf } from "./applicants.ts";
 import { prepareAuthorityDuties } from "./authority-duties.ts";
 import { createCallers } from "./callers.ts";
+import { type CatalogChoice, openCatalog } from "./catalog.ts";
 import { registerCertificateMetrics } from "./certificate-metrics.ts";
 import type { SocketShares } from "./descriptors.ts";
 import { registerFilterMetrics } from "./filter-metrics.ts";
@@ -60,6 +61,8 @@ export interface ServeOptions {
   readonly mirrors?: Mirrors | undefined;
   /** Credentials that no filter names; absent: there are none. */
   readonly implied?: ImpliedCredentials | undefined;
+  /** What the pages' catalog shows of registries; absent: nothing. */
+  readonly catalog?: CatalogChoice | undefined;
   /** Bytes of modules to keep in memory beyond those that are being sent. */
   readonly moduleCacheBytes: number;
   readonly store: StoreChoice;
@@ -248,7 +251,8 @@ function createRooms(
   const views = createViews({ operator, fleet, metrics: () => registry.metrics(), ready, now: clock.now });
   const readers = tokens && readersOf(tokens);
   const plans = { planner, applicants: applicantsOf({ ...options, readers, clock }) };
-  const hub = createHubs({ views, maxConnections: options.sockets.http, log, readers, plans }, options);
+  const catalog = openCatalog(options.catalog, registries);
+  const hub = createHubs({ views, catalog, maxConnections: options.sockets.http, log, readers, plans }, options);
   return { xds, operator, callers, metrics, hub, views, replicas, admission };
 }
 

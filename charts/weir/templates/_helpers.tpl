@@ -177,6 +177,9 @@ true
 {{- range .sharedRepositories }}
 - --shared-repository={{ . }}
 {{- end }}
+{{- range .catalog }}
+- --catalog={{ . }}
+{{- end }}
 {{- with .pullServiceAccount }}
 - --pull-service-account={{ . }}
 {{- end }}
