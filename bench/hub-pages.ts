@@ -84,7 +84,7 @@ function* eachProxy(): Generator<ProxyView> {
 const fleet: Views = {
   filters: () => kept,
   revisions: () => [],
-  proxies: () => [...eachProxy()],
+  proxyHeads: eachProxy,
   eachProxy,
   proxy: () => eachProxy().next().value ?? undefined,
   metrics: async () => "",

@@ -1,6 +1,8 @@
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
+import { Readable } from "node:stream";
 import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
+import type { Pause } from "../base/pause.ts";
 import { printExactJson } from "../model/exact-json.ts";
 
 /** A request and what is needed to answer it. */
@@ -39,9 +41,46 @@ export function text(body: string, status = 200, type = TEXT): Response {
 /** A document that a client may keep and ask about again: it carries an ETag. */
 export function document(value: unknown): Response {
   const body = `${printExactJson(value)}\n`;
-  const etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 27)}"`;
-  const cache = body.length > MAX_COMPRESSED_BYTES ? "private, no-cache, no-transform" : "private, no-cache";
-  return whole(body, 200, { "content-type": JSON_TYPE, "cache-control": cache, etag });
+  return whole(body, 200, headersOf(createHash("sha256").update(body), body.length));
+}
+
+/** Bytes of a piece. */
+const PIECE = 64 * 1024;
+
+/**
+ * An array as a `document`, printed item by item with turns of the event loop for others in between: it may have a hundred megabytes. `undefined`: `isGone` came true, and
+ * nobody waits for it any more.
+ */
+export async function arrayDocument(items: Iterable<unknown>, pause: Pause, isGone: () => boolean): Promise<Response | undefined> {
+  const pieces: Buffer[] = [];
+  const hash = createHash("sha256");
+  let size = 0;
+  let text = "[";
+  const end = () => {
+    const piece = Buffer.from(text);
+    hash.update(piece);
+    size += piece.length;
+    pieces.push(piece);
+    text = "";
+  };
+  let isFirst = true;
+  for (const item of items) {
+    text += isFirst ? printExactJson(item) : `,${printExactJson(item)}`;
+    isFirst = false;
+    if (text.length >= PIECE) end();
+    await pause();
+    if (isGone()) return undefined;
+  }
+  text += "]\n";
+  end();
+  return new Response(Readable.toWeb(Readable.from(pieces, { objectMode: false })), {
+    headers: { ...headersOf(hash, size), "content-length": String(size) },
+  });
+}
+
+function headersOf(hash: Hash, size: number): Readonly<Record<string, string>> {
+  const cache = size > MAX_COMPRESSED_BYTES ? "private, no-cache, no-transform" : "private, no-cache";
+  return { "content-type": JSON_TYPE, "cache-control": cache, etag: `"${hash.digest("base64url").slice(0, 27)}"` };
 }
 
 export function failure(status: number, reason: ErrorReason, message: string, headers: Readonly<Record<string, string>> = {}): Response {

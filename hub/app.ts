@@ -1,12 +1,13 @@
 import type { HttpBindings } from "@hono/node-server";
-import { Hono, type MiddlewareHandler } from "hono";
-import { compress } from "hono/compress";
+import { Hono } from "hono";
 import { etag } from "hono/etag";
 import { secureHeaders } from "hono/secure-headers";
 import type { Log } from "../model/log.ts";
 import type { Failure } from "../model/result.ts";
 import { type AdmissionLimits, createAdmission } from "./admission.ts";
 import { failure } from "./answers.ts";
+import { compressed } from "./compress.ts";
+import type { Guard } from "./guard.ts";
 import { isCrossOrigin, isLocalName, isSafe } from "./origin.ts";
 import type { Pages } from "./page-routes.ts";
 import type { Readers } from "./readers.ts";
@@ -25,7 +26,6 @@ export interface AppOptions {
 }
 
 type App = Hono<{ Bindings: HttpBindings }>;
-type Guard = MiddlewareHandler<{ Bindings: HttpBindings }>;
 
 /** HTTP as clients expect it, around a table of routes: HEAD, ETag, compression, 404, 405 with Allow, and errors of one shape. */
 export function createApp({ routes, log, loopback, readers, admission, pages }: AppOptions): App {
@@ -38,7 +38,7 @@ export function createApp({ routes, log, loopback, readers, admission, pages }: 
     app.use("/api/*", readersOnly(readers, open, refusal));
     if (pages !== undefined) for (const { path } of pages.routes) app.use(path, readersOnly(readers, open, pageRefusal(pages)));
   }
-  app.use(compress());
+  app.use(compressed);
   app.use(createAdmission(admission));
   const paths = routes.map(({ path }) => path).join(", ");
   const unknown = () => failure(404, "NotFound", `no such path; this server has ${paths}`);

@@ -2,4 +2,4 @@
 export type { Plans } from "./plans.ts";
 export type { Readers } from "./readers.ts";
 export { createHub, type Hub, type HubOptions } from "./server.ts";
-export type { ChangeEvent, ProxyFilterView, ProxyView, Views } from "./views.ts";
+export type { ChangeEvent, ProxyFilterView, ProxyHead, ProxyView, Views } from "./views.ts";

@@ -1,3 +1,4 @@
+import { describeParameters } from "./api/parameter.ts";
 import type { Answer, Route } from "./route.ts";
 import { schemas } from "./schemas.ts";
 
@@ -21,12 +22,12 @@ export function openApi(routes: readonly Route[]): object {
   };
 }
 
-function operation({ path, operation, summary, answers, body }: Route): object {
-  const parameters = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: "path", required: true, schema: { type: "string" } }));
+function operation({ path, operation, summary, answers, query = {}, body }: Route): object {
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: "path", required: true, schema: { type: "string" } }));
   return {
     operationId: operation,
     summary,
-    parameters,
+    parameters: [...inPath, ...describeParameters(query)],
     ...(body === undefined ? {} : { requestBody: { required: true, content: { "application/json": { schema: body } } } }),
     responses: Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, response(answer)])),
   };

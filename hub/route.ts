@@ -1,4 +1,5 @@
 import type { HubContext } from "./answers.ts";
+import type { Parameters } from "./api/parameter.ts";
 import type { Schema } from "./schemas.ts";
 
 /** One answer of a route, as the OpenAPI document describes it. */
@@ -21,6 +22,8 @@ export interface Route {
   readonly isDocument?: true;
   /** It asks by itself who calls; else readers alone are answered, where the server knows readers. */
   readonly asksCallers?: true;
+  /** What its query may have. */
+  readonly query?: Parameters;
   /** What the body of a POST is. */
   readonly body?: Schema;
   /** Answers GET and HEAD. `undefined`: the path's parameters are none that can exist. */

@@ -49,6 +49,6 @@ describe("documents of the read API", () => {
   });
 
   test("proxies come as an array", async () => {
-    assert.deepEqual(JSON.parse((await scene.ask("/api/v1/proxies?x=1")).body), scene.views.proxies());
+    assert.deepEqual(JSON.parse((await scene.ask("/api/v1/proxies?x=1")).body), scene.proxies());
   });
 });

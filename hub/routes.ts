@@ -1,6 +1,7 @@
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import { withoutSecretText } from "../model/revision.ts";
 import { document, failure, type HubContext, JSON_TYPE, TEXT, text } from "./answers.ts";
+import { listRoutes } from "./api/routes.ts";
 import type { EventStream } from "./events.ts";
 import { openApi } from "./openapi.ts";
 import { createPlanHandler, type Plans } from "./plans.ts";
@@ -14,15 +15,12 @@ const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 const NO_FILTER: Answer = { description: "There is no such filter.", type: JSON_TYPE, schema: ref("Error") };
 
 export function createRoutes(views: Views, events: EventStream, plans?: Plans): readonly Route[] {
-  const routes: Route[] = [...healthRoutes(views), ...filterRoutes(views), ...(plans === undefined ? [] : [planRoute(plans)])];
-  routes.push({
-    path: "/api/v1/proxies",
-    operation: "listProxies",
-    summary: "What every proxy runs, slot by slot",
-    answers: { 200: json("The proxies, by id.", { type: "array", items: ref("Proxy") }) },
-    isDocument: true,
-    get: () => document(views.proxies()),
-  });
+  const routes: Route[] = [
+    ...healthRoutes(views),
+    ...listRoutes(views),
+    ...filterRoutes(views),
+    ...(plans === undefined ? [] : [planRoute(plans)]),
+  ];
   routes.push({
     path: "/api/v1/events",
     operation: "watchEvents",
@@ -83,14 +81,6 @@ export function healthRoutes(views: Views): readonly Route[] {
 function filterRoutes(views: Views): readonly Route[] {
   return [
     {
-      path: "/api/v1/filters",
-      operation: "listFilters",
-      summary: "The filters with their status, as `kubectl get wf -o json` prints them",
-      answers: { 200: json("A Kubernetes List.", ref("WasmFilterList")) },
-      isDocument: true,
-      get: () => document(filterList(views.filters())),
-    },
-    {
       path: "/api/v1/filters/{namespace}/{name}",
       operation: "getFilter",
       summary: "One filter with its status",
@@ -138,11 +128,6 @@ function oneFilter(context: HubContext, views: Views, answer: (filter: WasmFilte
   if (!NAMESPACE.test(namespace) || !NAME.test(name)) return undefined;
   const filter = views.filters().find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
   return filter === undefined ? failure(404, "NotFound", `no WasmFilter ${namespace}/${name} here`) : answer(filter);
-}
-
-/** A Kubernetes List: what `kubectl get wf -o json` prints. */
-function filterList(filters: readonly WasmFilter[]): object {
-  return { apiVersion: "v1", kind: "List", metadata: { resourceVersion: "" }, items: filters };
 }
 
 function json(description: string, schema: Schema): Answer {

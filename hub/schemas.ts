@@ -128,14 +128,33 @@ const filterPlan = object(
   ["refusal", "before", "after", "proof", "rollout"],
 );
 
+/** https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/list-meta/ */
+const listMeta = object({ resourceVersion: STRING, continue: STRING, remainingItemCount: INTEGER }, ["continue", "remainingItemCount"]);
+
+function kubernetesList(schema: string): Schema {
+  const items = list({ $ref: `#/components/schemas/${schema}` });
+  return object({ apiVersion: { const: "v1" }, kind: { const: "List" }, metadata: listMeta, items });
+}
+
+const fleetGroup = object(
+  {
+    namespace: STRING,
+    connected: { type: "boolean" },
+    filter: STRING,
+    revision: INTEGER,
+    digest: DIGEST,
+    wasmDigest: DIGEST,
+    state: { enum: ["pending", "updated", "rejected"] },
+    proxies: INTEGER,
+  },
+  ["namespace", "connected", "filter", "revision", "digest", "wasmDigest", "state"],
+);
+
 export const schemas = {
   WasmFilter: filter,
-  WasmFilterList: object({
-    apiVersion: { const: "v1" },
-    kind: { const: "List" },
-    metadata: { type: "object" },
-    items: list({ $ref: "#/components/schemas/WasmFilter" }),
-  }),
+  WasmFilterList: kubernetesList("WasmFilter"),
+  ProxyList: kubernetesList("Proxy"),
+  Fleet: object({ proxies: object({ total: INTEGER, connected: INTEGER }), groups: list(fleetGroup), leftOff: INTEGER }),
   Revision: revision,
   Proxy: proxy,
   ChangeEvent: object({ time: TIME, filter: STRING, type: { enum: ["Normal", "Warning"] }, reason: STRING, message: STRING }),

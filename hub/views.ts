@@ -14,11 +14,15 @@ export interface ProxyFilterView {
   readonly message: string;
 }
 
-export interface ProxyView {
+/** Who a proxy is, without what it runs. */
+export interface ProxyHead {
   readonly id: string;
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly connected: boolean;
+}
+
+export interface ProxyView extends ProxyHead {
   readonly slots: readonly { readonly name: string; readonly filters: readonly ProxyFilterView[] }[];
 }
 
@@ -36,9 +40,10 @@ export interface Views {
   filters(): readonly WasmFilter[];
   /** Full records of a filter's revisions, in rising order; none for a filter that is not there. */
   revisions(key: FilterKey): readonly Revision[];
-  proxies(): readonly ProxyView[];
-  /** The same proxies one after the other, in no order: each is made when it is asked for, for there may be tens of thousands. */
-  eachProxy(): Iterable<ProxyView>;
+  /** All proxies, in no order. */
+  proxyHeads(): Iterable<ProxyHead>;
+  /** Those of these proxies that are there, in this order; absent: all of them, in no order. Each is made when it is asked for, for there may be tens of thousands. */
+  eachProxy(heads?: Iterable<ProxyHead>): Iterable<ProxyView>;
   proxy(namespace: string, id: string): ProxyView | undefined;
   /** Prometheus text exposition format. */
   metrics(): Promise<string>;

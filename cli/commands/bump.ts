@@ -3,6 +3,7 @@ import { count } from "../../base/text.ts";
 import { filterId } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import type { Fields } from "../../model/kube.ts";
+import { parseLabelSelector } from "../../model/label-selector.ts";
 import { type FilterPlan, MAX_PLANNED } from "../../model/plan.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
@@ -12,7 +13,6 @@ import { usage } from "../args/usage.ts";
 import { type Base, filtersOn, moved, readWaves, standingOf } from "../fleet/bump.ts";
 import { type FleetClient, keyOf } from "../fleet/client.ts";
 import { allNamespaces, fleetFlags, outputFlag } from "../fleet/flags.ts";
-import { parseLabelSelector } from "../fleet/label-selector.ts";
 import { openFleet } from "../fleet/open.ts";
 import { createServerClient, type ServerClient } from "../fleet/server.ts";
 import { inScope } from "../local/scope.ts";
@@ -112,7 +112,7 @@ async function run(values: Values, terminal: Terminal, signal: AbortSignal): Pro
 
 async function find({ base, to, selector, ...values }: Values, fleet: FleetClient): Promise<Result<readonly WasmFilter[]>> {
   const labels = selector === undefined ? ok(undefined) : parseLabelSelector(selector);
-  if (!labels.ok) return labels;
+  if (!labels.ok) return usage(labels.error.message);
   const { parseReference, repositoryName } = await import("../../oci/index.ts");
   const read = (image: string): Result<Base> => {
     const reference = parseReference(image);

@@ -66,7 +66,7 @@ function refusal({ metadata, status }: WasmFilter) {
 }
 
 function onProxy(views: Views, { namespace, name }: FilterKey): ProxyFilterView | undefined {
-  for (const { slots } of views.proxies())
+  for (const { slots } of views.eachProxy())
     for (const { filters } of slots) {
       const found = filters.find((filter) => filter.namespace === namespace && filter.name === name);
       if (found !== undefined) return found;

@@ -1,5 +1,5 @@
-import type { ChangeEvent, ProxyView, Views } from "../../hub/index.ts";
-import type { Fleet } from "../../model/delivery.ts";
+import type { ChangeEvent, ProxyHead, ProxyView, Views } from "../../hub/index.ts";
+import type { Fleet, ProxyNode } from "../../model/delivery.ts";
 import { proxyKey } from "../../model/proxy-key.ts";
 import type { FilterRecord, Operator } from "../../operator/index.ts";
 import { rejectsTarget, revisionOf } from "../../operator/index.ts";
@@ -17,16 +17,23 @@ export interface ViewsDeps {
 
 /** The running operator and its fleet as the read API shows them. */
 export function createViews({ operator, fleet, metrics, ready, now }: ViewsDeps): Views {
-  function* eachProxy(): Generator<ProxyView> {
+  function* nodesOf(heads: Iterable<ProxyHead>): Generator<ProxyNode> {
+    for (const { namespace, id } of heads) {
+      const proxy = fleet.proxy(proxyKey(namespace, id));
+      if (proxy !== undefined) yield proxy;
+    }
+  }
+
+  function* eachProxy(heads?: Iterable<ProxyHead>): Generator<ProxyView> {
     const refused = rejections(operator.records());
-    for (const proxy of fleet.proxies()) yield viewProxy(proxy, refused.get(proxy.key) ?? []);
+    for (const proxy of heads === undefined ? fleet.proxies() : nodesOf(heads)) yield viewProxy(proxy, refused.get(proxy.key) ?? []);
   }
 
   return {
     filters: () => operator.filters(),
     revisions: ({ namespace, name }) =>
       [...operator.records()].find(({ key }) => key.namespace === namespace && key.name === name)?.revisions ?? [],
-    proxies: () => [...eachProxy()].sort((a, b) => (a.id < b.id ? -1 : 1)),
+    proxyHeads: () => fleet.proxies(),
     eachProxy,
     proxy(namespace, id) {
       const key = proxyKey(namespace, id);

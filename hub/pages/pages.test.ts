@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
-import { FILTER, startHub } from "../testing/scene.ts";
-import type { ProxyView, Views } from "../views.ts";
+import { FILTER, type SceneViews, startHub } from "../testing/scene.ts";
+import type { ProxyView } from "../views.ts";
 
 const DIGEST = `sha256:${"a".repeat(64)}` as const;
 const MODULE = `sha256:${"b".repeat(64)}` as const;
@@ -42,7 +42,7 @@ function proxy(id: string, state: "updated" | "pending" | "rejected", message = 
   return { id, namespace: "shop", labels: { app: id }, connected, slots: [{ name: "default", filters: [one] }] };
 }
 
-async function pages(overrides: Partial<Views>, paths: readonly string[]): Promise<Record<string, string>> {
+async function pages(overrides: SceneViews, paths: readonly string[]): Promise<Record<string, string>> {
   const scene = await startHub(overrides);
   try {
     const read = await Promise.all(

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { type ClientRequest, get, type IncomingMessage, request } from "node:http";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { silentLog } from "../../model/log.ts";
+import { proxyKey } from "../../model/proxy-key.ts";
 import type { Revision } from "../../model/revision.ts";
 import { DEFAULT_SETTINGS } from "../../model/settings.ts";
 import { createHub, type Hub, type HubOptions } from "../server.ts";
-import type { ChangeEvent, Views } from "../views.ts";
+import type { ChangeEvent, ProxyView, Views } from "../views.ts";
 
 export const FILTER = {
   apiVersion: "weir.dev/v1alpha1",
@@ -51,6 +52,8 @@ export interface HubScene {
   readonly hub: Hub;
   readonly port: number;
   readonly views: Views;
+  /** What the views have. */
+  readonly proxies: () => readonly ProxyView[];
   /** Who listens to the views' events. */
   readonly listeners: ReadonlySet<(event: ChangeEvent) => void>;
   setReady(ready: boolean): void;
@@ -58,20 +61,28 @@ export interface HubScene {
   openStream(headers?: Record<string, string>): Promise<{ readonly call: ClientRequest; readonly response: IncomingMessage }>;
 }
 
+/** Views that stand in for those of the scene; `proxies` for all that tell of proxies. */
+export type SceneViews = Partial<Views> & { readonly proxies?: () => readonly ProxyView[] };
+
 /** Starts a hub on a free port, with small bounds for its event stream. `overrides` replace single views. */
 export async function startHub(
-  overrides: Partial<Views> = {},
+  overrides: SceneViews = {},
   options: Partial<Pick<HubOptions, "readers" | "plans" | "catalog" | "healthOnly" | "times" | "log">> = {},
 ): Promise<HubScene> {
   const listeners = new Set<(event: ChangeEvent) => void>();
   let ready = true;
   const proxies = () => overrides.proxies?.() ?? [{ id: "web-1", namespace: "shop", labels: { app: "web" }, connected: true, slots: [] }];
+  const find = (namespace: string, id: string) => proxies().find((proxy) => proxy.namespace === namespace && proxy.id === id);
   const views: Views = {
     filters: () => [FILTER],
     revisions: ({ name }) => (name === "add-header" ? [REVISION, SECRET_REVISION] : []),
-    proxies,
-    eachProxy: proxies,
-    proxy: (namespace, id) => proxies().find((proxy) => proxy.namespace === namespace && proxy.id === id),
+    proxyHeads: proxies,
+    eachProxy(heads) {
+      if (heads === undefined) return proxies();
+      const known = new Map(proxies().map((proxy) => [proxyKey(proxy.namespace, proxy.id), proxy]));
+      return Array.from(heads).flatMap(({ namespace, id }) => known.get(proxyKey(namespace, id)) ?? []);
+    },
+    proxy: find,
     onChange: () => () => {},
     metrics: async () => "# TYPE weir_filters gauge\nweir_filters 1\n",
     ready: () => ready,
@@ -89,6 +100,7 @@ export async function startHub(
     hub,
     port,
     views,
+    proxies,
     listeners,
     setReady(value) {
       ready = value;

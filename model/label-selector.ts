@@ -1,6 +1,5 @@
-import type { LabelRequirement, LabelSelector } from "../../model/filter.ts";
-import { ok, type Result } from "../../model/result.ts";
-import { usage } from "../args/usage.ts";
+import type { LabelRequirement, LabelSelector } from "./filter.ts";
+import { fail, ok, type Result } from "./result.ts";
 
 const KEY = /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\/)?[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 const VALUE = /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)?$/;
@@ -11,7 +10,8 @@ export function parseLabelSelector(text: string): Result<LabelSelector> {
   // A comma in parentheses separates values.
   for (const part of text.split(/,(?![^(]*\))/)) {
     const requirement = readRequirement(part.trim());
-    if (requirement === undefined) return usage(`"${part.trim()}" is not a label selector such as app=web,tier!=cache,team in (a, b),!old`);
+    if (requirement === undefined)
+      return fail("LabelSelector", `"${part.trim()}" is not a label selector such as app=web,tier!=cache,team in (a, b),!old`);
     matchExpressions.push(requirement);
   }
   return ok({ matchLabels: {}, matchExpressions });
