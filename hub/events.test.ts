@@ -53,6 +53,54 @@ describe("the event stream", () => {
   });
 });
 
+describe("a reader that comes back", () => {
+  /** What a stream says first, up to a part. */
+  async function greeting(lastEventId: string | undefined, until: RegExp): Promise<string> {
+    const { call, response } = await scene.openStream(lastEventId === undefined ? {} : { "last-event-id": lastEventId });
+    response.setEncoding("utf8");
+    let text = "";
+    for await (const chunk of response) {
+      text += chunk;
+      if (until.test(text)) break;
+    }
+    call.destroy();
+    return text;
+  }
+  const tell = (message: string) => {
+    for (const listener of scene.listeners) listener(event(message));
+  };
+
+  test("is told what it missed, although nobody was there", async () => {
+    tell("before");
+    const [, place = ""] = /^id: (.*)$/m.exec(await greeting(undefined, /\n\n/)) ?? [];
+    assert.match(place, /^[0-9a-f]{8}-1$/);
+    tell("one");
+    tell("two");
+    const text = await greeting(place, /two/);
+    assert.deepEqual(
+      [...text.matchAll(/"message":"(\w+)"/g)].map(([, message]) => message),
+      ["one", "two"],
+    );
+    const last = [...text.matchAll(/^id: (.*)$/gm)].at(-1)?.[1] ?? "";
+    const nothing = await greeting(last, /\n\n/);
+    assert.doesNotMatch(nothing, /^event:/m);
+    assert.ok(nothing.includes(`id: ${last}\n`));
+  });
+
+  test("is told to read all again where that is not known any more, and where to begin", async () => {
+    tell("one");
+    const text = await greeting("deadbeef-3", /\n\n/);
+    assert.match(text, /^event: reset$/m);
+    assert.match(text, /read all again/);
+    const [, place = ""] = /^id: (.*)$/m.exec(text) ?? [];
+    tell("two");
+    assert.match(await greeting(place, /two/), /^event: change$/m);
+    const hostile = await greeting("x".repeat(5_000), /\n\n/);
+    assert.match(hostile, /^event: reset$/m);
+    assert.doesNotMatch(hostile, /xxx/);
+  });
+});
+
 describe("readers of the event stream", () => {
   test("one reader too many is told to come back, and may once another left", async () => {
     const first = await scene.openStream();

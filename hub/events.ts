@@ -1,7 +1,8 @@
 import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import { inBackground } from "../base/boundary.ts";
 import { failure, type HubContext } from "./answers.ts";
-import type { ChangeEvent, Views } from "./views.ts";
+import { createEventLog, type EventLog, type EventLogLimits } from "./event-log.ts";
+import type { Views } from "./views.ts";
 
 export interface EventStream {
   /** Answers with a server-sent event stream; 503 when there are too many readers. */
@@ -18,6 +19,8 @@ export interface EventLimits {
   readonly maxBufferedBytes: number;
   /** A comment line is sent this often, so that dead readers are noticed and idle proxies keep the connection. */
   readonly keepAliveMs: number;
+  /** Of the events that a reader who comes back is told. */
+  readonly log: EventLogLimits;
 }
 
 const encoder = new TextEncoder();
@@ -25,16 +28,15 @@ const encoder = new TextEncoder();
 /** Fans `views`' changes out as server-sent events. https://html.spec.whatwg.org/multipage/server-sent-events.html */
 export function createEventStream(views: Views, limits: EventLimits): EventStream {
   const readers = new Set<Reader>();
-  const unsubscribe = views.onEvent((event) => {
-    if (readers.size > 0) broadcast(encode(event));
-  });
-  const unlisten = views.onChange(() => {
-    if (readers.size > 0) broadcast("event: state\ndata: {}\n\n");
-  });
+  const log = createEventLog(limits.log);
+  // JSON holds no raw line break, so one `data:` line carries any message.
+  const unsubscribe = views.onEvent((event) => broadcast(log.addChange(JSON.stringify(event))));
+  const unlisten = views.onChange(() => broadcast(log.addState()));
   const timer = setInterval(() => broadcast(": still here\n\n"), limits.keepAliveMs);
   timer.unref();
 
   function broadcast(text: string): void {
+    if (readers.size === 0) return;
     // Encoded once, whoever reads it.
     const frame = encoder.encode(text);
     for (const reader of readers) if (!reader.write(frame)) readers.delete(reader);
@@ -50,10 +52,11 @@ export function createEventStream(views: Views, limits: EventLimits): EventStrea
       if (readers.size >= limits.maxClients) {
         return failure(503, "TooManyReaders", "too many readers of the event stream; try again later", { "retry-after": "5" });
       }
+      const lastEventId = context.req.header("last-event-id") ?? "";
       const response = streamSSE(context, async (stream) => {
         const reader = new Reader(stream, context.env.outgoing, limits.maxBufferedBytes);
         readers.add(reader);
-        reader.write(encoder.encode(": changes from now on\n\n"));
+        reader.write(encoder.encode(greeting(log, lastEventId)));
         await reader.ended;
         readers.delete(reader);
       });
@@ -108,7 +111,19 @@ class Reader {
   }
 }
 
-/** JSON holds no raw line break, so one `data:` line carries any message. */
-function encode(event: ChangeEvent): string {
-  return `event: change\ndata: ${JSON.stringify(event)}\n\n`;
+/**
+ * What a reader gets first: what it missed, or that this cannot be told and all is to be read again. An id without data only says where the reader is, so that it can come
+ * back even if nothing happens meanwhile.
+ */
+function greeting(log: EventLog, lastEventId: string): string {
+  const place = `id: ${log.place()}\n`;
+  if (lastEventId === "") return `: changes from now on\n${place}\n`;
+  const missed = log.since(lastEventId);
+  if (missed.kind === "lost") {
+    const data = JSON.stringify({ message: `${missed.why}; what came since is not known, read all again` });
+    return `${place}event: reset\ndata: ${data}\n\n`;
+  }
+  // The changes bring their own ids; the last one is the newest.
+  const state = missed.state ? "event: state\ndata: {}\n" : ": nothing else was missed\n";
+  return `${missed.changes.join("")}${state}${place}\n`;
 }

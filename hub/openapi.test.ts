@@ -18,7 +18,7 @@ interface Document {
       {
         readonly get: {
           readonly operationId: string;
-          readonly parameters: readonly { readonly name: string }[];
+          readonly parameters: readonly { readonly name: string; readonly in: string }[];
           readonly responses: object;
         };
       }
@@ -50,7 +50,7 @@ describe("the OpenAPI document", () => {
     assert.equal(new Set(operations.map(([, { get }]) => get.operationId)).size, operations.length);
     for (const [path, { get }] of operations) {
       assert.deepEqual(
-        get.parameters.map(({ name }) => `{${name}}`),
+        get.parameters.flatMap((parameter) => (parameter.in === "path" ? [`{${parameter.name}}`] : [])),
         path.match(/\{\w+\}/g) ?? [],
       );
     }

@@ -24,10 +24,11 @@ export function createRoutes(views: Views, events: EventStream, plans?: Plans): 
   routes.push({
     path: "/api/v1/events",
     operation: "watchEvents",
-    summary: "Changes as server-sent events, from now on",
+    summary: "Changes as server-sent events: from now on, or behind the event that the header Last-Event-ID names",
     answers: {
       200: {
-        description: "Events named `change`; their data is a ChangeEvent as JSON.",
+        description:
+          "Each event has an id. `change`: its data is a ChangeEvent as JSON. `state`: proxies or filters are not as they were. `reset`: what came after Last-Event-ID is not known any more (it is too old, or another process answers); read all again.",
         type: "text/event-stream",
         schema: ref("ChangeEvent"),
       },

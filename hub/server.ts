@@ -8,7 +8,7 @@ import type { Log } from "../model/log.ts";
 import { fail, ok, type Result } from "../model/result.ts";
 import { failure } from "./answers.ts";
 import { createApp } from "./app.ts";
-import { createEventStream } from "./events.ts";
+import { createEventStream, type EventLimits } from "./events.ts";
 import { createPages } from "./page-routes.ts";
 import type { Plans } from "./plans.ts";
 import type { Readers } from "./readers.ts";
@@ -33,7 +33,7 @@ export interface HubOptions {
   /** The defaults fit any real use. */
   readonly times?: Partial<typeof TIMES>;
   /** Bounds of the event stream; the defaults fit any real use. */
-  readonly events?: { readonly maxClients?: number; readonly maxBufferedBytes?: number; readonly keepAliveMs?: number };
+  readonly events?: Partial<EventLimits>;
 }
 
 /** The read API over HTTP: health, metrics, filters, proxies, events. It changes nothing and holds no state of its own. */
@@ -51,6 +51,12 @@ const LIMITS = { headerBytes: 16 * 1024, connections: 512, closeMs: 1_000 };
  * half a minute, or not all in a minute, is gone or means no good. The largest documents have tens of megabytes.
  */
 const TIMES = { headersMs: 5_000, requestMs: 10_000, idleMs: 30_000, answerMs: 60_000 };
+const EVENTS: EventLimits = {
+  maxClients: 64,
+  maxBufferedBytes: 64 * 1024,
+  keepAliveMs: 15_000,
+  log: { maxEvents: 1_000, maxBytes: 256 * 1024 },
+};
 const ADMISSION = { answers: 64, unsentBytes: 64 * 1024 * 1024 };
 
 export function createHub({
@@ -67,7 +73,7 @@ export function createHub({
 }: HubOptions): Hub {
   const times = { ...TIMES, ...given };
   const host = address?.host ?? "127.0.0.1";
-  const stream = createEventStream(views, { maxClients: 64, maxBufferedBytes: 64 * 1024, keepAliveMs: 15_000, ...events });
+  const stream = createEventStream(views, { ...EVENTS, ...events });
   const stopListening = readers?.onChange(() => stream.drop()) ?? (() => {});
   const routes = healthOnly ? healthRoutes(views) : createRoutes(views, stream, plans);
   const pages = healthOnly ? undefined : createPages({ views, catalog });

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import { pushModule } from "../oci/index.ts";
 import { type DeltaProxy, startDeltaProxy } from "./support/delta-proxy.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
@@ -96,6 +97,25 @@ describe("the OpenAPI document", () => {
   });
 });
 
+describe("the lists of a running server", () => {
+  test("come by pages and counted, and as they were for who asks for nothing", async () => {
+    const whole = (await read("/api/v1/proxies")) as { id: string }[];
+    const page = (await read("/api/v1/proxies?limit=1")) as { items: unknown[] };
+    assert.deepEqual(page.items, whole);
+    assert.deepEqual(await read("/api/v1/proxies?namespace=test"), []);
+    const document = (await read("/openapi.json")) as Document;
+    const validate = schemaOf(document, "/api/v1/fleet");
+    const fleet = (await read("/api/v1/fleet")) as { groups: { filter: string; proxies: number }[] };
+    assert.ok(validate(fleet), JSON.stringify(validate.errors));
+    assert.deepEqual(
+      fleet.groups.map(({ filter, proxies }) => [filter, proxies]),
+      [["shop/mark", 1]],
+    );
+    const { status } = await fetch(`${world.server.url}/api/v1/fleet?groupBy=colour`);
+    assert.equal(status, 400);
+  });
+});
+
 describe("metrics of a rollout", () => {
   test("one pull, one proof, and what the store holds", async () => {
     assert.equal(await metric('weir_pull_duration_seconds_count{outcome="success"}'), 1);
@@ -152,5 +172,33 @@ describe("log lines of a rollout", () => {
     assert.match(String(rejected?.rollout), /^shop\/mark#2@[0-9a-f]{8}$/);
     assert.deepEqual([rejected?.level, rejected?.proxy, rejected?.slot], ["warn", "web-1", "default"]);
     assert.equal(rejected?.message, "Unable to create Wasm plugin shop/mark");
+  });
+});
+
+describe("the event stream of a running server", () => {
+  /** Reads the stream behind an id until a part came. */
+  async function follow(lastEventId: string | undefined, until: RegExp): Promise<string> {
+    const headers: Record<string, string> = lastEventId === undefined ? {} : { "last-event-id": lastEventId };
+    const { body } = await fetch(`${world.server.url}/api/v1/events`, { headers, signal: AbortSignal.timeout(20_000) });
+    assert.ok(body);
+    let text = "";
+    for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
+      text += chunk;
+      if (until.test(text)) break;
+    }
+    return text;
+  }
+  const idIn = (text: string) => [...text.matchAll(/^id: (.*)$/gm)].at(-1)?.[1] ?? "";
+
+  test("a reader that was away while a revision rolled out is told of it, once; one of another process reads all again", async () => {
+    const place = idIn(await follow(undefined, /^id: .*\n\n/m));
+    await world.release("three");
+    const isBack = (status: WasmFilter["status"]) => status?.history?.[0]?.revision === 3 && status.history[0].result === "RolledBack";
+    await world.server.until("the rollback", "mark", ({ status }) => isBack(status));
+    const missed = await follow(place, /"reason":"RolledBack"[^\n]*\n\n[^]*\n\n/);
+    const told = [...missed.matchAll(/"reason":"(\w+)"/g)].map(([, reason]) => reason);
+    assert.deepEqual(told, ["Validated", "RolloutStarted", "RolledBack"]);
+    assert.doesNotMatch(await follow(idIn(missed), /^id: .*\n\n/m), /RolloutStarted/);
+    assert.match(await follow("00000000-4", /\n\n/), /^event: reset$/m);
   });
 });

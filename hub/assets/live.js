@@ -63,6 +63,7 @@ function isAlike(one, other) {
 const events = new EventSource("/api/v1/events");
 events.addEventListener("state", () => later(SOON_MS));
 events.addEventListener("change", () => later(SOON_MS));
+events.addEventListener("reset", () => later(SOON_MS));
 events.addEventListener("open", () => {
   document.querySelector(".live")?.classList.add("on");
   later(SOON_MS);
