@@ -5,7 +5,7 @@
 import { get } from "node:http";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createHub, type ProxyView, type Views } from "../hub/index.ts";
+import { createHub, type ProxyHead, type ProxyView, type Views } from "../hub/index.ts";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import { silentLog } from "../model/log.ts";
 import { median } from "./processes.ts";
@@ -61,32 +61,39 @@ function filterAt(index: number): WasmFilter {
   };
 }
 
-function* eachProxy(): Generator<ProxyView> {
-  for (let index = 0; index < proxies; index++) {
-    const astray = index % 400 === 0;
-    yield {
-      id: `web-${index.toString(16)}-x2k8p`,
-      namespace: `team-${index % 10}`,
-      labels: { app: `app-${index % 40}` },
-      connected: index % 1_000 !== 7,
-      slots: [
-        {
-          name: "default",
-          filters: views.map((view, at) =>
-            astray && at === 0 ? { ...view, state: "pending", message: "waits for revision 3" } : { ...view },
-          ),
-        },
-      ],
-    };
-  }
+function proxyAt(index: number): ProxyView {
+  const astray = index % 400 === 0;
+  return {
+    id: `web-${index.toString(16)}-x2k8p`,
+    namespace: `team-${index % 10}`,
+    labels: { app: `app-${index % 40}` },
+    connected: index % 1_000 !== 7,
+    slots: [
+      {
+        name: "default",
+        filters: views.map((view, at) =>
+          astray && at === 0 ? { ...view, state: "pending", message: "waits for revision 3" } : { ...view },
+        ),
+      },
+    ],
+  };
 }
+
+function* eachProxy(asked: Iterable<ProxyHead> = heads): Generator<ProxyView> {
+  for (const { id } of asked) yield proxyAt(Number.parseInt(id.split("-")[1] ?? "", 16));
+}
+
+const heads: readonly ProxyHead[] = Array.from({ length: proxies }, (_, index) => {
+  const { id, namespace, labels, connected } = proxyAt(index);
+  return { id, namespace, labels, connected };
+});
 
 const fleet: Views = {
   filters: () => kept,
   revisions: () => [],
-  proxyHeads: eachProxy,
+  proxyHeads: () => heads,
   eachProxy,
-  proxy: () => eachProxy().next().value ?? undefined,
+  proxy: () => proxyAt(0),
   metrics: async () => "",
   ready: () => true,
   onEvent: () => () => {},
@@ -98,9 +105,10 @@ const bound = await hub.listen();
 if (!bound.ok) throw new Error(bound.error.message);
 const { port } = bound.value;
 
-function ask(path: string): Promise<number> {
+/** Asks for a path, and gives the bytes of its answer. */
+function ask(path: string, encoding = "br"): Promise<number> {
   return new Promise((resolve, reject) => {
-    get({ host: "127.0.0.1", port, path, headers: { "accept-encoding": "gzip" } }, (response) => {
+    get({ host: "127.0.0.1", port, path, headers: { "accept-encoding": encoding } }, (response) => {
       let bytes = 0;
       response.on("data", (chunk: Buffer) => {
         bytes += chunk.length;
@@ -110,9 +118,22 @@ function ask(path: string): Promise<number> {
   });
 }
 
+const API = [
+  "/api/v1/proxies?limit=500",
+  "/api/v1/proxies?limit=500&filter=team-0/filter-0&state=pending",
+  "/api/v1/fleet",
+  "/api/v1/fleet?groupBy=namespace,filter,digest",
+  "/api/v1/filters?limit=500",
+];
+
 console.log(`${proxies} proxies, ${filters} filters on each`);
+for (const path of proxies * filters > 100_000 ? API : ["/api/v1/proxies", ...API]) {
+  const sizes = [];
+  for (const encoding of ["identity", "gzip", "br"]) sizes.push(`${((await ask(path, encoding)) / 1024).toFixed(1)} KB ${encoding}`);
+  console.log(`${path}: ${sizes.join(", ")}`);
+}
 const loop = monitorEventLoopDelay({ resolution: 1 });
-for (const path of ["/", "/filters", "/filters/team-0/filter-0", "/fleet", "/history"]) {
+for (const path of ["/", "/filters", "/filters/team-0/filter-0", "/fleet", "/history", ...API]) {
   await ask(path);
   const times: number[] = [];
   let bytes = 0;
@@ -129,7 +150,7 @@ for (const path of ["/", "/filters", "/filters/team-0/filter-0", "/fleet", "/his
   loop.disable();
   const { user, system } = process.cpuUsage(cpu);
   console.log(
-    `${path.padEnd(26)} ${median(times).toFixed(1).padStart(7)} ms (at most ${Math.max(...times).toFixed(1)}), ${(bytes / 1024).toFixed(1)} KB, ${((user + system) / 1_000 / ROUNDS).toFixed(0)} ms of CPU; the event loop was away for ${(loop.max / 1e6).toFixed(1)} ms at most`,
+    `${path.padEnd(64)} ${median(times).toFixed(1).padStart(7)} ms (at most ${Math.max(...times).toFixed(1)}), ${(bytes / 1024).toFixed(1)} KB, ${((user + system) / 1_000 / ROUNDS).toFixed(0)} ms of CPU; the event loop was away for ${(loop.max / 1e6).toFixed(1)} ms at most`,
   );
 }
 globalThis.gc?.();

@@ -47,15 +47,21 @@ export function document(value: unknown): Response {
 /** Bytes of a piece. */
 const PIECE = 64 * 1024;
 
-/**
- * An array as a `document`, printed item by item with turns of the event loop for others in between: it may have a hundred megabytes. `undefined`: `isGone` came true, and
- * nobody waits for it any more.
- */
-export async function arrayDocument(items: Iterable<unknown>, pause: Pause, isGone: () => boolean): Promise<Response | undefined> {
+export interface LongDocument {
+  readonly items: Iterable<unknown>;
+  /** What stands before and behind the items; absent: they are an array. */
+  readonly frame?: readonly [string, string];
+  readonly pause: Pause;
+  /** Whether nobody waits for it any more. */
+  isGone(): boolean;
+}
+
+/** A `document` that is printed item by item with turns of the event loop for others in between: it may have a hundred megabytes. `undefined`: nobody waits for it any more. */
+export async function longDocument({ items, frame = ["[", "]"], pause, isGone }: LongDocument): Promise<Response | undefined> {
   const pieces: Buffer[] = [];
   const hash = createHash("sha256");
   let size = 0;
-  let text = "[";
+  let text = frame[0];
   const end = () => {
     const piece = Buffer.from(text);
     hash.update(piece);
@@ -71,7 +77,7 @@ export async function arrayDocument(items: Iterable<unknown>, pause: Pause, isGo
     await pause();
     if (isGone()) return undefined;
   }
-  text += "]\n";
+  text += `${frame[1]}\n`;
   end();
   return new Response(Readable.toWeb(Readable.from(pieces, { objectMode: false })), {
     headers: { ...headersOf(hash, size), "content-length": String(size) },

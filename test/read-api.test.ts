@@ -195,7 +195,7 @@ describe("the event stream of a running server", () => {
     await world.release("three");
     const isBack = (status: WasmFilter["status"]) => status?.history?.[0]?.revision === 3 && status.history[0].result === "RolledBack";
     await world.server.until("the rollback", "mark", ({ status }) => isBack(status));
-    const missed = await follow(place, /"reason":"RolledBack"[^\n]*\n\n[^]*\n\n/);
+    const missed = await follow(place, /"reason":"RolledBack"[^\n]*\n\n.*\n\n/s);
     const told = [...missed.matchAll(/"reason":"(\w+)"/g)].map(([, reason]) => reason);
     assert.deepEqual(told, ["Validated", "RolloutStarted", "RolledBack"]);
     assert.doesNotMatch(await follow(idIn(missed), /^id: .*\n\n/m), /RolloutStarted/);

@@ -1,5 +1,3 @@
-import type { ProxyView } from "../../hub/index.ts";
-import type { FilterKey } from "../../model/filter.ts";
 import { ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { filterArgument, fleetFlags, outputFlag } from "../fleet/flags.ts";
@@ -28,14 +26,11 @@ export const describe = defineCommand({
     const opened = await openFilter(args.name, flags, terminal.env);
     if (!opened.ok) return opened;
     const { fleet, key, filter } = opened.value;
-    const [revisions, proxies] = await Promise.all([fleet.revisions(filter), server.value.proxies()]);
+    const [revisions, proxies] = await Promise.all([fleet.revisions(filter), server.value.proxies({ filter: key })]);
     printNotes(fleet.notes(), terminal);
     const records = revisions.ok ? revisions.value : [];
     if (flags.output === "json") {
-      printJson(
-        { filter, history: history(filter, records), proxies: proxies.ok ? proxies.value.filter((proxy) => holds(proxy, key)) : null },
-        terminal,
-      );
+      printJson({ filter, history: history(filter, records), proxies: proxies.ok ? proxies.value : null }, terminal);
     } else {
       const known = proxies.ok ? proxies.value : `not known: ${proxies.error.message}`;
       terminal.out(
@@ -48,7 +43,3 @@ export const describe = defineCommand({
     return ok(undefined);
   },
 });
-
-function holds({ slots }: ProxyView, key: FilterKey): boolean {
-  return slots.some(({ filters }) => filters.some(({ namespace, name }) => namespace === key.namespace && name === key.name));
-}

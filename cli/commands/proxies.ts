@@ -25,12 +25,10 @@ export const proxies = defineCommand({
   async run({ flags, args }, terminal) {
     const server = createServerClient(flags.server, { tokenFile: flags["token-file"] });
     if (!server.ok) return server;
-    const all = await server.value.proxies();
-    if (!all.ok) return all;
     const namespace = flags["all-namespaces"] ? undefined : flags.namespace;
-    const wanted = all.value.filter(
-      (proxy) => (args.id === undefined || proxy.id === args.id) && (namespace === undefined || proxy.namespace === namespace),
-    );
+    const all = await server.value.proxies({ namespace });
+    if (!all.ok) return all;
+    const wanted = all.value.filter((proxy) => args.id === undefined || proxy.id === args.id);
     if (args.id !== undefined && wanted.length === 0)
       return fail("NotFound", `no proxy ${args.id} is known to ${flags.server}; \`weir proxies\` lists them`);
     if (flags.output === "json") printJson(wanted, terminal);

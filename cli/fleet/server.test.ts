@@ -49,6 +49,38 @@ describe("the client of a running server", () => {
     await hub.close();
   });
 
+  test("reads page by page, and from a server of an earlier version all at once", async () => {
+    const asked: string[] = [];
+    const all = Array.from({ length: 5 }, (_, index) => proxy(`web-${index}`, index < 3 ? [{}] : []));
+    const key = { namespace: "shop", name: "add-header" };
+    const paged: RequestListener = ({ url = "" }, response) => {
+      asked.push(url);
+      const at = Number(new URL(url, "http://x").searchParams.get("continue") ?? 0);
+      const metadata = at + 2 < all.length ? { continue: String(at + 2) } : {};
+      response.end(JSON.stringify({ kind: "List", metadata, items: all.slice(at, at + 2) }));
+    };
+    await against(paged, async (weir) => assert.deepEqual(await weir.proxies(), { ok: true, value: all }));
+    assert.deepEqual(
+      asked,
+      ["", "&continue=2", "&continue=4"].map((more) => `/api/v1/proxies?limit=500${more}`),
+    );
+    asked.length = 0;
+    const earlier: RequestListener = ({ url = "" }, response) => {
+      asked.push(url);
+      response.end(JSON.stringify(all));
+    };
+    await against(earlier, async (weir) => {
+      assert.deepEqual(await weir.proxies({ filter: key }), { ok: true, value: all.slice(0, 3) });
+      assert.deepEqual(await weir.proxies({ namespace: "other" }), { ok: true, value: [] });
+    });
+    assert.deepEqual(asked, ["/api/v1/proxies?limit=500&filter=shop%2Fadd-header", "/api/v1/proxies?limit=500&namespace=other"]);
+    const endless: RequestListener = (_, response) => response.end(JSON.stringify({ metadata: { continue: "again" }, items: [] }));
+    await against(endless, async (weir) => {
+      const answer = await weir.proxies();
+      assert.match(answer.ok ? "" : answer.error.message, /does not end/);
+    });
+  });
+
   test("a server that is not there is a failure that says how to reach one", async () => {
     // The kernel never picks a port below 1024, so nothing listens there.
     const port = 2;

@@ -5,23 +5,32 @@ import { readText } from "../../base/read-text.ts";
 import { clip, oneLine } from "../../base/text.ts";
 import type { ProxyView } from "../../hub/index.ts";
 import { parseExactJson, printExactJson } from "../../model/exact-json.ts";
-import type { FilterKey } from "../../model/filter.ts";
+import { type FilterKey, filterId, isSameFilter } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import type { Fields } from "../../model/kube.ts";
 import type { FilterPlan } from "../../model/plan.ts";
 import { fail, failForNow, ok, type Result } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import { usage } from "../args/usage.ts";
+import { readPages } from "./pages.ts";
 
 /** Reads what only a running server knows, from its API. */
 export interface ServerClient {
   readonly url: string;
   filters(): Promise<Result<readonly WasmFilter[]>>;
-  proxies(): Promise<Result<readonly ProxyView[]>>;
+  /** Those that are asked for, by id. */
+  proxies(asked?: AskedProxies): Promise<Result<readonly ProxyView[]>>;
   /** Full records of a filter's revisions. */
   revisions(key: FilterKey): Promise<Result<readonly Revision[]>>;
   /** What applying these objects would do, in their order for the WasmFilters among them. */
   plan(objects: readonly Fields[]): Promise<Result<readonly FilterPlan[]>>;
+}
+
+/** What a proxy must have. */
+export interface AskedProxies {
+  readonly namespace?: string | undefined;
+  /** A filter of its. */
+  readonly filter?: FilterKey;
 }
 
 const TIMEOUT_MS = 10_000;
@@ -48,10 +57,9 @@ export function createServerClient(url: string, { tokenFile, timeoutMs = TIMEOUT
   return ok({
     url,
     async filters() {
-      const body = await read("/api/v1/filters");
-      if (!body.ok) return body;
-      const items = (body.value as { items?: unknown } | null)?.items;
-      return isArrayOf(items, isFilter) ? ok(items) : notWeir(base);
+      const items = await readPages("/api/v1/filters", {}, read);
+      if (!items.ok) return items;
+      return isArrayOf(items.value, isFilter) ? ok(items.value) : notWeir(base);
     },
     async revisions({ namespace, name }) {
       const body = await read(`/api/v1/filters/${namespace}/${name}/revisions`);
@@ -64,12 +72,22 @@ export function createServerClient(url: string, { tokenFile, timeoutMs = TIMEOUT
       const { filters } = fieldsOf(body.value);
       return isArrayOf(filters, isPlan) ? ok(filters) : notWeir(base);
     },
-    async proxies() {
-      const body = await read("/api/v1/proxies");
-      if (!body.ok) return body;
-      return isArrayOf(body.value, isProxy) ? ok(body.value) : notWeir(base);
+    async proxies(asked = {}) {
+      const items = await readPages("/api/v1/proxies", selectionOf(asked), read);
+      if (!items.ok) return items;
+      // A server of an earlier version tells of all.
+      return isArrayOf(items.value, isProxy) ? ok(items.value.filter((proxy) => isAsked(proxy, asked))) : notWeir(base);
     },
   });
+}
+
+function selectionOf({ namespace, filter }: AskedProxies): Record<string, string> {
+  return { ...(namespace === undefined ? {} : { namespace }), ...(filter === undefined ? {} : { filter: filterId(filter) }) };
+}
+
+function isAsked(proxy: ProxyView, { namespace, filter }: AskedProxies): boolean {
+  if (namespace !== undefined && proxy.namespace !== namespace) return false;
+  return filter === undefined || proxy.slots.some(({ filters }) => filters.some((view) => isSameFilter(view, filter)));
 }
 
 /** A token is one line. */

@@ -34,7 +34,7 @@ const next: Parameter<Place> = {
 export const PAGING = { limit, continue: next };
 
 /** Where a list goes on. It names the last item that was given, so that no server has to keep anything for it, and any replica goes on. */
-export function tokenOf(last: Place): string {
+function tokenOf(last: Place): string {
   return Buffer.from(JSON.stringify(last)).toString("base64url");
 }
 
@@ -58,11 +58,12 @@ export interface ListPage<T> {
   readonly remaining: number | undefined;
 }
 
-/** A Kubernetes List, with what `kubectl get` needs to go on. https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/list-meta/ */
-export function listOf<T>({ items, last, remaining }: ListPage<T>): object {
+/** What stands before and behind the items in a Kubernetes List. https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/list-meta/ */
+export function listFrame({ last, remaining }: Omit<ListPage<unknown>, "items">): readonly [string, string] {
   const more = last === undefined ? {} : { continue: tokenOf(last) };
   const rest = last === undefined || remaining === undefined ? {} : { remainingItemCount: remaining };
-  return { apiVersion: "v1", kind: "List", metadata: { resourceVersion: "", ...more, ...rest }, items };
+  const metadata = JSON.stringify({ resourceVersion: "", ...more, ...rest });
+  return [`{"apiVersion":"v1","kind":"List","metadata":${metadata},"items":[`, "]}"];
 }
 
 /** The items of a page, out of those that are asked for. */

@@ -1,11 +1,11 @@
 import { createPause } from "../../base/pause.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
-import { arrayDocument, document, failure, type HubContext, JSON_TYPE } from "../answers.ts";
+import { document, failure, type HubContext, JSON_TYPE, type LongDocument, longDocument } from "../answers.ts";
 import type { Answer, Route } from "../route.ts";
 import { ref, type Schema } from "../schemas.ts";
 import type { Views } from "../views.ts";
 import { type FleetGroups, groupBy, groupFleet } from "./fleet-groups.ts";
-import { listOf, PAGE_ITEMS, PAGING, type Place, pageOf } from "./paging.ts";
+import { type ListPage, listFrame, PAGE_ITEMS, PAGING, type Place, pageOf } from "./paging.ts";
 import { type Given, type Parameters, readParameters } from "./parameter.ts";
 import { pageOfProxies, selectedProxies } from "./proxy-list.ts";
 import { FILTER_SELECTION, isFilterSelected, PROXY_SELECTION } from "./selection.ts";
@@ -29,10 +29,10 @@ function filtersRoute(views: Views): Route {
     answers: { 200: json("A Kubernetes List.", ref("WasmFilterList")), 400: WRONG },
     query,
     isDocument: true,
-    get: withQuery(query, (given) => {
+    get: withQuery(query, (given, context) => {
       const filters = views.filters().filter((filter) => isFilterSelected(filter, given));
-      if (!isPaged(given)) return document(listOf({ items: filters, last: undefined, remaining: 0 }));
-      return document(listOf(pageOf(filters, filterPlace, given.continue, given.limit ?? PAGE_ITEMS)));
+      if (!isPaged(given)) return list({ items: filters, last: undefined, remaining: 0 }, context);
+      return list(pageOf(filters, filterPlace, given.continue, given.limit ?? PAGE_ITEMS), context);
     }),
   };
 }
@@ -58,10 +58,9 @@ function proxiesRoute(views: Views): Route {
     },
     query,
     isDocument: true,
-    get: withQuery(query, async (given, { env: { outgoing } }) => {
-      if (isPaged(given)) return document(listOf(await pageOfProxies(views, given, given, createPause())));
-      const all = await oneByOne(() => arrayDocument(selectedProxies(views, given), createPause(), () => outgoing.destroyed));
-      return all ?? failure(503, "Busy", "the client left");
+    get: withQuery(query, async (given, context) => {
+      if (isPaged(given)) return list(await pageOfProxies(views, given, given, createPause()), context);
+      return oneByOne(() => answer({ items: selectedProxies(views, given) }, context));
     }),
   };
 }
@@ -90,14 +89,23 @@ function isPaged({ limit, continue: next }: Given<typeof PAGING>): boolean {
   return limit !== undefined || next !== undefined;
 }
 
+function list(page: ListPage<unknown>, context: HubContext): Promise<Response> {
+  return answer({ items: page.items, frame: listFrame(page) }, context);
+}
+
+async function answer(of: Pick<LongDocument, "items" | "frame">, { env: { outgoing } }: HubContext): Promise<Response> {
+  const made = await longDocument({ ...of, pause: createPause(), isGone: () => outgoing.destroyed });
+  return made ?? failure(503, "Busy", "its client left");
+}
+
 /** Reads the query of a request; what it should not have is told. */
 function withQuery<P extends Parameters>(
   parameters: P,
-  answer: (given: Given<P>, context: HubContext) => Response | Promise<Response>,
+  get: (given: Given<P>, context: HubContext) => Response | Promise<Response>,
 ): (context: HubContext) => Response | Promise<Response> {
   return (context) => {
     const given = readParameters(parameters, new URL(context.req.url).searchParams);
-    return given.ok ? answer(given.value, context) : failure(400, "BadRequest", given.error.message);
+    return given.ok ? get(given.value, context) : failure(400, "BadRequest", given.error.message);
   };
 }
 
