@@ -20,4 +20,9 @@ export class TokenBucket {
     this.tokens -= 1;
     return true;
   }
+
+  /** What was taken did not count after all. */
+  giveBack(): void {
+    this.tokens = Math.min(this.capacity, this.tokens + 1);
+  }
 }

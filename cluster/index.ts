@@ -31,6 +31,7 @@ export {
   type ProxyImage,
   podCredentials,
 } from "./injection/index.ts";
+export { createPeople } from "./people/people.ts";
 export { createPullSecrets } from "./pull-secrets/pull-secrets.ts";
 export { GET } from "./replicas/content-service.ts";
 export { issueReplicaCertificate, replicaUri } from "./replicas/identity.ts";

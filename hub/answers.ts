@@ -27,6 +27,9 @@ export type ErrorReason =
   | "TooManyReaders"
   | "TooLarge"
   | "UnsupportedMediaType"
+  | "Invalid"
+  | "Conflict"
+  | "TooManyAttempts"
   | "Busy";
 
 /** Every refusal has this body. */

@@ -3,9 +3,10 @@ import { Hono } from "hono";
 import { etag } from "hono/etag";
 import { secureHeaders } from "hono/secure-headers";
 import type { Log } from "../model/log.ts";
-import type { Failure } from "../model/result.ts";
+import { type Failure, fail, ok, type Result } from "../model/result.ts";
+import type { Callers } from "./acting/callers.ts";
 import { type AdmissionLimits, createAdmission } from "./admission.ts";
-import { failure } from "./answers.ts";
+import { failure, type HubContext } from "./answers.ts";
 import { compressed } from "./compress.ts";
 import type { Guard } from "./guard.ts";
 import { isCrossOrigin, isLocalName, isSafe } from "./origin.ts";
@@ -23,20 +24,23 @@ export interface AppOptions {
   readonly readers?: Readers | undefined;
   /** Absent: there are no pages. */
   readonly pages?: Pages | undefined;
+  /** Absent: nobody can sign in. */
+  readonly callers?: Callers | undefined;
 }
 
 type App = Hono<{ Bindings: HttpBindings }>;
 
 /** HTTP as clients expect it, around a table of routes: HEAD, ETag, compression, 404, 405 with Allow, and errors of one shape. */
-export function createApp({ routes, log, loopback, readers, admission, pages }: AppOptions): App {
+export function createApp({ routes, log, loopback, readers, admission, pages, callers }: AppOptions): App {
   const app: App = new Hono();
   app.use(headersFor(new Set(routes.map(({ path }) => path))));
   if (loopback) app.use(localNamesOnly);
   app.use(sameOriginWrites);
   const open = new Set(routes.filter(({ asksCallers }) => asksCallers).map(({ path }) => path));
   if (readers !== undefined) {
-    app.use("/api/*", readersOnly(readers, open, refusal));
-    if (pages !== undefined) for (const { path } of pages.routes) app.use(path, readersOnly(readers, open, pageRefusal(pages)));
+    app.use("/api/*", readersOnly({ readers, callers, open, refuse: refusal }));
+    const forPages = pages && readersOnly({ readers, callers, open, refuse: (error, context) => pages.refusal(context, error) });
+    for (const { path, isOpen } of pages?.routes ?? []) if (forPages !== undefined && !isOpen) app.use(path, forPages);
   }
   app.use(compressed);
   app.use(createAdmission(admission));
@@ -55,10 +59,13 @@ export function createApp({ routes, log, loopback, readers, admission, pages }: 
       return failure(405, "MethodNotAllowed", message, { allow });
     });
   }
-  for (const { path, get } of pages?.routes ?? []) app.get(path, get);
-  app.notFound(({ req }) => {
-    const isBrowser = req.header("accept")?.includes("text/html") === true;
-    return pages !== undefined && isBrowser ? pages.message(404, "Not there", "This server has no such page.") : unknown();
+  for (const { path, get, post } of pages?.routes ?? []) {
+    app.get(path, get);
+    if (post !== undefined) app.post(path, post);
+  }
+  app.notFound((context) => {
+    const isBrowser = context.req.header("accept")?.includes("text/html") === true;
+    return pages !== undefined && isBrowser ? pages.missing(context) : unknown();
   });
   app.onError((error, { req }) => {
     // Answers are JSON of this process's own state: a fault there costs one request, not the operator.
@@ -107,26 +114,41 @@ const sameOriginWrites: Guard = async ({ req, env }, next) => {
 };
 
 /** What somebody gets who may not read. */
-type Refusal = (error: Failure) => Response | Promise<Response>;
+type Refusal = (error: Failure, context: HubContext) => Response | Promise<Response>;
 
-/** `open`: paths that ask callers themselves. Health, metrics and the description of the API are for everybody. */
-function readersOnly(readers: Readers, open: ReadonlySet<string>, refuse: Refusal): Guard {
-  return async ({ req }, next) => {
-    if (open.has(req.path)) return next();
-    const allowed = readers.check(req.header("authorization"));
-    return allowed.ok ? next() : refuse(allowed.error);
+interface ReadersOnly {
+  readonly readers: Readers;
+  readonly callers: Callers | undefined;
+  /** Paths that ask callers themselves. Health, metrics and the description of the API are for everybody. */
+  readonly open: ReadonlySet<string>;
+  readonly refuse: Refusal;
+}
+
+/** Lets in who has a reader's token, and who signed in and may read. */
+function readersOnly({ readers, callers, open, refuse }: ReadersOnly): Guard {
+  return async (context, next) => {
+    if (open.has(context.req.path)) return next();
+    const allowed = readers.check(callers?.authorizationOf(context) ?? context.req.header("authorization"));
+    if (allowed.ok) return next();
+    const mayRead =
+      allowed.error.reason === "Forbidden" || callers === undefined ? allowed : await personMayRead(callers, context, allowed);
+    return mayRead.ok ? next() : refuse(mayRead.error, context);
   };
+}
+
+async function personMayRead(callers: Callers, context: HubContext, otherwise: Result<void>): Promise<Result<void>> {
+  const found = await callers.find(context);
+  if (!found.ok) return found;
+  if (found.value === undefined) return otherwise;
+  const { person } = found.value;
+  const may = await person.mayRead();
+  if (!may.ok) return may;
+  return may.value ? ok(undefined) : fail("Forbidden", `${person.name} may not list WasmFilters in all namespaces, which these pages show`);
 }
 
 /** https://www.rfc-editor.org/rfc/rfc6750#section-3 */
 function refusal({ reason, message }: Failure): Response {
   return reason === "Forbidden" ? failure(403, reason, message) : failure(401, "Unauthorized", message, { "www-authenticate": "Bearer" });
-}
-
-/** For who looks with a browser: whose proxy before this server sends the token. */
-function pageRefusal(pages: Pages): Refusal {
-  return ({ reason, message }) =>
-    reason === "Forbidden" ? pages.message(403, "Not for you", message) : pages.message(401, "Who are you?", message);
 }
 
 function printable(method: string): string {

@@ -29,3 +29,8 @@ export function isCrossOrigin({ host, origin, site }: RequestSource): boolean {
   if (site !== undefined && site !== "same-origin" && site !== "none") return true;
   return origin !== undefined && (host === undefined || URL.parse(origin)?.host !== host.toLowerCase());
 }
+
+/** True for a request that a page of this server sent, as its browser says. A cookie goes along from other ports of the same host too, so what one proves may change nothing without this. */
+export function isOwnOrigin({ host, origin }: Pick<RequestSource, "host" | "origin">): boolean {
+  return origin !== undefined && host !== undefined && URL.parse(origin)?.host === host.toLowerCase();
+}

@@ -1,15 +1,24 @@
-import type { Context } from "hono";
 import type { Catalog } from "../model/catalog.ts";
 import { isDigest } from "../model/digest.ts";
+import type { Log } from "../model/log.ts";
+import type { Failure } from "../model/result.ts";
+import type { Caller, Callers } from "./acting/callers.ts";
+import type { Acting } from "./acting/deps.ts";
+import { leaveFor } from "./acting/leave.ts";
+import { createActingRoutes } from "./acting/routes.ts";
+import type { HubContext } from "./answers.ts";
 import { type Assets, readAssets } from "./assets.ts";
 import { catalogShows } from "./catalog-routes.ts";
+import { actionBar } from "./pages/buttons.ts";
 import { diffPage } from "./pages/diff.ts";
 import { digestPage } from "./pages/digest.ts";
 import { filterPage } from "./pages/filter.ts";
 import { filtersPage } from "./pages/filters.ts";
 import { fleetPage, proxyPage } from "./pages/fleet.ts";
 import { changesOf, historyPage } from "./pages/history.ts";
+import { html } from "./pages/html.ts";
 import { type PageParts, printPage } from "./pages/layout.ts";
+import { signInForm } from "./pages/me.ts";
 import { messagePage } from "./pages/message.ts";
 import { overviewPage } from "./pages/overview.ts";
 import { filterRow } from "./read/filter-row.ts";
@@ -17,6 +26,7 @@ import type { FleetSnapshot } from "./read/fleet-snapshot.ts";
 import { textIn } from "./read/query.ts";
 import { searchTarget } from "./read/search.ts";
 import { createSnapshots, type Snapshots } from "./read/snapshots.ts";
+import type { Readers } from "./readers.ts";
 import type { Views } from "./views.ts";
 
 const HTML_TYPE = "text/html; charset=utf-8";
@@ -24,19 +34,27 @@ const HTML_TYPE = "text/html; charset=utf-8";
 /** A page's path as hono writes it, and what stands there. */
 export interface PageRoute {
   readonly path: string;
-  get(context: Context): Promise<Response>;
+  /** Who may not read may come here. */
+  readonly isOpen?: true;
+  get(context: HubContext): Promise<Response>;
+  post?(context: HubContext): Promise<Response>;
 }
+
+/** Prints a page for who asks. */
+export type PrintPage = (context: HubContext, parts: Omit<PageParts, "at" | "who">, status: number) => Promise<Response>;
 
 /** What a page shows. `undefined`: there is no such thing. */
 export type Shown = (Omit<PageParts, "at"> & Partial<Pick<PageParts, "at">>) | undefined;
 /** What stands at a page's path. */
-export type Show = (params: Readonly<Record<string, string>>, query: URLSearchParams, now: number) => Shown | Promise<Shown>;
+export type Show = (params: Readonly<Record<string, string>>, query: URLSearchParams, now: number, caller?: Caller) => Shown | Promise<Shown>;
 
-/** The pages for people: they read, and change nothing. */
+/** The pages for people. What changes something is done by `acting` alone. */
 export interface Pages {
   readonly routes: readonly PageRoute[];
-  /** What a browser gets where there is nothing, or where it may not look. */
-  message(status: number, title: string, message: string): Promise<Response>;
+  /** What a browser gets where there is nothing. */
+  missing(context: HubContext): Promise<Response>;
+  /** What it gets where who asks may not look. */
+  refusal(context: HubContext, error: Failure): Promise<Response>;
   close(): void;
 }
 
@@ -44,42 +62,72 @@ export interface PagesOptions {
   readonly views: Views;
   /** Absent: there are no pages of it. */
   readonly catalog?: Catalog | undefined;
+  readonly readers?: Readers | undefined;
+  /** Absent: nobody can sign in. */
+  readonly acting?: (Acting & { readonly callers: Callers }) | undefined;
+  readonly log: Log;
+  readonly onSignOut: () => void;
   readonly now?: () => number;
 }
 
-export function createPages({ views, catalog, now = Date.now }: PagesOptions): Pages {
+export function createPages({ views, catalog, readers, acting, log, onSignOut, now = Date.now }: PagesOptions): Pages {
   const assets = readAssets();
   const snapshots = createSnapshots(views, now);
-  const message = (status: number, title: string, text: string) =>
-    print(assets, { title, main: messagePage(title, text), at: now() }, status);
+  const callerOf = async (context: HubContext): Promise<Caller | undefined> => {
+    const found = await acting?.callers.find(context);
+    return found?.ok ? found.value : undefined;
+  };
+  const printFor = (parts: PageParts, caller: Caller | undefined, status: number) =>
+    print(assets, acting === undefined ? parts : { ...parts, who: caller?.person.name ?? "" }, status);
+  const printNow: PrintPage = async (context, parts, status) => printFor({ ...parts, at: now() }, await callerOf(context), status);
+  const missing = (context: HubContext) => printNow(context, { title: "Not there", main: messagePage("Not there", NOT_THERE) }, 404);
   const page = (path: string, show: Show): PageRoute => ({
     path,
-    async get({ req }) {
+    async get(context) {
       const at = now();
-      const shown = await show(req.param(), new URL(req.url).searchParams, at);
-      return shown === undefined
-        ? message(404, "Not there", "Nothing of that name is here, or not any more.")
-        : print(assets, { at, ...shown });
+      const caller = await callerOf(context);
+      const shown = await show(context.req.param(), new URL(context.req.url).searchParams, at, caller);
+      return shown === undefined ? missing(context) : printFor({ at, ...shown }, caller, 200);
     },
   });
-  const all = { ...shows(views, snapshots), ...(catalog === undefined ? {} : catalogShows(catalog, views, snapshots)) };
-  const files = Object.values(assets).map(({ path, type, body }) => ({
-    path,
-    get: async () => new Response(body, { headers: { "content-type": type, "cache-control": "public, max-age=31536000, immutable" } }),
-  }));
+  const canAct = acting !== undefined;
+  const acts = canAct ? createActingRoutes({ ...acting, views, readers, print: printNow, now, log, onSignOut }) : [];
+  const all = { ...shows(views, snapshots, canAct), ...(catalog === undefined ? {} : catalogShows(catalog, views, snapshots)) };
   return {
-    routes: [...Object.entries(all).map(([path, show]) => page(path, show)), searchRoute(views), ...files],
-    message,
+    routes: [
+      ...Object.entries(all).map(([path, show]) => page(path, show)),
+      searchRoute(views),
+      ...acts,
+      ...fileRoutes(assets),
+    ],
+    missing,
+    refusal(context, { reason, message }) {
+      const [status, title] = reason === "Forbidden" ? ([403, "Not for you"] as const) : ([401, "Who are you?"] as const);
+      const to = new URL(context.req.url);
+      const form = acting && status === 401 ? signInForm({ howTo: acting.people.howTo, to: `${to.pathname}${to.search}` }) : "";
+      return printNow(context, { title, main: html`${messagePage(title, message)}${form}`, isStill: true }, status);
+    },
     close: () => snapshots.close(),
   };
 }
 
-async function print(assets: Assets, parts: PageParts, status = 200): Promise<Response> {
-  const body = await printPage(parts, assets);
-  return new Response(body, { status, headers: { "content-type": HTML_TYPE, "cache-control": "private, no-cache" } });
+const NOT_THERE = "Nothing of that name is here, or not any more.";
+
+function fileRoutes(assets: Assets): readonly PageRoute[] {
+  return Object.values(assets).map(({ path, type, body }) => ({
+    path,
+    isOpen: true,
+    get: async () => new Response(body, { headers: { "content-type": type, "cache-control": "public, max-age=31536000, immutable" } }),
+  }));
 }
 
-function shows(views: Views, snapshots: Snapshots): Readonly<Record<string, Show>> {
+async function print(assets: Assets, parts: PageParts, status: number): Promise<Response> {
+  const body = await printPage(parts, assets);
+  const cache = parts.isStill ? "no-store" : "private, no-cache";
+  return new Response(body, { status, headers: { "content-type": HTML_TYPE, "cache-control": cache } });
+}
+
+function shows(views: Views, snapshots: Snapshots, canAct: boolean): Readonly<Record<string, Show>> {
   /** A page with the fleet on it, which is of that look's moment. */
   const withFleet = async (show: (fleet: FleetSnapshot) => Omit<PageParts, "at" | "isBehind">): Promise<Shown> => {
     const { fleet, isBehind } = await snapshots.take();
@@ -96,12 +144,13 @@ function shows(views: Views, snapshots: Snapshots): Readonly<Record<string, Show
       section: "/filters",
       main: filtersPage(views.filters().map(filterRow), query, at),
     }),
-    "/filters/:namespace/:name": ({ namespace = "", name = "" }, _query, at) => {
+    "/filters/:namespace/:name": async ({ namespace = "", name = "" }, _query, at, caller) => {
       const filter = views.filters().find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
       if (filter === undefined) return undefined;
+      const acts = canAct ? actionBar(filter, await leaveFor(caller, { namespace, name }), at) : html``;
       return withFleet((fleet) => {
         const groups = fleet.groups.filter((group) => group.filter === `${namespace}/${name}`);
-        const main = filterPage({ filter, revisions: views.revisions({ namespace, name }), groups, now: at });
+        const main = filterPage({ filter, revisions: views.revisions({ namespace, name }), groups, now: at, acts });
         return { title: `${namespace}/${name}`, section: "/filters", main };
       });
     },

@@ -5,7 +5,9 @@ import { listen } from "../base/listen.ts";
 import { isLoopback } from "../base/loopback.ts";
 import type { Catalog } from "../model/catalog.ts";
 import type { Log } from "../model/log.ts";
+import type { People } from "../model/people.ts";
 import { fail, ok, type Result } from "../model/result.ts";
+import { Callers } from "./acting/callers.ts";
 import { failure } from "./answers.ts";
 import { createApp } from "./app.ts";
 import { createEventStream, type EventLimits } from "./events.ts";
@@ -28,6 +30,8 @@ export interface HubOptions {
   readonly plans?: Plans | undefined;
   /** What the pages' catalog shows; absent: there are no pages of it. */
   readonly catalog?: Catalog | undefined;
+  /** Who can sign in and act. Absent: nobody. */
+  readonly people?: People | undefined;
   /** Health and metrics alone are answered here. */
   readonly healthOnly?: boolean;
   /** The defaults fit any real use. */
@@ -66,6 +70,7 @@ export function createHub({
   readers,
   plans,
   catalog,
+  people,
   healthOnly = false,
   events,
   times: given,
@@ -76,8 +81,11 @@ export function createHub({
   const stream = createEventStream(views, { ...EVENTS, ...events });
   const stopListening = readers?.onChange(() => stream.drop()) ?? (() => {});
   const routes = healthOnly ? healthRoutes(views) : createRoutes(views, stream, plans);
-  const pages = healthOnly ? undefined : createPages({ views, catalog });
-  const app = createApp({ routes, log, loopback: isLoopback(host), readers, pages, admission: { ...ADMISSION, answerMs: times.answerMs } });
+  const callers = people && new Callers(people, Date.now);
+  const acting = people && callers && { people, callers, planner: plans?.planner };
+  const pages = healthOnly ? undefined : createPages({ views, catalog, readers, acting, log, onSignOut: () => stream.drop() });
+  const admission = { ...ADMISSION, answerMs: times.answerMs };
+  const app = createApp({ routes, log, loopback: isLoopback(host), readers, pages, callers, admission });
   const server = createServer(
     {
       maxHeaderSize: LIMITS.headerBytes,

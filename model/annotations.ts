@@ -12,3 +12,6 @@ export const ROLLOUT_PAUSED = "weir.dev/rollout-paused";
 export const ROLLOUT_PROMOTE = "weir.dev/rollout-promote";
 /** `"REVISION@GENERATION"`: this revision goes back. */
 export const ROLLOUT_ABORT = "weir.dev/rollout-abort";
+
+/** Why the object was changed last, in a person's words. */
+export const CHANGE_CAUSE = "weir.dev/change-cause";

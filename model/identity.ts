@@ -29,6 +29,8 @@ export interface ProxyIdentity {
 export interface ReaderIdentity {
   readonly role: "reader";
   readonly until: undefined;
+  /** Set: an editor, who may change the filters of a folder too. */
+  readonly edits?: { readonly name: string /** `undefined`: all. */; readonly namespace: string | undefined };
 }
 
 /** Whom a client proved to be. */

@@ -1,4 +1,5 @@
 import { type ConditionType, findCondition } from "../../model/condition.ts";
+import { notKnown } from "../../model/filter-action.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, ok } from "../../model/result.ts";
 import { type Revision, withoutSecretText } from "../../model/revision.ts";
@@ -6,7 +7,7 @@ import { revisionChanges } from "../../model/revision-changes.ts";
 import { defineCommand } from "../args/command.ts";
 import { usage } from "../args/usage.ts";
 import { filterArgument, fleetFlags, outputFlag } from "../fleet/flags.ts";
-import { notKnown, openFilter } from "../fleet/open.ts";
+import { openFilter } from "../fleet/open.ts";
 import { printJson } from "../output.ts";
 import { renderChanges } from "../render/changes.ts";
 

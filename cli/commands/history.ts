@@ -1,7 +1,8 @@
+import { notKnown } from "../../model/filter-action.ts";
 import { ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { filterArgument, fleetFlags, outputFlag } from "../fleet/flags.ts";
-import { notKnown, openFilter } from "../fleet/open.ts";
+import { openFilter } from "../fleet/open.ts";
 import { printJson, printNote, printNotes } from "../output.ts";
 import { history as entriesOf, renderHistory } from "../render/history.ts";
 

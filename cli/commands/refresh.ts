@@ -1,7 +1,6 @@
-import { REFRESH } from "../../model/annotations.ts";
 import { filterId } from "../../model/filter.ts";
+import { decideAction } from "../../model/filter-action.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
-import { fail, ok, type Result } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import type { FleetClient } from "../fleet/client.ts";
 import { filterArgument, fleetFlags } from "../fleet/flags.ts";
@@ -22,11 +21,11 @@ export const refresh = defineCommand({
     const opened = await openFilter(args.name, flags, terminal.env);
     if (!opened.ok) return opened;
     const { fleet, key, filter } = opened.value;
-    const image = tagOf(filter);
-    if (!image.ok) return image;
-    const done = await fleet.patch(key, { annotations: { [REFRESH]: new Date(terminal.now()).toISOString() } });
+    const decided = decideAction(filter, { name: "refresh" }, { now: terminal.now() });
+    if (!decided.ok) return decided;
+    const done = await fleet.patch(key, decided.value.patch);
     if (!done.ok) return done;
-    terminal.out(`${filterId(key)}: ${image.value} is looked at ${whenOf(filter, fleet)}\n`);
+    terminal.out(`${filterId(key)}: ${decided.value.said} ${whenOf(filter, fleet)}\n`);
     return done;
   },
 });
@@ -38,18 +37,4 @@ function whenOf({ spec, status }: WasmFilter, fleet: FleetClient): string {
   return status?.conditions === undefined
     ? "once Weir runs: none has seen it yet"
     : "as soon as Weir sees this; `weir describe` says what came of it";
-}
-
-/** The reference, if it has a tag to look at. */
-function tagOf({ metadata, spec: { image, digest } }: WasmFilter): Result<string> {
-  if (image === undefined)
-    return fail("NoTag", `${metadata.name} has a URL and no tag: there is nothing to look at; change spec.url and spec.sha256`);
-  if (digest !== undefined) {
-    return fail(
-      "NoTag",
-      `spec.digest pins ${metadata.name}: there is nothing to look at; \`weir rollback ${metadata.name} --unpin\` follows the tag again`,
-    );
-  }
-  if (image.includes("@")) return fail("NoTag", `${image} names a digest: there is nothing to look at; change spec.image`);
-  return ok(image);
 }

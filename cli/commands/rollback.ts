@@ -1,15 +1,11 @@
-import { shortDigest } from "../../model/digest.ts";
-import { type FilterKey, filterId } from "../../model/filter.ts";
-import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
-import { ok, type Result } from "../../model/result.ts";
+import { filterId } from "../../model/filter.ts";
+import { decideAction, type FilterAction } from "../../model/filter-action.ts";
+import { ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { usage } from "../args/usage.ts";
-import type { FleetClient } from "../fleet/client.ts";
 import { filterArgument, fleetFlags } from "../fleet/flags.ts";
 import { openFilter } from "../fleet/open.ts";
-import { chooseRollback, type RollbackTarget } from "../fleet/rollback.ts";
-import { printNote, printNotes } from "../output.ts";
-import type { Terminal } from "../terminal.ts";
+import { printNotes } from "../output.ts";
 
 export const rollback = defineCommand({
   name: "rollback",
@@ -40,36 +36,17 @@ export const rollback = defineCommand({
     const opened = await openFilter(args.name, flags, terminal.env);
     if (!opened.ok) return opened;
     const { fleet, key, filter } = opened.value;
-    if (flags.unpin) return unpin(fleet, key, filter, terminal);
-    const target = chooseRollback(filter, flags.to, fleet.knowsStatus());
-    if (!target.ok) {
+    const action: FilterAction = flags.unpin ? { name: "unpin" } : { name: "rollback", to: flags.to };
+    const decided = decideAction(filter, action, { now: terminal.now(), knowsStatus: fleet.knowsStatus() });
+    if (!decided.ok) {
       printNotes(fleet.notes(), terminal);
-      return target;
+      return decided;
     }
-    const done = await fleet.patch(key, { digest: target.value.digest });
-    if (done.ok) report(key, target.value, terminal);
+    const { patch, said, notes } = decided.value;
+    const done = Object.keys(patch).length === 0 ? ok(undefined) : await fleet.patch(key, patch);
+    if (!done.ok) return done;
+    terminal.out(`${filterId(key)} is ${said}\n`);
+    printNotes(notes, terminal);
     return done;
   },
 });
-
-function report(key: FilterKey, { digest, item }: RollbackTarget, terminal: Terminal): void {
-  const what = item === undefined ? "a digest that is in none of its revisions" : `revision ${item.revision}`;
-  terminal.out(`${filterId(key)} is pinned to ${digest} (${what})\n`);
-  if (item !== undefined && (item.result === "RolledBack" || item.result === "Rejected")) {
-    printNote(
-      `revision ${item.revision} failed before (${item.result}${item.message ? `: ${item.message}` : ""}); it goes out again, in waves`,
-      terminal,
-    );
-  }
-}
-
-async function unpin(client: FleetClient, key: FilterKey, filter: WasmFilter, terminal: Terminal): Promise<Result<void>> {
-  const { digest, image } = filter.spec;
-  if (digest === undefined) {
-    terminal.out(`${filterId(key)} is not pinned: it follows ${image ?? "its URL"}\n`);
-    return ok(undefined);
-  }
-  const done = await client.patch(key, { digest: null });
-  if (done.ok) terminal.out(`${filterId(key)} is no longer pinned to ${shortDigest(digest)}: it follows ${image ?? "its URL"}\n`);
-  return done;
-}

@@ -25,6 +25,7 @@ import { catalogFlags } from "../serve/catalog-flags.ts";
 import { descriptorLimit, type SocketShares, shareDescriptors } from "../serve/descriptors.ts";
 import { keyFlags } from "../serve/key-flags.ts";
 import { logFlags, openLog } from "../serve/log-flags.ts";
+import type { ActingPlace } from "../serve/people.ts";
 import { serveRegistryFlags } from "../serve/registry-flags.ts";
 import { readReplica, replicaFlags } from "../serve/replica-flags.ts";
 import type { ServeOptions } from "../serve/serve.ts";
@@ -156,7 +157,7 @@ export const serve = defineCommand({
     if (!made.ok) return made;
     const chosen = await openSource(input.flags, terminal, dataDir, log);
     if (!chosen.ok) return chosen;
-    const { sourceOf, layoutBase, cluster } = chosen.value;
+    const { sourceOf, layoutBase, cluster, acting } = chosen.value;
     const webhook = readWebhook(input.flags, { tls: access.value.tls, xds: xds.value, hasCluster: cluster !== undefined });
     if (!webhook.ok) return webhook;
     const { runServer, openKeyStore, openRegistries } = await loadParts();
@@ -178,6 +179,7 @@ export const serve = defineCommand({
       keyStore: keyStore.value,
       podCertificates: input.flags["pod-certificates"],
       cluster,
+      acting,
       ownNamespace,
       layoutBase,
       ...registries.value,
@@ -239,6 +241,7 @@ interface Chosen {
   readonly sourceOf: (crashes: CrashJournal, leadership: Leadership | undefined) => Source;
   readonly layoutBase: string | undefined;
   readonly cluster: ClusterAccess | undefined;
+  readonly acting: ActingPlace;
 }
 
 async function openSource(values: FlagValues<typeof flags>, terminal: Terminal, dataDir: string, log: Log): Promise<Result<Chosen>> {
@@ -254,14 +257,20 @@ async function openSource(values: FlagValues<typeof flags>, terminal: Terminal, 
     );
     if (!isFolder) return fail("NoFolder", `--filters ${dir} is not a folder; create it, or name the one that holds the manifests`);
     const options = { dir, dataDir: join(dataDir, "folder"), log, clock: systemClock };
-    return ok({ sourceOf: (crashes) => createFolderSource({ ...options, crashes }), layoutBase: process.cwd(), cluster: undefined });
+    return ok({
+      sourceOf: (crashes) => createFolderSource({ ...options, crashes }),
+      layoutBase: process.cwd(),
+      cluster: undefined,
+      acting: { dir },
+    });
   }
-  const { loadKubeconfig } = await import("../fleet/kubeconfig.ts");
+  const { kubeconfigAs, loadKubeconfig } = await import("../fleet/kubeconfig.ts");
   const config = loadKubeconfig({ kubeconfig: values.kubeconfig, context: values.context, env: terminal.env });
   if (!config.ok) return config;
   const kubeConfig = config.value;
+  const as = (token: string) => createKubeApi({ kubeConfig: kubeconfigAs(kubeConfig, token) });
   const cluster = { api: createKubeApi({ kubeConfig }), follow: startReflector };
   const sourceOf: Chosen["sourceOf"] = (_crashes, leadership) =>
     createKubernetesSource({ kubeConfig, log, clock: systemClock, leadership });
-  return ok({ sourceOf, layoutBase: undefined, cluster });
+  return ok({ sourceOf, layoutBase: undefined, cluster, acting: { as } });
 }

@@ -1,5 +1,5 @@
-import type { Digest } from "../../model/digest.ts";
 import { type FilterKey, filterId } from "../../model/filter.ts";
+import type { FilterPatch } from "../../model/filter-patch.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import type { Fields } from "../../model/kube.ts";
 import type { Failure, Result } from "../../model/result.ts";
@@ -56,13 +56,6 @@ export interface Preview extends ObjectId {
   readonly pin?: string;
   /** Why the API server would refuse it. */
   readonly refusal?: Failure;
-}
-
-/** Fields that commands set one by one; `null` removes a field. */
-export interface FilterPatch {
-  readonly image?: string;
-  readonly digest?: Digest | null;
-  readonly annotations?: Readonly<Record<string, string | null>>;
 }
 
 /** Where the desired state is: a cluster, or a folder of manifests. Commands work on either through this. */

@@ -2,21 +2,13 @@ import { isDeepStrictEqual } from "node:util";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { fieldsOf } from "../../base/json.ts";
 import { type FilterKey, filterId } from "../../model/filter.ts";
+import { mergePatch } from "../../model/filter-patch.ts";
 import { API_VERSION, KIND, type WasmFilter } from "../../model/gen/wasmfilter.ts";
 import type { ApiFailure, Fields, KubeApi } from "../../model/kube.ts";
 import { silentLog } from "../../model/log.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
 import { createKubeApi, createRevisionStore, listAll } from "../../operator/index.ts";
-import {
-  type Applied,
-  byName,
-  type FilterPatch,
-  type FleetClient,
-  type Manifest,
-  type ObjectId,
-  objectName,
-  type Preview,
-} from "./client.ts";
+import { type Applied, byName, type FleetClient, type Manifest, type ObjectId, objectName, type Preview } from "./client.ts";
 import { type KubeconfigChoice, loadKubeconfig } from "./kubeconfig.ts";
 import { objectOf } from "./manifests.ts";
 
@@ -50,7 +42,7 @@ export function createClusterClient(kubeConfig: KubeConfig, namespace: string, t
     async patch(key, patch) {
       const query = { fieldManager: MANAGER };
       const contentType = "application/merge-patch+json";
-      const done = await api.request({ method: "PATCH", path: pathOf(KIND, key), query, contentType, body: patchBody(patch) });
+      const done = await api.request({ method: "PATCH", path: pathOf(KIND, key), query, contentType, body: mergePatch(patch) });
       return done.ok ? ok(undefined) : explain(api, `change WasmFilter ${filterId(key)}`, done.error);
     },
     async remove(key) {
@@ -149,15 +141,6 @@ function contentOf(object: Fields): unknown {
 function keptPin(manifest: Manifest, after: object): string | undefined {
   const [asked, now] = [manifest, after].map((object) => (object as Partial<WasmFilter>).spec?.digest);
   return manifest.kind === KIND && asked === undefined ? now : undefined;
-}
-
-/** A JSON merge patch: https://www.rfc-editor.org/rfc/rfc7386 */
-function patchBody({ image, digest, annotations }: FilterPatch): object {
-  const spec = { ...(image === undefined ? {} : { image }), ...(digest === undefined ? {} : { digest }) };
-  return {
-    ...(Object.keys(spec).length === 0 ? {} : { spec }),
-    ...(annotations === undefined ? {} : { metadata: { annotations } }),
-  };
 }
 
 /** The API server's refusal, with what was asked and what a person can do. */

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { REFRESH, ROLLOUT_ABORT, ROLLOUT_PAUSED, ROLLOUT_PROMOTE } from "../../model/annotations.ts";
 import { printExactJson } from "../../model/exact-json.ts";
 import { type FilterKey, filterId } from "../../model/filter.ts";
+import { type FilterPatch, patchedFields } from "../../model/filter-patch.ts";
 import { API_VERSION, KIND, type ObjectMeta, type WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { POLICY_KIND } from "../../model/gen/wasmpolicy.ts";
 import type { Fields } from "../../model/kube.ts";
@@ -69,19 +70,7 @@ export function createFolderClient(dir: string, namespace: string, server: Pick<
     },
     apply: (manifest) => apply(manifest, dir, namespace),
     preview: (manifest) => preview(manifest, dir, namespace),
-    async patch(key, { image, digest, annotations = {} }) {
-      const annotated = Object.entries(annotations).map(([name, value]) => ({ path: ["metadata", "annotations", name], value }));
-      const changes = [
-        ...(image === undefined ? [] : [{ path: ["spec", "image"], value: image }]),
-        ...(digest === undefined ? [] : [{ path: ["spec", "digest"], value: digest }]),
-        ...annotated,
-      ];
-      for (const { path, value } of changes) {
-        const done = await patchManifest(dir, key, path, value ?? undefined);
-        if (!done.ok) return done;
-      }
-      return ok(undefined);
-    },
+    patch: (key, patch) => patchFolder(dir, key, patch),
     async remove(key) {
       const done = await deleteManifest(dir, KIND, key);
       return done.ok ? ok(undefined) : done;
@@ -90,6 +79,15 @@ export function createFolderClient(dir: string, namespace: string, server: Pick<
     knowsStatus: () => knowsStatus,
     notes: () => notes,
   };
+}
+
+/** Sets the fields one by one, the reason first; the rest of the manifest stays as it is, comments too. */
+export async function patchFolder(dir: string, key: FilterKey, patch: FilterPatch): Promise<Result<void>> {
+  for (const { path, value } of patchedFields(patch)) {
+    const done = await patchManifest(dir, key, path, value ?? undefined);
+    if (!done.ok) return done;
+  }
+  return ok(undefined);
 }
 
 /** A field that is null is not set. */

@@ -66,3 +66,17 @@ function choose(config: KubeConfig, context: string | undefined, files: readonly
   }
   return ok(config);
 }
+
+/** The same API server for the bearer of a token. Nothing of the configuration's own user is in it: a client certificate would win over the token. */
+export function kubeconfigAs(config: KubeConfig, token: string): KubeConfig {
+  const cluster = config.getCurrentCluster();
+  const person = new KubeConfig();
+  const [name, user] = ["person", { name: "person", token }];
+  person.loadFromOptions({
+    clusters: cluster === null ? [] : [{ ...cluster, name }],
+    users: [user],
+    contexts: [{ name, cluster: name, user: user.name }],
+    currentContext: name,
+  });
+  return person;
+}

@@ -1,6 +1,6 @@
 import type { FilterKey } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
-import { fail, ok, type Result } from "../../model/result.ts";
+import { ok, type Result } from "../../model/result.ts";
 import { usage } from "../args/usage.ts";
 import type { FleetClient } from "./client.ts";
 import type { FleetFlagValues } from "./flags.ts";
@@ -59,14 +59,6 @@ export async function openFilter(
   if (!key.ok) return key;
   const filter = await fleet.value.get(key.value);
   return filter.ok ? ok({ fleet: fleet.value, key: key.value, filter: filter.value }) : filter;
-}
-
-/** What a filter of a folder has where its server does not answer: there may be one all the same. `what`: `the history of f`. */
-export function notKnown(what: string): Result<never> {
-  return fail(
-    "NotKnown",
-    `${what} is not known: the server that has it does not answer; check that \`weir serve\` runs, or name it with --server`,
-  );
 }
 
 /** The filter a command names: `NAME` in the chosen namespace, or `NAMESPACE/NAME`. */

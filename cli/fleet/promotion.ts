@@ -1,8 +1,8 @@
 import { findCondition } from "../../model/condition.ts";
 import { type Digest, isDigest } from "../../model/digest.ts";
+import { notKnown } from "../../model/filter-action.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import { notKnown } from "./open.ts";
 
 /** A digest that one namespace runs, to be pinned in another. */
 export interface Promotion {

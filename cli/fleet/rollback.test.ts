@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { chooseRollback } from "../../model/rollback.ts";
 import { digest, rolling } from "../testing/fixtures.ts";
-import { chooseRollback } from "./rollback.ts";
 
 function chosen(filter: WasmFilter, to?: string): string {
   const result = chooseRollback(filter, to);

@@ -26,6 +26,7 @@ import { createHubs } from "./hubs.ts";
 import type { KeyStore } from "./key-store.ts";
 import { createPrometheus } from "./metrics.ts";
 import { ownVersion } from "./own-version.ts";
+import { type ActingPlace, peopleOf } from "./people.ts";
 import { readersOf } from "./readers.ts";
 import type { Replica } from "./replica-flags.ts";
 import { type MakeReplicas, openReplicas } from "./replicas.ts";
@@ -47,6 +48,8 @@ export interface ServeOptions {
   readonly keyStore: KeyStore;
   /** The cluster that it works for; `undefined`: none. */
   readonly cluster: ClusterAccess | undefined;
+  /** Where people change filters by the pages. Absent: nowhere. */
+  readonly acting?: ActingPlace;
   /** Whether pods get certificates of Weir's authority. */
   readonly podCertificates: "auto" | "on" | "off";
   /** Namespace whose filters reach the proxies of every namespace. */
@@ -252,7 +255,8 @@ function createRooms(
   const readers = tokens && readersOf(tokens);
   const plans = { planner, applicants: applicantsOf({ ...options, readers, clock }) };
   const catalog = openCatalog(options.catalog, registries);
-  const hub = createHubs({ views, catalog, maxConnections: options.sockets.http, log, readers, plans }, options);
+  const people = options.acting && peopleOf(options.acting, tokens);
+  const hub = createHubs({ views, catalog, maxConnections: options.sockets.http, log, readers, plans, people }, options);
   return { xds, operator, callers, metrics, hub, views, replicas, admission };
 }
 

@@ -19,15 +19,18 @@ export interface FilterPageInput {
   /** Of this filter. */
   readonly groups: readonly Group[];
   readonly now: number;
+  /** What who looks may do with it. */
+  readonly acts?: Html;
 }
 
 /** One filter: its rollout, who is waited for and why, what was refused, and its history. */
-export function filterPage({ filter, revisions, groups, now }: FilterPageInput): Html {
+export function filterPage({ filter, revisions, groups, now, acts = html`` }: FilterPageInput): Html {
   const { namespace = "", name } = filter.metadata;
   const standing = standingOf(filter);
   return html`<p class="crumb"><a href="/filters">Filters</a> / <a href="/filters?namespace=${namespace}">${namespace}</a></p>
 <h1>${name} <span class="state">${mark(standing)}</span></h1>
 <p>${words(reasonOf(filter, standing), 400)}</p>
+${acts}
 ${rollout(filter, now)}
 <div class="two">
 <section class="panel" aria-labelledby="runs"><h2 id="runs">What its proxies run</h2>${groupTable(groups)}</section>

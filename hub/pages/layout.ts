@@ -1,4 +1,4 @@
-import { escapeOutput } from "../../base/text.ts";
+import { clip, escapeOutput } from "../../base/text.ts";
 import type { Assets } from "../assets.ts";
 import { type Html, html } from "./html.ts";
 
@@ -22,13 +22,18 @@ export interface PageParts {
   readonly at: number;
   /** Something has changed since, or may have: a page that is open asks again soon. */
   readonly isBehind?: boolean;
+  /** It stays as it was made: what a person reads before they act may not change under their hands. */
+  readonly isStill?: boolean;
+  /** Who looks; empty: nobody has signed in. Absent: nobody can. */
+  readonly who?: string;
 }
 
 /**
  * A whole page. What would act on a reader instead of being shown (characters that reorder text, controls) is escaped here, wherever it came from:
  * strangers write names, labels and messages.
  */
-export async function printPage({ title, section, main, at, isBehind = false }: PageParts, { style, script }: Assets): Promise<string> {
+export async function printPage(parts: PageParts, { style, script }: Assets): Promise<string> {
+  const { title, section, main, at, isBehind = false, isStill = false, who } = parts;
   const page = await html`<!doctype html>
 <html lang="en">
 <head>
@@ -38,19 +43,23 @@ export async function printPage({ title, section, main, at, isBehind = false }: 
 <title>${title} · Weir</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="${style.path}">
-<script type="module" src="${script.path}"></script>
+${isStill ? "" : html`<script type="module" src="${script.path}"></script>`}
 </head>
 <body>
 <a class="skip" href="#main">Skip to the content</a>
 <header class="top"><a class="home" href="/">Weir</a>
 <nav aria-label="Pages">${PAGES.map(([href, name]) => link(href, name, section))}</nav>
 <form class="search" role="search" action="/search"><input name="q" type="search" maxlength="300" aria-label="Search filters, proxies and digests" placeholder="filter, proxy or digest" accesskey="s"><kbd aria-hidden="true">/</kbd></form>
-<p class="live"><time datetime="${new Date(at).toISOString()}">${new Date(at).toISOString().slice(11, 19)}</time> UTC</p></header>
+<p class="live"><time datetime="${new Date(at).toISOString()}">${new Date(at).toISOString().slice(11, 19)}</time> UTC</p>${who === undefined ? "" : whoLink(who)}</header>
 <main id="main" tabindex="-1"${isBehind ? html` data-behind` : ""}>${main}</main>
 </body>
 </html>
 `;
   return escapeOutput(page.toString(), false);
+}
+
+function whoLink(who: string): Html {
+  return html`<a class="who" href="/me">${who === "" ? "Sign in" : clip(who, 40)}</a>`;
 }
 
 function link(href: string, name: string, section: Section | undefined): Html {

@@ -14,7 +14,9 @@ const MAX_TOKENS = 10_000;
 /** 20 characters of base64 are 120 bits. https://www.rfc-editor.org/rfc/rfc6750#section-2.1 */
 const TOKEN = /^[A-Za-z0-9._~+/-]{20,4096}=*$/;
 const NAMESPACE = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-const FIELDS = new Set(["token", "namespace", "node", "role"]);
+const FIELDS = new Set(["token", "namespace", "node", "role", "name"]);
+/** Of a person, in one line of a log. */
+const NAME = /^[\w.@+ -]{1,100}$/;
 
 /** Digests are made with it, so that the time of a look-up tells nothing of a token that is there. */
 const KEY = randomBytes(32);
@@ -24,8 +26,8 @@ function digestOf(token: string): Buffer {
 }
 
 /**
- * Reads a file of tokens: a YAML list of `{token, namespace}` (any node of that namespace), `{token, namespace, node}` (that node) and
- * `{token, role: reader}`. Fails with `InvalidTokens`; the message names the entry and never holds a token.
+ * Reads a file of tokens: a YAML list of `{token, namespace}` (any node of that namespace), `{token, namespace, node}` (that node),
+ * `{token, role: reader}` and `{token, role: editor, name}`, with a `namespace` where it may edit in that one alone. Fails with `InvalidTokens`; the message names the entry and never holds a token.
  */
 export function parseTokens(text: string): Result<TokenTable> {
   let entries: unknown;
@@ -50,16 +52,25 @@ export function parseTokens(text: string): Result<TokenTable> {
 /** A text: what is wrong. */
 function readEntry(entry: unknown): { readonly token: string; readonly identity: Identity } | string {
   if (!isRecord(entry)) return "is no map";
-  const { token, namespace, node, role } = entry;
+  const { token, namespace, node, role, name } = entry;
   const unknown = Object.keys(entry).find((key) => !FIELDS.has(key));
   if (unknown !== undefined)
-    return `has the unknown field ${JSON.stringify(unknown.slice(0, 40))}; there are token, namespace, node and role`;
+    return `has the unknown field ${JSON.stringify(unknown.slice(0, 40))}; there are token, namespace, node, role and name`;
   if (typeof token !== "string" || !TOKEN.test(token)) return "has no token of 20 or more letters, digits and -._~+/; quote it";
+  if (role === "editor") return readEditor(token, entry);
+  if (name !== undefined) return "has a name and is no editor's; a proxy has a namespace and a node";
   if (role === "reader" && namespace === undefined && node === undefined) return { token, identity: { role, until: undefined } };
-  if (role !== undefined) return "has a role that is not `reader` alone; a proxy has a namespace and no role";
+  if (role !== undefined) return "has a role that is not `reader` alone, and not `editor`; a proxy has a namespace and no role";
   if (typeof namespace !== "string" || !NAMESPACE.test(namespace)) return "has no namespace that can exist, and no role";
   if (node !== undefined && (typeof node !== "string" || node === "")) return "has a node that is no text";
   return { token, identity: { role: "proxy", namespace, nodeId: node, until: undefined } };
+}
+
+function readEditor(token: string, { namespace, node, name }: Readonly<Record<string, unknown>>): ReturnType<typeof readEntry> {
+  if (node !== undefined) return "has a node, and is an editor's: a person is no proxy";
+  if (typeof name !== "string" || !NAME.test(name)) return "is an editor's and has no name of letters, digits, spaces and .@+_-";
+  if (namespace !== undefined && (typeof namespace !== "string" || !NAMESPACE.test(namespace))) return "has no namespace that can exist";
+  return { token, identity: { role: "reader", until: undefined, edits: { name, namespace } } };
 }
 
 function invalid(why: string): Result<never> {

@@ -1,6 +1,6 @@
-import { type Digest, isDigest, shortDigest } from "../../model/digest.ts";
-import type { WasmFilter, WasmFilterStatusHistoryItem } from "../../model/gen/wasmfilter.ts";
-import { fail, ok, type Result } from "../../model/result.ts";
+import { type Digest, isDigest, shortDigest } from "./digest.ts";
+import type { WasmFilter, WasmFilterStatusHistoryItem } from "./gen/wasmfilter.ts";
+import { fail, ok, type Result } from "./result.ts";
 
 /** The target of a rollback. `item` is `undefined` if the filter's history does not have the digest. */
 export interface RollbackTarget {

@@ -1,0 +1,115 @@
+import { oneLine } from "../../base/text.ts";
+import { type FilterKey, filterId } from "../../model/filter.ts";
+import { ACTIONS, type ActionName, type FilterAction } from "../../model/filter-action.ts";
+import type { FilterPlan } from "../../model/plan.ts";
+import { fail, failForNow, type Result } from "../../model/result.ts";
+import type { HubContext } from "../answers.ts";
+import type { PageRoute } from "../page-routes.ts";
+import { actPage } from "../pages/act.ts";
+import { ACTION_WORDS } from "../pages/buttons.ts";
+import { filterPath, textIn } from "../read/query.ts";
+import { type ActingInput, act, type Look, lookAt } from "./act.ts";
+import type { Caller } from "./callers.ts";
+import { type ActingDeps, callerOf, checkOrigin, refuse } from "./deps.ts";
+import { readForm } from "./form.ts";
+import { undoersOf } from "./undoers.ts";
+
+/** Milliseconds that a page waits for a plan. */
+const PLAN_MS = 20_000;
+/** Characters of a reason. */
+const LONGEST_CAUSE = 500;
+/** Actions that change what proxies get. */
+const PLANNED: ReadonlySet<ActionName> = new Set(["rollback", "pin", "unpin", "suspend", "unsuspend"]);
+
+/** An action on a filter: GET shows what it would do, POST does it. */
+export function createFilterActions(deps: ActingDeps): PageRoute {
+  return {
+    path: "/filters/:namespace/:name/act/:action",
+    async get(context) {
+      const asked = askedFor(context, new URL(context.req.url).searchParams);
+      const caller = await callerOf(deps, context);
+      if (!asked.ok) return refuse(deps, context, asked.error);
+      return caller.ok ? show(deps, context, asked.value, caller.value) : refuse(deps, context, caller.error);
+    },
+    async post(context) {
+      const from = checkOrigin(context);
+      if (!from.ok) return refuse(deps, context, from.error);
+      const caller = await callerOf(deps, context);
+      if (!caller.ok) return refuse(deps, context, caller.error);
+      const form = await readForm(context.req.raw);
+      const asked = form.ok ? askedFor(context, form.value) : form;
+      if (!form.ok || !asked.ok) return refuse(deps, context, asked.ok ? fail("BadRequest", "").error : asked.error);
+      return carryOut(deps, context, asked.value, { caller: caller.value, form: form.value });
+    },
+  };
+}
+
+interface Asked {
+  readonly key: FilterKey;
+  readonly action: FilterAction;
+}
+
+function askedFor({ req }: HubContext, values: URLSearchParams): Result<Asked> {
+  const { namespace = "", name = "", action } = req.param() as Readonly<Record<string, string>>;
+  const known = ACTIONS.find((each) => each === action);
+  if (known === undefined) return fail("NotFound", `there is no such action; there are ${ACTIONS.join(", ")}`);
+  const full = values.get("full") === "true" ? { full: true } : {};
+  return { ok: true, value: { key: { namespace, name }, action: { name: known, to: textIn(values, "to"), ...full } } };
+}
+
+/** `undefined`: Weir does not have it; whether it is there is for the person's rights to say. */
+function inputFor({ views, now }: ActingDeps, { key, action }: Asked, { person }: Caller): ActingInput {
+  const seen = views.filters().find(({ metadata }) => metadata.namespace === key.namespace && metadata.name === key.name);
+  return { person, key, action, status: seen?.status, now: now() };
+}
+
+async function show(deps: ActingDeps, context: HubContext, asked: Asked, caller: Caller, sent: { problem?: string; cause?: string } = {}) {
+  const look = await lookAt(inputFor(deps, asked, caller));
+  if (!look.ok) return refuse(deps, context, look.error);
+  if (sent.problem !== undefined && !look.value.after.ok) return refuse(deps, context, look.value.after.error);
+  const plan = await planOf(deps, context, asked, look.value, caller);
+  const undoers = undoersOf(look.value.filter, look.value.decided.patch);
+  const main = actPage({ ...asked, person: caller.person.name, look: look.value, plan, undoers, ...sent });
+  const title = `${ACTION_WORDS[asked.action.name]} ${filterId(asked.key)}`;
+  return deps.print(context, { title, section: "/filters", main, isStill: true }, sent.problem === undefined ? 200 : 400);
+}
+
+/** The person may change it, as the dry run showed, so they may see what follows. */
+async function planOf(
+  { planner }: ActingDeps,
+  { env }: HubContext,
+  { action }: Asked,
+  { after, decided }: Look,
+  { person }: Caller,
+): Promise<Result<FilterPlan> | undefined> {
+  if (planner === undefined || !PLANNED.has(action.name) || !after.ok || Object.keys(decided.patch).length === 0) return undefined;
+  const gone = new AbortController();
+  env.outgoing.once("close", () => gone.abort());
+  const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(PLAN_MS)]);
+  const applicant = { id: person.name, mayApply: async () => ({ ok: true, value: undefined }) as const };
+  const planned = await planner.plan({ objects: [after.value], applicant, signal });
+  if (!planned.ok) return planned;
+  const [plan] = planned.value.filters;
+  return plan === undefined ? failForNow("Unavailable", "nothing was planned") : { ok: true, value: plan };
+}
+
+async function carryOut(
+  deps: ActingDeps,
+  context: HubContext,
+  asked: Asked,
+  { caller, form }: { readonly caller: Caller; readonly form: URLSearchParams },
+): Promise<Response> {
+  const cause = oneLine(form.get("cause") ?? "");
+  if (cause === "") return show(deps, context, asked, caller, { problem: "say why: the history is read by people who were not there" });
+  if (cause.length > LONGEST_CAUSE)
+    return refuse(deps, context, fail("BadRequest", `the reason has at most ${LONGEST_CAUSE} characters`).error);
+  const done = await act({ ...inputFor(deps, asked, caller), seen: form.get("seen") ?? "", cause });
+  const said = { user: caller.person.name, filter: filterId(asked.key), action: asked.action.name, cause };
+  if (!done.ok) {
+    deps.log.info("a person could not act", { ...said, error: done.error.message });
+    return refuse(deps, context, done.error);
+  }
+  deps.log.info("a person acted", said);
+  const location = `${filterPath(asked.key.namespace, asked.key.name)}?done=${asked.action.name}`;
+  return new Response(null, { status: 303, headers: { location, "cache-control": "no-store" } });
+}

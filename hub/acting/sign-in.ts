@@ -1,0 +1,102 @@
+import { isLoopback } from "../../base/loopback.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
+import type { HubContext } from "../answers.ts";
+import type { PageRoute } from "../page-routes.ts";
+import { html } from "../pages/html.ts";
+import { mePage, signInForm } from "../pages/me.ts";
+import { type Caller, hostOf } from "./callers.ts";
+import { type ActingDeps, checkOrigin, refuse } from "./deps.ts";
+import { localPath, readForm } from "./form.ts";
+
+/** Namespaces whose rights are asked for on a page. */
+const MOST_NAMESPACES = 20;
+
+/** `/me`: who somebody is, signing in and signing out. */
+export function createSignIn(deps: ActingDeps): readonly PageRoute[] {
+  return [
+    {
+      path: "/me",
+      isOpen: true,
+      async get(context) {
+        const found = await deps.callers.find(context);
+        const caller = found.ok ? found.value : undefined;
+        if (caller !== undefined) return showMe(deps, context, caller);
+        return showForm(deps, context, { status: 200, problem: found.ok ? undefined : found.error.message });
+      },
+      async post(context) {
+        const from = checkOrigin(context);
+        if (!from.ok) return refuse(deps, context, from.error);
+        const isTls = checkTransport(context);
+        if (!isTls.ok) return refuse(deps, context, isTls.error);
+        const form = await readForm(context.req.raw);
+        if (!form.ok) return refuse(deps, context, form.error);
+        const signedIn = await deps.callers.signIn((form.value.get("token") ?? "").trim(), context, isTls.value);
+        const to = localPath(form.value.get("to"), "/me");
+        if (signedIn.ok) return seeOther(to, [signedIn.value]);
+        const status = signedIn.error.reason === "Unauthorized" ? 401 : signedIn.error.reason === "TooManyAttempts" ? 429 : 503;
+        return showForm(deps, context, { status, problem: signedIn.error.message, to });
+      },
+    },
+    {
+      path: "/me/out",
+      isOpen: true,
+      get: async () => seeOther("/me", []),
+      async post(context) {
+        const from = checkOrigin(context);
+        if (!from.ok) return refuse(deps, context, from.error);
+        const cookies = deps.callers.signOut(context);
+        deps.onSignOut();
+        return seeOther("/me", cookies);
+      },
+    },
+  ];
+}
+
+interface FormOptions {
+  readonly status: number;
+  readonly problem?: string | undefined;
+  readonly to?: string;
+}
+
+function showForm({ print, people }: ActingDeps, context: HubContext, { status, problem, to }: FormOptions): Promise<Response> {
+  const asked = to ?? localPath(new URL(context.req.url).searchParams.get("to"), "/me");
+  const main = html`<h1>Sign in</h1>
+${signInForm({ howTo: people.howTo, to: asked, problem })}`;
+  return print(context, { title: "Sign in", main, isStill: true }, status);
+}
+
+async function showMe({ print, views, readers }: ActingDeps, context: HubContext, { person, hasSession }: Caller): Promise<Response> {
+  const { name, groups, until } = person;
+  const reads = readers === undefined ? ok(true) : await person.mayRead();
+  const mayRead = reads.ok ? reads.value : undefined;
+  // Who may not look learns no names.
+  const all = mayRead ? [...new Set(views.filters().map(({ metadata }) => metadata.namespace ?? ""))].sort() : [];
+  const rights = await Promise.all(
+    all.slice(0, MOST_NAMESPACES).map(async (namespace) => {
+      const may = await person.may("patch", { namespace });
+      return { namespace, mayChange: may.ok ? may.value : undefined };
+    }),
+  );
+  const more = Math.max(0, all.length - MOST_NAMESPACES);
+  const main = mePage({ name, groups, until, canSignOut: hasSession, mayRead, rights, more });
+  return print(context, { title: name, main, isStill: true }, 200);
+}
+
+/** Whether the page is on TLS, as its browser says. A token goes over a network in no other way. */
+function checkTransport(context: HubContext): Result<boolean> {
+  const isTls = context.req.header("origin")?.startsWith("https:") === true;
+  const host = hostOf(context)
+    .replace(/:\d+$/, "")
+    .replace(/^\[(.*)\]$/, "$1");
+  if (isTls || isLoopback(host)) return ok(isTls);
+  return fail(
+    "Forbidden",
+    "a token is not taken over plain HTTP, where others can read it: use a proxy with TLS, or kubectl port-forward and localhost",
+  );
+}
+
+function seeOther(location: string, cookies: readonly string[]): Response {
+  const headers = new Headers({ location, "cache-control": "no-store" });
+  for (const cookie of cookies) headers.append("set-cookie", cookie);
+  return new Response(null, { status: 303, headers });
+}
