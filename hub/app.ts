@@ -86,6 +86,8 @@ function headersFor(documents: ReadonlySet<string>): Guard {
   const own = ["'self'"];
   const forPages = secureHeaders({
     ...common,
+    // Without a referrer a browser sends the Origin `null` with a form: https://fetch.spec.whatwg.org/#append-a-request-origin-header
+    referrerPolicy: "same-origin",
     contentSecurityPolicy: {
       defaultSrc: ["'none'"],
       styleSrc: own,

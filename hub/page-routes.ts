@@ -46,7 +46,12 @@ export type PrintPage = (context: HubContext, parts: Omit<PageParts, "at" | "who
 /** What a page shows. `undefined`: there is no such thing. */
 export type Shown = (Omit<PageParts, "at"> & Partial<Pick<PageParts, "at">>) | undefined;
 /** What stands at a page's path. */
-export type Show = (params: Readonly<Record<string, string>>, query: URLSearchParams, now: number, caller?: Caller) => Shown | Promise<Shown>;
+export type Show = (
+  params: Readonly<Record<string, string>>,
+  query: URLSearchParams,
+  now: number,
+  caller?: Caller,
+) => Shown | Promise<Shown>;
 
 /** The pages for people. What changes something is done by `acting` alone. */
 export interface Pages {
@@ -94,12 +99,7 @@ export function createPages({ views, catalog, readers, acting, log, onSignOut, n
   const acts = canAct ? createActingRoutes({ ...acting, views, readers, print: printNow, now, log, onSignOut }) : [];
   const all = { ...shows(views, snapshots, canAct), ...(catalog === undefined ? {} : catalogShows(catalog, views, snapshots)) };
   return {
-    routes: [
-      ...Object.entries(all).map(([path, show]) => page(path, show)),
-      searchRoute(views),
-      ...acts,
-      ...fileRoutes(assets),
-    ],
+    routes: [...Object.entries(all).map(([path, show]) => page(path, show)), searchRoute(views), ...acts, ...fileRoutes(assets)],
     missing,
     refusal(context, { reason, message }) {
       const [status, title] = reason === "Forbidden" ? ([403, "Not for you"] as const) : ([401, "Who are you?"] as const);

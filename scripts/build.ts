@@ -11,7 +11,7 @@ const FILES = [
   ...["wasmfilters", "wasmpolicies"].map((kind) => `crds/${kind}.weir.dev.yaml` as const),
   ...["bash", "fish", "zsh"].map((shell) => `cli/completion/weir.${shell}`),
   "preflight/process/boot.js",
-  ...["acts.css", "colors.css", "live.js", "pictures.css", "style.css"].map((file) => `hub/assets/${file}`),
+  ...["acts.css", "catalog.css", "colors.css", "copy.js", "live.js", "pictures.css", "style.css"].map((file) => `hub/assets/${file}`),
   ...["README.md", "CHANGELOG.md", "LICENSE", "SECURITY.md"],
 ] as const;
 

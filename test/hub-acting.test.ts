@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
+import { join } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
+import { ROOT } from "../scripts/tests/files.ts";
 import { type ActingScene, startActingScene } from "./support/acting-scene.ts";
 import { findBarriers, openPage, startBrowser } from "./support/browser.ts";
 import { eventually } from "./support/process.ts";
@@ -99,6 +101,8 @@ describe("acting by the pages", { timeout: 300_000 }, () => {
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
       assert.deepEqual(await findBarriers(page), [], `rollback, ${colorScheme}`);
+      if (process.env.WEIR_SCREENSHOTS !== undefined)
+        await page.screenshot({ path: join(ROOT, `docs/images/hub-rollback-${colorScheme}.png`) });
     }
     assert.equal((await stored()).spec.digest, undefined, "only looked at so far");
     await page.getByLabel("Why").fill("5xx on checkout");
@@ -137,7 +141,7 @@ describe("acting by the pages", { timeout: 300_000 }, () => {
     const refused = await post(`${PATH}/act/suspend`, { seen, cause: "because" }, bearer(scene.tokens.viewer));
     assert.equal(refused.status, 403);
     assert.match(JSON.parse(refused.text).error.message, /User "system:serviceaccount:shop:viewer" cannot patch resource "wasmfilters"/);
-    assert.equal((await stored()).spec.suspend, undefined);
+    assert.equal((await stored()).spec.suspend, false);
   });
 
   test("a page of before gets 409, a reason must be given, and a form of another origin is refused", async () => {
@@ -158,7 +162,7 @@ describe("acting by the pages", { timeout: 300_000 }, () => {
       assert.deepEqual([crossed.status, JSON.parse(crossed.text).error.reason], [403, "CrossOrigin"]);
       assert.equal((await post("/me", { token: editor }, { origin })).status, 403);
     }
-    assert.equal((await stored()).spec.suspend, undefined);
+    assert.equal((await stored()).spec.suspend, false);
     assert.equal((await post(`${PATH}/act/suspend`, { seen: again, cause: "a freeze" }, bearer(editor))).status, 303);
     assert.equal((await stored()).spec.suspend, true);
   });

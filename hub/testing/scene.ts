@@ -67,7 +67,8 @@ export type SceneViews = Partial<Views> & { readonly proxies?: () => readonly Pr
 /** Starts a hub on a free port, with small bounds for its event stream. `overrides` replace single views. */
 export async function startHub(
   overrides: SceneViews = {},
-  options: Partial<Pick<HubOptions, "readers" | "plans" | "catalog" | "healthOnly" | "times" | "log">> = {},
+  options: Partial<Pick<HubOptions, "readers" | "plans" | "catalog" | "people" | "healthOnly" | "times" | "log">> = {},
+  host = "127.0.0.1",
 ): Promise<HubScene> {
   const listeners = new Set<(event: ChangeEvent) => void>();
   let ready = true;
@@ -92,7 +93,13 @@ export async function startHub(
     },
     ...overrides,
   };
-  const hub = createHub({ log: silentLog, ...options, views, events: { maxClients: 2, maxBufferedBytes: 4096 } });
+  const hub = createHub({
+    log: silentLog,
+    ...options,
+    address: { host, port: 0 },
+    views,
+    events: { maxClients: 2, maxBufferedBytes: 4096 },
+  });
   const bound = await hub.listen();
   assert.ok(bound.ok);
   const { port } = bound.value;

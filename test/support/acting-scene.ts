@@ -20,7 +20,7 @@ export interface ActingScene {
   run(...args: string[]): Promise<string>;
   /** What the proxies put into `x-weir`, one for each. */
   marks(): Promise<readonly string[]>;
-  /** Points the filter's image at another tag. */
+  /** Points the filter's image at a tag: `two` goes out in two waves. */
   release(tag: "one" | "two"): Promise<void>;
   stop(): Promise<void>;
 }
@@ -54,7 +54,7 @@ export async function startActingScene(): Promise<ActingScene> {
     const server = await startWeir({ source: ["--kubeconfig", cluster.kubeconfig], data: join(folder.path, "data"), flags });
     open.push(server.stop);
     const ports = await Promise.all(PROXIES.map((node) => startProxy(server, node, app, open)));
-    const release = (tag: string) => apply(cluster, manifest(`${registry.host}/filter:${tag}`));
+    const release = (tag: string) => apply(cluster, manifest(`${registry.host}/filter:${tag}`, tag === "two"));
     return {
       ...{ cluster, server, tokens, run, release, stop },
       marks: () => Promise.all(ports.map(async (port) => String((await get(port)).headers["x-weir"] ?? ""))),
@@ -76,12 +76,12 @@ async function createPeople(run: ActingScene["run"]): Promise<ActingScene["token
   return { viewer: await tokenOf("viewer"), editor: await tokenOf("editor") };
 }
 
-const manifest = (image: string) => `apiVersion: weir.dev/v1alpha1
+const manifest = (image: string, inWaves: boolean) => `apiVersion: weir.dev/v1alpha1
 kind: WasmFilter
 metadata: {name: add-header, namespace: shop, labels: {argocd.argoproj.io/instance: shop-filters}}
 spec:
   image: ${image}
-  rollout: {steps: [{percent: 50, pause: true}, {percent: 100}]}
+  rollout: {steps: [${inWaves ? "{percent: 50, pause: true}, " : ""}{percent: 100}]}
 `;
 
 async function apply(cluster: Cluster, input: string): Promise<void> {
