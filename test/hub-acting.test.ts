@@ -102,7 +102,7 @@ describe("acting by the pages", { timeout: 300_000 }, () => {
       await page.emulateMedia({ colorScheme });
       assert.deepEqual(await findBarriers(page), [], `rollback, ${colorScheme}`);
       if (process.env.WEIR_SCREENSHOTS !== undefined)
-        await page.screenshot({ path: join(ROOT, `docs/images/hub-rollback-${colorScheme}.png`) });
+        await page.screenshot({ fullPage: true, path: join(ROOT, `docs/images/hub-rollback-${colorScheme}.png`) });
     }
     assert.equal((await stored()).spec.digest, undefined, "only looked at so far");
     await page.getByLabel("Why").fill("5xx on checkout");

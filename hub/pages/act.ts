@@ -148,7 +148,7 @@ function form({ key, action, look, cause }: ActPageInput, isRefused: boolean): H
   const to = action.to === undefined ? "" : html`<input type="hidden" name="to" value="${action.to}">`;
   const full = action.full ? html`<input type="hidden" name="full" value="true">` : "";
   return html`<form class="panel act" method="post" action="${path}/act/${action.name}"><input type="hidden" name="seen" value="${look.stamp}">${to}${full}
-<p><label for="cause">Why <span class="mute">(goes to the annotation <code>weir.dev/change-cause</code>)</span></label><input id="cause" name="cause" required maxlength="500" value="${cause ?? ""}" autocomplete="off" autofocus></p>
+<p><label for="cause">Why <span class="mute">(goes to the annotation <code>weir.dev/change-cause</code>)</span></label><input id="cause" name="cause" required maxlength="500" value="${cause ?? ""}" autocomplete="off"></p>
 <p class="row end"><a class="button" href="${path}">Cancel</a>${submit}</p></form>`;
 }
 
