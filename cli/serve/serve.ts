@@ -246,7 +246,8 @@ function createRooms(
   };
   const operator = createOperator({ ...shared, random: Math.random, log, metrics, leadership, peers: replicas?.peers });
   const planner = createPlanner({ ...shared, records: () => operator.records(), ready: () => operator.ready() });
-  const admission = createFilterAdmission({ ...shared, records: () => operator.records(), leadership, log });
+  const hearsAll = () => replicas?.peers.hearsAll() ?? true;
+  const admission = createFilterAdmission({ ...shared, records: () => operator.records(), hearsAll, log });
   registerServerMetrics(registry, { version: ownVersion(), source, leadership, peers: replicas?.peers });
   registerCertificateMetrics(registry, tls);
   registerFilterMetrics(registry, () => operator.filters(), replicas?.peers.own ?? xds.fleet);

@@ -46,6 +46,8 @@ export interface Links {
   /** True while a peer says that it decides. */
   hearsLeader(): boolean;
   counts(): PeerCounts;
+  /** True when every other replica answers, and none reports its proxies to who decides alone. */
+  hearsAll(): boolean;
   /** Addresses of the peers that answer; that of who decides first. */
   reached(): readonly string[];
   stop(): void;
@@ -163,6 +165,14 @@ class CallingLinks implements Links {
       else away++;
     }
     return { reached, away };
+  }
+
+  hearsAll(): boolean {
+    const reports = (address: string) => {
+      const link = this.links.get(address);
+      return this.selves.has(address) || (link?.isGreeted === true && link.keepsReports);
+    };
+    return this.addresses.size > 0 && [...this.addresses].every(reports);
   }
 
   reached(): readonly string[] {

@@ -170,6 +170,7 @@ test("a proxy that moves is one proxy, and those of a replica that is lost count
   await scene.clock.advance(500);
   assert.deepEqual(seen(a), ["other true", "web true"]);
   assert.deepEqual(a.peers.counts(), { reached: 2, away: 0 });
+  assert.deepEqual([a.peers.hearsAll(), c.peers.hearsAll()], [true, true]);
   scene.cut("b");
   await scene.clock.advance(500);
   assert.deepEqual(
@@ -179,6 +180,7 @@ test("a proxy that moves is one proxy, and those of a replica that is lost count
       { reached: 0, away: 2 },
     ],
   );
+  assert.deepEqual([a.peers.hearsAll(), c.peers.hearsAll()], [false, false]);
   assert.deepEqual(seen(a), ["other false", "web true"]);
   assert.equal(a.peers.fleet.proxy("shop/other")?.isUnheard, true, "it went out of sight with its replica");
   a.own.put("web", true, 4);
@@ -286,6 +288,7 @@ test("a replica of another version is told what it knows, and what it says beyon
   await scene.clock.advance(2_500);
   // An earlier version reports to who decides, and keeps what it is told while it decides itself.
   assert.deepEqual([seen(a), seen(b), seen(old)], [["web-a true", "web-old true"], ["web-a true"], ["web-old true"]]);
+  assert.deepEqual([a.peers.hearsAll(), b.peers.hearsAll()], [true, false]);
   scene.lead("old");
   await scene.clock.advance(2_500);
   assert.deepEqual(

@@ -51,6 +51,8 @@ export interface ReplicaPeers extends Peers {
   readonly own: Pick<FleetView, "proxies">;
   /** Of the replicas beside this one. */
   counts(): PeerCounts;
+  /** True when the fleet has the proxies of every replica. */
+  hearsAll(): boolean;
   start(): void;
   stop(): void;
 }
@@ -154,6 +156,11 @@ class JoinedPeers implements ReplicaPeers {
 
   counts(): PeerCounts {
     return this.links.counts();
+  }
+
+  hearsAll(): boolean {
+    const { leadership } = this.options;
+    return this.links.hearsAll() || (leadership.isLeading() && this.links.counts().away === 0);
   }
 
   start(): void {

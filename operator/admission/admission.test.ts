@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { AdmissionVerdict } from "../../model/admission.ts";
 import { digestOf } from "../../model/digest.ts";
-import { alone } from "../../model/leadership.ts";
 import { type Log, silentLog } from "../../model/log.ts";
 import { ok } from "../../model/result.ts";
 import { createFakeClock } from "../../model/testing/fake-clock.ts";
@@ -25,7 +24,7 @@ const object = (spec: object, metadata: object = {}) => ({
 const configJudge = createConfigJudge();
 
 /** A world with an image and a proxy, and its admission. */
-async function start(leads = true) {
+async function start(hearsAll = true) {
   const world = createWorld();
   const digest = world.registry.push(`${IMAGE}:1`, "one");
   await world.start();
@@ -34,7 +33,7 @@ async function start(leads = true) {
   const admission = createFilterAdmission({
     ...{ source, registry, fleet, clock, log: silentLog, configJudge, parseKeychain: () => ok(new Map()), ownNamespace: undefined },
     records: () => world.operator.records(),
-    leadership: { ...alone, isLeading: () => leads },
+    hearsAll: () => hearsAll,
   });
   const judge = (spec: object, before?: object) =>
     admission.judge({ key, object: object(spec), before: before && object(before, { uid: "default/add-header" }) });
@@ -92,7 +91,7 @@ describe("a WasmFilter that is about to be stored", () => {
     assert.match(said(await judge({ image: IMAGE, digest: digestOf("nothing") })).join(), /^spec\.digest: .*does not answer$/);
   });
 
-  test("is told nothing of proxies by a server that does not know them all", async () => {
+  test("is told nothing of proxies by a server that does not hear of them all", async () => {
     const { judge } = await start(false);
     assert.deepEqual(said(await judge({ image: `${IMAGE}:1`, ...quiet, slot: "edge" })), []);
   });

@@ -1,21 +1,20 @@
 import { count } from "../../base/text.ts";
 import type { ProxyNode } from "../../model/delivery.ts";
-import type { Leadership } from "../../model/leadership.ts";
 import { concerns } from "../fleet/index.ts";
 import type { MatchDeps } from "../plan/rollout-plan.ts";
 import type { AdmissionCheck, Findings, Subject } from "./check.ts";
 
 export interface ReachDeps extends MatchDeps {
-  /** Who does not lead knows the proxies of its own streams alone, and says nothing. */
-  readonly leadership: Pick<Leadership, "isLeading">;
+  /** False while proxies of other replicas may be missing in the fleet: then nothing is said of them. */
+  readonly hearsAll: () => boolean;
 }
 
 /** Warns of a filter that no proxy is there for. They may come later. */
-export function reachCheck({ fleet, ownNamespace, leadership }: ReachDeps): AdmissionCheck {
+export function reachCheck({ fleet, ownNamespace, hearsAll }: ReachDeps): AdmissionCheck {
   return {
     fields: ["selector", "slot"],
     judge({ filter }: Subject): Findings {
-      if (!leadership.isLeading()) return {};
+      if (!hearsAll()) return {};
       let selected = 0;
       for (const proxy of fleet.proxies()) {
         if (!concerns(filter, proxy, ownNamespace)) continue;
