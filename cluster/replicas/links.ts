@@ -58,6 +58,12 @@ const SILENT_MS = 5_000;
 /** Proxies in one message. */
 const AT_ONCE = 200;
 
+interface LinkHandler {
+  message(link: Link, bytes: Uint8Array): void;
+  drained(link: Link): void;
+  closed(link: Link, why: string): void;
+}
+
 class Link {
   readonly call: DialedCall;
   heardAt: number;
@@ -68,17 +74,13 @@ class Link {
   isFull = false;
   reporter: Reporter | undefined;
 
-  constructor(
-    dial: Dial,
-    address: string,
-    now: number,
-    handler: { message(link: Link, bytes: Uint8Array): void; closed(link: Link, why: string): void },
-  ) {
+  constructor(dial: Dial, address: string, now: number, handler: LinkHandler) {
     this.heardAt = now;
     this.call = dial(address, JOIN, {
       message: (bytes) => handler.message(this, bytes),
       drained: () => {
         this.isFull = false;
+        handler.drained(this);
       },
       closed: (why) => handler.closed(this, why),
     });
@@ -92,6 +94,11 @@ class Link {
     if (report === undefined) return false;
     this.say({ $case: "report", report: encodeReport(report) });
     return true;
+  }
+
+  /** Says what changed, as much as it takes now. */
+  report(): void {
+    while (!this.isFull && this.sayReport(this.reporter?.next(AT_ONCE)));
   }
 }
 
@@ -122,6 +129,7 @@ class CallingLinks implements Links {
       if (this.links.has(address) || this.selves.has(address)) continue;
       const link = new Link(dial, address, steady(), {
         message: (from, bytes) => this.heard(address, from, bytes),
+        drained: (from) => from.report(),
         closed: (from, why) => this.closed(address, from, why),
       });
       this.links.set(address, link);
@@ -139,7 +147,7 @@ class CallingLinks implements Links {
   }
 
   report(): void {
-    for (const link of this.links.values()) while (!link.isFull && link.sayReport(link.reporter?.next(AT_ONCE)));
+    for (const link of this.links.values()) link.report();
   }
 
   tick(): void {

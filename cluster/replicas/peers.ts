@@ -57,7 +57,7 @@ export interface ReplicaPeers extends Peers {
   stop(): void;
 }
 
-/** Between reports of what changed. */
+/** From a change of a proxy to the report of it: what changes meanwhile is in the same report. */
 const REPORT_MS = 100;
 const TICK_MS = 1_000;
 /** Overrides that are kept: of more proxies than a server has. */
@@ -85,6 +85,7 @@ class JoinedPeers implements ReplicaPeers {
   /** What was told last of proxies of others: who serves it, and the hashes, in order. */
   private readonly withheldThere = new Map<string, { readonly replica: string; readonly withheld: readonly string[] }>();
   private cancels: (() => void)[] = [];
+  private cancelReport: (() => void) | undefined;
 
   constructor(options: PeersOptions) {
     const { id, version, uri, own, leadership, dial, clock, steady, log, modules } = options;
@@ -164,25 +165,32 @@ class JoinedPeers implements ReplicaPeers {
   }
 
   start(): void {
-    const { clock, leadership } = this.options;
-    const every = (ms: number, run: () => void): void => {
-      let cancel = () => {};
-      const again = () => {
-        run();
-        cancel = clock.after(ms, again);
-      };
-      again();
-      this.cancels.push(() => cancel());
+    const { clock, leadership, own } = this.options;
+    let cancel = () => {};
+    const again = () => {
+      this.tick();
+      cancel = clock.after(TICK_MS, again);
     };
-    every(REPORT_MS, () => this.links.report());
-    every(TICK_MS, () => this.tick());
-    this.cancels.push(leadership.onChange((isLeading) => this.roleChanged(isLeading)));
+    this.cancels.push(
+      () => cancel(),
+      own.onChange(() => this.reportSoon()),
+      leadership.onChange((isLeading) => this.roleChanged(isLeading)),
+    );
+    again();
   }
 
   stop(): void {
     for (const cancel of this.cancels) cancel();
     this.cancels = [];
+    this.cancelReport?.();
     this.links.stop();
+  }
+
+  private reportSoon(): void {
+    this.cancelReport ??= this.options.clock.after(REPORT_MS, () => {
+      this.cancelReport = undefined;
+      this.links.report();
+    });
   }
 
   private tick(): void {
