@@ -68,13 +68,17 @@ export interface Kept {
   modules(): ReadonlySet<Digest>;
 }
 
-export interface PullOptions {
-  readonly keychain: Keychain;
-  /** Who asks: access that one namespace showed counts for no other. */
+/** Who asks for something at a registry. */
+export interface Asking {
+  /** Access that one namespace showed counts for no other. */
   readonly namespace: string;
   /** Default: nothing is kept. */
   readonly kept?: Kept;
   readonly signal?: AbortSignal;
+}
+
+export interface PullOptions extends Asking {
+  readonly keychain: Keychain;
 }
 
 /** Modules by digest, from the store on this machine's disk or from any other place that is asked before the registry. */
@@ -108,10 +112,14 @@ export interface ModuleRegistry extends StoreSource {
   repositoryOf(image: string): string;
   /** What the image of this manifest says of configurations, without its module; `undefined`: nothing. Asks for access as `pull` does. */
   configSchema(image: string, digest: Digest, options: PullOptions): Promise<Result<CarriedSchema | undefined>>;
-  /** Makes sure that the module of this manifest is in the store. */
-  pull(image: string, digest: Digest, options: PullOptions): Promise<Result<Module>>;
-  /** The same for a module at a plain URL. Its bytes must have this sha256. */
-  pullUrl(url: string, sha256: Digest, options: PullOptions): Promise<Result<Module>>;
+  /** Makes sure that the module of this manifest is in the store. `keychain` is called only where a registry must be asked. */
+  pull(
+    image: string,
+    digest: Digest,
+    options: Asking & { readonly keychain: Keychain | (() => Promise<Keychain>) },
+  ): Promise<Result<Module>>;
+  /** The same for a module at a plain URL, which knows no credentials. Its bytes must have this sha256. */
+  pullUrl(url: string, sha256: Digest, options: Asking): Promise<Result<Module>>;
   /** True when the store holds the module: its file was verified before in this process, or is now. Keeps no bytes in memory. */
   has(wasmDigest: Digest): Promise<boolean>;
   /** Tells of modules whose files were found damaged: they are not in the store any more. Returns what ends it. */

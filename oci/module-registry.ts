@@ -6,7 +6,7 @@ import type { CarriedSchema } from "../model/config-schema.ts";
 import type { Digest } from "../model/digest.ts";
 import { type Log, silentLog } from "../model/log.ts";
 import { type Metrics, outcomeOf, silentMetrics } from "../model/metrics.ts";
-import type { Module, ModuleRegistry, PullOptions, StoreSource } from "../model/module.ts";
+import type { Asking, Module, ModuleRegistry, PullOptions, StoreSource } from "../model/module.ts";
 import { type Failure, fail, failForNow, ok, type Result } from "../model/result.ts";
 import type { Claim } from "./access/access.ts";
 import { createGate, type Gate } from "./access/gate.ts";
@@ -53,7 +53,7 @@ interface Fetch {
   readonly space: Space;
   readonly claim: Claim;
   readonly identity: string;
-  readonly asking: PullOptions;
+  readonly asking: Asking;
   readonly get: Get;
 }
 
@@ -102,12 +102,13 @@ class StoringRegistry implements ModuleRegistry {
   }
 
   /** The store is looked at only when the answer may depend on it: nobody learns from a refusal, or from its time, what others have there. */
-  async pull(image: string, digest: Digest, asking: PullOptions): Promise<Result<Module>> {
+  async pull(image: string, digest: Digest, asking: Parameters<ModuleRegistry["pull"]>[2]): Promise<Result<Module>> {
     const { gate, limits, turns } = this;
     const { namespace, kept, signal } = asking;
     const own = kept?.byFilter(digest) === true ? await this.kept("manifests", digest, asking) : undefined;
     if (own !== undefined) return ok(own);
-    const opened = openFor(image, asking.keychain, this.options);
+    const keychain = typeof asking.keychain === "function" ? await asking.keychain() : asking.keychain;
+    const opened = openFor(image, keychain, this.options);
     if (!opened.ok) return opened;
     const { repository, identity } = opened.value;
     const claim: Claim = { namespace, source: repository.name, digest };
@@ -129,7 +130,7 @@ class StoringRegistry implements ModuleRegistry {
   }
 
   /** A URL knows no credentials: a namespace shows access by downloading from it, once in a while. */
-  async pullUrl(url: string, sha256: Digest, asking: PullOptions): Promise<Result<Module>> {
+  async pullUrl(url: string, sha256: Digest, asking: Asking): Promise<Result<Module>> {
     const { namespace, kept } = asking;
     const { gate, turns, limits } = this;
     const claim: Claim = { namespace, source: url, digest: sha256 };
@@ -181,7 +182,7 @@ class StoringRegistry implements ModuleRegistry {
    * What revisions of the filter that asks keep: from the store, or from a peer by the digest that their record has. The registry is asked for neither. What a peer gave
    * was delivered by no repository, so it is for nobody else.
    */
-  private async kept(space: Space, digest: Digest, { namespace, kept, signal }: PullOptions): Promise<Module | undefined> {
+  private async kept(space: Space, digest: Digest, { namespace, kept, signal }: Asking): Promise<Module | undefined> {
     const stored = await this.stored(space, digest);
     const wasmDigest = kept?.moduleOf(digest);
     const { peers } = this.options;
@@ -240,7 +241,7 @@ class StoringRegistry implements ModuleRegistry {
   }
 
   /** Why the namespace gets no new module, if it keeps too many. A module that its filter's own revisions lost is not new. */
-  private async checkShare(digest: Digest, { namespace, kept }: PullOptions): Promise<Failure | undefined> {
+  private async checkShare(digest: Digest, { namespace, kept }: Asking): Promise<Failure | undefined> {
     if (kept === undefined || kept.byFilter(digest)) return undefined;
     const limit = this.options.maxNamespaceBytes ?? 8 * 2 ** 30;
     // One namespace has no more than all of them, and its modules take long to list.

@@ -37,6 +37,21 @@ test("what a filter's revisions keep comes from a peer, once, while the registry
   assert.deepEqual(peers.asked, [WASM]);
 });
 
+test("credentials are not even read for what a peer has", async () => {
+  let read = 0;
+  const keychain = async () => {
+    read++;
+    return new Map();
+  };
+  const asking = { ...keepingModules(new Map([[MANIFEST, WASM]])), keychain };
+  const { registry } = await registryOn({ peers: peersWith(module) });
+  valued(await registry.pull(AWAY, MANIFEST, asking));
+  assert.equal(read, 0);
+  const { registry: alone } = await registryOn({ peers: peersWith(undefined) });
+  failed(await alone.pull(AWAY, MANIFEST, asking), "RegistryUnavailable");
+  assert.equal(read, 1);
+});
+
 test("the same for a module at a URL", async () => {
   const peers = peersWith(module);
   const { registry } = await registryOn({ peers });

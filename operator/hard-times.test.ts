@@ -105,6 +105,35 @@ test("a fetch of a lost module that hangs does not hold up a new spec", async ()
   assert.equal(world.fleet.running("a")[0]?.revision, 2);
 });
 
+test("a lost module that another replica has comes from there: no pull secret is read, and no registry is asked", async () => {
+  const world = createWorld();
+  world.registry.push(image(1), "v1");
+  world.source.setSecret("regcred", { ".dockerconfigjson": "{}" });
+  await world.start();
+  world.fleet.connect("a");
+  world.source.apply("f", specOf(image(1), { pullSecrets: [{ name: "regcred" }] }));
+  await world.run();
+  const lost = world.fleet.running("a")[0];
+  assert.ok(lost);
+  const { secret } = world.source;
+  let reads = 0;
+  world.source.secret = (...asked) => {
+    reads++;
+    return secret(...asked);
+  };
+  const lose = async () => {
+    world.registry.loseStore();
+    world.fleet.miss(lost.wasmDigest);
+    for (let i = 0; i < 3; i++) await world.run(1_000);
+    assert.ok(await world.registry.has(lost.wasmDigest));
+    return { reads, pulls: world.registry.pulls };
+  };
+  world.registry.peers = { read: async () => Buffer.from("v1") };
+  assert.deepEqual(await lose(), { reads: 0, pulls: 1 });
+  world.registry.peers = { read: async () => undefined };
+  assert.deepEqual(await lose(), { reads: 1, pulls: 2 }, "nobody has it: the registry is asked, with the secret");
+});
+
 test("a fetch that throws is tried again", async () => {
   const world = createWorld();
   for (const n of [1, 2]) world.registry.push(image(n), `v${n}`);

@@ -57,15 +57,17 @@ async function handedOver(
   return text && whole(text);
 }
 
-/** Fetches a module that the store lost (a new disk), with the credentials that the filter names now. */
+/** Fetches a module that the store lost (a new disk): from another replica; else with the credentials that the filter names now, which are read only then. */
 async function fetchAgain(
   { filter, key: { namespace } }: FilterRecord,
   revision: Revision,
   deps: ProvideDeps,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  const named = filter === undefined ? undefined : await pullKeychain(filter, deps);
-  const keychain = named?.ok ? named.value : new Map<string, never>();
+  const keychain = async () => {
+    const named = filter === undefined ? undefined : await pullKeychain(filter, deps);
+    return named?.ok ? named.value : new Map<string, never>();
+  };
   const keeps = (digest: Digest) => digest === revision.digest;
   const options = {
     keychain,

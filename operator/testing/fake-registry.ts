@@ -49,7 +49,7 @@ export function createFakeRegistry(): FakeRegistry {
       const found = [...tags.keys()].filter((name) => name.startsWith(`${image}:`)).map((name) => name.slice(image.length + 1));
       return ok(found);
     },
-    async pull(image, digest, { kept }) {
+    async pull(image, digest, { kept, keychain }) {
       let text = pulled.get(digest);
       const module = kept?.moduleOf(digest);
       const handed = text === undefined && module !== undefined ? await registry.peers?.read(module) : undefined;
@@ -59,6 +59,7 @@ export function createFakeRegistry(): FakeRegistry {
         store.set(digestOf(text), handed);
       }
       if (text === undefined) {
+        if (typeof keychain === "function") await keychain();
         if (registry.down) return failForNow("RegistryUnavailable", `${image}: the registry does not answer`);
         text = manifests.get(digest);
         if (text === undefined) return fail("ImageNotFound", `${image} does not exist`);
