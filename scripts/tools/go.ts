@@ -27,6 +27,7 @@ const TOOLS = {
   registry: { module: "", package: "github.com/distribution/distribution/v3/cmd/registry" },
   cosign: { module: "cosign", package: "github.com/sigstore/cosign/v3/cmd/cosign" },
   "ggcr-registry": { module: "ggcr", package: "." },
+  "dashboard-schema": { module: "dashboard", package: "." },
   helm: { module: "helm", package: "helm.sh/helm/v4/cmd/helm" },
   oras: { module: "oras", package: "oras.land/oras/cmd/oras" },
   prometheus: { module: "prometheus", package: "github.com/prometheus/prometheus/cmd/prometheus", tags: NO_DISCOVERY },
