@@ -3,7 +3,7 @@
  * server, which reach it and each other through relays that count (test/support/scale); the proxies are light clients, each with a delta stream on a connection of its own.
  * The fleet grows under the same servers, so each figure stands beside those of the smaller fleets. Keeps bench/results/replicas-DATE-COMMIT.json.
  */
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { commitNow } from "../scripts/tests/commit.ts";
 import { type Bill, beyond, middle, perSecond } from "../test/support/scale/bill.ts";
@@ -40,7 +40,9 @@ async function atRest(scene: ScaleScene, reports: boolean): Promise<Bill> {
 }
 
 async function measure(scene: ScaleScene, proxies: number, changes: readonly Which[], runs: number): Promise<Row[]> {
+  const began = performance.now();
   const grown = await scene.grow(proxies);
+  console.error(`${proxies} proxies have their filters after ${((performance.now() - began) / 1_000).toFixed(0)} s`);
   for (let run = 0; run < WARM_UP; run++) await scene.change(10);
   const rest = await atRest(scene, false);
   const rows: Row[] = [
@@ -63,7 +65,7 @@ const COLUMNS: readonly { readonly title: string; readonly of: (bill: Bill) => n
   { title: "leader's CPU", of: ({ leader }) => leader.cpuMs, text: cpu },
   { title: "a follower's", of: ({ follower }) => follower.cpuMs, text: cpu },
   { title: "memory of a follower", of: ({ follower }) => follower.memory, text: (bytes) => `${(bytes / 2 ** 20).toFixed(0)} MB` },
-  { title: "to the leader, of a follower", of: ({ follower }) => follower.toPeers, text: kilobytes },
+  { title: "a follower to the others", of: ({ follower }) => follower.toPeers, text: kilobytes },
   { title: "to the proxies of one", of: ({ follower }) => follower.toProxies, text: kilobytes },
   { title: "leader to API server", of: ({ leader }) => leader.toApi, text: kilobytes },
   { title: "and back", of: ({ leader }) => leader.fromApi, text: kilobytes },
@@ -102,10 +104,19 @@ const fleets = numbers(values.fleets);
 const changes: readonly Which[] = [...numbers(values.filters), "everyone"];
 const scene = await startScaleScene();
 const rows: Row[] = [];
+const [commit, date] = [await commitNow(), new Date().toISOString().slice(0, 10)];
+const machine = `${cpus().length} cores, ${process.platform} ${process.arch}`;
+/** After each fleet: a larger one may not end on a busy machine. */
+const keep = () =>
+  writeResults(`replicas-${date}-${commit.replace("+", "-changed")}`, [
+    { date, commit, machine, node: process.version, load: loadavg()[0] },
+    ...rows,
+  ]);
 for (const proxies of fleets) {
   const measured = await measure(scene, proxies, changes, Number(values.runs));
   console.log(`${table(measured)}\n`);
   rows.push(...measured);
+  await keep();
 }
 // Last: a proxy that reported once and does so no more counts as one that hangs.
 const reporting = rows.findLast(({ changed }) => changed === "nothing");
@@ -121,8 +132,6 @@ for (const proxies of fleets) {
   const of = rows.filter((row) => row.proxies === proxies && typeof row.changed === "number");
   console.log(`${ratios(`${proxies.toLocaleString("en")} proxies`, of, ({ changed }) => `${changed} changed`)}\n`);
 }
-const [commit, date] = [await commitNow(), new Date().toISOString().slice(0, 10)];
-const machine = `${cpus().length} cores, ${process.platform} ${process.arch}`;
-await writeResults(`replicas-${date}-${commit.replace("+", "-changed")}`, [{ date, commit, machine, node: process.version }, ...rows]);
+await keep();
 await scene.stop();
 process.exit(0);

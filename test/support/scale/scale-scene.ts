@@ -33,7 +33,7 @@ const EVERYONE = "everyone";
 const QUIET_MS = 700;
 /** Requests and connections at a time. */
 const AT_ONCE = 32;
-const WAIT_MS = 240_000;
+const WAIT_MS = 600_000;
 /** Of a request that nobody answered. */
 const TRIES = 5;
 
