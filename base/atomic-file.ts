@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
+import { createWriteStream } from "node:fs";
 import { chown, open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { makeFolder } from "./make-folder.ts";
 
 /**
@@ -16,6 +18,46 @@ export interface AtomicWriteOptions {
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
 }
 
+/** A file whose name is not known before it is written. Readers of the folder do not see it, and a crash leaves nothing but a temporary file. */
+export interface DraftFile {
+  /** Writes the content to the disk, in place of what was written before. Throws what the file system or the pieces of the content throw. */
+  write(content: string | Uint8Array | AsyncIterable<Uint8Array>): Promise<void>;
+  /** Gives it its name, in the same folder. Once this has resolved, the content and its name survive a power cut. */
+  place(path: string): Promise<void>;
+  /** Removes what was written and not placed. */
+  discard(): Promise<void>;
+}
+
+/** Bytes that wait for the disk while more are taken. */
+const WRITE_AHEAD = 1 << 20;
+
+/** A draft in this folder, which is made when it is missing. */
+export function createDraftFile(folder: string, { mode, owner }: AtomicWriteOptions = {}): DraftFile {
+  const temporary = join(folder, `${TEMPORARY_PREFIX}${randomUUID()}`);
+  const discard = () => rm(temporary, { force: true });
+  let isBegun = false;
+  return {
+    async write(content) {
+      if (isBegun) await discard();
+      else await makeFolder(folder);
+      isBegun = true;
+      if (typeof content === "string" || content instanceof Uint8Array)
+        await writeFile(temporary, content, { flag: "wx", flush: true, ...(mode !== undefined && { mode }) });
+      else
+        await pipeline(
+          content,
+          createWriteStream(temporary, { flags: "wx", flush: true, highWaterMark: WRITE_AHEAD, ...(mode !== undefined && { mode }) }),
+        );
+      if (owner !== undefined) await chown(temporary, owner.uid, owner.gid).catch(() => {});
+    },
+    async place(path) {
+      await rename(temporary, path);
+      await syncFolder(folder);
+    },
+    discard,
+  };
+}
+
 /**
  * Writes a temporary file beside `path`, then renames it. A reader, also one after a crash, finds the old content or the new, never a
  * part. Once this has resolved, the content and its name survive a power cut. Makes the folder when it is missing.
@@ -24,20 +66,16 @@ export interface AtomicWriteOptions {
 export async function writeFileAtomically(
   path: string,
   content: string | Uint8Array | AsyncIterable<Uint8Array>,
-  { mode, owner }: AtomicWriteOptions = {},
+  options: AtomicWriteOptions = {},
 ): Promise<void> {
-  const folder = dirname(path);
-  await makeFolder(folder);
-  const temporary = join(folder, `${TEMPORARY_PREFIX}${randomUUID()}`);
+  const draft = createDraftFile(dirname(path), options);
   try {
-    await writeFile(temporary, content, { flag: "wx", mode, flush: true });
-    if (owner !== undefined) await chown(temporary, owner.uid, owner.gid).catch(() => {});
-    await rename(temporary, path);
+    await draft.write(content);
+    await draft.place(path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await draft.discard();
     throw error;
   }
-  await syncFolder(folder);
 }
 
 /** Puts what was renamed in the folder on the disk, where the platform can. */

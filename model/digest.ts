@@ -11,6 +11,33 @@ export function isDigest(text: string): text is Digest {
   return DIGEST.test(text);
 }
 
+/** A digest by a hash that Weir computes: by what a manifest may name its blobs. https://github.com/opencontainers/image-spec/blob/main/descriptor.md#registered-algorithms */
+export type BlobDigest = Digest | `sha512:${string}`;
+
+/** True when `text` is a well-formed digest of one of these hashes. */
+export function isBlobDigest(text: string): text is BlobDigest {
+  return isDigest(text) || /^sha512:[a-f0-9]{128}$/.test(text);
+}
+
+/** The hash of a digest, and its value in hex. */
+export function partsOf(digest: BlobDigest): { readonly algorithm: "sha256" | "sha512"; readonly hex: string } {
+  const [algorithm, hex = ""] = digest.split(":");
+  return { algorithm: algorithm === "sha512" ? algorithm : "sha256", hex };
+}
+
+/** A digest that is computed while the content goes by, by the hash of `like`. */
+export function createDigester(like: BlobDigest): { update(piece: Uint8Array): void; digest(): BlobDigest } {
+  const { algorithm } = partsOf(like);
+  const sum = createHash(algorithm);
+  return { update: (piece) => void sum.update(piece), digest: () => `${algorithm}:${sum.digest("hex")}` };
+}
+
+/** True when large content has this digest. Computed in slices, as `digestAside` does. */
+export async function hasDigest(content: Uint8Array<ArrayBuffer>, digest: BlobDigest): Promise<boolean> {
+  const { algorithm, hex } = partsOf(digest);
+  return (await hashAside(algorithm, content)).toString("hex") === hex;
+}
+
 /** The digest of small content, computed at once. */
 export function digestOf(content: Uint8Array | string): Digest {
   return `sha256:${hash("sha256", content)}`;

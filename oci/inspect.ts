@@ -2,9 +2,9 @@ import type { ImageReferrer } from "../model/catalog.ts";
 import type { Digest } from "../model/digest.ts";
 import type { Keychain } from "../model/module.ts";
 import { ok, type Result } from "../model/result.ts";
-import { defaultLimits, type FetchedModule, fetchModule, findImage } from "./image/image.ts";
+import { defaultLimits, type FetchedModule, fetchWhole, findImage } from "./image/image.ts";
 import { type OciOptions, openReference } from "./open.ts";
-import type { Descriptor, Manifest } from "./repository/manifest.ts";
+import type { BlobDescriptor, Manifest } from "./repository/manifest.ts";
 import { formatReference, type Reference, wantedOf } from "./repository/reference.ts";
 import { listReferrers } from "./repository/referrers.ts";
 import type { RepositoryReader } from "./repository/repository.ts";
@@ -23,7 +23,7 @@ export interface InspectedImage extends FetchedModule {
   /** `manifest.digest` is what `status.digest` shows. */
   readonly manifest: Manifest;
   /** The layer that carries the module: the module itself or an archive that holds it. */
-  readonly layer: Descriptor;
+  readonly layer: BlobDescriptor;
 }
 
 /** Fetches an image and its module without touching the store. Fails as `ModuleRegistry.resolve` and `pull` do. */
@@ -41,7 +41,7 @@ export async function inspectIn(
 ): Promise<Result<InspectedImage>> {
   const image = await findImage(repository, wantedOf(reference), options.signal);
   if (!image.ok) return image;
-  const fetched = await fetchModule(repository, image.value, options.limits ?? defaultLimits, options.signal);
+  const fetched = await fetchWhole(repository, image.value, options.limits ?? defaultLimits, options.signal);
   if (!fetched.ok) return fetched;
   const { manifest, index, moduleLayer } = image.value;
   return ok({ reference: formatReference(reference), indexDigest: index?.digest, manifest, layer: moduleLayer.layer, ...fetched.value });

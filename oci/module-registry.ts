@@ -11,7 +11,8 @@ import { type Failure, fail, failForNow, ok, type Result } from "../model/result
 import type { Claim } from "./access/access.ts";
 import { createGate, type Gate } from "./access/gate.ts";
 import { fetchConfigSchema } from "./image/config-schema.ts";
-import { defaultLimits, type FetchedModule, fetchModule, findImage, type Limits } from "./image/image.ts";
+import { defaultLimits, fetchModule, findImage, type Limits } from "./image/image.ts";
+import type { ModuleSink } from "./image/sink.ts";
 import { httpOptions, type OciOptions, openFor } from "./open.ts";
 import { printBytes } from "./repository/bytes.ts";
 import { canonicalRepository } from "./repository/reference.ts";
@@ -34,7 +35,7 @@ export interface ModuleRegistryOptions extends OciOptions {
   readonly log?: Log;
 }
 
-/** Modules fetched and unpacked at the same time. Bounds memory after a restart, when every module is asked for at once. */
+/** Modules fetched and unpacked at the same time. Bounds connections, open files and memory after a restart, when every module is asked for at once. */
 const PARALLEL_FETCHES = 4;
 
 /**
@@ -46,7 +47,7 @@ export function createModuleRegistry(options: ModuleRegistryOptions): ModuleRegi
 }
 
 /** Gets what is not in the store. */
-type Get = (signal: AbortSignal) => Promise<Result<FetchedModule>>;
+type Get = (sink: ModuleSink, signal: AbortSignal) => Promise<Result<Module>>;
 
 /** One download. */
 interface Fetch {
@@ -120,9 +121,9 @@ class StoringRegistry implements ModuleRegistry {
     const entered = await gate.enter(claim, opened.value, signal);
     const known = entered.ok ? await found() : undefined;
     if (known !== undefined) return ok(known.value);
-    const get: Get = async (own) => {
+    const get: Get = async (sink, own) => {
       const image = await findImage(repository, digest, own, (work) => turns.run(namespace, work));
-      return image.ok ? turns.run(namespace, () => fetchModule(repository, image.value, limits, own)) : image;
+      return image.ok ? turns.run(namespace, () => fetchModule(repository, image.value, limits, sink, own)) : image;
     };
     // Whoever showed access here shares the download; a failure is for those with the same credentials.
     const pulled = entered.ok ? await this.fetch({ space: "manifests", claim, identity, asking, get }) : entered;
@@ -139,7 +140,8 @@ class StoringRegistry implements ModuleRegistry {
     const found = () => this.stored("urls", sha256);
     const known = gate.isOpen(claim) ? await found() : undefined;
     if (known !== undefined) return ok(known.value);
-    const get: Get = (own) => turns.run(namespace, () => fetchUrl(httpOptions(this.options), url, sha256, limits.moduleBytes, own));
+    const wanted = { url, digest: sha256, limit: limits.moduleBytes };
+    const get: Get = (sink, own) => turns.run(namespace, () => fetchUrl(httpOptions(this.options), wanted, sink, own));
     const pulled = await this.fetch({ space: "urls", claim, identity: "", asking, get });
     if (!pulled.ok) return this.orLeft(claim, pulled, () => kept?.byNamespace(sha256) === true, found);
     gate.admit(claim);
@@ -227,12 +229,12 @@ class StoringRegistry implements ModuleRegistry {
     const full = await this.checkShare(digest, asking);
     if (full !== undefined) return { ok: false, error: full };
     const task = async (own: AbortSignal): Promise<Result<Module>> => {
-      const stop = this.metrics.start("pull");
-      const fetched = await get(own);
-      stop(outcomeOf(fetched));
-      if (!fetched.ok) return fetched;
-      const { module, bytes } = fetched.value;
-      const kept = await this.store.put(space, module, bytes, space === "manifests" ? source : undefined);
+      const kept = await this.store.bring(space, space === "manifests" ? source : undefined, async (sink) => {
+        const stop = this.metrics.start("pull");
+        const fetched = await get(sink, own);
+        stop(outcomeOf(fetched));
+        return fetched;
+      });
       if (kept.ok) this.log.info("module pulled", { digest, wasmDigest: kept.value.wasmDigest, bytes: kept.value.size, namespace });
       return kept;
     };

@@ -1,7 +1,7 @@
-import type { Digest } from "../../model/digest.ts";
+import type { BlobDigest, Digest } from "../../model/digest.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { writeManifest } from "../image/content.ts";
-import type { Descriptor } from "../repository/manifest.ts";
+import type { BlobDescriptor } from "../repository/manifest.ts";
 import { addReferrer, listReferrers, referrersTag } from "../repository/referrers.ts";
 import type { Repository, RepositoryReader } from "../repository/repository.ts";
 import { type Document, readTree, type Tree } from "./tree.ts";
@@ -59,7 +59,7 @@ class Copier {
   private readonly source: RepositoryReader;
   private readonly target: Repository;
   private readonly signal: AbortSignal | undefined;
-  private readonly done = new Set<Digest>();
+  private readonly done = new Set<BlobDigest>();
   referrers = 0;
   sent = 0;
   mounted = 0;
@@ -92,7 +92,7 @@ class Copier {
     return written.ok ? writeManifest(this.target, raw, tags, this.signal) : written;
   }
 
-  private async putBlobs(blobs: readonly Descriptor[]): Promise<Result<void>> {
+  private async putBlobs(blobs: readonly BlobDescriptor[]): Promise<Result<void>> {
     for (const blob of blobs) {
       if (this.done.has(blob.digest)) continue;
       const put = await this.putBlob(blob);
@@ -102,7 +102,7 @@ class Copier {
     return ok(undefined);
   }
 
-  private async putBlob(blob: Descriptor): Promise<Result<void>> {
+  private async putBlob(blob: BlobDescriptor): Promise<Result<void>> {
     const { source, target, signal } = this;
     const isThere = await target.holdsBlob(blob, signal);
     if (!isThere.ok) return isThere;

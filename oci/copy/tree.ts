@@ -2,14 +2,14 @@ import type { Digest } from "../../model/digest.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { blobsOf, foreignBlobs } from "../image/content.ts";
 import { printBytes } from "../repository/bytes.ts";
-import { type Descriptor, type Manifest, parseManifest, type RawManifest } from "../repository/manifest.ts";
+import { type BlobDescriptor, type Manifest, parseManifest, type RawManifest } from "../repository/manifest.ts";
 import { imageName } from "../repository/reference.ts";
 import type { RepositoryReader } from "../repository/repository.ts";
 
 /** A manifest or an index as it is, with the blobs that it names itself. */
 export interface Document {
   readonly raw: RawManifest;
-  readonly blobs: readonly Descriptor[];
+  readonly blobs: readonly BlobDescriptor[];
   /** What a list of referrers says of it. */
   readonly artifactType: string;
   readonly annotations: Readonly<Record<string, string>>;

@@ -1,8 +1,8 @@
 import { CONFIG_SCHEMA_TYPE } from "../../model/config-schema.ts";
-import { digestOf } from "../../model/digest.ts";
+import { type BlobDigest, digestOf } from "../../model/digest.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { printBytes } from "../repository/bytes.ts";
-import { type Descriptor, type Manifest, manifestTypes, parseManifest, type RawManifest } from "../repository/manifest.ts";
+import { type BlobDescriptor, type Manifest, manifestTypes, parseManifest, type RawManifest } from "../repository/manifest.ts";
 import type { Repository, RepositoryReader } from "../repository/repository.ts";
 import { defaultLimits, type FetchedModule } from "./image.ts";
 import { TITLE_ANNOTATION, uniqueByDigest, WASM_CONFIG_TYPE, WASM_LAYER_TYPE } from "./select.ts";
@@ -11,9 +11,9 @@ import { TITLE_ANNOTATION, uniqueByDigest, WASM_CONFIG_TYPE, WASM_LAYER_TYPE } f
 export interface ImageContent {
   readonly manifest: RawManifest;
   /** What the manifest names, each once: config and layers. */
-  readonly blobs: readonly Descriptor[];
+  readonly blobs: readonly BlobDescriptor[];
   /** The bytes of one of `blobs`, verified. */
-  read(blob: Descriptor, signal?: AbortSignal): Promise<Result<Uint8Array<ArrayBuffer>>>;
+  read(blob: BlobDescriptor, signal?: AbortSignal): Promise<Result<Uint8Array<ArrayBuffer>>>;
 }
 
 /** What a module's artifact says besides the module. */
@@ -56,7 +56,7 @@ export function createArtifact(module: Uint8Array, { annotations, created, readm
     layers: [layerDescriptor, ...beside.map(({ descriptor }) => descriptor)],
     ...(annotations !== undefined && Object.keys(annotations).length > 0 && { annotations }),
   });
-  const bytes = new Map([
+  const bytes = new Map<BlobDigest, Uint8Array<ArrayBuffer>>([
     [layerDescriptor.digest, layer],
     [configDescriptor.digest, config],
     ...beside.map(({ descriptor, content }) => [descriptor.digest, content] as const),
@@ -137,11 +137,14 @@ export async function writeManifest(
 
 /** Failure for an image that cannot be copied as it is: Weir computes no other hash. */
 export function foreignBlobs(where: string, { foreign }: Manifest) {
-  return fail("InvalidManifest", `${where} names ${foreign} blobs by another hash than sha256; copy it with the tool that made it`);
+  return fail(
+    "InvalidManifest",
+    `${where} names ${foreign} blobs by another hash than sha256 or sha512; copy it with the tool that made it`,
+  );
 }
 
 /** What a manifest names, each once. */
-export function blobsOf({ config, layers }: Manifest): readonly Descriptor[] {
+export function blobsOf({ config, layers }: Manifest): readonly BlobDescriptor[] {
   return uniqueByDigest([...layers, ...(config === undefined ? [] : [config])]);
 }
 

@@ -1,12 +1,27 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { digestOf } from "../../model/digest.ts";
+import { ok, type Result } from "../../model/result.ts";
 import { compress, tar, wasm } from "../testing/images.ts";
 import { failed, valued } from "../testing/result.ts";
 import { extractModule } from "./extract.ts";
+import { MemorySink } from "./sink.ts";
 
 const limits = { moduleBytes: 1 << 20, inflatedBytes: 2 << 20 };
-const extracted = (layer: Uint8Array) => extractModule(layer, limits, "layer L of r.example/f");
+async function extracted(layer: Uint8Array, signal?: AbortSignal): Promise<Result<Uint8Array>> {
+  const sink = new MemorySink();
+  const found = await extractModule(pieces(layer), sink, { ...limits, where: "layer L of r.example/f", signal });
+  if (found.ok) assert.deepEqual(found.value, { wasmDigest: digestOf(sink.bytes), size: sink.bytes.byteLength });
+  return found.ok ? ok(sink.bytes) : found;
+}
+
+/** In pieces of 1,000 bytes, the first of them of three: less than tells what it is. */
+async function* pieces(layer: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield layer.subarray(0, 3);
+  for (let at = 3; at < layer.byteLength; at += 1_000) yield layer.subarray(at, at + 1_000);
+}
+
 const MODULE = wasm("module", 200_000);
 
 describe("which file is the module", () => {
@@ -95,7 +110,7 @@ describe("broken archives", () => {
 
   test("a canceled extraction ends", async () => {
     const layer = compress.gzip(await tar([{ name: "plugin.wasm", bytes: MODULE }]));
-    failed(await extractModule(layer, limits, "L", AbortSignal.abort()), "Canceled");
+    failed(await extracted(layer, AbortSignal.abort()), "Canceled");
   });
 
   test("whatever bytes a layer holds, it is read or refused in bounded time", async () => {

@@ -2,15 +2,28 @@ import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { type Extract, extract, type Header } from "tar-stream";
-import { messageOf } from "../../base/error.ts";
+import { isSystemError, messageOf } from "../../base/error.ts";
+import type { Digest } from "../../model/digest.ts";
 import { type Failure, fail, failForNow, ok, type Result } from "../../model/result.ts";
 import { printBytes, tooLarge } from "../repository/bytes.ts";
+import { Broken } from "../repository/transfer.ts";
+import { Measured, type ModuleSink } from "./sink.ts";
 
-export interface ExtractLimits {
+export interface ExtractOptions {
   /** Most bytes a module may have. */
   readonly moduleBytes: number;
   /** Most bytes an archive may have once inflated. */
   readonly inflatedBytes: number;
+  /** Names the layer in messages. */
+  readonly where: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A module that was written to its sink. */
+export interface Extracted {
+  readonly wasmDigest: Digest;
+  /** Bytes. */
+  readonly size: number;
 }
 
 /** Carries an expected failure through Node's streams. Not thrown outside this file. */
@@ -24,78 +37,117 @@ class ExtractError extends Error {
 
 type Entry = Extract extends AsyncIterable<infer E> ? E : never;
 
-interface Found {
-  readonly name: string;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
 /** https://webassembly.github.io/spec/core/binary/modules.html#binary-magic */
 const WASM = [0x00, 0x61, 0x73, 0x6d];
 
 /**
  * Takes the module out of a layer that is a tar: plain, gzip or zstd. The first bytes decide which, since media types are sometimes
- * wrong about compression. The module is the file named plugin.wasm, else the only `*.wasm`; or the layer is the module itself. Works in memory, within the limits, and
- * writes nothing to disk. Fails with `NoWasmFile`, `SeveralWasmFiles`, `UnsafeArchive`, `CorruptLayer`, `ModuleTooLarge` or
- * `LayerTooLarge`. https://github.com/opencontainers/image-spec/blob/main/layer.md
+ * wrong about compression. The module is the file named plugin.wasm, else the only `*.wasm`; or the layer is the module itself. Nothing but the module is kept, and it goes
+ * to the sink as it comes. Fails with `NoWasmFile`, `SeveralWasmFiles`, `UnsafeArchive`, `CorruptLayer`, `ModuleTooLarge` or
+ * `LayerTooLarge`; throws what the pieces throw as `Broken`, and what the sink throws. https://github.com/opencontainers/image-spec/blob/main/layer.md
  */
 export async function extractModule(
-  layer: Uint8Array,
-  limits: ExtractLimits,
-  where: string,
-  signal?: AbortSignal,
-): Promise<Result<Uint8Array<ArrayBuffer>>> {
-  // `oras push FILE` says that it is an archive.
-  if (startsWith(layer, WASM)) return wholeLayer(layer, limits.moduleBytes, where);
-  const tar = extract();
-  const found: Found[] = [];
-  const source = Readable.from(chunks(layer));
-  const through = [decompressor(layer), meter(limits.inflatedBytes, where)] as const;
+  layer: AsyncIterable<Uint8Array>,
+  sink: ModuleSink,
+  options: ExtractOptions,
+): Promise<Result<Extracted>> {
+  const { where, signal } = options;
   try {
+    const { start, whole } = await withStart(layer);
+    // `oras push FILE` says that it is an archive.
+    if (startsWith(start, WASM)) return ok(await written(sink, atMost(whole, options.moduleBytes, where)));
+    const tar = extract();
+    const files = new WasmFiles(sink, options);
+    const through = [decompressor(start), meter(options.inflatedBytes, where)].filter((stream) => stream !== undefined);
     await Promise.all([
-      pipeline([source, ...through.filter((stream) => stream !== undefined), tar], signal === undefined ? {} : { signal }),
-      collect(tar, found, limits, where),
+      pipeline([Readable.from(whole, { objectMode: false }), ...through, tar], signal === undefined ? {} : { signal }),
+      files.collect(tar),
     ]);
+    return files.chosen();
   } catch (error) {
     if (error instanceof ExtractError) return { ok: false, error: error.failure };
+    if (error instanceof Broken || isSystemError(error)) throw error;
     if (signal?.aborted) return failForNow("Canceled", `unpacking ${where} was canceled`);
     return fail("CorruptLayer", `${where} is not a readable tar archive (${messageOf(error)}); push the image again`);
   }
-  return choose(found, where);
 }
 
-function wholeLayer(layer: Uint8Array, limit: number, where: string): Result<Uint8Array<ArrayBuffer>> {
-  return layer.byteLength > limit ? fail("ModuleTooLarge", tooLarge(where, layer.byteLength, limit)) : ok(new Uint8Array(layer));
+/** The first bytes, and all of them. */
+async function withStart(pieces: AsyncIterable<Uint8Array>): Promise<{ start: Uint8Array; whole: AsyncIterable<Uint8Array> }> {
+  const rest = pieces[Symbol.asyncIterator]();
+  let start: Uint8Array = new Uint8Array();
+  while (start.byteLength < WASM.length) {
+    const { done, value } = await rest.next();
+    if (done) break;
+    start = start.byteLength === 0 ? value : Buffer.concat([start, value]);
+  }
+  const whole = async function* () {
+    if (start.byteLength > 0) yield start;
+    yield* { [Symbol.asyncIterator]: () => rest };
+  };
+  return { start, whole: whole() };
 }
 
-async function collect(tar: AsyncIterable<Entry>, found: Found[], limits: ExtractLimits, where: string): Promise<void> {
-  for await (const entry of tar) {
-    const name = safeName(entry.header, where);
-    if (name.endsWith(".wasm") && entry.header.type !== "directory") {
-      found.push({ name, bytes: await readModule(entry, name, limits, where) });
-    } else {
-      entry.resume();
+async function written(sink: ModuleSink, pieces: AsyncIterable<Uint8Array>): Promise<Extracted> {
+  const measured = new Measured(pieces);
+  await sink.write(measured);
+  return { wasmDigest: measured.digest(), size: measured.size };
+}
+
+async function* atMost(pieces: AsyncIterable<Uint8Array>, limit: number, where: string): AsyncGenerator<Uint8Array> {
+  let size = 0;
+  for await (const piece of pieces) {
+    size += piece.byteLength;
+    if (size > limit) throw extractError("ModuleTooLarge", tooLarge(where, undefined, limit));
+    yield piece;
+  }
+}
+
+/** The `*.wasm` files of an archive. One of them is in the sink: the first that is called plugin.wasm, else the first. */
+class WasmFiles {
+  private readonly sink: ModuleSink;
+  private readonly options: ExtractOptions;
+  private readonly names: string[] = [];
+  private readonly plugins: string[] = [];
+  private module: Extracted | undefined;
+
+  constructor(sink: ModuleSink, options: ExtractOptions) {
+    this.sink = sink;
+    this.options = options;
+  }
+
+  async collect(tar: AsyncIterable<Entry>): Promise<void> {
+    for await (const entry of tar) {
+      const name = safeName(entry.header, this.options.where);
+      if (name.endsWith(".wasm") && entry.header.type !== "directory") await this.take(entry, name);
+      else entry.resume();
     }
   }
-}
 
-async function readModule(entry: Entry, name: string, limits: ExtractLimits, where: string): Promise<Uint8Array<ArrayBuffer>> {
-  const { type, size } = entry.header;
-  if (type !== "file" && type !== "contiguous-file") {
-    throw extractError(
-      "UnsafeArchive",
-      `${where}: ${JSON.stringify(name)} is a ${type}, not a file; build the image with the module itself there`,
-    );
+  private async take(entry: Entry, name: string): Promise<void> {
+    const { where, moduleBytes } = this.options;
+    const { type, size } = entry.header;
+    const what = `${where}: ${JSON.stringify(name)}`;
+    if (type !== "file" && type !== "contiguous-file")
+      throw extractError("UnsafeArchive", `${what} is a ${type}, not a file; build the image with the module itself there`);
+    if (size > moduleBytes) throw extractError("ModuleTooLarge", tooLarge(what, size, moduleBytes));
+    const isPlugin = name.split("/").at(-1) === "plugin.wasm";
+    this.names.push(name);
+    if (isPlugin) this.plugins.push(name);
+    // Another of its kind decides only that there are several.
+    const isFirst = isPlugin ? this.plugins.length === 1 : this.names.length === 1;
+    if (isFirst) this.module = await written(this.sink, entry as AsyncIterable<Uint8Array>);
+    else entry.resume();
   }
-  if (size > limits.moduleBytes) {
-    throw extractError("ModuleTooLarge", tooLarge(`${where}: ${JSON.stringify(name)}`, size, limits.moduleBytes));
+
+  chosen(): Result<Extracted> {
+    const { where } = this.options;
+    const claimants = this.plugins.length > 0 ? this.plugins : this.names;
+    if (this.module === undefined) return fail("NoWasmFile", `${where} holds no *.wasm file; put the module there as plugin.wasm`);
+    if (claimants.length === 1) return ok(this.module);
+    const names = claimants.slice(0, 5).map((name) => JSON.stringify(name));
+    return fail("SeveralWasmFiles", `${where} holds ${claimants.length} modules (${names.join(", ")}); keep one, as plugin.wasm`);
   }
-  const bytes = new Uint8Array(size);
-  let offset = 0;
-  for await (const chunk of entry as AsyncIterable<Uint8Array>) {
-    bytes.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return bytes;
 }
 
 /** The entry's name without a leading `./`. Refuses names that point outside the archive, although nothing is written under them. */
@@ -109,19 +161,9 @@ function safeName({ name }: Header, where: string): string {
   return name.replace(/^(?:\.\/+)+/, "");
 }
 
-function choose(found: readonly Found[], where: string): Result<Uint8Array<ArrayBuffer>> {
-  const plugins = found.filter(({ name }) => name.split("/").at(-1) === "plugin.wasm");
-  const claimants = plugins.length > 0 ? plugins : found;
-  const [first] = claimants;
-  if (first === undefined) return fail("NoWasmFile", `${where} holds no *.wasm file; put the module there as plugin.wasm`);
-  if (claimants.length === 1) return ok(first.bytes);
-  const names = claimants.slice(0, 5).map(({ name }) => JSON.stringify(name));
-  return fail("SeveralWasmFiles", `${where} holds ${claimants.length} modules (${names.join(", ")}); keep one, as plugin.wasm`);
-}
-
-function decompressor(layer: Uint8Array): Transform | undefined {
-  if (startsWith(layer, [0x1f, 0x8b])) return createGunzip();
-  if (startsWith(layer, [0x28, 0xb5, 0x2f, 0xfd])) return createZstdDecompress();
+function decompressor(start: Uint8Array): Transform | undefined {
+  if (startsWith(start, [0x1f, 0x8b])) return createGunzip();
+  if (startsWith(start, [0x28, 0xb5, 0x2f, 0xfd])) return createZstdDecompress();
   return undefined;
 }
 
@@ -149,8 +191,4 @@ function meter(limit: number, where: string): Transform {
 
 function extractError(reason: string, message: string): ExtractError {
   return new ExtractError({ reason, message, retryable: false });
-}
-
-function* chunks(bytes: Uint8Array): Generator<Uint8Array> {
-  for (let i = 0; i < bytes.byteLength; i += 1 << 16) yield bytes.subarray(i, i + (1 << 16));
 }

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { CONFIG_SCHEMA_TYPE } from "../../model/config-schema.ts";
 import { digestOf } from "../../model/digest.ts";
 import { httpOptions } from "../open.ts";
 import { createRemoteRepository } from "../registry/client.ts";
+import type { Repository } from "../repository/repository.ts";
 import { startFakeRegistry } from "../testing/fake-registry.ts";
 import {
   addBlob,
+  addBlob512,
   addDocument,
   addIndex,
   addManifest,
@@ -18,7 +21,9 @@ import {
 } from "../testing/images.ts";
 import { failed, valued } from "../testing/result.ts";
 import { readContent } from "./content.ts";
-import { defaultLimits, fetchModule, findImage } from "./image.ts";
+import { defaultLimits, fetchWhole, findImage } from "./image.ts";
+
+const MODULE = wasm("the module", 3_000);
 
 describe("images that carry no module", () => {
   test("an image with no module, two modules, or a foreign manifest is refused by name", async () => {
@@ -63,7 +68,7 @@ test("of an image whose module is known, a layer that is the module is not fetch
     const reference = { kind: "registry", registry: fake.host, repository: "a", tag: "v1", digest: undefined } as const;
     const remote = createRemoteRepository(reference, { http: httpOptions({}), credentials: [] });
     const image = valued(await findImage(remote, "v1"));
-    const known = valued(await fetchModule(remote, image, defaultLimits));
+    const known = valued(await fetchWhole(remote, image, defaultLimits));
     const fetched: string[] = [];
     const repository: typeof remote = {
       ...remote,
@@ -85,7 +90,6 @@ test("of an image whose module is known, a layer that is the module is not fetch
 });
 
 describe("shapes that other tools write", () => {
-  const MODULE = wasm("the module", 3_000);
   const ARCHIVE = "application/vnd.oci.image.layer.v1.tar+gzip";
   const OCI = "application/vnd.oci.image.config.v1+json";
   /** An image of one platform, whose archive differs from others by `note`. */
@@ -104,7 +108,7 @@ describe("shapes that other tools write", () => {
       const repository = createRemoteRepository(reference, { http: httpOptions({}), credentials: [] });
       const image = await findImage(repository, tag);
       if (!image.ok) return image;
-      const fetched = await fetchModule(repository, image.value, defaultLimits);
+      const fetched = await fetchWhole(repository, image.value, defaultLimits);
       return fetched.ok ? { ok: true as const, value: { ...image.value, bytes: fetched.value.bytes } } : fetched;
     } finally {
       await fake.stop();
@@ -165,29 +169,71 @@ describe("shapes that other tools write", () => {
   });
 });
 
+async function opened(content: Content, run: (repository: Repository) => Promise<void>): Promise<void> {
+  const fake = await startFakeRegistry(content);
+  try {
+    const reference = { kind: "registry", registry: fake.host, repository: "a", tag: "x", digest: undefined } as const;
+    await run(createRemoteRepository(reference, { http: httpOptions({}), credentials: [] }));
+  } finally {
+    await fake.stop();
+  }
+}
+
+const addImage = (content: Content, tag: string, config: object, layers: readonly object[]) =>
+  addDocument(content, "application/vnd.oci.image.manifest.v1+json", { schemaVersion: 2, config, layers }, tag);
+
+describe("digests by sha512", () => {
+  test("name the module, whose own digest stays sha256, an archive with it, and what is beside it", async () => {
+    const content = createContent();
+    const config = addBlob512(content, "application/vnd.oci.empty.v1+json", Buffer.from("{}"));
+    const archive = compress.gzip(await tar([{ name: "plugin.wasm", bytes: MODULE }]));
+    const schema = addBlob512(content, CONFIG_SCHEMA_TYPE, Buffer.from('{"type":"object"}'));
+    addImage(content, "module", config, [schema, addBlob512(content, "application/wasm", MODULE)]);
+    addImage(content, "archive", config, [addBlob512(content, "application/vnd.oci.image.layer.v1.tar+gzip", archive)]);
+    addImage(content, "beside", config, [schema, addBlob(content, "application/wasm", MODULE)]);
+    await opened(content, async (repository) => {
+      for (const tag of ["module", "archive", "beside"]) {
+        const image = valued(await findImage(repository, tag));
+        const { manifest, moduleLayer } = image;
+        const { module, bytes } = valued(await fetchWhole(repository, image, defaultLimits));
+        assert.deepEqual([bytes, module.wasmDigest, manifest.foreign], [MODULE, digestOf(MODULE), 0], tag);
+        assert.equal(moduleLayer.layer.digest.startsWith("sha512:"), tag !== "beside");
+        assert.deepEqual(module.configSchema, tag === "archive" ? undefined : { text: '{"type":"object"}' });
+        const whole = valued(await readContent(repository, manifest));
+        for (const blob of whole.blobs) valued(await whole.read(blob));
+      }
+    });
+  });
+
+  test("are checked: other content is refused", async () => {
+    const content = createContent();
+    const layer = addBlob512(content, "application/wasm", MODULE);
+    addImage(content, "module", layer, [layer]);
+    content.blobs.set(layer.digest, wasm("other", MODULE.byteLength - wasm("other").byteLength));
+    await opened(content, async (repository) => {
+      const image = valued(await findImage(repository, "module"));
+      failed(await fetchWhole(repository, image, defaultLimits), "DigestMismatch");
+    });
+  });
+});
+
 describe("digests by another hash", () => {
-  const OTHER = { mediaType: "application/spdx+json", digest: `sha512:${"a".repeat(128)}`, size: 3 };
+  const OTHER = { mediaType: "application/spdx+json", digest: `blake3:${"a".repeat(64)}`, size: 3 };
   test("beside the module they are in nobody's way; as the module they are named", async () => {
     const content = createContent();
     const module = addBlob(content, "application/wasm", wasm("m"));
-    const add = (tag: string, config: object, layers: readonly object[]) =>
-      addDocument(content, "application/vnd.oci.image.manifest.v1+json", { schemaVersion: 2, config, layers }, tag);
-    add("beside", OTHER, [OTHER, module]);
-    add("module", module, [{ ...OTHER, mediaType: "application/wasm" }]);
-    const beside = add("short", module, [module, { ...OTHER, digest: "sha512:aa" }]);
-    addDocument(content, "application/vnd.oci.image.index.v1+json", { schemaVersion: 2, manifests: [OTHER, beside] }, "index");
-    const fake = await startFakeRegistry(content);
-    try {
-      const reference = { kind: "registry", registry: fake.host, repository: "a", tag: "x", digest: undefined } as const;
-      const repository = createRemoteRepository(reference, { http: httpOptions({}), credentials: [] });
+    addImage(content, "beside", OTHER, [OTHER, module]);
+    addImage(content, "module", module, [{ ...OTHER, mediaType: "application/wasm" }]);
+    const beside = addImage(content, "short", module, [module, { ...OTHER, digest: "sha512:aa" }]);
+    const strange = { ...OTHER, digest: `sha512:${"a".repeat(128)}` };
+    addDocument(content, "application/vnd.oci.image.index.v1+json", { schemaVersion: 2, manifests: [OTHER, strange, beside] }, "index");
+    await opened(content, async (repository) => {
       const found = valued(await findImage(repository, "beside"));
       assert.deepEqual([found.moduleLayer.layer.digest, found.manifest.foreign], [module.digest, 2]);
       assert.match(failed(await readContent(repository, found.manifest), "InvalidManifest").message, /names 2 blobs by another hash/);
-      assert.match(failed(await findImage(repository, "module"), "NoWasmLayer").message, /and 1 by another hash than sha256/);
+      assert.match(failed(await findImage(repository, "module"), "NoWasmLayer").message, /and 1 by another hash than sha256 or sha512/);
       failed(await findImage(repository, "short"), "InvalidManifest");
       failed(await findImage(repository, "index"), "NoWasmLayer");
-    } finally {
-      await fake.stop();
-    }
+    });
   });
 });

@@ -1,13 +1,15 @@
-import { type Digest, digestAside } from "../../model/digest.ts";
+import { isDigest } from "../../model/digest.ts";
 import type { Module } from "../../model/module.ts";
-import { ok, type Result } from "../../model/result.ts";
-import type { Index, Manifest } from "../repository/manifest.ts";
+import { fail, ok, type Result } from "../../model/result.ts";
+import { tooLarge } from "../repository/bytes.ts";
+import type { BlobDescriptor, Index, Manifest } from "../repository/manifest.ts";
 import { imageName } from "../repository/reference.ts";
 import type { RepositoryReader } from "../repository/repository.ts";
 import { fetchConfigSchema } from "./config-schema.ts";
-import { extractModule } from "./extract.ts";
+import { type Extracted, extractModule } from "./extract.ts";
 import { fetchDocument, readEntries } from "./index-entries.ts";
 import { ambiguous, type IndexEntry, type ModuleLayer, selectEntries, selectLayer } from "./select.ts";
+import { Measured, MemorySink, type ModuleSink, nowhere } from "./sink.ts";
 
 /** Limits for untrusted input, in bytes. */
 export interface Limits {
@@ -29,7 +31,7 @@ export interface Image {
   readonly isWholeIndex: boolean;
 }
 
-/** Runs work that holds a layer in memory, when its turn comes. */
+/** Runs work that downloads a layer, when its turn comes. */
 export type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
 
 /**
@@ -80,8 +82,8 @@ async function chooseEntry(
   for (const { manifest } of selected.value) {
     const image = imageOf(manifest, where);
     if (!image.ok) return image;
-    const fetched = await inTurn(() => fetchModule(repository, image.value, defaultLimits, signal));
-    if (fetched.ok) carrying.push(fetched.value.module);
+    const fetched = await inTurn(() => fetchModule(repository, image.value, defaultLimits, nowhere, signal));
+    if (fetched.ok) carrying.push(fetched.value);
     // The image of a program, beside that of the module.
     else if (fetched.error.reason !== "NoWasmFile") return fetched;
   }
@@ -96,25 +98,55 @@ export interface FetchedModule {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** Fetches the layer of an image, verified by its digest, and takes the module out of it. */
-export async function fetchModule(
+/** As `fetchModule`, with the module in memory. */
+export async function fetchWhole(
   repository: RepositoryReader,
-  { manifest, moduleLayer: { form, layer } }: Image,
+  image: Image,
   limits: Limits,
   signal?: AbortSignal,
 ): Promise<Result<FetchedModule>> {
-  const blob = await repository.blob(layer, form === "wasm" ? limits.moduleBytes : limits.archiveBytes, signal);
-  if (!blob.ok) return blob;
-  const where = `layer ${layer.digest} of ${repository.name}`;
-  const caps = { moduleBytes: limits.moduleBytes, inflatedBytes: limits.archiveBytes };
-  const bytes = form === "wasm" ? blob : await extractModule(blob.value, caps, where, signal);
-  if (!bytes.ok) return bytes;
+  const sink = new MemorySink();
+  const module = await fetchModule(repository, image, limits, sink, signal);
+  return module.ok ? ok({ module: module.value, bytes: sink.bytes }) : module;
+}
+
+/** Fetches the layer of an image, verified by its digest, and takes the module out of it: its bytes go to the sink as they come, and count once this is ok. */
+export async function fetchModule(
+  repository: RepositoryReader,
+  { manifest, moduleLayer }: Image,
+  limits: Limits,
+  sink: ModuleSink,
+  signal?: AbortSignal,
+): Promise<Result<Module>> {
+  const { layer } = moduleLayer;
+  const extracted = await fetchLayer(repository, moduleLayer, limits, sink, signal);
+  if (!extracted.ok) return extracted;
   const configSchema = await fetchConfigSchema(repository, manifest, signal);
   if (!configSchema.ok) return configSchema;
-  const wasmDigest: Digest = form === "wasm" ? layer.digest : await digestAside(bytes.value);
   const carried = configSchema.value === undefined ? {} : { configSchema: configSchema.value };
-  return ok({
-    module: { digest: manifest.digest, wasmDigest, size: bytes.value.byteLength, mediaType: layer.mediaType, ...carried },
-    bytes: bytes.value,
-  });
+  return ok({ digest: manifest.digest, ...extracted.value, mediaType: layer.mediaType, ...carried });
+}
+
+async function fetchLayer(
+  repository: RepositoryReader,
+  { form, layer }: ModuleLayer,
+  limits: Limits,
+  sink: ModuleSink,
+  signal?: AbortSignal,
+): Promise<Result<Extracted>> {
+  const where = `layer ${layer.digest} of ${repository.name}`;
+  const limit = form === "wasm" ? limits.moduleBytes : limits.archiveBytes;
+  if (layer.size > limit) return fail("ModuleTooLarge", tooLarge(where, layer.size, limit));
+  const options = { moduleBytes: limits.moduleBytes, inflatedBytes: limits.archiveBytes, where, signal };
+  const take = (pieces: AsyncIterable<Uint8Array>) =>
+    form === "wasm" ? takeModule(pieces, sink, layer) : extractModule(pieces, sink, options);
+  const taken = await repository.receive(layer, take, signal);
+  return taken.ok ? taken.value : taken;
+}
+
+/** A layer that is the module. It is hashed once: what names it by sha256 is the module's own digest. */
+async function takeModule(pieces: AsyncIterable<Uint8Array>, sink: ModuleSink, { digest }: BlobDescriptor): Promise<Result<Extracted>> {
+  const measured = new Measured(pieces, isDigest(digest) ? digest : undefined);
+  await sink.write(measured);
+  return ok({ wasmDigest: measured.digest(), size: measured.size });
 }

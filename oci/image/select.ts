@@ -1,10 +1,10 @@
 import { fail, ok, type Result } from "../../model/result.ts";
-import type { Descriptor, Index, Manifest } from "../repository/manifest.ts";
+import type { BlobDescriptor, Descriptor, Index, Manifest } from "../repository/manifest.ts";
 
 /** Which layer of an image carries the module, and whether it is the module itself or an archive that holds it. */
 export interface ModuleLayer {
   readonly form: "wasm" | "archive";
-  readonly layer: Descriptor;
+  readonly layer: BlobDescriptor;
 }
 
 /** What `weir push` writes: https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact/ */
@@ -45,7 +45,7 @@ export function selectLayer(manifest: Manifest, where: string): Result<ModuleLay
   const titled = uniqueByDigest(archives.filter(({ annotations }) => annotations[TITLE_ANNOTATION]?.endsWith(".wasm")));
   const archive = titled.length === 1 ? titled[0] : archives.at(-1);
   if (archive !== undefined) return ok({ form: "archive", layer: archive });
-  const foreign = manifest.foreign === 0 ? "" : `, and ${manifest.foreign} by another hash than sha256, which Weir does not take`;
+  const foreign = manifest.foreign === 0 ? "" : `, and ${manifest.foreign} by another hash than sha256 or sha512, which Weir does not take`;
   const seen = [...new Set(manifest.layers.map((layer) => layer.mediaType))].slice(0, 5).join(", ") || "none";
   return fail(
     "NoWasmLayer",
@@ -100,6 +100,6 @@ function saysWasm({ platform }: Descriptor): boolean {
 }
 
 /** Each blob once. */
-export function uniqueByDigest(blobs: readonly Descriptor[]): readonly Descriptor[] {
+export function uniqueByDigest(blobs: readonly BlobDescriptor[]): readonly BlobDescriptor[] {
   return [...new Map(blobs.map((blob) => [blob.digest, blob])).values()];
 }

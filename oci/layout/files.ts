@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { messageOf } from "../../base/error.ts";
-import type { Digest } from "../../model/digest.ts";
+import { type BlobDigest, partsOf } from "../../model/digest.ts";
 import { fail, type Result } from "../../model/result.ts";
 
 /** Where the layout is, and how the reference names it. */
@@ -10,8 +10,9 @@ export interface Folder {
 }
 
 /** The file of a blob or a manifest. */
-export function blobPath(directory: string, digest: Digest): string {
-  return join(directory, "blobs", "sha256", digest.slice("sha256:".length));
+export function blobPath(directory: string, digest: BlobDigest): string {
+  const { algorithm, hex } = partsOf(digest);
+  return join(directory, "blobs", algorithm, hex);
 }
 
 /** What the file system throws, as a failure. */

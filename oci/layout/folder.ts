@@ -1,11 +1,12 @@
 import { writeFileAtomically } from "../../base/atomic-file.ts";
 import { hasCode } from "../../base/error.ts";
 import { readBounded } from "../../base/read-bounded.ts";
-import { type Digest, digestAside, digestOf, isDigest } from "../../model/digest.ts";
+import { type BlobDigest, type Digest, digestOf, hasDigest, isDigest } from "../../model/digest.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
 import { blobNotFound, tooLarge } from "../repository/bytes.ts";
-import { type Descriptor, MAX_MANIFEST_BYTES, manifestTypes, type RawManifest } from "../repository/manifest.ts";
+import { type BlobDescriptor, type Descriptor, MAX_MANIFEST_BYTES, manifestTypes, type RawManifest } from "../repository/manifest.ts";
 import type { Repository, RepositoryReader } from "../repository/repository.ts";
+import { taking } from "../repository/transfer.ts";
 import { blobPath, type Folder, guarded, unusable } from "./files.ts";
 import { changeIndex, readIndex, TAG_ANNOTATION, whileLocked, withTag } from "./index-file.ts";
 import { holdsFile, streamFile, writeStream } from "./transfer.ts";
@@ -38,6 +39,7 @@ export function createLayoutReader(directory: string, name: string, tagOf: TagOf
     name,
     place: { registry: undefined, repository: directory },
     stream: (descriptor) => streamFile(folder, descriptor),
+    receive: (descriptor, take) => taking(streamFile(folder, descriptor), take),
     peek: (tag) => findTag(folder, tagOf, tag),
     async holds(digest) {
       const found = await readManifest(folder, tagOf, digest);
@@ -68,11 +70,11 @@ async function readManifest(folder: Folder, tagOf: TagOf, wanted: string): Promi
   const bytes = await readFileOf(folder, digest.value, MAX_MANIFEST_BYTES, missing);
   if (!bytes.ok) return bytes;
   const actual = digestOf(bytes.value);
-  if (actual !== digest.value) return mismatch(name, digest.value, actual);
+  if (actual !== digest.value) return mismatch(name, digest.value);
   return ok({ bytes: bytes.value, digest: actual, mediaType: manifestTypes.ociManifest });
 }
 
-async function readBlob(folder: Folder, { digest, size }: Descriptor, limit: number): Promise<Result<Uint8Array<ArrayBuffer>>> {
+async function readBlob(folder: Folder, { digest, size }: BlobDescriptor, limit: number): Promise<Result<Uint8Array<ArrayBuffer>>> {
   const { name } = folder;
   if (size > limit) return fail("ModuleTooLarge", tooLarge(`layer ${digest} of ${name}`, size, limit));
   const missing = blobNotFound(name, digest).error;
@@ -81,8 +83,7 @@ async function readBlob(folder: Folder, { digest, size }: Descriptor, limit: num
   const { byteLength } = bytes.value;
   if (byteLength < size)
     return fail("TruncatedBlob", `layer ${digest} of ${name} ended after ${byteLength} of ${size} bytes; push the image again`);
-  const actual = await digestAside(bytes.value);
-  return actual === digest ? bytes : mismatch(name, digest, actual);
+  return (await hasDigest(bytes.value, digest)) ? bytes : mismatch(name, digest);
 }
 
 async function listTags({ directory, name }: Folder, tagOf: TagOf): Promise<Result<readonly string[]>> {
@@ -99,7 +100,7 @@ async function writeManifest(folder: Folder, bytes: Uint8Array, mediaType: strin
   return whileLocked(directory, name, () => changeIndex(directory, name, (entries) => withTag(entries, added, tag)));
 }
 
-async function readFileOf(folder: Folder, digest: Digest, limit: number, missing: Failure): Promise<Result<Uint8Array<ArrayBuffer>>> {
+async function readFileOf(folder: Folder, digest: BlobDigest, limit: number, missing: Failure): Promise<Result<Uint8Array<ArrayBuffer>>> {
   try {
     const content = await readBounded(blobPath(folder.directory, digest), limit);
     if (content === undefined) return fail("ModuleTooLarge", tooLarge(`${digest} of ${folder.name}`, undefined, limit));
@@ -109,6 +110,6 @@ async function readFileOf(folder: Folder, digest: Digest, limit: number, missing
   }
 }
 
-function mismatch(name: string, digest: Digest, actual: Digest) {
-  return fail("DigestMismatch", `the file of ${digest} in ${name} is damaged: its digest is ${actual}`);
+function mismatch(name: string, digest: BlobDigest) {
+  return fail("DigestMismatch", `the file of ${digest} in ${name} is damaged: it has other content; push the image again`);
 }

@@ -1,12 +1,12 @@
 import { fieldsOf } from "../../base/json.ts";
 import { type Clock, systemClock } from "../../model/clock.ts";
-import { type Digest, isDigest } from "../../model/digest.ts";
+import { type BlobDigest, type Digest, isDigest } from "../../model/digest.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { blobsOf, type ImageContent } from "../image/content.ts";
 import { guarded } from "../layout/files.ts";
 import { createLayoutReader } from "../layout/folder.ts";
 import { changeIndex, type IndexEntry, readIndex, whileLocked } from "../layout/index-file.ts";
-import { type Descriptor, parseManifest } from "../repository/manifest.ts";
+import { type BlobDescriptor, type Descriptor, parseManifest } from "../repository/manifest.ts";
 import { formatReference, parseReference, type RegistryReference, repositoryName } from "../repository/reference.ts";
 import type { RepositoryReader } from "../repository/repository.ts";
 import { deleteBlobs, namedBlobs, stage } from "./blobs.ts";
@@ -160,7 +160,7 @@ class LayoutImages implements LocalImages {
     const named = await namedBlobs(this.all, [...kept]);
     // Nothing goes while it is not known what a damaged image needs.
     if (named === undefined) return ok(undefined);
-    const unwanted = new Set(gone);
+    const unwanted = new Set<BlobDigest>(gone);
     for (const digest of gone) for (const blob of (await namedBlobs(this.all, [digest])) ?? []) unwanted.add(blob);
     await deleteBlobs(this.directory, named, unwanted, this.clock.now());
     return ok(undefined);
@@ -224,7 +224,7 @@ function digestsOf(entries: readonly IndexEntry[]): ReadonlySet<Digest> {
   return new Set(entries.flatMap(({ digest }) => (typeof digest === "string" && isDigest(digest) ? [digest] : [])));
 }
 
-function sizeOf({ size }: { readonly size: number }, blobs: readonly Descriptor[]): number {
+function sizeOf({ size }: { readonly size: number }, blobs: readonly BlobDescriptor[]): number {
   return blobs.reduce((sum, blob) => sum + blob.size, size);
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { describe, test } from "node:test";
 import { digestOf } from "../../model/digest.ts";
-import { fetchModule, findImage, type Image } from "../image/image.ts";
+import { fetchWhole, findImage, type Image } from "../image/image.ts";
 import { reply, sendBlob } from "../testing/fake-registry.ts";
 import { MODULE, onBlob, withRemote } from "../testing/remote.ts";
 import { failed, valued } from "../testing/result.ts";
@@ -88,9 +88,9 @@ describe("blobs", () => {
       () => false,
       async ({ fake, repository }) => {
         const image = valued(await findImage(repository, "v1"));
-        failed(await fetchModule(repository, image, { moduleBytes: 1000, archiveBytes: 1000 }), "ModuleTooLarge");
+        failed(await fetchWhole(repository, image, { moduleBytes: 1000, archiveBytes: 1000 }), "ModuleTooLarge");
         const small: Image = { ...image, moduleLayer: { form: "wasm", layer: { ...image.moduleLayer.layer, size: 2 ** 50 } } };
-        failed(await fetchModule(repository, small, { moduleBytes: 1 << 20, archiveBytes: 1 }), "ModuleTooLarge");
+        failed(await fetchWhole(repository, small, { moduleBytes: 1 << 20, archiveBytes: 1 }), "ModuleTooLarge");
         assert.ok(!fake.requests.some(({ path }) => path.includes("/blobs/")));
       },
     );

@@ -1,12 +1,14 @@
-import { ok } from "../../model/result.ts";
+import { fail, ok } from "../../model/result.ts";
+import { tooLarge } from "../repository/bytes.ts";
 import type { RegistryReference } from "../repository/reference.ts";
 import type { Repository } from "../repository/repository.ts";
+import { collect, taking } from "../repository/transfer.ts";
 import { Attempts, type RemoteOptions } from "./attempts.ts";
-import { fetchBlob } from "./blobs.ts";
+import { streamBlob } from "./blobs.ts";
 import { fetchManifest, holds, peek, putManifest } from "./manifests.ts";
 import { fetchReferrers } from "./referrers.ts";
 import { listTags } from "./tags.ts";
-import { holdsBlob, mountBlob, putBlob, startUpload, streamBlob, uploadStream } from "./transfer.ts";
+import { holdsBlob, mountBlob, putBlob, startUpload, uploadStream } from "./transfer.ts";
 
 /**
  * A repository in a registry that speaks the OCI distribution API. Make one per operation and caller: its sessions hold tokens.
@@ -28,7 +30,12 @@ export function createRemoteRepository(reference: RegistryReference, options: Re
         (isHeld) => isHeld,
       ),
     manifest: (wanted, signal) => attempts.run((session) => fetchManifest(session, wanted, signal)),
-    blob: (descriptor, limit, signal) => attempts.run((session) => fetchBlob(session, descriptor, limit, signal)),
+    async blob(descriptor, limit, signal) {
+      const { digest, size } = descriptor;
+      if (size > limit) return fail("ModuleTooLarge", tooLarge(`layer ${digest} of ${attempts.name}`, size, limit));
+      return attempts.run((session) => taking(streamBlob(session, descriptor, signal), collect(size)));
+    },
+    receive: (descriptor, take, signal) => attempts.run((session) => taking(streamBlob(session, descriptor, signal), take)),
     // A registry that hides the repository from some of the credentials answers as one without the API.
     referrers: (digest, signal) =>
       attempts.run(

@@ -91,6 +91,7 @@ export function withMirror(origin: Repository, mirror: Repository, tried: (failu
       ),
     manifest: (reference, signal) => read((at) => at.manifest(reference, signal)),
     blob: (descriptor, limit, signal) => read((at) => at.blob(descriptor, limit, signal)),
+    receive: (descriptor, take, signal) => read((at) => at.receive(descriptor, take, signal)),
     tags: (signal) => list((at) => at.tags(signal)),
     referrers: (digest, signal) => list((at) => at.referrers(digest, signal)),
   };

@@ -17,3 +17,8 @@ export function retryAfterOf(headers: Headers, now: number): number | undefined 
 export function later(failed: ReturnType<typeof failForNow>, retryAfterMs: number | undefined): ReturnType<typeof failForNow> {
   return retryAfterMs === undefined ? failed : { ...failed, error: { ...failed.error, retryAfterMs } };
 }
+
+/** `; try again in 30 s`, to stand at the end of a message; empty where the other side does not say. */
+export function whenAgain(retryAfterMs: number | undefined): string {
+  return retryAfterMs === undefined ? "" : `; try again in ${Math.ceil(retryAfterMs / 1000)} s`;
+}

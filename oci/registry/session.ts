@@ -3,8 +3,9 @@ import type { Credentials } from "../../model/module.ts";
 import { fail, failForNow, type Result } from "../../model/result.ts";
 import { type RegistryReference, repositoryName } from "../repository/reference.ts";
 import { answerChallenge, denied } from "./auth.ts";
-import { type HttpOptions, type HttpRequest, type HttpResponse, readBody, schemeFor, send } from "./http.ts";
-import { later, retryAfterOf } from "./retry-after.ts";
+import { type HttpOptions, type HttpRequest, type HttpResponse, readBody, schemeFor } from "./http.ts";
+import { patiently } from "./patience.ts";
+import { later, retryAfterOf, whenAgain } from "./retry-after.ts";
 
 const MAX_ERROR_BYTES = 64 << 10;
 
@@ -76,7 +77,7 @@ export function createSession(reference: RegistryReference, { http, credentials 
       const retryAfterMs = retryAfterOf(response.headers, http.clock.now());
       const said = await readErrorCodes(response);
       if (status === 401 || status === 403) return denied({ where: name, credentials }, `${host} refuses ${what} (${status}${said})`);
-      const when = retryAfterMs === undefined ? "" : `; try again in ${Math.ceil(retryAfterMs / 1000)} s`;
+      const when = whenAgain(retryAfterMs);
       if (status === 429)
         return later(failForNow("RateLimited", `${host} asks for fewer requests (429${said})${when || "; try later"}`), retryAfterMs);
       if (status >= 500 || status === 408)
@@ -84,36 +85,6 @@ export function createSession(reference: RegistryReference, { http, credentials 
       return fail("RegistryRefused", `${host} refuses ${what} of ${name} (${status}${said})`);
     },
   };
-}
-
-/** Longest wait for a registry that says when it wants to be asked again, in milliseconds, and how often. Others wait for this request's place meanwhile. */
-const SHORT_WAIT_MS = 2_000;
-const WAITS = 2;
-
-/** Sends; where the registry says that it has too much to do for a moment, waits for that and sends again. */
-async function patiently(http: HttpOptions, request: HttpRequest): Promise<Result<HttpResponse>> {
-  for (let waits = 0; ; waits++) {
-    const answer = await send(http, request);
-    if (!answer.ok || (answer.value.status !== 429 && answer.value.status !== 503) || waits === WAITS || request.body !== undefined)
-      return answer;
-    const ms = retryAfterOf(answer.value.headers, http.clock.now());
-    if (ms === undefined || ms > SHORT_WAIT_MS) return answer;
-    await answer.value.discard();
-    http.metrics.retried("registry");
-    await pause(http, Math.max(MIN_WAIT_MS, ms) * (1 + http.random() / 4), request.signal);
-  }
-}
-
-const MIN_WAIT_MS = 100;
-
-/** Ends early when the caller gives up; the request that follows says so. */
-async function pause({ clock }: HttpOptions, ms: number, signal: AbortSignal | undefined): Promise<void> {
-  const over = Promise.withResolvers<void>();
-  const cancel = clock.after(ms, over.resolve);
-  signal?.addEventListener("abort", () => over.resolve(), { once: true });
-  if (signal?.aborted) over.resolve();
-  await over.promise;
-  cancel();
 }
 
 /** What to do when a registry answers with other content than was asked for. */

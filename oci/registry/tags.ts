@@ -2,6 +2,7 @@ import { isRecord } from "../../base/json.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { TAG } from "../repository/reference.ts";
 import { boundedBody, type HttpResponse } from "./http.ts";
+import { nextPage } from "./pages.ts";
 import type { Session } from "./session.ts";
 
 /** Tags that are asked for at once. A registry may give fewer, or all of them. */
@@ -59,19 +60,7 @@ async function fetchPage(session: Session, url: URL, signal: AbortSignal | undef
     );
   const tags = readTags(body.value);
   if (tags === undefined) return fail("RegistryRefused", `the list of tags of ${session.name} is not what a registry answers`);
-  return ok({ tags, next: nextPage(url, response.headers.get("link") ?? "") });
-}
-
-/** Where the next page is. Registries behind a proxy name a host or a scheme of their own there: the path and the query are what counts. */
-function nextPage(url: URL, link: string): URL | undefined {
-  const target = /<([^>]+)>\s*;\s*rel="?next"?/i.exec(link)?.[1];
-  const next = target === undefined ? null : URL.parse(target, url.href);
-  if (next === null) return undefined;
-  // Set one by one: a path that begins with two slashes would name a host.
-  const page = new URL(url);
-  page.pathname = next.pathname;
-  page.search = next.search;
-  return page;
+  return ok({ tags, next: nextPage(url, response.headers) });
 }
 
 /** What is no tag is left out. `undefined`: this is no list of tags. */

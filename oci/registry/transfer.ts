@@ -1,61 +1,12 @@
-import { createHash } from "node:crypto";
-import type { Digest } from "../../model/digest.ts";
+import type { BlobDigest } from "../../model/digest.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
-import { blobNotFound } from "../repository/bytes.ts";
-import type { Descriptor } from "../repository/manifest.ts";
+import type { BlobDescriptor } from "../repository/manifest.ts";
 import { Broken } from "../repository/transfer.ts";
-import { MAX_RESUMES, startOf, truncated } from "./blobs.ts";
-import { encodingsOf } from "./encoding.ts";
-import { type HttpRequest, type HttpResponse, Interrupted } from "./http.ts";
-import { type Session, wrongContent } from "./session.ts";
-
-/** A blob as it arrives, resumed where it broke off. Throws `Broken`, at the end too: by then its digest is known. */
-export async function* streamBlob(session: Session, { digest, size }: Descriptor, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  const hash = createHash("sha256");
-  let received = 0;
-  let cause = "";
-  for (let attempt = 0; attempt <= MAX_RESUMES && received < size; attempt++) {
-    if (attempt > 0) session.retried();
-    const headers: Record<string, string> = received > 0 ? { range: `bytes=${received}-` } : {};
-    const answer = await session.request({ method: "GET", url: session.url(`blobs/${digest}`), headers, signal });
-    if (!answer.ok) throw new Broken(answer.error);
-    await checkAnswer(session, answer.value, digest, received);
-    // A registry that does not resume sends it from the start.
-    let skip = answer.value.status === 200 ? received : 0;
-    try {
-      for await (const chunk of answer.value.chunks()) {
-        const piece = chunk.subarray(Math.min(skip, chunk.byteLength));
-        skip -= chunk.byteLength - piece.byteLength;
-        if (piece.byteLength === 0) continue;
-        received += piece.byteLength;
-        if (received > size) throw new Broken(wrongContent(session, `layer ${digest}`).error);
-        hash.update(piece);
-        yield piece;
-      }
-    } catch (error) {
-      if (!(error instanceof Interrupted)) throw error;
-      if (error.failure.reason === "Canceled") throw new Broken(error.failure);
-      cause = `: ${error.failure.message}`;
-    }
-  }
-  if (received < size) throw new Broken(truncated(session, digest, received, size, cause).error);
-  if (`sha256:${hash.digest("hex")}` !== digest) throw new Broken(wrongContent(session, `layer ${digest}`).error);
-}
-
-async function checkAnswer(session: Session, response: HttpResponse, digest: Digest, received: number): Promise<void> {
-  if (response.status === 404) {
-    await response.discard();
-    throw new Broken(blobNotFound(session.name, digest).error);
-  }
-  if (startOf(response, received) === undefined) throw new Broken((await session.unexpected(response, `layer ${digest}`)).error);
-  if (encodingsOf(response.headers).length === 0) return;
-  await response.discard();
-  const why = "it comes encoded, which cannot be passed on as it is; check any cache before the registry";
-  throw new Broken(fail("RegistryRefused", `layer ${digest} of ${session.name}: ${why}`).error);
-}
+import type { HttpRequest } from "./http.ts";
+import type { Session } from "./session.ts";
 
 /** True when the registry says that it has the blob. Anything else but 200 tells nothing. */
-export async function holdsBlob(session: Session, digest: Digest, signal?: AbortSignal): Promise<Result<boolean>> {
+export async function holdsBlob(session: Session, digest: BlobDigest, signal?: AbortSignal): Promise<Result<boolean>> {
   const there = await session.request({ method: "HEAD", url: session.url(`blobs/${digest}`), signal }, "pull,push");
   if (!there.ok) return there.error.reason === "AccessDenied" ? ok(false) : there;
   await there.value.discard();
@@ -66,7 +17,7 @@ export async function holdsBlob(session: Session, digest: Digest, signal?: Abort
 export async function putBlob(
   session: Session,
   bytes: Uint8Array<ArrayBuffer>,
-  digest: Digest,
+  digest: BlobDigest,
   signal?: AbortSignal,
 ): Promise<Result<void>> {
   const there = await holdsBlob(session, digest, signal);
@@ -92,7 +43,7 @@ export async function startUpload(session: Session, signal?: AbortSignal): Promi
 export async function uploadStream(
   session: Session,
   place: URL,
-  { digest, size }: Descriptor,
+  { digest, size }: BlobDescriptor,
   pieces: AsyncIterable<Uint8Array>,
   signal?: AbortSignal,
 ): Promise<Result<void>> {
@@ -105,7 +56,7 @@ export async function uploadStream(
 async function upload(
   session: Session,
   place: URL,
-  digest: Digest,
+  digest: BlobDigest,
   body: NonNullable<HttpRequest["body"]>,
   signal?: AbortSignal,
 ): Promise<Result<void>> {
@@ -130,7 +81,7 @@ async function* noting(pieces: AsyncIterable<Uint8Array>, note: (failure: Failur
 }
 
 /** Has the registry take a blob over from another of its repositories. https://github.com/opencontainers/distribution-spec/blob/main/spec.md#mounting-a-blob-from-another-repository */
-export async function mountBlob(session: Session, digest: Digest, from: string, signal?: AbortSignal): Promise<Result<boolean>> {
+export async function mountBlob(session: Session, digest: BlobDigest, from: string, signal?: AbortSignal): Promise<Result<boolean>> {
   const url = session.url("blobs/uploads/");
   url.searchParams.set("mount", digest);
   url.searchParams.set("from", from);

@@ -1,5 +1,5 @@
 import { printBytes } from "../../base/byte-count.ts";
-import type { Digest } from "../../model/digest.ts";
+import type { BlobDigest } from "../../model/digest.ts";
 import { fail } from "../../model/result.ts";
 
 export { printBytes };
@@ -10,7 +10,7 @@ export function tooLarge(what: string, size: number | undefined, limit: number):
 }
 
 /** Failure for content that a manifest of the repository names and that is not there. */
-export function blobNotFound(repository: string, digest: Digest) {
+export function blobNotFound(repository: string, digest: BlobDigest) {
   return fail("BlobNotFound", `${repository} lacks layer ${digest}, which its manifest names; push the image again`);
 }
 

@@ -1,5 +1,5 @@
 import { isRecord } from "../../base/json.ts";
-import { type Digest, isDigest } from "../../model/digest.ts";
+import { type BlobDigest, type Digest, isBlobDigest, isDigest } from "../../model/digest.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 
 /** https://github.com/opencontainers/image-spec/blob/main/media-types.md and Docker's image manifest v2, schema 2. */
@@ -11,9 +11,9 @@ export const manifestTypes = {
 } as const;
 
 /** Points at content by digest. https://github.com/opencontainers/image-spec/blob/main/descriptor.md */
-export interface Descriptor {
+export interface Descriptor<D extends BlobDigest = Digest> {
   readonly mediaType: string;
-  readonly digest: Digest;
+  readonly digest: D;
   /** Bytes. */
   readonly size: number;
   readonly annotations: Readonly<Record<string, string>>;
@@ -21,6 +21,9 @@ export interface Descriptor {
   readonly platform?: { readonly architecture: string; readonly os: string };
   readonly artifactType?: string;
 }
+
+/** Points at what a manifest names: config or layer. */
+export type BlobDescriptor = Descriptor<BlobDigest>;
 
 /** A manifest or index as fetched, not parsed yet. `digest` is computed from `bytes`, not taken from a header. */
 export interface RawManifest {
@@ -35,11 +38,11 @@ export interface Manifest {
   readonly mediaType: string;
   readonly digest: Digest;
   readonly artifactType: string | undefined;
-  /** `undefined`: named by another hash than sha256. */
-  readonly config: Descriptor | undefined;
-  /** Those that are named by sha256. */
-  readonly layers: readonly Descriptor[];
-  /** Config and layers that are named by another hash, which Weir does not compute. They are in nobody's way, and are never fetched. */
+  /** `undefined`: named by a hash that Weir does not compute. */
+  readonly config: BlobDescriptor | undefined;
+  /** Those that are named by a hash that Weir computes. */
+  readonly layers: readonly BlobDescriptor[];
+  /** Config and layers that are named by another hash. They are in nobody's way, and are never fetched. */
   readonly foreign: number;
   readonly annotations: Readonly<Record<string, string>>;
 }
@@ -48,6 +51,7 @@ export interface Index {
   readonly kind: "index";
   readonly mediaType: string;
   readonly digest: Digest;
+  /** Those that are named by sha256: by that a manifest is known, whatever its blobs are named by. */
   readonly manifests: readonly Descriptor[];
   readonly annotations: Readonly<Record<string, string>>;
 }
@@ -84,25 +88,31 @@ export function parseManifest(
   const mediaType = typeof document.mediaType === "string" ? document.mediaType : raw.mediaType;
   const common = { mediaType, digest: raw.digest, annotations: stringMap(document.annotations) };
   if (Array.isArray(document.manifests)) {
-    const manifests = readDescriptors(document.manifests, maxEntries);
+    const manifests = readDescriptors(document.manifests, maxEntries, isDigest);
     return typeof manifests === "string" ? invalid(manifests) : ok({ kind: "index", ...common, manifests });
   }
   if (!Array.isArray(document.layers)) return invalid(`it has neither layers nor manifests (media type ${JSON.stringify(mediaType)})`);
-  const layers = readDescriptors(document.layers, maxEntries);
+  const layers = readDescriptors(document.layers, maxEntries, isBlobDigest);
   if (typeof layers === "string") return invalid(layers);
-  const config = readDescriptor(document.config);
+  const config = readDescriptor(document.config, isBlobDigest);
   if (typeof config === "string") return invalid(`config ${config}`);
   const foreign = document.layers.length - layers.length + (config === undefined ? 1 : 0);
   const artifactType = typeof document.artifactType === "string" ? document.artifactType : undefined;
   return ok({ kind: "manifest", ...common, artifactType, config, layers, foreign });
 }
 
-/** Those that are named by sha256, or what is wrong with one. */
-function readDescriptors(values: readonly unknown[], maxEntries: number): Descriptor[] | string {
+type IsTaken<D extends BlobDigest> = (text: string) => text is D;
+
+/** Those that are named by a hash that is taken, or what is wrong with one. */
+function readDescriptors<D extends BlobDigest>(
+  values: readonly unknown[],
+  maxEntries: number,
+  isTaken: IsTaken<D>,
+): Descriptor<D>[] | string {
   if (values.length > maxEntries) return `it lists more than ${maxEntries} entries`;
-  const descriptors: Descriptor[] = [];
+  const descriptors: Descriptor<D>[] = [];
   for (const [i, value] of values.entries()) {
-    const descriptor = readDescriptor(value);
+    const descriptor = readDescriptor(value, isTaken);
     if (typeof descriptor === "string") return `entry ${i} ${descriptor}`;
     if (descriptor !== undefined) descriptors.push(descriptor);
   }
@@ -113,12 +123,12 @@ function readDescriptors(values: readonly unknown[], maxEntries: number): Descri
 const ANY_DIGEST = /^(?!sha256:)[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]{32,512}$/;
 
 /** The descriptor, `undefined` for one by another hash, or what is wrong with it. */
-function readDescriptor(value: unknown): Descriptor | undefined | string {
+function readDescriptor<D extends BlobDigest>(value: unknown, isTaken: IsTaken<D>): Descriptor<D> | undefined | string {
   if (!isRecord(value)) return "is not a descriptor";
   const { mediaType, digest, size, platform, artifactType } = value;
   if (typeof mediaType !== "string") return "has no mediaType";
-  if (typeof digest === "string" && ANY_DIGEST.test(digest)) return undefined;
-  if (typeof digest !== "string" || !isDigest(digest)) return `has no sha256 digest (${JSON.stringify(digest)?.slice(0, 100)})`;
+  if (typeof digest === "string" && !isTaken(digest) && ANY_DIGEST.test(digest)) return undefined;
+  if (typeof digest !== "string" || !isTaken(digest)) return `has no sha256 or sha512 digest (${JSON.stringify(digest)?.slice(0, 100)})`;
   if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) return "has no size";
   return {
     mediaType,

@@ -1,6 +1,6 @@
-import type { Digest } from "../../model/digest.ts";
+import type { BlobDigest, Digest } from "../../model/digest.ts";
 import type { Result } from "../../model/result.ts";
-import type { Descriptor, RawManifest } from "./manifest.ts";
+import type { BlobDescriptor, Descriptor, RawManifest } from "./manifest.ts";
 import type { BlobPlace, BlobSource, BlobTarget } from "./transfer.ts";
 
 /**
@@ -18,13 +18,13 @@ export interface Repository extends BlobSource, BlobTarget {
   /** The manifest or index behind a tag or digest. */
   manifest(reference: string, signal?: AbortSignal): Promise<Result<RawManifest>>;
   /** The content of a descriptor, at most `limit` bytes. */
-  blob(descriptor: Descriptor, limit: number, signal?: AbortSignal): Promise<Result<Uint8Array<ArrayBuffer>>>;
+  blob(descriptor: BlobDescriptor, limit: number, signal?: AbortSignal): Promise<Result<Uint8Array<ArrayBuffer>>>;
   /** What the referrers API lists for this manifest; `undefined`: there is no such API. See `listReferrers`, which knows the other way too. */
   referrers(digest: Digest, signal?: AbortSignal): Promise<Result<readonly Descriptor[] | undefined>>;
   /** Every tag, sorted. */
   tags(signal?: AbortSignal): Promise<Result<readonly string[]>>;
   /** Stores a blob unless it is there. */
-  putBlob(bytes: Uint8Array<ArrayBuffer>, digest: Digest, signal?: AbortSignal): Promise<Result<void>>;
+  putBlob(bytes: Uint8Array<ArrayBuffer>, digest: BlobDigest, signal?: AbortSignal): Promise<Result<void>>;
   /** Stores a manifest and points the tag at it. Without a tag only its digest leads to it. */
   putManifest(bytes: Uint8Array<ArrayBuffer>, mediaType: string, tag: string | undefined, signal?: AbortSignal): Promise<Result<void>>;
 }

@@ -1,7 +1,7 @@
 import type { Digest } from "../../model/digest.ts";
 import { type Failure, ok, type Result } from "../../model/result.ts";
 import { fetchDocument } from "../image/index-entries.ts";
-import type { Descriptor, Manifest } from "../repository/manifest.ts";
+import type { BlobDescriptor, Manifest } from "../repository/manifest.ts";
 import { listReferrers, referrersTag } from "../repository/referrers.ts";
 import type { RepositoryReader } from "../repository/repository.ts";
 import { readBundle, readEnvelope, readSimpleSigning } from "./bundle.ts";
@@ -32,7 +32,7 @@ export interface FoundSignatures {
 
 /** A layer that may be a signature, and where it is. */
 interface Place {
-  readonly layer: Descriptor;
+  readonly layer: BlobDescriptor;
   readonly name: string;
 }
 

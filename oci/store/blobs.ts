@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { TEMPORARY_PREFIX, writeFileAtomically } from "../../base/atomic-file.ts";
+import { createDraftFile, type DraftFile, TEMPORARY_PREFIX, writeFileAtomically } from "../../base/atomic-file.ts";
 import { hasCode } from "../../base/error.ts";
 import { createOnce } from "../../base/once.ts";
 import { createSingleFlight } from "../../base/single-flight.ts";
@@ -38,6 +38,10 @@ export interface Blobs {
   read(digest: Digest): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Throws when the bytes are not those of `digest`, and what the file system throws. */
   write(digest: Digest, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** A file for a module that comes piece by piece. */
+  draft(): DraftFile;
+  /** Keeps what was written to a draft as the bytes of `digest`, which whoever wrote it computed of them. Throws what the file system throws. */
+  keep(draft: DraftFile, digest: Digest, size: number): Promise<void>;
   /** Reads the file again, whatever is known of it, and is no use of it. A damaged one is set aside. `pieceRead` is waited for after each piece. */
   check(digest: Digest, pieceRead?: (bytes: number) => Promise<void>): Promise<void>;
   remove(digest: Digest): Promise<void>;
@@ -56,31 +60,7 @@ export function createBlobs({ directory, log, clock, onDamaged = () => {} }: Blo
   const verified = new Set<Digest>();
   const { sizes, note } = createSizes(() => listBlobs(folder, clock.now()));
 
-  /** What `read` returns; `undefined` when the file is missing, or damaged, and then it is set aside. */
-  async function verify<T extends { readonly actual: Digest }>(digest: Digest, read: (path: string) => Promise<T>): Promise<T | undefined> {
-    verified.delete(digest);
-    try {
-      const result = await read(pathOf(digest));
-      if (result.actual === digest) {
-        verified.add(digest);
-        return result;
-      }
-      await damaged(digest, { actual: result.actual });
-    } catch (error) {
-      if (hasCode(error, "ENOENT")) await note(digest, undefined);
-      // What the disk cannot give back is damaged, and no later read mends it.
-      else if (hasCode(error, "EIO")) await damaged(digest, { error: String(error) });
-      else log.error("a module of the store cannot be read", { digest, error: String(error) });
-    }
-    return undefined;
-  }
-
-  async function damaged(digest: Digest, facts: Readonly<Record<string, string>>): Promise<void> {
-    log.warn("a damaged module was moved out of the store; it will be pulled again", { digest, ...facts });
-    await setAside(directory, pathOf(digest), digest);
-    await note(digest, undefined);
-    onDamaged(digest);
-  }
+  const verify = createVerify({ directory, log, pathOf, note, verified, onDamaged });
 
   async function readFromDisk(digest: Digest): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const read = await verify(digest, (path) => readHashed(path, clock.now()));
@@ -105,6 +85,12 @@ export function createBlobs({ directory, log, clock, onDamaged = () => {} }: Blo
       verified.add(digest);
       if (alive.get(digest)?.deref() === undefined) alive.set(digest, new WeakRef(bytes));
     },
+    draft: () => createDraftFile(folder),
+    async keep(draft, digest, size) {
+      await draft.place(pathOf(digest));
+      await note(digest, size);
+      verified.add(digest);
+    },
     async check(digest, pieceRead) {
       const path = pathOf(digest);
       const first = await hashFile(path, pieceRead).catch((error) => (hasCode(error, "ENOENT") ? digest : undefined));
@@ -119,6 +105,42 @@ export function createBlobs({ directory, log, clock, onDamaged = () => {} }: Blo
     },
     list: () => listBlobs(folder, clock.now()),
     sizes,
+  };
+}
+
+interface VerifyDeps extends Required<Pick<BlobsOptions, "directory" | "log" | "onDamaged">> {
+  pathOf(digest: Digest): string;
+  note(digest: Digest, size: number | undefined): Promise<void>;
+  readonly verified: Set<Digest>;
+}
+
+/** What `read` returns; `undefined` when the file is missing, or damaged, and then it is set aside. */
+type Verify = <T extends { readonly actual: Digest }>(digest: Digest, read: (path: string) => Promise<T>) => Promise<T | undefined>;
+
+function createVerify({ directory, log, pathOf, note, verified, onDamaged }: VerifyDeps): Verify {
+  async function damaged(digest: Digest, facts: Readonly<Record<string, string>>): Promise<void> {
+    log.warn("a damaged module was moved out of the store; it will be pulled again", { digest, ...facts });
+    await setAside(directory, pathOf(digest), digest);
+    await note(digest, undefined);
+    onDamaged(digest);
+  }
+
+  return async (digest, read) => {
+    verified.delete(digest);
+    try {
+      const result = await read(pathOf(digest));
+      if (result.actual === digest) {
+        verified.add(digest);
+        return result;
+      }
+      await damaged(digest, { actual: result.actual });
+    } catch (error) {
+      if (hasCode(error, "ENOENT")) await note(digest, undefined);
+      // What the disk cannot give back is damaged, and no later read mends it.
+      else if (hasCode(error, "EIO")) await damaged(digest, { error: String(error) });
+      else log.error("a module of the store cannot be read", { digest, error: String(error) });
+    }
+    return undefined;
   };
 }
 

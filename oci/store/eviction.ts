@@ -72,3 +72,38 @@ export async function evict(
   }
   if (evicted.size > 0) log.info("modules that nothing needs were evicted", { modules: evicted.size });
 }
+
+type Needed = () => ReadonlySet<Digest> | undefined;
+
+/** Runs evictions one after the other, and none before it is known what is needed. */
+export interface Evictor {
+  /** One that waits already will see what is new too. */
+  soon(): void;
+  /** What is needed from now on; then evicts. */
+  retain(needed: Needed): void;
+  /** Resolves when the running evictions are done. */
+  settled(): Promise<void>;
+}
+
+export function createEvictor(run: (needed: Needed) => Promise<void>, log: Log): Evictor {
+  let needed: Needed | undefined;
+  let evicting: Promise<void> = Promise.resolve();
+  let isWaiting = false;
+  const soon = () => {
+    if (isWaiting) return;
+    isWaiting = true;
+    const once = async () => {
+      isWaiting = false;
+      if (needed !== undefined) await run(() => needed?.());
+    };
+    evicting = evicting.then(once).catch((error) => log.warn("eviction failed", { error: String(error) }));
+  };
+  return {
+    soon,
+    retain(given) {
+      needed = given;
+      soon();
+    },
+    settled: () => evicting,
+  };
+}

@@ -1,3 +1,4 @@
+import type { DraftFile } from "../../base/atomic-file.ts";
 import { isSystemError } from "../../base/error.ts";
 import { isRecord } from "../../base/json.ts";
 import type { Clock } from "../../model/clock.ts";
@@ -6,9 +7,10 @@ import type { Digest } from "../../model/digest.ts";
 import type { Log } from "../../model/log.ts";
 import type { Module } from "../../model/module.ts";
 import { failForNow, ok, type Result } from "../../model/result.ts";
-import { createBlobs } from "./blobs.ts";
+import type { ModuleSink } from "../image/sink.ts";
+import { type Blobs, createBlobs } from "./blobs.ts";
 import { takeOver } from "./earlier.ts";
-import { evict } from "./eviction.ts";
+import { createEvictor, evict } from "./eviction.ts";
 import { createHolds } from "./holds.ts";
 import { removeLitter } from "./litter.ts";
 import { createNeededNote } from "./needed.ts";
@@ -50,6 +52,11 @@ export interface Store {
    * `wasmDigest`.
    */
   put(space: Space, module: Module, bytes: Uint8Array<ArrayBuffer>, from?: string): Promise<Result<Module>>;
+  /**
+   * Has `fetch` write a module to the disk as it comes, and keeps it with its record where that went well. Nothing is left of one that could not be had whole. Fails as
+   * `fetch` does, and with `StoreFailed`.
+   */
+  bring(space: Space, from: string | undefined, fetch: (sink: ModuleSink) => Promise<Result<Module>>): Promise<Result<Module>>;
   putIndex(index: Digest, manifest: Digest, from: string): Promise<Result<void>>;
   /** The bytes, verified; the same array as long as anyone holds it. A damaged file is set aside and logged. */
   read(wasmDigest: Digest): Promise<Uint8Array<ArrayBuffer> | undefined>;
@@ -76,11 +83,12 @@ export function createStore(options: StoreOptions): Store {
   const opened = clock.now();
   const records = createRecords(options);
   const blobs = createBlobs(options);
-  const holds = createHolds(clock, () => evictSoon());
+  const holds = createHolds(clock, () => evictor.soon());
   const note = createNeededNote(options);
-  let needed: (() => ReadonlySet<Digest> | undefined) | undefined;
-  let evicting: Promise<void> = Promise.resolve();
-  let isWaiting = false;
+  const evictor = createEvictor(
+    (needed) => settledRecords().then((all) => evict(blobs, all, options, () => needed()?.union(holds.current()))),
+    log,
+  );
   let settling: Promise<unknown> | undefined;
   if (options.scrub !== undefined) startScrub(blobs, { ...options.scrub, clock, log });
 
@@ -91,15 +99,17 @@ export function createStore(options: StoreOptions): Store {
     return records;
   }
 
-  /** One that waits already will see this too. */
-  function evictSoon(): void {
-    if (isWaiting) return;
-    isWaiting = true;
-    const run = async () => {
-      isWaiting = false;
-      if (needed !== undefined) await evict(blobs, await settledRecords(), options, () => needed?.()?.union(holds.current()));
-    };
-    evicting = evicting.then(run).catch((error) => log.warn("eviction failed", { error: String(error) }));
+  /** Keeps the module's bytes by `write`, and its record. */
+  async function keep(space: Space, module: Module, from: string | undefined, write: () => Promise<void>): Promise<Result<Module>> {
+    const written = await writing(async () => {
+      const known = await settledRecords();
+      await write();
+      await writeRecord(known, space, module, from);
+      return module;
+    });
+    holds.add(module.wasmDigest);
+    evictor.soon(); // also where it could not be written: the disk may be full
+    return written;
   }
 
   return {
@@ -110,17 +120,15 @@ export function createStore(options: StoreOptions): Store {
       const { manifest, from } = (await records.read("indexes", index)) ?? {};
       return isDigestValue(manifest) ? { value: manifest, from: namesOf(from) } : undefined;
     },
-    async put(space, { digest, ...record }, bytes, from) {
-      const written = await writing(async () => {
-        const known = await (await settledRecords()).read(space, digest);
-        await blobs.write(record.wasmDigest, bytes);
-        await records.write(space, digest, { ...record, from: withName(known?.from, from) });
-        return { digest, ...record };
-      });
-      holds.add(record.wasmDigest);
-      evictSoon(); // also where it could not be written: the disk may be full
-      return written;
-    },
+    put: (space, module, bytes, from) => keep(space, module, from, () => blobs.write(module.wasmDigest, bytes)),
+    bring: (space, from, fetch) =>
+      drafted(blobs, async (draft) => {
+        await settledRecords(); // removes drafts that a killed process left
+        const fetched = await fetch(draft);
+        if (!fetched.ok) return fetched;
+        const { wasmDigest, size } = fetched.value;
+        return keep(space, fetched.value, from, () => blobs.keep(draft, wasmDigest, size));
+      }),
     putIndex(index, manifest, from) {
       return writing(async () => {
         const known = await records.read("indexes", index);
@@ -131,17 +139,32 @@ export function createStore(options: StoreOptions): Store {
     has: (digest) => blobs.has(digest),
     hold: (digest) => holds.add(digest),
     retain(given) {
-      needed = given;
       note.write(given);
-      evictSoon();
+      evictor.retain(given);
     },
     async bytes(of) {
       const sizes = await blobs.sizes();
       if (of === undefined) return sizes.values().reduce((sum, size) => sum + size, 0);
       return of.values().reduce((sum, digest) => sum + (sizes.get(digest) ?? 0), 0);
     },
-    settled: () => evicting,
+    settled: () => evictor.settled(),
   };
+}
+
+async function writeRecord(records: Records, space: Space, { digest, ...record }: Module, from: string | undefined): Promise<void> {
+  const known = await records.read(space, digest);
+  await records.write(space, digest, { ...record, from: withName(known?.from, from) });
+}
+
+/** Runs with a draft, of which nothing is left unless it was kept. */
+async function drafted<T>(blobs: Blobs, work: (draft: DraftFile) => Promise<Result<T>>): Promise<Result<T>> {
+  const draft = blobs.draft();
+  try {
+    const outcome = await writing(() => work(draft));
+    return outcome.ok ? outcome.value : outcome;
+  } finally {
+    await draft.discard();
+  }
 }
 
 /** What a record says; `undefined`: it is none of a module. */

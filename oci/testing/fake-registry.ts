@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type Digest, digestOf, isDigest } from "../../model/digest.ts";
+import { type BlobDigest, type Digest, digestOf, hasDigest, isBlobDigest, isDigest } from "../../model/digest.ts";
 import { type Content, createContent } from "./images.ts";
 
 export interface SeenRequest {
@@ -55,7 +55,7 @@ async function serve(content: Content, request: IncomingMessage, response: Serve
   if (kind === "blobs/uploads" || (kind === "blobs" && name === "uploads")) {
     if (request.method === "POST") return reply(response, 202, { location: `${url.pathname}session?state=x` });
     const digest = url.searchParams.get("digest") ?? "";
-    if (digestOf(body) !== digest) return json(response, 400, { errors: [{ code: "DIGEST_INVALID" }] });
+    if (!isBlobDigest(digest) || !(await hasDigest(body, digest))) return json(response, 400, { errors: [{ code: "DIGEST_INVALID" }] });
     content.blobs.set(digest, body);
     return reply(response, 201, {});
   }
@@ -72,7 +72,7 @@ async function serve(content: Content, request: IncomingMessage, response: Serve
       return json(response, 404, { errors: [{ code: "MANIFEST_UNKNOWN", message: "no such" }] });
     return reply(response, 200, { "content-type": found.mediaType, "docker-content-digest": digest }, found.bytes);
   }
-  const blob = kind === "blobs" ? content.blobs.get(name as Digest) : undefined;
+  const blob = kind === "blobs" ? content.blobs.get(name as BlobDigest) : undefined;
   if (blob === undefined) return json(response, 404, { errors: [{ code: "BLOB_UNKNOWN" }] });
   return sendBlob(request, response, blob);
 }

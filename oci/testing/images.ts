@@ -1,11 +1,11 @@
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { pack } from "tar-stream";
-import { type Digest, digestOf } from "../../model/digest.ts";
+import { type BlobDigest, createDigester, type Digest, digestOf } from "../../model/digest.ts";
 import { manifestTypes } from "../repository/manifest.ts";
 
 /** Images built in memory for tests: what a registry or a layout folder would hold. */
 export interface Content {
-  readonly blobs: Map<Digest, Uint8Array<ArrayBuffer>>;
+  readonly blobs: Map<BlobDigest, Uint8Array<ArrayBuffer>>;
   readonly manifests: Map<Digest, { readonly bytes: Uint8Array<ArrayBuffer>; readonly mediaType: string }>;
   readonly tags: Map<string, Digest>;
 }
@@ -37,6 +37,15 @@ export function addBlob(content: Content, mediaType: string, bytes: Uint8Array):
   const digest = digestOf(own);
   content.blobs.set(digest, own);
   return { mediaType, digest, size: own.byteLength };
+}
+
+/** The same, named by sha512. */
+export function addBlob512(content: Content, mediaType: string, bytes: Uint8Array) {
+  const digester = createDigester(`sha512:${"0".repeat(128)}`);
+  digester.update(bytes);
+  const digest = digester.digest();
+  content.blobs.set(digest, new Uint8Array(bytes));
+  return { mediaType, digest, size: bytes.byteLength };
 }
 
 export function addDocument(content: Content, mediaType: string, document: object, tag?: string): TestDescriptor {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Credentials, KeychainEntry } from "../../model/module.ts";
 import type { Result } from "../../model/result.ts";
-import { fetchModule, findImage } from "../image/image.ts";
+import { fetchWhole, findImage } from "../image/image.ts";
 import { httpOptions, type OciOptions } from "../open.ts";
 import { createRemoteRepository } from "../registry/client.ts";
 import type { Repository } from "../repository/repository.ts";
@@ -36,7 +36,7 @@ export async function withRemote(intercept: Intercept, run: (bench: RemoteBench)
   const module: RemoteBench["module"] = async (from = repository) => {
     const image = await findImage(from, "v1");
     if (!image.ok) return image;
-    const fetched = await fetchModule(from, image.value, { moduleBytes: 1 << 20, archiveBytes: 1 << 20 });
+    const fetched = await fetchWhole(from, image.value, { moduleBytes: 1 << 20, archiveBytes: 1 << 20 });
     return fetched.ok ? { ok: true, value: fetched.value.bytes } : fetched;
   };
   try {

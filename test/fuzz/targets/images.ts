@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { digestOf } from "../../../model/digest.ts";
 import { extractModule } from "../../../oci/image/extract.ts";
 import { candidates, selectEntries, selectLayer } from "../../../oci/image/select.ts";
+import { MemorySink } from "../../../oci/image/sink.ts";
 import { MAX_MANIFEST_BYTES, parseManifest } from "../../../oci/repository/manifest.ts";
 import { formatReference, parseReference } from "../../../oci/repository/reference.ts";
 import { createContent, wasm } from "../../../oci/testing/images.ts";
@@ -38,12 +39,18 @@ export const images: Target = {
   async run([bytes = new Uint8Array()]): Promise<string> {
     if (bytes[0] === 0x40) return reference(Buffer.from(bytes.subarray(1)).toString());
     if (bytes[0] === 0x7b) return manifest(bytes);
-    const found = await extractModule(bytes, LIMITS, "the layer");
+    const sink = new MemorySink();
+    const found = await extractModule(pieces(bytes), sink, { ...LIMITS, where: "the layer" });
+    assert(sink.bytes.length <= LIMITS.moduleBytes, `a module of ${sink.bytes.length} bytes`);
     if (!found.ok) return found.error.reason;
-    assert(found.value.length <= LIMITS.moduleBytes, `a module of ${found.value.length} bytes`);
+    assert.deepEqual(found.value, { size: sink.bytes.length, wasmDigest: digestOf(sink.bytes) });
     return "a module";
   },
 };
+
+async function* pieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += 4096) yield bytes.subarray(at, at + 4096);
+}
 
 function manifest(bytes: Uint8Array): string {
   const raw = {
