@@ -1,6 +1,6 @@
 /**
  * A pull of a module of 64 MiB from a real registry, beside skopeo's of the same image, in turns: `node bench/registry-pull.ts`. Ours is the pull of `weir serve`, from the
- * first request to the verified file, in a process that has pulled a small one before; skopeo's is its process. Then the same module in a gzipped tar, and from a plain URL.
+ * first request to the verified file, in a process with the flags of bin/weir that has pulled a small one before; skopeo's is its process. Then the same module in a gzipped tar, and from a plain URL.
  * On a machine that does other work compare the CPU times.
  */
 import { randomBytes } from "node:crypto";
@@ -84,7 +84,7 @@ async function compare(): Promise<void> {
   const address = files.address();
   const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}/large.wasm`;
 
-  const child = start(process.execPath, [import.meta.filename, "pull"]);
+  const child = start(process.execPath, ["--max-semi-space-size=8", import.meta.filename, "pull"]);
   let data = 0;
   const pull = async (place: string, digest: Job["digest"]): Promise<Run> => {
     child.say(JSON.stringify({ dataDir: join(folder.path, `data-${data++}`), place, digest } satisfies Job));

@@ -2,7 +2,7 @@ import type { Readme } from "../../model/catalog.ts";
 import { type Digest, isDigest } from "../../model/digest.ts";
 import { ok, type Result } from "../../model/result.ts";
 import { fetchDocument, readEntries } from "../image/index-entries.ts";
-import type { Descriptor, Manifest } from "../repository/manifest.ts";
+import type { BlobDescriptor, Manifest } from "../repository/manifest.ts";
 import { listReferrers } from "../repository/referrers.ts";
 import type { RepositoryReader } from "../repository/repository.ts";
 
@@ -49,11 +49,11 @@ async function fromReferrers(repository: RepositoryReader, digest: Digest, signa
   return ok(undefined);
 }
 
-function layerOf({ layers }: Manifest): Descriptor | undefined {
+function layerOf({ layers }: Manifest): BlobDescriptor | undefined {
   return layers.find(({ mediaType }) => MARKDOWN.test(mediaType));
 }
 
-async function readText(repository: RepositoryReader, layer: Descriptor, signal?: AbortSignal): Promise<Result<Readme | undefined>> {
+async function readText(repository: RepositoryReader, layer: BlobDescriptor, signal?: AbortSignal): Promise<Result<Readme | undefined>> {
   if (layer.size > MAX_FETCHED_BYTES) return ok({ text: "", isCut: true });
   const blob = await repository.blob(layer, MAX_FETCHED_BYTES, signal);
   if (!blob.ok) return blob;
