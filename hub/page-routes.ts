@@ -9,6 +9,8 @@ import { createActingRoutes } from "./acting/routes.ts";
 import type { HubContext } from "./answers.ts";
 import { type Assets, readAssets } from "./assets.ts";
 import { catalogShows } from "./catalog-routes.ts";
+import { compareShows, type LookAtPlaces, lookAtPlaces } from "./compare-routes.ts";
+import type { Others } from "./others.ts";
 import { actionBar } from "./pages/buttons.ts";
 import { diffPage } from "./pages/diff.ts";
 import { digestPage } from "./pages/digest.ts";
@@ -67,6 +69,8 @@ export interface PagesOptions {
   readonly views: Views;
   /** Absent: there are no pages of it. */
   readonly catalog?: Catalog | undefined;
+  /** Absent: this server knows no other. */
+  readonly others?: Others | undefined;
   readonly readers?: Readers | undefined;
   /** Absent: nobody can sign in. */
   readonly acting?: (Acting & { readonly callers: Callers }) | undefined;
@@ -75,7 +79,7 @@ export interface PagesOptions {
   readonly now?: () => number;
 }
 
-export function createPages({ views, catalog, readers, acting, log, onSignOut, now = Date.now }: PagesOptions): Pages {
+export function createPages({ views, catalog, others, readers, acting, log, onSignOut, now = Date.now }: PagesOptions): Pages {
   const assets = readAssets();
   const snapshots = createSnapshots(views, now);
   const callerOf = async (context: HubContext): Promise<Caller | undefined> => {
@@ -97,7 +101,9 @@ export function createPages({ views, catalog, readers, acting, log, onSignOut, n
   });
   const canAct = acting !== undefined;
   const acts = canAct ? createActingRoutes({ ...acting, views, readers, print: printNow, now, log, onSignOut }) : [];
-  const all = { ...shows(views, snapshots, canAct), ...(catalog === undefined ? {} : catalogShows(catalog, views, snapshots)) };
+  const look = () => lookAtPlaces(views, snapshots, others);
+  const catalogPages = catalog === undefined ? {} : catalogShows(catalog, views, snapshots);
+  const all = { ...shows(views, snapshots, look, canAct), ...compareShows(look), ...catalogPages };
   return {
     routes: [...Object.entries(all).map(([path, show]) => page(path, show)), searchRoute(views), ...acts, ...fileRoutes(assets)],
     missing,
@@ -107,7 +113,10 @@ export function createPages({ views, catalog, readers, acting, log, onSignOut, n
       const form = acting && status === 401 ? signInForm({ howTo: acting.people.howTo, to: `${to.pathname}${to.search}` }) : "";
       return printNow(context, { title, main: html`${messagePage(title, message)}${form}`, isStill: true }, status);
     },
-    close: () => snapshots.close(),
+    close() {
+      snapshots.close();
+      others?.close();
+    },
   };
 }
 
@@ -127,7 +136,7 @@ async function print(assets: Assets, parts: PageParts, status: number): Promise<
   return new Response(body, { status, headers: { "content-type": HTML_TYPE, "cache-control": cache } });
 }
 
-function shows(views: Views, snapshots: Snapshots, canAct: boolean): Readonly<Record<string, Show>> {
+function shows(views: Views, snapshots: Snapshots, look: () => Promise<LookAtPlaces>, canAct: boolean): Readonly<Record<string, Show>> {
   /** A page with the fleet on it, which is of that look's moment. */
   const withFleet = async (show: (fleet: FleetSnapshot) => Omit<PageParts, "at" | "isBehind">): Promise<Shown> => {
     const { fleet, isBehind } = await snapshots.take();
@@ -158,7 +167,10 @@ function shows(views: Views, snapshots: Snapshots, canAct: boolean): Readonly<Re
       const main = diffPage({ namespace, name }, views.revisions({ namespace, name }), query);
       return main && { title: `Revisions of ${namespace}/${name}`, section: "/filters", main };
     },
-    "/fleet": (_params, query) => withFleet((fleet) => ({ title: "Fleet", section: "/fleet", main: fleetPage(fleet, query) })),
+    "/fleet": async (_params, query) => {
+      const { places, fleet, at, isBehind } = await look();
+      return { title: "Fleet", section: "/fleet", main: fleetPage(fleet, places, query), at, isBehind };
+    },
     "/fleet/proxy": (_params, query) => {
       const proxy = views.proxy(query.get("namespace") ?? "", query.get("id") ?? "");
       return proxy && { title: proxy.id, section: "/fleet", main: proxyPage(proxy) };

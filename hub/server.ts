@@ -11,6 +11,7 @@ import { Callers } from "./acting/callers.ts";
 import { failure } from "./answers.ts";
 import { createApp } from "./app.ts";
 import { createEventStream, type EventLimits } from "./events.ts";
+import type { Others } from "./others.ts";
 import { createPages } from "./page-routes.ts";
 import type { Plans } from "./plans.ts";
 import type { Readers } from "./readers.ts";
@@ -30,6 +31,8 @@ export interface HubOptions {
   readonly plans?: Plans | undefined;
   /** What the pages' catalog shows; absent: there are no pages of it. */
   readonly catalog?: Catalog | undefined;
+  /** Other Weirs that the pages show beside this one. */
+  readonly others?: Others | undefined;
   /** Who can sign in and act. Absent: nobody. */
   readonly people?: People | undefined;
   /** Health and metrics alone are answered here. */
@@ -70,6 +73,7 @@ export function createHub({
   readers,
   plans,
   catalog,
+  others,
   people,
   healthOnly = false,
   events,
@@ -83,7 +87,7 @@ export function createHub({
   const routes = healthOnly ? healthRoutes(views) : createRoutes(views, stream, plans);
   const callers = people && new Callers(people, Date.now);
   const acting = people && callers && { people, callers, planner: plans?.planner };
-  const pages = healthOnly ? undefined : createPages({ views, catalog, readers, acting, log, onSignOut: () => stream.drop() });
+  const pages = healthOnly ? undefined : createPages({ views, catalog, others, readers, acting, log, onSignOut: () => stream.drop() });
   const admission = { ...ADMISSION, answerMs: times.answerMs };
   const app = createApp({ routes, log, loopback: isLoopback(host), readers, pages, callers, admission });
   const server = createServer(

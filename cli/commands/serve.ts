@@ -10,7 +10,7 @@ import type { Leadership } from "../../model/leadership.ts";
 import type { Log } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Source } from "../../operator/index.ts";
-import { parseAddress, XDS_ADDRESS } from "../args/address.ts";
+import { type Address, parseAddress, XDS_ADDRESS } from "../args/address.ts";
 import { parseByteSize } from "../args/byte-size.ts";
 import { defineCommand } from "../args/command.ts";
 import { readCount } from "../args/count.ts";
@@ -25,6 +25,7 @@ import { catalogFlags } from "../serve/catalog-flags.ts";
 import { descriptorLimit, type SocketShares, shareDescriptors } from "../serve/descriptors.ts";
 import { keyFlags } from "../serve/key-flags.ts";
 import { logFlags, openLog } from "../serve/log-flags.ts";
+import { otherFlags, readOthers } from "../serve/other-flags.ts";
 import type { ActingPlace } from "../serve/people.ts";
 import { serveRegistryFlags } from "../serve/registry-flags.ts";
 import { readReplica, replicaFlags } from "../serve/replica-flags.ts";
@@ -106,6 +107,7 @@ const flags = {
   },
   ...serveRegistryFlags,
   ...catalogFlags,
+  ...otherFlags,
   "trust-root": trustRootFlag,
   "prover-socket": {
     type: "string",
@@ -149,13 +151,11 @@ export const serve = defineCommand({
     if (!trustRoot.ok) return trustRoot;
     const sockets = socketShares(input.flags);
     if (!sockets.ok) return sockets;
-    const access = readAccess(input.flags, xds.value, http.value);
+    const access = openAccess(input.flags, xds.value, http.value, log);
     if (!access.ok) return access;
-    for (const warning of access.value.warnings) log.warn(warning);
-    const dataDir = resolve(input.flags.data);
-    const made = await makeData(dataDir);
-    if (!made.ok) return made;
-    const chosen = await openSource(input.flags, terminal, dataDir, log);
+    const data = await makeData(resolve(input.flags.data));
+    if (!data.ok) return data;
+    const chosen = await openSource(input.flags, terminal, data.value, log);
     if (!chosen.ok) return chosen;
     const { sourceOf, layoutBase, cluster, acting } = chosen.value;
     const webhook = readWebhook(input.flags, { tls: access.value.tls, xds: xds.value, hasCluster: cluster !== undefined });
@@ -164,9 +164,11 @@ export const serve = defineCommand({
     const ownNamespace = input.flags["own-namespace"];
     const tokens = checkTokens(access.value, cluster);
     if (!tokens.ok) return tokens;
+    const others = readOthers(input.flags);
+    if (!others.ok) return others;
     const registries = await openRegistries(input.flags, { cluster, ownNamespace, env: terminal.env, clock: systemClock, log });
     if (!registries.ok) return registries;
-    const keyStore = openKeyStore(input.flags["key-store"], { dataDir, cluster, namespace: ownNamespace, log });
+    const keyStore = openKeyStore(input.flags["key-store"], { dataDir: data.value, cluster, namespace: ownNamespace, log });
     if (!keyStore.ok) return keyStore;
     const replica = await readReplica(input.flags, { cluster, ownNamespace, keyStore: input.flags["key-store"], log });
     if (!replica.ok) return replica;
@@ -175,7 +177,7 @@ export const serve = defineCommand({
       replica: replica.value,
       xds: xds.value,
       http: http.value,
-      dataDir,
+      dataDir: data.value,
       keyStore: keyStore.value,
       podCertificates: input.flags["pod-certificates"],
       cluster,
@@ -186,6 +188,7 @@ export const serve = defineCommand({
       log,
       moduleCacheBytes: moduleCache.value,
       store: store.value,
+      others: others.value,
       trustRoot: trustRoot.value,
       proverSocket: input.flags["prover-socket"],
       webhook: webhook.value,
@@ -195,6 +198,12 @@ export const serve = defineCommand({
     });
   },
 });
+
+function openAccess(values: FlagValues<typeof flags>, xds: Address, http: Address, log: Log): Result<Access> {
+  const access = readAccess(values, xds, http);
+  if (access.ok) for (const warning of access.value.warnings) log.warn(warning);
+  return access;
+}
 
 type Times = Pick<ServeOptions, "maxConnectionAgeMs" | "drainMs" | "maxModuleLoadMs">;
 
@@ -228,10 +237,10 @@ function socketShares(values: FlagValues<typeof flags>): Result<SocketShares> {
   return ok(shareDescriptors(descriptorLimit(), { xds: xds.value, perAddress: perAddress.value }));
 }
 
-async function makeData(dir: string): Promise<Result<void>> {
+async function makeData(dir: string): Promise<Result<string>> {
   try {
     await makeFolder(dir, 0o700);
-    return ok(undefined);
+    return ok(dir);
   } catch (error) {
     return fail("DataFolder", `--data ${dir} cannot be created: ${messageOf(error)}`);
   }

@@ -25,6 +25,8 @@ import { registerFilterMetrics } from "./filter-metrics.ts";
 import { createHubs } from "./hubs.ts";
 import type { KeyStore } from "./key-store.ts";
 import { createPrometheus } from "./metrics.ts";
+import type { OtherChoice } from "./other-flags.ts";
+import { createOthers } from "./others.ts";
 import { ownVersion } from "./own-version.ts";
 import { type ActingPlace, peopleOf } from "./people.ts";
 import { readersOf } from "./readers.ts";
@@ -66,6 +68,8 @@ export interface ServeOptions {
   readonly implied?: ImpliedCredentials | undefined;
   /** What the pages' catalog shows of registries; absent: nothing. */
   readonly catalog?: CatalogChoice | undefined;
+  /** Other Weirs that the pages show. Absent: none. */
+  readonly others?: readonly OtherChoice[] | undefined;
   /** Bytes of modules to keep in memory beyond those that are being sent. */
   readonly moduleCacheBytes: number;
   readonly store: StoreChoice;
@@ -257,7 +261,8 @@ function createRooms(
   const plans = { planner, applicants: applicantsOf({ ...options, readers, clock }) };
   const catalog = openCatalog(options.catalog, registries);
   const people = options.acting && peopleOf(options.acting, tokens);
-  const hub = createHubs({ views, catalog, maxConnections: options.sockets.http, log, readers, plans, people }, options);
+  const others = createOthers(options.others ?? [], clock.now);
+  const hub = createHubs({ views, catalog, others, maxConnections: options.sockets.http, log, readers, plans, people }, options);
   return { xds, operator, callers, metrics, hub, views, replicas, admission };
 }
 

@@ -81,7 +81,7 @@ export function follows({ spec }: WasmFilter): Html {
 }
 
 /** The tag of a reference as it is written. `undefined`: it has none, or a digest. */
-function tagOf(image: string): string | undefined {
+export function tagOf(image: string): string | undefined {
   return image.includes("@") ? undefined : /:([\w][\w.-]{0,127})$/.exec(image)?.[1];
 }
 

@@ -1,7 +1,9 @@
 import { type FleetSnapshot, type Group, PROXY_STANDINGS, type ProxyQuery, type ProxyRow, selectProxies } from "../read/fleet-snapshot.ts";
+import type { Places } from "../read/places.ts";
 import { choiceIn, pageIn, textIn, withQuery } from "../read/query.ts";
 import { labelTexts, tally } from "../read/rows.ts";
 import type { ProxyFilterView, ProxyView } from "../views.ts";
+import { versionsPanel } from "./compare.ts";
 import { type Html, html } from "./html.ts";
 import { fleetCounts } from "./overview.ts";
 import { fleetPicture } from "./pictures.ts";
@@ -23,9 +25,11 @@ import {
 } from "./pieces.ts";
 
 const MOST_GROUPS = 30;
+/** Filters whose versions are shown by environment: those that differ first. */
+const MOST_VERSIONS = 10;
 
 /** Every proxy, and what is not as wanted. */
-export function fleetPage(snapshot: FleetSnapshot, query: URLSearchParams): Html {
+export function fleetPage(snapshot: FleetSnapshot, places: Places, query: URLSearchParams): Html {
   const asked = queryOf(query);
   const rows = selectProxies(snapshot.proxies, asked);
   const page = pageIn(query, rows);
@@ -35,6 +39,7 @@ export function fleetPage(snapshot: FleetSnapshot, query: URLSearchParams): Html
 ${chooser(snapshot, asked, query)}
 <section class="panel" aria-labelledby="every"><h2 id="every">Every proxy</h2>${fleetPicture(rows)}</section>
 ${astray.length === 0 ? "" : html`<section aria-labelledby="astray"><h2 id="astray">Not as wanted, grouped</h2>${groupTable(astray.slice(0, MOST_GROUPS))}</section>`}
+${versionsPanel(places, MOST_VERSIONS)}
 <section aria-labelledby="proxies"><h2 id="proxies">Proxies</h2>${proxyTable(page.rows)}${pager(page, "/fleet", query, "proxy")}</section>
 <section aria-labelledby="digests"><h2 id="digests">What proxies have, by digest</h2>${groupTable(snapshot.groups.filter(({ standing }) => standing !== "lost").slice(0, MOST_GROUPS))}</section>`;
 }

@@ -7,6 +7,7 @@ const PAGES = [
   ["/", "Overview"],
   ["/filters", "Filters"],
   ["/fleet", "Fleet"],
+  ["/compare", "Compare"],
   ["/catalog", "Catalog"],
   ["/history", "History"],
 ] as const;

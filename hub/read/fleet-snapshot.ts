@@ -31,6 +31,12 @@ export interface Group {
   count: number;
 }
 
+/** A group of the proxies of one namespace. */
+export interface NamespaceGroup extends Group {
+  /** The proxies'. */
+  readonly namespace: string;
+}
+
 /** The fleet at one moment, summed up. */
 export interface FleetSnapshot {
   /** Milliseconds since the epoch: when the look began. */
@@ -40,6 +46,8 @@ export interface FleetSnapshot {
   readonly counts: Readonly<Record<ProxyStanding, number>>;
   /** The largest first. */
   readonly groups: readonly Group[];
+  /** The same by the namespace of the proxies, in no order. */
+  readonly byNamespace: readonly NamespaceGroup[];
 }
 
 /** Proxies that are looked at in one turn of the event loop: some milliseconds. */
@@ -49,7 +57,7 @@ const SLICE_FILTERS = 2_000;
 export async function takeSnapshot(proxies: Iterable<ProxyView>, at: number, pause: () => Promise<void>): Promise<FleetSnapshot> {
   const rows: ProxyRow[] = [];
   const counts = { rejected: 0, lost: 0, pending: 0, ok: 0 };
-  const groups = new Map<string, Group>();
+  const groups = new Map<string, NamespaceGroup>();
   let seen = 0;
   for (const proxy of proxies) {
     const row = rowOf(proxy, groups);
@@ -62,10 +70,26 @@ export async function takeSnapshot(proxies: Iterable<ProxyView>, at: number, pau
     }
   }
   rows.sort(compareRows);
-  return { at, proxies: rows, counts, groups: [...groups.values()].sort((a, b) => b.count - a.count) };
+  const byNamespace = [...groups.values()];
+  return { at, proxies: rows, counts, groups: joinNamespaces(byNamespace), byNamespace };
 }
 
-function rowOf({ id, namespace, labels, connected, slots }: ProxyView, groups: Map<string, Group>): ProxyRow {
+function joinNamespaces(groups: readonly NamespaceGroup[]): readonly Group[] {
+  const joined = new Map<string, Group>();
+  for (const { namespace: _, ...group } of groups) {
+    const key = keyOf(group.filter, group.revision, group.digest, group.standing);
+    const known = joined.get(key);
+    if (known === undefined) joined.set(key, group);
+    else known.count += group.count;
+  }
+  return [...joined.values()].sort((a, b) => b.count - a.count);
+}
+
+function keyOf(filter: string, revision: number, digest: string, standing: ProxyStanding): string {
+  return `${filter} ${revision} ${digest} ${standing}`;
+}
+
+function rowOf({ id, namespace, labels, connected, slots }: ProxyView, groups: Map<string, NamespaceGroup>): ProxyRow {
   let standing: ProxyStanding = connected ? "ok" : "lost";
   let trouble: ProxyRow["trouble"];
   let filters = 0;
@@ -73,7 +97,7 @@ function rowOf({ id, namespace, labels, connected, slots }: ProxyView, groups: M
     for (const view of slot.filters) {
       filters++;
       const one = standingIn(view, connected);
-      addTo(groups, view, one);
+      addTo(groups, namespace, view, one);
       const isWorse = PROXY_STANDINGS.indexOf(one) < PROXY_STANDINGS.indexOf(standing);
       if (isWorse) standing = one;
       if (isWorse || (trouble === undefined && one !== "ok")) {
@@ -90,14 +114,14 @@ function standingIn({ state }: ProxyFilterView, connected: boolean): ProxyStandi
   return state === "updated" ? "ok" : "pending";
 }
 
-function addTo(groups: Map<string, Group>, view: ProxyFilterView, standing: ProxyStanding): void {
+function addTo(groups: Map<string, NamespaceGroup>, namespace: string, view: ProxyFilterView, standing: ProxyStanding): void {
   const filter = `${view.namespace}/${view.name}`;
-  const key = `${filter} ${view.revision} ${view.digest} ${standing}`;
+  const key = `${keyOf(filter, view.revision, view.digest, standing)} ${namespace}`;
   const known = groups.get(key);
   if (known !== undefined) known.count++;
   else {
     const { revision, digest, wasmDigest, message } = view;
-    groups.set(key, { filter, revision, digest, wasmDigest, standing, message, count: 1 });
+    groups.set(key, { namespace, filter, revision, digest, wasmDigest, standing, message, count: 1 });
   }
 }
 

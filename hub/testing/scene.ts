@@ -67,7 +67,7 @@ export type SceneViews = Partial<Views> & { readonly proxies?: () => readonly Pr
 /** Starts a hub on a free port, with small bounds for its event stream. `overrides` replace single views. */
 export async function startHub(
   overrides: SceneViews = {},
-  options: Partial<Pick<HubOptions, "readers" | "plans" | "catalog" | "people" | "healthOnly" | "times" | "log">> = {},
+  options: Partial<Pick<HubOptions, "readers" | "plans" | "catalog" | "others" | "people" | "healthOnly" | "times" | "log">> = {},
   host = "127.0.0.1",
 ): Promise<HubScene> {
   const listeners = new Set<(event: ChangeEvent) => void>();
