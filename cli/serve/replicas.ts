@@ -37,8 +37,8 @@ export interface ReplicasOptions {
 
 /** Largest message: a report tells of a few hundred proxies. */
 const MAX_MESSAGE = 4 * 1024 * 1024;
-/** A replica that is cut off counts as lost twice so late. */
-const KEEPALIVE_MS = 2_000;
+/** A replica that is cut off counts as lost after 4 to 6 s, before another may decide; one that had no turn for less than that is not cut off. */
+const KEEPALIVE = { keepaliveMs: 2_000, keepaliveProbes: 2 };
 /** Each call of a peer has one, and 64 peers at most call. Anybody may open them where no NetworkPolicy is kept: who shows no certificate makes room. */
 const MOST_CONNECTIONS = { maxConnections: 256, maxConnectionsPerAddress: 128 };
 /** Certificates of this port last a week. */
@@ -86,7 +86,7 @@ function createReplicas({ replica, authority, log }: ReplicasOptions, parts: Par
     tls: { ...context(), requestCert: true, rejectUnauthorized: false },
     maxRequestSize: MAX_MESSAGE,
     maxConnectionAgeMs: 0,
-    keepaliveMs: KEEPALIVE_MS,
+    ...KEEPALIVE,
     ...MOST_CONNECTIONS,
     refused: createRefusals(log.child({ port: "replicas" }), clock, silentMetrics),
   });

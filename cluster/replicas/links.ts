@@ -55,6 +55,8 @@ export interface Links {
 
 /** A peer tells each second whether it decides; one that says nothing for so long is not heard. */
 const SILENT_MS = 5_000;
+/** A call ends after so many seconds of silence in which this server itself had its turns: what came while it had none is not read yet. */
+const SILENT_TICKS = SILENT_MS / 1_000;
 /** Proxies in one message. */
 const AT_ONCE = 200;
 
@@ -67,6 +69,8 @@ interface LinkHandler {
 class Link {
   readonly call: DialedCall;
   heardAt: number;
+  /** Ticks since then. */
+  silentTicks = 0;
   leads = false;
   isGreeted = false;
   /** Whether it keeps what is reported while it does not decide. Earlier versions do not. */
@@ -151,9 +155,9 @@ class CallingLinks implements Links {
   }
 
   tick(): void {
-    const now = this.deps.steady();
     for (const link of this.links.values()) {
-      if (now - link.heardAt > SILENT_MS) link.call.end();
+      link.silentTicks += 1;
+      if (link.silentTicks > SILENT_TICKS) link.call.end();
       else if (link.leads && !link.isFull) link.sayReport(link.reporter?.counters());
     }
   }
@@ -195,6 +199,7 @@ class CallingLinks implements Links {
   private heard(address: string, link: Link, bytes: Uint8Array): void {
     const said = decoded(ToCaller, bytes)?.said;
     link.heardAt = this.deps.steady();
+    link.silentTicks = 0;
     if (said?.$case === "hello") this.greeted(address, link, said.hello);
     else if (said?.$case === "beat") this.beats(link, said.beat.leads === true);
     else if (said?.$case === "overrides") this.deps.overridden(said.overrides.proxy ?? "", said.overrides.withheld ?? []);

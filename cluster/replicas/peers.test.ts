@@ -8,6 +8,7 @@ import type { Withdrawal } from "../../model/replicas.ts";
 import { createFakeClock } from "../../model/testing/fake-clock.ts";
 import { FromCaller } from "../gen/weir/v1/replicas.ts";
 import { createMemoryCalls, REPLICA_URI } from "../testing/memory-calls.ts";
+import type { Dial } from "./dial.ts";
 import { createPeers } from "./peers.ts";
 
 const WITHDRAWAL: Withdrawal = { filter: "shop/f", uid: "u", target: 2, startedAt: 5, reason: "Rejected", message: "no" };
@@ -62,6 +63,8 @@ function createScene(names: readonly string[], other?: string) {
   const clock = createFakeClock();
   const calls = createMemoryCalls((bytes, ends) => (other !== undefined && ends.includes(other) ? ofOtherVersion(bytes) : bytes));
   let leading: string | undefined;
+  let stalledMs = 0;
+  let dialed = 0;
   const listeners = new Map<string, (isLeading: boolean) => void>();
 
   const replicas = names.map((id) => {
@@ -82,10 +85,13 @@ function createScene(names: readonly string[], other?: string) {
       uri: REPLICA_URI,
       own: own.fleet,
       leadership,
-      dial: calls.dialOf(id),
+      dial: ((...call) => {
+        dialed += 1;
+        return calls.dialOf(id)(...call);
+      }) satisfies Dial,
       addresses,
       clock,
-      steady: clock.now,
+      steady: () => clock.now() + stalledMs,
       log: silentLog,
       modules,
     };
@@ -120,6 +126,11 @@ function createScene(names: readonly string[], other?: string) {
     },
     cut: calls.cut,
     mend: calls.mend,
+    dialed: () => dialed,
+    /** Time passes in which nobody here has a turn. */
+    stall(ms: number) {
+      stalledMs += ms;
+    },
   };
 }
 
@@ -213,6 +224,23 @@ test("without a leader none is heard; the next one is told everything", async ()
   scene.cut("b");
   await scene.clock.advance(6_000);
   assert.equal(a.peers.leadership.isHeard(), false);
+  scene.stop();
+});
+
+test("who had no turn for long gives no proxy more until the leader is heard again, and loses no peer for it", async () => {
+  const scene = createScene(["a", "b"]);
+  const [a, b] = [nth(scene, 0), nth(scene, 1)];
+  a.own.put("web-a", true, 1);
+  scene.start();
+  scene.lead("b");
+  await scene.clock.advance(2_500);
+  const dialed = scene.dialed();
+  scene.stall(20_000);
+  assert.deepEqual([a.peers.leadership.isHeard(), b.peers.leadership.isHeard()], [false, true]);
+  await scene.clock.advance(1_000);
+  assert.equal(a.peers.leadership.isHeard(), true);
+  assert.equal(b.peers.fleet.proxy("shop/web-a")?.isUnheard ?? false, false, "its call was ended");
+  assert.equal(scene.dialed(), dialed, "a call was ended, and made anew");
   scene.stop();
 });
 

@@ -24,6 +24,8 @@ export interface ConnectionOwner {
   /** Milliseconds that a connection may be without a call: before its first, and later. */
   readonly firstCallMs: number;
   readonly idleMs: number;
+  /** Pings in a row that a client may leave without an answer. More than one: a turn of this process that takes longer than the time between two counts as one. */
+  readonly keepaliveProbes: number;
   readonly turns: Turns;
   readonly unfinished: Unfinished;
   /** Told whether the connection on this socket carries anything. */
@@ -62,7 +64,8 @@ export class ServerConnection implements CallOwner {
   private idleSince = performance.now();
   /** Calls with a message that is not whole, and since when. Created when it is needed. */
   private waiting: Map<ServerCall, number> | undefined = undefined;
-  private pinged = false;
+  /** Pings in a row that got no answer yet. */
+  private unanswered = 0;
   private timer: NodeJS.Timeout | undefined = undefined;
 
   /** `socket`: what the session runs on, the TLS socket if there is TLS. */
@@ -93,17 +96,17 @@ export class ServerConnection implements CallOwner {
     session.on("close", () => clearTimeout(this.timer));
   }
 
-  /** Asks for a sign of life. A client that owes one since the last time, or should be gone, is cut off. */
+  /** Asks for a sign of life. A client that owes as many as it may, or should be gone, is cut off. */
   ping(): void {
     const { session } = this;
-    if (this.pinged || session.destroyed) {
+    if (this.unanswered >= this.owner.keepaliveProbes || session.destroyed) {
       this.cut();
       return;
     }
-    this.pinged = true;
+    this.unanswered += 1;
     if (session.closed) return;
-    session.ping(() => {
-      this.pinged = false;
+    session.ping((error) => {
+      if (error === null) this.unanswered = 0;
     });
   }
 

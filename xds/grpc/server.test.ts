@@ -304,6 +304,24 @@ describe("the life of a connection", () => {
     assert.equal(server.connections(), 1);
   });
 
+  test("a connection that may owe several answers is cut for the last of them, and not for a time in which this process did nothing", async (t) => {
+    const keepaliveMs = 200;
+    const { port, server } = await start(t, undefined, { keepaliveMs, keepaliveProbes: 2 });
+    const client = session(port);
+    await once(client, "ping");
+    // Its next turn comes late, and the answer waits to be read meanwhile.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5 * keepaliveMs);
+    for (let pings = 0; pings < 3; pings++) await once(client, "ping");
+    assert.equal(server.connections(), 1);
+    client.destroy();
+    const { socket, closed } = raw(port);
+    socket.write(Buffer.concat([PREFACE, settingsFrame([])]));
+    const from = performance.now();
+    await closed;
+    const ms = performance.now() - from;
+    assert.ok(ms > 2 * keepaliveMs && ms < 20 * keepaliveMs, `${ms} ms`);
+  });
+
   test("a method can ask the connection of its call to go: GOAWAY, and the call may end", async (t) => {
     let call: Call | undefined;
     const method: Method = (opened) => {

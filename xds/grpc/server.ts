@@ -9,7 +9,7 @@ import { nameOf, type SocketBounds, Sockets } from "./sockets.ts";
 import { Turns } from "./turns.ts";
 import { Unfinished } from "./unfinished.ts";
 
-type Optional = "refused" | "graceMs" | "answerMs" | "unfinishedMs" | "firstCallMs" | "idleMs";
+type Optional = "refused" | "graceMs" | "answerMs" | "unfinishedMs" | "firstCallMs" | "idleMs" | "keepaliveProbes";
 
 export interface GrpcServerOptions
   extends Omit<ConnectionOwner, Optional | "turns" | "unfinished" | "setIdle">,
@@ -17,7 +17,7 @@ export interface GrpcServerOptions
     Partial<SocketBounds> {
   /** Absent: plaintext. */
   readonly tls?: TlsOptions | undefined;
-  /** Milliseconds between pings; a connection that owes the answer to one by the next is dead. */
+  /** Milliseconds between pings; a connection that answers none of `keepaliveProbes` in a row (default: one) by the next is dead. */
   readonly keepaliveMs?: number;
   /** Milliseconds between looks for what waited too long. */
   readonly sweepMs?: number;
@@ -45,7 +45,7 @@ const KEEPALIVE_MS = 30_000;
 const BACKLOG = 4096;
 const SWEEP_MS = 1_000;
 /** A message of the largest size takes 11 s at 3 Mbit/s. */
-const TIMES = { graceMs: 2_000, answerMs: 30_000, unfinishedMs: 30_000, firstCallMs: 10_000, idleMs: 60_000 };
+const TIMES = { graceMs: 2_000, answerMs: 30_000, unfinishedMs: 30_000, firstCallMs: 10_000, idleMs: 60_000, keepaliveProbes: 1 };
 /** Bounds on the unfinished messages of a connection and of all, in messages of the largest size. */
 const UNFINISHED = { connection: 4, server: 16 };
 /** Bounds of each connection that Node and nghttp2 keep. https://nodejs.org/api/http2.html#http2createserveroptions-onrequesthandler */
