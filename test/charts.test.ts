@@ -242,6 +242,41 @@ describe("on a real API server", () => {
     await helmOk(["install", "weir", WEIR, ...at, ...IMAGE], inCluster());
   });
 
+  test("three replicas: a budget, and a spread over nodes and zones; who decides without the Lease ends before one with it comes", async () => {
+    const at = ["-n", "weir-three", "--create-namespace", "--set", "crds.install=false", ...IMAGE];
+    const strategy = () => kube(["-n", "weir-three", "get", "deploy", "weir", "-o", "jsonpath={.spec.strategy.type}"]);
+    // As the first chart had it; no pod of it has a Lease.
+    const first = [join(ROOT, "test/fixtures/charts-first/weir"), ...at.slice(0, -1), "image.repository=registry.example/weir"];
+    await helmOk(["install", "weir", ...first], inCluster());
+    await helmOk(["upgrade", "weir", WEIR, ...at, "--set", "replicas=3"], inCluster());
+    assert.equal(await strategy(), "Recreate", "the one of before and the new ones would both decide");
+    await helmOk(["upgrade", "weir", WEIR, ...at, "--set", "replicas=3"], inCluster());
+    assert.equal(await strategy(), "RollingUpdate");
+    const get = async (kind: string) => JSON.parse(await kube(["-n", "weir-three", "get", kind, "weir", "-o", "json"])) as KubeObject;
+    const { spec } = await get("deploy");
+    const matchLabels = { "app.kubernetes.io/name": "weir", "app.kubernetes.io/instance": "weir" };
+    assert.deepEqual(spec.selector, { matchLabels });
+    assert.deepEqual(
+      spec.template.spec.topologySpreadConstraints,
+      ["kubernetes.io/hostname", "topology.kubernetes.io/zone"].map((topologyKey) => ({
+        ...{ maxSkew: 1, topologyKey, whenUnsatisfiable: "ScheduleAnyway", labelSelector: { matchLabels } },
+      })),
+    );
+    assert.deepEqual((await get("pdb")).spec, { maxUnavailable: 1, selector: { matchLabels } });
+    const own = JSON.stringify([{ maxSkew: 2, topologyKey: "rack", whenUnsatisfiable: "DoNotSchedule", labelSelector: { matchLabels } }]);
+    const changed = ["--set", "replicas=3,podDisruptionBudget.maxUnavailable=50%", "--set-json", `topologySpreadConstraints=${own}`];
+    await helmOk(["upgrade", "weir", WEIR, ...at, ...changed], inCluster());
+    assert.deepEqual((await get("deploy")).spec.template.spec.topologySpreadConstraints, JSON.parse(own));
+    assert.equal((await get("pdb")).spec.maxUnavailable, "50%");
+    await helmOk(["upgrade", "weir", WEIR, ...at, "--set", "replicas=1"], inCluster());
+    assert.deepEqual([await names("pdb", "-n", "weir-three"), await strategy()], [[], "Recreate"]);
+    // From a file of keys, without a Lease, to several.
+    await helmOk(["upgrade", "weir", WEIR, ...at, "--set", "keyStore=file"], inCluster());
+    await helmOk(["upgrade", "weir", WEIR, ...at, "--set", "replicas=2"], inCluster());
+    assert.equal(await strategy(), "Recreate");
+    await helmOk(["uninstall", "weir", "-n", "weir-three"], inCluster());
+  });
+
   test("a second Weir is refused with words, unless it is asked for", async () => {
     const second = (...more: readonly string[]) =>
       helm(

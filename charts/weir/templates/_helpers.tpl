@@ -100,6 +100,12 @@ true
 {{- if and (eq .Values.keyStore "secret") (not .Values.persistence.enabled) -}}true{{- end -}}
 {{- end -}}
 
+{{- /* The pods that run now, of an earlier chart or other values, decide without a Lease: they have to be gone before one with a Lease comes. `lookup` finds nothing where there is no cluster (helm template). */ -}}
+{{- define "weir.runsWithoutLease" -}}
+{{- $now := lookup "apps/v1" "Deployment" .Release.Namespace (include "weir.fullname" .) -}}
+{{- if and $now (not (contains "--lease=" (toJson $now.spec.template.spec.containers))) -}}true{{- end -}}
+{{- end -}}
+
 {{- define "weir.args" -}}
 {{- $service := include "weir.fullname" . -}}
 - serve
