@@ -39,7 +39,7 @@ export function createApp({ routes, log, loopback, readers, admission, pages, ca
   const open = new Set(routes.filter(({ asksCallers }) => asksCallers).map(({ path }) => path));
   if (readers !== undefined) {
     app.use("/api/*", readersOnly({ readers, callers, open, refuse: refusal }));
-    const forPages = pages && readersOnly({ readers, callers, open, refuse: (error, context) => pages.refusal(context, error) });
+    const forPages = pages && readersOnly({ readers, callers, open, refuse: forLooker(pages) });
     for (const { path, isOpen } of pages?.routes ?? []) if (forPages !== undefined && !isOpen) app.use(path, forPages);
   }
   app.use(compressed);
@@ -64,8 +64,7 @@ export function createApp({ routes, log, loopback, readers, admission, pages, ca
     if (post !== undefined) app.post(path, post);
   }
   app.notFound((context) => {
-    const isBrowser = context.req.header("accept")?.includes("text/html") === true;
-    return pages !== undefined && isBrowser ? pages.missing(context) : unknown();
+    return pages !== undefined && isBrowser(context) ? pages.missing(context) : unknown();
   });
   app.onError((error, { req }) => {
     // Answers are JSON of this process's own state: a fault there costs one request, not the operator.
@@ -151,6 +150,15 @@ async function personMayRead(callers: Callers, context: HubContext, otherwise: R
 /** https://www.rfc-editor.org/rfc/rfc6750#section-3 */
 function refusal({ reason, message }: Failure): Response {
   return reason === "Forbidden" ? failure(403, reason, message) : failure(401, "Unauthorized", message, { "www-authenticate": "Bearer" });
+}
+
+/** A page for who looks with a browser, which has a form to sign in; words for a program. */
+function forLooker(pages: Pages): Refusal {
+  return (error, context) => (isBrowser(context) ? pages.refusal(context, error) : refusal(error));
+}
+
+function isBrowser({ req }: HubContext): boolean {
+  return req.header("accept")?.includes("text/html") === true;
 }
 
 function printable(method: string): string {

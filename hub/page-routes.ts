@@ -11,7 +11,7 @@ import { type Assets, readAssets } from "./assets.ts";
 import { catalogShows } from "./catalog-routes.ts";
 import { compareShows, type LookAtPlaces, lookAtPlaces } from "./compare-routes.ts";
 import type { Others } from "./others.ts";
-import { actionBar } from "./pages/buttons.ts";
+import { actionBar, doneNote } from "./pages/buttons.ts";
 import { diffPage } from "./pages/diff.ts";
 import { digestPage } from "./pages/digest.ts";
 import { filterPage } from "./pages/filter.ts";
@@ -153,10 +153,11 @@ function shows(views: Views, snapshots: Snapshots, look: () => Promise<LookAtPla
       section: "/filters",
       main: filtersPage(views.filters().map(filterRow), query, at),
     }),
-    "/filters/:namespace/:name": async ({ namespace = "", name = "" }, _query, at, caller) => {
+    "/filters/:namespace/:name": async ({ namespace = "", name = "" }, query, at, caller) => {
       const filter = views.filters().find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
       if (filter === undefined) return undefined;
-      const acts = canAct ? actionBar(filter, await leaveFor(caller, { namespace, name }), at) : html``;
+      const leave = await leaveFor(caller, { namespace, name });
+      const acts = canAct ? html`${doneNote(query.get("done"))}${actionBar(filter, leave, at)}` : html``;
       return withFleet((fleet) => {
         const groups = fleet.groups.filter((group) => group.filter === `${namespace}/${name}`);
         const main = filterPage({ filter, revisions: views.revisions({ namespace, name }), groups, now: at, acts });

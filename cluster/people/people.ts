@@ -9,7 +9,7 @@ import { type Failure, fail, failForNow, ok, type Result } from "../../model/res
 import { readClaims } from "../identity/claims.ts";
 
 /** Who did it, in `managedFields`. https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers */
-export const MANAGER = "weir-hub";
+const MANAGER = "weir-hub";
 
 /** https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/self-subject-review-v1/ */
 const WHO = "authentication.k8s.io/v1";

@@ -1,5 +1,5 @@
 import { ROLLOUT_PAUSED } from "../../model/annotations.ts";
-import { type ActionName, decideAction } from "../../model/filter-action.ts";
+import { ACTIONS, type ActionName, decideAction } from "../../model/filter-action.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { filterPath } from "../read/query.ts";
 import { type Html, html } from "./html.ts";
@@ -37,6 +37,14 @@ export function actionBar(filter: WasmFilter, leave: Leave, now: number): Html {
       ? html`<a href="/me">${leave.because}</a>`
       : html`<span class="mute">${leave.because}</span>`;
   return html`<section class="row acts" aria-label="Actions">${buttons}${note}</section>`;
+}
+
+/** What was just done, as the URL of a filter's page says. It is a name of an action or nothing: anybody can write a URL. */
+export function doneNote(done: string | null): Html {
+  const action = ACTIONS.find((each) => each === done);
+  return action === undefined
+    ? html``
+    : html`<p class="panel ok" role="status">${ACTION_WORDS[action]}: taken. What comes of it is shown here as it happens.</p>`;
 }
 
 /** Of actions that undo each other, the one that changes something. */

@@ -24,6 +24,15 @@ describe("a file of tokens", () => {
     for (const wrong of ["", `${SHOP}x`, SHOP.slice(1), SHOP.toUpperCase()]) assert.equal(tokens.find(wrong), undefined);
   });
 
+  test("has editors, who read too, and may change filters of all namespaces or of one", () => {
+    const tokens = createTokens(
+      table(`- {token: ${SHOP}, role: editor, name: alice@example}\n- {token: ${WEB}, role: editor, name: bob, namespace: shop}`),
+    );
+    const edits = (token: string) => tokens.find(token);
+    assert.deepEqual(edits(SHOP), { role: "reader", until: undefined, edits: { name: "alice@example", namespace: undefined } });
+    assert.deepEqual(edits(WEB), { role: "reader", until: undefined, edits: { name: "bob", namespace: "shop" } });
+  });
+
   test("that is replaced tells who listens", () => {
     const tokens = createTokens(table(`[{token: ${SHOP}, namespace: shop}]`));
     let told = 0;
@@ -43,6 +52,9 @@ describe("a file of tokens", () => {
     ["neither namespace nor role", `- {token: ${SHOP}}`, /entry 1 that has no namespace/],
     ["both", `- {token: ${SHOP}, namespace: shop, role: reader}`, /entry 1 that has a role/],
     ["another role", `- {token: ${SHOP}, role: admin}`, /entry 1 that has a role that is not/],
+    ["an editor without a name", `- {token: ${SHOP}, role: editor}`, /is an editor's and has no name/],
+    ["an editor that is a node", `- {token: ${SHOP}, role: editor, name: a, node: b}`, /has a node, and is an editor's/],
+    ["a proxy with a name", `- {token: ${SHOP}, namespace: shop, name: a}`, /has a name and is no editor's/],
     ["an unknown field", `- {token: ${SHOP}, namespace: shop, nod: web-1}`, /entry 1 that has the unknown field "nod"/],
     ["a token twice", `[{token: ${SHOP}, namespace: a}, {token: ${SHOP}, namespace: b}]`, /token of entry 2 twice/],
   ] as const) {
