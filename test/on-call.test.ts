@@ -1,18 +1,19 @@
 import assert from "node:assert/strict";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pushModule } from "../oci/index.ts";
-import { ALERTS, type Alert, readAlerts, readDashboardQueries } from "./support/alerts.ts";
+import { type Alert, readAlerts, readDashboardQueries } from "./support/alerts.ts";
 import { localBootstrap } from "./support/bootstrap.ts";
 import { type EchoApp, startEchoApp } from "./support/echo-app.ts";
 import { type Envoy, startEnvoy } from "./support/envoy.ts";
 import { type Fault, faultyFilter } from "./support/faulty.ts";
 import { reservePort } from "./support/ports.ts";
 import { eventually } from "./support/process.ts";
-import { type Prometheus, startPrometheus } from "./support/prometheus.ts";
+import { type Prometheus, rulesAtOnce, startPrometheus } from "./support/prometheus.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
+import { get } from "./support/traffic.ts";
 import { startWeir, type Weir } from "./support/weir.ts";
 
 const TIMEOUT = { timeout: 120_000 };
@@ -42,17 +43,6 @@ async function ask(name: string, image: string): Promise<void> {
   await writeFile(join(folder.path, "filters", `${name}.yaml`), JSON.stringify(manifest));
 }
 
-function fires(...names: readonly string[]): Promise<true> {
-  let last: readonly string[] = [];
-  const seen = async () => {
-    last = await prometheus.firing();
-    return names.every((name) => last.includes(name)) || undefined;
-  };
-  return eventually(`${names.join(", ")} to fire`, seen, 60_000).catch((error: Error) => {
-    throw new Error(`${error.message}; these do: ${last.join(", ")}`);
-  });
-}
-
 /** Those of these queries that find nothing now. */
 async function emptyOf(expressions: readonly string[]): Promise<readonly string[]> {
   const empty: string[] = [];
@@ -69,9 +59,7 @@ before(async () => {
   weir = await startWeir({ source: ["--filters", join(folder.path, "filters")], data: join(folder.path, "data") });
   secondPort = await reservePort();
   const targets = [weir.url.replace("http://", ""), `127.0.0.1:${secondPort}`];
-  // Without their waiting times.
-  const rules = (await readFile(ALERTS, "utf8")).replace(/^ *for: .*\n/gm, "");
-  prometheus = await startPrometheus({ targets, rules });
+  prometheus = await startPrometheus({ targets, rules: await rulesAtOnce() });
   await release("good", "one");
   const config = localBootstrap({ node: "edge-1", namespace: "shop", xdsPort: weir.xdsPort, appPort: app.port });
   envoy = await startEnvoy({ config, log: "warning", concurrency: 1 });
@@ -91,10 +79,21 @@ test("nothing fires where all is well", TIMEOUT, async () => {
 
 test("a module that Envoy refuses is told", TIMEOUT, async () => {
   await release("good", "two", "refusesOnProxy");
-  await fires("WeirProxiesReject", "WeirRolloutFailed");
-  await release("good", "three");
+  await prometheus.fires("WeirProxiesReject", "WeirRolloutFailed");
+  // It loops when it is asked to, which is later.
+  await release("good", "three", "loops");
   await weir.until("the next to run", "good", ({ status }) => status?.rollout?.state === "Succeeded" && status?.proxies?.updated === 1);
   await eventually("the rollout to be well", async () => !(await prometheus.firing()).includes("WeirRolloutFailed"));
+});
+
+test("a module that cannot ship is told, and a client that is no proxy", TIMEOUT, async () => {
+  await release("broken", "one", "junk");
+  const calls = Array.from({ length: 50 }, () => get(weir.xdsPort));
+  await Promise.all(calls);
+  await prometheus.fires("WeirFilterStalled");
+  // A rate needs to see the counter before and after.
+  await Promise.all(Array.from({ length: 50 }, () => get(weir.xdsPort)));
+  await prometheus.fires("WeirClientsRefused");
 });
 
 test("two servers that decide are told", TIMEOUT, async () => {
@@ -103,13 +102,13 @@ test("two servers that decide are told", TIMEOUT, async () => {
     data: join(folder.path, "data-2"),
     flags: ["--xds-tls", "auto", "--health-address", `127.0.0.1:${secondPort}`],
   });
-  await fires("WeirTwoDecide");
+  await prometheus.fires("WeirTwoDecide");
 });
 
 test("a registry that is away is told, and every query of alerts and dashboard finds what it asks for", TIMEOUT, async () => {
   await registry.stop();
   await ask("late", `${registry.host}/filters/late:one`);
-  await fires("WeirRegistryAway");
+  await prometheus.fires("WeirRegistryAway");
   // Grafana fills in its variables so.
   const asked = queries.map((query) => query.replaceAll(/\$__rate_interval|\$__range/g, "1m").replaceAll(/\$\w+/g, ".*"));
   const rules = alerts.map(({ expr }) => expr);
@@ -120,8 +119,15 @@ test("a registry that is away is told, and every query of alerts and dashboard f
   assert.deepEqual(await emptyOf(asked), []);
 });
 
+test("a proxy that hangs is told, and that it is gone when its watchdog has ended it", TIMEOUT, async () => {
+  const looping = get(await envoy.port(), { "x-loop": "1" });
+  await prometheus.fires("WeirProxyHung");
+  await prometheus.fires("WeirProxiesPending", "WeirProxiesLost");
+  await looping;
+});
+
 test("a Weir that is gone is told", TIMEOUT, async () => {
   await second?.stop();
   await weir.kill();
-  await fires("WeirDown");
+  await prometheus.fires("WeirDown");
 });

@@ -1,12 +1,15 @@
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { installGoTool } from "../../scripts/tools/go.ts";
+import { ALERTS } from "./alerts.ts";
 import { startOnReservedPort } from "./ports.ts";
-import { startProcess } from "./process.ts";
+import { eventually, startProcess } from "./process.ts";
 import { createTempFolder } from "./temp-folder.ts";
 
 export interface Series {
   readonly metric: Readonly<Record<string, string>>;
+  /** When, in seconds, and the number. */
+  readonly value: readonly [number, string];
 }
 
 /** A running Prometheus that scrapes twice a second and evaluates its rules as often. https://prometheus.io/docs/prometheus/latest/querying/api/ */
@@ -15,6 +18,8 @@ export interface Prometheus {
   query(expression: string): Promise<readonly Series[]>;
   /** Names of the alerts that fire, sorted. */
   firing(): Promise<readonly string[]>;
+  /** Waits until these alerts fire. */
+  fires(...names: readonly string[]): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -23,6 +28,11 @@ export interface PrometheusOptions {
   readonly targets: readonly string[];
   /** Text of a file of rules. */
   readonly rules: string;
+}
+
+/** The chart's rules without their waiting times. */
+export async function rulesAtOnce(): Promise<string> {
+  return (await readFile(ALERTS, "utf8")).replace(/^ *for: .*\n/gm, "");
 }
 
 export function startPrometheus(options: PrometheusOptions): Promise<Prometheus> {
@@ -61,12 +71,23 @@ async function start(port: number, { targets, rules }: PrometheusOptions): Promi
     await stop();
     throw error;
   }
+  const firing = async () => {
+    const { alerts } = await api<{ alerts: readonly { state: string; labels: { alertname: string } }[] }>("alerts");
+    return [...new Set(alerts.filter(({ state }) => state === "firing").map(({ labels }) => labels.alertname))].sort();
+  };
   return {
     stop,
     query: async (expression) => (await api<{ result: readonly Series[] }>(`query?query=${encodeURIComponent(expression)}`)).result,
-    async firing() {
-      const { alerts } = await api<{ alerts: readonly { state: string; labels: { alertname: string } }[] }>("alerts");
-      return [...new Set(alerts.filter(({ state }) => state === "firing").map(({ labels }) => labels.alertname))].sort();
+    firing,
+    async fires(...names) {
+      let last: readonly string[] = [];
+      const seen = async () => {
+        last = await firing();
+        return names.every((name) => last.includes(name));
+      };
+      await eventually(`${names.join(", ")} to fire`, seen, 90_000).catch((error: Error) => {
+        throw new Error(`${error.message}; these do: ${last.join(", ")}`);
+      });
     },
   };
 }

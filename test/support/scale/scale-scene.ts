@@ -66,7 +66,7 @@ export async function startScaleScene(): Promise<ScaleScene> {
 }
 
 function sceneOf(fleet: ScaledFleet): Pick<ScaleScene, "grow" | "change" | "rest"> {
-  const leader = async () => (await eventually("a leader", () => fleet.leader(), 60_000)).index;
+  const leader = async () => (await eventually("a leader", () => fleet.leader(), WAIT_MS)).index;
   const meter = createMeter(fleet.replicas, leader, fleet.filters.writes);
   return {
     grow: (proxies) => meter.bill(() => fleet.grow(proxies)),
