@@ -25,9 +25,11 @@ before(async () => {
       { ...revision(4, "aaaa11112222"), image: revision(3, "").image, ...secret, hash: "two" },
     ],
   };
-  server = createServer((request, response) =>
-    response.end(JSON.stringify(request.url === "/api/v1/filters" ? { items: [served] } : (answers[request.url ?? ""] ?? null))),
-  );
+  server = createServer(({ url = "" }, response) => {
+    // Lists are asked for by pages.
+    const [path = ""] = url.split("?");
+    response.end(JSON.stringify(path === "/api/v1/filters" ? { items: [served] } : (answers[path] ?? null)));
+  });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 });
 

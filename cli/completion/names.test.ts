@@ -26,8 +26,9 @@ async function find(kind: NamedKind, flags: Record<string, string>, args: readon
 
 /** A server that answers what its table holds, and never answers anything else. */
 async function serve(answers: Readonly<Record<string, unknown>>) {
-  const server = createServer((request, response) => {
-    const body = answers[request.url ?? ""];
+  const server = createServer(({ url = "" }, response) => {
+    // Lists are asked for by pages.
+    const body = answers[url.split("?")[0] ?? ""];
     if (body !== undefined) response.end(JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
