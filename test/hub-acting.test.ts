@@ -91,6 +91,7 @@ describe("acting by the pages", { timeout: 300_000 }, () => {
     await page.waitForURL(/done=promote/);
     await settled("two", 2);
 
+    assert.match((await page.getByRole("link", { name: "go back to revision 1" }).getAttribute("href")) ?? "", /act\/rollback\?to=1$/);
     await page.getByRole("link", { name: "Roll back" }).press("Enter");
     await page.getByRole("heading", { name: "Roll back: shop/add-header?" }).waitFor();
     const text = (await page.locator("main").textContent()) ?? "";

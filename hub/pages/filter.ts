@@ -20,17 +20,17 @@ export interface FilterPageInput {
   readonly groups: readonly Group[];
   readonly now: number;
   /** What who looks may do with it. */
-  readonly acts?: Html;
+  readonly acts?: { readonly bar: Html; readonly mayRollBack: boolean };
 }
 
 /** One filter: its rollout, who is waited for and why, what was refused, and its history. */
-export function filterPage({ filter, revisions, groups, now, acts = html`` }: FilterPageInput): Html {
+export function filterPage({ filter, revisions, groups, now, acts }: FilterPageInput): Html {
   const { namespace = "", name } = filter.metadata;
   const standing = standingOf(filter);
   return html`<p class="crumb"><a href="/filters">Filters</a> / <a href="/filters?namespace=${namespace}">${namespace}</a></p>
 <h1>${name} <span class="state">${mark(standing)}</span></h1>
 <p>${words(reasonOf(filter, standing), 400)}</p>
-${acts}
+${acts?.bar ?? ""}
 ${rollout(filter, now)}
 <div class="two">
 <section class="panel" aria-labelledby="runs"><h2 id="runs">What its proxies run</h2>${groupTable(groups)}</section>
@@ -38,7 +38,7 @@ ${rollout(filter, now)}
 </div>
 ${refusals(filter)}
 ${conditions(filter, now)}
-${history(filter, revisions, now)}`;
+${history(filter, revisions, now, acts?.mayRollBack === true)}`;
 }
 
 function rollout({ spec, status }: WasmFilter, now: number): Html {
@@ -92,14 +92,18 @@ function conditions({ status }: WasmFilter, now: number): Html {
   return html`<section aria-labelledby="conditions"><h2 id="conditions">Conditions</h2>${tablePanel(columns, rows)}</section>`;
 }
 
-function history({ metadata, status }: WasmFilter, revisions: readonly Revision[], now: number): Html {
+function history({ metadata, spec, status }: WasmFilter, revisions: readonly Revision[], now: number, mayRollBack: boolean): Html {
   const items = [...(status?.history ?? [])].sort((a, b) => b.revision - a.revision);
   if (items.length === 0) return html``;
   const path = filterPath(metadata.namespace ?? "", metadata.name);
   const label = `When each revision was made: ${items.map(({ revision }) => revision).join(", ")}, the newest first`;
+  const back = (revision: number, digest: string) =>
+    !mayRollBack || spec.url !== undefined || digest === status?.digest
+      ? ""
+      : html` <a href="${path}/act/rollback?to=${revision}" aria-label="go back to revision ${revision}">go back</a>`;
   const rows = items.map(
     ({ revision, time, image, digest, result, message }, index) =>
-      html`<tr><th scope="row">${revision}${revision === status?.stableRevision ? html` <span class="tag">serves</span>` : ""}</th><td class="mute">${ago(time, now)}</td><td>${words(image, 80)}</td><td>${digestLink(digest)}</td><td class="wide">${mark(result)} <span class="mute">${words(message ?? "")}</span></td><td>${changed(revisions, items[index + 1]?.revision, revision, path)}</td></tr>
+      html`<tr><th scope="row">${revision}${revision === status?.stableRevision ? html` <span class="tag">serves</span>` : ""}</th><td class="mute">${ago(time, now)}</td><td>${words(image, 80)}</td><td>${digestLink(digest)}${back(revision, digest)}</td><td class="wide">${mark(result)} <span class="mute">${words(message ?? "")}</span></td><td>${changed(revisions, items[index + 1]?.revision, revision, path)}</td></tr>
 `,
   );
   const columns = ["Revision", "Made", "Image then", "Digest", "Result", "Changed"];
