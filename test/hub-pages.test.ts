@@ -9,9 +9,9 @@ import { findBarriers, openPage, startBrowser } from "./support/browser.ts";
 import { startRolloutScene } from "./support/rollout-scene.ts";
 
 /** Changes whose way to the screen is measured. */
-const CHANGES = 10;
+const CHANGES = 50;
 
-describe("the pages in a real Chromium, on a real Weir with real Envoys", { timeout: 240_000 }, () => {
+describe("the pages in a real Chromium, on a real Weir with real Envoys", { timeout: 420_000 }, () => {
   test("a rollout and a refusal are seen live; nothing is in the way of anybody; without a script the pages are whole", async (t) => {
     const scene = await startRolloutScene({
       proxies: 3,
