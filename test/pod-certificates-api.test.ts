@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign, X509Certificate } from "node:crypto";
+import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
 import { createAuthority, findPodCertificates, fixedAuthority, startSigner } from "../cluster/index.ts";
 import { systemClock } from "../model/clock.ts";
 import { silentLog } from "../model/log.ts";
-import { accessTo, type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { accessTo, type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
+import { reservePort } from "./support/ports.ts";
 import { eventually } from "./support/process.ts";
+import { OWN_NAMESPACE, REPLICA_FLAGS } from "./support/replica-scene.ts";
+import { createTempFolder } from "./support/temp-folder.ts";
+import { startWeir, type Weir } from "./support/weir.ts";
 
 const DAY = 86_400_000;
 const API = "certificates.k8s.io/v1beta1";
@@ -163,4 +168,40 @@ test("the Weir of another namespace signs nothing while the bundle is not its ow
     warnings.some((line) => /belongs to the Weir of the namespace weir-system; set --pod-certificates off/.test(line)),
   );
   assert.equal((await get("podcertificaterequests", name)).status?.conditions, undefined);
+});
+
+test("of three replicas the one that decides signs, and the next one when it is gone", { timeout: 120_000 }, async (t) => {
+  await installCrds(cluster);
+  await kubectl(["create", "namespace", OWN_NAMESPACE], cluster);
+  const folder = await createTempFolder("signers");
+  t.after(folder.remove);
+  const ports = [await reservePort(), await reservePort(), await reservePort()];
+  const peers = ports.flatMap((port) => ["--peer", `127.0.0.1:${port}`]);
+  const servers: Weir[] = [];
+  for (const [index, port] of ports.entries()) {
+    const flags = [...REPLICA_FLAGS, ...peers, "--peer-address", `127.0.0.1:${port}`, "--pod-certificates", "on"];
+    const source = ["--kubeconfig", cluster.kubeconfig];
+    const data = join(folder.path, `data-${index}`);
+    const server = await startWeir({ source, data, flags: [...flags, "--xds-tls", "auto", "--xds-name", "weir.example"] });
+    t.after(server.stop);
+    servers.push(server);
+  }
+  const signing = () => servers.filter((server) => server.logs().includes("pod certificates are signed"));
+  const authority = async () => Buffer.from((await get("secret", "-n", OWN_NAMESPACE, "weir-authority")).data["ca.crt"], "base64");
+  for (let leaders = 1; leaders < servers.length; leaders++) {
+    const [leader] = await eventually("one that decides", async () => {
+      const led = await Promise.all(servers.map(async (each) => /^weir_leading 1$/m.test(await each.metrics().catch(() => ""))));
+      const found = servers.filter((_, index) => led[index]);
+      return found.length === 1 ? found : undefined;
+    });
+    const asked = [await ask(), await ask(), await ask()];
+    for (const { name } of asked) {
+      const { conditions, certificateChain } = await answered(name);
+      assert.equal(conditions[0].type, "Issued");
+      assert.ok(new X509Certificate(certificateChain).checkIssued(new X509Certificate(await authority())));
+    }
+    assert.ok(signing().length === leaders && signing().includes(leader as Weir), `${signing().length} sign`);
+    await leader?.stop();
+  }
+  for (const server of servers) assert.doesNotMatch(server.logs(), /a pod certificate is not signed|could not be looked at/);
 });

@@ -1,10 +1,13 @@
 import type { Authority } from "../../cluster/index.ts";
 import { systemClock } from "../../model/clock.ts";
 import type { ClusterAccess } from "../../model/kube.ts";
+import { alone } from "../../model/leadership.ts";
 import type { Log } from "../../model/log.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { usage } from "../args/usage.ts";
 import { patiently } from "./patiently.ts";
+import type { Replica } from "./replica-flags.ts";
+import { type Duty, whileLeading } from "./while-leading.ts";
 
 export interface AuthorityDutiesOptions {
   readonly cluster: ClusterAccess | undefined;
@@ -18,6 +21,8 @@ export interface AuthorityDutiesOptions {
   /** Weir's own. */
   readonly ownNamespace: string | undefined;
   readonly trustDomain: string | undefined;
+  /** What this server is among replicas, of which one does it; absent: it is alone. */
+  readonly replica?: Pick<Replica, "lease"> | undefined;
   readonly log: Log;
 }
 
@@ -29,7 +34,7 @@ const TRUST_DOMAIN = "weir";
  * certificates are demanded and cannot be had.
  */
 export async function prepareAuthorityDuties(options: AuthorityDutiesOptions): Promise<Result<() => () => Promise<void>>> {
-  const { cluster, authority, rotates, webhook, podCertificates, ownNamespace, trustDomain = TRUST_DOMAIN, log } = options;
+  const { cluster, authority, rotates, webhook, podCertificates, ownNamespace, trustDomain = TRUST_DOMAIN, replica, log } = options;
   const wanted = podCertificates !== "off";
   if (wanted && (cluster === undefined || ownNamespace === undefined || authority === undefined))
     return usage("--pod-certificates needs a cluster, --own-namespace and --xds-tls auto");
@@ -41,12 +46,14 @@ export async function prepareAuthorityDuties(options: AuthorityDutiesOptions): P
   if (podCertificates === "auto" && found.value === undefined)
     log.info("this cluster offers no pod certificates; proxies prove themselves by tokens");
   const clock = systemClock;
+  const common = { api: cluster.api, bundle: authority, clock, log };
+  const duties: Duty[] = rotates && webhook?.injection !== undefined ? [() => keepBundleInPods(common)] : [];
+  if (rotates && ownNamespace !== undefined) duties.push(() => keepBundleInConfigMap({ ...common, namespace: ownNamespace }));
+  const api = found.value;
+  if (api !== undefined && ownNamespace !== undefined)
+    duties.push(() => startSigner({ cluster, found: api, authority, namespace: ownNamespace, trustDomain, clock, log }));
   return ok(() => {
-    const common = { api: cluster.api, bundle: authority, clock, log };
-    const ends = rotates && webhook?.injection !== undefined ? [keepBundleInPods(common)] : [];
-    if (rotates && ownNamespace !== undefined) ends.push(keepBundleInConfigMap({ ...common, namespace: ownNamespace }));
-    if (found.value !== undefined && ownNamespace !== undefined)
-      ends.push(startSigner({ cluster, found: found.value, authority, namespace: ownNamespace, trustDomain, clock, log }));
+    const ends = duties.map((duty) => whileLeading(replica?.lease ?? alone, duty));
     return async () => void (await Promise.all(ends.map((end) => end())));
   });
 }

@@ -5,17 +5,25 @@ import type { Handler, KeptConfiguration, Webhook } from "../../cluster/index.ts
 import type { Admission } from "../../model/admission.ts";
 import { systemClock } from "../../model/clock.ts";
 import type { ClusterAccess } from "../../model/kube.ts";
+import { alone } from "../../model/leadership.ts";
 import type { Log } from "../../model/log.ts";
 import type { Metrics } from "../../model/metrics.ts";
 import type { Failure } from "../../model/result.ts";
 import { renderPodProxy } from "../../xds/index.ts";
+import type { Replica } from "./replica-flags.ts";
 import type { Tls } from "./tls-files.ts";
 import type { WebhookChoice } from "./webhook-flags.ts";
+import { whileLeading } from "./while-leading.ts";
 
 export interface WebhookParts {
   readonly webhook: WebhookChoice | undefined;
   readonly cluster: ClusterAccess | undefined;
   readonly ownNamespace: string | undefined;
+  /**
+   * What this server is among replicas; absent: it is alone. Who decides keeps the configurations: one that hears of an authority later than another would write over what
+   * that one wrote.
+   */
+  readonly replica?: Pick<Replica, "lease"> | undefined;
   readonly log: Log;
 }
 
@@ -37,7 +45,7 @@ export interface OpenedWebhook extends Pick<Webhook, "close"> {
 
 /** The webhook with the certificate of the xDS port; `undefined` where none is asked for. Nothing is started. */
 export async function openWebhook(
-  { webhook, cluster, ownNamespace, log }: WebhookParts,
+  { webhook, cluster, ownNamespace, replica, log }: WebhookParts,
   { tls, keys, metrics, admission }: WebhookSurroundings,
 ): Promise<OpenedWebhook | undefined> {
   const bundle = tls?.authority;
@@ -76,7 +84,9 @@ export async function openWebhook(
     },
     start() {
       const kept = configurations.map((configuration) =>
-        keepConfiguration({ api, follow, configuration, bundle, clock: systemClock, log, random: Math.random }),
+        whileLeading(replica?.lease ?? alone, () =>
+          keepConfiguration({ api, follow, configuration, bundle, clock: systemClock, log, random: Math.random }),
+        ),
       );
       return async () => void (await Promise.all(kept.map((stop) => stop())));
     },
