@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { createServer, type Server } from "node:net";
+import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { after, before, describe, test } from "node:test";
@@ -11,6 +12,7 @@ import { ROOT } from "../scripts/tests/files.ts";
 import { run as runProgram } from "../scripts/tools/run.ts";
 import { ADMISSION, admissionConfiguration } from "./support/admission.ts";
 import { accessTo, type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
+import { cpuOf } from "./support/cpu.ts";
 import { reservePort } from "./support/ports.ts";
 import { eventually } from "./support/process.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
@@ -276,6 +278,9 @@ describe("registries", () => {
 describe("many questions", () => {
   test("one after the other: an answer takes less than 50 ms", async (t) => {
     const times: number[] = [];
+    // The first question loads what others have.
+    await eventually("a warm server", async () => (await create("warm", { image: image(), digest: NONE }, true)).ok === false, 20_000);
+    const cpuBefore = await cpuOf(weir.pid());
     for (let index = 0; index < 400; index++) {
       const began = performance.now();
       const spec = index % 4 === 0 ? { image: image(), digest: NONE } : { image: image(), rootId: String(index) };
@@ -283,14 +288,18 @@ describe("many questions", () => {
       times.push(performance.now() - began);
       assert.equal(answer.ok, index % 4 !== 0, refusal(answer));
     }
+    const cpu = ((await cpuOf(weir.pid())) - cpuBefore) / times.length;
     times.sort((a, b) => a - b);
     const [median, p99] = [0.5, 0.99].map((share) => times[Math.floor(share * times.length)] ?? 0) as [number, number];
     t.diagnostic(`${times.length} requests through the API server: median ${median.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`);
+    t.diagnostic(`each took ${cpu.toFixed(2)} ms of Weir's CPU; ${cpus().length} cores had a load of ${loadavg()[0]?.toFixed(1)}`);
     const text = await weir.metrics();
     const buckets = [...text.matchAll(/^weir_review_duration_seconds_bucket\{le="([^"]+)",outcome="\w+"\} (\d+)$/gm)];
     const within = (le: string) => buckets.filter(([, at]) => at === le).reduce((sum, [, , many]) => sum + Number(many), 0);
     t.diagnostic(`of ${within("+Inf")} verdicts ${within("0.05")} took less than 50 ms`);
-    // Other work of this machine takes the rest.
+    assert.ok(cpu < 20, `${cpu} ms of CPU`);
+    // Where more wants to run than there are cores, the time that passes says what else is at work.
+    if ((loadavg()[0] ?? 0) > 2 * cpus().length) return;
     assert.ok(median < 50, `${median} ms`);
     assert.ok(within("0.05") / within("+Inf") >= 0.9, `${within("0.05")} of ${within("+Inf")}`);
   });
