@@ -63,6 +63,8 @@ export interface Verdict {
 
 export interface VerifyOptions {
   readonly keychain: Keychain;
+  /** Who asks: a mirror that fails for one namespace is left out for that one alone. Default: nobody in particular. */
+  readonly namespace?: string;
   readonly signal?: AbortSignal;
 }
 

@@ -14,6 +14,7 @@ import { fetchConfigSchema } from "./image/config-schema.ts";
 import { defaultLimits, fetchModule, findImage, type Limits } from "./image/image.ts";
 import type { ModuleSink } from "./image/sink.ts";
 import { httpOptions, type OciOptions, openFor } from "./open.ts";
+import { createTagStates } from "./registry/tag-states.ts";
 import { printBytes } from "./repository/bytes.ts";
 import { canonicalRepository } from "./repository/reference.ts";
 import { resolveImage } from "./resolve-image.ts";
@@ -73,7 +74,7 @@ class StoringRegistry implements ModuleRegistry {
 
   constructor(options: ModuleRegistryOptions) {
     const { log = silentLog, limits = defaultLimits, clock = systemClock, metrics = silentMetrics } = options;
-    this.options = options;
+    this.options = { tagStates: createTagStates(), ...options };
     this.limits = limits;
     this.log = log;
     this.metrics = metrics;
@@ -94,8 +95,8 @@ class StoringRegistry implements ModuleRegistry {
   }
 
   /** One list for all who ask with the same credentials at a time. */
-  async tags(image: string, { keychain, signal }: PullOptions): Promise<Result<readonly string[]>> {
-    const opened = openFor(image, keychain, this.options);
+  async tags(image: string, { keychain, namespace, signal }: PullOptions): Promise<Result<readonly string[]>> {
+    const opened = openFor(image, keychain, { ...this.options, namespace });
     if (!opened.ok) return opened;
     const { repository, identity } = opened.value;
     const listed = await this.tagLists.run(JSON.stringify([repository.name, identity]), (own) => repository.tags(own), { signal });
@@ -109,7 +110,7 @@ class StoringRegistry implements ModuleRegistry {
     const own = kept?.byFilter(digest) === true ? await this.kept("manifests", digest, asking) : undefined;
     if (own !== undefined) return ok(own);
     const keychain = typeof asking.keychain === "function" ? await asking.keychain() : asking.keychain;
-    const opened = openFor(image, keychain, this.options);
+    const opened = openFor(image, keychain, { ...this.options, namespace });
     if (!opened.ok) return opened;
     const { repository, identity } = opened.value;
     const claim: Claim = { namespace, source: repository.name, digest };
@@ -154,7 +155,7 @@ class StoringRegistry implements ModuleRegistry {
     digest: Digest,
     { keychain, namespace, kept, signal }: PullOptions,
   ): Promise<Result<CarriedSchema | undefined>> {
-    const opened = openFor(image, keychain, this.options);
+    const opened = openFor(image, keychain, { ...this.options, namespace });
     if (!opened.ok) return opened;
     const { repository } = opened.value;
     const stored = () => this.store.module("manifests", digest);

@@ -12,6 +12,7 @@ import { createRemoteRepository } from "./registry/client.ts";
 import { createFetch, type Fetch } from "./registry/fetch.ts";
 import type { HttpOptions } from "./registry/http.ts";
 import { type Mirrors, withMirror } from "./registry/mirrors.ts";
+import type { TagStates } from "./registry/tag-states.ts";
 import { parseReference, type Reference, type RegistryReference, repositoryName } from "./repository/reference.ts";
 import type { Repository } from "./repository/repository.ts";
 
@@ -34,6 +35,10 @@ export interface OciOptions {
   readonly metrics?: Metrics;
   /** Default: none. */
   readonly mirrors?: Mirrors | undefined;
+  /** For whom requests are made. Default: nobody in particular, as at a person's terminal. */
+  readonly namespace?: string;
+  /** What is remembered of tags between looks. Default: nothing. */
+  readonly tagStates?: TagStates | undefined;
   /** A number in [0, 1) for jitter. Default: Math.random. */
   readonly random?: () => number;
 }
@@ -68,12 +73,14 @@ export function openRepository(reference: Reference, keychain: Keychain, options
 
 /** Each host gets what the keychain has for it, and nothing of what it has for another. */
 function openRegistry(reference: RegistryReference, keychain: Keychain, options: OciOptions): Repository {
-  const { mirrors } = options;
-  const open = (place: RegistryReference) =>
-    createRemoteRepository(place, { http: httpOptions(options), credentials: matchingEntries(keychain, place.registry, place.repository) });
-  const places = mirrors?.placesOf(reference) ?? [];
+  const { mirrors, namespace = "", tagStates } = options;
+  const open = (place: RegistryReference) => {
+    const credentials = matchingEntries(keychain, place.registry, place.repository);
+    return createRemoteRepository(place, { http: httpOptions(options), credentials, tagStates });
+  };
+  const places = mirrors?.placesOf(reference, namespace) ?? [];
   return places.reduceRight<Repository>(
-    (next, place) => withMirror(next, open(place), (failure) => mirrors?.tried(place.registry, failure)),
+    (next, place) => withMirror(next, open(place), (failure) => mirrors?.tried(place.registry, namespace, failure)),
     open(reference),
   );
 }
@@ -99,7 +106,7 @@ export function openFor(
   const opened = openReference(image, keychain, options);
   if (!opened.ok) return opened;
   const { reference } = opened.value;
-  const places = reference.kind === "registry" ? [reference, ...(options.mirrors?.placesOf(reference) ?? [])] : [];
+  const places = reference.kind === "registry" ? [reference, ...(options.mirrors?.placesOf(reference, options.namespace ?? "") ?? [])] : [];
   const credentials = places.flatMap(({ registry, repository }) => matchingEntries(keychain, registry, repository));
   const text = JSON.stringify(credentials.map((entry) => ("problem" in entry ? [] : [entry.username, entry.password])));
   return ok({ ...opened.value, identity: createHash("sha256").update(text).digest("hex") });

@@ -29,7 +29,7 @@ export async function resolveImage(
   asking: PullOptions,
 ): Promise<Result<Digest>> {
   const { store, gate } = deps;
-  const opened = openFor(image, asking.keychain, deps.options);
+  const opened = openFor(image, asking.keychain, { ...deps.options, namespace: asking.namespace });
   if (!opened.ok) return opened;
   const { reference, repository } = opened.value;
   const named = pin ?? reference.digest;

@@ -4,11 +4,14 @@ import { type RegistryReference, repositoryName } from "../repository/reference.
 import { shown } from "./auth.ts";
 import type { HttpOptions } from "./http.ts";
 import { createSession, type Session } from "./session.ts";
+import type { TagStates } from "./tag-states.ts";
 
 export interface RemoteOptions {
   readonly http: HttpOptions;
   /** Everything that matches the repository, in the order in which it is tried. With none, requests are anonymous. */
   readonly credentials: readonly KeychainEntry[];
+  /** Default: nothing is remembered. */
+  readonly tagStates?: TagStates | undefined;
 }
 
 /** Failures after which other credentials may do better: a registry hides what it does not show, and counts requests by user. */
@@ -23,12 +26,12 @@ export class Attempts {
   /** For messages: the reference without tag and digest. */
   readonly name: string;
 
-  constructor(reference: RegistryReference, { http, credentials }: RemoteOptions) {
+  constructor(reference: RegistryReference, { http, credentials, tagStates }: RemoteOptions) {
     this.name = repositoryName(reference);
     const usable = unique(credentials.flatMap((entry) => ("problem" in entry ? [] : [entry])));
     this.problems = credentials.flatMap((entry) => ("problem" in entry ? [entry.problem] : []));
     this.usable = usable.every(({ implied }) => implied !== undefined) ? [...usable, undefined] : usable;
-    this.sessions = this.usable.map((each) => createSession(reference, { http, credentials: each }));
+    this.sessions = this.usable.map((each) => createSession(reference, { http, credentials: each, tagStates }));
   }
 
   /**

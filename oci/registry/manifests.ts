@@ -4,15 +4,32 @@ import { printBytes } from "../repository/bytes.ts";
 import { MAX_MANIFEST_BYTES, manifestTypes, type RawManifest } from "../repository/manifest.ts";
 import { boundedBody, mediaTypeOf } from "./http.ts";
 import { type Session, wrongContent } from "./session.ts";
+import { entityTagOf, type TagState } from "./tag-states.ts";
 
 const MANIFEST_TYPES: ReadonlySet<string> = new Set(Object.values(manifestTypes));
 const ACCEPT = [...MANIFEST_TYPES].join(", ");
 
-/** The digest that a tag points at, by one HEAD; `undefined` when the answer does not tell, so that a GET is to. */
+/**
+ * The digest that a tag points at, by one HEAD; `undefined` when the answer does not tell, so that a GET is to. Where the registry told no digest before either, what it called the
+ * manifest then is compared with what it calls it now.
+ */
 export async function peek(session: Session, tag: string, signal?: AbortSignal): Promise<Result<Digest | undefined>> {
   const headers = await head(session, tag, `the tag ${tag}`, signal);
   if (!headers.ok) return headers;
-  return ok(headers.value === undefined ? undefined : digestHeader(headers.value));
+  const told = headers.value === undefined ? undefined : digestHeader(headers.value);
+  const known = session.tagState(tag);
+  if (told !== undefined || known === undefined) return ok(told);
+  const isSame = headers.value !== undefined && entityTagOf(headers.value) === known.entityTag;
+  return isSame ? ok(known.digest) : unlessChanged(session, tag, known, signal);
+}
+
+/** The digest that is known, where a GET on the condition that it changed says that it did not. https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2 */
+async function unlessChanged(session: Session, tag: string, known: TagState, signal?: AbortSignal): Promise<Result<Digest | undefined>> {
+  const headers = { accept: ACCEPT, "if-none-match": known.entityTag };
+  const answer = await session.request({ method: "GET", url: session.url(`manifests/${tag}`), headers, signal });
+  if (!answer.ok) return answer.error.reason === "AccessDenied" ? ok(undefined) : answer;
+  await answer.value.discard();
+  return ok(answer.value.status === 304 ? known.digest : undefined);
 }
 
 /**
@@ -71,6 +88,8 @@ export async function fetchManifest(session: Session, wanted: string, signal?: A
   if (claimed !== undefined && claimed !== digest) {
     return wrongContent(session, `manifest ${claimed}`);
   }
+  const entityTag = entityTagOf(response.headers);
+  if (claimed === undefined && entityTag !== undefined) session.rememberTag(wanted, { entityTag, digest });
   return ok({ bytes: bytes.value, digest, mediaType: mediaTypeOf(response.headers) });
 }
 

@@ -109,6 +109,22 @@ describe("a mirror", () => {
     assert.ok(mirror.requests.length > before);
   });
 
+  test("that fails or hangs for one namespace is left out for that one alone", async () => {
+    const refusing = to("/manifests/", (_, response) => json(response, 503, {}));
+    const [origin, mirror] = [await holding(MODULE), await holding(MODULE, refusing)];
+    const mirrors = createMirrors([{ registry: origin.host, host: mirror.host, prefix: "" }], { clock: createFakeClock(), log: silentLog });
+    const inspect = (namespace: string) => inspectImage(`${origin.host}/team/f:v1`, { keychain: new Map(), mirrors, namespace });
+    valued(await inspect("tenant"));
+    mirror.intercept = () => false;
+    const asked = mirror.requests.length;
+    valued(await inspect("tenant"));
+    assert.equal(mirror.requests.length, asked, "left out");
+    const before = origin.requests.length;
+    valued(await inspect("shop"));
+    assert.ok(mirror.requests.length > asked);
+    assert.equal(origin.requests.length, before, "all of it came from the mirror");
+  });
+
   test("lists tags only while the registry is away: it may have some of them", async () => {
     const [origin, mirror] = [await holding(MODULE), await holding(MODULE)];
     mirror.content.tags.set("only-here", [...mirror.content.tags.values()][0] as never);

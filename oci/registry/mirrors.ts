@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import { createStandingTrouble } from "../../base/standing-trouble.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
@@ -23,36 +24,50 @@ export function parseMirror(text: string): Result<Mirror> {
   return ok({ registry, host, prefix: path === undefined ? "" : `${path}/` });
 }
 
-/** Tries mirrors before registries. One that does not answer is left out for a while. */
+/**
+ * Tries mirrors before registries. One that does not answer a namespace is left out for that namespace for a while, and for no other: who names images may well name one on which a
+ * mirror fails or hangs.
+ */
 export interface Mirrors {
-  /** The places to read a repository from before its own, in this order; none that is left out now. */
-  placesOf(reference: RegistryReference): readonly RegistryReference[];
-  /** How a read at a mirror ended; `undefined`: well. */
-  tried(host: string, failure: Failure | undefined): void;
+  /** The places to read a repository from before its own, in this order; none that is left out for this namespace now. */
+  placesOf(reference: RegistryReference, namespace: string): readonly RegistryReference[];
+  /** How a read at a mirror ended for a namespace; `undefined`: well. */
+  tried(host: string, namespace: string, failure: Failure | undefined): void;
 }
 
 /** How long a mirror is left out that did not answer, in milliseconds. */
 const LEFT_OUT_MS = 30_000;
+/** Namespaces and mirrors that are remembered. Of one that is forgotten a mirror that is away is tried once more. */
+const MAX_STATES = 10_000;
+
+interface MirrorState {
+  /** Milliseconds since the epoch. */
+  awayUntil: number;
+  readonly tell: ReturnType<typeof createStandingTrouble>;
+}
 
 export function createMirrors(mirrors: readonly Mirror[], { clock, log }: { readonly clock: Clock; readonly log: Log }): Mirrors {
-  /** When each is tried again. */
-  const away = new Map<string, number>();
-  const tells = new Map(
-    mirrors.map(({ host }) => [
-      host,
-      createStandingTrouble((message) => log.warn("a mirror cannot be used; its registry is asked", { mirror: host, message })),
-    ]),
-  );
+  const states = new LRUCache<string, MirrorState>({ max: MAX_STATES });
+  const stateOf = (host: string, namespace: string): MirrorState => {
+    const key = JSON.stringify([host, namespace]);
+    const tell = createStandingTrouble((message) =>
+      log.warn("a mirror cannot be used; its registry is asked", { mirror: host, namespace, message }),
+    );
+    const state = states.get(key) ?? { awayUntil: 0, tell };
+    states.set(key, state);
+    return state;
+  };
   return {
-    placesOf({ registry, repository, ...rest }) {
-      const present = mirrors.filter((mirror) => mirror.registry === registry && (away.get(mirror.host) ?? 0) <= clock.now());
+    placesOf({ registry, repository, ...rest }, namespace) {
+      const present = mirrors.filter((mirror) => mirror.registry === registry && stateOf(mirror.host, namespace).awayUntil <= clock.now());
       return present.map(({ host, prefix }) => ({ ...rest, registry: host, repository: `${prefix}${repository}` }));
     },
-    tried(host, failure) {
+    tried(host, namespace, failure) {
+      const state = stateOf(host, namespace);
       // What it does not have or does not show is no trouble.
       const isTrouble = failure !== undefined && !["ImageNotFound", "BlobNotFound", "AccessDenied", "Canceled"].includes(failure.reason);
-      tells.get(host)?.(isTrouble ? failure.message : undefined);
-      if (failure?.reason === "RegistryUnavailable" || failure?.reason === "RateLimited") away.set(host, clock.now() + LEFT_OUT_MS);
+      state.tell(isTrouble ? failure.message : undefined);
+      if (failure?.reason === "RegistryUnavailable" || failure?.reason === "RateLimited") state.awayUntil = clock.now() + LEFT_OUT_MS;
     },
   };
 }

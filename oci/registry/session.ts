@@ -6,12 +6,14 @@ import { answerChallenge, denied } from "./auth.ts";
 import { type HttpOptions, type HttpRequest, type HttpResponse, readBody, schemeFor } from "./http.ts";
 import { patiently } from "./patience.ts";
 import { later, retryAfterOf, whenAgain } from "./retry-after.ts";
+import { type TagState, type TagStates, tagKey } from "./tag-states.ts";
 
 const MAX_ERROR_BYTES = 64 << 10;
 
 export interface SessionOptions {
   readonly http: HttpOptions;
   readonly credentials: Credentials | undefined;
+  readonly tagStates?: TagStates | undefined;
 }
 
 /**
@@ -24,6 +26,9 @@ export interface Session {
   url(path: string): URL;
   /** Sends with the session's authorization. Answers one 401 of the registry and sends again. */
   request(request: Omit<HttpRequest, "authorization">, access?: "pull" | "pull,push"): Promise<Result<HttpResponse>>;
+  /** What is remembered of a tag as these credentials see it. */
+  tagState(tag: string): TagState | undefined;
+  rememberTag(tag: string, state: TagState): void;
   /** Counts a request that is made once more after it broke off. */
   retried(): void;
   /** The failure for a status that the caller did not expect. Reads the body. */
@@ -36,10 +41,11 @@ export function registryBase(registry: string, plainHttp: ReadonlySet<string>): 
   return new URL(`${schemeFor(host, plainHttp)}//${host}/v2/`);
 }
 
-export function createSession(reference: RegistryReference, { http, credentials }: SessionOptions): Session {
+export function createSession(reference: RegistryReference, { http, credentials, tagStates }: SessionOptions): Session {
   const name = repositoryName(reference);
   const base = new URL(`${reference.repository}/`, registryBase(reference.registry, http.plainHttp));
   const { host } = base;
+  const keyOf = (tag: string) => tagKey(base.href, tag, credentials?.username, credentials?.password);
   let authorization: string | undefined;
   return {
     name,
@@ -71,6 +77,8 @@ export function createSession(reference: RegistryReference, { http, credentials 
       authorization = answer.value;
       return ask(authorization);
     },
+    tagState: (tag) => tagStates?.get(keyOf(tag)),
+    rememberTag: (tag, state) => tagStates?.set(keyOf(tag), state),
     retried: () => http.metrics.retried("registry"),
     async unexpected(response, what) {
       const { status } = response;

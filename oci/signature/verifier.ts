@@ -29,7 +29,7 @@ interface Open {
 /** The port `Verifier` for registries and image layout folders. */
 export function createVerifier(options: OciOptions): Verifier {
   return {
-    async verify(image, digest, requirements, { keychain, signal }) {
+    async verify(image, digest, requirements, { keychain, namespace, signal }) {
       const open: Open[] = [];
       for (const requirement of requirements) {
         await nextTurn();
@@ -38,7 +38,7 @@ export function createVerifier(options: OciOptions): Verifier {
         open.push({ requirement, judge: judge.value, verdict: undefined, faults: [], kinds: new Set() });
       }
       if (requirements.length === 0) return ok([]);
-      const opened = openReference(image, keychain, options);
+      const opened = openReference(image, keychain, { ...options, ...(namespace !== undefined && { namespace }) });
       if (!opened.ok) return opened;
       const limit = AbortSignal.timeout(TIMEOUT_MS);
       const over = signal === undefined ? limit : AbortSignal.any([signal, limit]);

@@ -62,7 +62,8 @@ async function ask(
 ): Promise<Result<readonly Verdict[]>> {
   const keychain = await pullKeychain(filter, deps);
   if (!keychain.ok) return keychain;
-  return deps.verifier.verify(image, digest, requirements, { keychain: keychain.value, ...(signal === undefined ? {} : { signal }) });
+  const asking = { keychain: keychain.value, namespace: filter.key.namespace, ...(signal === undefined ? {} : { signal }) };
+  return deps.verifier.verify(image, digest, requirements, asking);
 }
 
 /** True where the filter's history alone says that all that is demanded of this digest holds. */

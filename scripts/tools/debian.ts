@@ -50,6 +50,16 @@ export async function installSkopeo(): Promise<{ readonly program: string; reado
   return { program: join(root, "usr/bin/skopeo"), env: { LD_LIBRARY_PATH: folders.join(":") } };
 }
 
+const TINYPROXY_PACKAGES = ["tinyproxy-bin", "libnss-wrapper"];
+
+/** A forward proxy, and the library that gives a program names of hosts of its own (LD_PRELOAD). https://tinyproxy.github.io, https://cwrap.org/nss_wrapper.html */
+export async function installTinyproxy(): Promise<{ readonly program: string; readonly names: string }> {
+  const root = await installed(TINYPROXY_PACKAGES);
+  const [names] = await Array.fromAsync(glob("usr/lib/*/libnss_wrapper.so", { cwd: root }));
+  if (names === undefined) throw new ToolError("the package libnss-wrapper has no libnss_wrapper.so");
+  return { program: join(root, "usr/bin/tinyproxy"), names: join(root, names) };
+}
+
 /** Asking apt takes a second, and what it answers does not change while this process runs. */
 const folders = new Map<readonly string[], Promise<string>>();
 

@@ -24,6 +24,10 @@ export interface RegistryOptions {
   readonly tokens?: TokenServer;
   /** The part `notifications` of its configuration. */
   readonly notifications?: unknown;
+  /** Keeps copies of what this registry has: `http://127.0.0.1:PORT`. https://distribution.github.io/distribution/recipes/mirror/ */
+  readonly cacheOf?: string;
+  /** Serves HTTPS with these, as PEM. */
+  readonly tls?: { readonly cert: string; readonly key: string };
   /** Set it to start a registry again at the same port; a reserved port by default. */
   readonly port?: number;
   /** Folder of the blobs; a temporary one by default. */
@@ -44,11 +48,17 @@ async function start(port: number, options: RegistryOptions): Promise<Registry> 
     const cheap = 4; // bcrypt rounds: a test password needs no strength
     await writeFile(passwords, `${options.auth.username}:${await hash(options.auth.password, cheap)}\n`, { mode: 0o600 });
   }
+  const [certificate, key] = [join(folder.path, "cert.pem"), join(folder.path, "key.pem")];
+  if (options.tls !== undefined) {
+    await writeFile(certificate, options.tls.cert);
+    await writeFile(key, options.tls.key, { mode: 0o600 });
+  }
   const config = {
     version: 0.1,
     log: { level: "info", accesslog: { disabled: false } },
     storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
-    http: { addr: `127.0.0.1:${port}`, secret: "loopback only" },
+    http: { addr: `127.0.0.1:${port}`, secret: "loopback only", ...(options.tls !== undefined && { tls: { certificate, key } }) },
+    ...(options.cacheOf !== undefined && { proxy: { remoteurl: options.cacheOf } }),
     ...(options.auth === undefined ? {} : { auth: { htpasswd: { realm: "weir-test", path: passwords } } }),
     ...(options.tokens === undefined ? {} : { auth: { token: options.tokens.configuration } }),
     ...(options.notifications === undefined ? {} : { notifications: options.notifications }),
@@ -62,7 +72,9 @@ async function start(port: number, options: RegistryOptions): Promise<Registry> 
   };
   try {
     const host = `127.0.0.1:${port}`;
-    await registry.waitFor("an answer on /v2/", async () => [200, 401].includes((await fetch(`http://${host}/v2/`)).status));
+    await registry.waitFor("an answer on /v2/", async () =>
+      [200, 401, ...(options.tls === undefined ? [] : [400])].includes((await fetch(`http://${host}/v2/`)).status),
+    );
     return { host, port, logs: registry.logs, stop };
   } catch (error) {
     await stop();
