@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { digestOf } from "../model/digest.ts";
 import type { Keychain } from "../model/module.ts";
 import { createModuleRegistry, inspectImage, listTags, parseDockerConfig, pushModule } from "../oci/index.ts";
-import { addIndex, createContent } from "../oci/testing/images.ts";
+import { addBlob512, addDocument, addIndex, createContent } from "../oci/testing/images.ts";
 import { layouts } from "../oci/testing/layouts.ts";
 import { failed, valued } from "../oci/testing/result.ts";
 import { upload } from "../oci/testing/upload.ts";
@@ -88,6 +89,22 @@ describe("push, pull and inspect", () => {
       const pulled = valued(await port.pull(`${registry.host}/${repository}:multi`, image.digest, { keychain, namespace }));
       assert.deepEqual(Buffer.from((await port.read(pulled.wasmDigest)) ?? []), Buffer.from(module), name);
     }
+  });
+
+  test("a module whose blobs are named by sha512 is pulled, and its own digest is its sha256", async () => {
+    const module = await modules();
+    const content = createContent();
+    const config = addBlob512(content, "application/vnd.oci.empty.v1+json", Buffer.from("{}"));
+    const layers = [addBlob512(content, "application/wasm", module)];
+    const mediaType = "application/vnd.oci.image.manifest.v1+json";
+    const { digest } = addDocument(content, mediaType, { schemaVersion: 2, mediaType, config, layers }, "v1");
+    await upload(registry.host, "filters/sha512", content, auth);
+    const { port } = await registryPort();
+    const image = `${registry.host}/filters/sha512:v1`;
+    assert.equal(valued(await port.resolve(image, undefined, { keychain, namespace })), digest);
+    const pulled = valued(await port.pull(image, digest, { keychain, namespace }));
+    assert.equal(pulled.wasmDigest, digestOf(module));
+    assert.deepEqual(Buffer.from((await port.read(pulled.wasmDigest)) ?? []), Buffer.from(module));
   });
 
   test("pushing the same module twice changes nothing and gives the same digest", async () => {
