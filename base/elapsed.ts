@@ -32,3 +32,9 @@ export function clock(at: number, now: number): string {
   const time = `${text.slice(11, 19)}Z`;
   return text.slice(0, 10) === new Date(now).toISOString().slice(0, 10) ? time : `${text.slice(0, 10)} ${time}`;
 }
+
+/** A moment, and how long it is until then: `at 14:03:10Z (in 5m)`. */
+export function moment(at: number, now: number): string {
+  const wait = at > now ? `in ${duration(at - now)}` : "any moment";
+  return `at ${clock(at, now)} (${wait})`;
+}

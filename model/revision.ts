@@ -11,6 +11,16 @@ export interface SecretKey {
   readonly version?: string;
 }
 
+/** Who made a spec, and why. */
+export interface Author {
+  /** The `metadata.generation` of the spec; `undefined`: the source has none. */
+  readonly generation?: number | undefined;
+  /** What wrote the spec, by its field manager: `kubectl-client-side-apply`, `argocd-controller`. */
+  readonly manager?: string | undefined;
+  /** The annotation `weir.dev/change-cause` as it was then. */
+  readonly cause?: string | undefined;
+}
+
 /** An immutable record of what a filter is at one point of its history. */
 export interface Revision {
   /** 1, 2, 3, ... in the order of first appearance. A revision is never renumbered. */
@@ -36,6 +46,8 @@ export interface Revision {
   readonly hash: string;
   /** RFC 3339. */
   readonly time: string;
+  /** Who made the spec that led to it. Without a manager and a cause: the spec was not changed, but what it stands for was. Earlier versions kept none. */
+  readonly author?: Author;
 }
 
 export type RevisionResult = "Progressing" | "Succeeded" | "RolledBack" | "Rejected" | "Superseded";

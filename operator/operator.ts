@@ -265,9 +265,9 @@ class QueueingOperator implements Operator {
     if (record.passed) this.firstPass.done(record.id);
   }
 
-  private resolved(record: FilterRecord, { content, measurements, verdicts }: Resolved): void {
-    this.events.letThrough(record, measurements?.told);
-    record.resolve(content, { measurements, verdicts }, this.options.clock.now(), this.identity);
+  private resolved(record: FilterRecord, found: Resolved): void {
+    this.events.letThrough(record, found.measurements?.told);
+    record.resolve(found, this.options.source.managerOf?.(record.id), this.options.clock.now(), this.identity);
     if (record.unrecorded !== undefined) this.tasks.writeNow(record);
     // A kept revision may have been waiting for this module.
     else this.assignments.mark(this.index.proxiesOf(record.id));

@@ -1,14 +1,20 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { age, clock, duration } from "../../base/elapsed.ts";
+import { parseDuration } from "../../base/duration.ts";
+import { age, clock, duration, moment } from "../../base/elapsed.ts";
 import { ROLLOUT_PAUSED } from "../../model/annotations.ts";
 import type { WasmFilter, WasmFilterStatusRollout } from "../../model/gen/wasmfilter.ts";
+import { nextStep as nextStepIn } from "../../model/next-step.ts";
 import { ago, NOW, rolling } from "../testing/fixtures.ts";
-import { bar, nextStep, waves } from "./rollout.ts";
+import { bar, waves } from "./rollout.ts";
 
 function withRollout(rollout: Partial<WasmFilterStatusRollout>, annotations: Record<string, string> = {}): WasmFilter {
   const now: WasmFilterStatusRollout = { state: "Progressing", step: 2, steps: 3, stepTime: ago(60), ...rollout };
   return { ...rolling, metadata: { ...rolling.metadata, annotations }, status: { ...rolling.status, rollout: now } };
+}
+
+function nextStep(filter: WasmFilter, now: number): string {
+  return nextStepIn(filter, { parse: parseDuration, print: (at) => moment(at, now) });
 }
 
 describe("bar and waves", () => {

@@ -1,9 +1,9 @@
 import { parseDuration } from "../../base/duration.ts";
-import { clock, duration } from "../../base/elapsed.ts";
+import { duration, moment } from "../../base/elapsed.ts";
 import { oneLine } from "../../base/text.ts";
-import { ROLLOUT_PAUSED } from "../../model/annotations.ts";
-import { ROLLOUT_DEFAULTS, wavePercents } from "../../model/filter.ts";
+import { wavePercents } from "../../model/filter.ts";
 import type { WasmFilter, WasmFilterStatusProxies, WasmFilterStatusRollout } from "../../model/gen/wasmfilter.ts";
+import { nextStep } from "../../model/next-step.ts";
 import type { Paint } from "./paint.ts";
 
 /** Width of the bar in cells. */
@@ -42,56 +42,6 @@ function isActive(state: WasmFilterStatusRollout["state"] | undefined): boolean 
   return state === "Progressing" || state === "Holding" || state === "Paused";
 }
 
-/** What happens next by itself, and when; or what a person has to do. */
-export function nextStep(filter: WasmFilter, now: number): string {
-  const { status, metadata } = filter;
-  const rollout = status?.rollout;
-  if (filter.spec.suspend) return "nothing: spec.suspend is true, changes wait until it is taken away";
-  if (rollout === undefined) return "";
-  const following = wavePercents(filter.spec)[rollout.step ?? 1];
-  const nextWave = following === undefined ? lastOf(filter) : `wave ${(rollout.step ?? 1) + 1} (${following}%) starts`;
-  switch (rollout.state) {
-    case "Progressing": {
-      const deadline = deadlineOf(filter, now);
-      return `${rollout.watch === undefined ? nextWave : "it is watched"} once every proxy of this wave acknowledged${deadline === undefined ? "" : `; ${deadline}`}`;
-    }
-    case "Holding":
-      return rollout.nextStepTime === undefined
-        ? `${nextWave} after the hold`
-        : `${nextWave} ${moment(Date.parse(rollout.nextStepTime), now)}`;
-    case "Paused":
-      return metadata.annotations?.[ROLLOUT_PAUSED] === "true"
-        ? `nothing until \`weir rollout resume ${metadata.name}\``
-        : `nothing until \`weir rollout promote ${metadata.name}\``;
-    case "Succeeded":
-      return "";
-    case "RolledBack":
-    case "Rejected":
-    case "Failed":
-      return "nothing until the spec or its digest changes: this revision is not tried again";
-  }
-}
-
-/** What comes after the last wave. A first revision is stable while it is watched. */
-function lastOf({ status }: WasmFilter): string {
-  if (status?.rollout?.watch === undefined) return "the rollout is complete";
-  return status.revision === status.stableRevision ? "the watch ends" : "the watch ends, and it is stable,";
-}
-
-/** When the wave fails, by `spec.rollout.progressDeadline`. */
-function deadlineOf(filter: WasmFilter, now: number): string | undefined {
-  const started = Date.parse(filter.status?.rollout?.stepTime ?? "");
-  const allowed = parseDuration(filter.spec.rollout?.progressDeadline ?? ROLLOUT_DEFAULTS.progressDeadline);
-  if (Number.isNaN(started) || allowed === undefined) return undefined;
-  const consequence = filter.spec.rollout?.autoRollback === false ? "the rollout counts as failed" : "it rolls back by itself";
-  return `otherwise ${consequence} ${moment(started + allowed, now)}`;
-}
-
-function moment(at: number, now: number): string {
-  const wait = at > now ? `in ${duration(at - now)}` : "any moment";
-  return `at ${clock(at, now)} (${wait})`;
-}
-
 /** The lines of the rollout in `weir describe`. Empty before the first rollout. */
 export function renderRollout(filter: WasmFilter, now: number, paint: Paint): string[] {
   const { status } = filter;
@@ -106,7 +56,7 @@ export function renderRollout(filter: WasmFilter, now: number, paint: Paint): st
   const wave = rollout.step === undefined ? "" : `, wave ${rollout.step} of ${rollout.steps ?? wavePercents(filter.spec).length}`;
   if (wavePercents(filter.spec).length > 1) lines.push(`  waves  ${waves(filter)}`);
   lines.push(`  state  ${paintState(rollout.state, paint)}${wave}${since}${rollout.message ? `: ${oneLine(rollout.message)}` : ""}`);
-  const next = nextStep(filter, now);
+  const next = nextStep(filter, { parse: parseDuration, print: (at) => moment(at, now) });
   if (next !== "") lines.push(`  next   ${next}`);
   return lines;
 }

@@ -10,6 +10,7 @@ import type { FilterEvent } from "../source/source.ts";
 import { MISSING } from "./demand.ts";
 import { type LastLook, lastLookFrom } from "./look.ts";
 import type { KnownRejection } from "./rejection.ts";
+import type { RevisionContent } from "./revisions.ts";
 import type { Stage } from "./steps.ts";
 
 /** How far the present spec got on its way to a recorded revision. */
@@ -51,6 +52,11 @@ export interface Proposal {
 export interface Trouble {
   readonly what: string;
   readonly message: string;
+}
+
+/** What resolving the present spec brought to light. */
+export interface Found extends Pick<Facts, "measurements" | "verdicts"> {
+  readonly content: RevisionContent;
 }
 
 /** What is known of one WasmFilter object and changes. */

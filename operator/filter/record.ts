@@ -10,13 +10,14 @@ import type { Verdict } from "../../model/verify.ts";
 import type { Judgement } from "../policy/permits.ts";
 import { outgoingHash } from "../rollout/dark.ts";
 import type { RolloutState } from "../rollout/state.ts";
+import { authorOf } from "./author.ts";
 import { type Demand, demandOf, isForgotten, slotOf } from "./demand.ts";
-import { type Facts, initialFacts, type Proposal, type Resolution, type Trouble } from "./facts.ts";
+import { type Facts, type Found, initialFacts, type Proposal, type Resolution, type Trouble } from "./facts.ts";
 import { afterLook, type LastLook, type Look } from "./look.ts";
 import { uidOf } from "./object.ts";
 import type { KnownRejection } from "./rejection.ts";
 import type { RevisionIdentity } from "./revision-identity.ts";
-import { chainEntryOf, findOrMake, type RevisionContent } from "./revisions.ts";
+import { chainEntryOf, findOrMake } from "./revisions.ts";
 import type { Stage } from "./steps.ts";
 import { inherited } from "./succession.ts";
 import { attested, withVerdicts } from "./verdicts.ts";
@@ -170,12 +171,12 @@ export class FilterRecord implements Readonly<Facts> {
     this.become({ candidate: undefined, unrecorded: undefined, resolution: { state: "pending" } });
   }
 
-  /** The present spec leads to this content. The revision with it becomes the candidate, at once if it is kept, else when it is recorded. */
-  resolve(content: RevisionContent, found: Pick<Facts, "measurements" | "verdicts">, now: number, identity: RevisionIdentity): void {
-    const { measurements, verdicts } = found;
+  /** The present spec, which `manager` wrote, leads to this content. The revision with it becomes the candidate, at once if it is kept, else when it is recorded. */
+  resolve({ content, measurements, verdicts }: Found, manager: string | undefined, now: number, identity: RevisionIdentity): void {
     const { revision, isNew } = findOrMake(this.key, this.revisions, content, now, identity, this.deliverable);
     this.become({ verdicts });
-    if (isNew) this.become({ unrecorded: { revision: withVerdicts(revision, verdicts), measurements } });
+    const author = () => authorOf(this.object, manager, this.revisions.at(-1));
+    if (isNew) this.become({ unrecorded: { revision: { ...withVerdicts(revision, verdicts), author: author() }, measurements } });
     else this.choose(revision, measurements, verdicts);
   }
 

@@ -88,3 +88,11 @@ test("what is too large to be kept is told with its digits", () => {
     /takes 1,600,\d{3} bytes, 1,500,000 at most; its configuration has 1,600,000 bytes: make it smaller/,
   );
 });
+
+test("who made a revision is kept; a record of a version that kept none is read", () => {
+  const made = revision("", { author: { generation: 3, manager: "kubectl", cause: "trace header" } });
+  assert.deepEqual(fromRecord(stored(toRecord(made))), made);
+  assert.equal(fromRecord(stored(revision("")))?.author, undefined);
+  for (const author of [1, "x", { manager: 1 }, { cause: [] }, { generation: "3" }])
+    assert.equal(fromRecord(stored({ ...revision(""), author })), undefined);
+});

@@ -28,7 +28,7 @@ export function recordProblem(revision: Revision): Failure | undefined {
 /** Reads a stored revision. `undefined` if it is damaged. */
 export function fromRecord(value: unknown): Revision | undefined {
   if (!isRecord(value) || !isRecord(value.settings)) return undefined;
-  const { number, image, digest, wasmDigest, capabilities, hash, time, secretConfig, loadMs, proof, told, verified } = value;
+  const { number, image, digest, wasmDigest, capabilities, hash, time, secretConfig, loadMs, proof, told, verified, author } = value;
   const isSound =
     Number.isInteger(number) &&
     typeof image === "string" &&
@@ -41,11 +41,21 @@ export function fromRecord(value: unknown): Revision | undefined {
     typeof time === "string" &&
     (secretConfig === undefined || hasTexts(secretConfig, "name", "key")) &&
     (loadMs === undefined || (typeof loadMs === "number" && loadMs >= 0)) &&
+    (author === undefined || isAuthor(author)) &&
     (proof === undefined || typeof proof === "string") &&
     (told === undefined || hasTexts(told, "reason", "message")) &&
     (verified === undefined || (Array.isArray(verified) && verified.every((each) => hasTexts(each, "requirement", "by"))));
   const settings = readSettings({ ...value.settings, config: unpack(value.settings.config) });
   return isSound && settings !== undefined ? { ...(value as unknown as Revision), settings } : undefined;
+}
+
+function isAuthor(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { generation, manager, cause } = value;
+  return (
+    (generation === undefined || typeof generation === "number") &&
+    [manager, cause].every((text) => text === undefined || typeof text === "string")
+  );
 }
 
 function hasTexts(value: unknown, ...names: readonly string[]): boolean {

@@ -45,6 +45,8 @@ export interface Source {
   isFollowed(): boolean;
   /** Every WasmFilter as of now, by id. Objects may violate their schema; the type is for convenience. */
   filters(): ReadonlyMap<string, WasmFilter>;
+  /** What wrote the spec of the WasmFilter with this id last; `undefined`: nobody says. Absent: the source knows nobody. */
+  managerOf?(id: string): string | undefined;
   /** The WasmPolicies as of now. */
   policies(): Policies;
   /** Data of a Secret (decoded) or of a ConfigMap; fails with reason `SecretNotFound` / `ConfigMapNotFound`. After the first read it is watched. */

@@ -18,6 +18,7 @@ import type { FilterEvent, Reading, Source, SourceChange } from "../source.ts";
 import { createKubeApi } from "./api.ts";
 import { createEventWriter, type EventWriter } from "./events.ts";
 import { GROUP } from "./group.ts";
+import { specManager } from "./manager.ts";
 import { namedBy } from "./named.ts";
 import { type PolicyWatch, startPolicyWatch } from "./policies.ts";
 import { createReferences, type References } from "./references.ts";
@@ -59,6 +60,8 @@ class KubernetesSource implements Source {
   private readonly kept: RevisionStore;
   private readonly events: EventWriter;
   private readonly objects = new Map<string, WasmFilter>();
+  /** By id. */
+  private readonly managers = new Map<string, string>();
   /** The last status written, by uid, to tell it from what others write. */
   private readonly written = new Map<string, WasmFilterStatus>();
   /** Ids of the filters whose status somebody else wrote, until the listener is told. */
@@ -109,6 +112,10 @@ class KubernetesSource implements Source {
 
   filters(): ReadonlyMap<string, WasmFilter> {
     return this.objects;
+  }
+
+  managerOf(id: string): string | undefined {
+    return this.managers.get(id);
   }
 
   policies(): Policies {
@@ -172,6 +179,9 @@ class KubernetesSource implements Source {
   private put(raw: KubeObject): void {
     const object = slim(raw);
     const id = filterId(keyOf(object));
+    const manager = specManager((raw.metadata as Readonly<Record<string, unknown>>).managedFields);
+    if (manager === undefined) this.managers.delete(id);
+    else this.managers.set(id, manager);
     const before = this.objects.get(id);
     this.objects.set(id, object);
     const isOverwritten = before !== undefined && this.isForeign(before, object);
@@ -186,6 +196,7 @@ class KubernetesSource implements Source {
   }
 
   private remove(id: string): void {
+    this.managers.delete(id);
     this.written.delete(this.objects.get(id)?.metadata.uid ?? "");
     this.overwritten.delete(id);
     if (this.objects.delete(id)) this.notifier.filter(id);
