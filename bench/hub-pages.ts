@@ -94,6 +94,7 @@ const fleet: Views = {
   proxyHeads: () => heads,
   eachProxy,
   proxy: () => proxyAt(0),
+  waveCount: () => undefined,
   metrics: async () => "",
   ready: () => true,
   onEvent: () => () => {},

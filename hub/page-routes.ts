@@ -156,12 +156,14 @@ function shows(views: Views, snapshots: Snapshots, look: () => Promise<LookAtPla
     "/filters/:namespace/:name": async ({ namespace = "", name = "" }, query, at, caller) => {
       const filter = views.filters().find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
       if (filter === undefined) return undefined;
-      const leave = await leaveFor(caller, { namespace, name });
+      const key = { namespace, name };
+      const leave = await leaveFor(caller, key);
       const bar = html`${doneNote(query.get("done"))}${actionBar(filter, leave, at)}`;
       const acts = canAct ? { acts: { bar, mayRollBack: leave.may } } : {};
       return withFleet((fleet) => {
         const groups = fleet.groups.filter((group) => group.filter === `${namespace}/${name}`);
-        const main = filterPage({ filter, revisions: views.revisions({ namespace, name }), groups, now: at, ...acts });
+        const known = { revisions: views.revisions(key), waveCount: views.waveCount(key) };
+        const main = filterPage({ filter, ...known, groups, now: at, ...acts });
         return { title: `${namespace}/${name}`, section: "/filters", main };
       });
     },

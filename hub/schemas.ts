@@ -76,19 +76,28 @@ const proxy = object({
   slots: list(object({ name: STRING, filters: list(proxyFilter) })),
 });
 
-const revision = object({
-  number: INTEGER,
-  image: STRING,
-  digest: DIGEST,
-  wasmDigest: DIGEST,
-  settings: {
-    type: "object",
-    description: "What reaches the proxy besides the module. A configuration that comes from a Secret is empty.",
+const author = {
+  ...object({ generation: INTEGER, manager: STRING, cause: STRING }, ["generation", "manager", "cause"]),
+  description: "Who made the spec that led to it, by field manager and weir.dev/change-cause. Without both: what the spec names changed.",
+};
+
+const revision = object(
+  {
+    number: INTEGER,
+    image: STRING,
+    digest: DIGEST,
+    wasmDigest: DIGEST,
+    settings: {
+      type: "object",
+      description: "What reaches the proxy besides the module. A configuration that comes from a Secret is empty.",
+    },
+    capabilities: list(STRING),
+    hash: STRING,
+    time: TIME,
+    author,
   },
-  capabilities: list(STRING),
-  hash: STRING,
-  time: TIME,
-});
+  ["author"],
+);
 
 const plannedRevision = object({ number: INTEGER, image: STRING, digest: DIGEST, wasmDigest: DIGEST });
 const change = object({ field: STRING, before: STRING, after: STRING }, ["before", "after"]);

@@ -2,6 +2,7 @@ import type { Digest } from "../model/digest.ts";
 import type { FilterKey } from "../model/filter.ts";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import type { Revision } from "../model/revision.ts";
+import type { WaveCount } from "../model/wave-count.ts";
 
 /** One filter on one proxy, as `weir proxies -o json` and GET /api/v1/proxies print it. */
 export interface ProxyFilterView {
@@ -40,6 +41,8 @@ export interface Views {
   filters(): readonly WasmFilter[];
   /** Full records of a filter's revisions, in rising order; none for a filter that is not there. */
   revisions(key: FilterKey): readonly Revision[];
+  /** What the filter's rollout that is under way is judged by; `undefined`: nothing is counted, or not here. */
+  waveCount(key: FilterKey): WaveCount | undefined;
   /** All proxies, in no order. */
   proxyHeads(): Iterable<ProxyHead>;
   /** Those of these proxies that are there, in this order; absent: all of them, in no order. Each is made when it is asked for, for there may be tens of thousands. */

@@ -1,9 +1,6 @@
 /** On a WasmFilter. Any new value: look at the tag now, once. */
 export const REFRESH = "weir.dev/refresh";
 
-/** On a WasmFilter: why it was changed, in the words of who did. */
-export const CHANGE_CAUSE = "weir.dev/change-cause";
-
 /**
  * Annotations on a WasmFilter that steer its rollout. The CLI writes them, the operator reads them.
  * A value that ends in `@GENERATION` counts for that generation of the spec only.

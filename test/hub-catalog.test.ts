@@ -68,7 +68,7 @@ const ANNOTATIONS = {
   "dev.weir.module.keywords": "headers,tracing",
 };
 
-describe("the catalog in a real Chromium, of a real registry, on a real Weir with a real Envoy", { timeout: 240_000 }, () => {
+describe("the catalog in a real Chromium, of a real registry, on a real Weir with a real Envoy", { timeout: 480_000 }, () => {
   test("browse, copy the manifest, apply it, watch its rollout, see a refusal; nothing of strangers runs", async (t) => {
     const scene = await startCatalogScene(t);
     const { server, host, apply } = scene;
@@ -90,10 +90,15 @@ describe("the catalog in a real Chromium, of a real registry, on a real Weir wit
     // Its manifest is taken along and applied; the page tells what comes of it.
     await page.getByRole("link", { name: "1.0.0", exact: true }).click();
     await page.getByRole("heading", { name: "README of 1.0.0" }).waitFor();
-    await apply(await copyManifest(page));
+    const why = "\n  annotations: {weir.dev/change-cause: to try it}\n";
+    await apply((await copyManifest(page)).replace("\nspec:", `${why}spec:`));
     await page.getByText("loads").waitFor();
     await page.goto(`${server.url}/filters/default/add-header`);
     await page.getByText("1 of 1 proxy updated").waitFor({ timeout: 60_000 });
+    // A revision that just went out is watched: by which numbers, what comes next, and why it was made.
+    await page.getByRole("heading", { name: "What the judge sees" }).waitFor();
+    await page.getByText("Next: the watch ends").waitFor();
+    await page.getByRole("cell", { name: "“to try it”" }).waitFor();
     assert.equal((await get(scene.port)).headers["x-weir"], "one");
     await page.goto(`${server.url}/catalog/${host}/filters/add-header?tag=1.1.0`);
     await apply(await copyManifest(page));

@@ -136,6 +136,20 @@ describe("WasmFilters", () => {
     t.diagnostic(`24 objects of 1 MB: the event loop stood still for ${Math.round(delay.max / 1e6)} ms at most`);
   });
 
+  test("knows what wrote a spec last, and shows nobody the fields of each manager", async () => {
+    const space = await namespace("managers");
+    await apply(space, "a");
+    const { source } = await watch(space);
+    const id = `${space}/a`;
+    assert.equal(source.managerOf?.(id), "kubectl-client-side-apply");
+    await kube(["label", "wf", "a", "-n", space, "--field-manager=labeler", "kind=edge"]);
+    await kube(["patch", "wf", "a", "-n", space, "--field-manager=by-hand", "--type=merge", "-p", '{"spec":{"priority":3}}']);
+    await eventually("the manager of the patch", async () => source.managerOf?.(id) === "by-hand");
+    assert.equal("managedFields" in (source.filters().get(id)?.metadata ?? {}), false);
+    await kube(["delete", "wf", "a", "-n", space]);
+    await eventually("its end", async () => source.managerOf?.(id) === undefined);
+  });
+
   test("lists, follows what is made, changed and removed, and tells which filters it was", async () => {
     const space = await namespace("follow");
     await apply(space, "a");

@@ -33,6 +33,7 @@ describe("the client of a running server", () => {
       eachProxy: () => [proxy("web-1", [{}])],
       proxy: () => undefined,
       revisions: () => [revision(1, "aa")],
+      waveCount: () => undefined,
       metrics: async () => "",
       ready: () => true,
       onEvent: () => () => {},

@@ -1,14 +1,21 @@
+import { parseDuration } from "../../base/duration.ts";
+import { moment } from "../../base/elapsed.ts";
 import { count } from "../../base/text.ts";
+import { CHANGE_CAUSE } from "../../model/annotations.ts";
 import { wavePercents } from "../../model/filter.ts";
 import type { WasmFilter, WasmFilterStatusHistoryItem } from "../../model/gen/wasmfilter.ts";
+import { nextStep } from "../../model/next-step.ts";
 import type { Revision } from "../../model/revision.ts";
 import { revisionChanges } from "../../model/revision-changes.ts";
+import type { WaveCount } from "../../model/wave-count.ts";
 import type { Group } from "../read/fleet-snapshot.ts";
 import { filterPath } from "../read/query.ts";
 import { reasonOf, standingOf } from "../read/standing.ts";
+import { authorWords } from "./author.ts";
 import { follows } from "./filters.ts";
 import { GROUP_COLUMNS, groupCells } from "./fleet.ts";
 import { type Html, html } from "./html.ts";
+import { judged } from "./judged.ts";
 import { type Stretch, timeline, waveBar } from "./pictures.ts";
 import { ago, digestLink, mark, proxyLink, table, tablePanel, words } from "./pieces.ts";
 
@@ -18,13 +25,14 @@ export interface FilterPageInput {
   readonly revisions: readonly Revision[];
   /** Of this filter. */
   readonly groups: readonly Group[];
+  readonly waveCount: WaveCount | undefined;
   readonly now: number;
   /** What who looks may do with it. */
   readonly acts?: { readonly bar: Html; readonly mayRollBack: boolean };
 }
 
 /** One filter: its rollout, who is waited for and why, what was refused, and its history. */
-export function filterPage({ filter, revisions, groups, now, acts }: FilterPageInput): Html {
+export function filterPage({ filter, revisions, groups, waveCount, now, acts }: FilterPageInput): Html {
   const { namespace = "", name } = filter.metadata;
   const standing = standingOf(filter);
   return html`<p class="crumb"><a href="/filters">Filters</a> / <a href="/filters?namespace=${namespace}">${namespace}</a></p>
@@ -32,6 +40,7 @@ export function filterPage({ filter, revisions, groups, now, acts }: FilterPageI
 <p>${words(reasonOf(filter, standing), 400)}</p>
 ${acts?.bar ?? ""}
 ${rollout(filter, now)}
+${waveCount === undefined ? "" : judged(waveCount, now)}
 <div class="two">
 <section class="panel" aria-labelledby="runs"><h2 id="runs">What its proxies run</h2>${groupTable(groups)}</section>
 <section class="panel" aria-labelledby="what"><h2 id="what">What it is</h2>${facts(filter)}</section>
@@ -41,14 +50,15 @@ ${conditions(filter, now)}
 ${history(filter, revisions, now, acts?.mayRollBack === true)}`;
 }
 
-function rollout({ spec, status }: WasmFilter, now: number): Html {
+function rollout(filter: WasmFilter, now: number): Html {
+  const { spec, status } = filter;
   if (status?.rollout === undefined || status.proxies === undefined) return html``;
-  const { state, step, steps, startTime, nextStepTime } = status.rollout;
+  const { state, step, steps, startTime } = status.rollout;
   const { updated, matched, rejected, pending } = status.proxies;
-  const next = nextStepTime === undefined ? "" : html` · next wave not before <time datetime="${nextStepTime}">${nextStepTime}</time>`;
+  const next = nextStep(filter, { parse: parseDuration, print: (at) => moment(at, now) });
   return html`<section class="panel" aria-labelledby="rollout"><h2 id="rollout">Rollout of revision ${status.revision ?? "?"}</h2>
 <p class="row">${waveBar(status.proxies, wavePercents(spec))}<span>${updated} of ${count(matched, "proxy")} updated, ${pending} pending, ${rejected} refused</span></p>
-<p class="mute">${state}${step === undefined ? "" : `, wave ${step} of ${steps ?? step}`}, started ${ago(startTime, now)}${next}</p></section>`;
+<p class="mute">${state}${step === undefined ? "" : `, wave ${step} of ${steps ?? step}`}, started ${ago(startTime, now)}</p>${next === "" ? "" : html`<p>Next: ${next}</p>`}</section>`;
 }
 
 function groupTable(groups: readonly Group[]): Html {
@@ -63,12 +73,13 @@ function groupTable(groups: readonly Group[]): Html {
 function facts(filter: WasmFilter): Html {
   const { spec, status } = filter;
   const selector = JSON.stringify(spec.selector ?? {});
+  const cause = filter.metadata.annotations?.[CHANGE_CAUSE];
   return html`<dl><dt>Image</dt><dd><code>${words(spec.image ?? spec.url ?? "", 200)}</code></dd>
 <dt>Follows</dt><dd>${follows(filter)}</dd>
 <dt>Serves</dt><dd>r${status?.stableRevision ?? "–"} ${digestLink(status?.digest)}, module ${digestLink(status?.wasmDigest)}</dd>
 <dt>Selects</dt><dd>${selector === "{}" ? "every proxy of its namespace" : html`<code>${words(selector, 200)}</code>`}</dd>
 <dt>Slot</dt><dd>${words(spec.slot ?? "default")}, priority ${spec.priority ?? 0}</dd>
-<dt>On failure</dt><dd>${spec.failurePolicy ?? "Reload"}</dd></dl>`;
+<dt>On failure</dt><dd>${spec.failurePolicy ?? "Reload"}</dd>${cause === undefined ? "" : html`<dt>Why</dt><dd>${words(cause, 400)}</dd>`}</dl>`;
 }
 
 function refusals({ metadata, status }: WasmFilter): Html {
@@ -103,10 +114,10 @@ function history({ metadata, spec, status }: WasmFilter, revisions: readonly Rev
       : html` <a href="${path}/act/rollback?to=${revision}" aria-label="go back to revision ${revision}">go back</a>`;
   const rows = items.map(
     ({ revision, time, image, digest, result, message }, index) =>
-      html`<tr><th scope="row">${revision}${revision === status?.stableRevision ? html` <span class="tag">serves</span>` : ""}</th><td class="mute">${ago(time, now)}</td><td>${words(image, 80)}</td><td>${digestLink(digest)}${back(revision, digest)}</td><td class="wide">${mark(result)} <span class="mute">${words(message ?? "")}</span></td><td>${changed(revisions, items[index + 1]?.revision, revision, path)}</td></tr>
+      html`<tr><th scope="row">${revision}${revision === status?.stableRevision ? html` <span class="tag">serves</span>` : ""}</th><td class="mute">${ago(time, now)}</td><td>${words(image, 80)}</td><td>${digestLink(digest)}${back(revision, digest)}</td><td class="wide">${mark(result)} <span class="mute">${words(message ?? "")}</span></td><td class="wide">${authorWords(revisions.find(({ number }) => number === revision)?.author)}</td><td>${changed(revisions, items[index + 1]?.revision, revision, path)}</td></tr>
 `,
   );
-  const columns = ["Revision", "Made", "Image then", "Digest", "Result", "Changed"];
+  const columns = ["Revision", "Made", "Image then", "Digest", "Result", "By", "Changed"];
   return html`<section aria-labelledby="history"><h2 id="history">History</h2><div class="panel flush">${timeline(stretchesOf(items, now), label)}${table(columns, rows)}</div></section>`;
 }
 

@@ -209,3 +209,31 @@ describe("pages", () => {
     }
   });
 });
+
+test("the numbers by which a rollout is judged stand beside those they are compared with, and their limits", async () => {
+  const counted = { proxies: 2, requests: 1_000, errors5xx: 41, latencySumMs: 9_800, latencyCount: 1_000, vmFailures: 1, lost: 0 };
+  const stable = { ...counted, proxies: 8, requests: 20, errors5xx: 1 };
+  const before = { requests: 500, errors5xx: 2, latencySumMs: 4_550, latencyCount: 500 };
+  const limits = { minRequests: 50, max5xxRisePercent: 5, maxLatencyRatio: 3 };
+  const waveCount = () => ({ at: Date.parse(NOW), wave: counted, stable, before, limits });
+  const { "/filters/shop/waf": page } = await pages({ filters: () => [filter("waf", STATUS)], waveCount }, ["/filters/shop/waf"]);
+  assert.match(text(page), /2 proxies with the target, compared with the same proxies before/);
+  assert.match(
+    text(page),
+    /5xx 4\.10% 0\.40% 5 points more Mean latency 9\.8 ms 9\.1 ms 3 times as long Requests 1000 500 judged from 50 on/,
+  );
+});
+
+test("the history says who made a revision and why, where that is known; the page what comes next", async () => {
+  const authors = [{ generation: 2, manager: "argocd", cause: HOSTILE }, { generation: 2 }, undefined];
+  const revisions = authors.map((author, index) => ({ number: index + 1, settings: {}, capabilities: [], author })) as never;
+  const history = [3, 2, 1].map((revision) => ({ ...STATUS.history[0], revision }));
+  const status = { ...STATUS, history, rollout: { state: "RolledBack", startTime: NOW } };
+  const { "/filters/shop/waf": page } = await pages({ filters: () => [filter("waf", status)], revisions: () => revisions }, [
+    "/filters/shop/waf",
+  ]);
+  assert.match(text(page), /argocd: “&lt;script&gt;/);
+  assert.equal(text(page).match(/by itself: what the spec names changed/g)?.length, 1);
+  assert.match(text(page), /Next: nothing until the spec or its digest changes/);
+  assert.doesNotMatch(page ?? "", /<script>alert|\u202E/);
+});

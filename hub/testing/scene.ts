@@ -85,6 +85,7 @@ export async function startHub(
     },
     proxy: find,
     onChange: () => () => {},
+    waveCount: () => undefined,
     metrics: async () => "# TYPE weir_filters gauge\nweir_filters 1\n",
     ready: () => ready,
     onEvent(listener) {

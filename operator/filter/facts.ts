@@ -4,6 +4,7 @@ import type { Failure } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements } from "../../model/verdict.ts";
 import type { Verdict } from "../../model/verify.ts";
+import type { WaveCount } from "../../model/wave-count.ts";
 import type { Judgement } from "../policy/permits.ts";
 import { idle, type RolloutState } from "../rollout/state.ts";
 import type { FilterEvent } from "../source/source.ts";
@@ -104,6 +105,8 @@ export interface Facts {
   rejections: ReadonlyMap<string, KnownRejection>;
   /** When a held wave may end, in milliseconds since the epoch, for the status to say. */
   nextStepAt: number | undefined;
+  /** What the rollout that is under way is judged by; `undefined`: nothing is counted. */
+  waveCount: WaveCount | undefined;
   /** Since when this operator watches the filter's proxies (milliseconds since the epoch). Nobody saw what happened before. */
   watchedSince: number | undefined;
   /** The status as it was written last. */
@@ -137,6 +140,7 @@ export function initialFacts(object: WasmFilter): Facts {
     passed: false,
     rejections: new Map(),
     nextStepAt: undefined,
+    waveCount: undefined,
     watchedSince: undefined,
     status: object.status,
   };

@@ -7,6 +7,7 @@ import type { Failure } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements } from "../../model/verdict.ts";
 import type { Verdict } from "../../model/verify.ts";
+import type { WaveCount } from "../../model/wave-count.ts";
 import type { Judgement } from "../policy/permits.ts";
 import { outgoingHash } from "../rollout/dark.ts";
 import type { RolloutState } from "../rollout/state.ts";
@@ -61,6 +62,7 @@ export class FilterRecord implements Readonly<Facts> {
   declare readonly passed: boolean;
   declare readonly rejections: ReadonlyMap<string, KnownRejection>;
   declare readonly nextStepAt: number | undefined;
+  declare readonly waveCount: WaveCount | undefined;
   declare readonly watchedSince: number | undefined;
   declare readonly status: WasmFilterStatus | undefined;
 
@@ -272,9 +274,9 @@ export class FilterRecord implements Readonly<Facts> {
     this.become({ watchedSince: Math.min(this.watchedSince ?? now, now) });
   }
 
-  /** The rollout goes on at this time though nothing happens. */
-  waitUntil(nextStepAt: number | undefined): void {
-    this.become({ nextStepAt });
+  /** The rollout goes on at this time though nothing happens, and is judged by these numbers. */
+  waitUntil(nextStepAt: number | undefined, waveCount: WaveCount | undefined): void {
+    this.become({ nextStepAt, waveCount });
   }
 
   /** The source holds this status now. */

@@ -1,3 +1,5 @@
+import type { Counted, WaveCount } from "../../model/wave-count.ts";
+import type { FilterRecord } from "../filter/record.ts";
 import { type GroupHealth, noTally, type Tally } from "../rollout/health.ts";
 
 /** Proxies that are judged together, as they are counted one by one. */
@@ -59,4 +61,17 @@ export function healthOf({
 }: Group): GroupHealth {
   const vanished = gone.slice(came);
   return { ...tally, proxies, restarts, vanished, restarted, hung, ended, vmFailures, worst };
+}
+
+/** The numbers that the record's target is judged by, for people. Where each proxy of the wave takes part in other rollouts too, theirs. */
+export function waveCountOf(own: Group, mixed: Group, stable: Group, { filter, rollout }: FilterRecord, at: number): WaveCount | undefined {
+  const wave = own.proxies === 0 ? mixed : own;
+  const limits = filter?.rollout.analysis;
+  if (limits === undefined || wave.proxies === 0) return undefined;
+  return { at, wave: countedOf(wave), stable: countedOf(stable), before: rollout.watch?.before ?? wave.before, limits };
+}
+
+function countedOf(group: Group): Counted {
+  const { proxies, vmFailures, vanished, restarted, requests, errors5xx, latencySumMs, latencyCount } = healthOf(group);
+  return { proxies, requests, errors5xx, latencySumMs, latencyCount, vmFailures, lost: vanished.length + restarted.length };
 }

@@ -2,12 +2,13 @@ import type { Clock } from "../../model/clock.ts";
 import type { FleetView, ProxyHealth, ProxyNode, SlotDelivery } from "../../model/delivery.ts";
 import { darkPlugin, filterId } from "../../model/filter.ts";
 import type { Revision } from "../../model/revision.ts";
+import type { WaveCount } from "../../model/wave-count.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import { revisionOf } from "../filter/revisions.ts";
 import type { Fault } from "../rollout/advance.ts";
 import { darkMatch, outgoingHash } from "../rollout/dark.ts";
 import { addTally, judge, noTally, type Tally, tallySince } from "../rollout/health.ts";
-import { type Group, healthOf, newGroup } from "./group.ts";
+import { type Group, healthOf, newGroup, waveCountOf } from "./group.ts";
 import { isLost, matchedProxies } from "./observe.ts";
 
 /** What is known of one proxy since it acknowledged the chain that it runs. */
@@ -61,6 +62,8 @@ export interface WaveHealth {
   readonly before: Tally | undefined;
   /** How many proxies were looked at. */
   readonly looked: number;
+  /** What it is judged by, for people; absent: nothing is. */
+  readonly count?: WaveCount | undefined;
 }
 
 /** Follows the health of proxies from the moment they acknowledge a chain. Kept in memory only: after a restart the comparison starts again. */
@@ -229,12 +232,12 @@ class ReportingHealthWatch implements HealthWatch {
         for (const other of others) rivals.add(other);
       }
     }
-    const heardUntil = Math.min(wave.heardUntil, mixed.heardUntil);
-    const unheard = wave.unheard + mixed.unheard;
+    const [heardUntil, unheard] = [Math.min(wave.heardUntil, mixed.heardUntil), wave.unheard + mixed.unheard];
     const looked = wave.proxies + stable.proxies + mixed.proxies;
     const isCounted = wave.proxies + mixed.proxies > 0 && wave.uncounted + mixed.uncounted === 0;
     const before = isCounted ? addTally(wave.before, mixed.before) : undefined;
-    return { fault: this.judgeGroups(wave, stable, mixed, record, rivals), heardUntil, unheard, at, before, looked };
+    const count = waveCountOf(wave, mixed, stable, record, at);
+    return { fault: this.judgeGroups(wave, stable, mixed, record, rivals), heardUntil, unheard, at, before, looked, count };
   }
 
   /**

@@ -68,7 +68,7 @@ class WrittenRollOut implements RollOut {
     this.commit(turn);
     const heard = this.look(turn);
     const move = this.next(turn, heard);
-    record.waitUntil(move.wakeAt);
+    record.waitUntil(move.wakeAt, heard.count);
     turn.wake(move.wakeAt);
     if (move.state !== record.rollout) this.propose(turn, move);
     // What was to be written is not wanted any more.
