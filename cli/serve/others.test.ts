@@ -19,6 +19,7 @@ const views: Views = {
   eachProxy: () => [proxy("web-1", [{}]), proxy("web-2", [{ revision: 0 }])],
   proxy: () => undefined,
   revisions: () => [],
+  waveCount: () => undefined,
   metrics: async () => "",
   ready: () => true,
   onEvent: () => () => {},
