@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { count } from "../../base/text.ts";
 import { filterId } from "../../model/filter.ts";
+import type { FilterPatch } from "../../model/filter-patch.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import type { Fields } from "../../model/kube.ts";
 import { parseLabelSelector } from "../../model/label-selector.ts";
@@ -12,11 +13,12 @@ import type { FlagValues } from "../args/syntax.ts";
 import { usage } from "../args/usage.ts";
 import { type Base, filtersOn, moved, readWaves, standingOf } from "../fleet/bump.ts";
 import { type FleetClient, keyOf } from "../fleet/client.ts";
-import { allNamespaces, fleetFlags, outputFlag } from "../fleet/flags.ts";
+import { describeConflicts, fieldConflicts, refuseConflicts } from "../fleet/field-managers.ts";
+import { allNamespaces, conflictsFlag, fleetFlags, outputFlag } from "../fleet/flags.ts";
 import { openFleet } from "../fleet/open.ts";
 import { createServerClient, type ServerClient } from "../fleet/server.ts";
 import { inScope } from "../local/scope.ts";
-import { printJson, printNotes } from "../output.ts";
+import { printJson, printNote, printNotes } from "../output.ts";
 import { renderPlanned } from "../render/plan.ts";
 import { confirm, type Terminal } from "../terminal.ts";
 
@@ -47,6 +49,7 @@ const flags = {
   },
   timeout: { type: "string", value: "DURATION", help: "longest wait for one wave", fallback: "10m" },
   yes: { type: "boolean", short: "y", help: "do not ask after the plan" },
+  ...conflictsFlag,
   ...allNamespaces,
   ...fleetFlags,
   ...outputFlag,
@@ -101,6 +104,8 @@ async function run(values: Values, terminal: Terminal, signal: AbortSignal): Pro
       "Refused",
       `${refused.length} of ${planned.value.length} filters would be refused: ${refusalsOf(refused)}; nothing was changed`,
     );
+  const taken = await tryAll(found.value, fleet.value, values, terminal);
+  if (!taken.ok) return nothingChanged(taken.error);
   const agreed = values.yes ? ok(true) : await agree(found.value.length, waves.value, values.to, isJson, terminal);
   if (!agreed.ok) return agreed;
   if (!agreed.value) return fail("Stopped", "nothing was changed");
@@ -124,10 +129,9 @@ async function find({ base, to, selector, ...values }: Values, fleet: FleetClien
   if (!target.ok) return target;
   const old = read(base);
   if (!old.ok) return old;
-  const isAnyTag = !/[:@][^/]*$/.test(base);
   const listed = await fleet.list(values["all-namespaces"] ? undefined : fleet.namespace);
   if (!listed.ok) return listed;
-  const wanted = isAnyTag ? { ...old.value, tag: undefined } : old.value;
+  const wanted = isAnyTag(base) ? { ...old.value, tag: undefined } : old.value;
   const on = filtersOn(wanted, labels.value, listed.value, (image) => {
     const known = read(image);
     return known.ok ? known.value : undefined;
@@ -140,6 +144,11 @@ async function find({ base, to, selector, ...values }: Values, fleet: FleetClien
   );
 }
 
+/** It names a repository alone. */
+function isAnyTag(base: string): boolean {
+  return !/[:@][^/]*$/.test(base);
+}
+
 /** What the server says of each, once it is moved. */
 async function planAll(filters: readonly WasmFilter[], to: string, server: ServerClient): Promise<Result<readonly FilterPlan[]>> {
   const plans: FilterPlan[] = [];
@@ -150,6 +159,27 @@ async function planAll(filters: readonly WasmFilter[], to: string, server: Serve
     plans.push(...planned.value);
   }
   return ok(plans);
+}
+
+/** Asks whether each change would be taken, before the first is made: an API server has admission, and the rights of who asks. */
+async function tryAll(filters: readonly WasmFilter[], fleet: FleetClient, values: Values, terminal: Terminal): Promise<Result<void>> {
+  for (const filter of filters) {
+    const patch = patchOf(filter, values.to);
+    const conflicts = fieldConflicts(filter, patch);
+    if (conflicts.length > 0 && !values["force-conflicts"]) return refuseConflicts(filter, conflicts);
+    const tried = await fleet.patch(keyOf(filter), patch, { dryRun: true, seen: filter });
+    if (!tried.ok) return tried;
+    if (conflicts.length > 0) printNote(describeConflicts(filter, conflicts), terminal);
+  }
+  return ok(undefined);
+}
+
+function patchOf({ spec }: WasmFilter, image: string): FilterPatch {
+  return { image, ...(spec.digest === undefined ? {} : { digest: null }) };
+}
+
+function nothingChanged(error: Failure): Result<never> {
+  return { ok: false, error: { ...error, message: `${error.message}; nothing was changed` } };
 }
 
 function refusalsOf(refused: readonly FilterPlan[]): string {
@@ -198,9 +228,9 @@ class Mover {
     for (const filter of wave) {
       if (this.signal.aborted) return fail("Stopped", "stopped");
       const key = keyOf(filter);
-      const { spec } = filter;
-      const done = await this.fleet.patch(key, { image: this.values.to, ...(spec.digest === undefined ? {} : { digest: null }) });
+      const done = await this.fleet.patch(key, patchOf(filter, this.values.to), { seen: filter });
       if (!done.ok) return done;
+      const { spec } = filter;
       this.moved.push({ ...key, before: spec.digest === undefined ? (spec.image ?? "") : `${spec.image}, pinned to ${spec.digest}` });
     }
     return this.settle(wave);
@@ -208,31 +238,39 @@ class Mover {
 
   /** Waits until each of them is in force. */
   private async settle(wave: readonly WasmFilter[]): Promise<Result<void>> {
-    const waiting = new Set(wave.map((filter) => filterId(keyOf(filter))));
+    const waiting = new Map(wave.map((filter) => [filterId(keyOf(filter)), ""]));
     const end = this.terminal.now() + this.timeoutMs;
     for (;;) {
       const listed = await this.fleet.list(this.values["all-namespaces"] ? undefined : this.fleet.namespace);
       if (!listed.ok) return listed;
-      for (const filter of listed.value) {
-        const id = filterId(keyOf(filter));
-        if (!waiting.has(id)) continue;
-        const standing = standingOf(filter);
+      const standings = new Map(listed.value.map((filter) => [filterId(keyOf(filter)), standingOf(filter)]));
+      for (const id of [...waiting.keys()]) {
+        const standing = standings.get(id);
+        if (standing === undefined) return fail("NotInForce", `${id} was deleted`);
         if (standing.kind === "failed") return fail("NotInForce", `${id} failed: ${standing.message}`);
+        waiting.set(id, standing.message);
         if (standing.kind === "waiting") continue;
         waiting.delete(id);
         this.say(`  ${id} is in force\n`);
       }
       if (waiting.size === 0) return ok(undefined);
       if (this.signal.aborted) return fail("Stopped", "stopped");
-      const left = [...waiting].slice(0, 3).join(", ");
-      const late = `${count(waiting.size, "filter")} ${waiting.size === 1 ? "is" : "are"} not in force after ${this.values.timeout}: ${left}`;
-      if (this.terminal.now() >= end) return fail("NotInForce", late);
+      if (this.terminal.now() >= end) return this.late(waiting);
       await sleep(LOOK_MS, undefined, { signal: this.signal }).catch(() => {});
     }
   }
 
-  private stopped(error: Failure, all: number): Result<void> {
-    const back = `weir bump --base ${this.values.to} --to ${this.values.base} takes them back`;
+  private late(waiting: ReadonlyMap<string, string>): Result<never> {
+    const left = [...waiting].slice(0, 3).map(([id, why]) => `${id} (${why})`);
+    const verb = waiting.size === 1 ? "is" : "are";
+    return fail("NotInForce", `${count(waiting.size, "filter")} ${verb} not in force after ${this.values.timeout}: ${left.join(", ")}`);
+  }
+
+  private stopped(error: Failure, all: number): Result<never> {
+    if (this.moved.length === 0) return nothingChanged(error);
+    const { base, to } = this.values;
+    // Of a repository without a tag each was on its own.
+    const back = isAnyTag(base) ? "`weir history NAME` shows what each was on" : `weir bump --base ${to} --to ${base} takes them back`;
     const message = `${error.message}; ${this.moved.length} of ${count(all, "filter")} moved, which stays so: ${back}`;
     return { ok: false, error: { ...error, message } };
   }

@@ -66,14 +66,20 @@ export function readWaves(text: string, count: number): Result<readonly number[]
   return ok(taken < count ? [...sizes, count - taken] : sizes);
 }
 
-/** How a filter stands after it was moved, by its status. `message`: why it failed. */
-export type Standing = { readonly kind: "done" | "waiting" } | { readonly kind: "failed"; readonly message: string };
+/** How a filter stands after it was moved, by its status. `message`: why it failed, or what it waits for. */
+export interface Standing {
+  readonly kind: "done" | "waiting" | "failed";
+  readonly message: string;
+}
 
 /** Done: its revision is in force and no longer watched. A status of an earlier spec says nothing. */
 export function standingOf({ metadata, status }: WasmFilter): Standing {
-  if (status?.observedGeneration === undefined || status.observedGeneration !== metadata.generation) return { kind: "waiting" };
+  if (status?.observedGeneration === undefined || status.observedGeneration !== metadata.generation)
+    return { kind: "waiting", message: "Weir has not seen it yet" };
   const stalled = findCondition(status, "Stalled");
   if (stalled?.status === "True") return { kind: "failed", message: `${stalled.reason}: ${stalled.message}` };
-  const isDone = findCondition(status, "Ready")?.status === "True" && findCondition(status, "Reconciling")?.status !== "True";
-  return { kind: isDone ? "done" : "waiting" };
+  const [ready, reconciling] = [findCondition(status, "Ready"), findCondition(status, "Reconciling")];
+  const isDone = ready?.status === "True" && reconciling?.status !== "True";
+  const why = ready?.status === "True" ? reconciling : ready;
+  return { kind: isDone ? "done" : "waiting", message: why?.reason ?? "" };
 }

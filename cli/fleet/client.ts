@@ -2,7 +2,7 @@ import { type FilterKey, filterId } from "../../model/filter.ts";
 import type { FilterPatch } from "../../model/filter-patch.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import type { Fields } from "../../model/kube.ts";
-import type { Failure, Result } from "../../model/result.ts";
+import { type Failure, fail, type Result } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 
 /** A Kubernetes object as a manifest writes it. */
@@ -58,6 +58,13 @@ export interface Preview extends ObjectId {
   readonly refusal?: Failure;
 }
 
+export interface PatchOptions {
+  /** Only asks whether it would be taken: an API server, with its admission and the rights of who asks. */
+  readonly dryRun?: boolean;
+  /** The filter as it was when the change was decided. Fails with `Conflict` where its spec is another one by now. */
+  readonly seen?: WasmFilter;
+}
+
 /** Where the desired state is: a cluster, or a folder of manifests. Commands work on either through this. */
 export interface FleetClient {
   /** For messages: `cluster https://...` or `folder ./filters`. */
@@ -72,8 +79,8 @@ export interface FleetClient {
   apply(manifest: ManifestText): Promise<Result<Applied>>;
   /** What `apply` would do with one object. Changes nothing. */
   preview(manifest: ManifestText): Promise<Result<Preview>>;
-  /** Fails with `NotFound`. */
-  patch(key: FilterKey, patch: FilterPatch): Promise<Result<void>>;
+  /** Sets these fields, whoever set them before. Fails with `NotFound`, and with `Conflict` as the options say. */
+  patch(key: FilterKey, patch: FilterPatch, options?: PatchOptions): Promise<Result<void>>;
   /** Fails with `NotFound`. */
   remove(key: FilterKey): Promise<Result<void>>;
   /** Full records of a filter's revisions: the cluster's ControllerRevisions, or what the running server keeps for its folder. */
@@ -82,6 +89,11 @@ export interface FleetClient {
   knowsStatus(): boolean;
   /** What a person should know about what was read (a server that does not answer, a file that is not YAML). */
   notes(): readonly string[];
+}
+
+/** Failure where somebody else was quicker. */
+export function changedSince(key: FilterKey): Result<never> {
+  return fail("Conflict", `WasmFilter ${filterId(key)} was changed by somebody else in the meantime; look at it and begin again`);
 }
 
 /** By namespace, then name, as every listing shows them. */

@@ -8,12 +8,21 @@ import type { ApiFailure, Fields, KubeApi } from "../../model/kube.ts";
 import { silentLog } from "../../model/log.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
 import { createKubeApi, createRevisionStore, listAll } from "../../operator/index.ts";
-import { type Applied, byName, type FleetClient, type Manifest, type ObjectId, objectName, type Preview } from "./client.ts";
+import {
+  type Applied,
+  byName,
+  changedSince,
+  type FleetClient,
+  type Manifest,
+  type ObjectId,
+  objectName,
+  type PatchOptions,
+  type Preview,
+} from "./client.ts";
+import { MANAGER } from "./field-managers.ts";
 import { type KubeconfigChoice, loadKubeconfig } from "./kubeconfig.ts";
 import { objectOf } from "./manifests.ts";
 
-/** Field manager of what `weir` writes. https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers */
-const MANAGER = "weir-cli";
 const TIMEOUT_MS = 30_000;
 
 export function openCluster(
@@ -39,12 +48,7 @@ export function createClusterClient(kubeConfig: KubeConfig, namespace: string, t
     },
     apply: ({ manifest }) => apply(api, manifest, namespace),
     preview: ({ manifest }) => preview(api, manifest, namespace),
-    async patch(key, patch) {
-      const query = { fieldManager: MANAGER };
-      const contentType = "application/merge-patch+json";
-      const done = await api.request({ method: "PATCH", path: pathOf(KIND, key), query, contentType, body: mergePatch(patch) });
-      return done.ok ? ok(undefined) : explain(api, `change WasmFilter ${filterId(key)}`, done.error);
-    },
+    patch: (key, patch, options = {}) => change(api, key, patch, options),
     async remove(key) {
       const done = await api.request({ method: "DELETE", path: pathOf(KIND, key) });
       return done.ok ? ok(undefined) : explain(api, `delete WasmFilter ${filterId(key)}`, done.error);
@@ -141,6 +145,36 @@ function contentOf(object: Fields): unknown {
 function keptPin(manifest: Manifest, after: object): string | undefined {
   const [asked, now] = [manifest, after].map((object) => (object as Partial<WasmFilter>).spec?.digest);
   return manifest.kind === KIND && asked === undefined ? now : undefined;
+}
+
+async function change(api: KubeApi, key: FilterKey, patch: FilterPatch, { dryRun = false, seen }: PatchOptions): Promise<Result<void>> {
+  const path = pathOf(KIND, key);
+  const query = { fieldManager: MANAGER, ...(dryRun && { dryRun: "All" }) };
+  const sent =
+    seen === undefined
+      ? { contentType: "application/merge-patch+json", body: mergePatch(patch) }
+      : { contentType: "application/json-patch+json", body: [asSeen(seen), ...jsonPatch(patch)] };
+  const done = await api.request({ method: "PATCH", path, query, ...sent });
+  if (done.ok) return ok(undefined);
+  const what = `change WasmFilter ${filterId(key)}`;
+  // A test that fails and an object that the CRD refuses have one status.
+  if (seen === undefined || done.error.status !== 422) return explain(api, what, done.error);
+  const now = await api.request({ path });
+  const isChanged = now.ok && fieldsOf(now.value.metadata).generation !== seen.metadata.generation;
+  return isChanged ? changedSince(key) : explain(api, what, done.error);
+}
+
+/** Of the spec alone. https://www.rfc-editor.org/rfc/rfc6902 */
+function jsonPatch({ image, digest }: FilterPatch): readonly object[] {
+  return Object.entries({ image, digest }).flatMap(([name, value]) => {
+    if (value === undefined) return [];
+    return [value === null ? { op: "remove", path: `/spec/${name}` } : { op: "add", path: `/spec/${name}`, value }];
+  });
+}
+
+/** Each change of a spec is another generation; one of the status is not. */
+function asSeen({ metadata: { generation } }: WasmFilter): object {
+  return { op: "test", path: "/metadata/generation", value: generation };
 }
 
 /** The API server's refusal, with what was asked and what a person can do. */

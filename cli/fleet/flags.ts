@@ -42,6 +42,14 @@ export const allNamespaces = {
   "all-namespaces": { type: "boolean", short: "A", help: "list every namespace" },
 } as const satisfies Record<string, Flag>;
 
+/** The flag of what changes fields of filters that others may apply. */
+export const conflictsFlag = {
+  "force-conflicts": {
+    type: "boolean",
+    help: "change also what another field manager of the cluster applies, as in kubectl; its next apply may set it back",
+  },
+} as const satisfies Record<string, Flag>;
+
 export const outputFlag = {
   output: { type: "string", short: "o", value: "FORMAT", help: "print JSON instead of text", choices: ["json"] },
 } as const satisfies Record<string, Flag>;

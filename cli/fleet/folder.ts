@@ -27,7 +27,17 @@ import {
   secretData,
   withoutNulls,
 } from "../../operator/index.ts";
-import { type Applied, byName, type FleetClient, keyOf, type Manifest, type ManifestText, type ObjectId, type Preview } from "./client.ts";
+import {
+  type Applied,
+  byName,
+  changedSince,
+  type FleetClient,
+  keyOf,
+  type Manifest,
+  type ManifestText,
+  type ObjectId,
+  type Preview,
+} from "./client.ts";
 import { objectOf, parseManifests } from "./manifests.ts";
 import { createServerClient, type ServerClient, type ServerOptions } from "./server.ts";
 
@@ -70,7 +80,10 @@ export function createFolderClient(dir: string, namespace: string, server: Pick<
     },
     apply: (manifest) => apply(manifest, dir, namespace),
     preview: (manifest) => preview(manifest, dir, namespace),
-    patch: (key, patch) => patchFolder(dir, key, patch),
+    async patch(key, patch, { dryRun = false, seen } = {}) {
+      const unchanged = seen === undefined ? ok(undefined) : await mustBe(dir, key, seen);
+      return !unchanged.ok || dryRun ? unchanged : patchFolder(dir, key, patch);
+    },
     async remove(key) {
       const done = await deleteManifest(dir, KIND, key);
       return done.ok ? ok(undefined) : done;
@@ -88,6 +101,15 @@ export async function patchFolder(dir: string, key: FilterKey, patch: FilterPatc
     if (!done.ok) return done;
   }
   return ok(undefined);
+}
+
+/** The filter has still the spec that was seen. */
+async function mustBe(dir: string, key: FilterKey, seen: WasmFilter): Promise<Result<void>> {
+  const folder = await readFolder(dir);
+  if (!folder.ok) return folder;
+  const placed = folder.value.filters.get(filterId(key));
+  if (placed === undefined) return notFound(dir, key);
+  return isDeepStrictEqual(filterOf(placed.fields).spec, seen.spec) ? ok(undefined) : changedSince(key);
 }
 
 /** A field that is null is not set. */

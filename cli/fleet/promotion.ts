@@ -11,6 +11,8 @@ export interface Promotion {
   readonly revision: number | undefined;
   /** What is pinned so far; `undefined`: nothing. */
   readonly before: string | undefined;
+  /** Where the two take their images from, in full and without tag or digest. */
+  readonly repositories: { readonly from: string; readonly to: string };
   /** What a person should know. */
   readonly notes: readonly string[];
 }
@@ -25,8 +27,8 @@ export interface PromotionOptions {
 }
 
 /**
- * What `to` gets so that it runs what `from` runs: the digest that `from`'s status says is stable, whatever its spec asks for. Fails where that is not known or not well, and where
- * the two take their images from different repositories: a digest is there only if it was copied.
+ * What `to` gets so that it runs what `from` runs: the digest that `from`'s status says is stable, whatever its spec asks for. Fails where that is not known or not well. Where
+ * the two take their images from different repositories, whether the digest is in the other one is not known here.
  */
 export function choosePromotion(from: WasmFilter, to: WasmFilter, options: PromotionOptions): Result<Promotion> {
   const [source, target] = [nameOf(from), nameOf(to)];
@@ -46,20 +48,15 @@ export function choosePromotion(from: WasmFilter, to: WasmFilter, options: Promo
       "NotReady",
       `${source} is not Ready (${ready?.reason ?? "no status"}): what it runs is not what its spec asks for; wait, or promote what is stable with --force`,
     );
-  const repositories = [from, to].map(({ spec }) => options.repositoryOf(spec.image ?? ""));
-  const [own, other] = repositories;
-  if (own?.ok === false) return own;
-  if (other?.ok === false) return other;
-  if (own?.value !== other?.value)
-    return fail(
-      "OtherRepository",
-      `${target} takes its image from ${other?.value}, and ${source} from ${own?.value}; copy it first: weir copy ${own?.value}@${digest} ${other?.value}@${digest}, and name that repository's tag in spec.image`,
-    );
+  const own = options.repositoryOf(from.spec.image ?? "");
+  if (!own.ok) return own;
+  const other = options.repositoryOf(to.spec.image ?? "");
+  if (!other.ok) return other;
   const isUnderWay = revision !== undefined && stableRevision !== undefined && revision !== stableRevision;
   const notes = isUnderWay
     ? [`revision ${revision} of ${source} is on its way and is not promoted; ${stableRevision} is the stable one`]
     : [];
-  return ok({ digest, revision: stableRevision, before: to.spec.digest, notes });
+  return ok({ digest, revision: stableRevision, before: to.spec.digest, repositories: { from: own.value, to: other.value }, notes });
 }
 
 function nameOf({ metadata }: WasmFilter): string {
