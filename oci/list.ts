@@ -5,9 +5,10 @@ import { fail, ok, type Result } from "../model/result.ts";
 import { blobsOf } from "./image/content.ts";
 import type { InspectOptions } from "./inspect.ts";
 import { openReference } from "./open.ts";
-import { parseManifest } from "./repository/manifest.ts";
-import { listReferrers, referrersTag } from "./repository/referrers.ts";
+import { type Descriptor, parseManifest } from "./repository/manifest.ts";
+import { listReferrers, referrersTag, subjectOfTag } from "./repository/referrers.ts";
 import type { RepositoryReader } from "./repository/repository.ts";
+import { SIGN_PREDICATE } from "./signature/statement.ts";
 
 /** An image of a repository, by one of its tags. */
 export interface ListedImage {
@@ -40,8 +41,8 @@ export interface ListOptions extends InspectOptions {
 
 const AT_ONCE = 4;
 const MAX_REFERRERS = 100;
-/** Tags by which tools keep what refers to an image: they are no images. */
-const TAGGED = /^sha256-[a-f0-9]{64}(?:\.[a-z0-9]+)?$/;
+/** Says of a sigstore bundle what it signs. */
+const PREDICATE_ANNOTATION = "dev.sigstore.bundle.predicateType";
 /** What cosign signs is of these types. */
 const SIGNATURES = /^application\/vnd\.dev\.(?:sigstore\.bundle|cosign\.artifact\.sig|cosign\.simplesigning)/;
 
@@ -64,7 +65,7 @@ export async function listImages(text: string, options: ListOptions): Promise<Re
 
 /** Those of images, and not of what refers to images. */
 export function imageTags(tags: readonly string[]): readonly string[] {
-  return tags.filter((tag) => !TAGGED.test(tag));
+  return tags.filter((tag) => subjectOfTag(tag) === undefined);
 }
 
 /** What is at a tag, by one look at its manifest and at what refers to it; `tags`: all of the repository. */
@@ -92,9 +93,9 @@ export async function lookAtTag(
   const blobs = parsed.value.kind === "manifest" ? blobsOf(parsed.value) : [];
   const size = blobs.reduce((sum, blob) => sum + blob.size, bytes.byteLength);
   const listed = await referrersAt(repository, digest, tags, signal);
-  const hasSignature = tags.has(`${referrersTag(digest)}.sig`) || (listed ?? []).some(({ artifactType }) => SIGNATURES.test(artifactType));
+  const hasSignature = tags.has(`${referrersTag(digest)}.sig`) || (listed ?? []).some(isSignature);
   const isSigned = hasSignature || (listed === undefined ? undefined : false);
-  const referrers = (listed ?? []).slice(0, MAX_REFERRERS);
+  const referrers = (listed ?? []).slice(0, MAX_REFERRERS).map(referrerOf);
   const manifests = parsed.value.kind === "manifest" ? [digest] : parsed.value.manifests.map((each) => each.digest);
   return { tag, digest, manifests, size, annotations: parsed.value.annotations, isSigned, referrers, problem: undefined };
 }
@@ -105,10 +106,18 @@ async function referrersAt(
   digest: Digest,
   tags: ReadonlySet<string>,
   signal?: AbortSignal,
-): Promise<readonly ImageReferrer[] | undefined> {
+): Promise<readonly Descriptor[] | undefined> {
   // Where no tag holds a list of them, there is the registry's alone.
   const isTagged = tags.has(referrersTag(digest));
   const listed = await (isTagged ? listReferrers(repository, digest, signal) : repository.referrers(digest, signal));
-  if (!listed.ok) return undefined;
-  return (listed.value ?? []).map((each) => ({ digest: each.digest, artifactType: each.artifactType ?? each.mediaType }));
+  return listed.ok ? (listed.value ?? []) : undefined;
+}
+
+function referrerOf({ digest, artifactType, mediaType }: Descriptor): ImageReferrer {
+  return { digest, artifactType: artifactType ?? mediaType };
+}
+
+/** A signature of the image itself: an attestation is of the same type, and says that it is about something else. */
+function isSignature({ artifactType = "", annotations }: Descriptor): boolean {
+  return SIGNATURES.test(artifactType) && (annotations[PREDICATE_ANNOTATION] ?? SIGN_PREDICATE) === SIGN_PREDICATE;
 }

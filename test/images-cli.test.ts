@@ -143,7 +143,7 @@ describe("login and logout", () => {
     const reference = `${locked.host}/me/f:1`;
     const pushed = await weir(["push", good(), reference]);
     assert.equal(pushed.status, 0, pushed.err);
-    assert.equal((await weir(["list", `${locked.host}/me/f`])).out, "1\n");
+    assert.equal((await weir(["list", `${locked.host}/me/f`, "--tags"])).out, "1\n");
     assert.equal((await weir(["pull", reference])).status, 0);
     assert.match((await weir(["list"])).out, /me\/f +1 /);
     assert.match((await weir(["rmi", reference])).out, /^untagged .*\ndeleted sha256:/);
@@ -201,7 +201,7 @@ describe("login and logout", () => {
     const config = JSON.parse(readFileSync(join(home, ".docker", "config.json"), "utf8"));
     assert.deepEqual(config, { credsStore: "kept", HttpHeaders: { a: "b" }, auths: { [locked.host]: {} } });
     assert.equal((await weir(["push", good(), `${locked.host}/me/helped:1`], { env })).status, 0);
-    assert.equal((await weir(["list", `${locked.host}/me/helped`], { env })).out, "1\n");
+    assert.equal((await weir(["list", `${locked.host}/me/helped`, "--tags"], { env })).out, "1\n");
     assert.equal((await weir(["logout", locked.host], { env })).out, `logged out of ${locked.host}\n`);
     assert.match((await weir(["list", `${locked.host}/me/helped`], { env })).err, /denied/);
   });

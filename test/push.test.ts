@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import pLimit from "p-limit";
 import { runWeir } from "../cli/testing/weir.ts";
 import { type Digest, digestOf } from "../model/digest.ts";
 import { openReference } from "../oci/index.ts";
 import { listReferrers } from "../oci/repository/referrers.ts";
 import { valued } from "../oci/testing/result.ts";
+import { eventually } from "./support/process.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
 import { lacksSkopeo, runSkopeo } from "./support/skopeo.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
@@ -33,7 +36,7 @@ const weir = async (argv: readonly string[], env: Record<string, string> = {}) =
 async function manifestOf(text: string) {
   const { repository, reference } = valued(openReference(text, new Map(), {}));
   const raw = valued(await repository.manifest(reference.digest ?? reference.tag ?? ""));
-  return { repository, digest: raw.digest, document: JSON.parse(new TextDecoder().decode(raw.bytes)) };
+  return { repository, bytes: raw.bytes, digest: raw.digest, document: JSON.parse(new TextDecoder().decode(raw.bytes)) };
 }
 
 describe("weir list and weir inspect", () => {
@@ -53,7 +56,8 @@ describe("weir list and weir inspect", () => {
     valued(await repository.putBlob(new TextEncoder().encode("{}"), EMPTY.digest));
     valued(await repository.putManifest(signature, type, `${digest.replace(":", "-")}.sig`));
 
-    const listed = JSON.parse((await weir(["list", image, "--long", "-o", "json"])).out);
+    const { images: listed, next } = JSON.parse((await weir(["list", image, "-o", "json"])).out);
+    assert.equal(next, null);
     const rows = listed.map(({ tag, abi, created, signed }: Record<string, unknown>) => [tag, abi, created, signed]);
     assert.deepEqual(rows, [
       ["1.0", "0.2.1", "2023-11-14T22:13:20Z", true],
@@ -61,10 +65,21 @@ describe("weir list and weir inspect", () => {
       ["latest", "0.2.1", "2023-11-14T22:13:20Z", true],
     ]);
     assert.equal(listed[0].digest, digest);
-    const page = await weir(["list", image, "-l", "--limit", "1", "--after", "1.0"]);
+    const page = await weir(["list", image, "--limit", "1", "--after", "1.0"]);
     assert.match(page.out, /^TAG +DIGEST +SIZE +ABI +CREATED +SIGNED\n1\.1 +[0-9a-f]{12} +\S+ \w+ +0\.2\.1 +- +no\n$/);
     assert.match(page.err, /there are more tags; --after 1\.1 goes on/);
-    assert.match((await weir(["list", `${registry.host}/team/none`, "-l"])).err, /does not exist/);
+    assert.equal(JSON.parse((await weir(["list", image, "--limit", "2", "-o", "json"])).out).next, "1.1");
+    assert.match((await weir(["list", `${registry.host}/team/none`])).err, /does not exist/);
+
+    const key = join(folder.path, "sign.pem");
+    await writeFile(key, generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "pkcs8", format: "pem" }));
+    const isSigned = async () =>
+      JSON.parse((await weir(["list", image, "--after", "1.0", "--limit", "1", "-o", "json"])).out).images[0].signed;
+    const attested = await weir(["attest", `${image}:1.1`, "--predicate", sbom, "--type", "cyclonedx", "--key", key]);
+    assert.equal(attested.status, 0, attested.err);
+    assert.equal(await isSigned(), false, "a statement about it is no signature of it");
+    assert.equal((await weir(["sign", `${image}:1.1`, "--key", key])).status, 0);
+    assert.equal(await isSigned(), true);
 
     const inspected = await weir(["inspect", `${image}:1.0`]);
     assert.match(inspected.out, /^ {2}says +dev\.weir\.module\.abi = 0\.2\.1$/m);
@@ -74,6 +89,36 @@ describe("weir list and weir inspect", () => {
     const { strippable, sections, referrers } = JSON.parse((await weir(["inspect", `${image}:1.0`, "-o", "json"])).out);
     assert.deepEqual([strippable > 5_000, sections[0].isCustom, referrers.length], [true, true, 1]);
   });
+});
+
+test("weir list reads the tags of a registry that gives them in pages", { timeout: 120_000 }, async (t) => {
+  const image = `${registry.host}/team/many`;
+  assert.equal((await weir(["push", file, `${image}:first`])).status, 0);
+  const { repository, bytes } = await manifestOf(`${image}:first`);
+  const tags = Array.from({ length: 1_050 }, (_, i) => `v${10_000 + i}`);
+  const inTurn = pLimit(8);
+  await Promise.all(
+    tags.map((tag) =>
+      inTurn(async () => valued(await repository.putManifest(new Uint8Array(bytes), "application/vnd.oci.image.manifest.v1+json", tag))),
+    ),
+  );
+  const asked = registry.logs().length;
+  const listed = await weir(["list", image, "--tags"]);
+  assert.deepEqual(listed.out.trim().split("\n"), ["first", ...tags]);
+  const pages = await eventually("both pages in the registry's log", () => {
+    const found =
+      registry
+        .logs()
+        .slice(asked)
+        .match(/"GET \/v2\/team\/many\/tags\/list[^"]*"/g) ?? [];
+    return found.length >= 2 ? found : undefined;
+  });
+  t.diagnostic(`1,051 tags in ${pages.length} pages`);
+  const last = await weir(["list", image, "--after", "v11048", "-o", "json"]);
+  assert.deepEqual(
+    JSON.parse(last.out).images.map(({ tag }: { tag: string }) => tag),
+    ["v11049"],
+  );
 });
 
 describe("weir push", () => {

@@ -44,8 +44,8 @@ describe("modules and images", () => {
     assert.equal(piped.out, world.good.toString("latin1"));
 
     await weir(["push", join(dir, "bad.wasm"), `oci-layout:${dir}/images:2`, "--force"]);
-    assert.equal((await weir(["list", reference])).out, "1\n2\n");
-    assert.deepEqual(JSON.parse((await weir(["list", reference, "-o", "json"])).out), ["1", "2"]);
+    assert.equal((await weir(["list", reference, "--tags"])).out, "1\n2\n");
+    assert.deepEqual(JSON.parse((await weir(["list", reference, "--tags", "-o", "json"])).out), ["1", "2"]);
   });
 
   test("inspect reads what Envoy cannot load and says so; verify refuses it, in JSON too", async () => {

@@ -12,20 +12,24 @@ export const list = defineCommand({
   name: "list",
   summary: "List the images on this machine, or the tags of a repository",
   about: `Without REPOSITORY: what \`weir build -t\` and \`weir pull\` keep on this machine, in $XDG_DATA_HOME/weir/images. An image whose tag went to another one is shown with the tag <none>;
-    of these the newest 20 are kept. With REPOSITORY the registry is asked for its tags, and with --long for what is at each of them: digest, size, the ABI and the time that the image says, and whether
-    there is a signature (not whether it holds). \`weir inspect REPOSITORY:TAG\` shows one of them.`,
+    of these the newest 20 are kept. With REPOSITORY the registry is asked for its tags, and for what is at each of them: digest, size, the ABI and the time that the image says, and whether
+    there is a signature (not whether it holds). It shows --limit of them at a time, and says when there are more; --tags shows all, by name alone. \`weir inspect REPOSITORY:TAG\`
+    shows one of them.`,
   args: { repository: { value: "REPOSITORY", optional: true, help: "registry/repository, or oci-layout:DIR:TAG with any tag" } },
   flags: {
-    long: { type: "boolean", short: "l", help: "with REPOSITORY: a line for each tag, with digest, size, ABI, time and signature" },
-    limit: { type: "string", value: "COUNT", help: "with --long: so many tags at a time", fallback: "100" },
-    after: { type: "string", value: "TAG", help: "with --long: only tags behind this one, in the order of their names" },
+    tags: {
+      type: "boolean",
+      help: "with REPOSITORY: the tags alone, one a line; that is one request, where the others are two for each tag",
+    },
+    limit: { type: "string", value: "COUNT", help: "with REPOSITORY: so many tags at a time", fallback: "100" },
+    after: { type: "string", value: "TAG", help: "with REPOSITORY: only tags behind this one, in the order of their names" },
     ...registryFlags,
     ...outputFlag,
   },
   examples: [
     { does: "what is on this machine", command: "weir list" },
     { does: "the versions of a filter", command: "weir list registry.example/filters/add-header" },
-    { does: "with their digests", command: "weir list registry.example/filters/add-header --long" },
+    { does: "their tags for a script", command: "weir list registry.example/filters/add-header --tags" },
   ],
   async run({ flags, args }, terminal) {
     const isJson = flags.output === "json";
@@ -40,7 +44,7 @@ export const list = defineCommand({
     }
     const access = await registryAccess(args.repository, flags, terminal.env);
     if (!access.ok) return access;
-    if (flags.long) return listLong(args.repository, access.value, flags, terminal);
+    if (!flags.tags) return listAll(args.repository, access.value, flags, terminal);
     const { listTags } = await import("../../oci/index.ts");
     const tags = await listTags(args.repository, access.value);
     if (!tags.ok) return tags;
@@ -50,14 +54,14 @@ export const list = defineCommand({
   },
 });
 
-interface LongFlags {
+interface PageFlags {
   readonly limit: string;
   readonly after: string | undefined;
   readonly output: "json" | undefined;
 }
 
 /** What is at each tag. */
-async function listLong(repository: string, access: InspectOptions, flags: LongFlags, terminal: Terminal): Promise<Result<void>> {
+async function listAll(repository: string, access: InspectOptions, flags: PageFlags, terminal: Terminal): Promise<Result<void>> {
   const limit = readCount(flags.limit, "--limit");
   if (!limit.ok) return limit;
   const [{ listImages }, { listedDocument, renderListed }] = await Promise.all([
@@ -67,8 +71,9 @@ async function listLong(repository: string, access: InspectOptions, flags: LongF
   const listed = await listImages(repository, { ...access, limit: limit.value ?? 1, after: flags.after });
   if (!listed.ok) return listed;
   const { images, isCut } = listed.value;
-  if (flags.output === "json") printJson(images.map(listedDocument), terminal);
+  const next = isCut ? (images.at(-1)?.tag ?? null) : null;
+  if (flags.output === "json") printJson({ images: images.map(listedDocument), next }, terminal);
   else terminal.out(renderListed(images, terminal.now()));
-  if (isCut) printNote(`there are more tags; --after ${images.at(-1)?.tag} goes on`, terminal);
+  if (next !== null) printNote(`there are more tags; --after ${next} goes on`, terminal);
   return ok(undefined);
 }

@@ -4,7 +4,7 @@ import { type ListedImage, printBytes } from "../../oci/index.ts";
 import { ABI_ANNOTATION, CREATED_ANNOTATION } from "../artifact.ts";
 import { table } from "./table.ts";
 
-/** What `weir list --long` prints of a repository. `now` in milliseconds. */
+/** What `weir list` prints of a repository. `now` in milliseconds. */
 export function renderListed(images: readonly ListedImage[], now: number): string {
   const rows = images.map(({ tag, digest, size, annotations, isSigned, problem }) => [
     tag,

@@ -24,6 +24,15 @@ export function referrersTag(digest: Digest): string {
 }
 
 /**
+ * What a tag's name says that it belongs to: the list of referrers, or what cosign keeps by tag (`sha256-….sig`). `undefined`: it is the tag of an image.
+ * https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md#tag-based-discovery
+ */
+export function subjectOfTag(tag: string): Digest | undefined {
+  const digits = /^sha256-([a-f0-9]{64})(?:\.[a-z0-9]+)?$/.exec(tag)?.[1];
+  return digits === undefined ? undefined : `sha256:${digits}`;
+}
+
+/**
  * The manifests that refer to this one, in the registry's order: by its API, and by the tag in which tools keep the list for registries without one. A registry that learned the API
  * later has both. Empty where there are none.
  */
