@@ -23,18 +23,19 @@ export interface FoundLocal {
   readonly image: InspectedImage;
 }
 
-/** The local image that a reference names; `undefined` where there is none. Fails when it is there and cannot be read. */
+/** The local image that a reference names, with or without `local:`; `undefined` where there is none. Fails when it is there and cannot be read. */
 export async function findLocal(text: string, env: Environment): Promise<Result<FoundLocal | undefined>> {
   const { inspectIn, parseReference } = await import("../oci/index.ts");
-  const reference = parseReference(text);
+  const parsed = parseReference(text);
   // What is no reference is told by whoever asks a registry for it.
-  if (!reference.ok || reference.value.kind !== "registry") return ok(undefined);
+  if (!parsed.ok || parsed.value.kind === "layout") return ok(undefined);
+  const reference: RegistryReference = { ...parsed.value, kind: "registry" };
   const images = await openLocal(env);
-  const local = await images.find(reference.value);
+  const local = await images.find(reference);
   if (!local.ok) return local;
   if (local.value === undefined) return ok(undefined);
-  const image = await inspectIn(images.repository(reference.value), reference.value);
-  return image.ok ? ok({ images, reference: reference.value, local: local.value, image: image.value }) : image;
+  const image = await inspectIn(images.repository(reference), reference);
+  return image.ok ? ok({ images, reference, local: local.value, image: image.value }) : image;
 }
 
 /** What to tell whoever gets a local image where a registry may have another. `now` in milliseconds. */
@@ -62,7 +63,7 @@ export async function parseLocalName(text: string): Promise<Result<RegistryRefer
   const parsed = parseReference(text);
   if (!parsed.ok) return parsed;
   const { value } = parsed;
-  if (value.kind === "registry" && value.digest === undefined) return ok(value);
+  if (value.kind !== "layout" && value.digest === undefined) return ok({ ...value, kind: "registry" });
   return fail("InvalidReference", `an image on this machine is named registry/repository:tag, not ${JSON.stringify(text)}`);
 }
 

@@ -3,7 +3,7 @@ import { fail, ok, type Result } from "../model/result.ts";
 import type { InspectedImage, InspectOptions, OciOptions } from "../oci/index.ts";
 import { readList } from "./args/list.ts";
 import type { Flag, FlagValues } from "./args/syntax.ts";
-import { findLocal, localNote } from "./local-images.ts";
+import { findLocal, localNote, openLocal } from "./local-images.ts";
 import { printNote } from "./output.ts";
 import { readFile } from "./read-file.ts";
 import { readRegistryCa, registryCaFlag } from "./registry-ca.ts";
@@ -43,7 +43,7 @@ export const maxModuleLoadFlag = {
 
 /**
  * Access for a reference that a person typed: their own credentials (Docker's, Podman's, and those of credential helpers), layout folders from the working
- * directory, HTTP where they allow it.
+ * directory, the images of their machine, HTTP where they allow it.
  */
 export async function registryAccess(reference: string, flags: FlagValues<typeof registryFlags>, env: Environment) {
   const { emptyKeychain, parseReference, personKeychain } = await import("../oci/index.ts");
@@ -52,7 +52,8 @@ export async function registryAccess(reference: string, flags: FlagValues<typeof
   const keychain = registry === undefined ? ok(emptyKeychain) : await personKeychain(registry, { env });
   if (!keychain.ok) return keychain;
   const options = await requestOptions(registry, flags, env);
-  return options.ok ? ok({ ...options.value, layoutBase: process.cwd(), keychain: keychain.value }) : options;
+  if (!options.ok) return options;
+  return ok({ ...options.value, layoutBase: process.cwd(), local: await openLocal(env), keychain: keychain.value });
 }
 
 /** How a person's requests to a registry go out. */
@@ -88,8 +89,9 @@ export interface FoundModule {
   readonly bytes: Uint8Array;
   /** `undefined` for a file. */
   readonly image: InspectedImage | undefined;
-  /** By what it was read; `undefined` for what is on this machine. */
+  /** By what an image is read, and the reference that leads there: with `local:` for one of this machine. */
   readonly access?: InspectOptions;
+  readonly reference?: string;
 }
 
 const MAX_MODULE_BYTES = 64 * 1024 * 1024;
@@ -119,13 +121,16 @@ export async function findModule(
   const here = flags.remote === true ? ok(undefined) : await findLocal(name, terminal.env);
   if (!here.ok) return here;
   if (here.value !== undefined) {
-    const { image, local } = here.value;
+    const { image, local, reference } = here.value;
     printNote(localNote(name, local, terminal.now()), terminal);
-    return ok({ bytes: image.bytes, image });
+    const { formatReference } = await import("../oci/index.ts");
+    const own = formatReference({ ...reference, kind: "local" });
+    const access = await registryAccess(own, flags, terminal.env);
+    return access.ok ? ok({ bytes: image.bytes, image, access: access.value, reference: own }) : access;
   }
   const access = await registryAccess(name, flags, terminal.env);
   if (!access.ok) return access;
   const { inspectImage } = await import("../oci/index.ts");
   const image = await inspectImage(name, access.value);
-  return image.ok ? ok({ bytes: image.value.bytes, image: image.value, access: access.value }) : image;
+  return image.ok ? ok({ bytes: image.value.bytes, image: image.value, access: access.value, reference: name }) : image;
 }

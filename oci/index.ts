@@ -1,7 +1,7 @@
 /** Public entry of oci/: references, registries, image layout folders, and the store of modules. */
 
 export { type CatalogOptions, createCatalog, MAX_REPOSITORIES, parseCatalogRepository } from "./catalog/catalog.ts";
-export { type Copied, type CopyOptions, copyImage } from "./copy/copy.ts";
+export { type Copied, type CopyOptions, copyImage, copyReferrers } from "./copy/copy.ts";
 export type { HelperOptions } from "./credentials/helper.ts";
 export { emptyKeychain, parseDockerConfig } from "./credentials/keychain.ts";
 export { type LoginPlace, removeLogin, saveLogin } from "./credentials/login-file.ts";

@@ -7,6 +7,7 @@ import { fail, ok, type Result } from "../model/result.ts";
 import { matchingEntries } from "./credentials/keychain.ts";
 import type { Limits } from "./image/image.ts";
 import { createLayoutRepository } from "./layout/folder.ts";
+import type { LocalImages } from "./local/images.ts";
 import { createAddressPolicy } from "./registry/address.ts";
 import { createRemoteRepository } from "./registry/client.ts";
 import { createFetch, type Fetch } from "./registry/fetch.ts";
@@ -26,6 +27,8 @@ export interface OciOptions {
    * into a cluster must not be able to read the operator's files.
    */
   readonly layoutBase?: string;
+  /** The images of whoever runs a command. Without them `local:` references are refused, as layouts are. */
+  readonly local?: Pick<LocalImages, "open">;
   /** Time without a byte from the server, default 30 s, and for one exchange as a whole, default 15 min. */
   readonly idleTimeoutMs?: number;
   readonly totalTimeoutMs?: number;
@@ -61,6 +64,13 @@ export function httpOptions(options: OciOptions): HttpOptions {
 export function openRepository(reference: Reference, keychain: Keychain, options: OciOptions): Result<Repository> {
   if (reference.kind === "registry") {
     return ok(openRegistry(reference, keychain, options));
+  }
+  if (reference.kind === "local") {
+    if (options.local !== undefined) return ok(options.local.open({ ...reference, kind: "registry" }));
+    return fail(
+      "InvalidReference",
+      `${repositoryName(reference)}: images of a person's machine are not available here; push the image to a registry`,
+    );
   }
   if (options.layoutBase === undefined) {
     return fail(

@@ -1,10 +1,12 @@
 import { type Digest, digestOf } from "../model/digest.ts";
 import type { Keychain } from "../model/module.ts";
 import { fail, ok, type Result } from "../model/result.ts";
+import { copyReferrers } from "./copy/copy.ts";
 import { type ArtifactOptions, createArtifact, type ImageContent, writeContent } from "./image/content.ts";
 import { type OciOptions, openRepository } from "./open.ts";
 import { formatReference, parseReference, TAG } from "./repository/reference.ts";
 import { type Attachment, attach } from "./repository/referrers.ts";
+import type { RepositoryReader } from "./repository/repository.ts";
 
 export interface PushImageOptions extends OciOptions {
   readonly keychain: Keychain;
@@ -12,6 +14,8 @@ export interface PushImageOptions extends OciOptions {
   readonly tags?: readonly string[];
   /** What is attached to the image: a bill of materials. */
   readonly attached?: readonly Attachment[];
+  /** What refers to the image in this repository goes along: signatures, bills of materials. */
+  readonly referrersFrom?: RepositoryReader | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -22,6 +26,8 @@ export interface PushedImage {
   readonly reference: string;
   /** Of the image manifest: what `spec.digest` takes. */
   readonly digest: Digest;
+  /** Manifests that went along as they refer to it. */
+  readonly referrers: number;
 }
 
 export interface Pushed extends PushedImage {
@@ -59,5 +65,8 @@ export async function pushImage(text: string, image: ImageContent, options: Push
     if (!attached.ok) return attached;
   }
   const { digest } = image.manifest;
-  return ok({ reference: formatReference({ ...reference.value, digest }), digest });
+  const { referrersFrom, signal } = options;
+  const referring = referrersFrom === undefined ? ok(0) : await copyReferrers(referrersFrom, digest, repository.value, signal);
+  if (!referring.ok) return referring;
+  return ok({ reference: formatReference({ ...reference.value, digest }), digest, referrers: referring.value });
 }

@@ -9,7 +9,13 @@ export const attest = defineCommand({
   name: "attest",
   summary: "Sign a statement about an image: where it was built, what is in it",
   about: `Signs an in-toto statement with the predicate of a file, and stores it beside the image as \`cosign attest\` does. A filter demands it with an attestation in spec.verify.`,
-  args: { reference: { value: "REF", completes: "image", help: "registry/repository:tag, or with @sha256; or oci-layout:DIR:TAG" } },
+  args: {
+    reference: {
+      value: "REF",
+      completes: "image",
+      help: "registry/repository:tag, or with @sha256; oci-layout:DIR:TAG; or local:NAME for an image of this machine",
+    },
+  },
   flags: {
     predicate: { type: "string", value: "FILE", completes: "file", help: "the predicate: a SLSA provenance, an SBOM, any JSON" },
     type: { type: "string", value: "TYPE", help: "its type: a URI, or slsaprovenance1, spdxjson, cyclonedx and so on, as cosign has them" },

@@ -8,7 +8,7 @@ import { outputFlag } from "../fleet/flags.ts";
 import { inScope } from "../local/scope.ts";
 import { findLocal, noLocal, openLocal, parseLocalName } from "../local-images.ts";
 import { registryAccess, registryFlags } from "../modules.ts";
-import { printJson, printNote } from "../output.ts";
+import { printJson } from "../output.ts";
 import type { Terminal } from "../terminal.ts";
 
 const flags = {
@@ -27,7 +27,7 @@ export const copy = defineCommand({
     with all its platforms. What refers to the image goes along: referrers (OCI 1.1), and the tags that cosign writes (sha256-....sig, .att, .sbom). Blobs go through piece by piece; within
     one registry they are taken over without their bytes, where it can do that.
 
-    local:registry/repository:tag is an image of this machine. Those are single images without referrers: of an index the image with the module is kept.`,
+    local:registry/repository:tag is an image of this machine. Those are single images: of an index the image with the module is kept, with what refers to that one.`,
   args: {
     source: { value: "SRC", completes: "image", help: "registry/repository:tag, ...@sha256:..., oci-layout:DIR:TAG, or local:NAME" },
     target: { value: "DST", completes: "image", help: "the same; with a digest it must be that of SRC, and no tag is written" },
@@ -95,7 +95,7 @@ async function send(from: string, to: string, values: Values, terminal: Terminal
   const checked = reference.digest === undefined ? ok(undefined) : await mustBe(source.value, reference.digest, to, signal);
   if (!checked.ok) return checked;
   const tags = reference.tag === undefined || reference.digest !== undefined ? [] : [reference.tag];
-  const options = { referrers: values.referrers && !from.startsWith(LOCAL), signal };
+  const options = { referrers: values.referrers, signal };
   const copied = await copyImage(source.value.repository, source.value.wanted, repository, tags, options);
   return copied.ok ? ok({ reference: formatReference({ ...reference, digest: copied.value.digest }), ...copied.value }) : copied;
 }
@@ -116,17 +116,20 @@ async function keep(from: string, to: string, values: Values, terminal: Terminal
   if (from === `${LOCAL}${to}`) return usage("SRC and DST are the same image");
   const content = await readImage(source.value, signal);
   if (!content.ok) return content;
-  const kept = await (await openLocal(terminal.env)).put(name.value, content.value, signal);
+  const local = await openLocal(terminal.env);
+  const kept = await local.put(name.value, content.value, signal);
   if (!kept.ok) return kept;
-  if (values.referrers) printNote("an image of this machine has no referrers: signatures and SBOMs stay where they are", terminal);
-  return ok(await keptOf(name.value, content.value));
+  const { copyReferrers } = await import("../../oci/index.ts");
+  const { digest } = content.value.manifest;
+  const along = values.referrers ? await copyReferrers(source.value.repository, digest, local.open(name.value), signal) : ok(0);
+  return along.ok ? ok(await keptOf(name.value, content.value, along.value)) : along;
 }
 
-async function keptOf(name: RegistryReference, { manifest: { digest }, blobs }: ImageContent): Promise<Done> {
+async function keptOf(name: RegistryReference, { manifest: { digest }, blobs }: ImageContent, referrers: number): Promise<Done> {
   const { formatReference } = await import("../../oci/index.ts");
   const bytes = blobs.reduce((sum, { size }) => sum + size, 0);
-  const reference = `${LOCAL}${formatReference({ ...name, digest })}`;
-  return { reference, digest, documents: 1, referrers: 0, blobs: { sent: blobs.length, mounted: 0, there: 0 }, bytes };
+  const reference = formatReference({ ...name, kind: "local", digest });
+  return { reference, digest, documents: 1, referrers, blobs: { sent: blobs.length, mounted: 0, there: 0 }, bytes };
 }
 
 /** The image with the module. */

@@ -29,7 +29,7 @@ export const inspect = defineCommand({
     const { facts, loadMs } = inspected.value;
     const wasmDigest = digestOf(bytes);
     const sizes = sectionSizes(bytes);
-    const referrers = await referring(args.target, found.value, terminal);
+    const referrers = await referring(found.value, terminal);
     if (flags.output === "json") {
       const { bytes: _, ...shown } = image ?? { bytes };
       printJson(
@@ -61,11 +61,11 @@ export const inspect = defineCommand({
   },
 });
 
-/** What refers to an image of a registry or a folder; an image of this machine has no list of that. */
-async function referring(name: string, { image, access }: FoundModule, terminal: Terminal): Promise<readonly ImageReferrer[]> {
-  if (image === undefined || access === undefined) return [];
+/** What refers to an image, where it was read. */
+async function referring({ image, access, reference }: FoundModule, terminal: Terminal): Promise<readonly ImageReferrer[]> {
+  if (image === undefined || access === undefined || reference === undefined) return [];
   const { referrersOf } = await import("../../oci/index.ts");
-  const listed = await referrersOf(name, image.manifest.digest, access);
+  const listed = await referrersOf(reference, image.manifest.digest, access);
   if (listed.ok) return listed.value;
   printNote(`what refers to the image is not known: ${listed.error.message}`, terminal);
   return [];

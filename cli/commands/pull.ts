@@ -69,7 +69,7 @@ async function keep(
   const { reference, repository } = opened.value;
   const found = await inspectIn(repository, reference, access);
   if (!found.ok) return found;
-  if (reference.kind === "layout") return usage(`${name} is on this machine already; --file writes its module into a file`);
+  if (reference.kind !== "registry") return usage(`${name} is on this machine already; --file writes its module into a file`);
   const content = await readContent(repository, found.value.manifest, access.signal, found.value);
   if (!content.ok) return content;
   const kept = await (await openLocal(env)).put(reference, content.value);

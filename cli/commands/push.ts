@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Project } from "../../author/index.ts";
+import { count } from "../../base/text.ts";
 import { ok, type Result } from "../../model/result.ts";
-import type { ImageContent } from "../../oci/index.ts";
+import type { ImageContent, RepositoryReader } from "../../oci/index.ts";
 import { defineCommand } from "../args/command.ts";
 import type { FlagValues } from "../args/syntax.ts";
 import { usage } from "../args/usage.ts";
@@ -16,7 +17,7 @@ import type { Terminal } from "../terminal.ts";
 export const push = defineCommand({
   name: "push",
   summary: "Put an image of this machine, or a module, into a registry",
-  about: `Without FILE the image REF that \`weir build -t\` or \`weir pull\` keeps on this machine goes out as it is, so it has the same digest there. With FILE the module is
+  about: `Without FILE the image REF that \`weir build -t\` or \`weir pull\` keeps on this machine goes out as it is, so it has the same digest there, and what refers to it goes along: signatures, attestations, SBOMs. With FILE the module is
     written in the CNCF Wasm artifact format, which every OCI registry takes, or into an OCI image layout folder; the same file always gets the same digest.
     The image says the module's ABI, and what the project's weir.yaml and --annotation tell; a time is in it only with SOURCE_DATE_EPOCH, so the same push gives the same digest.
     A module that Envoy cannot load is refused; --force pushes it anyway. Credentials are those of \`weir login\` and \`docker login\`.`,
@@ -26,13 +27,18 @@ export const push = defineCommand({
       value: "REF",
       completes: "image",
       optional: true,
-      help: "registry/repository:tag; with FILE also oci-layout:DIR:TAG; in a project without both, its `image`",
+      help: "registry/repository:tag; with FILE also oci-layout:DIR:TAG, or local:NAME to keep it on this machine; in a project without both, its `image`",
     },
   },
   flags: {
     tag: { type: "string", short: "t", multiple: true, value: "TAG", help: "one more tag of the same repository" },
     ...artifactFlags,
     ...sbomFlag,
+    referrers: {
+      type: "boolean",
+      fallback: true,
+      help: "leave behind what refers to an image of this machine: signatures, attestations, SBOMs",
+    },
     force: { type: "boolean", help: "push even what Envoy cannot load" },
     ...registryFlags,
     ...outputFlag,
@@ -51,6 +57,8 @@ export const push = defineCommand({
     const named = given === undefined ? await projectImage() : ok(given);
     if (!named.ok) return named;
     const name = named.value;
+    if (file === undefined && name.startsWith("local:"))
+      return usage("REF is where the image goes, by which it is known on this machine too: leave out local:");
     if (file === undefined && existsSync(name)) return usage(`REF is missing: registry/repository:tag (${name} is a file)`);
     const isChanged = flags.annotation.length > 0 || flags.readme !== undefined || flags["config-schema"] !== undefined;
     if (file === undefined && isChanged)
@@ -72,12 +80,16 @@ export const push = defineCommand({
     const access = await registryAccess(name, flags, terminal.env);
     if (!access.ok) return access;
     const { pushImage } = await import("../../oci/index.ts");
-    const pushed = await pushImage(name, image, { ...access.value, tags: flags.tag, attached: attached.value });
+    const own = flags.referrers ? found.value.repository : undefined;
+    const pushed = await pushImage(name, image, { ...access.value, tags: flags.tag, attached: attached.value, referrersFrom: own });
     if (!pushed.ok) return pushed;
-    const { reference, digest } = pushed.value;
+    const { reference, digest, referrers } = pushed.value;
     const size = bytes.byteLength;
-    if (flags.output === "json") printJson({ reference, digest, wasmDigest, size }, terminal);
-    else terminal.out(`pushed ${reference}\n  digest  ${digest}\n  module  ${wasmDigest} (${size} bytes)\n`);
+    if (flags.output === "json") printJson({ reference, digest, wasmDigest, size, referrers }, terminal);
+    else {
+      const along = referrers === 0 ? "" : `  with    ${count(referrers, "referrer")}\n`;
+      terminal.out(`pushed ${reference}\n  digest  ${digest}\n  module  ${wasmDigest} (${size} bytes)\n${along}`);
+    }
     return ok(undefined);
   },
 });
@@ -96,6 +108,8 @@ interface Pushable {
   /** The module's own. */
   readonly bytes: Uint8Array;
   readonly wasmDigest: string;
+  /** Where the image is, with what refers to it. */
+  readonly repository?: RepositoryReader;
 }
 
 async function fromFile(path: string, flags: FlagValues<typeof artifactFlags>, env: Terminal["env"]): Promise<Result<Pushable>> {
@@ -124,5 +138,6 @@ async function fromHere(name: string, env: Readonly<Record<string, string | unde
   const { images, image, reference } = found.value;
   const { readContent } = await import("../../oci/index.ts");
   const content = await readContent(images.repository(reference), image.manifest, undefined, image);
-  return content.ok ? ok({ image: content.value, bytes: image.bytes, wasmDigest: image.module.wasmDigest }) : content;
+  if (!content.ok) return content;
+  return ok({ image: content.value, bytes: image.bytes, wasmDigest: image.module.wasmDigest, repository: images.repository(reference) });
 }

@@ -10,10 +10,17 @@ import type { Terminal } from "../terminal.ts";
 
 export const sign = defineCommand({
   name: "sign",
-  summary: "Sign an image with a key, beside it in its registry",
+  summary: "Sign an image with a key, beside it in its repository",
   about: `Stores a sigstore bundle as cosign 3 does, which \`cosign verify --key\` takes, and so does spec.verify of a filter. Nothing is written to a transparency log. The key is
-    one that \`cosign generate-key-pair\` made, or any PEM of ECDSA, RSA or Ed25519; keys in a KMS, and identities without a key, are cosign's business: what it signs, Weir verifies.`,
-  args: { reference: { value: "REF", completes: "image", help: "registry/repository:tag, or with @sha256; or oci-layout:DIR:TAG" } },
+    one that \`cosign generate-key-pair\` made, or any PEM of ECDSA, RSA or Ed25519; keys in a KMS, and identities without a key, are cosign's business: what it signs, Weir verifies.
+    The signature of an image of this machine (local:NAME) goes along when the image is pushed or copied.`,
+  args: {
+    reference: {
+      value: "REF",
+      completes: "image",
+      help: "registry/repository:tag, or with @sha256; oci-layout:DIR:TAG; or local:NAME for an image of this machine",
+    },
+  },
   flags: { ...privateKeyFlag, ...registryFlags, ...outputFlag },
   examples: [{ does: "with cosign's key", command: "weir sign registry.example/filters/add-header:1.2 --key cosign.key" }],
   run: ({ flags, args }, terminal) => signAs(args.reference, undefined, flags, terminal),

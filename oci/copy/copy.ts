@@ -55,6 +55,18 @@ export async function copyImage(
   return ok({ digest: root.raw.digest, documents: subjects.length, referrers, blobs: { sent, mounted, there }, bytes });
 }
 
+/** Copies what refers to an image that is at its target already. Gives how many manifests those are. Fails as `copyImage` does. */
+export async function copyReferrers(
+  source: RepositoryReader,
+  subject: Digest,
+  target: Repository,
+  signal?: AbortSignal,
+): Promise<Result<number>> {
+  const copier = new Copier(source, target, signal);
+  const put = await copier.putReferrers([subject]);
+  return put.ok ? ok(copier.referrers) : put;
+}
+
 class Copier {
   private readonly source: RepositoryReader;
   private readonly target: Repository;

@@ -2,6 +2,7 @@ import { fieldsOf } from "../../base/json.ts";
 import type { Digest } from "../../model/digest.ts";
 import { type IndexEntry, TAG_ANNOTATION } from "../layout/index-file.ts";
 import { formatReference, parseReference, type RegistryReference, repositoryName } from "../repository/reference.ts";
+import { subjectOfTag } from "../repository/referrers.ts";
 
 /** The name in full, as containerd, Docker and BuildKit write it into a layout, beside the tag alone in `TAG_ANNOTATION`. */
 export const NAME_ANNOTATION = "io.containerd.image.name";
@@ -23,6 +24,34 @@ export function nameOf(annotations: Readonly<Record<string, unknown>>): Registry
   return parsed?.ok && parsed.value.kind === "registry" ? parsed.value : undefined;
 }
 
+/** The image that an entry belongs to, if it is no image itself but a list of what refers to one, or what cosign keeps by tag. */
+export function subjectOf(name: RegistryReference | undefined): Digest | undefined {
+  return name?.tag === undefined ? undefined : subjectOfTag(name.tag);
+}
+
+/**
+ * Without what belongs to images that are no longer there. `listed`: what each list of referrers names, since that may have referrers of its own: a
+ * signature of an SBOM.
+ */
+export function withoutOrphans(entries: readonly IndexEntry[], listed: ReadonlyMap<unknown, readonly Digest[]>): readonly IndexEntry[] {
+  const placed = entries.map((entry) => {
+    const name = nameOf(fieldsOf(entry.annotations));
+    return { entry, subject: subjectOf(name), repository: name === undefined ? "" : repositoryName(name) };
+  });
+  const alive = new Set(
+    placed.flatMap(({ entry, subject, repository }) => (subject === undefined ? [`${repository} ${entry.digest}`] : [])),
+  );
+  for (let before = -1; before !== alive.size; ) {
+    before = alive.size;
+    for (const { entry, subject, repository } of placed)
+      if (subject !== undefined && alive.has(`${repository} ${subject}`))
+        for (const digest of listed.get(entry.digest) ?? []) alive.add(`${repository} ${digest}`);
+  }
+  return placed.flatMap(({ entry, subject, repository }) =>
+    subject === undefined || alive.has(`${repository} ${subject}`) ? [entry] : [],
+  );
+}
+
 /** The name that an image gets: by its tag, or by its digest where the reference says which it is. */
 export function nameFor(reference: RegistryReference, digest: Digest): RegistryReference {
   const isTagged = reference.tag !== undefined && reference.digest === undefined;
@@ -37,7 +66,8 @@ export function withImage(entries: readonly IndexEntry[], { name, descriptor }: 
   const others = entries.flatMap((entry) => {
     const own = nameOf(fieldsOf(entry.annotations));
     if (own === undefined) return [entry];
-    if (formatReference(own) === text) return entry.digest === descriptor.digest ? [] : [replaced(entry, own, now)];
+    if (formatReference(own) === text)
+      return entry.digest === descriptor.digest || subjectOf(own) !== undefined ? [] : [replaced(entry, own, now)];
     // Its digest alone is not needed as a name once a tag leads to it.
     return own.digest === descriptor.digest && isIn(entry, repository) ? [] : [entry];
   });

@@ -9,7 +9,10 @@ import { createArtifact, type ImageContent, readContent } from "../image/content
 import { inspectImage, inspectIn } from "../inspect.ts";
 import { blobPath } from "../layout/files.ts";
 import { pushImage } from "../push.ts";
+import type { RawManifest } from "../repository/manifest.ts";
 import { formatReference, parseReference, type RegistryReference } from "../repository/reference.ts";
+import { attach, listReferrers } from "../repository/referrers.ts";
+import type { RepositoryReader } from "../repository/repository.ts";
 import { wasm } from "../testing/images.ts";
 import { failed, valued } from "../testing/result.ts";
 import { localImagesDirectory } from "./directory.ts";
@@ -200,3 +203,46 @@ describe("what goes wrong", () => {
 function failed2() {
   return { ok: false, error: { reason: "TruncatedBlob", message: "it broke off", retryable: true } } as const;
 }
+
+describe("what refers to an image", () => {
+  const attached = async (images: ReturnType<typeof fresh>, name: string) => {
+    const content = image(name);
+    const reference = ref(`registry.example/me/${name}:1`);
+    valued(await images.put(reference, content));
+    const repository = images.open(reference);
+    const add = (subject: RawManifest, text: string) =>
+      attach(repository, subject, { mediaType: "application/x-document", bytes: new TextEncoder().encode(text) });
+    const bill = valued(await add(content.manifest, `a bill of ${name}`));
+    valued(await add(valued(await repository.manifest(bill)), `a signature of ${bill}`));
+    return { reference, repository, digest: content.manifest.digest, bill };
+  };
+
+  test("goes with its image, and so does what refers to that in turn; of another image it stays", async () => {
+    const images = fresh();
+    const kept = await attached(images, "kept");
+    const before = files(images.directory);
+    const gone = await attached(images, "gone");
+    assert.deepEqual(
+      names(valued(await images.list())),
+      [gone, kept].map(({ reference }) => formatReference(reference)),
+    );
+    const removed = valued(await images.remove(formatReference(gone.reference)));
+    assert.deepEqual(removed.deleted, [gone.digest]);
+    assert.deepEqual(files(images.directory), before);
+    for (const subject of [kept.digest, kept.bill]) assert.equal(valued(await listReferrers(kept.repository, subject)).length, 1);
+    valued(await images.remove(formatReference(kept.reference)));
+    assert.deepEqual(files(images.directory), []);
+  });
+
+  test("stays while the image has another name in the repository, and the list of it is never a name", async () => {
+    const images = fresh();
+    const { reference, repository, digest } = await attached(images, "f");
+    valued(await images.put(reference, image("other")));
+    assert.equal(valued(await listReferrers(repository, digest)).length, 1, "its tag went to another image");
+    failed(await images.remove(digestAtTag(await repository.peek(digest.replace(":", "-")))), "ImageNotFound");
+    valued(await images.remove(digest));
+    assert.equal(valued(await listReferrers(repository, digest)).length, 0);
+  });
+});
+
+const digestAtTag = (peeked: Awaited<ReturnType<RepositoryReader["peek"]>>) => valued(peeked) ?? "";

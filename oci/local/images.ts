@@ -1,16 +1,18 @@
+import { existsSync } from "node:fs";
 import { fieldsOf } from "../../base/json.ts";
 import { type Clock, systemClock } from "../../model/clock.ts";
 import { type BlobDigest, type Digest, isDigest } from "../../model/digest.ts";
-import { fail, ok, type Result } from "../../model/result.ts";
+import { fail, failForNow, ok, type Result } from "../../model/result.ts";
 import { blobsOf, type ImageContent } from "../image/content.ts";
-import { guarded } from "../layout/files.ts";
+import { blobPath, guarded } from "../layout/files.ts";
 import { createLayoutReader } from "../layout/folder.ts";
 import { changeIndex, type IndexEntry, readIndex, whileLocked } from "../layout/index-file.ts";
 import { type BlobDescriptor, type Descriptor, parseManifest } from "../repository/manifest.ts";
 import { formatReference, parseReference, type RegistryReference, repositoryName } from "../repository/reference.ts";
-import type { RepositoryReader } from "../repository/repository.ts";
+import type { Repository, RepositoryReader } from "../repository/repository.ts";
 import { deleteBlobs, namedBlobs, stage } from "./blobs.ts";
-import { ADDED_ANNOTATION, nameFor, nameOf, newest, withImage } from "./entries.ts";
+import { ADDED_ANNOTATION, type NamedImage, nameFor, nameOf, newest, subjectOf, withImage, withoutOrphans } from "./entries.ts";
+import { createLocalRepository } from "./repository.ts";
 
 /** An image on this machine. */
 export interface LocalImage {
@@ -47,6 +49,8 @@ export interface LocalImages {
   remove(what: string): Promise<Result<RemovedImage>>;
   /** The images of one repository, for `inspectIn` and `readContent`. */
   repository(reference: RegistryReference): RepositoryReader;
+  /** The same for writing: images by tag, and what refers to them, which goes with them. */
+  open(reference: RegistryReference): Repository;
 }
 
 export interface LocalImagesOptions {
@@ -104,7 +108,7 @@ class LayoutImages implements LocalImages {
   }
 
   async list(): Promise<Result<readonly LocalImage[]>> {
-    const entries = await this.entries();
+    const entries = await this.images();
     if (!entries.ok) return entries;
     const images: LocalImage[] = [];
     for (const entry of entries.value) images.push(await this.describe(entry));
@@ -114,7 +118,7 @@ class LayoutImages implements LocalImages {
   async remove(what: string): Promise<Result<RemovedImage>> {
     return this.guarded(() =>
       this.locked(async () => {
-        const entries = await this.entries();
+        const entries = await this.images();
         if (!entries.ok) return entries;
         const chosen = choose(entries.value, what);
         if (!chosen.ok) return chosen;
@@ -138,6 +142,23 @@ class LayoutImages implements LocalImages {
     });
   }
 
+  open(reference: RegistryReference): Repository {
+    const folder = { directory: this.directory, name: this.name };
+    return createLocalRepository(folder, this.repository(reference), (tag, descriptor) =>
+      this.locked(() => this.give({ name: { ...reference, tag, digest: undefined }, descriptor })),
+    );
+  }
+
+  /** Gives a manifest a name. To be called while locked. */
+  private async give(image: NamedImage): Promise<Result<void>> {
+    const needed = await namedBlobs(this.all, [image.descriptor.digest]);
+    const missing = [...(needed ?? [])].find((digest) => !existsSync(blobPath(this.directory, digest)));
+    if (needed === undefined || missing !== undefined)
+      return failForNow("LayoutBusy", `another process removed a part of ${formatReference(image.name)} meanwhile; try again`);
+    const added = new Date(this.clock.now()).toISOString();
+    return this.change((entries) => newest(withImage(entries, image, added), this.maxReplaced), image.descriptor.digest);
+  }
+
   private guarded<T>(work: () => Promise<Result<T>>): Promise<Result<T>> {
     return guarded({ directory: this.directory, name: this.name }, work);
   }
@@ -146,12 +167,13 @@ class LayoutImages implements LocalImages {
     return whileLocked(this.directory, this.name, work);
   }
 
-  /** Writes the index, then deletes what only entries that went from it name. */
-  private async change(change: (entries: readonly IndexEntry[]) => readonly IndexEntry[]): Promise<Result<void>> {
+  /** Writes the index, then deletes what only entries that went from it name. `added`: a manifest that it gets. */
+  private async change(change: (entries: readonly IndexEntry[]) => readonly IndexEntry[], added?: Digest): Promise<Result<void>> {
     let kept: ReadonlySet<Digest> = new Set();
     let gone: readonly Digest[] = [];
+    const listed = await this.listedReferrers(added);
     const changed = await changeIndex(this.directory, this.name, (before) => {
-      const after = change(before);
+      const after = withoutOrphans(change(before), listed);
       kept = digestsOf(after);
       gone = [...digestsOf(before)].filter((digest) => !kept.has(digest));
       return after;
@@ -164,6 +186,29 @@ class LayoutImages implements LocalImages {
     for (const digest of gone) for (const blob of (await namedBlobs(this.all, [digest])) ?? []) unwanted.add(blob);
     await deleteBlobs(this.directory, named, unwanted, this.clock.now());
     return ok(undefined);
+  }
+
+  /** What each list of referrers names, and what the one that is added does. */
+  private async listedReferrers(added: Digest | undefined): Promise<ReadonlyMap<unknown, readonly Digest[]>> {
+    const entries = await this.entries();
+    const lists = (entries.ok ? entries.value : []).filter(({ annotations }) => subjectOf(nameOf(annotations)) !== undefined);
+    const listed = new Map<unknown, readonly Digest[]>();
+    for (const digest of [...lists.map((list) => list.digest), ...(added === undefined ? [] : [added])]) {
+      const raw = await this.all.manifest(digest);
+      const parsed = raw.ok ? parseManifest(raw.value, digest) : raw;
+      const named = parsed.ok && parsed.value.kind === "index" ? parsed.value.manifests : [];
+      listed.set(
+        digest,
+        named.map((each) => each.digest),
+      );
+    }
+    return listed;
+  }
+
+  /** The images: not what refers to them. */
+  private async images(): Promise<Result<readonly Descriptor[]>> {
+    const entries = await this.entries();
+    return entries.ok ? ok(entries.value.filter(({ annotations }) => subjectOf(nameOf(annotations)) === undefined)) : entries;
   }
 
   private async entries(): Promise<Result<readonly Descriptor[]>> {

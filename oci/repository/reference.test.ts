@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { canonicalRepository, formatReference, parseReference } from "./reference.ts";
+import { openReference } from "../open.ts";
+import { failed, valued } from "../testing/result.ts";
+import { canonicalRepository, formatReference, type LocalReference, parseReference } from "./reference.ts";
 
 const DIGEST = `sha256:${"a1".repeat(32)}` as const;
 
@@ -74,6 +76,17 @@ describe("registry references", () => {
     assert.equal(formatReference(parsed("localhost/a:1")), "localhost/a:1");
     assert.equal(formatReference(parsed("localhost:5000/a/b")), "localhost:5000/a/b:latest");
     assert.equal(formatReference(parsed("[::1]:5000/a:1")), "[::1]:5000/a:1");
+  });
+});
+
+describe("references to images of a machine", () => {
+  test("are names as in a registry behind `local:`, which is also the name of a host where a port follows", () => {
+    const { kind, registry, repository, tag } = valued(parseReference("local:ghcr.io/me/f:1")) as LocalReference;
+    assert.deepEqual([kind, registry, repository, tag], ["local", "ghcr.io", "me/f", "1"]);
+    assert.equal(formatReference(valued(parseReference("local:me/f"))), "local:docker.io/me/f:latest");
+    assert.equal(canonicalRepository("local:GHCR.io/me/f:1"), "local:ghcr.io/me/f");
+    assert.equal(valued(parseReference("local:5000/me/f:1")).kind, "registry");
+    failed(openReference("local:ghcr.io/me/f:1", new Map(), { layoutBase: "/" }), "InvalidReference");
   });
 });
 

@@ -21,9 +21,17 @@ export interface LayoutReference {
   readonly digest: Digest | undefined;
 }
 
-export type Reference = RegistryReference | LayoutReference;
+/** An image of whoever runs a command, by the name that it has in a registry. */
+export interface LocalReference extends Omit<RegistryReference, "kind"> {
+  readonly kind: "local";
+}
+
+export type Reference = RegistryReference | LayoutReference | LocalReference;
 
 const LAYOUT_PREFIX = "oci-layout:";
+const LOCAL_PREFIX = "local:";
+/** What follows it is no port of a registry named `local`. */
+const LOCAL = /^local:(?!\d+\/)/;
 const MAX_REFERENCE_LENGTH = 4096;
 
 // The grammar of https://pkg.go.dev/github.com/distribution/reference, which registries and Docker share.
@@ -33,7 +41,7 @@ const PATH_COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 export const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 /**
- * Parses `registry/repo:tag`, `registry/repo@sha256:…`, both at once, `oci-layout:DIR:TAG` and `oci-layout:DIR@sha256:…`.
+ * Parses `registry/repo:tag`, `registry/repo@sha256:…`, both at once, `oci-layout:DIR:TAG`, `oci-layout:DIR@sha256:…` and `local:` with a name as in a registry.
  * A name without a registry is Docker Hub's, as for Docker (`nginx` is `docker.io/library/nginx:latest`).
  * Fails with reason `InvalidReference`.
  */
@@ -55,7 +63,7 @@ export function parseReference(text: string): Result<Reference> {
     return invalid(`after @ comes a digest, sha256: and 64 lower-case hex digits, not ${JSON.stringify(digestText.slice(0, 80))}`);
   }
   const name = at < 0 ? text : text.slice(0, at);
-  const parsed = layout ? parseLayout(name.slice(LAYOUT_PREFIX.length), digestText) : parseRegistry(name, digestText);
+  const parsed = layout ? parseLayout(name.slice(LAYOUT_PREFIX.length), digestText) : parseNamed(name, digestText);
   return typeof parsed === "string" ? invalid(parsed) : ok(parsed);
 }
 
@@ -68,6 +76,12 @@ function parseLayout(rest: string, digest: Digest | undefined): LayoutReference 
   if (tag !== undefined && !TAG.test(tag)) return `${JSON.stringify(tag)} is not a tag`;
   if (tag === undefined && digest === undefined) return "oci-layout: needs a tag or a digest, as in oci-layout:./images:1.0";
   return { kind: "layout", directory, tag, digest };
+}
+
+function parseNamed(name: string, digest: Digest | undefined): RegistryReference | LocalReference | string {
+  if (!LOCAL.test(name)) return parseRegistry(name, digest);
+  const parsed = parseRegistry(name.slice(LOCAL_PREFIX.length), digest);
+  return typeof parsed === "string" ? parsed : { ...parsed, kind: "local" };
 }
 
 function parseRegistry(name: string, digest: Digest | undefined): RegistryReference | string {
@@ -124,7 +138,8 @@ export function imageName(repository: string, wanted: string): string {
 
 /** The reference without tag and digest. */
 export function repositoryName(reference: Reference): string {
-  return reference.kind === "layout" ? `${LAYOUT_PREFIX}${reference.directory}` : `${reference.registry}/${reference.repository}`;
+  if (reference.kind === "layout") return `${LAYOUT_PREFIX}${reference.directory}`;
+  return `${reference.kind === "local" ? LOCAL_PREFIX : ""}${reference.registry}/${reference.repository}`;
 }
 
 /**
@@ -135,7 +150,7 @@ export function canonicalRepository(text: string): string {
   const parsed = parseReference(text);
   if (!parsed.ok) return text;
   const { value } = parsed;
-  if (value.kind === "registry") return `${value.registry.toLowerCase()}/${value.repository}`;
+  if (value.kind !== "layout") return repositoryName({ ...value, registry: value.registry.toLowerCase() });
   const directory = posix.normalize(value.directory);
   return `${LAYOUT_PREFIX}${directory.length > 1 ? directory.replace(/\/$/, "") : directory}`;
 }
