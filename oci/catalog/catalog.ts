@@ -43,8 +43,9 @@ export function parseCatalogRepository(text: string): Result<string> {
   const reference = parseReference(isLayout ? `${text}:any` : text);
   if (!reference.ok) return reference;
   const { tag, digest } = reference.value;
+  const isLocal = reference.value.kind === "local";
   const hasHost = isLayout || /^[^/]*[.:][^/]*\/|^localhost\//.test(text);
-  if (digest !== undefined || tag !== (isLayout ? "any" : "latest") || text.endsWith(":latest") || !hasHost)
+  if (digest !== undefined || tag !== (isLayout ? "any" : "latest") || text.endsWith(":latest") || isLocal || !hasHost)
     return fail("InvalidReference", `${JSON.stringify(text.slice(0, 200))} is not REGISTRY/REPOSITORY, without a tag`);
   return ok(canonicalRepository(isLayout ? `${text}:any` : text));
 }
