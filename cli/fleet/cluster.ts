@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { fieldsOf } from "../../base/json.ts";
 import { type FilterKey, filterId } from "../../model/filter.ts";
-import { mergePatch } from "../../model/filter-patch.ts";
+import { type FilterPatch, mergePatch, patchedFields } from "../../model/filter-patch.ts";
 import { API_VERSION, KIND, type WasmFilter } from "../../model/gen/wasmfilter.ts";
 import type { ApiFailure, Fields, KubeApi } from "../../model/kube.ts";
 import { silentLog } from "../../model/log.ts";
@@ -164,11 +164,11 @@ async function change(api: KubeApi, key: FilterKey, patch: FilterPatch, { dryRun
   return isChanged ? changedSince(key) : explain(api, what, done.error);
 }
 
-/** Of the spec alone. https://www.rfc-editor.org/rfc/rfc6902 */
-function jsonPatch({ image, digest }: FilterPatch): readonly object[] {
-  return Object.entries({ image, digest }).flatMap(([name, value]) => {
-    if (value === undefined) return [];
-    return [value === null ? { op: "remove", path: `/spec/${name}` } : { op: "add", path: `/spec/${name}`, value }];
+/** https://www.rfc-editor.org/rfc/rfc6902 */
+function jsonPatch(patch: FilterPatch): readonly object[] {
+  return patchedFields(patch).map(({ path, value }) => {
+    const pointer = path.map((part) => `/${part.replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+    return value === null ? { op: "remove", path: pointer } : { op: "add", path: pointer, value };
   });
 }
 
