@@ -14,17 +14,22 @@ export interface CredentialsDeps {
 
 /**
  * The credentials of spec.pullSecrets, and after them those that no spec names. Where several are for a repository, those of the secret that is named first are
- * tried first.
+ * tried first. `image`: what is read with them, which for an earlier revision may be of another repository than the spec names: what is implied for one repository
+ * is not for the others of its registry.
  */
-export async function pullKeychain(filter: Filter, deps: CredentialsDeps): Promise<Result<Keychain>> {
+export async function pullKeychain(
+  filter: Filter,
+  deps: CredentialsDeps,
+  image = filter.source.kind === "image" ? filter.source.image : undefined,
+): Promise<Result<Keychain>> {
   const keychains: Keychain[] = [];
   for (const name of filter.pullSecrets) {
     const keychain = await namedKeychain(filter, name, deps);
     if (!keychain.ok) return keychain;
     keychains.push(keychain.value);
   }
-  const { source, key } = filter;
-  if (deps.implied !== undefined && source.kind === "image") keychains.push(await deps.implied.keychainFor(key.namespace, source.image));
+  const { namespace } = filter.key;
+  if (deps.implied !== undefined && image !== undefined) keychains.push(await deps.implied.keychainFor(namespace, image));
   return ok(mergeKeychains(keychains));
 }
 

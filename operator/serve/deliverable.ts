@@ -64,8 +64,9 @@ async function fetchAgain(
   deps: ProvideDeps,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
+  const isUrl = /^https?:\/\//.test(revision.image);
   const keychain = async () => {
-    const named = filter === undefined ? undefined : await pullKeychain(filter, deps);
+    const named = filter === undefined ? undefined : await pullKeychain(filter, deps, isUrl ? undefined : revision.image);
     return named?.ok ? named.value : new Map<string, never>();
   };
   const keeps = (digest: Digest) => digest === revision.digest;
@@ -75,7 +76,7 @@ async function fetchAgain(
     kept: { byFilter: keeps, moduleOf: () => revision.wasmDigest, byNamespace: keeps, modules: () => new Set<Digest>() },
     ...(signal === undefined ? {} : { signal }),
   };
-  const pulled = /^https?:\/\//.test(revision.image)
+  const pulled = isUrl
     ? await deps.registry.pullUrl(revision.image, revision.wasmDigest, options)
     : await deps.registry.pull(revision.image, revision.digest, options);
   return pulled.ok && (await deps.registry.has(revision.wasmDigest));

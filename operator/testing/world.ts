@@ -1,6 +1,7 @@
 import { createKeyring } from "../../base/keyring.ts";
 import type { WasmFilterSpec } from "../../model/gen/wasmfilter.ts";
 import { type Log, silentLog } from "../../model/log.ts";
+import type { ImpliedCredentials } from "../../model/module.ts";
 import type { Planner } from "../../model/plan.ts";
 import { DEFAULT_PROOF } from "../../model/proof.ts";
 import { proxyKey } from "../../model/proxy-key.ts";
@@ -60,14 +61,14 @@ export function positionOf(filterId: string, proxy: string): number {
   return line.position("hmac", filterId, proxyKey("default", proxy));
 }
 
-export function createWorld(ownNamespace?: string, log: Log = silentLog): World {
+export function createWorld(ownNamespace?: string, log: Log = silentLog, implied?: ImpliedCredentials): World {
   const clock = createFakeClock();
   const fleet = createFakeFleet(clock.now);
   const source = createFakeSource();
   const registry = createFakeRegistry();
   const verifier = createFakeVerifier();
   const shared = {
-    ...{ source, fleet, clock, registry, verifier, ownNamespace },
+    ...{ source, fleet, clock, registry, verifier, ownNamespace, implied },
     preflight: createFakePreflight(() => world),
     parseKeychain: () => ok(new Map()),
     configJudge: { judge: async () => ok([]) },
