@@ -4,6 +4,7 @@ import { silentLog } from "../../model/log.ts";
 import type { Keychain } from "../../model/module.ts";
 import { createFakeClock } from "../../model/testing/fake-clock.ts";
 import { inspectImage, listTags } from "../inspect.ts";
+import { openReference } from "../open.ts";
 import { type FakeRegistry, json, reply, startFakeRegistry } from "../testing/fake-registry.ts";
 import { addArtifact, createContent, wasm } from "../testing/images.ts";
 import { failed, valued } from "../testing/result.ts";
@@ -123,6 +124,19 @@ describe("a mirror", () => {
     valued(await inspect("shop"));
     assert.ok(mirror.requests.length > asked);
     assert.equal(origin.requests.length, before, "all of it came from the mirror");
+  });
+
+  test("tells of signatures only while the registry is away: it may have those of yesterday", async () => {
+    const [origin, mirror] = [await holding(MODULE), await holding(MODULE)];
+    const mirrors = createMirrors([{ registry: origin.host, host: mirror.host, prefix: "" }], { clock: createFakeClock(), log: silentLog });
+    const { repository } = valued(openReference(`${origin.host}/team/f:v1`, new Map(), { mirrors }));
+    const tag = `sha256-${"a".repeat(64)}.sig`;
+    const [old, present] = [addArtifact(mirror.content, MODULE, tag).digest, addArtifact(origin.content, wasm("signed", 100), tag).digest];
+    assert.notEqual(old, present);
+    const read = async () => valued(await repository.manifest(tag)).digest;
+    assert.equal(await read(), present);
+    origin.intercept = to("", hangUp);
+    assert.equal(await read(), old);
   });
 
   test("lists tags only while the registry is away: it may have some of them", async () => {

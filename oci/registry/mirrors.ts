@@ -72,9 +72,12 @@ export function createMirrors(mirrors: readonly Mirror[], { clock, log }: { read
   };
 }
 
+/** A tag that says of which manifest what it has is: `sha256-….sig`, or the list of referrers. */
+const BESIDE = /^sha256-[0-9a-f]{64}/;
+
 /**
- * Reads from the mirror first, and from the registry what the mirror does not have, does not show, or has with another digest. Tags and referrers are listed by the registry
- * as long as it answers: a mirror may have some of them. Writes go to the registry.
+ * Reads from the mirror first, and from the registry what the mirror does not have, does not show, or has with another digest. Tags, referrers and what
+ * is kept under tags beside an image (signatures) are told by the registry as long as it answers: a mirror may have some of them, or those of yesterday. Writes go to the registry.
  */
 export function withMirror(origin: Repository, mirror: Repository, tried: (failure: Failure | undefined) => void): Repository {
   const read = async <T>(operation: (at: Repository) => Promise<Result<T>>, isAnswer: (value: T) => boolean = () => true) => {
@@ -104,7 +107,7 @@ export function withMirror(origin: Repository, mirror: Repository, tried: (failu
         (at) => at.holds(digest, signal),
         (isHeld) => isHeld,
       ),
-    manifest: (reference, signal) => read((at) => at.manifest(reference, signal)),
+    manifest: (reference, signal) => (BESIDE.test(reference) ? list : read)((at) => at.manifest(reference, signal)),
     blob: (descriptor, limit, signal) => read((at) => at.blob(descriptor, limit, signal)),
     receive: (descriptor, take, signal) => read((at) => at.receive(descriptor, take, signal)),
     tags: (signal) => list((at) => at.tags(signal)),
