@@ -15,8 +15,9 @@ export interface ImageRule {
 
 /** A signature that a policy demands of an image. */
 export interface PolicyDemand {
-  /** Where it is demanded, for messages: `WasmPolicy base, images[0].verify[1]`. */
-  readonly origin: string;
+  readonly policy: string;
+  /** Where in it, for messages: `images[0].verify[1]`. */
+  readonly place: string;
   readonly demand: SignatureDemand;
 }
 
@@ -44,6 +45,7 @@ export interface Policy {
 /** The rules of a policy, by the fields of its spec. */
 export type PolicyRule =
   | "images"
+  | "images.verify"
   | "urls"
   | "capabilities.allow"
   | "capabilities.deny"

@@ -53,6 +53,9 @@ export interface VerifyRequirement extends Demand<string> {
   readonly origin: string;
 }
 
+/** Signatures that a spec and the policies of its namespace may ask for together. A spec has 16 at most, a pattern of a policy 4. */
+export const MAX_REQUIREMENTS = 64;
+
 /** That one requirement holds for one digest. It holds for good: a verdict is about what was signed, and neither changes. */
 export interface Verdict {
   /** Which requirement (`requirementId`). */
@@ -71,15 +74,25 @@ export interface VerifyOptions {
 /** Judges signatures, which are stored beside an image in its registry. */
 export interface Verifier {
   /**
-   * Whether every requirement holds for the manifest with this digest: a verdict for each, in their order, or why the first of those that fail does. Fails with
-   * `retryable` where the registry cannot be read: that is never taken for an image that is not signed.
+   * Whether each requirement holds for the manifest with this digest: in their order a verdict, or why it does not hold. Fails as a whole, with `retryable`, where the
+   * registry cannot be read: that is never taken for an image that is not signed.
    */
   verify(
     image: string,
     digest: Digest,
     requirements: readonly VerifyRequirement[],
     options: VerifyOptions,
-  ): Promise<Result<readonly Verdict[]>>;
+  ): Promise<Result<readonly Result<Verdict>[]>>;
+}
+
+/** A verdict for each, or why the first of those that do not hold does not. */
+export function everyVerdict(judged: readonly Result<Verdict>[]): Result<readonly Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (const each of judged) {
+    if (!each.ok) return each;
+    verdicts.push(each.value);
+  }
+  return { ok: true, value: verdicts };
 }
 
 /** Names a requirement by all that decides about it: equal ones have the same verdict for the same digest. */

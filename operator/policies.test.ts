@@ -338,3 +338,52 @@ test("a policy demands signatures beside those of the spec, of the images that m
   assert.deepEqual(runs(world), ["f@1", "g@1"]);
   assert.match(condition(world, "Verified") ?? "", /^True \| Verified \|/);
 });
+
+describe("signatures that a policy asks for which is only audited", () => {
+  const publicKey = "-----BEGIN PUBLIC KEY-----\nalice\n-----END PUBLIC KEY-----\n";
+  const images = [{ pattern: "registry.example/**", verify: [{ cosign: { publicKey } }] }];
+  const policy = (mode: "Audit" | "Enforce") => policiesOf({ signed: { images, mode } });
+  const UNSIGNED =
+    "spec.image: images[0].verify[0]: registry.example/filters/f:1 is not signed (WasmPolicy signed, rule images.verify, audited)";
+
+  test("are told by the condition, an Event and the policy's status, and hold nothing up", async () => {
+    const world = await startedWorld(policy("Audit"));
+    world.source.apply("f", specOf(OURS));
+    await world.run(3_000);
+    assert.deepEqual(runs(world), ["f@1"]);
+    assert.equal(condition(world, "Permitted"), `True | AuditedViolation | ${UNSIGNED}`);
+    assert.equal(condition(world, "Verified"), undefined);
+    assert.match(condition(world, "Ready") ?? "", /^True/);
+    assert.deepEqual(events(world), [`AuditedViolation: ${UNSIGNED}`]);
+    const status = world.source.policyStatuses.get("signed");
+    assert.deepEqual([status?.violating, status?.violations?.[0]?.message], [1, UNSIGNED]);
+    world.verifier.sign(world.registry.push(OURS, "v1"), publicKey);
+    await world.run(70_000);
+    await world.run(3_000);
+    assert.equal(condition(world, "Permitted"), "True | Permitted | holds to 1 policy: signed");
+    assert.equal(world.source.policyStatuses.get("signed")?.violating, 0);
+  });
+
+  test("are told while the registry cannot be read, too", async () => {
+    const world = await startedWorld(policy("Audit"));
+    world.verifier.down = true;
+    world.source.apply("f", specOf(OURS));
+    await world.run(3_000);
+    assert.deepEqual(runs(world), ["f@1"]);
+    assert.match(condition(world, "Permitted") ?? "", /^True \| AuditedViolation \| .* the signatures of \S+ cannot be read/);
+  });
+
+  test("are kept where they hold: when the policy is enforced, no registry is asked", async () => {
+    const world = await startedWorld(policy("Audit"));
+    world.verifier.sign(world.registry.push(OURS, "v1"), publicKey);
+    world.source.apply("f", specOf(OURS));
+    await world.run(3_000);
+    assert.equal(condition(world, "Permitted"), "True | Permitted | holds to 1 policy: signed");
+    const { asked } = world.verifier;
+    world.verifier.down = true;
+    world.source.setPolicies(policy("Enforce"));
+    await world.run(3_000);
+    assert.match(condition(world, "Verified") ?? "", /^True \| Verified \|/);
+    assert.deepEqual([world.verifier.asked, runs(world)], [asked, ["f@1"]]);
+  });
+});

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { WasmFilterSpec, WasmFilterStatus } from "../model/gen/wasmfilter.ts";
+import { policiesOf } from "./testing/policies.ts";
 import { createWorld, specOf, type World } from "./testing/world.ts";
 
 const IMAGE = "registry.example/filters/add-header";
@@ -159,4 +160,54 @@ test("a key in a Secret: another key in it is another demand", async () => {
   await world.run();
   assert.match(told(world.source.statusOf("f")), /^False SignatureNotFound/);
   assert.equal(running(world), 1);
+});
+
+test("more signatures than can be kept are refused, not asked for again and again; those of spec and policy together count once", async () => {
+  const keys = Array.from({ length: 66 }, (_, index) => keyOf(`k${index}`));
+  const world = await start();
+  const digest = world.registry.push(`${IMAGE}:1`, "v1");
+  for (const key of keys) world.verifier.sign(digest, key);
+  const policies = (count: number) =>
+    policiesOf(
+      Object.fromEntries(
+        Array.from({ length: Math.ceil(count / 4) }, (_, index) => {
+          const verify = keys.slice(4 * index, Math.min(4 * index + 4, count)).map((publicKey) => ({ cosign: { publicKey } }));
+          return [`p${index}`, { images: [{ pattern: "**", verify }] }];
+        }),
+      ),
+    );
+  world.source.setPolicies(policies(64));
+  const all = specOf(`${IMAGE}:1`, signedBy(...keys.slice(0, 16)));
+  assert.match(told(await apply(world, all)), /^True/);
+  const { asked } = world.verifier;
+  world.verifier.down = true;
+  for (const config of ["a", "b"]) assert.match(told(await apply(world, { ...all, config })), /^True/);
+  assert.equal(running(world), 3);
+  await apply(world, all);
+  assert.equal(running(world), 1, "a rollback needs no registry");
+  assert.equal(world.verifier.asked, asked);
+  world.source.setPolicies(policies(66));
+  assert.match(told(await apply(world, all)), /^False TooManySignatures: .* default ask for 66 signatures, more than 64; ask for fewer/);
+});
+
+test("a revision of another repository is judged with the credentials that are for that one", async () => {
+  const asked: string[] = [];
+  const implied = {
+    keychainFor: async (namespace: string, image: string) => {
+      asked.push(`${namespace} ${image}`);
+      return new Map();
+    },
+  };
+  const world = createWorld(undefined, undefined, implied);
+  const other = "registry.example/private/other:1";
+  for (const image of [other, `${IMAGE}:1`]) world.verifier.sign(world.registry.push(image, image), ALICE);
+  await world.start();
+  world.fleet.connect("web-1");
+  await apply(world, specOf(other, signedBy(ALICE)));
+  await apply(world, specOf(`${IMAGE}:1`, signedBy(ALICE)));
+  asked.length = 0;
+  world.verifier.sign(world.registry.push(other, other), BOB);
+  await apply(world, specOf(`${IMAGE}:1`, { ...signedBy(BOB), whenUnverified: "RollBack" }));
+  assert.equal(running(world), 1);
+  assert.deepEqual([...new Set(asked)].sort(), [`default ${IMAGE}:1`, `default ${other}`]);
 });

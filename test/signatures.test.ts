@@ -68,7 +68,9 @@ async function judged(
   attestation?: AttestationDemand,
 ): Promise<string> {
   const verdicts = await verifier.verify(image, digest, [{ origin: "here", signer, attestation }], { keychain });
-  return verdicts.ok ? `held by ${verdicts.value[0]?.by}` : `${verdicts.error.reason}: ${verdicts.error.message}`;
+  const first = verdicts.ok ? verdicts.value[0] : verdicts;
+  assert.ok(first !== undefined);
+  return first.ok ? `held by ${first.value.by}` : `${first.error.reason}: ${first.error.message}`;
 }
 
 test("the manifests of docs/signatures.md are accepted, and its commands do what it says", async () => {

@@ -1,5 +1,5 @@
 import { fail, ok, type Result } from "../../model/result.ts";
-import type { VerifyRequirement } from "../../model/verify.ts";
+import { everyVerdict, type VerifyRequirement } from "../../model/verify.ts";
 import { defineCommand } from "../args/command.ts";
 import { readDuration } from "../args/duration.ts";
 import { outputFlag } from "../fleet/flags.ts";
@@ -76,6 +76,7 @@ async function verifySigner(target: string, { image, access }: FoundModule, dema
     return fail("SignatureNotFound", `${target} is a file, and signatures are of images: name one`);
   const { createVerifier } = await import("../../oci/index.ts");
   const { keychain } = access;
-  const verdicts = await createVerifier(access).verify(target, image.manifest.digest, [demand], { keychain });
+  const judged = await createVerifier(access).verify(target, image.manifest.digest, [demand], { keychain });
+  const verdicts = judged.ok ? everyVerdict(judged.value) : judged;
   return verdicts.ok ? ok(verdicts.value[0]?.by ?? "") : verdicts;
 }

@@ -19,7 +19,7 @@ type Judge = (found: FoundSignature) => Promise<Result<string, Fault>>;
 /** A requirement, and what was found for it so far. */
 interface Open {
   readonly requirement: VerifyRequirement;
-  readonly judge: Judge;
+  readonly judge: Result<Judge>;
   verdict: Verdict | undefined;
   readonly faults: Fault[];
   /** Types of what is there besides. */
@@ -33,11 +33,9 @@ export function createVerifier(options: OciOptions): Verifier {
       const open: Open[] = [];
       for (const requirement of requirements) {
         await nextTurn();
-        const judge = judgeOf(requirement);
-        if (!judge.ok) return about(requirement, judge.error);
-        open.push({ requirement, judge: judge.value, verdict: undefined, faults: [], kinds: new Set() });
+        open.push({ requirement, judge: judgeOf(requirement), verdict: undefined, faults: [], kinds: new Set() });
       }
-      if (requirements.length === 0) return ok([]);
+      if (!open.some(({ judge }) => judge.ok)) return ok(open.map(unjudged));
       const opened = openReference(image, keychain, { ...options, ...(namespace !== undefined && { namespace }) });
       if (!opened.ok) return opened;
       const limit = AbortSignal.timeout(TIMEOUT_MS);
@@ -47,15 +45,22 @@ export function createVerifier(options: OciOptions): Verifier {
       if (!found.ok) return found;
       for (const signature of found.value.signatures) await judgeSignature(signature, digest, open, over);
       const name = `${repository.name}@${digest}`;
-      if (over.aborted && open.some(({ verdict }) => verdict === undefined)) return tooSlow(name);
-      const verdicts: Verdict[] = [];
-      for (const each of open) {
-        if (each.verdict === undefined) return about(each.requirement, refusal(each, found.value, name));
-        verdicts.push(each.verdict);
-      }
-      return ok(verdicts);
+      return ok(open.map((each) => resultOf(each, found.value, name, over.aborted)));
     },
   };
+}
+
+/** What became of a requirement. */
+function resultOf(open: Open, found: FoundSignatures, image: string, isOver: boolean): Result<Verdict> {
+  if (open.verdict !== undefined) return ok(open.verdict);
+  if (!open.judge.ok) return unjudged(open);
+  return about(open.requirement, isOver ? tooSlow(image) : refusal(open, found, image));
+}
+
+/** What is asked for is no key or no trust root. */
+function unjudged({ requirement, judge }: Open): Result<Verdict> {
+  if (judge.ok) throw new Error("it can be judged");
+  return about(requirement, judge.error);
 }
 
 /** Reads the key or the trust root of a requirement. Fails with `PublicKeyInvalid`, `TrustRootMissing` or `TrustRootInvalid`. */
@@ -84,12 +89,12 @@ function judgeOf({ signer }: VerifyRequirement): Result<Judge> {
  * requirements, and others have a turn between the steps.
  */
 async function judgeSignature(found: FoundSignature, digest: Digest, open: readonly Open[], over: AbortSignal): Promise<void> {
-  const left = open.filter(({ verdict }) => verdict === undefined);
+  const left = open.flatMap((each) => (each.verdict === undefined && each.judge.ok ? { each, judge: each.judge.value } : []));
   if (left.length === 0 || over.aborted) return;
   await nextTurn();
   const claim = claimOf(found);
-  for (const each of left) {
-    const { requirement, judge, faults, kinds } = each;
+  for (const { each, judge } of left) {
+    const { requirement, faults, kinds } = each;
     const { attestation } = requirement;
     if (claim === undefined) faults.push({ reason: "SignatureUnreadable", message: "it says nothing that is known" });
     else if (!isOfKind(claim, attestation)) kinds.add(claim.predicateType ?? "a signature alone");
@@ -118,9 +123,9 @@ function refusal(
   return fail(closest.reason, `${image} has ${what} that holds: ${closest.message}${rest}`).error;
 }
 
-function tooSlow(image: string): Result<never> {
+function tooSlow(image: string): Failure {
   const message = `the signatures of ${image} could not be judged within ${TIMEOUT_MS / 1_000} s; remove those that nobody needs`;
-  return failForNow("SignaturesSlow", message);
+  return failForNow("SignaturesSlow", message).error;
 }
 
 function notFound(image: string, predicateType: string | undefined, kinds: ReadonlySet<string>, rest: string): Failure {

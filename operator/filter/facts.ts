@@ -58,6 +58,8 @@ export interface Trouble {
 /** What resolving the present spec brought to light. */
 export interface Found extends Pick<Facts, "measurements" | "verdicts"> {
   readonly content: RevisionContent;
+  /** Of signatures that policies demand which are only audited. */
+  readonly audited: readonly Verdict[];
 }
 
 /** What is known of one WasmFilter object and changes. */

@@ -174,12 +174,14 @@ export class FilterRecord implements Readonly<Facts> {
   }
 
   /** The present spec, which `manager` wrote, leads to this content. The revision with it becomes the candidate, at once if it is kept, else when it is recorded. */
-  resolve({ content, measurements, verdicts }: Found, manager: string | undefined, now: number, identity: RevisionIdentity): void {
+  resolve(found: Found, manager: string | undefined, now: number, identity: RevisionIdentity): void {
+    const { content, measurements, verdicts, audited } = found;
     const { revision, isNew } = findOrMake(this.key, this.revisions, content, now, identity, this.deliverable);
     this.become({ verdicts });
+    const all = [...verdicts, ...audited];
     const author = () => authorOf(this.object, manager, this.revisions.at(-1));
-    if (isNew) this.become({ unrecorded: { revision: { ...withVerdicts(revision, verdicts), author: author() }, measurements } });
-    else this.choose(revision, measurements, verdicts);
+    if (isNew) this.become({ unrecorded: { revision: { ...withVerdicts(revision, all), author: author() }, measurements } });
+    else this.choose(revision, measurements, all);
   }
 
   /** What runs lacks a signature that is demanded: this kept revision, which is whole and has them, takes its place. */

@@ -72,6 +72,6 @@ test("the one about signatures demands its key of images that match", () => {
     ({ key: { namespace: "shop", name: "f" }, source: { kind: "image", image } }) as Parameters<typeof permits.demandsOf>[0];
   const [demand, ...others] = permits.demandsOf(filterOf(OURS.repository));
   assert.deepEqual(others, []);
-  assert.equal(demand?.origin, "WasmPolicy signed, images[0].verify[0]");
+  assert.deepEqual([demand?.policy, demand?.place], ["signed", "images[0].verify[0]"]);
   assert.deepEqual(permits.demandsOf(filterOf("registry.other/f")), []);
 });

@@ -179,6 +179,18 @@ export const JUDGED: readonly JudgedCase[] = [
     says: ["spec.slot: slot default is not allowed; choose one of edge (WasmPolicy base, rule slots, audited)"],
   },
   {
+    name: "an image without a signature that a policy asks for, which is only audited",
+    spec: { ...IMAGES, mode: "Audit" },
+    subject: subject({ unsigned: new Map([["base", "images[0].verify[0]: it is not signed; sign it"]]) }),
+    says: ["spec.image: images[0].verify[0]: it is not signed; sign it (WasmPolicy base, rule images.verify, audited)"],
+  },
+  {
+    name: "an image without a signature that another policy asks for",
+    spec: { ...IMAGES, mode: "Audit" },
+    subject: subject({ unsigned: new Map([["other", "images[0].verify[0]: it is not signed; sign it"]]) }),
+    says: [],
+  },
+  {
     name: "everything at once",
     spec: { ...IMAGES, slots: ["edge"], failurePolicies: ["Open"], maxModuleSize: "1Ki" },
     subject: subject({ source: image("a.example/b"), size: 2_000 }),

@@ -53,7 +53,7 @@ export function createPermits({ book, registry, claims }: PermitsDeps): Permits 
 }
 
 function demandsOfRule({ name }: Policy, [index, { verify }]: readonly [number, ImageRule]): readonly PolicyDemand[] {
-  return verify.map((demand, nth) => ({ origin: `WasmPolicy ${name}, images[${index}].verify[${nth}]`, demand }));
+  return verify.map((demand, nth) => ({ policy: name, place: `images[${index}].verify[${nth}]`, demand }));
 }
 
 /** Younger than every filter that is there. */

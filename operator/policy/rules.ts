@@ -35,6 +35,11 @@ export const RULES: Readonly<Record<PolicyRule, Rule>> = {
     if (source.isPinned || !matching.some(([, { digestOnly }]) => digestOnly)) return undefined;
     return { field, message: "a tag alone is not allowed; name the digest too, by spec.digest or image@sha256:..." };
   },
+  /** Of a policy that is enforced the condition Verified tells, and nothing goes further. */
+  "images.verify"({ name }, { unsigned }) {
+    const message = unsigned?.get(name);
+    return message === undefined ? undefined : { field: "spec.image", message };
+  },
   urls({ urls }, { source }) {
     if (urls === "Allow" || source.kind !== "url") return undefined;
     return { field: "spec.url", message: "URLs are not allowed; push the module to a registry and name it by spec.image" };

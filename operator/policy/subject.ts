@@ -27,6 +27,8 @@ export interface Subject {
   readonly place: number;
   /** Bytes of the module; absent: it is not resolved yet. */
   readonly size?: number;
+  /** Policy -> why a signature that it asks for does not hold, of policies that are only audited. Absent: that was not looked at yet. */
+  readonly unsigned?: ReadonlyMap<string, string>;
   /** Absent: it is not proved yet. */
   readonly proved?: ProvedModule;
 }

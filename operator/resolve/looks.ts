@@ -3,7 +3,7 @@ import { Pace } from "../../base/pace.ts";
 import type { Filter } from "../../model/filter.ts";
 import type { Failure } from "../../model/result.ts";
 import type { Stage } from "../filter/steps.ts";
-import type { Outcome } from "./resolve.ts";
+import type { Outcome, Resolved } from "./resolve.ts";
 
 /** What failed in a row for a spec, and when it is looked for next. */
 interface Trouble {
@@ -96,7 +96,7 @@ export function createLooks(random: () => number, impliesCredentials = false): L
       troubles.delete(filter);
       const isFollowed = filter.pullPolicy === "Always" && filter.pin === undefined && filter.source.kind === "image";
       // What is wrong in the registry may be mended there, and no watch tells of that.
-      const mayChange = !outcome.ok && (outcome.stage === "resolve" || outcome.stage === "verify");
+      const mayChange = outcome.ok ? isUnsigned(outcome.value) : outcome.stage === "resolve" || outcome.stage === "verify";
       return isFollowed || mayChange ? until + filter.intervalMs * between(SPREAD, random) : undefined;
     },
     putOff(filter, at, now) {
@@ -110,6 +110,11 @@ export function createLooks(random: () => number, impliesCredentials = false): L
       return later;
     },
   };
+}
+
+/** It may be signed later, as a policy that is audited asks for. */
+function isUnsigned({ judgement }: Resolved): boolean {
+  return judgement?.violations.some(({ rule }) => rule === "images.verify") === true;
 }
 
 function between([least, most]: readonly [number, number], random: () => number): number {

@@ -17,7 +17,7 @@ export interface NotPermitted {
 /** Judges one filter by the policies of its namespace, again and again as more of it becomes known. */
 export interface Judging {
   /** `undefined`: as far as it is known, it may go out. */
-  with(more: Pick<Subject, "size" | "proved">): NotPermitted | undefined;
+  with(more: Pick<Subject, "size" | "unsigned" | "proved">): NotPermitted | undefined;
   /** True where it must be known how long the module loads. */
   readonly needsLoad: boolean;
   /** What was found so far. */

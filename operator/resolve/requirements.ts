@@ -1,6 +1,14 @@
 import type { Filter } from "../../model/filter.ts";
+import type { PolicyDemand } from "../../model/policy.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import type { KeyReference, SignatureDemand, Signer, VerifyRequirement } from "../../model/verify.ts";
+import {
+  type KeyReference,
+  MAX_REQUIREMENTS,
+  requirementId,
+  type SignatureDemand,
+  type Signer,
+  type VerifyRequirement,
+} from "../../model/verify.ts";
 import type { Permits } from "../policy/permits.ts";
 import type { Source } from "../source/source.ts";
 import { about } from "./failure.ts";
@@ -16,22 +24,46 @@ export interface RequirementDeps {
   readonly trustRoot?: string | undefined;
 }
 
-/** What spec.verify and policies demand, its keys and trust roots read. Fails where one of them is not there. */
-export async function requirementsOf(
-  filter: Filter,
-  { source, trustRoot, permits }: RequirementDeps,
-): Promise<Result<readonly VerifyRequirement[]>> {
+/**
+ * What spec.verify and policies demand, its keys and trust roots read; what both demand counts once. Fails where one of them is not there, and with
+ * `TooManySignatures`: their verdicts are kept in the revision, which has bounds.
+ */
+export async function requirementsOf(filter: Filter, deps: RequirementDeps): Promise<Result<readonly VerifyRequirement[]>> {
   const { verify, key } = filter;
   const own = verify.map((demand, index) => ({ origin: `spec.verify[${index}]`, demand }));
-  const requirements: VerifyRequirement[] = [];
-  for (const { origin, demand } of [...own, ...permits.demandsOf(filter)]) {
-    const requirement = await read(demand, origin, key.namespace, source);
-    if (!requirement.ok) return { ok: false, error: about(origin, requirement.error) };
-    requirements.push(withRoot(requirement.value, trustRoot));
+  const ofPolicies = deps.permits
+    .demandsOf(filter)
+    .map(({ policy, place, demand }) => ({ origin: `WasmPolicy ${policy}, ${place}`, demand }));
+  const requirements = new Map<string, VerifyRequirement>();
+  for (const { origin, demand } of [...own, ...ofPolicies]) {
+    const requirement = await requirementOf(demand, origin, key.namespace, deps);
+    if (!requirement.ok) return requirement;
+    const id = requirementId(requirement.value);
+    if (!requirements.has(id)) requirements.set(id, requirement.value);
   }
-  return ok(requirements);
+  if (requirements.size <= MAX_REQUIREMENTS) return ok([...requirements.values()]);
+  const asked = `spec.verify and the policies of ${key.namespace} ask for ${requirements.size} signatures, more than ${MAX_REQUIREMENTS}`;
+  return fail("TooManySignatures", `${asked}; ask for fewer`);
 }
 
+/** What a policy that is only audited demands, its key or trust root read. */
+export function auditedRequirement(
+  { place, demand }: PolicyDemand,
+  namespace: string,
+  deps: RequirementDeps,
+): Promise<Result<VerifyRequirement>> {
+  return requirementOf(demand, place, namespace, deps);
+}
+
+async function requirementOf(
+  demand: SignatureDemand,
+  origin: string,
+  namespace: string,
+  { source, trustRoot }: RequirementDeps,
+): Promise<Result<VerifyRequirement>> {
+  const requirement = await read(demand, origin, namespace, source);
+  return requirement.ok ? ok(withRoot(requirement.value, trustRoot)) : { ok: false, error: about(origin, requirement.error) };
+}
 /** The trust root is a part of what is demanded: under another one it is judged again. */
 function withRoot(requirement: VerifyRequirement, trustRoot: string | undefined): VerifyRequirement {
   const { signer } = requirement;

@@ -13,6 +13,7 @@ import type { RevisionIdentity } from "../filter/revision-identity.ts";
 import { findRevision, type RevisionContent } from "../filter/revisions.ts";
 import type { Stage } from "../filter/steps.ts";
 import type { Judgement, Permits } from "../policy/permits.ts";
+import { auditSignatures } from "./audit.ts";
 import { configure } from "./configure.ts";
 import { about } from "./failure.ts";
 import { type Asking, type ModuleDeps, resolveModule } from "./module.ts";
@@ -40,6 +41,8 @@ export interface Resolved {
   readonly judgement?: Judgement;
   /** Of the signatures that are demanded, in their order. */
   readonly verdicts: readonly Verdict[];
+  /** Of those that hold and are demanded by policies that are only audited. */
+  readonly audited: readonly Verdict[];
 }
 
 /** A spec that stopped at a stage. */
@@ -79,6 +82,10 @@ export async function resolveFilter(
   const verified = await verify(filter, { image, digest }, revisions, deps, signal);
   if (!verified.ok) return { ok: false, stage: "verify", error: verified.error, digest };
   const verdicts = verified.value;
+  const audit = await auditSignatures(filter, { image, digest }, revisions, deps, signal);
+  const signed = judging.with({ unsigned: audit.unsigned });
+  if (signed !== undefined) return signed;
+  const held = { verdicts, audited: audit.verdicts };
   const { configuration, ...place } = config.value;
   const settings = { ...filter.settings, ...configuration };
   const content = { image, digest, wasmDigest, settings, ...place };
@@ -87,7 +94,7 @@ export async function resolveFilter(
   // Proved with other settings, it is to be proved again; the revision stays the same. So it is where a policy asks for what nobody noted then.
   if (known !== undefined && known.proof === id && !(judging.needsLoad && known.loadMs === undefined)) {
     const { capabilities, loadMs } = known;
-    const kept = { content: { ...content, capabilities }, measurements: undefined, look, verdicts };
+    const kept = { content: { ...content, capabilities }, measurements: undefined, look, ...held };
     return judging.with(provedOf(capabilities, loadMs)) ?? ok({ ...kept, judgement: judging.judgement });
   }
   const misfit = known === undefined ? await judgeConfig(filter, configuration, found.value, deps.configJudge) : undefined;
@@ -107,7 +114,7 @@ export async function resolveFilter(
   const capabilities = known?.capabilities ?? settings.capabilities ?? [...imports, ...exports];
   const noted = { ...(loadMs === undefined ? {} : { loadMs }), ...(id === undefined ? {} : { proof: id }) };
   const proved = { ...noted, ...(told === undefined ? {} : { told }) };
-  return ok({ content: { ...content, capabilities, ...proved }, measurements: proof.value, look, verdicts, judgement: judging.judgement });
+  return ok({ content: { ...content, capabilities, ...proved }, measurements: proof.value, look, ...held, judgement: judging.judgement });
 }
 
 function damaged(wasmDigest: Digest): Failure {

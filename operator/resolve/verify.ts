@@ -2,7 +2,7 @@ import type { Digest } from "../../model/digest.ts";
 import type { Filter } from "../../model/filter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
-import { requirementId, type Verdict, type Verifier, type VerifyRequirement } from "../../model/verify.ts";
+import { everyVerdict, requirementId, type Verdict, type Verifier, type VerifyRequirement } from "../../model/verify.ts";
 import { type CredentialsDeps, pullKeychain } from "./credentials.ts";
 import { type RequirementDeps, requirementsOf } from "./requirements.ts";
 
@@ -12,7 +12,7 @@ export interface VerifyDeps extends CredentialsDeps, RequirementDeps {
 }
 
 /** An image to judge. */
-interface Judged {
+export interface Judged {
   readonly image: string;
   readonly digest: Digest;
 }
@@ -36,21 +36,39 @@ export async function verify(
   return judge(filter, image, requirements.value, revisions, deps, signal);
 }
 
-/** The same for any image: those requirements that no kept verdict of this digest is for are judged at its registry. */
+/** The same for any image. */
 export async function judge(
+  filter: Filter,
+  image: Judged,
+  requirements: readonly VerifyRequirement[],
+  revisions: readonly Revision[],
+  deps: VerifyDeps,
+  signal?: AbortSignal,
+): Promise<Result<readonly Verdict[]>> {
+  const judged = await judgeEach(filter, image, requirements, revisions, deps, signal);
+  return judged.ok ? everyVerdict(judged.value) : judged;
+}
+
+/** Judges each by itself, at the image's registry those that no kept verdict of this digest is for. Fails as a whole where that cannot be read. */
+export async function judgeEach(
   filter: Filter,
   { image, digest }: Judged,
   requirements: readonly VerifyRequirement[],
   revisions: readonly Revision[],
   deps: VerifyDeps,
   signal?: AbortSignal,
-): Promise<Result<readonly Verdict[]>> {
+): Promise<Result<readonly Result<Verdict>[]>> {
   const kept = keptVerdicts(digest, revisions);
   const open = requirements.filter((requirement) => !kept.has(requirementId(requirement)));
   const judged = open.length === 0 ? ok([]) : await ask(filter, { image, digest }, open, deps, signal);
   if (!judged.ok) return judged;
-  const known = new Map([...kept, ...judged.value.map((verdict) => [verdict.requirement, verdict] as const)]);
-  return ok(requirements.flatMap((requirement) => known.get(requirementId(requirement)) ?? []));
+  const asked = new Map(open.map((requirement, index) => [requirement, judged.value[index]]));
+  return ok(
+    requirements.flatMap((requirement) => {
+      const verdict = kept.get(requirementId(requirement));
+      return verdict === undefined ? (asked.get(requirement) ?? []) : ok(verdict);
+    }),
+  );
 }
 
 async function ask(
@@ -59,8 +77,8 @@ async function ask(
   requirements: readonly VerifyRequirement[],
   deps: VerifyDeps,
   signal?: AbortSignal,
-): Promise<Result<readonly Verdict[]>> {
-  const keychain = await pullKeychain(filter, deps);
+): Promise<Result<readonly Result<Verdict>[]>> {
+  const keychain = await pullKeychain(filter, deps, image);
   if (!keychain.ok) return keychain;
   const asking = { keychain: keychain.value, namespace: filter.key.namespace, ...(signal === undefined ? {} : { signal }) };
   return deps.verifier.verify(image, digest, requirements, asking);
