@@ -1,7 +1,7 @@
 import { isRecord } from "../../base/json.ts";
 import type { Keychain, KeychainEntry } from "../../model/module.ts";
+import { isDockerHub } from "../../model/registry-name.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import { dockerHubAliases } from "../repository/reference.ts";
 
 export const emptyKeychain: Keychain = new Map();
 
@@ -89,7 +89,7 @@ export function normalizeServer(server: string): string {
   const slash = bare.indexOf("/");
   const host = (slash < 0 ? bare : bare.slice(0, slash)).toLowerCase();
   const path = (slash < 0 ? "" : bare.slice(slash)).replace(/^\/v[12](?=\/|$)/, "");
-  return `${dockerHubAliases.has(host) ? "docker.io" : host}${path}`;
+  return `${isDockerHub(host) ? "docker.io" : host}${path}`;
 }
 
 /**

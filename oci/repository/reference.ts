@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { type Digest, isDigest } from "../../model/digest.ts";
+import { isDockerHub, registryName } from "../../model/registry-name.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 
 /** An image in a registry. Without a digest, `tag` is set (`latest` when the text named neither). With both, the digest wins. */
@@ -98,7 +99,7 @@ function parseRegistry(name: string, digest: Digest | undefined): RegistryRefere
   if (path === "") return "the repository is missing";
   if (/[A-Z]/.test(path)) return "a repository is written in lower case";
   if (!isRepositoryPath(path)) return `${JSON.stringify(path)} is not a repository`;
-  const registry = dockerHubAliases.has(host) ? "docker.io" : host;
+  const registry = isDockerHub(host) ? "docker.io" : host;
   const repository = registry === "docker.io" && !path.includes("/") ? `library/${path}` : path;
   if (registry.length + repository.length > 255) return "the name is longer than 255 characters";
   return { kind: "registry", registry, repository, tag: tag ?? (digest === undefined ? "latest" : undefined), digest };
@@ -115,9 +116,6 @@ export function registryOf(host: string, path = "any"): string | undefined {
 export function isRepositoryPath(path: string): boolean {
   return path.split("/").every((part) => PATH_COMPONENT.test(part));
 }
-
-/** Names of Docker Hub in references and config files. */
-export const dockerHubAliases: ReadonlySet<string> = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"]);
 
 /** The reference in full: what `parseReference` reads back to the same. */
 export function formatReference(reference: Reference): string {
@@ -143,14 +141,14 @@ export function repositoryName(reference: Reference): string {
 }
 
 /**
- * The repository of a reference in its one spelling: `registry/repository` with the host in lower case, `oci-layout:DIR` with the folder's shortest path.
+ * The repository of a reference in its one spelling: `registry/repository` (`registryName`), `oci-layout:DIR` with the folder's shortest path.
  * Of what is no reference, the text itself.
  */
 export function canonicalRepository(text: string): string {
   const parsed = parseReference(text);
   if (!parsed.ok) return text;
   const { value } = parsed;
-  if (value.kind !== "layout") return repositoryName({ ...value, registry: value.registry.toLowerCase() });
+  if (value.kind !== "layout") return repositoryName({ ...value, registry: registryName(value.registry) });
   const directory = posix.normalize(value.directory);
   return `${LAYOUT_PREFIX}${directory.length > 1 ? directory.replace(/\/$/, "") : directory}`;
 }

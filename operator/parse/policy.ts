@@ -4,6 +4,7 @@ import type { LabelSelector } from "../../model/filter.ts";
 import { API_VERSION } from "../../model/gen/wasmfilter.ts";
 import { POLICY_KIND, type WasmPolicy, type WasmPolicySpec } from "../../model/gen/wasmpolicy.ts";
 import type { Policy } from "../../model/policy.ts";
+import { repositoryPattern } from "../../model/registry-name.ts";
 import type { Result } from "../../model/result.ts";
 import { whyBeyond } from "./bounds.ts";
 import { checkObject, type KindCheck, parseObject } from "./check.ts";
@@ -47,7 +48,7 @@ function toPolicy({ metadata, spec }: WasmPolicy): Policy {
     namespaces: toSelector(spec.namespaceSelector),
     mode: spec.mode ?? "Enforce",
     images: images?.map(({ pattern, digestOnly = false, verify = [] }) => ({
-      ...{ pattern, digestOnly },
+      ...{ pattern: repositoryPattern(pattern), digestOnly },
       verify: verify.map(({ cosign }) => toDemand(cosign)),
     })),
     urls: urlsOf(spec),
