@@ -1,8 +1,10 @@
-import { fieldsOf, isRecord } from "../../base/json.ts";
+import { fieldsOf } from "../../base/json.ts";
+import { membersOf } from "../../base/json-depth.ts";
 import { clip, oneLine } from "../../base/text.ts";
 import type { Digest } from "../../model/digest.ts";
 import { ok, type Result } from "../../model/result.ts";
 import type { AttestationDemand } from "../../model/verify.ts";
+import { parseBounded } from "./document.ts";
 import { type Fault, type FoundSignature, fault } from "./found.ts";
 
 /** The statement that cosign signs in the place of a simple-signing payload: only that the image is signed. */
@@ -16,20 +18,28 @@ const VERSION = /^v\d+(?:\.\d+)*$/;
 /** Subjects of one statement that are looked at. */
 const MAX_SUBJECTS = 1024;
 
+/** What is read of a statement, which has no more members. */
+const MEMBERS: ReadonlySet<string> = new Set(["_type", "subject", "predicateType", "predicate"]);
+const MAX_MEMBERS = 64;
+
 /** What a signature says, once its text is read. */
 export interface Claim {
   /** `undefined`: that the image is signed, and no more. */
   readonly predicateType: string | undefined;
   readonly digests: readonly string[];
-  readonly predicate: unknown;
+  /** As JSON; absent: it has none. Of an SBOM that may be megabytes, which nobody reads. */
+  readonly predicate: string | undefined;
 }
 
 /** What a signature is about; `undefined`: that cannot be read. */
 export function claimOf({ content }: Pick<FoundSignature, "content">): Claim | undefined {
   if (content.kind === "envelope" && content.payloadType !== ENVELOPE_TYPE) return undefined;
-  const document = parsed(content.payload);
-  if (!isRecord(document)) return undefined;
-  return content.kind === "simpleSigning" ? simpleClaim(document) : statementClaim(document);
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(content.payload);
+    return content.kind === "simpleSigning" ? simpleClaim(fieldsOf(parseBounded(text))) : statementClaim(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function simpleClaim({ critical }: Readonly<Record<string, unknown>>): Claim | undefined {
@@ -40,10 +50,14 @@ function simpleClaim({ critical }: Readonly<Record<string, unknown>>): Claim | u
   return { predicateType: undefined, digests: [digest], predicate: undefined };
 }
 
-function statementClaim({ _type, subject, predicateType, predicate }: Readonly<Record<string, unknown>>): Claim | undefined {
-  if (!STATEMENT_TYPES.has(_type) || typeof predicateType !== "string" || !Array.isArray(subject)) return undefined;
+/** Throws for what is no JSON. */
+function statementClaim(json: string): Claim | undefined {
+  const members = membersOf(json, MEMBERS, MAX_MEMBERS);
+  if (members === undefined) return undefined;
+  const [type, subject, predicateType] = ["_type", "subject", "predicateType"].map((name) => parseBounded(members.get(name) ?? "null"));
+  if (!STATEMENT_TYPES.has(type) || typeof predicateType !== "string" || !Array.isArray(subject)) return undefined;
   const digests = subject.slice(0, MAX_SUBJECTS).map((each) => `sha256:${text(fieldsOf(fieldsOf(each).digest).sha256) ?? ""}`);
-  return { predicateType: predicateType === SIGN_PREDICATE ? undefined : predicateType, digests, predicate };
+  return { predicateType: predicateType === SIGN_PREDICATE ? undefined : predicateType, digests, predicate: members.get("predicate") };
 }
 
 /** True for a claim of the kind that is demanded. A type may leave out the version at its end: `https://spdx.dev/Document` takes `…/v2.3` too. */
@@ -60,7 +74,9 @@ export function checkClaim(claim: Claim, digest: Digest, demand: AttestationDema
     return fault("DigestNotSigned", `what is signed is another digest, ${clip(oneLine(claim.digests[0] ?? "none"), 80)}`);
   }
   const { builder, source } = demand ?? {};
-  const built = fieldsOf(claim.predicate);
+  if (builder === undefined && source === undefined) return ok(undefined);
+  const built = provenanceOf(claim);
+  if (built === undefined) return fault("SignatureUnreadable", "its provenance is none, or has more than one has");
   if (builder !== undefined) {
     const named = builderOf(built);
     if (named !== builder) return fault("ProvenanceMismatch", `it was built by ${shown(named)}, not by ${builder}`);
@@ -71,6 +87,14 @@ export function checkClaim(claim: Claim, digest: Digest, demand: AttestationDema
       return fault("ProvenanceMismatch", `it was built from ${shown(named)}, not from ${source}`);
   }
   return ok(undefined);
+}
+
+function provenanceOf({ predicate = "null" }: Claim): Readonly<Record<string, unknown>> | undefined {
+  try {
+    return fieldsOf(parseBounded(predicate));
+  } catch {
+    return undefined;
+  }
 }
 
 /** https://slsa.dev/spec/v1.0/provenance#builder.id and https://slsa.dev/spec/v0.2/provenance */
@@ -108,12 +132,4 @@ function text(value: unknown): string | undefined {
 
 function shown(named: string | undefined): string {
   return named === undefined ? "what it does not say" : clip(oneLine(named), 200);
-}
-
-function parsed(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    return undefined;
-  }
 }

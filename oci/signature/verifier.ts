@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { clip, oneLine } from "../../base/text.ts";
 import type { Digest } from "../../model/digest.ts";
 import { type Failure, fail, failForNow, ok, type Result } from "../../model/result.ts";
 import { requirementId, type Verdict, type Verifier, type VerifyRequirement } from "../../model/verify.ts";
@@ -97,7 +98,7 @@ async function judgeSignature(found: FoundSignature, digest: Digest, open: reado
     const { requirement, faults, kinds } = each;
     const { attestation } = requirement;
     if (claim === undefined) faults.push({ reason: "SignatureUnreadable", message: "it says nothing that is known" });
-    else if (!isOfKind(claim, attestation)) kinds.add(claim.predicateType ?? "a signature alone");
+    else if (!isOfKind(claim, attestation)) kinds.add(clip(oneLine(claim.predicateType ?? "a signature alone"), 200));
     else {
       await nextTurn();
       if (over.aborted) return;
