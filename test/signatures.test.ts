@@ -230,6 +230,8 @@ describe("identities, by a sigstore of this test's own", () => {
     return pushed;
   }
 
+  const signedBundle = async (from: Sigstore) => from.bundle({ identity: IDENTITY, issuer: ISSUER, digest: (await push()).digest });
+
   const layerOf = (bundle: string): Layer => ({ mediaType: BUNDLE, bytes: Buffer.from(bundle) });
 
   test("a signature holds for its identity, exactly or by expression, and for no other identity or issuer", async () => {
@@ -253,6 +255,57 @@ describe("identities, by a sigstore of this test's own", () => {
     await putBeside(pushed.image, pushed.digest, [layer], `${pushed.digest.replace(":", "-")}.sig`);
     assert.match(await judged(pushed, by(sigstore.trustRoot, IDENTITY)), /^held/);
     assert.match(await judged(pushed, by(sigstore.trustRoot, "me@other.example")), /^SignerMismatch: /);
+  });
+
+  test("a timestamp of an authority that the trust root names says when, where no log does", async () => {
+    const stamping = { stamps: true, logs: false };
+    const tsa = await createSigstore(stamping);
+    assert.match(await judged(await signed(tsa), by(tsa.trustRoot, IDENTITY)), /^held/);
+    const late = await createSigstore({ ...stamping, logsAfterMs: 3_600_000 });
+    assert.match(
+      await judged(await signed(late), by(late.trustRoot, IDENTITY)),
+      /^CertificateExpired: .* its certificate was valid from .* to .*, and it was signed at /,
+    );
+    // Its own logs and certificates, and the timestamp authority of another.
+    const named = ({ trustRoot }: Sigstore) => JSON.parse(trustRoot).timestampAuthorities;
+    const other = JSON.stringify({ ...JSON.parse(tsa.trustRoot), timestampAuthorities: named(late) });
+    assert.match(
+      await judged(await signed(tsa), by(other, IDENTITY)),
+      /^NotLogged: .* no timestamp authority of the trust root says when it was signed/,
+    );
+    const both = [await signedBundle(tsa), await signedBundle(tsa)];
+    const [foreign, own] = both.map((bundle) => JSON.parse(bundle));
+    own.verificationMaterial.timestampVerificationData = foreign.verificationMaterial.timestampVerificationData;
+    const swapped = await push();
+    await putBeside(swapped.image, swapped.digest, [layerOf(JSON.stringify(own))]);
+    assert.match(await judged(swapped, by(tsa.trustRoot, IDENTITY)), /^NotLogged: .* no timestamp authority/, "it is of another signature");
+    const pushed = await push();
+    const { payload, annotations } = await tsa.simpleSigning({ identity: IDENTITY, issuer: ISSUER, digest: pushed.digest });
+    const layer = { mediaType: "application/vnd.dev.cosign.simplesigning.v1+json", bytes: payload, annotations };
+    await putBeside(pushed.image, pushed.digest, [layer], `${pushed.digest.replace(":", "-")}.sig`);
+    assert.match(await judged(pushed, by(tsa.trustRoot, IDENTITY)), /^held/, "in cosign 2's layout");
+  });
+
+  test("what cosign 2 attested by an identity holds by its type, with each kind of log entry that it made", async () => {
+    const demand = { predicateType: PROVENANCE, builder: BUILDER };
+    const attested = async (kind?: Parameters<Sigstore["attestation"]>[1], identity = IDENTITY) => {
+      const pushed = await push();
+      const said = { identity, issuer: ISSUER, digest: pushed.digest, predicateType: PROVENANCE, predicate: provenance };
+      const { payload, annotations } = await sigstore.attestation(said, kind);
+      const layer = { mediaType: "application/vnd.dsse.envelope.v1+json", bytes: payload, annotations };
+      await putBeside(pushed.image, pushed.digest, [layer], `${pushed.digest.replace(":", "-")}.att`);
+      return pushed;
+    };
+    const pushed = await attested();
+    assert.match(await judged(pushed, by(sigstore.trustRoot, IDENTITY), demand), /^held/);
+    assert.match(await judged(pushed, by(sigstore.trustRoot, "me@other.example"), demand), /^SignerMismatch: /);
+    assert.match(await judged(pushed, by(sigstore.trustRoot, IDENTITY), { ...demand, builder: "x" }), /^ProvenanceMismatch: /);
+    assert.match(await judged(pushed, by(sigstore.trustRoot, IDENTITY)), /^SignatureNotFound: /);
+    assert.match(await judged(await attested("intoto 0.0.2"), by(sigstore.trustRoot, IDENTITY), demand), /^held/);
+    assert.match(
+      await judged(await attested("intoto 0.0.1"), by(sigstore.trustRoot, IDENTITY), demand),
+      /^SignatureUnreadable: .* its log entry is of a kind that is not read \(unsupported intoto version: 0\.0\.1/,
+    );
   });
 
   test("a provenance that an identity signed holds by its builder", async () => {

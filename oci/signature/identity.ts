@@ -76,6 +76,9 @@ function faultOf(
   isLogged: boolean,
   root: TrustRoot,
 ): Result<never, Fault> {
+  const isLogUnread = error.code === "TLOG_BODY_ERROR" && error.message.startsWith("unsupported");
+  if (isLogUnread)
+    return fault("SignatureUnreadable", `its log entry is of a kind that is not read (${clip(oneLine(error.message), 100)}); sign it anew`);
   switch (error.code) {
     case "SIGNATURE_ERROR":
     case "TLOG_BODY_ERROR":

@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign, X509Certificate } from "node:crypto";
 import { dsse } from "@sigstore/core";
-import { initializeCA, initializeCTLog, initializeTLog } from "@sigstore/mock";
+import { initializeCA, initializeCTLog, initializeTLog, initializeTSA } from "@sigstore/mock";
 import type { Digest } from "../../model/digest.ts";
 
 /** Who signs, and what. */
@@ -20,8 +20,17 @@ export interface Sigstore {
   /** A bundle of version 0.3, as JSON. */
   bundle(signing: Signing): Promise<string>;
   /** As cosign 2 kept it: a payload, and the annotations of its layer. */
-  simpleSigning(signing: Signing): Promise<{ readonly payload: Buffer; readonly annotations: Readonly<Record<string, string>> }>;
+  simpleSigning(signing: Signing): Promise<Kept>;
+  /** As cosign 2 kept a statement: an envelope, and the annotations of its layer. `entry`: the kind of entry that its log has. */
+  attestation(signing: Signing, entry?: EntryKind): Promise<Kept>;
 }
+
+interface Kept {
+  readonly payload: Buffer;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+type EntryKind = "dsse 0.0.1" | "intoto 0.0.2" | "intoto 0.0.1";
 
 /** As Rekor answers. */
 interface LogEntry {
@@ -41,23 +50,27 @@ interface LogEntry {
 }
 
 interface SigstoreOptions {
-  /** How long after its certificate was issued a signature is logged, in milliseconds; certificates last 10 minutes. */
+  /** How long after its certificate was issued a signature is logged and stamped, in milliseconds; certificates last 10 minutes. */
   readonly logsAfterMs?: number;
   /** False: nothing is logged. */
   readonly logs?: boolean;
+  /** True: a timestamp authority (RFC 3161), which the trust root names, says when it was signed. */
+  readonly stamps?: boolean;
 }
 
 const REKOR = "https://rekor.example";
 const ISSUER_OID = "1.3.6.1.4.1.57264.1.8";
 const BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
-export async function createSigstore({ logsAfterMs = 60_000, logs = true }: SigstoreOptions = {}): Promise<Sigstore> {
+export async function createSigstore({ logsAfterMs = 60_000, logs = true, stamps = false }: SigstoreOptions = {}): Promise<Sigstore> {
   // After the root of the authority, which is valid from now on.
   const issuedAt = new Date(Date.now() + 60_000);
   const [caKeys, ctKeys, logKeys] = [pair(), pair(), pair()];
   const ctLog = await initializeCTLog(ctKeys, issuedAt);
   const ca = await initializeCA(caKeys, ctLog, issuedAt);
-  const log = await initializeTLog(REKOR, logKeys, new Date(issuedAt.getTime() + logsAfterMs));
+  const signedAt = new Date(issuedAt.getTime() + logsAfterMs);
+  const log = await initializeTLog(REKOR, logKeys, signedAt);
+  const authority = stamps ? await createTimestampAuthority(signedAt) : undefined;
 
   async function certify({ identity, issuer }: Signing) {
     const keys = pair();
@@ -73,22 +86,39 @@ export async function createSigstore({ logsAfterMs = 60_000, logs = true }: Sigs
     return found;
   }
 
+  /** What cosign 2 kept in annotations beside a signature. */
+  async function annotationsOf(signature: string, pem: string, entry: LogEntry): Promise<Readonly<Record<string, string>>> {
+    const { body, integratedTime, logIndex, logID } = entry;
+    const kept = { SignedEntryTimestamp: entry.verification?.signedEntryTimestamp, Payload: { body, integratedTime, logIndex, logID } };
+    const stamp = await authority?.stamp(signature);
+    return {
+      "dev.sigstore.cosign/certificate": pem,
+      ...(logs ? { "dev.sigstore.cosign/bundle": JSON.stringify(kept) } : {}),
+      ...(stamp === undefined ? {} : { "dev.sigstore.cosign/rfc3161timestamp": JSON.stringify({ SignedRFC3161Timestamp: stamp }) }),
+    };
+  }
+
   return {
-    trustRoot: JSON.stringify(trustRootOf(Buffer.from(ca.rootCertificate as Uint8Array), ctLog.publicKey, log.publicKey)),
+    trustRoot: JSON.stringify({
+      ...trustRootOf(Buffer.from(ca.rootCertificate as Uint8Array), ctLog.publicKey, log.publicKey),
+      timestampAuthorities: authority === undefined ? [] : [authority.entry],
+    }),
     async bundle(signing) {
       const { key, raw, pem } = await certify(signing);
-      const payload = statement(signing);
-      const payloadType = "application/vnd.in-toto+json";
-      const sig = sign("sha256", dsse.preAuthEncoding(payloadType, payload), key).toString("base64");
-      const envelope = JSON.stringify({ payloadType, payload: payload.toString("base64"), signatures: [{ sig }] });
-      const hashes = { envelopeHash: sha256(envelope), payloadHash: sha256(payload) };
-      const signatures = [{ signature: sig, verifier: base64(pem) }];
-      const entry = await logged({ apiVersion: "0.0.1", kind: "dsse", spec: { ...hashes, signatures } });
+      const { envelope, sig, entryOf } = enveloped(signing, key, pem);
+      const signedTimestamp = await authority?.stamp(sig);
+      const entries = logs ? [bundled(await logged(entryOf("dsse 0.0.1")))] : [];
+      const stamped = signedTimestamp === undefined ? {} : { timestampVerificationData: { rfc3161Timestamps: [{ signedTimestamp }] } };
       return JSON.stringify({
         mediaType: BUNDLE_TYPE,
-        verificationMaterial: { certificate: { rawBytes: raw.toString("base64") }, tlogEntries: logs ? [bundled(entry)] : [] },
-        dsseEnvelope: { payloadType, payload: payload.toString("base64"), signatures: [{ sig }] },
+        verificationMaterial: { certificate: { rawBytes: raw.toString("base64") }, tlogEntries: entries, ...stamped },
+        dsseEnvelope: envelope,
       });
+    },
+    async attestation(signing, kind = "dsse 0.0.1") {
+      const { key, pem } = await certify(signing);
+      const { envelope, sig, entryOf } = enveloped(signing, key, pem);
+      return { payload: Buffer.from(JSON.stringify(envelope)), annotations: await annotationsOf(sig, pem, await logged(entryOf(kind))) };
     },
     async simpleSigning(signing) {
       const { key, pem } = await certify(signing);
@@ -98,16 +128,59 @@ export async function createSigstore({ logsAfterMs = 60_000, logs = true }: Sigs
       const signature = sign("sha256", payload, key).toString("base64");
       const spec = { data: { hash: sha256(payload) }, signature: { content: signature, publicKey: { content: base64(pem) } } };
       const entry = await logged({ apiVersion: "0.0.1", kind: "hashedrekord", spec });
-      const { body, integratedTime, logIndex, logID } = entry;
-      const kept = { SignedEntryTimestamp: entry.verification?.signedEntryTimestamp, Payload: { body, integratedTime, logIndex, logID } };
-      return {
-        payload,
-        annotations: {
-          "dev.cosignproject.cosign/signature": signature,
-          "dev.sigstore.cosign/certificate": pem,
-          "dev.sigstore.cosign/bundle": JSON.stringify(kept),
-        },
+      return { payload, annotations: { ...(await annotationsOf(signature, pem, entry)), "dev.cosignproject.cosign/signature": signature } };
+    },
+  };
+}
+
+/** A statement in its envelope, and what a log is given of it. */
+function enveloped(signing: Signing, key: KeyObject, pem: string) {
+  const payload = statement(signing);
+  const payloadType = "application/vnd.in-toto+json";
+  const sig = sign("sha256", dsse.preAuthEncoding(payloadType, payload), key).toString("base64");
+  const envelope = { payloadType, payload: payload.toString("base64"), signatures: [{ sig }] };
+  const hashes = { envelopeHash: sha256(JSON.stringify(envelope)), payloadHash: sha256(payload) };
+  const entryOf = (kind: EntryKind): object => {
+    const [name, apiVersion] = kind.split(" ");
+    if (name === "dsse") return { apiVersion, kind: name, spec: { ...hashes, signatures: [{ signature: sig, verifier: base64(pem) }] } };
+    const signatures = [{ sig: base64(sig), publicKey: base64(pem) }];
+    const content = { envelope: { payloadType, signatures }, hash: hashes.envelopeHash, payloadHash: hashes.payloadHash };
+    return { apiVersion, kind: name, spec: { content } };
+  };
+  return { envelope, sig, entryOf };
+}
+
+/** A timestamp authority whose clock stands still. The library's own has one key for its root and what signs, which is no chain; so another authority certifies it. */
+async function createTimestampAuthority(now: Date) {
+  const keys = pair();
+  const [tsa, ca] = await Promise.all([
+    initializeTSA(keys, now),
+    initializeCA(pair(), undefined as never, new Date(now.getTime() - 60_000)),
+  ]);
+  const publicKey = keys.publicKey.export({ format: "der", type: "spki" });
+  const issued = await ca.issueCertificate({ publicKey, subjectAltName: "https://tsa.example", extensions: [] });
+  const leaf = Buffer.from(issued as Uint8Array);
+  const own = tsa as unknown as { intCert: { constructor: { fromBER(raw: Buffer): never } } };
+  own.intCert = own.intCert.constructor.fromBER(leaf);
+  const rawBytes = (raw: Uint8Array) => ({ rawBytes: Buffer.from(raw).toString("base64") });
+  return {
+    entry: {
+      subject: { organization: "sigstore.mock", commonName: "tsa" },
+      uri: "https://tsa.example",
+      certChain: { certificates: [rawBytes(leaf), rawBytes(ca.rootCertificate as Uint8Array)] },
+      validFor: { start: "2020-01-01T00:00:00Z" },
+    },
+    /** In base64; of a signature in base64. */
+    async stamp(signature: string): Promise<string> {
+      const artifactHash = createHash("sha256").update(Buffer.from(signature, "base64")).digest();
+      const request = {
+        artifactHash,
+        hashAlgorithmOID: "2.16.840.1.101.3.4.2.1",
+        policyOID: "1.3.6.1.4.1.57264.2",
+        nonce: 1,
+        certReq: true,
       };
+      return Buffer.from((await tsa.timestamp(request)) as Uint8Array).toString("base64");
     },
   };
 }

@@ -168,6 +168,11 @@ true
 - --prover-socket=/run/weir/prover.sock
 {{- end }}
 {{- include "weir.registryArgs" . }}
+{{- with .Values.trustRoot }}
+{{- if .configMapName }}
+- --trust-root=/etc/weir/trust-root/{{ .key }}
+{{- end }}
+{{- end }}
 - --log-level={{ .Values.log.level }}
 - --log-format={{ .Values.log.format }}
 {{- with .Values.extraArgs }}
