@@ -134,7 +134,16 @@ for (const path of proxies * filters > 100_000 ? API : ["/api/v1/proxies", ...AP
   console.log(`${path}: ${sizes.join(", ")}`);
 }
 const loop = monitorEventLoopDelay({ resolution: 1 });
-for (const path of ["/", "/filters", "/filters/team-0/filter-0", "/fleet", "/compare", "/compare?a=here/team-0&b=here/team-1", "/history", ...API]) {
+for (const path of [
+  "/",
+  "/filters",
+  "/filters/team-0/filter-0",
+  "/fleet",
+  "/compare",
+  "/compare?a=here/team-0&b=here/team-1",
+  "/history",
+  ...API,
+]) {
   await ask(path);
   const times: number[] = [];
   let bytes = 0;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { matchesGlob } from "../base/glob.ts";
-import { repositoryPattern } from "./registry-name.ts";
+import { matchesGlob } from "../../base/glob.ts";
+import { repositoryPattern } from "../../model/registry-name.ts";
 
 test("a pattern is written as the repositories are that it is compared with", () => {
   for (const [pattern, spelling, match] of [
