@@ -196,7 +196,7 @@ describe("the connected address", () => {
     let [now, most] = [0, 0];
     const slow: RequestListener = (_request, response) => {
       most = Math.max(most, ++now);
-      setTimeout(() => response.end("ok", () => now--), 5);
+      setTimeout(() => response.end("ok", () => now--), 50);
     };
     await withServer(slow, async ({ port, seen }) => {
       const fetch = createFetch({ policy: createAddressPolicy({ loopback: true, allowed: [] }), proxies: false });
