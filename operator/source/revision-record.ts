@@ -21,7 +21,8 @@ export function toRecord(revision: Revision): object {
 
 /** Why the record is too large to be kept, wherever that is; `undefined`: it is not. Who made it is not counted: it is short, and a plan, which judges the same, does not know. */
 export function recordProblem(revision: Revision): Failure | undefined {
-  const size = Buffer.byteLength(JSON.stringify(toRecord({ ...revision, author: undefined })));
+  const { author: _, ...rest } = revision;
+  const size = Buffer.byteLength(JSON.stringify(toRecord(rest)));
   return size <= MAX_RECORD_BYTES ? undefined : tooLarge(revision, size);
 }
 
