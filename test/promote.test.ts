@@ -147,7 +147,7 @@ describe("weir bump", () => {
     assert.equal(stopped.status, 1);
     assert.match(
       stopped.err,
-      /1 filter is not in force after 0s: shop\/d; 1 of 1 filter moved, which stays so: weir bump --base \S+two --to \S+one takes them back/,
+      /1 filter is not in force after 0s: shop\/d \([^)]+\); 1 of 1 filter moved, which stays so: weir bump --base \S+two --to \S+one takes them back/,
     );
     assert.doesNotMatch(await readFile(file("shop", "d"), "utf8"), /digest: /);
     await eventually("the new digest", async () => (await ready("d", "shop")).status?.digest === digests.get("two"), 60_000);
