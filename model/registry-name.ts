@@ -16,17 +16,15 @@ export function registryName(host: string): string {
 }
 
 /**
- * A glob of repositories in the spelling that repositories are compared in: `index.docker.io/me/*` and `me/*` are `docker.io/me/*`. The registry of a folder, and one with a
- * star in its name, stay as they are, but for the port.
+ * A glob of repositories in the spelling that repositories are compared in: `index.docker.io/me/*` is `docker.io/me/*`. One that begins with no registry stays as it is, and
+ * matches nothing: whoever wrote `filters/*` hardly meant that user of Docker Hub. So does the registry of a folder; one with a star in its name, but for the port.
  */
 export function repositoryPattern(pattern: string): string {
   const slash = pattern.indexOf("/");
-  if (pattern.startsWith("oci-layout:") || pattern.startsWith("**") || (slash < 0 && pattern.startsWith("*"))) return pattern;
-  const first = slash < 0 ? "" : pattern.slice(0, slash);
-  const rest = pattern.slice(slash + 1);
-  if (first.includes("*")) return `${first.replace(/:0*443$/, "")}/${rest}`;
-  const isHost = first === "localhost" || /[.:[]/.test(first);
-  const host = isHost ? registryName(first) : "docker.io";
-  const path = isHost ? rest : pattern;
+  if (slash < 0 || pattern.startsWith("oci-layout:") || pattern.startsWith("**")) return pattern;
+  const [first, path] = [pattern.slice(0, slash), pattern.slice(slash + 1)];
+  if (first.includes("*")) return `${first.replace(/:0*443$/, "")}/${path}`;
+  if (first !== "localhost" && !/[.:[]/.test(first)) return pattern;
+  const host = registryName(first);
   return `${host}/${host === "docker.io" && !path.includes("/") && !path.includes("**") ? `library/${path}` : path}`;
 }

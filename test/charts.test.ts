@@ -243,7 +243,7 @@ describe("on a real API server", () => {
   });
 
   test("three replicas: a budget, and a spread over nodes and zones; who decides without the Lease ends before one with it comes", async () => {
-    const at = ["-n", "weir-three", "--create-namespace", "--set", "crds.install=false", ...IMAGE];
+    const at = ["-n", "weir-three", "--create-namespace", "--set", "crds.install=false,allowSecondInstall=true", ...IMAGE];
     const strategy = () => kube(["-n", "weir-three", "get", "deploy", "weir", "-o", "jsonpath={.spec.strategy.type}"]);
     // As the first chart had it; no pod of it has a Lease.
     const first = [join(ROOT, "test/fixtures/charts-first/weir"), ...at.slice(0, -1), "image.repository=registry.example/weir"];

@@ -117,6 +117,9 @@ function has(t: TestContext, command: string): boolean {
 }
 
 describe("completion in real shells", () => {
+  // Who presses TAB waits 1.5 s for names at most; Node compiles the code once, which is most of that on a busy machine.
+  before(() => void shell("weir", ["__complete", "get", "--filters", "filters", ""]));
+
   test("bash completes commands, flags, values, names and paths", () => {
     const got = bash(CASES);
     assert.equal(got.length, CASES.length, got.join("\n"));

@@ -59,7 +59,27 @@ describe("which file is the module", () => {
   });
 });
 
+/** An entry that says something of the next one (`x`), or of all that follow (`g`). */
+async function header(type: "x" | "g", records: string): Promise<Uint8Array> {
+  const entry = (await tar([{ name: "pax", bytes: Buffer.from(records) }])).subarray(0, -1024);
+  entry[156] = type.charCodeAt(0);
+  entry.fill(0x20, 148, 156);
+  const sum = entry.subarray(0, 512).reduce((all, byte) => all + byte, 0);
+  entry.set(Buffer.from(`${sum.toString(8).padStart(6, "0")}\0 `), 148);
+  return entry;
+}
+
 describe("hostile archives", () => {
+  test("reads a long name, refuses a header beside an entry's own that is longer than names are, and reads none that is for all", async () => {
+    const module = await tar([{ name: "plugin.wasm", bytes: MODULE }]);
+    const named = await header("x", "23 path=other/name.wasm\n".replace("23", "24"));
+    assert.deepEqual(valued(await extracted(Buffer.concat([named, module]))), MODULE);
+    const forAll = await header("g", "28 path=../../../etc/passwd\n");
+    assert.deepEqual(valued(await extracted(Buffer.concat([forAll, module]))), MODULE);
+    const long = await header("x", "a".repeat(65 * 1024));
+    assert.match(failed(await extracted(Buffer.concat([long, module])), "CorruptLayer").message, /a header of 66560 bytes/);
+  });
+
   for (const name of ["/plugin.wasm", "../plugin.wasm", "a/../../plugin.wasm", "a\\..\\plugin.wasm", "../../etc/passwd"]) {
     test(`refuses the path trick ${JSON.stringify(name)}`, async () => {
       failed(await extracted(await tar([{ name, bytes: MODULE }])), "UnsafeArchive");

@@ -56,7 +56,7 @@ export async function extractModule(
     const { start, whole } = await withStart(layer);
     // `oras push FILE` says that it is an archive.
     if (startsWith(start, WASM)) return ok(await written(sink, atMost(whole, options.moduleBytes, where)));
-    const tar = extract();
+    const tar = boundHeaders(extract());
     const files = new WasmFiles(sink, options);
     const through = [decompressor(start), meter(options.inflatedBytes, where)].filter((stream) => stream !== undefined);
     await Promise.all([
@@ -70,6 +70,24 @@ export async function extractModule(
     if (signal?.aborted) return failForNow("Canceled", `unpacking ${where} was canceled`);
     return fail("CorruptLayer", `${where} is not a readable tar archive (${messageOf(error)}); push the image again`);
   }
+}
+
+/** Most bytes of a header beside an entry's own: names and attributes. */
+const MAX_LONG_HEADER = 64 * 1024;
+
+/**
+ * tar-stream takes long headers of 4 MiB, and copies what a global one says into each that follows, all in one turn: a few compressed megabytes would hold up the process for
+ * minutes. No tool writes a module's layer with such headers: longer ones are refused, and what is said of all entries is not read.
+ * https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html#tag_20_94_13_02
+ */
+function boundHeaders(tar: Extract): Extract {
+  const reader = tar as unknown as { readonly _header: { readonly type: string }; _decodeLongHeader(bytes: Uint8Array): void };
+  const decode = reader._decodeLongHeader.bind(tar);
+  reader._decodeLongHeader = (bytes) => {
+    if (bytes.byteLength > MAX_LONG_HEADER) throw new Error(`a header of ${bytes.byteLength} bytes`);
+    if (reader._header.type !== "pax-global-header") decode(bytes);
+  };
+  return tar;
 }
 
 /** The first bytes, and all of them. */

@@ -1,5 +1,6 @@
 import { type BlobDigest, createDigester, hasDigest } from "../../model/digest.ts";
-import { type Failure, failForNow, type Result } from "../../model/result.ts";
+import { type Failure, fail, failForNow, type Result } from "../../model/result.ts";
+import { printBytes } from "../repository/bytes.ts";
 import { Broken } from "../repository/transfer.ts";
 import { decode, encodingsOf } from "./encoding.ts";
 import { type HttpResponse, Interrupted, readRaw } from "./http.ts";
@@ -26,8 +27,8 @@ export interface Source {
 /** How often a download that breaks off is resumed where it did. */
 const MAX_RESUMES = 4;
 
-/** Encoded content is in memory as a whole: only at its end it is known whether it had to be decoded. */
-const MAX_ENCODED = 128 << 20;
+/** Encoded content is in memory as a whole, and once more decoded: only at its end it is known whether it had to be. */
+const MAX_ENCODED = 16 << 20;
 
 /**
  * Content as it arrives, resumed where it broke off; a piece at a time is in memory. Throws `Broken`, at the end too: by then the digest is known.
@@ -118,11 +119,18 @@ class Download {
     const most = Math.min(mostOf(source), MAX_ENCODED);
     // An encoding makes random bytes a little longer.
     const raw = await readRaw(response, most + (most >> 6) + 1024);
-    if (raw === undefined) throw new Broken(source.wrong());
+    if (raw === undefined) throw new Broken(this.tooMuchEncoded());
     if (await hasDigest(raw, source.digest)) return raw;
     const decoded = await decode(raw, encodingsOf(response.headers), most);
     if (decoded === undefined || !(await hasDigest(decoded, source.digest))) throw new Broken(source.wrong());
     return decoded;
+  }
+
+  private tooMuchEncoded(): Failure {
+    const { source } = this;
+    if (mostOf(source) <= MAX_ENCODED) return source.wrong();
+    const message = `${source.what} is sent with a Content-Encoding, and so at most ${printBytes(MAX_ENCODED)} are taken; have the registry, or the proxy before it, send it as it is`;
+    return fail("EncodedTooLarge", message).error;
   }
 
   private truncated(): Broken {

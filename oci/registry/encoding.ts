@@ -32,7 +32,8 @@ export async function decode(
     const decoder = DECODERS[name];
     if (decoder === undefined) return undefined;
     try {
-      decoded = new Uint8Array(await decoder(decoded, { maxOutputLength: Math.max(1, limit) }));
+      const { buffer, byteOffset, byteLength } = await decoder(decoded, { maxOutputLength: Math.max(1, limit) });
+      decoded = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
     } catch {
       return undefined;
     }

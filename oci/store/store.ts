@@ -101,13 +101,14 @@ export function createStore(options: StoreOptions): Store {
 
   /** Keeps the module's bytes by `write`, and its record. */
   async function keep(space: Space, module: Module, from: string | undefined, write: () => Promise<void>): Promise<Result<Module>> {
+    // From now on: an eviction may list it as soon as it is there.
+    holds.add(module.wasmDigest);
     const written = await writing(async () => {
       const known = await settledRecords();
       await write();
       await writeRecord(known, space, module, from);
       return module;
     });
-    holds.add(module.wasmDigest);
     evictor.soon(); // also where it could not be written: the disk may be full
     return written;
   }

@@ -27,7 +27,7 @@ test("sizes are in bytes and times in milliseconds, and what is not said asks fo
     name: "base",
     namespaces: { matchLabels: {}, matchExpressions: [] },
     mode: "Enforce",
-    images: [{ pattern: "docker.io/a/*", digestOnly: false, verify: [] }],
+    images: [{ pattern: "a/*", digestOnly: false, verify: [] }],
     urls: "Deny",
     capabilities: undefined,
     slots: undefined,

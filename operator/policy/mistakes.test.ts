@@ -35,7 +35,7 @@ test("one that cannot be read fails, and one that is for nothing is a warning", 
     [
       "fail WasmPolicy a cannot be read, and nothing new goes out where it is for: spec.maxModuleSize: not a number of bytes; write it like 500000, 512Ki or 2Mi",
       "warn WasmPolicy b is for no namespace; check spec.namespaceSelector",
-      "warn WasmPolicy c: pattern docker.io/filters/* matches no image of the filters that it is for; patterns are written in full, with their registry",
+      "warn WasmPolicy c: pattern filters/* matches no image of the filters that it is for; patterns are written in full, with their registry",
     ],
   );
 });

@@ -3,7 +3,7 @@ import { isRecord } from "../../base/json.ts";
 import { isDigest } from "../../model/digest.ts";
 import { bytesOf } from "../../model/plugin-configuration.ts";
 import { type Failure, fail } from "../../model/result.ts";
-import { type Revision, withoutSecretText } from "../../model/revision.ts";
+import { type Author, type Revision, withoutSecretText } from "../../model/revision.ts";
 import { readSettings } from "../../model/settings.ts";
 
 /** Largest record, in bytes of JSON. etcd takes no request beyond 1.5 MiB, and the object around the record needs some. */
@@ -29,7 +29,7 @@ export function recordProblem(revision: Revision): Failure | undefined {
 /** Reads a stored revision. `undefined` if it is damaged. */
 export function fromRecord(value: unknown): Revision | undefined {
   if (!isRecord(value) || !isRecord(value.settings)) return undefined;
-  const { number, image, digest, wasmDigest, capabilities, hash, time, secretConfig, loadMs, proof, told, verified, author } = value;
+  const { number, image, digest, wasmDigest, capabilities, hash, time, secretConfig, loadMs, proof, told, verified } = value;
   const isSound =
     Number.isInteger(number) &&
     typeof image === "string" &&
@@ -42,15 +42,17 @@ export function fromRecord(value: unknown): Revision | undefined {
     typeof time === "string" &&
     (secretConfig === undefined || hasTexts(secretConfig, "name", "key")) &&
     (loadMs === undefined || (typeof loadMs === "number" && loadMs >= 0)) &&
-    (author === undefined || isAuthor(author)) &&
     (proof === undefined || typeof proof === "string") &&
     (told === undefined || hasTexts(told, "reason", "message")) &&
     (verified === undefined || (Array.isArray(verified) && verified.every((each) => hasTexts(each, "requirement", "by"))));
   const settings = readSettings({ ...value.settings, config: unpack(value.settings.config) });
-  return isSound && settings !== undefined ? { ...(value as unknown as Revision), settings } : undefined;
+  if (!isSound || settings === undefined) return undefined;
+  // A note for people: a revision is not lost for one that cannot be read.
+  const { author, ...rest } = value as unknown as Revision;
+  return { ...rest, ...(isAuthor(author) && { author }), settings };
 }
 
-function isAuthor(value: unknown): boolean {
+function isAuthor(value: unknown): value is Author {
   if (!isRecord(value)) return false;
   const { generation, manager, cause } = value;
   return (
