@@ -12,7 +12,7 @@ export { defaultLimits, findImage, type Limits } from "./image/image.ts";
 export { MAX_SBOM_BYTES, sbomType } from "./image/sbom.ts";
 export { type InspectedImage, type InspectOptions, inspectImage, inspectIn, listTags, referrersOf } from "./inspect.ts";
 export { createLayoutRepository } from "./layout/folder.ts";
-export { type ListedImage, type ListedImages, type ListOptions, listImages } from "./list.ts";
+export { imageTags, type ListedImage, type ListedImages, type ListOptions, listImages } from "./list.ts";
 export { localImagesDirectory } from "./local/directory.ts";
 export { type LocalImage, type LocalImages, type LocalImagesOptions, openLocalImages, type RemovedImage } from "./local/images.ts";
 export { checkLogin } from "./login.ts";

@@ -84,6 +84,8 @@ describe("what refers to an image of this machine", () => {
     const held = await weir("verify", name, "--key", path("sign.pub"), "--attestation", "spdxjson");
     assert.equal(held.status, 0, held.err);
     assert.match((await weir("push", `local:${name}`)).err, /leave out local:/);
+    const nowhere = await weir("sign", `local:${name}9`, "--key", path("sign.pem"));
+    assert.match(nowhere.err, /there is no image \S+\/team\/f:19 on this machine; weir list shows/);
   });
 
   test("is copied with it between registry, machine and folder, with what refers to that in turn", async () => {

@@ -120,6 +120,7 @@ describe("weir promote in a cluster", () => {
   test("pins under a field manager of its own, a later kubectl apply leaves the pin, and proxies get it", async () => {
     const done = await weir(DEPLOYER, [...promotion, "--apply"]);
     assert.equal(done.status, 0, done.err);
+    assert.match(done.out, /\nprod\/f is pinned to it\n$/);
     const { spec, metadata } = await stored("prod", "f");
     assert.equal(spec.digest, digests.get("two"));
     assert.ok(metadata.managedFields.some(({ manager, operation }) => manager === "weir-cli" && operation === "Update"));

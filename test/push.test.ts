@@ -69,6 +69,7 @@ describe("weir list and weir inspect", () => {
     assert.match(page.out, /^TAG +DIGEST +SIZE +ABI +CREATED +SIGNED\n1\.1 +[0-9a-f]{12} +\S+ \w+ +0\.2\.1 +- +no\n$/);
     assert.match(page.err, /there are more tags; --after 1\.1 goes on/);
     assert.equal(JSON.parse((await weir(["list", image, "--limit", "2", "-o", "json"])).out).next, "1.1");
+    assert.equal((await weir(["list", image, "--tags"])).out, "1.0\n1.1\nlatest\n", "what refers to them is no tag of an image");
     assert.match((await weir(["list", `${registry.host}/team/none`])).err, /does not exist/);
 
     const key = join(folder.path, "sign.pem");

@@ -102,7 +102,7 @@ async function run(values: Values, terminal: Terminal, signal: AbortSignal): Pro
   if (refused.length > 0)
     return fail(
       "Refused",
-      `${refused.length} of ${planned.value.length} filters would be refused: ${refusalsOf(refused)}; nothing was changed`,
+      `${refused.length} of ${planned.value.length} filters would be refused or would wait: ${refusalsOf(refused)}; nothing was changed`,
     );
   const taken = await tryAll(found.value, fleet.value, values, terminal);
   if (!taken.ok) return nothingChanged(taken.error);

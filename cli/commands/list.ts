@@ -45,11 +45,12 @@ export const list = defineCommand({
     const access = await registryAccess(args.repository, flags, terminal.env);
     if (!access.ok) return access;
     if (!flags.tags) return listAll(args.repository, access.value, flags, terminal);
-    const { listTags } = await import("../../oci/index.ts");
-    const tags = await listTags(args.repository, access.value);
-    if (!tags.ok) return tags;
-    if (isJson) printJson(tags.value, terminal);
-    else terminal.out(tags.value.map((tag) => `${tag}\n`).join(""));
+    const { imageTags, listTags } = await import("../../oci/index.ts");
+    const listed = await listTags(args.repository, access.value);
+    if (!listed.ok) return listed;
+    const tags = imageTags(listed.value);
+    if (isJson) printJson(tags, terminal);
+    else terminal.out(tags.map((tag) => `${tag}\n`).join(""));
     return ok(undefined);
   },
 });

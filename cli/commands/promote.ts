@@ -62,6 +62,7 @@ export const promote = defineCommand({
     if (flags.output === "json")
       printJson({ name, from: flags.from, to: flags.to, revision, digest, before: before ?? null, applied }, terminal);
     else terminal.out(render(`${flags.to}/${name}`, flags.from, chosen.value));
+    if (applied && flags.output !== "json") terminal.out(`${flags.to}/${name} is pinned to it\n`);
     if (isChange && !flags.apply) printNote("nothing was changed; --apply does it", terminal);
     return ok(undefined);
   },

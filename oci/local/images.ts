@@ -8,7 +8,7 @@ import { blobPath, guarded } from "../layout/files.ts";
 import { createLayoutReader } from "../layout/folder.ts";
 import { changeIndex, type IndexEntry, readIndex, whileLocked } from "../layout/index-file.ts";
 import { type BlobDescriptor, type Descriptor, parseManifest } from "../repository/manifest.ts";
-import { formatReference, parseReference, type RegistryReference, repositoryName } from "../repository/reference.ts";
+import { formatReference, imageName, parseReference, type RegistryReference, repositoryName } from "../repository/reference.ts";
 import type { Repository, RepositoryReader } from "../repository/repository.ts";
 import { deleteBlobs, namedBlobs, stage } from "./blobs.ts";
 import { ADDED_ANNOTATION, type NamedImage, nameFor, nameOf, newest, subjectOf, withImage, withoutOrphans } from "./entries.ts";
@@ -136,10 +136,18 @@ class LayoutImages implements LocalImages {
 
   repository(reference: RegistryReference): RepositoryReader {
     const repository = repositoryName(reference);
-    return createLayoutReader(this.directory, repository, ({ annotations }) => {
+    const reader = createLayoutReader(this.directory, repository, ({ annotations }) => {
       const name = nameOf(annotations);
       return name !== undefined && repositoryName(name) === repository ? name.tag : undefined;
     });
+    return {
+      ...reader,
+      async manifest(wanted) {
+        const raw = await reader.manifest(wanted);
+        if (raw.ok || raw.error.reason !== "ImageNotFound") return raw;
+        return fail("ImageNotFound", `there is no image ${imageName(repository, wanted)} on this machine; weir list shows those that are`);
+      },
+    };
   }
 
   open(reference: RegistryReference): Repository {
