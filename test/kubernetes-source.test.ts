@@ -251,8 +251,8 @@ describe("a connection that breaks", () => {
     const proxy = await startTcpProxy(Number(new URL(cluster.server).port));
     const { source, problems } = await watch(space, { port: proxy.port });
     await proxy.cut();
-    await eventually("the problem", () => problems.size > 0);
-    assert.match([...problems.values()][0] ?? "", /cannot be reached: ECONNREFUSED/);
+    // First, the connection that was cut may be what is told.
+    await eventually("the problem", () => /cannot be reached: ECONNREFUSED/.test([...problems.values()][0] ?? ""));
     await kube(["delete", "wf", "goes", "-n", space]);
     await apply(space, "comes");
     await apply(space, "stays", "a/b:2");
