@@ -210,6 +210,7 @@ describe("weir bump in a cluster", () => {
     assert.match(refusal.err, /cannot change WasmFilter shop\/b: .*b is frozen until Monday; nothing was changed/);
     assert.equal(await tags(), "one one one");
     await run("delete", "validatingadmissionpolicybinding,validatingadmissionpolicy", "freeze");
+    await eventually("the policy to be gone", async () => (await isInForce()) === undefined);
   });
 
   test("one that another manager applies changes none without --force-conflicts", async () => {
