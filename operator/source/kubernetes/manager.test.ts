@@ -21,3 +21,12 @@ test("the manager of the spec is the one that wrote it last, whoever wrote the s
   for (const none of [undefined, null, "x", [], [1, null, {}, { manager: 1, fieldsV1: { "f:spec": {} } }]])
     assert.equal(specManager(none), undefined);
 });
+
+test("of two in one second it is the one that is not known yet", () => {
+  const time = "2026-01-02T00:00:00Z";
+  const entries = [entry("by-hand", time), entry("kubectl", time)];
+  assert.equal(specManager(entries), "kubectl");
+  assert.equal(specManager(entries, "kubectl"), "by-hand");
+  assert.equal(specManager(entries.toReversed(), "kubectl"), "by-hand");
+  assert.equal(specManager([entry("kubectl", time)], "kubectl"), "kubectl");
+});

@@ -179,11 +179,14 @@ class KubernetesSource implements Source {
   private put(raw: KubeObject): void {
     const object = slim(raw);
     const id = filterId(keyOf(object));
-    const manager = specManager((raw.metadata as Readonly<Record<string, unknown>>).managedFields);
-    if (manager === undefined) this.managers.delete(id);
-    else this.managers.set(id, manager);
     const before = this.objects.get(id);
     this.objects.set(id, object);
+    // Who wrote a status or a label made no spec.
+    if (before?.metadata.uid !== object.metadata.uid || before?.metadata.generation !== object.metadata.generation) {
+      const manager = specManager((raw.metadata as Readonly<Record<string, unknown>>).managedFields, this.managers.get(id));
+      if (manager === undefined) this.managers.delete(id);
+      else this.managers.set(id, manager);
+    }
     const isOverwritten = before !== undefined && this.isForeign(before, object);
     if (isOverwritten) this.overwritten.add(id);
     if (before === undefined || isOverwritten || !isDeepStrictEqual(essence(before), essence(object)))
