@@ -20,5 +20,5 @@ export async function readForm({ headers, body }: Request): Promise<Result<URLSe
 /** A path of this server to go on to; anything else is the first page. */
 export function localPath(text: string | null, fallback: string): string {
   const url = text?.startsWith("/") === true && text.length < 2_000 ? URL.parse(text, "http://here.invalid") : null;
-  return url?.host === "here.invalid" ? `${url.pathname}${url.search}` : fallback;
+  return url?.host === "here.invalid" && !url.pathname.startsWith("//") ? `${url.pathname}${url.search}` : fallback;
 }
