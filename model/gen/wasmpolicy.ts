@@ -77,8 +77,8 @@ export interface WasmPolicySpecNamespaceSelectorMatchExpression {
 /** Repositories that are allowed, and what is demanded of their images. */
 export interface WasmPolicySpecImage {
   /**
-   * A glob of repositories with their registry and without a tag: registry.example/filters/*. One star stands for any characters but a
-   * slash, two for any. Without a registry it is of Docker Hub: USER/NAME is docker.io/USER/NAME. A folder's is oci-layout:DIR.
+   * A glob of repositories, written in full with their registry and without a tag: registry.example/filters/*. One star stands for any
+   * characters but a slash, two for any. Docker Hub's are docker.io/library/NAME and docker.io/USER/NAME, a folder's oci-layout:DIR.
    */
   readonly pattern: string;
   /** true: the manifest must name a digest, by image@sha256:... or by digest; a tag alone does not do. Absent: false. */
