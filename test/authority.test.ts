@@ -9,7 +9,7 @@ import { systemClock } from "../model/clock.ts";
 import type { ClusterAccess } from "../model/kube.ts";
 import { type Log, silentLog } from "../model/log.ts";
 import type { Result } from "../model/result.ts";
-import { accessTo, type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { accessTo, type Cluster, kubectl, rightCounts, startCluster } from "./support/cluster.ts";
 import { eventually } from "./support/process.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 
@@ -26,9 +26,11 @@ after(() => cluster?.stop());
 /** A namespace of its own, where `operator` may do `verbs` to Secrets and ConfigMaps. */
 async function namespaceOf(name: string, verbs: readonly string[] = ["create", "get", "list", "watch", "patch"]): Promise<string> {
   await kubectl(["create", "namespace", name], cluster);
-  if (verbs.length > 0)
-    await kubectl(["create", "role", "keys", "-n", name, `--verb=${verbs.join(",")}`, "--resource=secrets,configmaps"], cluster);
-  if (verbs.length > 0) await kubectl(["create", "rolebinding", "keys", "-n", name, "--role=keys", `--user=${OPERATOR}`], cluster);
+  const [verb] = verbs;
+  if (verb === undefined) return name;
+  await kubectl(["create", "role", "keys", "-n", name, `--verb=${verbs.join(",")}`, "--resource=secrets,configmaps"], cluster);
+  await kubectl(["create", "rolebinding", "keys", "-n", name, "--role=keys", `--user=${OPERATOR}`], cluster);
+  await rightCounts(cluster, OPERATOR, verb, "secrets", "-n", name);
   return name;
 }
 
@@ -213,6 +215,7 @@ describe("the bundle in pods", () => {
     await refused();
     await kubectl(["create", "clusterrole", "pods", "--verb=list,patch", "--resource=pods"], cluster);
     await kubectl(["create", "clusterrolebinding", "pods", "--clusterrole=pods", `--user=${OPERATOR}`], cluster);
+    await rightCounts(cluster, OPERATOR, "list", "pods", "--all-namespaces");
     t.after(keepBundleInPods({ api, bundle, clock: systemClock, log }));
     await makePod(namespace, "d", true, "older");
     text = "old and new";

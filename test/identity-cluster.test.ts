@@ -8,7 +8,7 @@ import { silentLog } from "../model/log.ts";
 import { pushModule } from "../oci/index.ts";
 import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from "../xds/gen/envoy/service/discovery/v3/discovery.ts";
 import { connectGrpc, type Status } from "../xds/testing/grpc-client.ts";
-import { accessTo, type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
+import { accessTo, type Cluster, installCrds, kubectl, rightCounts, startCluster } from "./support/cluster.ts";
 import { startEchoApp } from "./support/echo-app.ts";
 import { startEnvoy } from "./support/envoy.ts";
 import { swapData } from "./support/mounted-folder.ts";
@@ -46,6 +46,7 @@ before(async () => {
   await installCrds(cluster);
   await grant(RIGHTS);
   await kubectl(["create", "clusterrolebinding", OPERATOR, `--clusterrole=${OPERATOR}`, `--user=${OPERATOR}`], cluster);
+  await rightCounts(cluster, OPERATOR, "get", "pods", "--all-namespaces");
   pods = createPodMaker(cluster);
   for (const namespace of ["shop", "evil"]) await pods.namespace(namespace);
   for (const app of ["web", "pay"]) await addFilter(app);

@@ -13,7 +13,7 @@ import { createKubernetesSource } from "../operator/source/kubernetes/source.ts"
 import { writeStatus } from "../operator/source/kubernetes/status.ts";
 import type { Source } from "../operator/source/source.ts";
 import { createProblemLog } from "../operator/testing/problem-log.ts";
-import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
+import { type Cluster, kubectl, rightCounts, startCluster } from "./support/cluster.ts";
 import { eventually } from "./support/process.ts";
 import { startTcpProxy } from "./support/tcp-proxy.ts";
 
@@ -375,6 +375,7 @@ describe("Secrets, ConfigMaps and rights", () => {
     await kube(["create", "secret", "generic", "s", "-n", space, "--from-literal=k=one"]);
     await kube(["create", "role", "filters", "-n", space, "--verb=get,list,watch", "--resource=wasmfilters.weir.dev"]);
     await kube(["create", "rolebinding", "filters", "-n", space, "--role=filters", `--user=${POOR}`]);
+    await rightCounts(cluster, POOR, "list", "wasmfilters.weir.dev", "-n", space);
     const { source, told } = await watch(space, { user: POOR });
     const refused = await source.secret(space, "s");
     assert.ok(!refused.ok && refused.error.reason === "SecretForbidden");

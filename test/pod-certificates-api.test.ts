@@ -5,7 +5,7 @@ import { after, before, type TestContext, test } from "node:test";
 import { createAuthority, findPodCertificates, fixedAuthority, startSigner } from "../cluster/index.ts";
 import { systemClock } from "../model/clock.ts";
 import { silentLog } from "../model/log.ts";
-import { accessTo, type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
+import { accessTo, type Cluster, installCrds, kubectl, rightCounts, startCluster } from "./support/cluster.ts";
 import { reservePort } from "./support/ports.ts";
 import { eventually } from "./support/process.ts";
 import { OWN_NAMESPACE, REPLICA_FLAGS } from "./support/replica-scene.ts";
@@ -41,6 +41,7 @@ before(async () => {
     const role = { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: user }, rules };
     await kubectl(["apply", "-f", "-"], { ...cluster, input: JSON.stringify(role) });
     await kubectl(["create", "clusterrolebinding", user, `--clusterrole=${user}`, `--user=${user}`], cluster);
+    await rightCounts(cluster, user, "get", "pods", "--all-namespaces");
   }
 });
 

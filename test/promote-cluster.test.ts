@@ -7,7 +7,7 @@ import { createFakeTerminal } from "../cli/testing/terminal.ts";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import { copyImage, openReference, pushModule } from "../oci/index.ts";
 import { valued } from "../oci/testing/result.ts";
-import { type Cluster, installCrds, kubectl, startCluster } from "./support/cluster.ts";
+import { type Cluster, installCrds, kubectl, rightCounts, startCluster } from "./support/cluster.ts";
 import { eventually } from "./support/process.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
@@ -80,6 +80,7 @@ before(async () => {
   for (const user of [DEPLOYER, READER]) {
     kubeconfigs.set(user, await cluster.kubeconfigFor(user));
     await run("create", "clusterrolebinding", user, `--clusterrole=${user}`, `--user=${user}`);
+    await rightCounts(cluster, user, "list", "wasmfilters.weir.dev", "--all-namespaces");
   }
   await run("-n", "shop", "create", "serviceaccount", "ci");
   await run("create", "clusterrolebinding", "ci", `--clusterrole=${DEPLOYER}`, "--serviceaccount=shop:ci");

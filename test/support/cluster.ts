@@ -9,7 +9,7 @@ import { ROOT } from "../../scripts/tests/files.ts";
 import { installGoTool } from "../../scripts/tools/go.ts";
 import { run } from "../../scripts/tools/run.ts";
 import { startOnReservedPort } from "./ports.ts";
-import { type Process, startProcess } from "./process.ts";
+import { eventually, type Process, startProcess } from "./process.ts";
 import { createTempFolder } from "./temp-folder.ts";
 
 /** A real etcd and kube-apiserver (RBAC on, no controllers, no nodes) on loopback. */
@@ -150,6 +150,19 @@ export function accessTo(kubeconfig: string): ClusterAccess {
 export async function installCrds(cluster: Pick<Cluster, "kubeconfig">, folder = join(ROOT, "crds")): Promise<void> {
   await kubectl(["apply", "-f", folder], cluster);
   await kubectl(["wait", "--for=condition=Established", "crd/wasmfilters.weir.dev", "--timeout=30s"], cluster);
+}
+
+/**
+ * Waits until the API server lets the user do this (the words after `kubectl auth can-i`). Its authorizer follows roles and bindings by
+ * watches, so that a right counts a moment after it was granted.
+ */
+export async function rightCounts(cluster: Pick<Cluster, "kubeconfig">, user: string, ...right: readonly string[]): Promise<void> {
+  await eventually(`${user} may ${right.join(" ")}`, () =>
+    kubectl(["auth", "can-i", ...right, "--as", user], cluster).then(
+      () => true,
+      () => false,
+    ),
+  );
 }
 
 /** Runs the real kubectl and gives what it printed on stdout. Throws with its stderr when it fails. */
