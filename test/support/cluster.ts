@@ -58,11 +58,16 @@ export async function startCluster(
     let { process: apiServer, port } = await startOnReservedPort(startServer);
     const certificate = await readFile(join(folder.path, "certs/apiserver.crt"), "utf8");
     const server = `https://127.0.0.1:${port}`;
-    const kubeconfigFor = async (user: string) => {
+    // Written once: a second caller would read one that the first is writing.
+    const write = async ([user, token]: [string, string]): Promise<[string, string]> => {
       const path = join(folder.path, `${user}.kubeconfig`);
-      const token = tokens.get(user);
-      if (token === undefined) throw new Error(`start the cluster with users: ["${user}"]`);
       await writeFile(path, kubeconfigText(server, certificate, user, token), { mode: 0o600 });
+      return [user, path];
+    };
+    const kubeconfigs = new Map(await Promise.all([...tokens].map(write)));
+    const kubeconfigFor = async (user: string) => {
+      const path = kubeconfigs.get(user);
+      if (path === undefined) throw new Error(`start the cluster with users: ["${user}"]`);
       return path;
     };
     const kubeconfig = await kubeconfigFor(ADMIN);
