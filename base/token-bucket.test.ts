@@ -11,4 +11,10 @@ describe("TokenBucket", () => {
     assert.equal(taken(10_500), 1);
     assert.equal(taken(60_000), 3);
   });
+
+  test("says whether there is one, and keeps it", () => {
+    const bucket = new TokenBucket(1, 2);
+    assert.deepEqual([bucket.has(0), bucket.has(0), bucket.take(0), bucket.has(0)], [true, true, true, false]);
+    assert.deepEqual([bucket.has(499), bucket.has(500), bucket.take(500), bucket.take(500)], [false, true, true, false]);
+  });
 });

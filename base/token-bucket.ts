@@ -13,16 +13,16 @@ export class TokenBucket {
 
   /** Takes a token; false when there is none. `now` in milliseconds, of any clock that does not run backwards. */
   take(now: number): boolean {
-    const passed = now - (this.at ?? now);
-    this.at = now;
-    this.tokens = Math.min(this.capacity, this.tokens + (passed / 1_000) * this.perSecond);
-    if (this.tokens < 1) return false;
+    if (!this.has(now)) return false;
     this.tokens -= 1;
     return true;
   }
 
-  /** What was taken did not count after all. */
-  giveBack(): void {
-    this.tokens = Math.min(this.capacity, this.tokens + 1);
+  /** Whether there is a token to take: for what is known to count only when it is over. */
+  has(now: number): boolean {
+    const passed = now - (this.at ?? now);
+    this.at = now;
+    this.tokens = Math.min(this.capacity, this.tokens + (passed / 1_000) * this.perSecond);
+    return this.tokens >= 1;
   }
 }
