@@ -1,4 +1,4 @@
-import type { HubContext } from "./answers.ts";
+import { type HubContext, JSON_TYPE } from "./answers.ts";
 import type { Parameters } from "./api/parameter.ts";
 import type { Schema } from "./schemas.ts";
 
@@ -7,6 +7,11 @@ export interface Answer {
   readonly description: string;
   readonly type: string;
   readonly schema: Schema;
+}
+
+/** An answer that is JSON. */
+export function json(description: string, schema: Schema): Answer {
+  return { description, type: JSON_TYPE, schema };
 }
 
 /** A path of the server. The table of these drives both the routing and the OpenAPI document. */

@@ -1,18 +1,18 @@
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import { withoutSecretText } from "../model/revision.ts";
-import { document, failure, type HubContext, JSON_TYPE, TEXT, text } from "./answers.ts";
+import { document, failure, type HubContext, TEXT, text } from "./answers.ts";
 import { listRoutes } from "./api/routes.ts";
 import type { EventStream } from "./events.ts";
 import { openApi } from "./openapi.ts";
 import { createPlanHandler, type Plans } from "./plans.ts";
-import type { Answer, Route } from "./route.ts";
-import { ref, type Schema } from "./schemas.ts";
-import type { Views } from "./views.ts";
+import { type Answer, json, type Route } from "./route.ts";
+import { ref } from "./schemas.ts";
+import { findFilter, type Views } from "./views.ts";
 
 /** https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format */
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-const NO_FILTER: Answer = { description: "There is no such filter.", type: JSON_TYPE, schema: ref("Error") };
+const NO_FILTER = json("There is no such filter.", ref("Error"));
 
 export function createRoutes(views: Views, events: EventStream, plans?: Plans): readonly Route[] {
   const routes: Route[] = [
@@ -32,7 +32,7 @@ export function createRoutes(views: Views, events: EventStream, plans?: Plans): 
         type: "text/event-stream",
         schema: ref("ChangeEvent"),
       },
-      503: { description: "Too many readers.", type: JSON_TYPE, schema: ref("Error") },
+      503: json("Too many readers.", ref("Error")),
     },
     get: (context) => {
       if (context.req.method === "HEAD")
@@ -127,12 +127,8 @@ function oneFilter(context: HubContext, views: Views, answer: (filter: WasmFilte
   const namespace = context.req.param("namespace") ?? "";
   const name = context.req.param("name") ?? "";
   if (!NAMESPACE.test(namespace) || !NAME.test(name)) return undefined;
-  const filter = views.filters().find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
+  const filter = findFilter(views, { namespace, name });
   return filter === undefined ? failure(404, "NotFound", `no WasmFilter ${namespace}/${name} here`) : answer(filter);
-}
-
-function json(description: string, schema: Schema): Answer {
-  return { description, type: JSON_TYPE, schema };
 }
 
 function plain(description: string): Answer {

@@ -36,6 +36,11 @@ export interface ChangeEvent {
   readonly message: string;
 }
 
+/** One filter, if it is there. */
+export function findFilter(views: Pick<Views, "filters">, { namespace, name }: FilterKey): WasmFilter | undefined {
+  return views.filters().find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
+}
+
 /** What the hub reads: the running operator, seen from outside. */
 export interface Views {
   filters(): readonly WasmFilter[];

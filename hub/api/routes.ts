@@ -1,8 +1,8 @@
 import { createPause } from "../../base/pause.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
-import { document, failure, type HubContext, JSON_TYPE, type LongDocument, longDocument } from "../answers.ts";
-import type { Answer, Route } from "../route.ts";
-import { ref, type Schema } from "../schemas.ts";
+import { document, failure, type HubContext, type LongDocument, longDocument } from "../answers.ts";
+import { json, type Route } from "../route.ts";
+import { ref } from "../schemas.ts";
 import type { Views } from "../views.ts";
 import { type FleetGroups, groupBy, groupFleet } from "./fleet-groups.ts";
 import { type ListPage, listFrame, PAGE_ITEMS, PAGING, type Place, pageOf } from "./paging.ts";
@@ -10,7 +10,7 @@ import { type Given, type Parameters, readParameters } from "./parameter.ts";
 import { pageOfProxies, selectedProxies } from "./proxy-list.ts";
 import { FILTER_SELECTION, isFilterSelected, PROXY_SELECTION } from "./selection.ts";
 
-const WRONG: Answer = { description: "A parameter is not what it takes.", type: JSON_TYPE, schema: ref("Error") };
+const WRONG = json("A parameter is not what it takes.", ref("Error"));
 
 const filterPlace = ({ metadata: { namespace = "", name } }: WasmFilter): Place => [namespace, name];
 
@@ -107,8 +107,4 @@ function withQuery<P extends Parameters>(
     const given = readParameters(parameters, new URL(context.req.url).searchParams);
     return given.ok ? get(given.value, context) : failure(400, "BadRequest", given.error.message);
   };
-}
-
-function json(description: string, schema: Schema): Answer {
-  return { description, type: JSON_TYPE, schema };
 }
