@@ -5,16 +5,7 @@ import { type DecidedAction, decideAction, type FilterAction, withCause } from "
 import type { WasmFilter, WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
 import type { Person } from "../../model/people.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-
-/** A filter that somebody is about to change, and what would come of it. */
-export interface Look {
-  readonly filter: WasmFilter;
-  readonly decided: DecidedAction;
-  /** Tells what the person saw from what is there later. */
-  readonly stamp: string;
-  /** What the store says to the change without making it: the object as it would be. Without a change: the object. */
-  readonly after: Result<WasmFilter>;
-}
+import type { Look } from "../pages/act.ts";
 
 export interface ActingInput {
   readonly person: Person;

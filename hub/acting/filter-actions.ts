@@ -5,10 +5,10 @@ import type { FilterPlan } from "../../model/plan.ts";
 import { fail, failForNow, type Result } from "../../model/result.ts";
 import type { HubContext } from "../answers.ts";
 import type { PageRoute } from "../page-routes.ts";
-import { actPage } from "../pages/act.ts";
+import { actPage, type Look } from "../pages/act.ts";
 import { ACTION_WORDS } from "../pages/buttons.ts";
 import { filterPath, textIn } from "../read/query.ts";
-import { type ActingInput, act, type Look, lookAt } from "./act.ts";
+import { type ActingInput, act, lookAt } from "./act.ts";
 import type { Caller } from "./callers.ts";
 import { type ActingDeps, callerOf, checkOrigin, refuse } from "./deps.ts";
 import { readForm } from "./form.ts";
@@ -63,15 +63,15 @@ function inputFor({ views, now }: ActingDeps, { key, action }: Asked, { person }
   return { person, key, action, status: seen?.status, now: now() };
 }
 
-async function show(deps: ActingDeps, context: HubContext, asked: Asked, caller: Caller, sent: { problem?: string; cause?: string } = {}) {
+async function show(deps: ActingDeps, context: HubContext, asked: Asked, caller: Caller, problem?: string) {
   const look = await lookAt(inputFor(deps, asked, caller));
   if (!look.ok) return refuse(deps, context, look.error);
-  if (sent.problem !== undefined && !look.value.after.ok) return refuse(deps, context, look.value.after.error);
+  if (problem !== undefined && !look.value.after.ok) return refuse(deps, context, look.value.after.error);
   const plan = await planOf(deps, context, asked, look.value, caller);
   const undoers = undoersOf(look.value.filter, look.value.decided.patch);
-  const main = actPage({ ...asked, person: caller.person.name, look: look.value, plan, undoers, ...sent });
+  const main = actPage({ ...asked, person: caller.person.name, look: look.value, plan, undoers, problem });
   const title = `${ACTION_WORDS[asked.action.name]} ${filterId(asked.key)}`;
-  return deps.print(context, { title, section: "/filters", main, isStill: true }, sent.problem === undefined ? 200 : 400);
+  return deps.print(context, { title, section: "/filters", main, isStill: true }, problem === undefined ? 200 : 400);
 }
 
 /** The person may change it, as the dry run showed, so they may see what follows. */
@@ -100,7 +100,7 @@ async function carryOut(
   { caller, form }: { readonly caller: Caller; readonly form: URLSearchParams },
 ): Promise<Response> {
   const cause = oneLine(form.get("cause") ?? "");
-  if (cause === "") return show(deps, context, asked, caller, { problem: "say why: the history is read by people who were not there" });
+  if (cause === "") return show(deps, context, asked, caller, "say why: the history is read by people who were not there");
   if (cause.length > LONGEST_CAUSE)
     return refuse(deps, context, fail("BadRequest", `the reason has at most ${LONGEST_CAUSE} characters`).error);
   const done = await act({ ...inputFor(deps, asked, caller), seen: form.get("seen") ?? "", cause });

@@ -2,14 +2,7 @@ import { fieldsOf, isRecord } from "../../base/json.ts";
 import { clip, oneLine } from "../../base/text.ts";
 import { type FilterPatch, patchedFields } from "../../model/filter-patch.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
-
-/** What applies a filter from somewhere else, and may undo what a person changes here. */
-export interface Undoer {
-  /** `Argo CD application shop-filters`. */
-  readonly who: string;
-  /** What of the change it owns, as `managedFields` say: it sets that again when it applies next. */
-  readonly owns: readonly string[];
-}
+import type { Undoer } from "../pages/act.ts";
 
 /** Managers of fields, by the programs that apply manifests. */
 const CONTROLLERS: Readonly<Record<string, string>> = {

@@ -1,17 +1,33 @@
 import { count } from "../../base/text.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { FilterKey } from "../../model/filter.ts";
-import type { ActionName, FilterAction } from "../../model/filter-action.ts";
+import type { ActionName, DecidedAction, FilterAction } from "../../model/filter-action.ts";
 import { mergePatch, patchedFields } from "../../model/filter-patch.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import type { FilterPlan } from "../../model/plan.ts";
 import type { Result } from "../../model/result.ts";
-import type { Look } from "../acting/act.ts";
-import type { Undoer } from "../acting/undoers.ts";
 import { filterPath } from "../read/query.ts";
 import { ACTION_WORDS } from "./buttons.ts";
 import { type Html, html } from "./html.ts";
 import { filterLink, mark, table, tablePanel, words } from "./pieces.ts";
+
+/** A filter that somebody is about to change, and what would come of it. */
+export interface Look {
+  readonly filter: WasmFilter;
+  readonly decided: DecidedAction;
+  /** Tells what the person saw from what is there later. */
+  readonly stamp: string;
+  /** What the store says to the change without making it: the object as it would be. Without a change: the object. */
+  readonly after: Result<WasmFilter>;
+}
+
+/** What applies a filter from somewhere else, and may undo what a person changes here. */
+export interface Undoer {
+  /** `Argo CD application shop-filters`. */
+  readonly who: string;
+  /** What of the change it owns, as `managedFields` say: it sets that again when it applies next. */
+  readonly owns: readonly string[];
+}
 
 export interface ActPageInput {
   readonly key: FilterKey;
@@ -24,8 +40,6 @@ export interface ActPageInput {
   readonly undoers: readonly Undoer[];
   /** What was wrong with the form that was sent, if one was. */
   readonly problem?: string | undefined;
-  /** As the person wrote it. */
-  readonly cause?: string | undefined;
 }
 
 /** Before somebody acts: what will change, whom it reaches, what speaks against it, and why they do it. */
@@ -138,7 +152,7 @@ function check(state: "ok" | "busy" | "failed", text: Html): Html {
 `;
 }
 
-function form({ key, action, look, cause }: ActPageInput, isRefused: boolean): Html {
+function form({ key, action, look }: ActPageInput, isRefused: boolean): Html {
   const path = filterPath(key.namespace, key.name);
   const isNothing = Object.keys(look.decided.patch).length === 0;
   const off = isRefused || isNothing;
@@ -148,7 +162,7 @@ function form({ key, action, look, cause }: ActPageInput, isRefused: boolean): H
   const to = action.to === undefined ? "" : html`<input type="hidden" name="to" value="${action.to}">`;
   const full = action.full ? html`<input type="hidden" name="full" value="true">` : "";
   return html`<form class="panel act" method="post" action="${path}/act/${action.name}"><input type="hidden" name="seen" value="${look.stamp}">${to}${full}
-<p><label for="cause">Why <span class="mute">(goes to the annotation <code>weir.dev/change-cause</code>)</span></label><input id="cause" name="cause" required maxlength="500" value="${cause ?? ""}" autocomplete="off"></p>
+<p><label for="cause">Why <span class="mute">(goes to the annotation <code>weir.dev/change-cause</code>)</span></label><input id="cause" name="cause" required maxlength="500" autocomplete="off"></p>
 <p class="row end"><a class="button" href="${path}">Cancel</a>${submit}</p></form>`;
 }
 
