@@ -4,9 +4,36 @@ import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
 import type { Pause } from "../base/pause.ts";
 import { printExactJson } from "../model/exact-json.ts";
+import type { Result } from "../model/result.ts";
+
+export interface HubEnv {
+  readonly Bindings: HttpBindings;
+  /** What a page's form sent: read before the request takes a place. */
+  readonly Variables: { readonly form: Result<URLSearchParams> };
+}
 
 /** A request and what is needed to answer it. */
-export type HubContext = Context<{ Bindings: HttpBindings }>;
+export type HubContext = Context<HubEnv>;
+
+/** The address of who sent it. */
+export function addressOf({ env }: HubContext): string {
+  return env.incoming.socket.remoteAddress ?? "";
+}
+
+/** The host that it is for, in lower case. */
+export function hostOf({ env }: HubContext): string {
+  return env.incoming.headers.host?.toLowerCase() ?? "";
+}
+
+/** Whether it is for the API, and not for a page. */
+export function isApi({ req }: HubContext): boolean {
+  return req.path.startsWith("/api/");
+}
+
+/** Whether who sent it takes pages. */
+export function isBrowser({ req }: HubContext): boolean {
+  return req.header("accept")?.includes("text/html") === true;
+}
 
 export const TEXT = "text/plain; charset=utf-8";
 export const JSON_TYPE = "application/json; charset=utf-8";

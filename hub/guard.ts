@@ -1,5 +1,5 @@
-import type { HttpBindings } from "@hono/node-server";
 import type { MiddlewareHandler } from "hono";
+import type { HubEnv } from "./answers.ts";
 
 /** What stands before the routes. */
-export type Guard = MiddlewareHandler<{ Bindings: HttpBindings }>;
+export type Guard = MiddlewareHandler<HubEnv>;

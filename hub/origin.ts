@@ -1,9 +1,14 @@
 import { isIP } from "node:net";
 
+/** The name or address of a Host header, without its port. https://www.rfc-editor.org/rfc/rfc9110#section-7.2 */
+export function hostname(host: string): string {
+  return host.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+}
+
 /** `localhost` or an IP address, with or without a port. HTTP/1.0 clients send no Host and are no browsers. */
 export function isLocalName(host: string | undefined): boolean {
   if (host === undefined) return true;
-  const name = host.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+  const name = hostname(host);
   return name === "localhost" || isIP(name) !== 0;
 }
 

@@ -1,11 +1,12 @@
 import { createFairTurns } from "../base/fair-turns.ts";
 import { isRecord } from "../base/json.ts";
 import { hasMoreValues, isNestedDeeper } from "../base/json-depth.ts";
-import { readText } from "../base/read-text.ts";
 import { parseExactJson } from "../model/exact-json.ts";
 import type { Applicants, Planner } from "../model/plan.ts";
-import { type Failure, fail, ok, type Result } from "../model/result.ts";
-import { type ErrorReason, failure, type HubContext, JSON_TYPE, text } from "./answers.ts";
+import { fail, failForNow, ok, type Result } from "../model/result.ts";
+import { addressOf, failure, type HubContext, JSON_TYPE, text } from "./answers.ts";
+import { readBody } from "./body.ts";
+import { refused } from "./refusals.ts";
 
 /** What answers plans: who may ask, and what computes them. */
 export interface Plans {
@@ -31,12 +32,7 @@ const DEEPEST = 128;
 /** One request of them takes some 0.1 s of the event loop. */
 const MOST_VALUES = 50_000;
 
-const STATUS: Readonly<Record<string, readonly [number, ErrorReason]>> = {
-  Unauthorized: [401, "Unauthorized"],
-  Forbidden: [403, "Forbidden"],
-  BadRequest: [400, "BadRequest"],
-  TooLarge: [413, "TooLarge"],
-};
+const BUSY = failForNow("Busy", "too many plans are being computed; try again later");
 
 /**
  * Answers POST of a Kubernetes List with a plan. Who calls is asked before a byte of the body is read; a body is bounded in size and count, and its time is that of
@@ -55,7 +51,7 @@ export function createPlanHandler({ planner, applicants }: Plans, limits = PLAN_
         "accept-encoding": "identity",
       });
     const { socket } = env.incoming;
-    const found = await applicants.find(req.header("authorization"), socket.remoteAddress ?? "");
+    const found = await applicants.find(req.header("authorization"), addressOf(context));
     if (!found.ok) return refused(found.error);
     const applicant = found.value;
     const answer = await turns.run(applicant.id, async () => {
@@ -67,12 +63,13 @@ export function createPlanHandler({ planner, applicants }: Plans, limits = PLAN_
       const plan = await planner.plan({ objects: items.value, applicant, signal: gone.signal });
       return plan.ok ? text(`${JSON.stringify(plan.value)}\n`, 200, JSON_TYPE) : refused(plan.error);
     });
-    return answer ?? busy("too many plans are being computed; try again later");
+    return answer ?? refused(BUSY.error);
   };
 }
 
 async function readItems(request: Request, maxBytes: number): Promise<Result<readonly unknown[]>> {
-  const read = await readBody(request, maxBytes);
+  const tooLarge = `a request for a plan has at most ${maxBytes} bytes; plan fewer objects at a time`;
+  const read = await readBody(request, { maxBytes, tooLarge, name: "body" });
   if (!read.ok) return read;
   const sent = read.value;
   if (isNestedDeeper(sent, DEEPEST)) return fail("BadRequest", `the body is nested deeper than ${DEEPEST} levels`);
@@ -83,32 +80,10 @@ async function readItems(request: Request, maxBytes: number): Promise<Result<rea
   return ok(list.items);
 }
 
-async function readBody({ body }: Request, maxBytes: number): Promise<Result<string>> {
-  try {
-    const sent = body === null ? "" : await readText(body as AsyncIterable<Uint8Array>, maxBytes);
-    if (sent !== undefined) return ok(sent);
-    return fail("TooLarge", `a request for a plan has at most ${maxBytes} bytes; plan fewer objects at a time`);
-  } catch {
-    // Its client left, or took too long.
-    return fail("BadRequest", "the body did not come to its end");
-  }
-}
-
 function parse(body: string): unknown {
   try {
     return parseExactJson(body);
   } catch {
     return undefined;
   }
-}
-
-function refused({ reason, message, retryable }: Failure): Response {
-  const [status, word] = STATUS[reason] ?? [];
-  if (status === undefined || word === undefined) return retryable ? busy(message) : failure(500, "InternalError", message);
-  // https://www.rfc-editor.org/rfc/rfc6750#section-3
-  return failure(status, word, message, status === 401 ? { "www-authenticate": "Bearer" } : {});
-}
-
-function busy(message: string): Response {
-  return failure(503, "Busy", message, { "retry-after": "5" });
 }
