@@ -1,17 +1,18 @@
-import type { HttpBindings } from "@hono/node-server";
 import { Hono } from "hono";
 import { etag } from "hono/etag";
 import { secureHeaders } from "hono/secure-headers";
 import type { Log } from "../model/log.ts";
-import { type Failure, fail, ok, type Result } from "../model/result.ts";
+import { fail, ok, type Result } from "../model/result.ts";
 import type { Callers } from "./acting/callers.ts";
+import { readForm } from "./acting/form.ts";
 import { type AdmissionLimits, createAdmission } from "./admission.ts";
-import { failure, type HubContext } from "./answers.ts";
+import { failure, type HubContext, type HubEnv, isApi, isBrowser } from "./answers.ts";
 import { compressed } from "./compress.ts";
 import type { Guard } from "./guard.ts";
 import { isCrossOrigin, isLocalName, isSafe } from "./origin.ts";
 import type { Pages } from "./page-routes.ts";
 import type { Readers } from "./readers.ts";
+import { refused } from "./refusals.ts";
 import type { Route } from "./route.ts";
 
 export interface AppOptions {
@@ -28,7 +29,7 @@ export interface AppOptions {
   readonly callers?: Callers | undefined;
 }
 
-type App = Hono<{ Bindings: HttpBindings }>;
+type App = Hono<HubEnv>;
 
 /** HTTP as clients expect it, around a table of routes: HEAD, ETag, compression, 404, 405 with Allow, and errors of one shape. */
 export function createApp({ routes, log, loopback, readers, admission, pages, callers }: AppOptions): App {
@@ -38,10 +39,11 @@ export function createApp({ routes, log, loopback, readers, admission, pages, ca
   app.use(sameOriginWrites);
   const open = new Set(routes.filter(({ asksCallers }) => asksCallers).map(({ path }) => path));
   if (readers !== undefined) {
-    app.use("/api/*", readersOnly({ readers, callers, open, refuse: refusal }));
-    const forPages = pages && readersOnly({ readers, callers, open, refuse: forLooker(pages) });
-    for (const { path, isOpen } of pages?.routes ?? []) if (forPages !== undefined && !isOpen) app.use(path, forPages);
+    const guard = readersOnly({ readers, callers, open, pages });
+    app.use("/api/*", guard);
+    for (const { path, isOpen } of pages?.routes ?? []) if (!isOpen) app.use(path, guard);
   }
+  for (const { path, post } of pages?.routes ?? []) if (post !== undefined) app.post(path, formFirst);
   app.use(compressed);
   app.use(createAdmission(admission));
   const paths = routes.map(({ path }) => path).join(", ");
@@ -61,7 +63,7 @@ export function createApp({ routes, log, loopback, readers, admission, pages, ca
   }
   for (const { path, get, post } of pages?.routes ?? []) {
     app.get(path, get);
-    if (post !== undefined) app.post(path, post);
+    if (post !== undefined) app.post(path, (context) => post(context, context.get("form")));
   }
   app.notFound((context) => {
     return pages !== undefined && isBrowser(context) ? pages.missing(context) : unknown();
@@ -98,7 +100,7 @@ function headersFor(documents: ReadonlySet<string>): Guard {
       frameAncestors: ["'none'"],
     },
   });
-  return (context, next) => (documents.has(context.req.path) || context.req.path.startsWith("/api/") ? strict : forPages)(context, next);
+  return (context, next) => (documents.has(context.req.path) || isApi(context) ? strict : forPages)(context, next);
 }
 
 /** A web page may point a name of its own at 127.0.0.1 (DNS rebinding) and would then be allowed to read the answers. */
@@ -114,26 +116,30 @@ const sameOriginWrites: Guard = async ({ req, env }, next) => {
   return failure(403, "CrossOrigin", `${printable(req.method)} from a page of another origin is refused`);
 };
 
-/** What somebody gets who may not read. */
-type Refusal = (error: Failure, context: HubContext) => Response | Promise<Response>;
+/** A form is read before its request takes a place of those that are answered at a time: who sends half of one holds a socket and no more. */
+const formFirst: Guard = async (context, next) => {
+  context.set("form", await readForm(context.req.raw));
+  return next();
+};
 
 interface ReadersOnly {
   readonly readers: Readers;
   readonly callers: Callers | undefined;
   /** Paths that ask callers themselves. Health, metrics and the description of the API are for everybody. */
   readonly open: ReadonlySet<string>;
-  readonly refuse: Refusal;
+  readonly pages: Pages | undefined;
 }
 
-/** Lets in who has a reader's token, and who signed in and may read. */
-function readersOnly({ readers, callers, open, refuse }: ReadersOnly): Guard {
+/** Lets in who has a reader's token, and who signed in and may read. Others get words, and at a page's path with a browser a page. */
+function readersOnly({ readers, callers, open, pages }: ReadersOnly): Guard {
   return async (context, next) => {
     if (open.has(context.req.path)) return next();
     const allowed = readers.check(callers?.authorizationOf(context) ?? context.req.header("authorization"));
     if (allowed.ok) return next();
     const mayRead =
       allowed.error.reason === "Forbidden" || callers === undefined ? allowed : await personMayRead(callers, context, allowed);
-    return mayRead.ok ? next() : refuse(mayRead.error, context);
+    if (mayRead.ok) return next();
+    return pages !== undefined && !isApi(context) && isBrowser(context) ? pages.refusal(context, mayRead.error) : refused(mayRead.error);
   };
 }
 
@@ -145,20 +151,6 @@ async function personMayRead(callers: Callers, context: HubContext, otherwise: R
   const may = await person.mayRead();
   if (!may.ok) return may;
   return may.value ? ok(undefined) : fail("Forbidden", `${person.name} may not list WasmFilters in all namespaces, which these pages show`);
-}
-
-/** https://www.rfc-editor.org/rfc/rfc6750#section-3 */
-function refusal({ reason, message }: Failure): Response {
-  return reason === "Forbidden" ? failure(403, reason, message) : failure(401, "Unauthorized", message, { "www-authenticate": "Bearer" });
-}
-
-/** A page for who looks with a browser, which has a form to sign in; words for a program. */
-function forLooker(pages: Pages): Refusal {
-  return (error, context) => (isBrowser(context) ? pages.refusal(context, error) : refusal(error));
-}
-
-function isBrowser({ req }: HubContext): boolean {
-  return req.header("accept")?.includes("text/html") === true;
 }
 
 function printable(method: string): string {

@@ -1,16 +1,24 @@
 import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import { inBackground } from "../base/boundary.ts";
-import { failure, type HubContext } from "./answers.ts";
+import { addressOf, failure, type HubContext } from "./answers.ts";
 import { createEventLog, type EventLog, type EventLogLimits } from "./event-log.ts";
 import type { Views } from "./views.ts";
 
 export interface EventStream {
-  /** Answers with a server-sent event stream; 503 when there are too many readers. */
-  open(context: HubContext): Response;
-  /** Ends every stream: who still may read comes back. */
-  drop(): void;
+  /** Answers with a server-sent event stream; 503 when there are too many readers, and nobody has more of them than who asks would have. */
+  open(context: HubContext): Promise<Response>;
+  /** Ends the streams of a session, or every stream: who still may read comes back. */
+  drop(session?: string): void;
   /** Ends every stream and stops listening to the views. */
   close(): void;
+}
+
+/** Who reads a stream. */
+export interface Follower {
+  /** A person, or the address of who is nobody known. */
+  readonly owner: string;
+  /** The session with which the stream ends. */
+  readonly session?: string | undefined;
 }
 
 export interface EventLimits {
@@ -26,7 +34,11 @@ export interface EventLimits {
 const encoder = new TextEncoder();
 
 /** Fans `views`' changes out as server-sent events. https://html.spec.whatwg.org/multipage/server-sent-events.html */
-export function createEventStream(views: Views, limits: EventLimits): EventStream {
+export function createEventStream(
+  views: Views,
+  limits: EventLimits,
+  followerOf: (context: HubContext) => Promise<Follower> = async (context) => ({ owner: addressOf(context) }),
+): EventStream {
   const readers = new Set<Reader>();
   const log = createEventLog(limits.log);
   // JSON holds no raw line break, so one `data:` line carries any message.
@@ -42,19 +54,36 @@ export function createEventStream(views: Views, limits: EventLimits): EventStrea
     for (const reader of readers) if (!reader.write(frame)) readers.delete(reader);
   }
 
-  function drop(): void {
-    for (const reader of readers) reader.end();
-    readers.clear();
+  function drop(session?: string): void {
+    for (const reader of readers) if (session === undefined || reader.follower.session === session) end(reader);
+  }
+
+  function end(reader: Reader): void {
+    readers.delete(reader);
+    reader.end();
+  }
+
+  /** Whether there is room: where all is taken, whoever has most of it gives one to who has less. */
+  function makeRoom(owner: string): boolean {
+    if (readers.size < limits.maxClients) return true;
+    const byOwner = Map.groupBy(readers, (reader) => reader.follower.owner);
+    const [oldest, ...others] = [...byOwner.values()].reduce((most, own) => (own.length > most.length ? own : most));
+    // As many as the other one is left with.
+    if (oldest === undefined || others.length <= (byOwner.get(owner)?.length ?? 0)) return false;
+    end(oldest);
+    return true;
   }
 
   return {
-    open(context) {
-      if (readers.size >= limits.maxClients) {
+    async open(context) {
+      const follower = await followerOf(context);
+      if (context.env.outgoing.destroyed) return failure(503, "Busy", "its client left");
+      if (!makeRoom(follower.owner)) {
         return failure(503, "TooManyReaders", "too many readers of the event stream; try again later", { "retry-after": "5" });
       }
       const lastEventId = context.req.header("last-event-id") ?? "";
       const response = streamSSE(context, async (stream) => {
-        const reader = new Reader(stream, context.env.outgoing, limits.maxBufferedBytes);
+        const reader = new Reader(stream, context.env.outgoing, { follower, maxUnread: limits.maxBufferedBytes });
         readers.add(reader);
         reader.write(encoder.encode(greeting(log, lastEventId)));
         await reader.ended;
@@ -78,18 +107,24 @@ class Reader {
   /** Resolves when the reader left or was dropped, or the server ended the stream. */
   readonly ended: Promise<void>;
   readonly end: () => void;
+  readonly follower: Follower;
   private readonly stream: SSEStreamingApi;
   private readonly socket: HubContext["env"]["outgoing"];
   private readonly maxUnread: number;
   /** Bytes written that have not reached the socket's buffer. */
   private waiting = 0;
 
-  constructor(stream: SSEStreamingApi, socket: HubContext["env"]["outgoing"], maxUnread: number) {
+  constructor(
+    stream: SSEStreamingApi,
+    socket: HubContext["env"]["outgoing"],
+    { follower, maxUnread }: { readonly follower: Follower; readonly maxUnread: number },
+  ) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ended = promise;
     this.end = resolve;
     this.stream = stream;
     this.socket = socket;
+    this.follower = follower;
     this.maxUnread = maxUnread;
     stream.onAbort(resolve);
   }

@@ -1,7 +1,7 @@
 import type { Catalog } from "../model/catalog.ts";
 import { isDigest } from "../model/digest.ts";
 import type { Log } from "../model/log.ts";
-import type { Failure } from "../model/result.ts";
+import { type Failure, ok, type Result } from "../model/result.ts";
 import type { Caller, Callers } from "./acting/callers.ts";
 import type { Acting } from "./acting/deps.ts";
 import { leaveFor } from "./acting/leave.ts";
@@ -29,7 +29,8 @@ import { textIn } from "./read/query.ts";
 import { searchTarget } from "./read/search.ts";
 import { createSnapshots, type Snapshots } from "./read/snapshots.ts";
 import type { Readers } from "./readers.ts";
-import type { Views } from "./views.ts";
+import { BROKEN, refusalOf } from "./refusals.ts";
+import { findFilter, type Views } from "./views.ts";
 
 const HTML_TYPE = "text/html; charset=utf-8";
 
@@ -39,7 +40,8 @@ export interface PageRoute {
   /** Who may not read may come here. */
   readonly isOpen?: true;
   get(context: HubContext): Promise<Response>;
-  post?(context: HubContext): Promise<Response>;
+  /** `form`: what was sent. */
+  post?(context: HubContext, form: Result<URLSearchParams>): Promise<Response>;
 }
 
 /** Prints a page for who asks. */
@@ -52,7 +54,7 @@ export type Show = (
   params: Readonly<Record<string, string>>,
   query: URLSearchParams,
   now: number,
-  caller?: Caller,
+  caller: Result<Caller | undefined>,
 ) => Shown | Promise<Shown>;
 
 /** The pages for people. What changes something is done by `acting` alone. */
@@ -75,26 +77,23 @@ export interface PagesOptions {
   /** Absent: nobody can sign in. */
   readonly acting?: (Acting & { readonly callers: Callers }) | undefined;
   readonly log: Log;
-  readonly onSignOut: () => void;
+  readonly onSignOut: (session: string) => void;
   readonly now?: () => number;
 }
 
 export function createPages({ views, catalog, others, readers, acting, log, onSignOut, now = Date.now }: PagesOptions): Pages {
   const assets = readAssets();
   const snapshots = createSnapshots(views, now);
-  const callerOf = async (context: HubContext): Promise<Caller | undefined> => {
-    const found = await acting?.callers.find(context);
-    return found?.ok ? found.value : undefined;
-  };
-  const printFor = (parts: PageParts, caller: Caller | undefined, status: number) =>
-    print(assets, acting === undefined ? parts : { ...parts, who: caller?.person.name ?? "" }, status);
-  const printNow: PrintPage = async (context, parts, status) => printFor({ ...parts, at: now() }, await callerOf(context), status);
+  const find = async (context: HubContext): Promise<Result<Caller | undefined>> => (await acting?.callers.find(context)) ?? ok(undefined);
+  const printFor = (parts: PageParts, caller: Result<Caller | undefined>, status: number) =>
+    print(assets, acting === undefined ? parts : { ...parts, who: (caller.ok && caller.value?.person.name) || "" }, status);
+  const printNow: PrintPage = async (context, parts, status) => printFor({ ...parts, at: now() }, await find(context), status);
   const missing = (context: HubContext) => printNow(context, { title: "Not there", main: messagePage("Not there", NOT_THERE) }, 404);
   const page = (path: string, show: Show): PageRoute => ({
     path,
     async get(context) {
       const at = now();
-      const caller = await callerOf(context);
+      const caller = await find(context);
       const shown = await show(context.req.param(), new URL(context.req.url).searchParams, at, caller);
       return shown === undefined ? missing(context) : printFor({ at, ...shown }, caller, 200);
     },
@@ -107,11 +106,11 @@ export function createPages({ views, catalog, others, readers, acting, log, onSi
   return {
     routes: [...Object.entries(all).map(([path, show]) => page(path, show)), searchRoute(views), ...acts, ...fileRoutes(assets)],
     missing,
-    refusal(context, { reason, message }) {
-      const [status, title] = reason === "Forbidden" ? ([403, "Not for you"] as const) : ([401, "Who are you?"] as const);
+    refusal(context, error) {
+      const { status, title } = error.reason === "Forbidden" ? NOT_FOR_YOU : refusalOf(error, BROKEN);
       const to = new URL(context.req.url);
       const form = acting && status === 401 ? signInForm({ howTo: acting.people.howTo, to: `${to.pathname}${to.search}` }) : "";
-      return printNow(context, { title, main: html`${messagePage(title, message)}${form}`, isStill: true }, status);
+      return printNow(context, { title, main: html`${messagePage(title, error.message)}${form}`, isStill: true }, status);
     },
     close() {
       snapshots.close();
@@ -120,6 +119,7 @@ export function createPages({ views, catalog, others, readers, acting, log, onSi
   };
 }
 
+const NOT_FOR_YOU = { status: 403, title: "Not for you" };
 const NOT_THERE = "Nothing of that name is here, or not any more.";
 
 function fileRoutes(assets: Assets): readonly PageRoute[] {
@@ -154,9 +154,9 @@ function shows(views: Views, snapshots: Snapshots, look: () => Promise<LookAtPla
       main: filtersPage(views.filters().map(filterRow), query, at),
     }),
     "/filters/:namespace/:name": async ({ namespace = "", name = "" }, query, at, caller) => {
-      const filter = views.filters().find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
-      if (filter === undefined) return undefined;
       const key = { namespace, name };
+      const filter = findFilter(views, key);
+      if (filter === undefined) return undefined;
       const leave = await leaveFor(caller, key);
       const bar = html`${doneNote(query.get("done"))}${actionBar(filter, leave, at)}`;
       const acts = canAct ? { acts: { bar, mayRollBack: leave.may } } : {};

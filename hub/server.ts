@@ -82,12 +82,17 @@ export function createHub({
 }: HubOptions): Hub {
   const times = { ...TIMES, ...given };
   const host = address?.host ?? "127.0.0.1";
-  const stream = createEventStream(views, { ...EVENTS, ...events });
-  const stopListening = readers?.onChange(() => stream.drop()) ?? (() => {});
-  const routes = healthOnly ? healthRoutes(views) : createRoutes(views, stream, plans);
   const callers = people && new Callers(people, Date.now);
+  const stream = createEventStream(views, { ...EVENTS, ...events }, callers && ((context) => callers.followerOf(context)));
+  const stopListening = readers?.onChange(() => {
+    callers?.forget();
+    stream.drop();
+  });
+  const routes = healthOnly ? healthRoutes(views) : createRoutes(views, stream, plans);
   const acting = people && callers && { people, callers, planner: plans?.planner };
-  const pages = healthOnly ? undefined : createPages({ views, catalog, others, readers, acting, log, onSignOut: () => stream.drop() });
+  const pages = healthOnly
+    ? undefined
+    : createPages({ views, catalog, others, readers, acting, log, onSignOut: (session) => stream.drop(session) });
   const admission = { ...ADMISSION, answerMs: times.answerMs };
   const app = createApp({ routes, log, loopback: isLoopback(host), readers, pages, callers, admission });
   const server = createServer(
@@ -112,7 +117,7 @@ export function createHub({
   return {
     listen: () => listenAt(server, host, address?.port ?? 0),
     close() {
-      stopListening();
+      stopListening?.();
       pages?.close();
       stream.close();
       return new Promise((resolve) => {

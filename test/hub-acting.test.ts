@@ -87,9 +87,13 @@ describe("acting by the pages", { timeout: 300_000 }, () => {
     await page.goto(`${server.url}${PATH}`);
     await page.getByRole("link", { name: "Promote" }).press("Enter");
     await page.getByLabel("Why").fill("wave one looks good");
+    const byItself = page.waitForRequest(
+      (request) => request.headers()["weir-background"] === "true" && /done=promote/.test(request.url()),
+    );
     await page.keyboard.press("Enter");
     await page.waitForURL(/done=promote/);
     await settled("two", 2);
+    assert.equal((await byItself).resourceType(), "fetch", "what the open page asks for keeps nobody signed in");
 
     assert.match((await page.getByRole("link", { name: "go back to revision 1" }).getAttribute("href")) ?? "", /act\/rollback\?to=1$/);
     await page.getByRole("link", { name: "Roll back" }).press("Enter");

@@ -58,8 +58,8 @@ beforeEach(async () => {
 
 afterEach(() => scene.hub.close());
 
-async function post(path: string, form: Record<string, string>, headers: Record<string, string> = {}) {
-  const url = `http://127.0.0.1:${scene.port}`;
+async function post(path: string, form: Record<string, string>, headers: Record<string, string> = {}, at = scene) {
+  const url = `http://127.0.0.1:${at.port}`;
   const type = { "content-type": "application/x-www-form-urlencoded" };
   const body = new URLSearchParams(form).toString();
   const answer = await fetch(`${url}${path}`, { method: "POST", body, headers: { ...type, origin: url, ...headers }, redirect: "manual" });
@@ -177,6 +177,138 @@ describe("acting", () => {
     assert.match(editor, /disabled title="[^"]*has no rollout under way/);
     assert.doesNotMatch((await scene.ask("/me", { headers: as("viewer") })).body, /<script>alert|<img/);
     assert.doesNotMatch((await scene.ask(PATH, { headers: as("viewer") })).body, /<script>alert|<img/);
+  });
+});
+
+describe("what signing in opened", () => {
+  /** A stream with a session, which ends when the returned promise resolves. */
+  async function follow(headers: Record<string, string>) {
+    const { call, response } = await scene.openStream(headers);
+    assert.equal(response.statusCode, 200);
+    const state = { isOpen: true, call };
+    response.once("close", () => {
+      state.isOpen = false;
+    });
+    response.resume().once("error", () => {});
+    return state;
+  }
+
+  async function signIn(token = "editor", at = scene): Promise<Record<string, string>> {
+    const { headers } = await post("/me", { token }, {}, at);
+    return { cookie: headers.get("set-cookie")?.split(";", 1)[0] ?? "" };
+  }
+
+  const until = async (isSo: () => boolean) => {
+    while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 2));
+  };
+
+  test("streams end with their own session, when somebody signs out, and with no other", async () => {
+    const [first, second] = [await signIn(), await signIn()];
+    const [ending, staying] = [await follow(first), await follow(second)];
+    for (const headers of [{}, { cookie: `weir-${scene.port}=${"x".repeat(43)}` }] as Record<string, string>[])
+      assert.equal((await post("/me/out", {}, headers)).status, 303);
+    assert.equal((await post("/me/out", {}, first)).status, 303);
+    await until(() => !ending.isOpen);
+    assert.equal((await post("/me/out", {}, first)).status, 303);
+    assert.deepEqual([ending.isOpen, staying.isOpen], [false, true]);
+    staying.call.destroy();
+  });
+
+  test("one person takes no stream from others: who has most makes room", async () => {
+    const [one, two] = [await follow(await signIn()), await follow(await signIn())];
+    const other = await follow(as("viewer"));
+    await until(() => !one.isOpen);
+    assert.deepEqual([two.isOpen, other.isOpen], [true, true]);
+    for (const headers of [await signIn(), as("viewer"), {}] as Record<string, string>[]) {
+      const { call, response } = await scene.openStream(headers);
+      assert.equal(response.statusCode, 503, "where each has one, nobody makes room");
+      call.destroy();
+    }
+    assert.deepEqual([two.isOpen, other.isOpen], [true, true]);
+    for (const { call } of [two, other]) call.destroy();
+  });
+
+  test("ends although a page that was left open refreshes itself", async (t) => {
+    t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
+    const left = await startHub({}, { people });
+    t.after(() => left.hub.close());
+    const sent = await signIn("editor", left);
+    const isSignedIn = async (headers: Record<string, string> = {}) =>
+      (await left.ask("/filters", { headers: { ...sent, ...headers } })).body.includes("alice");
+    t.mock.timers.tick(29 * 60_000);
+    assert.equal(await isSignedIn(), true);
+    for (let minutes = 0; minutes < 29; minutes++) {
+      t.mock.timers.tick(60_000);
+      assert.equal(await isSignedIn({ "weir-background": "true" }), true);
+      assert.equal((await left.ask("/api/v1/filters", { headers: sent })).status, 200);
+      const { call } = await left.openStream(sent);
+      call.destroy();
+    }
+    t.mock.timers.tick(60_000);
+    assert.equal(await isSignedIn(), false);
+    const script = /src="(\/assets\/[^"]+js)"/.exec((await left.ask("/filters")).body)?.[1] ?? "";
+    assert.match((await left.ask(script)).body, /fetch\(location\.href, [^)]*"weir-background": "true"/);
+  });
+
+  test("who guesses behind the same proxy keeps nobody out who signed in", async (t) => {
+    t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
+    const busy = await startHub({}, { people });
+    t.after(() => busy.hub.close());
+    const sent = await signIn("editor", busy);
+    t.mock.timers.tick(31_000);
+    let number = 0;
+    while ((await post("/me", { token: `guess-${number++}` }, {}, busy)).status !== 429);
+    assert.match((await busy.ask("/filters", { headers: sent })).body, /href="\/me">alice</);
+    assert.equal((await post("/me", { token: "viewer" }, {}, busy)).status, 429);
+  });
+});
+
+test("an editor who is taken off the token file acts no more, at once", async (t) => {
+  const known = new Set(["editor"]);
+  let changed = () => {};
+  const readers = {
+    check: () => ok(undefined),
+    onChange(listener: () => void) {
+      changed = listener;
+      return () => {};
+    },
+  };
+  const find: People["find"] = async (token) => (known.has(token) ? people.find(token) : fail("Unauthorized", "that is nobody's"));
+  const closed = await startHub({}, { people: { ...people, find }, readers });
+  t.after(() => closed.hub.close());
+  const acts = async () => (await post(PATH, { seen: "x", cause: "x" }, as("editor"), closed)).status;
+  assert.equal(await acts(), 409);
+  known.clear();
+  changed();
+  assert.equal(await acts(), 401);
+});
+
+describe("where nobody can say who somebody is", () => {
+  test("pages and the API say so with 503, and ask nobody to sign in again", async (t) => {
+    const readers = { check: () => fail("Unauthorized", "readers only"), onChange: () => () => {} };
+    const closed = await startHub({}, { people, readers });
+    t.after(() => closed.hub.close());
+    for (const path of ["/api/v1/filters", "/api/v1/events", "/filters"]) {
+      const { status, headers, body } = await closed.ask(path, { headers: as("away") });
+      assert.deepEqual([status, headers["retry-after"]], [503, "5"], path);
+      assert.deepEqual(JSON.parse(body).error, { status: 503, reason: "Busy", message: "the API server is away" });
+    }
+    const page = await closed.ask("/filters", { headers: { ...as("away"), accept: "text/html" } });
+    assert.equal(page.status, 503);
+    assert.match(page.body, /<h1>Not now<\/h1>[\s\S]*the API server is away/);
+    assert.doesNotMatch(page.body, /name="token"/);
+    for (let number = 0; number < 10; number++)
+      assert.equal((await closed.ask("/filters", { headers: as(`guess-${number}`) })).status, 401);
+    assert.equal((await closed.ask("/filters", { headers: as("guess") })).status, 429);
+    assert.equal((await closed.ask("/api/v1/filters", { headers: as("guess") })).status, 429);
+  });
+
+  test("a page that everybody may read is shown, and says why nothing can be done on it", async () => {
+    const { status, body } = await scene.ask("/filters/shop/add-header", { headers: as("away") });
+    assert.equal(status, 200);
+    assert.match(body, /it is not known who you are: the API server is away/);
+    assert.equal((await scene.ask("/me", { headers: as("away") })).status, 503);
+    assert.equal((await scene.ask(PATH, { headers: as("away") })).status, 503);
   });
 });
 

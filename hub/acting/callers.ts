@@ -1,6 +1,7 @@
 import type { People, Person } from "../../model/people.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import type { HubContext } from "../answers.ts";
+import { addressOf, type HubContext, hostOf, isApi } from "../answers.ts";
+import type { Follower } from "../events.ts";
 import { printCookie, readCookie } from "./cookie.ts";
 import { Identities } from "./identities.ts";
 import { Sessions } from "./sessions.ts";
@@ -11,6 +12,9 @@ export interface Caller {
   /** By a page's session, which they can end; else by a header that something before this server sends. */
   readonly hasSession: boolean;
 }
+
+/** What the script of an open page puts on what it asks for by itself: nobody may be there any more. */
+const BACKGROUND = "weir-background";
 
 /** Who sends requests: by the Authorization header, or by the session that a cookie names. */
 export class Callers {
@@ -36,35 +40,56 @@ export class Callers {
     if (authorization === undefined) return ok(undefined);
     const [, token] = /^Bearer +(\S+)$/i.exec(authorization) ?? [];
     if (token === undefined) return fail("Unauthorized", "the Authorization header has no bearer token");
-    const found = await this.identities.find(token, addressOf(context));
-    return found.ok ? ok({ person: found.value, hasSession: context.req.header("authorization") === undefined }) : found;
+    const hasSession = context.req.header("authorization") === undefined;
+    const found = await this.identities.find(token, addressOf(context), hasSession);
+    return found.ok ? ok({ person: found.value, hasSession }) : found;
+  }
+
+  /** As `find`. Fails where nobody says so. */
+  async demand(context: HubContext): Promise<Result<Caller>> {
+    const found = await this.find(context);
+    if (!found.ok) return found;
+    return found.value === undefined ? fail("Unauthorized", "sign in first") : ok(found.value);
+  }
+
+  /** Whose a stream of events is, and with which session it ends. */
+  async followerOf(context: HubContext): Promise<Follower> {
+    const found = await this.find(context);
+    const person = found.ok ? found.value?.person : undefined;
+    return { owner: person === undefined ? addressOf(context) : `person ${person.name}`, session: this.sessionIdOf(context) };
   }
 
   /** Gives the `Set-Cookie` header of a new session. */
   async signIn(token: string, context: HubContext, isTls: boolean): Promise<Result<string>> {
     const found = await this.identities.find(token, addressOf(context));
     if (!found.ok) return found;
-    const { id, seconds } = this.sessions.open(token, found.value.until);
+    const { id, seconds } = this.sessions.open(token, found.value.name, found.value.until);
     return ok(printCookie(id, hostOf(context), isTls, seconds));
   }
 
-  /** Ends the session; gives the headers that take its cookie away. */
-  signOut(context: HubContext): readonly string[] {
-    const id = readCookie(context.req.header("cookie"), hostOf(context));
-    if (id !== undefined) this.sessions.close(id);
-    return [true, false].map((isTls) => printCookie("", hostOf(context), isTls, 0));
+  /** Ends the session, if there is one: `ended` is its id. Gives the headers that take its cookie away. */
+  signOut(context: HubContext): { readonly ended: string | undefined; readonly cookies: readonly string[] } {
+    const id = this.sessionIdOf(context);
+    const ended = id !== undefined && this.sessions.close(id) ? id : undefined;
+    return { ended, cookies: [true, false].map((isTls) => printCookie("", hostOf(context), isTls, 0)) };
+  }
+
+  /** Others may act than before: nobody does any more by what was remembered of them. */
+  forget(): void {
+    this.identities.forget();
   }
 
   private sessionTokenOf(context: HubContext): string | undefined {
-    const id = readCookie(context.req.header("cookie"), hostOf(context));
-    return id === undefined ? undefined : this.sessions.find(id);
+    const id = this.sessionIdOf(context);
+    return id === undefined ? undefined : this.sessions.find(id, isUse(context));
+  }
+
+  private sessionIdOf(context: HubContext): string | undefined {
+    return readCookie(context.req.header("cookie"), hostOf(context));
   }
 }
 
-export function hostOf({ env }: HubContext): string {
-  return env.incoming.headers.host?.toLowerCase() ?? "";
-}
-
-function addressOf({ env }: HubContext): string {
-  return env.incoming.socket.remoteAddress ?? "";
+/** Whether a person asks. What an open page follows, and what it reads of the API, it asks for by itself. */
+function isUse(context: HubContext): boolean {
+  return context.req.header(BACKGROUND) === undefined && !isApi(context);
 }

@@ -1,3 +1,6 @@
+import { isLoopback } from "../../base/loopback.ts";
+import { hostname } from "../origin.ts";
+
 /** Cookies of a page's session. https://www.rfc-editor.org/rfc/rfc6265 */
 
 /** 256 bits in base64url. */
@@ -18,10 +21,13 @@ export function printCookie(id: string, host: string, isTls: boolean, seconds: n
   return `${nameFor(host, isTls)}=${id}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${seconds}${secure}`;
 }
 
-/** The id of a session in a `Cookie` header; that which only TLS can set comes first. */
+/**
+ * The id of a session in a `Cookie` header; that which only TLS can set comes first. The other one is of loopback names alone, where people sign in without TLS: elsewhere a sibling of
+ * the host could have set it, to have people act in a session of its own.
+ */
 export function readCookie(header: string | undefined, host: string): string | undefined {
   const pairs = (header ?? "").split(";").map((pair) => pair.trim().split("=") as [string, string?]);
-  for (const isTls of [true, false]) {
+  for (const isTls of isLoopback(hostname(host)) ? [true, false] : [true]) {
     const value = pairs.find(([name]) => name === nameFor(host, isTls))?.[1];
     if (value !== undefined && ID.test(value)) return value;
   }

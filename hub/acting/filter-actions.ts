@@ -2,16 +2,16 @@ import { oneLine } from "../../base/text.ts";
 import { type FilterKey, filterId } from "../../model/filter.ts";
 import { ACTIONS, type ActionName, type FilterAction } from "../../model/filter-action.ts";
 import type { FilterPlan } from "../../model/plan.ts";
-import { fail, failForNow, type Result } from "../../model/result.ts";
+import { fail, failForNow, ok, type Result } from "../../model/result.ts";
 import type { HubContext } from "../answers.ts";
 import type { PageRoute } from "../page-routes.ts";
 import { actPage, type Look } from "../pages/act.ts";
 import { ACTION_WORDS } from "../pages/buttons.ts";
 import { filterPath, textIn } from "../read/query.ts";
+import { findFilter } from "../views.ts";
 import { type ActingInput, act, lookAt } from "./act.ts";
 import type { Caller } from "./callers.ts";
-import { type ActingDeps, callerOf, checkOrigin, refuse } from "./deps.ts";
-import { readForm } from "./form.ts";
+import { type ActingDeps, checkOrigin, refuse } from "./deps.ts";
 import { undoersOf } from "./undoers.ts";
 
 /** Milliseconds that a page waits for a plan. */
@@ -27,18 +27,18 @@ export function createFilterActions(deps: ActingDeps): PageRoute {
     path: "/filters/:namespace/:name/act/:action",
     async get(context) {
       const asked = askedFor(context, new URL(context.req.url).searchParams);
-      const caller = await callerOf(deps, context);
+      const caller = await deps.callers.demand(context);
       if (!asked.ok) return refuse(deps, context, asked.error);
       return caller.ok ? show(deps, context, asked.value, caller.value) : refuse(deps, context, caller.error);
     },
-    async post(context) {
+    async post(context, form) {
       const from = checkOrigin(context);
       if (!from.ok) return refuse(deps, context, from.error);
-      const caller = await callerOf(deps, context);
+      const caller = await deps.callers.demand(context);
       if (!caller.ok) return refuse(deps, context, caller.error);
-      const form = await readForm(context.req.raw);
-      const asked = form.ok ? askedFor(context, form.value) : form;
-      if (!form.ok || !asked.ok) return refuse(deps, context, asked.ok ? fail("BadRequest", "").error : asked.error);
+      if (!form.ok) return refuse(deps, context, form.error);
+      const asked = askedFor(context, form.value);
+      if (!asked.ok) return refuse(deps, context, asked.error);
       return carryOut(deps, context, asked.value, { caller: caller.value, form: form.value });
     },
   };
@@ -54,13 +54,12 @@ function askedFor({ req }: HubContext, values: URLSearchParams): Result<Asked> {
   const known = ACTIONS.find((each) => each === action);
   if (known === undefined) return fail("NotFound", `there is no such action; there are ${ACTIONS.join(", ")}`);
   const full = values.get("full") === "true" ? { full: true } : {};
-  return { ok: true, value: { key: { namespace, name }, action: { name: known, to: textIn(values, "to"), ...full } } };
+  return ok({ key: { namespace, name }, action: { name: known, to: textIn(values, "to"), ...full } });
 }
 
 /** `undefined`: Weir does not have it; whether it is there is for the person's rights to say. */
 function inputFor({ views, now }: ActingDeps, { key, action }: Asked, { person }: Caller): ActingInput {
-  const seen = views.filters().find(({ metadata }) => metadata.namespace === key.namespace && metadata.name === key.name);
-  return { person, key, action, status: seen?.status, now: now() };
+  return { person, key, action, status: findFilter(views, key)?.status, now: now() };
 }
 
 async function show(deps: ActingDeps, context: HubContext, asked: Asked, caller: Caller, problem?: string) {
@@ -86,11 +85,11 @@ async function planOf(
   const gone = new AbortController();
   env.outgoing.once("close", () => gone.abort());
   const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(PLAN_MS)]);
-  const applicant = { id: person.name, mayApply: async () => ({ ok: true, value: undefined }) as const };
+  const applicant = { id: person.name, mayApply: async () => ok(undefined) };
   const planned = await planner.plan({ objects: [after.value], applicant, signal });
   if (!planned.ok) return planned;
   const [plan] = planned.value.filters;
-  return plan === undefined ? failForNow("Unavailable", "nothing was planned") : { ok: true, value: plan };
+  return plan === undefined ? failForNow("Unavailable", "nothing was planned") : ok(plan);
 }
 
 async function carryOut(

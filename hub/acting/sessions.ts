@@ -4,9 +4,9 @@ import { setBounded } from "../../base/bounded-map.ts";
 export const SESSION_LIMITS = {
   /** In all; the one that was used least lately makes room. */
   count: 256,
-  /** With one token. */
-  ofToken: 8,
-  /** Milliseconds without a request. */
+  /** Of one person, whatever their tokens: they can have new ones made at any time. */
+  ofOwner: 32,
+  /** Milliseconds without a request of theirs. */
   idleMs: 30 * 60_000,
   /** Milliseconds in all. */
   longestMs: 8 * 60 * 60_000,
@@ -14,6 +14,7 @@ export const SESSION_LIMITS = {
 
 interface Session {
   readonly token: string;
+  readonly owner: string;
   /** Milliseconds since the epoch. */
   readonly ends: number;
   readonly usedAt: number;
@@ -34,33 +35,34 @@ export class Sessions {
     return this.sessions.size;
   }
 
-  /** `until`: when the token ends. Gives the id, and for how many seconds it is of use. */
-  open(token: string, until: number | undefined): { readonly id: string; readonly seconds: number } {
-    const { count, ofToken, longestMs } = this.limits;
+  /** `owner`: the person's name; `until`: when the token ends. Gives the id, and for how many seconds it is of use. */
+  open(token: string, owner: string, until: number | undefined): { readonly id: string; readonly seconds: number } {
+    const { count, ofOwner, longestMs } = this.limits;
     const now = this.now();
     for (const [id, session] of this.sessions) if (!this.isLive(session)) this.sessions.delete(id);
-    const same = [...this.sessions].filter(([, session]) => session.token === token);
-    for (const [id] of same.slice(0, Math.max(0, same.length - ofToken + 1))) this.sessions.delete(id);
+    const same = [...this.sessions].filter(([, session]) => session.owner === owner);
+    for (const [id] of same.slice(0, Math.max(0, same.length - ofOwner + 1))) this.sessions.delete(id);
     const id = randomBytes(32).toString("base64url");
     const ends = Math.min(now + longestMs, until ?? Number.POSITIVE_INFINITY);
-    setBounded(this.sessions, id, { token, ends, usedAt: now }, count);
+    setBounded(this.sessions, id, { token, owner, ends, usedAt: now }, count);
     return { id, seconds: Math.max(0, Math.floor((ends - now) / 1_000)) };
   }
 
-  /** The token of a session that is live. */
-  find(id: string): string | undefined {
+  /** The token of a session that is live. `isUse`: its person asks, and no script of a page that they left open. */
+  find(id: string, isUse: boolean): string | undefined {
     const session = this.sessions.get(id);
     if (session === undefined) return undefined;
     if (!this.isLive(session)) {
       this.sessions.delete(id);
       return undefined;
     }
-    setBounded(this.sessions, id, { ...session, usedAt: this.now() }, this.limits.count);
+    if (isUse) setBounded(this.sessions, id, { ...session, usedAt: this.now() }, this.limits.count);
     return session.token;
   }
 
-  close(id: string): void {
-    this.sessions.delete(id);
+  /** Whether there was such a session. */
+  close(id: string): boolean {
+    return this.sessions.delete(id);
   }
 
   private isLive({ ends, usedAt }: Session): boolean {

@@ -1,12 +1,14 @@
 import { isLoopback } from "../../base/loopback.ts";
-import { fail, ok, type Result } from "../../model/result.ts";
-import type { HubContext } from "../answers.ts";
+import { type Failure, fail, ok, type Result } from "../../model/result.ts";
+import { type HubContext, hostOf } from "../answers.ts";
+import { hostname } from "../origin.ts";
 import type { PageRoute } from "../page-routes.ts";
 import { html } from "../pages/html.ts";
 import { mePage, signInForm } from "../pages/me.ts";
-import { type Caller, hostOf } from "./callers.ts";
+import { BROKEN, refusalOf } from "../refusals.ts";
+import type { Caller } from "./callers.ts";
 import { type ActingDeps, checkOrigin, refuse } from "./deps.ts";
-import { localPath, readForm } from "./form.ts";
+import { localPath } from "./form.ts";
 
 /** Namespaces whose rights are asked for on a page. */
 const MOST_NAMESPACES = 20;
@@ -21,20 +23,19 @@ export function createSignIn(deps: ActingDeps): readonly PageRoute[] {
         const found = await deps.callers.find(context);
         const caller = found.ok ? found.value : undefined;
         if (caller !== undefined) return showMe(deps, context, caller);
-        return showForm(deps, context, { status: 200, problem: found.ok ? undefined : found.error.message });
+        const away = !found.ok && found.error.retryable;
+        return showForm(deps, context, { status: away ? statusOf(found.error) : 200, problem: found.ok ? undefined : found.error.message });
       },
-      async post(context) {
+      async post(context, form) {
         const from = checkOrigin(context);
         if (!from.ok) return refuse(deps, context, from.error);
         const isTls = checkTransport(context);
         if (!isTls.ok) return refuse(deps, context, isTls.error);
-        const form = await readForm(context.req.raw);
         if (!form.ok) return refuse(deps, context, form.error);
         const signedIn = await deps.callers.signIn((form.value.get("token") ?? "").trim(), context, isTls.value);
         const to = localPath(form.value.get("to"), "/me");
         if (signedIn.ok) return seeOther(to, [signedIn.value]);
-        const status = signedIn.error.reason === "Unauthorized" ? 401 : signedIn.error.reason === "TooManyAttempts" ? 429 : 503;
-        return showForm(deps, context, { status, problem: signedIn.error.message, to });
+        return showForm(deps, context, { status: statusOf(signedIn.error), problem: signedIn.error.message, to });
       },
     },
     {
@@ -44,12 +45,16 @@ export function createSignIn(deps: ActingDeps): readonly PageRoute[] {
       async post(context) {
         const from = checkOrigin(context);
         if (!from.ok) return refuse(deps, context, from.error);
-        const cookies = deps.callers.signOut(context);
-        deps.onSignOut();
+        const { ended, cookies } = deps.callers.signOut(context);
+        if (ended !== undefined) deps.onSignOut(ended);
         return seeOther("/me", cookies);
       },
     },
   ];
+}
+
+function statusOf(error: Failure): number {
+  return refusalOf(error, BROKEN).status;
 }
 
 interface FormOptions {
@@ -85,10 +90,7 @@ async function showMe({ print, views, readers }: ActingDeps, context: HubContext
 /** Whether the page is on TLS, as its browser says. A token goes over a network in no other way. */
 function checkTransport(context: HubContext): Result<boolean> {
   const isTls = context.req.header("origin")?.startsWith("https:") === true;
-  const host = hostOf(context)
-    .replace(/:\d+$/, "")
-    .replace(/^\[(.*)\]$/, "$1");
-  if (isTls || isLoopback(host)) return ok(isTls);
+  if (isTls || isLoopback(hostname(hostOf(context)))) return ok(isTls);
   return fail(
     "Forbidden",
     "a token is not taken over plain HTTP, where others can read it: use a proxy with TLS, or kubectl port-forward and localhost",

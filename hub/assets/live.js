@@ -21,7 +21,8 @@ function later(milliseconds) {
 async function refresh() {
   again = false;
   try {
-    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    // It keeps nobody signed in who left the page open.
+    const answer = await fetch(location.href, { headers: { accept: "text/html", "weir-background": "true" } });
     if (answer.ok) take(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {
     // The server is away: the page says so by its clock, and the next event brings it back.
