@@ -1,7 +1,6 @@
-import type { HttpBindings } from "@hono/node-server";
-import type { MiddlewareHandler } from "hono";
 import { partOf } from "../base/http-sockets.ts";
-import { failure } from "./answers.ts";
+import { addressOf, failure, type HubContext } from "./answers.ts";
+import type { Guard } from "./guard.ts";
 
 export interface AdmissionLimits {
   /** Answers that are made or sent at a time. */
@@ -18,7 +17,7 @@ const EXEMPT = new Set(["/healthz", "/readyz"]);
  * Bounds what is answered at a time, in all and for each address; the health of the process is always told. Answers are made one after the other, each in a
  * turn of the event loop of its own.
  */
-export function createAdmission(limits: AdmissionLimits): MiddlewareHandler<{ Bindings: HttpBindings }> {
+export function createAdmission(limits: AdmissionLimits): Guard {
   const byAddress = new Map<string, number>();
   let answers = 0;
   let unsent = 0;
@@ -34,9 +33,9 @@ export function createAdmission(limits: AdmissionLimits): MiddlewareHandler<{ Bi
   }
 
   return async (context, next) => {
-    const { incoming, outgoing } = context.env;
+    const { outgoing } = context.env;
     if (EXEMPT.has(context.req.path)) return next();
-    const address = incoming.socket.remoteAddress ?? "";
+    const address = addressOf(context);
     if (isFull(address)) return tooMany();
     let size = 0;
     let isCounted = true;
@@ -53,14 +52,15 @@ export function createAdmission(limits: AdmissionLimits): MiddlewareHandler<{ Bi
     await last;
     if (outgoing.destroyed) return tooMany();
     await next();
-    // Its client left meanwhile: nothing more is heard of it.
-    if (outgoing.destroyed) return;
     if (context.res.headers.get("content-type") === "text/event-stream") {
       // It has bounds of its own, and no end.
       release();
       return;
     }
-    size = Number(context.res.headers.get("content-length") ?? 0);
+    const length = await lengthOf(context);
+    // Its client left meanwhile: nothing more is heard of it.
+    if (outgoing.destroyed) return;
+    size = length;
     unsent += size;
     if (unsent > limits.unsentBytes && size < unsent) {
       unsent -= size;
@@ -70,6 +70,20 @@ export function createAdmission(limits: AdmissionLimits): MiddlewareHandler<{ Bi
     const late = setTimeout(() => outgoing.destroy(), limits.answerMs);
     outgoing.once("close", () => clearTimeout(late));
   };
+}
+
+/** The bytes of the answer's body. One that does not say so is measured, and says so then. */
+async function lengthOf(context: HubContext): Promise<number> {
+  const { headers, status, body } = context.res;
+  const said = headers.get("content-length");
+  if (said !== null || body === null) return Number(said ?? 0);
+  const bytes = await context.res.arrayBuffer();
+  context.res.headers.set("content-length", String(bytes.byteLength));
+  const measured = new Response(bytes, { status, headers: context.res.headers });
+  // hono adds the headers of an answer that is replaced to those of the new one.
+  context.res = undefined;
+  context.res = measured;
+  return bytes.byteLength;
 }
 
 function tooMany(): Response {
