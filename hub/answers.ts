@@ -119,6 +119,13 @@ function headersOf(hash: Hash, size: number): Readonly<Record<string, string>> {
   return { "content-type": JSON_TYPE, "cache-control": cache, etag: `"${hash.digest("base64url").slice(0, 27)}"` };
 }
 
+/** Where a browser goes on after a form. https://www.rfc-editor.org/rfc/rfc9110#section-15.4.4 */
+export function seeOther(location: string, cookies: readonly string[] = []): Response {
+  const headers = new Headers({ location, "cache-control": "no-store" });
+  for (const cookie of cookies) headers.append("set-cookie", cookie);
+  return new Response(null, { status: 303, headers });
+}
+
 export function failure(status: number, reason: ErrorReason, message: string, headers: Readonly<Record<string, string>> = {}): Response {
   const body: ErrorBody = { error: { status, reason, message } };
   return whole(`${JSON.stringify(body)}\n`, status, { "content-type": JSON_TYPE, "cache-control": "no-store", ...headers });

@@ -3,7 +3,7 @@ import { type FilterKey, filterId } from "../../model/filter.ts";
 import { ACTIONS, type ActionName, type FilterAction } from "../../model/filter-action.ts";
 import type { FilterPlan } from "../../model/plan.ts";
 import { fail, failForNow, ok, type Result } from "../../model/result.ts";
-import type { HubContext } from "../answers.ts";
+import { type HubContext, seeOther } from "../answers.ts";
 import type { PageRoute } from "../page-routes.ts";
 import { actPage, type Look } from "../pages/act.ts";
 import { ACTION_WORDS } from "../pages/buttons.ts";
@@ -109,6 +109,5 @@ async function carryOut(
     return refuse(deps, context, done.error);
   }
   deps.log.info("a person acted", said);
-  const location = `${filterPath(asked.key.namespace, asked.key.name)}?done=${asked.action.name}`;
-  return new Response(null, { status: 303, headers: { location, "cache-control": "no-store" } });
+  return seeOther(`${filterPath(asked.key.namespace, asked.key.name)}?done=${asked.action.name}`);
 }

@@ -1,6 +1,6 @@
 import { isLoopback } from "../../base/loopback.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
-import { type HubContext, hostOf } from "../answers.ts";
+import { type HubContext, hostOf, seeOther } from "../answers.ts";
 import { hostname } from "../origin.ts";
 import type { PageRoute } from "../page-routes.ts";
 import { html } from "../pages/html.ts";
@@ -21,10 +21,10 @@ export function createSignIn(deps: ActingDeps): readonly PageRoute[] {
       isOpen: true,
       async get(context) {
         const found = await deps.callers.find(context);
-        const caller = found.ok ? found.value : undefined;
-        if (caller !== undefined) return showMe(deps, context, caller);
-        const away = !found.ok && found.error.retryable;
-        return showForm(deps, context, { status: away ? statusOf(found.error) : 200, problem: found.ok ? undefined : found.error.message });
+        if (found.ok && found.value !== undefined) return showMe(deps, context, found.value);
+        if (found.ok) return showForm(deps, context, { status: 200 });
+        const { message, retryable } = found.error;
+        return showForm(deps, context, { status: retryable ? statusOf(found.error) : 200, problem: message });
       },
       async post(context, form) {
         const from = checkOrigin(context);
@@ -41,7 +41,7 @@ export function createSignIn(deps: ActingDeps): readonly PageRoute[] {
     {
       path: "/me/out",
       isOpen: true,
-      get: async () => seeOther("/me", []),
+      get: async () => seeOther("/me"),
       async post(context) {
         const from = checkOrigin(context);
         if (!from.ok) return refuse(deps, context, from.error);
@@ -95,10 +95,4 @@ function checkTransport(context: HubContext): Result<boolean> {
     "Forbidden",
     "a token is not taken over plain HTTP, where others can read it: use a proxy with TLS, or kubectl port-forward and localhost",
   );
-}
-
-function seeOther(location: string, cookies: readonly string[]): Response {
-  const headers = new Headers({ location, "cache-control": "no-store" });
-  for (const cookie of cookies) headers.append("set-cookie", cookie);
-  return new Response(null, { status: 303, headers });
 }
