@@ -36,7 +36,8 @@ export function createAdmission(limits: AdmissionLimits): Guard {
     const { outgoing } = context.env;
     if (EXEMPT.has(context.req.path)) return next();
     const address = addressOf(context);
-    if (isFull(address)) return tooMany();
+    // Its client left before: nothing is heard of that any more, and its place would be taken for good.
+    if (outgoing.destroyed || isFull(address)) return tooMany();
     let size = 0;
     let isCounted = true;
     const release = () => {

@@ -94,6 +94,9 @@ test("forms that do not come to their end hold no place of those that are answer
   sockets[0]?.write("x".repeat(90));
   const [answer] = await once(sockets[0] ?? new Socket(), "data");
   assert.match(String(answer), /^HTTP\/1.1 401 /);
+  for (const socket of sockets) socket.destroy();
+  // Once each of them was heard to be gone: they took no place then either.
+  for (let count = 0; count < 100; count++) assert.equal((await scene.ask("/openapi.json")).status, 200);
 });
 
 test("a new socket takes the place of the oldest without a request", async (t) => {
