@@ -1,3 +1,4 @@
+import { messageOf } from "../../base/error.ts";
 import type { Authority } from "../../cluster/index.ts";
 import { systemClock } from "../../model/clock.ts";
 import type { ClusterAccess } from "../../model/kube.ts";
@@ -53,7 +54,11 @@ export async function prepareAuthorityDuties(options: AuthorityDutiesOptions): P
   if (api !== undefined && ownNamespace !== undefined)
     duties.push(() => startSigner({ cluster, found: api, authority, namespace: ownNamespace, trustDomain, clock, log }));
   return ok(() => {
-    const ends = duties.map((duty) => whileLeading(replica?.lease ?? alone, duty));
+    const failed = (error: unknown) =>
+      log.error("what Weir's authority does for the cluster could not begin or end; it begins anew when this replica decides again", {
+        error: messageOf(error),
+      });
+    const ends = duties.map((duty) => whileLeading(replica?.lease ?? alone, duty, failed));
     return async () => void (await Promise.all(ends.map((end) => end())));
   });
 }

@@ -1,5 +1,6 @@
 import { networkInterfaces } from "node:os";
 import type { SecureContextOptions } from "node:tls";
+import { messageOf } from "../../base/error.ts";
 import type { Keyring } from "../../base/keyring.ts";
 import type { Handler, KeptConfiguration, Webhook } from "../../cluster/index.ts";
 import type { Admission } from "../../model/admission.ts";
@@ -84,8 +85,13 @@ export async function openWebhook(
     },
     start() {
       const kept = configurations.map((configuration) =>
-        whileLeading(replica?.lease ?? alone, () =>
-          keepConfiguration({ api, follow, configuration, bundle, clock: systemClock, log, random: Math.random }),
+        whileLeading(
+          replica?.lease ?? alone,
+          () => keepConfiguration({ api, follow, configuration, bundle, clock: systemClock, log, random: Math.random }),
+          (error) =>
+            log.error("keeping a webhook configuration could not begin or end; it begins anew when this replica decides again", {
+              ...{ object: `${configuration.kind} ${configuration.name}`, error: messageOf(error) },
+            }),
         ),
       );
       return async () => void (await Promise.all(kept.map((stop) => stop())));

@@ -29,11 +29,12 @@ function createScene(ending: Promise<void> = Promise.resolve()) {
   return { leadership, duty, told, lead };
 }
 
+const unexpected = (error: unknown) => assert.fail(String(error));
 const settle = () => new Promise((done) => setImmediate(done));
 
 test("a duty is done by who decides, and ends with that", async () => {
   const { leadership, duty, told, lead } = createScene();
-  const stop = whileLeading(leadership, duty);
+  const stop = whileLeading(leadership, duty, unexpected);
   await settle();
   assert.deepEqual(told, []);
   for (const leads of [true, true, false, true]) {
@@ -54,7 +55,7 @@ test("the next one begins when the one before has ended, and none where nobody d
       end = resolve;
     }),
   );
-  const stop = whileLeading(leadership, duty);
+  const stop = whileLeading(leadership, duty, unexpected);
   for (const leads of [true, false, true]) {
     lead(leads);
     await settle();
@@ -69,11 +70,35 @@ test("the next one begins when the one before has ended, and none where nobody d
 
 test("who has no others beside it does it from the start", async () => {
   const { duty, told } = createScene();
-  const stop = whileLeading(alone, duty);
+  const stop = whileLeading(alone, duty, unexpected);
   await stop();
   assert.deepEqual(told, []);
-  const other = whileLeading(alone, duty);
+  const other = whileLeading(alone, duty, unexpected);
   await settle();
   await other();
   assert.deepEqual(told, ["begins", "ended"]);
+});
+
+test("a beginning or an end that fails is told, and is over with that turn: the next one begins", async () => {
+  const { leadership, duty, told, lead } = createScene();
+  const wrong = ["begin", "end"];
+  const stop = whileLeading(
+    leadership,
+    () => {
+      if (wrong[0] === "begin") throw new Error(wrong.shift());
+      const end = duty();
+      return async () => {
+        await end();
+        if (wrong.length > 0) throw new Error(wrong.shift());
+      };
+    },
+    (error) => told.push(String(error)),
+  );
+  await settle();
+  for (const leads of [true, false, true, false, true]) {
+    lead(leads);
+    await settle();
+  }
+  await stop();
+  assert.deepEqual(told, ["Error: begin", "begins", "ended", "Error: end", "begins", "ended"]);
 });

@@ -1,4 +1,3 @@
-import { inBackground } from "../../base/boundary.ts";
 import { createStandingTrouble } from "../../base/standing-trouble.ts";
 import type { Clock } from "../../model/clock.ts";
 import { type Fields, type KubeApi, metadataAs } from "../../model/kube.ts";
@@ -46,8 +45,7 @@ export function keepBundleInPods({ api, bundle, clock, log }: BundleInPodsOption
     }
   }
 
-  const running = run();
-  inBackground(running, (error) => log.error("pods are not told any more which authorities count", { error: String(error) }));
+  const running = run().catch((error) => log.error("pods are not told any more which authorities count", { error: String(error) }));
   return async () => {
     unlisten();
     pause.end();
