@@ -1,8 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { createSecureServer, createServer, type Http2SecureServer, type ServerOptions } from "node:http2";
-import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
+import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SecureContextOptions, TlsOptions } from "node:tls";
+import { messageOf } from "../../base/error.ts";
+import { listen } from "../../base/listen.ts";
 import { anchorsOf } from "./anchor.ts";
 import { addressOf, type ConnectionOwner, ServerConnection } from "./connection.ts";
 import { nameOf, type SocketBounds, Sockets } from "./sockets.ts";
@@ -105,7 +107,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   for (const timer of timers) timer.unref();
 
   return {
-    listen: (address) => listen(front, address),
+    listen: (address) => listenAt(front, address),
     async drain(ms) {
       isDraining = true;
       const gone = new Promise<void>((resolve) => front.close(() => resolve()));
@@ -145,15 +147,14 @@ function eachOf<T>(items: Iterable<T>, action: (item: T) => void): void {
   for (const item of items) action(item);
 }
 
-function listen(server: ReturnType<typeof createTcpServer>, address: string): Promise<{ host: string; port: number }> {
+async function listenAt(server: Server, address: string): Promise<{ host: string; port: number }> {
   const colon = address.lastIndexOf(":");
   const host = address.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
-  return new Promise((resolve, reject) => {
-    server.once("error", (error) => reject(new Error(`cannot listen on ${address}: ${error.message}`)));
-    server.listen({ host, port: Number(address.slice(colon + 1)), backlog: BACKLOG }, () => {
-      resolve({ host, port: (server.address() as AddressInfo).port });
-    });
-  });
+  try {
+    return { host, port: (await listen(server, { host, port: Number(address.slice(colon + 1)), backlog: BACKLOG })).port };
+  } catch (error) {
+    throw new Error(`cannot listen on ${address}: ${messageOf(error)}`);
+  }
 }
 
 function createTlsServer(tls: TlsOptions, { refused }: ConnectionOwner): Http2SecureServer {
