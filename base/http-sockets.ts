@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Server, Socket } from "node:net";
 
 /** One address may have a quarter of everything, and some where that is next to nothing. */
@@ -55,5 +55,17 @@ export function boundSockets(server: Server, max: number, event: "connection" | 
   server.on("request", ({ socket }: IncomingMessage, answer: ServerResponse) => {
     busy.set(socket, (busy.get(socket) ?? 0) + 1);
     answer.once("close", () => busy.set(socket, (busy.get(socket) ?? 1) - 1));
+  });
+}
+
+/** Takes no more connections and gives answers under way so many milliseconds to finish: a reader that takes nothing any more would hold it up for ever. */
+export function closeWithin(server: HttpServer, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const late = setTimeout(() => server.closeAllConnections(), ms);
+    server.close(() => {
+      clearTimeout(late);
+      resolve();
+    });
+    server.closeIdleConnections();
   });
 }

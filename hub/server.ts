@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:http";
 import { getRequestListener } from "@hono/node-server";
-import { boundSockets } from "../base/http-sockets.ts";
+import { boundSockets, closeWithin } from "../base/http-sockets.ts";
 import { listen } from "../base/listen.ts";
 import { isLoopback } from "../base/loopback.ts";
 import type { Catalog } from "../model/catalog.ts";
@@ -120,15 +120,7 @@ export function createHub({
       stopListening?.();
       pages?.close();
       stream.close();
-      return new Promise((resolve) => {
-        // A reader that takes nothing any more would hold the shutdown for ever.
-        const late = setTimeout(() => server.closeAllConnections(), LIMITS.closeMs);
-        server.close(() => {
-          clearTimeout(late);
-          resolve();
-        });
-        server.closeIdleConnections();
-      });
+      return closeWithin(server, LIMITS.closeMs);
     },
   };
 }

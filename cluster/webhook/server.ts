@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { TlsOptions } from "node:tls";
 import { messageOf } from "../../base/error.ts";
-import { boundSockets } from "../../base/http-sockets.ts";
+import { boundSockets, closeWithin } from "../../base/http-sockets.ts";
 import { listen } from "../../base/listen.ts";
 import { TokenBucket } from "../../base/token-bucket.ts";
 import type { Clock } from "../../model/clock.ts";
@@ -65,15 +65,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
   return {
     listen: () => listenAt(server, address),
     setSecureContext: (context) => server.setSecureContext(secure(context)),
-    close: () =>
-      new Promise((resolve) => {
-        const late = setTimeout(() => server.closeAllConnections(), LIMITS.closeMs);
-        server.close(() => {
-          clearTimeout(late);
-          resolve();
-        });
-        server.closeIdleConnections();
-      }),
+    close: () => closeWithin(server, LIMITS.closeMs),
   };
 }
 
