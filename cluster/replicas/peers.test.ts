@@ -109,20 +109,28 @@ function createScene(names: readonly string[], other?: string) {
     calls.listen(id, peers);
     return { id, own, peers, withdrawals, overridden, told };
   });
+  const start = () => {
+    for (const { peers } of replicas) peers.start();
+  };
+  const lead = (id: string | undefined) => {
+    const before = leading;
+    leading = id;
+    if (before !== undefined) listeners.get(before)?.(false);
+    if (id !== undefined) listeners.get(id)?.(true);
+  };
   return {
     clock,
     replicas,
-    start() {
-      for (const { peers } of replicas) peers.start();
+    start,
+    lead,
+    /** All start, this one decides, and they know each other. */
+    async begin(id: string) {
+      start();
+      lead(id);
+      await clock.advance(2_500);
     },
     stop() {
       for (const { peers } of replicas) peers.stop();
-    },
-    lead(id: string | undefined) {
-      const before = leading;
-      leading = id;
-      if (before !== undefined) listeners.get(before)?.(false);
-      if (id !== undefined) listeners.get(id)?.(true);
     },
     cut: calls.cut,
     mend: calls.mend,
@@ -136,6 +144,7 @@ function createScene(names: readonly string[], other?: string) {
 
 type Scene = ReturnType<typeof createScene>;
 const nth = (scene: Scene, index: number) => scene.replicas[index] as Scene["replicas"][number];
+const heard = (...replicas: Scene["replicas"]) => replicas.map(({ peers }) => peers.leadership.isHeard());
 const seen = ({ peers }: Scene["replicas"][number]) =>
   Array.from(peers.fleet.proxies(), ({ id, connected }) => `${id} ${connected}`).sort();
 
@@ -144,14 +153,9 @@ test("every replica sees the proxies of all, and what changes of them; who decid
   const [a, b, c] = [nth(scene, 0), nth(scene, 1), nth(scene, 2)];
   a.own.put("web-a", true, 1);
   b.own.put("web-b", true, 1);
-  scene.start();
-  scene.lead("a");
-  await scene.clock.advance(2_500);
+  await scene.begin("a");
   for (const each of [a, b, c]) assert.deepEqual(seen(each), ["web-a true", "web-b true"]);
-  assert.deepEqual(
-    [a, b, c].map(({ peers }) => peers.leadership.isHeard()),
-    [true, true, true],
-  );
+  assert.deepEqual(heard(a, b, c), [true, true, true]);
   c.own.put("web-c", true, 2);
   b.own.put("web-b", false, 3);
   const health = { at: 9, requests: 4, errors5xx: 0, latencySumMs: 1, latencyCount: 4, vmFailures: new Map() };
@@ -171,9 +175,7 @@ test("a proxy that moves is one proxy, and those of a replica that is lost count
   const [a, b, c] = [nth(scene, 0), nth(scene, 1), nth(scene, 2)];
   b.own.put("web", true, 1);
   b.own.put("other", true, 1);
-  scene.start();
-  scene.lead("a");
-  await scene.clock.advance(2_500);
+  await scene.begin("a");
   // It comes to the new one before the old one notices.
   c.own.put("web", true, 2);
   await scene.clock.advance(500);
@@ -205,21 +207,13 @@ test("without a leader none is heard; the next one is told everything", async ()
   const scene = createScene(["a", "b"]);
   const [a, b] = [nth(scene, 0), nth(scene, 1)];
   a.own.put("web-a", true, 1);
-  scene.start();
-  scene.lead("a");
-  await scene.clock.advance(2_500);
+  await scene.begin("a");
   scene.lead(undefined);
   await scene.clock.advance(2_500);
-  assert.deepEqual(
-    [a, b].map(({ peers }) => peers.leadership.isHeard()),
-    [false, false],
-  );
+  assert.deepEqual(heard(a, b), [false, false]);
   scene.lead("b");
   await scene.clock.advance(2_500);
-  assert.deepEqual(
-    [a, b].map(({ peers }) => peers.leadership.isHeard()),
-    [true, true],
-  );
+  assert.deepEqual(heard(a, b), [true, true]);
   assert.deepEqual(seen(b), ["web-a true"]);
   scene.cut("b");
   await scene.clock.advance(6_000);
@@ -231,12 +225,10 @@ test("who had no turn for long gives no proxy more until the leader is heard aga
   const scene = createScene(["a", "b"]);
   const [a, b] = [nth(scene, 0), nth(scene, 1)];
   a.own.put("web-a", true, 1);
-  scene.start();
-  scene.lead("b");
-  await scene.clock.advance(2_500);
+  await scene.begin("b");
   const dialed = scene.dialed();
   scene.stall(20_000);
-  assert.deepEqual([a.peers.leadership.isHeard(), b.peers.leadership.isHeard()], [false, true]);
+  assert.deepEqual(heard(a, b), [false, true]);
   await scene.clock.advance(1_000);
   assert.equal(a.peers.leadership.isHeard(), true);
   assert.equal(b.peers.fleet.proxy("shop/web-a")?.isUnheard ?? false, false, "its call was ended");
@@ -264,9 +256,7 @@ test("who decides tells the replica of a proxy what that must wait for, once", a
   const scene = createScene(["a", "b"]);
   const [a, b] = [nth(scene, 0), nth(scene, 1)];
   b.own.put("web", true, 1);
-  scene.start();
-  scene.lead("a");
-  await scene.clock.advance(2_500);
+  await scene.begin("a");
   for (let i = 0; i < 3; i++) a.peers.withhold("shop/web", new Set(["h2"]));
   await scene.clock.advance(100);
   assert.deepEqual([b.overridden, [...(b.peers.withheld("shop/web") ?? [])]], [["shop/web"], ["h2"]]);
@@ -311,9 +301,7 @@ test("a replica of another version is told what it knows, and what it says beyon
   const [a, b, old] = [nth(scene, 0), nth(scene, 1), nth(scene, 2)];
   a.own.put("web-a", true, 1);
   old.own.put("web-old", true, 1);
-  scene.start();
-  scene.lead("a");
-  await scene.clock.advance(2_500);
+  await scene.begin("a");
   // An earlier version reports to who decides, and keeps what it is told while it decides itself.
   assert.deepEqual([seen(a), seen(b), seen(old)], [["web-a true", "web-old true"], ["web-a true"], ["web-old true"]]);
   assert.deepEqual([a.peers.hearsAll(), b.peers.hearsAll()], [true, false]);
@@ -351,9 +339,7 @@ test("what a proxy runs stays known while it moves, and a process that ended on 
   const scene = createScene(["a", "b", "c"]);
   const [a, b, c] = [nth(scene, 0), nth(scene, 1), nth(scene, 2)];
   b.own.put("web", true, 1, slot({ running: [RUNS], runningSince: 1 }));
-  scene.start();
-  scene.lead("a");
-  await scene.clock.advance(2_500);
+  await scene.begin("a");
   b.own.put("web", false, 2, slot({ running: [RUNS], runningSince: 1 }));
   // Where it is now, it names a version that says nothing yet.
   c.own.put("web", true, 3, slot({ isUnread: true }));
