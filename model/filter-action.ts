@@ -3,6 +3,7 @@ import { isDigest, shortDigest } from "./digest.ts";
 import type { FilterPatch } from "./filter-patch.ts";
 import type { WasmFilter } from "./gen/wasmfilter.ts";
 import { fail, ok, type Result } from "./result.ts";
+import { isTakenBack } from "./revision.ts";
 import { chooseRollback } from "./rollback.ts";
 
 /** What people do with a filter that is there, by the name that commands and pages give it. */
@@ -96,7 +97,7 @@ function rollBack(filter: WasmFilter, { to }: FilterAction, { knowsStatus }: Req
   if (!target.ok) return target;
   const { digest, item } = target.value;
   const what = item === undefined ? "a digest that is in none of its revisions" : `revision ${item.revision}`;
-  const failed = item !== undefined && (item.result === "RolledBack" || item.result === "Rejected");
+  const failed = item !== undefined && isTakenBack(item.result);
   const words = failed ? `(${item.result}${item.message ? `: ${item.message}` : ""})` : "";
   const notes = failed ? [`revision ${item.revision} failed before ${words}; it goes out again, in waves`] : [];
   return decided({ digest }, `pinned to ${digest} (${what})`, notes);

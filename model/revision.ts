@@ -52,6 +52,11 @@ export interface Revision {
 
 export type RevisionResult = "Progressing" | "Succeeded" | "RolledBack" | "Rejected" | "Superseded";
 
+/** True for a result of a revision, or a phase of its rollout, that says: it went out and was taken back. */
+export function isTakenBack(result: string | undefined): result is "RolledBack" | "Rejected" {
+  return result === "RolledBack" || result === "Rejected";
+}
+
 /** The revision without a text that came from a Secret: what may be stored or shown. */
 export function withoutSecretText(revision: Revision): Revision {
   return revision.secretConfig === undefined

@@ -1,4 +1,4 @@
-import type { Revision } from "../../model/revision.ts";
+import { isTakenBack, type Revision } from "../../model/revision.ts";
 import { outgoingHash } from "../rollout/dark.ts";
 import type { FilterRecord } from "./record.ts";
 import { revisionOf } from "./revisions.ts";
@@ -6,7 +6,7 @@ import { revisionOf } from "./revisions.ts";
 /** The revision that proxies are meant to end up with: the target, unless it failed. */
 export function goalOf(record: Pick<FilterRecord, "revisions" | "rollout">): Revision | undefined {
   const { phase, target, stable } = record.rollout;
-  return revisionOf(record, phase === "RolledBack" || phase === "Rejected" ? stable : target);
+  return revisionOf(record, isTakenBack(phase) ? stable : target);
 }
 
 /** True when the proxy rejected the very content that is the target now. */

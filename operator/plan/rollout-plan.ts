@@ -2,7 +2,7 @@ import type { FleetView, ProxyNode } from "../../model/delivery.ts";
 import { type Filter, filterId } from "../../model/filter.ts";
 import { showMatches } from "../../model/match.ts";
 import type { PlannedProxies, PlannedRollout, PlannedWave } from "../../model/plan.ts";
-import type { Revision } from "../../model/revision.ts";
+import { isTakenBack, type Revision } from "../../model/revision.ts";
 import { concerns } from "../fleet/index.ts";
 import { retarget } from "../rollout/advance.ts";
 import { idle, type RolloutState } from "../rollout/state.ts";
@@ -50,7 +50,7 @@ export function planRollout(
   const seen = { now: deps.now, generation: before.generation, settled: true, positions };
   const state = retarget(before.rollout, revision.number, policy, seen);
   if (state === before.rollout || state.phase !== "Progressing") {
-    const failed = state.phase === "RolledBack" || state.phase === "Rejected";
+    const failed = isTakenBack(state.phase);
     const why = `revision ${revision.number} failed before under this spec`;
     const waits = failed && state.target === revision.number ? { waitsFor: why } : {};
     return { matched: matched.length, steps, waves: [], ...returns(before.rollout, state, present, positions), ...waits };

@@ -1,7 +1,7 @@
 import type { Digest } from "../../model/digest.ts";
 import type { Filter } from "../../model/filter.ts";
 import type { Failure } from "../../model/result.ts";
-import type { Revision } from "../../model/revision.ts";
+import { isTakenBack, type Revision } from "../../model/revision.ts";
 import type { Verdict, VerifyRequirement } from "../../model/verify.ts";
 import type { RevisionIdentity } from "../filter/revision-identity.ts";
 import { revisionOf } from "../filter/revisions.ts";
@@ -86,8 +86,7 @@ async function findFallback(
   signal?: AbortSignal,
 ): Promise<Fallback | undefined> {
   const digests = new Set(lacking.map(({ digest }) => digest));
-  const sound = ({ number, digest }: Revision) =>
-    !digests.has(digest) && rollout.outcomes.get(number)?.result !== "RolledBack" && rollout.outcomes.get(number)?.result !== "Rejected";
+  const sound = ({ number, digest }: Revision) => !digests.has(digest) && !isTakenBack(rollout.outcomes.get(number)?.result);
   const order = revisions.filter(sound).sort((a, b) => rank(b, rollout) - rank(a, rollout));
   for (const kept of order.slice(0, MAX_LOOKED_AT)) {
     const verdict = await judge(filter, kept, requirements, revisions, deps, signal);

@@ -1,5 +1,6 @@
 import type { RolloutPolicy, RolloutStep } from "../../model/filter.ts";
 import type { Withdrawal } from "../../model/replicas.ts";
+import { isTakenBack } from "../../model/revision.ts";
 import type { FilterEvent } from "../source/source.ts";
 import type { Tally } from "./health.ts";
 import { isInForce, type Outcome, type RolloutState } from "./state.ts";
@@ -76,7 +77,7 @@ export function retarget(
   seen: Pick<Observation, "now" | "generation" | "positions" | "settled">,
 ): RolloutState {
   const outcome = state.outcomes.get(revision);
-  const failedBefore = outcome?.result === "RolledBack" || outcome?.result === "Rejected";
+  const failedBefore = isTakenBack(outcome?.result);
   if (failedBefore && outcome.generation === seen.generation) return state.target === revision ? state : failedAgain(state, revision);
   if (state.target === revision && !failedBefore) return reconsidered(state, seen);
   const proven = outcome?.result === "Succeeded" && !isDoubtful(outcome);

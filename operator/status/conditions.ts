@@ -1,7 +1,7 @@
 import { clip, count } from "../../base/text.ts";
 import type { Condition, ConditionType } from "../../model/condition.ts";
 import { shortDigest } from "../../model/digest.ts";
-import type { Revision } from "../../model/revision.ts";
+import { isTakenBack, type Revision } from "../../model/revision.ts";
 import type { Measurements } from "../../model/verdict.ts";
 import { MISSING } from "../filter/demand.ts";
 import { lastingFrom, type Resolution, type Trouble } from "../filter/facts.ts";
@@ -216,7 +216,7 @@ function doubtOf({ phase, target, outcomes }: RolloutState): string | undefined 
 
 function rolledBack({ rollout }: Facts): Verdict {
   const outcome = rollout.target === undefined ? undefined : rollout.outcomes.get(rollout.target);
-  if (rollout.phase === "RolledBack" || rollout.phase === "Rejected") {
+  if (isTakenBack(rollout.phase)) {
     const message = outcome?.message ?? "the target failed";
     const reason = /^([A-Z]\w+):/.exec(message)?.[1] ?? "Failed";
     const back = rollout.stable === undefined ? "there was no earlier revision" : `revision ${rollout.stable} serves`;
