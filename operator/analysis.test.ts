@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { type ConditionType, findCondition } from "../model/condition.ts";
 import type { WasmFilterSpec } from "../model/gen/wasmfilter.ts";
 import { live, type Second } from "./testing/live.ts";
 import { createWorld, specOf, type World } from "./testing/world.ts";
@@ -24,7 +25,7 @@ async function underWay(more: Partial<WasmFilterSpec> = {}): Promise<{ world: Wo
 }
 
 const message = (world: World) => world.source.statusOf("f")?.rollout?.message ?? "";
-const conditionOf = (world: World, type: string) => world.source.statusOf("f")?.conditions?.find((each) => each.type === type);
+const conditionOf = (world: World, type: ConditionType) => findCondition(world.source.statusOf("f"), type);
 const state = (world: World) => world.source.statusOf("f")?.rollout?.state;
 
 test("a wave that fares like stable passes", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { findCondition } from "../model/condition.ts";
 import { failForNow } from "../model/result.ts";
 import { createWorld, specOf } from "./testing/world.ts";
 
@@ -74,7 +75,7 @@ test("a reference that changes does not hide that the spec does not parse", asyn
   await world.run();
   world.source.apply("f", { image: IMAGE, digest: "sha256:nonsense" });
   await world.run();
-  const accepted = () => world.source.statusOf("f")?.conditions?.find(({ type }) => type === "Accepted")?.status;
+  const accepted = () => findCondition(world.source.statusOf("f"), "Accepted")?.status;
   assert.equal(accepted(), "False");
   world.source.setSecret("conf", { k: "two" });
   await world.run();
@@ -229,7 +230,7 @@ test("a message of megabytes does not keep the status from being written", async
   Object.assign(world.registry, { resolve: async () => failForNow("RegistryUnavailable", "n".repeat(5_000_000)) });
   world.source.apply("f", specOf(IMAGE));
   await world.run();
-  const resolved = world.source.statusOf("f")?.conditions?.find(({ type }) => type === "Resolved");
+  const resolved = findCondition(world.source.statusOf("f"), "Resolved");
   assert.equal(resolved?.reason, "RegistryUnavailable");
   assert.ok((resolved.message ?? "").length < 10_000, `${resolved.message?.length} characters`);
   assert.ok(resolved.message?.endsWith("tried again with backoff"), "what follows is kept");

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { type ConditionType, findCondition } from "../model/condition.ts";
 import type { WasmFilterStatus } from "../model/gen/wasmfilter.ts";
 import { createWorld, specOf } from "./testing/world.ts";
 
 const IMAGE = "registry.example/filters/add-header:1";
 
-function condition(status: WasmFilterStatus | undefined, type: string): string {
-  const found = status?.conditions?.find((entry) => entry.type === type);
+function condition(status: WasmFilterStatus | undefined, type: ConditionType): string {
+  const found = findCondition(status, type);
   return `${found?.status} ${found?.reason}`;
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { type ConditionType, findCondition } from "../model/condition.ts";
 import { NO_POLICIES, UNREAD_POLICIES } from "./source/policies.ts";
 import { policiesOf } from "./testing/policies.ts";
 import { createWorld, specOf, type World } from "./testing/world.ts";
@@ -26,8 +27,8 @@ async function startedWorld(policies = NO_POLICIES): Promise<World> {
   return world;
 }
 
-function condition(world: World, type: string, name = "f") {
-  const found = world.source.statusOf(name)?.conditions?.find((each) => each.type === type);
+function condition(world: World, type: ConditionType, name = "f") {
+  const found = findCondition(world.source.statusOf(name), type);
   return found === undefined ? undefined : [found.status, found.reason, found.message].join(" | ");
 }
 

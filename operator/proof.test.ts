@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { findCondition } from "../model/condition.ts";
 import type { WasmFilterSpec } from "../model/gen/wasmfilter.ts";
 import { createWorld, specOf, type World } from "./testing/world.ts";
 
@@ -8,7 +9,7 @@ const REPORT = { preflight: { traffic: "Report" } } as const;
 const REQUESTS = { preflight: { requests: [{ path: "/", headers: [{ name: "x-tenant", value: "a" }] }] } };
 
 function validated(world: World): string {
-  const found = world.source.statusOf("picky")?.conditions?.find(({ type }) => type === "Validated");
+  const found = findCondition(world.source.statusOf("picky"), "Validated");
   return `${found?.status} ${found?.reason}: ${found?.message}`;
 }
 

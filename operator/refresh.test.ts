@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { findCondition } from "../model/condition.ts";
 import type { WasmFilterSpec } from "../model/gen/wasmfilter.ts";
 import type { ModuleRegistry } from "../model/module.ts";
 import { createWorld, specOf, type World } from "./testing/world.ts";
@@ -38,7 +39,7 @@ async function start(): Promise<Scene> {
 const status = ({ world }: Scene) => world.source.statusOf("f");
 const told = ({ world }: Scene) =>
   world.source.events.filter(({ event }) => event.reason === "Refreshed").map(({ event }) => event.message);
-const resolved = (scene: Scene) => status(scene)?.conditions?.find(({ type }) => type === "Resolved");
+const resolved = (scene: Scene) => findCondition(status(scene), "Resolved");
 
 describe("a reference keeps its digest", () => {
   test("whatever else of the spec changes, and over restarts, until spec.image changes", async () => {

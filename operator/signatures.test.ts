@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { findCondition } from "../model/condition.ts";
 import type { WasmFilterSpec, WasmFilterStatus } from "../model/gen/wasmfilter.ts";
 import { policiesOf } from "./testing/policies.ts";
 import { createWorld, specOf, type World } from "./testing/world.ts";
@@ -14,7 +15,7 @@ function signedBy(...keys: readonly string[]): Pick<WasmFilterSpec, "verify"> {
 }
 
 function told(status: WasmFilterStatus | undefined): string {
-  const found = status?.conditions?.find(({ type }) => type === "Verified");
+  const found = findCondition(status, "Verified");
   return `${found?.status} ${found?.reason}: ${found?.message}`;
 }
 

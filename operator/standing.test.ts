@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { type ConditionType, findCondition } from "../model/condition.ts";
 import { failForNow } from "../model/result.ts";
 import { unreadStatus } from "./status/unread.ts";
 import { kstatus } from "./testing/kstatus.ts";
@@ -20,8 +21,8 @@ const STEPS = {
 function standing(world: World, name = "f"): string {
   const filter = world.operator.filters().find(({ metadata }) => metadata.name === name);
   assert.ok(filter !== undefined);
-  const found = (type: string) => world.source.statusOf(name)?.conditions?.find((condition) => condition.type === type);
-  const beside = ["Reconciling", "Stalled"].filter((type) => found(type) !== undefined);
+  const found = (type: ConditionType) => findCondition(world.source.statusOf(name), type);
+  const beside = (["Reconciling", "Stalled"] as const).filter((type) => found(type) !== undefined);
   for (const type of beside) {
     assert.equal(found(type)?.status, "True");
     const told = found("Ready")?.status === "True" ? found("Progressing") : found("Ready");
@@ -129,7 +130,7 @@ describe("a suspended filter", () => {
     await world.restart();
     await world.run(11_000);
     assert.equal(standing(world), "Current True Ready");
-    assert.match(world.source.statusOf("f")?.conditions?.find(({ type }) => type === "Ready")?.message ?? "", /changes wait/);
+    assert.match(findCondition(world.source.statusOf("f"), "Ready")?.message ?? "", /changes wait/);
   });
 
   test("whose spec asks for something else is not, and is again with the old spec: nothing moved meanwhile", async () => {
@@ -163,7 +164,7 @@ describe("a suspended filter", () => {
       await world.run(1_000);
       world.source.apply("f", watched(specOf(NEXT, more)), annotations);
       await world.run(1_000);
-      const progress = world.source.statusOf("f")?.conditions?.find(({ type }) => type === "Progressing");
+      const progress = findCondition(world.source.statusOf("f"), "Progressing");
       assert.deepEqual([progress?.status, progress?.reason], ["True", "Watching"]);
       assert.match(progress?.message ?? "", said);
       assert.equal(standing(world), "InProgress True Reconciling Ready");
@@ -214,7 +215,7 @@ test("a filter whose revisions cannot be read says so, and goes on when they can
   Object.assign(world.source, { revisions: async () => failForNow("Forbidden", words) });
   world.source.apply("f", specOf(IMAGE));
   await world.run(1_000);
-  const ready = () => world.source.statusOf("f")?.conditions?.find(({ type }) => type === "Ready");
+  const ready = () => findCondition(world.source.statusOf("f"), "Ready");
   assert.equal(ready()?.reason, "RevisionsNotRead");
   assert.match(ready()?.message ?? "", /cannot list them\\u001b/);
   assert.equal(world.source.statusOf("f")?.observedGeneration, undefined, "the spec was not looked at");
@@ -244,7 +245,7 @@ test("what a status said stays while its revisions cannot be read: the rollout g
 
 describe("a filter that was made while no operator was there", () => {
   const reasonOf = (world: World, name: string) => {
-    const found = (type: string) => world.source.statusOf(name)?.conditions?.find((condition) => condition.type === type);
+    const found = (type: ConditionType) => findCondition(world.source.statusOf(name), type);
     return `${found("Programmed")?.status} ${found("Programmed")?.reason}, Ready ${found("Ready")?.status}`;
   };
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { findCondition } from "../model/condition.ts";
 import type { WasmFilterSpec } from "../model/gen/wasmfilter.ts";
 import { threshold } from "./rollout/wave.ts";
 import { createWorld, positionOf, specOf, type World } from "./testing/world.ts";
@@ -125,7 +126,7 @@ test("the progress deadline rolls back, or without autoRollback says so and wait
     await world.clock.advance(50_000);
     assert.equal(state(world), "Progressing");
     await world.clock.advance(15_000);
-    const progressing = status(world)?.conditions?.find(({ type }) => type === "Progressing");
+    const progressing = findCondition(status(world), "Progressing");
     if (autoRollback) {
       assert.equal(state(world), "RolledBack");
       assert.match(status(world)?.rollout?.message ?? "", /^ProgressDeadlineExceeded: 7 proxies/);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { type ConditionType, findCondition } from "../model/condition.ts";
 import type { WasmFilterSpec } from "../model/gen/wasmfilter.ts";
 import { live, type Second } from "./testing/live.ts";
 import { createWorld, specOf, type World } from "./testing/world.ts";
@@ -9,7 +10,7 @@ const IDS = ["web-1", "web-2", "web-3"];
 const BAD: Second = { errors: 20 };
 
 const status = (world: World) => world.source.statusOf("f");
-const condition = (world: World, type: string) => status(world)?.conditions?.find((each) => each.type === type);
+const condition = (world: World, type: ConditionType) => findCondition(status(world), type);
 const resultOf = (world: World, revision: number) => status(world)?.history?.find((item) => item.revision === revision);
 const events = (world: World) => world.source.events.map(({ event }) => event.reason);
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { findCondition } from "../model/condition.ts";
 import { createWorld, specOf } from "./testing/world.ts";
 
 const IMAGE = "registry.example/filters/auth:1";
@@ -12,7 +13,7 @@ function has(world: ReturnType<typeof createWorld>, proxy: string): string {
 }
 
 const programmed = (world: ReturnType<typeof createWorld>) => {
-  const found = world.source.statusOf("f")?.conditions?.find(({ type }) => type === "Programmed");
+  const found = findCondition(world.source.statusOf("f"), "Programmed");
   return `${found?.status} ${found?.reason}: ${found?.message}`;
 };
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ProxyFilterView, Views } from "../../hub/index.ts";
+import { findCondition } from "../../model/condition.ts";
 import type { Digest } from "../../model/digest.ts";
 import type { FilterKey } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
@@ -59,7 +60,7 @@ function isRevisionOf({ wasmDigest, settings }: Revision, content: NonNullable<E
 
 function refusal({ metadata, status }: WasmFilter) {
   for (const gate of GATES) {
-    const condition = status?.conditions?.find(({ type }) => type === gate);
+    const condition = findCondition(status, gate);
     if (condition?.status === "False" && condition.observedGeneration === metadata.generation) return condition;
   }
   return undefined;

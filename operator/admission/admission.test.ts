@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { AdmissionVerdict } from "../../model/admission.ts";
+import { findCondition } from "../../model/condition.ts";
 import { digestOf } from "../../model/digest.ts";
 import { type Log, silentLog } from "../../model/log.ts";
 import { ok } from "../../model/result.ts";
@@ -72,7 +73,7 @@ describe("a WasmFilter that is about to be stored", () => {
     world.source.apply("add-header", specOf(spec.image, { digest: spec.digest }));
     await settled(world);
     const [stored] = world.operator.filters();
-    const condition = stored?.status?.conditions?.find(({ type }) => type === "Resolved");
+    const condition = findCondition(stored?.status, "Resolved");
     assert.equal(refusal?.path, "spec.digest");
     assert.ok(condition?.message?.startsWith(`${refusal?.message}; looked at again`), condition?.message);
   });

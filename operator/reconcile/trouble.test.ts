@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { findCondition } from "../../model/condition.ts";
 import { silentLog } from "../../model/log.ts";
 import { createWorld, specOf } from "../testing/world.ts";
 
@@ -11,7 +12,7 @@ test("an object that makes any step throw says so, is tried again, and stops no 
   await world.start();
   world.fleet.connect("web-1");
   const ready = (name: string) => {
-    const found = world.source.statusOf(name)?.conditions?.find(({ type }) => type === "Ready");
+    const found = findCondition(world.source.statusOf(name), "Ready");
     return `${found?.status} ${found?.reason}: ${found?.message}`;
   };
   const breaks = (method: "revisions" | "saveRevision" | "deleteRevision") => {
@@ -61,7 +62,7 @@ async function twoFilters() {
   await world.run(2_000);
   await world.run(2_000);
   const ready = (name: string) => {
-    const found = world.source.statusOf(name)?.conditions?.find(({ type }) => type === "Ready");
+    const found = findCondition(world.source.statusOf(name), "Ready");
     return `${found?.status} ${found?.reason} ${world.fleet.running(`web-${name}`)[0]?.revision}`;
   };
   assert.deepEqual([ready("bad"), ready("good")], ["True Ready 1", "True Ready 1"]);

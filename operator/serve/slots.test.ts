@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { findCondition } from "../../model/condition.ts";
 import type { ChainEntry } from "../../model/delivery.ts";
 import type { Revision } from "../../model/revision.ts";
 import { DEFAULT_SETTINGS } from "../../model/settings.ts";
@@ -88,7 +89,7 @@ test("a filter whose selector cannot be read any more is neither widened nor tak
     await world.restart();
     await world.run();
     assert.deepEqual(running(), [1, 0], `${JSON.stringify(wrong)}, after a restart`);
-    assert.equal(world.source.statusOf("f")?.conditions?.find(({ type }) => type === "Accepted")?.status, "False");
+    assert.equal(findCondition(world.source.statusOf("f"), "Accepted")?.status, "False");
   }
   world.source.apply("f", specOf(IMAGE, { selector: { matchLabels: { app: "db" } } }));
   await world.run();

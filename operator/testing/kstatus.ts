@@ -1,3 +1,4 @@
+import { findCondition } from "../../model/condition.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 
 export type KstatusStatus = "Terminating" | "InProgress" | "Failed" | "Current";
@@ -17,6 +18,6 @@ export function kstatus({ metadata, status }: WasmFilter, readsReady = true): Ks
     if (type === "Reconciling" && value === "True") return "InProgress";
     if (type === "Stalled" && value === "True") return "Failed";
   }
-  const ready = status?.conditions?.find(({ type }) => type === "Ready")?.status;
+  const ready = findCondition(status, "Ready")?.status;
   return readsReady && ready !== undefined && ready !== "True" ? "InProgress" : "Current";
 }
