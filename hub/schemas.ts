@@ -132,9 +132,11 @@ const filterPlan = object(
       { result: { enum: ["passed", "kept"] }, measurements: { type: "object" }, told: object({ reason: STRING, message: STRING }) },
       ["measurements", "told"],
     ),
+    signatures: list(object({ by: STRING, keyFrom: STRING, demands: list(STRING), attestation: STRING }, ["keyFrom", "attestation"])),
+    audited: list(STRING),
     rollout: object({ matched: INTEGER, steps: INTEGER, waves: list(wave), back: plannedReturn, waitsFor: STRING }, ["back", "waitsFor"]),
   },
-  ["refusal", "before", "after", "proof", "rollout"],
+  ["refusal", "before", "after", "proof", "signatures", "audited", "rollout"],
 );
 
 /** https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/list-meta/ */

@@ -1,5 +1,6 @@
 import type { FilterKey } from "./filter.ts";
 import type { Fields } from "./kube.ts";
+import type { SignedBy } from "./verify.ts";
 
 /** A WasmFilter that somebody asks the API server to store. */
 export interface AdmissionRequest {
@@ -25,6 +26,8 @@ export interface AdmissionVerdict {
   readonly message: string;
   /** What who stores it should know, a line each. */
   readonly warnings: readonly string[];
+  /** Who signed the image, of what is demanded. Empty: nothing is demanded, or it is not signed, of which a warning tells. */
+  readonly signatures: readonly SignedBy[];
 }
 
 /**

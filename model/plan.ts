@@ -4,6 +4,7 @@ import type { FilterKey } from "./filter.ts";
 import type { Result } from "./result.ts";
 import type { RevisionChange } from "./revision-changes.ts";
 import type { Measurements, ProofProblem } from "./verdict.ts";
+import type { SignedBy } from "./verify.ts";
 
 /** What applying a WasmFilter would do: it would be created, would change something, or nothing, or would be refused and lead to no revision. */
 export type PlannedAction = "created" | "changed" | "unchanged" | "refused";
@@ -100,6 +101,8 @@ export interface FilterPlan {
   /** What differs between the two. A value that the object itself does not hold (it is in a Secret or a ConfigMap) is never shown. */
   readonly revision: readonly RevisionChange[];
   readonly proof?: PlannedProof;
+  /** Who signed the image, of what spec.verify and policies demand. Absent: nothing is demanded. */
+  readonly signatures?: readonly SignedBy[];
   /** What it would do against policies that are only audited. Absent: nothing. */
   readonly audited?: readonly string[];
   readonly rollout?: PlannedRollout;

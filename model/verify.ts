@@ -51,6 +51,22 @@ export type SignatureDemand = Demand<string | KeyReference>;
 export interface VerifyRequirement extends Demand<string> {
   /** Where it is demanded, for messages: `spec.verify[0]`. No part of what makes two requirements the same. */
   readonly origin: string;
+  /** Where the same is demanded as well. */
+  readonly also?: readonly string[];
+  /** Where its key is read from: `Secret release-keys`. Absent: it stands where it is demanded, or it is an identity. */
+  readonly keyFrom?: string;
+}
+
+/** One signature that holds, for people. */
+export interface SignedBy {
+  /** As `Verdict.by`. */
+  readonly by: string;
+  /** Where its key is read from: `Secret release-keys`. */
+  readonly keyFrom?: string;
+  /** What demands it: `spec.verify[0]`, `WasmPolicy signed, images[0].verify[0]`. At least one. */
+  readonly demands: readonly string[];
+  /** Type of the statement that is signed; absent: the image itself is. */
+  readonly attestation?: string;
 }
 
 /** Signatures that a spec and the policies of its namespace may ask for together. A spec has 16 at most, a pattern of a policy 4. */
@@ -95,8 +111,27 @@ export function everyVerdict(judged: readonly Result<Verdict>[]): Result<readonl
   return { ok: true, value: verdicts };
 }
 
+/** The verdicts of these requirements with what demands them. A requirement without a verdict is left out. */
+export function signedBy(requirements: readonly VerifyRequirement[], verdicts: readonly Verdict[]): readonly SignedBy[] {
+  const byId = new Map(verdicts.map((verdict) => [verdict.requirement, verdict.by]));
+  return requirements.flatMap((requirement) => {
+    const by = byId.get(requirementId(requirement));
+    if (by === undefined) return [];
+    const { origin, also = [], keyFrom, attestation } = requirement;
+    const more = { ...(keyFrom && { keyFrom }), ...(attestation && { attestation: attestation.predicateType }) };
+    return { by, demands: [origin, ...also], ...more };
+  });
+}
+
+/** `signed by key 3f1c9a02d4b7 of Secret release-keys, as spec.verify[0] asks for`. */
+export function describeSigned({ by, keyFrom, demands, attestation }: SignedBy): string {
+  const what = attestation === undefined ? "signed" : `attested (${attestation})`;
+  const key = keyFrom === undefined ? "" : ` of ${keyFrom}`;
+  return `${what} by ${by}${key}, as ${demands.join(" and ")} ${demands.length === 1 ? "asks" : "ask"} for`;
+}
+
 /** Names a requirement by all that decides about it: equal ones have the same verdict for the same digest. */
-export function requirementId({ signer, attestation }: Omit<VerifyRequirement, "origin">): string {
+export function requirementId({ signer, attestation }: Pick<VerifyRequirement, "signer" | "attestation">): string {
   const who =
     signer.kind === "key"
       ? [signer.publicKey.trim()]

@@ -44,6 +44,10 @@ test("a change is shown field by field, with its proof and its waves; what a rev
         { field: "config", before: "Secret s (k)", after: "Secret s (k)" },
       ],
       proof: { result: "passed", measurements, told: { reason: "TrafficFailed", message: "it\ntrapped" } },
+      signatures: [
+        { by: "key 3f1c9a02d4b7", keyFrom: "Secret release-keys", demands: ["spec.verify[0]", "WasmPolicy base, images[0].verify[0]"] },
+        { by: "me\n@a.example", demands: ["spec.verify[1]"], attestation: "https://spdx.dev/Document" },
+      ],
       rollout: { matched: 10, steps: 2, waves: [wave, { ...wave, step: 2, percent: 100, holdMs: 0, proxies: 9, first: many }] },
     }),
   );
@@ -56,6 +60,8 @@ test("a change is shown field by field, with its proof and its waves; what a rev
   config         changed, in Secret s (k)
   spec.interval  "60s" -> "5s"
   proof: passed, ABI 0.2.1, 10 bytes, loads in 12 ms of CPU on each proxy, 1 memory page, imports proxy_log; on its requests: adds x-a; fails requests (TrafficFailed), let through as spec.preflight.traffic is Report: it trapped
+  signed by key 3f1c9a02d4b7 of Secret release-keys, as spec.verify[0] and WasmPolicy base, images[0].verify[0] ask for
+  attested (https://spdx.dev/Document) by me @a.example, as spec.verify[1] asks for
   wave 1 of 2  10%, then holds 5m  1 proxy: shop/web-7
   wave 2 of 2  100%                9 proxies: shop/web-0, shop/web-1, shop/web-2, shop/web-3, shop/web-4, shop/web-5, shop/web-6, shop/web-7, and 1 more
 `,

@@ -2,6 +2,7 @@ import { describeMs } from "../../base/duration.ts";
 import { duration } from "../../base/elapsed.ts";
 import { clip, count, oneLine } from "../../base/text.ts";
 import type { FilterPlan, PlannedProxies, PlannedProxy, PlannedReturn, PlannedWave } from "../../model/plan.ts";
+import { describeSigned } from "../../model/verify.ts";
 import { objectName } from "../fleet/client.ts";
 import type { PlannedObject } from "../fleet/plan.ts";
 import { renderChanges, type ShownChange } from "./changes.ts";
@@ -48,6 +49,7 @@ function renderFilter(plan: FilterPlan): string[] {
   return [
     ...renderChanges([...revisionRow(plan), ...plan.revision, ...fieldsBeside(plan)], "  "),
     ...(after === undefined || before?.number === after.number ? [] : [`  ${proofOf(plan)}`]),
+    ...(plan.signatures ?? []).map((signature) => `  ${clip(oneLine(describeSigned(signature)), TEXT)}`),
     ...(plan.audited ?? []).map((violation) => `  audited: ${clip(oneLine(violation), TEXT)}`),
     ...table(undefined, [...backRow(rollout?.back), ...waves.map((wave) => waveRow(wave, rollout?.steps ?? 1))], "  "),
     ...(waves.length === 0 && rollout?.back === undefined && rollout?.waitsFor === undefined

@@ -16,7 +16,7 @@ async function ask(request: object, verdict: Partial<AdmissionVerdict> = {}) {
     admission: {
       async judge(asked) {
         judged.push(asked);
-        return { refusals: [], message: "", warnings: [], ...verdict };
+        return { refusals: [], message: "", warnings: [], signatures: [], ...verdict };
       },
     },
     metrics: { reviewed: (outcome) => outcomes.push(outcome), start: () => (outcome) => void outcomes.push(outcome) },
@@ -39,6 +39,20 @@ describe("a question about a WasmFilter", () => {
     assert.deepEqual(warned.response, { uid: "u-1", allowed: true, warnings: ["mind"] });
     assert.deepEqual(warned.judged[0]?.before, object);
     assert.equal(warned.outcomes.at(-1), "warned");
+  });
+
+  test("notes who signed the image for the audit log of the API server, bounded and on one line", async () => {
+    const signature = {
+      by: "key 3f1c9a02d4b7",
+      keyFrom: "Secret keys",
+      demands: ["spec.verify[0]", "WasmPolicy base, images[0].verify[0]"],
+    };
+    const { response, outcomes } = await ask({}, { signatures: [signature, { by: "me\n@a", demands: ["x".repeat(9_000)] }] });
+    const noted = response.auditAnnotations["signed-by"];
+    const first = "signed by key 3f1c9a02d4b7 of Secret keys, as spec.verify[0] and WasmPolicy base, images[0].verify[0] ask for";
+    assert.ok(noted.startsWith(`${first}; signed by me @a, as x`), noted);
+    assert.equal(noted.length, 4_096);
+    assert.deepEqual([response.allowed, response.warnings, outcomes.at(-1)], [true, undefined, "allowed"]);
   });
 
   test("is answered with every reason not to store it, bounded and on one line", async () => {

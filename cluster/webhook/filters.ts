@@ -4,6 +4,7 @@ import type { Admission } from "../../model/admission.ts";
 import { filterId } from "../../model/filter.ts";
 import { API_VERSION, KIND } from "../../model/gen/wasmfilter.ts";
 import type { Metrics } from "../../model/metrics.ts";
+import { describeSigned, type SignedBy } from "../../model/verify.ts";
 import { type Answer, type Asked, allow, type Handler, refuse } from "./review.ts";
 
 export interface FiltersOptions {
@@ -31,7 +32,7 @@ export function createFilterHandler({ path, admission, metrics }: FiltersOptions
       }
       const stop = metrics.start("review");
       const verdict = await admission.judge({ key, object, before: isRecord(oldObject) ? oldObject : undefined });
-      const { refusals, warnings } = verdict;
+      const { refusals, warnings, signatures } = verdict;
       stop(refusals.length > 0 ? "failure" : "success");
       if (refusals.length > 0) {
         const message = clip(oneLine(verdict.message), MAX_MESSAGE);
@@ -39,10 +40,16 @@ export function createFilterHandler({ path, admission, metrics }: FiltersOptions
         return refused(asked, message, warnings, facts);
       }
       metrics.reviewed(warnings.length > 0 ? "warned" : "allowed");
-      return { review: allow(asked, { warnings }), isRefusal: false, line: "a WasmFilter may be stored", facts };
+      return { review: allow(asked, { warnings, ...notes(signatures) }), isRefusal: false, line: "a WasmFilter may be stored", facts };
     },
     refused: () => metrics.reviewed("invalid"),
   };
+}
+
+/** Who signed is no warning: it is noted in the API server's audit log. */
+function notes(signatures: readonly SignedBy[]): { readonly auditAnnotations?: Readonly<Record<string, string>> } {
+  if (signatures.length === 0) return {};
+  return { auditAnnotations: { "signed-by": clip(oneLine(signatures.map(describeSigned).join("; ")), MAX_MESSAGE) } };
 }
 
 /** What would be created or changed. One that is being deleted keeps what it has. */

@@ -83,6 +83,8 @@ interface Allowed {
   readonly warnings?: readonly string[];
   readonly patchType?: "JSONPatch";
   readonly patch?: string;
+  /** What the API server's audit log notes beside the request, under the webhook's name. */
+  readonly auditAnnotations?: Readonly<Record<string, string>>;
 }
 
 export function allow({ uid }: Asked, { warnings = [], ...patch }: Allowed = {}): object {

@@ -39,7 +39,7 @@ const pods = createPodHandler({
 });
 const filters = createFilterHandler({
   path: "/review/secret",
-  admission: { judge: async () => ({ refusals: [], message: "", warnings: ["mind"] }) },
+  admission: { judge: async () => ({ refusals: [], message: "", warnings: ["mind"], signatures: [] }) },
   metrics: { reviewed: (outcome) => outcomes.push(outcome), start: () => () => {} },
 });
 

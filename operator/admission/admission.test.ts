@@ -15,6 +15,7 @@ import type { AdmissionCheck } from "./check.ts";
 import { createFilterAdmission } from "./filter-admission.ts";
 
 const IMAGE = "registry.example/filters/add-header";
+const K = "-----BEGIN PUBLIC KEY-----\nalice\n-----END PUBLIC KEY-----\n";
 const key = { namespace: "default", name: "add-header" };
 const quiet = { pullPolicy: "Always" };
 const object = (spec: object, metadata: object = {}) => ({
@@ -30,9 +31,19 @@ async function start(hearsAll = true) {
   const digest = world.registry.push(`${IMAGE}:1`, "one");
   await world.start();
   world.fleet.connect("web-0", { labels: { app: "web" }, slots: ["default"] });
-  const { source, registry, fleet, clock } = world;
+  const { source, registry, verifier, fleet, clock } = world;
   const admission = createFilterAdmission({
-    ...{ source, registry, fleet, clock, log: silentLog, configJudge, parseKeychain: () => ok(new Map()), ownNamespace: undefined },
+    ...{
+      source,
+      registry,
+      verifier,
+      fleet,
+      clock,
+      log: silentLog,
+      configJudge,
+      parseKeychain: () => ok(new Map()),
+      ownNamespace: undefined,
+    },
     records: () => world.operator.records(),
     hearsAll: () => hearsAll,
   });
@@ -55,6 +66,26 @@ describe("a WasmFilter that is about to be stored", () => {
     const { judge, digest } = await start();
     assert.deepEqual(said(await judge({ image: `${IMAGE}:1`, ...quiet })), []);
     assert.deepEqual(said(await judge({ image: IMAGE, digest })), []);
+  });
+
+  test("is told who signed its image, and as what asks for it; where nobody did it may be stored, and a warning says so", async () => {
+    const { world, judge, digest } = await start();
+    const secret = { publicKeySecret: { name: "keys", key: "cosign.pub" } };
+    world.source.setSecret("keys", { "cosign.pub": K });
+    const spec = { image: `${IMAGE}:1`, ...quiet, verify: [{ cosign: secret }] };
+    assert.deepEqual(said(await judge(spec)), [`spec.verify[0]: ${IMAGE}:1 is not signed`]);
+    world.verifier.sign(digest, K);
+    world.source.setPolicies(
+      policiesOf({ base: { images: [{ pattern: "registry.example/**", verify: [{ cosign: { publicKey: K } }] }] } }),
+    );
+    const signed = await judge(spec);
+    assert.deepEqual(said(signed), []);
+    const demands = ["spec.verify[0]", "WasmPolicy base, images[0].verify[0]"];
+    assert.deepEqual(signed.signatures, [{ by: K, keyFrom: "Secret keys", demands }]);
+    assert.deepEqual((await judge({ image: `${IMAGE}:1`, ...quiet })).signatures, [{ by: K, demands: demands.slice(1) }]);
+    world.verifier.down = true;
+    assert.match(said(await judge(spec)).join(), /the signatures of \S+ cannot be read/);
+    assert.deepEqual(said(await judge({ ...spec, priority: 3 }, spec)), []);
   });
 
   test("is refused for what does not parse, by each field", async () => {

@@ -29,7 +29,7 @@ export interface AdmissionOptions {
 const MAX_WARNINGS = 8;
 const LONGEST_WARNING = 120;
 
-const NOTHING: AdmissionVerdict = { refusals: [], message: "", warnings: [] };
+const NOTHING: AdmissionVerdict = { refusals: [], message: "", warnings: [], signatures: [] };
 
 /** Judges by a list of checks, which run at the same time; what they find is told in the order of the list. */
 export function createAdmission(options: AdmissionOptions): Admission {
@@ -78,6 +78,7 @@ function verdictOf(findings: readonly Findings[]): AdmissionVerdict {
   return {
     refusals,
     message: describeProblems(refusals),
+    signatures: findings.flatMap(({ signatures = [] }) => signatures),
     warnings: [...new Set(warnings)].slice(0, MAX_WARNINGS).map((warning) => clip(oneLine(warning), LONGEST_WARNING)),
   };
 }

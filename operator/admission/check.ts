@@ -1,6 +1,7 @@
 import type { Refusal } from "../../model/admission.ts";
 import type { Filter } from "../../model/filter.ts";
 import type { WasmFilter, WasmFilterSpec } from "../../model/gen/wasmfilter.ts";
+import type { SignedBy } from "../../model/verify.ts";
 import type { FilterRecord } from "../filter/record.ts";
 
 /** The WasmFilter that is judged. */
@@ -19,6 +20,8 @@ export interface Subject {
 export interface Findings {
   readonly refusals?: readonly Refusal[];
   readonly warnings?: readonly string[];
+  /** Of those that are demanded, the ones that hold. */
+  readonly signatures?: readonly SignedBy[];
 }
 
 /** One thing that is looked at. */

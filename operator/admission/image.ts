@@ -3,10 +3,12 @@ import type { Filter } from "../../model/filter.ts";
 import type { Failure } from "../../model/result.ts";
 import { configProblems } from "../config/fits.ts";
 import { isPinned } from "../filter/look.ts";
-import { chooseImage, type ModuleDeps } from "../resolve/module.ts";
+import type { ModuleDeps } from "../resolve/module.ts";
 import type { AdmissionCheck, Findings, Subject } from "./check.ts";
+import type { Choose } from "./choice.ts";
 
-export interface ImageDeps extends ModuleDeps {
+export interface ImageDeps {
+  readonly registry: Pick<ModuleDeps["registry"], "configSchema">;
   readonly configJudge: ConfigJudge;
 }
 
@@ -18,16 +20,14 @@ const IMAGE_FIELDS = ["image", "digest", "tagPolicy", "pullSecrets"] as const;
  * The image is written as a reference, its repository has the digest that it names, and the configuration that stands in the spec fits the schema of the image. A tag may
  * be pushed later: that it is not there is a warning.
  */
-export function imageCheck(deps: ImageDeps): AdmissionCheck {
+export function imageCheck(choose: Choose, deps: ImageDeps): AdmissionCheck {
   return {
     fields: [...IMAGE_FIELDS, "config"],
     late: LATE,
     async judge(subject, signal): Promise<Findings> {
-      const { filter, record, changed } = subject;
-      const { source } = filter;
-      if (source.kind === "url") return {};
-      const asking = { last: record?.lastLook ?? {}, isAsked: false };
-      const chosen = await chooseImage(source, filter, record?.revisions ?? [], asking, deps, signal);
+      const { filter, changed } = subject;
+      const chosen = await choose(subject, signal);
+      if (chosen === undefined) return {};
       if (!chosen.ok) {
         const isOther = IMAGE_FIELDS.some((field) => changed.has(field)) || subject.before === undefined;
         return isOther ? tell(chosen.error, filter) : {};

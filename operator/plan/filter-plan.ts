@@ -78,7 +78,7 @@ export async function planFilter(
     const stop = mayEnd(stage, error) ? { ...error, waits: untilThen(filter, object, record, deps) } : error;
     return refused(key, changes, record, stage, stop);
   }
-  const { content, measurements, judgement } = outcome.value;
+  const { content, measurements, judgement, signatures } = outcome.value;
   const found = findOrMake(key, record?.revisions ?? [], content, deps.clock.now(), deps.identity, record?.deliverable);
   const problem = found.isNew ? recordProblem(found.revision) : undefined;
   if (problem !== undefined) return refused(key, changes, record, "record", notKept(problem));
@@ -89,6 +89,7 @@ export async function planFilter(
   return {
     ...base,
     proof,
+    ...(signatures.length === 0 ? {} : { signatures }),
     ...(violations.length === 0 ? {} : { audited: violations }),
     ...goesOut(filter, record, object, found, changes.length > 0, deps),
   };

@@ -8,6 +8,7 @@ import { policiesOf } from "../testing/policies.ts";
 import { createWorld, positionOf, specOf, type World } from "../testing/world.ts";
 
 const IMAGE = "registry.example/filters/add-header";
+const [K, L] = ["alice", "bob"].map((name) => `-----BEGIN PUBLIC KEY-----\n${name}\n-----END PUBLIC KEY-----\n`) as [string, string];
 const anybody: Applicant = { id: "anybody", mayApply: async () => ok(undefined) };
 const never = new AbortController().signal;
 
@@ -62,6 +63,40 @@ function stateOf(world: World) {
 }
 
 describe("one filter", () => {
+  test("is told who signed its image, and which of the spec and the policies ask for it", async () => {
+    const world = await running();
+    const digest = world.registry.push(`${IMAGE}:2`, "two");
+    world.source.setSecret("keys", { "cosign.pub": K });
+    const verify = [
+      { cosign: { publicKeySecret: { name: "keys", key: "cosign.pub" } } },
+      { cosign: { publicKey: L, attestation: { predicateType: "https://spdx.dev/Document" } } },
+    ];
+    const refused = await plan(world, object(specOf(`${IMAGE}:2`, { verify })));
+    assert.deepEqual(
+      [refused.refusal?.condition, refused.refusal?.reason, refused.signatures],
+      ["Verified", "SignatureNotFound", undefined],
+    );
+    for (const key of [K, L]) world.verifier.sign(digest, key);
+    world.source.setPolicies(
+      policiesOf({ base: { images: [{ pattern: "registry.example/**", verify: [{ cosign: { publicKey: K } }] }] } }),
+    );
+    const planned = await plan(world, object(specOf(`${IMAGE}:2`, { verify })));
+    assert.deepEqual(planned.signatures, [
+      { by: K, keyFrom: "Secret keys", demands: ["spec.verify[0]", "WasmPolicy base, images[0].verify[0]"] },
+      { by: L, demands: ["spec.verify[1]"], attestation: "https://spdx.dev/Document" },
+    ]);
+    world.source.apply("add-header", specOf(`${IMAGE}:2`, { verify }));
+    await world.run(1_000);
+    const [record] = world.operator.records();
+    assert.deepEqual(
+      record?.revisions.at(-1)?.verified?.map((verdict) => Object.keys(verdict).sort()),
+      [
+        ["by", "requirement"],
+        ["by", "requirement"],
+      ],
+    );
+  });
+
   test("one that would be created: its first revision, its proof, and every proxy at once", async () => {
     const world = await running();
     const found = await plan(world, object({ image: `${IMAGE}:2` }, "other"));

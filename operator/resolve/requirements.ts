@@ -39,7 +39,8 @@ export async function requirementsOf(filter: Filter, deps: RequirementDeps): Pro
     const requirement = await requirementOf(demand, origin, key.namespace, deps);
     if (!requirement.ok) return requirement;
     const id = requirementId(requirement.value);
-    if (!requirements.has(id)) requirements.set(id, requirement.value);
+    const same = requirements.get(id);
+    requirements.set(id, same === undefined ? requirement.value : { ...same, also: [...(same.also ?? []), origin] });
   }
   if (requirements.size <= MAX_REQUIREMENTS) return ok([...requirements.values()]);
   const asked = `spec.verify and the policies of ${key.namespace} ask for ${requirements.size} signatures, more than ${MAX_REQUIREMENTS}`;
@@ -80,7 +81,12 @@ async function read(
   const text = await textOf(signer.kind === "key" ? signer.publicKey : signer.trustRoot, namespace, source);
   if (!text.ok) return text;
   const whole: Signer<string> = signer.kind === "key" ? { kind: "key", publicKey: text.value ?? "" } : { ...signer, trustRoot: text.value };
-  return ok({ origin, signer: whole, attestation });
+  const from = signer.kind === "key" && typeof signer.publicKey === "object" ? { keyFrom: nameOf(signer.publicKey) } : {};
+  return ok({ origin, signer: whole, attestation, ...from });
+}
+
+function nameOf({ kind, name }: KeyReference): string {
+  return `${kind === "secret" ? "Secret" : "ConfigMap"} ${name}`;
 }
 
 async function textOf(

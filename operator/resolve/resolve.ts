@@ -6,7 +6,7 @@ import { proofId } from "../../model/proof.ts";
 import { type Failure, ok } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import type { Measurements, Preflight } from "../../model/verdict.ts";
-import type { Verdict } from "../../model/verify.ts";
+import type { SignedBy, Verdict } from "../../model/verify.ts";
 import { judgeConfig } from "../config/fits.ts";
 import type { Look } from "../filter/look.ts";
 import type { RevisionIdentity } from "../filter/revision-identity.ts";
@@ -41,6 +41,8 @@ export interface Resolved {
   readonly judgement?: Judgement;
   /** Of the signatures that are demanded, in their order. */
   readonly verdicts: readonly Verdict[];
+  /** The same, with what demands them. */
+  readonly signatures: readonly SignedBy[];
   /** Of those that hold and are demanded by policies that are only audited. */
   readonly audited: readonly Verdict[];
 }
@@ -81,11 +83,10 @@ export async function resolveFilter(
   const { digest, wasmDigest } = module;
   const verified = await verify(filter, { image, digest }, revisions, deps, signal);
   if (!verified.ok) return { ok: false, stage: "verify", error: verified.error, digest };
-  const verdicts = verified.value;
   const audit = await auditSignatures(filter, { image, digest }, revisions, deps, signal);
   const signed = judging.with({ unsigned: audit.unsigned });
   if (signed !== undefined) return signed;
-  const held = { verdicts, audited: audit.verdicts };
+  const held = { ...verified.value, audited: audit.verdicts };
   const { configuration, ...place } = config.value;
   const settings = { ...filter.settings, ...configuration };
   const content = { image, digest, wasmDigest, settings, ...place };

@@ -26,7 +26,7 @@ export async function resolveServed(
   const isVerified = await isKnownToHold(filter, digest, revisions, { source, permits, trustRoot });
   if (!isVerified || !identity.isOf(filter.key, served, content)) return waits();
   if (!(await registry.has(wasmDigest))) return stopped(failForNow("ModuleMissing", "the module is being fetched again").error);
-  return ok({ content, measurements: undefined, look: undefined, verdicts: [], audited: [] });
+  return ok({ content, measurements: undefined, look: undefined, verdicts: [], signatures: [], audited: [] });
 }
 
 /** True where the reference, with what it was resolved to before, leads to this revision. */

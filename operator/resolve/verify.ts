@@ -2,7 +2,15 @@ import type { Digest } from "../../model/digest.ts";
 import type { Filter } from "../../model/filter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
-import { everyVerdict, requirementId, type Verdict, type Verifier, type VerifyRequirement } from "../../model/verify.ts";
+import {
+  everyVerdict,
+  requirementId,
+  type SignedBy,
+  signedBy,
+  type Verdict,
+  type Verifier,
+  type VerifyRequirement,
+} from "../../model/verify.ts";
 import { type CredentialsDeps, pullKeychain } from "./credentials.ts";
 import { type RequirementDeps, requirementsOf } from "./requirements.ts";
 
@@ -17,6 +25,14 @@ export interface Judged {
   readonly digest: Digest;
 }
 
+/** All that is demanded of an image, which holds. */
+export interface Verified {
+  /** In the order of what is demanded. */
+  readonly verdicts: readonly Verdict[];
+  /** The same, for people. */
+  readonly signatures: readonly SignedBy[];
+}
+
 /** Judges the image that a spec leads to by all that is demanded of it. Of what holds by the filter's history, no registry is asked. */
 export async function verify(
   filter: Filter,
@@ -24,16 +40,17 @@ export async function verify(
   revisions: readonly Revision[],
   deps: VerifyDeps,
   signal?: AbortSignal,
-): Promise<Result<readonly Verdict[]>> {
+): Promise<Result<Verified>> {
   const requirements = await requirementsOf(filter, deps);
   if (!requirements.ok) return requirements;
-  if (requirements.value.length === 0) return ok([]);
+  if (requirements.value.length === 0) return ok({ verdicts: [], signatures: [] });
   if (filter.source.kind === "url")
     return fail(
       "SignatureNotFound",
       "spec.verify asks for signatures, and a module at a URL has none; push it to a registry and use spec.image",
     );
-  return judge(filter, image, requirements.value, revisions, deps, signal);
+  const verdicts = await judge(filter, image, requirements.value, revisions, deps, signal);
+  return verdicts.ok ? ok({ verdicts: verdicts.value, signatures: signedBy(requirements.value, verdicts.value) }) : verdicts;
 }
 
 /** The same for any image. */
