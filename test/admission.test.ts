@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { createServer, type Server } from "node:net";
 import { cpus, loadavg } from "node:os";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { after, before, describe, test } from "node:test";
 import type { KubeApi } from "../model/kube.ts";
-import { pushModule } from "../oci/index.ts";
+import { pushModule, readPrivateKey, signImage } from "../oci/index.ts";
 import { ROOT } from "../scripts/tests/files.ts";
 import { run as runProgram } from "../scripts/tools/run.ts";
 import { ADMISSION, admissionConfiguration } from "./support/admission.ts";
@@ -127,6 +127,25 @@ describe("kubectl", () => {
       /Warning: spec\.image: the tag is looked at once; pin it by spec\.digest, or follow it with spec\.pullPolicy Always/,
     );
     assert.match(said, /Warning: spec\.selector: it selects no proxy of namespace default that is connected now/);
+  });
+});
+
+describe("an image that is asked to be signed", () => {
+  test("is stored in silence where it is, and with a warning where nobody signed it", async () => {
+    const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const publicPem = publicKey.export({ format: "pem", type: "spki" }).toString();
+    const spec = { image: image(), pullPolicy: "Always", verify: [{ cosign: { publicKey: publicPem } }] };
+    const dryRun = () => run(["apply", "-f", "-", "--dry-run=server", "--warnings-as-errors"], filter("asked", spec)).catch(String);
+    assert.match(await dryRun(), /Warning: spec\.verify\[0\]: \S+ is not signed/);
+    const key = await readPrivateKey(privateKey.export({ format: "pem", type: "pkcs8" }).toString(), "");
+    assert.ok(key.ok);
+    const signed = await signImage(image(), undefined, { keychain: new Map(), key: key.value, created: new Date().toISOString() });
+    assert.ok(signed.ok, JSON.stringify(signed));
+    // The API server takes an answer with what its audit log is to note.
+    const said = await dryRun();
+    assert.doesNotMatch(said, /spec\.verify/);
+    assert.match(said, /Warning: spec\.selector: it selects no proxy/);
+    assert.match(await run(["apply", "-f", "-", "--dry-run=server"], filter("asked", spec)), /created \(server dry run\)/);
   });
 });
 

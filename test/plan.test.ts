@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -238,6 +239,37 @@ describe("a plan in a cluster", () => {
     assert.equal(before.status, 3, before.out + before.err);
     await run("-n", "shop", "delete", "secret", "regcred");
     assert.doesNotMatch(denied.out + beside.out + before.out + server.logs(), /hunter2/);
+  });
+
+  test("says who signed the image, by which Secret's key, or that nobody did; the apply then says the same", async () => {
+    const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    await writeFile(join(folder, "signing.pem"), privateKey.export({ format: "pem", type: "pkcs8" }), { mode: 0o600 });
+    await push("signed", await headerFilter({ name: "x-weir", value: "signed" }));
+    const pem = publicKey.export({ format: "pem", type: "spki" }).toString();
+    const keys = stringify({
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: "release-keys", namespace: "shop" },
+      stringData: { "cosign.pub": pem },
+    });
+    const verify = "verify: [{cosign: {publicKeySecret: {name: release-keys, key: cosign.pub}}}]";
+    const wanted = `${keys}---\n${manifest("signed", verify, "name: signed, namespace: shop")}`;
+    const unsigned = await plan(wanted);
+    assert.equal(unsigned.status, 1);
+    assert.match(unsigned.out, /WasmFilter shop\/signed would .*\n {2}SignatureNotFound: spec\.verify\[0\]: \S+ is not signed/);
+    const signed = await command(["sign", `${registry.host}/filter:signed`, "--key", join(folder, "signing.pem")], "", "");
+    assert.equal(signed.status, 0, signed.err);
+    const planned = await plan(wanted);
+    assert.equal(planned.status, 3, planned.out);
+    assert.match(planned.out, /\n {2}signed by key [0-9a-f]+ of Secret release-keys, as spec\.verify\[0\] asks for\n/);
+    const { objects } = await planJson(wanted);
+    const [signature] = objects.find(({ kind }) => kind === "WasmFilter")?.signatures ?? [];
+    assert.deepEqual({ ...signature, by: "" }, { by: "", keyFrom: "Secret release-keys", demands: ["spec.verify[0]"] });
+    assert.equal((await command(["apply", "-f", "-"], wanted)).status, 0);
+    const found = await server.until("Verified", "signed", (each) => condition(each, "Verified") === "True Verified");
+    const told = found.status?.conditions?.find(({ type }) => type === "Verified")?.message ?? "";
+    assert.ok(told.includes(signature?.by ?? "?"), told);
+    await run("-n", "shop", "delete", "wf", "signed");
   });
 
   test("tells of a pin that an earlier rollback set and the manifest does not mention", async () => {

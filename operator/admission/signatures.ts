@@ -17,7 +17,12 @@ export function signatureCheck(choose: Choose, deps: VerifyDeps): AdmissionCheck
       // Of an image that is not found, another check tells.
       if (chosen === undefined || !chosen.ok) return {};
       const verified = await verify(filter, chosen.value.choice, record?.revisions ?? [], deps, signal);
-      return verified.ok ? { signatures: verified.value.signatures } : { warnings: [verified.error.message] };
+      return verified.ok ? { signatures: verified.value.signatures } : { warnings: [shortened(verified.error.message)] };
     },
   };
+}
+
+/** A warning is cut where it is long, and a digest would be most of it. */
+function shortened(message: string): string {
+  return message.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]{52}/g, "$1…");
 }
