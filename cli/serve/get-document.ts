@@ -15,8 +15,8 @@ export interface Asked {
   readonly signal: AbortSignal;
 }
 
-/** `undefined`: what is known is as it was. */
-export type Answered = { readonly value: unknown; readonly etag: string | undefined } | undefined;
+/** `bytes`: of the document, unpacked. `undefined`: what is known is as it was. */
+export type Answered = { readonly value: unknown; readonly bytes: number; readonly etag: string | undefined } | undefined;
 
 /** Reads a JSON document, bounded in bytes once unpacked; the signal bounds its time. No redirect is followed. `NotFound`: there is none. */
 export async function getDocument({ url, token, ca, etag, maxBytes, signal }: Asked): Promise<Result<Answered>> {
@@ -35,7 +35,7 @@ export async function getDocument({ url, token, ca, etag, maxBytes, signal }: As
     const text = await readText(unpacked(answer), maxBytes);
     answer.destroy();
     if (text === undefined) return fail("TooLarge", `it answered with more than ${maxBytes} bytes`);
-    return ok({ value: JSON.parse(text) as unknown, etag: answer.headers.etag });
+    return ok({ value: JSON.parse(text) as unknown, bytes: Buffer.byteLength(text), etag: answer.headers.etag });
   } catch (error) {
     if (error instanceof SyntaxError) return fail("Answer", "its answer is no JSON; is this the address of a Weir?");
     if (signal.aborted) return failForNow("Timeout", "it did not answer in time");

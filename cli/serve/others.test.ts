@@ -130,6 +130,61 @@ describe("other Weirs", () => {
     others.close();
   });
 
+  test("are bounded in what one look takes and what is kept of it; a list that is longer is had by more looks than one", async (t) => {
+    const digest = `sha256:${"a".repeat(64)}`;
+    const filter = (name: string, image: string, more: object = {}) => ({
+      metadata: { namespace: "shop", name, ...more },
+      status: { stableRevision: 1, history: [{ revision: 1, image, digest }] },
+    });
+    const group = (at: number) => ({ namespace: "shop", filter: `shop/f${at}`, digest, revision: 1, proxies: 1, junk: "x".repeat(9) });
+    const documents: Record<string, object> = {
+      "/long/api/v1/filters": {
+        items: [filter("a", "r/a:1"), filter("b", "r/b:".padEnd(1_001, "1")), filter("c", "r/c:".padEnd(1_000, "1"))],
+      },
+      "/long/api/v1/fleet": { groups: Array.from({ length: 5_500 }, (_, at) => group(at)) },
+      "/all/api/v1/filters": { items: Array.from({ length: 7 }, (_, at) => filter(`f${at}`, "r/a:1")) },
+      "/token/api/v1/filters": { items: [], metadata: { continue: "x".repeat(2_001) } },
+    };
+    const pages = 4;
+    const answerOf = ({ pathname, searchParams }: URL): object => {
+      const page = Number(searchParams.get("continue") ?? 0);
+      if (pathname !== "/large/api/v1/filters") return documents[pathname] ?? { groups: [] };
+      const next = page + 1 < pages ? { continue: String(page + 1) } : {};
+      return { items: [filter(`f${page}`, "r/a:1", { annotations: { junk: "x".repeat(500_000) } })], metadata: next };
+    };
+    const server = createServer((request, response) => {
+      const etag = `"${encodeURIComponent(request.url ?? "")}"`;
+      if (request.headers["if-none-match"] === etag) return response.writeHead(304).end();
+      return response.writeHead(200, { etag }).end(JSON.stringify(answerOf(new URL(request.url ?? "", "http://here"))));
+    });
+    const { port } = await listen(server, { host: "127.0.0.1", port: 0 });
+    t.after(() => server.close());
+    let now = 1;
+    const names = ["long", "all", "token", "large"];
+    const others = open({ other: names.map((name) => `${name}=http://127.0.0.1:${port}/${name}`) }, () => now, {
+      documentBytes: 1_000_000,
+      lookBytes: 1_300_000,
+      pageItems: 1,
+      pages: 5,
+    });
+    const [long, all, token, large] = await settled(others);
+    assert.deepEqual(
+      long?.state?.filters.map(({ name }) => name),
+      ["a", "c"],
+    );
+    assert.equal(long?.state?.running.length, 5_000);
+    assert.deepEqual(long?.state?.running[0], { namespace: "shop", filter: "shop/f0", digest, proxies: 1 });
+    assert.equal(all?.state?.filters.length, 5);
+    assert.equal(token?.trouble, "its answer is no list of filters; is this the address of a Weir?");
+    assert.deepEqual(
+      [large?.state, large?.trouble],
+      [undefined, "it answered one look with more than 1300000 bytes; the next look goes on from there"],
+    );
+    now = 10_000;
+    assert.deepEqual((await settled(others)).at(-1)?.state?.filters.length, pages);
+    others.close();
+  });
+
   test("flags say what they take", () => {
     const flags = { other: [], "other-token-file": [], "other-ca-file": [] };
     for (const [given, message] of [

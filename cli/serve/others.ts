@@ -2,12 +2,10 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inBackground } from "../../base/boundary.ts";
 import { whyUnread } from "../../base/error.ts";
-import { fieldsOf, isRecord } from "../../base/json.ts";
-import { type ClusterState, type FilterState, filterState, type OtherCluster, type Others, type Running } from "../../hub/index.ts";
-import { isDigest } from "../../model/digest.ts";
-import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import type { ClusterState, FilterState, OtherCluster, Others, Running } from "../../hub/index.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { getDocument } from "./get-document.ts";
+import { type OtherAnswer, readFilterPage, readGroups } from "./other-answers.ts";
 import type { OtherChoice } from "./other-flags.ts";
 
 const LIMITS = {
@@ -18,6 +16,8 @@ const LIMITS = {
   /** For which a page waits for a Weir that was never asked. */
   firstMs: 1_000,
   documentBytes: 4 * 1024 * 1024,
+  /** Of all documents of one look. */
+  lookBytes: 16 * 1024 * 1024,
   /** Filters of a page, and pages. */
   pageItems: 100,
   pages: 50,
@@ -42,8 +42,8 @@ class Other {
   private readonly now: () => number;
   private readonly limits: typeof LIMITS;
   private readonly closed = new AbortController();
-  /** By path: the answers that are known. */
-  private known = new Map<string, { readonly etag: string | undefined; readonly value: unknown }>();
+  /** By path: what is known of the answers. */
+  private known: ReadonlyMap<string, Kept> = new Map();
   private state: ClusterState | undefined;
   private trouble: string | undefined;
   private askedAt: number | undefined;
@@ -95,48 +95,68 @@ class Other {
     if (!token.ok) return token;
     const ca = await readSecret(this.choice.caFile, "--other-ca-file");
     if (!ca.ok) return ca;
-    const next = new Map<string, { etag: string | undefined; value: unknown }>();
-    const get = async (path: string): Promise<Result<unknown>> => {
+    const { documentBytes, lookBytes } = this.limits;
+    const next = new Map<string, Kept>();
+    let left = lookBytes;
+    const get: Get = async (path, read) => {
       const url = new URL(`${this.choice.url.pathname.replace(/\/$/, "")}${path}`, this.choice.url);
       const kept = this.known.get(path);
-      const maxBytes = this.limits.documentBytes;
-      const answer = await getDocument({ url, token: token.value, ca: ca.value, etag: kept?.etag, maxBytes, signal });
-      if (!answer.ok) return answer;
-      const { value, etag } = answer.value ?? { value: kept?.value, etag: kept?.etag };
-      next.set(path, { etag, value });
-      return ok(value);
+      const maxBytes = Math.min(documentBytes, left);
+      const got = await getDocument({ url, token: token.value, ca: ca.value, etag: kept?.etag, maxBytes, signal });
+      if (!got.ok) return got.error.reason === "TooLarge" && left < documentBytes ? tooMuch(lookBytes) : got;
+      left -= got.value?.bytes ?? 0;
+      const answer = got.value === undefined && kept !== undefined ? ok(kept.answer) : read(got.value?.value);
+      if (answer.ok) next.set(path, { etag: got.value?.etag ?? kept?.etag, answer: answer.value });
+      return answer;
     };
+    const told = await this.told(get);
+    // After a look that failed too: the next one is told of what this one had in a word, and comes further.
+    if (next.size > 0) this.known = next;
+    return told;
+  }
+
+  private async told(get: Get): Promise<Result<Omit<ClusterState, "at">>> {
     const filters = await this.filters(get);
     if (!filters.ok) return filters;
     const running = await this.running(get);
-    if (!running.ok) return running;
-    this.known = next;
-    return ok({ filters: filters.value, running: running.value });
+    return running.ok ? ok({ filters: filters.value, running: running.value }) : running;
   }
 
-  private async filters(get: (path: string) => Promise<Result<unknown>>): Promise<Result<readonly FilterState[]>> {
+  private async filters(get: Get): Promise<Result<readonly FilterState[]>> {
+    const { pageItems, pages } = this.limits;
     const found: FilterState[] = [];
     let more = "";
-    for (let page = 0; page < this.limits.pages; page++) {
-      const body = await get(`/api/v1/filters?limit=${this.limits.pageItems}${more}`);
-      if (!body.ok) return body;
-      const { items, metadata } = fieldsOf(body.value);
-      if (!Array.isArray(items)) return fail("Answer", "its answer is no list of filters; is this the address of a Weir?");
-      for (const item of items) if (isFilter(item)) found.push(filterState(item));
-      const next = isRecord(metadata) ? metadata.continue : undefined;
-      if (typeof next !== "string" || next === "") return ok(found);
+    for (let page = 0; page < pages; page++) {
+      // One of an earlier version knows no pages: the first has all.
+      const most = pages * pageItems - found.length;
+      const answer = await get(`/api/v1/filters?limit=${pageItems}${more}`, (body) => readFilterPage(body, most));
+      if (!answer.ok) return answer;
+      found.push(...answer.value.filters);
+      const { next } = answer.value;
+      if (next === undefined || found.length >= pages * pageItems) return ok(found);
       more = `&continue=${encodeURIComponent(next)}`;
     }
     return ok(found);
   }
 
-  private async running(get: (path: string) => Promise<Result<unknown>>): Promise<Result<readonly Running[]>> {
-    const body = await get("/api/v1/fleet?connected=true&groupBy=namespace,filter,digest,revision");
+  private async running(get: Get): Promise<Result<readonly Running[]>> {
+    const answer = await get("/api/v1/fleet?connected=true&groupBy=namespace,filter,digest,revision", readGroups);
     // One of an earlier version counts nothing: its filters are compared by what they serve.
-    if (!body.ok) return body.error.reason === "NotFound" ? ok([]) : body;
-    const { groups } = fieldsOf(body.value);
-    return ok(Array.isArray(groups) ? groups.filter(isRunning).filter(({ revision }) => revision > 0) : []);
+    if (!answer.ok) return answer.error.reason === "NotFound" ? ok([]) : answer;
+    return ok(answer.value.running);
   }
+}
+
+/** Asks for a document, and keeps what `read` gives of it. */
+type Get = (path: string, read: (body: unknown) => Result<OtherAnswer>) => Promise<Result<OtherAnswer>>;
+
+interface Kept {
+  readonly etag: string | undefined;
+  readonly answer: OtherAnswer;
+}
+
+function tooMuch(bytes: number): Result<never> {
+  return fail("TooLarge", `it answered one look with more than ${bytes} bytes; the next look goes on from there`);
 }
 
 /** One line or a PEM; read anew each time, for it may have been changed. */
@@ -147,24 +167,4 @@ async function readSecret(file: string | undefined, flag: string): Promise<Resul
   } catch (error) {
     return fail("Unread", `${flag} ${file} ${whyUnread(error)}`);
   }
-}
-
-function isFilter(value: unknown): value is WasmFilter {
-  if (!isRecord(value) || !isRecord(value.metadata)) return false;
-  const { name, namespace } = value.metadata;
-  const { history } = fieldsOf(value.status);
-  return [name, namespace].every((text) => typeof text === "string" && text.length <= 253) && (history === undefined || isHistory(history));
-}
-
-function isHistory(history: unknown): boolean {
-  return (
-    Array.isArray(history) && history.every((item) => isRecord(item) && typeof item.image === "string" && isDigest(String(item.digest)))
-  );
-}
-
-function isRunning(group: unknown): group is Running & { readonly revision: number } {
-  if (!isRecord(group)) return false;
-  const { namespace, filter, digest, revision, proxies } = group;
-  const isNamed = [namespace, filter].every((text) => typeof text === "string" && text.length <= 600);
-  return isNamed && isDigest(String(digest)) && Number.isSafeInteger(revision) && Number.isSafeInteger(proxies);
 }

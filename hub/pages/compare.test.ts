@@ -81,3 +81,24 @@ test("other clusters are shown with their age, and why they do not answer; what 
   assert.doesNotMatch(body, /<img|\u202e/);
   assert.match(text((await many.ask("/compare?a=here/&b=eu/")).body), /shop\/waf .* test\/waf .* not everywhere/);
 });
+
+test("a cluster that tells of thousands of namespaces leaves room for the others; what is chosen can be chosen again", async () => {
+  const filters = Array.from({ length: 3_000 }, (_, at) => ({ namespace: `n${String(at).padStart(4, "0")}`, name: "waf" }));
+  const large: OtherCluster = { name: "eu", url: "https://weir.eu.example/", state: { at: Date.now(), filters, running: [] } };
+  const others = { take: async () => ({ clusters: [large], isBehind: false }), close: () => {} };
+  const scene = await startHub(views, { others });
+  try {
+    const { body } = await scene.ask("/compare?a=here/shop&b=eu/n2999");
+    const offered = [.../<select name="b">(.*?)<\/select>/s.exec(body)?.[1]?.matchAll(/value="([^"]+)"( selected)?/g) ?? []];
+    // The 2 of this cluster, the first 500 of the other, the chosen one, and the two clusters whole.
+    assert.equal(offered.length, 505);
+    assert.deepEqual(
+      offered.filter(([, , selected]) => selected).map(([, id]) => id),
+      ["eu/n2999"],
+    );
+    assert.ok(offered.some(([, id]) => id === "here/test"));
+    assert.match(text(body), /2,?499 environments more: name one in the address/);
+  } finally {
+    await scene.hub.close();
+  }
+});

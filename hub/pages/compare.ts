@@ -12,6 +12,8 @@ import { ago, type Column, digestLink, filterLink, filterLinkById, mark, pager, 
 const MOST_COLUMNS = 8;
 /** Digests of a cell. */
 const MOST_DIGESTS = 4;
+/** Environments to choose from, shared out evenly to the clusters: what another one tells of may be thousands. */
+const MOST_CHOICES = 1_000;
 
 /** Two environments side by side, or, where none are chosen, all of them. */
 export function comparePage(places: Places, query: URLSearchParams, now: number): Html {
@@ -25,13 +27,27 @@ ${isChosen ? sideBySide([a, b], places, query) : versions(places, query)}`;
 }
 
 function chooser({ environments, clusters }: Places, chosen: readonly (Environment | undefined)[]): Html {
+  const offered = choices(environments, Math.floor(MOST_CHOICES / clusters), chosen);
   const select = (name: string, label: string, one: Environment | undefined): Html =>
-    html`<label>${label} <select name="${name}">${environments.map((each) => {
+    html`<label>${label} <select name="${name}">${offered.map((each) => {
       const id = environmentId(each);
       return html`<option value="${id}"${one !== undefined && id === environmentId(one) ? html` selected` : ""}>${nameOf(each, clusters)}</option>`;
     })}</select></label>`;
   const [a = environments[0], b = environments[1]] = chosen;
-  return html`<form class="row" action="/compare">${select("a", "This", a)}${select("b", "with", b)}<button type="submit">Compare</button></form>`;
+  const more = environments.length - offered.length;
+  return html`<form class="row" action="/compare">${select("a", "This", a)}${select("b", "with", b)}<button type="submit">Compare</button></form>
+${more === 0 ? "" : html`<p class="mute">${count(more, "environment")} more: name one in the address, as <code>a=CLUSTER/NAMESPACE</code></p>`}`;
+}
+
+/** The first of each cluster, what is chosen, and clusters whole. */
+function choices(all: readonly Environment[], most: number, chosen: readonly (Environment | undefined)[]): readonly Environment[] {
+  const offered = new Map<string, number>();
+  return all.filter((each) => {
+    if (each.namespace === "" || chosen.includes(each)) return true;
+    const number = (offered.get(each.cluster) ?? 0) + 1;
+    offered.set(each.cluster, number);
+    return number <= most;
+  });
 }
 
 /** `clusters`: how many there are; the only one needs no name. */
