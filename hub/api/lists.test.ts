@@ -3,9 +3,10 @@ import { after, describe, test } from "node:test";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { FILTER, startHub } from "../testing/scene.ts";
-import type { ProxyFilterView, ProxyView } from "../views.ts";
+import type { ProxyFilterView, ProxyView, Views } from "../views.ts";
 import { GROUP_FIELDS } from "./fleet-groups.ts";
 import { PAGING } from "./paging.ts";
+import { pageOfProxies, selectedProxies } from "./proxy-list.ts";
 import { FILTER_SELECTION, PROXY_SELECTION } from "./selection.ts";
 
 const digest = (digit: string) => `sha256:${digit.repeat(64)}` as const;
@@ -141,6 +142,8 @@ describe("proxies that are asked for", () => {
       ["continue=eyJ9", "continue is the metadata.continue of a page of this list, "],
       ["state=lost", "state is one of pending, updated, rejected, not "],
       ["labelSelector=a%20b", "labelSelector is a label selector such as app=web"],
+      [`labelSelector=${"a,".repeat(16)}a`, "of at most 16 expressions with 64 values in all, not "],
+      [`labelSelector=a+in+(${"b,".repeat(63)}b),c=d`, "of at most 16 expressions with 64 values in all, not "],
       ["filter=waf", "filter is a filter as NAMESPACE/NAME, not "],
       ["digest=sha256:1", "digest is a digest such as sha256:"],
       [`namespace=${"a".repeat(3_000)}`, "namespace is the name of a namespace, not "],
@@ -150,6 +153,17 @@ describe("proxies that are asked for", () => {
       assert.ok(body.includes(JSON.stringify(message).slice(1, -1).replaceAll("\\\\\\\\", "\\\\")), `${query}: ${body}`);
     }
   });
+});
+
+test("a large fleet is looked through with turns for others in between", async () => {
+  const heads = Array.from({ length: 1_000 }, (_, index) => proxyOf(index));
+  let turns = 0;
+  const pause = async () => void turns++;
+  const views = { proxyHeads: () => heads, eachProxy: () => [] } as unknown as Views;
+  await pageOfProxies(views, {}, { limit: 1 }, pause);
+  assert.equal(turns, 1_000);
+  await selectedProxies(views, {}, pause);
+  assert.equal(turns, 2_000);
 });
 
 test("filters come by pages and by what is asked for, as Kubernetes lists them", async () => {

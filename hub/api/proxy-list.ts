@@ -15,17 +15,22 @@ export interface ProxyPaging {
 }
 
 /** The proxies that are asked for, in the order of the list. Each is made when it is asked for. */
-export function* selectedProxies(views: Views, selection: ProxySelection, heads = selectedHeads(views, selection)): Generator<ProxyView> {
+export async function selectedProxies(views: Views, selection: ProxySelection, pause: Pause): Promise<Iterable<ProxyView>> {
+  return viewsOf(views, selection, await selectedHeads(views, selection, pause));
+}
+
+function* viewsOf(views: Views, selection: ProxySelection, heads: readonly ProxyHead[]): Generator<ProxyView> {
   const asks = asksFilters(selection);
   for (const proxy of views.eachProxy(heads)) {
     if (!asks || proxy.slots.some(({ filters }) => filters.some((view) => isViewSelected(view, selection)))) yield proxy;
   }
 }
 
-function selectedHeads(views: Views, selection: ProxySelection, after?: Place): readonly ProxyHead[] {
+async function selectedHeads(views: Views, selection: ProxySelection, pause: Pause, after?: Place): Promise<readonly ProxyHead[]> {
   const heads: ProxyHead[] = [];
   for (const head of views.proxyHeads()) {
     if (isHeadSelected(head, selection) && (after === undefined || compare(placeOf(head), after) > 0)) heads.push(head);
+    await pause();
   }
   return heads.sort((a, b) => compare(placeOf(a), placeOf(b)));
 }
@@ -37,10 +42,10 @@ export async function pageOfProxies(
   { limit = PAGE_ITEMS, continue: after }: ProxyPaging,
   pause: Pause,
 ): Promise<ListPage<ProxyView>> {
-  const heads = selectedHeads(views, selection, after);
+  const heads = await selectedHeads(views, selection, pause, after);
   const items: ProxyView[] = [];
   let filters = 0;
-  for (const proxy of selectedProxies(views, selection, heads)) {
+  for (const proxy of viewsOf(views, selection, heads)) {
     const size = proxy.slots.reduce((sum, slot) => sum + slot.filters.length, 0);
     if (items.length === limit || (items.length > 0 && filters + size > PAGE_FILTERS)) {
       const last = items.at(-1);

@@ -60,7 +60,7 @@ function proxiesRoute(views: Views): Route {
     isDocument: true,
     get: withQuery(query, async (given, context) => {
       if (isPaged(given)) return list(await pageOfProxies(views, given, given, createPause()), context);
-      return oneByOne(() => answer({ items: selectedProxies(views, given) }, context));
+      return oneByOne(async () => answer({ items: await selectedProxies(views, given, createPause()) }, context));
     }),
   };
 }

@@ -8,15 +8,23 @@ import { choice, type Given, type Parameter, shaped } from "./parameter.ts";
 
 const NAMESPACE = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
 
+/** Of a label selector. Each proxy is looked at by all of them. */
+const MOST_EXPRESSIONS = 16;
+const MOST_VALUES = 64;
+
 const labelSelector: Parameter<LabelSelector> = {
   description: "Only those whose labels are so, as `kubectl -l` takes it: `app=web,tier!=cache,team in (a, b),!old`.",
   schema: { type: "string" },
-  takes: "a label selector such as app=web,tier!=cache,team in (a, b),!old",
+  takes: `a label selector such as app=web,tier!=cache,team in (a, b),!old, of at most ${MOST_EXPRESSIONS} expressions with ${MOST_VALUES} values in all`,
   read(text) {
     const parsed = parseLabelSelector(text);
-    return parsed.ok ? parsed.value : undefined;
+    return parsed.ok && isSmall(parsed.value) ? parsed.value : undefined;
   },
 };
+
+function isSmall({ matchExpressions: all }: LabelSelector): boolean {
+  return all.length <= MOST_EXPRESSIONS && all.reduce((sum, { values }) => sum + values.length, 0) <= MOST_VALUES;
+}
 
 const namespace = shaped("Only those of this namespace.", "the name of a namespace", `^${NAMESPACE}$`);
 
