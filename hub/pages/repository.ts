@@ -2,7 +2,7 @@ import { printBytes } from "../../base/byte-count.ts";
 import type { CatalogImage, Look, Readme, RepositoryImages } from "../../model/catalog.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
-import { ownerOf, ownerPath, repositoryPath, runsOf, type Usage, type Verdict, verdictOf } from "../read/catalog.ts";
+import { ownerOf, ownerPath, repositoryPath, runCounts, runsOf, type Usage, type Verdict, verdictOf } from "../read/catalog.ts";
 import type { FleetSnapshot } from "../read/fleet-snapshot.ts";
 import { deprecated, keywordLinks, tagOf } from "./catalog.ts";
 import { type Html, html } from "./html.ts";
@@ -55,13 +55,14 @@ function standing(look: RepositoryPageInput["look"], now: number): Html {
 const COLUMNS: readonly Column[] = ["Tags", "Digest", "Created", { ofNumbers: "Size" }, "Signature", "Proved here", { ofNumbers: "Runs" }];
 
 function images({ images: all, others }: RepositoryImages, { name, image: shown, filters, fleet, now }: RepositoryPageInput): Html {
+  const counts = runCounts(fleet);
   const rows = all.map((image) => {
     const { tags, digest, manifests, size, description, isSigned, problem } = image;
     const links = tags.map(
       (tag, index) =>
         html`${index === 0 ? "" : ", "}<a href="${tagPath(name, tag)}"${image === shown ? html` aria-current="true"` : ""}>${tag}</a>`,
     );
-    const runs = runsOf(manifests, fleet);
+    const runs = runsOf(manifests, counts);
     if (problem !== undefined)
       return html`<tr><th scope="row">${links}</th><td class="wide bad" colspan="6">${words(problem, 300)}</td></tr>
 `;
@@ -95,9 +96,10 @@ const MOST_HAD = 20;
 /** What filters had of it, which their history tells whoever reads it. */
 function had({ look, usage, fleet, now }: RepositoryPageInput): Html | "" {
   if (look !== undefined || usage.had.length === 0) return "";
+  const counts = runCounts(fleet);
   const rows = usage.had.slice(0, MOST_HAD).map(
     ({ namespace, name, item }) =>
-      html`<tr><th scope="row">${words(tagOf(item.image), 60)}</th><td>${digestLink(item.digest)}</td><td>${filterLink(namespace, name)}</td><td>${mark(item.result)}</td><td class="mute">${ago(item.time, now)}</td><td class="num">${runsOf([item.digest], fleet)}</td></tr>
+      html`<tr><th scope="row">${words(tagOf(item.image), 60)}</th><td>${digestLink(item.digest)}</td><td>${filterLink(namespace, name)}</td><td>${mark(item.result)}</td><td class="mute">${ago(item.time, now)}</td><td class="num">${counts.get(item.digest) ?? 0}</td></tr>
 `,
   );
   const columns: readonly Column[] = ["Tag then", "Digest", "Filter", "Result", "Made", { ofNumbers: "Runs" }];

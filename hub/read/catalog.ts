@@ -31,8 +31,11 @@ const NO_USAGE: Usage = { uses: [], had: [] };
 /** What filters say of repositories, by the names of those. */
 export function usageOf(filters: readonly WasmFilter[], repositoryOf: (image: string) => string): ReadonlyMap<string, Usage> {
   const found = new Map<string, { uses: Use[]; had: Had[] }>();
+  /** By image: a filter's history has the same few again and again. */
+  const repositories = new Map<string, string>();
   const at = (image: string) => {
-    const repository = repositoryOf(image);
+    const repository = repositories.get(image) ?? repositoryOf(image);
+    repositories.set(image, repository);
     const known = found.get(repository) ?? { uses: [], had: [] };
     found.set(repository, known);
     return known;
@@ -129,20 +132,28 @@ export interface Verdict {
 
 /** Of one of these manifests. What no filter ever took was not proved. */
 export function verdictOf(manifests: readonly string[], filters: readonly WasmFilter[]): Verdict {
+  const among: ReadonlySet<string> = new Set(manifests);
   let found: Verdict = { state: "unknown", by: undefined, result: undefined, message: "" };
   for (const { metadata, status } of filters) {
     const by = { namespace: metadata.namespace ?? "", name: metadata.name };
     const validated = findCondition(status, "Validated");
-    const isResolved = status?.resolved?.digest !== undefined && manifests.includes(status.resolved.digest);
+    const isResolved = status?.resolved?.digest !== undefined && among.has(status.resolved.digest);
     if (isResolved && validated?.status === "False")
       return { state: "refused", by, result: undefined, message: `${validated.reason}: ${validated.message}` };
-    const item = status?.history?.find(({ digest }) => manifests.includes(digest));
+    const item = status?.history?.find(({ digest }) => among.has(digest));
     if (item !== undefined) found = { state: "proved", by, result: item.result, message: item.message ?? "" };
   }
   return found;
 }
 
-/** How many times proxies have one of these manifests now. */
-export function runsOf(manifests: readonly string[], { groups }: FleetSnapshot): number {
-  return groups.reduce((sum, { digest, standing, count }) => (standing !== "lost" && manifests.includes(digest) ? sum + count : sum), 0);
+/** How many times proxies have each digest of an image now. */
+export function runCounts({ groups }: FleetSnapshot): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { digest, standing, count } of groups) if (standing !== "lost") counts.set(digest, (counts.get(digest) ?? 0) + count);
+  return counts;
+}
+
+/** How many times they have one of these manifests. */
+export function runsOf(manifests: readonly string[], counts: ReadonlyMap<string, number>): number {
+  return [...new Set(manifests)].reduce((sum, digest) => sum + (counts.get(digest) ?? 0), 0);
 }
