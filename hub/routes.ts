@@ -1,3 +1,4 @@
+import { filterId } from "../model/filter.ts";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import { withoutSecretText } from "../model/revision.ts";
 import { document, failure, type HubContext, TEXT, text } from "./answers.ts";
@@ -5,6 +6,7 @@ import { listRoutes } from "./api/routes.ts";
 import type { EventStream } from "./events.ts";
 import { openApi } from "./openapi.ts";
 import { createPlanHandler, type Plans } from "./plans.ts";
+import { filterKeyIn } from "./read/query.ts";
 import { type Answer, json, type Route } from "./route.ts";
 import { ref } from "./schemas.ts";
 import { findFilter, type Views } from "./views.ts";
@@ -120,15 +122,11 @@ function planRoute(plans: Plans): Route {
   };
 }
 
-const NAMESPACE = /^[a-z0-9][a-z0-9-]{0,62}$/;
-const NAME = /^[a-z0-9][a-z0-9.-]{0,252}$/;
-
 function oneFilter(context: HubContext, views: Views, answer: (filter: WasmFilter) => Response): Response | undefined {
-  const namespace = context.req.param("namespace") ?? "";
-  const name = context.req.param("name") ?? "";
-  if (!NAMESPACE.test(namespace) || !NAME.test(name)) return undefined;
-  const filter = findFilter(views, { namespace, name });
-  return filter === undefined ? failure(404, "NotFound", `no WasmFilter ${namespace}/${name} here`) : answer(filter);
+  const key = filterKeyIn(context.req.param());
+  if (key === undefined) return undefined;
+  const filter = findFilter(views, key);
+  return filter === undefined ? failure(404, "NotFound", `no WasmFilter ${filterId(key)} here`) : answer(filter);
 }
 
 function plain(description: string): Answer {

@@ -1,5 +1,5 @@
 import { count } from "../../base/text.ts";
-import { shortDigest } from "../../model/digest.ts";
+import { type Digest, shortDigest } from "../../model/digest.ts";
 import type { FilterKey } from "../../model/filter.ts";
 import type { ActionName, DecidedAction, FilterAction } from "../../model/filter-action.ts";
 import { mergePatch, patchedFields } from "../../model/filter-patch.ts";
@@ -37,6 +37,8 @@ export interface ActPageInput {
   readonly look: Look;
   /** What would follow, where the spec changes. Absent: it does not, or there was nothing to plan. */
   readonly plan: Result<FilterPlan> | undefined;
+  /** The image that proxies get, where the action does not name it: it is done only while that is so. */
+  readonly expected: Digest | undefined;
   readonly undoers: readonly Undoer[];
   /** What was wrong with the form that was sent, if one was. */
   readonly problem?: string | undefined;
@@ -152,7 +154,7 @@ function check(state: "ok" | "busy" | "failed", text: Html): Html {
 `;
 }
 
-function form({ key, action, look }: ActPageInput, isRefused: boolean): Html {
+function form({ key, action, look, expected }: ActPageInput, isRefused: boolean): Html {
   const path = filterPath(key.namespace, key.name);
   const isNothing = Object.keys(look.decided.patch).length === 0;
   const off = isRefused || isNothing;
@@ -160,8 +162,9 @@ function form({ key, action, look }: ActPageInput, isRefused: boolean): Html {
     ? html`<button type="submit" class="solid" disabled title="${isNothing ? "nothing would change" : "the checks say why not"}">${ACTION_WORDS[action.name]}</button>`
     : html`<button type="submit" class="solid">${ACTION_WORDS[action.name]}</button>`;
   const to = action.to === undefined ? "" : html`<input type="hidden" name="to" value="${action.to}">`;
+  const ahead = expected === undefined ? "" : html`<input type="hidden" name="expected" value="${expected}">`;
   const full = action.full ? html`<input type="hidden" name="full" value="true">` : "";
-  return html`<form class="panel act" method="post" action="${path}/act/${action.name}"><input type="hidden" name="seen" value="${look.stamp}">${to}${full}
+  return html`<form class="panel act" method="post" action="${path}/act/${action.name}"><input type="hidden" name="seen" value="${look.stamp}">${ahead}${to}${full}
 <p><label for="cause">Why <span class="mute">(goes to the annotation <code>weir.dev/change-cause</code>)</span></label><input id="cause" name="cause" required maxlength="500" autocomplete="off"></p>
 <p class="row end"><a class="button" href="${path}">Cancel</a>${submit}</p></form>`;
 }

@@ -89,7 +89,7 @@ test("a cluster that tells of thousands of namespaces leaves room for the others
   const scene = await startHub(views, { others });
   try {
     const { body } = await scene.ask("/compare?a=here/shop&b=eu/n2999");
-    const offered = [.../<select name="b">(.*?)<\/select>/s.exec(body)?.[1]?.matchAll(/value="([^"]+)"( selected)?/g) ?? []];
+    const offered = [...(/<select name="b">(.*?)<\/select>/s.exec(body)?.[1]?.matchAll(/value="([^"]+)"( selected)?/g) ?? [])];
     // The 2 of this cluster, the first 500 of the other, the chosen one, and the two clusters whole.
     assert.equal(offered.length, 505);
     assert.deepEqual(

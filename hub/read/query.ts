@@ -1,3 +1,5 @@
+import type { FilterKey } from "../../model/filter.ts";
+
 /** Characters of a value in the query of a page's URL. Longer ones are cut: nothing that is there is longer. */
 const MAX_VALUE = 300;
 /** Rows of a page. */
@@ -31,6 +33,14 @@ export function pageIn<T>(query: URLSearchParams, rows: readonly T[]): Page<T> {
   const asked = /^[1-9]\d{0,6}$/.test(query.get("page") ?? "") ? Number(query.get("page")) : 1;
   const number = Math.min(asked, pages);
   return { rows: rows.slice((number - 1) * PAGE_ROWS, number * PAGE_ROWS), number, pages, all: rows.length };
+}
+
+const NAMESPACE = /^[a-z0-9][a-z0-9-]{0,62}$/;
+const NAME = /^[a-z0-9][a-z0-9.-]{0,252}$/;
+
+/** The filter that a path names. `undefined`: no filter can have such a name, and a path of an API would lead elsewhere by it. */
+export function filterKeyIn({ namespace = "", name = "" }: Readonly<Record<string, string>>): FilterKey | undefined {
+  return NAMESPACE.test(namespace) && NAME.test(name) ? { namespace, name } : undefined;
 }
 
 export function filterPath(namespace: string, name: string): string {
