@@ -2,7 +2,7 @@ import { count } from "../../base/text.ts";
 import type { Finding } from "../../cluster/index.ts";
 import { fail, ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
-import { fleetFlags, outputFlag } from "../fleet/flags.ts";
+import { outputFlag, weirFlags } from "../fleet/flags.ts";
 import { printJson } from "../output.ts";
 import { renderFindings } from "../render/findings.ts";
 
@@ -15,17 +15,7 @@ export const check = defineCommand({
     fail, and says what to do. It changes nothing: the only pod that it makes is a dry run. What whoever asks may not see is told as a warning. The exit status is 1 when a line fails.`,
   args: {},
   flags: {
-    kubeconfig: fleetFlags.kubeconfig,
-    context: fleetFlags.context,
-    namespace: {
-      type: "string",
-      short: "n",
-      value: "NAMESPACE",
-      completes: "namespace",
-      help: "where Weir is installed",
-      fallback: "weir-system",
-      env: "WEIR_NAMESPACE",
-    },
+    ...weirFlags,
     ...outputFlag,
   },
   examples: [

@@ -3,7 +3,7 @@ import { messageOf } from "../../base/error.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { usage } from "../args/usage.ts";
-import { fleetFlags } from "../fleet/flags.ts";
+import { weirFlags } from "../fleet/flags.ts";
 import type { ForwardOptions } from "../fleet/forward.ts";
 import { printNote } from "../output.ts";
 import { stopSignal } from "../serve/stop-signal.ts";
@@ -20,17 +20,7 @@ export const ui = defineCommand({
   args: {},
   flags: {
     server: { type: "string", value: "URL", help: "the address of a running `weir serve`", env: "WEIR_SERVER" },
-    kubeconfig: fleetFlags.kubeconfig,
-    context: fleetFlags.context,
-    namespace: {
-      type: "string",
-      short: "n",
-      value: "NAMESPACE",
-      completes: "namespace",
-      help: "where Weir is installed",
-      fallback: "weir-system",
-      env: "WEIR_NAMESPACE",
-    },
+    ...weirFlags,
     port: { type: "string", value: "PORT", help: "the port on 127.0.0.1 that is forwarded (0: a free one)", fallback: "0" },
     "no-open": { type: "boolean", help: "print the address, and start no browser" },
   },

@@ -38,6 +38,18 @@ export const fleetFlags = {
   },
 } as const satisfies Record<string, Flag>;
 
+/** The flags of a command on the cluster's Weir itself. */
+export const weirFlags = {
+  kubeconfig: fleetFlags.kubeconfig,
+  context: fleetFlags.context,
+  namespace: {
+    ...fleetFlags.namespace,
+    help: "where Weir is installed",
+    fallback: "weir-system",
+    env: "WEIR_NAMESPACE",
+  },
+} as const satisfies Record<string, Flag>;
+
 export const allNamespaces = {
   "all-namespaces": { type: "boolean", short: "A", help: "list every namespace" },
 } as const satisfies Record<string, Flag>;
