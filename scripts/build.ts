@@ -11,7 +11,6 @@ const FILES = [
   ...["wasmfilters", "wasmpolicies"].map((kind) => `crds/${kind}.weir.dev.yaml` as const),
   ...["bash", "fish", "zsh"].map((shell) => `cli/completion/weir.${shell}`),
   "preflight/process/boot.js",
-  ...["acts.css", "catalog.css", "colors.css", "copy.js", "live.js", "pictures.css", "style.css"].map((file) => `hub/assets/${file}`),
   ...["README.md", "CHANGELOG.md", "LICENSE", "SECURITY.md"],
 ] as const;
 
@@ -35,6 +34,7 @@ export async function build(folder: string): Promise<void> {
     await copyFile(join(ROOT, file), join(folder, file));
   }
   await chmod(join(folder, "bin/weir"), 0o755);
+  await cp(join(ROOT, "hub/assets"), join(folder, "hub/assets"), { recursive: true });
   // What `weir init` starts from, and the packages that new projects bring along.
   await cp(join(ROOT, "templates"), join(folder, "templates"), { recursive: true });
   await packLibraries(join(folder, "vendor"));
