@@ -1,6 +1,7 @@
 import { shortDigest } from "../../model/digest.ts";
 import { filterId } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { historyOf } from "../../model/history.ts";
 import { keyOf } from "../fleet/client.ts";
 import { type FleetFlagValues, fleetFlags } from "../fleet/flags.ts";
 import { filterKey, openFilter, openFleet } from "../fleet/open.ts";
@@ -98,10 +99,8 @@ async function namespaces(flags: FleetFlagValues, env: Environment): Promise<rea
 async function revisions(name: string | undefined, flags: FleetFlagValues, env: Environment): Promise<readonly Candidate[]> {
   if (name === undefined || !filterKey(name, "default").ok) return [];
   const opened = await openFilter(name, flags, env, { timeoutMs: TIMEOUT_MS });
-  const history = opened.ok ? (opened.value.filter.status?.history ?? []) : [];
-  return [...history]
-    .sort((a, b) => b.revision - a.revision)
-    .map(({ revision, digest, result }) => ({ word: String(revision), help: `${shortDigest(digest)} ${result}` }));
+  const history = opened.ok ? historyOf(opened.value.filter.status) : [];
+  return history.map(({ revision, digest, result }) => ({ word: String(revision), help: `${shortDigest(digest)} ${result}` }));
 }
 
 async function proxies(flags: FleetFlagValues): Promise<readonly Candidate[]> {

@@ -2,6 +2,7 @@ import { age } from "../../base/elapsed.ts";
 import { clip, oneLine } from "../../base/text.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { WasmFilter, WasmFilterStatusHistoryItem } from "../../model/gen/wasmfilter.ts";
+import { historyOf } from "../../model/history.ts";
 import type { Revision } from "../../model/revision.ts";
 import { revisionChanges } from "../../model/revision-changes.ts";
 import { table } from "./table.ts";
@@ -17,7 +18,7 @@ export interface HistoryEntry extends WasmFilterStatusHistoryItem {
  * read; without them only digest and image can be compared.
  */
 export function history(filter: WasmFilter, revisions: readonly Revision[]): readonly HistoryEntry[] {
-  const items = [...(filter.status?.history ?? [])].sort((a, b) => b.revision - a.revision);
+  const items = historyOf(filter.status);
   const records = new Map(revisions.map((revision) => [revision.number, revision]));
   return items.map((item, index) => {
     const before = items[index + 1];

@@ -4,6 +4,7 @@ import type { FilterKey } from "../../model/filter.ts";
 import type { ActionName, DecidedAction, FilterAction } from "../../model/filter-action.ts";
 import { mergePatch, patchedFields } from "../../model/filter-patch.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { historyOf } from "../../model/history.ts";
 import type { FilterPlan } from "../../model/plan.ts";
 import type { Result } from "../../model/result.ts";
 import { filterPath } from "../read/query.ts";
@@ -65,7 +66,7 @@ ${form(input, isRefused)}
 }
 
 function targets({ namespace, name }: FilterKey, { spec, status }: WasmFilter, { to }: FilterAction): Html {
-  const items = [...(status?.history ?? [])].sort((a, b) => b.revision - a.revision);
+  const items = historyOf(status);
   if (items.length < 2) return html``;
   const options = items.map(({ revision, digest, result }) => {
     const isChosen = String(revision) === to;

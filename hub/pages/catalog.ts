@@ -2,6 +2,7 @@ import type { ImageDescription } from "../../model/catalog.ts";
 import { ownerOf, ownerPath, type RepositoryQuery, type RepositoryRow, repositoryPath, selectRepositories } from "../read/catalog.ts";
 import { choiceIn, pageIn, textIn, withQuery } from "../read/query.ts";
 import { tally } from "../read/rows.ts";
+import { tagOrDigestOf } from "../read/tags.ts";
 import { type Html, html } from "./html.ts";
 import { ago, facet, facets, filterLink, pager, searchField, tablePanel, words } from "./pieces.ts";
 
@@ -54,14 +55,10 @@ function repositoryTable(rows: readonly RepositoryRow[], now: number): Html {
       row,
     ) => html`<tr id="repository-${row.name}"><th scope="row">${repositoryLink(row.name)}</th><td class="wide">${summary(row)}</td><td>${
       row.look?.value?.description.licence === undefined ? "" : words(row.look.value.description.licence, 40)
-    }</td><td>${newest(row)}</td><td class="wide">${users(row)}</td><td class="mute">${row.look === undefined ? "" : ago(momentOf(row.look.at), now)}</td></tr>
+    }</td><td>${newest(row)}</td><td class="wide">${users(row)}</td><td class="mute">${row.look === undefined ? "" : ago(row.look.at, now)}</td></tr>
 `,
   );
   return tablePanel(["Repository", "What it is", "Licence", "Newest", "Used by", "Read"], shown);
-}
-
-function momentOf(at: number | undefined): string | undefined {
-  return at === undefined ? undefined : new Date(at).toISOString();
 }
 
 /** The owner's part leads to the owner. */
@@ -94,13 +91,7 @@ export function keywordLinks({ keywords }: ImageDescription): readonly Html[] {
 function newest({ look, usage }: RepositoryRow): Html {
   if (look?.value !== undefined) return html`<b>${words(look.value.tag, 40)}</b>`;
   const [last] = usage.had;
-  return last === undefined ? html`` : html`<span class="mute">had ${words(tagOf(last.item.image), 40)}</span>`;
-}
-
-/** What stands behind the name of the repository. */
-export function tagOf(image: string): string {
-  const end = Math.max(image.lastIndexOf(":"), image.lastIndexOf("@"));
-  return end > image.lastIndexOf("/") ? image.slice(end + 1) : "latest";
+  return last === undefined ? html`` : html`<span class="mute">had ${words(tagOrDigestOf(last.item.image), 40)}</span>`;
 }
 
 const MOST_USERS = 5;

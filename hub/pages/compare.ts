@@ -4,7 +4,7 @@ import { HERE } from "../read/cluster-state.ts";
 import { type Cell, type ComparisonRow, compare, type Environment, environmentId } from "../read/comparison.ts";
 import type { Places } from "../read/places.ts";
 import { pageIn, textIn } from "../read/query.ts";
-import { tagOf } from "./filters.ts";
+import { tagOf } from "../read/tags.ts";
 import { type Html, html } from "./html.ts";
 import { ago, type Column, digestLink, filterLink, filterLinkById, mark, pager, tablePanel, words } from "./pieces.ts";
 
@@ -61,7 +61,7 @@ function otherClusters(others: readonly OtherCluster[], now: number): Html {
   if (others.length === 0) return html``;
   const rows = others.map(
     ({ name, url, state, trouble }) =>
-      html`<tr><th scope="row"><a href="${url}" rel="noreferrer">${name}</a></th><td>${trouble === undefined ? mark("ok", "answers") : mark("lost", "does not answer")}</td><td class="mute">${state === undefined ? "never" : ago(new Date(state.at).toISOString(), now)}</td><td class="wide mute">${words(trouble ?? "", 300)}</td></tr>
+      html`<tr><th scope="row"><a href="${url}" rel="noreferrer">${name}</a></th><td>${trouble === undefined ? mark("ok", "answers") : mark("lost", "does not answer")}</td><td class="mute">${state === undefined ? "never" : ago(state.at, now)}</td><td class="wide mute">${words(trouble ?? "", 300)}</td></tr>
 `,
   );
   return html`<section aria-labelledby="others"><h2 id="others">Other clusters</h2>${tablePanel(["Cluster", "State", "As it was", "Why"], rows)}</section>`;

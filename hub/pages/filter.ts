@@ -4,8 +4,9 @@ import { count } from "../../base/text.ts";
 import { CHANGE_CAUSE } from "../../model/annotations.ts";
 import { wavePercents } from "../../model/filter.ts";
 import type { WasmFilter, WasmFilterStatusHistoryItem } from "../../model/gen/wasmfilter.ts";
+import { historyOf } from "../../model/history.ts";
 import { nextStep } from "../../model/next-step.ts";
-import type { Revision } from "../../model/revision.ts";
+import { isTakenBack, type Revision } from "../../model/revision.ts";
 import { revisionChanges } from "../../model/revision-changes.ts";
 import type { WaveCount } from "../../model/wave-count.ts";
 import type { Group } from "../read/fleet-snapshot.ts";
@@ -104,7 +105,7 @@ function conditions({ status }: WasmFilter, now: number): Html {
 }
 
 function history({ metadata, spec, status }: WasmFilter, revisions: readonly Revision[], now: number, mayRollBack: boolean): Html {
-  const items = [...(status?.history ?? [])].sort((a, b) => b.revision - a.revision);
+  const items = historyOf(status);
   if (items.length === 0) return html``;
   const path = filterPath(metadata.namespace ?? "", metadata.name);
   const label = `When each revision was made: ${items.map(({ revision }) => revision).join(", ")}, the newest first`;
@@ -135,6 +136,6 @@ function stretchesOf(items: readonly WasmFilterStatusHistoryItem[], now: number)
     label: `r${revision}`,
     from: Date.parse(time),
     to: index + 1 < rising.length ? Date.parse(rising[index + 1]?.time ?? time) : now,
-    isBad: result === "RolledBack" || result === "Rejected",
+    isBad: isTakenBack(result),
   }));
 }

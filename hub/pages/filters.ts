@@ -2,10 +2,12 @@ import { count } from "../../base/text.ts";
 import { shortDigest } from "../../model/digest.ts";
 import { wavePercents } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { stableItem } from "../../model/history.ts";
 import { FILTER_SORTS, type FilterQuery, type FilterRow, selectFilters } from "../read/filter-row.ts";
 import { choiceIn, pageIn, textIn, withQuery } from "../read/query.ts";
 import { labelTexts, tally } from "../read/rows.ts";
 import { STANDINGS } from "../read/standing.ts";
+import { tagOf } from "../read/tags.ts";
 import { type Html, html } from "./html.ts";
 import { waveBar } from "./pictures.ts";
 import { ago, digestLink, facet, facets, filterLink, mark, pager, searchField, tablePanel, wordOf, words } from "./pieces.ts";
@@ -60,7 +62,7 @@ export function filterTable(rows: readonly FilterRow[], now: number): Html {
 
 /** The tag of the stable revision as its manifest wrote it, and its number. */
 function runs({ status }: WasmFilter): Html {
-  const stable = status?.history?.find(({ revision }) => revision === status.stableRevision);
+  const stable = stableItem(status);
   if (stable === undefined) return html`<span class="mute">nothing yet</span>`;
   return html`<b>${words(tagOf(stable.image) ?? shortDigest(stable.digest), 40)}</b> <span class="mute">r${stable.revision}</span>`;
 }
@@ -78,11 +80,6 @@ export function follows({ spec }: WasmFilter): Html {
   const tag = tagOf(spec.image);
   if (tag === undefined) return html`its digest`;
   return html`${spec.pullPolicy === "Always" ? "tag" : "tag once"} ${words(tag, 40)}`;
-}
-
-/** The tag of a reference as it is written. `undefined`: it has none, or a digest. */
-export function tagOf(image: string): string | undefined {
-  return image.includes("@") ? undefined : /:([\w][\w.-]{0,127})$/.exec(image)?.[1];
 }
 
 /** What needs a person, one line each. */

@@ -21,7 +21,7 @@ export function judged({ at, wave, stable, before, limits }: WaveCount, now: num
   ];
   const with_ = isStable ? `${count(stable.proxies, "proxy")} on the stable revision` : "the same proxies before";
   return html`<section class="panel" aria-labelledby="judge"><h2 id="judge">What the judge sees</h2>
-<p class="mute">${count(wave.proxies, "proxy")} with the target, compared with ${with_}; counted ${ago(new Date(at).toISOString(), now)}</p>
+<p class="mute">${count(wave.proxies, "proxy")} with the target, compared with ${with_}; counted ${ago(at, now)}</p>
 ${table(COLUMNS, rows, true)}</section>`;
 }
 

@@ -72,9 +72,9 @@ export function digestLink(digest: string | undefined): Html {
   return html`<a href="/digests/${digest}" title="${digest}"><code>${shortDigest(digest)}</code></a>`;
 }
 
-/** How long ago, with the moment itself. */
-export function ago(moment: string | undefined, now: number): Html {
-  const at = moment === undefined ? Number.NaN : Date.parse(moment);
+/** How long ago, with the moment itself: RFC 3339, or milliseconds since the epoch. */
+export function ago(moment: string | number | undefined, now: number): Html {
+  const at = typeof moment === "string" ? Date.parse(moment) : (moment ?? Number.NaN);
   if (Number.isNaN(at)) return html`<span class="mute">unknown</span>`;
   return html`<time datetime="${new Date(at).toISOString()}" title="${new Date(at).toISOString()}">${duration(now - at)} ago</time>`;
 }

@@ -2,9 +2,11 @@ import { printBytes } from "../../base/byte-count.ts";
 import type { CatalogImage, Look, Readme, RepositoryImages } from "../../model/catalog.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { isTakenBack } from "../../model/revision.ts";
 import { ownerOf, ownerPath, repositoryPath, runCounts, runsOf, type Usage, type Verdict, verdictOf } from "../read/catalog.ts";
 import type { FleetSnapshot } from "../read/fleet-snapshot.ts";
-import { deprecated, keywordLinks, tagOf } from "./catalog.ts";
+import { tagOrDigestOf } from "../read/tags.ts";
+import { deprecated, keywordLinks } from "./catalog.ts";
 import { type Html, html } from "./html.ts";
 import { aboutImage } from "./image.ts";
 import { ago, type Column, digestLink, filterLink, mark, tablePanel, words } from "./pieces.ts";
@@ -49,7 +51,7 @@ function standing(look: RepositoryPageInput["look"], now: number): Html {
   const problem = look.problem === undefined ? "" : html`<p class="panel bad">${words(look.problem, 600)}</p>`;
   if (look.value === undefined)
     return look.problem === undefined ? html`<p class="mute">It is being read; load the page again.</p>` : html`${problem}`;
-  return html`${problem}<p class="mute">Read from its registry ${ago(look.at === undefined ? undefined : new Date(look.at).toISOString(), now)}.</p>`;
+  return html`${problem}<p class="mute">Read from its registry ${ago(look.at, now)}.</p>`;
 }
 
 const COLUMNS: readonly Column[] = ["Tags", "Digest", "Created", { ofNumbers: "Size" }, "Signature", "Proved here", { ofNumbers: "Runs" }];
@@ -87,8 +89,7 @@ function verdict({ state, by, result, message }: Verdict): Html {
   if (state === "unknown" || by === undefined) return html`<span class="mute">not yet</span>`;
   const about = html`<span class="mute">for ${filterLink(by.namespace, by.name)}</span>`;
   if (state === "refused") return html`${mark("rejected")} ${about} <span class="mute">${words(message, 200)}</span>`;
-  const isBack = result === "RolledBack" || result === "Rejected";
-  return html`${mark("ok", "loads")} ${about}${isBack ? html`, ${mark(result)} <span class="mute">${words(message, 200)}</span>` : ""}`;
+  return html`${mark("ok", "loads")} ${about}${isTakenBack(result) ? html`, ${mark(result)} <span class="mute">${words(message, 200)}</span>` : ""}`;
 }
 
 const MOST_HAD = 20;
@@ -99,7 +100,7 @@ function had({ look, usage, fleet, now }: RepositoryPageInput): Html | "" {
   const counts = runCounts(fleet);
   const rows = usage.had.slice(0, MOST_HAD).map(
     ({ namespace, name, item }) =>
-      html`<tr><th scope="row">${words(tagOf(item.image), 60)}</th><td>${digestLink(item.digest)}</td><td>${filterLink(namespace, name)}</td><td>${mark(item.result)}</td><td class="mute">${ago(item.time, now)}</td><td class="num">${counts.get(item.digest) ?? 0}</td></tr>
+      html`<tr><th scope="row">${words(tagOrDigestOf(item.image), 60)}</th><td>${digestLink(item.digest)}</td><td>${filterLink(namespace, name)}</td><td>${mark(item.result)}</td><td class="mute">${ago(item.time, now)}</td><td class="num">${counts.get(item.digest) ?? 0}</td></tr>
 `,
   );
   const columns: readonly Column[] = ["Tag then", "Digest", "Filter", "Result", "Made", { ofNumbers: "Runs" }];
@@ -131,7 +132,7 @@ function readme({ image, readme: look, printedReadme }: RepositoryPageInput): Ht
 function take(name: string, image: CatalogImage | undefined, { uses, had: revisions }: Usage): Html {
   const [use] = uses;
   const used = use === undefined ? revisions[0]?.item.image : use.image;
-  const tag = image?.tags[0] ?? (used === undefined ? undefined : tagOf(used));
+  const tag = image?.tags[0] ?? (used === undefined ? undefined : tagOrDigestOf(used));
   if (tag === undefined) return html``;
   const reference = `${name}${tag.startsWith("sha256:") ? "@" : ":"}${tag}`;
   const byDigest = image?.digest === undefined ? "" : copyable("by-digest", `weir pull ${name}@${image.digest}`);
@@ -161,7 +162,8 @@ function usedBy({ uses }: Usage): Html {
   const list = uses
     .slice(0, MOST_USES)
     .map(
-      ({ namespace, name, image }) => html`<li>${filterLink(namespace, name)} <span class="mute">${words(tagOf(image), 60)}</span></li>`,
+      ({ namespace, name, image }) =>
+        html`<li>${filterLink(namespace, name)} <span class="mute">${words(tagOrDigestOf(image), 60)}</span></li>`,
     );
   const more = uses.length > MOST_USES ? html`<p class="mute">and ${uses.length - MOST_USES} more</p>` : "";
   return html`<section class="panel" aria-labelledby="used"><h2 id="used">Used by</h2>${uses.length === 0 ? html`<p class="mute">No filter names it.</p>` : html`<ul class="plain">${list}</ul>${more}`}</section>`;

@@ -1,4 +1,5 @@
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import { stableItem } from "../../model/history.ts";
 import type { FleetSnapshot } from "./fleet-snapshot.ts";
 
 /** This server's own cluster, or folder, among others. */
@@ -32,7 +33,7 @@ export interface ClusterState {
 }
 
 export function filterState({ metadata: { namespace = "", name }, status }: WasmFilter): FilterState {
-  const stable = status?.history?.find(({ revision }) => revision === status.stableRevision);
+  const stable = stableItem(status);
   return stable === undefined ? { namespace, name } : { namespace, name, image: stable.image, digest: stable.digest };
 }
 
