@@ -1,7 +1,7 @@
-import { setImmediate } from "node:timers/promises";
 import { raw } from "hono/html";
 import MarkdownIt from "markdown-it";
 import { setBounded } from "../../base/bounded-map.ts";
+import { createPause } from "../../base/pause.ts";
 import { type Html, html } from "./html.ts";
 
 /**
@@ -34,9 +34,6 @@ const ELEMENTS: Readonly<Record<string, string>> = {
 const printed = new Map<string, Html>();
 const MAX_PRINTED = 16;
 
-/** Milliseconds after which other work of the process has its turn. */
-const TURN_MS = 5;
-
 /** Markdown as markup of these elements alone. Links lead to http, https and mail addresses; pictures are links to them: nothing is loaded. `below`: the heading over it, 1 to 5. */
 export async function markdown(text: string, below: number): Promise<Html> {
   const key = `${below}${text}`;
@@ -51,12 +48,9 @@ async function print(text: string, below: number): Promise<Html> {
   const printer = new Printer(below);
   const env = {};
   const tokens = reader.parse(text, env);
-  let since = performance.now();
+  const pause = createPause();
   for (const token of tokens) {
-    if (performance.now() - since > TURN_MS) {
-      await setImmediate();
-      since = performance.now();
-    }
+    await pause();
     if (token.type !== "inline") printer.block(token);
     else if (token.content.length > MAX_INLINE) printer.text(token.content);
     else {

@@ -1,3 +1,4 @@
+import type { Pause } from "../../base/pause.ts";
 import type { ProxyFilterView, ProxyView } from "../views.ts";
 import { labelTexts, order } from "./rows.ts";
 
@@ -50,24 +51,16 @@ export interface FleetSnapshot {
   readonly byNamespace: readonly NamespaceGroup[];
 }
 
-/** Proxies that are looked at in one turn of the event loop: some milliseconds. */
-const SLICE_FILTERS = 2_000;
-
 /** Sums up a fleet. It lets other work of the process in between, so a large fleet is one of several moments. */
-export async function takeSnapshot(proxies: Iterable<ProxyView>, at: number, pause: () => Promise<void>): Promise<FleetSnapshot> {
+export async function takeSnapshot(proxies: Iterable<ProxyView>, at: number, pause: Pause): Promise<FleetSnapshot> {
   const rows: ProxyRow[] = [];
   const counts = { rejected: 0, lost: 0, pending: 0, ok: 0 };
   const groups = new Map<string, NamespaceGroup>();
-  let seen = 0;
   for (const proxy of proxies) {
     const row = rowOf(proxy, groups);
     rows.push(row);
     counts[row.standing]++;
-    seen += row.filters + 1;
-    if (seen >= SLICE_FILTERS) {
-      seen = 0;
-      await pause();
-    }
+    await pause();
   }
   rows.sort(compareRows);
   const byNamespace = [...groups.values()];

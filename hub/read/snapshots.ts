@@ -1,5 +1,5 @@
-import { setImmediate } from "node:timers/promises";
 import { inBackground } from "../../base/boundary.ts";
+import { createPause } from "../../base/pause.ts";
 import type { Views } from "../views.ts";
 import { type FleetSnapshot, takeSnapshot } from "./fleet-snapshot.ts";
 
@@ -32,7 +32,7 @@ export function createSnapshots(views: Pick<Views, "eachProxy" | "onChange">, no
   });
 
   function start(): Promise<FleetSnapshot> {
-    taking ??= takeSnapshot(views.eachProxy(), now(), () => setImmediate())
+    taking ??= takeSnapshot(views.eachProxy(), now(), createPause())
       .then((taken) => {
         last = taken;
         return taken;
