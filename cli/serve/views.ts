@@ -1,6 +1,6 @@
 import type { ChangeEvent, ProxyHead, ProxyView, Views } from "../../hub/index.ts";
 import type { Fleet, ProxyNode } from "../../model/delivery.ts";
-import type { FilterKey } from "../../model/filter.ts";
+import { type FilterKey, isSameFilter } from "../../model/filter.ts";
 import { proxyKey } from "../../model/proxy-key.ts";
 import type { FilterRecord, Operator } from "../../operator/index.ts";
 import { rejectsTarget, revisionOf } from "../../operator/index.ts";
@@ -30,8 +30,8 @@ export function createViews({ operator, fleet, metrics, ready, now }: ViewsDeps)
     for (const proxy of heads === undefined ? fleet.proxies() : nodesOf(heads)) yield viewProxy(proxy, refused.get(proxy.key) ?? []);
   }
 
-  const recordOf = ({ namespace, name }: FilterKey): FilterRecord | undefined =>
-    Iterator.from(operator.records()).find(({ key }) => key.namespace === namespace && key.name === name);
+  const recordOf = (wanted: FilterKey): FilterRecord | undefined =>
+    Iterator.from(operator.records()).find(({ key }) => isSameFilter(key, wanted));
 
   return {
     filters: () => operator.filters(),
