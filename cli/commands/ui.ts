@@ -3,14 +3,14 @@ import { messageOf } from "../../base/error.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import { usage } from "../args/usage.ts";
-import { weirFlags } from "../fleet/flags.ts";
+import { fleetFlags, weirFlags } from "../fleet/flags.ts";
 import type { ForwardOptions } from "../fleet/forward.ts";
 import { printNote } from "../output.ts";
 import { stopSignal } from "../serve/stop-signal.ts";
 import type { Terminal } from "../terminal.ts";
 
 const TIMEOUT_MS = 15_000;
-const DEFAULT_SERVER = "http://127.0.0.1:18001";
+const DEFAULT_SERVER = fleetFlags.server.fallback;
 
 export const ui = defineCommand({
   name: "ui",

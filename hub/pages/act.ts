@@ -10,7 +10,7 @@ import type { Result } from "../../model/result.ts";
 import { filterPath } from "../read/query.ts";
 import { ACTION_WORDS } from "./buttons.ts";
 import { type Html, html } from "./html.ts";
-import { filterLink, mark, table, tablePanel, words } from "./pieces.ts";
+import { filterLink, mark, progressWords, table, tablePanel, waveWords, words } from "./pieces.ts";
 
 /** A filter that somebody is about to change, and what would come of it. */
 export interface Look {
@@ -116,10 +116,8 @@ ${back === undefined ? "" : html`<p>At once, ${count(back.proxies, "proxy")} ${b
 /** Of an action that does not change the spec: where the rollout is that it steers. */
 function steering({ status }: WasmFilter, name: ActionName): Html {
   if (name === "refresh" || status?.rollout === undefined || status.proxies === undefined) return html``;
-  const { state, step, steps } = status.rollout;
-  const { updated, matched, pending, rejected } = status.proxies;
   return html`<h2>Whom it reaches</h2>
-<p class="panel">Revision ${status.revision ?? "?"} is ${state}${step === undefined ? "" : `, wave ${step} of ${steps ?? step}`}: ${updated} of ${count(matched, "proxy")} updated, ${pending} pending, ${rejected} refused.</p>`;
+<p class="panel">Revision ${status.revision ?? "?"} is ${waveWords(status.rollout)}: ${progressWords(status.proxies)}.</p>`;
 }
 
 function checks({ look, plan, undoers, key, person }: ActPageInput): Html {

@@ -1,6 +1,5 @@
 import { parseDuration } from "../../base/duration.ts";
 import { moment } from "../../base/elapsed.ts";
-import { count } from "../../base/text.ts";
 import { CHANGE_CAUSE } from "../../model/annotations.ts";
 import { wavePercents } from "../../model/filter.ts";
 import type { WasmFilter, WasmFilterStatusHistoryItem } from "../../model/gen/wasmfilter.ts";
@@ -18,7 +17,7 @@ import { GROUP_COLUMNS, groupCells } from "./fleet.ts";
 import { type Html, html } from "./html.ts";
 import { judged } from "./judged.ts";
 import { type Stretch, timeline, waveBar } from "./pictures.ts";
-import { ago, digestLink, mark, proxyLink, table, tablePanel, words } from "./pieces.ts";
+import { ago, digestLink, mark, progressWords, proxyLink, table, tablePanel, waveWords, words } from "./pieces.ts";
 
 export interface FilterPageInput {
   readonly filter: WasmFilter;
@@ -54,12 +53,10 @@ ${history(filter, revisions, now, acts?.mayRollBack === true)}`;
 function rollout(filter: WasmFilter, now: number): Html {
   const { spec, status } = filter;
   if (status?.rollout === undefined || status.proxies === undefined) return html``;
-  const { state, step, steps, startTime } = status.rollout;
-  const { updated, matched, rejected, pending } = status.proxies;
   const next = nextStep(filter, { parse: parseDuration, print: (at) => moment(at, now) });
   return html`<section class="panel" aria-labelledby="rollout"><h2 id="rollout">Rollout of revision ${status.revision ?? "?"}</h2>
-<p class="row">${waveBar(status.proxies, wavePercents(spec))}<span>${updated} of ${count(matched, "proxy")} updated, ${pending} pending, ${rejected} refused</span></p>
-<p class="mute">${state}${step === undefined ? "" : `, wave ${step} of ${steps ?? step}`}, started ${ago(startTime, now)}</p>${next === "" ? "" : html`<p>Next: ${next}</p>`}</section>`;
+<p class="row">${waveBar(status.proxies, wavePercents(spec))}<span>${progressWords(status.proxies)}</span></p>
+<p class="mute">${waveWords(status.rollout)}, started ${ago(status.rollout.startTime, now)}</p>${next === "" ? "" : html`<p>Next: ${next}</p>`}</section>`;
 }
 
 function groupTable(groups: readonly Group[]): Html {

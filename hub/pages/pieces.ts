@@ -1,7 +1,7 @@
 import { duration } from "../../base/elapsed.ts";
 import { clip, count, oneLine } from "../../base/text.ts";
 import { isDigest, shortDigest } from "../../model/digest.ts";
-import type { WasmFilterStatusHistoryItem } from "../../model/gen/wasmfilter.ts";
+import type { WasmFilterStatusHistoryItem, WasmFilterStatusProxies, WasmFilterStatusRollout } from "../../model/gen/wasmfilter.ts";
 import type { ProxyStanding } from "../read/fleet-snapshot.ts";
 import { filterPath, type Page, textIn, withQuery } from "../read/query.ts";
 import type { Standing } from "../read/standing.ts";
@@ -84,6 +84,16 @@ export function words(text: string, max = 160): Html {
   const line = oneLine(text);
   const shown = clip(line, max);
   return shown === line ? html`${shown}` : html`<span title="${clip(line, 2_000)}">${shown}</span>`;
+}
+
+/** How far a rollout is, by the filter's proxies. */
+export function progressWords({ updated, matched, pending, rejected }: WasmFilterStatusProxies): string {
+  return `${updated} of ${count(matched, "proxy")} updated, ${pending} pending, ${rejected} refused`;
+}
+
+/** Where it stands: `Holding, wave 2 of 3`. */
+export function waveWords({ state, step, steps }: WasmFilterStatusRollout): string {
+  return step === undefined ? state : `${state}, wave ${step} of ${steps ?? step}`;
 }
 
 /** A column by its name; `ofNumbers`: what stands in it does so at the right. */
