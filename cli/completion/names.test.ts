@@ -9,6 +9,9 @@ import { proxy, rolling } from "../testing/fixtures.ts";
 import type { NamedKind } from "./complete.ts";
 import { createFindNames } from "./names.ts";
 
+/** The first look loads the rooms that it needs: on a machine with other work that alone takes longer than who presses TAB waits. */
+const PATIENT_MS = 60_000;
+
 let dir: string;
 const manifest = (namespace: string, name: string) =>
   `apiVersion: weir.dev/v1alpha1\nkind: WasmFilter\nmetadata: {name: ${name}, namespace: ${namespace}}\nspec: {image: "r/${name}:1"}\n`;
@@ -21,7 +24,7 @@ before(() => {
 after(() => rmSync(dir, { recursive: true }));
 
 async function find(kind: NamedKind, flags: Record<string, string>, args: readonly string[] = [], env: Record<string, string> = {}) {
-  return createFindNames({ HOME: dir, ...env })(kind, { flags: { server: "http://127.0.0.1:1", ...flags }, args });
+  return createFindNames({ HOME: dir, ...env }, PATIENT_MS)(kind, { flags: { server: "http://127.0.0.1:1", ...flags }, args });
 }
 
 /** A server that answers what its table holds, and never answers anything else. */
