@@ -1,7 +1,7 @@
 import { fail, ok, type Result } from "../model/result.ts";
 import type { AttestationDemand, TextMatch, VerifyRequirement } from "../model/verify.ts";
 import type { PrivateKey } from "../oci/index.ts";
-import type { Flag, FlagValues } from "./args/syntax.ts";
+import type { Argument, Flag, FlagValues } from "./args/syntax.ts";
 import { usage } from "./args/usage.ts";
 import { readFile } from "./read-file.ts";
 import type { Terminal } from "./terminal.ts";
@@ -10,6 +10,15 @@ import { readTrustRootFile, trustRootFlag } from "./trust-root.ts";
 const MAX_KEY_BYTES = 64 << 10;
 /** A predicate: an SBOM may be large. */
 const MAX_PREDICATE_BYTES = 10 << 20;
+
+/** The argument of what signs. */
+export const signedArgument = {
+  reference: {
+    value: "REF",
+    completes: "image",
+    help: "registry/repository:tag, or with @sha256; oci-layout:DIR:TAG; or local:NAME for an image of this machine",
+  },
+} as const satisfies Record<string, Argument>;
 
 /** The flag of what signs. */
 export const privateKeyFlag = {

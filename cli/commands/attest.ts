@@ -2,20 +2,14 @@ import { defineCommand } from "../args/command.ts";
 import { usage } from "../args/usage.ts";
 import { outputFlag } from "../fleet/flags.ts";
 import { registryFlags } from "../modules.ts";
-import { predicateType, privateKeyFlag, readPredicate } from "../signing.ts";
+import { predicateType, privateKeyFlag, readPredicate, signedArgument } from "../signing.ts";
 import { signAs } from "./sign.ts";
 
 export const attest = defineCommand({
   name: "attest",
   summary: "Sign a statement about an image: where it was built, what is in it",
   about: `Signs an in-toto statement with the predicate of a file, and stores it beside the image as \`cosign attest\` does. A filter demands it with an attestation in spec.verify.`,
-  args: {
-    reference: {
-      value: "REF",
-      completes: "image",
-      help: "registry/repository:tag, or with @sha256; oci-layout:DIR:TAG; or local:NAME for an image of this machine",
-    },
-  },
+  args: signedArgument,
   flags: {
     predicate: { type: "string", value: "FILE", completes: "file", help: "the predicate: a SLSA provenance, an SBOM, any JSON" },
     type: { type: "string", value: "TYPE", help: "its type: a URI, or slsaprovenance1, spdxjson, cyclonedx and so on, as cosign has them" },

@@ -5,7 +5,7 @@ import type { FlagValues } from "../args/syntax.ts";
 import { outputFlag } from "../fleet/flags.ts";
 import { registryAccess, registryFlags } from "../modules.ts";
 import { printJson } from "../output.ts";
-import { privateKeyFlag, readSigningKey } from "../signing.ts";
+import { privateKeyFlag, readSigningKey, signedArgument } from "../signing.ts";
 import type { Terminal } from "../terminal.ts";
 
 export const sign = defineCommand({
@@ -14,13 +14,7 @@ export const sign = defineCommand({
   about: `Stores a sigstore bundle as cosign 3 does, which \`cosign verify --key\` takes, and so does spec.verify of a filter. Nothing is written to a transparency log. The key is
     one that \`cosign generate-key-pair\` made, or any PEM of ECDSA, RSA or Ed25519; keys in a KMS, and identities without a key, are cosign's business: what it signs, Weir verifies.
     The signature of an image of this machine (local:NAME) goes along when the image is pushed or copied.`,
-  args: {
-    reference: {
-      value: "REF",
-      completes: "image",
-      help: "registry/repository:tag, or with @sha256; oci-layout:DIR:TAG; or local:NAME for an image of this machine",
-    },
-  },
+  args: signedArgument,
   flags: { ...privateKeyFlag, ...registryFlags, ...outputFlag },
   examples: [{ does: "with cosign's key", command: "weir sign registry.example/filters/add-header:1.2 --key cosign.key" }],
   run: ({ flags, args }, terminal) => signAs(args.reference, undefined, flags, terminal),
