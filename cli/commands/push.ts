@@ -137,7 +137,8 @@ async function fromHere(name: string, env: Readonly<Record<string, string | unde
   if (found.value === undefined) return noLocal(name);
   const { images, image, reference } = found.value;
   const { readContent } = await import("../../oci/index.ts");
-  const content = await readContent(images.repository(reference), image.manifest, undefined, image);
+  const repository = images.repository(reference);
+  const content = await readContent(repository, image.manifest, undefined, image);
   if (!content.ok) return content;
-  return ok({ image: content.value, bytes: image.bytes, wasmDigest: image.module.wasmDigest, repository: images.repository(reference) });
+  return ok({ image: content.value, bytes: image.bytes, wasmDigest: image.module.wasmDigest, repository });
 }

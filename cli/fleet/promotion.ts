@@ -3,6 +3,7 @@ import { type Digest, isDigest } from "../../model/digest.ts";
 import { notKnown } from "../../model/filter-action.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
+import { keyOf, objectName } from "./client.ts";
 
 /** A digest that one namespace runs, to be pinned in another. */
 export interface Promotion {
@@ -31,7 +32,7 @@ export interface PromotionOptions {
  * the two take their images from different repositories, whether the digest is in the other one is not known here.
  */
 export function choosePromotion(from: WasmFilter, to: WasmFilter, options: PromotionOptions): Result<Promotion> {
-  const [source, target] = [nameOf(from), nameOf(to)];
+  const [source, target] = [objectName(keyOf(from)), objectName(keyOf(to))];
   for (const [name, filter] of [[source, from] as const, [target, to] as const])
     if (filter.spec.image === undefined)
       return fail("NotAnImage", `${name} takes its module from a URL, which no digest moves: change spec.url and spec.sha256`);
@@ -57,8 +58,4 @@ export function choosePromotion(from: WasmFilter, to: WasmFilter, options: Promo
     ? [`revision ${revision} of ${source} is on its way and is not promoted; ${stableRevision} is the stable one`]
     : [];
   return ok({ digest, revision: stableRevision, before: to.spec.digest, repositories: { from: own.value, to: other.value }, notes });
-}
-
-function nameOf({ metadata }: WasmFilter): string {
-  return `${metadata.namespace}/${metadata.name}`;
 }

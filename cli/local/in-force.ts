@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ProxyFilterView, Views } from "../../hub/index.ts";
 import { findCondition } from "../../model/condition.ts";
 import type { Digest } from "../../model/digest.ts";
-import type { FilterKey } from "../../model/filter.ts";
+import { type FilterKey, isSameFilter } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
@@ -66,10 +66,10 @@ function refusal({ metadata, status }: WasmFilter) {
   return undefined;
 }
 
-function onProxy(views: Views, { namespace, name }: FilterKey): ProxyFilterView | undefined {
+function onProxy(views: Views, key: FilterKey): ProxyFilterView | undefined {
   for (const { slots } of views.eachProxy())
     for (const { filters } of slots) {
-      const found = filters.find((filter) => filter.namespace === namespace && filter.name === name);
+      const found = filters.find((filter) => isSameFilter(filter, key));
       if (found !== undefined) return found;
     }
   return undefined;
