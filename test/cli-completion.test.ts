@@ -10,6 +10,8 @@ import { createTempFolder } from "./support/temp-folder.ts";
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const DRIVE_ZSH = join(ROOT, "test/support/zsh-completion.zsh");
 const SETUP_MS = 60_000;
+/** A key that is pressed starts a Node: longest for one, on a machine that does much else. */
+const PRESS_MS = 10_000;
 
 let folder: { readonly path: string; remove(): Promise<void> };
 
@@ -56,13 +58,13 @@ const CASES: readonly Case[] = [
 ];
 
 /** Runs a shell in the folder, with `weir` on its PATH and no fleet configured. */
-function shell(command: string, args: readonly string[], input?: string): string {
+function shell(command: string, args: readonly string[], { input, presses = 0 }: { input?: string; presses?: number } = {}): string {
   const env = { PATH: `${join(ROOT, "bin")}:${process.env.PATH}`, HOME: folder.path, TERM: "dumb", WEIR_SERVER: "http://127.0.0.1:1" };
   const done = spawnSync(command, args, {
     cwd: folder.path,
     env,
     encoding: "utf8",
-    timeout: SETUP_MS,
+    timeout: SETUP_MS + presses * PRESS_MS,
     ...(input === undefined ? {} : { input }),
   });
   assert.equal(done.error, undefined, `${command}: ${done.error?.message}`);
@@ -90,13 +92,16 @@ function bash(cases: readonly Case[]): readonly string[] {
     `weir() { if [[ $1 == __complete ]]; then command weir "$@"; else printf '<%s>' "$@"; echo :END; fi; }`,
   ];
   const lines = cases.map(({ line, press }) => `${line}${press === "one" ? "\t" : "\u001b*"}`);
-  const output = shell("bash", ["--norc", "--noprofile", "-i"], `${[...setup, ...lines].join("\n")}\n`);
+  const output = shell("bash", ["--norc", "--noprofile", "-i"], {
+    input: `${[...setup, ...lines].join("\n")}\n`,
+    presses: cases.length,
+  });
   return [...output.matchAll(/^(<.*>):END$/gm)].map(([, line = ""]) => line);
 }
 
 function zsh(cases: readonly Case[]): readonly string[] {
   const lines = cases.map(({ line, press }) => `${line}${press === "one" ? "\t" : "\u0002"}`);
-  return shell("zsh", ["-f", DRIVE_ZSH, "source <(command weir completion zsh)", ...lines])
+  return shell("zsh", ["-f", DRIVE_ZSH, "source <(command weir completion zsh)", ...lines], { presses: cases.length })
     .trimEnd()
     .split("\n");
 }

@@ -105,4 +105,17 @@ describe("names", () => {
       server.close();
     }
   });
+
+  test("a folder has its names also while its server does not answer", async () => {
+    const server = await serve({});
+    try {
+      const found = await createFindNames({}, 500)("namespace", { flags: { server: server.url, filters: dir }, args: [] });
+      assert.deepEqual(
+        found.map(({ word }) => word),
+        ["default", "shop"],
+      );
+    } finally {
+      server.close();
+    }
+  });
 });
