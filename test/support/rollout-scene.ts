@@ -53,7 +53,7 @@ export interface RolloutScene {
   /** Makes a module that marks responses with the release's number (`heavy`: of 64 MiB), and asks for it in the manifest. */
   release(number: number, fault: Fault, heavy?: boolean): Promise<Release>;
   /** What became of it, as soon as the status says: `Refused` by preflight, or the result of its rollout. */
-  outcome(release: Release): Promise<"Refused" | "Succeeded" | "RolledBack">;
+  outcome(release: Release, timeoutMs?: number): Promise<"Refused" | "Succeeded" | "RolledBack">;
   /** Waits until every proxy acknowledged this digest and answers with this release's mark. */
   allRun(release: Release): Promise<void>;
   stop(): Promise<void>;
@@ -103,12 +103,9 @@ export async function startRolloutScene({
     return { number, fault, image, digest: pushed.value.digest };
   }
 
-  async function outcome({ image, digest }: Release) {
-    let result: "Refused" | "Succeeded" | "RolledBack" | undefined;
-    await server.until(`${image} to be decided`, FILTER, (filter) => {
-      result = filter.spec.image === image ? decided(filter, digest) : undefined;
-      return result !== undefined;
-    });
+  async function outcome({ image, digest }: Release, timeoutMs?: number) {
+    const of = (filter: WasmFilter) => (filter.spec.image === image ? decided(filter, digest) : undefined);
+    const result = of(await server.until(`${image} to be decided`, FILTER, (filter) => of(filter) !== undefined, timeoutMs));
     if (result === undefined) throw new Error("undecided");
     return result;
   }
