@@ -40,7 +40,7 @@ test("images of this machine are listed, inspected, verified, completed and remo
     documents.map(({ reference }: { reference: string }) => reference.replace(/@.*/, "@")),
     ["r.example/me/f:1", "r.example/me/f:dev", "r.example/me/f@"],
   );
-  const inspected = await weir(["inspect", "r.example/me/f:1"], { now: Date.now() + 60_500 });
+  const inspected = await weir(["inspect", "r.example/me/f:1"], { now: Date.parse(documents[0].added) + 60_500 });
   assert.match(inspected.out, new RegExp(`digest {2}${documents[0].digest}`));
   assert.match(
     inspected.err,
