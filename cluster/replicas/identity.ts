@@ -12,7 +12,7 @@ export interface PeerProof {
 }
 
 const DAY_MS = 86_400_000;
-/** A replica makes a certificate for each call: nobody keeps one. */
+/** A replica makes a certificate anew each hour, and keeps it in memory alone. */
 const VALID_MS = 7 * DAY_MS;
 
 /**
