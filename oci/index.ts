@@ -44,3 +44,4 @@ export { MAX_TRUST_ROOT_BYTES, readTrustRoot } from "./signature/trust-root.ts";
 export { createVerifier } from "./signature/verifier.ts";
 export { type CachedModule, type ModuleStore, openModuleStore } from "./store/cache.ts";
 export { createModuleCache, type ModuleCacheOptions } from "./store/module-cache.ts";
+export { fetchTrustRoot, MAX_ROOT_BYTES, type TrustRootFetch } from "./tuf/trust-root.ts";

@@ -36,13 +36,14 @@ import { run } from "./run.ts";
 import { serve } from "./serve.ts";
 import { sign } from "./sign.ts";
 import { test } from "./test.ts";
+import { trustRootFetch } from "./trust-root.ts";
 import { ui } from "./ui.ts";
 import { verify } from "./verify.ts";
 import { version } from "./version.ts";
 
 /** Every command, in the order and under the headings of `weir --help`. */
 export const SECTIONS: readonly Section[] = [
-  { title: "Server and proxies", commands: [serve, ui, check, identityIssue, bootstrap, inject, ...cache] },
+  { title: "Server and proxies", commands: [serve, ui, check, identityIssue, trustRootFetch, bootstrap, inject, ...cache] },
   {
     title: "Filters, for their authors",
     commands: [init, dev, build, test, bench, run, verify, inspect, push, sign, attest, pull, copy, list, rmi, login, logout],
