@@ -84,9 +84,9 @@ test("weir writes no file of a repository that it does not trust", async (t) => 
   const expired = await repository(t, { timestampExpires: new Date(Date.now() - 1_000) });
   const other = { ...(await repository(t)), root: expired.root };
   for (const [tuf, why] of [
-    [tampered, /^weir: .*trusted_root\.json of \S+ is not what the repository signed: its length or its hash is another/m],
-    [expired, /^weir: .*timestamp\.json of \S+ has expired; the mirror is behind, or the clock of this machine is wrong/m],
-    [other, /^weir: .*2\.root\.json of \S+ is not signed by the keys that the root names/m],
+    [tampered, /^error: trusted_root\.json of \S+ is not what the repository signed: its length or its hash is another/m],
+    [expired, /^error: timestamp\.json of \S+ has expired; the mirror is behind, or the clock of this machine is wrong/m],
+    [other, /^error: 2\.root\.json of \S+ is not signed by the keys that the root names/m],
   ] as const) {
     await writeFile(join(folder.path, "given.json"), tuf.root);
     const argv = ["trust-root", "fetch", "--mirror", tuf.mirror, "--root", "given.json", "-o", "never.json"];

@@ -71,6 +71,11 @@ function untrusted(error: unknown, file: string, mirror: string): Failure {
   return fail("TrustRootUntrusted", `${where} ${why()}`).error;
 }
 
+/** The name of a file as the repository lists it: those of targets begin with their hash. */
+function nameOf(url: string): string {
+  return clip(oneLine(basename(new URL(url).pathname)).replace(/^[0-9a-f]{64,128}\./, ""), 100);
+}
+
 /** Reads files of a repository within bounds, and remembers which one it was and why it could not be had. */
 class BoundedFetcher extends BaseFetcher {
   failure: Failure | undefined;
@@ -85,7 +90,7 @@ class BoundedFetcher extends BaseFetcher {
 
   override async fetch(url: string): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
     this.failure = undefined;
-    this.file = clip(oneLine(basename(new URL(url).pathname)), 100);
+    this.file = nameOf(url);
     const { status, body } = await this.#follow(new URL(url));
     if (status === 200 && body !== null) return ReadableStream.from(this.#bounded(body));
     await body?.cancel();
