@@ -13,7 +13,7 @@ const PUBLIC_MIRROR = "https://tuf-repo-cdn.sigstore.dev";
 /** `weir trust-root fetch`: what `--trust-root` and `trustRoot` of a keyless signature take. */
 export const trustRootFetch = defineCommand({
   name: "trust-root fetch",
-  summary: "Fetch whom to trust about identities: the trust root of the public sigstore, or of another",
+  summary: "Fetch sigstore's trust root, by which identities are verified",
   about: `Reads trusted_root.json from a TUF repository and checks all that leads to it: signatures, versions, hashes, expiry. It begins with the root.json of the public sigstore that this version of Weir came
     with, or with --root. Nothing else of Weir fetches a trust root: what verifies takes the file, and needs no network.`,
   args: {},
