@@ -14,12 +14,12 @@ export const trustRootFlag = {
 /** The text of a trust root that can be read; `undefined` where none is named. */
 export async function readTrustRootFile(path: string | undefined): Promise<Result<string | undefined>> {
   if (path === undefined) return ok(undefined);
-  const { MAX_TRUST_ROOT_BYTES, readTrustRoot } = await import("../oci/index.ts");
+  const { checkTrustRoot, MAX_TRUST_ROOT_BYTES } = await import("../oci/index.ts");
   const name = `--trust-root ${path}`;
   const tooLarge = fail("TrustRootInvalid", `${name} is larger than 1 MiB`);
   const bytes = await readFile(path, { maxBytes: MAX_TRUST_ROOT_BYTES, tooLarge, name });
   if (!bytes.ok) return bytes;
   const text = bytes.value.toString("utf8");
-  const read = readTrustRoot(text);
+  const read = await checkTrustRoot(text);
   return read.ok ? ok(text) : fail(read.error.reason, `${name}: ${read.error.message}`);
 }

@@ -38,10 +38,10 @@ export {
 } from "./repository/reference.ts";
 export type { Attachment } from "./repository/referrers.ts";
 export type { Repository, RepositoryReader } from "./repository/repository.ts";
-export { type PrivateKey, readPrivateKey } from "./signature/private-key.ts";
-export { type Predicate, type Signed, signImage } from "./signature/sign.ts";
-export { MAX_TRUST_ROOT_BYTES, readTrustRoot } from "./signature/trust-root.ts";
-export { createVerifier } from "./signature/verifier.ts";
+export { MAX_TRUST_ROOT_BYTES } from "./signature/document.ts";
+export type { PrivateKey } from "./signature/private-key.ts";
+export type { Predicate, Signed } from "./signature/sign.ts";
+export { checkTrustRoot, createVerifier, readPrivateKey, signImage } from "./signatures.ts";
 export { type CachedModule, type ModuleStore, openModuleStore } from "./store/cache.ts";
 export { createModuleCache, type ModuleCacheOptions } from "./store/module-cache.ts";
 export { fetchTrustRoot, MAX_ROOT_BYTES, type TrustRootFetch } from "./tuf/trust-root.ts";

@@ -3,6 +3,8 @@ import { hasMoreValues, isNestedDeeper } from "../../base/json-depth.ts";
 /** An honest bundle has 8 levels and some hundred values; what is signed is one of them. */
 const DEEPEST = 64;
 const MAX_VALUES = 20_000;
+/** Bytes of a trust root; the public one has 7,000. */
+export const MAX_TRUST_ROOT_BYTES = 1 << 20;
 
 /** Parses JSON that strangers wrote; throws for what is none, or has more values or levels than such a document. */
 export function parseBounded(text: string): unknown {

@@ -3,10 +3,7 @@ import type { X509Certificate } from "@sigstore/core";
 import { TrustedRoot } from "@sigstore/protobuf-specs";
 import { type TrustMaterial, toTrustMaterial } from "@sigstore/verify";
 import { fail, ok, type Result } from "../../model/result.ts";
-import { parseDocument } from "./document.ts";
-
-/** Bytes of a trust root; the public one has 7,000. */
-export const MAX_TRUST_ROOT_BYTES = 1 << 20;
+import { MAX_TRUST_ROOT_BYTES, parseDocument } from "./document.ts";
 
 /** Authorities, logs, or certificates of a chain. The public root has two of each; all of them are tried for each time at which something is said to be signed. */
 const MAX_NAMED = 16;
