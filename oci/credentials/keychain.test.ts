@@ -104,6 +104,18 @@ function split(name: string): readonly [string, string] {
   return [name.slice(0, slash), name.slice(slash + 1)];
 }
 
+test("a registry is the same in every spelling", () => {
+  const keys = keychain({
+    "a.example": { auth: base64("a:1") },
+    "B.example:443": { auth: base64("b:1") },
+    "*.c.example:443": { auth: base64("c:1") },
+  });
+  for (const name of ["a.example", "A.Example", "a.example:443"]) assert.deepEqual(users(keys, name, "x"), ["a"], name);
+  for (const name of ["b.example", "b.example:443"]) assert.deepEqual(users(keys, name, "x"), ["b"], name);
+  for (const name of ["r.c.example", "R.c.example:443"]) assert.deepEqual(users(keys, name, "x"), ["c"], name);
+  for (const name of ["a.example:5000", "b.example:4430", "r.c.example:80"]) assert.deepEqual(users(keys, name, "x"), [], name);
+});
+
 describe("odd entries", () => {
   test("an identity token is kept as Docker's credential helpers hand it out", () => {
     const keys = keychain({ "a.example": { auth: base64("00000000-0000-0000-0000-000000000000:"), identitytoken: "refresh" } });

@@ -1,6 +1,6 @@
 import { isRecord } from "../../base/json.ts";
 import type { Keychain, KeychainEntry } from "../../model/module.ts";
-import { isDockerHub } from "../../model/registry-name.ts";
+import { isDockerHub, registryName } from "../../model/registry-name.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 
 export const emptyKeychain: Keychain = new Map();
@@ -98,10 +98,10 @@ export function normalizeServer(server: string): string {
  * https://kubernetes.io/docs/concepts/containers/images/#config-json
  */
 export function matchingEntries(keychain: Keychain, registry: string, repository: string): readonly KeychainEntry[] {
-  const host = registry.toLowerCase();
+  const host = registryName(registry);
   const matches = [...keychain].flatMap(([server, entries]) => {
     const slash = server.indexOf("/");
-    const pattern = slash < 0 ? server : server.slice(0, slash);
+    const pattern = hostPattern(slash < 0 ? server : server.slice(0, slash));
     const path = slash < 0 ? "" : server.slice(slash + 1);
     const isUnder = path === "" || repository === path || repository.startsWith(`${path}/`);
     return isUnder && hostMatches(pattern, host) ? [{ entries, length: path.length, isGlob: pattern !== host }] : [];
@@ -110,9 +110,16 @@ export function matchingEntries(keychain: Keychain, registry: string, repository
   return matches.flatMap(({ entries }) => entries).slice(0, MAX_MATCHES);
 }
 
+/** In the spelling of `registryName`, which would take `?` for the end of a host. */
+function hostPattern(host: string): string {
+  return GLOB.test(host) ? host.replace(/:0*443$/, "") : registryName(host);
+}
+
+const GLOB = /[*?[]/;
+
 function hostMatches(pattern: string, host: string): boolean {
   if (pattern === host) return true;
-  if (!/[*?[]/.test(pattern)) return false;
+  if (!GLOB.test(pattern)) return false;
   const [wanted, given] = [splitHost(pattern), splitHost(host)];
   if (wanted.port !== given.port || wanted.labels.length !== given.labels.length) return false;
   return wanted.labels.every((label, i) => labelMatches(label, given.labels[i] ?? ""));

@@ -42,6 +42,7 @@ describe("Weir's own credentials", () => {
     for (const image of ["shared/f:1", "shared/deep/er:1", "shared"]) assert.deepEqual(await users("x", `${R}/${image}`), ["all"], image);
     for (const image of ["private/f:1", "shared2/f", "sharedx:1", "a/f:1", "shar", "x/shared/f"])
       assert.deepEqual(await users("x", `${R}/${image}`), [], image);
+    for (const name of ["Registry.Example", `${R}:443`]) assert.deepEqual(await users("a", `${name}/a/f:1`), ["a", "all"], name);
     assert.deepEqual(await users("a", `${R}/a/f:1`), ["a", "all"]);
     assert.deepEqual(await users("b", `${R}/a/f:1`), []);
     assert.deepEqual([await users("b", "other.example/any/f:1"), await users("a", "other.example/any/f:1")], [["other"], []]);
@@ -103,6 +104,7 @@ test("what may be read is told by a registry, with a path and a namespace where 
   assert.deepEqual(read("registry.example"), { namespace: undefined, prefix: R });
   assert.deepEqual(read("registry.example:5000/a/b"), { namespace: undefined, prefix: "registry.example:5000/a/b" });
   assert.deepEqual(read("shop=[::1]:5000/a"), { namespace: "shop", prefix: "[::1]:5000/a" });
+  assert.deepEqual(read("Registry.example:443/a"), { namespace: undefined, prefix: `${R}/a` });
   assert.deepEqual(read("index.docker.io/team"), { namespace: undefined, prefix: "docker.io/team" });
   for (const text of [
     "",

@@ -3,6 +3,7 @@ import { createStandingTrouble } from "../../base/standing-trouble.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
 import type { ImpliedCredentials, KeychainEntry } from "../../model/module.ts";
+import { registryName } from "../../model/registry-name.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { parseReference, registryOf } from "../repository/reference.ts";
 import type { HelperOptions } from "./helper.ts";
@@ -38,7 +39,8 @@ export function parseSharedRepositories(text: string): Result<SharedRepositories
   const registry = registryOf(host, path);
   if (registry === undefined)
     return fail("InvalidRepositories", `${JSON.stringify(text)} is not [NAMESPACE=]REGISTRY[/PATH], without a tag`);
-  return ok({ namespace, prefix: path === undefined ? registry : `${registry}/${path}` });
+  const name = registryName(registry);
+  return ok({ namespace, prefix: path === undefined ? name : `${name}/${path}` });
 }
 
 /** Fails with `BadDockerConfig` for a file that is not there or cannot be read, as a server's start is to. Later on such a file is told in the log. */
@@ -72,10 +74,11 @@ export function createSharedCredentials(options: SharedOptions): ImpliedCredenti
       const reference = parseReference(image);
       if (!reference.ok || reference.value.kind !== "registry") return emptyKeychain;
       const { registry, repository } = reference.value;
-      const name = `${registry}/${repository}`;
+      const host = registryName(registry);
+      const name = `${host}/${repository}`;
       const mayRead = (shared: SharedRepositories) =>
         (shared.namespace ?? namespace) === namespace &&
-        (registry === shared.prefix || name === shared.prefix || name.startsWith(`${shared.prefix}/`));
+        (host === shared.prefix || name === shared.prefix || name.startsWith(`${shared.prefix}/`));
       if (trusted !== "all" && namespace !== trusted && !repositories.some(mayRead)) return emptyKeychain;
       const entries = matchingEntries(await find(registry), registry, repository);
       return new Map([[registry.toLowerCase(), entries.map(asImplied)]]);

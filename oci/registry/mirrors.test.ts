@@ -163,6 +163,16 @@ describe("a mirror", () => {
   });
 });
 
+test("a mirror is for its registry in every spelling, and for no other port", () => {
+  const mirrors = createMirrors([valued(parseMirror("Registry.example:443=mirror.example"))], { clock: createFakeClock(), log: silentLog });
+  const hosts = (registry: string) =>
+    mirrors.placesOf({ kind: "registry", registry, repository: "f", tag: "v1", digest: undefined }, "shop").map((place) => place.registry);
+  for (const name of ["registry.example", "REGISTRY.example", "registry.example:443"])
+    assert.deepEqual(hosts(name), ["mirror.example"], name);
+  for (const name of ["registry.example:5000", "other.example"]) assert.deepEqual(hosts(name), [], name);
+  failed(parseMirror("registry.example=Registry.example:443"), "InvalidMirror");
+});
+
 test("a mirror is told by a registry and a host, with a path where it has one", () => {
   assert.deepEqual(valued(parseMirror("registry.example=mirror.example")), {
     registry: "registry.example",

@@ -2,6 +2,7 @@ import { LRUCache } from "lru-cache";
 import { createStandingTrouble } from "../../base/standing-trouble.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { Log } from "../../model/log.ts";
+import { registryName } from "../../model/registry-name.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
 import { type RegistryReference, registryOf } from "../repository/reference.ts";
 import type { Repository } from "../repository/repository.ts";
@@ -19,7 +20,7 @@ export interface Mirror {
 export function parseMirror(text: string): Result<Mirror> {
   const [, from = "", host = "", path] = /^([^=/]+)=([^=/]+)(?:\/([^=:@]+?)\/?)?$/.exec(text) ?? [];
   const [registry, place] = [registryOf(from), registryOf(host, path)];
-  if (registry === undefined || place === undefined || registry === place)
+  if (registry === undefined || place === undefined || registryName(registry) === registryName(place))
     return fail("InvalidMirror", `${JSON.stringify(text)} is not REGISTRY=MIRROR[/PATH], as registry.example=mirror.example`);
   return ok({ registry, host, prefix: path === undefined ? "" : `${path}/` });
 }
@@ -59,7 +60,9 @@ export function createMirrors(mirrors: readonly Mirror[], { clock, log }: { read
   };
   return {
     placesOf({ registry, repository, ...rest }, namespace) {
-      const present = mirrors.filter((mirror) => mirror.registry === registry && stateOf(mirror.host, namespace).awayUntil <= clock.now());
+      const name = registryName(registry);
+      const own = mirrors.filter((mirror) => registryName(mirror.registry) === name);
+      const present = own.filter((mirror) => stateOf(mirror.host, namespace).awayUntil <= clock.now());
       return present.map(({ host, prefix }) => ({ ...rest, registry: host, repository: `${prefix}${repository}` }));
     },
     tried(host, namespace, failure) {
