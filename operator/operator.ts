@@ -228,7 +228,7 @@ class QueueingOperator implements Operator {
   private taskWork(): TaskWork {
     const { options, known, metrics, identity, leadership } = this;
     const { source, registry, parseKeychain, implied, peers, clock, log, random } = options;
-    const resolver = createResolver({ ...options, identity, permits: this.policing.permits, revisionsOf: known.revisionsOf }, clock);
+    const resolver = createResolver({ ...options, identity, permits: this.policing.permits, revisionsOf: known.revisionsOf });
     const { isCurrent } = known;
     return {
       recall: async (record) => {

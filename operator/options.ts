@@ -1,5 +1,4 @@
 import type { Keyring } from "../base/keyring.ts";
-import type { Clock } from "../model/clock.ts";
 import type { CrashJournal } from "../model/crash-journal.ts";
 import type { Fleet } from "../model/delivery.ts";
 import type { Leadership } from "../model/leadership.ts";
@@ -12,7 +11,6 @@ import type { Source } from "./source/source.ts";
 export interface OperatorOptions extends Omit<ResolveDeps, "source" | "revisionsOf" | "identity" | "permits"> {
   readonly source: Source;
   readonly fleet: Fleet;
-  readonly clock: Clock;
   /** Keys for what others may read of revisions and must not guess from, and for the order of waves. */
   readonly keys: Keyring;
   readonly log: Log;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type ConditionType, findCondition } from "../model/condition.ts";
+import { failForNow } from "../model/result.ts";
 import { NO_POLICIES, UNREAD_POLICIES } from "./source/policies.ts";
 import { policiesOf } from "./testing/policies.ts";
 import { createWorld, specOf, type World } from "./testing/world.ts";
@@ -372,6 +373,19 @@ describe("signatures that a policy asks for which is only audited", () => {
     await world.run(3_000);
     assert.deepEqual(runs(world), ["f@1"]);
     assert.match(condition(world, "Permitted") ?? "", /^True \| AuditedViolation \| .* the signatures of \S+ cannot be read/);
+  });
+
+  test("hold a filter up for ten seconds at most, and are told then as not judged", async () => {
+    const world = await startedWorld(policy("Audit"));
+    world.verifier.verify = (_image, _digest, _requirements, { signal }) =>
+      new Promise((resolve) => signal?.addEventListener("abort", () => resolve(failForNow("Canceled", "canceled"))));
+    world.source.apply("f", specOf(OURS));
+    await world.run(9_000);
+    assert.deepEqual(runs(world), []);
+    await world.run(3_000);
+    assert.deepEqual(runs(world), ["f@1"]);
+    const late = "images[0].verify[0]: the signatures could not be judged within 10 s";
+    assert.ok(condition(world, "Permitted")?.includes(late), condition(world, "Permitted"));
   });
 
   test("are kept where they hold: when the policy is enforced, no registry is asked", async () => {

@@ -1,7 +1,6 @@
 import { createFairTurns } from "../../base/fair-turns.ts";
 import { fieldsOf } from "../../base/json.ts";
 import type { Keyring } from "../../base/keyring.ts";
-import type { Clock } from "../../model/clock.ts";
 import { type CrashJournal, noCrashJournal } from "../../model/crash-journal.ts";
 import type { FleetView } from "../../model/delivery.ts";
 import { filterId } from "../../model/filter.ts";
@@ -30,7 +29,6 @@ export interface PlannerOptions extends Omit<ResolveDeps, "source" | "revisionsO
   readonly fleet: Pick<FleetView, "proxies">;
   /** The operator's. */
   readonly keys: Keyring;
-  readonly clock: Clock;
   readonly crashes?: CrashJournal;
   readonly ownNamespace: string | undefined;
 }
@@ -97,7 +95,7 @@ class ResolvingPlanner implements Planner {
 
   private resolverFor(asked: Asked, known: ReadonlyMap<string, FilterRecord>) {
     const { book, options } = this;
-    const { registry, preflight, source, clock } = options;
+    const { registry, preflight, source } = options;
     const deps: ResolveDeps = {
       ...options,
       identity: this.shared.identity,
@@ -106,7 +104,7 @@ class ResolvingPlanner implements Planner {
       preflight: { validate: (code, settings, proof) => preflight.validate(code, settings, { ...proof, later: true }) },
       revisionsOf: (namespace) => revisionsOf(namespace, known.values()),
     };
-    return createResolver(deps, clock);
+    return createResolver(deps);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Clock } from "../../model/clock.ts";
 import type { Filter } from "../../model/filter.ts";
 import type { Revision } from "../../model/revision.ts";
 import { MAX_REQUIREMENTS, type Verdict, type VerifyRequirement } from "../../model/verify.ts";
@@ -11,13 +12,16 @@ export interface Audit {
   readonly unsigned: ReadonlyMap<string, string>;
 }
 
+/** What only tells may hold a filter up for no longer. */
+const AUDIT_MS = 10_000;
+
 /** Looks at the signatures that audited policies ask for, in one look at the registry. Fails in no case: it only tells. */
 export async function auditSignatures(
   filter: Filter,
   image: Judged,
   revisions: readonly Revision[],
-  deps: VerifyDeps,
-  signal?: AbortSignal,
+  deps: VerifyDeps & { readonly clock: Clock },
+  signal: AbortSignal,
 ): Promise<Audit> {
   const unsigned = new Map<string, string>();
   const note = (policy: string, message: string) => void (unsigned.has(policy) || unsigned.set(policy, message));
@@ -32,14 +36,17 @@ export async function auditSignatures(
     else note(policy, requirement.error.message);
   }
   const requirements = asked.map(({ requirement }) => requirement);
-  const judged = await judgeEach(filter, image, requirements, revisions, deps, signal);
+  const late = new AbortController();
+  const cancelTimer = deps.clock.after(AUDIT_MS, () => late.abort());
+  const judged = await judgeEach(filter, image, requirements, revisions, deps, AbortSignal.any([signal, late.signal]));
+  cancelTimer();
+  const tooLate = `the signatures could not be judged within ${AUDIT_MS / 1_000} s`;
   const verdicts: Verdict[] = [];
   for (const [index, { policy, requirement }] of asked.entries()) {
-    const each = judged.ok
-      ? judged.value[index]
-      : { ok: false as const, error: { ...judged.error, message: `${requirement.origin}: ${judged.error.message}` } };
+    const each = judged.ok ? judged.value[index] : undefined;
     if (each?.ok === true) verdicts.push(each.value);
-    else note(policy, each?.error.message ?? "");
+    else if (late.signal.aborted) note(policy, `${requirement.origin}: ${tooLate}`);
+    else note(policy, judged.ok ? (each?.error.message ?? "") : `${requirement.origin}: ${judged.error.message}`);
   }
   return { verdicts, unsigned };
 }

@@ -1,3 +1,4 @@
+import type { Clock } from "../../model/clock.ts";
 import type { ConfigJudge } from "../../model/config-schema.ts";
 import type { Digest } from "../../model/digest.ts";
 import type { Filter } from "../../model/filter.ts";
@@ -29,6 +30,7 @@ export interface ResolveDeps extends ModuleDeps, VerifyDeps {
   readonly identity: RevisionIdentity;
   readonly permits: Permits;
   readonly configJudge: ConfigJudge;
+  readonly clock: Clock;
 }
 
 export interface Resolved {

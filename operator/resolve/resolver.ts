@@ -1,5 +1,4 @@
 import { messageOf } from "../../base/error.ts";
-import type { Clock } from "../../model/clock.ts";
 import type { Filter } from "../../model/filter.ts";
 import type { Failure } from "../../model/result.ts";
 import type { FilterRecord } from "../filter/record.ts";
@@ -29,7 +28,7 @@ export interface Resolver {
   cancel(record: Resolvable): void;
 }
 
-export function createResolver(deps: ResolveDeps, clock: Clock): Resolver {
+export function createResolver(deps: ResolveDeps): Resolver {
   const running = new Map<Resolvable, AbortController>();
   return {
     async run(record) {
@@ -38,7 +37,7 @@ export function createResolver(deps: ResolveDeps, clock: Clock): Resolver {
       const cancelled = new AbortController();
       const late = new AbortController();
       running.set(record, cancelled);
-      const cancelTimer = clock.after(TIMEOUT_MS, () => late.abort());
+      const cancelTimer = deps.clock.after(TIMEOUT_MS, () => late.abort());
       const signal = AbortSignal.any([cancelled.signal, late.signal]);
       const served = revisionOf(record, servedNumber(rollout));
       const asking = { last: lastLook, isAsked: ask !== undefined };
