@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Fetch } from "../registry/fetch.ts";
-import { readTrustRoot } from "../signature/trust-root.ts";
 
 /** Bytes of a `root.json` to begin with; the client takes no larger one from a repository. */
 export const MAX_ROOT_BYTES = 512_000;
@@ -28,7 +27,7 @@ export interface TrustRootFetch {
  */
 export async function fetchTrustRoot({ mirror, root, fetch, deadlineMs = DEADLINE_MS }: TrustRootFetch): Promise<Result<string>> {
   // Loaded when asked for alone: who verifies offline needs nothing of it.
-  const { publicRoot, readTarget } = await import("./client.ts");
+  const [{ publicRoot, readTarget }, { readTrustRoot }] = await Promise.all([import("./client.ts"), import("../signature/trust-root.ts")]);
   const done = new AbortController();
   const signal = AbortSignal.any([done.signal, AbortSignal.timeout(deadlineMs)]);
   const folder = await mkdtemp(join(tmpdir(), "weir-trust-root-"));
