@@ -33,6 +33,24 @@ describe("skipped tests", () => {
   });
 });
 
+/** Tests that say what they need by `needs…`: root, a node of Kubernetes. CI's runner has neither. */
+function needingTests(source: string): string[] {
+  return Array.from(source.matchAll(/\btest\(\s*"([^"\n]+)",\s*needs[A-Z]\w*,/g), ([, name = ""]) => name);
+}
+
+test("what needs root or a node is listed, so that a runner without them passes", async () => {
+  const listed = new Set((await readAllowedSkips()).map(({ file, test: name }) => `${file}: ${name}`));
+  const needing = await Promise.all(
+    (await testFiles("e2e")).map(async (file) => needingTests(await readFile(join(ROOT, file), "utf8")).map((name) => `${file}: ${name}`)),
+  );
+  const names = needing.flat();
+  assert.ok(names.length > 40, `${names.length} tests that need something were found`);
+  assert.deepEqual(
+    names.filter((name) => !listed.has(name)),
+    [],
+  );
+});
+
 test("a name that no test has is found out", () => {
   const source = `test("as it is", run);\n  test(\`\${language}: builds (\${mode})\`, run);`;
   for (const name of ["as it is", "rust: builds (quick)"]) assert.ok(hasTest(source, name), name);
