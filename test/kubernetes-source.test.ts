@@ -244,11 +244,12 @@ describe("WasmFilters", () => {
 });
 
 describe("a connection that breaks", () => {
-  test("a broken connection loses nothing: what happened in the gap is there afterwards, deletions too", async () => {
+  test("a broken connection loses nothing: what happened in the gap is there afterwards, deletions too", async (t) => {
     const space = await namespace("gap");
     await apply(space, "stays");
     await apply(space, "goes");
     const proxy = await startTcpProxy(Number(new URL(cluster.server).port));
+    t.after(proxy.stop);
     const { source, problems } = await watch(space, { port: proxy.port });
     await proxy.cut();
     // First, the connection that was cut may be what is told.
@@ -266,13 +267,13 @@ describe("a connection that breaks", () => {
     await apply(space, "comes", "a/b:3");
     await eventually("the watch's return", () => image(source, "gap/comes") === "a/b:3");
     await source.stop();
-    await proxy.stop();
   });
 
-  test("an API server that hangs is given up on in time, and taken up again when it answers", async () => {
+  test("an API server that hangs is given up on in time, and taken up again when it answers", async (t) => {
     const space = await namespace("hang");
     await apply(space, "a");
     const proxy = await startTcpProxy(Number(new URL(cluster.server).port));
+    t.after(proxy.stop);
     const { source } = await watch(space, { port: proxy.port, timeoutMs: 500 });
     const uid = source.filters().get("hang/a")?.metadata.uid ?? "";
     proxy.freeze();
@@ -286,11 +287,11 @@ describe("a connection that breaks", () => {
     await apply(space, "a", "a/b:2");
     await eventually("the watch's return", () => image(source, "hang/a") === "a/b:2");
     await source.stop();
-    await proxy.stop();
   });
 
-  test("a watch that goes silent, as when a connection is lost without a word, is given up", async () => {
+  test("a watch that goes silent, as when a connection is lost without a word, is given up", async (t) => {
     const proxy = await startTcpProxy(Number(new URL(cluster.server).port));
+    t.after(proxy.stop);
     const api = createKubeApi({ kubeConfig: await config(OPERATOR, proxy.port), idleMs: 500 });
     const path = "/apis/weir.dev/v1alpha1/wasmfilters";
     const found = await api.request({ path });
@@ -301,7 +302,6 @@ describe("a connection that breaks", () => {
     const watched = await watching;
     assert.ok(!watched.ok && watched.error.retryable);
     assert.match(watched.error.message, /the watch went silent/);
-    await proxy.stop();
   });
 
   test("a version that is too old to watch from is told as 410, by the real API server", async () => {
