@@ -6,6 +6,12 @@ export interface Clock {
   after(ms: number, run: () => void): () => void;
 }
 
+/** A signal that aborts after `ms` of this clock, unless it is cancelled before. */
+export function abortAfter(clock: Pick<Clock, "after">, ms: number): { readonly signal: AbortSignal; readonly cancel: () => void } {
+  const controller = new AbortController();
+  return { signal: controller.signal, cancel: clock.after(ms, () => controller.abort()) };
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(ms, run) {

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { fieldsOf } from "../../base/json.ts";
 import { clip, oneLine } from "../../base/text.ts";
 import { ADMISSION_MS, type Admission, type AdmissionRequest, type AdmissionVerdict, type Refusal } from "../../model/admission.ts";
-import type { Clock } from "../../model/clock.ts";
+import { abortAfter, type Clock } from "../../model/clock.ts";
 import { type CrashJournal, noCrashJournal } from "../../model/crash-journal.ts";
 import { filterId } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
@@ -48,10 +48,9 @@ export function createAdmission(options: AdmissionOptions): Admission {
         ...{ before: stored, record: stored === undefined ? undefined : record(id) },
       };
       const due = checks.filter(({ fields }) => before === undefined || fields.some((field) => changed.has(field)));
-      const late = new AbortController();
-      const cancel = clock.after(ADMISSION_MS, () => late.abort());
+      const late = abortAfter(clock, ADMISSION_MS);
       const findings = await Promise.all(due.map((check) => inTime(check, subject, late.signal, log, id)));
-      cancel();
+      late.cancel();
       return verdictOf(findings);
     },
   };

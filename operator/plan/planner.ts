@@ -1,6 +1,7 @@
 import { createFairTurns } from "../../base/fair-turns.ts";
 import { fieldsOf } from "../../base/json.ts";
 import type { Keyring } from "../../base/keyring.ts";
+import { abortAfter } from "../../model/clock.ts";
 import { type CrashJournal, noCrashJournal } from "../../model/crash-journal.ts";
 import type { FleetView } from "../../model/delivery.ts";
 import { filterId } from "../../model/filter.ts";
@@ -72,12 +73,11 @@ class ResolvingPlanner implements Planner {
       const allowed = await applicant.mayApply(key, known.has(filterId(key)));
       if (!allowed.ok) return allowed;
     }
-    const late = new AbortController();
-    const cancel = this.options.clock.after(PLAN_MS, () => late.abort());
+    const late = abortAfter(this.options.clock, PLAN_MS);
     try {
       return await this.planAll(asked.value, known, AbortSignal.any([signal, late.signal]));
     } finally {
-      cancel();
+      late.cancel();
     }
   }
 

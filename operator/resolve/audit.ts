@@ -1,4 +1,4 @@
-import type { Clock } from "../../model/clock.ts";
+import { abortAfter, type Clock } from "../../model/clock.ts";
 import type { Filter } from "../../model/filter.ts";
 import type { Revision } from "../../model/revision.ts";
 import { MAX_REQUIREMENTS, type Verdict, type VerifyRequirement } from "../../model/verify.ts";
@@ -36,10 +36,9 @@ export async function auditSignatures(
     else note(policy, requirement.error.message);
   }
   const requirements = asked.map(({ requirement }) => requirement);
-  const late = new AbortController();
-  const cancelTimer = deps.clock.after(AUDIT_MS, () => late.abort());
+  const late = abortAfter(deps.clock, AUDIT_MS);
   const judged = await judgeEach(filter, image, requirements, revisions, deps, AbortSignal.any([signal, late.signal]));
-  cancelTimer();
+  late.cancel();
   const tooLate = `the signatures could not be judged within ${AUDIT_MS / 1_000} s`;
   const verdicts: Verdict[] = [];
   for (const [index, { policy, requirement }] of asked.entries()) {

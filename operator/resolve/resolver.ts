@@ -1,4 +1,5 @@
 import { messageOf } from "../../base/error.ts";
+import { abortAfter } from "../../model/clock.ts";
 import type { Filter } from "../../model/filter.ts";
 import type { Failure } from "../../model/result.ts";
 import type { FilterRecord } from "../filter/record.ts";
@@ -35,9 +36,8 @@ export function createResolver(deps: ResolveDeps): Resolver {
       const { filter, revisions, rollout, lastLook, ask } = record;
       if (filter === undefined) return undefined;
       const cancelled = new AbortController();
-      const late = new AbortController();
       running.set(record, cancelled);
-      const cancelTimer = deps.clock.after(TIMEOUT_MS, () => late.abort());
+      const late = abortAfter(deps.clock, TIMEOUT_MS);
       const signal = AbortSignal.any([cancelled.signal, late.signal]);
       const served = revisionOf(record, servedNumber(rollout));
       const asking = { last: lastLook, isAsked: ask !== undefined };
@@ -45,7 +45,7 @@ export function createResolver(deps: ResolveDeps): Resolver {
         ? resolveServed(filter, revisions, served, lastLook, deps)
         : resolveFilter(filter, revisions, asking, deps, signal).then((outcome) => withRejudged(outcome, filter, record, deps, signal));
       const outcome = await resolving.catch((error: unknown) => unexpected(error, filter));
-      cancelTimer();
+      late.cancel();
       if (running.get(record) === cancelled) running.delete(record);
       if (cancelled.signal.aborted) return undefined;
       return !outcome.ok && late.signal.aborted ? { ...outcome, error: TOO_LATE } : outcome;
