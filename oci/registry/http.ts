@@ -54,7 +54,14 @@ export class Interrupted extends Error {
   }
 }
 
-const MAX_REDIRECTS = 5;
+/** How often an answer may send elsewhere. */
+export const MAX_REDIRECTS = 5;
+
+/** Where an answer to a question at `from` sends who asked; `undefined`: nowhere, it is the answer; `null`: to no URL. https://www.rfc-editor.org/rfc/rfc9110#section-15.4 */
+export function redirectOf({ status, headers }: Pick<HttpResponse, "status" | "headers">, from: URL): URL | null | undefined {
+  const location = headers.get("location");
+  return [301, 302, 303, 307, 308].includes(status) && location !== null ? URL.parse(location, from.href) : undefined;
+}
 
 /**
  * One exchange over HTTP: follows redirects of GET and HEAD, sends credentials to no other host, and fails when the server is idle too long.
@@ -66,11 +73,9 @@ export async function send(options: HttpOptions, request: HttpRequest): Promise<
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
     const answer = await exchange(options, { ...request, url, authorization });
     if (!answer.ok) return answer;
-    const location = answer.value.headers.get("location");
-    const redirects = [301, 302, 303, 307, 308].includes(answer.value.status) && location !== null;
-    if (!redirects || (request.method !== "GET" && request.method !== "HEAD")) return answer;
+    const next = redirectOf(answer.value, url);
+    if (next === undefined || (request.method !== "GET" && request.method !== "HEAD")) return answer;
     await answer.value.discard();
-    const next = URL.parse(location, url.href);
     if (next === null) return unavailable(url, "it redirects to something that is not a URL");
     // From HTTPS no redirect may lead to plain HTTP: a registry could point at services inside this network.
     if (next.protocol !== "https:" && !(next.protocol === "http:" && url.protocol === "http:")) {

@@ -7,13 +7,12 @@ import { clip, oneLine } from "../../base/text.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
 import { causeOf, refusalOf } from "../registry/cause.ts";
 import type { Fetch, FetchResponse } from "../registry/fetch.ts";
+import { MAX_REDIRECTS, redirectOf } from "../registry/http.ts";
 
 /** Of one file; the largest of the public repository has 10,000 bytes. The client has bounds too, which the repository may raise. */
 const MAX_FILE_BYTES = 1 << 20;
 /** Of all files; the client takes 256 roots one after the other. */
 const MAX_TOTAL_BYTES = 16 << 20;
-const MAX_REDIRECTS = 5;
-const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /** The `root.json` of the public sigstore that this version of Weir came with. What it signed leads to the one of today. */
 export const publicRoot = (): Buffer => Buffer.from(seeds["https://tuf-repo-cdn.sigstore.dev"]["root.json"], "base64");
@@ -112,11 +111,10 @@ class BoundedFetcher extends BaseFetcher {
         if (this.failure === undefined) this.#unanswered(error);
         throw error;
       }
-      const location = answer.headers.get("location");
-      if (!REDIRECTS.has(answer.status) || location === null) return answer;
+      const next = redirectOf(answer, target);
+      if (next === undefined) return answer;
       await answer.body?.cancel();
-      const next = URL.canParse(location, target.href) ? new URL(location, target.href) : undefined;
-      if (next === undefined || !/^https?:$/.test(next.protocol) || redirects === MAX_REDIRECTS)
+      if (next === null || !/^https?:$/.test(next.protocol) || redirects === MAX_REDIRECTS)
         throw this.#because(
           `sends ${this.file} elsewhere more than ${MAX_REDIRECTS} times, or to no address of HTTP; name the repository's own address`,
         );
