@@ -9,7 +9,7 @@ import type { Repository } from "../repository/repository.ts";
 
 /** Where else the images of a registry are. */
 export interface Mirror {
-  /** `host[:port]` as references have it. */
+  /** As `registryName` spells it. */
   readonly registry: string;
   /** `host[:port]` of the mirror, and what its repositories have before their names: `""`, or `path/`. */
   readonly host: string;
@@ -19,8 +19,9 @@ export interface Mirror {
 /** Reads `registry.example=mirror.example[:PORT][/PATH]`. Fails with `InvalidMirror`. */
 export function parseMirror(text: string): Result<Mirror> {
   const [, from = "", host = "", path] = /^([^=/]+)=([^=/]+)(?:\/([^=:@]+?)\/?)?$/.exec(text) ?? [];
-  const [registry, place] = [registryOf(from), registryOf(host, path)];
-  if (registry === undefined || place === undefined || registryName(registry) === registryName(place))
+  const [origin, place] = [registryOf(from), registryOf(host, path)];
+  const registry = origin && registryName(origin);
+  if (registry === undefined || place === undefined || registry === registryName(place))
     return fail("InvalidMirror", `${JSON.stringify(text)} is not REGISTRY=MIRROR[/PATH], as registry.example=mirror.example`);
   return ok({ registry, host, prefix: path === undefined ? "" : `${path}/` });
 }
@@ -61,7 +62,7 @@ export function createMirrors(mirrors: readonly Mirror[], { clock, log }: { read
   return {
     placesOf({ registry, repository, ...rest }, namespace) {
       const name = registryName(registry);
-      const own = mirrors.filter((mirror) => registryName(mirror.registry) === name);
+      const own = mirrors.filter((mirror) => mirror.registry === name);
       const present = own.filter((mirror) => stateOf(mirror.host, namespace).awayUntil <= clock.now());
       return present.map(({ host, prefix }) => ({ ...rest, registry: host, repository: `${prefix}${repository}` }));
     },
