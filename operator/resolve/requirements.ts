@@ -81,13 +81,14 @@ async function read(
   const text = await textOf(signer.kind === "key" ? signer.publicKey : signer.trustRoot, namespace, source);
   if (!text.ok) return text;
   const whole: Signer<string> = signer.kind === "key" ? { kind: "key", publicKey: text.value ?? "" } : { ...signer, trustRoot: text.value };
-  const from = signer.kind === "key" && typeof signer.publicKey === "object" ? { keyFrom: nameOf(signer.publicKey) } : {};
+  const from =
+    signer.kind === "key" && typeof signer.publicKey === "object"
+      ? { keyFrom: `${KINDS[signer.publicKey.kind]} ${signer.publicKey.name}` }
+      : {};
   return ok({ origin, signer: whole, attestation, ...from });
 }
 
-function nameOf({ kind, name }: KeyReference): string {
-  return `${kind === "secret" ? "Secret" : "ConfigMap"} ${name}`;
-}
+const KINDS = { secret: "Secret", configMap: "ConfigMap" } as const;
 
 async function textOf(
   text: string | KeyReference | undefined,
@@ -98,9 +99,9 @@ async function textOf(
   const { kind, name, key } = text;
   const found = kind === "secret" ? await source.secret(namespace, name) : await source.configMap(namespace, name);
   if (!found.ok) return found;
-  const what = `${kind === "secret" ? "Secret" : "ConfigMap"} ${namespace}/${name}`;
+  const what = `${KINDS[kind]} ${namespace}/${name}`;
   const value = found.value.data.get(key);
-  if (value === undefined) return fail(`${kind === "secret" ? "Secret" : "ConfigMap"}KeyNotFound`, `${what} has no key "${key}"; add it`);
+  if (value === undefined) return fail(`${KINDS[kind]}KeyNotFound`, `${what} has no key "${key}"; add it`);
   if (value.byteLength > MAX_TEXT_BYTES) return fail("KeyTooLarge", `key "${key}" of ${what} is larger than 1 MiB; name another`);
   return ok(value.toString("utf8"));
 }
