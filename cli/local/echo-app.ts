@@ -1,6 +1,5 @@
-import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { listen } from "../../base/listen.ts";
 import type { Address } from "../args/address.ts";
 import type { Scope } from "./scope.ts";
 
@@ -10,13 +9,12 @@ const MAX_BODY = 64 << 10;
 /** An app that answers each request with the request, as JSON: what a filter changed on the way there is seen in the answer. */
 export async function startEchoApp(scope: Scope): Promise<Address> {
   const server = createServer((request, response) => void echo(request, response));
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const { port } = await listen(server, { host: "127.0.0.1", port: 0 });
   scope.defer(async () => {
     server.close();
     server.closeAllConnections();
   });
-  return { host: "127.0.0.1", port: (server.address() as AddressInfo).port };
+  return { host: "127.0.0.1", port };
 }
 
 async function echo(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,6 +1,7 @@
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { createServer, type RequestListener } from "node:http";
 import { Key, Metadata, MetaFile, Root, Signature, Snapshot, TargetFile, Targets, Timestamp } from "@tufjs/models";
+import { listen } from "../../base/listen.ts";
 
 /** What a repository holds, and until when. */
 interface TufContent {
@@ -30,11 +31,9 @@ export async function startTufRepository(content: TufContent): Promise<TufReposi
     if (typeof found === "function") return found(request, response);
     response.writeHead(found === undefined ? 404 : 200).end(found);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
+  const { port } = await listen(server, { host: "127.0.0.1", port: 0 });
   return {
-    mirror: `http://127.0.0.1:${address.port}`,
+    mirror: `http://127.0.0.1:${port}`,
     root,
     files,
     async stop() {

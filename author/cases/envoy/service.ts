@@ -1,6 +1,5 @@
-import { once } from "node:events";
 import { createServer, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
-import type { AddressInfo } from "node:net";
+import { listen } from "../../../base/listen.ts";
 import { type Message, message } from "../../../preflight/index.ts";
 import { fieldsOf, pairsOf, readBody, writeChunks } from "./frames.ts";
 
@@ -27,9 +26,8 @@ export async function startService(serve: Serve, isWhole: (headers: IncomingHttp
     const whole = isWhole(headers) ? readBody(stream) : Promise.resolve({ body: [], trailers: [] });
     whole.then(({ body, trailers }) => serve(message(pairsOf(headers), body, trailers), stream)).catch(() => stream.destroy());
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return { port: (server.address() as AddressInfo).port, stop: () => stop(server, sessions) };
+  const { port } = await listen(server, { host: "127.0.0.1", port: 0 });
+  return { port, stop: () => stop(server, sessions) };
 }
 
 async function stop(server: Http2Server, sessions: ReadonlySet<ServerHttp2Session>): Promise<void> {
