@@ -85,13 +85,21 @@ export interface VerifyOptions {
   /** Who asks: a mirror that fails for one namespace is left out for that one alone. Default: nobody in particular. */
   readonly namespace?: string;
   readonly signal?: AbortSignal;
+  /** What is judged in the same look, and only told of. Once its signal fires, nothing goes on for its sake. */
+  readonly audit?: Audited;
+}
+
+/** Requirements that hold nothing back. */
+export interface Audited {
+  readonly requirements: readonly VerifyRequirement[];
+  readonly signal: AbortSignal;
 }
 
 /** Judges signatures, which are stored beside an image in its registry. */
 export interface Verifier {
   /**
-   * Whether each requirement holds for the manifest with this digest: in their order a verdict, or why it does not hold. Fails as a whole, with `retryable`, where the
-   * registry cannot be read: that is never taken for an image that is not signed.
+   * Whether each requirement holds for the manifest with this digest: in their order a verdict, or why it does not hold; then the same of those that are audited. Fails as a
+   * whole, with `retryable`, where the registry cannot be read before there is a verdict for every requirement: that is never taken for an image that is not signed.
    */
   verify(
     image: string,

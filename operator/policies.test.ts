@@ -377,8 +377,8 @@ describe("signatures that a policy asks for which is only audited", () => {
 
   test("hold a filter up for ten seconds at most, and are told then as not judged", async () => {
     const world = await startedWorld(policy("Audit"));
-    world.verifier.verify = (_image, _digest, _requirements, { signal }) =>
-      new Promise((resolve) => signal?.addEventListener("abort", () => resolve(failForNow("Canceled", "canceled"))));
+    world.verifier.verify = (_image, _digest, _requirements, { audit }) =>
+      new Promise((resolve) => audit?.signal.addEventListener("abort", () => resolve(failForNow("Canceled", "canceled"))));
     world.source.apply("f", specOf(OURS));
     await world.run(9_000);
     assert.deepEqual(runs(world), []);
@@ -386,6 +386,18 @@ describe("signatures that a policy asks for which is only audited", () => {
     assert.deepEqual(runs(world), ["f@1"]);
     const late = "images[0].verify[0]: the signatures could not be judged within 10 s";
     assert.ok(condition(world, "Permitted")?.includes(late), condition(world, "Permitted"));
+  });
+
+  test("are looked at together with those that are demanded", async () => {
+    const demanded = "-----BEGIN PUBLIC KEY-----\nbob\n-----END PUBLIC KEY-----\n";
+    const enforced = { images: [{ pattern: "registry.example/**", verify: [{ cosign: { publicKey: demanded } }] }] };
+    const world = await startedWorld(policiesOf({ enforced, signed: { images, mode: "Audit" } }));
+    world.verifier.sign(world.registry.push(OURS, "v1"), demanded);
+    world.source.apply("f", specOf(OURS));
+    await world.run(3_000);
+    assert.deepEqual([runs(world), world.verifier.asked], [["f@1"], 1]);
+    assert.match(condition(world, "Verified") ?? "", /^True \| Verified \|/);
+    assert.equal(condition(world, "Permitted"), `True | AuditedViolation | ${UNSIGNED}`);
   });
 
   test("are kept where they hold: when the policy is enforced, no registry is asked", async () => {

@@ -1,9 +1,10 @@
 import type { Digest } from "../../model/digest.ts";
-import { type Failure, ok, type Result } from "../../model/result.ts";
+import type { Failure } from "../../model/result.ts";
 import { fetchDocument } from "../image/index-entries.ts";
 import type { BlobDescriptor, Manifest } from "../repository/manifest.ts";
 import { listReferrers, referrersTag } from "../repository/referrers.ts";
 import type { RepositoryReader } from "../repository/repository.ts";
+import { Broken } from "../repository/transfer.ts";
 import { readBundle, readEnvelope, readSimpleSigning } from "./bundle.ts";
 import type { FoundSignature } from "./found.ts";
 
@@ -11,7 +12,7 @@ import type { FoundSignature } from "./found.ts";
 const MAX_SIGNATURES = 64;
 /** Bytes of one of them: an SBOM is in its attestation. */
 const MAX_SIGNATURE_BYTES = 16 << 20;
-/** Bytes of all of them. */
+/** Bytes of all of them together, though one at a time is in memory. */
 const MAX_TOTAL_BYTES = 64 << 20;
 
 export const BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -21,12 +22,11 @@ const ENVELOPE_LAYER = "application/vnd.dsse.envelope.v1+json";
 /** What cosign calls the manifests that refer to an image and hold signatures of it. */
 const SIGNING_TYPES = /^application\/vnd\.dev\.(?:sigstore\.bundle|cosign\.artifact\.(?:sig|att))/;
 
-/** All that is stored beside an image and may be a signature. */
-export interface FoundSignatures {
-  readonly signatures: readonly FoundSignature[];
+/** What was passed over. */
+export interface PassedOver {
   /** Of how many nothing could be read. */
   readonly unreadable: number;
-  /** How many more there are than were looked at. */
+  /** How many more there are than were looked at, as far as that is known. */
   readonly beyond: number;
 }
 
@@ -37,28 +37,52 @@ interface Place {
 }
 
 /**
- * Finds what is stored beside an image: in the manifests that refer to it, and under cosign's tags `sha256-….sig` and `sha256-….att`. Fails where the
+ * Finds what is stored beside an image and may be a signature, the newest first: in the manifests that refer to it, and under cosign's tags `sha256-….sig` and `sha256-….att`.
+ * One at a time is fetched, when it is asked for, and nothing of it is kept here: who drops it before asking for the next holds one of them in memory. Throws `Broken` where the
  * repository cannot be read, and only then; `retryable`, as what a registry refuses may be granted.
  */
-export async function findSignatures(repository: RepositoryReader, digest: Digest, signal?: AbortSignal): Promise<Result<FoundSignatures>> {
+export async function* findSignatures(
+  repository: RepositoryReader,
+  digest: Digest,
+  signal?: AbortSignal,
+): AsyncGenerator<FoundSignature, PassedOver> {
   const listed = await listReferrers(repository, digest, signal);
-  if (!listed.ok) return unread(repository, digest, listed.error);
+  if (!listed.ok) throw unread(repository, digest, listed.error);
   const referring = listed.value.filter(({ artifactType }) => artifactType === undefined || SIGNING_TYPES.test(artifactType));
   const names = [...referring.map((each) => each.digest as string), `${referrersTag(digest)}.att`, `${referrersTag(digest)}.sig`];
-  const places: Place[] = [];
+  const search: Search = { repository, digest, signal, left: MAX_TOTAL_BYTES };
   let unreadable = 0;
+  let looked = 0;
   // What was added last comes last.
-  for (const name of names.toReversed().slice(0, MAX_SIGNATURES)) {
-    const document = await fetchDocument(repository, name, `${repository.name}:${name}`, signal);
-    if (!document.ok) {
-      if (isLost(document.error)) unreadable += name.includes(".") ? 0 : 1;
-      else return unread(repository, digest, document.error);
-    } else if (document.value.kind === "manifest") places.push(...placesOf(document.value, name));
+  for (const [read, name] of names.toReversed().entries()) {
+    if (read >= MAX_SIGNATURES || looked >= MAX_SIGNATURES) return { unreadable, beyond: names.length - read };
+    const places = await placesBehind(search, name);
+    if (places === undefined) unreadable++;
+    for (const [at, place] of (places ?? []).entries()) {
+      if (looked++ >= MAX_SIGNATURES) return { unreadable, beyond: (places ?? []).length - at + names.length - read - 1 };
+      const signature = await readPlace(search, place);
+      if (signature === undefined) unreadable++;
+      else yield signature;
+    }
   }
-  const read = await readPlaces(repository, places.slice(0, MAX_SIGNATURES), signal);
-  if (!read.ok) return unread(repository, digest, read.error);
-  const beyond = Math.max(0, names.length - MAX_SIGNATURES, places.length - MAX_SIGNATURES);
-  return ok({ signatures: read.value.signatures, unreadable: unreadable + read.value.unreadable, beyond });
+  return { unreadable, beyond: 0 };
+}
+
+/** One search, and the bytes that it may still fetch. */
+interface Search {
+  readonly repository: RepositoryReader;
+  readonly digest: Digest;
+  readonly signal: AbortSignal | undefined;
+  left: number;
+}
+
+/** What a manifest has that may be a signature; `undefined`: it is listed, and cannot be had. Throws `Broken`. */
+async function placesBehind({ repository, digest, signal }: Search, name: string): Promise<readonly Place[] | undefined> {
+  const document = await fetchDocument(repository, name, `${repository.name}:${name}`, signal);
+  if (document.ok) return document.value.kind === "manifest" ? placesOf(document.value, name) : [];
+  if (!isLost(document.error)) throw unread(repository, digest, document.error);
+  // Nobody lists cosign's tags: most images lack them.
+  return name.includes(".") ? [] : undefined;
 }
 
 /** The newest first. */
@@ -78,24 +102,18 @@ function readerOf(mediaType: string): Reader | undefined {
   return mediaType === SIMPLE_SIGNING_LAYER ? readSimpleSigning : undefined;
 }
 
-async function readPlaces(
-  repository: RepositoryReader,
-  places: readonly Place[],
-  signal?: AbortSignal,
-): Promise<Result<{ readonly signatures: readonly FoundSignature[]; readonly unreadable: number }>> {
-  const signatures: FoundSignature[] = [];
-  let unreadable = 0;
-  let left = MAX_TOTAL_BYTES;
-  for (const { layer, name } of places) {
-    const limit = Math.min(left, MAX_SIGNATURE_BYTES);
-    const bytes = layer.size > limit ? undefined : await repository.blob(layer, limit, signal);
-    if (bytes?.ok === false && !isLost(bytes.error)) return bytes;
-    if (bytes?.ok === true) left -= bytes.value.byteLength;
-    const signature = bytes?.ok === true ? readerOf(layer.mediaType)?.(bytes.value, layer.annotations, name) : undefined;
-    if (signature === undefined) unreadable++;
-    else signatures.push(signature);
+/** `undefined`: nothing can be read there. Throws `Broken`. */
+async function readPlace(search: Search, { layer, name }: Place): Promise<FoundSignature | undefined> {
+  const { repository, digest, signal } = search;
+  const limit = Math.min(search.left, MAX_SIGNATURE_BYTES);
+  if (layer.size > limit) return undefined;
+  const bytes = await repository.blob(layer, limit, signal);
+  if (bytes.ok) {
+    search.left -= bytes.value.byteLength;
+    return readerOf(layer.mediaType)?.(bytes.value, layer.annotations, name);
   }
-  return ok({ signatures, unreadable });
+  if (isLost(bytes.error)) return undefined;
+  throw unread(repository, digest, bytes.error);
 }
 
 /** True for a failure of what is asked for alone: it is not there, or it is broken. */
@@ -103,7 +121,7 @@ function isLost({ reason }: Failure): boolean {
   return ["ImageNotFound", "BlobNotFound", "InvalidManifest", "DigestMismatch", "ModuleTooLarge"].includes(reason);
 }
 
-function unread(repository: RepositoryReader, digest: Digest, error: Failure): { readonly ok: false; readonly error: Failure } {
+function unread(repository: RepositoryReader, digest: Digest, error: Failure): Broken {
   const message = `the signatures of ${repository.name}@${digest} cannot be read: ${error.message}`;
-  return { ok: false, error: { ...error, message, retryable: true } };
+  return new Broken({ ...error, message, retryable: true });
 }

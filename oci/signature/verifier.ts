@@ -4,7 +4,9 @@ import type { Digest } from "../../model/digest.ts";
 import { type Failure, fail, failForNow, ok, type Result } from "../../model/result.ts";
 import { requirementId, type Verdict, type Verifier, type VerifyRequirement } from "../../model/verify.ts";
 import { type OciOptions, openReference } from "../open.ts";
-import { type FoundSignatures, findSignatures } from "./find.ts";
+import type { RepositoryReader } from "../repository/repository.ts";
+import { Broken } from "../repository/transfer.ts";
+import { findSignatures, type PassedOver } from "./find.ts";
 import { FAULT_REASONS, type Fault, type FoundSignature, fault } from "./found.ts";
 import { checkIdentity } from "./identity.ts";
 import { readPublicKey } from "./public-key.ts";
@@ -21,6 +23,8 @@ type Judge = (found: FoundSignature) => Promise<Result<string, Fault>>;
 interface Open {
   readonly requirement: VerifyRequirement;
   readonly judge: Result<Judge>;
+  /** Nothing waits for it once this fires. */
+  readonly until: AbortSignal | undefined;
   verdict: Verdict | undefined;
   readonly faults: Fault[];
   /** Types of what is there besides. */
@@ -30,38 +34,86 @@ interface Open {
 /** The port `Verifier` for registries and image layout folders. */
 export function createVerifier(options: OciOptions): Verifier {
   return {
-    async verify(image, digest, requirements, { keychain, namespace, signal }) {
+    async verify(image, digest, requirements, { keychain, namespace, signal, audit }) {
       const open: Open[] = [];
-      for (const requirement of requirements) {
+      for (const requirement of [...requirements, ...(audit?.requirements ?? [])]) {
         await nextTurn();
-        open.push({ requirement, judge: judgeOf(requirement), verdict: undefined, faults: [], kinds: new Set() });
+        const until = open.length < requirements.length ? undefined : audit?.signal;
+        open.push({ requirement, judge: judgeOf(requirement), until, verdict: undefined, faults: [], kinds: new Set() });
       }
-      if (!open.some(({ judge }) => judge.ok)) return ok(open.map(unjudged));
+      if (!open.some(isOpen)) return ok(open.map((each) => resultOf(each, NOTHING, "", false)));
       const opened = openReference(image, keychain, { ...options, ...(namespace !== undefined && { namespace }) });
       if (!opened.ok) return opened;
       const limit = AbortSignal.timeout(TIMEOUT_MS);
       const over = signal === undefined ? limit : AbortSignal.any([signal, limit]);
       const { repository } = opened.value;
-      const found = await findSignatures(repository, digest, over);
-      if (!found.ok) return found;
-      for (const signature of found.value.signatures) await judgeSignature(signature, digest, open, over);
+      const passed = await judgeAll(repository, digest, open, over, audit?.signal);
+      // What the minute's end broke off was too slow.
+      const broken = passed.ok || limit.aborted ? undefined : passed;
+      if (broken !== undefined && open.slice(0, requirements.length).some(isOpen)) return broken;
       const name = `${repository.name}@${digest}`;
-      return ok(open.map((each) => resultOf(each, found.value, name, over.aborted)));
+      return ok(
+        open.map((each) => (isOpen(each) ? broken : undefined) ?? resultOf(each, passed.ok ? passed.value : NOTHING, name, over.aborted)),
+      );
     },
   };
 }
 
-/** What became of a requirement. */
-function resultOf(open: Open, found: FoundSignatures, image: string, isOver: boolean): Result<Verdict> {
-  if (open.verdict !== undefined) return ok(open.verdict);
-  if (!open.judge.ok) return unjudged(open);
-  return about(open.requirement, isOver ? tooSlow(image) : refusal(open, found, image));
+const NOTHING: PassedOver = { unreadable: 0, beyond: 0 };
+
+/** True where a signature may still decide it. */
+function isOpen({ verdict, judge, until }: Open): boolean {
+  return verdict === undefined && judge.ok && until?.aborted !== true;
 }
 
-/** What is asked for is no key or no trust root. */
-function unjudged({ requirement, judge }: Open): Result<Verdict> {
-  if (judge.ok) throw new Error("it can be judged");
-  return about(requirement, judge.error);
+/**
+ * Judges what is stored beside an image, one after the other, until nothing waits for more. One of them is in memory at a time. Fails where the repository cannot be
+ * read.
+ */
+async function judgeAll(
+  repository: RepositoryReader,
+  digest: Digest,
+  open: readonly Open[],
+  over: AbortSignal,
+  late?: AbortSignal,
+): Promise<Result<PassedOver>> {
+  const enough = new AbortController();
+  const onLate = () => open.some(isOpen) || enough.abort();
+  late?.addEventListener("abort", onLate, { once: true });
+  const found = findSignatures(repository, digest, AbortSignal.any([over, enough.signal]));
+  try {
+    let passed: PassedOver | undefined;
+    while (passed === undefined && open.some(isOpen) && !over.aborted) passed = await judgeNext(found, digest, open, over);
+    await found.return(NOTHING);
+    return ok(passed ?? NOTHING);
+  } catch (error) {
+    if (error instanceof Broken) return { ok: false, error: error.failure };
+    throw error;
+  } finally {
+    late?.removeEventListener("abort", onLate);
+  }
+}
+
+/** What was passed over, once there is no other. Nothing of what is judged is kept when it returns. */
+async function judgeNext(
+  found: AsyncGenerator<FoundSignature, PassedOver>,
+  digest: Digest,
+  open: readonly Open[],
+  over: AbortSignal,
+): Promise<PassedOver | undefined> {
+  const next = await found.next();
+  if (next.done) return next.value;
+  await judgeSignature(next.value, digest, open, over);
+  return undefined;
+}
+
+/** What became of a requirement. */
+function resultOf(open: Open, passed: PassedOver, image: string, isOver: boolean): Result<Verdict> {
+  const { requirement, judge, verdict, until } = open;
+  if (verdict !== undefined) return ok(verdict);
+  // What is asked for is no key or no trust root.
+  if (!judge.ok) return about(requirement, judge.error);
+  return about(requirement, isOver || until?.aborted ? tooSlow(image) : refusal(open, passed, image));
 }
 
 /** Reads the key or the trust root of a requirement. Fails with `PublicKeyInvalid`, `TrustRootMissing` or `TrustRootInvalid`. */
@@ -90,7 +142,7 @@ function judgeOf({ signer }: VerifyRequirement): Result<Judge> {
  * requirements, and others have a turn between the steps.
  */
 async function judgeSignature(found: FoundSignature, digest: Digest, open: readonly Open[], over: AbortSignal): Promise<void> {
-  const left = open.flatMap((each) => (each.verdict === undefined && each.judge.ok ? { each, judge: each.judge.value } : []));
+  const left = open.flatMap((each) => (isOpen(each) && each.judge.ok ? { each, judge: each.judge.value } : []));
   if (left.length === 0 || over.aborted) return;
   await nextTurn();
   const claim = claimOf(found);
@@ -111,11 +163,7 @@ async function judgeSignature(found: FoundSignature, digest: Digest, open: reado
 }
 
 /** Why none of the signatures holds: the fault of the one that comes closest. */
-function refusal(
-  { requirement: { attestation }, faults: known, kinds }: Open,
-  { unreadable, beyond }: FoundSignatures,
-  image: string,
-): Failure {
+function refusal({ requirement: { attestation }, faults: known, kinds }: Open, { unreadable, beyond }: PassedOver, image: string): Failure {
   const faults = unreadable > 0 ? [...known, fault("SignatureUnreadable", "it cannot be read").error] : known;
   const rest = beyond > 0 ? `; ${beyond} older ones were not looked at: remove those that nobody needs` : "";
   const [closest] = faults.toSorted((a, b) => FAULT_REASONS.indexOf(b.reason) - FAULT_REASONS.indexOf(a.reason));
@@ -125,7 +173,7 @@ function refusal(
 }
 
 function tooSlow(image: string): Failure {
-  const message = `the signatures of ${image} could not be judged within ${TIMEOUT_MS / 1_000} s; remove those that nobody needs`;
+  const message = `the signatures of ${image} could not be judged within ${TIMEOUT_MS / 1_000} s; remove those that nobody needs, or check how fast the registry answers`;
   return failForNow("SignaturesSlow", message).error;
 }
 

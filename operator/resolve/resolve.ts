@@ -14,13 +14,13 @@ import type { RevisionIdentity } from "../filter/revision-identity.ts";
 import { findRevision, type RevisionContent } from "../filter/revisions.ts";
 import type { Stage } from "../filter/steps.ts";
 import type { Judgement, Permits } from "../policy/permits.ts";
-import { auditSignatures } from "./audit.ts";
+import { verifyAndAudit } from "./audit.ts";
 import { configure } from "./configure.ts";
 import { about } from "./failure.ts";
 import { type Asking, type ModuleDeps, resolveModule } from "./module.ts";
 import { judgeFilter, type NotPermitted, provedOf } from "./permit.ts";
 import type { Fallback } from "./rejudge.ts";
-import { type VerifyDeps, verify } from "./verify.ts";
+import type { VerifyDeps } from "./verify.ts";
 
 /** What resolving reads from the world. */
 export interface ResolveDeps extends ModuleDeps, VerifyDeps {
@@ -83,12 +83,12 @@ export async function resolveFilter(
   if (sized !== undefined) return sized;
   const { module, image, look } = found.value;
   const { digest, wasmDigest } = module;
-  const verified = await verify(filter, { image, digest }, revisions, deps, signal);
+  const verified = await verifyAndAudit(filter, { image, digest }, revisions, deps, signal);
   if (!verified.ok) return { ok: false, stage: "verify", error: verified.error, digest };
-  const audit = await auditSignatures(filter, { image, digest }, revisions, deps, signal);
+  const { verdicts, signatures, audit } = verified.value;
   const signed = judging.with({ unsigned: audit.unsigned });
   if (signed !== undefined) return signed;
-  const held = { ...verified.value, audited: audit.verdicts };
+  const held = { verdicts, signatures, audited: audit.verdicts };
   const { configuration, ...place } = config.value;
   const settings = { ...filter.settings, ...configuration };
   const content = { image, digest, wasmDigest, settings, ...place };

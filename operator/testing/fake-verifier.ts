@@ -20,11 +20,11 @@ export function createFakeVerifier(): FakeVerifier {
     sign(digest, publicKey) {
       signatures.set(digest, new Set(signatures.get(digest)).add(publicKey));
     },
-    async verify(image, digest, requirements) {
+    async verify(image, digest, requirements, { audit }) {
       verifier.asked++;
       if (verifier.down) return failForNow("RegistryUnavailable", `the signatures of ${image} cannot be read`);
       return ok(
-        requirements.map((each) => {
+        [...requirements, ...(audit?.requirements ?? [])].map((each) => {
           const by = each.signer.kind === "key" ? each.signer.publicKey : undefined;
           const holds = by !== undefined && signatures.get(digest)?.has(by) === true;
           return holds ? ok({ requirement: requirementId(each), by }) : fail("SignatureNotFound", `${each.origin}: ${image} is not signed`);
