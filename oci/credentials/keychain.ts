@@ -1,6 +1,6 @@
 import { isRecord } from "../../base/json.ts";
 import type { Keychain, KeychainEntry } from "../../model/module.ts";
-import { isDockerHub, registryName } from "../../model/registry-name.ts";
+import { registryName } from "../../model/registry-name.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 
 export const emptyKeychain: Keychain = new Map();
@@ -82,14 +82,17 @@ function decodeAuth(auth: string): string | undefined {
   return bytes?.toString("utf8").replaceAll("\0", "");
 }
 
-/** `https://index.docker.io/v1/` becomes `docker.io`, `https://r.example/v2/` becomes `r.example`; paths other than API roots stay. */
+/**
+ * The name of a registry, or of repositories in it, that a configuration calls a server: of `https://index.docker.io/v1/` it is `docker.io`, of `https://R.example:443/v2/`
+ * `r.example`. Paths other than API roots stay. A registry is compared with it by its `registryName`.
+ */
 export function normalizeServer(server: string): string {
   // Looked for once in a run of slashes, not from each of them.
   const bare = server.replace(/^[a-z]+:\/\//i, "").replace(/(?<!\/)\/+$/, "");
   const slash = bare.indexOf("/");
-  const host = (slash < 0 ? bare : bare.slice(0, slash)).toLowerCase();
+  const host = hostPattern((slash < 0 ? bare : bare.slice(0, slash)).toLowerCase());
   const path = (slash < 0 ? "" : bare.slice(slash)).replace(/^\/v[12](?=\/|$)/, "");
-  return `${isDockerHub(host) ? "docker.io" : host}${path}`;
+  return `${host}${path}`;
 }
 
 /**
@@ -112,14 +115,17 @@ export function matchingEntries(keychain: Keychain, registry: string, repository
 
 /** In the spelling of `registryName`, which would take `?` for the end of a host. */
 function hostPattern(host: string): string {
-  return GLOB.test(host) ? host.replace(/:0*443$/, "") : registryName(host);
+  return isGlob(host) ? host.replace(/:0*443$/, "") : registryName(host);
 }
 
-const GLOB = /[*?[]/;
+/** The brackets of an IPv6 address are those of no glob. */
+function isGlob(host: string): boolean {
+  return /[*?[]/.test(host) && !/^\[[0-9a-f.]*:[0-9a-f:.]*\](?::\d+)?$/.test(host);
+}
 
 function hostMatches(pattern: string, host: string): boolean {
   if (pattern === host) return true;
-  if (!GLOB.test(pattern)) return false;
+  if (!isGlob(pattern)) return false;
   const [wanted, given] = [splitHost(pattern), splitHost(host)];
   if (wanted.port !== given.port || wanted.labels.length !== given.labels.length) return false;
   return wanted.labels.every((label, i) => labelMatches(label, given.labels[i] ?? ""));

@@ -4,9 +4,10 @@ import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { createTestHelper } from "../testing/helper.ts";
 import { failed, valued } from "../testing/result.ts";
+import { createHelper } from "./helper.ts";
 import { matchingEntries } from "./keychain.ts";
 import { removeLogin, saveLogin } from "./login-file.ts";
-import { personKeychain } from "./person.ts";
+import { filesWith, personKeychain } from "./person.ts";
 
 const robot = { username: "robot", password: "pa:ss" };
 const auth = Buffer.from("robot:pa:ss").toString("base64");
@@ -31,6 +32,22 @@ describe("a login in the open", () => {
     assert.deepEqual([statSync(path).mode & 0o777, statSync(dirname(path)).mode & 0o777], [0o600, 0o700]);
     assert.deepEqual(await found("r.example:5000"), [robot]);
     assert.deepEqual(readdirSync(dirname(path)), ["config.json"]);
+  });
+
+  test("takes the place of one that was written in another way, and goes with it", async () => {
+    for (const [written, named] of [
+      ["https://R.example:443/v2/", "r.example"],
+      ["r.example", "r.example:443"],
+      ["[0:0:0:0:0:0:0:1]:5000", "[::1]:5000"],
+    ] as const) {
+      const { env, home, json, found } = world(JSON.stringify({ auths: { [written]: { auth: "b2xkOm9sZA==", email: "me@r.example" } } }));
+      valued(await saveLogin(named, robot, { env }));
+      assert.deepEqual(json().auths, { [named]: { email: "me@r.example", auth } });
+      assert.deepEqual(await found(named), [robot]);
+      assert.deepEqual(await filesWith(named, env), [join(home, ".docker", "config.json")]);
+      assert.equal(valued(await removeLogin(named, { env })).wasThere, true);
+      assert.deepEqual([json().auths, await filesWith(named, env)], [{}, []]);
+    }
   });
 
   test("keeps all else that Docker and others wrote there, in the same meaning and indent", async () => {
@@ -117,4 +134,15 @@ describe("a login with a helper", () => {
     failed(await saveLogin("r.example", robot, { env }), "CredentialHelperFailed");
     assert.equal(text(), config);
   });
+});
+
+test("a helper is found, asked and told to forget by every way in which Docker's file writes the registry", async () => {
+  const listed = { auths: { "r.example:443": {} }, credHelpers: { "https://R.example:443": "test" } };
+  const { env, json, found } = world(JSON.stringify(listed));
+  const helper = valued(createHelper("test", { env }));
+  valued(await helper.store("r.example:443", robot));
+  assert.deepEqual(await found("r.example"), [robot]);
+  assert.equal(valued(await removeLogin("r.example", { env })).wasThere, true);
+  assert.equal(valued(await helper.get("r.example:443")), undefined);
+  assert.deepEqual(json().auths, {});
 });

@@ -7,9 +7,8 @@ import { makeFolder } from "../../base/make-folder.ts";
 import { parseExactJson, printExactJson } from "../../model/exact-json.ts";
 import type { Credentials } from "../../model/module.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import { createHelper, type HelperOptions } from "./helper.ts";
-import { normalizeServer } from "./keychain.ts";
-import { dockerConfigPath, helperName, readConfigFile, serverKey } from "./person.ts";
+import { type CredentialHelper, createHelper, type HelperOptions } from "./helper.ts";
+import { dockerConfigPath, helperName, isServerOf, readConfigFile, serverKey, serverKeys } from "./person.ts";
 
 /** Where a login is kept: Docker's file in the open, or with a helper that the file names. */
 export interface LoginPlace {
@@ -55,27 +54,39 @@ export async function removeLogin(registry: string, options: HelperOptions): Pro
   const name = helperName(document.value, registry);
   const helper = name === undefined ? undefined : createHelper(name, options);
   if (helper?.ok === false) return helper;
-  const found = await helper?.value.get(serverKey(registry));
-  if (found?.ok === false) return found;
-  const erased = found?.value === undefined ? undefined : await helper?.value.erase(serverKey(registry));
-  if (erased?.ok === false) return erased;
+  const erased = helper === undefined ? ok(false) : await eraseFrom(helper.value, serverKeys(document.value, registry));
+  if (!erased.ok) return erased;
   const auths = fieldsOf(document.value.auths);
-  const isListed = Object.keys(auths).some((server) => normalizeServer(server) === registry);
+  const isListed = Object.keys(auths).some((server) => isServerOf(server, registry));
   if (isListed) {
     const written = await editAuths(file, (all) => without(all, registry));
     if (!written.ok) return written;
   }
-  return ok({ file, helper: helper?.value.program, wasThere: isListed || found?.value !== undefined });
+  return ok({ file, helper: helper?.value.program, wasThere: isListed || erased.value });
+}
+
+/** True where the helper had any of these. Fails with `CredentialHelperFailed`. */
+async function eraseFrom(helper: CredentialHelper, servers: readonly string[]): Promise<Result<boolean>> {
+  let wasThere = false;
+  for (const server of servers) {
+    const found = await helper.get(server);
+    if (!found.ok) return found;
+    if (found.value === undefined) continue;
+    wasThere = true;
+    const erased = await helper.erase(server);
+    if (!erased.ok) return erased;
+  }
+  return ok(wasThere);
 }
 
 /** Entries of other registries. Docker may have written one registry in several ways. */
 function without(auths: Document, registry: string): Document {
-  return Object.fromEntries(Object.entries(auths).filter(([server]) => normalizeServer(server) !== registry));
+  return Object.fromEntries(Object.entries(auths).filter(([server]) => !isServerOf(server, registry)));
 }
 
 /** What an entry says besides the credentials, e.g. an e-mail address. */
 function kept(auths: Document, registry: string): Document {
-  const entry = Object.entries(auths).find(([server]) => normalizeServer(server) === registry)?.[1];
+  const entry = Object.entries(auths).find(([server]) => isServerOf(server, registry))?.[1];
   const { auth: _a, username: _u, password: _p, identitytoken: _i, registrytoken: _r, ...others } = fieldsOf(entry);
   return others;
 }

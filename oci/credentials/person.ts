@@ -3,7 +3,8 @@ import { isAbsolute, join } from "node:path";
 import { hasCode, whyUnread } from "../../base/error.ts";
 import { fieldsOf } from "../../base/json.ts";
 import { readBounded } from "../../base/read-bounded.ts";
-import { type Keychain, mergeKeychains } from "../../model/module.ts";
+import { type Keychain, type KeychainEntry, mergeKeychains } from "../../model/module.ts";
+import { registryName } from "../../model/registry-name.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { createHelper, type HelperOptions } from "./helper.ts";
 import { emptyKeychain, MAX_CONFIG_BYTES, normalizeServer, readAuths, readDockerConfig } from "./keychain.ts";
@@ -57,12 +58,13 @@ export async function fileKeychain(path: string, registry: string, options: Help
 
 /** The files that have credentials for a registry, or some of its repositories, in them. */
 export async function filesWith(registry: string, env: Environment): Promise<readonly string[]> {
+  const name = registryName(registry);
   const found: string[] = [];
   for (const path of credentialFiles(env)) {
     const document = await readConfigFile(path);
     const auths = document.ok && document.value !== undefined ? readAuths(document.value, path) : undefined;
     const servers = auths?.ok ? [...auths.value.keys()] : [];
-    if (servers.some((server) => server === registry || server.startsWith(`${registry}/`))) found.push(path);
+    if (servers.some((server) => server === name || server.startsWith(`${name}/`))) found.push(path);
   }
   return found;
 }
@@ -87,7 +89,7 @@ function unusable(message: string) {
 
 /** The helper that a configuration names for a registry, the one of `credHelpers` before the one for all. */
 export function helperName(document: Readonly<Record<string, unknown>>, registry: string): string | undefined {
-  const own = Object.entries(fieldsOf(document.credHelpers)).find(([server]) => normalizeServer(server) === registry.toLowerCase())?.[1];
+  const own = Object.entries(fieldsOf(document.credHelpers)).find(([server]) => isServerOf(server, registry))?.[1];
   const name = own ?? document.credsStore;
   return typeof name === "string" && name !== "" ? name : undefined;
 }
@@ -96,6 +98,20 @@ export function helperName(document: Readonly<Record<string, unknown>>, registry
 export function serverKey(registry: string): string {
   return registry === "docker.io" ? "https://index.docker.io/v1/" : registry;
 }
+
+/** True where a configuration's name of a server is one of this registry, however either is written. */
+export function isServerOf(server: string, registry: string): boolean {
+  return normalizeServer(server) === registryName(registry);
+}
+
+/** What a helper may have a registry's credentials under: what Weir calls it, then what whoever stored them called it, which Docker lists. */
+export function serverKeys({ auths }: Readonly<Record<string, unknown>>, registry: string): readonly string[] {
+  const listed = Object.keys(fieldsOf(auths)).filter((server) => isServerOf(server, registry));
+  return [...new Set([serverKey(registry), ...listed])].slice(0, MAX_SERVER_KEYS);
+}
+
+/** Names of one registry that a helper is asked for: each is a run of a program. */
+const MAX_SERVER_KEYS = 4;
 
 async function askHelper(
   document: Readonly<Record<string, unknown>>,
@@ -106,7 +122,15 @@ async function askHelper(
   const name = helperName(document, registry);
   if (name === undefined) return emptyKeychain;
   const helper = createHelper(name, options);
-  const found = helper.ok ? await helper.value.get(serverKey(registry)) : helper;
-  if (!found.ok) return new Map([[registry.toLowerCase(), [{ problem: `${found.error.message} (${path})` }]]]);
-  return found.value === undefined ? emptyKeychain : new Map([[registry.toLowerCase(), [found.value]]]);
+  if (!helper.ok) return only(registry, { problem: `${helper.error.message} (${path})` });
+  for (const server of serverKeys(document, registry)) {
+    const found = await helper.value.get(server);
+    if (!found.ok) return only(registry, { problem: `${found.error.message} (${path})` });
+    if (found.value !== undefined) return only(registry, found.value);
+  }
+  return emptyKeychain;
+}
+
+function only(registry: string, entry: KeychainEntry): Keychain {
+  return new Map([[registryName(registry), [entry]]]);
 }
