@@ -29,7 +29,7 @@ export interface OciOptions {
   readonly layoutBase?: string;
   /** The images of whoever runs a command. Without them `local:` references are refused, as layouts are. */
   readonly local?: Pick<LocalImages, "open">;
-  /** Time without a byte from the server, default 30 s, and for one exchange as a whole, default 15 min. */
+  /** Time without a byte from the server, default 30 s, and for one exchange as a whole, default 15 min. A body has 16 KiB a second besides (`Watch`). */
   readonly idleTimeoutMs?: number;
   readonly totalTimeoutMs?: number;
   readonly clock?: Clock;

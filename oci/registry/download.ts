@@ -77,7 +77,7 @@ class Download {
       this.isEnded = typeof size === "number" ? this.received === size : skip === 0;
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
-      if (error.failure.reason === "Canceled") throw new Broken(error.failure);
+      if (!error.mayResume) throw new Broken(error.failure);
       this.cause = `: ${error.failure.message}`;
       this.isEnded = this.received === size;
     }

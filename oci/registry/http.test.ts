@@ -57,6 +57,20 @@ describe("time", () => {
     });
   });
 
+  test("a blob that trickles is given up for its slowness, and asked for once", async () => {
+    const trickle = onBlob((_request, response) => {
+      response.writeHead(200, { "content-length": MODULE.byteLength });
+      const timer = setInterval(() => response.write("x"), 10);
+      response.on("close", () => clearInterval(timer));
+    });
+    await withRemote(trickle, async ({ module, open, fake }) => {
+      const failure = failed(await module(open({ idleTimeoutMs: 150 })), "RegistryUnavailable");
+      assert.match(failure.message, /sends less than 16 KiB a second/);
+      assert.equal(failure.retryable, true);
+      assert.equal(fake.requests.filter(({ path }) => path.includes("/blobs/")).length, 1);
+    });
+  });
+
   test("no timer outlives a pull", async () => {
     await withRemote(
       () => false,

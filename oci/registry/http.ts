@@ -1,3 +1,4 @@
+import { printBytes } from "../../base/byte-count.ts";
 import { readBytes } from "../../base/read-text.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { Metrics } from "../../model/metrics.ts";
@@ -6,15 +7,16 @@ import type { Reach } from "./address.ts";
 import { causeOf, refusalOf } from "./cause.ts";
 import { decode, encodingsOf } from "./encoding.ts";
 import type { Fetch, FetchInit, FetchResponse } from "./fetch.ts";
+import { MIN_BYTES_PER_SECOND, Watch } from "./watch.ts";
 
 export interface HttpOptions {
   readonly fetch: Fetch;
   readonly clock: Clock;
   /** `host[:port]`s to use plain HTTP with. Loopback hosts always use it. */
   readonly plainHttp: ReadonlySet<string>;
-  /** Milliseconds without a byte from the server, after which the request fails. */
+  /** Milliseconds without a byte from the server, after which the request fails; so it does when the server is slower than `Watch` lets it be. */
   readonly idleTimeoutMs: number;
-  /** Milliseconds for one exchange as a whole: bounds a server that sends a byte now and then. */
+  /** Milliseconds for one exchange as a whole. */
   readonly totalTimeoutMs: number;
   /** A number in [0, 1) for jitter. */
   readonly random: () => number;
@@ -40,17 +42,19 @@ export interface HttpResponse {
   readonly headers: Headers;
   /** Where the answer came from, after redirects. */
   readonly url: URL;
-  /** The body as it arrives, with whatever `Content-Encoding` it has. Throws `Interrupted` when the connection breaks or is idle too long, or when the caller's signal fires. */
+  /** The body as it arrives, with whatever `Content-Encoding` it has. Throws `Interrupted` when the connection breaks, is idle too long or too slow, or when the caller's signal fires. */
   chunks(): AsyncGenerator<Uint8Array>;
   discard(): Promise<void>;
 }
 
-/** The body ended early. `failure` says why. */
+/** The body ended early. `failure` says why, and `mayResume` whether the rest is worth another request. */
 export class Interrupted extends Error {
   readonly failure: Failure;
-  constructor(failure: Failure) {
+  readonly mayResume: boolean;
+  constructor(failure: Failure, mayResume = failure.reason !== "Canceled") {
     super(failure.message);
     this.failure = failure;
+    this.mayResume = mayResume && failure.reason !== "Canceled";
   }
 }
 
@@ -64,7 +68,7 @@ export function redirectOf({ status, headers }: Pick<HttpResponse, "status" | "h
 }
 
 /**
- * One exchange over HTTP: follows redirects of GET and HEAD, sends credentials to no other host, and fails when the server is idle too long.
+ * One exchange over HTTP: follows redirects of GET and HEAD, sends credentials to no other host, and fails when the server is idle too long or too slow.
  * A status of 4xx or 5xx is an answer, not a failure. Fails with `RegistryUnavailable` (retryable), `AddressRefused` or `Canceled`.
  */
 export async function send(options: HttpOptions, request: HttpRequest): Promise<Result<HttpResponse>> {
@@ -92,13 +96,15 @@ async function exchange(options: HttpOptions, request: HttpRequest): Promise<Res
   if (!/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "")
     return fail("RegistryRefused", `a link to ${url.host} is not http:// or https://, or holds a username; such links are not followed`);
   const reach = reachOf(options, url, request.registry);
-  const watch = createWatch(options, request);
+  const { clock, idleTimeoutMs, totalTimeoutMs } = options;
+  const watch = new Watch({ clock, idleTimeoutMs, totalTimeoutMs, uploadBytes: request.body?.byteLength ?? 0, signal: request.signal });
   const headers: Record<string, string> = { "accept-encoding": "identity", "user-agent": "weir", ...request.headers };
   if (request.authorization !== undefined) headers.authorization = request.authorization;
   try {
     const init = { method: request.method, headers, signal: watch.signal };
     const body = request.body === undefined ? {} : bodyOf(request.body, headers, watch);
     const response = await options.fetch(url.href, { ...init, ...body }, reach);
+    watch.alive();
     return ok({
       status: response.status,
       headers: response.headers,
@@ -148,61 +154,27 @@ function reachOf({ plainHttp }: HttpOptions, url: URL, registry: string | undefi
 async function* readChunks(response: FetchResponse, url: URL, watch: Watch): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of response.body ?? []) {
-      watch.alive();
+      watch.came(chunk);
       yield chunk;
+      watch.resume();
     }
   } catch (error) {
-    throw new Interrupted(explain(error, url, watch));
+    throw new Interrupted(explain(error, url, watch), watch.reason !== "slow");
   } finally {
     watch.stop();
   }
 }
 
-interface Watch {
-  readonly signal: AbortSignal;
-  readonly reason: "silent" | "canceled" | undefined;
-  alive(): void;
-  stop(): void;
-}
-
-/** The server sends nothing during an upload, so it gets more time: a millisecond for this many bytes. */
-const UPLOAD_BYTES_PER_MS = 50;
-
-/** Aborts when the caller does, when `alive` was not called within the idle time, or when the total time is over. */
-function createWatch({ clock, idleTimeoutMs, totalTimeoutMs }: HttpOptions, { signal: outer, body }: HttpRequest): Watch {
-  const controller = new AbortController();
-  const uploadMs = (body?.byteLength ?? 0) / UPLOAD_BYTES_PER_MS;
-  let reason: Watch["reason"];
-  const give = (why: "silent" | "canceled") => {
-    reason ??= why;
-    controller.abort();
-  };
-  const onAbort = () => give("canceled");
-  if (outer?.aborted) onAbort();
-  outer?.addEventListener("abort", onAbort, { once: true });
-  const cancelTotal = clock.after(totalTimeoutMs + uploadMs, () => give("silent"));
-  let cancelIdle = clock.after(idleTimeoutMs + uploadMs, () => give("silent"));
-  return {
-    signal: controller.signal,
-    get reason() {
-      return reason;
-    },
-    alive() {
-      cancelIdle();
-      cancelIdle = clock.after(idleTimeoutMs, () => give("silent"));
-    },
-    stop() {
-      cancelIdle();
-      cancelTotal();
-      outer?.removeEventListener("abort", onAbort);
-    },
-  };
-}
-
 function explain(error: unknown, url: URL, watch: Watch): Failure {
   if (watch.reason === "canceled") return failForNow("Canceled", `the request to ${url.host} was canceled`).error;
+  if (watch.reason === "slow") return tooSlow(url);
   if (watch.reason === "silent") return unavailable(url, "it did not answer in time").error;
   return unavailable(url, causeOf(error)).error;
+}
+
+function tooSlow({ host }: URL): Failure {
+  const floor = printBytes(MIN_BYTES_PER_SECOND);
+  return failForNow("RegistryUnavailable", `${host} sends less than ${floor} a second; check its load, and the network before it`).error;
 }
 
 /** A retryable failure that names the host and never the path or query, which may carry a signature. */
