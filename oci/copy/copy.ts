@@ -4,6 +4,7 @@ import { writeManifest } from "../image/content.ts";
 import type { BlobDescriptor } from "../repository/manifest.ts";
 import { addReferrer, listReferrers, referrersTag } from "../repository/referrers.ts";
 import type { Repository, RepositoryReader } from "../repository/repository.ts";
+import { Broken } from "../repository/transfer.ts";
 import { type Document, readTree, type Tree } from "./tree.ts";
 
 export interface CopyOptions {
@@ -128,11 +129,27 @@ class Copier {
       this.mounted++;
       return ok(undefined);
     }
-    const sent = await target.putStream(blob, source.stream(blob, signal), signal);
+    const sent = await this.send(blob);
     if (!sent.ok) return sent;
     this.sent++;
     this.bytes += blob.size;
     return ok(undefined);
+  }
+
+  /** Piece by piece. Where the source has the content in another way too (other credentials, the registry behind a mirror), it is sent from its beginning again. */
+  private async send(blob: BlobDescriptor): Promise<Result<void>> {
+    const { source, target, signal } = this;
+    const put = async (pieces: AsyncIterable<Uint8Array>) => {
+      const written = await target.putStream(blob, pieces, signal);
+      // What the target does not take is not read to its end.
+      if (!written.ok) throw new Broken(written.error);
+    };
+    try {
+      return await source.receive(blob, put, signal);
+    } catch (error) {
+      if (error instanceof Broken) return { ok: false, error: error.failure };
+      throw error;
+    }
   }
 
   /** What refers to these, and what refers to that in turn: a signature of an SBOM. */

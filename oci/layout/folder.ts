@@ -38,7 +38,6 @@ export function createLayoutReader(directory: string, name: string, tagOf: TagOf
   return {
     name,
     place: { registry: undefined, repository: directory },
-    stream: (descriptor) => streamFile(folder, descriptor),
     receive: (descriptor, take) => taking(streamFile(folder, descriptor), take),
     peek: (tag) => findTag(folder, tagOf, tag),
     async holds(digest) {

@@ -43,7 +43,6 @@ export function createRemoteRepository(reference: RegistryReference, options: Re
         (listed) => listed !== undefined,
       ),
     tags: (signal) => attempts.run((session) => listTags(session, signal)),
-    stream: (descriptor, signal) => streamBlob(attempts.session(), descriptor, signal),
     holdsBlob: ({ digest }, signal) => attempts.run((session) => holdsBlob(session, digest, signal)),
     async putStream(descriptor, pieces, signal) {
       const place = await attempts.run((session) => startUpload(session, signal));

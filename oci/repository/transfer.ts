@@ -18,11 +18,9 @@ export type Take<T> = (pieces: AsyncIterable<Uint8Array>) => Promise<T>;
 export interface BlobSource {
   /**
    * Has `take` read the content of a descriptor. It is called again, from the beginning, where the content may be had in another way: with other credentials, or from the
-   * registry behind a mirror. What it made of content that is not what the descriptor says is not given.
+   * registry behind a mirror. What `take` throws of its own ends it. What it made of content that is not what the descriptor says is not given.
    */
   receive<T>(descriptor: BlobDescriptor, take: Take<T>, signal?: AbortSignal): Promise<Result<T>>;
-  /** The content of a descriptor. Throws `Broken`; also at the end, where the content is not what the descriptor says. */
-  stream(descriptor: BlobDescriptor, signal?: AbortSignal): AsyncGenerator<Uint8Array>;
 }
 
 /** A repository whose blobs are written a piece at a time. */
