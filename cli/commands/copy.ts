@@ -1,12 +1,13 @@
 import { count } from "../../base/text.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import type { Copied, ImageContent, RegistryReference, RepositoryReader } from "../../oci/index.ts";
+import type { Copied, ImageContent, InspectOptions, RegistryReference, RepositoryReader } from "../../oci/index.ts";
 import { defineCommand } from "../args/command.ts";
 import type { FlagValues } from "../args/syntax.ts";
 import { usage } from "../args/usage.ts";
 import { outputFlag } from "../fleet/flags.ts";
 import { inScope } from "../local/scope.ts";
 import { findLocal, noLocal, openLocal, parseLocalName } from "../local-images.ts";
+import { mirrorFlag, readingAccess } from "../mirrors.ts";
 import { registryAccess, registryFlags } from "../modules.ts";
 import { printJson } from "../output.ts";
 import type { Terminal } from "../terminal.ts";
@@ -14,6 +15,7 @@ import type { Terminal } from "../terminal.ts";
 const flags = {
   referrers: { type: "boolean", fallback: true, help: "leave behind what refers to the image: signatures, attestations, SBOMs" },
   ...registryFlags,
+  mirror: mirrorFlag,
   ...outputFlag,
 } as const;
 
@@ -25,7 +27,8 @@ export const copy = defineCommand({
   summary: "Copy an image with all its bits, and its signatures and SBOMs, to another place",
   about: `Between registries, folders and the images of this machine. Every manifest, index and blob stays as it is, so the digest does too, and signatures hold. An index is copied
     with all its platforms. What refers to the image goes along: referrers (OCI 1.1), and the tags that cosign writes (sha256-....sig, .att, .sbom). Blobs go through piece by piece; within
-    one registry they are taken over without their bytes, where it can do that.
+    one registry they are taken over without their bytes, where it can do that. --registry-ca, --allow-address and --plain-http are for both places, --mirror is for SRC; credentials are those of
+    \`weir login\`, \`docker login\` and \`podman login\` for each.
 
     local:registry/repository:tag is an image of this machine. Those are single images: of an index the image with the module is kept, with what refers to that one.`,
   args: {
@@ -70,15 +73,14 @@ async function openSource(text: string, values: Values, terminal: Terminal): Pro
     const { images, reference, local } = found.value;
     return ok({ repository: images.repository(reference), wanted: local.digest });
   }
-  const opened = await open(text, values, terminal);
+  const opened = await open(text, await readingAccess(text, values, terminal));
   if (!opened.ok) return opened;
   const { repository, reference } = opened.value;
   const { wantedOf } = await import("../../oci/index.ts");
   return ok({ repository, wanted: wantedOf(reference) });
 }
 
-async function open(text: string, values: Values, terminal: Terminal) {
-  const access = await registryAccess(text, values, terminal.env);
+async function open(text: string, access: Result<InspectOptions>) {
   if (!access.ok) return access;
   const { openReference } = await import("../../oci/index.ts");
   return openReference(text, access.value.keychain, access.value);
@@ -88,7 +90,7 @@ async function open(text: string, values: Values, terminal: Terminal) {
 async function send(from: string, to: string, values: Values, terminal: Terminal, signal: AbortSignal): Promise<Result<Done>> {
   const source = await openSource(from, values, terminal);
   if (!source.ok) return source;
-  const opened = await open(to, values, terminal);
+  const opened = await open(to, await registryAccess(to, values, terminal.env));
   if (!opened.ok) return opened;
   const { reference, repository } = opened.value;
   const { copyImage, formatReference } = await import("../../oci/index.ts");

@@ -5,7 +5,8 @@ import { defineCommand } from "../args/command.ts";
 import { usage } from "../args/usage.ts";
 import { outputFlag } from "../fleet/flags.ts";
 import { openLocal } from "../local-images.ts";
-import { registryAccess, registryFlags } from "../modules.ts";
+import { mirrorFlag, readingAccess } from "../mirrors.ts";
+import { registryFlags } from "../modules.ts";
 import { printJson } from "../output.ts";
 
 export const pull = defineCommand({
@@ -17,6 +18,7 @@ export const pull = defineCommand({
   flags: {
     file: { type: "string", short: "f", value: "FILE", completes: "file", help: "write the module there, and keep no image; - is stdout" },
     ...registryFlags,
+    mirror: mirrorFlag,
     ...outputFlag,
   },
   examples: [
@@ -24,7 +26,7 @@ export const pull = defineCommand({
     { does: "the module, by digest", command: "weir pull registry.example/filters/add-header@sha256:3f2a... -f add-header.wasm" },
   ],
   async run({ flags, args }, terminal) {
-    const access = await registryAccess(args.reference, flags, terminal.env);
+    const access = await readingAccess(args.reference, flags, terminal);
     if (!access.ok) return access;
     const image =
       flags.file === undefined

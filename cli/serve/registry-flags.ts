@@ -1,4 +1,5 @@
 import type { Flag } from "../args/syntax.ts";
+import { mirrorFlag } from "../mirrors.ts";
 import { allowAddressFlag } from "../modules.ts";
 import { registryCaFlag } from "../registry-ca.ts";
 
@@ -7,13 +8,7 @@ export const serveRegistryFlags = {
   "plain-http": { type: "string", multiple: true, value: "HOST:PORT", help: "a registry to speak HTTP to (loopback ones always are)" },
   "allow-address": allowAddressFlag,
   "registry-ca": registryCaFlag,
-  mirror: {
-    type: "string",
-    multiple: true,
-    value: "REGISTRY=MIRROR[/PATH]",
-    help: "read images of a registry from this one first, and from the registry what it does not have",
-    env: "WEIR_MIRROR",
-  },
+  mirror: mirrorFlag,
   "registry-auth-file": {
     type: "string",
     value: "FILE",
