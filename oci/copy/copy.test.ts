@@ -8,8 +8,9 @@ import { createFakeClock } from "../../model/testing/fake-clock.ts";
 import { createLayoutRepository } from "../layout/folder.ts";
 import { openReference } from "../open.ts";
 import { createMirrors } from "../registry/mirrors.ts";
+import { manifestTypes } from "../repository/manifest.ts";
 import { type FakeRegistry, reply, startFakeRegistry } from "../testing/fake-registry.ts";
-import { addArtifact, createContent, wasm } from "../testing/images.ts";
+import { addArtifact, addDocument, createContent, wasm } from "../testing/images.ts";
 import { failed, valued } from "../testing/result.ts";
 import { copyImage } from "./copy.ts";
 
@@ -61,4 +62,19 @@ test("blobs are read with whichever credentials are let in, and a target that re
   failed(await copyImage(source, "v1", target, ["v1"], { referrers: false }), "RegistryRefused");
   to.intercept = () => false;
   valued(await copyImage(source, "v1", target, ["v1"], { referrers: false }));
+});
+
+test("an index that names manifests by another hash than sha256 is not copied without them", async (t) => {
+  const content = createContent();
+  const known = addArtifact(content, wasm("known", 100));
+  const other = { ...known, digest: `sha512:${"a".repeat(128)}` };
+  addDocument(content, manifestTypes.ociIndex, { schemaVersion: 2, manifests: [known, other] }, "v1");
+  const fake = await startFakeRegistry(content);
+  const to = await startFakeRegistry();
+  t.after(() => Promise.all([fake.stop(), to.stop()]));
+  const { repository: source } = valued(openReference(`${fake.host}/team/f:v1`, new Map(), {}));
+  const { repository: target } = valued(openReference(`${to.host}/team/f:v1`, new Map(), {}));
+  const failure = failed(await copyImage(source, "v1", target, ["v1"], { referrers: false }), "InvalidManifest");
+  assert.match(failure.message, /names 1 manifests by another hash than sha256; copy it with the tool that made it/);
+  assert.equal(to.content.manifests.size, 0);
 });

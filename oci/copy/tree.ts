@@ -1,6 +1,6 @@
 import type { Digest } from "../../model/digest.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
-import { blobsOf, foreignBlobs } from "../image/content.ts";
+import { blobsOf, foreignContent } from "../image/content.ts";
 import { printBytes } from "../repository/bytes.ts";
 import { type BlobDescriptor, type Manifest, parseManifest, type RawManifest } from "../repository/manifest.ts";
 import { imageName } from "../repository/reference.ts";
@@ -45,7 +45,7 @@ export async function readTree(source: RepositoryReader, wanted: string, signal?
     const parsed = parseManifest(raw.value, where);
     if (!parsed.ok) return parsed;
     const found = parsed.value;
-    if (found.kind === "manifest" && found.foreign > 0) return foreignBlobs(where, found);
+    if (found.foreign > 0) return foreignContent(where, found);
     const children = found.kind === "index" ? found.manifests : [];
     if (depth >= MAX_DEPTH && children.length > 0)
       return fail("ImageTooLarge", `${where} is an index of indexes of indexes, deeper than any image is`);

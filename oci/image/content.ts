@@ -2,7 +2,7 @@ import { CONFIG_SCHEMA_TYPE } from "../../model/config-schema.ts";
 import { type BlobDigest, digestOf } from "../../model/digest.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { printBytes } from "../repository/bytes.ts";
-import { type BlobDescriptor, type Manifest, manifestTypes, parseManifest, type RawManifest } from "../repository/manifest.ts";
+import { type BlobDescriptor, type Index, type Manifest, manifestTypes, parseManifest, type RawManifest } from "../repository/manifest.ts";
 import type { Repository, RepositoryReader } from "../repository/repository.ts";
 import { defaultLimits, type FetchedModule } from "./image.ts";
 import { TITLE_ANNOTATION, uniqueByDigest, WASM_CONFIG_TYPE, WASM_LAYER_TYPE } from "./select.ts";
@@ -88,7 +88,7 @@ export async function readContent(
   if (!parsed.ok) return parsed;
   if (parsed.value.kind === "index")
     return fail("InvalidManifest", `${where} is an index of images, not an image; name one of them by digest`);
-  if (parsed.value.foreign > 0) return foreignBlobs(where, parsed.value);
+  if (parsed.value.foreign > 0) return foreignContent(where, parsed.value);
   const blobs = blobsOf(parsed.value);
   const total = blobs.reduce((sum, { size }) => sum + size, 0);
   if (total > MAX_IMAGE_BYTES) {
@@ -136,11 +136,10 @@ export async function writeManifest(
 }
 
 /** Failure for an image that cannot be copied as it is: Weir computes no other hash. */
-export function foreignBlobs(where: string, { foreign }: Manifest) {
-  return fail(
-    "InvalidManifest",
-    `${where} names ${foreign} blobs by another hash than sha256 or sha512; copy it with the tool that made it`,
-  );
+export function foreignContent(where: string, { kind, foreign }: Pick<Manifest | Index, "kind" | "foreign">) {
+  const what =
+    kind === "index" ? `${foreign} manifests by another hash than sha256` : `${foreign} blobs by another hash than sha256 or sha512`;
+  return fail("InvalidManifest", `${where} names ${what}; copy it with the tool that made it`);
 }
 
 /** What a manifest names, each once. */

@@ -233,7 +233,7 @@ describe("digests by another hash", () => {
       assert.match(failed(await readContent(repository, found.manifest), "InvalidManifest").message, /names 2 blobs by another hash/);
       assert.match(failed(await findImage(repository, "module"), "NoWasmLayer").message, /and 1 by another hash than sha256 or sha512/);
       failed(await findImage(repository, "short"), "InvalidManifest");
-      failed(await findImage(repository, "index"), "NoWasmLayer");
+      assert.match(failed(await findImage(repository, "index"), "NoWasmLayer").message, /; 2 more are named by another hash than sha256/);
     });
   });
 });

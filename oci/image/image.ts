@@ -7,8 +7,8 @@ import { imageName } from "../repository/reference.ts";
 import type { RepositoryReader } from "../repository/repository.ts";
 import { fetchConfigSchema } from "./config-schema.ts";
 import { type Extracted, extractModule } from "./extract.ts";
-import { fetchDocument, readEntries } from "./index-entries.ts";
-import { ambiguous, type IndexEntry, type ModuleLayer, selectEntries, selectLayer } from "./select.ts";
+import { fetchDocument, type IndexEntries, readEntries } from "./index-entries.ts";
+import { ambiguous, type ModuleLayer, selectEntries, selectLayer } from "./select.ts";
 import { Measured, MemorySink, type ModuleSink, nowhere } from "./sink.ts";
 
 /** Limits for untrusted input, in bytes. */
@@ -51,7 +51,7 @@ export async function findImage(
   const index = document.value;
   const read = await readEntries(repository, index, where, signal);
   if (!read.ok) return read;
-  const chosen = await chooseEntry(repository, read.value.entries, where, inTurn, signal);
+  const chosen = await chooseEntry(repository, read.value, where, inTurn, signal);
   if (!chosen.ok) return chosen;
   const image = imageOf(chosen.value, where);
   return image.ok ? ok({ ...image.value, index, isWholeIndex: read.value.isWhole }) : image;
@@ -68,12 +68,12 @@ const MAX_COMPARED = 8;
 /** The manifest that carries the module: all that could must carry the same. */
 async function chooseEntry(
   repository: RepositoryReader,
-  entries: readonly IndexEntry[],
+  read: IndexEntries,
   where: string,
   inTurn: InTurn,
   signal?: AbortSignal,
 ): Promise<Result<Manifest>> {
-  const selected = selectEntries(entries, where);
+  const selected = selectEntries(read, where);
   if (!selected.ok) return selected;
   const [only, ...others] = selected.value;
   if (only !== undefined && others.length === 0) return ok(only.manifest);

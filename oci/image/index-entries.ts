@@ -11,6 +11,8 @@ export interface IndexEntries {
   readonly entries: readonly IndexEntry[];
   /** Every one of them was read. */
   readonly isWhole: boolean;
+  /** How many the index, and those in it, name by another hash than sha256. */
+  readonly foreign: number;
 }
 
 export async function fetchDocument(
@@ -32,6 +34,7 @@ export async function readEntries(
 ): Promise<Result<IndexEntries>> {
   const entries: IndexEntry[] = [];
   const waiting = [...candidates(index)];
+  let { foreign } = index;
   let isWhole = true;
   let read = 0;
   for (let descriptor = waiting.shift(); descriptor !== undefined; descriptor = waiting.shift()) {
@@ -42,12 +45,15 @@ export async function readEntries(
     const document = await fetchDocument(repository, descriptor.digest, `${repository.name}@${descriptor.digest}`, signal);
     if (document.ok) {
       if (document.value.kind === "manifest") entries.push({ descriptor, manifest: document.value });
-      else waiting.unshift(...candidates(document.value));
+      else {
+        waiting.unshift(...candidates(document.value));
+        foreign += document.value.foreign;
+      }
       continue;
     }
     // An index may list images that were not copied with it, and manifests that are no images.
     if (document.error.reason !== "ImageNotFound" && document.error.reason !== "InvalidManifest") return document;
     isWhole = false;
   }
-  return ok({ entries, isWhole });
+  return ok({ entries, isWhole, foreign });
 }

@@ -68,28 +68,35 @@ describe("selectLayer", () => {
 describe("selectEntries", () => {
   test("in an index a module layer wins over file systems, a Wasm platform over others", () => {
     const module = entry(descriptor(WASM));
-    assert.deepEqual(valued(selectEntries([entry(descriptor(GZIP), { architecture: "wasm", os: "wasi" }), module], "x")), [module]);
+    assert.deepEqual(
+      valued(selectEntries({ entries: [entry(descriptor(GZIP), { architecture: "wasm", os: "wasi" }), module], foreign: 0 }, "x")),
+      [module],
+    );
     const wasi = entry(descriptor(GZIP), { architecture: "wasm", os: "wasip1" });
-    assert.deepEqual(valued(selectEntries([entry(descriptor(GZIP), { architecture: "amd64", os: "linux" }), wasi], "x")), [wasi]);
+    assert.deepEqual(
+      valued(selectEntries({ entries: [entry(descriptor(GZIP), { architecture: "amd64", os: "linux" }), wasi], foreign: 0 }, "x")),
+      [wasi],
+    );
     const only = entry(descriptor(GZIP), { architecture: "amd64", os: "linux" });
-    assert.deepEqual(valued(selectEntries([only, entry(descriptor("text/plain"))], "x")), [only]);
+    assert.deepEqual(valued(selectEntries({ entries: [only, entry(descriptor("text/plain"))], foreign: 0 }, "x")), [only]);
   });
 
   test("one image built for several platforms with the same layer is one; different layers are to be looked into", () => {
     const layer = descriptor(GZIP);
     const amd64 = entry(layer, { architecture: "amd64", os: "linux" });
     const arm64 = entry(layer, { architecture: "arm64", os: "linux" });
-    assert.deepEqual(valued(selectEntries([amd64, arm64], "x")), [amd64]);
+    assert.deepEqual(valued(selectEntries({ entries: [amd64, arm64], foreign: 0 }, "x")), [amd64]);
     const other = entry(descriptor(GZIP), { architecture: "arm64", os: "linux" });
-    assert.deepEqual(valued(selectEntries([amd64, arm64, other, amd64], "x")), [amd64, other]);
-    failed(selectEntries([entry(descriptor("text/plain"))], "x"), "NoWasmLayer");
+    assert.deepEqual(valued(selectEntries({ entries: [amd64, arm64, other, amd64], foreign: 0 }, "x")), [amd64, other]);
+    failed(selectEntries({ entries: [entry(descriptor("text/plain"))], foreign: 0 }, "x"), "NoWasmLayer");
   });
 
   test("attestations beside an image are no candidates", () => {
     const image = descriptor("m");
     const attestation = descriptor("m", { annotations: { "vnd.docker.reference.type": "attestation-manifest" } });
-    assert.deepEqual(candidates({ kind: "index", mediaType: "i", digest: digest(), manifests: [attestation, image], annotations: {} }), [
-      image,
-    ]);
+    assert.deepEqual(
+      candidates({ kind: "index", mediaType: "i", digest: digest(), manifests: [attestation, image], foreign: 0, annotations: {} }),
+      [image],
+    );
   });
 });

@@ -69,7 +69,10 @@ export function candidates(index: Index): readonly Descriptor[] {
  * that says Wasm, then any file system image. Entries that carry the same layer (one image under several platforms) count as the first of them.
  * Fails with `NoWasmLayer`.
  */
-export function selectEntries(entries: readonly IndexEntry[], where: string): Result<readonly IndexEntry[]> {
+export function selectEntries(
+  { entries, foreign }: { readonly entries: readonly IndexEntry[]; readonly foreign: number },
+  where: string,
+): Result<readonly IndexEntry[]> {
   const carrying = entries.flatMap((entry) => {
     const chosen = selectLayer(entry.manifest, where);
     return chosen.ok ? [{ entry, ...chosen.value }] : [];
@@ -85,7 +88,9 @@ export function selectEntries(entries: readonly IndexEntry[], where: string): Re
     for (const { entry, layer } of found) if (!byLayer.has(layer.digest)) byLayer.set(layer.digest, entry);
     if (byLayer.size > 0) return ok([...byLayer.values()]);
   }
-  return fail("NoWasmLayer", `${where} is an index of ${entries.length} images, none of which carries a WebAssembly module`);
+  const others =
+    foreign === 0 ? "" : `; ${foreign} more are named by another hash than sha256, by which Weir asks for none: have them named by sha256`;
+  return fail("NoWasmLayer", `${where} is an index of ${entries.length} images, none of which carries a WebAssembly module${others}`);
 }
 
 /** Failure for an index whose images carry different modules. */

@@ -53,6 +53,8 @@ export interface Index {
   readonly digest: Digest;
   /** Those that are named by sha256: by that a manifest is known, whatever its blobs are named by. */
   readonly manifests: readonly Descriptor[];
+  /** How many are named by another hash, sha512 too: those are never fetched. A registry is asked for a manifest by its sha256, whatever an index calls it. */
+  readonly foreign: number;
   readonly annotations: Readonly<Record<string, string>>;
 }
 
@@ -89,7 +91,8 @@ export function parseManifest(
   const common = { mediaType, digest: raw.digest, annotations: stringMap(document.annotations) };
   if (Array.isArray(document.manifests)) {
     const manifests = readDescriptors(document.manifests, maxEntries, isDigest);
-    return typeof manifests === "string" ? invalid(manifests) : ok({ kind: "index", ...common, manifests });
+    if (typeof manifests === "string") return invalid(manifests);
+    return ok({ kind: "index", ...common, manifests, foreign: document.manifests.length - manifests.length });
   }
   if (!Array.isArray(document.layers)) return invalid(`it has neither layers nor manifests (media type ${JSON.stringify(mediaType)})`);
   const layers = readDescriptors(document.layers, maxEntries, isBlobDigest);

@@ -67,7 +67,7 @@ function manifest(bytes: Uint8Array): string {
   }
   const chosen = selectLayer(parsed.value, "the image");
   const descriptor = { mediaType: raw.mediaType, digest: raw.digest, size: bytes.length, annotations: {} };
-  const entry = selectEntries([{ descriptor, manifest: parsed.value }], "the image");
+  const entry = selectEntries({ entries: [{ descriptor, manifest: parsed.value }], foreign: 0 }, "the image");
   assert.equal(entry.ok, chosen.ok, "an index of one image is judged as the image");
   return chosen.ok ? chosen.value.form : stateOf(chosen.error.message);
 }
