@@ -18,7 +18,10 @@ export interface AtomicWriteOptions {
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
 }
 
-/** A file whose name is not known before it is written. Readers of the folder do not see it, and a crash leaves nothing but a temporary file. */
+/**
+ * A file whose name is not known before it is written. Readers of the folder do not see it, and a crash leaves nothing but a temporary file. What it is asked for is done in that order, each
+ * when the one before has ended: discarded while it is being placed, it is placed; while it is being written, nothing is left.
+ */
 export interface DraftFile {
   /** Writes the content to the disk, in place of what was written before. Throws what the file system or the pieces of the content throw. */
   write(content: string | Uint8Array | AsyncIterable<Uint8Array>): Promise<void>;
@@ -34,27 +37,34 @@ const WRITE_AHEAD = 1 << 20;
 /** A draft in this folder, which is made when it is missing. */
 export function createDraftFile(folder: string, { mode, owner }: AtomicWriteOptions = {}): DraftFile {
   const temporary = join(folder, `${TEMPORARY_PREFIX}${randomUUID()}`);
-  const discard = () => rm(temporary, { force: true });
+  const remove = () => rm(temporary, { force: true });
   let isBegun = false;
+  async function write(content: Parameters<DraftFile["write"]>[0]): Promise<void> {
+    if (isBegun) await remove();
+    else await makeFolder(folder);
+    isBegun = true;
+    if (typeof content === "string" || content instanceof Uint8Array)
+      await writeFile(temporary, content, { flag: "wx", flush: true, ...(mode !== undefined && { mode }) });
+    else
+      await pipeline(
+        content,
+        createWriteStream(temporary, { flags: "wx", flush: true, highWaterMark: WRITE_AHEAD, ...(mode !== undefined && { mode }) }),
+      );
+    if (owner !== undefined) await chown(temporary, owner.uid, owner.gid).catch(() => {});
+  }
+  async function place(path: string): Promise<void> {
+    await rename(temporary, path);
+    await syncFolder(folder);
+  }
+  let last: Promise<void> = Promise.resolve();
+  const inOrder = (step: () => Promise<void>) => {
+    last = last.then(step, step);
+    return last;
+  };
   return {
-    async write(content) {
-      if (isBegun) await discard();
-      else await makeFolder(folder);
-      isBegun = true;
-      if (typeof content === "string" || content instanceof Uint8Array)
-        await writeFile(temporary, content, { flag: "wx", flush: true, ...(mode !== undefined && { mode }) });
-      else
-        await pipeline(
-          content,
-          createWriteStream(temporary, { flags: "wx", flush: true, highWaterMark: WRITE_AHEAD, ...(mode !== undefined && { mode }) }),
-        );
-      if (owner !== undefined) await chown(temporary, owner.uid, owner.gid).catch(() => {});
-    },
-    async place(path) {
-      await rename(temporary, path);
-      await syncFolder(folder);
-    },
-    discard,
+    write: (content) => inOrder(() => write(content)),
+    place: (path) => inOrder(() => place(path)),
+    discard: () => inOrder(remove),
   };
 }
 
