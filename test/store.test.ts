@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { watch } from "node:fs";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -13,6 +13,7 @@ import { passThroughModule } from "../xds/envoy/pass-through.ts";
 import { startDeltaProxy } from "./support/delta-proxy.ts";
 import { eventually, startProcess } from "./support/process.ts";
 import { type Registry, startRegistry } from "./support/registry.ts";
+import { startSlowProxy } from "./support/slow-proxy.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 import { customSection } from "./support/wat.ts";
 import { startWeir, type Weir } from "./support/weir.ts";
@@ -167,7 +168,60 @@ describe("kill -9", () => {
     t.after(() => proxy.close());
     await eventually("the chain of 50", () => proxy.received.includes("weir/default"), 60_000);
   });
+
+  test("while 50 downloads are half on the disk leaves nothing that is served", { timeout: 300_000 }, async (t) => {
+    const pushed = await pushFilters("in-flight", 50, 50_000);
+    // A client has a few connections to one host, so there are several.
+    const proxies = await Promise.all(Array.from({ length: 5 }, () => startSlowProxy(registry.port)));
+    t.after(() => Promise.all(proxies.map((proxy) => proxy.stop())));
+    const filters = pushed.map((filter, i) => ({
+      ...filter,
+      image: filter.image.replace(registry.host, proxies[i % proxies.length]?.host ?? ""),
+    }));
+    const scene = await createScene(t, filters);
+    const { blobs, data } = scene;
+    const images = filters.map(({ image }) => image);
+    const bringing = await startProcess(process.execPath, ["--input-type=module", "-e", BRING_ALL, join(data, "modules"), ...images], {
+      name: "50 downloads",
+    });
+    t.after(() => bringing.kill());
+    await eventually("50 halves on the disk", async () => {
+      const drafts = (await readdir(blobs)).filter((name) => name.startsWith(TEMPORARY_PREFIX));
+      const sizes = await Promise.all(drafts.map((name) => stat(join(blobs, name)).then(({ size }) => size)));
+      const held = proxies.reduce((sum, proxy) => sum + proxy.held(), 0);
+      return held === 50 && sizes.filter((size) => size > 0).length === 50 ? (true as const) : undefined;
+    });
+    assert.deepEqual(await bringing.kill(), { code: null, signal: "SIGKILL" }, bringing.logs());
+    assert.equal((await wholeModules(blobs)).size, 0, "what is half has no name");
+
+    for (const proxy of proxies) proxy.release();
+    const weir = await scene.start();
+    await allReady(weir, 50);
+    assert.deepEqual(await wholeModules(blobs), new Set(filters.map(({ wasmDigest }) => wasmDigest)));
+    const litter = (await readdir(blobs)).filter((name) => name.startsWith(TEMPORARY_PREFIX));
+    assert.deepEqual(litter, [], "no litter");
+    const proxy = startDeltaProxy(weir.xdsPort, { id: "web-1", namespace: "shop", filterChain: true, names: ["weir/default"] });
+    t.after(() => proxy.close());
+    await eventually("the chain of 50", () => proxy.received.includes("weir/default"), 60_000);
+  });
 });
+
+const roomOf = (file: string) => JSON.stringify(new URL(`../${file}`, import.meta.url).href);
+/** Brings all images into the store of a data folder at once: a server has four under way. */
+const BRING_ALL = `
+  import { defaultLimits, fetchModule, findImage } from ${roomOf("oci/image/image.ts")};
+  import { openReference } from ${roomOf("oci/open.ts")};
+  import { createStore } from ${roomOf("oci/store/store.ts")};
+  import { systemClock } from ${roomOf("model/clock.ts")};
+  import { silentLog } from ${roomOf("model/log.ts")};
+  const [directory, ...images] = process.argv.slice(1);
+  const store = createStore({ directory, maxBytes: 2 ** 31, log: silentLog, clock: systemClock });
+  const bring = async (image) => {
+    const { repository } = openReference(image, new Map(), {}).value;
+    const found = await findImage(repository, "1");
+    return store.bring("manifests", repository.name, (sink) => fetchModule(repository, found.value, defaultLimits, sink));
+  };
+  console.log(JSON.stringify(await Promise.all(images.map(bring))));`;
 
 /** Starts a server, and kills it the moment that it begins to write a module, once it has some. */
 async function killDuringWrite({ manifests, data, blobs }: Scene, atLeast: number): Promise<void> {
