@@ -90,6 +90,7 @@ const heads: readonly ProxyHead[] = Array.from({ length: proxies }, (_, index) =
 
 const fleet: Views = {
   filters: () => kept,
+  policies: () => ({ ok: true, value: [] }),
   revisions: () => [],
   proxyHeads: () => heads,
   eachProxy,

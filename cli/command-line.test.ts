@@ -25,6 +25,8 @@ const HELP: readonly Row[] = [
   { expect: "-h", argv: ["-h"], status: 0, out: /Usage: weir COMMAND/ },
   { expect: "help", argv: ["help"], status: 0, out: /Usage: weir COMMAND/ },
   { expect: "help COMMAND", argv: ["help", "get"], status: 0, out: /Usage: weir get \[NAME\] \[FLAGS\]/ },
+  { expect: "help COMMAND below another", argv: ["help", "get", "wasmpolicies"], status: 0, out: /Usage: weir get wasmpolicies \[NAME\]/ },
+  { expect: "a short name of a kind", argv: ["describe", "wpol", "-h"], status: 0, out: /Usage: weir describe wasmpolicy NAME/ },
   { expect: "COMMAND --help", argv: ["get", "--help"], status: 0, out: /Usage: weir get/ },
   { expect: "--help COMMAND", argv: ["--help", "get"], status: 0, out: /Usage: weir get/ },
   { expect: "help GROUP COMMAND", argv: ["help", "rollout", "pause"], status: 0, out: /Usage: weir rollout pause NAME/ },

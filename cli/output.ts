@@ -5,7 +5,12 @@ import type { Terminal } from "./terminal.ts";
 
 /** A Kubernetes List, as `kubectl get -o json` prints it and GET /api/v1/filters answers. */
 export function printList(filters: readonly WasmFilter[], terminal: Terminal): void {
-  printJson({ apiVersion: "v1", kind: "List", metadata: { resourceVersion: "" }, items: filters }, terminal);
+  printJson(listOf(filters), terminal);
+}
+
+/** A Kubernetes List of these objects. https://kubernetes.io/docs/reference/using-api/api-concepts/#collections */
+export function listOf<T>(items: readonly T[]) {
+  return { apiVersion: "v1", kind: "List", metadata: { resourceVersion: "" }, items };
 }
 
 export function printJson(value: unknown, terminal: Terminal): void {

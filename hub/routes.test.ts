@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { FILTER, type HubScene, startHub } from "./testing/scene.ts";
+import { failForNow } from "../model/result.ts";
+import { FILTER, type HubScene, POLICY, startHub } from "./testing/scene.ts";
 
 let scene: HubScene;
 
@@ -36,6 +37,24 @@ describe("documents of the read API", () => {
     const missing = await scene.ask("/api/v1/filters/shop/other");
     assert.equal(missing.status, 404);
     assert.match(JSON.parse(missing.body).error.message, /no WasmFilter shop\/other/);
+  });
+
+  test("policies come as a Kubernetes List, and one by one; while they are not known that is said, and not that there are none", async () => {
+    const list = JSON.parse((await scene.ask("/api/v1/policies")).body);
+    assert.deepEqual([list.kind, list.items], ["List", [POLICY]]);
+    assert.deepEqual(JSON.parse((await scene.ask("/api/v1/policies/no-urls")).body), POLICY);
+    const missing = await scene.ask("/api/v1/policies/other");
+    assert.equal(missing.status, 404);
+    assert.match(JSON.parse(missing.body).error.message, /no WasmPolicy other here/);
+    assert.equal((await scene.ask("/api/v1/policies/Nobody!")).status, 404);
+    const unknown = await startHub({ policies: () => failForNow("PoliciesUnknown", "the WasmPolicies are still being read") });
+    try {
+      const reply = await unknown.ask("/api/v1/policies");
+      assert.equal(reply.status, 503);
+      assert.match(reply.body, /still being read/);
+    } finally {
+      await unknown.hub.close();
+    }
   });
 
   test("revisions come in full, but for text that is from a Secret", async () => {

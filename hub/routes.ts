@@ -6,6 +6,7 @@ import { listRoutes } from "./api/routes.ts";
 import type { EventStream } from "./events.ts";
 import { openApi } from "./openapi.ts";
 import { createPlanHandler, type Plans } from "./plans.ts";
+import { policyRoutes } from "./policy-routes.ts";
 import { filterKeyIn } from "./read/query.ts";
 import { type Answer, json, type Route } from "./route.ts";
 import { ref } from "./schemas.ts";
@@ -21,6 +22,7 @@ export function createRoutes(views: Views, events: EventStream, plans?: Plans): 
     ...healthRoutes(views),
     ...listRoutes(views),
     ...filterRoutes(views),
+    ...policyRoutes(views),
     ...(plans === undefined ? [] : [planRoute(plans)]),
   ];
   routes.push({

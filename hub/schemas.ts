@@ -58,6 +58,28 @@ const filter = object(
   ["status"],
 );
 
+const policyStatus = object(
+  {
+    observedGeneration: INTEGER,
+    filters: INTEGER,
+    violating: INTEGER,
+    violations: list(object({ namespace: STRING, name: STRING, message: STRING })),
+    conditions: list(condition),
+  },
+  ["observedGeneration", "filters", "violating", "violations", "conditions"],
+);
+
+const policy = object(
+  {
+    apiVersion: { const: "weir.dev/v1alpha1" },
+    kind: { const: "WasmPolicy" },
+    metadata: object({ name: STRING }),
+    spec: { type: "object", description: "The fields of the CRD (crds/wasmpolicies.weir.dev.yaml)." },
+    status: policyStatus,
+  },
+  ["status"],
+);
+
 const proxyFilter = object({
   namespace: STRING,
   name: STRING,
@@ -164,6 +186,8 @@ const fleetGroup = object(
 export const schemas = {
   WasmFilter: filter,
   WasmFilterList: kubernetesList("WasmFilter"),
+  WasmPolicy: policy,
+  WasmPolicyList: kubernetesList("WasmPolicy"),
   ProxyList: kubernetesList("Proxy"),
   Fleet: object({ proxies: object({ total: INTEGER, connected: INTEGER }), groups: list(fleetGroup), leftOff: INTEGER }),
   Revision: revision,

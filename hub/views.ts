@@ -1,6 +1,8 @@
 import type { Digest } from "../model/digest.ts";
 import type { FilterKey } from "../model/filter.ts";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
+import type { WasmPolicy } from "../model/gen/wasmpolicy.ts";
+import type { Result } from "../model/result.ts";
 import type { Revision } from "../model/revision.ts";
 import type { WaveCount } from "../model/wave-count.ts";
 
@@ -44,6 +46,8 @@ export function findFilter(views: Pick<Views, "filters">, { namespace, name }: F
 /** What the hub reads: the running operator, seen from outside. */
 export interface Views {
   filters(): readonly WasmFilter[];
+  /** The WasmPolicies with their status, by name. Fails where they are not known, with why. */
+  policies(): Result<readonly WasmPolicy[]>;
   /** Full records of a filter's revisions, in rising order; none for a filter that is not there. */
   revisions(key: FilterKey): readonly Revision[];
   /** What the filter's rollout that is under way is judged by; `undefined`: nothing is counted, or not here. */

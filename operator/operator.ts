@@ -47,8 +47,9 @@ export interface Operator {
   stop(): Promise<void>;
   ready(): boolean;
   records(): Iterable<FilterRecord>;
-  /** The objects with their status as of now. */
+  /** The objects with their status as of now; `policies`: the same of WasmPolicies. */
   filters(): readonly WasmFilter[];
+  readonly policies: Pick<PolicyReporter, "current">;
   onEvent(listener: EventListener): () => void;
 }
 
@@ -68,7 +69,7 @@ class QueueingOperator implements Operator {
   private readonly objects = new Map<string, WasmFilter>();
   private readonly known: Records = createRecords();
   private readonly policing: Policing;
-  private readonly reporter: PolicyReporter;
+  readonly policies: PolicyReporter;
   private readonly identity: RevisionIdentity;
   private readonly retention: Retention;
   private readonly index: FleetIndex;
@@ -91,7 +92,7 @@ class QueueingOperator implements Operator {
     this.metrics = options.metrics ?? silentMetrics;
     this.leadership = options.leadership ?? alone;
     this.policing = createPolicing({ source, registry: options.registry, records: this.known });
-    this.reporter = createPolicyReporter({ ...this.policing, source, records: this.known, leadership: this.leadership, clock, log });
+    this.policies = createPolicyReporter({ ...this.policing, source, records: this.known, leadership: this.leadership, clock, log });
     this.identity = createRevisionIdentity(options.keys.keyedHash("revision identity"));
     const line = new WaveLine(options.keys.keyedHash("wave position"));
     this.retention = createRetention(this.known, options.registry, this.objects);
@@ -145,8 +146,8 @@ class QueueingOperator implements Operator {
       this.withdrawing.start(),
       this.leadership.onChange(() => this.changes.role()),
       source.onChange((change) => this.changes.source(change)),
-      source.onChange(() => this.reporter.note()),
-      this.reporter.stop,
+      source.onChange(() => this.policies.note()),
+      this.policies.stop,
       fleet.onChange((ids) => this.watch.changed(ids)),
       fleet.onChange((ids) => this.withdrawing.overrule(ids)),
       fleet.onMissing((wasmDigest) => this.moduleLost(wasmDigest)),
@@ -202,9 +203,8 @@ class QueueingOperator implements Operator {
     const health = createHealthWatch({ fleet, clock, proxiesOf, record: known.get });
     const passed = (record: FilterRecord) => this.passed(record);
     const assign = this.assignments.mark;
-    const look = (record: FilterRecord, restMs: number) => health.look(record, restMs);
     const moved = (record: FilterRecord) => this.changes.moved(record);
-    const watching = { withdrawing, pace: new Pace(), health: look };
+    const watching = { withdrawing, pace: new Pace(), health: (record: FilterRecord, restMs: number) => health.look(record, restMs) };
     const rollOut = createRollOut({ ...this.policing, ...watching, settling, emit: events.emit, write: tasks.writeNow });
     const keeping = createKeeping({
       ...{ records: known, index, observer, rollOut, withdrawing, tasks, assign },
@@ -239,7 +239,7 @@ class QueueingOperator implements Operator {
       acquire: createAcquire({
         ...{ source, registry, parseKeychain, implied, identity, peers, resolver, clock, random, metrics, leadership, isCurrent },
         ...{ emit: this.events.emit, begins: this.policing.begins },
-        judged: () => this.reporter.note(),
+        judged: () => this.policies.note(),
         resolved: (record, value) => this.resolved(record, value),
         stopped: (record, stage, error, fallback) => this.stopped(record, stage, error, fallback),
         provided: (record) => this.assignments.mark(this.index.proxiesOf(record.id)),

@@ -277,6 +277,24 @@ describe("the most filters in a slot", () => {
 });
 
 describe("the status of a policy", () => {
+  test("is told as of now, before anything is written, and while policies are not known that is told", async () => {
+    const world = await startedWorld(policiesOf({ signed: { urls: "Deny" }, base: BASE }));
+    world.source.apply("f", specOf(THEIRS));
+    await world.run(1);
+    const told = world.operator.policies.current();
+    assert.ok(told.ok);
+    assert.deepEqual(
+      told.value.map(({ metadata, status }) => [metadata.name, status?.filters, status?.violating, status?.violations]),
+      [
+        ["base", 1, 1, [{ namespace: "default", name: "f", message: NOT_ALLOWED }]],
+        ["signed", 1, 0, undefined],
+      ],
+    );
+    world.source.setPolicies(UNREAD_POLICIES);
+    const unknown = world.operator.policies.current();
+    assert.equal(unknown.ok ? undefined : unknown.error.reason, "PoliciesUnknown");
+  });
+
   test("counts the filters that it is for, and names those that violate it", async () => {
     const world = await startedWorld();
     const names = Array.from({ length: 12 }, (_, index) => `f${String(index).padStart(2, "0")}`);

@@ -101,6 +101,12 @@ test("a policy of a real API server is obeyed where its selector matches, as lab
     ["free", "new", "old"].map((name) => `shop/${name} ${why}`),
   );
   assert.match(await kube(["get", "wpol"]), /^NAME +MODE +FILTERS +VIOLATING +ACCEPTED +AGE\nbase +Enforce +4 +3 +True /);
+  const there = ["--kubeconfig", cluster.kubeconfig];
+  assert.match(await cli(["get", "wasmpolicies", ...there]), /^NAME +MODE +FILTERS +VIOLATING +ACCEPTED +AGE\nbase +Enforce +4 +3 +True /);
+  assert.equal(await cli(["get", "wpol", "base", "-o", "name", ...there]), "wasmpolicy.weir.dev/base\n");
+  assert.ok((await cli(["describe", "wasmpolicy", "base", ...there])).includes(`\nRefuses\n  shop/free  ${why}\n`));
+  const told = (await (await fetch(`${weir.url}/api/v1/policies/base`)).json()) as WasmPolicy;
+  assert.deepEqual([told.status?.filters, told.status?.violating, told.status?.violations], [4, 3, status.violations]);
 
   await weir.kill();
   await weir.start();
@@ -164,7 +170,10 @@ test("the policy and the commands of docs/policy.md do what the page says, and w
   const page = await createSnippets("policy");
   await kube(["apply", "-f", "-"], page.text("policy"));
   await eventually("its status", async () => (await statusOf()).conditions?.every(({ status }) => status === "True"));
-  const [table = "", violations = ""] = page.text("status").trim().split("\n");
+  const [listed = "", described = "", table = "", violations = ""] = page.text("status").trim().split("\n");
+  const weirSays = (line: string) => cli([...line.replace(/^weir /, "").split(" "), "--kubeconfig", cluster.kubeconfig]);
+  assert.match(await weirSays(listed), /^NAME +MODE +FILTERS .*\nbase +Enforce +0 +0 +True/);
+  assert.match(await weirSays(described), /^base \(Enforce\) +NoFilters: [\s\S]*\nNamespaces +team=payments\n[\s\S]*\n +maxLoad +2s\n/);
   const words = (line: string) =>
     line
       .replace(/^kubectl /, "")

@@ -11,6 +11,8 @@ export interface Example {
 interface Description {
   /** The words after `weir`: `get`, `rollout pause`. */
   readonly name: string;
+  /** Other last words that it answers to, as kubectl has plurals and short names of a kind. */
+  readonly aliases?: readonly string[];
   /** One line, a verb first, for the list of commands. */
   readonly summary: string;
   /** What it does and what a newcomer needs to know, in plain sentences. */

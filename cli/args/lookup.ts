@@ -11,12 +11,15 @@ export type Found =
 /** Finds the command that `words` begin with. `words` has at least one word, and no flag comes first. */
 export function lookup(commands: readonly Command[], words: readonly string[]): Found {
   const [first = "", second] = words;
+  const group = commands.filter(({ name }) => name.startsWith(`${first} `));
+  const member = group.find(({ name, aliases = [] }) =>
+    [name, ...aliases.map((alias) => `${first} ${alias}`)].includes(`${first} ${second}`),
+  );
+  if (member !== undefined) return { kind: "command", command: member, rest: words.slice(2) };
+  // `get` is a command, and `get wasmpolicies` another.
   const single = commands.find(({ name }) => name === first);
   if (single !== undefined) return { kind: "command", command: single, rest: words.slice(1) };
-  const group = commands.filter(({ name }) => name.startsWith(`${first} `));
   if (group.length === 0) return { kind: "unknown", message: unknown(first, firstWords(commands)) };
-  const member = group.find(({ name }) => name === `${first} ${second}`);
-  if (member !== undefined) return { kind: "command", command: member, rest: words.slice(2) };
   return { kind: "group", word: first, commands: group, rest: words.slice(1) };
 }
 

@@ -1,5 +1,5 @@
 /** What a value is, for completion: a path, or a name that the fleet knows. */
-export type ValueKind = "file" | "folder" | "filter" | "namespace" | "proxy" | "revision" | "context" | "image";
+export type ValueKind = "file" | "folder" | "filter" | "policy" | "namespace" | "proxy" | "revision" | "context" | "image";
 
 interface CommonFlag {
   /** One line: what it does, or what the value means. */

@@ -23,6 +23,7 @@ import { list } from "./list.ts";
 import { login } from "./login.ts";
 import { logout } from "./logout.ts";
 import { plan } from "./plan.ts";
+import { describePolicy, getPolicies } from "./policies.ts";
 import { promote } from "./promote.ts";
 import { prover } from "./prover.ts";
 import { proxies } from "./proxies.ts";
@@ -48,7 +49,26 @@ export const SECTIONS: readonly Section[] = [
     title: "Filters, for their authors",
     commands: [init, dev, build, test, bench, run, verify, inspect, push, sign, attest, pull, copy, list, rmi, login, logout],
   },
-  { title: "Fleet", commands: [apply, plan, get, describe, proxies, history, diff, rollback, refresh, promote, bump, ...rollout, remove] },
+  {
+    title: "Fleet",
+    commands: [
+      apply,
+      plan,
+      get,
+      getPolicies,
+      describe,
+      describePolicy,
+      proxies,
+      history,
+      diff,
+      rollback,
+      refresh,
+      promote,
+      bump,
+      ...rollout,
+      remove,
+    ],
+  },
   { title: "This program", commands: [completion, version] },
   { title: "What other programs run", commands: [prover], isHidden: true },
 ];

@@ -44,7 +44,17 @@ describe("commands", () => {
   test("help is followed by the names of commands", async () => {
     assert.deepEqual(await words("help ro"), ["rollback", "rollout"]);
     assert.deepEqual(await words("help rollout re"), ["resume"]);
-    assert.deepEqual(await words("help get "), []);
+    assert.deepEqual(await words("help get "), ["wasmpolicies"]);
+    assert.deepEqual(await words("help plan "), []);
+  });
+
+  test("a command that has others below it offers both: names of filters, and the words of those", async () => {
+    assert.deepEqual(await words("get ", ["add-header"]), ["add-header", "wasmpolicies"]);
+    assert.deepEqual(await words("describe w", ["web"]), ["web", "wasmpolicy"]);
+    const { words: found, asked } = await offer("get wasmpolicies s", ["signed"]);
+    assert.deepEqual([found, asked[0]?.kind], [["signed"], "policy"]);
+    assert.equal((await offer("describe wpol s", ["signed"])).asked[0]?.kind, "policy");
+    assert.deepEqual(await words("get wasmpolicies -o "), ["json", "yaml", "name", "wide"]);
   });
 
   test("before any command only help and version are flags, and nothing follows an unknown word", async () => {

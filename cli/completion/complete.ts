@@ -68,6 +68,7 @@ function helpTopics(commands: readonly Command[], words: readonly string[]): rea
     });
   }
   const found = lookup(commands, words);
+  if (found.kind === "command" && found.rest.length === 0) return subcommands(commands, found.command);
   if (found.kind !== "group" || found.rest.length > 0) return [];
   return found.commands.map(({ name, summary }, index) => ({ word: secondWords(found.commands)[index] ?? name, help: summary }));
 }
@@ -91,8 +92,18 @@ async function completeCommand(
   }
   const args = Object.values(command.args);
   const argument = args[words.positionals.length] ?? args.findLast(({ multiple }) => multiple);
-  if (argument !== undefined && current !== "-") return valuesOf(argument, current);
+  if (argument !== undefined && current !== "-") {
+    const found = await valuesOf(argument, current);
+    const nested = before.length === 0 ? matching(subcommands(context.commands, command), current).candidates : [];
+    return { ...found, candidates: [...found.candidates, ...nested] };
+  }
   return words.ended ? NOTHING : matching(flagCandidates(command.flags, words), current);
+}
+
+/** The commands that have this one's name as their first word. */
+function subcommands(commands: readonly Command[], { name }: Command): readonly Candidate[] {
+  const members = commands.filter((each) => each.name.startsWith(`${name} `));
+  return secondWords(members).map((word, index) => ({ word, help: members[index]?.summary ?? "" }));
 }
 
 /** The flag whose value is being typed. */

@@ -55,6 +55,21 @@ describe("names", () => {
     assert.equal((await find("filter", {}, [], { WEIR_FILTERS: dir })).length, 2);
   });
 
+  test("policies are those of the fleet, each with its mode", async () => {
+    const policies = mkdtempSync(join(tmpdir(), "weir-names-"));
+    try {
+      const policy = (name: string, mode: string) =>
+        `apiVersion: weir.dev/v1alpha1\nkind: WasmPolicy\nmetadata: {name: ${name}}\nspec: {urls: Deny${mode}}\n`;
+      writeFileSync(join(policies, "p.yaml"), [policy("signed", ", mode: Audit"), policy("base", "")].join("---\n"));
+      assert.deepEqual(await find("policy", { filters: policies }), [
+        { word: "base", help: "Enforce" },
+        { word: "signed", help: "Audit" },
+      ]);
+    } finally {
+      rmSync(policies, { recursive: true });
+    }
+  });
+
   test("namespaces are those that have filters", async () => {
     assert.deepEqual(
       (await find("namespace", { filters: dir })).map(({ word }) => word),
@@ -88,7 +103,7 @@ describe("names", () => {
   });
 
   test("where nothing can be read there are no names, and no error", async () => {
-    for (const kind of ["filter", "namespace", "revision", "proxy", "context"] as const) {
+    for (const kind of ["filter", "policy", "namespace", "revision", "proxy", "context"] as const) {
       assert.deepEqual(await find(kind, { filters: join(dir, "nope") }, ["x"]), [], kind);
       assert.deepEqual(await find(kind, {}, ["not a name"]), [], kind);
       assert.deepEqual(await find(kind, { server: "nonsense" }), [], kind);

@@ -46,6 +46,8 @@ function open(kind: NamedKind, line: LineSoFar, env: Environment, timeoutMs: num
   switch (kind) {
     case "filter":
       return filters(flags, env, timeoutMs);
+    case "policy":
+      return policies(flags, env, timeoutMs);
     case "namespace":
       return namespaces(flags, env, timeoutMs);
     case "revision":
@@ -102,6 +104,15 @@ async function filters(flags: FleetFlagValues, env: Environment, timeoutMs: numb
       ...own.map((filter) => ({ word: filter.metadata.name, help: help(filter) })),
       ...others.map((filter) => ({ word: filterId(keyOf(filter)), help: help(filter) })),
     ];
+  };
+}
+
+/** Each with the mode that it has. */
+async function policies(flags: FleetFlagValues, env: Environment, timeoutMs: number): Promise<Ask> {
+  const opened = await openFleet(flags, env, { timeoutMs });
+  return async () => {
+    const found = opened.ok ? await opened.value.policies() : opened;
+    return found.ok ? found.value.map(({ metadata, spec }) => ({ word: metadata.name, help: spec?.mode ?? "Enforce" })) : [];
   };
 }
 

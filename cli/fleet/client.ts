@@ -1,6 +1,7 @@
 import { type FilterKey, filterId } from "../../model/filter.ts";
 import type { FilterPatch } from "../../model/filter-patch.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import type { WasmPolicy } from "../../model/gen/wasmpolicy.ts";
 import type { Fields } from "../../model/kube.ts";
 import { type Failure, fail, type Result } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
@@ -75,6 +76,8 @@ export interface FleetClient {
   list(namespace: string | undefined): Promise<Result<readonly WasmFilter[]>>;
   /** Fails with `NotFound`. */
   get(key: FilterKey): Promise<Result<WasmFilter>>;
+  /** WasmPolicies with what is known of their status, by name. Their specs may be wrong in any way. */
+  policies(): Promise<Result<readonly WasmPolicy[]>>;
   /** Creates or changes one object. */
   apply(manifest: ManifestText): Promise<Result<Applied>>;
   /** What `apply` would do with one object. Changes nothing. */
@@ -96,8 +99,12 @@ export function changedSince(key: FilterKey): Result<never> {
   return fail("Conflict", `WasmFilter ${filterId(key)} was changed by somebody else in the meantime; look at it and begin again`);
 }
 
+interface Named {
+  readonly metadata: { readonly namespace?: string; readonly name: string };
+}
+
 /** By namespace, then name, as every listing shows them. */
-export function byName(a: WasmFilter, b: WasmFilter): number {
+export function byName(a: Named, b: Named): number {
   const [left, right] = [`${a.metadata.namespace}/${a.metadata.name}`, `${b.metadata.namespace}/${b.metadata.name}`];
   return left < right ? -1 : left > right ? 1 : 0;
 }

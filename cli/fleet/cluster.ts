@@ -4,6 +4,7 @@ import { fieldsOf } from "../../base/json.ts";
 import { type FilterKey, filterId } from "../../model/filter.ts";
 import { type FilterPatch, mergePatch, patchedFields } from "../../model/filter-patch.ts";
 import { API_VERSION, KIND, type WasmFilter } from "../../model/gen/wasmfilter.ts";
+import type { WasmPolicy } from "../../model/gen/wasmpolicy.ts";
 import type { ApiFailure, Fields, KubeApi } from "../../model/kube.ts";
 import { silentLog } from "../../model/log.ts";
 import { type Failure, fail, ok, type Result } from "../../model/result.ts";
@@ -45,6 +46,10 @@ export function createClusterClient(kubeConfig: KubeConfig, namespace: string, t
     async get(key) {
       const found = await api.request({ path: pathOf(KIND, key) });
       return found.ok ? ok(found.value as unknown as WasmFilter) : explain(api, `read WasmFilter ${filterId(key)}`, found.error);
+    },
+    async policies() {
+      const found = await listAll(api, { path: `/apis/${API_VERSION}/wasmpolicies` }, (item) => item as unknown as WasmPolicy);
+      return found.ok ? ok([...found.value.items].sort(byName)) : explain(api, "list WasmPolicies", found.error);
     },
     apply: ({ manifest }) => apply(api, manifest, namespace),
     preview: ({ manifest }) => preview(api, manifest, namespace),
@@ -193,7 +198,10 @@ function explain(
     case 404:
       // For a missing object the API server answers with a Status that says so; for a missing API it does not.
       if (reason !== "NotFound")
-        return fail("NoCrd", `${api.server} does not know ${KIND} (${API_VERSION}): install the CRD first (kubectl apply -f crds/)`);
+        return fail(
+          "NoCrd",
+          `cannot ${what}: ${api.server} does not know the kind (${API_VERSION}); install the CRDs first (kubectl apply -f crds/)`,
+        );
       return fail(reason, `cannot ${what}: ${message}`);
     default:
       return { ok: false, error: { reason, message: `cannot ${what}: ${message}`, retryable } };

@@ -66,6 +66,17 @@ export const outputFlag = {
   output: { type: "string", short: "o", value: "FORMAT", help: "print JSON instead of text", choices: ["json"] },
 } as const satisfies Record<string, Flag>;
 
+/** As kubectl has it, of what lists objects. */
+export const objectsFlag = {
+  output: {
+    type: "string",
+    short: "o",
+    value: "FORMAT",
+    help: "print objects for programs, their names, or more columns",
+    choices: ["json", "yaml", "name", "wide"],
+  },
+} as const satisfies Record<string, Flag>;
+
 export type FleetFlagValues = FlagValues<typeof fleetFlags>;
 
 /** The argument of every command on one filter. */

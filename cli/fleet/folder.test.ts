@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import type { WasmPolicy } from "../../model/gen/wasmpolicy.ts";
 import { failForNow, ok, type Result } from "../../model/result.ts";
 import { digest } from "../testing/fixtures.ts";
 import type { FleetClient } from "./client.ts";
@@ -35,12 +36,15 @@ stringData:   {password: "x"}
 
 let dir: string;
 let running: Result<readonly WasmFilter[]>;
+let runningPolicies: Result<readonly WasmPolicy[]>;
 let client: FleetClient;
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "weir-folder-"));
   running = failForNow("ServerUnreachable", "nobody is there");
-  client = createFolderClient(dir, "default", { filters: async () => running, revisions: async () => ok([]) });
+  runningPolicies = failForNow("ServerUnreachable", "nobody is there");
+  const policies = async () => runningPolicies;
+  client = createFolderClient(dir, "default", { filters: async () => running, policies, revisions: async () => ok([]) });
 });
 
 afterEach(() => rmSync(dir, { recursive: true }));
@@ -280,6 +284,7 @@ describe("reading", () => {
   test("a folder that is not there is a failure; a broken file is a note", async () => {
     const missing = await createFolderClient(join(dir, "nope"), "default", {
       filters: async () => running,
+      policies: async () => runningPolicies,
       revisions: async () => ok([]),
     }).list(undefined);
     assert.ok(!missing.ok);
@@ -324,6 +329,34 @@ describe("reading", () => {
 });
 
 describe("a folder with policies", () => {
+  test("lists them by name, with the status that the server has of this very spec", async () => {
+    const policy = (name: string, spec: string) =>
+      `apiVersion: weir.dev/v1alpha1\nkind: WasmPolicy\nmetadata: {name: ${name}}\nspec: ${spec}\n`;
+    put("policies.yaml", [policy("signed", "{urls: Allow}"), policy("base", "{urls: Deny}")].join("---\n"));
+    const alone = await client.policies();
+    assert.ok(alone.ok);
+    assert.deepEqual(
+      alone.value.map(({ metadata, status }) => [metadata.name, status]),
+      [
+        ["base", undefined],
+        ["signed", undefined],
+      ],
+    );
+    assert.deepEqual([client.knowsStatus(), client.notes()], [false, ["no status: nobody is there"]]);
+    const known = (name: string, urls: "Allow" | "Deny") => ({ metadata: { name }, spec: { urls }, status: { filters: 3, violating: 1 } });
+    runningPolicies = ok([known("base", "Deny"), known("signed", "Deny"), known("gone", "Deny")]);
+    const all = await client.policies();
+    assert.ok(all.ok);
+    assert.deepEqual(
+      all.value.map(({ metadata, status }) => [metadata.name, status?.violating]),
+      [
+        ["base", 1],
+        ["signed", undefined],
+      ],
+    );
+    assert.equal(client.knowsStatus(), true);
+  });
+
   const POLICY = `apiVersion: weir.dev/v1alpha1
 kind: WasmPolicy
 metadata: {name: base, namespace: ignored}

@@ -5,7 +5,7 @@ import { printExactJson } from "../../model/exact-json.ts";
 import { type FilterKey, filterId } from "../../model/filter.ts";
 import { type FilterPatch, patchedFields } from "../../model/filter-patch.ts";
 import { API_VERSION, KIND, type ObjectMeta, type WasmFilter } from "../../model/gen/wasmfilter.ts";
-import { POLICY_KIND } from "../../model/gen/wasmpolicy.ts";
+import { POLICY_KIND, type WasmPolicy } from "../../model/gen/wasmpolicy.ts";
 import type { Fields } from "../../model/kube.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import {
@@ -50,7 +50,11 @@ export function openFolder(
 }
 
 /** A fleet whose desired state is a folder of manifests. Statuses come from the server; if it does not answer, they are left out and a note says so. */
-export function createFolderClient(dir: string, namespace: string, server: Pick<ServerClient, "filters" | "revisions">): FleetClient {
+export function createFolderClient(
+  dir: string,
+  namespace: string,
+  server: Pick<ServerClient, "filters" | "policies" | "revisions">,
+): FleetClient {
   const notes: string[] = [];
   let knowsStatus = true;
 
@@ -77,6 +81,15 @@ export function createFolderClient(dir: string, namespace: string, server: Pick<
       if (!all.ok) return all;
       const filter = all.value.find((each) => filterId(keyOf(each)) === filterId(key));
       return filter === undefined ? notFound(dir, key) : ok(filter);
+    },
+    async policies() {
+      const [folder, running] = await Promise.all([readFolder(dir), server.policies()]);
+      if (!folder.ok) return folder;
+      for (const [file, problem] of folder.value.problems) notes.push(`${join(dir, file)}: ${problem}`);
+      knowsStatus = running.ok;
+      if (!running.ok) notes.push(`no status: ${running.error.message}`);
+      const known = new Map((running.ok ? running.value : []).map((policy) => [policy.metadata.name, policy]));
+      return ok(Array.from(folder.value.policies, ([name, { fields }]) => policyOf(fields, known.get(name))).sort(byName));
     },
     apply: (manifest) => apply(manifest, dir, namespace),
     preview: (manifest) => preview(manifest, dir, namespace),
@@ -145,6 +158,14 @@ function joinStatus(id: string, { spec, metadata }: WasmFilter, known: WasmFilte
     spec: spec ?? {},
     ...(known?.status === undefined ? {} : { status: known.status }),
   };
+}
+
+/** A policy with the status that the server knows. One of another spec is of before a change that the server has not read yet. */
+function policyOf(fields: Fields, known: WasmPolicy | undefined): WasmPolicy {
+  const written = withoutNulls(fields) as unknown as WasmPolicy;
+  const { status: _, ...policy } = written;
+  const isCurrent = known?.status !== undefined && printExactJson(known.spec) === printExactJson(policy.spec);
+  return isCurrent ? { ...policy, status: known.status } : policy;
 }
 
 async function apply({ manifest, text, format }: ManifestText, dir: string, namespace: string): Promise<Result<Applied>> {

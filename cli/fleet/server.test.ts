@@ -3,7 +3,9 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, test } from "node:test";
 import { createHub, type Views } from "../../hub/index.ts";
+import type { WasmPolicy } from "../../model/gen/wasmpolicy.ts";
 import { silentLog } from "../../model/log.ts";
+import { ok } from "../../model/result.ts";
 import { proxy, revision, rolling } from "../testing/fixtures.ts";
 import { createServerClient, type ServerClient } from "./server.ts";
 
@@ -27,8 +29,10 @@ async function against(answer: RequestListener, use: (client: ServerClient) => P
 
 describe("the client of a running server", () => {
   test("reads what a hub serves", async () => {
+    const policy: WasmPolicy = { metadata: { name: "no-urls" }, spec: { urls: "Deny" }, status: { filters: 1, violating: 0 } };
     const views: Views = {
       filters: () => [rolling],
+      policies: () => ok([policy]),
       proxyHeads: () => [proxy("web-1", [{}])],
       eachProxy: () => [proxy("web-1", [{}])],
       proxy: () => undefined,
@@ -45,6 +49,7 @@ describe("the client of a running server", () => {
     const weir = client(`http://127.0.0.1:${bound.value.port}/`);
     const plain = (value: unknown) => JSON.parse(JSON.stringify(value));
     assert.deepEqual(await weir.filters(), { ok: true, value: plain([rolling]) });
+    assert.deepEqual(await weir.policies(), { ok: true, value: [policy] });
     assert.deepEqual(await weir.proxies(), { ok: true, value: plain([proxy("web-1", [{}])]) });
     assert.deepEqual(await weir.revisions({ namespace: "shop", name: "add-header" }), { ok: true, value: plain([revision(1, "aa")]) });
     await hub.close();

@@ -7,6 +7,7 @@ import type { ProxyView } from "../../hub/index.ts";
 import { parseExactJson, printExactJson } from "../../model/exact-json.ts";
 import { type FilterKey, filterId, isSameFilter } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import type { WasmPolicy } from "../../model/gen/wasmpolicy.ts";
 import type { Fields } from "../../model/kube.ts";
 import type { FilterPlan } from "../../model/plan.ts";
 import { fail, failForNow, ok, type Result } from "../../model/result.ts";
@@ -18,6 +19,8 @@ import { readPages } from "./pages.ts";
 export interface ServerClient {
   readonly url: string;
   filters(): Promise<Result<readonly WasmFilter[]>>;
+  /** By name. */
+  policies(): Promise<Result<readonly WasmPolicy[]>>;
   /** Those that are asked for, by id. */
   proxies(asked?: AskedProxies): Promise<Result<readonly ProxyView[]>>;
   /** Full records of a filter's revisions. */
@@ -60,6 +63,12 @@ export function createServerClient(url: string, { tokenFile, timeoutMs = TIMEOUT
       const items = await readPages("/api/v1/filters", {}, read);
       if (!items.ok) return items;
       return isArrayOf(items.value, isFilter) ? ok(items.value) : notWeir(base);
+    },
+    async policies() {
+      const body = await read("/api/v1/policies");
+      if (!body.ok) return body;
+      const { items } = fieldsOf(body.value);
+      return isArrayOf(items, isPolicy) ? ok(items) : notWeir(base);
     },
     async revisions({ namespace, name }) {
       const body = await read(`/api/v1/filters/${namespace}/${name}/revisions`);
@@ -172,6 +181,10 @@ function isArrayOf<T>(value: unknown, is: (item: unknown) => item is T): value i
 
 function isFilter(value: unknown): value is WasmFilter {
   return isRecord(value) && isRecord(value.metadata) && typeof value.metadata.name === "string" && isRecord(value.spec);
+}
+
+function isPolicy(value: unknown): value is WasmPolicy {
+  return isRecord(value) && isRecord(value.metadata) && typeof value.metadata.name === "string";
 }
 
 function isRevision(value: unknown): value is Revision {

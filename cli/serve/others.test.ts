@@ -15,6 +15,7 @@ import { createOthers } from "./others.ts";
 
 const views: Views = {
   filters: () => [rolling],
+  policies: () => ok([]),
   proxyHeads: () => [proxy("web-1", [{}])],
   eachProxy: () => [proxy("web-1", [{}]), proxy("web-2", [{ revision: 0 }])],
   proxy: () => undefined,

@@ -35,6 +35,7 @@ export function createViews({ operator, fleet, metrics, ready, now }: ViewsDeps)
 
   return {
     filters: () => operator.filters(),
+    policies: () => operator.policies.current(),
     revisions: (key) => recordOf(key)?.revisions ?? [],
     waveCount: (key) => recordOf(key)?.waveCount,
     proxyHeads: () => fleet.proxies(),

@@ -43,6 +43,11 @@ export function filterKeyIn({ namespace = "", name = "" }: Readonly<Record<strin
   return NAMESPACE.test(namespace) && NAME.test(name) ? { namespace, name } : undefined;
 }
 
+/** The name in a path of what is in no namespace. `undefined`: nothing can have such a name. */
+export function nameIn({ name = "" }: Readonly<Record<string, string>>): string | undefined {
+  return NAME.test(name) ? name : undefined;
+}
+
 export function filterPath(namespace: string, name: string): string {
   return `/filters/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
 }

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { type ClientRequest, get, type IncomingMessage, request } from "node:http";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
+import type { WasmPolicy } from "../../model/gen/wasmpolicy.ts";
 import { silentLog } from "../../model/log.ts";
 import { proxyKey } from "../../model/proxy-key.ts";
+import { ok } from "../../model/result.ts";
 import type { Revision } from "../../model/revision.ts";
 import { DEFAULT_SETTINGS } from "../../model/settings.ts";
 import { createHub, type Hub, type HubOptions } from "../server.ts";
@@ -14,6 +16,14 @@ export const FILTER = {
   metadata: { name: "add-header", namespace: "shop" },
   spec: { image: "registry.example/add-header:1" },
 } as unknown as WasmFilter;
+
+export const POLICY = {
+  apiVersion: "weir.dev/v1alpha1",
+  kind: "WasmPolicy",
+  metadata: { name: "no-urls" },
+  spec: { urls: "Deny" },
+  status: { filters: 2, violating: 1, violations: [{ namespace: "shop", name: "add-header", message: "spec.url: URLs are not allowed" }] },
+} as unknown as WasmPolicy;
 
 const REVISION: Revision = {
   number: 1,
@@ -76,6 +86,7 @@ export async function startHub(
   const find = (namespace: string, id: string) => proxies().find((proxy) => proxy.namespace === namespace && proxy.id === id);
   const views: Views = {
     filters: () => [FILTER],
+    policies: () => ok([POLICY]),
     revisions: ({ name }) => (name === "add-header" ? [REVISION, SECRET_REVISION] : []),
     proxyHeads: proxies,
     eachProxy(heads) {

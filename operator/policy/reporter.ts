@@ -5,6 +5,7 @@ import type { WasmPolicy, WasmPolicyStatus } from "../../model/gen/wasmpolicy.ts
 import type { Leadership } from "../../model/leadership.ts";
 import type { Log } from "../../model/log.ts";
 import type { Policy } from "../../model/policy.ts";
+import { failForNow, ok, type Result } from "../../model/result.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import type { Source } from "../source/source.ts";
 import type { PolicyBook } from "./book.ts";
@@ -21,9 +22,19 @@ export interface ReporterDeps {
 
 /** Says in the status of each policy how many filters hold to it. */
 export interface PolicyReporter {
+  /** The policies by name, each with its status as of now; who does not lead has what the source says. Fails with `PoliciesUnknown`. */
+  current(): Result<readonly WasmPolicy[]>;
   /** Something may be another now. Written a little later, however often it is called. */
   note(): void;
   stop(): void;
+}
+
+/** One policy at one moment. */
+interface Look {
+  readonly name: string;
+  readonly raw: object;
+  readonly status: WasmPolicyStatus | undefined;
+  readonly next: WasmPolicyStatus;
 }
 
 /** Shortest time between two reports: a policy may be for every filter that there is. */
@@ -46,19 +57,26 @@ export function createPolicyReporter(deps: ReporterDeps): PolicyReporter {
     });
   }
 
+  /** Each policy, with the status that it had and the one that it has now. */
+  function looks(objects: ReadonlyMap<string, object>): readonly Look[] {
+    const judged = judgedBy(deps);
+    const now = new Date(clock.now()).toISOString();
+    return Array.from(objects).flatMap(([name, raw]) => {
+      const policy = book.policy(name);
+      if (policy === undefined) return [];
+      const { metadata, status: read } = raw as WasmPolicy;
+      const status = written.get(raw) ?? read;
+      const filters = policy.ok ? (judged.get(policy.value) ?? []) : [];
+      const next = policyStatus({ generation: metadata.generation ?? 1, policy, filters, now }, status);
+      return { name, raw, status, next };
+    });
+  }
+
   async function report(): Promise<void> {
     const { objects } = source.policies();
     if (objects === undefined || objects.size === 0 || !leadership.isLeading()) return;
-    const judged = judgedBy(deps);
     let isComplete = true;
-    for (const [name, raw] of objects) {
-      const policy = book.policy(name);
-      const { metadata, status: read } = raw as WasmPolicy;
-      const status = written.get(raw) ?? read;
-      if (policy === undefined) continue;
-      const filters = policy.ok ? (judged.get(policy.value) ?? []) : [];
-      const now = new Date(clock.now()).toISOString();
-      const next = policyStatus({ generation: metadata.generation ?? 1, policy, filters, now }, status);
+    for (const { name, raw, status, next } of looks(objects)) {
       if (isDeepStrictEqual(next, status)) continue;
       const done = await source.writePolicyStatus(name, next);
       if (done.ok) written.set(raw, next);
@@ -71,6 +89,14 @@ export function createPolicyReporter(deps: ReporterDeps): PolicyReporter {
   }
 
   return {
+    current() {
+      const { objects, problem = "the WasmPolicies are still being read" } = source.policies();
+      if (objects === undefined) return failForNow("PoliciesUnknown", problem);
+      const shown = leadership.isLeading()
+        ? looks(objects).map(({ raw, next }) => ({ ...(raw as WasmPolicy), status: next }))
+        : Array.from(objects.values(), (raw) => raw as WasmPolicy);
+      return ok(shown.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)));
+    },
     note() {
       if (source.policies().objects?.size !== 0) later(PACE_MS);
     },
