@@ -195,7 +195,8 @@ export const schemas = {
   ChangeEvent: object({ time: TIME, filter: STRING, type: { enum: ["Normal", "Warning"] }, reason: STRING, message: STRING }),
   PlanRequest: {
     ...object({ apiVersion: { const: "v1" }, kind: { const: "List" }, items: list({ type: "object" }) }, ["apiVersion"]),
-    description: "WasmFilters as they would be once applied, and the Secrets and ConfigMaps they refer to that would be applied with them.",
+    description:
+      "WasmFilters as they would be once applied, and what would be applied with them: Secrets and ConfigMaps they refer to, WasmPolicies, Namespaces.",
   },
   Plan: object({ filters: list(filterPlan) }),
   Error: object({ error: object({ status: INTEGER, reason: STRING, message: STRING }) }),

@@ -114,12 +114,17 @@ export interface Plan {
   readonly filters: readonly FilterPlan[];
 }
 
+/** What a plan may change the outcome by: a filter, or what rules it. `namespace` is empty for what is in none. */
+export interface PlannedObjectId extends FilterKey {
+  readonly kind: "WasmFilter" | "WasmPolicy" | "Namespace";
+}
+
 /** Who asks for a plan, and what it may apply. */
 export interface Applicant {
   /** Tells one from another, in bounds. */
   readonly id: string;
-  /** Fails with `Forbidden` where this WasmFilter may not be created, or changed (`exists`), by who asks; with a failure that is `retryable` where nobody could be asked. */
-  mayApply(key: FilterKey, exists: boolean): Promise<Result<void>>;
+  /** Fails with `Forbidden` where this object may not be created, or changed (`exists`), by who asks; with a failure that is `retryable` where nobody could be asked. */
+  mayApply(object: PlannedObjectId, exists: boolean): Promise<Result<void>>;
 }
 
 /** Says who may ask for plans. */
@@ -129,7 +134,7 @@ export interface Applicants {
 }
 
 export interface PlanRequest {
-  /** WasmFilters as they would be after they were applied, and Secrets and ConfigMaps that they refer to and that would be applied with them. Raw. */
+  /** WasmFilters as they would be after they were applied, and what would be applied with them: Secrets and ConfigMaps that they refer to, WasmPolicies, Namespaces. Raw. */
   readonly objects: readonly unknown[];
   readonly applicant: Applicant;
   /** Nobody waits for the answer any more. */

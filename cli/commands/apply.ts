@@ -10,7 +10,8 @@ import { fileFlag, runPlan } from "./plan.ts";
 export const apply = defineCommand({
   name: "apply",
   summary: "Create or change filters from manifests",
-  about: `Takes WasmFilters, the Secrets and ConfigMaps they refer to, WasmPolicies and Namespaces. In a cluster this is a server-side apply. In a folder, each object replaces the one of the
+  about: `Takes WasmFilters, the Secrets and ConfigMaps they refer to, WasmPolicies and Namespaces. Those that rule filters are applied first, so that a
+    policy counts for the filters beside it. In a cluster this is a server-side apply. In a folder, each object replaces the one of the
     same name, or gets a file of its own. The server then resolves, proves and rolls out: \`weir describe NAME\` shows how far it is.`,
   args: {},
   flags: {
@@ -30,16 +31,17 @@ export const apply = defineCommand({
   async run({ flags }, terminal) {
     if (flags["dry-run"] !== undefined) return runPlan(flags, terminal);
     // Loaded here: no other command should wait for what reads manifests.
-    const { readAllManifests } = await import("../fleet/manifests.ts");
-    const manifests = await readAllManifests(flags.file, terminal);
-    if (!manifests.ok) return manifests;
+    const { inApplyOrder, readAllManifests } = await import("../fleet/manifests.ts");
+    const read = await readAllManifests(flags.file, terminal);
+    if (!read.ok) return read;
+    const manifests = inApplyOrder(read.value);
     const fleet = await openFleet(flags, terminal.env);
     if (!fleet.ok) return fleet;
     const done: Applied[] = [];
-    for (const manifest of manifests.value) {
+    for (const manifest of manifests) {
       const applied = await fleet.value.apply(manifest);
       if (!applied.ok) {
-        const before = done.length === 0 ? "" : ` (${done.length} of ${manifests.value.length} objects were applied before it)`;
+        const before = done.length === 0 ? "" : ` (${done.length} of ${manifests.length} objects were applied before it)`;
         return { ok: false, error: { ...applied.error, message: `${manifest.where}: ${applied.error.message}${before}` } };
       }
       done.push(applied.value);

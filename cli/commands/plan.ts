@@ -31,7 +31,7 @@ export const plan = defineCommand({
   name: "plan",
   summary: "Show what applying manifests would do, without doing it",
   about: `Takes what \`weir apply\` takes. The running server (--server) resolves, verifies and proves the modules as it would for an apply, and says what each filter would
-    become: the new revision beside the present one, which proxies would get it in which wave, and what would be refused and why. Nothing is changed. A Secret's contents are never shown.
+    become: the new revision beside the present one, which proxies would get it in which wave, and what would be refused and why. Policies and Namespaces among the manifests count as applied. Nothing is changed. A Secret's contents are never shown.
 
     Exit status: 0 nothing would change, 3 something would, 1 something would be refused, or wait for what is not there yet, or no plan could be made, 2 wrong usage.
 

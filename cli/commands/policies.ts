@@ -60,7 +60,7 @@ export const getPolicies = defineCommand({
 export const describePolicy = defineCommand({
   name: "describe wasmpolicy",
   aliases: ["wasmpolicies", "wpol"],
-  summary: "Show one policy in full: for which namespaces, what it asks for, which filters violate it and how",
+  summary: "Show one policy in full: for whom, what it asks for, what violates it",
   about: `A policy that is enforced refuses what violates it; one with mode Audit only tells. The status names the first ten filters; the condition Permitted of every filter says the
     same of it. In a folder only the running server (--server) knows which filters violate a policy.`,
   args: { name: { value: "NAME", completes: "policy", help: "the policy" } },

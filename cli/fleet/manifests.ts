@@ -1,6 +1,8 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { whyUnread } from "../../base/error.ts";
+import { KIND } from "../../model/gen/wasmfilter.ts";
+import { POLICY_KIND } from "../../model/gen/wasmpolicy.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import {
   cutYaml,
@@ -32,6 +34,14 @@ export async function readAllManifests(paths: readonly string[], terminal: Termi
     all.push(...read.value);
   }
   return ok(all);
+}
+
+/** As Helm orders what it installs: what rules filters first, then what they name, then they. */
+const APPLIED: readonly string[] = ["Namespace", POLICY_KIND, "ConfigMap", "Secret", KIND];
+
+/** The order in which a set is applied, so that a policy of it counts for its filters. Objects of a kind keep theirs. */
+export function inApplyOrder(manifests: readonly ManifestText[]): readonly ManifestText[] {
+  return manifests.toSorted((a, b) => APPLIED.indexOf(a.manifest.kind) - APPLIED.indexOf(b.manifest.kind));
 }
 
 /** Reads `-` (stdin), a file, or the YAML and JSON files of a folder. Fails when anything in it is not Weir's to apply. */

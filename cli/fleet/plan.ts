@@ -2,6 +2,7 @@ import { fieldsOf } from "../../base/json.ts";
 import { KIND } from "../../model/gen/wasmfilter.ts";
 import type { FilterPlan } from "../../model/plan.ts";
 import { ok, type Result } from "../../model/result.ts";
+import { isClusterScoped } from "../../operator/index.ts";
 import type { FleetClient, ManifestText, Preview } from "./client.ts";
 import type { ServerClient } from "./server.ts";
 
@@ -17,8 +18,8 @@ export type PlannedObject =
     };
 
 /**
- * Plans manifests in their order: the fleet says what each object would be once applied, the server what follows from that. The server gets the filters, and of the
- * Secrets and ConfigMaps those that a filter among them names.
+ * Plans manifests in their order: the fleet says what each object would be once applied, the server what follows from that. The server gets the filters, what
+ * would change of policies and namespaces, and of the Secrets and ConfigMaps those that a filter among them names.
  */
 export async function planManifests(
   manifests: readonly ManifestText[],
@@ -33,11 +34,17 @@ export async function planManifests(
   }
   const filters = previews.filter(({ kind, refusal }) => kind === KIND && refusal === undefined);
   const named = new Set(filters.flatMap(namedBy));
-  const sent = [...filters, ...previews.filter((preview) => named.has(idOf(preview)))].map(({ object }) => object);
+  const beside = previews.filter((preview) => named.has(idOf(preview)) || isNewRule(preview));
+  const sent = [...filters, ...beside].map(({ object }) => object);
   const plans = filters.length === 0 ? ok([]) : await server.plan(sent);
   if (!plans.ok) return plans;
   const known = new Map(plans.value.map((plan) => [`${KIND}/${plan.namespace}/${plan.name}`, plan]));
   return ok(previews.map((preview) => joined(preview, known.get(idOf(preview)))));
+}
+
+/** A policy, or a namespace with its labels, that rules filters otherwise than what is there. The server asks who may apply it, so what stays is not sent. */
+function isNewRule({ kind, action, refusal }: Preview): boolean {
+  return isClusterScoped(kind) && action !== "unchanged" && refusal === undefined;
 }
 
 /** What the API server refuses goes no further. */

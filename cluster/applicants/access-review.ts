@@ -1,6 +1,7 @@
 import { fieldsOf, isRecord } from "../../base/json.ts";
 import { clip, oneLine } from "../../base/text.ts";
 import type { ApiRequest, Fields } from "../../model/kube.ts";
+import type { PlannedObjectId } from "../../model/plan.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { audienceProblem } from "../identity/token-review.ts";
 
@@ -31,9 +32,25 @@ export function readSubject(review: Fields, audience: string): Result<Subject> {
   return ok({ user: username, uid: typeof uid === "string" ? uid : "", groups: texts(groups), extra: Object.fromEntries(more) });
 }
 
-/** Asks whether a subject may do this to WasmFilters of a namespace, or to one of them. */
-export function accessRequest({ user, uid, groups, extra }: Subject, verb: string, namespace: string, name?: string): ApiRequest {
-  const resourceAttributes = { verb, group: "weir.dev", resource: "wasmfilters", namespace, ...(name === undefined ? {} : { name }) };
+/** Objects that somebody wants to change: all of a kind in a namespace or, with `name`, one of them. */
+export interface Wanted {
+  readonly kind: PlannedObjectId["kind"];
+  /** Empty for what is in none. */
+  readonly namespace: string;
+  readonly name?: string;
+}
+
+/** The kinds as the API server names them. */
+const RESOURCES: Readonly<Record<PlannedObjectId["kind"], { readonly group: string; readonly resource: string }>> = {
+  WasmFilter: { group: "weir.dev", resource: "wasmfilters" },
+  WasmPolicy: { group: "weir.dev", resource: "wasmpolicies" },
+  Namespace: { group: "", resource: "namespaces" },
+};
+
+/** Asks whether a subject may do this. */
+export function accessRequest({ user, uid, groups, extra }: Subject, verb: string, { kind, namespace, name }: Wanted): ApiRequest {
+  const where = { ...(namespace !== "" && { namespace }), ...(name !== undefined && { name }) };
+  const resourceAttributes = { verb, ...RESOURCES[kind], ...where };
   const body = { apiVersion: API, kind: "SubjectAccessReview", spec: { user, uid, groups, extra, resourceAttributes } };
   return { method: "POST", path: `/apis/${API}/subjectaccessreviews`, body };
 }

@@ -69,7 +69,7 @@ test("who may do it to all of a namespace is asked once; who may do it to one fi
   assert.equal(id, user.username);
   const [no, yes] = [{ status: { allowed: false } }, { status: { allowed: true } }];
   const asks = async (name: string, exists: boolean, ...answers: readonly Fields[]) => {
-    const allowed = mayApply({ namespace: "shop", name }, exists);
+    const allowed = mayApply({ kind: "WasmFilter", namespace: "shop", name }, exists);
     const asked: unknown[] = [];
     for (const answer of answers) {
       const { user: by, groups, extra, resourceAttributes } = specOf(await kube.answer(answer));
@@ -84,4 +84,28 @@ test("who may do it to all of a namespace is asked once; who may do it to one fi
   assert.deepEqual(await asks("mine", true, yes, no, yes), ["allowed", "get *", "patch *", "patch mine"]);
   assert.deepEqual(await asks("theirs", true, no), ["Forbidden", "patch theirs"]);
   assert.deepEqual(await asks("denied", true, { status: { allowed: true, denied: true } }), ["Forbidden", "patch denied"]);
+});
+
+test("what rules filters takes rights of its own: on policies and namespaces of the cluster, in no namespace", async () => {
+  const { kube, applicants } = start();
+  const finding = applicants.find(token(), "127.0.0.1");
+  await kube.answer(reviewed());
+  const found = await finding;
+  assert.ok(found.ok);
+  const { mayApply } = found.value;
+  const allowed = mayApply({ kind: "WasmPolicy", namespace: "", name: "base" }, false);
+  const all = { verb: "create", group: "weir.dev", resource: "wasmpolicies" };
+  assert.deepEqual(specOf(await kube.answer({ status: { allowed: false } })).resourceAttributes, all);
+  assert.deepEqual(specOf(await kube.answer({ status: { allowed: false } })).resourceAttributes, { ...all, name: "base" });
+  const refused = await allowed;
+  assert.equal(why(refused), "Forbidden");
+  assert.match(refused.ok ? "" : refused.error.message, /may not create WasmPolicy base; .* a ClusterRole/);
+  const labels = mayApply({ kind: "Namespace", namespace: "", name: "shop" }, true);
+  for (const verb of ["get", "patch"])
+    assert.deepEqual(specOf(await kube.answer({ status: { allowed: true } })).resourceAttributes, {
+      verb,
+      group: "",
+      resource: "namespaces",
+    });
+  assert.equal(why(await labels), "allowed");
 });

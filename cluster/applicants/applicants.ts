@@ -1,15 +1,14 @@
 import { createFairTurns } from "../../base/fair-turns.ts";
 import type { Clock } from "../../model/clock.ts";
-import type { FilterKey } from "../../model/filter.ts";
 import type { ApiRequest, Fields, KubeApi } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
-import type { Applicant, Applicants } from "../../model/plan.ts";
+import type { Applicant, Applicants, PlannedObjectId } from "../../model/plan.ts";
 import { fail, failForNow, ok, type Result } from "../../model/result.ts";
 import { readClaims } from "../identity/claims.ts";
 import { reviewRequest } from "../identity/token-review.ts";
 import { type Refused, refusal } from "../refusal.ts";
 import { Trouble } from "../trouble.ts";
-import { accessRequest, isAllowed, nameOf, readSubject, type Subject } from "./access-review.ts";
+import { accessRequest, isAllowed, nameOf, readSubject, type Subject, type Wanted } from "./access-review.ts";
 
 export interface ApplicantsOptions {
   readonly api: KubeApi;
@@ -32,7 +31,7 @@ const ACCESS: Refused = { verb: "create", resource: "subjectaccessreviews.author
 /** Why is in the log: a client could do nothing with it. */
 const AWAY = failForNow("Unavailable", "the server could not ask the API server who this is and what it may do; its log says why");
 
-/** Who may apply WasmFilters, as the cluster says: a token is reviewed, and its subject needs the rights that `kubectl apply` would need. Nothing is remembered. */
+/** Who may apply WasmFilters and what rules them, as the cluster says: a token is reviewed, and its subject needs the rights that `kubectl apply` would need. Nothing is remembered. */
 export function createApplicants(options: ApplicantsOptions): Applicants {
   return new ReviewedApplicants(options);
 }
@@ -67,32 +66,31 @@ class ReviewedApplicants implements Applicants {
   /** What it may do is asked anew for each plan, once for a namespace or, where it may not do it there to all, once for a filter. */
   private applicant(subject: Subject): Applicant {
     const known = new Map<string, Promise<Result<boolean>>>();
-    const may = (verb: string, namespace: string, name?: string): Promise<Result<boolean>> => {
-      const key = [verb, namespace, name ?? ""].join(" ");
-      const asked = known.get(key) ?? this.may(subject, verb, namespace, name);
+    const may = (verb: string, wanted: Wanted): Promise<Result<boolean>> => {
+      const key = [verb, wanted.kind, wanted.namespace, wanted.name ?? ""].join(" ");
+      const asked = known.get(key) ?? this.may(subject, verb, wanted);
       known.set(key, asked);
       return asked;
     };
-    const mayTo = async (verb: string, { namespace, name }: FilterKey): Promise<Result<boolean>> => {
-      const all = await may(verb, namespace);
-      return !all.ok || all.value ? all : may(verb, namespace, name);
+    const mayTo = async (verb: string, { kind, namespace, name }: PlannedObjectId): Promise<Result<boolean>> => {
+      const all = await may(verb, { kind, namespace });
+      return !all.ok || all.value ? all : may(verb, { kind, namespace, name });
     };
     return {
       id: subject.user,
-      async mayApply(key, exists) {
+      async mayApply(object, exists) {
         for (const verb of exists ? ["get", "patch"] : ["create"]) {
-          const allowed = await mayTo(verb, key);
+          const allowed = await mayTo(verb, object);
           if (!allowed.ok) return allowed;
-          const what = `${nameOf(subject)} may not ${verb} WasmFilters in namespace ${key.namespace}`;
-          if (!allowed.value) return fail("Forbidden", `${what}; a plan is for who may apply it: ask for a Role that allows it`);
+          if (!allowed.value) return fail("Forbidden", `${nameOf(subject)} may not ${verb} ${whyNot(object)}`);
         }
         return ok(undefined);
       },
     };
   }
 
-  private async may(subject: Subject, verb: string, namespace: string, name?: string): Promise<Result<boolean>> {
-    const review = await this.ask(subject.user, accessRequest(subject, verb, namespace, name), ACCESS);
+  private async may(subject: Subject, verb: string, wanted: Wanted): Promise<Result<boolean>> {
+    const review = await this.ask(subject.user, accessRequest(subject, verb, wanted), ACCESS);
     return review.ok ? ok(isAllowed(review.value)) : review;
   }
 
@@ -106,4 +104,9 @@ class ReviewedApplicants implements Applicants {
     this.trouble.over();
     return answer;
   }
+}
+
+function whyNot({ kind, namespace, name }: PlannedObjectId): string {
+  if (namespace === "") return `${kind} ${name}; a plan is for who may apply it: ask for a ClusterRole that allows it, or plan without it`;
+  return `${kind}s in namespace ${namespace}; a plan is for who may apply it: ask for a Role that allows it`;
 }

@@ -351,6 +351,49 @@ describe("the request", () => {
     assert.deepEqual(asked, ["default/add-header true", "other/x false"]);
   });
 
+  test("a policy and labels of the same request count for its filters, beside the policies that are there, and for no other request", async () => {
+    const world = await running();
+    world.source.setPolicies(policiesOf({ there: { urls: "Deny" }, other: { images: [{ pattern: "registry.other/*" }] } }));
+    const rule = (name: string, spec: object) => ({ apiVersion: "weir.dev/v1alpha1", kind: "WasmPolicy", metadata: { name }, spec });
+    const labels = { apiVersion: "v1", kind: "Namespace", metadata: { name: "default", labels: { team: "a" } } };
+    const selective = rule("other", { namespaceSelector: { matchLabels: { team: "a" } }, slots: ["auth"] });
+    const next = object(specOf(`${IMAGE}:2`));
+    const refused = await plan(world, next);
+    assert.match(refused.refusal?.message ?? "", /is not allowed; .* \(WasmPolicy other, rule images\)/);
+    // The one of the request takes the place of the one with its name.
+    const allowed = await plan(world, next, selective);
+    assert.deepEqual([allowed.action, allowed.refusal], ["changed", undefined]);
+    const selected = await plan(world, next, selective, labels);
+    assert.match(selected.refusal?.message ?? "", /^spec\.slot: .* \(WasmPolicy other, rule slots\)$/);
+    const unread = await plan(world, next, rule("other", { slots: [] }));
+    assert.equal(unread.refusal?.reason, "PoliciesUnknown");
+    assert.match((await plan(world, next)).refusal?.message ?? "", /rule images/);
+  });
+
+  test("who may not apply a policy or labels gets no plan by them, and nothing is fetched", async () => {
+    const world = await running();
+    world.source.setPolicies(policiesOf({ there: { images: [{ pattern: "registry.other/*" }] } }));
+    const asked: string[] = [];
+    const applicant: Applicant = {
+      id: "ci",
+      async mayApply({ kind, name }, exists) {
+        asked.push(`${kind} ${name} ${exists}`);
+        return kind === "WasmFilter" ? ok(undefined) : fail("Forbidden", "no");
+      },
+    };
+    const { pulls } = world.registry;
+    const objects = [
+      object(specOf(`${IMAGE}:2`)),
+      { apiVersion: "weir.dev/v1alpha1", kind: "WasmPolicy", metadata: { name: "there" }, spec: { urls: "Deny" } },
+    ];
+    const found = await world.planner.plan({ objects, applicant, signal: never });
+    assert.deepEqual([found.ok || found.error.reason, world.registry.pulls - pulls], ["Forbidden", 0]);
+    assert.deepEqual(asked, ["WasmFilter add-header true", "WasmPolicy there true"]);
+    const labels = { apiVersion: "v1", kind: "Namespace", metadata: { name: "default", labels: {} } };
+    const second = await world.planner.plan({ objects: [objects[0], labels], applicant, signal: never });
+    assert.deepEqual([second.ok, asked.at(-1)], [false, "Namespace default true"]);
+  });
+
   test("what is no request says which object and why", async () => {
     const world = await running();
     const wrong: [readonly unknown[], RegExp][] = [
@@ -363,6 +406,11 @@ describe("the request", () => {
       [[object(specOf("a:1"), "__proto__")], /object 1 that has no metadata/],
       [[{ ...object(specOf("a:1")), kind: "toString" }], /object 1 that is no/],
       [[object(specOf("a:1")), object(specOf("a:2"))], /WasmFilter default\/add-header twice/],
+      [
+        [{ apiVersion: "weir.dev/v1alpha1", kind: "WasmPolicy", metadata: { name: "A" } }],
+        /object 1 that has no metadata\.name that can exist/,
+      ],
+      [Array.from({ length: 2 }, () => ({ apiVersion: "v1", kind: "Namespace", metadata: { name: "a" } })), /Namespace a twice/],
       [[{ ...secret("s", {}), data: { k: "hunter2!" } }], /Secret default\/s, whose data\.k is not base64/],
       [Array.from({ length: 201 }, (_, i) => object(specOf("a:1"), `f-${i}`)), /201 objects; at most 200/],
     ];

@@ -5,7 +5,9 @@ import { abortAfter } from "../../model/clock.ts";
 import { type CrashJournal, noCrashJournal } from "../../model/crash-journal.ts";
 import type { FleetView } from "../../model/delivery.ts";
 import { filterId } from "../../model/filter.ts";
-import type { FilterPlan, Planner, PlanRequest } from "../../model/plan.ts";
+import { KIND } from "../../model/gen/wasmfilter.ts";
+import { POLICY_KIND } from "../../model/gen/wasmpolicy.ts";
+import type { Applicant, FilterPlan, Planner, PlanRequest } from "../../model/plan.ts";
 import { failForNow, ok, type Result } from "../../model/result.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import { revisionsOf } from "../filter/records.ts";
@@ -19,7 +21,7 @@ import { createResolver } from "../resolve/resolver.ts";
 import { WaveLine } from "../rollout/wave.ts";
 import type { Source } from "../source/source.ts";
 import { type FilterPlanDeps, planFilter } from "./filter-plan.ts";
-import { type Asked, readRequest, sourceWith } from "./request.ts";
+import { type Asked, policiesWith, readRequest, sourceWith } from "./request.ts";
 
 export interface PlannerOptions extends Omit<ResolveDeps, "source" | "revisionsOf" | "identity" | "permits"> {
   readonly source: Pick<Source, "secret" | "configMap" | "policies">;
@@ -70,15 +72,32 @@ class ResolvingPlanner implements Planner {
     if (!this.options.ready()) return NOT_READY;
     const known = new Map(Array.from(this.options.records(), (record) => [record.id, record]));
     for (const { key } of asked.value.filters) {
-      const allowed = await applicant.mayApply(key, known.has(filterId(key)));
+      const allowed = await applicant.mayApply({ kind: KIND, ...key }, known.has(filterId(key)));
       if (!allowed.ok) return allowed;
     }
+    const ruled = await this.mayRule(asked.value, applicant);
+    if (!ruled.ok) return ruled;
     const late = abortAfter(this.options.clock, PLAN_MS);
     try {
       return await this.planAll(asked.value, known, AbortSignal.any([signal, late.signal]));
     } finally {
       late.cancel();
     }
+  }
+
+  /** A policy of one's own would let the server fetch what the others forbid: it takes the right to apply it, and so do labels that policies select by. */
+  private async mayRule({ policies, namespaces }: Asked, applicant: Applicant): Promise<Result<void>> {
+    const there = this.options.source.policies();
+    for (const name of policies.keys()) {
+      const allowed = await applicant.mayApply({ kind: POLICY_KIND, namespace: "", name }, there.objects?.has(name) === true);
+      if (!allowed.ok) return allowed;
+    }
+    // A filter can only be planned in one that is there.
+    for (const name of namespaces.keys()) {
+      const allowed = await applicant.mayApply({ kind: "Namespace", namespace: "", name }, true);
+      if (!allowed.ok) return allowed;
+    }
+    return ok(undefined);
   }
 
   /** One after the other: who plans many filters waits in line with who plans one. */
@@ -94,8 +113,9 @@ class ResolvingPlanner implements Planner {
   }
 
   private resolverFor(asked: Asked, known: ReadonlyMap<string, FilterRecord>) {
-    const { book, options } = this;
+    const { options } = this;
     const { registry, preflight, source } = options;
+    const book = asked.policies.size + asked.namespaces.size === 0 ? this.book : bookWith(asked, source);
     const deps: ResolveDeps = {
       ...options,
       identity: this.shared.identity,
@@ -106,6 +126,17 @@ class ResolvingPlanner implements Planner {
     };
     return createResolver(deps);
   }
+}
+
+/** By the policies that there would be. */
+function bookWith(asked: Asked, source: Pick<Source, "policies">): PolicyBook {
+  let seen = source.policies();
+  let would = policiesWith(asked, seen);
+  return createPolicyBook(() => {
+    const now = source.policies();
+    if (now !== seen) [seen, would] = [now, policiesWith(asked, now)];
+    return would;
+  });
 }
 
 /** The claims that would be there: filters that are new come after those that are there, in the order of the request. */

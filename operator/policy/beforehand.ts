@@ -8,6 +8,9 @@ import { judge } from "./judge.ts";
 import { createPermits } from "./permits.ts";
 import type { Claim } from "./places.ts";
 
+/** What judges a filter: policies, labels of namespaces, and the filters that are there. */
+type Ruled = Pick<Assembly, "policies" | "namespaces" | "filters">;
+
 /** What the policies of a folder say of a WasmFilter that is about to be written into it. */
 export interface Beforehand {
   readonly violations: readonly Violation[];
@@ -19,7 +22,7 @@ export interface Beforehand {
  * Judges a manifest by what it says itself; its module is judged by the server. `fields`: with its namespace. What does not parse is for others to refuse. How old
  * filters are only the server knows: one that is there already keeps its place.
  */
-export function judgeBeforehand(fields: Fields, folder: Assembly, repositoryOf: (image: string) => string): Beforehand {
+export function judgeBeforehand(fields: Fields, folder: Ruled, repositoryOf: (image: string) => string): Beforehand {
   const parsed = parseFilter(fields);
   if (!parsed.ok) return { violations: [] };
   const policies = policiesOf(folder);
@@ -31,7 +34,7 @@ export function judgeBeforehand(fields: Fields, folder: Assembly, repositoryOf: 
   return { violations: judge(rules.policies, permits.subjectOf(parsed.value, rules.policies)) };
 }
 
-function claimsIn(namespace: string, { filters }: Assembly): readonly Claim[] {
+function claimsIn(namespace: string, { filters }: Ruled): readonly Claim[] {
   return Array.from(filters).flatMap(([id, { fields }]) => {
     const parsed = parseFilter(fields);
     if (!parsed.ok || parsed.value.key.namespace !== namespace) return [];

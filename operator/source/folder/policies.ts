@@ -87,7 +87,7 @@ export function policiesOf({ policies, namespaces }: Pick<Assembly, "policies" |
 }
 
 /** An API server takes no labels but texts. */
-function labelsOf({ metadata }: Fields): Readonly<Record<string, string>> {
+export function labelsOf({ metadata }: Fields): Readonly<Record<string, string>> {
   const { labels } = isRecord(metadata) ? metadata : {};
   const texts = Object.entries(isRecord(labels) ? labels : {}).filter((entry): entry is [string, string] => typeof entry[1] === "string");
   return Object.fromEntries(texts);
