@@ -3,9 +3,11 @@ import type { Digest } from "./digest.ts";
 import type { Keychain } from "./module.ts";
 import type { Result } from "./result.ts";
 
-/** A key of a Secret or a ConfigMap in the filter's namespace. */
+/** A key of a Secret or a ConfigMap. */
 export interface KeyReference {
   readonly kind: "secret" | "configMap";
+  /** Absent: the filter's. A policy's are in Weir's own. */
+  readonly namespace?: string;
   readonly name: string;
   readonly key: string;
 }
@@ -53,7 +55,7 @@ export interface VerifyRequirement extends Demand<string> {
   readonly origin: string;
   /** Where the same is demanded as well. */
   readonly also?: readonly string[];
-  /** Where its key is read from: `Secret release-keys`. Absent: it stands where it is demanded, or it is an identity. */
+  /** Where its key is read from: `Secret release-keys`, of a policy `Secret weir-system/release-keys`. Absent: it stands where it is demanded, or it is an identity. */
   readonly keyFrom?: string;
 }
 
@@ -67,6 +69,12 @@ export interface SignedBy {
   readonly demands: readonly string[];
   /** Type of the statement that is signed; absent: the image itself is. */
   readonly attestation?: string;
+}
+
+/** Where the text is that the demand does not hold itself. */
+export function referenceOf({ signer }: SignatureDemand): KeyReference | undefined {
+  const text = signer.kind === "key" ? signer.publicKey : signer.trustRoot;
+  return typeof text === "object" ? text : undefined;
 }
 
 /** Signatures that a spec and the policies of its namespace may ask for together. A spec has 16 at most, a pattern of a policy 4. */

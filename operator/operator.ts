@@ -91,7 +91,7 @@ class QueueingOperator implements Operator {
     this.options = options;
     this.metrics = options.metrics ?? silentMetrics;
     this.leadership = options.leadership ?? alone;
-    this.policing = createPolicing({ source, registry: options.registry, records: this.known });
+    this.policing = createPolicing({ ...options, records: this.known });
     this.policies = createPolicyReporter({ ...this.policing, source, records: this.known, leadership: this.leadership, clock, log });
     this.identity = createRevisionIdentity(options.keys.keyedHash("revision identity"));
     const line = new WaveLine(options.keys.keyedHash("wave position"));

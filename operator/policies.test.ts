@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type ConditionType, findCondition } from "../model/condition.ts";
-import { failForNow } from "../model/result.ts";
+import { failForNow, ok } from "../model/result.ts";
 import { NO_POLICIES, UNREAD_POLICIES } from "./source/policies.ts";
 import { policiesOf } from "./testing/policies.ts";
 import { createWorld, specOf, type World } from "./testing/world.ts";
@@ -357,6 +357,81 @@ test("a policy demands signatures beside those of the spec, of the images that m
   await world.run(1_000);
   assert.deepEqual(runs(world), ["f@1", "g@1"]);
   assert.match(condition(world, "Verified") ?? "", /^True \| Verified \|/);
+});
+
+describe("a key of a policy in Weir's own namespace", () => {
+  const [alice, bob] = ["alice", "bob"].map((name) => `-----BEGIN PUBLIC KEY-----\n${name}\n-----END PUBLIC KEY-----\n`) as [
+    string,
+    string,
+  ];
+  const images = [{ pattern: "registry.example/**", verify: [{ cosign: { publicKeySecret: { name: "keys", key: "cosign.pub" } } }] }];
+
+  test("is read there alone: a Secret of that name in the filter's namespace counts for nothing", async () => {
+    const world = await startedWorld(policiesOf({ signed: { images } }));
+    world.source.setSecret("keys", { "cosign.pub": bob }, "default");
+    world.verifier.sign(world.registry.push(OURS, "v1"), bob);
+    world.source.apply("f", specOf(OURS));
+    await world.run(1_000);
+    assert.deepEqual(runs(world), []);
+    assert.match(
+      condition(world, "Verified") ?? "",
+      /^False \| SecretNotFound \| WasmPolicy signed, images\[0\]\.verify\[0\]: .*weir-system\/keys/,
+    );
+    world.source.setSecret("keys", { "cosign.pub": bob }, "weir-system");
+    await world.run(1_000);
+    assert.deepEqual(runs(world), ["f@1"]);
+  });
+
+  test("is followed: when it changes, what runs is judged again, and goes back to good when it does", async () => {
+    const world = await startedWorld(policiesOf({ signed: { images } }));
+    world.source.setSecret("keys", { "cosign.pub": alice }, "weir-system");
+    world.verifier.sign(world.registry.push(OURS, "v1"), alice);
+    world.source.apply("f", specOf(OURS));
+    await world.run(1_000);
+    assert.deepEqual(runs(world), ["f@1"]);
+    world.source.setSecret("keys", { "cosign.pub": bob }, "weir-system");
+    await world.run(1_000);
+    assert.match(condition(world, "Verified") ?? "", /^False \| Signature/);
+    assert.deepEqual(runs(world), ["f@1"]);
+    world.source.setSecret("keys", { "cosign.pub": alice }, "weir-system");
+    await world.run(1_000);
+    assert.match(condition(world, "Verified") ?? "", /^True \|/);
+  });
+
+  test("of one that is only audited is followed too", async () => {
+    const world = await startedWorld(policiesOf({ signed: { images, mode: "Audit" } }));
+    world.source.setSecret("keys", { "cosign.pub": alice }, "weir-system");
+    world.verifier.sign(world.registry.push(OURS, "v1"), alice);
+    world.source.apply("f", specOf(OURS));
+    await world.run(3_000);
+    assert.match(condition(world, "Permitted") ?? "", /^True \| Permitted/);
+    world.source.setSecret("keys", { "cosign.pub": bob }, "weir-system");
+    await world.run(3_000);
+    assert.match(condition(world, "Permitted") ?? "", /^True \| AuditedViolation/);
+  });
+
+  test("cannot be brought by who asks for a plan", async () => {
+    const world = await startedWorld(policiesOf({ signed: { images } }));
+    world.source.setSecret("keys", { "cosign.pub": alice }, "weir-system");
+    world.verifier.sign(world.registry.push(OURS, "v1"), bob);
+    const object = {
+      apiVersion: "weir.dev/v1alpha1",
+      kind: "WasmFilter",
+      metadata: { name: "f", namespace: "default" },
+      spec: specOf(OURS),
+    };
+    const keys = (namespace: string) => ({
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: "keys", namespace },
+      stringData: { "cosign.pub": bob },
+    });
+    const applicant = { id: "a", mayApply: async () => ok(undefined) };
+    const objects = [object, keys("weir-system"), keys("default")];
+    const planned = await world.planner.plan({ objects, applicant, signal: new AbortController().signal });
+    assert.ok(planned.ok);
+    assert.equal(planned.value.filters[0]?.refusal?.condition, "Verified");
+  });
 });
 
 describe("signatures that a policy asks for which is only audited", () => {

@@ -91,18 +91,24 @@ export interface WasmPolicySpecImage {
 export interface WasmPolicySpecImageVerifyItem {
   /**
    * A signature as cosign makes them, stored beside the image in its registry: of the image, or with attestation, of a statement about it.
-   * It is of who holds a key (publicKey), or of who has an identity (keyless), by the trust root that Weir was started with.
+   * It is of who holds a key (publicKey, publicKeySecret, publicKeyConfigMap), or of who has an identity (keyless), by the trust root that
+   * Weir was started with.
    */
   readonly cosign: WasmPolicySpecImageVerifyItemCosign;
 }
 
 /**
  * A signature as cosign makes them, stored beside the image in its registry: of the image, or with attestation, of a statement about it. It
- * is of who holds a key (publicKey), or of who has an identity (keyless), by the trust root that Weir was started with.
+ * is of who holds a key (publicKey, publicKeySecret, publicKeyConfigMap), or of who has an identity (keyless), by the trust root that Weir
+ * was started with.
  */
 export interface WasmPolicySpecImageVerifyItemCosign {
   /** The public key in PEM form. */
   readonly publicKey?: string;
+  /** The Secret of Weir's own namespace that holds the public key in PEM form. Images are judged again when it changes. */
+  readonly publicKeySecret?: WasmPolicySpecImageVerifyItemCosignPublicKeySecret;
+  /** The ConfigMap of Weir's own namespace that holds the public key in PEM form. Images are judged again when it changes. */
+  readonly publicKeyConfigMap?: WasmPolicySpecImageVerifyItemCosignPublicKeyConfigMap;
   /**
    * Who signed, as a certificate of Fulcio names them. A transparency log (Rekor) or a timestamp authority must say that they signed while
    * the certificate was valid.
@@ -110,6 +116,22 @@ export interface WasmPolicySpecImageVerifyItemCosign {
   readonly keyless?: WasmPolicySpecImageVerifyItemCosignKeyless;
   /** The signature is of an in-toto statement about the image, as cosign attest makes them, rather than of the image. */
   readonly attestation?: WasmPolicySpecImageVerifyItemCosignAttestation;
+}
+
+/** The Secret of Weir's own namespace that holds the public key in PEM form. Images are judged again when it changes. */
+export interface WasmPolicySpecImageVerifyItemCosignPublicKeySecret {
+  /** Name of the Secret. */
+  readonly name: string;
+  /** Key inside the Secret, e.g. cosign.pub. */
+  readonly key: string;
+}
+
+/** The ConfigMap of Weir's own namespace that holds the public key in PEM form. Images are judged again when it changes. */
+export interface WasmPolicySpecImageVerifyItemCosignPublicKeyConfigMap {
+  /** Name of the ConfigMap. */
+  readonly name: string;
+  /** Key inside the ConfigMap, e.g. cosign.pub. */
+  readonly key: string;
 }
 
 /**

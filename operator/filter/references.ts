@@ -1,15 +1,24 @@
 import type { Filter } from "../../model/filter.ts";
-import type { KeyReference } from "../../model/verify.ts";
+import { type KeyReference, referenceOf, type SignatureDemand } from "../../model/verify.ts";
 import type { FilterRecord } from "./record.ts";
 
-/** True when what the filter asks for depends on one of these (`secret/namespace/name`, `configmap/namespace/name`, `repository/PATH`). */
-export function refersTo(record: FilterRecord, references: ReadonlySet<string>): boolean {
+/**
+ * True when what the filter asks for depends on one of these (`secret/namespace/name`, `configmap/namespace/name`, `repository/PATH`), or what policies demand of it
+ * beside (`demands`).
+ */
+export function refersTo(
+  record: FilterRecord,
+  references: ReadonlySet<string>,
+  demands: (filter: Filter) => readonly SignatureDemand[],
+): boolean {
   const { filter, key } = record;
   if (filter === undefined) return false;
   const names = filter.pullSecrets.map((name) => `secret/${key.namespace}/${name}`);
   const { configFrom } = filter;
-  for (const { kind, name } of [...(configFrom === undefined ? [] : [configFrom]), ...textsOf(filter)]) {
-    names.push(`${kind.toLowerCase()}/${key.namespace}/${name}`);
+  const texts = [...filter.verify, ...demands(filter)].flatMap((demand) => referenceOf(demand) ?? []);
+  const named: readonly Omit<KeyReference, "key">[] = [...(configFrom === undefined ? [] : [configFrom]), ...texts];
+  for (const { kind, name, namespace = key.namespace } of named) {
+    names.push(`${kind.toLowerCase()}/${namespace}/${name}`);
   }
   if (filter.source.kind === "image" && waitsForTags(record)) names.push(`repository/${repositoryPath(filter.source.image)}`);
   return names.some((name) => references.has(name));
@@ -33,10 +42,4 @@ export function repositoryPath(image: string): string {
 /** False while the present spec does not parse: what it asked for before is kept as it is. */
 export function takesChanges({ resolution }: FilterRecord): boolean {
   return !(resolution.state === "failed" && resolution.stage === "parse");
-}
-
-/** Where the public keys and trust roots are that the filter does not have in its spec. */
-function textsOf({ verify }: Pick<Filter, "verify">): KeyReference[] {
-  const texts = verify.map(({ signer }) => (signer.kind === "key" ? signer.publicKey : signer.trustRoot));
-  return texts.filter((text): text is KeyReference => typeof text === "object");
 }

@@ -31,6 +31,8 @@ export const GOOD_POLICIES: readonly Case[] = [
           verify: [
             { cosign: { keyless: { issuer: "https://token.actions.githubusercontent.com", identityRegExp: "https://github.com/me/.*" } } },
             { cosign: { publicKey: PEM, attestation: { predicateType: "https://slsa.dev/provenance/v1" } } },
+            { cosign: { publicKeySecret: { name: "release-keys", key: "cosign.pub" } } },
+            { cosign: { publicKeyConfigMap: { name: "release-keys", key: "cosign.pub" } } },
           ],
         },
         { pattern: "**" },
@@ -78,8 +80,12 @@ export const BAD_POLICIES: readonly BadCase[] = [
   },
   ...(
     [
-      ["no signer", {}, ".cosign: set exactly one of publicKey and keyless"],
-      ["two signers", { publicKey: PEM, keyless: KEYLESS }, ".cosign: set exactly one of publicKey and keyless"],
+      ["no signer", {}, ".cosign: set exactly one of publicKey, publicKeySecret, publicKeyConfigMap and keyless"],
+      [
+        "two signers",
+        { publicKey: PEM, keyless: KEYLESS },
+        ".cosign: set exactly one of publicKey, publicKeySecret, publicKeyConfigMap and keyless",
+      ],
       ["no key", { publicKey: "a" }, ".cosign.publicKey: not a PEM public key; it begins with -----BEGIN PUBLIC KEY-----"],
       ["two issuers", { keyless: { ...KEYLESS, issuerRegExp: "a" } }, ".cosign.keyless: set exactly one of issuer and issuerRegExp"],
       [
@@ -94,10 +100,10 @@ export const BAD_POLICIES: readonly BadCase[] = [
     problems: [`spec.images[0].verify[0]${problem}`],
   })),
   {
-    name: "a key in a Secret, of which namespace nobody could say",
-    spec: { images: [{ pattern: "a/b", verify: [{ cosign: { publicKey: PEM, publicKeySecret: { name: "a", key: "b" } } }] }] },
-    problems: ["spec.images[0].verify[0].cosign.publicKeySecret: unknown field; remove it"],
-    apiServer: ['unknown field "spec.images[0].verify[0].cosign.publicKeySecret"'],
+    name: "a key in another namespace than Weir's own",
+    spec: { images: [{ pattern: "a/b", verify: [{ cosign: { publicKeySecret: { name: "a", key: "b", namespace: "c" } } }] }] },
+    problems: ["spec.images[0].verify[0].cosign.publicKeySecret.namespace: unknown field; remove it"],
+    apiServer: ['unknown field "spec.images[0].verify[0].cosign.publicKeySecret.namespace"'],
   },
   {
     name: "capabilities that say nothing",

@@ -8,15 +8,19 @@ import { isFields } from "./defaults.ts";
 import { joinPath, type Problem } from "./problem.ts";
 
 /** One signature as the CRDs write it, in spec.verify of a filter and wherever else one is demanded. */
-export type CosignEntry = NonNullable<WasmFilterSpec["verify"]>[number]["cosign"];
+export type CosignEntry = NonNullable<WasmFilterSpec["verify"]>[number]["cosign"] & {
+  /** Of policies alone. */
+  readonly publicKeyConfigMap?: { readonly name: string; readonly key: string };
+};
 
 /** The demand that an entry makes. It passed the schema and the rules. */
 export function toDemand(entry: CosignEntry): SignatureDemand {
   return { signer: entry.keyless === undefined ? toKey(entry) : toKeyless(entry.keyless), attestation: entry.attestation };
 }
 
-function toKey({ publicKey = "", publicKeySecret }: CosignEntry): SignatureDemand["signer"] {
-  return { kind: "key", publicKey: publicKeySecret === undefined ? publicKey : { kind: "secret", ...publicKeySecret } };
+function toKey({ publicKey = "", publicKeySecret, publicKeyConfigMap }: CosignEntry): SignatureDemand["signer"] {
+  if (publicKeySecret !== undefined) return { kind: "key", publicKey: { kind: "secret", ...publicKeySecret } };
+  return { kind: "key", publicKey: publicKeyConfigMap === undefined ? publicKey : { kind: "configMap", ...publicKeyConfigMap } };
 }
 
 function toKeyless(keyless: NonNullable<CosignEntry["keyless"]>): SignatureDemand["signer"] {

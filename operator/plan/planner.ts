@@ -114,12 +114,12 @@ class ResolvingPlanner implements Planner {
 
   private resolverFor(asked: Asked, known: ReadonlyMap<string, FilterRecord>) {
     const { options } = this;
-    const { registry, preflight, source } = options;
+    const { registry, preflight, source, ownNamespace } = options;
     const book = asked.policies.size + asked.namespaces.size === 0 ? this.book : bookWith(asked, source);
     const deps: ResolveDeps = {
       ...options,
       identity: this.shared.identity,
-      permits: createPermits({ book, registry, claims: (namespace) => plannedClaims(namespace, asked, known) }),
+      permits: createPermits({ book, registry, ownNamespace, claims: (namespace) => plannedClaims(namespace, asked, known) }),
       source: sourceWith(asked.given, source),
       preflight: { validate: (code, settings, proof) => preflight.validate(code, settings, { ...proof, later: true }) },
       revisionsOf: (namespace) => revisionsOf(namespace, known.values()),

@@ -70,6 +70,9 @@ export function readRequest(objects: readonly unknown[]): Result<Asked> {
       given.set(id, { data, version: undefined });
     }
   }
+  // Nobody brings the keys of policies: filters name what is in their own namespaces.
+  const places = new Set(Array.from(filters.values(), ({ key }) => key.namespace));
+  for (const id of given.keys()) if (!places.has(id.split("/")[1] ?? "")) given.delete(id);
   return ok({ filters: [...filters.values()], given, policies, namespaces });
 }
 

@@ -2,6 +2,7 @@ import { type Filter, filterId } from "../../model/filter.ts";
 import type { ModuleRegistry } from "../../model/module.ts";
 import type { ImageRule, Policy, PolicyDemand, PolicyMode, Violation } from "../../model/policy.ts";
 import { type Failure, failForNow } from "../../model/result.ts";
+import type { SignatureDemand } from "../../model/verify.ts";
 import { isPinned } from "../filter/look.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import type { PolicyBook, Rules } from "./book.ts";
@@ -30,16 +31,21 @@ export interface PermitsDeps {
   readonly registry: Pick<ModuleRegistry, "repositoryOf">;
   /** The claims of all filters of a namespace. */
   readonly claims: (namespace: string) => Iterable<Claim>;
+  /** Weir's, where the keys are that policies name. Default: as it is installed. */
+  readonly ownNamespace?: string | undefined;
 }
 
-export function createPermits({ book, registry, claims }: PermitsDeps): Permits {
+/** Where Weir is, if nothing says so: as charts and docs install it. */
+const INSTALLED_IN = "weir-system";
+
+export function createPermits({ book, registry, claims, ownNamespace = INSTALLED_IN }: PermitsDeps): Permits {
   return {
     rulesOf: (namespace) => book.rulesOf(namespace),
     demandsOf({ key, source }, mode = "Enforce") {
       if (source.kind === "url") return [];
       const repository = registry.repositoryOf(source.image);
       const policies = book.rulesOf(key.namespace).policies.filter((policy) => policy.mode === mode);
-      return policies.flatMap((policy) => matchingImages(policy, repository).flatMap((rule) => demandsOfRule(policy, rule)));
+      return policies.flatMap((policy) => matchingImages(policy, repository).flatMap((rule) => demandsOfRule(policy, rule, ownNamespace)));
     },
     subjectOf(filter, policies) {
       const { key, source, settings } = filter;
@@ -52,8 +58,15 @@ export function createPermits({ book, registry, claims }: PermitsDeps): Permits 
   };
 }
 
-function demandsOfRule({ name }: Policy, [index, { verify }]: readonly [number, ImageRule]): readonly PolicyDemand[] {
-  return verify.map((demand, nth) => ({ policy: name, place: `images[${index}].verify[${nth}]`, demand }));
+function demandsOfRule({ name }: Policy, [index, { verify }]: readonly [number, ImageRule], namespace: string): readonly PolicyDemand[] {
+  return verify.map((demand, nth) => ({ policy: name, place: `images[${index}].verify[${nth}]`, demand: inNamespace(demand, namespace) }));
+}
+
+/** No filter's namespace may say what the key of a policy is. */
+function inNamespace(demand: SignatureDemand, namespace: string): SignatureDemand {
+  const { signer } = demand;
+  if (signer.kind !== "key" || typeof signer.publicKey === "string") return demand;
+  return { ...demand, signer: { ...signer, publicKey: { ...signer.publicKey, namespace } } };
 }
 
 /** Younger than every filter that is there. */

@@ -9,6 +9,7 @@ export interface PolicingDeps {
   readonly source: Pick<Source, "policies">;
   readonly registry: Pick<ModuleRegistry, "repositoryOf">;
   readonly records: { all(): Iterable<FilterRecord> };
+  readonly ownNamespace?: string | undefined;
 }
 
 /** Policies and the filters that are there, put together: what a running operator asks of them. */
@@ -25,10 +26,10 @@ export interface Policing {
   countsIn(namespace: string): boolean;
 }
 
-export function createPolicing({ source, registry, records }: PolicingDeps): Policing {
+export function createPolicing({ source, registry, records, ownNamespace }: PolicingDeps): Policing {
   const book = createPolicyBook(() => source.policies());
   const claims = (namespace: string) => claimsOf(namespace, records.all());
-  const permits = createPermits({ book, registry, claims });
+  const permits = createPermits({ book, registry, claims, ownNamespace });
   const begun = new WeakMap<FilterRecord, Rules>();
   return {
     book,

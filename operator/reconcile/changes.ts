@@ -1,9 +1,11 @@
 import type { Clock } from "../../model/clock.ts";
+import type { Filter } from "../../model/filter.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { alone, type Leadership } from "../../model/leadership.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import type { Records } from "../filter/records.ts";
 import { refersTo, takesChanges } from "../filter/references.ts";
+import type { Permits } from "../policy/permits.ts";
 import type { Source, SourceChange } from "../source/source.ts";
 import type { Keeping } from "./keeping.ts";
 import type { Tasks } from "./reconcile.ts";
@@ -20,6 +22,8 @@ export interface ChangesDeps {
   readonly outdated: () => (record: FilterRecord) => boolean;
   /** Policies count the filters in slots of this namespace. */
   readonly countsIn: (namespace: string) => boolean;
+  /** What policies demand of a filter's image. */
+  readonly permits: Pick<Permits, "demandsOf">;
   readonly succeed: Keeping["succeed"];
   /** Proxies have their time to come back, as after a start. */
   readonly settle: () => void;
@@ -38,6 +42,10 @@ export interface Changes {
 
 export function createChanges(deps: ChangesDeps): Changes {
   const { source, objects, records, tasks, leadership, clock, succeed, settle, add } = deps;
+
+  /** Those that are only audited too: they are told. */
+  const demands = (filter: Filter) =>
+    [...deps.permits.demandsOf(filter), ...deps.permits.demandsOf(filter, "Audit")].map(({ demand }) => demand);
 
   function takeIn(id: string, object: WasmFilter | undefined, isOverwritten: boolean): void {
     if (object === undefined) objects.delete(id);
@@ -64,9 +72,9 @@ export function createChanges(deps: ChangesDeps): Changes {
       for (const id of filters) takeIn(id, all.get(id), overwritten?.has(id) === true);
       const told = new Set([...references].filter(isTold));
       const others = references.difference(told);
-      if (others.size > 0) again((record) => refersTo(record, others));
+      if (others.size > 0) again((record) => refersTo(record, others, demands));
       // Whoever pushes to a repository of that path may have a registry tell so faster than a look takes.
-      if (told.size > 0) again((record) => refersTo(record, told), false);
+      if (told.size > 0) again((record) => refersTo(record, told, demands), false);
       if (policies === true) again(deps.outdated());
     },
     moved({ key: { namespace } }) {

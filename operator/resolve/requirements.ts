@@ -90,13 +90,17 @@ async function read(
 
 const KINDS = { secret: "Secret", configMap: "ConfigMap" } as const;
 
+function nameOf({ kind, namespace, name }: KeyReference): string {
+  return `${KINDS[kind]} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+}
+
 async function textOf(
   text: string | KeyReference | undefined,
-  namespace: string,
+  home: string,
   source: Pick<Source, "secret" | "configMap">,
 ): Promise<Result<string | undefined>> {
   if (typeof text !== "object") return ok(text);
-  const { kind, name, key } = text;
+  const { kind, name, key, namespace = home } = text;
   const found = kind === "secret" ? await source.secret(namespace, name) : await source.configMap(namespace, name);
   if (!found.ok) return found;
   const what = `${KINDS[kind]} ${namespace}/${name}`;

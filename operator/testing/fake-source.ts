@@ -13,7 +13,8 @@ export interface FakeSource extends Source {
   remove(name: string, namespace?: string): void;
   /** The snapshot of policies from now on. */
   setPolicies(policies: Policies): void;
-  setSecret(name: string, data: Record<string, string> | undefined): void;
+  /** In any namespace, where none is said. */
+  setSecret(name: string, data: Record<string, string> | undefined, namespace?: string): void;
   statusOf(name: string, namespace?: string): WasmFilterStatus | undefined;
   /** Called with every status that is written. */
   onStatus: (filter: string, status: WasmFilterStatus) => void;
@@ -65,7 +66,7 @@ export function createFakeSource(): FakeSource {
       for (const listener of [...listeners]) listener({ filters: new Set(), references: new Set(), policies: true });
     },
     async secret(namespace, name) {
-      const data = secrets.get(name);
+      const data = secrets.get(`${namespace}/${name}`) ?? secrets.get(name);
       return data === undefined ? fail("SecretNotFound", `Secret ${namespace}/${name} does not exist`) : ok(data);
     },
     configMap: async (namespace, name) => fail("ConfigMapNotFound", `ConfigMap ${namespace}/${name} does not exist`),
@@ -122,13 +123,14 @@ export function createFakeSource(): FakeSource {
       statuses.delete(id);
       notify([id]);
     },
-    setSecret(name, data) {
-      if (data === undefined) secrets.delete(name);
+    setSecret(name, data, namespace) {
+      const id = namespace === undefined ? name : `${namespace}/${name}`;
+      if (data === undefined) secrets.delete(id);
       else {
         const entries = Object.entries(data).map(([key, value]) => [key, Buffer.from(value)] as const);
-        secrets.set(name, { data: new Map(entries), version: `${writes++}` });
+        secrets.set(id, { data: new Map(entries), version: `${writes++}` });
       }
-      notify([], [`secret/default/${name}`]);
+      notify([], [`secret/${namespace ?? "default"}/${name}`]);
     },
     statusOf: (name, namespace = "default") => statuses.get(`${namespace}/${name}`),
   };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { WasmFilter } from "../../../model/gen/wasmfilter.ts";
-import { namedBy } from "./named.ts";
+import { namedBy, namedByPolicy } from "./named.ts";
 
 const named = (spec: unknown) => namedBy({ metadata: { name: "a", namespace: "shop" }, spec } as WasmFilter);
 
@@ -29,4 +29,15 @@ describe("what a raw WasmFilter names", () => {
       assert.deepEqual(named(spec), []);
     }
   });
+});
+
+test("a policy names the objects that hold its keys; parts of a wrong shape name nothing", () => {
+  const entry = (cosign: unknown) => ({ pattern: "**", verify: [{ cosign }] });
+  const [secret, configMap] = [{ publicKeySecret: { name: "s", key: "k" } }, { publicKeyConfigMap: { name: "c", key: "k" } }];
+  assert.deepEqual(namedByPolicy({ spec: { images: [entry(secret), entry(configMap), entry({ publicKey: "PEM" })] } }), [
+    "secret/s",
+    "configmap/c",
+  ]);
+  for (const spec of [undefined, null, { images: 3 }, { images: [null, entry(1), entry({ publicKeySecret: { name: 3 } })] }])
+    assert.deepEqual(namedByPolicy({ spec }), []);
 });

@@ -1,3 +1,4 @@
+import { fieldsOf } from "../../../base/json.ts";
 import type { WasmFilter } from "../../../model/gen/wasmfilter.ts";
 import { isFields } from "../../parse/defaults.ts";
 
@@ -21,4 +22,15 @@ export function namedBy({ metadata: { namespace = "default" }, spec }: WasmFilte
       if (isFields(keyless) && isFields(keyless.trustRoot)) add("configmap", keyless.trustRoot.configMapKeyRef);
     }
   return ids;
+}
+
+/** The objects whose keys a raw WasmPolicy names, as `secret/name` and `configmap/name` of Weir's own namespace. Parts of a wrong shape are skipped. */
+export function namedByPolicy({ spec }: { readonly spec?: unknown }): string[] {
+  const listed = (value: unknown) => (Array.isArray(value) ? value.map(fieldsOf) : []);
+  const entries = listed(fieldsOf(spec).images).flatMap(({ verify }) => listed(verify));
+  return entries.flatMap(({ cosign }) => {
+    const { publicKeySecret, publicKeyConfigMap } = fieldsOf(cosign);
+    const named = [["secret", fieldsOf(publicKeySecret).name] as const, ["configmap", fieldsOf(publicKeyConfigMap).name] as const];
+    return named.flatMap(([kind, name]) => (typeof name === "string" ? [`${kind}/${name}`] : []));
+  });
 }

@@ -19,7 +19,7 @@ import { createKubeApi } from "./api.ts";
 import { createEventWriter, type EventWriter } from "./events.ts";
 import { GROUP } from "./group.ts";
 import { specManager } from "./manager.ts";
-import { namedBy } from "./named.ts";
+import { namedBy, namedByPolicy } from "./named.ts";
 import { type PolicyWatch, startPolicyWatch } from "./policies.ts";
 import { createReferences, type References } from "./references.ts";
 import { startReflector } from "./reflector.ts";
@@ -238,7 +238,9 @@ class KubernetesSource implements Source {
   private expireLater(): void {
     this.cancelExpiry = this.options.clock.after(EXPIRE_EVERY_MS, () => {
       const named = new Set([...this.objects.values()].flatMap(namedBy));
-      this.references.expire((id) => named.has(id));
+      const ofPolicies = new Set([...(this.policies().objects?.values() ?? [])].flatMap(namedByPolicy));
+      // Where Weir itself is, it does not know here: an object of that name elsewhere is followed for longer.
+      this.references.expire((id) => named.has(id) || ofPolicies.has(id.replace(/\/.*\//, "/")));
       this.expireLater();
     });
   }
