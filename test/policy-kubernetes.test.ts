@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
@@ -156,6 +157,33 @@ test("a module is refused by what it imports and by its size, with the words of 
   await policy({ maxModuleSize: "1Mi", maxLoad: "1m" }, "limits");
   await until("f", ({ status }) => status?.stableRevision === 1);
   await kube(["delete", "wasmpolicy", "limits"]);
+});
+
+test("the key of a policy is read from Weir's own namespace, and its filters are judged again when it comes and changes", async () => {
+  await kube(["delete", "wf", "--all", "-n", "shop"]);
+  await kube(["create", "namespace", "weir-system"]);
+  await kube(
+    ["apply", "-f", "-"],
+    (await createSnippets("policy")).text("keys").replace("registry.example/signed/**", `${registry.host}/ours/**`),
+  );
+  await filter("f", `${registry.host}/ours/f:1`);
+  const verified = (now: WasmFilter) => conditionOf(now, "Verified");
+  const missing = await until("f", (now) => verified(now).startsWith("False ConfigMapNotFound"));
+  assert.match(verified(missing), /WasmPolicy signed, images\[0\]\.verify\[0\]: .*weir-system\/release-keys/);
+  const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const data = (text: string) =>
+    JSON.stringify({
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "release-keys", namespace: "weir-system" },
+      data: { "cosign.pub": text },
+    });
+  await kube(["apply", "-f", "-"], data(publicKey.export({ type: "spki", format: "pem" }).toString()));
+  await until("f", (now) => verified(now).startsWith("False SignatureNotFound"));
+  await kube(["apply", "-f", "-"], data("no key"));
+  await until("f", (now) => verified(now).startsWith("False PublicKeyInvalid"));
+  await kube(["delete", "wasmpolicy", "signed"]);
+  await until("f", ({ status }) => status?.stableRevision === 1);
 });
 
 test("the API server takes every policy that is ready to use, and Weir reads them", async () => {
