@@ -81,10 +81,7 @@ async function read(
   const text = await textOf(signer.kind === "key" ? signer.publicKey : signer.trustRoot, namespace, source);
   if (!text.ok) return text;
   const whole: Signer<string> = signer.kind === "key" ? { kind: "key", publicKey: text.value ?? "" } : { ...signer, trustRoot: text.value };
-  const from =
-    signer.kind === "key" && typeof signer.publicKey === "object"
-      ? { keyFrom: `${KINDS[signer.publicKey.kind]} ${signer.publicKey.name}` }
-      : {};
+  const from = signer.kind === "key" && typeof signer.publicKey === "object" ? { keyFrom: nameOf(signer.publicKey) } : {};
   return ok({ origin, signer: whole, attestation, ...from });
 }
 
