@@ -54,8 +54,8 @@ async function setStatus(status: WasmFilterStatus): Promise<void> {
 test("a cluster without the CRD is told from one without the filter", async () => {
   const { status, err } = await weir(["get"]);
   assert.equal(status, 1);
-  assert.match(err, /does not know WasmFilter .* install the CRD first/);
-  assert.match((await weir(["apply", "-f", "-"], { input: MANIFEST })).err, /install the CRD first/);
+  assert.match(err, /does not know the kind .* install the CRDs first/);
+  assert.match((await weir(["apply", "-f", "-"], { input: MANIFEST })).err, /install the CRDs first/);
   await installCrds(cluster);
   const missing = await weir(["get", "add-header"]);
   assert.equal(missing.status, 1);
@@ -205,11 +205,9 @@ describe("reading", () => {
     assert.ok((await offered("describe", "")).includes("add-header"));
     assert.ok((await offered("get", "-n", "")).includes("default"));
     assert.ok((await offered("get", "--context", "")).includes("test"));
-    assert.deepEqual(await weir(["__complete", "get", ""], { kubeconfig: await cluster.kubeconfigFor("nobody") }), {
-      status: 0,
-      out: "",
-      err: "",
-    });
+    const { status, out, err } = await weir(["__complete", "get", ""], { kubeconfig: await cluster.kubeconfigFor("nobody") });
+    assert.deepEqual([status, err], [0, ""]);
+    assert.match(out, /^wasmpolicies\t[^\n]*\n$/, "a command, and no filter");
   });
 
   test("a list longer than a page is whole", async () => {
