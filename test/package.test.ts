@@ -104,6 +104,7 @@ test("the packed tarball, installed in an empty folder, gives a working weir", {
   await writeFile(at("filters/a.json"), JSON.stringify(manifest));
   const server = await startWeir({ source: ["--filters", "filters"], data: "data", cwd: folder.path, bin });
   t.after(() => server.stop());
+  await servesItsPages(server.url);
   const app = await startEchoApp();
   t.after(() => app.stop());
   const where = ["--xds", `127.0.0.1:${server.xdsPort}`, "--listen", "127.0.0.1:0", "--upstream", `127.0.0.1:${app.port}`];
@@ -113,3 +114,22 @@ test("the packed tarball, installed in an empty folder, gives a working weir", {
   await eventually("the header", async () => (await get(port)).headers["x-weir"] === "v1");
   await server.until("Ready", "add-header", (filter) => condition(filter, "Ready") === "True Ready");
 });
+
+/** A page and the files that it names, which the package must hold where the built code looks for them. */
+async function servesItsPages(url: string): Promise<void> {
+  const page = await fetch(url, { headers: { accept: "text/html" } });
+  assert.equal(page.status, 200);
+  const text = await page.text();
+  assert.match(text, /<h1>Overview<\/h1>/);
+  for (const [what, named, type, holds] of [
+    ["style", /<link rel="stylesheet" href="([^"]+)">/, /^text\/css/, /\.panel \{/],
+    ["script", /<script type="module" src="([^"]+)">/, /^text\/javascript/, /new EventSource\(/],
+  ] as const) {
+    const path = named.exec(text)?.[1];
+    assert.ok(path, `the page names its ${what}`);
+    const file = await fetch(new URL(path, url));
+    assert.equal(file.status, 200, path);
+    assert.match(file.headers.get("content-type") ?? "", type, path);
+    assert.match(await file.text(), holds, path);
+  }
+}
