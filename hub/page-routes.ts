@@ -17,12 +17,13 @@ import { digestPage } from "./pages/digest.ts";
 import { filterPage } from "./pages/filter.ts";
 import { filtersPage } from "./pages/filters.ts";
 import { fleetPage, proxyPage } from "./pages/fleet.ts";
-import { changesOf, historyPage } from "./pages/history.ts";
+import { historyPage } from "./pages/history.ts";
 import { html } from "./pages/html.ts";
 import { type PageParts, printPage } from "./pages/layout.ts";
 import { signInForm } from "./pages/me.ts";
 import { messagePage } from "./pages/message.ts";
 import { overviewPage } from "./pages/overview.ts";
+import { authorsIn, changesOf } from "./read/changes.ts";
 import { filterRow } from "./read/filter-row.ts";
 import type { FleetSnapshot } from "./read/fleet-snapshot.ts";
 import { textIn } from "./read/query.ts";
@@ -142,11 +143,13 @@ function shows(views: Views, snapshots: Snapshots, look: () => Promise<LookAtPla
     const { fleet, isBehind } = await snapshots.take();
     return { ...show(fleet), at: fleet.at, isBehind };
   };
+  const authorOf = authorsIn(views);
   return {
     "/": (_params, _query, at) =>
       withFleet((fleet) => {
         const filters = views.filters();
-        return { title: "Overview", section: "/", main: overviewPage(filters.map(filterRow), fleet, changesOf(filters), at) };
+        const main = overviewPage({ rows: filters.map(filterRow), fleet, changes: changesOf(filters), authorOf, now: at });
+        return { title: "Overview", section: "/", main };
       }),
     "/filters": (_params, query, at) => ({
       title: "Filters",
@@ -182,14 +185,14 @@ function shows(views: Views, snapshots: Snapshots, look: () => Promise<LookAtPla
     "/digests/:digest": ({ digest = "" }, _query, at) => {
       if (!isDigest(digest)) return undefined;
       return withFleet((fleet) => {
-        const main = digestPage(digest, views.filters(), fleet, at);
+        const main = digestPage({ digest, filters: views.filters(), fleet, authorOf, now: at });
         return { title: digest.slice(0, 19), section: "/fleet", main };
       });
     },
     "/history": (_params, query, at) => ({
       title: "History",
       section: "/history",
-      main: historyPage(changesOf(views.filters()), query, at),
+      main: historyPage(changesOf(views.filters()), authorOf, query, at),
     }),
   };
 }

@@ -21,6 +21,11 @@ export interface Author {
   readonly cause?: string | undefined;
 }
 
+/** True where the spec was not changed, but what it stands for was: a tag, a text that it names. */
+export function isByItself({ generation, manager, cause }: Author): boolean {
+  return generation !== undefined && manager === undefined && cause === undefined;
+}
+
 /** An immutable record of what a filter is at one point of its history. */
 export interface Revision {
   /** 1, 2, 3, ... in the order of first appearance. A revision is never renumbered. */

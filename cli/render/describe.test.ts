@@ -9,8 +9,11 @@ const old = { revision: 3, digest: digest("3f2a9c01d2e4") };
 const revisions = [
   revision(1, "3f2a9c01d2e4"),
   revision(2, "bbbb33334444", { config: '{"a":1}' }),
-  revision(3, "3f2a9c01d2e4", { config: '{"a":2}', priority: 5 }),
-  revision(4, "aaaa11112222", { config: '{"a":2}', priority: 5, failurePolicy: "Open" }),
+  { ...revision(3, "3f2a9c01d2e4", { config: '{"a":2}', priority: 5 }), author: { generation: 6 } },
+  {
+    ...revision(4, "aaaa11112222", { config: '{"a":2}', priority: 5, failurePolicy: "Open" }),
+    author: { generation: 7, manager: "kubectl", cause: "trace header" },
+  },
 ];
 const proxies = [
   ...Array.from({ length: 12 }, (_, index) => proxy(`web-${index + 10}`, [{}])),
@@ -129,11 +132,11 @@ Proxies
   3         3f2a9c01d2e4  rejected  1      web-3 (revision 4 rejected: Unable to create Wasm plugin shop/add-header)
 
 History
-  REVISION  DIGEST        RESULT       AGE   IMAGE                                    CHANGED
-  4         aaaa11112222  Progressing  2m    registry.example/filters/add-header:1.4  digest 3f2a9c01d2e4 -> aaaa11112222, failurePolicy Reload -> Open
-  3*        3f2a9c01d2e4  Succeeded    120m  registry.example/filters/add-header:1.3  digest bbbb33334444 -> 3f2a9c01d2e4, priority 0 -> 5, config {"a":1} -> {"a":2}
-  2         bbbb33334444  RolledBack   166m  registry.example/filters/add-header:1.2  digest 3f2a9c01d2e4 -> bbbb33334444, config none -> {"a":1} (Rejected: web-1 refused it)
-  1         3f2a9c01d2e4  Succeeded    24h   registry.example/filters/add-header:1.1  -
+  REVISION  DIGEST        RESULT       AGE   IMAGE                                    BY                      CHANGED
+  4         aaaa11112222  Progressing  2m    registry.example/filters/add-header:1.4  kubectl "trace header"  digest 3f2a9c01d2e4 -> aaaa11112222, failurePolicy Reload -> Open
+  3*        3f2a9c01d2e4  Succeeded    120m  registry.example/filters/add-header:1.3  itself                  digest bbbb33334444 -> 3f2a9c01d2e4, priority 0 -> 5, config {"a":1} -> {"a":2}
+  2         bbbb33334444  RolledBack   166m  registry.example/filters/add-header:1.2  -                       digest 3f2a9c01d2e4 -> bbbb33334444, config none -> {"a":1} (Rejected: web-1 refused it)
+  1         3f2a9c01d2e4  Succeeded    24h   registry.example/filters/add-header:1.1  -                       -
 
 Conditions
   TYPE      STATUS  SINCE  REASON          MESSAGE
@@ -158,10 +161,10 @@ Proxies
   not known: x
 
 History
-  REVISION  DIGEST        RESULT      AGE   IMAGE                                    CHANGED
-  3*        3f2a9c01d2e4  Succeeded   120m  registry.example/filters/add-header:1.3  digest bbbb33334444 -> 3f2a9c01d2e4
-  2         bbbb33334444  RolledBack  166m  registry.example/filters/add-header:1.2  digest 3f2a9c01d2e4 -> bbbb33334444 (Rejected: web-1 refused it)
-  1         3f2a9c01d2e4  Succeeded   24h   registry.example/filters/add-header:1.1  -
+  REVISION  DIGEST        RESULT      AGE   IMAGE                                    BY  CHANGED
+  3*        3f2a9c01d2e4  Succeeded   120m  registry.example/filters/add-header:1.3  -   digest bbbb33334444 -> 3f2a9c01d2e4
+  2         bbbb33334444  RolledBack  166m  registry.example/filters/add-header:1.2  -   digest 3f2a9c01d2e4 -> bbbb33334444 (Rejected: web-1 refused it)
+  1         3f2a9c01d2e4  Succeeded   24h   registry.example/filters/add-header:1.1  -   -
 
 Conditions
   TYPE   STATUS  SINCE  REASON  MESSAGE

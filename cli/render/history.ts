@@ -3,7 +3,7 @@ import { clip, oneLine } from "../../base/text.ts";
 import { shortDigest } from "../../model/digest.ts";
 import type { WasmFilter, WasmFilterStatusHistoryItem } from "../../model/gen/wasmfilter.ts";
 import { historyOf } from "../../model/history.ts";
-import type { Revision } from "../../model/revision.ts";
+import { type Author, isByItself, type Revision } from "../../model/revision.ts";
 import { revisionChanges } from "../../model/revision-changes.ts";
 import { table } from "./table.ts";
 
@@ -11,6 +11,8 @@ import { table } from "./table.ts";
 export interface HistoryEntry extends WasmFilterStatusHistoryItem {
   /** E.g. `digest`, `config {"a":1} -> {"a":2}`, `priority 0 -> 5`; empty for the first one known. */
   readonly changed: readonly string[];
+  /** Who made the spec that led to it, and why, as its record tells. */
+  readonly author?: Author;
 }
 
 /**
@@ -22,10 +24,12 @@ export function history(filter: WasmFilter, revisions: readonly Revision[]): rea
   const records = new Map(revisions.map((revision) => [revision.number, revision]));
   return items.map((item, index) => {
     const before = items[index + 1];
-    if (before === undefined) return { ...item, changed: [] };
-    const pair = [records.get(before.revision), records.get(item.revision)] as const;
-    const settings = pair[0] === undefined || pair[1] === undefined ? [] : settingsChanges(pair[0], pair[1]);
-    return { ...item, changed: [...sourceChanges(before, item), ...settings] };
+    const made = records.get(item.revision);
+    const entry = made?.author === undefined ? item : { ...item, author: made.author };
+    if (before === undefined) return { ...entry, changed: [] };
+    const old = records.get(before.revision);
+    const settings = old === undefined || made === undefined ? [] : settingsChanges(old, made);
+    return { ...entry, changed: [...sourceChanges(before, item), ...settings] };
   });
 }
 
@@ -57,15 +61,25 @@ export function renderHistory(
   entries: readonly HistoryEntry[],
   options: { readonly now: number; readonly current: number | undefined; readonly indent?: string },
 ): string[] {
-  const rows = entries.map(({ revision, digest, result, time, image, changed, message }) => [
+  const rows = entries.map(({ revision, digest, result, time, image, author, changed, message }) => [
     `${revision}${revision === options.current ? "*" : ""}`,
     shortDigest(digest),
     result,
     age(time, options.now),
     image,
+    authorText(author),
     [changed.join(", "), message === undefined || message === "" ? "" : `(${clip(oneLine(message), 160)})`]
       .filter((part) => part !== "")
       .join(" ") || "-",
   ]);
-  return table(["REVISION", "DIGEST", "RESULT", "AGE", "IMAGE", "CHANGED"], rows, options.indent ?? "");
+  return table(["REVISION", "DIGEST", "RESULT", "AGE", "IMAGE", "BY", "CHANGED"], rows, options.indent ?? "");
+}
+
+/** Who made it and why: `kubectl "trace header"`; `itself` where what the spec names changed. */
+function authorText(author: Author | undefined): string {
+  if (author === undefined) return "-";
+  if (isByItself(author)) return "itself";
+  const { manager, cause } = author;
+  const parts = [inWords(manager), cause === undefined ? undefined : `"${inWords(cause)}"`];
+  return parts.filter((part) => part !== undefined).join(" ") || "-";
 }

@@ -1,21 +1,31 @@
 import { nounOf } from "../../base/text.ts";
+import type { AuthorOf, Change } from "../read/changes.ts";
 import type { FilterRow } from "../read/filter-row.ts";
 import type { FleetSnapshot } from "../read/fleet-snapshot.ts";
 import { attention, filterTable } from "./filters.ts";
-import { type Change, changeTable } from "./history.ts";
+import { changeTable } from "./history.ts";
 import { type Html, html } from "./html.ts";
 import { mark } from "./pieces.ts";
 
 const MOST = 20;
 
+export interface OverviewInput {
+  readonly rows: readonly FilterRow[];
+  readonly fleet: FleetSnapshot;
+  /** The newest first. */
+  readonly changes: readonly Change[];
+  readonly authorOf: AuthorOf;
+  readonly now: number;
+}
+
 /** What needs a person, what is under way, and what happened last. */
-export function overviewPage(rows: readonly FilterRow[], fleet: FleetSnapshot, changes: readonly Change[], now: number): Html {
+export function overviewPage({ rows, fleet, changes, authorOf, now }: OverviewInput): Html {
   const busy = rows.filter(({ standing }) => standing === "busy" || standing === "paused").slice(0, MOST);
   return html`<h1>Overview</h1>
 <p class="row stats"><span><b>${rows.length}</b> ${nounOf(rows.length, "filter")}</span>${fleetCounts(fleet)}</p>
 <section aria-labelledby="waits"><h2 id="waits">Needs a person</h2>${attention(rows, MOST)}</section>
 <section aria-labelledby="moves"><h2 id="moves">Rollouts under way</h2>${busy.length === 0 ? html`<p class="panel mute">None.</p>` : filterTable(busy, now)}</section>
-<section aria-labelledby="last"><h2 id="last">Last changes</h2>${changeTable(changes.slice(0, MOST), now)}<p><a href="/history">All of the history</a></p></section>`;
+<section aria-labelledby="last"><h2 id="last">Last changes</h2>${changeTable(changes.slice(0, MOST), authorOf, now)}<p><a href="/history">All of the history</a></p></section>`;
 }
 
 /** How the fleet stands, in numbers. */

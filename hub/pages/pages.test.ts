@@ -237,3 +237,22 @@ test("the history says who made a revision and why, where that is known; the pag
   assert.match(text(page), /Next: nothing until the spec or its digest changes/);
   assert.doesNotMatch(page ?? "", /<script>alert|\u202E/);
 });
+
+test("each list of changes says who made them and why; a record that is gone or older says nothing", async () => {
+  const authors = new Map([
+    ["waf", { generation: 2, manager: "argocd", cause: HOSTILE }],
+    ["tags", { generation: 2 }],
+  ]);
+  const revisions = ({ name }: { name: string }) =>
+    [1, 2].map((number) => ({ number, settings: {}, capabilities: [], ...(number === 2 && { author: authors.get(name) }) })) as never;
+  const filters = ["waf", "tags", "old"].map((name) => filter(name, STATUS));
+  const paths = ["/", "/history", `/digests/${DIGEST}`];
+  const read = await pages({ filters: () => filters, revisions }, paths);
+  for (const path of paths) {
+    const page = read[path] ?? "";
+    assert.match(text(page), /When Filter Revision Image then Digest Result By/, path);
+    assert.equal(text(page).match(/argocd: “&lt;script&gt;/g)?.length, 1, path);
+    assert.equal(text(page).match(/by itself: what the spec names changed/g)?.length, 1, path);
+    assert.doesNotMatch(page, /<script>alert|\u202E/, path);
+  }
+});

@@ -1,6 +1,7 @@
 import type { Catalog, ImageDescription, Look, RepositorySummary } from "../../model/catalog.ts";
 import { findCondition } from "../../model/condition.ts";
 import type { WasmFilter, WasmFilterStatusHistoryItem } from "../../model/gen/wasmfilter.ts";
+import { type Change, newestFirst } from "./changes.ts";
 import type { FleetSnapshot } from "./fleet-snapshot.ts";
 import { order } from "./rows.ts";
 
@@ -12,25 +13,18 @@ export interface Use {
   readonly image: string;
 }
 
-/** A revision that had an image of a repository. */
-export interface Had {
-  readonly namespace: string;
-  readonly name: string;
-  readonly item: WasmFilterStatusHistoryItem;
-}
-
 /** What filters say of a repository, which every reader may know. */
 export interface Usage {
   readonly uses: readonly Use[];
-  /** The newest first. */
-  readonly had: readonly Had[];
+  /** The revisions that had an image of it, the newest first. */
+  readonly had: readonly Change[];
 }
 
 const NO_USAGE: Usage = { uses: [], had: [] };
 
 /** What filters say of repositories, by the names of those. */
 export function usageOf(filters: readonly WasmFilter[], repositoryOf: (image: string) => string): ReadonlyMap<string, Usage> {
-  const found = new Map<string, { uses: Use[]; had: Had[] }>();
+  const found = new Map<string, { uses: Use[]; had: Change[] }>();
   /** By image: a filter's history has the same few again and again. */
   const repositories = new Map<string, string>();
   const at = (image: string) => {
@@ -45,7 +39,7 @@ export function usageOf(filters: readonly WasmFilter[], repositoryOf: (image: st
     if (spec.image !== undefined) at(spec.image).uses.push({ namespace, name, image: spec.image });
     for (const item of status?.history ?? []) if (!/^https?:/.test(item.image)) at(item.image).had.push({ namespace, name, item });
   }
-  for (const { had } of found.values()) had.sort((a, b) => order(b.item.time, a.item.time));
+  for (const { had } of found.values()) had.sort(newestFirst);
   return found;
 }
 
