@@ -86,6 +86,61 @@ describe("without a cluster", () => {
       assert.ok(done.stderr.includes(`'${says}'`) || done.stderr.includes(`/${says}`), done.stderr);
     });
 
+  const others = (list: unknown) => ["--set-json", `others=${JSON.stringify(list)}`];
+  const eu = { name: "eu", url: "https://weir.eu.example:18001" };
+  const token = { secretName: "weir-eu" };
+
+  for (const [what, given, says] of [
+    ["name that is no label", [{ ...eu, name: "EU" }], "name"],
+    ["name that this Weir has", [{ ...eu, name: "here" }], "name"],
+    ["name that is missing", [{ url: eu.url }], "name"],
+    ["URL of another scheme", [{ ...eu, url: "ftp://weir.eu.example" }], "url"],
+    ["URL with a password", [{ ...eu, url: "https://a:b@weir.eu.example" }], "url"],
+    ["URL with a query", [{ ...eu, url: "https://weir.eu.example?a=b" }], "url"],
+    ["token in the clear", [{ ...eu, url: "http://weir.eu.example:18001", token }], "url"],
+    ["token in the clear to a name that only begins like this machine's", [{ ...eu, url: "http://localhost.example", token }], "url"],
+    ["token in the values", [{ ...eu, token: "abc" }], "token"],
+    ["token of no Secret", [{ ...eu, token: { secretName: "" } }], "secretName"],
+    ["field that is not there", [{ ...eu, insecure: true }], "insecure"],
+    ["number of them above 20", Array.from({ length: 21 }, (_, index) => ({ ...eu, name: `eu-${index}` })), "others"],
+  ] as const)
+    test(`of other Weirs the schema refuses a ${what}`, async () => {
+      const done = await template(...IMAGE, ...others(given));
+      assert.equal(done.code, 1, done.stdout);
+      assert.match(done.stderr, /don't meet the specifications of the schema/);
+      assert.ok(done.stderr.includes(says), done.stderr);
+    });
+
+  test("other Weirs become flags and one volume, which keeps Weir from starting in no case; one without files needs none", async () => {
+    const ca = { configMapName: "roots", key: "eu.pem" };
+    const given = [
+      { ...eu, token, ca },
+      { name: "near", url: "http://127.0.0.1:19001/weir", token: { ...token, key: "reader" } },
+    ];
+    const of = async (list: unknown) => (await rendered(...others(list))).find(({ kind }) => kind === "Deployment")?.spec.template.spec;
+    const flagsOf = (pod: KubeObject) => pod.containers[0].args.filter((arg: string) => arg.startsWith("--other"));
+    const pod = await of(given);
+    assert.deepEqual(flagsOf(pod), [
+      `--other=eu=${eu.url}`,
+      "--other-token-file=eu=/etc/weir/others/eu/token",
+      "--other-ca-file=eu=/etc/weir/others/eu/ca.crt",
+      "--other=near=http://127.0.0.1:19001/weir",
+      "--other-token-file=near=/etc/weir/others/near/token",
+    ]);
+    const volume = pod.volumes.find(({ name }: { name: string }) => name === "others");
+    assert.deepEqual(volume.projected.sources, [
+      { secret: { name: "weir-eu", items: [{ key: "token", path: "eu/token" }], optional: true } },
+      { configMap: { name: "roots", items: [{ key: "eu.pem", path: "eu/ca.crt" }], optional: true } },
+      { secret: { name: "weir-eu", items: [{ key: "reader", path: "near/token" }], optional: true } },
+    ]);
+    const mounts = pod.containers.map(({ volumeMounts }: KubeObject) => volumeMounts.some((mount: KubeObject) => mount.name === "others"));
+    assert.deepEqual(mounts, [true, false], "the prover has no token");
+    const plain = await of([eu]);
+    assert.deepEqual(flagsOf(plain), [`--other=eu=${eu.url}`]);
+    assert.ok(plain.volumes.every(({ name }: { name: string }) => name !== "others"));
+    assert.match((await template(...IMAGE, ...others([eu, eu]))).stderr, /others has two of the name eu/);
+  });
+
   test("each value of the chart is in the schema, and each of the schema in the values", async () => {
     type Schema = { properties?: Record<string, Schema>; additionalProperties?: unknown; $ref?: string };
     const schema = JSON.parse(await readFile(join(WEIR, "values.schema.json"), "utf8")) as Schema;

@@ -53,9 +53,16 @@ export function readOthers(values: FlagValues<typeof otherFlags>): Result<readon
   const choices: OtherChoice[] = [];
   for (const [name, text] of urls.value) {
     const url = URL.parse(text);
-    if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "" || url.search !== "" || url.hash !== "")
+    if (
+      url === null ||
+      !/^https?:$/.test(url.protocol) ||
+      url.username !== "" ||
+      url.password !== "" ||
+      url.search !== "" ||
+      url.hash !== ""
+    )
       return usage(`--other ${name} takes a URL such as https://weir.eu.example:18001, not "${text}"`);
-    if (url.protocol === "http:" && tokens.value.has(name) && !isLoopback(url.hostname))
+    if (url.protocol === "http:" && tokens.value.has(name) && !isLoopback(url.hostname.replace(/^\[(.*)\]$/, "$1")))
       return usage(`--other ${name} has a token, and ${url.origin} would be sent it in the clear; give an https:// URL`);
     choices.push({ name, url, tokenFile: tokens.value.get(name), caFile: authorities.value.get(name) });
   }

@@ -192,6 +192,7 @@ describe("other Weirs", () => {
       [{ other: ["eu"] }, /--other is NAME=\.\.\./],
       [{ other: ["here=http://x"] }, /is this Weir's own name/],
       [{ other: ["eu=ftp://x"] }, /takes a URL such as/],
+      [{ other: ["eu=https://:secret@x"] }, /takes a URL such as/],
       [{ other: ["eu=http://x", "eu=http://y"] }, /names eu twice/],
       [{ "other-ca-file": ["eu=f"] }, /there is no --other eu=URL/],
       [{ other: ["eu=http://weir.example"], "other-token-file": ["eu=f"] }, /sent it in the clear/],
@@ -199,5 +200,10 @@ describe("other Weirs", () => {
       const read = readOthers({ ...flags, ...given } as Parameters<typeof readOthers>[0]);
       assert.match(read.ok ? "" : read.error.message, message);
     }
+    const near = ["localhost:1", "127.0.0.1:1", "[::1]:1"].map((host, index) => `n${index}=http://${host}`);
+    assert.ok(
+      readOthers({ ...flags, other: near, "other-token-file": near.map((_, index) => `n${index}=f`) }).ok,
+      "tokens stay on this machine",
+    );
   });
 });

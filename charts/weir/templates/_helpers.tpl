@@ -168,6 +168,7 @@ true
 - --prover-socket=/run/weir/prover.sock
 {{- end }}
 {{- include "weir.registryArgs" . }}
+{{- include "weir.otherArgs" . }}
 {{- with .Values.trustRoot }}
 {{- if .configMapName }}
 - --trust-root=/etc/weir/trust-root/{{ .key }}
@@ -209,6 +210,39 @@ true
 {{- end }}
 {{- range .allowAddresses }}
 - --allow-address={{ . }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "weir.otherArgs" -}}
+{{- $names := list }}
+{{- range $other := .Values.others }}
+{{- if has $other.name $names -}}{{- fail (printf "others has two of the name %s; give each a name of its own" $other.name) -}}{{- end -}}
+{{- $names = append $names $other.name }}
+- --other={{ $other.name }}={{ $other.url }}
+{{- if $other.token }}
+- --other-token-file={{ $other.name }}=/etc/weir/others/{{ $other.name }}/token
+{{- end }}
+{{- if $other.ca }}
+- --other-ca-file={{ $other.name }}=/etc/weir/others/{{ $other.name }}/ca.crt
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* Sources of one volume: a folder for each of the other Weirs. `optional`: what only the pages show must not keep Weir from starting; they say what is missing. */ -}}
+{{- define "weir.otherFiles" -}}
+{{- range $other := .Values.others }}
+{{- with $other.token }}
+- secret:
+    name: {{ .secretName }}
+    items: [{key: {{ default "token" .key | quote }}, path: {{ $other.name }}/token}]
+    optional: true
+{{- end }}
+{{- with $other.ca }}
+- configMap:
+    name: {{ .configMapName }}
+    items: [{key: {{ default "ca.crt" .key | quote }}, path: {{ $other.name }}/ca.crt}]
+    optional: true
 {{- end }}
 {{- end }}
 {{- end -}}
