@@ -96,6 +96,7 @@ const fleet: Views = {
   eachProxy,
   proxy: () => proxyAt(0),
   waveCount: () => undefined,
+  waves: async () => [],
   metrics: async () => "",
   ready: () => true,
   onEvent: () => () => {},

@@ -29,6 +29,7 @@ import type { FleetSnapshot } from "./read/fleet-snapshot.ts";
 import { textIn } from "./read/query.ts";
 import { searchTarget } from "./read/search.ts";
 import { createSnapshots, type Snapshots } from "./read/snapshots.ts";
+import { createWaveLooks } from "./read/wave-looks.ts";
 import type { Readers } from "./readers.ts";
 import { BROKEN, refusalOf } from "./refusals.ts";
 import { findFilter, type Views } from "./views.ts";
@@ -50,6 +51,7 @@ export type PrintPage = (context: HubContext, parts: Omit<PageParts, "at" | "who
 
 /** What a page shows. `undefined`: there is no such thing. */
 export type Shown = (Omit<PageParts, "at"> & Partial<Pick<PageParts, "at">>) | undefined;
+type ShownWithFleet = Omit<PageParts, "at" | "isBehind">;
 /** What stands at a page's path. */
 export type Show = (
   params: Readonly<Record<string, string>>,
@@ -139,10 +141,11 @@ async function print(assets: Assets, parts: PageParts, status: number): Promise<
 
 function shows(views: Views, snapshots: Snapshots, look: () => Promise<LookAtPlaces>, canAct: boolean): Readonly<Record<string, Show>> {
   /** A page with the fleet on it, which is of that look's moment. */
-  const withFleet = async (show: (fleet: FleetSnapshot) => Omit<PageParts, "at" | "isBehind">): Promise<Shown> => {
+  const withFleet = async (show: (fleet: FleetSnapshot) => ShownWithFleet | Promise<ShownWithFleet>): Promise<Shown> => {
     const { fleet, isBehind } = await snapshots.take();
-    return { ...show(fleet), at: fleet.at, isBehind };
+    return { ...(await show(fleet)), at: fleet.at, isBehind };
   };
+  const wavesOf = createWaveLooks(views);
   const authorOf = authorsIn(views);
   return {
     "/": (_params, _query, at) =>
@@ -163,9 +166,9 @@ function shows(views: Views, snapshots: Snapshots, look: () => Promise<LookAtPla
       const leave = await leaveFor(caller, key);
       const bar = html`${doneNote(query.get("done"))}${actionBar(filter, leave, at)}`;
       const acts = canAct ? { acts: { bar, mayRollBack: leave.may } } : {};
-      return withFleet((fleet) => {
+      return withFleet(async (fleet) => {
         const groups = fleet.groups.filter((group) => group.filter === `${namespace}/${name}`);
-        const known = { revisions: views.revisions(key), waveCount: views.waveCount(key) };
+        const known = { revisions: views.revisions(key), waveCount: views.waveCount(key), waves: await wavesOf(key, fleet) };
         const main = filterPage({ filter, ...known, groups, now: at, ...acts });
         return { title: `${namespace}/${name}`, section: "/filters", main };
       });

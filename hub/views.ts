@@ -5,6 +5,7 @@ import type { WasmPolicy } from "../model/gen/wasmpolicy.ts";
 import type { Result } from "../model/result.ts";
 import type { Revision } from "../model/revision.ts";
 import type { WaveCount } from "../model/wave-count.ts";
+import type { WaveStanding } from "../model/wave-standing.ts";
 
 /** One filter on one proxy, as `weir proxies -o json` and GET /api/v1/proxies print it. */
 export interface ProxyFilterView {
@@ -52,6 +53,8 @@ export interface Views {
   revisions(key: FilterKey): readonly Revision[];
   /** What the filter's rollout that is under way is judged by; `undefined`: nothing is counted, or not here. */
   waveCount(key: FilterKey): WaveCount | undefined;
+  /** How the proxies of each wave of the filter's rollout that is under way stand, the first wave first; none where none is under way. A look at each proxy. */
+  waves(key: FilterKey): Promise<readonly WaveStanding[]>;
   /** All proxies, in no order. */
   proxyHeads(): Iterable<ProxyHead>;
   /** Those of these proxies that are there, in this order; absent: all of them, in no order. Each is made when it is asked for, for there may be tens of thousands. */

@@ -6,6 +6,7 @@ export { readConfigSchema } from "./config/schema.ts";
 export { rejectsTarget } from "./filter/goal.ts";
 export type { FilterRecord } from "./filter/record.ts";
 export { revisionOf } from "./filter/revisions.ts";
+export { createWaveStandings } from "./fleet/wave-standings.ts";
 export { createOperator, type Operator } from "./operator.ts";
 export type { OperatorOptions } from "./options.ts";
 export { parseFilter, problemsOf } from "./parse/filter.ts";

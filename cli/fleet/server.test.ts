@@ -38,6 +38,7 @@ describe("the client of a running server", () => {
       proxy: () => undefined,
       revisions: () => [revision(1, "aa")],
       waveCount: () => undefined,
+      waves: async () => [],
       metrics: async () => "",
       ready: () => true,
       onEvent: () => () => {},

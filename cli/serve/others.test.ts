@@ -21,6 +21,7 @@ const views: Views = {
   proxy: () => undefined,
   revisions: () => [],
   waveCount: () => undefined,
+  waves: async () => [],
   metrics: async () => "",
   ready: () => true,
   onEvent: () => () => {},

@@ -256,7 +256,7 @@ function createRooms(
   registerCertificateMetrics(registry, tls);
   registerFilterMetrics(registry, () => operator.filters(), replicas?.peers.own ?? xds.fleet);
   const ready = () => operator.ready() && xds.takesProxies();
-  const views = createViews({ operator, fleet, metrics: () => registry.metrics(), ready, now: clock.now });
+  const views = createViews({ ...shared, operator, metrics: () => registry.metrics(), ready, now: clock.now });
   const readers = tokens && readersOf(tokens);
   const plans = { planner, applicants: applicantsOf({ ...options, readers, clock }) };
   const catalog = openCatalog(options.catalog, registries);

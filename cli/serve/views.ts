@@ -1,14 +1,18 @@
+import type { Keyring } from "../../base/keyring.ts";
 import type { ChangeEvent, ProxyHead, ProxyView, Views } from "../../hub/index.ts";
 import type { Fleet, ProxyNode } from "../../model/delivery.ts";
 import { type FilterKey, isSameFilter } from "../../model/filter.ts";
 import { proxyKey } from "../../model/proxy-key.ts";
 import type { FilterRecord, Operator } from "../../operator/index.ts";
-import { rejectsTarget, revisionOf } from "../../operator/index.ts";
+import { createWaveStandings, rejectsTarget, revisionOf } from "../../operator/index.ts";
 import { type RejectedFilter, viewProxy } from "./proxy-views.ts";
 
 export interface ViewsDeps {
   readonly operator: Operator;
   readonly fleet: Fleet;
+  /** The operator's. */
+  readonly keys: Keyring;
+  readonly ownNamespace: string | undefined;
   readonly metrics: () => Promise<string>;
   /** Whether proxies may come. */
   readonly ready: () => boolean;
@@ -17,7 +21,9 @@ export interface ViewsDeps {
 }
 
 /** The running operator and its fleet as the read API shows them. */
-export function createViews({ operator, fleet, metrics, ready, now }: ViewsDeps): Views {
+export function createViews({ operator, fleet, keys, ownNamespace, metrics, ready, now }: ViewsDeps): Views {
+  const waves = createWaveStandings({ fleet, keys, ownNamespace });
+
   function* nodesOf(heads: Iterable<ProxyHead>): Generator<ProxyNode> {
     for (const { namespace, id } of heads) {
       const proxy = fleet.proxy(proxyKey(namespace, id));
@@ -38,6 +44,10 @@ export function createViews({ operator, fleet, metrics, ready, now }: ViewsDeps)
     policies: () => operator.policies.current(),
     revisions: (key) => recordOf(key)?.revisions ?? [],
     waveCount: (key) => recordOf(key)?.waveCount,
+    async waves(key) {
+      const record = recordOf(key);
+      return record === undefined ? [] : waves(record);
+    },
     proxyHeads: () => fleet.proxies(),
     eachProxy,
     proxy(namespace, id) {

@@ -8,6 +8,7 @@ import { nextStep } from "../../model/next-step.ts";
 import { isTakenBack, type Revision } from "../../model/revision.ts";
 import { revisionChanges } from "../../model/revision-changes.ts";
 import type { WaveCount } from "../../model/wave-count.ts";
+import type { WaveStanding } from "../../model/wave-standing.ts";
 import type { Group } from "../read/fleet-snapshot.ts";
 import { filterPath } from "../read/query.ts";
 import { reasonOf, standingOf } from "../read/standing.ts";
@@ -18,6 +19,7 @@ import { type Html, html } from "./html.ts";
 import { judged } from "./judged.ts";
 import { type Stretch, timeline, waveBar } from "./pictures.ts";
 import { ago, digestLink, mark, progressWords, proxyLink, table, tablePanel, waveWords, words } from "./pieces.ts";
+import { wavePicture } from "./wave-picture.ts";
 
 export interface FilterPageInput {
   readonly filter: WasmFilter;
@@ -26,20 +28,22 @@ export interface FilterPageInput {
   /** Of this filter. */
   readonly groups: readonly Group[];
   readonly waveCount: WaveCount | undefined;
+  /** Of the rollout under way; none: none is. */
+  readonly waves: readonly WaveStanding[];
   readonly now: number;
   /** What who looks may do with it. */
   readonly acts?: { readonly bar: Html; readonly mayRollBack: boolean };
 }
 
 /** One filter: its rollout, who is waited for and why, what was refused, and its history. */
-export function filterPage({ filter, revisions, groups, waveCount, now, acts }: FilterPageInput): Html {
+export function filterPage({ filter, revisions, groups, waveCount, waves, now, acts }: FilterPageInput): Html {
   const { namespace = "", name } = filter.metadata;
   const standing = standingOf(filter);
   return html`<p class="crumb"><a href="/filters">Filters</a> / <a href="/filters?namespace=${namespace}">${namespace}</a></p>
 <h1>${name} <span class="state">${mark(standing)}</span></h1>
 <p>${words(reasonOf(filter, standing), 400)}</p>
 ${acts?.bar ?? ""}
-${rollout(filter, now)}
+${rollout(filter, waves, now)}
 ${waveCount === undefined ? "" : judged(waveCount, now)}
 <div class="two">
 <section class="panel" aria-labelledby="runs"><h2 id="runs">What its proxies run</h2>${groupTable(groups)}</section>
@@ -50,12 +54,13 @@ ${conditions(filter, now)}
 ${history(filter, revisions, now, acts?.mayRollBack === true)}`;
 }
 
-function rollout(filter: WasmFilter, now: number): Html {
+function rollout(filter: WasmFilter, waves: readonly WaveStanding[], now: number): Html {
   const { spec, status } = filter;
   if (status?.rollout === undefined || status.proxies === undefined) return html``;
   const next = nextStep(filter, { parse: parseDuration, print: (at) => moment(at, now) });
   return html`<section class="panel" aria-labelledby="rollout"><h2 id="rollout">Rollout of revision ${status.revision ?? "?"}</h2>
-<p class="row">${waveBar(status.proxies, wavePercents(spec))}<span>${progressWords(status.proxies)}</span></p>
+${waves.length > 1 ? wavePicture(waves, status.rollout.step) : ""}
+<p class="row">${waves.length > 1 ? "" : waveBar(status.proxies, wavePercents(spec))}<span>${progressWords(status.proxies)}</span></p>
 <p class="mute">${waveWords(status.rollout)}, started ${ago(status.rollout.startTime, now)}</p>${next === "" ? "" : html`<p>Next: ${next}</p>`}</section>`;
 }
 

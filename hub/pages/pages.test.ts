@@ -256,3 +256,37 @@ test("each list of changes says who made them and why; a record that is gone or 
     assert.doesNotMatch(page, /<script>alert|\u202E/, path);
   }
 });
+
+test("a rollout in waves is drawn and told wave by wave: who is on the new one, waited for, refused", async () => {
+  const none = { updated: 0, awaited: 0, rejected: 0, later: 0, lost: 0 };
+  const waves = async () => [
+    { ...none, step: 1, percent: 10, updated: 999, rejected: 1 },
+    { ...none, step: 2, percent: 10 },
+    { ...none, step: 3, percent: 50, updated: 3_000, awaited: 1_000 },
+    { ...none, step: 4, percent: 100, later: 4_999, lost: 1 },
+  ];
+  const rolling = { ...STATUS, rollout: { state: "Progressing", startTime: NOW, step: 3, steps: 4 } };
+  const path = "/filters/shop/waf";
+  const { [path]: page = "" } = await pages({ filters: () => [filter("waf", rolling)], waves }, [path]);
+  const [picture = ""] = /<svg class="timeline"[^>]*aria-labelledby="waves-title waves-desc">.*?<\/svg>/s.exec(page) ?? [];
+  assert.match(picture, /<title id="waves-title">10000 proxies in 4 waves<\/title>/);
+  assert.match(picture, /Wave 1, up to 10%: 999 on the new one, 1 refused\. Wave 2, up to 10%: no other proxy\./);
+  const drawn = [...picture.matchAll(/<rect class="([\w-]+)" x="([\d.]+)" y="18" width="([\d.]+)"/g)].map(([, style, x, width]) => ({
+    style,
+    x: Number(x),
+    width: Number(width),
+  }));
+  assert.deepEqual(
+    drawn.map(({ style }) => style),
+    ["p-ok", "p-rejected", "p-ok", "p-pending", "p-old", "p-lost"],
+  );
+  for (const { style, width } of drawn) assert.ok(width > 2, `${style} is seen`);
+  const last = drawn.at(-1);
+  assert.ok(Math.abs((last?.x ?? 0) + (last?.width ?? 0) - 1_000) < 1, "the waves fill the picture");
+  assert.match(
+    text(page),
+    /Wave Up to On the new one Refused Waited for Not yet Lost 1 10% 999 1 0 0 0 2 10% 0 0 0 0 0 3 now 50% 3000 0 1000 0 0 4 100%/,
+  );
+  const { [path]: single } = await pages({ filters: () => [filter("waf", rolling)], waves: async () => (await waves()).slice(3) }, [path]);
+  assert.doesNotMatch(single ?? "", /waves-title/, "one wave is the bar");
+});

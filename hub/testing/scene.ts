@@ -97,6 +97,7 @@ export async function startHub(
     proxy: find,
     onChange: () => () => {},
     waveCount: () => undefined,
+    waves: async () => [],
     metrics: async () => "# TYPE weir_filters gauge\nweir_filters 1\n",
     ready: () => ready,
     onEvent(listener) {

@@ -53,8 +53,10 @@ function createFakePreflight(world: () => World): Preflight {
 
 /** Of every world. */
 const PRIVATE_KEY = Buffer.alloc(32, "private");
-/** The wave line of every world. */
-export const line = new WaveLine(createKeyring(PRIVATE_KEY).keyedHash("wave position"));
+/** The keys of every world. */
+export const keys = createKeyring(PRIVATE_KEY);
+/** Its wave line. */
+export const line = new WaveLine(keys.keyedHash("wave position"));
 
 /** Where a proxy of namespace `default` stands in the waves of a filter, in every world. */
 export function positionOf(filterId: string, proxy: string): number {
@@ -79,7 +81,7 @@ export function createWorld(ownNamespace?: string, log: Log = silentLog, implied
     operator: make(PRIVATE_KEY),
     planner: createPlanner({
       ...shared,
-      keys: createKeyring(PRIVATE_KEY),
+      keys,
       records: () => world.operator.records(),
       ready: () => world.operator.ready(),
     }),
