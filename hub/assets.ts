@@ -18,7 +18,7 @@ export interface Assets {
 export function readAssets(): Assets {
   return {
     style: read(["colors.css", "style.css", "pictures.css", "catalog.css", "acts.css"], "style", "css", "text/css; charset=utf-8"),
-    script: read(["live.js", "copy.js"], "live", "js", "text/javascript; charset=utf-8"),
+    script: read(["live.js", "copy.js", "dialog.js"], "live", "js", "text/javascript; charset=utf-8"),
   };
 }
 

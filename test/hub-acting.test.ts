@@ -97,12 +97,31 @@ describe("acting by the pages", { timeout: 300_000 }, () => {
 
     assert.match((await page.getByRole("link", { name: "go back to revision 1" }).getAttribute("href")) ?? "", /act\/rollback\?to=1$/);
     await page.getByRole("link", { name: "Roll back" }).press("Enter");
-    await page.getByRole("heading", { name: "Roll back: shop/add-header?" }).waitFor();
-    const text = (await page.locator("main").textContent()) ?? "";
+    const dialog = page.getByRole("dialog", { name: "Roll back: shop/add-header?" });
+    await dialog.waitFor();
+    const text = (await dialog.textContent()) ?? "";
     assert.match(text, /pinned to sha256:[a-f0-9]{64} \(revision 1\)/);
     assert.match(text, /2 proxies at once/);
     assert.match(text, /applied by Argo CD application shop-filters/);
     assert.match(text, /a dry run was taken/);
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      assert.deepEqual(await findBarriers(page), [], `the dialog, ${colorScheme}`);
+    }
+    await dialog.getByLabel("To revision").selectOption("1");
+    await dialog.getByRole("button", { name: "Show" }).press("Enter");
+    await dialog.locator('input[name="to"][value="1"]').waitFor({ state: "attached" });
+    assert.equal(new URL(page.url()).pathname, PATH, "it stands over the page of the filter");
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+    assert.equal(await page.evaluate("document.activeElement.textContent"), "Roll back", "who closes it is where they were");
+    await page.getByRole("link", { name: "Roll back" }).press("Enter");
+    await dialog.getByRole("link", { name: "Cancel" }).press("Enter");
+    await dialog.waitFor({ state: "detached" });
+
+    // The same as a page of its own, as it is without a script.
+    await page.goto(`${server.url}${PATH}/act/rollback`);
+    await page.getByRole("heading", { name: "Roll back: shop/add-header?" }).waitFor();
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
       assert.deepEqual(await findBarriers(page), [], `rollback, ${colorScheme}`);
@@ -129,6 +148,24 @@ describe("acting by the pages", { timeout: 300_000 }, () => {
     await page.getByLabel("Token").waitFor();
     assert.deepEqual(await findBarriers(page), [], "the form");
     assert.deepEqual(await page.context().cookies(), []);
+    assert.deepEqual(problems, []);
+  });
+
+  test("without a script each action is a page of its own, and done from there", async (t) => {
+    const { page, problems } = await openPage(await startBrowser(t), { javaScriptEnabled: false });
+    await signIn(page, scene.tokens.editor);
+    await page.goto(`${scene.server.url}${PATH}`);
+    await page.getByRole("link", { name: "Follow the tag again" }).click();
+    await page.waitForURL(/act\/unpin$/);
+    assert.equal(await page.locator("dialog").count(), 0);
+    await page.getByRole("link", { name: "Cancel" }).click();
+    await page.waitForURL((url) => url.pathname === PATH);
+    await page.getByRole("link", { name: "Follow the tag again" }).click();
+    await page.getByLabel("Why").fill("the fault is mended");
+    await page.getByRole("button", { name: "Follow the tag again" }).click();
+    await page.waitForURL(/done=unpin/);
+    const { metadata, spec } = await stored();
+    assert.deepEqual([spec.digest, metadata.annotations["weir.dev/change-cause"]], [undefined, "the fault is mended"]);
     assert.deepEqual(problems, []);
   });
 

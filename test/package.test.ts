@@ -123,7 +123,7 @@ async function servesItsPages(url: string): Promise<void> {
   assert.match(text, /<h1>Overview<\/h1>/);
   for (const [what, named, type, holds] of [
     ["style", /<link rel="stylesheet" href="([^"]+)">/, /^text\/css/, /\.panel \{/],
-    ["script", /<script type="module" src="([^"]+)">/, /^text\/javascript/, /new EventSource\(/],
+    ["script", /<script type="module" src="([^"]+)">/, /^text\/javascript/, /new EventSource\([\s\S]*\.showModal\(\)/],
   ] as const) {
     const path = named.exec(text)?.[1];
     assert.ok(path, `the page names its ${what}`);

@@ -327,3 +327,18 @@ test("where reading needs a token, who signed in and may read looks; others are 
     await closed.hub.close();
   }
 });
+
+test("what is asked before an action is whole in its page: a dialog shows that page's content, and Cancel says what closes it", async () => {
+  const open = await startHub({}, { people });
+  try {
+    const { body } = await open.ask("/filters/shop/add-header/act/suspend", { headers: as("editor") });
+    assert.match(body, /<main[^>]*>[\s\S]*<h1>Suspend: shop\/add-header\?<\/h1>[\s\S]*<form [^>]*method="post"[\s\S]*<\/main>/);
+    assert.match(body, /<a class="button" href="\/filters\/shop\/add-header" data-cancel>Cancel<\/a>/);
+    assert.doesNotMatch(body, /<script|<dialog/, "it stays as it was made");
+    const filter = await open.ask("/filters/shop/add-header", { headers: as("editor") });
+    const script = /src="(\/assets\/[^"]+js)"/.exec(filter.body)?.[1] ?? "";
+    assert.match((await open.ask(script)).body, /\.showModal\(\)/);
+  } finally {
+    await open.hub.close();
+  }
+});

@@ -165,7 +165,7 @@ function form({ key, action, look, expected }: ActPageInput, isRefused: boolean)
   const full = action.full ? html`<input type="hidden" name="full" value="true">` : "";
   return html`<form class="panel act" method="post" action="${path}/act/${action.name}"><input type="hidden" name="seen" value="${look.stamp}">${ahead}${to}${full}
 <p><label for="cause">Why <span class="mute">(goes to the annotation <code>weir.dev/change-cause</code>)</span></label><input id="cause" name="cause" required maxlength="500" autocomplete="off"></p>
-<p class="row end"><a class="button" href="${path}">Cancel</a>${submit}</p></form>`;
+<p class="row end"><a class="button" href="${path}" data-cancel>Cancel</a>${submit}</p></form>`;
 }
 
 /** What does the same on a command line. */
