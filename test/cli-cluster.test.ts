@@ -177,8 +177,18 @@ describe("reading", () => {
     assert.match(described.out, /Proxies\n {2}not known: no Weir answers at http:\/\/127\.0\.0\.1:1 /);
     const history = await weir(["history", "add-header"]);
     assert.equal(history.err, "");
-    assert.match(history.out, /^REVISION .*\n2 +b{12} +Succeeded .*digest a{12} -> b{12}, config {} -> {"a":1}\n1\* +a{12} /);
+    const json = JSON.parse((await weir(["history", "add-header", "-o", "json"])).out) as { author?: unknown }[];
+    assert.deepEqual(
+      json.map(({ author }) => author),
+      [AUTHOR, undefined],
+    );
+    assert.match(
+      history.out,
+      /^REVISION .*\n2 +b{12} +Succeeded .* kubectl "a header for tracing" +digest a{12} -> b{12}, config {} -> {"a":1}\n1\* +a{12} /,
+    );
   });
+
+  const AUTHOR = { generation: 2, manager: "kubectl", cause: "a header for tracing" };
 
   function kubeConfig(): KubeConfig {
     const config = new KubeConfig();
@@ -196,6 +206,7 @@ describe("reading", () => {
       capabilities: [],
       hash: String(number),
       time: "2026-01-01T00:00:00Z",
+      ...(number === 2 && { author: AUTHOR }),
     };
   }
 

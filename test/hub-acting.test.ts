@@ -85,6 +85,14 @@ describe("acting by the pages", { timeout: 300_000 }, () => {
     await scene.release("two");
     await server.until("the first wave", "add-header", ({ status }) => status?.rollout?.state === "Paused");
     await page.goto(`${server.url}${PATH}`);
+    await page.getByRole("img", { name: "2 proxies in 2 waves" }).waitFor();
+    // Updated, refused, waited for, not yet, lost.
+    await page.getByRole("row", { name: "1 now 50% 1 0 0 0 0" }).waitFor();
+    await page.getByRole("row", { name: "2 100% 0 0 0 1 0" }).waitFor();
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      assert.deepEqual(await findBarriers(page), [], `waves, ${colorScheme}`);
+    }
     await page.getByRole("link", { name: "Promote" }).press("Enter");
     await page.getByLabel("Why").fill("wave one looks good");
     const byItself = page.waitForRequest(
@@ -138,6 +146,8 @@ describe("acting by the pages", { timeout: 300_000 }, () => {
     assert.equal(metadata.annotations["weir.dev/change-cause"], "5xx on checkout");
     assert.ok(metadata.managedFields.some(({ manager }: { manager: string }) => manager === "weir-hub"));
     assert.match(server.logs(), /a person acted.*system:serviceaccount:shop:editor/);
+    await page.goto(`${server.url}/history`);
+    assert.ok((await page.getByRole("row", { name: /shop\/add-header .* kubectl$/ }).count()) >= 2, "who made each revision");
 
     await page.getByRole("link", { name: /shop:editor/ }).click();
     for (const colorScheme of ["light", "dark"] as const) {
