@@ -5,11 +5,11 @@ import { buildHello } from "./examples/hello.ts";
 import { installTools } from "./install-tools.ts";
 import { COMPILE_CACHE, type Group, groupOf, type Kind, testFiles } from "./tests/files.ts";
 import { type RunOptions, runTests } from "./tests/run.ts";
-import { SOAK, SOAK_FILES, writeSoak } from "./tests/soak.ts";
+import { SOAK, soakFiles, writeSoak } from "./tests/soak.ts";
 import { ToolError } from "./tools/run.ts";
 
 /**
- * `node scripts/test.ts [unit|e2e|soak]`. Without an argument: every check (the unit tests are one of them), then every test on real parts. Each file runs once. Exit status 0 when all pass, 1 when one does not, or the machine lacks a tool.
+ * `node scripts/test.ts [unit|e2e|soak [PART]]`, PART of the paths of the soak's files. Without an argument: every check (the unit tests are one of them), then every test on real parts. Each file runs once. Exit status 0 when all pass, 1 when one does not, or the machine lacks a tool.
  */
 const MINUTE_MS = 60_000;
 const LIMITS: Readonly<Record<Exclude<Kind, "e2e"> | Group | "soak", RunOptions>> = {
@@ -22,7 +22,7 @@ const LIMITS: Readonly<Record<Exclude<Kind, "e2e"> | Group | "soak", RunOptions>
   soak: { concurrency: 1, testMs: 40 * MINUTE_MS, totalMs: 60 * MINUTE_MS },
 };
 
-async function main(what: string): Promise<boolean> {
+async function main(what: string, part?: string): Promise<boolean> {
   switch (what) {
     case "unit":
       process.env.NODE_COMPILE_CACHE = COMPILE_CACHE;
@@ -30,11 +30,11 @@ async function main(what: string): Promise<boolean> {
     case "e2e":
       return endToEnd();
     case "soak":
-      return soak();
+      return soak(soakFiles(part));
     case "all":
       return (await check(console.log)) && (await endToEnd());
     default:
-      throw new ToolError(`node scripts/test.ts [unit|e2e|soak], not "${what}"`);
+      throw new ToolError(`node scripts/test.ts [unit|e2e|soak [PART]], not "${what}"`);
   }
 }
 
@@ -52,20 +52,21 @@ async function endToEnd(): Promise<boolean> {
   return passed;
 }
 
-async function soak(): Promise<boolean> {
+async function soak(files: readonly string[]): Promise<boolean> {
+  if (files.length === 0) throw new ToolError("no file of the soak has that in its path; scripts/tests/soak.ts lists them");
   await installTools(console.log);
-  const { rollouts, kills, attackMs, replicaSeconds } = SOAK;
+  const { rollouts, kills, attackMs, replicaSeconds, spreadSeconds } = SOAK;
   Object.assign(process.env, { WEIR_ROLLOUTS: `${rollouts}`, WEIR_KILLS: `${kills}`, WEIR_ATTACK_MS: `${attackMs}` });
-  Object.assign(process.env, { WEIR_CLUSTER_KILL_SECONDS: `${replicaSeconds}` });
+  Object.assign(process.env, { WEIR_CLUSTER_KILL_SECONDS: `${replicaSeconds}`, WEIR_CLUSTER_SPREAD_SECONDS: `${spreadSeconds}` });
   const start = performance.now();
-  const done = await runTests(SOAK_FILES, LIMITS.soak);
+  const done = await runTests(files, LIMITS.soak);
   const path = await writeSoak(done, (performance.now() - start) / 1000, new Date());
   console.log(`\nkept in ${path}`);
   return done.passed;
 }
 
 try {
-  process.exitCode = (await main(process.argv[2] ?? "all")) ? 0 : 1;
+  process.exitCode = (await main(process.argv[2] ?? "all", process.argv[3])) ? 0 : 1;
 } catch (error) {
   if (!(error instanceof ToolError)) throw error;
   console.error(error.message);

@@ -7,13 +7,19 @@ import { ROOT } from "./files.ts";
 import type { TestRun } from "./run.ts";
 
 /** How often `npm run test:soak` does what `npm test` does a few times. */
-export const SOAK = { rollouts: 100, kills: 50, attackMs: 300_000, replicaSeconds: 300 } as const;
-export const SOAK_FILES = [
+export const SOAK = { rollouts: 100, kills: 50, attackMs: 300_000, replicaSeconds: 300, spreadSeconds: 120 } as const;
+const SOAK_FILES = [
   "test/rollout-envoys.test.ts",
   "test/rollout-kill.test.ts",
   "test/two-tenants.test.ts",
   "test/cluster-replicas.test.ts",
+  "test/cluster-replicas-scale.test.ts",
 ];
+
+/** Those of `SOAK_FILES` whose path has this text; all without one. */
+export function soakFiles(part = ""): string[] {
+  return SOAK_FILES.filter((file) => file.includes(part));
+}
 
 /**
  * Writes the figures of a soak run to `test/results/soak-DATE-COMMIT.json` and returns that path. Commit the file with the change that it is about.
