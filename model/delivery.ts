@@ -78,6 +78,11 @@ export interface SlotDelivery {
   readonly runningSince: number | undefined;
   /** True where it says that it has something, and this server does not know what that is: another gave it. */
   readonly isUnread?: boolean;
+  /**
+   * What it has there, as xDS versions name it: the same for every server of one Weir, whether it knows what that is or not. Absent where the proxy did not say, or
+   * has nothing.
+   */
+  readonly holds?: string;
   /** Set when the desired chain was rejected, until something else is desired. */
   readonly rejection: Rejection | undefined;
 }

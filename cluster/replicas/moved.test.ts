@@ -24,6 +24,17 @@ test("what it has is what it had, while it names a version that says nothing whe
   assert.deepEqual([isReadWhole(now), isReadWhole(proxy(2, {})), isReadWhole({ ...now, slots: new Map() })], [false, true, false]);
 });
 
+test("what was there last is not what it has, where it names another version: it took something more that is not told any more", () => {
+  const before = (holds: string | undefined) =>
+    proxy(1, { running: [RUNS], runningSince: 1, ...(holds && { holds }) }, { connected: false });
+  const seen = (holds: string) => asOneServerSees(proxy(2, { isUnread: true, holds }), before("v2"), false);
+  assert.deepEqual(runningOf(seen("v2")), [RUNS]);
+  assert.equal(runningOf(seen("v3")), undefined);
+  assert.equal(isReadWhole(seen("v3")), false, "nor does it have nothing");
+  // Who had it is of an earlier version, and does not tell which it was.
+  assert.deepEqual(runningOf(asOneServerSees(proxy(2, { isUnread: true, holds: "v3" }), before(undefined), false)), [RUNS]);
+});
+
 test("one that has nothing is a new process: what was before has ended, whether it hung, and badly where its reports were overdue", () => {
   const now = proxy(2, {});
   const seen = asOneServerSees(now, was({ isOverdue: true, hungSince: 1 }), false);

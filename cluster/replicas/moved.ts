@@ -2,7 +2,8 @@ import type { ProxyNode, SlotDelivery } from "../../model/delivery.ts";
 
 /**
  * A proxy as one server would see it that had it all the time: where it is now, with what is known of it from where it was. What it has is told there by a version alone
- * until it answers; and that its process ended with overdue reports, or hangs, was seen by who had it. `isHeard`: it reported counters where it is now.
+ * until it answers, and what that is by who had it, where it was the same version: what it acknowledged there last may not have been told any more. That its process
+ * ended with overdue reports, or hangs, was seen by who had it. `isHeard`: it reported counters where it is now.
  */
 export function asOneServerSees(now: ProxyNode, before: ProxyNode, isHeard: boolean): ProxyNode {
   const isNewProcess = holdsNothing(now);
@@ -28,7 +29,12 @@ function holdsNothing({ connected, slots }: ProxyNode): boolean {
 }
 
 function filled(slot: SlotDelivery, before: SlotDelivery | undefined): SlotDelivery {
-  if (slot.isUnread !== true || before?.running === undefined) return slot;
+  if (slot.isUnread !== true || before?.running === undefined || holdsOther(slot, before)) return slot;
   const { isUnread: _, ...rest } = slot;
   return { ...rest, running: before.running, runningSince: before.runningSince };
+}
+
+/** Where a version is not told, by a proxy or by an earlier version of Weir, what was there last counts. */
+function holdsOther(now: SlotDelivery, before: SlotDelivery): boolean {
+  return now.holds !== undefined && before.holds !== undefined && now.holds !== before.holds;
 }

@@ -364,6 +364,22 @@ test("what a proxy runs stays known while it moves, and a process that ended on 
   scene.stop();
 });
 
+test("what a proxy took last before it moved, and nobody told any more, is not taken for what it had before", async () => {
+  const scene = createScene(["a", "b", "c"]);
+  const [a, b, c] = [nth(scene, 0), nth(scene, 1), nth(scene, 2)];
+  b.own.put("web", true, 1, slot({ running: [RUNS], runningSince: 1, holds: "v2" }));
+  await scene.begin("a");
+  // It acknowledges v3, and its replica is killed before it says so.
+  scene.cut("b");
+  c.own.put("web", true, 3, slot({ isUnread: true, holds: "v3" }));
+  await scene.clock.advance(200);
+  for (const each of [a, c]) assert.equal(runningOf(each), undefined, each.id);
+  c.own.put("web", true, 3, slot({ running: [{ ...RUNS, hash: "h3" }], runningSince: 4, holds: "v3" }));
+  await scene.clock.advance(200);
+  for (const each of [a, c]) assert.equal(runningOf(each), "h3", each.id);
+  scene.stop();
+});
+
 test("what was known of a proxy when it came once says nothing when it comes back", async () => {
   const scene = createScene(["a", "b"]);
   const [a, b] = [nth(scene, 0), nth(scene, 1)];

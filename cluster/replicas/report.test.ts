@@ -13,8 +13,16 @@ const filter = (name: string, more: Partial<DeliveredFilter> = {}): DeliveredFil
 function proxy(id: string): ProxyNode {
   const filters = [filter("f"), filter("g", { isPlaceholder: true }), filter("h", { plugin: "shop/h@2" })];
   const rejection = { filters, culprit: filters[2], message: "Unable to create Wasm plugin shop/h", at: 4_000 };
-  const slot = { slot: "default", desired: filters, running: filters.slice(0, 1), runningSince: 3_000, rejection };
-  const empty = { slot: "auth", desired: [], running: undefined, runningSince: undefined, rejection: undefined };
+  const slot = { slot: "default", desired: filters, running: filters.slice(0, 1), runningSince: 3_000, rejection, holds: "v1" };
+  const empty = {
+    slot: "auth",
+    desired: [],
+    running: undefined,
+    runningSince: undefined,
+    rejection: undefined,
+    isUnread: true,
+    holds: "v2",
+  };
   const times = { since: 1_000, hungSince: 2_000, endedAt: undefined, reportsEveryMs: 1_000 };
   return {
     ...{
@@ -51,15 +59,20 @@ test("what many proxies run is in a message once", () => {
   const proxies = Array.from({ length: 100 }, (_, index) => proxy(`web-${index}`));
   const all = encodeReport({ proxies, gone: [], health: new Map() });
   assert.equal(all.filters?.length, 3);
+  assert.deepEqual(all.versions, ["v1", "v2"]);
   assert.ok(Report.encode(all).finish().length < 40 * one, "a proxy more costs a fraction of the first");
 });
 
 test("what makes no sense is passed over", () => {
   const odd = decodeReport(
-    { filters: [{ digest: "sha256:no" }], proxies: [{ id: "x", slots: [{ name: "s", desired: [0, 99], runs: true, running: [7] }] }] },
+    {
+      filters: [{ digest: "sha256:no" }],
+      proxies: [{ id: "x", slots: [{ name: "s", desired: [0, 99], runs: true, running: [7], holds: 1 }] }],
+    },
     0,
   );
   assert.deepEqual(odd.proxies[0]?.slots.get("s")?.desired, []);
   assert.deepEqual(odd.proxies[0]?.slots.get("s")?.running, []);
+  assert.equal(odd.proxies[0]?.slots.get("s")?.holds, undefined);
   assert.deepEqual(decodeReport({}, 0), { proxies: [], gone: [], health: new Map() });
 });

@@ -12,32 +12,46 @@ export interface Reported {
   readonly health: ReadonlyMap<string, ProxyHealth>;
 }
 
-/** As a message. What proxies run is mostly the same, so each filter is in it once. */
+/** As a message. What proxies run is mostly the same, so each filter and each version is in it once. */
 export function encodeReport({ proxies, gone, health }: Reported): Report {
-  const filters: Filter[] = [];
-  const indexes = new Map<string, number>();
-  const indexOf = (filter: DeliveredFilter): number => {
-    const message = filterMessage(filter);
-    const key = JSON.stringify(message);
-    const known = indexes.get(key);
-    if (known !== undefined) return known;
-    indexes.set(key, filters.length);
-    return filters.push(message) - 1;
+  const filters = createTable<Filter>();
+  const versions = createTable<string>();
+  const refer = { filter: (filter: DeliveredFilter) => filters.indexOf(filterMessage(filter)), version: versions.indexOf };
+  const messages = proxies.map((proxy) => proxyMessage(proxy, refer));
+  return {
+    ...{ filters: filters.rows, proxies: messages, gone: [...gone], versions: versions.rows },
+    health: Array.from(health, ([key, known]) => healthMessage(key, known)),
   };
-  const messages = proxies.map((proxy) => proxyMessage(proxy, indexOf));
-  return { filters, proxies: messages, gone: [...gone], health: Array.from(health, ([key, known]) => healthMessage(key, known)) };
 }
 
-type IndexOf = (filter: DeliveredFilter) => number;
+/** Rows of which each is there once. */
+function createTable<Row>() {
+  const rows: Row[] = [];
+  const indexes = new Map<string, number>();
+  const indexOf = (row: Row): number => {
+    const key = JSON.stringify(row);
+    const known = indexes.get(key);
+    if (known !== undefined) return known;
+    indexes.set(key, rows.length);
+    return rows.push(row) - 1;
+  };
+  return { rows, indexOf };
+}
+
+/** Where in the message something is that proxies refer to. */
+interface Refer {
+  filter(filter: DeliveredFilter): number;
+  version(version: string): number;
+}
 
 function filterMessage({ filter, revision, digest, wasmDigest, hash, isPlaceholder, plugin }: DeliveredFilter): Filter {
   const more = { ...(isPlaceholder === true ? { placeholder: true } : {}), ...(plugin === undefined ? {} : { plugin }) };
   return { namespace: filter.namespace, name: filter.name, revision, digest, wasmDigest, hash, ...more };
 }
 
-function proxyMessage(proxy: ProxyNode, indexOf: IndexOf): ProxyMessage {
+function proxyMessage(proxy: ProxyNode, refer: Refer): ProxyMessage {
   const { id, namespace, labels, connected, since, hungSince, endedAt, reportsEveryMs, takesChains, version, isOverdue } = proxy;
-  const slots = Array.from(proxy.slots.values(), (slot) => slotMessage(slot, indexOf));
+  const slots = Array.from(proxy.slots.values(), (slot) => slotMessage(slot, refer));
   const overdue = isOverdue === true ? { overdue: true } : {};
   return {
     id,
@@ -55,20 +69,21 @@ function proxyMessage(proxy: ProxyNode, indexOf: IndexOf): ProxyMessage {
   };
 }
 
-function slotMessage({ slot, desired, running, runningSince, rejection, isUnread }: SlotDelivery, indexOf: IndexOf): Slot {
+function slotMessage({ slot, desired, running, runningSince, rejection, isUnread, holds }: SlotDelivery, refer: Refer): Slot {
   return {
     name: slot,
-    desired: desired.map(indexOf),
+    desired: desired.map(refer.filter),
     runs: running !== undefined,
-    running: running?.map(indexOf) ?? [],
+    running: running?.map(refer.filter) ?? [],
     runningSince,
     rejection: rejection && {
-      filters: rejection.filters.map(indexOf),
-      culprit: rejection.culprit && indexOf(rejection.culprit),
+      filters: rejection.filters.map(refer.filter),
+      culprit: rejection.culprit && refer.filter(rejection.culprit),
       message: rejection.message,
       at: rejection.at,
     },
     ...(isUnread === true ? { unread: true } : {}),
+    ...(holds === undefined ? {} : { holds: refer.version(holds) }),
   };
 }
 
@@ -77,11 +92,12 @@ function healthMessage(proxy: string, { at, requests, errors5xx, latencySumMs, l
 }
 
 /** Reads a report. `offsetMs`: what is added to its times to have them by the clock of this machine. What makes no sense is passed over. */
-export function decodeReport({ filters = [], proxies = [], gone = [], health = [] }: Report, offsetMs: number): Reported {
+export function decodeReport({ filters = [], proxies = [], gone = [], health = [], versions = [] }: Report, offsetMs: number): Reported {
   const known = filters.map(readFilter);
   const filtersOf = (indexes: readonly number[] = []) => indexes.map((index) => known[index]).filter((filter) => filter !== undefined);
+  const said: SaidThere = { filtersOf, versions, offsetMs };
   return {
-    proxies: proxies.map((proxy) => readProxy(proxy, filtersOf, offsetMs)),
+    proxies: proxies.map((proxy) => readProxy(proxy, said)),
     gone,
     health: new Map(health.map((one) => [one.proxy ?? "", readHealth(one, offsetMs)])),
   };
@@ -94,12 +110,18 @@ function readFilter(filter: Filter): DeliveredFilter | undefined {
   return { filter: { namespace, name }, revision, digest, wasmDigest, hash, ...more };
 }
 
-type FiltersOf = (indexes?: readonly number[]) => DeliveredFilter[];
+/** What is said once in a report for all its proxies. */
+interface SaidThere {
+  filtersOf(indexes?: readonly number[]): DeliveredFilter[];
+  readonly versions: readonly string[];
+  readonly offsetMs: number;
+}
 
-function readProxy(message: ProxyMessage, filtersOf: FiltersOf, offsetMs: number): ProxyNode {
+function readProxy(message: ProxyMessage, said: SaidThere): ProxyNode {
+  const { offsetMs } = said;
   const { id = "", namespace = "", labels = {}, connected = false, takesChains = false, version = "", reportsEveryMs, overdue } = message;
   const time = (ms: number | undefined) => (ms === undefined ? undefined : ms + offsetMs);
-  const slots = (message.slots ?? []).map((slot) => readSlot(slot, filtersOf, offsetMs));
+  const slots = (message.slots ?? []).map((slot) => readSlot(slot, said));
   return {
     ...{ key: proxyKey(namespace, id), id, namespace, labels, connected, takesChains, version, reportsEveryMs },
     since: (message.since ?? 0) + offsetMs,
@@ -110,16 +132,15 @@ function readProxy(message: ProxyMessage, filtersOf: FiltersOf, offsetMs: number
   };
 }
 
-function readSlot(
-  { name = "", desired, runs, running, runningSince, rejection, unread }: Slot,
-  filtersOf: FiltersOf,
-  offsetMs: number,
-): SlotDelivery {
+function readSlot(message: Slot, { filtersOf, versions, offsetMs }: SaidThere): SlotDelivery {
+  const { name = "", desired, runs, running, runningSince, rejection, unread } = message;
+  const holds = message.holds === undefined ? undefined : versions[message.holds];
   return {
     slot: name,
     desired: filtersOf(desired),
     running: runs === true ? filtersOf(running) : undefined,
     ...(unread === true ? { isUnread: true } : {}),
+    ...(holds === undefined ? {} : { holds }),
     runningSince: runningSince === undefined ? undefined : runningSince + offsetMs,
     rejection: rejection && {
       filters: filtersOf(rejection.filters),

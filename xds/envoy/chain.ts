@@ -172,6 +172,11 @@ function version(name: string, entries: Chain, { restriction }: Dialect, hashOf 
   return hash("sha256", content).slice(0, 32);
 }
 
+/** True for a text that is written as our versions are. */
+export function isVersion(text: string): boolean {
+  return /^[0-9a-f]{32}$/.test(text);
+}
+
 /** The version under which an earlier version of Weir served this; `undefined`: the same, or it never did. */
 function formerVersion(name: string, entries: Chain, dialect: Dialect): string | undefined {
   if (entries.every(({ formerHash }) => formerHash === undefined)) return undefined;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { ChainEntry, DeliveredFilter } from "../../model/delivery.ts";
+import type { ChainEntry, DeliveredFilter, ProxyNode } from "../../model/delivery.ts";
 import { filterId } from "../../model/filter.ts";
 import { chainName, chainVersion, wasmName, wasmVersion } from "../envoy/chain.ts";
 import { dialectOf } from "../envoy/dialect.ts";
@@ -217,6 +217,39 @@ describe("the fleet", () => {
     const proxy = await until(({ slots }) => slots.get("default")?.running !== undefined);
     assert.deepEqual(names(proxy.slots.get("default")?.running ?? []), ["shop/a@1"]);
     await client.expectSilence();
+  });
+
+  test("what a proxy has is named alike by the server that gave it and by the one it comes to, which does not know what it is", async (t) => {
+    const [one, other] = [await startFleet(t), await startFleet(t)];
+    const places = [wasmName("default", a.filter), wasmName("default", b.filter)];
+    const holds = ({ slots }: ProxyNode) => slots.get("default")?.holds;
+    const gave = async (id: string, resources: readonly string[], chain: readonly ChainEntry[]) => {
+      const client = one.open("delta", id);
+      client.subscribe(ECDS, resources);
+      await one.until(({ slots }) => slots.has("default"), id);
+      one.fleet.assign(`shop/${id}`, new Map([["default", chain]]));
+      for (let acknowledged = 0; acknowledged < resources.length; ) {
+        const response = await client.next();
+        client.ack(response);
+        acknowledged += response.resources.size;
+      }
+      return holds(await one.until(({ slots }) => slots.get("default")?.running?.length === chain.length, id));
+    };
+    const comes = async (id: string, says: Readonly<Record<string, string>>) => {
+      other.open("delta", id).subscribe(ECDS, Object.keys(says), says);
+      const proxy = await other.until(({ slots }) => slots.has("default"), id);
+      assert.equal(proxy.slots.get("default")?.isUnread, true);
+      return holds(proxy);
+    };
+    const version = chainVersion("default", [a], dialect);
+    assert.deepEqual([await gave("chain", [slot], [a]), await comes("chain", { [slot]: version })], [version, version]);
+    const versions = [wasmVersion("default", a, dialect), wasmVersion("default", b, dialect)];
+    const both = versions.toSorted().join(" ");
+    const [first = "", second = ""] = places;
+    const [ofA = "", ofB = ""] = versions;
+    assert.equal(await gave("places", places, [a, b]), both);
+    assert.equal(await comes("places", { [second]: ofB, [first]: ofA }), both, "in whatever order it names them");
+    assert.equal(await comes("odd", { [slot]: "not one of ours" }), "unknown");
   });
 
   test("a network filter's place is filled with a network filter, found out by the proxy's rejection", async (t) => {

@@ -1,5 +1,6 @@
 import type { ChainEntry, DeliveredFilter, ProxyNode, Rejection, SlotDelivery } from "../../model/delivery.ts";
 import { filterId, isSameFilter } from "../../model/filter.ts";
+import { isVersion } from "../envoy/chain.ts";
 import type { Ledger, Running } from "./ledger.ts";
 import { delivered } from "./offers.ts";
 import type { ProxyRecord } from "./proxy.ts";
@@ -45,6 +46,20 @@ function slotOf(slot: string, ledgers: readonly Ledger[], record: ProxyRecord): 
     runningSince: acknowledged.length > 0 ? acknowledged.reduce((last, { since }) => Math.max(last, since), 0) : undefined,
     rejection: latest(ledgers),
     ...(acknowledged.length === 0 && ledgers.some(({ unread }) => unread !== undefined) ? { isUnread: true } : {}),
+    ...holding(ledgers),
+  };
+}
+
+/** Under each of the slot's names: what it acknowledged last, or says that it has. */
+function holding(ledgers: readonly Ledger[]): Pick<SlotDelivery, "holds"> {
+  const versions = ledgers.map(({ running, unread }) => running?.version ?? unread).filter((version) => version !== undefined);
+  if (versions.length === 0 || versions.includes("")) return {};
+  // Servers hear the names in different orders; and what a proxy says itself may be anything.
+  return {
+    holds: versions
+      .map((version) => (isVersion(version) ? version : "unknown"))
+      .sort()
+      .join(" "),
   };
 }
 

@@ -2,7 +2,7 @@
 export interface Claim {
   /** The same for the same words of the same speaker. */
   readonly id: string;
-  /** `answers`: by proxy, the digest that it answers with. `undefined`: these answers say nothing of it. */
+  /** `answers`: by proxy, what it answers with. `undefined`: these answers say nothing of it. */
   holds(answers: ReadonlyMap<string, string>): boolean | undefined;
 }
 
@@ -12,6 +12,8 @@ export interface Round {
   readonly askedAt: number;
   /** When all were there; the proxies were asked from then on. */
   readonly claimedAt: number;
+  /** When all answers were there. */
+  readonly answeredAt: number;
   readonly claims: readonly Claim[];
   readonly answers: ReadonlyMap<string, string>;
   /** Who said that it decides. */
@@ -21,16 +23,32 @@ export interface Round {
 /** A claim that stood while every answer said otherwise. */
 export interface Lie {
   readonly claim: string;
+  /** What the proxies answered last, each answer once. */
+  readonly answers: readonly string[];
   readonly ms: number;
+  /** The slowest look meanwhile. */
+  readonly lookMs: number;
 }
 
-/** Judges rounds as they come. */
+/** Of a claim that differs: since when it is known to, and the slowest look from then on. */
+interface Differing {
+  readonly from: number;
+  readonly lookMs: number;
+}
+
+/** So many times the slowest look meanwhile is added to what a claim may be behind. */
+const SLACK = 2;
+
+/**
+ * Judges rounds as they come. A claim is as old as is sure: it differs from when the first answer that says otherwise was there, however long the proxy took for it, until it
+ * was asked for the last time and was still there.
+ */
 export class Truth {
   /** No longer than this may a claim differ from what is so, where a look takes no time. */
   private readonly mostMs: number;
   private last: Round | undefined;
-  /** By claim: since when every answer differed. */
-  private differs = new Map<string, number>();
+  /** By claim that every answer contradicted. */
+  private differs = new Map<string, Differing>();
   private readonly found = new Map<string, Lie>();
   private two: string[] = [];
   rounds = 0;
@@ -57,24 +75,8 @@ export class Truth {
       return;
     }
     this.close += 1;
-    // Where the machine is so busy that a look takes long, what Weir reads and writes meanwhile takes long too.
-    const slack = 2 * Math.max(lookMs(last), lookMs(round));
-    this.slowestMs = Math.max(this.slowestMs, slack / 2);
-    const before = new Map(last.claims.map((claim) => [claim.id, claim]));
-    const differs = new Map<string, number>();
-    for (const { id } of round.claims) {
-      // It stood from then to now, and in between the proxies were asked.
-      const holds = before.get(id)?.holds(last.answers);
-      const since = this.differs.get(id);
-      if (holds === undefined ? since === undefined : holds) continue;
-      const from = since ?? last.claimedAt;
-      if (!before.has(id)) continue;
-      differs.set(id, from);
-      const ms = round.askedAt - from;
-      this.longestMs = Math.max(this.longestMs, ms);
-      if (ms >= this.mostMs + slack) this.found.set(id, { claim: id, ms });
-    }
-    this.differs = differs;
+    this.slowestMs = Math.max(this.slowestMs, lookMs(last), lookMs(round));
+    this.differs = this.differing(last, round);
     // Each of two that said so twice led all the while between.
     const both = round.leaders.filter((name) => last.leaders.includes(name));
     if (both.length > 1) this.two.push(both.join(" and "));
@@ -88,25 +90,45 @@ export class Truth {
   twoLeaders(): readonly string[] {
     return this.two;
   }
+
+  /** The claims that stood from the one round to the other, and differ from what the proxies answered in between. */
+  private differing(last: Round, round: Round): Map<string, Differing> {
+    const before = new Map(last.claims.map((claim) => [claim.id, claim]));
+    const differs = new Map<string, Differing>();
+    for (const { id } of round.claims) {
+      const claim = before.get(id);
+      const known = this.differs.get(id);
+      if (claim === undefined || (claim.holds(last.answers) ?? known === undefined)) continue;
+      const from = known?.from ?? last.answeredAt;
+      // Where the machine is so busy that a look takes long, what Weir reads and writes meanwhile takes long too: all the while, not at the last look alone.
+      const slowest = Math.max(known?.lookMs ?? lookMs(last), lookMs(round));
+      differs.set(id, { from, lookMs: slowest });
+      const ms = round.askedAt - from;
+      this.longestMs = Math.max(this.longestMs, ms);
+      if (ms < this.mostMs + SLACK * slowest) continue;
+      this.found.set(id, { claim: id, answers: [...new Set(last.answers.values())], ms, lookMs: slowest });
+    }
+    return differs;
+  }
 }
 
 const lookMs = ({ askedAt, claimedAt }: Round): number => claimedAt - askedAt;
 
 /** Of one proxy: it runs this. */
-export function runs(by: string, proxy: string, digest: string): Claim {
+export function runs(by: string, proxy: string, what: string): Claim {
   return {
-    id: `${by}: ${proxy} runs ${digest}`,
+    id: `${by}: ${proxy} runs ${what}`,
     holds(answers) {
       const answer = answers.get(proxy);
-      return answer === undefined ? undefined : answer === digest;
+      return answer === undefined ? undefined : answer === what;
     },
   };
 }
 
 /** So many proxies of `all` run this, at least. Those that do not answer may. */
-export function countRuns(by: string, count: number, all: number, digest: string): Claim {
+export function countRuns(by: string, count: number, all: number, what: string): Claim {
   return {
-    id: `${by}: ${count} run ${digest}`,
-    holds: (answers) => [...answers.values()].filter((answer) => answer !== digest).length <= all - count,
+    id: `${by}: ${count} run ${what}`,
+    holds: (answers) => [...answers.values()].filter((answer) => answer !== what).length <= all - count,
   };
 }

@@ -67,6 +67,7 @@ export interface Report {
   proxies?: Proxy[] | undefined;
   gone?: string[] | undefined;
   health?: Health[] | undefined;
+  versions?: string[] | undefined;
 }
 
 export interface Filter {
@@ -108,6 +109,7 @@ export interface Slot {
   runningSince?: number | undefined;
   rejection?: Rejection | undefined;
   unread?: boolean | undefined;
+  holds?: number | undefined;
 }
 
 export interface Rejection {
@@ -767,7 +769,7 @@ export const Event: MessageFns<Event> = {
 };
 
 function createBaseReport(): Report {
-  return { filters: [], proxies: [], gone: [], health: [] };
+  return { filters: [], proxies: [], gone: [], health: [], versions: [] };
 }
 
 export const Report: MessageFns<Report> = {
@@ -790,6 +792,11 @@ export const Report: MessageFns<Report> = {
     if (message.health !== undefined && message.health.length !== 0) {
       for (const v of message.health) {
         Health.encode(v!, writer.uint32(42).fork()).join();
+      }
+    }
+    if (message.versions !== undefined && message.versions.length !== 0) {
+      for (const v of message.versions) {
+        writer.uint32(50).string(v!);
       }
     }
     return writer;
@@ -849,6 +856,17 @@ export const Report: MessageFns<Report> = {
             const el = Health.decode(reader, reader.uint32());
             if (el !== undefined) {
               message.health!.push(el);
+            }
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            const el = reader.string();
+            if (el !== undefined) {
+              message.versions!.push(el);
             }
             continue;
           }
@@ -1242,6 +1260,7 @@ function createBaseSlot(): Slot {
     runningSince: undefined,
     rejection: undefined,
     unread: false,
+    holds: undefined,
   };
 }
 
@@ -1275,6 +1294,9 @@ export const Slot: MessageFns<Slot> = {
     }
     if (message.unread !== undefined && message.unread !== false) {
       writer.uint32(56).bool(message.unread);
+    }
+    if (message.holds !== undefined) {
+      writer.uint32(64).uint32(message.holds);
     }
     return writer;
   },
@@ -1366,6 +1388,14 @@ export const Slot: MessageFns<Slot> = {
             }
 
             message.unread = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.holds = reader.uint32();
             continue;
           }
         }
