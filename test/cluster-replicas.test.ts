@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { earlierWeir, lacksForEarlier } from "./support/kubernetes/earlier.ts";
 import { lacksForNode } from "./support/kubernetes/index.ts";
 import { appPod } from "./support/kubernetes/pods.ts";
 import { containerOf, PROXIES, type Shop, startShop } from "./support/kubernetes/shop.ts";
-import { type Claim, type Round, runs, Truth } from "./support/kubernetes/truth.ts";
 import { eventually } from "./support/process.ts";
 
 /** Several replicas of Weir as the chart runs them on a real node, with Envoys beside apps that are asked without a break. */
@@ -33,36 +32,6 @@ async function install({ cluster, helm }: Pick<Shop, "cluster" | "helm">): Promi
   const [repository, tag] = (await cluster.load.layout(image)).split(":");
   await helm("install", ["--set", `replicas=3,image.repository=${repository},image.tag=${tag}`], chart);
 }
-
-describe("sampled truth", () => {
-  const round = (at: number, claims: readonly Claim[], answer: string, leaders: readonly string[] = []): Round => ({
-    ...{ askedAt: at, claimedAt: at + 10, claims, answers: new Map([["p", answer]]), leaders },
-  });
-
-  test("a claim that a proxy contradicts for a second is a lie; one that follows it in time is none", () => {
-    const late = new Truth();
-    for (const at of [0, 300, 600, 900]) late.take(round(at, [runs("w", "p", "one")], "two"));
-    late.take(round(1_200, [runs("w", "p", "two")], "two"));
-    assert.deepEqual([late.lies(), late.longestMs], [[], 890]);
-    const never = new Truth();
-    for (const at of [0, 400, 800, 1_200]) never.take(round(at, [runs("w", "p", "one")], "two"));
-    assert.deepEqual(never.lies(), [{ claim: "w: p runs one", ms: 1_190 }]);
-    const flaps = new Truth();
-    for (const at of [0, 900, 1_800, 2_700]) flaps.take(round(at, [runs("w", "p", "one")], "two"));
-    assert.deepEqual([flaps.lies(), flaps.close], [[], 0], "looks that are far apart tell nothing");
-  });
-
-  test("two that say twice that they lead did so at once", () => {
-    const truth = new Truth();
-    truth.take(round(0, [], "one", ["a"]));
-    truth.take(round(200, [], "one", ["a", "b"]));
-    truth.take(round(400, [], "one", ["b"]));
-    assert.deepEqual(truth.twoLeaders(), []);
-    truth.take(round(600, [], "one", ["a", "b"]));
-    truth.take(round(800, [], "one", ["b", "a"]));
-    assert.deepEqual(truth.twoLeaders(), ["b and a"]);
-  });
-});
 
 test("replicas of two versions are one Weir while the Deployment goes from one to the other", needsEarlier, (t) =>
   shop.underWatch(t, async (tell) => {

@@ -129,9 +129,15 @@ class ClusterReplicas implements Replicas {
       Promise.all(pods.map(async (pod) => ((await this.metric(pod, "weir_leading")) === 1 ? [pod.metadata.name] : []))),
     ]);
     const claimedAt = performance.now();
-    const marks = await this.marks();
-    const answers = new Map([...marks].map(([proxy, mark]) => [proxy, this.digests.get(mark) ?? `mark ${mark}`]));
-    truth.take({ askedAt, claimedAt, claims: [...claims.flat(), ...status], answers, leaders: leaders.flat() });
+    const answers = await this.marks();
+    const answeredAt = performance.now();
+    truth.take({ askedAt, claimedAt, answeredAt, claims: [...claims.flat(), ...status], answers, leaders: leaders.flat() });
+  }
+
+  /** The mark that a module answers with: in the order of their numbers, which tells what is behind and what ahead. */
+  private markOf(digest: string): string {
+    for (const [mark, each] of this.digests) if (each === digest) return mark;
+    return digest;
   }
 
   /** That a proxy runs something is claimed of those that are connected: of the others it is said that they are not. */
@@ -141,7 +147,8 @@ class ClusterReplicas implements Replicas {
       for (const { name, revision, digest, state, message } of slots.flatMap(({ filters }) => filters)) {
         if (name !== "mark" || !connected) continue;
         this.byRevision.set(revision, digest);
-        if (!message.startsWith("not acknowledged yet") && state !== "rejected") claims.push(runs(pod.metadata.name, id, digest));
+        if (!message.startsWith("not acknowledged yet") && state !== "rejected")
+          claims.push(runs(pod.metadata.name, id, this.markOf(digest)));
       }
     }
     return claims;
@@ -152,7 +159,9 @@ class ClusterReplicas implements Replicas {
     if (status === undefined) return [];
     const digest = this.byRevision.get(status.revision ?? 0);
     const updated = status.proxies?.updated ?? 0;
-    return digest === undefined || updated === 0 ? [] : [countRuns("status", updated, status.proxies?.matched ?? updated, digest)];
+    return digest === undefined || updated === 0
+      ? []
+      : [countRuns("status", updated, status.proxies?.matched ?? updated, this.markOf(digest))];
   }
 
   private async metric(pod: OperatorPod, name: string): Promise<number | undefined> {
