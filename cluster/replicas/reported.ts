@@ -21,10 +21,16 @@ export interface ReportedFleet extends FleetView {
   drop(key: string): void;
 }
 
-interface Known {
+/** What one replica says of a proxy. */
+interface Word {
   readonly replica: string;
   readonly node: ProxyNode;
+}
+
+interface Known extends Word {
   readonly health: ProxyHealth | undefined;
+  /** Who says that it has the proxy too, by whose times it came there earlier. It says so once: its word counts as soon as this one's does not. */
+  readonly other?: Word | undefined;
 }
 
 /** Of one proxy as two replicas have it: where it is connected counts, and where it came last. */
@@ -34,53 +40,110 @@ export function isBetter(a: ProxyNode, b: ProxyNode): boolean {
 
 /** `hearsCounters`: whether counters are reported to this server too, which they are to who decides. */
 export function createReportedFleet(hearsCounters: () => boolean): ReportedFleet {
-  const proxies = new Map<string, Known>();
-  const changes = new Notifier<string>();
+  return new Reports(hearsCounters);
+}
+
+class Reports implements ReportedFleet {
+  private readonly hearsCounters: () => boolean;
+  private readonly known = new Map<string, Known>();
+  private readonly changes = new Notifier<string>();
+
+  constructor(hearsCounters: () => boolean) {
+    this.hearsCounters = hearsCounters;
+  }
+
+  take(replica: string, { proxies, gone, health }: Reported, now: number): void {
+    for (const node of proxies) this.put(replica, node);
+    for (const key of gone) {
+      this.withdraw(key, replica);
+      if (this.replicaOf(key) === replica) this.lose(key, now, false);
+    }
+    for (const [key, one] of health) {
+      const known = this.known.get(key);
+      if (known?.replica === replica) this.known.set(key, { ...known, health: one });
+    }
+  }
+
+  lost(now: number, replica: string): void {
+    for (const key of this.known.keys()) {
+      this.withdraw(key, replica);
+      if (this.replicaOf(key) === replica) this.lose(key, now, true);
+    }
+  }
+
+  replicaOf(key: string): string | undefined {
+    return this.known.get(key)?.replica;
+  }
+
+  isHeard(key: string): boolean {
+    return this.known.get(key)?.health !== undefined || !this.hearsCounters();
+  }
+
+  amend(node: ProxyNode): void {
+    const known = this.known.get(node.key);
+    if (known !== undefined) this.known.set(node.key, { ...known, node });
+  }
+
+  drop(key: string): void {
+    this.known.delete(key);
+  }
+
+  forget(key: string): void {
+    if (this.proxy(key)?.connected === false) this.known.delete(key);
+  }
+
+  *proxies(): Iterable<ProxyNode> {
+    for (const { node } of this.known.values()) yield node;
+  }
+
+  proxy(key: string): ProxyNode | undefined {
+    return this.known.get(key)?.node;
+  }
+
+  health(key: string): ProxyHealth | undefined {
+    return this.known.get(key)?.health;
+  }
+
+  onChange(listener: (keys: ReadonlySet<string>) => void): () => void {
+    return this.changes.listen(listener);
+  }
 
   /** What is said by who lost a proxy counts for nothing where another has it. */
-  function put(replica: string, node: ProxyNode): void {
-    const known = proxies.get(node.key);
+  private put(replica: string, node: ProxyNode): void {
+    const { key } = node;
+    const known = this.known.get(key);
     const isElsewhere = known !== undefined && known.replica !== replica;
-    if (isElsewhere && isBetter(known.node, node)) return;
+    if (isElsewhere && isBetter(known.node, node)) {
+      if (node.connected) this.known.set(key, { ...known, other: { replica, node } });
+      else this.withdraw(key, replica);
+      return;
+    }
     const health = isElsewhere ? undefined : known?.health;
-    const seen = known === undefined ? node : asOneServerSees(node, known.node, health !== undefined || !hearsCounters());
-    proxies.set(node.key, { replica, node: seen, health });
-    changes.note(node.key);
+    const seen = known === undefined ? node : asOneServerSees(node, known.node, health !== undefined || !this.hearsCounters());
+    const other = known?.other?.replica === replica ? undefined : known?.other;
+    this.known.set(key, { replica, node: seen, health, other });
+    this.changes.note(key);
+    this.prefer(key);
   }
 
   /** `isUnheard`: with its replica. */
-  function lose(key: string, now: number, isUnheard: boolean): void {
-    const known = proxies.get(key);
+  private lose(key: string, now: number, isUnheard: boolean): void {
+    const known = this.known.get(key);
     if (known?.node.connected !== true) return;
-    proxies.set(key, { ...known, node: { ...known.node, connected: false, since: now, isUnheard } });
-    changes.note(key);
+    this.known.set(key, { ...known, node: { ...known.node, connected: false, since: now, isUnheard } });
+    this.changes.note(key);
+    this.prefer(key);
   }
 
-  return {
-    take(replica, { proxies: reported, gone, health }, now) {
-      for (const node of reported) put(replica, node);
-      for (const key of gone) if (proxies.get(key)?.replica === replica) lose(key, now, false);
-      for (const [key, one] of health) {
-        const known = proxies.get(key);
-        if (known?.replica === replica) proxies.set(key, { ...known, health: one });
-      }
-    },
-    lost(now, replica) {
-      for (const [key, known] of proxies) if (known.replica === replica) lose(key, now, true);
-    },
-    replicaOf: (key) => proxies.get(key)?.replica,
-    isHeard: (key) => proxies.get(key)?.health !== undefined || !hearsCounters(),
-    amend(node) {
-      const known = proxies.get(node.key);
-      if (known !== undefined) proxies.set(node.key, { ...known, node });
-    },
-    drop: (key) => void proxies.delete(key),
-    forget: (key) => void (proxies.get(key)?.node.connected === false && proxies.delete(key)),
-    *proxies() {
-      for (const { node } of proxies.values()) yield node;
-    },
-    proxy: (key) => proxies.get(key)?.node,
-    health: (key) => proxies.get(key)?.health,
-    onChange: (listener) => changes.listen(listener),
-  };
+  /** Clocks, and how long a greeting was under way, may have the times of two replicas in the wrong order. Where the proxy is connected counts before them. */
+  private prefer(key: string): void {
+    const known = this.known.get(key);
+    if (known?.other !== undefined && isBetter(known.other.node, known.node)) this.put(known.other.replica, known.other.node);
+  }
+
+  /** The replica does not say any longer that it has the proxy too. */
+  private withdraw(key: string, replica: string): void {
+    const known = this.known.get(key);
+    if (known?.other?.replica === replica) this.known.set(key, { ...known, other: undefined });
+  }
 }
