@@ -1,7 +1,7 @@
 import { AsyncResource } from "node:async_hooks";
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Socket } from "node:net";
-import { setPriority } from "node:os";
+import { getPriority, setPriority } from "node:os";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { shared } from "../../base/shared.ts";
@@ -55,6 +55,8 @@ export const ANSWER = { header: 2 * 1024 * 1024, body: 0 };
 const MAX_WORDS = 4096;
 /** A third of the share that others have. Far enough: a proof's time is bounded too. https://man7.org/linux/man-pages/man7/sched.7.html */
 const NICENESS = 5;
+/** The lowest priority that there is. */
+const LEAST = 19;
 
 /** The one package that a prover may read from disk: CEL, when a module asks for it. */
 function readablePackages(): string {
@@ -91,7 +93,7 @@ export function startProver(bounds: ProofBounds): Prover {
  */
 function lowerPriority(pid: number | undefined): void {
   try {
-    if (pid !== undefined) setPriority(pid, NICENESS);
+    if (pid !== undefined) setPriority(pid, Math.min(getPriority() + NICENESS, LEAST));
   } catch {
     // It is gone already, or there are no priorities here.
   }
