@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey, hkdfSync } from "node:crypto";
 
 /** What a key is used for. Each purpose has a key of its own, so that what one of them shows says nothing about another. */
-export type KeyPurpose = "revision identity" | "wave position" | "drain path" | "review path";
+export type KeyPurpose = "revision identity" | "wave position" | "drain path" | "review path" | "token of a proxy";
 
 /** A hash that only who holds the key can make: HMAC-SHA256. https://www.rfc-editor.org/rfc/rfc2104 */
 export interface KeyedHash {

@@ -64,3 +64,43 @@ export interface ProvedPod {
   readonly name: string;
   readonly uid: string;
 }
+
+/** A token that the API server said is good. */
+export interface VouchedToken {
+  /** Keyed, so that it tells nothing of the token to who has no key. */
+  readonly hash: string;
+  /** Of the pod that it was made for. */
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** When it ends, in milliseconds since the epoch. */
+  readonly until: number;
+}
+
+/** A pod as it was read from the API server. */
+export interface VouchedPod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** Its resource version. */
+  readonly version: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** `shared`: those of its node. */
+  readonly addresses: readonly string[] | "shared";
+}
+
+/** What the API server said of clients. */
+export interface Vouched {
+  readonly tokens: readonly VouchedToken[];
+  readonly pods: readonly VouchedPod[];
+}
+
+/** What replicas tell each other of their clients: a proxy that comes from one to another is let in there though the API server cannot be asked. */
+export interface Vouching {
+  /** All that is known. */
+  all(): Vouched;
+  /** Calls the listener with what the API server said, until the returned function is called. */
+  onVouched(listener: (vouched: Vouched) => void): () => void;
+  /** Takes what another replica was told. */
+  take(vouched: Vouched): void;
+}

@@ -51,7 +51,7 @@ async function startReplica(
   const peers = ports.map((each) => ({ host: "127.0.0.1", port: each }));
   const replica: Replica = { id, lease, of: OF, address, peers, steady: () => performance.now() };
   const modules = { read: async (digest: string) => has.map((each) => new Uint8Array(each)).find((each) => digestOf(each) === digest) };
-  const replicas = (await openReplicas({ replica, authority: fixedAuthority(files), log }))({ own: NOBODY, modules });
+  const replicas = (await openReplicas({ replica, authority: fixedAuthority(files), log }))({ own: NOBODY, modules, vouching: undefined });
   assert.equal(await replicas.start(), undefined);
   return { replicas, port, told };
 }

@@ -1,5 +1,7 @@
+import type { Keyring } from "../../base/keyring.ts";
 import { openPodIdentity } from "../../cluster/index.ts";
 import type { Clock } from "../../model/clock.ts";
+import type { Vouching } from "../../model/identity.ts";
 import type { ClusterAccess } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
 import type { Metrics } from "../../model/metrics.ts";
@@ -18,6 +20,7 @@ export interface CallersOptions {
   /** A proxy that proved its pod by a token must have an address of that pod. */
   readonly checksPodAddress: boolean;
   readonly cluster: ClusterAccess | undefined;
+  readonly keys: Keyring;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -27,22 +30,26 @@ export interface CallersOptions {
 export interface Callers {
   /** `undefined`: nobody could answer, so nobody is asked. */
   readonly authenticator: Authenticator | undefined;
+  /** `undefined`: no client is asked for its pod. */
+  readonly vouching: Vouching | undefined;
   /** Ends what it follows. */
   stop(): Promise<void>;
 }
 
 export function createCallers(options: CallersOptions): Callers {
   const { tokens, takesCertificates, trustDomain, tokenAudience, podCertificates, cluster } = options;
-  const { clock, log, metrics, checksPodAddress } = options;
+  const { clock, log, metrics, checksPodAddress: checksAddress } = options;
+  const hash = options.keys.keyedHash("token of a proxy");
   const knowsPods = tokenAudience !== undefined || podCertificates !== "off";
   const identity =
     cluster === undefined || !knowsPods
       ? undefined
-      : openPodIdentity({ cluster, audience: tokenAudience, checksAddress: checksPodAddress, clock, log, metrics, random: Math.random });
+      : openPodIdentity({ cluster, audience: tokenAudience, hash, checksAddress, clock, log, metrics, random: Math.random });
   const certificates = takesCertificates ? { trustDomain } : undefined;
   const isAsked = (tokens ?? certificates ?? identity?.reviewer) !== undefined;
   return {
     authenticator: isAsked ? createAuthenticator({ tokens, certificates, reviewer: identity?.reviewer, pods: identity?.pods }) : undefined,
+    vouching: identity?.vouching,
     stop: async () => identity?.stop(),
   };
 }

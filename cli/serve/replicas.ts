@@ -12,6 +12,7 @@ import {
 } from "../../cluster/index.ts";
 import { systemClock } from "../../model/clock.ts";
 import type { Fleet } from "../../model/delivery.ts";
+import type { Vouching } from "../../model/identity.ts";
 import type { Log } from "../../model/log.ts";
 import { silentMetrics } from "../../model/metrics.ts";
 import type { StoreSource } from "../../model/module.ts";
@@ -44,10 +45,11 @@ const MOST_CONNECTIONS = { maxConnections: 256, maxConnectionsPerAddress: 128 };
 /** Certificates of this port last a week. */
 const RENEW_MS = 86_400_000;
 
-/** What replicas are made out of: the server's own proxies, and the modules of its own store. */
+/** What replicas are made out of: the server's own proxies, the modules of its own store, and what it knows of who its clients are. */
 export interface OwnParts {
   readonly own: Fleet;
   readonly modules: Pick<StoreSource, "read">;
+  readonly vouching: Vouching | undefined;
 }
 
 export type MakeReplicas = (parts: OwnParts) => Replicas;

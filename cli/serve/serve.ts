@@ -217,7 +217,7 @@ function createRooms(
   const modules = createModuleRegistry({ ...keeping, ...registries, log, peers });
   const cache = createModuleCache({ source: modules, maxBytes: options.moduleCacheBytes, log });
   const takesCertificates = tls?.options.requestCert === true;
-  const callers = createCallers({ ...options, tokens, takesCertificates, clock, metrics });
+  const callers = createCallers({ ...options, keys, tokens, takesCertificates, clock, metrics });
   const xds = createXdsServer({
     address: `${options.xds.host}:${options.xds.port}`,
     log,
@@ -230,7 +230,7 @@ function createRooms(
     maxConnections: options.sockets.xds,
     maxConnectionsPerAddress: options.sockets.xdsPerAddress,
   });
-  const replicas = makeReplicas?.({ own: xds.fleet, modules });
+  const replicas = makeReplicas?.({ own: xds.fleet, modules, vouching: callers.vouching });
   const fleet = replicas?.peers.fleet ?? xds.fleet;
   const leadership = replicas?.peers.leadership ?? alone;
   const shared = {

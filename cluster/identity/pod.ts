@@ -33,6 +33,11 @@ export class WatchedPod implements LivePod {
     return this.state.uid;
   }
 
+  /** Its resource version. */
+  get version(): string {
+    return this.state.version;
+  }
+
   get labels(): Readonly<Record<string, string>> {
     return this.state.labels;
   }
@@ -61,11 +66,14 @@ export class WatchedPod implements LivePod {
   }
 }
 
+/** A Pod object may be 1.5 MB of labels, and replicas tell each other of every proxy's. Those of a pod that somebody runs are some ten. */
+const MAX_LABELS = 256;
+
 /** `object`: a Pod, or its metadata alone. */
 export function stateOf({ metadata }: KubeObject): PodState {
   const labels = typeof metadata.labels === "object" && metadata.labels !== null ? metadata.labels : {};
   const texts = Object.entries(labels).filter((entry): entry is [string, string] => typeof entry[1] === "string");
-  return { uid: metadata.uid, labels: Object.fromEntries(texts), version: metadata.resourceVersion };
+  return { uid: metadata.uid, labels: Object.fromEntries(texts.slice(0, MAX_LABELS)), version: metadata.resourceVersion };
 }
 
 /** https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#PodStatus */
@@ -81,7 +89,7 @@ export function placeOf({ spec, status }: Fields): PodPlace {
 }
 
 /** Resource versions of one resource are numbers that grow. https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions */
-function isNewer(version: string, than: string): boolean {
+export function isNewer(version: string, than: string): boolean {
   return version.length === than.length ? version > than : version.length > than.length;
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createFairTurns } from "../../base/fair-turns.ts";
-import type { LivePod } from "../../model/identity.ts";
+import type { LivePod, VouchedPod } from "../../model/identity.ts";
 import { silentLog } from "../../model/log.ts";
 import type { Result } from "../../model/result.ts";
 import { createFakeKube, failureOf } from "../testing/kube.ts";
@@ -32,7 +32,9 @@ async function start({ checksAddress = true } = {}) {
   };
   const clock = { now: () => 0, after };
   const turns = createFairTurns({ places: 8, waiting: 10, waitingPerKey: 10 });
-  const pods = createPods({ ...kube, turns, checksAddress, clock, log: silentLog, random: () => 0 });
+  const tells: VouchedPod[] = [];
+  const wasRead = (pod: VouchedPod) => void tells.push(pod);
+  const pods = createPods({ ...kube, turns, checksAddress, wasRead, clock, log: silentLog, random: () => 0 });
   const absent = pods.find({ namespace: "shop", name: "absent", uid: "u", byToken: true }, IP);
   await kube.answer(failureOf(404));
   assert.equal((await absent).ok, false);
@@ -43,7 +45,7 @@ async function start({ checksAddress = true } = {}) {
     await kube.answer(object);
     return found;
   };
-  return { kube, find, read, timers };
+  return { kube, find, read, timers, pods, tells };
 }
 
 function must(found: Result<LivePod>): LivePod {
@@ -172,6 +174,54 @@ describe("the pod of a client", () => {
     const thief = find("u1", "10.0.0.66");
     await kube.answer(failureOf(0));
     assert.match(why(await thief), /is not that pod's address/);
+  });
+
+  test("that another replica read is let in while the API server is away, as the watch had it last; else it is read", async () => {
+    const { read, tells } = await start();
+    must(await read(pod(10)));
+    assert.deepEqual(tells, [{ namespace: "shop", name: "web-1", uid: "u1", version: "10", labels: { app: "web" }, addresses: [IP] }]);
+    const here = await start();
+    here.kube.list([]);
+    here.pods.learn(tells);
+    assert.deepEqual(here.pods.known(), tells);
+    const whileThere = here.find();
+    await here.kube.answer(failureOf(404));
+    assert.match(why(await whileThere), /^no: .*which is gone/, "the API server has the last word");
+    here.kube.event("MODIFIED", pod(11, { labels: { app: "pay" } }));
+    here.kube.trouble(failureOf(0));
+    const [found, stranger, thief] = [here.find(), here.find("u2"), here.find("u1", "10.0.0.66")];
+    await here.kube.answer(failureOf(0));
+    assert.deepEqual(must(await found).labels, { app: "pay" });
+    assert.match(why(await stranger), /^later: /);
+    assert.match(why(await thief), /is not that pod's address/);
+    const [known] = here.pods.known();
+    assert.equal(known?.version, "11");
+  });
+
+  test("that another replica read is forgotten when the watch says that it is gone, and does not take the place of a later one", async () => {
+    const { kube, pods, find, read } = await start();
+    kube.list([]);
+    const told = { namespace: "shop", name: "web-1", uid: "u1", version: "10", labels: {}, addresses: "shared" as const };
+    pods.learn([told]);
+    kube.event("DELETED", pod(12));
+    assert.deepEqual(pods.known(), []);
+    must(await read(pod(20, { uid: "u2" }), "u2"));
+    pods.learn([told]);
+    kube.trouble(failureOf(0));
+    const earlier = find("u1");
+    await kube.answer(failureOf(0));
+    assert.match(why(await earlier), /^later: /);
+    pods.learn([{ ...told, uid: "u3", version: "30" }]);
+    const later = find("u3", "10.0.0.9");
+    await kube.answer(failureOf(0));
+    assert.equal(must(await later).labels.app, undefined);
+  });
+
+  test("has 256 labels at most, whatever its object has", async () => {
+    const { kube, read } = await start();
+    kube.list([]);
+    const labels = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`l${index}`, "x"]));
+    assert.equal(Object.keys(must(await read(pod(10, { labels }))).labels).length, 256);
   });
 
   test("that a new list lacks is read before it counts as gone, until that is known; one of other labels has them", async () => {

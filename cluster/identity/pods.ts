@@ -3,19 +3,22 @@ import type { FairTurns } from "../../base/fair-turns.ts";
 import { shared } from "../../base/shared.ts";
 import { createSingleFlight } from "../../base/single-flight.ts";
 import type { Clock } from "../../model/clock.ts";
-import type { LivePod, Pods, ProvedPod, Soon } from "../../model/identity.ts";
+import type { LivePod, Pods, ProvedPod, Soon, VouchedPod } from "../../model/identity.ts";
 import type { ClusterAccess, KubeObject, Reflector } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
 import { fail, failForNow, ok, type Result } from "../../model/result.ts";
 import { refusal } from "../refusal.ts";
 import { Trouble } from "../trouble.ts";
-import { type PodPlace, placeOf, stateOf, WatchedPod } from "./pod.ts";
+import { isNewer, type PodPlace, placeOf, stateOf, WatchedPod } from "./pod.ts";
+import { createVouchedPods, vouchedPod } from "./vouched-pods.ts";
 
 export interface PodsOptions extends ClusterAccess {
   /** Shares out the requests to the API server among the addresses of clients. */
   readonly turns: FairTurns;
   /** A client that proved its pod by a token must have an address of that pod. */
   readonly checksAddress: boolean;
+  /** This pod was read. */
+  readonly wasRead: (pod: VouchedPod) => void;
   readonly clock: Clock;
   readonly log: Log;
   /** 0 to 1. */
@@ -24,13 +27,16 @@ export interface PodsOptions extends ClusterAccess {
 
 /** The pods of the cluster. Only those that a client proved to run in are remembered. */
 export interface WatchedPods extends Pods {
+  known(): VouchedPod[];
+  /** Pods that other replicas read: their clients are let in while the API server cannot be asked. */
+  learn(pods: readonly VouchedPod[]): void;
   /** Ends the watch, which began with the first pod that was asked for. */
   stop(): Promise<void>;
 }
 
 const PATH = "/api/v1/pods";
 /** Beyond so many, those are forgotten in which no proxy has a stream. */
-const MAX_PODS = 10_000;
+const MAX_PODS = 20_000;
 /** How often a pod is read that changes while it is read. */
 const MAX_READS = 3;
 const CONFIRM_AGAIN_MS = 5_000;
@@ -45,6 +51,7 @@ type Found = Result<WatchedPod>;
 class PodDirectory implements WatchedPods {
   private readonly options: PodsOptions;
   private readonly pods = new Map<string, WatchedPod>();
+  private readonly vouched = createVouchedPods(MAX_PODS);
   private readonly flights = createSingleFlight<Found>();
   /** Pods that are being read, with what happened to them meanwhile. */
   private readonly reading = new Map<string, { isOvertaken: boolean }>();
@@ -79,6 +86,15 @@ class PodDirectory implements WatchedPods {
     });
   }
 
+  known(): VouchedPod[] {
+    return [...this.vouched, ...this.pods].flatMap(([id, pod]) => vouchedPod(id, pod) ?? []);
+  }
+
+  learn(pods: readonly VouchedPod[]): void {
+    for (const pod of pods) this.vouched.take(idOf(pod), pod);
+    if (pods.length > 0) this.reflector ??= shared(() => this.watch());
+  }
+
   find(proved: ProvedPod, address: string): Soon<Result<LivePod>> {
     this.reflector ??= shared(() => this.watch());
     const known = this.pods.get(idOf(proved));
@@ -94,9 +110,20 @@ class PodDirectory implements WatchedPods {
     const id = idOf(proved);
     const found = (await this.flights.run(id, () => this.readAnew(id, address))) ?? AWAY;
     if (found.ok) return this.admit(found.value, proved, address);
-    const known = this.pods.get(id);
     // As long as the API server is away, what was there is there.
-    return found.error.retryable && known?.uid === proved.uid ? this.admit(known, proved, address) : found;
+    const known = found.error.retryable ? this.adopt(id, proved.uid) : undefined;
+    return known?.uid === proved.uid ? this.admit(known, proved, address) : found;
+  }
+
+  /** The pod of that name that is known; or that another replica read, where it is this one. */
+  private adopt(id: string, uid: string): WatchedPod | undefined {
+    const [known, vouched] = [this.pods.get(id), this.vouched.get(id)];
+    if (known?.uid === uid || vouched?.uid !== uid) return known;
+    if (known !== undefined && !isNewer(vouched.version, known.version)) return known;
+    this.drop(id);
+    this.vouched.delete(id);
+    this.pods.set(id, vouched);
+    return vouched;
   }
 
   private admit({ uid, place }: WatchedPod, proved: ProvedPod, address: string): Found {
@@ -139,15 +166,18 @@ class PodDirectory implements WatchedPods {
   private take(id: string, object: KubeObject, place: PodPlace): WatchedPod {
     const state = stateOf(object);
     const known = this.pods.get(id);
-    if (known?.uid === state.uid) {
+    const pod = known?.uid === state.uid ? known : new WatchedPod(state, place);
+    if (pod === known) {
       known.place = place;
       known.set(state);
-      return known;
+    } else {
+      this.drop(id);
+      this.pods.set(id, pod);
+      if (this.pods.size > MAX_PODS) this.forget(pod);
     }
-    this.drop(id);
-    const pod = new WatchedPod(state, place);
-    this.pods.set(id, pod);
-    if (this.pods.size > MAX_PODS) this.forget(pod);
+    this.vouched.delete(id);
+    const told = vouchedPod(id, pod);
+    if (told !== undefined) this.options.wasRead(told);
     return pod;
   }
 
@@ -166,6 +196,7 @@ class PodDirectory implements WatchedPods {
     const id = idOf(object.metadata);
     const reading = this.reading.get(id);
     if (reading !== undefined) reading.isOvertaken = true;
+    this.vouched.happened(id, object.metadata.uid, type === "DELETED" ? undefined : stateOf(object));
     const pod = this.pods.get(id);
     if (pod === undefined) return;
     const isSame = pod.uid === object.metadata.uid;
@@ -178,6 +209,10 @@ class PodDirectory implements WatchedPods {
   private listed(objects: readonly KubeObject[]): void {
     this.inStep = true;
     const there = new Map(objects.map((object) => [idOf(object.metadata), object]));
+    for (const [id, pod] of [...this.vouched]) {
+      const object = there.get(id);
+      if (object?.metadata.uid === pod.uid) pod.set(stateOf(object));
+    }
     for (const [id, pod] of [...this.pods]) {
       const object = there.get(id);
       if (object !== undefined && object.metadata.uid === pod.uid) pod.set(stateOf(object));

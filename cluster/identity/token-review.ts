@@ -1,5 +1,5 @@
 import { fieldsOf } from "../../base/json.ts";
-import type { ProxyIdentity } from "../../model/identity.ts";
+import type { ProvedPod } from "../../model/identity.ts";
 import type { ApiRequest, Fields } from "../../model/kube.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import type { Claims } from "./claims.ts";
@@ -31,10 +31,10 @@ export function audienceProblem({ audiences }: Fields, audience: string): string
 }
 
 /**
- * The proxy that a token is of: that of the pod that the kubelet made it for. `review`: the answer of the API server; `now`: milliseconds since the epoch. Fails with
+ * The pod that the kubelet made a token for. `review`: the answer of the API server; `now`: milliseconds since the epoch. Fails with
  * `Unauthenticated`. What the API server says in its own words is not shown: it may be about the token.
  */
-export function readReview(review: Fields, audience: string, claims: Claims, now: number): Result<ProxyIdentity> {
+export function readReview(review: Fields, audience: string, claims: Claims, now: number): Result<Omit<ProvedPod, "byToken">> {
   const status = fieldsOf(review.status);
   if (claims.until <= now) {
     const [end, here] = [claims.until, now].map((at) => new Date(at).toISOString());
@@ -51,7 +51,7 @@ export function readReview(review: Fields, audience: string, claims: Claims, now
   const [name, uid] = [only(extra[POD_NAME], NAME), only(extra[POD_UID], UID)];
   if (name === undefined || uid === undefined)
     return refuse("the token is bound to no pod; mount a projected token (serviceAccountToken) in the pod, and use that one");
-  return ok({ role: "proxy", namespace, nodeId: name, podUid: uid, until: claims.until });
+  return ok({ namespace, name, uid });
 }
 
 function only(values: unknown, shape: RegExp): string | undefined {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createFairTurns } from "../../base/fair-turns.ts";
+import { createKeyring } from "../../base/keyring.ts";
+import type { VouchedToken } from "../../model/identity.ts";
 import { type Facts, type Log, silentLog } from "../../model/log.ts";
 import { silentMetrics } from "../../model/metrics.ts";
 import { createFakeKube, failureOf } from "../testing/kube.ts";
@@ -26,8 +28,12 @@ function start(bounds = { places: 8, waiting: 10, waitingPerKey: 10 }) {
   const time = { now: 0 };
   const clock = { now: () => time.now, after: () => () => {} };
   const turns = createFairTurns(bounds);
-  const reviewer = createTokenReviewer({ api: kube.api, audience: "weir.dev", turns, clock, log, metrics: silentMetrics });
-  return { kube, reviewer, time, lines };
+  const hash = createKeyring(new Uint8Array(32)).keyedHash("token of a proxy");
+  const told: VouchedToken[] = [];
+  const reviewed = (token: VouchedToken) => void told.push(token);
+  const metrics = silentMetrics;
+  const reviewer = createTokenReviewer({ api: kube.api, audience: "weir.dev", turns, hash, reviewed, clock, log, metrics });
+  return { kube, reviewer, time, lines, told };
 }
 
 describe("the reviewer of tokens", () => {
@@ -91,6 +97,29 @@ describe("the reviewer of tokens", () => {
     await kube.answer(reviewOf("a"));
     assert.equal((await good).ok, true);
     assert.match(lines[2] ?? "", /reviewed again/);
+  });
+
+  test("a token that another replica asked about is known to this one until its end, and to no other key", async () => {
+    const there = start();
+    const asked = there.reviewer.review(tokenOf("a"), "10.0.0.1");
+    await there.kube.answer(reviewOf("a"));
+    await asked;
+    assert.deepEqual(there.told, there.reviewer.known());
+    assert.doesNotMatch(JSON.stringify(there.told), new RegExp(tokenOf("a").split(".")[1] ?? ""));
+    const here = start();
+    const refused = here.reviewer.review(tokenOf("a"), "10.0.0.1");
+    await here.kube.answer({ status: { authenticated: false } });
+    assert.equal((await refused).ok, false);
+    here.reviewer.learn(there.told);
+    const answer = here.reviewer.review(tokenOf("a"), "10.0.0.2");
+    assert(!(answer instanceof Promise) && answer.ok);
+    assert.deepEqual([answer.value.namespace, answer.value.nodeId, answer.value.podUid], ["shop", "a", "u"]);
+    assert.deepEqual(here.told, [], "who was told does not tell it on as its own");
+    assert.deepEqual(here.reviewer.known(), there.told, "but to a replica that comes later");
+    here.time.now = 100 * SECOND;
+    assert.deepEqual(here.reviewer.known(), []);
+    here.reviewer.learn(there.told);
+    assert(here.reviewer.review(tokenOf("a"), "10.0.0.2") instanceof Promise, "what has ended is not learned");
   });
 
   test("an address that sends many tokens waits behind others, and is told to try again when it sends too many", async () => {

@@ -1,9 +1,9 @@
-import { createHmac, randomBytes } from "node:crypto";
 import { setBounded } from "../../base/bounded-map.ts";
 import type { FairTurns } from "../../base/fair-turns.ts";
+import type { KeyedHash } from "../../base/keyring.ts";
 import { createSingleFlight } from "../../base/single-flight.ts";
 import type { Clock } from "../../model/clock.ts";
-import type { ProxyIdentity, Soon, TokenReviewer } from "../../model/identity.ts";
+import type { ProxyIdentity, Soon, TokenReviewer, VouchedToken } from "../../model/identity.ts";
 import type { KubeApi } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
 import { type Metrics, outcomeOf } from "../../model/metrics.ts";
@@ -19,9 +19,20 @@ export interface TokenReviewerOptions {
   readonly audience: string;
   /** Shares out the requests to the API server among the addresses of clients. */
   readonly turns: FairTurns;
+  /** Of tokens: all replicas have one key for it. */
+  readonly hash: KeyedHash;
+  /** The API server said that this token is good. */
+  readonly reviewed: (token: VouchedToken) => void;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+}
+
+/** Remembers whose tokens are, and what other replicas were told of theirs. */
+export interface KnowingReviewer extends TokenReviewer {
+  /** Those that are good now. */
+  known(): VouchedToken[];
+  learn(tokens: readonly VouchedToken[]): void;
 }
 
 /** Tokens that are known to be good: one for each of 10,000 proxies, and its successor. */
@@ -37,17 +48,16 @@ interface Refused {
 }
 
 /** Asks the API server whose a token is, once for each token: what it said is kept until the token ends. */
-export function createTokenReviewer(options: TokenReviewerOptions): TokenReviewer {
+export function createTokenReviewer(options: TokenReviewerOptions): KnowingReviewer {
   return new CachingReviewer(options);
 }
 
-class CachingReviewer implements TokenReviewer {
+class CachingReviewer implements KnowingReviewer {
   private readonly options: TokenReviewerOptions;
   private readonly trouble: Trouble;
   /** By the token's keyed hash: neither the token is kept, nor what could be looked up in a table. */
-  private readonly known = new Map<string, ProxyIdentity>();
+  private readonly good = new Map<string, VouchedToken>();
   private readonly refused = new Map<string, Refused>();
-  private readonly key = randomBytes(32);
   private readonly flights = createSingleFlight<Result<ProxyIdentity>>();
 
   constructor(options: TokenReviewerOptions) {
@@ -61,16 +71,30 @@ class CachingReviewer implements TokenReviewer {
     if (!claims.ok) return claims;
     const wrong = mismatch(claims.value, audience);
     if (wrong !== undefined) return fail("Unauthenticated", wrong);
-    const hash = createHmac("sha256", this.key).update(token).digest("base64");
-    const known = this.known.get(hash);
-    if (known?.until !== undefined && known.until > clock.now()) return ok(known);
+    const hash = this.options.hash.digest(token).toString("base64");
+    const known = this.good.get(hash);
+    if (known !== undefined && known.until > clock.now()) return ok(identityOf(known));
     const refused = this.refused.get(hash);
     if (refused !== undefined && refused.until > clock.now()) return fail("Unauthenticated", refused.why);
     return this.flights.run(hash, () => this.ask(token, hash, claims.value, address)).then((answer) => answer ?? AWAY);
   }
 
+  known(): VouchedToken[] {
+    const now = this.options.clock.now();
+    return Array.from(this.good.values()).filter(({ until }) => until > now);
+  }
+
+  learn(tokens: readonly VouchedToken[]): void {
+    const now = this.options.clock.now();
+    for (const token of tokens) {
+      if (token.until <= now || this.good.has(token.hash)) continue;
+      setBounded(this.good, token.hash, token, MAX_KNOWN);
+      this.refused.delete(token.hash);
+    }
+  }
+
   private async ask(token: string, hash: string, claims: Claims, address: string): Promise<Result<ProxyIdentity>> {
-    const { api, audience, turns, clock, metrics } = this.options;
+    const { api, audience, turns, reviewed, clock, metrics } = this.options;
     const answer = await turns.run(address, () => {
       const ended = metrics.start("token_review");
       return api.request(reviewRequest(token, audience)).then((done) => {
@@ -86,12 +110,20 @@ class CachingReviewer implements TokenReviewer {
     }
     this.trouble.over();
     const read = readReview(answer.value, audience, claims, clock.now());
-    if (read.ok) {
-      this.refused.delete(hash);
-      setBounded(this.known, hash, read.value, MAX_KNOWN);
-    } else setBounded(this.refused, hash, { why: read.error.message, until: clock.now() + REFUSED_MS }, MAX_REFUSED);
-    return read;
+    if (!read.ok) {
+      setBounded(this.refused, hash, { why: read.error.message, until: clock.now() + REFUSED_MS }, MAX_REFUSED);
+      return read;
+    }
+    const good = { hash, until: claims.until, ...read.value };
+    this.refused.delete(hash);
+    setBounded(this.good, hash, good, MAX_KNOWN);
+    reviewed(good);
+    return ok(identityOf(good));
   }
+}
+
+function identityOf({ namespace, name, uid, until }: VouchedToken): ProxyIdentity {
+  return { role: "proxy", namespace, nodeId: name, podUid: uid, until };
 }
 
 /** Why is in the log: a client could do nothing with it. */

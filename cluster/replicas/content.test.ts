@@ -65,6 +65,7 @@ function createScene(peers: Readonly<Record<string, Peer>>) {
           return true;
         },
         end: () => over("ended"),
+        finish: () => over("ended"),
       };
     },
   });

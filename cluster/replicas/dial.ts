@@ -2,7 +2,10 @@
 export interface DialedCall {
   /** False: hold back until `drained` is called. */
   write(message: Uint8Array): boolean;
+  /** Breaks the call off. */
   end(): void;
+  /** Ends the call once what was written is sent. */
+  finish(): void;
 }
 
 export interface DialedHandler {

@@ -20,6 +20,9 @@ const OPTIONS = {
   "grpc.max_receive_message_length": 4 * 1024 * 1024,
 };
 
+/** Who does not answer the end of a call within this time is left. */
+const FINISH_MS = 500;
+
 /** Far less than a certificate is valid. */
 const KEEP_MS = 3_600_000;
 
@@ -47,6 +50,10 @@ export function createGrpcDial({ authority, uri, now }: GrpcDialOptions): Dial {
       end() {
         call.cancel();
         closed("it was ended here");
+      },
+      finish() {
+        call.end();
+        setTimeout(() => call.cancel(), FINISH_MS).unref();
       },
     };
   };

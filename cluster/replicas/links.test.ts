@@ -30,9 +30,10 @@ test("what a call cannot take goes on when it can: nobody asks again", () => {
         if (said?.$case === "report") reported.push(said.report.proxies?.length ?? 0);
         return said?.$case !== "report";
       };
-      return { write, end() {} };
+      return { write, end() {}, finish() {} };
     },
     withdrawals: () => [],
+    vouched: () => [],
     overridden() {},
     led() {},
   });

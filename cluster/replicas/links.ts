@@ -5,7 +5,7 @@ import type { Told, Withdrawal } from "../../model/replicas.ts";
 import { FromCaller, type Hello, ToCaller } from "../gen/weir/v1/replicas.ts";
 import { decoded } from "./decode.ts";
 import type { Dial, DialedCall } from "./dial.ts";
-import { encodeReport, type Reported } from "./report.ts";
+import { type Reported, reportMessages } from "./report.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
 import { JOIN } from "./service.ts";
 
@@ -22,6 +22,8 @@ export interface LinksDeps {
   readonly steady: () => number;
   readonly log: Log;
   readonly withdrawals: () => Iterable<Withdrawal>;
+  /** What is known of who clients are, as messages. */
+  readonly vouched: () => readonly Uint8Array[];
   readonly overridden: (proxyKey: string, hashes: readonly string[]) => void;
   /** A peer begins to say what proxies must wait for: what was said before may be over. */
   readonly led: () => void;
@@ -39,6 +41,8 @@ export interface Links {
   reach(addresses: ReadonlySet<string>): void;
   withdraw(withdrawal: Withdrawal): void;
   tell(event: Told): void;
+  /** Tells every peer what is new of who clients are. */
+  vouch(messages: readonly Uint8Array[]): void;
   /** Reports what changed of the server's own proxies to every peer. */
   report(): void;
   /** To be called once a second: reports counters to who decides, and ends calls that went silent. */
@@ -77,6 +81,8 @@ class Link {
   keepsReports = false;
   isFull = false;
   reporter: Reporter | undefined;
+  /** Messages that wait for room. */
+  private waiting: Uint8Array[] = [];
 
   constructor(dial: Dial, address: string, now: number, handler: LinkHandler) {
     this.heardAt = now;
@@ -91,18 +97,27 @@ class Link {
   }
 
   say(said: FromCaller["said"]): void {
-    if (!this.call.write(FromCaller.encode({ said }).finish())) this.isFull = true;
+    this.write(FromCaller.encode({ said }).finish());
   }
 
   sayReport(report: Reported | undefined): boolean {
     if (report === undefined) return false;
-    this.say({ $case: "report", report: encodeReport(report) });
+    for (const bytes of reportMessages(report)) this.write(bytes);
     return true;
   }
 
-  /** Says what changed, as much as it takes now. */
+  vouch(messages: readonly Uint8Array[]): void {
+    this.waiting = [...this.waiting, ...messages];
+  }
+
+  /** Says what changed and what waits, as much as it takes now. */
   report(): void {
     while (!this.isFull && this.sayReport(this.reporter?.next(AT_ONCE)));
+    while (!this.isFull && this.waiting.length > 0) this.write(this.waiting.shift() ?? new Uint8Array());
+  }
+
+  private write(bytes: Uint8Array): void {
+    if (!this.call.write(bytes)) this.isFull = true;
   }
 }
 
@@ -150,6 +165,14 @@ class CallingLinks implements Links {
     for (const link of this.links.values()) if (link.isGreeted && !link.isFull) link.say({ $case: "event", event });
   }
 
+  vouch(messages: readonly Uint8Array[]): void {
+    for (const link of this.links.values()) {
+      if (!link.isGreeted) continue;
+      link.vouch(messages);
+      link.report();
+    }
+  }
+
   report(): void {
     for (const link of this.links.values()) link.report();
   }
@@ -193,7 +216,7 @@ class CallingLinks implements Links {
   }
 
   stop(): void {
-    for (const link of [...this.links.values()]) link.call.end();
+    for (const link of [...this.links.values()]) link.call.finish();
   }
 
   private heard(address: string, link: Link, bytes: Uint8Array): void {
@@ -206,7 +229,7 @@ class CallingLinks implements Links {
   }
 
   private greeted(address: string, link: Link, { replica = "", version = "", keepsReports = false }: Hello): void {
-    const { id, log, withdrawals, own } = this.deps;
+    const { id, log, withdrawals, vouched, own } = this.deps;
     this.told.delete(address);
     if (replica === id) {
       this.selves.add(address);
@@ -217,6 +240,7 @@ class CallingLinks implements Links {
     Object.assign(link, { isGreeted: true, keepsReports });
     for (const withdrawal of withdrawals()) link.say({ $case: "withdrawal", withdrawal });
     if (keepsReports) link.reporter = createReporter(own);
+    link.vouch(vouched());
     this.report();
   }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DeliveredFilter, Fleet, ProxyHealth, ProxyNode, SlotDelivery } from "../../model/delivery.ts";
 import { digestOf } from "../../model/digest.ts";
+import type { Vouched } from "../../model/identity.ts";
 import type { Leadership } from "../../model/leadership.ts";
 import { silentLog } from "../../model/log.ts";
 import type { Withdrawal } from "../../model/replicas.ts";
@@ -48,6 +49,29 @@ function createOwn() {
   return { fleet, put, counters };
 }
 
+/** What a replica knows of who its clients are. */
+function createVouching() {
+  const tokens = new Map<string, Vouched["tokens"][number]>();
+  const pods = new Map<string, Vouched["pods"][number]>();
+  const listeners = new Set<(vouched: Vouched) => void>();
+  const add = (vouched: Vouched) => {
+    for (const token of vouched.tokens) tokens.set(token.hash, token);
+    for (const pod of vouched.pods) pods.set(pod.uid, pod);
+  };
+  return {
+    all: () => ({ tokens: [...tokens.values()], pods: [...pods.values()] }),
+    onVouched(listener: (vouched: Vouched) => void) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    take: add,
+    say(vouched: Vouched) {
+      add(vouched);
+      for (const listener of listeners) listener(vouched);
+    },
+  };
+}
+
 /** A message as an earlier or later version would send it: without what is new, with what nobody knows. */
 function ofOtherVersion(bytes: Uint8Array): Uint8Array {
   const message = FromCaller.decode(bytes);
@@ -69,6 +93,7 @@ function createScene(names: readonly string[], other?: string) {
 
   const replicas = names.map((id) => {
     const own = createOwn();
+    const vouching = createVouching();
     const leadership: Leadership = {
       isLeading: () => leading === id,
       isHeard: () => leading === id,
@@ -94,6 +119,7 @@ function createScene(names: readonly string[], other?: string) {
       steady: () => clock.now() + stalledMs,
       log: silentLog,
       modules,
+      vouching,
     };
     const peers = createPeers(options);
     const withdrawals: Withdrawal[] = [];
@@ -107,7 +133,7 @@ function createScene(names: readonly string[], other?: string) {
       text: () => undefined,
     });
     calls.listen(id, peers);
-    return { id, own, peers, withdrawals, overridden, told };
+    return { id, own, vouching, peers, withdrawals, overridden, told };
   });
   const start = () => {
     for (const { peers } of replicas) peers.start();
@@ -436,5 +462,40 @@ test("what who decides tells people, those hear of it who follow the events of a
     scene.replicas.map(({ told }) => told),
     [[], heard, heard],
   );
+  scene.stop();
+});
+
+test("what the API server said of a replica's clients is known to all, and to one that comes when that replica is gone", async () => {
+  const scene = createScene(["a", "b", "c"]);
+  const [a, b, c] = [nth(scene, 0), nth(scene, 1), nth(scene, 2)];
+  const names = (index: number) => ({ namespace: "shop", name: `web-${index}`, uid: `u${index}` });
+  const tokenOf = (index: number) => ({ ...names(index), hash: `h${index}`, until: 9e15 });
+  const podOf = (index: number) => ({ ...names(index), version: "7", labels: { app: "web" }, addresses: [`10.0.0.${index}`] });
+  const first = { tokens: [tokenOf(0)], pods: Array.from({ length: 50 }, (_, index) => podOf(index)) };
+  a.vouching.say(first);
+  scene.cut("c");
+  await scene.begin("a");
+  assert.deepEqual(b.vouching.all(), first);
+  a.vouching.say({ tokens: [tokenOf(1)], pods: [] });
+  a.vouching.say({ tokens: [], pods: [{ ...podOf(60), addresses: "shared" }] });
+  await scene.clock.advance(500);
+  assert.deepEqual(b.vouching.all().tokens, [tokenOf(0), tokenOf(1)]);
+  assert.deepEqual(b.vouching.all().pods.at(-1)?.addresses, "shared");
+  assert.deepEqual(c.vouching.all().tokens, []);
+  scene.cut("a");
+  scene.mend("c");
+  await scene.clock.advance(3_000);
+  assert.deepEqual(c.vouching.all(), b.vouching.all());
+  scene.stop();
+});
+
+test("what changed in the last moment is told before a replica leaves", async () => {
+  const scene = createScene(["a", "b"]);
+  const [a, b] = [nth(scene, 0), nth(scene, 1)];
+  await scene.begin("a");
+  b.own.put("web", true, 1);
+  b.peers.stop();
+  await scene.clock.advance(0);
+  assert.deepEqual(seen(a), ["web false"], "it is known, and lost with its replica");
   scene.stop();
 });

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../../model/clock.ts";
 import type { Fleet, FleetView } from "../../model/delivery.ts";
+import type { Vouched, Vouching } from "../../model/identity.ts";
 import type { Leadership } from "../../model/leadership.ts";
 import type { Log } from "../../model/log.ts";
 import type { StoreSource } from "../../model/module.ts";
@@ -14,6 +15,7 @@ import { createLinks, type Links, type PeerCounts } from "./links.ts";
 import { decodeReport } from "./report.ts";
 import { createReportedFleet, type ReportedFleet } from "./reported.ts";
 import { createService, type Said, type Service } from "./service.ts";
+import { decodeVouched, encodeVouched } from "./vouched.ts";
 
 export interface PeersOptions {
   /** Of this process; no other ever has the same. */
@@ -34,6 +36,8 @@ export interface PeersOptions {
   readonly log: Log;
   /** Modules of this server's own store. */
   readonly modules: Pick<StoreSource, "read">;
+  /** Who the server's clients are. `undefined`: nobody is asked. */
+  readonly vouching?: Vouching | undefined;
 }
 
 /** One of several replicas: what it says to the others, and what it knows through them. */
@@ -86,9 +90,11 @@ class JoinedPeers implements ReplicaPeers {
   private readonly withheldThere = new Map<string, { readonly replica: string; readonly withheld: readonly string[] }>();
   private cancels: (() => void)[] = [];
   private cancelReport: (() => void) | undefined;
+  /** What is new of who clients are, since the last report. */
+  private vouched: Vouched[] = [];
 
   constructor(options: PeersOptions) {
-    const { id, version, uri, own, leadership, dial, clock, steady, log, modules } = options;
+    const { id, version, uri, own, leadership, dial, clock, steady, log, modules, vouching } = options;
     this.options = options;
     this.reported = createReportedFleet(() => leadership.isLeading());
     this.fleet = joinFleets(own, this.reported);
@@ -107,6 +113,7 @@ class JoinedPeers implements ReplicaPeers {
     this.links = createLinks({
       ...{ id, version, dial, own, clock, steady, log },
       withdrawals: () => this.member?.withdrawals() ?? [],
+      vouched: () => (vouching === undefined ? [] : encodeVouched(vouching.all())),
       overridden: (proxyKey, hashes) => this.overridden(proxyKey, hashes),
       led: () => {
         for (const key of [...this.withheldHere.keys()]) this.overridden(key, []);
@@ -165,7 +172,7 @@ class JoinedPeers implements ReplicaPeers {
   }
 
   start(): void {
-    const { clock, leadership, own } = this.options;
+    const { clock, leadership, own, vouching } = this.options;
     let cancel = () => {};
     const again = () => {
       this.tick();
@@ -175,6 +182,10 @@ class JoinedPeers implements ReplicaPeers {
       () => cancel(),
       own.onChange(() => this.reportSoon()),
       leadership.onChange((isLeading) => this.roleChanged(isLeading)),
+      vouching?.onVouched((vouched) => {
+        this.vouched.push(vouched);
+        this.reportSoon();
+      }) ?? (() => {}),
     );
     again();
   }
@@ -183,14 +194,24 @@ class JoinedPeers implements ReplicaPeers {
     for (const cancel of this.cancels) cancel();
     this.cancels = [];
     this.cancelReport?.();
+    // What changed last is told too: it is what others go by.
+    this.report();
     this.links.stop();
   }
 
   private reportSoon(): void {
     this.cancelReport ??= this.options.clock.after(REPORT_MS, () => {
       this.cancelReport = undefined;
-      this.links.report();
+      this.report();
     });
+  }
+
+  private report(): void {
+    this.links.report();
+    if (this.vouched.length === 0) return;
+    const vouched = { tokens: this.vouched.flatMap(({ tokens }) => tokens), pods: this.vouched.flatMap(({ pods }) => pods) };
+    this.vouched = [];
+    this.links.vouch(encodeVouched(vouched));
   }
 
   private tick(): void {
@@ -217,6 +238,8 @@ class JoinedPeers implements ReplicaPeers {
     } else if (said.$case === "event") {
       const { filter = "", warning = false, reason = "", message = "" } = said.event;
       this.member?.told({ filter, type: warning ? "Warning" : "Normal", reason, message });
+    } else if (said.$case === "vouched") {
+      this.options.vouching?.take(decodeVouched(said.vouched));
     } else {
       this.reported.take(replica, decodeReport(said.report, offsetMs), this.options.clock.now());
     }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DeliveredFilter, ProxyNode, SlotDelivery } from "../../model/delivery.ts";
-import { Report } from "../gen/weir/v1/replicas.ts";
-import { decodeReport, encodeReport, type Reported } from "./report.ts";
+import { FromCaller, Report } from "../gen/weir/v1/replicas.ts";
+import { decodeReport, encodeReport, type Reported, reportMessages } from "./report.ts";
 
 const digest = `sha256:${"a".repeat(64)}` as const;
 const filter = (name: string, more: Partial<DeliveredFilter> = {}): DeliveredFilter => ({
@@ -75,4 +75,23 @@ test("what makes no sense is passed over", () => {
   assert.deepEqual(odd.proxies[0]?.slots.get("s")?.running, []);
   assert.equal(odd.proxies[0]?.slots.get("s")?.holds, undefined);
   assert.deepEqual(decodeReport({}, 0), { proxies: [], gone: [], health: new Map() });
+});
+
+test("a report that is too large for one message is said in several, in order and whole", () => {
+  const labels = Object.fromEntries(Array.from({ length: 256 }, (_, index) => [`${index}.${"k".repeat(200)}`, "v".repeat(63)]));
+  const proxies = Array.from({ length: 200 }, (_, index) => ({ ...proxy(`web-${index}`), labels }));
+  const counters = { at: 1, requests: 2, errors5xx: 0, latencySumMs: 1, latencyCount: 2, vmFailures: new Map() };
+  const report = { proxies, gone: ["shop/old"], health: new Map([["shop/web-1", counters]]) };
+  const messages = reportMessages(report);
+  assert.ok(messages.length > 10 && messages.every(({ length }) => length <= 1024 * 1024), `${messages.length} messages`);
+  const read = messages.map((bytes) => {
+    const { said } = FromCaller.decode(bytes);
+    return decodeReport(said?.$case === "report" ? said.report : {}, 0);
+  });
+  assert.deepEqual(
+    read.flatMap((each) => each.proxies.map(({ id }) => id)),
+    proxies.map(({ id }) => id),
+  );
+  assert.deepEqual([read.flatMap(({ gone }) => gone), read.flatMap(({ health }) => [...health.keys()])], [["shop/old"], ["shop/web-1"]]);
+  assert.equal(reportMessages({ ...report, proxies: proxies.slice(0, 2) }).length, 1);
 });

@@ -1,7 +1,7 @@
 import type { DeliveredFilter, ProxyHealth, ProxyNode, SlotDelivery } from "../../model/delivery.ts";
 import { isDigest } from "../../model/digest.ts";
 import { proxyKey } from "../../model/proxy-key.ts";
-import type { Filter, Health, Proxy as ProxyMessage, Report, Slot } from "../gen/weir/v1/replicas.ts";
+import { type Filter, FromCaller, type Health, type Proxy as ProxyMessage, type Report, type Slot } from "../gen/weir/v1/replicas.ts";
 
 /** What a report says. */
 export interface Reported {
@@ -22,6 +22,22 @@ export function encodeReport({ proxies, gone, health }: Reported): Report {
     ...{ filters: filters.rows, proxies: messages, gone: [...gone], versions: versions.rows },
     health: Array.from(health, ([key, known]) => healthMessage(key, known)),
   };
+}
+
+/** A peer takes messages of 4 MiB; what proxies say of themselves is not Weir's to bound. */
+const MOST_BYTES = 1024 * 1024;
+
+/** As messages of what a replica says to a peer: one, or as many as it takes for none to be too large. */
+export function reportMessages(report: Reported): Uint8Array[] {
+  const bytes = FromCaller.encode({ said: { $case: "report", report: encodeReport(report) } }).finish();
+  const { proxies, gone, health } = report;
+  if (bytes.length <= MOST_BYTES || proxies.length + gone.length + health.size <= 1) return [bytes];
+  const halves = <T>(all: readonly T[]) => [all.slice(0, all.length / 2), all.slice(all.length / 2)] as const;
+  const [[first, second], [goneFirst, goneSecond], [known, others]] = [halves(proxies), halves(gone), halves([...health])];
+  return [
+    ...reportMessages({ proxies: first, gone: goneFirst, health: new Map(known) }),
+    ...reportMessages({ proxies: second, gone: goneSecond, health: new Map(others) }),
+  ];
 }
 
 /** Rows of which each is there once. */

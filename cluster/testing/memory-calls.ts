@@ -56,6 +56,7 @@ export function createMemoryCalls(as: (bytes: Uint8Array, ends: readonly string[
           return true;
         },
         end: () => end("ended"),
+        finish: () => setImmediate(() => end("ended")),
       };
     },
     listen(address, peers) {

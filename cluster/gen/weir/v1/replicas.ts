@@ -24,6 +24,7 @@ export interface FromCaller {
     | { $case: "withdrawal"; withdrawal: Withdrawal }
     | { $case: "report"; report: Report }
     | { $case: "event"; event: Event }
+    | { $case: "vouched"; vouched: Vouched }
     | undefined;
 }
 
@@ -60,6 +61,34 @@ export interface Event {
   warning?: boolean | undefined;
   reason?: string | undefined;
   message?: string | undefined;
+}
+
+export interface Vouched {
+  tokens?: VouchedToken[] | undefined;
+  pods?: VouchedPod[] | undefined;
+}
+
+export interface VouchedToken {
+  hash?: string | undefined;
+  namespace?: string | undefined;
+  name?: string | undefined;
+  uid?: string | undefined;
+  until?: number | undefined;
+}
+
+export interface VouchedPod {
+  namespace?: string | undefined;
+  name?: string | undefined;
+  uid?: string | undefined;
+  version?: string | undefined;
+  labels?: { [key: string]: string } | undefined;
+  addresses?: string[] | undefined;
+  sharesAddresses?: boolean | undefined;
+}
+
+export interface VouchedPod_LabelsEntry {
+  key: string;
+  value: string;
 }
 
 export interface Report {
@@ -331,6 +360,9 @@ export const FromCaller: MessageFns<FromCaller> = {
       case "event":
         Event.encode(message.said.event, writer.uint32(34).fork()).join();
         break;
+      case "vouched":
+        Vouched.encode(message.said.vouched, writer.uint32(42).fork()).join();
+        break;
     }
     return writer;
   },
@@ -378,6 +410,14 @@ export const FromCaller: MessageFns<FromCaller> = {
             }
 
             message.said = { $case: "event", event: Event.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.said = { $case: "vouched", vouched: Vouched.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -753,6 +793,340 @@ export const Event: MessageFns<Event> = {
             }
 
             message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseVouched(): Vouched {
+  return { tokens: [], pods: [] };
+}
+
+export const Vouched: MessageFns<Vouched> = {
+  encode(message: Vouched, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tokens !== undefined && message.tokens.length !== 0) {
+      for (const v of message.tokens) {
+        VouchedToken.encode(v!, writer.uint32(10).fork()).join();
+      }
+    }
+    if (message.pods !== undefined && message.pods.length !== 0) {
+      for (const v of message.pods) {
+        VouchedPod.encode(v!, writer.uint32(18).fork()).join();
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Vouched {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVouched();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            const el = VouchedToken.decode(reader, reader.uint32());
+            if (el !== undefined) {
+              message.tokens!.push(el);
+            }
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const el = VouchedPod.decode(reader, reader.uint32());
+            if (el !== undefined) {
+              message.pods!.push(el);
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseVouchedToken(): VouchedToken {
+  return { hash: "", namespace: "", name: "", uid: "", until: 0 };
+}
+
+export const VouchedToken: MessageFns<VouchedToken> = {
+  encode(message: VouchedToken, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hash !== undefined && message.hash !== "") {
+      writer.uint32(10).string(message.hash);
+    }
+    if (message.namespace !== undefined && message.namespace !== "") {
+      writer.uint32(18).string(message.namespace);
+    }
+    if (message.name !== undefined && message.name !== "") {
+      writer.uint32(26).string(message.name);
+    }
+    if (message.uid !== undefined && message.uid !== "") {
+      writer.uint32(34).string(message.uid);
+    }
+    if (message.until !== undefined && message.until !== 0) {
+      writer.uint32(41).double(message.until);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VouchedToken {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVouchedToken();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hash = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.uid = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.until = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseVouchedPod(): VouchedPod {
+  return { namespace: "", name: "", uid: "", version: "", labels: {}, addresses: [], sharesAddresses: false };
+}
+
+export const VouchedPod: MessageFns<VouchedPod> = {
+  encode(message: VouchedPod, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== undefined && message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.name !== undefined && message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.uid !== undefined && message.uid !== "") {
+      writer.uint32(26).string(message.uid);
+    }
+    if (message.version !== undefined && message.version !== "") {
+      writer.uint32(34).string(message.version);
+    }
+    globalThis.Object.entries(message.labels || {}).forEach(([key, value]: [string, string]) => {
+      VouchedPod_LabelsEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
+    });
+    if (message.addresses !== undefined && message.addresses.length !== 0) {
+      for (const v of message.addresses) {
+        writer.uint32(50).string(v!);
+      }
+    }
+    if (message.sharesAddresses !== undefined && message.sharesAddresses !== false) {
+      writer.uint32(56).bool(message.sharesAddresses);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VouchedPod {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVouchedPod();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.uid = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            const entry5 = VouchedPod_LabelsEntry.decode(reader, reader.uint32());
+            if (entry5.value !== undefined) {
+              message.labels![entry5.key] = entry5.value;
+            }
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            const el = reader.string();
+            if (el !== undefined) {
+              message.addresses!.push(el);
+            }
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.sharesAddresses = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseVouchedPod_LabelsEntry(): VouchedPod_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const VouchedPod_LabelsEntry: MessageFns<VouchedPod_LabelsEntry> = {
+  encode(message: VouchedPod_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VouchedPod_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVouchedPod_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
             continue;
           }
         }
