@@ -8,6 +8,7 @@ import { FromCaller, Wanted } from "../cluster/gen/weir/v1/replicas.ts";
 import { createAuthority, fixedAuthority, GET, issueCertificate, issueReplicaCertificate, JOIN, replicaUri } from "../cluster/index.ts";
 import type { Fleet } from "../model/delivery.ts";
 import { digestOf } from "../model/digest.ts";
+import type { Vouched, Vouching } from "../model/identity.ts";
 import { type Log, silentLog } from "../model/log.ts";
 import type { Withdrawal } from "../model/replicas.ts";
 import { connectGrpc } from "../xds/testing/grpc-client.ts";
@@ -22,11 +23,12 @@ const NOBODY: Fleet = {
 /** More than one connection holds on its way. */
 const MODULE = Buffer.alloc(3_000_000, "module");
 
-/** A replica on a port of its own that calls those at these ports. `has`: modules in its store. */
+/** A replica on a port of its own that calls those at these ports. `has`: modules in its store; `vouching`: who its clients are. */
 async function startReplica(
   id: string,
   ports: readonly number[],
   has: readonly Buffer[] = [],
+  vouching?: Vouching,
 ): Promise<{ replicas: Replicas; port: number; told: string[] }> {
   const told: string[] = [];
   let port = 0;
@@ -51,10 +53,40 @@ async function startReplica(
   const peers = ports.map((each) => ({ host: "127.0.0.1", port: each }));
   const replica: Replica = { id, lease, of: OF, address, peers, steady: () => performance.now() };
   const modules = { read: async (digest: string) => has.map((each) => new Uint8Array(each)).find((each) => digestOf(each) === digest) };
-  const replicas = (await openReplicas({ replica, authority: fixedAuthority(files), log }))({ own: NOBODY, modules, vouching: undefined });
+  const replicas = (await openReplicas({ replica, authority: fixedAuthority(files), log }))({ own: NOBODY, modules, vouching });
   assert.equal(await replicas.start(), undefined);
   return { replicas, port, told };
 }
+
+/** Who clients are: nobody at first. */
+function createVouching() {
+  const { promise: taken, resolve } = Promise.withResolvers<Vouched>();
+  const listeners: ((vouched: Vouched) => void)[] = [];
+  const vouching: Vouching = {
+    all: () => ({ tokens: [], pods: [] }),
+    onVouched(listener) {
+      listeners.push(listener);
+      return () => {};
+    },
+    take: resolve,
+  };
+  return { vouching, taken, say: (vouched: Vouched) => listeners.forEach((listener) => listener(vouched)) };
+}
+
+test("replicas tell each other over TLS who their clients are", { timeout: 20_000 }, async () => {
+  const here = createVouching();
+  const a = await startReplica("a", [], [], here.vouching);
+  const there = createVouching();
+  const b = await startReplica("b", [a.port], [], there.vouching);
+  while (!b.replicas.peers.leadership.isHeard()) await new Promise(setImmediate);
+  const vouched = {
+    tokens: [{ hash: "h", namespace: "shop", name: "web-1", uid: "u", until: Date.now() + 60_000 }],
+    pods: [{ namespace: "shop", name: "web-1", uid: "u", version: "12", labels: { app: "web" }, addresses: ["10.0.0.1"] }],
+  };
+  there.say({ ...vouched, pods: [] });
+  assert.deepEqual(await here.taken, { ...vouched, pods: [] });
+  await Promise.all([a.replicas.stop(), b.replicas.stop()]);
+});
 
 test("replicas reach each other over TLS and tell what is to be taken back", { timeout: 20_000 }, async () => {
   const a = await startReplica("a", []);
