@@ -70,7 +70,10 @@ function createVouching() {
     },
     take: resolve,
   };
-  return { vouching, taken, say: (vouched: Vouched) => listeners.forEach((listener) => listener(vouched)) };
+  const say = (vouched: Vouched) => {
+    for (const listener of listeners) listener(vouched);
+  };
+  return { vouching, taken, say };
 }
 
 test("replicas tell each other over TLS who their clients are", { timeout: 20_000 }, async () => {
