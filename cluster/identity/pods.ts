@@ -122,7 +122,7 @@ class PodDirectory implements WatchedPods {
     if (known !== undefined && !isNewer(vouched.version, known.version)) return known;
     this.drop(id);
     this.vouched.delete(id);
-    this.pods.set(id, vouched);
+    this.keep(id, vouched);
     return vouched;
   }
 
@@ -172,8 +172,7 @@ class PodDirectory implements WatchedPods {
       known.set(state);
     } else {
       this.drop(id);
-      this.pods.set(id, pod);
-      if (this.pods.size > MAX_PODS) this.forget(pod);
+      this.keep(id, pod);
     }
     this.vouched.delete(id);
     const told = vouchedPod(id, pod);
@@ -181,8 +180,10 @@ class PodDirectory implements WatchedPods {
     return pod;
   }
 
-  private forget(except: WatchedPod): void {
-    for (const [id, pod] of this.pods) if (pod !== except && !pod.isFollowed) this.pods.delete(id);
+  private keep(id: string, kept: WatchedPod): void {
+    this.pods.set(id, kept);
+    if (this.pods.size <= MAX_PODS) return;
+    for (const [id, pod] of this.pods) if (pod !== kept && !pod.isFollowed) this.pods.delete(id);
   }
 
   private drop(id: string): void {

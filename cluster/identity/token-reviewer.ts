@@ -11,6 +11,7 @@ import { fail, failForNow, ok, type Result } from "../../model/result.ts";
 import { refusal } from "../refusal.ts";
 import { Trouble } from "../trouble.ts";
 import { type Claims, readClaims } from "./claims.ts";
+import { createGoodTokens } from "./good-tokens.ts";
 import { mismatch, readReview, reviewRequest } from "./token-review.ts";
 
 export interface TokenReviewerOptions {
@@ -35,8 +36,6 @@ export interface KnowingReviewer extends TokenReviewer {
   learn(tokens: readonly VouchedToken[]): void;
 }
 
-/** Tokens that are known to be good: one for each of 10,000 proxies, and its successor. */
-const MAX_KNOWN = 20_000;
 /** Tokens that are known to be refused, and for how long: who comes again at once is told without asking, and a pod that is only just known to the API server soon comes in. */
 const MAX_REFUSED = 2_000;
 const REFUSED_MS = 5_000;
@@ -56,7 +55,7 @@ class CachingReviewer implements KnowingReviewer {
   private readonly options: TokenReviewerOptions;
   private readonly trouble: Trouble;
   /** By the token's keyed hash: neither the token is kept, nor what could be looked up in a table. */
-  private readonly good = new Map<string, VouchedToken>();
+  private readonly good = createGoodTokens();
   private readonly refused = new Map<string, Refused>();
   private readonly flights = createSingleFlight<Result<ProxyIdentity>>();
 
@@ -81,14 +80,14 @@ class CachingReviewer implements KnowingReviewer {
 
   known(): VouchedToken[] {
     const now = this.options.clock.now();
-    return Array.from(this.good.values()).filter(({ until }) => until > now);
+    return Array.from(this.good.all()).filter(({ until }) => until > now);
   }
 
   learn(tokens: readonly VouchedToken[]): void {
     const now = this.options.clock.now();
     for (const token of tokens) {
-      if (token.until <= now || this.good.has(token.hash)) continue;
-      setBounded(this.good, token.hash, token, MAX_KNOWN);
+      if (token.until <= now || this.good.get(token.hash) !== undefined) continue;
+      this.good.add(token);
       this.refused.delete(token.hash);
     }
   }
@@ -116,7 +115,7 @@ class CachingReviewer implements KnowingReviewer {
     }
     const good = { hash, until: claims.until, ...read.value };
     this.refused.delete(hash);
-    setBounded(this.good, hash, good, MAX_KNOWN);
+    this.good.add(good);
     reviewed(good);
     return ok(identityOf(good));
   }

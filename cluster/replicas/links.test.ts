@@ -33,7 +33,7 @@ test("what a call cannot take goes on when it can: nobody asks again", () => {
       return { write, end() {}, finish() {} };
     },
     withdrawals: () => [],
-    vouched: () => [],
+    vouched: () => [][Symbol.iterator](),
     overridden() {},
     led() {},
   });

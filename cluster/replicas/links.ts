@@ -23,7 +23,7 @@ export interface LinksDeps {
   readonly log: Log;
   readonly withdrawals: () => Iterable<Withdrawal>;
   /** What is known of who clients are, as messages. */
-  readonly vouched: () => readonly Uint8Array[];
+  readonly vouched: () => Iterator<Uint8Array, undefined>;
   readonly overridden: (proxyKey: string, hashes: readonly string[]) => void;
   /** A peer begins to say what proxies must wait for: what was said before may be over. */
   readonly led: () => void;
@@ -81,7 +81,9 @@ class Link {
   keepsReports = false;
   isFull = false;
   reporter: Reporter | undefined;
-  /** Messages that wait for room. */
+  /** What was known of who clients are when the call began, as far as it is not said yet. */
+  backlog: Iterator<Uint8Array, undefined> | undefined;
+  /** What became known since, where there was no room for it. */
   private waiting: Uint8Array[] = [];
 
   constructor(dial: Dial, address: string, now: number, handler: LinkHandler) {
@@ -113,7 +115,14 @@ class Link {
   /** Says what changed and what waits, as much as it takes now. */
   report(): void {
     while (!this.isFull && this.sayReport(this.reporter?.next(AT_ONCE)));
-    while (!this.isFull && this.waiting.length > 0) this.write(this.waiting.shift() ?? new Uint8Array());
+    while (!this.isFull && this.sayNext());
+  }
+
+  private sayNext(): boolean {
+    const bytes = this.backlog?.next().value ?? this.waiting.shift();
+    if (bytes === undefined) return false;
+    this.write(bytes);
+    return true;
   }
 
   private write(bytes: Uint8Array): void {
@@ -240,7 +249,7 @@ class CallingLinks implements Links {
     Object.assign(link, { isGreeted: true, keepsReports });
     for (const withdrawal of withdrawals()) link.say({ $case: "withdrawal", withdrawal });
     if (keepsReports) link.reporter = createReporter(own);
-    link.vouch(vouched());
+    link.backlog = vouched();
     this.report();
   }
 

@@ -113,7 +113,7 @@ class JoinedPeers implements ReplicaPeers {
     this.links = createLinks({
       ...{ id, version, dial, own, clock, steady, log },
       withdrawals: () => this.member?.withdrawals() ?? [],
-      vouched: () => (vouching === undefined ? [] : encodeVouched(vouching.all())),
+      vouched: () => encodeVouched(vouching?.all() ?? { tokens: [], pods: [] }),
       overridden: (proxyKey, hashes) => this.overridden(proxyKey, hashes),
       led: () => {
         for (const key of [...this.withheldHere.keys()]) this.overridden(key, []);
@@ -211,7 +211,7 @@ class JoinedPeers implements ReplicaPeers {
     if (this.vouched.length === 0) return;
     const vouched = { tokens: this.vouched.flatMap(({ tokens }) => tokens), pods: this.vouched.flatMap(({ pods }) => pods) };
     this.vouched = [];
-    this.links.vouch(encodeVouched(vouched));
+    this.links.vouch([...encodeVouched(vouched)]);
   }
 
   private tick(): void {
