@@ -26,8 +26,10 @@ export interface Replicas {
   filter(): Promise<WasmFilter | undefined>;
   /** Changes the filter. */
   patch(spec: object): Promise<void>;
-  /** Compares what Weir says with what proxies answer, again and again, until `stop`. */
-  watch(): { readonly truth: Truth; stop(): Promise<Truth> };
+  /**
+   * Compares what Weir says with what proxies answer, again and again, until `stop`. `onlyWhileLed`: a status counts while a replica decides; else nobody can write it.
+   */
+  watch(onlyWhileLed?: boolean): { readonly truth: Truth; stop(): Promise<Truth> };
   /** What module answers with which mark, told by who releases it. */
   readonly digests: Map<string, string>;
 }
@@ -100,13 +102,13 @@ class ClusterReplicas implements Replicas {
     if (!done.ok) throw new Error(done.error.message);
   }
 
-  watch(): { readonly truth: Truth; stop(): Promise<Truth> } {
+  watch(onlyWhileLed = false): { readonly truth: Truth; stop(): Promise<Truth> } {
     const truth = new Truth();
     let isRunning = true;
     const done = (async () => {
       while (isRunning) {
         const next = sleep(EVERY_MS);
-        await this.look(truth);
+        await this.look(truth, onlyWhileLed);
         await next;
       }
     })();
@@ -120,18 +122,20 @@ class ClusterReplicas implements Replicas {
     };
   }
 
-  private async look(truth: Truth): Promise<void> {
+  private async look(truth: Truth, onlyWhileLed: boolean): Promise<void> {
     const askedAt = performance.now();
     const pods = await this.pods();
-    const [claims, status, leaders] = await Promise.all([
+    const [claims, status, led] = await Promise.all([
       Promise.all(pods.map((pod) => this.claimsOf(pod))),
       this.statusClaims(),
       Promise.all(pods.map(async (pod) => ((await this.metric(pod, "weir_leading")) === 1 ? [pod.metadata.name] : []))),
     ]);
     const claimedAt = performance.now();
+    const leaders = led.flat();
+    const counted = onlyWhileLed && leaders.length === 0 ? [] : status;
     const answers = await this.marks();
     const answeredAt = performance.now();
-    truth.take({ askedAt, claimedAt, answeredAt, claims: [...claims.flat(), ...status], answers, leaders: leaders.flat() });
+    truth.take({ askedAt, claimedAt, answeredAt, claims: [...claims.flat(), ...counted], answers, leaders });
   }
 
   /** The mark that a module answers with: in the order of their numbers, which tells what is behind and what ahead. */
