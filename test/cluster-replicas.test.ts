@@ -186,8 +186,10 @@ async function killUntil(isOver: () => boolean): Promise<{ readonly leader: numb
 /** A refusal takes a target back this long after it at the latest. Proxies of the leader that was killed have to connect to another one first. */
 const BACK_MS = 30_000;
 
-test("without the API server, and with the leader just killed, one refusal takes a target back everywhere", needsNode, (t) =>
-  shop.underWatch(
+test("without the API server, and with the leader just killed, one refusal takes a target back everywhere", needsNode, async (t) => {
+  // Nobody can write a status while the API server is away, and then until another decides.
+  let isUnwritable = false;
+  await shop.underWatch(
     t,
     async (tell) => {
       const stable = await shop.push("good");
@@ -203,6 +205,7 @@ test("without the API server, and with the leader just killed, one refusal takes
       await shop.replicas.patch({ image: bad.image, rollout: { steps: [{ percent: 100, pause: true }] } });
       await shop.allAnswer(bad.mark, (pod) => pod !== edge.metadata.name);
       await shop.cluster.stopServer();
+      isUnwritable = true;
       const letGo = await connect();
       // It thinks about its configuration for a second and a half, then refuses it.
       await shop.cluster.killContainer(containerOf(leader).containerID);
@@ -225,11 +228,12 @@ test("without the API server, and with the leader just killed, one refusal takes
       assert.ok(now - refusedAt < BACK_MS);
       await letGo();
       await shop.cluster.restartServer();
+      await shop.replicas.untilLed();
+      isUnwritable = false;
       const isRecorded = async () =>
         (await shop.replicas.filter())?.status?.history?.some(({ digest, result }) => digest === bad.digest && result === "RolledBack");
       await eventually("the record to say so", isRecorded, 60_000, 200);
-      // From the kill to the API server's return nobody decides, and the status is the last that the killed one wrote.
     },
-    true,
-  ),
-);
+    () => isUnwritable,
+  );
+});

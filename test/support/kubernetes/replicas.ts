@@ -27,9 +27,9 @@ export interface Replicas {
   /** Changes the filter. */
   patch(spec: object): Promise<void>;
   /**
-   * Compares what Weir says with what proxies answer, again and again, until `stop`. `onlyWhileLed`: a status counts while a replica decides; else nobody can write it.
+   * Compares what Weir says with what proxies answer, again and again, until `stop`. `isUnwritable`: true while nobody can write a status, which then is no claim.
    */
-  watch(onlyWhileLed?: boolean): { readonly truth: Truth; stop(): Promise<Truth> };
+  watch(isUnwritable?: () => boolean): { readonly truth: Truth; stop(): Promise<Truth> };
   /** What module answers with which mark, told by who releases it. */
   readonly digests: Map<string, string>;
 }
@@ -102,13 +102,13 @@ class ClusterReplicas implements Replicas {
     if (!done.ok) throw new Error(done.error.message);
   }
 
-  watch(onlyWhileLed = false): { readonly truth: Truth; stop(): Promise<Truth> } {
+  watch(isUnwritable: () => boolean = () => false): { readonly truth: Truth; stop(): Promise<Truth> } {
     const truth = new Truth();
     let isRunning = true;
     const done = (async () => {
       while (isRunning) {
         const next = sleep(EVERY_MS);
-        await this.look(truth, onlyWhileLed);
+        await this.look(truth, isUnwritable);
         await next;
       }
     })();
@@ -122,7 +122,7 @@ class ClusterReplicas implements Replicas {
     };
   }
 
-  private async look(truth: Truth, onlyWhileLed: boolean): Promise<void> {
+  private async look(truth: Truth, isUnwritable: () => boolean): Promise<void> {
     const askedAt = performance.now();
     const pods = await this.pods();
     const [claims, status, led] = await Promise.all([
@@ -132,7 +132,7 @@ class ClusterReplicas implements Replicas {
     ]);
     const claimedAt = performance.now();
     const leaders = led.flat();
-    const counted = onlyWhileLed && leaders.length === 0 ? [] : status;
+    const counted = isUnwritable() ? [] : status;
     const answers = await this.marks();
     const answeredAt = performance.now();
     truth.take({ askedAt, claimedAt, answeredAt, claims: [...claims.flat(), ...counted], answers, leaders });

@@ -41,8 +41,8 @@ export interface Shop {
   allAnswer(mark: string, of?: (pod: string) => boolean): Promise<void>;
   /** Changes the filter every two seconds until `isOver`, some of the changes for the worse; then waits until the last one is everywhere. */
   change(isOver: () => boolean): Promise<{ readonly changes: number; readonly faulty: number; readonly last: string }>;
-  /** Runs `work` under requests: none of them fails or is unfiltered, nothing that is said is untrue, and no two lead at once. `onlyWhileLed`: see `Replicas.watch`. */
-  underWatch(t: TestContext, work: (tell: Tell) => Promise<void>, onlyWhileLed?: boolean): Promise<void>;
+  /** Runs `work` under requests: none of them fails or is unfiltered, nothing that is said is untrue, and no two lead at once. `isUnwritable`: see `Replicas.watch`. */
+  underWatch(t: TestContext, work: (tell: Tell) => Promise<void>, isUnwritable?: () => boolean): Promise<void>;
   /** KILL, as for its memory. The kubelet starts it again; one that it started again already it would let wait, so that pod is replaced. */
   kill(pod: OperatorPod): Promise<void>;
   /** The pods of the app, with their Envoys. */
@@ -184,9 +184,9 @@ class ClusterShop implements Shop {
     }
   }
 
-  async underWatch(t: TestContext, work: (tell: Tell) => Promise<void>, onlyWhileLed = false): Promise<void> {
+  async underWatch(t: TestContext, work: (tell: Tell) => Promise<void>, isUnwritable?: () => boolean): Promise<void> {
     const tell = t.diagnostic.bind(t);
-    const [before, watching] = [await this.visits.totals(), this.replicas.watch(onlyWhileLed)];
+    const [before, watching] = [await this.visits.totals(), this.replicas.watch(isUnwritable)];
     try {
       await work(tell);
     } finally {
