@@ -6,7 +6,7 @@ import { parseAllDocuments } from "yaml";
 import { main } from "../cli/main.ts";
 import { createFakeTerminal } from "../cli/testing/terminal.ts";
 import { createAuthority } from "../cluster/authority/certificate.ts";
-import { ADMISSION_CONFIGURATION, PULL_SERVICE_ACCOUNT, WEBHOOK_CONFIGURATION, WEIRS_RIGHTS } from "../cluster/check/rights.ts";
+import { ADMISSION_CONFIGURATION, LEASE, PULL_SERVICE_ACCOUNT, WEBHOOK_CONFIGURATION, WEIRS_RIGHTS } from "../cluster/check/rights.ts";
 import type { Finding } from "../cluster/index.ts";
 import { ROOT } from "../scripts/tests/files.ts";
 import { type Cluster, kubectl, startCluster } from "./support/cluster.ts";
@@ -138,9 +138,10 @@ test("a webhook that nobody answers, a namespace that maps no ports", async () =
 });
 
 test("the rights that it asks for are those of the chart's roles, no more and no fewer", async () => {
-  // With everything that Weir can be told to do.
-  const text = await readFile(join(ROOT, "test/fixtures/charts/everything/rendered.yaml"), "utf8");
-  const roles = parseAllDocuments(text)
+  // With everything that Weir can be told to do; that one has a volume, and so no Lease.
+  const rendered = ["everything", "replicas"].map((name) => readFile(join(ROOT, `test/fixtures/charts/${name}/rendered.yaml`), "utf8"));
+  const roles = (await Promise.all(rendered))
+    .flatMap((text) => parseAllDocuments(text))
     .map((document) => document.toJS())
     // What everybody may read is not Weir's.
     .filter((object) => object?.kind === "ClusterRole" || (object?.kind === "Role" && object.metadata.name !== "weir-ca-reader"));
@@ -155,6 +156,7 @@ test("the rights that it asks for are those of the chart's roles, no more and no
     [WEBHOOK_CONFIGURATION]: "weir-weir-system",
     [ADMISSION_CONFIGURATION]: "weir-weir-system",
     [PULL_SERVICE_ACCOUNT]: "default",
+    [LEASE]: "weir",
   };
   const asked = WEIRS_RIGHTS.flatMap(({ group, resource, verbs, own, name = "" }) =>
     verbs.map((verb) => [own ? "Role" : "ClusterRole", group, resource, names[name] ?? name, verb].join(" ")),

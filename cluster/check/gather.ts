@@ -4,7 +4,7 @@ import { findPodCertificates } from "../authority/pod-certificates/discovery.ts"
 import { INJECT, PORTS } from "../injection/names.ts";
 import type { Claim, Deployment, EndpointSlice, Fact, Facts, Namespace, Pod, VolumeUse, Webhook } from "./facts.ts";
 import type { Crd } from "./narrowing.ts";
-import { ADMISSION_CONFIGURATION, FLEET_RIGHTS, PULL_SERVICE_ACCOUNT, WEBHOOK_CONFIGURATION, WEIRS_RIGHTS } from "./rights.ts";
+import { ADMISSION_CONFIGURATION, FLEET_RIGHTS, LEASE, PULL_SERVICE_ACCOUNT, WEBHOOK_CONFIGURATION, WEIRS_RIGHTS } from "./rights.ts";
 import { accessOf, selfAccess } from "./rights-review.ts";
 
 export interface GatherOptions {
@@ -126,6 +126,7 @@ async function readWeirsRights(api: KubeApi, deployment: Deployment): Promise<No
   const named = needed.map((right) => {
     if (right.name === WEBHOOK_CONFIGURATION || right.name === ADMISSION_CONFIGURATION)
       return { ...right, name: configurationOf(deployment, namespace, right.name) };
+    if (right.name === LEASE) return { ...right, name: flagOf(deployment, LEASE) ?? metadata.name };
     return right.name === PULL_SERVICE_ACCOUNT ? { ...right, name: flagOf(deployment, PULL_SERVICE_ACCOUNT) ?? "default" } : right;
   });
   return accessOf(api, named, { namespace, name });

@@ -20,6 +20,9 @@ export interface Right {
 export const WEBHOOK_CONFIGURATION = "--webhook-configuration";
 export const ADMISSION_CONFIGURATION = "--admission-configuration";
 
+/** Stands for the name that `--lease` gives. */
+export const LEASE = "--lease";
+
 /** Stands for the name that `--pull-service-account` gives. */
 export const PULL_SERVICE_ACCOUNT = "--pull-service-account";
 
@@ -76,6 +79,8 @@ export const WEIRS_RIGHTS: readonly Right[] = [
   },
   { group: "", resource: "configmaps", verbs: ["create"], own: true, flag: "--key-store=secret" },
   { group: "", resource: "configmaps", verbs: ["patch"], own: true, name: BUNDLE_CONFIG_MAP, flag: "--key-store=secret" },
+  { group: "coordination.k8s.io", resource: "leases", verbs: ["create"], own: true, flag: LEASE },
+  { group: "coordination.k8s.io", resource: "leases", verbs: ["get", "update"], own: true, name: LEASE, flag: LEASE },
 ];
 
 /** What people need for the fleet's commands. */
